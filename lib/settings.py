@@ -1,0 +1,213 @@
+"""Secrets, endpoints and state: the process environment, `.env`, then `.env.state`.
+
+`.env` is the user's; `.env.state` is ours: what one notebook passes to the next.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+
+
+class SetupError(Exception):
+    """A mistake the user can mend: what was seen, what was expected, what to do. One line."""
+
+    def _render_traceback_(self) -> list[str]:  # IPython shows this in place of a traceback
+        return [f"SetupError: {self}"]
+
+
+def home() -> Path:
+    """The folder of `.env`, `artefacts/` and `runs/`: the project's own, or $OPENBOOK_HOME."""
+    return Path(os.environ.get("OPENBOOK_HOME") or PROJECT_DIR)
+
+
+def portable(path: Path) -> str:
+    """The path relative to home() where it lies inside, so that state and outputs can move."""
+    path = Path(path)
+    absolute = path if path.is_absolute() else home() / path
+    return absolute.relative_to(home()).as_posix() if absolute.is_relative_to(home()) else str(path)
+
+
+# --- the environment -----------------------------------------------------------------------------
+
+
+def _layers() -> list[dict[str, str]]:
+    """Process environment, `.env`, `.env.state`; empty values count as unset."""
+    from dotenv import dotenv_values
+
+    files = [dotenv_values(home() / name, interpolate=False) for name in (".env", ".env.state")]
+    layers: list[Mapping[str, str | None]] = [os.environ, *files]
+    return [{k: v for k, v in layer.items() if v} for layer in layers]
+
+
+def environment() -> dict[str, str]:
+    """Every name with the value that wins: the one place where precedence is decided."""
+    merged: dict[str, str] = {}
+    for layer in reversed(_layers()):
+        merged.update(layer)
+    return merged
+
+
+# --- endpoints -----------------------------------------------------------------------------------
+
+PREFIXES = {  # role → its prefix, then accepted aliases
+    "teacher": ("COMPLETION_", "TEACHER_"),
+    "embedding": ("EMBEDDING_",),
+    "baseline": ("BASELINE_",),
+    "student": ("STUDENT_", "FINETUNED_"),
+    "judge": ("JUDGE_", "SCORE_"),
+}
+_NAMES: dict[str, dict[str, tuple[str, ...]]] = {  # style → field → names, the first set one wins
+    "openai": {
+        "api_key": ("OPENAI_API_KEY",),
+        "base_url": ("OPENAI_BASE_URL",),
+        "deployment": ("OPENAI_DEPLOYMENT",),
+    },
+    "azure": {
+        "api_key": ("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_KEY"),
+        "base_url": ("AZURE_OPENAI_ENDPOINT",),
+        "deployment": ("AZURE_OPENAI_DEPLOYMENT",),
+        "api_version": ("OPENAI_API_VERSION", "AZURE_OPENAI_API_VERSION"),
+    },
+}
+
+
+@dataclass(frozen=True)
+class EndpointSettings:
+    """Where a model role is asked."""
+
+    role: str
+    style: str  # "openai" or "azure"
+    base_url: str
+    deployment: str  # the model's name there
+    api_key: str = field(repr=False)
+    api_version: str = ""
+
+
+def endpoint_settings(role: str) -> EndpointSettings | None:
+    """The endpoint of a role, or None when no name with its prefix is set.
+
+    A prefixed name beats the same name unprefixed, which fills gaps only; names of other prefixes
+    never leak in. The style is that of the prefixed names in the highest layer that has any.
+
+    Raises:
+        SetupError: a needed name is missing.
+    """
+    prefixes, merged = PREFIXES[role], environment()
+    style = _style_of(prefixes)
+    if style is None:
+        return None
+    values = {}
+    for name_of, names in _NAMES[style].items():
+        candidates = [p + n for p in prefixes for n in names] + list(names)
+        values[name_of] = next((merged[name] for name in candidates if name in merged), "")
+    if style == "openai" and not values["base_url"]:
+        values["base_url"] = "https://api.openai.com/v1"
+    missing = [name_of for name_of, value in values.items() if not value]
+    if missing:
+        needed = ", ".join(prefixes[0] + _NAMES[style][name_of][0] for name_of in missing)
+        raise SetupError(
+            f"{needed} not set, and the {role} is configured {style} style. "
+            "Put it into .env (cp .env.sample .env; a local server takes any key)."
+        )
+    return EndpointSettings(role=role, style=style, **values)
+
+
+def _style_of(prefixes: tuple[str, ...]) -> str | None:
+    for layer in _layers():
+        for style in ("azure", "openai"):
+            names = [n for names in _NAMES[style].values() for n in names]
+            if any(p + n in layer for p in prefixes for n in names):
+                return style
+    return None
+
+
+# --- state ---------------------------------------------------------------------------------------
+
+STATE_KEYS = {  # key → the notebook that writes it
+    "RUN_NAME": "1_gen",
+    "DATASET_DIR": "1_gen",
+    "STUDENT_MODEL_DIR": "2_finetune",
+    "BASELINE_MODEL_DIR": "2_finetune",
+    "STUDENT_OPENAI_BASE_URL": "3_deploy",
+    "STUDENT_OPENAI_DEPLOYMENT": "3_deploy",
+    "STUDENT_OPENAI_API_KEY": "3_deploy",
+    "BASELINE_OPENAI_BASE_URL": "3_deploy",
+    "BASELINE_OPENAI_DEPLOYMENT": "3_deploy",
+    "BASELINE_OPENAI_API_KEY": "3_deploy",
+    "REPORT_PATH": "4_eval",
+}
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
+
+
+def read_state() -> dict[str, str]:
+    """The content of `.env.state`; {} when there is none."""
+    from dotenv import dotenv_values
+
+    values = dotenv_values(home() / ".env.state", interpolate=False)
+    return {key: value for key, value in values.items() if value}
+
+
+def save_state(**values: str | None) -> None:
+    """Set keys of `.env.state` (None removes one): atomic, mode 600.
+
+    Raises:
+        KeyError: a key that STATE_KEYS does not declare.
+    """
+    if undeclared := values.keys() - STATE_KEYS.keys():
+        raise KeyError(f"not declared in STATE_KEYS: {sorted(undeclared)}")
+    merged: dict[str, str | None] = {**read_state(), **values}
+    lines = [f"{key}='{_escaped(value)}'\n" for key, value in merged.items() if value]
+    handle, temporary = tempfile.mkstemp(dir=home(), prefix=".env.state.")  # made with mode 600
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write("# Written by the notebooks; what you set yourself belongs into .env\n")
+        file.writelines(lines)
+    Path(temporary).replace(home() / ".env.state")
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "\\'")
+
+
+def require_state(key: str, *, run_name: str = "") -> str:
+    """A value that an earlier notebook passed on; with run_name, it must be of that run.
+
+    Raises:
+        SetupError: it is not there, or another run's state is; says which notebook makes it.
+    """
+    state, value = read_state(), environment().get(key)
+    if not value:
+        raise SetupError(f"{key} is not in .env.state. {STATE_KEYS[key]}.ipynb writes it: run it.")
+    if run_name and state.get("RUN_NAME", run_name) != run_name:
+        raise SetupError(
+            f".env.state holds the run '{state['RUN_NAME']}', and this notebook runs '{run_name}'. "
+            f"Run 1_gen.ipynb first with run_name = '{run_name}'."
+        )
+    return value
+
+
+def require_path(key: str, *, run_name: str = "") -> Path:
+    """A folder or file that an earlier notebook passed on, under home(); it must exist."""
+    path = home() / require_state(key, run_name=run_name)
+    if not path.exists():
+        raise SetupError(
+            f"{key} names {portable(path)}, which is not there. Run {STATE_KEYS[key]}.ipynb again."
+        )
+    return path
+
+
+def redacted(values: Mapping[str, str]) -> dict[str, str]:
+    """The same names, secrets replaced whole: fit to print."""
+    return {key: "***" if _SECRET.search(key) else value for key, value in values.items()}
+
+
+def show_state() -> None:
+    """Print `.env.state`, secrets redacted whole."""
+    for key, value in sorted(redacted(read_state()).items()):
+        print(f"{key:26} {value}")

@@ -1,0 +1,105 @@
+"""Records ↔ files: atomic writes, and artefacts named after what made them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lib.settings import home
+
+
+def fingerprint(made_of: Any, *, length: int = 12) -> str:
+    """The first hex digits of the SHA-256 of a value's canonical JSON."""
+    text = json.dumps(made_of, sort_keys=True, ensure_ascii=False, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def file_sha256(path: Path) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def folder_fingerprint(folder: Path) -> str:
+    """Of every file's name and bytes below a folder (a model, say)."""
+    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    return fingerprint([(path.relative_to(folder).as_posix(), file_sha256(path)) for path in files])
+
+
+def artefact_dir(kind: str, name: str, made_of: Mapping[str, Any]) -> Path:
+    """`artefacts/<kind>/<name>-<fingerprint>`: the same inputs find the same folder."""
+    return home() / "artefacts" / kind / f"{name}-{fingerprint(made_of)}"
+
+
+@contextmanager
+def building(target: Path) -> Iterator[Path]:
+    """Yield a scratch folder that becomes `target` when the block ends well, else vanishes.
+
+    So a folder that exists is complete, whatever killed the run that began it.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    scratch.chmod(0o755)
+    try:
+        yield scratch
+        if target.exists():
+            shutil.rmtree(target)
+        scratch.replace(target)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+    Path(temporary).chmod(0o644)
+    Path(temporary).replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
+    """One record (dataclass or dict) a line, keys in their order, UTF-8 as it is."""
+    lines = (json.dumps(_plain(row), ensure_ascii=False, default=_plain) + "\n" for row in rows)
+    write_text(path, "".join(lines))
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    # split("\n"), not splitlines(): U+2028 and its kin stand inside JSON strings.
+    text = Path(path).read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.split("\n") if line]
+
+
+def write_parquet(path: Path, rows: Iterable[Any]) -> None:
+    """The same rows as a Parquet table."""
+    import pyarrow
+    import pyarrow.parquet
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([_plain(row) for row in rows]), path)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, Path):
+        return value.as_posix()
+    if isinstance(value, dict):
+        return value
+    raise TypeError(f"{type(value).__name__} has no JSON form")
