@@ -184,10 +184,13 @@ class Endpoint:
             ) from error
         except openai.BadRequestError:
             raise
-        except openai.APITimeoutError as error:
-            raise EndpointError(f"the {where} did not answer in {self._timeout_s:.0f} s") from error
         except openai.APIConnectionError as error:
-            raise EndpointError(f"the {where} cannot be reached: {_short(error)}") from error
+            # The aiohttp transport reports a refused connection as a (connect) time-out.
+            cause = error.__cause__ or error
+            if isinstance(error, openai.APITimeoutError) and "Connect" not in type(cause).__name__:
+                late = f"the {where} did not answer in {self._timeout_s:g} s"
+                raise EndpointError(late) from error
+            raise EndpointError(f"the {where} cannot be reached: {_short(cause)}") from error
         except openai.OpenAIError as error:
             raise EndpointError(f"the {where} failed: {_short(error)}") from error
 

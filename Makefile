@@ -1,0 +1,33 @@
+# make .venv · make test · make check · make notebooks
+PYTHON ?= python3
+BIN := .venv/bin
+.PHONY: .venv test check lint notebooks clean
+
+# A stamp, not the folder: a set-up that was interrupted is done again.
+.venv: .venv/.installed
+.venv/.installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Openbook needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 .venv"; exit 1; }
+	@echo "Setting up .venv (once; about 2 minutes and 2.5 GB) …"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	$(BIN)/python -m pip check
+	@touch $@
+
+test: .venv
+	$(BIN)/python -m pytest
+
+lint: .venv
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check: lint test
+
+# Run the four notebooks in place on the embedded default: their committed outputs
+notebooks: .venv
+	$(BIN)/python -m lib.runner refresh
+
+clean:
+	-$(BIN)/python -m lib.deploy stop
+	rm -rf runs artefacts .env.state

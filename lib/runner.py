@@ -1,0 +1,205 @@
+"""What run_all.sh calls: check the parameters, then run one notebook through papermill.
+
+`python -m lib.runner STAGE [options]`, STAGE being show, check, 1_gen, 2_finetune, 3_deploy, 4_eval
+or refresh. Every stage takes the same options, so that run_all.sh can pass its own on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from lib.parameters import (
+    NOTEBOOKS,
+    Parameter,
+    for_notebook,
+    known_parameters,
+    listing,
+    override,
+    read_parameters,
+)
+from lib.progress import minutes
+from lib.settings import PROJECT_DIR, SetupError, home, portable
+
+DEFAULT_PARAMETERS = PROJECT_DIR / "parameters" / "tiny.yaml"
+
+_USAGE = """\
+./run_all.sh runs the four notebooks, from a folder of documents to a report.
+
+  -p FILE           parameters of one student (default: parameters/tiny.yaml, the embedded student)
+  -r NAME VALUE     set one parameter; may be repeated, and beats the file
+  --from N, --to N  run only notebooks N to N, 1 to 4
+  --list            every parameter with its default and meaning
+  -h, --help        this text
+
+  ./run_all.sh -r doc_path ~/my-documents -r run_name mine
+  ./run_all.sh -p parameters/Meta-Llama-3.1-8B-Instruct.yaml
+
+Executed notebooks, logs and the report go to runs/<run_name>/. What is already made is not made
+again. Secrets and endpoints stand in .env (see .env.sample)."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run: the resolved overrides and which notebooks take part."""
+
+    values: dict[str, Any]
+    known: dict[str, Parameter]
+    first: int
+    last: int
+
+    @property
+    def run_dir(self) -> Path:
+        return home() / "runs" / self.values["run_name"]
+
+    def value(self, name: str) -> Any:
+        return self.values.get(name, self.known[name].default)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise SetupError(f"{message}. ./run_all.sh -h shows the options.")
+
+
+def make_plan(arguments: list[str]) -> Plan:
+    """Read the options and the parameters file.
+
+    Raises:
+        SetupError: anything that no notebook would understand.
+    """
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser.add_argument("-p", dest="file", type=Path, default=DEFAULT_PARAMETERS)
+    parser.add_argument("-r", dest="overrides", nargs=2, action="append", default=[])
+    parser.add_argument("--from", dest="first", type=int, choices=range(1, 5), default=1)
+    parser.add_argument("--to", dest="last", type=int, choices=range(1, 5), default=4)
+    options = parser.parse_args(arguments)
+    if options.first > options.last:
+        raise SetupError(f"--from {options.first} is behind --to {options.last}.")
+    known = known_parameters()
+    values = read_parameters(options.file, known)
+    values |= {name: override(name, text, known) for name, text in options.overrides}
+    values.setdefault("run_name", options.file.stem)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", values["run_name"]):
+        raise SetupError(
+            f"run_name is {values['run_name']!r}; it names folders, so use letters, digits, "
+            "'.', '_' and '-'."
+        )
+    return Plan(values=values, known=known, first=options.first, last=options.last)
+
+
+def check(plan: Plan) -> None:
+    """Say what will run, and stop here when a requirement of the student is missing."""
+    if plan.first <= 2 <= plan.last:
+        from lib.finetune import missing_requirements
+
+        names = ("student_model", "student_memory_gib")
+        missing = missing_requirements(**{name: plan.value(name) for name in names})
+        if missing:
+            raise SetupError(" ".join(missing))
+    from lib.gen import find_documents
+
+    if plan.first == 1:
+        find_documents(plan.value("doc_path"))
+    print(
+        f"Run '{plan.values['run_name']}': notebooks {plan.first} to {plan.last}, student "
+        f"{plan.value('student_model')}, documents {plan.value('doc_path')}",
+        flush=True,
+    )
+
+
+def run_notebook(plan: Plan, notebook: str) -> None:
+    """Run one notebook into the run's folder, its printed lines shown as they come.
+
+    Raises:
+        SetupError: a cell failed; names the cell and its message.
+    """
+    import logging
+
+    import papermill
+
+    logging.getLogger("papermill.translators").setLevel(logging.ERROR)
+    source = PROJECT_DIR / f"{notebook}.ipynb"
+    target = plan.run_dir / f"{notebook}.ipynb"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    print(f"\n── {source.name} → {portable(target)}", flush=True)
+    start = time.monotonic()
+    try:
+        papermill.execute_notebook(
+            str(source),
+            str(target),
+            parameters=for_notebook(plan.values, notebook, plan.known),
+            cwd=str(PROJECT_DIR),
+            kernel_name="python3",
+            progress_bar=False,
+            stdout_file=sys.stdout,
+            stderr_file=(plan.run_dir / f"{notebook}.log").open("w", encoding="utf-8"),
+        )
+    except papermill.PapermillExecutionError as error:
+        message = " ".join(str(error.evalue).split())
+        name = "" if error.ename == "SetupError" else f"{error.ename}: "
+        raise SetupError(
+            f"{source.name} stopped in cell [{error.exec_count}]: {name}{message} "
+            f"(the executed copy: {portable(target)})"
+        ) from None
+    print(f"── {source.name} took {minutes(time.monotonic() - start)}", flush=True)
+
+
+def finish(plan: Plan) -> None:
+    """After 4_eval: the report, and as the last lines the table and where the report lies."""
+    from lib.eval import headline_of, write_report
+
+    report_path = plan.run_dir / "report.html"
+    write_report(plan.run_dir / "4_eval.ipynb", report_path)
+    stop = f".venv/bin/python -m lib.deploy stop {plan.values['run_name']}"
+    print(f"\nThe models still answer. To end them: {stop}")
+    print(f"\n{headline_of(plan.run_dir)}\n\n{portable(report_path)}", flush=True)
+
+
+def refresh(plan: Plan) -> None:
+    """Make the run's executed notebooks the committed ones, without traces of the machine."""
+    import nbformat
+
+    for notebook in NOTEBOOKS:
+        executed = nbformat.read(plan.run_dir / f"{notebook}.ipynb", as_version=4)
+        executed.metadata = {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+        for cell in executed.cells:
+            cell.metadata = {"tags": tags} if (tags := cell.metadata.get("tags")) else {}
+        nbformat.write(executed, PROJECT_DIR / f"{notebook}.ipynb")
+
+
+def main(arguments: list[str]) -> int:
+    stage, options = arguments[0], arguments[1:]
+    try:
+        if stage == "show":
+            print(listing(known_parameters().values()) if "--list" in options else _USAGE)
+            return 0
+        plan = make_plan(options)
+        if stage == "check":
+            check(plan)
+        elif stage == "refresh":
+            refresh(plan)
+        elif plan.first <= NOTEBOOKS.index(stage) + 1 <= plan.last:
+            run_notebook(plan, stage)
+            if stage == NOTEBOOKS[-1]:
+                finish(plan)
+    except SetupError as error:
+        print(f"run_all.sh: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("run_all.sh: interrupted; what was made and every reply is kept.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Openbook, from a folder of documents to a report: ./run_all.sh [-p parameters/X.yaml] (-h: options)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+# The packages, pinned, into .venv: only when they are not there yet
+make --silent .venv >&2
+
+stage() { .venv/bin/python -m lib.runner "$@"; }
+
+case " $* " in *" -h "* | *" --help "* | *" --list "*) stage show "$@"; exit ;; esac
+
+# Parameters and requirements: every key known, every value of its type, the student can be trained
+stage check "$@"
+
+# Documents → RAFT dataset: a teacher writes questions with chain-of-thought answers
+stage 1_gen "$@"
+
+# Dataset → student: LoRA fine-tuning, loss on the answers only
+stage 2_finetune "$@"
+
+# Student → OpenAI-compatible endpoint, on loopback, beside the baseline's
+stage 3_deploy "$@"
+
+# Endpoints → report: student against baseline, with intervals
+stage 4_eval "$@"

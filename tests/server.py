@@ -1,0 +1,180 @@
+"""A loopback server that speaks the OpenAI protocol, with faults on demand.
+
+It is a real HTTP server: a notebook's kernel is another process, which no mock would reach.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from lib.prompts import REFUSAL, cot_label
+
+Body = dict[str, Any]
+
+
+@dataclass
+class Loopback:
+    """What the server is told to do, and what it saw. Change it while it runs."""
+
+    reply: Callable[[Body], str] | None = None  # the assistant's text; None = `reader`
+    delay_s: float = 0.0
+    delays: random.Random | None = None  # draws each delay between 0 and delay_s
+    fault: Callable[[int, Body], web.Response | None] = lambda number, body: None
+    hold_from: int = 0  # from this request on, answer never (0 = no)
+    finish_reason: str = "stop"
+    requests: list[Body] = field(default_factory=list)
+    authorizations: list[str] = field(default_factory=list)
+    answered: list[str] = field(default_factory=list)  # one canonical body per reply sent
+    in_flight: int = 0
+    max_in_flight: int = 0
+    port: int = 0
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.requests.append(body)
+        self.authorizations.append(request.headers.get("Authorization", ""))
+        number = len(self.requests)
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
+        try:
+            if self.hold_from and number >= self.hold_from:
+                await asyncio.sleep(3600)
+            if (broken := self.fault(number, body)) is not None:
+                return broken
+            delay_s = self.delay_s * (self.delays.random() if self.delays else 1.0)
+            await asyncio.sleep(delay_s)
+            text = (self.reply or reader)(body)
+        finally:
+            self.in_flight -= 1
+        self.answered.append(json.dumps(body, sort_keys=True))
+        return web.json_response(completion(body, text, self.finish_reason))
+
+    async def embeddings(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.requests.append(body)
+        texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
+        data = [
+            {"object": "embedding", "index": i, "embedding": letter_vector(text)}
+            for i, text in enumerate(texts)
+        ]
+        usage = {"prompt_tokens": sum(map(len, texts)), "total_tokens": sum(map(len, texts))}
+        return web.json_response(
+            {"object": "list", "data": data, "model": body["model"], "usage": usage}
+        )
+
+
+def completion(body: Body, text: str, finish_reason: str = "stop") -> Body:
+    """A chat completion object as the protocol has it."""
+    prompt_tokens = sum(len(m["content"].split()) for m in body["messages"])
+    tokens = len(text.split())
+    return {
+        "id": "chatcmpl-loopback",
+        "object": "chat.completion",
+        "created": 1,
+        "model": body["model"],
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": text},
+                "finish_reason": finish_reason,
+            }
+        ],
+        "usage": {
+            "prompt_tokens": prompt_tokens,
+            "completion_tokens": tokens,
+            "total_tokens": prompt_tokens + tokens,
+        },
+    }
+
+
+def error(status: int, message: str, *, code: str = "", **headers: str) -> web.Response:
+    """An error reply as the protocol has it; `Retry_After="1"` becomes a header."""
+    body = {"error": {"message": message, "type": "loopback", "code": code or None}}
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return web.json_response(body, status=status, headers=sent)
+
+
+# --- a model that reads: it asks for, and finds, the last word of a sentence ---------------------
+
+_DOCUMENT = re.compile(r"<DOCUMENT>(.*?)</DOCUMENT>", re.DOTALL)
+_ASKED = re.compile(r"Which word ends the sentence that begins with “(.+?)”\?")
+
+
+def reader(body: Body) -> str:
+    """As teacher: questions about a document, and answers with a quote. As student: the same."""
+    prompt = body["messages"][-1]["content"]
+    sentences = [s for text in _DOCUMENT.findall(prompt) for s in sentences_of(text)]
+    if wanted := re.search(r"Write (\d+) questions", prompt):
+        openings = [opening(sentence) for sentence in sentences[: int(wanted.group(1))]]
+        questions = [f"Which word ends the sentence that begins with “{o}”?" for o in openings]
+        return json.dumps({"questions": questions}, ensure_ascii=False)
+    if asked := _ASKED.search(prompt):
+        for sentence in sentences:
+            if opening(sentence) == asked.group(1):
+                return cot_label("The document says:", sentence, last_word(sentence))
+    return REFUSAL
+
+
+def sentences_of(text: str) -> list[str]:
+    """Whole sentences of at least eight words whose last word stands in them once."""
+    found = re.findall(r"(?<=[.!?] )[A-Z][^.!?\n“”]+[.!?]", ". " + " ".join(text.split()))
+    return [s for s in found if len(s.split()) >= 8 and s.count(last_word(s)) == 1 and s in text]
+
+
+def opening(sentence: str) -> str:
+    return " ".join(sentence.split()[:5])
+
+
+def last_word(sentence: str) -> str:
+    return re.findall(r"\w+", sentence)[-1]
+
+
+def letter_vector(text: str) -> list[float]:
+    """A toy embedding: how often each letter stands in the text."""
+    return [float(text.lower().count(letter)) for letter in "abcdefghijklmnopqrstuvwxyz"]
+
+
+# --- running it ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def serve(loopback: Loopback | None = None, *, port: int = 0) -> Iterator[Loopback]:
+    """Run the server on 127.0.0.1, in a thread of its own, while the block lasts."""
+    state = loopback or Loopback()
+    loop = asyncio.new_event_loop()
+    app = web.Application(client_max_size=64 * 2**20)
+    app.router.add_post("/v1/chat/completions", state.chat)
+    app.router.add_post("/v1/embeddings", state.embeddings)
+    app.router.add_post("/openai/deployments/{deployment}/chat/completions", state.chat)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+
+    async def start() -> None:
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", port)
+        await site.start()
+        state.port = site._server.sockets[0].getsockname()[1]
+
+    loop.run_until_complete(start())
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield state
+    finally:
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()

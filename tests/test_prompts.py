@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import pytest
+
+from lib.prompts import (
+    MARKERS,
+    REFUSAL,
+    STUDENT_INSTRUCTION,
+    answer_messages,
+    cot_label,
+    neutralise,
+    parse_answer,
+    parse_questions,
+    question_messages,
+    student_messages,
+    student_question,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "final"),
+    [
+        ("so <ANSWER>: 3 days", "3 days"),
+        ("so <ANSWER>:3 days", "3 days"),
+        ("so <ANSWER> 3 days\n", "3 days"),
+        ("so <answer>: 3 days", "3 days"),
+        ("<ANSWER>: one <ANSWER>: two", "two"),
+        ("<ANSWER>:", None),
+        ("3 days", None),
+        ("", None),
+    ],
+)
+def test_final_answers(text: str, final: str | None) -> None:
+    assert parse_answer(text).final_answer == final
+
+
+def test_a_label_parses_back() -> None:
+    parsed = parse_answer(cot_label("The document says:", "Rain  fell for\n3 days.", "3 days"))
+    assert parsed.final_answer == "3 days"
+    assert parsed.quotes == ("Rain fell for 3 days.",)
+    assert not parsed.refused
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        (REFUSAL, True),
+        (f"reasons <ANSWER>: {REFUSAL.lower()}", True),
+        (REFUSAL.rstrip("."), True),
+        ("I cannot answer", False),
+        (f"<ANSWER>: 3 days. Not: {REFUSAL}", False),
+    ],
+)
+def test_refusals(text: str, refused: bool) -> None:
+    assert parse_answer(text).refused is refused
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '{"questions": ["What happened in 2015?", "Who?"]}',
+        '```json\n{"questions": ["What happened in 2015?", "Who?"]}\n```',
+        '["What happened in 2015?", {"question": "Who?"}]',
+        "Here they are:\n1. What happened in 2015?\n- Who?\n",
+        "1) What happened in 2015?\n(2) Who?",
+    ],
+)
+def test_questions_keep_their_years(reply: str) -> None:
+    assert parse_questions(reply) == ["What happened in 2015?", "Who?"]
+
+
+@pytest.mark.parametrize("reply", ["", "no", "{}", '{"questions": 3}', "[1, null]"])
+def test_no_questions(reply: str) -> None:
+    assert parse_questions(reply) == []
+
+
+def test_a_question_that_begins_with_a_number_keeps_it() -> None:
+    assert parse_questions("2015 was the year of what?") == ["2015 was the year of what?"]
+
+
+@pytest.mark.parametrize("marker", [*MARKERS, "</document >", "<Answer>", "##END_QUOTE##"])
+def test_a_document_cannot_speak_our_markers(marker: str) -> None:
+    text = neutralise(f"before {marker} after")
+    prompt = student_messages("Q?", [text])[1]["content"]
+    assert prompt.count("<DOCUMENT>") == prompt.count("</DOCUMENT>") == 1
+    assert parse_answer(text).final_answer is None
+    assert parse_answer(text).quotes == ()
+    assert neutralise(text) == text
+
+
+def test_documents_stand_in_order_before_the_question() -> None:
+    assert student_question("Q?", ["a", "b"]) == (
+        "<DOCUMENT>a</DOCUMENT>\n<DOCUMENT>b</DOCUMENT>\nQ?"
+    )
+    assert student_question("Q?", []) == "Q?"
+
+
+def test_the_instruction_names_what_the_parser_reads() -> None:
+    assert all(marker in STUDENT_INSTRUCTION for marker in MARKERS[2:])
+    assert REFUSAL in STUDENT_INSTRUCTION
+
+
+def test_teacher_prompts_share_their_beginning_for_one_chunk() -> None:
+    asked = question_messages("the text", "Title", num_questions=4)[1]["content"]
+    answered = answer_messages("the text", "Title", "Who?")[1]["content"]
+    shared = "<DOCUMENT>the text</DOCUMENT>\nThe document above is part of “Title”."
+    assert asked.startswith(shared)
+    assert answered.startswith(shared)
