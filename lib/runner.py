@@ -122,6 +122,7 @@ def run_notebook(plan: Plan, notebook: str) -> None:
     import logging
 
     import papermill
+    from traitlets.config import Config
 
     logging.getLogger("papermill.translators").setLevel(logging.ERROR)
     source = PROJECT_DIR / f"{notebook}.ipynb"
@@ -138,6 +139,8 @@ def run_notebook(plan: Plan, notebook: str) -> None:
             cwd=str(PROJECT_DIR),
             kernel_name="python3",
             progress_bar=False,
+            # Sockets of the file system: no other user of the machine can reach the kernel.
+            config=Config(KernelManager={"transport": "ipc"}),
             stdout_file=sys.stdout,
             stderr_file=(plan.run_dir / f"{notebook}.log").open("w", encoding="utf-8"),
         )

@@ -202,6 +202,12 @@ def require_path(key: str, *, run_name: str = "") -> Path:
     return path
 
 
+def optional_path(key: str) -> Path | None:
+    """A folder that an earlier notebook passed on, or None when it did not."""
+    value = environment().get(key)
+    return home() / value if value else None
+
+
 def redacted(values: Mapping[str, str]) -> dict[str, str]:
     """The same names, secrets replaced whole: fit to print."""
     return {key: "***" if _SECRET.search(key) else value for key, value in values.items()}

@@ -1,0 +1,8 @@
+"""Index, retrieve, answer: the verbs of retrieval-augmented generation."""
+
+from lib.rag.chain import answer_question
+from lib.rag.embedder import Embedder, load_embedder
+from lib.rag.index import Index, build_index
+from lib.rag.retrieve import retrieve
+
+__all__ = ["Embedder", "Index", "answer_question", "build_index", "load_embedder", "retrieve"]

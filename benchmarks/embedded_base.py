@@ -1,0 +1,154 @@
+"""The embedded base student as a reader, before any fine-tuning: unseen families and real prose.
+
+Exact match and F1 of its answers with the oracle passage alone, share of its quotes that stand
+verbatim in the passage, and its refusals; greedy, fixed seeds. Kinds of thing, facts and
+attributes of "unseen families", and the documents of "real prose", are kept out of its training.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from lib.embedded.diet import Ask
+from lib.embedded.diet_passages import Example, generated_example
+from lib.embedded.diet_prose import prose_example
+from lib.eval.metrics import exact_match, f1
+from lib.prompts import parse_answer, student_messages
+
+MODEL_DIR = Path("lib/embedded/model")
+TARGET = 0.4  # exact match on passages of unseen families, oracle alone
+PER_SET = 120
+BATCH = 30
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question and the documents it is asked on."""
+
+    documents: tuple[str, ...]
+    ask: Ask
+
+
+def draw_cases(make: Callable[[Random], Example], *, count: int, seed: str) -> list[Case]:
+    """One question from each of `count` examples."""
+    rng = Random(seed)
+    cases: list[Case] = []
+    while len(cases) < count:
+        example = make(rng)
+        if example.asks:
+            cases.append(Case(example.documents, rng.choice(example.asks)))
+    return cases
+
+
+def case_sets(count: int) -> dict[str, list[Case]]:
+    """The sets that are measured; the share of unanswerable questions is 0 or 1."""
+    makers: dict[str, Callable[[Random], Example]] = {
+        "families trained on": lambda rng: generated_example(
+            rng, num_sentences=rng.randint(3, 9), unanswerable=0.0
+        ),
+        "unseen families": lambda rng: generated_example(
+            rng, num_sentences=rng.randint(3, 9), held_out=True, unanswerable=0.0
+        ),
+        "real prose": lambda rng: prose_example(
+            rng, num_chars=rng.randint(300, 1000), held_out=True, unanswerable=0.0
+        ),
+        "unseen families, 3 passages": lambda rng: generated_example(
+            rng, num_sentences=15, num_documents=3, held_out=True, unanswerable=0.0
+        ),
+        "unanswerable, families": lambda rng: generated_example(
+            rng, num_sentences=rng.randint(3, 9), held_out=True, unanswerable=1.0
+        ),
+        "unanswerable, prose": lambda rng: prose_example(
+            rng, num_chars=rng.randint(300, 1000), held_out=True, unanswerable=1.0
+        ),
+    }
+    sets = {name: draw_cases(make, count=count, seed=name) for name, make in makers.items()}
+    for name in ("unanswerable, families", "unanswerable, prose"):
+        sets[name] = [case for case in sets[name] if not case.ask.answer][: count // 2]
+    return sets
+
+
+def answer_all(model: Any, tokenizer: Any, cases: list[Case]) -> list[str]:
+    """The model's greedy completions, in the cases' order; prompts of like length share a batch."""
+    import torch
+
+    prompts = [
+        tokenizer.apply_chat_template(
+            student_messages(case.ask.question, case.documents),
+            tokenize=False,
+            add_generation_prompt=True,
+        )
+        for case in cases
+    ]
+    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
+    replies = [""] * len(prompts)
+    for start in range(0, len(order), BATCH):
+        chosen = order[start : start + BATCH]
+        batch = tokenizer(
+            [prompts[index] for index in chosen],
+            add_special_tokens=False,
+            return_tensors="pt",
+            padding=True,
+            padding_side="left",
+        )
+        with torch.inference_mode():
+            output = model.generate(
+                input_ids=batch["input_ids"],
+                attention_mask=batch["attention_mask"],
+                max_new_tokens=110,
+                do_sample=False,
+            )
+        size = batch["input_ids"].shape[1]
+        for index, reply in zip(chosen, output[:, size:], strict=True):
+            replies[index] = tokenizer.decode(reply, skip_special_tokens=True)
+    return replies
+
+
+def measure(cases: list[Case], replies: list[str]) -> dict[str, float]:
+    """Means over the cases: exact match, F1, quotes verbatim, quotes that are right, refusals."""
+    totals = dict.fromkeys(("exact match", "F1", "quote verbatim", "right quote", "refused"), 0.0)
+    for case, reply in zip(cases, replies, strict=True):
+        parsed = parse_answer(reply)
+        context = " ".join(" ".join(case.documents).split())
+        totals["refused"] += parsed.refused
+        if case.ask.answer and parsed.final_answer and not parsed.refused:
+            totals["exact match"] += exact_match(parsed.final_answer, case.ask.answer)
+            totals["F1"] += f1(parsed.final_answer, case.ask.answer)
+        if parsed.quotes:
+            totals["quote verbatim"] += all(quote in context for quote in parsed.quotes)
+            totals["right quote"] += " ".join(case.ask.quote.split()) in parsed.quotes
+    return {name: total / len(cases) for name, total in totals.items()}
+
+
+def main(model_dir: Path = MODEL_DIR, *, count: int = PER_SET) -> int:
+    """Print a line for each set; 1 if unseen families are read less well than the target."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(model_dir, dtype="auto").eval()
+    tokenizer = AutoTokenizer.from_pretrained(model_dir)
+    results: dict[str, dict[str, float]] = {}
+    sizes: dict[str, int] = {}
+    for name, cases in case_sets(count).items():
+        results[name] = measure(cases, answer_all(model, tokenizer, cases))
+        sizes[name] = len(cases)
+        figures = " · ".join(f"{what} {value:.2f}" for what, value in results[name].items())
+        print(f"{name} (n = {len(cases)}): {figures}", flush=True)
+    right = sum(results[n]["refused"] * sizes[n] for n in sizes if n.startswith("unanswerable"))
+    wrong = sum(results[n]["refused"] * sizes[n] for n in sizes if not n.startswith("unanswerable"))
+    asked = sum(sizes[n] for n in sizes if n.startswith("unanswerable"))
+    print(
+        f"refusals: precision {right / max(1, right + wrong):.2f}, recall {right / asked:.2f} "
+        f"(n = {asked} unanswerable, {sum(sizes.values()) - asked} answerable)"
+    )
+    reached = results["unseen families"]["exact match"]
+    print(f"exact match on unseen families, oracle alone: {reached:.2f} (target {TARGET})")
+    return int(reached < TARGET)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*map(Path, sys.argv[1:])))

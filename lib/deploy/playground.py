@@ -1,0 +1,35 @@
+"""Ask one model one question, with the prompt of training and evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lib.endpoint import Endpoint, run
+from lib.ledger import Ledger
+from lib.prompts import student_messages
+from lib.settings import SetupError, endpoint_settings
+
+
+def ask(role: str, question: str, documents: Sequence[str], *, max_new_tokens: int = 256) -> str:
+    """The whole reply of "student" or "baseline" to a question on some documents.
+
+    Raises:
+        SetupError: the role has no endpoint.
+        EndpointError: the endpoint does not answer.
+    """
+    settings = endpoint_settings(role)
+    if settings is None:
+        raise SetupError(f"The {role} has no endpoint. 3_deploy.ipynb starts it: run it.")
+
+    async def answer() -> str:
+        ledger = Ledger()
+        try:
+            async with Endpoint(settings, ledger=ledger, concurrency=1) as endpoint:
+                reply = await endpoint.ask(
+                    student_messages(question, documents), max_tokens=max_new_tokens
+                )
+        finally:
+            ledger.close()
+        return reply.text
+
+    return run(answer())

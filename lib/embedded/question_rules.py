@@ -1,0 +1,50 @@
+"""From a simple clause to questions with their answers, by rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from lib.embedded import english as en
+from lib.embedded import phrases as ph
+from lib.embedded import rules_amount, rules_is, rules_when_where, rules_who_what
+from lib.embedded.drafting import Draft, is_kind
+from lib.embedded.grammar import Clause
+from lib.embedded.rules_is import apposition_drafts
+
+__all__ = ["apposition_drafts", "drafts"]
+
+_RULES = (
+    rules_when_where.when,
+    rules_amount.numbers,
+    rules_amount.measures,
+    rules_amount.often,
+    rules_when_where.where,
+    rules_who_what.agent,
+    rules_who_what.prepositional,
+    rules_is.copula,
+    rules_who_what.of_object,
+    rules_who_what.of_subject,
+)
+
+
+def drafts(clause: Clause) -> Iterator[Draft]:
+    """Every question that the rules make of one clause."""
+    kind = is_kind(clause.subject)
+    # "the yard": which one, only the sentences before would tell.
+    vague = bool(re.match(r"(?:the|both|each|every|any|some|all|a|an) ", clause.subject)) and not (
+        ph.has_name(clause.subject) or re.match(r"the (?:\w+ )?\w+est ", clause.subject)
+    )
+    for draft in (draft for rule in _RULES for draft in rule(clause)):
+        if vague and clause.subject in draft.text:
+            told = clause.aux in {"was", "were", "did", "had", "has"}
+            if not (told and clause.subject.startswith("the ")):
+                yield replace(draft, score=draft.score - 1.5, field=True)
+            continue
+        told = f"{draft.text} {draft.answer}"
+        if kind and not ph.has_name(draft.text[1:]) and re.search(r"\bthe [a-z]", told):
+            continue
+        if clause.aux in en.DO and clause.rest.startswith(("and ", "or ")):
+            continue
+        yield replace(draft, score=draft.score - 1.2, alone=True) if kind else draft

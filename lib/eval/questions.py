@@ -1,0 +1,118 @@
+"""The evaluation split of a dataset → questions with their gold answer and documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from lib.prompts import parse_answer
+from lib.records import Chunk
+from lib.settings import SetupError, portable
+from lib.store import read_jsonl
+
+
+@dataclass(frozen=True)
+class EvalQuestion:
+    """One question, its gold answer, and where the answer stands."""
+
+    id: str
+    text: str
+    answer: str  # the gold final answer
+    evidence: tuple[str, ...]  # the gold quotes that are verbatim in the oracle, white space folded
+    oracle: Chunk
+    context: tuple[Chunk, ...]  # of the dataset's row, in its order
+
+
+def load_chunks(dataset_dir: Path) -> list[Chunk]:
+    """All chunks of a dataset, in the order of its documents: the corpus to retrieve from.
+
+    Raises:
+        SetupError: the dataset holds no chunks file.
+    """
+    path = dataset_dir / "chunks.jsonl"
+    if not path.is_file():
+        raise SetupError(f"{portable(path)} is not there. Run 1_gen.ipynb: it writes the chunks.")
+    names = [field.name for field in fields(Chunk)]  # a row says more: its split, for one
+    return [Chunk(**{name: row[name] for name in names}) for row in read_jsonl(path)]
+
+
+def load_questions(
+    dataset_dir: Path, *, max_questions: int = 0, seed: int = 0
+) -> list[EvalQuestion]:
+    """The questions of `hf/eval.jsonl`; a seeded sample of max_questions of them (0 = all).
+
+    The sample keeps the order of the split, and for one seed a smaller sample is a part of the
+    larger: growing it asks only what is new.
+
+    Raises:
+        SetupError: the dataset has no evaluation question.
+    """
+    path = dataset_dir / "hf" / "eval.jsonl"
+    rows = read_jsonl(path) if path.is_file() else []
+    if not rows:
+        raise SetupError(
+            f"{portable(path)} holds no question, and 4_eval needs some. Run 1_gen.ipynb with more "
+            "documents, or with a larger share for the evaluation split."
+        )
+    if 0 < max_questions < len(rows):
+        order = list(range(len(rows)))
+        Random(seed).shuffle(order)
+        rows = [rows[i] for i in sorted(order[:max_questions])]
+    chunks = {chunk.id: chunk for chunk in load_chunks(dataset_dir)}
+    return [_question(row, chunks) for row in rows]
+
+
+def _question(row: Mapping[str, Any], chunks: Mapping[str, Chunk]) -> EvalQuestion:
+    try:
+        oracle = chunks[row["oracle"]["chunk_id"]]
+        context = tuple(chunks[place["chunk_id"]] for place in row["context_chunks"])
+    except KeyError as error:
+        raise SetupError(
+            f"Row {row['id']} of hf/eval.jsonl names {error}, which chunks.jsonl does not hold. "
+            "The dataset is damaged: run 1_gen.ipynb again."
+        ) from error
+    return EvalQuestion(
+        id=row["id"],
+        text=row["question"],
+        answer=row["answer"],
+        evidence=_evidence(row["cot_answer"], oracle),
+        oracle=oracle,
+        context=context,
+    )
+
+
+def _evidence(cot_answer: str, oracle: Chunk) -> tuple[str, ...]:
+    text = fold(oracle.text)
+    return tuple(quote for quote in parse_answer(cot_answer).quotes if quote and quote in text)
+
+
+def fold(text: str) -> str:
+    """Runs of white space become one space: a quote may cross a line's end."""
+    return " ".join(text.split())
+
+
+def holds_answer(chunk: Chunk, question: EvalQuestion) -> bool:
+    """Whether this chunk is the question's oracle, or does the oracle's work.
+
+    True for the oracle itself, and for a chunk of the same document whose offsets overlap the
+    oracle's and which holds every gold quote verbatim (white space folded); where the row has no
+    quote, the gold answer. Another document that happens to hold the answer does not count: hit
+    rates are a lower bound.
+    """
+    oracle = question.oracle
+    if chunk.id == oracle.id:
+        return True
+    if chunk.document_id != oracle.document_id:
+        return False
+    if chunk.start >= oracle.end or oracle.start >= chunk.end:
+        return False
+    text = fold(chunk.text)
+    return all(part in text for part in question.evidence or (fold(question.answer),))
+
+
+def first_hit(chunks: Sequence[Chunk], question: EvalQuestion) -> int | None:
+    """The place of the first chunk that holds the answer, from 0; None = a miss."""
+    return next((i for i, chunk in enumerate(chunks) if holds_answer(chunk, question)), None)

@@ -1,0 +1,42 @@
+"""`python -m lib.finetune train -p parameters/X.yaml`: the training of 2_finetune.ipynb, also
+under `accelerate launch -m lib.finetune train -p …` on several GPUs."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import os
+import sys
+from pathlib import Path
+
+from lib.finetune.train import train_student
+from lib.parameters import known_parameters, read_parameters
+from lib.settings import SetupError, portable, require_path, save_state
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m lib.finetune", description=__doc__)
+    parser.add_argument("verb", choices=["train"])
+    parser.add_argument("-p", dest="file", type=Path, required=True, help="parameters file")
+    options = parser.parse_args(arguments)
+    try:
+        known = known_parameters()
+        values = {name: parameter.default for name, parameter in known.items()}
+        values["run_name"] = options.file.stem
+        values |= read_parameters(options.file, known)
+        dataset_dir = require_path("DATASET_DIR", run_name=values["run_name"])
+        names = set(inspect.signature(train_student).parameters) & values.keys()
+        trained = train_student(dataset_dir, **{name: values[name] for name in names})
+        if int(os.environ.get("RANK", "0")) == 0:
+            save_state(
+                STUDENT_MODEL_DIR=portable(trained.model_dir),
+                BASELINE_MODEL_DIR=portable(trained.baseline_dir),
+            )
+    except SetupError as error:
+        print(f"lib.finetune: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

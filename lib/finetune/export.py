@@ -1,0 +1,123 @@
+"""From an adapter to folders that a server loads: the merged student, the baseline, their card."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lib.finetune.students import Base
+from lib.progress import minutes
+from lib.settings import home
+from lib.store import building, fingerprint, write_text
+
+_COPY_UP_TO_BYTES = 64 * 2**20
+
+
+def merge_adapter(
+    base_dir: Path, adapter_dir: Path, merged_dir: Path, *, tokenizer: Any, dtype: Any
+) -> None:
+    """Write base + adapter as one ordinary model: safetensors, tokenizer with its chat template.
+
+    Servers do not load adapters; merged weights also generate without the adapter's extra work.
+    """
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    base = AutoModelForCausalLM.from_pretrained(
+        str(base_dir), dtype=dtype, use_safetensors=True, trust_remote_code=False
+    )
+    merged = PeftModel.from_pretrained(base, str(adapter_dir)).merge_and_unload(safe_merge=True)
+    _stop_at_end(merged.generation_config, tokenizer.eos_token_id)
+    merged.save_pretrained(merged_dir)
+    tokenizer.save_pretrained(merged_dir)
+
+
+def _stop_at_end(generation_config: Any, end: int) -> None:
+    """Generation must stop at the token that training ends every completion with."""
+    stops = generation_config.eos_token_id
+    stops = stops if isinstance(stops, list) else [] if stops is None else [stops]
+    if end not in stops:
+        generation_config.eos_token_id = [*stops, end]
+
+
+def prepare_baseline(base: Base, *, chat_template: str) -> Path:
+    """The base model under `artefacts/baselines/`, with the template that the student has too.
+
+    Its name there changes whenever the model does, so replies of another one are never taken for
+    its own. Large files are linked, not copied.
+    """
+    made_of = {"base": base.fingerprint, "chat_template": chat_template}
+    target = home() / "artefacts" / "baselines" / f"{base.name}-{fingerprint(made_of)}"
+    if target.exists():
+        return target
+    with building(target) as scratch:
+        for path in sorted(base.folder.iterdir()):
+            if path.is_file():
+                _copy_or_link(path, scratch / path.name)
+        write_text(scratch / "chat_template.jinja", chat_template)
+    return target
+
+
+def _copy_or_link(source: Path, target: Path) -> None:
+    if source.stat().st_size <= _COPY_UP_TO_BYTES:
+        shutil.copyfile(source, target)
+        return
+    try:
+        os.link(source.resolve(), target)
+    except OSError:  # another file system
+        target.symlink_to(source.resolve())
+
+
+def write_model_card(
+    path: Path,
+    *,
+    base: Base,
+    dataset_dir: Path,
+    settings: Mapping[str, Any],
+    lengths: str,
+    history: list[dict[str, float]],
+    seconds: float,
+) -> None:
+    """What the student is, in the hub's model-card format."""
+    losses = [point for point in history if "validation_loss" in point]
+    first, last = losses[0], losses[-1]
+    rows = "\n".join(f"| `{name}` | {value} |" for name, value in settings.items())
+    write_text(
+        path,
+        f"""---
+base_model: {base.name}
+library_name: peft
+tags: [raft, lora, retrieval-augmented-fine-tuning]
+license: {licence_of(base.folder)}
+---
+
+# A RAFT student of {base.name}
+
+Fine-tuned to answer a question from a context of one oracle document among distractors, or to say
+that the documents do not hold the answer (RAFT, arXiv:2403.10131). `merged/` is an ordinary
+causal language model; `adapter/` is the LoRA adapter alone.
+
+- Dataset: `{dataset_dir.name}`: {lengths}.
+- Validation loss (nats per completion token): {first["validation_loss"]:.3f} before training,
+  {last["validation_loss"]:.3f} after {last["epoch"]:.1f} epochs. The loss counts completions only.
+- Training took {minutes(seconds)} (minutes:seconds).
+- Licence: that of the base model, `{licence_of(base.folder)}`; read it before you pass this on.
+- Prompts are written by the tokenizer's chat template; decode greedily.
+
+| setting | value |
+|---|---|
+{rows}
+""",
+    )
+
+
+def licence_of(base_dir: Path) -> str:
+    """The licence that a base model's card names, or "other" when it names none."""
+    card = base_dir / "README.md"
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    named = re.search(r"^license:\s*(\S+)", text, re.MULTILINE)
+    return named.group(1) if named else "other"

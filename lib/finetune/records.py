@@ -1,0 +1,150 @@
+"""Dataset rows → the token ids that training sees: exactly those that serving will build."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lib.prompts import PLAIN_CHAT_TEMPLATE, Message
+from lib.settings import SetupError, portable
+from lib.store import read_json, read_jsonl
+
+FORMATS = ("chat", "completion")
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """One row of a dataset: a prompt, and the completion that is to be learnt."""
+
+    id: str  # "train row 17", or the row's own id
+    prompt: tuple[Message, ...] | str  # messages (chat) or a text (completion)
+    completion: str
+
+
+@dataclass(frozen=True)
+class TokenRow:
+    """A record as token ids: the first `prompt_tokens` are context, the rest is trained on."""
+
+    id: str
+    input_ids: list[int]
+    prompt_tokens: int
+
+    @property
+    def labels(self) -> list[int]:
+        """-100 (ignored by the loss) on the prompt, then the completion with its end token."""
+        return [-100] * self.prompt_tokens + self.input_ids[self.prompt_tokens :]
+
+
+def training_records(dataset_dir: Path, split: str, dataset_format: str) -> list[TrainingRecord]:
+    """Read `<dataset_dir>/<format>/<split>.jsonl`.
+
+    Raises:
+        SetupError: an unknown format, no such file, no rows, or a row of another shape.
+    """
+    if dataset_format not in FORMATS:
+        raise SetupError(f"dataset_format is '{dataset_format}'; expected one of {FORMATS}.")
+    path = Path(dataset_dir) / dataset_format / f"{split}.jsonl"
+    if not path.is_file():
+        raise SetupError(f"{portable(path)} is not there. 1_gen.ipynb writes it: run it.")
+    rows = read_jsonl(path)
+    if not rows:
+        raise SetupError(f"{portable(path)} holds no rows. Give 1_gen more documents or questions.")
+    records = []
+    for number, row in enumerate(rows, start=1):
+        row_id = str(row.get("id") or f"{split} row {number}")
+        records.append(_record(row, row_id, dataset_format, path))
+    return records
+
+
+def _record(row: dict[str, Any], row_id: str, dataset_format: str, path: Path) -> TrainingRecord:
+    if dataset_format == "completion":
+        prompt, completion = row.get("prompt"), row.get("completion")
+    else:
+        messages = row.get("messages") or [{}]
+        prompt, completion = tuple(messages[:-1]), messages[-1].get("content")
+        if messages[-1].get("role") != "assistant":
+            prompt = None
+    if not prompt or not isinstance(completion, str) or not completion.strip():
+        raise SetupError(
+            f"{row_id} of {portable(path)} is no {dataset_format} row with a prompt and a "
+            "completion. Run 1_gen.ipynb again."
+        )
+    return TrainingRecord(row_id, prompt, completion)
+
+
+def load_tokenizer(model_dir: Path, dataset_format: str) -> Any:
+    """The base's tokenizer, with the template that training, evaluation and serving share.
+
+    A base model brings no template; completion rows are plain text whatever the base brings.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(str(model_dir), trust_remote_code=False)
+    if dataset_format == "completion" or not tokenizer.chat_template:
+        tokenizer.chat_template = PLAIN_CHAT_TEMPLATE
+    if tokenizer.eos_token is None:
+        raise SetupError(
+            f"The tokenizer in {portable(model_dir)} has no end token, so a student could not "
+            "learn to stop. Set its eos_token."
+        )
+    return tokenizer
+
+
+def end_token_ids(model_dir: Path, tokenizer: Any) -> frozenset[int]:
+    """What ends a reply when this model is served: its generation config's tokens and the
+    tokenizer's."""
+    path, ids = Path(model_dir) / "generation_config.json", []
+    if path.is_file():
+        named = read_json(path).get("eos_token_id") or []
+        ids = named if isinstance(named, list) else [named]
+    return frozenset([*ids, tokenizer.eos_token_id])
+
+
+def tokenise(record: TrainingRecord, tokenizer: Any, end_ids: frozenset[int]) -> TokenRow:
+    """The prompt's ids exactly as a server builds them, then the completion up to its end token.
+
+    Raises:
+        SetupError: the completion holds the end token inside its text.
+    """
+    if isinstance(record.prompt, str):
+        # Rendered and tokenised as the plain template does it, so that serving sees the same ids.
+        prompt_text = (tokenizer.bos_token or "") + record.prompt
+        text = prompt_text + record.completion + tokenizer.eos_token
+    else:
+        messages = list(record.prompt)
+        answer = {"role": "assistant", "content": record.completion}
+        render = tokenizer.apply_chat_template
+        prompt_text = render(messages, add_generation_prompt=True, tokenize=False)
+        text = render([*messages, answer], tokenize=False)
+    if not text.startswith(prompt_text):
+        raise SetupError(
+            "The chat template writes an answered prompt differently from an open one, so the "
+            "student would be trained on prompts that it never meets. Give the model another one."
+        )
+    prompt_ids = _ids(prompt_text, tokenizer)
+    whole_ids = _ids(text, tokenizer)
+    if whole_ids[: len(prompt_ids)] == prompt_ids:
+        completion_ids = whole_ids[len(prompt_ids) :]
+    else:  # tokens merge across the boundary, but a server stops the prompt there
+        completion_ids = _ids(text[len(prompt_text) :], tokenizer)
+    completion_ids = _up_to_end(completion_ids, tokenizer, end_ids, record.id)
+    return TokenRow(record.id, prompt_ids + completion_ids, len(prompt_ids))
+
+
+def _ids(text: str, tokenizer: Any) -> list[int]:
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _up_to_end(ids: list[int], tokenizer: Any, end_ids: frozenset[int], row_id: str) -> list[int]:
+    """Cut what a template writes behind the end token (a newline, say); add a missing end token."""
+    length = next((place for place, token in enumerate(ids, start=1) if token in end_ids), 0)
+    if not length:
+        return [*ids, tokenizer.eos_token_id]
+    if tokenizer.decode(ids[length:], skip_special_tokens=True).strip():
+        raise SetupError(
+            f"{row_id} holds the end token {tokenizer.decode(ids[length - 1])} inside its "
+            "completion, so the rest would be cut. Remove it from the documents and run "
+            "1_gen.ipynb again."
+        )
+    return ids[:length]

@@ -1,0 +1,69 @@
+"""Look at what is trained on, and at how the loss went."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+from lib.finetune.watch import HistoryPoint
+
+Piece = tuple[str, bool]  # decoded text, and whether the loss counts it
+
+
+def trained_pieces(input_ids: Iterable[int], labels: Iterable[int], tokenizer: Any) -> list[Piece]:
+    """Decode a collated row in runs of trained and untrained tokens, special tokens included."""
+    pairs = [
+        (int(token), int(label) != -100) for token, label in zip(input_ids, labels, strict=True)
+    ]
+    return [
+        (tokenizer.decode([token for token, _ in run], skip_special_tokens=False), trained)
+        for trained, run in groupby(pairs, key=lambda pair: pair[1])
+    ]
+
+
+def marked(pieces: list[Piece]) -> str:
+    """The row as plain text: trained parts between ⟦ and ⟧."""
+    return "".join(f"⟦{text}⟧" if trained else text for text, trained in pieces) + "\n"
+
+
+def show_trained_tokens(rows: Any, *, row: int = 0, prompt_chars: int = 600) -> Any:
+    """One training row as HTML, the trained tokens highlighted: the labels that TRL's collator
+    makes, decoded. Of a long prompt only the last `prompt_chars` characters are shown.
+    """
+    from IPython.display import HTML
+    from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+    tokenizer, token_row = rows.tokenizer, rows.train[row]
+    padding = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+    collate = DataCollatorForLanguageModeling(pad_token_id=padding)
+    batch = collate([{"input_ids": token_row.input_ids, "labels": token_row.labels}])
+    pieces = trained_pieces(batch["input_ids"][0], batch["labels"][0], tokenizer)
+    return HTML(_page(pieces, prompt_chars))
+
+
+def _page(pieces: list[Piece], prompt_chars: int) -> str:
+    parts = []
+    for text, trained in pieces:
+        if not trained and len(text) > prompt_chars:
+            text = f"… ({len(text) - prompt_chars:,} characters) … {text[-prompt_chars:]}"
+        style = "background:#d7f5d0;color:#10320a" if trained else "color:#777"
+        parts.append(f'<span style="{style}">{html.escape(text)}</span>')
+    return f'<pre style="white-space:pre-wrap">{"".join(parts)}</pre>'
+
+
+def plot_loss(history: list[HistoryPoint]) -> Any:
+    """The training and the validation loss over the steps, as a figure."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    for key, label, style in (("loss", "training", "-"), ("validation_loss", "validation", "o--")):
+        points = [(point["step"], point[key]) for point in history if key in point]
+        axes.plot(*zip(*points, strict=True), style, label=label)
+    axes.set_xlabel("step")
+    axes.set_ylabel("loss, nats per completion token")
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    return figure

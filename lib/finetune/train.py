@@ -1,0 +1,294 @@
+"""Local training: LoRA with TRL on a causal language model, the loss on completions only."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lib.finetune.export import merge_adapter, prepare_baseline, write_model_card
+from lib.finetune.lengths import Lengths, check_lengths, measure_lengths
+from lib.finetune.records import (
+    TokenRow,
+    end_token_ids,
+    load_tokenizer,
+    tokenise,
+    training_records,
+)
+from lib.finetune.students import Base, fetch_student
+from lib.finetune.watch import HistoryPoint, plain_output, training_watch
+from lib.progress import minutes
+from lib.settings import SetupError, portable
+from lib.store import artefact_dir, building, file_sha256, read_json, write_json, write_text
+
+# Raise it when the same inputs would give another student: old ones are then not reused.
+RECIPE = 1
+
+
+@dataclass(frozen=True)
+class PreparedRows:
+    """A dataset as one student's tokens."""
+
+    dataset_dir: Path
+    dataset_format: str
+    base: Base
+    tokenizer: Any
+    train: list[TokenRow]
+    valid: list[TokenRow]
+    lengths: Lengths  # of both splits
+    model_limit_tokens: int  # what the model reads at most; 0 = it does not say
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A student and how it came about."""
+
+    adapter_dir: Path
+    model_dir: Path  # merged: what is served
+    baseline_dir: Path  # the base model, to be served beside it
+    history: list[HistoryPoint]  # step, epoch, and loss … or validation_loss
+    seconds: float  # of training
+    lengths: Lengths
+    reused: bool  # it was there already
+
+
+def prepare_rows(dataset_dir: Path, *, student_model: str, dataset_format: str) -> PreparedRows:
+    """Tokenise the train and valid splits for a student.
+
+    Raises:
+        SetupError: the model or the rows cannot be read, or a row holds an end token.
+    """
+    base = fetch_student(student_model)
+    tokenizer = load_tokenizer(base.folder, dataset_format)
+    end_ids = end_token_ids(base.folder, tokenizer)
+    train, valid = (
+        [tokenise(r, tokenizer, end_ids) for r in training_records(dataset_dir, s, dataset_format)]
+        for s in ("train", "valid")
+    )
+    config = read_json(base.folder / "config.json")
+    return PreparedRows(
+        dataset_dir=Path(dataset_dir),
+        dataset_format=dataset_format,
+        base=base,
+        tokenizer=tokenizer,
+        train=train,
+        valid=valid,
+        lengths=measure_lengths([*train, *valid]),
+        model_limit_tokens=int(config.get("max_position_embeddings") or 0),
+    )
+
+
+def train_student(
+    dataset_dir: Path,
+    *,
+    student_model: str,
+    run_name: str,
+    dataset_format: str,
+    num_epochs: float,
+    learning_rate: float,
+    lora_rank: int,
+    lora_alpha: int,
+    lora_dropout: float,
+    batch_size: int,
+    gradient_accumulation_steps: int,
+    warmup_share: float,
+    max_length_tokens: int,
+    seed: int,
+) -> Trained:
+    """Train, merge and save a student, or find the one that these inputs made before.
+
+    Writes `artefacts/students/<run_name>-<fingerprint>/`: adapter/, merged/, history.json,
+    trained_row.txt, README.md. Under `accelerate launch` every process calls it; rank 0 writes.
+
+    Raises:
+        SetupError: a row's completion would be cut, the loss is not finite, a wrong setting.
+    """
+    settings = {name: value for name, value in locals().items() if name != "dataset_dir"}
+    _check_settings(settings)
+    rows = prepare_rows(dataset_dir, student_model=student_model, dataset_format=dataset_format)
+    budget = check_lengths(
+        rows.lengths,
+        max_length_tokens=max_length_tokens,
+        model_limit_tokens=rows.model_limit_tokens,
+    )
+    from accelerate import PartialState
+
+    process = PartialState()
+    with process.main_process_first():
+        baseline_dir = prepare_baseline(rows.base, chat_template=rows.tokenizer.chat_template)
+    target = _target(rows, settings)
+    if reused := target.exists():
+        process.print(f"{portable(target)} is there already: nothing to train.", flush=True)
+    else:
+        process.print(f"Training on {rows.lengths} (budget {budget:,}).", flush=True)
+        _train(rows, settings, target, process)
+    made = read_json(target / "history.json")
+    return Trained(
+        adapter_dir=target / "adapter",
+        model_dir=target / "merged",
+        baseline_dir=baseline_dir,
+        history=made["history"],
+        seconds=made["seconds"],
+        lengths=Lengths(**made["lengths"]),
+        reused=reused,
+    )
+
+
+def _check_settings(settings: dict[str, Any]) -> None:
+    for name in ("num_epochs", "learning_rate", "lora_rank", "lora_alpha", "batch_size"):
+        if settings[name] <= 0:
+            raise SetupError(f"{name} is {settings[name]}; expected more than 0.")
+    for name in ("lora_dropout", "warmup_share"):
+        if not 0 <= settings[name] < 1:
+            raise SetupError(f"{name} is {settings[name]}; expected a share, 0 to below 1.")
+    if settings["gradient_accumulation_steps"] < 1 or settings["max_length_tokens"] < 0:
+        raise SetupError("gradient_accumulation_steps is at least 1, max_length_tokens 0 or more.")
+
+
+def _target(rows: PreparedRows, settings: dict[str, Any]) -> Path:
+    """The student's folder, named after everything that decides what it learns."""
+    folder = rows.dataset_dir / rows.dataset_format
+    made_of = {
+        "recipe": RECIPE,
+        "base": rows.base.fingerprint,
+        "train": file_sha256(folder / "train.jsonl"),
+        "valid": file_sha256(folder / "valid.jsonl"),
+        "chat_template": rows.tokenizer.chat_template,
+        "settings": {k: v for k, v in settings.items() if k not in ("run_name", "student_model")},
+    }
+    return artefact_dir("students", settings["run_name"], made_of)
+
+
+def _train(rows: PreparedRows, settings: dict[str, Any], target: Path, process: Any) -> None:
+    watch, start = training_watch(), time.monotonic()
+    with plain_output():
+        with tempfile.TemporaryDirectory(prefix="openbook-train-") as scratch_dir:
+            trainer = make_trainer(rows, settings, output_dir=Path(scratch_dir), callbacks=[watch])
+            trainer.train()
+        seconds = round(time.monotonic() - start, 1)
+        if process.is_main_process:
+            with building(target) as folder:
+                _save(folder, rows, settings, trainer, watch.history, seconds)
+    if process.is_main_process:
+        print(f"Trained in {minutes(seconds)}: {portable(target)}", flush=True)
+    process.wait_for_everyone()
+
+
+def _save(
+    folder: Path,
+    rows: PreparedRows,
+    settings: dict[str, Any],
+    trainer: Any,
+    history: list[HistoryPoint],
+    seconds: float,
+) -> None:
+    from lib.finetune.show import marked, trained_pieces
+
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    model.save_pretrained(folder / "adapter")
+    (folder / "adapter" / "README.md").unlink(missing_ok=True)  # a template, not filled in
+    merge_adapter(
+        rows.base.folder,
+        folder / "adapter",
+        folder / "merged",
+        tokenizer=rows.tokenizer,
+        dtype=next(model.parameters()).dtype,
+    )
+    batch = trainer.data_collator([trainer.train_dataset[0]])
+    pieces = trained_pieces(batch["input_ids"][0], batch["labels"][0], rows.tokenizer)
+    write_text(folder / "trained_row.txt", marked(pieces))
+    write_model_card(
+        folder / "README.md",
+        base=rows.base,
+        dataset_dir=rows.dataset_dir,
+        settings=settings,
+        lengths=str(rows.lengths),
+        history=history,
+        seconds=seconds,
+    )
+    made = {"history": history, "seconds": seconds, "lengths": asdict(rows.lengths)}
+    write_json(folder / "history.json", made)
+
+
+def make_trainer(
+    rows: PreparedRows, settings: dict[str, Any], *, output_dir: Path, callbacks: list[Any]
+) -> Any:
+    """The TRL trainer of these rows; they carry their own labels, which TRL takes as they are."""
+    import torch
+    from peft import LoraConfig
+    from transformers import AutoModelForCausalLM, PrinterCallback
+    from trl import SFTTrainer
+
+    on_gpu = torch.cuda.is_available()
+    model = AutoModelForCausalLM.from_pretrained(
+        str(rows.base.folder),
+        dtype=torch.bfloat16 if on_gpu and torch.cuda.is_bf16_supported() else torch.float32,
+        use_safetensors=True,
+        trust_remote_code=False,
+    )
+    trainer = SFTTrainer(
+        model=model,
+        args=_trainer_arguments(settings, output_dir, len(rows.train), on_gpu=on_gpu),
+        train_dataset=_dataset(rows.train),
+        eval_dataset=_dataset(rows.valid),
+        processing_class=rows.tokenizer,
+        callbacks=callbacks,
+        peft_config=LoraConfig(
+            r=settings["lora_rank"],
+            lora_alpha=settings["lora_alpha"],
+            lora_dropout=settings["lora_dropout"],
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+        ),
+    )
+    trainer.remove_callback(PrinterCallback)  # the watch prints already
+    return trainer
+
+
+def _dataset(rows: list[TokenRow]) -> Any:
+    from datasets import Dataset
+
+    return Dataset.from_list([{"input_ids": r.input_ids, "labels": r.labels} for r in rows])
+
+
+def _trainer_arguments(
+    settings: dict[str, Any], output_dir: Path, num_rows: int, *, on_gpu: bool
+) -> Any:
+    from accelerate import PartialState
+    from trl import SFTConfig
+
+    rows_per_update = settings["batch_size"] * settings["gradient_accumulation_steps"]
+    rows_per_update *= PartialState().num_processes
+    updates = math.ceil(math.ceil(num_rows / rows_per_update) * settings["num_epochs"])
+    return SFTConfig(
+        output_dir=str(output_dir),
+        max_length=None,  # TRL's default keeps the first 1,024 tokens and drops the completion
+        packing=False,
+        num_train_epochs=settings["num_epochs"],
+        learning_rate=settings["learning_rate"],
+        lr_scheduler_type="cosine",
+        warmup_steps=settings["warmup_share"],  # below 1 it is a share of all steps
+        per_device_train_batch_size=settings["batch_size"],
+        per_device_eval_batch_size=settings["batch_size"],
+        gradient_accumulation_steps=settings["gradient_accumulation_steps"],
+        train_sampling_strategy="group_by_length",
+        optim="adamw_torch_fused" if on_gpu else "adamw_torch",
+        bf16=on_gpu,
+        use_cpu=not on_gpu,
+        activation_checkpointing=on_gpu,  # costs a third of the time; a small model needs none
+        eval_strategy="steps",
+        eval_steps=max(1, math.ceil(updates / 4)),
+        eval_on_start=True,
+        logging_steps=max(1, updates // 20),
+        logging_nan_inf_filter=False,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_num_workers=0,
+        dataloader_pin_memory=on_gpu,
+        seed=settings["seed"],
+        data_seed=settings["seed"],
+    )

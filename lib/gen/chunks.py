@@ -1,0 +1,148 @@
+"""Chunks: verbatim slices of documents, and which of them count as the same."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lib.records import Chunk, Document, Rejected
+from lib.settings import SetupError
+
+MIN_CHUNK_CHARS = 50
+SHINGLE_WORDS = 5
+SAME_SHARE = 0.5  # of the smaller chunk's shingles
+
+# Paragraphs, lines, sentences, words: the first that gives pieces small enough.
+_SEPARATORS = [r"\n\n", r"\n", r"(?<=[.!?…。！？])\s+", r"\s+", ""]
+
+Conflicts = Mapping[str, set[str]]
+
+
+@dataclass(frozen=True)
+class Split:
+    """What the documents gave."""
+
+    chunks: list[Chunk]
+    dropped: list[Rejected]  # too short to ask about, or the same text as another chunk
+
+
+def split_documents(
+    documents: Sequence[Document], *, chunk_chars: int, chunk_overlap_chars: int
+) -> Split:
+    """Cut documents into chunks of at most chunk_chars, at paragraphs and sentences if it can.
+
+    Neighbours share at most chunk_overlap_chars. Every chunk is document.text[start:end].
+
+    Raises:
+        SetupError: the sizes contradict each other, or no chunk remains.
+    """
+    if not 0 <= chunk_overlap_chars < chunk_chars or chunk_chars < 2 * MIN_CHUNK_CHARS:
+        raise SetupError(
+            f"chunk_chars = {chunk_chars}, chunk_overlap_chars = {chunk_overlap_chars}: expected "
+            f"at least {2 * MIN_CHUNK_CHARS} characters, and an overlap below that. Change them."
+        )
+    kept: list[Chunk] = []
+    dropped: list[Rejected] = []
+    seen: dict[str, str] = {}
+    for document in documents:
+        for chunk in _cut(document, chunk_chars, chunk_overlap_chars):
+            text = " ".join(chunk.text.split())
+            if len(text) < MIN_CHUNK_CHARS or len(re.findall(r"[^\W\d_]{2,}", text)) < 5:
+                dropped.append(Rejected("", chunk.id, "short", f"only {len(text)} characters"))
+            elif text in seen:
+                dropped.append(Rejected("", chunk.id, "same", f"the text of {seen[text]}"))
+            else:
+                seen[text] = chunk.id
+                kept.append(chunk)
+    if not kept:
+        raise SetupError(
+            f"The {len(documents)} documents hold no chunk of {MIN_CHUNK_CHARS} characters or "
+            "more. Add documents with text."
+        )
+    return Split(kept, dropped)
+
+
+def _cut(document: Document, chunk_chars: int, overlap_chars: int) -> Iterable[Chunk]:
+    from langchain_text_splitters import RecursiveCharacterTextSplitter
+
+    splitter = RecursiveCharacterTextSplitter(
+        chunk_size=chunk_chars,
+        chunk_overlap=overlap_chars,
+        separators=_SEPARATORS,
+        is_separator_regex=True,
+        keep_separator="end",
+    )
+    starts, position = [page.start for page in document.pages], 0
+    for text in splitter.split_text(document.text):
+        start = document.text.find(text, position)
+        if start < 0 or len(text) > chunk_chars:
+            raise RuntimeError(f"{document.id}: the splitter gave no slice of its text")
+        # The next chunk begins behind this one's beginning, and no further back than the overlap.
+        position = max(start + 1, start + len(text) - overlap_chars)
+        page = document.pages[bisect_right(starts, start) - 1]
+        yield Chunk(
+            id=f"{document.id}#{start}",
+            document_id=document.id,
+            title=document.title,
+            page=page.number,
+            start=start,
+            end=start + len(text),
+            text=text,
+        )
+
+
+# --- which chunks count as the same --------------------------------------------------------------
+
+
+def conflicts(chunks: Sequence[Chunk]) -> dict[str, set[str]]:
+    """For each chunk's id the ids of those that count as the same.
+
+    Two count as the same when their ranges in one document overlap, or when at least half of the
+    smaller one's runs of five words stand in the other, case and punctuation aside.
+    """
+    same: dict[str, set[str]] = {chunk.id: set() for chunk in chunks}
+    for left, right in [*_overlapping(chunks), *_near_duplicates(chunks)]:
+        same[left].add(right)
+        same[right].add(left)
+    return same
+
+
+def _overlapping(chunks: Sequence[Chunk]) -> Iterable[tuple[str, str]]:
+    by_document: dict[str, list[Chunk]] = defaultdict(list)
+    for chunk in sorted(chunks, key=lambda chunk: (chunk.document_id, chunk.start)):
+        earlier = by_document[chunk.document_id]
+        for other in earlier:
+            if other.end > chunk.start:
+                yield other.id, chunk.id
+        earlier[:] = [*(other for other in earlier if other.end > chunk.start), chunk]
+
+
+def _near_duplicates(chunks: Sequence[Chunk]) -> Iterable[tuple[str, str]]:
+    """Exact, without comparing all pairs: the rarer half of a chunk's runs finds its partners."""
+    sets = [_shingles(chunk.text) for chunk in chunks]
+    holders: dict[int, list[int]] = defaultdict(list)
+    for index, shingles in enumerate(sets):
+        for shingle in shingles:
+            holders[shingle].append(index)
+    for index, shingles in enumerate(sets):
+        needed = max(1, -int(-SAME_SHARE * len(shingles) // 1))
+        # Who shares `needed` of them shares one of any len - needed + 1.
+        rare = sorted(shingles, key=lambda shingle: (len(holders[shingle]), shingle))
+        partners = {
+            other
+            for shingle in rare[: len(rare) - needed + 1]
+            for other in holders[shingle]
+            if (len(sets[other]), other) > (len(shingles), index)
+        }
+        for other in sorted(partners):
+            if len(shingles & sets[other]) >= needed:
+                yield chunks[index].id, chunks[other].id
+
+
+def _shingles(text: str) -> set[int]:
+    words = re.findall(r"\w+", text.lower())
+    last = max(1, len(words) - SHINGLE_WORDS + 1)
+    return {hash(tuple(words[i : i + SHINGLE_WORDS])) for i in range(last)}

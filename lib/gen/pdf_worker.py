@@ -1,0 +1,130 @@
+"""Reads one PDF in a process of its own: `python -m lib.gen.pdf_worker FILE [--picture PAGE]`.
+
+A damaged or hostile file may crash, hang or eat memory: it takes only this process with it.
+Prints JSON, {"title", "pages": [text, …], "pictures": [numbers of pages with nothing but a
+picture]} or {"error": reason}; with --picture the PNG's bytes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from lib.gen.layout import Line, page_texts
+
+MEMORY_BYTES = 3 << 30
+MAX_CHARACTERS = 20_000_000
+
+Box = tuple[float, float, float, float]  # left, bottom, right, top
+
+
+def read_pdf(path: Path) -> dict[str, Any]:
+    """The running text of every page.
+
+    Raises:
+        ValueError: it cannot be read, with a reason fit to print.
+    """
+    document = open_pdf(path)
+    pages, pictures, characters = [], [], 0
+    for index in range(len(document)):
+        page = document[index]
+        lines = page_lines(page)
+        characters += sum(len(line.text) for line in lines)
+        if characters > MAX_CHARACTERS:
+            raise ValueError(f"it holds more than {MAX_CHARACTERS:,} characters: divide it")
+        if not lines and any(True for _ in page.get_objects(max_depth=1)):
+            pictures.append(index + 1)
+        pages.append(lines)
+        page.close()
+    title = document.get_metadata_dict().get("Title", "")
+    return {"title": title, "pages": page_texts(pages), "pictures": pictures}
+
+
+def open_pdf(path: Path) -> Any:
+    import pypdfium2
+
+    if path.stat().st_size == 0:
+        raise ValueError("the file is empty")
+    try:
+        document = pypdfium2.PdfDocument(path)
+    except pypdfium2.PdfiumError as error:
+        if "password" in str(error).lower():
+            raise ValueError("it is encrypted: save a copy without a password") from error
+        raise ValueError(f"it is no readable PDF ({error})") from error
+    if len(document) == 0:
+        raise ValueError("it has no pages")
+    return document
+
+
+def page_lines(page: Any) -> list[Line]:
+    """The lines in the order of drawing, each with its box; parted where a column may begin."""
+    from pypdfium2 import raw
+
+    text_page = page.get_textpage()
+    handle, count = text_page.raw, text_page.count_chars()
+    rect = raw.FS_RECTF()
+    lines: list[Line] = []
+    letters: list[str] = []
+    boxes: list[Box] = []
+    for index in range(count):
+        code = raw.FPDFText_GetUnicode(handle, index)
+        if code in (10, 13):
+            _finish(lines, letters, boxes)
+            continue
+        if code > 32 and raw.FPDFText_GetLooseCharBox(handle, index, ctypes.byref(rect)):
+            if boxes and rect.left - boxes[-1][2] > 1.3 * (rect.top - rect.bottom):
+                _finish(lines, letters, boxes)
+            boxes.append((rect.left, rect.bottom, rect.right, rect.top))
+        letters.append(chr(code))
+        if code == 2:  # a divided word: PDFium gives its second half without a new line
+            _finish(lines, letters, boxes)
+    _finish(lines, letters, boxes)
+    text_page.close()
+    return lines
+
+
+def _finish(lines: list[Line], letters: list[str], boxes: list[Box]) -> None:
+    if boxes and any(not letter.isspace() for letter in letters):
+        # UTF-16 halves of one character arrive apart.
+        text = "".join(letters).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        lefts, bottoms, rights, tops = zip(*boxes, strict=True)
+        middle = len(boxes) // 2  # the median, so that a raised mark does not lift its line
+        bottom, top = sorted(bottoms)[middle], sorted(tops)[middle]
+        lines.append(Line(text, min(lefts), bottom, max(rights), max(top, bottom + 1)))
+    letters.clear()
+    boxes.clear()
+
+
+def limit_memory() -> None:
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    except (ImportError, ValueError, OSError):
+        pass  # no such limit on this system: the time limit remains
+
+
+def main(arguments: list[str]) -> None:
+    limit_memory()
+    path = Path(arguments[0])
+    try:
+        if arguments[1:2] == ["--picture"]:
+            document, number = open_pdf(path), int(arguments[2])
+            if not 1 <= number <= len(document):
+                raise ValueError(f"it has pages 1 to {len(document)}, and page {number} was asked")
+            picture = document[number - 1].render(scale=1.5).to_pil()
+            picture.save(sys.stdout.buffer, format="PNG")
+            return
+        result = read_pdf(path)
+    except ValueError as error:
+        result = {"error": str(error)}
+    except MemoryError:
+        result = {"error": f"it needs more than {MEMORY_BYTES >> 30} GiB of memory"}
+    sys.stdout.buffer.write(json.dumps(result).encode())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,123 @@
+"""Looking at the data: documents as a table, rows as they are, counts drawn."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from lib.gen.documents import Loaded
+from lib.prompts import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, parse_answer
+from lib.records import RaftExample, Rejected
+
+KINDS = ("oracle", "memorise", "refuse")
+SPLITS = ("train", "valid", "eval")
+_COLOURS = {"oracle": "#2a9d8f", "memorise": "#e9a23b", "refuse": "#b4656f"}
+
+# Colours with alpha over the notebook's own ground: readable in light and in dark.
+_STYLE = """<style>
+.raft {border: 1px solid rgba(128,128,128,.5); border-radius: 6px; padding: .6em .9em;
+ margin: .8em 0}
+.raft .document {border-left: 4px solid rgba(128,128,128,.4); padding: .2em .7em; margin: .4em 0;
+ white-space: pre-wrap; max-height: 9em; overflow: auto; font-size: 90%}
+.raft .oracle {border-left-color: #2a9d8f; max-height: none}
+.raft .label {white-space: pre-wrap; background: rgba(42,157,143,.14); padding: .4em .7em}
+.raft mark {background: rgba(233,162,59,.45); color: inherit}
+.raft .where {opacity: .7; font-size: 80%}
+</style>"""
+
+
+def show_documents(loaded: Loaded) -> Any:
+    """One row a file, read or skipped, as a table (pandas)."""
+    import pandas as pd
+
+    read = [
+        {
+            "file": document.id,
+            "title": document.title,
+            "pages": len(document.pages),
+            "characters": len(document.text),
+            "skipped": "",
+        }
+        for document in loaded.documents
+    ]
+    skipped = [{"file": skip.path, "skipped": skip.reason} for skip in loaded.skipped]
+    table = pd.DataFrame([*read, *skipped]).fillna({"title": "", "pages": 0, "characters": 0})
+    return table.astype({"pages": int, "characters": int}).set_index("file")
+
+
+def show_examples(examples: Sequence[RaftExample], *, n: int = 3) -> Any:
+    """n rows as HTML, of every kind if there are: the oracle marked, its quotes highlighted."""
+    from IPython.display import HTML
+
+    return HTML(_STYLE + "".join(_example_html(example) for example in _one_of_each(examples, n)))
+
+
+def _one_of_each(examples: Sequence[RaftExample], n: int) -> list[RaftExample]:
+    first = [next((e for e in examples if e.kind == kind), None) for kind in KINDS]
+    chosen = [example for example in first if example][:n]
+    chosen += [example for example in examples if example not in chosen][: n - len(chosen)]
+    return chosen
+
+
+def _example_html(example: RaftExample) -> str:
+    place = (
+        "left out" if example.oracle_position is None else f"document {example.oracle_position + 1}"
+    )
+    documents = "".join(_document_html(example, index) for index in range(len(example.context)))
+    return (
+        f'<div class="raft"><div class="where">{escape(example.id)} · {example.split} · kind '
+        f"<b>{example.kind}</b> · the oracle is {place}</div>"
+        f"<p><b>{escape(example.question.text)}</b></p>{documents}"
+        f'<div class="label">{_label_html(example.label)}</div></div>'
+    )
+
+
+def _document_html(example: RaftExample, index: int) -> str:
+    chunk = example.context[index]
+    is_oracle = index == example.oracle_position
+    text = escape(chunk.text)
+    if is_oracle:
+        for quote in parse_answer(example.question.cot_answer).quotes:
+            # Any white space of the document may stand where the quote has a space.
+            pattern = r"\s+".join(re.escape(escape(word)) for word in quote.split())
+            text = re.sub(pattern, lambda found: f"<mark>{found.group()}</mark>", text, count=1)
+    where = f"{index + 1} · {escape(chunk.title)}, page {chunk.page}{' · oracle' * is_oracle}"
+    css = "document oracle" if is_oracle else "document"
+    return f'<div class="{css}"><span class="where">{where}</span>\n{text}</div>'
+
+
+def _label_html(label: str) -> str:
+    text = escape(label)
+    for marker in (QUOTE_BEGIN, QUOTE_END, ANSWER_TAG):
+        text = text.replace(escape(marker), f"<b>{escape(marker)}</b>")
+    return text
+
+
+def plot_counts(examples: Sequence[RaftExample], rejected: Sequence[Rejected]) -> Any:
+    """Three panels (matplotlib): rows by split and kind, the oracle's places, refusals by gate."""
+    import matplotlib.pyplot as plt
+
+    figure, (rows, places, gates) = plt.subplots(1, 3, figsize=(12, 3.2), layout="constrained")
+    counts = Counter((example.split, example.kind) for example in examples)
+    bottom = [0] * len(SPLITS)
+    for kind in KINDS:
+        heights = [counts[split, kind] for split in SPLITS]
+        if any(heights):
+            rows.bar(SPLITS, heights, bottom=bottom, label=kind, color=_COLOURS[kind])
+        bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
+    rows.set(title="Rows by split and kind", ylabel="rows")
+    rows.legend(frameon=False)
+    shown = Counter(e.oracle_position for e in examples if e.oracle_position is not None)
+    size = max((len(example.context) for example in examples), default=1)
+    numbers = [str(position + 1) for position in range(size)]
+    places.bar(numbers, [shown[position] for position in range(size)], color=_COLOURS["oracle"])
+    places.axhline(sum(shown.values()) / size, color="grey", linestyle=":")
+    places.set(title="The oracle's place in the context", xlabel="document", ylabel="rows")
+    refused = Counter(item.gate for item in rejected).most_common()[::-1]
+    gates.barh([gate for gate, _ in refused], [count for _, count in refused], color="grey")
+    gates.set(title=f"Refused by gate ({len(rejected)})")
+    plt.close(figure)  # the cell shows what it returns; an open figure would be shown twice
+    return figure

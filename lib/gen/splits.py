@@ -1,0 +1,140 @@
+"""Train, valid and eval by chunk group: no oracle of one stands in a row of another."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from itertools import groupby
+from random import Random
+
+from lib.gen.chunks import Conflicts
+from lib.records import Chunk
+from lib.settings import SetupError
+
+MAX_BLOCK_CHUNKS = 5
+
+
+def assign_splits(
+    chunks: Sequence[Chunk],
+    same: Conflicts,
+    *,
+    valid_share: float,
+    eval_share: float,
+    seed: int,
+    asked: Collection[str] | None = None,
+) -> dict[str, str]:
+    """Each chunk's split: "train", "valid", "eval", or "buffer" for a chunk of no row.
+
+    Blocks of consecutive chunks of a document are drawn until eval, then valid, hold their share
+    of the chunks in `asked` (those that have questions; None = every chunk). The others are
+    material for distractors and stay in train. What then counts as the same as a chunk of eval,
+    or, in train, of valid, becomes buffer.
+
+    Raises:
+        SetupError: the shares make no sense, or a split stays empty.
+    """
+    if not (0 < eval_share < 1 and 0 <= valid_share < 1 and valid_share + eval_share < 1):
+        raise SetupError(
+            f"valid_share = {valid_share}, eval_share = {eval_share}: expected shares whose sum is "
+            "below 1, eval_share above 0. Change them."
+        )
+    wanted = {chunk.id for chunk in chunks} if asked is None else set(asked)
+    blocks = _blocks(chunks, same, len(wanted), min(eval_share, valid_share or eval_share))
+    Random(f"{seed}:splits").shuffle(blocks)
+    evaluation = _take(blocks, wanted, eval_share * len(wanted), avoid=set(), same=same)
+    valid: set[str] = set()
+    if valid_share:
+        left = [block for block in blocks if not evaluation & set(block)]
+        valid = _take(left, wanted, valid_share * len(wanted), avoid=evaluation, same=same)
+    splits = {}
+    for chunk in chunks:
+        near = same[chunk.id]
+        if chunk.id in evaluation:
+            splits[chunk.id] = "eval"
+        elif near & evaluation:
+            splits[chunk.id] = "buffer"
+        elif chunk.id in valid:
+            splits[chunk.id] = "valid"
+        else:
+            splits[chunk.id] = "buffer" if near & valid else "train"
+    _demand(splits, wanted, valid_share)
+    return splits
+
+
+def check_corpus(
+    chunks: Sequence[Chunk],
+    same: Conflicts,
+    *,
+    num_distractors: int,
+    valid_share: float,
+    eval_share: float,
+    seed: int,
+) -> None:
+    """Stop before any token is paid when the documents cannot fill rows.
+
+    Raises:
+        SetupError: too few chunks for num_distractors + 1 documents in a row of any split.
+    """
+    if num_distractors < 0:
+        raise SetupError(f"num_distractors = {num_distractors}: expected 0 or more. Change it.")
+    splits = assign_splits(chunks, same, valid_share=valid_share, eval_share=eval_share, seed=seed)
+    train = {chunk_id for chunk_id, split in splits.items() if split == "train"}
+    # A row without its oracle needs one more; its answer may rule some out.
+    free = max((len(train - same[chunk_id]) - 1 for chunk_id in train), default=0)
+    if free < num_distractors + 1:
+        raise SetupError(
+            f"The documents give {len(chunks)} chunks, and a training row could draw from {free}; "
+            f"num_distractors = {num_distractors} needs at least {num_distractors + 1}. Add "
+            "documents, or lower chunk_chars or num_distractors."
+        )
+
+
+def _blocks(
+    chunks: Sequence[Chunk], same: Conflicts, num_wanted: int, share: float
+) -> list[list[str]]:
+    """Consecutive chunks of one document; short enough that a split has several.
+
+    A block ends where its last chunk and the next are different, so that few become buffer.
+    """
+    length = max(1, min(MAX_BLOCK_CHUNKS, int(num_wanted * share / 4)))
+    blocks: list[list[str]] = []
+    for _, group in groupby(chunks, key=lambda chunk: chunk.document_id):
+        blocks.append([])
+        for chunk in sorted(group, key=lambda chunk: chunk.start):
+            block = blocks[-1]
+            whole = len(block) >= length and (
+                block[-1] not in same[chunk.id] or len(block) >= 2 * length
+            )
+            if whole:
+                blocks.append([chunk.id])
+            else:
+                block.append(chunk.id)
+    return blocks
+
+
+def _take(
+    blocks: Sequence[Sequence[str]],
+    wanted: set[str],
+    target: float,
+    *,
+    avoid: set[str],
+    same: Conflicts,
+) -> set[str]:
+    """Blocks in their order until they hold target wanted chunks (at least one) beside `avoid`."""
+    taken: set[str] = set()
+    count = 0
+    for block in blocks:
+        usable = sum(chunk_id in wanted and not same[chunk_id] & avoid for chunk_id in block)
+        if usable and (not count or count + usable / 2 <= target):
+            taken.update(chunk_id for chunk_id in block if chunk_id in wanted)
+            count += usable
+    return taken
+
+
+def _demand(splits: dict[str, str], wanted: set[str], valid_share: float) -> None:
+    filled = {split for chunk_id, split in splits.items() if chunk_id in wanted}
+    for split in ("train", "valid", "eval"):
+        if split not in filled and (split != "valid" or valid_share):
+            raise SetupError(
+                f"The {len(splits)} chunks, {len(wanted)} with questions, leave none for the split "
+                f"“{split}”. Add documents, or lower chunk_chars."
+            )

@@ -1,0 +1,174 @@
+"""What goes wrong says so in one line, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lib.deploy import ask, deploy, deploy_model, is_configured_by_user, server, stop
+from lib.deploy.processes import (
+    ServerRecord,
+    created,
+    end,
+    is_running,
+    record_path,
+    records,
+    save_record,
+)
+from lib.settings import SetupError, save_state
+
+
+@pytest.fixture
+def model(home_dir: Path) -> Path:
+    """A folder that passes for a model; no server of these tests ever loads it."""
+    folder = home_dir / "artefacts" / "students" / "t-01" / "merged"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(b"")
+    return folder
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    """Somebody else's process."""
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def pretend(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this Python code run in the server's place."""
+    monkeypatch.setattr(
+        server,
+        "_command",
+        lambda model, port, options: [sys.executable, "-c", code, model, str(port)],
+    )
+
+
+def test_a_server_that_dies_shows_the_end_of_its_log(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend("print('weights are torn'); raise SystemExit(3)", monkeypatch)
+    with pytest.raises(SetupError, match=r"ended before it answered\. runs/t/deploy/student\.log"):
+        deploy_model("student", model, run_name="t", timeout_s=30)
+    assert not record_path("t", "student").exists()
+    log = (model.parents[3] / "runs/t/deploy/student.log").read_text()
+    assert log == "weights are torn\n"
+
+
+def test_a_server_that_never_answers_is_ended(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend("import time; print('loading', flush=True); time.sleep(99)", monkeypatch)
+    with pytest.raises(SetupError, match=r"did not answer in 1 s\..* ends: loading"):
+        deploy_model("student", model, run_name="t", timeout_s=1)
+    assert records("t") == []
+
+
+def test_a_server_that_cannot_write_says_what_it_answers(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = (
+        "import http.server, sys\n"
+        "class H(http.server.BaseHTTPRequestHandler):\n"
+        "    def do_GET(self): self.send_response(200); self.end_headers()\n"
+        "    def do_POST(self): self.send_response(500); self.end_headers()\n"
+        "http.server.HTTPServer(('127.0.0.1', int(sys.argv[2])), H).serve_forever()"
+    )
+    pretend(code, monkeypatch)
+    with pytest.raises(SetupError, match=r"cannot write .* it answers 500"):
+        deploy_model("student", model, run_name="t", timeout_s=30)
+    assert records("t") == []
+
+
+def test_a_port_in_use_is_said(model: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SetupError, match=f"Port {port} is in use"):
+            deploy_model("student", model, run_name="t", port=port)
+
+
+def test_a_missing_model_names_the_notebook(home_dir: Path) -> None:
+    with pytest.raises(SetupError, match=r"no model in artefacts/students/x.*2_finetune"):
+        deploy_model("student", home_dir / "artefacts/students/x", run_name="t")
+    with pytest.raises(SetupError, match=r"2_finetune\.ipynb"):
+        deploy("t", student_dir=None, baseline_dir=None)
+
+
+def test_an_adapter_says_merge(home_dir: Path) -> None:
+    (home_dir / "adapter_config.json").write_text("{}")
+    with pytest.raises(SetupError, match="merged"):
+        deploy_model("student", home_dir, run_name="t")
+
+
+def record_of(process: subprocess.Popen[bytes], started: float) -> ServerRecord:
+    return ServerRecord("student", "t", process.pid, started, 1, "m", "", "runs/t/x.log")
+
+
+def test_a_recycled_pid_is_never_ended(sleeper: subprocess.Popen[bytes], home_dir: Path) -> None:
+    began = created(sleeper.pid)
+    for record in (record_of(sleeper, began - 100), record_of(sleeper, began)):
+        # Another start, or our start but another program: in both cases not our server.
+        save_record(record)
+        assert not is_running(record)
+        assert stop("t") == []
+        assert sleeper.poll() is None
+        assert records("t") == []
+
+
+def test_a_dead_server_is_not_reused_and_the_state_forgets_it(home_dir: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    record = record_of(process, time.time())
+    process.wait()
+    save_record(record)
+    save_state(STUDENT_OPENAI_BASE_URL=record.base_url, STUDENT_OPENAI_API_KEY="none")
+    assert not end(record)
+    save_record(record)
+    assert stop() == []
+    assert "STUDENT_" not in (home_dir / ".env.state").read_text()
+
+
+def test_state_is_not_taken_for_the_users_configuration(
+    home_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_state(STUDENT_OPENAI_BASE_URL="http://127.0.0.1:1/v1")
+    assert not is_configured_by_user("student")
+    (home_dir / ".env").write_text("FINETUNED_AZURE_OPENAI_ENDPOINT=https://a.example\n")
+    assert is_configured_by_user("student")
+    assert not is_configured_by_user("baseline")
+    monkeypatch.setenv("BASELINE_OPENAI_API_KEY", "k")
+    assert is_configured_by_user("baseline")
+
+
+def test_our_old_state_does_not_fill_the_gaps_of_what_the_user_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    save_state(STUDENT_OPENAI_DEPLOYMENT="ours")
+    monkeypatch.setenv("STUDENT_OPENAI_API_KEY", "k")
+    with pytest.raises(SetupError, match="STUDENT_OPENAI_DEPLOYMENT not set"):
+        deploy("t", student_dir=None, baseline_dir=None)
+
+
+def test_ask_without_an_endpoint_names_the_notebook() -> None:
+    with pytest.raises(SetupError, match="3_deploy"):
+        ask("student", "Who?", [])
+
+
+def test_the_memory_limit_holds() -> None:
+    limited = str(Path(server.__file__).with_name("limited.py"))
+    code = "import sys; held = bytearray(int(sys.argv[1])); print('held')"
+
+    def takes(size: int) -> subprocess.CompletedProcess[bytes]:
+        command = [sys.executable, limited, str(200 << 20), sys.executable, "-c", code, str(size)]
+        return subprocess.run(command, capture_output=True, env=dict(os.environ))
+
+    assert takes(50 << 20).stdout == b"held\n"
+    assert b"MemoryError" in takes(400 << 20).stderr

@@ -1,0 +1,108 @@
+"""Answering: both models read the same prompts; what was paid is kept."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from lib.eval.answer import answer_cases
+from lib.eval.conditions import Case
+from lib.prompts import REFUSAL, student_messages
+from lib.settings import SetupError
+from tests.eval.toy import make_chunks, question_of
+from tests.server import Loopback, error, serve
+
+
+def make_cases(count: int = 6) -> list[Case]:
+    chunks = make_chunks(count + 1)
+    cases = []
+    for chunk, other in pairwise(chunks):
+        question = question_of(chunk)
+        cases.append(Case(question.id, question.text, "oracle", (other, chunk), 1))
+        cases.append(Case(question.id, question.text, "closed_book", (), None))
+    return cases
+
+
+def use(monkeypatch: pytest.MonkeyPatch, server: Loopback, *roles: str) -> None:
+    for role in roles:
+        monkeypatch.setenv(f"{role}_OPENAI_BASE_URL", server.base_url)
+        monkeypatch.setenv(f"{role}_OPENAI_API_KEY", "loopback")
+        monkeypatch.setenv(f"{role}_OPENAI_DEPLOYMENT", f"the-{role.lower()}")
+
+
+def test_answers_stand_in_their_cases_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = make_cases()
+    with serve() as server:
+        use(monkeypatch, server, "STUDENT")
+        answers = answer_cases("student", cases, max_answer_tokens=77)
+    assert [(a.question_id, a.condition) for a in answers] == [
+        (c.question_id, c.condition) for c in cases
+    ]
+    for case, answer in zip(cases, answers, strict=True):
+        assert answer.model == "student"
+        assert answer.oracle_in_context == case.oracle_in_context
+        assert answer.refused == (case.condition == "closed_book")
+        if case.chunks:
+            assert answer.quotes == (case.chunks[1].text,)
+            assert answer.final_answer is not None
+            assert case.chunks[1].text.endswith(f"{answer.final_answer}.")
+        else:
+            assert answer.text == REFUSAL
+        assert answer.latency_s > 0
+    assert {body["max_tokens"] for body in server.requests} == {77}
+    assert {body["temperature"] for body in server.requests} == {0.0}
+
+
+def test_student_and_baseline_read_the_same_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = make_cases()
+    with serve() as server:
+        use(monkeypatch, server, "STUDENT", "BASELINE")
+        for role in ("student", "baseline"):
+            answer_cases(role, cases, concurrency=1)
+    asked = {
+        role: [b["messages"] for b in server.requests if b["model"] == f"the-{role}"]
+        for role in ("student", "baseline")
+    }
+    expected = [student_messages(c.question, [chunk.text for chunk in c.chunks]) for c in cases]
+    assert asked["student"] == expected
+    assert asked["baseline"] == expected
+
+
+def test_what_was_answered_is_not_asked_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = make_cases()
+    with serve(Loopback(delay_s=0.02)) as server:
+        use(monkeypatch, server, "STUDENT")
+        first = answer_cases("student", cases, concurrency=3)
+        assert 1 < server.max_in_flight <= 3
+        paid = len(server.requests)
+        assert answer_cases("student", cases) == first
+        assert len(server.requests) == paid == len(cases)
+    assert f"0 asked, {len(cases)} from the ledger" in capsys.readouterr().out
+
+
+def test_failures_are_counted_and_the_rest_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = make_cases()
+    broken = cases[2].question
+
+    def refuse_one(number: int, body: dict) -> object:
+        bad = broken in body["messages"][-1]["content"]
+        return error(400, "this prompt is not to my taste") if bad else None
+
+    with serve(Loopback(fault=refuse_one)) as server:
+        use(monkeypatch, server, "STUDENT")
+        with pytest.raises(SetupError, match=r"2 of 12 requests failed.*10 replies are kept"):
+            answer_cases("student", cases)
+        server.fault = lambda number, body: None
+        before = len(server.requests)
+        assert len(answer_cases("student", cases)) == 12
+        assert len(server.requests) == before + 2
+
+
+def test_a_missing_endpoint_names_the_notebook(home_dir: Path) -> None:
+    with pytest.raises(SetupError, match=r"baseline has no endpoint.*3_deploy\.ipynb"):
+        answer_cases("baseline", make_cases())
+    assert not (home_dir / "artefacts" / "ledger.sqlite").exists()

@@ -1,0 +1,31 @@
+"""A row that does not fit stops the run; nothing is cut."""
+
+from __future__ import annotations
+
+import pytest
+
+from lib.finetune.lengths import check_lengths, measure_lengths
+from lib.finetune.records import TokenRow
+from lib.settings import SetupError
+
+ROWS = [TokenRow(f"train row {n}", [7] * n, prompt_tokens=n - 3) for n in range(10, 110)]
+
+
+def test_lengths_are_measured() -> None:
+    lengths = measure_lengths(ROWS)
+    assert (lengths.rows, lengths.total_tokens) == (100, sum(range(10, 110)))
+    assert (lengths.max_total_tokens, lengths.longest_row) == (109, "train row 109")
+    assert (lengths.max_prompt_tokens, lengths.max_completion_tokens) == (106, 3)
+    assert (lengths.p50_tokens, lengths.p95_tokens) == (59, 104)
+
+
+def test_zero_means_the_longest_row() -> None:
+    assert check_lengths(measure_lengths(ROWS), max_length_tokens=0, model_limit_tokens=0) == 109
+    assert check_lengths(measure_lengths(ROWS), max_length_tokens=0, model_limit_tokens=109) == 109
+    assert check_lengths(measure_lengths(ROWS), max_length_tokens=500, model_limit_tokens=0) == 500
+
+
+@pytest.mark.parametrize(("budget", "limit"), [(108, 0), (0, 108), (200, 108)])
+def test_a_row_that_would_be_cut_is_named_with_its_length(budget: int, limit: int) -> None:
+    with pytest.raises(SetupError, match=r"train row 109 has 109 tokens .* 108"):
+        check_lengths(measure_lengths(ROWS), max_length_tokens=budget, model_limit_tokens=limit)

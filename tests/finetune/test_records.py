@@ -1,0 +1,128 @@
+"""Training sees the ids that serving builds, and the labels are the completion and its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.finetune.records import (
+    TrainingRecord,
+    end_token_ids,
+    load_tokenizer,
+    tokenise,
+    training_records,
+)
+from lib.prompts import PLAIN_CHAT_TEMPLATE
+from lib.settings import SetupError
+from tests.finetune.tiny import CHAT_TEMPLATE, answer, chat_row, write_dataset
+
+
+@pytest.fixture
+def tokenizer(model_dir: Path) -> Any:
+    return load_tokenizer(model_dir, "chat")
+
+
+def served_ids(messages: list[dict[str, str]], tokenizer: Any) -> list[int]:
+    """What `transformers serve` makes of a request's messages."""
+    made = tokenizer.apply_chat_template(
+        messages, add_generation_prompt=True, tokenize=True, return_dict=True
+    )
+    return list(made["input_ids"])
+
+
+def chat_record(number: int = 3) -> TrainingRecord:
+    messages = chat_row(number)["messages"]
+    return TrainingRecord("train row 1", tuple(messages[:-1]), messages[-1]["content"])
+
+
+def test_chat_prompts_are_the_served_ones(model_dir: Path, tokenizer: Any) -> None:
+    row = tokenise(chat_record(), tokenizer, end_token_ids(model_dir, tokenizer))
+    served = served_ids(chat_row(3)["messages"][:-1], tokenizer)
+    assert row.input_ids[: row.prompt_tokens] == served
+
+
+def test_labels_are_the_completion_and_its_end_alone(model_dir: Path, tokenizer: Any) -> None:
+    row = tokenise(chat_record(), tokenizer, end_token_ids(model_dir, tokenizer))
+    learnt = [label for label in row.labels if label != -100]
+    # The template writes a newline behind the end token; it is not learnt.
+    assert tokenizer.decode(learnt) == answer(3) + "</s>"
+    assert len(row.labels) == len(row.input_ids)
+    assert set(row.labels[: row.prompt_tokens]) == {-100}
+
+
+def test_completion_rows_are_the_served_ones_too(model_dir: Path, dataset_dir: Path) -> None:
+    tokenizer = load_tokenizer(model_dir, "completion")
+    assert tokenizer.chat_template == PLAIN_CHAT_TEMPLATE
+    for number, record in enumerate(training_records(dataset_dir, "train", "completion")):
+        row = tokenise(record, tokenizer, end_token_ids(model_dir, tokenizer))
+        served = served_ids(chat_row(number)["messages"][:-1], tokenizer)
+        assert row.input_ids[: row.prompt_tokens] == served
+        assert tokenizer.decode(row.input_ids[row.prompt_tokens :]) == answer(number) + "</s>"
+
+
+def test_both_formats_give_a_base_model_the_same_ids(model_dir: Path, dataset_dir: Path) -> None:
+    tokenizer = load_tokenizer(model_dir, "completion")
+    ends = end_token_ids(model_dir, tokenizer)
+    rows = {
+        name: [tokenise(r, tokenizer, ends) for r in training_records(dataset_dir, "train", name)]
+        for name in ("chat", "completion")
+    }
+    assert rows["chat"] == rows["completion"]
+
+
+def test_a_merge_across_the_boundary_leaves_the_prompt_alone(
+    model_dir: Path, tokenizer: Any
+) -> None:
+    tokenizer.chat_template = PLAIN_CHAT_TEMPLATE
+    ends = end_token_ids(model_dir, tokenizer)
+    record = TrainingRecord("r", "Who keeps lamp 3? The docu", "ment says it.")
+    row = tokenise(record, tokenizer, ends)
+    assert tokenizer.decode(row.input_ids[: row.prompt_tokens]) == "<s>" + str(record.prompt)
+    assert tokenizer.decode(row.input_ids[row.prompt_tokens :]) == "ment says it.</s>"
+
+
+def test_any_end_token_of_the_generation_config_ends_a_row(model_dir: Path, tokenizer: Any) -> None:
+    tokenizer.chat_template = CHAT_TEMPLATE.replace("eos_token + ", "'<|user|>' + ")
+    end = tokenizer.convert_tokens_to_ids("<|user|>")
+    row = tokenise(chat_record(), tokenizer, frozenset([2, end]))
+    assert row.input_ids[-1] == end
+    row = tokenise(chat_record(), tokenizer, frozenset([2]))
+    assert row.input_ids[-1] == 2, "an end token is added where the template writes none"
+
+
+def test_an_end_token_inside_a_completion_stops(model_dir: Path, tokenizer: Any) -> None:
+    record = TrainingRecord("train row 8", chat_record().prompt, "Anna </s> keeps it.")
+    with pytest.raises(SetupError, match=r"train row 8 holds the end token </s>"):
+        tokenise(record, tokenizer, end_token_ids(model_dir, tokenizer))
+
+
+def test_a_template_of_two_minds_stops(model_dir: Path, tokenizer: Any) -> None:
+    tokenizer.chat_template = CHAT_TEMPLATE.replace(
+        "{{ bos_token }}", "{{ bos_token }}{{ messages | length }}"
+    )
+    with pytest.raises(SetupError, match="chat template"):
+        tokenise(chat_record(), tokenizer, end_token_ids(model_dir, tokenizer))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "holds no rows"),
+        ('{"messages": [{"role": "user", "content": "Who?"}]}\n', "train row 1"),
+        ('{"prompt": "Who?", "completion": "Anna"}\n', "no chat row"),
+    ],
+)
+def test_rows_of_another_shape_stop(tmp_path: Path, text: str, said: str) -> None:
+    write_dataset(tmp_path)
+    (tmp_path / "chat" / "train.jsonl").write_text(text)
+    with pytest.raises(SetupError, match=said):
+        training_records(tmp_path, "train", "chat")
+
+
+def test_a_missing_file_and_an_unknown_format_stop(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"1_gen\.ipynb"):
+        training_records(tmp_path, "train", "chat")
+    with pytest.raises(SetupError, match="alpaca"):
+        training_records(tmp_path, "train", "alpaca")

@@ -1,0 +1,39 @@
+"""What a reader sees is escaped, and marks what the loss counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lib.finetune import plot_loss, prepare_rows, show_trained_tokens
+from lib.finetune.show import trained_pieces
+from tests.finetune.tiny import answer
+
+
+def test_pieces_follow_the_labels(model_dir: Path, dataset_dir: Path) -> None:
+    rows = prepare_rows(dataset_dir, student_model=str(model_dir), dataset_format="chat")
+    row = rows.train[2]
+    (prompt, no), (completion, yes) = trained_pieces(row.input_ids, row.labels, rows.tokenizer)
+    assert (no, yes) == (False, True)
+    assert completion == answer(2) + "</s>"
+    assert prompt.endswith("<|assistant|>")
+
+
+def test_the_html_escapes_tags_and_shortens_the_prompt(model_dir: Path, dataset_dir: Path) -> None:
+    rows = prepare_rows(dataset_dir, student_model=str(model_dir), dataset_format="chat")
+    page = show_trained_tokens(rows, row=1, prompt_chars=40).data
+    assert "&lt;ANSWER&gt;:" in page
+    assert "<ANSWER>" not in page
+    assert "<DOCUMENT>" not in page
+    assert "characters) …" in page
+
+
+def test_the_curve_has_both_losses() -> None:
+    history = [
+        {"step": 0, "epoch": 0.0, "validation_loss": 3.0},
+        {"step": 1, "epoch": 0.5, "loss": 2.5, "learning_rate": 0.1},
+        {"step": 2, "epoch": 1.0, "loss": 2.0, "learning_rate": 0.1},
+        {"step": 2, "epoch": 1.0, "validation_loss": 2.2},
+    ]
+    axes = plot_loss(history).axes[0]
+    drawn = {str(line.get_label()): list(line.get_ydata()) for line in axes.lines}
+    assert drawn == {"training": [2.5, 2.0], "validation": [3.0, 2.2]}

@@ -1,0 +1,154 @@
+"""What a machine lacks is said in a sentence, within seconds."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from lib.finetune import students
+from lib.finetune.students import fetch_student, find_student, missing_requirements
+from lib.settings import SetupError
+
+
+@contextmanager
+def hub(status: int, error_code: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A hub that answers everything alike; yields the Authorization headers that it saw."""
+    seen: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            seen.append(self.headers.get("Authorization", ""))
+            self.send_response(status)
+            self.send_header("X-Error-Code", error_code)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    point_at(f"http://127.0.0.1:{server.server_port}", monkeypatch)
+    try:
+        yield seen
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def point_at(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What HF_ENDPOINT does when huggingface_hub is imported."""
+    from huggingface_hub import constants
+
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "ENDPOINT", url)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+
+
+def test_a_folder_a_hub_name_and_the_embedded_model_are_told_apart(model_dir: Path) -> None:
+    assert find_student(str(model_dir)) == model_dir
+    assert find_student("meta-llama/Llama-2-7b-hf") == "meta-llama/Llama-2-7b-hf"
+    assert find_student("embedded") == students.EMBEDDED_MODEL_DIR
+
+
+@pytest.mark.parametrize("name", ["./nowhere", "/no/where/at/all", "a/b/c", "two words"])
+def test_what_is_neither_folder_nor_name_is_refused(name: str) -> None:
+    with pytest.raises(SetupError, match="no such folder"):
+        find_student(name)
+    assert "no such folder" in missing_requirements(name)[0]
+
+
+def test_nothing_is_missing_for_a_local_model(model_dir: Path) -> None:
+    assert missing_requirements(str(model_dir)) == []
+    assert fetch_student(str(model_dir)).name == "lamplighter"
+
+
+@pytest.mark.parametrize(
+    ("removed", "said"),
+    [("config.json", "config.json"), ("model.safetensors", "safetensors"), ("tokenizer", "tokeni")],
+)
+def test_an_incomplete_folder_says_what_is_not_there(
+    model_dir: Path, tmp_path: Path, removed: str, said: str
+) -> None:
+    for path in model_dir.iterdir():
+        if not path.name.startswith(removed):
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    assert said in missing_requirements(str(tmp_path))[0]
+    with pytest.raises(SetupError, match=said):
+        fetch_student(str(tmp_path))
+
+
+def test_a_hub_model_without_network_and_gpu_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    gpu, model = missing_requirements("meta-llama/Llama-2-7b-hf", student_memory_gib=32.0)
+    assert "32 GiB" in gpu
+    assert "HF_HUB_OFFLINE" in model
+
+
+def test_a_gated_model_says_accept_and_token(
+    monkeypatch: pytest.MonkeyPatch, home_dir: Path
+) -> None:
+    (home_dir / ".env").write_text("HF_TOKEN=hf_mine\n")
+    with hub(403, "GatedRepo", monkeypatch) as seen:
+        (line,) = missing_requirements("meta-llama/Llama-2-7b-hf")
+    assert "https://huggingface.co/meta-llama/Llama-2-7b-hf" in line
+    assert "HF_TOKEN" in line
+    assert "hf_mine" not in line
+    assert seen == ["Bearer hf_mine"]
+
+
+def test_a_name_that_the_hub_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    with hub(404, "RepoNotFound", monkeypatch):
+        (line,) = missing_requirements("org/missing")
+    assert "no model 'org/missing'" in line
+
+
+def test_a_reachable_model_is_not_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with hub(200, "", monkeypatch):
+        assert missing_requirements("org/there") == []
+
+
+def test_an_unreachable_hub_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    point_at("http://127.0.0.1:9", monkeypatch)
+    (line,) = missing_requirements("org/model")
+    assert "org/model" in line
+    assert "cannot be reached" in line
+
+
+def test_a_hub_that_hangs_does_not_hold_us_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(name: str) -> str:
+        time.sleep(30)
+        return ""
+
+    monkeypatch.setattr(students, "_HUB_WAIT_S", 0.2)
+    monkeypatch.setattr(students, "_unreachable", hang)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    start = time.monotonic()
+    (line,) = missing_requirements("org/model")
+    assert time.monotonic() - start < 5
+    assert "org/model" in line
+
+
+def test_a_small_gpu_is_not_enough(monkeypatch: pytest.MonkeyPatch, model_dir: Path) -> None:
+    import torch
+
+    class Card:
+        total_memory = 16 * 2**30
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: Card)
+    (line,) = missing_requirements(str(model_dir), student_memory_gib=32.0)
+    assert "16 GiB" in line
+    assert missing_requirements(str(model_dir), student_memory_gib=16.0) == []

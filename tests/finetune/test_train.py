@@ -1,0 +1,188 @@
+"""Training learns the completions, writes a student that serves, and repeats itself exactly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.finetune import train_student
+from lib.finetune.train import Trained, make_trainer, prepare_rows
+from lib.settings import SetupError
+from tests.finetune.tiny import answer, chat_row, write_dataset
+
+SETTINGS: dict[str, Any] = {
+    "dataset_format": "chat",
+    "num_epochs": 4.0,
+    "learning_rate": 0.02,
+    "lora_rank": 16,
+    "lora_alpha": 32,
+    "lora_dropout": 0.0,
+    "batch_size": 4,
+    "gradient_accumulation_steps": 1,
+    "warmup_share": 0.1,
+    "max_length_tokens": 0,
+    "seed": 5,
+}
+
+
+@pytest.fixture(scope="module")
+def student(
+    model_dir: Path, dataset_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Trained]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENBOOK_HOME", str(tmp_path_factory.mktemp("home")))
+        yield train_student(dataset_dir, student_model=str(model_dir), run_name="t", **SETTINGS)
+
+
+def losses(trained: Trained, key: str) -> list[float]:
+    return [point[key] for point in trained.history if key in point]
+
+
+def test_the_loss_falls_and_validation_is_measured_along(student: Trained) -> None:
+    validation = losses(student, "validation_loss")
+    assert len(validation) >= 4
+    assert validation[-1] < 0.8 * validation[0]
+    assert losses(student, "loss")[-1] < 0.7 * losses(student, "loss")[0]
+    assert [point["step"] for point in student.history][-1] == 20
+    assert not student.reused
+
+
+def test_the_students_folder_is_whole(student: Trained) -> None:
+    folder = student.model_dir.parent
+    assert (student.adapter_dir / "adapter_model.safetensors").is_file()
+    assert (student.model_dir / "model.safetensors").is_file()
+    card = (folder / "README.md").read_text()
+    assert card.startswith("---\nbase_model: lamplighter\n")
+    assert "learning_rate` | 0.02" in card
+    assert json.loads((folder / "history.json").read_text())["history"] == student.history
+    assert str(Path.home()) not in card
+
+
+def test_the_row_on_show_has_the_completion_marked_and_nothing_else(student: Trained) -> None:
+    text = (student.model_dir.parent / "trained_row.txt").read_text()
+    before, _, rest = text.partition("⟦")
+    trained, _, after = rest.partition("⟧")
+    assert trained == answer(0) + "</s>"
+    assert after == "\n"
+    assert before.endswith("Who keeps lamp 0?<|assistant|>")
+
+
+def test_the_merged_model_is_base_plus_adapter(student: Trained, model_dir: Path) -> None:
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(student.model_dir)
+    ids = tokenizer("Who keeps lamp 3?", return_tensors="pt")
+    base = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32)
+    with torch.no_grad():
+        base_logits = base(**ids).logits
+        adapted = PeftModel.from_pretrained(base, str(student.adapter_dir))(**ids).logits
+        merged = AutoModelForCausalLM.from_pretrained(student.model_dir)(**ids).logits
+    assert torch.allclose(adapted, merged, atol=1e-3)
+    assert not torch.allclose(base_logits, merged, atol=0.1)
+
+
+def test_student_and_baseline_bring_one_template(student: Trained, dataset_dir: Path) -> None:
+    from transformers import AutoTokenizer
+
+    messages = chat_row(3)["messages"][:-1]
+    trained_on = prepare_rows(
+        dataset_dir, student_model=str(student.baseline_dir), dataset_format="chat"
+    ).train[3]
+    for folder in (student.model_dir, student.baseline_dir):
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        served = tokenizer.apply_chat_template(messages, add_generation_prompt=True)["input_ids"]
+        assert served == trained_on.input_ids[: trained_on.prompt_tokens]
+
+
+def test_same_inputs_find_the_student_and_a_new_seed_another(
+    student: Trained, model_dir: Path, dataset_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = student.model_dir.parents[3]
+    monkeypatch.setenv("OPENBOOK_HOME", str(home))
+    again = train_student(dataset_dir, student_model=str(model_dir), run_name="t", **SETTINGS)
+    assert again.reused
+    assert again.history == student.history
+    short = SETTINGS | {"num_epochs": 0.2, "seed": 6}
+    other = train_student(dataset_dir, student_model=str(model_dir), run_name="t", **short)
+    assert other.model_dir != student.model_dir
+    assert other.baseline_dir == student.baseline_dir
+
+
+def test_the_same_seed_gives_the_same_history(
+    student: Trained, model_dir: Path, dataset_dir: Path
+) -> None:
+    again = train_student(dataset_dir, student_model=str(model_dir), run_name="t", **SETTINGS)
+    assert not again.reused
+    for key in ("loss", "validation_loss", "learning_rate"):
+        assert losses(again, key) == losses(student, key)
+
+
+def test_trl_trains_on_the_labels_given_and_cuts_nothing(model_dir: Path, tmp_path: Path) -> None:
+    long = write_dataset(tmp_path / "lamps", train=2, valid=1)
+    row = chat_row(0)
+    row["messages"][1]["content"] = "Much is kept by many. " * 150 + row["messages"][1]["content"]
+    (long / "chat" / "train.jsonl").write_text(json.dumps(row) + "\n")
+    make_long = tmp_path / "model"
+    make_long.mkdir()
+    for path in model_dir.iterdir():
+        (make_long / path.name).write_bytes(path.read_bytes())
+    config = json.loads((make_long / "config.json").read_text())
+    (make_long / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 4096}))
+    rows = prepare_rows(long, student_model=str(make_long), dataset_format="chat")
+    trainer = make_trainer(rows, SETTINGS, output_dir=tmp_path / "out", callbacks=[])
+    batch = next(iter(trainer.get_train_dataloader()))
+    assert batch["input_ids"].shape[1] == len(rows.train[0].input_ids) > 1024
+    learnt = batch["labels"][batch["labels"] != -100]
+    assert rows.tokenizer.decode(learnt) == answer(0) + "</s>"
+    assert trainer.args.max_length is None
+
+
+def test_a_row_that_is_too_long_stops_before_anything_is_made(
+    model_dir: Path, dataset_dir: Path, home_dir: Path
+) -> None:
+    settings = SETTINGS | {"max_length_tokens": 50}
+    with pytest.raises(SetupError, match=r"row \d+ has \d+ tokens and max_length_tokens is 50"):
+        train_student(dataset_dir, student_model=str(model_dir), run_name="t", **settings)
+    assert not (home_dir / "artefacts").exists()
+
+
+def test_a_base_model_without_template_is_trained_on_plain_text(
+    model_dir: Path, dataset_dir: Path, tmp_path: Path
+) -> None:
+    from transformers import AutoTokenizer
+
+    from lib.prompts import PLAIN_CHAT_TEMPLATE
+
+    for path in model_dir.iterdir():
+        if path.name != "chat_template.jinja":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    settings = SETTINGS | {"dataset_format": "completion", "num_epochs": 0.2}
+    trained = train_student(dataset_dir, student_model=str(tmp_path), run_name="t", **settings)
+    for folder in (trained.model_dir, trained.baseline_dir):
+        assert AutoTokenizer.from_pretrained(folder).chat_template == PLAIN_CHAT_TEMPLATE
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("learning_rate", 0.0), ("lora_dropout", 1.0), ("batch_size", 0)]
+)
+def test_settings_that_cannot_be_meant_are_refused(
+    name: str, value: float, model_dir: Path, dataset_dir: Path
+) -> None:
+    with pytest.raises(SetupError, match=name):
+        train_student(
+            dataset_dir, student_model=str(model_dir), run_name="t", **SETTINGS | {name: value}
+        )
+
+
+def test_a_loss_that_explodes_says_lower_the_learning_rate(
+    model_dir: Path, dataset_dir: Path
+) -> None:
+    settings = SETTINGS | {"learning_rate": 1e30, "num_epochs": 1.0}
+    with pytest.raises(SetupError, match="learning_rate"):
+        train_student(dataset_dir, student_model=str(model_dir), run_name="t", **settings)

@@ -1,0 +1,60 @@
+"""A small whole dataset for the tests, made without a teacher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lib.gen.chunks import conflicts, split_documents
+from lib.gen.documents import Skipped
+from lib.gen.formats import write_dataset
+from lib.gen.raft import Built, build_examples
+from lib.gen.splits import assign_splits
+from lib.gen.teacher import Asked
+from lib.records import Chunk, Document, Rejected
+from tests.gen.make import corpus, questions_on
+
+
+@dataclass(frozen=True)
+class Made:
+    """What write_dataset takes."""
+
+    built: Built
+    documents: list[Document]
+    chunks: list[Chunk]
+    splits: dict[str, str]
+    asked: Asked
+    parameters: dict[str, Any]
+
+    def arguments(self, **changed: Any) -> dict[str, Any]:
+        return {
+            "run_name": "t",
+            "skipped": [Skipped("x.pdf", "it is encrypted")],
+            **vars(self),
+        } | changed
+
+
+def make(*, seed: int = 1, per_chunk: int = 2) -> Made:
+    documents = corpus(seed)
+    chunks = split_documents(documents, chunk_chars=400, chunk_overlap_chars=80).chunks
+    same = conflicts(chunks)
+    splits = assign_splits(chunks, same, valid_share=0.15, eval_share=0.2, seed=seed)
+    parameters: dict[str, Any] = {
+        "num_distractors": 4,
+        "distractor_mode": "mixed",
+        "oracle_probability": 0.8,
+        "no_oracle_mode": "memorise",
+        "refusal_probability": 0.05,
+        "seed": seed,
+    }
+    kept = [chunk for chunk in chunks if splits[chunk.id] != "buffer"]
+    questions = questions_on(kept, per_chunk=per_chunk)
+    built = build_examples(questions, chunks, splits, same, **parameters)
+    refused = Rejected("r?0", chunks[0].id, "verbatim", "not in the document", "Who?", "…")
+    asked = Asked(questions, [refused], "test-teacher", Path("artefacts/questions/t-0"))
+    return Made(built, documents, chunks, splits, asked, parameters)
+
+
+def write(made: Made, **changed: Any) -> Path:
+    return write_dataset(**made.arguments(**changed))

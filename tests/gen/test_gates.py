@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lib.gen.gates import Refusal, canonical, is_verbatim, judge_answer, refuse_question
+from lib.prompts import REFUSAL, cot_label, parse_questions
+from lib.records import Chunk, Question
+
+TEXT = (
+    "The pier was built in 1829 by Barnard Lisle. It is 210 metres long,\nand it has three lamps."
+)
+CHUNK = Chunk("a#0", "a", "Piers", 1, 0, len(TEXT), TEXT)
+QUESTION = Question("a#0?0", "a#0", "Who built the pier of Sandry?")
+GOOD = cot_label("So it says.", "built in 1829 by Barnard Lisle", "Barnard Lisle")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Who built the pier of Sandry in 1829?",
+        "Which of those who built the pier lived in Sandry?",
+        "What has its office in the old Customs House?",
+        "In what year did Laird Hamilton say that he would stop?",
+        "What is the section of the wave that breaks called?",
+        "When Ann Rees opened the yard, how many boats did she own?",
+        "What does the text of the treaty forbid?",
+        "¿Quién construyó el muelle?",
+        "灯台は何年に建てられましたか？",
+    ],
+)
+def test_questions_that_stand_alone_pass(text: str) -> None:
+    assert refuse_question(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "gate"),
+    [
+        ("Tell me who built the pier.", "form"),
+        ("Who built it </DOCUMENT> then?", "form"),
+        ("word " * 70 + "?", "form"),
+        ("What does the passage say about piers?", "stands_alone"),
+        ("According to the document, who built the pier?", "stands_alone"),
+        ("What is this product made of?", "stands_alone"),
+        ("Which piers are listed above?", "stands_alone"),
+        ("What are the above rules for?", "stands_alone"),
+        ("When was it built?", "stands_alone"),
+        ("How long did he live in Sandry?", "stands_alone"),
+        ("What is its length?", "stands_alone"),
+        ("In what year did they open the pier?", "stands_alone"),
+    ],
+)
+def test_questions_that_lean_on_something_are_refused(text: str, gate: str) -> None:
+    refused = refuse_question(text)
+    assert refused is not None
+    assert refused[0] == gate
+
+
+def test_years_and_numbers_of_a_question_stay() -> None:
+    asked = ["1829 saw what in Sandry?", "What cost 3.50 crowns in 1904?"]
+    assert parse_questions("1. " + asked[0] + "\n2) " + asked[1]) == asked
+
+
+def test_a_good_answer_passes() -> None:
+    answered = judge_answer(QUESTION, CHUNK, GOOD, "stop")
+    assert answered == replace(QUESTION, cot_answer=GOOD, answer="Barnard Lisle")
+
+
+@pytest.mark.parametrize(
+    ("reply", "finish_reason", "gate"),
+    [
+        (GOOD, "length", "complete"),
+        ("", "content_filter", "content_filter"),
+        (" \n", "stop", "empty"),
+        (REFUSAL, "stop", "teacher_refused"),
+        (GOOD.partition("<ANSWER>")[0], "stop", "parsable"),
+        (GOOD.partition("<ANSWER>")[0] + "<ANSWER>: —", "stop", "parsable"),
+        (GOOD + " <ANSWER>: again", "stop", "parsable"),
+        (GOOD + " word" * 50, "stop", "length"),
+        (cot_label("So:", "built in 1829", "the pier"), "stop", "told"),
+        ("It was Barnard Lisle. <ANSWER>: Barnard Lisle", "stop", "quoted"),
+        ("##begin_quote## built in 1829 <ANSWER>: 1829", "stop", "quoted"),
+        (cot_label("So:", "", "1829"), "stop", "verbatim"),
+        (cot_label("So:", "built in 1830 by Barnard Lisle", "1830"), "stop", "verbatim"),
+        (cot_label("So:", "The Pier was built", "1829"), "stop", "verbatim"),
+        (cot_label(cot_label("A", "in 1829", "")[:-10], "no such", "1829"), "stop", "verbatim"),
+    ],
+)
+def test_each_gate_refuses_with_its_name(reply: str, finish_reason: str, gate: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        judge_answer(QUESTION, CHUNK, reply, finish_reason)
+    assert caught.value.gate == gate
+    rejected = caught.value.of(QUESTION, reply)
+    assert (rejected.question, rejected.gate, bool(rejected.reason)) == (QUESTION.text, gate, True)
+
+
+@pytest.mark.parametrize(
+    ("quote", "text", "verbatim"),
+    [
+        ("210 metres long, and it", TEXT, True),
+        ("210  metres\nlong", TEXT, True),
+        ("a surfboard", "It is a surf-\nboard.", True),
+        ("a surf- board", "It is a surfboard.", True),
+        ("a surf\u00adboard", "It is a surfboard.", True),
+        ("a surf board", "It is a surfboard.", False),
+        ("a two step", "It is a two-step.", False),
+        ("It is a surfboard", "it is a surfboard", False),
+        (" ", TEXT, False),
+    ],
+)
+def test_what_counts_as_verbatim(quote: str, text: str, verbatim: bool) -> None:
+    assert is_verbatim(quote, text) is verbatim
+
+
+def test_canonical_writes_the_published_marks() -> None:
+    reply = "A ##Begin_Quote## x ## end_quote## **<Answer>:** 3 days"
+    assert canonical(reply) == "A ##begin_quote## x ##end_quote## <ANSWER>: 3 days"

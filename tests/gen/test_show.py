@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from lib.gen import show
+from lib.gen.documents import Loaded, Skipped
+from lib.records import Rejected
+from tests.gen.dataset import make
+
+
+def test_rows_are_shown_with_tags_escaped_and_the_quote_marked(home_dir: Path) -> None:
+    example = next(e for e in make().built.examples if e.kind == "oracle")
+    oracle = replace(example.oracle, text=f"<script>x</script> {example.oracle.text}")
+    context = tuple(oracle if c == example.oracle else c for c in example.context)
+    html = show.show_examples([replace(example, oracle=oracle, context=context)]).data
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+    assert "&lt;ANSWER&gt;:" in html
+    assert html.count("<mark>") == 1
+    assert html.count('class="document oracle"') == 1
+
+
+def test_a_quote_is_found_across_a_line_break(home_dir: Path) -> None:
+    example = next(e for e in make().built.examples if e.kind == "oracle")
+    broken = replace(example.oracle, text=example.oracle.text.replace(" ", "\n"))
+    context = tuple(broken if c == example.oracle else c for c in example.context)
+    html = show.show_examples([replace(example, oracle=broken, context=context)]).data
+    assert html.count("<mark>") == 1
+
+
+def test_every_kind_is_shown_first(home_dir: Path) -> None:
+    html = show.show_examples(make().built.examples, n=3).data
+    for kind in ("oracle", "memorise", "refuse"):
+        assert f"kind <b>{kind}</b>" in html
+    assert html.count('class="raft"') == 3
+
+
+def test_counts_are_drawn(home_dir: Path) -> None:
+    examples = make().built.examples
+    figure = show.plot_counts(examples, [Rejected("", "c", "verbatim", "no")])
+    rows, places, gates = figure.axes
+    assert sum(bar.get_height() for bar in rows.patches) == len(examples)
+    assert sum(bar.get_height() for bar in places.patches) == sum(
+        e.oracle_position is not None for e in examples
+    )
+    assert [label.get_text() for label in gates.get_yticklabels()] == ["verbatim"]
+
+
+def test_documents_and_skipped_files_stand_in_one_table() -> None:
+    documents = make().documents
+    table = show.show_documents(Loaded(documents, [Skipped("x.pdf", "it is encrypted")]))
+    assert list(table.index) == [*(d.id for d in documents), "x.pdf"]
+    assert table.loc["x.pdf", "skipped"] == "it is encrypted"
+    assert table.loc["0.txt", "characters"] == len(documents[0].text)

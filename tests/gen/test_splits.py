@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from lib.gen.splits import assign_splits, check_corpus
+from lib.settings import SetupError
+from tests.gen.make import chunked
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("overlap", [0, 150])
+def test_no_chunk_of_a_split_counts_as_one_of_another(seed: int, overlap: int) -> None:
+    chunks, same = chunked(seed, overlap=overlap)
+    splits = assign_splits(chunks, same, valid_share=0.15, eval_share=0.2, seed=seed)
+    for chunk in chunks:
+        if splits[chunk.id] in ("train", "valid"):
+            near = {splits[other] for other in same[chunk.id]} - {"buffer"}
+            assert near <= {splits[chunk.id]}
+    assert set(splits.values()) >= {"train", "valid", "eval"}
+
+
+def test_shares_are_those_of_the_chunks_with_questions() -> None:
+    chunks, same = chunked(3, documents=8, sentences=120, overlap=0)
+    asked = {chunk.id for chunk in chunks[::3]}
+    splits = assign_splits(chunks, same, valid_share=0.1, eval_share=0.2, seed=1, asked=asked)
+    shares = {s: sum(splits[i] == s for i in asked) / len(asked) for s in ("eval", "valid")}
+    assert shares["eval"] == pytest.approx(0.2, abs=0.04)
+    assert shares["valid"] == pytest.approx(0.1, abs=0.04)
+    assert all(splits[chunk.id] in ("train", "buffer") for chunk in chunks if chunk.id not in asked)
+
+
+def test_splits_follow_the_seed_alone() -> None:
+    chunks, same = chunked(1)
+    first, again, other = (
+        assign_splits(chunks, same, valid_share=0.1, eval_share=0.2, seed=seed)
+        for seed in (1, 1, 2)
+    )
+    assert first == again != other
+
+
+def test_a_split_may_not_stay_empty() -> None:
+    chunks, same = chunked(1)
+    with pytest.raises(SetupError, match="leave none for the split"):
+        assign_splits(chunks, same, valid_share=0.1, eval_share=0.2, seed=1, asked={chunks[0].id})
+
+
+@pytest.mark.parametrize(("valid", "evaluation"), [(0.1, 0.0), (0.5, 0.5), (-0.1, 0.2)])
+def test_shares_that_make_no_sense_are_errors(valid: float, evaluation: float) -> None:
+    chunks, same = chunked(1)
+    with pytest.raises(SetupError, match="valid_share"):
+        assign_splits(chunks, same, valid_share=valid, eval_share=evaluation, seed=1)
+
+
+def test_a_corpus_too_small_is_refused_before_anything_is_asked() -> None:
+    chunks, same = chunked(1)
+    check_corpus(chunks, same, num_distractors=4, valid_share=0.1, eval_share=0.2, seed=1)
+    few = chunks[:7]
+    with pytest.raises(SetupError, match="num_distractors = 4 needs at least 5"):
+        check_corpus(few, same, num_distractors=4, valid_share=0.1, eval_share=0.2, seed=1)

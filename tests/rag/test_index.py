@@ -1,0 +1,204 @@
+"""Index and retrieval: what brute force finds, whole or not at all, with no network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy
+import pytest
+from aiohttp import web
+
+from lib.embedded.embeddings import check_weights
+from lib.eval.conditions import build_cases
+from lib.rag import build_index, load_embedder, retrieve
+from lib.rag import index as index_module
+from lib.rag.embedder import EndpointEmbedder, LocalEmbedder
+from lib.records import Chunk
+from lib.settings import SetupError
+from tests.eval.toy import make_chunks, question_of
+from tests.server import Loopback, error, letter_vector, serve
+
+
+class Letters:
+    """An embedding anyone can compute: how often each letter stands in the text."""
+
+    name, identity = "letters", "letters"
+
+    def __init__(self) -> None:
+        self.embedded = 0
+
+    def documents(
+        self, texts: Sequence[str], *, on_done: Callable[[int], None] = lambda count: None
+    ) -> numpy.ndarray:
+        self.embedded += len(texts)
+        on_done(len(texts))
+        rows = numpy.array([letter_vector(text) for text in texts], dtype=numpy.float32)
+        return rows / numpy.linalg.norm(rows, axis=1, keepdims=True)
+
+    def queries(self, texts: Sequence[str]) -> numpy.ndarray:
+        return self.documents(texts)
+
+
+@pytest.fixture
+def letters(monkeypatch: pytest.MonkeyPatch) -> Letters:
+    embedder = Letters()
+    monkeypatch.setattr(index_module, "load_embedder", lambda embedding_model="": embedder)
+    return embedder
+
+
+def random_chunks(count: int) -> list[Chunk]:
+    rng = numpy.random.default_rng(5)
+    alphabet = list("abcdefghijklmnopqrstuvwxyz")
+    weights = rng.dirichlet(numpy.full(26, 0.3), size=count)
+    texts = ["".join(rng.choice(alphabet, size=80, p=w)) for w in weights]
+    return [Chunk(f"d.txt#{i}", "d.txt", "D", 1, i, i + 80, text) for i, text in enumerate(texts)]
+
+
+def test_retrieval_finds_what_brute_force_finds(letters: Letters) -> None:
+    chunks = random_chunks(1500)
+    index = build_index(chunks)
+    questions = [chunk.text[20:50] for chunk in chunks[:100]]
+    found = retrieve(index, questions, top_k=7)
+    matrix = letters.documents([chunk.text for chunk in chunks])
+    similarities = numpy.round((letters.queries(questions) @ matrix.T).astype(float), 5)
+    for row, got in zip(similarities, found, strict=True):
+        ids = [int(chunk.id.split("#")[1]) for chunk in got]
+        assert [row[i] for i in ids] == pytest.approx(sorted(row, reverse=True)[:7], abs=2e-5)
+        assert [chunks[i] for i in ids] == got  # every field came back
+    assert found == retrieve(index, questions, top_k=7)
+    assert [few[:3] for few in found] == retrieve(index, questions, top_k=3)
+
+
+def test_equal_chunks_come_in_the_order_of_their_ids(letters: Letters) -> None:
+    chunks = [Chunk(f"d#{i}", "d", "D", 1, i, i + 3, "abc") for i in (5, 1, 9, 3)]
+    found = retrieve(build_index(chunks), ["cab"], top_k=3)
+    assert [chunk.id for chunk in found[0]] == ["d#1", "d#3", "d#5"]
+
+
+def test_an_index_is_reused_and_changed_chunks_make_another(
+    letters: Letters, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chunks = make_chunks(8)
+    first = build_index(chunks)
+    again = build_index(chunks)
+    assert first.folder == again.folder
+    assert letters.embedded == 8
+    assert "reused" in capsys.readouterr().out
+    assert build_index(chunks[:7]).folder != first.folder
+    assert retrieve(again, [chunks[0].text], top_k=1) == [[chunks[0]]]
+
+
+def test_an_interrupted_build_is_never_reused(
+    letters: Letters, monkeypatch: pytest.MonkeyPatch, home_dir: Path
+) -> None:
+    fill = index_module._fill
+
+    def half(client: object, chunks: Sequence[Chunk], vectors: numpy.ndarray) -> None:
+        fill(client, chunks[:4], vectors[:4])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(index_module, "_fill", half)
+    with pytest.raises(KeyboardInterrupt):
+        build_index(make_chunks(8))
+    assert list((home_dir / "artefacts" / "indexes").iterdir()) == []
+    monkeypatch.setattr(index_module, "_fill", fill)
+    assert len(retrieve(build_index(make_chunks(8)), ["ferry"], top_k=8)[0]) == 8
+
+
+def test_what_cannot_be_indexed_or_found_says_so(letters: Letters) -> None:
+    chunks = make_chunks(3)
+    with pytest.raises(SetupError, match="no chunks"):
+        build_index([])
+    with pytest.raises(SetupError, match="one id"):
+        build_index([*chunks, chunks[0]])
+    with pytest.raises(SetupError, match="top_k is 4, and the index holds 3"):
+        retrieve(build_index(chunks), ["ferry"], top_k=4)
+    assert retrieve(build_index(chunks), [], top_k=2) == []
+
+
+# --- embedders -----------------------------------------------------------------------------------
+
+
+def test_the_endpoint_embeds_once_through_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve() as server:
+        monkeypatch.setenv("EMBEDDING_OPENAI_BASE_URL", server.base_url)
+        monkeypatch.setenv("EMBEDDING_OPENAI_API_KEY", "loopback")
+        monkeypatch.setenv("EMBEDDING_OPENAI_DEPLOYMENT", "org/letters:1")
+        embedder = load_embedder()
+        assert isinstance(embedder, EndpointEmbedder)
+        assert embedder.name == "org-letters-1"
+        texts = [f"text number {i}" for i in range(70)]
+        done: list[int] = []
+        vectors = embedder.documents(texts, on_done=done.append)
+        assert numpy.allclose(numpy.linalg.norm(vectors, axis=1), 1)
+        assert sum(done) == 70
+        paid = len(server.requests)
+        assert numpy.array_equal(embedder.queries(texts), vectors)
+        assert len(server.requests) == paid == 2
+
+
+class OutOfOrder(Loopback):
+    """Embeds one batch, then no more."""
+
+    async def embeddings(self, request: web.Request) -> web.Response:
+        if self.requests:
+            return error(422, "out of order")
+        return await super().embeddings(request)
+
+
+def test_a_failing_embedding_endpoint_says_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(OutOfOrder()) as server:
+        monkeypatch.setenv("EMBEDDING_OPENAI_BASE_URL", server.base_url)
+        monkeypatch.setenv("EMBEDDING_OPENAI_API_KEY", "loopback")
+        monkeypatch.setenv("EMBEDDING_OPENAI_DEPLOYMENT", "letters")
+        texts = [f"text number {i}" for i in range(70)]
+        with pytest.raises(SetupError, match="The 64 texts embedded so far are kept"):
+            load_embedder().documents(texts)
+
+
+def test_weights_that_are_not_the_publishers_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"something else")
+    with pytest.raises(SetupError, match=r"not loaded.*again"):
+        check_weights(tmp_path / "model.safetensors")
+    with pytest.raises(SetupError, match="no file"):
+        check_weights(tmp_path / "absent.safetensors")
+
+
+def test_a_model_that_is_nowhere_says_so() -> None:
+    with pytest.raises(SetupError, match="cannot be loaded"):
+        load_embedder("no-such-folder/no-such-model").queries(["ferry"])
+
+
+@pytest.fixture(scope="module")
+def minilm() -> LocalEmbedder:
+    embedder = load_embedder()
+    assert isinstance(embedder, LocalEmbedder)
+    return embedder
+
+
+def test_minilm_retrieves_every_oracle_of_a_toy_corpus(
+    minilm: LocalEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "load_embedder", lambda embedding_model="": minilm)
+    chunks = make_chunks(16)
+    questions = [question_of(chunk) for chunk in chunks]
+    cases = build_cases(questions, build_index(chunks), top_ks=(3,))
+    hits = [case.oracle_in_context for case in cases if case.condition == "top_3"]
+    assert len(hits) == 16
+    assert all(hits)
+
+
+def test_the_tail_of_a_long_text_counts(minilm: LocalEmbedder) -> None:
+    filler = "The committee met again and agreed on the minutes of the last meeting. " * 20
+    with_tail = filler + "Saffron is harvested by hand from the crocus at dawn."
+    pieces = minilm.windows(with_tail)
+    assert "".join(pieces) == with_tail
+    assert len(pieces) > 1
+    assert minilm.windows("short") == ["short"]
+    assert minilm.windows("") == [""]
+    one, other = minilm.documents([filler, with_tail])
+    assert float(one @ other) < 0.999
+    assert numpy.linalg.norm(other) == pytest.approx(1, abs=1e-5)
+    query = minilm.queries(["How is saffron harvested?"])[0]
+    assert float(query @ other) > float(query @ one) + 0.05

@@ -1,0 +1,176 @@
+"""The notebooks as a user has them: their form, and one small run of all four through nbval."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lib.parameters import NOTEBOOKS, declared, for_notebook, known_parameters, parameters_cell
+from lib.settings import PROJECT_DIR
+from tests.server import serve
+
+SECRET = "sk-loopback-0123456789abcdef"
+SMALL = {
+    "run_name": "small",
+    "chunk_chars": 400,
+    "chunk_overlap_chars": 40,
+    "max_chunks": 60,
+    "questions_per_chunk": 2,
+    "num_distractors": 2,
+    "no_oracle_mode": "both",
+    "num_epochs": 0.2,
+    "learning_rate": 1e-3,
+    "top_k": [1, 2],
+    "max_questions": 5,
+    "max_answer_tokens": 48,
+    "concurrency": 2,
+}
+
+
+def cells(notebook: str) -> list[dict[str, Any]]:
+    return json.loads((PROJECT_DIR / f"{notebook}.ipynb").read_text(encoding="utf-8"))["cells"]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_a_notebook_tells_a_story_and_holds_no_logic(notebook: str) -> None:
+    for cell in cells(notebook):
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            continue
+        assert source.count("\n") <= 14, source
+        forbidden = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.Try)
+        assert not any(isinstance(node, forbidden) for node in ast.walk(ast.parse(source))), source
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_committed_outputs_come_from_one_clean_run(notebook: str) -> None:
+    code = [cell for cell in cells(notebook) if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    text = json.dumps([cell["outputs"] for cell in code])
+    assert '"output_type": "error"' not in text
+    assert not re.search(r"/(?:root|home|work|tmp|Users)/", text)
+    assert not re.search(r"sk-[A-Za-z0-9]{16,}", text)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_the_injected_cell_is_what_tiny_yaml_says(notebook: str) -> None:
+    values = yaml.safe_load((PROJECT_DIR / "parameters" / "tiny.yaml").read_text(encoding="utf-8"))
+    expected = for_notebook(values, notebook, known_parameters())
+    (injected,) = (
+        cell
+        for cell in cells(notebook)
+        if "injected-parameters" in cell["metadata"].get("tags", [])
+    )
+    found: dict[str, Any] = {}
+    exec("".join(injected["source"]), {}, found)
+    assert found == expected
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_every_parameter_is_declared_and_used(notebook: str) -> None:
+    source = parameters_cell(PROJECT_DIR / f"{notebook}.ipynb")
+    rest = "\n".join(
+        "".join(cell["source"])
+        for cell in cells(notebook)
+        if cell["cell_type"] == "code" and not cell["metadata"].get("tags")
+    )
+    for parameter in declared(source, notebook):
+        assert re.search(rf"\b{parameter.name}\b", rest), parameter.name
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """All four notebooks run once, with a loopback teacher, in a home of their own."""
+    import papermill
+
+    home = tmp_path_factory.mktemp("notebooks")
+    documents = home / "documents"
+    documents.mkdir()
+    for name in ("tamsay-line.txt", "harbours-and-dues.md", "packet-company-fleet.pdf"):
+        (documents / name).write_bytes((PROJECT_DIR / "sample_data" / name).read_bytes())
+    known = known_parameters()
+    values = {**SMALL, "doc_path": str(documents)}
+    environment = {
+        **{key: value for key, value in os.environ.items() if "OPENAI" not in key},
+        "OPENBOOK_HOME": str(home),
+        "PYTHONPATH": str(PROJECT_DIR),
+        "HF_HUB_OFFLINE": "1",
+        "JUPYTER_PLATFORM_DIRS": "1",
+    }
+    with serve() as server:
+        (home / ".env").write_text(
+            f"COMPLETION_OPENAI_API_KEY='{SECRET}'\nCOMPLETION_OPENAI_BASE_URL={server.base_url}\n"
+            "COMPLETION_OPENAI_DEPLOYMENT=loopback\n"
+        )
+        copies = []
+        for notebook in NOTEBOOKS:
+            copies.append(home / f"{notebook}.ipynb")
+            papermill.execute_notebook(
+                str(PROJECT_DIR / f"{notebook}.ipynb"),
+                str(copies[-1]),
+                parameters=for_notebook(values, notebook, known),
+                prepare_only=True,
+                progress_bar=False,
+            )
+        command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-cell-timeout=600"]
+        try:
+            done = subprocess.run(
+                [*command, "-p", "no:cacheprovider", *map(str, copies)],
+                cwd=home,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=900,
+                check=False,
+            )
+        finally:
+            subprocess.run(
+                [sys.executable, "-m", "lib.deploy", "stop"],
+                cwd=PROJECT_DIR,
+                env=environment,
+                check=False,
+            )
+        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+        assert server.authorizations
+        assert set(server.authorizations) == {f"Bearer {SECRET}"}
+    return home
+
+
+def test_the_four_notebooks_end_with_results(run_dir: Path) -> None:
+    results = json.loads((run_dir / "runs" / "small" / "metrics.json").read_text())
+    names = [row["condition"] for row in results["conditions"]]
+    assert names == ["closed_book", "oracle", "oracle_distractors", "top_1", "top_2"]
+    assert all(row["n"] == SMALL["max_questions"] for row in results["conditions"])
+
+
+def test_no_secret_is_written_and_state_is_private(run_dir: Path) -> None:
+    holders = [
+        path
+        for path in run_dir.rglob("*")
+        if path.is_file() and path.name != ".env" and SECRET.encode() in path.read_bytes()
+    ]
+    assert holders == []
+    assert stat.S_IMODE((run_dir / ".env.state").stat().st_mode) == 0o600
+
+
+def test_the_dataset_of_the_run_holds(run_dir: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "lib.gen", "check"],
+        cwd=PROJECT_DIR,
+        env={**os.environ, "OPENBOOK_HOME": str(run_dir)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "FAILED" not in done.stdout

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from lib.runner import DEFAULT_PARAMETERS, check, main, make_plan
+from lib.settings import PROJECT_DIR, SetupError
+
+
+def run_all(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["./run_all.sh", *arguments],
+        cwd=PROJECT_DIR,
+        env=os.environ.copy(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_default_is_the_embedded_student() -> None:
+    plan = make_plan([])
+    assert plan.run_dir.name == DEFAULT_PARAMETERS.stem == "tiny"
+    assert plan.value("student_model") == "embedded"
+    assert (plan.first, plan.last) == (1, 4)
+
+
+def test_overrides_beat_the_file_and_name_the_run() -> None:
+    plan = make_plan(["-r", "run_name", "mine", "-r", "num_distractors", "2", "--from", "2"])
+    assert plan.run_dir.name == "mine"
+    assert plan.value("num_distractors") == 2
+    assert plan.value("chunk_chars") == make_plan([]).value("chunk_chars")
+    assert (plan.first, plan.last) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["-p", "nope.yaml"], r"nope\.yaml is not there"),
+        (["-r", "nope", "1"], "no notebook knows the parameter nope"),
+        (["-r", "seed"], "expected 2 arguments"),
+        (["-r", "seed", "x"], "expected int"),
+        (["-r", "run_name", "../up"], "run_name"),
+        (["--from", "3", "--to", "2"], "behind"),
+        (["--from", "5"], "invalid choice"),
+        (["--frm", "2"], "unrecognized"),
+        (["-r", "doc_path", "nowhere/at/all"], "nowhere/at/all"),
+        (["-r", "student_model", "./no-such-model"], "no-such-model"),
+    ],
+)
+def test_mistakes_are_one_line_before_anything_runs(
+    arguments: list[str], says: str, home_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import re
+
+    assert main(["check", *arguments]) == 1
+    told = capsys.readouterr().err
+    assert re.search(says, told)
+    assert told.count("\n") == 1
+    assert "Traceback" not in told
+    assert not (home_dir / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["Llama-2-7b", "Meta-Llama-3-8B-Instruct", "Meta-Llama-3.1-8B-Instruct"]
+)
+def test_a_large_student_says_within_seconds_what_is_missing(name: str) -> None:
+    plan = make_plan(["-p", str(PROJECT_DIR / "parameters" / f"{name}.yaml")])
+    start = time.monotonic()
+    with pytest.raises(SetupError, match=r"GPU.*(hub|HF_TOKEN)"):
+        check(plan)
+    assert time.monotonic() - start < 20
+
+
+def test_run_all_lists_and_helps_and_fails_with_a_status() -> None:
+    listed, helped, failed = run_all("--list"), run_all("-h"), run_all("-r", "nope", "1")
+    assert listed.returncode == helped.returncode == 0
+    assert "oracle_probability = 0.8" in listed.stdout
+    assert "--from N" in helped.stdout
+    assert failed.returncode == 1
+    assert failed.stderr.splitlines()[-1].startswith("run_all.sh: -r: no notebook knows")
+    assert failed.stdout == ""
