@@ -104,6 +104,8 @@ class Endpoint:
 
     async def embed(self, texts: Sequence[str], *, batch_size: int = 64) -> list[list[float]]:
         """One vector a text, in order; only texts that the ledger does not know are sent."""
+        from openai import BadRequestError
+
         requests = [
             {"role": self.settings.role, "model": self.settings.deployment, "input": text}
             for text in texts
@@ -112,11 +114,13 @@ class Endpoint:
         missing = [i for i, key in enumerate(keys) if self.ledger.get(key) is None]
         for start in range(0, len(missing), batch_size):
             batch = missing[start : start + batch_size]
-            response = await self._guarded(
-                self._client.embeddings.create(
-                    model=self.settings.deployment, input=[texts[i] for i in batch]
-                )
+            create = self._client.embeddings.create(
+                model=self.settings.deployment, input=[texts[i] for i in batch]
             )
+            try:
+                response = await self._guarded(create)
+            except BadRequestError as error:
+                raise EndpointError(f"the texts were refused: {_short(error)}") from error
             self.asked += 1
             for i, item in zip(batch, response.data, strict=True):
                 self.ledger.put(keys[i], requests[i], {"embedding": item.embedding})

@@ -7,9 +7,9 @@ or refresh. Every stage takes the same options, so that run_all.sh can pass its 
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,28 +122,30 @@ def run_notebook(plan: Plan, notebook: str) -> None:
     import logging
 
     import papermill
-    from traitlets.config import Config
 
-    logging.getLogger("papermill.translators").setLevel(logging.ERROR)
+    # Its own reading of the parameters cell trips over our comments; ours has checked them.
+    logging.getLogger("papermill").setLevel(logging.ERROR)
     source = PROJECT_DIR / f"{notebook}.ipynb"
     target = plan.run_dir / f"{notebook}.ipynb"
     target.parent.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     print(f"\n── {source.name} → {portable(target)}", flush=True)
     start = time.monotonic()
     try:
-        papermill.execute_notebook(
-            str(source),
-            str(target),
-            parameters=for_notebook(plan.values, notebook, plan.known),
-            cwd=str(PROJECT_DIR),
-            kernel_name="python3",
-            progress_bar=False,
-            # Sockets of the file system: no other user of the machine can reach the kernel.
-            config=Config(KernelManager={"transport": "ipc"}),
-            stdout_file=sys.stdout,
-            stderr_file=(plan.run_dir / f"{notebook}.log").open("w", encoding="utf-8"),
-        )
+        with (
+            target.with_suffix(".log").open("w", encoding="utf-8") as log_file,
+            tempfile.TemporaryDirectory(prefix="openbook-") as sockets_dir,
+        ):
+            papermill.execute_notebook(
+                str(source),
+                str(target),
+                parameters=for_notebook(plan.values, notebook, plan.known),
+                cwd=str(PROJECT_DIR),
+                kernel_name="python3",
+                progress_bar=False,
+                stdout_file=sys.stdout,
+                stderr_file=log_file,
+                config=_kernel_config(Path(sockets_dir)),
+            )
     except papermill.PapermillExecutionError as error:
         message = " ".join(str(error.evalue).split())
         name = "" if error.ename == "SetupError" else f"{error.ename}: "
@@ -152,6 +154,13 @@ def run_notebook(plan: Plan, notebook: str) -> None:
             f"(the executed copy: {portable(target)})"
         ) from None
     print(f"── {source.name} took {minutes(time.monotonic() - start)}", flush=True)
+
+
+def _kernel_config(sockets_dir: Path) -> Any:
+    """Sockets in a folder of ours, not TCP ports: no other user reaches the kernel."""
+    from traitlets.config import Config
+
+    return Config(KernelManager={"transport": "ipc", "ip": str(sockets_dir / "kernel")})
 
 
 def finish(plan: Plan) -> None:

@@ -141,7 +141,6 @@ STATE_KEYS = {  # key → the notebook that writes it
     "BASELINE_OPENAI_BASE_URL": "3_deploy",
     "BASELINE_OPENAI_DEPLOYMENT": "3_deploy",
     "BASELINE_OPENAI_API_KEY": "3_deploy",
-    "REPORT_PATH": "4_eval",
 }
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
 

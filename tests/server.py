@@ -168,13 +168,20 @@ def serve(loopback: Loopback | None = None, *, port: int = 0) -> Iterator[Loopba
         await site.start()
         state.port = site._server.sockets[0].getsockname()[1]
 
+    async def stop() -> None:
+        await runner.cleanup()
+        held = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in held:
+            task.cancel()
+        await asyncio.gather(*held, return_exceptions=True)
+
     loop.run_until_complete(start())
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
         yield state
     finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(stop(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()

@@ -116,7 +116,7 @@ def test_secrets_are_in_no_print(home_dir: Path, capsys: pytest.CaptureFixture[s
 def test_state_is_private_and_keeps_any_text(home_dir: Path) -> None:
     value = "it's a \\ 'quoted' #value = with ${HOME} and é"
     save_state(RUN_NAME="x", DATASET_DIR=value)
-    save_state(RUN_NAME="y", REPORT_PATH=None)
+    save_state(RUN_NAME="y", BASELINE_MODEL_DIR=None)
     path = home_dir / ".env.state"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert read_state() == {"RUN_NAME": "y", "DATASET_DIR": value}

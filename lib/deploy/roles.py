@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +71,12 @@ def deploy(
         how = "served here already" if reused else "served here"
         found[role] = Deployed(role, served.model, served.base_url, f"{how} (pid {served.pid})")
     return [found[role] for role in ROLES]
+
+
+def show_endpoints(endpoints: Sequence[Deployed]) -> None:
+    """One line a role: its model, where it answers, and who serves it."""
+    for one in endpoints:
+        print(f"{one.role:9} {one.model}\n          {one.base_url} · {one.how}")
 
 
 def is_configured_by_user(role: str) -> bool:

@@ -7,17 +7,15 @@ thread answers 2.3 requests/s in 0.5 GiB whatever is in flight, and two such ser
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import sys
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+from lib.deploy.probe import check_alive, is_healthy, write_one_token
 from lib.deploy.processes import (
     LOOPBACK,
     ServerRecord,
@@ -25,7 +23,6 @@ from lib.deploy.processes import (
     end,
     free_port,
     is_running,
-    last_lines,
     record_path,
     records,
     save_record,
@@ -85,7 +82,7 @@ def begin(
         if old.role != role:
             continue
         same = old.model == model and old.options == options and port in (0, old.port)
-        if same and is_running(old) and _is_healthy(old):
+        if same and is_running(old) and is_healthy(old):
             return old, True
         end(old)
     port = free_port(port)
@@ -111,11 +108,11 @@ def wait_ready(record: ServerRecord, *, reused: bool, timeout_s: float) -> Serve
     """Wait until the server is healthy and its model has written one token; else end it."""
     log_path, deadline = home() / record.log, time.monotonic() + timeout_s
     try:
-        while not _is_healthy(record):
-            _check_alive(record, log_path, deadline, timeout_s)
+        while not is_healthy(record):
+            check_alive(record, log_path, deadline, timeout_s)
             time.sleep(0.2)
-        _write_one_token(record, log_path, deadline, timeout_s)
-        _check_alive(record, log_path, deadline, timeout_s)  # not another's server on this port
+        write_one_token(record, log_path, deadline, timeout_s)
+        check_alive(record, log_path, deadline, timeout_s)  # not another's server on this port
     except BaseException:  # Ctrl-C as well: nothing half started stays behind
         end(record)
         raise
@@ -208,56 +205,3 @@ def _has_gpu() -> bool:
     import torch
 
     return bool(torch.cuda.is_available())
-
-
-def _is_healthy(record: ServerRecord) -> bool:
-    url = f"http://{LOOPBACK}:{record.port}/health"
-    try:
-        with _opener().open(url, timeout=5) as response:
-            return bool(response.status == 200)
-    except OSError:
-        return False
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback: no proxy
-
-
-def _check_alive(record: ServerRecord, log_path: Path, deadline: float, timeout_s: float) -> None:
-    if not is_running(record):
-        what = "ended before it answered"
-    elif time.monotonic() > deadline:
-        what = f"did not answer in {timeout_s:.0f} s"
-    else:
-        return
-    raise SetupError(
-        f"The {record.role}'s server for {record.model} {what}. "
-        f"{portable(log_path)} ends: {last_lines(log_path)}"
-    )
-
-
-def _write_one_token(
-    record: ServerRecord, log_path: Path, deadline: float, timeout_s: float
-) -> None:
-    """/health answers before the model is loaded; a token is the proof."""
-    body = {
-        "model": record.model,
-        "messages": [{"role": "user", "content": "Hello"}],
-        "max_tokens": 1,
-        "temperature": 0.0,
-    }
-    request = urllib.request.Request(
-        f"{record.base_url}/chat/completions",
-        data=json.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    try:
-        with _opener().open(request, timeout=max(1.0, deadline - time.monotonic())) as response:
-            json.load(response)["choices"][0]
-    except urllib.error.HTTPError as error:
-        raise SetupError(
-            f"The {record.role}'s server cannot write with {record.model}: it answers "
-            f"{error.code}. {portable(log_path)} ends: {last_lines(log_path)}"
-        ) from None
-    except OSError:
-        _check_alive(record, log_path, 0.0, timeout_s)

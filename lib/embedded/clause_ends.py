@@ -23,7 +23,17 @@ def rest_of(reader: Reader, place: int, limit: int | None = None) -> tuple[str, 
         if low in {"and", "but", "or"} and _starts_predicate(reader, index + 1, place):
             return reader.slice(place, index), low != "or", index
         if low in en.SUBORDINATORS and _opens_clause(reader, index, end):
-            whole = low not in {"that", "which", "who", "whose", "whom"}
+            whole = low not in {
+                "that",
+                "which",
+                "who",
+                "whose",
+                "whom",
+                "how",
+                "what",
+                "why",
+                "whether",
+            }
             return reader.slice(place, index), whole, index
     return reader.slice(place, end), True, end
 

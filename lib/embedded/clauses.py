@@ -17,6 +17,10 @@ from lib.embedded.phrases import NAME, WHEN, has_name, is_person, is_plural, ref
 from lib.embedded.subjects import UNRESOLVED, Unreadable, read_subject
 
 _ONCE = frozenset("built designed founded invented launched completed wrecked discovered".split())
+_LAST_NAME = re.compile(
+    rf"(?:^|\b(?:by|in|at|on|to|from|for|with|of|was|is|are|were) )"
+    rf"((?:the )?(?:[a-z-]+ ){{0,2}}{NAME})$"
+)
 _PROPER = rf"(?:the )?{NAME}(?: (?:of|in|at) (?:the )?{NAME})?"
 
 
@@ -55,10 +59,11 @@ def read_sentence(
     lead, participial, body = split_lead(body)
     if not body:
         return Reading()
-    body = body[0].upper() + body[1:]
-    reader = _SentenceReader(
-        Reader(body, subject=antecedent, names=names, topic=topic, title=title)
+    words = Reader(
+        body[0].upper() + body[1:], subject=antecedent, names=names, topic=topic, title=title
     )
+    words.lowered = body[0].islower()
+    reader = _SentenceReader(words)
     try:
         subject = reader.full_clause(0)
     except Unreadable:
@@ -153,6 +158,24 @@ class _SentenceReader:
         reader.antecedent = subject
         if limit is None and stop < len(reader.words):
             self._coordinate(self.clauses[-1], stop)
+            self._relative(rest, stop)
+
+    def _relative(self, rest: str, stop: int) -> None:
+        """`… by the baker Ida Holm, who …` · `… in the Salt Store, which …`: on the last name."""
+        reader = self.reader
+        if reader.low(stop) != "," or reader.low(stop + 1) not in {"who", "which"}:
+            return
+        match = _LAST_NAME.search(rest)
+        name = match.group(1) if match else ""
+        if not name or is_person(name) != (reader.low(stop + 1) == "who"):
+            return
+        verb = reader.before_verb(stop + 2)
+        if set(name.lower().split()) & en.PREPOSITIONS or not reader.is_verb_at(verb, stop):
+            return
+        try:
+            self._predicate(name, verb, stop + 1)
+        except Unreadable:
+            return
 
     def _coordinate(self, clause: Clause, stop: int) -> None:
         """Go on behind the cut: `and carries …`, `, and it was lit …`, `; the Tern has …`"""
@@ -194,5 +217,6 @@ class _SentenceReader:
             self.clauses.append(new)
             if stop < len(reader.words):
                 self._coordinate(new, stop)
+                self._relative(rest, stop)
             return None
         return self._predicate(clause.subject, place, place - 1)

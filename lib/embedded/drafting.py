@@ -45,14 +45,14 @@ def tail_of(rest: str) -> str:
         return ""
     return (
         rest
-        if re.match(rf"(?:{PREP}|of|each|a|per) ", f"{rest} ") and len(rest.split()) <= 9
+        if re.match(rf"(?:{PREP}|of|each|a|per) ", f"{rest} ") and len(rest.split()) <= 12
         else ""
     )
 
 
 def noun_phrase(text: str) -> str:
     """The noun phrase that opens the text, whole; "" when it is none or longer than 8 words."""
-    match = re.match(rf"(?P<np>.+?)(?= (?:{PREP}|to)\b|$)", text)
+    match = re.match(rf"(?P<np>.+?)(?= (?!per cent)(?:{PREP}|to)\b|$)", text)
     phrase = match.group("np").strip(" ,") if match else ""
     words = phrase.split()
     last = words[-1].lower() if words else ""

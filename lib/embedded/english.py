@@ -109,18 +109,19 @@ NOT_ROLES = frozenset(
 )
 # Last words of names that are no person's.
 THINGS = frozenset(
-    "light line lighthouse beacon ferry boat ship vessel launch lifeboat tug barge "
-    "engine machine pump lamp lens ness haven isle islet skerry firth head hook cliff "
-    "falls creek wood woods moor fell glen water bank shoal ridge trail path way lane "
-    "avenue packet express railway tramway route cup prize medal award festival day "
-    "week year night fair regatta race war act law treaty charter code rule system "
-    "method model series mark class type edition book manual guide handbook log journal "
-    "times gazette herald news review song poem novel film movie radio signal horn bell "
-    "buoy tower house castle palace cottage arms tavern bar hut camp cake cheese bread "
-    "beer ale soup tea wine whisky surfing surfboard windsurfer kiteboarding board "
-    "ocean city town states kingdom republic empire union world games open tour "
-    "champion championship championships olympics hawaii california australia pacific "
-    "atlantic zealand coast america africa europe asia english island islands".split()
+    "hurricane storm cyclone mount light line lighthouse beacon ferry boat ship vessel "
+    "launch lifeboat tug barge engine machine pump lamp lens ness haven isle islet "
+    "skerry firth head hook cliff falls creek wood woods moor fell glen water bank "
+    "shoal ridge trail path way lane avenue packet express railway tramway route cup "
+    "prize medal award festival day week year night fair regatta race war act law "
+    "treaty charter code rule system method model series mark class type edition book "
+    "manual guide handbook log journal times gazette herald news review song poem novel "
+    "film movie radio signal horn bell buoy tower house castle palace cottage arms "
+    "tavern bar hut camp cake cheese bread beer ale soup tea wine whisky surfing "
+    "surfboard windsurfer kiteboarding board ocean city town states kingdom republic "
+    "empire union world games open tour champion championship championships olympics "
+    "hawaii california australia pacific atlantic zealand coast america africa europe "
+    "asia english island islands".split()
 )
 # After in/at/on/near these capitalised or plain nouns say no place.
 NOT_PLACE = frozenset(
@@ -139,7 +140,5 @@ PLACE_NOUNS = frozenset(
     "point cape sound strait channel fjord estuary lagoon bridge lock canal basin "
     "slipway wheelhouse deck hold cellar attic basement gallery library archive "
     "archives laboratory theatre hotel inn bakery brewery dairy factory shipyard depot "
-    "terminal airport peninsula parish district county region "
-    "centre center".split()
+    "terminal airport peninsula parish district county region centre center".split()
 )
-MATERIALS_VERBS = frozenset("make build construct compose form".split())

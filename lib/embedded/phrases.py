@@ -65,7 +65,9 @@ def is_plural(phrase: str) -> bool:
     last = words[-1].lower() if words else ""
     last = "" if last in {"lens", "mews", "gas", "canvas", "series", "species", "works"} else last
     if words and words[-1][0].isupper():
-        return " and " in core
+        # "the lifeboat Edwin and Maud" and "the Curlew and Candle" are one thing each.
+        single = re.match(r"the (?:(?:[a-z]+ )*[a-z]+[^s\W] )?[A-Z][\w’'-]* and [A-Z]", core)
+        return " and " in core and not single
     plural = re.search(r"[^siu]s$|^(?:people|men|women|children|police)$|[aeiou]us$", last)
     return " and " in core or bool(plural)
 
@@ -94,9 +96,7 @@ def is_role(noun: str) -> bool:
     """`engineer`, `watchmaker`, `chemist`; not `drifter`, `harbour`."""
     if noun in en.PERSON_NOUNS or not noun.islower():
         return noun in en.PERSON_NOUNS
-    suffix = re.search(
-        r"(?:[^aeiou]er|maker|[aeiou]tor|ist|man|woman|smith|wright|ian|ress)$", noun
-    )
+    suffix = re.search(r"(?:[^aeiou]er|maker|tor|ist|man|woman|smith|wright|ian|ress)$", noun)
     return bool(suffix) and noun not in en.NOT_ROLES and noun not in en.THINGS | en.PLACE_NOUNS
 
 

@@ -38,8 +38,8 @@ def drafts(clause: Clause) -> Iterator[Draft]:
     )
     for draft in (draft for rule in _RULES for draft in rule(clause)):
         if vague and clause.subject in draft.text:
-            told = clause.aux in {"was", "were", "did", "had", "has"}
-            if not (told and clause.subject.startswith("the ")):
+            past = clause.aux in {"was", "were", "did", "had", "has"}
+            if not (past and clause.subject.startswith("the ")):
                 yield replace(draft, score=draft.score - 1.5, field=True)
             continue
         told = f"{draft.text} {draft.answer}"
@@ -47,4 +47,4 @@ def drafts(clause: Clause) -> Iterator[Draft]:
             continue
         if clause.aux in en.DO and clause.rest.startswith(("and ", "or ")):
             continue
-        yield replace(draft, score=draft.score - 1.2, alone=True) if kind else draft
+        yield replace(draft, score=draft.score - 1.2, field=True) if kind else draft

@@ -17,7 +17,7 @@ import numpy as np
 from lib.embedded.diet import Ask
 from lib.embedded.diet_passages import Example, generated_example, random_words
 from lib.embedded.diet_prose import documents, draw_text, prose_example
-from lib.prompts import MARKERS, REFUSAL, cot_label, student_messages
+from lib.prompts import MARKERS, QUOTE_BEGIN, REFUSAL, cot_label, student_messages
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -85,14 +85,14 @@ def tokenizer_texts(*, seed: int, num_examples: int) -> Iterable[str]:
 class Row:
     """Tokens of one row: its documents once, then each question with its answer.
 
-    segment 0 is what all may see; segment j sees segment 0 and itself. `learn` marks the tokens
-    that are to be predicted.
+    segment 0 is what all may see; segment j sees segment 0 and itself. `learn` weighs the tokens
+    that are to be predicted; 0 = given.
     """
 
     ids: np.ndarray  # (length,) int64
     positions: np.ndarray  # (length,) int64
     segments: np.ndarray  # (length,) int64
-    learn: np.ndarray  # (length,) bool
+    learn: np.ndarray  # (length,) float32
 
 
 def completion(ask: Ask) -> str:
@@ -114,24 +114,39 @@ def make_row(tokenizer: Any, example: Example, *, learn_documents: bool = False)
     ids, count = list(encoded[0]), len(texts)
     start = len(ids)
     positions, segments = list(range(start)), [0] * start
-    learn = [False] * start
+    learn = [0.0] * start
+    quote = tokenizer.convert_tokens_to_ids(QUOTE_BEGIN)
     if learn_documents:
         first = ids.index(tokenizer.convert_tokens_to_ids(MARKERS[0]))
-        learn[first + 1 :] = [True] * (start - first - 1)
+        learn[first + 1 :] = [1.0] * (start - first - 1)
     for number in range(count):
         asked, answered = encoded[1 + number], encoded[1 + count + number]
         size = len(asked) + len(answered)
         ids += asked + answered
         positions += range(start, start + size)
         segments += [number + 1] * size
-        learn += [False] * len(asked) + [True] * len(answered)
-    return Row(np.array(ids), np.array(positions), np.array(segments), np.array(learn))
+        learn += [0.0] * len(asked) + weights(answered, quote)
+    weighed = np.array(learn, dtype=np.float32)
+    return Row(np.array(ids), np.array(positions), np.array(segments), weighed)
+
+
+def weights(answered: list[int], quote: int) -> list[float]:
+    """1 for each token of a completion, more where it decides: to answer at all, what to quote.
+
+    Once a quote has begun, the rest is copying.
+    """
+    weighed = [1.0] * len(answered)
+    weighed[0] = 3.0
+    if quote in answered:
+        begin = answered.index(quote) + 1
+        weighed[begin : begin + 3] = (5.0, 3.0, 2.0)
+    return weighed
 
 
 def plain_row(tokenizer: Any, text: str, *, learn_from: int = 1) -> Row:
     """A text for language modelling."""
     ids = np.array(tokenizer(tokenizer.bos_token + text, add_special_tokens=False)["input_ids"])
-    learn = np.arange(len(ids)) >= learn_from
+    learn = (np.arange(len(ids)) >= learn_from).astype(np.float32)
     return Row(ids, np.arange(len(ids)), np.zeros(len(ids), int), learn)
 
 
@@ -155,13 +170,16 @@ def wrapped(rng: Random, text: str) -> str:
 
 
 def draw_example(rng: Random, *, progress: float, long: bool = False) -> Example:
-    """One example of the diet; contexts grow with `progress` (0–1) from about 100 to 500 tokens."""
-    limit = 100 + 420 * min(1.0, progress * 1.6)
-    tokens = rng.uniform(60, limit) if not long else rng.uniform(900, 1500)
+    """One example of the diet; contexts grow with `progress` (0–1) from about 100 to 500 tokens.
+
+    Short ones for the first third: to find the sentence to quote has to be learned first.
+    """
+    limit = 90 + 430 * min(1.0, max(0.0, progress - 0.33) * 2)
+    tokens = rng.uniform(40, limit) if not long else rng.uniform(900, 1500)
     several = rng.random() < (0.22 if progress > 0.15 else 0.0)
     num_documents = rng.randint(2, 6) if long else rng.choice((2, 2, 3)) if several else 1
-    num_asks = rng.randint(3, 6) if tokens > 150 else rng.randint(2, 4)
-    if rng.random() < 0.33:
+    num_asks = rng.randint(3, 8)
+    if rng.random() < 0.28:
         example = prose_example(
             rng, num_chars=int(tokens * 4.2), num_documents=num_documents, num_asks=num_asks
         )
@@ -180,14 +198,14 @@ def draw_example(rng: Random, *, progress: float, long: bool = False) -> Example
 def draw_row(tokenizer: Any, rng: Random, *, progress: float, long: bool = False) -> Row:
     """One row: mostly reading, some copying and plain language modelling."""
     form = rng.random()
-    if form < 0.06 + 0.14 * max(0.0, 1 - progress * 8):
+    if form < 0.03 + 0.14 * max(0.0, 1 - progress * 8):
         return copy_row(tokenizer, rng, num_words=rng.randint(10, 60))
-    if form < 0.10 and not long:
+    if form < 0.05 and not long:
         return plain_row(tokenizer, draw_text(rng, num_chars=900))
     example = draw_example(rng, progress=progress, long=long)
     # Words first, then reading: their loss stays high and would drown that of the answers.
     return make_row(
-        tokenizer, example, learn_documents=rng.random() < (0.15 if progress < 0.1 else 0.05)
+        tokenizer, example, learn_documents=rng.random() < (0.15 if progress < 0.1 else 0.02)
     )
 
 
@@ -198,14 +216,17 @@ class Batch:
     ids: np.ndarray  # (rows, length) int64
     positions: np.ndarray  # (rows, length) int64
     segments: np.ndarray  # (rows, length) int64; -1 at padding
-    learn: np.ndarray  # (rows, length) bool
+    learn: np.ndarray  # (rows, length) float32
 
 
 def pad(rows: list[Row], *, pad_id: int) -> Batch:
     """Rows as one batch."""
     shape = (len(rows), max(len(row.ids) for row in rows))
     batch = Batch(
-        np.full(shape, pad_id), np.zeros(shape, int), np.full(shape, -1), np.zeros(shape, bool)
+        np.full(shape, pad_id),
+        np.zeros(shape, int),
+        np.full(shape, -1),
+        np.zeros(shape, np.float32),
     )
     for index, row in enumerate(rows):
         end = len(row.ids)

@@ -13,12 +13,13 @@ from lib.embedded.grammar import Clause
 from lib.embedded.rules_amount import MEASURE
 
 _NO_STUFF = frozenset(
-    "order interest use value age size kind type course help origin importance note late "
-    "old".split()
+    "great little much assistance significance benefit concern order interest use value "
+    "age size kind type course help origin importance note late old".split()
 )
 
 
 def copula(clause: Clause) -> Iterator[Draft]:
+    """`is the oldest light in …` · `is a reef of black slate` · `is of timber` · `is Petra Voss`"""
     rest = re.sub(r"^(?:at present|currently|in fact) ", "", clause.rest)
     subject = clause.subject
     if clause.voice != "be" or " and " in subject:
@@ -43,9 +44,9 @@ def copula(clause: Clause) -> Iterator[Draft]:
             yield Draft(f"{wh} {clause.aux} {rest}?", subject, 2.8, everywhere)
         return
     if match := re.match(
-        r"of (?P<stuff>(?:[a-z-]+ ){0,2}[a-z-]+)(?= (?:with|and is|in|on)\b|,|$)", rest
+        r"of (?P<stuff>(?:[a-z-]+ ){0,2}[a-z-]+)(?= (?:with|and|in|on)\b|,|$)", rest
     ):
-        if match.group("stuff").split()[-1] not in _NO_STUFF:
+        if not set(match.group("stuff").split()) & _NO_STUFF:
             yield Draft(ask("What", clause, "made of"), match.group("stuff"), 2.6)
         return
     if re.fullmatch(rf"the [a-z -]+ of (?:the )?{ph.NAME}", rest) and not ph.has_name(subject[1:]):
@@ -104,6 +105,12 @@ def _kind_of(rest: str) -> str:
     return phrase if len(phrase.split()) <= 8 else ""
 
 
+def _is_named_role(role: str, name: str) -> bool:
+    """`the harbourmaster of Sandry`, `Cordelia Banks`: its holder, whatever the name ends in."""
+    head = re.split(rf" (?:of|{PREP})\b", role)[0].split()[-1]
+    return ph.is_role(head) and bool(re.fullmatch(r"(?:[A-ZÀ-Þ][\w’'-]+ ?){2,3}", name))
+
+
 def apposition_drafts(apposition: Apposition) -> Iterator[Draft]:
     """`Barnaby Fitch, the keeper of Quarle Light,` → `Who is the keeper of Quarle Light?`"""
     name, description = apposition.name, apposition.description
@@ -121,5 +128,7 @@ def apposition_drafts(apposition: Apposition) -> Iterator[Draft]:
     elif not person and ph.has_name(name) and re.match(r"(?:a|an) ", description):
         if len(description.split()) <= 8:
             yield Draft(f"What {be} {name}?", description, 1.8)
-    elif re.match(r"the ", name) and ph.is_person(description):
+    elif re.match(r"the ", name) and (
+        ph.is_person(description) or _is_named_role(name, description)
+    ):
         yield Draft(f"Who {be} {name}?", description, 2.6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from lib.embedded import english as en
 from lib.embedded import phrases as ph
@@ -35,6 +36,7 @@ _EVENTS = frozenset(
 
 
 def when(clause: Clause) -> Iterator[Draft]:
+    """`in 1890` · `on 3 May 1877` · `since 2012` · `from 1861 until 1902` · `at 07:40`"""
     if clause.voice == "be" and not clause.rest[:1].islower():
         return
     if clause.voice == "active" and clause.rest.startswith("by "):
@@ -83,8 +85,12 @@ def _datable(clause: Clause) -> bool:
 
 
 def where(clause: Clause) -> Iterator[Draft]:
+    """in a workshop · at Skarvik · on the north pier · behind the church"""
+    clause = replace(clause, rest=re.sub(r"\bonly (?=(?:in|at|on) )", "", clause.rest))
     if clause.lemma in _LOCATIVE and (match := _SPOT.match(clause.rest)):
-        whole = match.group("inner").partition(",")[0].strip()
+        inner = match.group("inner")
+        region = re.match(rf"{ph.NAME}, {ph.NAME}(?=,|$| (?:{PREP})\b)", inner)
+        whole = region.group() if region else inner.partition(",")[0].strip()
         short = len(whole.split()) <= 7 and not re.search(
             r"\d| (?:by|for|with|since|to|as) ", whole
         )

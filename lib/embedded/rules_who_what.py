@@ -31,37 +31,39 @@ _PREPOSITIONAL = {
 }
 
 _ACTIVE_PREPOSITIONAL = frozenset(
-    "run on|consist of|depend on|belong to|lead to|serve as|refer to|connect to|rely on|live on|"
-    "stand on|turn into|result in|specialise in|specialize in|deal in|begin with|end with".split(
-        "|"
-    )
+    "run on|consist of|depend on|belong to|lead to|serve as|refer to|connect to|rely on|"
+    "turn into|result in|specialise in|specialize in|deal in|begin with|end with".split("|")
 )
 
 _VAGUE_VERBS = frozenset(
-    "be have do take make get go come become seem mean allow cause let include involve say think "
-    "know want give put set see watch hear help begin start try appear remain tell ask feel bring "
-    "expect call turn leave reach pass enter serve form face fit".split()
+    "be have do take make get go come become seem mean allow cause let include involve "
+    "say think know want give put set see watch hear help begin start try appear remain "
+    "tell ask feel bring expect call turn leave reach pass enter serve form face fit".split()
 )
 
 # Objects that say nothing by themselves, or that lost the word behind them.
 _EMPTY = frozenset(
-    "fact home idea way time times day week year month place thing things work part close clear "
-    "open high use lot number other others same more most pair role".split()
+    "fact home idea way time times day week year month place thing things work part "
+    "close clear open high use lot number other others same more most pair role".split()
 )
 
 _COLOURS = "white|red|green|blue|black|yellow|orange|grey|gray|brown|cream|gold|silver|purple|pink"
 
+_BARE = re.compile(
+    r"(?:[a-z-]+ )*(?:[a-z-]+[^siu]s|[a-z]+(?:oil|water|wool|gas|coal|wood|diesel|salt|fish|bread))"
+)
 _BARE_OBJECT = frozenset(
-    "sell make burn use carry export produce mine contain supply buy lift teach store manufacture "
-    "repair build breed cast publish collect deliver smoke brew bake".split()
+    "require provide feature generate attract reduce sell make burn use carry export "
+    "produce mine contain supply buy lift teach store manufacture repair build breed "
+    "cast publish collect deliver smoke brew bake".split()
 )
 
 _HUMAN = frozenset(
-    "found design build write lead invent discover command establish paint compose carve pilot "
-    "own manage direct sell buy donate win survey chart name rescue teach run develop create "
-    "launch pour compile draw edit publish record organise open commission make start train "
-    "supply repair restore give bake brew sew weave captain coach set introduce produce coin "
-    "break".split()
+    "found design build write lead invent discover command establish paint compose "
+    "carve pilot own manage direct sell buy donate win survey chart name rescue teach "
+    "run develop create launch pour compile draw edit publish record organise open "
+    "commission make start train supply repair restore give bake brew sew weave captain "
+    "coach set introduce produce coin break".split()
 )
 
 _STATES = frozenset("involve contain include consist".split())
@@ -73,10 +75,15 @@ _PEOPLE_DO = frozenset("invite marry become feature appear buy order win sell vi
 
 
 def agent(clause: Clause) -> Iterator[Draft]:
+    """`was built by Ida Holm in 1902` → `Who built … in 1902?`"""
     if clause.voice != "passive":
         return
     match = _AGENT.search(clause.rest)
-    if match is None or re.search(r"\bby(?: \w+)?ing\b", clause.rest):
+    if (
+        match is None
+        or clause.rest.startswith("to as ")
+        or re.search(r"\bby(?: \w+)?ing\b", clause.rest)
+    ):
         return
     answer = match.group("value")
     who = (
@@ -127,7 +134,8 @@ def prepositional(clause: Clause) -> Iterator[Draft]:
         return
     participle = clause.head.split()[-1]
     if participle == "painted" and re.match(rf"(?:[a-z]+ ){{0,3}}(?:{_COLOURS})\b", clause.rest):
-        yield Draft(ask("What colour", clause, ""), clause.rest, 2.8)
+        short = clause.rest if len(clause.rest.split()) <= 8 else noun_phrase(clause.rest)
+        yield Draft(ask("What colour", clause, ""), short, 2.8)
     for preposition in _PREPOSITIONAL.get(participle, ()) or [""]:
         if participle not in _PREPOSITIONAL or not f"{clause.rest} ".startswith(preposition):
             continue
@@ -143,6 +151,7 @@ def prepositional(clause: Clause) -> Iterator[Draft]:
 
 
 def of_object(clause: Clause) -> Iterator[Draft]:
+    """`found a wedding ring under the floor` → `What did … find under the floor?`"""
     if clause.voice != "active" or clause.lemma in _VAGUE_VERBS or not clause.rest:
         return
     if not re.match(r"(?:the|a|an|[A-Z])", clause.rest) and not re.match(
@@ -155,7 +164,7 @@ def of_object(clause: Clause) -> Iterator[Draft]:
     if not answer or re.match(rf"{ph.NUMBER} ", answer) or answer.lower().endswith("ly"):
         return
     if not re.match(r"(?:the|a|an) |[A-Z]", answer):
-        bare = re.fullmatch(r"(?:[a-z-]+ )*(?:[a-z-]+[^siu]s|[a-z]+(?:oil|water|wool|gas))", answer)
+        bare = _BARE.fullmatch(answer)
         if bare is None or clause.lemma not in _BARE_OBJECT:
             return
     if not clause.complete and answer == (clause.core or clause.rest).strip():
@@ -164,6 +173,8 @@ def of_object(clause: Clause) -> Iterator[Draft]:
         return  # "the boat": which one, only the sentences before would tell
     wh = "Who" if ph.is_person(answer) or clause.lemma in {"marry", "meet", "appoint"} else "What"
     tail = clause.rest[len(answer) :].strip(" ,")
+    if len(tail.split()) > 8 and tail.startswith("to "):
+        return
     if tail.startswith(("as ", "than ")) or answer.split()[-1] in _EMPTY:
         return
     tail = tail if len(tail.split()) <= 8 else ""
@@ -171,6 +182,7 @@ def of_object(clause: Clause) -> Iterator[Draft]:
 
 
 def of_subject(clause: Clause) -> Iterator[Draft]:
+    """`Ida Holm built the Tern` → `Who built the Tern?`; the rest must hold a name."""
     subject = clause.subject
     if clause.voice == "be" or clause.aux in en.MODALS or not clause.rest:
         return

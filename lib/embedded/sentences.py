@@ -9,6 +9,7 @@ from dataclasses import dataclass
 MIN_WORDS, MAX_WORDS = 5, 40
 # A paragraph this long on one line (characters) comes from a file that does not wrap its lines.
 _UNWRAPPED = 150
+_RUNNING = 80  # and this long (characters) it is no heading
 
 _ABBREVIATIONS = frozenset(
     "st mr mrs ms dr capt lt col gen prof sr jr no nos vol fig figs pp p ca c approx mt ft e.g i.e "
@@ -17,6 +18,7 @@ _ABBREVIATIONS = frozenset(
 )
 _MARKER = r"\[(?:\d{1,3}|[a-z]|note \d+|citation needed|according to whom\?|when\?|who\?)\]"
 _END = re.compile(rf"([.!?])([”\"’')\]*_]*)((?:\s?{_MARKER})*)(?=\s+[\"“'‘(\[*_]*[A-Z0-9À-Þ]|\s*$)")
+_FINISHED = re.compile(rf"[.!?:;][\"”’')\]*_]*(?:\s?{_MARKER})*$")
 _OPENING = re.compile(rf"^(?:\s|{_MARKER})+")
 _CERTAIN_START = re.compile(
     r"(?:The|A|An|In|On|At|By|It|They|He|She|Its|Their|His|Her|From|Since|After|Before|When|If|"
@@ -54,12 +56,17 @@ def split_sentences(text: str, *, at_start: bool) -> list[Sentence]:
     references = len(re.findall(r"\bRetrieved\b|\bArchived from\b", text))
     if references >= 2:
         return found
+    broken = False
     for number, (start, end, fresh) in enumerate(_blocks(text, at_start=at_start)):
+        # A page's running title may stand inside a sentence: what follows it is not fresh.
+        resumed, stripped = broken, text[start:end].strip()
+        if len(stripped) >= _RUNNING:
+            broken = not _FINISHED.search(stripped)
         for first, last in _spans(text[start:end]):
             raw = text[start + first : start + last]
-            opening = first == 0 and not fresh
+            opening = first == 0 and (resumed or not fresh)
             # Running text without line breaks was cut behind a full stop; wrapped text anywhere.
-            wrapped = "\n" in text[start:end].strip() or end - start < _UNWRAPPED
+            wrapped = resumed or "\n" in text[start:end].strip() or end - start < _UNWRAPPED
             if opening and wrapped and not _CERTAIN_START.match(raw):
                 continue
             quote = " ".join(raw.split())

@@ -84,6 +84,8 @@ def _is_name(reader: Reader, word: str) -> bool:
     bare = word.removesuffix("'s").removesuffix("’s")
     low = bare.lower()
     common = low in en.BASES | en.THINGS | en.PLACE_NOUNS | en.PERSON_NOUNS | en.PREPOSITIONS
+    if reader.lowered:
+        return False
     return bare in reader.names or not (common or re.search(r"[^s]s$|ing$|ed$|ic$|al$", low))
 
 
@@ -102,7 +104,7 @@ def _named(reader: Reader, first: int, end: int) -> str:
         following = reader.words[first + 1] if first + 1 < end else None
         joined = following is not None and following.text[0].isupper()
         counted = word.low in en.NUMBER_WORDS
-        if word.low in en.OPENERS or counted or not joined:
+        if word.low in en.OPENERS or counted or reader.lowered or not joined:
             phrase = phrase[0].lower() + phrase[1:]
             meant = reader.topic and with_topic(phrase, reader.topic)
             return meant or from_title(phrase, reader.title) or phrase

@@ -141,13 +141,15 @@ def _heading(text: str, sentence: Sentence) -> str | None:
 
 def _in_field(draft: Draft, title: str) -> Draft | None:
     """`Where is the bar held?` under the title "Kiteboarding" → "In kiteboarding, where …"."""
-    if not draft.field:
+    if not draft.field or draft.alone:
         return draft
     subject = re.match(r"([A-Z][a-z]{5,})(?= [-–|(]|$)", title)
     if subject and subject.group(1).lower() in draft.text:
         return replace(draft, alone=True)
     field = re.match(r"([A-Z][a-z]+(?: [a-z]+)?ing)(?= [-–|(]|$)", title)
-    if field is None or has_name(draft.text[1:]):
+    if has_name(draft.text[1:]):
+        return draft
+    if field is None:
         return None
     text = f"In {field.group(1).lower()}, {draft.text[0].lower()}{draft.text[1:]}"
     return replace(draft, text=text, alone=True)
@@ -217,15 +219,16 @@ def _spread(pool: list[tuple[float, Draft, str]], num_questions: int) -> list[tu
     """The best drafts, first one per sentence and answer, then more of the same sentence."""
     chosen: list[tuple[Draft, str]] = []
     texts: set[str] = set()
-    for per_sentence in (1, 2, 4):
+    for per_sentence, repeat in ((1, False), (2, False), (4, False), (2, True)):
         for _, draft, quote in pool:
             if len(chosen) >= num_questions:
                 return chosen
             same = [other for other, used in chosen if used == quote]
-            answers = {_folded(other.answer) for other, _ in chosen}
             if len(same) >= per_sentence or _folded(draft.text) in texts:
                 continue
-            if _folded(draft.answer) in answers:
+            # The same answer twice is one fact twice, unless another sentence gives it.
+            rivals = same if repeat else [other for other, _ in chosen]
+            if _folded(draft.answer) in {_folded(other.answer) for other in rivals}:
                 continue
             texts.add(_folded(draft.text))
             chosen.append((draft, quote))

@@ -42,8 +42,8 @@ def what_next(table: pandas.DataFrame) -> Markdown:
         lost = oracle - rows["oracle_distractors"][f"exact_match_{STUDENT}"]
         if lost > 0.1:
             text = (
-                f"Distractors cost the student {percent(lost)} points. Try `distractor_mode: hard`, "
-                "or more rows."
+                f"Distractors cost the student {percent(lost)} points. "
+                "Try `distractor_mode: hard`, or more rows."
             )
             advice.append((lost, text))
     unscored = main[f"unscored_{STUDENT}"] / main["n"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from lib.endpoint import Endpoint, EndpointError, Reply, gather_all, run
@@ -15,35 +16,72 @@ from lib.settings import EndpointSettings, SetupError, endpoint_settings
 
 
 def answer_cases(
-    role: str, cases: Sequence[Case], *, concurrency: int = 8, max_answer_tokens: int = 256
+    roles: str | Sequence[str],
+    cases: Sequence[Case],
+    *,
+    concurrency: int = 8,
+    max_answer_tokens: int = 256,
 ) -> list[Answer]:
-    """Ask the endpoint of a role ("student", "baseline", …) every case; answers in their order.
+    """Ask the endpoint of each role ("student", "baseline", …) every case; in their order.
 
+    All roles are asked at once, at most `concurrency` requests in flight to each: on one machine
+    they share its cores evenly, so their latencies compare with each other, not with elsewhere.
     What the ledger knows is not asked again.
 
     Raises:
-        SetupError: the role has no endpoint, or requests failed (the replies that came are kept).
+        SetupError: a role has no endpoint (said before any is asked), or requests failed (the
+            replies that came are kept).
     """
+    names = (roles,) if isinstance(roles, str) else tuple(roles)
+    endpoints = [_settings_of(role) for role in names]
+    replies = run(
+        _ask_roles(endpoints, cases, concurrency=concurrency, max_answer_tokens=max_answer_tokens)
+    )
+    return [
+        answer
+        for settings, of_role in zip(endpoints, replies, strict=True)
+        for answer in _answers_of(settings.role, cases, of_role)
+    ]
+
+
+def _settings_of(role: str) -> EndpointSettings:
     settings = endpoint_settings(role)
     if settings is None:
         raise SetupError(
             f"The {role} has no endpoint. Run 3_deploy.ipynb, or set {role.upper()}_OPENAI_… in "
             ".env."
         )
-    replies = run(
-        _ask_all(settings, cases, concurrency=concurrency, max_answer_tokens=max_answer_tokens)
-    )
-    answers = [
+    return settings
+
+
+def _answers_of(
+    role: str, cases: Sequence[Case], replies: Sequence[Reply | EndpointError]
+) -> list[Answer]:
+    if failures := [reply for reply in replies if isinstance(reply, EndpointError)]:
+        raise SetupError(
+            f"{len(failures)} of {len(cases)} requests failed; the first: {failures[0]}. The other "
+            f"{len(cases) - len(failures)} replies are kept: run this notebook again when the "
+            f"{role} answers."
+        )
+    return [
         _answer(role, case, reply)
         for case, reply in zip(cases, replies, strict=True)
         if isinstance(reply, Reply)
     ]
-    if failures := [reply for reply in replies if isinstance(reply, EndpointError)]:
-        raise SetupError(
-            f"{len(failures)} of {len(cases)} requests failed; the first: {failures[0]}. The other "
-            f"{len(answers)} replies are kept: run this notebook again when the {role} answers."
-        )
-    return answers
+
+
+async def _ask_roles(
+    endpoints: Sequence[EndpointSettings],
+    cases: Sequence[Case],
+    *,
+    concurrency: int,
+    max_answer_tokens: int,
+) -> list[list[Reply | EndpointError]]:
+    asked = (
+        _ask_all(settings, cases, concurrency=concurrency, max_answer_tokens=max_answer_tokens)
+        for settings in endpoints
+    )
+    return await asyncio.gather(*asked)
 
 
 async def _ask_all(

@@ -208,6 +208,7 @@ figure svg, img { max-width: 100%; height: auto; }
 table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .35em .7em; text-align: right; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; }
+.text_cell_render :is(th, td) { text-align: left; vertical-align: top; }
 caption { text-align: left; color: var(--soft); }
 @media print {
   main { max-width: none; padding: 0; }

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lib.eval.questions import EvalQuestion
+from lib.eval.questions import EvalQuestion, fold
 from lib.eval.show_tables import STYLE
 from lib.eval.tables import BASELINE, STUDENT, main_condition, signed
 from lib.prompts import QUOTE_BEGIN, QUOTE_END
@@ -16,6 +16,30 @@ from lib.records import Answer, Score
 if TYPE_CHECKING:
     import pandas
     from IPython.display import HTML
+
+
+def show_questions(questions: Sequence[EvalQuestion], *, n: int = 3) -> HTML:
+    """n questions spread over the list, with their gold answer and oracle, its evidence marked."""
+    from IPython.display import HTML
+
+    step = max(1, len(questions) // max(1, n))
+    return HTML("\n".join([STYLE, *(_question(q) for q in questions[::step][:n])]))
+
+
+def _question(question: EvalQuestion) -> str:
+    text = html.escape(fold(question.oracle.text))
+    for quote in question.evidence:
+        text = text.replace(html.escape(quote), f"<mark>{html.escape(quote)}</mark>", 1)
+    return (
+        f'<div class="ob-pair"><h4>{html.escape(question.text)}</h4>'
+        f"<p><b>Right answer:</b> {html.escape(question.answer)} "
+        f'<span class="ob-note">({html.escape(_source(question))})</span></p>'
+        f'<div class="ob-reply ob-oracle">{text}</div></div>'
+    )
+
+
+def _source(question: EvalQuestion) -> str:
+    return f"{question.oracle.title}, page {question.oracle.page}"
 
 
 def show_best_and_worst(
@@ -72,11 +96,11 @@ def _minus(pair: tuple[float, float]) -> tuple[float, float]:
 
 
 def _pair(question: EvalQuestion, student: Answer, baseline: Answer, gain: float) -> str:
-    source = f"{question.oracle.title}, page {question.oracle.page}"
     return (
         f'<div class="ob-pair"><h4>{html.escape(question.text)}</h4>'
         f"<p><b>Right answer:</b> {html.escape(question.answer)} "
-        f'<span class="ob-note">({html.escape(source)}; F1 {signed(gain)} points)</span></p>'
+        f'<span class="ob-note">({html.escape(_source(question))}; '
+        f"F1 {signed(gain)} points)</span></p>"
         f'<div class="ob-two">{_reply("Student", student)}{_reply("Baseline", baseline)}</div>'
         "</div>"
     )

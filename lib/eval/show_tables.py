@@ -24,6 +24,7 @@ STYLE = """<style>
 .ob-reply { white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid #d55e00;
   padding: .2em .8em; }
 .ob-student .ob-reply { border-color: #3a86c8; }
+.ob-pair .ob-oracle { border-color: rgba(128,128,128,.6); }
 .ob-pair mark { background: rgba(255,196,0,.35); color: inherit; border-radius: 3px; }
 .ob-pair i { opacity: .6; font-style: normal; font-size: .85em; }
 .ob-note { opacity: .8; font-size: .9em; }

@@ -1,9 +1,10 @@
 """2_finetune: dataset → student. LoRA training with TRL, merged for serving."""
 
 from lib.finetune.lengths import Lengths, check_lengths
-from lib.finetune.show import plot_loss, show_trained_tokens
+from lib.finetune.rows import PreparedRows, prepare_rows
+from lib.finetune.show import plot_loss, plot_training, show_trained_tokens
 from lib.finetune.students import find_student, missing_requirements
-from lib.finetune.train import PreparedRows, Trained, prepare_rows, train_student
+from lib.finetune.train import Trained, train_student
 
 __all__ = [
     "Lengths",
@@ -13,6 +14,7 @@ __all__ = [
     "find_student",
     "missing_requirements",
     "plot_loss",
+    "plot_training",
     "prepare_rows",
     "show_trained_tokens",
     "train_student",

@@ -8,6 +8,8 @@ from itertools import groupby
 from typing import Any
 
 from lib.finetune.watch import HistoryPoint
+from lib.settings import read_state, require_path
+from lib.store import read_json
 
 Piece = tuple[str, bool]  # decoded text, and whether the loss counts it
 
@@ -55,15 +57,23 @@ def _page(pieces: list[Piece], prompt_chars: int) -> str:
 
 def plot_loss(history: list[HistoryPoint]) -> Any:
     """The training and the validation loss over the steps, as a figure."""
-    from matplotlib.figure import Figure
+    import matplotlib.pyplot as plt
 
-    figure = Figure(figsize=(7, 3.2), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
     for key, label, style in (("loss", "training", "-"), ("validation_loss", "validation", "o--")):
         points = [(point["step"], point[key]) for point in history if key in point]
         axes.plot(*zip(*points, strict=True), style, label=label)
     axes.set_xlabel("step")
     axes.set_ylabel("loss, nats per completion token")
     axes.set_ylim(bottom=0)
-    axes.legend()
+    axes.legend(frameon=False)
+    plt.close(figure)  # the cell shows what it returns; an open figure would be shown twice
     return figure
+
+
+def plot_training(*, run_name: str) -> Any:
+    """The loss curve of the run's student, or a sentence when it was not trained here."""
+    if read_state().get("RUN_NAME") != run_name or "STUDENT_MODEL_DIR" not in read_state():
+        return "The student was not trained in this run."
+    history_path = require_path("STUDENT_MODEL_DIR").parent / "history.json"
+    return plot_loss(read_json(history_path)["history"])

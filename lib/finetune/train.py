@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -10,15 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from lib.finetune.export import merge_adapter, prepare_baseline, write_model_card
-from lib.finetune.lengths import Lengths, check_lengths, measure_lengths
-from lib.finetune.records import (
-    TokenRow,
-    end_token_ids,
-    load_tokenizer,
-    tokenise,
-    training_records,
-)
-from lib.finetune.students import Base, fetch_student
+from lib.finetune.lengths import Lengths, check_lengths
+from lib.finetune.rows import PreparedRows, prepare_rows
+from lib.finetune.show import marked, trained_pieces
+from lib.finetune.trainer import make_trainer
 from lib.finetune.watch import HistoryPoint, plain_output, training_watch
 from lib.progress import minutes
 from lib.settings import SetupError, portable
@@ -26,20 +20,6 @@ from lib.store import artefact_dir, building, file_sha256, read_json, write_json
 
 # Raise it when the same inputs would give another student: old ones are then not reused.
 RECIPE = 1
-
-
-@dataclass(frozen=True)
-class PreparedRows:
-    """A dataset as one student's tokens."""
-
-    dataset_dir: Path
-    dataset_format: str
-    base: Base
-    tokenizer: Any
-    train: list[TokenRow]
-    valid: list[TokenRow]
-    lengths: Lengths  # of both splits
-    model_limit_tokens: int  # what the model reads at most; 0 = it does not say
 
 
 @dataclass(frozen=True)
@@ -53,32 +33,6 @@ class Trained:
     seconds: float  # of training
     lengths: Lengths
     reused: bool  # it was there already
-
-
-def prepare_rows(dataset_dir: Path, *, student_model: str, dataset_format: str) -> PreparedRows:
-    """Tokenise the train and valid splits for a student.
-
-    Raises:
-        SetupError: the model or the rows cannot be read, or a row holds an end token.
-    """
-    base = fetch_student(student_model)
-    tokenizer = load_tokenizer(base.folder, dataset_format)
-    end_ids = end_token_ids(base.folder, tokenizer)
-    train, valid = (
-        [tokenise(r, tokenizer, end_ids) for r in training_records(dataset_dir, s, dataset_format)]
-        for s in ("train", "valid")
-    )
-    config = read_json(base.folder / "config.json")
-    return PreparedRows(
-        dataset_dir=Path(dataset_dir),
-        dataset_format=dataset_format,
-        base=base,
-        tokenizer=tokenizer,
-        train=train,
-        valid=valid,
-        lengths=measure_lengths([*train, *valid]),
-        model_limit_tokens=int(config.get("max_position_embeddings") or 0),
-    )
 
 
 def train_student(
@@ -185,8 +139,6 @@ def _save(
     history: list[HistoryPoint],
     seconds: float,
 ) -> None:
-    from lib.finetune.show import marked, trained_pieces
-
     model = trainer.accelerator.unwrap_model(trainer.model)
     model.save_pretrained(folder / "adapter")
     (folder / "adapter" / "README.md").unlink(missing_ok=True)  # a template, not filled in
@@ -211,84 +163,3 @@ def _save(
     )
     made = {"history": history, "seconds": seconds, "lengths": asdict(rows.lengths)}
     write_json(folder / "history.json", made)
-
-
-def make_trainer(
-    rows: PreparedRows, settings: dict[str, Any], *, output_dir: Path, callbacks: list[Any]
-) -> Any:
-    """The TRL trainer of these rows; they carry their own labels, which TRL takes as they are."""
-    import torch
-    from peft import LoraConfig
-    from transformers import AutoModelForCausalLM, PrinterCallback
-    from trl import SFTTrainer
-
-    on_gpu = torch.cuda.is_available()
-    model = AutoModelForCausalLM.from_pretrained(
-        str(rows.base.folder),
-        dtype=torch.bfloat16 if on_gpu and torch.cuda.is_bf16_supported() else torch.float32,
-        use_safetensors=True,
-        trust_remote_code=False,
-    )
-    trainer = SFTTrainer(
-        model=model,
-        args=_trainer_arguments(settings, output_dir, len(rows.train), on_gpu=on_gpu),
-        train_dataset=_dataset(rows.train),
-        eval_dataset=_dataset(rows.valid),
-        processing_class=rows.tokenizer,
-        callbacks=callbacks,
-        peft_config=LoraConfig(
-            r=settings["lora_rank"],
-            lora_alpha=settings["lora_alpha"],
-            lora_dropout=settings["lora_dropout"],
-            target_modules="all-linear",
-            task_type="CAUSAL_LM",
-        ),
-    )
-    trainer.remove_callback(PrinterCallback)  # the watch prints already
-    return trainer
-
-
-def _dataset(rows: list[TokenRow]) -> Any:
-    from datasets import Dataset
-
-    return Dataset.from_list([{"input_ids": r.input_ids, "labels": r.labels} for r in rows])
-
-
-def _trainer_arguments(
-    settings: dict[str, Any], output_dir: Path, num_rows: int, *, on_gpu: bool
-) -> Any:
-    from accelerate import PartialState
-    from trl import SFTConfig
-
-    rows_per_update = settings["batch_size"] * settings["gradient_accumulation_steps"]
-    rows_per_update *= PartialState().num_processes
-    updates = math.ceil(math.ceil(num_rows / rows_per_update) * settings["num_epochs"])
-    return SFTConfig(
-        output_dir=str(output_dir),
-        max_length=None,  # TRL's default keeps the first 1,024 tokens and drops the completion
-        packing=False,
-        num_train_epochs=settings["num_epochs"],
-        learning_rate=settings["learning_rate"],
-        lr_scheduler_type="cosine",
-        warmup_steps=settings["warmup_share"],  # below 1 it is a share of all steps
-        per_device_train_batch_size=settings["batch_size"],
-        per_device_eval_batch_size=settings["batch_size"],
-        gradient_accumulation_steps=settings["gradient_accumulation_steps"],
-        train_sampling_strategy="group_by_length",
-        optim="adamw_torch_fused" if on_gpu else "adamw_torch",
-        bf16=on_gpu,
-        use_cpu=not on_gpu,
-        activation_checkpointing=on_gpu,  # costs a third of the time; a small model needs none
-        eval_strategy="steps",
-        eval_steps=max(1, math.ceil(updates / 4)),
-        eval_on_start=True,
-        logging_steps=max(1, updates // 20),
-        logging_nan_inf_filter=False,
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        dataloader_num_workers=0,
-        dataloader_pin_memory=on_gpu,
-        seed=settings["seed"],
-        data_seed=settings["seed"],
-    )

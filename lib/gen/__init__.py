@@ -2,7 +2,7 @@
 
 from lib.gen.check import print_check
 from lib.gen.chunks import Split, conflicts, split_documents
-from lib.gen.documents import Loaded, Skipped, load_documents, show_page
+from lib.gen.documents import Loaded, Skipped, find_documents, load_documents, show_page
 from lib.gen.formats import read_chunks, read_dataset, read_examples, write_dataset
 from lib.gen.raft import Built, build_examples
 from lib.gen.show import plot_counts, show_documents, show_examples
@@ -20,6 +20,7 @@ __all__ = [
     "build_examples",
     "check_corpus",
     "conflicts",
+    "find_documents",
     "load_documents",
     "plot_counts",
     "print_check",

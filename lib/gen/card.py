@@ -54,12 +54,11 @@ def _front_matter(manifest: Mapping[str, Any]) -> str:
     lines += ["tags:", "- raft", "- retrieval-augmented-generation", "configs:"]
     splits = [split for split in SPLITS if manifest["counts"]["rows"][split]]
     for name in ("hf", "chat", "completion"):
-        ending = "parquet" if name == "hf" else "jsonl"
         lines += [f"- config_name: {name}"]
         lines += ["  default: true"] if name == "hf" else []
         lines += ["  data_files:"]
         for split in splits:
-            lines += [f"  - split: {split}", f"    path: {name}/{split}.{ending}"]
+            lines += [f"  - split: {split}", f"    path: {name}/{split}.parquet"]
     lines += ["- config_name: eval", "  data_files:"]
-    lines += ["  - split: eval", "    path: eval/eval.jsonl", "---"]
+    lines += ["  - split: eval", "    path: eval/eval.parquet", "---"]
     return "\n".join(lines) + "\n"

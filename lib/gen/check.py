@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lib.gen.doubles import doubles
 from lib.gen.formats import SPLITS, plain_prompt, read_dataset
 from lib.prompts import REFUSAL
 from lib.settings import SetupError, home, require_path
@@ -131,7 +132,9 @@ def _quotes_are_verbatim(files: _Files) -> Check:
     """As is_verbatim in gates.py says, found and folded by other means."""
 
     def folded(text: str) -> str:
-        return re.sub(r"-\s+(?=[^\W\d_])|\xad|\s+", lambda m: " " * m.group().isspace(), text)
+        return re.sub(
+            r"(?<=[^\W\d_])-\s+(?=[^\W\d_])|\xad|\s+", lambda m: " " * m.group().isspace(), text
+        )
 
     def is_wrong(row: Row) -> bool:
         pieces = row["cot_answer"].split("##begin_quote##")[1:]
@@ -264,50 +267,6 @@ def _nothing_leaks(files: _Files) -> Check:
     if leaks:
         detail += f"; the first that leaks: {leaks[0][1]} as {leaks[0][0]}"
     return Check("no held-out oracle in a training row", not leaks, detail)
-
-
-def doubles(
-    chunks: dict[str, Row], left: Iterable[str], right: Iterable[str]
-) -> list[tuple[str, str]]:
-    """Pairs that count as the same: one chunk, overlapping ranges, or half of the runs of five
-    words of the smaller one in common; all pairs compared, through one product of matrices."""
-    import numpy as np
-    from scipy.sparse import csr_matrix
-
-    rows, columns = sorted(left), sorted(right)
-    if not rows or not columns:
-        return []
-    numbers: dict[str, int] = {}
-
-    def matrix(ids: Sequence[str]) -> Any:
-        entries = [(i, n) for i, chunk_id in enumerate(ids) for n in runs(chunks[chunk_id]["text"])]
-        at = [numbers.setdefault(run, len(numbers)) for _, run in entries]
-        return [i for i, _ in entries], at
-
-    def runs(text: str) -> set[str]:
-        words = re.findall(r"\w+", text.lower())
-        return {" ".join(words[i : i + 5]) for i in range(max(1, len(words) - 4))}
-
-    filled = [matrix(ids) for ids in (rows, columns)]
-    a, b = (
-        csr_matrix((np.ones(len(i), dtype=np.int32), (i, n)), shape=(len(ids), len(numbers)))
-        for (i, n), ids in zip(filled, (rows, columns), strict=True)
-    )
-    shared = (a @ b.T).tocoo()
-    sizes_a, sizes_b = a.sum(axis=1).A1, b.sum(axis=1).A1
-    found = {
-        (rows[i], columns[j])
-        for i, j, count in zip(shared.row, shared.col, shared.data, strict=True)
-        if count >= 0.5 * min(sizes_a[i], sizes_b[j])
-    }
-    for one in rows:
-        for other in columns:
-            x, y = chunks[one], chunks[other]
-            if x["document_id"] == y["document_id"] and max(x["start"], y["start"]) < min(
-                x["end"], y["end"]
-            ):
-                found.add((one, other))
-    return sorted(found)
 
 
 CHECKS: tuple[Callable[[_Files], Check], ...] = (

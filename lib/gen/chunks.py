@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lib.records import Chunk, Document, Rejected
@@ -17,6 +17,14 @@ SAME_SHARE = 0.5  # of the smaller chunk's shingles
 
 # Paragraphs, lines, sentences, words: the first that gives pieces small enough.
 _SEPARATORS = [r"\n\n", r"\n", r"(?<=[.!?…。！？])\s+", r"\s+", ""]
+
+# `# Title` on a line of its own, or a short line without a full stop behind a blank line.
+_HEADING_AT_END = re.compile(
+    r"(?:\A|\n)(?P<line>(?P<mark>[ ]{0,3}#{1,6}[ ][^\n]+)"
+    r"|(?<=\n\n)[A-Z0-9À-Þ](?![.)][ ])[^\n|]{1,70}[^\W_][)”\"’]?)[ \t]*\Z"
+)
+_MAX_HEADINGS = 3  # of a section, its part and its paragraph
+_WINDOW_CHUNKS = 16  # how much text is split at once
 
 Conflicts = Mapping[str, set[str]]
 
@@ -66,6 +74,26 @@ def split_documents(
 
 
 def _cut(document: Document, chunk_chars: int, overlap_chars: int) -> Iterable[Chunk]:
+    starts = [page.start for page in document.pages]
+    for start, end in _spans(document, chunk_chars, overlap_chars):
+        page = document.pages[bisect_right(starts, start) - 1]
+        yield Chunk(
+            id=f"{document.id}#{start}",
+            document_id=document.id,
+            title=document.title,
+            page=page.number,
+            start=start,
+            end=end,
+            text=document.text[start:end],
+        )
+
+
+def _spans(document: Document, chunk_chars: int, overlap_chars: int) -> Iterator[tuple[int, int]]:
+    """Start and end of each chunk. A heading goes with the text that follows it.
+
+    The splitter keeps separators at the end, so a chunk may close with the next section's heading:
+    then it ends before the heading, and splitting begins anew there.
+    """
     from langchain_text_splitters import RecursiveCharacterTextSplitter
 
     splitter = RecursiveCharacterTextSplitter(
@@ -75,23 +103,45 @@ def _cut(document: Document, chunk_chars: int, overlap_chars: int) -> Iterable[C
         is_separator_regex=True,
         keep_separator="end",
     )
-    starts, position = [page.start for page in document.pages], 0
-    for text in splitter.split_text(document.text):
-        start = document.text.find(text, position)
-        if start < 0 or len(text) > chunk_chars:
-            raise RuntimeError(f"{document.id}: the splitter gave no slice of its text")
-        # The next chunk begins behind this one's beginning, and no further back than the overlap.
-        position = max(start + 1, start + len(text) - overlap_chars)
-        page = document.pages[bisect_right(starts, start) - 1]
-        yield Chunk(
-            id=f"{document.id}#{start}",
-            document_id=document.id,
-            title=document.title,
-            page=page.number,
-            start=start,
-            end=start + len(text),
-            text=text,
-        )
+    text, begin = document.text, 0
+    while begin < len(text):
+        window_end = min(begin + _WINDOW_CHUNKS * chunk_chars, len(text))
+        pieces = splitter.split_text(text[begin:window_end])
+        position, begin = begin, window_end
+        for number, piece in enumerate(pieces):
+            start = text.find(piece, position)
+            end = start + len(piece)
+            if start < 0 or len(piece) > chunk_chars:
+                raise RuntimeError(f"{document.id}: the splitter gave no slice of its text")
+            if window_end < len(text) and 0 < number == len(pieces) - 1:
+                begin = start  # cut by the window
+                break
+            heading = _trailing_heading(text, start, end)
+            if heading is not None:
+                yield start, start + len(text[start:heading].rstrip())
+                begin = heading
+                break
+            yield start, end
+            # The next begins behind this one's beginning, no further back than the overlap.
+            position = max(start + 1, end - overlap_chars)
+
+
+def _trailing_heading(text: str, start: int, end: int) -> int | None:
+    """Where the headings begin that close text[start:end] and belong to what follows; else None."""
+    if not text[end : end + 200].strip():
+        return None
+    found = None
+    for _ in range(_MAX_HEADINGS + 1):
+        match = _HEADING_AT_END.search(text, start, end)
+        # A plain line is a heading only when a blank line follows; a longer run is a list.
+        blank = match is not None and re.match(r"[ \t]*\n[ \t]*\n", text[end : end + 80])
+        if match is None or not (match.group("mark") or blank):
+            return found
+        found = match.start("line")
+        end = start + len(text[start:found].rstrip())
+        if end - start < MIN_CHUNK_CHARS:
+            return None
+    return None
 
 
 # --- which chunks count as the same --------------------------------------------------------------

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.gen.layout import clean
+from lib.gen.wording import clean
 from lib.prompts import neutralise
 from lib.records import Document, Page
 from lib.settings import PROJECT_DIR, SetupError
@@ -49,7 +49,7 @@ def load_documents(doc_path: str | Path) -> Loaded:
     Raises:
         SetupError: the path does not exist, or nothing below it can be read.
     """
-    found = _find(doc_path)
+    found = find_documents(doc_path)
     files = [found] if found.is_file() else _files(found)
     root = found.parent if found.is_file() else found
     with ThreadPoolExecutor(max_workers=2) as pool:  # each PDF keeps a process of its own busy
@@ -75,7 +75,7 @@ def show_page(doc_path: str | Path, document: Document, *, page: int = 1) -> Any
 
     from PIL import Image
 
-    found = _find(doc_path)
+    found = find_documents(doc_path)
     path = found if found.is_file() else found / document.id
     if path.suffix.lower() != ".pdf":
         return None
@@ -86,7 +86,12 @@ def show_page(doc_path: str | Path, document: Document, *, page: int = 1) -> Any
     return Image.open(BytesIO(output))
 
 
-def _find(doc_path: str | Path) -> Path:
+def find_documents(doc_path: str | Path) -> Path:
+    """The file or folder: as given, or from the current folder, then from the project's.
+
+    Raises:
+        SetupError: it does not exist.
+    """
     path = Path(doc_path).expanduser()
     for candidate in (path, PROJECT_DIR / path):
         if candidate.exists():

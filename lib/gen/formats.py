@@ -27,7 +27,6 @@ from lib.store import (
 )
 
 SPLITS = ("train", "valid", "eval")
-FORMATS = ("hf", "chat", "completion")
 
 
 def write_dataset(
@@ -113,21 +112,22 @@ def _write_rows(folder: Path, examples: Sequence[RaftExample]) -> None:
         "completion": completion_row,
     }
     for name, row_of in shape.items():
-        for split, of_split in by_split.items():
-            write_jsonl(folder / name / f"{split}.jsonl", map(row_of, of_split))
-    _write_parquet(folder / "hf", {s: list(map(hf_row, by_split[s])) for s in SPLITS})
-    write_jsonl(folder / "eval" / "eval.jsonl", map(eval_row, by_split["eval"]))
+        _write_format(folder / name, {s: list(map(row_of, by_split[s])) for s in SPLITS})
+    _write_format(folder / "eval", {"eval": list(map(eval_row, by_split["eval"]))})
 
 
-def _write_parquet(folder: Path, rows: Mapping[str, Sequence[dict[str, Any]]]) -> None:
-    """One schema for all splits: a column that is empty in one of them keeps its type."""
+def _write_format(folder: Path, rows: Mapping[str, Sequence[dict[str, Any]]]) -> None:
+    """JSONL to read, and Parquet for `datasets`, which infers a split's types from its rows.
+
+    One schema for all splits: a column that is empty in one of them keeps its type.
+    """
     import pyarrow
     import pyarrow.parquet
 
-    schema = pyarrow.Table.from_pylist(
-        [row for of_split in rows.values() for row in of_split]
-    ).schema
+    everything = [row for of_split in rows.values() for row in of_split]
+    schema = pyarrow.Table.from_pylist(everything).schema
     for split, of_split in rows.items():
+        write_jsonl(folder / f"{split}.jsonl", of_split)
         table = pyarrow.Table.from_pylist(list(of_split), schema=schema)
         pyarrow.parquet.write_table(table, folder / f"{split}.parquet")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
@@ -59,8 +58,7 @@ def test_student_and_baseline_read_the_same_prompts(monkeypatch: pytest.MonkeyPa
     cases = make_cases()
     with serve() as server:
         use(monkeypatch, server, "STUDENT", "BASELINE")
-        for role in ("student", "baseline"):
-            answer_cases(role, cases, concurrency=1)
+        answers = answer_cases(("student", "baseline"), cases, concurrency=1)
     asked = {
         role: [b["messages"] for b in server.requests if b["model"] == f"the-{role}"]
         for role in ("student", "baseline")
@@ -68,6 +66,7 @@ def test_student_and_baseline_read_the_same_prompts(monkeypatch: pytest.MonkeyPa
     expected = [student_messages(c.question, [chunk.text for chunk in c.chunks]) for c in cases]
     assert asked["student"] == expected
     assert asked["baseline"] == expected
+    assert [a.model for a in answers] == ["student"] * len(cases) + ["baseline"] * len(cases)
 
 
 def test_what_was_answered_is_not_asked_again(
@@ -102,7 +101,9 @@ def test_failures_are_counted_and_the_rest_is_kept(monkeypatch: pytest.MonkeyPat
         assert len(server.requests) == before + 2
 
 
-def test_a_missing_endpoint_names_the_notebook(home_dir: Path) -> None:
-    with pytest.raises(SetupError, match=r"baseline has no endpoint.*3_deploy\.ipynb"):
-        answer_cases("baseline", make_cases())
-    assert not (home_dir / "artefacts" / "ledger.sqlite").exists()
+def test_a_missing_endpoint_names_the_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve() as server:
+        use(monkeypatch, server, "STUDENT")
+        with pytest.raises(SetupError, match=r"baseline has no endpoint.*3_deploy\.ipynb"):
+            answer_cases(("student", "baseline"), make_cases())
+    assert server.requests == []  # said before the student was asked

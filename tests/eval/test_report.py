@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from lib.eval import (
     score_answers,
     show_best_and_worst,
     show_details,
+    show_questions,
     show_table,
     show_verdict,
     write_report,
@@ -126,6 +128,16 @@ def test_tables_show_every_condition(results: dict[str, Any]) -> None:
         assert len(columns) == 3
         assert len(set(columns)) == 1
     assert show_details(results["table"]).data.count("<td>1 / 0 of 12</td>") == 3  # one refusal
+
+
+def test_questions_show_their_evidence_escaped() -> None:
+    question = question_of(make_chunks(1)[0])
+    sly = f"Walls & {ATTACK} are red."
+    oracle = replace(question.oracle, text=f"Before. {sly} After.")
+    shown = show_questions([replace(question, oracle=oracle, evidence=(sly,))] * 5, n=2).data
+    assert shown.count('class="ob-pair"') == 2
+    assert "Before. <mark>Walls &amp; &lt;script" in shown
+    assert "<script" not in shown
 
 
 def test_pictures_are_drawn_described_and_repeatable(results: dict[str, Any]) -> None:

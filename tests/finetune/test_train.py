@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from lib.finetune import train_student
-from lib.finetune.train import Trained, make_trainer, prepare_rows
+from lib.finetune import Trained, prepare_rows, train_student
+from lib.finetune.trainer import make_trainer
 from lib.settings import SetupError
 from tests.finetune.tiny import answer, chat_row, write_dataset
 

@@ -35,7 +35,7 @@ class Made:
         } | changed
 
 
-def make(*, seed: int = 1, per_chunk: int = 2) -> Made:
+def make(*, seed: int = 1, per_chunk: int = 2, oracle_probability: float = 0.8) -> Made:
     documents = corpus(seed)
     chunks = split_documents(documents, chunk_chars=400, chunk_overlap_chars=80).chunks
     same = conflicts(chunks)
@@ -43,7 +43,7 @@ def make(*, seed: int = 1, per_chunk: int = 2) -> Made:
     parameters: dict[str, Any] = {
         "num_distractors": 4,
         "distractor_mode": "mixed",
-        "oracle_probability": 0.8,
+        "oracle_probability": oracle_probability,
         "no_oracle_mode": "memorise",
         "refusal_probability": 0.05,
         "seed": seed,

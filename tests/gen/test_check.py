@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from lib.gen.__main__ import main
-from lib.gen.check import check_dataset, doubles, find_dataset
+from lib.gen.check import check_dataset, find_dataset
+from lib.gen.doubles import doubles
 from lib.gen.formats import completion_row, hf_row
 from lib.settings import SetupError, save_state
 from lib.store import file_sha256, read_json, read_jsonl, write_json, write_jsonl

@@ -88,6 +88,15 @@ def test_the_card_lets_datasets_load_every_format(made: Made, tmp_path: Path, co
         assert loaded[split].to_list() == rows
 
 
+def test_a_column_that_is_empty_in_one_split_keeps_its_type(tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    made = make(oracle_probability=0.0)
+    assert all(e.oracle_position is None for e in made.built.examples if e.split == "train")
+    loaded = load_dataset(str(write(made)), "hf", cache_dir=str(tmp_path / "cache"))
+    assert loaded["train"].features == loaded["eval"].features
+
+
 def test_the_same_inputs_find_the_same_folder(
     made: Made, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lib.gen.layout import clean, join_lines
 from lib.gen.pdf_worker import read_pdf
+from lib.gen.wording import clean, join_lines
 from tests.gen.make import Text, lines, write_pdf
 
 PARAGRAPH = [
@@ -44,7 +44,7 @@ def test_two_columns_are_read_one_after_the_other(tmp_path: Path) -> None:
 
 
 def test_cells_of_a_table_row_stay_together(tmp_path: Path) -> None:
-    rows = [(x, y, 9, f"{x}/{y}") for y in (700, 670, 640) for x in (50, 200, 350)]
+    rows: list[Text] = [(x, y, 9, f"{x}/{y}") for y in (700, 670, 640) for x in (50, 200, 350)]
     assert read(tmp_path, rows)[0].split("\n\n")[1] == "50/670 | 200/670 | 350/670"
 
 

@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 from lib.embedded import teacher as built_in
+from lib.gen import asking
 from lib.gen import teacher as module
 from lib.gen.teacher import Asked, ask_teacher
+from lib.ledger import Ledger
 from lib.prompts import cot_label
 from lib.records import Chunk
 from lib.settings import PROJECT_DIR, SetupError
@@ -161,11 +163,11 @@ def test_cut_and_filtered_replies_are_refused(
 def test_failed_requests_leave_no_artefact_and_are_asked_again(
     loopback: Loopback, home_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Impatient(module.Endpoint):
+    class Impatient(asking.Endpoint):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options, max_retries=0)
 
-    monkeypatch.setattr(module, "Endpoint", Impatient)
+    monkeypatch.setattr(asking, "Endpoint", Impatient)
     whole = ask().questions
     monkeypatch.setenv("OPENBOOK_HOME", str(home_dir / "other"))
     loopback.answered.clear()
@@ -188,8 +190,18 @@ def test_a_refused_key_stops_at_once(loopback: Loopback) -> None:
 SCRIPT = """
 from lib.gen.teacher import ask_teacher
 from tests.gen.make import chunked
-ask_teacher(chunked(0, overlap=0)[0][:16], questions_per_chunk=3, concurrency=4, seed=1, run_name="t")
+chunks = chunked(0, overlap=0)[0][:16]
+ask_teacher(chunks, questions_per_chunk=3, concurrency=4, seed=1, run_name="t")
 """
+
+
+def paid(home: Path) -> int:
+    if not (home / "artefacts" / "ledger.sqlite").exists():
+        return 0
+    ledger = Ledger(home / "artefacts" / "ledger.sqlite")
+    requests = ledger.usage("teacher").requests
+    ledger.close()
+    return requests
 
 
 def test_killed_halfway_and_run_again_pays_nothing_twice(
@@ -211,12 +223,12 @@ def test_killed_halfway_and_run_again_pays_nothing_twice(
         stdout=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 30
-    while len(loopback.requests) < loopback.hold_from and time.monotonic() < deadline:
-        time.sleep(0.02)
+    committed = loopback.hold_from - 1
+    while paid(other) < committed and time.monotonic() < deadline:
+        time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    paid = len(loopback.answered)
-    assert paid > 10
+    assert paid(other) == len(loopback.answered) == committed > 10
     assert not list(other.glob("artefacts/questions/[!.]*"))
     loopback.hold_from = 0
     resumed = ask(concurrency=16).questions_dir
@@ -241,6 +253,6 @@ def test_with_no_endpoint_the_built_in_teacher_writes(capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     "wrong", [{"questions_per_chunk": 0}, {"concurrency": 0}, {"max_chunks": -1}]
 )
-def test_wrong_parameters_are_errors(wrong: dict[str, int]) -> None:
+def test_wrong_parameters_are_errors(wrong: dict[str, Any]) -> None:
     with pytest.raises(SetupError, match=next(iter(wrong))):
         ask(**wrong)

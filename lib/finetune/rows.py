@@ -1,0 +1,58 @@
+"""A dataset as one student's tokens: what is looked at, measured and trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lib.finetune.lengths import Lengths, measure_lengths
+from lib.finetune.records import (
+    TokenRow,
+    end_token_ids,
+    load_tokenizer,
+    tokenise,
+    training_records,
+)
+from lib.finetune.students import Base, fetch_student
+from lib.store import read_json
+
+
+@dataclass(frozen=True)
+class PreparedRows:
+    """A dataset as one student's tokens."""
+
+    dataset_dir: Path
+    dataset_format: str
+    base: Base
+    tokenizer: Any
+    train: list[TokenRow]
+    valid: list[TokenRow]
+    lengths: Lengths  # of both splits
+    model_limit_tokens: int  # what the model reads at most; 0 = it does not say
+
+
+def prepare_rows(dataset_dir: Path, *, student_model: str, dataset_format: str) -> PreparedRows:
+    """Tokenise the train and valid splits for a student.
+
+    Raises:
+        SetupError: the model or the rows cannot be read, or a row holds an end token.
+    """
+    base = fetch_student(student_model)
+    tokenizer = load_tokenizer(base.folder, dataset_format)
+    end_ids = end_token_ids(base.folder, tokenizer)
+    train, valid = (
+        [tokenise(r, tokenizer, end_ids) for r in training_records(dataset_dir, s, dataset_format)]
+        for s in ("train", "valid")
+    )
+    config = read_json(base.folder / "config.json")
+    return PreparedRows(
+        dataset_dir=Path(dataset_dir),
+        dataset_format=dataset_format,
+        base=base,
+        tokenizer=tokenizer,
+        train=train,
+        valid=valid,
+        lengths=measure_lengths([*train, *valid]),
+        model_limit_tokens=int(config.get("max_position_embeddings") or 0),
+    )

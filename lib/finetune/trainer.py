@@ -1,0 +1,91 @@
+"""The TRL trainer: LoRA on every linear layer, the loss on completions, nothing cut."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from lib.finetune.records import TokenRow
+from lib.finetune.rows import PreparedRows
+
+
+def make_trainer(
+    rows: PreparedRows, settings: dict[str, Any], *, output_dir: Path, callbacks: list[Any]
+) -> Any:
+    """The TRL trainer of these rows; they carry their own labels, which TRL takes as they are."""
+    import torch
+    from peft import LoraConfig
+    from transformers import AutoModelForCausalLM, PrinterCallback
+    from trl import SFTTrainer
+
+    on_gpu = torch.cuda.is_available()
+    model = AutoModelForCausalLM.from_pretrained(
+        str(rows.base.folder),
+        dtype=torch.bfloat16 if on_gpu and torch.cuda.is_bf16_supported() else torch.float32,
+        use_safetensors=True,
+        trust_remote_code=False,
+    )
+    trainer = SFTTrainer(
+        model=model,
+        args=_trainer_arguments(settings, output_dir, len(rows.train), on_gpu=on_gpu),
+        train_dataset=_dataset(rows.train),
+        eval_dataset=_dataset(rows.valid),
+        processing_class=rows.tokenizer,
+        callbacks=callbacks,
+        peft_config=LoraConfig(
+            r=settings["lora_rank"],
+            lora_alpha=settings["lora_alpha"],
+            lora_dropout=settings["lora_dropout"],
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+        ),
+    )
+    trainer.remove_callback(PrinterCallback)  # the watch prints already
+    return trainer
+
+
+def _dataset(rows: list[TokenRow]) -> Any:
+    from datasets import Dataset
+
+    return Dataset.from_list([{"input_ids": r.input_ids, "labels": r.labels} for r in rows])
+
+
+def _trainer_arguments(
+    settings: dict[str, Any], output_dir: Path, num_rows: int, *, on_gpu: bool
+) -> Any:
+    from accelerate import PartialState
+    from trl import SFTConfig
+
+    rows_per_update = settings["batch_size"] * settings["gradient_accumulation_steps"]
+    rows_per_update *= PartialState().num_processes
+    updates = math.ceil(math.ceil(num_rows / rows_per_update) * settings["num_epochs"])
+    return SFTConfig(
+        output_dir=str(output_dir),
+        max_length=None,  # TRL's default keeps the first 1,024 tokens and drops the completion
+        packing=False,
+        num_train_epochs=settings["num_epochs"],
+        learning_rate=settings["learning_rate"],
+        lr_scheduler_type="cosine",
+        warmup_steps=settings["warmup_share"],  # below 1 it is a share of all steps
+        per_device_train_batch_size=settings["batch_size"],
+        per_device_eval_batch_size=settings["batch_size"],
+        gradient_accumulation_steps=settings["gradient_accumulation_steps"],
+        train_sampling_strategy="group_by_length",
+        optim="adamw_torch_fused" if on_gpu else "adamw_torch",
+        bf16=on_gpu,
+        use_cpu=not on_gpu,
+        activation_checkpointing=on_gpu,  # costs a third of the time; a small model needs none
+        eval_strategy="steps",
+        eval_steps=max(1, math.ceil(updates / 4)),
+        eval_on_start=True,
+        logging_steps=max(1, updates // 20),
+        logging_nan_inf_filter=False,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_num_workers=0,
+        dataloader_pin_memory=on_gpu,
+        seed=settings["seed"],
+        data_seed=settings["seed"],
+    )

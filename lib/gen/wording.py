@@ -1,0 +1,56 @@
+"""Words and characters: what a print or an encoding did to them, undone."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+_HYPHENS = "-\u00ad\u2010\x02"  # \x02: how PDFium reports the hyphen of a divided word
+_PRINTED_LINK = re.compile(r"\s*\(https?://[^\s()]{28,}\)")
+_UNDESIRED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2060\ufeff\ufffe\uffff]")
+_LIGATURES = {
+    0xFB00 + i: text for i, text in enumerate(("ff", "fi", "fl", "ffi", "ffl", "ft", "st"))
+}
+
+
+def clean(text: str) -> str:
+    """Line ends as \\n, no control characters, no zero-width marks, no ligature characters."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0c", "\n")
+    text = text.replace("\u2028", "\n").replace("\u2029", "\n\n").replace("\x85", "\n")
+    return _UNDESIRED.sub("", text).translate(_LIGATURES)
+
+
+def join_lines(lines: Sequence[str], words: Counter[str]) -> str:
+    """One paragraph on one line; words divided at a line's end are put together.
+
+    `words` counts the document's words: it tells "surf-/board" from "two-/step".
+    """
+    text = ""
+    for line in lines:
+        line = " ".join(line.split())
+        if not text:
+            text = line
+        elif text[-1] in _HYPHENS and len(text) > 1:
+            text = text[:-1] + _hyphen(text, line, words) + line
+        elif re.search(r"\w—$|\(https?://[^\s()]*$", text):
+            text += line  # a dash needs no space; a printed address goes on
+        else:
+            text = f"{text} {line}"
+    text = re.sub(r"(?<=\w)[\x02\u00ad](?=\w)", "", text).replace("\x02", "-")
+    return clean(_PRINTED_LINK.sub("", text)).strip()
+
+
+def _hyphen(text: str, following: str, words: Counter[str]) -> str:
+    """What stands between the two parts of a word divided at a line's end."""
+    left = re.search(r"([^\W\d_]+(?:-[^\W\d_]+)*).$", text)
+    right = re.match(r"[^\W\d_]+", following)
+    if not left:
+        return "-" if text[-2].isdigit() else "- "
+    if not right or not right.group()[0].islower() or "-" in left.group(1):
+        return "-"
+    whole = (left.group(1) + right.group()).lower()
+    parted = f"{left.group(1)}-{right.group()}".lower()
+    if words[whole] or not words[parted]:
+        return ""
+    return "-"
