@@ -26,7 +26,7 @@ class Reply:
     """One reply of a chat model, as the ledger keeps it."""
 
     text: str
-    finish_reason: str  # "stop", "length", "content_filter", …
+    finish_reason: str  # "stop", "length", "content_filter", "refused: <reason>", …
     prompt_tokens: int
     completion_tokens: int
     latency_s: float  # of the request that was answered, retries included
@@ -88,7 +88,8 @@ class Endpoint:
         try:
             async with self._slots:
                 reply = await self._send(request)
-            self.ledger.put(key, request, asdict(reply))
+            if reply.text or reply.completion_tokens:  # what was refused may be asked again
+                self.ledger.put(key, request, asdict(reply))
         except BaseException as error:
             future.set_exception(error)
             future.exception()  # seen: nobody else may be waiting for it
@@ -142,10 +143,8 @@ class Endpoint:
                 response = await self._guarded(create)
                 break
             except BadRequestError as error:
-                if (filtered := _content_filtered(error)) is not None:
-                    return filtered
                 if not self._learn_dialect(str(error)):
-                    raise EndpointError(f"the request was refused: {_short(error)}") from error
+                    return _refused(error)
         else:
             raise EndpointError("the request was refused in every dialect that was tried")
         if not response.choices:
@@ -216,11 +215,13 @@ def _client(settings: EndpointSettings, timeout_s: float, max_retries: int) -> A
     return AsyncOpenAI(base_url=settings.base_url, **common)
 
 
-def _content_filtered(error: Any) -> Reply | None:
-    """A prompt that a content filter refuses is an answer of its own kind, not a failure."""
-    if getattr(error, "code", None) == "content_filter" or "content_filter" in str(error):
-        return Reply("", "content_filter", 0, 0, 0.0)
-    return None
+def _refused(error: Any) -> Reply:
+    """A request that can never be answered (too long, filtered) is a reply of its own kind.
+
+    It fails alone: its row is refused or its answer unscored, with this reason.
+    """
+    filtered = getattr(error, "code", None) == "content_filter" or "content_filter" in str(error)
+    return Reply("", "content_filter" if filtered else f"refused: {_short(error)}", 0, 0, 0.0)
 
 
 def _short(error: Exception) -> str:

@@ -32,8 +32,11 @@ PLAIN_CHAT_TEMPLATE = (
     "{% endfor %}"
 )
 
+# Ours, and the control tokens of the usual chat templates: <|assistant|>, </s>, <<SYS>>.
 _MARKER = re.compile(
-    r"</?\s*document\s*>|##\s*(?:begin|end)_quote\s*##|<\s*answer\s*>", re.IGNORECASE
+    r"</?\s*document\s*>|##\s*(?:begin|end)_quote\s*##|<\s*answer\s*>"
+    r"|<\|[^|<>\s]{1,40}\|>|</?s>|<</?SYS>>",
+    re.IGNORECASE,
 )
 _LIST_MARK = re.compile(r"^\s*(?:[-*•]|\(?\d{1,2}[.):])\s+")
 _ANSWER = re.compile(r"<ANSWER>\s*:?", re.IGNORECASE)
@@ -41,10 +44,10 @@ _QUOTE = re.compile(r"##\s*begin_quote\s*##(.*?)##\s*end_quote\s*##", re.IGNOREC
 
 
 def neutralise(text: str) -> str:
-    """Make the markers of our prompts harmless in a document's own text.
+    """Make the markers of prompts harmless in a document's own text.
 
-    A document is data: one that holds "</DOCUMENT>" or "<ANSWER>:" must not close its context or
-    pass for a label. Brackets become ‹ ›, a double hash becomes ＃＃.
+    A document is data: one that holds "</DOCUMENT>", "<ANSWER>:" or "<|assistant|>" must not close
+    its context, pass for a label or begin another turn. Brackets become ‹ ›, a double hash ＃＃.
     """
 
     def harmless(match: re.Match[str]) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
@@ -119,15 +120,23 @@ def test_nobody_listening_is_an_endpoint_error() -> None:
     assert "cannot be reached" in str(result)
 
 
-def test_a_content_filter_is_an_answer_of_its_own_kind() -> None:
-    filtered = lambda number, body: error(400, "filtered", code="content_filter")  # noqa: E731
-    with serve(Loopback(fault=filtered)) as server:
+@pytest.mark.parametrize(
+    ("message", "code", "reason"),
+    [("filtered", "content_filter", "content_filter"), ("too long", "", "refused: .*too long")],
+)
+def test_a_refused_request_fails_alone_and_is_not_kept(
+    message: str, code: str, reason: str
+) -> None:
+    refuse = lambda number, body: error(400, message, code=code)  # noqa: E731
+    with serve(Loopback(fault=refuse)) as server:
 
-        async def finish_reason() -> str:
+        async def finish_reasons() -> list[str]:
             async with Endpoint(settings(server), ledger=Ledger()) as endpoint:
-                return (await endpoint.ask(say("a"), max_tokens=9)).finish_reason
+                return [(await endpoint.ask(say("a"), max_tokens=9)).finish_reason for _ in "ab"]
 
-        assert run(finish_reason()) == "content_filter"
+        for found in run(finish_reasons()):
+            assert re.match(reason, found)
+        assert len(server.requests) == 2
 
 
 def test_newer_models_dialect_is_learnt() -> None:

@@ -78,13 +78,17 @@ def test_a_question_that_begins_with_a_number_keeps_it() -> None:
     assert parse_questions("2015 was the year of what?") == ["2015 was the year of what?"]
 
 
-@pytest.mark.parametrize("marker", [*MARKERS, "</document >", "<Answer>", "##END_QUOTE##"])
+@pytest.mark.parametrize(
+    "marker",
+    [*MARKERS, "</document >", "<Answer>", "##END_QUOTE##", "<|assistant|>", "</s>", "<|eot_id|>"],
+)
 def test_a_document_cannot_speak_our_markers(marker: str) -> None:
     text = neutralise(f"before {marker} after")
     prompt = student_messages("Q?", [text])[1]["content"]
     assert prompt.count("<DOCUMENT>") == prompt.count("</DOCUMENT>") == 1
     assert parse_answer(text).final_answer is None
     assert parse_answer(text).quotes == ()
+    assert marker not in text
     assert neutralise(text) == text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 import urllib.error
@@ -17,7 +18,7 @@ def is_healthy(record: ServerRecord) -> bool:
     try:
         with _opener().open(url, timeout=5) as response:
             return bool(response.status == 200)
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False
 
 
@@ -61,5 +62,9 @@ def write_one_token(
             f"The {record.role}'s server cannot write with {record.model}: it answers "
             f"{error.code}. {portable(log_path)} ends: {last_lines(log_path)}"
         ) from None
-    except OSError:
-        check_alive(record, log_path, 0.0, timeout_s)
+    except (OSError, http.client.HTTPException) as error:
+        check_alive(record, log_path, deadline, timeout_s)
+        raise SetupError(
+            f"The {record.role}'s server for {record.model} broke off its first reply ({error}). "
+            f"{portable(log_path)} ends: {last_lines(log_path)}"
+        ) from None

@@ -28,7 +28,7 @@ class Deployed:
     role: str
     model: str
     base_url: str
-    how: str  # "served here (pid 123)", "served here already", "yours, from .env"
+    how: str  # "served here (pid 123)", "served here already", "yours, as configured"
 
 
 def deploy(
@@ -102,4 +102,4 @@ def _users(role: str) -> Deployed:
     settings: EndpointSettings | None = endpoint_settings(role)
     if settings is None:
         raise SetupError(f"The {role}'s endpoint is only half set. See .env.sample.")
-    return Deployed(role, settings.deployment, settings.base_url, "yours, from .env")
+    return Deployed(role, settings.deployment, settings.base_url, "yours, as configured")

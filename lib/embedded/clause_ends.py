@@ -87,6 +87,9 @@ def _comma(reader: Reader, index: int, end: int) -> bool | None:
         return True
     if low in {"and", "or"}:
         return True if _starts_predicate(reader, index + 2, index) or low == "or" else None
+    listed = low.endswith("ing") and reader.low(index + 2) in {",", "and", "or"}
+    if listed and reader.low(index - 1).endswith("ing") and _is_list(reader, index, end):
+        return None
     if low in _RELATIVE or low.endswith("ing") or low in en.PARTICIPLE:
         return True
     if low in en.DETERMINERS | en.POSSESSIVES and not _is_list(reader, index, end):

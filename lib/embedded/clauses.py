@@ -6,6 +6,7 @@ clauses about Quarle Light. What cannot be read with confidence gives none.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from lib.embedded.phrases import NAME, WHEN, has_name, is_person, is_plural, ref
 from lib.embedded.subjects import UNRESOLVED, Unreadable, read_subject
 
 _ONCE = frozenset("built designed founded invented launched completed wrecked discovered".split())
+_OWNERS = frozenset({"its", "her", "his", "their"})
 _LAST_NAME = re.compile(
     rf"(?:^|\b(?:by|in|at|on|to|from|for|with|of|was|is|are|were) )"
     rf"((?:the )?(?:[a-z-]+ ){{0,2}}{NAME})$"
@@ -92,6 +94,7 @@ class _SentenceReader:
         self.reader = reader
         self.clauses: list[Clause] = []
         self.appositions: list[Apposition] = []
+        self.owner: str | None = None  # whom the "its" of the subject means
 
     def full_clause(self, first: int) -> str:
         """Read subject and predicates from the word at `first`; give the subject.
@@ -101,6 +104,7 @@ class _SentenceReader:
         """
         reader = self.reader
         subject, verb, inserted = read_subject(reader, first)
+        self.owner = reader.antecedent if reader.low(first) in _OWNERS else None
         role = subject
         # "Its rival, the Sleeve Company, was …": the name says it better than the role.
         if inserted and (subject == UNRESOLVED or not has_name(subject)):
@@ -153,9 +157,15 @@ class _SentenceReader:
         extra = ""
         if reader.low(stop) == "," and reader.low(stop + 1) == "with":
             extra = reader.slice(stop + 1, len(reader.words))
-        new = replace(clause, subject=subject, rest=rest, complete=complete, extra=extra)
+        reason = ""
+        if limit is None and reader.low(stop) == "because":
+            reason, whole, _ = rest_of(reader, stop + 1)
+            reason = f"{reader.slice(stop, stop + 1)} {reason}" if whole else ""
+        new = replace(
+            clause, subject=subject, rest=rest, complete=complete, extra=extra, reason=reason
+        )
         self.clauses.append(new)
-        reader.antecedent = subject
+        reader.antecedent = self.owner or subject
         if limit is None and stop < len(reader.words):
             self._coordinate(self.clauses[-1], stop)
             self._relative(rest, stop)
@@ -163,6 +173,8 @@ class _SentenceReader:
     def _relative(self, rest: str, stop: int) -> None:
         """`… by the baker Ida Holm, who …` · `… in the Salt Store, which …`: on the last name."""
         reader = self.reader
+        if reader.low(stop) == "," and reader.low(stop + 1) == "whose":
+            self._whose(rest, stop)
         if reader.low(stop) != "," or reader.low(stop + 1) not in {"who", "which"}:
             return
         match = _LAST_NAME.search(rest)
@@ -176,6 +188,18 @@ class _SentenceReader:
             self._predicate(name, verb, stop + 1)
         except Unreadable:
             return
+
+    def _whose(self, rest: str, stop: int) -> None:
+        """`… aboard the Tern, whose hull is 47 metres long`: on the hull of the Tern."""
+        reader, match = self.reader, _LAST_NAME.search(rest)
+        if match is None or set(match.group(1).lower().split()) & en.PREPOSITIONS:
+            return
+        for verb in range(stop + 3, min(stop + 6, len(reader.words))):
+            if reader.low(verb) in en.AUXILIARIES or reader.finite_base(verb, stop + 1):
+                owned = f"{match.group(1)}'s {reader.slice(stop + 2, verb)}"
+                with contextlib.suppress(Unreadable):
+                    self._predicate(owned, reader.before_verb(verb), stop + 1)
+                return
 
     def _coordinate(self, clause: Clause, stop: int) -> None:
         """Go on behind the cut: `and carries …`, `, and it was lit …`, `; the Tern has …`"""

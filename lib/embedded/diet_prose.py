@@ -92,6 +92,12 @@ def first_part(text: str, limit: int) -> str:
     return " ".join(part.split()[:limit])
 
 
+def whole_part(text: str, limit: int = 14) -> str:
+    """The words up to a comma, semicolon or bracket; "" if they are too many for an answer."""
+    part = re.split(r"[,;:(]", text, maxsplit=1)[0].strip()
+    return part if len(part.split()) <= limit else ""
+
+
 def _ask_auxiliary(rng: Random, sentence: str) -> tuple[str, str] | None:
     match = _AUX.match(sentence)
     if not match:
@@ -101,7 +107,7 @@ def _ask_auxiliary(rng: Random, sentence: str) -> tuple[str, str] | None:
         asked = "Which" if rng.random() < 0.15 else "What"
         asked = f"{asked} thing" if asked == "Which" else asked
         return f"{asked} {verb} {first_part(rest, rng.randint(5, 12))}?", who
-    answer = first_part(rest, 14)
+    answer = whole_part(rest)
     if verb in ("is", "are", "was", "were"):
         return f"What {verb} {lowered(who)}?", answer
     return f"What {verb} {lowered(who)} do?", answer
@@ -114,7 +120,7 @@ def _ask_verb(rng: Random, sentence: str) -> tuple[str, str] | None:
     who, verb, rest = match.groups()
     if rng.random() < 0.4:
         return f"What {verb} {first_part(rest, rng.randint(4, 10))}?", who
-    return f"What does {lowered(who)} {_VERBS[verb]}?", first_part(rest, 14)
+    return f"What does {lowered(who)} {_VERBS[verb]}?", whole_part(rest)
 
 
 def _ask_condition(rng: Random, sentence: str) -> tuple[str, str] | None:
@@ -122,7 +128,7 @@ def _ask_condition(rng: Random, sentence: str) -> tuple[str, str] | None:
     if match:
         word, condition, result = match.groups()
         if rng.random() < 0.6:
-            return f"What happens {word.lower()} {condition}?", result
+            return f"What happens {word.lower()} {condition}?", whole_part(result, 18)
         return f"When is it that {result}?", condition
     match = _LATE_CONDITION.match(sentence)
     if not match:
@@ -168,12 +174,12 @@ def _ask_topic(rng: Random, sentence: str) -> tuple[str, str] | None:
     size = rng.randint(2, 4)
     at = rng.randrange(len(words) - size)
     phrase = " ".join(words[at : at + size]).strip(",;:()\"'")
-    answer = " ".join(words[at + size : at + size + 12]).split(". ")[0]
+    answer = whole_part(" ".join(words[at + size :]))
     form = rng.choice(
         ("What is said about “{p}”?", "What does the text say about {p}?",
          "How does the sentence with “{p}” go on?")
     )  # fmt: skip
-    return form.replace("{p}", phrase), answer.rstrip(",;:")
+    return form.replace("{p}", phrase), answer
 
 
 _RULES = (

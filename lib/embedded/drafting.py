@@ -19,6 +19,7 @@ class Draft:
     answer: str
     score: float
     alone: bool = False  # stands alone without a name: "the oldest light in all the islands"
+    kind: bool = False  # about all things of a kind: "planks", "a visiting yacht"
     field: bool = False  # stands alone once it says which sport or craft it speaks of
 
 
@@ -63,6 +64,7 @@ def noun_phrase(text: str) -> str:
     # "a board covered [with grip]": the participle needs what was cut off.
     weak = weak or (len(words) > 1 and last in en.PARTICIPLE and last not in en.BASES)
     verbal = words and (words[0].endswith("ing") or words[0].lower() in en.PREPOSITIONS)
+    weak = weak or last in {"starting", "beginning", "including", "using", "making"}
     return "" if not words or len(words) > 8 or weak or inner or verbal else phrase
 
 
@@ -73,7 +75,7 @@ def plural_noun(noun: str) -> bool:
 
 _NO_KIND = frozenset(
     "some most many other others people these those several few both more all such various today "
-    "things riders users".split()
+    "things riders users learning training being".split()
 )
 
 

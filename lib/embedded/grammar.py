@@ -9,10 +9,15 @@ from lib.embedded import english as en
 from lib.embedded.phrases import is_plural
 
 _TOKEN = re.compile(
-    r"\d+(?:[.,:/]\d+)*(?:st|nd|rd|th|s)?%?|[£$€]\s?\d+(?:[.,]\d+)*|(?:[A-Z]\.)+(?=\s)"
+    r"\d+(?:[.,]\d+)*[-–](?:\d+(?:[.,]\d+)*|[a-z]+)|\d+(?:[.,:/]\d+)*(?:st|nd|rd|th|s)?%?|[£$€]\s?\d+(?:[.,]\d+)*|(?:[A-Z]\.)+(?=\s)"
     r"|\b(?:St|Mr|Mrs|Ms|Dr|Capt|Prof|Mt|No)\.(?=\s)|\w+(?:[-’'‑&./]\w+)*[’']?(?=\W|$)|[^\w\s]"
 )
 _PLURAL = re.compile(r"(?:[^siu]s|people|men|women|children|police|[aeiou]us|ies)$")
+# Verbs that stand as nouns behind a verb: "takes place", "requires experience".
+_NOUNS = frozenset(
+    "range cost experience place part shape form practice control support water power drag lift "
+    "light use fuel work time speed".split()
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class Clause:
     rest: str  # what follows the verb, cut at the end of the clause
     complete: bool = True  # False: rest's last phrase goes on behind the cut
     extra: str = ""  # "with a range of 9 miles", behind the cut
+    reason: str = ""  # "because it has no fin", behind the cut
     core: str = ""  # rest without the "In 1890," that opened the sentence; "" = the same
 
 
@@ -86,10 +92,15 @@ class Reader:
             return None
         if before in en.OPENERS | en.PREPOSITIONS or before.endswith(("'s", "’s")):
             return None
+        following = self.low(self.before_verb(index + 1))
+        if before == "being" or following in en.AUXILIARIES | en.DO:
+            return None
         if word.low in en.PAST:
             return en.PAST[word.low]
         following = self.low(index + 1)
-        if following in en.AUXILIARIES or following in en.BASES - {"range", "cost"}:
+        if following in en.BASES - _NOUNS:
+            return None
+        if following == "of" and not word.low.startswith("consist"):
             return None
         plural = bool(_PLURAL.search(before))
         if word.low in en.PRESENT and not self._counted(first, index):

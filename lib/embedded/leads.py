@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from lib.embedded import english as en
-from lib.embedded.phrases import WHEN
+from lib.embedded.phrases import NAME, WHEN
 
 _MARKER = re.compile(
     r"^(?:However|Today|For example|For instance|In addition|As a result|In fact|Nowadays|Also|"
@@ -13,7 +13,7 @@ _MARKER = re.compile(
     r"Sometimes|Usually|Normally|Still|Instead|Thus|Therefore|In the end|After all), "
 )
 _LEAD = re.compile(
-    r"^(?:In|On|At|By|Since|From|During|After|Before|Until|For|Between|Under|Near|Behind|Every|"
+    r"^(?:When|While|Unlike|In|On|At|By|Since|From|During|After|Before|Until|For|Between|Under|Near|Behind|Every|"
     r"Inside|Outside|Off|Above|Below|Each|Within|Around)\s[^,;:]{2,60}"
 )
 _BARE_DATE = re.compile(r"^(?:In|On|Since|By) [^,]{0,24}?\b(?:1\d{3}|20\d{2})(?= [a-zA-Z])")
@@ -27,6 +27,8 @@ _LOOSE_LEAD = re.compile(
 def without_marker(text: str) -> str:
     """`However, the light itself was moved.` → "the light was moved\""""
     body = _MARKER.sub("", text.rstrip('.!"” ')).strip()
+    body = re.sub(r"^(?:Starting|Beginning) (?=in \d{4})", "", body)
+    body = body[:1].upper() + body[1:] if body[:3] == "in " else body
     return re.sub(r" (?:it|him|her)self(?= (?:is|was|has|had)\b)", "", body)
 
 
@@ -41,6 +43,10 @@ def split_lead(body: str) -> tuple[str, str, str]:
         lead = match.group()[0].lower() + match.group()[1:]
         dated = WHEN.match(lead)
         if rest.startswith(", ") or (dated and dated.end() == match.end()):
+            # "In Kovalam, South West India, a reef …"
+            region = re.match(rf", (?:{NAME}), (?=(?:the|an?) )", rest)
+            if region and re.fullmatch(r"[io]n [A-ZÀ-Þ][^\d]*", lead):
+                return lead, "", rest[region.end() :]
             aside = re.match(r", (?:as|in|with|at|on|after) [^,]{3,40}, (?=[A-Z]|the )", rest)
             return lead, "", rest[aside.end() :] if aside else rest.lstrip(", ")
         if dated:

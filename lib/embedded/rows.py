@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lib.embedded.diet import Ask
+from lib.embedded.diet_mix import draw_example
 from lib.embedded.diet_passages import Example, generated_example, random_words
-from lib.embedded.diet_prose import documents, draw_text, prose_example
+from lib.embedded.diet_prose import documents, draw_text
 from lib.prompts import MARKERS, QUOTE_BEGIN, REFUSAL, cot_label, student_messages
 
 if TYPE_CHECKING:
@@ -155,44 +156,6 @@ def copy_row(tokenizer: Any, rng: Random, *, num_words: int) -> Row:
     words = random_words(rng, num_words)
     half = len(tokenizer(f"{tokenizer.bos_token}{words}\n", add_special_tokens=False)["input_ids"])
     return plain_row(tokenizer, f"{words}\n{words}{tokenizer.eos_token}", learn_from=half + 1)
-
-
-def wrapped(rng: Random, text: str) -> str:
-    """Lines broken as in text from a PDF; quotes of it are written without the breaks."""
-    width, lines, line = rng.randint(55, 100), [], ""
-    for word in text.split(" "):
-        if line and len(line) + len(word) > width:
-            lines.append(line)
-            line = word
-        else:
-            line = f"{line} {word}" if line else word
-    return "\n".join([*lines, line])
-
-
-def draw_example(rng: Random, *, progress: float, long: bool = False) -> Example:
-    """One example of the diet; contexts grow with `progress` (0–1) from about 100 to 500 tokens.
-
-    Short ones for the first third: to find the sentence to quote has to be learned first.
-    """
-    limit = 90 + 430 * min(1.0, max(0.0, progress - 0.33) * 2)
-    tokens = rng.uniform(40, limit) if not long else rng.uniform(900, 1500)
-    several = rng.random() < (0.22 if progress > 0.15 else 0.0)
-    num_documents = rng.randint(2, 6) if long else rng.choice((2, 2, 3)) if several else 1
-    num_asks = rng.randint(3, 8)
-    if rng.random() < 0.28:
-        example = prose_example(
-            rng, num_chars=int(tokens * 4.2), num_documents=num_documents, num_asks=num_asks
-        )
-    else:
-        example = generated_example(
-            rng,
-            num_sentences=max(2, round(tokens / 22)),
-            num_documents=num_documents,
-            num_asks=num_asks,
-        )
-    if rng.random() < 0.07:
-        example = Example(tuple(wrapped(rng, d) for d in example.documents), example.asks)
-    return example
 
 
 def draw_row(tokenizer: Any, rng: Random, *, progress: float, long: bool = False) -> Row:

@@ -26,6 +26,8 @@ MEASURE = re.compile(
     r"(?P<adj>tall|high|long|wide|deep|thick|across)\b"
 )
 
+_AREA = re.compile(rf"{ph.NUMBER} {ph.LENGTH_UNITS} by {ph.NUMBER} {ph.LENGTH_UNITS}(?!\w)")
+
 _AGE = re.compile(rf"^(?P<value>{ph.NUMBER} years) old\b")
 
 _FAR = re.compile(
@@ -152,6 +154,8 @@ def measures(clause: Clause) -> Iterator[Draft]:
     if amount and clause.lemma == "be" and clause.aux in {"is", "was"}:
         tail = tail_of(rest[amount.end() :])
         yield Draft(f"What {clause.aux} {subject} {tail}".strip() + "?", amount.group("value"), 2.8)
+    if (area := _AREA.match(rest)) and clause.lemma == "measure":
+        yield Draft(ask("What", clause, tail_of(rest[area.end() :])), area.group(), 2.8)
     if (match := _AGE.match(rest)) and clause.lemma == "be":
         yield Draft(ask("How old", clause, ""), match.group("value"), 3.0)
     if (match := _FAR.match(rest)) and clause.lemma in {

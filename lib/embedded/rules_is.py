@@ -17,6 +17,13 @@ _NO_STUFF = frozenset(
     "age size kind type course help origin importance note late old".split()
 )
 
+# What only judges its subject, and subjects that name nothing.
+_JUDGED = re.compile(
+    r"\b(?:advanced|great|good|important|popular|key|common|new|newer|difficult|essential|useful|"
+    r"major|challenging|convenient)\b"
+)
+_UNSAID = re.compile(r"an? (?:\w+er|other|typical|common|recent|new|major|key) ")
+
 
 def copula(clause: Clause) -> Iterator[Draft]:
     """`is the oldest light in …` · `is a reef of black slate` · `is of timber` · `is Petra Voss`"""
@@ -72,7 +79,9 @@ def copula(clause: Clause) -> Iterator[Draft]:
         return
     if re.match(r"(?:a|an|one of the) ", rest):
         answer = _kind_of(rest)
-        if re.match(r"a (?:little|lot|bit|good deal|few) ", answer):
+        if re.match(r"a (?:little|lot|bit|good deal|few) ", answer) or (
+            not ph.has_name(subject) and (_JUDGED.search(answer) or _UNSAID.match(subject))
+        ):
             return
         if answer and clause.aux in {"is", "was"} and len(answer.split()) >= 3:
             generic = bool(re.match(r"(?:a|an) (?:[a-z-]+ )?[a-z-]+$|[a-z]+ing$", subject))
@@ -95,7 +104,11 @@ def copula(clause: Clause) -> Iterator[Draft]:
 
 def _kind_of(rest: str) -> str:
     """`a chain of rocks with a light` → "a chain of rocks", at most 8 words."""
+    # "a sport in", cut before "which": the preposition belongs to what was cut.
+    rest = re.sub(r" (?:in|on|at|by|for|with|to|from|of|through)$", "", rest.rstrip(" ,"))
     words = rest.split()
+    if rest.startswith("one of the ways"):
+        return ""
     if len(words) <= 8:
         return rest.rstrip(" ,")
     match = re.match(rf"(?P<np>.+?)(?= (?:{PREP}|to|used|made|built)\b|,)", rest)

@@ -105,7 +105,10 @@ def agent(clause: Clause) -> Iterator[Draft]:
             or clause.rest[match.end() :]
         ):
             return
-        yield Draft(ask("What", clause, f"{clause.rest[: match.start()].strip()} by"), answer, 1.8)
+        if noun_phrase(answer) or len(answer.split()) > 2:
+            answer = re.sub(r" (?:over|in|on|at|to|with|for|of|from|by)$", " ?", answer)
+            asked = ask("What", clause, f"{clause.rest[: match.start()].strip()} by")
+            yield Draft(asked, answer, 1.8)
     elif clause.aux in {"was", "were"} and past and "been" not in adverbs:
         words = (adverbs, past, clause.subject, rest)
         yield Draft("Who " + " ".join(w for w in words if w) + "?", answer, 3.2)
@@ -161,7 +164,7 @@ def of_object(clause: Clause) -> Iterator[Draft]:
     answer = noun_phrase(clause.rest)
     # "built the Merrin Queen of aluminium": what follows a name is no part of it.
     answer = re.sub(rf"^((?:the )?{ph.NAME}) of [a-z].*$", r"\1", answer)
-    if not answer or re.match(rf"{ph.NUMBER} ", answer) or answer.lower().endswith("ly"):
+    if not answer or re.match(rf"{ph.NUMBER} |.*(?:ly| back)$", answer.lower()):
         return
     if not re.match(r"(?:the|a|an) |[A-Z]", answer):
         bare = _BARE.fullmatch(answer)

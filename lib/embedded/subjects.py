@@ -100,12 +100,16 @@ def _named(reader: Reader, first: int, end: int) -> str:
             return UNRESOLVED
         mark = "’" if "’" in reader.text else "'"
         return owner + (mark if owner.endswith("s") else f"{mark}s") + (phrase[len(word.text) :])
-    if word.low in en.OPENERS or (first == 0 and not _is_name(reader, word.text)):
+    # "Bat tails": a word that is a name nowhere else, before a common noun.
+    common = re.fullmatch(r"[A-Z][a-z]{2,}( [a-z-]{2,}){1,7}", phrase)
+    counted = word.low.split("-")[0] in en.NUMBER_WORDS and not re.match(r"\S+ [A-Z]", phrase)
+    kind = counted or (common is not None and word.text not in reader.names)
+    if word.low in en.OPENERS or (first == 0 and (kind or not _is_name(reader, word.text))):
         following = reader.words[first + 1] if first + 1 < end else None
         joined = following is not None and following.text[0].isupper()
-        counted = word.low in en.NUMBER_WORDS
         if word.low in en.OPENERS or counted or reader.lowered or not joined:
-            phrase = phrase[0].lower() + phrase[1:]
+            if not word.text[1:2].isupper():
+                phrase = phrase[0].lower() + phrase[1:]
             meant = reader.topic and with_topic(phrase, reader.topic)
             return meant or from_title(phrase, reader.title) or phrase
     return phrase

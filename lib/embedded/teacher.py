@@ -8,29 +8,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from random import Random
 
 from lib import prompts
 from lib.embedded import english as en
+from lib.embedded import rules_general
 from lib.embedded.clauses import read_sentence
-from lib.embedded.drafting import Draft
+from lib.embedded.drafting import Draft, is_kind
 from lib.embedded.phrases import has_name, is_person, topic_of
 from lib.embedded.question_rules import apposition_drafts, drafts
 from lib.embedded.sentences import Sentence, split_sentences
+from lib.embedded.standing import acceptable, as_written, folded, in_field, names_little
 from lib.records import Chunk, Question, Rejected
 
-NAME = "extractive-1"
+NAME = "extractive-2"
 NOTICE = (
     "Built-in extractive teacher: rules, not a language model. It turns single English sentences "
     "into who, what, when, where and how-many questions, and every answer is copied from its "
     "sentence. Set COMPLETION_OPENAI_API_KEY to have a language model write the questions."
 )
 REASONING = "The document says:"
-MAX_ANSWER_WORDS = 8
-# Words that no finished question ends with.
-_LOOSE_ENDS = frozenset("the a an and each every own his her its their again".split())
-MIN_QUESTION_WORDS, MAX_QUESTION_WORDS = 4, 22
 
 
 def write_questions(chunk: Chunk, *, num_questions: int, seed: int) -> list[Question]:
@@ -66,12 +63,12 @@ def drop_ambiguous(
     """
     answers: dict[str, set[str]] = {}
     for question in questions:
-        answers.setdefault(_folded(question.text), set()).add(_folded(question.answer))
+        answers.setdefault(folded(question.text), set()).add(folded(question.answer))
     kept: list[Question] = []
     rejected: list[Rejected] = []
     seen: set[str] = set()
     for question in questions:
-        key = _folded(question.text)
+        key = folded(question.text)
         if len(answers[key]) > 1:
             reason = f"the collection gives {len(answers[key])} different answers"
             rejected.append(_rejected(question, "ambiguous", reason))
@@ -94,11 +91,6 @@ def _rejected(question: Question, gate: str, reason: str) -> Rejected:
     )
 
 
-def _folded(text: str) -> str:
-    words = re.findall(r"\w+", text.lower())
-    return " ".join(word for word in words if word not in {"the", "a", "an"})
-
-
 def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
     """Every acceptable draft of the chunk with the sentence that it quotes."""
     sentences = split_sentences(chunk.text, at_start=chunk.start == 0)
@@ -116,17 +108,30 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
             antecedent = person
         if before is None or before.block != sentence.block:
             topic = _heading(chunk.text, sentence)
+        if (
+            antecedent
+            and re.search(r"['’]s? [a-z]", antecedent)
+            and re.match(r"(?:Its|Her|She) ", sentence.text)
+        ):
+            # "Its hull …. Her mast …": the ship's, not the hull's.
+            antecedent = topic_of(antecedent) or antecedent
+        if not antecedent and adjacent and topic and re.match("(?:It|Its|She|Her) ", sentence.text):
+            antecedent = topic
         reading = read_sentence(
             sentence.text, antecedent=antecedent, names=names, topic=topic, title=chunk.title
         )
         made = [draft for clause in reading.clauses for draft in drafts(clause)]
         made += [draft for item in reading.appositions for draft in apposition_drafts(item)]
-        made = [draft for draft in (_in_field(draft, chunk.title) for draft in made) if draft]
-        found += [(_as_written(draft, sentence.quote), sentence.quote) for draft in made]
-        named = reading.subject is not None and has_name(reading.subject, names)
+        made += [*rules_general.there_are(sentence.text), *rules_general.glossary(sentence.text)]
+        made = [draft for draft in made if not names_little(draft, chunk.text)]
+        made = [draft for draft in (in_field(draft, chunk, names) for draft in made) if draft]
+        found += [(as_written(draft, sentence.quote), sentence.quote) for draft in made]
+        named = reading.subject is not None and (
+            has_name(reading.subject, names) or is_kind(reading.subject)
+        )
         before, subject = sentence, reading.subject if named else None
         topic = topic_of(subject) or topic
-    return [(draft, quote) for draft, quote in found if _acceptable(draft, quote, names)]
+    return [(draft, quote) for draft, quote in found if acceptable(draft, quote, names)]
 
 
 def _heading(text: str, sentence: Sentence) -> str | None:
@@ -139,33 +144,10 @@ def _heading(text: str, sentence: Sentence) -> str | None:
     return topic_of(re.sub("^The ", "the ", name))
 
 
-def _in_field(draft: Draft, title: str) -> Draft | None:
-    """`Where is the bar held?` under the title "Kiteboarding" → "In kiteboarding, where …"."""
-    if not draft.field or draft.alone:
-        return draft
-    subject = re.match(r"([A-Z][a-z]{5,})(?= [-–|(]|$)", title)
-    if subject and subject.group(1).lower() in draft.text:
-        return replace(draft, alone=True)
-    field = re.match(r"([A-Z][a-z]+(?: [a-z]+)?ing)(?= [-–|(]|$)", title)
-    if has_name(draft.text[1:]):
-        return draft
-    if field is None:
-        return None
-    text = f"In {field.group(1).lower()}, {draft.text[0].lower()}{draft.text[1:]}"
-    return replace(draft, text=text, alone=True)
-
-
 def _person_of(title: str) -> str | None:
     """`Laird Hamilton - Wikipedia` → "Laird Hamilton": whom a biography means by "he"."""
     name = re.split(r" [-–|(]|: ", title)[0].strip()
     return name if name[:1].isupper() and len(name.split()) == 2 and is_person(name) else None
-
-
-def _as_written(draft: Draft, quote: str) -> Draft:
-    """The answer with the capital that it has in the sentence, without an "only" before it."""
-    answer = re.sub(r"^(?:only|just|some) ", "", draft.answer)
-    capital = answer[:1].upper() + answer[1:]
-    return replace(draft, answer=capital if answer not in quote and capital in quote else answer)
 
 
 def _touches(text: str, before: Sentence | None, sentence: Sentence) -> bool:
@@ -181,38 +163,14 @@ def _names(chunk: Chunk) -> frozenset[str]:
     inside = re.findall(r"(?<=[\w’',;&] )[A-ZÀ-Þ][\w’'-]*", chunk.text)
     codes = re.findall(r"\b[A-Z][A-Za-z]*-?\d+\b|\b[A-Z]{2,}-\w+|\b[A-Z]\w*(?= & )", chunk.text)
     pairs = re.findall(r"[A-ZÀ-Þ][\w’'-]+(?= [A-ZÀ-Þ])", chunk.text)
+    headed = re.findall(r"^#+ +(.+)$", chunk.text, re.MULTILINE)
+    title = re.split(r" [-–|]", chunk.title)[0]
+    headed += [title] if len(re.findall(r"[A-ZÀ-Þ][\w’'-]*", title)) > 1 else []
+    inside += re.findall(r"[A-ZÀ-Þ][\w’'-]*", " ".join(headed))
     low = set(re.findall(r"(?<![\w-])[a-z][\w-]*", chunk.text))
     words = {word.removesuffix("'s").removesuffix("’s") for word in [*inside, *codes, *pairs]}
     skip = set(en.DETERMINERS | en.PREPOSITIONS | en.PRONOUNS | en.SUBORDINATORS)
     return frozenset(word for word in words if word.lower() not in low | skip)
-
-
-def _acceptable(draft: Draft, quote: str, names: frozenset[str]) -> bool:
-    """The gates of this teacher: it stands alone, is short, and does not tell its answer."""
-    question, answer = draft.text, draft.answer
-    words = re.findall(r"[\w’'-]+", question)
-    if not MIN_QUESTION_WORDS <= len(words) <= MAX_QUESTION_WORDS:
-        return False
-    if not answer or answer not in quote or len(answer.split()) > MAX_ANSWER_WORDS:
-        return False
-    low = [word.lower() for word in words]
-    if (
-        any(word in en.PRONOUNS | {"nobody", "everybody", "anybody"} for word in low[1:])
-        or set(low) & en.NEGATIONS
-        or low[-1] in _LOOSE_ENDS
-    ):
-        return False
-    if re.search(r"\bbecome (?:his|her|its|their)\b", question):
-        return False
-    if re.search(r"\bher(?:\?| (?:in|on|at|from|to|for|off|by|with|as|up|down)\b)", question):
-        return False
-    if f" {_folded(answer)} " in f" {_folded(question)} ":
-        return False
-    if not re.search(r"\w[\"”’')]?\?$", question):
-        return False
-    if set(answer.lower().split()) & (en.PRONOUNS - {"one", "all"} | {"anybody", "nobody"}):
-        return False
-    return draft.alone or has_name(question.partition(" ")[2], names)
 
 
 def _spread(pool: list[tuple[float, Draft, str]], num_questions: int) -> list[tuple[Draft, str]]:
@@ -224,12 +182,12 @@ def _spread(pool: list[tuple[float, Draft, str]], num_questions: int) -> list[tu
             if len(chosen) >= num_questions:
                 return chosen
             same = [other for other, used in chosen if used == quote]
-            if len(same) >= per_sentence or _folded(draft.text) in texts:
+            if len(same) >= per_sentence or folded(draft.text) in texts:
                 continue
             # The same answer twice is one fact twice, unless another sentence gives it.
             rivals = same if repeat else [other for other, _ in chosen]
-            if _folded(draft.answer) in {_folded(other.answer) for other in rivals}:
+            if folded(draft.answer) in {folded(other.answer) for other in rivals}:
                 continue
-            texts.add(_folded(draft.text))
+            texts.add(folded(draft.text))
             chosen.append((draft, quote))
     return chosen

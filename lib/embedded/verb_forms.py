@@ -24,7 +24,7 @@ take took taken|teach taught taught|tell told told|think thought thought|throw t
 understand understood understood|undergo underwent undergone|wake woke woken|wear wore worn
 weave wove woven|win won won|wind wound wound|withdraw withdrew withdrawn|write wrote written
 swear swore sworn|shear sheared shorn|dwell dwelt dwelt|cling clung clung
-overhaul overhauled overhauled|rebuild rebuilt rebuilt|oversee oversaw overseen|bend bent bent
+undertake undertook undertaken|overhaul overhauled overhauled|rebuild rebuilt rebuilt|oversee oversaw overseen|bend bent bent
 deal dealt dealt|sweep swept swept|mow mowed mown|sew sewed sewn|foresee foresaw foreseen
 """
 
@@ -79,7 +79,11 @@ suspend sway switch tackle talk target taste test thank thatch tie tile tolerate
 trace track trade train transcribe transfer transform transmit transport travel treat trigger
 trust tune turn twist type unite unload unlock unveil update upgrade use utilise utilize vary vent
 view visit voice vote wade wait walk wander want warm warn wash watch weigh welcome widen wish
-witness work wrap wreck yield
+witness work wrap wreck yield minimise minimize maximise maximize optimise optimize stabilise
+stabilize popularise conceptualise conceptualize engineer craft fabricate patent entail happen
+experiment degrade propagate reside rotate glide steepen resemble emphasise emphasize conceal
+distinguish differentiate eliminate facilitate absorb redirect decrease accelerate slow
+allocate attribute resist react refine pioneer revolutionise revolutionize retain adopt
 """
 
 _DOUBLING = set(

@@ -68,9 +68,10 @@ def train_student(
         max_length_tokens=max_length_tokens,
         model_limit_tokens=rows.model_limit_tokens,
     )
+    import torch
     from accelerate import PartialState
 
-    process = PartialState()
+    process = PartialState(cpu=not torch.cuda.is_available())
     with process.main_process_first():
         baseline_dir = prepare_baseline(rows.base, chat_template=rows.tokenizer.chat_template)
     target = _target(rows, settings)

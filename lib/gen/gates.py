@@ -54,7 +54,7 @@ def judge_answer(question: Question, chunk: Chunk, reply: str, finish_reason: st
     if finish_reason == "length":
         raise Refusal("complete", "the reply was cut at its token limit")
     if not reply.strip():
-        raise Refusal("empty", "the reply is empty")
+        raise Refusal("empty", f"the reply is empty ({finish_reason})")
     cot_answer = canonical(reply)
     parsed = parse_answer(cot_answer)
     if parsed.refused:

@@ -78,11 +78,27 @@ def test_a_server_that_cannot_write_says_what_it_answers(
         "import http.server, sys\n"
         "class H(http.server.BaseHTTPRequestHandler):\n"
         "    def do_GET(self): self.send_response(200); self.end_headers()\n"
-        "    def do_POST(self): self.send_response(500); self.end_headers()\n"
+        "    def do_POST(self):\n"
+        "        self.rfile.read(int(self.headers['Content-Length']))\n"
+        "        self.send_response(500); self.end_headers()\n"
         "http.server.HTTPServer(('127.0.0.1', int(sys.argv[2])), H).serve_forever()"
     )
     pretend(code, monkeypatch)
     with pytest.raises(SetupError, match=r"cannot write .* it answers 500"):
+        deploy_model("student", model, run_name="t", timeout_s=30)
+    assert records("t") == []
+
+
+def test_a_server_that_breaks_off_says_so(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = (
+        "import http.server, sys\n"
+        "class H(http.server.BaseHTTPRequestHandler):\n"
+        "    def do_GET(self): self.send_response(200); self.end_headers()\n"
+        "    def do_POST(self): self.connection.close()\n"
+        "http.server.HTTPServer(('127.0.0.1', int(sys.argv[2])), H).serve_forever()"
+    )
+    pretend(code, monkeypatch)
+    with pytest.raises(SetupError, match="broke off its first reply"):
         deploy_model("student", model, run_name="t", timeout_s=30)
     assert records("t") == []
 

@@ -22,10 +22,11 @@ from lib.embedded.diet import (
     nouns_of,
     slots,
 )
+from lib.embedded.diet_mix import draw_example
 from lib.embedded.diet_passages import generated_example
 from lib.embedded.diet_prose import documents, prose_example
 from lib.embedded.diet_words import value, word_lists
-from lib.embedded.rows import completion, draw_batches, draw_example, make_row, train_tokenizer
+from lib.embedded.rows import completion, draw_batches, make_row, train_tokenizer
 from lib.prompts import MARKERS, REFUSAL, cot_label, parse_answer, student_messages
 from lib.settings import SetupError
 

@@ -1,0 +1,92 @@
+"""One example of the diet at a point of the training: generated or real, short or long."""
+
+from __future__ import annotations
+
+from random import Random
+
+from lib.embedded.diet import NONE_OF_IT, Ask
+from lib.embedded.diet_passages import UNANSWERABLE, Example, generated_example
+from lib.embedded.diet_prose import draw_text, prose_example
+
+_DRILLS = (
+    "Which sentence says “{p}”?",
+    "Where does it say “{p}”?",
+    "What is said about {p}?",
+    "Find this: {p}",
+)
+
+
+def with_drills(rng: Random, example: Example, *, share: float) -> Example:
+    """Replace a share of the questions by "which sentence says these words"."""
+    asks = [
+        (drill(rng, example, ask) or ask) if rng.random() < share else ask for ask in example.asks
+    ]
+    wordings = [ask.question for ask in asks]
+    return Example(example.documents, tuple(a for a in asks if wordings.count(a.question) == 1))
+
+
+def drill(rng: Random, example: Example, ask: Ask) -> Ask | None:
+    """Two to six words in a row of the ask's quote, or at times of another text."""
+    foreign = rng.random() < UNANSWERABLE
+    source = other_sentence(rng) if foreign else ask.quote
+    words = source.rstrip(".!?").split()
+    size = rng.randint(2, 6)
+    if len(words) < size + 1:
+        return None
+    start = rng.randrange(len(words) - size + 1)
+    phrase = " ".join(words[start : start + size]).strip(",;:()“”\"'")
+    found = sum(document.count(phrase) for document in example.documents)
+    if not phrase or found != (0 if foreign else 1):
+        return None
+    question = rng.choice(_DRILLS).replace("{p}", phrase)
+    return Ask(question, "", NONE_OF_IT) if foreign else Ask(question, ask.quote, phrase)
+
+
+def other_sentence(rng: Random) -> str:
+    """A sentence of some other text."""
+    if rng.random() < 0.4:
+        return draw_text(rng, num_chars=80).split("\n", 1)[0]
+    quotes = [a.quote for a in generated_example(rng, num_sentences=2).asks if a.quote]
+    return rng.choice(quotes) if quotes else ""
+
+
+def wrapped(rng: Random, text: str) -> str:
+    """Lines broken as in text from a PDF; quotes of it are written without the breaks."""
+    width, lines, line = rng.randint(55, 100), [], ""
+    for word in text.split(" "):
+        if line and len(line) + len(word) > width:
+            lines.append(line)
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    return "\n".join([*lines, line])
+
+
+def draw_example(rng: Random, *, progress: float, long: bool = False) -> Example:
+    """One example of the diet; contexts grow with `progress` (0–1) from about 100 to 500 tokens.
+
+    Short ones for the first third: to find the sentence to quote has to be learned first.
+    """
+    limit = 90 + 430 * min(1.0, max(0.0, progress - 0.33) * 2)
+    tokens = rng.uniform(40, limit) if not long else rng.uniform(900, 1500)
+    several = rng.random() < (0.22 if progress > 0.15 else 0.0)
+    num_documents = rng.randint(2, 6) if long else rng.choice((2, 2, 3)) if several else 1
+    num_asks = rng.randint(3, 8)
+    if rng.random() < 0.28:
+        example = prose_example(
+            rng, num_chars=int(tokens * 4.2), num_documents=num_documents, num_asks=num_asks
+        )
+    else:
+        example = generated_example(
+            rng,
+            num_sentences=max(2, round(tokens / 22)),
+            num_documents=num_documents,
+            num_asks=num_asks,
+        )
+    # Which sentence holds these words? An easier search than a question asks for, with the same way
+    # back to the start of the sentence, which is what is slow to learn.
+    drills = max(0.05, min(0.4, 1.6 - 2 * progress))
+    example = with_drills(rng, example, share=drills)
+    if rng.random() < 0.07:
+        example = Example(tuple(wrapped(rng, d) for d in example.documents), example.asks)
+    return example
