@@ -96,12 +96,10 @@ def make_plan(arguments: list[str]) -> Plan:
 def check(plan: Plan) -> None:
     """Say what will run, and stop here when a requirement of the student is missing."""
     if plan.first <= 2 <= plan.last:
-        from lib.finetune import missing_requirements
+        from lib.finetune import require_machine
 
-        names = ("student_model", "student_memory_gib")
-        missing = missing_requirements(**{name: plan.value(name) for name in names})
-        if missing:
-            raise SetupError(" ".join(missing))
+        memory_gib = plan.value("student_memory_gib")
+        require_machine(plan.value("student_model"), student_memory_gib=memory_gib)
     from lib.gen import find_documents
 
     if plan.first == 1:
@@ -185,6 +183,7 @@ def refresh(plan: Plan) -> None:
             "language_info": {"name": "python"},
         }
         for cell in executed.cells:
+            cell.source = cell.source.rstrip("\n")
             cell.metadata = {"tags": tags} if (tags := cell.metadata.get("tags")) else {}
         nbformat.write(executed, PROJECT_DIR / f"{notebook}.ipynb")
 

@@ -196,7 +196,7 @@ def measures(clause: Clause) -> Iterator[Draft]:
 def often(clause: Clause) -> Iterator[Draft]:
     """`every 24 seconds` · `for 44 years` · `in three days` · `sold at 11 crowns`"""
     if match := _OFTEN.search(clause.rest):
-        if re.search(r"\b(?:on|at|in|of)$", clause.rest[: match.start()].strip()):
+        if re.search(r"\b(?:on|at|in|of|as)$", clause.rest[: match.start()].strip()):
             return
         rest = without(clause.rest, match.start(), match.end())
         if not re.search(r"\d (?:\w+ )?$|\bone \w+ $", clause.rest[: match.start()]):

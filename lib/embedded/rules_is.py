@@ -22,7 +22,9 @@ _JUDGED = re.compile(
     r"\b(?:advanced|great|good|important|popular|key|common|new|newer|difficult|essential|useful|"
     r"major|challenging|convenient)\b"
 )
-_UNSAID = re.compile(r"an? (?:\w+er|other|typical|common|recent|new|major|key) ")
+_UNSAID = re.compile(
+    r"an? (?:\w+er|other|typical|common|recent|new|major|key) |learning$|training$"
+)
 
 
 def copula(clause: Clause) -> Iterator[Draft]:

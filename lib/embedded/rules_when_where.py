@@ -87,7 +87,9 @@ def _datable(clause: Clause) -> bool:
 def where(clause: Clause) -> Iterator[Draft]:
     """in a workshop · at Skarvik · on the north pier · behind the church"""
     clause = replace(clause, rest=re.sub(r"\bonly (?=(?:in|at|on) )", "", clause.rest))
-    if clause.lemma in _LOCATIVE and (match := _SPOT.match(clause.rest)):
+    # "based on the shape of a fish" says no place.
+    idea = clause.lemma == "base" and clause.rest.startswith(("on ", "upon "))
+    if clause.lemma in _LOCATIVE and not idea and (match := _SPOT.match(clause.rest)):
         inner = match.group("inner")
         region = re.match(rf"{ph.NAME}, {ph.NAME}(?=,|$| (?:{PREP})\b)", inner)
         whole = region.group() if region else inner.partition(",")[0].strip()

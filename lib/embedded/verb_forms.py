@@ -24,8 +24,9 @@ take took taken|teach taught taught|tell told told|think thought thought|throw t
 understand understood understood|undergo underwent undergone|wake woke woken|wear wore worn
 weave wove woven|win won won|wind wound wound|withdraw withdrew withdrawn|write wrote written
 swear swore sworn|shear sheared shorn|dwell dwelt dwelt|cling clung clung
-undertake undertook undertaken|overhaul overhauled overhauled|rebuild rebuilt rebuilt|oversee oversaw overseen|bend bent bent
+overhaul overhauled overhauled|rebuild rebuilt rebuilt|oversee oversaw overseen|bend bent bent
 deal dealt dealt|sweep swept swept|mow mowed mown|sew sewed sewn|foresee foresaw foreseen
+undertake undertook undertaken
 """
 
 _REGULAR = """

@@ -3,7 +3,7 @@
 from lib.finetune.lengths import Lengths, check_lengths
 from lib.finetune.rows import PreparedRows, prepare_rows
 from lib.finetune.show import plot_loss, plot_training, show_trained_tokens
-from lib.finetune.students import find_student, missing_requirements
+from lib.finetune.students import find_student, missing_requirements, require_machine
 from lib.finetune.train import Trained, train_student
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "plot_loss",
     "plot_training",
     "prepare_rows",
+    "require_machine",
     "show_trained_tokens",
     "train_student",
 ]

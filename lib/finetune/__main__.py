@@ -9,6 +9,8 @@ import os
 import sys
 from pathlib import Path
 
+from lib.finetune.rows import prepare_rows
+from lib.finetune.students import require_machine
 from lib.finetune.train import train_student
 from lib.parameters import known_parameters, read_parameters
 from lib.settings import SetupError, portable, require_path, save_state
@@ -25,8 +27,14 @@ def main(arguments: list[str]) -> int:
         values["run_name"] = options.file.stem
         values |= read_parameters(options.file, known)
         dataset_dir = require_path("DATASET_DIR", run_name=values["run_name"])
+        require_machine(values["student_model"], student_memory_gib=values["student_memory_gib"])
+        rows = prepare_rows(
+            dataset_dir,
+            student_model=values["student_model"],
+            dataset_format=values["dataset_format"],
+        )
         names = set(inspect.signature(train_student).parameters) & values.keys()
-        trained = train_student(dataset_dir, **{name: values[name] for name in names})
+        trained = train_student(rows, **{name: values[name] for name in names})
         if int(os.environ.get("RANK", "0")) == 0:
             save_state(
                 STUDENT_MODEL_DIR=portable(trained.model_dir),

@@ -89,6 +89,16 @@ def missing_requirements(student_model: str, *, student_memory_gib: float = 0.0)
     return [line for line in (_missing_gpu(student_model, student_memory_gib), model) if line]
 
 
+def require_machine(student_model: str, *, student_memory_gib: float = 0.0) -> None:
+    """Stop before anything runs when this machine cannot train the student.
+
+    Raises:
+        SetupError: what is missing, and what to do.
+    """
+    if missing := missing_requirements(student_model, student_memory_gib=student_memory_gib):
+        raise SetupError(" ".join(missing))
+
+
 def _missing_gpu(student_model: str, memory_gib: float) -> str:
     if memory_gib <= 0:
         return ""

@@ -10,7 +10,7 @@ from typing import Any
 
 from lib.finetune.export import merge_adapter, prepare_baseline, write_model_card
 from lib.finetune.lengths import Lengths, check_lengths
-from lib.finetune.rows import PreparedRows, prepare_rows
+from lib.finetune.rows import PreparedRows
 from lib.finetune.show import marked, trained_pieces
 from lib.finetune.trainer import make_trainer
 from lib.finetune.watch import HistoryPoint, plain_output, training_watch
@@ -36,11 +36,9 @@ class Trained:
 
 
 def train_student(
-    dataset_dir: Path,
+    rows: PreparedRows,
     *,
-    student_model: str,
     run_name: str,
-    dataset_format: str,
     num_epochs: float,
     learning_rate: float,
     lora_rank: int,
@@ -60,9 +58,8 @@ def train_student(
     Raises:
         SetupError: a row's completion would be cut, the loss is not finite, a wrong setting.
     """
-    settings = {name: value for name, value in locals().items() if name != "dataset_dir"}
+    settings = {name: value for name, value in locals().items() if name != "rows"}
     _check_settings(settings)
-    rows = prepare_rows(dataset_dir, student_model=student_model, dataset_format=dataset_format)
     budget = check_lengths(
         rows.lengths,
         max_length_tokens=max_length_tokens,
@@ -112,7 +109,7 @@ def _target(rows: PreparedRows, settings: dict[str, Any]) -> Path:
         "train": file_sha256(folder / "train.jsonl"),
         "valid": file_sha256(folder / "valid.jsonl"),
         "chat_template": rows.tokenizer.chat_template,
-        "settings": {k: v for k, v in settings.items() if k not in ("run_name", "student_model")},
+        "settings": {name: value for name, value in settings.items() if name != "run_name"},
     }
     return artefact_dir("students", settings["run_name"], made_of)
 
@@ -157,7 +154,7 @@ def _save(
         folder / "README.md",
         base=rows.base,
         dataset_dir=rows.dataset_dir,
-        settings=settings,
+        settings={"dataset_format": rows.dataset_format, **settings},
         lengths=str(rows.lengths),
         history=history,
         seconds=seconds,

@@ -94,19 +94,10 @@ def _spans(document: Document, chunk_chars: int, overlap_chars: int) -> Iterator
     The splitter keeps separators at the end, so a chunk may close with the next section's heading:
     then it ends before the heading, and splitting begins anew there.
     """
-    from langchain_text_splitters import RecursiveCharacterTextSplitter
-
-    splitter = RecursiveCharacterTextSplitter(
-        chunk_size=chunk_chars,
-        chunk_overlap=overlap_chars,
-        separators=_SEPARATORS,
-        is_separator_regex=True,
-        keep_separator="end",
-    )
     text, begin = document.text, 0
     while begin < len(text):
         window_end = min(begin + _WINDOW_CHUNKS * chunk_chars, len(text))
-        pieces = splitter.split_text(text[begin:window_end])
+        pieces = _split(text[begin:window_end], chunk_chars, overlap_chars)
         position, begin = begin, window_end
         for number, piece in enumerate(pieces):
             start = text.find(piece, position)
@@ -118,12 +109,39 @@ def _spans(document: Document, chunk_chars: int, overlap_chars: int) -> Iterator
                 break
             heading = _trailing_heading(text, start, end)
             if heading is not None:
-                yield start, start + len(text[start:heading].rstrip())
+                end = start + len(text[start:heading].rstrip())
                 begin = heading
+                if end - start < MIN_CHUNK_CHARS:  # little more than the heading itself
+                    begin = end = _with_following(text, start, heading, chunk_chars)
+                yield start, end
                 break
             yield start, end
             # The next begins behind this one's beginning, no further back than the overlap.
             position = max(start + 1, end - overlap_chars)
+
+
+def _split(text: str, chunk_chars: int, overlap_chars: int) -> list[str]:
+    from langchain_text_splitters import RecursiveCharacterTextSplitter
+
+    splitter = RecursiveCharacterTextSplitter(
+        chunk_size=chunk_chars,
+        chunk_overlap=overlap_chars,
+        separators=_SEPARATORS,
+        is_separator_regex=True,
+        keep_separator="end",
+    )
+    return splitter.split_text(text)
+
+
+def _with_following(text: str, start: int, heading: int, chunk_chars: int) -> int:
+    """Where a chunk ends that holds the heading and as much of what follows as has room."""
+    line_end = re.compile(r"[^\n]*(?:\s*\n#[^\n]*)*\s*").match(text, heading)
+    body = line_end.end() if line_end else heading
+    room = start + chunk_chars - body
+    if room < MIN_CHUNK_CHARS or body >= len(text):
+        return min(max(body, heading + 1), start + chunk_chars)
+    first = _split(text[body : body + 4 * chunk_chars], room, 0)[0]
+    return text.index(first, body) + len(first)
 
 
 def _trailing_heading(text: str, start: int, end: int) -> int | None:
@@ -132,15 +150,15 @@ def _trailing_heading(text: str, start: int, end: int) -> int | None:
         return None
     found = None
     for _ in range(_MAX_HEADINGS + 1):
-        match = _HEADING_AT_END.search(text, start, end)
+        match = _HEADING_AT_END.search(text, max(start - 1, 0), end)
         # A plain line is a heading only when a blank line follows; a longer run is a list.
         blank = match is not None and re.match(r"[ \t]*\n[ \t]*\n", text[end : end + 80])
         if match is None or not (match.group("mark") or blank):
             return found
         found = match.start("line")
         end = start + len(text[start:found].rstrip())
-        if end - start < MIN_CHUNK_CHARS:
-            return None
+        if end == start:
+            return found
     return None
 
 

@@ -29,13 +29,20 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+def train(
+    dataset_dir: Path, *, student_model: str, dataset_format: str, **settings: Any
+) -> Trained:
+    rows = prepare_rows(dataset_dir, student_model=student_model, dataset_format=dataset_format)
+    return train_student(rows, **settings)
+
+
 @pytest.fixture(scope="module")
 def student(
     model_dir: Path, dataset_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Trained]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENBOOK_HOME", str(tmp_path_factory.mktemp("home")))
-        yield train_student(dataset_dir, student_model=str(model_dir), run_name="t", **SETTINGS)
+        yield train(dataset_dir, student_model=str(model_dir), run_name="t", **SETTINGS)
 
 
 def losses(trained: Trained, key: str) -> list[float]:
@@ -105,11 +112,11 @@ def test_same_inputs_find_the_student_and_a_new_seed_another(
 ) -> None:
     home = student.model_dir.parents[3]
     monkeypatch.setenv("OPENBOOK_HOME", str(home))
-    again = train_student(dataset_dir, student_model=str(model_dir), run_name="t", **SETTINGS)
+    again = train(dataset_dir, student_model=str(model_dir), run_name="t", **SETTINGS)
     assert again.reused
     assert again.history == student.history
     short = SETTINGS | {"num_epochs": 0.2, "seed": 6}
-    other = train_student(dataset_dir, student_model=str(model_dir), run_name="t", **short)
+    other = train(dataset_dir, student_model=str(model_dir), run_name="t", **short)
     assert other.model_dir != student.model_dir
     assert other.baseline_dir == student.baseline_dir
 
@@ -117,7 +124,7 @@ def test_same_inputs_find_the_student_and_a_new_seed_another(
 def test_the_same_seed_gives_the_same_history(
     student: Trained, model_dir: Path, dataset_dir: Path
 ) -> None:
-    again = train_student(dataset_dir, student_model=str(model_dir), run_name="t", **SETTINGS)
+    again = train(dataset_dir, student_model=str(model_dir), run_name="t", **SETTINGS)
     assert not again.reused
     for key in ("loss", "validation_loss", "learning_rate"):
         assert losses(again, key) == losses(student, key)
@@ -148,7 +155,7 @@ def test_a_row_that_is_too_long_stops_before_anything_is_made(
 ) -> None:
     settings = SETTINGS | {"max_length_tokens": 50}
     with pytest.raises(SetupError, match=r"row \d+ has \d+ tokens and max_length_tokens is 50"):
-        train_student(dataset_dir, student_model=str(model_dir), run_name="t", **settings)
+        train(dataset_dir, student_model=str(model_dir), run_name="t", **settings)
     assert not (home_dir / "artefacts").exists()
 
 
@@ -163,7 +170,7 @@ def test_a_base_model_without_template_is_trained_on_plain_text(
         if path.name != "chat_template.jinja":
             (tmp_path / path.name).write_bytes(path.read_bytes())
     settings = SETTINGS | {"dataset_format": "completion", "num_epochs": 0.2}
-    trained = train_student(dataset_dir, student_model=str(tmp_path), run_name="t", **settings)
+    trained = train(dataset_dir, student_model=str(tmp_path), run_name="t", **settings)
     for folder in (trained.model_dir, trained.baseline_dir):
         assert AutoTokenizer.from_pretrained(folder).chat_template == PLAIN_CHAT_TEMPLATE
 
@@ -175,9 +182,7 @@ def test_settings_that_cannot_be_meant_are_refused(
     name: str, value: float, model_dir: Path, dataset_dir: Path
 ) -> None:
     with pytest.raises(SetupError, match=name):
-        train_student(
-            dataset_dir, student_model=str(model_dir), run_name="t", **SETTINGS | {name: value}
-        )
+        train(dataset_dir, student_model=str(model_dir), run_name="t", **SETTINGS | {name: value})
 
 
 def test_a_loss_that_explodes_says_lower_the_learning_rate(
@@ -185,4 +190,4 @@ def test_a_loss_that_explodes_says_lower_the_learning_rate(
 ) -> None:
     settings = SETTINGS | {"learning_rate": 1e30, "num_epochs": 1.0}
     with pytest.raises(SetupError, match="learning_rate"):
-        train_student(dataset_dir, student_model=str(model_dir), run_name="t", **settings)
+        train(dataset_dir, student_model=str(model_dir), run_name="t", **settings)

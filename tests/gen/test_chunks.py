@@ -33,6 +33,29 @@ def test_neighbours_overlap_no_more_than_allowed_and_leave_nothing_out() -> None
             assert not made.text[left.end : right.start].strip()
 
 
+@pytest.mark.parametrize("heading", ["## The harbour", "The harbour"])
+@pytest.mark.parametrize("num_words", range(5, 60, 6))
+def test_a_heading_goes_with_the_text_that_follows_it(heading: str, num_words: int) -> None:
+    # Whatever room the first section leaves in its last chunk, the second's heading is not in it.
+    first = " ".join(["wave"] * num_words) + "."
+    text = f"# Notes\n\n{prose(Random(3), 6)}\n\n{first}\n\n{heading}\n\n{prose(Random(4), 9)}"
+    chunks = split_documents(
+        [document("a.md", text)], chunk_chars=300, chunk_overlap_chars=30
+    ).chunks
+    assert not any(chunk.text.endswith(heading) for chunk in chunks)
+    [holder] = [chunk for chunk in chunks if f"{heading}\n\n" in chunk.text]
+    assert all(len(chunk.text) <= 300 for chunk in chunks)
+    assert holder.text.partition(heading)[2].strip()
+
+
+def test_a_run_of_short_lines_is_a_list_and_no_heading() -> None:
+    lines = "\n\n".join(f"Line {word} of a table" for word in ("one", "two", "three", "four") * 9)
+    text = f"{prose(Random(3), 3)}\n\n{lines}\n\n{prose(Random(4), 3)}"
+    chunks = split_documents([document("a.md", text)], chunk_chars=200, chunk_overlap_chars=0)
+    kept = "".join("".join(chunk.text.split()) for chunk in chunks.chunks)
+    assert kept.count("table") == 36
+
+
 def test_repeated_text_keeps_its_own_place() -> None:
     text = "\n\n".join(["The same line of a refrain that comes again and again, always."] * 9)
     split = split_documents([document("a.txt", text)], chunk_chars=140, chunk_overlap_chars=0)
