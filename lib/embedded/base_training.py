@@ -26,7 +26,7 @@ CHECKPOINT_SECONDS = 180.0
 class Plan:
     """How to train; everything that a checkpoint must agree with."""
 
-    minutes: float = 75.0
+    minutes: float = 60.0
     steps: int = 0  # 0 = by the clock
     seed: int = 0
     batch_tokens: int = 4096

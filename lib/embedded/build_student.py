@@ -1,6 +1,6 @@
 """Make the embedded base student from text that ships with the project.
 
-    python -m lib.embedded.build_student --minutes 75 --threads 2 --out lib/embedded/model
+    python -m lib.embedded.build_student --minutes 60 --out lib/embedded/model
 
 A run that was stopped goes on from its last checkpoint. With --minutes the schedule follows the
 clock; with --steps it does not, and the same seed gives the same bytes on the same machine.

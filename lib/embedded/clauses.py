@@ -109,7 +109,8 @@ class _SentenceReader:
         # "Its rival, the Sleeve Company, was …": the name says it better than the role.
         if inserted and (subject == UNRESOLVED or not has_name(subject)):
             description = reader.slice(*inserted[0])
-            if is_person(description) or re.fullmatch(_PROPER, description):
+            name = is_person(description) or re.fullmatch(_PROPER, description)
+            if name and not description.startswith("according"):
                 subject = description
         if subject == UNRESOLVED:
             raise Unreadable("its")

@@ -46,15 +46,14 @@ def copula(clause: Clause) -> Iterator[Draft]:
         r"the (?:\w+ )?(?:only|first|last|capital|\w+est|most|least|highest|second|third)\b", rest
     ):
         if ph.has_name(subject) and len(subject.split()) <= 6 and clause.complete:
-            wh = "Who" if person else "What"
+            human = re.match(r"the \w+ (?:man|woman|person|rider|surfer|athlete)\b", rest)
+            wh = "Who" if person or human else "What"
             everywhere = bool(re.search(r"\w \w+ to [a-z]+ \w+ \w", rest)) or bool(
                 re.search(r"\b(?:in|of) (?:all )?the (?:islands|world|country|kingdom)\b", rest)
             )
             yield Draft(f"{wh} {clause.aux} {rest}?", subject, 2.8, everywhere)
         return
-    if match := re.match(
-        r"of (?P<stuff>(?:[a-z-]+ ){0,2}[a-z-]+)(?= (?:with|and|in|on)\b|,|$)", rest
-    ):
+    if match := re.match(r"of (?P<stuff>(?:[a-z-]+ ){0,2}[a-z-]+)(?= (?:with|in|on)\b|,|$)", rest):
         if not set(match.group("stuff").split()) & _NO_STUFF:
             yield Draft(ask("What", clause, "made of"), match.group("stuff"), 2.6)
         return
@@ -133,7 +132,7 @@ def apposition_drafts(apposition: Apposition) -> Iterator[Draft]:
     if (match := MEASURE.match(description)) and ph.has_name(name):
         adjective = {"across": "wide"}.get(match.group("adj"), match.group("adj"))
         yield Draft(f"How {adjective} {be} {name}?", match.group("value"), 2.8)
-    if "," in description or len(description.split()) > 9:
+    if "," in description or name.startswith("one of ") or len(description.split()) > 9:
         return
     person = ph.is_person(name)
     if person and re.match(r"the |[a-z]", description) and ph.has_name(description):

@@ -92,8 +92,12 @@ def which_named(clause: Clause) -> Iterator[Draft]:
         return
     if not clause.complete or not 2 <= len(rest.split()) <= 14 or head in rest.split():
         return
-    telling = re.search(r"\d", rest) or ph.has_name(rest) or len(rest.split()) >= 6
+    telling = re.search(r"\d", rest) or ph.has_name(rest) or len(rest.split()) >= 5
     if not telling or re.search(r"\b(?:its|their|his|her|such|same|other|both|also)\b", rest):
+        return
+    if set(re.findall(r"[A-Z]\w+", subject.removeprefix("The"))) & set(
+        re.findall(r"[A-Z]\w+", rest)
+    ):
         return
     if re.match(r"(?:the|an?|one|by|worth) ", rest) and clause.voice == "be":
         return

@@ -115,8 +115,10 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
         ):
             # "Its hull …. Her mast …": the ship's, not the hull's.
             antecedent = topic_of(antecedent) or antecedent
-        if not antecedent and adjacent and topic and re.match("(?:It|Its|She|Her) ", sentence.text):
-            antecedent = topic
+        # The sentence between could not be read: the paragraph's topic, a "she" only a ship's.
+        back = re.match(r"(?:It|Its|(?P<ship>She|Her)) ", sentence.text)
+        if back and adjacent and topic and not antecedent:
+            antecedent = topic if topic.startswith("the ") or not back.group("ship") else None
         reading = read_sentence(
             sentence.text, antecedent=antecedent, names=names, topic=topic, title=chunk.title
         )

@@ -98,10 +98,14 @@ def _spans(document: Document, chunk_chars: int, overlap_chars: int) -> Iterator
     while begin < len(text):
         window_end = min(begin + _WINDOW_CHUNKS * chunk_chars, len(text))
         pieces = _split(text[begin:window_end], chunk_chars, overlap_chars)
-        position, begin = begin, window_end
+        position, last, last_end, begin = begin, begin, begin, window_end
         for number, piece in enumerate(pieces):
             start = text.find(piece, position)
             end = start + len(piece)
+            if start < 0 and text.startswith(piece, last):
+                # The overlap held all of a short chunk: go on behind it.
+                end = last + len(piece)
+                start = end - len(text[last_end:end].lstrip())
             if start < 0 or len(piece) > chunk_chars:
                 raise RuntimeError(f"{document.id}: the splitter gave no slice of its text")
             if window_end < len(text) and 0 < number == len(pieces) - 1:
@@ -117,7 +121,7 @@ def _spans(document: Document, chunk_chars: int, overlap_chars: int) -> Iterator
                 break
             yield start, end
             # The next begins behind this one's beginning, no further back than the overlap.
-            position = max(start + 1, end - overlap_chars)
+            position, last, last_end = max(start + 1, end - overlap_chars), start, end
 
 
 def _split(text: str, chunk_chars: int, overlap_chars: int) -> list[str]:
