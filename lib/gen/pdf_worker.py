@@ -115,7 +115,7 @@ def main(arguments: list[str]) -> None:
             document, number = open_pdf(path), int(arguments[2])
             if not 1 <= number <= len(document):
                 raise ValueError(f"it has pages 1 to {len(document)}, and page {number} was asked")
-            picture = document[number - 1].render(scale=1.5).to_pil()
+            picture = document[number - 1].render(scale=1.25).to_pil()
             picture.save(sys.stdout.buffer, format="PNG")
             return
         result = read_pdf(path)

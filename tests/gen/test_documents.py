@@ -147,7 +147,7 @@ def test_a_page_is_shown_as_a_picture(tmp_path: Path) -> None:
     write_pdf(tmp_path / "a.pdf", [lines([TEXT])])
     (tmp_path / "b.txt").write_text(TEXT)
     pdf, text = load_documents(tmp_path).documents
-    assert show_page(tmp_path, pdf).size == (900, 1200)
+    assert show_page(tmp_path, pdf).size == (750, 1000)
     assert show_page(tmp_path, text) is None
     with pytest.raises(SetupError, match="pages 1 to 1"):
         show_page(tmp_path, pdf, page=7)
