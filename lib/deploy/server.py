@@ -197,8 +197,12 @@ def _command(model: str, port: int, options: str) -> list[str]:
 def _environment() -> dict[str, str]:
     """Ours without secrets: a model server needs none. Half the cores, as two servers run."""
     kept = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
-    threads = max(1, (os.cpu_count() or 1) // 2)
-    return kept | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(threads)}
+    ours = {
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // 2)),
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
+    return kept | ours
 
 
 def _has_gpu() -> bool:
