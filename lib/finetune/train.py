@@ -148,7 +148,9 @@ def _save(
         dtype=next(model.parameters()).dtype,
     )
     batch = trainer.data_collator([trainer.train_dataset[0]])
-    pieces = trained_pieces(batch["input_ids"][0], batch["labels"][0], rows.tokenizer)
+    length = len(rows.train[0].input_ids)  # behind it stands padding
+    ids, labels = batch["input_ids"][0][:length], batch["labels"][0][:length]
+    pieces = trained_pieces(ids, labels, rows.tokenizer)
     write_text(folder / "trained_row.txt", marked(pieces))
     write_model_card(
         folder / "README.md",

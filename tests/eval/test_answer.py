@@ -89,7 +89,7 @@ def test_failures_are_counted_and_the_rest_is_kept(monkeypatch: pytest.MonkeyPat
 
     def refuse_one(number: int, body: dict) -> object:
         bad = broken in body["messages"][-1]["content"]
-        return error(400, "this prompt is not to my taste") if bad else None
+        return error(422, "not now") if bad else None
 
     with serve(Loopback(fault=refuse_one)) as server:
         use(monkeypatch, server, "STUDENT")
