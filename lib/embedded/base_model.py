@@ -23,8 +23,13 @@ class Shape:
     feed_forward: int = 704
 
 
-def make_model(tokenizer: Any, *, shape: Shape, seed: int) -> LlamaForCausalLM:
-    """A new model whose first two layers copy; 5.07 M parameters in the default shape."""
+def make_model(
+    tokenizer: Any, *, shape: Shape, seed: int, start: str = "copying"
+) -> LlamaForCausalLM:
+    """A new model, 5.07 M parameters in the default shape.
+
+    start: "copying" = its first two layers copy; "plain" = as transformers begins.
+    """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -46,7 +51,8 @@ def make_model(tokenizer: Any, *, shape: Shape, seed: int) -> LlamaForCausalLM:
         pad_token_id=tokenizer.pad_token_id,
     )
     model = LlamaForCausalLM(config)
-    start_with_copying(model)
+    if start == "copying":
+        start_with_copying(model)
     return model
 
 

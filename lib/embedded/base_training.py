@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,26 +19,38 @@ if TYPE_CHECKING:
     from transformers import LlamaForCausalLM
 
 DEFAULT_SHAPE = Shape()
+CHECKPOINT, BEFORE_DECAY = "checkpoint.pt", "before_decay.pt"
 CHECKPOINT_SECONDS = 180.0
+WARM_UP = 60  # steps
+DECAY = 0.35  # share of the steps
 
 
 @dataclass(frozen=True)
 class Plan:
     """How to train; everything that a checkpoint must agree with."""
 
-    minutes: float = 60.0
-    steps: int = 0  # 0 = by the clock
+    steps: int = 6000
     seed: int = 0
-    batch_tokens: int = 4096
-    muon_rate: float = 0.005
-    adamw_rate: float = 1.2e-3
+    batch_tokens: int = 8192
+    ripe: int = 2000  # the step from which on contexts have their full length
+    muon_rate: float = 0.006
+    adamw_rate: float = 1.5e-3
+    start: str = "copying"  # or "plain"
     shape: Shape = DEFAULT_SHAPE
     tokenizer_examples: int = 12000
 
+    @property
+    def decay_from(self) -> int:
+        """The step from which on the rates fall."""
+        return round(self.steps * (1 - DECAY))
 
-def rate_factor(progress: float) -> float:
-    """A short warm-up, full rate for the first third, then linearly to zero."""
-    return min(1.0, progress / 0.01 + 0.02) * min(1.0, max(0.0, (1.0 - progress) * 1.5))
+    def rate_factor(self, step: int) -> float:
+        """A short warm-up, the full rate, then linearly to zero over the last third.
+
+        Up to `decay_from` a longer plan does the same: it can go on from there.
+        """
+        left = (self.steps - step) / max(1, self.steps - self.decay_from)
+        return min(1.0, (step + 1) / WARM_UP, max(0.0, left))
 
 
 def make_optimizers(model: LlamaForCausalLM, plan: Plan) -> list[torch.optim.Optimizer]:
@@ -104,110 +116,77 @@ class Progress:
     seconds: float = 0.0  # spent in training, over all runs
     tokens: int = 0
 
-    def share(self, plan: Plan) -> float:
-        """0–1 of the plan."""
-        done = self.step / plan.steps if plan.steps else self.seconds / (plan.minutes * 60)
-        return min(1.0, done)
-
-
-class Pacer:
-    """Choose between one thread and two or more, on a machine that others use too.
-
-    Threads wait for the slowest of them: beside other work, one can be faster than two. With
-    threads = 0 each number is tried for one group in turn, and the best kept for a while.
-    """
-
-    def __init__(self, threads: int, *, every: int = 30) -> None:
-        import torch
-
-        self.numbers = [threads] if threads else list(range(1, (os.cpu_count() or 1) + 1))
-        self.speeds = dict.fromkeys(self.numbers, 0.0)
-        self.every, self.count, self.began = every, 0, 0.0
-        torch.set_num_threads(self.numbers[-1])
-
-    def start(self) -> None:
-        """Before a group of batches."""
-        import torch
-
-        place = self.count % self.every
-        best = max(self.speeds, key=lambda number: self.speeds[number])
-        if len(self.numbers) > 1:
-            torch.set_num_threads(self.numbers[place] if place < len(self.numbers) else best)
-        self.began = time.monotonic()
-
-    def done(self, tokens: int) -> None:
-        """Behind it."""
-        import torch
-
-        self.speeds[torch.get_num_threads()] = tokens / (time.monotonic() - self.began)
-        self.count += 1
-
 
 def train(
-    model: LlamaForCausalLM,
-    tokenizer: Any,
-    plan: Plan,
-    *,
-    work_dir: Path,
-    device: str,
-    threads: int = 1,
+    model: LlamaForCausalLM, tokenizer: Any, plan: Plan, *, work_dir: Path, device: str
 ) -> Iterator[dict[str, float]]:
     """Train to the end of the plan, from the last checkpoint if there is one; yields log lines."""
-    import torch
-
     optimizers = make_optimizers(model, plan)
-    pacer = Pacer(threads)
     progress = load_checkpoint(work_dir, plan, model, optimizers)
     last_saved = last_logged = time.monotonic()
     losses: list[float] = []
     model.train()
     # In float32 the rotations alone would take a tenth of the time.
     hook = model.model.rotary_emb.register_forward_hook(_as_bf16)
-    while progress.share(plan) < 1.0:
-        share = progress.share(plan)
+    if shutil.which("g++") and plan.steps > 500:  # a quarter faster, after a minute of compiling
+        for layer in model.model.layers:
+            layer.compile(dynamic=True)
+    while progress.step < plan.steps:
         batches = draw_batches(
             tokenizer,
             seed=plan.seed,
             number=progress.group,
-            progress=share,
+            progress=min(1.0, progress.step / plan.ripe),
             tokens=plan.batch_tokens,
         )
-        pacer.start()
-        for batch in batches:
+        if progress.step <= plan.decay_from < progress.step + len(batches):
+            save_checkpoint(work_dir / BEFORE_DECAY, plan, model, optimizers, progress)
+        for batch in batches[: plan.steps - progress.step]:
             started = time.monotonic()
-            share = progress.share(plan)
-            if share >= 1.0:
-                break
-            for optimizer, rate in zip(optimizers, (plan.muon_rate, plan.adamw_rate), strict=True):
-                optimizer.param_groups[0]["lr"] = rate * rate_factor(share)
-            loss = batch_loss(model, batch, device=device)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            for optimizer in optimizers:
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
-            losses.append(loss.item())
+            losses.append(_step(model, optimizers, batch, plan, progress.step, device=device))
             progress.step += 1
             progress.tokens += int((batch.segments >= 0).sum())
             progress.seconds += time.monotonic() - started
-        pacer.done(sum(int((batch.segments >= 0).sum()) for batch in batches))
         progress.group += 1
         now = time.monotonic()
-        if now - last_logged > 20 or progress.share(plan) >= 1.0:
+        if now - last_logged > 20 or progress.step == plan.steps:
             yield {
                 "step": progress.step,
-                "share": round(progress.share(plan), 4),
                 "minutes": round(progress.seconds / 60, 2),
+                "tokens": progress.tokens,
                 "tokens_per_s": round(progress.tokens / max(progress.seconds, 1e-9)),
-                "loss": round(sum(losses) / max(len(losses), 1), 4),
+                "loss": round(sum(losses) / len(losses), 4),
             }
             losses.clear()
             last_logged = now
         if now - last_saved > CHECKPOINT_SECONDS:
-            save_checkpoint(work_dir, plan, model, optimizers, progress)
+            save_checkpoint(work_dir / CHECKPOINT, plan, model, optimizers, progress)
             last_saved = now
     hook.remove()
     model.eval()
+
+
+def _step(
+    model: LlamaForCausalLM,
+    optimizers: list[torch.optim.Optimizer],
+    batch: Batch,
+    plan: Plan,
+    step: int,
+    *,
+    device: str,
+) -> float:
+    """One update; returns the loss."""
+    import torch
+
+    for optimizer, rate in zip(optimizers, (plan.muon_rate, plan.adamw_rate), strict=True):
+        optimizer.param_groups[0]["lr"] = rate * plan.rate_factor(step)
+    loss = batch_loss(model, batch, device=device)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for optimizer in optimizers:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    return loss.item()
 
 
 def _as_bf16(_module: Any, _inputs: Any, turns: tuple[torch.Tensor, ...]) -> tuple[Any, ...]:
@@ -216,7 +195,7 @@ def _as_bf16(_module: Any, _inputs: Any, turns: tuple[torch.Tensor, ...]) -> tup
 
 
 def save_checkpoint(
-    work_dir: Path,
+    path: Path,
     plan: Plan,
     model: LlamaForCausalLM,
     optimizers: list[torch.optim.Optimizer],
@@ -225,16 +204,16 @@ def save_checkpoint(
     """Everything that a resumed run needs, replacing the last one whole."""
     import torch
 
-    work_dir.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     state = {
         "plan": json.dumps(asdict(plan)),
         "progress": asdict(progress),
         "model": model.state_dict(),
         "optimizers": [optimizer.state_dict() for optimizer in optimizers],
     }
-    part = work_dir / "checkpoint.pt.part"
+    part = path.with_suffix(".part")
     torch.save(state, part)
-    part.replace(work_dir / "checkpoint.pt")
+    part.replace(path)
 
 
 def load_checkpoint(
@@ -242,21 +221,27 @@ def load_checkpoint(
 ) -> Progress:
     """Put the checkpoint's state into model and optimizers; a fresh Progress if there is none.
 
+    A plan of other length goes on from where the rates had not yet begun to fall.
+
     Raises:
-        SetupError: the checkpoint is of another plan.
+        SetupError: the checkpoints are of another plan.
     """
     import torch
 
-    path = work_dir / "checkpoint.pt"
-    if not path.exists():
-        return Progress()
-    state = torch.load(path, weights_only=True)
-    if state["plan"] != json.dumps(asdict(plan)):
+    found = [path for path in (work_dir / CHECKPOINT, work_dir / BEFORE_DECAY) if path.exists()]
+    for path in found:
+        state = torch.load(path, weights_only=True)
+        made_by, step = json.loads(state["plan"]), state["progress"]["step"]
+        shorter = replace(plan, steps=made_by["steps"])
+        same_so_far = step <= min(shorter.decay_from, plan.decay_from)
+        if made_by == asdict(plan) or (made_by == asdict(shorter) and same_so_far):
+            model.load_state_dict(state["model"])
+            for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(saved)
+            return Progress(**state["progress"])
+    if found:
         raise SetupError(
-            f"{path} belongs to a run with other settings ({state['plan']}). Use the same options "
+            f"{found[0]} belongs to a run with other settings ({made_by}). Use the same options "
             "to go on with it, or delete it to start anew."
         )
-    model.load_state_dict(state["model"])
-    for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
-        optimizer.load_state_dict(saved)
-    return Progress(**state["progress"])
+    return Progress()

@@ -1,9 +1,10 @@
 """Make the embedded base student from text that ships with the project.
 
-    python -m lib.embedded.build_student --minutes 60 --out lib/embedded/model
+    python -m lib.embedded.build_student --steps 6000 --out lib/embedded/model
 
-A run that was stopped goes on from its last checkpoint. With --minutes the schedule follows the
-clock; with --steps it does not, and the same seed gives the same bytes on the same machine.
+A run that was stopped goes on from its last checkpoint, a plan with more steps from where the
+learning rates of the shorter one began to fall. The same options give the same bytes on the same
+machine, if nothing was stopped and the number of threads is the same.
 """
 
 from __future__ import annotations
@@ -62,17 +63,17 @@ def _edit_json(path: Path, changes: dict[str, Any], *, without: tuple[str, ...] 
     path.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def build(plan: Plan, *, out_dir: Path, work_dir: Path, threads: int) -> LlamaForCausalLM:
+def build(plan: Plan, *, out_dir: Path, work_dir: Path) -> LlamaForCausalLM:
     """Tokenizer, model, training and the saved folder; prints a line of progress at times."""
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tokenizer = train_tokenizer(seed=plan.seed, num_examples=plan.tokenizer_examples)
-    model = make_model(tokenizer, shape=plan.shape, seed=plan.seed).to(device)
-    for line in train(model, tokenizer, plan, work_dir=work_dir, device=device, threads=threads):
+    model = make_model(tokenizer, shape=plan.shape, seed=plan.seed, start=plan.start)
+    model = model.to(device)
+    for line in train(model, tokenizer, plan, work_dir=work_dir, device=device):
         print(json.dumps(line), flush=True)
     save_model(model, tokenizer, out_dir)
-    (work_dir / "checkpoint.pt").unlink(missing_ok=True)
     return model
 
 
@@ -80,15 +81,14 @@ def main() -> int:
     """The command line."""
     plan = Plan()
     parser = argparse.ArgumentParser(description="Make the embedded base student.")
-    parser.add_argument("--minutes", type=float, default=plan.minutes, help="training time")
-    parser.add_argument("--steps", type=int, default=0, help="train this many steps instead")
+    parser.add_argument("--steps", type=int, default=plan.steps, help=f"default {plan.steps}")
     parser.add_argument("--seed", type=int, default=plan.seed)
-    parser.add_argument("--threads", type=int, default=0, help="0 = as fits the load")
+    parser.add_argument("--start", choices=("copying", "plain"), default=plan.start)
     parser.add_argument("--out", type=Path, default=Path("lib/embedded/model"))
     parser.add_argument("--work", type=Path, default=WORK_DIR, help="where checkpoints go")
     options = parser.parse_args()
-    plan = Plan(minutes=options.minutes, steps=options.steps, seed=options.seed)
-    build(plan, out_dir=options.out, work_dir=options.work, threads=options.threads)
+    plan = Plan(steps=options.steps, seed=options.seed, start=options.start)
+    build(plan, out_dir=options.out, work_dir=options.work)
     print(f"The model is in {options.out}.")
     return 0
 

@@ -7,6 +7,10 @@ from random import Random
 from lib.embedded.diet import NONE_OF_IT, Ask
 from lib.embedded.diet_passages import UNANSWERABLE, Example, generated_example
 from lib.embedded.diet_prose import draw_text, prose_example
+from lib.embedded.standing import folded
+from lib.embedded.teacher import write_questions
+from lib.prompts import parse_answer
+from lib.records import Chunk
 
 _DRILLS = (
     "Which sentence says “{p}”?",
@@ -65,12 +69,12 @@ def wrapped(rng: Random, text: str) -> str:
 def draw_example(rng: Random, *, progress: float, long: bool = False) -> Example:
     """One example of the diet; contexts grow with `progress` (0–1) from about 100 to 500 tokens.
 
-    Short ones for the first third: to find the sentence to quote has to be learned first.
+    Short ones first: to find the sentence to quote has to be learned before anything else.
     """
-    limit = 90 + 430 * min(1.0, max(0.0, progress - 0.33) * 2)
-    tokens = rng.uniform(40, limit) if not long else rng.uniform(900, 1500)
-    several = rng.random() < (0.22 if progress > 0.15 else 0.0)
-    num_documents = rng.randint(2, 6) if long else rng.choice((2, 2, 3)) if several else 1
+    limit = 90 + 430 * progress
+    tokens = rng.uniform(40, limit) if not long else rng.uniform(700, 1500)
+    several = rng.random() < (0.10 if progress > 0.3 else 0.0)
+    num_documents = rng.choice((2, 2, 3)) if several else 1
     num_asks = rng.randint(3, 8)
     if rng.random() < 0.28:
         example = prose_example(
@@ -83,10 +87,39 @@ def draw_example(rng: Random, *, progress: float, long: bool = False) -> Example
             num_documents=num_documents,
             num_asks=num_asks,
         )
+        if rng.random() < 0.5:
+            example = taught(rng, example, num_asks=num_asks)
     # Which sentence holds these words? An easier search than a question asks for, with the same way
     # back to the start of the sentence, which is what is slow to learn.
-    drills = max(0.05, min(0.4, 1.6 - 2 * progress))
-    example = with_drills(rng, example, share=drills)
+    example = with_drills(rng, example, share=0.4 - 0.33 * progress)
     if rng.random() < 0.07:
         example = Example(tuple(wrapped(rng, d) for d in example.documents), example.asks)
     return example
+
+
+def taught(rng: Random, example: Example, *, num_asks: int) -> Example:
+    """The example with the questions that the built-in teacher writes about its documents.
+
+    One in eight is about a passage that is not there: nothing in the documents answers it.
+    """
+    asks = [ask for document in example.documents for ask in teacher_asks(rng, document)]
+    known = {folded(ask.question) for ask in asks}
+    asks = rng.sample(asks, min(num_asks, len(asks)))
+    for index in range(len(asks)):
+        if rng.random() < UNANSWERABLE:
+            elsewhere = generated_example(rng, num_sentences=3).documents[0]
+            others = [a for a in teacher_asks(rng, elsewhere) if folded(a.question) not in known]
+            if others:
+                asks[index] = Ask(rng.choice(others).question, "", NONE_OF_IT)
+    wordings = [ask.question for ask in asks]
+    return Example(example.documents, tuple(a for a in asks if wordings.count(a.question) == 1))
+
+
+def teacher_asks(rng: Random, text: str) -> list[Ask]:
+    """Up to eight questions of the built-in teacher on one document."""
+    chunk = Chunk("#0", "", "", 1, 0, len(text), text)
+    asks = []
+    for question in write_questions(chunk, num_questions=8, seed=rng.randrange(1 << 30)):
+        (quote,) = parse_answer(question.cot_answer).quotes
+        asks.append(Ask(question.text, quote, question.answer))
+    return asks

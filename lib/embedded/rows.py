@@ -161,14 +161,14 @@ def copy_row(tokenizer: Any, rng: Random, *, num_words: int) -> Row:
 def draw_row(tokenizer: Any, rng: Random, *, progress: float, long: bool = False) -> Row:
     """One row: mostly reading, some copying and plain language modelling."""
     form = rng.random()
-    if form < 0.03 + 0.14 * max(0.0, 1 - progress * 8):
+    if form < 0.03 + 0.14 * max(0.0, 1 - progress * 4):
         return copy_row(tokenizer, rng, num_words=rng.randint(10, 60))
     if form < 0.05 and not long:
         return plain_row(tokenizer, draw_text(rng, num_chars=900))
     example = draw_example(rng, progress=progress, long=long)
     # Words first, then reading: their loss stays high and would drown that of the answers.
     return make_row(
-        tokenizer, example, learn_documents=rng.random() < (0.15 if progress < 0.1 else 0.02)
+        tokenizer, example, learn_documents=rng.random() < (0.15 if progress < 0.2 else 0.02)
     )
 
 
@@ -206,7 +206,7 @@ def draw_batches(
     Each group draws from its own generator: a resumed run goes on with the same batches.
     """
     rng = Random(f"{seed}-{number}")
-    long = progress > 0.5 and number % 4 == 0  # one batch in sixteen
+    long = progress > 0.8 and number % 2 == 0  # one batch in eight
     rows: list[Row] = []
     while sum(len(row.ids) for row in rows) < tokens * (group - long):
         row = draw_row(tokenizer, rng, progress=progress)

@@ -10,8 +10,14 @@ import numpy as np
 import pytest
 
 from lib.embedded import base_training
-from lib.embedded.base_model import Shape
-from lib.embedded.base_training import Plan, batch_loss, rate_factor
+from lib.embedded.base_model import Shape, make_model
+from lib.embedded.base_training import (
+    BEFORE_DECAY,
+    Plan,
+    batch_loss,
+    load_checkpoint,
+    make_optimizers,
+)
 from lib.embedded.build_student import build
 from lib.embedded.diet import (
     HELD_OUT_FACTS,
@@ -128,7 +134,7 @@ def test_late_batches_hold_long_rows(tokenizer):
     early = draw_batches(tokenizer, seed=0, number=4, progress=0.1, tokens=4096)
     late = draw_batches(tokenizer, seed=0, number=4, progress=0.9, tokens=4096)
     assert max(batch.positions.max() for batch in early) < 700
-    assert max(batch.positions.max() for batch in late) > 900
+    assert max(batch.positions.max() for batch in late) > 700
 
 
 # --- rows ----------------------------------------------------------------------------------------
@@ -155,7 +161,6 @@ def test_a_question_sees_the_documents_and_itself_only(tokenizer):
     """The loss of a row is that of its questions asked one by one."""
     import torch
 
-    from lib.embedded.base_model import make_model
     from lib.embedded.rows import pad
 
     model = make_model(tokenizer, shape=TINY.shape, seed=0)
@@ -171,14 +176,28 @@ def test_a_question_sees_the_documents_and_itself_only(tokenizer):
 # --- building ------------------------------------------------------------------------------------
 
 
-def test_the_rate_ends_at_zero():
-    assert rate_factor(0.2) == 1.0
-    assert rate_factor(1.0) == 0.0
-    assert rate_factor(0.9) == pytest.approx(0.15)
+def test_the_rate_is_full_then_falls_to_zero():
+    plan = Plan(steps=1000)
+    factors = [plan.rate_factor(step) for step in (0, 200, plan.decay_from, 825, 1000)]
+    assert factors == [pytest.approx(f) for f in (1 / 60, 1.0, 1.0, 0.5, 0.0)]
+
+
+def test_a_longer_plan_goes_on_from_where_the_rates_began_to_fall(tmp_path, tokenizer):
+    plan = replace(TINY, steps=12)
+    build(plan, out_dir=tmp_path / "a", work_dir=tmp_path / "work")
+    (tmp_path / "work" / "checkpoint.pt").unlink(missing_ok=True)
+    assert (tmp_path / "work" / BEFORE_DECAY).exists()
+    longer = replace(plan, steps=40)
+    model = make_model(tokenizer, shape=plan.shape, seed=9)
+    progress = load_checkpoint(tmp_path / "work", longer, model, make_optimizers(model, longer))
+    assert 0 < progress.step <= plan.decay_from
+    other = replace(longer, muon_rate=0.001)
+    with pytest.raises(SetupError, match="other settings"):
+        load_checkpoint(tmp_path / "work", other, model, make_optimizers(model, other))
 
 
 def test_same_seed_same_bytes_even_if_stopped_between(tmp_path, monkeypatch):
-    build(TINY, out_dir=tmp_path / "a", work_dir=tmp_path / "work_a", threads=1)
+    build(TINY, out_dir=tmp_path / "a", work_dir=tmp_path / "work_a")
 
     class Stopped(Exception):
         pass
@@ -191,14 +210,12 @@ def test_same_seed_same_bytes_even_if_stopped_between(tmp_path, monkeypatch):
     monkeypatch.setattr(base_training, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr(base_training, "save_checkpoint", save_and_stop)
     with pytest.raises(Stopped):
-        build(TINY, out_dir=tmp_path / "b", work_dir=tmp_path / "work_b", threads=1)
+        build(TINY, out_dir=tmp_path / "b", work_dir=tmp_path / "work_b")
     assert not (tmp_path / "b").exists()
     with pytest.raises(SetupError, match="other settings"):
-        build(
-            replace(TINY, seed=1), out_dir=tmp_path / "b", work_dir=tmp_path / "work_b", threads=1
-        )
+        build(replace(TINY, seed=1), out_dir=tmp_path / "b", work_dir=tmp_path / "work_b")
     monkeypatch.setattr(base_training, "save_checkpoint", saved)
-    build(TINY, out_dir=tmp_path / "b", work_dir=tmp_path / "work_b", threads=1)
+    build(TINY, out_dir=tmp_path / "b", work_dir=tmp_path / "work_b")
     hashes = folder_hashes(tmp_path / "a")
     assert hashes == folder_hashes(tmp_path / "b")
     assert {"model.safetensors", "tokenizer.json", "chat_template.jinja"} <= set(hashes)
