@@ -101,9 +101,10 @@ def check(plan: Plan) -> None:
 
         memory_gib = plan.value("student_memory_gib")
         require_machine(plan.value("student_model"), student_memory_gib=memory_gib)
-    from lib.gen import find_documents
+    from lib.gen import check_shares, find_documents
 
     if plan.first == 1:
+        check_shares(valid_share=plan.value("valid_share"), eval_share=plan.value("eval_share"))
         find_documents(plan.value("doc_path"))
     print(
         f"Run '{plan.values['run_name']}': notebooks {plan.first} to {plan.last}, student "

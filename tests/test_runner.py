@@ -49,6 +49,8 @@ def test_overrides_beat_the_file_and_name_the_run() -> None:
         (["--from", "3", "--to", "2"], "behind"),
         (["--from", "5"], "invalid choice"),
         (["--frm", "2"], "unrecognized"),
+        (["-r", "eval_share", "0"], "eval_share = 0"),
+        (["-r", "valid_share", "0.9"], "whose sum is below 1"),
         (["-r", "doc_path", "nowhere/at/all"], "nowhere/at/all"),
         (["-r", "student_model", "./no-such-model"], "no-such-model"),
     ],

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from lib.endpoint import Endpoint, run
 from lib.ledger import Ledger
-from lib.prompts import student_messages
+from lib.rag.chain import answer_question
 from lib.settings import SetupError, endpoint_settings
 
 
-def ask(role: str, question: str, documents: Sequence[str], *, max_new_tokens: int = 256) -> str:
+def ask(role: str, question: str, documents: Sequence[str], *, max_answer_tokens: int = 256) -> str:
     """The whole reply of "student" or "baseline" to a question on some documents.
 
     Raises:
@@ -25,8 +25,8 @@ def ask(role: str, question: str, documents: Sequence[str], *, max_new_tokens: i
         ledger = Ledger()
         try:
             async with Endpoint(settings, ledger=ledger, concurrency=1) as endpoint:
-                reply = await endpoint.ask(
-                    student_messages(question, documents), max_tokens=max_new_tokens
+                reply = await answer_question(
+                    endpoint, question, documents, max_answer_tokens=max_answer_tokens
                 )
         finally:
             ledger.close()

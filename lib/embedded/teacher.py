@@ -24,8 +24,9 @@ from lib.records import Chunk, Question, Rejected
 NAME = "extractive-2"
 NOTICE = (
     "Built-in extractive teacher: rules, not a language model. It turns single English sentences "
-    "into who, what, when, where and how-many questions, and every answer is copied from its "
-    "sentence. Set COMPLETION_OPENAI_API_KEY to have a language model write the questions."
+    "into who, what, which, when, where, why and how questions (how many, how long …), and every "
+    "answer is copied from its sentence. Set COMPLETION_OPENAI_API_KEY to have a language model "
+    "write the questions."
 )
 REASONING = "The document says:"
 

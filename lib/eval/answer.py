@@ -97,8 +97,9 @@ async def _ask_all(
             )
 
             async def ask(case: Case) -> Reply:
+                documents = [chunk.text for chunk in case.chunks]
                 return await answer_question(
-                    endpoint, case.question, case.chunks, max_answer_tokens=max_answer_tokens
+                    endpoint, case.question, documents, max_answer_tokens=max_answer_tokens
                 )
 
             replies = await gather_all(cases, ask, on_done=progress.advance)

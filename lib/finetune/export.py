@@ -83,8 +83,6 @@ def write_model_card(
     seconds: float,
 ) -> None:
     """What the student is, in the hub's model-card format."""
-    losses = [point for point in history if "validation_loss" in point]
-    first, last = losses[0], losses[-1]
     rows = "\n".join(f"| `{name}` | {value} |" for name, value in settings.items())
     write_text(
         path,
@@ -102,8 +100,7 @@ that the documents do not hold the answer (RAFT, arXiv:2403.10131). `merged/` is
 causal language model; `adapter/` is the LoRA adapter alone.
 
 - Dataset: `{dataset_dir.name}`: {lengths}.
-- Validation loss (nats per completion token): {first["validation_loss"]:.3f} before training,
-  {last["validation_loss"]:.3f} after {last["epoch"]:.1f} epochs. The loss counts completions only.
+- Validation loss{_losses(history)}. The loss counts completions only.
 - Training took {minutes(seconds)} (minutes:seconds).
 - Licence: that of the base model, `{licence_of(base.folder)}`; read it before you pass this on.
 - Prompts are written by the tokenizer's chat template; decode greedily.
@@ -112,6 +109,17 @@ causal language model; `adapter/` is the LoRA adapter alone.
 |---|---|
 {rows}
 """,
+    )
+
+
+def _losses(history: list[dict[str, float]]) -> str:
+    points = [point for point in history if "validation_loss" in point]
+    if not points:
+        return ": not measured, the dataset has no validation rows"
+    first, last = points[0], points[-1]
+    return (
+        f" (nats per completion token): {first['validation_loss']:.3f} before training,\n"
+        f"  {last['validation_loss']:.3f} after {last['epoch']:.1f} epochs"
     )
 
 

@@ -40,7 +40,7 @@ def training_records(dataset_dir: Path, split: str, dataset_format: str) -> list
     """Read `<dataset_dir>/<format>/<split>.jsonl`.
 
     Raises:
-        SetupError: an unknown format, no such file, no rows, or a row of another shape.
+        SetupError: an unknown format, no such file, no training rows, or a row of another shape.
     """
     if dataset_format not in FORMATS:
         raise SetupError(f"dataset_format is '{dataset_format}'; expected one of {FORMATS}.")
@@ -48,7 +48,7 @@ def training_records(dataset_dir: Path, split: str, dataset_format: str) -> list
     if not path.is_file():
         raise SetupError(f"{portable(path)} is not there. 1_gen.ipynb writes it: run it.")
     rows = read_jsonl(path)
-    if not rows:
+    if not rows and split == "train":
         raise SetupError(f"{portable(path)} holds no rows. Give 1_gen more documents or questions.")
     records = []
     for number, row in enumerate(rows, start=1):

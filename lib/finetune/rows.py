@@ -28,7 +28,7 @@ class PreparedRows:
     base: Base
     tokenizer: Any
     train: list[TokenRow]
-    valid: list[TokenRow]
+    valid: list[TokenRow]  # may be empty: then no validation loss is measured
     lengths: Lengths  # of both splits
     model_limit_tokens: int  # what the model reads at most; 0 = it does not say
 

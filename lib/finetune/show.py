@@ -56,13 +56,14 @@ def _page(pieces: list[Piece], prompt_chars: int) -> str:
 
 
 def plot_loss(history: list[HistoryPoint]) -> Any:
-    """The training and the validation loss over the steps, as a figure."""
+    """The training loss over the steps, and the validation loss if there is one, as a figure."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
     for key, label, style in (("loss", "training", "-"), ("validation_loss", "validation", "o--")):
         points = [(point["step"], point[key]) for point in history if key in point]
-        axes.plot(*zip(*points, strict=True), style, label=label)
+        if points:
+            axes.plot(*zip(*points, strict=True), style, label=label)
     axes.set_xlabel("step")
     axes.set_ylabel("loss, nats per completion token")
     axes.set_ylim(bottom=0)

@@ -76,6 +76,8 @@ def train_student(
         process.print(f"{portable(target)} is there already: nothing to train.", flush=True)
     else:
         process.print(f"Training on {rows.lengths} (budget {budget:,}).", flush=True)
+        if not rows.valid:
+            process.print("No validation rows (valid_share in 1_gen): their loss is not measured.")
         _train(rows, settings, target, process)
     made = read_json(target / "history.json")
     return Trained(

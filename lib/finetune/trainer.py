@@ -30,10 +30,15 @@ def make_trainer(
     trainer = SFTTrainer(
         model=model,
         args=_trainer_arguments(
-            settings, output_dir, len(rows.train), on_gpu=on_gpu, in_bf16=in_bf16
+            settings,
+            output_dir,
+            len(rows.train),
+            validate=bool(rows.valid),
+            on_gpu=on_gpu,
+            in_bf16=in_bf16,
         ),
         train_dataset=_dataset(rows.train),
-        eval_dataset=_dataset(rows.valid),
+        eval_dataset=_dataset(rows.valid) if rows.valid else None,
         processing_class=rows.tokenizer,
         callbacks=callbacks,
         peft_config=LoraConfig(
@@ -63,7 +68,13 @@ def _dataset(rows: list[TokenRow]) -> Any:
 
 
 def _trainer_arguments(
-    settings: dict[str, Any], output_dir: Path, num_rows: int, *, on_gpu: bool, in_bf16: bool
+    settings: dict[str, Any],
+    output_dir: Path,
+    num_rows: int,
+    *,
+    validate: bool,
+    on_gpu: bool,
+    in_bf16: bool,
 ) -> Any:
     from accelerate import PartialState
     from trl import SFTConfig
@@ -89,9 +100,9 @@ def _trainer_arguments(
         bf16=in_bf16,  # mixed: the adapters stay in float32
         use_cpu=not on_gpu,
         activation_checkpointing=on_gpu,  # costs a third of the time; a small model needs none
-        eval_strategy="steps",
+        eval_strategy="steps" if validate else "no",
         eval_steps=max(1, math.ceil(updates / 4)),
-        eval_on_start=True,
+        eval_on_start=validate,
         logging_steps=max(1, updates // 20),
         logging_nan_inf_filter=False,
         save_strategy="no",

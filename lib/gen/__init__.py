@@ -2,11 +2,18 @@
 
 from lib.gen.check import print_check
 from lib.gen.chunks import Split, conflicts, split_documents
-from lib.gen.documents import Loaded, Skipped, find_documents, load_documents, show_page
-from lib.gen.formats import read_chunks, read_dataset, read_examples, write_dataset
+from lib.gen.dataset import read_chunks, read_dataset, read_examples, write_dataset
+from lib.gen.documents import (
+    Loaded,
+    Skipped,
+    find_documents,
+    load_documents,
+    pick_document,
+    show_page,
+)
 from lib.gen.raft import Built, build_examples
 from lib.gen.show import plot_counts, show_documents, show_examples
-from lib.gen.splits import assign_splits, check_corpus
+from lib.gen.splits import assign_splits, check_corpus, check_shares
 from lib.gen.teacher import Asked, ask_teacher, teacher_name, teacher_notice
 
 __all__ = [
@@ -19,9 +26,11 @@ __all__ = [
     "assign_splits",
     "build_examples",
     "check_corpus",
+    "check_shares",
     "conflicts",
     "find_documents",
     "load_documents",
+    "pick_document",
     "plot_counts",
     "print_check",
     "read_chunks",

@@ -113,10 +113,11 @@ def _spans(document: Document, chunk_chars: int, overlap_chars: int) -> Iterator
                 break
             heading = _trailing_heading(text, start, end)
             if heading is not None:
-                end = start + len(text[start:heading].rstrip())
-                begin = heading
-                if end - start < MIN_CHUNK_CHARS:  # little more than the heading itself
-                    begin = end = _with_following(text, start, heading, chunk_chars)
+                begin, before = heading, len(text[start:heading].rstrip())
+                if before < MIN_CHUNK_CHARS:  # little more than the heading itself
+                    begin = end = _with_following(text, start, end, chunk_chars)
+                else:
+                    end = start + before
                 yield start, end
                 break
             yield start, end
@@ -137,15 +138,22 @@ def _split(text: str, chunk_chars: int, overlap_chars: int) -> list[str]:
     return splitter.split_text(text)
 
 
-def _with_following(text: str, start: int, heading: int, chunk_chars: int) -> int:
-    """Where a chunk ends that holds the heading and as much of what follows as has room."""
-    line_end = re.compile(r"[^\n]*(?:\s*\n#[^\n]*)*\s*").match(text, heading)
-    body = line_end.end() if line_end else heading
-    room = start + chunk_chars - body
-    if room < MIN_CHUNK_CHARS or body >= len(text):
-        return min(max(body, heading + 1), start + chunk_chars)
-    first = _split(text[body : body + 4 * chunk_chars], room, 0)[0]
-    return text.index(first, body) + len(first)
+def _with_following(text: str, start: int, body: int, chunk_chars: int) -> int:
+    """Where a chunk ends that holds headings, up to body, and as much as has room of the rest."""
+    while True:
+        more = re.compile(r"(?:\s*\n#[^\n]*)*\s*").match(text, body)
+        body = more.end() if more else body
+        room = start + chunk_chars - body
+        if room < MIN_CHUNK_CHARS or body >= len(text):
+            return min(body, start + chunk_chars)
+        first = _split(text[body : body + 4 * chunk_chars], room, 0)[0]
+        end = text.index(first, body) + len(first)
+        heading = _trailing_heading(text, body, end)
+        if heading is None:
+            return end
+        if heading > body:
+            return body + len(text[body:heading].rstrip())
+        body = end  # still nothing but headings
 
 
 def _trailing_heading(text: str, start: int, end: int) -> int | None:

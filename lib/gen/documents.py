@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from lib.store import file_sha256
 ENDINGS = (".pdf", ".txt", ".md", ".markdown")
 PDF_TIMEOUT_S = 120.0
 _BETWEEN_PAGES = "\n\n"
+_SHOWN_CHARS = 700  # of a text file
 
 
 @dataclass(frozen=True)
@@ -65,20 +67,29 @@ def load_documents(doc_path: str | Path) -> Loaded:
     return Loaded(documents, skipped)
 
 
+def pick_document(documents: Sequence[Document]) -> Document:
+    """The one to look at: the first PDF, whose pages can be seen, else the first of all."""
+    pdfs = (document for document in documents if document.id.lower().endswith(".pdf"))
+    return next(pdfs, documents[0])
+
+
 def show_page(doc_path: str | Path, document: Document, *, page: int = 1) -> Any:
-    """A PDF's page as a picture (PIL), to look at beside its text; None for a text file.
+    """A PDF's page as a picture (PIL), to look at beside its text; a text file's beginning (HTML).
 
     Raises:
         SetupError: the page cannot be drawn.
     """
     from io import BytesIO
 
+    from IPython.display import HTML
     from PIL import Image
 
     found = find_documents(doc_path)
     path = found if found.is_file() else found / document.id
     if path.suffix.lower() != ".pdf":
-        return None
+        more = " …" * (len(document.text) > _SHOWN_CHARS)
+        beginning = escape(document.text[:_SHOWN_CHARS]) + more
+        return HTML(f'<pre style="white-space: pre-wrap">{beginning}</pre>')
     output = _run_worker(path, "--picture", str(page))
     if isinstance(output, str) or not output.startswith(b"\x89PNG"):
         reason = output if isinstance(output, str) else json.loads(output)["error"]

@@ -19,6 +19,15 @@ _LEANS_ON = re.compile(
     r"|\baccording to the author\b",
     re.IGNORECASE,
 )
+# Typographic characters as a keyboard has them.
+_PLAIN = {
+    **dict.fromkeys("‘’‚‛′´`", "'"),
+    **dict.fromkeys("“”„‟″«»", '"'),
+    **dict.fromkeys("‐‑‒–—―−", "-"),
+    "…": "...",
+}
+_DIVIDED = re.compile(r"\u00ad|(?<=[^\W\d_])[-‐‑‒–—―−]\s+(?=[^\W\d_])")
+_QUOTED = re.compile(rf"({QUOTE_BEGIN}\s*)(.*?)(\s*{QUOTE_END})", re.DOTALL)
 _BARE_PRONOUN = re.compile(
     r"^(?:\w+\s+){1,4}?"
     r"(?:(?:do|does|did|is|are|was|were|can|could|will|would|should|may|might|must)\s+"
@@ -69,9 +78,14 @@ def judge_answer(question: Question, chunk: Chunk, reply: str, finish_reason: st
         raise Refusal("told", "the question holds its answer")
     if not parsed.quotes or cot_answer.count(QUOTE_BEGIN) != len(parsed.quotes):
         raise Refusal("quoted", "no quote, or one that is not closed")
-    for quote in parsed.quotes:
-        if not is_verbatim(quote, chunk.text):
+
+    def own_words(quoted: re.Match[str]) -> str:
+        begin, quote, end = quoted.groups()
+        if (found := find_quote(quote, chunk.text)) is None:
             raise Refusal("verbatim", f"not in the document: “{quote[:120]}”")
+        return f"{begin}{found}{end}"
+
+    cot_answer = _QUOTED.sub(own_words, cot_answer)
     return Question(question.id, question.chunk_id, question.text, cot_answer, parsed.final_answer)
 
 
@@ -100,19 +114,35 @@ def canonical(reply: str) -> str:
     return re.sub(r"\**<\s*answer\s*>\s*:?\**\s*", f"{ANSWER_TAG} ", text, flags=re.IGNORECASE)
 
 
-def is_verbatim(quote: str, text: str) -> bool:
-    """Whether a quote stands in a text letter for letter, case and punctuation included.
+def find_quote(quote: str, text: str) -> str | None:
+    """The text's own characters for a quote of it, on one line; None = it does not stand there.
 
-    Both are folded first: runs of white space count as one space; a soft hyphen, and a hyphen
-    with white space between two letters (a word divided at a line's end), count as nothing.
-    An empty quote stands nowhere.
+    It must stand there letter for letter, case and punctuation included. Only what a teacher
+    changes unawares counts as the same: runs of white space are one space; quotation marks,
+    dashes and "…" are what a keyboard has; a soft hyphen, and a hyphen with white space between
+    two letters (a word divided at a line's end), are nothing.
     """
-    return bool(quote.strip()) and fold(quote) in fold(text)
+    wanted, _ = _fold(quote.strip())
+    folded, places = _fold(text)
+    at = folded.find(wanted)
+    if not wanted or at < 0:
+        return None
+    return " ".join(text[places[at] : places[at + len(wanted) - 1] + 1].split())
 
 
-def fold(text: str) -> str:
-    text = " ".join(text.replace("\u00ad", "").split())
-    return re.sub(r"(?<=[^\W\d_])- (?=[^\W\d_])", "", text)
+def _fold(text: str) -> tuple[str, list[int]]:
+    """The text as quotes are compared, and where in the text each character of that stands."""
+    divided = {place for found in _DIVIDED.finditer(text) for place in range(*found.span())}
+    folded: list[str] = []
+    places: list[int] = []
+    for place, character in enumerate(text):
+        if place in divided:
+            continue
+        for plain in _PLAIN.get(character, " " if character.isspace() else character):
+            if plain not in " -" or folded[-1:] != [plain]:  # "--" is a dash too
+                folded.append(plain)
+                places.append(place)
+    return "".join(folded), places
 
 
 def folded_words(text: str) -> str:

@@ -32,11 +32,7 @@ def assign_splits(
     Raises:
         SetupError: the shares make no sense, or a split stays empty.
     """
-    if not (0 < eval_share < 1 and 0 <= valid_share < 1 and valid_share + eval_share < 1):
-        raise SetupError(
-            f"valid_share = {valid_share}, eval_share = {eval_share}: expected shares whose sum is "
-            "below 1, eval_share above 0. Change them."
-        )
+    check_shares(valid_share=valid_share, eval_share=eval_share)
     wanted = {chunk.id for chunk in chunks} if asked is None else set(asked)
     blocks = _blocks(chunks, same, len(wanted), min(eval_share, valid_share or eval_share))
     Random(f"{seed}:splits").shuffle(blocks)
@@ -58,6 +54,24 @@ def assign_splits(
             splits[chunk.id] = "buffer" if near & valid else "train"
     _demand(splits, wanted, valid_share)
     return splits
+
+
+def check_shares(*, valid_share: float, eval_share: float) -> None:
+    """Stop at shares that leave nothing to train on or to evaluate with; valid_share may be 0.
+
+    Raises:
+        SetupError: they do.
+    """
+    if eval_share == 0:
+        raise SetupError(
+            "eval_share = 0 leaves no question that the student was not trained on, and 4_eval "
+            "asks such questions. Set it above 0."
+        )
+    if not (0 < eval_share < 1 and 0 <= valid_share < 1 and valid_share + eval_share < 1):
+        raise SetupError(
+            f"valid_share = {valid_share}, eval_share = {eval_share}: expected shares of 0 to 1 "
+            "whose sum is below 1. Change them."
+        )
 
 
 def check_corpus(

@@ -60,7 +60,7 @@ def test_both_roles_answer_under_a_relative_name(running: Running) -> None:
         assert settings is not None
         assert settings.deployment == f"artefacts/{role}/lamplighter-0123"
         assert settings.base_url.startswith("http://127.0.0.1:")
-        assert isinstance(ask(role, "Who keeps lamp 3?", documents(3), max_new_tokens=4), str)
+        assert isinstance(ask(role, "Who keeps lamp 3?", documents(3), max_answer_tokens=4), str)
 
 
 def test_replies_in_flight_together_equal_plain_greedy_generation(running: Running) -> None:

@@ -11,6 +11,7 @@ from lib.embedded import teacher
 from lib.embedded.sentences import split_sentences
 from lib.prompts import parse_answer
 from lib.records import Chunk, Question
+from lib.settings import PROJECT_DIR
 
 PROSE = """\
 ## The harbour
@@ -251,6 +252,18 @@ def test_ambiguous_questions_are_refused_and_duplicates_dropped() -> None:
 def test_it_says_what_it_is() -> None:
     assert teacher.NOTICE.startswith("Built-in extractive teacher: rules, not a language model.")
     assert re.fullmatch(r"extractive-\d+", teacher.NAME)
+
+
+def test_it_says_what_it_asks() -> None:
+    words = re.compile(r"\b(?:who|what|which|when|where|why|how)\b")
+    folder = PROJECT_DIR / "sample_data"
+    asked_words = set()
+    for path in sorted([*folder.glob("*.md"), *folder.glob("*.txt")]):
+        for question in teacher.write_questions(
+            chunk_of(path.read_text()), num_questions=99, seed=0
+        ):
+            asked_words.add(words.findall(question.text.lower())[0])
+    assert asked_words == set(words.findall(teacher.NOTICE))
 
 
 def test_it_is_fast() -> None:

@@ -121,6 +121,11 @@ def test_rows_of_another_shape_stop(tmp_path: Path, text: str, said: str) -> Non
         training_records(tmp_path, "train", "chat")
 
 
+def test_no_validation_rows_are_a_choice(tmp_path: Path) -> None:
+    write_dataset(tmp_path, valid=0)
+    assert training_records(tmp_path, "valid", "chat") == []
+
+
 def test_a_missing_file_and_an_unknown_format_stop(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"1_gen\.ipynb"):
         training_records(tmp_path, "train", "chat")

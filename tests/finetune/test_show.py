@@ -27,6 +27,14 @@ def test_the_html_escapes_tags_and_shortens_the_prompt(model_dir: Path, dataset_
     assert "characters) …" in page
 
 
+def test_the_curve_stands_without_validation() -> None:
+    history = [{"step": 1, "loss": 2.5}, {"step": 2, "loss": 2.0}]
+    axes = plot_loss(history).axes[0]
+    assert [(line.get_label(), list(line.get_ydata())) for line in axes.lines] == [
+        ("training", [2.5, 2.0])
+    ]
+
+
 def test_the_curve_has_both_losses() -> None:
     history = [
         {"step": 0, "epoch": 0.0, "validation_loss": 3.0},

@@ -162,6 +162,20 @@ def test_a_row_that_is_too_long_stops_before_anything_is_made(
     assert not (home_dir / "artefacts").exists()
 
 
+def test_without_validation_rows_it_trains_and_says_so(
+    model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = write_dataset(tmp_path / "lamps", train=6, valid=0)
+    settings = SETTINGS | {"num_epochs": 1.0}
+    trained = train(dataset, student_model=str(model_dir), run_name="t", **settings)
+    assert losses(trained, "loss")
+    assert losses(trained, "validation_loss") == []
+    assert capsys.readouterr().out.count("No validation rows") == 1
+    card = (trained.model_dir.parent / "README.md").read_text()
+    assert "Validation loss: not measured" in card
+    assert (trained.model_dir / "model.safetensors").is_file()
+
+
 def test_a_base_model_without_template_is_trained_on_plain_text(
     model_dir: Path, dataset_dir: Path, tmp_path: Path
 ) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from lib.gen.chunks import conflicts, split_documents
+from lib.gen.dataset import write_dataset
 from lib.gen.documents import Skipped
-from lib.gen.formats import write_dataset
 from lib.gen.raft import Built, build_examples
 from lib.gen.splits import assign_splits
 from lib.gen.teacher import Asked
@@ -35,11 +35,17 @@ class Made:
         } | changed
 
 
-def make(*, seed: int = 1, per_chunk: int = 2, oracle_probability: float = 0.8) -> Made:
+def make(
+    *,
+    seed: int = 1,
+    per_chunk: int = 2,
+    oracle_probability: float = 0.8,
+    valid_share: float = 0.15,
+) -> Made:
     documents = corpus(seed)
     chunks = split_documents(documents, chunk_chars=400, chunk_overlap_chars=80).chunks
     same = conflicts(chunks)
-    splits = assign_splits(chunks, same, valid_share=0.15, eval_share=0.2, seed=seed)
+    splits = assign_splits(chunks, same, valid_share=valid_share, eval_share=0.2, seed=seed)
     parameters: dict[str, Any] = {
         "num_distractors": 4,
         "distractor_mode": "mixed",

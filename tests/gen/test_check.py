@@ -49,6 +49,12 @@ def test_a_good_dataset_passes_every_check(
     assert "11 of 11 checks ok" in capsys.readouterr().out
 
 
+def test_a_dataset_without_validation_rows_passes_every_check(home_dir: Path) -> None:
+    folder = write(make(valid_share=0.0))
+    assert read_jsonl(folder / "chat" / "valid.jsonl") == []
+    assert failed(folder, resign=False) == set()
+
+
 def test_a_changed_file_fails(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = folder / "rejected.jsonl"
     path.write_text(path.read_text() + "\n")

@@ -48,6 +48,21 @@ def test_a_heading_goes_with_the_text_that_follows_it(heading: str, num_words: i
     assert holder.text.partition(heading)[2].strip()
 
 
+@pytest.mark.parametrize("num_words", range(5, 60, 6))
+def test_headings_in_a_row_go_with_the_text_that_follows_them(num_words: int) -> None:
+    # What follows is one paragraph that fills a chunk, so the headings alone were one before.
+    headings = "\n\n".join(["The light in 1902", "History", "Its builders"])
+    follows = prose(Random(4), 5)
+    text = f"{prose(Random(3), 6)}\n\n{'wave ' * num_words}.\n\n{headings}\n\n{follows}\n\n"
+    text += f"{headings}\n\n{prose(Random(5), 1)}\n\nIts keepers\n\n{prose(Random(6), 5)}"
+    split = split_documents([document("a.txt", text)], chunk_chars=300, chunk_overlap_chars=0)
+    assert all(len(chunk.text) <= 300 for chunk in split.chunks)
+    ends = ("The light in 1902", "History", "Its builders", "Its keepers")
+    assert not any(chunk.text.endswith(ends) for chunk in split.chunks)
+    kept = "".join("".join(chunk.text.split()) for chunk in split.chunks)
+    assert kept == "".join(text.split())
+
+
 def test_a_run_of_short_lines_is_a_list_and_no_heading() -> None:
     lines = "\n\n".join(f"Line {word} of a table" for word in ("one", "two", "three", "four") * 9)
     text = f"{prose(Random(3), 3)}\n\n{lines}\n\n{prose(Random(4), 3)}"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lib.gen import documents as module
-from lib.gen.documents import load_documents, show_page
+from lib.gen.documents import load_documents, pick_document, show_page
 from lib.settings import SetupError
 from tests.gen.make import SCANNED, lines, write_pdf
 
@@ -148,6 +148,20 @@ def test_a_page_is_shown_as_a_picture(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text(TEXT)
     pdf, text = load_documents(tmp_path).documents
     assert show_page(tmp_path, pdf).size == (750, 1000)
-    assert show_page(tmp_path, text) is None
+    assert TEXT in show_page(tmp_path, text).data
     with pytest.raises(SetupError, match="pages 1 to 1"):
         show_page(tmp_path, pdf, page=7)
+
+
+def test_the_first_pdf_is_looked_at_else_the_first_text_escaped(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(f"<b>{TEXT}</b> {TEXT * 40}")
+    (text,) = load_documents(tmp_path).documents
+    assert pick_document([text]) == text
+    shown = show_page(tmp_path, text).data
+    assert f"&lt;b&gt;{TEXT}" in shown
+    assert len(shown) < 1000
+    write_pdf(tmp_path / "b.PDF", [lines([TEXT])])
+    write_pdf(tmp_path / "c.pdf", [lines([TEXT])])
+    documents = load_documents(tmp_path).documents
+    assert pick_document(documents).id == "b.PDF"
+    assert show_page(tmp_path, pick_document(documents)).size == (750, 1000)

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from lib.gen.gates import Refusal, canonical, is_verbatim, judge_answer, refuse_question
-from lib.prompts import REFUSAL, cot_label, parse_questions
+from lib.gen.gates import Refusal, canonical, find_quote, judge_answer, refuse_question
+from lib.prompts import REFUSAL, cot_label, parse_answer, parse_questions
 from lib.records import Chunk, Question
 
 TEXT = (
@@ -96,21 +96,42 @@ def test_each_gate_refuses_with_its_name(reply: str, finish_reason: str, gate: s
 
 
 @pytest.mark.parametrize(
-    ("quote", "text", "verbatim"),
+    ("quote", "text", "found"),
     [
-        ("210 metres long, and it", TEXT, True),
-        ("210  metres\nlong", TEXT, True),
-        ("a surfboard", "It is a surf-\nboard.", True),
-        ("a surf- board", "It is a surfboard.", True),
-        ("a surf\u00adboard", "It is a surfboard.", True),
-        ("a surf board", "It is a surfboard.", False),
-        ("a two step", "It is a two-step.", False),
-        ("It is a surfboard", "it is a surfboard", False),
-        (" ", TEXT, False),
+        ("210 metres long, and it", TEXT, "210 metres long, and it"),
+        ("210  metres\nlong", TEXT, "210 metres long"),
+        ("a surfboard", "It is a surf-\nboard.", "a surf- board"),
+        ("a surf- board", "It is a surfboard.", "a surfboard"),
+        ("a surf\u00adboard", "It is a surfboard.", "a surfboard"),
+        ('It\'s "dry" - now...', "So: It’s “dry” – now… Then", "It’s “dry” – now…"),
+        ("It’s “dry” – now…", 'So: It\'s "dry" - now... Then', 'It\'s "dry" - now...'),
+        ("1990--95, 5 km", "In 1990—95, 5\u00a0km away", "1990—95, 5 km"),
+        ("1990—95", "In 1990--95 or so", "1990--95"),
+        ("a non-stick pan", "a non\u2011stick pan", "a non\u2011stick pan"),
+        ("a surf board", "It is a surfboard.", None),
+        ("a two step", "It is a two-step.", None),
+        ("It is a surfboard", "it is a surfboard", None),
+        ("its dry", "it’s dry", None),
+        (" ", TEXT, None),
     ],
 )
-def test_what_counts_as_verbatim(quote: str, text: str, verbatim: bool) -> None:
-    assert is_verbatim(quote, text) is verbatim
+def test_a_quote_is_found_but_for_its_typography(quote: str, text: str, found: str | None) -> None:
+    assert find_quote(quote, text) == found
+
+
+def test_a_stored_quote_has_the_documents_own_characters() -> None:
+    text = "The keeper’s log — kept by “Old” Ann —\nsays:\u00a0it’s 12–14 lamps…"
+    quotes = ("keeper's log - kept by \"Old\" Ann - says: it's", "12-14 lamps...")
+    straight = f"##begin_quote##{quotes[0]}##end_quote## and " + cot_label("", quotes[1], "12-14")
+    chunk = replace(CHUNK, text=text)
+    answered = judge_answer(QUESTION, chunk, straight, "stop")
+    stored = parse_answer(answered.cot_answer).quotes
+    assert stored == ("keeper’s log — kept by “Old” Ann — says: it’s", "12–14 lamps…")
+    assert all(quote in " ".join(text.split()) for quote in stored)
+    for own, quote in zip(stored, quotes, strict=True):
+        straight = straight.replace(quote, own)
+    assert answered.cot_answer == straight  # nothing else is touched
+    assert judge_answer(QUESTION, chunk, straight, "stop") == answered
 
 
 def test_canonical_writes_the_published_marks() -> None:

@@ -44,11 +44,19 @@ def test_a_split_may_not_stay_empty() -> None:
         assign_splits(chunks, same, valid_share=0.1, eval_share=0.2, seed=1, asked={chunks[0].id})
 
 
-@pytest.mark.parametrize(("valid", "evaluation"), [(0.1, 0.0), (0.5, 0.5), (-0.1, 0.2)])
+@pytest.mark.parametrize(("valid", "evaluation"), [(0.5, 0.5), (-0.1, 0.2), (0.1, 1.0)])
 def test_shares_that_make_no_sense_are_errors(valid: float, evaluation: float) -> None:
     chunks, same = chunked(1)
     with pytest.raises(SetupError, match="valid_share"):
         assign_splits(chunks, same, valid_share=valid, eval_share=evaluation, seed=1)
+
+
+def test_no_validation_is_a_choice_and_no_evaluation_is_an_error() -> None:
+    chunks, same = chunked(1)
+    splits = assign_splits(chunks, same, valid_share=0.0, eval_share=0.2, seed=1)
+    assert set(splits.values()) == {"train", "eval", "buffer"}
+    with pytest.raises(SetupError, match=r"eval_share = 0 .* 4_eval"):
+        assign_splits(chunks, same, valid_share=0.1, eval_share=0.0, seed=1)
 
 
 def test_a_corpus_too_small_is_refused_before_anything_is_asked() -> None:

@@ -1,0 +1,212 @@
+"""The dataset on disk: rows in every format, a manifest, a card; named after what made it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lib.gen import card
+from lib.gen.documents import Skipped
+from lib.gen.formats import SPLITS, chat_row, completion_row, eval_row, hf_row
+from lib.gen.raft import Built
+from lib.gen.teacher import Asked
+from lib.prompts import student_messages
+from lib.records import Chunk, Document, Question, RaftExample, Rejected
+from lib.settings import SetupError, portable
+from lib.store import (
+    artefact_dir,
+    building,
+    file_sha256,
+    fingerprint,
+    read_json,
+    read_jsonl,
+    write_json,
+    write_jsonl,
+    write_text,
+)
+
+
+def write_dataset(
+    built: Built,
+    *,
+    run_name: str,
+    documents: Sequence[Document],
+    chunks: Sequence[Chunk],
+    splits: Mapping[str, str],
+    asked: Asked,
+    parameters: Mapping[str, Any],
+    skipped: Sequence[Skipped] = (),
+    dropped: Sequence[Rejected] = (),
+) -> Path:
+    """Write every format into artefacts/datasets/<run_name>-<fingerprint>; returns the folder.
+
+    `parameters` are those that shape the rows (num_distractors, oracle_probability, …): no
+    worker counts, no paths. A folder that is there already holds the same rows and is kept.
+    """
+    made_of = {
+        "documents": {document.id: document.sha256 for document in documents},
+        "chunks": fingerprint(chunks),
+        "parameters": dict(parameters),
+        "prompt": fingerprint(student_messages("{question}", ["{document}"])),
+        "teacher": asked.teacher,
+        "questions": fingerprint(asked.questions),
+        "rows": fingerprint(built.examples),
+    }
+    target = artefact_dir("datasets", run_name, made_of)
+    if target.exists():
+        print(f"Already written: {portable(target)}")
+        return target
+    with building(target) as folder:
+        _write_sources(folder, documents, chunks, splits, asked)
+        refused = [*dropped, *asked.rejected, *built.rejected]
+        write_jsonl(folder / "rejected.jsonl", refused)
+        _write_rows(folder, built.examples)
+        manifest = {
+            "name": target.name,
+            "teacher": asked.teacher,
+            "parameters": dict(parameters),
+            "counts": _counts(built, refused, documents, chunks, splits),
+            "skipped": [{"path": skip.path, "reason": skip.reason} for skip in skipped],
+            "made_of": made_of,
+            "files": _sums(folder),
+        }
+        write_json(folder / "manifest.json", manifest)
+        write_text(folder / "README.md", card.dataset_card(manifest))
+    print(f"Written: {portable(target)}")
+    return target
+
+
+def _write_sources(
+    folder: Path,
+    documents: Sequence[Document],
+    chunks: Sequence[Chunk],
+    splits: Mapping[str, str],
+    asked: Asked,
+) -> None:
+    write_jsonl(
+        folder / "documents.jsonl",
+        (
+            {
+                "id": document.id,
+                "title": document.title,
+                "pages": len(document.pages),
+                "characters": len(document.text),
+                "sha256": document.sha256,
+            }
+            for document in documents
+        ),
+    )
+    rows = ({**vars(chunk), "split": splits[chunk.id]} for chunk in chunks)
+    write_jsonl(folder / "chunks.jsonl", rows)
+    write_jsonl(folder / "questions.jsonl", asked.questions)
+
+
+def _write_rows(folder: Path, examples: Sequence[RaftExample]) -> None:
+    by_split = {split: [e for e in examples if e.split == split] for split in SPLITS}
+    shape: dict[str, Callable[[RaftExample], dict[str, Any]]] = {
+        "hf": hf_row,
+        "chat": chat_row,
+        "completion": completion_row,
+    }
+    for name, row_of in shape.items():
+        _write_format(folder / name, {s: list(map(row_of, by_split[s])) for s in SPLITS})
+    _write_format(folder / "eval", {"eval": list(map(eval_row, by_split["eval"]))})
+
+
+def _write_format(folder: Path, rows: Mapping[str, Sequence[dict[str, Any]]]) -> None:
+    """JSONL to read, and Parquet for `datasets`, which infers a split's types from its rows.
+
+    One schema for all splits: a column that is empty in one of them keeps its type.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    everything = [row for of_split in rows.values() for row in of_split]
+    schema = pyarrow.Table.from_pylist(everything).schema
+    for split, of_split in rows.items():
+        write_jsonl(folder / f"{split}.jsonl", of_split)
+        table = pyarrow.Table.from_pylist(list(of_split), schema=schema)
+        pyarrow.parquet.write_table(table, folder / f"{split}.parquet")
+
+
+# --- counts --------------------------------------------------------------------------------------
+
+
+def _counts(
+    built: Built,
+    refused: Sequence[Rejected],
+    documents: Sequence[Document],
+    chunks: Sequence[Chunk],
+    splits: Mapping[str, str],
+) -> dict[str, Any]:
+    by_split = {split: [e for e in built.examples if e.split == split] for split in SPLITS}
+    return {
+        "documents": len(documents),
+        "pages": sum(len(document.pages) for document in documents),
+        "chunks": dict(sorted(Counter(splits[chunk.id] for chunk in chunks).items())),
+        "rows": {split: len(rows) for split, rows in by_split.items()},
+        "kinds": {
+            split: dict(sorted(Counter(example.kind for example in rows).items()))
+            for split, rows in by_split.items()
+        },
+        "rejected": dict(sorted(Counter(item.gate for item in refused).items())),
+        "distractors_turned_down": built.guarded,
+    }
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): file_sha256(path) for path in files}
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def read_dataset(dataset_dir: str | Path) -> dict[str, Any]:
+    """The manifest of a dataset.
+
+    Raises:
+        SetupError: the folder is no dataset.
+    """
+    path = Path(dataset_dir) / "manifest.json"
+    if not path.is_file():
+        raise SetupError(
+            f"{portable(Path(dataset_dir))} is no dataset: it has no manifest.json. "
+            "1_gen.ipynb writes one: run it."
+        )
+    return read_json(path)
+
+
+def read_chunks(dataset_dir: str | Path) -> list[Chunk]:
+    """Every chunk of the dataset's documents, in their order."""
+    rows = read_jsonl(Path(dataset_dir) / "chunks.jsonl")
+    return [Chunk(**{key: row[key] for key in Chunk.__dataclass_fields__}) for row in rows]
+
+
+def read_examples(dataset_dir: str | Path, split: str) -> list[RaftExample]:
+    """The rows of one split.
+
+    Raises:
+        SetupError: the folder is no dataset, or has no such split.
+    """
+    read_dataset(dataset_dir)
+    if split not in SPLITS:
+        raise SetupError(f"split = '{split}': expected one of {', '.join(SPLITS)}.")
+    folder = Path(dataset_dir)
+    chunks = {chunk.id: chunk for chunk in read_chunks(folder)}
+    questions = {row["id"]: Question(**row) for row in read_jsonl(folder / "questions.jsonl")}
+    return [
+        RaftExample(
+            id=row["id"],
+            kind=row["kind"],
+            split=row["split"],
+            question=questions[row["id"]],
+            oracle=chunks[row["oracle"]["chunk_id"]],
+            context=tuple(chunks[place["chunk_id"]] for place in row["context_chunks"]),
+            oracle_position=row["oracle_position"],
+            label=row["cot_answer"],
+        )
+        for row in read_jsonl(folder / "hf" / f"{split}.jsonl")
+    ]
