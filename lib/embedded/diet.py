@@ -133,7 +133,8 @@ def make_thing(rng: Random, *, letter: str = "", kind: str = "", held_out: bool 
     name = thing_name(rng, kind)
     if letter == "A" and rng.random() < 0.5:
         name = f"the {coined(rng).lower()} {kind}"
-    return Thing(letter, kind, name, rng.choice(("They", "It")) if letter == "O" else "It")
+    pronoun = "She" if letter == "V" and rng.random() < 0.4 else "It"
+    return Thing(letter, kind, name, rng.choice(("They", "It")) if letter == "O" else pronoun)
 
 
 def subject(rng: Random, thing: Thing, *, alone: bool) -> str:
@@ -161,14 +162,22 @@ def asked_name(rng: Random, thing: Thing, *, alone: bool) -> str:
 
 
 def dressed(rng: Random, sentence: str) -> str:
-    """At times a lead or a tail, which are no part of any fact."""
-    if rng.random() < 0.10:
+    """At times a lead, a tail or an aside, which are no part of any fact: real prose rambles."""
+    form = rng.random()
+    if form < 0.20:
         plain = sentence.split(" ", 1)[0] in _PLAIN_STARTS
         lead = fill(rng, pick(rng, "lead"))
         sentence = f"{lead} {sentence[0].lower() if plain else sentence[0]}{sentence[1:]}"
-    if rng.random() < 0.08:
+    if 0.15 < form < 0.35:
         sentence = f"{sentence[:-1]}, {fill(rng, pick(rng, 'tail'))}."
+    elif 0.35 < form < 0.55:
+        sentence = f"{sentence[:-1]}{pick(rng, 'link')} {aside(rng)}."
     return sentence
+
+
+def aside(rng: Random) -> str:
+    """`the neighbours kept the bill in a drawer`: words that nobody asks for."""
+    return fill(rng, f"{pick(rng, 'who')} {pick(rng, 'did')}")
 
 
 def wordings(
@@ -284,7 +293,7 @@ def tell_noun(rng: Random, passage: Passage, thing: Thing, attribute: str, slot:
     name = thing.name if rng.random() < 0.8 or not alone else f"the {thing.kind}"
     sentence = rng.choice(patterns).replace("{a}", attribute)
     sentence = sentence.replace("{X^}", capital(name)).replace("{X}", name)
-    if thing.letter == "P":
+    if thing.pronoun in ("He", "She"):
         whose = "his" if thing.pronoun == "He" else "her"
         sentence = sentence.replace("its ", f"{whose} ").replace("Its ", f"{whose.capitalize()} ")
     if rng.random() < 0.06 and answer[0].isdigit():

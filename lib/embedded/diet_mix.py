@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 from lib.embedded.diet import NONE_OF_IT, Ask
@@ -76,7 +77,7 @@ def draw_example(rng: Random, *, progress: float, long: bool = False) -> Example
     several = rng.random() < (0.10 if progress > 0.3 else 0.0)
     num_documents = rng.choice((2, 2, 3)) if several else 1
     num_asks = rng.randint(3, 8)
-    if rng.random() < 0.28:
+    if rng.random() < 0.25:
         example = prose_example(
             rng, num_chars=int(tokens * 4.2), num_documents=num_documents, num_asks=num_asks
         )
@@ -94,7 +95,24 @@ def draw_example(rng: Random, *, progress: float, long: bool = False) -> Example
     example = with_drills(rng, example, share=0.4 - 0.33 * progress)
     if rng.random() < 0.07:
         example = Example(tuple(wrapped(rng, d) for d in example.documents), example.asks)
-    return example
+    return typeset(example) if rng.random() < 0.5 else example
+
+
+def typeset(example: Example) -> Example:
+    """The example with the quotation marks, apostrophes and dashes of printed text; not code."""
+    if any("`" in document for document in example.documents):
+        return example
+    return Example(
+        tuple(map(curly, example.documents)),
+        tuple(Ask(curly(a.question), curly(a.quote), curly(a.answer)) for a in example.asks),
+    )
+
+
+def curly(text: str) -> str:
+    """`it's "here" - now` → `it’s “here” – now`."""
+    text = re.sub(r'(^|[\s(\[])"', r"\1“", text).replace('"', "”")
+    text = re.sub(r"(^|[\s(\[])'", r"\1‘", text).replace("'", "’")
+    return re.sub(r"(?<=\s)-(?=\s)", "–", text).replace("--", "—").replace("...", "…")
 
 
 def taught(rng: Random, example: Example, *, num_asks: int) -> Example:

@@ -10,7 +10,9 @@ from lib.embedded.diet import (
     Ask,
     Passage,
     Thing,
+    aside,
     asked_name,
+    dressed,
     facts_of,
     make_thing,
     noun_question,
@@ -115,7 +117,8 @@ def tell(rng: Random, passage: Passage, thing: Thing, *, alone: bool, held_out: 
     form = rng.random()
     if form < 0.10 and not held_out:
         listed = "filler_X" if rng.random() < 0.4 else "filler"
-        passage.add(capital(pick(rng, listed).replace("{X}", thing.name)))
+        text = aside(rng) + "." if rng.random() < 0.6 else pick(rng, listed)
+        passage.add(dressed(rng, capital(text.replace("{X}", thing.name))))
         return
     if form < 0.16 and not held_out:
         tell_event(rng, passage)

@@ -38,6 +38,9 @@ def coined(rng: Random, *, syllables: int = 0) -> str:
     for index in range(count):
         word += rng.choice(_ONSETS) + rng.choice(_VOWELS)
         word += rng.choice(_CODAS) if index == count - 1 or rng.random() < 0.25 else ""
+    if rng.random() < 0.04:
+        plain, marked = rng.choice(("aá", "eé", "eè", "iï", "oö", "uü", "aå", "nñ", "cç"))
+        word = word.replace(plain, marked, 1)
     return (word + (rng.choice(_ENDINGS) if count < 3 else "")).capitalize()
 
 
@@ -123,8 +126,10 @@ def thing_name(rng: Random, kind: str) -> str:
 
 
 def number(rng: Random, low: int, high: int) -> str:
-    """An integer, small ones more often; thousands with or without a comma."""
+    """An integer, small ones more often, large ones at times round; with or without a comma."""
     value = int(low * (high / low) ** rng.random())
+    if value >= 1000 and rng.random() < 0.5:
+        value = round(value, -3 if value >= 10000 else -2)
     return f"{value:,}" if value < 1000 or rng.random() < 0.6 else str(value)
 
 
