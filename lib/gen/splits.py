@@ -1,4 +1,4 @@
-"""Train, valid and eval by chunk group: no oracle of one stands in a row of another."""
+"""Train, valid and eval by chunk group or by document: no oracle of one is in a row of another."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from lib.records import Chunk
 from lib.settings import SetupError
 
 MAX_BLOCK_CHUNKS = 5
+SPLIT_BY = ("chunk", "document")
 
 
 def assign_splits(
@@ -20,6 +21,7 @@ def assign_splits(
     valid_share: float,
     eval_share: float,
     seed: int,
+    split_by: str = "chunk",
     asked: Collection[str] | None = None,
 ) -> dict[str, str]:
     """Each chunk's split: "train", "valid", "eval", or "buffer" for a chunk of no row.
@@ -27,20 +29,29 @@ def assign_splits(
     Blocks of consecutive chunks of a document are drawn until eval, then valid, hold their share
     of the chunks in `asked` (those that have questions; None = every chunk). The others are
     material for distractors and stay in train. What then counts as the same as a chunk of eval,
-    or, in train, of valid, becomes buffer.
+    or, in train, of valid, becomes buffer. With split_by "document" the blocks are whole
+    documents, the chunks without questions included.
 
     Raises:
         SetupError: the shares make no sense, or a split stays empty.
     """
     check_shares(valid_share=valid_share, eval_share=eval_share)
     wanted = {chunk.id for chunk in chunks} if asked is None else set(asked)
-    blocks = _blocks(chunks, same, len(wanted), min(eval_share, valid_share or eval_share))
+    if split_by not in SPLIT_BY:
+        raise SetupError(f"split_by is {split_by!r}; expected one of {', '.join(SPLIT_BY)}.")
+    share = min(eval_share, valid_share or eval_share)
+    by_document = split_by == "document"
+    blocks = _documents(chunks) if by_document else _blocks(chunks, same, len(wanted), share)
     Random(f"{seed}:splits").shuffle(blocks)
-    evaluation = _take(blocks, wanted, eval_share * len(wanted), avoid=set(), same=same)
+    evaluation = _take(
+        blocks, wanted, eval_share * len(wanted), avoid=set(), same=same, whole=by_document
+    )
     valid: set[str] = set()
     if valid_share:
         left = [block for block in blocks if not evaluation & set(block)]
-        valid = _take(left, wanted, valid_share * len(wanted), avoid=evaluation, same=same)
+        valid = _take(
+            left, wanted, valid_share * len(wanted), avoid=evaluation, same=same, whole=by_document
+        )
     splits = {}
     for chunk in chunks:
         near = same[chunk.id]
@@ -82,6 +93,7 @@ def check_corpus(
     valid_share: float,
     eval_share: float,
     seed: int,
+    split_by: str = "chunk",
 ) -> None:
     """Stop before any token is paid when the documents cannot fill rows.
 
@@ -90,7 +102,14 @@ def check_corpus(
     """
     if num_distractors < 0:
         raise SetupError(f"num_distractors = {num_distractors}: expected 0 or more. Change it.")
-    splits = assign_splits(chunks, same, valid_share=valid_share, eval_share=eval_share, seed=seed)
+    splits = assign_splits(
+        chunks,
+        same,
+        valid_share=valid_share,
+        eval_share=eval_share,
+        seed=seed,
+        split_by=split_by,
+    )
     train = {chunk_id for chunk_id, split in splits.items() if split == "train"}
     # A row without its oracle needs one more; its answer may rule some out.
     free = max((len(train - same[chunk_id]) - 1 for chunk_id in train), default=0)
@@ -100,6 +119,14 @@ def check_corpus(
             f"num_distractors = {num_distractors} needs at least {num_distractors + 1}. Add "
             "documents, or lower chunk_chars or num_distractors."
         )
+
+
+def _documents(chunks: Sequence[Chunk]) -> list[list[str]]:
+    """The chunks of each document."""
+    found: dict[str, list[str]] = {}
+    for chunk in chunks:
+        found.setdefault(chunk.document_id, []).append(chunk.id)
+    return list(found.values())
 
 
 def _blocks(
@@ -132,14 +159,18 @@ def _take(
     *,
     avoid: set[str],
     same: Conflicts,
+    whole: bool,
 ) -> set[str]:
-    """Blocks in their order until they hold target wanted chunks (at least one) beside `avoid`."""
+    """Blocks in their order until they hold target wanted chunks (at least one) beside `avoid`.
+
+    Of a block its wanted chunks are taken, or the whole of it.
+    """
     taken: set[str] = set()
     count = 0
     for block in blocks:
         usable = sum(chunk_id in wanted and not same[chunk_id] & avoid for chunk_id in block)
         if usable and (not count or count + usable / 2 <= target):
-            taken.update(chunk_id for chunk_id in block if chunk_id in wanted)
+            taken.update(chunk_id for chunk_id in block if whole or chunk_id in wanted)
             count += usable
     return taken
 

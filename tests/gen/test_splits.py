@@ -65,3 +65,20 @@ def test_a_corpus_too_small_is_refused_before_anything_is_asked() -> None:
     few = chunks[:7]
     with pytest.raises(SetupError, match="num_distractors = 4 needs at least 5"):
         check_corpus(few, same, num_distractors=4, valid_share=0.1, eval_share=0.2, seed=1)
+
+
+def test_whole_documents_are_held_out() -> None:
+    chunks, same = chunked(3, documents=12, sentences=40, overlap=50)
+    asked = {chunk.id for chunk in chunks[::2]}
+    splits = assign_splits(
+        chunks, same, valid_share=0.1, eval_share=0.2, seed=1, split_by="document", asked=asked
+    )
+    of: dict[str, set[str]] = {}
+    for chunk in chunks:
+        of.setdefault(chunk.document_id, set()).add(splits[chunk.id])
+    assert all(len(found - {"buffer"}) <= 1 for found in of.values())
+    assert {"train", "valid", "eval"} <= set().union(*of.values())
+    share = sum(splits[chunk_id] == "eval" for chunk_id in asked) / len(asked)
+    assert share == pytest.approx(0.2, abs=0.09)
+    with pytest.raises(SetupError, match="split_by is 'page'; expected one of chunk, document"):
+        assign_splits(chunks, same, valid_share=0.1, eval_share=0.2, seed=1, split_by="page")
