@@ -47,7 +47,8 @@ def test_a_notebook_tells_a_story_and_holds_no_logic(notebook: str) -> None:
         source = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
             continue
-        assert source.count("\n") <= 14, source
+        is_list = "parameters" in cell["metadata"].get("tags", [])  # as long as there are any
+        assert is_list or source.count("\n") <= 14, source
         forbidden = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.Try)
         assert not any(isinstance(node, forbidden) for node in ast.walk(ast.parse(source))), source
 
