@@ -11,9 +11,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lib.settings import SetupError, home, portable
 from lib.store import read_json, write_json
+
+if TYPE_CHECKING:
+    import psutil
 
 LOOPBACK = "127.0.0.1"
 
@@ -25,7 +29,7 @@ class ServerRecord:
     role: str
     run_name: str
     pid: int
-    started: float  # the process's creation time, seconds since 1970: a recycled pid has another
+    started: float  # when the process began, seconds after boot: a recycled pid has another
     port: int
     model: str  # its name at the endpoint: the folder, relative to home()
     options: str  # how it was started
@@ -64,14 +68,23 @@ def start_process(
 
 
 def created(pid: int) -> float:
-    """When a process began; 0.0 when there is none (a zombie counts as none)."""
+    """When a process began, in seconds after boot; 0.0 when there is none (or a zombie).
+
+    Not by the calendar: that moves under a process when the clock is set.
+    """
     import psutil
 
     try:
         process = psutil.Process(pid)
-        return 0.0 if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+        return 0.0 if process.status() == psutil.STATUS_ZOMBIE else _since_boot(process)
     except psutil.Error:
         return 0.0
+
+
+def _since_boot(process: psutil.Process) -> float:
+    import psutil
+
+    return float(process.create_time() - psutil.boot_time())
 
 
 def is_running(record: ServerRecord) -> bool:

@@ -94,7 +94,7 @@ def begin(
         role=role,
         run_name=run_name,
         pid=process.pid,
-        started=created(process.pid) or time.time(),
+        started=created(process.pid),
         port=port,
         model=model,
         options=options,

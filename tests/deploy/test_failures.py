@@ -140,6 +140,19 @@ def test_a_recycled_pid_is_never_ended(sleeper: subprocess.Popen[bytes], home_di
         assert records("t") == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the clock of /proc/stat")
+def test_a_server_is_known_again_after_the_clock_was_set(
+    sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psutil
+
+    began, by_calendar = created(sleeper.pid), psutil.Process(sleeper.pid).create_time()
+    booted = psutil.boot_time()
+    monkeypatch.setattr(psutil._psplatform, "boot_time", lambda: booted + 3600)
+    assert psutil.Process(sleeper.pid).create_time() == pytest.approx(by_calendar + 3600)
+    assert created(sleeper.pid) == pytest.approx(began)
+
+
 def test_a_dead_server_is_not_reused_and_the_state_forgets_it(home_dir: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     record = record_of(process, time.time())
