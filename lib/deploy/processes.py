@@ -88,7 +88,10 @@ def _since_boot(process: psutil.Process) -> float:
 
 
 def is_running(record: ServerRecord) -> bool:
-    """Whether the very process that we started still runs: pid, start and command line agree."""
+    """Whether the very process that we started still runs: pid, start and command line agree.
+
+    While a process is about to become our program its command line reads as empty.
+    """
     import psutil
 
     if not (began := created(record.pid)) or abs(began - record.started) > 1.0:
@@ -97,7 +100,7 @@ def is_running(record: ServerRecord) -> bool:
         command = psutil.Process(record.pid).cmdline()
     except psutil.Error:
         return False
-    return record.model in command and str(record.port) in command
+    return not command or (record.model in command and str(record.port) in command)
 
 
 def end(record: ServerRecord, *, wait_s: float = 10.0) -> bool:

@@ -55,8 +55,9 @@ class LocalEmbedder:
 
     A text longer than the model reads (256 tokens for MiniLM, so some chunks of 1,000 characters)
     would lose its tail: it is embedded as the length-weighted mean of equal windows. Measured on
-    114 chunks of 2,000 characters, asked in words of their last quarter: the chunk is among the
-    first five for 68% of the questions, cut for 39%; for words of the first quarter 54% and 61%.
+    chunks of 2,000 characters (`python -m benchmarks embedding_windows`): asked about their last
+    quarter the chunk is among the first five for 94% of the questions, cut for 34%; about their
+    first quarter for 84% and 94%.
     """
 
     def __init__(self, model: str, *, name: str, identity: str) -> None:

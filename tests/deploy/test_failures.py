@@ -140,6 +140,19 @@ def test_a_recycled_pid_is_never_ended(sleeper: subprocess.Popen[bytes], home_di
         assert records("t") == []
 
 
+def test_a_process_that_is_about_to_become_our_server_runs(
+    sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psutil
+
+    record = record_of(sleeper, created(sleeper.pid))
+    monkeypatch.setattr(psutil.Process, "cmdline", lambda self: [])
+    assert is_running(record)
+    sleeper.kill()
+    sleeper.wait()
+    assert not is_running(record)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the clock of /proc/stat")
 def test_a_server_is_known_again_after_the_clock_was_set(
     sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
