@@ -32,7 +32,7 @@ class Plan:
     steps: int = 6000
     seed: int = 0
     batch_tokens: int = 8192
-    ripe: int = 2000  # the step from which on contexts have their full length
+    ripe: int = 2000  # the step from which on the diet is as hard as it gets
     muon_rate: float = 0.006
     adamw_rate: float = 1.5e-3
     start: str = "copying"  # or "plain"

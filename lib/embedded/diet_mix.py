@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from random import Random
 
 from lib.embedded.diet import NONE_OF_IT, Ask
 from lib.embedded.diet_passages import UNANSWERABLE, Example, generated_example
-from lib.embedded.diet_prose import draw_text, prose_example
+from lib.embedded.diet_prose import documents, draw_text, prose_example
+from lib.embedded.diet_words import word_lists
 from lib.embedded.standing import folded
 from lib.embedded.teacher import write_questions
 from lib.prompts import parse_answer
 from lib.records import Chunk
 
+_WORD = re.compile(r"\b[a-z]{3,12}\b")
 _DRILLS = (
     "Which sentence says “{p}”?",
     "Where does it say “{p}”?",
@@ -70,7 +73,8 @@ def wrapped(rng: Random, text: str) -> str:
 def draw_example(rng: Random, *, progress: float, long: bool = False) -> Example:
     """One example of the diet; contexts grow with `progress` (0–1) from about 100 to 500 tokens.
 
-    Short ones first: to find the sentence to quote has to be learned before anything else.
+    Short ones first: to find the sentence to quote has to be learned before anything else; names
+    of unusual words last.
     """
     limit = 90 + 430 * progress
     tokens = rng.uniform(40, limit) if not long else rng.uniform(700, 1500)
@@ -95,7 +99,37 @@ def draw_example(rng: Random, *, progress: float, long: bool = False) -> Example
     example = with_drills(rng, example, share=0.4 - 0.33 * progress)
     if rng.random() < 0.07:
         example = Example(tuple(wrapped(rng, d) for d in example.documents), example.asks)
+    if progress >= 1 and rng.random() < 0.5:
+        example = renamed(rng, example)
     return typeset(example) if rng.random() < 0.5 else example
+
+
+def renamed(rng: Random, example: Example) -> Example:
+    """The example with other words for most of its names: `Velkor Tower` → `Dismiss Tower`."""
+    whole = " ".join([*example.documents, *(ask.question for ask in example.asks)])
+    low = set(re.findall(r"\b[a-z]{3,}\b", whole))
+    inside = dict.fromkeys(re.findall(r"(?<=[a-z,] )[A-Z][a-z]{2,}\b", whole))
+    days = word_lists()["weekday"]
+    fixed = {*word_lists()["month"], *days, *(f"{day}s" for day in days)}
+    names = [name for name in inside if name.lower() not in low and name not in fixed]
+    other = {name: rng.choice(odd_words()) for name in names if rng.random() < 0.7}
+    if not other or len(set(other.values())) < len(other):
+        return example
+
+    def rename(text: str) -> str:
+        return re.sub(r"\b[A-Z][a-z]{2,}\b", lambda m: other.get(m.group(), m.group()), text)
+
+    return Example(
+        tuple(map(rename, example.documents)),
+        tuple(Ask(rename(a.question), rename(a.quote), rename(a.answer)) for a in example.asks),
+    )
+
+
+@cache
+def odd_words() -> tuple[str, ...]:
+    """The words of the prose, each once, with a capital."""
+    words = {word for document in documents() for text in document for word in _WORD.findall(text)}
+    return tuple(sorted(word.capitalize() for word in words))
 
 
 def typeset(example: Example) -> Example:

@@ -158,8 +158,22 @@ def copy_row(tokenizer: Any, rng: Random, *, num_words: int) -> Row:
     return plain_row(tokenizer, f"{words}\n{words}{tokenizer.eos_token}", learn_from=half + 1)
 
 
+def token_row(tokenizer: Any, rng: Random, *, num_tokens: int) -> Row:
+    """Tokens drawn evenly from the vocabulary, twice; only the second time is learned.
+
+    Without it the tokens that prose seldom has come out of a copy as others of their kind.
+    """
+    first = len([PAD, BOS, EOS, *ROLES])
+    drawn = [rng.randrange(first, len(tokenizer) - len(MARKERS)) for _ in range(num_tokens)]
+    ids = np.array([tokenizer.bos_token_id, *drawn, *drawn])
+    learn = (np.arange(len(ids)) > num_tokens + 1).astype(np.float32)
+    return Row(ids, np.arange(len(ids)), np.zeros(len(ids), int), learn)
+
+
 def draw_row(tokenizer: Any, rng: Random, *, progress: float, long: bool = False) -> Row:
     """One row: mostly reading, some copying and plain language modelling."""
+    if progress >= 1 and rng.random() < 0.06:
+        return token_row(tokenizer, rng, num_tokens=rng.randint(30, 90))
     form = rng.random()
     if form < 0.03 + 0.14 * max(0.0, 1 - progress * 4):
         return copy_row(tokenizer, rng, num_words=rng.randint(10, 60))
@@ -199,7 +213,13 @@ def pad(rows: list[Row], *, pad_id: int) -> Batch:
 
 
 def draw_batches(
-    tokenizer: Any, *, seed: int, number: int, progress: float, tokens: int, group: int = 4
+    tokenizer: Any,
+    *,
+    seed: int,
+    number: int,
+    progress: float,
+    tokens: int,
+    group: int = 4,
 ) -> list[Batch]:
     """The batches of group `number`: about `group`, of rows of like length, `tokens` tokens each.
 

@@ -28,11 +28,11 @@ from lib.embedded.diet import (
     nouns_of,
     slots,
 )
-from lib.embedded.diet_mix import draw_example
+from lib.embedded.diet_mix import draw_example, renamed
 from lib.embedded.diet_passages import generated_example
 from lib.embedded.diet_prose import documents, prose_example
 from lib.embedded.diet_words import value, word_lists
-from lib.embedded.rows import completion, draw_batches, make_row, train_tokenizer
+from lib.embedded.rows import completion, draw_batches, make_row, token_row, train_tokenizer
 from lib.prompts import MARKERS, REFUSAL, cot_label, parse_answer, student_messages
 from lib.settings import SetupError
 
@@ -135,6 +135,22 @@ def test_late_batches_hold_long_rows(tokenizer):
     late = draw_batches(tokenizer, seed=0, number=4, progress=0.9, tokens=4096)
     assert max(batch.positions.max() for batch in early) < 700
     assert max(batch.positions.max() for batch in late) > 700
+
+
+def test_other_names_keep_quotes_and_answers_in_their_places(tokenizer):
+    changed = 0
+    for seed in range(300):
+        before = draw_example(Random(seed), progress=1.0)
+        example = renamed(Random(seed), before)
+        changed += example != before
+        for ask in example.asks:
+            whole = [" ".join(document.split()) for document in example.documents]
+            assert not ask.answer or any(folded(ask.quote) in document for document in whole)
+            assert ask.answer in folded(ask.quote)
+    assert changed > 100
+    row = token_row(tokenizer, Random(1), num_tokens=20)
+    assert list(row.ids[1:21]) == list(row.ids[21:])
+    assert list(np.flatnonzero(row.learn)) == list(range(22, 41))
 
 
 # --- rows ----------------------------------------------------------------------------------------
