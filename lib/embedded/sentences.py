@@ -147,11 +147,13 @@ def _is_abbreviation(before: str, after: str) -> bool:
     words = before.split()[-1:] or [""]
     word = words[0].lstrip("(\"'“‘[")
     following = after.lstrip()[:1]
+    if re.fullmatch(r"(?:[A-Z]\.)*[A-Z]", word):
+        return True
     if word.lower() in {"no", "nos", "fig", "p", "pp", "c", "min", "max", "ed", "art", "sec"}:
         return following.isdigit() or word.lower() in {"pp", "fig", "nos"}
     if word.lower() in {"etc", "inc", "ltd", "co", "ft", "jr", "sr"}:
         return bool(following) and not following.isupper()
-    return word.lower() in _ABBREVIATIONS or bool(re.fullmatch(r"(?:[A-Z]\.)*[A-Z]", word))
+    return word.lower() in _ABBREVIATIONS
 
 
 def _is_sentence(quote: str) -> bool:

@@ -272,3 +272,10 @@ def test_it_is_fast() -> None:
     for chunk in chunks:
         teacher.write_questions(chunk, num_questions=4, seed=0)
     assert time.perf_counter() - begin < 5  # seconds; about 0.5 on one idle core
+
+
+@pytest.mark.parametrize("initial", "ACPX")
+def test_an_initial_ends_no_sentence(initial: str) -> None:
+    buyer = f"Amir {initial}. Khan"
+    found = asked(f"The Skarvik mill was bought by {buyer} in 1911.")
+    assert found[f"When was the Skarvik mill bought by {buyer}?"] == "1911"
