@@ -31,9 +31,18 @@ def merge_adapter(
         str(base_dir), dtype=dtype, use_safetensors=True, trust_remote_code=False
     )
     merged = PeftModel.from_pretrained(base, str(adapter_dir)).merge_and_unload(safe_merge=True)
-    _stop_at_end(merged.generation_config, tokenizer.eos_token_id)
-    merged.save_pretrained(merged_dir)
-    tokenizer.save_pretrained(merged_dir)
+    save_model(merged, merged_dir, tokenizer=tokenizer)
+
+
+def save_model(model: Any, model_dir: Path, *, tokenizer: Any) -> None:
+    """Write a whole model with its tokenizer, on a GPU's machine in bf16, as servers load it."""
+    import torch
+
+    _stop_at_end(model.generation_config, tokenizer.eos_token_id)
+    if next(model.parameters()).is_cuda:
+        model = model.to(torch.bfloat16)
+    model.save_pretrained(model_dir)
+    tokenizer.save_pretrained(model_dir)
 
 
 def _stop_at_end(generation_config: Any, end: int) -> None:
@@ -83,13 +92,15 @@ def write_model_card(
     seconds: float,
 ) -> None:
     """What the student is, in the hub's model-card format."""
+    adapted = settings["lora_rank"] > 0
+    what = "`adapter/` is the LoRA adapter alone" if adapted else "every weight was trained"
     rows = "\n".join(f"| `{name}` | {value} |" for name, value in settings.items())
     write_text(
         path,
         f"""---
 base_model: {base.name}
-library_name: peft
-tags: [raft, lora, retrieval-augmented-fine-tuning]
+library_name: {"peft" if adapted else "transformers"}
+tags: [raft, {"lora, " if adapted else ""}retrieval-augmented-fine-tuning]
 license: {licence_of(base.folder)}
 ---
 
@@ -97,7 +108,7 @@ license: {licence_of(base.folder)}
 
 Fine-tuned to answer a question from a context of one oracle document among distractors, or to say
 that the documents do not hold the answer (RAFT, arXiv:2403.10131). `merged/` is an ordinary
-causal language model; `adapter/` is the LoRA adapter alone.
+causal language model; {what}.
 
 - Dataset: `{dataset_dir.name}`: {lengths}.
 - Validation loss{_losses(history)}. The loss counts completions only.

@@ -1,4 +1,4 @@
-"""Local training: LoRA with TRL on a causal language model, the loss on completions only."""
+"""Local training with TRL, LoRA or every weight; the loss on completions only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.finetune.export import merge_adapter, prepare_baseline, write_model_card
+from lib.finetune.export import merge_adapter, prepare_baseline, save_model, write_model_card
 from lib.finetune.lengths import Lengths, check_lengths
 from lib.finetune.rows import PreparedRows
 from lib.finetune.show import marked, trained_pieces
@@ -26,8 +26,8 @@ RECIPE = 1
 class Trained:
     """A student and how it came about."""
 
-    adapter_dir: Path
-    model_dir: Path  # merged: what is served
+    adapter_dir: Path | None  # None = every weight was trained
+    model_dir: Path  # with the adapter merged: what is served
     baseline_dir: Path  # the base model, to be served beside it
     history: list[HistoryPoint]  # step, epoch, and loss … or validation_loss
     seconds: float  # of training
@@ -52,8 +52,10 @@ def train_student(
 ) -> Trained:
     """Train, merge and save a student, or find the one that these inputs made before.
 
-    Writes `artefacts/students/<run_name>-<fingerprint>/`: adapter/, merged/, history.json,
-    trained_row.txt, README.md. Under `accelerate launch` every process calls it; rank 0 writes.
+    lora_rank 0 trains every weight: about 16 bytes of memory a parameter.
+    Writes `artefacts/students/<run_name>-<fingerprint>/`: adapter/ (with LoRA), merged/,
+    history.json, trained_row.txt, README.md. Under `accelerate launch` every process calls it;
+    rank 0 writes.
 
     Raises:
         SetupError: a row's completion would be cut, the loss is not finite, a wrong setting.
@@ -81,7 +83,7 @@ def train_student(
         _train(rows, settings, target, process)
     made = read_json(target / "history.json")
     return Trained(
-        adapter_dir=target / "adapter",
+        adapter_dir=target / "adapter" if lora_rank else None,
         model_dir=target / "merged",
         baseline_dir=baseline_dir,
         history=made["history"],
@@ -92,9 +94,11 @@ def train_student(
 
 
 def _check_settings(settings: dict[str, Any]) -> None:
-    for name in ("num_epochs", "learning_rate", "lora_rank", "lora_alpha", "batch_size"):
+    for name in ("num_epochs", "learning_rate", "lora_alpha", "batch_size"):
         if settings[name] <= 0:
             raise SetupError(f"{name} is {settings[name]}; expected more than 0.")
+    if settings["lora_rank"] < 0:
+        raise SetupError(f"lora_rank is {settings['lora_rank']}; expected 1 or more, or 0 (none).")
     for name in ("lora_dropout", "warmup_share"):
         if not 0 <= settings[name] < 1:
             raise SetupError(f"{name} is {settings[name]}; expected a share, 0 to below 1.")
@@ -140,15 +144,18 @@ def _save(
     seconds: float,
 ) -> None:
     model = trainer.accelerator.unwrap_model(trainer.model)
-    model.save_pretrained(folder / "adapter")
-    (folder / "adapter" / "README.md").unlink(missing_ok=True)  # a template, not filled in
-    merge_adapter(
-        rows.base.folder,
-        folder / "adapter",
-        folder / "merged",
-        tokenizer=rows.tokenizer,
-        dtype=next(model.parameters()).dtype,
-    )
+    if settings["lora_rank"]:
+        model.save_pretrained(folder / "adapter")
+        (folder / "adapter" / "README.md").unlink(missing_ok=True)  # a template, not filled in
+        merge_adapter(
+            rows.base.folder,
+            folder / "adapter",
+            folder / "merged",
+            tokenizer=rows.tokenizer,
+            dtype=next(model.parameters()).dtype,
+        )
+    else:
+        save_model(model, folder / "merged", tokenizer=rows.tokenizer)
     batch = trainer.data_collator([trainer.train_dataset[0]])
     length = len(rows.train[0].input_ids)  # behind it stands padding
     ids, labels = batch["input_ids"][0][:length], batch["labels"][0][:length]

@@ -1,4 +1,4 @@
-"""The TRL trainer: LoRA on every linear layer, the loss on completions, nothing cut."""
+"""The TRL trainer: LoRA or every weight, the loss on completions, nothing cut."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ def make_trainer(
 ) -> Any:
     """The TRL trainer of these rows; they carry their own labels, which TRL takes as they are."""
     import torch
-    from peft import LoraConfig
     from transformers import AutoModelForCausalLM, PrinterCallback
     from trl import SFTTrainer
 
     on_gpu = torch.cuda.is_available()
     in_bf16 = torch.cuda.is_bf16_supported() if on_gpu else _cpu_multiplies_bf16()
+    # Adapters are float32 beside a bf16 model; weights that are trained themselves must be float32.
+    frozen = settings["lora_rank"] > 0
     model = AutoModelForCausalLM.from_pretrained(
         str(rows.base.folder),
-        dtype=torch.bfloat16 if on_gpu and in_bf16 else torch.float32,
+        dtype=torch.bfloat16 if frozen and on_gpu and in_bf16 else torch.float32,
         use_safetensors=True,
         trust_remote_code=False,
     )
@@ -41,16 +42,23 @@ def make_trainer(
         eval_dataset=_dataset(rows.valid) if rows.valid else None,
         processing_class=rows.tokenizer,
         callbacks=callbacks,
-        peft_config=LoraConfig(
-            r=settings["lora_rank"],
-            lora_alpha=settings["lora_alpha"],
-            lora_dropout=settings["lora_dropout"],
-            target_modules="all-linear",
-            task_type="CAUSAL_LM",
-        ),
+        peft_config=_lora(settings) if frozen else None,
     )
     trainer.remove_callback(PrinterCallback)  # the watch prints already
     return trainer
+
+
+def _lora(settings: dict[str, Any]) -> Any:
+    """Adapters on every linear layer."""
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=settings["lora_rank"],
+        lora_alpha=settings["lora_alpha"],
+        lora_dropout=settings["lora_dropout"],
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
 
 
 def _cpu_multiplies_bf16() -> bool:
@@ -97,7 +105,7 @@ def _trainer_arguments(
         gradient_accumulation_steps=settings["gradient_accumulation_steps"],
         train_sampling_strategy="group_by_length",
         optim="adamw_torch_fused" if on_gpu else "adamw_torch",
-        bf16=in_bf16,  # mixed: the adapters stay in float32
+        bf16=in_bf16,  # mixed: what is trained stays in float32
         use_cpu=not on_gpu,
         activation_checkpointing=on_gpu,  # costs a third of the time; a small model needs none
         eval_strategy="steps" if validate else "no",

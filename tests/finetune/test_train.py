@@ -60,6 +60,7 @@ def test_the_loss_falls_and_validation_is_measured_along(student: Trained) -> No
 
 def test_the_students_folder_is_whole(student: Trained) -> None:
     folder = student.model_dir.parent
+    assert student.adapter_dir is not None
     assert (student.adapter_dir / "adapter_model.safetensors").is_file()
     assert (student.model_dir / "model.safetensors").is_file()
     card = (folder / "README.md").read_text()
@@ -92,6 +93,25 @@ def test_the_merged_model_is_base_plus_adapter(student: Trained, model_dir: Path
         merged = AutoModelForCausalLM.from_pretrained(student.model_dir)(**ids).logits
     assert torch.allclose(adapted, merged, atol=1e-3)
     assert not torch.allclose(base_logits, merged, atol=0.1)
+
+
+def test_rank_0_trains_every_weight(model_dir: Path, dataset_dir: Path, home_dir: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    settings = SETTINGS | {"lora_rank": 0, "learning_rate": 0.003}
+    trained = train(dataset_dir, student_model=str(model_dir), run_name="t", **settings)
+    assert trained.adapter_dir is None
+    assert not (trained.model_dir.parent / "adapter").exists()
+    assert losses(trained, "loss")[-1] < 0.7 * losses(trained, "loss")[0]
+    before, after = (
+        dict(AutoModelForCausalLM.from_pretrained(d, dtype=torch.float32).named_parameters())
+        for d in (model_dir, trained.model_dir)
+    )
+    assert all(not torch.equal(weight, after[name]) for name, weight in before.items())
+    card = (trained.model_dir.parent / "README.md").read_text()
+    assert "library_name: transformers" in card
+    assert "every weight was trained" in card
 
 
 def test_student_and_baseline_bring_one_template(student: Trained, dataset_dir: Path) -> None:
