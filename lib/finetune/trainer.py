@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from lib.finetune.completion_trainer import completion_trainer
 from lib.finetune.records import TokenRow
 from lib.finetune.rows import PreparedRows
 
@@ -16,7 +17,6 @@ def make_trainer(
     """The TRL trainer of these rows; they carry their own labels, which TRL takes as they are."""
     import torch
     from transformers import AutoModelForCausalLM, PrinterCallback
-    from trl import SFTTrainer
 
     on_gpu = torch.cuda.is_available()
     in_bf16 = torch.cuda.is_bf16_supported() if on_gpu else _cpu_multiplies_bf16()
@@ -28,7 +28,7 @@ def make_trainer(
         use_safetensors=True,
         trust_remote_code=False,
     )
-    trainer = SFTTrainer(
+    trainer = completion_trainer(
         model=model,
         args=_trainer_arguments(
             settings,

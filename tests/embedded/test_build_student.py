@@ -32,7 +32,14 @@ from lib.embedded.diet_mix import draw_example, renamed
 from lib.embedded.diet_passages import generated_example
 from lib.embedded.diet_prose import documents, prose_example
 from lib.embedded.diet_words import value, word_lists
-from lib.embedded.rows import completion, draw_batches, make_row, token_row, train_tokenizer
+from lib.embedded.rows import (
+    REASONING,
+    completion,
+    draw_batches,
+    make_row,
+    token_row,
+    train_tokenizer,
+)
 from lib.prompts import MARKERS, REFUSAL, cot_label, parse_answer, student_messages
 from lib.settings import SetupError
 
@@ -256,14 +263,21 @@ def test_the_committed_model_loads_as_float32_and_answers():
     assert model.dtype == torch.float32
     assert sum(parameter.numel() for parameter in model.parameters()) <= 6e6
     assert len(tokenizer) == model.config.vocab_size
-    document = "The pump Velko-12 weighs 48 kg. The pump Sarran was built in 1931."
-    prompt = student_messages("How much does Velko-12 weigh?", [document])
-    inputs = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_tensors="pt")
-    output = model.generate(**inputs)
-    reply = tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-    expected = cot_label("The document says:", "The pump Velko-12 weighs 48 kg.", "48 kg")
-    assert reply == expected
-    assert output[0, -1] == tokenizer.eos_token_id
+    weighs = "The pump Velko-12 weighs 48 kg."
+    built = "The pump Sarran was built in 1931 by Ruth Hale."
+    for question, label in {
+        "How much does the pump Velko-12 weigh?": cot_label(REASONING, weighs, "48 kg"),
+        "Who built the pump Sarran?": cot_label(REASONING, built, "Ruth Hale"),
+        "Who was Anna Brook's teacher?": REFUSAL,
+    }.items():
+        prompt = student_messages(question, [f"{weighs} {built}"])
+        inputs = tokenizer.apply_chat_template(
+            prompt, add_generation_prompt=True, return_tensors="pt"
+        )
+        output = model.generate(**inputs)
+        start = inputs["input_ids"].shape[1]
+        assert tokenizer.decode(output[0, start:], skip_special_tokens=True) == label
+        assert output[0, -1] == tokenizer.eos_token_id
 
 
 def test_the_committed_tokenizer_keeps_the_markers_and_ends_the_turn():

@@ -173,6 +173,30 @@ def test_trl_trains_on_the_labels_given_and_cuts_nothing(model_dir: Path, tmp_pa
     assert trainer.args.max_length is None
 
 
+@pytest.mark.parametrize("num_items", [None, 500])
+def test_the_loss_is_that_of_trl(
+    model_dir: Path, dataset_dir: Path, tmp_path: Path, num_items: int | None
+) -> None:
+    import torch
+    from trl import SFTTrainer
+
+    rows = prepare_rows(dataset_dir, student_model=str(model_dir), dataset_format="chat")
+    trainer = make_trainer(
+        rows, SETTINGS | {"lora_rank": 0}, output_dir=tmp_path / "out", callbacks=[]
+    )
+    batch = next(iter(trainer.get_train_dataloader()))
+    items = None if num_items is None else torch.tensor(num_items)
+    found = []
+    for compute in (type(trainer).compute_loss, SFTTrainer.compute_loss):
+        trainer.model.zero_grad()
+        loss = compute(trainer, trainer.model, dict(batch), num_items_in_batch=items)
+        loss.backward()
+        gradients = [p.grad.norm().item() for p in trainer.model.parameters()]
+        found.append((loss.item(), gradients))
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-3)
+    assert found[0][1] == pytest.approx(found[1][1], rel=0.02, abs=1e-4)
+
+
 def test_a_row_that_is_too_long_stops_before_anything_is_made(
     model_dir: Path, dataset_dir: Path, home_dir: Path
 ) -> None:
