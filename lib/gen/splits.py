@@ -12,6 +12,7 @@ from lib.settings import SetupError
 
 MAX_BLOCK_CHUNKS = 5
 SPLIT_BY = ("chunk", "document")
+MIN_DOCUMENTS = 10  # of fewer, whole documents make no fair splits
 
 
 def assign_splits(
@@ -30,7 +31,8 @@ def assign_splits(
     of the chunks in `asked` (those that have questions; None = every chunk). The others are
     material for distractors and stay in train. What then counts as the same as a chunk of eval,
     or, in train, of valid, becomes buffer. With split_by "document" the blocks are whole
-    documents, the chunks without questions included.
+    documents, the chunks without questions included; of fewer than MIN_DOCUMENTS documents it is
+    groups of chunks all the same.
 
     Raises:
         SetupError: the shares make no sense, or a split stays empty.
@@ -40,7 +42,7 @@ def assign_splits(
     if split_by not in SPLIT_BY:
         raise SetupError(f"split_by is {split_by!r}; expected one of {', '.join(SPLIT_BY)}.")
     share = min(eval_share, valid_share or eval_share)
-    by_document = split_by == "document"
+    by_document = split_by == "document" and not _too_few(chunks)
     blocks = _documents(chunks) if by_document else _blocks(chunks, same, len(wanted), share)
     Random(f"{seed}:splits").shuffle(blocks)
     evaluation = _take(
@@ -100,6 +102,8 @@ def check_corpus(
     Raises:
         SetupError: too few chunks for num_distractors + 1 documents in a row of any split.
     """
+    if split_by == "document" and (few := _too_few(chunks)):
+        print(f"{few} documents are too few to hold out whole ones: groups of chunks are held out.")
     if num_distractors < 0:
         raise SetupError(f"num_distractors = {num_distractors}: expected 0 or more. Change it.")
     splits = assign_splits(
@@ -119,6 +123,12 @@ def check_corpus(
             f"num_distractors = {num_distractors} needs at least {num_distractors + 1}. Add "
             "documents, or lower chunk_chars or num_distractors."
         )
+
+
+def _too_few(chunks: Sequence[Chunk]) -> int:
+    """The number of documents if it is below MIN_DOCUMENTS, else 0."""
+    count = len({chunk.document_id for chunk in chunks})
+    return count if count < MIN_DOCUMENTS else 0
 
 
 def _documents(chunks: Sequence[Chunk]) -> list[list[str]]:

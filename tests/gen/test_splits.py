@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from lib.gen.splits import assign_splits, check_corpus
@@ -82,3 +84,12 @@ def test_whole_documents_are_held_out() -> None:
     assert share == pytest.approx(0.2, abs=0.09)
     with pytest.raises(SetupError, match="split_by is 'page'; expected one of chunk, document"):
         assign_splits(chunks, same, valid_share=0.1, eval_share=0.2, seed=1, split_by="page")
+
+
+def test_few_documents_are_held_out_by_chunk(capsys: pytest.CaptureFixture[str]) -> None:
+    chunks, same = chunked(3, documents=2, sentences=200, overlap=0)
+    options: dict[str, Any] = {"valid_share": 0.1, "eval_share": 0.2, "seed": 1}
+    by_document = assign_splits(chunks, same, split_by="document", **options)
+    assert by_document == assign_splits(chunks, same, split_by="chunk", **options)
+    check_corpus(chunks, same, num_distractors=2, split_by="document", **options)
+    assert "2 documents are too few to hold out whole ones" in capsys.readouterr().out
