@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from benchmarks.reading import greedy_replies, load_reader
 from lib.embedded.diet import Ask
 from lib.embedded.diet_passages import Example, generated_example
 from lib.embedded.diet_prose import prose_example
@@ -30,7 +31,6 @@ SIZES = {
     "unanswerable, families": 40,
     "unanswerable, prose": 40,
 }
-BATCH = 60
 
 
 @dataclass(frozen=True)
@@ -86,39 +86,9 @@ def case_sets(sizes: dict[str, int]) -> dict[str, list[Case]]:
 
 
 def answer_all(model: Any, tokenizer: Any, cases: list[Case]) -> list[str]:
-    """The model's greedy completions, in the cases' order; prompts of like length share a batch."""
-    import torch
-
-    prompts = [
-        tokenizer.apply_chat_template(
-            student_messages(case.ask.question, case.documents),
-            tokenize=False,
-            add_generation_prompt=True,
-        )
-        for case in cases
-    ]
-    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
-    replies = [""] * len(prompts)
-    for start in range(0, len(order), BATCH):
-        chosen = order[start : start + BATCH]
-        batch = tokenizer(
-            [prompts[index] for index in chosen],
-            add_special_tokens=False,
-            return_tensors="pt",
-            padding=True,
-            padding_side="left",
-        )
-        with torch.inference_mode():
-            output = model.generate(
-                input_ids=batch["input_ids"],
-                attention_mask=batch["attention_mask"],
-                max_new_tokens=100,
-                do_sample=False,
-            )
-        size = batch["input_ids"].shape[1]
-        for index, reply in zip(chosen, output[:, size:], strict=True):
-            replies[index] = tokenizer.decode(reply, skip_special_tokens=True)
-    return replies
+    """The model's greedy completions, in the cases' order."""
+    prompts = [student_messages(case.ask.question, case.documents) for case in cases]
+    return greedy_replies(model, tokenizer, prompts, max_new_tokens=100)
 
 
 def measure(cases: list[Case], replies: list[str]) -> dict[str, float]:
@@ -139,10 +109,7 @@ def measure(cases: list[Case], replies: list[str]) -> dict[str, float]:
 
 def main(model_dir: Path = MODEL_DIR) -> int:
     """Print a line for each set; 1 if unseen families are read less well than the target."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    model = AutoModelForCausalLM.from_pretrained(model_dir, dtype="auto").eval()
-    tokenizer = AutoTokenizer.from_pretrained(model_dir)
+    model, tokenizer = load_reader(model_dir)
     results: dict[str, dict[str, float]] = {}
     sizes: dict[str, int] = {}
     for name, cases in case_sets(SIZES).items():

@@ -1,0 +1,122 @@
+"""The proof's material: the sample corpus, and what one seed makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.proof_rows import (
+    RAFT,
+    TEST_DISTRACTORS,
+    Variant,
+    build_proof_cases,
+    build_variants,
+)
+from lib import gen, rag
+from lib.embedded.embeddings import minilm_dir
+from lib.eval.conditions import Case
+from lib.eval.questions import EvalQuestion, load_questions
+from lib.gen.chunks import Conflicts
+from lib.parameters import known_parameters, read_parameters
+from lib.records import RaftExample
+from lib.settings import PROJECT_DIR
+
+RUN_NAME = "proof"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The documents and their chunks: the same for every seed."""
+
+    loaded: gen.Loaded
+    split: gen.Split
+    same: Conflicts
+
+
+@dataclass(frozen=True)
+class SeedData:
+    """What one seed makes of the corpus."""
+
+    dataset_dirs: dict[str, Path]  # by variant
+    rows: dict[str, list[RaftExample]]  # by variant, the train split
+    questions: list[EvalQuestion]
+    cases: dict[str, list[Case]]  # by condition
+
+
+def proof_settings() -> dict[str, Any]:
+    """parameters/tiny.yaml over the notebooks' defaults, whole documents held out."""
+    known = known_parameters()
+    values = {name: parameter.default for name, parameter in known.items()}
+    values |= read_parameters(PROJECT_DIR / "parameters" / "tiny.yaml", known)
+    return values | {"split_by": "document"}
+
+
+def load_corpus(settings: Mapping[str, Any]) -> Corpus:
+    loaded = gen.load_documents(settings["doc_path"])
+    split = gen.split_documents(
+        loaded.documents,
+        chunk_chars=settings["chunk_chars"],
+        chunk_overlap_chars=settings["chunk_overlap_chars"],
+    )
+    return Corpus(loaded, split, gen.conflicts(split.chunks))
+
+
+def seed_data(
+    corpus: Corpus, variants: Sequence[Variant], settings: Mapping[str, Any], max_questions: int
+) -> SeedData:
+    """Questions, splits, every variant's dataset, and what the evaluation shows."""
+    seed, chunks = settings["seed"], corpus.split.chunks
+    names = ("questions_per_chunk", "concurrency", "max_chunks")
+    asked = gen.ask_teacher(
+        chunks, run_name=RUN_NAME, seed=seed, **{name: settings[name] for name in names}
+    )
+    splits = gen.assign_splits(
+        chunks,
+        corpus.same,
+        valid_share=settings["valid_share"],
+        eval_share=settings["eval_share"],
+        seed=seed,
+        split_by=settings["split_by"],
+        asked={question.chunk_id for question in asked.questions},
+    )
+    widest = Variant(
+        "widest", "what the evaluation shows", {"num_distractors": TEST_DISTRACTORS[-1]}
+    )
+    built = build_variants(
+        [*variants, widest],
+        asked.questions,
+        chunks,
+        splits,
+        corpus.same,
+        settings=settings,
+        seed=seed,
+    )
+    wide_rows = {e.id: e for e in built.pop(widest.name).examples if e.split == "eval"}
+    dataset_dirs = {
+        variant.name: gen.write_dataset(
+            built[variant.name],
+            run_name=RUN_NAME,
+            documents=corpus.loaded.documents,
+            chunks=chunks,
+            splits=splits,
+            asked=asked,
+            parameters=_shaping(settings) | dict(variant.options) | {"variant": variant.name},
+            skipped=corpus.loaded.skipped,
+            dropped=corpus.split.dropped,
+        )
+        for variant in variants
+    }
+    questions = load_questions(dataset_dirs[RAFT], max_questions=max_questions, seed=seed)
+    index = rag.build_index(chunks, embedding_model=str(minilm_dir()))
+    cases = build_proof_cases(questions, wide_rows, index, seed=seed)
+    rows = {n: [e for e in of.examples if e.split == "train"] for n, of in built.items()}
+    return SeedData(dataset_dirs, rows, questions, cases)
+
+
+def _shaping(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that 1_gen records with a dataset."""
+    declared = [p.name for p in known_parameters().values() if p.notebooks[0] == "1_gen"]
+    apart = {"run_name", "doc_path", "concurrency"}
+    return {name: settings[name] for name in declared if name not in apart}
