@@ -27,7 +27,7 @@ from lib.settings import PROJECT_DIR, SetupError, home, portable
 from lib.store import fingerprint, folder_fingerprint, read_json, write_json
 
 SEEDS = (0, 1, 2)
-MAX_NEW_TOKENS, BATCH_SIZE = 128, 32
+MAX_NEW_TOKENS, BATCH_SIZE = 128, 8
 TRAINING = (
     "num_epochs learning_rate lora_rank lora_alpha lora_dropout batch_size "
     "gradient_accumulation_steps warmup_share max_length_tokens"
