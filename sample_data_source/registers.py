@@ -2,8 +2,9 @@
 
     python sample_data_source/registers.py [FOLDER]
 
-Four families of sixteen short documents, each about one boat, inn, footpath or farm. Documents of
-a family share what is told (who built it, how long it is) and half of the name, never the values.
+Seven families of sixteen short documents, each about one boat, farm, inn, footpath, brass band,
+shop or statue. Documents of a family share what is told (who built it, how long it is) and half of
+the name, never the values.
 The same wordings and SEED give the same bytes. How a family's file is read:
 
     key: text            stem of the file names; how the thing is called in a sentence, and its
@@ -28,7 +29,7 @@ from random import Random
 
 WORDINGS_DIR = Path(__file__).resolve().parent / "wordings"
 TARGET_DIR = Path(__file__).resolve().parent.parent / "sample_data" / "registers"
-FAMILIES = ("boats", "farms", "inns", "paths")
+FAMILIES = ("boats", "farms", "inns", "paths", "bands", "shops", "statues")
 SEED = 7
 NUM_DOCUMENTS = 16  # of a family
 MIN_FACTS, MAX_FACTS = 9, 13  # sentences with facts, most of them with two
