@@ -2,7 +2,7 @@
 
     python sample_data_source/registers.py [FOLDER]
 
-Seven families of sixteen short documents, each about one boat, farm, inn, footpath, brass band,
+Seven families of twenty-four short documents, each about one boat, farm, inn, footpath, brass band,
 shop or statue. Documents of a family share what is told (who built it, how long it is) and half of
 the name, never the values.
 The same wordings and SEED give the same bytes. How a family's file is read:
@@ -30,8 +30,8 @@ from random import Random
 WORDINGS_DIR = Path(__file__).resolve().parent / "wordings"
 TARGET_DIR = Path(__file__).resolve().parent.parent / "sample_data" / "registers"
 FAMILIES = ("boats", "farms", "inns", "paths", "bands", "shops", "statues")
-SEED = 7
-NUM_DOCUMENTS = 16  # of a family
+SEED = 9
+NUM_DOCUMENTS = 24  # of a family
 MIN_FACTS, MAX_FACTS = 9, 13  # sentences with facts, most of them with two
 ENOUGH_WORDS = 178  # at which no further fact is told
 PRONOUN_SHARE = 0.6  # of the sentences that would begin with the name like the one before

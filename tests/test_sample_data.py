@@ -40,9 +40,9 @@ def test_the_folder_holds_what_the_wordings_give(documents: dict[str, str]) -> N
 
 def test_families_of_short_documents(documents: dict[str, str]) -> None:
     families = Counter(name.partition("-")[0] for name in documents)
-    assert families == dict.fromkeys("boat farm inn path band shop statue".split(), 16)
+    assert families == dict.fromkeys("boat farm inn path band shop statue".split(), 24)
     endings = Counter(name.rpartition(".")[2] for name in documents)
-    assert endings == {"txt": 56, "md": 56}
+    assert endings == {"txt": 84, "md": 84}
     for name, text in documents.items():
         lengths = [len(s.split()) for s in re.split(r"(?<=[.!?])\s+|\n+", text)]
         assert sum(length >= 8 for length in lengths) >= 9, name
@@ -76,7 +76,7 @@ def test_values_that_tell_neighbours_apart_are_dealt_once() -> None:
                 assert len(set(column)) == len(column), (name, slot)
             if definition == "person":
                 persons += [document[slot] for document in values]
-    assert len(set(persons)) == len(persons) > 700
+    assert len(set(persons)) == len(persons) > 1000
 
 
 def test_each_attribute_has_several_wordings() -> None:
@@ -127,9 +127,9 @@ def test_the_built_in_teacher_finds_enough_to_ask(chunks: list[Chunk]) -> None:
     kept, rejected = teacher.drop_ambiguous(asked)
     assert len(rejected) <= 0.01 * len(asked)
     per_document = Counter(question.chunk_id.partition("#")[0] for question in kept)
-    assert len(per_document) == 112
+    assert len(per_document) == 168
     assert min(per_document.values()) >= 6
-    assert sum(per_document.values()) >= 112 * 9
+    assert sum(per_document.values()) >= 168 * 9
 
 
 def test_no_chunk_counts_as_the_same_as_a_neighbours(chunks: list[Chunk]) -> None:
@@ -142,4 +142,4 @@ def test_subfolders_of_the_corpus_are_read() -> None:
     loaded = load_documents(PROJECT_DIR / "sample_data")
     assert not loaded.skipped
     generated = [document for document in loaded.documents if "registers/" in document.id]
-    assert (len(loaded.documents), len(generated)) == (124, 112)
+    assert (len(loaded.documents), len(generated)) == (180, 168)
