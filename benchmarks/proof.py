@@ -27,7 +27,7 @@ from lib.settings import PROJECT_DIR, SetupError, home, portable
 from lib.store import fingerprint, folder_fingerprint, read_json, write_json
 
 SEEDS = (0, 1, 2)
-MAX_NEW_TOKENS, BATCH_SIZE = 128, 8
+MAX_QUESTIONS, MAX_NEW_TOKENS, BATCH_SIZE = 200, 128, 8
 TRAINING = (
     "num_epochs learning_rate lora_rank lora_alpha lora_dropout batch_size "
     "gradient_accumulation_steps warmup_share max_length_tokens"
@@ -39,7 +39,7 @@ def main(
     seeds: Sequence[int] = SEEDS,
     variants: Sequence[Variant] = VARIANTS,
     docs_dir: Path = PROJECT_DIR / "docs",
-    max_questions: int = 0,
+    max_questions: int = MAX_QUESTIONS,
     **changed: Any,
 ) -> int:
     """Print the gates; 1 when one is missed. The arguments are for trying it small.

@@ -29,7 +29,7 @@ DECAY = 0.35  # share of the steps
 class Plan:
     """How to train; everything that a checkpoint must agree with."""
 
-    steps: int = 6000
+    steps: int = 8500
     seed: int = 0
     batch_tokens: int = 8192
     ripe: int = 2000  # the step from which on the diet is as hard as it gets

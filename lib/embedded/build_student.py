@@ -1,6 +1,6 @@
 """Make the embedded base student from text that ships with the project.
 
-    python -m lib.embedded.build_student --steps 6000 --out lib/embedded/model
+    python -m lib.embedded.build_student --steps 8500 --out lib/embedded/model
 
 A run that was stopped goes on from its last checkpoint, a plan with more steps from where the
 learning rates of the shorter one began to fall. The same options give the same bytes on the same
