@@ -54,12 +54,9 @@ def proof_settings() -> dict[str, Any]:
 
 
 def load_corpus(settings: Mapping[str, Any]) -> Corpus:
-    loaded = gen.load_documents(settings["doc_path"])
-    split = gen.split_documents(
-        loaded.documents,
-        chunk_chars=settings["chunk_chars"],
-        chunk_overlap_chars=settings["chunk_overlap_chars"],
-    )
+    recipe = gen.Recipe.of(settings)
+    loaded = gen.load_documents(recipe.doc_path, **recipe.reading)
+    split = gen.split_documents(loaded.documents, **recipe.cutting)
     return Corpus(loaded, split, gen.conflicts(split.chunks))
 
 
@@ -67,18 +64,12 @@ def seed_data(
     corpus: Corpus, variants: Sequence[Variant], settings: Mapping[str, Any], max_questions: int
 ) -> SeedData:
     """Questions, splits, every variant's dataset, and what the evaluation shows."""
-    seed, chunks = settings["seed"], corpus.split.chunks
-    names = ("questions_per_chunk", "concurrency", "max_chunks")
-    asked = gen.ask_teacher(
-        chunks, run_name=RUN_NAME, seed=seed, **{name: settings[name] for name in names}
-    )
+    recipe, chunks = gen.Recipe.of(settings), corpus.split.chunks
+    asked = gen.ask_teacher(chunks, **(recipe.asking | {"run_name": RUN_NAME}))
     splits = gen.assign_splits(
         chunks,
         corpus.same,
-        valid_share=settings["valid_share"],
-        eval_share=settings["eval_share"],
-        seed=seed,
-        split_by=settings["split_by"],
+        **recipe.splitting,
         asked={question.chunk_id for question in asked.questions},
     )
     widest = Variant(
@@ -91,7 +82,7 @@ def seed_data(
         splits,
         corpus.same,
         settings=settings,
-        seed=seed,
+        seed=recipe.seed,
     )
     wide_rows = {e.id: e for e in built.pop(widest.name).examples if e.split == "eval"}
     dataset_dirs = {
@@ -102,21 +93,14 @@ def seed_data(
             chunks=chunks,
             splits=splits,
             asked=asked,
-            parameters=_shaping(settings) | dict(variant.options) | {"variant": variant.name},
+            parameters=recipe.shaping | dict(variant.options) | {"variant": variant.name},
             skipped=corpus.loaded.skipped,
             dropped=corpus.split.dropped,
         )
         for variant in variants
     }
-    questions = load_questions(dataset_dirs[RAFT], max_questions=max_questions, seed=seed)
+    questions = load_questions(dataset_dirs[RAFT], max_questions=max_questions, seed=recipe.seed)
     index = rag.build_index(chunks, embedding_model=str(minilm_dir()))
-    cases = build_proof_cases(questions, wide_rows, index, seed=seed)
+    cases = build_proof_cases(questions, wide_rows, index, seed=recipe.seed)
     rows = {n: [e for e in of.examples if e.split == "train"] for n, of in built.items()}
     return SeedData(dataset_dirs, rows, questions, cases)
-
-
-def _shaping(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that 1_gen records with a dataset."""
-    declared = [p.name for p in known_parameters().values() if p.notebooks[0] == "1_gen"]
-    apart = {"run_name", "doc_path", "concurrency"}
-    return {name: settings[name] for name in declared if name not in apart}

@@ -4,39 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
 
+from lib.engine.budget import Budget, Meter, Used
+from lib.engine.faults import BudgetSpent, EndpointError, Fault, Refused
+from lib.engine.pacing import Limits
+from lib.engine.prices import load_prices
+from lib.engine.replies import Dialect, Reply, read_reply, read_vectors, refused_reply
+from lib.engine.sender import Sender
+from lib.engine.tasks import gather_all, run
 from lib.ledger import Ledger
 from lib.prompts import Message
 from lib.settings import EndpointSettings, SetupError
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+__all__ = ["Budget", "BudgetSpent", "Endpoint", "EndpointError", "Limits", "Reply"]
+__all__ += ["gather_all", "run"]
 
-
-class EndpointError(Exception):
-    """One request failed after its retries. The rest can go on; asking again may succeed."""
-
-
-@dataclass(frozen=True)
-class Reply:
-    """One reply of a chat model, as the ledger keeps it."""
-
-    text: str
-    finish_reason: str  # "stop", "length", "content_filter", "refused: <reason>", …
-    prompt_tokens: int
-    completion_tokens: int
-    latency_s: float  # of the request that was answered, retries included
+_FAREWELL_S = 60.0  # for the requests in flight when a run is stopped
 
 
 class Endpoint:
     """A model role's endpoint. The ledger stands in front: what was answered is never asked again.
 
     Use it as an async context manager, in one event loop. At most `concurrency` requests are in
-    flight. Two equal requests at one time are sent once.
+    flight. Two equal questions at one time are sent once, also by two processes. On leaving, the
+    requests in flight are waited for: they are paid.
     """
 
     def __init__(
@@ -46,220 +41,210 @@ class Endpoint:
         ledger: Ledger,
         concurrency: int = 16,
         timeout_s: float = 600.0,
-        max_retries: int = 5,
+        max_retries: int = 8,
+        limits: Limits | None = None,
+        budget: Budget | None = None,
     ) -> None:
-        self.settings, self.ledger = settings, ledger
-        self.asked = self.from_ledger = self.prompt_tokens = self.completion_tokens = 0
-        self._timeout_s, self._max_retries = timeout_s, max_retries
-        self._slots = asyncio.Semaphore(concurrency)
-        self._in_flight: dict[str, asyncio.Future[Reply]] = {}
-        self._dialect: dict[str, Any] = {"max_tokens": "max_tokens", "temperature": True}
+        if concurrency < 1:
+            raise SetupError(f"concurrency = {concurrency}: expected 1 or more. Change it.")
+        self.settings, self.ledger, self.from_ledger = settings, ledger, 0
+        self.prices = load_prices()
+        self.meter = Meter(self.prices.of(settings.deployment))
+        if budget and budget.max_cost and self.meter.price is None:
+            raise SetupError(
+                f"max_cost is set, but prices.yaml has no price for '{settings.deployment}'. Add "
+                "it there, or set max_tokens_total instead."
+            )
+        self._sender = Sender(
+            settings,
+            concurrency=concurrency,
+            timeout_s=timeout_s,
+            max_retries=max_retries,
+            limits=(limits or Limits()).start(ledger, settings.deployment),
+            budget=budget,
+        )
+        self._dialect = Dialect()
+        self._asking: dict[str, asyncio.Task[Reply]] = {}
 
     async def __aenter__(self) -> Endpoint:
-        self._client = _client(self.settings, self._timeout_s, self._max_retries)
+        self.ledger.reserve_space()
+        await self._sender.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._client.close()
+        if in_flight := self._sender.stop(EndpointError("it was not sent: the run stopped")):
+            print(f"Stopping: {in_flight} requests in flight are paid, so they may end.")
+        if left := list(self._asking.values()):
+            await asyncio.wait(left, timeout=_FAREWELL_S)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+        await self._sender.__aexit__()
+
+    @property
+    def asked(self) -> int:
+        """Requests that were answered in this run; `meter` has what they took."""
+        return self.meter.requests
+
+    @property
+    def prompt_tokens(self) -> int:
+        return self.meter.prompt_tokens
+
+    @property
+    def completion_tokens(self) -> int:
+        return self.meter.completion_tokens
 
     async def ask(
-        self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        priority: int = 0,
     ) -> Reply:
-        """Answer from the ledger, else send, commit and return.
+        """Answer from the ledger, else send, commit and return. `priority`: as in Turns.
 
         Raises:
-            SetupError: the endpoint does not exist, refuses the key or has no such model.
-            EndpointError: this request failed after its retries.
+            SetupError: the endpoint is not there, refuses the key, has no such model or no credit,
+                or the reply cannot be kept.
+            EndpointError: this request failed after its retries; BudgetSpent: it was not sent.
         """
-        request = {
-            "role": self.settings.role,
-            "model": self.settings.deployment,
-            "messages": list(messages),
-            "max_tokens": max_tokens,
-            "temperature": temperature,
-        }
+        request = chat_request(
+            self.settings, messages, max_tokens=max_tokens, temperature=temperature
+        )
         key = Ledger.key(request)
         if (kept := self.ledger.get(key)) is not None:
             self.from_ledger += 1
             return Reply(**kept)
-        if key in self._in_flight:
-            return await asyncio.shield(self._in_flight[key])
-        future = self._in_flight[key] = asyncio.get_running_loop().create_future()
-        try:
-            async with self._slots:
-                reply = await self._send(request)
-            if reply.text or reply.completion_tokens:  # what was refused may be asked again
-                self.ledger.put(key, request, asdict(reply))
-        except BaseException as error:
-            future.set_exception(error)
-            future.exception()  # seen: nobody else may be waiting for it
-            raise
-        else:
-            future.set_result(reply)
-        finally:
-            del self._in_flight[key]
-        self.asked += 1
-        self.prompt_tokens += reply.prompt_tokens
-        self.completion_tokens += reply.completion_tokens
-        return reply
+        if (task := self._asking.get(key)) is None:
+            task = self._asking[key] = asyncio.create_task(self._pay(key, request, priority))
+            task.add_done_callback(partial(self._forget, key))
+        return await asyncio.shield(task)  # who asked may be cancelled: what is paid is kept
 
     async def embed(self, texts: Sequence[str], *, batch_size: int = 64) -> list[list[float]]:
-        """One vector a text, in order; only texts that the ledger does not know are sent."""
-        from openai import BadRequestError
+        """One vector a text, in order; only texts that the ledger does not know are sent.
 
-        requests = [
-            {"role": self.settings.role, "model": self.settings.deployment, "input": text}
-            for text in texts
-        ]
-        keys = [Ledger.key(request) for request in requests]
-        missing = [i for i, key in enumerate(keys) if self.ledger.get(key) is None]
-        for start in range(0, len(missing), batch_size):
-            batch = missing[start : start + batch_size]
-            create = self._client.embeddings.create(
-                model=self.settings.deployment, input=[texts[i] for i in batch]
-            )
-            try:
-                response = await self._guarded(create)
-            except BadRequestError as error:
-                raise EndpointError(f"the texts were refused: {_short(error)}") from error
-            self.asked += 1
-            for i, item in zip(batch, response.data, strict=True):
-                self.ledger.put(keys[i], requests[i], {"embedding": item.embedding})
-        kept = (self.ledger.get(key) for key in keys)
+        Raises:
+            SetupError, EndpointError: as ask; the vectors that came are kept.
+        """
+        keys = {text: Ledger.key(self._embedding_request(text)) for text in texts}
+        missing = [text for text, key in keys.items() if not self.ledger.has(key)]
+        batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
+        for result in await gather_all(batches, partial(self._pay_vectors, keys)):
+            if isinstance(result, EndpointError):
+                raise result
+        kept = (self.ledger.get(keys[text]) for text in texts)
         return [reply["embedding"] for reply in kept if reply is not None]
 
-    async def _send(self, request: dict[str, Any]) -> Reply:
-        from openai import BadRequestError
+    def note(self) -> str:
+        """`12,345 tokens · 0.02 USD · 30 from the ledger`, and the pause if there is one."""
+        parts = [f"{self.meter.prompt_tokens + self.meter.completion_tokens:,} tokens"]
+        if self.meter.price is not None:
+            parts.append(f"{self.meter.cost:.2f} {self.prices.currency}")
+        parts.append(f"{self.from_ledger:,} from the ledger")
+        if (pause_s := self._sender.pause_s) >= 1:
+            parts.append(f"waiting {pause_s:,.0f} s, as the endpoint or a limit has it")
+        return " · ".join(parts)
 
-        start = time.monotonic()
-        for _ in range(3):
-            options: dict[str, Any] = {self._dialect["max_tokens"]: request["max_tokens"]}
-            if self._dialect["temperature"]:
-                options["temperature"] = request["temperature"]
-            create = self._client.chat.completions.create(
-                model=request["model"], messages=request["messages"], **options
+    async def _pay(self, key: str, request: dict[str, Any], priority: int) -> Reply:
+        """Send one request and keep its reply."""
+        try:
+            reply, used = await self._sender.send(
+                partial(self._attempt, key, request),
+                load=self.meter.load(request),
+                priority=priority,
             )
-            try:
-                response = await self._guarded(create)
-                break
-            except BadRequestError as error:
-                if not self._learn_dialect(str(error)):
-                    return _refused(error)
-        else:
-            raise EndpointError("the request was refused in every dialect that was tried")
-        if not response.choices:
-            raise EndpointError("the reply holds no choices")
-        choice, usage = response.choices[0], response.usage
-        return Reply(
-            text=choice.message.content or "",
-            finish_reason=choice.finish_reason or "",
-            prompt_tokens=usage.prompt_tokens if usage else 0,
-            completion_tokens=usage.completion_tokens if usage else 0,
-            latency_s=round(time.monotonic() - start, 4),
-        )
-
-    def _learn_dialect(self, complaint: str) -> bool:
-        """Newer models want `max_completion_tokens` and their own temperature; True if it helps."""
-        if "max_completion_tokens" in complaint and self._dialect["max_tokens"] == "max_tokens":
-            self._dialect["max_tokens"] = "max_completion_tokens"
-            return True
-        if "temperature" in complaint and self._dialect["temperature"]:
-            self._dialect["temperature"] = False
-            return True
-        return False
-
-    async def _guarded(self, call: Awaitable[Any]) -> Any:
-        """Turn what the SDK raises into a SetupError (nothing can work) or an EndpointError."""
-        import openai
-
-        where = f"{self.settings.role} at {self.settings.base_url}"
-        prefix = self.settings.role.upper()
-        try:
-            return await call
-        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-            raise SetupError(
-                f"The {where} refuses the key ({error.status_code}). Check it."
-            ) from error
-        except openai.NotFoundError as error:
-            raise SetupError(
-                f"The {where} knows no model '{self.settings.deployment}' (404). Check the "
-                f"{prefix} deployment and base URL in .env."
-            ) from error
-        except openai.BadRequestError:
-            raise
-        except openai.APIConnectionError as error:
-            # The aiohttp transport reports a refused connection as a (connect) time-out.
-            cause = error.__cause__ or error
-            if isinstance(error, openai.APITimeoutError) and "Connect" not in type(cause).__name__:
-                late = f"the {where} did not answer in {self._timeout_s:g} s"
-                raise EndpointError(late) from error
-            raise EndpointError(f"the {where} cannot be reached: {_short(cause)}") from error
-        except openai.OpenAIError as error:
-            raise EndpointError(f"the {where} failed: {_short(error)}") from error
-
-
-def _client(settings: EndpointSettings, timeout_s: float, max_retries: int) -> Any:
-    from openai import AsyncAzureOpenAI, AsyncOpenAI, DefaultAioHttpClient
-
-    # The aiohttp transport: a fifth of the default's CPU per request at 64 in flight.
-    common: dict[str, Any] = {
-        "api_key": settings.api_key,
-        "timeout": timeout_s,
-        "max_retries": max_retries,
-        "http_client": DefaultAioHttpClient(timeout=timeout_s),
-    }
-    if settings.style == "azure":
-        return AsyncAzureOpenAI(
-            azure_endpoint=settings.base_url, api_version=settings.api_version, **common
-        )
-    return AsyncOpenAI(base_url=settings.base_url, **common)
-
-
-def _refused(error: Any) -> Reply:
-    """A request that can never be answered (too long, filtered) is a reply of its own kind.
-
-    It fails alone: its row is refused or its answer unscored, with this reason.
-    """
-    filtered = getattr(error, "code", None) == "content_filter" or "content_filter" in str(error)
-    return Reply("", "content_filter" if filtered else f"refused: {_short(error)}", 0, 0, 0.0)
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
-
-
-async def gather_all(
-    items: Sequence[Item],
-    work: Callable[[Item], Awaitable[Result]],
-    *,
-    on_done: Callable[[], None] = lambda: None,
-) -> list[Result | EndpointError]:
-    """Run `work` on every item at once; results in the items' order.
-
-    An EndpointError stands in its item's place; anything else cancels the rest and is raised.
-    """
-
-    async def one(item: Item) -> Result | EndpointError:
-        try:
-            return await work(item)
-        except EndpointError as error:
-            return error
+            if used is not None:
+                await self._keep([self.ledger.keep(key, request, vars(reply))])
         finally:
-            on_done()
+            self.ledger.release(key)
+        if used is not None:
+            self.meter.count(
+                used,
+                prompt=reply.prompt_tokens,
+                completion=reply.completion_tokens,
+                cached=reply.cached_tokens,
+            )
+        return reply
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(item)) for item in items]
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
-    return [task.result() for task in tasks]
+    async def _attempt(
+        self, key: str, request: dict[str, Any], timeouts: int
+    ) -> tuple[Reply, Used | None]:
+        """The reply, and what it took if it was paid now."""
+        if not self.ledger.claim(key):
+            raise Fault("another process is asking it", kind="elsewhere")
+        if (kept := self.ledger.get(key)) is not None:  # another process has asked it meanwhile
+            self.from_ledger += 1
+            return Reply(**kept), None
+        while True:
+            payload, start = self._dialect.payload(request), time.monotonic()
+            try:
+                data = await self._sender.exchange(
+                    "chat/completions", payload, kind=request["max_tokens"], timeouts=timeouts
+                )
+            except Refused as refused:
+                self._dialect.learn(str(refused))
+                if self._dialect.payload(request) != payload:
+                    continue
+                return refused_reply(refused), None
+            reply = read_reply(data, latency_s=time.monotonic() - start)
+            if not reply.text and not reply.completion_tokens:
+                return reply, None  # refused before a word was written: it may be asked again
+            return reply, self.meter.used(request, reply)
+
+    async def _keep(self, writing: list[Future[None]]) -> None:
+        """Wait until replies are on the disk; when it is full, nothing more is sent."""
+        try:
+            for future in writing:
+                await asyncio.wrap_future(future)
+        finally:
+            if self.ledger.full is not None:
+                self._sender.stop(self.ledger.full)
+
+    def _forget(self, key: str, task: asyncio.Task[Reply]) -> None:
+        del self._asking[key]
+        if not task.cancelled():
+            task.exception()  # seen: who asked may have left
+
+    def _embedding_request(self, text: str) -> dict[str, Any]:
+        return {"role": self.settings.role, "model": self.settings.deployment, "input": text}
+
+    async def _pay_vectors(self, keys: dict[str, str], batch: list[str]) -> None:
+        vectors, used = await self._sender.send(
+            partial(self._embed, batch), load=self.meter.load_of_texts(batch)
+        )
+        used = used or Used(0)
+        replies: list[dict[str, Any]] = [{"embedding": vector} for vector in vectors]
+        replies[0]["prompt_tokens"] = used.tokens  # of the whole batch
+        requests = map(self._embedding_request, batch)
+        rows = zip((keys[text] for text in batch), requests, replies, strict=True)
+        await self._keep([self.ledger.keep(*row) for row in rows])
+        self.meter.count(used, prompt=used.tokens)
+
+    async def _embed(self, batch: list[str], timeouts: int) -> tuple[list[list[float]], Used]:
+        payload = {"model": self.settings.deployment, "input": batch, "encoding_format": "float"}
+        try:
+            data = await self._sender.exchange(
+                "embeddings", payload, kind="embeddings", timeouts=timeouts
+            )
+        except Refused as refused:
+            raise EndpointError(f"the texts were refused: {refused}") from refused
+        vectors, tokens = read_vectors(data, count=len(batch))
+        return vectors, self.meter.used_by_texts(tokens)
 
 
-def run(coroutine: Awaitable[Result]) -> Result:
-    """Run a coroutine to its end from plain code, also inside a notebook's running event loop."""
-
-    async def main() -> Result:
-        return await coroutine
-
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        return pool.submit(asyncio.run, main()).result()
+def chat_request(
+    settings: EndpointSettings,
+    messages: Sequence[Message],
+    *,
+    max_tokens: int,
+    temperature: float,
+) -> dict[str, Any]:
+    """What a chat request is in the ledger: what is sent, not where."""
+    return {
+        "role": settings.role,
+        "model": settings.deployment,
+        "messages": list(messages),
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+    }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,6 +18,7 @@ from typing import Any
 from lib.settings import PROJECT_DIR, SetupError
 
 NOTEBOOKS = ("1_gen", "2_finetune", "3_deploy", "4_eval")
+DEFAULT_PARAMETERS = PROJECT_DIR / "parameters" / "tiny.yaml"
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Parameter:
     """One declared parameter, with every notebook that knows it."""
 
     name: str
-    type: str  # "bool", "int", "float", "str" or "list[int]"
+    type: str  # "bool", "int", "float", "str", "list[int]", … or "str | list[str]"
     default: Any
     meaning: str
     notebooks: tuple[str, ...]
@@ -106,15 +108,19 @@ def read_parameters(path: Path, known: Mapping[str, Parameter]) -> dict[str, Any
 
 
 def override(name: str, text: str, known: Mapping[str, Parameter]) -> Any:
-    """The value of `-r NAME VALUE`, read as the declared type says ("3,5" is a list).
+    """The value of `-r NAME VALUE`, read as the declared type says ("3,5" is a list; of a type that
+    is a text or a list, only "[…]" is one).
 
     Raises:
         SetupError: an unknown name, or a text that is no such value.
     """
     parameter = _declaration(name, known, "-r")
-    if parameter.type == "str":
+    is_list = text.startswith("[")
+    if "str" in parameter.type.split(" | ") and not (is_list and "list" in parameter.type):
         return text
-    listed = parameter.type.startswith("list") and not text.startswith("[")
+    if parameter.type == "list[str]" and not is_list:
+        return [item.strip() for item in text.split(",") if item.strip()]
+    listed = parameter.type.startswith("list") and not is_list
     literal = {"true": "True", "false": "False"}.get(text.lower(), f"[{text}]" if listed else text)
     try:
         value = ast.literal_eval(literal)
@@ -137,6 +143,8 @@ def checked(name: str, value: Any, known: Mapping[str, Parameter], where: str) -
 
 
 def _fits(value: Any, declared_type: str) -> bool:
+    if " | " in declared_type:
+        return any(_fits(value, one) for one in declared_type.split(" | "))
     if declared_type.startswith("list["):
         return isinstance(value, list) and all(_fits(item, declared_type[5:-1]) for item in value)
     return type(value).__name__ == declared_type
@@ -151,6 +159,36 @@ def _declaration(name: str, known: Mapping[str, Parameter], where: str) -> Param
             "./run_all.sh --list shows them all."
         )
     return known[name]
+
+
+def overrides(
+    path: Path, pairs: Iterable[Sequence[str]], known: Mapping[str, Parameter]
+) -> dict[str, Any]:
+    """A file's values, then those of `-r NAME VALUE`; a run is named after its file.
+
+    Raises:
+        SetupError: anything that no notebook would understand.
+    """
+    values = read_parameters(path, known)
+    values |= {name: override(name, text, known) for name, text in pairs}
+    values.setdefault("run_name", path.stem)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", values["run_name"]):
+        raise SetupError(
+            f"run_name is {values['run_name']!r}; it names folders, so use letters, digits, "
+            "'.', '_' and '-'."
+        )
+    return values
+
+
+def resolved(path: Path, pairs: Iterable[Sequence[str]] = ()) -> dict[str, Any]:
+    """The value of every parameter: the notebooks' defaults, the file's, those of `-r`.
+
+    Raises:
+        SetupError: as overrides.
+    """
+    known = known_parameters()
+    defaults = {name: parameter.default for name, parameter in known.items()}
+    return defaults | overrides(path, pairs, known)
 
 
 def for_notebook(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
+
+_MARKS = 12  # lines that rate and ETA look back: the last minute, not what a ledger gave at once
 
 
 class Progress:
@@ -24,23 +27,24 @@ class Progress:
         self.what, self.total, self.done = what, total, 0
         self._every_s, self._note, self._clock = every_s, note, clock
         self._start = self._last = clock()
+        self._marks = deque([(self._start, 0)], maxlen=_MARKS)
 
     def advance(self, count: int = 1) -> None:
         self.done += count
         now = self._clock()
         if now - self._last >= self._every_s and self.done < self.total:
+            since, done = self._marks[0]
+            rate = (self.done - done) / (now - since)
             self._last = now
-            remaining_s = (self.total - self.done) * (now - self._start) / self.done
-            self._line(f"{self._rate(now)} · ETA {minutes(remaining_s)}")
+            self._marks.append((now, self.done))
+            self._line(f"{rate:.1f}/s · ETA {minutes((self.total - self.done) / rate)}")
 
     def close(self) -> None:
         """The closing line; call it once, also when nothing was to do."""
         now = self._clock()
-        self._line(f"{self._rate(now)} · took {minutes(now - self._start)}")
-
-    def _rate(self, now: float) -> str:
         elapsed_s = now - self._start
-        return f"{self.done / elapsed_s:.1f}/s" if elapsed_s > 0.05 else "at once"
+        rate = f"{self.done / elapsed_s:.1f}/s" if elapsed_s > 0.05 else "at once"
+        self._line(f"{rate} · took {minutes(elapsed_s)}")
 
     def _line(self, text: str) -> None:
         note = self._note()

@@ -19,13 +19,14 @@ class Page:
 
 @dataclass(frozen=True)
 class Document:
-    """One readable file of the user's folder."""
+    """One readable file, or one record or page of the many that a file or a sitemap names."""
 
-    id: str  # its path relative to the folder, with forward slashes
+    id: str  # its path relative to the folder, with forward slashes; a page's host and path
     title: str  # what the document calls itself, else its file's stem
     text: str  # cleaned, all pages, markers of ours neutralised
     pages: tuple[Page, ...]
-    sha256: str  # of the file's bytes
+    sha256: str  # of the file's bytes; of a record's text
+    held_out: bool = False  # it only evaluates: none of it may stand in a training row
 
 
 @dataclass(frozen=True)

@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from lib.parameters import (
+    DEFAULT_PARAMETERS,
     NOTEBOOKS,
     Parameter,
     for_notebook,
     known_parameters,
     listing,
-    override,
-    read_parameters,
+    overrides,
 )
 from lib.progress import minutes
 from lib.settings import PROJECT_DIR, SetupError, home, portable
-
-DEFAULT_PARAMETERS = PROJECT_DIR / "parameters" / "tiny.yaml"
 
 _USAGE = """\
 ./run_all.sh runs the four notebooks, from a folder of documents to a report.
@@ -83,15 +80,11 @@ def make_plan(arguments: list[str]) -> Plan:
     if options.first > options.last:
         raise SetupError(f"--from {options.first} is behind --to {options.last}.")
     known = known_parameters()
-    values = read_parameters(options.file, known)
-    values |= {name: override(name, text, known) for name, text in options.overrides}
-    values.setdefault("run_name", options.file.stem)
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", values["run_name"]):
-        raise SetupError(
-            f"run_name is {values['run_name']!r}; it names folders, so use letters, digits, "
-            "'.', '_' and '-'."
-        )
-    return Plan(values=values, known=known, first=options.first, last=options.last)
+    plan = Plan(
+        overrides(options.file, options.overrides, known), known, options.first, options.last
+    )
+    ends = plan.value("dry_run") or plan.value("dataset_kind") == "qa"  # nothing to train on
+    return replace(plan, last=1) if ends and plan.first == 1 else plan
 
 
 def check(plan: Plan) -> None:
@@ -101,11 +94,11 @@ def check(plan: Plan) -> None:
 
         memory_gib = plan.value("student_memory_gib")
         require_machine(plan.value("student_model"), student_memory_gib=memory_gib)
-    from lib.gen import check_shares, find_documents
-
     if plan.first == 1:
-        check_shares(valid_share=plan.value("valid_share"), eval_share=plan.value("eval_share"))
-        find_documents(plan.value("doc_path"))
+        from lib.gen import Recipe, find_documents
+
+        recipe = Recipe.of({name: plan.value(name) for name in plan.known})
+        find_documents(recipe.doc_path, eval_doc_path=recipe.eval_doc_path, doctype=recipe.doctype)
     print(
         f"Run '{plan.values['run_name']}': notebooks {plan.first} to {plan.last}, student "
         f"{plan.value('student_model')}, documents {plan.value('doc_path')}",
@@ -149,6 +142,9 @@ def run_notebook(plan: Plan, notebook: str) -> None:
             )
     except papermill.PapermillExecutionError as error:
         message = " ".join(str(error.evalue).split())
+        if error.ename == "Finished":
+            print(message, flush=True)
+            return
         name = "" if error.ename == "SetupError" else f"{error.ename}: "
         raise SetupError(
             f"{source.name} stopped in cell [{error.exec_count}]: {name}{message} "

@@ -74,8 +74,10 @@ _NAMES: dict[str, dict[str, tuple[str, ...]]] = {  # style → field → names, 
         "base_url": ("AZURE_OPENAI_ENDPOINT",),
         "deployment": ("AZURE_OPENAI_DEPLOYMENT",),
         "api_version": ("OPENAI_API_VERSION", "AZURE_OPENAI_API_VERSION"),
+        "use_entra_id": ("AZURE_OPENAI_USE_ENTRA_ID",),  # a login in place of a key
     },
 }
+_YES = ("1", "true", "yes", "on")
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,9 @@ class EndpointSettings:
     style: str  # "openai" or "azure"
     base_url: str
     deployment: str  # the model's name there
-    api_key: str = field(repr=False)
+    api_key: str = field(default="", repr=False)
     api_version: str = ""
+    use_entra_id: bool = False  # Azure style: Entra ID in place of the key
 
 
 def endpoint_settings(role: str) -> EndpointSettings | None:
@@ -109,6 +112,8 @@ def endpoint_settings(role: str) -> EndpointSettings | None:
         values[name_of] = next((merged[name] for name in candidates if name in merged), "")
     if style == "openai" and not values["base_url"]:
         values["base_url"] = "https://api.openai.com/v1"
+    if use_entra_id := values.pop("use_entra_id", "").lower() in _YES:
+        del values["api_key"]
     missing = [name_of for name_of, value in values.items() if not value]
     if missing:
         needed = ", ".join(prefixes[0] + _NAMES[style][name_of][0] for name_of in missing)
@@ -116,7 +121,7 @@ def endpoint_settings(role: str) -> EndpointSettings | None:
             f"{needed} not set, and the {role} is configured {style} style. "
             "Put it into .env (cp .env.sample .env; a local server takes any key)."
         )
-    return EndpointSettings(role=role, style=style, **values)
+    return EndpointSettings(role=role, style=style, use_entra_id=use_entra_id, **values)
 
 
 def _style_of(prefixes: tuple[str, ...]) -> str | None:

@@ -10,10 +10,11 @@ import json
 import random
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
@@ -29,11 +30,14 @@ class Loopback:
     reply: Callable[[Body], str] | None = None  # the assistant's text; None = `reader`
     delay_s: float = 0.0
     delays: random.Random | None = None  # draws each delay between 0 and delay_s
-    fault: Callable[[int, Body], web.Response | None] = lambda number, body: None
+    # An error reply, or "hang" (answer never) or "drop" (break the connection).
+    fault: Callable[[int, Body], web.Response | str | None] = lambda number, body: None
     hold_from: int = 0  # from this request on, answer never (0 = no)
     finish_reason: str = "stop"
     requests: list[Body] = field(default_factory=list)
     authorizations: list[str] = field(default_factory=list)
+    api_keys: list[str] = field(default_factory=list)
+    arrived: list[float] = field(default_factory=list)  # when, by time.monotonic()
     answered: list[str] = field(default_factory=list)  # one canonical body per reply sent
     in_flight: int = 0
     max_in_flight: int = 0
@@ -43,18 +47,28 @@ class Loopback:
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
 
+    def add_routes(self, app: web.Application) -> None:
+        app.router.add_post("/v1/chat/completions", self.chat)
+        app.router.add_post("/v1/embeddings", self.embeddings)
+        app.router.add_post("/openai/deployments/{deployment}/chat/completions", self.chat)
+
     async def chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.requests.append(body)
         self.authorizations.append(request.headers.get("Authorization", ""))
+        self.api_keys.append(request.headers.get("api-key", ""))
+        self.arrived.append(time.monotonic())
         number = len(self.requests)
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
         try:
-            if self.hold_from and number >= self.hold_from:
+            broken = self.fault(number, body)
+            if broken == "hang" or (self.hold_from and number >= self.hold_from):
                 await asyncio.sleep(3600)
-            if (broken := self.fault(number, body)) is not None:
-                return broken
+            if broken == "drop" and request.transport is not None:
+                request.transport.abort()
+            if broken is not None:
+                return broken if isinstance(broken, web.Response) else web.Response()
             delay_s = self.delay_s * (self.delays.random() if self.delays else 1.0)
             await asyncio.sleep(delay_s)
             text = (self.reply or reader)(body)
@@ -97,6 +111,7 @@ def completion(body: Body, text: str, finish_reason: str = "stop") -> Body:
             "prompt_tokens": prompt_tokens,
             "completion_tokens": tokens,
             "total_tokens": prompt_tokens + tokens,
+            "prompt_tokens_details": {"cached_tokens": prompt_tokens // 2},
         },
     }
 
@@ -151,15 +166,30 @@ def letter_vector(text: str) -> list[float]:
 # --- running it ----------------------------------------------------------------------------------
 
 
+class Server(Protocol):
+    """What `serving` runs."""
+
+    port: int
+
+    def add_routes(self, app: web.Application) -> None: ...
+
+
+Running = TypeVar("Running", bound=Server)
+
+
 @contextmanager
 def serve(loopback: Loopback | None = None, *, port: int = 0) -> Iterator[Loopback]:
     """Run the server on 127.0.0.1, in a thread of its own, while the block lasts."""
-    state = loopback or Loopback()
+    with serving(loopback or Loopback(), port=port) as running:
+        yield running
+
+
+@contextmanager
+def serving(state: Running, *, port: int = 0) -> Iterator[Running]:
+    """As serve, for a server of any routes."""
     loop = asyncio.new_event_loop()
     app = web.Application(client_max_size=64 * 2**20)
-    app.router.add_post("/v1/chat/completions", state.chat)
-    app.router.add_post("/v1/embeddings", state.embeddings)
-    app.router.add_post("/openai/deployments/{deployment}/chat/completions", state.chat)
+    state.add_routes(app)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
 
     async def start() -> None:

@@ -110,3 +110,14 @@ def test_the_listing_shows_every_parameter_with_its_default() -> None:
     for parameter in known.values():
         assert f"{parameter.name} = {parameter.default!r}" in text
         assert parameter.meaning in text
+
+
+def test_a_text_or_a_list_of_texts() -> None:
+    cell = 'doc_path: str | list[str] = "a"  # where\nextra: list[str] = []  # which\n'
+    known = {p.name: p for p in declared(cell, "1_gen")}
+    assert override("doc_path", "b", known) == "b"
+    assert override("doc_path", "['b', 'c']", known) == ["b", "c"]
+    assert override("extra", "b, c", known) == override("extra", "['b', 'c']", known) == ["b", "c"]
+    assert override("extra", "", known) == []
+    with pytest.raises(SetupError, match=r"expected str \| list\[str\]"):
+        override("doc_path", "[1]", known)

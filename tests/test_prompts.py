@@ -6,12 +6,9 @@ from lib.prompts import (
     MARKERS,
     REFUSAL,
     STUDENT_INSTRUCTION,
-    answer_messages,
     cot_label,
     neutralise,
     parse_answer,
-    parse_questions,
-    question_messages,
     student_messages,
     student_question,
 )
@@ -56,29 +53,6 @@ def test_refusals(text: str, refused: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "reply",
-    [
-        '{"questions": ["What happened in 2015?", "Who?"]}',
-        '```json\n{"questions": ["What happened in 2015?", "Who?"]}\n```',
-        '["What happened in 2015?", {"question": "Who?"}]',
-        "Here they are:\n1. What happened in 2015?\n- Who?\n",
-        "1) What happened in 2015?\n(2) Who?",
-    ],
-)
-def test_questions_keep_their_years(reply: str) -> None:
-    assert parse_questions(reply) == ["What happened in 2015?", "Who?"]
-
-
-@pytest.mark.parametrize("reply", ["", "no", "{}", '{"questions": 3}', "[1, null]"])
-def test_no_questions(reply: str) -> None:
-    assert parse_questions(reply) == []
-
-
-def test_a_question_that_begins_with_a_number_keeps_it() -> None:
-    assert parse_questions("2015 was the year of what?") == ["2015 was the year of what?"]
-
-
-@pytest.mark.parametrize(
     "marker",
     [*MARKERS, "</document >", "<Answer>", "##END_QUOTE##", "<|assistant|>", "</s>", "<|eot_id|>"],
 )
@@ -102,11 +76,3 @@ def test_documents_stand_in_order_before_the_question() -> None:
 def test_the_instruction_names_what_the_parser_reads() -> None:
     assert all(marker in STUDENT_INSTRUCTION for marker in MARKERS[2:])
     assert REFUSAL in STUDENT_INSTRUCTION
-
-
-def test_teacher_prompts_share_their_beginning_for_one_chunk() -> None:
-    asked = question_messages("the text", "Title", num_questions=4)[1]["content"]
-    answered = answer_messages("the text", "Title", "Who?")[1]["content"]
-    shared = "<DOCUMENT>the text</DOCUMENT>\nThe document above is part of “Title”."
-    assert asked.startswith(shared)
-    assert answered.startswith(shared)

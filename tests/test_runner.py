@@ -87,3 +87,11 @@ def test_run_all_lists_and_helps_and_fails_with_a_status() -> None:
     assert failed.returncode == 1
     assert failed.stderr.splitlines()[-1].startswith("run_all.sh: -r: no notebook knows")
     assert failed.stdout == ""
+
+
+@pytest.mark.parametrize("option", [("dry_run", "true"), ("dataset_kind", "qa")])
+def test_what_gives_nothing_to_train_on_ends_with_the_first_notebook(
+    option: tuple[str, str],
+) -> None:
+    assert make_plan(["-r", *option]).last == 1
+    assert make_plan(["-r", *option, "--from", "2"]).last == 4

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from typing import TYPE_CHECKING
 
+from lib.engine.prices import costs, load_prices
 from lib.eval.statistics import CANNOT_TELL
 from lib.eval.tables import STUDENT, main_condition, percent
 from lib.ledger import Ledger
-from lib.settings import PREFIXES, environment
+from lib.settings import PREFIXES
 
 if TYPE_CHECKING:
     import pandas
@@ -85,30 +87,25 @@ def _more_questions(row: dict[str, float]) -> str:
 def show_cost() -> pandas.DataFrame:
     """Requests and tokens of each role, of every run so far, as the ledger has them.
 
-    US dollars where `.env` names prices: `<PREFIX>USD_PER_MTOK_INPUT` and `…_OUTPUT`, per million
-    tokens; models served on this machine cost nothing.
+    The cost where prices.yaml has the model; models served on this machine cost nothing.
     """
     import pandas
 
-    ledger, rows = Ledger(), []
-    for role, (prefix, *_) in PREFIXES.items():
-        usage = ledger.usage(role)
-        if not usage.requests:
-            continue
-        prices = [environment().get(f"{prefix}USD_PER_MTOK_{way}") for way in ("INPUT", "OUTPUT")]
-        tokens = (usage.prompt_tokens, usage.completion_tokens)
-        dollars = None
-        if all(prices):
-            dollars = sum(float(p or 0) * t for p, t in zip(prices, tokens, strict=True)) / 1e6
-        rows.append(
-            {
-                "role": role,
-                "requests": usage.requests,
-                "prompt tokens": usage.prompt_tokens,
-                "completion tokens": usage.completion_tokens,
-                "US dollars": "–" if dollars is None else f"{dollars:.2f}",
-            }
-        )
-    ledger.close()
-    columns = ["role", "requests", "prompt tokens", "completion tokens", "US dollars"]
+    with closing(Ledger()) as ledger:
+        used = ledger.usage_by_model()
+    prices = load_prices()
+    order = {role: place for place, role in enumerate(PREFIXES)}
+    lines = sorted(costs(used, prices), key=lambda line: (order.get(line.role, 9), line.model))
+    rows = [
+        {
+            "role": line.role,
+            "model": line.model,
+            "requests": line.usage.requests,
+            "prompt tokens": line.usage.prompt_tokens,
+            "completion tokens": line.usage.completion_tokens,
+            prices.currency: "–" if line.cost is None else f"{line.cost:.2f}",
+        }
+        for line in lines
+    ]
+    columns = ["role", "model", "requests", "prompt tokens", "completion tokens", prices.currency]
     return pandas.DataFrame(rows, columns=columns).set_index("role")

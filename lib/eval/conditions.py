@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lib.eval.questions import EvalQuestion, first_hit
+from lib.eval.questions import UNKNOWN, EvalQuestion, first_hit
 from lib.rag.index import Index
 from lib.rag.retrieve import retrieve
 from lib.records import Chunk
@@ -43,6 +43,8 @@ def build_cases(
     - `oracle_distractors`: the row's own context, in its order.
     - `top_3`, …: the k nearest chunks of the whole corpus, nearest first.
 
+    People's questions, which have no known oracle, are not asked under the two in the middle.
+
     Raises:
         SetupError: a k exceeds the number of chunks.
     """
@@ -51,8 +53,9 @@ def build_cases(
     retrieved = retrieve(index, texts, top_k=max(ks)) if ks else [[] for _ in texts]
 
     cases = [_case(question, "closed_book", ()) for question in questions]
-    cases += [_case(question, "oracle", (question.oracle,)) for question in questions]
-    cases += [_case(question, "oracle_distractors", question.context) for question in questions]
+    with_oracle = [question for question in questions if question.oracle is not UNKNOWN]
+    cases += [_case(question, "oracle", (question.oracle,)) for question in with_oracle]
+    cases += [_case(q, "oracle_distractors", q.context) for q in with_oracle]
     for k in ks:
         cases += [
             _case(question, f"{RETRIEVED}{k}", tuple(found[:k]))

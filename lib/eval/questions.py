@@ -13,6 +13,9 @@ from lib.records import Chunk
 from lib.settings import SetupError, portable
 from lib.store import read_jsonl
 
+# The oracle of a question that people wrote: nobody said where its answer stands.
+UNKNOWN = Chunk("", "", "", 0, 0, 0, "")
+
 
 @dataclass(frozen=True)
 class EvalQuestion:
@@ -22,8 +25,15 @@ class EvalQuestion:
     text: str
     answer: str  # the gold final answer
     evidence: tuple[str, ...]  # the gold quotes that are verbatim in the oracle, white space folded
-    oracle: Chunk
+    oracle: Chunk  # UNKNOWN of a question that people wrote
     context: tuple[Chunk, ...]  # of the dataset's row, in its order
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, to be shown."""
+        if self.oracle is UNKNOWN:
+            return f"{self.id}, written by people"
+        return f"{self.oracle.title}, page {self.oracle.page}"
 
 
 def load_chunks(dataset_dir: Path) -> list[Chunk]:
@@ -42,14 +52,17 @@ def load_chunks(dataset_dir: Path) -> list[Chunk]:
 def load_questions(
     dataset_dir: Path, *, max_questions: int = 0, seed: int = 0
 ) -> list[EvalQuestion]:
-    """The questions of `hf/eval.jsonl`; a seeded sample of max_questions of them (0 = all).
+    """The questions of people (1_gen's eval_file), else the teacher's of `hf/eval.jsonl`.
 
-    The sample keeps the order of the split, and for one seed a smaller sample is a part of the
-    larger: growing it asks only what is new.
+    A seeded sample of max_questions of them (0 = all), in their order; for one seed a smaller
+    sample is a part of the larger: growing it asks only what is new.
 
     Raises:
         SetupError: the dataset has no evaluation question.
     """
+    written = dataset_dir / "evaluation.jsonl"
+    if written.is_file():
+        return [_by_people(row) for row in _drawn(read_jsonl(written), max_questions, seed)]
     path = dataset_dir / "hf" / "eval.jsonl"
     rows = read_jsonl(path) if path.is_file() else []
     if not rows:
@@ -57,12 +70,28 @@ def load_questions(
             f"{portable(path)} holds no question, and 4_eval needs some. Run 1_gen.ipynb with more "
             "documents, or with a larger share for the evaluation split."
         )
-    if 0 < max_questions < len(rows):
-        order = list(range(len(rows)))
-        Random(seed).shuffle(order)
-        rows = [rows[i] for i in sorted(order[:max_questions])]
     chunks = {chunk.id: chunk for chunk in load_chunks(dataset_dir)}
-    return [_question(row, chunks) for row in rows]
+    return [_question(row, chunks) for row in _drawn(rows, max_questions, seed)]
+
+
+def _drawn(rows: list[dict[str, Any]], count: int, seed: int) -> list[dict[str, Any]]:
+    """So many of the rows, in their order; all of them if it is 0."""
+    if not 0 < count < len(rows):
+        return rows
+    order = list(range(len(rows)))
+    Random(seed).shuffle(order)
+    return [rows[i] for i in sorted(order[:count])]
+
+
+def _by_people(row: Mapping[str, Any]) -> EvalQuestion:
+    return EvalQuestion(
+        id=f"eval_file, row {row['row']}",
+        text=row["question"],
+        answer=row["answer"],
+        evidence=(),
+        oracle=UNKNOWN,
+        context=(),
+    )
 
 
 def _question(row: Mapping[str, Any], chunks: Mapping[str, Chunk]) -> EvalQuestion:
@@ -100,9 +129,12 @@ def holds_answer(chunk: Chunk, question: EvalQuestion) -> bool:
     True for the oracle itself, and for a chunk of the same document whose offsets overlap the
     oracle's and which holds every gold quote verbatim (white space folded); where the row has no
     quote, the gold answer. Another document that happens to hold the answer does not count: hit
-    rates are a lower bound.
+    rates are a lower bound. Of a question that people wrote: whether the chunk holds the gold
+    answer, upper and lower case aside.
     """
     oracle = question.oracle
+    if oracle is UNKNOWN:
+        return fold(question.answer).casefold() in fold(chunk.text).casefold()
     if chunk.id == oracle.id:
         return True
     if chunk.document_id != oracle.document_id:

@@ -30,16 +30,13 @@ def _question(question: EvalQuestion) -> str:
     text = html.escape(fold(question.oracle.text))
     for quote in question.evidence:
         text = text.replace(html.escape(quote), f"<mark>{html.escape(quote)}</mark>", 1)
+    shown = f'<div class="ob-reply ob-oracle">{text}</div>' if text else ""
     return (
         f'<div class="ob-pair"><h4>{html.escape(question.text)}</h4>'
         f"<p><b>Right answer:</b> {html.escape(question.answer)} "
-        f'<span class="ob-note">({html.escape(_source(question))})</span></p>'
-        f'<div class="ob-reply ob-oracle">{text}</div></div>'
+        f'<span class="ob-note">({html.escape(question.source)})</span></p>'
+        f"{shown}</div>"
     )
-
-
-def _source(question: EvalQuestion) -> str:
-    return f"{question.oracle.title}, page {question.oracle.page}"
 
 
 def show_best_and_worst(
@@ -99,7 +96,7 @@ def _pair(question: EvalQuestion, student: Answer, baseline: Answer, gain: float
     return (
         f'<div class="ob-pair"><h4>{html.escape(question.text)}</h4>'
         f"<p><b>Right answer:</b> {html.escape(question.answer)} "
-        f'<span class="ob-note">({html.escape(_source(question))}; '
+        f'<span class="ob-note">({html.escape(question.source)}; '
         f"F1 {signed(gain)} points)</span></p>"
         f'<div class="ob-two">{_reply("Student", student)}{_reply("Baseline", baseline)}</div>'
         "</div>"

@@ -38,7 +38,7 @@ def compare(
     """
     import pandas
 
-    clusters = {question.id: question.oracle.id for question in questions}
+    clusters = {q.id: q.oracle.id or q.id for q in questions}
     rows = []
     for condition in dict.fromkeys(case.condition for case in cases):
         mine = [case for case in cases if case.condition == condition]

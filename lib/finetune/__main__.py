@@ -12,7 +12,8 @@ from pathlib import Path
 from lib.finetune.rows import prepare_rows
 from lib.finetune.students import require_machine
 from lib.finetune.train import train_student
-from lib.parameters import known_parameters, read_parameters
+from lib.gen.reviewed_dataset import reviewed
+from lib.parameters import resolved
 from lib.settings import SetupError, portable, require_path, save_state
 
 
@@ -21,12 +22,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("verb", choices=["train"])
     parser.add_argument("-p", dest="file", type=Path, required=True, help="parameters file")
     options = parser.parse_args(arguments)
+    import torch
+    from accelerate import PartialState
+
+    process = PartialState(cpu=not torch.cuda.is_available())
     try:
-        known = known_parameters()
-        values = {name: parameter.default for name, parameter in known.items()}
-        values["run_name"] = options.file.stem
-        values |= read_parameters(options.file, known)
+        values = resolved(options.file)
         dataset_dir = require_path("DATASET_DIR", run_name=values["run_name"])
+        with process.main_process_first():  # a review's dataset is written once
+            dataset_dir = reviewed(dataset_dir)
         require_machine(values["student_model"], student_memory_gib=values["student_memory_gib"])
         rows = prepare_rows(
             dataset_dir,

@@ -1,25 +1,46 @@
-"""Documents to a RAFT dataset: the verbs of 1_gen.ipynb."""
+"""Documents to a RAFT dataset: the verbs of 1_gen.ipynb.
 
-from lib.gen.check import print_check
-from lib.gen.chunks import Split, conflicts, split_documents
-from lib.gen.dataset import read_chunks, read_dataset, read_examples, write_dataset
-from lib.gen.documents import (
-    Loaded,
-    Skipped,
-    find_documents,
-    load_documents,
-    pick_document,
-    show_page,
-)
-from lib.gen.raft import Built, build_examples
-from lib.gen.show import plot_counts, show_documents, show_examples
-from lib.gen.splits import assign_splits, check_corpus, check_shares
-from lib.gen.teacher import Asked, ask_teacher, teacher_name, teacher_notice
+Each is imported when it is first used (PEP 562): the processes that read documents import this
+package, too, and need none of them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lib.gen.check import print_check
+    from lib.gen.chunks import Split, conflicts, split_documents
+    from lib.gen.dataset import read_chunks, read_dataset, read_examples, write_dataset
+    from lib.gen.documents import (
+        Loaded,
+        Skipped,
+        find_documents,
+        iter_documents,
+        load_documents,
+        pick_document,
+        show_page,
+    )
+    from lib.gen.estimates import estimate
+    from lib.gen.evaluation_file import read_evaluation_file
+    from lib.gen.generation import Finished, generate, hard_vectors, ledger_mark, show_usage
+    from lib.gen.options import AskOptions
+    from lib.gen.qa import write_pairs
+    from lib.gen.raft import Built, build_examples
+    from lib.gen.recipe import Recipe
+    from lib.gen.reviewed_dataset import reviewed
+    from lib.gen.show import plot_counts, show_documents, show_examples
+    from lib.gen.splits import assign_splits, check_corpus, check_shares
+    from lib.gen.teacher import Asked, ask_teacher, teacher_name, teacher_notice
 
 __all__ = [
+    "AskOptions",
     "Asked",
     "Built",
+    "Finished",
     "Loaded",
+    "Recipe",
     "Skipped",
     "Split",
     "ask_teacher",
@@ -28,19 +49,58 @@ __all__ = [
     "check_corpus",
     "check_shares",
     "conflicts",
+    "estimate",
     "find_documents",
+    "generate",
+    "hard_vectors",
+    "iter_documents",
+    "ledger_mark",
     "load_documents",
     "pick_document",
     "plot_counts",
     "print_check",
     "read_chunks",
     "read_dataset",
+    "read_evaluation_file",
     "read_examples",
+    "reviewed",
     "show_documents",
     "show_examples",
     "show_page",
+    "show_usage",
     "split_documents",
     "teacher_name",
     "teacher_notice",
     "write_dataset",
+    "write_pairs",
 ]
+
+_HOMES = {
+    "check": "print_check",
+    "chunks": "Split conflicts split_documents",
+    "dataset": "read_chunks read_dataset read_examples write_dataset",
+    "documents": "Loaded Skipped find_documents iter_documents load_documents pick_document "
+    "show_page",
+    "estimates": "estimate",
+    "evaluation_file": "read_evaluation_file",
+    "generation": "Finished generate hard_vectors ledger_mark show_usage",
+    "options": "AskOptions",
+    "qa": "write_pairs",
+    "raft": "Built build_examples",
+    "recipe": "Recipe",
+    "reviewed_dataset": "reviewed",
+    "show": "plot_counts show_documents show_examples",
+    "splits": "assign_splits check_corpus check_shares",
+    "teacher": "Asked ask_teacher teacher_name teacher_notice",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'lib.gen' has no attribute {name!r}")
+    return getattr(import_module(f"lib.gen.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,28 +1,36 @@
-"""`python -m lib.gen check [DATASET]`: what a dataset holds, and whether it keeps its promises."""
+"""`python -m lib.gen COMMAND`: datasets without a notebook."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
+from importlib import import_module
 
-from lib.gen.check import find_dataset, print_check
 from lib.settings import SetupError
+
+_COMMANDS = ("run", "check", "review", "convert")  # each a module of lib/gen
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0: every check passed; 1: one failed; 2: there is no such dataset."""
+    """0: done, every check passed; 1: one failed, or nothing came of it; 2: a user's mistake."""
+    given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="python -m lib.gen", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    check = commands.add_parser("check", help="recompute a dataset's counts from its files")
-    check.add_argument(
-        "dataset", nargs="?", default="", help="its folder or name; else the one in .env.state"
-    )
-    name = parser.parse_args(arguments).dataset
+    # One command needs not wait for what the others import.
+    named = [name for name in _COMMANDS if given[:1] == [name]]
+    for name in named or _COMMANDS:
+        import_module(f"lib.gen.{name}").add_command(commands)
+    options = parser.parse_args(given)
+    run: Callable[[argparse.Namespace], int] = options.run
     try:
-        return 0 if print_check(find_dataset(name)) else 1
+        return run(options)
     except SetupError as error:
         print(f"SetupError: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("Interrupted; every reply is kept: run it again to go on.", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

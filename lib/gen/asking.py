@@ -1,142 +1,172 @@
-"""Asking an endpoint: each chunk's questions, then their answers; every reply through the gates."""
+"""Asking: live, chunks streaming in while requests go out; or in batches, stage by stage."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, closing
+from functools import partial
 
-from lib import prompts
-from lib.endpoint import Endpoint, EndpointError, gather_all
-from lib.gen import gates
+from lib.endpoint import Budget, Endpoint, EndpointError, Limits, Reply, gather_all, run
+from lib.engine.batch import BatchEndpoint, Batches
+from lib.gen.flow import Flow
+from lib.gen.requests import Request, in_stages
 from lib.ledger import Ledger
 from lib.progress import Progress
-from lib.records import Chunk, Question, Rejected
-from lib.settings import EndpointSettings, SetupError
+from lib.records import Chunk
+from lib.settings import EndpointSettings, SetupError, endpoint_settings
 
-# Reasoning models spend tokens before they write.
-QUESTION_TOKENS, ANSWER_TOKENS, TEMPERATURE = 2048, 2048, 0.0
+Chunks = Iterable[Chunk] | AsyncIterable[Chunk]
 
-
-def sort_in(
-    question: Question,
-    chunk: Chunk,
-    reply: str,
-    finish_reason: str,
-    questions: list[Question],
-    rejected: list[Rejected],
-) -> None:
-    """Put one answered question where the gates say."""
-    try:
-        if refused := gates.refuse_question(question.text):
-            raise gates.Refusal(*refused)
-        questions.append(gates.judge_answer(question, chunk, reply, finish_reason))
-    except gates.Refusal as refusal:
-        rejected.append(refusal.of(question, reply))
+# Chunks at work beyond the requests in flight: enough that answers never lack questions.
+_CHUNKS_PER_SLOT = 4
 
 
-async def ask_endpoint(
-    chunks: Sequence[Chunk], settings: EndpointSettings, questions_per_chunk: int, concurrency: int
-) -> tuple[list[Question], list[Rejected]]:
-    """The answered questions and the refused ones, in the order of the chunks.
+async def ask_live(
+    chunks: Chunks,
+    flow: Flow,
+    settings: EndpointSettings,
+    *,
+    concurrency: int,
+    budget: Budget | None = None,
+    limits: Limits | None = None,
+    timeout_s: float = 600.0,
+    max_retries: int = 8,
+) -> list[Chunk]:
+    """Ask all about the chunks as they come; returns them. The rows are in flow.outcome.
 
     Raises:
         SetupError: the endpoint cannot work, or some requests failed after all were tried.
     """
-    # As many chunks at work as requests may be in flight: a chunk's answers are asked right after
-    # its questions, while the endpoint still caches the document they share.
-    at_work = asyncio.Semaphore(concurrency)
-    with closing(Ledger()) as ledger:
-        async with Endpoint(settings, ledger=ledger, concurrency=concurrency) as endpoint:
-            progress = Progress(
-                "requests", len(chunks) * (1 + questions_per_chunk), note=lambda: _note(endpoint)
+    seen: list[Chunk] = []
+    async with AsyncExitStack() as stack:
+        ledger = stack.enter_context(closing(Ledger()))
+        endpoints = {
+            role: await stack.enter_async_context(
+                Endpoint(
+                    of_role,
+                    ledger=ledger,
+                    concurrency=concurrency,
+                    timeout_s=timeout_s,
+                    max_retries=max_retries,
+                    limits=limits,
+                    budget=budget,
+                )
             )
+            for role, of_role in _roles(flow, settings).items()
+        }
+        live = _Live(endpoints, slots=_CHUNKS_PER_SLOT * concurrency)
+        try:
+            async with asyncio.TaskGroup() as group:
+                async for chunk in stream(chunks):
+                    seen.append(chunk)
+                    for request in flow.add(chunk):
+                        await live.start(request, group)
+                for request in flow.end():
+                    await live.start(request, group)
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        live.progress.close()
+    _demand_all(live.failures, live.progress.done)
+    return seen
 
-            async def work(chunk: Chunk) -> _ChunkResult:
-                async with at_work:
-                    return await _ask_about(chunk, endpoint, questions_per_chunk, progress)
 
-            results = await gather_all(chunks, work)
-            progress.close()
-    failures = [result for result in results if isinstance(result, EndpointError)]
-    done = [result for result in results if not isinstance(result, EndpointError)]
-    failures += [failure for result in done for failure in result.failures]
+def ask_in_batches(chunks: Sequence[Chunk], flow: Flow, settings: EndpointSettings) -> None:
+    """Ask all about the chunks through the Batch API, stage by stage. The rows are in flow.outcome.
+
+    Raises:
+        SetupError: the endpoint takes no batches, or some requests failed in all of them.
+    """
+    failures: list[EndpointError] = []
+    asked = 0
+    with closing(Ledger()) as ledger:
+        batches = {
+            role: Batches(of_role, ledger) for role, of_role in _roles(flow, settings).items()
+        }
+        stages = in_stages(flow.first_requests(chunks))
+        requests = next(stages)
+        while requests:
+            replies: dict[int, Reply] = {}
+            for role, of_role in batches.items():
+                mine = [place for place, request in enumerate(requests) if request.role == role]
+                stage = partial(_ask_each, [requests[place] for place in mine])
+                for place, reply in zip(mine, of_role.run(stage), strict=True):
+                    if isinstance(reply, Reply):
+                        replies[place] = reply
+                    else:
+                        failures.append(reply)
+            asked += len(requests)
+            requests = stages.send([replies.get(place) for place in range(len(requests))])
+    _demand_all(failures, asked)
+
+
+def _ask_each(requests: Sequence[Request], endpoint: BatchEndpoint) -> list[Reply | EndpointError]:
+    async def ask(request: Request) -> Reply:
+        return await endpoint.ask(
+            request.messages, max_tokens=request.max_tokens, temperature=request.temperature
+        )
+
+    return run(gather_all(requests, ask))
+
+
+def _demand_all(failures: Sequence[EndpointError], asked: int) -> None:
     if failures:
         raise SetupError(
-            f"{len(failures):,} of {progress.done:,} requests failed ({failures[0]}). The replies "
-            "that came are in the ledger: run this again to ask only the missing ones."
+            f"{len(failures):,} of {asked:,} requests failed ({failures[0]}). The replies that "
+            "came are in the ledger: run this again to ask only the missing ones."
         )
-    questions = [question for result in done for question in result.questions]
-    return questions, [rejected for result in done for rejected in result.rejected]
 
 
-@dataclass(frozen=True)
-class _ChunkResult:
-    questions: list[Question]
-    rejected: list[Rejected]
-    failures: list[EndpointError]
+class _Live:
+    """Sends requests and what follows from them."""
 
+    def __init__(self, endpoints: dict[str, Endpoint], *, slots: int) -> None:
+        self.failures: list[EndpointError] = []
+        self._endpoints = endpoints
+        self.progress = Progress("requests", 0, note=endpoints["teacher"].note)
+        self._slots = asyncio.Semaphore(slots)
 
-async def _ask_about(
-    chunk: Chunk, endpoint: Endpoint, questions_per_chunk: int, progress: Progress
-) -> _ChunkResult:
-    """One chunk's questions, then their answers all at once."""
-    messages = prompts.question_messages(chunk.text, chunk.title, num_questions=questions_per_chunk)
-    try:
-        reply = await endpoint.ask(messages, max_tokens=QUESTION_TOKENS, temperature=TEMPERATURE)
-    finally:
-        progress.advance()
-    result = _ChunkResult([], [], [])
-    drafts = _drafts(chunk, reply.text, reply.finish_reason, questions_per_chunk, result.rejected)
-    progress.total -= questions_per_chunk - len(drafts)
+    async def start(self, request: Request, group: asyncio.TaskGroup) -> None:
+        """Send it when there is room for another chunk."""
+        await self._slots.acquire()
+        task = group.create_task(self._send(request))
+        task.add_done_callback(lambda _: self._slots.release())
 
-    async def answer(question: Question) -> Any:
-        messages = prompts.answer_messages(chunk.text, chunk.title, question.text)
-        return await endpoint.ask(messages, max_tokens=ANSWER_TOKENS, temperature=TEMPERATURE)
-
-    replies = await gather_all(drafts, answer, on_done=progress.advance)
-    for question, answered in zip(drafts, replies, strict=True):
-        if isinstance(answered, EndpointError):
-            result.failures.append(answered)
-        else:
-            sort_in(
-                question,
-                chunk,
-                answered.text,
-                answered.finish_reason,
-                result.questions,
-                result.rejected,
+    async def _send(self, request: Request) -> None:
+        self.progress.total += 1 + request.leads_to
+        try:
+            reply = await self._endpoints[request.role].ask(
+                request.messages,
+                max_tokens=request.max_tokens,
+                temperature=request.temperature,
+                priority=request.priority,
             )
-    return result
+        except EndpointError as error:
+            self.failures.append(error)
+            return
+        finally:
+            self.progress.total -= request.leads_to
+            self.progress.advance()
+        await gather_all(request.on_reply(reply), self._send)
 
 
-def _drafts(
-    chunk: Chunk, reply: str, finish_reason: str, wanted: int, rejected: list[Rejected]
-) -> list[Question]:
-    """The questions worth an answer; what is wrong with the reply or a question is recorded."""
-    texts = prompts.parse_questions(reply)
-    if not texts:
-        gates_of = {"content_filter": "content_filter", "length": "complete"}
-        gate = gates_of.get(finish_reason, "parsable" if reply.strip() else "empty")
-        reason = f"the teacher's reply holds no questions ({finish_reason or 'no finish reason'})"
-        rejected.append(Rejected("", chunk.id, gate, reason, cot_answer=reply))
-    drafts: list[Question] = []
-    seen: set[str] = set()
-    for number, text in enumerate(texts[:wanted]):
-        question = Question(f"{chunk.id}?{number}", chunk.id, text)
-        refused = gates.refuse_question(text)
-        if not refused and gates.folded_words(text) in seen:
-            refused = "duplicate", "asked before on this chunk"
-        if refused:
-            rejected.append(gates.Refusal(*refused).of(question))
-        else:
-            seen.add(gates.folded_words(text))
-            drafts.append(question)
-    return drafts
+def _roles(flow: Flow, settings: EndpointSettings) -> dict[str, EndpointSettings]:
+    roles = {"teacher": settings}
+    if flow.judge_role == "judge" and (judge := endpoint_settings("judge")) is not None:
+        roles["judge"] = judge
+    return roles
 
 
-def _note(endpoint: Endpoint) -> str:
-    tokens = endpoint.prompt_tokens + endpoint.completion_tokens
-    return f"{tokens:,} tokens · {endpoint.from_ledger:,} from the ledger"
+async def stream(chunks: Chunks) -> AsyncIterator[Chunk]:
+    """The chunks as they come; those of a plain iterator are waited for in a thread."""
+    if isinstance(chunks, AsyncIterable):
+        async for chunk in chunks:
+            yield chunk
+    elif isinstance(chunks, Sequence):
+        for chunk in chunks:
+            yield chunk
+    else:
+        iterator, end = iter(chunks), object()
+        while (found := await asyncio.to_thread(next, iterator, end)) is not end:
+            assert isinstance(found, Chunk)
+            yield found

@@ -20,6 +20,8 @@ def dataset_card(manifest: Mapping[str, Any]) -> str:
     )
     listed = "".join(f"- `{name}`: {value}\n" for name, value in sorted(parameters.items()))
     refused = "".join(f"- {gate}: {count}\n" for gate, count in counts["rejected"].items())
+    extra = "".join(f", `{name}/`" for name in manifest["made_of"].get("extra_formats", ()))
+    extra += ", `evaluation.jsonl` people's questions" * ("evaluation" in manifest["made_of"])
     return f"""{_front_matter(manifest)}
 # {manifest["name"]}
 
@@ -38,8 +40,8 @@ rows = load_dataset("path/of/this/folder", "hf", split="train")  # or "chat", "c
 ```
 
 `hf/` has the published RAFT row (with our fields behind it), `chat/` messages, `completion/`
-prompts and completions, `eval/` what an evaluation asks; `rejected.jsonl` holds what the gates
-refused and why, `manifest.json` counts, parameters and the checksum of every file.
+prompts and completions, `eval/` what an evaluation asks{extra}; `rejected.jsonl` holds what
+the gates refused and why, `manifest.json` counts, parameters and the checksum of every file.
 
 ## Parameters
 
@@ -60,5 +62,12 @@ def _front_matter(manifest: Mapping[str, Any]) -> str:
         for split in splits:
             lines += [f"  - split: {split}", f"    path: {name}/{split}.parquet"]
     lines += ["- config_name: eval", "  data_files:"]
-    lines += ["  - split: eval", "    path: eval/eval.parquet", "---"]
+    lines += ["  - split: eval", "    path: eval/eval.parquet"]
+    for name in manifest["made_of"].get("extra_formats", ()):
+        files = manifest["files"]  # a split may have no row that fits
+        written = [split for split in SPLITS if f"{name}/{split}.parquet" in files]
+        lines += [f"- config_name: {name}", "  data_files:"] if written else []
+        for split in written:
+            lines += [f"  - split: {split}", f"    path: {name}/{split}.parquet"]
+    lines += ["---"]
     return "\n".join(lines) + "\n"

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from lib.gen.checks import CHECKS, Check, Files
 from lib.gen.dataset import read_dataset
 from lib.gen.formats import SPLITS
 from lib.settings import SetupError, home, require_path
 from lib.store import read_jsonl
+
+
+def add_command(commands: Any) -> None:
+    """The command's arguments; `run` is what it does."""
+    parser = commands.add_parser("check", help="recompute a dataset's counts from its files")
+    parser.add_argument(
+        "dataset", nargs="?", default="", help="its folder or name; else the one in .env.state"
+    )
+    parser.set_defaults(run=lambda options: 0 if print_check(find_dataset(options.dataset)) else 1)
 
 
 def find_dataset(name: str = "") -> Path:
@@ -23,7 +33,7 @@ def find_dataset(name: str = "") -> Path:
     for folder in (Path(name), home() / name, home() / "artefacts" / "datasets" / name):
         if folder.is_dir():
             return folder
-    known = sorted(path.name for path in (home() / "artefacts" / "datasets").glob("[!.]*"))
+    known = sorted(path.name for path in (home() / "artefacts" / "datasets").glob("[!.]*/"))
     raise SetupError(
         f"No dataset '{name}'. Expected a folder, or one of: {', '.join(known) or 'none made yet'}."
     )

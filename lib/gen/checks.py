@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lib.gen.chance import binomial_p, chi_square_p
 from lib.gen.doubles import doubles
 from lib.gen.formats import SPLITS, plain_prompt
 from lib.prompts import REFUSAL
@@ -98,15 +99,32 @@ def _answers_are_present(files: Files) -> Check:
 
 
 def _documents_are_distinct(files: Files) -> Check:
-    size = files.manifest["parameters"]["num_distractors"] + 1
+    most = files.manifest["parameters"]["num_distractors"] + 1
+    least = _least_documents(files)
 
     def is_wrong(row: Row) -> bool:
         ids = {place["chunk_id"] for place in row["context_chunks"]}
         texts = {" ".join(text.split()) for text in row["context"]["sentences"][0]}
-        return not len(ids) == len(texts) == len(row["context_chunks"]) == size
+        wanted = most if row["split"] == "eval" and not _may_have_fewer(files) else least
+        return not (
+            len(ids) == len(texts) == len(row["context_chunks"]) and wanted <= len(ids) <= most
+        )
 
-    name = f"k + 1 = {size} distinct documents"
-    return _verdict(name, files.rows, _ids(files.rows, is_wrong))
+    size = str(most) if least == most else f"{least} to {most}"
+    return _verdict(f"k + 1 = {size} distinct documents", files.rows, _ids(files.rows, is_wrong))
+
+
+def _least_documents(files: Files) -> int:
+    """Of a training row's context."""
+    parameters = files.manifest["parameters"]
+    if _may_have_fewer(files):
+        return 1
+    least = parameters.get("min_distractors", -1)
+    return (parameters["num_distractors"] if least == -1 else least) + 1
+
+
+def _may_have_fewer(files: Files) -> bool:
+    return files.manifest["parameters"].get("too_few") == "fewer"
 
 
 def _instruction_agrees(files: Files) -> Check:
@@ -168,26 +186,35 @@ def _distractors_hold_no_answer(files: Files) -> Check:
 
 
 def _oracle_share(files: Files) -> Check:
-    from scipy.stats import binomtest
-
     parameters = files.manifest["parameters"]
     expected = (1 - parameters["refusal_probability"]) * parameters["oracle_probability"]
-    rows = files.of("train", "valid")
+    rows = _independent(files, files.of("train", "valid"))
     shown = sum(row["kind"] == "oracle" for row in rows)
-    p_value = binomtest(shown, len(rows), expected).pvalue if rows else 1.0
+    p_value = binomial_p(shown, len(rows), expected)
     detail = f"{shown / max(1, len(rows)):.3f}, expected {expected:.3f} (p = {p_value:.3f})"
     return Check("share of training rows with their oracle", p_value >= SIGNIFICANCE, detail)
 
 
 def _place_is_uniform(files: Files) -> Check:
-    from scipy.stats import chisquare
-
+    rows = _independent(files, [row for row in files.rows if row["kind"] == "oracle"])
     size = files.manifest["parameters"]["num_distractors"] + 1
-    counts = Counter(row["oracle_position"] for row in files.rows if row["kind"] == "oracle")
+    counts = Counter(row["oracle_position"] for row in rows)
+    expected = [0.0] * size
+    for row in rows:
+        shown = len(row["context_chunks"])
+        for position in range(shown):
+            expected[position] += 1 / shown
     places = [counts[position] for position in range(size)]
-    p_value = float(chisquare(places).pvalue) if size > 1 and sum(places) else 1.0
+    p_value = chi_square_p(places, expected)
     detail = f"{' '.join(map(str, places))} (chi-square p = {p_value:.3f})"
     return Check("the oracle's place is uniform", p_value >= SIGNIFICANCE, detail)
+
+
+def _independent(files: Files, rows: Sequence[Row]) -> list[Row]:
+    """One row of each draw: all questions of a chunk may share one."""
+    if files.manifest["parameters"].get("distractors_per") != "chunk":
+        return list(rows)
+    return list({row["oracle"]["chunk_id"]: row for row in rows}.values())
 
 
 def _nothing_leaks(files: Files) -> Check:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lib.gen import card
 from lib.gen.documents import Skipped
-from lib.gen.formats import SPLITS, chat_row, completion_row, eval_row, hf_row
+from lib.gen.evaluation_file import EvaluationItem
+from lib.gen.formats import SPLITS
 from lib.gen.raft import Built
+from lib.gen.row_files import write_rows
 from lib.gen.teacher import Asked
+from lib.gen.vetting import read_vetted, review_path
+from lib.gen.write_formats import (
+    STANDARD_FORMATS,
+    check_formats,
+    convert_rows,
+    source_of,
+    write_converted,
+)
 from lib.prompts import student_messages
 from lib.records import Chunk, Document, Question, RaftExample, Rejected
 from lib.settings import SetupError, portable
@@ -27,6 +37,8 @@ from lib.store import (
     write_text,
 )
 
+EVALUATION_FILE = "evaluation.jsonl"
+
 
 def write_dataset(
     built: Built,
@@ -39,12 +51,20 @@ def write_dataset(
     parameters: Mapping[str, Any],
     skipped: Sequence[Skipped] = (),
     dropped: Sequence[Rejected] = (),
+    extra_formats: Sequence[str] = (),
+    evaluation: Sequence[EvaluationItem] = (),
 ) -> Path:
     """Write every format into artefacts/datasets/<run_name>-<fingerprint>; returns the folder.
 
     `parameters` are those that shape the rows (num_distractors, oracle_probability, …): no
-    worker counts, no paths. A folder that is there already holds the same rows and is kept.
+    worker counts, no paths. `extra_formats` are written beside the standard ones: some of alpaca,
+    sharegpt, preference, triplets. `evaluation` are people's questions, kept as they
+    are for 4_eval. A folder that is there already holds the same rows and is kept.
+
+    Raises:
+        SetupError: an extra format is unknown.
     """
+    check_formats(extra_formats)
     made_of = {
         "documents": {document.id: document.sha256 for document in documents},
         "chunks": fingerprint(chunks),
@@ -54,6 +74,10 @@ def write_dataset(
         "questions": fingerprint(asked.questions),
         "rows": fingerprint(built.examples),
     }
+    if extra_formats:
+        made_of["extra_formats"] = list(extra_formats)
+    if evaluation:
+        made_of["evaluation"] = fingerprint(evaluation)
     target = artefact_dir("datasets", run_name, made_of)
     if target.exists():
         print(f"Already written: {portable(target)}")
@@ -62,7 +86,9 @@ def write_dataset(
         _write_sources(folder, documents, chunks, splits, asked)
         refused = [*dropped, *asked.rejected, *built.rejected]
         write_jsonl(folder / "rejected.jsonl", refused)
-        _write_rows(folder, built.examples)
+        write_every_format(folder, built.examples, refused, extra_formats)
+        if evaluation:
+            write_jsonl(folder / EVALUATION_FILE, evaluation)
         manifest = {
             "name": target.name,
             "teacher": asked.teacher,
@@ -70,7 +96,7 @@ def write_dataset(
             "counts": _counts(built, refused, documents, chunks, splits),
             "skipped": [{"path": skip.path, "reason": skip.reason} for skip in skipped],
             "made_of": made_of,
-            "files": _sums(folder),
+            "files": file_sums(folder),
         }
         write_json(folder / "manifest.json", manifest)
         write_text(folder / "README.md", card.dataset_card(manifest))
@@ -103,32 +129,18 @@ def _write_sources(
     write_jsonl(folder / "questions.jsonl", asked.questions)
 
 
-def _write_rows(folder: Path, examples: Sequence[RaftExample]) -> None:
-    by_split = {split: [e for e in examples if e.split == split] for split in SPLITS}
-    shape: dict[str, Callable[[RaftExample], dict[str, Any]]] = {
-        "hf": hf_row,
-        "chat": chat_row,
-        "completion": completion_row,
-    }
-    for name, row_of in shape.items():
-        _write_format(folder / name, {s: list(map(row_of, by_split[s])) for s in SPLITS})
-    _write_format(folder / "eval", {"eval": list(map(eval_row, by_split["eval"]))})
-
-
-def _write_format(folder: Path, rows: Mapping[str, Sequence[dict[str, Any]]]) -> None:
-    """JSONL to read, and Parquet for `datasets`, which infers a split's types from its rows.
-
-    One schema for all splits: a column that is empty in one of them keeps its type.
-    """
-    import pyarrow
-    import pyarrow.parquet
-
-    everything = [row for of_split in rows.values() for row in of_split]
-    schema = pyarrow.Table.from_pylist(everything).schema
-    for split, of_split in rows.items():
-        write_jsonl(folder / f"{split}.jsonl", of_split)
-        table = pyarrow.Table.from_pylist(list(of_split), schema=schema)
-        pyarrow.parquet.write_table(table, folder / f"{split}.parquet")
+def write_every_format(
+    folder: Path,
+    examples: Sequence[RaftExample],
+    refused: Sequence[Rejected],
+    extra_formats: Sequence[str],
+) -> None:
+    source = source_of(examples, refused)
+    for name in STANDARD_FORMATS:
+        rows = convert_rows(source, to=name).rows
+        write_rows(folder / name, rows if name != "eval" else {"eval": rows["eval"]})
+    for name in extra_formats:
+        write_converted(folder / name, convert_rows(source, to=name))
 
 
 # --- counts --------------------------------------------------------------------------------------
@@ -156,7 +168,7 @@ def _counts(
     }
 
 
-def _sums(folder: Path) -> dict[str, str]:
+def file_sums(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): file_sha256(path) for path in files}
 
@@ -186,14 +198,23 @@ def read_chunks(dataset_dir: str | Path) -> list[Chunk]:
 
 
 def read_examples(dataset_dir: str | Path, split: str) -> list[RaftExample]:
-    """The rows of one split.
+    """The rows of one split, as their review left them, if there was one.
 
     Raises:
         SetupError: the folder is no dataset, or has no such split.
     """
-    read_dataset(dataset_dir)
     if split not in SPLITS:
         raise SetupError(f"split = '{split}': expected one of {', '.join(SPLITS)}.")
+    if not review_path(dataset_dir).exists():
+        return read_written(dataset_dir, split)
+    rows = [row for of_split in SPLITS for row in read_written(dataset_dir, of_split)]
+    vetted = read_vetted(Path(dataset_dir), rows)
+    return [example for example in vetted.examples if example.split == split]
+
+
+def read_written(dataset_dir: str | Path, split: str) -> list[RaftExample]:
+    """The rows of one split, as they were written."""
+    read_dataset(dataset_dir)
     folder = Path(dataset_dir)
     chunks = {chunk.id: chunk for chunk in read_chunks(folder)}
     questions = {row["id"]: Question(**row) for row in read_jsonl(folder / "questions.jsonl")}

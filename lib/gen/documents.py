@@ -1,70 +1,95 @@
-"""Documents from files: PDF, plain text and Markdown; what cannot be read is named, with why."""
+"""Documents from files and sitemaps; what cannot be read is named, with why."""
 
 from __future__ import annotations
 
-import json
-import re
-import subprocess
-import sys
-import unicodedata
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from lib.gen.assemble import assemble, first_heading, read_text
+from lib.gen.json_records import iter_json_documents
+from lib.gen.readers import Readers, Text
+from lib.gen.sources import READABLE, Paths, Skipped, Source, find_documents
 from lib.gen.wording import clean
-from lib.prompts import neutralise
-from lib.records import Document, Page
-from lib.settings import PROJECT_DIR, SetupError
+from lib.records import Document
+from lib.settings import SetupError
 from lib.store import file_sha256
 
-ENDINGS = (".pdf", ".txt", ".md", ".markdown")
-PDF_TIMEOUT_S = 120.0
-_BETWEEN_PAGES = "\n\n"
-_SHOWN_CHARS = 700  # of a text file
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A file, or some of its pages, that gave no text."""
-
-    path: str  # relative to the folder, as a document's id
-    reason: str
+_WORKERS = 2
+_AHEAD = 8  # files read before they are asked for
+_SHOWN_CHARS = 700  # of a document that is no PDF
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a folder gave."""
+    """What was read."""
 
     documents: list[Document]
     skipped: list[Skipped]
 
+    @property
+    def held_out(self) -> set[str]:
+        """The ids of the documents that only evaluate."""
+        return {document.id for document in self.documents if document.held_out}
 
-def load_documents(doc_path: str | Path) -> Loaded:
-    """Read a file, or every file of a folder and its subfolders, in the order of their names.
 
-    Hidden files are passed over; every other file that gives no text is in `skipped` with its
-    reason. A relative path is looked up from the current folder, then from the project's.
+def load_documents(doc_path: Paths, **options: Any) -> Loaded:
+    """Everything that `iter_documents` gives; takes the same options.
 
     Raises:
-        SetupError: the path does not exist, or nothing below it can be read.
+        SetupError: as there.
     """
-    found = find_documents(doc_path)
-    files = [found] if found.is_file() else _files(found)
-    root = found.parent if found.is_file() else found
-    with ThreadPoolExecutor(max_workers=2) as pool:  # each PDF keeps a process of its own busy
-        results = list(pool.map(lambda path: _load(path, root), files))
-    documents = [document for document, _ in results if document]
-    skipped = [skip for _, skips in results for skip in skips]
-    if not documents:
-        reasons = "; ".join(f"{skip.path}: {skip.reason}" for skip in skipped[:3])
+    found = list(iter_documents(doc_path, **options))
+    return Loaded(
+        [entry for entry in found if isinstance(entry, Document)],
+        [entry for entry in found if isinstance(entry, Skipped)],
+    )
+
+
+def iter_documents(
+    doc_path: Paths,
+    *,
+    eval_doc_path: Paths = "",
+    doctype: str = "",
+    allow_loopback: bool = False,
+    max_pages: int = 1000,
+    requests_per_second: float = 2.0,
+) -> Iterator[Document | Skipped]:
+    """Each document, and what gave no text, as soon as it is read; always in the same order.
+
+    `doc_path` is a folder, a file, a glob, the address or file of a sitemap, or a list of these.
+    Documents of `eval_doc_path` come first, `held_out`; what both name is held out. `doctype`
+    reads every file as one kind (see sources.DOCTYPES). The last three are for sitemaps.
+
+    Raises:
+        SetupError: a path does not exist, or nothing can be read.
+    """
+    sources = find_documents(doc_path, eval_doc_path=eval_doc_path, doctype=doctype)
+    web = {
+        "allow_loopback": allow_loopback,
+        "max_pages": max_pages,
+        "requests_per_second": requests_per_second,
+    }
+    seen: set[str] = set()
+    skipped: list[Skipped] = []
+    for entry in _read(sources, web):
+        if isinstance(entry, Document) and entry.id in seen:
+            entry = Skipped(entry.id, "another document has the same name")
+        if isinstance(entry, Document):
+            seen.add(entry.id)
+        elif len(skipped) < 3:
+            skipped.append(entry)
+        yield entry
+    if not seen:
+        reasons = "; ".join(f"{skip.path}: {skip.reason}" for skip in skipped)
         raise SetupError(
-            f"Nothing readable in {doc_path} ({reasons or 'it holds no files'}). "
-            "Set doc_path to a PDF, TXT or Markdown file, or to a folder of them."
+            f"Nothing readable in {doc_path} ({reasons or 'it is empty'}). "
+            f"Set doc_path to files of {READABLE}, to a folder of them, or to a sitemap."
         )
-    return Loaded(documents, skipped)
 
 
 def pick_document(documents: Sequence[Document]) -> Document:
@@ -73,8 +98,12 @@ def pick_document(documents: Sequence[Document]) -> Document:
     return next(pdfs, documents[0])
 
 
-def show_page(doc_path: str | Path, document: Document, *, page: int = 1) -> Any:
-    """A PDF's page as a picture (PIL), to look at beside its text; a text file's beginning (HTML).
+def show_page(
+    doc_path: Paths, document: Document, *, page: int = 1, eval_doc_path: Paths = ""
+) -> Any:
+    """A PDF's page as a picture (PIL), to look at beside its text; else the beginning (HTML).
+
+    The paths are those that the document was loaded with.
 
     Raises:
         SetupError: the page cannot be drawn.
@@ -84,135 +113,81 @@ def show_page(doc_path: str | Path, document: Document, *, page: int = 1) -> Any
     from IPython.display import HTML
     from PIL import Image
 
-    found = find_documents(doc_path)
-    path = found if found.is_file() else found / document.id
-    if path.suffix.lower() != ".pdf":
+    sources = find_documents(doc_path, eval_doc_path=eval_doc_path)
+    place = next((source.place for source in sources if source.name == document.id), None)
+    if not isinstance(place, Path) or place.suffix.lower() != ".pdf":
         more = " …" * (len(document.text) > _SHOWN_CHARS)
         beginning = escape(document.text[:_SHOWN_CHARS]) + more
         return HTML(f'<pre style="white-space: pre-wrap">{beginning}</pre>')
-    output = _run_worker(path, "--picture", str(page))
-    if isinstance(output, str) or not output.startswith(b"\x89PNG"):
-        reason = output if isinstance(output, str) else json.loads(output)["error"]
-        raise SetupError(f"Page {page} of {document.id} cannot be shown: {reason}.")
-    return Image.open(BytesIO(output)).quantize(32)  # a tenth of the bytes in the notebook
-
-
-def find_documents(doc_path: str | Path) -> Path:
-    """The file or folder: as given, or from the current folder, then from the project's.
-
-    Raises:
-        SetupError: it does not exist.
-    """
-    path = Path(doc_path).expanduser()
-    for candidate in (path, PROJECT_DIR / path):
-        if candidate.exists():
-            return candidate
-    raise SetupError(
-        f"{doc_path} does not exist. Set doc_path to a file or folder of PDF, TXT or Markdown."
-    )
-
-
-def _files(folder: Path) -> list[Path]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    visible = (p for p in files if not any(n[0] == "." for n in p.relative_to(folder).parts))
-    return sorted(visible, key=lambda path: path.relative_to(folder).as_posix())
-
-
-def _load(path: Path, root: Path) -> tuple[Document | None, list[Skipped]]:
-    name = unicodedata.normalize("NFC", path.relative_to(root).as_posix())
-    ending = path.suffix.lower()
-    if ending not in ENDINGS:
-        reason = f"{ending or 'no'} ending: only PDF, TXT and Markdown are read"
-        return None, [Skipped(name, reason)]
     try:
-        if ending == ".pdf":
-            title, texts, pictures = _read_pdf(path)
+        with Readers() as readers:
+            picture = readers.draw(place, page=page)
+    except ValueError as error:
+        raise SetupError(f"Page {page} of {document.id} cannot be shown: {error}.") from error
+    return Image.open(BytesIO(picture)).quantize(32)  # a tenth of the bytes in the notebook
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def _read(sources: Sequence[Source], web: dict[str, Any]) -> Iterator[Document | Skipped]:
+    """Workers read a few files ahead of whoever asks; everything else is read in its turn."""
+    waiting: deque[tuple[Source, Future[Text] | None]] = deque()
+    pool = ThreadPoolExecutor(max_workers=_WORKERS)
+    readers = Readers(_WORKERS)  # each keeps a process busy
+    try:
+        for source in sources:
+            future = None
+            if source.kind in ("pdf", "docx", "html") and isinstance(source.place, Path):
+                future = pool.submit(readers.read, source.kind, source.place)
+            waiting.append((source, future))
+            if len(waiting) > _AHEAD:
+                yield from _read_one(*waiting.popleft(), web)
+        while waiting:
+            yield from _read_one(*waiting.popleft(), web)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        readers.close()
+
+
+def _read_one(
+    source: Source, future: Future[Text] | None, web: dict[str, Any]
+) -> Iterator[Document | Skipped]:
+    for entry in _entries(source, future, web):
+        if isinstance(entry, Document) and source.held_out:
+            entry = replace(entry, held_out=True)
+        yield entry
+
+
+def _entries(
+    source: Source, future: Future[Text] | None, web: dict[str, Any]
+) -> Iterator[Document | Skipped]:
+    place, name = source.place, source.name
+    if isinstance(place, str):
+        from lib.gen.sitemap import iter_sitemap
+
+        yield from iter_sitemap(place, **web)
+        return
+    if not source.kind:
+        yield Skipped(name, f"{place.suffix.lower() or 'no'} ending: only {READABLE} are read")
+        return
+    try:
+        if source.kind in ("json", "api"):
+            yield from iter_json_documents(place, name=name, api=source.kind == "api")
+            return
+        if future:
+            text = future.result()
         else:
-            text = _read_text(path)
-            title, texts, pictures = _first_heading(text, ending), [text], []
-        document = _document(path, name, title, texts)
-    except (ValueError, OSError) as error:
-        return None, [Skipped(name, str(error))]
-    if not pictures:
-        return document, []
-    numbers = ", ".join(map(str, pictures))
-    return document, [Skipped(f"{name}, page {numbers}", "a picture without a text layer")]
-
-
-def _document(path: Path, name: str, title: str, texts: Sequence[str]) -> Document:
-    text, pages = "", []
-    for number, page_text in enumerate(texts, start=1):
-        page_text = unicodedata.normalize("NFC", neutralise(page_text)).strip()
-        if page_text and text:
-            text += _page_break(text, page_text)
-        pages.append(Page(number, len(text), len(text) + len(page_text)))
-        text += page_text
-    if not re.search(r"\w", text):
-        scanned = path.suffix.lower() == ".pdf"
-        raise ValueError("no text layer: is it scanned?" if scanned else "the file is empty")
-    return Document(name, _title(title, path), text, tuple(pages), file_sha256(path))
-
-
-def _page_break(before: str, after: str) -> str:
-    """A space where a sentence runs on over the page's end, else an empty line."""
-    runs_on = re.search(r"[\w,;–—-]$", before) and re.match(r"[a-zß-ÿ(]", after)
-    long = len(before.rsplit("\n", 1)[-1]) > 60  # a paragraph, not a heading or a cell
-    return " " if runs_on and long else _BETWEEN_PAGES
-
-
-def _title(title: str, path: Path) -> str:
-    """What the document calls itself, if that is fit to print; else its file's stem."""
-    title = " ".join(clean(neutralise(title)).split())
-    poor = re.search(r"(?i)\.(?:docx?|pdf|tex|indd|pptx?)$|^(?:untitled|microsoft word)", title)
-    if 3 <= len(title) <= 160 and not poor and re.search(r"[^\W\d_]{2}", title):
-        return title
-    stem = unicodedata.normalize("NFC", path.stem)
-    return neutralise(" ".join(re.sub(r"[_\s]+|(?<=[a-z])-(?=[a-z])", " ", stem).split())) or stem
-
-
-def _first_heading(text: str, ending: str) -> str:
-    """Markdown's first heading; of a plain text, a first line that stands alone."""
-    pattern = r"^#{1,2}[ \t]+(.+?)[ \t]*#*$|^(?=\S)(.+)\n=+[ \t]*$"
-    if ending == ".txt":
-        pattern = r"\A\s*(\S.{2,98}[^\s.;,])()[ \t]*\n[ \t]*\n"
-    match = re.search(pattern, text, re.MULTILINE)
-    return (match.group(1) or match.group(2)) if match else ""
-
-
-def _read_text(path: Path) -> str:
-    data = path.read_bytes()
-    if not data.strip():
-        raise ValueError("the file is empty")
-    utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    try:
-        text = data.decode("utf-16" if utf16 else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"it is not UTF-8 (byte {error.start}): save it as UTF-8") from error
-    if "\0" in text:
-        raise ValueError("it holds NUL bytes: is it a text file?")
-    return clean(text)
-
-
-def _read_pdf(path: Path) -> tuple[str, list[str], list[int]]:
-    output = _run_worker(path)
-    if isinstance(output, str):
-        raise ValueError(output)
-    result = json.loads(output)
-    if "error" in result:
-        raise ValueError(result["error"])
-    return result["title"], result["pages"], result["pictures"]
-
-
-def _run_worker(path: Path, *options: str) -> bytes | str:
-    """The worker's output, or the reason why there is none."""
-    command = [sys.executable, "-m", "lib.gen.pdf_worker", str(path.resolve()), *options]
-    try:
-        done = subprocess.run(
-            command, cwd=PROJECT_DIR, capture_output=True, timeout=PDF_TIMEOUT_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return f"reading it took more than {PDF_TIMEOUT_S:.0f} s"
-    if done.returncode == 0 and done.stdout:
-        return done.stdout
-    last_line = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-    return f"its reader crashed ({last_line or f'exit status {done.returncode}'})"
+            plain = clean(read_text(place))
+            title = first_heading(plain, markdown=source.kind == "md")
+            text = Text(title, [plain], [])
+        yield assemble(text, name=name, path=place, sha256=file_sha256(place))
+    except OSError as error:
+        yield Skipped(name, str(error.strerror))
+        return
+    except ValueError as error:
+        yield Skipped(name, str(error))
+        return
+    if text.pictures:
+        numbers = ", ".join(map(str, text.pictures))
+        yield Skipped(f"{name}, page {numbers}", "a picture without a text layer")

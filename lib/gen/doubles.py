@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 Row = dict[str, Any]
+
+MAX_HOLDERS = 1000
+
+# A word; of scripts without spaces (Thai to Khmer, kana, Han) a single character.
+_WIDE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff"
+_WORD = re.compile(rf"[{_WIDE}]|[^\W{_WIDE}]+")
 
 
 def doubles(
     chunks: dict[str, Row], left: Iterable[str], right: Iterable[str]
 ) -> list[tuple[str, str]]:
     """Pairs that count as the same: one chunk, overlapping ranges, or half of the runs of five
-    words of the smaller one in common; all pairs compared, through one product of matrices."""
+    words of the smaller one in common; all pairs compared, through one product of matrices.
+
+    Runs that stand in more than 1,000 of all chunks are boilerplate and do not count.
+    """
     import numpy as np
     from scipy.sparse import csr_matrix
 
@@ -21,15 +31,16 @@ def doubles(
     if not rows or not columns:
         return []
     numbers: dict[str, int] = {}
+    held = Counter(run for chunk in chunks.values() for run in _runs(chunk["text"]))
+    boilerplate = {run for run, count in held.items() if count > MAX_HOLDERS}
 
     def matrix(ids: Sequence[str]) -> Any:
-        entries = [(i, n) for i, chunk_id in enumerate(ids) for n in runs(chunks[chunk_id]["text"])]
+        entries = [(i, n) for i, chunk_id in enumerate(ids) for n in runs(chunk_id)]
         at = [numbers.setdefault(run, len(numbers)) for _, run in entries]
         return [i for i, _ in entries], at
 
-    def runs(text: str) -> set[str]:
-        words = re.findall(r"\w+", text.lower())
-        return {" ".join(words[i : i + 5]) for i in range(max(1, len(words) - 4))}
+    def runs(chunk_id: str) -> set[str]:
+        return _runs(chunks[chunk_id]["text"]) - boilerplate
 
     filled = [matrix(ids) for ids in (rows, columns)]
     a, b = (
@@ -41,7 +52,7 @@ def doubles(
     found = {
         (rows[i], columns[j])
         for i, j, count in zip(shared.row, shared.col, shared.data, strict=True)
-        if count >= 0.5 * min(sizes_a[i], sizes_b[j])
+        if count >= max(1, 0.5 * min(sizes_a[i], sizes_b[j]))
     }
     for one in rows:
         for other in columns:
@@ -51,3 +62,8 @@ def doubles(
             ):
                 found.add((one, other))
     return sorted(found)
+
+
+def _runs(text: str) -> set[str]:
+    words = _WORD.findall(text.lower())
+    return {" ".join(words[i : i + 5]) for i in range(max(1, len(words) - 4))}

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from html import escape
+from itertools import groupby
 from typing import Any
 
 from lib.gen.documents import Loaded
@@ -17,7 +18,7 @@ SPLITS = ("train", "valid", "eval")
 _COLOURS = {"oracle": "#2a9d8f", "memorise": "#e9a23b", "refuse": "#b4656f"}
 
 # Colours with alpha over the notebook's own ground: readable in light and in dark.
-_STYLE = """<style>
+STYLE = """<style>
 .raft {border: 1px solid rgba(128,128,128,.5); border-radius: 6px; padding: .6em .9em;
  margin: .8em 0}
 .raft .document {border-left: 4px solid rgba(128,128,128,.4); padding: .2em .7em; margin: .4em 0;
@@ -52,7 +53,7 @@ def show_examples(examples: Sequence[RaftExample], *, n: int = 3) -> Any:
     """n rows as HTML, of every kind if there are: the oracle marked, its quotes highlighted."""
     from IPython.display import HTML
 
-    return HTML(_STYLE + "".join(_example_html(example) for example in _one_of_each(examples, n)))
+    return HTML(STYLE + "".join(_example_html(example) for example in _one_of_each(examples, n)))
 
 
 def _one_of_each(examples: Sequence[RaftExample], n: int) -> list[RaftExample]:
@@ -66,30 +67,42 @@ def _example_html(example: RaftExample) -> str:
     place = (
         "left out" if example.oracle_position is None else f"document {example.oracle_position + 1}"
     )
-    documents = "".join(_document_html(example, index) for index in range(len(example.context)))
+    documents = "".join(document_html(example, index) for index in range(len(example.context)))
     return (
         f'<div class="raft"><div class="where">{escape(example.id)} · {example.split} · kind '
         f"<b>{example.kind}</b> · the oracle is {place}</div>"
         f"<p><b>{escape(example.question.text)}</b></p>{documents}"
-        f'<div class="label">{_label_html(example.label)}</div></div>'
+        f'<div class="label">{label_html(example.label)}</div></div>'
     )
 
 
-def _document_html(example: RaftExample, index: int) -> str:
+def document_html(example: RaftExample, index: int) -> str:
+    """One document of the context, everything in it escaped; in the oracle the quotes stand out."""
     chunk = example.context[index]
     is_oracle = index == example.oracle_position
-    text = escape(chunk.text)
-    if is_oracle:
-        for quote in parse_answer(example.question.cot_answer).quotes:
-            # Any white space of the document may stand where the quote has a space.
-            pattern = r"\s+".join(re.escape(escape(word)) for word in quote.split())
-            text = re.sub(pattern, lambda found: f"<mark>{found.group()}</mark>", text, count=1)
+    quotes = parse_answer(example.question.cot_answer).quotes if is_oracle else ()
     where = f"{index + 1} · {escape(chunk.title)}, page {chunk.page}{' · oracle' * is_oracle}"
     css = "document oracle" if is_oracle else "document"
-    return f'<div class="{css}"><span class="where">{where}</span>\n{text}</div>'
+    return (
+        f'<div class="{css}"><span class="where">{where}</span>\n'
+        f"{_with_marks(chunk.text, quotes)}</div>"
+    )
 
 
-def _label_html(label: str) -> str:
+def _with_marks(text: str, quotes: Sequence[str]) -> str:
+    """The text escaped, with each quote's first place in it marked."""
+    marked = [False] * len(text)
+    for quote in quotes:
+        # Any white space of the document may stand where the quote has a space.
+        pattern = r"\s+".join(map(re.escape, quote.split()))
+        if pattern and (found := re.search(pattern, text)):
+            marked[found.start() : found.end()] = [True] * len(found.group())
+    pieces = groupby(zip(text, marked, strict=True), key=lambda pair: pair[1])
+    parts = ((is_marked, escape("".join(c for c, _ in pairs))) for is_marked, pairs in pieces)
+    return "".join(f"<mark>{part}</mark>" if is_marked else part for is_marked, part in parts)
+
+
+def label_html(label: str) -> str:
     text = escape(label)
     for marker in (QUOTE_BEGIN, QUOTE_END, ANSWER_TAG):
         text = text.replace(escape(marker), f"<b>{escape(marker)}</b>")

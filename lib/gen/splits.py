@@ -24,6 +24,7 @@ def assign_splits(
     seed: int,
     split_by: str = "chunk",
     asked: Collection[str] | None = None,
+    eval_documents: Collection[str] = (),
 ) -> dict[str, str]:
     """Each chunk's split: "train", "valid", "eval", or "buffer" for a chunk of no row.
 
@@ -34,25 +35,34 @@ def assign_splits(
     documents, the chunks without questions included; of fewer than MIN_DOCUMENTS documents it is
     groups of chunks all the same.
 
+    With eval_documents, ids of documents, eval is the whole of these and nothing else: eval_share
+    does not count.
+
     Raises:
-        SetupError: the shares make no sense, or a split stays empty.
+        SetupError: the shares make no sense, a document is unknown, or a split stays empty.
     """
-    check_shares(valid_share=valid_share, eval_share=eval_share)
+    held_out = _held_out(chunks, eval_documents)
+    check_shares(valid_share=valid_share, eval_share=eval_share, held_out=bool(held_out))
     wanted = {chunk.id for chunk in chunks} if asked is None else set(asked)
     if split_by not in SPLIT_BY:
         raise SetupError(f"split_by is {split_by!r}; expected one of {', '.join(SPLIT_BY)}.")
-    share = min(eval_share, valid_share or eval_share)
-    by_document = split_by == "document" and not _too_few(chunks)
-    blocks = _documents(chunks) if by_document else _blocks(chunks, same, len(wanted), share)
+    rest = [chunk for chunk in chunks if chunk.id not in held_out]
+    num_wanted = sum(chunk.id in wanted for chunk in rest)
+    shares = [share for share in (valid_share, 0 if held_out else eval_share) if share]
+    by_document = split_by == "document" and not _too_few(rest)
+    if by_document:
+        blocks = _documents(rest)
+    else:
+        blocks = _blocks(rest, same, num_wanted, min(shares, default=1))
     Random(f"{seed}:splits").shuffle(blocks)
-    evaluation = _take(
-        blocks, wanted, eval_share * len(wanted), avoid=set(), same=same, whole=by_document
+    evaluation = held_out or _take(
+        blocks, wanted, eval_share * num_wanted, avoid=set(), same=same, whole=by_document
     )
     valid: set[str] = set()
     if valid_share:
         left = [block for block in blocks if not evaluation & set(block)]
         valid = _take(
-            left, wanted, valid_share * len(wanted), avoid=evaluation, same=same, whole=by_document
+            left, wanted, valid_share * num_wanted, avoid=evaluation, same=same, whole=by_document
         )
     splits = {}
     for chunk in chunks:
@@ -69,12 +79,29 @@ def assign_splits(
     return splits
 
 
-def check_shares(*, valid_share: float, eval_share: float) -> None:
+def _held_out(chunks: Sequence[Chunk], eval_documents: Collection[str]) -> set[str]:
+    """The chunks of the documents that only evaluate."""
+    missing = set(eval_documents) - {chunk.document_id for chunk in chunks}
+    if missing:
+        raise SetupError(
+            f"{len(missing)} of the {len(eval_documents)} documents to evaluate with have no chunk "
+            f"(such as {min(missing)}). Give documents with text of their own."
+        )
+    return {chunk.id for chunk in chunks if chunk.document_id in eval_documents}
+
+
+def check_shares(*, valid_share: float, eval_share: float, held_out: bool = False) -> None:
     """Stop at shares that leave nothing to train on or to evaluate with; valid_share may be 0.
+
+    With documents held out for evaluation, eval_share does not count.
 
     Raises:
         SetupError: they do.
     """
+    if held_out:
+        if not 0 <= valid_share < 1:
+            raise SetupError(f"valid_share = {valid_share}: expected 0 to below 1. Change it.")
+        return
     if eval_share == 0:
         raise SetupError(
             "eval_share = 0 leaves no question that the student was not trained on, and 4_eval "
@@ -96,8 +123,12 @@ def check_corpus(
     eval_share: float,
     seed: int,
     split_by: str = "chunk",
+    eval_documents: Collection[str] = (),
+    too_few: str = "error",
 ) -> None:
     """Stop before any token is paid when the documents cannot fill rows.
+
+    With too_few "fewer" rows have fewer distractors then: it is said, and nothing stops.
 
     Raises:
         SetupError: too few chunks for num_distractors + 1 documents in a row of any split.
@@ -113,16 +144,26 @@ def check_corpus(
         eval_share=eval_share,
         seed=seed,
         split_by=split_by,
+        eval_documents=eval_documents,
     )
     train = {chunk_id for chunk_id, split in splits.items() if split == "train"}
     # A row without its oracle needs one more; its answer may rule some out.
-    free = max((len(train - same[chunk_id]) - 1 for chunk_id in train), default=0)
-    if free < num_distractors + 1:
-        raise SetupError(
-            f"The documents give {len(chunks)} chunks, and a training row could draw from {free}; "
-            f"num_distractors = {num_distractors} needs at least {num_distractors + 1}. Add "
-            "documents, or lower chunk_chars or num_distractors."
-        )
+    free = max(
+        (len(train) - 1 - sum(other in train for other in same[chunk_id]) for chunk_id in train),
+        default=0,
+    )
+    if free >= num_distractors + 1:
+        return
+    seen = (
+        f"The documents give {len(chunks)} chunks, and a training row could draw from {free}; "
+        f"num_distractors = {num_distractors} needs at least {num_distractors + 1}."
+    )
+    if too_few == "fewer":
+        print(f"{seen} Rows will have fewer distractors.")
+        return
+    raise SetupError(
+        f"{seen} Add documents, lower chunk_chars or num_distractors, or set too_few to fewer."
+    )
 
 
 def _too_few(chunks: Sequence[Chunk]) -> int:

@@ -104,3 +104,22 @@ def test_conditions_show_what_they_say(dataset_dir: Path, fixed_retrieval: list[
             assert shown[f"top_{k}"].oracle_in_context == found
     assert [is_retrieved(name) for name in names] == [False, False, False, True, True]
     assert all(meaning(name) for name in names)
+
+
+def test_questions_of_people_are_asked_where_no_oracle_is_needed(
+    dataset_dir: Path, fixed_retrieval: list[Chunk]
+) -> None:
+    answer = fixed_retrieval[1].text.split()[-1].strip(".").upper()
+    rows = [{"row": n, "question": f"Q{n}?", "answer": answer} for n in (1, 2, 3)]
+    write_jsonl(dataset_dir / "evaluation.jsonl", rows)
+    questions = load_questions(dataset_dir, max_questions=2, seed=1)
+    assert len(questions) == 2
+    assert all(q.source == f"{q.id}, written by people" for q in questions)
+    cases = build_cases(questions, None, top_ks=(1, 3))  # type: ignore[arg-type]
+    assert [case.condition for case in cases] == [
+        name for name in ("closed_book", "top_1", "top_3") for _ in questions
+    ]
+    assert {(c.condition, c.oracle_rank) for c in cases if c.chunks} == {
+        ("top_1", None),
+        ("top_3", 1),
+    }

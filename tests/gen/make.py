@@ -88,7 +88,10 @@ def chunked(
     seed: int = 0, *, overlap: int = 80, documents: int = 4, sentences: int = 60
 ) -> tuple[list[Chunk], dict[str, set[str]]]:
     made = corpus(seed, documents=documents, sentences=sentences)
-    chunks = split_documents(made, chunk_chars=400, chunk_overlap_chars=overlap).chunks
+    # The repeated part is kept: what counts as the same must be met.
+    chunks = split_documents(
+        made, chunk_chars=400, chunk_overlap_chars=overlap, near_duplicate_share=0
+    ).chunks
     return chunks, conflicts(chunks)
 
 

@@ -126,7 +126,8 @@ def rewritten(made: Made, edit: Callable[[Row, Row], None]) -> Path:
     """The dataset with its hf rows edited, each with its completion row."""
     folder = write(made)
     for split in ("train", "valid", "eval"):
-        pairs = [(hf_row(e), completion_row(e)) for e in made.built.examples if e.split == split]
+        rows = [hf_row(e) for e in made.built.examples if e.split == split]
+        pairs = [(row, completion_row(row)) for row in rows]
         for pair in pairs:
             edit(*pair)
         write_jsonl(folder / "hf" / f"{split}.jsonl", [row for row, _ in pairs])

@@ -66,7 +66,9 @@ def test_headings_in_a_row_go_with_the_text_that_follows_them(num_words: int) ->
 def test_a_run_of_short_lines_is_a_list_and_no_heading() -> None:
     lines = "\n\n".join(f"Line {word} of a table" for word in ("one", "two", "three", "four") * 9)
     text = f"{prose(Random(3), 3)}\n\n{lines}\n\n{prose(Random(4), 3)}"
-    chunks = split_documents([document("a.md", text)], chunk_chars=200, chunk_overlap_chars=0)
+    chunks = split_documents(
+        [document("a.md", text)], chunk_chars=200, chunk_overlap_chars=0, near_duplicate_share=0
+    )
     kept = "".join("".join(chunk.text.split()) for chunk in chunks.chunks)
     assert kept.count("table") == 36
 
@@ -133,5 +135,7 @@ def test_conflicts_are_those_that_comparing_all_pairs_finds(seed: int) -> None:
 def test_conflicts_ignore_case_and_punctuation() -> None:
     text = prose(Random(1), 4)
     a, b = document("a.txt", text), document("b.txt", text.upper().replace(".", ","))
-    chunks = split_documents([a, b], chunk_chars=2000, chunk_overlap_chars=0).chunks
+    chunks = split_documents(
+        [a, b], chunk_chars=2000, chunk_overlap_chars=0, near_duplicate_share=0
+    ).chunks
     assert conflicts(chunks) == {"a.txt#0": {"b.txt#0"}, "b.txt#0": {"a.txt#0"}}

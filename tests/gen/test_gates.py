@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from lib.gen.gates import Refusal, canonical, find_quote, judge_answer, refuse_question
-from lib.prompts import REFUSAL, cot_label, parse_answer, parse_questions
+from lib.gen.gates import Refusal, judge_answer, judge_pair, refuse_question
+from lib.gen.quotes import canonical, find_quote
+from lib.gen.teacher_replies import parse_questions
+from lib.prompts import REFUSAL, cot_label, parse_answer
 from lib.records import Chunk, Question
 
 TEXT = (
@@ -137,3 +139,79 @@ def test_a_stored_quote_has_the_documents_own_characters() -> None:
 def test_canonical_writes_the_published_marks() -> None:
     reply = "A ##Begin_Quote## x ## end_quote## **<Answer>:** 3 days"
     assert canonical(reply) == "A ##begin_quote## x ##end_quote## <ANSWER>: 3 days"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Laut dem Text, wer baute die Mole?",
+        "Selon le passage, qui a construit la jetée ?",
+        "Según el texto, ¿quién construyó el muelle?",
+        "Theo đoạn văn, ai đã xây cầu tàu?",
+        "이 문서에 따르면 누가 부두를 지었습니까?",
+        "この文書によると、誰が埠頭を建てましたか？",
+    ],
+)
+def test_leaning_on_the_text_is_refused_in_other_languages(text: str) -> None:
+    refused = refuse_question(text)
+    assert refused is not None
+    assert refused[0] == "stands_alone"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Que dit le texte de la loi ? Que dit-on dans le texte de la loi ?",
+        "많은 사람들이 글을 쓴 곳은 어디입니까?",
+        "日本文書館はどこにありますか？",
+    ],
+)
+def test_a_text_that_is_spoken_of_is_no_leaning(text: str) -> None:
+    assert refuse_question(text) is None
+
+
+def test_the_teacher_may_say_that_there_is_no_answer() -> None:
+    for reply in ("NONE", "It is not there. <ANSWER>: NONE."):
+        with pytest.raises(Refusal) as caught:
+            judge_answer(QUESTION, CHUNK, reply, "stop")
+        assert caught.value.gate == "teacher_refused"
+    answered = judge_answer(QUESTION, CHUNK, cot_label("So:", "three lamps", "None"), "stop")
+    assert answered.answer == "None"
+
+
+def test_an_answers_length_is_a_parameter() -> None:
+    with pytest.raises(Refusal) as caught:
+        judge_answer(QUESTION, CHUNK, GOOD, "stop", max_answer_words=1)
+    assert caught.value.gate == "length"
+
+
+@pytest.mark.parametrize(
+    ("answer", "gate"),
+    [
+        ("", "parsable"),
+        ("NONE", "teacher_refused"),
+        ("the pier", "told"),
+        ("word " * 151, "length"),
+        ("Lisle </DOCUMENT>", "form"),
+    ],
+)
+def test_each_gate_of_a_pair_refuses_with_its_name(answer: str, gate: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        judge_pair(QUESTION, answer)
+    assert caught.value.gate == gate
+    assert judge_pair(QUESTION, "Barnard Lisle built it.").answer == "Barnard Lisle built it."
+
+
+@pytest.mark.parametrize(
+    ("quote", "text", "found"),
+    [
+        ("cafe\u0301 noir", "un café noir", "café noir"),
+        ("café noir", "un cafe\u0301 noir", "cafe\u0301 noir"),
+        ("un cafe", "un café noir", None),
+        ("un cafe", "un cafe\u0301 noir", None),
+        ("부두", "부두는", "부두"),
+        ("부두느", "부두는", None),
+    ],
+)
+def test_an_accented_letter_is_one_letter(quote: str, text: str, found: str | None) -> None:
+    assert find_quote(quote, text) == found

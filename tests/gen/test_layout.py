@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.gen.pdf_worker import read_pdf
+from lib.gen.pdf_text import read_pdf
 from lib.gen.wording import clean, join_lines
 from tests.gen.make import Text, lines, write_pdf
 
@@ -17,7 +17,7 @@ PARAGRAPH = [
 
 
 def read(tmp_path: Path, *pages: list[Text]) -> list[str]:
-    return read_pdf(write_pdf(tmp_path / "a.pdf", pages))["pages"]
+    return read_pdf(write_pdf(tmp_path / "a.pdf", pages))[1]
 
 
 def test_soft_line_breaks_become_spaces_and_paragraphs_stay_apart(tmp_path: Path) -> None:

@@ -93,3 +93,40 @@ def test_few_documents_are_held_out_by_chunk(capsys: pytest.CaptureFixture[str])
     assert by_document == assign_splits(chunks, same, split_by="chunk", **options)
     check_corpus(chunks, same, num_distractors=2, split_by="document", **options)
     assert "2 documents are too few to hold out whole ones" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("split_by", ["chunk", "document"])
+def test_documents_held_out_are_eval_whole_and_alone(split_by: str) -> None:
+    chunks, same = chunked(3, documents=13, sentences=40, overlap=50)
+    options: dict[str, Any] = {"valid_share": 0.1, "eval_share": 0.2, "seed": 1}
+    splits = assign_splits(
+        chunks, same, split_by=split_by, eval_documents=["0.txt", "5.txt"], **options
+    )
+    for chunk in chunks:
+        assert (splits[chunk.id] == "eval") == (chunk.document_id in ("0.txt", "5.txt"))
+        if splits[chunk.id] == "train":
+            assert not any(splits[other] == "eval" for other in same[chunk.id])
+    # The last document repeats a part of the first, which is held out.
+    assert "buffer" in {splits[c.id] for c in chunks if c.document_id == "12.txt"}
+    rest = [splits[c.id] for c in chunks if splits[c.id] != "eval"]
+    assert rest.count("valid") / len(rest) == pytest.approx(0.1, abs=0.09)
+
+
+def test_documents_held_out_must_be_there_and_leave_some() -> None:
+    chunks, same = chunked(1)
+    options: dict[str, Any] = {"valid_share": 0.0, "eval_share": 0.0, "seed": 1}
+    splits = assign_splits(chunks, same, eval_documents=["1.txt"], **options)
+    assert set(splits.values()) == {"train", "eval"}
+    with pytest.raises(SetupError, match=r"such as other\.txt"):
+        assign_splits(chunks, same, eval_documents=["1.txt", "other.txt"], **options)
+    with pytest.raises(SetupError, match="leave none for the split “train”"):
+        assign_splits(chunks, same, eval_documents={c.document_id for c in chunks}, **options)
+
+
+def test_a_small_corpus_may_give_rows_with_fewer_distractors(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    chunks, same = chunked(1)
+    options: dict[str, Any] = {"valid_share": 0.1, "eval_share": 0.2, "seed": 1}
+    check_corpus(chunks[:7], same, num_distractors=4, too_few="fewer", **options)
+    assert "Rows will have fewer distractors." in capsys.readouterr().out

@@ -7,15 +7,19 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy
 import pytest
 
 from lib.embedded import teacher as built_in
+from lib.endpoint import Budget
 from lib.gen import asking
 from lib.gen import teacher as module
+from lib.gen.options import AskOptions
 from lib.gen.teacher import Asked, ask_teacher
 from lib.ledger import Ledger
 from lib.prompts import cot_label
@@ -40,14 +44,23 @@ def use(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMPLETION_OPENAI_DEPLOYMENT", "reader-1")
 
 
-def ask(chunks: list[Chunk] = CHUNKS, **changed: Any) -> Asked:
-    options: dict[str, Any] = {
-        "questions_per_chunk": 3,
-        "concurrency": 16,
-        "seed": 1,
-        "run_name": "t",
-    }
-    return ask_teacher(chunks, **{**options, **changed})
+def ask(
+    chunks: Any = CHUNKS,
+    *,
+    run_name: str = "t",
+    concurrency: int = 16,
+    embedder: Any = None,
+    on_question: Any = lambda question: None,
+    **changed: Any,
+) -> Asked:
+    return ask_teacher(
+        chunks,
+        options=AskOptions(**{"questions_per_chunk": 3, "seed": 1, **changed}),
+        run_name=run_name,
+        concurrency=concurrency,
+        embedder=embedder,
+        on_question=on_question,
+    )
 
 
 def test_an_endpoints_questions_pass_the_gates_in_the_order_of_the_chunks(
@@ -72,7 +85,18 @@ def test_an_artefact_is_read_not_asked_again_until_something_changes(
     assert len(loopback.requests) == seen
     assert "Already written" in capsys.readouterr().out
     others = [ask(questions_per_chunk=2), ask(seed=2), ask(CHUNKS[:-1]), ask(run_name="u")]
-    assert len({first.questions_dir, *(other.questions_dir for other in others)}) == 5
+    others += [ask(question_style="plain"), ask(ask_mode="separate", max_repairs=0)]
+    assert len({first.questions_dir, *(other.questions_dir for other in others)}) == 7
+
+
+def test_a_prompts_file_counts_by_its_texts_not_by_its_place(
+    loopback: Loopback, tmp_path: Path
+) -> None:
+    for name, word in {"a.yaml": "data", "b.yaml": "data", "c.yaml": "material"}.items():
+        (tmp_path / name).write_text(f"system: <DOCUMENT> holds {word}.\n")
+    a, b, c = (ask(prompts_path=str(tmp_path / name)) for name in ("a.yaml", "b.yaml", "c.yaml"))
+    assert a.questions_dir == b.questions_dir != c.questions_dir
+    assert any(body["messages"][0]["content"].endswith("material.") for body in loopback.requests)
 
 
 def test_where_the_teacher_is_and_its_key_do_not_name_the_artefact(
@@ -124,7 +148,7 @@ def test_what_the_gates_refuse_is_kept_with_its_reason(loopback: Loopback) -> No
         return cot_label("So:", "not in it" if place == 3 else " ".join(words), words[-1])
 
     loopback.reply = reply
-    asked = ask()
+    asked = ask(max_repairs=0)
     found = {(item.chunk_id, item.gate) for item in asked.rejected}
     assert found == {
         (CHUNKS[0].id, "stands_alone"),
@@ -165,7 +189,7 @@ def test_failed_requests_leave_no_artefact_and_are_asked_again(
 ) -> None:
     class Impatient(asking.Endpoint):
         def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, **options, max_retries=0)
+            super().__init__(*arguments, **(options | {"max_retries": 0}))
 
     monkeypatch.setattr(asking, "Endpoint", Impatient)
     whole = ask().questions
@@ -188,10 +212,12 @@ def test_a_refused_key_stops_at_once(loopback: Loopback) -> None:
 
 
 SCRIPT = """
+from lib.gen.options import AskOptions
 from lib.gen.teacher import ask_teacher
 from tests.gen.make import chunked
 chunks = chunked(0, overlap=0)[0][:16]
-ask_teacher(chunks, questions_per_chunk=3, concurrency=4, seed=1, run_name="t")
+options = AskOptions(questions_per_chunk=3, seed=1)
+ask_teacher(chunks, options=options, concurrency=4, run_name="t")
 """
 
 
@@ -251,8 +277,122 @@ def test_with_no_endpoint_the_built_in_teacher_writes(capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"questions_per_chunk": 0}, {"concurrency": 0}, {"max_chunks": -1}]
+    "wrong",
+    [
+        {"questions_per_chunk": 0},
+        {"concurrency": 0},
+        {"max_chunks": -1},
+        {"ask_mode": "both"},
+        {"dataset_kind": "chat"},
+        {"prompt_variant": "claude"},
+        {"question_style": "rude"},
+        {"min_rating": 6},
+        {"rationale": True, "dataset_kind": "qa"},
+    ],
 )
-def test_wrong_parameters_are_errors(wrong: dict[str, Any]) -> None:
+def test_wrong_parameters_are_errors(wrong: dict[str, Any], loopback: Loopback) -> None:
     with pytest.raises(SetupError, match=next(iter(wrong))):
         ask(**wrong)
+    assert loopback.requests == []
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"round_trip": True}, {"min_rating": 3}, {"language": "ko"}, {"rationale": True}]
+)
+def test_what_the_built_in_teacher_cannot_do_is_an_error(wanted: dict[str, Any]) -> None:
+    with pytest.raises(SetupError, match=f"built-in teacher cannot .*{next(iter(wanted))}"):
+        ask(**wanted)
+
+
+def test_a_spent_budget_is_said_and_what_was_paid_is_kept(loopback: Loopback) -> None:
+    options = AskOptions(questions_per_chunk=3, seed=1)
+    budget = Budget(max_tokens_total=5_000)
+    with pytest.raises(SetupError, match=r"max_tokens_total = 5,000 is spent.*run this again"):
+        ask_teacher(CHUNKS, options=options, run_name="t", concurrency=2, budget=budget)
+    paid = len(loopback.answered)
+    assert paid > 2
+    assert len(ask().questions) > len(CHUNKS)
+    assert max(Counter(loopback.answered).values()) == 1
+
+
+def test_the_judge_has_its_own_endpoint(
+    loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve() as judge:
+        judge.reply = lambda body: '{"reason": "It is clear.", "rating": 5}'
+        monkeypatch.setenv("JUDGE_OPENAI_BASE_URL", judge.base_url)
+        monkeypatch.setenv("JUDGE_OPENAI_API_KEY", "other")
+        monkeypatch.setenv("JUDGE_OPENAI_DEPLOYMENT", "strict")
+        asked = ask(min_rating=3)
+        assert len(judge.requests) == len(asked.ratings) >= len(asked.questions) > 0
+        assert {body["model"] for body in judge.requests} == {"strict"}
+        assert ask(min_rating=3) == asked
+        assert ask().ratings == []
+
+
+# --- chunks that come one by one -----------------------------------------------------------------
+
+
+def test_rows_come_while_documents_are_still_read(loopback: Loopback) -> None:
+    rows: list[str] = []
+    seen_before_the_end = []
+
+    def read() -> Iterator[Chunk]:
+        yield from CHUNKS[:8]
+        deadline = time.monotonic() + 10
+        while not rows and time.monotonic() < deadline:
+            time.sleep(0.01)
+        seen_before_the_end.append(len(rows))
+        yield from CHUNKS[8:]
+
+    asked = ask(read(), on_question=lambda question: rows.append(question.id))
+    assert seen_before_the_end[0] > 0
+    assert sorted(rows) == sorted(question.id for question in asked.questions)
+    paid = len(loopback.requests)
+    assert ask() == asked  # the artefact of the same chunks
+    assert len(loopback.requests) == paid
+
+
+def test_chunks_may_come_from_an_async_generator(loopback: Loopback) -> None:
+    async def read() -> AsyncIterator[Chunk]:
+        for chunk in CHUNKS:
+            yield chunk
+
+    assert ask(read()) == ask()
+
+
+def test_an_error_while_documents_are_read_is_raised_as_it_is(loopback: Loopback) -> None:
+    def read() -> Iterator[Chunk]:
+        yield CHUNKS[0]
+        raise SetupError("the folder is gone")
+
+    with pytest.raises(SetupError, match="the folder is gone"):
+        ask(read())
+
+
+def test_a_draw_waits_for_all_chunks(loopback: Loopback) -> None:
+    assert ask(iter(CHUNKS), max_chunks=5) == ask(max_chunks=5)
+
+
+def test_questions_that_repeat_in_other_words_are_dropped_at_the_end(loopback: Loopback) -> None:
+    class Same:
+        identity = "same"
+
+        def queries(self, texts: Sequence[str]) -> numpy.ndarray:
+            return numpy.ones((len(texts), 1), dtype=numpy.float32)
+
+    def reply(body: dict[str, Any]) -> str:
+        prompt = body["messages"][-1]["content"]
+        word = prompt.partition("<DOCUMENT>")[2].split()[1]
+        if "JSON alone" in prompt:
+            asked = [f"What word {way} is {word}'s second?" for way in ("here", "there")]
+            return json.dumps({"questions": asked})
+        words = prompt.partition("<DOCUMENT>")[2].split()[:3]
+        return cot_label("So:", " ".join(words), words[2])
+
+    loopback.reply = reply
+    asked = ask(embedder=Same())
+    assert len(asked.questions) == len({question.answer for question in asked.questions})
+    assert len(asked.questions) < len(ask().questions)
+    assert {item.gate for item in asked.rejected} == {"duplicate"}
+    assert all("asked before as" in item.reason for item in asked.rejected)

@@ -1,28 +1,21 @@
-"""Reads one PDF in a process of its own: `python -m lib.gen.pdf_worker FILE [--picture PAGE]`.
-
-A damaged or hostile file may crash, hang or eat memory: it takes only this process with it.
-Prints JSON, {"title", "pages": [text, …], "pictures": [numbers of pages with nothing but a
-picture]} or {"error": reason}; with --picture the PNG's bytes.
-"""
+"""The running text of a PDF's pages (PDFium). Runs in a worker process: see readers.py."""
 
 from __future__ import annotations
 
 import ctypes
-import json
-import sys
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from lib.gen.layout import Line, page_texts
 
-MEMORY_BYTES = 3 << 30
 MAX_CHARACTERS = 20_000_000
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 
 
-def read_pdf(path: Path) -> dict[str, Any]:
-    """The running text of every page.
+def read_pdf(path: Path) -> tuple[str, list[str], list[int]]:
+    """Its title, the text of every page, and the numbers of pages that are only a picture.
 
     Raises:
         ValueError: it cannot be read, with a reason fit to print.
@@ -40,7 +33,20 @@ def read_pdf(path: Path) -> dict[str, Any]:
         pages.append(lines)
         page.close()
     title = document.get_metadata_dict().get("Title", "")
-    return {"title": title, "pages": page_texts(pages), "pictures": pictures}
+    return title, page_texts(pages), pictures
+
+
+def page_picture(path: Path, number: int) -> bytes:
+    """One page, counted from 1, as a PNG.
+
+    Raises:
+        ValueError: it cannot be drawn, with a reason fit to print.
+    """
+    document, picture = open_pdf(path), BytesIO()
+    if not 1 <= number <= len(document):
+        raise ValueError(f"it has pages 1 to {len(document)}, and page {number} was asked")
+    document[number - 1].render(scale=1.25).to_pil().save(picture, format="PNG")
+    return picture.getvalue()
 
 
 def open_pdf(path: Path) -> Any:
@@ -96,35 +102,3 @@ def _finish(lines: list[Line], letters: list[str], boxes: list[Box]) -> None:
         lines.append(Line(text, min(lefts), bottom, max(rights), max(top, bottom + 1)))
     letters.clear()
     boxes.clear()
-
-
-def limit_memory() -> None:
-    try:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    except (ImportError, ValueError, OSError):
-        pass  # no such limit on this system: the time limit remains
-
-
-def main(arguments: list[str]) -> None:
-    limit_memory()
-    path = Path(arguments[0])
-    try:
-        if arguments[1:2] == ["--picture"]:
-            document, number = open_pdf(path), int(arguments[2])
-            if not 1 <= number <= len(document):
-                raise ValueError(f"it has pages 1 to {len(document)}, and page {number} was asked")
-            picture = document[number - 1].render(scale=1.25).to_pil()
-            picture.save(sys.stdout.buffer, format="PNG")
-            return
-        result = read_pdf(path)
-    except ValueError as error:
-        result = {"error": str(error)}
-    except MemoryError:
-        result = {"error": f"it needs more than {MEMORY_BYTES >> 30} GiB of memory"}
-    sys.stdout.buffer.write(json.dumps(result).encode())
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -1,0 +1,284 @@
+"""The Batch API (OpenAI, Azure): half the price, an answer within a day, the same ledger.
+
+A stage runs against a BatchEndpoint, which answers from the ledger and collects what is missing.
+The missing requests go out as one batch, the replies into the ledger, and the stage runs again:
+questions in the first round, their answers in the second, repairs in the third.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from lib.endpoint import chat_request
+from lib.engine.faults import EndpointError, Fault, Refused, read_body, short
+from lib.engine.replies import Dialect, Reply, read_reply, refused_reply
+from lib.engine.transport import EntraToken
+from lib.ledger import Ledger
+from lib.prompts import Message
+from lib.settings import EndpointSettings, SetupError, home, portable
+from lib.store import fingerprint, read_json, write_json, write_jsonl, write_text
+
+Result = TypeVar("Result")
+
+MAX_REQUESTS, MAX_BYTES = 50_000, 190_000_000  # of a file; OpenAI takes 50,000 and 200 MB
+_MOST_TRIES = 3  # batches in which a request may fail
+_POLL_S = 30.0
+_STATE = "batch.json"  # the name that a batch carries, and its id once it has one
+_ENDED = ("completed", "failed", "expired", "cancelled")
+
+
+class BatchEndpoint:
+    """An Endpoint that sends nothing: it answers from the ledger and notes what is missing."""
+
+    def __init__(self, settings: EndpointSettings, ledger: Ledger) -> None:
+        self.settings, self.ledger = settings, ledger
+        self.missing: dict[str, dict[str, Any]] = {}  # ledger key → request
+        self.refused: dict[str, Reply] = {}  # what this endpoint will never answer
+        self.failed: dict[str, str] = {}  # and what failed in every batch, with the reason
+        self.from_ledger = 0
+
+    async def __aenter__(self) -> BatchEndpoint:
+        return self
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def ask(
+        self,
+        messages: list[Message],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        priority: int = 0,
+    ) -> Reply:
+        """As Endpoint.ask.
+
+        Raises:
+            EndpointError: it waits for a batch, or failed in all of them.
+        """
+        request = chat_request(
+            self.settings, messages, max_tokens=max_tokens, temperature=temperature
+        )
+        key = Ledger.key(request)
+        if (kept := self.ledger.get(key)) is not None:
+            self.from_ledger += 1
+            return Reply(**kept)
+        if key in self.refused:
+            return self.refused[key]
+        if key in self.failed:
+            raise EndpointError(self.failed[key])
+        self.missing[key] = request
+        raise EndpointError("it waits for a batch")
+
+    def note(self) -> str:
+        return f"{self.from_ledger:,} from the ledger · {len(self.missing):,} for the next batch"
+
+
+class Batches:
+    """Sends what a stage misses, until nothing is missing."""
+
+    def __init__(
+        self, settings: EndpointSettings, ledger: Ledger, *, poll_s: float = _POLL_S
+    ) -> None:
+        self.settings, self.ledger, self._poll_s = settings, ledger, poll_s
+        azure = settings.style == "azure"
+        self._path = "/chat/completions" if azure else "/v1/chat/completions"
+        self._dialect = Dialect()
+        self._tries: dict[str, int] = {}
+
+    def run(self, stage: Callable[[BatchEndpoint], Result]) -> Result:
+        """What the stage returns once it finds every reply.
+
+        A kill loses nothing: the batch's id is on the disk before it is waited for, and the next
+        run goes on waiting. A request that fails in three batches counts as failed.
+
+        Raises:
+            SetupError: the endpoint takes no batches, refuses the key, or brings nothing.
+        """
+        endpoint = BatchEndpoint(self.settings, self.ledger)
+        while True:
+            endpoint.missing, endpoint.from_ledger = {}, 0
+            result = stage(endpoint)
+            if not endpoint.missing:
+                return result
+            for part in _parts(endpoint.missing):
+                self._answer(part, endpoint)
+
+    # --- one batch -------------------------------------------------------------------------------
+
+    def _answer(self, requests: Mapping[str, dict[str, Any]], endpoint: BatchEndpoint) -> None:
+        """One batch, from its file to the ledger. The file lies there as long as it is needed."""
+        lines = [self._line(key, request) for key, request in requests.items()]
+        folder = home() / "artefacts" / "batches" / fingerprint(lines)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_jsonl(folder / "requests.jsonl", lines)
+        print(f"{len(lines):,} requests in {portable(folder)}/requests.jsonl", flush=True)
+        if not (folder / "replies.jsonl").exists():
+            write_text(folder / "replies.jsonl", self._fetch(folder))
+        try:
+            self._keep(folder / "replies.jsonl", requests, endpoint)
+        finally:
+            shutil.rmtree(folder)
+
+    def _line(self, key: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        body = self._dialect.payload(request)
+        return {"custom_id": key, "method": "POST", "url": self._path, "body": body}
+
+    def _fetch(self, folder: Path) -> str:
+        """Submit the folder's batch, unless that was done before; wait; its replies as JSONL."""
+        import openai
+
+        where = f"The {self.settings.role} at {self.settings.base_url}"
+        try:
+            with _client(self.settings) as client:
+                batch = self._wait(client, self._submitted(client, folder))
+                files = filter(None, (batch.output_file_id, batch.error_file_id))
+                texts = [client.files.content(file_id).text.strip() for file_id in files]
+        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
+            raise SetupError(f"{where} refuses the key ({short(error)}). Check it.") from error
+        except openai.APIStatusError as error:
+            raise SetupError(
+                f"{where} does not take the batch ({short(error)}). Set batch: false; or answer "
+                f"the file yourself, `cd {portable(folder)} && vllm run-batch -i requests.jsonl "
+                f"-o replies.jsonl --model {self.settings.deployment}`, and run this again."
+            ) from error
+        except openai.APIError as error:  # the connection: the SDK has tried several times
+            raise SetupError(
+                f"{where} cannot be reached ({short(error)}). What was submitted goes on there: "
+                "run this again to fetch it."
+            ) from error
+        if not texts:
+            (folder / _STATE).unlink()  # the next run submits it anew
+            errors = (batch.errors and batch.errors.data) or []
+            reason = short("; ".join(e.message or "" for e in errors) or "no reason given")
+            raise SetupError(
+                f"The batch {batch.id} is {batch.status} without a reply ({reason}). Mend that, "
+                "then run this again."
+            )
+        return "".join(f"{text}\n" for text in texts)
+
+    def _submitted(self, client: Any, folder: Path) -> Any:
+        """The batch of this folder, submitted once also if a run is killed in between."""
+        state = read_json(folder / _STATE) if (folder / _STATE).exists() else {}
+        if "id" in state:
+            return client.batches.retrieve(state["id"])
+        name = state.get("name")
+        if name is None:
+            name = uuid4().hex
+            write_json(folder / _STATE, {"name": name})
+            batch = None
+        else:  # killed before the id was kept: the batch may be there
+            listed = islice(client.batches.list(limit=100), 1000)
+            batch = next((b for b in listed if (b.metadata or {}).get("openbook") == name), None)
+        if batch is None:
+            with (folder / "requests.jsonl").open("rb") as file:
+                uploaded = client.files.create(file=file, purpose="batch")
+            batch = client.batches.create(
+                input_file_id=uploaded.id,
+                endpoint=self._path,
+                completion_window="24h",
+                metadata={"openbook": name},
+            )
+        write_json(folder / _STATE, {"name": name, "id": batch.id})
+        print(
+            f"batch {batch.id} is submitted: stop this any time, the next run waits on", flush=True
+        )
+        return batch
+
+    def _wait(self, client: Any, batch: Any) -> Any:
+        said = ""
+        while True:
+            counts = batch.request_counts
+            done = f" · {counts.completed:,}/{counts.total:,} answered" if counts else ""
+            if (line := f"{batch.status}{done}") != said:
+                print(f"{time.strftime('%H:%M')} batch {batch.id} · {line}", flush=True)
+                said = line
+            if batch.status in _ENDED:
+                return batch
+            time.sleep(self._poll_s)
+            batch = client.batches.retrieve(batch.id)
+
+    # --- its replies -----------------------------------------------------------------------------
+
+    def _keep(
+        self, path: Path, requests: Mapping[str, dict[str, Any]], endpoint: BatchEndpoint
+    ) -> None:
+        """Each reply into the ledger; what is left is asked again, three times at most."""
+        left = dict.fromkeys(requests, "the batch brought no reply to it")
+        hopeless: SetupError | None = None
+        for key, status, body in _replies(path):
+            if key not in left:
+                continue
+            request = requests[key]
+            try:
+                data = read_body(status, {}, json.dumps(body).encode(), self.settings)
+                reply = read_reply(data, latency_s=0.0)
+            except Refused as refused:
+                sent = self._dialect.payload(request)
+                self._dialect.learn(str(refused))
+                if self._dialect.payload(request) == sent:
+                    endpoint.refused[key] = refused_reply(refused)
+                    del left[key]
+            except (Fault, EndpointError) as error:
+                left[key] = str(error)
+            except SetupError as error:
+                hopeless = error  # once all that was answered is kept
+            else:
+                self.ledger.put(key, request, vars(reply))
+                del left[key]
+        if hopeless is not None:
+            raise hopeless
+        for key, reason in left.items():
+            self._tries[key] = self._tries.get(key, 0) + 1
+            if self._tries[key] == _MOST_TRIES:
+                endpoint.failed[key] = f"{reason} (in {_MOST_TRIES} batches)"
+
+
+def _parts(requests: Mapping[str, dict[str, Any]]) -> Iterator[dict[str, dict[str, Any]]]:
+    """As few files as the API's limits allow."""
+    part: dict[str, dict[str, Any]] = {}
+    size = 0
+    for key, request in requests.items():
+        length = len(json.dumps(request, ensure_ascii=False).encode()) + 300
+        if part and (len(part) == MAX_REQUESTS or size + length > MAX_BYTES):
+            yield part
+            part, size = {}, 0
+        part[key] = request
+        size += length
+    if part:
+        yield part
+
+
+def _replies(path: Path) -> Iterator[tuple[str, int, Any]]:
+    """(custom id, HTTP status, body) of each line; a line that is broken is none."""
+    with path.open(encoding="utf-8") as file:
+        for text in file:
+            try:
+                line = json.loads(text)
+                response = line.get("response") or {}
+                body = response.get("body") or {"error": line.get("error") or "no response"}
+                yield line["custom_id"], int(response.get("status_code") or 500), body
+            except (ValueError, KeyError, AttributeError, TypeError):
+                continue
+
+
+def _client(settings: EndpointSettings) -> Any:
+    """The openai SDK's client for files and batches."""
+    import openai
+
+    if settings.style == "openai":
+        return openai.OpenAI(api_key=settings.api_key, base_url=settings.base_url)
+    options: dict[str, Any] = {"api_key": settings.api_key}
+    if settings.use_entra_id:
+        entra = EntraToken(settings.role)
+        options = {"azure_ad_token_provider": lambda: asyncio.run(entra.get())}
+    return openai.AzureOpenAI(
+        azure_endpoint=settings.base_url, api_version=settings.api_version, **options
+    )

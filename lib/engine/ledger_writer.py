@@ -1,0 +1,148 @@
+"""The ledger's writing side: a thread that commits all the replies that wait in one transaction."""
+
+from __future__ import annotations
+
+import os
+import queue
+import sqlite3
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+
+from lib.settings import SetupError, portable
+
+_BUSY_TIMEOUT_S = 600.0  # another run is writing, for milliseconds at a time
+_RESERVE_BYTES = 4 * 2**20  # room for some 300 replies
+_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+_VERSION = 1
+
+Row = tuple[str, str, str, str, str, int, int, int]
+
+
+class Writer:
+    """Replies that come together share one sync to the disk, and the event loop never waits for it.
+
+    Beside the ledger lies a file that is given back to the disk when it gets full: so the replies
+    that are paid by then can still be kept.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.full: SetupError | None = None  # why nothing more should be asked
+        self._path, self._reserve_path = path, path.with_suffix(".reserve")
+        self._db = connect(path)
+        self._rows: queue.SimpleQueue[tuple[Row, Future[None]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._write, name="ledger", daemon=True)
+        self._thread.start()
+
+    def keep(self, row: Row) -> Future[None]:
+        """Done when the row is on the disk; a SetupError if it could not be written."""
+        future: Future[None] = Future()
+        future.set_running_or_notify_cancel()  # who waits may leave; the row is written anyway
+        self._rows.put((row, future))
+        return future
+
+    def close(self) -> None:
+        self._rows.put(None)
+        self._thread.join()
+        self._db.close()
+
+    def reserve_space(self) -> None:
+        """Set the space aside.
+
+        Raises:
+            SetupError: there is no room.
+        """
+        path = self._reserve_path
+        try:
+            if not path.exists() or path.stat().st_size < _RESERVE_BYTES:
+                path.write_bytes(os.urandom(_RESERVE_BYTES))  # zeros could be stored as a hole
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise SetupError(
+                f"No room for replies: {portable(path)} of {_RESERVE_BYTES // 2**20} MiB cannot be "
+                f"written ({error.strerror}). Free some space on that disk."
+            ) from error
+
+    def _write(self) -> None:
+        last = False
+        while not last:
+            items = [self._rows.get()]
+            while not self._rows.empty():
+                items.append(self._rows.get())
+            last = None in items
+            rows = [item for item in items if item is not None]
+            problem: Exception | None = None
+            try:
+                self._commit([row for row, _ in rows])
+            except Exception as error:  # it belongs to those who wait: this thread goes on
+                problem = error
+            for _, future in rows:
+                if problem is None:
+                    future.set_result(None)
+                else:
+                    future.set_exception(problem)
+
+    def _commit(self, rows: list[Row]) -> None:
+        """One transaction; on a full disk once more.
+
+        Raises:
+            SetupError: the rows are lost.
+        """
+        try:
+            return self._insert(rows)
+        except sqlite3.Error as error:
+            problem = error
+        full = getattr(problem, "sqlite_errorcode", 0) & 0xFF in _FULL
+        if full and self._reserve_path.exists():
+            self._reserve_path.unlink(missing_ok=True)
+            self.full = SetupError(
+                f"The disk of {portable(self._path)} is full ({problem}). Nothing more is asked; "
+                "the replies in flight are still kept. Free some space, then run this again."
+            )
+            try:
+                return self._insert(rows)
+            except sqlite3.Error as error:
+                problem = error
+        self.full = SetupError(
+            f"{len(rows)} paid replies could not be written to {portable(self._path)} ({problem}). "
+            "Nothing more is asked. Free some space there, or mend the file, and run this again."
+        )
+        raise self.full from problem
+
+    def _insert(self, rows: list[Row]) -> None:
+        with self._db:
+            self._db.executemany(
+                "INSERT OR IGNORE INTO replies (key, role, model, request, reply, prompt_tokens,"
+                " cached_tokens, completion_tokens) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the ledger's database, made or upgraded if need be; each commit is synced."""
+    db = sqlite3.connect(path, check_same_thread=False, timeout=_BUSY_TIMEOUT_S)
+    db.execute("PRAGMA synchronous=FULL")
+    if db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
+        db.execute("PRAGMA journal_mode=WAL")  # stays with the file
+        with db:
+            db.execute("BEGIN IMMEDIATE")
+            _upgrade(db)
+    return db
+
+
+def _upgrade(db: sqlite3.Connection) -> None:
+    db.execute(
+        "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, role TEXT NOT NULL,"
+        " model TEXT NOT NULL, request TEXT NOT NULL, reply TEXT NOT NULL,"
+        " prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL,"
+        " created TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)"
+    )
+    columns = [row[1] for row in db.execute("PRAGMA table_info(replies)")]
+    if "cached_tokens" not in columns:
+        db.execute("ALTER TABLE replies ADD COLUMN cached_tokens INTEGER NOT NULL DEFAULT 0")
+    # Sums are read from the index alone: the replies themselves may be gigabytes.
+    db.execute(
+        "CREATE INDEX IF NOT EXISTS usage ON replies"
+        " (role, model, created, prompt_tokens, completion_tokens, cached_tokens)"
+    )
+    db.execute(f"PRAGMA user_version = {_VERSION}")

@@ -1,0 +1,127 @@
+"""What tokens cost: prices.yaml, which the user edits; nothing is guessed that is not in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from lib.ledger import Usage
+from lib.settings import PROJECT_DIR, SetupError, home
+
+_SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+_FIELDS = {"prompt", "cached", "completion"}
+
+
+@dataclass(frozen=True)
+class Price:
+    """Of a million tokens."""
+
+    prompt: float
+    cached: float  # of prompt tokens that a prefix cache held
+    completion: float
+
+    def of(
+        self, *, prompt_tokens: float, completion_tokens: float, cached_tokens: float = 0
+    ) -> float:
+        """`cached_tokens` are some of the prompt_tokens."""
+        return (
+            (prompt_tokens - cached_tokens) * self.prompt
+            + cached_tokens * self.cached
+            + completion_tokens * self.completion
+        ) / 1e6
+
+
+@dataclass(frozen=True)
+class Prices:
+    """The prices file."""
+
+    as_of: str  # the day it was checked, YYYY-MM-DD
+    currency: str
+    models: dict[str, Price]
+
+    def of(self, model: str) -> Price | None:
+        """By the model's name, by it without a snapshot's date, else by the longest pattern."""
+        for name in (model, _SNAPSHOT.sub("", model)):
+            if name in self.models:
+                return self.models[name]
+        patterns = [name for name in self.models if fnmatchcase(model, name)]
+        return self.models[max(patterns, key=len)] if patterns else None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one role has asked of one model."""
+
+    role: str
+    model: str
+    usage: Usage
+    cost: float | None  # in the prices' currency; None: no price is known
+
+
+def costs(usages: Mapping[tuple[str, str], Usage], prices: Prices) -> list[Cost]:
+    """`costs(ledger.usage_by_model(since=mark), load_prices())`: a line for each role and model."""
+    lines = []
+    for (role, model), usage in usages.items():
+        cost = None
+        if (price := prices.of(model)) is not None:
+            cost = price.of(
+                prompt_tokens=usage.prompt_tokens,
+                completion_tokens=usage.completion_tokens,
+                cached_tokens=usage.cached_tokens,
+            )
+        lines.append(Cost(role, model, usage, cost))
+    return lines
+
+
+def show_costs(lines: Sequence[Cost], prices: Prices) -> None:
+    """Print them, one line each."""
+    for line in lines:
+        usage = line.usage
+        cost = f"cost unknown: no price for '{line.model}' in prices.yaml"
+        if line.cost is not None:
+            cost = f"{line.cost:,.2f} {prices.currency} (prices of {prices.as_of})"
+        print(
+            f"{line.role:<10} {line.model}: {usage.requests:,} requests, {usage.prompt_tokens:,} "
+            f"prompt tokens ({usage.cached_tokens:,} cached), {usage.completion_tokens:,} "
+            f"completion tokens, {cost}"
+        )
+
+
+def prices_path() -> Path:
+    """The user's own prices.yaml beside `.env`, else the one that comes with the project."""
+    own = home() / "prices.yaml"
+    return own if own.exists() else PROJECT_DIR / "prices.yaml"
+
+
+def load_prices() -> Prices:
+    """Read prices.yaml.
+
+    Raises:
+        SetupError: it is not what it should be; says where.
+    """
+    import yaml
+
+    path = prices_path()
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        models = {str(name): _price(path, str(name), row) for name, row in data["models"].items()}
+        return Prices(str(data["as_of"]), str(data["currency"]), models)
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise SetupError(
+            f"{path} cannot be read: {' '.join(str(error).split())[:200]}. Expected as_of, "
+            "currency and models, each as `name: {prompt: 0.15, cached: 0.075, completion: 0.60}`."
+        ) from error
+
+
+def _price(path: Path, name: str, row: dict[str, float]) -> Price:
+    """`{prompt: 0.15, completion: 0.60}` → a Price; cached tokens then cost as the others."""
+    numbers = all(isinstance(value, int | float) and value >= 0 for value in row.values())
+    if not numbers or not {"prompt", "completion"} <= row.keys() <= _FIELDS:
+        raise SetupError(
+            f"{path}: the price of '{name}' is {row}. Expected prices of a million tokens, such as "
+            "{prompt: 0.15, cached: 0.075, completion: 0.60} (cached may be left out)."
+        )
+    return Price(row["prompt"], row.get("cached", row["prompt"]), row["completion"])

@@ -1,0 +1,99 @@
+"""Chat completions: what is sent for a request, and the Reply that comes of what is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lib.engine.faults import Fault, Refused, short
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One reply of a chat model, as the ledger keeps it."""
+
+    text: str
+    finish_reason: str  # "stop", "length", "content_filter", "refused: <reason>", …
+    prompt_tokens: int
+    completion_tokens: int
+    latency_s: float  # of the attempt that was answered
+    cached_tokens: int = 0  # of the prompt tokens: from the provider's prefix cache
+
+
+class Dialect:
+    """The names that this model wants for the settings of a request, learnt from its complaints."""
+
+    def __init__(self) -> None:
+        self._max_tokens, self._temperature = "max_tokens", True
+
+    def payload(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        settings = {self._max_tokens: request["max_tokens"]}
+        if self._temperature:
+            settings["temperature"] = request["temperature"]
+        return {"model": request["model"], "messages": request["messages"], **settings}
+
+    def learn(self, complaint: str) -> None:
+        """Newer models want `max_completion_tokens` and their own temperature."""
+        if "max_completion_tokens" in complaint:
+            self._max_tokens = "max_completion_tokens"
+        elif "temperature" in complaint:
+            self._temperature = False
+
+
+def read_reply(data: Mapping[str, Any], *, latency_s: float) -> Reply:
+    """`{"choices": [{"message": {"content": "…"}, "finish_reason": "stop"}], "usage": {…}}`
+
+    Raises:
+        Fault: it is not that, or it is empty for no reason.
+    """
+    try:
+        choice = data["choices"][0]
+        message, usage = choice["message"], data.get("usage") or {}
+        text, refusal = message.get("content") or "", message.get("refusal")
+        reason = choice.get("finish_reason") or ""
+        details = usage.get("prompt_tokens_details") or {}
+        reply = Reply(
+            text=_whole(text),
+            finish_reason=_whole(f"refused: {short(refusal)}" if refusal and not text else reason),
+            prompt_tokens=int(usage.get("prompt_tokens") or 0),
+            completion_tokens=int(usage.get("completion_tokens") or 0),
+            latency_s=round(latency_s, 4),
+            cached_tokens=int(details.get("cached_tokens") or 0),
+        )
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        raise Fault(f"the reply is no chat completion: {short(data)}", kind="malformed") from error
+    if not text and not reply.completion_tokens and reply.finish_reason in ("stop", ""):
+        raise Fault("the reply is empty", kind="malformed")
+    return reply
+
+
+def _whole(text: str) -> str:
+    """Half a surrogate pair, as of an emoji that was cut in two, becomes U+FFFD: no file can hold
+    the half."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def refused_reply(refused: Refused) -> Reply:
+    """A request that can never be answered (too long, filtered) is a reply of its own kind.
+
+    It fails alone: its row is refused or its answer unscored, with this reason.
+    """
+    filtered = "content_filter" in refused.code or "content_filter" in str(refused)
+    return Reply("", "content_filter" if filtered else f"refused: {refused}", 0, 0, 0.0)
+
+
+def read_vectors(data: Mapping[str, Any], *, count: int) -> tuple[list[list[float]], int]:
+    """`{"data": [{"index": 0, "embedding": [0.1, …]}, …], "usage": {…}}` → vectors, tokens.
+
+    Raises:
+        Fault: it is not that, or not one vector for each of the `count` texts.
+    """
+    try:
+        rows = {int(row["index"]): row["embedding"] for row in data["data"]}
+        vectors = [[float(value) for value in rows[index]] for index in range(count)]
+        return vectors, int((data.get("usage") or {}).get("prompt_tokens") or 0)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise Fault(
+            f"the reply holds no {count} vectors: {short(data)}", kind="malformed"
+        ) from error

@@ -1,0 +1,73 @@
+"""Coroutines from plain code: many at once, and from inside a notebook."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future, wait
+from typing import TypeVar
+
+from lib.engine.faults import EndpointError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+async def gather_all(
+    items: Sequence[Item],
+    work: Callable[[Item], Awaitable[Result]],
+    *,
+    on_done: Callable[[], None] = lambda: None,
+) -> list[Result | EndpointError]:
+    """Run `work` on every item at once; results in the items' order.
+
+    An EndpointError stands in its item's place; anything else cancels the rest and is raised.
+    """
+
+    async def one(item: Item) -> Result | EndpointError:
+        try:
+            return await work(item)
+        except EndpointError as error:
+            return error
+        finally:
+            on_done()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(item)) for item in items]
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def run(coroutine: Awaitable[Result]) -> Result:
+    """Run a coroutine to its end from plain code, also inside a notebook's running event loop.
+
+    An interrupt (Ctrl-C, a kernel's stop button) cancels it and waits for what it does at its end.
+    """
+
+    outcome: Future[Result] = Future()
+    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Result]]] = []
+
+    async def main() -> Result:
+        return await coroutine
+
+    def work() -> None:
+        try:
+            with asyncio.Runner() as runner:
+                loop = runner.get_loop()
+                running.append((loop, loop.create_task(main())))
+                outcome.set_result(loop.run_until_complete(running[0][1]))
+        except BaseException as error:  # all of it belongs to who called
+            outcome.set_exception(error)
+
+    thread = threading.Thread(target=work)
+    try:
+        thread.start()
+        return outcome.result()
+    except KeyboardInterrupt:
+        for loop, task in running:
+            loop.call_soon_threadsafe(task.cancel)
+            wait([outcome])
+        raise

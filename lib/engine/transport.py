@@ -1,0 +1,149 @@
+"""One HTTP exchange with an OpenAI- or Azure-style endpoint: it neither waits nor retries."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import sys
+import time
+from typing import Any
+from urllib.parse import quote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from lib.engine.faults import Fault, read_body, short
+from lib.settings import EndpointSettings, SetupError
+
+_CONNECT_TIMEOUT_S = 20.0
+_ENTRA_SCOPE = "https://cognitiveservices.azure.com/.default"
+_TOKEN_MARGIN_S = 300.0  # a token is renewed this long before it expires
+_HERE = ("localhost", "127.0.0.1", "::1")
+
+
+class Transport:
+    """The connections to one endpoint, kept open between requests; an async context manager.
+
+    Bare aiohttp: 0.2 ms of CPU a request where the openai SDK on aiohttp takes 1.2 ms.
+    """
+
+    def __init__(self, settings: EndpointSettings) -> None:
+        self._settings = settings
+        self._entra = EntraToken(settings.role) if settings.use_entra_id else None
+
+    async def __aenter__(self) -> Transport:
+        import aiohttp
+
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        if self._settings.style == "azure" and self._settings.api_key:
+            headers["api-key"] = self._settings.api_key
+        elif self._settings.api_key:
+            headers["Authorization"] = f"Bearer {self._settings.api_key}"
+        self._session = aiohttp.ClientSession(
+            headers=headers,
+            connector=aiohttp.TCPConnector(limit=0, ssl=_certificates()),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT_S),
+        )
+        self._proxy = _proxy(self._settings.base_url)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def post(self, path: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """`post("chat/completions", {...})` → the reply's JSON object.
+
+        Raises:
+            Fault, Refused, SetupError, EndpointError: as faults.read_body.
+        """
+        import aiohttp
+
+        headers = {}
+        if self._entra is not None:
+            headers["Authorization"] = f"Bearer {await self._entra.get()}"
+        where = f"{self._settings.role} at {self._settings.base_url}"
+        try:
+            async with self._session.post(
+                url_of(self._settings, path),
+                data=json.dumps(payload).encode(),
+                headers=headers,
+                proxy=self._proxy,
+            ) as response:
+                body = await response.read()
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
+            raise SetupError(
+                f"The {where} is no address of a server. Set its base URL in .env, such as "
+                "http://127.0.0.1:8000/v1."
+            ) from error
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            message = f"the {where} cannot be reached: {short(error)}"
+            raise Fault(message, kind="unreachable") from error
+        except (aiohttp.ClientError, OSError) as error:
+            message = f"the {where} broke the connection: {short(error) or type(error).__name__}"
+            raise Fault(message, kind="server") from error
+        return read_body(response.status, response.headers, body, self._settings)
+
+
+def url_of(settings: EndpointSettings, path: str) -> str:
+    """`chat/completions` → where the endpoint's style has it."""
+    base = settings.base_url.rstrip("/")
+    if settings.style == "openai":
+        return f"{base}/{path}"
+    deployment = quote(settings.deployment, safe="")
+    return f"{base}/openai/deployments/{deployment}/{path}?api-version={settings.api_version}"
+
+
+def _proxy(base_url: str) -> str | None:
+    """The proxy that the environment names for this host; none for this machine itself."""
+    parts = urlsplit(base_url)
+    if not parts.hostname or parts.hostname in _HERE or proxy_bypass(parts.hostname):
+        return None
+    return getproxies().get(parts.scheme)
+
+
+def _certificates() -> ssl.SSLContext | bool:
+    """The machine's certificates. Python finds them itself except where the system keeps them."""
+    if sys.platform in ("darwin", "win32"):
+        import truststore
+
+        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return True
+
+
+class EntraToken:
+    """The login of this machine (environment, managed identity, `az login`, …) as a bearer token.
+
+    Raises:
+        SetupError: azure-identity is not installed.
+    """
+
+    def __init__(self, role: str) -> None:
+        try:
+            from azure.identity import DefaultAzureCredential
+        except ImportError as error:
+            raise SetupError(
+                f"The {role} is set to use Entra ID, which needs the package azure-identity. Run "
+                "`pip install azure-identity`, or set a key in place of AZURE_OPENAI_USE_ENTRA_ID."
+            ) from error
+        self._role, self._credential = role, DefaultAzureCredential()
+        self._token, self._expires = "", 0.0
+        self._renewing = asyncio.Lock()
+
+    async def get(self) -> str:
+        """A token that is valid for minutes still; asked of Entra ID once for all requests.
+
+        Raises:
+            SetupError: no login was found, or it was refused.
+        """
+        from azure.core.exceptions import AzureError
+
+        async with self._renewing:
+            if time.time() > self._expires - _TOKEN_MARGIN_S:
+                try:
+                    fresh = await asyncio.to_thread(self._credential.get_token, _ENTRA_SCOPE)
+                except AzureError as error:
+                    raise SetupError(
+                        f"Entra ID gives no token for the {self._role}: {short(error)}. Log in "
+                        "(`az login`), or set a key in place of AZURE_OPENAI_USE_ENTRA_ID."
+                    ) from error
+                self._token, self._expires = fresh.token, float(fresh.expires_on)
+        return self._token

@@ -1,0 +1,250 @@
+"""One GET over http or https, to the very address that was checked; bounded in time and size.
+
+`http.client` underneath: it lets us open the socket, so that no second look-up of the name can
+lead elsewhere (DNS rebinding). No proxy, cookie, `.netrc` or credential is ever used.
+"""
+
+from __future__ import annotations
+
+import gzip
+import ipaddress
+import re
+import socket
+import ssl
+import threading
+import zlib
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from http.client import HTTPConnection, HTTPException, IncompleteRead
+from io import BytesIO
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from lib.engine.faults import retry_after_s, short
+
+USER_AGENT = "Openbook/0.1.0"
+CONNECT_TIMEOUT_S = 10.0  # and of each silence after it
+TOTAL_TIMEOUT_S = 60.0
+MAX_URL_CHARS = 2048
+REDIRECTS = (301, 302, 303, 307, 308)
+_MAX_ADDRESSES = 4  # tried of one name
+# IPv6 ranges that hide an IPv4 address (mapped, NAT64 twice, 6to4, Teredo), and site-local ones.
+_CLOSED = "::ffff:0:0/96 64:ff9b::/96 64:ff9b:1::/48 2002::/16 2001::/32 fec0::/10".split()
+_CLOSED_NETWORKS = tuple(ipaddress.ip_network(network) for network in _CLOSED)
+
+
+class FetchError(Exception):
+    """Why a URL gave nothing: words that go on after "https://…: ", fit to print."""
+
+    status = 0  # of the answer; 0 = there was none
+    retry_after_s: float | None = None  # what the server asks us to wait
+
+    def __init__(self, reason: str, *, passing: bool = False) -> None:
+        super().__init__(reason)
+        self.passing = passing  # another attempt may succeed
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer with status 200, 304 or one of REDIRECTS."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes  # decompressed; b"" unless the status is 200
+
+
+def check_url(url: str) -> str:
+    """`HTTPS://Example.com:443/phở 1#top` → `https://example.com/ph%E1%BB%9F%201`
+
+    Raises:
+        FetchError: it is no http(s) URL, or holds a user name or what programs read differently.
+    """
+    url = url.strip()
+    if len(url) > MAX_URL_CHARS:
+        raise FetchError(f"its address is longer than {MAX_URL_CHARS:,} characters")
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").rstrip(".").encode("idna").decode()
+        port = parts.port
+        path, query = quoted(parts.path or "/"), quoted(parts.query)
+    except ValueError as error:
+        raise FetchError(f"it is no valid URL ({error})") from error
+    if parts.scheme not in ("http", "https"):
+        raise FetchError("its address begins with neither http:// nor https://")
+    if "@" in parts.netloc:
+        raise FetchError("its address holds a user name or password")
+    dots = any(segment in (".", "..") for segment in unquote(path).split("/"))
+    if dots or not re.fullmatch(r"[\w.:-]+", host) or re.search(r"[\x00-\x1f\x7f\\]", url):
+        raise FetchError("it is no valid URL")
+    netloc = f"[{host}]" if ":" in host else host
+    if port is not None and port != _default_port(parts.scheme):
+        netloc += f":{port}"
+    return f"{parts.scheme}://{netloc}{path}" + (f"?{query}" if query else "")
+
+
+def quoted(address: str) -> str:
+    """`/phở %e1` → `/ph%E1%BB%9F%20%E1`: a path or query in the form in which it is compared."""
+    address = quote(address, safe="/%:@!$&'()*+,;=~?")
+    return re.sub("%[0-9a-fA-F]{2}", lambda match: match.group().upper(), address)
+
+
+def get(
+    url: str,
+    *,
+    allow_loopback: bool,
+    max_bytes: int,
+    headers: Mapping[str, str] | None = None,
+    content_types: Collection[str] = (),
+) -> Response:
+    """One request, without following redirects; () as content_types means any.
+
+    Raises:
+        FetchError: the URL or its address is refused, the server cannot be reached, or it answers
+            with another status or type, too late, or with more than max_bytes.
+    """
+    parts = urlsplit(url := check_url(url))
+    port = parts.port or _default_port(parts.scheme)
+    addresses = checked_addresses(parts.hostname or "", port, allow_loopback=allow_loopback)
+    connection = _PinnedConnection(parts.hostname or "", port, addresses, parts.scheme == "https")
+    sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", "Connection": "close"}
+    target = url.removeprefix(f"{parts.scheme}://{parts.netloc}")
+    # A socket's own time limit starts anew with each byte: a trickle would never end.
+    timer = threading.Timer(TOTAL_TIMEOUT_S, connection.end)
+    timer.daemon = True
+    timer.start()
+    try:
+        connection.request("GET", target, headers=sent | dict(headers or {}))
+        with connection.getresponse() as answer:
+            found = {name.lower(): value for name, value in answer.getheaders()}
+            _check_answer(answer.status, found, content_types)
+            body = answer.read(max_bytes + 1) if answer.status == 200 else b""
+            if answer.status == 200 and answer.length and len(body) <= max_bytes:
+                raise IncompleteRead(body, answer.length)
+        if connection.late:  # an answer without a length seems to be whole
+            raise TimeoutError
+    except (OSError, HTTPException, ValueError) as error:
+        raise connection.failure(error) from error
+    finally:
+        timer.cancel()
+        connection.close()
+    if len(body) > max_bytes:
+        raise too_large(max_bytes)
+    if found.get("content-encoding", "").lower() in ("gzip", "x-gzip") and body:
+        body = gunzip(body, max_bytes)
+    return Response(url, answer.status, found, body)
+
+
+def checked_addresses(host: str, port: int, *, allow_loopback: bool) -> list[Any]:
+    """What getaddrinfo gives for a host, provided that every address may be asked.
+
+    Raises:
+        FetchError: there is none, or one that is not public (nor loopback, where that is allowed).
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise FetchError(f"{host} cannot be resolved ({short(error)})", passing=True) from error
+    for *_, address in found:
+        ip = ipaddress.ip_address(str(address[0]).partition("%")[0])
+        closed = any(ip in network for network in _CLOSED_NETWORKS)
+        if allow_loopback and ip.is_loopback and not closed:
+            continue
+        # Several tests: what is_global says of multicast and tunnels differs between Pythons.
+        if closed or not ip.is_global or ip.is_multicast or ip.is_reserved:
+            hint = "; allow_loopback opens this one" if ip.is_loopback else ""
+            raise FetchError(f"{host} is {ip}, and only public addresses are asked{hint}")
+    return found[:_MAX_ADDRESSES]
+
+
+def gunzip(data: bytes, max_bytes: int) -> bytes:
+    """Decompress, keeping at most max_bytes in memory.
+
+    Raises:
+        FetchError: it is broken, or larger than max_bytes.
+    """
+    try:
+        plain = gzip.GzipFile(fileobj=BytesIO(data)).read(max_bytes + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise FetchError(f"its gzip data is broken ({short(error)})") from error
+    if len(plain) > max_bytes:
+        raise too_large(max_bytes)
+    return plain
+
+
+def too_large(max_bytes: int) -> FetchError:
+    return FetchError(f"it is larger than {max_bytes / 1e6:g} MB")
+
+
+class _PinnedConnection(HTTPConnection):
+    """Connects to the addresses given, whatever its host's name may mean by now."""
+
+    def __init__(self, host: str, port: int, addresses: list[Any], tls: bool) -> None:
+        super().__init__(host, port)
+        self.default_port = _default_port("https" if tls else "http")
+        self.addresses, self.tls, self.late = addresses, tls, False
+        self.opened: socket.socket | None = None
+
+    def connect(self) -> None:
+        for family, kind, protocol, _, address in self.addresses:
+            self.opened = socket.socket(family, kind, protocol)
+            self.opened.settimeout(CONNECT_TIMEOUT_S)
+            try:
+                self.opened.connect(address)
+                break
+            except OSError as error:
+                self.opened.close()
+                failure = error
+        else:
+            raise failure
+        self.sock = self.opened
+        if self.tls:
+            wrapped = _tls_context().wrap_socket(
+                self.opened, server_hostname=self.host, do_handshake_on_connect=False
+            )
+            self.sock = self.opened = wrapped  # before the handshake, so that `end` can end it
+            wrapped.do_handshake()
+
+    def end(self) -> None:
+        """Wake whoever reads from it."""
+        self.late = True
+        if self.opened:
+            with suppress(OSError):
+                socket.socket.shutdown(self.opened, socket.SHUT_RDWR)
+
+    def failure(self, error: Exception) -> FetchError:
+        if self.late:
+            return FetchError(f"it took more than {TOTAL_TIMEOUT_S:g} s", passing=True)
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return FetchError(f"its certificate is not trusted ({error.verify_message})")
+        if isinstance(error, TimeoutError):
+            return FetchError(f"no answer within {CONNECT_TIMEOUT_S:g} s", passing=True)
+        return FetchError(f"the connection failed ({short(error)})", passing=True)
+
+
+def _check_answer(status: int, headers: Mapping[str, str], content_types: Collection[str]) -> None:
+    if status not in (200, 304, *REDIRECTS):
+        error = FetchError(f"answered {status}", passing=status in (429, 500, 502, 503, 504))
+        error.status, error.retry_after_s = status, retry_after_s(headers)
+        raise error
+    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if status == 200 and content_types and content_type not in content_types:
+        shown = quoted(content_type)[:60] or "not given"
+        raise FetchError(f"its content type is {shown}, which is not read")
+    if headers.get("content-encoding", "identity").lower() not in ("gzip", "x-gzip", "identity"):
+        raise FetchError(f"its encoding {quoted(headers['content-encoding'])[:60]} is not read")
+
+
+def _default_port(scheme: str) -> int:
+    return 443 if scheme == "https" else 80
+
+
+@cache
+def _tls_context() -> ssl.SSLContext:
+    import certifi
+
+    context = ssl.create_default_context()  # verifies certificates and names
+    context.load_verify_locations(certifi.where())  # some Pythons find no authorities by themselves
+    return context

@@ -1,0 +1,104 @@
+"""Plain question–answer pairs on disk: a JSON per document, one of all, Alpaca and chat rows."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lib.gen.teacher import Asked
+from lib.records import Chunk
+from lib.settings import SetupError, portable
+from lib.store import artefact_dir, building, fingerprint, write_json, write_jsonl
+
+Row = dict[str, Any]
+
+
+def write_pairs(asked: Asked, *, chunks: Sequence[Chunk], run_name: str) -> Path:
+    """Write artefacts/qa/<run_name>-<fingerprint>; returns the folder.
+
+    `documents/` has a JSON for each document and `pairs.json` all of them; `alpaca.jsonl` and
+    `chat.jsonl` have them in those formats; `rejected.jsonl` says why the others were refused, by a
+    gate or by the judge. A folder that is there already holds the same pairs and is kept.
+
+    Raises:
+        SetupError: the questions have reasoning: they were not asked with dataset_kind "qa".
+    """
+    if any(question.cot_answer for question in asked.questions):
+        raise SetupError(
+            f"{portable(asked.questions_dir)} holds questions with reasoning, not plain pairs. "
+            "Ask for them with dataset_kind = 'qa'."
+        )
+    pairs = pair_rows(asked, chunks)
+    made_of = {"questions": asked.questions_dir.name, "pairs": fingerprint(pairs)}
+    target = artefact_dir("qa", run_name, made_of)
+    if target.exists():
+        print(f"Already written: {portable(target)}")
+        return target
+    with building(target) as folder:
+        for document, rows in _by_document(pairs).items():
+            path = folder / "documents" / f"{file_name(document)}.json"
+            write_json(path, {"document": document, "title": rows[0]["title"], "pairs": rows})
+        write_json(folder / "pairs.json", pairs)
+        write_jsonl(folder / "alpaca.jsonl", map(alpaca_row, pairs))
+        write_jsonl(folder / "chat.jsonl", map(chat_row, pairs))
+        write_jsonl(folder / "rejected.jsonl", asked.rejected)
+        manifest = {
+            "name": target.name,
+            "teacher": asked.teacher,
+            "counts": {
+                "documents": len(_by_document(pairs)),
+                "pairs": len(pairs),
+                "rejected": dict(sorted(Counter(item.gate for item in asked.rejected).items())),
+            },
+            "made_of": made_of,
+        }
+        write_json(folder / "manifest.json", manifest)
+    print(f"Written: {portable(target)}")
+    return target
+
+
+def pair_rows(asked: Asked, chunks: Sequence[Chunk]) -> list[Row]:
+    """One row a pair, in the chunks' order; with its rating and the reason, if it was rated."""
+    by_id = {chunk.id: chunk for chunk in chunks}
+    ratings = {rating.question_id: rating for rating in asked.ratings}
+    rows = []
+    for question in asked.questions:
+        chunk, rating = by_id[question.chunk_id], ratings.get(question.id)
+        row: Row = {"id": question.id, "question": question.text, "answer": question.answer}
+        row |= {"document": chunk.document_id, "title": chunk.title, "page": chunk.page}
+        rows.append(row | ({"rating": rating.rating, "reason": rating.reason} if rating else {}))
+    return rows
+
+
+def alpaca_row(pair: Row) -> Row:
+    """`{"instruction": <the question>, "input": "", "output": <the answer>}`"""
+    return {"instruction": pair["question"], "input": "", "output": pair["answer"]}
+
+
+def chat_row(pair: Row) -> Row:
+    """The question and the answer as two messages."""
+    return {
+        "messages": [
+            {"role": "user", "content": pair["question"]},
+            {"role": "assistant", "content": pair["answer"]},
+        ]
+    }
+
+
+def file_name(document_id: str) -> str:
+    """A name fit for any disk; a path that had to change, or is long, is told apart by its hash."""
+    name = re.sub(r"[^\w.-]+", "_", document_id)
+    if name == document_id and len(name) <= 80:
+        return name
+    return f"{name[:80]}-{hashlib.sha256(document_id.encode()).hexdigest()[:8]}"
+
+
+def _by_document(pairs: Sequence[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for pair in pairs:
+        found.setdefault(pair["document"], []).append(pair)
+    return found

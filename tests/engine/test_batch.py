@@ -1,0 +1,196 @@
+"""Batches against a loopback server of the Batch API."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from lib.endpoint import EndpointError, Reply
+from lib.engine import batch as batch_module
+from lib.engine.batch import BatchEndpoint, Batches
+from lib.ledger import Ledger
+from lib.settings import EndpointSettings, SetupError, home
+from lib.store import read_json, write_json
+from tests.batch_server import BatchServer
+from tests.server import serving
+
+QUESTIONS = [[{"role": "user", "content": f"{number} Which?"}] for number in range(5)]
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    with closing(Ledger()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def server() -> Iterator[BatchServer]:
+    with serving(BatchServer()) as running:
+        yield running
+
+
+def settings_of(server: BatchServer) -> EndpointSettings:
+    return EndpointSettings("teacher", "openai", server.base_url, "big", api_key="secret")
+
+
+def batches(server: BatchServer, ledger: Ledger) -> Batches:
+    return Batches(settings_of(server), ledger, poll_s=0.01)
+
+
+def ask_all(endpoint: BatchEndpoint) -> list[Reply | EndpointError]:
+    """One stage: all questions; and about each reply one more."""
+
+    async def work() -> list[Reply | EndpointError]:
+        found: list[Reply | EndpointError] = []
+        for messages in QUESTIONS:
+            try:
+                first = await endpoint.ask(messages, max_tokens=10)
+                again = [*messages, {"role": "user", "content": f"Sure? {first.finish_reason}"}]
+                found.append(await endpoint.ask(again, max_tokens=10))
+            except EndpointError as error:
+                found.append(error)
+        return found
+
+    return asyncio.run(work())
+
+
+def test_each_round_is_one_batch(server: BatchServer, ledger: Ledger) -> None:
+    replies = batches(server, ledger).run(ask_all)
+    assert {getattr(reply, "finish_reason", None) for reply in replies} == {"stop"}
+    assert [len(lines) for lines in server.submitted] == [5, 5]
+    assert ledger.usage("teacher").requests == 10
+    assert not list((home() / "artefacts" / "batches").iterdir())
+    assert batches(server, ledger).run(ask_all) == replies
+    assert len(server.batches) == 2
+
+
+def test_the_file_has_the_published_form(server: BatchServer, ledger: Ledger) -> None:
+    batches(server, ledger).run(ask_all)
+    line = server.submitted[0][0]
+    assert (line["method"], line["url"]) == ("POST", "/v1/chat/completions")
+    assert line["body"]["model"] == "big"
+    assert line["body"]["messages"] == QUESTIONS[0]
+    assert len({line["custom_id"] for line in server.submitted[0]}) == 5
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["id kept", "killed before the id was kept"])
+def test_a_killed_run_waits_on(
+    server: BatchServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, *, kept: bool
+) -> None:
+    server.polls = 3
+
+    def killed(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batch_module.time, "sleep", killed)
+        with pytest.raises(KeyboardInterrupt):
+            batches(server, ledger).run(ask_all)
+    (state,) = (home() / "artefacts" / "batches").glob("*/batch.json")
+    assert read_json(state)["id"] == "batch_0"
+    if not kept:
+        write_json(state, {"name": read_json(state)["name"]})
+    batches(server, ledger).run(ask_all)
+    assert [len(lines) for lines in server.submitted] == [5, 5]
+
+
+def test_what_fails_is_asked_again_and_the_rest_is_not(server: BatchServer, ledger: Ledger) -> None:
+    server.fault = lambda number, body: (
+        (500, "overloaded") if "0 Which?" in str(body) and len(server.batches) == 1 else None
+    )
+    server.leave_out = lambda body: "1 Which?" in str(body) and len(server.batches) == 1
+    replies = batches(server, ledger).run(ask_all)
+    assert all(isinstance(reply, Reply) for reply in replies)
+    assert sum(map(len, server.submitted)) == 12  # 10 and the two that failed once
+
+
+def test_three_failures_are_enough(server: BatchServer, ledger: Ledger) -> None:
+    server.fault = lambda number, body: (500, "overloaded") if "0 Which?" in str(body) else None
+    replies = batches(server, ledger).run(ask_all)
+    assert isinstance(replies[0], EndpointError)
+    assert "overloaded" in str(replies[0])
+    assert "in 3 batches" in str(replies[0])
+    assert all(isinstance(reply, Reply) for reply in replies[1:])
+    assert sum("0 Which?" in str(line) for lines in server.submitted for line in lines) == 3
+
+
+def test_a_refusal_is_a_reply_and_not_asked_again(server: BatchServer, ledger: Ledger) -> None:
+    server.fault = lambda number, body: (
+        (400, "content_filter: no") if body["messages"] == QUESTIONS[2] else None
+    )
+    replies = batches(server, ledger).run(ask_all)
+    assert isinstance(replies[2], Reply)  # its second question was asked in the third round
+    lines = [line for lines in server.submitted for line in lines]
+    assert sum(line["body"]["messages"] == QUESTIONS[2] for line in lines) == 1
+    assert any("Sure? content_filter" in str(line) for line in lines)
+
+
+def test_newer_models_are_asked_in_their_words(server: BatchServer, ledger: Ledger) -> None:
+    server.fault = lambda number, body: (
+        (400, "use 'max_completion_tokens'") if "max_tokens" in body else None
+    )
+    replies = batches(server, ledger).run(ask_all)
+    assert all(isinstance(reply, Reply) and reply.text for reply in replies)
+    assert all("max_completion_tokens" in line["body"] for line in server.submitted[-1])
+
+
+def test_a_batch_without_replies_says_why_and_is_submitted_anew(
+    server: BatchServer, ledger: Ledger
+) -> None:
+    server.status = "failed"
+    with pytest.raises(SetupError, match=r"failed without a reply \(quota of batches is used\)"):
+        batches(server, ledger).run(ask_all)
+    server.status = "completed"
+    batches(server, ledger).run(ask_all)
+    assert [len(lines) for lines in server.submitted] == [5, 5, 5]
+
+
+def test_no_credit_ends_it_and_keeps_what_came(server: BatchServer, ledger: Ledger) -> None:
+    server.fault = lambda number, body: (402, "pay first") if number == 3 else None
+    with pytest.raises(SetupError, match="no credit"):
+        batches(server, ledger).run(ask_all)
+    assert ledger.usage("teacher").requests == 4
+    server.fault = lambda number, body: None
+    batches(server, ledger).run(ask_all)
+    assert [len(lines) for lines in server.submitted] == [5, 5, 1]
+
+
+def test_without_a_batch_api_the_file_can_be_answered_by_hand(
+    server: BatchServer, ledger: Ledger
+) -> None:
+    server.refuses_submission = True
+    with pytest.raises(SetupError, match=r"vllm run-batch -i requests\.jsonl -o replies\.jsonl"):
+        batches(server, ledger).run(ask_all)
+    (path,) = (home() / "artefacts" / "batches").glob("*/requests.jsonl")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    body = {"choices": [{"message": {"content": "by hand"}, "finish_reason": "stop"}]}
+    answers = [
+        {"custom_id": line["custom_id"], "response": {"status_code": 200, "body": body}}
+        for line in lines
+    ]
+    text = "".join(json.dumps(answer) + "\n" for answer in answers)
+    path.with_name("replies.jsonl").write_text("{broken\n" + text)
+    with pytest.raises(SetupError, match="vllm"):  # the second round has a file of its own
+        batches(server, ledger).run(ask_all)
+    assert ledger.usage("teacher").requests == 5
+
+
+def test_a_large_stage_is_cut_into_files(
+    server: BatchServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_module, "MAX_REQUESTS", 2)
+    batches(server, ledger).run(ask_all)
+    assert [len(lines) for lines in server.submitted] == [2, 2, 1, 2, 2, 1]
+
+
+def test_the_key_is_not_in_the_files(server: BatchServer, ledger: Ledger) -> None:
+    server.refuses_submission = True
+    with pytest.raises(SetupError):
+        batches(server, ledger).run(ask_all)
+    files = [p for p in (home() / "artefacts" / "batches").rglob("*") if p.is_file()]
+    assert files
+    assert not any("secret" in path.read_text() for path in files)

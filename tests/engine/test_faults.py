@@ -1,0 +1,106 @@
+"""What an HTTP reply means, and how long an endpoint asks to wait."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from lib.engine.faults import EndpointError, Fault, Refused, duration_s, read_body, retry_after_s
+from lib.settings import EndpointSettings, SetupError
+
+SETTINGS = EndpointSettings("teacher", "openai", "http://127.0.0.1:9/v1", "some-model", "k-123")
+
+
+def read(status: int, body: Any, **headers: str) -> dict[str, Any]:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return read_body(status, sent, content, SETTINGS)
+
+
+def complaint(message: str = "why", code: str | None = None, type: str = "") -> dict[str, Any]:
+    return {"error": {"message": message, "code": code, "type": type}}
+
+
+def test_a_body_is_an_object() -> None:
+    assert read(200, {"choices": []}) == {"choices": []}
+
+
+@pytest.mark.parametrize("body", [b"", b'{"choices": [{"mess', b"<html>", b"[1]", b"\xff\xfe"])
+def test_a_broken_body_may_be_whole_the_next_time(body: bytes) -> None:
+    with pytest.raises(Fault, match="broken reply") as caught:
+        read(200, body)
+    assert caught.value.kind == "malformed"
+
+
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 529])
+def test_passing_statuses(status: int) -> None:
+    with pytest.raises(Fault, match=f"{status}: why") as caught:
+        read(status, complaint(), Retry_After="2")
+    assert caught.value.retry_after_s == 2
+    assert (caught.value.kind == "busy") == (status == 429)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "says"),
+    [
+        (401, complaint(), "refuses the key"),
+        (403, complaint(), "refuses the key"),
+        (404, complaint(), "no model 'some-model'.*TEACHER deployment"),
+        (402, complaint("Insufficient Balance"), "no credit"),
+        (429, complaint("you exceeded", "insufficient_quota"), "no credit.*is kept"),
+        (429, complaint("x", "credit_balance_exhausted", "insufficient_quota"), "no credit"),
+        (429, complaint("x", "project_spend_limit_exceeded"), "no credit"),
+    ],
+)
+def test_what_no_request_can_mend(status: int, body: dict[str, Any], says: str) -> None:
+    with pytest.raises(SetupError, match=says) as caught:
+        read(status, body)
+    assert "k-123" not in str(caught.value)
+
+
+def test_a_request_that_is_never_answered() -> None:
+    with pytest.raises(Refused, match="too long") as caught:
+        read(400, complaint("too long", "context_length_exceeded"))
+    assert caught.value.code == "context_length_exceeded"
+    with pytest.raises(EndpointError, match=r"422: not this"):
+        read(422, complaint("not this"))
+
+
+@pytest.mark.parametrize(
+    "body", [complaint("the reason"), {"error": "the reason"}, {"message": "the reason"}]
+)
+def test_the_complaint_is_found_wherever_it_stands(body: dict[str, Any]) -> None:
+    with pytest.raises(Fault, match="the reason"):
+        read(500, body)
+
+
+def test_how_long_to_wait() -> None:
+    assert retry_after_s({}) is None
+    assert retry_after_s({"Retry-After": "3"}) == 3
+    assert retry_after_s({"retry-after-ms": "250", "Retry-After": "3"}) == 0.25
+    assert retry_after_s({"Retry-After": "soon"}) is None
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    assert retry_after_s({"Retry-After": date}) == pytest.approx(30, abs=1.5)
+    assert retry_after_s({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
+    used_up = {"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "1m2.5s"}
+    others = {"x-ratelimit-remaining-requests": "9", "x-ratelimit-reset-requests": "6m0s"}
+    assert retry_after_s(used_up | others) == 62.5
+    assert retry_after_s(others) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("6m0s", 360),
+        ("1h2m", 3720),
+        ("120ms", 0.12),
+        ("1.5", 1.5),
+        *((text, None) for text in ("", "s", "7x", "-3", "1s later")),
+    ],
+)
+def test_durations(text: str, seconds: float | None) -> None:
+    assert duration_s(text) == (None if seconds is None else pytest.approx(seconds))

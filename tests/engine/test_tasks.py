@@ -1,0 +1,76 @@
+"""Coroutines from plain code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from lib.engine.faults import EndpointError
+from lib.engine.tasks import gather_all, run
+from lib.settings import SetupError
+
+
+def test_run_works_inside_a_running_loop() -> None:
+    async def notebook() -> str:
+        return run(asyncio.sleep(0, "done"))
+
+    assert asyncio.run(notebook()) == "done"
+
+
+def test_results_stand_in_order_and_endpoint_errors_in_their_place() -> None:
+    done = []
+
+    async def work(number: int) -> int:
+        await asyncio.sleep(0.001 * (5 - number))
+        if number == 2:
+            raise EndpointError("no")
+        return number
+
+    found = run(gather_all(range(5), work, on_done=lambda: done.append(1)))
+    assert [str(result) for result in found] == ["0", "1", "no", "3", "4"]
+    assert len(done) == 5
+
+
+def test_anything_else_ends_them_all() -> None:
+    async def work(number: int) -> None:
+        if number:
+            await asyncio.sleep(60)
+        raise SetupError("stop")
+
+    with pytest.raises(SetupError, match="stop"):
+        run(gather_all(range(5), work))
+
+
+INTERRUPTED = """
+import asyncio
+from lib.engine.tasks import run
+
+async def main():
+    print("started", flush=True)
+    try:
+        await asyncio.sleep(60)
+    finally:
+        await asyncio.sleep(0.05)
+        print("tidied", flush=True)
+
+try:
+    run(main())
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_an_interrupt_cancels_and_waits_for_the_end() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, text=True, env=dict(os.environ)
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n"
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=20)
+    assert output.splitlines() == ["tidied", "interrupted"]

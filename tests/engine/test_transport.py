@@ -1,0 +1,169 @@
+"""Where requests go, and with whose key."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lib.endpoint import Endpoint, gather_all, run
+from lib.engine.transport import Transport, url_of
+from lib.ledger import Ledger
+from lib.settings import EndpointSettings, SetupError, endpoint_settings
+from tests.server import Loopback, error, serve
+
+
+def azure(server: Loopback, **changed: Any) -> EndpointSettings:
+    options = {"api_key": "k-1", "api_version": "2024-10-21", **changed}
+    base_url = server.base_url.removesuffix("/v1")
+    return EndpointSettings("teacher", "azure", base_url, "gpt 4", **options)
+
+
+async def ask(settings: EndpointSettings, texts: str = "a") -> list[Any]:
+    async with Endpoint(settings, ledger=Ledger(), max_retries=0) as endpoint:
+
+        async def one(text: str) -> str:
+            messages = [{"role": "user", "content": text}]
+            return (await endpoint.ask(messages, max_tokens=9)).text
+
+        return await gather_all(texts, one)
+
+
+def test_addresses_of_both_styles() -> None:
+    ours = EndpointSettings("teacher", "openai", "https://host/v1/", "m", "k")
+    assert url_of(ours, "chat/completions") == "https://host/v1/chat/completions"
+    azures = EndpointSettings("teacher", "azure", "https://host/", "gpt 4/o", "k", "2024-10-21")
+    assert url_of(azures, "embeddings") == (
+        "https://host/openai/deployments/gpt%204%2Fo/embeddings?api-version=2024-10-21"
+    )
+
+
+def test_each_style_shows_its_key_in_its_own_way() -> None:
+    with serve() as server:
+        run(ask(EndpointSettings("teacher", "openai", server.base_url, "m", "k-1")))
+        run(ask(azure(server)))
+        assert server.authorizations == ["Bearer k-1", ""]
+        assert server.api_keys == ["", "k-1"]
+
+
+@pytest.mark.parametrize("base_url", ["no address", "http://", "ftp://127.0.0.1/v1"])
+def test_a_base_url_that_is_none_is_a_setup_error(base_url: str) -> None:
+    with pytest.raises(SetupError, match="base URL"):
+        run(ask(EndpointSettings("teacher", "openai", base_url, "m", "k")))
+
+
+def test_a_proxy_of_the_environment_is_used_and_no_proxy_is_honoured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = EndpointSettings("teacher", "openai", "http://teacher.example/v1", "m", "k")
+    for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+    with serve() as server:
+        monkeypatch.setenv("http_proxy", server.base_url.removesuffix("/v1"))
+        run(ask(settings))
+        assert len(server.requests) == 1  # of an address that does not exist
+        monkeypatch.setenv("no_proxy", "teacher.example")
+        (result,) = run(ask(settings, "b"))
+        assert "cannot be reached" in str(result)
+        monkeypatch.delenv("no_proxy")
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+        run(ask(EndpointSettings("teacher", "openai", server.base_url, "m", "k"), "c"))
+        assert len(server.requests) == 2  # this machine needs no proxy
+
+
+# --- Entra ID ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def entra(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A stand-in for azure-identity: it counts tokens, whose life is `life_s`."""
+    state = SimpleNamespace(issued=0, life_s=3600.0, refuses=False, scopes=set())
+
+    class AzureError(Exception):
+        pass
+
+    class DefaultAzureCredential:
+        def get_token(self, scope: str) -> SimpleNamespace:
+            time.sleep(0.05)
+            if state.refuses:
+                raise AzureError("run az login")
+            state.scopes.add(scope)
+            state.issued += 1
+            expires_on = int(time.time() + state.life_s)
+            return SimpleNamespace(token=f"token-{state.issued}", expires_on=expires_on)
+
+    modules = {name: ModuleType(name) for name in ("azure", "azure.identity", "azure.core")}
+    modules["azure.core.exceptions"] = ModuleType("azure.core.exceptions")
+    modules["azure.core.exceptions"].AzureError = AzureError  # type: ignore[attr-defined]
+    modules["azure.identity"].DefaultAzureCredential = (  # type: ignore[attr-defined]
+        DefaultAzureCredential
+    )
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    return state
+
+
+def test_entra_id_gives_one_token_for_all_until_it_expires(entra: SimpleNamespace) -> None:
+    with serve() as server:
+        run(ask(azure(server, api_key="", use_entra_id=True), "abcdef"))
+        assert set(server.authorizations) == {"Bearer token-1"}
+        assert set(server.api_keys) == {""}
+        entra.life_s = 100.0  # less than the margin: each request needs a new one
+        run(ask(azure(server, api_key="", use_entra_id=True), "ghi"))
+        assert entra.issued == 4
+    assert entra.scopes == {"https://cognitiveservices.azure.com/.default"}
+
+
+def test_a_missing_login_or_package_is_said(
+    entra: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve() as server:
+        settings = azure(server, api_key="", use_entra_id=True)
+        entra.refuses = True
+        with pytest.raises(SetupError, match=r"Entra ID gives no token.*az login"):
+            run(ask(settings))
+        monkeypatch.setitem(sys.modules, "azure.identity", None)
+        with pytest.raises(SetupError, match="pip install azure-identity"):
+            run(ask(settings))
+        assert server.requests == []
+
+
+def test_entra_id_is_set_in_place_of_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "ENDPOINT": "https://us.openai.azure.com",
+        "DEPLOYMENT": "gpt-4o",
+        "API_VERSION": "2024-10-21",
+    }.items():
+        monkeypatch.setenv(f"COMPLETION_AZURE_OPENAI_{name}", value)
+    with pytest.raises(SetupError, match="COMPLETION_AZURE_OPENAI_API_KEY not set"):
+        endpoint_settings("teacher")
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "left over")
+    monkeypatch.setenv("COMPLETION_AZURE_OPENAI_USE_ENTRA_ID", "true")
+    settings = endpoint_settings("teacher")
+    assert settings is not None
+    assert settings.use_entra_id
+    assert settings.api_key == ""
+
+
+def test_a_refused_token_is_a_setup_error(entra: SimpleNamespace) -> None:
+    with (
+        serve(Loopback(fault=lambda number, body: error(401, "wrong tenant"))) as server,
+        pytest.raises(SetupError, match="wrong tenant"),
+    ):
+        run(ask(azure(server, api_key="", use_entra_id=True)))
+
+
+def test_a_session_is_closed_on_leaving() -> None:
+    async def main() -> bool:
+        transport = Transport(EndpointSettings("teacher", "openai", "http://127.0.0.1:9", "m"))
+        async with transport:
+            pass
+        return bool(transport._session.closed)
+
+    assert asyncio.run(main())

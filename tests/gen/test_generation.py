@@ -1,0 +1,325 @@
+"""`python -m lib.gen run` and the recipe, with a loopback teacher."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+import lib.gen
+from lib.engine import batch
+from lib.gen import generation
+from lib.gen.__main__ import main
+from lib.gen.chunks import split_documents
+from lib.gen.documents import iter_documents
+from lib.gen.recipe import Recipe
+from lib.parameters import known_parameters, resolved
+from lib.settings import SetupError, read_state
+from lib.store import read_json, read_jsonl
+from tests.batch_server import BatchServer
+from tests.gen.make import prose
+from tests.server import Loopback, serve, serving
+
+PARAMETERS = {
+    "chunk_chars": 400,
+    "chunk_overlap_chars": 0,
+    "questions_per_chunk": 2,
+    "num_distractors": 2,
+    "refusal_probability": 0.2,
+}
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> Path:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    rng = Random(0)
+    for name in "abcd":
+        (folder / f"{name}.txt").write_text(prose(rng, 30))
+    return folder
+
+
+@pytest.fixture
+def loopback(monkeypatch: pytest.MonkeyPatch) -> Any:
+    with serve() as server:
+        use(server, monkeypatch)
+        yield server
+
+
+def use(server: Loopback | BatchServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMPLETION_OPENAI_BASE_URL", server.base_url)
+    monkeypatch.setenv("COMPLETION_OPENAI_API_KEY", "secret")
+    monkeypatch.setenv("COMPLETION_OPENAI_DEPLOYMENT", "reader-1")
+
+
+def parameters_file(documents: Path, **changed: Any) -> Path:
+    path = documents.parent / "mine.yaml"
+    path.write_text(json.dumps(PARAMETERS | {"doc_path": str(documents)} | changed))
+    return path
+
+
+def made(home: Path, documents: Path, *, status: int = 0, **changed: Any) -> Path:
+    """Run it; the folder of its dataset."""
+    assert main(["run", "-p", str(parameters_file(documents, **changed))]) == status
+    return home / read_state().get("DATASET_DIR", "none")
+
+
+def test_a_recipe_has_the_parameters_of_the_notebook_with_their_types() -> None:
+    declared = {p.name: p.type for p in known_parameters().values() if "1_gen" in p.notebooks}
+    fields = {name: field.type for name, field in Recipe.__dataclass_fields__.items()}
+    assert fields == declared
+
+
+def test_every_parameter_that_shapes_rows_is_in_the_manifest() -> None:
+    recipe = Recipe.of(resolved(Path(__file__).parents[2] / "parameters" / "tiny.yaml"))
+    apart = (
+        "run_name doc_path eval_doc_path eval_file doctype max_pages requests_per_second "
+        "allow_loopback prompts_path embedding_model semantic_duplicates extra_formats dry_run "
+        "batch concurrency requests_per_minute tokens_per_minute tokens_per_day max_cost "
+        "max_tokens_total timeout_s max_retries"
+    ).split()
+    assert set(recipe.shaping) == set(Recipe.__dataclass_fields__) - set(apart)
+
+
+def test_every_name_of_the_package_is_there_and_no_module_hides_one() -> None:
+    for name in lib.gen.__all__:
+        assert type(getattr(lib.gen, name)).__name__ != "module", name
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        lib.gen.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"eval_share": 0.0}, "eval_share = 0"),
+        ({"hard_by": "luck"}, "hard_by = 'luck'"),
+        ({"ask_mode": "loudly"}, "ask_mode = 'loudly'"),
+        ({"extra_formats": ["odt"]}, "extra_formats holds 'odt'"),
+        ({"min_distractors": 9}, "min_distractors = 9"),
+        ({"batch": True, "max_cost": 1.0}, "batch = True"),
+        ({"tokens_per_day": -1}, "tokens_per_day = -1"),
+    ],
+)
+def test_wrong_parameters_end_before_anything_is_read(
+    changed: dict[str, Any],
+    says: str,
+    documents: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = parameters_file(documents, doc_path="nowhere", **changed)
+    assert main(["run", "-p", str(path)]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_run_makes_the_dataset_that_the_notebook_makes(
+    home_dir: Path, documents: Path, loopback: Loopback, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = made(home_dir, documents)
+    output = capsys.readouterr().out
+    assert output.strip().endswith(f"artefacts/datasets/{folder.name}")
+    assert read_state()["RUN_NAME"] == "mine"
+    assert re.search(r"teacher +reader-1: \d+ requests", output)
+    assert main(["check", str(folder)]) == 0
+    assert not list((home_dir / "artefacts" / "questions").glob("*.partial.jsonl"))
+
+    recipe = Recipe.of(resolved(parameters_file(documents)))
+    loaded = lib.gen.load_documents(recipe.doc_path, **recipe.reading)
+    split = lib.gen.split_documents(loaded.documents, **recipe.cutting)
+    same = lib.gen.conflicts(split.chunks)
+    asked = lib.gen.ask_teacher(split.chunks, **recipe.asking)
+    splits = lib.gen.assign_splits(
+        split.chunks, same, asked={q.chunk_id for q in asked.questions}, **recipe.splitting
+    )
+    built = lib.gen.build_examples(asked.questions, split.chunks, splits, same, **recipe.rows)
+    by_steps = lib.gen.write_dataset(
+        built,
+        run_name="mine",
+        documents=loaded.documents,
+        chunks=split.chunks,
+        splits=splits,
+        asked=asked,
+        parameters=recipe.shaping,
+        dropped=split.dropped,
+    )
+    assert by_steps == folder
+
+
+def test_the_first_rows_are_saved_while_documents_are_still_read(
+    home_dir: Path, documents: Path, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partial = home_dir / "artefacts" / "questions" / "mine.partial.jsonl"
+    saved: list[int] = []
+
+    def slowly(*arguments: Any, **options: Any) -> Any:
+        import time
+
+        for entry in iter_documents(*arguments, **options):
+            yield entry
+            time.sleep(0.3)
+            saved.append(len(partial.read_text().splitlines()) if partial.exists() else 0)
+
+    monkeypatch.setattr(generation, "iter_documents", slowly)
+    folder = made(home_dir, documents)
+    assert saved[1] > 0
+    assert len(read_jsonl(folder / "questions.jsonl")) > saved[-2] > saved[1]
+
+
+def test_nothing_is_asked_until_the_documents_can_fill_rows(
+    home_dir: Path,
+    documents: Path,
+    loopback: Loopback,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made(home_dir, documents, status=1, num_distractors=90)
+    assert "num_distractors = 90 needs at least 91" in capsys.readouterr().err
+    assert not loopback.requests
+
+
+def test_a_dry_run_says_what_it_would_take_and_asks_nothing(
+    home_dir: Path, documents: Path, loopback: Loopback, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "-p", str(parameters_file(documents)), "--dry-run"]) == 0
+    output = capsys.readouterr().out
+    chunks = split_documents(
+        lib.gen.load_documents(documents).documents, chunk_chars=400, chunk_overlap_chars=0
+    ).chunks
+    assert f"4 documents, {len(chunks)} chunks" in output
+    assert re.search(rf"^{3 * len(chunks)} requests, [\d,]+ prompt", output, re.MULTILINE)
+    assert not loopback.requests
+    assert read_state() == {}
+
+
+def test_documents_and_questions_to_evaluate_with(
+    home_dir: Path, documents: Path, loopback: Loopback
+) -> None:
+    (documents.parent / "q.csv").write_text("question,answer\nWho lit it?,the keeper\n")
+    folder = made(
+        home_dir,
+        documents,
+        eval_doc_path=str(documents / "d.txt"),
+        eval_file=str(documents.parent / "q.csv"),
+        extra_formats=["alpaca"],
+    )
+    for split, ids in (("train", "abc"), ("eval", "d")):
+        rows = read_jsonl(folder / "hf" / f"{split}.jsonl")
+        assert {row["oracle"]["chunk_id"][0] for row in rows} <= set(ids)
+    written = read_jsonl(folder / "evaluation.jsonl")
+    assert written == [{"row": 1, "question": "Who lit it?", "answer": "the keeper"}]
+    assert (folder / "alpaca" / "train.parquet").exists()
+    assert "config_name: alpaca" in (folder / "README.md").read_text()
+    assert main(["check", str(folder)]) == 0
+
+
+def test_plain_pairs_end_without_a_dataset(
+    home_dir: Path, documents: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (documents / "e.txt").write_text(
+        "The lighthouse of Tamsay was built in 1841 by the engineer Robert Dunmore. "
+        "The packet boat Merrow carried letters between Sandry and Tamsay for thirty years."
+    )
+    made(home_dir, documents, dataset_kind="qa")  # the built-in teacher
+    (folder,) = (home_dir / "artefacts" / "qa").iterdir()
+    pairs = read_json(folder / "pairs.json")
+    assert capsys.readouterr().out.strip().endswith(f"{folder.name}: {len(pairs)} pairs")
+    assert read_state() == {}
+
+
+def test_a_batch_gives_the_rows_of_single_requests(
+    home_dir: Path, documents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch.Batches.__init__, "__kwdefaults__", {"poll_s": 0.01})
+    with serving(BatchServer()) as server:
+        use(server, monkeypatch)
+        by_batch = made(home_dir, documents, batch=True)
+        stages = [len(lines) for lines in server.submitted]
+    (home_dir / "artefacts" / "ledger.sqlite").unlink()
+    with serve() as single:
+        use(single, monkeypatch)
+        assert made(home_dir, documents) == by_batch
+    assert len(stages) >= 2
+    assert sum(stages) == len(single.requests)
+
+
+def test_a_run_that_makes_nothing_fails(
+    home_dir: Path, documents: Path, loopback: Loopback, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loopback.reply = lambda body: "no"
+    made(home_dir, documents, status=1)
+    assert "No question of the teacher reader-1 passed the gates" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["vectors", "fewest"])
+def test_distractors_of_any_kind_pass_the_check(
+    name: str, home_dir: Path, documents: Path, loopback: Loopback
+) -> None:
+    changed: dict[str, dict[str, Any]] = {
+        "vectors": {"distractor_mode": "hard", "hard_by": "embedding", "num_distractors": 3},
+        "fewest": {"min_distractors": 0, "num_distractors": 3, "distractors_per": "chunk"},
+    }
+    if name == "vectors":
+        (home_dir / ".env").write_text(
+            f"EMBEDDING_OPENAI_BASE_URL={loopback.base_url}\nEMBEDDING_OPENAI_API_KEY=x\n"
+            "EMBEDDING_OPENAI_DEPLOYMENT=letters\n"
+        )
+    folder = made(home_dir, documents, **changed[name])
+    assert main(["check", str(folder)]) == 0
+    sizes = {len(row["context_chunks"]) for row in read_jsonl(folder / "hf" / "train.jsonl")}
+    assert sizes == ({4} if name == "vectors" else {1, 2, 3, 4})
+
+
+def test_a_recipe_wants_every_parameter() -> None:
+    with pytest.raises(KeyError):
+        Recipe.of({})
+    values = resolved(Path(__file__).parents[2] / "parameters" / "tiny.yaml")
+    with pytest.raises(SetupError, match="valid_share"):
+        Recipe.of(values | {"valid_share": 2.0})
+
+
+def test_a_record_of_an_api_is_one_chunk_and_its_rows_say_so(
+    home_dir: Path, documents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [
+        f"{kind}.{verb}" for kind in ("map", "tide", "buoy") for verb in ("load", "cut", "put")
+    ]
+    rng = Random(1)
+    records = [
+        {
+            "user_name": f"u{number}",
+            "api_name": name,
+            "api_call": f"{name}(x{number})",
+            "api_version": str(number),
+            "api_arguments": {"x": prose(rng, 2)},
+            "functionality": prose(rng, 12),
+        }
+        for number, name in enumerate(names)
+    ]
+    (documents.parent / "api.json").write_text(json.dumps(records))
+
+    def reply(body: dict[str, Any]) -> str:
+        prompt = "".join(message["content"] for message in body["messages"])
+        call = re.findall(r"api_call: (.+)", prompt)[0]
+        if '"questions"' in body["messages"][-1]["content"]:
+            return json.dumps({"questions": [f"Write a call for {call.partition('(')[0]}."]})
+        fields = {"domain": "maps", "api_call": call, "api_provider": "us", "code": call}
+        fields["explanation"] = "It calls it."
+        return "\n".join(f"<<<{name}>>>: {text}" for name, text in fields.items())
+
+    with serve(Loopback(reply=reply)) as server:
+        use(server, monkeypatch)
+        folder = made(
+            home_dir,
+            documents,
+            doc_path=str(documents.parent / "api.json"),
+            doctype="api",
+            questions_per_chunk=1,
+            num_distractors=1,
+        )
+    chunks = read_jsonl(folder / "chunks.jsonl")
+    assert len(chunks) == len(records)
+    assert all(len(chunk["text"]) > PARAMETERS["chunk_chars"] for chunk in chunks)
+    rows = read_jsonl(folder / "hf" / "train.jsonl")
+    assert {row["type"] for row in rows} == {"api call"}
