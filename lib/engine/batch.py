@@ -43,20 +43,9 @@ class BatchEndpoint:
         self.missing: dict[str, dict[str, Any]] = {}  # ledger key → request
         self.refused: dict[str, Reply] = {}  # what this endpoint will never answer
         self.failed: dict[str, str] = {}  # and what failed in every batch, with the reason
-        self.from_ledger = 0
-
-    async def __aenter__(self) -> BatchEndpoint:
-        return self
-
-    async def __aexit__(self, *_: object) -> None: ...
 
     async def ask(
-        self,
-        messages: list[Message],
-        *,
-        max_tokens: int,
-        temperature: float = 0.0,
-        priority: int = 0,
+        self, messages: list[Message], *, max_tokens: int, temperature: float = 0.0
     ) -> Reply:
         """As Endpoint.ask.
 
@@ -68,7 +57,6 @@ class BatchEndpoint:
         )
         key = Ledger.key(request)
         if (kept := self.ledger.get(key)) is not None:
-            self.from_ledger += 1
             return Reply(**kept)
         if key in self.refused:
             return self.refused[key]
@@ -76,9 +64,6 @@ class BatchEndpoint:
             raise EndpointError(self.failed[key])
         self.missing[key] = request
         raise EndpointError("it waits for a batch")
-
-    def note(self) -> str:
-        return f"{self.from_ledger:,} from the ledger · {len(self.missing):,} for the next batch"
 
 
 class Batches:
@@ -104,7 +89,7 @@ class Batches:
         """
         endpoint = BatchEndpoint(self.settings, self.ledger)
         while True:
-            endpoint.missing, endpoint.from_ledger = {}, 0
+            endpoint.missing = {}
             result = stage(endpoint)
             if not endpoint.missing:
                 return result
