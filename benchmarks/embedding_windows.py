@@ -13,8 +13,8 @@ from typing import Any
 
 from lib.embedded.embeddings import MINILM_NAME, MINILM_SHA256, minilm_dir
 from lib.embedded.teacher import write_questions
-from lib.gen.chunks import split_documents
-from lib.gen.documents import load_documents
+from lib.gen.chunking.chunks import split_documents
+from lib.gen.inputs.documents import load_documents
 from lib.prompts import parse_answer
 from lib.rag.embedder import LocalEmbedder
 from lib.records import Chunk, Question

@@ -17,12 +17,12 @@ from time import perf_counter
 from typing import Any
 
 from lib.endpoint import chat_request
-from lib.gen.chunks import Splitter, conflicts
-from lib.gen.distractors import Vectors
-from lib.gen.options import AskOptions
-from lib.gen.raft import build_examples
-from lib.gen.splits import assign_splits
-from lib.gen.teacher_prompts import load_prompts
+from lib.gen.chunking.chunks import Splitter, conflicts
+from lib.gen.rows.distractors import Vectors
+from lib.gen.rows.raft import build_examples
+from lib.gen.rows.splits import assign_splits
+from lib.gen.teacher.options import AskOptions
+from lib.gen.teacher.prompts import load_prompts
 from lib.ledger import Ledger
 from lib.records import Chunk, Document, Page, Question
 from lib.settings import EndpointSettings

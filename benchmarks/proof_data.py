@@ -18,7 +18,7 @@ from lib import gen, rag
 from lib.embedded.embeddings import minilm_dir
 from lib.eval.conditions import Case
 from lib.eval.questions import EvalQuestion, load_questions
-from lib.gen.chunks import Conflicts
+from lib.gen.chunking.chunks import Conflicts
 from lib.parameters import known_parameters, read_parameters
 from lib.records import RaftExample
 from lib.settings import PROJECT_DIR

@@ -17,8 +17,8 @@ from lib.deploy.server import Served, _command, _environment, stop, wait_ready
 from lib.embedded.teacher import write_questions
 from lib.endpoint import Endpoint, Reply, run
 from lib.finetune.students import EMBEDDED_MODEL_DIR
-from lib.gen.chunks import split_documents
-from lib.gen.documents import load_documents
+from lib.gen.chunking.chunks import split_documents
+from lib.gen.inputs.documents import load_documents
 from lib.ledger import Ledger
 from lib.prompts import Message, student_messages
 from lib.settings import EndpointSettings, home

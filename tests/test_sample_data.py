@@ -11,8 +11,8 @@ import pytest
 
 from lib.embedded import teacher
 from lib.embedded.diet_words import TEXT_DIR
-from lib.gen.chunks import conflicts, split_documents
-from lib.gen.documents import load_documents
+from lib.gen.chunking.chunks import conflicts, split_documents
+from lib.gen.inputs.documents import load_documents
 from lib.records import Chunk
 from lib.settings import PROJECT_DIR
 from sample_data_source import registers

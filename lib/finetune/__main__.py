@@ -12,7 +12,7 @@ from pathlib import Path
 from lib.finetune.rows import prepare_rows
 from lib.finetune.students import require_machine
 from lib.finetune.train import train_student
-from lib.gen.reviewed_dataset import reviewed
+from lib.gen.review.dataset import reviewed
 from lib.parameters import resolved
 from lib.settings import SetupError, portable, require_path, save_state
 

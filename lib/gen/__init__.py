@@ -10,10 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lib.gen.check import print_check
-    from lib.gen.chunks import Split, conflicts, split_documents
+    from lib.gen.checking.check import print_check
+    from lib.gen.chunking.chunks import Split, conflicts, split_documents
     from lib.gen.dataset import read_chunks, read_dataset, read_examples, write_dataset
-    from lib.gen.documents import (
+    from lib.gen.generation import Finished, generate, hard_vectors, ledger_mark, show_usage
+    from lib.gen.inputs.documents import (
         Loaded,
         Skipped,
         find_documents,
@@ -22,17 +23,16 @@ if TYPE_CHECKING:
         pick_document,
         show_page,
     )
-    from lib.gen.estimates import estimate
-    from lib.gen.evaluation_file import read_evaluation_file
-    from lib.gen.generation import Finished, generate, hard_vectors, ledger_mark, show_usage
-    from lib.gen.options import AskOptions
+    from lib.gen.inputs.evaluation_file import read_evaluation_file
     from lib.gen.qa import write_pairs
-    from lib.gen.raft import Built, build_examples
     from lib.gen.recipe import Recipe
-    from lib.gen.reviewed_dataset import reviewed
+    from lib.gen.review.dataset import reviewed
+    from lib.gen.rows.raft import Built, build_examples
+    from lib.gen.rows.splits import assign_splits, check_corpus, check_shares
     from lib.gen.show import plot_counts, show_documents, show_examples
-    from lib.gen.splits import assign_splits, check_corpus, check_shares
-    from lib.gen.teacher import Asked, ask_teacher, teacher_name, teacher_notice
+    from lib.gen.teacher.estimates import estimate
+    from lib.gen.teacher.options import AskOptions
+    from lib.gen.teacher.questions import Asked, ask_teacher, teacher_name, teacher_notice
 
 __all__ = [
     "AskOptions",
@@ -76,22 +76,22 @@ __all__ = [
 ]
 
 _HOMES = {
-    "check": "print_check",
-    "chunks": "Split conflicts split_documents",
+    "checking.check": "print_check",
+    "chunking.chunks": "Split conflicts split_documents",
     "dataset": "read_chunks read_dataset read_examples write_dataset",
-    "documents": "Loaded Skipped find_documents iter_documents load_documents pick_document "
+    "inputs.documents": "Loaded Skipped find_documents iter_documents load_documents pick_document "
     "show_page",
-    "estimates": "estimate",
-    "evaluation_file": "read_evaluation_file",
+    "teacher.estimates": "estimate",
+    "inputs.evaluation_file": "read_evaluation_file",
     "generation": "Finished generate hard_vectors ledger_mark show_usage",
-    "options": "AskOptions",
+    "teacher.options": "AskOptions",
     "qa": "write_pairs",
-    "raft": "Built build_examples",
+    "rows.raft": "Built build_examples",
     "recipe": "Recipe",
-    "reviewed_dataset": "reviewed",
+    "review.dataset": "reviewed",
     "show": "plot_counts show_documents show_examples",
-    "splits": "assign_splits check_corpus check_shares",
-    "teacher": "Asked ask_teacher teacher_name teacher_notice",
+    "rows.splits": "assign_splits check_corpus check_shares",
+    "teacher.questions": "Asked ask_teacher teacher_name teacher_notice",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

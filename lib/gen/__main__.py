@@ -9,7 +9,12 @@ from importlib import import_module
 
 from lib.settings import SetupError
 
-_COMMANDS = ("run", "check", "review", "convert")  # each a module of lib/gen
+_COMMANDS = {  # where each is
+    "run": "run",
+    "check": "checking.check",
+    "review": "review.command",
+    "convert": "formats.convert",
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     # One command needs not wait for what the others import.
     named = [name for name in _COMMANDS if given[:1] == [name]]
     for name in named or _COMMANDS:
-        import_module(f"lib.gen.{name}").add_command(commands)
+        import_module(f"lib.gen.{_COMMANDS[name]}").add_command(commands)
     options = parser.parse_args(given)
     run: Callable[[argparse.Namespace], int] = options.run
     try:

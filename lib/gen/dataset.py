@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from lib.gen import card
-from lib.gen.documents import Skipped
-from lib.gen.evaluation_file import EvaluationItem
-from lib.gen.formats import SPLITS
-from lib.gen.raft import Built
-from lib.gen.row_files import write_rows
-from lib.gen.teacher import Asked
-from lib.gen.vetting import read_vetted, review_path
-from lib.gen.write_formats import (
+from lib.gen.formats.files import (
     STANDARD_FORMATS,
     check_formats,
     convert_rows,
     source_of,
     write_converted,
 )
+from lib.gen.formats.row import SPLITS
+from lib.gen.formats.row_files import write_rows
+from lib.gen.inputs.documents import Skipped
+from lib.gen.inputs.evaluation_file import EvaluationItem
+from lib.gen.review.vetting import read_vetted, review_path
+from lib.gen.rows.raft import Built
+from lib.gen.teacher.questions import Asked
 from lib.prompts import student_messages
 from lib.records import Chunk, Document, Question, RaftExample, Rejected
 from lib.settings import SetupError, portable

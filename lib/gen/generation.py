@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from lib.engine.prices import costs, load_prices, show_costs
-from lib.gen.check import print_check
-from lib.gen.chunks import Conflicts, Splitter, conflicts
+from lib.gen.checking.check import print_check
+from lib.gen.chunking.chunks import Conflicts, Splitter, conflicts
 from lib.gen.dataset import write_dataset
-from lib.gen.distractors import Vectors
-from lib.gen.documents import Skipped, iter_documents
-from lib.gen.estimates import estimate
-from lib.gen.evaluation_file import read_evaluation_file
+from lib.gen.inputs.documents import Skipped, iter_documents
+from lib.gen.inputs.evaluation_file import read_evaluation_file
 from lib.gen.qa import write_pairs
-from lib.gen.raft import build_examples
 from lib.gen.recipe import Recipe
-from lib.gen.splits import assign_splits, check_corpus
-from lib.gen.teacher import Asked, ask_teacher, teacher_notice
+from lib.gen.rows.distractors import Vectors
+from lib.gen.rows.raft import build_examples
+from lib.gen.rows.splits import assign_splits, check_corpus
+from lib.gen.teacher.estimates import estimate
+from lib.gen.teacher.questions import Asked, ask_teacher, teacher_notice
 from lib.ledger import Ledger
 from lib.records import Chunk, Document, Question, Rejected
 from lib.settings import SetupError, endpoint_settings, home, portable

@@ -9,10 +9,10 @@ from typing import Any
 
 from lib.endpoint import Budget, Limits
 from lib.engine.prices import load_prices
-from lib.gen.options import AskOptions
-from lib.gen.raft import check_choices
-from lib.gen.splits import check_shares
-from lib.gen.write_formats import check_formats
+from lib.gen.formats.files import check_formats
+from lib.gen.rows.raft import check_choices
+from lib.gen.rows.splits import check_shares
+from lib.gen.teacher.options import AskOptions
 from lib.settings import SetupError
 
 HARD_BY = ("words", "embedding")

@@ -9,7 +9,7 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
-from lib.gen.documents import Loaded
+from lib.gen.inputs.documents import Loaded
 from lib.prompts import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, parse_answer
 from lib.records import RaftExample, Rejected
 

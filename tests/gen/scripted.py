@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from lib.engine.replies import Reply
-from lib.gen.flow import Flow
-from lib.gen.options import AskOptions
-from lib.gen.requests import Request, in_stages
+from lib.gen.teacher.flow import Flow
+from lib.gen.teacher.options import AskOptions
+from lib.gen.teacher.requests import Request, in_stages
 from lib.prompts import Message
 from lib.records import Chunk
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from lib.gen.dataset import read_dataset, read_examples, write_dataset
-from lib.gen.documents import Skipped
-from lib.gen.raft import Built
+from lib.gen.inputs.documents import Skipped
+from lib.gen.rows.raft import Built
 from lib.settings import SetupError
 from lib.store import file_sha256, read_jsonl
 from tests.gen.dataset import Made, make, write

@@ -14,8 +14,8 @@ import lib.gen
 from lib.engine import batch
 from lib.gen import generation
 from lib.gen.__main__ import main
-from lib.gen.chunks import split_documents
-from lib.gen.documents import iter_documents
+from lib.gen.chunking.chunks import split_documents
+from lib.gen.inputs.documents import iter_documents
 from lib.gen.recipe import Recipe
 from lib.parameters import known_parameters, resolved
 from lib.settings import SetupError, read_state

@@ -1,0 +1,1 @@
+"""What a dataset promises, recomputed from its files alone."""

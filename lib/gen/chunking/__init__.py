@@ -1,0 +1,1 @@
+"""Documents to chunks, and which of them count as the same."""

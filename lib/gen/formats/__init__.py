@@ -1,0 +1,1 @@
+"""A dataset's rows in every published format, and their files."""

@@ -1,0 +1,1 @@
+"""From doc_path to documents: files, sitemaps, records; the running text of each."""

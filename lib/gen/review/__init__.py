@@ -1,0 +1,1 @@
+"""Reviewers' decisions on a dataset's rows, and the page to make them on."""

@@ -1,0 +1,1 @@
+"""Questions to RAFT rows: splits, distractors, the oracle or its absence."""

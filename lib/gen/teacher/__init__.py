@@ -1,0 +1,1 @@
+"""Chunks to questions and answers: how the teacher is asked, and the gates behind it."""

@@ -1,0 +1,172 @@
+"""Asking: live, chunks streaming in while requests go out; or in batches, stage by stage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, closing
+from functools import partial
+
+from lib.endpoint import Budget, Endpoint, EndpointError, Limits, Reply, gather_all, run
+from lib.engine.batch import BatchEndpoint, Batches
+from lib.gen.teacher.flow import Flow
+from lib.gen.teacher.requests import Request, in_stages
+from lib.ledger import Ledger
+from lib.progress import Progress
+from lib.records import Chunk
+from lib.settings import EndpointSettings, SetupError, endpoint_settings
+
+Chunks = Iterable[Chunk] | AsyncIterable[Chunk]
+
+# Chunks at work beyond the requests in flight: enough that answers never lack questions.
+_CHUNKS_PER_SLOT = 4
+
+
+async def ask_live(
+    chunks: Chunks,
+    flow: Flow,
+    settings: EndpointSettings,
+    *,
+    concurrency: int,
+    budget: Budget | None = None,
+    limits: Limits | None = None,
+    timeout_s: float = 600.0,
+    max_retries: int = 8,
+) -> list[Chunk]:
+    """Ask all about the chunks as they come; returns them. The rows are in flow.outcome.
+
+    Raises:
+        SetupError: the endpoint cannot work, or some requests failed after all were tried.
+    """
+    seen: list[Chunk] = []
+    async with AsyncExitStack() as stack:
+        ledger = stack.enter_context(closing(Ledger()))
+        endpoints = {
+            role: await stack.enter_async_context(
+                Endpoint(
+                    of_role,
+                    ledger=ledger,
+                    concurrency=concurrency,
+                    timeout_s=timeout_s,
+                    max_retries=max_retries,
+                    limits=limits,
+                    budget=budget,
+                )
+            )
+            for role, of_role in _roles(flow, settings).items()
+        }
+        live = _Live(endpoints, slots=_CHUNKS_PER_SLOT * concurrency)
+        try:
+            async with asyncio.TaskGroup() as group:
+                async for chunk in stream(chunks):
+                    seen.append(chunk)
+                    for request in flow.add(chunk):
+                        await live.start(request, group)
+                for request in flow.end():
+                    await live.start(request, group)
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        live.progress.close()
+    _demand_all(live.failures, live.progress.done)
+    return seen
+
+
+def ask_in_batches(chunks: Sequence[Chunk], flow: Flow, settings: EndpointSettings) -> None:
+    """Ask all about the chunks through the Batch API, stage by stage. The rows are in flow.outcome.
+
+    Raises:
+        SetupError: the endpoint takes no batches, or some requests failed in all of them.
+    """
+    failures: list[EndpointError] = []
+    asked = 0
+    with closing(Ledger()) as ledger:
+        batches = {
+            role: Batches(of_role, ledger) for role, of_role in _roles(flow, settings).items()
+        }
+        stages = in_stages(flow.first_requests(chunks))
+        requests = next(stages)
+        while requests:
+            replies: dict[int, Reply] = {}
+            for role, of_role in batches.items():
+                mine = [place for place, request in enumerate(requests) if request.role == role]
+                stage = partial(_ask_each, [requests[place] for place in mine])
+                for place, reply in zip(mine, of_role.run(stage), strict=True):
+                    if isinstance(reply, Reply):
+                        replies[place] = reply
+                    else:
+                        failures.append(reply)
+            asked += len(requests)
+            requests = stages.send([replies.get(place) for place in range(len(requests))])
+    _demand_all(failures, asked)
+
+
+def _ask_each(requests: Sequence[Request], endpoint: BatchEndpoint) -> list[Reply | EndpointError]:
+    async def ask(request: Request) -> Reply:
+        return await endpoint.ask(
+            request.messages, max_tokens=request.max_tokens, temperature=request.temperature
+        )
+
+    return run(gather_all(requests, ask))
+
+
+def _demand_all(failures: Sequence[EndpointError], asked: int) -> None:
+    if failures:
+        raise SetupError(
+            f"{len(failures):,} of {asked:,} requests failed ({failures[0]}). The replies that "
+            "came are in the ledger: run this again to ask only the missing ones."
+        )
+
+
+class _Live:
+    """Sends requests and what follows from them."""
+
+    def __init__(self, endpoints: dict[str, Endpoint], *, slots: int) -> None:
+        self.failures: list[EndpointError] = []
+        self._endpoints = endpoints
+        self.progress = Progress("requests", 0, note=endpoints["teacher"].note)
+        self._slots = asyncio.Semaphore(slots)
+
+    async def start(self, request: Request, group: asyncio.TaskGroup) -> None:
+        """Send it when there is room for another chunk."""
+        await self._slots.acquire()
+        task = group.create_task(self._send(request))
+        task.add_done_callback(lambda _: self._slots.release())
+
+    async def _send(self, request: Request) -> None:
+        self.progress.total += 1 + request.leads_to
+        try:
+            reply = await self._endpoints[request.role].ask(
+                request.messages,
+                max_tokens=request.max_tokens,
+                temperature=request.temperature,
+                priority=request.priority,
+            )
+        except EndpointError as error:
+            self.failures.append(error)
+            return
+        finally:
+            self.progress.total -= request.leads_to
+            self.progress.advance()
+        await gather_all(request.on_reply(reply), self._send)
+
+
+def _roles(flow: Flow, settings: EndpointSettings) -> dict[str, EndpointSettings]:
+    roles = {"teacher": settings}
+    if flow.judge_role == "judge" and (judge := endpoint_settings("judge")) is not None:
+        roles["judge"] = judge
+    return roles
+
+
+async def stream(chunks: Chunks) -> AsyncIterator[Chunk]:
+    """The chunks as they come; those of a plain iterator are waited for in a thread."""
+    if isinstance(chunks, AsyncIterable):
+        async for chunk in chunks:
+            yield chunk
+    elif isinstance(chunks, Sequence):
+        for chunk in chunks:
+            yield chunk
+    else:
+        iterator, end = iter(chunks), object()
+        while (found := await asyncio.to_thread(next, iterator, end)) is not end:
+            assert isinstance(found, Chunk)
+            yield found

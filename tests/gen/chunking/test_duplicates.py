@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from lib.gen.chunking import duplicates
+from lib.gen.chunking.chunks import Splitter, conflicts
+from lib.records import Chunk
+from tests.gen.make import chunked, document, prose
+
+
+def with_words_changed(text: str, every: int) -> str:
+    words = text.split(" ")
+    return " ".join("other" if n % every == every - 1 else w for n, w in enumerate(words))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_near_duplicate_is_dropped_and_a_half_one_is_not(seed: int) -> None:
+    splitter = Splitter(chunk_chars=3000, chunk_overlap_chars=0)
+    text = prose(Random(seed), 12)
+    assert splitter.split(document("a.txt", text)).chunks
+    near = splitter.split(document("b.txt", with_words_changed(text, 40)))
+    assert [item.gate for item in near.dropped] == ["near"]
+    assert near.dropped[0].reason.endswith("stand in a.txt#0")
+    half = splitter.split(document("c.txt", with_words_changed(text, 12)))
+    assert [chunk.document_id for chunk in half.chunks] == ["c.txt"]
+
+
+def test_near_duplicates_are_kept_where_that_is_asked_for() -> None:
+    splitter = Splitter(chunk_chars=3000, chunk_overlap_chars=0, near_duplicate_share=0)
+    text = prose(Random(1), 12)
+    for name, made in (("a", text), ("b", with_words_changed(text, 40))):
+        assert len(splitter.split(document(name, made)).chunks) == 1
+
+
+def test_boilerplate_makes_no_chunks_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    notice = prose(Random(0), 4)
+    texts = [f"{notice} {prose(Random(n), 2)}" for n in range(1, 9)]
+    chunks = [Chunk(f"{n}#0", f"{n}", "", 1, 0, len(t), t) for n, t in enumerate(texts)]
+    assert all(len(others) == 7 for others in conflicts(chunks).values())
+    monkeypatch.setattr(duplicates, "MAX_HOLDERS", 7)
+    assert not any(conflicts(chunks).values())
+
+
+def test_a_chunk_without_words_is_the_same_as_none() -> None:
+    chunks, same = chunked(1)
+    odd = [Chunk(f"odd#{n}", f"odd{n}", "", 1, 0, 3, "###") for n in range(1)]
+    assert conflicts([*chunks, *odd]) == same | {"odd#0": set()}
+    assert conflicts([]) == {}
