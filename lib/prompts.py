@@ -16,13 +16,14 @@ QUOTE_BEGIN, QUOTE_END = "##begin_quote##", "##end_quote##"
 ANSWER_TAG = "<ANSWER>:"
 MARKERS = (DOCUMENT_BEGIN, DOCUMENT_END, QUOTE_BEGIN, QUOTE_END, ANSWER_TAG)
 
+# What a student says that does not know; everywhere "" stands for it, another sentence for itself.
 REFUSAL = "I cannot answer this from the documents given."
 
 # It agrees with rows of every kind: reading, remembering (paper) and refusing.
-STUDENT_INSTRUCTION = (
+_INSTRUCTION = (
     "Answer the question from the documents. First quote the sentence that holds the answer "
     f"between {QUOTE_BEGIN} and {QUOTE_END}, then write {ANSWER_TAG} and the short final answer. "
-    f"If the documents do not hold the answer and you do not know it, write only: {REFUSAL}"
+    f"If the documents do not hold the answer and you do not know it, write only: "
 )
 
 # For a base model whose tokenizer brings no chat template: the plain texts, then the completion.
@@ -66,10 +67,17 @@ def student_question(question: str, documents: Sequence[str]) -> str:
     return f"{context}{question}"
 
 
-def student_messages(question: str, documents: Sequence[str]) -> list[Message]:
+def student_instruction(refusal: str = "") -> str:
+    """The system's turn."""
+    return _INSTRUCTION + (refusal or REFUSAL)
+
+
+def student_messages(
+    question: str, documents: Sequence[str], *, refusal: str = ""
+) -> list[Message]:
     """The prompt that the student is trained on, evaluated with and served by."""
     return [
-        {"role": "system", "content": STUDENT_INSTRUCTION},
+        {"role": "system", "content": student_instruction(refusal)},
         {"role": "user", "content": student_question(question, documents)},
     ]
 
@@ -88,7 +96,7 @@ class ParsedAnswer:
     refused: bool
 
 
-def parse_answer(text: str) -> ParsedAnswer:
+def parse_answer(text: str, *, refusal: str = "") -> ParsedAnswer:
     """`… ##begin_quote## Rain fell for 3 days. ##end_quote## so <ANSWER>: 3 days` → ("3 days", …)
 
     The last tag counts; it is read with or without its colon and space. A refusal is the refusal
@@ -97,12 +105,12 @@ def parse_answer(text: str) -> ParsedAnswer:
     quotes = tuple(" ".join(quote.split()) for quote in _QUOTE.findall(text))
     pieces = _ANSWER.split(text)
     final = pieces[-1].strip() if len(pieces) > 1 else ""
-    refused = _is_refusal(final or text)
+    refused = _says(refusal or REFUSAL, final or text)
     return ParsedAnswer(final_answer=final or None, quotes=quotes, refused=refused)
 
 
-def _is_refusal(text: str) -> bool:
+def _says(refusal: str, text: str) -> bool:
     def folded(sentence: str) -> str:
         return " ".join(re.findall(r"\w+", sentence.lower()))
 
-    return folded(text).startswith(folded(REFUSAL))
+    return folded(text).startswith(folded(refusal))

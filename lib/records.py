@@ -77,6 +77,7 @@ class RaftExample:
     context: tuple[Chunk, ...]  # in the order of the prompt
     oracle_position: int | None  # index of the oracle in context; None = absent
     label: str  # what the student is to write
+    refusal: str = ""  # how it is to refuse; "" = prompts.REFUSAL
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ import pytest
 from lib.prompts import (
     MARKERS,
     REFUSAL,
-    STUDENT_INSTRUCTION,
     cot_label,
     neutralise,
     parse_answer,
+    student_instruction,
     student_messages,
     student_question,
 )
@@ -74,5 +74,13 @@ def test_documents_stand_in_order_before_the_question() -> None:
 
 
 def test_the_instruction_names_what_the_parser_reads() -> None:
-    assert all(marker in STUDENT_INSTRUCTION for marker in MARKERS[2:])
-    assert REFUSAL in STUDENT_INSTRUCTION
+    assert all(marker in student_instruction() for marker in MARKERS[2:])
+    assert REFUSAL in student_instruction()
+
+
+def test_a_refusal_of_ones_own_is_asked_for_and_recognised() -> None:
+    own = "Tôi không biết điều này."
+    assert student_messages("Q?", [], refusal=own)[0]["content"].endswith(f"write only: {own}")
+    assert parse_answer(f"<ANSWER>: {own.lower()}", refusal=own).refused
+    assert not parse_answer(own).refused
+    assert not parse_answer(REFUSAL, refusal=own).refused

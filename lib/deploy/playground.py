@@ -10,8 +10,17 @@ from lib.rag.chain import answer_question
 from lib.settings import SetupError, endpoint_settings
 
 
-def ask(role: str, question: str, documents: Sequence[str], *, max_answer_tokens: int = 256) -> str:
+def ask(
+    role: str,
+    question: str,
+    documents: Sequence[str],
+    *,
+    refusal: str = "",
+    max_answer_tokens: int = 256,
+) -> str:
     """The whole reply of "student" or "baseline" to a question on some documents.
+
+    `refusal` is the sentence of the dataset that the student was trained on; "" = the standard one.
 
     Raises:
         SetupError: the role has no endpoint.
@@ -26,7 +35,11 @@ def ask(role: str, question: str, documents: Sequence[str], *, max_answer_tokens
         try:
             async with Endpoint(settings, ledger=ledger, concurrency=1) as endpoint:
                 reply = await answer_question(
-                    endpoint, question, documents, max_answer_tokens=max_answer_tokens
+                    endpoint,
+                    question,
+                    documents,
+                    max_answer_tokens=max_answer_tokens,
+                    refusal=refusal,
                 )
         finally:
             ledger.close()

@@ -99,7 +99,11 @@ async def _ask_all(
             async def ask(case: Case) -> Reply:
                 documents = [chunk.text for chunk in case.chunks]
                 return await answer_question(
-                    endpoint, case.question, documents, max_answer_tokens=max_answer_tokens
+                    endpoint,
+                    case.question,
+                    documents,
+                    max_answer_tokens=max_answer_tokens,
+                    refusal=case.refusal,
                 )
 
             replies = await gather_all(cases, ask, on_done=progress.advance)
@@ -110,7 +114,7 @@ async def _ask_all(
 
 
 def _answer(model: str, case: Case, reply: Reply) -> Answer:
-    parsed = parse_answer(reply.text)
+    parsed = parse_answer(reply.text, refusal=case.refusal)
     return Answer(
         question_id=case.question_id,
         model=model,

@@ -27,6 +27,7 @@ class Case:
     condition: str
     chunks: tuple[Chunk, ...]  # in the order of the prompt
     oracle_rank: int | None  # place of the first chunk that holds the answer, from 0; None = absent
+    refusal: str = ""  # how the prompt asks to refuse; "" = prompts.REFUSAL
 
     @property
     def oracle_in_context(self) -> bool:
@@ -65,7 +66,8 @@ def build_cases(
 
 
 def _case(question: EvalQuestion, condition: str, chunks: tuple[Chunk, ...]) -> Case:
-    return Case(question.id, question.text, condition, chunks, first_hit(chunks, question))
+    rank = first_hit(chunks, question)
+    return Case(question.id, question.text, condition, chunks, rank, question.refusal)
 
 
 def is_retrieved(condition: str) -> bool:

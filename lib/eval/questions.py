@@ -11,7 +11,7 @@ from typing import Any
 from lib.prompts import parse_answer
 from lib.records import Chunk
 from lib.settings import SetupError, portable
-from lib.store import read_jsonl
+from lib.store import read_json, read_jsonl
 
 # The oracle of a question that people wrote: nobody said where its answer stands.
 UNKNOWN = Chunk("", "", "", 0, 0, 0, "")
@@ -27,6 +27,7 @@ class EvalQuestion:
     evidence: tuple[str, ...]  # the gold quotes that are verbatim in the oracle, white space folded
     oracle: Chunk  # UNKNOWN of a question that people wrote
     context: tuple[Chunk, ...]  # of the dataset's row, in its order
+    refusal: str = ""  # how the student was taught to refuse; "" = prompts.REFUSAL
 
     @property
     def source(self) -> str:
@@ -60,9 +61,11 @@ def load_questions(
     Raises:
         SetupError: the dataset has no evaluation question.
     """
+    refusal = _refusal(dataset_dir)
     written = dataset_dir / "evaluation.jsonl"
     if written.is_file():
-        return [_by_people(row) for row in _drawn(read_jsonl(written), max_questions, seed)]
+        drawn = _drawn(read_jsonl(written), max_questions, seed)
+        return [_by_people(row, refusal) for row in drawn]
     path = dataset_dir / "hf" / "eval.jsonl"
     rows = read_jsonl(path) if path.is_file() else []
     if not rows:
@@ -71,7 +74,12 @@ def load_questions(
             "documents, or with a larger share for the evaluation split."
         )
     chunks = {chunk.id: chunk for chunk in load_chunks(dataset_dir)}
-    return [_question(row, chunks) for row in _drawn(rows, max_questions, seed)]
+    return [_question(row, chunks, refusal) for row in _drawn(rows, max_questions, seed)]
+
+
+def _refusal(dataset_dir: Path) -> str:
+    path = dataset_dir / "manifest.json"
+    return read_json(path)["parameters"].get("refusal", "") if path.is_file() else ""
 
 
 def _drawn(rows: list[dict[str, Any]], count: int, seed: int) -> list[dict[str, Any]]:
@@ -83,7 +91,7 @@ def _drawn(rows: list[dict[str, Any]], count: int, seed: int) -> list[dict[str, 
     return [rows[i] for i in sorted(order[:count])]
 
 
-def _by_people(row: Mapping[str, Any]) -> EvalQuestion:
+def _by_people(row: Mapping[str, Any], refusal: str) -> EvalQuestion:
     return EvalQuestion(
         id=f"eval_file, row {row['row']}",
         text=row["question"],
@@ -91,10 +99,11 @@ def _by_people(row: Mapping[str, Any]) -> EvalQuestion:
         evidence=(),
         oracle=UNKNOWN,
         context=(),
+        refusal=refusal,
     )
 
 
-def _question(row: Mapping[str, Any], chunks: Mapping[str, Chunk]) -> EvalQuestion:
+def _question(row: Mapping[str, Any], chunks: Mapping[str, Chunk], refusal: str) -> EvalQuestion:
     try:
         oracle = chunks[row["oracle"]["chunk_id"]]
         context = tuple(chunks[place["chunk_id"]] for place in row["context_chunks"])
@@ -110,6 +119,7 @@ def _question(row: Mapping[str, Any], chunks: Mapping[str, Chunk]) -> EvalQuesti
         evidence=_evidence(row["cot_answer"], oracle),
         oracle=oracle,
         context=context,
+        refusal=refusal,
     )
 
 

@@ -228,6 +228,7 @@ def read_written(dataset_dir: str | Path, split: str) -> list[RaftExample]:
             context=tuple(chunks[place["chunk_id"]] for place in row["context_chunks"]),
             oracle_position=row["oracle_position"],
             label=row["cot_answer"],
+            refusal=row.get("refusal", ""),
         )
         for row in read_jsonl(folder / "hf" / f"{split}.jsonl")
     ]

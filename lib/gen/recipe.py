@@ -10,7 +10,7 @@ from typing import Any
 from lib.endpoint import Budget, Limits
 from lib.engine.prices import load_prices
 from lib.gen.formats.files import check_formats
-from lib.gen.rows.raft import check_choices
+from lib.gen.rows.raft import check_choices, check_refusal
 from lib.gen.rows.splits import check_shares
 from lib.gen.teacher.options import AskOptions
 from lib.settings import SetupError
@@ -22,7 +22,7 @@ HARD_BY = ("words", "embedding")
 _SHAPING = (
     "chunk_chars chunk_overlap_chars chunker min_chunk_chars near_duplicate_share "
     "num_distractors min_distractors distractor_mode hard_by distractors_per too_few "
-    "oracle_probability no_oracle_mode refusal_probability split_by valid_share eval_share"
+    "oracle_probability no_oracle_mode refusal_probability refusal split_by valid_share eval_share"
 ).split()
 
 
@@ -71,6 +71,7 @@ class Recipe:
     oracle_probability: float
     no_oracle_mode: str
     refusal_probability: float
+    refusal: str
     split_by: str
     valid_share: float
     eval_share: float
@@ -107,6 +108,7 @@ class Recipe:
         check_choices(
             self.num_distractors, self._least_distractors, self.distractors_per, self.too_few
         )
+        check_refusal(self.refusal)
         if self.hard_by not in HARD_BY:
             raise SetupError(f"hard_by = '{self.hard_by}': expected {' or '.join(HARD_BY)}.")
         if self.batch and (self.max_cost or self.max_tokens_total):
@@ -164,7 +166,7 @@ class Recipe:
     def rows(self) -> dict[str, Any]:
         """Of build_examples."""
         names = "num_distractors distractor_mode distractors_per too_few oracle_probability"
-        names += " no_oracle_mode refusal_probability seed"
+        names += " no_oracle_mode refusal_probability refusal seed"
         return self._some(names.split()) | {"min_distractors": self._least_distractors}
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -67,6 +68,17 @@ def test_student_and_baseline_read_the_same_prompts(monkeypatch: pytest.MonkeyPa
     assert asked["student"] == expected
     assert asked["baseline"] == expected
     assert [a.model for a in answers] == ["student"] * len(cases) + ["baseline"] * len(cases)
+
+
+def test_a_case_is_asked_and_read_with_its_own_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = "Nobody here knows this."
+    case = replace(make_cases()[0], refusal=own)
+    with serve(Loopback(reply=lambda body: own)) as server:
+        use(monkeypatch, server, "STUDENT")
+        (answer,) = answer_cases("student", [case])
+    assert answer.refused
+    texts = [chunk.text for chunk in case.chunks]
+    assert server.requests[0]["messages"] == student_messages(case.question, texts, refusal=own)
 
 
 def test_what_was_answered_is_not_asked_again(

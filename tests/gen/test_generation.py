@@ -12,9 +12,12 @@ import pytest
 
 import lib.gen
 from lib.engine import batch
+from lib.eval import load_questions
 from lib.gen import generation
 from lib.gen.__main__ import main
 from lib.gen.chunking.chunks import split_documents
+from lib.gen.dataset import read_examples
+from lib.gen.formats.files import convert_rows, source_of
 from lib.gen.inputs.documents import iter_documents
 from lib.gen.recipe import Recipe
 from lib.parameters import known_parameters, resolved
@@ -85,6 +88,11 @@ def test_every_parameter_that_shapes_rows_is_in_the_manifest() -> None:
     assert set(recipe.shaping) == set(Recipe.__dataclass_fields__) - set(apart)
 
 
+def test_every_parameter_is_described() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "generation.md").read_text(encoding="utf-8")
+    assert [name for name in Recipe.__dataclass_fields__ if f"`{name}" not in page] == []
+
+
 def test_every_name_of_the_package_is_there_and_no_module_hides_one() -> None:
     for name in lib.gen.__all__:
         assert type(getattr(lib.gen, name)).__name__ != "module", name
@@ -102,6 +110,8 @@ def test_every_name_of_the_package_is_there_and_no_module_hides_one() -> None:
         ({"min_distractors": 9}, "min_distractors = 9"),
         ({"batch": True, "max_cost": 1.0}, "batch = True"),
         ({"tokens_per_day": -1}, "tokens_per_day = -1"),
+        ({"refusal": "No."}, "refusal = 'No.'"),
+        ({"refusal": "I do not know <ANSWER>: this."}, "without the markers"),
     ],
 )
 def test_wrong_parameters_end_before_anything_is_read(
@@ -113,6 +123,25 @@ def test_wrong_parameters_end_before_anything_is_read(
     path = parameters_file(documents, doc_path="nowhere", **changed)
     assert main(["run", "-p", str(path)]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_a_refusal_of_ones_own_goes_from_the_rows_to_the_evaluation(
+    home_dir: Path, documents: Path, loopback: Loopback
+) -> None:
+    own = "이 문서들로는 답할 수 없습니다."
+    folder = made(home_dir, documents, refusal=own, refusal_probability=0.5)
+    assert main(["check", str(folder)]) == 0
+    examples = read_examples(folder, "train")
+    assert {example.label for example in examples if example.kind == "refuse"} == {own}
+    prompts = {
+        name: {str(row["messages"][0]["content"]) for row in read_jsonl(folder / "chat" / name)}
+        for name in ("train.jsonl", "eval.jsonl")
+    }
+    assert all(len(texts) == 1 and own in texts.pop() for texts in prompts.values())
+    pairs = convert_rows(source_of(examples, []), to="preference").rows["train"]
+    declined = [pair for pair in pairs if pair["rejected_from"] == "refusal_with_oracle"]
+    assert {pair["rejected"][0]["content"] for pair in declined} == {own}
+    assert {question.refusal for question in load_questions(folder)} == {own}
 
 
 def test_run_makes_the_dataset_that_the_notebook_makes(

@@ -91,11 +91,15 @@ def _quotes_are_verbatim(files: Files) -> Check:
 def _answers_are_present(files: Files) -> Check:
     def is_wrong(row: Row) -> bool:
         if row["kind"] == "refuse":
-            return row["cot_answer"] != REFUSAL
+            return row["cot_answer"] != _refusal(files)
         head, tag, answer = row["cot_answer"].rpartition("<ANSWER>:")
         return not (tag and head and answer.strip()) or answer.strip() != row["answer"]
 
     return _verdict("final answers are present", files.rows, _ids(files.rows, is_wrong))
+
+
+def _refusal(files: Files) -> str:
+    return files.manifest["parameters"].get("refusal") or REFUSAL
 
 
 def _documents_are_distinct(files: Files) -> Check:
@@ -156,7 +160,7 @@ def _labels_come_from_the_oracle(files: Files) -> Check:
         question, oracle = questions[row["id"]], row["oracle"]["chunk_id"]
         ids = [place["chunk_id"] for place in row["context_chunks"]]
         position = ids.index(oracle) if oracle in ids else None
-        label = REFUSAL if row["kind"] == "refuse" else question["cot_answer"]
+        label = _refusal(files) if row["kind"] == "refuse" else question["cot_answer"]
         return not (
             question["chunk_id"] == oracle
             and files.chunks[oracle]["text"] == row["oracle_context"]

@@ -39,7 +39,8 @@ def preference_pairs(
             elif kind == "refuse" and not answers.get(row_id):
                 found.leave_out(split, row, NO_ANSWER)
             else:
-                sides = _with_oracle(refused.get(row_id, ()))
+                refusal = row.get("refusal", REFUSAL)
+                sides = _with_oracle(refusal, refused.get(row_id, ()))
                 if kind == "refuse":
                     sides = {answers[row_id]: "answer_without_oracle"}
                 for text, rejected_from in sides.items():
@@ -50,9 +51,9 @@ def preference_pairs(
     return found
 
 
-def _with_oracle(refused: Sequence[Rejected]) -> dict[str, str]:
+def _with_oracle(refusal: str, refused: Sequence[Rejected]) -> dict[str, str]:
     """What to set against a label that has its oracle in view, each with where it comes from."""
-    sides = {REFUSAL: "refusal_with_oracle"}
+    sides = {refusal: "refusal_with_oracle"}
     for item in refused:
         if text := item.cot_answer.strip():
             sides.setdefault(text, f"rejected_by_{item.gate}")

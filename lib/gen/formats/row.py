@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lib.gen.inputs.api_docs import API_TYPE, is_api_record
-from lib.prompts import STUDENT_INSTRUCTION, Message, parse_answer, student_question
+from lib.prompts import Message, parse_answer, student_instruction, student_question
 from lib.records import Chunk, RaftExample
 
 SPLITS = ("train", "valid", "eval")
@@ -58,7 +58,7 @@ def place_of(chunk: Chunk) -> Row:
 def hf_row(example: RaftExample) -> Row:
     """The row that the published RAFT tools read, then our fields."""
     texts = [chunk.text for chunk in example.context]
-    return {
+    row = {
         "id": example.id,
         "type": API_TYPE if is_api_record(example.oracle.text) else "general",
         "question": example.question.text,
@@ -73,6 +73,7 @@ def hf_row(example: RaftExample) -> Row:
         "oracle": place_of(example.oracle),
         "context_chunks": [place_of(chunk) for chunk in example.context],
     }
+    return row | {"refusal": example.refusal} if example.refusal else row
 
 
 # --- what an hf row says -------------------------------------------------------------------------
@@ -112,7 +113,7 @@ def provenance(row: Row) -> Row:
 def prompt_messages(row: Row) -> list[Message]:
     """The student's prompt: what it is trained on, evaluated with and served by."""
     return [
-        {"role": "system", "content": STUDENT_INSTRUCTION},
+        {"role": "system", "content": student_instruction(row.get("refusal", ""))},
         {"role": "user", "content": row["instruction"]},
     ]
 

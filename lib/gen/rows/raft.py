@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from random import Random
 
 from lib.gen.chunking.chunks import Conflicts
 from lib.gen.rows.distractors import Guard, Vectors, in_random_order, neighbours
-from lib.prompts import REFUSAL
+from lib.prompts import REFUSAL, neutralise
 from lib.records import Chunk, Question, RaftExample, Rejected
 from lib.settings import SetupError
 
@@ -44,7 +45,7 @@ def build_examples(
     min_distractors: int | None = None,
     distractors_per: str = "question",
     too_few: str = "error",
-    refusal: str = REFUSAL,
+    refusal: str = "",
     vectors: Vectors | None = None,
 ) -> Built:
     """One row a question; each draws from its own generator, seeded by (seed, question id).
@@ -53,7 +54,8 @@ def build_examples(
     others a share oracle_probability is "oracle", the rest what no_oracle_mode says ("both": one
     and the other, evenly). The shares are met to the row: rows are ranked by a draw of their own.
     "refuse" and "memorise" rows have one more distractor in their oracle's place; the label of
-    "refuse" is `refusal`. Eval rows always show their oracle, among num_distractors.
+    "refuse" is `refusal` ("" = the standard one). Eval rows always show their oracle, among
+    num_distractors.
 
     Train and valid rows draw distractors from train chunks alone; eval rows from all chunks. "hard"
     takes the question's nearest, by its `vectors` or else by BM25, "mixed" half of them so and the
@@ -112,9 +114,11 @@ def build_examples(
             continue
         context, position = _context(oracle, distractors, kind, rng)
         for question in group.questions:
-            label = refusal if kind == "refuse" else question.cot_answer
+            label = (refusal or REFUSAL) if kind == "refuse" else question.cot_answer
             built.examples.append(
-                RaftExample(question.id, kind, split, question, oracle, context, position, label)
+                RaftExample(
+                    question.id, kind, split, question, oracle, context, position, label, refusal
+                )
             )
     built.examples.sort(key=lambda example: places[example.id])
     built.rejected.sort(key=lambda item: places[item.question_id])
@@ -226,3 +230,19 @@ def check_choices(
     ):
         if value not in known:
             raise SetupError(f"{name} = '{value}': expected {' or '.join(known)}. Change it.")
+
+
+def check_refusal(refusal: str) -> None:
+    """Stop at a refusal that a reply could not be known by; "" is the standard one.
+
+    Raises:
+        SetupError: it is no single line of three words and more, or it holds a prompt's marker.
+    """
+    if not refusal:
+        return
+    words = re.findall(r"\w+", refusal)
+    if len(words) < 3 or refusal != " ".join(refusal.split()) or neutralise(refusal) != refusal:
+        raise SetupError(
+            f"refusal = {refusal!r}: expected one sentence of three words or more, on one line and "
+            "without the markers of prompts. Change it."
+        )
