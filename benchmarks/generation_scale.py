@@ -8,29 +8,35 @@ from __future__ import annotations
 
 import resource
 import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import closing
+from itertools import accumulate, count, islice
 from pathlib import Path
 from random import Random
 from time import perf_counter
-from typing import Any
 
-from lib.endpoint import chat_request
+from benchmarks.generation_runs import RUN_NAME, fresh_home, run_generation
+from benchmarks.generation_tokens import QUESTIONS_PER_CHUNK
+from benchmarks.teacher_server import teacher
+from lib.engine.replies import Reply
 from lib.gen.chunking.chunks import Splitter, conflicts
+from lib.gen.inputs.documents import iter_documents
+from lib.gen.recipe import Recipe
 from lib.gen.rows.distractors import Vectors
 from lib.gen.rows.raft import build_examples
 from lib.gen.rows.splits import assign_splits
-from lib.gen.teacher.options import AskOptions
-from lib.gen.teacher.prompts import load_prompts
+from lib.gen.teacher.flow import Flow
 from lib.ledger import Ledger
+from lib.parameters import resolved
 from lib.records import Chunk, Document, Page, Question
-from lib.settings import EndpointSettings
+from tests.server import reader
 
 QUICK_CHUNKS, NUM_CHUNKS = 1000, 100_000
 MOST_MINUTES, MOST_KIB, MOST_RESUME_S = 10, 4, 20
 DIMENSIONS = 384
 DOCUMENT_CHUNKS, CHUNK_CHARS = 20, 1000
+MODEL = "loopback"  # as fresh_home names it
 COPIED_EVERY = 20  # one document of so many is a copy of the last, some words changed
 
 
@@ -60,7 +66,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     minutes = (perf_counter() - began) / 60
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     kib = (peak - at_start - embedding_bytes) / 1024 / len(chunks)
-    resume_s = resume(chunks)
+    resume_s = resume(num_chunks)
     print(f"hard distractors of {num_rows:,} rows: {minutes:.1f} minutes (at most {MOST_MINUTES})")
     print(f"memory: {kib:.1f} KiB a chunk beyond its embeddings (below {MOST_KIB})")
     print(f"first new request of a resumed run: {resume_s:.1f} s (at most {MOST_RESUME_S})")
@@ -70,34 +76,36 @@ def main(arguments: Sequence[str] = ()) -> int:
 
 
 def make_chunks(num_chunks: int) -> tuple[list[Chunk], int]:
-    """Chunks of documents of words as frequent as Zipf says, and how many were near duplicates."""
+    """So many chunks of these documents, and how many were dropped as near duplicates."""
     splitter = Splitter(chunk_chars=CHUNK_CHARS, chunk_overlap_chars=100)
+    chunks: list[Chunk] = []
+    near = 0
+    for document in make_documents():
+        split = splitter.split(document)
+        chunks += split.chunks
+        near += sum(item.gate == "near" for item in split.dropped)
+        if len(chunks) >= num_chunks:
+            break
+    return chunks[:num_chunks], near
+
+
+def make_documents() -> Iterator[Document]:
+    """Documents without end, of words as frequent as Zipf says."""
     rng = Random(0)
     syllables = ["ka", "ro", "mi", "te", "su", "lan", "dor", "vel", "pi", "gra", "ne", "quo"]
     vocabulary = ["".join(rng.choices(syllables, k=rng.randint(1, 4))) for _ in range(50_000)]
-    weights = [1 / (rank + 3) for rank in range(len(vocabulary))]
-    cumulative = [0.0]
-    for weight in weights:
-        cumulative.append(cumulative[-1] + weight)
-    chunks: list[Chunk] = []
-    near, number, text = 0, 0, ""
-    while len(chunks) < num_chunks:
+    cumulative = list(accumulate(1 / (rank + 3) for rank in range(len(vocabulary))))
+    length, text = DOCUMENT_CHUNKS * CHUNK_CHARS // 7, ""
+    for number in count():
         if number % COPIED_EVERY == COPIED_EVERY - 1:
             words = text.split(" ")
             for place in range(0, len(words), 60):
                 words[place] = rng.choice(vocabulary)
         else:
-            words = rng.choices(
-                vocabulary, cum_weights=cumulative[1:], k=DOCUMENT_CHUNKS * CHUNK_CHARS // 7
-            )
+            words = rng.choices(vocabulary, cum_weights=cumulative, k=length)
             words = [word + "." * (place % 12 == 11) for place, word in enumerate(words)]
         text = " ".join(words)
-        pages = (Page(1, 0, len(text)),)
-        split = splitter.split(Document(f"{number}.txt", f"{number}", text, pages, ""))
-        chunks += split.chunks
-        near += sum(item.gate == "near" for item in split.dropped)
-        number += 1
-    return chunks[:num_chunks], near
+        yield Document(f"{number:06}.txt", f"{number}", text, (Page(1, 0, len(text)),), "")
 
 
 def _question(chunk: Chunk) -> Question:
@@ -126,34 +134,43 @@ def choose(chunks: Sequence[Chunk], questions: Sequence[Question], vectors: Vect
     return len(built.examples)
 
 
-def resume(chunks: Sequence[Chunk]) -> float:
-    """Seconds to the first request that a ledger with all others does not hold: the last chunk's.
+def resume(num_chunks: int) -> float:
+    """Seconds from the start of `python -m lib.gen run` to its first request, when the ledger holds
+    the replies to all others: those about the last chunk are missing."""
+    with teacher() as running, fresh_home(running) as home:
+        folder = home / "documents"
+        folder.mkdir()
+        for document in islice(make_documents(), num_chunks // DOCUMENT_CHUNKS):
+            (folder / document.id).write_text(document.text, encoding="utf-8")
+        recipe = Recipe.of(
+            resolved(home / f"{RUN_NAME}.yaml", [("questions_per_chunk", str(QUESTIONS_PER_CHUNK))])
+        )
+        num_replies = fill_ledger(home / "artefacts" / "ledger.sqlite", folder, recipe)
+        print(f"{num_replies:,} replies in the ledger", flush=True)
+        ended = run_generation(home, slots=64, doc_path=str(folder), kill_after_s=3 * MOST_RESUME_S)
+        first_s = running.figures().first_s
+        return first_s - ended.started_s if first_s else float("inf")
 
-    For each chunk the ledger holds the reply to its questions and to four answers.
-    """
-    settings = EndpointSettings("teacher", "openai", "http://127.0.0.1:1", "none", "a-model")
-    prompts = load_prompts(AskOptions())
 
-    def requests(chunk: Chunk) -> list[dict[str, Any]]:
-        messages = [prompts.questions(chunk, 4)]
-        messages += [prompts.answer(chunk, f"What is the {n}th word?") for n in range(4)]
-        return [chat_request(settings, m, max_tokens=2048, temperature=0.0) for m in messages]
-
-    with tempfile.TemporaryDirectory() as folder:
-        with closing(Ledger(Path(folder) / "ledger.sqlite")) as ledger:
-            waiting = [
-                ledger.keep(Ledger.key(request), request, {"text": "reply " * 20})
-                for chunk in chunks[:-1]
-                for request in requests(chunk)
-            ]
-            for future in waiting:
-                future.result()
-        began = perf_counter()
-        with closing(Ledger(Path(folder) / "ledger.sqlite")) as ledger:
-            for chunk in chunks:
-                if any(ledger.get(Ledger.key(request)) is None for request in requests(chunk)):
-                    return perf_counter() - began
-    raise RuntimeError("the ledger holds a request that was never asked")
+def fill_ledger(path: Path, folder: Path, recipe: Recipe) -> int:
+    """Keep the loopback teacher's replies about all chunks but the last; returns their number."""
+    splitter, chunks = Splitter(**recipe.cutting), list[Chunk]()
+    for document in iter_documents(str(folder)):
+        if isinstance(document, Document):
+            chunks += splitter.split(document).chunks
+    flow, kept = Flow(recipe.options), list[Future[None]]()
+    with closing(Ledger(path)) as ledger:
+        for chunk in chunks[:-1]:
+            waiting = flow.add(chunk)
+            while waiting:
+                request = waiting.pop()
+                sent = request.ledger_request(MODEL)
+                reply = Reply(reader(request.body(MODEL)), "stop", 300, 50, 0.5)
+                kept.append(ledger.keep(Ledger.key(sent), sent, vars(reply)))
+                waiting += request.on_reply(reply)
+        for writing in kept:
+            writing.result()
+    return len(kept)
 
 
 def _memory(name: str) -> int:

@@ -52,9 +52,13 @@ class Ledger:
         return json.loads(row[0]) if row else None
 
     def has(self, key: str) -> bool:
+        return self.place(key) is not None
+
+    def place(self, key: str) -> int | None:
+        """Which of its replies this is, the first that was kept being the least; None: not one."""
         with self._lock:
-            found = self._db.execute("SELECT 1 FROM replies WHERE key = ?", (key,))
-            return found.fetchone() is not None
+            found = self._db.execute("SELECT rowid FROM replies WHERE key = ?", (key,)).fetchone()
+        return found[0] if found else None
 
     def put(self, key: str, request: Mapping[str, Any], reply: Mapping[str, Any]) -> None:
         """Commit one reply; a key that is there already keeps its first reply."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import islice
 
 # Scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, kana and Han.
 UNSPACED = (
@@ -53,9 +54,9 @@ def terms(text: str) -> list[str]:
     return found
 
 
-def count_written(text: str) -> int:
-    """How many words of letters a text has, at least two letters each."""
-    return len(_LETTERS.findall(text))
+def has_written(text: str, *, least: int) -> bool:
+    """Whether a text has so many words of letters, at least two letters each."""
+    return sum(1 for _ in islice(_LETTERS.finditer(text), least)) == least
 
 
 # --- does a text hold an answer? -----------------------------------------------------------------

@@ -17,7 +17,7 @@ from lib.gen.chunking.chunkers import (
 )
 from lib.gen.chunking.duplicates import Seen, near_duplicates
 from lib.gen.inputs.api_docs import is_api_record
-from lib.gen.words import count_written
+from lib.gen.words import has_written
 from lib.records import Chunk, Document, Rejected
 from lib.settings import SetupError
 
@@ -91,7 +91,7 @@ class Splitter:
         dropped: list[Rejected] = []
         for chunk in self._cut(document):
             length = len(" ".join(chunk.text.split()))
-            if length < self._min_chars or count_written(chunk.text) < MIN_CHUNK_WORDS:
+            if length < self._min_chars or not has_written(chunk.text, least=MIN_CHUNK_WORDS):
                 dropped.append(Rejected("", chunk.id, "short", f"only {length} characters"))
             elif repeated := self._seen.repeated(chunk):
                 dropped.append(Rejected("", chunk.id, *repeated))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import pairwise
 from typing import Any
@@ -17,14 +18,30 @@ MAX_HOLDERS = 1000  # a run that stands in more chunks is boilerplate, and count
 
 _SKETCH_RUNS = 8  # of a chunk's runs, those that find it again
 
+_64_BITS = 2**64 - 1
+_BASE = 0x9E3779B97F4A7C15  # of the rolling hash: odd, and its bits are mixed
+_OUT = pow(_BASE, SHINGLE_WORDS, 2**64)
+
 
 def shingles(text: str) -> set[int]:
-    """The runs of five words, each as 64 bits; case and punctuation aside."""
-    found = words(text)
-    last = max(1, len(found) - SHINGLE_WORDS + 1)
-    return {_hash(" ".join(found[i : i + SHINGLE_WORDS])) for i in range(last)}
+    """The runs of five words, each as 64 bits; case and punctuation aside.
+
+    A rolling hash (Karp and Rabin, 1987) of the words' own: a repeated word is hashed once.
+    """
+    hashes = [_hash(word) for word in words(text)]
+    value = 0
+    for word in hashes[: SHINGLE_WORDS - 1]:
+        value = (value * _BASE + word) & _64_BITS
+    if len(hashes) < SHINGLE_WORDS:
+        return {value}
+    runs, left = set(), [0, *hashes]
+    for word, gone in zip(hashes[SHINGLE_WORDS - 1 :], left, strict=False):
+        value = (value * _BASE + word - gone * _OUT) & _64_BITS
+        runs.add(value)
+    return runs
 
 
+@lru_cache(maxsize=2**16)
 def _hash(text: str) -> int:
     # Not hash(): it differs from one process to the next, and sketches are chosen by it.
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, closing
 from functools import partial
+from operator import itemgetter
 
 from lib.endpoint import Budget, Endpoint, EndpointError, Limits, Reply, gather_all, run
 from lib.engine.batch import BatchEndpoint, Batches
@@ -20,6 +22,7 @@ Chunks = Iterable[Chunk] | AsyncIterable[Chunk]
 
 # Chunks at work beyond the requests in flight: enough that answers never lack questions.
 _CHUNKS_PER_SLOT = 4
+_CHUNKS_AHEAD = 1000  # read before they can be asked about
 
 
 async def ask_live(
@@ -34,6 +37,9 @@ async def ask_live(
     max_retries: int = 8,
 ) -> list[Chunk]:
     """Ask all about the chunks as they come; returns them. The rows are in flow.outcome.
+
+    A chunk whose questions are in the ledger waits until all others are under way: after a kill the
+    first request that costs something goes out at once, however many do not.
 
     Raises:
         SetupError: the endpoint cannot work, or some requests failed after all were tried.
@@ -55,15 +61,14 @@ async def ask_live(
             )
             for role, of_role in _roles(flow, settings).items()
         }
-        live = _Live(endpoints, slots=_CHUNKS_PER_SLOT * concurrency)
+        live = _Live(ledger, endpoints, slots=_CHUNKS_PER_SLOT * concurrency)
         try:
             async with asyncio.TaskGroup() as group:
                 async for chunk in stream(chunks):
                     seen.append(chunk)
-                    for request in flow.add(chunk):
-                        await live.start(request, group)
-                for request in flow.end():
-                    await live.start(request, group)
+                    await live.begin(flow.add(chunk), group)
+                await live.begin(flow.end(), group)
+                await live.begin_the_known(group)
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
         live.progress.close()
@@ -120,13 +125,30 @@ def _demand_all(failures: Sequence[EndpointError], asked: int) -> None:
 class _Live:
     """Sends requests and what follows from them."""
 
-    def __init__(self, endpoints: dict[str, Endpoint], *, slots: int) -> None:
+    def __init__(self, ledger: Ledger, endpoints: dict[str, Endpoint], *, slots: int) -> None:
         self.failures: list[EndpointError] = []
-        self._endpoints = endpoints
+        self._ledger, self._endpoints = ledger, endpoints
+        self._known: list[tuple[int, Request]] = []  # the place in the ledger, the request
         self.progress = Progress("requests", 0, note=endpoints["teacher"].note)
         self._slots = asyncio.Semaphore(slots)
 
-    async def start(self, request: Request, group: asyncio.TaskGroup) -> None:
+    async def begin(self, requests: Sequence[Request], group: asyncio.TaskGroup) -> None:
+        """Send those that the ledger does not answer; put off the others."""
+        for request in requests:
+            settings = self._endpoints[request.role].settings
+            place = self._ledger.place(Ledger.key(request.ledger_request(settings.deployment)))
+            if place is None:
+                await self._start(request, group)
+            else:
+                self._known.append((place, request))
+
+    async def begin_the_known(self, group: asyncio.TaskGroup) -> None:
+        """What was put off: last asked, first, since what follows from it may not be answered."""
+        self._known.sort(key=itemgetter(0))
+        while self._known:
+            await self._start(self._known.pop()[1], group)
+
+    async def _start(self, request: Request, group: asyncio.TaskGroup) -> None:
         """Send it when there is room for another chunk."""
         await self._slots.acquire()
         task = group.create_task(self._send(request))
@@ -165,8 +187,33 @@ async def stream(chunks: Chunks) -> AsyncIterator[Chunk]:
     elif isinstance(chunks, Sequence):
         for chunk in chunks:
             yield chunk
+            await asyncio.sleep(0)  # those that were sent get their turn
     else:
-        iterator, end = iter(chunks), object()
-        while (found := await asyncio.to_thread(next, iterator, end)) is not end:
-            assert isinstance(found, Chunk)
-            yield found
+        async for chunk in _from_thread(chunks):
+            yield chunk
+
+
+async def _from_thread(chunks: Iterable[Chunk]) -> AsyncIterator[Chunk]:
+    """What a thread takes from the iterable, each as soon as it is there, some ahead of need."""
+    loop, queue = asyncio.get_running_loop(), asyncio.Queue[Chunk | None]()
+    room, stopped = threading.Semaphore(_CHUNKS_AHEAD), threading.Event()
+
+    def take() -> None:
+        try:
+            for chunk in chunks:
+                room.acquire()
+                if stopped.is_set():
+                    return
+                loop.call_soon_threadsafe(queue.put_nowait, chunk)
+        finally:
+            loop.call_soon_threadsafe(queue.put_nowait, None)
+
+    taking = loop.run_in_executor(None, take)
+    try:
+        while (chunk := await queue.get()) is not None:
+            room.release()
+            yield chunk
+        await taking
+    finally:
+        stopped.set()
+        room.release()

@@ -6,6 +6,8 @@ import pytest
 
 from lib.gen.chunking import duplicates
 from lib.gen.chunking.chunks import Splitter, conflicts
+from lib.gen.chunking.duplicates import shingles
+from lib.gen.words import words
 from lib.records import Chunk
 from tests.gen.make import chunked, document, prose
 
@@ -48,3 +50,13 @@ def test_a_chunk_without_words_is_the_same_as_none() -> None:
     odd = [Chunk(f"odd#{n}", f"odd{n}", "", 1, 0, 3, "###") for n in range(1)]
     assert conflicts([*chunks, *odd]) == same | {"odd#0": set()}
     assert conflicts([]) == {}
+
+
+def test_a_run_has_one_hash_wherever_it_stands() -> None:
+    text = prose(Random(3), 6)
+    found = words(text)
+    alone = [shingles(" ".join(found[i : i + 5])) for i in range(len(found) - 4)]
+    assert all(len(run) == 1 for run in alone)
+    assert set.union(*alone) == shingles(text)
+    assert len(shingles(text)) == len({tuple(found[i : i + 5]) for i in range(len(found) - 4)})
+    assert shingles("one two") != shingles("two one")

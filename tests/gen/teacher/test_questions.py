@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -351,6 +352,55 @@ def test_rows_come_while_documents_are_still_read(loopback: Loopback) -> None:
     paid = len(loopback.requests)
     assert ask() == asked  # the artefact of the same chunks
     assert len(loopback.requests) == paid
+
+
+def test_what_was_never_asked_goes_before_what_the_ledger_answers(
+    loopback: Loopback, home_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = [*CHUNKS[:7], *CHUNKS[8:]]
+    ask(known, run_name="known", concurrency=1)
+    ledger, looked_up = Ledger(), []
+    replies = ledger.usage("teacher").requests
+    real = Ledger.get
+
+    def get(self: Ledger, key: str) -> Any:
+        if (found := real(self, key)) is not None:
+            looked_up.append(len(loopback.requests))
+        return found
+
+    monkeypatch.setattr(Ledger, "get", get)
+    loopback.requests.clear()
+    rows: list[str] = []
+    asked = ask(iter(CHUNKS), on_question=lambda question: rows.append(question.chunk_id))
+    ledger.close()
+    assert len(looked_up) == replies
+    assert CHUNKS[7].text in loopback.requests[0]["messages"][1]["content"]
+    # Of what the ledger answers, what was asked last comes first.
+    first_places = list(dict.fromkeys(known.index(c) for c in _chunks(rows) if c in known))
+    assert first_places == sorted(first_places, reverse=True)
+    assert asked == ask(run_name="t")
+
+
+def _chunks(ids: Sequence[str]) -> list[Chunk]:
+    return [chunk for wanted in ids for chunk in CHUNKS if chunk.id == wanted]
+
+
+def test_who_reads_stops_when_nobody_asks_any_more(
+    loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "_CHUNKS_AHEAD", 4)
+    loopback.fault = lambda number, body: error(401, "bad key")
+    taken = 0
+
+    def read() -> Iterator[Chunk]:
+        nonlocal taken
+        for number in range(100_000):
+            taken += 1
+            yield replace(CHUNKS[0], id=f"a#{number}", text=f"{CHUNKS[0].text} {number}")
+
+    with pytest.raises(SetupError, match="refuses the key"):
+        ask(read())
+    assert taken < 1000
 
 
 def test_chunks_may_come_from_an_async_generator(loopback: Loopback) -> None:
