@@ -8,14 +8,15 @@ from collections.abc import Sequence
 
 _HYPHENS = "-\u00ad\u2010\x02"  # \x02: how PDFium reports the hyphen of a divided word
 _PRINTED_LINK = re.compile(r"\s*\(https?://[^\s()]{28,}\)")
-_UNDESIRED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2060\ufeff\ufffe\uffff]")
+_UNDESIRED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2060\ufeff\ufffe\uffff\ud800-\udfff]")
 _LIGATURES = {
     0xFB00 + i: text for i, text in enumerate(("ff", "fi", "fl", "ffi", "ffl", "ft", "st"))
 }
 
 
 def clean(text: str) -> str:
-    """Line ends as \\n, no control characters, no zero-width marks, no ligature characters."""
+    """Line ends as \\n, no control characters, no halves of characters (JSON can hold
+    them), no zero-width marks, no ligature characters."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0c", "\n")
     text = text.replace("\u2028", "\n").replace("\u2029", "\n\n").replace("\x85", "\n")
     return _UNDESIRED.sub("", text).translate(_LIGATURES)

@@ -97,6 +97,7 @@ def _text(record: Mapping[str, Any], names: tuple[str, ...]) -> str:
         raise ValueError(f"its {name} is empty")
     if not isinstance(value, str):
         raise ValueError(f"its {name} is a {type(value).__name__}, not a text")
+    value = value.encode("utf-8", "ignore").decode()  # without halves of characters
     if not value.strip():
         raise ValueError(f"its {name} is empty")
     return value.strip()

@@ -80,3 +80,8 @@ def test_mistakes_are_named_with_their_rows(
 def test_a_missing_file() -> None:
     with pytest.raises(SetupError, match=r"no/such\.csv is not there"):
         read_evaluation_file("no/such.csv")
+
+
+def test_half_characters_go(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", '[{"question": "Who\\udc00?", "answer": "\\ud83d\\ude42"}]')
+    assert read_evaluation_file(path) == [EvaluationItem(1, "Who?", "🙂")]

@@ -107,3 +107,12 @@ def test_api_documentation_is_recognised_but_not_read_as_text(tmp_path: Path) ->
     assert "set doctype to api" in entry.reason
     (document,) = load_documents(path, doctype="api").documents
     assert document.id == "a.json/1"
+
+
+def test_half_characters_that_json_can_hold_go(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.jsonl", '{"text": "one \\ud83d two \\ud83d\\ude42", "title": "T\\udc00wo"}'
+    )
+    (document,) = load_documents(path).documents
+    assert (document.text, document.title) == ("one  two 🙂", "Two")
+    document.text.encode()
