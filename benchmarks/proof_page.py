@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.proof_figures import ABSENT, MAIN, Gate, SeedRun
 from benchmarks.proof_plots import DISTRACTORS_SVG, SHARE_SVG, write_plots
-from benchmarks.proof_rows import BASELINE, CONDITIONS, RAFT, Variant
+from benchmarks.proof_rows import BASELINE, CONDITIONS, ORACLE_ONLY, RAFT, Variant
 from lib.eval.statistics import BETTER, WORSE
 from lib.eval.tables import percent, signed
 from lib.store import write_text
@@ -113,10 +113,15 @@ def _in_short(runs: Sequence[SeedRun], variants: Sequence[Variant], found: Seque
 
 
 def _refusals(runs: Sequence[SeedRun], condition: str) -> str:
-    raft, baseline = (
-        _mean(run.refused(model, condition) for run in runs) for model in (RAFT, BASELINE)
-    )
-    return f"RAFT refuses {raft}% of the questions and the baseline {baseline}%"
+    said: list[str] = []
+    for model in (RAFT, ORACLE_ONLY, BASELINE):
+        having = [run for run in runs if model == BASELINE or model in run.trainings]
+        if having:
+            share = _mean(run.refused(model, condition) for run in having)
+            said.append(
+                f"{model} {share}%" if said else f"{model} refuses {share}% of the questions"
+            )
+    return ", ".join(said)
 
 
 def _mean(values: Iterable[float]) -> str:

@@ -25,7 +25,7 @@ from lib.eval.questions import EvalQuestion
 from lib.gen import Built, assign_splits
 from lib.prompts import REFUSAL, cot_label, parse_answer
 from lib.records import RaftExample
-from lib.settings import SetupError
+from lib.settings import PROJECT_DIR, SetupError
 from tests.gen.make import chunked, questions_on
 
 SETTINGS = {
@@ -318,3 +318,20 @@ def test_the_page_states_every_gate_and_shows_both_plots(tmp_path: Path) -> None
     for line in page.splitlines():
         if line.startswith("|"):
             assert "nan" not in line
+
+
+def test_the_readme_says_what_the_proof_says() -> None:
+    def rows(text: str) -> dict[str, list[str]]:
+        lines = [line.strip("|").split("|") for line in text.splitlines() if line[:1] == "|"]
+        return {line[0].strip(): [cell.strip() for cell in line[1:]] for line in lines}
+
+    proof = (PROJECT_DIR / "docs" / "proof.md").read_text(encoding="utf-8")
+    overview = rows(proof.partition("\n## Exact match\n")[2].partition("\n## ")[0])
+    said = rows((PROJECT_DIR / "README.md").read_text(encoding="utf-8"))
+    places = {name: place for place, name in enumerate(CONDITIONS.values())}
+    places["the oracle among 4 distractors"] = places[CONDITIONS[MAIN]]
+    checked = [condition for condition in said if condition in places]
+    assert len(checked) == 4
+    for condition in checked:
+        models = (BASELINE, RAFT, ORACLE_ONLY)
+        assert said[condition][:3] == [overview[model][places[condition]] for model in models]
