@@ -13,6 +13,7 @@ import pytest
 from lib.engine.faults import EndpointError
 from lib.engine.tasks import gather_all, run
 from lib.settings import SetupError
+from tests.processes import interruptible
 
 
 def test_run_works_inside_a_running_loop() -> None:
@@ -67,7 +68,11 @@ except KeyboardInterrupt:
 
 def test_an_interrupt_cancels_and_waits_for_the_end() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, text=True, env=dict(os.environ)
+        [sys.executable, "-c", INTERRUPTED],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ),
+        preexec_fn=interruptible,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "started\n"

@@ -26,6 +26,7 @@ from lib.prompts import QUOTE_BEGIN, QUOTE_END, REFUSAL
 from lib.records import RaftExample
 from lib.settings import SetupError
 from tests.gen.dataset import make, write
+from tests.processes import interruptible
 
 HOSTILE = """<script>alert(1)</script><img src="https://example.com/x" onerror='a()'> ${b} {{c}}"""
 
@@ -316,11 +317,15 @@ def test_ctrl_c_ends_the_command_in_one_line(folder: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=interruptible,
     ) as process:
         assert process.stdout is not None
         assert "(Ctrl-C ends it)" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=60)
+        try:
+            said, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()  # else the block waits for it
     assert process.returncode == 0
     assert said.strip().count("\n") == 0
     assert "Review ended: 0 of" in said
