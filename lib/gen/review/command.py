@@ -53,10 +53,12 @@ def run(options: argparse.Namespace) -> int:
         print(f"{path}: {review.unreadable} torn or foreign lines are left alone")
     for problem in review.vetted.not_applied:
         print(f"{path}: not applied: {problem}")
-    with serving(review, port=options.port, open_browser=not options.no_browser) as url:
+    with (
+        serving(review, port=options.port, open_browser=not options.no_browser) as url,
+        suppress(KeyboardInterrupt),  # from before the line that promises it
+    ):
         print(f"Review of {portable(review.dataset_dir)}: {url} (Ctrl-C ends it)", flush=True)
-        with suppress(KeyboardInterrupt):
-            threading.Event().wait()
+        threading.Event().wait()
     decided, count = len(review.vetted.decided), len(review.rows.by_id)
     print(f"\nReview ended: {decided} of {count} rows decided, kept in {path}")
     return 0
