@@ -19,7 +19,7 @@ def main() -> int:
         clean_s, expected = demand(run_generation(home, slots=SLOTS)).took_s, dataset(home)
         answered = running.figures().outcomes["answered"]
     # A bucket of a minute's worth would not run empty.
-    faults = replace(FAULTS, burst=int(0.93 * answered))
+    faults = replace(FAULTS, burst=int(0.8 * answered))
     with teacher(faults) as running, fresh_home(running) as home:
         faulty_s = demand(run_generation(home, slots=SLOTS)).took_s
         outcomes, same = running.figures().outcomes, dataset(home) == expected
