@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] = ()) -> int:
 
     at_start = _memory("VmRSS")
     began = perf_counter()
-    chunks, num_near = make_chunks(num_chunks)
+    chunks, num_near, num_documents = make_chunks(num_chunks)
     questions = [_question(chunk) for chunk in chunks]
     print(f"{len(chunks):,} chunks, {num_near:,} near duplicates dropped: {_since(began)}")
     rng = np.random.default_rng(0)
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     minutes = (perf_counter() - began) / 60
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     kib = (peak - at_start - embedding_bytes) / 1024 / len(chunks)
-    resume_s = resume(num_chunks)
+    resume_s = resume(num_documents)
     print(f"hard distractors of {num_rows:,} rows: {minutes:.1f} minutes (at most {MOST_MINUTES})")
     print(f"memory: {kib:.1f} KiB a chunk beyond its embeddings (below {MOST_KIB})")
     print(f"first new request of a resumed run: {resume_s:.1f} s (at most {MOST_RESUME_S})")
@@ -75,18 +75,19 @@ def main(arguments: Sequence[str] = ()) -> int:
     return int(minutes > MOST_MINUTES or not fits or resume_s > MOST_RESUME_S)
 
 
-def make_chunks(num_chunks: int) -> tuple[list[Chunk], int]:
-    """So many chunks of these documents, and how many were dropped as near duplicates."""
+def make_chunks(num_chunks: int) -> tuple[list[Chunk], int, int]:
+    """So many chunks; how many near duplicates were dropped; how many documents it took."""
     splitter = Splitter(chunk_chars=CHUNK_CHARS, chunk_overlap_chars=100)
     chunks: list[Chunk] = []
-    near = 0
+    near = num_documents = 0
     for document in make_documents():
         split = splitter.split(document)
         chunks += split.chunks
+        num_documents += 1
         near += sum(item.gate == "near" for item in split.dropped)
         if len(chunks) >= num_chunks:
             break
-    return chunks[:num_chunks], near
+    return chunks[:num_chunks], near, num_documents
 
 
 def make_documents() -> Iterator[Document]:
@@ -134,13 +135,13 @@ def choose(chunks: Sequence[Chunk], questions: Sequence[Question], vectors: Vect
     return len(built.examples)
 
 
-def resume(num_chunks: int) -> float:
+def resume(num_documents: int) -> float:
     """Seconds from the start of `python -m lib.gen run` to its first request, when the ledger holds
     the replies to all others: those about the last chunk are missing."""
     with teacher() as running, fresh_home(running) as home:
         folder = home / "documents"
         folder.mkdir()
-        for document in islice(make_documents(), num_chunks // DOCUMENT_CHUNKS):
+        for document in islice(make_documents(), num_documents):
             (folder / document.id).write_text(document.text, encoding="utf-8")
         recipe = Recipe.of(
             resolved(home / f"{RUN_NAME}.yaml", [("questions_per_chunk", str(QUESTIONS_PER_CHUNK))])
@@ -161,7 +162,7 @@ def fill_ledger(path: Path, folder: Path, recipe: Recipe) -> int:
     flow, kept = Flow(recipe.options), list[Future[None]]()
     with closing(Ledger(path)) as ledger:
         for chunk in chunks[:-1]:
-            waiting = flow.add(chunk)
+            waiting = [start() for start in flow.add(chunk)]
             while waiting:
                 request = waiting.pop()
                 sent = request.ledger_request(MODEL)

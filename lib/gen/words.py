@@ -23,6 +23,7 @@ _TERMS = re.compile(
 _WIDE = re.compile(rf"[{UNSPACED}{_HANGUL}]")
 _LETTERS = re.compile(rf"[{UNSPACED}]|[^\W\d_]{{2,}}")
 _SHORT_LETTERS = 3
+_ASCII_GAPS = {code: " " for code in range(128) if not re.match(r"\w", chr(code))}
 
 
 def plain(text: str) -> str:
@@ -35,7 +36,10 @@ def words(text: str) -> list[str]:
 
     `"Rain fell on 東京."` → `["rain", "fell", "on", "東", "京"]`
     """
-    return _WORDS.findall(plain(text))
+    text = plain(text)
+    if text.isascii():  # four times as fast, and most of what is compared
+        return text.translate(_ASCII_GAPS).split()
+    return _WORDS.findall(text)
 
 
 def terms(text: str) -> list[str]:

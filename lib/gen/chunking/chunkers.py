@@ -13,7 +13,7 @@ CHUNKERS = ("recursive", "markdown", "semantic")
 WITH_BODY_CHARS = 50  # less text than this before a heading goes with what follows it
 
 # Paragraphs, lines, sentences, words: the first that gives pieces small enough.
-_SEPARATORS = [r"\n\n", r"\n", r"(?<=[.!?…])\s+|(?<=[。！？])\s*", r"\s+", ""]
+_SEPARATORS = [r"\n\n", r"\n", r"(?<=[.!?…。！？])(?:\s+|(?<=[。！？]))", r"\s+", ""]
 
 # `# Title` on a line of its own, or a short line without a full stop behind a blank line.
 _HEADING_AT_END = re.compile(
@@ -100,7 +100,8 @@ def _trailing_heading(text: str, start: int, end: int) -> int | None:
         return None
     found = None
     for _ in range(_MAX_HEADINGS + 1):
-        match = _HEADING_AT_END.search(text, max(start - 1, 0), end)
+        line = max(text.rfind("\n", max(start - 1, 0), end), start - 1, 0)
+        match = _HEADING_AT_END.match(text, line, end)
         # A plain line is a heading only when a blank line follows; a longer run is a list.
         blank = match is not None and re.match(r"[ \t]*\n[ \t]*\n", text[end : end + 80])
         if match is None or not (match.group("mark") or blank):

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, closing
 from functools import partial
 from operator import itemgetter
 
 from lib.endpoint import Budget, Endpoint, EndpointError, Limits, Reply, gather_all, run
 from lib.engine.batch import BatchEndpoint, Batches
-from lib.gen.teacher.flow import Flow
+from lib.gen.teacher.flow import Flow, Start
 from lib.gen.teacher.requests import Request, in_stages
 from lib.ledger import Ledger
 from lib.progress import Progress
 from lib.records import Chunk
 from lib.settings import EndpointSettings, SetupError, endpoint_settings
 
-Chunks = Iterable[Chunk] | AsyncIterable[Chunk]
-
 # Chunks at work beyond the requests in flight: enough that answers never lack questions.
 _CHUNKS_PER_SLOT = 4
-_CHUNKS_AHEAD = 1000  # read before they can be asked about
+_AHEAD = 1000  # requests made before they can be sent
 
 
 async def ask_live(
-    chunks: Chunks,
+    chunks: Iterable[Chunk],
     flow: Flow,
     settings: EndpointSettings,
     *,
@@ -62,13 +60,18 @@ async def ask_live(
             for role, of_role in _roles(flow, settings).items()
         }
         live = _Live(ledger, endpoints, slots=_CHUNKS_PER_SLOT * concurrency)
+
+        def starts() -> Iterator[Start]:
+            for chunk in chunks:
+                seen.append(chunk)
+                yield from flow.add(chunk)
+            yield from flow.end()
+
         try:
             async with asyncio.TaskGroup() as group:
-                async for chunk in stream(chunks):
-                    seen.append(chunk)
-                    await live.begin(flow.add(chunk), group)
-                await live.begin(flow.end(), group)
-                await live.begin_the_known(group)
+                async for request in _from_thread(live.unanswered(starts())):
+                    await live.send(request, group)
+                await live.send_the_answered(group)
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
         live.progress.close()
@@ -128,27 +131,29 @@ class _Live:
     def __init__(self, ledger: Ledger, endpoints: dict[str, Endpoint], *, slots: int) -> None:
         self.failures: list[EndpointError] = []
         self._ledger, self._endpoints = ledger, endpoints
-        self._known: list[tuple[int, Request]] = []  # the place in the ledger, the request
+        self._answered: list[tuple[int, Start]] = []  # the reply's place in the ledger
         self.progress = Progress("requests", 0, note=endpoints["teacher"].note)
         self._slots = asyncio.Semaphore(slots)
 
-    async def begin(self, requests: Sequence[Request], group: asyncio.TaskGroup) -> None:
-        """Send those that the ledger does not answer; put off the others."""
-        for request in requests:
+    def unanswered(self, starts: Iterable[Start]) -> Iterator[Request]:
+        """The requests that the ledger does not answer; the others are put off."""
+        for start in starts:
+            request = start()
             settings = self._endpoints[request.role].settings
             place = self._ledger.place(Ledger.key(request.ledger_request(settings.deployment)))
             if place is None:
-                await self._start(request, group)
+                yield request
             else:
-                self._known.append((place, request))
+                self._answered.append((place, start))
 
-    async def begin_the_known(self, group: asyncio.TaskGroup) -> None:
+    async def send_the_answered(self, group: asyncio.TaskGroup) -> None:
         """What was put off: last asked, first, since what follows from it may not be answered."""
-        self._known.sort(key=itemgetter(0))
-        while self._known:
-            await self._start(self._known.pop()[1], group)
+        self._answered.sort(key=itemgetter(0))
+        while self._answered:
+            _, start = self._answered.pop()
+            await self.send(start(), group)
 
-    async def _start(self, request: Request, group: asyncio.TaskGroup) -> None:
+    async def send(self, request: Request, group: asyncio.TaskGroup) -> None:
         """Send it when there is room for another chunk."""
         await self._slots.acquire()
         task = group.create_task(self._send(request))
@@ -179,40 +184,30 @@ def _roles(flow: Flow, settings: EndpointSettings) -> dict[str, EndpointSettings
     return roles
 
 
-async def stream(chunks: Chunks) -> AsyncIterator[Chunk]:
-    """The chunks as they come; those of a plain iterator are waited for in a thread."""
-    if isinstance(chunks, AsyncIterable):
-        async for chunk in chunks:
-            yield chunk
-    elif isinstance(chunks, Sequence):
-        for chunk in chunks:
-            yield chunk
-            await asyncio.sleep(0)  # those that were sent get their turn
-    else:
-        async for chunk in _from_thread(chunks):
-            yield chunk
+async def _from_thread(requests: Iterator[Request]) -> AsyncIterator[Request]:
+    """What a thread takes from the iterator, each as soon as it is there, some ahead of need.
 
-
-async def _from_thread(chunks: Iterable[Chunk]) -> AsyncIterator[Chunk]:
-    """What a thread takes from the iterable, each as soon as it is there, some ahead of need."""
-    loop, queue = asyncio.get_running_loop(), asyncio.Queue[Chunk | None]()
-    room, stopped = threading.Semaphore(_CHUNKS_AHEAD), threading.Event()
+    Reading, cutting and looking up stay in one thread: handed to and fro between two, each of
+    100,000 chunks would wait for the other's turn.
+    """
+    loop, queue = asyncio.get_running_loop(), asyncio.Queue[Request | None]()
+    room, stopped = threading.Semaphore(_AHEAD), threading.Event()
 
     def take() -> None:
         try:
-            for chunk in chunks:
+            for request in requests:
                 room.acquire()
                 if stopped.is_set():
                     return
-                loop.call_soon_threadsafe(queue.put_nowait, chunk)
+                loop.call_soon_threadsafe(queue.put_nowait, request)
         finally:
             loop.call_soon_threadsafe(queue.put_nowait, None)
 
     taking = loop.run_in_executor(None, take)
     try:
-        while (chunk := await queue.get()) is not None:
+        while (request := await queue.get()) is not None:
             room.release()
-            yield chunk
+            yield request
         await taking
     finally:
         stopped.set()

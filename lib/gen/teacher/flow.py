@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from random import Random
 
 from lib.gen.inputs.api_docs import is_api_record
@@ -16,12 +17,15 @@ from lib.gen.teacher.separate import Separate
 from lib.records import Chunk, Question
 from lib.settings import endpoint_settings
 
+Start = Callable[[], Request]  # makes the first request about some chunks, the same each time
+
 
 class Flow:
     """Everything that is to be asked, without a network: give it chunks, get requests.
 
     Chunks that come one by one go to `add`, then `end`; a list to `first_requests`. What comes of
-    the replies collects in `outcome`. Chunks of a document follow one another.
+    the replies collects in `outcome`. Chunks of a document follow one another. A request that
+    waits is kept as its Start: without its messages, which are longer than the chunk.
 
     Raises:
         SetupError: the prompts cannot be read.
@@ -47,30 +51,31 @@ class Flow:
     def first_requests(self, chunks: Iterable[Chunk]) -> list[Request]:
         """What can be asked at once about all chunks, or about max_chunks of them."""
         chosen = drawn(list(chunks), self._options)
-        return [request for chunk in chosen for request in self.add(chunk)] + self.end()
+        starts = [start for chunk in chosen for start in self.add(chunk)] + self.end()
+        return [start() for start in starts]
 
-    def add(self, chunk: Chunk) -> list[Request]:
+    def add(self, chunk: Chunk) -> list[Start]:
         """What can be asked now that this chunk is known."""
-        return [request for slots in self._spread.add(chunk) for request in self._request(slots)]
+        return [start for slots in self._spread.add(chunk) for start in self._start(slots)]
 
-    def end(self) -> list[Request]:
+    def end(self) -> list[Start]:
         """What still waited for more chunks."""
-        rest = [request for slots in self._spread.end() for request in self._request(slots)]
+        rest = [start for slots in self._spread.end() for start in self._start(slots)]
         return rest + self._flush()
 
-    def _request(self, slots: list[Slot]) -> list[Request]:
+    def _start(self, slots: list[Slot]) -> list[Start]:
         """Of one chunk's slots."""
         chunk = slots[0].chunk
         if not self._by_rows or is_api_record(chunk.text):
-            return [self._separate.first(slots)]
+            return [partial(self._separate.first, slots)]
         together = sum(len(other.text) for other in {slot.chunk for slot in self._sharing})
         full = [] if together + len(chunk.text) <= SHARED_CHARS else self._flush()
         self._sharing += slots
         return full
 
-    def _flush(self) -> list[Request]:
+    def _flush(self) -> list[Start]:
         slots, self._sharing = self._sharing, []
-        return [self._joint.first(slots)] if slots else []
+        return [partial(self._joint.first, slots)] if slots else []
 
 
 class Spread:

@@ -21,7 +21,7 @@ class Rating:
     reason: str
 
 
-@dataclass
+@dataclass(slots=True)
 class Slot:
     """A row to be: one of the questions that are wanted on a chunk."""
 

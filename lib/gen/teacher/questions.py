@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from lib.embedded import teacher as built_in
 from lib.endpoint import Budget, Limits, run
 from lib.gen.teacher import built_in_rows
 from lib.gen.teacher import prompts as teacher_prompts
-from lib.gen.teacher.asking import Chunks, ask_in_batches, ask_live, stream
+from lib.gen.teacher.asking import ask_in_batches, ask_live
 from lib.gen.teacher.flow import Flow, drawn
 from lib.gen.teacher.options import AskOptions
 from lib.gen.teacher.outcome import Outcome, Rating
@@ -67,7 +67,7 @@ def teacher_notice() -> str:
 
 
 def ask_teacher(
-    chunks: Chunks,
+    chunks: Iterable[Chunk],
     *,
     options: AskOptions,
     run_name: str,
@@ -96,7 +96,7 @@ def ask_teacher(
         raise SetupError(f"concurrency = {concurrency}: expected 1 or more. Change it.")
     settings = endpoint_settings("teacher")
     if (options.max_chunks or batch) and not isinstance(chunks, Sequence):
-        chunks = run(_collect(chunks))  # a draw needs all of them, and so does a batch
+        chunks = list(chunks)  # a draw needs all of them, and so does a batch
     if isinstance(chunks, Sequence):
         chunks = drawn(chunks, options)
         target = _target(run_name, settings, chunks, options, embedder)
@@ -104,7 +104,7 @@ def ask_teacher(
             print(f"Already written: {portable(target)}. The teacher is not asked again.")
             return _read(target)
     if settings is None:
-        seen = run(_collect(chunks))
+        seen = list(chunks)
         outcome = built_in_rows.write_rows(seen, options, on_question)
     else:
         flow = Flow(options, on_question=on_question)
@@ -126,10 +126,6 @@ def ask_teacher(
             seen = run(live)
     made_of = _made_of(settings, seen, options, embedder)
     return _write(artefact_dir("questions", run_name, made_of), made_of, outcome, options, embedder)
-
-
-async def _collect(chunks: Chunks) -> list[Chunk]:
-    return [chunk async for chunk in stream(chunks)]
 
 
 def _write(

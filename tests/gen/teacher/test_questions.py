@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -388,7 +388,7 @@ def _chunks(ids: Sequence[str]) -> list[Chunk]:
 def test_who_reads_stops_when_nobody_asks_any_more(
     loopback: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "_CHUNKS_AHEAD", 4)
+    monkeypatch.setattr(asking, "_AHEAD", 4)
     loopback.fault = lambda number, body: error(401, "bad key")
     taken = 0
 
@@ -401,14 +401,6 @@ def test_who_reads_stops_when_nobody_asks_any_more(
     with pytest.raises(SetupError, match="refuses the key"):
         ask(read())
     assert taken < 1000
-
-
-def test_chunks_may_come_from_an_async_generator(loopback: Loopback) -> None:
-    async def read() -> AsyncIterator[Chunk]:
-        for chunk in CHUNKS:
-            yield chunk
-
-    assert ask(read()) == ask()
 
 
 def test_an_error_while_documents_are_read_is_raised_as_it_is(loopback: Loopback) -> None:
