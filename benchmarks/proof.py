@@ -19,7 +19,7 @@ from benchmarks.proof_rows import BASELINE, VARIANTS, Variant
 from benchmarks.reading import greedy_replies, load_reader
 from lib import finetune, gen
 from lib.embedded import teacher
-from lib.eval.conditions import Case
+from lib.eval.asking.conditions import Case
 from lib.progress import Progress
 from lib.prompts import student_messages
 from lib.records import RaftExample

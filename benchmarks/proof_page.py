@@ -12,7 +12,7 @@ from benchmarks.proof_figures import ABSENT, MAIN, Gate, SeedRun
 from benchmarks.proof_plots import DISTRACTORS_SVG, SHARE_SVG, write_plots
 from benchmarks.proof_rows import BASELINE, CONDITIONS, ORACLE_ONLY, RAFT, Variant
 from lib.eval.statistics import BETTER, WORSE
-from lib.eval.tables import percent, signed
+from lib.eval.wording import percent, signed
 from lib.store import write_text
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from benchmarks.proof_figures import ABSENT, MAIN, SeedRun
 from benchmarks.proof_rows import BASELINE, ORACLE_ONLY, RAFT
-from lib.eval.plots import INK, Picture, _figure, _picture
-from lib.eval.tables import percent, signed
+from lib.eval.plots import INK, Picture, Sheet
+from lib.eval.wording import percent, signed
 from lib.store import write_text
 
 SHARE_SVG, DISTRACTORS_SVG = "proof_oracle_share.svg", "proof_distractors.svg"
@@ -124,7 +124,8 @@ def _plot(
     y_label: str,
     what: str,
 ) -> Picture:
-    figure, axes = _figure(width=7.5, height=4.0)
+    sheet = Sheet(4.1, width=7.5)
+    axes = sheet.axes(0.65, 0.6, 6.6, 2.95)
     for (label, xs, ys), (colour, marker) in zip(lines, styles, strict=True):
         axes.plot(xs, ys, marker, color=colour, linestyle="-", label=label, clip_on=False)
     axes.set_xticks(sorted({x for _, xs, _ in lines for x in xs}))
@@ -139,4 +140,4 @@ def _plot(
         + ", ".join(f"{percent(y / 100)}% at {x:.0f}" for x, y in zip(xs, ys, strict=True))
         for label, xs, ys in lines
     )
-    return _picture(figure, f"{what}. {said}.")
+    return sheet.picture(f"{what}. {said}.")

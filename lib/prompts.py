@@ -1,12 +1,13 @@
 """The student's prompt, one for training, evaluation and serving, beside its parser.
 
-What the teacher is asked stands in lib/gen/prompts.
+And a plain one, to evaluate models with that were never taught the student's format. What the
+teacher is asked stands in lib/gen/prompts.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 Message = dict[str, str]
@@ -110,7 +111,111 @@ def parse_answer(text: str, *, refusal: str = "") -> ParsedAnswer:
 
 
 def _says(refusal: str, text: str) -> bool:
-    def folded(sentence: str) -> str:
-        return " ".join(re.findall(r"\w+", sentence.lower()))
+    return _folded(text).startswith(_folded(refusal))
 
-    return folded(text).startswith(folded(refusal))
+
+def _ends_with(refusal: str, text: str) -> bool:
+    return f" {_folded(text)}".endswith(f" {_folded(refusal)}")
+
+
+def _folded(sentence: str) -> str:
+    return " ".join(re.findall(r"\w+", sentence.lower()))
+
+
+# --- the plain prompt: what asks a model that knows nothing of the format best -------------------
+
+_SHORT = "Reply with the short final answer alone: no sentence around it, no explanation. "
+_PLAIN_INSTRUCTION = (
+    f"Answer the question from the documents. {_SHORT}"
+    "If the documents do not hold the answer, write only: "
+)
+_CLOSED_BOOK_INSTRUCTION = (
+    f"Answer the question from what you know. {_SHORT}If you do not know the answer, write only: "
+)
+
+# A base model goes on with a question of its own, or with another document.
+_GOES_ON = re.compile(r"\n[ \t]*(?:Question:|</?DOCUMENT>)|</ANSWER>", re.IGNORECASE)
+# "Answer:", "**Final answer:**" or "### Answer" open a line; "the answer is" may also stand after
+# a comma, a sentence or "so". No pattern crosses a line's end: what a small model repeats for ever
+# would take for ever to read.
+_OPENS = r"^[ \t*_#>-]*"
+_THE_ANSWER = r"(?:(?:short|final|correct) ){0,2}answer"
+_OTHER_LANGUAGES = (
+    "antwort|réponse|respuesta|risposta|resposta|trả lời|đáp án|답변|정답|답|答案|回答|答え"
+)
+_ANSWER_IS = re.compile(
+    rf"{_OPENS}(?:(?:the |my )?{_THE_ANSWER}(?: is)?|{_OTHER_LANGUAGES})[ \t*_]*[:：\n]"
+    r"(?:[*_]{1,3}(?!\S))?"  # what ends the bold of "**Answer:** 3"; not what begins "__init__"
+    rf"|(?:^|(?<=[.,;:!?])\s|so )[*_]{{0,3}}(?:the|my) {_THE_ANSWER} is\b:?",
+    re.IGNORECASE | re.MULTILINE,
+)
+# "I'm sorry, but the documents do not mention it.", "I don't know.", "Not stated in the text."
+_REFUSES = re.compile(
+    r"(?:(?:I am |I['’]m )?sorry[,.]? (?:but )?|unfortunately,? )?"
+    r"(?:I (?:cannot|can ?not|can['’]t|am unable to|do not|don['’]t) "
+    r"(?:answer|know|find|determine)\b"
+    r"|(?:the|these) (?:given |provided )?(?:documents?|text|context) (?:do|does)(?: not|n['’]t) "
+    r"(?:hold|contain|mention|state|say|provide|specify)\b"
+    r"|(?:it is |this is )?not (?:mentioned|stated|specified|provided) in the\b)",
+    re.IGNORECASE,
+)
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
+
+
+def plain_messages(question: str, documents: Sequence[str], *, refusal: str = "") -> list[Message]:
+    """Documents and question as the student reads them, and no format to keep to.
+
+    Without documents it asks for what the model knows.
+    """
+    instruction = _PLAIN_INSTRUCTION if documents else _CLOSED_BOOK_INSTRUCTION
+    asked = student_question(f"Question: {question}\nAnswer:", documents)
+    return [
+        {"role": "system", "content": instruction + (refusal or REFUSAL)},
+        {"role": "user", "content": asked},
+    ]
+
+
+def parse_plain_answer(text: str, *, refusal: str = "") -> ParsedAnswer:
+    """`**Answer:** 3 days⏎⏎The document says so.` → ("3 days", no quotes, not refused)
+
+    The first paragraph, or what follows "Answer:", "The answer is" or the student's tag, where a
+    reply has one (the last counts): a model that was asked for the answer alone and explains it
+    all the same is not marked down for that. Thoughts in <think> … </think> are left out. A refusal
+    is a reply that begins or ends with the refusal sentence, or that begins with what English
+    models say in its place. An empty reply has no answer.
+    """
+    reply = _GOES_ON.split(_without_thoughts(text).strip())[0]
+    marked = _ANSWER.split(reply)[1:] or _ANSWER_IS.split(reply)[1:]
+    final = _first_paragraph(marked[-1] if marked else reply)
+    refused = _says(refusal or REFUSAL, final) or bool(_REFUSES.match(final))
+    refused |= not marked and _ends_with(refusal or REFUSAL, reply)
+    return ParsedAnswer(final_answer=None if refused else final or None, quotes=(), refused=refused)
+
+
+def _without_thoughts(text: str) -> str:
+    """What follows the last </think>; a prompt may have opened it, or a limit cut it."""
+    _, closed, reply = text.rpartition("</think>")
+    return "" if not closed and text.lstrip().startswith("<think>") else reply
+
+
+def _first_paragraph(text: str) -> str:
+    """The whole of a text that holds code, or that opens a list with a colon."""
+    text = text.strip()
+    first = _BLANK_LINE.split(text)[0]
+    return text if "```" in text or first.endswith((":", "：")) else first
+
+
+# --- what a model is evaluated with --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A way to ask, and to read what comes back."""
+
+    name: str
+    messages: Callable[..., list[Message]]  # (question, documents, refusal=…)
+    parse: Callable[..., ParsedAnswer]  # (reply, refusal=…)
+
+
+STUDENT_PROMPT = Prompt("the student's prompt", student_messages, parse_answer)
+PLAIN_PROMPT = Prompt("plain prompt", plain_messages, parse_plain_answer)

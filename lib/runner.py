@@ -94,6 +94,11 @@ def check(plan: Plan) -> None:
 
         memory_gib = plan.value("student_memory_gib")
         require_machine(plan.value("student_model"), student_memory_gib=memory_gib)
+    if plan.last == len(NOTEBOOKS):
+        from lib.eval import check_evaluation
+
+        names = ("models", "plain_baseline", "judge_metrics", "judge_prompts_path", "max_cost")
+        check_evaluation(**{name: plan.value(name) for name in names})
     if plan.first == 1:
         from lib.gen import Recipe, find_documents
 
@@ -171,13 +176,13 @@ def _kernel_config(sockets_dir: Path) -> Any:
 
 def finish(plan: Plan) -> None:
     """After 4_eval: the report, and as the last lines the table and where the report lies."""
-    from lib.eval import headline_of, write_report
+    from lib.eval import headline, load_run, write_report
 
     report_path = plan.run_dir / "report.html"
     write_report(plan.run_dir / "4_eval.ipynb", report_path)
     stop = f".venv/bin/python -m lib.deploy stop {plan.values['run_name']}"
     print(f"\nThe models still answer. To end them: {stop}")
-    print(f"\n{headline_of(plan.run_dir)}\n\n{portable(report_path)}", flush=True)
+    print(f"\n{headline(load_run(str(plan.run_dir)))}\n\n{portable(report_path)}", flush=True)
 
 
 def refresh(plan: Plan) -> None:
@@ -196,9 +201,14 @@ def refresh(plan: Plan) -> None:
         nbformat.write(executed, PROJECT_DIR / f"{notebook}.ipynb")
 
 
+_STAGES = ("show", "check", *NOTEBOOKS, "refresh")
+
+
 def main(arguments: list[str]) -> int:
-    stage, options = arguments[0], arguments[1:]
+    stage, options = next(iter(arguments), ""), arguments[1:]
     try:
+        if stage not in _STAGES:
+            raise SetupError(f"No stage {stage!r}: expected one of {', '.join(_STAGES)}.")
         if stage == "show":
             print(listing(known_parameters().values()) if "--list" in options else _USAGE)
             return 0

@@ -56,7 +56,7 @@ def environment() -> dict[str, str]:
 
 # --- endpoints -----------------------------------------------------------------------------------
 
-PREFIXES = {  # role → its prefix, then accepted aliases
+PREFIXES = {  # role → its prefix, then accepted aliases; `prefixes_of` has those of other roles
     "teacher": ("COMPLETION_", "TEACHER_"),
     "embedding": ("EMBEDDING_",),
     "baseline": ("BASELINE_",),
@@ -93,6 +93,14 @@ class EndpointSettings:
     use_entra_id: bool = False  # Azure style: Entra ID in place of the key
 
 
+def prefixes_of(role: str) -> tuple[str, ...]:
+    """`gpt-4o` → `("GPT_4O_",)`: a role that PREFIXES does not list is read under its own name.
+
+    In upper case, every character but A to Z and 0 to 9 an underscore.
+    """
+    return PREFIXES.get(role) or (re.sub(r"[^A-Z0-9]", "_", role.upper()) + "_",)
+
+
 def endpoint_settings(role: str) -> EndpointSettings | None:
     """The endpoint of a role, or None when no name with its prefix is set.
 
@@ -102,7 +110,7 @@ def endpoint_settings(role: str) -> EndpointSettings | None:
     Raises:
         SetupError: a needed name is missing.
     """
-    prefixes, merged = PREFIXES[role], environment()
+    prefixes, merged = prefixes_of(role), environment()
     style = _style_of(prefixes)
     if style is None:
         return None

@@ -92,6 +92,12 @@ def test_every_parameter_is_declared_and_used(notebook: str) -> None:
         assert re.search(rf"\b{parameter.name}\b", rest), parameter.name
 
 
+def test_the_page_on_evaluation_describes_every_parameter() -> None:
+    page = (PROJECT_DIR / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    parameters = declared(parameters_cell(PROJECT_DIR / "4_eval.ipynb"), "4_eval")
+    assert [p.name for p in parameters if f"`{p.name}`" not in page] == []
+
+
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """All four notebooks run once, with a loopback teacher, in a home of their own."""
@@ -152,9 +158,17 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def test_the_four_notebooks_end_with_results(run_dir: Path) -> None:
     results = json.loads((run_dir / "runs" / "small" / "metrics.json").read_text())
-    names = [row["condition"] for row in results["conditions"]]
-    assert names == ["closed_book", "oracle", "oracle_distractors", "top_1", "top_2"]
-    assert all(row["n"] == SMALL["max_questions"] for row in results["conditions"])
+    assert results["conditions"] == [
+        *("closed_book", "oracle", "oracle_distractors", "distractors_only", "top_1", "top_2"),
+    ]
+    assert results["models"] == ["student", "baseline", "baseline, plain prompt"]
+    asked = [
+        row["n"] + row["unscored"]
+        for row in results["estimates"]
+        if row["metric"] in ("exact_match", "refused_rightly")
+    ]
+    assert asked == [SMALL["max_questions"]] * len(results["conditions"]) * len(results["models"])
+    assert results["verdict"]
 
 
 def test_no_secret_is_written_and_state_is_private(run_dir: Path) -> None:

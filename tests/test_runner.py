@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -53,19 +54,29 @@ def test_overrides_beat_the_file_and_name_the_run() -> None:
         (["-r", "valid_share", "0.9"], "whose sum is below 1"),
         (["-r", "doc_path", "nowhere/at/all"], "nowhere/at/all"),
         (["-r", "student_model", "./no-such-model"], "no-such-model"),
+        (["-r", "models", '["student", "gpt-9"]'], "gpt-9 has no endpoint.*GPT_9_OPENAI"),
+        (["-r", "models", "[]"], "models is empty"),
+        (["-r", "judge_metrics", '["smart"]'], "no metric smart"),
+        (["-r", "max_cost", "-1"], "max_cost = -1"),
     ],
 )
 def test_mistakes_are_one_line_before_anything_runs(
     arguments: list[str], says: str, home_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import re
-
     assert main(["check", *arguments]) == 1
     told = capsys.readouterr().err
     assert re.search(says, told)
     assert told.count("\n") == 1
     assert "Traceback" not in told
     assert not (home_dir / "runs").exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["5_more"]])
+def test_a_stage_that_is_none_is_one_line(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 1
+    assert re.search("No stage '.*': expected one of show, check, 1_gen", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(

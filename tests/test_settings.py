@@ -10,6 +10,7 @@ from lib.settings import (
     SetupError,
     endpoint_settings,
     environment,
+    prefixes_of,
     read_state,
     require_path,
     require_state,
@@ -145,3 +146,23 @@ def test_state_of_another_run_is_not_used(home_dir: Path) -> None:
 
 def test_a_setup_error_is_shown_in_one_line_by_ipython() -> None:
     assert SetupError("mend it")._render_traceback_() == ["SetupError: mend it"]
+
+
+def test_a_role_of_ones_own_reads_the_variables_of_its_name(home_dir: Path) -> None:
+    write_env(
+        home_dir,
+        "GPT_4O_OPENAI_API_KEY=k\nGPT_4O_OPENAI_DEPLOYMENT=m\nOPENAI_BASE_URL=http://plain\n"
+        "MISTRAL_7B_AZURE_OPENAI_KEY=k\nMISTRAL_7B_AZURE_OPENAI_ENDPOINT=https://x\n"
+        "MISTRAL_7B_AZURE_OPENAI_DEPLOYMENT=d\nMISTRAL_7B_OPENAI_API_VERSION=v\n",
+    )
+    own = endpoint_settings("gpt-4o")
+    assert own is not None
+    assert (own.role, own.base_url, own.deployment) == ("gpt-4o", "http://plain", "m")
+    azure = endpoint_settings("mistral 7b")
+    assert azure is not None
+    assert (azure.style, azure.deployment) == ("azure", "d")
+    assert endpoint_settings("gpt-4") is None
+    assert prefixes_of("teacher") == ("COMPLETION_", "TEACHER_")
+    write_env(home_dir, "GPT_4O_OPENAI_DEPLOYMENT=m\n")
+    with pytest.raises(SetupError, match="GPT_4O_OPENAI_API_KEY not set"):
+        endpoint_settings("gpt-4o")

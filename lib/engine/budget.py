@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib.engine.faults import BudgetSpent
-from lib.engine.prices import Price
+from lib.engine.prices import Price, load_prices
 from lib.engine.replies import Reply
 from lib.settings import SetupError
 
@@ -149,3 +149,15 @@ def _size(request: Mapping[str, Any]) -> int:
     """Bytes of UTF-8 of what is said; that of pictures, or of no text, is not known."""
     said = (message.get("content") for message in request["messages"])
     return sum(len(content.encode()) for content in said if isinstance(content, str))
+
+
+def budget_of(*, max_cost: float = 0.0, max_tokens_total: int = 0) -> Budget | None:
+    """What a run may spend, in the currency of prices.yaml; None where nothing limits it.
+
+    Raises:
+        SetupError: a limit is below 0, or prices.yaml cannot be read.
+    """
+    if not max_cost and not max_tokens_total:
+        return None
+    currency = load_prices().currency
+    return Budget(max_cost=max_cost, max_tokens_total=max_tokens_total, currency=currency)

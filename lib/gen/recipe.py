@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
-from lib.endpoint import Budget, Limits
-from lib.engine.prices import load_prices
+from lib.endpoint import Limits
+from lib.engine.budget import budget_of
 from lib.gen.formats.files import check_formats
 from lib.gen.rows.raft import check_choices, check_refusal
 from lib.gen.rows.splits import check_shares
@@ -145,15 +145,11 @@ class Recipe:
     def asking(self) -> dict[str, Any]:
         """Of ask_teacher."""
         limits = Limits(**self._some([field.name for field in fields(Limits)]))
-        spend = self._some(["max_cost", "max_tokens_total"])
-        budget = None
-        if any(spend.values()):
-            budget = Budget(**spend, currency=load_prices().currency)
         return {
             "options": self.options,
             "embedder": self.embedder if self.semantic_duplicates else None,
             "limits": limits,
-            "budget": budget,
+            "budget": budget_of(**self._some(["max_cost", "max_tokens_total"])),
             **self._some(["run_name", "concurrency", "timeout_s", "max_retries", "batch"]),
         }
 

@@ -1,11 +1,11 @@
-"""The RAG chain: documents, the one student prompt, one reply."""
+"""The RAG chain: documents, a prompt (the student's by default), one reply."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from lib.endpoint import Endpoint, Reply
-from lib.prompts import student_messages
+from lib.prompts import STUDENT_PROMPT, Prompt
 
 
 async def answer_question(
@@ -15,7 +15,8 @@ async def answer_question(
     *,
     max_answer_tokens: int,
     refusal: str = "",
+    prompt: Prompt = STUDENT_PROMPT,
 ) -> Reply:
     """Ask a question over texts in their order: evaluation and playground both come here."""
-    messages = student_messages(question, documents, refusal=refusal)
+    messages = prompt.messages(question, documents, refusal=refusal)
     return await endpoint.ask(messages, max_tokens=max_answer_tokens)

@@ -21,7 +21,7 @@ from benchmarks.proof_rows import (
     build_variants,
     nested_contexts,
 )
-from lib.eval.questions import EvalQuestion
+from lib.eval.asking.questions import EvalQuestion
 from lib.gen import Built, assign_splits
 from lib.prompts import REFUSAL, cot_label, parse_answer
 from lib.records import RaftExample

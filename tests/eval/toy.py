@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from lib.eval.conditions import Case
-from lib.eval.questions import EvalQuestion
+from lib.eval.asking.conditions import Case
+from lib.eval.asking.questions import EvalQuestion
+from lib.eval.metrics import score_answers, score_retrieval
+from lib.eval.metrics.losses import decompose
+from lib.eval.results import Results
+from lib.eval.summaries import clusters_of, summarise
 from lib.prompts import cot_label, parse_answer
-from lib.records import Answer, Chunk
+from lib.records import Answer, Chunk, Score
 from lib.store import write_jsonl
 from tests.server import last_word, opening
 
@@ -89,3 +94,112 @@ def answer(case: Case, model: str, text: str, *, finish_reason: str = "stop") ->
 def right(case: Case, questions: dict[str, EvalQuestion]) -> str:
     question = questions[case.question_id]
     return cot_label("The document says:", question.oracle.text, question.answer)
+
+
+# --- evaluated -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """An evaluation's parts, as the notebook has them."""
+
+    questions: list[EvalQuestion]
+    cases: list[Case]
+    answers: list[Answer]
+    scores: list[Score]
+    results: Results
+    losses: dict[tuple[str, str], dict[str, int]]
+
+
+def evaluated(
+    replies: Mapping[str, Callable[[int, Case, str], str]],
+    *,
+    count: int = 12,
+    conditions: Sequence[str] = ("closed_book", "oracle", "top_3"),
+) -> Evaluated:
+    """Models and what each replies, of (number of the question, case, the right reply).
+
+    The oracle stands third of three documents; in closed_book and distractors_only nowhere.
+    """
+    chunks = make_chunks(count + 3)
+    questions = [question_of(chunk) for chunk in chunks[:count]]
+    by_id = {question.id: question for question in questions}
+    cases = []
+    for name in conditions:
+        for i, q in enumerate(questions):
+            shown: tuple[Chunk, ...] = (chunks[i + 1], chunks[i + 2], q.oracle)
+            if name in ("closed_book", "distractors_only"):
+                shown = () if name == "closed_book" else shown[:2]
+            rank = shown.index(q.oracle) if q.oracle in shown else None
+            cases.append(Case(q.id, q.text, name, shown, rank))
+    place = {question.id: i for i, question in enumerate(questions)}
+    answers = [
+        answer(case, model, reply(place[case.question_id], case, right(case, by_id)))
+        for model, reply in replies.items()
+        for case in cases
+    ]
+    scores = score_answers(answers, questions, cases) + score_retrieval(questions, cases, chunks)
+    results = summarise(scores, clusters_of(questions), models=[*replies], num_resamples=200)
+    return Evaluated(questions, cases, answers, scores, results, decompose(answers, scores))
+
+
+def results_of(
+    values: Mapping[str, Sequence[float | None]],
+    *,
+    conditions: Sequence[str] = ("top_5",),
+    more: Mapping[str, Mapping[str, Sequence[float | None]]] | None = None,
+) -> Results:
+    """From a model's exact match of each question; `more`: other metrics → the same of them."""
+    metrics = {"exact_match": values, **(more or {})}
+    scores = [
+        Score(f"q{i}", model, condition, metric, value)
+        for metric, of_models in metrics.items()
+        for condition in conditions
+        for model, listed in of_models.items()
+        for i, value in enumerate(listed)
+    ]
+    clusters = {score.question_id: score.question_id for score in scores}
+    return summarise(scores, clusters, models=[*values], num_resamples=200)
+
+
+class Page(HTMLParser):
+    """What a page holds: its tags, the rows of its tables, what it would load, its headings."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.rows: list[list[str]] = []  # a row's cells as text
+        self.loads: list[str] = []
+        self.headings: list[int] = []
+        self.labels: list[tuple[str, str]] = []  # (tag, what is read out in its place)
+        self._in_cell = False
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+            self._in_cell = True
+        if self._in_cell and tag in ("small", "br"):
+            self.rows[-1][-1] += " "
+        if len(tag) == 2 and tag[0] == "h" and tag[1].isdigit():
+            self.headings.append(int(tag[1]))
+        for name, value in attrs:
+            if name == "aria-label":
+                self.labels.append((tag, value or ""))
+            loads = name in ("src", "srcset", "data", "poster", "background", "action") or (
+                name.endswith("href") and tag != "a"
+            )
+            if loads and not (value or "").startswith(("data:", "#")):
+                self.loads.append(f"{tag} {name}={value}")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("td", "th"):
+            self._in_cell = False
+
+    def handle_data(self, data: str) -> None:
+        if self._in_cell:
+            self.rows[-1][-1] += data

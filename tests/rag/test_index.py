@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from lib.embedded.embeddings import check_weights
-from lib.eval.conditions import build_cases
+from lib.eval.asking.conditions import build_cases
 from lib.rag import build_index, load_embedder, retrieve
 from lib.rag import index as index_module
 from lib.rag.embedder import EndpointEmbedder, LocalEmbedder

@@ -1,12 +1,12 @@
-"""Chunks: verbatim slices of documents, and which of them count as the same."""
+"""Chunks: verbatim slices of documents."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from lib.duplicates import Conflicts, Seen, conflicts
 from lib.gen.chunking.chunkers import (
     CHUNKERS,
     Embed,
@@ -15,17 +15,16 @@ from lib.gen.chunking.chunkers import (
     recursive_spans,
     semantic_spans,
 )
-from lib.gen.chunking.duplicates import Seen, near_duplicates
 from lib.gen.inputs.api_docs import is_api_record
-from lib.gen.words import has_written
 from lib.records import Chunk, Document, Rejected
 from lib.settings import SetupError
+from lib.words import has_written
 
 MIN_CHUNK_CHARS = 50
 MIN_CHUNK_WORDS = 5
 NEAR_DUPLICATE_SHARE = 0.8
 
-Conflicts = Mapping[str, set[str]]
+__all__ = ["Conflicts", "Split", "Splitter", "conflicts", "split_documents"]
 
 
 @dataclass(frozen=True)
@@ -156,31 +155,3 @@ def split_documents(
             "more. Add documents with text."
         )
     return Split(kept, [item for split in splits for item in split.dropped])
-
-
-# --- which chunks count as the same --------------------------------------------------------------
-
-
-def conflicts(chunks: Sequence[Chunk]) -> dict[str, set[str]]:
-    """For each chunk's id the ids of those that count as the same.
-
-    Two count as the same when their ranges in one document overlap, or when at least half of the
-    smaller one's runs of five words stand in the other, case and punctuation aside. A run that
-    more than MAX_HOLDERS chunks have is boilerplate and does not count.
-    """
-    same: dict[str, set[str]] = {chunk.id: set() for chunk in chunks}
-    for pairs in (_overlapping(chunks), near_duplicates(chunks)):
-        for left, right in pairs:
-            same[left].add(right)
-            same[right].add(left)
-    return same
-
-
-def _overlapping(chunks: Sequence[Chunk]) -> Iterable[tuple[str, str]]:
-    by_document: dict[str, list[Chunk]] = defaultdict(list)
-    for chunk in sorted(chunks, key=lambda chunk: (chunk.document_id, chunk.start)):
-        earlier = by_document[chunk.document_id]
-        for other in earlier:
-            if other.end > chunk.start:
-                yield other.id, chunk.id
-        earlier[:] = [*(other for other in earlier if other.end > chunk.start), chunk]

@@ -10,9 +10,9 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from lib.gen.chunking.chunks import Conflicts
-from lib.gen.words import holds, terms
 from lib.records import Chunk, Question
 from lib.settings import SetupError
+from lib.words import holds, terms
 
 if TYPE_CHECKING:
     import numpy

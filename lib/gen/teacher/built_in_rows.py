@@ -27,12 +27,12 @@ def write_rows(
     """
     _check(chunks, options)
     outcome, spread = Outcome(on_question), Spread(options)
-    asked = [slots for chunk in chunks for slots in spread.add(chunk)] + spread.end()
+    asked = [share for chunk in chunks for share in spread.add(chunk)] + spread.end()
     progress = Progress("chunks", len(asked))
-    for slots in asked:
-        chunk = slots[0].chunk
-        drafts = built_in.write_questions(chunk, num_questions=len(slots), seed=options.seed)
-        for slot, draft in zip(slots, drafts, strict=False):
+    for share in asked:
+        chunk = share.chunk
+        drafts = built_in.write_questions(chunk, num_questions=share.count, seed=options.seed)
+        for slot, draft in zip(share.slots(), drafts, strict=False):
             try:
                 if refused := gates.refuse_question(draft.text):
                     raise Refusal(*refused)

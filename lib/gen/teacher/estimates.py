@@ -54,14 +54,14 @@ def estimate(chunks: Iterable[Chunk], options: AskOptions) -> Estimate:
     """
     prices, settings = load_prices(), endpoint_settings("teacher")
     asked, spread, flow = drawn(list(chunks), options), Spread(options), Flow(options)
-    of_chunks = [slots for chunk in asked for slots in spread.add(chunk)] + spread.end()
-    rows = sum(map(len, of_chunks))
+    shares = [share for chunk in asked for share in spread.add(chunk)] + spread.end()
+    rows = sum(share.count for share in shares)
     if settings is None:
         return Estimate(rows, 0, 0, 0, 0.0, prices.currency)
     first = flow.first_requests(asked)
     sent = [(request.messages, 0) for request in first]  # what they reply counts by the row
-    for slots in of_chunks:
-        sent += _on_a_row(flow.prompts, slots[0].chunk, options) * len(slots)
+    for share in shares:
+        sent += _on_a_row(flow.prompts, share.chunk, options) * share.count
     requests = [messages for messages, _ in sent if messages]
     prompt_tokens = sum(map(tokens, requests))
     completion_tokens = sum(written for _, written in sent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from random import Random
 
@@ -56,26 +57,42 @@ class Flow:
 
     def add(self, chunk: Chunk) -> list[Start]:
         """What can be asked now that this chunk is known."""
-        return [start for slots in self._spread.add(chunk) for start in self._start(slots)]
+        return [start for share in self._spread.add(chunk) for start in self._start(share)]
 
     def end(self) -> list[Start]:
         """What still waited for more chunks."""
-        rest = [start for slots in self._spread.end() for start in self._start(slots)]
+        rest = [start for share in self._spread.end() for start in self._start(share)]
         return rest + self._flush()
 
-    def _start(self, slots: list[Slot]) -> list[Start]:
-        """Of one chunk's slots."""
-        chunk = slots[0].chunk
+    def _start(self, share: Share) -> list[Start]:
+        chunk = share.chunk
         if not self._by_rows or is_api_record(chunk.text):
-            return [partial(self._separate.first, slots)]
+            return [partial(self._separate_first, share)]
         together = sum(len(other.text) for other in {slot.chunk for slot in self._sharing})
         full = [] if together + len(chunk.text) <= SHARED_CHARS else self._flush()
-        self._sharing += slots
+        self._sharing += share.slots()
         return full
+
+    def _separate_first(self, share: Share) -> Request:
+        return self._separate.first(share.slots())
 
     def _flush(self) -> list[Start]:
         slots, self._sharing = self._sharing, []
         return [partial(self._joint.first, slots)] if slots else []
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many questions one chunk is asked for."""
+
+    chunk: Chunk
+    place: int  # of the chunk among those asked about
+    count: int
+    repairs: int
+
+    def slots(self) -> list[Slot]:
+        """Its rows to be; made when they are asked for, as a resumed run has many that wait."""
+        return [Slot(self.chunk, self.place, number, self.repairs) for number in range(self.count)]
 
 
 class Spread:
@@ -86,25 +103,24 @@ class Spread:
         self._document: list[Chunk] = []  # the chunks so far of the document that comes in
         self._places = 0
 
-    def add(self, chunk: Chunk) -> list[list[Slot]]:
-        """The slots of each chunk that is ready: at once, or when its document is whole."""
+    def add(self, chunk: Chunk) -> list[Share]:
+        """Of each chunk that is ready: at once, or when its document is whole."""
         if not self._options.questions_per_document:
-            return [self._slots(chunk, self._options.questions_per_chunk)]
+            return [self._share(chunk, self._options.questions_per_chunk)]
         whole = self._document and self._document[0].document_id != chunk.document_id
         ready = self.end() if whole else []
         self._document.append(chunk)
         return ready
 
-    def end(self) -> list[list[Slot]]:
+    def end(self) -> list[Share]:
         chunks, self._document = self._document, []
         counts = spread(self._options.questions_per_document, len(chunks))
-        slots = [self._slots(chunk, count) for chunk, count in zip(chunks, counts, strict=True)]
-        return [of_chunk for of_chunk in slots if of_chunk]
+        shares = [self._share(chunk, count) for chunk, count in zip(chunks, counts, strict=True)]
+        return [share for share in shares if share.count]
 
-    def _slots(self, chunk: Chunk, count: int) -> list[Slot]:
+    def _share(self, chunk: Chunk, count: int) -> Share:
         self._places += 1
-        repairs = self._options.max_repairs
-        return [Slot(chunk, self._places, number, repairs) for number in range(count)]
+        return Share(chunk, self._places, count, self._options.max_repairs)
 
 
 def spread(total: int, parts: int) -> list[int]:

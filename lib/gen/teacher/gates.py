@@ -9,9 +9,9 @@ from lib.gen.teacher.languages import is_in
 from lib.gen.teacher.options import MAX_ANSWER_WORDS, MAX_PAIR_ANSWER_WORDS
 from lib.gen.teacher.quotes import canonical, find_quote
 from lib.gen.teacher.replies import is_none
-from lib.gen.words import holds
 from lib.prompts import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, neutralise, parse_answer
 from lib.records import Chunk, Question, Rejected
+from lib.words import holds
 
 MAX_QUESTION_WORDS = 60
 # An unspaced script's words are its characters: 4 of them say about what one English word says.

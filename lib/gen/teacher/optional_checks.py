@@ -13,9 +13,9 @@ from lib.gen.teacher.outcome import Outcome, Slot
 from lib.gen.teacher.prompts import TeacherPrompts
 from lib.gen.teacher.replies import parse_rating, parse_short_answer
 from lib.gen.teacher.requests import Request
-from lib.gen.words import holds
 from lib.prompts import Message
 from lib.records import Question
+from lib.words import holds
 
 Refused = Callable[[Refusal], list[Request]]  # asks again, or rejects
 Judge = Callable[[Reply], Question]  # the row as the reply leaves it, or a Refusal

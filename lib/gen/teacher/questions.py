@@ -32,7 +32,7 @@ from lib.store import (
 
 # What decides which replies become rows, beside the prompts' texts.
 _CODE = (
-    "words inputs/api_docs teacher/flow teacher/gates teacher/joint teacher/languages "
+    "inputs/api_docs teacher/flow teacher/gates teacher/joint teacher/languages "
     "teacher/optional_checks teacher/outcome teacher/prompts teacher/quotes teacher/replies "
     "teacher/separate teacher/similar_questions"
 ).split()
@@ -191,7 +191,8 @@ def _made_of(
     replies come from the ledger, as far as what is sent stayed the same.
     """
     lib = Path(prompts.__file__).parent
-    code = [lib / "prompts.py", *(lib / "gen" / f"{name}.py" for name in _CODE)]
+    code = [lib / "prompts.py", lib / "words.py"]
+    code += [lib / "gen" / f"{name}.py" for name in _CODE]
     if settings is None:
         code += [*Path(built_in.__file__).parent.glob("*.py"), Path(built_in_rows.__file__)]
         teacher: dict[str, Any] = {"name": built_in.NAME}

@@ -4,11 +4,11 @@ from random import Random
 
 import pytest
 
-from lib.gen.chunking import duplicates
+from lib import duplicates
+from lib.duplicates import count_as_same, shingles
 from lib.gen.chunking.chunks import Splitter, conflicts
-from lib.gen.chunking.duplicates import shingles
-from lib.gen.words import words
 from lib.records import Chunk
+from lib.words import words
 from tests.gen.make import chunked, document, prose
 
 
@@ -43,6 +43,18 @@ def test_boilerplate_makes_no_chunks_the_same(monkeypatch: pytest.MonkeyPatch) -
     assert all(len(others) == 7 for others in conflicts(chunks).values())
     monkeypatch.setattr(duplicates, "MAX_HOLDERS", 7)
     assert not any(conflicts(chunks).values())
+
+
+@pytest.mark.parametrize("overlap", [0, 100])
+def test_two_chunks_alone_are_judged_as_among_all(overlap: int) -> None:
+    chunks, _ = chunked(2, overlap=overlap)
+    text = with_words_changed(chunks[0].text, 12)
+    chunks = [*chunks[:12], Chunk("copy#0", "copy", "", 1, 0, len(text), text)]
+    same = conflicts(chunks)
+    assert "copy#0" in same[chunks[0].id]
+    for one in chunks:
+        for other in chunks:
+            assert one is other or count_as_same(one, other) == (other.id in same[one.id])
 
 
 def test_a_chunk_without_words_is_the_same_as_none() -> None:

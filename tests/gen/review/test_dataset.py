@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lib.eval.questions import load_questions
+from lib.eval.asking.questions import load_questions
 from lib.finetune.records import training_records
 from lib.gen.checking.check import check_dataset, find_dataset
 from lib.gen.dataset import read_dataset, read_examples

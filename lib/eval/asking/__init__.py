@@ -1,0 +1,1 @@
+"""What is asked: questions, conditions, models, leakage; and the answers."""

@@ -1,0 +1,133 @@
+"""The judge: where it is asked, and how many requests become replies, each paid once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from lib.endpoint import Budget, Endpoint, EndpointError, Limits, Reply, gather_all, run
+from lib.eval.judge.prompts import Asked, JudgePrompts, load_prompts
+from lib.eval.judge.verdicts import UNPARSED, Grade, parse_verdict
+from lib.ledger import Ledger
+from lib.progress import Progress
+from lib.settings import EndpointSettings, SetupError, endpoint_settings
+
+
+@dataclass(frozen=True)
+class Judge:
+    """An endpoint that grades, and how it is asked."""
+
+    settings: EndpointSettings
+    concurrency: int = 16  # requests in flight
+    max_judge_tokens: int = 1024  # longest verdict; a model that thinks first needs more
+    prompts_path: str = ""  # a file of your own that says what differs from prompts.yaml
+    timeout_s: float = 600.0
+    max_retries: int = 8
+    limits: Limits | None = field(default=None, compare=False)
+    budget: Budget | None = field(default=None, compare=False)
+
+    @cached_property
+    def prompts(self) -> JudgePrompts:
+        return load_prompts(self.prompts_path)
+
+    @property
+    def name(self) -> str:
+        """The model's name at its endpoint."""
+        return self.settings.deployment
+
+
+def find_judge(
+    *,
+    concurrency: int = 16,
+    max_judge_tokens: int = 1024,
+    prompts_path: str = "",
+    limits: Limits | None = None,
+    budget: Budget | None = None,
+) -> Judge | None:
+    """The judge of JUDGE_… in .env; None where there is none: its metrics are then absent, not 0.
+
+    Raises:
+        SetupError: a name that it needs is missing, or the prompts cannot be read.
+    """
+    settings = endpoint_settings("judge")
+    if settings is None:
+        return None
+    judge = Judge(
+        settings,
+        concurrency=concurrency,
+        max_judge_tokens=max_judge_tokens,
+        prompts_path=prompts_path,
+        limits=limits,
+        budget=budget,
+    )
+    judge.prompts  # noqa: B018  # a mistake in them is said now
+    return judge
+
+
+def demand_judge(judge: Judge | None) -> Judge:
+    """Raises SetupError: there is none."""
+    if judge is None:
+        raise SetupError(
+            "There is no judge to check. Set JUDGE_OPENAI_BASE_URL, JUDGE_OPENAI_DEPLOYMENT and "
+            "JUDGE_OPENAI_API_KEY in .env."
+        )
+    return judge
+
+
+def ask_judge(judge: Judge, requests: Sequence[Asked]) -> list[dict[str, Grade]]:
+    """The verdict on each request, field → grade, in their order; the ledger answers what it can.
+
+    Raises:
+        SetupError: the endpoint cannot work, or requests failed (the replies that came are kept).
+    """
+    if not requests:
+        return []
+    replies = run(_ask_all(judge, requests))
+    if failures := [reply for reply in replies if isinstance(reply, EndpointError)]:
+        raise SetupError(
+            f"{len(failures):,} of {len(requests):,} requests to the judge failed; the first: "
+            f"{failures[0]}. The other {len(requests) - len(failures):,} replies are kept: run "
+            "this again when the judge answers."
+        )
+    return [
+        _verdict(asked, reply)
+        for asked, reply in zip(requests, replies, strict=True)
+        if isinstance(reply, Reply)
+    ]
+
+
+async def _ask_all(judge: Judge, requests: Sequence[Asked]) -> list[Reply | EndpointError]:
+    with closing(Ledger()) as ledger:
+        async with Endpoint(
+            judge.settings,
+            ledger=ledger,
+            concurrency=judge.concurrency,
+            timeout_s=judge.timeout_s,
+            max_retries=judge.max_retries,
+            limits=judge.limits,
+            budget=judge.budget,
+        ) as endpoint:
+            progress = Progress("judge", len(requests), note=endpoint.note)
+
+            async def ask(asked: Asked) -> Reply:
+                return await endpoint.ask(asked.messages, max_tokens=judge.max_judge_tokens)
+
+            replies = await gather_all(requests, ask, on_done=progress.advance)
+            progress.close()
+            return replies
+
+
+def _verdict(asked: Asked, reply: Reply) -> dict[str, Grade]:
+    whole = reply.finish_reason in ("stop", "")
+    shown = asked.shown if whole else None  # "4" of a reply that was cut may have begun "4.5"
+    grades = parse_verdict(reply.text, key=asked.key, fields=asked.fields, shown=shown)
+    if whole:
+        return grades
+    # Cut or filtered: what was read stays, what was not has this for its reason.
+    why = f"{UNPARSED}the judge's reply ended with “{' '.join(reply.finish_reason.split())[:100]}”"
+    return {
+        name: grade if grade.value is not None else Grade(None, why)
+        for name, grade in grades.items()
+    }

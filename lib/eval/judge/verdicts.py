@@ -1,0 +1,188 @@
+"""Reading what the judge replies: only what cannot be an echo of an answer counts."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+UNPARSED, JUDGED = "unparsed: ", "judge: "  # how the explanation of a score begins
+
+FIELDS = ("correct", "groundedness", "relevance", "coherence", "fluency", "similarity")
+FORMS = {  # field → how the prompt says what to write; also the two answers' field
+    **dict.fromkeys(FIELDS, "1 to 5"),
+    "correct": "yes or no",
+    "better": "A or B or tie",
+}
+_REASON_CHARS = 300
+_SHOWN_CHARS = 60
+_MOST_BRACES = 20  # between the brace that opens a verdict and its key: none, as a rule
+_LONGEST = 80  # characters of a verdict with its label and marks
+
+# What may stand around a verdict: white space, quotes, brackets, Markdown.
+_MARKUP = r"[\s*_`\"'“”‘’()\[\]]*"
+_LABEL = rf"(?:(?:{'|'.join(FORMS)}|verdict|answer|rating|score|grade){_MARKUP}[:=]{_MARKUP})?"
+_YES_NO = re.compile(rf"{_MARKUP}{_LABEL}(yes|no|true|false){_MARKUP}[.!]?{_MARKUP}")
+_RATING = re.compile(
+    rf"{_MARKUP}{_LABEL}([1-5])(?:\.0+)?(?:{_MARKUP}(?:/|out of|of)\s*5(?:\.0+)?)?"
+    rf"{_MARKUP}\.?{_MARKUP}"
+)
+_CHOICE = re.compile(rf"{_MARKUP}{_LABEL}(?:answer )?(a|b|tie){_MARKUP}\.?{_MARKUP}")
+_FLAT_OBJECT = re.compile(r"\{[^{}]*\}")
+_THOUGHTS = re.compile(r"\A\s*<think>.*?</think>", re.IGNORECASE | re.DOTALL)
+_LIKE_JSON = re.compile(r'[{}]|"\s*:')  # a text without it is no source of an object with names
+
+
+@dataclass(frozen=True)
+class Grade:
+    """One field of a verdict: 0 or 1, or 1 to 5."""
+
+    value: float | None  # None = unparsed
+    explanation: str
+
+
+def parse_verdict(
+    reply: str, *, key: str, fields: Sequence[str], shown: Sequence[str] | None
+) -> dict[str, Grade]:
+    """`It names the wrong year. {"key": "5f1c…", "correct": "no", "fluency": 4}` → 0 and 4.
+
+    The JSON may be fenced, stand between sentences, or be part of other JSON. A field that is
+    missing, has no value of its scale ("yes or no", 6, 4.5, "4 of 10"), or is given twice in
+    different ways ("NO … YES") is unparsed; the others count.
+
+    A verdict that lacks the key counts only if it can be no echo of the texts that were `shown`
+    (None: never): JSON, where they hold none; a reply that is nothing but "Yes.", "**No**" or
+    "Rating: 4/5", where they hold no such word.
+    """
+    reply = _THOUGHTS.sub("", reply)  # they may hold drafts
+    verdicts = _with_key(reply, key)
+    if not verdicts and shown is not None:
+        verdicts = _without_key(reply, fields, _folded("\n".join(shown)))
+    if not verdicts:
+        why = _no_verdict(reply)
+        return {field: Grade(None, UNPARSED + why) for field in fields}
+    reason = _reason(reply, key)
+    # What the prompt's own form says in a field's place, repeated, is no verdict.
+    given = {
+        field: [v[field] for v in verdicts if field in v and v[field] != FORMS[field]]
+        for field in fields
+    }
+    return {field: _grade(field, given[field], reason) for field in fields}
+
+
+def _grade(field: str, given: Sequence[Any], reason: str) -> Grade:
+    if not given:
+        return Grade(None, f"{UNPARSED}the verdict lacks “{field}”")
+    values = {read_value(field, value) for value in given}
+    if len(values) > 1 or any(isinstance(value, _Twice) for value in given):
+        return Grade(None, f"{UNPARSED}the verdict on “{field}” contradicts itself")
+    value = values.pop()
+    if value is None:
+        seen = " ".join(str(given[0]).split())[:_SHOWN_CHARS]
+        return Grade(None, f"{UNPARSED}“{field}” is {seen!r}, not {FORMS[field]}")
+    return Grade(value, JUDGED + reason)
+
+
+def read_value(field: str, value: Any) -> float | None:
+    """`"Yes."` → 1, `"Rating: 4/5"` → 4, `"tie"` → 0.5 (A 1, B 0); None = none of its scale."""
+    if isinstance(value, bool):
+        return float(value) if field == "correct" else None
+    if isinstance(value, int | float):
+        in_scale = field not in ("correct", "better") and value in (1, 2, 3, 4, 5)
+        return float(value) if in_scale else None
+    if not isinstance(value, str):
+        return None
+    found = _match(field, value)
+    if found is None:
+        return None
+    words = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0, "a": 1.0, "tie": 0.5, "b": 0.0}
+    return words[found] if found in words else float(found)
+
+
+def _match(field: str, text: str) -> str | None:
+    if len(text) > _LONGEST:
+        return None
+    pattern = {"correct": _YES_NO, "better": _CHOICE}.get(field, _RATING)
+    found = pattern.fullmatch(_folded(text))
+    return found.group(1) if found else None
+
+
+def _folded(text: str) -> str:
+    """Lower case, compatible forms unified, nothing invisible."""
+    unified = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(c for c in unified if unicodedata.category(c) != "Cf")
+
+
+# --- finding the verdict -------------------------------------------------------------------------
+
+
+class _Twice:
+    """Stands for a field that one object gives twice, in different ways."""
+
+
+def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    read: dict[str, Any] = {}
+    for name, value in pairs:
+        name = name.strip().casefold()
+        read[name] = value if name not in read or read[name] == value else _Twice()
+    return read
+
+
+def _with_key(reply: str, key: str) -> list[dict[str, Any]]:
+    """The JSON objects of the reply that carry the key themselves, however deep they stand.
+
+    From each place of the key we go back to the brace that opens its object. So what stands in
+    front, an object that is open still, say, cannot swallow the verdict.
+    """
+    decoder = json.JSONDecoder(strict=False, object_pairs_hook=_no_doubles)
+    found = []
+    for place in re.finditer(re.escape(key), reply):
+        at = place.start()
+        for _ in range(_MOST_BRACES):
+            if (at := reply.rfind("{", 0, at)) < 0:
+                break
+            try:
+                value, end = decoder.raw_decode(reply, at)
+            except (ValueError, RecursionError):
+                continue
+            given = value.get("key")
+            if end > place.start() and isinstance(given, str) and given.strip() == key:
+                found.append(value)
+                break
+    return found
+
+
+def _without_key(reply: str, fields: Sequence[str], shown: str) -> list[dict[str, Any]]:
+    """Verdicts that nothing in the folded text `shown` can be the source of."""
+    if not _LIKE_JSON.search(shown):
+        objects = [_read(found) for found in _FLAT_OBJECT.findall(reply)]
+        if found := [one for one in objects if any(field in one for field in fields)]:
+            return found
+    matches = {field: word for field in fields if (word := _match(field, reply))}
+    if len(matches) != 1 or "better" in matches:  # "A" is a word of nearly every text
+        return []
+    ((field, word),) = matches.items()
+    return [] if re.search(rf"(?<!\w){word}(?!\w)", shown) else [{field: reply}]
+
+
+def _read(text: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(text, strict=False, object_pairs_hook=_no_doubles))
+    except (ValueError, RecursionError):
+        return {}
+
+
+def _no_verdict(reply: str) -> str:
+    if not (said := " ".join(reply.split())):
+        return "the reply is empty"
+    return f"the reply holds no verdict with its key: “{said[:_SHOWN_CHARS]}”"
+
+
+def _reason(reply: str, key: str) -> str:
+    """What stands right before the verdict, on one line."""
+    before = reply[: max(0, reply.rfind("{", 0, reply.find(key)))]
+    said = " ".join(before.replace("```json", "").replace("```", "").split())
+    return said[-_REASON_CHARS:] or "no reason given"

@@ -1,0 +1,71 @@
+"""Where answers are lost: each falls into exactly one class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lib.eval.metrics import QUOTES_IN_ORACLE
+from lib.eval.metrics.refusals import DISTRACTORS_ONLY, no_answer
+from lib.records import Answer, Score
+
+RIGHT = "right"
+FORMAT = "format"  # neither a final answer nor a refusal: what the tables call unscored
+RETRIEVAL_MISSED = "retrieval missed"  # no document holds the answer; a closed book has none
+WRONG_REFUSAL = "wrong refusal"  # a document holds it
+WRONG_QUOTE = "wrong quote"  # a document holds it, and every quote is of something else
+WRONG_ANSWER = "wrong answer"  # a document holds it, a quote is of it or there is none
+LOSSES = (RIGHT, RETRIEVAL_MISSED, WRONG_QUOTE, WRONG_ANSWER, WRONG_REFUSAL, FORMAT)
+
+
+def outcomes(
+    answers: Sequence[Answer], scores: Iterable[Score], *, metric: str = "exact_match"
+) -> list[str]:
+    """One of LOSSES an answer, in their order; right = its value in `metric` is 1.
+
+    Where `metric` has no value (a judge's reply that could not be read), exact match decides.
+    The first that applies: right; format; retrieval missed; wrong refusal; wrong quote; wrong
+    answer. In `distractors_only` a refusal is right, and an answer a wrong answer.
+    """
+    wanted = ("exact_match", QUOTES_IN_ORACLE, metric)
+    values = {
+        (s.model, s.condition, s.question_id, s.metric): s.value
+        for s in scores
+        if s.metric in wanted and s.value is not None
+    }
+
+    def outcome(answer: Answer) -> str:
+        key = (answer.model, answer.condition, answer.question_id)
+        exact = values.get((*key, "exact_match"))
+        return _outcome(
+            answer,
+            right=values.get((*key, metric), exact) == 1,
+            misquoted=values.get((*key, QUOTES_IN_ORACLE)) == 0,
+        )
+
+    return [outcome(answer) for answer in answers]
+
+
+def _outcome(answer: Answer, *, right: bool, misquoted: bool) -> str:
+    refuse = answer.condition == DISTRACTORS_ONLY
+    if answer.refused if refuse else (right and not answer.refused):
+        return RIGHT
+    if no_answer(answer):
+        return FORMAT
+    if refuse:
+        return WRONG_ANSWER
+    if not answer.oracle_in_context:
+        return RETRIEVAL_MISSED
+    if answer.refused:
+        return WRONG_REFUSAL
+    return WRONG_QUOTE if misquoted else WRONG_ANSWER
+
+
+def decompose(
+    answers: Sequence[Answer], scores: Iterable[Score], *, metric: str = "exact_match"
+) -> dict[tuple[str, str], dict[str, int]]:
+    """(model, condition) → how many answers of each of LOSSES; they add up to its answers."""
+    counts: dict[tuple[str, str], dict[str, int]] = {}
+    for answer, outcome in zip(answers, outcomes(answers, scores, metric=metric), strict=True):
+        of_group = counts.setdefault((answer.model, answer.condition), dict.fromkeys(LOSSES, 0))
+        of_group[outcome] += 1
+    return counts

@@ -1,0 +1,100 @@
+"""A final answer against the gold answer: exact match, F1, ROUGE, BLEU, chrF, containment.
+
+All of them compare normalised texts (text.normalise), by the same tokens where they need tokens,
+and lie between 0 and 1. No answer is like a blank gold answer: there all of them are 0.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from lib.eval.metrics.text import normalise, tokens
+
+
+def exact_match(answer: str, gold: str) -> float:
+    wanted = normalise(gold)
+    return float(wanted != "" and normalise(answer) == wanted)
+
+
+def f1(answer: str, gold: str) -> float:
+    """The harmonic mean of token precision and recall, tokens with their multiplicity."""
+    mine, theirs = Counter(tokens(answer)), Counter(tokens(gold))
+    common = (mine & theirs).total()
+    return 2 * common / (mine.total() + theirs.total()) if common else 0.0
+
+
+def rouge(answer: str, gold: str) -> Mapping[str, float]:
+    """ROUGE's F: {"rouge1": words in common, "rouge2": pairs of words, "rougeL": in order}.
+
+    Lin 2004, by rouge_score with the tokens of F1. Where the gold answer is one word there is no
+    pair to find, and rouge2 is 0 whatever was answered.
+    """
+    scores = _rouge_scorer().score(gold, answer)
+    return {name: float(score.fmeasure) for name, score in scores.items()}
+
+
+def bleu(answer: str, gold: str) -> float:
+    """Sentence BLEU (Papineni et al. 2002) by sacrebleu, / 100: up to 4 tokens in a row.
+
+    sacrebleu's own tokenizers take a script's words for one or need a download, so that it is
+    handed the tokens of F1 (its tokenizer "none"): any script, but not comparable with BLEU of
+    translations. Effective order: an answer of two words is measured by one and two in a row.
+    Exponential smoothing, sacrebleu's default.
+    """
+    theirs = [" ".join(tokens(gold))]
+    return _share(_bleu_scorer().sentence_score(" ".join(tokens(answer)), theirs))
+
+
+def chrf(answer: str, gold: str) -> float:
+    """Sentence chrF2 (Popović 2015) by sacrebleu, / 100: 1 to 6 characters in a row, any script."""
+    return _share(_chrf_scorer().sentence_score(normalise(answer), [normalise(gold)]))
+
+
+def contains_answer(answer: str, gold: str) -> float:
+    """Whether all words of the gold answer stand in the answer, side by side, in their order.
+
+    `3` stands in "for 3 days", not in "13 days" nor in "13日". The last Korean word may go on with
+    its particle: 서울 stands in 서울은. A blank gold answer stands nowhere.
+    """
+    theirs = tokens(gold)
+    if not theirs:
+        return 0.0
+    end = "" if "\uac00" <= theirs[-1][-1] <= "\ud7a3" else " "
+    return float(f" {' '.join(theirs)}{end}" in f" {' '.join(tokens(answer))} ")
+
+
+# --- the libraries' scorers ----------------------------------------------------------------------
+
+
+def _share(score: Any) -> float:
+    return round(score.score / 100, 12)  # BLEU of equal texts is 100.00000000000004
+
+
+class _Tokenizer:
+    # rouge-score's own keeps a-z and 0-9 alone: it scores every other script 0.
+    def tokenize(self, text: str) -> tuple[str, ...]:
+        return tokens(text)
+
+
+@cache
+def _rouge_scorer() -> Any:
+    from rouge_score.rouge_scorer import RougeScorer
+
+    return RougeScorer(["rouge1", "rouge2", "rougeL"], tokenizer=_Tokenizer())
+
+
+@cache
+def _bleu_scorer() -> Any:
+    from sacrebleu.metrics.bleu import BLEU
+
+    return BLEU(tokenize="none", effective_order=True)
+
+
+@cache
+def _chrf_scorer() -> Any:
+    from sacrebleu.metrics.chrf import CHRF
+
+    return CHRF()

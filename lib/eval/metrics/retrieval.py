@@ -1,0 +1,67 @@
+"""Did retrieval find what answers the question? One Score a question, top-k and metric."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lib.eval.asking.conditions import Case, is_retrieved
+from lib.eval.asking.questions import UNKNOWN, EvalQuestion, holds_answer
+from lib.eval.metrics.refusals import rate
+from lib.records import Chunk, Score
+
+RETRIEVER = "retriever"  # Score.model of these scores: no model has a part in them
+RETRIEVAL = ("hit_rate", "reciprocal_rank", "context_precision", "context_recall")
+
+
+def score_retrieval(
+    questions: Sequence[EvalQuestion], cases: Sequence[Case], chunks: Sequence[Chunk]
+) -> list[Score]:
+    """Every metric of every retrieved case, in the cases' order; chunks = the whole corpus.
+
+    A chunk is relevant if `holds_answer` says so: the oracle, and what overlaps it and holds its
+    evidence too.
+
+    - `hit_rate`: 1 if a relevant chunk was retrieved, else 0.
+    - `reciprocal_rank`: 1 / place of the first one, from 1; 0 if there is none. Its mean is MRR.
+    - `context_precision`: the share of the retrieved chunks that are relevant; 1 / k at best
+      where the oracle is the only one (by chunks, not weighted by rank: the rank has its own).
+    - `context_recall`: the share of the corpus' relevant chunks that were retrieved. Questions
+      that people wrote have none: nobody said which chunks answer them.
+    """
+    asked = {question.id: question for question in questions}
+    by_document: dict[str, list[Chunk]] = {}
+    for chunk in chunks:
+        by_document.setdefault(chunk.document_id, []).append(chunk)
+    num_relevant = {
+        question.id: sum(
+            holds_answer(chunk, question)
+            for chunk in by_document.get(question.oracle.document_id, [])
+        )
+        for question in questions
+        if question.oracle != UNKNOWN
+    }
+    scores: list[Score] = []
+    for case in cases:
+        if is_retrieved(case.condition):
+            hits = [holds_answer(chunk, asked[case.question_id]) for chunk in case.chunks]
+            scores += _of_case(case, hits, num_relevant.get(case.question_id))
+    return scores
+
+
+def _of_case(case: Case, hits: Sequence[bool], total: int | None) -> list[Score]:
+    first = hits.index(True) + 1 if any(hits) else None
+    values = {
+        "hit_rate": float(first is not None),
+        "reciprocal_rank": 1 / first if first else 0.0,
+        "context_precision": rate(sum(hits), len(hits)),
+    }
+    if total is not None:
+        values["context_recall"] = rate(sum(hits), total)
+    return [
+        Score(case.question_id, RETRIEVER, case.condition, metric, value, _why(value))
+        for metric, value in values.items()
+    ]
+
+
+def _why(value: float | None) -> str:
+    return "no chunk to count" if value is None else ""

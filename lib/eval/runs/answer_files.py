@@ -1,0 +1,122 @@
+"""The answers of an evaluation on disk: one reply a row, as Parquet and as JSONL."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lib.eval.asking.conditions import Case
+from lib.eval.metrics import RETRIEVER
+from lib.eval.asking.questions import EvalQuestion
+from lib.eval.summaries import STRICT
+from lib.records import Answer, Score
+from lib.settings import SetupError, portable
+from lib.store import write_jsonl
+
+ANSWERS_FILE = "answers.parquet"
+EXPLANATION = "_explanation"  # <metric>_explanation stands beside the column <metric>
+
+
+def write_answers(
+    run_dir: Path,
+    answers: Sequence[Answer],
+    scores: Sequence[Score],
+    questions: Sequence[EvalQuestion],
+    cases: Sequence[Case],
+) -> list[str]:
+    """Write `answers.jsonl` and `answers.parquet`; returns the names of the metrics in them."""
+    metrics = list(dict.fromkeys(score.metric for score in scores))
+    rows = _answer_rows(answers, scores, questions, cases, metrics)
+    write_jsonl(run_dir / "answers.jsonl", rows)
+    _write_parquet(run_dir / ANSWERS_FILE, rows, metrics)
+    return metrics
+
+
+def _answer_rows(
+    answers: Sequence[Answer],
+    scores: Sequence[Score],
+    questions: Sequence[EvalQuestion],
+    cases: Sequence[Case],
+    metrics: Sequence[str],
+) -> list[dict[str, Any]]:
+    """One reply each. A metric that does not apply there has neither a value nor an explanation."""
+    asked = {question.id: question for question in questions}
+    shown = {(c.question_id, c.condition): [chunk.id for chunk in c.chunks] for c in cases}
+    measured = {(s.model, s.condition, s.question_id, s.metric): s for s in scores}
+    rows = []
+    for answer in answers:
+        question = asked[answer.question_id]
+        row = {
+            **dataclasses.asdict(answer),
+            "quotes": list(answer.quotes),
+            "question": question.text,
+            "gold_answer": question.answer,
+            "provenance": question.provenance,
+            "source": question.source,
+            "oracle_id": question.oracle.id,
+            "context_ids": shown[answer.question_id, answer.condition],
+        }
+        if clash := row.keys() & set(metrics):
+            raise ValueError(f"a metric is named like a column: {sorted(clash)}")
+        where = (answer.condition, answer.question_id)
+        for metric in metrics:
+            # What retrieval found is a property of every reply that was given from it.
+            found = (measured.get((who, *where, metric)) for who in (answer.model, RETRIEVER))
+            score = next((score for score in found if score), None)
+            row[metric], row[metric + EXPLANATION] = _cells(score)
+        rows.append(row)
+    return rows
+
+
+def _cells(score: Score | None) -> tuple[float | None, str | None]:
+    if score is None:
+        return None, None
+    return score.value, score.explanation or ("unscored" if score.value is None else None)
+
+
+def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> None:
+    # With its types said: a column that is empty in one run would have another type in the next.
+    import pyarrow
+    import pyarrow.parquet
+
+    text, texts = pyarrow.string(), pyarrow.list_(pyarrow.string())
+    types = {
+        "str": text,
+        "str | None": text,
+        "tuple[str, ...]": texts,
+        "bool": pyarrow.bool_(),
+        "int": pyarrow.int64(),
+        "float": pyarrow.float64(),
+    }
+    columns = {field.name: types[str(field.type)] for field in dataclasses.fields(Answer)}
+    columns |= dict.fromkeys(("question", "gold_answer", "provenance", "source", "oracle_id"), text)
+    columns["context_ids"] = texts
+    for metric in metrics:
+        columns |= {metric: pyarrow.float64(), metric + EXPLANATION: text}
+    table = pyarrow.Table.from_pylist(list(rows), schema=pyarrow.schema(list(columns.items())))
+    scratch = path.with_name(f".{path.name}")
+    pyarrow.parquet.write_table(table, scratch)
+    scratch.replace(path)
+
+
+def value_of(row: Mapping[str, Any], metric: str) -> float | None:
+    """A row's value; of "<metric>_strict" that of the metric, and 0 where it is unscored."""
+    value: float | None = row.get(metric.removesuffix(STRICT))
+    return value or 0.0 if metric.endswith(STRICT) else value
+
+
+def read_answers(run_dir: Path, *, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """The rows of answers.parquet: all columns, or those named.
+
+    Raises:
+        SetupError: there is no such file.
+    """
+    import pyarrow.parquet
+
+    path = run_dir / ANSWERS_FILE
+    if not path.is_file():
+        raise SetupError(f"{portable(path)} is not there. Run 4_eval.ipynb: it writes the answers.")
+    rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path, columns=columns).to_pylist()
+    return rows

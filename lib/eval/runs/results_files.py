@@ -1,0 +1,227 @@
+"""An evaluation on disk: metrics.json with every figure, beside its answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lib.eval.runs.answer_files import write_answers
+from lib.eval.asking.conditions import Case
+from lib.eval.asking.questions import EvalQuestion
+from lib.eval.results import Comparison, Estimate, Results
+from lib.records import Answer, Score
+from lib.settings import PROJECT_DIR, SetupError, environment, portable
+from lib.store import fingerprint, write_text
+
+SCHEMA = 1  # of metrics.json and the answers; raised when a reader of this one would be misled
+METRICS_FILE = "metrics.json"
+Losses = Mapping[tuple[str, str], Mapping[str, int]]
+_KEY = ("model", "against", "condition", "metric")  # of a comparison: one a key
+
+
+def describe_run(
+    *, dataset: str, models: Sequence[Mapping[str, str]], parameters: Mapping[str, Any], seed: int
+) -> dict[str, Any]:
+    """What a run was made of, as `write_results` takes it.
+
+    Args:
+        dataset: the name of its folder, which holds its fingerprint.
+        models: {"name": "student", "role": "student", "deployment": …}, in the order of Results.
+        parameters: of the notebook.
+    """
+    project = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text(encoding="utf-8"))
+    return {
+        "dataset": dataset,
+        "models": [dict(model) for model in models],
+        "parameters": dict(parameters),
+        "seed": seed,
+        "version": project["project"]["version"],
+    }
+
+
+# --- writing -------------------------------------------------------------------------------------
+
+
+def write_results(
+    run_dir: Path,
+    results: Results,
+    answers: Sequence[Answer],
+    scores: Sequence[Score],
+    questions: Sequence[EvalQuestion],
+    cases: Sequence[Case],
+    *,
+    made_of: Mapping[str, Any],
+    verdict: str,
+    losses: Losses | None = None,
+    leakage: Any = None,
+    cost: Any = None,
+    date: str = "",
+) -> Path:
+    """Write `answers.jsonl`, `answers.parquet` and, as the last, `metrics.json`: returned.
+
+    Args:
+        made_of: of `describe_run`.
+        losses: (model, condition) → how many answers of each outcome.
+        leakage, cost: as their makers return them (records, rows, numbers).
+        date: ISO 8601; "" = now. Figures that stand there already keep their date, so that the
+            same evaluation gives the same bytes.
+    """
+    metrics = write_answers(run_dir, answers, scores, questions, cases)
+    asked = sorted((question.id, question.text, question.answer) for question in questions)
+    document = {
+        "schema": SCHEMA,
+        "date": date or datetime.now(UTC).isoformat(timespec="seconds"),
+        "verdict": verdict,
+        "made_of": made_of,
+        "questions": {"n": len(asked), "fingerprint": fingerprint(asked)},
+        "models": results.models,
+        "conditions": results.conditions,
+        "metrics": metrics,
+        "estimates": results.estimates,
+        "comparisons": _comparison_rows(results),
+        "leakage": leakage,
+        "losses": _loss_rows(losses),
+        "cost": cost,
+    }
+    path, document = run_dir / METRICS_FILE, without_secrets(plain(document))
+    if not date and path.is_file():
+        document = _keeping_date(document, path)
+    text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
+    write_text(path, text + "\n")
+    return path
+
+
+def _keeping_date(document: dict[str, Any], path: Path) -> dict[str, Any]:
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+        dated = {**document, "date": before["date"]}
+    except (ValueError, KeyError, TypeError):  # damaged, or of another schema: replaced
+        return document
+    return dated if dated == before else document
+
+
+def _comparison_rows(results: Results) -> list[dict[str, Any]]:
+    """`headline`: its place among the headline comparisons, from 1; None = it is none of them."""
+    places = {_key(one): place for place, one in enumerate(results.headline, start=1)}
+    rows = [
+        {**dataclasses.asdict(one), "headline": places.get(_key(one))}
+        for one in results.comparisons
+    ]
+    there = {_key(one): repr(one) for one in results.comparisons}
+    if lost := [one for one in results.headline if there.get(_key(one)) != repr(one)]:
+        raise ValueError(f"a headline comparison is not among the comparisons: {lost[0]}")
+    return rows
+
+
+def _key(one: Comparison) -> tuple[str, ...]:
+    return tuple(getattr(one, name) for name in _KEY)
+
+
+def _loss_rows(losses: Losses | None) -> list[dict[str, Any]] | None:
+    if losses is None:
+        return None
+    return [
+        {"model": model, "condition": condition, "outcomes": dict(counts)}
+        for (model, condition), counts in losses.items()
+    ]
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON has it: records become objects, NaN becomes null."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    elif hasattr(value, "item"):  # a NumPy number
+        value = value.item()
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, Path):
+        return value.as_posix()
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+_SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
+_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def without_secrets(value: Any) -> Any:
+    """The same JSON value; secrets of the environment and logins in addresses are masked."""
+    # Shorter ones ("none", "local") are no secrets, and would mask words.
+    secrets = [v for k, v in environment().items() if _SECRET_NAME.search(k) and len(v) >= 8]
+
+    def masked(item: Any) -> Any:
+        if isinstance(item, dict):
+            return {key: masked(one) for key, one in item.items()}
+        if isinstance(item, list):
+            return [masked(one) for one in item]
+        if isinstance(item, str):
+            for secret in secrets:
+                item = item.replace(secret, "***")
+            return _LOGIN.sub("***@", item)
+        return item
+
+    return masked(value)
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def read_metrics(run_dir: Path) -> dict[str, Any]:
+    """metrics.json as it stands there.
+
+    Raises:
+        SetupError: there is none, or another version wrote it, or it is damaged.
+    """
+    path = run_dir / METRICS_FILE
+    if not path.is_file():
+        raise SetupError(f"{portable(path)} is not there. Run 4_eval.ipynb: it writes the metrics.")
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SetupError(
+            f"{portable(path)} is damaged ({error}). Run 4_eval.ipynb again: it writes the metrics."
+        ) from error
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if schema != SCHEMA:
+        raise SetupError(
+            f"{portable(path)} has schema {schema}, and this version reads schema {SCHEMA}. Run "
+            "4_eval.ipynb again: replies that the ledger knows are not asked again."
+        )
+    return document
+
+
+def read_results(run_dir: Path) -> Results:
+    """The figures that `write_results` was given, exactly.
+
+    Raises:
+        SetupError: as `read_metrics`.
+    """
+    document = read_metrics(run_dir)
+    try:
+        rows = document["comparisons"]
+        placed = [(row.pop("headline"), _record(Comparison, row)) for row in rows]
+        return Results(
+            models=tuple(document["models"]),
+            conditions=tuple(document["conditions"]),
+            estimates=[_record(Estimate, row) for row in document["estimates"]],
+            comparisons=[one for _, one in placed],
+            headline=[one for _, one in sorted((p for p in placed if p[0]), key=lambda p: p[0])],
+        )
+    except (KeyError, TypeError) as error:
+        raise SetupError(
+            f"{portable(run_dir / METRICS_FILE)} is damaged ({error}). Run 4_eval.ipynb again."
+        ) from error
+
+
+def _record(kind: Any, row: Mapping[str, Any]) -> Any:
+    """null is NaN where the field is a number, and None where None says something."""
+    numbers = {field.name for field in dataclasses.fields(kind) if field.type == "float"}
+    return kind(**{k: math.nan if v is None and k in numbers else v for k, v in row.items()})

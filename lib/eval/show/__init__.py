@@ -1,0 +1,1 @@
+"""The evaluation as a reader sees it: tables, answers, advice, the report."""

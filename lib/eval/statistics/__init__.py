@@ -1,0 +1,43 @@
+"""How sure: intervals of clustered values, paired comparisons, exact tests, words for them.
+
+- `wilson_interval`, `intervals`: of rates and means (Wilson's, a BCa bootstrap of whole clusters).
+- `paired_difference`, `verdict`, `questions_needed`: two models on the same questions.
+- `exact_p`, `holm`: how likely chance alone is, for one comparison and for several.
+"""
+
+from lib.eval.statistics.bootstrap import NUM_RESAMPLES
+from lib.eval.statistics.clustered import MIN_CLUSTERS, Interval, intervals, wilson_interval
+from lib.eval.statistics.exact import exact_p, holm
+from lib.eval.statistics.paired import (
+    BETTER,
+    CANNOT_TELL,
+    WORSE,
+    Difference,
+    num_differing,
+    paired_difference,
+    questions_needed,
+    turned,
+    verdict,
+)
+from lib.eval.statistics.samples import Sample, make_sample
+
+__all__ = [
+    "BETTER",
+    "CANNOT_TELL",
+    "MIN_CLUSTERS",
+    "NUM_RESAMPLES",
+    "WORSE",
+    "Difference",
+    "Interval",
+    "Sample",
+    "exact_p",
+    "holm",
+    "intervals",
+    "make_sample",
+    "num_differing",
+    "paired_difference",
+    "questions_needed",
+    "turned",
+    "verdict",
+    "wilson_interval",
+]

@@ -1,0 +1,109 @@
+"""Two models on the same questions: the difference, the word for it, and what would show it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from lib.eval.statistics.bootstrap import NUM_RESAMPLES, Z
+from lib.eval.statistics.clustered import MIN_CLUSTERS, intervals
+from lib.eval.statistics.samples import TINY, Sample, make_sample
+
+BETTER, WORSE, CANNOT_TELL = "better", "worse", "cannot tell"
+ALPHA, POWER = 0.05, 0.8
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The mean of paired differences, with its interval."""
+
+    mean: float
+    low: float
+    high: float
+    num_pairs: int
+    verdict: str  # "better", "worse" or "cannot tell", of the first of the pair
+
+
+def paired_difference(
+    differences: Sequence[float],
+    clusters: Sequence[Hashable],
+    *,
+    seed: int = 0,
+    num_resamples: int = NUM_RESAMPLES,
+) -> Difference:
+    """The mean difference with its interval, whole clusters resampled, and the verdict.
+
+    Where all pairs agree the difference is 0, but not known to be: the interval is ±z² / (k + z²)
+    for k clusters (as if each were one question), ±5 points of 70.
+
+    Args:
+        differences: one per pair, first minus second, -1 to 1.
+        clusters: of the same length; what each pair belongs to.
+
+    Returns:
+        mean, low and high are NaN when there is no pair.
+    """
+    sample = make_sample(differences, clusters, paired=True)
+    (found,) = intervals([sample], seed=seed, num_resamples=num_resamples)
+    word = verdict(found.low, found.high, num_differing=num_differing(sample))
+    return Difference(sample.mean, found.low, found.high, len(differences), word)
+
+
+def num_differing(sample: Sample) -> int:
+    """How many clusters have a total difference."""
+    return int((abs(sample.totals) > TINY).sum())
+
+
+def verdict(low: float, high: float, *, num_differing: int, p_holm: float = math.nan) -> str:
+    """The word for a difference with this interval.
+
+    "better" or "worse" only if the interval excludes 0, at least MIN_CLUSTERS clusters differ
+    and, of a headline comparison, the corrected p is below 0.05 (NaN: it is none).
+    """
+    if num_differing < MIN_CLUSTERS or p_holm >= ALPHA:
+        return CANNOT_TELL
+    if low > TINY:
+        return BETTER
+    return WORSE if high < -TINY else CANNOT_TELL
+
+
+def turned(word: str) -> str:
+    """The verdict of the other model, or of a metric of which less is better."""
+    return {BETTER: WORSE, WORSE: BETTER}.get(word, word)
+
+
+def questions_needed(
+    difference: float,
+    low: float,
+    high: float,
+    *,
+    n: int,
+    num_differing: int,
+    num_tests: int = 1,
+) -> int | None:
+    """About how many questions would show the difference that n of them gave, if it is real.
+
+    With N questions the standard error is (high - low) / 2z · √(n / N). Four such evaluations in
+    five (power 0.8) show a real difference d that is z' + 0.84 standard errors, where z' is the
+    quantile of the level 0.05 / num_tests:
+
+        N = n · ((z' + 0.84) / z · (high - low) / 2d)²
+
+    and at least as many as let MIN_CLUSTERS clusters differ. Rounded up to two digits.
+
+    Args:
+        num_tests: comparisons that Holm's correction is over; its strictest step is assumed.
+
+    Returns:
+        None: the difference is 0, or there is no interval.
+    """
+    if math.isnan(high - low) or not num_differing or abs(difference) <= TINY:
+        return None
+    normal = NormalDist()
+    reach = (normal.inv_cdf(1 - ALPHA / (2 * num_tests)) + normal.inv_cdf(POWER)) / Z
+    by_width = n * (reach * (high - low) / (2 * difference)) ** 2
+    needed = max(n + 1, by_width, n * MIN_CLUSTERS / num_differing)
+    unit = 10 ** max(0, math.floor(math.log10(needed)) - 1)
+    return math.ceil(needed / unit - 1e-9) * unit

@@ -1,0 +1,226 @@
+"""Scores → results: an estimate for each figure, a comparison for each pair of models."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lib.eval.asking.questions import EvalQuestion
+from lib.eval.metrics import LOWER_IS_BETTER
+from lib.eval.metrics.refusals import DISTRACTORS_ONLY
+from lib.eval.results import Comparison, Estimate, Results
+from lib.eval.statistics import (
+    CANNOT_TELL,
+    NUM_RESAMPLES,
+    Interval,
+    Sample,
+    exact_p,
+    holm,
+    intervals,
+    make_sample,
+    num_differing,
+    questions_needed,
+    turned,
+    verdict,
+)
+from lib.records import Score
+
+HEADLINE = "exact_match"
+STRICT = "_strict"  # exact_match_strict: exact_match with what is unscored counted as 0
+
+Where = tuple[str, str, str]  # model, condition, metric
+Values = dict[str, float | None]  # question id → value; None = unscored
+
+
+def clusters_of(questions: Iterable[EvalQuestion]) -> dict[str, str]:
+    """Question id → what it rises and falls with: its oracle chunk, or itself if none is known."""
+    return {question.id: question.oracle.id or question.id for question in questions}
+
+
+def summarise(
+    scores: Iterable[Score],
+    clusters: Mapping[str, str],
+    *,
+    models: Sequence[str],
+    headline_metric: str = HEADLINE,
+    strict: Collection[str] = (HEADLINE,),
+    seed: int = 0,
+    num_resamples: int = NUM_RESAMPLES,
+) -> Results:
+    """Every figure with its interval, and the first model against each of the others.
+
+    An estimate is the mean of what is scored; `unscored` counts the rest. A comparison is over the
+    questions that both models have a value for. The headline comparisons, which Holm's correction
+    is over, are those of headline_metric with each other model, under all conditions where the
+    right reply is an answer: every word of the table that a reader may quote.
+
+    Args:
+        clusters: question id → cluster id, as `clusters_of` gives it.
+        models: in the order to be shown in; the first is compared with the others. Others that
+            scores name (the retriever) get estimates and no comparison.
+        strict: metrics that are summed up twice: as above, and as "<metric>_strict" with what is
+            unscored counted as 0. Where the two tell another story, the format decides.
+
+    Returns:
+        conditions, estimates and comparisons in the scores' order. The same scores, clusters,
+        models and seed give the same figures.
+
+    Raises:
+        ValueError: a score stands twice, or its question is in no cluster.
+    """
+    table = _table(scores, clusters, strict)
+    samples = [_sample(values, clusters) for values in table.values()]
+    pairs = _pairs(table, clusters, models)
+    found = intervals(
+        [*samples, *(pair.sample for pair in pairs)], seed=seed, num_resamples=num_resamples
+    )
+    of_models, of_pairs = found[: len(samples)], found[len(samples) :]
+    first = [
+        place
+        for place, pair in enumerate(pairs)
+        if pair.metric == headline_metric and pair.condition != DISTRACTORS_ONLY
+    ]
+    p_holm = dict(zip(first, holm([pairs[place].p for place in first]), strict=True))
+    comparisons = [
+        _comparison(pair, interval, p_holm.get(place, math.nan), num_headline=len(first))
+        for place, (pair, interval) in enumerate(zip(pairs, of_pairs, strict=True))
+    ]
+    return Results(
+        models=tuple(models),
+        conditions=tuple(dict.fromkeys(condition for _, condition, _ in table)),
+        estimates=[
+            _estimate(where, values, sample, interval)
+            for (where, values), sample, interval in zip(
+                table.items(), samples, of_models, strict=True
+            )
+        ],
+        comparisons=comparisons,
+        headline=[comparisons[place] for place in first],
+    )
+
+
+def _table(
+    scores: Iterable[Score], clusters: Mapping[str, str], strict: Collection[str]
+) -> dict[Where, Values]:
+    """The questions of each figure in the order of `clusters`, so that resamples do not depend on
+    the order in which a model was asked."""
+    table: dict[Where, Values] = {}
+    for score in scores:
+        values = table.setdefault((score.model, score.condition, score.metric), {})
+        if score.question_id in values:
+            raise ValueError(f"a second score like {score}")
+        if score.question_id not in clusters:
+            raise ValueError(f"question {score.question_id!r} has scores, and is in no cluster")
+        values[score.question_id] = score.value
+    rank = {question: place for place, question in enumerate(clusters)}
+    found: dict[Where, Values] = {}
+    for (model, condition, metric), values in table.items():
+        ordered = {question: values[question] for question in sorted(values, key=rank.__getitem__)}
+        found[model, condition, metric] = ordered
+        if metric in strict:
+            found[model, condition, metric + STRICT] = {q: v or 0.0 for q, v in ordered.items()}
+    return found
+
+
+def _sample(values: Values, clusters: Mapping[str, str]) -> Sample:
+    scored = {question: value for question, value in values.items() if value is not None}
+    return make_sample([*scored.values()], [clusters[question] for question in scored])
+
+
+def _estimate(where: Where, values: Values, sample: Sample, interval: Interval) -> Estimate:
+    unscored = sum(value is None for value in values.values())
+    return Estimate(
+        *where,
+        n=len(values) - unscored,
+        unscored=unscored,
+        value=sample.mean,
+        low=interval.low,
+        high=interval.high,
+        method=interval.method,
+    )
+
+
+# --- pairs of models -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Pair:
+    model: str
+    against: str
+    condition: str
+    metric: str
+    values: tuple[float, ...]  # of the questions that both have a value for
+    against_values: tuple[float, ...]
+    sample: Sample  # of the differences
+    p: float
+
+
+def _pairs(
+    table: Mapping[Where, Values], clusters: Mapping[str, str], models: Sequence[str]
+) -> list[_Pair]:
+    return [
+        _pair(where, other, mine, theirs, clusters)
+        for where, mine in table.items()
+        if where[0] == models[0]
+        for other in models[1:]
+        if (theirs := table.get((other, *where[1:])))
+    ]
+
+
+def _pair(
+    where: Where, against: str, mine: Values, theirs: Values, clusters: Mapping[str, str]
+) -> _Pair:
+    both = [
+        (question, value, other)
+        for question, value in mine.items()
+        if value is not None and (other := theirs.get(question)) is not None
+    ]
+    differences = [value - other for _, value, other in both]
+    sample = make_sample(differences, [clusters[question] for question, _, _ in both], paired=True)
+    binary = all(value in (0, 1) and other in (0, 1) for _, value, other in both)
+    return _Pair(
+        where[0],
+        against,
+        *where[1:],
+        values=tuple(value for _, value, _ in both),
+        against_values=tuple(other for _, _, other in both),
+        sample=sample,
+        p=exact_p(sample.totals.tolist(), binary=binary),
+    )
+
+
+def _comparison(pair: _Pair, interval: Interval, p_holm: float, *, num_headline: int) -> Comparison:
+    """p_holm is NaN of a comparison that is not a headline one."""
+    n, difference, differing = len(pair.values), pair.sample.mean, num_differing(pair.sample)
+    word = verdict(interval.low, interval.high, num_differing=differing, p_holm=p_holm)
+    against_value = sum(pair.against_values) / n if n else math.nan
+    shown = word != CANNOT_TELL
+    return Comparison(
+        model=pair.model,
+        against=pair.against,
+        condition=pair.condition,
+        metric=pair.metric,
+        n=n,
+        value=sum(pair.values) / n if n else math.nan,
+        against_value=against_value,
+        difference=difference,
+        low=interval.low,
+        high=interval.high,
+        won=sum(a > b for a, b in zip(pair.values, pair.against_values, strict=True)),
+        lost=sum(a < b for a, b in zip(pair.values, pair.against_values, strict=True)),
+        p=pair.p,
+        p_holm=p_holm,
+        verdict=turned(word) if pair.metric in LOWER_IS_BETTER else word,
+        questions_needed=None
+        if shown
+        else questions_needed(
+            difference,
+            interval.low,
+            interval.high,
+            n=n,
+            num_differing=differing,
+            num_tests=1 if math.isnan(p_holm) else num_headline,
+        ),
+        ratio=difference / against_value if n and against_value else None,
+    )

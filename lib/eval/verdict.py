@@ -1,0 +1,208 @@
+"""Results → one honest sentence: better, worse, or that this evaluation cannot tell."""
+
+from __future__ import annotations
+
+from lib.eval.asking.conditions import is_retrieved, meaning
+from lib.eval.asking.models import BASELINE, PLAIN
+from lib.eval.metrics import REFUSED_RIGHTLY
+from lib.eval.results import Comparison, Results
+from lib.eval.runs.runs import main_condition
+from lib.eval.statistics import BETTER, CANNOT_TELL, WORSE
+from lib.eval.summaries import HEADLINE, STRICT
+from lib.eval.wording import called, counted, is_absent, p_value, percent, points, signed
+
+READING = "oracle_distractors"  # what the student was trained for, whatever retrieval finds
+_CONTAINMENT = "answer_containment"  # right, whatever is written around it
+
+
+def verdict_of(results: Results) -> str:
+    """Whether the first model beats the baseline under the main condition, with the figures.
+
+    Where that is a retrieved condition, a second sentence says how well the oracle is read among
+    distractors: training changes the reading, not what is found.
+
+    It is a claim about both ways to ask the baseline: one that is better only than the baseline
+    with the first model's prompt is said to be so in the same sentence. Where replies without a
+    final answer change the word if they count as wrong, and where a plain reply is right but for
+    the words around it, it says that too.
+    """
+    one = main_comparison(results)
+    if one is None:
+        return _of_one_model(results)
+    plain = plain_comparison(results)
+    parts = [_main_sentence(one, plain, results)]
+    if reading := reading_comparison(results):
+        parts.append(_reading_sentence(reading, results))
+    if plain:
+        parts.append(_plain_sentence(plain, results))
+    elif one.verdict == BETTER and one.against == BASELINE:
+        parts.append("The baseline was not asked with a plain prompt of its own.")
+    return " ".join(parts)
+
+
+def claim_of(results: Results) -> str:
+    """The verdict in a few words, to stand above the sentence."""
+    one, plain = main_comparison(results), plain_comparison(results)
+    if one is None:
+        return "Nothing to compare with"
+    if one.verdict == BETTER and plain and plain.verdict != BETTER:
+        other, fair = called(one.against), called(plain.against)
+        return f"{_capital(called(one.model))} is better than {other}, but not than {fair}"
+    first, other = called(one.model), called(one.against)
+    reading = reading_comparison(results)
+    if one.verdict == CANNOT_TELL and reading and reading.verdict != CANNOT_TELL:
+        fairer = results.comparison(results.against + PLAIN, READING, reading.metric)
+        if reading.verdict != BETTER or not fairer or fairer.verdict == BETTER:
+            said = f"{_capital(first)} reads {reading.verdict} than {other}"
+            return f"{said}; with retrieval it cannot be told"
+    if one.verdict == CANNOT_TELL:
+        return f"Cannot tell whether {first} beats {other}"
+    return f"{_capital(first)} is {one.verdict} than {other}"
+
+
+# --- which figures -------------------------------------------------------------------------------
+
+
+def main_comparison(results: Results) -> Comparison | None:
+    """The one that the verdict is about."""
+    return _under_main(results, results.against)
+
+
+def plain_comparison(results: Results) -> Comparison | None:
+    """With the same model, asked with its plain prompt; None: it was not asked so."""
+    return _under_main(results, results.against + PLAIN)
+
+
+def reading_comparison(results: Results) -> Comparison | None:
+    """With the oracle among distractors, where the verdict is about retrieved documents."""
+    if not results.conditions or not is_retrieved(main_condition(results)):
+        return None
+    one = results.comparison(results.against, READING, main_metric(results))
+    return one if one and one.n else None
+
+
+def _under_main(results: Results, against: str) -> Comparison | None:
+    if not results.conditions or not results.models:
+        return None
+    return results.comparison(against, main_condition(results), main_metric(results))
+
+
+def main_metric(results: Results) -> str:
+    """That of the headline comparisons, else exact match; of distractors alone the refusals."""
+    metric = results.headline[0].metric if results.headline else HEADLINE
+    where = main_condition(results) if results.conditions else ""
+    known = {e.metric for e in results.estimates if e.condition == where}
+    return REFUSED_RIGHTLY if metric not in known and REFUSED_RIGHTLY in known else metric
+
+
+# --- sentences -----------------------------------------------------------------------------------
+
+
+def _main_sentence(one: Comparison, plain: Comparison | None, results: Results) -> str:
+    first, other = _capital(called(one.model)), called(one.against)
+    where = f"{one.condition} ({meaning(one.condition)})"
+    if one.n == 0:
+        return (
+            f"Cannot tell whether {called(one.model)} beats {other} under {where}: no question "
+            "was scored for both models."
+        )
+    said = f"{first} is {one.verdict} than {other}"
+    if one.verdict == CANNOT_TELL:
+        said = f"Cannot tell whether {called(one.model)} beats {other}"
+    elif one.verdict == BETTER and plain and plain.verdict != BETTER:
+        said += f", but not shown to be better than {called(plain.against)},"
+    needed = ""
+    if one.verdict == CANNOT_TELL:
+        needed = "; no difference was seen that more questions could show"
+        if one.questions_needed:
+            needed = f"; about {counted(one.questions_needed, 'question')} would be needed"
+    return f"{said} under {where}: {_figures(one, results)}{needed}{_strict(one, results)}."
+
+
+def _figures(one: Comparison, results: Results) -> str:
+    corrected = ""
+    if not is_absent(one.p_holm):
+        number = counted(len(results.headline), "comparison")
+        corrected = f", p = {p_value(one.p_holm)} after Holm's correction over {number}"
+    return (
+        f"{one.metric.replace('_', ' ')} {percent(one.value)}% against "
+        f"{percent(one.against_value)}%, {signed(one.difference)} points (95% interval "
+        f"{points(one)}{corrected.replace('p = <', 'p < ')}), {counted(one.n, 'question')}"
+    )
+
+
+def _reading_sentence(one: Comparison, results: Results) -> str:
+    return (
+        f"With {meaning(READING)}: {one.verdict}, {_figures(one, results)}{_needed(one)}"
+        f"{_strict(one, results)}."
+    )
+
+
+def _strict(one: Comparison, results: Results) -> str:
+    """A warning where the format, not the reading, decides.
+
+    The word of a strict comparison is by its interval alone. Where that is also what the interval
+    of this one says, the correction made the difference, not the format: then nothing is said.
+    """
+    strict = results.comparison(one.against, one.condition, one.metric + STRICT)
+    unscored = unscored_of(results, one)
+    if strict is None or not unscored or strict.verdict in (one.verdict, _uncorrected(one)):
+        return ""
+    return (
+        f"; with the {counted(unscored, 'reply', 'replies')} without a final answer as wrong: "
+        f"{strict.verdict} ({signed(strict.difference)} points, {points(strict)}, uncorrected)"
+    )
+
+
+def _uncorrected(one: Comparison) -> str:
+    return BETTER if one.low > 0 else WORSE if one.high < 0 else CANNOT_TELL
+
+
+def unscored_of(results: Results, one: Comparison) -> int:
+    """Replies of both models that have no value."""
+    pair = (results.estimate(m, one.condition, one.metric) for m in (one.model, one.against))
+    return sum(estimate.unscored for estimate in pair if estimate)
+
+
+def _plain_sentence(plain: Comparison, results: Results) -> str:
+    other = called(plain.against)
+    if plain.n == 0:
+        return f"Against {other}: cannot tell, no question was scored for both."
+    said = f"Against {other}: {plain.verdict}, {percent(plain.value)}% against "
+    said += f"{percent(plain.against_value)}%, {signed(plain.difference)} points ({points(plain)}"
+    said += f", {counted(plain.n, 'question')}){_needed(plain)}{_strict(plain, results)}"
+    held = results.comparison(plain.against, plain.condition, _CONTAINMENT)
+    if plain.verdict == BETTER and held and held.n and held.verdict != BETTER:
+        said += (
+            f"; but {percent(held.against_value)}% of its answers hold the right one among other "
+            f"words, against {percent(held.value)}%: so counted, {held.verdict} "
+            f"({signed(held.difference)} points, {points(held)})"
+        )
+    return f"{said}."
+
+
+def _needed(one: Comparison) -> str:
+    if one.verdict != CANNOT_TELL or not one.questions_needed:
+        return ""
+    return f", about {counted(one.questions_needed, 'question')} would be needed"
+
+
+def _of_one_model(results: Results) -> str:
+    if not results.models or not results.conditions:
+        return "Nothing was scored, so there is no verdict."
+    model, where = results.models[0], main_condition(results)
+    metric = main_metric(results)
+    alone = results.against == ""
+    why = "nothing to compare it with" if alone else "no figure of both models to compare"
+    found = results.estimate(model, where, metric)
+    if found is None or not found.n:
+        return f"{_capital(called(model))} has no scored reply under {where}, so no verdict."
+    return (
+        f"There is {why}: under {where} ({meaning(where)}) {called(model)} has "
+        f"{metric.replace('_', ' ')} {percent(found.value)}% (95% interval "
+        f"{percent(found.low)} to {percent(found.high)}, {counted(found.n, 'question')})."
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,89 @@
+"""Figures and names as readers are told them."""
+
+from __future__ import annotations
+
+import math
+
+from lib.eval.asking.models import BASELINE, PLAIN, STUDENT
+from lib.eval.results import Comparison, Estimate
+
+NONE = "–"  # there is no such figure
+_ROLES = (STUDENT, BASELINE, "teacher")
+
+
+def percent(value: float | None, *, places: int = 0) -> str:
+    """0.345 → "34" ("–" = there is none)."""
+    return NONE if is_absent(value) else f"{100 * value:.{places}f}"  # type: ignore[operator]
+
+
+def signed(value: float | None, *, places: int = 0) -> str:
+    """-0.05 → "-5", 0.05 → "+5", 0 → "0"."""
+    if is_absent(value):
+        return NONE
+    text = f"{100 * value:+.{places}f}"  # type: ignore[operator]
+    return text[1:] if float(text) == 0 else text
+
+
+def p_value(value: float) -> str:
+    """0.0261 → "0.026", 0.00002 → "<0.001" ("–" = there is none)."""
+    if is_absent(value):
+        return NONE
+    return f"{value:.3f}" if value >= 0.001 else "<0.001"
+
+
+def interval(one: Estimate) -> str:
+    """`33–57`, in percent"""
+    return NONE if is_absent(one.low) else f"{percent(one.low)}–{percent(one.high)}"
+
+
+def points(one: Comparison) -> str:
+    """`+2 to +28`, of the difference's interval"""
+    return NONE if is_absent(one.low) else f"{signed(one.low)} to {signed(one.high)}"
+
+
+def is_absent(value: float | None) -> bool:
+    return value is None or math.isnan(value)
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """`1 question`, `1,200 questions`, `2 replies`"""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def called(model: str) -> str:
+    """`baseline, plain prompt` → "the baseline with its plain prompt"; `gpt-4o` → "gpt-4o"."""
+    role = model.removesuffix(PLAIN)
+    name = f"the {role}" if role in _ROLES else role
+    return name if role == model else f"{name} with its plain prompt"
+
+
+METRIC_NAMES = {  # metric → its name, and what it says
+    "exact_match": ("Exact match", "the final answer is the right one, by SQuAD's rules"),
+    "f1": ("Token F1", "words shared with the right answer, by SQuAD's rules"),
+    "rouge_1": ("ROUGE-1", "words in common"),
+    "rouge_2": ("ROUGE-2", "pairs of words in common; of right answers of two words or more"),
+    "rouge_l": ("ROUGE-L", "longest run of words in common"),
+    "bleu": ("BLEU", "runs of up to four words in common"),
+    "chrf": ("chrF", "runs of characters in common"),
+    "answer_containment": ("Answer containment", "the right answer stands in the final answer"),
+    "api_call_match": ("API call", "the call is the right one, its arguments in any order"),
+    "quotes_in_context": ("Quotes verbatim", "stand in the documents word for word"),
+    "quotes_in_oracle": ("Quotes of the oracle", "stand in the document with the answer"),
+    "refused_rightly": ("Refused rightly", "no document held the answer; more is better"),
+    "refused_wrongly": ("Refused wrongly", "a document held the answer; less is better"),
+    "hit_rate": ("Hit rate", "a document with the answer was retrieved"),
+    "reciprocal_rank": ("MRR", "1 / place of the first such document, as a mean"),
+    "context_precision": ("Context precision", "retrieved documents that hold the answer"),
+    "context_recall": ("Context recall", "documents with the answer that were retrieved"),
+    "judge_correct": ("Judge: correct", "the judge says that the answer is right"),
+    "judge_groundedness": ("Judge: groundedness", "the documents support the reply"),
+    "judge_relevance": ("Judge: relevance", "the answer is to the question"),
+    "judge_coherence": ("Judge: coherence", "the reply holds together"),
+    "judge_fluency": ("Judge: fluency", "the reply reads well"),
+    "judge_similarity": ("Judge: similarity", "the answer says what the right one says"),
+}
+
+
+def metric_name(metric: str) -> str:
+    """Of one that is not listed: its own name, without underscores."""
+    return METRIC_NAMES.get(metric, (metric.replace("_", " "), ""))[0]

@@ -1,0 +1,28 @@
+"""What the benchmark of scoring scores."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.evaluation_speed import CONDITIONS, LEAST_METRICS, MODELS, main, material
+from lib.eval.metrics import METRICS, score_answers
+from lib.eval.metrics.losses import LOSSES, outcomes
+
+
+def test_the_material_meets_every_metric_and_every_loss() -> None:
+    questions, cases, answers, chunks = material(30, seed=1)
+    assert (len(questions), len(chunks)) == (30, 30)
+    assert len(answers) == len(MODELS) * len(cases) == len(MODELS) * len(CONDITIONS) * 30
+    scores = score_answers(answers, questions, cases)
+    assert {score.metric for score in scores} == set(METRICS)
+    assert len(METRICS) >= LEAST_METRICS
+    assert set(outcomes(answers, scores)) == set(LOSSES)
+    assert (questions, cases, answers, chunks) == material(30, seed=1)
+    assert answers != material(30, seed=2)[2]
+
+
+def test_it_prints_its_figure_last(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--quick"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[-1].startswith("500 answers × 13 metrics: ")
+    assert said[-1].endswith("(target: 60 s)")

@@ -1,0 +1,215 @@
+"""One request an answer: what is asked, what is not, and what becomes of the reply."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from aiohttp import web
+
+from lib.engine.budget import Budget
+from lib.eval.judge.asking import find_judge
+from lib.eval.judge.grading import JUDGE_CORRECT, JUDGE_METRICS, judge_answers, unparsed_rates
+from lib.prompts import REFUSAL
+from lib.records import Score
+from lib.settings import SetupError
+from tests.eval.judge.honest import block, grade_fairly, honest, key_of, prompt_of, use, verdict
+from tests.eval.judge.make import judge_at, make_answer, make_case, make_questions, serve_judge
+from tests.server import Body, Loopback, error, serve
+
+QUESTIONS = make_questions()
+CASES = [make_case(q, condition) for condition in ("oracle", "closed_book") for q in QUESTIONS]
+ANSWERS = [
+    make_answer(question, f"As it says. <ANSWER>: {year}", model=model, condition=condition)
+    for condition in ("oracle", "closed_book")
+    for model, year_is_right in (("student", True), ("baseline", False))
+    for question in QUESTIONS
+    for year in [question.answer if year_is_right else "1799"]
+]
+
+
+def value_of(scores: list[Score], metric: str) -> list[float | None]:
+    return [score.value for score in scores if score.metric == metric]
+
+
+def test_one_request_holds_all_metrics_and_the_reference() -> None:
+    with serve_judge(honest) as server:
+        scores = judge_answers(judge_at(server), ANSWERS, QUESTIONS, CASES)
+        assert len(server.requests) == len(ANSWERS)
+    said = {block(prompt_of(body), "question"): prompt_of(body) for body in server.requests}
+    for question in QUESTIONS:
+        assert block(said[question.text], "reference") == question.answer
+    assert {body["temperature"] for body in server.requests} == {0.0}
+    of_answer = [(s.question_id, s.model, s.condition) for s in scores if s.metric == JUDGE_CORRECT]
+    assert of_answer == [(a.question_id, a.model, a.condition) for a in ANSWERS]
+    for score in scores:
+        right = score.model == "student"
+        expected = float(right) if score.metric == JUDGE_CORRECT else (1.0 if right else 0.25)
+        assert score.value == expected
+        assert score.explanation == "judge: It was compared with the reference."
+    assert [s.metric for s in scores[:6]] == list(JUDGE_METRICS)
+
+
+def test_groundedness_is_of_the_documents_alone() -> None:
+    with serve_judge(honest) as server:
+        scores = judge_answers(judge_at(server), ANSWERS, QUESTIONS, CASES)
+    for body in server.requests:
+        prompt = prompt_of(body)
+        assert ("<document>" in prompt) == ('"groundedness"' in prompt)
+        assert block(prompt, f"reply-{key_of(prompt)}").startswith("As it says.")
+    grounded = {s.condition for s in scores if s.metric == "judge_groundedness"}
+    assert grounded == {"oracle"}
+    assert len(scores) == 8 * 6 + 8 * 5
+
+
+def test_correctness_alone_needs_the_final_answer_alone_and_is_paid_once() -> None:
+    with serve_judge(honest) as server:
+        scores = judge_answers(
+            judge_at(server), ANSWERS, QUESTIONS, CASES, metrics=(JUDGE_CORRECT,)
+        )
+        assert len(server.requests) == len(ANSWERS) / 2  # the two conditions say the same
+    for body in server.requests:
+        assert "<document>" not in prompt_of(body)
+        assert "As it says" not in prompt_of(body)
+        assert '"fluency"' not in prompt_of(body)
+    assert len(scores) == len(ANSWERS)
+
+
+def test_without_a_judge_there_are_no_scores() -> None:
+    judge = find_judge()
+    assert judge is None
+    assert judge_answers(judge, ANSWERS, QUESTIONS, CASES) == []
+
+
+def test_the_judge_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_judge(honest) as server:
+        use(monkeypatch, server)
+        judge = find_judge(concurrency=2, max_judge_tokens=77)
+        assert judge is not None
+        assert judge.name == "the-judge"
+        assert len(judge_answers(judge, ANSWERS[:4], QUESTIONS, CASES)) == 24
+    assert {(b["model"], b["max_tokens"]) for b in server.requests} == {("the-judge", 77)}
+    assert server.max_in_flight <= 2
+
+
+def test_what_needs_no_judge_is_not_sent() -> None:
+    refusal, nothing = (make_answer(QUESTIONS[0], text) for text in (REFUSAL, "Hm."))
+    cut = replace(nothing, finish_reason="length")
+    elsewhere = replace(ANSWERS[0], condition="distractors_only")
+    cases = [*CASES, make_case(QUESTIONS[0], "distractors_only")]
+    with serve_judge(honest) as server:
+        judge = judge_at(server)
+        scores = judge_answers(judge, [refusal, nothing, cut, elsewhere], QUESTIONS, cases)
+        assert server.requests == []
+    found = [(s.metric, s.value, s.explanation) for s in scores]
+    assert found[0] == (JUDGE_CORRECT, 0.0, "refused")
+    assert found[1:7] == [(metric, None, "no final answer") for metric in JUDGE_METRICS]
+    assert found[7:] == [(metric, None, "cut at the token limit") for metric in JUDGE_METRICS]
+    assert unparsed_rates(scores) == []
+
+
+def test_ratings_go_from_0_to_1() -> None:
+    def judge(body: Body) -> str:
+        number = int(block(prompt_of(body), "question").split("number ")[1].split()[0])
+        return verdict(prompt_of(body), {"correct": "no", "fluency": number + 1})
+
+    questions = make_questions(5)
+    answers = [make_answer(q, "<ANSWER>: 1799") for q in questions]
+    with serve_judge(judge) as server:
+        scores = judge_answers(
+            judge_at(server),
+            answers,
+            questions,
+            [make_case(q) for q in questions],
+            metrics=("judge_fluency", JUDGE_CORRECT),
+        )
+    assert value_of(scores, "judge_fluency") == [0, 0.25, 0.5, 0.75, 1]
+    assert value_of(scores, JUDGE_CORRECT) == [0] * 5
+
+
+def test_what_cannot_be_read_is_unscored_and_its_rate_is_a_figure() -> None:
+    def mumbling(body: Body) -> str:
+        prompt = prompt_of(body)
+        if "number 0" in block(prompt, "question"):
+            return "NO … YES"
+        grades = grade_fairly(prompt)
+        return verdict(prompt, grades | ({"fluency": 7} if "number 1" in prompt else {}))
+
+    with serve_judge(mumbling) as server:
+        scores = judge_answers(judge_at(server), ANSWERS[:8], QUESTIONS, CASES)
+    assert value_of(scores, JUDGE_CORRECT) == [None, 1, 1, 1, None, 0, 0, 0]
+    assert value_of(scores, "judge_fluency") == [None, None, 1, 1, None, None, 0.25, 0.25]
+    rates = {(r.model, r.metric): (r.unparsed, r.asked) for r in unparsed_rates(scores)}
+    assert rates["student", JUDGE_CORRECT] == (1, 4)
+    assert rates["baseline", "judge_fluency"] == (2, 4)
+    assert len(rates) == 12
+    assert unparsed_rates(scores)[0].value == 0.25
+    assert 0 < unparsed_rates(scores)[0].low < 0.25 < unparsed_rates(scores)[0].high < 1
+
+
+def test_a_reply_that_was_cut_says_so() -> None:
+    with serve(Loopback(reply=lambda body: '{"key": "', finish_reason="length")) as server:
+        scores = judge_answers(judge_at(server), ANSWERS[:1], QUESTIONS, CASES)
+    assert {(s.value, s.explanation) for s in scores} == {
+        (None, "unparsed: the judge's reply ended with “length”")
+    }
+
+
+@pytest.mark.parametrize(("with_key", "value"), [(True, 0), (False, None)])
+def test_of_a_reply_that_was_cut_only_a_verdict_with_its_key_counts(
+    with_key: bool, value: float | None
+) -> None:
+    """It may have gone on: “No” to “No doubt …”."""
+
+    def judge(body: Body) -> str:
+        return verdict(prompt_of(body), {"correct": "no"}) if with_key else "No"
+
+    with serve(Loopback(reply=judge, finish_reason="length")) as server:
+        scores = judge_answers(
+            judge_at(server), ANSWERS[:1], QUESTIONS, CASES, metrics=(JUDGE_CORRECT,)
+        )
+    assert [score.value for score in scores] == [value]
+
+
+def test_nothing_is_paid_twice() -> None:
+    with serve_judge(honest) as server:
+        first = judge_answers(judge_at(server), ANSWERS, QUESTIONS, CASES)
+        paid = len(server.requests)
+        assert judge_answers(judge_at(server), ANSWERS, QUESTIONS, CASES) == first
+        assert len(server.requests) == paid
+        judge_answers(judge_at(server, "another-judge"), ANSWERS[:2], QUESTIONS, CASES)
+        assert len(server.requests) == paid + 2
+    bodies = [(b["messages"], b["model"]) for b in server.requests[paid:]]
+    assert [messages for messages, _ in bodies] == [b["messages"] for b in server.requests[:2]]
+
+
+def test_failures_are_counted_and_the_rest_is_kept() -> None:
+    def refuse_one(number: int, body: Body) -> web.Response | None:
+        return error(422, "not now") if QUESTIONS[1].text in prompt_of(body) else None
+
+    with serve(Loopback(reply=honest, fault=refuse_one)) as server:
+        with pytest.raises(SetupError, match=r"4 of 16 requests to the judge failed.*12 replies"):
+            judge_answers(judge_at(server), ANSWERS, QUESTIONS, CASES)
+        server.fault = lambda number, body: None
+        before = len(server.requests)
+        assert judge_answers(judge_at(server), ANSWERS, QUESTIONS, CASES)
+        assert len(server.requests) == before + 4
+
+
+def test_a_budget_holds() -> None:
+    with serve_judge(honest) as server:
+        judge = replace(judge_at(server), budget=Budget(max_tokens_total=1))
+        with pytest.raises(SetupError, match="max_tokens_total"):
+            judge_answers(judge, ANSWERS, QUESTIONS, CASES)
+        assert server.requests == []
+
+
+def test_the_judge_is_never_blind() -> None:
+    with serve_judge(honest) as server:
+        for nothing in ("", " ", "\u200b\n"):
+            blind = replace(QUESTIONS[0], answer=nothing)
+            with pytest.raises(SetupError, match=r"“In which year .* has no reference"):
+                judge_answers(judge_at(server), ANSWERS[:1], [blind], CASES)
+        with pytest.raises(SetupError, match=r"no metric judge_taste\. It has judge_correct"):
+            judge_answers(judge_at(server), ANSWERS, QUESTIONS, CASES, metrics=("judge_taste",))
+    assert server.requests == []

@@ -1,0 +1,210 @@
+"""A final answer against the gold answer: SQuAD's rules in every script, and known values."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from lib.eval.metrics import (
+    bleu,
+    chrf,
+    contains_answer,
+    exact_match,
+    f1,
+    normalise,
+    rouge,
+    tokens,
+)
+
+MEASURES = (exact_match, f1, bleu, chrf, contains_answer)
+WORDS = "red door mill 東京 都 Москва дверь 서울 서울은 ตาก हिन्दी 333 m % The".split()
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("The  Tamsay\tLine", "tamsay line"),
+        ("a cat, an owl & the dog.", "cat owl dog"),
+        ("Anthem of theatres", "anthem of theatres"),  # articles are words, not beginnings
+        ("“Ölfass” — GROSSE STRASSE!", "ölfass grosse strasse"),
+        ("große Straße", "grosse strasse"),
+        ("１２ km", "12 km"),
+        ("９０ ㎒", "90 mhz"),  # one sign for three letters, two of them capitals
+        ("$5 + 3 €", "5 3"),  # symbols go with punctuation
+        ("日本、東京。", "日本東京"),
+        ("Ärger", "Ärger".lower()),
+        ("A\u0308rger", "ärger"),  # decomposed letters are the composed ones
+        ("Αθήνα", "αθήνα"),
+        ("\u03aa\u0301", "\u0390"),  # a letter that folding the case takes apart
+        ("cri\u00admson \u200fred\ufeff", "crimson red"),  # soft hyphen, direction, order of bytes
+        ("yes ❤\ufe0f", "yes"),
+        ("3\ufe0f\u20e3", "3"),  # the emoji of a three
+        ("٣ أيام", "3 أيام"),
+        ("३ दिन", "3 दिन"),
+        ("The", "the"),  # nothing else is left
+        ("“A”.", "a"),
+        ("%", "%"),
+        ("", ""),
+    ],
+)
+def test_normalise_follows_squad(text: str, normal: str) -> None:
+    assert normalise(text) == normal
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("The tower, 333 m", ["tower", "333", "m"]),
+        ("東京 2020年", ["東", "京", "2020", "年"]),  # the number stays whole
+        ("iPhoneは13日", ["iphone", "は", "13", "日"]),
+        ("葛\U000e0100城", ["葛", "城"]),  # a variant of a character is the character
+        ("หน้า ๑๒", ["ห", "น", "้", "า", "12"]),
+        ("हिन्दी में", ["हिन्दी", "में"]),  # signs belong to the letter before
+        ("Đà Nẵng", ["đà", "nẵng"]),
+        ("서울은 큽니다.", ["서울은", "큽니다"]),
+        ("مدينة القاهرة؟", ["مدينة", "القاهرة"]),
+        ("𠮷野家", ["𠮷", "野", "家"]),
+        (" ", []),
+    ],
+)
+def test_tokens_are_words_or_characters_by_script(text: str, pieces: list[str]) -> None:
+    assert tokens(text) == tuple(pieces)
+
+
+@pytest.mark.parametrize(
+    ("reply", "gold", "em", "token_f1"),
+    [
+        ("The crimson door.", "crimson door", 1.0, 1.0),
+        ("crimson", "crimson door", 0.0, 2 / 3),
+        ("door door", "door", 0.0, 2 / 3),  # tokens count with their multiplicity
+        ("blue", "crimson door", 0.0, 0.0),
+        ("東京都", "東京", 0.0, 0.8),
+        ("Москва", "москва!", 1.0, 1.0),
+    ],
+)
+def test_exact_match_and_f1(reply: str, gold: str, em: float, token_f1: float) -> None:
+    assert exact_match(reply, gold) == em
+    assert f1(reply, gold) == pytest.approx(token_f1)
+    assert f1(reply, gold) == f1(gold, reply)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Hà Nội", "서울특별시", "东京都", "القاهرة الكبرى", "ตาก", "Санкт-Петербург", "👍", "%", "A"],
+)
+def test_an_answer_in_any_script_is_like_itself_alone(text: str) -> None:
+    for reply, gold in ((text, text), (f" {text.upper()}\n", unicodedata.normalize("NFD", text))):
+        assert rouge(reply, gold)["rougeL"] == 1.0
+        shares = [measure(reply, gold) for measure in MEASURES]
+        assert shares == pytest.approx([1.0] * len(shares))
+    for other in ("☀️", "❤️", "red", ""):
+        assert [measure(other, text) for measure in MEASURES] == [0.0] * len(MEASURES)
+
+
+def test_no_answer_is_like_a_blank_gold_answer() -> None:
+    for gold in ("", " \n"):
+        for reply in ("", " ", "red"):
+            assert [measure(reply, gold) for measure in MEASURES] == [0.0] * len(MEASURES)
+            assert set(rouge(reply, gold).values()) == {0.0}
+
+
+def test_a_very_long_answer_is_measured_by_all_of_it() -> None:
+    reply = " ".join(f"w{i}" for i in range(20_000))
+    assert exact_match(reply, f"{reply}.") == contains_answer(reply, "w19998 w19999") == 1.0
+    assert f1(reply, "w19999") == pytest.approx(2 / 20_001)
+    assert rouge(reply, "w19998 w19999")["rougeL"] == pytest.approx(4 / 20_002)
+    assert 0 < bleu(reply, "w19998 w19999") < chrf(reply, "w19998 w19999") < 0.01
+
+
+def test_rouge_l_respects_order_and_reads_every_script() -> None:
+    assert rouge("the red door of Velm", "red door of Velm")["rougeL"] == 1.0
+    assert rouge("door red", "red door")["rougeL"] == pytest.approx(0.5)
+    assert rouge("красная дверь", "Красная дверь")["rougeL"] == 1.0
+    assert rouge("blue", "red door")["rougeL"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("reply", "gold", "value"),
+    [
+        ("red door of Velm", "The red door of Velm!", 1.0),
+        # 3/4, 2/3 and 1/2 of 1, 2 and 3 words in a row; none of 4, smoothed to 1/2
+        ("red door of Velm", "red door of Tarrow", (3 / 4 * 2 / 3 * 1 / 2 * 1 / 2) ** 0.25),
+        ("red door", "red door of Velm", 0.36787944117144233),  # brevity: e^(1 - 4/2)
+        ("красная дверь", "Красная дверь.", 1.0),
+        ("東京都", "東京都", 1.0),
+        ("", "red door", 0.0),
+    ],
+)
+def test_bleu_is_papinenis(reply: str, gold: str, value: float) -> None:
+    assert bleu(reply, gold) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("reply", "gold", "value"),
+    [
+        # 1 and 2 characters in a row: precision 1, recall (2/3 + 1/2) / 2; recall counts double
+        ("ox", "oxe", 5 * (7 / 12) / (4 + 7 / 12)),
+        ("Ox e!", "oxe", 1.0),  # neither white space nor punctuation counts
+        ("дверь", "Дверь", 1.0),
+        ("x", "y", 0.0),
+    ],
+)
+def test_chrf_is_popovics(reply: str, gold: str, value: float) -> None:
+    assert chrf(reply, gold) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("reply", "gold", "there"),
+    [
+        ("it fell for 3 days.", "3", True),
+        ("it fell for 13 days", "3", False),
+        ("for 3.5 days", "3", False),
+        ("The door is crimson red.", "the Crimson, red", True),
+        ("red crimson", "crimson red", False),  # in their order
+        ("crimson and red", "crimson red", False),  # side by side
+        ("それは東京都です", "東京", True),
+        ("13日です", "3", False),
+        ("3日です", "3", True),
+        ("정답은 서울은", "서울", True),  # a particle may follow
+        ("서울시 강남구", "울시", False),
+        ("это Москва", "москва", True),
+        ("", "red", False),
+        ("red", "", False),
+        ("red", " ", False),
+    ],
+)
+def test_containment_is_by_words_of_any_script(reply: str, gold: str, there: bool) -> None:
+    assert contains_answer(reply, gold) == float(there)
+
+
+def drawn(rng: Random) -> str:
+    return " ".join(rng.choices(WORDS, k=rng.randint(1, 6)))
+
+
+def test_all_metrics_of_random_answers_hold_together() -> None:
+    rng = Random(5)
+    for _ in range(500):
+        reply, gold = drawn(rng), drawn(rng)
+        common = rouge(reply, gold)
+        shares = [f1(reply, gold), bleu(reply, gold), chrf(reply, gold), *common.values()]
+        assert all(0 <= share <= 1 for share in shares)
+        assert common["rouge1"] == pytest.approx(f1(reply, gold))  # they share their tokens
+        assert common["rouge2"] == pytest.approx(pairs_in_common(reply, gold))
+        assert common["rouge1"] >= common["rougeL"] >= 0
+        if exact_match(reply, gold):
+            one_word = len(tokens(gold)) == 1
+            assert all(share == pytest.approx(1) for share in [*shares[:4], common["rougeL"]])
+            assert common["rouge2"] == pytest.approx(0 if one_word else 1)
+            assert contains_answer(reply, gold) == 1
+        if contains_answer(reply, gold) and "서울" not in gold:
+            assert set(tokens(gold)) <= set(tokens(reply))
+
+
+def pairs_in_common(reply: str, gold: str) -> float:
+    mine, theirs = (Counter(pairwise(t)) for t in (tokens(reply), tokens(gold)))
+    total = mine.total() + theirs.total()
+    return 2 * (mine & theirs).total() / total if total else 0.0

@@ -1,0 +1,248 @@
+"""Scores in, figures out: each counted once, each with its interval, none claimed too early."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from lib.eval.asking.questions import UNKNOWN
+from lib.eval.metrics.refusals import REFUSED_WRONGLY
+from lib.eval.results import Results
+from lib.eval.statistics import bootstrap, questions_needed, turned, wilson_interval
+from lib.eval.summaries import clusters_of, summarise
+from lib.records import Score
+from tests.eval.toy import make_chunks, question_of
+
+MODELS = ("student", "baseline", "teacher")
+CONDITIONS = ("oracle", "top_3", "top_5")
+Value = Callable[[str, str, int], float | None]  # of model, condition, number of the question
+
+
+def ids(count: int, *, per_chunk: int = 1) -> dict[str, str]:
+    return {f"q{i}": f"chunk{i // per_chunk}" for i in range(count)}
+
+
+def scores_of(
+    value: Value,
+    questions: Mapping[str, str],
+    *,
+    models: tuple[str, ...] = MODELS,
+    conditions: tuple[str, ...] = CONDITIONS,
+    metric: str = "exact_match",
+) -> list[Score]:
+    return [
+        Score(question, model, condition, metric, value(model, condition, i))
+        for condition in conditions
+        for model in models
+        for i, question in enumerate(questions)
+    ]
+
+
+def luck(model: str, condition: str, i: int) -> float:
+    rate = {"student": 0.8, "baseline": 0.4, "teacher": 0.75}[model]
+    return float(Random(f"{model} {condition} {i}").random() < rate)
+
+
+def summed(
+    value: Value, *, count: int = 40, metric: str = "exact_match", per_chunk: int = 1
+) -> Results:
+    questions = ids(count, per_chunk=per_chunk)
+    return summarise(
+        scores_of(value, questions, metric=metric), questions, models=MODELS, num_resamples=500
+    )
+
+
+def test_every_figure_is_there_once_with_its_mean_and_interval() -> None:
+    results = summed(luck)
+    assert results.models == MODELS
+    assert results.conditions == CONDITIONS
+    names = [(e.model, e.condition, e.metric) for e in results.estimates]
+    assert len(names) == len(set(names)) == 3 * 3 * 2  # as it is, and strict
+    for one in results.estimates:
+        right = sum(luck(one.model, one.condition, i) for i in range(40))
+        assert (one.n, one.unscored, one.value) == (40, 0, right / 40)
+        assert (one.low, one.high, one.method) == (*wilson_interval(right, 40), "wilson")
+    pairs = [(c.model, c.against, c.condition, c.metric) for c in results.comparisons]
+    assert len(pairs) == len(set(pairs)) == 2 * 3 * 2
+    for pair in results.comparisons:
+        assert pair.model == "student"
+        assert pair.difference == pytest.approx(pair.value - pair.against_value)
+        assert pair.n == 40
+        assert pair.won - pair.lost == pytest.approx(40 * pair.difference)
+        assert pair.ratio == pytest.approx(pair.difference / pair.against_value)
+        assert pair.low <= pair.difference <= pair.high
+
+
+def test_clustered_answers_get_the_bootstrap() -> None:
+    results = summed(luck, per_chunk=2)
+    assert {one.method for one in results.estimates} == {"bca"}
+
+
+def test_the_headline_is_corrected_and_the_rest_is_not() -> None:
+    questions = ids(40)
+    scores = [
+        *scores_of(luck, questions, conditions=(*CONDITIONS, "distractors_only")),
+        *scores_of(luck, questions, metric="f1"),
+    ]
+    results = summarise(scores, questions, models=MODELS, num_resamples=500)
+    assert {(c.against, c.condition) for c in results.headline} == {
+        (against, condition) for against in MODELS[1:] for condition in CONDITIONS
+    }
+    assert all(c.metric == "exact_match" and c in results.comparisons for c in results.headline)
+    for one in results.headline:
+        assert one.p <= one.p_holm <= min(1, 6 * one.p)
+    others = [c for c in results.comparisons if c not in results.headline]
+    assert len(others) == 2 * (4 + 4 + 3) - 6
+    assert all(math.isnan(c.p_holm) for c in others)
+
+
+def test_holm_takes_back_what_one_test_alone_would_say() -> None:
+    def slightly(model: str, condition: str, i: int) -> float:
+        return float(model == "student" and i < 6)  # 6 won, none lost: p = 0.031
+
+    alone = summarise(
+        scores_of(slightly, ids(12), models=MODELS[:2], conditions=("oracle",)),
+        ids(12),
+        models=MODELS[:2],
+    )
+    assert [c.verdict for c in alone.headline] == ["better"]
+    several = summed(slightly, count=12)
+    assert {c.verdict for c in several.headline} == {"cannot tell"}
+    assert {c.low > 0 for c in several.headline} == {True}
+    strict = [c for c in several.comparisons if c.metric == "exact_match_strict"]
+    assert {c.verdict for c in strict} == {"better"}
+    assert {c.questions_needed for c in strict} == {None}
+    one = several.headline[0]
+    assert {c.questions_needed for c in several.headline} == {
+        questions_needed(one.difference, one.low, one.high, n=12, num_differing=6, num_tests=6)
+    }
+
+
+def test_swapped_models_swap_the_verdicts() -> None:
+    questions = ids(60, per_chunk=3)
+    scores = scores_of(luck, questions, models=MODELS[:2])
+    one = summarise(scores, questions, models=MODELS[:2])
+    other = summarise(scores[::-1], questions, models=MODELS[1::-1])
+    assert "better" in {c.verdict for c in one.comparisons}
+    for mine in one.comparisons:
+        theirs = other.comparison("student", mine.condition, mine.metric)
+        assert theirs is not None
+        assert theirs.verdict == turned(mine.verdict)
+        assert theirs.difference == -mine.difference
+        assert (theirs.won, theirs.lost) == (mine.lost, mine.won)
+        assert (theirs.p, theirs.questions_needed) == (mine.p, mine.questions_needed)
+        assert (theirs.low, theirs.high) == pytest.approx((-mine.high, -mine.low), abs=1e-9)
+
+
+def test_what_is_unscored_is_in_no_mean_and_counted() -> None:
+    def mute(model: str, condition: str, i: int) -> float | None:
+        if model == "student":
+            return 1.0 if i < 10 else None
+        return 0.0 if i % 2 else 1.0
+
+    results = summed(mute)
+    student = results.estimate("student", "oracle", "exact_match")
+    assert student is not None
+    assert (student.n, student.unscored, student.value) == (10, 30, 1.0)
+    pair = results.comparison("baseline", "oracle", "exact_match")
+    assert pair is not None
+    assert (pair.n, pair.value, pair.against_value, pair.won, pair.lost) == (10, 1.0, 0.5, 5, 0)
+    strict = results.estimate("student", "oracle", "exact_match_strict")
+    assert strict is not None
+    assert (strict.n, strict.unscored, strict.value) == (40, 0, 0.25)
+    stricter = results.comparison("baseline", "oracle", "exact_match_strict")
+    assert stricter is not None
+    assert (stricter.n, stricter.difference) == (40, -0.25)
+
+
+def test_no_common_question_is_no_claim_and_a_baseline_of_zero_has_no_ratio() -> None:
+    def apart(model: str, condition: str, i: int) -> float | None:
+        if condition == "oracle":
+            return float(model == "student")
+        return 1.0 if (i % 2 == 0) == (model == "student") else None
+
+    results = summed(apart)
+    zero = results.comparison("baseline", "oracle", "exact_match")
+    assert zero is not None
+    assert (zero.verdict, zero.difference, zero.ratio) == ("better", 1.0, None)
+    nothing = results.comparison("baseline", "top_3", "exact_match")
+    assert nothing is not None
+    assert (nothing.n, nothing.verdict, nothing.p) == (0, "cannot tell", 1.0)
+    assert nothing.questions_needed is nothing.ratio is None
+    assert all(map(math.isnan, (nothing.value, nothing.difference, nothing.low, nothing.high)))
+    silent = summed(lambda model, condition, i: None)
+    assert {(e.n, e.method) for e in silent.estimates if e.metric == "exact_match"} == {(0, "")}
+
+
+def test_of_some_metrics_less_is_better() -> None:
+    less = summed(luck, metric=REFUSED_WRONGLY).comparison("baseline", "oracle", REFUSED_WRONGLY)
+    more = summed(luck).comparison("baseline", "oracle", "exact_match_strict")
+    assert less is not None
+    assert more is not None
+    assert (less.difference, less.low, less.high) == (more.difference, more.low, more.high)
+    assert (more.verdict, less.verdict) == ("better", "worse")
+
+
+def test_models_are_compared_where_both_were_asked_and_the_retriever_nowhere() -> None:
+    questions = ids(20)
+    scores = [
+        *scores_of(luck, questions, models=MODELS[:2]),
+        *scores_of(luck, questions, models=("teacher",), conditions=("oracle",)),
+        *(Score(question, "retriever", "top_3", "hit_rate", 1.0) for question in questions),
+    ]
+    results = summarise(scores, questions, models=MODELS, num_resamples=200)
+    assert {c.condition for c in results.comparisons if c.against == "teacher"} == {"oracle"}
+    assert {c.condition for c in results.comparisons if c.against == "baseline"} == {*CONDITIONS}
+    found = results.estimate("retriever", "top_3", "hit_rate")
+    assert found is not None
+    assert found.value == 1.0
+    assert "retriever" not in {c.model for c in results.comparisons}
+
+
+def test_the_same_scores_give_the_same_figures() -> None:
+    questions = ids(40, per_chunk=2)
+
+    def part(model: str, condition: str, i: int) -> float:
+        return Random(f"{model} {condition} {i}").random()
+
+    scores = scores_of(part, questions, metric="f1")
+    one = summarise(scores, questions, models=MODELS, num_resamples=300)
+    again = summarise(scores, questions, models=MODELS, num_resamples=300)
+    assert repr(one) == repr(again)  # NaN is not equal to itself
+    seeded = summarise(scores, questions, models=MODELS, num_resamples=300, seed=1)
+    assert one.estimates != seeded.estimates
+
+
+def test_resamples_are_drawn_once_for_all_figures_of_as_many_chunks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn, resamples = [], bootstrap._resamples
+
+    def counted(clusters: int, *, seed: int, num_resamples: int) -> object:
+        drawn.append(clusters)
+        return resamples(clusters, seed=seed, num_resamples=num_resamples)
+
+    monkeypatch.setattr(bootstrap, "_resamples", counted)
+    summed(lambda model, condition, i: luck(model, condition, i) if i else None, per_chunk=2)
+    assert len(drawn) == len(set(drawn))
+    assert set(drawn) == {20}
+
+
+def test_scores_that_cannot_be_right_are_refused() -> None:
+    score = Score("q1", "student", "oracle", "f1", 0.5)
+    with pytest.raises(ValueError, match="a second score like"):
+        summarise([score, score], ids(3), models=MODELS)
+    with pytest.raises(ValueError, match="'q1' has scores, and is in no cluster"):
+        summarise([score], {}, models=MODELS)
+
+
+def test_questions_of_a_chunk_belong_together_and_peoples_stand_alone() -> None:
+    one, other = make_chunks(2)
+    made = [question_of(one), question_of(one, 1), question_of(other)]
+    by_people = [replace(made[0], id=f"eval_file, row {i}", oracle=UNKNOWN) for i in range(2)]
+    clusters = clusters_of([*made, *by_people])
+    assert list(clusters.values()) == [one.id, one.id, other.id, *(q.id for q in by_people)]

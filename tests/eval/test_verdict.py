@@ -1,0 +1,208 @@
+"""The verdict: the figures of the results, and no claim that they do not carry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from lib.eval.results import Results
+from lib.eval.summaries import summarise
+from lib.eval.verdict import claim_of, main_comparison, verdict_of
+from lib.eval.wording import called, percent, points, signed
+from lib.records import Score
+from tests.eval.toy import results_of
+
+PLAIN = "baseline, plain prompt"
+GOOD = [1.0] * 36 + [0.0] * 4
+POOR = [0.0] * 20 + [1.0] * 16 + [0.0] * 4
+NEAR = [1.0] * 34 + [0.0] * 6  # two questions below GOOD
+
+
+def said(**models: Sequence[float | None]) -> str:
+    return verdict_of(results_of({name.replace("plain", PLAIN): v for name, v in models.items()}))
+
+
+def test_better_and_worse_mirror_and_state_their_figures() -> None:
+    better = results_of({"student": GOOD, "baseline": POOR})
+    worse = results_of({"student": POOR, "baseline": GOOD})
+    assert verdict_of(better).startswith("The student is better than the baseline under top_5")
+    assert verdict_of(worse).startswith("The student is worse than the baseline under top_5")
+    assert claim_of(better) == "The student is better than the baseline"
+    assert claim_of(worse) == "The student is worse than the baseline"
+    for results in (better, worse):
+        one = main_comparison(results)
+        assert one is not None
+        for figure in (
+            f"{percent(one.value)}% against {percent(one.against_value)}%",
+            f"{signed(one.difference)} points (95% interval {points(one)}",
+            "40 questions",
+            "after Holm's correction over 1 comparison",
+        ):
+            assert figure in verdict_of(results)
+
+
+def test_what_cannot_be_told_says_how_many_questions_would() -> None:
+    results = results_of({"student": GOOD, "baseline": NEAR})
+    one = main_comparison(results)
+    assert one is not None
+    assert one.questions_needed
+    text = verdict_of(results)
+    assert text.startswith("Cannot tell whether the student beats the baseline")
+    assert f"about {one.questions_needed:,} questions would be needed" in text
+    same = said(student=GOOD, baseline=GOOD)
+    assert same.startswith("Cannot tell")
+    assert "no difference was seen that more questions could show" in same
+
+
+def test_a_claim_names_a_plain_prompt_that_is_not_beaten() -> None:
+    for plain in (NEAR, GOOD, [1.0] * 40):
+        results = results_of({"student": GOOD, "baseline": POOR, PLAIN: plain})
+        first = verdict_of(results).split(": ")[0]
+        assert "but not shown to be better than the baseline with its plain prompt" in first
+        assert "but not than the baseline with its plain prompt" in claim_of(results)
+    assert "Against the baseline with its plain prompt: cannot tell" in said(
+        student=GOOD, baseline=POOR, plain=NEAR
+    )
+    assert "plain prompt: worse, 50%" in said(
+        student=[0.0] * 20 + GOOD[:20], baseline=[0.0] * 40, plain=[1.0] * 40
+    )
+
+
+def test_a_beaten_plain_prompt_is_in_a_second_sentence() -> None:
+    text = said(student=GOOD, baseline=POOR, plain=POOR)
+    assert "Against the baseline with its plain prompt: better, 90% against 40%" in text
+    assert "but not shown" not in text
+    assert "was not asked with a plain prompt" in said(student=GOOD, baseline=POOR)
+    assert "plain prompt" not in said(student=POOR, baseline=GOOD)
+
+
+def test_a_plain_reply_that_is_right_among_other_words_is_said_to_be() -> None:
+    none = [0.0] * 40
+    values = {"student": GOOD, "baseline": POOR, PLAIN: none}
+    held = {"student": GOOD, "baseline": POOR, PLAIN: NEAR}
+    text = verdict_of(results_of(values, more={"answer_containment": held}))
+    assert "but 85% of its answers hold the right one among other words, against 90%" in text
+    assert "so counted, cannot tell (+5 points" in text
+    beaten = verdict_of(results_of(values, more={"answer_containment": values}))
+    assert "among other words" not in beaten
+
+
+def test_it_warns_where_the_format_decides() -> None:
+    mute = [1.0] * 12 + [None] * 28
+    other = [0.0] * 12 + [1.0] * 28
+    text = said(student=mute, baseline=other)
+    assert text.startswith("The student is better")
+    assert "with the 28 replies without a final answer as wrong: worse (-40 points" in text
+    assert "as wrong" not in said(student=GOOD, baseline=POOR)
+
+
+def test_the_correction_alone_raises_no_warning() -> None:
+    """The strict figures are not corrected: their word may differ where no reply is unscored."""
+    close = [0.0] * 8 + [1.0] * 29 + [0.0] * 3  # 8 won, 1 lost
+    results = results_of(
+        {"student": GOOD, "baseline": close}, conditions=("oracle", "top_3", "top_5", "top_7")
+    )
+    one = main_comparison(results)
+    strict = results.comparison("baseline", "top_5", "exact_match_strict")
+    assert one is not None
+    assert strict is not None
+    assert (one.verdict, strict.verdict) == ("cannot tell", "better")
+    assert "as wrong" not in verdict_of(results)
+
+
+def test_the_baseline_is_judged_against_wherever_it_stands() -> None:
+    results = results_of({"student": GOOD, "teacher": GOOD, "baseline": POOR})
+    assert results.against == "baseline"
+    assert "better than the baseline" in verdict_of(results)
+    other = results_of({"student": GOOD, "gpt-4o": POOR, "gpt-4o, plain prompt": NEAR})
+    assert verdict_of(other).startswith("The student is better than gpt-4o, but not shown")
+    assert "than gpt-4o with its plain prompt" in verdict_of(other)
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [
+        (results_of({"student": GOOD}), "nothing to compare it with: under top_5"),
+        (results_of({"student": [None], "baseline": [1.0]}), "no question was scored for both"),
+        (results_of({"student": [None]}), "no scored reply under top_5"),
+        (Results(("student", "baseline"), (), [], []), "Nothing was scored"),
+        (Results((), (), [], []), "Nothing was scored"),
+        (results_of({"student": GOOD[:1], "baseline": GOOD[:1]}), "1 question;"),
+    ],
+)
+def test_odd_inputs_are_no_claim(results: Results, expected: str) -> None:
+    text = verdict_of(results)
+    assert expected in text
+    assert "nan" not in text.lower()
+    assert "None" not in text
+    assert not any(word in claim_of(results) for word in ("better", "worse"))
+
+
+def test_distractors_alone_are_judged_by_refusals() -> None:
+    refusals = {"refused_rightly": {"student": GOOD, "baseline": POOR}}
+    scored = results_of({"student": GOOD, "baseline": POOR}, more=refusals)
+    where = "distractors_only"
+    estimates = [e for e in scored.estimates if e.metric == "refused_rightly"]
+    compared = [c for c in scored.comparisons if c.metric == "refused_rightly"]
+    only = Results(
+        scored.models,
+        (where,),
+        [replace(one, condition=where) for one in estimates],
+        [replace(one, condition=where) for one in compared],
+    )
+    assert "refused rightly 90% against 40%" in verdict_of(only)
+
+
+def test_names_in_a_sentence() -> None:
+    assert called("student") == "the student"
+    assert called("gpt-4o") == "gpt-4o"
+    assert called(PLAIN) == "the baseline with its plain prompt"
+
+
+def under(**of_conditions: dict[str, list[float]]) -> Results:
+    scores = [
+        Score(f"q{i}", model, condition, "exact_match", value)
+        for condition, values in of_conditions.items()
+        for model, listed in values.items()
+        for i, value in enumerate(listed)
+    ]
+    clusters = {score.question_id: score.question_id for score in scores}
+    models = list(dict.fromkeys(score.model for score in scores))
+    return summarise(scores, clusters, models=models, num_resamples=200)
+
+
+def test_what_is_read_better_is_said_where_retrieval_hides_it() -> None:
+    alike, apart = {"student": GOOD, "baseline": NEAR}, {"student": GOOD, "baseline": POOR}
+    results = under(oracle_distractors=apart, top_5=alike)
+    assert claim_of(results) == (
+        "The student reads better than the baseline; with retrieval it cannot be told"
+    )
+    text = verdict_of(results)
+    assert text.startswith("Cannot tell whether the student beats the baseline under top_5")
+    reading = results.comparison("baseline", "oracle_distractors", "exact_match")
+    assert reading is not None
+    assert (
+        f"With the oracle among the distractors of its row: better, {reading.metric}"[:60] in text
+    )
+    assert f"{signed(reading.difference)} points" in text
+    worse = under(oracle_distractors={"student": POOR, "baseline": GOOD}, top_5=alike)
+    assert claim_of(worse).startswith("The student reads worse than the baseline;")
+    neither = under(oracle_distractors=alike, top_5=alike)
+    assert claim_of(neither) == "Cannot tell whether the student beats the baseline"
+    both = under(oracle_distractors=alike, top_5=apart)
+    assert claim_of(both) == "The student is better than the baseline"
+    assert "of its row: cannot tell" in verdict_of(both)
+    alone = under(oracle_distractors=apart)
+    assert verdict_of(alone).count("its row") == 1  # the verdict itself is about it
+
+
+def test_reading_better_must_hold_against_the_plain_prompt_too() -> None:
+    alike = {"student": GOOD, "baseline": NEAR, PLAIN: POOR}
+    fair = {"student": GOOD, "baseline": POOR, PLAIN: NEAR}
+    assert claim_of(under(oracle_distractors=fair, top_5=alike)) == (
+        "Cannot tell whether the student beats the baseline"
+    )
+    beaten = fair | {PLAIN: POOR}
+    assert claim_of(under(oracle_distractors=beaten, top_5=alike)).startswith("The student reads")
