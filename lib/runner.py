@@ -168,10 +168,17 @@ def _tune_kernel() -> None:
 
 
 def _kernel_config(sockets_dir: Path) -> Any:
-    """Sockets in a folder of ours, not TCP ports: no other user reaches the kernel."""
+    """Sockets in a folder of ours, not TCP ports: no other user reaches the kernel.
+
+    A kernel is ended with an interrupt, and logs that as an error: not to be seen. What a cell
+    raises does not go through that log.
+    """
     from traitlets.config import Config
 
-    return Config(KernelManager={"transport": "ipc", "ip": str(sockets_dir / "kernel")})
+    return Config(
+        KernelManager={"transport": "ipc", "ip": str(sockets_dir / "kernel")},
+        NotebookClient={"extra_arguments": ["--IPKernelApp.log_level=CRITICAL"]},
+    )
 
 
 def finish(plan: Plan) -> None:
