@@ -20,9 +20,7 @@ _WORDS = re.compile(rf"[{UNSPACED}]|{_WORD}")
 _TERMS = re.compile(
     rf"(?P<run>[{UNSPACED}{_HANGUL}]+)|{_WORD.replace(UNSPACED, UNSPACED + _HANGUL)}"
 )
-_WIDE = re.compile(rf"[{UNSPACED}{_HANGUL}]")
 _LETTERS = re.compile(rf"[{UNSPACED}]|[^\W\d_]{{2,}}")
-_SHORT_LETTERS = 3
 _ASCII_GAPS = {code: " " for code in range(128) if not re.match(r"\w", chr(code))}
 
 
@@ -85,12 +83,6 @@ def holds(text: str, phrase: str) -> bool:
     if not parts or not all(part in folded for part in parts):
         return False
     return pattern in f" {' '.join(_WORDS.findall(folded))} "
-
-
-def is_short(answer: str) -> bool:
-    """Whether an answer says too little to be told by its words alone: "3", "no", "May", "물"."""
-    letters = "".join(words(answer))
-    return len(letters) + len(_WIDE.findall(letters)) <= _SHORT_LETTERS
 
 
 def _hangul(character: str) -> bool:

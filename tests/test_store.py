@@ -12,7 +12,6 @@ from lib.store import (
     folder_fingerprint,
     read_jsonl,
     write_jsonl,
-    write_parquet,
 )
 
 
@@ -26,13 +25,6 @@ def test_jsonl_round_trip_keeps_every_character(tmp_path: Path) -> None:
     ]
     write_jsonl(tmp_path / "q.jsonl", [Question(str(i), "c", t) for i, t in enumerate(texts)])
     assert [row["text"] for row in read_jsonl(tmp_path / "q.jsonl")] == texts
-
-
-def test_parquet_holds_the_same_rows(tmp_path: Path) -> None:
-    import pandas
-
-    write_parquet(tmp_path / "q.parquet", [Question("1", "c", "Who?"), Question("2", "c", "Où ?")])
-    assert list(pandas.read_parquet(tmp_path / "q.parquet")["text"]) == ["Who?", "Où ?"]
 
 
 def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:

@@ -58,13 +58,6 @@ def is_api_record(text: str) -> bool:
     return _RECORD.match(text) is not None
 
 
-def record_value(text: str, field: str) -> str:
-    """The value of one of RECORD_FIELDS in a text for which `is_api_record` holds."""
-    match = _RECORD.match(text)
-    assert match, text
-    return match.group(1 + RECORD_FIELDS.index(field))
-
-
 def _shown(value: Any) -> str:
     if value is None:
         return ""

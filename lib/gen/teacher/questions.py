@@ -15,6 +15,7 @@ from lib.gen.teacher import built_in_rows
 from lib.gen.teacher import prompts as teacher_prompts
 from lib.gen.teacher.asking import ask_in_batches, ask_live
 from lib.gen.teacher.flow import Flow, drawn
+from lib.gen.teacher.languages import can_check
 from lib.gen.teacher.options import AskOptions
 from lib.gen.teacher.outcome import Outcome, Rating
 from lib.gen.teacher.similar_questions import QuestionEmbedder, drop_similar
@@ -95,6 +96,8 @@ def ask_teacher(
     if concurrency < 1:
         raise SetupError(f"concurrency = {concurrency}: expected 1 or more. Change it.")
     settings = endpoint_settings("teacher")
+    if options.language and not can_check(options.language):
+        print(f"language = {options.language!r} is asked for, but not checked: no rule knows it.")
     if (options.max_chunks or batch) and not isinstance(chunks, Sequence):
         chunks = list(chunks)  # a draw needs all of them, and so does a batch
     if isinstance(chunks, Sequence):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
+import pandas
 import pytest
 
 from lib.eval.__main__ import main
+from lib.eval.runs.answer_files import ANSWERS_FILE, read_answers
 from lib.eval.runs.gate import gate, regressions
 from lib.eval.runs.results_files import METRICS_FILE, read_metrics
 from lib.eval.runs.runs import all_runs, load_run, load_runs, standings
@@ -39,6 +42,10 @@ def made_apart(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def runs_dir(made: Path, home_dir: Path) -> Path:
     """Three runs of one dataset: the last is right where the others are, and twice as often."""
     return shutil.copytree(made, home_dir / "runs")
+
+
+def rewrite(run_dir: Path, rows: list[dict[str, Any]]) -> None:
+    pandas.DataFrame(rows).to_parquet(run_dir / ANSWERS_FILE)
 
 
 def narrow(text: str) -> bool:
@@ -203,12 +210,9 @@ def test_only_shared_questions_count_and_it_says_so(
 
 
 def test_the_same_id_is_not_the_same_question(runs_dir: Path) -> None:
-    from lib.eval.runs.answer_files import ANSWERS_FILE
-    from lib.store import write_parquet
-
     strong, weak = load_runs(["strong", "weak"])
     rows = [{**row, "gold_answer": "another"} for row in strong.answers]
-    write_parquet(strong.run_dir / ANSWERS_FILE, rows)
+    rewrite(strong.run_dir, rows)
     found = compare_runs(load_run("strong"), weak)
     assert (found.shared, found.pairs) == (0, [])
     assert found.not_comparable == ["other questions: 40 against 40, none the same"]
@@ -237,23 +241,17 @@ def test_runs_that_cannot_be_compared_say_why(
 
 
 def test_other_documents_are_counted(runs_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from lib.eval.runs.answer_files import ANSWERS_FILE, read_answers
-    from lib.store import write_parquet
-
     rows = read_answers(runs_dir / "same")
     for row in rows[-3:]:
         row["context_ids"] = ["another"]
     for row in rows:
         row["model"] = {"student": "baseline", "baseline": "student"}[row["model"]]
-    write_parquet(runs_dir / "same" / ANSWERS_FILE, rows)
+    rewrite(runs_dir / "same", rows)
     assert main(["compare", "weak", "same"]) == 0
     assert "over other documents than before: top_3 3." in capsys.readouterr().out
 
 
 def test_clusters_widen_the_interval(runs_dir: Path) -> None:
-    from lib.eval.runs.answer_files import ANSWERS_FILE
-    from lib.store import write_parquet
-
     strong, weak = load_runs(["strong", "weak"])
     alone = compare_runs(strong, weak).pairs[0].figures
     # Four questions a chunk, and all four of a chunk change together.
@@ -261,7 +259,7 @@ def test_clusters_widen_the_interval(runs_dir: Path) -> None:
         {**row, "oracle_id": str(int(row["oracle_id"].split("#")[1]) // 1000 % 4)}
         for row in weak.answers
     ]
-    write_parquet(weak.run_dir / ANSWERS_FILE, rows)
+    rewrite(weak.run_dir, rows)
     together = compare_runs(strong, load_run("weak")).pairs[0].figures
     assert together.difference == alone.difference
     assert together.verdict == "cannot tell"  # of 4 chunks nothing can be told

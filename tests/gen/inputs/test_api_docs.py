@@ -12,7 +12,6 @@ from lib.gen.inputs.api_docs import (
     format_api_answer,
     is_api_record,
     parse_api_answer,
-    record_value,
 )
 
 RECORD: dict[str, Any] = {
@@ -46,11 +45,9 @@ def test_a_record_becomes_one_document() -> None:
     assert api_document(dict(reversed(RECORD.items())), id="a.json/1") == document
 
 
-def test_its_text_says_what_it_is_and_gives_its_values_back() -> None:
+def test_its_text_says_what_it_is() -> None:
     text = api_document(RECORD, id="a").text
     assert is_api_record(text)
-    assert record_value(text, "api_call") == RECORD["api_call"]
-    assert record_value(text, "api_version") == "1.5"
     bare = api_document(
         dict.fromkeys(RECORD_FIELDS, "") | {"api_call": "f()", "functionality": "x"}, id="a"
     )

@@ -412,6 +412,15 @@ def test_an_error_while_documents_are_read_is_raised_as_it_is(loopback: Loopback
         ask(read())
 
 
+def test_a_language_that_no_rule_knows_is_said_to_be_unchecked(
+    loopback: Loopback, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask(CHUNKS[:2], language="Klingon")
+    assert "language = 'Klingon' is asked for, but not checked" in capsys.readouterr().out
+    ask(CHUNKS[:2], language="English")
+    assert "not checked" not in capsys.readouterr().out
+
+
 def test_a_draw_waits_for_all_chunks(loopback: Loopback) -> None:
     assert ask(iter(CHUNKS), max_chunks=5) == ask(max_chunks=5)
 
