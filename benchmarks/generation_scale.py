@@ -20,7 +20,7 @@ from benchmarks.generation_runs import RUN_NAME, fresh_home, run_generation
 from benchmarks.generation_tokens import QUESTIONS_PER_CHUNK
 from benchmarks.teacher_server import teacher
 from lib.engine.replies import Reply
-from lib.gen.chunking.chunks import Splitter, conflicts
+from lib.gen.chunking.chunks import Splitter, conflicts, kept_pieces
 from lib.gen.inputs.documents import iter_documents
 from lib.gen.recipe import Recipe
 from lib.gen.rows.distractors import Vectors
@@ -137,7 +137,8 @@ def choose(chunks: Sequence[Chunk], questions: Sequence[Question], vectors: Vect
 
 def resume(num_documents: int) -> float:
     """Seconds from the start of `python -m lib.gen run` to its first request, when the ledger holds
-    the replies to all others: those about the last chunk are missing."""
+    the replies to all others: those about the last chunk are missing. What the run before has cut
+    is kept, as it leaves it."""
     with teacher() as running, fresh_home(running) as home:
         folder = home / "documents"
         folder.mkdir()
@@ -155,10 +156,12 @@ def resume(num_documents: int) -> float:
 
 def fill_ledger(path: Path, folder: Path, recipe: Recipe) -> int:
     """Keep the loopback teacher's replies about all chunks but the last; returns their number."""
-    splitter, chunks = Splitter(**recipe.cutting), list[Chunk]()
-    for document in iter_documents(str(folder)):
-        if isinstance(document, Document):
-            chunks += splitter.split(document).chunks
+    chunks = list[Chunk]()
+    with closing(kept_pieces(path.with_name("kept.sqlite"))) as kept_before:
+        splitter = Splitter(**recipe.cutting, kept=kept_before)
+        for document in iter_documents(str(folder)):
+            if isinstance(document, Document):
+                chunks += splitter.split(document).chunks
     flow, kept = Flow(recipe.options), list[Future[None]]()
     with closing(Ledger(path)) as ledger:
         for chunk in chunks[:-1]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from hashlib import blake2b
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from lib.records import Chunk
 from lib.words import words
@@ -58,45 +58,61 @@ def _hash(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little") & _60_BITS
 
 
+class Marks(NamedTuple):
+    """What a repeated text is found by."""
+
+    equal: int  # the hash of the text, white space aside
+    sketch: tuple[int, ...]  # the least of its runs of five words
+
+    @classmethod
+    def of(cls, text: str) -> Marks:
+        return cls(_hash(" ".join(text.split())), tuple(shingles(text)[:_SKETCH_RUNS].tolist()))
+
+
 class Seen:
     """The chunks kept so far, to tell a repeated one at once.
 
     A chunk is repeated when its text is that of an earlier one, white space aside, or when at least
     `near_share` of its runs of five words stand in one (0 = only equal texts count). The earlier
-    one is found through the eight least of its runs; most chunks share one of them with a near
-    duplicate of the same length, few with a much longer chunk that holds them. (Broder, "On the
-    resemblance and containment of documents", 1997.) What is missed is left to `conflicts`.
+    one is found through the eight least of its runs: nearly all chunks share one of them with a
+    near duplicate of the same length, few with a much longer chunk that holds them. (Broder, "On
+    the resemblance and containment of documents", 1997.) What is missed is left to `conflicts`.
     """
 
     def __init__(self, near_share: float) -> None:
         self._near_share = near_share
         self._equal: dict[int, str] = {}  # a text's hash → the id of its chunk
         self._holders: dict[int, Chunk] = {}  # a run → the first chunk that has it in its sketch
-        self._last: tuple[str, Any] = ("", None)  # the next one's neighbour: its id and runs
 
-    def repeated(self, chunk: Chunk) -> tuple[str, str] | None:
+    def repeated(self, chunk: Chunk, marks: Marks) -> tuple[str, str] | None:
         """The gate and the reason that drop it; None: it is new, and remembered."""
-        text = " ".join(chunk.text.split())
-        earlier = self._equal.setdefault(_hash(text), chunk.id)
+        earlier = self._equal.setdefault(marks.equal, chunk.id)
         if earlier != chunk.id:
             return "same", f"the text of {earlier}"
         if self._near_share:
-            runs = shingles(chunk.text)
-            sketch = runs[:_SKETCH_RUNS].tolist()
-            found = {
-                id(self._holders[run]): self._holders[run] for run in sketch if run in self._holders
-            }
-            for other in found.values():
-                id_, others = self._last
-                if other.id != id_:
-                    others = shingles(other.text)
-                share = len(_places(runs, others)) / len(runs)
-                if share >= self._near_share:
-                    return "near", f"{share:.0%} of its runs of five words stand in {other.id}"
-            for run in sketch:
+            holders = [self._holders.get(run) for run in marks.sketch]
+            found = Counter(holder.id for holder in holders if holder)
+            for other in holders:
+                if other and found.pop(other.id, 0) >= _least(other, chunk):
+                    runs = shingles(chunk.text)
+                    share = len(_places(runs, shingles(other.text))) / len(runs)
+                    if share >= self._near_share:
+                        return "near", f"{share:.0%} of its runs of five words stand in {other.id}"
+            for run in marks.sketch:
                 self._holders.setdefault(run, chunk)
-            self._last = chunk.id, runs
         return None
+
+
+def _least(other: Chunk, chunk: Chunk) -> int:
+    """How many runs of a sketch must be shared: neighbours that overlap a little often have one."""
+    return 2 if 0 < 2 * _overlap(other, chunk) < chunk.end - chunk.start else 1
+
+
+def _overlap(one: Chunk, other: Chunk) -> int:
+    """What their ranges in one document share, characters."""
+    if one.document_id != other.document_id:
+        return 0
+    return max(0, min(one.end, other.end) - max(one.start, other.start))
 
 
 def conflicts(chunks: Sequence[Chunk]) -> dict[str, set[str]]:
@@ -126,9 +142,7 @@ def _overlapping(chunks: Sequence[Chunk]) -> Iterable[tuple[str, str]]:
 
 def count_as_same(one: Chunk, other: Chunk) -> bool:
     """What `conflicts` says of two chunks alone, where nothing is known to be boilerplate."""
-    if one.document_id == other.document_id and max(one.start, other.start) < min(
-        one.end, other.end
-    ):
+    if _overlap(one, other):
         return True
     runs, others = shingles(one.text), shingles(other.text)
     return len(_places(runs, others)) >= max(1, SAME_SHARE * min(len(runs), len(others)))

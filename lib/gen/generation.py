@@ -11,7 +11,7 @@ from typing import Any
 
 from lib.engine.prices import costs, load_prices, show_costs
 from lib.gen.checking.check import print_check
-from lib.gen.chunking.chunks import Conflicts, Splitter, conflicts
+from lib.gen.chunking.chunks import Conflicts, Splitter, conflicts, kept_pieces
 from lib.gen.dataset import write_dataset
 from lib.gen.inputs.documents import Skipped, iter_documents
 from lib.gen.inputs.evaluation_file import read_evaluation_file
@@ -116,24 +116,26 @@ def _as_read(recipe: Recipe, corpus: Corpus) -> Iterator[Chunk]:
     Raises:
         SetupError: nothing can be read, or what there is cannot fill a row.
     """
-    splitter, waiting = Splitter(**recipe.cutting), list[Chunk]()
+    waiting = list[Chunk]()
     fits, look_at = recipe.dataset_kind == "qa", 1
-    for entry in iter_documents(recipe.doc_path, **recipe.reading):
-        if isinstance(entry, Skipped):
-            corpus.skipped.append(entry)
-            print(f"skipped: {entry.path}: {entry.reason}", flush=True)
-            continue
-        corpus.documents.append(entry)
-        split = splitter.split(entry)
-        corpus.chunks += split.chunks
-        corpus.dropped += split.dropped
-        waiting += split.chunks
-        if not fits and len(corpus.chunks) >= look_at:
-            look_at = 2 * len(corpus.chunks)  # seldom: each look compares all chunks
-            fits = _fills_rows(recipe, corpus)
-        if fits:
-            yield from waiting
-            waiting = []
+    with closing(kept_pieces()) as kept:
+        splitter = Splitter(**recipe.cutting, kept=kept)
+        for entry in iter_documents(recipe.doc_path, **recipe.reading):
+            if isinstance(entry, Skipped):
+                corpus.skipped.append(entry)
+                print(f"skipped: {entry.path}: {entry.reason}", flush=True)
+                continue
+            corpus.documents.append(entry)
+            split = splitter.split(entry)
+            corpus.chunks += split.chunks
+            corpus.dropped += split.dropped
+            waiting += split.chunks
+            if not fits and len(corpus.chunks) >= look_at:
+                look_at = 2 * len(corpus.chunks)  # seldom: each look compares all chunks
+                fits = _fills_rows(recipe, corpus)
+            if fits:
+                yield from waiting
+                waiting = []
     if recipe.dataset_kind != "qa":
         corpus.same = conflicts(corpus.chunks)
         check_corpus(corpus.chunks, corpus.same, eval_documents=corpus.held_out, **recipe.filling)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from lib.duplicates import Conflicts, Seen, conflicts
+from lib import duplicates, words
+from lib.duplicates import Conflicts, Marks, Seen, conflicts
+from lib.gen.chunking import chunkers
 from lib.gen.chunking.chunkers import (
     CHUNKERS,
     Embed,
@@ -16,6 +19,7 @@ from lib.gen.chunking.chunkers import (
     semantic_spans,
 )
 from lib.gen.inputs.api_docs import is_api_record
+from lib.kept import Kept
 from lib.records import Chunk, Document, Rejected
 from lib.settings import SetupError
 from lib.words import has_written
@@ -25,6 +29,14 @@ MIN_CHUNK_WORDS = 5
 NEAR_DUPLICATE_SHARE = 0.8
 
 __all__ = ["Conflicts", "Split", "Splitter", "conflicts", "split_documents"]
+
+
+def kept_pieces(path: Path | None = None) -> Kept:
+    """Where a Splitter finds what it cut before; by default in artefacts/. Close it."""
+    made_by = [Path(str(module.__file__)) for module in (chunkers, duplicates, words)]
+    return Kept(
+        made_by=[*made_by, Path(__file__)], packages=["langchain-text-splitters"], path=path
+    )
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,7 @@ class Splitter:
         min_chunk_chars: int = MIN_CHUNK_CHARS,
         near_duplicate_share: float = NEAR_DUPLICATE_SHARE,
         embed: Embed | None = None,
+        kept: Kept | None = None,
     ) -> None:
         if min_chunk_chars < 1 or not (
             0 <= chunk_overlap_chars < chunk_chars and chunk_chars >= 2 * min_chunk_chars
@@ -76,7 +89,7 @@ class Splitter:
             )
         self._chunk_chars, self._overlap_chars = chunk_chars, chunk_overlap_chars
         self._chunker, self._min_chars, self._embed = chunker, min_chunk_chars, embed
-        self._seen = Seen(near_duplicate_share)
+        self._seen, self._kept = Seen(near_duplicate_share), kept
 
     def split(self, document: Document) -> Split:
         """The document's chunks that no document before it had.
@@ -88,21 +101,10 @@ class Splitter:
         """
         chunks: list[Chunk] = []
         dropped: list[Rejected] = []
-        for chunk in self._cut(document):
-            length = len(" ".join(chunk.text.split()))
-            if length < self._min_chars or not has_written(chunk.text, least=MIN_CHUNK_WORDS):
-                dropped.append(Rejected("", chunk.id, "short", f"only {length} characters"))
-            elif repeated := self._seen.repeated(chunk):
-                dropped.append(Rejected("", chunk.id, *repeated))
-            else:
-                chunks.append(chunk)
-        return Split(chunks, dropped)
-
-    def _cut(self, document: Document) -> Iterator[Chunk]:
         starts = [page.start for page in document.pages]
-        for start, end in self._spans(document.text):
+        for start, end, length, *marks in self._pieces(document.text):
             page = document.pages[bisect_right(starts, start) - 1]
-            yield Chunk(
+            chunk = Chunk(
                 id=f"{document.id}#{start}",
                 document_id=document.id,
                 title=document.title,
@@ -111,6 +113,34 @@ class Splitter:
                 end=end,
                 text=document.text[start:end],
             )
+            if not marks:
+                dropped.append(Rejected("", chunk.id, "short", f"only {length} characters"))
+            elif repeated := self._seen.repeated(chunk, Marks(marks[0], tuple(marks[1:]))):
+                dropped.append(Rejected("", chunk.id, *repeated))
+            else:
+                chunks.append(chunk)
+        return Split(chunks, dropped)
+
+    def _pieces(self, text: str) -> list[list[int]]:
+        """Start, end, length without white space; and the marks, where it is no short piece."""
+        if self._kept is None or self._chunker == "semantic":  # its embedding is another's
+            return list(self._cut(text))
+        key = text, self._chunker, self._chunk_chars, self._overlap_chars, self._min_chars
+        pieces: list[list[int]] | None = self._kept.get("pieces", *key)
+        if pieces is None:
+            pieces = list(self._cut(text))
+            self._kept.put(pieces, "pieces", *key)
+        return pieces
+
+    def _cut(self, text: str) -> Iterator[list[int]]:
+        for start, end in self._spans(text):
+            piece = text[start:end]
+            length = len(" ".join(piece.split()))
+            if length < self._min_chars or not has_written(piece, least=MIN_CHUNK_WORDS):
+                yield [start, end, length]
+            else:
+                equal, sketch = Marks.of(piece)
+                yield [start, end, length, equal, *sketch]
 
     def _spans(self, text: str) -> Iterator[Span]:
         if is_api_record(text):

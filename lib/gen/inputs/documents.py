@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from lib.gen import wording
 from lib.gen.inputs.assemble import assemble, first_heading, read_text
 from lib.gen.inputs.json_records import iter_json_documents
 from lib.gen.inputs.readers import Readers, Text
 from lib.gen.inputs.sources import READABLE, Paths, Skipped, Source, find_documents
 from lib.gen.wording import clean
+from lib.kept import Kept
 from lib.records import Document
 from lib.settings import SetupError
 from lib.store import file_sha256
@@ -22,6 +24,13 @@ from lib.store import file_sha256
 _WORKERS = 2
 _AHEAD = 8  # files read before they are asked for
 _SHOWN_CHARS = 700  # of a document that is no PDF
+
+# What decides the text of a file that a worker reads.
+_MADE_BY = [
+    *(Path(__file__).with_name(f"{name}.py") for name in ("layout", "page_text", "pdf_text")),
+    Path(wording.__file__),
+]
+_PACKAGES = ("pypdfium2", "markitdown", "trafilatura")
 
 
 @dataclass(frozen=True)
@@ -135,11 +144,12 @@ def _read(sources: Sequence[Source], web: dict[str, Any]) -> Iterator[Document |
     waiting: deque[tuple[Source, Future[Text] | None]] = deque()
     pool = ThreadPoolExecutor(max_workers=_WORKERS)
     readers = Readers(_WORKERS)  # each keeps a process busy
+    kept = Kept(made_by=_MADE_BY, packages=_PACKAGES)
     try:
         for source in sources:
             future = None
             if source.kind in ("pdf", "docx", "html") and isinstance(source.place, Path):
-                future = pool.submit(readers.read, source.kind, source.place)
+                future = pool.submit(_read_once, readers, kept, source.kind, source.place)
             waiting.append((source, future))
             if len(waiting) > _AHEAD:
                 yield from _read_one(*waiting.popleft(), web)
@@ -148,6 +158,17 @@ def _read(sources: Sequence[Source], web: dict[str, Any]) -> Iterator[Document |
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         readers.close()
+        kept.close()
+
+
+def _read_once(readers: Readers, kept: Kept, kind: str, path: Path) -> Text:
+    """By a worker, unless these bytes were read before."""
+    key = "text", kind, file_sha256(path)
+    if (known := kept.get(*key)) is not None:
+        return Text(**known)
+    text = readers.read(kind, path)
+    kept.put(asdict(text), *key)
+    return text
 
 
 def _read_one(

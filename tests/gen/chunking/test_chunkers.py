@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import closing
+from itertools import pairwise
 from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lib.gen.chunking.chunks import Splitter, split_documents
+from lib.duplicates import shingles
+from lib.gen.chunking.chunks import Split, Splitter, kept_pieces, split_documents
 from lib.settings import SetupError
 from tests.gen.make import corpus, document, prose
 
@@ -106,3 +109,41 @@ def test_min_chunk_chars_drops_shorter_ones() -> None:
     assert spans(text) == [text]
     with pytest.raises(SetupError, match="no chunk of 150 characters"):
         spans(text, min_chunk_chars=150)
+
+
+def test_a_document_that_was_cut_before_gives_the_same_and_is_not_cut_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    documents = [*corpus(3), document("tiny.txt", "Too short."), document("b", prose(Random(8), 9))]
+    cut, calls = Splitter._cut, list[str]()
+
+    def counted(self: Splitter, text: str) -> Any:
+        calls.append(text)
+        return cut(self, text)
+
+    def split(chunk_chars: int = 400) -> list[Split]:
+        with closing(kept_pieces()) as kept:
+            splitter = Splitter(chunk_chars=chunk_chars, chunk_overlap_chars=80, kept=kept)
+            return [splitter.split(made) for made in documents]
+
+    fresh = split()
+    assert fresh != split(chunk_chars=300)
+    plain = Splitter(chunk_chars=400, chunk_overlap_chars=80)
+    assert fresh == [plain.split(made) for made in documents]
+    monkeypatch.setattr(Splitter, "_cut", counted)
+    assert split() == fresh
+    assert calls == []
+    split(chunk_chars=200)
+    assert calls == [made.text for made in documents]
+
+
+def test_an_overlap_that_is_most_of_a_chunk_is_no_news() -> None:
+    text = prose(Random(5), 30)
+    splitter = Splitter(chunk_chars=1000, chunk_overlap_chars=600)
+    split = splitter.split(document("a.txt", text))
+    near = [item for item in split.dropped if item.gate == "near"]
+    shares = [int(item.reason.split("%")[0]) for item in near]
+    assert all(share >= 80 for share in shares)
+    runs = [set(shingles(chunk.text).tolist()) for chunk in split.chunks]
+    for one, other in pairwise(runs):
+        assert len(one & other) < 0.8 * len(other)

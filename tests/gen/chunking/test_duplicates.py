@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import pytest
 
 from lib import duplicates
-from lib.duplicates import count_as_same, shingles
+from lib.duplicates import Marks, Seen, count_as_same, shingles
 from lib.gen.chunking.chunks import Splitter, conflicts
 from lib.records import Chunk
 from lib.words import words
@@ -27,6 +28,33 @@ def test_a_near_duplicate_is_dropped_and_a_half_one_is_not(seed: int) -> None:
     assert near.dropped[0].reason.endswith("stand in a.txt#0")
     half = splitter.split(document("c.txt", with_words_changed(text, 12)))
     assert [chunk.document_id for chunk in half.chunks] == ["c.txt"]
+
+
+def test_one_shared_run_finds_an_overlap_unless_it_is_a_small_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = prose(Random(1), 12)
+    first = Chunk("a#0", "a", "", 1, 0, len(text), text)
+    one_run = Marks(equal=1, sketch=Marks.of(text).sketch[:1])
+
+    def judged(start: int) -> tuple[str, str] | None:
+        more = text[start:] + " and no more than that"
+        later = Chunk(f"a#{start}", "a", "", 1, start, start + len(more), more)
+        seen = Seen(0.8)
+        assert seen.repeated(first, Marks.of(text)) is None
+        return seen.repeated(later, one_run)
+
+    found = judged(len(text) // 2)
+    assert found is not None
+    assert found[0] == "near"
+
+    def shingles(text: str) -> Any:
+        raise AssertionError("looked at")
+
+    marks = Marks.of(text)
+    monkeypatch.setattr(Marks, "of", lambda text: marks)
+    monkeypatch.setattr(duplicates, "shingles", shingles)
+    assert judged(len(text) - 20) is None
 
 
 def test_near_duplicates_are_kept_where_that_is_asked_for() -> None:

@@ -221,6 +221,24 @@ def test_each_document_comes_as_soon_as_it_is_read(
     assert rest == [f"{number:02}.pdf" for number in range(1, 40)]
 
 
+def test_bytes_that_were_read_before_start_no_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    write_pdf(folder / "a.pdf", [lines(["The pier is 40 m long."])])
+    first = load_documents(folder)
+
+    def read(self: Readers, kind: str, path: Path) -> Text:
+        raise AssertionError("read again")
+
+    monkeypatch.setattr(Readers, "read", read)
+    assert load_documents(folder) == first
+    write_pdf(folder / "a.pdf", [lines(["The pier is 41 m long."])])
+    with pytest.raises(AssertionError, match="read again"):
+        load_documents(folder)
+
+
 def test_who_stops_early_leaves_no_process_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
