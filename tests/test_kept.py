@@ -38,6 +38,7 @@ def test_another_version_of_the_maker_finds_nothing(source: Path) -> None:
     source.write_text("second", encoding="utf-8")
     with closing(kept(source)) as other:
         assert other.get("key") is None
+        other.put([2], "key")
     with closing(Kept(made_by=[source], packages=["numpy"], path=one_path(source))) as third:
         assert third.get("key") is None
 
