@@ -6,7 +6,6 @@ built-in teacher about its first quarter, and one about its last; a hit: it is a
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from typing import Any
@@ -18,6 +17,7 @@ from lib.gen.inputs.documents import load_documents
 from lib.prompts import parse_answer
 from lib.rag.embedder import LocalEmbedder
 from lib.records import Chunk, Question
+from lib.threads import tune_threads
 
 CHUNK_CHARS = 2000
 NEAREST = (1, 5)
@@ -33,7 +33,7 @@ class CutEmbedder(LocalEmbedder):
 
 def main() -> int:
     """Print the hits of both; 1 if windows find no more questions about the last quarter."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    tune_threads()
     documents = [d for d in load_documents("sample_data").documents if len(d.text) > CHUNK_CHARS]
     chunks = split_documents(documents, chunk_chars=CHUNK_CHARS, chunk_overlap_chars=0).chunks
     texts, path = [chunk.text for chunk in chunks], str(minilm_dir())

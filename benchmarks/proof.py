@@ -7,7 +7,6 @@ again by the next run, also after a kill.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from lib.prompts import student_messages
 from lib.records import RaftExample
 from lib.settings import PROJECT_DIR, SetupError, home, portable
 from lib.store import fingerprint, folder_fingerprint, read_json, write_json
+from lib.threads import tune_threads
 
 SEEDS = (0, 1, 2)
 MAX_QUESTIONS, MAX_NEW_TOKENS, BATCH_SIZE = 200, 128, 8
@@ -49,8 +49,7 @@ def main(
     Raises:
         SetupError: .env names a teacher, or the corpus cannot fill the rows.
     """
-    # Before torch is loaded: threads that wait asleep are several times faster on a busy machine.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    tune_threads()  # before torch is loaded
     settings = proof_settings() | changed
     if gen.teacher_name() != teacher.NAME:
         raise SetupError(

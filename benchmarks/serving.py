@@ -1,4 +1,4 @@
-"""Requests per second and memory of the embedded student, served on a CPU in four ways.
+"""Requests per second and memory of the embedded student, served on a CPU in five ways.
 
 Questions of the built-in teacher on the sample corpus, five chunks a prompt. Linux only (/proc).
 """
@@ -26,9 +26,10 @@ from lib.settings import EndpointSettings, home
 MODEL, NUM_REQUESTS, MAX_TOKENS, IN_FLIGHT = "model", 24, 64, (1, 8)
 CAPPED = "--continuous-batching --cb-num-blocks 64 --cb-max-batch-tokens 512"
 SETTINGS = {  # servers, threads of each, options
-    "default engine, 1 thread (chosen)": (1, 1, ""),
-    "two such servers at once, each": (2, 1, ""),
-    "default engine, 2 threads": (1, 2, ""),
+    "1 thread, prompt lookup (chosen)": (1, 1, "--copying"),
+    "two such servers at once, each": (2, 1, "--copying"),
+    "1 thread": (1, 1, ""),
+    "2 threads, prompt lookup": (1, 2, "--copying"),
     f"`{CAPPED}`, 1 thread": (1, 1, CAPPED),
 }
 Prompts = list[list[Message]]

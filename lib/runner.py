@@ -26,6 +26,7 @@ from lib.parameters import (
 )
 from lib.progress import minutes
 from lib.settings import PROJECT_DIR, SetupError, home, portable
+from lib.threads import tune_threads
 
 _USAGE = """\
 ./run_all.sh runs the four notebooks, from a folder of documents to a report.
@@ -161,9 +162,9 @@ def run_notebook(plan: Plan, notebook: str) -> None:
 def _tune_kernel() -> None:
     """What the kernel's C libraries read when they start; both were measured (docs/experiments.md).
 
-    Threads that wait asleep, and memory in huge pages (glibc 2.35 and later; ignored elsewhere).
+    Memory in huge pages (glibc 2.35 and later; ignored elsewhere).
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    tune_threads()
     os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
 
 

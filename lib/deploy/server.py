@@ -29,6 +29,7 @@ from lib.deploy.processes import (
     start_process,
 )
 from lib.settings import STATE_KEYS, SetupError, home, portable, read_state, save_state
+from lib.store import read_json
 
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
 
@@ -171,7 +172,18 @@ def _options(model_dir: Path, max_memory_gib: float) -> str:
         # Two servers share the GPU, so each may take less than half of what is free.
         return "--device auto --dtype auto --continuous-batching --cb-max-memory-percent 0.4"
     limit_bytes = int(max_memory_gib * 2**30) or _memory_cap_bytes(model_dir)
-    return f"--device cpu --dtype float32 --limit {limit_bytes}"
+    copying = " --copying" if _can_look_ahead(model_dir) else ""
+    return f"--device cpu --dtype float32{copying} --limit {limit_bytes}"
+
+
+def _can_look_ahead(model_dir: Path) -> bool:
+    """Whether a model's cache can forget the tokens that were proposed to it and were wrong.
+
+    Those that keep a window or a state of what they read cannot: only families known to keep all.
+    """
+    config = read_json(model_dir / "config.json")
+    attends_to_all = not config.get("use_sliding_window")
+    return config.get("model_type") in ("llama", "qwen2", "qwen3") and attends_to_all
 
 
 def _memory_cap_bytes(model_dir: Path) -> int:
@@ -186,12 +198,19 @@ def _command(model: str, port: int, options: str) -> list[str]:
         raise SetupError(
             "The program 'transformers' is not beside this Python. pip install -r requirements.txt."
         )
-    words, limit = options.split(), "0"
+    words, limit, program_words = options.split(), "0", [program]
     if "--limit" in words:
         limit = words.pop()
         words.remove("--limit")
-    serve = [program, "serve", model, "--host", LOOPBACK, "--port", str(port), *words]
-    return [sys.executable, str(Path(__file__).with_name("limited.py")), limit, *serve]
+    if "--copying" in words:
+        words.remove("--copying")
+        program_words = [sys.executable, str(_beside("copying.py"))]
+    serve = [*program_words, "serve", model, "--host", LOOPBACK, "--port", str(port), *words]
+    return [sys.executable, str(_beside("limited.py")), limit, *serve]
+
+
+def _beside(name: str) -> Path:
+    return Path(__file__).with_name(name)
 
 
 def _environment() -> dict[str, str]:

@@ -26,8 +26,10 @@ def completion_trainer(*arguments: Any, **options: Any) -> Any:
         ) -> Any:
             labels = inputs["labels"][:, 1:]
             places = (labels != -100).any(dim=0).nonzero().squeeze(1)
-            given = {name: value for name, value in inputs.items() if name != "labels"}
-            outputs = model(**given, use_cache=False, logits_to_keep=places)
+            ids = inputs[
+                "input_ids"
+            ]  # no mask: padding stands behind a row, which never looks there
+            outputs = model(input_ids=ids, use_cache=False, logits_to_keep=places)
             labels = labels[:, places]
             learned = labels != -100
             logits = outputs.logits[learned].float()
