@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from lib.deploy import ask, deploy, stop
+from lib.deploy import ask, deploy, server, stop
 from lib.deploy.__main__ import main
 from lib.deploy.processes import is_running, record_path, records
 from lib.deploy.roles import Deployed
@@ -111,6 +112,33 @@ def test_a_healthy_server_is_reused(running: Running) -> None:
     assert records("t") == before
     assert [one.base_url for one in again] == [one.base_url for one in running.deployed]
     assert all("already" in one.how for one in again)
+
+
+@pytest.mark.parametrize(
+    ("config", "looks_ahead"),
+    [
+        ({"model_type": "llama"}, True),
+        ({"model_type": "qwen2", "use_sliding_window": False}, True),
+        ({"model_type": "qwen2", "use_sliding_window": True}, False),
+        ({"model_type": "mamba2"}, False),
+        ({}, False),
+    ],
+)
+def test_only_a_cache_that_can_forget_is_given_guesses(
+    tmp_path: Path, config: dict[str, object], looks_ahead: bool
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    command = server._command("m", 1, server._options(tmp_path, 0.0))
+    assert any(word.endswith("copying.py") for word in command) == looks_ahead
+    assert "--copying" not in command
+
+
+def test_those_that_run_are_given_guesses(running: Running) -> None:
+    import psutil
+
+    for record in records("t"):
+        assert any(w.endswith("copying.py") for w in psutil.Process(record.pid).cmdline())
 
 
 def test_the_server_is_detached_and_gets_no_secret(running: Running) -> None:
