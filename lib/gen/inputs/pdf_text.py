@@ -11,6 +11,9 @@ from lib.gen.inputs.layout import Line, page_texts
 
 MAX_CHARACTERS = 20_000_000
 
+# A divided word: PDFium gives its second half without a new line. The character, and in a text.
+_DIVIDED, _DIVIDED_IN_TEXT = 2, 0xFFFE
+
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 
 
@@ -67,29 +70,42 @@ def open_pdf(path: Path) -> Any:
 
 def page_lines(page: Any) -> list[Line]:
     """The lines in the order of drawing, each with its box; parted where a column may begin."""
-    from pypdfium2 import raw
+    from pypdfium2.raw import FS_RECTF, FPDFText_GetLooseCharBox
 
     text_page = page.get_textpage()
-    handle, count = text_page.raw, text_page.count_chars()
-    rect = raw.FS_RECTF()
+    handle = text_page.raw
+    rect = FS_RECTF()
+    its_address = ctypes.byref(rect)
     lines: list[Line] = []
     letters: list[str] = []
     boxes: list[Box] = []
-    for index in range(count):
-        code = raw.FPDFText_GetUnicode(handle, index)
+    end = 0.0  # of the last box
+    for index, code in enumerate(_codes(handle, text_page.count_chars())):
         if code in (10, 13):
             _finish(lines, letters, boxes)
             continue
-        if code > 32 and raw.FPDFText_GetLooseCharBox(handle, index, ctypes.byref(rect)):
-            if boxes and rect.left - boxes[-1][2] > 1.3 * (rect.top - rect.bottom):
+        if code > 32 and FPDFText_GetLooseCharBox(handle, index, its_address):
+            box = left, bottom, right, top = rect.left, rect.bottom, rect.right, rect.top
+            if boxes and left - end > 1.3 * (top - bottom):
                 _finish(lines, letters, boxes)
-            boxes.append((rect.left, rect.bottom, rect.right, rect.top))
+            boxes.append(box)
+            end = right
         letters.append(chr(code))
-        if code == 2:  # a divided word: PDFium gives its second half without a new line
+        if code == _DIVIDED:
             _finish(lines, letters, boxes)
     _finish(lines, letters, boxes)
     text_page.close()
     return lines
+
+
+def _codes(handle: Any, count: int) -> list[int]:
+    """A page's characters as UTF-16 units; all in one call where PDFium leaves none out."""
+    from pypdfium2.raw import FPDFText_GetText, FPDFText_GetUnicode
+
+    units = (ctypes.c_ushort * (count + 1))()  # and the zero at the end
+    if FPDFText_GetText(handle, 0, count, units) == count + 1:
+        return [_DIVIDED if unit == _DIVIDED_IN_TEXT else unit for unit in units[:count]]
+    return [FPDFText_GetUnicode(handle, index) for index in range(count)]
 
 
 def _finish(lines: list[Line], letters: list[str], boxes: list[Box]) -> None:
