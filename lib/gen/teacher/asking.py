@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack, closing, contextmanager
 from functools import partial
 from operator import itemgetter
 
@@ -21,6 +22,7 @@ from lib.settings import EndpointSettings, SetupError, endpoint_settings
 # Chunks at work beyond the requests in flight: enough that answers never lack questions.
 _CHUNKS_PER_SLOT = 4
 _AHEAD = 1000  # requests made before they can be sent
+_BURST = 8  # requests begun at a time: of a hundred, all would go out when the last is ready
 
 
 async def ask_live(
@@ -44,6 +46,7 @@ async def ask_live(
     """
     seen: list[Chunk] = []
     async with AsyncExitStack() as stack:
+        stack.enter_context(_quick_turns())
         ledger = stack.enter_context(closing(Ledger()))
         endpoints = {
             role: await stack.enter_async_context(
@@ -133,7 +136,7 @@ class _Live:
         self._ledger, self._endpoints = ledger, endpoints
         self._answered: list[tuple[int, Start]] = []  # the reply's place in the ledger
         self.progress = Progress("requests", 0, note=endpoints["teacher"].note)
-        self._slots = asyncio.Semaphore(slots)
+        self._slots, self._begun = asyncio.Semaphore(slots), 0
 
     def unanswered(self, starts: Iterable[Start]) -> Iterator[Request]:
         """The requests that the ledger does not answer; the others are put off."""
@@ -158,6 +161,9 @@ class _Live:
         await self._slots.acquire()
         task = group.create_task(self._send(request))
         task.add_done_callback(lambda _: self._slots.release())
+        self._begun += 1
+        if self._begun % _BURST == 0:
+            await asyncio.sleep(0)
 
     async def _send(self, request: Request) -> None:
         self.progress.total += 1 + request.leads_to
@@ -182,6 +188,17 @@ def _roles(flow: Flow, settings: EndpointSettings) -> dict[str, EndpointSettings
     if flow.judge_role == "judge" and (judge := endpoint_settings("judge")) is not None:
         roles["judge"] = judge
     return roles
+
+
+@contextmanager
+def _quick_turns() -> Iterator[None]:
+    """Who sends waits 1 ms, not 5, for the thread that reads and cuts, after giving way to it."""
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(0.001)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before_s)
 
 
 async def _from_thread(requests: Iterator[Request]) -> AsyncIterator[Request]:
