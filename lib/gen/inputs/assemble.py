@@ -34,8 +34,9 @@ def assemble(text: Text, *, name: str, path: Path, sha256: str) -> Document:
 
 def _page_break(before: str, after: str) -> str:
     """A space where a sentence runs on over the page's end, else an empty line."""
-    runs_on = re.search(r"[\w,;–—-]$", before) and re.match(r"[a-zß-ÿ(]", after)
-    long = len(before.rsplit("\n", 1)[-1]) > 60  # a paragraph, not a heading or a cell
+    # Of all that stands before only the end is looked at: a book has a thousand pages.
+    runs_on = re.match(r"[\w,;–—-]", before[-1:]) and re.match(r"[a-zß-ÿ(]", after)
+    long = len(before) - before.rfind("\n") > 61  # a paragraph, not a heading or a cell
     return " " if runs_on and long else _BETWEEN_PAGES
 
 
