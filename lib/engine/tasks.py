@@ -55,7 +55,7 @@ def run(coroutine: Awaitable[Result]) -> Result:
 
     def work() -> None:
         try:
-            with asyncio.Runner() as runner:
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 loop = runner.get_loop()
                 running.append((loop, loop.create_task(main())))
                 outcome.set_result(loop.run_until_complete(running[0][1]))
@@ -71,3 +71,12 @@ def run(coroutine: Awaitable[Result]) -> Result:
             loop.call_soon_threadsafe(task.cancel)
             wait([outcome])
         raise
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's: requests go out sooner (docs/experiments.md). It is not for Windows: None there."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

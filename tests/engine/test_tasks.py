@@ -23,6 +23,16 @@ def test_run_works_inside_a_running_loop() -> None:
     assert asyncio.run(notebook()) == "done"
 
 
+def test_the_loop_is_uvloop_s_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def whose() -> str:
+        return type(asyncio.get_running_loop()).__module__.partition(".")[0]
+
+    if sys.platform != "win32":
+        assert run(whose()) == "uvloop"
+    monkeypatch.setitem(sys.modules, "uvloop", None)  # as if it were not installed
+    assert run(whose()) == "asyncio"
+
+
 def test_results_stand_in_order_and_endpoint_errors_in_their_place() -> None:
     done = []
 

@@ -180,7 +180,8 @@ class _Live:
         finally:
             self.progress.total -= request.leads_to
             self.progress.advance()
-        await gather_all(request.on_reply(reply), self._send)
+        if following := request.on_reply(reply):
+            await gather_all(following, self._send)
 
 
 def _roles(flow: Flow, settings: EndpointSettings) -> dict[str, EndpointSettings]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
 # ISO 639-1 → name; then the letters of a script that the language is known by.
 _SCRIPTS = {
@@ -52,6 +53,7 @@ _VIETNAMESE = re.compile(r"[ăđơưạ-ỹ]")
 _SHARE = 0.2  # of a text's letters: names and terms often stay in Latin letters
 
 
+@cache
 def name_of(language: str) -> str:
     """`ko`, `korean` → "Korean"; a language that is not in the tables stays as it is written."""
     names = {code: name for code, (name, _) in (_SCRIPTS | _WORDS).items()}
