@@ -12,6 +12,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -198,6 +199,7 @@ class Batches:
         """Each reply into the ledger; what is left is asked again, three times at most."""
         left = dict.fromkeys(requests, "the batch brought no reply to it")
         hopeless: SetupError | None = None
+        writing: list[Future[None]] = []  # many share a commit
         for key, status, body in _replies(path):
             if key not in left:
                 continue
@@ -216,8 +218,10 @@ class Batches:
             except SetupError as error:
                 hopeless = error  # once all that was answered is kept
             else:
-                self.ledger.put(key, request, vars(reply))
+                writing.append(self.ledger.keep(key, request, vars(reply)))
                 del left[key]
+        for one in writing:
+            one.result()
         if hopeless is not None:
             raise hopeless
         for key, reason in left.items():

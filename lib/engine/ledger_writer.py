@@ -6,12 +6,14 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 from concurrent.futures import Future
 from pathlib import Path
 
 from lib.settings import SetupError, portable
 
 _BUSY_TIMEOUT_S = 600.0  # another run is writing, for milliseconds at a time
+_TOGETHER_S = 0.005  # replies that come so close share a commit; no slot waits for it
 _RESERVE_BYTES = 4 * 2**20  # room for some 300 replies
 _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _VERSION = 1
@@ -67,6 +69,8 @@ class Writer:
         last = False
         while not last:
             items = [self._rows.get()]
+            if items != [None]:
+                time.sleep(_TOGETHER_S)
             while not self._rows.empty():
                 items.append(self._rows.get())
             last = None in items
