@@ -179,8 +179,12 @@ def test_nothing_is_paid_twice() -> None:
         assert len(server.requests) == paid
         judge_answers(judge_at(server, "another-judge"), ANSWERS[:2], QUESTIONS, CASES)
         assert len(server.requests) == paid + 2
-    bodies = [(b["messages"], b["model"]) for b in server.requests[paid:]]
-    assert [messages for messages, _ in bodies] == [b["messages"] for b in server.requests[:2]]
+    # The same is asked of another judge; in which order requests arrive is open.
+    before = [body["messages"] for body in server.requests[:paid]]
+    one, other = (body["messages"] for body in server.requests[paid:])
+    assert one in before
+    assert other in before
+    assert one != other
 
 
 def test_failures_are_counted_and_the_rest_is_kept() -> None:
