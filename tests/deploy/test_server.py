@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.deploy import ask, deploy, server, stop
+from lib.deploy import ask, copying, deploy, server, stop
 from lib.deploy.__main__ import main
 from lib.deploy.processes import is_running, record_path, records
 from lib.deploy.roles import Deployed
@@ -132,6 +132,19 @@ def test_only_a_cache_that_can_forget_is_given_guesses(
     command = server._command("m", 1, server._options(tmp_path, 0.0))
     assert any(word.endswith("copying.py") for word in command) == looks_ahead
     assert "--copying" not in command
+
+
+def test_a_model_s_generation_looks_into_the_prompt(
+    model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import AutoModelForCausalLM, GenerationConfig
+
+    monkeypatch.setattr(GenerationConfig, "from_pretrained", GenerationConfig.from_pretrained)
+    before = AutoModelForCausalLM.from_pretrained(model_dir).generation_config
+    copying._propose_from_the_prompt()
+    after = AutoModelForCausalLM.from_pretrained(model_dir).generation_config
+    assert before.prompt_lookup_num_tokens is None
+    assert after.prompt_lookup_num_tokens == copying.PROPOSED_TOKENS
 
 
 def test_those_that_run_are_given_guesses(running: Running) -> None:

@@ -79,17 +79,15 @@ def page_lines(page: Any) -> list[Line]:
     lines: list[Line] = []
     letters: list[str] = []
     boxes: list[Box] = []
-    end = 0.0  # of the last box
     for index, code in enumerate(_codes(handle, text_page.count_chars())):
         if code in (10, 13):
             _finish(lines, letters, boxes)
             continue
         if code > 32 and FPDFText_GetLooseCharBox(handle, index, its_address):
-            box = left, bottom, right, top = rect.left, rect.bottom, rect.right, rect.top
-            if boxes and left - end > 1.3 * (top - bottom):
+            box = left, bottom, _, top = rect.left, rect.bottom, rect.right, rect.top
+            if boxes and left - boxes[-1][2] > 1.3 * (top - bottom):
                 _finish(lines, letters, boxes)
             boxes.append(box)
-            end = right
         letters.append(chr(code))
         if code == _DIVIDED:
             _finish(lines, letters, boxes)
