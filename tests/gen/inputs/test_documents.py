@@ -68,6 +68,21 @@ def test_pages_keep_their_numbers_and_offsets(tmp_path: Path) -> None:
     assert texts == ["First page.", "", "Third page."]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "between"),
+    [
+        ("The lamp of the lighthouse burns from dusk to dawn, and it went", "down again.", " "),
+        ("The lamp of the lighthouse burns from dusk to dawn, all the year.", "down.", "\n\n"),
+        ("The lamp of the lighthouse burns from dusk to dawn, and it went", "Down.", "\n\n"),
+        ("A heading of a few words", "down again.", "\n\n"),
+        ("A heading\n" + "a cell of a table", "down again.", "\n\n"),
+    ],
+)
+def test_what_stands_between_pages(before: str, after: str, between: str) -> None:
+    document = assemble(Text("", [before, after], []), name="a.pdf", path=Path("a.pdf"), sha256="")
+    assert document.text == before + between + after
+
+
 def test_a_book_of_a_thousand_pages_is_put_together_at_once() -> None:
     page = "Some words of a page that run on and on over the end of it, " * 50
     started = time.monotonic()
