@@ -15,13 +15,13 @@ from random import Random
 from typing import Any
 
 from benchmarks.reading import greedy_replies, load_reader
-from lib.embedded.diet import Ask
-from lib.embedded.diet_passages import Example, generated_example
-from lib.embedded.diet_prose import prose_example
 from lib.eval.metrics import exact_match, f1
-from lib.prompts import parse_answer, student_messages
+from lib.prompts.student import parse_answer, student_messages
+from offline.build.asks import Ask
+from offline.build.passages import Example, generated_example
+from offline.build.prose import prose_example
 
-MODEL_DIR = Path("lib/embedded/model")
+MODEL_DIR = Path("offline/student")
 TARGET = 0.4  # exact match on passages of unseen families, oracle alone
 SIZES = {
     "families trained on": 60,

@@ -10,14 +10,14 @@ import re
 import sys
 from typing import Any
 
-from lib.embedded.embeddings import MINILM_NAME, MINILM_SHA256, minilm_dir
-from lib.embedded.teacher import write_questions
-from lib.gen.chunking.chunks import split_documents
-from lib.gen.inputs.documents import load_documents
-from lib.prompts import parse_answer
+from lib.gen.chunks import split_documents
+from lib.prompts.student import parse_answer
 from lib.rag.embedder import LocalEmbedder
+from lib.rag.minilm import MINILM_NAME, MINILM_SHA256, minilm_dir
+from lib.reading.documents import load_documents
 from lib.records import Chunk, Question
 from lib.threads import tune_threads
+from offline.teacher.teacher import write_questions
 
 CHUNK_CHARS = 2000
 NEAREST = (1, 5)

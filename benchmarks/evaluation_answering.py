@@ -20,8 +20,8 @@ from unittest.mock import patch
 from benchmarks.generation_runs import ratio
 from benchmarks.request_engine import passage
 from benchmarks.teacher_server import Teacher, teacher
-from lib.eval.asking.answer import answer_cases
-from lib.eval.asking.conditions import Case
+from lib.eval.answers import answer_cases
+from lib.eval.conditions import Case
 from lib.records import Answer, Chunk
 from lib.settings import PROJECT_DIR
 from tests.server import opening

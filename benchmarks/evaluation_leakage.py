@@ -15,8 +15,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from lib.eval.asking.leakage import KINDS, check_leakage
-from lib.eval.asking.questions import load_questions
+from lib.eval.leakage import KINDS, check_leakage
+from lib.eval.questions import load_questions
 from lib.store import write_jsonl
 
 NUM_TRAIN, NUM_EVAL = 10_000, 500  # rows

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from random import Random
 
 from benchmarks import evaluation_answering
-from lib.eval.asking.conditions import Case
-from lib.eval.asking.questions import EvalQuestion, first_hit
+from lib.eval.conditions import Case
 from lib.eval.metrics import score_answers, score_retrieval
 from lib.eval.metrics.losses import decompose
-from lib.prompts import REFUSAL, cot_label, parse_answer
+from lib.eval.questions import EvalQuestion, first_hit
+from lib.prompts.student import REFUSAL, cot_label, parse_answer
 from lib.records import Answer, Chunk
 
 NUM_QUESTIONS, QUICK_QUESTIONS = 1000, 50

@@ -19,16 +19,16 @@ from time import perf_counter
 from benchmarks.generation_runs import RUN_NAME, fresh_home, run_generation
 from benchmarks.generation_tokens import QUESTIONS_PER_CHUNK
 from benchmarks.teacher_server import teacher
+from lib.engine.ledger import Ledger
 from lib.engine.replies import Reply
-from lib.gen.chunking.chunks import Splitter, conflicts, kept_pieces
-from lib.gen.inputs.documents import iter_documents
+from lib.gen.ask.flow import Flow
+from lib.gen.chunks import Splitter, conflicts, kept_pieces
+from lib.gen.distractors import Vectors
 from lib.gen.recipe import Recipe
-from lib.gen.rows.distractors import Vectors
-from lib.gen.rows.raft import build_examples
-from lib.gen.rows.splits import assign_splits
-from lib.gen.teacher.flow import Flow
-from lib.ledger import Ledger
+from lib.gen.rows import build_examples
+from lib.gen.splits import assign_splits
 from lib.parameters import resolved
+from lib.reading.documents import iter_documents
 from lib.records import Chunk, Document, Page, Question
 from tests.server import reader
 

@@ -15,12 +15,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from lib.engine.replies import Reply
-from lib.gen.chunking.chunks import split_documents
-from lib.gen.inputs.documents import load_documents
-from lib.gen.teacher.flow import Flow
-from lib.gen.teacher.options import AskOptions
-from lib.gen.teacher.requests import Request, in_stages
-from lib.prompts import Message, cot_label
+from lib.gen.ask.flow import Flow
+from lib.gen.ask.options import AskOptions
+from lib.gen.ask.requests import Request, in_stages
+from lib.gen.chunks import split_documents
+from lib.prompts.student import Message, cot_label
+from lib.reading.documents import load_documents
 from lib.records import Chunk
 from lib.settings import PROJECT_DIR
 

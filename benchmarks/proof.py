@@ -17,14 +17,14 @@ from benchmarks.proof_page import gate_line, write_page
 from benchmarks.proof_rows import BASELINE, VARIANTS, Variant
 from benchmarks.reading import greedy_replies, load_reader
 from lib import finetune, gen
-from lib.embedded import teacher
-from lib.eval.asking.conditions import Case
+from lib.eval.conditions import Case
 from lib.progress import Progress
-from lib.prompts import student_messages
+from lib.prompts.student import student_messages
 from lib.records import RaftExample
 from lib.settings import PROJECT_DIR, SetupError, home, portable
 from lib.store import fingerprint, folder_fingerprint, read_json, write_json
 from lib.threads import tune_threads
+from offline.teacher import teacher
 
 SEEDS = (0, 1, 2)
 MAX_QUESTIONS, MAX_NEW_TOKENS, BATCH_SIZE = 200, 128, 8

@@ -15,11 +15,11 @@ from benchmarks.proof_rows import (
     build_variants,
 )
 from lib import gen, rag
-from lib.embedded.embeddings import minilm_dir
-from lib.eval.asking.conditions import Case
-from lib.eval.asking.questions import EvalQuestion, load_questions
-from lib.gen.chunking.chunks import Conflicts
+from lib.eval.conditions import Case
+from lib.eval.questions import EvalQuestion, load_questions
+from lib.gen.chunks import Conflicts
 from lib.parameters import known_parameters, read_parameters
+from lib.rag.minilm import minilm_dir
 from lib.records import RaftExample
 from lib.settings import PROJECT_DIR
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from benchmarks.proof_rows import BASELINE, ORACLE_ONLY, RAFT
-from lib.eval.asking.questions import EvalQuestion, fold
 from lib.eval.metrics import exact_match, f1, quotes_in_context
+from lib.eval.questions import EvalQuestion, fold
 from lib.eval.statistics import Difference, paired_difference
-from lib.prompts import parse_answer
+from lib.prompts.student import parse_answer
 
 MAIN, ABSENT = "oracle_4", "distractors"  # conditions: where the gates look, what is to be refused
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.proof_figures import ABSENT, MAIN, SeedRun
 from benchmarks.proof_rows import BASELINE, ORACLE_ONLY, RAFT
-from lib.eval.plots import INK, Picture, Sheet
+from lib.eval.report.plots import INK, Picture, Sheet
 from lib.eval.wording import percent, signed
 from lib.store import write_text
 

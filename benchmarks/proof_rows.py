@@ -8,10 +8,10 @@ from random import Random
 from typing import Any
 
 from lib import gen
-from lib.eval.asking.conditions import Case, build_cases
-from lib.eval.asking.questions import EvalQuestion, first_hit
-from lib.gen.chunking.chunks import Conflicts
-from lib.prompts import ANSWER_TAG
+from lib.eval.conditions import Case, build_cases
+from lib.eval.questions import EvalQuestion, first_hit
+from lib.gen.chunks import Conflicts
+from lib.prompts.student import ANSWER_TAG
 from lib.rag import Index
 from lib.records import Chunk, Question, RaftExample
 from lib.settings import SetupError

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lib.prompts import Message
+from lib.prompts.student import Message
 
 
 def load_reader(model_dir: Path, *, dtype: str = "auto") -> tuple[Any, Any]:

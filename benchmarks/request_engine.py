@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.teacher_server import Behaviour, Figures, teacher
-from lib.endpoint import Endpoint, EndpointError, gather_all, run
-from lib.ledger import Ledger
-from lib.prompts import DOCUMENT_BEGIN, DOCUMENT_END
+from lib.engine.endpoint import Endpoint, EndpointError, gather_all, run
+from lib.engine.ledger import Ledger
+from lib.prompts.student import DOCUMENT_BEGIN, DOCUMENT_END
 from lib.settings import PROJECT_DIR, EndpointSettings
 
 CHUNKS = 375
@@ -127,8 +127,8 @@ def start() -> float:
 _ASK_ONCE = """
 import sys
 from pathlib import Path
-from lib.endpoint import Endpoint, run
-from lib.ledger import Ledger
+from lib.engine.endpoint import Endpoint, run
+from lib.engine.ledger import Ledger
 from lib.settings import EndpointSettings
 
 async def main():

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from lib.deploy.processes import ServerRecord, created, free_port, save_record, start_process
 from lib.deploy.server import Served, _command, _environment, stop, wait_ready
-from lib.embedded.teacher import write_questions
-from lib.endpoint import Endpoint, Reply, run
+from lib.engine.endpoint import Endpoint, Reply, run
+from lib.engine.ledger import Ledger
 from lib.finetune.students import EMBEDDED_MODEL_DIR
-from lib.gen.chunking.chunks import split_documents
-from lib.gen.inputs.documents import load_documents
-from lib.ledger import Ledger
-from lib.prompts import Message, student_messages
+from lib.gen.chunks import split_documents
+from lib.prompts.student import Message, student_messages
+from lib.reading.documents import load_documents
 from lib.settings import EndpointSettings, home
+from offline.teacher.teacher import write_questions
 
 MODEL, NUM_REQUESTS, MAX_TOKENS, IN_FLIGHT = "model", 24, 64, (1, 8)
 CAPPED = "--continuous-batching --cb-num-blocks 64 --cb-max-batch-tokens 512"

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from lib.records import Chunk
-from lib.words import words
+from lib.text import words
 
 SHINGLE_WORDS = 5
 SAME_SHARE = 0.5  # of the smaller chunk's runs: two chunks count as the same

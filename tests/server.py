@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
-from lib.prompts import REFUSAL, cot_label
+from lib.prompts.student import REFUSAL, cot_label
 
 Body = dict[str, Any]
 

@@ -9,12 +9,12 @@ from random import Random
 
 import pytest
 
-from lib.embedded import teacher
-from lib.embedded.diet_words import TEXT_DIR
-from lib.gen.chunking.chunks import conflicts, split_documents
-from lib.gen.inputs.documents import load_documents
+from lib.gen.chunks import conflicts, split_documents
+from lib.reading.documents import load_documents
 from lib.records import Chunk
 from lib.settings import PROJECT_DIR
+from offline.build.word_lists import TEXT_DIR
+from offline.teacher import teacher
 from sample_data_source import registers
 
 FOLDER = PROJECT_DIR / "sample_data" / "registers"

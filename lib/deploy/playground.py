@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lib.endpoint import Endpoint, run
-from lib.ledger import Ledger
+from lib.engine.endpoint import Endpoint, run
+from lib.engine.ledger import Ledger
 from lib.rag.chain import answer_question
 from lib.settings import SetupError, endpoint_settings
 

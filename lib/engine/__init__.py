@@ -1,7 +1,7 @@
-"""How requests are sent, paid for and kept; what stages use is in lib.endpoint and lib.ledger.
+"""How requests are sent, paid for and kept. Stages use `endpoint` and `ledger`.
 
-`transport` one HTTP exchange · `faults`, `replies` what comes back means · `turns` who may send
-next, with `pacing` (limits), `budget` and `patience` (time-outs) · `sender` attempts until it is
-answered · `prices` what it cost · `ledger_writer`, `claims` the ledger's disk side · `tasks`
-coroutines from plain code.
+`transport` one HTTP exchange · `faults`, `replies` what comes back means · `scheduler` which
+request may start · `limits`, `budget`, `prices` what it may use · `timeouts` how long it may take ·
+`retries` the retry loop · `ledger_writer`, `locks` the ledger's two sides · `batch` the Batch API ·
+`tasks` many coroutines at once
 """

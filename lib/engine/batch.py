@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from lib.endpoint import chat_request
+from lib.engine.endpoint import chat_request
 from lib.engine.faults import EndpointError, Fault, Refused, read_body, short
+from lib.engine.ledger import Ledger
 from lib.engine.replies import Dialect, Reply, read_reply, refused_reply
 from lib.engine.transport import EntraToken
-from lib.ledger import Ledger
-from lib.prompts import Message
+from lib.prompts.student import Message
 from lib.settings import EndpointSettings, SetupError, home, portable
 from lib.store import fingerprint, read_json, write_json, write_jsonl, write_text
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from lib.ledger import Usage
+from lib.engine.ledger import Usage
 from lib.settings import PROJECT_DIR, SetupError, home
 
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")

@@ -1,36 +1,36 @@
 """The same questions to several models: what improved, by how much, how sure, and why."""
 
 from lib.engine.budget import budget_of
-from lib.eval.asking.answer import answer_cases
-from lib.eval.asking.check import check_evaluation
-from lib.eval.asking.conditions import Case, build_cases
-from lib.eval.asking.leakage import check_leakage
-from lib.eval.asking.models import EvalModel, describe_models, eval_models
-from lib.eval.asking.questions import EvalQuestion, load_chunks, load_questions
+from lib.eval.answers import answer_cases
+from lib.eval.check import check_evaluation
+from lib.eval.conditions import Case, build_cases
 from lib.eval.judge import find_judge, judge_answers, judge_pairs
+from lib.eval.leakage import check_leakage
 from lib.eval.metrics import score_answers, score_retrieval
 from lib.eval.metrics.losses import decompose
-from lib.eval.plots import (
+from lib.eval.models import EvalModel, describe_models, eval_models
+from lib.eval.questions import EvalQuestion, load_chunks, load_questions
+from lib.eval.report.advice import ledger_costs, show_cost, what_next
+from lib.eval.report.answers import show_best_and_worst, show_latency_and_cost, show_questions
+from lib.eval.report.judge import show_judge
+from lib.eval.report.leakage import show_leakage
+from lib.eval.report.method import show_method
+from lib.eval.report.pairs import show_pairs
+from lib.eval.report.plots import (
     plot_differences,
     plot_latency_and_cost,
     plot_losses,
     plot_refusals,
     plot_top_k,
 )
+from lib.eval.report.refusals import show_refusals
+from lib.eval.report.report import write_report
+from lib.eval.report.tables import show_metrics, show_table, show_verdict
 from lib.eval.results import Results
 from lib.eval.runs.results_files import describe_run, write_results
 from lib.eval.runs.runs import load_run, main_condition
 from lib.eval.runs.text import headline
 from lib.eval.runs.trackers import log_to_trackers
-from lib.eval.show.advice import ledger_costs, show_cost, what_next
-from lib.eval.show.answers import show_best_and_worst, show_latency_and_cost, show_questions
-from lib.eval.show.judge import show_judge
-from lib.eval.show.leakage import show_leakage
-from lib.eval.show.method import show_method
-from lib.eval.show.pairs import show_pairs
-from lib.eval.show.refusals import show_refusals
-from lib.eval.show.report import write_report
-from lib.eval.show.tables import show_metrics, show_table, show_verdict
 from lib.eval.summaries import clusters_of, summarise
 from lib.eval.verdict import verdict_of
 

@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(options: argparse.Namespace) -> None:
-    from lib.eval.show.report import write_report
+    from lib.eval.report.report import write_report
 
     print(write_report(options.notebook, options.report))
 

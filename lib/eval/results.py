@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lib.eval.asking.models import BASELINE
+from lib.eval.models import BASELINE
 
 
 @dataclass(frozen=True)

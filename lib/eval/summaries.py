@@ -6,9 +6,9 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lib.eval.asking.questions import EvalQuestion
 from lib.eval.metrics import LOWER_IS_BETTER
 from lib.eval.metrics.refusals import DISTRACTORS_ONLY
+from lib.eval.questions import EvalQuestion
 from lib.eval.results import Comparison, Estimate, Results
 from lib.eval.statistics import (
     CANNOT_TELL,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lib.eval.asking.conditions import is_retrieved, meaning
-from lib.eval.asking.models import BASELINE, PLAIN
+from lib.eval.conditions import is_retrieved, meaning
 from lib.eval.metrics import REFUSED_RIGHTLY
+from lib.eval.models import BASELINE, PLAIN
 from lib.eval.results import Comparison, Results
 from lib.eval.runs.runs import main_condition
 from lib.eval.statistics import BETTER, CANNOT_TELL, WORSE

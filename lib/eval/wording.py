@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from lib.eval.asking.models import BASELINE, PLAIN, STUDENT
+from lib.eval.models import BASELINE, PLAIN, STUDENT
 from lib.eval.results import Comparison, Estimate
 
 NONE = "–"  # there is no such figure

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.prompts import PLAIN_CHAT_TEMPLATE, Message
+from lib.prompts.student import PLAIN_CHAT_TEMPLATE, Message
 from lib.settings import SetupError, portable
 from lib.store import read_json, read_jsonl
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from lib.settings import PROJECT_DIR, SetupError, environment, home, portable
 from lib.store import folder_fingerprint
 
-EMBEDDED_MODEL_DIR = PROJECT_DIR / "lib" / "embedded" / "model"
+EMBEDDED_MODEL_DIR = PROJECT_DIR / "offline" / "student"
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 # Weights in safetensors only: a pickle runs code when it is loaded.
@@ -120,7 +120,7 @@ def _missing_in_folder(folder: Path) -> str:
     if folder == EMBEDDED_MODEL_DIR and not (folder / "config.json").is_file():
         return (
             f"The embedded student is not in {portable(folder)}. "
-            "Build it: python -m lib.embedded.build_student."
+            "Build it: python -m offline.build.__main__."
         )
     if not (folder / "config.json").is_file():
         return f"{folder} holds no config.json, so it is no model. Give the folder of one."

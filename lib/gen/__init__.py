@@ -10,11 +10,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lib.gen.checking.check import print_check
-    from lib.gen.chunking.chunks import Split, conflicts, split_documents
-    from lib.gen.dataset import read_chunks, read_dataset, read_examples, write_dataset
+    from lib.dataset import read_chunks, read_dataset, read_examples, write_dataset
+    from lib.gen.ask.estimates import estimate
+    from lib.gen.ask.options import AskOptions
+    from lib.gen.ask.questions import Asked, ask_teacher, teacher_name, teacher_notice
+    from lib.gen.check import print_check
+    from lib.gen.chunks import Split, conflicts, split_documents
     from lib.gen.generation import Finished, generate, hard_vectors, ledger_mark, show_usage
-    from lib.gen.inputs.documents import (
+    from lib.gen.qa import write_pairs
+    from lib.gen.recipe import Recipe
+    from lib.gen.review.dataset import reviewed
+    from lib.gen.rows import Built, build_examples
+    from lib.gen.show import plot_counts, show_documents, show_examples
+    from lib.gen.splits import assign_splits, check_corpus, check_shares
+    from lib.reading.documents import (
         Loaded,
         Skipped,
         find_documents,
@@ -23,16 +32,7 @@ if TYPE_CHECKING:
         pick_document,
         show_page,
     )
-    from lib.gen.inputs.evaluation_file import read_evaluation_file
-    from lib.gen.qa import write_pairs
-    from lib.gen.recipe import Recipe
-    from lib.gen.review.dataset import reviewed
-    from lib.gen.rows.raft import Built, build_examples
-    from lib.gen.rows.splits import assign_splits, check_corpus, check_shares
-    from lib.gen.show import plot_counts, show_documents, show_examples
-    from lib.gen.teacher.estimates import estimate
-    from lib.gen.teacher.options import AskOptions
-    from lib.gen.teacher.questions import Asked, ask_teacher, teacher_name, teacher_notice
+    from lib.reading.evaluation_file import read_evaluation_file
 
 __all__ = [
     "AskOptions",
@@ -76,22 +76,22 @@ __all__ = [
 ]
 
 _HOMES = {
-    "checking.check": "print_check",
-    "chunking.chunks": "Split conflicts split_documents",
-    "dataset": "read_chunks read_dataset read_examples write_dataset",
-    "inputs.documents": "Loaded Skipped find_documents iter_documents load_documents pick_document "
-    "show_page",
-    "teacher.estimates": "estimate",
-    "inputs.evaluation_file": "read_evaluation_file",
-    "generation": "Finished generate hard_vectors ledger_mark show_usage",
-    "teacher.options": "AskOptions",
-    "qa": "write_pairs",
-    "rows.raft": "Built build_examples",
-    "recipe": "Recipe",
-    "review.dataset": "reviewed",
-    "show": "plot_counts show_documents show_examples",
-    "rows.splits": "assign_splits check_corpus check_shares",
-    "teacher.questions": "Asked ask_teacher teacher_name teacher_notice",
+    "lib.gen.check": "print_check",
+    "lib.gen.chunks": "Split conflicts split_documents",
+    "lib.dataset": "read_chunks read_dataset read_examples write_dataset",
+    "lib.reading.documents": "Loaded Skipped find_documents iter_documents load_documents "
+    "pick_document show_page",
+    "lib.gen.ask.estimates": "estimate",
+    "lib.reading.evaluation_file": "read_evaluation_file",
+    "lib.gen.generation": "Finished generate hard_vectors ledger_mark show_usage",
+    "lib.gen.ask.options": "AskOptions",
+    "lib.gen.qa": "write_pairs",
+    "lib.gen.rows": "Built build_examples",
+    "lib.gen.recipe": "Recipe",
+    "lib.gen.review.dataset": "reviewed",
+    "lib.gen.show": "plot_counts show_documents show_examples",
+    "lib.gen.splits": "assign_splits check_corpus check_shares",
+    "lib.gen.ask.questions": "Asked ask_teacher teacher_name teacher_notice",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -99,7 +99,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'lib.gen' has no attribute {name!r}")
-    return getattr(import_module(f"lib.gen.{_HOME_OF[name]}"), name)
+    return getattr(import_module(_HOME_OF[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -11,7 +11,7 @@ from lib.settings import SetupError
 
 _COMMANDS = {  # where each is
     "run": "run",
-    "check": "checking.check",
+    "check": "check",
     "review": "review.command",
     "convert": "formats.convert",
 }

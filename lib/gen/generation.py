@@ -9,20 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lib.dataset import write_dataset
+from lib.engine.ledger import Ledger
 from lib.engine.prices import costs, load_prices, show_costs
-from lib.gen.checking.check import print_check
-from lib.gen.chunking.chunks import Conflicts, Splitter, conflicts, kept_pieces
-from lib.gen.dataset import write_dataset
-from lib.gen.inputs.documents import Skipped, iter_documents
-from lib.gen.inputs.evaluation_file import read_evaluation_file
+from lib.gen.ask.estimates import estimate
+from lib.gen.ask.questions import Asked, ask_teacher, teacher_notice
+from lib.gen.check import print_check
+from lib.gen.chunks import Conflicts, Splitter, conflicts, kept_pieces
+from lib.gen.distractors import Vectors
 from lib.gen.qa import write_pairs
 from lib.gen.recipe import Recipe
-from lib.gen.rows.distractors import Vectors
-from lib.gen.rows.raft import build_examples
-from lib.gen.rows.splits import assign_splits, check_corpus
-from lib.gen.teacher.estimates import estimate
-from lib.gen.teacher.questions import Asked, ask_teacher, teacher_notice
-from lib.ledger import Ledger
+from lib.gen.rows import build_examples
+from lib.gen.splits import assign_splits, check_corpus
+from lib.reading.documents import Skipped, iter_documents
+from lib.reading.evaluation_file import read_evaluation_file
 from lib.records import Chunk, Document, Question, Rejected
 from lib.settings import SetupError, endpoint_settings, home, portable
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lib.gen.teacher.questions import Asked
+from lib.gen.ask.questions import Asked
 from lib.records import Chunk
 from lib.settings import SetupError, portable
 from lib.store import artefact_dir, building, fingerprint, write_json, write_jsonl

@@ -7,12 +7,12 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
-from lib.endpoint import Limits
 from lib.engine.budget import budget_of
+from lib.engine.endpoint import Limits
+from lib.gen.ask.options import AskOptions
 from lib.gen.formats.files import check_formats
-from lib.gen.rows.raft import check_choices, check_refusal
-from lib.gen.rows.splits import check_shares
-from lib.gen.teacher.options import AskOptions
+from lib.gen.rows import check_choices, check_refusal
+from lib.gen.splits import check_shares
 from lib.settings import SetupError
 
 HARD_BY = ("words", "embedding")

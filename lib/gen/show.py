@@ -9,8 +9,8 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
-from lib.gen.inputs.documents import Loaded
-from lib.prompts import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, parse_answer
+from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, parse_answer
+from lib.reading.documents import Loaded
 from lib.records import RaftExample, Rejected
 
 KINDS = ("oracle", "memorise", "refuse")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lib.endpoint import Endpoint, Reply
-from lib.prompts import STUDENT_PROMPT, Prompt
+from lib.engine.endpoint import Endpoint, Reply
+from lib.prompts.student import STUDENT_PROMPT, Prompt
 
 
 async def answer_question(

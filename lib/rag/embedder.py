@@ -8,9 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lib.embedded.embeddings import MINILM_NAME, MINILM_SHA256, minilm_dir
-from lib.endpoint import Endpoint, EndpointError, run
-from lib.ledger import Ledger
+from lib.engine.endpoint import Endpoint, EndpointError, run
+from lib.engine.ledger import Ledger
+from lib.rag.minilm import MINILM_NAME, MINILM_SHA256, minilm_dir
 from lib.settings import EndpointSettings, SetupError, endpoint_settings
 from lib.store import folder_fingerprint
 

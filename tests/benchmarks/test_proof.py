@@ -21,9 +21,9 @@ from benchmarks.proof_rows import (
     build_variants,
     nested_contexts,
 )
-from lib.eval.asking.questions import EvalQuestion
+from lib.eval.questions import EvalQuestion
 from lib.gen import Built, assign_splits
-from lib.prompts import REFUSAL, cot_label, parse_answer
+from lib.prompts.student import REFUSAL, cot_label, parse_answer
 from lib.records import RaftExample
 from lib.settings import PROJECT_DIR, SetupError
 from tests.gen.make import chunked, questions_on

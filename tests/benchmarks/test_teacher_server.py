@@ -12,8 +12,8 @@ from urllib.request import Request, urlopen
 import pytest
 
 from benchmarks.teacher_server import Behaviour, Figures, Teacher, teacher
-from lib.gen.teacher.options import AskOptions
-from lib.gen.teacher.prompts import load_prompts
+from lib.gen.ask.options import AskOptions
+from lib.prompts.teacher import load_prompts
 from lib.records import Chunk
 
 TEXT = "The northern lamp of Tamsay was lit in autumn by Tyler. Its keepers walked to Brackle."

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lib.deploy import ask
-from lib.eval.asking.answer import answer_cases
-from lib.eval.asking.conditions import Case
+from lib.eval.answers import answer_cases
+from lib.eval.conditions import Case
 from tests.eval.toy import make_chunks, question_of
 from tests.server import serve
 

@@ -13,9 +13,9 @@ from lib.deploy import ask, copying, deploy, server, stop
 from lib.deploy.__main__ import main
 from lib.deploy.processes import is_running, record_path, records
 from lib.deploy.roles import Deployed
-from lib.endpoint import Endpoint, gather_all, run
-from lib.ledger import Ledger
-from lib.prompts import student_messages
+from lib.engine.endpoint import Endpoint, gather_all, run
+from lib.engine.ledger import Ledger
+from lib.prompts.student import student_messages
 from lib.settings import endpoint_settings, portable, read_state
 from tests.finetune.tiny import documents
 

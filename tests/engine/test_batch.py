@@ -9,10 +9,10 @@ from contextlib import closing
 
 import pytest
 
-from lib.endpoint import EndpointError, Reply
 from lib.engine import batch as batch_module
 from lib.engine.batch import BatchEndpoint, Batches
-from lib.ledger import Ledger
+from lib.engine.endpoint import EndpointError, Reply
+from lib.engine.ledger import Ledger
 from lib.settings import EndpointSettings, SetupError, home
 from lib.store import read_json, write_json
 from tests.batch_server import BatchServer

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lib.engine.ledger import Ledger
 from lib.engine.prices import Price, costs, load_prices, show_costs
-from lib.ledger import Ledger
 from lib.settings import SetupError
 
 OWN = """

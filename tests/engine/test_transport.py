@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from lib.endpoint import Endpoint, gather_all, run
+from lib.engine.endpoint import Endpoint, gather_all, run
+from lib.engine.ledger import Ledger
 from lib.engine.transport import Transport, url_of
-from lib.ledger import Ledger
 from lib.settings import EndpointSettings, SetupError, endpoint_settings
 from tests.server import Loopback, error, serve
 

@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
-from lib.eval.asking.questions import UNKNOWN
 from lib.eval.metrics.refusals import REFUSED_WRONGLY
+from lib.eval.questions import UNKNOWN
 from lib.eval.results import Results
 from lib.eval.statistics import bootstrap, questions_needed, turned, wilson_interval
 from lib.eval.summaries import clusters_of, summarise

@@ -8,13 +8,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from lib.eval.asking.conditions import Case
-from lib.eval.asking.questions import EvalQuestion
+from lib.eval.conditions import Case
 from lib.eval.metrics import score_answers, score_retrieval
 from lib.eval.metrics.losses import decompose
+from lib.eval.questions import EvalQuestion
 from lib.eval.results import Results
 from lib.eval.summaries import clusters_of, summarise
-from lib.prompts import cot_label, parse_answer
+from lib.prompts.student import cot_label, parse_answer
 from lib.records import Answer, Chunk, Score
 from lib.store import write_jsonl
 from tests.server import last_word, opening

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lib.eval.asking.conditions import Case
-from lib.eval.asking.questions import EvalQuestion
+from lib.eval.conditions import Case
 from lib.eval.metrics import score_answers
+from lib.eval.questions import EvalQuestion
 from lib.eval.runs.results_files import write_results
 from lib.eval.summaries import clusters_of, summarise
-from lib.prompts import REFUSAL
+from lib.prompts.student import REFUSAL
 from lib.records import Answer
 from tests.eval.toy import answer, make_chunks, question_of, right
 

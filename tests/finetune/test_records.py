@@ -14,7 +14,7 @@ from lib.finetune.records import (
     tokenise,
     training_records,
 )
-from lib.prompts import PLAIN_CHAT_TEMPLATE
+from lib.prompts.student import PLAIN_CHAT_TEMPLATE
 from lib.settings import SetupError
 from tests.finetune.tiny import CHAT_TEMPLATE, answer, chat_row, write_dataset
 

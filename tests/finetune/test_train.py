@@ -225,7 +225,7 @@ def test_a_base_model_without_template_is_trained_on_plain_text(
 ) -> None:
     from transformers import AutoTokenizer
 
-    from lib.prompts import PLAIN_CHAT_TEMPLATE
+    from lib.prompts.student import PLAIN_CHAT_TEMPLATE
 
     for path in model_dir.iterdir():
         if path.name != "chat_template.jinja":

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.gen.chunking.chunks import conflicts, split_documents
-from lib.gen.dataset import write_dataset
-from lib.gen.inputs.documents import Skipped
-from lib.gen.rows.raft import Built, build_examples
-from lib.gen.rows.splits import assign_splits
-from lib.gen.teacher.questions import Asked
+from lib.dataset import write_dataset
+from lib.gen.ask.questions import Asked
+from lib.gen.chunks import conflicts, split_documents
+from lib.gen.rows import Built, build_examples
+from lib.gen.splits import assign_splits
+from lib.reading.documents import Skipped
 from lib.records import Chunk, Document, Rejected
 from tests.gen.make import corpus, questions_on
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from lib.gen.chunking.chunks import conflicts, split_documents
+from lib.gen.chunks import conflicts, split_documents
 from lib.records import Chunk, Document, Page, Question
 
 Text = tuple[float, float, float, str]  # x, y, letter size, text

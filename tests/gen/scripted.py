@@ -1,4 +1,4 @@
-"""A teacher in this process: it reads the prompts of lib/gen/prompts."""
+"""A teacher in this process: it reads the prompts of lib/prompts."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from lib.engine.replies import Reply
-from lib.gen.teacher.flow import Flow
-from lib.gen.teacher.options import AskOptions
-from lib.gen.teacher.requests import Request, in_stages
-from lib.prompts import Message
+from lib.gen.ask.flow import Flow
+from lib.gen.ask.options import AskOptions
+from lib.gen.ask.requests import Request, in_stages
+from lib.prompts.student import Message
 from lib.records import Chunk
 
 Says = Callable[[list[Message]], "str | Reply | None"]

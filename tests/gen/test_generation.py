@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 import lib.gen
+from lib.dataset import read_examples
 from lib.engine import batch
 from lib.eval import load_questions
 from lib.gen import generation
 from lib.gen.__main__ import main
-from lib.gen.chunking.chunks import split_documents
-from lib.gen.dataset import read_examples
+from lib.gen.chunks import split_documents
 from lib.gen.formats.files import convert_rows, source_of
-from lib.gen.inputs.documents import iter_documents
 from lib.gen.recipe import Recipe
 from lib.parameters import known_parameters, resolved
+from lib.reading.documents import iter_documents
 from lib.settings import SetupError, read_state
 from lib.store import read_json, read_jsonl
 from tests.batch_server import BatchServer

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from lib.gen.ask.options import AskOptions
+from lib.gen.ask.questions import ask_teacher
 from lib.gen.qa import file_name, write_pairs
-from lib.gen.teacher.options import AskOptions
-from lib.gen.teacher.questions import ask_teacher
 from lib.settings import SetupError
 from lib.store import read_json, read_jsonl
 from tests.gen.scripted import good, words_chunk

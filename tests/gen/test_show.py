@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lib.gen import show
-from lib.gen.inputs.documents import Loaded, Skipped
+from lib.reading.documents import Loaded, Skipped
 from lib.records import Rejected
 from tests.gen.dataset import make
 

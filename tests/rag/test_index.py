@@ -9,11 +9,11 @@ import numpy
 import pytest
 from aiohttp import web
 
-from lib.embedded.embeddings import check_weights
-from lib.eval.asking.conditions import build_cases
+from lib.eval.conditions import build_cases
 from lib.rag import build_index, load_embedder, retrieve
 from lib.rag import index as index_module
 from lib.rag.embedder import EndpointEmbedder, LocalEmbedder
+from lib.rag.minilm import check_weights
 from lib.records import Chunk
 from lib.settings import SetupError
 from tests.eval.toy import make_chunks, question_of

@@ -7,11 +7,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from lib.endpoint import Budget, Endpoint, EndpointError, Limits, Reply, gather_all, run
-from lib.eval.judge.prompts import Asked, JudgePrompts, load_prompts
+from lib.engine.endpoint import Budget, Endpoint, EndpointError, Limits, Reply, gather_all, run
+from lib.engine.ledger import Ledger
 from lib.eval.judge.verdicts import UNPARSED, Grade, parse_verdict
-from lib.ledger import Ledger
 from lib.progress import Progress
+from lib.prompts.judge import Asked, JudgePrompts, load_prompts
 from lib.settings import EndpointSettings, SetupError, endpoint_settings
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lib.eval.asking.conditions import Case
-from lib.eval.asking.questions import EvalQuestion
+from lib.eval.conditions import Case
 from lib.eval.judge.asking import Judge, ask_judge
-from lib.eval.judge.prompts import Asked
 from lib.eval.judge.verdicts import FIELDS, JUDGED, UNPARSED, Grade
 from lib.eval.metrics.refusals import DISTRACTORS_ONLY, no_answer
+from lib.eval.questions import EvalQuestion
 from lib.eval.statistics import wilson_interval
+from lib.prompts.judge import Asked
 from lib.records import Answer, Score
 from lib.settings import SetupError
 

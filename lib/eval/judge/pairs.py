@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lib.eval.asking.questions import EvalQuestion, fold
 from lib.eval.judge.asking import Judge, ask_judge
-from lib.eval.judge.prompts import Asked
 from lib.eval.judge.verdicts import Grade
 from lib.eval.metrics.refusals import DISTRACTORS_ONLY, no_answer
+from lib.eval.questions import EvalQuestion, fold
 from lib.eval.statistics import wilson_interval
+from lib.prompts.judge import Asked
 from lib.records import Answer, Score
 
 

@@ -8,7 +8,7 @@ import warnings
 from functools import lru_cache
 from itertools import product
 
-from lib.prompts import ANSWER_TAG
+from lib.prompts.student import ANSWER_TAG
 
 API_CALL = "api_call_match"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lib.eval.asking.conditions import Case
-from lib.eval.asking.questions import UNKNOWN, EvalQuestion
+from lib.eval.conditions import Case
 from lib.eval.metrics.scoring import score_answers
-from lib.prompts import parse_answer
+from lib.eval.questions import UNKNOWN, EvalQuestion
+from lib.prompts.student import parse_answer
 from lib.records import Answer, Chunk
 
 

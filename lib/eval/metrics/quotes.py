@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from lib.eval.asking.questions import fold
+from lib.eval.questions import fold
 
 QUOTES = "quotes_in_context"
 QUOTES_IN_ORACLE = "quotes_in_oracle"

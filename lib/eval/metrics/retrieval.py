@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lib.eval.asking.conditions import Case, is_retrieved
-from lib.eval.asking.questions import UNKNOWN, EvalQuestion, holds_answer
+from lib.eval.conditions import Case, is_retrieved
 from lib.eval.metrics.refusals import rate
+from lib.eval.questions import UNKNOWN, EvalQuestion, holds_answer
 from lib.records import Chunk, Score
 
 RETRIEVER = "retriever"  # Score.model of these scores: no model has a part in them

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-from lib.eval.asking.conditions import Case
-from lib.eval.asking.questions import EvalQuestion, holds_answer
+from lib.eval.conditions import Case
 from lib.eval.metrics.api_calls import API_CALL, call_text, calls_match, is_call
 from lib.eval.metrics.overlap import bleu, chrf, contains_answer, exact_match, f1, rouge
 from lib.eval.metrics.quotes import QUOTES, QUOTES_IN_ORACLE, unified, verbatim
@@ -17,6 +16,7 @@ from lib.eval.metrics.refusals import (
     no_answer,
 )
 from lib.eval.metrics.text import tokens
+from lib.eval.questions import EvalQuestion, holds_answer
 from lib.records import Answer, Score
 
 ROUGE_2 = "rouge_2"  # of gold answers of two words or more

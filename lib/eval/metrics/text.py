@@ -6,8 +6,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from lib.eval.asking.questions import fold
-from lib.words import UNSPACED
+from lib.eval.questions import fold
+from lib.text import UNSPACED
 
 _KEPT_TEXTS = 4096  # golds come again; of an answer each metric asks
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lib.eval.asking.conditions import Case
+from lib.eval.conditions import Case
 from lib.eval.metrics import RETRIEVER
-from lib.eval.asking.questions import EvalQuestion
+from lib.eval.questions import EvalQuestion
 from lib.eval.summaries import STRICT
 from lib.records import Answer, Score
 from lib.settings import SetupError, portable

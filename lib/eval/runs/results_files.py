@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from lib.eval.runs.answer_files import write_answers
-from lib.eval.asking.conditions import Case
-from lib.eval.asking.questions import EvalQuestion
+from lib.eval.conditions import Case
+from lib.eval.questions import EvalQuestion
 from lib.eval.results import Comparison, Estimate, Results
 from lib.records import Answer, Score
 from lib.settings import PROJECT_DIR, SetupError, environment, portable

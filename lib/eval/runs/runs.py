@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.eval.runs.answer_files import read_answers
-from lib.eval.asking.conditions import is_retrieved
+from lib.eval.conditions import is_retrieved
 from lib.eval.metrics import LOWER_IS_BETTER
 from lib.eval.results import Comparison, Estimate, Results
 from lib.eval.runs.results_files import METRICS_FILE, read_metrics, read_results

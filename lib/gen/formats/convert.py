@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lib.gen.checking.check import find_dataset
-from lib.gen.dataset import read_examples
+from lib.dataset import read_examples
+from lib.gen.check import find_dataset
 from lib.gen.formats.files import FORMATS, Source, convert_rows, source_of, write_converted
 from lib.gen.formats.row import SPLITS, Converted, LeftOut, Row, is_ours
 from lib.gen.formats.row_files import FILE_TYPES, read_rows, split_of

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from lib.gen.formats.row import Converted, Row, Rows, kind_of, prompt_messages, provenance
-from lib.prompts import REFUSAL
+from lib.prompts.student import REFUSAL
 from lib.records import Rejected
 
 MEMORISE = "the oracle is absent and the label answers: neither an answer nor a refusal is worse"

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lib.gen.inputs.api_docs import API_TYPE, is_api_record
-from lib.prompts import Message, parse_answer, student_instruction, student_question
+from lib.prompts.student import Message, parse_answer, student_instruction, student_question
+from lib.reading.api_docs import API_TYPE, is_api_record
 from lib.records import Chunk, RaftExample
 
 SPLITS = ("train", "valid", "eval")

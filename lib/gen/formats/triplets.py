@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from lib.gen.chunking.chunks import conflicts
+from lib.gen.chunks import conflicts
+from lib.gen.distractors import Guard, neighbours
 from lib.gen.formats.row import Converted, Row, Rows, context_texts, final_answer, is_ours, place_of
-from lib.gen.rows.distractors import Guard, neighbours
 from lib.records import Chunk, Question
 from lib.store import fingerprint
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from lib.gen.checking.check import find_dataset
+from lib.gen.check import find_dataset
 from lib.gen.review.page import CSS, HEAD, build_page
 from lib.gen.review.rows import Review
 from lib.gen.review.vetting import review_path

@@ -7,14 +7,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from lib.gen import card
-from lib.gen.dataset import (
+from lib.dataset import (
     EVALUATION_FILE,
     file_sums,
     read_dataset,
     read_written,
     write_every_format,
 )
+from lib.gen import card
 from lib.gen.formats.row import SPLITS
 from lib.gen.review.vetting import Vetted, read_vetted, review_path
 from lib.records import Question, RaftExample, Rejected

@@ -12,7 +12,7 @@ from typing import Any
 from lib.gen import show
 from lib.gen.formats.row import SPLITS
 from lib.gen.review.rows import STATUSES, Review
-from lib.prompts import ANSWER_TAG
+from lib.prompts.student import ANSWER_TAG
 from lib.settings import SetupError
 
 CSS = Path(__file__).parent / "assets" / "page.css"

@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lib.gen.dataset import read_written
+from lib.dataset import read_written
+from lib.gen.ask import gates
 from lib.gen.formats.row import SPLITS
-from lib.gen.inputs.api_docs import is_api_record
 from lib.gen.review.dataset import origin_of
 from lib.gen.review.vetting import (
     Decision,
@@ -22,8 +22,8 @@ from lib.gen.review.vetting import (
     vet,
     worded,
 )
-from lib.gen.teacher import gates
-from lib.prompts import ANSWER_TAG
+from lib.prompts.student import ANSWER_TAG
+from lib.reading.api_docs import is_api_record
 from lib.records import Question, RaftExample
 from lib.settings import SetupError, portable
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from lib.gen.chunking.chunks import conflicts
+from lib.gen.chunks import conflicts
 from lib.records import RaftExample
 from lib.settings import SetupError, portable
 from lib.store import fingerprint

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from lib.eval.asking.conditions import Case
-from lib.eval.asking.questions import EvalQuestion
+from lib.eval.conditions import Case
 from lib.eval.judge.asking import Judge
-from lib.prompts import parse_answer
+from lib.eval.questions import EvalQuestion
+from lib.prompts.student import parse_answer
 from lib.records import Answer, Chunk
 from lib.settings import EndpointSettings
 from tests.server import Body, Loopback, serve

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lib.eval.asking.questions import EvalQuestion
-from lib.eval.judge import prompts
 from lib.eval.judge.grading import JUDGE_METRICS, judge_answers
+from lib.eval.questions import EvalQuestion
+from lib.prompts import judge as prompts
 from lib.records import Answer
 from tests.eval.judge.honest import block, grade_fairly, is_right, key_of, prompt_of, verdict
 from tests.eval.judge.make import judge_at, make_answer, make_case, make_questions, serve_judge

@@ -10,7 +10,7 @@ from aiohttp import web
 from lib.engine.budget import Budget
 from lib.eval.judge.asking import find_judge
 from lib.eval.judge.grading import JUDGE_CORRECT, JUDGE_METRICS, judge_answers, unparsed_rates
-from lib.prompts import REFUSAL
+from lib.prompts.student import REFUSAL
 from lib.records import Score
 from lib.settings import SetupError
 from tests.eval.judge.honest import block, grade_fairly, honest, key_of, prompt_of, use, verdict

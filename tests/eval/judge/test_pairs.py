@@ -6,7 +6,7 @@ import pytest
 
 from lib.eval.judge.asking import Judge
 from lib.eval.judge.pairs import Pair, judge_pairs, pair_figures
-from lib.prompts import REFUSAL
+from lib.prompts.student import REFUSAL
 from lib.records import Answer
 from tests.eval.judge.honest import pair_judge
 from tests.eval.judge.make import judge_at, make_answer, make_questions, serve_judge

@@ -12,7 +12,7 @@ import pytest
 
 import lib
 from lib.eval.metrics.means import mean_scores
-from lib.prompts import REFUSAL, cot_label
+from lib.prompts.student import REFUSAL, cot_label
 
 ROOT = Path(lib.__file__).parents[1]
 PREDICTIONS = [

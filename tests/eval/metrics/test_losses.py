@@ -6,8 +6,7 @@ from random import Random
 
 import pytest
 
-from lib.eval.asking.conditions import Case
-from lib.eval.asking.questions import first_hit
+from lib.eval.conditions import Case
 from lib.eval.metrics import score_answers
 from lib.eval.metrics.losses import (
     FORMAT,
@@ -20,7 +19,8 @@ from lib.eval.metrics.losses import (
     decompose,
     outcomes,
 )
-from lib.prompts import REFUSAL, cot_label
+from lib.eval.questions import first_hit
+from lib.prompts.student import REFUSAL, cot_label
 from lib.records import Answer, Score
 from tests.eval.toy import answer, make_chunks, question_of
 

@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
-from lib.eval.asking.conditions import Case
-from lib.eval.asking.questions import UNKNOWN, EvalQuestion, first_hit
+from lib.eval.conditions import Case
 from lib.eval.metrics import RETRIEVAL, RETRIEVER, score_retrieval
+from lib.eval.questions import UNKNOWN, EvalQuestion, first_hit
 from lib.records import Chunk
 from tests.eval.toy import make_chunks, question_of
 

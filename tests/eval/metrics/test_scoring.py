@@ -8,8 +8,7 @@ from random import Random
 
 import pytest
 
-from lib.eval.asking.conditions import Case
-from lib.eval.asking.questions import first_hit
+from lib.eval.conditions import Case
 from lib.eval.metrics import (
     API_CALL,
     CORRECTNESS,
@@ -27,7 +26,8 @@ from lib.eval.metrics import (
     rouge,
     score_answers,
 )
-from lib.prompts import QUOTE_BEGIN, QUOTE_END, REFUSAL, cot_label
+from lib.eval.questions import first_hit
+from lib.prompts.student import QUOTE_BEGIN, QUOTE_END, REFUSAL, cot_label
 from lib.records import Score
 from tests.eval.toy import answer, make_chunks, question_of, right
 

@@ -11,9 +11,9 @@ import numpy
 import pytest
 
 from lib.eval.runs.answer_files import read_answers
-from lib.eval.asking.conditions import Case
+from lib.eval.conditions import Case
 from lib.eval.metrics import score_answers
-from lib.eval.asking.questions import EVAL_SPLIT, EvalQuestion
+from lib.eval.questions import EVAL_SPLIT, EvalQuestion
 from lib.eval.results import Comparison, Estimate, Results
 from lib.eval.runs.results_files import (
     METRICS_FILE,
@@ -22,7 +22,7 @@ from lib.eval.runs.results_files import (
     read_results,
     write_results,
 )
-from lib.prompts import REFUSAL
+from lib.prompts.student import REFUSAL
 from lib.records import Answer, Score
 from lib.settings import SetupError
 from lib.store import read_jsonl

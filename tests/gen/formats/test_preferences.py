@@ -8,7 +8,7 @@ import pytest
 from lib.gen.formats.files import convert_rows, source_of
 from lib.gen.formats.preferences import MEMORISE, NO_ANSWER, SAME, preference_pairs
 from lib.gen.formats.row import Converted, chat_row, hf_row
-from lib.prompts import REFUSAL
+from lib.prompts.student import REFUSAL
 from lib.records import RaftExample, Rejected
 from lib.settings import PROJECT_DIR
 from tests.gen.dataset import Made, make
@@ -126,7 +126,7 @@ def test_trl_takes_the_rows(made: Made) -> None:
     from transformers import AutoTokenizer
     from trl.data_utils import apply_chat_template, is_conversational, maybe_convert_to_chatml
 
-    tokenizer = AutoTokenizer.from_pretrained(str(PROJECT_DIR / "lib" / "embedded" / "model"))
+    tokenizer = AutoTokenizer.from_pretrained(str(PROJECT_DIR / "offline" / "student"))
     source = source_of(made.built.examples[:12], [])
     chat, pairs, turns, plain = (
         convert_rows(source, to=name).rows["train"]

@@ -16,7 +16,7 @@ from lib.gen.formats.row import (
     plain_prompt,
     sharegpt_row,
 )
-from lib.prompts import PLAIN_CHAT_TEMPLATE, student_messages
+from lib.prompts.student import PLAIN_CHAT_TEMPLATE, student_messages
 from lib.settings import SetupError
 from lib.store import read_jsonl
 from tests.gen.dataset import Made, make, write

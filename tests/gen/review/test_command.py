@@ -15,14 +15,14 @@ from urllib.error import HTTPError
 
 import pytest
 
+from lib.dataset import read_examples
 from lib.gen.__main__ import main
-from lib.gen.dataset import read_examples
-from lib.gen.inputs.api_docs import RECORD_FIELDS, api_document
 from lib.gen.review.command import serving
 from lib.gen.review.page import BUTTONS, HEAD, KEYS, act, card_html, message_html, progress_html
 from lib.gen.review.rows import Review
 from lib.gen.review.vetting import read_decisions
-from lib.prompts import QUOTE_BEGIN, QUOTE_END, REFUSAL
+from lib.prompts.student import QUOTE_BEGIN, QUOTE_END, REFUSAL
+from lib.reading.api_docs import RECORD_FIELDS, api_document
 from lib.records import RaftExample
 from lib.settings import SetupError
 from tests.gen.dataset import make, write

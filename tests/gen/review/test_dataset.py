@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from lib.eval.asking.questions import load_questions
+from lib.dataset import read_dataset, read_examples
+from lib.eval.questions import load_questions
 from lib.finetune.records import training_records
-from lib.gen.checking.check import check_dataset, find_dataset
-from lib.gen.dataset import read_dataset, read_examples
+from lib.gen.check import check_dataset, find_dataset
 from lib.gen.formats.row import SPLITS
 from lib.gen.review.dataset import reviewed
 from lib.gen.review.rows import Review

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.gen.dataset import read_examples
+from lib.dataset import read_examples
 from lib.gen.formats.row import SPLITS
 from lib.gen.review.vetting import (
     Decision,
@@ -158,7 +158,7 @@ def leaks(rows: list[RaftExample], same: dict[str, set[str]]) -> list[tuple[str,
 def test_a_picked_row_goes_to_the_evaluation_and_no_training_row_keeps_its_oracle(
     rows: list[RaftExample],
 ) -> None:
-    from lib.gen.chunking.chunks import conflicts
+    from lib.gen.chunks import conflicts
 
     same = conflicts(make().chunks)
     picked = [first(rows), first(rows, split="valid")]

@@ -1,1 +1,0 @@
-"""What is asked: questions, conditions, models, leakage; and the answers."""

@@ -1,0 +1,113 @@
+"""Names in a parameter list → the models that are asked: which endpoint, with which prompt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lib.prompts.student import PLAIN_PROMPT, STUDENT_PROMPT, Prompt
+from lib.settings import PREFIXES, EndpointSettings, SetupError, endpoint_settings, prefixes_of
+
+STUDENT, BASELINE = "student", "baseline"
+PLAIN = f", {PLAIN_PROMPT.name}"  # behind a model's name: asked with that one
+_SERVED = (STUDENT, BASELINE)  # by 3_deploy, where .env names no endpoint
+
+
+@dataclass(frozen=True)
+class EvalModel:
+    """One model of an evaluation. Its answers carry its name."""
+
+    name: str  # "student", "baseline", "baseline, plain prompt", "teacher", "gpt-4o", …
+    role: str  # whose endpoint is asked; two models may share one
+    prompt: Prompt
+
+
+def eval_models(
+    names: Sequence[str], *, plain_baseline: bool = True, deployed: bool = True
+) -> list[EvalModel]:
+    """`["student", "baseline", "gpt-4o"]` → these and "baseline, plain prompt", in that order.
+
+    Every model is asked with the student's prompt, so that format and hint are the same for all. A
+    model that was never taught the format may do better without: the baseline is asked a second
+    time, with a plain prompt, unless plain_baseline is False. `", plain prompt"` behind any name
+    asks it so.
+
+    Before 3_deploy (deployed = False) student and baseline need no endpoint yet.
+
+    A name that is no role of ours is an endpoint of its own: `gpt-4o` is what GPT_4O_OPENAI_… or
+    GPT_4O_AZURE_OPENAI_… of .env say.
+
+    Raises:
+        SetupError: no name, one that stands there twice or cannot be read, or no endpoint of it.
+    """
+    models = [_model(name) for name in names]
+    plain = f"{BASELINE}{PLAIN}"
+    if plain_baseline and BASELINE in names and plain not in names:
+        models.insert(list(names).index(BASELINE) + 1, _model(plain))
+    if not models:
+        raise SetupError("models is empty. Name some to evaluate: student and baseline.")
+    if twice := sorted({name for name in names if list(names).count(name) > 1}):
+        raise SetupError(f"models names {', '.join(twice)} more than once. Name each once.")
+    _demand_own_prefixes({model.role for model in models})
+    for model in models:
+        if deployed or model.role not in _SERVED:
+            endpoint_of(model)
+    return models
+
+
+def endpoint_of(model: EvalModel) -> EndpointSettings:
+    """Where a model is asked.
+
+    Raises:
+        SetupError: nothing is set for its role, or not all that it needs.
+    """
+    settings = endpoint_settings(model.role)
+    if settings is None:
+        prefix = prefixes_of(model.role)[0]
+        fix = "Run 3_deploy.ipynb, or set" if model.role in _SERVED else "Set"
+        raise SetupError(
+            f"The {model.role} has no endpoint. {fix} {prefix}OPENAI_DEPLOYMENT, "
+            f"{prefix}OPENAI_API_KEY and {prefix}OPENAI_BASE_URL in .env (or "
+            f"{prefix}AZURE_OPENAI_…), or take it out of models."
+        )
+    return settings
+
+
+def describe_models(models: Sequence[EvalModel]) -> list[dict[str, str]]:
+    """Who was asked, as metrics.json has it; no address and no key."""
+    return [
+        {
+            "name": model.name,
+            "role": model.role,
+            "prompt": model.prompt.name,
+            "deployment": endpoint_of(model).deployment,
+        }
+        for model in models
+    ]
+
+
+def _model(name: str) -> EvalModel:
+    role = name.removesuffix(PLAIN)
+    if role == "embedding" or not re.search("[A-Za-z0-9]", role):
+        expected = "student, baseline, teacher, or the name of an endpoint in .env"
+        raise SetupError(f"models names {name!r}: expected {expected}. Change it.")
+    return EvalModel(name, role, STUDENT_PROMPT if role == name else PLAIN_PROMPT)
+
+
+def _demand_own_prefixes(roles: set[str]) -> None:
+    """No two roles may read the same variables, nor those without a prefix (AZURE_OPENAI_…)."""
+    owners = {prefix: role for role, prefixes in PREFIXES.items() for prefix in prefixes}
+    for role in sorted(roles):
+        for prefix in prefixes_of(role):
+            owner = owners.setdefault(prefix, role)
+            if owner != role:
+                raise SetupError(
+                    f"models names {role!r}, which reads {prefix}OPENAI_… as {owner!r} does. "
+                    f"Write {owner}, or give it another name."
+                )
+            if prefix.endswith("AZURE_"):
+                raise SetupError(
+                    f"models names {role!r}, whose {prefix}OPENAI_… would be read as Azure's "
+                    "style of another. Give it another name."
+                )

@@ -1,0 +1,207 @@
+"""Quality gates: each refuses a question or an answer with its reason; nothing vanishes."""
+
+from __future__ import annotations
+
+import re
+
+from lib.gen.ask.languages import is_in
+from lib.gen.ask.options import MAX_ANSWER_WORDS, MAX_PAIR_ANSWER_WORDS
+from lib.gen.ask.quotes import canonical, find_quote
+from lib.gen.ask.replies import is_none
+from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, neutralise, parse_answer
+from lib.reading.api_docs import format_api_answer, parse_api_answer
+from lib.records import Chunk, Question, Rejected
+from lib.text import holds
+
+MAX_QUESTION_WORDS = 60
+# An unspaced script's words are its characters: 4 of them say about what one English word says.
+MAX_QUESTION_CHARS = 400
+
+_LEANS_ON = re.compile(
+    r"\b(?:this|these|those(?! (?:who|that|which|of|with|in|from))|the (?:above|given|provided|"
+    r"following|preceding|aforementioned))\b"
+    r"|\bthe (?:passage|excerpt|snippet|paragraph|document|text|article|context)\b(?! (?:of|on|by|"
+    r"called|titled|entitled|named)\b)"
+    r"|\b(?:mentioned|described|listed|discussed|stated) (?:above|below|here)\b"
+    r"|\baccording to the author\b"
+    # The same in other languages: "according to the text", "in this document".
+    r"|\b(?:(?:laut|gemäß|nach) (?:dem|diesem) (?:text|dokument|abschnitt|auszug)"
+    r"|(?:selon|d['’]après|dans) (?:le|ce) (?:texte|passage|document|paragraphe)"
+    r"|(?:según|en) (?:el|este) (?:texto|pasaje|documento|párrafo)"
+    r"|(?:secondo|in) (?:il|questo) (?:testo|brano|documento|passaggio)"
+    r"|(?:segundo o|neste) (?:texto|trecho|documento)"
+    r"|(?:theo|trong) (?:đoạn(?: văn)?|văn bản|tài liệu|bài viết))\b(?! (?:d[aeiou]|del|von|der)\b)"
+    r"|(?<![가-힣])(?:이|위|본) ?(?:문서|글|본문|지문|텍스트)(?:에|의|은|는|를|을|이|가)"
+    r"|(?:この|上記の)(?:文書|文章|記事|テキスト)|(?:根据|这篇|上述)(?:文档|文章|段落|文本)",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(rf"({QUOTE_BEGIN}\s*)(.*?)(\s*{QUOTE_END})", re.DOTALL)
+_BARE_PRONOUN = re.compile(
+    r"^(?:\w+\s+){1,4}?"
+    r"(?:(?:do|does|did|is|are|was|were|can|could|will|would|should|may|might|must)\s+"
+    r"(?:it|he|she|they|we|you|i|its|his|her|their)|(?:has|have|had)\s+(?:it|he|she|they|we|you|i))\b",
+    re.IGNORECASE,
+)
+
+
+def refuse_question(
+    text: str, *, language: str = "", instruction: bool = False
+) -> tuple[str, str] | None:
+    """The gate and reason that refuse a question before its answer is asked for; None if none.
+
+    An instruction, as API documentation has them, needs no question mark.
+    """
+    words = text.split()
+    if not instruction and not text.rstrip(' "”’»)').endswith(("?", "？", "؟")):
+        return "form", "it does not end in a question mark"
+    if len(words) > MAX_QUESTION_WORDS:
+        return "form", f"{len(words)} words, and at most {MAX_QUESTION_WORDS} are taken"
+    if len(text) > MAX_QUESTION_CHARS:
+        return "form", f"{len(text)} characters, and at most {MAX_QUESTION_CHARS} are taken"
+    if neutralise(text) != text:
+        return "form", "it holds a marker of the prompts"
+    if not instruction and (found := _LEANS_ON.search(text)):
+        return "stands_alone", f"“{found.group()}” points at a text that its reader will not see"
+    if not instruction and (found := _BARE_PRONOUN.search(text)):
+        return "stands_alone", f"“{found.group().split()[-1]}” stands for nothing in the question"
+    if language and not is_in(text, language):
+        return "language", f"it is not in {language}"
+    return None
+
+
+def check_whole(reply: str, finish_reason: str) -> None:
+    """Raises Refusal: the reply is filtered, cut, refused or empty."""
+    if finish_reason == "content_filter":
+        raise Refusal("content_filter", "the teacher's content filter refused it")
+    if finish_reason.startswith("refused"):
+        raise Refusal("refused", f"the teacher refused it ({finish_reason[:200]})")
+    if finish_reason == "length":
+        raise Refusal("complete", "the reply was cut at its token limit")
+    if not reply.strip():
+        raise Refusal("empty", f"the reply is empty ({finish_reason})")
+
+
+def unreadable(reply: str, finish_reason: str) -> Refusal:
+    """Why nothing could be read in a reply."""
+    try:
+        check_whole(reply, finish_reason)
+    except Refusal as refusal:
+        return refusal
+    return Refusal("parsable", "the reply holds nothing of the form that was asked for")
+
+
+def judge_answer(
+    question: Question,
+    chunk: Chunk,
+    reply: str,
+    finish_reason: str,
+    *,
+    max_answer_words: int = MAX_ANSWER_WORDS,
+    language: str = "",
+) -> Question:
+    """The question with its answer, when the teacher's reply passes every gate.
+
+    Raises:
+        Refusal: a gate refuses it.
+    """
+    check_whole(reply, finish_reason)
+    cot_answer = canonical(reply)
+    parsed = parse_answer(cot_answer)
+    if parsed.refused or is_none(parsed.final_answer or cot_answer):
+        raise Refusal("teacher_refused", "the teacher finds no answer in the document")
+    if parsed.final_answer is None or not re.search(r"\w", parsed.final_answer):
+        raise Refusal("parsable", f"no final answer behind {ANSWER_TAG}")
+    if cot_answer.count(ANSWER_TAG) > 1:
+        raise Refusal("parsable", f"{ANSWER_TAG} stands in it more than once")
+    _check_final(question, parsed.final_answer, max_answer_words)
+    if not parsed.quotes or cot_answer.count(QUOTE_BEGIN) != len(parsed.quotes):
+        raise Refusal("quoted", "no quote, or one that is not closed")
+
+    def own_words(quoted: re.Match[str]) -> str:
+        begin, quote, end = quoted.groups()
+        if (found := find_quote(quote, chunk.text)) is None:
+            raise Refusal("verbatim", f"not in the document: “{quote[:120]}”")
+        return f"{begin}{found}{end}"
+
+    cot_answer = _QUOTED.sub(own_words, cot_answer)
+    said = _QUOTED.sub(" ", cot_answer.partition(ANSWER_TAG)[0])
+    if language and not is_in(said, language):
+        raise Refusal("language", f"its reasoning is not in {language}")
+    return Question(question.id, question.chunk_id, question.text, cot_answer, parsed.final_answer)
+
+
+def judge_pair(
+    question: Question,
+    answer: str,
+    *,
+    max_answer_words: int = MAX_PAIR_ANSWER_WORDS,
+    language: str = "",
+) -> Question:
+    """The question with a plain answer, when that passes the gates.
+
+    Raises:
+        Refusal: a gate refuses it.
+    """
+    if parse_answer(answer).refused or is_none(answer):
+        raise Refusal("teacher_refused", "the teacher finds no answer in the document")
+    if not re.search(r"\w", answer):
+        raise Refusal("parsable", "it has no answer")
+    if neutralise(answer) != answer:
+        raise Refusal("form", "its answer holds a marker of the prompts")
+    _check_final(question, answer, max_answer_words)
+    if language and not is_in(answer, language):
+        raise Refusal("language", f"its answer is not in {language}")
+    return Question(question.id, question.chunk_id, question.text, "", answer)
+
+
+def judge_api_answer(question: Question, chunk: Chunk, reply: str, finish_reason: str) -> Question:
+    """The instruction with its five fields; the call, verbatim in the record, is the final answer.
+
+    Raises:
+        Refusal: a gate refuses it.
+    """
+    check_whole(reply, finish_reason)
+    try:
+        answer = parse_api_answer(reply)
+    except ValueError as error:
+        raise Refusal("parsable", str(error)) from None
+    text = format_api_answer(answer)
+    if neutralise(text) != text:
+        raise Refusal("form", "it holds a marker of the prompts")
+    call = find_quote(answer.api_call, chunk.text)
+    if call is None:
+        raise Refusal("verbatim", f"not in the document: “{answer.api_call[:120]}”")
+    if holds(question.text, call):
+        raise Refusal("told", "the instruction holds the call")
+    label = f"{QUOTE_BEGIN} {call} {QUOTE_END}\n{text}\n{ANSWER_TAG} {call}"
+    return Question(question.id, question.chunk_id, question.text, label, call)
+
+
+def _check_final(question: Question, answer: str, max_answer_words: int) -> None:
+    if len(answer.split()) > max_answer_words or len(answer) > 10 * max_answer_words:
+        raise Refusal("length", f"the final answer has more than {max_answer_words} words")
+    if holds(question.text, answer):
+        raise Refusal("told", "the question holds its answer")
+
+
+class Refusal(Exception):
+    """A gate said no."""
+
+    def __init__(self, gate: str, reason: str) -> None:
+        super().__init__(reason)
+        self.gate, self.reason = gate, reason
+
+    def of(self, question: Question, cot_answer: str = "") -> Rejected:
+        return Rejected(
+            question_id=question.id,
+            chunk_id=question.chunk_id,
+            gate=self.gate,
+            reason=self.reason,
+            question=question.text,
+            cot_answer=cot_answer,
+        )
+
+
+def folded_words(text: str) -> str:
+    """The words alone, in lower case: what "the same" means for questions and answers."""
+    return " ".join(re.findall(r"\w+", text.lower()))

@@ -1,0 +1,54 @@
+"""Questions that ask the same in other words, found by their embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from lib.gen.ask.gates import Refusal
+from lib.gen.ask.optional_checks import same_answer
+from lib.records import Question, Rejected
+
+if TYPE_CHECKING:
+    import numpy
+
+_BLOCK = 512
+
+
+class QuestionEmbedder(Protocol):
+    """What lib.rag's load_embedder() gives."""
+
+    identity: str
+
+    def queries(self, texts: Sequence[str]) -> numpy.ndarray:
+        """Float32, (len(texts), dimensions), rows of length 1."""
+
+
+def drop_similar(
+    questions: Sequence[Question], embedder: QuestionEmbedder, *, max_similarity: float
+) -> tuple[list[Question], list[Rejected]]:
+    """Keep the first of questions that are alike and have one answer (gate "duplicate").
+
+    Alike: a cosine above max_similarity. Questions on 2014 and on 2015 are alike too: the answer
+    tells them apart.
+    """
+    if not questions:
+        return [], []
+    vectors = embedder.queries([question.text for question in questions])
+    dropped: dict[int, int] = {}
+    for start in range(0, len(questions), _BLOCK):
+        block = vectors[start : start + _BLOCK] @ vectors.T
+        rows, columns = (block > max_similarity).nonzero()
+        for row, earlier in zip((rows + start).tolist(), columns.tolist(), strict=True):
+            if earlier >= row or earlier in dropped or row in dropped:
+                continue
+            if same_answer(questions[row].answer, questions[earlier].answer):
+                dropped[row] = earlier
+    rejected = [
+        Refusal("duplicate", f"asked before as “{questions[earlier].text}”").of(
+            questions[row], questions[row].cot_answer
+        )
+        for row, earlier in dropped.items()
+    ]
+    kept = [question for number, question in enumerate(questions) if number not in dropped]
+    return kept, rejected

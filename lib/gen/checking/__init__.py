@@ -1,1 +1,0 @@
-"""What a dataset promises, recomputed from its files alone."""

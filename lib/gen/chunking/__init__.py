@@ -1,1 +1,0 @@
-"""Documents to chunks, and which of them count as the same."""

@@ -1,0 +1,188 @@
+"""Chunks: verbatim slices of documents."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lib import duplicates
+from lib import text as words
+from lib.duplicates import Conflicts, Marks, Seen, conflicts
+from lib.gen import chunkers
+from lib.gen.chunkers import (
+    CHUNKERS,
+    Embed,
+    Span,
+    markdown_spans,
+    recursive_spans,
+    semantic_spans,
+)
+from lib.kept import Kept
+from lib.reading.api_docs import is_api_record
+from lib.records import Chunk, Document, Rejected
+from lib.settings import SetupError
+from lib.text import has_written
+
+MIN_CHUNK_CHARS = 50
+MIN_CHUNK_WORDS = 5
+NEAR_DUPLICATE_SHARE = 0.8
+
+__all__ = ["Conflicts", "Split", "Splitter", "conflicts", "split_documents"]
+
+
+def kept_pieces(path: Path | None = None) -> Kept:
+    """Where a Splitter finds what it cut before; by default in artefacts/. Close it."""
+    made_by = [Path(str(module.__file__)) for module in (chunkers, duplicates, words)]
+    return Kept(
+        made_by=[*made_by, Path(__file__)], packages=["langchain-text-splitters"], path=path
+    )
+
+
+@dataclass(frozen=True)
+class Split:
+    """What the documents gave."""
+
+    chunks: list[Chunk]
+    dropped: list[Rejected]  # "short": too little to ask about; "same", "near": said before
+
+
+class Splitter:
+    """Cuts documents one after another, so that the first can be asked about while others are read.
+
+    Raises:
+        SetupError: the sizes contradict each other, the chunker is unknown or has no embedding.
+    """
+
+    def __init__(
+        self,
+        *,
+        chunk_chars: int,
+        chunk_overlap_chars: int,
+        chunker: str = "recursive",
+        min_chunk_chars: int = MIN_CHUNK_CHARS,
+        near_duplicate_share: float = NEAR_DUPLICATE_SHARE,
+        embed: Embed | None = None,
+        kept: Kept | None = None,
+    ) -> None:
+        if min_chunk_chars < 1 or not (
+            0 <= chunk_overlap_chars < chunk_chars and chunk_chars >= 2 * min_chunk_chars
+        ):
+            raise SetupError(
+                f"chunk_chars = {chunk_chars}, chunk_overlap_chars = {chunk_overlap_chars}, "
+                f"min_chunk_chars = {min_chunk_chars}: expected at least {2 * min_chunk_chars} "
+                "characters (twice the least), and an overlap below that. Change them."
+            )
+        if not 0 <= near_duplicate_share <= 1:
+            raise SetupError(
+                f"near_duplicate_share = {near_duplicate_share}: expected 0 to 1, 0 to drop equal "
+                "texts alone. Change it."
+            )
+        if chunker not in CHUNKERS:
+            raise SetupError(
+                f"chunker = {chunker!r}: expected one of {', '.join(CHUNKERS)}. Change it."
+            )
+        if chunker == "semantic" and embed is None:
+            raise SetupError(
+                "chunker = 'semantic' compares sentences by their embeddings, and no embedding "
+                "was given. Pass embed, or take another chunker."
+            )
+        self._chunk_chars, self._overlap_chars = chunk_chars, chunk_overlap_chars
+        self._chunker, self._min_chars, self._embed = chunker, min_chunk_chars, embed
+        self._seen, self._kept = Seen(near_duplicate_share), kept
+
+    def split(self, document: Document) -> Split:
+        """The document's chunks that no document before it had.
+
+        Every chunk is document.text[start:end], of at most chunk_chars. A record of API
+        documentation is one chunk, whatever its length. Dropped, with the reason:
+        chunks of fewer than min_chunk_chars characters or of fewer than five words of letters,
+        and those that repeat an earlier one (`Seen`).
+        """
+        chunks: list[Chunk] = []
+        dropped: list[Rejected] = []
+        starts = [page.start for page in document.pages]
+        for start, end, length, *marks in self._pieces(document.text):
+            page = document.pages[bisect_right(starts, start) - 1]
+            chunk = Chunk(
+                id=f"{document.id}#{start}",
+                document_id=document.id,
+                title=document.title,
+                page=page.number,
+                start=start,
+                end=end,
+                text=document.text[start:end],
+            )
+            if not marks:
+                dropped.append(Rejected("", chunk.id, "short", f"only {length} characters"))
+            elif repeated := self._seen.repeated(chunk, Marks(marks[0], tuple(marks[1:]))):
+                dropped.append(Rejected("", chunk.id, *repeated))
+            else:
+                chunks.append(chunk)
+        return Split(chunks, dropped)
+
+    def _pieces(self, text: str) -> list[list[int]]:
+        """Start, end, length without white space; and the marks, where it is no short piece."""
+        if self._kept is None or self._chunker == "semantic":  # its embedding is another's
+            return list(self._cut(text))
+        key = text, self._chunker, self._chunk_chars, self._overlap_chars, self._min_chars
+        pieces: list[list[int]] | None = self._kept.get("pieces", *key)
+        if pieces is None:
+            pieces = list(self._cut(text))
+            self._kept.put(pieces, "pieces", *key)
+        return pieces
+
+    def _cut(self, text: str) -> Iterator[list[int]]:
+        for start, end in self._spans(text):
+            piece = text[start:end]
+            length = len(" ".join(piece.split()))
+            if length < self._min_chars or not has_written(piece, least=MIN_CHUNK_WORDS):
+                yield [start, end, length]
+            else:
+                equal, sketch = Marks.of(piece)
+                yield [start, end, length, equal, *sketch]
+
+    def _spans(self, text: str) -> Iterator[Span]:
+        if is_api_record(text):
+            return iter([(0, len(text))])
+        if self._embed is not None and self._chunker == "semantic":
+            return semantic_spans(text, self._chunk_chars, self._min_chars, self._embed)
+        cut = markdown_spans if self._chunker == "markdown" else recursive_spans
+        return cut(text, self._chunk_chars, self._overlap_chars)
+
+
+def split_documents(
+    documents: Sequence[Document],
+    *,
+    chunk_chars: int,
+    chunk_overlap_chars: int,
+    chunker: str = "recursive",
+    min_chunk_chars: int = MIN_CHUNK_CHARS,
+    near_duplicate_share: float = NEAR_DUPLICATE_SHARE,
+    embed: Embed | None = None,
+) -> Split:
+    """Cut documents into chunks of at most chunk_chars, at paragraphs and sentences if it can.
+
+    "recursive" neighbours share at most chunk_overlap_chars. "markdown" keeps sections, tables and
+    code whole, "semantic" cuts where the subject turns: `embed` gives texts their vectors.
+
+    Raises:
+        SetupError: the parameters contradict each other, or no chunk remains.
+    """
+    splitter = Splitter(
+        chunk_chars=chunk_chars,
+        chunk_overlap_chars=chunk_overlap_chars,
+        chunker=chunker,
+        min_chunk_chars=min_chunk_chars,
+        near_duplicate_share=near_duplicate_share,
+        embed=embed,
+    )
+    splits = [splitter.split(document) for document in documents]
+    kept = [chunk for split in splits for chunk in split.chunks]
+    if not kept:
+        raise SetupError(
+            f"The {len(documents)} documents hold no chunk of {min_chunk_chars} characters or "
+            "more. Add documents with text."
+        )
+    return Split(kept, [item for split in splits for item in split.dropped])

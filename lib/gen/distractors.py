@@ -1,0 +1,139 @@
+"""Distractors: the chunks nearest to a question, and the guard that turns down what misleads."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from lib.gen.chunks import Conflicts
+from lib.records import Chunk, Question
+from lib.settings import SetupError
+from lib.text import holds, terms
+
+if TYPE_CHECKING:
+    import numpy
+
+HARD_NEIGHBOURS = 50
+_BLOCK_QUESTIONS = 64
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Embeddings, in the order of the questions and of the chunks."""
+
+    questions: numpy.ndarray  # float32, (questions, dimensions)
+    chunks: numpy.ndarray  # float32, (chunks, dimensions)
+
+    def of(self, places: Sequence[int]) -> Vectors:
+        """With the questions at these places, in this order."""
+        if list(places) == list(range(len(self.questions))):
+            return self
+        return Vectors(self.questions[list(places)], self.chunks)
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Takes distractors for a row and turns down, counted, what must not stand in it."""
+
+    same: Conflicts
+    counts: Counter[str]
+
+    def add(
+        self,
+        chosen: list[Chunk],
+        candidates: Iterable[Chunk],
+        until: int,
+        answers: Sequence[str],
+        oracle: Chunk,
+    ) -> None:
+        """Go on choosing from candidates until so many are chosen; none holds an answer."""
+        for chunk in candidates:
+            if len(chosen) >= until:
+                return
+            if chunk.id == oracle.id or chunk in chosen:
+                continue
+            if chunk.id in self.same[oracle.id]:
+                self.counts["counts as the same as the oracle"] += 1
+            elif any(chunk.id in self.same[other.id] for other in chosen):
+                self.counts["counts as the same as another distractor"] += 1
+            elif any(holds(chunk.text, answer) for answer in answers):
+                self.counts["holds the answer"] += 1
+            else:
+                chosen.append(chunk)
+
+
+def in_random_order(pool: Sequence[Chunk], rng: Random) -> Iterator[Chunk]:
+    """A shuffle (Fisher-Yates) that costs only as much as is taken of it."""
+    moved: dict[int, int] = {}
+    for drawn in range(len(pool)):
+        place = rng.randrange(drawn, len(pool))
+        yield pool[moved.get(place, place)]
+        moved[place] = moved.get(drawn, drawn)
+
+
+def neighbours(
+    questions: Sequence[Question], chunks: Sequence[Chunk], vectors: Vectors | None = None
+) -> Iterator[list[Chunk]]:
+    """For each question, in their order, the chunks nearest to it, the nearest first.
+
+    At most HARD_NEIGHBOURS; by the cosine of vectors, else by BM25. Found a block of questions at a
+    time, as they are taken.
+
+    Raises:
+        SetupError: there is not one vector for each question and each chunk.
+    """
+    if not questions:
+        return iter(())
+    if vectors is None:
+        return _by_words(questions, chunks)
+    counts = len(vectors.questions), len(vectors.chunks)
+    if counts != (len(questions), len(chunks)):
+        raise SetupError(
+            f"There are vectors of {counts[0]} questions and {counts[1]} chunks, expected "
+            f"{len(questions)} and {len(chunks)}. Embed the questions and chunks that are given."
+        )
+    return _by_vectors(chunks, vectors)
+
+
+def _by_words(questions: Sequence[Question], chunks: Sequence[Chunk]) -> Iterator[list[Chunk]]:
+    import bm25s
+
+    # Ids instead of words: a list of strings takes ten times the memory.
+    vocabulary: dict[str, int] = {}
+    ids = [
+        # No stop words: the documents may be in any language.
+        array("i", (vocabulary.setdefault(t, len(vocabulary)) for t in terms(chunk.text) or [""]))
+        for chunk in chunks
+    ]
+    index = bm25s.BM25(csc_backend="scipy")
+    index.index((ids, vocabulary), show_progress=False)
+    del ids
+    count = min(HARD_NEIGHBOURS, len(chunks))
+    for start in range(0, len(questions), _BLOCK_QUESTIONS):
+        block = questions[start : start + _BLOCK_QUESTIONS]
+        asked = [terms(question.text) or [""] for question in block]
+        found, scores = index.retrieve(asked, k=count, show_progress=False)
+        for indexes, values in zip(found, scores, strict=True):
+            yield _ranked(chunks, indexes[values > 0], values[values > 0])
+
+
+def _by_vectors(chunks: Sequence[Chunk], vectors: Vectors) -> Iterator[list[Chunk]]:
+    import numpy as np
+
+    lengths = np.maximum(np.sqrt(np.einsum("ij,ij->i", vectors.chunks, vectors.chunks)), 1e-9)
+    count = min(HARD_NEIGHBOURS, len(chunks))
+    for start in range(0, len(vectors.questions), _BLOCK_QUESTIONS):
+        block = vectors.questions[start : start + _BLOCK_QUESTIONS] @ vectors.chunks.T
+        block /= lengths
+        for values in block:
+            indexes = np.argpartition(-values, count - 1)[:count]
+            yield _ranked(chunks, indexes, values[indexes])
+
+
+def _ranked(chunks: Sequence[Chunk], indexes: Any, values: Any) -> list[Chunk]:
+    ranked = sorted(zip((-values).tolist(), indexes.tolist(), strict=True))
+    return [chunks[index] for _, index in ranked]

@@ -1,0 +1,248 @@
+"""RAFT rows: a question, its oracle among distractors or left out, and the label."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from random import Random
+
+from lib.gen.chunks import Conflicts
+from lib.gen.distractors import Guard, Vectors, in_random_order, neighbours
+from lib.prompts.student import REFUSAL, neutralise
+from lib.records import Chunk, Question, RaftExample, Rejected
+from lib.settings import SetupError
+
+DISTRACTOR_MODES = ("random", "hard", "mixed")
+NO_ORACLE_MODES = ("memorise", "refuse", "both")
+DISTRACTORS_PER = ("question", "chunk")
+TOO_FEW = ("error", "fewer")
+
+
+@dataclass(frozen=True)
+class Built:
+    """The rows, and what stood in their way."""
+
+    examples: list[RaftExample]  # in the order of the questions
+    rejected: list[Rejected]  # questions that have no row
+    guarded: dict[str, int]  # drawn distractors that were turned down, by reason
+
+
+def build_examples(
+    questions: Sequence[Question],
+    chunks: Sequence[Chunk],
+    splits: Mapping[str, str],
+    same: Conflicts,
+    *,
+    num_distractors: int,
+    distractor_mode: str,
+    oracle_probability: float,
+    no_oracle_mode: str,
+    refusal_probability: float,
+    seed: int,
+    min_distractors: int | None = None,
+    distractors_per: str = "question",
+    too_few: str = "error",
+    refusal: str = "",
+    vectors: Vectors | None = None,
+) -> Built:
+    """One row a question; each draws from its own generator, seeded by (seed, question id).
+
+    Of the train rows, and of the valid rows, a share r = refusal_probability is "refuse"; of the
+    others a share oracle_probability is "oracle", the rest what no_oracle_mode says ("both": one
+    and the other, evenly). The shares are met to the row: rows are ranked by a draw of their own.
+    "refuse" and "memorise" rows have one more distractor in their oracle's place; the label of
+    "refuse" is `refusal` ("" = the standard one). Eval rows always show their oracle, among
+    num_distractors.
+
+    Train and valid rows draw distractors from train chunks alone; eval rows from all chunks. "hard"
+    takes the question's nearest, by its `vectors` or else by BM25, "mixed" half of them so and the
+    others at random. No distractor counts as the same as the oracle or as another one, and none
+    holds the answer. With min_distractors, train and valid rows have any number of them from there
+    to num_distractors. Where too few are to be had, too_few says whether the row has "fewer" or is
+    rejected ("error": check_corpus has stopped at what could be known before).
+
+    distractors_per "chunk": all questions of a chunk are of one kind and have one context, in one
+    order, which training and prefix caches can then share; shares are met to the chunk.
+
+    Raises:
+        SetupError: a parameter is out of its range.
+    """
+    _check(
+        num_distractors, distractor_mode, no_oracle_mode, oracle_probability, refusal_probability
+    )
+    check_choices(num_distractors, min_distractors, distractors_per, too_few)
+    by_id = {chunk.id: chunk for chunk in chunks}
+    train = [chunk for chunk in chunks if splits[chunk.id] == "train"]
+    least = num_distractors if min_distractors is None else min_distractors
+    guard = Guard(same, Counter())
+    groups = _groups(questions, distractors_per)
+    kinds: dict[str, str] = {}
+    for split in ("train", "valid"):
+        ids = [group.id for group in groups if splits[group.chunk_id] == split]
+        kinds |= _kinds(ids, oracle_probability, no_oracle_mode, refusal_probability, seed)
+    wanted = [question for group in groups for question in group.questions]
+    places = {question.id: place for place, question in enumerate(questions)}
+    if vectors is not None:
+        vectors = vectors.of([places[question.id] for question in wanted])
+    hard = neighbours(wanted, chunks, vectors) if distractor_mode != "random" else None
+    built = Built([], [], {})
+    for group in groups:
+        near = [next(hard) for _ in group.questions] if hard else []
+        split, oracle = splits[group.chunk_id], by_id[group.chunk_id]
+        if split == "buffer":
+            reason = "its chunk counts as the same as one of another split"
+            built.rejected.extend(_rejected(q, "buffer", reason) for q in group.questions)
+            continue
+        rng, kind = Random(f"{seed}:{group.id}"), kinds.get(group.id, "oracle")
+        num_shown = num_distractors
+        if split != "eval" and least < num_distractors:
+            num_shown = Random(f"{seed}:distractors:{group.id}").randint(least, num_distractors)
+        needed = num_shown + (kind != "oracle")
+        nearest = (c for c in _in_turn(near) if split == "eval" or splits[c.id] == "train")
+        num_hard = needed if distractor_mode == "hard" else (needed + 1) // 2
+        pool = chunks if split == "eval" else train
+        answers = [question.answer for question in group.questions]
+        distractors: list[Chunk] = []
+        guard.add(distractors, nearest, num_hard, answers, oracle)
+        guard.add(distractors, in_random_order(pool, rng), needed, answers, oracle)
+        if len(distractors) < needed and too_few == "error":
+            reason = f"only {len(distractors)} of {needed} distractors can be found"
+            built.rejected.extend(_rejected(q, "distractors", reason) for q in group.questions)
+            continue
+        context, position = _context(oracle, distractors, kind, rng)
+        for question in group.questions:
+            label = (refusal or REFUSAL) if kind == "refuse" else question.cot_answer
+            built.examples.append(
+                RaftExample(
+                    question.id, kind, split, question, oracle, context, position, label, refusal
+                )
+            )
+    built.examples.sort(key=lambda example: places[example.id])
+    built.rejected.sort(key=lambda item: places[item.question_id])
+    built.guarded.update(sorted(guard.counts.items()))
+    return built
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Questions on one chunk that share a context."""
+
+    id: str  # of the question, or of the chunk
+    chunk_id: str
+    questions: list[Question]
+
+
+def _groups(questions: Sequence[Question], distractors_per: str) -> list[_Group]:
+    if distractors_per == "question":
+        return [_Group(question.id, question.chunk_id, [question]) for question in questions]
+    found: dict[str, _Group] = {}
+    for question in questions:
+        group = found.setdefault(
+            question.chunk_id, _Group(question.chunk_id, question.chunk_id, [])
+        )
+        group.questions.append(question)
+    return list(found.values())
+
+
+def _in_turn(lists: Sequence[Sequence[Chunk]]) -> Iterator[Chunk]:
+    """The nearest of each question, then the second nearest of each, …"""
+    for of_rank in zip_longest(*lists):
+        yield from (chunk for chunk in of_rank if chunk is not None)
+
+
+def _kinds(
+    ids: Sequence[str], oracle_share: float, no_oracle_mode: str, refusal_share: float, seed: int
+) -> dict[str, str]:
+    """Each row's kind. Ranked, not thrown: of 100 rows thrown at 0.8 some seeds show 70."""
+    ranked = sorted(ids, key=lambda row_id: (Random(f"{seed}:kind:{row_id}").random(), row_id))
+    shown_until = refusal_share + (1 - refusal_share) * oracle_share
+    kinds = {}
+    for rank, row_id in enumerate(ranked):
+        place = (rank + 0.5) / len(ranked)
+        if place < refusal_share:
+            kinds[row_id] = "refuse"
+        elif place < shown_until:
+            kinds[row_id] = "oracle"
+        elif no_oracle_mode == "both":
+            kinds[row_id] = "memorise" if place < (1 + shown_until) / 2 else "refuse"
+        else:
+            kinds[row_id] = no_oracle_mode
+    return kinds
+
+
+def _context(
+    oracle: Chunk, distractors: Sequence[Chunk], kind: str, rng: Random
+) -> tuple[tuple[Chunk, ...], int | None]:
+    """The documents in their order, and where the oracle stands among them (None: it does not)."""
+    # Shuffled, and the oracle anywhere: a fixed slot would teach "read document 1".
+    context = list(distractors)
+    rng.shuffle(context)
+    position = rng.randrange(len(context) + 1) if kind == "oracle" else None
+    if position is not None:
+        context.insert(position, oracle)
+    return tuple(context), position
+
+
+def _rejected(question: Question, gate: str, reason: str) -> Rejected:
+    return Rejected(
+        question.id, question.chunk_id, gate, reason, question.text, question.cot_answer
+    )
+
+
+def _check(
+    num_distractors: int, distractor_mode: str, no_oracle_mode: str, *probabilities: float
+) -> None:
+    if num_distractors < 0:
+        raise SetupError(f"num_distractors = {num_distractors}: expected 0 or more. Change it.")
+    for name, value, known in (
+        ("distractor_mode", distractor_mode, DISTRACTOR_MODES),
+        ("no_oracle_mode", no_oracle_mode, NO_ORACLE_MODES),
+    ):
+        if value not in known:
+            expected = ", ".join(known)
+            raise SetupError(f"{name} = '{value}': expected one of {expected}. Change it.")
+    if not all(0 <= probability <= 1 for probability in probabilities):
+        raise SetupError(
+            f"oracle_probability, refusal_probability = {probabilities}: expected 0 to 1. "
+            "Change them."
+        )
+
+
+def check_choices(
+    num_distractors: int, min_distractors: int | None, distractors_per: str, too_few: str
+) -> None:
+    """Stop at a choice that rows cannot follow.
+
+    Raises:
+        SetupError: it is unknown, or out of its range.
+    """
+    if min_distractors is not None and not 0 <= min_distractors <= num_distractors:
+        raise SetupError(
+            f"min_distractors = {min_distractors}: expected 0 to num_distractors "
+            f"({num_distractors}). Change it."
+        )
+    for name, value, known in (
+        ("distractors_per", distractors_per, DISTRACTORS_PER),
+        ("too_few", too_few, TOO_FEW),
+    ):
+        if value not in known:
+            raise SetupError(f"{name} = '{value}': expected {' or '.join(known)}. Change it.")
+
+
+def check_refusal(refusal: str) -> None:
+    """Stop at a refusal that a reply could not be known by; "" is the standard one.
+
+    Raises:
+        SetupError: it is no single line of three words and more, or it holds a prompt's marker.
+    """
+    if not refusal:
+        return
+    words = re.findall(r"\w+", refusal)
+    if len(words) < 3 or refusal != " ".join(refusal.split()) or neutralise(refusal) != refusal:
+        raise SetupError(
+            f"refusal = {refusal!r}: expected one sentence of three words or more, on one line and "
+            "without the markers of prompts. Change it."
+        )

@@ -1,1 +1,0 @@
-"""Questions to RAFT rows: splits, distractors, the oracle or its absence."""

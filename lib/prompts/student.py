@@ -1,0 +1,221 @@
+"""The student's prompt, one for training, evaluation and serving, beside its parser.
+
+And a plain one, to evaluate models with that were never taught the student's format. What the
+teacher is asked stands in lib/prompts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+Message = dict[str, str]
+
+DOCUMENT_BEGIN, DOCUMENT_END = "<DOCUMENT>", "</DOCUMENT>"
+QUOTE_BEGIN, QUOTE_END = "##begin_quote##", "##end_quote##"
+ANSWER_TAG = "<ANSWER>:"
+MARKERS = (DOCUMENT_BEGIN, DOCUMENT_END, QUOTE_BEGIN, QUOTE_END, ANSWER_TAG)
+
+# What a student says that does not know; everywhere "" stands for it, another sentence for itself.
+REFUSAL = "I cannot answer this from the documents given."
+
+# It agrees with rows of every kind: reading, remembering (paper) and refusing.
+_INSTRUCTION = (
+    "Answer the question from the documents. First quote the sentence that holds the answer "
+    f"between {QUOTE_BEGIN} and {QUOTE_END}, then write {ANSWER_TAG} and the short final answer. "
+    f"If the documents do not hold the answer and you do not know it, write only: "
+)
+
+# For a base model whose tokenizer brings no chat template: the plain texts, then the completion.
+PLAIN_CHAT_TEMPLATE = (
+    "{{ bos_token or '' }}"
+    "{% for message in messages %}"
+    "{% if message['role'] == 'assistant' %}{{ message['content'] }}{{ eos_token }}"
+    "{% else %}{{ message['content'] }}\n\n{% endif %}"
+    "{% endfor %}"
+)
+
+# Ours, and the control tokens of the usual chat templates: <|assistant|>, </s>, <<SYS>>.
+_MARKER = re.compile(
+    r"</?\s*document\s*>|##\s*(?:begin|end)_quote\s*##|<\s*answer\s*>"
+    r"|<\|[^|<>\s]{1,40}\|>|</?s>|<</?SYS>>",
+    re.IGNORECASE,
+)
+_ANSWER = re.compile(r"<ANSWER>\s*:?", re.IGNORECASE)
+_QUOTE = re.compile(r"##\s*begin_quote\s*##(.*?)##\s*end_quote\s*##", re.IGNORECASE | re.DOTALL)
+
+
+def neutralise(text: str) -> str:
+    """Make the markers of prompts harmless in a document's own text.
+
+    A document is data: one that holds "</DOCUMENT>", "<ANSWER>:" or "<|assistant|>" must not close
+    its context, pass for a label or begin another turn. Brackets become ‹ ›, a double hash ＃＃.
+    """
+
+    def harmless(match: re.Match[str]) -> str:
+        return match.group().replace("<", "‹").replace(">", "›").replace("##", "＃＃")
+
+    return _MARKER.sub(harmless, text)
+
+
+# --- the student ---------------------------------------------------------------------------------
+
+
+def student_question(question: str, documents: Sequence[str]) -> str:
+    """The user's turn: the documents in order, then the question (the published RAFT layout)."""
+    context = "".join(f"{DOCUMENT_BEGIN}{text}{DOCUMENT_END}\n" for text in documents)
+    return f"{context}{question}"
+
+
+def student_instruction(refusal: str = "") -> str:
+    """The system's turn."""
+    return _INSTRUCTION + (refusal or REFUSAL)
+
+
+def student_messages(
+    question: str, documents: Sequence[str], *, refusal: str = ""
+) -> list[Message]:
+    """The prompt that the student is trained on, evaluated with and served by."""
+    return [
+        {"role": "system", "content": student_instruction(refusal)},
+        {"role": "user", "content": student_question(question, documents)},
+    ]
+
+
+def cot_label(reasoning: str, quote: str, answer: str) -> str:
+    """`The document says: ##begin_quote## … ##end_quote## <ANSWER>: …`"""
+    return f"{reasoning} {QUOTE_BEGIN} {quote} {QUOTE_END} {ANSWER_TAG} {answer}"
+
+
+@dataclass(frozen=True)
+class ParsedAnswer:
+    """The parts of a reply in the CoT format."""
+
+    final_answer: str | None  # None: no final answer was found
+    quotes: tuple[str, ...]
+    refused: bool
+
+
+def parse_answer(text: str, *, refusal: str = "") -> ParsedAnswer:
+    """`… ##begin_quote## Rain fell for 3 days. ##end_quote## so <ANSWER>: 3 days` → ("3 days", …)
+
+    The last tag counts; it is read with or without its colon and space. A refusal is the refusal
+    sentence, as the whole reply or as the final answer.
+    """
+    quotes = tuple(" ".join(quote.split()) for quote in _QUOTE.findall(text))
+    pieces = _ANSWER.split(text)
+    final = pieces[-1].strip() if len(pieces) > 1 else ""
+    refused = _says(refusal or REFUSAL, final or text)
+    return ParsedAnswer(final_answer=final or None, quotes=quotes, refused=refused)
+
+
+def _says(refusal: str, text: str) -> bool:
+    return _folded(text).startswith(_folded(refusal))
+
+
+def _ends_with(refusal: str, text: str) -> bool:
+    return f" {_folded(text)}".endswith(f" {_folded(refusal)}")
+
+
+def _folded(sentence: str) -> str:
+    return " ".join(re.findall(r"\w+", sentence.lower()))
+
+
+# --- the plain prompt: what asks a model that knows nothing of the format best -------------------
+
+_SHORT = "Reply with the short final answer alone: no sentence around it, no explanation. "
+_PLAIN_INSTRUCTION = (
+    f"Answer the question from the documents. {_SHORT}"
+    "If the documents do not hold the answer, write only: "
+)
+_CLOSED_BOOK_INSTRUCTION = (
+    f"Answer the question from what you know. {_SHORT}If you do not know the answer, write only: "
+)
+
+# A base model goes on with a question of its own, or with another document.
+_GOES_ON = re.compile(r"\n[ \t]*(?:Question:|</?DOCUMENT>)|</ANSWER>", re.IGNORECASE)
+# "Answer:", "**Final answer:**" or "### Answer" open a line; "the answer is" may also stand after
+# a comma, a sentence or "so". No pattern crosses a line's end: what a small model repeats for ever
+# would take for ever to read.
+_OPENS = r"^[ \t*_#>-]*"
+_THE_ANSWER = r"(?:(?:short|final|correct) ){0,2}answer"
+_OTHER_LANGUAGES = (
+    "antwort|réponse|respuesta|risposta|resposta|trả lời|đáp án|답변|정답|답|答案|回答|答え"
+)
+_ANSWER_IS = re.compile(
+    rf"{_OPENS}(?:(?:the |my )?{_THE_ANSWER}(?: is)?|{_OTHER_LANGUAGES})[ \t*_]*[:：\n]"
+    r"(?:[*_]{1,3}(?!\S))?"  # what ends the bold of "**Answer:** 3"; not what begins "__init__"
+    rf"|(?:^|(?<=[.,;:!?])\s|so )[*_]{{0,3}}(?:the|my) {_THE_ANSWER} is\b:?",
+    re.IGNORECASE | re.MULTILINE,
+)
+# "I'm sorry, but the documents do not mention it.", "I don't know.", "Not stated in the text."
+_REFUSES = re.compile(
+    r"(?:(?:I am |I['’]m )?sorry[,.]? (?:but )?|unfortunately,? )?"
+    r"(?:I (?:cannot|can ?not|can['’]t|am unable to|do not|don['’]t) "
+    r"(?:answer|know|find|determine)\b"
+    r"|(?:the|these) (?:given |provided )?(?:documents?|text|context) (?:do|does)(?: not|n['’]t) "
+    r"(?:hold|contain|mention|state|say|provide|specify)\b"
+    r"|(?:it is |this is )?not (?:mentioned|stated|specified|provided) in the\b)",
+    re.IGNORECASE,
+)
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
+
+
+def plain_messages(question: str, documents: Sequence[str], *, refusal: str = "") -> list[Message]:
+    """Documents and question as the student reads them, and no format to keep to.
+
+    Without documents it asks for what the model knows.
+    """
+    instruction = _PLAIN_INSTRUCTION if documents else _CLOSED_BOOK_INSTRUCTION
+    asked = student_question(f"Question: {question}\nAnswer:", documents)
+    return [
+        {"role": "system", "content": instruction + (refusal or REFUSAL)},
+        {"role": "user", "content": asked},
+    ]
+
+
+def parse_plain_answer(text: str, *, refusal: str = "") -> ParsedAnswer:
+    """`**Answer:** 3 days⏎⏎The document says so.` → ("3 days", no quotes, not refused)
+
+    The first paragraph, or what follows "Answer:", "The answer is" or the student's tag, where a
+    reply has one (the last counts): a model that was asked for the answer alone and explains it
+    all the same is not marked down for that. Thoughts in <think> … </think> are left out. A refusal
+    is a reply that begins or ends with the refusal sentence, or that begins with what English
+    models say in its place. An empty reply has no answer.
+    """
+    reply = _GOES_ON.split(_without_thoughts(text).strip())[0]
+    marked = _ANSWER.split(reply)[1:] or _ANSWER_IS.split(reply)[1:]
+    final = _first_paragraph(marked[-1] if marked else reply)
+    refused = _says(refusal or REFUSAL, final) or bool(_REFUSES.match(final))
+    refused |= not marked and _ends_with(refusal or REFUSAL, reply)
+    return ParsedAnswer(final_answer=None if refused else final or None, quotes=(), refused=refused)
+
+
+def _without_thoughts(text: str) -> str:
+    """What follows the last </think>; a prompt may have opened it, or a limit cut it."""
+    _, closed, reply = text.rpartition("</think>")
+    return "" if not closed and text.lstrip().startswith("<think>") else reply
+
+
+def _first_paragraph(text: str) -> str:
+    """The whole of a text that holds code, or that opens a list with a colon."""
+    text = text.strip()
+    first = _BLANK_LINE.split(text)[0]
+    return text if "```" in text or first.endswith((":", "：")) else first
+
+
+# --- what a model is evaluated with --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A way to ask, and to read what comes back."""
+
+    name: str
+    messages: Callable[..., list[Message]]  # (question, documents, refusal=…)
+    parse: Callable[..., ParsedAnswer]  # (reply, refusal=…)
+
+
+STUDENT_PROMPT = Prompt("the student's prompt", student_messages, parse_answer)
+PLAIN_PROMPT = Prompt("plain prompt", plain_messages, parse_plain_answer)

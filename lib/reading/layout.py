@@ -1,0 +1,253 @@
+"""From the lines of PDF pages to running text: order, paragraphs, running headers."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from lib.reading.wording import join_lines
+
+SENTENCE_END = tuple(".!?:;…”\"')]。！？")
+_BULLET = re.compile(r"^(?:[-–*•‣▪■●◦]|\(?\d{1,2}[.)])(?:\s+|$)")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One printed line of one column or cell; points, the origin at the page's lower left."""
+
+    text: str
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+    @property
+    def height(self) -> float:
+        return self.top - self.bottom
+
+    def beside(self, other: Line) -> bool:
+        """They share a row: a third of the lower one's height."""
+        shared = min(self.top, other.top) - max(self.bottom, other.bottom)
+        return shared > 0.34 * min(self.height, other.height)
+
+    def over(self, other: Line) -> bool:
+        """They share a column: some of their width."""
+        shared = min(self.right, other.right) - max(self.left, other.left)
+        return shared > 0.1 * min(self.right - self.left, other.right - other.left)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A paragraph, heading, caption or table cell: lines that follow one another."""
+
+    lines: tuple[Line, ...]
+
+    @property
+    def box(self) -> Line:
+        return Line(
+            "",
+            min(line.left for line in self.lines),
+            min(line.bottom for line in self.lines),
+            max(line.right for line in self.lines),
+            max(line.top for line in self.lines),
+        )
+
+
+def page_texts(pages: Sequence[Sequence[Line]]) -> list[str]:
+    """The running text of each page, paragraphs and headings apart by an empty line."""
+    rows = [join_rows(lines) for lines in drop_running_lines(pages)]
+    words = Counter(
+        word.lower()
+        for lines in rows
+        for line in lines
+        for word in re.findall(r"[\w-]+", line.text)
+    )
+    return [_page_text(reading_order(split_blocks(lines)), words) for lines in rows]
+
+
+# --- running headers and footers -----------------------------------------------------------------
+
+
+def drop_running_lines(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
+    """Without the outermost lines that stand on most pages at one height, digits aside.
+
+    "12 · Annual report" and "13 · Annual report" count as one; so do bare page numbers.
+    """
+
+    def mark(line: Line) -> tuple[str, int]:
+        return re.sub(r"\d+", "#", line.text.strip().lower()), round(line.bottom / 4)
+
+    edges = [{mark(line) for line in _outermost(lines)} for lines in pages]
+    counts = Counter(key for keys in edges for key in keys)
+    # A neighbouring height counts too: rounding may part what stands at one place.
+    common = {
+        (text, at)
+        for text, at in counts
+        if sum(counts[text, at + step] for step in (-1, 0, 1)) >= max(2, 0.4 * len(pages))
+    }
+    kept = []
+    for lines in pages:
+        running = {line for line in _outermost(lines) if mark(line) in common}
+        kept.append([line for line in lines if line not in running])
+    return kept
+
+
+def _outermost(lines: Sequence[Line]) -> list[Line]:
+    by_height = sorted((line for line in lines if line.text.strip()), key=lambda line: -line.top)
+    return by_height[:3] + by_height[3:][-3:]
+
+
+# --- lines, blocks, order ------------------------------------------------------------------------
+
+
+def join_rows(lines: Iterable[Line]) -> list[Line]:
+    """Join what follows at the same height with no more than a wide space between."""
+    joined: list[Line] = []
+    for line in lines:
+        if not line.text.strip():
+            continue
+        last = joined[-1] if joined else None
+        gap = line.left - last.right if last else 0.0
+        if last and last.beside(line) and -0.5 * last.height < gap < 1.2 * last.height:
+            space = " " if gap > 0.12 * last.height else ""
+            if last.height >= line.height:  # a raised mark does not make its line higher
+                bottom, top = last.bottom, last.top
+            else:
+                bottom, top = line.bottom, line.top
+            text = last.text + space + line.text
+            joined[-1] = Line(text, min(last.left, line.left), bottom, line.right, top)
+        else:
+            joined.append(line)
+    return joined
+
+
+def split_blocks(lines: Sequence[Line]) -> list[Block]:
+    """Consecutive lines make a block until the next one stands apart, is larger or a new item."""
+    leadings = _leadings(lines)
+    blocks: list[list[Line]] = []
+    for index, line in enumerate(lines):
+        near = [other for other in lines[max(0, index - 4) : index + 4] if _alike(other, line)]
+        if blocks and _continues(blocks[-1], line, near, leadings):
+            blocks[-1].append(line)
+        else:
+            blocks.append([line])
+    return [Block(tuple(block)) for block in blocks]
+
+
+def _column(line: Line) -> tuple[int, int]:
+    """Letters of one size, set in one column."""
+    return round(line.height), round(line.left / 6)
+
+
+def _leadings(lines: Sequence[Line]) -> dict[tuple[int, int], float]:
+    """The usual distance of two lines of a column's paragraph, in line heights."""
+    steps: dict[tuple[int, int], list[float]] = {}
+    for above, below in pairwise(lines):
+        step = (above.bottom - below.bottom) / above.height
+        if above.over(below) and 0 < step < 2.0:
+            steps.setdefault(_column(above), []).append(step)
+    # A low one, since in a list the distances of items outnumber those inside an item.
+    return {column: sorted(found)[len(found) // 5] for column, found in steps.items()}
+
+
+def _alike(line: Line, other: Line) -> bool:
+    same_size = 0.88 < line.height / other.height < 1.14
+    return same_size and abs(line.left - other.left) < 3 * line.height
+
+
+def _continues(
+    block: Sequence[Line],
+    line: Line,
+    near: Sequence[Line],
+    leadings: dict[tuple[int, int], float],
+) -> bool:
+    """Whether a line goes on with the block's paragraph."""
+    last = block[-1]
+    step = (last.bottom - line.bottom) / last.height
+    if not 0.3 < step < leadings.get(_column(last), 1.2) + 0.22 or not last.over(line):
+        return False
+    if not _alike(last, line) or _BULLET.match(line.text):
+        return False
+    runs_on = line.text[:1].islower() or last.text.rstrip().endswith(",")
+    if runs_on or (len(block) == 1 and _BULLET.match(last.text)):
+        return True
+    # A break although the next word would have fitted was meant; where a picture ends beside the
+    # text, the lines grow wider: the block's own width counts there.
+    width = max(other.right for other in (block[-3:] if len(block) > 2 else near))
+    space = width - last.right
+    word = line.text.split()[0]
+    word_width = (line.right - line.left) * (len(word) + 1) / len(line.text)
+    indented = line.left - min(n.left for n in block) > 0.8 * line.height
+    return space < word_width + line.height and not (
+        indented and last.text.rstrip().endswith(SENTENCE_END)
+    )
+
+
+def reading_order(blocks: Sequence[Block]) -> list[list[Block]]:
+    """Rows of blocks in the order of reading; a row of more than one is a table's.
+
+    The order of drawing is right but for two things. Headings may be drawn last: a block that
+    jumps up goes between the two of its column where it stands. And pictures' captions or boxes at
+    the side may be drawn first: what is drawn before something higher on its left waits until the
+    first paragraph has ended, so that it does not part a sentence that began a page earlier.
+    """
+    aside = [index for index, block in enumerate(blocks) if _is_aside(block, blocks[index + 1 :])]
+    rows: list[list[Block]] = []
+    for index, block in enumerate(blocks):
+        if index not in aside:
+            _place(rows, block)
+    sides: list[list[Block]] = []
+    for index in aside:
+        _place(sides, blocks[index])
+    ends = (i + 1 for i, row in enumerate(rows) if _is_paragraph_end(row[-1]))
+    after = next(ends, len(rows))
+    return rows[:after] + sides + rows[after:]
+
+
+def _is_aside(block: Block, later: Sequence[Block]) -> bool:
+    box = block.box
+    left = [line for other in later for line in other.lines if line.right < box.left + 2]
+    return any(line.top > box.top + 2 for line in left) and any(line.beside(box) for line in left)
+
+
+def _is_paragraph_end(block: Block) -> bool:
+    return len(block.lines) > 1 and block.lines[-1].text.rstrip().endswith(SENTENCE_END)
+
+
+def _place(rows: list[list[Block]], block: Block) -> None:
+    box = block.box
+    if rows and _same_table_row(rows[-1][-1], block):
+        rows[-1].append(block)
+        return
+    if rows and rows[-1][-1].box.bottom < box.bottom:  # it jumps up
+        for index, row in enumerate(rows):
+            below = row[0].box
+            fits = not index or rows[index - 1][-1].box.bottom > box.bottom
+            if fits and below.top < box.top and (below.over(box) or below.left <= box.left):
+                rows.insert(index, [block])
+                return
+    rows.append([block])
+
+
+def _same_table_row(left: Block, right: Block) -> bool:
+    few = len(left.lines) <= 8 and len(right.lines) <= 8
+    return few and left.box.beside(right.box) and left.box.right <= right.box.left + 1
+
+
+# --- text ----------------------------------------------------------------------------------------
+
+
+def _page_text(rows: Sequence[Sequence[Block]], words: Counter[str]) -> str:
+    pieces: list[str] = []
+    for row in rows:
+        cells = [join_lines([line.text for line in block.lines], words) for block in row]
+        text = " | ".join(cell for cell in cells if cell)
+        item = len(row) == 1 and _BULLET.match(text)
+        if text:
+            # The items of one list stay close; everything else is a paragraph of its own.
+            listed = item and pieces and _BULLET.match(pieces[-1].lstrip("\n"))
+            pieces.append(("\n" if listed else "\n\n") + text)
+    return "".join(pieces).strip()

@@ -1,0 +1,226 @@
+"""Documents from the pages that a sitemap names (sitemaps.org): XML, gzip-ed or not, nested or not.
+
+A sitemap speaks for its own site: of a remote one, only pages and sitemaps of its host (a leading
+"www." left aside) and of that host's subdomains are visited. A local file may name any public host.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
+from xml.parsers import expat
+
+from lib.engine.faults import short
+from lib.progress import Progress
+from lib.prompts.student import neutralise
+from lib.reading.fetch import FetchError, check_url, gunzip, too_large
+from lib.reading.page_text import CONTENT_TYPES
+from lib.reading.readers import Readers
+from lib.reading.sources import Skipped
+from lib.reading.web_pages import Visitor, site_of
+from lib.reading.wording import clean
+from lib.records import Document, Page
+from lib.settings import PROJECT_DIR, SetupError
+
+MAX_SITEMAP_BYTES = 50 << 20  # the protocol's own limit
+MAX_PAGE_BYTES = 5_000_000
+MAX_NESTING = 3  # of sitemaps in sitemaps; the protocol itself allows 1
+MAX_SITEMAPS = 500
+MAX_XML_DEPTH = 20
+_LOCATIONS = (["urlset", "url", "loc"], ["sitemapindex", "sitemap", "loc"])
+
+
+def iter_sitemap(
+    location: str,
+    *,
+    allow_loopback: bool = False,
+    max_pages: int = 1000,
+    requests_per_second: float = 2.0,
+) -> Iterator[Document | Skipped]:
+    """Read every page of a sitemap, a file or an http(s) URL, each as soon as it is asked for.
+
+    Pages that give no text come as Skipped, with their reason. `requests_per_second` is for each
+    host; `allow_loopback` lets it read from a server on this machine.
+
+    Raises:
+        SetupError: the sitemap cannot be read.
+    """
+    if requests_per_second <= 0:
+        raise SetupError(f"requests_per_second is {requests_per_second}: set it above 0, to 2 say.")
+    try:
+        remote = "://" in location
+        site = site_of(check_url(location)) if remote else ""
+        visitor = Visitor(
+            site=site, allow_loopback=allow_loopback, requests_per_second=requests_per_second
+        )
+        entries = _entries(location if remote else _local(location), visitor, max_pages)
+    except FetchError as error:
+        raise SetupError(
+            f"The sitemap {location} cannot be read: {error}. "
+            "Check its address, an http(s) URL or the path of an XML file."
+        ) from error
+    progress = Progress("pages", sum(isinstance(entry, str) for entry in entries))
+    with Readers() as readers:
+        for entry in entries:
+            if isinstance(entry, Skipped):
+                yield entry
+                continue
+            found = _read_page(entry, visitor, readers)
+            progress.advance()
+            yield found
+    progress.close()
+
+
+def document_id(url: str) -> str:
+    """`https://example.vn/ph%E1%BB%9F/a%20b?c=1` → `example.vn/phở/a%20b?c=1`
+
+    Of a URL as check_url gives it. Only letters beyond ASCII are decoded: two URLs of one scheme
+    never share an id, and no id holds a blank, a "#" or a step upwards.
+    """
+
+    def decoded(match: re.Match[str]) -> str:
+        text = unquote_to_bytes(match.group()).decode(errors="replace")
+        return text if text.isprintable() and "\ufffd" not in text else match.group()
+
+    address = url.partition("://")[2]
+    readable = re.sub(r"(?:%[89A-F][0-9A-F])+", decoded, address)
+    return readable if unicodedata.is_normalized("NFC", readable) else address
+
+
+def parse_sitemap(data: bytes) -> tuple[str, list[str]]:
+    """`<urlset><url><loc>https://…</loc></url></urlset>` → `("urlset", ["https://…"])`
+
+    The root is "urlset" (pages) or "sitemapindex" (sitemaps); namespaces do not matter.
+
+    Raises:
+        FetchError: it is no sitemap, or has a DTD: so no entities either, which could blow it up.
+    """
+    urls: list[str] = []
+    path: list[str] = []
+    text: list[str] = []
+    root = ""
+
+    def start(name: str, _attributes: object) -> None:
+        nonlocal root
+        path.append(name.rpartition(" ")[2])
+        root = path[0]
+        if root not in ("urlset", "sitemapindex"):
+            raise FetchError(f"its root is <{root[:40]}>, not <urlset> or <sitemapindex>")
+        if len(path) > MAX_XML_DEPTH:
+            raise FetchError("its XML is nested too deep")
+        text.clear()
+
+    def characters(part: str) -> None:
+        if path in _LOCATIONS:
+            text.append(part)
+
+    def end(_name: str) -> None:
+        if path in _LOCATIONS:
+            urls.append("".join(text).strip())
+        path.pop()
+
+    def doctype(*_: object) -> None:
+        raise FetchError("it has a DTD, which no sitemap needs")
+
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = characters, doctype
+    try:
+        parser.Parse(data.lstrip(), True)
+    except (expat.ExpatError, LookupError, ValueError) as error:
+        raise FetchError(f"it is no XML ({error})") from error
+    return root, urls
+
+
+def _entries(location: str | Path, visitor: Visitor, max_pages: int) -> list[str | Skipped]:
+    """The addresses of at most max_pages pages in order, and what was passed over on the way."""
+    entries: list[str | Skipped] = []
+    seen: set[str] = set()
+    waiting: list[tuple[str | Path, int]] = [(location, 0)]
+    named = 1
+    while waiting:
+        where, nesting = waiting.pop()
+        if len(entries) >= max_pages:
+            reason = f"not read, nor {len(waiting):,} more: max_pages is {max_pages:,}"
+            entries.append(Skipped(short(where), reason))
+            break
+        try:
+            if nesting > MAX_NESTING:
+                raise FetchError(f"sitemaps are nested deeper than {MAX_NESTING}")
+            if isinstance(where, str):
+                _once(where := check_url(where), seen)
+            root, urls = parse_sitemap(_read_sitemap(where, visitor))
+        except FetchError as error:
+            if nesting == 0:
+                raise
+            entries.append(Skipped(short(where), str(error)))
+            continue
+        if root == "urlset":
+            room, limit = max_pages - len(entries), f"pages: max_pages is {max_pages:,}"
+            entries += [_entry(url, seen) for url in urls[:room]]
+        else:
+            room, limit = MAX_SITEMAPS - named, f"sitemaps: at most {MAX_SITEMAPS} are read"
+            waiting += [(url, nesting + 1) for url in reversed(urls[:room])]
+            named += len(urls[:room])
+        if more := len(urls[room:]):
+            entries.append(Skipped(str(where), f"{more:,} more {limit}"))
+    return entries
+
+
+def _entry(url: str, seen: set[str]) -> str | Skipped:
+    try:
+        return _once(check_url(url), seen)
+    except FetchError as error:
+        return Skipped(short(url), str(error))
+
+
+def _once(url: str, seen: set[str]) -> str:
+    if document_id(url) in seen:
+        raise FetchError("it is named twice")
+    seen.add(document_id(url))
+    return url
+
+
+def _local(location: str) -> Path:
+    path = Path(location).expanduser()
+    return path if path.is_file() else PROJECT_DIR / path
+
+
+def _read_sitemap(where: str | Path, visitor: Visitor) -> bytes:
+    if isinstance(where, str):
+        data = visitor.get(where, max_bytes=MAX_SITEMAP_BYTES).body
+    else:
+        try:
+            with where.open("rb") as file:
+                data = file.read(MAX_SITEMAP_BYTES + 1)
+        except OSError as error:
+            raise FetchError(f"{error.strerror}") from error
+        if len(data) > MAX_SITEMAP_BYTES:
+            raise too_large(MAX_SITEMAP_BYTES)
+    return gunzip(data, MAX_SITEMAP_BYTES) if data.startswith(b"\x1f\x8b") else data
+
+
+def _read_page(url: str, visitor: Visitor, readers: Readers) -> Document | Skipped:
+    try:
+        response = visitor.get(url, max_bytes=MAX_PAGE_BYTES, content_types=CONTENT_TYPES)
+        found = readers.read_page(response.body, response.headers["content-type"].lower())
+    except (FetchError, ValueError) as error:
+        return Skipped(url, str(error))
+    text = unicodedata.normalize("NFC", neutralise(found.pages[0])).strip()
+    sha256 = hashlib.sha256(response.body).hexdigest()
+    title = _title(found.title, url)
+    return Document(document_id(url), title, text, (Page(1, 0, len(text)),), sha256)
+
+
+def _title(title: str, url: str) -> str:
+    """What the page calls itself, if that is fit to print; else the last part of its address."""
+    title = " ".join(unicodedata.normalize("NFC", clean(neutralise(title))).split())
+    if 1 <= len(title) <= 160 and re.search(r"[^\W\d_]", title):
+        return title
+    name = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
+    name = " ".join(re.sub(r"\.x?html?$|[_\s]+|(?<=[a-z])-(?=[a-z])", " ", clean(name)).split())
+    return neutralise(unicodedata.normalize("NFC", name)) or urlsplit(url).netloc

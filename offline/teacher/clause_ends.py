@@ -1,0 +1,117 @@
+"""Where a clause ends: before the next predicate, a subordinate clause or an aside."""
+
+from __future__ import annotations
+
+import re
+
+from offline.teacher import english as en
+from offline.teacher.grammar import Reader
+
+_CUT = frozenset({";", ":", "–", "—", "-", "(", ")", '"', "“", "”"})
+_RELATIVE = frozenset("which who where when but while so although because with whose".split())
+
+
+def rest_of(reader: Reader, place: int, limit: int | None = None) -> tuple[str, bool, int]:
+    """The words behind the verb, whether their last phrase is whole, and where they stop."""
+    end = len(reader.words) if limit is None else limit
+    for index in range(place, end):
+        low = reader.low(index)
+        if low in _CUT:
+            return reader.slice(place, index), low in {";", "–", "—"}, index
+        if low == "," and (cut := _comma(reader, index, end)) is not None:
+            return reader.slice(place, index), cut, index
+        if low in {"and", "but", "or"} and _starts_predicate(reader, index + 1, place):
+            return reader.slice(place, index), low != "or", index
+        if low in en.SUBORDINATORS and _opens_clause(reader, index, end):
+            whole = low not in {
+                "that",
+                "which",
+                "who",
+                "whose",
+                "whom",
+                "how",
+                "what",
+                "why",
+                "whether",
+            }
+            return reader.slice(place, index), whole, index
+    return reader.slice(place, end), True, end
+
+
+def _starts_predicate(reader: Reader, index: int, place: int) -> bool:
+    """Behind "and": another verb of the same subject, or a new clause."""
+    if index >= len(reader.words):
+        return False
+    if reader.low(index) in {"it", "he", "she", "they"}:
+        return True
+    after = reader.before_verb(index)
+    if reader.low(after) in en.PARTICIPLE and reader.low(after) not in en.BASES:
+        return True
+    if reader.is_verb_at(after, index) and reader.words[after].text.islower():
+        base = reader.low(after) in en.BASES and reader.low(after) not in en.PAST
+        following = reader.low(after + 1)
+        opens = following in en.DETERMINERS | en.PREPOSITIONS | en.POSSESSIVES
+        return opens or not base or following[:1].isdigit()
+    for later in range(index + 1, min(index + 8, len(reader.words))):
+        low = reader.low(later)
+        if low in {",", ";", "and", "or"} | en.SUBORDINATORS:
+            return False
+        if low in en.AUXILIARIES or (
+            low in en.PAST and low not in en.PARTICIPLE and reader.finite_base(later, index)
+        ):
+            return True
+        if reader.finite_base(later, index) and not reader.is_reduced(later):
+            return True
+    return False
+
+
+def _opens_clause(reader: Reader, index: int, end: int) -> bool:
+    """Not the "after" of "after the war", nor the "since" of "since 1999"."""
+    if reader.low(index) not in {"after", "before", "since", "until", "once", "where"}:
+        return True
+    for later in range(index + 2, min(index + 9, end)):
+        if reader.low(later) in {",", ";", "and"}:
+            return False
+        if reader.low(later) in en.AUXILIARIES or reader.finite_base(later, index):
+            return True
+    return False
+
+
+def _comma(reader: Reader, index: int, end: int) -> bool | None:
+    """None: the clause runs on behind the comma; else whether its last phrase is whole."""
+    following = reader.words[index + 1].text if index + 1 < end else ""
+    low = following.lower()
+    if re.fullmatch(r"\d{4}", following) and reader.low(index - 1).isdigit():
+        return None
+    if low == "and" and reader.low(index + 2) in en.POSSESSIVES:
+        return True
+    if low in {"and", "or"}:
+        return True if _starts_predicate(reader, index + 2, index) or low == "or" else None
+    listed = low.endswith("ing") and reader.low(index + 2) in {",", "and", "or"}
+    if listed and reader.low(index - 1).endswith("ing") and _is_list(reader, index, end):
+        return None
+    if low in _RELATIVE or low.endswith("ing") or low in en.PARTICIPLE:
+        return True
+    if low in en.DETERMINERS | en.POSSESSIVES and not _is_list(reader, index, end):
+        return True
+    if _is_list(reader, index, end):
+        return None
+    place = following[:1].isupper() and reader.words[index - 1].text[:1].isupper()
+    if place and (index + 2 >= end or reader.low(index + 2) in en.PREPOSITIONS | {",", "and"}):
+        return None
+    return low in en.PREPOSITIONS | en.ADVERBS | {"then"}
+
+
+def _is_list(reader: Reader, index: int, end: int) -> bool:
+    """`, oak, elm and larch`: short phrases up to an "and" or "or"."""
+    gap = 0
+    for later in range(index + 1, min(index + 16, end)):
+        low = reader.low(later)
+        if low in {"and", "or"}:
+            return not _starts_predicate(reader, later + 1, index)
+        if low in en.AUXILIARIES | en.SUBORDINATORS | _CUT:
+            return False
+        gap = 0 if low == "," else gap + 1
+        if gap > 4:
+            return False
+    return False

@@ -1,0 +1,93 @@
+"""A question in the making: its words in order, and the phrases that it is built from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from offline.teacher import english as en
+from offline.teacher.grammar import Clause
+
+PREP = "|".join(sorted(en.PREPOSITIONS - {"of"}))
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A question, its answer as it stands in the sentence, and how good the rule usually is."""
+
+    text: str
+    answer: str
+    score: float
+    alone: bool = False  # stands alone without a name: "the oldest light in all the islands"
+    kind: bool = False  # about all things of a kind: "planks", "a visiting yacht"
+    field: bool = False  # stands alone once it says which sport or craft it speaks of
+
+
+def ask(wh: str, clause: Clause, rest: str) -> str:
+    """`When`, was/the Tern/built, `in Lathe` → `When was the Tern built in Lathe?`"""
+    parts = (wh, clause.aux, clause.subject, clause.head, rest.strip(" ,"))
+    return " ".join(part for part in parts if part) + "?"
+
+
+def without(rest: str, start: int, end: int) -> str:
+    """Leave out rest[start:end], and what only qualified it or comes as an afterthought."""
+    before, after = rest[:start].strip(" ,"), rest[end:].strip(" ")
+    if not re.match(r"(?:to|from|by|as|into|onto|of|between|after|against|over|through) ", after):
+        after = ""
+    if len(after.split()) > 8 or after.startswith("of "):
+        after = ""
+    return f"{before} {after}".strip()
+
+
+def tail_of(rest: str) -> str:
+    """What may follow a number's noun in the question."""
+    rest = re.split(r",? and ", rest.strip(" ,"))[0]
+    if rest.endswith(" each"):
+        return ""
+    return (
+        rest
+        if re.match(rf"(?:{PREP}|of|each|a|per) ", f"{rest} ") and len(rest.split()) <= 12
+        else ""
+    )
+
+
+def noun_phrase(text: str) -> str:
+    """The noun phrase that opens the text, whole; "" when it is none or longer than 8 words."""
+    match = re.match(rf"(?P<np>.+?)(?= (?!per cent)(?:{PREP}|to)\b|$)", text)
+    phrase = match.group("np").strip(" ,") if match else ""
+    words = phrase.split()
+    last = words[-1].lower() if words else ""
+    weak = last in en.DETERMINERS | en.PREPOSITIONS | en.CONJUNCTIONS | en.ADVERBS | {"of"}
+    inner = any(
+        w.lower().strip(",") in en.PRONOUNS | en.AUXILIARIES | en.POSSESSIVES for w in words
+    )
+    # "a board covered [with grip]": the participle needs what was cut off.
+    weak = weak or (len(words) > 1 and last in en.PARTICIPLE and last not in en.BASES)
+    verbal = words and (words[0].endswith("ing") or words[0].lower() in en.PREPOSITIONS)
+    weak = weak or last in {"starting", "beginning", "including", "using", "making"}
+    return "" if not words or len(words) > 8 or weak or inner or verbal else phrase
+
+
+def plural_noun(noun: str) -> bool:
+    head = noun.split(" of ")[0].split()[-1]
+    return bool(re.search(r"[^siu]s$|^(?:people|men|women|children|feet|fishermen|sheep)$", head))
+
+
+_NO_KIND = frozenset(
+    "some most many other others people these those several few both more all such various today "
+    "things riders users learning training being".split()
+)
+
+
+def is_kind(subject: str) -> bool:
+    """`hydrofoils`, `rip currents`, `kite surfing`: a kind of thing needs no other name."""
+    words = subject.split()
+    last = words[-1] if words else ""
+    kind = re.search(r"[^siu]s$|ing$", last) and len(last) >= 5
+    return (
+        len(words) <= 3
+        and bool(kind)
+        and subject.islower()
+        and not set(words)
+        & (_NO_KIND | en.DETERMINERS | en.PREPOSITIONS | en.POSSESSIVES | set(en.NUMBER_WORDS))
+    )

@@ -1,0 +1,73 @@
+"""What opens a sentence before its subject: "In 1890,", "Built in 1890 by …,", "However,"."""
+
+from __future__ import annotations
+
+import re
+
+from offline.teacher import english as en
+from offline.teacher.phrases import NAME, WHEN
+
+_MARKER = re.compile(
+    r"^(?:However|Today|For example|For instance|In addition|As a result|In fact|Nowadays|Also|"
+    r"Originally|Moreover|Furthermore|Then|Now|Similarly|Finally|Eventually|Later|At first|"
+    r"Sometimes|Usually|Normally|Still|Instead|Thus|Therefore|In the end|After all), "
+)
+_LEAD = re.compile(
+    r"^(?:When|While|Unlike|In|On|At|By|Since|From|During|After|Before|Until|For|Between|Under|Near|Behind|Every|"
+    r"Inside|Outside|Off|Above|Below|Each|Within|Around)\s[^,;:]{2,60}"
+)
+_BARE_DATE = re.compile(r"^(?:In|On|Since|By) [^,]{0,24}?\b(?:1\d{3}|20\d{2})(?= [a-zA-Z])")
+_BARE_PLACE = re.compile(r"^(?:At|In|On|Off|Near) (?:[A-ZÀ-Þ][\w’-]* ?){1,3}(?= (?:the|a|an) )")
+_LOOSE_LEAD = re.compile(
+    r"^(?:In|On|After|By|At|During|Since|For|From|Under|Before|Until) (?:(?:the|a|an) )?"
+    rf"(?:[a-z0-9][\w.'’-]* |(?:{en.MONTHS}) )+?(?=(?:the |a |an )?(?!{en.MONTHS}|I\b)[A-Z])"
+)
+
+
+def without_marker(text: str) -> str:
+    """`However, the light itself was moved.` → "the light was moved\""""
+    body = _MARKER.sub("", text.rstrip('.!"” ')).strip()
+    body = re.sub(r"^(?:Starting|Beginning) (?=in \d{4})", "", body)
+    body = body[:1].upper() + body[1:] if body[:3] == "in " else body
+    return re.sub(r" (?:it|him|her)self(?= (?:is|was|has|had)\b)", "", body)
+
+
+def split_lead(body: str) -> tuple[str, str, str]:
+    """`In 1890, X moved` → ("in 1890", "", "X moved"); `Built in 1890, X …` → ("", "built …", …)"""
+    match = _BARE_PLACE.match(body)
+    if match:
+        return body[0].lower() + match.group()[1:].strip(), "", body[match.end() :].strip()
+    match = _BARE_DATE.match(body) or _LEAD.match(body)
+    rest = body[match.end() :] if match else ""
+    if match and not rest.startswith((", and ", ", or ", ", but ")):
+        lead = match.group()[0].lower() + match.group()[1:]
+        dated = WHEN.match(lead)
+        if rest.startswith(", ") or (dated and dated.end() == match.end()):
+            # "In Kovalam, South West India, a reef …"
+            region = re.match(rf", (?:{NAME}), (?=(?:the|an?) )", rest)
+            if region and re.fullmatch(r"[io]n [A-ZÀ-Þ][^\d]*", lead):
+                return lead, "", rest[region.end() :]
+            aside = re.match(r", (?:as|in|with|at|on|after) [^,]{3,40}, (?=[A-Z]|the )", rest)
+            return lead, "", rest[aside.end() :] if aside else rest.lstrip(", ")
+        if dated:
+            return lead[: dated.end()], "", body[dated.end() :].lstrip(", ")
+    if match:
+        return _loose_lead(body)
+    first, _, _ = body.partition(" ")
+    if first.lower() in en.PARTICIPLE and first.lower() not in en.BASES - {"found"}:
+        opening, comma, rest = body.partition(", ")
+        if comma and len(opening.split()) >= 3:
+            return "", opening[0].lower() + opening[1:], rest
+    return "", "", body
+
+
+def _loose_lead(body: str) -> tuple[str, str, str]:
+    """`In the fog of May 1962 Agnes Rowan brought …`: a lead that no comma ends."""
+    loose = _LOOSE_LEAD.match(body)
+    if loose is None:
+        return "", "", body
+    words = loose.group().split()
+    if len(words) < 3 or words[-1] in en.PREPOSITIONS | en.DETERMINERS | en.CONJUNCTIONS | {"of"}:
+        return "", "", body
+    lead = "" if en.POSSESSIVES & set(words) else loose.group().strip()
+    return lead[:1].lower() + lead[1:], "", body[loose.end() :]

@@ -1,0 +1,79 @@
+"""From a simple clause to questions with their answers, by rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from offline.teacher import english as en
+from offline.teacher import phrases as ph
+from offline.teacher import (
+    rules_amount,
+    rules_general,
+    rules_is,
+    rules_when_where,
+    rules_which,
+    rules_who_what,
+)
+from offline.teacher.drafting import Draft
+from offline.teacher.grammar import Clause
+from offline.teacher.rules_is import apposition_drafts
+
+__all__ = ["apposition_drafts", "drafts"]
+
+_RULES = (
+    rules_when_where.when,
+    rules_amount.numbers,
+    rules_amount.measures,
+    rules_amount.often,
+    rules_when_where.where,
+    rules_who_what.agent,
+    rules_who_what.prepositional,
+    rules_is.copula,
+    rules_who_what.of_object,
+    rules_who_what.of_subject,
+    rules_general.why,
+    rules_general.lets,
+    rules_general.purpose,
+    rules_general.called,
+    rules_general.listed,
+    rules_general.plain_object,
+    rules_which.which,
+    rules_which.which_named,
+)
+
+_NAMES_NOTHING = re.compile(
+    r"\b(?:goal|aim|idea|object|purpose|objective|point|reason|way|introduction|remainder)$"
+    r"|^an? (?:(?:large|small|great|vast|growing) )?(?:number|lot|variety|range|combination|series|"
+    r"few|example|majority) (?:of|in)\b"
+    r"|^one of |^(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)-[a-z]+$"
+)
+
+
+def drafts(clause: Clause) -> Iterator[Draft]:
+    """Every question that the rules make of one clause."""
+    past = clause.aux in {"was", "were", "did", "had", "has", "have"}
+    kind = rules_general.generic(clause.subject) and not (
+        past and clause.subject.startswith(("a ", "an "))
+    )
+    # "the yard": which one, only the sentences before would tell.
+    article = re.match(r"(?:the|both|each|every|any|some|all|a|an) ", clause.subject)
+    superlative = re.match(r"the (?:\w+ )?\w+est ", clause.subject)
+    vague = bool(article) and not (kind or superlative or ph.has_name(clause.subject))
+    if _NAMES_NOTHING.search(clause.subject) or clause.subject.lower() in en.NUMBER_WORDS:
+        return
+    for draft in (draft for rule in _RULES for draft in rule(clause)):
+        if vague and clause.subject in draft.text:
+            past = clause.aux in {"was", "were", "did", "had", "has"}
+            if not (past and clause.subject.startswith("the ")):
+                yield replace(draft, score=draft.score - 1.5, field=True)
+            continue
+        told = f"{draft.text} {draft.answer}"
+        if kind and re.fullmatch(r"(?:in|on|at) the [a-z]+", draft.answer):
+            continue
+        if kind and past and not ph.has_name(draft.text[1:]) and re.search(r"\bthe [a-z]", told):
+            continue
+        if clause.aux in en.DO and clause.rest.startswith(("and ", "or ")):
+            continue
+        yield replace(draft, score=draft.score - 1.2, field=True, kind=True) if kind else draft

@@ -1,0 +1,221 @@
+"""Questions after a number: how many, how much, how long, how tall, how often."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from offline.teacher import english as en
+from offline.teacher import phrases as ph
+from offline.teacher.drafting import PREP, Draft, ask, plural_noun, tail_of, without
+from offline.teacher.grammar import Clause
+
+_END = rf"(?= (?:{PREP}|and|to|or)\b|,|$)"
+
+_COUNTED = re.compile(
+    rf"^(?P<num>{ph.NUMBER}) "
+    rf"(?P<noun>(?:[a-z][\w’'-]*s? ){{0,2}}?[a-z][\w’'-]*(?: of [a-z]+)?){_END}"
+)
+
+_AND_COUNTED = re.compile(
+    rf" and (?P<num>{ph.NUMBER}) (?P<noun>(?:[a-z][\w-]* ){{0,1}}[a-z][\w-]*){_END}"
+)
+
+MEASURE = re.compile(
+    rf"(?<![\w,.-])(?P<value>{ph.NUMBER} {ph.LENGTH_UNITS}) "
+    r"(?P<adj>tall|high|long|wide|deep|thick|across)\b"
+)
+
+_AREA = re.compile(rf"{ph.NUMBER} {ph.LENGTH_UNITS} by {ph.NUMBER} {ph.LENGTH_UNITS}(?!\w)")
+
+_AGE = re.compile(rf"^(?P<value>{ph.NUMBER} years) old\b")
+
+_FAR = re.compile(
+    rf"^(?P<value>{ph.NUMBER} {ph.LENGTH_UNITS}) "
+    r"(?P<where>(?:(?:north|south|east|west)[a-z-]* of|from|above|below|off|beneath|upstream|"
+    r"downstream|inland) ?.*)$"
+)
+
+_ATTRIBUTE = re.compile(
+    rf"\b(?P<article>a|an|the) (?P<name>(?:[a-z-]+ ){{0,2}}[a-z-]+) of (?P<value>(?:{ph.MONEY}|"
+    rf"{ph.NUMBER} (?:{ph.LENGTH_UNITS}|{ph.MASS_UNITS}|{ph.TIME_UNITS}|knots|kilowatts?|"
+    r"horsepower|litres?|degrees|hectares|acres|amperes|volts|watts|kilometres per hour|people|"
+    r"passengers)))(?![\w-])"
+)
+
+_AMOUNT = re.compile(
+    rf"(?P<value>{ph.NUMBER} (?:{ph.LENGTH_UNITS}|{ph.MASS_UNITS}|knots|degrees|kilowatts|litres|"
+    r"hectares))(?![\w-])(?! (?:tall|high|long|wide|deep|thick|across|of|from|above|below|north|"
+    r"south|east|west))"
+)
+
+_STANDING = frozenset({"be", "stand", "measure", "rise"})
+
+_MEASURABLE = frozenset(
+    "height length width depth range speed weight beam draught draft diameter area capacity "
+    "population displacement power output radius thickness temperature value cost price fee fare "
+    "wage salary distance altitude elevation circumference span volume pressure crew membership "
+    "fund budget rent toll fine pension grant focal bearing voltage frequency".split()
+)
+
+_OFTEN = re.compile(
+    r"(?<![\w-])(?P<value>every (?:\d+|two|three|four|five|six|seven|eight|nine|ten|twelve|other|"
+    rf"second|third|few) {ph.TIME_UNITS}|every (?:day|week|month|year|hour|morning|evening|night|"
+    rf"spring|summer|autumn|winter|{en.WEEKDAYS}|{en.MONTHS})|(?:once|twice|three times|"
+    r"four times) (?:a|an|every|each) (?:day|week|month|year|hour|season|night|minute|century|"
+    r"decade))"
+    r"(?![\w-]| and [A-Z])"
+)
+
+_LASTING = re.compile(rf"\bfor (?P<value>{ph.DURATION})(?![\w-])")
+
+_WITHIN = re.compile(rf"\bin (?P<value>{ph.DURATION})(?![\w-])(?! of)")
+
+_PRICE = re.compile(rf"\b(?P<prep>for|at) (?P<value>{ph.MONEY})(?![\w-])")
+
+
+def numbers(clause: Clause) -> Iterator[Draft]:
+    """`carries 42 passengers` · `costs 9 crowns` · `takes 40 minutes` · `Three keepers lived …`"""
+    rest = clause.rest
+    money = re.match(rf"({ph.MONEY})(?![\w-])", rest)
+    if money and clause.lemma in {
+        "cost",
+        "pay",
+        "charge",
+        "be",
+        "earn",
+        "receive",
+        "raise",
+        "spend",
+    }:
+        wh = "How much"
+        if clause.lemma == "be" and _MEASURABLE & set(clause.subject.split()[:3]):
+            wh = "What"
+        yield Draft(ask(wh, clause, tail_of(rest[money.end() :])), money.group(1), 3.0)
+        return
+    payer = re.match(rf"((?:the )?{ph.NAME}) ({ph.MONEY})(?![\w-])", rest)
+    if payer and clause.lemma in {"cost", "pay", "charge"}:
+        yield Draft(ask("How much", clause, payer.group(1)), payer.group(2), 2.6)
+        return
+    time = re.match(rf"({ph.DURATION})(?![\w-])", rest)
+    if (
+        time
+        and clause.lemma in {"take", "last", "be", "need"}
+        and not rest[time.end() :].startswith(" old")
+    ):
+        yield Draft(ask("How long", clause, tail_of(rest[time.end() :])), time.group(1), 3.0)
+        return
+    mass = re.match(rf"({ph.NUMBER} {ph.MASS_UNITS})(?![\w-])", rest)
+    if mass and clause.lemma == "weigh":
+        yield Draft(ask("How much", clause, tail_of(rest[mass.end() :])), mass.group(1), 3.0)
+        return
+    match = _COUNTED.match(rest)
+    if match and rest[match.end() :].startswith(" by "):
+        return
+    if match and clause.voice == "active" and plural_noun(match.group("noun")):
+        tail = rest[match.end() :]
+        second = _AND_COUNTED.match(tail)
+        if second and plural_noun(second.group("noun")):
+            after = tail_of(tail[second.end() :])
+            yield Draft(
+                ask(f"How many {second.group('noun')}", clause, after), second.group("num"), 2.6
+            )
+            tail = tail[second.end() :]
+        elif tail.startswith(" and "):
+            tail = re.sub(r"^ and .*", "", tail)
+        yield Draft(
+            ask(f"How many {match.group('noun')}", clause, tail_of(tail)), match.group("num"), 3.0
+        )
+    counted = _COUNTED.match(clause.subject[:1].lower() + clause.subject[1:])
+    if counted and plural_noun(counted.group("noun")) and clause.lemma != "be":
+        tail = clause.subject[counted.end() :]
+        number = counted.group("num")
+        if clause.lemma in {"come", "go"} or tail.endswith((" afterwards", " later")):
+            return
+        rest = clause.rest.partition(",")[0]
+        text = f"How many {counted.group('noun')}{tail} {clause.finite} {rest}".strip() + "?"
+        yield Draft(text, number[0].upper() + number[1:], 2.4)
+
+
+def measures(clause: Clause) -> Iterator[Draft]:
+    """`is 33 metres tall` · `has a range of 22 miles` · `stands 9 metres above the rock`"""
+    rest, subject = clause.rest, clause.subject
+    measured = MEASURE.finditer(rest) if clause.lemma in _STANDING else iter(())
+    for size in measured:
+        if size.start() and not rest[: size.start()].endswith((" and ", ", ")):
+            continue
+        word = {"across": "wide"}.get(size.group("adj"), size.group("adj"))
+        verb = clause if clause.lemma == "be" else None
+        text = ask(f"How {word}", clause, "") if verb else f"How {word} is {subject}?"
+        if clause.aux in {"did", "was", "were"} and not verb:
+            text = f"How {word} was {subject}?"
+        yield Draft(text, size.group("value"), 3.2)
+    amount = _AMOUNT.match(rest)
+    if amount and clause.lemma == "be" and clause.aux in {"is", "was"}:
+        tail = tail_of(rest[amount.end() :])
+        yield Draft(f"What {clause.aux} {subject} {tail}".strip() + "?", amount.group("value"), 2.8)
+    if (area := _AREA.match(rest)) and clause.lemma == "measure":
+        yield Draft(ask("What", clause, tail_of(rest[area.end() :])), area.group(), 2.8)
+    if (match := _AGE.match(rest)) and clause.lemma == "be":
+        yield Draft(ask("How old", clause, ""), match.group("value"), 3.0)
+    if (match := _FAR.match(rest)) and clause.lemma in {
+        "be",
+        "lie",
+        "stand",
+        "rise",
+        "extend",
+        "reach",
+    }:
+        yield Draft(ask("How far", clause, match.group("where")), match.group("value"), 3.0)
+    pace = re.search(rf"\bat (?P<value>{ph.NUMBER} (?:knots|kilometres per hour))(?![\w-])", rest)
+    if pace and clause.voice == "active":
+        yield Draft(ask("At what speed", clause, rest[: pace.start()]), pace.group("value"), 2.8)
+    crew = re.match(
+        rf"a (?P<name>crew|staff|workforce|garrison) of (?P<value>{ph.NUMBER})(?!\w)", rest
+    )
+    if crew and clause.voice == "active":
+        yield Draft(ask(f"How large a {crew.group('name')}", clause, ""), crew.group("value"), 2.8)
+    rest = f"{rest}, {clause.extra}" if clause.extra else rest
+    for match in _ATTRIBUTE.finditer(rest):
+        name, value = match.group("name"), match.group("value")
+        if name.split()[-1] not in _MEASURABLE:
+            continue
+        before = rest[: match.start()].rstrip()
+        if clause.lemma == "have" and not before:
+            be = "was" if clause.aux == "did" else "is"
+            yield Draft(f"What {be} the {name} of {subject}?", value, 3.2)
+        elif re.search(r"(?:^|, |\s)with$", before):
+            be = "was" if clause.aux in {"did", "was", "were"} else "is"
+            yield Draft(f"What {be} the {name} of {subject}?", value, 2.0)
+        elif re.search(r"(?:^| )(?:at|to|for)$", before):
+            prep = before.split()[-1]
+            kept = before[: -len(prep)].strip()
+            yield Draft(ask(f"{prep.capitalize()} what {name}", clause, kept), value, 2.6)
+
+
+def often(clause: Clause) -> Iterator[Draft]:
+    """`every 24 seconds` · `for 44 years` · `in three days` · `sold at 11 crowns`"""
+    if match := _OFTEN.search(clause.rest):
+        if re.search(r"\b(?:on|at|in|of|as)$", clause.rest[: match.start()].strip()):
+            return
+        rest = without(clause.rest, match.start(), match.end())
+        if not re.search(r"\d (?:\w+ )?$|\bone \w+ $", clause.rest[: match.start()]):
+            yield Draft(ask("How often", clause, rest), match.group("value"), 2.8)
+    if (match := _LASTING.search(clause.rest)) and clause.voice != "be":
+        rest = without(clause.rest, match.start(), match.end())
+        yield Draft(ask("For how long", clause, rest), match.group("value"), 2.8)
+    if (match := _WITHIN.search(clause.rest)) and clause.voice != "be":
+        rest = without(clause.rest, match.start(), match.end())
+        unit = match.group("value").split()[-1]
+        if unit.endswith("s"):
+            yield Draft(ask("How quickly", clause, rest), match.group("value"), 1.6)
+    if (match := _PRICE.search(clause.rest)) and clause.lemma in {
+        "sell",
+        "buy",
+        "purchase",
+        "hire",
+        "rent",
+        "let",
+    }:
+        rest = without(clause.rest, match.start(), match.end())
+        yield Draft(ask("For how much", clause, rest), match.group("value"), 2.8)

@@ -1,0 +1,179 @@
+"""Questions on what holds of a kind of thing: what for, what it lets one do, what it means, why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from offline.teacher import english as en
+from offline.teacher import phrases as ph
+from offline.teacher.drafting import PREP, Draft, ask, is_kind, noun_phrase, plural_noun
+from offline.teacher.grammar import Clause
+
+_LONGEST = 10  # words of an answer that is a predicate or a list
+
+# Verbs that say what their subject makes another one do.
+_LETTING = frozenset("allow enable cause help permit require force encourage".split())
+_PURPOSE = re.compile(
+    r"(?P<done>used|designed|intended|needed|required|created|employed|shaped) "
+    r"(?:(?P<to>to) |for )"
+)
+_TRANSITIVE = frozenset(
+    "provide require need offer create cause reduce increase improve give produce contain use "
+    "prevent measure ride wear generate supply attract feature employ combine affect "
+    "minimise minimize maximise maximize avoid carry sell make export".split()
+)
+_CRUDE = frozenset({"shit", "o-shit"})
+
+
+def lets(clause: Clause) -> Iterator[Draft]:
+    """`A pin tail causes the board to move faster` → "What does … cause the board to do?\""""
+    if clause.voice != "active" or clause.lemma not in _LETTING:
+        return
+    match = re.match(r"(?P<who>(?:[\w’'-]+ ){1,6}?)to (?P<what>[a-z].*)$", clause.rest)
+    if match is None or match.group("what").split()[0] not in en.BASES - {"be"}:
+        return
+    answer = _whole(match.group("what"), clause)
+    if answer and not set(match.group("who").split()) & (en.POSSESSIVES | en.PREPOSITIONS):
+        yield Draft(ask("What", clause, f"{match.group('who')}to do"), answer, 2.4)
+
+
+def purpose(clause: Clause) -> Iterator[Draft]:
+    """`is used to steer the board` → "What is … used to do?"; `for riding waves` → "used for?\""""
+    match = _PURPOSE.match(f"{clause.head.rpartition(' ')[2]} {clause.rest}")
+    if clause.voice != "passive" or match is None:
+        return
+    done = match.group("done")
+    phrase = f"{done} {clause.rest}"[match.end() :]
+    first = phrase.split()[0] if phrase else ""
+    answer = _whole(phrase, clause)
+    if not answer:
+        return
+    if match.group("to") and first in en.BASES - {"be"}:
+        yield Draft(ask("What", clause, "to do"), answer, 2.5)
+    elif not match.group("to") and (first.endswith("ing") and done != "required"):
+        yield Draft(ask("What", clause, "for"), answer, 2.5)
+
+
+def listed(clause: Clause) -> Iterator[Draft]:
+    """`Hazards include sharks, rocks and rays` → "What do … include?\""""
+    if clause.voice != "active" or clause.lemma not in {"include", "comprise"}:
+        return
+    answer = _whole(clause.rest, clause)
+    if answer and len(answer.split()) >= 2 and " such as " not in answer:
+        yield Draft(ask("What", clause, ""), answer, 2.0)
+
+
+def plain_object(clause: Clause) -> Iterator[Draft]:
+    """`Bat tails provide looseness for turns` → "What do bat tails provide for turns?\""""
+    if clause.voice != "active" or clause.lemma not in _TRANSITIVE:
+        return
+    if re.match(r"(?:the|an?|its|their|his|her|one) |[A-Z]", clause.rest):
+        return
+    answer = noun_phrase(clause.rest)
+    if not answer or not (clause.complete or answer != clause.rest.strip()):
+        return
+    first = answer.split()[0]
+    if (
+        re.match(rf"(?:{ph.NUMBER}|more|less|much|up|out|off|it|them|to) ", f"{answer} ")
+        or first in en.ADVERBS | en.DETERMINERS | en.BASES - {"foot", "surface", "balance", "speed"}
+        or first.endswith("ly")
+        or "," in answer
+        or (" and " in answer and clause.rest != answer)
+        or set(answer.split()) & {"be", "way", "place", "part", "time", "something"}
+    ):
+        return
+    tail = clause.rest[len(answer) :].strip(" ,")
+    if tail.startswith(("as ", "than ", "of ")) or len(tail.split()) > 10:
+        return
+    yield Draft(ask("What", clause, tail), answer, 1.7)
+
+
+def called(clause: Clause) -> Iterator[Draft]:
+    """`A rounded rail is called soft` → "What is a rounded rail called?\""""
+    match = re.match(
+        r"(?P<how>called|termed|known as|referred to as|nicknamed) ",
+        f"{clause.head.rpartition(' ')[2]} {clause.rest} ",
+    )
+    if clause.voice != "passive" or match is None:
+        return
+    how = match.group("how")
+    behind = how.partition(" ")[2]
+    answer = noun_phrase(clause.rest[len(behind) :].strip())
+    first = answer.partition(" ")[0]
+    if answer and first not in en.ADVERBS | {"back", "up", "out", "off", "away", "for", "upon"}:
+        yield Draft(ask("What", clause, behind), answer.strip("\"“”'"), 2.5)
+
+
+def why(clause: Clause) -> Iterator[Draft]:
+    """`X is popular because of its speed` · `X fell due to rot` → "Why …?\""""
+    rest, reason = clause.rest, clause.reason
+    if (
+        not reason
+        and clause.complete
+        and (match := re.search(r",? (?P<why>(?:due to|because of) .+)$", rest))
+    ):
+        rest, reason = rest[: match.start()], match.group("why")
+    if not reason or not 3 <= len(reason.split()) <= 13 or "," in reason:
+        return
+    if clause.voice == "be" and not rest:
+        return
+    yield Draft(ask("Why", clause, rest), reason, 2.6)
+
+
+def _whole(phrase: str, clause: Clause) -> str:
+    """The phrase when it is short and not cut in its middle; else up to its first comma."""
+    phrase = phrase.strip(" ,")
+    words = phrase.split()
+    loose = en.PREPOSITIONS | en.DETERMINERS | en.CONJUNCTIONS | en.ADVERBS | {"of", "to"}
+    if not words or words[-1].lower() in loose or not clause.complete:
+        return ""
+    if len(words) <= _LONGEST and not set(words) & {"it", "them", "themselves"}:
+        return phrase
+    return ""
+
+
+def there_are(text: str) -> Iterator[Draft]:
+    """`There are 3 ocean marathons in the world` → "How many ocean marathons are there …?\""""
+    match = re.match(
+        rf"(?:There|there) (?P<be>are|were) (?P<num>{ph.NUMBER}) "
+        rf"(?P<noun>(?:[a-z’'-]+ ){{0,4}}?[a-z-]+s)(?P<where> (?:{PREP}|of) [^,:;]+)?[.,:;]",
+        f"{text.rstrip('.')}.",
+    )
+    if match is None or not plural_noun(match.group("noun")):
+        return
+    where = match.group("where") or ""
+    if len(where.split()) > 10 or re.search(r"\b(?:and|that|which|who|this|these)\b", where):
+        return
+    yield Draft(
+        f"How many {match.group('noun')} {match.group('be')} there{where}?",
+        match.group("num"),
+        2.6,
+        field=True,
+    )
+
+
+def glossary(text: str) -> Iterator[Draft]:
+    """`Lofted: to get lifted by the kite.` → "What does “lofted” mean?\""""
+    match = re.match(
+        r"(?P<term>[A-Z][\w’'-]+(?: [\w’'-]+){0,2}) ?: "
+        r"(?P<what>(?:to|an?|the|when|any) [^.;:]+)\.?$",
+        text,
+    )
+    if match is None:
+        return
+    answer = match.group("what")
+    answer = answer if len(answer.split()) <= 14 else answer.partition(",")[0]
+    term = match.group("term")
+    term = term if any(c.isupper() for c in term[1:]) else term.lower()
+    name = re.match(r"[A-Z]\w+ [A-Z]", term)
+    if 3 <= len(answer.split()) <= 14 and not name and not _CRUDE & set(term.lower().split()):
+        yield Draft(f"What does “{term}” mean?", answer, 2.4, field=True)
+
+
+def generic(subject: str) -> bool:
+    """`most kitesurfers`, `a rounded rail`, `bat tails`: true of all of that kind."""
+    if match := re.match(r"(?:most|many|an?|all) (.+)$", subject):
+        words = match.group(1).split()
+        return 1 <= len(words) <= 4 and subject.islower() and not set(words) & en.PREPOSITIONS
+    return is_kind(subject)

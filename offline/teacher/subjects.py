@@ -1,0 +1,115 @@
+"""The subject of a clause: its words as they read inside a question, and where its verb stands."""
+
+from __future__ import annotations
+
+import re
+
+from offline.teacher import english as en
+from offline.teacher.grammar import Reader
+from offline.teacher.phrases import from_title, referent, with_topic
+
+_MAX_SUBJECT = 14
+# Openings of subjects that name nothing.
+_NOBODY = frozenset(
+    "both other others many most some several various such certain few more every".split()
+)
+# In place of a subject whose "its" or "her" nobody can resolve.
+UNRESOLVED = "?"
+
+
+class Unreadable(Exception):
+    """The sentence is none that these rules can read."""
+
+
+def read_subject(reader: Reader, first: int) -> tuple[str, int, list[tuple[int, int]]]:
+    """The noun phrase from `first`, the index of its verb, the spans of its insertions."""
+    low = reader.low(first)
+    if low in {"it", "he", "she", "they"}:
+        meant = reader.antecedent and referent(low, reader.antecedent)
+        if not meant:
+            raise Unreadable(low)
+        return meant, reader.before_verb(first + 1), []
+    if low in en.PREPOSITIONS:
+        raise Unreadable(low)
+    if (
+        low in _NOBODY
+        or reader.is_adverb(first)
+        or low in en.PRONOUNS - {"one"} | en.SUBORDINATORS - {"once"}
+        or low in en.NEGATIONS
+    ):
+        raise Unreadable(low)
+    inserted: list[tuple[int, int]] = []
+    index = first
+    while index < min(len(reader.words), first + _MAX_SUBJECT + 16):
+        low = reader.low(index)
+        if low in en.AUXILIARIES and index > first:
+            break
+        if low == ",":
+            closing = _closing_comma(reader, index)
+            inserted.append((index + 1, closing))
+            index = closing + 1
+            if not reader.is_verb_at(index, first):
+                raise Unreadable("insertion without a verb behind it")
+            break
+        foreign = low in en.SUBORDINATORS | en.PRONOUNS - {"one"} or not low[:1].isalnum()
+        if foreign and low not in {"'", "’", "&", "-", "£"}:
+            raise Unreadable(low)
+        unknown = low.endswith("ed") and low not in en.NOT_VERBS.union(en.PARTICIPLE)
+        if unknown and index > first and reader.words[index - 1].text[0].isupper():
+            raise Unreadable(low)
+        if reader.finite_base(index, first) and not reader.is_reduced(index):
+            break
+        index += 1
+    else:
+        raise Unreadable("no verb")
+    end = inserted[0][0] - 1 if inserted else index
+    while end > first and reader.is_adverb(end - 1):
+        end -= 1
+    if not first < end <= first + _MAX_SUBJECT:
+        raise Unreadable("no subject")
+    return _named(reader, first, end), reader.before_verb(index), inserted
+
+
+def _closing_comma(reader: Reader, index: int) -> int:
+    for later in range(index + 1, min(index + 20, len(reader.words))):
+        if reader.low(later) == "," and reader.is_verb_at(later + 1, index):
+            return later
+        if reader.low(later) in {";", ":"}:
+            break
+    raise Unreadable("open insertion")
+
+
+def _is_name(reader: Reader, word: str) -> bool:
+    """Known with a capital, or no word that an English sentence would open with bare."""
+    bare = word.removesuffix("'s").removesuffix("’s")
+    low = bare.lower()
+    common = low in en.BASES | en.THINGS | en.PLACE_NOUNS | en.PERSON_NOUNS | en.PREPOSITIONS
+    if reader.lowered:
+        return False
+    return bare in reader.names or not (common or re.search(r"[^s]s$|ing$|ed$|ic$|al$", low))
+
+
+def _named(reader: Reader, first: int, end: int) -> str:
+    """The phrase as it reads inside a question; `Its tower` → `Quarle Light's tower`."""
+    phrase = reader.slice(first, end)
+    word = reader.words[first]
+    if word.low in {"its", "his", "her", "their"}:
+        pronoun = {"its": "it", "his": "he", "her": "she", "their": "they"}[word.low]
+        owner = reader.antecedent and referent(pronoun, reader.antecedent)
+        if not owner or len(owner.split()) > 4:
+            return UNRESOLVED
+        mark = "’" if "’" in reader.text else "'"
+        return owner + (mark if owner.endswith("s") else f"{mark}s") + (phrase[len(word.text) :])
+    # "Bat tails": a word that is a name nowhere else, before a common noun.
+    common = re.fullmatch(r"[A-Z][a-z]{2,}( [a-z-]{2,}){1,7}", phrase)
+    counted = word.low.split("-")[0] in en.NUMBER_WORDS and not re.match(r"\S+ [A-Z]", phrase)
+    kind = counted or (common is not None and word.text not in reader.names)
+    if word.low in en.OPENERS or (first == 0 and (kind or not _is_name(reader, word.text))):
+        following = reader.words[first + 1] if first + 1 < end else None
+        joined = following is not None and following.text[0].isupper()
+        if word.low in en.OPENERS or counted or reader.lowered or not joined:
+            if not word.text[1:2].isupper():
+                phrase = phrase[0].lower() + phrase[1:]
+            meant = reader.topic and with_topic(phrase, reader.topic)
+            return meant or from_title(phrase, reader.title) or phrase
+    return phrase

@@ -1,0 +1,529 @@
+"""Asking an endpoint: through the ledger, with slots, retries, limits and a budget."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from lib.engine.endpoint import (
+    Budget,
+    BudgetSpent,
+    Endpoint,
+    EndpointError,
+    Limits,
+    gather_all,
+    run,
+)
+from lib.engine.ledger import Ledger
+from lib.engine.ledger_writer import Writer
+from lib.engine.timeouts import Patience
+from lib.settings import EndpointSettings, SetupError
+from tests.server import Body, Loopback, error, serve
+
+
+def settings(server: Loopback, *, style: str = "openai") -> EndpointSettings:
+    return EndpointSettings(
+        role="teacher",
+        style=style,
+        base_url=server.base_url.removesuffix("/v1") if style == "azure" else server.base_url,
+        deployment="loopback",
+        api_key="k-123",
+        api_version="2024-10-21",
+    )
+
+
+def say(text: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text}]
+
+
+def echo(body: Body) -> str:
+    return "re: " + body["messages"][-1]["content"]
+
+
+async def ask_each(
+    server: Loopback, texts: list[str], *, concurrency: int = 8, retries: int = 0, **options: Any
+) -> list[str | EndpointError]:
+    async with Endpoint(
+        settings(server),
+        ledger=Ledger(),
+        concurrency=concurrency,
+        max_retries=retries,
+        **options,
+    ) as endpoint:
+
+        async def one(text: str) -> str:
+            return (await endpoint.ask(say(text), max_tokens=9)).text
+
+        return await gather_all(texts, one)
+
+
+@pytest.mark.parametrize("style", ["openai", "azure"])
+def test_a_reply_comes_with_its_usage_and_is_asked_once(style: str) -> None:
+    with serve(Loopback(reply=echo)) as server:
+
+        async def twice() -> list[str]:
+            async with Endpoint(settings(server, style=style), ledger=Ledger()) as endpoint:
+                replies = [await endpoint.ask(say("a b"), max_tokens=9) for _ in range(2)]
+                assert (endpoint.asked, endpoint.from_ledger) == (1, 1)
+                assert (endpoint.meter.prompt_tokens, endpoint.meter.completion_tokens) == (2, 3)
+                return [reply.text for reply in replies]
+
+        assert run(twice()) == ["re: a b", "re: a b"]
+        assert len(server.requests) == 1
+
+
+def test_order_is_kept_and_slots_are_bounded() -> None:
+    texts = [f"t{i}" for i in range(40)]
+    with serve(Loopback(reply=echo, delay_s=0.02)) as server:
+        assert run(ask_each(server, texts, concurrency=5)) == [f"re: {text}" for text in texts]
+        assert 1 < server.max_in_flight <= 5
+
+
+def test_equal_requests_at_one_time_are_sent_once() -> None:
+    with serve(Loopback(reply=echo, delay_s=0.1)) as server:
+        assert run(ask_each(server, ["same"] * 10)) == ["re: same"] * 10
+        assert len(server.requests) == 1
+
+
+def test_passing_faults_are_retried() -> None:
+    def twice_busy(number: int, body: Body) -> object:
+        return error(429, "slow down", Retry_After="0") if number <= 2 else None
+
+    with serve(Loopback(reply=echo, fault=twice_busy)) as server:
+        assert run(ask_each(server, ["a"], retries=3)) == ["re: a"]
+        assert len(server.requests) == 3
+
+
+def test_a_failed_request_leaves_the_others_alone_and_is_asked_again() -> None:
+    def broken(number: int, body: Body) -> object:
+        return error(500, "boom") if body["messages"][0]["content"] == "b" else None
+
+    with serve(Loopback(reply=echo, fault=broken)) as server:
+        first = run(ask_each(server, ["a", "b", "c"]))
+        assert first[::2] == ["re: a", "re: c"]
+        assert isinstance(first[1], EndpointError)
+        server.fault = lambda number, body: None
+        assert run(ask_each(server, ["a", "b", "c"])) == ["re: a", "re: b", "re: c"]
+        assert len(server.requests) == 4
+
+
+def test_a_hung_request_ends() -> None:
+    with serve(Loopback(reply=echo, hold_from=1)) as server:
+        (result,) = run(ask_each(server, ["a"], timeout_s=0.3))
+        assert "did not answer" in str(result)
+
+
+@pytest.mark.parametrize(
+    ("status", "says"), [(401, "refuses the key"), (403, "refuses the key"), (404, "no model")]
+)
+def test_what_can_never_work_stops_at_once(status: int, says: str) -> None:
+    refuse = lambda number, body: error(status, "no")  # noqa: E731
+    with serve(Loopback(fault=refuse)) as server, pytest.raises(SetupError, match=says) as caught:
+        run(ask_each(server, ["a", "b"]))
+    assert "k-123" not in str(caught.value)
+
+
+@pytest.fixture
+def no_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lib.engine.retries.random.uniform", lambda low, high: 0.0)
+
+
+def test_nobody_listening_is_an_endpoint_error(no_back_off: None) -> None:
+    with serve(Loopback()) as server:
+        pass
+    (result,) = run(ask_each(server, ["a"], retries=8))
+    assert re.search(r"cannot be reached.*\(4 attempts\)", str(result))
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "reason"),
+    [("filtered", "content_filter", "content_filter"), ("too long", "", "refused: .*too long")],
+)
+def test_a_refused_request_fails_alone_and_is_not_kept(
+    message: str, code: str, reason: str
+) -> None:
+    refuse = lambda number, body: error(400, message, code=code)  # noqa: E731
+    with serve(Loopback(fault=refuse)) as server:
+
+        async def finish_reasons() -> list[str]:
+            async with Endpoint(settings(server), ledger=Ledger()) as endpoint:
+                return [(await endpoint.ask(say("a"), max_tokens=9)).finish_reason for _ in "ab"]
+
+        for found in run(finish_reasons()):
+            assert re.match(reason, found)
+        assert len(server.requests) == 2
+
+
+def test_newer_models_dialect_is_learnt() -> None:
+    def newer(number: int, body: Body) -> object:
+        if "max_tokens" in body:
+            return error(400, "Unsupported: 'max_tokens'. Use 'max_completion_tokens' instead.")
+        if "temperature" in body:
+            return error(400, "Unsupported value: 'temperature' does not support 0.")
+        return None
+
+    texts = [str(number) for number in range(12)]
+    with serve(Loopback(reply=echo, fault=newer, delay_s=0.01)) as server:
+        assert run(ask_each(server, texts, concurrency=6)) == [f"re: {text}" for text in texts]
+        assert server.requests[-1]["max_completion_tokens"] == 9
+        assert len(server.requests) == 12 + 2 * 6  # learnt once, by those in flight
+
+
+def test_embeddings_go_through_the_ledger() -> None:
+    with serve(Loopback()) as server:
+
+        async def embed(texts: list[str]) -> list[list[float]]:
+            async with Endpoint(settings(server), ledger=Ledger()) as endpoint:
+                return await endpoint.embed(texts, batch_size=2)
+
+        first = run(embed(["ab", "b", "c"]))
+        assert [vector[:3] for vector in first] == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
+        assert run(embed(["c", "ab", "d"]))[:2] == [first[2], first[0]]
+        assert [len(request["input"]) for request in server.requests] == [2, 1, 1]
+
+
+def test_equal_texts_are_embedded_once_and_batches_side_by_side() -> None:
+    with serve() as server:
+
+        async def embed() -> list[list[float]]:
+            async with Endpoint(settings(server), ledger=Ledger()) as endpoint:
+                return await endpoint.embed(["ab", "b", "ab", *"cdefgh"], batch_size=3)
+
+        vectors = run(embed())
+        assert vectors[0] == vectors[2] != vectors[1]
+        assert sorted(len(request["input"]) for request in server.requests) == [2, 3, 3]
+
+
+# --- what goes wrong -----------------------------------------------------------------------------
+
+
+def first_time(outcome: object) -> Any:
+    """A fault that meets each request once."""
+    seen: set[str] = set()
+
+    def fault(number: int, body: Body) -> object:
+        text = body["messages"][0]["content"]
+        if text in seen:
+            return None
+        seen.add(text)
+        return outcome() if callable(outcome) else outcome
+
+    return fault
+
+
+BROKEN: dict[str, object] = {
+    "500": lambda: error(500, "boom"),
+    "503": lambda: error(503, "overloaded"),
+    "408": lambda: error(408, "too late"),
+    "dropped": "drop",
+    "cut": lambda: web.Response(body=b'{"choices": [{"mess'),
+    "a page": lambda: web.Response(body=b"<html>", content_type="text/html"),
+    "no choices": lambda: web.json_response({"choices": []}),
+    "no message": lambda: web.json_response({"choices": [{"index": 0}]}),
+    "nothing": lambda: web.json_response(
+        {"choices": [{"message": {"content": None}, "finish_reason": "stop"}]}
+    ),
+    "a number": lambda: web.json_response({"choices": [{"message": {"content": 7}}]}),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_a_retry_can_save_is_saved(name: str, no_back_off: None) -> None:
+    texts = [str(number) for number in range(10)]
+    with serve(Loopback(reply=echo, fault=first_time(BROKEN[name]))) as server:
+        assert run(ask_each(server, texts, retries=1)) == [f"re: {text}" for text in texts]
+        assert len(server.answered) == 10
+
+
+def test_who_waits_for_a_retry_holds_no_slot() -> None:
+    def fault(number: int, body: Body) -> object:
+        return error(500, "boom") if number == 1 else None
+
+    with serve(Loopback(reply=echo, fault=fault)) as server:
+        run(ask_each(server, ["a", "b", "c"], concurrency=1, retries=1))
+        order = [body["messages"][0]["content"] for body in server.requests]
+        assert order == ["a", "b", "c", "a"]
+
+
+def test_one_retry_after_holds_for_all() -> None:
+    def fault(number: int, body: Body) -> object:
+        return error(429, "slow down", Retry_After="1") if number == 9 else None
+
+    texts = [str(number) for number in range(24)]
+    with serve(Loopback(reply=echo, fault=fault, delay_s=0.02)) as server:
+        assert run(ask_each(server, texts)) == [f"re: {text}" for text in texts]
+        gaps = [later - sooner for sooner, later in pairwise(server.arrived)]
+        assert max(gaps) > 0.9
+        assert sum(gap > 0.5 for gap in gaps) == 1
+        assert len(server.requests) == 25
+
+
+def test_an_endpoint_that_asks_for_too_long_a_wait_ends_the_run() -> None:
+    fault = lambda number, body: error(429, "tomorrow", Retry_After="7200")  # noqa: E731
+    with serve(Loopback(fault=fault)) as server:
+        results = run(ask_each(server, ["a", "b", "c"], concurrency=1))
+        assert all("asks to wait 120 minutes" in str(result) for result in results)
+        assert len(server.requests) == 1
+
+
+def test_no_credit_is_no_retry_storm() -> None:
+    fault = lambda number, body: error(429, "exceeded", code="insufficient_quota")  # noqa: E731
+    with serve(Loopback(fault=fault)) as server:
+        with pytest.raises(SetupError, match="no credit"):
+            run(ask_each(server, [str(number) for number in range(40)], retries=8))
+        assert len(server.requests) <= 8
+
+
+def test_hung_requests_end_the_first_ones_too(
+    monkeypatch: pytest.MonkeyPatch, no_back_off: None
+) -> None:
+    monkeypatch.setattr("lib.engine.retries.Patience", partial(Patience, floor_s=0.3))
+    fault = first_time("hang")
+    texts = [str(number) for number in range(40)]
+    with serve(Loopback(reply=echo, fault=lambda n, b: fault(n, b) if n < 4 else None)) as server:
+        start = time.monotonic()
+        assert run(ask_each(server, texts, retries=2)) == [f"re: {text}" for text in texts]
+        assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+def test_a_reply_that_was_cut_or_filtered_is_kept_with_its_reason(reason: str) -> None:
+    with serve(Loopback(reply=echo, finish_reason=reason)) as server:
+
+        async def ask() -> list[tuple[str, str]]:
+            async with Endpoint(settings(server), ledger=Ledger()) as endpoint:
+                replies = [await endpoint.ask(say("a"), max_tokens=9) for _ in range(2)]
+                return [(reply.text, reply.finish_reason) for reply in replies]
+
+        assert run(ask()) == [("re: a", reason)] * 2
+        assert len(server.requests) == 1
+
+
+def test_half_an_emoji_is_no_reply_that_is_lost() -> None:
+    with serve(Loopback(reply=lambda body: "cut \ud83d")) as server:
+        for _ in range(2):
+            assert run(ask_each(server, ["a"])) == ["cut \ufffd"]
+        assert len(server.requests) == 1
+
+
+def test_a_refusal_in_words_is_a_reply() -> None:
+    said = {"choices": [{"message": {"content": None, "refusal": "I can not"}}]}
+    with serve(Loopback(fault=lambda number, body: web.json_response(said))) as server:
+
+        async def ask() -> str:
+            async with Endpoint(settings(server), ledger=Ledger()) as endpoint:
+                return (await endpoint.ask(say("a"), max_tokens=9)).finish_reason
+
+        assert run(ask()) == "refused: I can not"
+
+
+# --- order, limits, budget -----------------------------------------------------------------------
+
+
+def test_priorities_and_limits_reach_the_slots() -> None:
+    async def ask(server: Loopback) -> None:
+        async with Endpoint(
+            settings(server),
+            ledger=Ledger(),
+            concurrency=1,
+            limits=Limits(requests_per_minute=600),
+        ) as endpoint:
+            asks = [
+                endpoint.ask(say(str(place)), max_tokens=9, priority=-place) for place in range(15)
+            ]
+            await asyncio.gather(*asks)
+
+    with serve(Loopback(reply=echo)) as server:
+        run(ask(server))
+        order = [int(body["messages"][0]["content"]) for body in server.requests]
+        assert order == [0, *range(14, 0, -1)]
+        assert server.arrived[-1] - server.arrived[0] > 0.4  # 15 requests at 10 a second
+
+
+def test_a_spent_budget_keeps_everything_and_the_next_run_goes_on() -> None:
+    texts = [f"{number} word" for number in range(30)]
+
+    async def spend(server: Loopback, budget: Budget | None) -> tuple[list[Any], str]:
+        async with Endpoint(settings(server), ledger=Ledger(), budget=budget) as endpoint:
+
+            async def one(text: str) -> str:
+                return (await endpoint.ask(say(text), max_tokens=20)).text
+
+            return await gather_all(texts, one), endpoint.note()
+
+    with serve(Loopback(reply=echo)) as server:
+        results, _ = run(spend(server, Budget(max_tokens_total=100)))
+        spent = [result for result in results if isinstance(result, BudgetSpent)]
+        assert 10 <= len(spent) < 20  # a reply takes 5 tokens, and 23 at most
+        assert "of max_tokens_total = 100" in str(spent[0])
+        assert len(server.requests) == 30 - len(spent)
+        results, note = run(spend(server, None))
+        assert results == [f"re: {text}" for text in texts]
+        assert f"{30 - len(spent)} from the ledger" in note
+        assert len(server.requests) == 30
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: Budget(max_cost=-1), "max_cost = -1"),
+        (lambda: Budget(max_tokens_total=-1), "max_tokens_total = -1"),
+        (lambda: Limits(tokens_per_minute=-5), "tokens_per_minute = -5"),
+        (
+            lambda: Endpoint(settings(Loopback()), ledger=Ledger(), concurrency=0),
+            "concurrency = 0: expected 1 or more",
+        ),
+    ],
+)
+def test_limits_that_are_none_are_setup_errors(make: Any, says: str) -> None:
+    with pytest.raises(SetupError, match=says):
+        make()
+
+
+def test_a_budget_in_money_needs_a_price(home_dir: Path) -> None:
+    with serve(Loopback(reply=echo)) as server:
+        budget = Budget(max_cost=1)
+        with pytest.raises(SetupError, match=r"no price for 'loopback'.*max_tokens_total"):
+            run(ask_each(server, ["a"], budget=budget))
+        prices = "models: {loopback: {prompt: 1000, cached: 0, completion: 1000}}"
+        (home_dir / "prices.yaml").write_text(f"as_of: 2026-01-02\ncurrency: EUR\n{prices}\n")
+
+        async def ask() -> str:
+            async with Endpoint(settings(server), ledger=Ledger(), budget=budget) as endpoint:
+                await endpoint.ask(say("one two three four"), max_tokens=9)
+                return endpoint.note()
+
+        # 4 prompt tokens, half of them cached, and 5 written, at 1,000 a million
+        assert run(ask()).startswith("9 tokens · 0.01 EUR")
+        assert budget.cost == pytest.approx(0.007)
+
+
+# --- nothing paid is lost ------------------------------------------------------------------------
+
+
+def test_what_is_in_flight_when_a_run_is_stopped_is_kept(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def stopped(server: Loopback) -> None:
+        async with Endpoint(settings(server), ledger=Ledger(), concurrency=4) as endpoint:
+            tasks = [
+                asyncio.create_task(endpoint.ask(say(str(n)), max_tokens=9)) for n in range(20)
+            ]
+            await asyncio.sleep(0.15)
+            for task in tasks:
+                task.cancel()
+            raise KeyError("stopped")
+
+    with serve(Loopback(reply=echo, delay_s=0.4)) as server:
+        with pytest.raises(KeyError):
+            run(stopped(server))
+        assert len(server.requests) == len(server.answered) == 4
+        ledger = Ledger()
+        assert ledger.usage("teacher").requests == 4
+        ledger.close()
+    assert "4 requests in flight are paid" in capsys.readouterr().out
+
+
+def test_a_full_disk_stops_the_asking_and_keeps_what_is_in_flight(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    insert = Writer._insert
+
+    def full(writer: Writer, rows: Any) -> None:
+        if writer._reserve_path.exists():
+            problem = sqlite3.OperationalError("database or disk is full")
+            problem.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise problem
+        insert(writer, rows)
+
+    monkeypatch.setattr(Writer, "_insert", full)
+    texts = [str(number) for number in range(60)]
+    with serve(Loopback(reply=echo, delay_s=0.05)) as server:
+        with pytest.raises(SetupError, match=r"is full.*still kept.*run this again"):
+            run(ask_each(server, texts))
+        ledger = Ledger()
+        assert 8 <= len(server.answered) == ledger.usage("teacher").requests < 60
+        ledger.close()
+        monkeypatch.setattr(Writer, "_insert", insert)  # space was freed
+        assert run(ask_each(server, texts)) == [f"re: {text}" for text in texts]
+        assert len(server.requests) == 60
+
+
+ASKING = """
+import sys
+from lib.engine.endpoint import Endpoint, gather_all, run
+from lib.engine.ledger import Ledger
+from tests.server import Loopback
+from tests.engine.test_endpoint import say, settings
+
+async def main():
+    server = Loopback(port=int(sys.argv[1]))
+    async with Endpoint(settings(server), ledger=Ledger(), concurrency=8) as endpoint:
+        async def one(text):
+            await endpoint.ask(say(text), max_tokens=9)
+            print(text, flush=True)
+        await gather_all([str(number) for number in range(100)], one)
+run(main())
+"""
+
+
+def test_what_was_seen_before_kill_9_is_never_asked_again() -> None:
+    seen: set[str] = set()
+    kills = 3
+    with serve(Loopback(reply=echo, delay_s=0.05)) as server:
+        for turn in range(kills + 1):
+            process = subprocess.Popen(
+                [sys.executable, "-c", ASKING, str(server.port)],
+                stdout=subprocess.PIPE,
+                text=True,
+                env=dict(os.environ),
+            )
+            before = len(server.requests)
+            while turn < kills and len(server.requests) < before + 11 + 7 * turn:
+                time.sleep(0.002)
+            if turn < kills:
+                process.kill()
+            now_seen = set(process.communicate(timeout=30)[0].split())
+            asked = {body["messages"][0]["content"] for body in server.requests[before:]}
+            assert asked
+            assert not asked & seen
+            seen |= now_seen
+        assert process.returncode == 0
+        assert len(seen) == 100
+    with sqlite3.connect(Ledger().path) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+TWIN = """
+import sys
+from lib.engine.endpoint import run
+from tests.engine.test_endpoint import ask_each
+from tests.server import Loopback
+texts = [str(number) for number in range(30)]
+assert run(ask_each(Loopback(port=int(sys.argv[1])), texts)) == [f"re: {t}" for t in texts]
+"""
+
+
+def test_two_runs_at_once_pay_each_request_once() -> None:
+    with serve(Loopback(reply=echo, delay_s=0.1)) as server:
+        twins = [
+            subprocess.Popen([sys.executable, "-c", TWIN, str(server.port)], env=dict(os.environ))
+            for _ in range(2)
+        ]
+        assert [twin.wait(60) for twin in twins] == [0, 0]
+        assert max(Counter(server.answered).values()) == 1
+        assert len(server.answered) == 30
+        assert server.max_in_flight > 8  # both worked

@@ -1,0 +1,244 @@
+"""The ledger: every paid reply, once, whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.engine.ledger import Ledger, Usage
+from lib.engine.ledger_writer import Writer
+from lib.settings import SetupError, home
+
+REQUEST: dict[str, Any] = {
+    "role": "teacher",
+    "model": "m",
+    "messages": [{"role": "user", "content": "é"}],
+}
+
+
+def test_a_reply_is_kept_once_and_survives_reopening() -> None:
+    ledger = Ledger()
+    key = Ledger.key(REQUEST)
+    assert ledger.get(key) is None
+    ledger.put(key, REQUEST, {"text": "first", "prompt_tokens": 3, "completion_tokens": 2})
+    ledger.put(key, REQUEST, {"text": "second"})
+    ledger.close()
+    again = Ledger()
+    assert again.get(key) == {"text": "first", "prompt_tokens": 3, "completion_tokens": 2}
+    usage = again.usage("teacher")
+    assert (usage.requests, usage.prompt_tokens, usage.completion_tokens) == (1, 3, 2)
+    assert again.usage("student").requests == 0
+
+
+def test_the_key_follows_everything_that_is_sent() -> None:
+    changed = [
+        REQUEST,
+        {**REQUEST, "role": "judge"},
+        {**REQUEST, "model": "n"},
+        {**REQUEST, "temperature": 0.5},
+        {**REQUEST, "messages": [{"role": "user", "content": "e"}]},
+    ]
+    assert len({Ledger.key(request) for request in changed}) == len(changed)
+
+
+def test_a_committed_reply_outlives_kill_9() -> None:
+    script = (
+        "import os, signal; from lib.engine.ledger import Ledger\n"
+        "Ledger().put('k', {'role': 'teacher', 'model': 'm'}, {'text': 'paid'})\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], env=os.environ.copy(), check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert Ledger().get("k") == {"text": "paid"}
+
+
+def keep_many(ledger: Ledger, count: int, *, text: str = "") -> None:
+    futures = [
+        ledger.keep(f"{text}{number}", {**REQUEST, "model": f"m{number % 2}"}, {"prompt_tokens": 1})
+        for number in range(count)
+    ]
+    for future in futures:
+        future.result()
+
+
+def test_replies_that_come_together_share_one_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    commits: list[int] = []
+    insert = Writer._insert
+
+    def slow(writer: Writer, rows: Any) -> None:
+        commits.append(len(rows))
+        time.sleep(0.02)
+        insert(writer, rows)
+
+    monkeypatch.setattr(Writer, "_insert", slow)
+    ledger = Ledger()
+    keep_many(ledger, 100)
+    assert sum(commits) == 100
+    assert len(commits) <= 5
+    assert ledger.usage("teacher").requests == 100
+    ledger.close()
+
+
+def test_closing_writes_what_waits() -> None:
+    ledger = Ledger()
+    for number in range(50):
+        ledger.keep(str(number), REQUEST, {})
+    ledger.close()
+    assert Ledger().usage("teacher").requests == 50
+
+
+def test_usage_since_a_mark_and_by_model() -> None:
+    ledger = Ledger()
+    assert ledger.mark() == 0
+    keep_many(ledger, 3, text="before")
+    mark = ledger.mark()
+    keep_many(ledger, 4, text="after")
+    ledger.put("other", {**REQUEST, "role": "judge"}, {"prompt_tokens": 9, "cached_tokens": 5})
+    assert ledger.usage("teacher").requests == 7
+    assert ledger.usage("teacher", since=mark).requests == 4
+    assert ledger.usage("judge", since=mark) == Usage(1, 9, 0, 5)
+    by_model = {key: usage.requests for key, usage in ledger.usage_by_model(since=mark).items()}
+    assert by_model == {("teacher", "m0"): 2, ("teacher", "m1"): 2, ("judge", "m"): 1}
+    ledger.close()
+
+
+def test_tokens_of_the_last_day_stand_by_minute() -> None:
+    ledger = Ledger()
+    ledger.put("now", REQUEST, {"prompt_tokens": 3, "completion_tokens": 4})
+    ledger.put("old", REQUEST, {"prompt_tokens": 100})
+    with sqlite3.connect(ledger.path) as db:
+        db.execute("UPDATE replies SET created = datetime('now', '-25 hours') WHERE key = 'old'")
+    ((at, tokens),) = ledger.tokens_by_minute("m")
+    assert tokens == 7
+    assert 0 <= time.time() - at < 120
+    ledger.close()
+
+
+def test_a_ledger_of_the_first_version_is_read_and_written() -> None:
+    path = home() / "old.sqlite"
+    with sqlite3.connect(path) as db:
+        db.execute(
+            "CREATE TABLE replies (key TEXT PRIMARY KEY, role TEXT NOT NULL, model TEXT NOT NULL,"
+            " request TEXT NOT NULL, reply TEXT NOT NULL, prompt_tokens INTEGER NOT NULL,"
+            " completion_tokens INTEGER NOT NULL,"
+            " created TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)"
+        )
+        db.execute(
+            "INSERT INTO replies (key, role, model, request, reply, prompt_tokens,"
+            """ completion_tokens) VALUES ('k', 'teacher', 'm', '{}', '{"text": "paid"}', 5, 6)"""
+        )
+    for _ in range(2):
+        ledger = Ledger(path)
+        assert ledger.get("k") == {"text": "paid"}
+        ledger.put("l", REQUEST, {"prompt_tokens": 1, "cached_tokens": 1})
+        assert ledger.usage("teacher") == Usage(2, 6, 6, 1)
+        ledger.close()
+
+
+WRITING = """
+import sys
+from tests.engine.test_ledger import keep_many
+from lib.engine.ledger import Ledger
+ledger = Ledger()
+for turn in range(10):
+    keep_many(ledger, 20, text=f"{sys.argv[1]}-{turn}-")
+ledger.close()
+"""
+
+
+def test_several_processes_write_at_once() -> None:
+    command = [sys.executable, "-c", WRITING]
+    writers = [
+        subprocess.Popen([*command, str(number)], env=os.environ.copy()) for number in range(4)
+    ]
+    assert [writer.wait(60) for writer in writers] == [0] * 4
+    assert Ledger().usage("teacher").requests == 800
+
+
+HOLDING = """
+import sys, time
+from lib.engine.ledger import Ledger
+print(Ledger().claim("ab" * 32), flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_claim_keeps_other_processes_out_until_it_ends_or_its_process_dies() -> None:
+    ledger, key = Ledger(), "ab" * 32
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDING], stdout=subprocess.PIPE, text=True, env=os.environ.copy()
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "True\n"
+    assert not ledger.claim(key)
+    assert ledger.claim("cd" * 32)
+    process.kill()
+    process.communicate()
+    assert ledger.claim(key)
+    ledger.close()
+
+
+LIMITED = """
+import resource
+from lib.engine.ledger import Ledger
+from lib.settings import SetupError
+ledger = Ledger()
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+futures = [
+    ledger.keep(str(n), {"role": "teacher", "model": "m"}, {"text": "x" * 1000}) for n in range(500)
+]
+errors = [future.exception() for future in futures]
+assert any(isinstance(error, SetupError) for error in errors)
+print(sum(error is None for error in errors))
+print(ledger.full)
+"""
+
+
+def test_a_ledger_of_the_same_process_that_closes_frees_no_claims() -> None:
+    ledger, key = Ledger(), "ef" * 32
+    assert ledger.claim(key)
+    Ledger().close()
+    script = HOLDING.replace("ab", "ef").replace("time.sleep(60)", "")
+    other = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert other.stdout == "False\n"
+    ledger.close()
+
+
+def test_a_row_that_no_file_can_hold_fails_alone_and_the_next_is_kept() -> None:
+    ledger = Ledger()
+    with pytest.raises(UnicodeEncodeError):
+        ledger.keep("half", REQUEST, {"text": "\ud83d"}).result(5)
+    ledger.put("whole", REQUEST, {"text": "😀"})
+    assert ledger.get("whole") == {"text": "😀"}
+    ledger.close()
+
+
+def test_what_cannot_be_written_is_said_and_what_was_written_stays() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED], capture_output=True, text=True, check=True
+    )
+    kept, said = done.stdout.splitlines()
+    assert "paid replies could not be written to artefacts/ledger.sqlite" in said
+    assert "Free some space" in said
+    assert Ledger().usage("teacher").requests == int(kept) < 500
+
+
+def test_no_room_is_said_before_anything_is_paid(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    ledger = Ledger()
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(SetupError, match=r"ledger\.reserve.*No space left on device.*Free some"):
+        ledger.reserve_space()
+    ledger.close()

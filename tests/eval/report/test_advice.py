@@ -1,0 +1,113 @@
+"""What to try next: the largest loss first, by parameters that there are; what it cost."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from lib.engine.ledger import Ledger
+from lib.engine.prices import Price, Prices
+from lib.eval.metrics.losses import LOSSES
+from lib.eval.report.advice import ledger_costs, show_cost, what_next
+from lib.eval.results import Results
+from lib.parameters import known_parameters
+from tests.eval.toy import Page, results_of
+
+Losses = dict[tuple[str, str], dict[str, int]]
+SURE = results_of({"student": [1.0] * 30, "baseline": [0.0] * 30})
+TRACED = ("retrieval missed", "wrong quote", "wrong answer", "wrong refusal", "format")
+PHRASES = dict(
+    zip(
+        TRACED,
+        ("retrieval finds", "another passage", "is not right", "it refuses", "no final answer"),
+        strict=True,
+    )
+)
+
+
+def losses(**more: int) -> Losses:
+    """Of the student under top_5; underscores stand for spaces."""
+    counts = dict.fromkeys(LOSSES, 0) | {k.replace("_", " "): v for k, v in more.items()}
+    return {("student", "top_5"): counts, ("baseline", "top_5"): {**counts, "format": 99}}
+
+
+def lines(results: Results, found: Losses) -> list[str]:
+    return str(what_next(results, found).data).splitlines()
+
+
+@pytest.mark.parametrize("largest", TRACED)
+def test_the_largest_loss_comes_first(largest: str) -> None:
+    counts = {loss.replace(" ", "_"): 10 for loss in TRACED} | {largest.replace(" ", "_"): 30}
+    said = lines(SURE, losses(right=30, **counts))
+    assert len(said) == len(TRACED)
+    assert PHRASES[largest] in said[0]
+    assert "**30% of the student’s answers under `top_5` (30 of 100)" in said[0]
+    assert sum("10% of" in one for one in said) == 4
+
+
+def test_every_parameter_named_is_one_of_a_notebook() -> None:
+    counts = {loss.replace(" ", "_"): 10 for loss in LOSSES}
+    found = losses(**counts) | {("student", "distractors_only"): {"wrong answer": 5, "right": 5}}
+    unsure = results_of({"student": [1.0] * 9 + [0.0], "baseline": [1.0] * 8 + [0.0] * 2})
+    said = "\n".join(lines(unsure, found))
+    names = {name.split(":")[0] for name in re.findall(r"`([^`]+)`", said)}
+    names -= {"top_5", "distractors_only"}
+    assert len(names) > 10
+    assert names <= set(known_parameters())
+
+
+def test_small_losses_and_what_retrieval_had_no_part_in_are_left_out() -> None:
+    assert lines(SURE, losses(right=97, format=3)) == [
+        "No loss is above 5%: try harder questions, or a corpus of your own."
+    ]
+    closed = results_of({"student": [0.0] * 9, "baseline": [0.0] * 9}, conditions=("closed_book",))
+    found: Losses = {("student", "closed_book"): {"retrieval missed": 9}}
+    assert not any("retrieval" in line for line in lines(closed, found))
+
+
+def test_answers_without_documents_to_answer_from_are_a_loss() -> None:
+    found = losses(right=9, format=1) | {
+        ("student", "distractors_only"): {"wrong answer": 8, "right": 2, "format": 0}
+    }
+    first, second = lines(SURE, found)
+    assert "80%" in first
+    assert "refusal_probability" in first
+    assert "10%" in second
+
+
+def test_an_open_verdict_says_how_many_questions_would_close_it() -> None:
+    unsure = results_of({"student": [1.0] * 9 + [0.0], "baseline": [1.0] * 8 + [0.0] * 2})
+    needed = unsure.headline[0].questions_needed
+    assert needed
+    assert f"about {needed:,} questions would show it" in lines(unsure, {})[-1]
+    same = results_of({"student": [1.0] * 10, "baseline": [1.0] * 10})
+    assert "No difference was seen" in lines(same, {})[-1]
+    assert not any("cannot tell" in line for line in lines(SURE, losses(right=1)))
+
+
+@pytest.mark.parametrize(
+    "odd", [Results((), (), [], []), Results(("student",), (), [], []), results_of({"student": []})]
+)
+def test_odd_inputs(odd: Results) -> None:
+    assert lines(odd, {})
+    assert lines(odd, {("student", "top_5"): dict.fromkeys(LOSSES, 0)})
+
+
+def test_costs_are_those_of_the_ledger() -> None:
+    assert "The ledger is empty" in show_cost().data
+    reply = {"prompt_tokens": 1000, "completion_tokens": 10}
+    with closing(Ledger()) as ledger:
+        for i, (role, model) in enumerate((("student", "<b>"), ("teacher", "gpt-4o"))):
+            request: dict[str, Any] = {"role": role, "model": model, "i": i}
+            ledger.put(str(i), request, reply)
+    page = Page(show_cost().data)
+    assert "b" not in page.tags
+    assert page.rows[1:] == [
+        ["teacher", "gpt-4o", "1", "1,000", "10", "0.00"],
+        ["student", "<b>", "1", "1,000", "10", "–"],
+    ]
+    prices = Prices("2026-06-01", "EUR", {"<b>": Price(1.0, 1.0, 1.0)})
+    assert [one.cost for one in ledger_costs(prices)] == [None, pytest.approx(1010 / 1e6)]

@@ -1,0 +1,66 @@
+"""The refusals' table: the counts of the 2 × 2, with intervals that know of the clusters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lib.eval.metrics import count_precision, count_refusals
+from lib.eval.report.refusals import show_refusals
+from lib.eval.summaries import clusters_of, summarise
+from lib.eval.wording import percent
+from lib.prompts.student import REFUSAL
+from tests.eval.toy import Evaluated, Page, evaluated
+
+MODELS = ("student", "<b>other</b>")
+
+
+@pytest.fixture(scope="module")
+def found() -> Evaluated:
+    def student(i: int, case: Any, right: str) -> str:
+        if case.condition == "distractors_only":
+            return right if i % 9 == 0 else REFUSAL
+        return REFUSAL if i % 10 == 9 else "mute" if i == 3 else right
+
+    def other(i: int, case: Any, right: str) -> str:
+        return right if i % 2 else "<ANSWER>: something else"
+
+    conditions = ("closed_book", "oracle", "distractors_only", "top_3")
+    return evaluated(dict(zip(MODELS, (student, other), strict=True)), conditions=conditions)
+
+
+def cells_of(found: Evaluated) -> list[list[str]]:
+    clusters = clusters_of(found.questions)
+    html = show_refusals(found.answers, found.scores, clusters, found.results).data
+    assert "<b>other" not in html
+    return Page(html).rows[1:]
+
+
+def test_the_figures_are_those_of_the_counts(found: Evaluated) -> None:
+    for model, cells in zip(MODELS, cells_of(found), strict=True):
+        own = [answer for answer in found.answers if answer.model == model]
+        counts = count_refusals(own)
+        under = [answer for answer in own if answer.condition == "top_3"]
+        given = count_precision(under, found.scores, metric="exact_match")
+        rates = [counts.precision, counts.recall, counts.over_refusal, given.value]
+        for rate, cell in zip(rates, cells[1:], strict=True):
+            assert cell.startswith("–" if rate is None else f"{percent(rate)}% "), (model, cell)
+        assert f"{given.right:,} of {given.answered:,}" in cells[-1]
+    assert "of none" in cells_of(found)[1][1]  # the other never refuses
+
+
+def test_a_question_asked_several_times_is_one_witness(found: Evaluated) -> None:
+    apart = {question.id: question.id for question in found.questions}
+    together = dict.fromkeys(apart, "one chunk")
+    one, other = (
+        Page(show_refusals(found.answers, found.scores, clusters, found.results).data).rows[1][2]
+        for clusters in (apart, together)
+    )
+    assert one.split(" · ")[1] == other.split(" · ")[1]
+    assert one != other
+
+
+def test_nothing_asked_is_said() -> None:
+    nothing = summarise([], {}, models=[])
+    assert "Nothing was asked" in show_refusals([], [], {}, nothing).data

@@ -1,0 +1,160 @@
+"""The tables: the figures of the results, escaped, whatever was measured."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lib.eval.report.markup import STYLE
+from lib.eval.report.tables import show_metrics, show_table, show_verdict
+from lib.eval.results import Results
+from lib.eval.verdict import claim_of, verdict_of
+from lib.eval.wording import interval, p_value, percent, points, signed
+from lib.prompts.student import REFUSAL
+from tests.eval.toy import Page, evaluated, results_of
+
+ATTACK = "<script>alert(1)</script>"
+MODELS = ("student", "baseline", "baseline, plain prompt", "teacher")
+CONDITIONS = ("closed_book", "oracle", "distractors_only", "top_3", "top_5")
+SHOWN = (show_verdict, show_table, show_metrics)
+
+
+@pytest.fixture(scope="module")
+def results() -> Results:
+    def replies(model: int) -> Callable[[int, Any, str], str]:
+        def reply(i: int, case: Any, right: str) -> str:
+            if case.condition == "distractors_only":
+                return REFUSAL if i % (model + 1) == 0 else right
+            if i % 5 == 4:
+                return "mute" if model == 0 else REFUSAL
+            half = "" if i % (model + 1) == 0 else " and something else"  # F1 is not exact match
+            return right + half
+
+        return reply
+
+    of_models = {name: replies(place) for place, name in enumerate(MODELS)}
+    return evaluated(of_models, count=20, conditions=CONDITIONS).results
+
+
+def test_the_table_holds_the_figures_of_the_results(results: Results) -> None:
+    rows = Page(show_table(results).data).rows[1:]
+    shown = [c for c in CONDITIONS if c != "distractors_only"]
+    assert len(rows) == len(shown) * (1 + len(MODELS))
+    for place, condition in enumerate(shown):
+        title, *of_models = rows[place * 5 : place * 5 + 5]
+        assert title[0].startswith(f"{condition}: ")
+        hits = results.estimate("retriever", condition, "hit_rate")
+        assert (f"for {percent(hits.value)}%" in title[0]) if hits else ("%" not in title[0])
+        for model, cells in zip(MODELS, of_models, strict=True):
+            exact = results.estimate(model, condition, "exact_match")
+            strict = results.estimate(model, condition, "exact_match_strict")
+            f1 = results.estimate(model, condition, "f1")
+            assert exact
+            assert strict
+            assert f1
+            assert cells[:6] == [
+                model,
+                str(exact.n),
+                str(exact.unscored),
+                f"{percent(exact.value)} {interval(exact)}",
+                percent(strict.value),
+                f"{percent(f1.value)} {interval(f1)}",
+            ]
+            one = results.comparison(model, condition, "exact_match")
+            assert cells[6] == (f"{signed(one.difference)} {points(one)}" if one else "")
+            if one:
+                assert cells[7] == ("n/a" if one.ratio is None else f"{signed(one.ratio)}%")
+                assert cells[8] == f"{one.won} – {one.lost} of {one.n}"
+                assert cells[9] == p_value(one.p_holm)
+                assert cells[10].startswith(one.verdict)
+
+
+def test_relative_to_nothing_is_not_infinite() -> None:
+    rows = Page(show_table(results_of({"student": [1.0] * 8, "baseline": [0.0] * 8})).data).rows
+    assert rows[-1][6].startswith("+100 ")
+    assert rows[-1][7] == "n/a"
+
+
+def test_every_other_figure_stands_in_the_metrics_once(results: Results) -> None:
+    html = show_metrics(results).data
+    tables = html.split("<table")[1:]
+    assert len(tables) == len(CONDITIONS)
+    assert html.count("<details") == len(CONDITIONS) - 1
+    main = Page("<table" + tables[0])
+    assert "under top_5" in tables[0]
+    assert "refused_rightly" not in html
+    assert sum("Refused rightly" in one for one in tables) == 1  # of distractors_only
+    names = {row[0].split(" ")[0]: row for row in main.rows}
+    for model, cell in zip(MODELS, names["chrF"][1:], strict=True):
+        one = results.estimate(model, "top_5", "chrf")
+        assert one
+        assert cell.startswith(f"{percent(one.value)} {interval(one)} · n {one.n}")
+        compared = results.comparison(model, "top_5", "chrf")
+        claims = compared is not None and compared.verdict != "cannot tell"
+        assert cell.endswith(("better", "worse")) == claims
+    assert names["MRR"][1].endswith("for all models")
+    assert not any(name.startswith("Judge") for name in names)  # absent without one, not 0
+
+
+def test_judge_and_unknown_metrics_have_their_place() -> None:
+    values = {"student": [1.0, 0.5], "baseline": [0.5, 0.5]}
+    more = {"judge_correct": values, "my_metric": values}
+    html = show_metrics(results_of(values, more=more)).data
+    assert "Judge: correct" in html
+    assert "my metric" in html
+
+
+def test_the_verdict_shows_claim_figures_and_sentence(results: Results) -> None:
+    html = show_verdict(results).data
+    assert claim_of(results) in html
+    assert verdict_of(results).replace("'", "&#x27;") in html
+    good, poor = [1.0] * 30, [0.0] * 30
+    kinds = {
+        "better": results_of({"student": good, "baseline": poor}),
+        "worse": results_of({"student": poor, "baseline": good}),
+        "cannot": results_of({"student": good, "baseline": good}),
+    }
+    for kind, of_kind in kinds.items():
+        assert f'class="ob-verdict ob-{kind}"' in show_verdict(of_kind).data
+    mixed = results_of({"student": good, "baseline": poor, "baseline, plain prompt": good})
+    assert 'class="ob-verdict ob-cannot"' in show_verdict(mixed).data
+
+
+@pytest.mark.parametrize("show", SHOWN)
+@pytest.mark.parametrize(
+    "odd",
+    [
+        results_of({"student": [1.0, 0.0, None]}),
+        results_of({"student": [None, None], "baseline": [None, 1.0]}),
+        results_of({"student": [1.0], "baseline": []}),
+        results_of({ATTACK: [1.0, 0.0], f"{ATTACK}, plain prompt": [0.0, 0.0]}),
+        results_of({f"a model with a name of its own, number {i}": [1.0] for i in range(9)}),
+        Results(("student",), (), [], []),
+        Results((), (), [], []),
+    ],
+    ids=["one model", "unscored", "no answers", "attack", "nine models", "no scores", "nothing"],
+)
+def test_odd_inputs_are_shown(show: Callable[[Results], Any], odd: Results) -> None:
+    html = show(odd).data.replace(STYLE, "")
+    assert "<script" not in html
+    assert not re.search(r"\bnan\b|None", html, re.IGNORECASE)
+    page = Page(html)
+    assert html.count("<table") == html.count("<caption>") == html.count("<thead>")
+    assert len({len(row) for row in page.rows if len(row) > 2}) <= 1
+
+
+def test_every_cell_that_names_others_says_which(results: Results) -> None:
+    for show in (show_table, show_metrics):
+        html = show(results).data
+        assert re.findall(r"<th(?! scope=)", html.replace("<thead", "")) == []
+        assert html.count('tabindex="0"') == html.count("<table")
+
+
+def test_the_style_is_of_no_paper() -> None:
+    """Tints alone: a fixed background would be wrong on light paper or on dark."""
+    for colour in re.findall(r"background: ([^;}]+)", STYLE):
+        assert colour == "none" or re.fullmatch(r"rgba\(.*,\s*\.\d+\)", colour), colour
+    assert not re.search(r"[^-]color: (?!inherit)", STYLE)

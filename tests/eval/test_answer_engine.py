@@ -1,0 +1,95 @@
+"""Answering has what the request engine has: budget, limits, time-outs, and resume after a kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from lib.engine.endpoint import Budget, Limits
+from lib.engine.ledger import Ledger
+from lib.eval.answers import answer_cases
+from lib.eval.models import eval_models
+from lib.settings import PROJECT_DIR, SetupError
+from tests.eval.test_answers import make_cases, use
+from tests.server import Loopback, serve
+
+
+def test_one_budget_holds_for_all_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = make_cases()
+    with serve() as server:
+        use(monkeypatch, server, "STUDENT", "BASELINE")
+        budget = Budget(max_tokens_total=1_500)
+        with pytest.raises(SetupError, match=r"max_tokens_total = 1,500 is spent.*are kept"):
+            answer_cases(["student", "baseline"], cases, concurrency=2, budget=budget)
+        paid = len(server.answered)
+        assert 4 < paid < 24
+        assert len(answer_cases(["student", "baseline"], cases)) == 24
+        assert max(Counter(server.answered).values()) == 1
+
+
+def test_limits_pace_each_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve() as server:
+        use(monkeypatch, server, "STUDENT")
+        answer_cases("student", make_cases(3), limits=Limits(requests_per_minute=240))
+        gaps = [later - earlier for earlier, later in pairwise(server.arrived)]
+    assert len(server.requests) == 6  # four at once, then one each 0.25 s
+    assert sum(gaps) > 0.45
+
+
+def test_a_reply_that_never_comes_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(Loopback(fault=lambda n, body: "hang" if n == 3 else None)) as server:
+        use(monkeypatch, server, "STUDENT")
+        answers = answer_cases("student", make_cases(2), timeout_s=2.0, max_retries=2)
+    assert len(answers) == 4
+    assert len(server.requests) > 4
+
+
+SCRIPT = """
+from lib.eval.answers import answer_cases
+from lib.eval.models import eval_models
+from tests.eval.test_answers import make_cases
+answer_cases(eval_models(["student", "baseline"]), make_cases(8), concurrency=2)
+"""
+
+
+def replies_kept(home: Path) -> int:
+    if not (home / "artefacts" / "ledger.sqlite").exists():
+        return 0
+    with closing(Ledger(home / "artefacts" / "ledger.sqlite")) as ledger:
+        return sum(ledger.usage(role).requests for role in ("student", "baseline"))
+
+
+def test_killed_halfway_and_run_again_pays_nothing_twice(
+    home_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve() as server:
+        use(monkeypatch, server, "STUDENT", "BASELINE")
+        models, cases = eval_models(["student", "baseline"]), make_cases(8)
+        total = len(models) * len(cases)
+        server.hold_from = total // 2  # the rest would wait for ever: the kill comes in the middle
+        process = subprocess.Popen(
+            [sys.executable, "-c", SCRIPT],
+            cwd=PROJECT_DIR,
+            env=dict(os.environ),
+            stdout=subprocess.DEVNULL,
+        )
+        deadline, committed = time.monotonic() + 120, total // 2 - 1
+        while replies_kept(home_dir) < committed and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert replies_kept(home_dir) == len(server.answered) == committed > 10
+        server.hold_from = 0
+        resumed = answer_cases(models, cases, concurrency=4)
+        assert len(resumed) == len(server.answered) == total
+        assert max(Counter(server.answered).values()) == 1
+        assert answer_cases(models, cases) == resumed

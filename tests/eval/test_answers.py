@@ -1,0 +1,190 @@
+"""Answering: every model reads the same cases; what was paid is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from lib.eval.answers import answer_cases
+from lib.eval.conditions import Case
+from lib.eval.models import eval_models
+from lib.prompts.student import REFUSAL, plain_messages, student_messages
+from lib.settings import SetupError
+from tests.eval.toy import make_chunks, question_of
+from tests.server import Loopback, error, serve
+
+
+def make_cases(count: int = 6) -> list[Case]:
+    chunks = make_chunks(count + 1)
+    cases = []
+    for chunk, other in pairwise(chunks):
+        question = question_of(chunk)
+        cases.append(Case(question.id, question.text, "oracle", (other, chunk), 1))
+        cases.append(Case(question.id, question.text, "closed_book", (), None))
+    return cases
+
+
+def use(monkeypatch: pytest.MonkeyPatch, server: Loopback, *roles: str) -> None:
+    for role in roles:
+        monkeypatch.setenv(f"{role}_OPENAI_BASE_URL", server.base_url)
+        monkeypatch.setenv(f"{role}_OPENAI_API_KEY", "loopback")
+        monkeypatch.setenv(f"{role}_OPENAI_DEPLOYMENT", f"the-{role.lower()}")
+
+
+def test_answers_stand_in_their_cases_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = make_cases()
+    with serve() as server:
+        use(monkeypatch, server, "STUDENT")
+        answers = answer_cases("student", cases, max_answer_tokens=77)
+    assert [(a.question_id, a.condition) for a in answers] == [
+        (c.question_id, c.condition) for c in cases
+    ]
+    for case, answer in zip(cases, answers, strict=True):
+        assert answer.model == "student"
+        assert answer.oracle_in_context == case.oracle_in_context
+        assert answer.refused == (case.condition == "closed_book")
+        if case.chunks:
+            assert answer.quotes == (case.chunks[1].text,)
+            assert answer.final_answer is not None
+            assert case.chunks[1].text.endswith(f"{answer.final_answer}.")
+        else:
+            assert answer.text == REFUSAL
+        assert answer.latency_s > 0
+    assert {body["max_tokens"] for body in server.requests} == {77}
+    assert {body["temperature"] for body in server.requests} == {0.0}
+
+
+def test_student_and_baseline_read_the_same_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = make_cases()
+    with serve() as server:
+        use(monkeypatch, server, "STUDENT", "BASELINE")
+        answers = answer_cases(("student", "baseline"), cases, concurrency=1)
+    asked = {
+        role: [b["messages"] for b in server.requests if b["model"] == f"the-{role}"]
+        for role in ("student", "baseline")
+    }
+    expected = [student_messages(c.question, [chunk.text for chunk in c.chunks]) for c in cases]
+    assert asked["student"] == expected
+    assert asked["baseline"] == expected
+    assert [a.model for a in answers] == ["student"] * len(cases) + ["baseline"] * len(cases)
+
+
+def test_a_case_is_asked_and_read_with_its_own_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = "Nobody here knows this."
+    case = replace(make_cases()[0], refusal=own)
+    with serve(Loopback(reply=lambda body: own)) as server:
+        use(monkeypatch, server, "STUDENT")
+        (answer,) = answer_cases("student", [case])
+    assert answer.refused
+    texts = [chunk.text for chunk in case.chunks]
+    assert server.requests[0]["messages"] == student_messages(case.question, texts, refusal=own)
+
+
+def test_what_was_answered_is_not_asked_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = make_cases()
+    with serve(Loopback(delay_s=0.02)) as server:
+        use(monkeypatch, server, "STUDENT")
+        first = answer_cases("student", cases, concurrency=3)
+        assert 1 < server.max_in_flight <= 3
+        paid = len(server.requests)
+        assert answer_cases("student", cases) == first
+        assert len(server.requests) == paid == len(cases)
+    first_line, second_line = capsys.readouterr().out.splitlines()
+    assert f"student      {len(cases)}/{len(cases)}" in first_line
+    assert "tokens · 0 from the ledger" in first_line
+    assert f"0 tokens · {len(cases)} from the ledger" in second_line
+
+
+def test_failures_are_counted_and_the_rest_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = make_cases()
+    broken = cases[2].question
+
+    def refuse_one(number: int, body: dict) -> object:
+        bad = broken in body["messages"][-1]["content"]
+        return error(422, "not now") if bad else None
+
+    with serve(Loopback(fault=refuse_one)) as server:
+        use(monkeypatch, server, "STUDENT")
+        with pytest.raises(
+            SetupError, match=r"2 of 12 requests failed \(student: 2\).*10 replies are kept"
+        ):
+            answer_cases("student", cases)
+        server.fault = lambda number, body: None
+        before = len(server.requests)
+        assert len(answer_cases("student", cases)) == 12
+        assert len(server.requests) == before + 2
+
+
+def test_a_missing_endpoint_names_the_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve() as server:
+        use(monkeypatch, server, "STUDENT")
+        with pytest.raises(SetupError, match=r"baseline has no endpoint.*3_deploy\.ipynb"):
+            answer_cases(("student", "baseline"), make_cases())
+    assert server.requests == []  # said before the student was asked
+
+
+# --- many models ---------------------------------------------------------------------------------
+
+
+def test_models_keep_their_names_prompts_and_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = make_cases(4)
+    with serve() as server:
+        use(monkeypatch, server, "STUDENT", "BASELINE", "GPT_4O")
+        models = eval_models(["student", "baseline", "gpt-4o"])
+        answers = answer_cases(models, cases, concurrency=3)
+    names = ["student", "baseline", "baseline, plain prompt", "gpt-4o"]
+    assert [(a.model, a.question_id, a.condition) for a in answers] == [
+        (name, case.question_id, case.condition) for name in names for case in cases
+    ]
+    texts = [[chunk.text for chunk in case.chunks] for case in cases]
+    formatted = [student_messages(c.question, t) for c, t in zip(cases, texts, strict=True)]
+    plain = [plain_messages(c.question, t) for c, t in zip(cases, texts, strict=True)]
+    asked = {
+        name: [body["messages"] for body in server.requests if body["model"] == f"the-{name}"]
+        for name in ("student", "baseline", "gpt_4o")
+    }
+    assert _sorted(asked["student"]) == _sorted(asked["gpt_4o"]) == _sorted(formatted)
+    assert _sorted(asked["baseline"]) == _sorted([*formatted, *plain])
+    for answer in answers:  # the server answers in the format, whatever the prompt
+        in_words = answer.model == "baseline, plain prompt"
+        assert bool(answer.quotes) == (answer.condition == "oracle" and not in_words)
+        assert answer.refused == (answer.condition == "closed_book")
+        assert (answer.final_answer is None) == answer.refused
+
+
+def _sorted(messages: list[Any]) -> list[Any]:
+    return sorted(messages, key=repr)
+
+
+def test_models_of_one_endpoint_share_its_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(Loopback(delay_s=0.05)) as server:
+        use(monkeypatch, server, "BASELINE")
+        answer_cases(eval_models(["baseline"]), make_cases(), concurrency=3)
+        assert server.max_in_flight == 3
+        formats = ["##begin_quote##" in str(body["messages"][0]) for body in server.requests]
+    assert (formats[:10], formats[-10:]) == ([True] * 10, [False] * 10)  # one after the other
+
+
+def test_endpoints_are_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(Loopback(delay_s=0.3)) as server:
+        use(monkeypatch, server, "STUDENT", "BASELINE", "TEACHER")
+        answer_cases(["student", "baseline", "teacher"], make_cases(2), concurrency=2)
+        assert server.max_in_flight == 6
+        first = server.requests[:6]
+    assert len({body["model"] for body in first}) == 3
+
+
+def test_one_refused_key_stops_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse_baseline(number: int, body: dict) -> object:
+        return error(401, "bad key") if body["model"] == "the-baseline" else None
+
+    with serve(Loopback(fault=refuse_baseline, delay_s=0.05)) as server:
+        use(monkeypatch, server, "STUDENT", "BASELINE")
+        with pytest.raises(SetupError, match=r"baseline at .* refuses the key"):
+            answer_cases(["student", "baseline"], make_cases(40), concurrency=2)
+        assert len(server.requests) < 20

@@ -1,0 +1,208 @@
+"""Cases: the documents of a condition are what its name says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.duplicates import count_as_same
+from lib.eval import conditions
+from lib.eval.conditions import CONDITIONS, build_cases, is_retrieved, meaning
+from lib.eval.questions import EvalQuestion, load_questions
+from lib.records import Chunk
+from lib.settings import SetupError
+from lib.store import write_jsonl
+from lib.text import holds
+from tests.eval import toy
+from tests.eval.toy import question_of, write_dataset
+
+INDEX: Any = None  # retrieval is fixed
+
+
+def make_chunks(count: int) -> list[Chunk]:
+    """Chunks that share no run of words, so that none counts as the same as another."""
+    chunks = []
+    for number, chunk in enumerate(toy.make_chunks(count)):
+        text = " ".join(f"Word{number}x{place}" for place in range(12)) + f" is colour{number}."
+        chunks.append(replace(chunk, text=text, end=chunk.start + len(text)))
+    return chunks
+
+
+@pytest.fixture
+def dataset_dir(tmp_path: Path) -> Path:
+    return write_dataset(tmp_path / "dataset", make_chunks(12))
+
+
+@pytest.fixture
+def fixed_retrieval(monkeypatch: pytest.MonkeyPatch) -> list[Chunk]:
+    """Retrieval that always finds the corpus in its order."""
+    chunks = make_chunks(12)
+    monkeypatch.setattr(
+        conditions, "retrieve", lambda index, texts, *, top_k: [chunks[:top_k] for _ in texts]
+    )
+    return chunks
+
+
+def test_conditions_show_what_they_say(dataset_dir: Path, fixed_retrieval: list[Chunk]) -> None:
+    questions = load_questions(dataset_dir)
+    cases = build_cases(questions, INDEX, top_ks=(5, 3), chunks=fixed_retrieval)
+    names = ["closed_book", "oracle", "oracle_distractors", "distractors_only", "top_3", "top_5"]
+    assert list(dict.fromkeys(case.condition for case in cases)) == names
+    by_key = {(case.question_id, case.condition): case for case in cases}
+    assert len(by_key) == len(cases) == 12 * len(names)
+    for question in questions:
+        shown = {name: by_key[question.id, name] for name in names}
+        assert shown["closed_book"].chunks == ()
+        assert not shown["closed_book"].oracle_in_context
+        assert shown["oracle"].chunks == (question.oracle,)
+        assert shown["oracle_distractors"].chunks == question.context
+        assert shown["oracle_distractors"].oracle_rank == 1
+        assert shown["top_3"].chunks == tuple(fixed_retrieval[:3])
+        for k in (3, 5):
+            found = question.oracle in fixed_retrieval[:k]
+            assert shown[f"top_{k}"].oracle_in_context == found
+    assert [is_retrieved(name) for name in names] == [False] * 4 + [True] * 2
+    assert all(meaning(name) for name in names)
+
+
+def test_questions_of_people_are_asked_where_no_oracle_is_needed(
+    dataset_dir: Path, fixed_retrieval: list[Chunk], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = fixed_retrieval[1].text.split()[-1].strip(".").upper()
+    rows = [{"row": n, "question": f"Q{n}?", "answer": answer} for n in (1, 2, 3)]
+    write_jsonl(dataset_dir / "evaluation.jsonl", rows)
+    questions = load_questions(dataset_dir, max_questions=2, seed=1)
+    assert len(questions) == 2
+    cases = build_cases(questions, INDEX, top_ks=(1, 3))
+    assert [case.condition for case in cases] == [
+        name for name in ("closed_book", "top_1", "top_3") for _ in questions
+    ]
+    assert {(c.condition, c.oracle_rank) for c in cases if c.chunks} == {
+        ("top_1", None),
+        ("top_3", 1),
+    }
+    said = "2 questions have no known oracle, and are not asked under oracle, oracle_distractors."
+    assert said in capsys.readouterr().out
+    with pytest.raises(SetupError, match="Nothing can be asked: 2 questions, conditions oracle"):
+        build_cases(questions, INDEX, conditions=["oracle"])
+
+
+# --- choosing them -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chosen", [["top_k", "oracle"], ["closed_book"], ["distractors_only"]])
+def test_only_the_chosen_conditions_are_built(
+    chosen: list[str], dataset_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searches: list[int] = []
+
+    def retrieve(index: Any, texts: list[str], *, top_k: int) -> list[list[Chunk]]:
+        searches.append(top_k)
+        return [make_chunks(12)[:top_k] for _ in texts]
+
+    monkeypatch.setattr(conditions, "retrieve", retrieve)
+    questions, chunks = load_questions(dataset_dir), make_chunks(12)
+    cases = build_cases(questions, INDEX, conditions=chosen, chunks=chunks, top_ks=(2, 4))
+    names = [name for name in CONDITIONS if name in chosen]
+    expected = [n for name in names for n in (("top_2", "top_4") if name == "top_k" else (name,))]
+    assert list(dict.fromkeys(case.condition for case in cases)) == expected
+    assert searches == ([4] if "top_k" in chosen else [])
+
+
+def test_wrong_conditions_are_errors(dataset_dir: Path) -> None:
+    questions = load_questions(dataset_dir)
+    with pytest.raises(SetupError, match=r"'open_book': expected some of closed_book, .*top_k"):
+        build_cases(questions, INDEX, conditions=["open_book"])
+    with pytest.raises(SetupError, match="Pass chunks"):
+        build_cases(questions, INDEX, conditions=["distractors_only"])
+    with pytest.raises(SetupError, match=r"top_k = \[3, 0\]"):
+        build_cases(questions, INDEX, top_ks=[3, 0])
+
+
+# --- distractors alone ---------------------------------------------------------------------------
+
+
+def without_oracle(questions: list[EvalQuestion], chunks: list[Chunk]) -> dict[str, Any]:
+    cases = build_cases(questions, INDEX, conditions=["distractors_only"], chunks=chunks)
+    return {case.question_id: case for case in cases}
+
+
+def test_another_distractor_stands_in_the_oracles_place(dataset_dir: Path) -> None:
+    questions, chunks = load_questions(dataset_dir), make_chunks(12)
+    cases = without_oracle(questions, chunks)
+    drawn = []
+    for question in questions:
+        case = cases[question.id]
+        assert not case.oracle_in_context
+        assert len({chunk.id for chunk in case.chunks}) == len(question.context)
+        place = question.context.index(question.oracle)
+        kept = [c for i, c in enumerate(question.context) if i != place]
+        assert [c for i, c in enumerate(case.chunks) if i != place] == kept
+        assert not any(holds(chunk.text, question.answer) for chunk in case.chunks)
+        drawn.append(case.chunks[place].id)
+    assert len(set(drawn)) > 4  # not the same one for all
+    again = without_oracle(questions[3:5], chunks)
+    assert again == {q.id: cases[q.id] for q in questions[3:5]}  # by its id alone
+
+
+def test_what_would_help_is_never_drawn() -> None:
+    chunks = make_chunks(12)
+    oracle = chunks[0]
+    overlapping = replace(oracle, id="osmund.md#50", start=50, end=200, text="An overlap. " * 9)
+    copy = replace(oracle, id="copy.md#0", document_id="copy.md")
+    telling = replace(chunks[5], id="t.md#0", document_id="t.md", text="It was Colour0 again.")
+    assert question_of(oracle).answer == "colour0"
+    helping = [oracle, overlapping, copy, telling]
+    harmless = chunks[7:9]
+    places = Counter[str]()
+    for number in range(60):
+        base = question_of(oracle, number)
+        question = replace(base, context=(chunks[3], oracle, chunks[4]))
+        (case,) = without_oracle([question], [*helping, *harmless, chunks[3]]).values()
+        places.update([case.chunks[1].id])
+        assert not any(count_as_same(chunk, oracle) for chunk in case.chunks)
+    assert set(places) == {chunk.id for chunk in harmless}
+
+
+def test_a_distractor_that_came_to_hold_the_answer_is_replaced_too() -> None:
+    chunks = make_chunks(12)
+    question = replace(question_of(chunks[0]), context=(chunks[3], chunks[0], chunks[4]))
+    reworded = replace(question, answer="saffron")  # no word of any chunk
+    assert without_oracle([reworded], chunks)[question.id].chunks[0] == chunks[3]
+    reworded = replace(question, answer=chunks[3].text.split()[3])  # now the first tells
+    case = without_oracle([reworded], chunks)[question.id]
+    assert not any(holds(chunk.text, reworded.answer) for chunk in case.chunks)
+    assert len(case.chunks) == 3
+
+
+def test_two_that_are_drawn_are_not_the_same() -> None:
+    chunks = make_chunks(12)
+    telling = replace(chunks[5], id="t.md#0", document_id="t.md", text="It was colour0 again.")
+    twin = replace(chunks[7], id="twin.md#0", document_id="twin.md")
+    for number in range(12):
+        base = question_of(chunks[0], number)
+        question = replace(base, context=(chunks[0], chunks[3], telling))
+        (case,) = without_oracle([question], [chunks[7], twin, chunks[8]]).values()
+        assert chunks[8] in case.chunks
+        assert len(case.chunks) == 3
+
+
+def test_a_corpus_without_a_distractor_to_spare_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    chunks = make_chunks(3)
+    question = replace(question_of(chunks[0]), context=(chunks[1], chunks[0], chunks[2]))
+    with pytest.raises(SetupError, match="Nothing can be asked"):
+        without_oracle([question], chunks)
+    assert "1 of 1 questions are not asked under distractors_only" in capsys.readouterr().out
+
+
+def test_a_row_that_shows_no_oracle_is_asked_as_it_is(tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path / "refusing", make_chunks(12), with_oracle=False)
+    questions = load_questions(folder)
+    cases = without_oracle(questions, make_chunks(12))
+    assert all(cases[question.id].chunks == question.context for question in questions)

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lib.gen.ask.gates import Refusal, judge_answer, judge_pair, refuse_question
+from lib.gen.ask.quotes import canonical, find_quote
+from lib.gen.ask.replies import parse_questions
+from lib.prompts.student import REFUSAL, cot_label, parse_answer
+from lib.records import Chunk, Question
+
+TEXT = (
+    "The pier was built in 1829 by Barnard Lisle. It is 210 metres long,\nand it has three lamps."
+)
+CHUNK = Chunk("a#0", "a", "Piers", 1, 0, len(TEXT), TEXT)
+QUESTION = Question("a#0?0", "a#0", "Who built the pier of Sandry?")
+GOOD = cot_label("So it says.", "built in 1829 by Barnard Lisle", "Barnard Lisle")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Who built the pier of Sandry in 1829?",
+        "Which of those who built the pier lived in Sandry?",
+        "What has its office in the old Customs House?",
+        "In what year did Laird Hamilton say that he would stop?",
+        "What is the section of the wave that breaks called?",
+        "When Ann Rees opened the yard, how many boats did she own?",
+        "What does the text of the treaty forbid?",
+        "¿Quién construyó el muelle?",
+        "灯台は何年に建てられましたか？",
+    ],
+)
+def test_questions_that_stand_alone_pass(text: str) -> None:
+    assert refuse_question(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "gate"),
+    [
+        ("Tell me who built the pier.", "form"),
+        ("Who built it </DOCUMENT> then?", "form"),
+        ("word " * 70 + "?", "form"),
+        ("What does the passage say about piers?", "stands_alone"),
+        ("According to the document, who built the pier?", "stands_alone"),
+        ("What is this product made of?", "stands_alone"),
+        ("Which piers are listed above?", "stands_alone"),
+        ("What are the above rules for?", "stands_alone"),
+        ("When was it built?", "stands_alone"),
+        ("How long did he live in Sandry?", "stands_alone"),
+        ("What is its length?", "stands_alone"),
+        ("In what year did they open the pier?", "stands_alone"),
+    ],
+)
+def test_questions_that_lean_on_something_are_refused(text: str, gate: str) -> None:
+    refused = refuse_question(text)
+    assert refused is not None
+    assert refused[0] == gate
+
+
+def test_years_and_numbers_of_a_question_stay() -> None:
+    asked = ["1829 saw what in Sandry?", "What cost 3.50 crowns in 1904?"]
+    assert parse_questions("1. " + asked[0] + "\n2) " + asked[1]) == asked
+
+
+def test_a_good_answer_passes() -> None:
+    answered = judge_answer(QUESTION, CHUNK, GOOD, "stop")
+    assert answered == replace(QUESTION, cot_answer=GOOD, answer="Barnard Lisle")
+
+
+@pytest.mark.parametrize(
+    ("reply", "finish_reason", "gate"),
+    [
+        (GOOD, "length", "complete"),
+        ("", "content_filter", "content_filter"),
+        (" \n", "stop", "empty"),
+        (REFUSAL, "stop", "teacher_refused"),
+        (GOOD.partition("<ANSWER>")[0], "stop", "parsable"),
+        (GOOD.partition("<ANSWER>")[0] + "<ANSWER>: —", "stop", "parsable"),
+        (GOOD + " <ANSWER>: again", "stop", "parsable"),
+        (GOOD + " word" * 50, "stop", "length"),
+        (cot_label("So:", "built in 1829", "the pier"), "stop", "told"),
+        ("It was Barnard Lisle. <ANSWER>: Barnard Lisle", "stop", "quoted"),
+        ("##begin_quote## built in 1829 <ANSWER>: 1829", "stop", "quoted"),
+        (cot_label("So:", "", "1829"), "stop", "verbatim"),
+        (cot_label("So:", "built in 1830 by Barnard Lisle", "1830"), "stop", "verbatim"),
+        (cot_label("So:", "The Pier was built", "1829"), "stop", "verbatim"),
+        (cot_label(cot_label("A", "in 1829", "")[:-10], "no such", "1829"), "stop", "verbatim"),
+    ],
+)
+def test_each_gate_refuses_with_its_name(reply: str, finish_reason: str, gate: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        judge_answer(QUESTION, CHUNK, reply, finish_reason)
+    assert caught.value.gate == gate
+    rejected = caught.value.of(QUESTION, reply)
+    assert (rejected.question, rejected.gate, bool(rejected.reason)) == (QUESTION.text, gate, True)
+
+
+@pytest.mark.parametrize(
+    ("quote", "text", "found"),
+    [
+        ("210 metres long, and it", TEXT, "210 metres long, and it"),
+        ("210  metres\nlong", TEXT, "210 metres long"),
+        ("a surfboard", "It is a surf-\nboard.", "a surf- board"),
+        ("a surf- board", "It is a surfboard.", "a surfboard"),
+        ("a surf\u00adboard", "It is a surfboard.", "a surfboard"),
+        ('It\'s "dry" - now...', "So: It’s “dry” – now… Then", "It’s “dry” – now…"),
+        ("It’s “dry” – now…", 'So: It\'s "dry" - now... Then', 'It\'s "dry" - now...'),
+        ("1990--95, 5 km", "In 1990—95, 5\u00a0km away", "1990—95, 5 km"),
+        ("1990—95", "In 1990--95 or so", "1990--95"),
+        ("a non-stick pan", "a non\u2011stick pan", "a non\u2011stick pan"),
+        ("a surf board", "It is a surfboard.", None),
+        ("a two step", "It is a two-step.", None),
+        ("It is a surfboard", "it is a surfboard", None),
+        ("its dry", "it’s dry", None),
+        (" ", TEXT, None),
+    ],
+)
+def test_a_quote_is_found_but_for_its_typography(quote: str, text: str, found: str | None) -> None:
+    assert find_quote(quote, text) == found
+
+
+def test_a_stored_quote_has_the_documents_own_characters() -> None:
+    text = "The keeper’s log — kept by “Old” Ann —\nsays:\u00a0it’s 12–14 lamps…"
+    quotes = ("keeper's log - kept by \"Old\" Ann - says: it's", "12-14 lamps...")
+    straight = f"##begin_quote##{quotes[0]}##end_quote## and " + cot_label("", quotes[1], "12-14")
+    chunk = replace(CHUNK, text=text)
+    answered = judge_answer(QUESTION, chunk, straight, "stop")
+    stored = parse_answer(answered.cot_answer).quotes
+    assert stored == ("keeper’s log — kept by “Old” Ann — says: it’s", "12–14 lamps…")
+    assert all(quote in " ".join(text.split()) for quote in stored)
+    for own, quote in zip(stored, quotes, strict=True):
+        straight = straight.replace(quote, own)
+    assert answered.cot_answer == straight  # nothing else is touched
+    assert judge_answer(QUESTION, chunk, straight, "stop") == answered
+
+
+def test_canonical_writes_the_published_marks() -> None:
+    reply = "A ##Begin_Quote## x ## end_quote## **<Answer>:** 3 days"
+    assert canonical(reply) == "A ##begin_quote## x ##end_quote## <ANSWER>: 3 days"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Laut dem Text, wer baute die Mole?",
+        "Selon le passage, qui a construit la jetée ?",
+        "Según el texto, ¿quién construyó el muelle?",
+        "Theo đoạn văn, ai đã xây cầu tàu?",
+        "이 문서에 따르면 누가 부두를 지었습니까?",
+        "この文書によると、誰が埠頭を建てましたか？",
+    ],
+)
+def test_leaning_on_the_text_is_refused_in_other_languages(text: str) -> None:
+    refused = refuse_question(text)
+    assert refused is not None
+    assert refused[0] == "stands_alone"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Que dit le texte de la loi ? Que dit-on dans le texte de la loi ?",
+        "많은 사람들이 글을 쓴 곳은 어디입니까?",
+        "日本文書館はどこにありますか？",
+    ],
+)
+def test_a_text_that_is_spoken_of_is_no_leaning(text: str) -> None:
+    assert refuse_question(text) is None
+
+
+def test_the_teacher_may_say_that_there_is_no_answer() -> None:
+    for reply in ("NONE", "It is not there. <ANSWER>: NONE."):
+        with pytest.raises(Refusal) as caught:
+            judge_answer(QUESTION, CHUNK, reply, "stop")
+        assert caught.value.gate == "teacher_refused"
+    answered = judge_answer(QUESTION, CHUNK, cot_label("So:", "three lamps", "None"), "stop")
+    assert answered.answer == "None"
+
+
+def test_an_answers_length_is_a_parameter() -> None:
+    with pytest.raises(Refusal) as caught:
+        judge_answer(QUESTION, CHUNK, GOOD, "stop", max_answer_words=1)
+    assert caught.value.gate == "length"
+
+
+@pytest.mark.parametrize(
+    ("answer", "gate"),
+    [
+        ("", "parsable"),
+        ("NONE", "teacher_refused"),
+        ("the pier", "told"),
+        ("word " * 151, "length"),
+        ("Lisle </DOCUMENT>", "form"),
+    ],
+)
+def test_each_gate_of_a_pair_refuses_with_its_name(answer: str, gate: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        judge_pair(QUESTION, answer)
+    assert caught.value.gate == gate
+    assert judge_pair(QUESTION, "Barnard Lisle built it.").answer == "Barnard Lisle built it."
+
+
+@pytest.mark.parametrize(
+    ("quote", "text", "found"),
+    [
+        ("cafe\u0301 noir", "un café noir", "café noir"),
+        ("café noir", "un cafe\u0301 noir", "cafe\u0301 noir"),
+        ("un cafe", "un café noir", None),
+        ("un cafe", "un cafe\u0301 noir", None),
+        ("부두", "부두는", "부두"),
+        ("부두느", "부두는", None),
+    ],
+)
+def test_an_accented_letter_is_one_letter(quote: str, text: str, found: str | None) -> None:
+    assert find_quote(quote, text) == found

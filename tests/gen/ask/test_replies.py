@@ -1,0 +1,122 @@
+"""Reading a teacher's replies."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lib.gen.ask.replies import (
+    DraftRow,
+    clean_question,
+    parse_questions,
+    parse_rating,
+    parse_rows,
+    parse_short_answer,
+)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '{"questions": ["What happened in 2015?", "Who?"]}',
+        '```json\n{"questions": ["What happened in 2015?", "Who?"]}\n```',
+        '["What happened in 2015?", {"question": "Who?"}]',
+        "Here they are:\n1. What happened in 2015?\n- Who?\n",
+        "1) What happened in 2015?\n(2) Who?",
+    ],
+)
+def test_questions_keep_their_years(reply: str) -> None:
+    assert parse_questions(reply) == ["What happened in 2015?", "Who?"]
+
+
+@pytest.mark.parametrize("reply", ["", "no", "{}", '{"questions": 3}', "[1, null]"])
+def test_no_questions(reply: str) -> None:
+    assert parse_questions(reply) == []
+
+
+def test_a_question_that_begins_with_a_number_keeps_it() -> None:
+    assert parse_questions("2015 was the year of what?") == ["2015 was the year of what?"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What happened in 2015?",
+        "1. What happened in 2015?",
+        "(12) What happened in 2015?",
+        "- What happened in 2015?",
+        "Q3: What happened in 2015?",
+        "Question 2. What happened in 2015?",
+        "**What happened in 2015?**",
+        "“What happened in 2015?”",
+        "Sure! Here is a question: What happened in 2015?",
+        "Here are 3 questions:\n1) *What  happened\nin 2015?*",
+    ],
+)
+def test_what_a_list_puts_around_a_question_goes(text: str) -> None:
+    assert clean_question(text) == "What happened in 2015?"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "3.50 crowns bought what in 1904?",
+        "1829 saw what in Sandry?",
+        "What is meant by “the 12: a law”?",
+        "Sandry: which pier is older, 1 or 2?",
+        "Who said “I am here”?",
+        "Q-learning was named by whom?",
+    ],
+)
+def test_numbers_and_marks_of_the_question_itself_stay(text: str) -> None:
+    assert clean_question(text) == text
+    assert parse_questions(json.dumps({"questions": [text]})) == [text]
+
+
+def test_a_list_of_questions_that_was_cut_gives_those_that_are_whole() -> None:
+    reply = '{"questions": ["Who built \\"it all\\"?", "When?", "Where did the'
+    assert parse_questions(reply) == ['Who built "it all"?', "When?"]
+
+
+ROW = {"document": 2, "question": "1. Who?", "reasoning": "It says so.", "answer": "Ann"}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        json.dumps({"rows": [ROW]}),
+        json.dumps([ROW]),
+        json.dumps(ROW),
+        f"```json\n{json.dumps({'rows': [ROW]}, indent=2)}\n```",
+        f"Here it is: {json.dumps({'rows': [ROW]})} I hope it helps.",
+        json.dumps({"rows": [ROW, ROW]})[:-12],  # cut: the second is not whole
+    ],
+)
+def test_rows_are_read_from_whatever_holds_them(reply: str) -> None:
+    assert parse_rows(reply) == [DraftRow(2, "Who?", "It says so.", "Ann")]
+
+
+def test_a_reasoning_that_ends_with_the_answer_holds_it_once() -> None:
+    row = {**ROW, "reasoning": "It says so. <ANSWER>: Ann", "answer": 3}
+    (parsed,) = parse_rows(json.dumps({"rows": [row]}))
+    assert parsed.cot_answer == "It says so. <ANSWER>: 3"
+
+
+@pytest.mark.parametrize("reply", ["", "no rows", "[]", "{}" * 3, '{"rows": 3}', "{" * 5000])
+def test_replies_without_rows(reply: str) -> None:
+    assert [row for row in parse_rows(reply) if row.question] == []
+
+
+def test_ratings() -> None:
+    assert parse_rating('{"reason": "It is  clear.", "rating": 4}') == (4, "It is clear.")
+    assert parse_rating('So:\n```json\n{"rating": "5"}\n```') == (5, "")
+    assert parse_rating('{"rating": 9}') is None
+    assert parse_rating("4") is None
+
+
+def test_short_answers() -> None:
+    assert parse_short_answer("3 days.") == "3 days"
+    assert parse_short_answer("It says so. <ANSWER>: **3 days**") == "3 days"
+    assert [parse_short_answer(text) for text in ("NONE", "“NONE.”", " ")] == [None] * 3
+    assert parse_short_answer("None") == "None"

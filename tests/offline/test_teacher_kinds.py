@@ -1,0 +1,121 @@
+"""Questions on kinds of things, and what lets them stand alone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from lib.prompts.student import parse_answer
+from lib.records import Chunk
+from offline.teacher import teacher
+
+FIELD = "Kiteboarding - Wikipedia"
+GUIDE = "Harbours of the Tern Islands: Depths and Dues"
+
+
+def asked(text: str, title: str) -> dict[str, str]:
+    """Every question on a text, with its answer."""
+    chunk = Chunk("notes.md#0", "notes.md", title, 1, 0, len(text), text)
+    questions = teacher.write_questions(chunk, num_questions=50, seed=0)
+    for question in questions:
+        [quote] = parse_answer(question.cot_answer).quotes
+        assert quote in text
+        assert question.answer in quote
+    return {question.text: question.answer for question in questions}
+
+
+PAIRS = [
+    (
+        "Bat tails provide looseness for rail to rail transitions.",
+        "In kiteboarding, which tails provide looseness for rail to rail transitions?",
+        "Bat tails",
+    ),
+    (
+        "Race sails provide speed at the expense of comfort.",
+        "In kiteboarding, what do race sails provide at the expense of comfort?",
+        "speed",
+    ),
+    (
+        "Class rules allow sailors to choose boards of several makers.",
+        "In kiteboarding, what do class rules allow sailors to do?",
+        "choose boards of several makers",
+    ),
+    (
+        "Water sensors are used to measure the depth of a lagoon.",
+        "In kiteboarding, what are water sensors used to do?",
+        "measure the depth of a lagoon",
+    ),
+    (
+        "Marine hazards include sharks, jellyfish and crocodiles.",
+        "In kiteboarding, what do marine hazards include?",
+        "sharks, jellyfish and crocodiles",
+    ),
+    (
+        "Rounded rails are called soft rails by shapers.",
+        "In kiteboarding, what are rounded rails called?",
+        "soft rails",
+    ),
+    (
+        "Barrel waves are large because the water depth is small.",
+        "In kiteboarding, why are barrel waves large?",
+        "because the water depth is small",
+    ),
+    (
+        "Underpowered: the condition of having too little pull.",
+        "In kiteboarding, what does “underpowered” mean?",
+        "the condition of having too little pull",
+    ),
+    (
+        "There are four disciplines in wave competitions.",
+        "In kiteboarding, how many disciplines are there in wave competitions?",
+        "four",
+    ),
+    ("Kiteboarding is a wind sport.", "What is kiteboarding?", "a wind sport"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "question", "answer"), PAIRS)
+def test_what_holds_of_a_kind_is_asked_in_its_field(
+    sentence: str, question: str, answer: str
+) -> None:
+    found = asked(sentence, FIELD)
+    assert found.get(question) == answer, found
+
+
+def test_a_title_with_a_name_stands_for_the_field() -> None:
+    found = asked("Planks are seasoned for three years under the chapel.", GUIDE)
+    opening = "According to “Harbours of the Tern Islands”, "
+    assert found == {f"{opening}for how long are planks seasoned?": "three years"}
+
+
+@pytest.mark.parametrize("title", ["Notes", "Laird Hamilton", "report-final.pdf"])
+def test_a_kind_is_not_asked_about_under_a_title_that_says_nothing(title: str) -> None:
+    assert asked("Bat tails provide looseness for rail to rail transitions.", title) == {}
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The remainder propels the user and the board.",  # of what?
+        "The kite loop is an advanced practice.",  # only judged
+        "The goal is keeping a good edge upwind.",
+        "A large number of injuries are caused by collisions.",
+        "Modern boards include a foam core, oak, elm, or birch, which is glued.",  # a cut list
+    ],
+)
+def test_what_names_nothing_or_was_cut_is_left_out(sentence: str) -> None:
+    assert asked(sentence, FIELD) == {}
+
+
+def test_the_sort_of_a_named_thing_is_asked_after() -> None:
+    found = asked("Halvery Light was put up in 1854 in seven months.", "Notes")
+    assert found["Which light was put up in 1854 in seven months?"] == "Halvery Light"
+
+
+def test_its_means_the_owner_and_not_what_is_owned() -> None:
+    text = (
+        "The Tern Maid was built by Ida Holm. Her hull is 12 metres long. Her mast was made of oak."
+    )
+    found = asked(text, "Notes")
+    assert any(re.match(r"What was the Tern Maid's mast made of\?", q) for q in found), found

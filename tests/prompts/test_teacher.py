@@ -1,0 +1,122 @@
+"""The prompts file: what it must hold, how it is changed, and what is filled in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lib.gen.ask.options import AskOptions
+from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END
+from lib.prompts.teacher import FOLDER, VARIANTS, TeacherPrompts, go_on, load_prompts
+from lib.settings import SetupError
+from tests.gen.scripted import chunk_of
+
+CHUNK = chunk_of("Braces {question} and {language} stay as they are.")
+
+
+def load(**options: str) -> TeacherPrompts:
+    return load_prompts(AskOptions(**options))  # type: ignore[arg-type]
+
+
+def said(messages: list[dict[str, str]]) -> str:
+    return messages[-1]["content"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("language", ["", "Korean"])
+def test_the_document_comes_first_and_the_form_is_asked_for(variant: str, language: str) -> None:
+    prompts = load(prompt_variant=variant, language=language)
+    one = [
+        prompts.questions(CHUNK, 3),
+        prompts.answer(CHUNK, "Who?"),
+        prompts.rows([CHUNK], [3], pairs=False),
+        prompts.rows([CHUNK], [3], pairs=True),
+        prompts.questions(CHUNK, 2, api=True),
+        prompts.answer(CHUNK, "Do it", api=True),
+        prompts.round_trip(CHUNK, "Who?"),
+        prompts.rating(CHUNK, "Who?", "Ann"),
+        prompts.rationale(CHUNK, "Who?", "Ann"),
+    ]
+    first = f"<DOCUMENT>{CHUNK.text}</DOCUMENT>\n“{CHUNK.title}”\n"
+    assert all(said(messages).startswith(first) for messages in one)
+    assert len({messages[0]["content"] for messages in one}) == 1
+    for messages in (one[1], one[2], one[8]):
+        assert QUOTE_BEGIN in said(messages)
+        assert QUOTE_END in said(messages)
+    assert ANSWER_TAG in said(one[1])
+    assert "Write 3 questions" in said(one[0])
+    asked_in = ["Korean" in said(messages) for messages in one[:6]]
+    assert asked_in == [bool(language)] * 6
+    assert not any(" \n" in said(messages) or "{count" in said(messages) for messages in one)
+
+
+def test_the_variants_differ_and_the_styles_do() -> None:
+    assert said(load().answer(CHUNK, "Who?")) != said(
+        load(prompt_variant="llama").answer(CHUNK, "Who?")
+    )
+    search, plain = (said(load(question_style=s).questions(CHUNK, 3)) for s in ("search", "plain"))
+    assert "search engine" in search
+    assert "search engine" not in plain
+    assert all("according to the passage" in text for text in (search, plain))
+
+
+def test_a_file_changes_what_it_names(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    text = {
+        "answer": "Say {question}: ##begin_quote## ##end_quote## <ANSWER>:",
+        "question_styles": {"shouting": "IN CAPITALS."},
+    }
+    path.write_text(yaml.safe_dump(text))
+    mine = load(prompts_path=str(path), question_style="shouting")
+    assert said(mine.answer(CHUNK, "Who?")).endswith(
+        "Say Who?: ##begin_quote## ##end_quote## <ANSWER>:"
+    )
+    assert "IN CAPITALS. Use the document's language." in said(mine.questions(CHUNK, 3))
+    assert load(prompts_path=str(path)).texts["joint"] == load().texts["joint"]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("answer: Say it", r"answer lacks \{question\}"),
+        ("questions: 'Write {number}: \"questions\" {count}'", r"\{number\}, which nothing fills"),
+        ("anwser: x", "no prompt is called anwser"),
+        ("system: 3", "system holds 3"),
+        ("question_styles: loud", "question_styles holds 'loud'"),
+        ("- a", "holds no `name: text`"),
+        ("a: [", "cannot be read"),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_wrong_file_is_an_error_that_names_it(
+    tmp_path: Path, text: str | None, complaint: str
+) -> None:
+    path = tmp_path / "mine.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SetupError, match=complaint) as caught:
+        load(prompts_path=str(path))
+    assert "mine.yaml" in str(caught.value)
+
+
+def test_a_copied_file_changes_nothing() -> None:
+    assert load(prompts_path=str(FOLDER / "teacher_gpt.yaml")) == load()
+
+
+def test_an_empty_reply_is_not_sent_back() -> None:
+    messages = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
+    assert [m["role"] for m in go_on(messages, "r", "again")] == [
+        *("system", "user", "assistant", "user")
+    ]
+    assert go_on(messages, " ", "again") == [
+        messages[0],
+        {"role": "user", "content": "u\n\nagain"},
+    ]
+
+
+def test_a_system_text_may_be_empty(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("system: ''\n")
+    assert [m["role"] for m in load(prompts_path=str(path)).questions(CHUNK, 1)] == ["user"]

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lib.reading.api_docs import (
+    API_FIELDS,
+    RECORD_FIELDS,
+    ApiAnswer,
+    api_document,
+    format_api_answer,
+    is_api_record,
+    parse_api_answer,
+)
+
+RECORD: dict[str, Any] = {
+    "functionality": "Estimates depth\nfrom one picture. Phở 등대",
+    "user_name": "lighthouse",
+    "api_name": "Depth",
+    "api_call": "hub.load('depth', pretrained=True)",
+    "api_version": 1.5,
+    "api_arguments": {"pretrained": True, "name": "ở"},
+    "example_code": "import hub\nmodel = hub.load('depth')",
+    "meta": None,
+}
+ANSWER = ApiAnswer("Vision", 'hub.load("a", b=1)', "Hub", "It loads, then runs.", "a = 1\nb = 2")
+
+
+def test_a_record_becomes_one_document() -> None:
+    document = api_document(RECORD, id="a.json/1")
+    assert document.text.split("\n") == [
+        "user_name: lighthouse",
+        "api_name: Depth",
+        "api_call: hub.load('depth', pretrained=True)",
+        "api_version: 1.5",
+        'api_arguments: {"pretrained": true, "name": "ở"}',
+        "functionality: Estimates depth from one picture. Phở 등대",
+        "example_code: import hub",
+        "model = hub.load('depth')",
+    ]
+    assert (document.id, document.title) == ("a.json/1", "Depth")
+    (page,) = document.pages
+    assert (page.start, page.end) == (0, len(document.text))
+    assert api_document(dict(reversed(RECORD.items())), id="a.json/1") == document
+
+
+def test_its_text_says_what_it_is() -> None:
+    text = api_document(RECORD, id="a").text
+    assert is_api_record(text)
+    bare = api_document(
+        dict.fromkeys(RECORD_FIELDS, "") | {"api_call": "f()", "functionality": "x"}, id="a"
+    )
+    assert is_api_record(bare.text)
+    assert bare.title == "f()"
+    for other in ("", "api_call: f()", "user_name: x\n\napi_name: y", f" {text}", text[:60]):
+        assert not is_api_record(other)
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ({**RECORD, "api_call": " "}, "its api_call is empty"),
+        ({**RECORD, "functionality": None}, "its functionality is empty"),
+        ({"api_call": "f()", "user_name": "x"}, "lacks api_name, api_version, api_arguments, func"),
+        (["api_call"], "no record of API documentation"),
+    ],
+)
+def test_a_record_that_is_none_says_why(record: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        api_document(record, id="a")
+
+
+def test_markers_in_a_record_are_made_harmless() -> None:
+    document = api_document({**RECORD, "api_name": "<ANSWER>: \ud83d"}, id="a")
+    assert "<ANSWER>" not in document.text
+    assert "<ANSWER>" not in document.title
+    document.text.encode()
+
+
+def test_what_is_written_is_read_back() -> None:
+    text = format_api_answer(ANSWER)
+    assert text.startswith("<<<domain>>>: Vision\n<<<api_call>>>: hub.load(")
+    assert parse_api_answer(text) == ANSWER
+    assert API_FIELDS == ("domain", "api_call", "api_provider", "explanation", "code")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<<<domain>>>: Vision, <<<api_call>>>: hub.load("a", b=1), <<<api_provider>>>: Hub, '
+        "<<<explanation>>>: It loads, then runs., <<<code>>>: a = 1\nb = 2",
+        'First I look.\n<<<api_call>>> hub.load("a", b=1)\n<<< domain >>>: Vision\n\n'
+        "<<<code>>>:\n```python\na = 1\nb = 2\n```\n<<<explanation>>>: It loads, then runs.\n"
+        "<<<api_provider>>>:Hub\n",
+    ],
+)
+def test_answers_as_teachers_write_them(text: str) -> None:
+    assert parse_api_answer(text) == ANSWER
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("<<<code>>>", "code"), "lacks <<<code>>>"),
+        (("Hub", ""), "<<<api_provider>>> is empty"),
+        (("It loads", "<<<domain>>>: again"), "<<<domain>>> 2 times"),
+        (("a = 1\nb = 2", "```python\n```"), "<<<code>>> is empty"),
+    ],
+)
+def test_a_broken_answer_says_why(change: tuple[str, str], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        parse_api_answer(format_api_answer(ANSWER).replace(*change))
+    with pytest.raises(ValueError, match="lacks <<<domain>>>, <<<api_call>>>"):
+        parse_api_answer("")

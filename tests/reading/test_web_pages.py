@@ -1,0 +1,307 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+import pytest
+
+from lib.reading import web_pages
+from lib.reading.fetch import FetchError, Response
+from lib.reading.web_pages import Visitor, is_of_site, parse_robots, site_of
+from lib.settings import home
+from tests.gen.website import Reply, Website, redirect, website
+
+MAX_BYTES = 10_000
+
+
+@pytest.fixture
+def site() -> Iterator[Website]:
+    with website(pages={"/": "hello"}) as site:
+        yield site
+
+
+@pytest.fixture
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What was slept, in place of sleeping."""
+    naps: list[float] = []
+    monkeypatch.setattr(web_pages.time, "sleep", naps.append)
+    return naps
+
+
+def visitor(**options: Any) -> Visitor:
+    usual: dict[str, Any] = {"site": "", "allow_loopback": True, "requests_per_second": 1e9}
+    return Visitor(**usual | options)
+
+
+def body(url: str, **options: Any) -> bytes:
+    return visitor(**options).get(url, max_bytes=MAX_BYTES).body
+
+
+# --- robots.txt ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "may"),
+    [
+        ("", "/a", True),
+        ("User-agent: *\nDisallow: /a", "/ab?c", False),
+        ("User-agent: *\nDisallow: /a", "/b", True),
+        ("\ufeffuser-AGENT : *  # all\r\nDISALLOW: /a # no", "/a", False),
+        ("User-agent: *\nDisallow:", "/a", True),
+        ("User-agent: *\nDisallow: /\nAllow: /a", "/a", True),
+        ("User-agent: *\nAllow: /a\nDisallow: /a", "/a", True),
+        ("User-agent: *\nAllow: /\nDisallow: /a/", "/a/b", False),
+        ("User-agent: *\nDisallow: /*.pdf$", "/x/a.pdf", False),
+        ("User-agent: *\nDisallow: /*.pdf$", "/x/a.pdf?b", True),
+        ("User-agent: *\nDisallow: /a$", "/a/b", True),
+        ("User-agent: *\nDisallow: /*?sort=", "/a?sort=1", False),
+        ("User-agent: *\nDisallow: /*?sort=", "/axsort=1", True),
+        ("User-agent: *\nDisallow: /phở", "/ph%E1%BB%9F", False),
+        ("User-agent: *\nDisallow: /ph%e1%bb%9f", "/ph%E1%BB%9F", False),
+        ("User-agent: Openbook/2\nDisallow: /a\n\nUser-agent: *\nDisallow: /b", "/a", False),
+        ("User-agent: openbook\nDisallow: /a\n\nUser-agent: *\nDisallow: /b", "/b", True),
+        ("User-agent: x\nUser-agent: *\nDisallow: /a", "/a", False),
+        ("User-agent: *\nUser-agent: x\nDisallow: /a\nUser-agent: y\nDisallow: /b", "/b", True),
+        ("User-agent: *\nUser-agent: x\nDisallow: /a", "/a", False),
+        ("User-agent: x\nDisallow: /", "/a", True),
+        ("User-agent: *\nDisallow: /a\nSitemap: s\nUser-agent: x\nDisallow: /", "/b", True),
+        ("<html>not found</html>", "/a", True),
+    ],
+)
+def test_rules_of_robots_txt(text: str, target: str, may: bool) -> None:
+    assert parse_robots(text).allows(target) == may
+
+
+def test_robots_txt_cannot_hang_us() -> None:
+    hostile = (
+        "User-agent: *\nDisallow: /"
+        + "*a" * 500
+        + "b$\n"
+        + "".join(f"Disallow: /*a*b{i}*c\n" for i in range(10_000))
+    )
+    began = time.monotonic()
+    assert parse_robots(hostile).allows("/" + "a" * 2000)
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("line", "seconds"),
+    [("2", 2), ("0.5", 0.5), ("9999", web_pages.MAX_CRAWL_DELAY_S), ("nan", 0), ("-1", 0)],
+)
+def test_the_crawl_delay_counts_up_to_a_bound(line: str, seconds: float) -> None:
+    assert parse_robots(f"User-agent: *\nCrawl-delay: {line}").delay_s == seconds
+
+
+def test_what_robots_txt_forbids_is_not_asked(site: Website) -> None:
+    site.pages["/robots.txt"] = "User-agent: *\nDisallow: /private"
+    site.pages["/private/a"] = "secret"
+    us = visitor()
+    assert us.get(site.url, max_bytes=MAX_BYTES).body == b"hello"
+    with pytest.raises(FetchError, match=r"robots\.txt forbids"):
+        us.get(f"{site.url}/private/a", max_bytes=MAX_BYTES)
+    assert [path for path, _ in site.requests] == ["/robots.txt", "/"]
+
+
+def test_a_missing_robots_txt_allows_all(site: Website) -> None:
+    for status in (401, 403, 404, 410):
+        site.pages["/robots.txt"] = Reply(status=status)
+        assert body(site.url) == b"hello"
+
+
+def test_a_broken_robots_txt_allows_nothing(site: Website, naps: list[float]) -> None:
+    for status in (429, 500, 503):
+        site.pages["/robots.txt"] = Reply(status=status)
+        with pytest.raises(FetchError, match=rf"robots\.txt cannot be read \(answered {status}"):
+            body(site.url)
+    assert site.paths == []
+
+
+def test_robots_txt_may_stand_elsewhere(site: Website) -> None:
+    site.pages["/robots.txt"] = redirect("/rules.txt", 301)
+    site.pages["/rules.txt"] = "User-agent: *\nDisallow: /"
+    with pytest.raises(FetchError, match=r"robots\.txt forbids"):
+        body(site.url)
+
+
+# --- redirects -----------------------------------------------------------------------------------
+
+
+def test_redirects_are_followed_five_times(site: Website) -> None:
+    ways = ["0", "/2", "3", f"{site.url}/4", f"//127.0.0.1:{site.port}/5", "/"]
+    for step, (to, status) in enumerate(zip(ways[1:], (301, 302, 303, 307, 308), strict=True), 1):
+        site.pages[f"/{step}"] = redirect(to, status)
+    site.pages["/0"] = redirect("1")
+    assert body(f"{site.url}/1") == b"hello"
+    with pytest.raises(FetchError, match="more than 5 redirects"):
+        body(f"{site.url}/0")
+
+
+def test_a_redirect_may_hold_letters(site: Website) -> None:
+    site.pages["/old"] = redirect("/phở".encode().decode("latin-1"))  # as UTF-8 on the wire
+    site.pages["/ph%E1%BB%9F"] = "soup"
+    assert body(f"{site.url}/old") == b"soup"
+
+
+@pytest.mark.parametrize(
+    ("to", "words"),
+    [
+        ("http://10.0.0.1/", r"redirected to http://10\.0\.0\.1/.*only public"),
+        ("http://169.254.169.254/latest/meta-data/", "only public"),
+        ("http://[::ffff:127.0.0.1]/", "only public"),
+        ("file:///etc/passwd", "neither http"),
+        ("http://me:secret@127.0.0.1/", "user name"),
+        ("/loop", "more than 5"),
+        ("http://[", "redirected to http://%5B: it is no valid URL"),
+        ("//\x1b[2J", "redirected to .*%1B.*no valid URL"),
+        ("/private", r"robots\.txt forbids"),
+    ],
+)
+def test_each_redirect_is_checked_anew(site: Website, to: str, words: str) -> None:
+    site.pages["/robots.txt"] = "User-agent: *\nDisallow: /private"
+    site.pages["/loop"] = redirect(to)
+    site.pages["/private"] = "secret"
+    with pytest.raises(FetchError, match=words):
+        body(f"{site.url}/loop")
+    assert "/private" not in site.paths
+
+
+def test_a_redirect_never_leaves_https(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(url: str, **_: object) -> Response:
+        if url.endswith("/robots.txt"):
+            return Response(url, 200, {}, b"")
+        to = {"http://a.example/": "https://a.example/", "https://a.example/": "http://a.example/b"}
+        return Response(url, 302, {"location": to[url]}, b"")
+
+    monkeypatch.setattr(web_pages, "get", answer)
+    with pytest.raises(FetchError, match="it leaves https"):
+        body("http://a.example/")
+
+
+def test_a_site_is_not_left(site: Website) -> None:
+    with website(pages={"/": "elsewhere"}) as other:
+        site.pages["/away"] = redirect(f"http://localhost:{other.port}/")
+        with pytest.raises(FetchError, match=r"not of the sitemap's site, 127\.0\.0\.1"):
+            body(f"{site.url}/away", site="127.0.0.1")
+        assert other.requests == []
+
+
+def test_a_site_is_its_host_and_its_subdomains() -> None:
+    site = site_of("https://www.example.com/sitemap.xml")
+    for host in ("example.com", "www.example.com", "docs.example.com:8080", "a.b.example.com"):
+        assert is_of_site(f"https://{host}/", site)
+    for host in ("example.org", "notexample.com", "example.com.evil.example", "com"):
+        assert not is_of_site(f"https://{host}/", site)
+
+
+# --- pace and patience ---------------------------------------------------------------------------
+
+
+def test_requests_keep_their_pace(site: Website) -> None:
+    us = visitor(requests_per_second=20.0)
+    began = time.monotonic()
+    for _ in range(4):
+        us.get(site.url, max_bytes=MAX_BYTES)
+    assert len(site.requests) == 5  # with robots.txt
+    assert 0.2 <= time.monotonic() - began < 1
+
+
+def test_the_crawl_delay_is_kept(site: Website, naps: list[float]) -> None:
+    site.pages["/robots.txt"] = "User-agent: *\nCrawl-delay: 7"
+    us = visitor()
+    for _ in range(3):
+        us.get(site.url, max_bytes=MAX_BYTES)
+    assert [round(nap) for nap in naps] == [7, 7]
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_busy_server_is_asked_again(site: Website, naps: list[float], status: int) -> None:
+    replies: list[Reply | str] = [
+        Reply(status=status, headers={"Retry-After": "9"}),
+        Reply(status=status),
+        "hello",
+    ]
+    site.pages["/busy"] = lambda _: replies.pop(0)
+    assert body(f"{site.url}/busy") == b"hello"
+    assert naps == [9, 2]
+
+
+def test_asking_again_has_an_end(site: Website, naps: list[float]) -> None:
+    site.pages["/busy"] = Reply(status=503)
+    site.pages["/closed"] = Reply(status=503, headers={"Retry-After": "86400"})
+    for path, times in (("/busy", web_pages.MAX_ATTEMPTS), ("/closed", 1), ("/missing", 1)):
+        with pytest.raises(FetchError, match="answered"):
+            body(f"{site.url}{path}")
+        assert site.paths.count(path) == times
+
+
+def test_a_host_that_fails_and_fails_is_left_alone(site: Website, naps: list[float]) -> None:
+    site.pages["/busy"] = Reply(status=503)
+    us = visitor()
+    site.pages["/text"] = Reply("ok", headers={"Content-Type": "text/plain"})
+    for path in "/ / / / /busy /busy /missing /busy /busy ok /busy /busy /busy".split():
+        if path == "ok":
+            us.get(f"{site.url}/text", max_bytes=MAX_BYTES, content_types=("text/plain",))
+            continue
+        with pytest.raises(FetchError, match=r"content type|answered"):
+            us.get(f"{site.url}{path}", max_bytes=MAX_BYTES, content_types=("text/plain",))
+    asked = len(site.requests)
+    with pytest.raises(FetchError, match="left alone"):
+        us.get(site.url, max_bytes=MAX_BYTES)
+    assert len(site.requests) == asked
+
+
+# --- the cache -----------------------------------------------------------------------------------
+
+
+def versioned(text: str, **headers: str) -> Any:
+    """A page that answers 304 to whoever has it already."""
+
+    def answer(request: BaseHTTPRequestHandler) -> Reply:
+        etag, date = request.headers["If-None-Match"], request.headers["If-Modified-Since"]
+        if (etag or date) and (etag, date) == (headers.get("ETag"), headers.get("Last-Modified")):
+            return Reply(status=304)
+        return Reply(text, headers=headers)
+
+    return answer
+
+
+DATE = "Sat, 21 Nov 2026 08:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    "headers", [{"ETag": '"1"'}, {"Last-Modified": DATE}, {"ETag": 'W/"1"', "Last-Modified": DATE}]
+)
+def test_a_second_run_asks_only_for_changes(site: Website, headers: dict[str, str]) -> None:
+    site.pages["/a"] = versioned("hello\nagain", **headers)
+    first, second = (visitor().get(f"{site.url}/a", max_bytes=MAX_BYTES) for _ in range(2))
+    assert first.body == second.body == b"hello\nagain"
+    assert second.headers["content-type"] == first.headers["content-type"]
+    (_, plain), (_, conditional) = (found for found in site.requests if found[0] == "/a")
+    assert conditional.keys() - plain.keys() <= {"if-none-match", "if-modified-since"}
+    assert conditional.keys() > plain.keys()
+    site.pages["/a"] = versioned("new", ETag='"2"')
+    assert body(f"{site.url}/a") == b"new"
+
+
+def test_a_damaged_entry_is_asked_for_anew(site: Website) -> None:
+    site.pages["/a"] = versioned("hello", ETag='"1"')
+    body(f"{site.url}/a")
+    (entry,) = (home() / "artefacts" / "web-cache").iterdir()
+    whole = entry.read_bytes()
+    for damaged in (b"", whole[:-1], whole.replace(b"hello", b"jello"), b"[]\n", b"\xff", b"{}"):
+        entry.write_bytes(damaged)
+        assert body(f"{site.url}/a") == b"hello"
+        assert "if-none-match" not in site.requests[-1][1]
+        assert entry.read_bytes() == whole
+
+
+def test_what_cannot_be_asked_conditionally_is_not_kept(site: Website) -> None:
+    body(site.url)
+    site.pages["/a"] = Reply(status=304)
+    with pytest.raises(FetchError, match="304"):
+        body(f"{site.url}/a")
+    site.pages["/b"] = Reply(status=302, headers={"ETag": '"1"', "Location": "/"})
+    assert body(f"{site.url}/b") == b"hello"
+    assert not (home() / "artefacts").exists()

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.dataset import read_dataset, read_examples, write_dataset
+from lib.gen.rows import Built
+from lib.reading.documents import Skipped
+from lib.settings import SetupError
+from lib.store import file_sha256, read_jsonl
+from tests.gen.dataset import Made, make, write
+
+
+@pytest.fixture
+def made(home_dir: Path) -> Made:
+    return make()
+
+
+def test_every_file_is_there_and_in_the_manifest_with_its_checksum(made: Made) -> None:
+    folder = write(made)
+    manifest = read_dataset(folder)
+    there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    assert there == {*manifest["files"], "manifest.json", "README.md"}
+    assert all(file_sha256(folder / name) == value for name, value in manifest["files"].items())
+    rows = manifest["counts"]["rows"]
+    assert sum(rows.values()) == len(made.built.examples)
+    assert manifest["counts"]["rejected"] == {"verbatim": 1}
+    assert manifest["skipped"] == [{"path": "x.pdf", "reason": "it is encrypted"}]
+
+
+@pytest.mark.parametrize("split", ["train", "valid", "eval"])
+def test_rows_come_back_as_they_were(made: Made, split: str) -> None:
+    folder = write(made)
+    assert read_examples(folder, split) == [e for e in made.built.examples if e.split == split]
+
+
+@pytest.mark.parametrize("config", ["hf", "chat", "completion"])
+def test_the_card_lets_datasets_load_every_format(made: Made, tmp_path: Path, config: str) -> None:
+    from datasets import load_dataset
+
+    folder = write(made)
+    loaded = load_dataset(str(folder), config, cache_dir=str(tmp_path / "cache"))
+    for split in ("train", "valid", "eval"):
+        rows = read_jsonl(folder / config / f"{split}.jsonl")
+        assert loaded[split].to_list() == rows
+
+
+def test_a_column_that_is_empty_in_one_split_keeps_its_type(tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    made = make(oracle_probability=0.0)
+    assert all(e.oracle_position is None for e in made.built.examples if e.split == "train")
+    loaded = load_dataset(str(write(made)), "hf", cache_dir=str(tmp_path / "cache"))
+    assert loaded["train"].features == loaded["eval"].features
+
+
+def test_the_same_inputs_find_the_same_folder(
+    made: Made, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write(made)
+    before = (folder / "manifest.json").stat().st_mtime_ns
+    assert write(made) == folder
+    assert (folder / "manifest.json").stat().st_mtime_ns == before
+    assert "Already written: artefacts/datasets/" in capsys.readouterr().out
+
+
+def test_any_changed_input_makes_another_folder(made: Made, tmp_path: Path) -> None:
+    document = replace(made.documents[0], sha256="1" * 64)
+    fewer = Built(made.built.examples[:-1], [], {})
+    changed: list[dict[str, Any]] = [
+        {},
+        {"run_name": "other"},
+        {"parameters": {**made.parameters, "seed": 9}},
+        {"documents": [document, *made.documents[1:]]},
+        {"asked": replace(made.asked, teacher="another")},
+        {"built": fewer},
+    ]
+    assert len({write(made, **change) for change in changed}) == len(changed)
+
+
+def test_two_runs_write_the_same_bytes(
+    made: Made, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def content(folder: Path) -> dict[str, bytes]:
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+    first = content(write(made))
+    monkeypatch.setenv("OPENBOOK_HOME", str(tmp_path))
+    assert content(write(make())) == first
+
+
+def test_files_hold_no_absolute_path(made: Made, home_dir: Path) -> None:
+    folder = write(made)
+    for path in folder.rglob("*.json*"):
+        assert str(home_dir) not in path.read_text()
+
+
+def test_rejected_rows_are_kept(made: Made) -> None:
+    (row,) = read_jsonl(write(made) / "rejected.jsonl")
+    assert row["gate"] == "verbatim"
+
+
+def test_a_folder_that_is_no_dataset_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"no manifest\.json"):
+        read_dataset(tmp_path)
+
+
+def test_unknown_splits_are_errors(made: Made) -> None:
+    with pytest.raises(SetupError, match="train, valid, eval"):
+        read_examples(write(made), "test")
+
+
+def test_skipped_files_are_plain_json(made: Made) -> None:
+    folder = write_dataset(**made.arguments(run_name="y", skipped=[Skipped("ä.pdf", "empty")]))
+    assert json.loads((folder / "manifest.json").read_text())["skipped"][0]["path"] == "ä.pdf"
