@@ -13,7 +13,8 @@ from lib.finetune.rows import prepare_rows
 from lib.finetune.students import require_machine
 from lib.finetune.train import train_student
 from lib.gen.review.dataset import reviewed
-from lib.parameters import resolved
+from lib.parameters import overrides
+from lib.recipe import Recipe
 from lib.settings import SetupError, portable, require_path, save_state
 
 
@@ -27,7 +28,7 @@ def main(arguments: list[str]) -> int:
 
     process = PartialState(cpu=not torch.cuda.is_available())
     try:
-        values = resolved(options.file)
+        values = vars(Recipe(**overrides(options.file)))
         dataset_dir = require_path("DATASET_DIR", run_name=values["run_name"])
         with process.main_process_first():  # a review's dataset is written once
             dataset_dir = reviewed(dataset_dir)
