@@ -104,7 +104,7 @@ def check(plan: Plan) -> None:
         from lib.gen import Recipe, find_documents
 
         recipe = Recipe.of({name: plan.value(name) for name in plan.known})
-        find_documents(recipe.doc_path, eval_doc_path=recipe.eval_doc_path, doctype=recipe.doctype)
+        find_documents(recipe)
     print(
         f"Run '{plan.values['run_name']}': notebooks {plan.first} to {plan.last}, student "
         f"{plan.value('student_model')}, documents {plan.value('doc_path')}",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lib import duplicates
 from lib import text as words
+from lib.cache import Cache
 from lib.duplicates import Conflicts, Marks, Seen, conflicts
 from lib.gen import chunkers
 from lib.gen.chunkers import (
@@ -19,8 +20,7 @@ from lib.gen.chunkers import (
     recursive_spans,
     semantic_spans,
 )
-from lib.kept import Kept
-from lib.reading.api_docs import is_api_record
+from lib.reading.files.api import is_api_record
 from lib.records import Chunk, Document, Rejected
 from lib.settings import SetupError
 from lib.text import has_written
@@ -32,12 +32,10 @@ NEAR_DUPLICATE_SHARE = 0.8
 __all__ = ["Conflicts", "Split", "Splitter", "conflicts", "split_documents"]
 
 
-def kept_pieces(path: Path | None = None) -> Kept:
-    """Where a Splitter finds what it cut before; by default in artefacts/. Close it."""
-    made_by = [Path(str(module.__file__)) for module in (chunkers, duplicates, words)]
-    return Kept(
-        made_by=[*made_by, Path(__file__)], packages=["langchain-text-splitters"], path=path
-    )
+def pieces_cache(path: Path | None = None) -> Cache:
+    """The cache in which a Splitter finds the pieces of documents that it cut before. Close it."""
+    code = [Path(str(module.__file__)) for module in (chunkers, duplicates, words)]
+    return Cache(code=[*code, Path(__file__)], packages=["langchain-text-splitters"], path=path)
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ class Splitter:
         min_chunk_chars: int = MIN_CHUNK_CHARS,
         near_duplicate_share: float = NEAR_DUPLICATE_SHARE,
         embed: Embed | None = None,
-        kept: Kept | None = None,
+        cache: Cache | None = None,
     ) -> None:
         if min_chunk_chars < 1 or not (
             0 <= chunk_overlap_chars < chunk_chars and chunk_chars >= 2 * min_chunk_chars
@@ -90,7 +88,7 @@ class Splitter:
             )
         self._chunk_chars, self._overlap_chars = chunk_chars, chunk_overlap_chars
         self._chunker, self._min_chars, self._embed = chunker, min_chunk_chars, embed
-        self._seen, self._kept = Seen(near_duplicate_share), kept
+        self._seen, self._cache = Seen(near_duplicate_share), cache
 
     def split(self, document: Document) -> Split:
         """The document's chunks that no document before it had.
@@ -124,13 +122,13 @@ class Splitter:
 
     def _pieces(self, text: str) -> list[list[int]]:
         """Start, end, length without white space; and the marks, where it is no short piece."""
-        if self._kept is None or self._chunker == "semantic":  # its embedding is another's
+        if self._cache is None or self._chunker == "semantic":  # depends on an embedding, too
             return list(self._cut(text))
         key = text, self._chunker, self._chunk_chars, self._overlap_chars, self._min_chars
-        pieces: list[list[int]] | None = self._kept.get("pieces", *key)
+        pieces: list[list[int]] | None = self._cache.get("pieces", *key)
         if pieces is None:
             pieces = list(self._cut(text))
-            self._kept.put(pieces, "pieces", *key)
+            self._cache.put(pieces, "pieces", *key)
         return pieces
 
     def _cut(self, text: str) -> Iterator[list[int]]:

@@ -15,7 +15,7 @@ from lib.engine.prices import costs, load_prices, show_costs
 from lib.gen.ask.estimates import estimate
 from lib.gen.ask.questions import Asked, ask_teacher, teacher_notice
 from lib.gen.check import print_check
-from lib.gen.chunks import Conflicts, Splitter, conflicts, kept_pieces
+from lib.gen.chunks import Conflicts, Splitter, conflicts, pieces_cache
 from lib.gen.distractors import Vectors
 from lib.gen.qa import write_pairs
 from lib.gen.recipe import Recipe
@@ -118,9 +118,9 @@ def _as_read(recipe: Recipe, corpus: Corpus) -> Iterator[Chunk]:
     """
     waiting = list[Chunk]()
     fits, look_at = recipe.dataset_kind == "qa", 1
-    with closing(kept_pieces()) as kept:
-        splitter = Splitter(**recipe.cutting, kept=kept)
-        for entry in iter_documents(recipe.doc_path, **recipe.reading):
+    with closing(pieces_cache()) as cache:
+        splitter = Splitter(**recipe.cutting, cache=cache)
+        for entry in iter_documents(recipe):
             if isinstance(entry, Skipped):
                 corpus.skipped.append(entry)
                 print(f"skipped: {entry.path}: {entry.reason}", flush=True)

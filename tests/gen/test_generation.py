@@ -25,6 +25,7 @@ from lib.settings import SetupError, read_state
 from lib.store import read_json, read_jsonl
 from tests.batch_server import BatchServer
 from tests.gen.make import prose
+from tests.reading.load import load
 from tests.server import Loopback, serve, serving
 
 PARAMETERS = {
@@ -156,7 +157,7 @@ def test_run_makes_the_dataset_that_the_notebook_makes(
     assert not list((home_dir / "artefacts" / "questions").glob("*.partial.jsonl"))
 
     recipe = Recipe.of(resolved(parameters_file(documents)))
-    loaded = lib.gen.load_documents(recipe.doc_path, **recipe.reading)
+    loaded = lib.gen.load_documents(recipe)
     split = lib.gen.split_documents(loaded.documents, **recipe.cutting)
     same = lib.gen.conflicts(split.chunks)
     asked = lib.gen.ask_teacher(split.chunks, **recipe.asking)
@@ -183,10 +184,10 @@ def test_the_first_rows_are_saved_while_documents_are_still_read(
     partial = home_dir / "artefacts" / "questions" / "mine.partial.jsonl"
     saved: list[int] = []
 
-    def slowly(*arguments: Any, **options: Any) -> Any:
+    def slowly(recipe: Any) -> Any:
         import time
 
-        for entry in iter_documents(*arguments, **options):
+        for entry in iter_documents(recipe):
             yield entry
             time.sleep(0.3)
             saved.append(len(partial.read_text().splitlines()) if partial.exists() else 0)
@@ -214,7 +215,7 @@ def test_a_dry_run_says_what_it_would_take_and_asks_nothing(
     assert main(["run", "-p", str(parameters_file(documents)), "--dry-run"]) == 0
     output = capsys.readouterr().out
     chunks = split_documents(
-        lib.gen.load_documents(documents).documents, chunk_chars=400, chunk_overlap_chars=0
+        load(documents).documents, chunk_chars=400, chunk_overlap_chars=0
     ).chunks
     assert f"4 documents, {len(chunks)} chunks" in output
     assert re.search(rf"^{3 * len(chunks)} requests, [\d,]+ prompt", output, re.MULTILINE)

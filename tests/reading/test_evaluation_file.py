@@ -52,10 +52,10 @@ def test_json_and_jsonl(tmp_path: Path) -> None:
         (
             "a.csv",
             "question,answer\nWhy?,\nHow?,so\n,x\n",
-            "row 1: its answer is empty; row 3: its",
+            "row 1: it has no answer; row 3: it has no question",
         ),
         ("a.csv", "question,note\nWhy?,x\n", "row 1: it has no answer"),
-        ("a.csv", "question,answer\nWhy?\n", "row 1: its answer is empty"),
+        ("a.csv", "question,answer\nWhy?\n", "row 1: it has no answer"),
         ("a.csv", "question,answer\nWhy?,so,so\n", "row 1: it has more cells than the header"),
         ("a.csv", 'question,answer\n"Why?,so\n', "cannot be read"),
         ("a.csv", "question,answer\n", "holds no rows"),
@@ -63,7 +63,7 @@ def test_json_and_jsonl(tmp_path: Path) -> None:
         ("a.csv", "a,b\n" + "x,y\n" * 5, r"row 3: it has no question; 2 more\. Each row needs"),
         ("a.json", '[{"question": "Why?", "answer": ["so"]}]', "row 1: its answer is a list"),
         ("a.json", '[{"question": "Why?", "answer": true}]', "row 1: its answer is a bool"),
-        ("a.json", '["Why?"]', "row 1: it is a str, not a question and an answer"),
+        ("a.json", '["Why?"]', "row 1: it is a str, not an object"),
         ("a.json", "[]", "holds no rows"),
         ("a.json", "{", "cannot be read: it is no JSON"),
         ("a.jsonl", '{"question": "Why?", "answer": "so"}\n\nnonsense', "row 3: it is no JSON"),
@@ -78,7 +78,7 @@ def test_mistakes_are_named_with_their_rows(
 
 
 def test_a_missing_file() -> None:
-    with pytest.raises(SetupError, match=r"no/such\.csv is not there"):
+    with pytest.raises(SetupError, match=r"no/such\.csv does not exist"):
         read_evaluation_file("no/such.csv")
 
 

@@ -8,8 +8,8 @@ from lib.gen.ask.languages import is_in
 from lib.gen.ask.options import MAX_ANSWER_WORDS, MAX_PAIR_ANSWER_WORDS
 from lib.gen.ask.quotes import canonical, find_quote
 from lib.gen.ask.replies import is_none
+from lib.prompts.api_answer import format_api_answer, parse_api_answer
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, neutralise, parse_answer
-from lib.reading.api_docs import format_api_answer, parse_api_answer
 from lib.records import Chunk, Question, Rejected
 from lib.text import holds
 

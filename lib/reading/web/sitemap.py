@@ -1,7 +1,7 @@
-"""Documents from the pages that a sitemap names (sitemaps.org): XML, gzip-ed or not, nested or not.
+"""Documents of the pages that a sitemap names (sitemaps.org): XML, may be gzip-ed and nested.
 
-A sitemap speaks for its own site: of a remote one, only pages and sitemaps of its host (a leading
-"www." left aside) and of that host's subdomains are visited. A local file may name any public host.
+Of a remote sitemap only pages and sitemaps of its own host (without a leading "www.") and of that
+host's subdomains are asked for. A local file may name any public host.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 from xml.parsers import expat
@@ -17,14 +18,15 @@ from xml.parsers import expat
 from lib.engine.faults import short
 from lib.progress import Progress
 from lib.prompts.student import neutralise
-from lib.reading.fetch import FetchError, check_url, gunzip, too_large
-from lib.reading.page_text import CONTENT_TYPES
-from lib.reading.readers import Readers
-from lib.reading.sources import Skipped
-from lib.reading.web_pages import Visitor, site_of
-from lib.reading.wording import clean
-from lib.records import Document, Page
-from lib.settings import PROJECT_DIR, SetupError
+from lib.reading.assemble import Skipped, assemble, clean
+from lib.reading.sources import find_path
+from lib.reading.web.fetch import FetchError, check_url, gunzip, too_large
+from lib.reading.web.page import CONTENT_TYPES, main_text
+from lib.reading.web.visitor import Visitor, site_of
+from lib.reading.workers import Workers
+from lib.recipe import Recipe
+from lib.records import Document
+from lib.settings import SetupError
 
 MAX_SITEMAP_BYTES = 50 << 20  # the protocol's own limit
 MAX_PAGE_BYTES = 5_000_000
@@ -34,42 +36,34 @@ MAX_XML_DEPTH = 20
 _LOCATIONS = (["urlset", "url", "loc"], ["sitemapindex", "sitemap", "loc"])
 
 
-def iter_sitemap(
-    location: str,
-    *,
-    allow_loopback: bool = False,
-    max_pages: int = 1000,
-    requests_per_second: float = 2.0,
-) -> Iterator[Document | Skipped]:
-    """Read every page of a sitemap, a file or an http(s) URL, each as soon as it is asked for.
-
-    Pages that give no text come as Skipped, with their reason. `requests_per_second` is for each
-    host; `allow_loopback` lets it read from a server on this machine.
+def iter_sitemap(location: str, recipe: Recipe) -> Iterator[Document | Skipped]:
+    """Every page of a sitemap (a file or an http(s) URL), each read when it is asked for.
 
     Raises:
         SetupError: the sitemap cannot be read.
     """
-    if requests_per_second <= 0:
-        raise SetupError(f"requests_per_second is {requests_per_second}: set it above 0, to 2 say.")
-    try:
-        remote = "://" in location
-        site = site_of(check_url(location)) if remote else ""
-        visitor = Visitor(
-            site=site, allow_loopback=allow_loopback, requests_per_second=requests_per_second
-        )
-        entries = _entries(location if remote else _local(location), visitor, max_pages)
-    except FetchError as error:
-        raise SetupError(
-            f"The sitemap {location} cannot be read: {error}. "
-            "Check its address, an http(s) URL or the path of an XML file."
-        ) from error
-    progress = Progress("pages", sum(isinstance(entry, str) for entry in entries))
-    with Readers() as readers:
+    visitor = Visitor(
+        allow_loopback=recipe.allow_loopback, requests_per_second=recipe.requests_per_second
+    )
+    with closing(visitor), Workers() as workers:
+        try:
+            where: str | Path = location
+            if "://" in location:
+                visitor.site = site_of(check_url(location))
+            else:
+                where = find_path(location) or Path(location)
+            entries = _entries(where, visitor, recipe.max_pages)
+        except FetchError as error:
+            raise SetupError(
+                f"The sitemap {location} cannot be read: {error}. "
+                "Check its address, an http(s) URL or the path of an XML file."
+            ) from error
+        progress = Progress("pages", sum(isinstance(entry, str) for entry in entries))
         for entry in entries:
             if isinstance(entry, Skipped):
                 yield entry
                 continue
-            found = _read_page(entry, visitor, readers)
+            found = _read_page(entry, visitor, workers)
             progress.advance()
             yield found
     progress.close()
@@ -78,8 +72,8 @@ def iter_sitemap(
 def document_id(url: str) -> str:
     """`https://example.vn/ph%E1%BB%9F/a%20b?c=1` → `example.vn/phở/a%20b?c=1`
 
-    Of a URL as check_url gives it. Only letters beyond ASCII are decoded: two URLs of one scheme
-    never share an id, and no id holds a blank, a "#" or a step upwards.
+    The URL is one that check_url returned. Only letters beyond ASCII are decoded: two URLs of one
+    scheme never share an id, and no id holds a space, a "#" or "..".
     """
 
     def decoded(match: re.Match[str]) -> str:
@@ -97,7 +91,7 @@ def parse_sitemap(data: bytes) -> tuple[str, list[str]]:
     The root is "urlset" (pages) or "sitemapindex" (sitemaps); namespaces do not matter.
 
     Raises:
-        FetchError: it is no sitemap, or has a DTD: so no entities either, which could blow it up.
+        FetchError: it is not a sitemap, or has a DTD, whose entities could fill the memory.
     """
     urls: list[str] = []
     path: list[str] = []
@@ -132,12 +126,12 @@ def parse_sitemap(data: bytes) -> tuple[str, list[str]]:
     try:
         parser.Parse(data.lstrip(), True)
     except (expat.ExpatError, LookupError, ValueError) as error:
-        raise FetchError(f"it is no XML ({error})") from error
+        raise FetchError(f"it is not XML ({error})") from error
     return root, urls
 
 
 def _entries(location: str | Path, visitor: Visitor, max_pages: int) -> list[str | Skipped]:
-    """The addresses of at most max_pages pages in order, and what was passed over on the way."""
+    """The addresses of at most max_pages pages in order; in between, the sitemaps not read."""
     entries: list[str | Skipped] = []
     seen: set[str] = set()
     waiting: list[tuple[str | Path, int]] = [(location, 0)]
@@ -185,11 +179,6 @@ def _once(url: str, seen: set[str]) -> str:
     return url
 
 
-def _local(location: str) -> Path:
-    path = Path(location).expanduser()
-    return path if path.is_file() else PROJECT_DIR / path
-
-
 def _read_sitemap(where: str | Path, visitor: Visitor) -> bytes:
     if isinstance(where, str):
         data = visitor.get(where, max_bytes=MAX_SITEMAP_BYTES).body
@@ -204,20 +193,19 @@ def _read_sitemap(where: str | Path, visitor: Visitor) -> bytes:
     return gunzip(data, MAX_SITEMAP_BYTES) if data.startswith(b"\x1f\x8b") else data
 
 
-def _read_page(url: str, visitor: Visitor, readers: Readers) -> Document | Skipped:
+def _read_page(url: str, visitor: Visitor, workers: Workers) -> Document | Skipped:
     try:
         response = visitor.get(url, max_bytes=MAX_PAGE_BYTES, content_types=CONTENT_TYPES)
-        found = readers.read_page(response.body, response.headers["content-type"].lower())
+        text = workers.read(main_text, response.body, response.headers["content-type"].lower())
+        sha256 = hashlib.sha256(response.body).hexdigest()
+        title = _title(text.title, url)
+        return assemble(text, id=document_id(url), title=title, sha256=sha256)
     except (FetchError, ValueError) as error:
         return Skipped(url, str(error))
-    text = unicodedata.normalize("NFC", neutralise(found.pages[0])).strip()
-    sha256 = hashlib.sha256(response.body).hexdigest()
-    title = _title(found.title, url)
-    return Document(document_id(url), title, text, (Page(1, 0, len(text)),), sha256)
 
 
 def _title(title: str, url: str) -> str:
-    """What the page calls itself, if that is fit to print; else the last part of its address."""
+    """What the page calls itself, if that is one short line; else the end of its address."""
     title = " ".join(unicodedata.normalize("NFC", clean(neutralise(title))).split())
     if 1 <= len(title) <= 160 and re.search(r"[^\W\d_]", title):
         return title

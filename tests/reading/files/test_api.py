@@ -4,15 +4,13 @@ from typing import Any
 
 import pytest
 
-from lib.reading.api_docs import (
+from lib.prompts.api_answer import (
     API_FIELDS,
-    RECORD_FIELDS,
     ApiAnswer,
-    api_document,
     format_api_answer,
-    is_api_record,
     parse_api_answer,
 )
+from lib.reading.files.api import RECORD_FIELDS, api_document, is_api_record
 
 RECORD: dict[str, Any] = {
     "functionality": "Estimates depth\nfrom one picture. Phở 등대",
