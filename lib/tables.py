@@ -146,9 +146,9 @@ def iter_records(path: Path) -> Iterator[tuple[int, Any]]:
     text = read_text(path)
     try:
         data = _parsed(text)
-    except json.JSONDecodeError as error:
-        if error.msg != "Extra data":
-            raise ValueError(f"it is no JSON ({error})") from error
+    except ValueError as error:
+        if "Extra data" not in str(error):
+            raise
         yield from _records_of_lines(text.split("\n"))
         return
     yield from enumerate(data, start=1) if isinstance(data, list) else [(0, data)]
@@ -159,8 +159,6 @@ def _records_of_lines(lines: Iterable[str]) -> Iterator[tuple[int, Any]]:
         if line.strip():
             try:
                 yield number, _parsed(line)
-            except json.JSONDecodeError as error:
-                yield number, ValueError(f"it is no JSON ({error})")
             except ValueError as error:
                 yield number, error
 
@@ -170,6 +168,8 @@ def _parsed(text: str) -> Any:
         return json.loads(text)
     except RecursionError as error:
         raise ValueError("its JSON is nested too deep") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is not JSON ({error})") from error
 
 
 def read_text(path: Path) -> str:

@@ -64,7 +64,7 @@ def test_a_cell_may_hold_separators_quotes_and_line_ends(tmp_path: Path) -> None
         ("a.csv", 'question,answer\n"Who?,me\n', "cannot be read: unexpected end"),
         ("a.csv", b"question,answer\nWho?,\xe9\n", "cannot be read: it is not UTF-8"),
         ("a.xlsx", b"PK\x03\x04", r"it is a workbook \(\.xlsx\): save the sheet as CSV"),
-        ("a.json", '{"question": "Who?"', "cannot be read: it is no JSON"),
+        ("a.json", '{"question": "Who?"', "cannot be read: it is not JSON"),
         ("a.jsonl", '{"question": "Who?", "answer": ["me"]}', "row 1: its answer is a list"),
     ],
 )

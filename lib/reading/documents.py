@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from html import escape
@@ -115,44 +115,37 @@ def show_page(recipe: Recipe, document: Document, *, page: int = 1) -> Any:
 
 def _read(sources: Sequence[Source], recipe: Recipe) -> Iterator[Document | Skipped]:
     """Worker processes read a few files ahead; everything else is read when it is needed."""
-    waiting: deque[tuple[Source, Future[Text] | None]] = deque()
     pool = ThreadPoolExecutor(max_workers=_WORKERS)
     workers = Workers(_WORKERS)  # each keeps one of the threads waiting
     cache = Cache(code=_CODE, packages=_PACKAGES)
+
+    def begin(source: Source) -> Future[Text] | None:
+        reader = file_types().get(source.kind)
+        if reader is None or not reader.IN_WORKER:
+            return None
+        return pool.submit(_read_once, workers, cache, reader.read, Path(source.place))
+
     try:
-        for source in sources:
-            future = None
-            reader = file_types().get(source.kind)
-            if reader and reader.IN_WORKER and isinstance(source.place, Path):
-                future = pool.submit(_read_once, workers, cache, source.kind, source.place)
-            waiting.append((source, future))
-            if len(waiting) > _AHEAD:
-                yield from _documents(*waiting.popleft(), recipe)
-        while waiting:
-            yield from _documents(*waiting.popleft(), recipe)
+        waiting = deque(begin(source) for source in sources[:_AHEAD])
+        for number, source in enumerate(sources):
+            waiting += [begin(later) for later in sources[number + _AHEAD :][:1]]
+            for entry in _entries(source, waiting.popleft(), recipe):
+                held_out = source.held_out and isinstance(entry, Document)
+                yield replace(entry, held_out=True) if held_out else entry
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         workers.close()
         cache.close()
 
 
-def _read_once(workers: Workers, cache: Cache, kind: str, path: Path) -> Text:
+def _read_once(workers: Workers, cache: Cache, read: Callable[[Path], Text], path: Path) -> Text:
     """The text of a file, from the cache if these bytes were read before."""
-    key = "text", kind, file_sha256(path)
+    key = "text", read.__module__, file_sha256(path)
     if (known := cache.get(*key)) is not None:
         return Text(**known)
-    text = workers.read(file_types()[kind].read, path)
+    text = workers.read(read, path)
     cache.put(asdict(text), *key)
     return text
-
-
-def _documents(
-    source: Source, future: Future[Text] | None, recipe: Recipe
-) -> Iterator[Document | Skipped]:
-    for entry in _entries(source, future, recipe):
-        if isinstance(entry, Document) and source.held_out:
-            entry = replace(entry, held_out=True)
-        yield entry
 
 
 def _entries(

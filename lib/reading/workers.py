@@ -13,12 +13,13 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from queue import LifoQueue
 from tempfile import TemporaryFile
-from threading import Event, Timer
+from threading import Timer
 from typing import Any, Self
 
 from lib.reading.assemble import Text
@@ -96,13 +97,8 @@ class _Worker:
         assert process
         assert process.stdin
         assert process.stdout
-        late = Event()
-
-        def end() -> None:
-            late.set()
-            process.kill()
-
-        timer = Timer(TIMEOUT_S, end)
+        began = time.monotonic()
+        timer = Timer(TIMEOUT_S, process.kill)
         timer.daemon = True
         timer.start()
         try:
@@ -115,7 +111,7 @@ class _Worker:
         if answer.endswith(b"\n"):
             return json.loads(answer)
         self._end()
-        if late.is_set():
+        if time.monotonic() - began >= TIMEOUT_S:
             raise ValueError(f"reading it took more than {TIMEOUT_S:g} s")
         errors.seek(0)
         last_line = errors.read().decode(errors="replace").strip().rpartition("\n")[2]

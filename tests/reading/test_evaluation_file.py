@@ -65,8 +65,8 @@ def test_json_and_jsonl(tmp_path: Path) -> None:
         ("a.json", '[{"question": "Why?", "answer": true}]', "row 1: its answer is a bool"),
         ("a.json", '["Why?"]', "row 1: it is a str, not an object"),
         ("a.json", "[]", "holds no rows"),
-        ("a.json", "{", "cannot be read: it is no JSON"),
-        ("a.jsonl", '{"question": "Why?", "answer": "so"}\n\nnonsense', "row 3: it is no JSON"),
+        ("a.json", "{", "cannot be read: it is not JSON"),
+        ("a.jsonl", '{"question": "Why?", "answer": "so"}\n\nnonsense', "row 3: it is not JSON"),
     ],
 )
 def test_mistakes_are_named_with_their_rows(

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
-from xml.parsers import expat
 
 from lib.engine.faults import short
 from lib.progress import Progress
@@ -32,8 +31,8 @@ MAX_SITEMAP_BYTES = 50 << 20  # the protocol's own limit
 MAX_PAGE_BYTES = 5_000_000
 MAX_NESTING = 3  # of sitemaps in sitemaps; the protocol itself allows 1
 MAX_SITEMAPS = 500
-MAX_XML_DEPTH = 20
-_LOCATIONS = (["urlset", "url", "loc"], ["sitemapindex", "sitemap", "loc"])
+MAX_TAGS = 2_000_000  # a sitemap has at most 50,000 addresses; more tags would fill the memory
+_ITEMS = {"urlset": "url", "sitemapindex": "sitemap"}
 
 
 def iter_sitemap(location: str, recipe: Recipe) -> Iterator[Document | Skipped]:
@@ -93,41 +92,24 @@ def parse_sitemap(data: bytes) -> tuple[str, list[str]]:
     Raises:
         FetchError: it is not a sitemap, or has a DTD, whose entities could fill the memory.
     """
-    urls: list[str] = []
-    path: list[str] = []
-    text: list[str] = []
-    root = ""
+    from lxml import etree
 
-    def start(name: str, _attributes: object) -> None:
-        nonlocal root
-        path.append(name.rpartition(" ")[2])
-        root = path[0]
-        if root not in ("urlset", "sitemapindex"):
-            raise FetchError(f"its root is <{root[:40]}>, not <urlset> or <sitemapindex>")
-        if len(path) > MAX_XML_DEPTH:
-            raise FetchError("its XML is nested too deep")
-        text.clear()
-
-    def characters(part: str) -> None:
-        if path in _LOCATIONS:
-            text.append(part)
-
-    def end(_name: str) -> None:
-        if path in _LOCATIONS:
-            urls.append("".join(text).strip())
-        path.pop()
-
-    def doctype(*_: object) -> None:
-        raise FetchError("it has a DTD, which no sitemap needs")
-
-    parser = expat.ParserCreate(namespace_separator=" ")
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = characters, doctype
+    if data.count(b"<") > MAX_TAGS:
+        raise FetchError(f"it has more than {MAX_TAGS:,} tags")
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True
+    )
     try:
-        parser.Parse(data.lstrip(), True)
-    except (expat.ExpatError, LookupError, ValueError) as error:
-        raise FetchError(f"it is not XML ({error})") from error
-    return root, urls
+        root = etree.fromstring(data.lstrip(), parser)
+    except (etree.XMLSyntaxError, LookupError, ValueError) as error:
+        raise FetchError(f"it is not XML ({short(error)})") from error
+    if root.getroottree().docinfo.doctype:
+        raise FetchError("it has a DTD, which no sitemap needs")
+    name = etree.QName(root).localname
+    if name not in _ITEMS:
+        raise FetchError(f"its root is <{name[:40]}>, not <urlset> or <sitemapindex>")
+    locations = root.iterfind(f"{{*}}{_ITEMS[name]}/{{*}}loc")
+    return name, ["".join(location.itertext()).strip() for location in locations]
 
 
 def _entries(location: str | Path, visitor: Visitor, max_pages: int) -> list[str | Skipped]:

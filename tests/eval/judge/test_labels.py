@@ -85,7 +85,7 @@ def test_a_file_that_is_none_is_said(tmp_path: Path) -> None:
         read_labels(tmp_path / "none.csv")
     for name, text in (("a.json", "{}"), ("b.jsonl", "{"), ("c.json", "[1")):
         (tmp_path / name).write_text(text)
-        problem = "cannot be read|row 1: it (has|is) no"
+        problem = "cannot be read|row 1: it (has no|is not)"
         with pytest.raises(SetupError, match=rf"({problem}).*question, reference, answer, label"):
             read_labels(tmp_path / name)
     (tmp_path / "d.csv").write_bytes(b"question,answer\n\xff\xfe")

@@ -57,7 +57,7 @@ def test_what_is_no_document_is_named_with_its_line(tmp_path: Path) -> None:
     ]
     reasons = {skip.path.rpartition("/")[2]: skip.reason for skip in loaded.skipped}
     expected = {
-        "2": "no JSON",
+        "2": "not JSON",
         "3": "`text`",
         "4": "`text`",
         "5": "`text`",
@@ -67,7 +67,7 @@ def test_what_is_no_document_is_named_with_its_line(tmp_path: Path) -> None:
     assert reasons.keys() == expected.keys()
     for number, words in expected.items():
         assert words in reasons[number]
-    assert "no JSON" in reasons["8"] or "nested too deep" in reasons["8"]
+    assert "not JSON" in reasons["8"] or "nested too deep" in reasons["8"]
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_what_is_no_document_is_named_with_its_line(tmp_path: Path) -> None:
         ("a.json", "", "the file is empty"),
         ("a.jsonl", "\n\n", "the file is empty"),
         ("a.json", "[]", "the file is empty"),
-        ("a.json", '{"text": "one"', "no JSON"),
+        ("a.json", '{"text": "one"', "not JSON"),
         ("a.json", '"text"', "no field `text`"),
-        ("a.json", "[" * 200_000, "(nested too deep|no JSON)"),
+        ("a.json", "[" * 200_000, "(nested too deep|not JSON)"),
         ("a.json", '{"text": "Fjære"}'.encode("latin-1"), "not UTF-8"),
         ("a.jsonl", '{"text": "Fjære"}'.encode("latin-1"), "not UTF-8: save it"),
     ],
