@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lib.settings import SetupError
+from lib.text import one_line
 
 Row = TypeVar("Row")
 
@@ -44,7 +45,7 @@ def read_table(
             except ValueError as error:
                 errors.append(f"row {number}: {error}")
     except (OSError, ValueError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        reason = error.strerror if isinstance(error, OSError) else one_line(str(error))
         raise SetupError(
             f"{path} cannot be read: {reason}. Expected a CSV, JSON or JSONL file of {columns}."
         ) from error

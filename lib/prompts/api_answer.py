@@ -41,7 +41,7 @@ def parse_api_answer(text: str) -> ApiAnswer:
     if missing := [name for name in API_FIELDS if name not in found]:
         raise ValueError("the answer lacks " + ", ".join(f"<<<{name}>>>" for name in missing))
     if twice := [name for name in API_FIELDS if names.count(name) > 1]:
-        raise ValueError(f"the answer holds <<<{twice[0]}>>> {names.count(twice[0])} times")
+        raise ValueError(f"the answer has <<<{twice[0]}>>> {names.count(twice[0])} times")
     parts = {
         name: value if name == "code" else value.removesuffix(",").rstrip()
         for name, value in found.items()

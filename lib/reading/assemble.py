@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lib.prompts.student import neutralise
 from lib.records import Document, Page
+from lib.text import one_line
 
 _UNDESIRED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2060\ufeff\ufffe\uffff\ud800-\udfff]")
 _LIGATURES = {
@@ -61,12 +62,12 @@ def _page_break(before: str, after: str) -> str:
 
 def file_title(title: str, path: Path) -> str:
     """What a file calls itself, unless that is poor ("Microsoft Word - x.doc"); else its name."""
-    title = " ".join(clean(neutralise(title)).split())
+    title = one_line(clean(neutralise(title)))
     poor = re.search(r"(?i)\.(?:docx?|pdf|tex|indd|pptx?)$|^(?:untitled|microsoft word)", title)
     if 3 <= len(title) <= 160 and not poor and re.search(r"[^\W\d_]{2}", title):
         return title
     stem = unicodedata.normalize("NFC", path.stem)
-    return neutralise(" ".join(re.sub(r"[_\s]+|(?<=[a-z])-(?=[a-z])", " ", stem).split())) or stem
+    return neutralise(one_line(re.sub(r"_|(?<=[a-z])-(?=[a-z])", " ", stem))) or stem
 
 
 def clean(text: str) -> str:

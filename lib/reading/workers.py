@@ -167,11 +167,15 @@ def main() -> None:
     limit_memory()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # lines that libraries print must not get between the answers
-    while sys.stdin.buffer.peek(1):
+    while True:
+        try:
+            function, arguments = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
         # The process that asked may be gone: end by ourselves, too.
         faulthandler.dump_traceback_later(2 * TIMEOUT_S, exit=True)
         try:
-            answer = answer_to(*pickle.load(sys.stdin.buffer))
+            answer = answer_to(function, arguments)
         except MemoryError:  # the next file is read by a fresh process
             sys.exit(f"it needs more than {MEMORY_BYTES >> 30} GiB of memory")
         answers.write(json.dumps(answer, default=asdict).encode() + b"\n")

@@ -44,7 +44,7 @@ def test_good_files_are_read_and_bad_ones_named_with_their_reason(tmp_path: Path
     reasons = {skip.path: skip.reason for skip in loaded.skipped}
     expected = {
         "blank.md": "the file is empty",
-        "broken.pdf": "no readable PDF",
+        "broken.pdf": "not a readable PDF",
         "empty.pdf": "empty",
         "half.pdf, page 2": "without a text layer",
         "latin.txt": "not UTF-8",
@@ -216,7 +216,7 @@ def test_the_doctype_reads_every_file_as_one_kind(tmp_path: Path) -> None:
     as_text = load(tmp_path, doctype="txt").documents
     assert [(d.title, d.text) for d in as_text] == [("# One", "# One\n\ntwo"), ("b", "<p>two")]
     assert load(tmp_path, doctype="md").documents[0].title == "One"
-    with pytest.raises(SetupError, match=r"a\.log: it is no readable PDF.*b\.html"):
+    with pytest.raises(SetupError, match=r"a\.log: it is not a readable PDF.*b\.html"):
         load(tmp_path, doctype="pdf")
 
 

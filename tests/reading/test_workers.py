@@ -80,7 +80,7 @@ def test_what_cannot_be_read_says_why_and_keeps_the_process(tmp_path: Path) -> N
     (tmp_path / "a.docx").write_bytes(b"PK and then nothing")
     (tmp_path / "b.docx").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
     (tmp_path / "c.html").write_bytes(b"Fj\xe6re \xff")
-    cases = {"a.docx": "no readable DOCX", "b.docx": "old .doc, or encrypted", "c.html": "UTF-8"}
+    cases = {"a.docx": "not a readable DOCX", "b.docx": "old .doc, or encrypted", "c.html": "UTF-8"}
     with Workers() as workers:
         for name, words in cases.items():
             with pytest.raises(ValueError, match=words):

@@ -17,6 +17,7 @@ from lib.prompts.student import neutralise
 from lib.reading.assemble import Skipped, clean
 from lib.reading.files.json import RECORD_FIELDS, documents_of_records
 from lib.records import Document, Page
+from lib.text import one_line
 
 ENDINGS = ()
 IN_WORKER = False
@@ -38,10 +39,12 @@ def api_document(record: Any, id: str) -> Document:
             shown to users.
     """
     if not isinstance(record, dict):
-        raise ValueError("it is no record of API documentation, an object with api_call and so on")
+        raise ValueError(
+            "it is not a record of API documentation (an object with api_call and so on)"
+        )
     if missing := [name for name in RECORD_FIELDS if name not in record]:
         raise ValueError(f"it lacks {', '.join(missing)}, which API documentation has")
-    known = {name: " ".join(_shown(record[name]).split()) for name in RECORD_FIELDS}
+    known = {name: one_line(_shown(record[name])) for name in RECORD_FIELDS}
     if empty := [name for name in ("api_call", "functionality") if not known[name]]:
         raise ValueError(f"its {empty[0]} is empty")
     more = {str(name): _shown(value) for name, value in record.items() if name not in known}

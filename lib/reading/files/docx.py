@@ -27,7 +27,7 @@ def read(path: Path) -> Text:
             BytesIO(data), StreamInfo(extension=".docx"), **MARKDOWN_OPTIONS
         )
     except (BadZipFile, KeyError) as error:
-        raise ValueError("it is no readable DOCX") from error
+        raise ValueError("it is not a readable DOCX") from error
     text = tidied(found.markdown)
     heading = re.search(r"^#{1,2} (.+)", text, re.MULTILINE)
     return Text(heading.group(1) if heading else "", [text])

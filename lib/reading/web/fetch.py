@@ -155,7 +155,7 @@ def checked_addresses(host: str, port: int, *, allow_loopback: bool) -> list[Any
         # Several tests: is_global of multicast and tunnels differs between Pythons.
         if closed or not ip.is_global or ip.is_multicast or ip.is_reserved:
             hint = "; allow_loopback opens this one" if ip.is_loopback else ""
-            raise FetchError(f"{host} is {ip}, and only public addresses are asked{hint}")
+            raise FetchError(f"{host} is {ip}, and only public addresses are allowed{hint}")
     return found[:_MAX_ADDRESSES]
 
 

@@ -28,7 +28,7 @@ def main_text(page: bytes, content_type: str) -> Text:
 
     tree = trafilatura.load_html(text)
     if tree is None:
-        raise ValueError("it is no HTML")
+        raise ValueError("it is not HTML")
     title = extract_title(tree) or ""
     # No metadata: finding the date takes longer than the text, and depends on today's.
     found = trafilatura.extract(

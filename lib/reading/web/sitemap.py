@@ -26,6 +26,7 @@ from lib.reading.workers import Workers
 from lib.recipe import Recipe
 from lib.records import Document
 from lib.settings import SetupError
+from lib.text import one_line
 
 MAX_SITEMAP_BYTES = 50 << 20  # the protocol's own limit
 MAX_PAGE_BYTES = 5_000_000
@@ -188,9 +189,9 @@ def _read_page(url: str, visitor: Visitor, workers: Workers) -> Document | Skipp
 
 def _title(title: str, url: str) -> str:
     """What the page calls itself, if that is one short line; else the end of its address."""
-    title = " ".join(unicodedata.normalize("NFC", clean(neutralise(title))).split())
+    title = one_line(unicodedata.normalize("NFC", clean(neutralise(title))))
     if 1 <= len(title) <= 160 and re.search(r"[^\W\d_]", title):
         return title
     name = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
-    name = " ".join(re.sub(r"\.x?html?$|[_\s]+|(?<=[a-z])-(?=[a-z])", " ", clean(name)).split())
+    name = one_line(re.sub(r"\.x?html?$|_|(?<=[a-z])-(?=[a-z])", " ", clean(name)))
     return neutralise(unicodedata.normalize("NFC", name)) or urlsplit(url).netloc

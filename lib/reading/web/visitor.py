@@ -79,7 +79,7 @@ class Visitor:
     def _check(self, url: str) -> None:
         parts = urlsplit(url)
         if self.site and not is_of_site(url, self.site):
-            raise FetchError(f"it is not of the sitemap's site, {self.site}")
+            raise FetchError(f"it is not on the sitemap's site, {self.site}")
         origin = f"{parts.scheme}://{parts.netloc}"
         if origin not in self._robots:
             self._robots[origin] = robots = self._read_robots(f"{origin}/robots.txt")
@@ -97,7 +97,7 @@ class Visitor:
             text = self._follow(url, MAX_ROBOTS_BYTES, (), robots=False).body
         except FetchError as error:
             if not 400 <= error.status < 500 or error.status == 429:
-                return f"nothing is asked where robots.txt cannot be read ({error})"
+                return f"its robots.txt cannot be read ({error}), so nothing is asked"
             text = b""  # there is none
         return Protego.parse(text.decode("utf-8-sig", errors="replace"))
 

@@ -132,7 +132,7 @@ def test_what_gives_no_text_is_named_with_its_reason(
         "b": "not a valid URL",
         "ftp": "neither http",
         "login": "user name",
-        "other": "not of the sitemap's site",
+        "other": "not on the sitemap's site",
         "relative": "neither http",
         "": "neither http",
     }
@@ -256,7 +256,7 @@ def test_a_sitemap_speaks_for_its_own_site_only(site: Website) -> None:
         loaded = load(site)
         assert other.requests == []
     assert names(loaded) == ["a"]
-    assert set(reasons(loaded).values()) == {"it is not of the sitemap's site, 127.0.0.1"}
+    assert set(reasons(loaded).values()) == {"it is not on the sitemap's site, 127.0.0.1"}
 
 
 def test_a_local_sitemap_names_pages_of_any_site(

@@ -192,7 +192,7 @@ def test_a_redirect_never_leaves_https(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_site_is_not_left(site: Website) -> None:
     with website(pages={"/": "elsewhere"}) as other:
         site.pages["/away"] = redirect(f"http://localhost:{other.port}/")
-        with pytest.raises(FetchError, match=r"not of the sitemap's site, 127\.0\.0\.1"):
+        with pytest.raises(FetchError, match=r"not on the sitemap's site, 127\.0\.0\.1"):
             body(f"{site.url}/away", site="127.0.0.1")
         assert other.requests == []
 

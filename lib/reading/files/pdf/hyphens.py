@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from lib.reading.assemble import clean
+from lib.text import one_line
 
 _HYPHENS = "-\u00ad\u2010\x02"  # \x02: how PDFium reports the hyphen of a divided word
 _PRINTED_LINK = re.compile(r"\s*\(https?://[^\s()]{28,}\)")
@@ -19,7 +20,7 @@ def join_lines(lines: Sequence[str], words: Counter[str]) -> str:
     """
     text = ""
     for line in lines:
-        line = " ".join(line.split())
+        line = one_line(line)
         if not text:
             text = line
         elif text[-1] in _HYPHENS and len(text) > 1:

@@ -59,7 +59,7 @@ def open_pdf(path: Path) -> Any:
     except pypdfium2.PdfiumError as error:
         if "password" in str(error).lower():
             raise ValueError("it is encrypted: save a copy without a password") from error
-        raise ValueError(f"it is no readable PDF ({error})") from error
+        raise ValueError(f"it is not a readable PDF ({error})") from error
     if len(document) == 0:
         raise ValueError("it has no pages")
     return document
