@@ -90,9 +90,12 @@ def _csv_rows(text: str, names: Sequence[str]) -> list[dict[str, str] | ValueErr
     named = re.match(r'"?sep=(.)"?[\r\n]+', text, re.IGNORECASE)
     text = text[named.end() :] if named else text
 
+    def has_text(cells: list[str]) -> bool:
+        return any(cell.strip() for cell in cells)
+
     def rows(separator: str, *, strict: bool) -> Iterator[list[str]]:
         lines = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=strict)
-        return (cells for cells in lines if any(map(str.strip, cells)))
+        return filter(has_text, lines)
 
     def header(separator: str) -> list[str]:
         return [cell.strip().lower() for cell in next(rows(separator, strict=False), [])]
@@ -108,9 +111,7 @@ def _csv_rows(text: str, names: Sequence[str]) -> list[dict[str, str] | ValueErr
         raise ValueError(f"its header names {twice[0]} {counts[twice[0]]} times: rename one")
     too_many = ValueError("it has more cells than the header: put texts with commas into quotes")
     return [
-        too_many
-        if any(map(str.strip, cells[len(columns) :]))
-        else dict(zip(columns, cells, strict=False))
+        too_many if has_text(cells[len(columns) :]) else dict(zip(columns, cells, strict=False))
         for cells in list(rows(separator, strict=True))[1:]
     ]
 

@@ -40,7 +40,7 @@ def find_documents(recipe: Recipe) -> list[Source]:
     bases: list[Path] = []
     for parameter in ("eval_doc_path", "doc_path"):
         paths, held_out = getattr(recipe, parameter), parameter == "eval_doc_path"
-        for item in [paths] * bool(paths) if isinstance(paths, str) else paths:
+        for item in paths if isinstance(paths, list) else [paths] if paths else []:
             if "://" in item or _is_sitemap(find_path(item)):
                 if doctype:
                     raise SetupError(
