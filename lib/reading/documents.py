@@ -130,8 +130,9 @@ def _read(sources: Sequence[Source], recipe: Recipe) -> Iterator[Document | Skip
         for number, source in enumerate(sources):
             waiting += [begin(later) for later in sources[number + _AHEAD :][:1]]
             for entry in _entries(source, waiting.popleft(), recipe):
-                held_out = source.held_out and isinstance(entry, Document)
-                yield replace(entry, held_out=True) if held_out else entry
+                if source.held_out and isinstance(entry, Document):
+                    entry = replace(entry, held_out=True)
+                yield entry
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         workers.close()
