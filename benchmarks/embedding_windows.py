@@ -15,6 +15,7 @@ from lib.prompts.student import parse_answer
 from lib.rag.embedder import LocalEmbedder
 from lib.rag.minilm import MINILM_NAME, MINILM_SHA256, minilm_dir
 from lib.reading.documents import load_documents
+from lib.recipe import Recipe
 from lib.records import Chunk, Question
 from lib.threads import tune_threads
 from offline.teacher.teacher import write_questions
@@ -34,7 +35,7 @@ class CutEmbedder(LocalEmbedder):
 def main() -> int:
     """Print the hits of both; 1 if windows find no more questions about the last quarter."""
     tune_threads()
-    documents = [d for d in load_documents("sample_data").documents if len(d.text) > CHUNK_CHARS]
+    documents = [d for d in load_documents(Recipe()).documents if len(d.text) > CHUNK_CHARS]
     chunks = split_documents(documents, chunk_chars=CHUNK_CHARS, chunk_overlap_chars=0).chunks
     texts, path = [chunk.text for chunk in chunks], str(minilm_dir())
     embedders = {

@@ -22,7 +22,7 @@ from benchmarks.teacher_server import teacher
 from lib.engine.ledger import Ledger
 from lib.engine.replies import Reply
 from lib.gen.ask.flow import Flow
-from lib.gen.chunks import Splitter, conflicts, kept_pieces
+from lib.gen.chunks import Splitter, conflicts, pieces_cache
 from lib.gen.distractors import Vectors
 from lib.gen.recipe import Recipe
 from lib.gen.rows import build_examples
@@ -145,21 +145,24 @@ def resume(num_documents: int) -> float:
         for document in islice(make_documents(), num_documents):
             (folder / document.id).write_text(document.text, encoding="utf-8")
         recipe = Recipe.of(
-            resolved(home / f"{RUN_NAME}.yaml", [("questions_per_chunk", str(QUESTIONS_PER_CHUNK))])
+            resolved(
+                home / f"{RUN_NAME}.yaml",
+                [("doc_path", str(folder)), ("questions_per_chunk", str(QUESTIONS_PER_CHUNK))],
+            )
         )
-        num_replies = fill_ledger(home / "artefacts" / "ledger.sqlite", folder, recipe)
+        num_replies = fill_ledger(home / "artefacts" / "ledger.sqlite", recipe)
         print(f"{num_replies:,} replies in the ledger", flush=True)
         ended = run_generation(home, slots=64, doc_path=str(folder), kill_after_s=3 * MOST_RESUME_S)
         first_s = running.figures().first_s
         return first_s - ended.started_s if first_s else float("inf")
 
 
-def fill_ledger(path: Path, folder: Path, recipe: Recipe) -> int:
+def fill_ledger(path: Path, recipe: Recipe) -> int:
     """Keep the loopback teacher's replies about all chunks but the last; returns their number."""
     chunks = list[Chunk]()
-    with closing(kept_pieces(path.with_name("kept.sqlite"))) as kept_before:
-        splitter = Splitter(**recipe.cutting, kept=kept_before)
-        for document in iter_documents(str(folder)):
+    with closing(pieces_cache(path.with_name("cache.sqlite"))) as cache:
+        splitter = Splitter(**recipe.cutting, cache=cache)
+        for document in iter_documents(recipe):
             if isinstance(document, Document):
                 chunks += splitter.split(document).chunks
     flow, kept = Flow(recipe.options), list[Future[None]]()

@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 
 from lib.engine.replies import Reply
 from lib.gen.ask.flow import Flow
@@ -21,6 +20,7 @@ from lib.gen.ask.requests import Request, in_stages
 from lib.gen.chunks import split_documents
 from lib.prompts.student import Message, cot_label
 from lib.reading.documents import load_documents
+from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import PROJECT_DIR
 
@@ -32,8 +32,8 @@ STARTS = ("What are", "How are", "Can you name")
 
 def main() -> int:
     """Print a line for each mode; 1 when a target is missed."""
-    folder = Path(os.environ.get(FOLDER_VARIABLE, PROJECT_DIR / "sample_data"))
-    documents = load_documents(folder).documents
+    folder = os.environ.get(FOLDER_VARIABLE, str(PROJECT_DIR / "sample_data"))
+    documents = load_documents(Recipe(doc_path=folder)).documents
     chunks = split_documents(documents, chunk_chars=1000, chunk_overlap_chars=100).chunks
     missed = False
     for mode, (most, most_alone) in TARGETS.items():

@@ -55,7 +55,7 @@ def proof_settings() -> dict[str, Any]:
 
 def load_corpus(settings: Mapping[str, Any]) -> Corpus:
     recipe = gen.Recipe.of(settings)
-    loaded = gen.load_documents(recipe.doc_path, **recipe.reading)
+    loaded = gen.load_documents(recipe)
     split = gen.split_documents(loaded.documents, **recipe.cutting)
     return Corpus(loaded, split, gen.conflicts(split.chunks))
 

@@ -20,6 +20,7 @@ from lib.finetune.students import EMBEDDED_MODEL_DIR
 from lib.gen.chunks import split_documents
 from lib.prompts.student import Message, student_messages
 from lib.reading.documents import load_documents
+from lib.recipe import Recipe
 from lib.settings import EndpointSettings, home
 from offline.teacher.teacher import write_questions
 
@@ -50,7 +51,7 @@ def main() -> int:
 
 
 def _prompts() -> Prompts:
-    documents = load_documents("sample_data").documents
+    documents = load_documents(Recipe()).documents
     chunks = split_documents(documents, chunk_chars=500, chunk_overlap_chars=50).chunks
     return [
         student_messages(question.text, [near.text for near in chunks[place : place + 5]])

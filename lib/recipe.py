@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from lib.settings import SetupError
@@ -94,6 +95,12 @@ def _knobs(group: str, *notebooks: str) -> Callable[..., Any]:
 _SHARE: dict[str, Any] = {"low": 0, "high": 1}
 _PART: dict[str, Any] = {"low": 0, "high": 1, "high_open": True}
 _POSITIVE: dict[str, Any] = {"low": 0, "low_open": True}
+# One module of lib/reading/files reads each type of file.
+_FILE_TYPES = sorted(
+    path.stem
+    for path in Path(__file__).with_name("reading").joinpath("files").iterdir()
+    if path.stem[0] != "_"
+)
 _run = _knobs("The run", *NOTEBOOKS)
 _documents = _knobs("Documents", "1_gen")
 _chunks = _knobs("Chunks", "1_gen")
@@ -136,7 +143,7 @@ class Recipe:
     doctype: str = _documents(
         "",
         "read all files as this type; '' = by each file's name",
-        choices=("", "pdf", "txt", "md", "docx", "html", "json", "api"),
+        choices=("", *_FILE_TYPES),
     )
     max_pages: int = _documents(1000, "pages of a sitemap that are read at most", low=1)
     requests_per_second: float = _documents(

@@ -10,13 +10,13 @@ from random import Random
 import pytest
 
 from lib.gen.chunks import conflicts, split_documents
-from lib.reading.documents import load_documents
 from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import PROJECT_DIR
 from offline.build.word_lists import TEXT_DIR
 from offline.teacher import teacher
 from sample_data_source import registers
+from tests.reading.load import load
 
 FOLDER = PROJECT_DIR / "sample_data" / "registers"
 
@@ -28,7 +28,7 @@ def documents() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def chunks() -> list[Chunk]:
-    loaded = load_documents(FOLDER)
+    loaded = load(FOLDER)
     assert not loaded.skipped
     return split_documents(loaded.documents, Recipe(chunk_chars=500, chunk_overlap_chars=50)).chunks
 
@@ -140,7 +140,7 @@ def test_no_chunk_counts_as_the_same_as_a_neighbours(chunks: list[Chunk]) -> Non
 
 
 def test_subfolders_of_the_corpus_are_read() -> None:
-    loaded = load_documents(PROJECT_DIR / "sample_data")
+    loaded = load(PROJECT_DIR / "sample_data")
     assert not loaded.skipped
     generated = [document for document in loaded.documents if "registers/" in document.id]
     assert (len(loaded.documents), len(generated)) == (180, 168)

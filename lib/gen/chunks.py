@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lib import duplicates
 from lib import text as words
+from lib.cache import Cache
 from lib.duplicates import Conflicts, Marks, Seen, conflicts
 from lib.gen import chunkers
 from lib.gen.chunkers import (
@@ -18,8 +19,7 @@ from lib.gen.chunkers import (
     recursive_spans,
     semantic_spans,
 )
-from lib.kept import Kept
-from lib.reading.api_docs import is_api_record
+from lib.reading.files.api import is_api_record
 from lib.recipe import Recipe
 from lib.records import Chunk, Document, Rejected
 from lib.settings import SetupError
@@ -30,12 +30,10 @@ MIN_CHUNK_WORDS = 5
 __all__ = ["Conflicts", "Split", "Splitter", "conflicts", "split_documents"]
 
 
-def kept_pieces(path: Path | None = None) -> Kept:
-    """Where a Splitter finds what it cut before; by default in artefacts/. Close it."""
-    made_by = [Path(str(module.__file__)) for module in (chunkers, duplicates, words)]
-    return Kept(
-        made_by=[*made_by, Path(__file__)], packages=["langchain-text-splitters"], path=path
-    )
+def pieces_cache(path: Path | None = None) -> Cache:
+    """The cache in which a Splitter finds the pieces of documents that it cut before. Close it."""
+    code = [Path(str(module.__file__)) for module in (chunkers, duplicates, words)]
+    return Cache(code=[*code, Path(__file__)], packages=["langchain-text-splitters"], path=path)
 
 
 @dataclass(frozen=True)
@@ -55,9 +53,9 @@ class Splitter:
     """
 
     def __init__(
-        self, recipe: Recipe, *, embed: Embed | None = None, kept: Kept | None = None
+        self, recipe: Recipe, *, embed: Embed | None = None, cache: Cache | None = None
     ) -> None:
-        self._recipe, self._embed, self._kept = recipe, embed, kept
+        self._recipe, self._embed, self._cache = recipe, embed, cache
         self._seen = Seen(recipe.near_duplicate_share)
 
     def split(self, document: Document) -> Split:
@@ -92,15 +90,15 @@ class Splitter:
 
     def _pieces(self, text: str) -> list[list[int]]:
         """Start, end, length without white space; and the marks, where it is no short piece."""
-        if self._kept is None or self._recipe.chunker == "semantic":  # its embedding is another's
+        if self._cache is None or self._recipe.chunker == "semantic":  # its embedding is another's
             return list(self._cut(text))
         recipe = self._recipe
         key = text, recipe.chunker, recipe.chunk_chars, recipe.chunk_overlap_chars
         key = (*key, recipe.min_chunk_chars)
-        pieces: list[list[int]] | None = self._kept.get("pieces", *key)
+        pieces: list[list[int]] | None = self._cache.get("pieces", *key)
         if pieces is None:
             pieces = list(self._cut(text))
-            self._kept.put(pieces, "pieces", *key)
+            self._cache.put(pieces, "pieces", *key)
         return pieces
 
     def _cut(self, text: str) -> Iterator[list[int]]:

@@ -8,7 +8,7 @@ from contextlib import closing
 
 from lib.duplicates import Conflicts, conflicts
 from lib.gen.ask.estimates import estimate
-from lib.gen.chunks import Splitter, kept_pieces
+from lib.gen.chunks import Splitter, pieces_cache
 from lib.gen.splits import check_corpus
 from lib.reading.documents import Skipped, iter_documents
 from lib.reading.evaluation_file import read_evaluation_file
@@ -70,8 +70,8 @@ class Corpus:
             from lib.rag.embedder import load_embedder
 
             embed = load_embedder(recipe.embedding_model).documents
-        with closing(kept_pieces()) as kept:
-            splitter = Splitter(recipe, embed=embed, kept=kept)
+        with closing(pieces_cache()) as cache:
+            splitter = Splitter(recipe, embed=embed, cache=cache)
             for entry in iter_documents(recipe):
                 if isinstance(entry, Skipped):
                     self.skipped.append(entry)

@@ -1,24 +1,44 @@
-"""From what was read to a Document: pages put together, a title chosen, markers made harmless."""
+"""From the text that a reader found to a Document: pages joined, title chosen, markers harmless."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lib.prompts.student import neutralise
-from lib.reading.readers import Text
-from lib.reading.wording import clean
 from lib.records import Document, Page
+from lib.text import one_line
 
-_BETWEEN_PAGES = "\n\n"
+_UNDESIRED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2060\ufeff\ufffe\uffff\ud800-\udfff]")
+_LIGATURES = {
+    0xFB00 + i: text for i, text in enumerate(("ff", "fi", "fl", "ffi", "ffl", "ft", "st"))
+}
 
 
-def assemble(text: Text, *, name: str, path: Path, sha256: str) -> Document:
-    """One document of a file.
+@dataclass(frozen=True)
+class Text:
+    """What a reader found in a file or web page."""
+
+    title: str  # what the document calls itself; "" = nothing
+    pages: list[str]
+    pictures: list[int] = field(default_factory=list)  # numbers of pages without any text, from 1
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file, page or record that gave no document."""
+
+    path: str  # the id that its document would have, or an address
+    reason: str
+
+
+def assemble(text: Text, *, id: str, title: str, sha256: str) -> Document:
+    """The Document of a text.
 
     Raises:
-        ValueError: it has no text; fit to print.
+        ValueError: the text holds no word; the message can be shown to users.
     """
     whole, pages = "", []
     for number, page_text in enumerate(text.pages, start=1):
@@ -29,50 +49,30 @@ def assemble(text: Text, *, name: str, path: Path, sha256: str) -> Document:
         whole += page_text
     if not re.search(r"\w", whole):
         raise ValueError("no text layer: is it scanned?" if text.pictures else "it holds no text")
-    return Document(name, _title(text.title, path), whole, tuple(pages), sha256)
+    return Document(id, title, whole, tuple(pages), sha256)
 
 
 def _page_break(before: str, after: str) -> str:
     """A space where a sentence runs on over the page's end, else an empty line."""
-    # Of all that stands before only the end is looked at: a book has a thousand pages.
+    # Only the end of `before` is looked at: a book has a thousand pages.
     runs_on = re.match(r"[\w,;–—-]", before[-1:]) and re.match(r"[a-zß-ÿ(]", after)
     long = len(before) - before.rfind("\n") > 61  # a paragraph, not a heading or a cell
-    return " " if runs_on and long else _BETWEEN_PAGES
+    return " " if runs_on and long else "\n\n"
 
 
-def _title(title: str, path: Path) -> str:
-    """What the document calls itself, if that is fit to print; else its file's stem."""
-    title = " ".join(clean(neutralise(title)).split())
+def file_title(title: str, path: Path) -> str:
+    """What a file calls itself, unless that is poor ("Microsoft Word - x.doc"); else its name."""
+    title = one_line(clean(neutralise(title)))
     poor = re.search(r"(?i)\.(?:docx?|pdf|tex|indd|pptx?)$|^(?:untitled|microsoft word)", title)
     if 3 <= len(title) <= 160 and not poor and re.search(r"[^\W\d_]{2}", title):
         return title
     stem = unicodedata.normalize("NFC", path.stem)
-    return neutralise(" ".join(re.sub(r"[_\s]+|(?<=[a-z])-(?=[a-z])", " ", stem).split())) or stem
+    return neutralise(one_line(re.sub(r"_|(?<=[a-z])-(?=[a-z])", " ", stem))) or stem
 
 
-def first_heading(text: str, *, markdown: bool) -> str:
-    """Markdown's first heading; of a plain text, a first line that stands alone; else ""."""
-    pattern = r"^#{1,2}[ \t]+(.+?)[ \t]*#*$|^(?=\S)(.+)\n=+[ \t]*$"
-    if not markdown:
-        pattern = r"\A\s*(\S.{2,98}[^\s.;,])()[ \t]*\n[ \t]*\n"
-    match = re.search(pattern, text, re.MULTILINE)
-    return (match.group(1) or match.group(2)) if match else ""
-
-
-def read_text(path: Path) -> str:
-    """A text file's characters, as they are.
-
-    Raises:
-        ValueError: it is empty, or neither UTF-8 nor UTF-16 with a mark; fit to print.
-    """
-    data = path.read_bytes()
-    if not data.strip():
-        raise ValueError("the file is empty")
-    utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    try:
-        text = data.decode("utf-16" if utf16 else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"it is not UTF-8 (byte {error.start}): save it as UTF-8") from error
-    if "\0" in text:
-        raise ValueError("it holds NUL bytes: is it a text file?")
-    return text
+def clean(text: str) -> str:
+    """The text with \\n as line end; without control characters, zero-width spaces, halves of
+    UTF-16 pairs (JSON can hold them) and ligature characters."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0c", "\n")
+    text = text.replace("\u2028", "\n").replace("\u2029", "\n\n").replace("\x85", "\n")
+    return _UNDESIRED.sub("", text).translate(_LIGATURES)

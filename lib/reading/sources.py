@@ -1,4 +1,4 @@
-"""What `doc_path` names: files and sitemaps, each with the name that its document will have."""
+"""The files and sitemaps that `doc_path` names, each with the id that its document will have."""
 
 from __future__ import annotations
 
@@ -6,21 +6,14 @@ import gzip
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lib.reading.files import readable, types_by_ending
 from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR, SetupError
-
-KINDS = {
-    ".pdf": "pdf", ".txt": "txt", ".md": "md", ".markdown": "md", ".docx": "docx",
-    ".html": "html", ".htm": "html", ".xhtml": "html", ".json": "json", ".jsonl": "json",
-}  # fmt: skip
-READABLE = "PDF, TXT, Markdown, DOCX, HTML and JSON"
-
-Paths = str | Path | Sequence[str | Path]  # a folder, file, glob or sitemap, or a list of them
 
 
 @dataclass(frozen=True)
@@ -29,46 +22,37 @@ class Source:
 
     name: str  # a file's path relative to the folder that all share; a sitemap's address
     place: Path | str  # str: of a sitemap
-    kind: str  # one of DOCTYPES, "sitemap", or "" = it is not read
+    kind: str  # a file type (a module of `files`), "sitemap", or "" = it is not read
     held_out: bool = False
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A file, page or record that gave no text."""
-
-    path: str  # what its document's id would be, or an address
-    reason: str
 
 
 def find_documents(recipe: Recipe) -> list[Source]:
     """The sources in the order of reading, each once; those of eval_doc_path first, held out.
 
     A relative path is looked up from the current folder, then from the project's. Hidden files of
-    a folder are passed over. Only a sitemap that is itself named is one: to read a folder never
-    means to ask the web.
+    a folder are left out. A sitemap must be named itself: reading a folder never asks the web.
 
     Raises:
-        SetupError: a path does not exist, a glob matches nothing, or the doctype is unknown.
+        SetupError: a path does not exist, or a glob matches nothing.
     """
     doctype = recipe.doctype
     found: dict[Path | str, Source] = {}
     bases: list[Path] = []
     for parameter in ("eval_doc_path", "doc_path"):
-        held_out = parameter == "eval_doc_path"
-        for item in _items(getattr(recipe, parameter)):
-            if "://" in str(item) or _is_sitemap(find_path(item)):
+        paths, held_out = getattr(recipe, parameter), parameter == "eval_doc_path"
+        for item in paths if isinstance(paths, list) else [paths] if paths else []:
+            if "://" in item or _is_sitemap(find_path(item)):
                 if doctype:
                     raise SetupError(
                         f"doctype = '{doctype}' is for files, and {item} is a sitemap. Leave "
                         "doctype empty."
                     )
-                found.setdefault(str(item), Source(str(item), str(item), "sitemap", held_out))
+                found.setdefault(item, Source(item, item, "sitemap", held_out))
                 continue
             base, files = _expand(item, parameter)
             bases.append(base)
             for path in files:
-                kind = doctype or KINDS.get(path.suffix.lower(), "")
+                kind = doctype or types_by_ending().get(path.suffix.lower(), "")
                 found.setdefault(path, Source("", path, kind, held_out))
     root = Path(os.path.commonpath(bases)) if bases else Path()
     return [
@@ -84,14 +68,8 @@ def find_path(path: str | Path) -> Path | None:
     return next(there, None)
 
 
-def _items(paths: Paths) -> Sequence[str | Path]:
-    if isinstance(paths, str | Path):
-        return [paths] if str(paths) else []
-    return paths
-
-
-def _expand(item: str | Path, parameter: str) -> tuple[Path, list[Path]]:
-    """The folder that names are relative to, and the files, in the order of their names."""
+def _expand(item: str, parameter: str) -> tuple[Path, list[Path]]:
+    """The folder that ids are relative to, and the files in the order of their names."""
     if found := find_path(item):
         if found.is_file():
             base = found.parent.resolve()
@@ -102,17 +80,17 @@ def _expand(item: str | Path, parameter: str) -> tuple[Path, list[Path]]:
     magic = next((i for i, part in enumerate(parts) if re.search(r"[*?[]", part)), None)
     if magic is None:
         raise SetupError(
-            f"{item} does not exist. Set {parameter} to a file or folder of {READABLE}, a glob, "
+            f"{item} does not exist. Set {parameter} to a file or folder ({readable()}), a glob, "
             "or a sitemap."
         )
     for start in (Path.cwd(), PROJECT_DIR):
         base = start.joinpath(*parts[:magic]).resolve()
-        with suppress(ValueError):  # no pattern at all: "**.md", say
+        with suppress(ValueError):  # not a pattern: "**.md", say
             if files := _visible(base.glob(str(Path(*parts[magic:]))), base):
                 return base, files
     raise SetupError(
-        f"{item} matches no files. Set {parameter} to a glob that does: docs/**/*.md, say, where "
-        "** stands for any folders."
+        f"{item} matches no files. Set {parameter} to a glob that does, like docs/**/*.md, where "
+        "** means any folders."
     )
 
 

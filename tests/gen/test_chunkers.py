@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lib.duplicates import shingles
-from lib.gen.chunks import Split, Splitter, kept_pieces, split_documents
+from lib.gen.chunks import Split, Splitter, pieces_cache, split_documents
 from lib.recipe import Recipe
 from lib.settings import SetupError
 from tests.gen.make import corpus, document, prose
@@ -118,8 +118,10 @@ def test_a_document_that_was_cut_before_gives_the_same_and_is_not_cut_again(
         return cut(self, text)
 
     def split(chunk_chars: int = 400) -> list[Split]:
-        with closing(kept_pieces()) as kept:
-            splitter = Splitter(Recipe(chunk_chars=chunk_chars, chunk_overlap_chars=80), kept=kept)
+        with closing(pieces_cache()) as cache:
+            splitter = Splitter(
+                Recipe(chunk_chars=chunk_chars, chunk_overlap_chars=80), cache=cache
+            )
             return [splitter.split(made) for made in documents]
 
     fresh = split()

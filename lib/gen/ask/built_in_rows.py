@@ -11,7 +11,7 @@ from lib.gen.ask.gates import Refusal
 from lib.gen.ask.options import AskOptions
 from lib.gen.ask.outcome import Outcome
 from lib.progress import Progress
-from lib.reading.api_docs import is_api_record
+from lib.reading.files.api import is_api_record
 from lib.records import Chunk, Question
 from lib.settings import SetupError
 from offline.teacher import teacher as built_in

@@ -10,7 +10,7 @@ from lib.gen.ask.flow import Flow, Spread, drawn
 from lib.gen.ask.options import AskOptions
 from lib.prompts.student import Message
 from lib.prompts.teacher import TeacherPrompts
-from lib.reading.api_docs import is_api_record
+from lib.reading.files.api import is_api_record
 from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import endpoint_settings

@@ -14,7 +14,7 @@ from lib.gen.ask.outcome import Outcome, Slot
 from lib.gen.ask.requests import Request
 from lib.gen.ask.separate import Separate
 from lib.prompts.teacher import load_prompts
-from lib.reading.api_docs import is_api_record
+from lib.reading.files.api import is_api_record
 from lib.records import Chunk, Question
 from lib.settings import endpoint_settings
 

@@ -7,6 +7,7 @@ import re
 from lib.gen.ask.languages import is_in
 from lib.gen.ask.options import MAX_ANSWER_WORDS, MAX_PAIR_ANSWER_WORDS
 from lib.gen.ask.replies import is_none
+from lib.prompts.api_answer import format_api_answer, parse_api_answer
 from lib.prompts.student import (
     ANSWER_TAG,
     QUOTE_BEGIN,
@@ -15,7 +16,6 @@ from lib.prompts.student import (
     neutralise,
     parse_answer,
 )
-from lib.reading.api_docs import format_api_answer, parse_api_answer
 from lib.records import Chunk, Question, Rejected
 from lib.text import find_quote, holds
 

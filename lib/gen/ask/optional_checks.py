@@ -13,7 +13,7 @@ from lib.gen.ask.replies import parse_rating, parse_short_answer
 from lib.gen.ask.requests import Request
 from lib.prompts.student import Message
 from lib.prompts.teacher import TeacherPrompts
-from lib.reading.api_docs import is_api_record
+from lib.reading.files.api import is_api_record
 from lib.records import Question
 from lib.text import same_answer
 

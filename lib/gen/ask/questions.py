@@ -186,7 +186,12 @@ def _made_of(
     replies come from the ledger, as far as what is sent stayed the same.
     """
     lib = PROJECT_DIR / "lib"
-    code = [lib / "text.py", lib / "reading" / "api_docs.py", *(lib / "gen" / "ask").glob("*.py")]
+    code = [
+        lib / "text.py",
+        lib / "prompts" / "api_answer.py",
+        lib / "reading" / "files" / "api.py",
+        *(lib / "gen" / "ask").glob("*.py"),
+    ]
     code += [lib / "prompts" / "student.py", lib / "prompts" / "teacher.py"]
     if settings is None:
         code += (PROJECT_DIR / "offline" / "teacher").glob("*.py")

@@ -15,7 +15,7 @@ from lib.gen.ask.replies import parse_questions
 from lib.gen.ask.requests import LEADS_ON, MAX_TOKENS, Request
 from lib.prompts.student import Message
 from lib.prompts.teacher import TeacherPrompts, go_on
-from lib.reading.api_docs import is_api_record
+from lib.reading.files.api import is_api_record
 from lib.records import Question
 from lib.text import normalise
 

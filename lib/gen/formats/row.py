@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lib.prompts.student import Message, parse_answer, student_instruction, student_question
-from lib.reading.api_docs import API_TYPE, is_api_record
+from lib.reading.files.api import API_TYPE, is_api_record
 from lib.records import Chunk, RaftExample
 
 SPLITS = ("train", "valid", "eval")

@@ -23,7 +23,7 @@ from lib.gen.review.vetting import (
     worded,
 )
 from lib.prompts.student import ANSWER_TAG
-from lib.reading.api_docs import is_api_record
+from lib.reading.files.api import is_api_record
 from lib.records import Question, RaftExample
 from lib.settings import SetupError, portable
 from lib.text import holds, normalise

@@ -56,7 +56,7 @@ def test_spreadsheets_of_other_languages_are_read(tmp_path: Path) -> None:
     ("changed", "complaint"),
     [
         ({"label": "perhaps"}, r"row 3: its label is 'perhaps', not yes or no"),
-        ({"label": ""}, r"row 3: it has no label"),
+        ({"label": ""}, r"row 3: its label is '', not yes or no"),
         ({"reference": None}, r"row 3: it has no reference"),
         ({"answer": ["a"]}, r"row 3: its answer is a list"),
         ({"fluency": 6}, r"row 3: its fluency is '6', not 1 to 5"),
@@ -85,7 +85,8 @@ def test_a_file_that_is_none_is_said(tmp_path: Path) -> None:
         read_labels(tmp_path / "none.csv")
     for name, text in (("a.json", "{}"), ("b.jsonl", "{"), ("c.json", "[1")):
         (tmp_path / name).write_text(text)
-        with pytest.raises(SetupError, match=r"cannot be read.*question, reference, answer, label"):
+        problem = "cannot be read|row 1: it (has no|is not)"
+        with pytest.raises(SetupError, match=rf"({problem}).*question, reference, answer, label"):
             read_labels(tmp_path / name)
     (tmp_path / "d.csv").write_bytes(b"question,answer\n\xff\xfe")
     with pytest.raises(SetupError, match="cannot be read"):

@@ -9,7 +9,7 @@ import pytest
 
 from lib.engine.replies import Reply
 from lib.prompts.student import Message, parse_answer
-from lib.reading.api_docs import api_document
+from lib.reading.files.api import api_document
 from lib.records import Chunk
 from tests.gen.scripted import ask, good, reply, words_chunk
 

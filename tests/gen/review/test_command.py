@@ -22,7 +22,7 @@ from lib.gen.review.page import BUTTONS, HEAD, KEYS, act, card_html, message_htm
 from lib.gen.review.rows import Review
 from lib.gen.review.vetting import read_decisions
 from lib.prompts.student import QUOTE_BEGIN, QUOTE_END, REFUSAL
-from lib.reading.api_docs import RECORD_FIELDS, api_document
+from lib.reading.files.api import RECORD_FIELDS, api_document
 from lib.records import RaftExample
 from lib.settings import SetupError
 from tests.gen.dataset import make, write

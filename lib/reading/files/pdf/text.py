@@ -1,13 +1,15 @@
-"""The running text of a PDF's pages (PDFium). Runs in a worker process: see readers.py."""
+"""The printed lines of a PDF's pages, and a page as a picture (PDFium). Runs in a worker."""
 
 from __future__ import annotations
 
+import base64
 import ctypes
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from lib.reading.layout import Line, page_texts
+from lib.reading.assemble import Text
+from lib.reading.files.pdf.layout import Line, page_texts
 
 MAX_CHARACTERS = 20_000_000
 
@@ -17,12 +19,8 @@ _DIVIDED, _DIVIDED_IN_TEXT = 2, 0xFFFE
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 
 
-def read_pdf(path: Path) -> tuple[str, list[str], list[int]]:
-    """Its title, the text of every page, and the numbers of pages that are only a picture.
-
-    Raises:
-        ValueError: it cannot be read, with a reason fit to print.
-    """
+def read(path: Path) -> Text:
+    """The running text of every page."""
     document = open_pdf(path)
     pages, pictures, characters = [], [], 0
     for index in range(len(document)):
@@ -35,21 +33,20 @@ def read_pdf(path: Path) -> tuple[str, list[str], list[int]]:
             pictures.append(index + 1)
         pages.append(lines)
         page.close()
-    title = document.get_metadata_dict().get("Title", "")
-    return title, page_texts(pages), pictures
+    return Text(document.get_metadata_dict().get("Title", ""), page_texts(pages), pictures)
 
 
-def page_picture(path: Path, number: int) -> bytes:
-    """One page, counted from 1, as a PNG.
+def page_picture(path: Path, number: int) -> str:
+    """One page, counted from 1, as a PNG in base64.
 
     Raises:
-        ValueError: it cannot be drawn, with a reason fit to print.
+        ValueError: it cannot be drawn; the message can be shown to users.
     """
     document, picture = open_pdf(path), BytesIO()
     if not 1 <= number <= len(document):
-        raise ValueError(f"it has pages 1 to {len(document)}, and page {number} was asked")
+        raise ValueError(f"it has pages 1 to {len(document)}, not {number}")
     document[number - 1].render(scale=1.25).to_pil().save(picture, format="PNG")
-    return picture.getvalue()
+    return base64.b64encode(picture.getvalue()).decode()
 
 
 def open_pdf(path: Path) -> Any:
@@ -62,7 +59,7 @@ def open_pdf(path: Path) -> Any:
     except pypdfium2.PdfiumError as error:
         if "password" in str(error).lower():
             raise ValueError("it is encrypted: save a copy without a password") from error
-        raise ValueError(f"it is no readable PDF ({error})") from error
+        raise ValueError(f"it is not a readable PDF ({error})") from error
     if len(document) == 0:
         raise ValueError("it has no pages")
     return document

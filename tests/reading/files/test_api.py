@@ -4,15 +4,13 @@ from typing import Any
 
 import pytest
 
-from lib.reading.api_docs import (
+from lib.prompts.api_answer import (
     API_FIELDS,
-    RECORD_FIELDS,
     ApiAnswer,
-    api_document,
     format_api_answer,
-    is_api_record,
     parse_api_answer,
 )
+from lib.reading.files.api import RECORD_FIELDS, api_document, is_api_record
 
 RECORD: dict[str, Any] = {
     "functionality": "Estimates depth\nfrom one picture. Phở 등대",
@@ -63,7 +61,7 @@ def test_its_text_says_what_it_is() -> None:
         ({**RECORD, "api_call": " "}, "its api_call is empty"),
         ({**RECORD, "functionality": None}, "its functionality is empty"),
         ({"api_call": "f()", "user_name": "x"}, "lacks api_name, api_version, api_arguments, func"),
-        (["api_call"], "no record of API documentation"),
+        (["api_call"], "not a record of API documentation"),
     ],
 )
 def test_a_record_that_is_none_says_why(record: Any, words: str) -> None:

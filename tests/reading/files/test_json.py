@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from lib.reading.documents import load_documents
-from lib.reading.json_records import iter_json_documents, iter_records
-from lib.reading.sources import Skipped
+from lib.reading.assemble import Skipped
+from lib.reading.files.json import documents
 from lib.settings import SetupError
+from lib.tables import iter_records
+from tests.reading.load import load
 
 
 def write(path: Path, text: str | bytes) -> Path:
@@ -31,15 +32,15 @@ def test_an_object_a_list_and_lines(tmp_path: Path) -> None:
 
 def test_lines_are_read_one_by_one(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", '{"text": "one"}\n' * 50_000 + "\xff")
-    documents = iter_json_documents(path, name="a.jsonl", api=False)
-    next(documents)
+    found = documents(path, "a.jsonl")
+    next(found)
     path.unlink()
-    assert sum(1 for _ in documents) > 1000  # from the open file, not from memory
+    assert sum(1 for _ in found) > 1000  # from the open file, not from memory
 
 
 def test_a_separator_inside_a_text_divides_no_line(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", '{"text": "one\u2028two\\u0085three"}\n')
-    (document,) = load_documents(path).documents
+    (document,) = load(path).documents
     assert document.text == "one\ntwo\nthree"
 
 
@@ -49,14 +50,14 @@ def test_what_is_no_document_is_named_with_its_line(tmp_path: Path) -> None:
         '{"text": "good one"}\nnonsense\n{"txt": "x"}\n{"text": 3}\n["text"]\n{"text": " "}\n'
         '{"text": "good two", "title": "Two & <ANSWER>"}\n' + "[" * 200_000 + "\n",
     )
-    loaded = load_documents(path)
+    loaded = load(path)
     assert [(d.id, d.title) for d in loaded.documents] == [
         ("a.jsonl/1", "a"),
         ("a.jsonl/7", "Two & ‹ANSWER›"),
     ]
     reasons = {skip.path.rpartition("/")[2]: skip.reason for skip in loaded.skipped}
     expected = {
-        "2": "no JSON",
+        "2": "not JSON",
         "3": "`text`",
         "4": "`text`",
         "5": "`text`",
@@ -66,7 +67,7 @@ def test_what_is_no_document_is_named_with_its_line(tmp_path: Path) -> None:
     assert reasons.keys() == expected.keys()
     for number, words in expected.items():
         assert words in reasons[number]
-    assert "no JSON" in reasons["8"] or "nested too deep" in reasons["8"]
+    assert "not JSON" in reasons["8"] or "nested too deep" in reasons["8"]
 
 
 @pytest.mark.parametrize(
@@ -75,9 +76,9 @@ def test_what_is_no_document_is_named_with_its_line(tmp_path: Path) -> None:
         ("a.json", "", "the file is empty"),
         ("a.jsonl", "\n\n", "the file is empty"),
         ("a.json", "[]", "the file is empty"),
-        ("a.json", '{"text": "one"', "no JSON"),
+        ("a.json", '{"text": "one"', "not JSON"),
         ("a.json", '"text"', "no field `text`"),
-        ("a.json", "[" * 200_000, "(nested too deep|no JSON)"),
+        ("a.json", "[" * 200_000, "(nested too deep|not JSON)"),
         ("a.json", '{"text": "Fjære"}'.encode("latin-1"), "not UTF-8"),
         ("a.jsonl", '{"text": "Fjære"}'.encode("latin-1"), "not UTF-8: save it"),
     ],
@@ -86,14 +87,14 @@ def test_a_file_without_documents_says_why(
     tmp_path: Path, name: str, content: str | bytes, words: str
 ) -> None:
     with pytest.raises(SetupError, match=rf"Nothing readable.*{name}.*{words}"):
-        load_documents(write(tmp_path / name, content))
+        load(write(tmp_path / name, content))
 
 
 def test_documents_change_with_their_own_text_only(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", '{"text": "one", "n": 1}\n{"text": "two"}')
-    before = load_documents(path).documents
+    before = load(path).documents
     write(path, '{"text": "one", "n": 2}\n{"text": "three"}')
-    after = load_documents(path).documents
+    after = load(path).documents
     assert before[0] == after[0]
     assert before[1].id == after[1].id
     assert before[1].sha256 != after[1].sha256
@@ -102,10 +103,10 @@ def test_documents_change_with_their_own_text_only(tmp_path: Path) -> None:
 def test_api_documentation_is_recognised_but_not_read_as_text(tmp_path: Path) -> None:
     fields = ("user_name", "api_name", "api_call", "api_version", "api_arguments", "functionality")
     path = write(tmp_path / "a.json", json.dumps([dict.fromkeys(fields, "value")]))
-    (entry,) = iter_json_documents(path, name="a.json", api=False)
+    (entry,) = documents(path, "a.json")
     assert isinstance(entry, Skipped)
     assert "set doctype to api" in entry.reason
-    (document,) = load_documents(path, doctype="api").documents
+    (document,) = load(path, doctype="api").documents
     assert document.id == "a.json/1"
 
 
@@ -113,6 +114,6 @@ def test_half_characters_that_json_can_hold_go(tmp_path: Path) -> None:
     path = write(
         tmp_path / "a.jsonl", '{"text": "one \\ud83d two \\ud83d\\ude42", "title": "T\\udc00wo"}'
     )
-    (document,) = load_documents(path).documents
+    (document,) = load(path).documents
     assert (document.text, document.title) == ("one  two 🙂", "Two")
     document.text.encode()

@@ -1,4 +1,4 @@
-"""From the lines of PDF pages to running text: order, paragraphs, running headers."""
+"""From the printed lines of PDF pages to running text: running headers, paragraphs, order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from lib.reading.wording import join_lines
+from lib.reading.files.pdf.hyphens import join_lines
 
 SENTENCE_END = tuple(".!?:;…”\"')]。！？")
 _BULLET = re.compile(r"^(?:[-–*•‣▪■●◦]|\(?\d{1,2}[.)])(?:\s+|$)")
@@ -29,12 +29,12 @@ class Line:
         return self.top - self.bottom
 
     def beside(self, other: Line) -> bool:
-        """They share a row: a third of the lower one's height."""
+        """Whether they share a row: a third of the height of the lower one."""
         shared = min(self.top, other.top) - max(self.bottom, other.bottom)
         return shared > 0.34 * min(self.height, other.height)
 
     def over(self, other: Line) -> bool:
-        """They share a column: some of their width."""
+        """Whether they share a column: a tenth of the width of the narrower one."""
         shared = min(self.right, other.right) - max(self.left, other.left)
         return shared > 0.1 * min(self.right - self.left, other.right - other.left)
 
@@ -57,7 +57,7 @@ class Block:
 
 
 def page_texts(pages: Sequence[Sequence[Line]]) -> list[str]:
-    """The running text of each page, paragraphs and headings apart by an empty line."""
+    """The running text of each page, with an empty line between paragraphs and headings."""
     rows = [join_rows(lines) for lines in drop_running_lines(pages)]
     words = Counter(
         word.lower()
@@ -72,7 +72,8 @@ def page_texts(pages: Sequence[Sequence[Line]]) -> list[str]:
 
 
 def drop_running_lines(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
-    """Without the outermost lines that stand on most pages at one height, digits aside.
+    """The lines without running headers and footers: outermost lines that many pages have at the
+    same height, but for their digits.
 
     "12 · Annual report" and "13 · Annual report" count as one; so do bare page numbers.
     """
@@ -82,7 +83,7 @@ def drop_running_lines(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
 
     edges = [{mark(line) for line in _outermost(lines)} for lines in pages]
     counts = Counter(key for keys in edges for key in keys)
-    # A neighbouring height counts too: rounding may part what stands at one place.
+    # A neighbouring height counts too: rounding may separate equal heights.
     common = {
         (text, at)
         for text, at in counts
@@ -104,7 +105,7 @@ def _outermost(lines: Sequence[Line]) -> list[Line]:
 
 
 def join_rows(lines: Iterable[Line]) -> list[Line]:
-    """Join what follows at the same height with no more than a wide space between."""
+    """Join lines of the same height that have at most a wide space between them."""
     joined: list[Line] = []
     for line in lines:
         if not line.text.strip():
@@ -125,7 +126,7 @@ def join_rows(lines: Iterable[Line]) -> list[Line]:
 
 
 def split_blocks(lines: Sequence[Line]) -> list[Block]:
-    """Consecutive lines make a block until the next one stands apart, is larger or a new item."""
+    """Consecutive lines are one block until a line is apart, of another size or a new item."""
     leadings = _leadings(lines)
     blocks: list[list[Line]] = []
     for index, line in enumerate(lines):
@@ -138,7 +139,7 @@ def split_blocks(lines: Sequence[Line]) -> list[Block]:
 
 
 def _column(line: Line) -> tuple[int, int]:
-    """Letters of one size, set in one column."""
+    """Lines of one size and one column have the same key."""
     return round(line.height), round(line.left / 6)
 
 
@@ -149,7 +150,7 @@ def _leadings(lines: Sequence[Line]) -> dict[tuple[int, int], float]:
         step = (above.bottom - below.bottom) / above.height
         if above.over(below) and 0 < step < 2.0:
             steps.setdefault(_column(above), []).append(step)
-    # A low one, since in a list the distances of items outnumber those inside an item.
+    # The lowest fifth: in a list, distances between items outnumber those inside an item.
     return {column: sorted(found)[len(found) // 5] for column, found in steps.items()}
 
 
@@ -164,7 +165,7 @@ def _continues(
     near: Sequence[Line],
     leadings: dict[tuple[int, int], float],
 ) -> bool:
-    """Whether a line goes on with the block's paragraph."""
+    """Whether a line continues the block's paragraph."""
     last = block[-1]
     step = (last.bottom - line.bottom) / last.height
     if not 0.3 < step < leadings.get(_column(last), 1.2) + 0.22 or not last.over(line):
@@ -174,8 +175,8 @@ def _continues(
     runs_on = line.text[:1].islower() or last.text.rstrip().endswith(",")
     if runs_on or (len(block) == 1 and _BULLET.match(last.text)):
         return True
-    # A break although the next word would have fitted was meant; where a picture ends beside the
-    # text, the lines grow wider: the block's own width counts there.
+    # A line that ends although the next word would have fitted ends its paragraph. Beside a picture
+    # lines are shorter, so the width is that of the block's last lines.
     width = max(other.right for other in (block[-3:] if len(block) > 2 else near))
     space = width - last.right
     word = line.text.split()[0]
@@ -187,12 +188,12 @@ def _continues(
 
 
 def reading_order(blocks: Sequence[Block]) -> list[list[Block]]:
-    """Rows of blocks in the order of reading; a row of more than one is a table's.
+    """Rows of blocks in the order of reading; several blocks in a row are cells of a table.
 
-    The order of drawing is right but for two things. Headings may be drawn last: a block that
-    jumps up goes between the two of its column where it stands. And pictures' captions or boxes at
-    the side may be drawn first: what is drawn before something higher on its left waits until the
-    first paragraph has ended, so that it does not part a sentence that began a page earlier.
+    The order of drawing is right, with two exceptions. Headings may be drawn last: a block that
+    jumps up goes between the two blocks of its column where it is printed. And captions or boxes
+    at the side may be drawn first: a block that is drawn before something higher on its left comes
+    after the first paragraph, so that it does not divide a sentence that began a page earlier.
     """
     aside = [index for index, block in enumerate(blocks) if _is_aside(block, blocks[index + 1 :])]
     rows: list[list[Block]] = []
@@ -247,7 +248,7 @@ def _page_text(rows: Sequence[Sequence[Block]], words: Counter[str]) -> str:
         text = " | ".join(cell for cell in cells if cell)
         item = len(row) == 1 and _BULLET.match(text)
         if text:
-            # The items of one list stay close; everything else is a paragraph of its own.
+            # No empty line between the items of one list.
             listed = item and pieces and _BULLET.match(pieces[-1].lstrip("\n"))
             pieces.append(("\n" if listed else "\n\n") + text)
     return "".join(pieces).strip()

@@ -1,4 +1,4 @@
-"""Words and characters: what a print or an encoding did to them, undone."""
+"""The lines of a printed paragraph as one line: divided words are put together."""
 
 from __future__ import annotations
 
@@ -6,30 +6,21 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from lib.reading.assemble import clean
+from lib.text import one_line
+
 _HYPHENS = "-\u00ad\u2010\x02"  # \x02: how PDFium reports the hyphen of a divided word
 _PRINTED_LINK = re.compile(r"\s*\(https?://[^\s()]{28,}\)")
-_UNDESIRED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2060\ufeff\ufffe\uffff\ud800-\udfff]")
-_LIGATURES = {
-    0xFB00 + i: text for i, text in enumerate(("ff", "fi", "fl", "ffi", "ffl", "ft", "st"))
-}
-
-
-def clean(text: str) -> str:
-    """Line ends as \\n, no control characters, no halves of characters (JSON can hold
-    them), no zero-width marks, no ligature characters."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0c", "\n")
-    text = text.replace("\u2028", "\n").replace("\u2029", "\n\n").replace("\x85", "\n")
-    return _UNDESIRED.sub("", text).translate(_LIGATURES)
 
 
 def join_lines(lines: Sequence[str], words: Counter[str]) -> str:
-    """One paragraph on one line; words divided at a line's end are put together.
+    """One paragraph on one line.
 
     `words` counts the document's words: it tells "surf-/board" from "two-/step".
     """
     text = ""
     for line in lines:
-        line = " ".join(line.split())
+        line = one_line(line)
         if not text:
             text = line
         elif text[-1] in _HYPHENS and len(text) > 1:
@@ -43,7 +34,7 @@ def join_lines(lines: Sequence[str], words: Counter[str]) -> str:
 
 
 def _hyphen(text: str, following: str, words: Counter[str]) -> str:
-    """What stands between the two parts of a word divided at a line's end."""
+    """What belongs between the two parts of a word that a line end divides."""
     left = re.search(r"([^\W\d_]+(?:-[^\W\d_]+)*).$", text)
     right = re.match(r"[^\W\d_]+", following)
     if not left:
@@ -52,6 +43,4 @@ def _hyphen(text: str, following: str, words: Counter[str]) -> str:
         return "-"
     whole = (left.group(1) + right.group()).lower()
     parted = f"{left.group(1)}-{right.group()}".lower()
-    if words[whole] or not words[parted]:
-        return ""
-    return "-"
+    return "" if words[whole] or not words[parted] else "-"

@@ -1,7 +1,7 @@
-"""What was worked out before from the same inputs: JSON values in artefacts/kept.sqlite.
+"""Results of earlier runs, as JSON values in artefacts/cache.sqlite.
 
-A run that is resumed, or done again with other parameters, need not read and cut its documents
-anew. Deleting the file costs time and nothing else, and so does a fault of it.
+A run that is resumed, or repeated with other parameters, need not read and cut its documents again.
+The file may be deleted at any time, and no fault of it stops a run.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +21,21 @@ from lib.store import file_sha256, fingerprint
 _BUSY_TIMEOUT_S = 1.0
 
 
-class Kept:
-    """Values by key. Another version of what made them, or another key, finds none of them.
+class Cache:
+    """Values by key. Close it.
 
     Args:
-        made_by: the source files, and
-        packages: the names of the packages, whose versions decide what is made.
+        code: the source files, and
+        packages: the packages, that the values depend on: other versions of them find no values.
     """
 
     def __init__(
-        self, *, made_by: Iterable[Path], packages: Iterable[str] = (), path: Path | None = None
+        self, *, code: Iterable[Path] = (), packages: Iterable[str] = (), path: Path | None = None
     ) -> None:
-        self._version = [
-            *(file_sha256(source) for source in sorted(made_by)),
-            *(_version(package) for package in packages),
-        ]
+        self._version = [*map(file_sha256, sorted(code)), *map(version, packages)]
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
-        path = path or home() / "artefacts" / "kept.sqlite"
+        path = path or home() / "artefacts" / "cache.sqlite"
         with suppress(OSError, sqlite3.Error):
             path.parent.mkdir(parents=True, exist_ok=True)
             db = sqlite3.connect(
@@ -46,24 +43,24 @@ class Kept:
             )
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=OFF")
-            db.execute("CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value TEXT)")
+            db.execute("CREATE TABLE IF NOT EXISTS cache (key TEXT PRIMARY KEY, value TEXT)")
             self._db = db
 
     def get(self, *key: Any) -> Any:
-        """The value; None: there is none."""
+        """The value; None = there is none."""
         with suppress(sqlite3.Error, ValueError), self._lock:
             if self._db:
-                row = self._db.execute("SELECT value FROM kept WHERE key = ?", (self._of(key),))
+                row = self._db.execute("SELECT value FROM cache WHERE key = ?", (self._hash(key),))
                 if found := row.fetchone():
                     return json.loads(found[0])
         return None
 
     def put(self, value: Any, *key: Any) -> None:
-        """Keep it, if that can be done."""
         text = json.dumps(value, ensure_ascii=False)
         with suppress(sqlite3.Error, UnicodeEncodeError), self._lock:
             if self._db:
-                self._db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (self._of(key), text))
+                row = (self._hash(key), text)
+                self._db.execute("INSERT OR REPLACE INTO cache VALUES (?, ?)", row)
 
     def close(self) -> None:
         with self._lock:
@@ -71,12 +68,5 @@ class Kept:
                 self._db.close()
             self._db = None
 
-    def _of(self, key: tuple[Any, ...]) -> str:
+    def _hash(self, key: tuple[Any, ...]) -> str:
         return fingerprint([self._version, key], length=40)
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""

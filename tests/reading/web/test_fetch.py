@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from lib.reading import fetch
-from lib.reading.fetch import FetchError, Response, check_url, checked_addresses, get, gunzip
+from lib.reading.web import fetch
+from lib.reading.web.fetch import FetchError, Response, check_url, checked_addresses, get, gunzip
 from lib.settings import PROJECT_DIR
 from tests.gen.website import Reply, Website, website
 
@@ -74,17 +74,17 @@ def test_addresses_take_one_form(url: str, normal: str) -> None:
         ("/page", "neither http"),
         ("http://user:secret@example.com/", "user name"),
         ("http://@example.com/", "user name"),
-        ("http://example.com\\@evil.example/", "user name|no valid"),
-        ("http://example.com/a\nb", "no valid"),
-        ("http://example.com/\x00", "no valid"),
-        ("http://example.com/a/%2e%2e/b", "no valid"),
-        ("http://example.com/a/../b", "no valid"),
-        ("http:///page", "no valid"),
-        ("http://exa mple.com/", "no valid"),
-        ("http://example.com:99999/", "no valid"),
-        ("http://[::1/", "no valid"),
-        ("http://a..b/", "no valid"),
-        ("http://example.com/\ud800", "no valid"),
+        ("http://example.com\\@evil.example/", "user name|not a valid"),
+        ("http://example.com/a\nb", "not a valid"),
+        ("http://example.com/\x00", "not a valid"),
+        ("http://example.com/a/%2e%2e/b", "not a valid"),
+        ("http://example.com/a/../b", "not a valid"),
+        ("http:///page", "not a valid"),
+        ("http://exa mple.com/", "not a valid"),
+        ("http://example.com:99999/", "not a valid"),
+        ("http://[::1/", "not a valid"),
+        ("http://a..b/", "not a valid"),
+        ("http://example.com/\ud800", "not a valid"),
         ("http://example.com/" + "a" * 3000, "longer than"),
     ],
 )

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lib.reading.pdf_text import read_pdf
-from lib.reading.wording import clean, join_lines
+from lib.reading.assemble import clean
+from lib.reading.files import pdf
+from lib.reading.files.pdf.hyphens import join_lines
 from tests.gen.make import Text, lines, write_pdf
 
 PARAGRAPH = [
@@ -17,7 +18,7 @@ PARAGRAPH = [
 
 
 def read(tmp_path: Path, *pages: list[Text]) -> list[str]:
-    return read_pdf(write_pdf(tmp_path / "a.pdf", pages))[1]
+    return pdf.read(write_pdf(tmp_path / "a.pdf", pages)).pages
 
 
 def test_soft_line_breaks_become_spaces_and_paragraphs_stay_apart(tmp_path: Path) -> None:

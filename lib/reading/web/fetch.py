@@ -1,7 +1,7 @@
 """One GET over http or https, to the very address that was checked; bounded in time and size.
 
-`http.client` underneath: it lets us open the socket, so that no second look-up of the name can
-lead elsewhere (DNS rebinding). No proxy, cookie, `.netrc` or credential is ever used.
+It uses `http.client`, which lets us open the socket: a second look-up of the name could lead to
+another address (DNS rebinding). No proxy, cookie, `.netrc` or credential is ever used.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _CLOSED_NETWORKS = tuple(ipaddress.ip_network(network) for network in _CLOSED)
 
 
 class FetchError(Exception):
-    """Why a URL gave nothing: words that go on after "https://…: ", fit to print."""
+    """Why a URL gave nothing; the message can be shown to users."""
 
     status = 0  # of the answer; 0 = there was none
-    retry_after_s: float | None = None  # what the server asks us to wait
+    retry_after_s: float | None = None  # how long the server asks us to wait
 
     def __init__(self, reason: str, *, passing: bool = False) -> None:
         super().__init__(reason)
@@ -60,7 +60,7 @@ def check_url(url: str) -> str:
     """`HTTPS://Example.com:443/phở 1#top` → `https://example.com/ph%E1%BB%9F%201`
 
     Raises:
-        FetchError: it is no http(s) URL, or holds a user name or what programs read differently.
+        FetchError: it is not an http(s) URL, holds a user name, or is ambiguous.
     """
     url = url.strip()
     if len(url) > MAX_URL_CHARS:
@@ -71,14 +71,14 @@ def check_url(url: str) -> str:
         port = parts.port
         path, query = quoted(parts.path or "/"), quoted(parts.query)
     except ValueError as error:
-        raise FetchError(f"it is no valid URL ({error})") from error
+        raise FetchError(f"it is not a valid URL ({error})") from error
     if parts.scheme not in ("http", "https"):
         raise FetchError("its address begins with neither http:// nor https://")
     if "@" in parts.netloc:
         raise FetchError("its address holds a user name or password")
     dots = any(segment in (".", "..") for segment in unquote(path).split("/"))
     if dots or not re.fullmatch(r"[\w.:-]+", host) or re.search(r"[\x00-\x1f\x7f\\]", url):
-        raise FetchError("it is no valid URL")
+        raise FetchError("it is not a valid URL")
     netloc = f"[{host}]" if ":" in host else host
     if port is not None and port != _default_port(parts.scheme):
         netloc += f":{port}"
@@ -86,7 +86,7 @@ def check_url(url: str) -> str:
 
 
 def quoted(address: str) -> str:
-    """`/phở %e1` → `/ph%E1%BB%9F%20%E1`: a path or query in the form in which it is compared."""
+    """`/phở %e1` → `/ph%E1%BB%9F%20%E1`: one form of each path or query."""
     address = quote(address, safe="/%:@!$&'()*+,;=~?")
     return re.sub("%[0-9a-fA-F]{2}", lambda match: match.group().upper(), address)
 
@@ -138,7 +138,7 @@ def get(
 
 
 def checked_addresses(host: str, port: int, *, allow_loopback: bool) -> list[Any]:
-    """What getaddrinfo gives for a host, provided that every address may be asked.
+    """What getaddrinfo gives for a host, if every address may be asked.
 
     Raises:
         FetchError: there is none, or one that is not public (nor loopback, where that is allowed).
@@ -152,10 +152,10 @@ def checked_addresses(host: str, port: int, *, allow_loopback: bool) -> list[Any
         closed = any(ip in network for network in _CLOSED_NETWORKS)
         if allow_loopback and ip.is_loopback and not closed:
             continue
-        # Several tests: what is_global says of multicast and tunnels differs between Pythons.
+        # Several tests: is_global of multicast and tunnels differs between Pythons.
         if closed or not ip.is_global or ip.is_multicast or ip.is_reserved:
             hint = "; allow_loopback opens this one" if ip.is_loopback else ""
-            raise FetchError(f"{host} is {ip}, and only public addresses are asked{hint}")
+            raise FetchError(f"{host} is {ip}, and only public addresses are allowed{hint}")
     return found[:_MAX_ADDRESSES]
 
 
@@ -179,7 +179,7 @@ def too_large(max_bytes: int) -> FetchError:
 
 
 class _PinnedConnection(HTTPConnection):
-    """Connects to the addresses given, whatever its host's name may mean by now."""
+    """Connects to the given addresses, without looking up the host's name again."""
 
     def __init__(self, host: str, port: int, addresses: list[Any], tls: bool) -> None:
         super().__init__(host, port)
@@ -208,7 +208,7 @@ class _PinnedConnection(HTTPConnection):
             wrapped.do_handshake()
 
     def end(self) -> None:
-        """Wake whoever reads from it."""
+        """Interrupt a thread that reads from it."""
         self.late = True
         if self.opened:
             with suppress(OSError):

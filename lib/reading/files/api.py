@@ -1,0 +1,69 @@
+"""API documentation: JSON files of records; only where doctype says so.
+
+A record is one document and one chunk, which is never split.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lib.prompts.student import neutralise
+from lib.reading.assemble import Skipped, clean
+from lib.reading.files.json import RECORD_FIELDS, documents_of_records
+from lib.records import Document, Page
+from lib.text import one_line
+
+ENDINGS = ()
+IN_WORKER = False
+
+API_TYPE = "api call"  # the `type` of a dataset's row
+
+_RECORD = re.compile(r"\A" + r"\n".join(rf"{name}: (.*)" for name in RECORD_FIELDS) + r"(?:\n|\Z)")
+
+
+def documents(path: Path, name: str) -> Iterator[Document | Skipped]:
+    return documents_of_records(path, name, api_document)
+
+
+def api_document(record: Any, id: str) -> Document:
+    """The record's fields, one in each line, RECORD_FIELDS first.
+
+    Raises:
+        ValueError: a field is missing, or api_call or functionality is empty; the message can be
+            shown to users.
+    """
+    if not isinstance(record, dict):
+        raise ValueError(
+            "it is not a record of API documentation (an object with api_call and so on)"
+        )
+    if missing := [name for name in RECORD_FIELDS if name not in record]:
+        raise ValueError(f"it lacks {', '.join(missing)}, which API documentation has")
+    known = {name: one_line(_shown(record[name])) for name in RECORD_FIELDS}
+    if empty := [name for name in ("api_call", "functionality") if not known[name]]:
+        raise ValueError(f"its {empty[0]} is empty")
+    more = {str(name): _shown(value) for name, value in record.items() if name not in known}
+    shown = known | {name: value for name, value in more.items() if value}
+    text = "\n".join(f"{name}: {value}" for name, value in shown.items())
+    title = known["api_name"] or known["api_call"]
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    return Document(id, title, text, (Page(1, 0, len(text)),), sha256)
+
+
+def is_api_record(text: str) -> bool:
+    """Whether a document's or chunk's text is one that `api_document` made."""
+    return _RECORD.match(text) is not None
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    # JSON can hold half of a UTF-16 pair, which no file can.
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return unicodedata.normalize("NFC", neutralise(clean(text))).strip()

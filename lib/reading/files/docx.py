@@ -1,0 +1,33 @@
+"""Word files, as Markdown (markitdown)."""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+from pathlib import Path
+from zipfile import BadZipFile
+
+from lib.reading.assemble import Text
+from lib.reading.files.html import MARKDOWN_OPTIONS, tidied
+
+ENDINGS = (".docx",)
+IN_WORKER = True
+
+
+def read(path: Path) -> Text:
+    """Headings, lists and tables are kept, links become their words; the title is a heading."""
+    from markitdown import StreamInfo
+    from markitdown.converters import DocxConverter
+
+    data = path.read_bytes()
+    if data.startswith(b"\xd0\xcf\x11\xe0"):
+        raise ValueError("it is an old .doc, or encrypted: save it as DOCX without a password")
+    try:
+        found = DocxConverter().convert(
+            BytesIO(data), StreamInfo(extension=".docx"), **MARKDOWN_OPTIONS
+        )
+    except (BadZipFile, KeyError) as error:
+        raise ValueError("it is not a readable DOCX") from error
+    text = tidied(found.markdown)
+    heading = re.search(r"^#{1,2} (.+)", text, re.MULTILINE)
+    return Text(heading.group(1) if heading else "", [text])

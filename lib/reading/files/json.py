@@ -1,0 +1,58 @@
+"""JSON and JSONL files: an object, a list of objects or an object in each line; each a document."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from lib.reading.assemble import Skipped, Text, assemble, clean, file_title
+from lib.reading.files.md import first_heading
+from lib.records import Document
+from lib.tables import iter_records
+
+ENDINGS = (".json", ".jsonl")
+IN_WORKER = False
+
+RECORD_FIELDS = (  # of API documentation, which api.py reads
+    "user_name", "api_name", "api_call", "api_version", "api_arguments", "functionality",
+)  # fmt: skip
+
+
+def documents(path: Path, name: str) -> Iterator[Document | Skipped]:
+    """The text of each object is its field `text`, its title its field `title`."""
+
+    def document(record: Any, id: str) -> Document:
+        if not isinstance(record, dict) or not isinstance(record.get("text"), str):
+            is_api = isinstance(record, dict) and record.keys() >= set(RECORD_FIELDS)
+            hint = ": set doctype to api, since it describes one" if is_api else ""
+            raise ValueError(f"it has no field `text` that holds a text{hint}")
+        text, title = clean(record["text"]), record.get("title")
+        title = title if isinstance(title, str) else first_heading(text)
+        sha256 = hashlib.sha256(text.encode(errors="replace")).hexdigest()
+        return assemble(Text(title, [text]), id=id, title=file_title(title, path), sha256=sha256)
+
+    return documents_of_records(path, name, document)
+
+
+def documents_of_records(
+    path: Path, name: str, document: Callable[[Any, str], Document]
+) -> Iterator[Document | Skipped]:
+    """`document(record, id)` of each record, or why there is none.
+
+    Raises:
+        ValueError: nothing of the file can be read; the message can be shown to users.
+    """
+    empty = True
+    for number, record in iter_records(path):
+        empty = False
+        id = f"{name}/{number}" if number else name
+        try:
+            if isinstance(record, ValueError):
+                raise record
+            yield document(record, id)
+        except ValueError as error:
+            yield Skipped(id, str(error))
+    if empty:
+        raise ValueError("the file is empty")

@@ -1,0 +1,1 @@
+"""Pages of the web: `sitemap.py` lists them, `visitor.py` asks politely, `fetch.py` safely."""

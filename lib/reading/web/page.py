@@ -1,0 +1,40 @@
+"""The main text of a web page, as Markdown (trafilatura), without menus, footers and comments."""
+
+from __future__ import annotations
+
+import re
+
+from lib.reading.assemble import Text, clean
+from lib.reading.files.html import decode
+
+CONTENT_TYPES = ("text/html", "application/xhtml+xml", "text/plain")
+
+
+def main_text(page: bytes, content_type: str) -> Text:
+    """Runs in a worker process.
+
+    Raises:
+        ValueError: it has no text; the message can be shown to users.
+    """
+    text = decode(page, content_type)
+    if content_type.startswith("text/plain"):
+        if not isinstance(text, str):
+            raise ValueError("it is not UTF-8, and names no other encoding")
+        if not re.search(r"\w", text):
+            raise ValueError("it is empty")
+        return Text("", [clean(text)])
+    import trafilatura
+    from trafilatura.metadata import extract_title
+
+    tree = trafilatura.load_html(text)
+    if tree is None:
+        raise ValueError("it is not HTML")
+    title = extract_title(tree) or ""
+    # No metadata: finding the date takes longer than the text, and depends on today's.
+    found = trafilatura.extract(
+        tree, output_format="markdown", include_comments=False, include_tables=True
+    )
+    found = clean(found or "")
+    if not re.search(r"\w", found):
+        raise ValueError("no main text was found: do scripts write it?")
+    return Text(title, [found])

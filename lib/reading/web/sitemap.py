@@ -1,0 +1,197 @@
+"""Documents of the pages that a sitemap names (sitemaps.org): XML, may be gzip-ed and nested.
+
+Of a remote sitemap only pages and sitemaps of its own host (without a leading "www.") and of that
+host's subdomains are asked for. A local file may name any public host.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
+
+from lib.engine.faults import short
+from lib.progress import Progress
+from lib.prompts.student import neutralise
+from lib.reading.assemble import Skipped, assemble, clean
+from lib.reading.sources import find_path
+from lib.reading.web.fetch import FetchError, check_url, gunzip, too_large
+from lib.reading.web.page import CONTENT_TYPES, main_text
+from lib.reading.web.visitor import Visitor, site_of
+from lib.reading.workers import Workers
+from lib.recipe import Recipe
+from lib.records import Document
+from lib.settings import SetupError
+from lib.text import one_line
+
+MAX_SITEMAP_BYTES = 50 << 20  # the protocol's own limit
+MAX_PAGE_BYTES = 5_000_000
+MAX_NESTING = 3  # of sitemaps in sitemaps; the protocol itself allows 1
+MAX_SITEMAPS = 500
+MAX_TAGS = 2_000_000  # a sitemap has at most 50,000 addresses; more tags would fill the memory
+_ITEMS = {"urlset": "url", "sitemapindex": "sitemap"}
+
+
+def iter_sitemap(location: str, recipe: Recipe) -> Iterator[Document | Skipped]:
+    """Every page of a sitemap (a file or an http(s) URL), each read when it is asked for.
+
+    Raises:
+        SetupError: the sitemap cannot be read.
+    """
+    visitor = Visitor(
+        allow_loopback=recipe.allow_loopback, requests_per_second=recipe.requests_per_second
+    )
+    with closing(visitor), Workers() as workers:
+        try:
+            where: str | Path = location
+            if "://" in location:
+                visitor.site = site_of(check_url(location))
+            else:
+                where = find_path(location) or Path(location)
+            entries = _entries(where, visitor, recipe.max_pages)
+        except FetchError as error:
+            raise SetupError(
+                f"The sitemap {location} cannot be read: {error}. "
+                "Check its address, an http(s) URL or the path of an XML file."
+            ) from error
+        progress = Progress("pages", sum(isinstance(entry, str) for entry in entries))
+        for entry in entries:
+            if isinstance(entry, Skipped):
+                yield entry
+                continue
+            found = _read_page(entry, visitor, workers)
+            progress.advance()
+            yield found
+    progress.close()
+
+
+def document_id(url: str) -> str:
+    """`https://example.vn/ph%E1%BB%9F/a%20b?c=1` → `example.vn/phở/a%20b?c=1`
+
+    The URL is one that check_url returned. Only letters beyond ASCII are decoded: two URLs of one
+    scheme never share an id, and no id holds a space, a "#" or "..".
+    """
+
+    def decoded(match: re.Match[str]) -> str:
+        text = unquote_to_bytes(match.group()).decode(errors="replace")
+        return text if text.isprintable() and "\ufffd" not in text else match.group()
+
+    address = url.partition("://")[2]
+    readable = re.sub(r"(?:%[89A-F][0-9A-F])+", decoded, address)
+    return readable if unicodedata.is_normalized("NFC", readable) else address
+
+
+def parse_sitemap(data: bytes) -> tuple[str, list[str]]:
+    """`<urlset><url><loc>https://…</loc></url></urlset>` → `("urlset", ["https://…"])`
+
+    The root is "urlset" (pages) or "sitemapindex" (sitemaps); namespaces do not matter.
+
+    Raises:
+        FetchError: it is not a sitemap, or has a DTD, whose entities could fill the memory.
+    """
+    from lxml import etree
+
+    if data.count(b"<") > MAX_TAGS:
+        raise FetchError(f"it has more than {MAX_TAGS:,} tags")
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True
+    )
+    try:
+        root = etree.fromstring(data.lstrip(), parser)
+    except (etree.XMLSyntaxError, LookupError, ValueError) as error:
+        raise FetchError(f"it is not XML ({short(error)})") from error
+    if root.getroottree().docinfo.doctype:
+        raise FetchError("it has a DTD, which no sitemap needs")
+    name = etree.QName(root).localname
+    if name not in _ITEMS:
+        raise FetchError(f"its root is <{name[:40]}>, not <urlset> or <sitemapindex>")
+    locations = root.iterfind(f"{{*}}{_ITEMS[name]}/{{*}}loc")
+    return name, ["".join(location.itertext()).strip() for location in locations]
+
+
+def _entries(location: str | Path, visitor: Visitor, max_pages: int) -> list[str | Skipped]:
+    """The addresses of at most max_pages pages in order; in between, the sitemaps not read."""
+    entries: list[str | Skipped] = []
+    seen: set[str] = set()
+    waiting: list[tuple[str | Path, int]] = [(location, 0)]
+    named = 1
+    while waiting:
+        where, nesting = waiting.pop()
+        if len(entries) >= max_pages:
+            reason = f"not read, nor {len(waiting):,} more: max_pages is {max_pages:,}"
+            entries.append(Skipped(short(where), reason))
+            break
+        try:
+            if nesting > MAX_NESTING:
+                raise FetchError(f"sitemaps are nested deeper than {MAX_NESTING}")
+            if isinstance(where, str):
+                _once(where := check_url(where), seen)
+            root, urls = parse_sitemap(_read_sitemap(where, visitor))
+        except FetchError as error:
+            if nesting == 0:
+                raise
+            entries.append(Skipped(short(where), str(error)))
+            continue
+        if root == "urlset":
+            room, limit = max_pages - len(entries), f"pages: max_pages is {max_pages:,}"
+            entries += [_entry(url, seen) for url in urls[:room]]
+        else:
+            room, limit = MAX_SITEMAPS - named, f"sitemaps: at most {MAX_SITEMAPS} are read"
+            waiting += [(url, nesting + 1) for url in reversed(urls[:room])]
+            named += len(urls[:room])
+        if more := len(urls[room:]):
+            entries.append(Skipped(str(where), f"{more:,} more {limit}"))
+    return entries
+
+
+def _entry(url: str, seen: set[str]) -> str | Skipped:
+    try:
+        return _once(check_url(url), seen)
+    except FetchError as error:
+        return Skipped(short(url), str(error))
+
+
+def _once(url: str, seen: set[str]) -> str:
+    if document_id(url) in seen:
+        raise FetchError("it is named twice")
+    seen.add(document_id(url))
+    return url
+
+
+def _read_sitemap(where: str | Path, visitor: Visitor) -> bytes:
+    if isinstance(where, str):
+        data = visitor.get(where, max_bytes=MAX_SITEMAP_BYTES).body
+    else:
+        try:
+            with where.open("rb") as file:
+                data = file.read(MAX_SITEMAP_BYTES + 1)
+        except OSError as error:
+            raise FetchError(f"{error.strerror}") from error
+        if len(data) > MAX_SITEMAP_BYTES:
+            raise too_large(MAX_SITEMAP_BYTES)
+    return gunzip(data, MAX_SITEMAP_BYTES) if data.startswith(b"\x1f\x8b") else data
+
+
+def _read_page(url: str, visitor: Visitor, workers: Workers) -> Document | Skipped:
+    try:
+        response = visitor.get(url, max_bytes=MAX_PAGE_BYTES, content_types=CONTENT_TYPES)
+        text = workers.read(main_text, response.body, response.headers["content-type"].lower())
+        sha256 = hashlib.sha256(response.body).hexdigest()
+        title = _title(text.title, url)
+        return assemble(text, id=document_id(url), title=title, sha256=sha256)
+    except (FetchError, ValueError) as error:
+        return Skipped(url, str(error))
+
+
+def _title(title: str, url: str) -> str:
+    """What the page calls itself, if that is one short line; else the end of its address."""
+    title = one_line(unicodedata.normalize("NFC", clean(neutralise(title))))
+    if 1 <= len(title) <= 160 and re.search(r"[^\W\d_]", title):
+        return title
+    name = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
+    name = one_line(re.sub(r"\.x?html?$|_|(?<=[a-z])-(?=[a-z])", " ", clean(name)))
+    return neutralise(unicodedata.normalize("NFC", name)) or urlsplit(url).netloc

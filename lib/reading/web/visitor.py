@@ -1,0 +1,168 @@
+"""Pages of the web, asked for politely: robots.txt, a pace for each host, a cache, few retries."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection
+from urllib.parse import urljoin, urlsplit
+
+from protego import Protego
+
+from lib.cache import Cache
+from lib.reading.web.fetch import (
+    REDIRECTS,
+    USER_AGENT,
+    FetchError,
+    Response,
+    check_url,
+    get,
+    quoted,
+)
+
+MAX_REDIRECTS = 5
+MAX_ATTEMPTS = 3
+MAX_FAILURES = 3  # of a host in a row; then it is not asked again
+MAX_WAIT_S = 60.0  # that a server may ask for before the next attempt
+MAX_CRAWL_DELAY_S = 30.0
+MAX_ROBOTS_BYTES = 512_000
+_CACHED_HEADERS = {"content-type", "etag", "last-modified"}
+
+
+class Visitor:
+    """Asks for pages one at a time. Close it."""
+
+    def __init__(self, *, allow_loopback: bool, requests_per_second: float) -> None:
+        self.site = ""  # the only site to visit (see `is_of_site`); "" = any
+        self._allow_loopback = allow_loopback
+        self._pause_s = 1 / requests_per_second
+        self._cache = Cache()
+        self._robots: dict[str, Protego | str] = {}  # by origin, "https://example.com:8443"
+        self._delays_s: dict[str, float] = {}  # by host, like the next two
+        self._next: dict[str, float] = {}  # when it may be asked again
+        self._failures: Counter[str] = Counter()  # in a row
+
+    def close(self) -> None:
+        self._cache.close()
+
+    def get(self, url: str, *, max_bytes: int, content_types: Collection[str] = ()) -> Response:
+        """The answer (status 200) behind a URL and its redirects; () means any content type.
+
+        Raises:
+            FetchError: there is none, or it must not be asked for.
+        """
+        return self._follow(check_url(url), max_bytes, content_types, robots=True)
+
+    def _follow(
+        self, url: str, max_bytes: int, content_types: Collection[str], *, robots: bool
+    ) -> Response:
+        start = url
+        try:
+            for _ in range(MAX_REDIRECTS + 1):
+                if robots:
+                    self._check(url)
+                response = self._ask(url, max_bytes, content_types)
+                if response.status not in REDIRECTS:
+                    return response
+                # http.client reads headers as Latin-1; today they are UTF-8.
+                to = response.headers.get("location", "").encode("latin-1").decode(errors="replace")
+                before, url = url, _joined(url, to)
+                url = check_url(url)
+                if before.startswith("https:") and url.startswith("http:"):
+                    raise FetchError("it leaves https")
+            raise FetchError(f"more than {MAX_REDIRECTS} redirects")
+        except FetchError as error:
+            if url != start:
+                error.args = (f"redirected to {quoted(url)[:200]}: {error}",)
+            raise
+
+    def _check(self, url: str) -> None:
+        parts = urlsplit(url)
+        if self.site and not is_of_site(url, self.site):
+            raise FetchError(f"it is not on the sitemap's site, {self.site}")
+        origin = f"{parts.scheme}://{parts.netloc}"
+        if origin not in self._robots:
+            self._robots[origin] = robots = self._read_robots(f"{origin}/robots.txt")
+            delay_s = 0.0 if isinstance(robots, str) else robots.crawl_delay(USER_AGENT) or 0.0
+            self._delays_s[parts.netloc] = min(delay_s, MAX_CRAWL_DELAY_S)
+        robots = self._robots[origin]
+        if isinstance(robots, str):
+            raise FetchError(robots)
+        if not robots.can_fetch(url, USER_AGENT):
+            raise FetchError("robots.txt forbids it")
+
+    def _read_robots(self, url: str) -> Protego | str:
+        """The rules (RFC 9309), or the reason why nothing may be asked."""
+        try:
+            text = self._follow(url, MAX_ROBOTS_BYTES, (), robots=False).body
+        except FetchError as error:
+            if not 400 <= error.status < 500 or error.status == 429:
+                return f"its robots.txt cannot be read ({error}), so nothing is asked"
+            text = b""  # there is none
+        return Protego.parse(text.decode("utf-8-sig", errors="replace"))
+
+    def _ask(self, url: str, max_bytes: int, content_types: Collection[str]) -> Response:
+        """One request without redirects: paced, repeated if that may help, cached if unchanged."""
+        host = urlsplit(url).netloc
+        if self._failures[host] >= MAX_FAILURES:
+            raise FetchError(f"{host} failed {MAX_FAILURES} times in a row and is not asked again")
+        cached = self._cache.get("page", url)
+        headers = {"Accept": ", ".join(content_types) or "*/*"}
+        if cached and (etag := cached["headers"].get("etag")):
+            headers["If-None-Match"] = etag
+        if cached and (date := cached["headers"].get("last-modified")):
+            headers["If-Modified-Since"] = date
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            self._pace(host)
+            try:
+                response = get(
+                    url,
+                    allow_loopback=self._allow_loopback,
+                    max_bytes=max_bytes,
+                    headers=headers,
+                    content_types=content_types,
+                )
+                break
+            except FetchError as error:
+                wait_s = error.retry_after_s or 2.0 ** (attempt - 1)
+                if error.passing and attempt < MAX_ATTEMPTS and wait_s <= MAX_WAIT_S:
+                    time.sleep(wait_s)
+                    continue
+                self._failures[host] = self._failures[host] + 1 if error.passing else 0
+                raise
+        self._failures[host] = 0
+        if response.status == 304:
+            if cached is None:
+                raise FetchError("answered 304 to a first request")
+            return Response(url, 200, cached["headers"], cached["body"].encode("latin-1"))
+        stored = {
+            name: response.headers[name] for name in _CACHED_HEADERS & response.headers.keys()
+        }
+        if response.status == 200 and stored.keys() & {"etag", "last-modified"}:
+            body = response.body.decode("latin-1")
+            self._cache.put({"headers": stored, "body": body}, "page", url)
+        return response
+
+    def _pace(self, host: str) -> None:
+        if (wait_s := self._next.get(host, 0.0) - time.monotonic()) > 0:
+            time.sleep(wait_s)
+        pause_s = max(self._pause_s, self._delays_s.get(host, 0.0))
+        self._next[host] = time.monotonic() + pause_s
+
+
+def _joined(url: str, to: str) -> str:
+    try:
+        return urljoin(url, to)
+    except ValueError:  # of `http://[`, say
+        return to
+
+
+def site_of(url: str) -> str:
+    """`https://www.example.com:8443/sitemap.xml` → `example.com`"""
+    return (urlsplit(url).hostname or "").removeprefix("www.")
+
+
+def is_of_site(url: str, site: str) -> bool:
+    """Whether the URL's host is the site or a subdomain of it."""
+    host = urlsplit(url).hostname or ""
+    return host == site or host.endswith(f".{site}")

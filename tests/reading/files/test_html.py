@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lib.reading.assemble import Text
+from lib.reading.files.html import decode, read
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "content_type"),
+    [
+        ("phở bò", "utf-8", "text/html; charset=iso-8859-1"),  # what it says is often wrong
+        ("phở bò", "utf-8-sig", "text/html"),
+        ("phở bò", "utf-16", "text/html"),
+        ("등대 뷁", "cp949", 'text/html; charset="EUC-KR"'),
+        ("灯塔", "gb18030", "text/html;charset=gb2312"),
+        ("“Fjære” – 5 €", "cp1252", "text/html; charset=ISO-8859-1"),
+        ('<meta charset="windows-1258">Huê', "cp1258", "text/html"),
+        ('<?xml version="1.0" encoding="euc-kr"?>등대', "cp949", "application/xhtml+xml"),
+        ('<meta charset="cp949">등대', "cp949", "text/html; charset=nonsense"),
+    ],
+)
+def test_encodings(text: str, encoding: str, content_type: str) -> None:
+    assert decode(text.encode(encoding), content_type) == text
+
+
+def test_an_html_file_keeps_all_its_words_and_no_marks_inside_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "a.html"
+    path.write_text(
+        "<html><head><title>Lamp_oil</title><style>p {}</style></head><body><h1>Lamp oil</h1>"
+        "<div> \n</div>\n<div>\n\n\n</div>"
+        '<p>The <b>keeper</b> burned <a href="http://a.example/">colza_oil</a> * 2 '
+        '<img src="data:image/png;base64,AAAA" alt="a lamp">until <i>1868</i>.</p>'
+        "<ul><li>Phở bò</li><li>등대</li></ul><script>draw()</script></body></html>",
+        encoding="utf-8",
+    )
+    found = read(path)
+    (text,) = found.pages
+    assert found.title == "Lamp_oil"
+    assert text.startswith("# Lamp oil\n\nThe keeper burned colza_oil * 2 until 1868.\n\n")
+    assert "* Phở bò\n* 등대" in text
+    assert not any(word in text for word in ("draw", "http", "base64", "{}"))
+
+
+def test_an_html_file_in_another_encoding_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.html"
+    path.write_bytes('<meta charset="euc-kr"><p>등대지기</p>'.encode("cp949"))
+    assert read(path) == Text("", ["등대지기"])

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+
+from lib.reading.assemble import Text
+from lib.reading.web.page import main_text
+
+PAGE = """<!DOCTYPE html><html><head><title>Lamp oil | Harbour museum</title></head><body>
+<nav><a href="/">Home</a> <a href="/shop">Shop</a></nav>
+<main><article><h1>Lamp oil</h1>
+<p>The keeper burned colza oil until 1868, when paraffin arrived by boat.</p>
+<h2>Grades</h2><ul><li>Colza: slow and clean</li><li>Paraffin: bright, smoky</li></ul>
+<table><tr><th>Year</th><th>Litres</th></tr><tr><td>1867</td><td>1,204</td></tr></table>
+<p>Phở bò ở Huế. 등대지기는 매일 밤 계단을 오른다.</p>
+<div class="comments"><p>First!</p></div></article></main>
+<footer>Cookies and imprint</footer><script>alert("x")</script></body></html>"""
+
+
+def test_the_main_text_keeps_its_structure_and_loses_its_frame() -> None:
+    found = main_text(PAGE.encode(), "text/html; charset=utf-8")
+    assert found.title == "Lamp oil"
+    (text,) = found.pages
+    lines = [line.rstrip() for line in text.splitlines()]
+    for line in (
+        "# Lamp oil",
+        "## Grades",
+        "- Colza: slow and clean",
+        "| 1867 | 1,204 |",
+        "Phở bò ở Huế. 등대지기는 매일 밤 계단을 오른다.",
+    ):
+        assert line in lines
+    assert not any(word in text for word in ("Shop", "imprint", "alert", "First!"))
+    assert main_text(PAGE.encode(), "text/html") == found
+
+
+def test_reading_asks_nothing_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_socket(*_: object, **__: object) -> None:
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr("socket.socket.connect", no_socket, raising=False)
+    monkeypatch.setattr("socket.getaddrinfo", no_socket)
+    linked = PAGE.replace("<main>", '<base href="http://a.example/"><img src="b.png"><main>')
+    assert "Lamp oil" in main_text(linked.encode(), "text/html").pages[0]
+
+
+def test_plain_text_is_taken_as_it_is() -> None:
+    text = "All about <b>lamps</b>\r\n\r\nThey burn."
+    assert main_text(text.encode(), "text/plain") == Text("", [text.replace("\r", "")])
+
+
+@pytest.mark.parametrize(
+    ("page", "content_type", "words"),
+    [
+        ("", "text/html", "HTML"),
+        ("<html><body><script>draw()</script></body></html>", "text/html", "do scripts write it"),
+        ("<html><body><p>…</p></body></html>", "text/html", "no main text"),
+        (" …\n", "text/plain", "empty"),
+        (b"Fj\xe6re \xff", "text/plain", "names no other encoding"),
+    ],
+)
+def test_a_page_without_text_says_why(page: str | bytes, content_type: str, words: str) -> None:
+    data = page if isinstance(page, bytes) else page.encode()
+    with pytest.raises(ValueError, match=words):
+        main_text(data, content_type)
+
+
+def test_an_xhtml_page_in_another_encoding_is_read() -> None:
+    page = '<?xml version="1.0" encoding="euc-kr"?>\n' + PAGE.replace("Phở bò ở Huế. ", "")
+    assert "등대지기는" in main_text(page.encode("cp949"), "application/xhtml+xml").pages[0]
+
+
+def test_deep_nesting_costs_one_page_at_most() -> None:
+    deep = "<html><body>" + "<div>" * 100_000 + "Deep down." + "</div>" * 100_000
+    with pytest.raises(ValueError, match="no main text"):
+        main_text(deep.encode(), "text/html")
