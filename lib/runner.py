@@ -87,12 +87,11 @@ def check(plan: Plan) -> None:
     if plan.first <= 2 <= plan.last:
         from lib.finetune import require_machine
 
-        require_machine(recipe.student_model, student_memory_gib=recipe.student_memory_gib)
+        require_machine(recipe)
     if plan.last == len(NOTEBOOKS):
         from lib.eval import check_evaluation
 
-        names = ("models", "plain_baseline", "judge_metrics", "judge_prompts_path", "max_cost")
-        check_evaluation(**{name: getattr(recipe, name) for name in names})
+        check_evaluation(recipe)
     if plan.first == 1:
         from lib.reading.sources import find_documents
 

@@ -69,7 +69,7 @@ class Corpus:
         if recipe.chunker == "semantic":
             from lib.rag.embedder import load_embedder
 
-            embed = load_embedder(recipe.embedding_model).documents
+            embed = load_embedder(recipe).documents
         with closing(pieces_cache()) as cache:
             splitter = Splitter(recipe, embed=embed, cache=cache)
             for entry in iter_documents(recipe):

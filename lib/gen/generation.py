@@ -128,7 +128,7 @@ def _hard_vectors(corpus: Corpus, asked: Asked) -> Vectors | None:
         return None
     from lib.rag.embedder import load_embedder
 
-    embedder = load_embedder(recipe.embedding_model)
+    embedder = load_embedder(recipe)
     return Vectors(
         embedder.queries([question.text for question in asked.questions]),
         embedder.documents([chunk.text for chunk in corpus.chunks]),

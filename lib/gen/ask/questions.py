@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.engine.budget import budget_of
-from lib.engine.endpoint import Limits, run
+from lib.engine.endpoint import run
 from lib.gen.ask import built_in_rows
 from lib.gen.ask.asking import ask_in_batches, ask_live
 from lib.gen.ask.flow import Flow, drawn
@@ -82,7 +82,7 @@ def ask_teacher(
     """
     options = AskOptions(**recipe.asking, prompts_path=recipe.prompts_path)
     run_name, batch = recipe.run_name, recipe.batch
-    embedder = load_embedder(recipe.embedding_model) if recipe.semantic_duplicates else None
+    embedder = load_embedder(recipe) if recipe.semantic_duplicates else None
     settings = endpoint_settings("teacher")
     if options.language and not can_check(options.language):
         print(f"language = {options.language!r} is asked for, but not checked: no rule knows it.")
@@ -104,21 +104,7 @@ def ask_teacher(
             seen = list(chunks)
             ask_in_batches(seen, flow, settings)
         else:
-            live = ask_live(
-                chunks,
-                flow,
-                settings,
-                concurrency=recipe.concurrency,
-                budget=budget_of(
-                    max_cost=recipe.max_cost, max_tokens_total=recipe.max_tokens_total
-                ),
-                limits=Limits(
-                    recipe.requests_per_minute, recipe.tokens_per_minute, recipe.tokens_per_day
-                ),
-                timeout_s=recipe.timeout_s,
-                max_retries=recipe.max_retries,
-            )
-            seen = run(live)
+            seen = run(ask_live(chunks, flow, settings, recipe, budget=budget_of(recipe)))
     made_of = _made_of(settings, seen, options, embedder)
     return _write(artefact_dir("questions", run_name, made_of), made_of, outcome, options, embedder)
 
