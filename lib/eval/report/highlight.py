@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable
 from itertools import groupby
 
-from lib.eval.questions import fold
 from lib.prompts.student import QUOTE_BEGIN, QUOTE_END
+from lib.text import one_line
 
 _ESCAPED_QUOTE = re.compile(
     f"({re.escape(QUOTE_BEGIN)})(.*?)({re.escape(QUOTE_END)})", re.IGNORECASE | re.DOTALL
@@ -25,10 +25,10 @@ def highlighted(reply: str) -> str:
 
 def marked(text: str, *, quotes: Iterable[str] = (), gold: Iterable[str] = ()) -> str:
     """A document, white space folded: what quotes it is marked, the gold quotes are underlined."""
-    text = fold(text)
+    text = one_line(text)
     flags = [0] * len(text)
     for flag, parts in ((_QUOTED, quotes), (_GOLD, gold)):
-        for part in filter(None, map(fold, parts)):
+        for part in filter(None, map(one_line, parts)):
             start = text.find(part)
             while start >= 0:
                 for place in range(start, start + len(part)):
