@@ -84,10 +84,10 @@ def case_sets(sizes: dict[str, int]) -> dict[str, list[Case]]:
     }
 
 
-def answer_all(model: Any, tokenizer: Any, cases: list[Case]) -> list[str]:
+def answer_all(model: Any, tokenizer: Any, cases: list[Case], *, max_new_tokens: int) -> list[str]:
     """The model's greedy completions, in the cases' order."""
     prompts = [student_messages(case.ask.question, case.documents) for case in cases]
-    return greedy_replies(model, tokenizer, prompts, max_new_tokens=100)
+    return greedy_replies(model, tokenizer, prompts, max_new_tokens=max_new_tokens)
 
 
 def measure(cases: list[Case], replies: list[str]) -> dict[str, float]:
@@ -114,7 +114,9 @@ def main(*, quick: bool = False) -> int:
     results: dict[str, dict[str, float]] = {}
     sizes: dict[str, int] = {}
     for name, cases in case_sets(dict.fromkeys(SIZES, 1) if quick else SIZES).items():
-        results[name] = measure(cases, answer_all(model, tokenizer, cases))
+        results[name] = measure(
+            cases, answer_all(model, tokenizer, cases, max_new_tokens=4 if quick else 100)
+        )
         sizes[name] = len(cases)
         figures = " · ".join(f"{what} {value:.2f}" for what, value in results[name].items())
         print(f"{name} (n = {len(cases)}): {figures}", flush=True)
