@@ -57,7 +57,7 @@ def proof_settings() -> dict[str, Any]:
 def load_corpus(settings: Mapping[str, Any]) -> Corpus:
     recipe = gen.Recipe.of(settings)
     loaded = gen.load_documents(recipe)
-    split = gen.split_documents(loaded.documents, **recipe.cutting)
+    split = gen.split_documents(loaded.documents, Recipe(**recipe.cutting))
     return Corpus(loaded, split, gen.conflicts(split.chunks))
 
 
@@ -70,7 +70,7 @@ def seed_data(
     splits = gen.assign_splits(
         chunks,
         corpus.same,
-        **recipe.splitting,
+        Recipe(**recipe.splitting),
         asked={question.chunk_id for question in asked.questions},
     )
     widest = Variant(

@@ -13,6 +13,7 @@ from lib.eval.questions import EvalQuestion, first_hit
 from lib.gen.chunks import Conflicts
 from lib.prompts.student import ANSWER_TAG
 from lib.rag import Index
+from lib.recipe import Recipe
 from lib.records import Chunk, Question, RaftExample
 from lib.settings import SetupError
 
@@ -106,7 +107,7 @@ def build_variants(
     made: dict[str, gen.Built] = {}
     for variant in variants:
         options = {name: settings[name] for name in ROW_SETTINGS} | dict(variant.options)
-        built = gen.build_examples(questions, chunks, splits, same, seed=seed, **options)
+        built = gen.build_examples(questions, chunks, splits, same, Recipe(seed=seed, **options))
         made[variant.name] = built
         if variant.change is not None:
             change = variant.change

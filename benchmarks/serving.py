@@ -6,12 +6,11 @@ Questions of the built-in teacher on the sample corpus, five chunks a prompt. Li
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.homes import documents, fresh_home
 from lib.deploy.processes import ServerRecord, free_port, start_process
 from lib.deploy.server import _command, _environment, stop, wait_until_ready
 from lib.engine.endpoint import Endpoint, Reply, run
@@ -22,7 +21,7 @@ from lib.prompts.student import Message, student_messages
 from lib.reading.documents import load_documents
 from lib.recipe import Recipe
 from lib.settings import EndpointSettings, home
-from offline.teacher.teacher import write_questions
+from offline.teacher import write_questions
 
 MODEL, NUM_REQUESTS, MAX_TOKENS, IN_FLIGHT = "model", 24, 64, (1, 8)
 CAPPED = "--continuous-batching --cb-num-blocks 64 --cb-max-batch-tokens 512"
@@ -37,27 +36,27 @@ Prompts = list[list[Message]]
 TARGET = 1.2  # requests/s with prompt lookup against the same without, 8 in flight
 
 
-def main() -> int:
+def main(*, quick: bool = False) -> int:
     """Print a row for each setting; 1 when prompt lookup gains less than TARGET."""
-    prompts = _prompts()
-    with tempfile.TemporaryDirectory(prefix="openbook-bench-") as folder:
-        os.environ["OPENBOOK_HOME"] = folder
+    prompts = _prompts(documents(quick=quick))[: 1 if quick else NUM_REQUESTS]
+    settings = dict(list(SETTINGS.items())[:1]) if quick else SETTINGS
+    with fresh_home():
         (home() / MODEL).symlink_to(EMBEDDED_MODEL_DIR)
         print("setting | requests/s at 1 in flight | 8 | peak memory, MB | tokens read + written")
-        rates = [_row(name, prompts, *how) for name, how in SETTINGS.items()]
-    gain = rates[0] / rates[2]
+        rates = [_row(name, prompts, *how) for name, how in settings.items()]
+    gain = rates[0] / rates[min(2, len(rates) - 1)]
     print(f"prompt lookup, 8 in flight: {gain:.2f} times the requests/s (target {TARGET})")
     return int(gain < TARGET)
 
 
-def _prompts() -> Prompts:
-    documents = load_documents(Recipe()).documents
-    chunks = split_documents(documents, chunk_chars=500, chunk_overlap_chars=50).chunks
+def _prompts(doc_path: str) -> Prompts:
+    recipe = Recipe(doc_path=doc_path, chunk_chars=500, chunk_overlap_chars=50)
+    chunks = split_documents(load_documents(recipe).documents, recipe).chunks
     return [
         student_messages(question.text, [near.text for near in chunks[place : place + 5]])
         for place, chunk in enumerate(chunks[:-5])
         for question in write_questions(chunk, num_questions=1, seed=0)
-    ][:NUM_REQUESTS]
+    ]
 
 
 def _row(name: str, prompts: Prompts, servers: int, threads: int, options: str) -> float:
