@@ -6,7 +6,6 @@ or refresh. Every stage takes the same options, so that run_all.sh can pass its 
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import tempfile
@@ -14,8 +13,9 @@ import time
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from lib.cli import Parser, run
 from lib.parameters import DEFAULT_PARAMETERS, for_notebook, listing, overrides
 from lib.progress import minutes
 from lib.recipe import NOTEBOOKS, Recipe
@@ -34,8 +34,8 @@ _USAGE = """\
   ./run_all.sh -r doc_path ~/my-documents -r run_name mine
   ./run_all.sh -p parameters/Meta-Llama-3.1-8B-Instruct.yaml
 
-Executed notebooks, logs and the report go to runs/<run_name>/. What is already made is not made
-again. Secrets and endpoints stand in .env (see .env.sample)."""
+Executed notebooks, logs and the report go to runs/<run_name>/. Finished work is reused. Secrets
+and endpoints are in .env (see .env.sample)."""
 
 
 @dataclass(frozen=True)
@@ -55,18 +55,13 @@ class Plan:
         return Recipe(**self.values)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise SetupError(f"{message}. ./run_all.sh -h shows the options.")
-
-
 def make_plan(arguments: list[str]) -> Plan:
     """Read the options and the parameters file.
 
     Raises:
         SetupError: anything that no notebook would understand.
     """
-    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser = Parser(prog="./run_all.sh", add_help=False, allow_abbrev=False)
     parser.add_argument("-p", dest="file", type=Path, default=DEFAULT_PARAMETERS)
     parser.add_argument("-r", dest="overrides", nargs=2, action="append", default=[])
     parser.add_argument("--from", dest="first", type=int, choices=range(1, 5), default=1)
@@ -204,29 +199,24 @@ _STAGES = ("show", "check", *NOTEBOOKS, "refresh")
 
 
 def main(arguments: list[str]) -> int:
-    stage, options = next(iter(arguments), ""), arguments[1:]
-    try:
-        if stage not in _STAGES:
-            raise SetupError(f"No stage {stage!r}: expected one of {', '.join(_STAGES)}.")
-        if stage == "show":
-            print(listing() if "--list" in options else _USAGE)
-            return 0
-        plan = make_plan(options)
-        if stage == "check":
-            check(plan)
-        elif stage == "refresh":
-            refresh(plan)
-        elif plan.first <= NOTEBOOKS.index(stage) + 1 <= plan.last:
-            run_notebook(plan, stage)
-            if stage == NOTEBOOKS[-1]:
-                finish(plan)
-    except SetupError as error:
-        print(f"run_all.sh: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("run_all.sh: interrupted; what was made and every reply is kept.", file=sys.stderr)
-        return 130
-    return 0
+    return run("run_all.sh", lambda: _run_stage(next(iter(arguments), ""), arguments[1:]))
+
+
+def _run_stage(stage: str, options: list[str]) -> None:
+    if stage not in _STAGES:
+        raise SetupError(f"No stage {stage!r}: expected one of {', '.join(_STAGES)}.")
+    if stage == "show":
+        print(listing() if "--list" in options else _USAGE)
+        return
+    plan = make_plan(options)
+    if stage == "check":
+        check(plan)
+    elif stage == "refresh":
+        refresh(plan)
+    elif plan.first <= NOTEBOOKS.index(stage) + 1 <= plan.last:
+        run_notebook(plan, stage)
+        if stage == NOTEBOOKS[-1]:
+            finish(plan)
 
 
 if __name__ == "__main__":

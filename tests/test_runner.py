@@ -63,7 +63,7 @@ def test_overrides_beat_the_file_and_name_the_run() -> None:
 def test_mistakes_are_one_line_before_anything_runs(
     arguments: list[str], says: str, home_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["check", *arguments]) == 1
+    assert main(["check", *arguments]) == 2
     told = capsys.readouterr().err
     assert re.search(says, told)
     assert told.count("\n") == 1
@@ -75,7 +75,7 @@ def test_mistakes_are_one_line_before_anything_runs(
 def test_a_stage_that_is_none_is_one_line(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(arguments) == 1
+    assert main(arguments) == 2
     assert re.search("No stage '.*': expected one of show, check, 1_gen", capsys.readouterr().err)
 
 
@@ -95,7 +95,7 @@ def test_run_all_lists_and_helps_and_fails_with_a_status() -> None:
     assert listed.returncode == helped.returncode == 0
     assert "oracle_probability = 0.8" in listed.stdout
     assert "--from N" in helped.stdout
-    assert failed.returncode == 1
+    assert failed.returncode == 2
     assert failed.stderr.splitlines()[-1].startswith("run_all.sh: -r: there is no parameter")
     assert failed.stdout == ""
 
