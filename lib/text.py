@@ -1,4 +1,13 @@
-"""Words of any language, as chunks, questions and answers are compared."""
+"""How two texts are compared: five ways, each with a name, for every language.
+
+`find_quote`  a quote stands in a document, letter for letter
+`words`       what near duplicates are counted by
+`terms`       what a search goes by
+`normalise`   two answers, or two questions, are the same (SQuAD's rules); `tokens` for F1
+`holds`       a text holds an answer
+
+Gates, guards, checks, the review page and the metrics all use these, so that they agree.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +15,8 @@ import re
 import unicodedata
 from functools import lru_cache
 from itertools import islice
+
+_CACHED_TEXTS = 4096  # the same gold answers, quotes and documents are compared again and again
 
 # Scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, kana and Han.
 UNSPACED = (
@@ -22,11 +33,15 @@ _TERMS = re.compile(
 )
 _LETTERS = re.compile(rf"[{UNSPACED}]|[^\W\d_]{{2,}}")
 _ASCII_GAPS = {code: " " for code in range(128) if not re.match(r"\w", chr(code))}
+_ARTICLES = frozenset(("a", "an", "the"))
 
 
-def plain(text: str) -> str:
-    """The text in lower case and in one of Unicode's forms."""
-    return unicodedata.normalize("NFC", text).lower()
+def one_line(text: str) -> str:
+    """The text with every run of white space as one space."""
+    return " ".join(text.split())
+
+
+# --- words and terms -----------------------------------------------------------------------------
 
 
 def words(text: str) -> list[str]:
@@ -34,10 +49,9 @@ def words(text: str) -> list[str]:
 
     `"Rain fell on 東京."` → `["rain", "fell", "on", "東", "京"]`
     """
-    text = plain(text)
     if text.isascii():  # four times as fast, and most of what is compared
-        return text.translate(_ASCII_GAPS).split()
-    return _WORDS.findall(text)
+        return text.lower().translate(_ASCII_GAPS).split()
+    return _WORDS.findall(unicodedata.normalize("NFC", text).lower())
 
 
 def terms(text: str) -> list[str]:
@@ -47,7 +61,7 @@ def terms(text: str) -> list[str]:
     `"東京都 rain 서울은"` → `["東京", "京都", "rain", "서울", "울은"]`
     """
     found: list[str] = []
-    for match in _TERMS.finditer(plain(text)):
+    for match in _TERMS.finditer(unicodedata.normalize("NFC", text).lower()):
         term = match.group()
         if match.group("run") and len(term) > 2:
             found += [term[i : i + 2] for i in range(len(term) - 1)]
@@ -56,34 +70,158 @@ def terms(text: str) -> list[str]:
     return found
 
 
-def has_written(text: str, *, least: int) -> bool:
+def has_words(text: str, *, least: int) -> bool:
     """Whether a text has so many words of letters, at least two letters each."""
     return sum(1 for _ in islice(_LETTERS.finditer(text), least)) == least
 
 
-# --- does a text hold an answer? -----------------------------------------------------------------
+# --- the same answer, the same question ----------------------------------------------------------
 
 
-@lru_cache(maxsize=4096)
-def pattern_of(answer: str) -> tuple[tuple[str, ...], str]:
+class _Compared(dict[int, str]):
+    """For str.translate: a character as it is compared, "" for one that does not count."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        # Cf and Me: soft hyphens, marks of direction, joiners, the frame of an emoji's digit
+        ignored = unicodedata.category(character).startswith(("P", "S", "Cf", "Me"))
+        if ignored or "VARIATION SELECTOR" in unicodedata.name(character, ""):
+            character = ""
+        elif character.isdecimal():
+            character = str(unicodedata.decimal(character))
+        self[code] = character
+        return character
+
+
+_COMPARED = _Compared()
+_ARTICLE = re.compile(r"\b(a|an|the)\b")
+_TOKENS = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
+
+
+def _unified(text: str) -> str:
+    """Lower case, and one form of every letter (Unicode's NFKC)."""
+    if text.isascii():
+        return text.lower()
+    # Normalised twice: folding the case takes some letters apart again.
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return unicodedata.normalize("NFKC", folded)
+
+
+@lru_cache(_CACHED_TEXTS)
+def normalise(text: str) -> str:
+    """`The “Tamsay Line”, Ltd.` → `tamsay line ltd` (SQuAD 1.1's rules, for Unicode).
+
+    Lower case, no punctuation, no English articles, single spaces. Compatible forms are unified
+    (NFKC), and so are the digits of all scripts. Punctuation is every character of the classes P
+    and S; invisible characters do not count. Where that leaves nothing, the article stays (the
+    answer "A."), or the lower-cased text ("%").
+    """
+    lowered = _unified(text)
+    plain = one_line(lowered.translate(_COMPARED))
+    return one_line(_ARTICLE.sub(" ", plain)) or plain or one_line(lowered)
+
+
+@lru_cache(_CACHED_TEXTS)
+def tokens(text: str) -> tuple[str, ...]:
+    """The words of `normalise`; of a script without spaces between words, its characters.
+
+    `The tower, 333 m` → `("tower", "333", "m")`, `東京 2020年` → `("東", "京", "2020", "年")`
+    """
+    return tuple(_TOKENS.findall(normalise(text)))
+
+
+# --- a text holds an answer ----------------------------------------------------------------------
+
+
+_IN_NUMBER = re.compile(r"(?<=\d)[.,](?=\d)")  # 3.5 and 1,000 are words of their own
+
+
+@lru_cache(_CACHED_TEXTS)
+def _answer_pattern(answer: str) -> tuple[tuple[str, ...], str]:
     """An answer's words, and the string to look for between the words of a text."""
-    parts = tuple(words(answer))
+    found = words(_IN_NUMBER.sub("", _unified(answer)))
+    parts = tuple(word for word in found if word not in _ARTICLES) or tuple(found)
     # The last Korean word may go on with a particle: 서울 stands in 서울은.
-    end = "" if parts and _hangul(parts[-1][-1]) else " "
+    end = "" if parts and "\uac00" <= parts[-1][-1] <= "\ud7a3" else " "
     return parts, f" {' '.join(parts)}{end}"
 
 
-def holds(text: str, phrase: str) -> bool:
-    """Whether all words of a phrase stand in the text, side by side, in their order.
+def holds(text: str, answer: str) -> bool:
+    """Whether all words of an answer stand in the text, side by side, in their order.
 
-    `"3"` stands in "for 3 days", not in "13 days". A phrase without words stands nowhere.
+    English articles do not count. `"3"` stands in "for 3 days", not in "13 days" nor in "13日";
+    東京 stands in 東京都. An answer without words ("%") stands in itself alone.
     """
-    parts, pattern = pattern_of(phrase)
-    folded = plain(text)
-    if not parts or not all(part in folded for part in parts):
+    parts, pattern = _answer_pattern(answer)
+    if not parts:
+        return normalise(answer) == normalise(text) != ""
+    unified = _IN_NUMBER.sub("", _unified(text))
+    if not all(part in unified for part in parts):
         return False
-    return pattern in f" {' '.join(_WORDS.findall(folded))} "
+    found = words(unified)
+    if parts[0] not in _ARTICLES:
+        found = [word for word in found if word not in _ARTICLES]
+    return pattern in f" {' '.join(found)} "
 
 
-def _hangul(character: str) -> bool:
-    return "\uac00" <= character <= "\ud7a3"
+def same_answer(one: str, other: str) -> bool:
+    """`1838` and `in 1838`: the words of one stand in the other, side by side."""
+    return normalise(one) == normalise(other) or holds(one, other) or holds(other, one)
+
+
+# --- a quote stands in a document ----------------------------------------------------------------
+
+# Typographic characters as a keyboard has them.
+_KEYBOARD = {
+    **dict.fromkeys("‘’‚‛′´`", "'"),
+    **dict.fromkeys("“”„‟″«»", '"'),
+    **dict.fromkeys("‐‑‒–—―−", "-"),
+    "…": "...",
+}
+_DIVIDED = re.compile(r"\u00ad|(?<=[^\W\d_])[-‐‑‒–—―−]\s+(?=[^\W\d_])")
+
+
+def find_quote(quote: str, text: str) -> str | None:
+    """The text's own characters for a quote of it, on one line; None = it does not stand there.
+
+    It must stand there letter for letter, case and punctuation included. Only what a model
+    changes unawares counts as the same: a run of white space is one space; quotation marks, dashes
+    and "…" are what a keyboard has; a soft hyphen, and a hyphen with white space between two
+    letters (a word divided at a line's end), are nothing; an accented letter may be written as one
+    character or as two.
+    """
+    line, copied = one_line(text), one_line(quote)
+    at = line.find(copied) if copied else -1
+    if at >= 0 and not unicodedata.combining((line[at + len(copied) :] or " ")[0]):
+        return copied  # most are, and folding takes its time
+    wanted, _ = _keyboard_form(quote.strip())
+    folded, places = _keyboard_form(text)
+    at = folded.find(wanted) if wanted else -1
+    while at >= 0:
+        end = at + len(wanted)
+        if end == len(folded) or not _is_part(folded[end], places[end - 1] == places[end]):
+            return one_line(text[places[at] : places[end - 1] + 1])
+        at = folded.find(wanted, at + 1)
+    return None
+
+
+def _is_part(following: str, of_one_character: bool) -> bool:
+    """Whether what follows belongs to the last letter: an accent, or the rest of a syllable."""
+    return unicodedata.combining(following) > 0 or (of_one_character and following.isalpha())
+
+
+@lru_cache(256)
+def _keyboard_form(text: str) -> tuple[str, tuple[int, ...]]:
+    """The text as quotes are compared, and where in the text each character of that stands."""
+    divided = {place for found in _DIVIDED.finditer(text) for place in range(*found.span())}
+    folded: list[str] = []
+    places: list[int] = []
+    for place, character in enumerate(text):
+        if place in divided:
+            continue
+        letters = unicodedata.normalize("NFD", character)
+        for plain in _KEYBOARD.get(character, " " if character.isspace() else letters):
+            if plain not in " -" or folded[-1:] != [plain]:  # "--" is a dash too
+                folded.append(plain)
+                places.append(place)
+    return "".join(folded), tuple(places)

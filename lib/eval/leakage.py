@@ -14,7 +14,6 @@ from textwrap import shorten
 from lib.eval.leaks import (
     Leak,
     Vocabulary,
-    folded,
     of_answers,
     of_chunks,
     of_questions,
@@ -22,6 +21,7 @@ from lib.eval.leaks import (
 )
 from lib.eval.questions import UNKNOWN, EvalQuestion, load_chunks
 from lib.settings import SetupError
+from lib.text import normalise
 
 KINDS = {  # name → what a reader is told
     "chunks": "the oracle, or one that counts as the same, stands in a training row",
@@ -70,7 +70,7 @@ def check_leakage(
         )
     rows = training_rows(Path(dataset_dir))
     vocabulary = Vocabulary([row.question for row in rows] + [q.text for q in questions])
-    shared_answers = {folded(row.answer) for row in rows}
+    shared_answers = {normalise(row.answer) for row in rows}
     leakage = Leakage(
         num_questions=len(questions),
         num_with_oracle=sum(question.oracle != UNKNOWN for question in questions),
@@ -80,7 +80,7 @@ def check_leakage(
             *of_questions(questions, rows, vocabulary),
             *of_answers(questions, rows, vocabulary),
         ),
-        num_shared_answers=sum(folded(q.answer) in shared_answers for q in questions),
+        num_shared_answers=sum(normalise(q.answer) in shared_answers for q in questions),
         allowed=tuple(allowed),
     )
     if leakage.stopping:

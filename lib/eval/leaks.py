@@ -27,7 +27,7 @@ from lib.duplicates import conflicts
 from lib.eval.questions import UNKNOWN, EvalQuestion
 from lib.records import Chunk
 from lib.settings import SetupError, portable
-from lib.text import holds, plain, terms
+from lib.text import normalise, same_answer, terms
 
 SAME_WORDS = 0.9
 # A word of more questions than this is common: "what", "the", and what the documents are all about.
@@ -164,11 +164,7 @@ def _names(text: str) -> set[str]:
 
 def _words(text: str) -> frozenset[str]:
     """Case and punctuation aside; what has no words stands for itself."""
-    return frozenset(terms(text)) or frozenset([plain(text).strip()])
-
-
-def folded(answer: str) -> str:
-    return " ".join(terms(answer)) or plain(answer).strip()
+    return frozenset(terms(text)) or frozenset([normalise(text)])
 
 
 def of_questions(
@@ -214,11 +210,6 @@ def of_answers(
             ):
                 yield _leak("answers", question, rows[place])
                 break
-
-
-def same_answer(one: str, other: str) -> bool:
-    """`1838` and `in 1838`: the words of one stand in the other, side by side."""
-    return holds(one, other) or holds(other, one)
 
 
 def _leak(kind: str, question: EvalQuestion, row: Row) -> Leak:

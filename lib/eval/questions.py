@@ -13,7 +13,7 @@ from lib.prompts.student import parse_answer
 from lib.records import Chunk
 from lib.settings import SetupError, portable
 from lib.store import read_json, read_jsonl
-from lib.text import holds
+from lib.text import find_quote, holds
 
 # The oracle of a question that people wrote: nobody said where its answer stands.
 UNKNOWN = Chunk("", "", "", 0, 0, 0, "")
@@ -168,13 +168,8 @@ def _question(
 
 
 def _evidence(cot_answer: str, oracle: Chunk) -> tuple[str, ...]:
-    text = fold(oracle.text)
-    return tuple(quote for quote in parse_answer(cot_answer).quotes if quote and quote in text)
-
-
-def fold(text: str) -> str:
-    """Runs of white space become one space: a quote may cross a line's end."""
-    return " ".join(text.split())
+    quotes = parse_answer(cot_answer).quotes
+    return tuple(quote for quote in quotes if find_quote(quote, oracle.text))
 
 
 def holds_answer(chunk: Chunk, question: EvalQuestion) -> bool:
@@ -197,8 +192,7 @@ def holds_answer(chunk: Chunk, question: EvalQuestion) -> bool:
         return False
     if not question.evidence:
         return holds(chunk.text, question.answer)
-    text = fold(chunk.text)
-    return all(quote in text for quote in question.evidence)
+    return all(find_quote(quote, chunk.text) for quote in question.evidence)
 
 
 def first_hit(chunks: Sequence[Chunk], question: EvalQuestion) -> int | None:

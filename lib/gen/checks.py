@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,8 +11,9 @@ from typing import Any
 from lib.gen.chance import binomial_p, chi_square_p
 from lib.gen.doubles import doubles
 from lib.gen.formats.row import SPLITS, plain_prompt
-from lib.prompts.student import REFUSAL
+from lib.prompts.student import REFUSAL, parse_answer
 from lib.store import file_sha256, read_jsonl
+from lib.text import find_quote, holds
 
 SIGNIFICANCE = 0.01
 Row = dict[str, Any]
@@ -71,18 +71,9 @@ def _ids_are_unique(files: Files) -> Check:
 
 
 def _quotes_are_verbatim(files: Files) -> Check:
-    """As quotes.find_quote leaves them: found by other means, characters as they are."""
-
-    def folded(text: str) -> str:
-        return re.sub(
-            r"(?<=[^\W\d_])-\s+(?=[^\W\d_])|\xad|\s+", lambda m: " " * m.group().isspace(), text
-        )
-
     def is_wrong(row: Row) -> bool:
-        pieces = row["cot_answer"].split("##begin_quote##")[1:]
-        quotes = [piece.partition("##end_quote##")[0].strip() for piece in pieces]
-        source = folded(row["oracle_context"])
-        return not quotes or any(not q or folded(q) not in source for q in quotes)
+        quotes = parse_answer(row["cot_answer"]).quotes
+        return not quotes or not all(find_quote(quote, row["oracle_context"]) for quote in quotes)
 
     answered = [row for row in files.rows if row["kind"] != "refuse"]
     return _verdict("every quote is verbatim in its oracle", answered, _ids(answered, is_wrong))
@@ -174,10 +165,9 @@ def _labels_come_from_the_oracle(files: Files) -> Check:
 
 def _distractors_hold_no_answer(files: Files) -> Check:
     def is_wrong(row: Row) -> bool:
-        answer = r"\W+".join(map(re.escape, re.findall(r"\w+", row["answer"])))
         oracle = row["oracle"]["chunk_id"]
         return any(
-            place["chunk_id"] != oracle and re.search(rf"(?i)\b{answer}\b", text)
+            place["chunk_id"] != oracle and holds(text, row["answer"])
             for place, text in zip(
                 row["context_chunks"], row["context"]["sentences"][0], strict=True
             )

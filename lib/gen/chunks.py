@@ -23,7 +23,7 @@ from lib.kept import Kept
 from lib.reading.api_docs import is_api_record
 from lib.records import Chunk, Document, Rejected
 from lib.settings import SetupError
-from lib.text import has_written
+from lib.text import has_words
 
 MIN_CHUNK_CHARS = 50
 MIN_CHUNK_WORDS = 5
@@ -137,7 +137,7 @@ class Splitter:
         for start, end in self._spans(text):
             piece = text[start:end]
             length = len(" ".join(piece.split()))
-            if length < self._min_chars or not has_written(piece, least=MIN_CHUNK_WORDS):
+            if length < self._min_chars or not has_words(piece, least=MIN_CHUNK_WORDS):
                 yield [start, end, length]
             else:
                 equal, sketch = Marks.of(piece)

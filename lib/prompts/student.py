@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from lib.text import normalise, one_line
+
 Message = dict[str, str]
 
 DOCUMENT_BEGIN, DOCUMENT_END = "<DOCUMENT>", "</DOCUMENT>"
@@ -59,6 +61,13 @@ def neutralise(text: str) -> str:
     return _MARKER.sub(harmless, text)
 
 
+def canonical(reply: str) -> str:
+    """`## begin_quote ##x##end_quote## <Answer> 3` → the published marks, letter for letter."""
+    text = re.sub(r"##\s*begin_quote\s*##", QUOTE_BEGIN, reply.strip(), flags=re.IGNORECASE)
+    text = re.sub(r"##\s*end_quote\s*##", QUOTE_END, text, flags=re.IGNORECASE)
+    return re.sub(r"\**<\s*answer\s*>\s*:?\**\s*", f"{ANSWER_TAG} ", text, flags=re.IGNORECASE)
+
+
 # --- the student ---------------------------------------------------------------------------------
 
 
@@ -103,7 +112,7 @@ def parse_answer(text: str, *, refusal: str = "") -> ParsedAnswer:
     The last tag counts; it is read with or without its colon and space. A refusal is the refusal
     sentence, as the whole reply or as the final answer.
     """
-    quotes = tuple(" ".join(quote.split()) for quote in _QUOTE.findall(text))
+    quotes = tuple(one_line(quote) for quote in _QUOTE.findall(text))
     pieces = _ANSWER.split(text)
     final = pieces[-1].strip() if len(pieces) > 1 else ""
     refused = _says(refusal or REFUSAL, final or text)
@@ -111,15 +120,11 @@ def parse_answer(text: str, *, refusal: str = "") -> ParsedAnswer:
 
 
 def _says(refusal: str, text: str) -> bool:
-    return _folded(text).startswith(_folded(refusal))
+    return normalise(text).startswith(normalise(refusal))
 
 
 def _ends_with(refusal: str, text: str) -> bool:
-    return f" {_folded(text)}".endswith(f" {_folded(refusal)}")
-
-
-def _folded(sentence: str) -> str:
-    return " ".join(re.findall(r"\w+", sentence.lower()))
+    return f" {normalise(text)}".endswith(f" {normalise(refusal)}")
 
 
 # --- the plain prompt: what asks a model that knows nothing of the format best -------------------

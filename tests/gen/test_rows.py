@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from scipy.stats import chisquare
 
-from lib.gen.ask.gates import folded_words
 from lib.gen.rows import Built, build_examples
 from lib.gen.splits import assign_splits
 from lib.prompts.student import REFUSAL
 from lib.records import Chunk, Question
 from lib.settings import SetupError
+from lib.text import normalise as folded_words
 from tests.gen.make import chunked, questions_on
 
 MODES = ("random", "hard", "mixed")

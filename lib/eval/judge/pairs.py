@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from lib.eval.judge.asking import Judge, ask_judge
 from lib.eval.judge.verdicts import Grade
 from lib.eval.metrics.refusals import DISTRACTORS_ONLY, no_answer
-from lib.eval.questions import EvalQuestion, fold
+from lib.eval.questions import EvalQuestion
 from lib.eval.statistics import wilson_interval
 from lib.prompts.judge import Asked
 from lib.records import Answer, Score
+from lib.text import one_line
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def _without_asking(mine: Answer, theirs: Answer) -> Pair:
     value, why = None, ""
     if unscored := [answer for answer in (mine, theirs) if no_answer(answer)]:
         why = "; ".join(f"{answer.model}: {no_answer(answer)}" for answer in unscored)
-    elif (mine.refused and theirs.refused) or fold(_said(mine)) == fold(_said(theirs)):
+    elif (mine.refused and theirs.refused) or one_line(_said(mine)) == one_line(_said(theirs)):
         value, why = 0.5, "both refused" if mine.refused else "the same answer"
     return Pair(mine.question_id, mine.condition, mine.model, theirs.model, value, explanation=why)
 

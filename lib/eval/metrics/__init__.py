@@ -9,7 +9,6 @@ from lib.eval.metrics.api_calls import API_CALL, calls_match, is_call
 from lib.eval.metrics.overlap import (
     bleu,
     chrf,
-    contains_answer,
     exact_match,
     f1,
     rouge,
@@ -25,7 +24,7 @@ from lib.eval.metrics.refusals import (
 )
 from lib.eval.metrics.retrieval import RETRIEVAL, RETRIEVER, score_retrieval
 from lib.eval.metrics.scoring import CORRECTNESS, LOWER_IS_BETTER, METRICS, ROUGE_2, score_answers
-from lib.eval.metrics.text import normalise, tokens
+from lib.text import normalise, tokens
 
 __all__ = [
     "API_CALL",
@@ -44,7 +43,6 @@ __all__ = [
     "bleu",
     "calls_match",
     "chrf",
-    "contains_answer",
     "count_precision",
     "count_refusals",
     "exact_match",

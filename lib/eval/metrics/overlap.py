@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from lib.eval.metrics.text import normalise, tokens
+from lib.text import normalise, tokens
 
 
 def exact_match(answer: str, gold: str) -> float:
@@ -51,19 +51,6 @@ def bleu(answer: str, gold: str) -> float:
 def chrf(answer: str, gold: str) -> float:
     """Sentence chrF2 (Popović 2015) by sacrebleu, / 100: 1 to 6 characters in a row, any script."""
     return _share(_chrf_scorer().sentence_score(normalise(answer), [normalise(gold)]))
-
-
-def contains_answer(answer: str, gold: str) -> float:
-    """Whether all words of the gold answer stand in the answer, side by side, in their order.
-
-    `3` stands in "for 3 days", not in "13 days" nor in "13日". The last Korean word may go on with
-    its particle: 서울 stands in 서울은. A blank gold answer stands nowhere.
-    """
-    theirs = tokens(gold)
-    if not theirs:
-        return 0.0
-    end = "" if "\uac00" <= theirs[-1][-1] <= "\ud7a3" else " "
-    return float(f" {' '.join(theirs)}{end}" in f" {' '.join(tokens(answer))} ")
 
 
 # --- the libraries' scorers ----------------------------------------------------------------------

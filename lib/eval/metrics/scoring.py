@@ -7,17 +7,17 @@ from functools import cache
 
 from lib.eval.conditions import Case
 from lib.eval.metrics.api_calls import API_CALL, call_text, calls_match, is_call
-from lib.eval.metrics.overlap import bleu, chrf, contains_answer, exact_match, f1, rouge
-from lib.eval.metrics.quotes import QUOTES, QUOTES_IN_ORACLE, unified, verbatim
+from lib.eval.metrics.overlap import bleu, chrf, exact_match, f1, rouge
+from lib.eval.metrics.quotes import QUOTES, QUOTES_IN_ORACLE, verbatim
 from lib.eval.metrics.refusals import (
     DISTRACTORS_ONLY,
     REFUSED_RIGHTLY,
     REFUSED_WRONGLY,
     no_answer,
 )
-from lib.eval.metrics.text import tokens
 from lib.eval.questions import EvalQuestion, holds_answer
 from lib.records import Answer, Score
+from lib.text import holds, tokens
 
 ROUGE_2 = "rouge_2"  # of gold answers of two words or more
 _OVERLAP = (
@@ -52,18 +52,17 @@ def score_answers(
     """
     asked = {question.id: question for question in questions}
     shown = {(case.question_id, case.condition): case for case in cases}
-    read = cache(unified)
 
     @cache
     def holders(question_id: str, condition: str) -> list[str]:
         chunks, question = shown[question_id, condition].chunks, asked[question_id]
-        return [read(chunk.text) for chunk in chunks if holds_answer(chunk, question)]
+        return [chunk.text for chunk in chunks if holds_answer(chunk, question)]
 
     scores: list[Score] = []
     for answer in answers:
         question_id, condition = answer.question_id, answer.condition
         measured = [*_of_reply(answer, asked[question_id])]
-        context = (read(chunk.text) for chunk in shown[question_id, condition].chunks)
+        context = (chunk.text for chunk in shown[question_id, condition].chunks)
         measured.append(_quoted(QUOTES, verbatim(answer.quotes, context)))
         if answer.oracle_in_context:
             oracle = holders(question_id, condition)
@@ -110,7 +109,7 @@ def _overlap(final: str, gold: str) -> dict[str, float]:
         "rouge_l": common["rougeL"],
         "bleu": bleu(final, gold),
         "chrf": chrf(final, gold),
-        "answer_containment": contains_answer(final, gold),
+        "answer_containment": float(holds(final, gold)),
     }
 
 

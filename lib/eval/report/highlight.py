@@ -8,8 +8,8 @@ from itertools import groupby
 
 from markupsafe import Markup, escape
 
-from lib.eval.questions import fold
 from lib.prompts.student import QUOTE_BEGIN, QUOTE_END
+from lib.text import find_quote, one_line
 
 _QUOTE = re.compile(
     f"({re.escape(QUOTE_BEGIN)})(.*?)({re.escape(QUOTE_END)})", re.IGNORECASE | re.DOTALL
@@ -34,10 +34,10 @@ def highlighted(reply: str) -> Markup:
 
 def marked(text: str, *, quotes: Iterable[str] = (), gold: Iterable[str] = ()) -> Markup:
     """A document on one line: what quotes it is marked, the gold quotes are underlined."""
-    text = fold(text)
+    text = one_line(text)
     flags = [0] * len(text)
     for flag, parts in ((_QUOTED, quotes), (_GOLD, gold)):
-        for part in filter(None, map(fold, parts)):
+        for part in filter(None, (find_quote(part, text) for part in parts)):
             for found in re.finditer(re.escape(part), text):
                 for place in range(*found.span()):
                     flags[place] |= flag

@@ -6,12 +6,18 @@ import re
 
 from lib.gen.ask.languages import is_in
 from lib.gen.ask.options import MAX_ANSWER_WORDS, MAX_PAIR_ANSWER_WORDS
-from lib.gen.ask.quotes import canonical, find_quote
 from lib.gen.ask.replies import is_none
-from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, neutralise, parse_answer
+from lib.prompts.student import (
+    ANSWER_TAG,
+    QUOTE_BEGIN,
+    QUOTE_END,
+    canonical,
+    neutralise,
+    parse_answer,
+)
 from lib.reading.api_docs import format_api_answer, parse_api_answer
 from lib.records import Chunk, Question, Rejected
-from lib.text import holds
+from lib.text import find_quote, holds
 
 MAX_QUESTION_WORDS = 60
 # An unspaced script's words are its characters: 4 of them say about what one English word says.
@@ -200,8 +206,3 @@ class Refusal(Exception):
             question=question.text,
             cot_answer=cot_answer,
         )
-
-
-def folded_words(text: str) -> str:
-    """The words alone, in lower case: what "the same" means for questions and answers."""
-    return " ".join(re.findall(r"\w+", text.lower()))

@@ -16,6 +16,7 @@ from lib.gen.ask.requests import LEADS_ON, MAX_TOKENS, Request
 from lib.prompts.student import Message
 from lib.prompts.teacher import TeacherPrompts, go_on
 from lib.records import Chunk, Question
+from lib.text import normalise
 
 SHARED_CHARS = 1200  # chunks of so many characters together share a request
 _ROW_TOKENS = 256  # room for a row beyond what MAX_TOKENS gives
@@ -69,7 +70,7 @@ class Joint:
         rows = parse_rows(reply.text)
         if not rows or reply.finish_reason == "content_filter":
             return self._no_rows(slots, chunks, messages, known, reply)
-        texts = {gates.folded_words(row.question) for row in rows}
+        texts = {normalise(row.question) for row in rows}
 
         def refused(slot: Slot, row: DraftRow, refusal: Refusal) -> list[Request]:
             if not self._outcome.refuse(slot, refusal, row.question, row.cot_answer):
@@ -90,7 +91,7 @@ class Joint:
             except Refusal as refusal:
                 if self._outcome.refuse(slot, refusal, row.question, row.cot_answer):
                     again.append((slot, row.question, refusal))
-            seen.add(gates.folded_words(row.question))
+            seen.add(normalise(row.question))
         return [*follow, *self._again(again, chunks, messages, reply, known | texts)]
 
     def _no_rows(
@@ -113,7 +114,7 @@ class Joint:
         question = slot.question(row.question)
         if found := gates.refuse_question(row.question, language=options.language_name):
             raise Refusal(*found)
-        if gates.folded_words(row.question) in seen:
+        if normalise(row.question) in seen:
             raise Refusal("duplicate", "asked before on this chunk")
         most, language = options.longest_answer_words, options.language_name
         if self._pairs:
@@ -145,7 +146,7 @@ class Joint:
         said = self._prompts.fill("repair_rows", refused=listed, count=str(len(refused)))
         # A row may come again with its own question, unless that is what was wrong.
         mended = [text for _, text, refusal in refused if refusal.gate != "duplicate"]
-        known -= {gates.folded_words(text) for text in mended}
+        known -= {normalise(text) for text in mended}
         slots = [slot for slot, *_ in refused]
         return [self._request(slots, chunks, go_on(messages, reply.text, said), known)]
 

@@ -15,7 +15,7 @@ from lib.prompts.student import Message
 from lib.prompts.teacher import TeacherPrompts
 from lib.reading.api_docs import is_api_record
 from lib.records import Question
-from lib.text import holds
+from lib.text import same_answer
 
 Refused = Callable[[Refusal], list[Request]]  # asks again, or rejects
 Judge = Callable[[Reply], Question]  # the row as the reply leaves it, or a Refusal
@@ -120,14 +120,3 @@ class Checks:
 
         messages = self._prompts.rationale(slot.chunk, question.text, question.answer)
         return messages, judge
-
-
-def same_answer(one: str, other: str) -> bool:
-    """`3 days` and `for 3 days`: the same words side by side, articles aside."""
-    folded = [_without_articles(answer) for answer in (one, other)]
-    return folded[0] == folded[1] or holds(folded[0], folded[1]) or holds(folded[1], folded[0])
-
-
-def _without_articles(answer: str) -> str:
-    words = gates.folded_words(answer).split()
-    return " ".join(word for word in words if word not in ("the", "a", "an"))

@@ -17,6 +17,7 @@ from lib.prompts.student import Message
 from lib.prompts.teacher import TeacherPrompts, go_on
 from lib.reading.api_docs import is_api_record
 from lib.records import Question
+from lib.text import normalise
 
 _QUESTION_TOKENS = 60  # room for a question, where many are asked for at once
 # Of a question that its answer shows to be a bad one: another question is asked for.
@@ -63,7 +64,7 @@ class Separate:
         texts = parse_questions(reply.text)
         if not texts or reply.finish_reason == "content_filter":
             return self._no_questions(slots, messages, known, reply)
-        folded = [gates.folded_words(text) for text in texts]
+        folded = [normalise(text) for text in texts]
         talk = messages, reply.text
         # All of this reply: which of two repairs comes first decides nothing.
         known_now = known | {*folded}

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from lib.gen.ask.gates import Refusal
-from lib.gen.ask.optional_checks import same_answer
 from lib.records import Question, Rejected
+from lib.text import same_answer
 
 if TYPE_CHECKING:
     import numpy

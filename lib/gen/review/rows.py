@@ -26,6 +26,7 @@ from lib.prompts.student import ANSWER_TAG
 from lib.reading.api_docs import is_api_record
 from lib.records import Question, RaftExample
 from lib.settings import SetupError, portable
+from lib.text import holds, normalise
 
 STATUSES = ("undecided", "accepted", "rejected", "edited", "picked", "left out")
 _STATUS_OF = {"accept": "accepted", "reject": "rejected", "pick": "picked"}
@@ -174,14 +175,13 @@ class Review:
             raise gates.Refusal(*refused)
         question = Question(row.question.id, row.question.chunk_id, text)
         passed = gates.judge_answer(question, row.oracle, label, "stop")
-        words = gates.folded_words(text)
+        words = normalise(text)
         for other in self.rows.by_id:
             asked = self.example(other).question
-            if other != row.id and gates.folded_words(asked.text) == words:
+            if other != row.id and normalise(asked.text) == words:
                 raise gates.Refusal("duplicate", f"row {other} asks the same")
-        answer = f" {gates.folded_words(passed.answer)} "
         for number, chunk in enumerate(row.context, start=1):
-            if chunk.id != row.oracle.id and answer in f" {gates.folded_words(chunk.text)} ":
+            if chunk.id != row.oracle.id and holds(chunk.text, passed.answer):
                 raise gates.Refusal("distractor", f"document {number} holds the answer too")
         return passed
 

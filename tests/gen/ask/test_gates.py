@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from lib.gen.ask.gates import Refusal, judge_answer, judge_pair, refuse_question
-from lib.gen.ask.quotes import canonical, find_quote
 from lib.gen.ask.replies import parse_questions
-from lib.prompts.student import REFUSAL, cot_label, parse_answer
+from lib.prompts.student import REFUSAL, canonical, cot_label, parse_answer
 from lib.records import Chunk, Question
+from lib.text import find_quote
 
 TEXT = (
     "The pier was built in 1829 by Barnard Lisle. It is 210 metres long,\nand it has three lamps."

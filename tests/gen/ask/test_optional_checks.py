@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lib.gen.ask.optional_checks import same_answer
 from lib.prompts.student import Message
+from lib.text import same_answer
 from tests.gen.scripted import ask, good, words_chunk
 
 CHUNK = words_chunk("a")

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from lib.gen.ask.gates import folded_words
 from lib.gen.chunks import conflicts
 from lib.gen.formats.files import convert_rows, source_of
 from lib.gen.formats.row import hf_row
 from lib.gen.formats.triplets import NO_ANSWER, NO_DISTRACTOR, retriever_triplets
+from lib.text import normalise as folded_words
 from tests.gen.dataset import Made, make
 from tests.gen.published import DOCUMENTS, published_row, stripped
 
