@@ -102,7 +102,7 @@ def _with_tags(text: str, parts: Sequence[str], tag: Markup) -> Markup:
 
 
 def plot_counts(examples: Sequence[RaftExample], rejected: Sequence[Rejected]) -> Any:
-    """Three panels (matplotlib): rows by split and kind, the oracle's places, refusals by gate."""
+    """Three panels (matplotlib): rows by split and kind, the oracle's places, rejections by gate."""
     import matplotlib.pyplot as plt
 
     figure, (rows, places, gates) = plt.subplots(1, 3, figsize=(12, 3.2), layout="constrained")
@@ -121,8 +121,8 @@ def plot_counts(examples: Sequence[RaftExample], rejected: Sequence[Rejected]) -
     places.bar(numbers, [shown[position] for position in range(size)], color=_COLOURS["oracle"])
     places.axhline(sum(shown.values()) / size, color="grey", linestyle=":")
     places.set(title="The oracle's place in the context", xlabel="document", ylabel="rows")
-    refused = Counter(item.gate for item in rejected).most_common()[::-1]
-    gates.barh([gate for gate, _ in refused], [count for _, count in refused], color="grey")
-    gates.set(title=f"Refused by gate ({len(rejected)})")
+    by_gate = Counter(item.gate for item in rejected).most_common()[::-1]
+    gates.barh([gate for gate, _ in by_gate], [count for _, count in by_gate], color="grey")
+    gates.set(title=f"Rejected by gate ({len(rejected)})")
     plt.close(figure)  # the cell shows what it returns; an open figure would be shown twice
     return figure
