@@ -102,7 +102,7 @@ def _with_tags(text: str, parts: Sequence[str], tag: Markup) -> Markup:
 
 
 def plot_counts(examples: Sequence[RaftExample], rejected: Sequence[Rejected]) -> Any:
-    """Three panels (matplotlib): rows by split and kind, the oracle's places, rejections by gate."""
+    """Three panels: rows by split and kind, the oracle's places, rejections by gate."""
     import matplotlib.pyplot as plt
 
     figure, (rows, places, gates) = plt.subplots(1, 3, figsize=(12, 3.2), layout="constrained")

@@ -81,4 +81,4 @@ def _num_replies(results: Results, model: str, condition: str) -> str:
     one = next((estimate for estimate in found if estimate), None)
     if one is None:
         return NONE
-    return f"{one.n + one.unscored:,}" + (f" ({one.unscored:,} unscored)" if one.unscored else "")
+    return f"{one.n + one.unscored:,}" + (f"\n{one.unscored:,} unscored" if one.unscored else "")

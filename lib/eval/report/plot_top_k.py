@@ -10,6 +10,7 @@ from lib.eval.conditions import RETRIEVED, is_retrieved
 from lib.eval.metrics import RETRIEVER
 from lib.eval.report.drawing import (
     INK,
+    Style,
     drawn,
     in_words,
     new_figure,
@@ -45,40 +46,46 @@ def plot_top_k(results: Results) -> tuple[Figure, str] | str:
         return "There is no curve to draw: no reply has a value in exact match."
     ceiling = _curve(results, RETRIEVER, "hit_rate", retrieved)
     note = _top_k_note(curves, ceiling, [name for name in models if name not in curves])
+    grid = {"ncols": 2 if side else 1, "width_ratios": [len(side), 4] if side else None}
     figure, panels = new_figure(
-        *(4.0,),
+        4.0,
         title="Exact match over what is retrieved",
         note=note,
-        ncols=1 + bool(side),
         squeeze=False,
         sharey=True,
-        width_ratios=[*([len(side)] if side else []), 4],
+        **grid,
     )
-    *_, axes = panels[0]
-    if side:
-        _draw_points(panels[0][0], curves, side, results.models)
-    _draw_curves(axes, curves, retrieved, results.models)
+    left, axes = panels[0][0], panels[0][-1]
+    several = len(retrieved) > 1
+    lines: dict[Any, str] = {}  # drawn line → name
+    for place, (name, curve) in enumerate(curves.items()):
+        style, middle = style_of(results.models.index(name)), place - (len(curves) - 1) / 2
+        shift = 0.0 if several else 0.1 * middle  # bars stand beside each other, bands need not
+        xs = {condition: _k(condition) + shift for condition in retrieved}
+        lines[_draw(axes, xs, curve, style, joined=several)] = name
+        if side:
+            shift = middle * min(0.2, 0.7 / len(curves))
+            _draw(left, {c: x + shift for x, c in enumerate(side)}, curve, style, joined=False)
     if ceiling:
-        ks, values = [_k(name) for name in ceiling], [100 * e.value for e in ceiling.values()]
-        marker = "" if len(ks) > 1 else "_"
-        axes.plot(
-            ks, values, color=INK, ls=(0, (4, 3)), lw=1.3, marker=marker, ms=24, label=_CEILING
-        )
+        ks, rates = [_k(name) for name in ceiling], [100 * one.value for one in ceiling.values()]
+        look = {"color": INK, "ls": (0, (4, 3)), "lw": 1.3}
+        line = axes.plot(ks, rates, **look)[0] if len(ks) > 1 else axes.axhline(rates[0], **look)
+        lines[line] = _CEILING
+    if side:
+        left.set_xticks(range(len(side)), [in_words(name).replace(" + ", "\n+ ") for name in side])
+        left.set_xlim(-0.5, len(side) - 0.5)
+    if not several:
+        axes.set_xlim(_k(retrieved[0]) - 1, _k(retrieved[0]) + 1)
+    axes.set_xticks([_k(name) for name in retrieved])
+    axes.set_xlabel("retrieved chunks")
+    left.set(ylim=(0, 102), yticks=range(0, 101, 20), ylabel="exact match, %")
     for panel in panels[0]:
         panel.grid(axis="y")
-    panels[0][0].set(ylim=(0, 102), yticks=range(0, 101, 20), ylabel="exact match, %")
-    handles, names = axes.get_legend_handles_labels()
-    ends = [ceiling if name == _CEILING else curves[name] for name in names]
-    order = sorted(range(len(names)), key=lambda i: -[*ends[i].values()][-1].value)
-    figure.legend(
-        [handles[i] for i in order],
-        [short(names[i]) for i in order],
-        loc="outside right upper",
-        labelspacing=0.8,
-    )
-    shown = {**models, **({_CEILING: ceiling} if ceiling else {})}
+    ordered = sorted(lines, key=lambda line: -line.get_ydata()[-1])
+    names = [short(lines[line]) for line in ordered]
+    figure.legend(ordered, names, loc="outside right upper", labelspacing=0.8)
     head = "Curves of exact match over the number of retrieved chunks, with 95% intervals."
-    return figure, f"{head} {_curves_in_words(shown)} {note}"
+    return figure, f"{head} {_curves_in_words({**models, _CEILING: ceiling})} {note}"
 
 
 def _k(condition: str) -> int:
@@ -90,41 +97,24 @@ def _curve(results: Results, model: str, metric: str, conditions: Sequence[str])
     return {name: one for name, one in found.items() if one and not math.isnan(one.value)}
 
 
-def _draw_curves(
-    axes: Any, curves: Mapping[str, Curve], retrieved: Sequence[str], models: Sequence[str]
-) -> None:
-    for place, (name, curve) in enumerate(curves.items()):
-        style = style_of(models.index(name))
-        found = [curve[condition] for condition in retrieved if condition in curve]
-        # The bars of a single k stand beside each other, the bands of several over each other.
-        shift = 0.0 if len(retrieved) > 1 else 0.1 * (place - (len(curves) - 1) / 2)
-        xs = [_k(one.condition) + shift for one in found]
-        lows, highs = [100 * one.low for one in found], [100 * one.high for one in found]
-        if len(found) > 1:
-            axes.fill_between(xs, lows, highs, color=style.colour, alpha=0.12, lw=0)
-        else:
-            axes.vlines(xs, lows, highs, color=style.colour, lw=2)
-        look = {"color": style.colour, "marker": style.marker, "ls": style.line, "label": name}
-        axes.plot(xs, [100 * one.value for one in found], **look)
-    axes.set_xticks([_k(name) for name in retrieved])
-    axes.set_xlabel("retrieved chunks")
-    if len(retrieved) == 1:
-        axes.set_xlim(_k(retrieved[0]) - 1, _k(retrieved[0]) + 1)
+def _draw(
+    axes: Any, places: Mapping[str, float], curve: Curve, style: Style, *, joined: bool
+) -> Any:
+    """Draw a curve's figures with their intervals; returns the line.
 
-
-def _draw_points(
-    axes: Any, curves: Mapping[str, Curve], side: Sequence[str], models: Sequence[str]
-) -> None:
-    step = min(0.2, 0.7 / len(curves))
-    for place, (name, curve) in enumerate(curves.items()):
-        style = style_of(models.index(name))
-        for x, one in enumerate(curve.get(condition) for condition in side):
-            if one:
-                at = x + step * (place - (len(curves) - 1) / 2)
-                axes.vlines(at, 100 * one.low, 100 * one.high, color=style.colour, lw=2)
-                axes.plot(at, 100 * one.value, style.marker, color=style.colour)
-    axes.set_xticks(range(len(side)), [in_words(name).replace(" + ", "\n+ ") for name in side])
-    axes.set_xlim(-0.5, len(side) - 0.5)
+    Args:
+        places: condition → x.
+        joined: a line with a band, else points with bars.
+    """
+    shown = [(x, curve[condition]) for condition, x in places.items() if condition in curve]
+    xs, values = [x for x, _ in shown], [100 * one.value for _, one in shown]
+    lows, highs = [100 * one.low for _, one in shown], [100 * one.high for _, one in shown]
+    if joined and len(xs) > 1:
+        axes.fill_between(xs, lows, highs, color=style.colour, alpha=0.12, lw=0)
+    else:
+        axes.vlines(xs, lows, highs, color=style.colour, lw=2)
+    look = {"color": style.colour, "marker": style.marker, "ls": style.line if joined else ""}
+    return axes.plot(xs, values, **look)[0]
 
 
 def _top_k_note(curves: Mapping[str, Curve], ceiling: Curve, missing: Sequence[str]) -> str:
