@@ -9,7 +9,7 @@ from lib.eval.leakage import check_leakage
 from lib.eval.metrics import score_answers, score_retrieval
 from lib.eval.metrics.losses import decompose
 from lib.eval.models import EvalModel, describe_models, eval_models
-from lib.eval.questions import EvalQuestion, load_chunks, load_questions
+from lib.eval.questions import EvalQuestion, load_questions
 from lib.eval.report.advice import ledger_costs, show_cost, what_next
 from lib.eval.report.answers import show_best_and_worst, show_latency_and_cost, show_questions
 from lib.eval.report.judge import show_judge
@@ -54,7 +54,6 @@ __all__ = [
     "judge_answers",
     "judge_pairs",
     "ledger_costs",
-    "load_chunks",
     "load_questions",
     "load_run",
     "log_to_trackers",

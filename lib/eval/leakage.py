@@ -11,15 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
 
-from lib.eval.leaks import (
-    Leak,
-    Vocabulary,
-    of_answers,
-    of_chunks,
-    of_questions,
-    training_rows,
-)
-from lib.eval.questions import UNKNOWN, EvalQuestion, load_chunks
+from lib.dataset import read_dataset
+from lib.eval.leaks import Leak, Vocabulary, of_answers, of_chunks, of_questions
+from lib.eval.questions import UNKNOWN, EvalQuestion
 from lib.settings import SetupError
 from lib.text import normalise
 
@@ -68,15 +62,16 @@ def check_leakage(
             f"allow_leakage names {', '.join(map(repr, unknown))}: expected some of "
             f"{', '.join(KINDS)}. Change it."
         )
-    rows = training_rows(Path(dataset_dir))
-    vocabulary = Vocabulary([row.question for row in rows] + [q.text for q in questions])
-    shared_answers = {normalise(row.answer) for row in rows}
+    dataset = read_dataset(dataset_dir)
+    rows = dataset.examples("train", "valid")
+    vocabulary = Vocabulary([row.question.text for row in rows] + [q.text for q in questions])
+    shared_answers = {normalise(row.question.answer) for row in rows}
     leakage = Leakage(
         num_questions=len(questions),
         num_with_oracle=sum(question.oracle != UNKNOWN for question in questions),
         num_rows=len(rows),
         leaks=(
-            *of_chunks(questions, rows, load_chunks(Path(dataset_dir))),
+            *of_chunks(questions, rows, dataset.chunks),
             *of_questions(questions, rows, vocabulary),
             *of_answers(questions, rows, vocabulary),
         ),

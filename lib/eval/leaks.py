@@ -15,18 +15,15 @@ those of a few products are among the questions on them.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from lib.duplicates import conflicts
 from lib.eval.questions import UNKNOWN, EvalQuestion
-from lib.records import Chunk
-from lib.settings import SetupError, portable
+from lib.records import Chunk, RaftExample
 from lib.text import normalise, same_answer, terms
 
 SAME_WORDS = 0.9
@@ -45,69 +42,17 @@ class Leak:
     found: str  # the chunk's id; the other question
 
 
-# --- the training rows ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Row:
-    id: str
-    question: str
-    answer: str
-    chunk_ids: tuple[str, ...]  # the oracle, then its context
-
-
-def training_rows(dataset_dir: Path) -> list[Row]:
-    """The rows of the splits train and valid.
-
-    Raises:
-        SetupError: there is no train split, or a row lacks something.
-    """
-    path = dataset_dir / "hf" / "train.jsonl"
-    if not path.is_file():
-        raise SetupError(
-            f"{portable(path)} is not there, so nobody can say what the student was trained on. "
-            "Run 1_gen.ipynb: it writes the rows."
-        )
-    valid = path.with_name("valid.jsonl")
-    return [*_read(path), *(_read(valid) if valid.is_file() else ())]
-
-
-def _read(path: Path) -> Iterator[Row]:
-    # One line at a time: the documents in 10,000 rows are 100 MB, and only their names count here.
-    with path.open(encoding="utf-8", newline="\n") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                row = json.loads(line)
-                places = [row["oracle"], *row["context_chunks"]]
-                ids = tuple(dict.fromkeys(place["chunk_id"] for place in places))
-                yield Row(row["id"], row["question"], row["answer"], ids)
-            except (ValueError, KeyError, TypeError) as error:
-                raise SetupError(
-                    f"Line {number} of {portable(path)} is no row of a dataset ({error!r}). Run "
-                    "1_gen.ipynb again."
-                ) from error
-
-
 # --- chunks --------------------------------------------------------------------------------------
 
 
 def of_chunks(
-    questions: Sequence[EvalQuestion], rows: Sequence[Row], chunks: Sequence[Chunk]
+    questions: Sequence[EvalQuestion], rows: Sequence[RaftExample], chunks: Sequence[Chunk]
 ) -> Iterator[Leak]:
-    """Leaks of kind "chunks"; `chunks` are all that the dataset has.
-
-    Raises:
-        SetupError: a row names a chunk that is not among them.
-    """
+    """Leaks of kind "chunks"; `chunks` are all that the dataset has."""
     holders: dict[str, str] = {}  # chunk → the first row that has it
     for row in rows:
-        for chunk_id in row.chunk_ids:
-            holders.setdefault(chunk_id, row.id)
-    if unknown := holders.keys() - {chunk.id for chunk in chunks}:
-        raise SetupError(
-            f"Row {holders[min(unknown)]} names {min(unknown)}, which chunks.jsonl does not hold. "
-            "The dataset is damaged: run 1_gen.ipynb again."
-        )
+        for chunk in (row.oracle, *row.context):
+            holders.setdefault(chunk.id, row.id)
     same = conflicts(chunks)  # among all: only there does boilerplate show
     for question in questions:
         oracle = question.oracle
@@ -168,27 +113,27 @@ def _words(text: str) -> frozenset[str]:
 
 
 def of_questions(
-    questions: Sequence[EvalQuestion], rows: Sequence[Row], vocabulary: Vocabulary
+    questions: Sequence[EvalQuestion], rows: Sequence[RaftExample], vocabulary: Vocabulary
 ) -> Iterator[Leak]:
     by_word: dict[str, list[int]] = defaultdict(list)  # the places in rows
     for place, row in enumerate(rows):
-        for word in vocabulary.prefix(row.question):
+        for word in vocabulary.prefix(row.question.text):
             by_word[word].append(place)
     for question in questions:
         places = {place for w in vocabulary.prefix(question.text) for place in by_word[w]}
         for place in sorted(places):
-            if vocabulary.same(question.text, rows[place].question):
+            if vocabulary.same(question.text, rows[place].question.text):
                 yield _leak("questions", question, rows[place])
                 break
 
 
 def of_answers(
-    questions: Sequence[EvalQuestion], rows: Sequence[Row], vocabulary: Vocabulary
+    questions: Sequence[EvalQuestion], rows: Sequence[RaftExample], vocabulary: Vocabulary
 ) -> Iterator[Leak]:
     by_word: dict[str, list[int]] = defaultdict(list)  # the places in rows
     by_rarest: dict[str, list[int]] = defaultdict(list)
     for place, row in enumerate(rows):
-        rare = vocabulary.rarest_first(row.question)
+        rare = vocabulary.rarest_first(row.question.text)
         for word in rare:
             by_word[word].append(place)
         for word in rare[:1]:
@@ -199,18 +144,18 @@ def of_answers(
         places = {place for word in rare[:1] for place in by_word[word]}
         places.update(place for word in rare for place in by_rarest[word])
         for place in sorted(places):
-            others = vocabulary.rarest_first(rows[place].question)
+            others = vocabulary.rarest_first(rows[place].question.text)
             few, many = sorted((set(rare), set(others)), key=len)
             if (
                 few <= many
                 and 2 * len(few) >= len(many)
-                and not vocabulary.name_others(question.text, rows[place].question)
-                and same_answer(question.answer, rows[place].answer)
-                and not vocabulary.same(question.text, rows[place].question)
+                and not vocabulary.name_others(question.text, rows[place].question.text)
+                and same_answer(question.answer, rows[place].question.answer)
+                and not vocabulary.same(question.text, rows[place].question.text)
             ):
                 yield _leak("answers", question, rows[place])
                 break
 
 
-def _leak(kind: str, question: EvalQuestion, row: Row) -> Leak:
-    return Leak(kind, question.id, question.text, row.id, row.question)
+def _leak(kind: str, question: EvalQuestion, row: RaftExample) -> Leak:
+    return Leak(kind, question.id, question.text, row.id, row.question.text)

@@ -12,7 +12,6 @@ from pathlib import Path
 from lib.finetune.rows import prepare_rows
 from lib.finetune.students import require_machine
 from lib.finetune.train import train_student
-from lib.gen.review.dataset import reviewed
 from lib.parameters import resolved
 from lib.settings import SetupError, portable, require_path, save_state
 
@@ -25,12 +24,10 @@ def main(arguments: list[str]) -> int:
     import torch
     from accelerate import PartialState
 
-    process = PartialState(cpu=not torch.cuda.is_available())
+    PartialState(cpu=not torch.cuda.is_available())
     try:
         values = resolved(options.file)
         dataset_dir = require_path("DATASET_DIR", run_name=values["run_name"])
-        with process.main_process_first():  # a review's dataset is written once
-            dataset_dir = reviewed(dataset_dir)
         require_machine(values["student_model"], student_memory_gib=values["student_memory_gib"])
         rows = prepare_rows(
             dataset_dir,

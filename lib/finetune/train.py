@@ -108,7 +108,7 @@ def _check_settings(settings: dict[str, Any]) -> None:
 
 def _target(rows: PreparedRows, settings: dict[str, Any]) -> Path:
     """The student's folder, named after everything that decides what it learns."""
-    folder = rows.dataset_dir / rows.dataset_format
+    folder = rows.dataset_dir / "chat"  # of both formats
     made_of = {
         "recipe": RECIPE,
         "base": rows.base.fingerprint,

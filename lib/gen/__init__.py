@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lib.dataset import read_chunks, read_dataset, read_examples, write_dataset
+    from lib.dataset import read_dataset, write_dataset
     from lib.gen.ask.estimates import estimate
     from lib.gen.ask.options import AskOptions
     from lib.gen.ask.questions import Asked, ask_teacher, teacher_name, teacher_notice
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from lib.gen.generation import Finished, generate, hard_vectors, ledger_mark, show_usage
     from lib.gen.qa import write_pairs
     from lib.gen.recipe import Recipe
-    from lib.gen.review.dataset import reviewed
     from lib.gen.rows import Built, build_examples
     from lib.gen.show import plot_counts, show_documents, show_examples
     from lib.gen.splits import assign_splits, check_corpus, check_shares
@@ -59,11 +58,8 @@ __all__ = [
     "pick_document",
     "plot_counts",
     "print_check",
-    "read_chunks",
     "read_dataset",
     "read_evaluation_file",
-    "read_examples",
-    "reviewed",
     "show_documents",
     "show_examples",
     "show_page",
@@ -78,7 +74,7 @@ __all__ = [
 _HOMES = {
     "lib.gen.check": "print_check",
     "lib.gen.chunks": "Split conflicts split_documents",
-    "lib.dataset": "read_chunks read_dataset read_examples write_dataset",
+    "lib.dataset": "read_dataset write_dataset",
     "lib.reading.documents": "Loaded Skipped find_documents iter_documents load_documents "
     "pick_document show_page",
     "lib.gen.ask.estimates": "estimate",
@@ -88,7 +84,6 @@ _HOMES = {
     "lib.gen.qa": "write_pairs",
     "lib.gen.rows": "Built build_examples",
     "lib.gen.recipe": "Recipe",
-    "lib.gen.review.dataset": "reviewed",
     "lib.gen.show": "plot_counts show_documents show_examples",
     "lib.gen.splits": "assign_splits check_corpus check_shares",
     "lib.gen.ask.questions": "Asked ask_teacher teacher_name teacher_notice",

@@ -88,17 +88,18 @@ def generate(recipe: Recipe) -> Path:
         asked.questions, corpus.chunks, splits, corpus.same, vectors=vectors, **recipe.rows
     )
     dataset_dir = write_dataset(
-        built,
+        built.examples,
         run_name=recipe.run_name,
         documents=corpus.documents,
         chunks=corpus.chunks,
         splits=splits,
-        asked=asked,
+        questions=asked.questions,
+        rejected=[*corpus.dropped, *asked.rejected, *built.rejected],
+        teacher=asked.teacher,
         parameters=recipe.shaping,
         skipped=corpus.skipped,
-        dropped=corpus.dropped,
-        extra_formats=recipe.extra_formats,
         evaluation=evaluation,
+        guarded=built.guarded,
     )
     print_check(dataset_dir)
     return dataset_dir

@@ -10,7 +10,6 @@ from typing import Any
 from lib.engine.budget import budget_of
 from lib.engine.endpoint import Limits
 from lib.gen.ask.options import AskOptions
-from lib.gen.formats.files import check_formats
 from lib.gen.rows import check_choices, check_refusal
 from lib.gen.splits import check_shares
 from lib.settings import SetupError
@@ -104,7 +103,6 @@ class Recipe:
             eval_share=self.eval_share,
             held_out=bool(self.eval_doc_path),
         )
-        check_formats(self.extra_formats)
         check_choices(
             self.num_distractors, self._least_distractors, self.distractors_per, self.too_few
         )

@@ -11,19 +11,20 @@ from typing import Any
 import pytest
 
 import lib.gen
-from lib.dataset import read_examples
+from lib.dataset import read_dataset
 from lib.engine import batch
 from lib.eval import load_questions
 from lib.gen import generation
 from lib.gen.__main__ import main
 from lib.gen.chunks import split_documents
-from lib.gen.formats.files import convert_rows, source_of
+from lib.gen.formats.convert import convert_rows
 from lib.gen.recipe import Recipe
 from lib.parameters import known_parameters, resolved
 from lib.reading.documents import iter_documents
 from lib.settings import SetupError, read_state
 from lib.store import read_json, read_jsonl
 from tests.batch_server import BatchServer
+from tests.gen.dataset import source_of
 from tests.gen.make import prose
 from tests.server import Loopback, serve, serving
 
@@ -106,7 +107,6 @@ def test_every_name_of_the_package_is_there_and_no_module_hides_one() -> None:
         ({"eval_share": 0.0}, "eval_share = 0"),
         ({"hard_by": "luck"}, "hard_by = 'luck'"),
         ({"ask_mode": "loudly"}, "ask_mode = 'loudly'"),
-        ({"extra_formats": ["odt"]}, "extra_formats holds 'odt'"),
         ({"min_distractors": 9}, "min_distractors = 9"),
         ({"batch": True, "max_cost": 1.0}, "batch = True"),
         ({"tokens_per_day": -1}, "tokens_per_day = -1"),
@@ -131,14 +131,14 @@ def test_a_refusal_of_ones_own_goes_from_the_rows_to_the_evaluation(
     own = "이 문서들로는 답할 수 없습니다."
     folder = made(home_dir, documents, refusal=own, refusal_probability=0.5)
     assert main(["check", str(folder)]) == 0
-    examples = read_examples(folder, "train")
+    examples = read_dataset(folder).examples("train")
     assert {example.label for example in examples if example.kind == "refuse"} == {own}
     prompts = {
         name: {str(row["messages"][0]["content"]) for row in read_jsonl(folder / "chat" / name)}
         for name in ("train.jsonl", "eval.jsonl")
     }
     assert all(len(texts) == 1 and own in texts.pop() for texts in prompts.values())
-    pairs = convert_rows(source_of(examples, []), to="preference").rows["train"]
+    pairs = convert_rows(source_of(examples), to="preference").rows["train"]
     declined = [pair for pair in pairs if pair["rejected_from"] == "refusal_with_oracle"]
     assert {pair["rejected"][0]["content"] for pair in declined} == {own}
     assert {question.refusal for question in load_questions(folder)} == {own}
@@ -165,14 +165,15 @@ def test_run_makes_the_dataset_that_the_notebook_makes(
     )
     built = lib.gen.build_examples(asked.questions, split.chunks, splits, same, **recipe.rows)
     by_steps = lib.gen.write_dataset(
-        built,
+        built.examples,
         run_name="mine",
         documents=loaded.documents,
         chunks=split.chunks,
         splits=splits,
-        asked=asked,
+        questions=asked.questions,
+        rejected=[*split.dropped, *asked.rejected, *built.rejected],
+        teacher=asked.teacher,
         parameters=recipe.shaping,
-        dropped=split.dropped,
     )
     assert by_steps == folder
 
@@ -231,15 +232,12 @@ def test_documents_and_questions_to_evaluate_with(
         documents,
         eval_doc_path=str(documents / "d.txt"),
         eval_file=str(documents.parent / "q.csv"),
-        extra_formats=["alpaca"],
     )
     for split, ids in (("train", "abc"), ("eval", "d")):
         rows = read_jsonl(folder / "hf" / f"{split}.jsonl")
         assert {row["oracle"]["chunk_id"][0] for row in rows} <= set(ids)
     written = read_jsonl(folder / "evaluation.jsonl")
     assert written == [{"row": 1, "question": "Who lit it?", "answer": "the keeper"}]
-    assert (folder / "alpaca" / "train.parquet").exists()
-    assert "config_name: alpaca" in (folder / "README.md").read_text()
     assert main(["check", str(folder)]) == 0
 
 
