@@ -11,7 +11,7 @@ from typing import Any
 
 from lib.dataset import find_dataset
 from lib.gen.review.decisions import review_path
-from lib.gen.review.page import CSS, HEAD, build_page
+from lib.gen.review.page import CSS, build_page, head_html
 from lib.gen.review.review import Review
 from lib.settings import SetupError, portable
 
@@ -67,11 +67,9 @@ def run(options: argparse.Namespace) -> int:
         threading.Event().wait()
     decided, count = len(review.outcome.decided), len(review.rows.by_id)
     print(f"\nReview ended: {decided} of {count} rows decided, kept in {path}")
-    if not review.is_written:
-        print(
-            f"The next notebooks read the dataset as it was, until you write the reviewed one: "
-            f"python -m lib.gen review {review.dataset.name} --apply"
-        )
+    if review.outcome.summary():
+        command = f"python -m lib.gen review {review.dataset.name} --apply"
+        print(f"Unless you wrote the reviewed dataset on the page, write it now: {command}")
     return 0
 
 
@@ -108,7 +106,7 @@ def serving(review: Review, *, port: int = 0, open_browser: bool = False) -> Ite
             # The reader's own fonts: the theme's would come from the network.
             theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
             css=CSS.read_text(encoding="utf-8"),
-            head=f"<script>{HEAD.read_text(encoding='utf-8')}</script>",
+            head=head_html(),
         )
     except (OSError, OverflowError) as error:
         wanted = f"Port {port}" if port else f"Every port from {FIRST_PORT} on"

@@ -18,7 +18,6 @@ class Decision:
     """One line of a review file."""
 
     row_id: str
-    row: str  # fingerprint of the row as the dataset holds it
     verdict: str  # one of VERDICTS; pick = move to the evaluation; undo = take the last one back
     time: str  # UTC
 
@@ -40,7 +39,7 @@ def read_decisions(dataset_dir: str | Path) -> tuple[list[Decision], int]:
 
 
 def _parse(line: str) -> Decision | None:
-    """`{"row_id": "a.pdf#0?1", "row": "5f0c…", "verdict": "accept", "time": "2026-…"}`"""
+    """`{"row_id": "a.pdf#0?1", "verdict": "accept", "time": "2026-…"}`"""
     try:
         row = json.loads(line)
         values = {name: row[name] for name in Decision.__dataclass_fields__}

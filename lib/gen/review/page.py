@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,27 +16,20 @@ from lib.gen.review.review import STATUSES, Review
 from lib.settings import SetupError, portable
 
 CSS = Path(__file__).parent / "assets" / "page.css"
-HEAD = Path(__file__).parent / "assets" / "keys.js"
-BUTTONS = {
-    "accept": "Accept (a)",
-    "reject": "Reject (r)",
-    "pick": "Pick for eval (v)",
-    "undo": "Undo (u)",
-    "previous": "← Previous (k)",
-    "next": "Next (j) →",
-    "write": "Write the reviewed dataset (w)",
+_SCRIPT = Path(__file__).parent / "assets" / "keys.js"
+ACTIONS = {  # name → its key, its button, and what it does
+    "accept": ("a", "Accept", "accept the row; the next one is shown"),
+    "reject": ("r", "Reject", "reject it: it is removed from every split"),
+    "pick": ("v", "Pick for eval", "use it for the evaluation; accept or reject takes that back"),
+    "undo": ("u", "Undo", "undo the last decision, then the one before"),
+    "previous": ("k", "← Previous", "previous row; also ←"),
+    "next": ("j", "Next →", "next row; also →"),
+    "write": (
+        "w",
+        "Write dataset",
+        "write a dataset with the decisions applied, for the next notebooks",
+    ),
 }
-KEYS = {
-    "a": "accept the row; the next one is shown",
-    "r": "reject it: it is removed from every split",
-    "v": "pick it for the evaluation; accepting or rejecting it takes that back",
-    "u": "undo the last decision, then the one before",
-    "j, →": "next row",
-    "k, ←": "previous row",
-    "w": "write a dataset with the decisions applied, which the next notebooks read",
-    "?": "show these keys, or hide them",
-}
-
 _DONE = {"accept": "Accepted", "reject": "Rejected", "pick": "Picked for the evaluation"}
 
 
@@ -53,8 +47,8 @@ def build_page(review: Review) -> Any:
             progress = html("progress")
             with gr.Row(elem_id="actions"):
                 buttons = {
-                    name: gr.Button(text, elem_id=name, size="sm", min_width=60)
-                    for name, text in BUTTONS.items()
+                    name: gr.Button(f"{text} ({key})", elem_id=name, size="sm", min_width=60)
+                    for name, (key, text, _) in ACTIONS.items()
                 }
             message = html("message")
         with gr.Row(elem_id="filters"):
@@ -197,7 +191,15 @@ def card_html(review: Review, row_id: str) -> str:
 
 
 def help_html() -> str:
-    rows = "".join(
-        f"<tr><td><kbd>{key}</kbd></td><td>{does}</td></tr>" for key, does in KEYS.items()
+    keys = [(key, does) for key, _, does in ACTIONS.values()]
+    rows = "".join(f"<tr><td><kbd>{key}</kbd></td><td>{does}</td></tr>" for key, does in keys)
+    return (
+        f"<details><summary>Keys (? shows or hides them)</summary><table>{rows}</table></details>"
     )
-    return f"<details><summary>Keys (?)</summary><table>{rows}</table></details>"
+
+
+def head_html() -> str:
+    """The script that makes a key click its button."""
+    keys = {key: name for name, (key, _, _) in ACTIONS.items()}
+    keys |= {"ArrowLeft": "previous", "ArrowRight": "next"}
+    return f"<script>const keys = {json.dumps(keys)};\n{_SCRIPT.read_text('utf-8')}</script>"

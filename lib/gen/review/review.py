@@ -15,7 +15,6 @@ from lib.duplicates import conflicts
 from lib.gen.review.decisions import Decision, append_decision, in_force, read_decisions
 from lib.records import RaftExample, Rejected
 from lib.settings import SetupError, optional_path, portable, save_state
-from lib.store import fingerprint
 
 STATUSES = ("undecided", "accepted", "rejected", "picked", "left out")
 _STATUS_OF = {"accept": "accepted", "reject": "rejected", "pick": "picked"}
@@ -28,12 +27,6 @@ class Rows:
 
     def __init__(self, examples: Iterable[RaftExample]) -> None:
         self.by_id = {example.id: example for example in examples}
-        self._fingerprints: dict[str, str] = {}
-
-    def fingerprint(self, row_id: str) -> str:
-        if row_id not in self._fingerprints:
-            self._fingerprints[row_id] = fingerprint(self.by_id[row_id])
-        return self._fingerprints[row_id]
 
     def conflicting(self, row_id: str) -> list[str]:
         """The training and validation rows that cannot stay if this row becomes an evaluation row:
@@ -84,8 +77,6 @@ def apply_decisions(rows: Rows, decisions: Sequence[Decision]) -> Outcome:
     for row_id, decision in {d.row_id: d for d in in_force(decisions)}.items():
         if row_id not in rows.by_id:
             not_applied.append(f"row {row_id} is not in the dataset")
-        elif decision.row != rows.fingerprint(row_id):
-            not_applied.append(f"row {row_id} has changed since it was decided on")
         elif decision.verdict == "pick" and rows.by_id[row_id].kind != "oracle":
             not_applied.append(f"row {row_id} does not show its oracle, as evaluation rows do")
         else:
@@ -124,7 +115,6 @@ class Review:
     def _apply(self) -> None:
         self.outcome = apply_decisions(self.rows, self.decisions)
         self._left_out = {row.id for row in self.outcome.left_out}
-        self.is_written = not self.outcome.summary()  # or nothing is to be written
 
     # --- looking ---------------------------------------------------------------------------------
 
@@ -160,7 +150,7 @@ class Review:
             SetupError: it cannot be an evaluation row.
         """
         self._check_pick(row_id)
-        then = apply_decisions(self.rows, [*self.decisions, self._decision(row_id, "pick")])
+        then = apply_decisions(self.rows, [*self.decisions, Decision(row_id, "pick", "")])
         return Counter(row.split for row in then.left_out if row.id not in self._left_out)
 
     # --- deciding --------------------------------------------------------------------------------
@@ -173,7 +163,7 @@ class Review:
         """
         if verdict == "pick":
             self._check_pick(row_id)
-        self._append(self._decision(row_id, verdict))
+        self._add(row_id, verdict)
 
     def undo(self) -> str:
         """Take back the last decision; returns its row.
@@ -184,7 +174,7 @@ class Review:
         own = [d for d in in_force(self.decisions) if d.row_id in self.outcome.decided]
         if not own:
             raise SetupError("There is no decision to undo.")
-        self._append(self._decision(own[-1].row_id, "undo"))
+        self._add(own[-1].row_id, "undo")
         return own[-1].row_id
 
     def _check_pick(self, row_id: str) -> None:
@@ -197,11 +187,8 @@ class Review:
                 "one of kind oracle."
             )
 
-    def _decision(self, row_id: str, verdict: str) -> Decision:
-        time = datetime.now(UTC).isoformat(timespec="seconds")
-        return Decision(row_id, self.rows.fingerprint(row_id), verdict, time)
-
-    def _append(self, decision: Decision) -> None:
+    def _add(self, row_id: str, verdict: str) -> None:
+        decision = Decision(row_id, verdict, datetime.now(UTC).isoformat(timespec="seconds"))
         with self._lock:
             append_decision(self.dataset_dir, decision)
             self.decisions.append(decision)
@@ -210,7 +197,8 @@ class Review:
     # --- the reviewed dataset --------------------------------------------------------------------
 
     def write(self) -> Path:
-        """Write the reviewed dataset, and point .env.state to it if it points to this one.
+        """Write the reviewed dataset; .env.state names it if it named this one, or an earlier
+        outcome of its review.
 
         Raises:
             SetupError: no decision changes a row.
@@ -224,8 +212,9 @@ class Review:
             for row in rows
         ]
         folder = write_reviewed(self.dataset, outcome.examples, left_out)
-        self.is_written = True
         current = optional_path("DATASET_DIR")
-        if current and current.resolve() == self.dataset_dir.resolve():
-            save_state(DATASET_DIR=portable(folder))
+        if current and (current / "manifest.json").is_file():
+            origin = read_dataset(current).manifest["made_of"].get("dataset")
+            if self.dataset.name in (current.name, origin):
+                save_state(DATASET_DIR=portable(folder))
         return folder

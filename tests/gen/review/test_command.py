@@ -85,6 +85,10 @@ def test_the_command_writes_it_and_the_next_notebooks_read_it(
     assert main(["review", "--apply"]) == 0
     made = capsys.readouterr().out.strip().split("\n")[-1]
     assert read_state()["DATASET_DIR"] == made != portable(folder)
+    review.decide(review.find()[1], "reject")
+    assert read_state()["DATASET_DIR"] == made
+    again = portable(review.write())
+    assert read_state()["DATASET_DIR"] == again != made
     assert main(["review", folder.name, "--apply"]) == 0
     assert "Already written" in capsys.readouterr().out
 
@@ -115,7 +119,7 @@ def test_what_cannot_be_applied_is_printed(
     review = Review(folder)
     review.decide(review.find()[0], "reject")
     with review_path(folder).open("a") as file:
-        file.write('{"row_id": "gone", "row": "x", "verdict": "reject", "time": ""}\n{')
+        file.write('{"row_id": "gone", "verdict": "reject", "time": ""}\n{')
     assert main(["review", str(folder), "--apply"]) == 0
     said = capsys.readouterr().out
     assert "review.jsonl: 1 unreadable lines are ignored" in said

@@ -20,7 +20,6 @@ from lib.gen.review.decisions import (
 from lib.gen.review.review import Rows, apply_decisions
 from lib.records import RaftExample
 from lib.settings import SetupError
-from lib.store import fingerprint
 from tests.gen.dataset import make, write
 
 
@@ -30,7 +29,7 @@ def rows(home_dir: Path) -> list[RaftExample]:
 
 
 def on(row: RaftExample, verdict: str) -> Decision:
-    return Decision(row.id, fingerprint(row), verdict, "2026-01-01T00:00:00+00:00")
+    return Decision(row.id, verdict, "2026-01-01T00:00:00+00:00")
 
 
 def first(rows: list[RaftExample], *, kind: str = "oracle", split: str = "train") -> RaftExample:
@@ -67,7 +66,7 @@ def test_a_torn_line_is_counted_and_spoils_no_other(
 
 
 @pytest.mark.parametrize(
-    "line", ['{"a": 1}', "[]", "null", "{", '{"row_id":"a","row":"b","verdict":"shout","time":""}']
+    "line", ['{"a": 1}', "[]", "null", "{", '{"row_id":"a","verdict":"shout","time":""}']
 )
 def test_lines_that_are_no_decision_are_counted(tmp_path: Path, line: str) -> None:
     review_path(tmp_path / "d").write_text(f"{line}\n")
@@ -98,18 +97,10 @@ def test_undoing_brings_back_what_was_decided_before(rows: list[RaftExample]) ->
     assert in_force([on(a, "undo"), *said]) == said
 
 
-def test_decisions_on_other_rows_than_these_are_not_applied_but_told(
-    rows: list[RaftExample],
-) -> None:
-    changed = replace(rows[0], label="another")
-    gone = replace(rows[0], id="gone")
-    outcome = apply_decisions(Rows(rows), [on(changed, "reject"), on(gone, "reject")])
+def test_decisions_on_unknown_rows_are_not_applied_but_listed(rows: list[RaftExample]) -> None:
+    outcome = apply_decisions(Rows(rows), [on(replace(rows[0], id="gone"), "reject")])
     assert outcome.examples == rows
-    assert [reason.partition(rows[0].id)[2] for reason in outcome.not_applied] == [
-        " has changed since it was decided on",
-        "",
-    ]
-    assert "gone is not in the dataset" in outcome.not_applied[1]
+    assert outcome.not_applied == ["row gone is not in the dataset"]
 
 
 # --- what they do --------------------------------------------------------------------------------
@@ -173,4 +164,4 @@ def test_a_row_that_shows_no_oracle_is_never_picked(rows: list[RaftExample]) -> 
 def test_lines_of_an_older_version_are_read_without_their_edits(tmp_path: Path) -> None:
     line = '{"row_id":"a","row":"b","verdict":"accept","time":"","question":"Who?","answer":"I"}'
     review_path(tmp_path / "d").write_text(f"{line}\n")
-    assert read_decisions(tmp_path / "d") == ([Decision("a", "b", "accept", "")], 0)
+    assert read_decisions(tmp_path / "d") == ([Decision("a", "accept", "")], 0)

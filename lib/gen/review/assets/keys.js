@@ -1,8 +1,4 @@
-// A key clicks its button, but not while a text is typed.
-const keys = {
-  a: "accept", r: "reject", v: "pick", u: "undo", w: "write",
-  k: "previous", ArrowLeft: "previous", j: "next", ArrowRight: "next",
-};
+// `keys` says which button a key clicks; none while a text is typed.
 const press = (id) => {
   const button = document.getElementById(id);
   if (!button || button.disabled || button.offsetParent === null) return false;
