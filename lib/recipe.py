@@ -331,7 +331,7 @@ class Recipe:
     max_questions: int = _asking(
         60, "questions of the evaluation split at most, drawn by seed; 0 = all", low=0
     )
-    max_answer_tokens: int = _asking(256, "longest answer, tokens", low=1)
+    max_answer_tokens: int = _asking(256, "longest answer, tokens", low=1, also=("3_deploy",))
     allow_leakage: list[str] = _asking(
         [], "what may be shared with training", choices=("chunks", "questions")
     )

@@ -181,7 +181,7 @@ class Recipe:
         """Of embedding_model; loaded when something is embedded."""
         from lib.rag.embedder import load_embedder
 
-        return load_embedder(self.embedding_model)
+        return load_embedder(Knobs(embedding_model=self.embedding_model))
 
     @property
     def _least_distractors(self) -> int | None:
