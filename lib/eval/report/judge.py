@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lib.eval.judge import JUDGE_METRICS, Judge, UnparsedRate, unparsed_rates
-from lib.eval.judge.bias import self_preference_warnings
 from lib.eval.judge.verdicts import UNPARSED
-from lib.eval.models import EvalModel, endpoint_of
+from lib.eval.models import EvalModel
 from lib.eval.report.markup import STYLE
 from lib.records import Score
-from lib.settings import EndpointSettings, endpoint_settings
+from lib.settings import EndpointSettings
 
 if TYPE_CHECKING:
     from IPython.display import HTML
@@ -30,7 +29,6 @@ _MANY = (
     "answer, the figures mislead. A larger judge, or a larger max_judge_tokens where its replies "
     "are cut, leaves fewer."
 )
-_NO_KIN = "By its name the judge is of no judged model's family, nor of the teacher's."
 _AUDIT = "How far it agrees with people: python -m lib.eval audit LABELS (docs/evaluation.md)."
 
 
@@ -49,7 +47,6 @@ def show_judge(judge: Judge | None, scores: Sequence[Score], asked: Sequence[Eva
     rates = unparsed_rates(scores)
     notes = [_example(scores, rate) for rate in _worst_of_each(rates)]
     notes += [_MANY] if any(rate.value > MANY_UNREAD for rate in rates) else []
-    notes += _warnings(judge, asked) or [_NO_KIN]
     return HTML(STYLE + _table(judge, rates) + "".join(map(_note, [*notes, _AUDIT])))
 
 
@@ -103,13 +100,6 @@ def _example(scores: Sequence[Score], rate: UnparsedRate) -> str:
         and score.explanation.startswith(UNPARSED)
     )
     return f"Unread of {rate.model}, for example: {why}."
-
-
-def _warnings(judge: Judge, asked: Sequence[EvalModel]) -> list[str]:
-    models = {model.role: endpoint_of(model).deployment for model in asked}
-    if teacher := endpoint_settings("teacher"):  # also unasked: its student writes as it does
-        models.setdefault("teacher", teacher.deployment)
-    return self_preference_warnings(judge.name, models)
 
 
 def host_of(settings: EndpointSettings) -> str:
