@@ -96,4 +96,4 @@ def test_killed_halfway_and_run_again_pays_nothing_twice(
         resumed = answer_cases(asked, cases, Recipe(concurrency=4))
         assert len(resumed) == len(server.answered) == total
         assert max(Counter(server.answered).values()) == 1
-        assert answer_cases(models, cases, Recipe()) == resumed
+        assert answer_cases(asked, cases, Recipe()) == resumed
