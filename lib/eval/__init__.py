@@ -15,13 +15,11 @@ from lib.eval.report.answers import show_best_and_worst, show_latency_and_cost, 
 from lib.eval.report.judge import show_judge
 from lib.eval.report.leakage import show_leakage
 from lib.eval.report.method import show_method
-from lib.eval.report.plots import (
-    plot_differences,
-    plot_latency_and_cost,
-    plot_losses,
-    plot_refusals,
-    plot_top_k,
-)
+from lib.eval.report.plot_differences import plot_differences
+from lib.eval.report.plot_latency import plot_latency_and_cost
+from lib.eval.report.plot_losses import plot_losses
+from lib.eval.report.plot_refusals import plot_refusals
+from lib.eval.report.plot_top_k import plot_top_k
 from lib.eval.report.refusals import show_refusals
 from lib.eval.report.report import write_report
 from lib.eval.report.tables import show_metrics, show_table, show_verdict
