@@ -11,6 +11,7 @@ from typing import Any
 
 from lib.deploy.processes import LOOPBACK, ServerRecord, is_running
 from lib.settings import SetupError, home
+from lib.text import one_line
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback: no proxy
 
@@ -58,7 +59,7 @@ def _failure(server: ServerRecord, what: str) -> SetupError:
     """`The student's server for m ended before it answered. runs/t/deploy/student.log ends: …`"""
     path = home() / server.log
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    lines = [one_line(line) for line in text.splitlines() if line.strip()]
     tail = " | ".join(lines[-4:])[-600:] or "nothing was written"
     said = f"The {server.role}'s server for {server.model} {what}."
     return SetupError(f"{said} {server.log} ends: {tail}")

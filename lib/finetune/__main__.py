@@ -15,7 +15,7 @@ from lib.cli import Parser, run_command
 from lib.finetune.rows import prepare_rows
 from lib.finetune.students import require_machine
 from lib.finetune.train import train_student
-from lib.parameters import resolved
+from lib.parameters import overrides
 from lib.recipe import Recipe
 from lib.settings import portable, require_path, save_state
 
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
-    recipe = Recipe.of(resolved(options.file))
+    recipe = Recipe(**overrides(options.file))
     dataset_dir = require_path("DATASET_DIR", run_name=recipe.run_name)
     require_machine(recipe)
     trained = train_student(prepare_rows(dataset_dir, recipe), recipe)

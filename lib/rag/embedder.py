@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lib.engine.endpoint import Endpoint, EndpointError, run
+from lib.engine.faults import short
 from lib.engine.ledger import Ledger
 from lib.rag.minilm import MINILM_NAME, MINILM_SHA256, minilm_dir
 from lib.recipe import Recipe
@@ -167,6 +168,6 @@ def _load(path: str) -> Any:
         return SentenceTransformer(path, device="cpu")
     except (OSError, ValueError) as error:
         raise SetupError(
-            f"The embedding model '{path}' cannot be loaded: {' '.join(str(error).split())[:200]}. "
+            f"The embedding model '{path}' cannot be loaded: {short(error)}. "
             "Give a folder of sentence-transformers, a name that the hub knows, or ''."
         ) from error

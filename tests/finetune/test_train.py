@@ -226,10 +226,3 @@ def test_a_base_model_without_template_is_trained_on_plain_text(
     trained = train(dataset_dir, tmp_path, dataset_format="completion", num_epochs=0.2)
     for folder in (trained.model_dir, trained.baseline_dir):
         assert AutoTokenizer.from_pretrained(folder).chat_template == PLAIN_CHAT_TEMPLATE
-
-
-def test_a_loss_that_explodes_says_lower_the_learning_rate(
-    model_dir: Path, dataset_dir: Path
-) -> None:
-    with pytest.raises(SetupError, match="learning_rate"):
-        train(dataset_dir, model_dir, learning_rate=1.0, num_epochs=20.0)

@@ -11,6 +11,7 @@ from lib.gen.ask.options import AskOptions
 from lib.prompts.student import Message
 from lib.prompts.teacher import TeacherPrompts
 from lib.reading.api_docs import is_api_record
+from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import endpoint_settings
 
@@ -46,12 +47,13 @@ class Estimate:
         )
 
 
-def estimate(chunks: Iterable[Chunk], options: AskOptions) -> Estimate:
+def estimate(chunks: Iterable[Chunk], recipe: Recipe) -> Estimate:
     """What asking the teacher about these chunks takes; the built-in one takes nothing.
 
     Raises:
         SetupError: the prompts or prices.yaml cannot be read.
     """
+    options = AskOptions(**recipe.asking, prompts_path=recipe.prompts_path)
     prices, settings = load_prices(), endpoint_settings("teacher")
     asked, spread, flow = drawn(list(chunks), options), Spread(options), Flow(options)
     shares = [share for chunk in asked for share in spread.add(chunk)] + spread.end()

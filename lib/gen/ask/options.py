@@ -32,6 +32,7 @@ class AskOptions:
     round_trip: bool = False  # answered again from the document alone, it must be the same
     passage_dependency: bool = False  # answered without the document, it must not be the same
     min_rating: int = 0  # of 1 to 5, by the judge or else the teacher; 0 = rate nothing
+    semantic_duplicates: bool = False
     max_similarity: float = 0.95  # of two questions with one answer (cosine); needs an embedder
     seed: int = 42
 

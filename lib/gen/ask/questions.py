@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lib.engine.endpoint import Budget, run
+from lib.engine.budget import budget_of
+from lib.engine.endpoint import run
 from lib.gen.ask import built_in_rows
 from lib.gen.ask.asking import ask_in_batches, ask_live
 from lib.gen.ask.flow import Flow, drawn
@@ -17,6 +18,7 @@ from lib.gen.ask.options import AskOptions
 from lib.gen.ask.outcome import Outcome, Rating
 from lib.gen.ask.similar_questions import QuestionEmbedder, drop_similar
 from lib.prompts import teacher as teacher_prompts
+from lib.rag.embedder import load_embedder
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, Rejected
 from lib.settings import PROJECT_DIR, EndpointSettings, SetupError, endpoint_settings, portable
@@ -62,13 +64,8 @@ def teacher_notice() -> str:
 
 def ask_teacher(
     chunks: Iterable[Chunk],
-    *,
-    options: AskOptions,
-    run_name: str,
     recipe: Recipe,
-    embedder: QuestionEmbedder | None = None,
-    budget: Budget | None = None,
-    batch: bool = False,
+    *,
     on_question: OnQuestion = lambda question: None,
 ) -> Asked:
     """Questions on the chunks and their answers.
@@ -77,11 +74,15 @@ def ask_teacher(
     of a list that was asked about before with the same teacher, prompts and options are read, not
     asked again. `on_question` is called with each row as it passes its gates; what repeats another
     row is found, and rejected, at the end. With an embedder, questions that repeat in other words
-    are too. `batch` asks through the Batch API, about all chunks at once.
+    are too. `batch` asks through the Batch API, about all chunks at once; the engine's options
+    after `concurrency` do not count then.
 
     Raises:
         SetupError: the endpoint cannot work, some requests failed, or no question passed.
     """
+    options = AskOptions(**recipe.asking, prompts_path=recipe.prompts_path)
+    run_name, batch = recipe.run_name, recipe.batch
+    embedder = load_embedder(recipe) if recipe.semantic_duplicates else None
     settings = endpoint_settings("teacher")
     if options.language and not can_check(options.language):
         print(f"language = {options.language!r} is asked for, but not checked: no rule knows it.")
@@ -103,7 +104,7 @@ def ask_teacher(
             seen = list(chunks)
             ask_in_batches(seen, flow, settings)
         else:
-            seen = run(ask_live(chunks, flow, settings, recipe, budget=budget))
+            seen = run(ask_live(chunks, flow, settings, recipe, budget=budget_of(recipe)))
     made_of = _made_of(settings, seen, options, embedder)
     return _write(artefact_dir("questions", run_name, made_of), made_of, outcome, options, embedder)
 

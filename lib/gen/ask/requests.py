@@ -11,7 +11,7 @@ from lib.prompts.student import Message
 
 # Reasoning models spend tokens before they write.
 MAX_TOKENS = 2048
-ANSWERS, LEADS_ON = 0, 1  # priorities: see lib.engine.scheduler.Turns
+ANSWERS, LEADS_ON = 0, 1  # priorities: see lib.engine.scheduler
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from lib.gen.formats.row import SPLITS
 from lib.gen.review.dataset import reviewed
 from lib.gen.review.rows import Review
 from lib.gen.review.vetting import review_path
-from lib.recipe import Recipe as Knobs
+from lib.recipe import Recipe
 from lib.settings import SetupError
 from lib.store import file_sha256, read_jsonl
 from tests.gen.dataset import make, write
@@ -52,8 +52,8 @@ def test_training_and_evaluation_read_what_the_review_left(folder: Path) -> None
     )
     assert len(after["train"]) == len(before["train"]) - 2 - cost["train"]
     assert len(after["valid"]) == len(before["valid"]) - cost["valid"]
-    knobs = Knobs(max_questions=0)
-    now, before = ({q.id for q in load_questions(one, knobs)} for one in (made, folder))
+    recipe = Recipe(max_questions=0)
+    now, before = ({q.id for q in load_questions(one, recipe)} for one in (made, folder))
     assert now - before == {picked}
     for split in SPLITS:
         assert read_examples(made, split) == read_examples(folder, split)
