@@ -44,7 +44,8 @@ def plot_differences(results: Results) -> tuple[Figure, str] | str:
     figure, axes = new_figure(
         1.1 + 0.27 * len(rows) + 0.1 * len(groups), title=f"Exact match: {what}", note=note
     )
-    ys, centres = [], []
+    ys: list[float] = []
+    centres = []
     for place, group in enumerate(groups.values()):
         top = ys[-1] + 1.4 if ys else 0.0
         ys += [top + i for i in range(len(group))]

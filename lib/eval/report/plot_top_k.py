@@ -46,7 +46,7 @@ def plot_top_k(results: Results) -> tuple[Figure, str] | str:
         return "There is no curve to draw: no reply has a value in exact match."
     ceiling = _curve(results, RETRIEVER, "hit_rate", retrieved)
     note = _top_k_note(curves, ceiling, [name for name in models if name not in curves])
-    grid = {"ncols": 2 if side else 1, "width_ratios": [len(side), 4] if side else None}
+    grid: dict[str, Any] = {"ncols": 2, "width_ratios": [len(side), 4]} if side else {}
     figure, panels = new_figure(
         4.0,
         title="Exact match over what is retrieved",

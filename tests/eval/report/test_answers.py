@@ -67,6 +67,16 @@ def test_replies_and_names_are_escaped(found: Evaluated) -> None:
     assert "x&lt;y" in html
 
 
+def test_titles_of_documents_are_escaped(found: Evaluated) -> None:
+    titled = [
+        replace(case, chunks=tuple(replace(chunk, title=ATTACK) for chunk in case.chunks))
+        for case in found.cases
+    ]
+    html = shown(replace(found, cases=titled))
+    assert {"script", "img"} & set(Page(html).tags) == set()
+    assert "<b>&lt;script" in html
+
+
 def test_the_others_replies_are_folded(found: Evaluated) -> None:
     article = shown(found).split("<article")[1]
     front, others, *_ = article.split("<details")
