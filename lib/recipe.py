@@ -103,7 +103,7 @@ _rows = _knobs("Rows", "1_gen")
 _sending = _knobs("How requests are sent", "1_gen", "4_eval")
 _asking_once = _knobs("How requests are sent", "1_gen")
 _training = _knobs("The student and its training", "2_finetune")
-_serving = _knobs("Serving", "3_deploy")
+_serving = _knobs("Serving and its answers", "3_deploy")
 _asking = _knobs("What the models are asked", "4_eval")
 _judging = _knobs("The judge, if JUDGE_… of .env names one", "4_eval")
 
@@ -317,6 +317,7 @@ class Recipe:
         0.0, "memory that each server gets on a CPU, GiB; 0 = by the model's size", low=0
     )
     server_timeout_s: float = _serving(600.0, "seconds until a server must answer", **_POSITIVE)
+    max_answer_tokens: int = _serving(256, "longest answer, tokens", low=1, also=("4_eval",))
 
     models: list[str] = _asking(
         ["student", "baseline"], "the first is judged; 'teacher', or others of .env"
@@ -331,7 +332,6 @@ class Recipe:
     max_questions: int = _asking(
         60, "questions of the evaluation split at most, drawn by seed; 0 = all", low=0
     )
-    max_answer_tokens: int = _asking(256, "longest answer, tokens", low=1, also=("3_deploy",))
     allow_leakage: list[str] = _asking(
         [], "what may be shared with training", choices=("chunks", "questions")
     )
