@@ -22,6 +22,7 @@ from benchmarks.request_engine import passage
 from benchmarks.teacher_server import Teacher, teacher
 from lib.eval.answers import answer_cases
 from lib.eval.conditions import Case
+from lib.eval.models import eval_models
 from lib.recipe import Recipe
 from lib.records import Answer, Chunk
 from lib.settings import PROJECT_DIR
@@ -29,6 +30,7 @@ from tests.server import opening
 
 MODELS = ("student", "baseline")
 SLOTS = 64  # of all models
+RECIPE = Recipe(models=list(MODELS), plain_baseline=False, concurrency=SLOTS // len(MODELS))
 NUM_QUESTIONS = 200
 DOCUMENTS = {  # condition → documents; whether the oracle is among them
     "closed_book": (0, False),
@@ -92,7 +94,7 @@ def _resumes(cases: Sequence[Case]) -> bool:
 
 
 def _answer(cases: Sequence[Case]) -> list[Answer]:
-    return answer_cases(MODELS, cases, Recipe(concurrency=SLOTS // len(MODELS)))
+    return answer_cases(eval_models(RECIPE), cases, RECIPE)
 
 
 @contextmanager

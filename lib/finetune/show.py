@@ -1,11 +1,12 @@
-"""Look at what is trained on, and at how the loss went."""
+"""Show which tokens are trained, and the loss curve."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
+
+from markupsafe import Markup
 
 from lib.finetune.watch import HistoryPoint
 from lib.settings import read_state, require_path
@@ -31,8 +32,9 @@ def marked(pieces: list[Piece]) -> str:
 
 
 def show_trained_tokens(rows: Any, *, row: int = 0, prompt_chars: int = 600) -> Any:
-    """One training row as HTML, the trained tokens highlighted: the labels that TRL's collator
-    makes, decoded. Of a long prompt only the last `prompt_chars` characters are shown.
+    """One training row as HTML; the tokens that TRL's collator labels as trained are highlighted.
+
+    Of a long prompt only the last `prompt_chars` characters are shown.
     """
     from IPython.display import HTML
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
@@ -45,14 +47,14 @@ def show_trained_tokens(rows: Any, *, row: int = 0, prompt_chars: int = 600) -> 
     return HTML(_page(pieces, prompt_chars))
 
 
-def _page(pieces: list[Piece], prompt_chars: int) -> str:
-    parts = []
+def _page(pieces: list[Piece], prompt_chars: int) -> Markup:
+    parts = Markup()
     for text, trained in pieces:
         if not trained and len(text) > prompt_chars:
             text = f"… ({len(text) - prompt_chars:,} characters) … {text[-prompt_chars:]}"
         style = "background:#d7f5d0;color:#10320a" if trained else "color:#777"
-        parts.append(f'<span style="{style}">{html.escape(text)}</span>')
-    return f'<pre style="white-space:pre-wrap">{"".join(parts)}</pre>'
+        parts += Markup('<span style="{}">{}</span>').format(style, text)
+    return Markup('<pre style="white-space:pre-wrap">{}</pre>').format(parts)
 
 
 def plot_loss(history: list[HistoryPoint]) -> Any:

@@ -12,9 +12,9 @@ import pytest
 from lib.eval.__main__ import main
 from lib.eval.report.advice import what_next
 from lib.eval.report.answers import show_best_and_worst, show_questions
-from lib.eval.report.markup import STYLE
+from lib.eval.report.drawing import INK, PAPER, Picture
 from lib.eval.report.method import show_method
-from lib.eval.report.plots import INK, PAPER, Picture
+from lib.eval.report.page import STYLE
 from lib.eval.report.report import write_report
 from lib.eval.report.tables import show_metrics, show_table, show_verdict
 from lib.eval.verdict import claim_of
@@ -147,7 +147,7 @@ def test_the_command_line(
 ) -> None:
     assert main(["report", str(notebook_path), str(tmp_path / "r.html")]) == 0
     assert (tmp_path / "r.html").is_file()
-    assert main(["headline", str(tmp_path)]) == 1
+    assert main(["headline", str(tmp_path)]) == 2
     assert "metrics.json is not there" in capsys.readouterr().err
 
 
