@@ -88,19 +88,27 @@ def seed_data(
     wide_rows = {e.id: e for e in built.pop(widest.name).examples if e.split == "eval"}
     dataset_dirs = {
         variant.name: gen.write_dataset(
-            built[variant.name],
+            built[variant.name].examples,
             run_name=RUN_NAME,
             documents=corpus.loaded.documents,
             chunks=chunks,
             splits=splits,
-            asked=asked,
+            questions=asked.questions,
+            rejected=[
+                *corpus.split.dropped,
+                *asked.rejected,
+                *built[variant.name].rejected,
+            ],
+            teacher=asked.teacher,
             parameters=recipe.shaping | dict(variant.options) | {"variant": variant.name},
             skipped=corpus.loaded.skipped,
-            dropped=corpus.split.dropped,
+            guarded=built[variant.name].guarded,
         )
         for variant in variants
     }
-    questions = load_questions(dataset_dirs[RAFT], max_questions=max_questions, seed=recipe.seed)
+    questions = load_questions(
+        dataset_dirs[RAFT], Recipe(max_questions=max_questions, seed=recipe.seed)
+    )
     index = rag.build_index(chunks, Recipe(embedding_model=str(minilm_dir())))
     cases = build_proof_cases(questions, wide_rows, index, seed=recipe.seed)
     rows = {n: [e for e in of.examples if e.split == "train"] for n, of in built.items()}

@@ -327,7 +327,7 @@ class Recipe:
     max_answer_tokens: int = _serving(256, "longest answer, tokens", low=1, also=("4_eval",))
 
     models: list[str] = _asking(
-        ["student", "baseline"], "the first is judged; 'teacher', or other endpoints of .env"
+        ["student", "baseline"], "the first is judged; 'teacher', or others of .env"
     )
     plain_baseline: bool = _asking(True, "ask the baseline with a plain prompt, too")
     top_k: list[int] = _asking(

@@ -93,8 +93,8 @@ class Splitter:
         if self._cache is None or self._recipe.chunker == "semantic":  # its embedding is another's
             return list(self._cut(text))
         recipe = self._recipe
-        key = text, recipe.chunker, recipe.chunk_chars, recipe.chunk_overlap_chars
-        key = (*key, recipe.min_chunk_chars)
+        sizes = recipe.chunk_chars, recipe.chunk_overlap_chars, recipe.min_chunk_chars
+        key = text, recipe.chunker, *sizes
         pieces: list[list[int]] | None = self._cache.get("pieces", *key)
         if pieces is None:
             pieces = list(self._cut(text))

@@ -19,9 +19,8 @@ from lib.eval.metrics.losses import (
 from lib.eval.metrics.refusals import DISTRACTORS_ONLY
 from lib.eval.report.page import Table, show, show_note, table_of
 from lib.eval.results import Results
-from lib.eval.runs.runs import main_condition
 from lib.eval.statistics import CANNOT_TELL
-from lib.eval.verdict import main_comparison
+from lib.eval.verdict import main_comparison, main_condition
 from lib.eval.wording import NONE, called, percent
 from lib.settings import PREFIXES
 

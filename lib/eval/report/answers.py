@@ -13,7 +13,7 @@ from lib.eval.report.highlight import highlighted, marked
 from lib.eval.report.page import Table, show, show_note, table_of
 from lib.eval.report.usage import ALL, answer_usage, cost_of
 from lib.eval.results import Results
-from lib.eval.runs.runs import main_condition
+from lib.eval.verdict import main_condition
 from lib.eval.wording import NONE
 from lib.records import Answer, Chunk, Score
 

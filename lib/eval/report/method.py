@@ -11,10 +11,9 @@ from lib.eval.models import EvalModel
 from lib.eval.questions import PEOPLE, EvalQuestion, count_provenance
 from lib.eval.report.page import Table, show, table_of
 from lib.eval.results import Results
-from lib.eval.runs.runs import main_condition
 from lib.eval.statistics import MIN_CLUSTERS, NUM_RESAMPLES
 from lib.eval.summaries import HEADLINE, clusters_of
-from lib.eval.verdict import main_metric
+from lib.eval.verdict import main_condition, main_metric
 from lib.eval.wording import NONE
 from lib.prompts.student import Prompt
 

@@ -16,7 +16,7 @@ from lib.eval.report.drawing import (
     style_of,
 )
 from lib.eval.results import Results
-from lib.eval.runs.runs import main_condition
+from lib.eval.verdict import main_condition
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from lib.eval.metrics.refusals import CLOSED_BOOK, no_answer
 from lib.eval.report.page import Table, show, show_note, table_of
 from lib.eval.results import Results
-from lib.eval.runs.runs import main_condition
 from lib.eval.statistics import Interval, Sample, intervals, make_sample
-from lib.eval.verdict import main_metric
+from lib.eval.verdict import main_condition, main_metric
 from lib.eval.wording import NONE, percent
 from lib.records import Answer, Score
 

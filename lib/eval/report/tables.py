@@ -9,10 +9,9 @@ from lib.eval.metrics import METRICS, RETRIEVAL, RETRIEVER
 from lib.eval.metrics.refusals import REFUSED_RIGHTLY, REFUSED_WRONGLY
 from lib.eval.report.page import Table, show, show_note, table_of
 from lib.eval.results import Comparison, Estimate, Results
-from lib.eval.runs.runs import main_condition
 from lib.eval.statistics import BETTER, CANNOT_TELL, WORSE
 from lib.eval.summaries import HEADLINE, STRICT
-from lib.eval.verdict import claim_of, main_comparison, plain_comparison, verdict_of
+from lib.eval.verdict import claim_of, main_comparison, main_condition, plain_comparison, verdict_of
 from lib.eval.wording import (
     METRIC_NAMES,
     NONE,

@@ -13,7 +13,7 @@ from lib.engine.prices import Price, Prices
 from lib.eval.metrics.losses import LOSSES
 from lib.eval.report.advice import ledger_costs, show_cost, what_next
 from lib.eval.results import Results
-from lib.parameters import known_parameters
+from lib.recipe import KNOBS
 from tests.eval.toy import Page, results_of
 
 Losses = dict[tuple[str, str], dict[str, int]]
@@ -56,7 +56,7 @@ def test_every_parameter_named_is_one_of_a_notebook() -> None:
     names = {name.split(":")[0] for name in re.findall(r"`([^`]+)`", said)}
     names -= {"top_5", "distractors_only"}
     assert len(names) > 10
-    assert names <= set(known_parameters())
+    assert names <= set(KNOBS)
 
 
 def test_small_losses_and_what_retrieval_had_no_part_in_are_left_out() -> None:

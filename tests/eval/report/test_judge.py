@@ -31,7 +31,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[EvalModel]:
         monkeypatch.setenv(f"{role}_OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
         monkeypatch.setenv(f"{role}_OPENAI_API_KEY", "none")
         monkeypatch.setenv(f"{role}_OPENAI_DEPLOYMENT", model)
-    return eval_models(["student", "baseline"])
+    return eval_models(Recipe())
 
 
 def scores(model: str, *, read: int, unread: int = 0, metric: str = JUDGE_CORRECT) -> list[Score]:
