@@ -8,18 +8,21 @@ again by the next run, also after a kill.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from benchmarks.homes import fresh_home, random_model
-from benchmarks.proof_data import RUN_NAME, Corpus, load_corpus, proof_settings, seed_data
+from benchmarks.proof_data import RUN_NAME, proof_recipe, seed_data
 from benchmarks.proof_figures import Marks, SeedRun, Training, gates, mark
 from benchmarks.proof_page import gate_line, write_page
 from benchmarks.proof_rows import BASELINE, VARIANTS, Variant
 from benchmarks.reading import greedy_replies, load_reader
-from lib import finetune, gen
+from lib import finetune
 from lib.eval.conditions import Case
+from lib.gen import Corpus
+from lib.gen.ask.questions import teacher_name
 from lib.progress import Progress
 from lib.prompts.student import student_messages
 from lib.recipe import Recipe
@@ -60,22 +63,22 @@ def prove(
 ) -> int:
     """Print the gates; 1 when one is missed. `changed` are parameters beside tiny.yaml's."""
     tune_threads()  # before torch is loaded
-    settings = proof_settings() | changed
-    if gen.teacher_name() != NAME:
+    recipe = proof_recipe(**changed)
+    if teacher_name() != NAME:
         raise SetupError(
-            f".env names the teacher {gen.teacher_name()}, and the proof is about the built-in "
+            f".env names the teacher {teacher_name()}, and the proof is about the built-in "
             "one. Take COMPLETION_… out of .env for this command."
         )
-    corpus = load_corpus(settings)
+    corpus = Corpus(recipe).read()
     plan = {s: [v for v in variants if v.every_seed or s == seeds[0]] for s in seeds}
     progress = Progress("models", sum(1 + len(of_seed) for of_seed in plan.values()))
     runs = [
-        run_seed(corpus, plan[seed], settings | {"seed": seed}, progress, max_questions)
+        run_seed(corpus, plan[seed], replace(recipe, seed=seed), progress, max_questions)
         for seed in seeds
     ]
     progress.close()
     found = gates(runs)
-    page_path = write_page(runs, variants, found, settings, docs_dir=docs_dir)
+    page_path = write_page(runs, variants, found, recipe, docs_dir=docs_dir)
     for gate in found:
         print(gate_line(gate))
     missed = sum(not gate.reached for gate in found)
@@ -89,13 +92,13 @@ def prove(
 def run_seed(
     corpus: Corpus,
     variants: Sequence[Variant],
-    settings: Mapping[str, Any],
+    recipe: Recipe,
     progress: Progress,
     max_questions: int,
 ) -> SeedRun:
     """Train each variant and ask it and the baseline everything."""
-    seed = settings["seed"]
-    data = seed_data(corpus, variants, settings, max_questions)
+    seed = recipe.seed
+    data = seed_data(corpus, variants, recipe, max_questions)
     held_out = {question.oracle.document_id for question in data.questions}
     print(f"seed {seed}: {len(data.questions)} questions on {len(held_out)} held-out documents")
     marks: dict[tuple[str, str], Marks] = {}
@@ -112,7 +115,7 @@ def run_seed(
 
     for variant in variants:
         print(f"seed {seed} · {variant.name} · training", flush=True)
-        trained = _train(data.dataset_dirs[variant.name], settings)
+        trained = _train(data.dataset_dirs[variant.name], recipe)
         trainings[variant.name] = _training(data.rows[variant.name], trained)
         if (BASELINE, "oracle") not in marks:
             ask(BASELINE, trained.baseline_dir)
@@ -133,8 +136,7 @@ def run_seed(
 # --- one model -----------------------------------------------------------------------------------
 
 
-def _train(dataset_dir: Path, settings: Mapping[str, Any]) -> finetune.Trained:
-    recipe = Recipe.of({**settings, "run_name": RUN_NAME})
+def _train(dataset_dir: Path, recipe: Recipe) -> finetune.Trained:
     return finetune.train_student(finetune.prepare_rows(dataset_dir, recipe), recipe)
 
 

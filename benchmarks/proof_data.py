@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,26 +14,19 @@ from benchmarks.proof_rows import (
     build_proof_cases,
     build_variants,
 )
-from lib import gen, rag
+from lib import rag
+from lib.dataset import write_dataset
 from lib.eval.conditions import Case
 from lib.eval.questions import EvalQuestion, load_questions
-from lib.gen.chunks import Conflicts
-from lib.parameters import known_parameters, read_parameters
+from lib.gen import Corpus
+from lib.gen.ask.questions import ask_teacher
+from lib.gen.splits import assign_splits
+from lib.parameters import DEFAULT_PARAMETERS, read_parameters
 from lib.rag.minilm import minilm_dir
 from lib.recipe import Recipe
 from lib.records import RaftExample
-from lib.settings import PROJECT_DIR
 
 RUN_NAME = "proof"
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """The documents and their chunks: the same for every seed."""
-
-    loaded: gen.Loaded
-    split: gen.Split
-    same: Conflicts
 
 
 @dataclass(frozen=True)
@@ -46,31 +39,21 @@ class SeedData:
     cases: dict[str, list[Case]]  # by condition
 
 
-def proof_settings() -> dict[str, Any]:
-    """parameters/tiny.yaml over the notebooks' defaults, whole documents held out."""
-    known = known_parameters()
-    values = {name: parameter.default for name, parameter in known.items()}
-    values |= read_parameters(PROJECT_DIR / "parameters" / "tiny.yaml", known)
-    return values | {"split_by": "document"}
-
-
-def load_corpus(settings: Mapping[str, Any]) -> Corpus:
-    recipe = gen.Recipe.of(settings)
-    loaded = gen.load_documents(recipe)
-    split = gen.split_documents(loaded.documents, Recipe(**recipe.cutting))
-    return Corpus(loaded, split, gen.conflicts(split.chunks))
+def proof_recipe(**changed: Any) -> Recipe:
+    """parameters/tiny.yaml, whole documents held out."""
+    values = read_parameters(DEFAULT_PARAMETERS) | {"split_by": "document", "run_name": RUN_NAME}
+    return Recipe(**values | changed)
 
 
 def seed_data(
-    corpus: Corpus, variants: Sequence[Variant], settings: Mapping[str, Any], max_questions: int
+    corpus: Corpus, variants: Sequence[Variant], recipe: Recipe, max_questions: int
 ) -> SeedData:
     """Questions, splits, every variant's dataset, and what the evaluation shows."""
-    recipe, chunks = gen.Recipe.of(settings), corpus.split.chunks
-    asked = gen.ask_teacher(chunks, **(recipe.asking | {"run_name": RUN_NAME}))
-    splits = gen.assign_splits(
+    chunks, asked = corpus.chunks, ask_teacher(corpus.chunks, recipe)
+    splits = assign_splits(
         chunks,
         corpus.same,
-        Recipe(**recipe.splitting),
+        recipe,
         asked={question.chunk_id for question in asked.questions},
     )
     widest = Variant(
@@ -82,26 +65,25 @@ def seed_data(
         chunks,
         splits,
         corpus.same,
-        settings=settings,
-        seed=recipe.seed,
+        recipe,
     )
     wide_rows = {e.id: e for e in built.pop(widest.name).examples if e.split == "eval"}
     dataset_dirs = {
-        variant.name: gen.write_dataset(
+        variant.name: write_dataset(
             built[variant.name].examples,
             run_name=RUN_NAME,
-            documents=corpus.loaded.documents,
+            documents=corpus.documents,
             chunks=chunks,
             splits=splits,
             questions=asked.questions,
             rejected=[
-                *corpus.split.dropped,
+                *corpus.dropped,
                 *asked.rejected,
                 *built[variant.name].rejected,
             ],
             teacher=asked.teacher,
             parameters=recipe.shaping | dict(variant.options) | {"variant": variant.name},
-            skipped=corpus.loaded.skipped,
+            skipped=corpus.skipped,
             guarded=built[variant.name].guarded,
         )
         for variant in variants

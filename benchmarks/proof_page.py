@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from benchmarks.proof_figures import ABSENT, MAIN, Gate, SeedRun
 from benchmarks.proof_plots import DISTRACTORS_SVG, SHARE_SVG, write_plots
 from benchmarks.proof_rows import BASELINE, CONDITIONS, ORACLE_ONLY, RAFT, Variant
 from lib.eval.statistics import BETTER, WORSE
 from lib.eval.wording import percent, signed
+from lib.recipe import Recipe
 from lib.store import write_text
 
 
@@ -20,7 +20,7 @@ def write_page(
     runs: Sequence[SeedRun],
     variants: Sequence[Variant],
     found: Sequence[Gate],
-    settings: Mapping[str, Any],
+    recipe: Recipe,
     *,
     docs_dir: Path,
 ) -> Path:
@@ -37,7 +37,7 @@ def write_page(
             "## Gates",
             _gates(runs, found),
             "## What was run",
-            _method(runs, settings),
+            _method(runs, recipe),
             _trainings(runs, variants),
             "## Exact match",
             _overview(runs, variants),
@@ -152,20 +152,20 @@ def _gates(runs: Sequence[SeedRun], found: Sequence[Gate]) -> str:
 # --- what was run --------------------------------------------------------------------------------
 
 
-def _method(runs: Sequence[SeedRun], settings: Mapping[str, Any]) -> str:
+def _method(runs: Sequence[SeedRun], recipe: Recipe) -> str:
     asked = "; ".join(
         f"seed {run.seed}: {len(run.clusters)} questions on {run.num_documents} documents"
         for run in runs
     )
     hits = ", ".join(percent(run.hit_rate) for run in runs)
-    return f"""The built-in teacher asks about `{settings["doc_path"]}`. Whole documents are held
+    return f"""The built-in teacher asks about `{recipe.doc_path}`. Whole documents are held
 out, and every figure is of questions on them:
 {asked}.
 Settings are those of `parameters/tiny.yaml`; a seed draws the questions, the split, the rows and
-the order of training. The base is `{settings["student_model"]}`; “baseline” is the base as it is.
+the order of training. The base is `{recipe.student_model}`; “baseline” is the base as it is.
 Answers are greedy.
 
-- Within a seed every student trains on the same questions, for {settings["num_epochs"]:g} epochs:
+- Within a seed every student trains on the same questions, for {recipe.num_epochs:g} epochs:
   equal steps. Rows with fewer documents are shorter, so tokens differ.
 - The distractors at test are random, drawn once: those of a smaller number are among those of a
   larger.

@@ -7,23 +7,16 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from lib import gen
 from lib.eval.conditions import Case, build_cases
 from lib.eval.questions import EvalQuestion, first_hit
 from lib.gen.chunks import Conflicts
+from lib.gen.rows import Built, build_examples
 from lib.prompts.student import ANSWER_TAG
 from lib.rag import Index
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, RaftExample
 from lib.settings import SetupError
 
-ROW_SETTINGS = (
-    "num_distractors",
-    "distractor_mode",
-    "oracle_probability",
-    "no_oracle_mode",
-    "refusal_probability",
-)
 ALWAYS_SHOWN = {"oracle_probability": 1.0, "refusal_probability": 0.0}
 TEST_DISTRACTORS = (2, 4, 6)
 CONDITIONS = {
@@ -58,7 +51,7 @@ class Variant:
 
     name: str
     differs: str  # from RAFT
-    options: Mapping[str, Any] = field(default_factory=dict)  # ROW_SETTINGS that differ
+    options: Mapping[str, Any] = field(default_factory=dict)  # knobs that differ
     change: Callable[[RaftExample], RaftExample] | None = None  # of each train and valid row
     every_seed: bool = True  # False: trained with the first seed alone
 
@@ -95,19 +88,17 @@ def build_variants(
     chunks: Sequence[Chunk],
     splits: Mapping[str, str],
     same: Conflicts,
-    *,
-    settings: Mapping[str, Any],
-    seed: int,
-) -> dict[str, gen.Built]:
+    recipe: Recipe,
+) -> dict[str, Built]:
     """Each variant's rows, on the same questions in the same order: as many steps for each.
 
     Raises:
         SetupError: a question has a row in one variant and none in another.
     """
-    made: dict[str, gen.Built] = {}
+    made: dict[str, Built] = {}
     for variant in variants:
-        options = {name: settings[name] for name in ROW_SETTINGS} | dict(variant.options)
-        built = gen.build_examples(questions, chunks, splits, same, Recipe(seed=seed, **options))
+        of_variant = replace(recipe, **variant.options)
+        built = build_examples(questions, chunks, splits, same, of_variant)
         made[variant.name] = built
         if variant.change is not None:
             change = variant.change

@@ -22,27 +22,21 @@ from benchmarks.proof_rows import (
     nested_contexts,
 )
 from lib.eval.questions import EvalQuestion
-from lib.gen import Built, assign_splits
+from lib.gen.rows import Built
+from lib.gen.splits import assign_splits
 from lib.prompts.student import REFUSAL, cot_label, parse_answer
+from lib.recipe import Recipe
 from lib.records import RaftExample
 from lib.settings import PROJECT_DIR, SetupError
 from tests.gen.make import chunked, questions_on
 
-SETTINGS = {
-    "num_distractors": 4,
-    "distractor_mode": "random",
-    "oracle_probability": 0.8,
-    "no_oracle_mode": "refuse",
-    "refusal_probability": 0.05,
-}
+RECIPE = Recipe(no_oracle_mode="refuse", seed=0)
 
 
 @pytest.fixture(scope="module")
 def built() -> dict[str, Built]:
     chunks, same = chunked(documents=6)
-    splits = assign_splits(
-        chunks, same, valid_share=0.1, eval_share=0.2, seed=0, split_by="document"
-    )
+    splits = assign_splits(chunks, same, replace(RECIPE, split_by="document"))
     kept = [chunk for chunk in chunks if splits[chunk.id] != "buffer"]
     # Each question shares words with a chunk that is not its oracle: a hard distractor.
     near = {chunk.id: kept[i - 9].text.split()[1:9] for i, chunk in enumerate(kept)}
@@ -50,7 +44,7 @@ def built() -> dict[str, Built]:
         replace(question, text=f"What is {' '.join(near[question.chunk_id])}?")
         for question in questions_on(kept)
     ]
-    return build_variants(VARIANTS, questions, chunks, splits, same, settings=SETTINGS, seed=0)
+    return build_variants(VARIANTS, questions, chunks, splits, same, RECIPE)
 
 
 def trained_on(built: Built) -> list[RaftExample]:
@@ -80,8 +74,7 @@ def test_a_variant_that_cannot_fill_its_rows_stops_the_proof() -> None:
             chunks,
             splits,
             same,
-            settings=SETTINGS,
-            seed=0,
+            RECIPE,
         )
 
 
@@ -127,9 +120,7 @@ def wide_rows() -> list[RaftExample]:
     chunks, same = chunked(documents=6)
     splits = {chunk.id: "eval" for chunk in chunks}
     wide = replace(VARIANTS[0], options={"num_distractors": 6})
-    of = build_variants(
-        [wide], questions_on(chunks), chunks, splits, same, settings=SETTINGS, seed=0
-    )
+    of = build_variants([wide], questions_on(chunks), chunks, splits, same, RECIPE)
     return of[RAFT].examples
 
 
@@ -307,8 +298,7 @@ def test_the_plots_are_read_by_rule() -> None:
 def test_the_page_states_every_gate_and_shows_both_plots(tmp_path: Path) -> None:
     runs = [run_of(0), run_of(1, RAFT_oracle_4=marks_of(0.6))]
     found = gates(runs)
-    settings = {"doc_path": "sample_data", "student_model": "embedded", "num_epochs": 2.5}
-    path = write_page(runs, VARIANTS, found, settings, docs_dir=tmp_path)
+    path = write_page(runs, VARIANTS, found, Recipe(num_epochs=2.5), docs_dir=tmp_path)
     page = path.read_text()
     assert page.count("**not reached**") == sum(not gate.reached for gate in found) > 0
     assert page.count("| reached |") == sum(gate.reached for gate in found) > 0
