@@ -18,7 +18,7 @@ from typing import Any
 from lib.eval.leakage import KINDS, check_leakage
 from lib.eval.questions import load_questions
 from lib.recipe import Recipe
-from lib.store import write_jsonl
+from lib.store import write_json, write_jsonl
 
 NUM_TRAIN, NUM_EVAL = 10_000, 500  # rows
 TRAIN_CHUNKS, EVAL_CHUNKS = 3_600, 900
@@ -72,15 +72,18 @@ def write_rows(folder: Path, rng: Random) -> None:
                 "question": f"{' '.join(words)}?",
                 "context": {"title": [[]], "sentences": [texts]},
                 "instruction": "\n".join(texts),  # as rows are in size
-                "cot_answer": "",
+                "cot_answer": answer,
                 "answer": answer,
+                "kind": "oracle",
                 "oracle": {"chunk_id": oracle["id"]},
+                "oracle_position": 0,
                 "context_chunks": [{"chunk_id": chunk["id"]} for chunk in shown],
             }
 
     fresh = [(said(10), " ".join(said(2))) for _ in range(NUM_EVAL // 2)]
     same = [(words[::-1], "another") for words, _ in asked[: NUM_EVAL // 4]]
     shortened = [(words[:8], answer) for words, answer in asked[-NUM_EVAL // 4 :]]  # not the same
+    write_json(folder / "manifest.json", {"parameters": {}})
     write_jsonl(folder / "chunks.jsonl", chunks)
     write_jsonl(folder / "hf" / "train.jsonl", rows("train", asked, train))
     evaluated = rows("eval", [*fresh, *same, *shortened], [*train[:50], *other])

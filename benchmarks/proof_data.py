@@ -88,15 +88,21 @@ def seed_data(
     wide_rows = {e.id: e for e in built.pop(widest.name).examples if e.split == "eval"}
     dataset_dirs = {
         variant.name: gen.write_dataset(
-            built[variant.name],
+            built[variant.name].examples,
             run_name=RUN_NAME,
             documents=corpus.loaded.documents,
             chunks=chunks,
             splits=splits,
-            asked=asked,
+            questions=asked.questions,
+            rejected=[
+                *corpus.split.dropped,
+                *asked.rejected,
+                *built[variant.name].rejected,
+            ],
+            teacher=asked.teacher,
             parameters=recipe.shaping | dict(variant.options) | {"variant": variant.name},
             skipped=corpus.loaded.skipped,
-            dropped=corpus.split.dropped,
+            guarded=built[variant.name].guarded,
         )
         for variant in variants
     }

@@ -1,234 +1,439 @@
-"""The dataset on disk: rows in every format, a manifest, a card; named after what made it."""
+"""The only reader and writer of a dataset folder, which is named after what made it.
+
+    hf/               <split>.jsonl and .parquet: the published RAFT row, then our fields
+    chat/             <split>.jsonl and .parquet: the student's prompt and its label as messages
+    documents.jsonl   what was read
+    chunks.jsonl      every chunk with its split
+    questions.jsonl   what passed the gates; rejected.jsonl has the others, each with its reason
+    evaluation.jsonl  people's questions, if there are any
+    manifest.json     counts, parameters, what made the dataset, the checksum of every file
+    README.md         the dataset card
+
+`python -m lib.gen convert` writes every other format.
+"""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from lib.gen import card
-from lib.gen.ask.questions import Asked
-from lib.gen.formats.files import (
-    STANDARD_FORMATS,
-    check_formats,
-    convert_rows,
-    source_of,
-    write_converted,
-)
-from lib.gen.formats.row import SPLITS
-from lib.gen.formats.row_files import write_rows
-from lib.gen.review.vetting import read_vetted, review_path
-from lib.gen.rows import Built
-from lib.prompts.student import student_messages
-from lib.reading.documents import Skipped
-from lib.reading.evaluation_file import EvaluationItem
+from lib.dataset_card import dataset_card
+from lib.prompts.student import Message, student_instruction, student_messages, student_question
+from lib.reading.api_docs import API_TYPE, is_api_record
 from lib.records import Chunk, Document, Question, RaftExample, Rejected
-from lib.settings import SetupError, portable
+from lib.settings import SetupError, home, portable, require_path
 from lib.store import (
     artefact_dir,
     building,
     file_sha256,
     fingerprint,
     read_json,
-    read_jsonl,
     write_json,
     write_jsonl,
     write_text,
 )
 
-EVALUATION_FILE = "evaluation.jsonl"
+SPLITS = ("train", "valid", "eval")
 
-
-def write_dataset(
-    built: Built,
-    *,
-    run_name: str,
-    documents: Sequence[Document],
-    chunks: Sequence[Chunk],
-    splits: Mapping[str, str],
-    asked: Asked,
-    parameters: Mapping[str, Any],
-    skipped: Sequence[Skipped] = (),
-    dropped: Sequence[Rejected] = (),
-    extra_formats: Sequence[str] = (),
-    evaluation: Sequence[EvaluationItem] = (),
-) -> Path:
-    """Write every format into artefacts/datasets/<run_name>-<fingerprint>; returns the folder.
-
-    `parameters` are those that shape the rows (num_distractors, oracle_probability, …): no
-    worker counts, no paths. `extra_formats` are written beside the standard ones: some of alpaca,
-    sharegpt, preference, triplets. `evaluation` are people's questions, kept as they
-    are for 4_eval. A folder that is there already holds the same rows and is kept.
-
-    Raises:
-        SetupError: an extra format is unknown.
-    """
-    check_formats(extra_formats)
-    made_of = {
-        "documents": {document.id: document.sha256 for document in documents},
-        "chunks": fingerprint(chunks),
-        "parameters": dict(parameters),
-        "prompt": fingerprint(student_messages("{question}", ["{document}"])),
-        "teacher": asked.teacher,
-        "questions": fingerprint(asked.questions),
-        "rows": fingerprint(built.examples),
-    }
-    if extra_formats:
-        made_of["extra_formats"] = list(extra_formats)
-    if evaluation:
-        made_of["evaluation"] = fingerprint(evaluation)
-    target = artefact_dir("datasets", run_name, made_of)
-    if target.exists():
-        print(f"Already written: {portable(target)}")
-        return target
-    with building(target) as folder:
-        _write_sources(folder, documents, chunks, splits, asked)
-        refused = [*dropped, *asked.rejected, *built.rejected]
-        write_jsonl(folder / "rejected.jsonl", refused)
-        write_every_format(folder, built.examples, refused, extra_formats)
-        if evaluation:
-            write_jsonl(folder / EVALUATION_FILE, evaluation)
-        manifest = {
-            "name": target.name,
-            "teacher": asked.teacher,
-            "parameters": dict(parameters),
-            "counts": _counts(built, refused, documents, chunks, splits),
-            "skipped": [{"path": skip.path, "reason": skip.reason} for skip in skipped],
-            "made_of": made_of,
-            "files": file_sums(folder),
-        }
-        write_json(folder / "manifest.json", manifest)
-        write_text(folder / "README.md", card.dataset_card(manifest))
-    print(f"Written: {portable(target)}")
-    return target
-
-
-def _write_sources(
-    folder: Path,
-    documents: Sequence[Document],
-    chunks: Sequence[Chunk],
-    splits: Mapping[str, str],
-    asked: Asked,
-) -> None:
-    write_jsonl(
-        folder / "documents.jsonl",
-        (
-            {
-                "id": document.id,
-                "title": document.title,
-                "pages": len(document.pages),
-                "characters": len(document.text),
-                "sha256": document.sha256,
-            }
-            for document in documents
-        ),
-    )
-    rows = ({**vars(chunk), "split": splits[chunk.id]} for chunk in chunks)
-    write_jsonl(folder / "chunks.jsonl", rows)
-    write_jsonl(folder / "questions.jsonl", asked.questions)
-
-
-def write_every_format(
-    folder: Path,
-    examples: Sequence[RaftExample],
-    refused: Sequence[Rejected],
-    extra_formats: Sequence[str],
-) -> None:
-    source = source_of(examples, refused)
-    for name in STANDARD_FORMATS:
-        rows = convert_rows(source, to=name).rows
-        write_rows(folder / name, rows if name != "eval" else {"eval": rows["eval"]})
-    for name in extra_formats:
-        write_converted(folder / name, convert_rows(source, to=name))
-
-
-# --- counts --------------------------------------------------------------------------------------
-
-
-def _counts(
-    built: Built,
-    refused: Sequence[Rejected],
-    documents: Sequence[Document],
-    chunks: Sequence[Chunk],
-    splits: Mapping[str, str],
-) -> dict[str, Any]:
-    by_split = {split: [e for e in built.examples if e.split == split] for split in SPLITS}
-    return {
-        "documents": len(documents),
-        "pages": sum(len(document.pages) for document in documents),
-        "chunks": dict(sorted(Counter(splits[chunk.id] for chunk in chunks).items())),
-        "rows": {split: len(rows) for split, rows in by_split.items()},
-        "kinds": {
-            split: dict(sorted(Counter(example.kind for example in rows).items()))
-            for split, rows in by_split.items()
-        },
-        "rejected": dict(sorted(Counter(item.gate for item in refused).items())),
-        "distractors_turned_down": built.guarded,
-    }
-
-
-def file_sums(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): file_sha256(path) for path in files}
+Row = dict[str, Any]
+Rows = Mapping[str, Sequence[Row]]  # by split
+T = TypeVar("T")
 
 
 # --- reading -------------------------------------------------------------------------------------
 
 
-def read_dataset(dataset_dir: str | Path) -> dict[str, Any]:
-    """The manifest of a dataset.
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset folder; a file is read when it is first needed.
 
-    Raises:
-        SetupError: the folder is no dataset.
+    Every member raises SetupError when its file is missing or damaged.
     """
-    path = Path(dataset_dir) / "manifest.json"
-    if not path.is_file():
-        raise SetupError(
-            f"{portable(Path(dataset_dir))} is no dataset: it has no manifest.json. "
-            "1_gen.ipynb writes one: run it."
-        )
-    return read_json(path)
 
+    folder: Path
+    manifest: dict[str, Any]
 
-def read_chunks(dataset_dir: str | Path) -> list[Chunk]:
-    """Every chunk of the dataset's documents, in their order."""
-    rows = read_jsonl(Path(dataset_dir) / "chunks.jsonl")
-    return [Chunk(**{key: row[key] for key in Chunk.__dataclass_fields__}) for row in rows]
+    @property
+    def name(self) -> str:
+        return self.folder.name
 
+    @cached_property
+    def chunks(self) -> list[Chunk]:
+        """Every chunk, in the order of the documents: the corpus to retrieve from."""
+        names = Chunk.__dataclass_fields__
+        return list(self._read("chunks.jsonl", lambda row: Chunk(**{n: row[n] for n in names})))
 
-def read_examples(dataset_dir: str | Path, split: str) -> list[RaftExample]:
-    """The rows of one split, as their review left them, if there was one.
+    @cached_property
+    def splits(self) -> dict[str, str]:
+        """Chunk id → "train", "valid", "eval" or "buffer"."""
+        return dict(self._read("chunks.jsonl", lambda row: (row["id"], row["split"])))
 
-    Raises:
-        SetupError: the folder is no dataset, or has no such split.
-    """
-    if split not in SPLITS:
-        raise SetupError(f"split = '{split}': expected one of {', '.join(SPLITS)}.")
-    if not review_path(dataset_dir).exists():
-        return read_written(dataset_dir, split)
-    rows = [row for of_split in SPLITS for row in read_written(dataset_dir, of_split)]
-    vetted = read_vetted(Path(dataset_dir), rows)
-    return [example for example in vetted.examples if example.split == split]
+    @cached_property
+    def documents(self) -> list[Row]:
+        """id, title, pages, characters and sha256 of each document."""
+        return list(self._read("documents.jsonl", dict))
 
+    @cached_property
+    def questions(self) -> list[Question]:
+        return list(self._read("questions.jsonl", lambda row: Question(**row)))
 
-def read_written(dataset_dir: str | Path, split: str) -> list[RaftExample]:
-    """The rows of one split, as they were written."""
-    read_dataset(dataset_dir)
-    folder = Path(dataset_dir)
-    chunks = {chunk.id: chunk for chunk in read_chunks(folder)}
-    questions = {row["id"]: Question(**row) for row in read_jsonl(folder / "questions.jsonl")}
-    return [
-        RaftExample(
+    @cached_property
+    def rejected(self) -> list[Rejected]:
+        return list(self._read("rejected.jsonl", lambda row: Rejected(**row)))
+
+    @cached_property
+    def evaluation(self) -> list[Row]:
+        """People's questions (1_gen's eval_file): row, question and answer; [] = there are none."""
+        if not (self.folder / "evaluation.jsonl").exists():
+            return []
+        return list(self._read("evaluation.jsonl", dict))
+
+    def rows(self, split: str) -> Iterator[Row]:
+        """The `hf` rows of one split."""
+        return self._read(f"hf/{split}.jsonl", dict)
+
+    def chat(self, split: str) -> Iterator[list[Message]]:
+        """The messages of each `chat` row of one split; the last one is the label."""
+        return self._read(f"chat/{split}.jsonl", lambda row: row["messages"])
+
+    def examples(self, *splits: str) -> list[RaftExample]:
+        """The rows of these splits as records; of all splits if none is named."""
+        if unknown := set(splits) - set(SPLITS):
+            raise SetupError(f"split = '{min(unknown)}': expected one of {', '.join(SPLITS)}.")
+        return [
+            example
+            for split in splits or SPLITS
+            for example in self._read(f"hf/{split}.jsonl", partial(self._example, split))
+        ]
+
+    def _example(self, split: str, row: Row) -> RaftExample:
+        oracle = self._by_id[row["oracle"]["chunk_id"]]
+        # Only the label of a "refuse" row is not the teacher's answer.
+        answered = row["cot_answer"] if row["kind"] != "refuse" else self._answers[row["id"]]
+        return RaftExample(
             id=row["id"],
             kind=row["kind"],
-            split=row["split"],
-            question=questions[row["id"]],
-            oracle=chunks[row["oracle"]["chunk_id"]],
-            context=tuple(chunks[place["chunk_id"]] for place in row["context_chunks"]),
+            split=split,
+            question=Question(row["id"], oracle.id, row["question"], answered, row["answer"]),
+            oracle=oracle,
+            context=tuple(self._by_id[place["chunk_id"]] for place in row["context_chunks"]),
             oracle_position=row["oracle_position"],
             label=row["cot_answer"],
             refusal=row.get("refusal", ""),
         )
-        for row in read_jsonl(folder / "hf" / f"{split}.jsonl")
+
+    @cached_property
+    def _by_id(self) -> dict[str, Chunk]:
+        return {chunk.id: chunk for chunk in self.chunks}
+
+    @cached_property
+    def _answers(self) -> dict[str, str]:
+        return {question.id: question.cot_answer for question in self.questions}
+
+    def _read(self, file: str, record: Callable[[Row], T]) -> Iterator[T]:
+        # One line at a time: the documents in 100,000 rows are a gigabyte, as chunks a tenth.
+        path, number = self.folder / file, 0
+        try:
+            with path.open(encoding="utf-8", newline="\n") as lines:
+                for number, line in enumerate(lines, start=1):  # noqa: B007
+                    if line != "\n":
+                        yield record(json.loads(line))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            place = f"{portable(path)}, line {number}," if number else portable(path)
+            raise SetupError(
+                f"{place} cannot be read ({type(error).__name__}: {error}). The dataset is "
+                "damaged: delete its folder and run 1_gen.ipynb again."
+            ) from error
+
+
+def read_dataset(folder: str | Path) -> Dataset:
+    """The dataset in this folder.
+
+    Raises:
+        SetupError: the folder is not a dataset.
+    """
+    path = Path(folder) / "manifest.json"
+    if not path.is_file():
+        raise SetupError(
+            f"{portable(Path(folder))} is not a dataset: it has no manifest.json. "
+            "1_gen.ipynb writes one: run it."
+        )
+    try:
+        return Dataset(Path(folder), read_json(path))
+    except ValueError as error:
+        raise SetupError(
+            f"{portable(path)} cannot be read ({error}). The dataset is damaged: delete its folder "
+            "and run 1_gen.ipynb again."
+        ) from error
+
+
+def find_dataset(name: str = "") -> Path:
+    """A dataset's folder, from a path, a name in artefacts/datasets, or the state.
+
+    Raises:
+        SetupError: there is none.
+    """
+    if not name:
+        return require_path("DATASET_DIR")
+    datasets_dir = home() / "artefacts" / "datasets"
+    for folder in (Path(name), home() / name, datasets_dir / name):
+        if folder.is_dir():
+            return folder
+    known = sorted(path.name for path in datasets_dir.glob("[!.]*/"))
+    raise SetupError(
+        f"No dataset '{name}'. Expected a folder, or one of: {', '.join(known) or 'none made yet'}."
+    )
+
+
+# --- rows ----------------------------------------------------------------------------------------
+
+
+def hf_row(example: RaftExample) -> Row:
+    """The row that the published RAFT tools read, then our fields."""
+    texts = [chunk.text for chunk in example.context]
+    row = {
+        "id": example.id,
+        "type": API_TYPE if is_api_record(example.oracle.text) else "general",
+        "question": example.question.text,
+        "context": {"title": [[chunk.title for chunk in example.context]], "sentences": [texts]},
+        "oracle_context": example.oracle.text,
+        "cot_answer": example.label,
+        "instruction": student_question(example.question.text, texts),
+        "kind": example.kind,
+        "split": example.split,
+        "answer": example.question.answer,
+        "oracle_position": example.oracle_position,
+        "oracle": place_of(example.oracle),
+        "context_chunks": [place_of(chunk) for chunk in example.context],
+    }
+    return row | {"refusal": example.refusal} if example.refusal else row
+
+
+def place_of(chunk: Chunk) -> Row:
+    """Where a chunk comes from, without its text."""
+    return {
+        "chunk_id": chunk.id,
+        "document": chunk.document_id,
+        "page": chunk.page,
+        "start": chunk.start,
+        "end": chunk.end,
+    }
+
+
+def prompt_messages(row: Row) -> list[Message]:
+    """The student's prompt of an `hf` row: in training, evaluation and serving."""
+    return [
+        {"role": "system", "content": student_instruction(row.get("refusal", ""))},
+        {"role": "user", "content": row["instruction"]},
     ]
+
+
+def chat_row(row: Row) -> Row:
+    """An `hf` row as chat messages: the student's prompt and the label."""
+    label = {"role": "assistant", "content": row["cot_answer"]}
+    return {"messages": [*prompt_messages(row), label]}
+
+
+# --- writing -------------------------------------------------------------------------------------
+
+
+def write_dataset(
+    examples: Sequence[RaftExample],
+    *,
+    run_name: str,
+    documents: Sequence[Document],
+    chunks: Sequence[Chunk],
+    splits: Mapping[str, str],
+    questions: Sequence[Question],
+    rejected: Sequence[Rejected],
+    teacher: str,
+    parameters: Mapping[str, Any],
+    skipped: Sequence[object] = (),
+    evaluation: Sequence[object] = (),
+    guarded: Mapping[str, int] | None = None,
+) -> Path:
+    """Write artefacts/datasets/<run_name>-<fingerprint>; returns the folder.
+
+    A folder that is there already holds the same rows and is kept.
+
+    Args:
+        splits: of each chunk, by its id.
+        parameters: those that shape the rows (num_distractors, oracle_probability, …): no worker
+            counts, no paths.
+        skipped: records with the path and the reason of each file that was not read.
+        evaluation: records of people's questions, for 4_eval.
+        guarded: how many distractors were refused, by reason.
+    """
+    made_of = {
+        "documents": {document.id: document.sha256 for document in documents},
+        "chunks": fingerprint(chunks),
+        "parameters": dict(parameters),
+        "prompt": fingerprint(student_messages("{question}", ["{document}"])),
+        "teacher": teacher,
+        "questions": fingerprint(questions),
+        "rows": fingerprint(examples),
+    }
+    if evaluation:
+        made_of["evaluation"] = fingerprint(evaluation)
+    document_rows = [
+        {
+            "id": document.id,
+            "title": document.title,
+            "pages": len(document.pages),
+            "characters": len(document.text),
+            "sha256": document.sha256,
+        }
+        for document in documents
+    ]
+    return _write_folder(
+        artefact_dir("datasets", run_name, made_of),
+        made_of,
+        examples,
+        {
+            "documents": document_rows,
+            "chunks": [{**vars(chunk), "split": splits[chunk.id]} for chunk in chunks],
+            "questions": questions,
+            "rejected": rejected,
+            "evaluation": evaluation,
+        },
+        teacher=teacher,
+        parameters=dict(parameters),
+        skipped=skipped,
+        guarded=guarded or {},
+    )
+
+
+def write_reviewed(
+    dataset: Dataset, examples: Sequence[RaftExample], left_out: Sequence[Rejected]
+) -> Path:
+    """Write what a review left of a dataset as another one; returns its folder.
+
+    It is named after the dataset, the rows that are left, and those that were left out, which
+    go to `rejected.jsonl`.
+    """
+    manifest = dataset.manifest
+    made_of = {
+        **manifest["made_of"],
+        "dataset": dataset.name,
+        "rows": fingerprint(examples),
+        "left_out": fingerprint(left_out),
+    }
+    chunks = [{**vars(chunk), "split": dataset.splits[chunk.id]} for chunk in dataset.chunks]
+    return _write_folder(
+        artefact_dir("datasets", dataset.name.rpartition("-")[0], made_of),
+        made_of,
+        examples,
+        {
+            "documents": dataset.documents,
+            "chunks": chunks,
+            "questions": dataset.questions,
+            "rejected": [*dataset.rejected, *left_out],
+            "evaluation": dataset.evaluation,
+        },
+        teacher=manifest["teacher"],
+        parameters=manifest["parameters"],
+        skipped=manifest["skipped"],
+        guarded=manifest["counts"]["distractors_turned_down"],
+    )
+
+
+def _write_folder(
+    target: Path,
+    made_of: Mapping[str, Any],
+    examples: Sequence[RaftExample],
+    files: Mapping[str, Sequence[Any]],
+    *,
+    teacher: str,
+    parameters: Mapping[str, Any],
+    skipped: Sequence[object],
+    guarded: Mapping[str, int],
+) -> Path:
+    """The folder, unless it is there; `files` are the records of each JSONL file at its top."""
+    if target.exists():
+        print(f"Already written: {portable(target)}")
+        return target
+    with building(target) as folder:
+        for name, records in files.items():
+            if records or name != "evaluation":
+                write_jsonl(folder / f"{name}.jsonl", records)
+        rows: dict[str, list[Row]] = {split: [] for split in SPLITS}
+        for example in examples:
+            rows[example.split].append(hf_row(example))
+        write_rows(folder / "hf", rows)
+        write_rows(folder / "chat", {split: list(map(chat_row, rows[split])) for split in SPLITS})
+        kinds = {split: Counter(row["kind"] for row in rows[split]) for split in SPLITS}
+        counts = {
+            "documents": len(files["documents"]),
+            "pages": sum(document["pages"] for document in files["documents"]),
+            "chunks": _sorted(Counter(chunk["split"] for chunk in files["chunks"])),
+            "rows": {split: kinds[split].total() for split in SPLITS},
+            "kinds": {split: _sorted(kinds[split]) for split in SPLITS},
+            "rejected": _sorted(Counter(item.gate for item in files["rejected"])),
+            "distractors_turned_down": guarded,
+        }
+        written = sorted(path for path in folder.rglob("*") if path.is_file())
+        manifest = {
+            "name": target.name,
+            "teacher": teacher,
+            "parameters": parameters,
+            "counts": counts,
+            "skipped": skipped,
+            "made_of": made_of,
+            "files": {path.relative_to(folder).as_posix(): file_sha256(path) for path in written},
+        }
+        write_json(folder / "manifest.json", manifest)
+        write_text(folder / "README.md", dataset_card(manifest))
+    print(f"Written: {portable(target)}")
+    return target
+
+
+def _sorted(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items()))
+
+
+def write_rows(
+    folder: Path, rows: Rows, *, file_types: Sequence[str] = ("jsonl", "parquet")
+) -> None:
+    """Write the rows of each split, one schema for all: an empty column keeps its type.
+
+    `file_types`: "jsonl", "parquet", or "arrow" (the folder that `datasets.load_from_disk` takes).
+
+    Raises:
+        SetupError: a column has values of several types, which only "jsonl" can hold.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if "jsonl" in file_types:
+        for split, of_split in rows.items():
+            write_jsonl(folder / f"{split}.jsonl", of_split)
+    if set(file_types) <= {"jsonl"}:
+        return
+    import pyarrow
+    import pyarrow.parquet
+
+    every = [row for of_split in rows.values() for row in of_split]
+    columns = dict.fromkeys(name for row in every for name in row)
+    try:
+        schema = pyarrow.table({n: [row.get(n) for row in every] for n in columns}).schema
+    except pyarrow.ArrowException as error:
+        raise SetupError(
+            f"The rows do not agree on the type of a column ({error}), and Parquet and arrow need "
+            "one type. Convert to jsonl, or change the rows."
+        ) from error
+    tables = {
+        split: pyarrow.Table.from_pylist(list(of_split), schema=schema)
+        for split, of_split in rows.items()
+    }
+    if "parquet" in file_types:
+        for split, table in tables.items():
+            pyarrow.parquet.write_table(table, folder / f"{split}.parquet")
+    if "arrow" in file_types:
+        import datasets
+
+        datasets.disable_progress_bars()
+        splits = {split: datasets.Dataset(table) for split, table in tables.items()}
+        datasets.DatasetDict(splits).save_to_disk(folder)

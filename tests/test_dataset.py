@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from lib.dataset import read_dataset, read_examples, write_dataset
-from lib.gen.rows import Built
+from lib.dataset import read_dataset, write_dataset
 from lib.reading.documents import Skipped
 from lib.settings import SetupError
 from lib.store import file_sha256, read_jsonl
@@ -22,7 +21,7 @@ def made(home_dir: Path) -> Made:
 
 def test_every_file_is_there_and_in_the_manifest_with_its_checksum(made: Made) -> None:
     folder = write(made)
-    manifest = read_dataset(folder)
+    manifest = read_dataset(folder).manifest
     there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
     assert there == {*manifest["files"], "manifest.json", "README.md"}
     assert all(file_sha256(folder / name) == value for name, value in manifest["files"].items())
@@ -34,11 +33,32 @@ def test_every_file_is_there_and_in_the_manifest_with_its_checksum(made: Made) -
 
 @pytest.mark.parametrize("split", ["train", "valid", "eval"])
 def test_rows_come_back_as_they_were(made: Made, split: str) -> None:
-    folder = write(made)
-    assert read_examples(folder, split) == [e for e in made.built.examples if e.split == split]
+    dataset = read_dataset(write(made))
+    assert dataset.examples(split) == [e for e in made.built.examples if e.split == split]
 
 
-@pytest.mark.parametrize("config", ["hf", "chat", "completion"])
+def test_records_come_back_as_they_were(made: Made) -> None:
+    dataset = read_dataset(write(made))
+    assert dataset.chunks == made.chunks
+    assert dataset.splits == made.splits
+    assert dataset.questions == made.asked.questions
+    assert dataset.rejected == made.asked.rejected
+    assert dataset.evaluation == []
+    assert {row["id"] for row in dataset.documents} == {d.id for d in made.documents}
+    assert sorted(dataset.examples(), key=repr) == sorted(made.built.examples, key=repr)
+    for split in ("train", "valid", "eval"):
+        labels = [messages[-1]["content"] for messages in dataset.chat(split)]
+        assert labels == [example.label for example in dataset.examples(split)]
+
+
+def test_questions_of_people_come_back(made: Made) -> None:
+    people = [{"row": 1, "question": "Who?", "answer": "Ann"}]
+    folder = write(made, evaluation=people)
+    assert folder != write(made)
+    assert read_dataset(folder).evaluation == people
+
+
+@pytest.mark.parametrize("config", ["hf", "chat"])
 def test_the_card_lets_datasets_load_every_format(made: Made, tmp_path: Path, config: str) -> None:
     from datasets import load_dataset
 
@@ -70,14 +90,14 @@ def test_the_same_inputs_find_the_same_folder(
 
 def test_any_changed_input_makes_another_folder(made: Made, tmp_path: Path) -> None:
     document = replace(made.documents[0], sha256="1" * 64)
-    fewer = Built(made.built.examples[:-1], [], {}, made.splits)
     changed: list[dict[str, Any]] = [
         {},
         {"run_name": "other"},
         {"parameters": {**made.parameters, "seed": 9}},
         {"documents": [document, *made.documents[1:]]},
-        {"asked": replace(made.asked, teacher="another")},
-        {"built": fewer},
+        {"teacher": "another"},
+        {"questions": made.asked.questions[:-1]},
+        {"examples": made.built.examples[:-1]},
     ]
     assert len({write(made, **change) for change in changed}) == len(changed)
 
@@ -110,9 +130,27 @@ def test_a_folder_that_is_no_dataset_says_so(tmp_path: Path) -> None:
         read_dataset(tmp_path)
 
 
+@pytest.mark.parametrize("text", ["{", "[]", '{"id": "a"}', None])
+def test_a_damaged_file_is_named_in_one_line(made: Made, text: str | None) -> None:
+    folder = write(made)
+    for file in ("chunks.jsonl", "hf/train.jsonl"):
+        path = folder / file
+        before = path.read_text()
+        path.unlink() if text is None else path.write_text(f"{before}{text}\n")
+        with pytest.raises(
+            SetupError, match=rf"^artefacts/datasets/.*{file}.* cannot be read"
+        ) as e:
+            read_dataset(folder).examples("train")
+        assert "\n" not in str(e.value)
+        path.write_text(before)
+    (folder / "manifest.json").write_text("{")
+    with pytest.raises(SetupError, match=r"manifest\.json cannot be read"):
+        read_dataset(folder)
+
+
 def test_unknown_splits_are_errors(made: Made) -> None:
     with pytest.raises(SetupError, match="train, valid, eval"):
-        read_examples(write(made), "test")
+        read_dataset(write(made)).examples("test")
 
 
 def test_skipped_files_are_plain_json(made: Made) -> None:

@@ -11,6 +11,7 @@ from lib.gen.chunks import Splitter, conflicts
 from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.text import words
+from tests.doubles import doubles
 from tests.gen.make import chunked, document, prose
 
 
@@ -102,3 +103,8 @@ def test_a_run_has_one_hash_wherever_it_stands() -> None:
     assert sorted({run for [run] in alone}) == runs
     assert len(runs) == len({tuple(found[i : i + 5]) for i in range(len(found) - 4)})
     assert shingles("one two").tolist() != shingles("two one").tolist()
+
+
+def test_conflicts_are_those_of_another_implementation() -> None:
+    chunks, same = chunked(2)
+    assert doubles(chunks) == {(a, b) for a, others in same.items() for b in others} != set()

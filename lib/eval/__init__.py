@@ -9,7 +9,7 @@ from lib.eval.leakage import check_leakage
 from lib.eval.metrics import score_answers, score_retrieval
 from lib.eval.metrics.losses import decompose
 from lib.eval.models import EvalModel, eval_models
-from lib.eval.questions import EvalQuestion, load_chunks, load_questions
+from lib.eval.questions import EvalQuestion, load_questions
 from lib.eval.report.advice import ledger_costs, show_cost, what_next
 from lib.eval.report.answers import show_best_and_worst, show_latency_and_cost, show_questions
 from lib.eval.report.judge import show_judge
@@ -48,7 +48,6 @@ __all__ = [
     "headline",
     "judge_answers",
     "ledger_costs",
-    "load_chunks",
     "load_questions",
     "load_run",
     "log_to_trackers",

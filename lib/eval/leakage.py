@@ -12,7 +12,6 @@ answers many questions): it is only counted.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter, defaultdict
@@ -21,11 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
 
+from lib.dataset import read_dataset
 from lib.duplicates import conflicts
-from lib.eval.questions import UNKNOWN, EvalQuestion, load_chunks
+from lib.eval.questions import UNKNOWN, EvalQuestion
 from lib.recipe import Recipe
-from lib.records import Chunk
-from lib.settings import SetupError, portable
+from lib.records import Chunk, RaftExample
+from lib.settings import SetupError
 from lib.text import normalise, terms
 
 KINDS = {  # kind → its meaning, for readers
@@ -74,14 +74,15 @@ def check_leakage(dataset_dir: Path, questions: Sequence[EvalQuestion], recipe: 
         SetupError: something is shared that the recipe's allow_leakage does not name, or the
             dataset's training rows are missing or damaged.
     """
-    rows = training_rows(Path(dataset_dir))
-    shared_answers = {normalise(row.answer) for row in rows}
+    dataset = read_dataset(dataset_dir)
+    rows = dataset.examples("train", "valid")
+    shared_answers = {normalise(row.question.answer) for row in rows}
     leakage = Leakage(
         num_questions=len(questions),
         num_with_oracle=sum(question.oracle != UNKNOWN for question in questions),
         num_rows=len(rows),
         leaks=(
-            *_shared_chunks(questions, rows, load_chunks(Path(dataset_dir))),
+            *_shared_chunks(questions, rows, dataset.chunks),
             *_same_questions(questions, rows),
         ),
         num_shared_answers=sum(normalise(q.answer) in shared_answers for q in questions),
@@ -115,69 +116,17 @@ def example(leak: Leak) -> str:
     return f"{leak.question_id} “{question}”: {leak.row_id} {said}"
 
 
-# --- the training rows ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class TrainingRow:
-    id: str
-    question: str
-    answer: str
-    chunk_ids: tuple[str, ...]  # the oracle, then its context
-
-
-def training_rows(dataset_dir: Path) -> list[TrainingRow]:
-    """The rows of the splits train and valid.
-
-    Raises:
-        SetupError: there is no train split, or a row lacks something.
-    """
-    path = dataset_dir / "hf" / "train.jsonl"
-    if not path.is_file():
-        raise SetupError(
-            f"{portable(path)} is not there, so nobody can say what the student was trained on. "
-            "Run 1_gen.ipynb: it writes the rows."
-        )
-    valid = path.with_name("valid.jsonl")
-    return [*_read(path), *(_read(valid) if valid.is_file() else ())]
-
-
-def _read(path: Path) -> Iterator[TrainingRow]:
-    # One line at a time: the documents in 10,000 rows are 100 MB, and only their names count here.
-    with path.open(encoding="utf-8", newline="\n") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                row = json.loads(line)
-                places = [row["oracle"], *row["context_chunks"]]
-                ids = tuple(dict.fromkeys(place["chunk_id"] for place in places))
-                yield TrainingRow(row["id"], row["question"], row["answer"], ids)
-            except (ValueError, KeyError, TypeError) as error:
-                raise SetupError(
-                    f"Line {number} of {portable(path)} is no row of a dataset ({error!r}). Run "
-                    "1_gen.ipynb again."
-                ) from error
-
-
 # --- chunks --------------------------------------------------------------------------------------
 
 
 def _shared_chunks(
-    questions: Sequence[EvalQuestion], rows: Sequence[TrainingRow], chunks: Sequence[Chunk]
+    questions: Sequence[EvalQuestion], rows: Sequence[RaftExample], chunks: Sequence[Chunk]
 ) -> Iterator[Leak]:
-    """Leaks of kind "chunks"; `chunks` are all that the dataset has.
-
-    Raises:
-        SetupError: a row names a chunk that is not among them.
-    """
+    """Leaks of kind "chunks"; `chunks` are all that the dataset has."""
     first_row: dict[str, str] = {}  # chunk → the first row that has it
     for row in rows:
-        for chunk_id in row.chunk_ids:
-            first_row.setdefault(chunk_id, row.id)
-    if unknown := first_row.keys() - {chunk.id for chunk in chunks}:
-        raise SetupError(
-            f"Row {first_row[min(unknown)]} names {min(unknown)}, which chunks.jsonl does not "
-            "hold. The dataset is damaged: run 1_gen.ipynb again."
-        )
+        for chunk in (row.oracle, *row.context):
+            first_row.setdefault(chunk.id, row.id)
     same = conflicts(chunks)  # of all chunks: boilerplate shows only there
     for question in questions:
         if question.oracle == UNKNOWN:
@@ -192,7 +141,7 @@ def _shared_chunks(
 
 
 def _same_questions(
-    questions: Sequence[EvalQuestion], rows: Sequence[TrainingRow]
+    questions: Sequence[EvalQuestion], rows: Sequence[RaftExample]
 ) -> Iterator[Leak]:
     """Leaks of kind "questions".
 
@@ -200,7 +149,7 @@ def _same_questions(
     common, they share one of so many (prefix filtering: Bayardo, Ma and Srikant, "Scaling up all
     pairs similarity search", 2007).
     """
-    texts = dict.fromkeys([row.question for row in rows] + [q.text for q in questions])
+    texts = dict.fromkeys([row.question.text for row in rows] + [q.text for q in questions])
     words = {text: _words(text) for text in texts}
     counts = Counter(word for of_text in words.values() for word in of_text)
 
@@ -215,14 +164,14 @@ def _same_questions(
 
     rows_with: dict[str, list[int]] = defaultdict(list)  # word → places in rows
     for place, row in enumerate(rows):
-        for word in rarest(row.question):
+        for word in rarest(row.question.text):
             rows_with[word].append(place)
     for question in questions:
         places = {place for word in rarest(question.text) for place in rows_with[word]}
         for place in sorted(places):
             row = rows[place]
-            if same(question.text, row.question):
-                yield Leak("questions", question.id, question.text, row.id, row.question)
+            if same(question.text, row.question.text):
+                yield Leak("questions", question.id, question.text, row.id, row.question.text)
                 break
 
 

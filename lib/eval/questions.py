@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
+from lib.dataset import Dataset, read_dataset
 from lib.prompts.student import parse_answer
 from lib.recipe import Recipe
-from lib.records import Chunk
+from lib.records import Chunk, RaftExample
 from lib.settings import SetupError, portable
-from lib.store import read_json, read_jsonl
 from lib.text import find_quote, holds
+
+T = TypeVar("T")
 
 # The oracle of a question that people wrote.
 UNKNOWN = Chunk("", "", "", 0, 0, 0, "")
@@ -53,26 +55,6 @@ def count_provenance(questions: Sequence[EvalQuestion]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def load_chunks(dataset_dir: Path) -> list[Chunk]:
-    """All chunks of a dataset, in the order of its documents: the corpus to retrieve from.
-
-    Raises:
-        SetupError: the dataset holds no chunks file.
-    """
-    return [chunk for chunk, _ in _chunks_and_splits(dataset_dir)]
-
-
-def _chunks_and_splits(dataset_dir: Path) -> list[tuple[Chunk, str]]:
-    path = dataset_dir / "chunks.jsonl"
-    if not path.is_file():
-        raise SetupError(f"{portable(path)} is not there. Run 1_gen.ipynb: it writes the chunks.")
-    names = [field.name for field in fields(Chunk)]
-    return [
-        (Chunk(**{name: row[name] for name in names}), row.get("split", ""))
-        for row in read_jsonl(path)
-    ]
-
-
 def load_questions(dataset_dir: Path, recipe: Recipe) -> list[EvalQuestion]:
     """The questions of people (1_gen's eval_file), else the teacher's of `hf/eval.jsonl`.
 
@@ -82,41 +64,36 @@ def load_questions(dataset_dir: Path, recipe: Recipe) -> list[EvalQuestion]:
     Raises:
         SetupError: the dataset has no evaluation question.
     """
-    refusal = _refusal(dataset_dir)
-    written = dataset_dir / "evaluation.jsonl"
-    if written.is_file():
-        drawn = _drawn(read_jsonl(written), recipe)
+    dataset = read_dataset(dataset_dir)
+    refusal = dataset.manifest["parameters"].get("refusal", "")
+    if dataset.evaluation:
+        drawn = _drawn(dataset.evaluation, recipe)
         return [_by_people(row, refusal) for row in drawn]
-    path = dataset_dir / "hf" / "eval.jsonl"
-    rows = read_jsonl(path) if path.is_file() else []
-    if not rows:
+    examples = dataset.examples("eval")
+    if not examples:
         raise SetupError(
-            f"{portable(path)} holds no question, and 4_eval needs some. Run 1_gen.ipynb with more "
-            "documents, or with a larger share for the evaluation split."
+            f"{portable(dataset.folder)} has no eval rows, and 4_eval needs some. Run 1_gen.ipynb "
+            "with more documents, or with a larger share for the evaluation split."
         )
-    splits = _chunks_and_splits(dataset_dir)
-    chunks = {chunk.id: chunk for chunk, _ in splits}
-    held_out = _held_out(splits)
-    picked = {chunk.id for chunk, split in splits if split not in ("eval", "")}
+    held_out = HELD_OUT if _holds_out_documents(dataset) else EVAL_SPLIT
     return [
-        _question(row, chunks, refusal, held_out=held_out, picked=picked)
-        for row in _drawn(rows, recipe)
+        _question(
+            example,
+            refusal,
+            held_out if dataset.splits[example.oracle.id] == "eval" else VETTED,
+        )
+        for example in _drawn(examples, recipe)
     ]
 
 
-def _held_out(splits: Sequence[tuple[Chunk, str]]) -> bool:
+def _holds_out_documents(dataset: Dataset) -> bool:
     """Whether the eval split is whole documents: eval_doc_path, or split_by = "document"."""
-    evaluating = {chunk.document_id for chunk, split in splits if split == "eval"}
-    others = {chunk.document_id for chunk, split in splits if split != "eval"}
-    return bool(evaluating) and not evaluating & others
+    places = {(chunk.document_id, dataset.splits[chunk.id] == "eval") for chunk in dataset.chunks}
+    evaluating = {document_id for document_id, is_eval in places if is_eval}
+    return bool(evaluating) and not any((document, False) in places for document in evaluating)
 
 
-def _refusal(dataset_dir: Path) -> str:
-    path = dataset_dir / "manifest.json"
-    return read_json(path)["parameters"].get("refusal", "") if path.is_file() else ""
-
-
-def _drawn(rows: list[dict[str, Any]], recipe: Recipe) -> list[dict[str, Any]]:
+def _drawn(rows: list[T], recipe: Recipe) -> list[T]:
     if not 0 < recipe.max_questions < len(rows):
         return rows
     order = list(range(len(rows)))
@@ -137,31 +114,16 @@ def _by_people(row: Mapping[str, Any], refusal: str) -> EvalQuestion:
     )
 
 
-def _question(
-    row: Mapping[str, Any],
-    chunks: Mapping[str, Chunk],
-    refusal: str,
-    *,
-    held_out: bool,
-    picked: Collection[str],
-) -> EvalQuestion:
-    try:
-        oracle = chunks[row["oracle"]["chunk_id"]]
-        context = tuple(chunks[place["chunk_id"]] for place in row["context_chunks"])
-    except KeyError as error:
-        raise SetupError(
-            f"Row {row['id']} of hf/eval.jsonl names {error}, which chunks.jsonl does not hold. "
-            "The dataset is damaged: run 1_gen.ipynb again."
-        ) from error
+def _question(example: RaftExample, refusal: str, provenance: str) -> EvalQuestion:
     return EvalQuestion(
-        id=row["id"],
-        text=row["question"],
-        answer=row["answer"],
-        evidence=_evidence(row["cot_answer"], oracle),
-        oracle=oracle,
-        context=context,
+        id=example.id,
+        text=example.question.text,
+        answer=example.question.answer,
+        evidence=_evidence(example.label, example.oracle),
+        oracle=example.oracle,
+        context=example.context,
         refusal=refusal,
-        provenance=VETTED if oracle.id in picked else HELD_OUT if held_out else EVAL_SPLIT,
+        provenance=provenance,
     )
 
 

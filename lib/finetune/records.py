@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.prompts.student import PLAIN_CHAT_TEMPLATE, Message
+from lib.dataset import read_dataset
+from lib.prompts.student import PLAIN_CHAT_TEMPLATE, Message, plain_prompt
 from lib.settings import SetupError, portable
-from lib.store import read_json, read_jsonl
+from lib.store import read_json
 
 
 @dataclass(frozen=True)
@@ -35,38 +36,28 @@ class TokenRow:
 
 
 def training_records(dataset_dir: Path, split: str, dataset_format: str) -> list[TrainingRecord]:
-    """Read `<dataset_dir>/<format>/<split>.jsonl`.
+    """The rows of one split: chat messages, or the same prompt as plain text ("completion").
 
     Raises:
-        SetupError: no such file, no training rows, or a row of another form.
+        SetupError: no dataset, no training rows, or a row of another form.
     """
-    path = Path(dataset_dir) / dataset_format / f"{split}.jsonl"
-    if not path.is_file():
-        raise SetupError(f"{portable(path)} is not there. 1_gen.ipynb writes it: run it.")
-    rows = read_jsonl(path)
-    if not rows and split == "train":
-        raise SetupError(f"{portable(path)} holds no rows. Give 1_gen more documents or questions.")
-    records = []
-    for number, row in enumerate(rows, start=1):
-        row_id = str(row.get("id") or f"{split} row {number}")
-        records.append(_record(row, row_id, dataset_format, path))
-    return records
-
-
-def _record(row: dict[str, Any], row_id: str, dataset_format: str, path: Path) -> TrainingRecord:
-    if dataset_format == "completion":
-        prompt, completion = row.get("prompt"), row.get("completion")
-    else:
-        messages = row.get("messages") or [{}]
-        prompt, completion = tuple(messages[:-1]), messages[-1].get("content")
-        if messages[-1].get("role") != "assistant":
-            prompt = None
-    if not prompt or not isinstance(completion, str) or not completion.strip():
+    dataset, records = read_dataset(dataset_dir), []
+    for number, messages in enumerate(dataset.chat(split), start=1):
+        row_id = f"{split} row {number}"
+        prompt, label = messages[:-1], (messages or [{}])[-1]
+        if not prompt or label.get("role") != "assistant" or not label.get("content", "").strip():
+            raise SetupError(
+                f"{row_id} of {portable(dataset.folder)}/chat is not a prompt and its completion. "
+                "Run 1_gen.ipynb again."
+            )
+        whole = plain_prompt(prompt) if dataset_format == "completion" else tuple(prompt)
+        records.append(TrainingRecord(row_id, whole, label["content"]))
+    if not records and split == "train":
         raise SetupError(
-            f"{row_id} of {portable(path)} is not a {dataset_format} row with a prompt and a "
-            "completion. Run 1_gen.ipynb again."
+            f"{portable(dataset.folder)} has no training rows. Give 1_gen more documents or "
+            "questions."
         )
-    return TrainingRecord(row_id, prompt, completion)
+    return records
 
 
 def load_tokenizer(model_dir: Path, dataset_format: str) -> Any:

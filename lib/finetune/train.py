@@ -86,7 +86,7 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
 
 def _target(rows: PreparedRows, recipe: Recipe) -> Path:
     """The student's folder, named after everything that decides what it learns."""
-    folder = rows.dataset_dir / rows.dataset_format
+    folder = rows.dataset_dir / "chat"  # of both formats
     made_of = {
         "recipe": _VERSION,
         "base": rows.base.fingerprint,

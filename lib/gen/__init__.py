@@ -1,10 +1,9 @@
 """Documents to a RAFT dataset: the verbs of 1_gen.ipynb."""
 
-from lib.dataset import read_dataset, read_examples
+from lib.dataset import read_dataset
 from lib.gen.check import print_check
 from lib.gen.corpus import Corpus
 from lib.gen.generation import Finished, ask, build, generate, write
-from lib.gen.review.dataset import reviewed
 from lib.gen.show import plot_counts, show_documents, show_examples
 from lib.reading.documents import pick_document, show_page
 
@@ -18,8 +17,6 @@ __all__ = [
     "plot_counts",
     "print_check",
     "read_dataset",
-    "read_examples",
-    "reviewed",
     "show_documents",
     "show_examples",
     "show_page",

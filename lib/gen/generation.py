@@ -90,16 +90,18 @@ def write(corpus: Corpus, asked: Asked, built: Built) -> Path:
     """Write the dataset, named after what made it; returns its folder."""
     recipe = corpus.recipe
     return write_dataset(
-        built,
+        built.examples,
         run_name=recipe.run_name,
         documents=corpus.documents,
         chunks=corpus.chunks,
         splits=built.splits,
-        asked=asked,
+        questions=asked.questions,
+        rejected=[*corpus.dropped, *asked.rejected, *built.rejected],
+        teacher=asked.teacher,
         parameters=recipe.shaping,
         skipped=corpus.skipped,
-        dropped=corpus.dropped,
         evaluation=corpus.evaluation,
+        guarded=built.guarded,
     )
 
 

@@ -92,6 +92,11 @@ def student_messages(
     ]
 
 
+def plain_prompt(messages: Sequence[Message]) -> str:
+    """What PLAIN_CHAT_TEMPLATE makes of a prompt's messages, without special tokens."""
+    return "".join(f"{message['content']}\n\n" for message in messages)
+
+
 def cot_label(reasoning: str, quote: str, answer: str) -> str:
     """`The document says: ##begin_quote## … ##end_quote## <ANSWER>: …`"""
     return f"{reasoning} {QUOTE_BEGIN} {quote} {QUOTE_END} {ANSWER_TAG} {answer}"

@@ -16,7 +16,7 @@ from lib.eval.report.leakage import show_leakage
 from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import SetupError
-from lib.store import write_jsonl
+from lib.store import write_json, write_jsonl
 from tests.eval.toy import Page
 
 Pair = tuple[str, str]  # question, answer
@@ -52,12 +52,16 @@ def write_rows(
         places = [{"chunk_id": one.id} for one in (oracle, SHOWN)]
         return {
             "id": name,
+            "kind": "oracle",
             "question": asked[0],
             "answer": asked[1],
+            "cot_answer": asked[1],
             "oracle": places[0],
+            "oracle_position": 0,
             "context_chunks": places,
         }
 
+    write_json(folder / "manifest.json", {"parameters": {}})
     write_jsonl(folder / "chunks.jsonl", [TRAINED, SHOWN, VALID, ORACLE, *chunks])
     rows = [row(f"train{n}", asked, TRAINED) for n, asked in enumerate(train)]
     write_jsonl(folder / "hf" / "train.jsonl", rows)
@@ -231,11 +235,12 @@ def test_each_kind_stops_unless_it_is_allowed_by_name(tmp_path: Path) -> None:
 def test_a_damaged_dataset_is_an_error(tmp_path: Path) -> None:
     folder = write_rows(tmp_path)
     write_jsonl(folder / "chunks.jsonl", [TRAINED, ORACLE])
-    with pytest.raises(SetupError, match=r"Row train0 names d1\.md#0"):
+    with pytest.raises(SetupError, match=r"train\.jsonl, line 1, .*KeyError: 'd1\.md#0'"):
         check_leakage(folder, [ask()], Recipe())
+    write_jsonl(folder / "chunks.jsonl", [TRAINED, SHOWN, VALID, ORACLE])
     (folder / "hf" / "valid.jsonl").write_text('{"id": "torn"')
-    with pytest.raises(SetupError, match=r"Line 1 of .*valid\.jsonl"):
+    with pytest.raises(SetupError, match=r"valid\.jsonl, line 1, cannot be read"):
         check_leakage(folder, [ask()], Recipe())
     (folder / "hf" / "train.jsonl").unlink()
-    with pytest.raises(SetupError, match="what the student was trained on"):
+    with pytest.raises(SetupError, match=r"train\.jsonl cannot be read .* 1_gen"):
         check_leakage(folder, [ask()], Recipe())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lib.dataset import read_dataset
 from lib.eval.questions import (
     EVAL_SPLIT,
     HELD_OUT,
@@ -17,7 +18,6 @@ from lib.eval.questions import (
     count_provenance,
     first_hit,
     holds_answer,
-    load_chunks,
     load_questions,
 )
 from lib.recipe import Recipe
@@ -32,7 +32,7 @@ def dataset_dir(tmp_path: Path) -> Path:
 
 
 def test_questions_carry_gold_evidence_and_documents(dataset_dir: Path) -> None:
-    chunks = load_chunks(dataset_dir)
+    chunks = read_dataset(dataset_dir).chunks
     questions = load_questions(dataset_dir, Recipe(max_questions=0))
     assert chunks == make_chunks(12)
     assert [q.oracle for q in questions] == chunks
@@ -66,7 +66,7 @@ def test_nothing_to_ask_and_a_damaged_dataset_say_so(dataset_dir: Path) -> None:
         load_questions(dataset_dir, Recipe(max_questions=0))
     (dataset_dir / "chunks.jsonl").unlink()
     with pytest.raises(SetupError, match=r"1_gen\.ipynb"):
-        load_chunks(dataset_dir)
+        _ = read_dataset(dataset_dir).chunks
 
 
 def test_a_neighbour_counts_only_with_the_evidence() -> None:

@@ -15,8 +15,8 @@ from lib.eval.questions import EvalQuestion
 from lib.eval.results import Results
 from lib.eval.summaries import clusters_of, summarise
 from lib.prompts.student import cot_label, parse_answer
-from lib.records import Answer, Chunk, Score
-from lib.store import write_jsonl
+from lib.records import Answer, Chunk, Question, Score
+from lib.store import write_json, write_jsonl
 from tests.server import last_word, opening
 
 KINDS = ("harbour", "lighthouse", "ferry", "bakery", "orchard", "quarry", "library", "mill")
@@ -53,9 +53,12 @@ def question_of(chunk: Chunk, number: int = 0) -> EvalQuestion:
 def write_dataset(folder: Path, chunks: Sequence[Chunk], *, with_oracle: bool = True) -> Path:
     """The files of a dataset that the evaluation reads: one eval row a chunk, two distractors."""
     rows: list[dict[str, Any]] = []
+    questions: list[Question] = []
     for i, chunk in enumerate(chunks):
         question = question_of(chunk)
         others = [chunks[(i + step) % len(chunks)] for step in (1, 2, 3)]
+        label = cot_label("The document says:", chunk.text, question.answer)
+        questions.append(Question(question.id, chunk.id, question.text, label, question.answer))
         context = [others[0], chunk, others[1]] if with_oracle else others
         rows.append(
             {
@@ -63,12 +66,15 @@ def write_dataset(folder: Path, chunks: Sequence[Chunk], *, with_oracle: bool = 
                 "kind": "oracle" if with_oracle else "refuse",
                 "question": question.text,
                 "answer": question.answer,
-                "cot_answer": cot_label("The document says:", chunk.text, question.answer),
+                "cot_answer": label,
                 "oracle": {"chunk_id": chunk.id},
+                "oracle_position": 1 if with_oracle else None,
                 "context_chunks": [{"chunk_id": one.id} for one in context],
             }
         )
-    write_jsonl(folder / "chunks.jsonl", chunks)
+    write_json(folder / "manifest.json", {"parameters": {}})
+    write_jsonl(folder / "chunks.jsonl", ({**asdict(chunk), "split": "eval"} for chunk in chunks))
+    write_jsonl(folder / "questions.jsonl", questions)
     write_jsonl(folder / "hf" / "eval.jsonl", rows)
     return folder
 

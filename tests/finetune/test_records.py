@@ -109,9 +109,9 @@ def test_a_template_of_two_minds_stops(model_dir: Path, tokenizer: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "holds no rows"),
+        ("", "no training rows"),
         ('{"messages": [{"role": "user", "content": "Who?"}]}\n', "train row 1"),
-        ('{"prompt": "Who?", "completion": "Anna"}\n', "not a chat row"),
+        ('{"prompt": "Who?", "completion": "Anna"}\n', "KeyError"),
     ],
 )
 def test_rows_of_another_shape_stop(tmp_path: Path, text: str, said: str) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from lib.prompts.student import cot_label, student_messages
+from lib.store import write_json, write_jsonl
 
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}{{ '<|' + m['role'] + '|>' + m['content'] }}"
@@ -30,20 +31,10 @@ def chat_row(number: int) -> dict[str, list[dict[str, str]]]:
 
 
 def write_dataset(folder: Path, *, train: int = 20, valid: int = 4) -> Path:
-    """Chat rows and the same rows as plain text."""
+    """A dataset of chat rows alone: what training reads."""
+    write_json(folder / "manifest.json", {})
     for split, numbers in (("train", range(train)), ("valid", range(train, train + valid))):
-        rows = [chat_row(number) for number in numbers]
-        plain = [
-            {
-                "prompt": "".join(m["content"] + "\n\n" for m in row["messages"][:-1]),
-                "completion": row["messages"][-1]["content"],
-            }
-            for row in rows
-        ]
-        for name, lines in (("chat", rows), ("completion", plain)):
-            path = folder / name / f"{split}.jsonl"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        write_jsonl(folder / "chat" / f"{split}.jsonl", map(chat_row, numbers))
     return folder
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.dataset import write_dataset
+from lib.dataset import SPLITS, hf_row, write_dataset
+from lib.duplicates import conflicts
 from lib.gen.ask.questions import Asked
-from lib.gen.chunks import conflicts, split_documents
+from lib.gen.chunks import split_documents
+from lib.gen.formats.convert import Source
 from lib.gen.rows import Built, build_examples
 from lib.gen.splits import assign_splits
 from lib.reading.documents import Skipped
 from lib.recipe import Recipe
-from lib.records import Chunk, Document, Rejected
+from lib.records import Chunk, Document, RaftExample, Rejected
 from tests.gen.make import corpus, questions_on
 
 
@@ -30,9 +33,16 @@ class Made:
 
     def arguments(self, **changed: Any) -> dict[str, Any]:
         return {
+            "examples": self.built.examples,
             "run_name": "t",
+            "documents": self.documents,
+            "chunks": self.chunks,
+            "splits": self.splits,
+            "questions": self.asked.questions,
+            "rejected": self.asked.rejected,
+            "teacher": self.asked.teacher,
+            "parameters": self.parameters,
             "skipped": [Skipped("x.pdf", "it is encrypted")],
-            **vars(self),
         } | changed
 
 
@@ -65,3 +75,11 @@ def make(
 
 def write(made: Made, **changed: Any) -> Path:
     return write_dataset(**made.arguments(**changed))
+
+
+def source_of(examples: Iterable[RaftExample], rejected: Sequence[Rejected] = ()) -> Source:
+    """What `convert` reads of a dataset with these rows."""
+    examples = list(examples)
+    rows = {s: [hf_row(example) for example in examples if example.split == s] for s in SPLITS}
+    answers = {example.id: example.question.cot_answer for example in examples}
+    return Source(rows, answers, rejected)

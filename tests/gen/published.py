@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lib.gen.formats.row import OURS
+from lib.gen.formats.rows import OURS
 
 Row = dict[str, Any]
 

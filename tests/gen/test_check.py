@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scipy.stats import binomtest, chisquare
 
+from lib.dataset import find_dataset
 from lib.gen.__main__ import main
-from lib.gen.check import check_dataset, find_dataset
-from lib.gen.doubles import doubles
-from lib.gen.formats.row import completion_row, hf_row
+from lib.gen.check import binomial_p, check_dataset, chi_square_p
 from lib.settings import SetupError, save_state
 from lib.store import file_sha256, read_json, read_jsonl, write_json, write_jsonl
-from tests.gen.dataset import Made, make, write
-from tests.gen.make import chunked
+from tests.gen.dataset import make, write
 
 Row = dict[str, Any]
 
@@ -117,21 +116,10 @@ def test_a_wrong_row_is_found(folder: Path, edit: Callable[[list[Row]], None], n
     assert name in failed(folder)
 
 
-def test_formats_that_differ_are_found(folder: Path) -> None:
-    change(folder, "completion/eval.jsonl", lambda rows: rows[0].update(completion="x"))
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_formats_that_differ_are_found(folder: Path, place: int) -> None:
+    change(folder, "chat/eval.jsonl", lambda rows: rows[0]["messages"][place].update(content="x"))
     assert failed(folder) == {"instruction, context and formats agree"}
-
-
-def rewritten(made: Made, edit: Callable[[Row, Row], None]) -> Path:
-    """The dataset with its hf rows edited, each with its completion row."""
-    folder = write(made)
-    for split in ("train", "valid", "eval"):
-        rows = [hf_row(e) for e in made.built.examples if e.split == split]
-        pairs = [(row, completion_row(row)) for row in rows]
-        for pair in pairs:
-            edit(*pair)
-        write_jsonl(folder / "hf" / f"{split}.jsonl", [row for row, _ in pairs])
-    return folder
 
 
 def test_a_share_that_is_off_is_found(home_dir: Path) -> None:
@@ -142,12 +130,14 @@ def test_a_share_that_is_off_is_found(home_dir: Path) -> None:
     assert failed(folder) == {"share of training rows with their oracle"}
 
 
-def test_a_preferred_place_is_found(home_dir: Path) -> None:
-    def first(row: Row, _: Row) -> None:
-        if row["oracle_position"]:
-            row["oracle_position"] = 0
+def test_a_preferred_place_is_found(folder: Path) -> None:
+    def first(rows: list[Row]) -> None:
+        for row in rows:
+            row["oracle_position"] = row["oracle_position"] and 0
 
-    assert "the oracle's place is uniform" in failed(rewritten(make(), first))
+    for split in ("train", "valid", "eval"):
+        change(folder, f"hf/{split}.jsonl", first)
+    assert "the oracle's place is uniform" in failed(folder)
 
 
 @pytest.mark.parametrize("way", ["itself", "overlapping", "near duplicate"])
@@ -177,13 +167,6 @@ def test_a_leak_is_found(home_dir: Path, way: str) -> None:
     assert "no held-out oracle in a training row" in failed(folder)
 
 
-def test_doubles_agrees_with_conflicts() -> None:
-    chunks, same = chunked(2)
-    rows = {chunk.id: vars(chunk) for chunk in chunks}
-    found = {pair for pair in doubles(rows, rows, rows) if pair[0] != pair[1]}
-    assert found == {(a, b) for a, others in same.items() for b in others}
-
-
 def test_a_dataset_is_found_by_path_name_or_state(folder: Path, home_dir: Path) -> None:
     assert find_dataset(str(folder)) == find_dataset(folder.name) == folder
     save_state(DATASET_DIR=f"artefacts/datasets/{folder.name}")
@@ -206,3 +189,27 @@ def test_a_broken_file_is_one_line(folder: Path) -> None:
     with pytest.raises(SetupError, match="cannot be read"):
         check_dataset(folder)
     assert json.loads((folder / "manifest.json").read_text())
+
+
+# --- chance --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "share"),
+    [(76, 100, 0.8), (700, 1000, 0.76), (0, 5, 0.5), (5, 5, 0.9), (0, 3, 0.0), (2, 3, 1.0)],
+)
+def test_the_binomial_test_is_twice_the_smaller_tail_of_scipy(
+    successes: int, trials: int, share: float
+) -> None:
+    tails = [binomtest(successes, trials, share, way).pvalue for way in ("less", "greater")]
+    assert binomial_p(successes, trials, share) == pytest.approx(min(1, 2 * min(tails)), rel=1e-6)
+
+
+@pytest.mark.parametrize("counts", [[20, 18, 25], [100, 3], [0, 7, 1, 2]])
+def test_the_chi_square_test_is_that_of_scipy(counts: list[int]) -> None:
+    even = [sum(counts) / len(counts)] * len(counts)
+    assert chi_square_p(counts, even) == pytest.approx(chisquare(counts).pvalue)
+
+
+def test_nothing_to_compare_is_not_a_surprise() -> None:
+    assert binomial_p(0, 0, 0.3) == chi_square_p([], []) == chi_square_p([0, 0], [0.0, 0.0]) == 1.0

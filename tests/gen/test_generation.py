@@ -11,19 +11,20 @@ from typing import Any
 import pytest
 
 import lib.gen
-from lib.dataset import read_examples
+from lib.dataset import read_dataset
 from lib.engine import batch
 from lib.eval import load_questions
 from lib.gen import corpus
 from lib.gen.__main__ import main
 from lib.gen.chunks import split_documents
-from lib.gen.formats.files import convert_rows, source_of
+from lib.gen.formats.convert import convert_rows
 from lib.parameters import overrides
 from lib.reading.documents import iter_documents, load_documents
 from lib.recipe import KNOBS, Recipe
 from lib.settings import read_state
 from lib.store import read_json, read_jsonl
 from tests.batch_server import BatchServer
+from tests.gen.dataset import source_of
 from tests.gen.make import prose
 from tests.server import Loopback, serve, serving
 
@@ -113,14 +114,14 @@ def test_a_refusal_of_ones_own_goes_from_the_rows_to_the_evaluation(
     own = "이 문서들로는 답할 수 없습니다."
     folder = made(home_dir, documents, refusal=own, refusal_probability=0.5)
     assert main(["check", str(folder)]) == 0
-    examples = read_examples(folder, "train")
+    examples = read_dataset(folder).examples("train")
     assert {example.label for example in examples if example.kind == "refuse"} == {own}
     prompts = {
         name: {str(row["messages"][0]["content"]) for row in read_jsonl(folder / "chat" / name)}
         for name in ("train.jsonl", "eval.jsonl")
     }
     assert all(len(texts) == 1 and own in texts.pop() for texts in prompts.values())
-    pairs = convert_rows(source_of(examples, []), to="preference").rows["train"]
+    pairs = convert_rows(source_of(examples), to="preference").rows["train"]
     declined = [pair for pair in pairs if pair["rejected_from"] == "refusal_with_oracle"]
     assert {pair["rejected"][0]["content"] for pair in declined} == {own}
     questions = load_questions(folder, Recipe(max_questions=0))

@@ -5,21 +5,42 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lib.dataset import read_examples
-from lib.gen.check import find_dataset
-from lib.gen.formats.files import FORMATS, Source, convert_rows, source_of, write_converted
-from lib.gen.formats.row import SPLITS, Converted, LeftOut, Row, is_ours
-from lib.gen.formats.row_files import FILE_TYPES, read_rows, split_of
+from lib.dataset import SPLITS, Row, Rows, chat_row, find_dataset, read_dataset, write_rows
+from lib.gen.formats.foreign import read_foreign
+from lib.gen.formats.preferences import preference_pairs
+from lib.gen.formats.rows import (
+    Converted,
+    LeftOut,
+    alpaca_row,
+    completion_row,
+    eval_row,
+    final_answer,
+    sharegpt_row,
+)
+from lib.gen.formats.triplets import retriever_triplets
 from lib.records import Rejected
 from lib.settings import SetupError, portable
-from lib.store import artefact_dir, building, fingerprint, read_jsonl
+from lib.store import artefact_dir, building, fingerprint, write_jsonl
 
-PUBLISHED = ("id", "type", "question", "context", "oracle_context", "cot_answer", "instruction")
-_TEXTS = ("id", "question", "oracle_context", "cot_answer", "instruction")
+FORMATS = ("hf", "chat", "completion", "eval", "alpaca", "sharegpt", "preference", "triplets")
+FILE_TYPES = ("jsonl", "parquet", "arrow")
+NOT_EVAL = "not of the eval split"
+NO_ANSWER = "no final answer to compare with"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What there is to convert."""
+
+    rows: Rows  # hf rows by split
+    answers: Mapping[str, str] = field(default_factory=dict)  # the teacher's, by question id
+    rejected: Sequence[Rejected] = ()
 
 
 def add_command(commands: Any) -> None:
@@ -59,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     }
     if shape and options.to != "completion":
         given = ", ".join("--" + name.replace("_", "-") for name in shape)
-        raise SetupError(f"{given} shapes --to completion alone, not --to {options.to}. Leave it.")
+        raise SetupError(f"{given} is for --to completion, not for --to {options.to}. Remove it.")
     target = Path(options.out) if options.out else None
     if target is not None and target.exists():
         raise SetupError(f"{target} is there already. Delete it, or give --out another folder.")
@@ -78,85 +99,95 @@ def run(options: argparse.Namespace) -> int:
             return 0
     try:
         with building(target) as folder:
-            write_converted(folder, converted, file_types=[options.file_type])
+            rows = {split: of_split for split, of_split in converted.rows.items() if of_split}
+            write_rows(folder, rows, file_types=[options.file_type])
+            if converted.sources:
+                write_jsonl(folder / "sources.jsonl", converted.sources)
+            if converted.left_out:
+                write_jsonl(folder / "left_out.jsonl", converted.left_out)
     except OSError as error:
         raise SetupError(f"{target} cannot be written ({error}). Give another --out.") from error
     print(f"Written: {portable(target)}")
     return 0
 
 
-def _print_counts(name: str, source: Source, to: str, converted: Converted) -> None:
-    print(name)
-    print(f"{'rows':10} {_counted(source.rows)}")
-    print(f"{to:10} {_counted(converted.rows)}")
-    reasons = Counter((item.split, item.reason) for item in converted.left_out)
-    for (split, reason), count in sorted(reasons.items()):
-        print(f"{'left out':10} {split} {count}: {reason}")
-
-
-def _counted(rows: Mapping[str, Sequence[Row]]) -> str:
-    return ", ".join(f"{split} {len(of_split)}" for split, of_split in rows.items())
-
-
-# --- reading -------------------------------------------------------------------------------------
-
-
 def read_source(name: str, *, to: str) -> tuple[str, Source, list[LeftOut]]:
-    """A dataset's name and rows, and those of another tool's that cannot be used.
+    """A dataset's name and rows, and the rows of another tool that cannot be used.
 
     Raises:
         SetupError: there is no such dataset, or it cannot be read.
     """
     path = Path(name) if name and Path(name).is_file() else find_dataset(name)
     if (path / "manifest.json").is_file():
-        return path.name, _read_ours(path), []
-    # Published files do not say their split: an evaluation is made of what is given for it.
-    rows, left_out = _read_published(path, "eval" if to == "eval" else "train")
-    return path.stem if path.is_file() else path.name, Source(rows), left_out
+        dataset = read_dataset(path)
+        rows = {split: list(dataset.rows(split)) for split in SPLITS}
+        answers = {question.id: question.cot_answer for question in dataset.questions}
+        return path.name, Source(rows, answers, dataset.rejected), []
+    # Files that do not name their split are taken for what the format needs.
+    published, left_out = read_foreign(path, unsaid="eval" if to == "eval" else "train")
+    return path.stem if path.is_file() else path.name, Source(published), left_out
 
 
-def _read_published(path: Path, unsaid: str) -> tuple[dict[str, list[Row]], list[LeftOut]]:
-    """Rows by split: the one that a row names, else its file, else `unsaid`."""
-    rows: dict[str, list[Row]] = {split: [] for split in SPLITS}
-    left_out = []
-    for found, of_split in read_rows(path).items():
-        for number, row in enumerate(of_split, start=1):
-            if missing := [column for column in PUBLISHED if column not in row]:
-                raise SetupError(
-                    f"{path}: row {number} of {found or 'the file'} lacks {', '.join(missing)}; it "
-                    f"has {', '.join(row) or 'nothing'}. A RAFT row has {', '.join(PUBLISHED)}: "
-                    "rename or add them."
-                )
-            split = split_of(str(row.get("split") or "")) or found or unsaid
-            if reason := _unusable(row):
-                left_out.append(LeftOut(split, str(row["id"]), reason))
-            else:
-                rows[split].append(row)
-    return rows, left_out
+def convert_rows(
+    source: Source,
+    *,
+    to: str,
+    prompt_column: str = "prompt",
+    completion_column: str = "completion",
+    stop: str = "",
+) -> Converted:
+    """The rows in another format, each in its split; the last three shape "completion" alone.
 
-
-def _read_ours(folder: Path) -> Source:
-    try:
-        examples = [e for split in SPLITS for e in read_examples(folder, split)]
-        rejected = [Rejected(**row) for row in read_jsonl(folder / "rejected.jsonl")]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    Raises:
+        SetupError: there is no such format, or the two columns need other names.
+    """
+    if "" in (prompt_column, completion_column) or prompt_column == completion_column:
         raise SetupError(
-            f"{folder.name} cannot be read ({type(error).__name__}: {error}). "
-            "Delete the folder and run 1_gen.ipynb again."
-        ) from error
-    return source_of(examples, rejected)
+            f"prompt column '{prompt_column}', completion column '{completion_column}': expected "
+            "two names. Change them."
+        )
+    if to == "eval":
+        return _evaluation(source.rows)
+    if to == "preference":
+        return preference_pairs(source.rows, answers=source.answers, rejected=source.rejected)
+    if to == "triplets":
+        return retriever_triplets(source.rows)
+    row_of: dict[str, Callable[[Row], Row]] = {
+        "hf": dict,
+        "chat": chat_row,
+        "completion": partial(
+            completion_row,
+            prompt_column=prompt_column,
+            completion_column=completion_column,
+            stop=stop,
+        ),
+        "alpaca": alpaca_row,
+        "sharegpt": sharegpt_row,
+    }
+    if to not in row_of:
+        raise SetupError(f"The format '{to}' is unknown. Expected one of: {', '.join(FORMATS)}.")
+    return Converted({split: list(map(row_of[to], rows)) for split, rows in source.rows.items()})
 
 
-def _unusable(row: Row) -> str:
-    """Why another tool's row cannot be converted; "" = it can."""
-    for column in _TEXTS:
-        if not isinstance(row[column], str) or not row[column].strip():
-            return f"{column} is no text, or is empty"
-    context = row["context"]
-    sentences = context.get("sentences") if isinstance(context, dict) else None
-    texts = sentences[0] if isinstance(sentences, list) and len(sentences) == 1 else None
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        return "context has no sentences of the form [[text, …]]"
-    if is_ours(row) and len(row["context_chunks"]) != len(texts):
-        return "context_chunks and the sentences of context differ in number"
-    return ""
+def _evaluation(rows: Rows) -> Converted:
+    """The eval split alone: rows that were trained on test nothing."""
+    found = Converted()
+    for split, of_split in rows.items():
+        for row in of_split:
+            if split != "eval":
+                found.leave_out(split, row, NOT_EVAL)
+            elif not final_answer(row):
+                found.leave_out(split, row, NO_ANSWER)
+            else:
+                found.rows[split].append(eval_row(row))
+    return found
+
+
+def _print_counts(name: str, source: Source, to: str, converted: Converted) -> None:
+    print(name)
+    for label, rows in (("rows", source.rows), (to, converted.rows)):
+        counts = ", ".join(f"{split} {len(of_split)}" for split, of_split in rows.items())
+        print(f"{label:10} {counts}")
+    reasons = Counter((item.split, item.reason) for item in converted.left_out)
+    for (split, reason), count in sorted(reasons.items()):
+        print(f"{'left out':10} {split} {count}: {reason}")

@@ -1,16 +1,17 @@
-"""Preference pairs: for one prompt the reply to be preferred, and one to be avoided."""
+"""Preference pairs: for one prompt a better and a worse reply."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from lib.gen.formats.row import Converted, Row, Rows, kind_of, prompt_messages, provenance
+from lib.dataset import Row, Rows, prompt_messages
+from lib.gen.formats.rows import Converted, kind_of, provenance
 from lib.prompts.student import REFUSAL
 from lib.records import Rejected
 
 MEMORISE = "the oracle is absent and the label answers: neither an answer nor a refusal is worse"
-NO_ANSWER = "the label refuses, and no answer to the question is known to set against it"
+NO_ANSWER = "the label refuses, and no answer to the question is known to compare it with"
 SAME = "both sides of a pair are the same"
 
 
@@ -21,7 +22,7 @@ def preference_pairs(
 
     `rejected_from` says what the other side is:
 
-        refusal_with_oracle    the refusal, though the oracle stands in the context
+        refusal_with_oracle    the refusal, though the oracle is in the context
         answer_without_oracle  the answer to the question, though the oracle is absent
         rejected_by_<gate>     a reply to the same question that a quality gate refused
 
@@ -52,7 +53,7 @@ def preference_pairs(
 
 
 def _with_oracle(refusal: str, refused: Sequence[Rejected]) -> dict[str, str]:
-    """What to set against a label that has its oracle in view, each with where it comes from."""
+    """The worse replies where the oracle is in the context, each with where it comes from."""
     sides = {refusal: "refusal_with_oracle"}
     for item in refused:
         if text := item.cot_answer.strip():

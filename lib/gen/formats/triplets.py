@@ -1,12 +1,13 @@
-"""Triplets for training a retriever: a question, its oracle, and a document it is no match for."""
+"""Triplets for training a retriever: a question, its oracle, and a wrong document."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from lib.gen.chunks import conflicts
+from lib.dataset import Row, Rows, place_of
+from lib.duplicates import conflicts
 from lib.gen.distractors import Guard, neighbours
-from lib.gen.formats.row import Converted, Row, Rows, context_texts, final_answer, is_ours, place_of
+from lib.gen.formats.rows import Converted, context_texts, final_answer, is_ours
 from lib.records import Chunk, Question
 from lib.store import fingerprint
 
@@ -18,10 +19,9 @@ def retriever_triplets(rows: Rows) -> Converted:
     """One triplet for each distractor of a row: query, positive (the oracle) and negative.
 
     No other column: sentence-transformers would train on it. `sources` has a row for each instead,
-    with `bm25_rank`, the place of the negative among the chunks nearest to the question, the
-    oracle aside (1 = the hardest; None = it is not near). A row's hardest negative comes first.
-    No negative counts as the same as the oracle or holds the answer: what the guard turns down is
-    left out.
+    with `bm25_rank`, the rank of the negative among the chunks nearest to the question, without
+    the oracle (1 = the hardest; None = it is not near). A row's hardest negative comes first.
+    Near duplicates of the oracle and chunks that hold the answer are left out.
     """
     listed = [(split, row) for split, of_split in rows.items() for row in of_split]
     chunks = {chunk.id: chunk for _, row in listed for chunk in (_oracle(row), *_context(row))}
@@ -37,7 +37,7 @@ def retriever_triplets(rows: Rows) -> Converted:
             found.leave_out(split, row, NO_DISTRACTOR if question.answer else NO_ANSWER)
             continue
         guard.counts.clear()
-        guard.counts["stands in it twice"] = len(shown) - len(distractors)
+        guard.counts["is in it twice"] = len(shown) - len(distractors)
         negatives: list[Chunk] = []
         guard.add(negatives, distractors, len(distractors), [question.answer], oracle)
         for reason in guard.counts.elements():

@@ -1,1 +1,1 @@
-"""Reviewers' decisions on a dataset's rows, and the page to make them on."""
+"""Review of a dataset's rows: decisions, the page to make them on, and the dataset they leave."""

@@ -1,4 +1,4 @@
-"""`python -m lib.gen review [DATASET]`: a page on this machine to accept, reject and edit rows."""
+"""`python -m lib.gen review [DATASET]`: a page on this machine to accept and reject rows."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from lib.gen.check import find_dataset
-from lib.gen.review.page import CSS, HEAD, build_page
-from lib.gen.review.rows import Review
-from lib.gen.review.vetting import review_path
+from lib.dataset import find_dataset
+from lib.gen.review.decisions import review_path
+from lib.gen.review.page import CSS, build_page, head_html
+from lib.gen.review.review import Review
 from lib.settings import SetupError, portable
 
 HOST = "127.0.0.1"
@@ -28,13 +28,16 @@ def add_command(commands: Any) -> None:
     """The command's arguments; `run` is what it does."""
     parser = commands.add_parser(
         "review",
-        help="accept, reject and edit a dataset's rows on a local page",
-        description="Opens a page on this machine to accept, reject and edit a dataset's rows, and "
-        "to pick rows for the evaluation. Decisions are kept beside the dataset and applied "
-        "whenever it is read.",
+        help="accept and reject a dataset's rows on a local page",
+        description="Opens a page on this machine to accept and reject a dataset's rows, and to "
+        "pick rows for the evaluation. Decisions are kept beside the dataset; --apply writes a "
+        "dataset with the decisions applied, as the page's button does.",
     )
     parser.add_argument(
         "dataset", nargs="?", default="", help="its folder or name; else the one in .env.state"
+    )
+    parser.add_argument(
+        "--apply", action="store_true", help="write the reviewed dataset, open no page"
     )
     parser.add_argument("--port", type=int, default=0, help=f"default: free, {FIRST_PORT} or later")
     parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
@@ -42,25 +45,31 @@ def add_command(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve the page until Ctrl-C; 0.
+    """Serve the page until Ctrl-C, or write the reviewed dataset; 0.
 
     Raises:
-        SetupError: there is no such dataset, or the port cannot be had.
+        SetupError: there is no such dataset, the port is taken, or nothing is to be applied.
     """
     review = Review(find_dataset(options.dataset))
     path = portable(review_path(review.dataset_dir))
     if review.unreadable:
-        print(f"{path}: {review.unreadable} torn or foreign lines are left alone")
-    for problem in review.vetted.not_applied:
+        print(f"{path}: {review.unreadable} unreadable lines are ignored")
+    for problem in review.outcome.not_applied:
         print(f"{path}: not applied: {problem}")
+    if options.apply:
+        print(portable(review.write()))
+        return 0
     with (
         serving(review, port=options.port, open_browser=not options.no_browser) as url,
         suppress(KeyboardInterrupt),  # from before the line that promises it
     ):
         print(f"Review of {portable(review.dataset_dir)}: {url} (Ctrl-C ends it)", flush=True)
         threading.Event().wait()
-    decided, count = len(review.vetted.decided), len(review.rows.by_id)
+    decided, count = len(review.outcome.decided), len(review.rows.by_id)
     print(f"\nReview ended: {decided} of {count} rows decided, kept in {path}")
+    if review.outcome.summary():
+        command = f"python -m lib.gen review {review.dataset.name} --apply"
+        print(f"Unless you wrote the reviewed dataset on the page, write it now: {command}")
     return 0
 
 
@@ -97,11 +106,11 @@ def serving(review: Review, *, port: int = 0, open_browser: bool = False) -> Ite
             # The reader's own fonts: the theme's would come from the network.
             theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
             css=CSS.read_text(encoding="utf-8"),
-            head=f"<script>{HEAD.read_text(encoding='utf-8')}</script>",
+            head=head_html(),
         )
     except (OSError, OverflowError) as error:
         wanted = f"Port {port}" if port else f"Every port from {FIRST_PORT} on"
-        raise SetupError(f"{wanted} is taken, or is no port. Give another: --port N.") from error
+        raise SetupError(f"{wanted} is taken or is not a port. Give another: --port N.") from error
     try:
         yield url
     finally:

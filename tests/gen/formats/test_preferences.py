@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from lib.gen.formats.files import convert_rows, source_of
+from lib.dataset import chat_row, hf_row
+from lib.gen.formats.convert import convert_rows
 from lib.gen.formats.preferences import MEMORISE, NO_ANSWER, SAME, preference_pairs
-from lib.gen.formats.row import Converted, chat_row, hf_row
+from lib.gen.formats.rows import Converted
 from lib.prompts.student import REFUSAL
 from lib.records import RaftExample, Rejected
 from lib.settings import PROJECT_DIR
-from tests.gen.dataset import Made, make
+from tests.gen.dataset import Made, make, source_of
 from tests.gen.published import published_row, stripped
 
 

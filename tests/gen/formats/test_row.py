@@ -5,21 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from lib.gen.formats.files import FORMATS, STANDARD_FORMATS, convert_rows, source_of
-from lib.gen.formats.row import (
-    alpaca_row,
-    chat_row,
-    completion_row,
-    eval_row,
-    hf_row,
-    kind_of,
-    plain_prompt,
-    sharegpt_row,
-)
-from lib.prompts.student import PLAIN_CHAT_TEMPLATE, student_messages
+from lib.dataset import chat_row, hf_row
+from lib.gen.formats.convert import FORMATS, convert_rows
+from lib.gen.formats.rows import alpaca_row, completion_row, eval_row, kind_of, sharegpt_row
+from lib.prompts.student import PLAIN_CHAT_TEMPLATE, plain_prompt, student_messages
 from lib.settings import SetupError
 from lib.store import read_jsonl
-from tests.gen.dataset import Made, make, write
+from tests.gen.dataset import Made, make, source_of, write
 from tests.gen.published import published_row, stripped
 
 
@@ -32,15 +24,16 @@ def made(home_dir: Path) -> Made:
 def test_the_formats_say_the_same(made: Made, split: str) -> None:
     folder = write(made)
     examples = [e for e in made.built.examples if e.split == split]
-    hf, chat, completion = (
-        read_jsonl(folder / name / f"{split}.jsonl") for name in ("hf", "chat", "completion")
-    )
+    hf, chat = (read_jsonl(folder / name / f"{split}.jsonl") for name in ("hf", "chat"))
     assert examples
-    for example, row, talk, plain in zip(examples, hf, chat, completion, strict=True):
+    for example, row, talk in zip(examples, hf, chat, strict=True):
         texts = [chunk.text for chunk in example.context]
         messages = student_messages(example.question.text, texts)
         assert talk["messages"] == [*messages, {"role": "assistant", "content": example.label}]
-        assert plain == {"prompt": plain_prompt(messages), "completion": example.label}
+        assert completion_row(row) == {
+            "prompt": plain_prompt(messages),
+            "completion": example.label,
+        }
         assert row["instruction"] == messages[-1]["content"]
         assert row["context"]["sentences"] == [texts]
         assert row["context"]["title"] == [[chunk.title for chunk in example.context]]
@@ -58,7 +51,7 @@ def test_the_plain_prompt_is_what_the_plain_template_makes() -> None:
 
 
 def test_the_eval_file_holds_what_an_evaluation_needs(made: Made) -> None:
-    rows = read_jsonl(write(made) / "eval" / "eval.jsonl")
+    rows = convert_rows(source_of(made.built.examples), to="eval").rows["eval"]
     examples = [e for e in made.built.examples if e.split == "eval"]
     for example, row in zip(examples, rows, strict=True):
         assert row["gold_final_answer"] == example.question.answer
@@ -139,29 +132,3 @@ def test_another_tools_row_is_evaluated_by_its_label() -> None:
         "cot_answer": row["cot_answer"],
         "context": row["context"]["sentences"][0],
     }
-
-
-# --- in a dataset --------------------------------------------------------------------------------
-
-
-def test_extra_formats_stand_beside_the_others_and_change_none(made: Made) -> None:
-    plain, more = write(made), write(made, extra_formats=["preference", "triplets"])
-    assert plain.name != more.name
-    for name in STANDARD_FORMATS:
-        for path in (plain / name).iterdir():
-            assert path.read_bytes() == (more / name / path.name).read_bytes()
-    assert {path.name for path in more.iterdir()} - {path.name for path in plain.iterdir()} == {
-        "preference",
-        "triplets",
-    }
-    assert (more / "triplets" / "sources.jsonl").is_file()
-
-
-def test_asking_for_no_extra_format_finds_the_same_dataset(made: Made) -> None:
-    assert write(made, extra_formats=[]) == write(made)
-
-
-@pytest.mark.parametrize("names", [["hf"], ["arrow"], ["alpaca", "alpaca"]])
-def test_formats_that_cannot_be_extra_are_errors(made: Made, names: list[str]) -> None:
-    with pytest.raises(SetupError, match="extra_formats"):
-        write(made, extra_formats=names)

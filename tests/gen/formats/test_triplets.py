@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from lib.gen.chunks import conflicts
-from lib.gen.formats.files import convert_rows, source_of
-from lib.gen.formats.row import hf_row
+from lib.dataset import hf_row
+from lib.duplicates import conflicts
+from lib.gen.formats.convert import convert_rows
 from lib.gen.formats.triplets import NO_ANSWER, NO_DISTRACTOR, retriever_triplets
 from lib.text import normalise as folded_words
-from tests.gen.dataset import Made, make
+from tests.gen.dataset import Made, make, source_of
 from tests.gen.published import DOCUMENTS, published_row, stripped
 
 Row = dict[str, Any]
@@ -110,7 +110,7 @@ def test_a_document_that_is_shown_twice_is_one_negative() -> None:
     row = with_distractor(published_row(0), DOCUMENTS[1])
     found, reasons = of_one(row)
     assert sorted(t["negative"] for t in found) == sorted([DOCUMENTS[1], DOCUMENTS[2]])
-    assert reasons == ["a distractor that stands in it twice"]
+    assert reasons == ["a distractor that is in it twice"]
 
 
 def test_rows_without_an_answer_or_a_distractor_are_counted() -> None:

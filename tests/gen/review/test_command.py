@@ -1,34 +1,24 @@
-"""Reviewing rows: what is shown, what is refused, and the page as its users meet it."""
+"""The dataset that a review leaves: written once, named after its rows, read by the notebooks."""
 
 from __future__ import annotations
 
-import re
-import signal
-import socket
-import subprocess
-import sys
-import urllib.request
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from urllib.error import HTTPError
 
 import pytest
 
-from lib.dataset import read_examples
+from lib.dataset import SPLITS, find_dataset, read_dataset
+from lib.eval.questions import load_questions
+from lib.finetune.records import training_records
 from lib.gen.__main__ import main
-from lib.gen.review.command import serving
-from lib.gen.review.page import BUTTONS, HEAD, KEYS, act, card_html, message_html, progress_html
-from lib.gen.review.rows import Review
-from lib.gen.review.vetting import read_decisions
-from lib.prompts.student import QUOTE_BEGIN, QUOTE_END, REFUSAL
-from lib.reading.api_docs import RECORD_FIELDS, api_document
-from lib.records import RaftExample
-from lib.settings import SetupError
+from lib.gen.check import check_dataset
+from lib.gen.review.decisions import review_path
+from lib.gen.review.review import Review
+from lib.recipe import Recipe
+from lib.settings import SetupError, portable, read_state, save_state
+from lib.store import file_sha256
 from tests.gen.dataset import make, write
-from tests.processes import interruptible
 
-HOSTILE = """<script>alert(1)</script><img src="https://example.com/x" onerror='a()'> ${b} {{c}}"""
+STATISTICAL = {"share of training rows with their oracle", "the oracle's place is uniform"}
 
 
 @pytest.fixture
@@ -36,313 +26,111 @@ def folder(home_dir: Path) -> Path:
     return write(make())
 
 
-@pytest.fixture
-def review(folder: Path) -> Review:
-    return Review(folder)
-
-
-def wording(row: RaftExample) -> dict[str, str]:
-    reasoning = row.question.cot_answer.split("<ANSWER>:")[0]
-    return {
-        "question": "What does the record name?",
-        "reasoning": f"It is said so: {reasoning}",
-        "answer": row.question.answer,
-    }
-
-
-# --- edits ---------------------------------------------------------------------------------------
-
-
-def test_an_edit_is_kept_and_read_back(review: Review, folder: Path) -> None:
-    row_id = review.find(split="train", kind="oracle")[0]
-    review.edit(row_id, **wording(review.example(row_id)))
-    (row,) = (row for row in read_examples(folder, "train") if row.id == row_id)
-    assert row.question.text == "What does the record name?"
-    assert row.label.startswith("It is said so: It says ##begin_quote##")
-    assert row.label.endswith(f"<ANSWER>: {row.question.answer}")
-    assert Review(folder).statuses(row_id) == {"accepted", "edited"}
-
-
-@pytest.mark.parametrize(
-    ("changed", "gate"),
-    [
-        ({"question": "No question"}, "form"),
-        ({"question": "What does this passage say?"}, "stands_alone"),
-        ({"reasoning": "No quote."}, "quoted"),
-        ({"reasoning": f"{QUOTE_BEGIN} words of nowhere {QUOTE_END}"}, "verbatim"),
-        ({"answer": " "}, "parsable"),
-        ({"answer": REFUSAL}, "teacher_refused"),
-        ({"answer": "record"}, "told"),
-    ],
-)
-def test_an_edit_passes_the_teachers_gates_or_is_refused(
-    review: Review, folder: Path, changed: dict[str, str], gate: str
-) -> None:
-    row_id = review.find(kind="oracle")[0]
-    said = wording(review.example(row_id))
-    with pytest.raises(SetupError, match=rf"^Not saved \({gate}\): "):
-        review.edit(row_id, **(said | changed))
-    assert read_decisions(folder) == ([], 0)
-    review.edit(row_id, **said)
-
-
-def test_an_instruction_on_api_documentation_needs_no_question_mark(review: Review) -> None:
-    row_id = review.find(kind="oracle")[0]
-    row = review.rows.by_id[row_id]
-    said = wording(row) | {"question": "Draw the second plot"}
-    with pytest.raises(SetupError, match="question mark"):
-        review.edit(row_id, **said)
-    record = dict.fromkeys(RECORD_FIELDS, "x") | {"functionality": row.oracle.text}
-    oracle = replace(row.oracle, text=api_document(record, id="a").text)
-    review.rows.by_id[row_id] = replace(row, oracle=oracle)
-    review.edit(row_id, **said)
-
-
-def test_an_edit_asks_nothing_that_another_row_asks(review: Review) -> None:
-    first, second = review.find()[:2]
-    said = wording(review.example(first)) | {"question": review.example(second).question.text}
-    with pytest.raises(SetupError, match=rf"\(duplicate\): row {re.escape(second)} asks the same"):
-        review.edit(first, **said)
-
-
-def test_an_answer_in_another_document_is_refused(review: Review) -> None:
-    row_id = review.find(kind="oracle")[0]
-    row = review.example(row_id)
-    index = 1 if row.oracle_position == 0 else 0
-    context = list(row.context)
-    context[index] = replace(context[index], text=f"Here: {row.question.answer}!")
-    review.rows.by_id[row_id] = replace(row, context=tuple(context))
-    with pytest.raises(SetupError, match=rf"document {index + 1} holds the answer too"):
-        review.edit(row_id, **wording(row))
-
-
-def test_accepting_an_edited_row_keeps_its_wording_and_editing_keeps_it_picked(
-    review: Review,
-) -> None:
-    row_id = review.find(split="train", kind="oracle")[0]
-    review.decide(row_id, "pick")
-    review.edit(row_id, **wording(review.example(row_id)))
-    assert review.statuses(row_id) == {"picked", "edited"}
-    review.decide(row_id, "reject")
-    review.decide(row_id, "accept")
-    assert review.statuses(row_id) == {"accepted", "edited"}
-
-
-# --- picking, undoing, moving --------------------------------------------------------------------
-
-
-def test_what_picking_costs_is_what_it_leaves_out(review: Review) -> None:
-    row_id = review.find(split="train", kind="oracle")[0]
-    cost = review.cost_of_picking(row_id)
-    review.decide(row_id, "pick")
-    assert cost.total() == len(review.find(status="left out")) > 0
-    assert cost["train"] == len(review.find(split="train", status="left out"))
-    assert not review.cost_of_picking(row_id)
-
-
-@pytest.mark.parametrize(
-    ("wanted", "reason"),
-    [({"split": "eval"}, "already"), ({"kind": "memorise"}, "does not show its oracle")],
-)
-def test_some_rows_cannot_be_picked(review: Review, wanted: dict[str, str], reason: str) -> None:
-    row_id = review.find(**wanted)[0]
-    done = act(review, "pick", row_id)
-    assert (done.row_id, done.refused) == (row_id, True)
-    assert reason in done.message
-    assert review.statuses(row_id) == {"undecided"}
-
-
-def test_picking_asks_first_when_it_leaves_rows_out(review: Review) -> None:
-    row_id, other = review.find(split="train", kind="oracle")[:2]
-    cost = review.cost_of_picking(row_id)
-    asked = act(review, "pick", row_id, warned=other)
-    assert f"{cost['train']} train" in asked.message
-    assert asked.warned == asked.row_id == row_id
-    assert review.statuses(row_id) == {"undecided"}
-    assert act(review, "pick", row_id, warned=asked.warned).row_id != row_id
-    assert review.statuses(row_id) == {"picked"}
-
-
-def test_undo_goes_back_decision_by_decision_even_in_a_later_session(folder: Path) -> None:
+def test_without_decisions_that_change_rows_nothing_is_written(folder: Path) -> None:
     review = Review(folder)
-    first, second = review.find()[:2]
-    for row_id, verdict in ((first, "accept"), (second, "reject"), (first, "reject")):
-        review.decide(row_id, verdict)
-    later = Review(folder)
-    assert [later.undo() for _ in range(3)] == [first, second, first]
-    assert later.find(status="undecided") == later.find()
-    with pytest.raises(SetupError, match="no decision to undo"):
-        later.undo()
+    review.decide(review.find()[0], "accept")
+    with pytest.raises(SetupError, match="No decision changes a row"):
+        review.write()
 
 
-def test_a_decision_moves_on_and_rows_that_pass_no_longer_are_skipped(review: Review) -> None:
-    undecided = {"status": "undecided"}
-    first, second, third = review.find(**undecided)[:3]
-    assert act(review, "accept", first, wanted=undecided).row_id == second
-    assert act(review, "next", second, wanted=undecided).row_id == third
-    assert act(review, "previous", second, wanted=undecided).row_id == second
-    last = review.find()[-1]
-    assert act(review, "next", last).row_id == last
-    assert act(review, "start", "").row_id == second
-    assert act(review, "show", second, wanted={"status": "rejected"}).row_id == ""
-    assert act(review, "accept", "", wanted={"status": "rejected"}).row_id == ""
+def test_training_and_evaluation_read_what_the_review_left(folder: Path) -> None:
+    review = Review(folder)
+    rejected, picked = review.find(split="train", kind="oracle")[:2]
+    review.decide(rejected, "reject")
+    cost = review.cost_of_picking(picked)
+    review.decide(picked, "pick")
+    made = review.write()
+    before, after = (
+        {split: training_records(where, split, "chat") for split in SPLITS}
+        for where in (folder, made)
+    )
+    assert len(after["train"]) == len(before["train"]) - 2 - cost["train"]
+    assert len(after["valid"]) == len(before["valid"]) - cost["valid"]
+    asked = [{q.id for q in load_questions(d, Recipe(max_questions=0))} for d in (made, folder)]
+    assert asked[0] - asked[1] == {picked}
+    dataset = read_dataset(made)
+    assert {row.id for row in dataset.examples()} == {row.id for row in review.outcome.examples}
+    left_out = [item for item in dataset.rejected if item.gate == "review"]
+    assert len(left_out) == 1 + cost.total()
+    assert dataset.manifest["counts"]["rejected"]["review"] == len(left_out)
 
 
-def test_filters_meet(review: Review) -> None:
-    found = review.find(split="train", kind="oracle", status="undecided")
-    rows = read_examples(review.dataset_dir, "train")
-    assert found == [row.id for row in rows if row.kind == "oracle"]
-    review.decide(found[0], "reject")
-    assert review.find(status="rejected") == [found[0]]
-    assert review.find(split="train", kind="oracle", status="undecided") == found[1:]
+def test_it_passes_the_checks(folder: Path) -> None:
+    review = Review(folder)
+    review.decide(review.find(kind="oracle")[0], "pick")
+    review.decide(review.find(status="undecided")[0], "reject")
+    failed = {check.name for check in check_dataset(review.write())[1] if not check.passed}
+    assert failed <= STATISTICAL
 
 
-def test_a_refused_edit_stays_in_the_editor(review: Review) -> None:
-    row_id = review.find()[0]
-    typed = ("What?", "no quote", "nothing")
-    done = act(review, "save", row_id, wording=typed)
-    assert (done.wording, done.refused) == (typed, True)
-    opened = act(review, "edit", row_id)
-    assert opened.wording is not None
-    assert act(review, "save", row_id, wording=opened.wording).message == "Saved and accepted."
-
-
-def test_a_dataset_without_rows_says_so(home_dir: Path) -> None:
-    made = make()
-    empty = write(made, built=replace(made.built, examples=[]))
-    with pytest.raises(SetupError, match="has no rows"):
-        Review(empty)
-
-
-# --- the page ------------------------------------------------------------------------------------
-
-
-def test_everything_that_comes_from_a_dataset_is_escaped(review: Review) -> None:
-    for kind in ("oracle", "memorise", "refuse"):
-        row_id = review.find(kind=kind)[0]
-        row = review.rows.by_id[row_id]
-        chunks = {
-            c.id: replace(c, text=HOSTILE + c.text, title=HOSTILE)
-            for c in (*row.context, row.oracle)
-        }
-        said = replace(
-            row.question, text=HOSTILE, cot_answer=HOSTILE + row.question.cot_answer, answer=HOSTILE
-        )
-        review.rows.by_id[row_id] = replace(
-            row,
-            question=said,
-            label=HOSTILE + row.label,
-            oracle=chunks[row.oracle.id],
-            context=tuple(chunks[chunk.id] for chunk in row.context),
-        )
-        card = card_html(review, row_id)
-        assert "<script" not in card
-        assert "<img" not in card
-        assert card.count("&lt;script&gt;") >= 2 + 2 * len(row.context)
-        assert card.count("<mark>") == 1
-    shown = replace(act(review, "show", row_id), message=HOSTILE)
-    assert "<script" not in message_html(shown)
-
-
-def test_progress_counts_decided_rows(review: Review) -> None:
-    first, second = review.find()[:2]
+def test_its_name_follows_the_rows_that_are_left(folder: Path) -> None:
+    before = file_sha256(folder / "manifest.json")
+    review = Review(folder)
+    first, second = review.find(split="train")[:2]
     review.decide(first, "reject")
-    count = len(review.rows.by_id)
-    said = progress_html(review, second, {"status": "undecided"})
-    assert f"1 of {count} decided" in said
-    assert f"row 1 of {count - 1}" in said
+    once = review.write()
+    assert once.name.startswith("t-")
+    assert file_sha256(once / "chat" / "train.jsonl") != file_sha256(folder / "chat/train.jsonl")
+    review.decide(second, "reject")
+    twice = review.write()
+    review.undo()
+    assert review.write() == once != twice
+    assert file_sha256(folder / "manifest.json") == before
 
 
-def test_every_button_has_its_key_and_every_key_is_in_the_help() -> None:
-    script = HEAD.read_text(encoding="utf-8")
-    bound = dict(re.findall(r'\b([a-z]): "(\w+)"', script))
-    assert {f"({key})" for key in bound} == {re.findall(r"\(.\)", t)[0] for t in BUTTONS.values()}
-    assert set(bound.values()) == set(BUTTONS)
-    assert {key for keys in KEYS for key in keys.split(", ")} == {*bound, "→", "←", "?"}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-def test_the_page_decides_on_loopback_and_asks_nobody_outside(
-    review: Review, folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_command_writes_it_and_the_next_notebooks_read_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from gradio_client import Client
-
-    hosts: set[str] = set()
-    connect: Callable[..., None] = socket.socket.connect
-
-    def watched(self: socket.socket, address: tuple[str, int]) -> None:
-        if self.family != socket.AF_UNIX:
-            hosts.add(address[0])
-        connect(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", watched)
-    port = free_port()
-    with serving(review, port=port) as url:
-        assert url == f"http://127.0.0.1:{port}/"
-        with urllib.request.urlopen(url) as reply:
-            page = reply.read().decode()
-            assert "default-src 'self'" in reply.headers["content-security-policy"]
-        loaded = re.findall(r"""<(?:script|link|img)[^>]+(?:src|href)=["'](https?:[^"']+)""", page)
-        assert [address for address in loaded if not address.startswith(url)] == []
-        assert "fonts.googleapis" not in page
-        stranger = urllib.request.Request(url, headers={"Host": "example.com"})
-        with pytest.raises(HTTPError, match="400"):
-            urllib.request.urlopen(stranger)
-        client = Client(url, verbose=False)
-        anything = ("all", "all", "all", "", "", "")
-        first, second = review.find()[:2]
-        assert first in client.predict(*anything, api_name="/start")[2]
-        assert second in client.predict(*anything, api_name="/reject")[2]
-        progress, _, _, question, _, answer = client.predict(*anything, api_name="/edit")
-        assert "1 of" in progress
-        assert (question, answer) == (
-            review.example(second).question.text,
-            review.example(second).question.answer,
-        )
-        with pytest.raises(SetupError, match=f"Port {port} is taken"), serving(review, port=port):
-            pass
-        client.close()
-    assert [decision.verdict for decision in read_decisions(folder)[0]] == ["reject"]
-    assert hosts == {"127.0.0.1"}
+    save_state(DATASET_DIR=portable(folder))
+    review = Review(folder)
+    review.decide(review.find()[0], "reject")
+    assert main(["review", "--apply"]) == 0
+    made = capsys.readouterr().out.strip().split("\n")[-1]
+    assert read_state()["DATASET_DIR"] == made != portable(folder)
+    review.decide(review.find()[1], "reject")
+    assert read_state()["DATASET_DIR"] == made
+    again = portable(review.write())
+    assert read_state()["DATASET_DIR"] == again != made
+    assert main(["review", folder.name, "--apply"]) == 0
+    assert "Already written" in capsys.readouterr().out
 
 
-def test_ctrl_c_ends_the_command_in_one_line(folder: Path) -> None:
-    command = [sys.executable, "-m", "lib.gen", "review", str(folder), "--no-browser"]
-    with subprocess.Popen(
-        [*command, "--port", str(free_port())],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        preexec_fn=interruptible,
-    ) as process:
-        assert process.stdout is not None
-        assert "(Ctrl-C ends it)" in process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        try:
-            said, _ = process.communicate(timeout=60)
-        finally:
-            process.kill()  # else the block waits for it
-    assert process.returncode == 0
-    assert said.strip().count("\n") == 0
-    assert "Review ended: 0 of" in said
+def test_the_state_of_another_dataset_stays(folder: Path) -> None:
+    other = write(make(seed=2))
+    save_state(DATASET_DIR=portable(other))
+    review = Review(folder)
+    review.decide(review.find()[0], "reject")
+    review.write()
+    assert read_state()["DATASET_DIR"] == portable(other)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "reason"), [(["nowhere"], "No dataset 'nowhere'"), ([], "DATASET_DIR")]
-)
-def test_mistakes_are_one_line(
-    home_dir: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], reason: str
+def test_a_reviewed_dataset_can_be_reviewed_again(folder: Path) -> None:
+    first = Review(folder)
+    first.decide(first.find(split="train", kind="oracle")[0], "pick")
+    second = Review(first.write())
+    assert second.find(status="undecided") == second.find()
+    second.decide(second.find()[0], "reject")
+    made = read_dataset(second.write())
+    assert len(made.examples()) == len(second.dataset.examples()) - 1
+    assert made.manifest["made_of"]["dataset"] == second.dataset.name
+
+
+def test_what_cannot_be_applied_is_printed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["review", *arguments]) == 2
-    said = capsys.readouterr().err
-    assert reason in said
-    assert said.count("\n") == 1
+    review = Review(folder)
+    review.decide(review.find()[0], "reject")
+    with review_path(folder).open("a") as file:
+        file.write('{"row_id": "gone", "verdict": "reject", "time": ""}\n{')
+    assert main(["review", str(folder), "--apply"]) == 0
+    said = capsys.readouterr().out
+    assert "review.jsonl: 1 unreadable lines are ignored" in said
+    assert "not applied: row gone is not in the dataset" in said
 
 
-def test_a_port_that_is_none_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["review", str(folder), "--port", "99999", "--no-browser"]) == 2
-    assert "Port 99999 is taken, or is no port" in capsys.readouterr().err
+def test_a_review_file_is_not_a_dataset(folder: Path) -> None:
+    review = Review(folder)
+    review.decide(review.find()[0], "accept")
+    with pytest.raises(SetupError, match=rf"one of: {folder.name}\.$"):
+        find_dataset("other")
+    assert review_path(folder).is_file()

@@ -1,25 +1,13 @@
-// A key acts as a click on its button would, and not at all while a text is typed.
-const keys = {
-  a: "accept", r: "reject", e: "edit", v: "pick", u: "undo",
-  k: "previous", ArrowLeft: "previous", j: "next", ArrowRight: "next",
-};
+// `keys` says which button a key clicks; none while a text is typed.
 const press = (id) => {
   const button = document.getElementById(id);
-  const there = button && !button.disabled && button.offsetParent !== null;
-  if (there) {
-    button.click();
-    window.scrollTo(0, 0); // what is new stands at the top: a message, the next row, the editor
-  }
-  return there;
+  if (!button || button.disabled || button.offsetParent === null) return false;
+  button.click();
+  window.scrollTo(0, 0); // a message or the next row is shown at the top
+  return true;
 };
 document.addEventListener("keydown", (event) => {
   const at = event.target instanceof Element ? event.target : document.body;
-  if (at.closest("#editor")) {
-    const saves = event.key === "Enter" && (event.ctrlKey || event.metaKey);
-    if ((saves && press("save")) || (event.key === "Escape" && press("cancel")))
-      event.preventDefault();
-    return;
-  }
   if (at.closest("textarea, select, [contenteditable], input:not([type=radio])")) return;
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "?") {

@@ -8,20 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from lib.dataset import read_examples
-from lib.gen.formats.row import SPLITS
-from lib.gen.review.vetting import (
+from lib.dataset import SPLITS
+from lib.duplicates import conflicts
+from lib.gen.review.decisions import (
     Decision,
-    Rows,
     append_decision,
     in_force,
     read_decisions,
     review_path,
-    vet,
 )
+from lib.gen.review.review import Rows, apply_decisions
 from lib.records import RaftExample
 from lib.settings import SetupError
-from lib.store import fingerprint
 from tests.gen.dataset import make, write
 
 
@@ -30,8 +28,8 @@ def rows(home_dir: Path) -> list[RaftExample]:
     return make().built.examples
 
 
-def on(row: RaftExample, verdict: str, **said: str) -> Decision:
-    return Decision(row.id, fingerprint(row), verdict, "2026-01-01T00:00:00+00:00", **said)
+def on(row: RaftExample, verdict: str) -> Decision:
+    return Decision(row.id, verdict, "2026-01-01T00:00:00+00:00")
 
 
 def first(rows: list[RaftExample], *, kind: str = "oracle", split: str = "train") -> RaftExample:
@@ -48,11 +46,7 @@ def test_decisions_come_back_in_their_order_and_the_dataset_is_not_touched(
     folder = write(made)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     a, b = made.built.examples[:2]
-    decisions = [
-        on(a, "accept"),
-        on(b, "reject"),
-        on(a, "accept", question="Wö?\u2028", answer="ä"),
-    ]
+    decisions = [on(a, "accept"), on(b, "reject"), on(replace(a, id="ä\u2028"), "accept")]
     for decision in decisions:
         append_decision(folder, decision)
     assert read_decisions(folder) == (decisions, 0)
@@ -72,7 +66,7 @@ def test_a_torn_line_is_counted_and_spoils_no_other(
 
 
 @pytest.mark.parametrize(
-    "line", ['{"a": 1}', "[]", "null", "{", '{"row_id":"a","row":"b","verdict":"shout","time":""}']
+    "line", ['{"a": 1}', "[]", "null", "{", '{"row_id":"a","verdict":"shout","time":""}']
 )
 def test_lines_that_are_no_decision_are_counted(tmp_path: Path, line: str) -> None:
     review_path(tmp_path / "d").write_text(f"{line}\n")
@@ -90,9 +84,9 @@ def test_a_file_that_cannot_be_written_says_so(rows: list[RaftExample], tmp_path
 
 def test_the_last_decision_on_a_row_counts(rows: list[RaftExample]) -> None:
     row = rows[0]
-    vetted = vet(Rows(rows), [on(row, "reject"), on(row, "accept")])
-    assert vetted.examples == rows
-    assert vetted.decided == {row.id: on(row, "accept")}
+    outcome = apply_decisions(Rows(rows), [on(row, "reject"), on(row, "accept")])
+    assert outcome.examples == rows
+    assert outcome.decided == {row.id: on(row, "accept")}
 
 
 def test_undoing_brings_back_what_was_decided_before(rows: list[RaftExample]) -> None:
@@ -103,44 +97,21 @@ def test_undoing_brings_back_what_was_decided_before(rows: list[RaftExample]) ->
     assert in_force([on(a, "undo"), *said]) == said
 
 
-def test_decisions_on_other_rows_than_these_are_not_applied_but_told(
-    rows: list[RaftExample],
-) -> None:
-    changed = replace(rows[0], label="another")
-    gone = replace(rows[0], id="gone")
-    vetted = vet(Rows(rows), [on(changed, "reject"), on(gone, "reject")])
-    assert vetted.examples == rows
-    assert [reason.partition(rows[0].id)[2] for reason in vetted.not_applied] == [
-        " has changed since it was decided on",
-        "",
-    ]
-    assert "gone is not in the dataset" in vetted.not_applied[1]
+def test_decisions_on_unknown_rows_are_not_applied_but_listed(rows: list[RaftExample]) -> None:
+    outcome = apply_decisions(Rows(rows), [on(replace(rows[0], id="gone"), "reject")])
+    assert outcome.examples == rows
+    assert outcome.not_applied == ["row gone is not in the dataset"]
 
 
 # --- what they do --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_a_rejected_row_vanishes_from_its_split(home_dir: Path, split: str) -> None:
-    made = make()
-    folder = write(made)
-    row = next(row for row in made.built.examples if row.split == split)
-    append_decision(folder, on(row, "reject"))
-    left = [example for example in made.built.examples if example != row]
-    for name in SPLITS:
-        assert read_examples(folder, name) == [row for row in left if row.split == name]
-
-
-def test_an_edited_row_has_the_reviewers_words(rows: list[RaftExample]) -> None:
-    said = {"question": "Who?", "cot_answer": "So <ANSWER>: me", "answer": "me"}
-    oracle, refuse = first(rows), next(row for row in rows if row.kind == "refuse")
-    vetted = vet(Rows(rows), [on(oracle, "accept", **said), on(refuse, "accept", **said)])
-    by_id = {row.id: row for row in vetted.examples}
-    edited = by_id[oracle.id]
-    assert (edited.question.text, edited.question.answer) == ("Who?", "me")
-    assert edited.label == edited.question.cot_answer == "So <ANSWER>: me"
-    assert by_id[refuse.id].label == refuse.label
-    assert by_id[refuse.id].question.answer == "me"
+def test_a_rejected_row_is_removed_from_its_split(rows: list[RaftExample], split: str) -> None:
+    row = next(row for row in rows if row.split == split)
+    outcome = apply_decisions(Rows(rows), [on(row, "reject")])
+    assert outcome.rejected == [row]
+    assert outcome.examples == [example for example in rows if example != row]
 
 
 def leaks(rows: list[RaftExample], same: dict[str, set[str]]) -> list[tuple[str, str]]:
@@ -158,49 +129,39 @@ def leaks(rows: list[RaftExample], same: dict[str, set[str]]) -> list[tuple[str,
 def test_a_picked_row_goes_to_the_evaluation_and_no_training_row_keeps_its_oracle(
     rows: list[RaftExample],
 ) -> None:
-    from lib.gen.chunks import conflicts
-
     same = conflicts(make().chunks)
     picked = [first(rows), first(rows, split="valid")]
     moved = [replace(row, split="eval") if row in picked else row for row in rows]
     assert leaks(moved, same)  # without leaving rows out, the oracles would leak
-    vetted = vet(Rows(rows), [on(row, "pick") for row in picked])
-    assert not leaks(vetted.examples, same)
-    assert {row.id for row in vetted.yielded} == {row_id for _, row_id in leaks(moved, same)}
-    splits = {row.id: row.split for row in vetted.examples}
+    outcome = apply_decisions(Rows(rows), [on(row, "pick") for row in picked])
+    assert not leaks(outcome.examples, same)
+    assert {row.id for row in outcome.left_out} == {row_id for _, row_id in leaks(moved, same)}
+    splits = {row.id: row.split for row in outcome.examples}
     assert [splits[row.id] for row in picked] == ["eval", "eval"]
-    assert "2 picked for evaluation" in vetted.summary()
+    assert "2 picked for evaluation" in outcome.summary()
 
 
 def test_two_rows_on_one_chunk_can_both_be_picked(rows: list[RaftExample]) -> None:
     row = first(rows)
     twin = next(r for r in rows if r.oracle == row.oracle and r != row and r.kind == "oracle")
-    vetted = vet(Rows(rows), [on(row, "pick"), on(twin, "pick")])
-    assert {row.id, twin.id} <= {r.id for r in vetted.examples if r.split == "eval"}
+    outcome = apply_decisions(Rows(rows), [on(row, "pick"), on(twin, "pick")])
+    assert {row.id, twin.id} <= {r.id for r in outcome.examples if r.split == "eval"}
 
 
 def test_rejecting_a_picked_row_brings_the_others_back(rows: list[RaftExample]) -> None:
     row = first(rows)
-    vetted = vet(Rows(rows), [on(row, "pick"), on(row, "reject")])
-    assert vetted.examples == [other for other in rows if other != row]
+    outcome = apply_decisions(Rows(rows), [on(row, "pick"), on(row, "reject")])
+    assert outcome.examples == [other for other in rows if other != row]
 
 
 def test_a_row_that_shows_no_oracle_is_never_picked(rows: list[RaftExample]) -> None:
     row = first(rows, kind="memorise")
-    vetted = vet(Rows(rows), [on(row, "pick")])
-    assert Counter(r.split for r in vetted.examples) == Counter(r.split for r in rows)
-    assert "shows no oracle" in vetted.not_applied[0]
+    outcome = apply_decisions(Rows(rows), [on(row, "pick")])
+    assert Counter(r.split for r in outcome.examples) == Counter(r.split for r in rows)
+    assert "does not show its oracle" in outcome.not_applied[0]
 
 
-def test_reading_tells_what_was_not_applied(
-    home_dir: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    made = make()
-    folder = write(made)
-    append_decision(folder, on(replace(made.built.examples[0], id="gone"), "reject"))
-    with review_path(folder).open("a") as file:
-        file.write("{")
-    read_examples(folder, "train")
-    assert "review.jsonl: not applied: 1 torn or foreign lines (and 1 more)" in (
-        capsys.readouterr().out
-    )
+def test_lines_of_an_older_version_are_read_without_their_edits(tmp_path: Path) -> None:
+    line = '{"row_id":"a","row":"b","verdict":"accept","time":"","question":"Who?","answer":"I"}'
+    review_path(tmp_path / "d").write_text(f"{line}\n")
+    assert read_decisions(tmp_path / "d") == ([Decision("a", "accept", "")], 0)
