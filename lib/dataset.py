@@ -140,7 +140,8 @@ class Dataset:
         path, number = self.folder / file, 0
         try:
             with path.open(encoding="utf-8", newline="\n") as lines:
-                for number, line in enumerate(lines, start=1):  # noqa: B007
+                for line in lines:
+                    number += 1
                     if line != "\n":
                         yield record(json.loads(line))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
