@@ -86,6 +86,7 @@ def write_rows(folder: Path, rng: Random) -> None:
     write_json(folder / "manifest.json", {"parameters": {}})
     write_jsonl(folder / "chunks.jsonl", chunks)
     write_jsonl(folder / "hf" / "train.jsonl", rows("train", asked, train))
+    write_jsonl(folder / "hf" / "valid.jsonl", [])
     evaluated = rows("eval", [*fresh, *same, *shortened], [*train[:50], *other])
     write_jsonl(folder / "hf" / "eval.jsonl", evaluated)
 
