@@ -93,5 +93,6 @@ def write_rows(
     write_json(folder / "manifest.json", {"parameters": {}})
     write_jsonl(folder / "chunks.jsonl", chunks)
     write_jsonl(folder / "hf" / "train.jsonl", rows("train", asked, train))
+    write_jsonl(folder / "hf" / "valid.jsonl", [])
     evaluated = rows("eval", [*fresh, *same, *shortened], [*train[:50], *other])
     write_jsonl(folder / "hf" / "eval.jsonl", evaluated)

@@ -139,7 +139,7 @@ def holds_answer(chunk: Chunk, question: EvalQuestion) -> bool:
     oracle's and which holds every gold quote verbatim (white space folded); where the row has no
     quote, the gold answer, by its words. Another document that happens to hold the answer does not
     count: hit rates are a lower bound. Of a question that people wrote: whether the chunk holds the
-    gold answer, by its words (`3` does not stand in "13 days").
+    gold answer, by its words ("13 days" does not hold `3`).
     """
     oracle = question.oracle
     if oracle == UNKNOWN:

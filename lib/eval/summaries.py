@@ -67,7 +67,7 @@ def summarise(
         models and seed give the same figures.
 
     Raises:
-        ValueError: a score stands twice, or its question is in no cluster.
+        ValueError: a score is given twice, or its question belongs to no cluster.
     """
     table = _table(scores, clusters, strict)
     samples = [_sample(values, clusters) for values in table.values()]

@@ -40,7 +40,7 @@ def verdict_of(results: Results) -> str:
 
 
 def claim_of(results: Results) -> str:
-    """The verdict in a few words, to stand above the sentence."""
+    """The verdict in a few words: the heading above the sentence."""
     one, plain = main_comparison(results), plain_comparison(results)
     if one is None:
         return "Nothing to compare with"
@@ -74,17 +74,17 @@ def main_condition(results: Results) -> str:
 
 
 def main_comparison(results: Results) -> Comparison | None:
-    """The one that the verdict is about."""
+    """The comparison that the verdict is about."""
     return _under_main(results, results.against)
 
 
 def plain_comparison(results: Results) -> Comparison | None:
-    """With the same model, asked with its plain prompt; None: it was not asked so."""
+    """Against the same other model with its plain prompt; None: it was not asked so."""
     return _under_main(results, results.against + PLAIN)
 
 
 def reading_comparison(results: Results) -> Comparison | None:
-    """With the oracle among distractors, where the verdict is about retrieved documents."""
+    """With the oracle among distractors; None unless the verdict is about retrieved documents."""
     if not results.conditions or not is_retrieved(main_condition(results)):
         return None
     one = results.comparison(results.against, READING, main_metric(results))
@@ -98,7 +98,7 @@ def _under_main(results: Results, against: str) -> Comparison | None:
 
 
 def main_metric(results: Results) -> str:
-    """That of the headline comparisons, else exact match; of distractors alone the refusals."""
+    """The metric of the headline comparisons, else exact match; of distractors_only refusals."""
     metric = results.headline[0].metric if results.headline else HEADLINE
     where = main_condition(results) if results.conditions else ""
     known = {e.metric for e in results.estimates if e.condition == where}
@@ -151,8 +151,9 @@ def _reading_sentence(one: Comparison, results: Results) -> str:
 def _strict(one: Comparison, results: Results) -> str:
     """A warning where the format, not the reading, decides.
 
-    The word of a strict comparison is by its interval alone. Where that is also what the interval
-    of this one says, the correction made the difference, not the format: then nothing is said.
+    The verdict of a strict comparison comes from its interval alone. If this comparison's interval
+    alone gives the same verdict, the correction made the difference, not the format: then there is
+    no warning.
     """
     strict = results.comparison(one.against, one.condition, one.metric + STRICT)
     unscored = unscored_of(results, one)

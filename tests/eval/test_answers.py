@@ -140,8 +140,8 @@ def test_models_keep_their_names_prompts_and_endpoints(monkeypatch: pytest.Monke
     cases = make_cases(4)
     with serve() as server:
         use(monkeypatch, server, "STUDENT", "BASELINE", "GPT_4O")
-        asked = eval_models(Recipe(models=["student", "baseline", "gpt-4o"]))
-        answers = answer_cases(asked, cases, Recipe(concurrency=3))
+        chosen = eval_models(Recipe(models=["student", "baseline", "gpt-4o"]))
+        answers = answer_cases(chosen, cases, Recipe(concurrency=3))
     names = ["student", "baseline", "baseline, plain prompt", "gpt-4o"]
     assert [(a.model, a.question_id, a.condition) for a in answers] == [
         (name, case.question_id, case.condition) for name in names for case in cases

@@ -44,9 +44,9 @@ def calls_match(answer: str, gold: str) -> float:
 
     Alike: the same function by its whole dotted name, the gold's positional arguments in their
     places, its keyword arguments with equal values, whatever their order; the answer may give
-    more arguments, and stand inside a larger piece of code. An argument given by place is not
-    found by keyword: that would need the function's signature. What Python cannot read matches
-    nothing, and neither does what stands behind 5,000 characters.
+    more arguments, and the call may be part of a larger piece of code. An argument given by place
+    is not found by keyword: that would need the function's signature. What Python cannot read
+    matches nothing, and neither does text beyond 5,000 characters.
     """
     wanted = _gold_call(gold)
     return float(wanted is not None and any(_alike(call, wanted) for call in _calls_in(answer)))
@@ -78,7 +78,7 @@ def _gold_call(gold: str) -> ast.Call | None:
 
 
 def _calls_in(text: str) -> list[ast.Call]:
-    """The calls of a piece of code, the inner ones too; of prose those that stand in it."""
+    """The calls of a piece of code, nested ones too; or the calls that a sentence contains."""
     code = _FENCE.sub("", text).strip()
     tree = _parsed(code)
     trees = [tree] if tree else _trees_in(code[:_LONGEST])

@@ -1,4 +1,4 @@
-"""Where answers are lost: each falls into exactly one class."""
+"""Where answers are lost: each answer belongs to exactly one class."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lib.eval.metrics.refusals import DISTRACTORS_ONLY, no_answer
 from lib.records import Answer, Score
 
 RIGHT = "right"
-FORMAT = "format"  # neither a final answer nor a refusal: what the tables call unscored
+FORMAT = "format"  # neither a final answer nor a refusal; "unscored" in the tables
 RETRIEVAL_MISSED = "retrieval missed"  # no document holds the answer; a closed book has none
 WRONG_REFUSAL = "wrong refusal"  # a document holds it
 WRONG_QUOTE = "wrong quote"  # a document holds it, and every quote is of something else

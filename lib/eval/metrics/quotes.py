@@ -1,4 +1,4 @@
-"""Quote faithfulness: is what a reply quotes really there?"""
+"""Quote faithfulness: are the quotes of a reply verbatim in the documents?"""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ QUOTES_IN_ORACLE = "quotes_in_oracle"
 
 
 def quotes_in_context(quotes: Sequence[str], context: str) -> float | None:
-    """The share of quotes that stand verbatim in the context, white space folded; None = none."""
+    """The share of quotes that are verbatim in the context; None = no quote."""
     return verbatim(quotes, [context])
 
 
 def verbatim(quotes: Sequence[str], documents: Iterable[str]) -> float | None:
     """The share of quotes that one of the documents holds (`find_quote`); None = no quote.
 
-    A quote that runs from the end of one document into the next was never written by anybody. One
-    without a letter or digit quotes nothing, and stands nowhere.
+    A quote may not run from one document into the next. One without a letter or digit quotes
+    nothing, and does not count as found.
     """
     if not quotes:
         return None

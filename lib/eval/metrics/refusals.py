@@ -1,4 +1,4 @@
-"""Who refuses, and when; and how often an answer is right where one was given."""
+"""Refusals: which are right, and how often a given answer is right."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lib.records import Answer, Score
 
-# The two conditions that are not about reading: nothing to read, and nothing that answers.
+# The two conditions without the answer: no documents, and none that holds it.
 CLOSED_BOOK, DISTRACTORS_ONLY = "closed_book", "distractors_only"
 
 REFUSED_RIGHTLY = "refused_rightly"  # in distractors_only, 0 or 1: more is better
@@ -29,7 +29,7 @@ def rate(part: int, whole: int) -> float | None:
 
 @dataclass(frozen=True)
 class Refusals:
-    """Replies by whether a refusal was right and whether there was one: the 2 × 2."""
+    """The 2 × 2 of replies: refused or answered, rightly or wrongly."""
 
     refused_rightly: int  # no document held the answer
     answered_wrongly: int  # no document held it, and yet there is an answer
@@ -56,8 +56,8 @@ class Refusals:
 def count_refusals(answers: Iterable[Answer]) -> Refusals:
     """The 2 × 2 of these answers; of one model, under one condition or several.
 
-    `closed_book` is left aside: there is nothing to read, and the prompt asks for what the model
-    knows. Where retrieval missed, a refusal counts as right, as in distractors_only.
+    Without `closed_book`, where the prompt asks for the model's own knowledge. Where retrieval
+    missed, a refusal counts as right, as in distractors_only.
     """
     read = [answer for answer in answers if answer.condition != CLOSED_BOOK]
     scored = [answer for answer in read if not no_answer(answer)]
@@ -88,16 +88,9 @@ def count_precision(
 ) -> Precision:
     """Right answers among the answered questions; `metric` (0 or 1) says which are right.
 
-    Published with RAFT's recipes as LLMScore / (1 - refusals / total). That is right / answered
-    only if the score and the refusals are shares of the same questions and no refusal counts as
-    right. Neither holds by itself: LLMScore is a share of the replies whose score could be read,
-    refusals / total one of all that were asked. The published 82.97% comes out as
-    (54 / 71) / (1 - 6 / 72), which is a share of nothing; 54 right of 71 scored, 6 of them
-    refusals, are 54 / 65 = 83.08%. A judge that passes a right refusal lifts it above 100%, and
-    where all is refused it divides by 0.
-
-    So we count: numerator and denominator are the answered questions alone, those with a value
-    in `metric` and no refusal, whatever a refusal's value is.
+    Numerator and denominator count answered questions only: those with a value in `metric` and no
+    refusal. RAFT's recipes publish LLMScore / (1 - refusals / total) instead, which mixes shares of
+    different questions: (54 / 71) / (1 - 6 / 72) = 82.97%, where 54 of 65 answered are 83.08%.
     """
     values = {(s.model, s.condition, s.question_id): s.value for s in scores if s.metric == metric}
     given = [

@@ -1,4 +1,4 @@
-"""Did retrieval find what answers the question? One Score a question, top-k and metric."""
+"""Did retrieval find the answer? One Score per question, k and metric."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lib.eval.metrics.refusals import rate
 from lib.eval.questions import UNKNOWN, EvalQuestion, holds_answer
 from lib.records import Chunk, Score
 
-RETRIEVER = "retriever"  # Score.model of these scores: no model has a part in them
+RETRIEVER = "retriever"  # Score.model of these scores
 RETRIEVAL = ("hit_rate", "reciprocal_rank", "context_precision", "context_recall")
 
 
@@ -26,7 +26,7 @@ def score_retrieval(
     - `context_precision`: the share of the retrieved chunks that are relevant; 1 / k at best
       where the oracle is the only one (by chunks, not weighted by rank: the rank has its own).
     - `context_recall`: the share of the corpus' relevant chunks that were retrieved. Questions
-      that people wrote have none: nobody said which chunks answer them.
+      that people wrote have none: it is not known which chunks answer them.
     """
     asked = {question.id: question for question in questions}
     by_document: dict[str, list[Chunk]] = {}

@@ -13,7 +13,7 @@ from lib.eval.runs.runs import Run
 from lib.settings import SetupError, environment
 from lib.text import one_line
 
-TRACKERS = {"mlflow": "MLFLOW_TRACKING_URI", "wandb": "WANDB_API_KEY"}  # what configures each
+TRACKERS = {"mlflow": "MLFLOW_TRACKING_URI", "wandb": "WANDB_API_KEY"}  # the name that turns it on
 _PROJECT = "openbook"  # unless the environment names one
 
 

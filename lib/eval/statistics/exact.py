@@ -58,7 +58,7 @@ def _sign_flip_p(sizes: Sequence[int], distance: int) -> float:
 def holm(ps: Sequence[float]) -> list[float]:
     """Corrected for as many tests, in their order (Holm 1979).
 
-    Below 0.05 stand the tests of which, with 95% certainty, none is a mere chance, however they
+    With 95% certainty no test with a corrected p below 0.05 is mere chance, however the tests
     depend on each other.
     """
     corrected, largest = [0.0] * len(ps), 0.0
