@@ -1,5 +1,7 @@
 """The same questions to several models: what improved, by how much, how sure, and why."""
 
+# ruff: noqa: F401  # what is imported here is what the room offers
+
 from lib.engine.budget import budget_of
 from lib.eval.answers import answer_cases
 from lib.eval.check import check_evaluation
@@ -29,48 +31,3 @@ from lib.eval.runs.runs import load_run
 from lib.eval.runs.text import headline
 from lib.eval.runs.trackers import log_to_trackers
 from lib.eval.summaries import clusters_of, summarise
-
-__all__ = [
-    "Case",
-    "EvalModel",
-    "EvalQuestion",
-    "Results",
-    "answer_cases",
-    "budget_of",
-    "build_cases",
-    "check_evaluation",
-    "check_leakage",
-    "clusters_of",
-    "decompose",
-    "describe_run",
-    "eval_models",
-    "find_judge",
-    "headline",
-    "judge_answers",
-    "ledger_costs",
-    "load_questions",
-    "load_run",
-    "log_to_trackers",
-    "plot_differences",
-    "plot_latency_and_cost",
-    "plot_losses",
-    "plot_refusals",
-    "plot_top_k",
-    "score_answers",
-    "score_retrieval",
-    "show_best_and_worst",
-    "show_cost",
-    "show_judge",
-    "show_latency_and_cost",
-    "show_leakage",
-    "show_method",
-    "show_metrics",
-    "show_questions",
-    "show_refusals",
-    "show_table",
-    "show_verdict",
-    "summarise",
-    "what_next",
-    "write_report",
-    "write_results",
-]

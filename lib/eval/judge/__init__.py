@@ -5,6 +5,8 @@ judge_answers(judge, answers, questions, cases)  → one Score per metric and an
 audit(judge, labels_file)                        → agreement with people, kappa
 """
 
+# ruff: noqa: F401  # what is imported here is what the room offers
+
 from lib.eval.judge.asking import Judge, find_judge
 from lib.eval.judge.audit import Audit, audit, audit_text
 from lib.eval.judge.grading import (
@@ -14,16 +16,3 @@ from lib.eval.judge.grading import (
     judge_answers,
     unparsed_rates,
 )
-
-__all__ = [
-    "JUDGE_CORRECT",
-    "JUDGE_METRICS",
-    "Audit",
-    "Judge",
-    "UnparsedRate",
-    "audit",
-    "audit_text",
-    "find_judge",
-    "judge_answers",
-    "unparsed_rates",
-]

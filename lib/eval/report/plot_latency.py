@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lib.eval.report.drawing import (
-    drawn,
-    new_figure,
-    right_labels,
-    short,
-    span,
-    style_of,
-)
+from lib.eval.report.drawing import drawn, new_figure, right_labels, short, span, style_of
 from lib.eval.report.usage import ALL, answer_usage
 from lib.records import Answer
 

@@ -6,15 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lib.eval.metrics.losses import LOSSES, RIGHT
-from lib.eval.report.drawing import (
-    ABOVE,
-    drawn,
-    in_words,
-    new_figure,
-    share,
-    short,
-    style_of,
-)
+from lib.eval.report.drawing import ABOVE, drawn, in_words, new_figure, share, short, style_of
 from lib.eval.results import Results
 from lib.eval.verdict import main_condition
 

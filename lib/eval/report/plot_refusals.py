@@ -8,14 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lib.eval.metrics import Refusals, count_refusals
 from lib.eval.metrics.refusals import CLOSED_BOOK
-from lib.eval.report.drawing import (
-    INK,
-    drawn,
-    new_figure,
-    share,
-    short,
-    style_of,
-)
+from lib.eval.report.drawing import INK, drawn, new_figure, share, short, style_of
 from lib.records import Answer
 
 if TYPE_CHECKING:

@@ -8,16 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lib.eval.conditions import RETRIEVED, is_retrieved
 from lib.eval.metrics import RETRIEVER
-from lib.eval.report.drawing import (
-    INK,
-    Style,
-    drawn,
-    in_words,
-    new_figure,
-    short,
-    span,
-    style_of,
-)
+from lib.eval.report.drawing import INK, Style, drawn, in_words, new_figure, short, span, style_of
 from lib.eval.results import Estimate, Results
 from lib.eval.summaries import HEADLINE
 from lib.eval.wording import interval, percent

@@ -5,13 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from lib.eval import (
-    plot_differences,
-    plot_latency_and_cost,
-    plot_losses,
-    plot_refusals,
-    plot_top_k,
-)
+from lib.eval import plot_differences, plot_latency_and_cost, plot_losses, plot_refusals, plot_top_k
 from lib.eval.metrics import count_refusals
 from lib.eval.report.drawing import Picture
 from lib.eval.results import Results
