@@ -12,16 +12,13 @@ from lib.eval.metrics import score_answers, score_retrieval
 from lib.eval.metrics.losses import decompose
 from lib.eval.models import EvalModel, eval_models
 from lib.eval.questions import EvalQuestion, load_questions
-from lib.eval.report.advice import ledger_costs, show_cost, what_next
-from lib.eval.report.answers import show_best_and_worst, show_latency_and_cost, show_questions
+from lib.eval.report.advice import what_next
+from lib.eval.report.answers import show_best_and_worst, show_questions
+from lib.eval.report.cost import ledger_costs, show_cost, show_latency_and_cost
 from lib.eval.report.judge import show_judge
-from lib.eval.report.leakage import show_leakage
-from lib.eval.report.method import show_method
-from lib.eval.report.plot_differences import plot_differences
-from lib.eval.report.plot_latency import plot_latency_and_cost
-from lib.eval.report.plot_losses import plot_losses
-from lib.eval.report.plot_refusals import plot_refusals
-from lib.eval.report.plot_top_k import plot_top_k
+from lib.eval.report.method import show_leakage, show_method
+from lib.eval.report.plot_answers import plot_latency_and_cost, plot_losses, plot_refusals
+from lib.eval.report.plot_results import plot_differences, plot_top_k
 from lib.eval.report.refusals import show_refusals
 from lib.eval.report.report import write_report
 from lib.eval.report.tables import show_metrics, show_table, show_verdict
