@@ -36,11 +36,7 @@ def show_method(
     *,
     seed: int = 0,
 ) -> HTML:
-    """Who was asked what and how, how the intervals are computed, and what stays open.
-
-    Args:
-        seed: of `load_questions` and `summarise`.
-    """
+    """Who was asked what and how, how the intervals are computed, and what stays open."""
     return show(
         "method.html.j2",
         results=results,

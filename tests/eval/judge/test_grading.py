@@ -188,7 +188,7 @@ def test_failures_are_counted_and_the_rest_is_kept() -> None:
         return error(422, "not now") if QUESTIONS[1].text in prompt_of(body) else None
 
     with serve(Loopback(reply=honest, fault=refuse_one)) as server:
-        with pytest.raises(SetupError, match=r"4 of 16 requests to the judge failed.*12 replies"):
+        with pytest.raises(SetupError, match=r"4 of 16 requests failed .judge: 4.*12 replies"):
             judge_answers(judge_at(server), ANSWERS, QUESTIONS, CASES)
         server.fault = lambda number, body: None
         before = len(server.requests)
