@@ -121,19 +121,18 @@ Losses = Mapping[tuple[str, str], Mapping[str, int]]  # (model, condition) → c
 
 
 @drawn
-def plot_losses(losses: Losses, condition: str = "") -> tuple[Figure, str] | str:
-    """What became of each model's answers under one condition; "" = the main one.
+def plot_losses(losses: Losses) -> tuple[Figure, str] | str:
+    """What became of each model's answers under the main condition.
 
     A bar for each class and model, with its count and share.
     """
-    conditions = tuple(dict.fromkeys(name for _, name in losses))
-    if not condition and conditions:
-        condition = main_condition(Results((), conditions, [], []))
-    models = list(dict.fromkeys(model for model, _ in losses))
+    if not losses:
+        return "There is no loss to draw: no answer was given."
+    models, conditions = (tuple(dict.fromkeys(names)) for names in zip(*losses, strict=True))
+    condition = main_condition(Results((), conditions, [], []))
     counts = {m: found for m in models if sum((found := losses.get((m, condition), {})).values())}
     if not counts:
-        where = f" under {in_words(condition)}" if condition else ""
-        return f"There is no loss to draw: no answer was given{where}."
+        return f"There is no loss to draw: no answer was given under {in_words(condition)}."
     silent = [model for model in models if model not in counts]
     note = f"No answers: {'; '.join(silent)}." if silent else ""
     figure, axes = new_figure(
