@@ -22,6 +22,7 @@ from benchmarks.request_engine import passage
 from benchmarks.teacher_server import Teacher, teacher
 from lib.eval.answers import answer_cases
 from lib.eval.conditions import Case
+from lib.recipe import Recipe
 from lib.records import Answer, Chunk
 from lib.settings import PROJECT_DIR
 from tests.server import opening
@@ -91,7 +92,7 @@ def _resumes(cases: Sequence[Case]) -> bool:
 
 
 def _answer(cases: Sequence[Case]) -> list[Answer]:
-    return answer_cases(MODELS, cases, concurrency=SLOTS // len(MODELS))
+    return answer_cases(MODELS, cases, Recipe(concurrency=SLOTS // len(MODELS)))
 
 
 @contextmanager

@@ -170,7 +170,7 @@ def fill_ledger(path: Path, folder: Path, recipe: Recipe) -> int:
                 request = waiting.pop()
                 sent = request.ledger_request(MODEL)
                 reply = Reply(reader(request.body(MODEL)), "stop", 300, 50, 0.5)
-                kept.append(ledger.keep(Ledger.key(sent), sent, vars(reply)))
+                kept.append(ledger.write(Ledger.key(sent), sent, vars(reply)))
                 waiting += request.on_reply(reply)
         for writing in kept:
             writing.result()

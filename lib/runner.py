@@ -25,6 +25,7 @@ from lib.parameters import (
     overrides,
 )
 from lib.progress import minutes
+from lib.recipe import KNOBS, Recipe
 from lib.settings import PROJECT_DIR, SetupError, home, portable
 from lib.threads import tune_threads
 
@@ -90,21 +91,22 @@ def make_plan(arguments: list[str]) -> Plan:
 
 def check(plan: Plan) -> None:
     """Say what will run, and stop here when a requirement of the student is missing."""
+    recipe = Recipe(**{name: plan.value(name) for name in plan.known if name in KNOBS})
     if plan.first <= 2 <= plan.last:
         from lib.finetune import require_machine
 
-        memory_gib = plan.value("student_memory_gib")
-        require_machine(plan.value("student_model"), student_memory_gib=memory_gib)
+        require_machine(recipe)
     if plan.last == len(NOTEBOOKS):
         from lib.eval import check_evaluation
 
-        names = ("models", "plain_baseline", "judge_metrics", "judge_prompts_path", "max_cost")
-        check_evaluation(**{name: plan.value(name) for name in names})
+        check_evaluation(recipe)
     if plan.first == 1:
-        from lib.gen import Recipe, find_documents
+        from lib import gen
 
-        recipe = Recipe.of({name: plan.value(name) for name in plan.known})
-        find_documents(recipe.doc_path, eval_doc_path=recipe.eval_doc_path, doctype=recipe.doctype)
+        gen.Recipe.of({name: plan.value(name) for name in plan.known})
+        gen.find_documents(
+            recipe.doc_path, eval_doc_path=recipe.eval_doc_path, doctype=recipe.doctype
+        )
     print(
         f"Run '{plan.values['run_name']}': notebooks {plan.first} to {plan.last}, student "
         f"{plan.value('student_model')}, documents {plan.value('doc_path')}",

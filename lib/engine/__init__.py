@@ -1,7 +1,7 @@
-"""How requests are sent, paid for and kept. Stages use `endpoint` and `ledger`.
+"""The request engine. Stages use `endpoint` and `ledger`; the rest stands behind them.
 
-`transport` one HTTP exchange · `faults`, `replies` what comes back means · `scheduler` which
-request may start · `limits`, `budget`, `prices` what it may use · `timeouts` how long it may take ·
-`retries` the retry loop · `ledger_writer`, `locks` the ledger's two sides · `batch` the Batch API ·
-`tasks` many coroutines at once
+`transport` one HTTP exchange · `faults`, `replies` reading it · `retries` the retry loop ·
+`scheduler` when a request may start · `limits`, `budget`, `prices` what it may use · `timeouts` how
+long it may take · `ledger_writer`, `locks` of the ledger · `batch` the Batch API · `tasks` many
+coroutines at once
 """

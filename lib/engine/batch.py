@@ -19,9 +19,9 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from lib.engine.endpoint import chat_request
-from lib.engine.faults import EndpointError, Fault, Refused, read_body, short
+from lib.engine.faults import EndpointError, Fault, RequestRejected, read_body, short
 from lib.engine.ledger import Ledger
-from lib.engine.replies import Dialect, Reply, read_reply, refused_reply
+from lib.engine.replies import Reply, RequestForm, read_reply, rejected_reply
 from lib.engine.transport import EntraToken
 from lib.prompts.student import Message
 from lib.settings import EndpointSettings, SetupError, home, portable
@@ -76,7 +76,7 @@ class Batches:
         self.settings, self.ledger, self._poll_s = settings, ledger, poll_s
         azure = settings.style == "azure"
         self._path = "/chat/completions" if azure else "/v1/chat/completions"
-        self._dialect = Dialect()
+        self._form = RequestForm()
         self._tries: dict[str, int] = {}
 
     def run(self, stage: Callable[[BatchEndpoint], Result]) -> Result:
@@ -114,7 +114,7 @@ class Batches:
             shutil.rmtree(folder)
 
     def _line(self, key: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        body = self._dialect.payload(request)
+        body = self._form.payload(request)
         return {"custom_id": key, "method": "POST", "url": self._path, "body": body}
 
     def _fetch(self, folder: Path) -> str:
@@ -207,18 +207,18 @@ class Batches:
             try:
                 data = read_body(status, {}, json.dumps(body).encode(), self.settings)
                 reply = read_reply(data, latency_s=0.0)
-            except Refused as refused:
-                sent = self._dialect.payload(request)
-                self._dialect.learn(str(refused))
-                if self._dialect.payload(request) == sent:
-                    endpoint.refused[key] = refused_reply(refused)
+            except RequestRejected as refused:
+                sent = self._form.payload(request)
+                self._form.learn(str(refused))
+                if self._form.payload(request) == sent:
+                    endpoint.refused[key] = rejected_reply(refused)
                     del left[key]
             except (Fault, EndpointError) as error:
                 left[key] = str(error)
             except SetupError as error:
                 hopeless = error  # once all that was answered is kept
             else:
-                writing.append(self.ledger.keep(key, request, vars(reply)))
+                writing.append(self.ledger.write(key, request, vars(reply)))
                 del left[key]
         for one in writing:
             one.result()

@@ -1,4 +1,4 @@
-"""Tokens and money: what requests are expected to take, what they took, what a run may spend."""
+"""Tokens and money: estimates for requests, their actual usage, and the budget of a run."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 from lib.engine.faults import BudgetSpent
 from lib.engine.prices import Price, load_prices
 from lib.engine.replies import Reply
-from lib.settings import SetupError
+from lib.recipe import Recipe
 
 # A token is about 4 bytes of UTF-8 in most languages, and hardly ever less than 3.
 _BYTES_PER_TOKEN, _FEWEST_BYTES_PER_TOKEN = 4, 3
-_UNKNOWN_TOKENS = 256  # a reply's length, before there is one
+_FIRST_REPLY_TOKENS = 256  # expected, before there is a reply
 
 
 @dataclass(frozen=True)
-class Load:
-    """What a request is expected to take, and at most."""
+class Estimate:
+    """The tokens that a request is expected to take, and the most that it can take."""
 
     tokens: float = 0.0  # prompt and completion
     most_tokens: float = 0.0
@@ -27,54 +27,51 @@ class Load:
 
 @dataclass(frozen=True)
 class Used:
-    """What an answered request took."""
+    """Tokens and cost of an answered request."""
 
     tokens: int
     cost: float = 0.0
 
 
 class Budget:
-    """Lets a request go only when the most it can take still fits beside all that are in flight.
+    """A request fits when the most it can take fits beside all requests in flight.
 
     So max_cost and max_tokens_total hold with 1 request in flight as with 256: towards the end
-    fewer go at a time. 0 = no limit. Several endpoints can share one.
+    fewer are in flight. 0 = no limit. Several endpoints can share one budget.
     """
 
     def __init__(
         self, *, max_cost: float = 0.0, max_tokens_total: int = 0, currency: str = ""
     ) -> None:
-        for name, value in {"max_cost": max_cost, "max_tokens_total": max_tokens_total}.items():
-            if value < 0:
-                raise SetupError(f"{name} = {value}: expected 0 (no limit) or more. Change it.")
         self.max_cost, self.max_tokens_total, self.currency = max_cost, max_tokens_total, currency
         self.cost, self.tokens, self.requests = 0.0, 0, 0
         self.in_flight = 0  # requests, of all endpoints that share it
-        self._held_cost = self._held_tokens = 0.0
+        self._reserved_cost = self._reserved_tokens = 0.0
 
-    def fits(self, load: Load) -> bool:
-        tokens = self.tokens + self._held_tokens + load.most_tokens
-        cost = self.cost + self._held_cost + load.most_cost
+    def fits(self, estimate: Estimate) -> bool:
+        tokens = self.tokens + self._reserved_tokens + estimate.most_tokens
+        cost = self.cost + self._reserved_cost + estimate.most_cost
         return (not self.max_tokens_total or tokens <= self.max_tokens_total) and (
             not self.max_cost or cost <= self.max_cost + 1e-9
         )
 
-    def take(self, load: Load) -> None:
+    def reserve(self, estimate: Estimate) -> None:
         self.in_flight += 1
-        self._held_tokens += load.most_tokens
-        self._held_cost += load.most_cost
+        self._reserved_tokens += estimate.most_tokens
+        self._reserved_cost += estimate.most_cost
 
-    def settle(self, load: Load, used: Used | None) -> None:
+    def settle(self, estimate: Estimate, used: Used | None) -> None:
         """The request ended; None: without a reply."""
         self.in_flight -= 1
-        self._held_tokens -= load.most_tokens
-        self._held_cost -= load.most_cost
+        self._reserved_tokens -= estimate.most_tokens
+        self._reserved_cost -= estimate.most_cost
         if used is not None:
             self.requests += 1
             self.tokens += used.tokens
             self.cost += used.cost
 
     def spent(self) -> BudgetSpent:
-        """What to say when nothing more fits."""
+        """The error when nothing more fits."""
         limits = []
         if self.max_cost:
             limits.append(
@@ -84,12 +81,12 @@ class Budget:
             limits.append(f"{self.tokens:,} of max_tokens_total = {self.max_tokens_total:,}")
         return BudgetSpent(
             f"{' and '.join(limits)} is spent by {self.requests:,} replies, and the next request "
-            "may take more than is left. Every reply is kept: run this again to go on"
+            "may take more than is left. Every reply is in the ledger: run this again to go on"
         )
 
 
 class Meter:
-    """The sums of one endpoint in this run. With no price, cost stays 0: nothing is guessed."""
+    """Sums over one endpoint's replies in this run. Without a price the cost stays 0."""
 
     def __init__(self, price: Price | None) -> None:
         self.price = price
@@ -97,19 +94,19 @@ class Meter:
         self.cost = 0.0
         self._lengths: dict[int, tuple[int, float]] = {}  # max_tokens → replies, mean length
 
-    def load(self, request: Mapping[str, Any]) -> Load:
-        """A reply is expected to be as long as others with the same max_tokens."""
+    def estimate(self, request: Mapping[str, Any]) -> Estimate:
+        """A reply is expected to be as long as the others with the same max_tokens."""
         size, most = _size(request), request["max_tokens"]
-        _, expected = self._lengths.get(most, (0, min(most, _UNKNOWN_TOKENS)))
+        _, expected = self._lengths.get(most, (0, min(most, _FIRST_REPLY_TOKENS)))
         most_prompt = size / _FEWEST_BYTES_PER_TOKEN
-        return Load(
+        return Estimate(
             tokens=size / _BYTES_PER_TOKEN + expected,
             most_tokens=most_prompt + most,
             most_cost=self._cost(most_prompt, most),
         )
 
     def used(self, request: Mapping[str, Any], reply: Reply) -> Used:
-        """By the reply's usage; where a server gives none, by characters."""
+        """By the reply's usage; by the length of the text where a server reports none."""
         read, written = reply.prompt_tokens, reply.completion_tokens
         if not read + written:
             read = _size(request) // _BYTES_PER_TOKEN
@@ -118,10 +115,10 @@ class Meter:
         self._lengths[request["max_tokens"]] = count + 1, mean + (written - mean) / (count + 1)
         return Used(read + written, self._cost(read, written, reply.cached_tokens))
 
-    def load_of_texts(self, texts: list[str]) -> Load:
+    def estimate_texts(self, texts: list[str]) -> Estimate:
         size = sum(len(text.encode()) for text in texts)
         most = size / _FEWEST_BYTES_PER_TOKEN
-        return Load(size / _BYTES_PER_TOKEN, most, self._cost(most, 0))
+        return Estimate(size / _BYTES_PER_TOKEN, most, self._cost(most, 0))
 
     def used_by_texts(self, tokens: int) -> Used:
         return Used(tokens, self._cost(tokens, 0))
@@ -146,18 +143,21 @@ class Meter:
 
 
 def _size(request: Mapping[str, Any]) -> int:
-    """Bytes of UTF-8 of what is said; that of pictures, or of no text, is not known."""
+    """Bytes of the messages' text in UTF-8; pictures do not count."""
     said = (message.get("content") for message in request["messages"])
     return sum(len(content.encode()) for content in said if isinstance(content, str))
 
 
-def budget_of(*, max_cost: float = 0.0, max_tokens_total: int = 0) -> Budget | None:
-    """What a run may spend, in the currency of prices.yaml; None where nothing limits it.
+def budget_of(recipe: Recipe) -> Budget | None:
+    """What a run may spend, in the currency of prices.yaml; None = no limit.
 
     Raises:
-        SetupError: a limit is below 0, or prices.yaml cannot be read.
+        SetupError: prices.yaml cannot be read.
     """
-    if not max_cost and not max_tokens_total:
+    if not recipe.max_cost and not recipe.max_tokens_total:
         return None
-    currency = load_prices().currency
-    return Budget(max_cost=max_cost, max_tokens_total=max_tokens_total, currency=currency)
+    return Budget(
+        max_cost=recipe.max_cost,
+        max_tokens_total=recipe.max_tokens_total,
+        currency=load_prices().currency,
+    )

@@ -10,43 +10,39 @@ from functools import partial
 from typing import Any
 
 from lib.engine.budget import Budget, Meter, Used
-from lib.engine.faults import BudgetSpent, EndpointError, Fault, Refused
+from lib.engine.faults import BudgetSpent, EndpointError, Fault, RequestRejected
 from lib.engine.ledger import Ledger
-from lib.engine.limits import Limits
+from lib.engine.limits import limits_of
 from lib.engine.prices import load_prices
-from lib.engine.replies import Dialect, Reply, read_reply, read_vectors, refused_reply
-from lib.engine.retries import Sender
+from lib.engine.replies import Reply, RequestForm, read_reply, read_vectors, rejected_reply
+from lib.engine.retries import RetryLoop
 from lib.engine.tasks import gather_all, run
 from lib.prompts.student import Message
+from lib.recipe import Recipe
 from lib.settings import EndpointSettings, SetupError
 
-__all__ = ["Budget", "BudgetSpent", "Endpoint", "EndpointError", "Limits", "Reply"]
-__all__ += ["gather_all", "run"]
+__all__ = ["Budget", "BudgetSpent", "Endpoint", "EndpointError", "Reply", "gather_all", "run"]
 
-_FAREWELL_S = 60.0  # for the requests in flight when a run is stopped
+_SHUTDOWN_S = 60.0  # for the requests in flight when a run is stopped
 
 
 class Endpoint:
-    """A model role's endpoint. The ledger stands in front: what was answered is never asked again.
+    """The endpoint of a model role, behind the ledger: no request is paid twice.
 
-    Use it as an async context manager, in one event loop. At most `concurrency` requests are in
-    flight. Two equal questions at one time are sent once, also by two processes. On leaving, the
-    requests in flight are waited for: they are paid.
+    Use it as an async context manager, in one event loop. The recipe says how requests are sent
+    (concurrency, limits, retries, time-outs); several endpoints can share a budget. Two equal
+    requests at one time are sent once, also by two processes. At the end the requests in flight are
+    awaited: they are paid.
     """
 
     def __init__(
         self,
         settings: EndpointSettings,
+        recipe: Recipe,
         *,
         ledger: Ledger,
-        concurrency: int = 16,
-        timeout_s: float = 600.0,
-        max_retries: int = 8,
-        limits: Limits | None = None,
         budget: Budget | None = None,
     ) -> None:
-        if concurrency < 1:
-            raise SetupError(f"concurrency = {concurrency}: expected 1 or more. Change it.")
         self.settings, self.ledger, self.from_ledger = settings, ledger, 0
         self.prices = load_prices()
         self.meter = Meter(self.prices.of(settings.deployment))
@@ -55,44 +51,25 @@ class Endpoint:
                 f"max_cost is set, but prices.yaml has no price for '{settings.deployment}'. Add "
                 "it there, or set max_tokens_total instead."
             )
-        self._sender = Sender(
-            settings,
-            concurrency=concurrency,
-            timeout_s=timeout_s,
-            max_retries=max_retries,
-            limits=(limits or Limits()).start(ledger, settings.deployment),
-            budget=budget,
-        )
-        self._dialect = Dialect()
+        limits = limits_of(recipe, ledger, settings.deployment)
+        self._requests = RetryLoop(settings, recipe, limits=limits, budget=budget)
+        self._form = RequestForm()
         self._asking: dict[str, asyncio.Task[Reply]] = {}
 
     async def __aenter__(self) -> Endpoint:
         self.ledger.reserve_space()
-        await self._sender.__aenter__()
+        await self._requests.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if in_flight := self._sender.stop(EndpointError("it was not sent: the run stopped")):
-            print(f"Stopping: {in_flight} requests in flight are paid, so they may end.")
+        if in_flight := self._requests.stop(EndpointError("it was not sent: the run stopped")):
+            print(f"Stopping: {in_flight} requests in flight are paid: waiting for them.")
         if left := list(self._asking.values()):
-            await asyncio.wait(left, timeout=_FAREWELL_S)
+            await asyncio.wait(left, timeout=_SHUTDOWN_S)
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
-        await self._sender.__aexit__()
-
-    @property
-    def asked(self) -> int:
-        """Requests that were answered in this run; `meter` has what they took."""
-        return self.meter.requests
-
-    @property
-    def prompt_tokens(self) -> int:
-        return self.meter.prompt_tokens
-
-    @property
-    def completion_tokens(self) -> int:
-        return self.meter.completion_tokens
+        await self._requests.__aexit__()
 
     async def ask(
         self,
@@ -102,30 +79,30 @@ class Endpoint:
         temperature: float = 0.0,
         priority: int = 0,
     ) -> Reply:
-        """Answer from the ledger, else send, commit and return. `priority`: as in Turns.
+        """Answer from the ledger, else send, commit and return. `priority`: as in Scheduler.
 
         Raises:
             SetupError: the endpoint is not there, refuses the key, has no such model or no credit,
-                or the reply cannot be kept.
+                or the reply cannot be written.
             EndpointError: this request failed after its retries; BudgetSpent: it was not sent.
         """
         request = chat_request(
             self.settings, messages, max_tokens=max_tokens, temperature=temperature
         )
         key = Ledger.key(request)
-        if (kept := self.ledger.get(key)) is not None:
+        if (saved := self.ledger.get(key)) is not None:
             self.from_ledger += 1
-            return Reply(**kept)
+            return Reply(**saved)
         if (task := self._asking.get(key)) is None:
             task = self._asking[key] = asyncio.create_task(self._pay(key, request, priority))
             task.add_done_callback(partial(self._forget, key))
-        return await asyncio.shield(task)  # who asked may be cancelled: what is paid is kept
+        return await asyncio.shield(task)  # the caller may be cancelled; a paid reply is written
 
     async def embed(self, texts: Sequence[str], *, batch_size: int = 64) -> list[list[float]]:
         """One vector a text, in order; only texts that the ledger does not know are sent.
 
         Raises:
-            SetupError, EndpointError: as ask; the vectors that came are kept.
+            SetupError, EndpointError: as ask; the vectors received are in the ledger.
         """
         keys = {text: Ledger.key(self._embedding_request(text)) for text in texts}
         missing = [text for text, key in keys.items() if not self.ledger.has(key)]
@@ -133,31 +110,31 @@ class Endpoint:
         for result in await gather_all(batches, partial(self._pay_vectors, keys)):
             if isinstance(result, EndpointError):
                 raise result
-        kept = (self.ledger.get(keys[text]) for text in texts)
-        return [reply["embedding"] for reply in kept if reply is not None]
+        replies = (self.ledger.get(keys[text]) for text in texts)
+        return [reply["embedding"] for reply in replies if reply is not None]
 
     def note(self) -> str:
-        """`12,345 tokens · 0.02 USD · 30 from the ledger`, and the pause if there is one."""
+        """`12,345 tokens · 0.02 USD · 30 from the ledger`, and the wait if there is one."""
         parts = [f"{self.meter.prompt_tokens + self.meter.completion_tokens:,} tokens"]
         if self.meter.price is not None:
             parts.append(f"{self.meter.cost:.2f} {self.prices.currency}")
         parts.append(f"{self.from_ledger:,} from the ledger")
-        if (pause_s := self._sender.pause_s) >= 1:
-            parts.append(f"waiting {pause_s:,.0f} s, as the endpoint or a limit has it")
+        if (pause_s := self._requests.pause_s) >= 1:
+            parts.append(f"waiting {pause_s:,.0f} s (rate limit)")
         return " · ".join(parts)
 
     async def _pay(self, key: str, request: dict[str, Any], priority: int) -> Reply:
-        """Send one request and keep its reply."""
+        """Send one request and write its reply into the ledger."""
         try:
-            reply, used = await self._sender.send(
+            reply, used = await self._requests.run(
                 partial(self._attempt, key, request),
-                load=self.meter.load(request),
+                estimate=self.meter.estimate(request),
                 priority=priority,
             )
             if used is not None:
-                await self._keep([self.ledger.keep(key, request, vars(reply))])
+                await self._written([self.ledger.write(key, request, vars(reply))])
         finally:
-            self.ledger.release(key)
+            self.ledger.unlock(key)
         if used is not None:
             self.meter.count(
                 used,
@@ -170,65 +147,65 @@ class Endpoint:
     async def _attempt(
         self, key: str, request: dict[str, Any], timeouts: int
     ) -> tuple[Reply, Used | None]:
-        """The reply, and what it took if it was paid now."""
-        if not self.ledger.claim(key):
-            raise Fault("another process is asking it", kind="elsewhere")
-        if (kept := self.ledger.get(key)) is not None:  # another process has asked it meanwhile
+        """The reply, and its usage if it was paid now."""
+        if not self.ledger.lock(key):
+            raise Fault("another process is sending it", kind="other process")
+        if (saved := self.ledger.get(key)) is not None:  # paid by another process meanwhile
             self.from_ledger += 1
-            return Reply(**kept), None
+            return Reply(**saved), None
         while True:
-            payload, start = self._dialect.payload(request), time.monotonic()
+            payload, start = self._form.payload(request), time.monotonic()
             try:
-                data = await self._sender.exchange(
+                data = await self._requests.post(
                     "chat/completions", payload, kind=request["max_tokens"], timeouts=timeouts
                 )
-            except Refused as refused:
-                self._dialect.learn(str(refused))
-                if self._dialect.payload(request) != payload:
+            except RequestRejected as rejected:
+                self._form.learn(str(rejected))
+                if self._form.payload(request) != payload:
                     continue
-                return refused_reply(refused), None
+                return rejected_reply(rejected), None
             reply = read_reply(data, latency_s=time.monotonic() - start)
             if not reply.text and not reply.completion_tokens:
-                return reply, None  # refused before a word was written: it may be asked again
+                return reply, None  # refused before a word was written: it may be sent again
             return reply, self.meter.used(request, reply)
 
-    async def _keep(self, writing: list[Future[None]]) -> None:
-        """Wait until replies are on the disk; when it is full, nothing more is sent."""
+    async def _written(self, writing: list[Future[None]]) -> None:
+        """Wait until replies are on the disk; when it is full, send nothing more."""
         try:
             for future in writing:
                 await asyncio.wrap_future(future)
         finally:
-            if self.ledger.full is not None:
-                self._sender.stop(self.ledger.full)
+            if self.ledger.write_error is not None:
+                self._requests.stop(self.ledger.write_error)
 
     def _forget(self, key: str, task: asyncio.Task[Reply]) -> None:
         del self._asking[key]
         if not task.cancelled():
-            task.exception()  # seen: who asked may have left
+            task.exception()  # retrieved here: the caller may have been cancelled
 
     def _embedding_request(self, text: str) -> dict[str, Any]:
         return {"role": self.settings.role, "model": self.settings.deployment, "input": text}
 
     async def _pay_vectors(self, keys: dict[str, str], batch: list[str]) -> None:
-        vectors, used = await self._sender.send(
-            partial(self._embed, batch), load=self.meter.load_of_texts(batch)
+        vectors, used = await self._requests.run(
+            partial(self._embed, batch), estimate=self.meter.estimate_texts(batch)
         )
         used = used or Used(0)
         replies: list[dict[str, Any]] = [{"embedding": vector} for vector in vectors]
         replies[0]["prompt_tokens"] = used.tokens  # of the whole batch
         requests = map(self._embedding_request, batch)
         rows = zip((keys[text] for text in batch), requests, replies, strict=True)
-        await self._keep([self.ledger.keep(*row) for row in rows])
+        await self._written([self.ledger.write(*row) for row in rows])
         self.meter.count(used, prompt=used.tokens)
 
     async def _embed(self, batch: list[str], timeouts: int) -> tuple[list[list[float]], Used]:
         payload = {"model": self.settings.deployment, "input": batch, "encoding_format": "float"}
         try:
-            data = await self._sender.exchange(
+            data = await self._requests.post(
                 "embeddings", payload, kind="embeddings", timeouts=timeouts
             )
-        except Refused as refused:
-            raise EndpointError(f"the texts were refused: {refused}") from refused
+        except RequestRejected as rejected:
+            raise EndpointError(f"the texts were refused: {rejected}") from rejected
         vectors, tokens = read_vectors(data, count=len(batch))
         return vectors, self.meter.used_by_texts(tokens)
 
@@ -240,7 +217,7 @@ def chat_request(
     max_tokens: int,
     temperature: float,
 ) -> dict[str, Any]:
-    """What a chat request is in the ledger: what is sent, not where."""
+    """A chat request as the ledger's key hashes it: without the endpoint's address."""
     return {
         "role": settings.role,
         "model": settings.deployment,

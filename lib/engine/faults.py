@@ -1,4 +1,4 @@
-"""What an endpoint's HTTP reply means: a body, a fault that passes, or an error that stays."""
+"""An endpoint's HTTP replies: a body, a transient fault, or a lasting error."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from typing import Any
 
 from lib.settings import EndpointSettings, SetupError
 
-# Codes and types of a 429 that no waiting mends (OpenAI's list of billing errors).
+# Codes and types of a 429 that waiting does not mend (OpenAI's list of billing errors).
 _NO_CREDIT = (
     "insufficient_quota",
     "credit_balance_exhausted",
     "spend_limit_exceeded",
     "usage_limit_exceeded",
 )
-_PASSING = (408, 409, 429)  # and 5xx
+_TRANSIENT = (408, 409, 429)  # and 5xx
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 class EndpointError(Exception):
-    """One request failed after its retries. The rest can go on; asking again may succeed."""
+    """One request failed after its retries. The others can go on; asking again may succeed."""
 
 
 class BudgetSpent(EndpointError):
-    """max_cost or max_tokens_total is spent: nothing new is sent, what was answered is kept."""
+    """max_cost or max_tokens_total is spent: nothing new is sent."""
 
 
 class Fault(Exception):
-    """One attempt failed, and the next may succeed."""
+    """One attempt failed; the next may succeed."""
 
     def __init__(self, message: str, *, kind: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
-        self.kind = kind  # "busy", "timeout", "unreachable", "server", "malformed", "elsewhere"
-        self.retry_after_s = retry_after_s  # what the endpoint asks all of us to wait
+        self.kind = kind  # "busy", "timeout", "unreachable", "server", "malformed", "other process"
+        self.retry_after_s = retry_after_s  # how long the endpoint asks all requests to wait
 
 
-class Refused(Exception):
-    """A request that this endpoint will never answer (400, 413): too long, filtered, …"""
+class RequestRejected(Exception):
+    """This endpoint will never answer the request (400, 413): too long, filtered, …"""
 
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message)
@@ -50,12 +50,12 @@ class Refused(Exception):
 def read_body(
     status: int, headers: Mapping[str, str], body: bytes, settings: EndpointSettings
 ) -> dict[str, Any]:
-    """`200 {"choices": […]}` → the object; everything else is raised as what it means.
+    """`200 {"choices": […]}` → the object; everything else raises the error that it means.
 
     Raises:
-        Fault: an attempt that may succeed later: 408, 409, 429, 5xx, a body that is no JSON object.
-        Refused: 400 and 413.
-        SetupError: what no request can mend: the key, the model, the account's credit.
+        Fault: 408, 409, 429, 5xx, or a body that is not a JSON object: it may succeed later.
+        RequestRejected: 400 and 413.
+        SetupError: a wrong key or model, or no credit: no request can succeed.
         EndpointError: any other status.
     """
     where = f"{settings.role} at {settings.base_url}"
@@ -64,7 +64,7 @@ def read_body(
         if data is None:
             raise Fault(f"the {where} sent a broken reply: {_excerpt(body)}", kind="malformed")
         return data
-    message, code, kind = _complaint(data, body)
+    message, code, kind = _error_of(data, body)
     if status in (401, 403):
         raise SetupError(f"The {where} refuses the key ({status}: {message}). Check it.")
     if status == 404:
@@ -75,11 +75,11 @@ def read_body(
     if status == 402 or (status == 429 and any(word in code + kind for word in _NO_CREDIT)):
         raise SetupError(
             f"The {where} says that the account has no credit left ({status}: {message}). Add "
-            "credit or raise its limit, then run this again: every reply so far is kept."
+            "credit or raise its limit, then run this again: every reply is in the ledger."
         )
     if status in (400, 413):
-        raise Refused(message, code=code)
-    if status in _PASSING or status >= 500:
+        raise RequestRejected(message, code=code)
+    if status in _TRANSIENT or status >= 500:
         raise Fault(
             f"the {where} failed ({status}: {message})",
             kind="busy" if status == 429 else "server",
@@ -107,7 +107,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 
 def duration_s(text: str) -> float | None:
-    """`6m0s` → 360.0, `1h2m` → 3720.0, `120ms` → 0.12, `1.5` → 1.5; None if it is none of these."""
+    """`6m0s` → 360.0, `1h2m` → 3720.0, `120ms` → 0.12, `1.5` → 1.5; None for other texts."""
     if (plain := _number(text)) is not None:
         return plain
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|[dhms])", text)
@@ -124,12 +124,12 @@ def short(error: object) -> str:
 def _object(body: bytes) -> dict[str, Any] | None:
     try:
         data = json.loads(body)
-    except ValueError:  # also bytes that are no UTF-8
+    except ValueError:  # also of bytes that are not UTF-8
         return None
     return data if isinstance(data, dict) else None
 
 
-def _complaint(data: dict[str, Any] | None, body: bytes) -> tuple[str, str, str]:
+def _error_of(data: dict[str, Any] | None, body: bytes) -> tuple[str, str, str]:
     """Message, code and type of `{"error": {…}}`, `{"error": "…"}`, `{"message": …}` or a page."""
     error = (data or {}).get("error", data)
     if isinstance(error, dict):

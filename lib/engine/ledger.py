@@ -12,38 +12,38 @@ from pathlib import Path
 from typing import Any
 
 from lib.engine.ledger_writer import Writer, connect
-from lib.engine.locks import Claims
+from lib.engine.locks import RequestLocks
 from lib.settings import SetupError, home
 from lib.store import fingerprint
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What replies have taken."""
+    """Sums over replies."""
 
     requests: int
     prompt_tokens: int
     completion_tokens: int
-    cached_tokens: int = 0  # of the prompt tokens: what the provider had in its prefix cache
+    cached_tokens: int = 0  # of the prompt tokens: from the provider's prefix cache
 
 
 class Ledger:
     """Replies keyed by a hash of what was sent; committed before anyone sees them.
 
-    From the moment it is kept a reply outlives `kill -9` and, being synced, a power cut. Several
-    processes can use one ledger at once.
+    A committed reply survives `kill -9` and, being synced, a power cut. Several processes can use
+    one ledger at once.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or home() / "artefacts" / "ledger.sqlite"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._db, self._lock = connect(self.path), threading.Lock()
-        self._claims = Claims(self.path.with_suffix(".locks"))
+        self._locks = RequestLocks(self.path.with_suffix(".locks"))
         self._writer: Writer | None = None
 
     @staticmethod
     def key(request: Mapping[str, Any]) -> str:
-        """The hash of role, model, messages and sampling settings: of what is sent, not where."""
+        """The hash of role, model, messages and sampling settings; the address does not count."""
         return fingerprint(request, length=64)
 
     def get(self, key: str) -> dict[str, Any] | None:
@@ -52,19 +52,19 @@ class Ledger:
         return json.loads(row[0]) if row else None
 
     def has(self, key: str) -> bool:
-        return self.place(key) is not None
+        return self.position(key) is not None
 
-    def place(self, key: str) -> int | None:
-        """Which of its replies this is, the first that was kept being the least; None: not one."""
+    def position(self, key: str) -> int | None:
+        """A number that is larger for later replies; None: there is no reply."""
         with self._lock:
             found = self._db.execute("SELECT rowid FROM replies WHERE key = ?", (key,)).fetchone()
         return found[0] if found else None
 
     def put(self, key: str, request: Mapping[str, Any], reply: Mapping[str, Any]) -> None:
         """Commit one reply; a key that is there already keeps its first reply."""
-        self.keep(key, request, reply).result()
+        self.write(key, request, reply).result()
 
-    def keep(self, key: str, request: Mapping[str, Any], reply: Mapping[str, Any]) -> Future[None]:
+    def write(self, key: str, request: Mapping[str, Any], reply: Mapping[str, Any]) -> Future[None]:
         """As put, without waiting: the future is done when the reply is on the disk.
 
         Raises (the future):
@@ -80,36 +80,36 @@ class Ledger:
             reply.get("cached_tokens", 0),
             reply.get("completion_tokens", 0),
         )
-        return self._open_writer().keep(row)
+        return self._open_writer().write(row)
 
     @property
-    def full(self) -> SetupError | None:
-        """Why nothing more should be asked: the disk is full, or the file cannot be written."""
-        return self._writer.full if self._writer else None
+    def write_error(self) -> SetupError | None:
+        """Why nothing more should be sent: the disk is full, or the file cannot be written."""
+        return self._writer.error if self._writer else None
 
     def reserve_space(self) -> None:
-        """Make sure that there is room to keep what is going to be paid.
+        """Make sure that there is room for the replies to come.
 
         Raises:
             SetupError: there is none.
         """
         self._open_writer().reserve_space()
 
-    def claim(self, key: str) -> bool:
-        """False: another process is asking this now. True: it is ours until it is released."""
-        return self._claims.take(key)
+    def lock(self, key: str) -> bool:
+        """False: another process is sending this request. True: it is ours until `unlock`."""
+        return self._locks.acquire(key)
 
-    def release(self, key: str) -> None:
-        self._claims.release(key)
+    def unlock(self, key: str) -> None:
+        self._locks.release(key)
 
     def mark(self) -> int:
-        """This moment, for the usage since then."""
+        """A mark of this moment, for `usage(since=…)`."""
         with self._lock:
             row = self._db.execute("SELECT COALESCE(MAX(rowid), 0) FROM replies").fetchone()
         return int(row[0])
 
     def usage(self, role: str, *, since: int = 0) -> Usage:
-        """The sums over a role's replies: all of them, or those kept since a mark."""
+        """The sums over a role's replies: all of them, or those since a mark."""
         found = [u for (of, _), u in self.usage_by_model(since=since).items() if of == role]
         return Usage(
             sum(usage.requests for usage in found),
@@ -143,7 +143,7 @@ class Ledger:
         ]
 
     def close(self) -> None:
-        """Write what waits to be written, and close."""
+        """Write the waiting replies, and close."""
         if self._writer is not None:
             self._writer.close()
         self._db.close()

@@ -1,4 +1,4 @@
-"""The ledger's writing side: a thread that commits all the replies that wait in one transaction."""
+"""The ledger's writer: a thread that commits all waiting replies in one transaction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from lib.settings import SetupError, portable
 
 _BUSY_TIMEOUT_S = 600.0  # another run is writing, for milliseconds at a time
-_TOGETHER_S = 0.005  # replies that come so close share a commit; no slot waits for it
+_TOGETHER_S = 0.005  # replies that come within this time share a commit; no slot waits for it
 _RESERVE_BYTES = 4 * 2**20  # room for some 300 replies
 _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _VERSION = 1
@@ -22,24 +22,24 @@ Row = tuple[str, str, str, str, str, int, int, int]
 
 
 class Writer:
-    """Replies that come together share one sync to the disk, and the event loop never waits for it.
+    """Replies that come together share one sync to the disk; the event loop never waits for it.
 
-    Beside the ledger lies a file that is given back to the disk when it gets full: so the replies
-    that are paid by then can still be kept.
+    A reserve file beside the ledger is deleted when the disk is full: its space is for the replies
+    that are paid by then.
     """
 
     def __init__(self, path: Path) -> None:
-        self.full: SetupError | None = None  # why nothing more should be asked
+        self.error: SetupError | None = None  # why nothing more should be sent
         self._path, self._reserve_path = path, path.with_suffix(".reserve")
         self._db = connect(path)
         self._rows: queue.SimpleQueue[tuple[Row, Future[None]] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._write, name="ledger", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
 
-    def keep(self, row: Row) -> Future[None]:
+    def write(self, row: Row) -> Future[None]:
         """Done when the row is on the disk; a SetupError if it could not be written."""
         future: Future[None] = Future()
-        future.set_running_or_notify_cancel()  # who waits may leave; the row is written anyway
+        future.set_running_or_notify_cancel()  # it cannot be cancelled: the row is written
         self._rows.put((row, future))
         return future
 
@@ -49,7 +49,7 @@ class Writer:
         self._db.close()
 
     def reserve_space(self) -> None:
-        """Set the space aside.
+        """Write the reserve file.
 
         Raises:
             SetupError: there is no room.
@@ -65,7 +65,7 @@ class Writer:
                 f"written ({error.strerror}). Free some space on that disk."
             ) from error
 
-    def _write(self) -> None:
+    def _run(self) -> None:
         last = False
         while not last:
             items = [self._rows.get()]
@@ -78,7 +78,7 @@ class Writer:
             problem: Exception | None = None
             try:
                 self._commit([row for row, _ in rows])
-            except Exception as error:  # it belongs to those who wait: this thread goes on
+            except Exception as error:  # raised to those who wait; this thread goes on
                 problem = error
             for _, future in rows:
                 if problem is None:
@@ -87,7 +87,7 @@ class Writer:
                     future.set_exception(problem)
 
     def _commit(self, rows: list[Row]) -> None:
-        """One transaction; on a full disk once more.
+        """One transaction; on a full disk a second one, in the reserve.
 
         Raises:
             SetupError: the rows are lost.
@@ -99,19 +99,19 @@ class Writer:
         full = getattr(problem, "sqlite_errorcode", 0) & 0xFF in _FULL
         if full and self._reserve_path.exists():
             self._reserve_path.unlink(missing_ok=True)
-            self.full = SetupError(
-                f"The disk of {portable(self._path)} is full ({problem}). Nothing more is asked; "
-                "the replies in flight are still kept. Free some space, then run this again."
+            self.error = SetupError(
+                f"The disk of {portable(self._path)} is full ({problem}). Nothing more is sent; "
+                "the replies in flight are still written. Free some space, then run this again."
             )
             try:
                 return self._insert(rows)
             except sqlite3.Error as error:
                 problem = error
-        self.full = SetupError(
+        self.error = SetupError(
             f"{len(rows)} paid replies could not be written to {portable(self._path)} ({problem}). "
-            "Nothing more is asked. Free some space there, or mend the file, and run this again."
+            "Nothing more is sent. Free some space there, or mend the file, and run this again."
         )
-        raise self.full from problem
+        raise self.error from problem
 
     def _insert(self, rows: list[Row]) -> None:
         with self._db:

@@ -5,80 +5,67 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
-from lib.engine.budget import Load, Used
+from lib.engine.budget import Estimate, Used
 from lib.engine.ledger import Ledger
-from lib.settings import SetupError
+from lib.recipe import Recipe
 
 Clock = Callable[[], float]
 
 
 class Limit(Protocol):
-    """Something that requests share: each is asked for before it goes, and told afterwards."""
+    """Something that requests share: reserved before a request starts, settled when it ends."""
 
-    def delay_s(self, load: Load) -> float:
-        """Seconds until it may go; 0 = now."""
+    def delay_s(self, estimate: Estimate) -> float:
+        """Seconds until the request may start; 0 = now."""
 
-    def take(self, load: Load) -> None: ...
+    def reserve(self, estimate: Estimate) -> None: ...
 
-    def settle(self, load: Load, used: Used | None) -> None:
+    def settle(self, estimate: Estimate, used: Used | None) -> None:
         """The request ended; None: without a reply."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What an account may send to a model; 0 = no limit that we need to keep."""
-
-    requests_per_minute: int = 0
-    tokens_per_minute: int = 0
-    tokens_per_day: int = 0  # in any 24 hours, runs before this one included
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value < 0:
-                raise SetupError(f"{name} = {value}: expected 0 (no limit) or more. Change it.")
-
-    def start(self, ledger: Ledger, model: str) -> list[Limit]:
-        limits: list[Limit] = []
-        if self.requests_per_minute:
-            limits.append(Rate(self.requests_per_minute, of=lambda load: 1.0))
-        if self.tokens_per_minute:
-            limits.append(Rate(self.tokens_per_minute, of=lambda load: load.tokens))
-        if self.tokens_per_day:
-            before = ledger.tokens_by_minute(model)
-            limits.append(DayWindow(self.tokens_per_day, before=before))
-        return limits
+def limits_of(recipe: Recipe, ledger: Ledger, model: str) -> list[Limit]:
+    """The limits of an account that the recipe names, for requests to one model."""
+    limits: list[Limit] = []
+    if recipe.requests_per_minute:
+        limits.append(RateLimit(recipe.requests_per_minute, of=lambda estimate: 1.0))
+    if recipe.tokens_per_minute:
+        limits.append(RateLimit(recipe.tokens_per_minute, of=lambda estimate: estimate.tokens))
+    if recipe.tokens_per_day:
+        before = ledger.tokens_by_minute(model)
+        limits.append(DailyLimit(recipe.tokens_per_day, before=before))
+    return limits
 
 
-class Rate:
-    """A steady flow of requests or tokens: a second's worth at once, never a burst a minute."""
+class RateLimit:
+    """A steady rate of requests or tokens: at most a second's share at once, no burst a minute."""
 
     def __init__(
-        self, per_minute: float, *, of: Callable[[Load], float], clock: Clock = time.monotonic
+        self, per_minute: float, *, of: Callable[[Estimate], float], clock: Clock = time.monotonic
     ) -> None:
         self.per_s, self._of, self._clock = per_minute / 60, of, clock
         self._most = max(1.0, self.per_s)
         self._level, self._at = self._most, clock()
 
-    def delay_s(self, load: Load) -> float:
+    def delay_s(self, estimate: Estimate) -> float:
         now = self._clock()
         self._level = min(self._most, self._level + (now - self._at) * self.per_s)
         self._at = now
-        # What is larger than a second's worth goes when that is there, and leaves a debt.
-        return max(0.0, min(self._of(load), self._most) - self._level) / self.per_s
+        # A request above a second's share starts when that share is there, and leaves a debt.
+        return max(0.0, min(self._of(estimate), self._most) - self._level) / self.per_s
 
-    def take(self, load: Load) -> None:
-        self._level -= self._of(load)
+    def reserve(self, estimate: Estimate) -> None:
+        self._level -= self._of(estimate)
 
-    def settle(self, load: Load, used: Used | None) -> None:
+    def settle(self, estimate: Estimate, used: Used | None) -> None:
         if used is not None:
-            self._level += self._of(load) - self._of(Load(tokens=used.tokens))
+            self._level += self._of(estimate) - self._of(Estimate(tokens=used.tokens))
 
 
-class DayWindow:
-    """At most `tokens` in any 24 hours, those before this run included."""
+class DailyLimit:
+    """At most `tokens` in any 24 hours, earlier runs included."""
 
     def __init__(
         self, tokens: int, *, before: Iterable[tuple[float, int]] = (), clock: Clock = time.time
@@ -87,23 +74,23 @@ class DayWindow:
         self._spent: deque[list[float]] = deque([at, float(count)] for at, count in before)
         self._total = sum(count for _, count in self._spent)
 
-    def delay_s(self, load: Load) -> float:
+    def delay_s(self, estimate: Estimate) -> float:
         now = self._clock()
         while self._spent and self._spent[0][0] <= now - 86400:
             self._total -= self._spent.popleft()[1]
-        # One that is larger than the limit goes when the window is empty.
-        excess, delay_s = min(self._total, self._total + load.tokens - self._limit), 0.0
-        for at, count in self._spent:  # the oldest first: what leaves the window makes room
+        # A request above the limit starts when the window is empty.
+        excess, delay_s = min(self._total, self._total + estimate.tokens - self._limit), 0.0
+        for at, count in self._spent:  # the oldest leave the window first
             if excess <= 0:
                 break
             excess, delay_s = excess - count, at + 86400 - now
         return delay_s
 
-    def take(self, load: Load) -> None:
-        self._add(load.tokens)
+    def reserve(self, estimate: Estimate) -> None:
+        self._add(estimate.tokens)
 
-    def settle(self, load: Load, used: Used | None) -> None:
-        self._add((used.tokens if used else 0) - load.tokens)
+    def settle(self, estimate: Estimate, used: Used | None) -> None:
+        self._add((used.tokens if used else 0) - estimate.tokens)
 
     def _add(self, tokens: float) -> None:
         minute = self._clock() // 60 * 60

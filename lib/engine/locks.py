@@ -1,4 +1,4 @@
-"""Which requests a process is paying for right now, seen by every process on the machine."""
+"""Locks on the requests that a process is sending, seen by every process on the machine."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ except ImportError:  # Windows: two runs at once may pay a request twice there
     fcntl = None  # type: ignore[assignment]
 
 
-class Claims:
-    """One byte of a lock file for each request, locked while it is asked.
+class RequestLocks:
+    """One byte of a lock file for each request, locked while the request is sent.
 
-    The kernel frees the locks of a process that dies, however it dies: nothing to expire or to
-    clean up, and nothing is written. Locks of one process do not keep out itself.
+    The kernel frees the locks of a process that dies, however it dies: nothing has to expire or be
+    cleaned up, and nothing is written. A process is not kept out by its own locks.
     """
 
     def __init__(self, path: Path) -> None:
         self._file = _lock_file(path) if fcntl else -1
 
-    def take(self, key: str) -> bool:
-        """False: another process is asking it."""
+    def acquire(self, key: str) -> bool:
+        """False: another process has it."""
         if fcntl is None:
             return True
         try:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _place(key))
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _offset(key))
         except (BlockingIOError, PermissionError):
             return False
-        except OSError:  # a file system without locks: ask, rather than never
+        except OSError:  # a file system without locks: rather pay twice than never
             return True
         return True
 
     def release(self, key: str) -> None:
         if fcntl is not None:
             try:
-                fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _place(key))
+                fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _offset(key))
             except OSError:
                 return
 
@@ -49,5 +49,5 @@ def _lock_file(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
 
 
-def _place(key: str) -> int:
+def _offset(key: str) -> int:
     return int(key[:15], 16)

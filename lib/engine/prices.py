@@ -1,4 +1,4 @@
-"""What tokens cost: prices.yaml, which the user edits; nothing is guessed that is not in it."""
+"""Prices of tokens: prices.yaml, which the user edits. A missing price is never guessed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Price:
     """Of a million tokens."""
 
     prompt: float
-    cached: float  # of prompt tokens that a prefix cache held
+    cached: float  # of prompt tokens from a prefix cache
     completion: float
 
     def of(
@@ -43,7 +43,7 @@ class Prices:
     models: dict[str, Price]
 
     def of(self, model: str) -> Price | None:
-        """By the model's name, by it without a snapshot's date, else by the longest pattern."""
+        """By the model's name, by its name without a date, else by the longest pattern."""
         for name in (model, _SNAPSHOT.sub("", model)):
             if name in self.models:
                 return self.models[name]
@@ -53,12 +53,12 @@ class Prices:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one role has asked of one model."""
+    """Usage and cost of one role's requests to one model."""
 
     role: str
     model: str
     usage: Usage
-    cost: float | None  # in the prices' currency; None: no price is known
+    cost: float | None  # in the prices' currency; None: there is no price
 
 
 def costs(usages: Mapping[tuple[str, str], Usage], prices: Prices) -> list[Cost]:
@@ -91,7 +91,7 @@ def show_costs(lines: Sequence[Cost], prices: Prices) -> None:
 
 
 def prices_path() -> Path:
-    """The user's own prices.yaml beside `.env`, else the one that comes with the project."""
+    """The user's prices.yaml beside `.env`, else the project's."""
     own = home() / "prices.yaml"
     return own if own.exists() else PROJECT_DIR / "prices.yaml"
 
@@ -100,7 +100,7 @@ def load_prices() -> Prices:
     """Read prices.yaml.
 
     Raises:
-        SetupError: it is not what it should be; says where.
+        SetupError: it has another form; says where.
     """
     import yaml
 

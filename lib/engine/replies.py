@@ -1,4 +1,4 @@
-"""Chat completions: what is sent for a request, and the Reply that comes of what is answered."""
+"""Chat completions: a request as it is sent, and the reply as it is read."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lib.engine.faults import Fault, Refused, short
+from lib.engine.faults import Fault, RequestRejected, short
 
 
 @dataclass(frozen=True)
 class Reply:
-    """One reply of a chat model, as the ledger keeps it."""
+    """One reply of a chat model, as it is in the ledger."""
 
     text: str
     finish_reason: str  # "stop", "length", "content_filter", "refused: <reason>", …
@@ -21,8 +21,8 @@ class Reply:
     cached_tokens: int = 0  # of the prompt tokens: from the provider's prefix cache
 
 
-class Dialect:
-    """The names that this model wants for the settings of a request, learnt from its complaints."""
+class RequestForm:
+    """The parameter names that an endpoint accepts, learnt from its error messages."""
 
     def __init__(self) -> None:
         self._max_tokens, self._temperature = "max_tokens", True
@@ -33,11 +33,11 @@ class Dialect:
             settings["temperature"] = request["temperature"]
         return {"model": request["model"], "messages": request["messages"], **settings}
 
-    def learn(self, complaint: str) -> None:
-        """Newer models want `max_completion_tokens` and their own temperature."""
-        if "max_completion_tokens" in complaint:
+    def learn(self, message: str) -> None:
+        """Newer models accept only `max_completion_tokens`, and no temperature."""
+        if "max_completion_tokens" in message:
             self._max_tokens = "max_completion_tokens"
-        elif "temperature" in complaint:
+        elif "temperature" in message:
             self._temperature = False
 
 
@@ -45,7 +45,7 @@ def read_reply(data: Mapping[str, Any], *, latency_s: float) -> Reply:
     """`{"choices": [{"message": {"content": "…"}, "finish_reason": "stop"}], "usage": {…}}`
 
     Raises:
-        Fault: it is not that, or it is empty for no reason.
+        Fault: the reply has another form, or is empty without a reason.
     """
     try:
         choice = data["choices"][0]
@@ -62,32 +62,28 @@ def read_reply(data: Mapping[str, Any], *, latency_s: float) -> Reply:
             cached_tokens=int(details.get("cached_tokens") or 0),
         )
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-        raise Fault(f"the reply is no chat completion: {short(data)}", kind="malformed") from error
+        raise Fault(f"not a chat completion: {short(data)}", kind="malformed") from error
     if not text and not reply.completion_tokens and reply.finish_reason in ("stop", ""):
         raise Fault("the reply is empty", kind="malformed")
     return reply
 
 
 def _whole(text: str) -> str:
-    """Half a surrogate pair, as of an emoji that was cut in two, becomes U+FFFD: no file can hold
-    the half."""
+    """Half a surrogate pair (an emoji that was cut in two) becomes U+FFFD: no file can hold it."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def refused_reply(refused: Refused) -> Reply:
-    """A request that can never be answered (too long, filtered) is a reply of its own kind.
-
-    It fails alone: its row is refused or its answer unscored, with this reason.
-    """
-    filtered = "content_filter" in refused.code or "content_filter" in str(refused)
-    return Reply("", "content_filter" if filtered else f"refused: {refused}", 0, 0, 0.0)
+def rejected_reply(rejected: RequestRejected) -> Reply:
+    """The reply to a request that is never answered (too long, filtered); it says the reason."""
+    filtered = "content_filter" in rejected.code or "content_filter" in str(rejected)
+    return Reply("", "content_filter" if filtered else f"refused: {rejected}", 0, 0, 0.0)
 
 
 def read_vectors(data: Mapping[str, Any], *, count: int) -> tuple[list[list[float]], int]:
     """`{"data": [{"index": 0, "embedding": [0.1, …]}, …], "usage": {…}}` → vectors, tokens.
 
     Raises:
-        Fault: it is not that, or not one vector for each of the `count` texts.
+        Fault: the reply has another form, or another number of vectors than `count`.
     """
     try:
         rows = {int(row["index"]): row["embedding"] for row in data["data"]}
@@ -95,5 +91,5 @@ def read_vectors(data: Mapping[str, Any], *, count: int) -> tuple[list[list[floa
         return vectors, int((data.get("usage") or {}).get("prompt_tokens") or 0)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise Fault(
-            f"the reply holds no {count} vectors: {short(data)}", kind="malformed"
+            f"the reply does not hold {count} vectors: {short(data)}", kind="malformed"
         ) from error

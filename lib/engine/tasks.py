@@ -22,7 +22,7 @@ async def gather_all(
 ) -> list[Result | EndpointError]:
     """Run `work` on every item at once; results in the items' order.
 
-    An EndpointError stands in its item's place; anything else cancels the rest and is raised.
+    An EndpointError takes its item's place; any other error cancels the rest and is raised.
     """
 
     async def one(item: Item) -> Result | EndpointError:
@@ -44,9 +44,8 @@ async def gather_all(
 def run(coroutine: Awaitable[Result]) -> Result:
     """Run a coroutine to its end from plain code, also inside a notebook's running event loop.
 
-    An interrupt (Ctrl-C, a kernel's stop button) cancels it and waits for what it does at its end.
+    An interrupt (Ctrl-C, a kernel's stop button) cancels it and waits for its clean-up.
     """
-
     outcome: Future[Result] = Future()
     running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Result]]] = []
 
@@ -59,7 +58,7 @@ def run(coroutine: Awaitable[Result]) -> Result:
                 loop = runner.get_loop()
                 running.append((loop, loop.create_task(main())))
                 outcome.set_result(loop.run_until_complete(running[0][1]))
-        except BaseException as error:  # all of it belongs to who called
+        except BaseException as error:  # raised to the caller
             outcome.set_exception(error)
 
     thread = threading.Thread(target=work)
@@ -74,7 +73,7 @@ def run(coroutine: Awaitable[Result]) -> Result:
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's: requests go out sooner (docs/experiments.md). It is not for Windows: None there."""
+    """uvloop's, which sends requests sooner (docs/experiments.md); None on Windows."""
     try:
         import uvloop
     except ImportError:

@@ -1,4 +1,4 @@
-"""How long a request may take: a multiple of what such requests took lately."""
+"""The adaptive timeout: a multiple of the time that similar requests took recently."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 
 _FACTOR, _PERCENTILE = 4.0, 0.95
-_FLOOR_S = 3.0
-_ENOUGH, _KEPT = 10, 256  # replies of a kind: to judge by, and remembered
-_LOOK_EVERY_S = 0.25
+_SHORTEST_S = 3.0
+_ENOUGH, _REMEMBERED = 10, 256  # replies of a kind
+_CHECK_EVERY_S = 0.25
 
 
-class Patience:
-    """Ends the requests that hang, those already in flight included.
+class AdaptiveTimeout:
+    """Ends requests that hang, also those that were in flight before the timeout was known.
 
-    A kind's limit is 4 times the 95th percentile of its last 256 durations, doubled for every
-    time-out that the same request has had: at least 3 s, at most timeout_s, which also holds until
-    10 replies are seen. One that runs out of time again counts with the time it took: where many
-    do, the endpoint has become slow, and the limit grows. A first time-out is no evidence: some
-    requests just hang.
+    A kind's timeout is 4 times the 95th percentile of its last 256 durations, doubled for every
+    time-out of the same request: at least 3 s, at most timeout_s. timeout_s holds alone until 10
+    replies are seen. A second time-out of one request counts as a duration: where many requests run
+    out of time twice, the endpoint has become slow, and the timeout grows. A first one does not:
+    some requests just hang.
     """
 
-    def __init__(self, timeout_s: float, *, floor_s: float = _FLOOR_S) -> None:
-        self._timeout_s, self._floor_s = timeout_s, min(floor_s, timeout_s)
-        self._took: dict[Hashable, deque[float]] = {}
+    def __init__(self, timeout_s: float, *, shortest_s: float = _SHORTEST_S) -> None:
+        self._longest_s, self._shortest_s = timeout_s, min(shortest_s, timeout_s)
+        self._durations: dict[Hashable, deque[float]] = {}
         self._in_flight: dict[asyncio.Timeout, tuple[Hashable, int, float]] = {}
-        self._looking: asyncio.Task[None] | None = None
+        self._checking: asyncio.Task[None] | None = None
 
-    def limit_s(self, kind: Hashable, *, timeouts: int = 0) -> float:
-        took = self._took.get(kind, ())
-        if len(took) < _ENOUGH:
-            return self._timeout_s
-        usual_s = sorted(took)[int(_PERCENTILE * len(took))]
-        return min(self._timeout_s, max(self._floor_s, _FACTOR * usual_s * 2.0**timeouts))
+    def timeout_s(self, kind: Hashable, *, timeouts: int = 0) -> float:
+        durations = self._durations.get(kind, ())
+        if len(durations) < _ENOUGH:
+            return self._longest_s
+        usual_s = sorted(durations)[int(_PERCENTILE * len(durations))]
+        return min(self._longest_s, max(self._shortest_s, _FACTOR * usual_s * 2.0**timeouts))
 
     @asynccontextmanager
-    async def limited(self, kind: Hashable, *, timeouts: int) -> AsyncIterator[None]:
+    async def limit(self, kind: Hashable, *, timeouts: int) -> AsyncIterator[None]:
         """Raise TimeoutError in the block when its request has taken too long.
 
-        What the block raises otherwise says nothing of how long a reply takes: it is not counted.
+        The duration of a block that raises another error is not counted.
         """
-        if self._looking is None:
-            self._looking = asyncio.create_task(self._look())
+        if self._checking is None:
+            self._checking = asyncio.create_task(self._check())
         start = time.monotonic()
         try:
             async with asyncio.timeout(None) as scope:
@@ -52,27 +52,27 @@ class Patience:
                 yield
         except TimeoutError:
             if timeouts:
-                self._saw(kind, time.monotonic() - start)
+                self._record(kind, time.monotonic() - start)
             raise
         else:
-            self._saw(kind, time.monotonic() - start)
+            self._record(kind, time.monotonic() - start)
         finally:
             self._in_flight.pop(scope, None)
 
     def close(self) -> None:
-        if self._looking is not None:
-            self._looking.cancel()
+        if self._checking is not None:
+            self._checking.cancel()
 
-    def _saw(self, kind: Hashable, seconds: float) -> None:
-        self._took.setdefault(kind, deque(maxlen=_KEPT)).append(seconds)
+    def _record(self, kind: Hashable, seconds: float) -> None:
+        self._durations.setdefault(kind, deque(maxlen=_REMEMBERED)).append(seconds)
 
-    async def _look(self) -> None:
+    async def _check(self) -> None:
         while True:
-            await asyncio.sleep(min(_LOOK_EVERY_S, self._timeout_s / 4))
+            await asyncio.sleep(min(_CHECK_EVERY_S, self._longest_s / 4))
             now, loop_now = time.monotonic(), asyncio.get_running_loop().time()
             limits: dict[tuple[Hashable, int], float] = {}
             for scope, (kind, timeouts, start) in list(self._in_flight.items()):
                 if (kind, timeouts) not in limits:
-                    limits[kind, timeouts] = self.limit_s(kind, timeouts=timeouts)
+                    limits[kind, timeouts] = self.timeout_s(kind, timeouts=timeouts)
                 if now - start > limits[kind, timeouts] and not scope.expired():
                     scope.reschedule(loop_now)

@@ -1,4 +1,4 @@
-"""One HTTP exchange with an OpenAI- or Azure-style endpoint: it neither waits nor retries."""
+"""One HTTP exchange with an OpenAI- or Azure-style endpoint, without waiting or retries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lib.settings import EndpointSettings, SetupError
 _CONNECT_TIMEOUT_S = 20.0
 _ENTRA_SCOPE = "https://cognitiveservices.azure.com/.default"
 _TOKEN_MARGIN_S = 300.0  # a token is renewed this long before it expires
-_HERE = ("localhost", "127.0.0.1", "::1")
+_LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 class Transport:
@@ -53,7 +53,7 @@ class Transport:
         """`post("chat/completions", {...})` → the reply's JSON object.
 
         Raises:
-            Fault, Refused, SetupError, EndpointError: as faults.read_body.
+            Fault, RequestRejected, SetupError, EndpointError: as faults.read_body.
         """
         import aiohttp
 
@@ -71,7 +71,7 @@ class Transport:
                 body = await response.read()
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise SetupError(
-                f"The {where} is no address of a server. Set its base URL in .env, such as "
+                f"The {where} is not the address of a server. Set its base URL in .env, such as "
                 "http://127.0.0.1:8000/v1."
             ) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -84,7 +84,7 @@ class Transport:
 
 
 def url_of(settings: EndpointSettings, path: str) -> str:
-    """`chat/completions` → where the endpoint's style has it."""
+    """`chat/completions` → its URL in the endpoint's style."""
     base = settings.base_url.rstrip("/")
     if settings.style == "openai":
         return f"{base}/{path}"
@@ -95,13 +95,13 @@ def url_of(settings: EndpointSettings, path: str) -> str:
 def _proxy(base_url: str) -> str | None:
     """The proxy that the environment names for this host; none for this machine itself."""
     parts = urlsplit(base_url)
-    if not parts.hostname or parts.hostname in _HERE or proxy_bypass(parts.hostname):
+    if not parts.hostname or parts.hostname in _LOCAL_HOSTS or proxy_bypass(parts.hostname):
         return None
     return getproxies().get(parts.scheme)
 
 
 def _certificates() -> ssl.SSLContext | bool:
-    """The machine's certificates. Python finds them itself except where the system keeps them."""
+    """The machine's certificates, which Python does not find itself on macOS and Windows."""
     if sys.platform in ("darwin", "win32"):
         import truststore
 
@@ -129,7 +129,7 @@ class EntraToken:
         self._renewing = asyncio.Lock()
 
     async def get(self) -> str:
-        """A token that is valid for minutes still; asked of Entra ID once for all requests.
+        """A token that stays valid for some minutes; Entra ID is asked once for all requests.
 
         Raises:
             SetupError: no login was found, or it was refused.

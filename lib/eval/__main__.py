@@ -151,8 +151,9 @@ def _export(options: argparse.Namespace) -> None:
 
 def _audit(options: argparse.Namespace) -> None:
     from lib.eval.judge import audit, audit_text, check_verbosity, find_judge
+    from lib.recipe import Recipe
 
-    judge = find_judge(prompts_path=options.prompts)
+    judge = find_judge(Recipe(judge_prompts_path=options.prompts))
     found = audit(judge, options.labels)
     print(audit_text(found, check_verbosity(judge, options.labels) if options.verbosity else None))
 

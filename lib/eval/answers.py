@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 
-from lib.engine.endpoint import Budget, Endpoint, EndpointError, Limits, Reply, gather_all, run
+from lib.engine.endpoint import Budget, Endpoint, EndpointError, Reply, gather_all, run
 from lib.engine.ledger import Ledger
 from lib.eval.conditions import Case
 from lib.eval.models import EvalModel, endpoint_of, eval_models
 from lib.progress import Progress
 from lib.rag.chain import answer_question
+from lib.recipe import Recipe
 from lib.records import Answer
 from lib.settings import SetupError
 
@@ -26,13 +27,9 @@ Outcome = Reply | EndpointError
 def answer_cases(
     models: str | Sequence[str | EvalModel],
     cases: Sequence[Case],
+    recipe: Recipe,
     *,
-    concurrency: int = 8,
-    max_answer_tokens: int = 256,
-    limits: Limits | None = None,
     budget: Budget | None = None,
-    timeout_s: float = 600.0,
-    max_retries: int = 8,
 ) -> list[Answer]:
     """Ask every model every case; the answers model by model, in the cases' order.
 
@@ -40,7 +37,7 @@ def answer_cases(
     machine they share its cores evenly, so their latencies compare with each other, not with
     elsewhere. Models of one role share its endpoint: the first of them goes first. What the ledger
     knows is not asked again, so a run that was killed goes on where it was. The budget is for all
-    endpoints together, `limits` are for each.
+    endpoints together, the recipe's limits are for each.
 
     Args:
         models: from eval_models, or names: each is that model alone (no plain baseline is added).
@@ -54,24 +51,14 @@ def answer_cases(
     with closing(Ledger()) as ledger:
 
         def opened(role: str) -> Endpoint:
-            return Endpoint(
-                settings[role],
-                ledger=ledger,
-                concurrency=concurrency,
-                timeout_s=timeout_s,
-                max_retries=max_retries,
-                limits=limits,
-                budget=budget,
-            )
+            return Endpoint(settings[role], recipe, ledger=ledger, budget=budget)
 
         async def ask_all() -> list[list[Outcome]]:
             queues = {
                 opened(role): [(m, case) for m in chosen if m.role == role for case in cases]
                 for role in settings
             }
-            return await _ask_endpoints(
-                queues, slots=concurrency, max_answer_tokens=max_answer_tokens
-            )
+            return await _ask_endpoints(queues, recipe)
 
         outcomes = run(ask_all())
     by_role = {role: iter(of_role) for role, of_role in zip(settings, outcomes, strict=True)}
@@ -97,15 +84,13 @@ def _demand_all(found: Sequence[tuple[EvalModel, Case, Outcome]]) -> None:
 
 
 async def _ask_endpoints(
-    queues: Mapping[Endpoint, Sequence[Asked]], *, slots: int, max_answer_tokens: int
+    queues: Mapping[Endpoint, Sequence[Asked]], recipe: Recipe
 ) -> list[list[Outcome]]:
     """What came of each endpoint's queue; the first SetupError of one stops all."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(
-                    _ask_in_turn(endpoint, queue, slots=slots, max_answer_tokens=max_answer_tokens)
-                )
+                group.create_task(_ask_in_turn(endpoint, queue, recipe))
                 for endpoint, queue in queues.items()
             ]
     except BaseExceptionGroup as errors:
@@ -113,10 +98,8 @@ async def _ask_endpoints(
     return [task.result() for task in tasks]
 
 
-async def _ask_in_turn(
-    endpoint: Endpoint, queue: Sequence[Asked], *, slots: int, max_answer_tokens: int
-) -> list[Outcome]:
-    at_work = asyncio.Semaphore(_CASES_PER_SLOT * slots)
+async def _ask_in_turn(endpoint: Endpoint, queue: Sequence[Asked], recipe: Recipe) -> list[Outcome]:
+    at_work = asyncio.Semaphore(_CASES_PER_SLOT * recipe.concurrency)
 
     async def ask(asked: Asked) -> Reply:
         model, case = asked
@@ -125,7 +108,7 @@ async def _ask_in_turn(
                 endpoint,
                 case.question,
                 [chunk.text for chunk in case.chunks],
-                max_answer_tokens=max_answer_tokens,
+                max_answer_tokens=recipe.max_answer_tokens,
                 refusal=case.refusal,
                 prompt=model.prompt,
             )

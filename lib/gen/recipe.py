@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import Any
 
 from lib.engine.budget import budget_of
-from lib.engine.endpoint import Limits
 from lib.gen.ask.options import AskOptions
 from lib.gen.formats.files import check_formats
 from lib.gen.rows import check_choices, check_refusal
 from lib.gen.splits import check_shares
+from lib.recipe import Recipe as Knobs
 from lib.settings import SetupError
 
 HARD_BY = ("words", "embedding")
@@ -23,6 +23,11 @@ _SHAPING = (
     "chunk_chars chunk_overlap_chars chunker min_chunk_chars near_duplicate_share "
     "num_distractors min_distractors distractor_mode hard_by distractors_per too_few "
     "oracle_probability no_oracle_mode refusal_probability refusal split_by valid_share eval_share"
+).split()
+
+_SENDING = (
+    "concurrency requests_per_minute tokens_per_minute tokens_per_day max_cost max_tokens_total "
+    "timeout_s max_retries"
 ).split()
 
 
@@ -144,13 +149,13 @@ class Recipe:
     @property
     def asking(self) -> dict[str, Any]:
         """Of ask_teacher."""
-        limits = Limits(**self._some([field.name for field in fields(Limits)]))
+        sending = Knobs(**self._some(_SENDING))
         return {
             "options": self.options,
             "embedder": self.embedder if self.semantic_duplicates else None,
-            "limits": limits,
-            "budget": budget_of(**self._some(["max_cost", "max_tokens_total"])),
-            **self._some(["run_name", "concurrency", "timeout_s", "max_retries", "batch"]),
+            "recipe": sending,
+            "budget": budget_of(sending),
+            **self._some(["run_name", "batch"]),
         }
 
     @property

@@ -7,6 +7,7 @@ import pytest
 from lib.deploy import ask
 from lib.eval.answers import answer_cases
 from lib.eval.conditions import Case
+from lib.recipe import Recipe
 from tests.eval.toy import make_chunks, question_of
 from tests.server import serve
 
@@ -19,7 +20,7 @@ def test_what_the_evaluation_asked_is_not_asked_again(monkeypatch: pytest.Monkey
         monkeypatch.setenv("STUDENT_OPENAI_API_KEY", "loopback")
         monkeypatch.setenv("STUDENT_OPENAI_DEPLOYMENT", "the-student")
         case = Case(question.id, question.text, "oracle", chunks, 1)
-        [answer] = answer_cases("student", [case], max_answer_tokens=99)
+        [answer] = answer_cases("student", [case], Recipe(max_answer_tokens=99))
         documents = [chunk.text for chunk in chunks]
         assert ask("student", question.text, documents, max_answer_tokens=99) == answer.text
         assert len(server.requests) == 1

@@ -23,13 +23,13 @@ from lib.engine.endpoint import (
     BudgetSpent,
     Endpoint,
     EndpointError,
-    Limits,
     gather_all,
     run,
 )
 from lib.engine.ledger import Ledger
 from lib.engine.ledger_writer import Writer
-from lib.engine.timeouts import Patience
+from lib.engine.timeouts import AdaptiveTimeout
+from lib.recipe import Recipe
 from lib.settings import EndpointSettings, SetupError
 from tests.server import Body, Loopback, error, serve
 
@@ -54,15 +54,10 @@ def echo(body: Body) -> str:
 
 
 async def ask_each(
-    server: Loopback, texts: list[str], *, concurrency: int = 8, retries: int = 0, **options: Any
+    server: Loopback, texts: list[str], *, budget: Budget | None = None, **sending: Any
 ) -> list[str | EndpointError]:
-    async with Endpoint(
-        settings(server),
-        ledger=Ledger(),
-        concurrency=concurrency,
-        max_retries=retries,
-        **options,
-    ) as endpoint:
+    recipe = Recipe(**{"concurrency": 8, "max_retries": 0} | sending)
+    async with Endpoint(settings(server), recipe, ledger=Ledger(), budget=budget) as endpoint:
 
         async def one(text: str) -> str:
             return (await endpoint.ask(say(text), max_tokens=9)).text
@@ -75,9 +70,11 @@ def test_a_reply_comes_with_its_usage_and_is_asked_once(style: str) -> None:
     with serve(Loopback(reply=echo)) as server:
 
         async def twice() -> list[str]:
-            async with Endpoint(settings(server, style=style), ledger=Ledger()) as endpoint:
+            async with Endpoint(
+                settings(server, style=style), Recipe(), ledger=Ledger()
+            ) as endpoint:
                 replies = [await endpoint.ask(say("a b"), max_tokens=9) for _ in range(2)]
-                assert (endpoint.asked, endpoint.from_ledger) == (1, 1)
+                assert (endpoint.meter.requests, endpoint.from_ledger) == (1, 1)
                 assert (endpoint.meter.prompt_tokens, endpoint.meter.completion_tokens) == (2, 3)
                 return [reply.text for reply in replies]
 
@@ -103,7 +100,7 @@ def test_passing_faults_are_retried() -> None:
         return error(429, "slow down", Retry_After="0") if number <= 2 else None
 
     with serve(Loopback(reply=echo, fault=twice_busy)) as server:
-        assert run(ask_each(server, ["a"], retries=3)) == ["re: a"]
+        assert run(ask_each(server, ["a"], max_retries=3)) == ["re: a"]
         assert len(server.requests) == 3
 
 
@@ -144,7 +141,7 @@ def no_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nobody_listening_is_an_endpoint_error(no_back_off: None) -> None:
     with serve(Loopback()) as server:
         pass
-    (result,) = run(ask_each(server, ["a"], retries=8))
+    (result,) = run(ask_each(server, ["a"], max_retries=8))
     assert re.search(r"cannot be reached.*\(4 attempts\)", str(result))
 
 
@@ -159,7 +156,7 @@ def test_a_refused_request_fails_alone_and_is_not_kept(
     with serve(Loopback(fault=refuse)) as server:
 
         async def finish_reasons() -> list[str]:
-            async with Endpoint(settings(server), ledger=Ledger()) as endpoint:
+            async with Endpoint(settings(server), Recipe(), ledger=Ledger()) as endpoint:
                 return [(await endpoint.ask(say("a"), max_tokens=9)).finish_reason for _ in "ab"]
 
         for found in run(finish_reasons()):
@@ -167,7 +164,7 @@ def test_a_refused_request_fails_alone_and_is_not_kept(
         assert len(server.requests) == 2
 
 
-def test_newer_models_dialect_is_learnt() -> None:
+def test_the_parameter_names_of_newer_models_are_learnt() -> None:
     def newer(number: int, body: Body) -> object:
         if "max_tokens" in body:
             return error(400, "Unsupported: 'max_tokens'. Use 'max_completion_tokens' instead.")
@@ -179,14 +176,14 @@ def test_newer_models_dialect_is_learnt() -> None:
     with serve(Loopback(reply=echo, fault=newer, delay_s=0.01)) as server:
         assert run(ask_each(server, texts, concurrency=6)) == [f"re: {text}" for text in texts]
         assert server.requests[-1]["max_completion_tokens"] == 9
-        assert len(server.requests) == 12 + 2 * 6  # learnt once, by those in flight
+        assert 12 + 2 <= len(server.requests) <= 12 + 2 * 6  # only those in flight ask again
 
 
 def test_embeddings_go_through_the_ledger() -> None:
     with serve(Loopback()) as server:
 
         async def embed(texts: list[str]) -> list[list[float]]:
-            async with Endpoint(settings(server), ledger=Ledger()) as endpoint:
+            async with Endpoint(settings(server), Recipe(), ledger=Ledger()) as endpoint:
                 return await endpoint.embed(texts, batch_size=2)
 
         first = run(embed(["ab", "b", "c"]))
@@ -199,7 +196,7 @@ def test_equal_texts_are_embedded_once_and_batches_side_by_side() -> None:
     with serve() as server:
 
         async def embed() -> list[list[float]]:
-            async with Endpoint(settings(server), ledger=Ledger()) as endpoint:
+            async with Endpoint(settings(server), Recipe(), ledger=Ledger()) as endpoint:
                 return await endpoint.embed(["ab", "b", "ab", *"cdefgh"], batch_size=3)
 
         vectors = run(embed())
@@ -244,7 +241,7 @@ BROKEN: dict[str, object] = {
 def test_what_a_retry_can_save_is_saved(name: str, no_back_off: None) -> None:
     texts = [str(number) for number in range(10)]
     with serve(Loopback(reply=echo, fault=first_time(BROKEN[name]))) as server:
-        assert run(ask_each(server, texts, retries=1)) == [f"re: {text}" for text in texts]
+        assert run(ask_each(server, texts, max_retries=1)) == [f"re: {text}" for text in texts]
         assert len(server.answered) == 10
 
 
@@ -253,7 +250,7 @@ def test_who_waits_for_a_retry_holds_no_slot() -> None:
         return error(500, "boom") if number == 1 else None
 
     with serve(Loopback(reply=echo, fault=fault)) as server:
-        run(ask_each(server, ["a", "b", "c"], concurrency=1, retries=1))
+        run(ask_each(server, ["a", "b", "c"], concurrency=1, max_retries=1))
         order = [body["messages"][0]["content"] for body in server.requests]
         assert order == ["a", "b", "c", "a"]
 
@@ -283,19 +280,21 @@ def test_no_credit_is_no_retry_storm() -> None:
     fault = lambda number, body: error(429, "exceeded", code="insufficient_quota")  # noqa: E731
     with serve(Loopback(fault=fault)) as server:
         with pytest.raises(SetupError, match="no credit"):
-            run(ask_each(server, [str(number) for number in range(40)], retries=8))
+            run(ask_each(server, [str(number) for number in range(40)], max_retries=8))
         assert len(server.requests) <= 8
 
 
 def test_hung_requests_end_the_first_ones_too(
     monkeypatch: pytest.MonkeyPatch, no_back_off: None
 ) -> None:
-    monkeypatch.setattr("lib.engine.retries.Patience", partial(Patience, floor_s=0.3))
+    monkeypatch.setattr(
+        "lib.engine.retries.AdaptiveTimeout", partial(AdaptiveTimeout, shortest_s=0.3)
+    )
     fault = first_time("hang")
     texts = [str(number) for number in range(40)]
     with serve(Loopback(reply=echo, fault=lambda n, b: fault(n, b) if n < 4 else None)) as server:
         start = time.monotonic()
-        assert run(ask_each(server, texts, retries=2)) == [f"re: {text}" for text in texts]
+        assert run(ask_each(server, texts, max_retries=2)) == [f"re: {text}" for text in texts]
         assert time.monotonic() - start < 5
 
 
@@ -304,7 +303,7 @@ def test_a_reply_that_was_cut_or_filtered_is_kept_with_its_reason(reason: str) -
     with serve(Loopback(reply=echo, finish_reason=reason)) as server:
 
         async def ask() -> list[tuple[str, str]]:
-            async with Endpoint(settings(server), ledger=Ledger()) as endpoint:
+            async with Endpoint(settings(server), Recipe(), ledger=Ledger()) as endpoint:
                 replies = [await endpoint.ask(say("a"), max_tokens=9) for _ in range(2)]
                 return [(reply.text, reply.finish_reason) for reply in replies]
 
@@ -324,7 +323,7 @@ def test_a_refusal_in_words_is_a_reply() -> None:
     with serve(Loopback(fault=lambda number, body: web.json_response(said))) as server:
 
         async def ask() -> str:
-            async with Endpoint(settings(server), ledger=Ledger()) as endpoint:
+            async with Endpoint(settings(server), Recipe(), ledger=Ledger()) as endpoint:
                 return (await endpoint.ask(say("a"), max_tokens=9)).finish_reason
 
         assert run(ask()) == "refused: I can not"
@@ -335,12 +334,8 @@ def test_a_refusal_in_words_is_a_reply() -> None:
 
 def test_priorities_and_limits_reach_the_slots() -> None:
     async def ask(server: Loopback) -> None:
-        async with Endpoint(
-            settings(server),
-            ledger=Ledger(),
-            concurrency=1,
-            limits=Limits(requests_per_minute=600),
-        ) as endpoint:
+        recipe = Recipe(concurrency=1, requests_per_minute=600)
+        async with Endpoint(settings(server), recipe, ledger=Ledger()) as endpoint:
             asks = [
                 endpoint.ask(say(str(place)), max_tokens=9, priority=-place) for place in range(15)
             ]
@@ -357,7 +352,7 @@ def test_a_spent_budget_keeps_everything_and_the_next_run_goes_on() -> None:
     texts = [f"{number} word" for number in range(30)]
 
     async def spend(server: Loopback, budget: Budget | None) -> tuple[list[Any], str]:
-        async with Endpoint(settings(server), ledger=Ledger(), budget=budget) as endpoint:
+        async with Endpoint(settings(server), Recipe(), ledger=Ledger(), budget=budget) as endpoint:
 
             async def one(text: str) -> str:
                 return (await endpoint.ask(say(text), max_tokens=20)).text
@@ -376,23 +371,6 @@ def test_a_spent_budget_keeps_everything_and_the_next_run_goes_on() -> None:
         assert len(server.requests) == 30
 
 
-@pytest.mark.parametrize(
-    ("make", "says"),
-    [
-        (lambda: Budget(max_cost=-1), "max_cost = -1"),
-        (lambda: Budget(max_tokens_total=-1), "max_tokens_total = -1"),
-        (lambda: Limits(tokens_per_minute=-5), "tokens_per_minute = -5"),
-        (
-            lambda: Endpoint(settings(Loopback()), ledger=Ledger(), concurrency=0),
-            "concurrency = 0: expected 1 or more",
-        ),
-    ],
-)
-def test_limits_that_are_none_are_setup_errors(make: Any, says: str) -> None:
-    with pytest.raises(SetupError, match=says):
-        make()
-
-
 def test_a_budget_in_money_needs_a_price(home_dir: Path) -> None:
     with serve(Loopback(reply=echo)) as server:
         budget = Budget(max_cost=1)
@@ -402,7 +380,9 @@ def test_a_budget_in_money_needs_a_price(home_dir: Path) -> None:
         (home_dir / "prices.yaml").write_text(f"as_of: 2026-01-02\ncurrency: EUR\n{prices}\n")
 
         async def ask() -> str:
-            async with Endpoint(settings(server), ledger=Ledger(), budget=budget) as endpoint:
+            async with Endpoint(
+                settings(server), Recipe(), ledger=Ledger(), budget=budget
+            ) as endpoint:
                 await endpoint.ask(say("one two three four"), max_tokens=9)
                 return endpoint.note()
 
@@ -418,7 +398,7 @@ def test_what_is_in_flight_when_a_run_is_stopped_is_kept(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     async def stopped(server: Loopback) -> None:
-        async with Endpoint(settings(server), ledger=Ledger(), concurrency=4) as endpoint:
+        async with Endpoint(settings(server), Recipe(concurrency=4), ledger=Ledger()) as endpoint:
             tasks = [
                 asyncio.create_task(endpoint.ask(say(str(n)), max_tokens=9)) for n in range(20)
             ]
@@ -452,7 +432,7 @@ def test_a_full_disk_stops_the_asking_and_keeps_what_is_in_flight(
     monkeypatch.setattr(Writer, "_insert", full)
     texts = [str(number) for number in range(60)]
     with serve(Loopback(reply=echo, delay_s=0.05)) as server:
-        with pytest.raises(SetupError, match=r"is full.*still kept.*run this again"):
+        with pytest.raises(SetupError, match=r"is full.*still written.*run this again"):
             run(ask_each(server, texts))
         ledger = Ledger()
         assert 8 <= len(server.answered) == ledger.usage("teacher").requests < 60
@@ -466,12 +446,13 @@ ASKING = """
 import sys
 from lib.engine.endpoint import Endpoint, gather_all, run
 from lib.engine.ledger import Ledger
+from lib.recipe import Recipe
 from tests.server import Loopback
 from tests.engine.test_endpoint import say, settings
 
 async def main():
     server = Loopback(port=int(sys.argv[1]))
-    async with Endpoint(settings(server), ledger=Ledger(), concurrency=8) as endpoint:
+    async with Endpoint(settings(server), Recipe(), ledger=Ledger()) as endpoint:
         async def one(text):
             await endpoint.ask(say(text), max_tokens=9)
             print(text, flush=True)

@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from lib.engine.faults import EndpointError, Fault, Refused, duration_s, read_body, retry_after_s
+from lib.engine.faults import (
+    EndpointError,
+    Fault,
+    RequestRejected,
+    duration_s,
+    read_body,
+    retry_after_s,
+)
 from lib.settings import EndpointSettings, SetupError
 
 SETTINGS = EndpointSettings("teacher", "openai", "http://127.0.0.1:9/v1", "some-model", "k-123")
@@ -51,7 +58,7 @@ def test_passing_statuses(status: int) -> None:
         (403, complaint(), "refuses the key"),
         (404, complaint(), "no model 'some-model'.*TEACHER deployment"),
         (402, complaint("Insufficient Balance"), "no credit"),
-        (429, complaint("you exceeded", "insufficient_quota"), "no credit.*is kept"),
+        (429, complaint("you exceeded", "insufficient_quota"), "no credit.*in the ledger"),
         (429, complaint("x", "credit_balance_exhausted", "insufficient_quota"), "no credit"),
         (429, complaint("x", "project_spend_limit_exceeded"), "no credit"),
     ],
@@ -63,7 +70,7 @@ def test_what_no_request_can_mend(status: int, body: dict[str, Any], says: str) 
 
 
 def test_a_request_that_is_never_answered() -> None:
-    with pytest.raises(Refused, match="too long") as caught:
+    with pytest.raises(RequestRejected, match="too long") as caught:
         read(400, complaint("too long", "context_length_exceeded"))
     assert caught.value.code == "context_length_exceeded"
     with pytest.raises(EndpointError, match=r"422: not this"):

@@ -62,7 +62,9 @@ def test_a_committed_reply_outlives_kill_9() -> None:
 
 def keep_many(ledger: Ledger, count: int, *, text: str = "") -> None:
     futures = [
-        ledger.keep(f"{text}{number}", {**REQUEST, "model": f"m{number % 2}"}, {"prompt_tokens": 1})
+        ledger.write(
+            f"{text}{number}", {**REQUEST, "model": f"m{number % 2}"}, {"prompt_tokens": 1}
+        )
         for number in range(count)
     ]
     for future in futures:
@@ -90,7 +92,7 @@ def test_replies_that_come_together_share_one_commit(monkeypatch: pytest.MonkeyP
 def test_closing_writes_what_waits() -> None:
     ledger = Ledger()
     for number in range(50):
-        ledger.keep(str(number), REQUEST, {})
+        ledger.write(str(number), REQUEST, {})
     ledger.close()
     assert Ledger().usage("teacher").requests == 50
 
@@ -166,7 +168,7 @@ def test_several_processes_write_at_once() -> None:
 HOLDING = """
 import sys, time
 from lib.engine.ledger import Ledger
-print(Ledger().claim("ab" * 32), flush=True)
+print(Ledger().lock("ab" * 32), flush=True)
 time.sleep(60)
 """
 
@@ -178,11 +180,11 @@ def test_a_claim_keeps_other_processes_out_until_it_ends_or_its_process_dies() -
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "True\n"
-    assert not ledger.claim(key)
-    assert ledger.claim("cd" * 32)
+    assert not ledger.lock(key)
+    assert ledger.lock("cd" * 32)
     process.kill()
     process.communicate()
-    assert ledger.claim(key)
+    assert ledger.lock(key)
     ledger.close()
 
 
@@ -193,18 +195,19 @@ from lib.settings import SetupError
 ledger = Ledger()
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 futures = [
-    ledger.keep(str(n), {"role": "teacher", "model": "m"}, {"text": "x" * 1000}) for n in range(500)
+    ledger.write(str(n), {"role": "teacher", "model": "m"}, {"text": "x" * 1000})
+    for n in range(500)
 ]
 errors = [future.exception() for future in futures]
 assert any(isinstance(error, SetupError) for error in errors)
 print(sum(error is None for error in errors))
-print(ledger.full)
+print(ledger.write_error)
 """
 
 
 def test_a_ledger_of_the_same_process_that_closes_frees_no_claims() -> None:
     ledger, key = Ledger(), "ef" * 32
-    assert ledger.claim(key)
+    assert ledger.lock(key)
     Ledger().close()
     script = HOLDING.replace("ab", "ef").replace("time.sleep(60)", "")
     other = subprocess.run(
@@ -217,7 +220,7 @@ def test_a_ledger_of_the_same_process_that_closes_frees_no_claims() -> None:
 def test_a_row_that_no_file_can_hold_fails_alone_and_the_next_is_kept() -> None:
     ledger = Ledger()
     with pytest.raises(UnicodeEncodeError):
-        ledger.keep("half", REQUEST, {"text": "\ud83d"}).result(5)
+        ledger.write("half", REQUEST, {"text": "\ud83d"}).result(5)
     ledger.put("whole", REQUEST, {"text": "😀"})
     assert ledger.get("whole") == {"text": "😀"}
     ledger.close()

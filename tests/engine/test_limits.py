@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from lib.engine.budget import Load, Used
+from lib.engine.budget import Estimate, Used
 from lib.engine.ledger import Ledger
-from lib.engine.limits import DayWindow, Limit, Limits, Rate
+from lib.engine.limits import DailyLimit, Limit, RateLimit, limits_of
+from lib.recipe import Recipe
 
 
 class Clock:
@@ -19,13 +20,13 @@ class Clock:
         return self.now
 
 
-def when_they_go(limit: Limit, clock: Clock, loads: list[Load]) -> list[float]:
+def when_they_go(limit: Limit, clock: Clock, estimates: list[Estimate]) -> list[float]:
     """Send each as soon as the limit lets it; seconds from now."""
     start, went = clock.now, []
-    for load in loads:
-        while (delay_s := limit.delay_s(load)) > 1e-6:  # below: rounding
+    for estimate in estimates:
+        while (delay_s := limit.delay_s(estimate)) > 1e-6:  # below: rounding
             clock.now += delay_s
-        limit.take(load)
+        limit.reserve(estimate)
         went.append(clock.now - start)
     return went
 
@@ -36,7 +37,9 @@ def most_in(went: list[float], seconds: float) -> int:
 
 def test_requests_flow_evenly_with_no_burst_at_a_minutes_border() -> None:
     clock = Clock()
-    went = when_they_go(Rate(600, of=lambda load: 1, clock=clock), clock, [Load()] * 1300)
+    went = when_they_go(
+        RateLimit(600, of=lambda estimate: 1, clock=clock), clock, [Estimate()] * 1300
+    )
     assert most_in(went, 60) <= 600 + 10  # a second's worth above the limit at most
     assert most_in(went, 1) <= 2 * 10
     assert went[-1] == pytest.approx(1300 / 10 - 1, abs=0.2)  # and nothing is given away
@@ -44,23 +47,23 @@ def test_requests_flow_evenly_with_no_burst_at_a_minutes_border() -> None:
 
 def test_a_slow_rate_lets_one_go_at_once() -> None:
     clock = Clock()
-    went = when_they_go(Rate(6, of=lambda load: 1, clock=clock), clock, [Load()] * 3)
+    went = when_they_go(RateLimit(6, of=lambda estimate: 1, clock=clock), clock, [Estimate()] * 3)
     assert went == pytest.approx([0, 10, 20])
 
 
-def of_tokens(load: Load) -> float:
-    return load.tokens
+def of_tokens(estimate: Estimate) -> float:
+    return estimate.tokens
 
 
 def test_tokens_are_settled_by_what_the_reply_took() -> None:
     def last(used: Callable[[float], Used | None]) -> float:
         clock = Clock()
-        rate = Rate(60_000, of=of_tokens, clock=clock)
+        rate = RateLimit(60_000, of=of_tokens, clock=clock)
         for _ in range(50):
-            load = Load(tokens=500)
-            clock.now += rate.delay_s(load)
-            rate.take(load)
-            rate.settle(load, used(load.tokens))
+            estimate = Estimate(tokens=500)
+            clock.now += rate.delay_s(estimate)
+            rate.reserve(estimate)
+            rate.settle(estimate, used(estimate.tokens))
         return clock.now - 1_000_000
 
     assert last(lambda tokens: Used(int(tokens))) == pytest.approx(24, abs=1)
@@ -71,7 +74,9 @@ def test_tokens_are_settled_by_what_the_reply_took() -> None:
 
 def test_a_request_larger_than_a_seconds_worth_goes_and_leaves_a_debt() -> None:
     clock = Clock()
-    went = when_they_go(Rate(6000, of=of_tokens, clock=clock), clock, [Load(tokens=1000)] * 3)
+    went = when_they_go(
+        RateLimit(6000, of=of_tokens, clock=clock), clock, [Estimate(tokens=1000)] * 3
+    )
     assert went == pytest.approx([0, 10, 20])
 
 
@@ -79,36 +84,39 @@ def test_a_day_counts_what_earlier_runs_took() -> None:
     clock = Clock()
     hours = 3600.0
     before = [(clock.now - 25 * hours, 900), (clock.now - 23 * hours, 600), (clock.now - 60, 300)]
-    window = DayWindow(1000, before=before, clock=clock)
-    went = when_they_go(window, clock, [Load(tokens=100), Load(tokens=100), Load(tokens=100)])
+    window = DailyLimit(1000, before=before, clock=clock)
+    went = when_they_go(
+        window, clock, [Estimate(tokens=100), Estimate(tokens=100), Estimate(tokens=100)]
+    )
     assert went == pytest.approx([0, 1 * hours, 1 * hours])
-    assert window.delay_s(Load(tokens=500)) == pytest.approx(23 * hours - 60)
+    assert window.delay_s(Estimate(tokens=500)) == pytest.approx(23 * hours - 60)
 
 
 def test_a_day_settles_and_lets_a_request_larger_than_it_go_alone() -> None:
     clock = Clock()
-    window = DayWindow(1000, clock=clock)
-    load = Load(tokens=900)
-    window.take(load)
-    assert window.delay_s(load) > 80_000
-    window.settle(load, Used(50))
-    assert window.delay_s(load) == 0
-    window.take(load)
-    window.settle(load, None)
-    assert window.delay_s(Load(tokens=950)) == 0
-    assert window.delay_s(Load(tokens=5000)) > 0
-    assert DayWindow(1000, clock=clock).delay_s(Load(tokens=5000)) == 0
+    window = DailyLimit(1000, clock=clock)
+    estimate = Estimate(tokens=900)
+    window.reserve(estimate)
+    assert window.delay_s(estimate) > 80_000
+    window.settle(estimate, Used(50))
+    assert window.delay_s(estimate) == 0
+    window.reserve(estimate)
+    window.settle(estimate, None)
+    assert window.delay_s(Estimate(tokens=950)) == 0
+    assert window.delay_s(Estimate(tokens=5000)) > 0
+    assert DailyLimit(1000, clock=clock).delay_s(Estimate(tokens=5000)) == 0
 
 
 def test_limits_of_a_day_start_from_the_ledger() -> None:
     ledger = Ledger()
-    assert Limits().start(ledger, "m") == []
+    assert limits_of(Recipe(), ledger, "m") == []
     request = {"role": "teacher", "model": "m"}
     ledger.put("k", request, {"prompt_tokens": 600, "completion_tokens": 300})
     ledger.put("l", {"role": "judge", "model": "m"}, {"prompt_tokens": 50})
     ledger.put("o", {"role": "teacher", "model": "other"}, {"prompt_tokens": 5000})
-    (day,) = Limits(tokens_per_day=1000).start(ledger, "m")
-    assert day.delay_s(Load(tokens=50)) == 0
-    assert day.delay_s(Load(tokens=51)) > 86400 - 120
-    assert len(Limits(1, 1, 1).start(ledger, "m")) == 3
+    (day,) = limits_of(Recipe(tokens_per_day=1000), ledger, "m")
+    assert day.delay_s(Estimate(tokens=50)) == 0
+    assert day.delay_s(Estimate(tokens=51)) > 86400 - 120
+    recipe = Recipe(requests_per_minute=1, tokens_per_minute=1, tokens_per_day=1)
+    assert len(limits_of(recipe, ledger, "m")) == 3
     ledger.close()

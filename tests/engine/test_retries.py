@@ -7,36 +7,36 @@ from typing import Any
 
 import pytest
 
-from lib.engine.budget import Load, Used
+from lib.engine.budget import Estimate, Used
 from lib.engine.faults import EndpointError, Fault
-from lib.engine.retries import Sender
+from lib.engine.retries import RetryLoop
+from lib.recipe import Recipe
 from lib.settings import EndpointSettings
 
 SETTINGS = EndpointSettings("teacher", "openai", "http://127.0.0.1:9/v1", "m", "k")
 
 
-def sender(**changed: Any) -> Sender:
-    options: dict[str, Any] = {"concurrency": 1, "timeout_s": 60.0, "max_retries": 8}
-    return Sender(SETTINGS, **(options | {"limits": [], "budget": None} | changed))
+def retry_loop(**changed: Any) -> RetryLoop:
+    return RetryLoop(SETTINGS, Recipe(**({"timeout_s": 60.0} | changed)), limits=[], budget=None)
 
 
 def test_the_back_off_doubles_to_a_bound_and_no_two_are_equal() -> None:
-    ours = sender()
+    loop = retry_loop()
     for failures in range(1, 9):
         longest_s = min(30, 0.5 * 2 ** (failures - 1))
-        waits = {ours._after_s(Fault("x", kind="server"), failures) for _ in range(50)}
+        waits = {loop._back_off_s(Fault("x", kind="server"), failures) for _ in range(50)}
         assert len(waits) == 50  # slots that failed together do not come again together
         assert longest_s / 2 <= min(waits) < 0.65 * longest_s
         assert 0.85 * longest_s < max(waits) <= longest_s
 
 
 def test_a_request_that_the_endpoint_sent_away_waits_only_for_the_pause_of_all() -> None:
-    assert sender()._after_s(Fault("x", kind="busy", retry_after_s=5), 0) == 0
+    assert retry_loop()._back_off_s(Fault("x", kind="busy", retry_after_s=5), 0) == 0
 
 
 def test_retries_end() -> None:
     with pytest.raises(EndpointError, match=r"x \(9 attempts\)"):
-        sender()._after_s(Fault("x", kind="server"), 9)
+        retry_loop()._back_off_s(Fault("x", kind="server"), 9)
 
 
 def test_pauses_in_which_nothing_is_answered_end_the_run() -> None:
@@ -44,7 +44,7 @@ def test_pauses_in_which_nothing_is_answered_end_the_run() -> None:
         raise Fault("the teacher is busy", kind="busy", retry_after_s=0.2)
 
     async def main() -> None:
-        await sender(concurrency=64, timeout_s=0.25).send(always_busy, load=Load())
+        await retry_loop(concurrency=64, timeout_s=0.25).run(always_busy, estimate=Estimate())
 
-    with pytest.raises(EndpointError, match="busy; after pauses of 0 s in which nothing was"):
+    with pytest.raises(EndpointError, match="busy; after pauses of 0 s without any reply"):
         asyncio.run(asyncio.wait_for(main(), 20))

@@ -1,4 +1,4 @@
-"""Who may send next: priorities, slots, pauses, budgets."""
+"""When requests start: priorities, slots, pauses, budgets."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from itertools import pairwise
 
 import pytest
 
-from lib.engine.budget import Budget, Load, Used
+from lib.engine.budget import Budget, Estimate, Used
 from lib.engine.faults import BudgetSpent, EndpointError
-from lib.engine.limits import Rate
-from lib.engine.scheduler import Ticket, Turns
+from lib.engine.limits import RateLimit
+from lib.engine.scheduler import Entry, Scheduler
 
 
 async def yield_all() -> None:
@@ -21,33 +21,33 @@ async def yield_all() -> None:
 
 
 class Crowd:
-    """Requests that wait, and note when their turn came."""
+    """Requests that note when they start."""
 
-    def __init__(self, turns: Turns) -> None:
-        self.turns = turns
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
         self.went: list[str] = []
         self.at: list[float] = []
-        self.tickets: dict[str, Ticket] = {}
+        self.entries: dict[str, Entry] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
-    def add(self, name: str, *, priority: int = 0, load: Load | None = None) -> None:
-        ticket = self.tickets[name] = self.turns.ticket(load or Load(), priority=priority)
+    def add(self, name: str, *, priority: int = 0, estimate: Estimate | None = None) -> None:
+        entry = self.entries[name] = self.scheduler.entry(estimate or Estimate(), priority=priority)
 
         async def wait() -> None:
-            await self.turns.wait(ticket)
+            await self.scheduler.wait(entry)
             self.went.append(name)
             self.at.append(time.monotonic())
 
         self.tasks[name] = asyncio.create_task(wait())
 
     async def end(self, name: str, used: Used | None = None) -> None:
-        self.turns.end(self.tickets[name], used)
+        self.scheduler.end(self.entries[name], used)
         await yield_all()
 
 
 def test_answers_go_before_questions_in_the_order_they_came() -> None:
     async def main() -> list[str]:
-        crowd = Crowd(Turns(1))
+        crowd = Crowd(Scheduler(1))
         crowd.add("running")
         await yield_all()
         for name in ("a1", "a2"):
@@ -64,7 +64,7 @@ def test_answers_go_before_questions_in_the_order_they_came() -> None:
 
 def test_questions_go_while_fewer_answers_wait_than_there_are_slots() -> None:
     async def main() -> list[str]:
-        crowd = Crowd(Turns(2))
+        crowd = Crowd(Scheduler(2))
         for name in ("r1", "r2"):
             crowd.add(name)
         await yield_all()
@@ -82,13 +82,13 @@ def test_questions_go_while_fewer_answers_wait_than_there_are_slots() -> None:
 
 def test_a_cancelled_request_holds_no_slot() -> None:
     async def main() -> list[str]:
-        crowd = Crowd(Turns(1))
+        crowd = Crowd(Scheduler(1))
         for name in ("running", "leaves", "leaves in the same moment", "stays"):
             crowd.add(name)
         await yield_all()
         crowd.tasks["leaves"].cancel()
         await yield_all()
-        crowd.turns.end(crowd.tickets["running"])  # the next one's turn has come,
+        crowd.scheduler.end(crowd.entries["running"])  # the next one has been given the slot,
         crowd.tasks["leaves in the same moment"].cancel()  # but it has not woken yet
         await yield_all()
         return crowd.went
@@ -96,15 +96,15 @@ def test_a_cancelled_request_holds_no_slot() -> None:
     assert asyncio.run(main()) == ["running", "stays"]
 
 
-def test_a_request_that_rests_gives_its_slot_and_keeps_its_place() -> None:
+def test_a_delayed_request_gives_its_slot_and_keeps_its_place() -> None:
     async def main() -> list[str]:
-        turns = Turns(1)
-        crowd = Crowd(turns)
+        scheduler = Scheduler(1)
+        crowd = Crowd(scheduler)
         for name in ("failed", "second", "third"):
             crowd.add(name)
         await yield_all()
-        turns.end(crowd.tickets["failed"])
-        again = asyncio.create_task(turns.wait(crowd.tickets["failed"], after_s=0.02))
+        scheduler.end(crowd.entries["failed"])
+        again = asyncio.create_task(scheduler.wait(crowd.entries["failed"], after_s=0.02))
         again.add_done_callback(lambda _: crowd.went.append("failed again"))
         await asyncio.sleep(0.05)
         await crowd.end("second")
@@ -116,18 +116,18 @@ def test_a_request_that_rests_gives_its_slot_and_keeps_its_place() -> None:
 
 def test_after_a_pause_all_start_again_at_the_pace_that_was_borne() -> None:
     async def main() -> tuple[float, list[float]]:
-        turns = Turns(8)
-        crowd = Crowd(turns)
+        scheduler = Scheduler(8)
+        crowd = Crowd(scheduler)
         for number in range(8):
             crowd.add(f"r{number}")
         await asyncio.sleep(0.1)
         for number in range(6):  # answered; then one is sent away, and 7 were let in
             await crowd.end(f"r{number}")
-        turns.pause(crowd.tickets["r6"], 0.2)
+        scheduler.pause(crowd.entries["r6"], 0.2)
         paused = time.monotonic()
-        turns.end(crowd.tickets["r6"], busy=True)
-        turns.pause(crowd.tickets["r7"], 0.2)  # it went before the pause: no second one
-        turns.end(crowd.tickets["r7"], busy=True)
+        scheduler.end(crowd.entries["r6"], busy=True)
+        scheduler.pause(crowd.entries["r7"], 0.2)  # it went before the pause: no second one
+        scheduler.end(crowd.entries["r7"], busy=True)
         for number in range(8):
             crowd.add(f"n{number}")
         await asyncio.gather(*crowd.tasks.values())
@@ -143,87 +143,92 @@ def test_after_a_pause_all_start_again_at_the_pace_that_was_borne() -> None:
 
 def test_without_a_time_pauses_double_while_nothing_is_answered() -> None:
     clock = [0.0]
-    turns = Turns(1, clock=lambda: clock[0])
+    scheduler = Scheduler(1, clock=lambda: clock[0])
     pauses = []
     for _ in range(8):
-        ticket = turns.ticket(Load())
-        ticket.sent_at = clock[0] = clock[0] + 100
-        pauses.append(turns.pause(ticket, None))
+        entry = scheduler.entry(Estimate())
+        entry.started_at = clock[0] = clock[0] + 100
+        pauses.append(scheduler.pause(entry, None))
     assert all(2**n / 2 <= min(pause, 60) <= 2**n for n, pause in enumerate(pauses[:5], start=1))
     assert 30 <= pauses[-1] <= 60
 
 
-def test_stopped_turns_end_everyone_who_waits_or_comes() -> None:
+def test_a_stopped_scheduler_ends_everyone_who_waits_or_comes() -> None:
     async def main() -> None:
-        turns = Turns(1)
-        crowd = Crowd(turns)
+        scheduler = Scheduler(1)
+        crowd = Crowd(scheduler)
         for name in ("running", "waits", "leads"):
             crowd.add(name, priority=name == "leads")
         await yield_all()
-        rests = asyncio.create_task(turns.wait(turns.ticket(Load()), after_s=60))
+        rests = asyncio.create_task(scheduler.wait(scheduler.entry(Estimate()), after_s=60))
         await yield_all()
-        turns.stop(EndpointError("over"))
+        scheduler.stop(EndpointError("over"))
         for task in (crowd.tasks["waits"], crowd.tasks["leads"], rests):
             with pytest.raises(EndpointError, match="over"):
                 await task
         with pytest.raises(EndpointError, match="over"):
-            await turns.wait(turns.ticket(Load()))
-        assert turns.in_flight == 1
+            await scheduler.wait(scheduler.entry(Estimate()))
+        assert scheduler.in_flight == 1
         await crowd.end("running")
-        assert turns.in_flight == 0
+        assert scheduler.in_flight == 0
 
     asyncio.run(main())
 
 
 def test_limits_hold_and_are_settled() -> None:
     async def main() -> float:
-        turns = Turns(8, limits=[Rate(60 * 100, of=lambda load: load.tokens)])
+        scheduler = Scheduler(8, limits=[RateLimit(60 * 100, of=lambda estimate: estimate.tokens)])
         start = time.monotonic()
         for _ in range(3):
-            ticket = turns.ticket(Load(tokens=100))
-            await turns.wait(ticket)
-            turns.end(ticket, Used(10))  # a tenth of what was expected
+            entry = scheduler.entry(Estimate(tokens=100))
+            await scheduler.wait(entry)
+            scheduler.end(entry, Used(10))  # a tenth of what was expected
         return time.monotonic() - start
 
     assert asyncio.run(main()) < 0.5  # three times 100 tokens at 100 a second would take 2 s
 
 
 async def spend(
-    budget: Budget, load: Load, used: Callable[[], Used], *, requests: int = 50, slots: int = 8
+    budget: Budget,
+    estimate: Estimate,
+    used: Callable[[], Used],
+    *,
+    requests: int = 50,
+    slots: int = 8,
 ) -> tuple[int, int, list[str]]:
     """Answered requests, the most in flight at once, and what the others heard."""
-    turns, errors, most = Turns(slots, budget=budget), [], 0
+    scheduler, errors, most = Scheduler(slots, budget=budget), [], 0
 
     async def one() -> None:
         nonlocal most
-        ticket = turns.ticket(load)
+        entry = scheduler.entry(estimate)
         try:
-            await turns.wait(ticket)
+            await scheduler.wait(entry)
         except BudgetSpent as error:
             errors.append(str(error))
             return
-        most = max(most, turns.in_flight)
+        most = max(most, scheduler.in_flight)
         await asyncio.sleep(0.001)
-        turns.end(ticket, used())
+        scheduler.end(entry, used())
 
     await asyncio.gather(*(one() for _ in range(requests)))
     return requests - len(errors), most, errors
 
 
 @pytest.mark.parametrize(
-    ("budget", "load", "used", "answered"),
+    ("budget", "estimate", "used", "answered"),
     [
-        (Budget(max_tokens_total=1000), Load(most_tokens=100), Used(100), 10),
-        (Budget(max_tokens_total=1000), Load(most_tokens=300), Used(100), 8),
-        (Budget(max_cost=1.0), Load(most_cost=0.1), Used(5, 0.1), 10),
-        (Budget(max_cost=1.0, max_tokens_total=30), Load(5, 5, 0.1), Used(5, 0.1), 6),
-        (Budget(), Load(5, 1e9, 1e9), Used(10**9, 1e9), 50),
+        (Budget(max_tokens_total=1000), Estimate(most_tokens=100), Used(100), 10),
+        (Budget(max_tokens_total=1000), Estimate(most_tokens=300), Used(100), 8),
+        (Budget(max_cost=1.0), Estimate(most_cost=0.1), Used(5, 0.1), 10),
+        (Budget(max_cost=1.0, max_tokens_total=30), Estimate(5, 5, 0.1), Used(5, 0.1), 6),
+        (Budget(), Estimate(5, 1e9, 1e9), Used(10**9, 1e9), 50),
     ],
 )
 def test_a_budget_is_used_up_and_never_exceeded(
-    budget: Budget, load: Load, used: Used, answered: int
+    budget: Budget, estimate: Estimate, used: Used, answered: int
 ) -> None:
-    found, most, errors = asyncio.run(spend(budget, load, lambda: used))
+    found, most, errors = asyncio.run(spend(budget, estimate, lambda: used))
     assert found == answered
     assert most > 1  # many at once, as far as the most they can take fits
     if budget.max_tokens_total:
@@ -237,20 +242,20 @@ def test_a_budget_is_used_up_and_never_exceeded(
 def test_two_endpoints_share_a_budget_and_one_waits_for_what_the_other_holds() -> None:
     async def main() -> tuple[int, list[str]]:
         budget = Budget(max_tokens_total=250)
-        load = Load(most_tokens=100)
-        here, there = Turns(4, budget=budget), Turns(4, budget=budget)
-        held = [there.ticket(load) for _ in range(2)]
-        for ticket in held:
-            await there.wait(ticket)
+        estimate = Estimate(most_tokens=100)
+        here, there = Scheduler(4, budget=budget), Scheduler(4, budget=budget)
+        held = [there.entry(estimate) for _ in range(2)]
+        for entry in held:
+            await there.wait(entry)
         crowd = Crowd(here)
-        crowd.add("waits", load=load)
+        crowd.add("waits", estimate=estimate)
         await asyncio.sleep(0.15)
         assert not crowd.tasks["waits"].done()
-        for ticket in held:
-            there.end(ticket, Used(50))
+        for entry in held:
+            there.end(entry, Used(50))
         await asyncio.wait_for(crowd.tasks["waits"], 2)
-        here.end(crowd.tickets["waits"], Used(60))
-        crowd.add("too much", load=load)
+        here.end(crowd.entries["waits"], Used(60))
+        crowd.add("too much", estimate=estimate)
         with pytest.raises(BudgetSpent):
             await crowd.tasks["too much"]
         return budget.tokens, crowd.went
@@ -261,11 +266,11 @@ def test_two_endpoints_share_a_budget_and_one_waits_for_what_the_other_holds() -
 def test_a_request_without_a_reply_gives_back_what_was_set_aside() -> None:
     async def main() -> tuple[int, int]:
         budget = Budget(max_tokens_total=100)
-        turns = Turns(4, budget=budget)
+        scheduler = Scheduler(4, budget=budget)
         for _ in range(20):
-            ticket = turns.ticket(Load(most_tokens=100))
-            await turns.wait(ticket)
-            turns.end(ticket, None)
+            entry = scheduler.entry(Estimate(most_tokens=100))
+            await scheduler.wait(entry)
+            scheduler.end(entry, None)
         return budget.tokens, budget.requests
 
     assert asyncio.run(main()) == (0, 0)

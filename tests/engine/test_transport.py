@@ -13,6 +13,7 @@ import pytest
 from lib.engine.endpoint import Endpoint, gather_all, run
 from lib.engine.ledger import Ledger
 from lib.engine.transport import Transport, url_of
+from lib.recipe import Recipe
 from lib.settings import EndpointSettings, SetupError, endpoint_settings
 from tests.server import Loopback, error, serve
 
@@ -24,7 +25,7 @@ def azure(server: Loopback, **changed: Any) -> EndpointSettings:
 
 
 async def ask(settings: EndpointSettings, texts: str = "a") -> list[Any]:
-    async with Endpoint(settings, ledger=Ledger(), max_retries=0) as endpoint:
+    async with Endpoint(settings, Recipe(max_retries=0), ledger=Ledger()) as endpoint:
 
         async def one(text: str) -> str:
             messages = [{"role": "user", "content": text}]

@@ -1,6 +1,6 @@
 """An LLM as judge: right or wrong and five ratings, two answers compared, and the judge audited.
 
-find_judge()                                        → the endpoint of JUDGE_…, or None
+find_judge(recipe)                                  → the endpoint of JUDGE_…, or None
 judge_answers(judge, answers, questions, cases)     → one Score a metric and answer
 judge_pairs(judge, answers, questions, first=…, second=…)  → one Pair a question
 audit(judge, labels_file)                           → agreement with people, kappa

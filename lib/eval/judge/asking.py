@@ -7,11 +7,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from lib.engine.endpoint import Budget, Endpoint, EndpointError, Limits, Reply, gather_all, run
+from lib.engine.endpoint import Budget, Endpoint, EndpointError, Reply, gather_all, run
 from lib.engine.ledger import Ledger
 from lib.eval.judge.verdicts import UNPARSED, Grade, parse_verdict
 from lib.progress import Progress
 from lib.prompts.judge import Asked, JudgePrompts, load_prompts
+from lib.recipe import Recipe
 from lib.settings import EndpointSettings, SetupError, endpoint_settings
 
 
@@ -20,17 +21,12 @@ class Judge:
     """An endpoint that grades, and how it is asked."""
 
     settings: EndpointSettings
-    concurrency: int = 16  # requests in flight
-    max_judge_tokens: int = 1024  # longest verdict; a model that thinks first needs more
-    prompts_path: str = ""  # a file of your own that says what differs from prompts.yaml
-    timeout_s: float = 600.0
-    max_retries: int = 8
-    limits: Limits | None = field(default=None, compare=False)
+    recipe: Recipe
     budget: Budget | None = field(default=None, compare=False)
 
     @cached_property
     def prompts(self) -> JudgePrompts:
-        return load_prompts(self.prompts_path)
+        return load_prompts(self.recipe.judge_prompts_path)
 
     @property
     def name(self) -> str:
@@ -38,14 +34,7 @@ class Judge:
         return self.settings.deployment
 
 
-def find_judge(
-    *,
-    concurrency: int = 16,
-    max_judge_tokens: int = 1024,
-    prompts_path: str = "",
-    limits: Limits | None = None,
-    budget: Budget | None = None,
-) -> Judge | None:
+def find_judge(recipe: Recipe, *, budget: Budget | None = None) -> Judge | None:
     """The judge of JUDGE_… in .env; None where there is none: its metrics are then absent, not 0.
 
     Raises:
@@ -54,14 +43,7 @@ def find_judge(
     settings = endpoint_settings("judge")
     if settings is None:
         return None
-    judge = Judge(
-        settings,
-        concurrency=concurrency,
-        max_judge_tokens=max_judge_tokens,
-        prompts_path=prompts_path,
-        limits=limits,
-        budget=budget,
-    )
+    judge = Judge(settings, recipe, budget)
     judge.prompts  # noqa: B018  # a mistake in them is said now
     return judge
 
@@ -101,18 +83,12 @@ def ask_judge(judge: Judge, requests: Sequence[Asked]) -> list[dict[str, Grade]]
 async def _ask_all(judge: Judge, requests: Sequence[Asked]) -> list[Reply | EndpointError]:
     with closing(Ledger()) as ledger:
         async with Endpoint(
-            judge.settings,
-            ledger=ledger,
-            concurrency=judge.concurrency,
-            timeout_s=judge.timeout_s,
-            max_retries=judge.max_retries,
-            limits=judge.limits,
-            budget=judge.budget,
+            judge.settings, judge.recipe, ledger=ledger, budget=judge.budget
         ) as endpoint:
             progress = Progress("judge", len(requests), note=endpoint.note)
 
             async def ask(asked: Asked) -> Reply:
-                return await endpoint.ask(asked.messages, max_tokens=judge.max_judge_tokens)
+                return await endpoint.ask(asked.messages, max_tokens=judge.recipe.max_judge_tokens)
 
             replies = await gather_all(requests, ask, on_done=progress.advance)
             progress.close()

@@ -11,11 +11,12 @@ from functools import partial
 from operator import itemgetter
 
 from lib.engine.batch import BatchEndpoint, Batches
-from lib.engine.endpoint import Budget, Endpoint, EndpointError, Limits, Reply, gather_all, run
+from lib.engine.endpoint import Budget, Endpoint, EndpointError, Reply, gather_all, run
 from lib.engine.ledger import Ledger
 from lib.gen.ask.flow import Flow, Start
 from lib.gen.ask.requests import Request, in_stages
 from lib.progress import Progress
+from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import EndpointSettings, SetupError, endpoint_settings
 
@@ -29,12 +30,9 @@ async def ask_live(
     chunks: Iterable[Chunk],
     flow: Flow,
     settings: EndpointSettings,
+    recipe: Recipe,
     *,
-    concurrency: int,
     budget: Budget | None = None,
-    limits: Limits | None = None,
-    timeout_s: float = 600.0,
-    max_retries: int = 8,
 ) -> list[Chunk]:
     """Ask all about the chunks as they come; returns them. The rows are in flow.outcome.
 
@@ -50,19 +48,11 @@ async def ask_live(
         ledger = stack.enter_context(closing(Ledger()))
         endpoints = {
             role: await stack.enter_async_context(
-                Endpoint(
-                    of_role,
-                    ledger=ledger,
-                    concurrency=concurrency,
-                    timeout_s=timeout_s,
-                    max_retries=max_retries,
-                    limits=limits,
-                    budget=budget,
-                )
+                Endpoint(of_role, recipe, ledger=ledger, budget=budget)
             )
             for role, of_role in _roles(flow, settings).items()
         }
-        live = _Live(ledger, endpoints, slots=_CHUNKS_PER_SLOT * concurrency)
+        live = _Live(ledger, endpoints, slots=_CHUNKS_PER_SLOT * recipe.concurrency)
 
         def starts() -> Iterator[Start]:
             for chunk in chunks:
@@ -143,7 +133,7 @@ class _Live:
         for start in starts:
             request = start()
             settings = self._endpoints[request.role].settings
-            place = self._ledger.place(Ledger.key(request.ledger_request(settings.deployment)))
+            place = self._ledger.position(Ledger.key(request.ledger_request(settings.deployment)))
             if place is None:
                 yield request
             else:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lib.engine.endpoint import Budget, Limits, run
+from lib.engine.endpoint import Budget, run
 from lib.gen.ask import built_in_rows
 from lib.gen.ask.asking import ask_in_batches, ask_live
 from lib.gen.ask.flow import Flow, drawn
@@ -17,6 +17,7 @@ from lib.gen.ask.options import AskOptions
 from lib.gen.ask.outcome import Outcome, Rating
 from lib.gen.ask.similar_questions import QuestionEmbedder, drop_similar
 from lib.prompts import teacher as teacher_prompts
+from lib.recipe import Recipe
 from lib.records import Chunk, Question, Rejected
 from lib.settings import PROJECT_DIR, EndpointSettings, SetupError, endpoint_settings, portable
 from lib.store import (
@@ -64,12 +65,9 @@ def ask_teacher(
     *,
     options: AskOptions,
     run_name: str,
-    concurrency: int = 16,
+    recipe: Recipe,
     embedder: QuestionEmbedder | None = None,
     budget: Budget | None = None,
-    limits: Limits | None = None,
-    timeout_s: float = 600.0,
-    max_retries: int = 8,
     batch: bool = False,
     on_question: OnQuestion = lambda question: None,
 ) -> Asked:
@@ -79,14 +77,11 @@ def ask_teacher(
     of a list that was asked about before with the same teacher, prompts and options are read, not
     asked again. `on_question` is called with each row as it passes its gates; what repeats another
     row is found, and rejected, at the end. With an embedder, questions that repeat in other words
-    are too. `batch` asks through the Batch API, about all chunks at once; the engine's options
-    after `concurrency` do not count then.
+    are too. `batch` asks through the Batch API, about all chunks at once.
 
     Raises:
         SetupError: the endpoint cannot work, some requests failed, or no question passed.
     """
-    if concurrency < 1:
-        raise SetupError(f"concurrency = {concurrency}: expected 1 or more. Change it.")
     settings = endpoint_settings("teacher")
     if options.language and not can_check(options.language):
         print(f"language = {options.language!r} is asked for, but not checked: no rule knows it.")
@@ -108,17 +103,7 @@ def ask_teacher(
             seen = list(chunks)
             ask_in_batches(seen, flow, settings)
         else:
-            live = ask_live(
-                chunks,
-                flow,
-                settings,
-                concurrency=concurrency,
-                budget=budget,
-                limits=limits,
-                timeout_s=timeout_s,
-                max_retries=max_retries,
-            )
-            seen = run(live)
+            seen = run(ask_live(chunks, flow, settings, recipe, budget=budget))
     made_of = _made_of(settings, seen, options, embedder)
     return _write(artefact_dir("questions", run_name, made_of), made_of, outcome, options, embedder)
 

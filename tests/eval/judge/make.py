@@ -9,6 +9,7 @@ from lib.eval.conditions import Case
 from lib.eval.judge.asking import Judge
 from lib.eval.questions import EvalQuestion
 from lib.prompts.student import parse_answer
+from lib.recipe import Recipe
 from lib.records import Answer, Chunk
 from lib.settings import EndpointSettings
 from tests.server import Body, Loopback, serve
@@ -58,7 +59,8 @@ def make_answer(
 
 
 def judge_at(server: Loopback, model: str = "the-judge") -> Judge:
-    return Judge(EndpointSettings("judge", "openai", server.base_url, model, "loopback"))
+    settings = EndpointSettings("judge", "openai", server.base_url, model, "loopback")
+    return Judge(settings, Recipe())
 
 
 def serve_judge(reply: Callable[[Body], str]) -> AbstractContextManager[Loopback]:

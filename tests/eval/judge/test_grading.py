@@ -11,6 +11,7 @@ from lib.engine.budget import Budget
 from lib.eval.judge.asking import find_judge
 from lib.eval.judge.grading import JUDGE_CORRECT, JUDGE_METRICS, judge_answers, unparsed_rates
 from lib.prompts.student import REFUSAL
+from lib.recipe import Recipe
 from lib.records import Score
 from lib.settings import SetupError
 from tests.eval.judge.honest import block, grade_fairly, honest, key_of, prompt_of, use, verdict
@@ -76,7 +77,7 @@ def test_correctness_alone_needs_the_final_answer_alone_and_is_paid_once() -> No
 
 
 def test_without_a_judge_there_are_no_scores() -> None:
-    judge = find_judge()
+    judge = find_judge(Recipe())
     assert judge is None
     assert judge_answers(judge, ANSWERS, QUESTIONS, CASES) == []
 
@@ -84,7 +85,7 @@ def test_without_a_judge_there_are_no_scores() -> None:
 def test_the_judge_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve_judge(honest) as server:
         use(monkeypatch, server)
-        judge = find_judge(concurrency=2, max_judge_tokens=77)
+        judge = find_judge(Recipe(concurrency=2, max_judge_tokens=77))
         assert judge is not None
         assert judge.name == "the-judge"
         assert len(judge_answers(judge, ANSWERS[:4], QUESTIONS, CASES)) == 24

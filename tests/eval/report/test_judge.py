@@ -13,6 +13,7 @@ from lib.eval.judge.verdicts import JUDGED, UNPARSED
 from lib.eval.models import EvalModel, eval_models
 from lib.eval.report.judge import host_of, show_judge
 from lib.eval.report.markup import STYLE
+from lib.recipe import Recipe
 from lib.records import Score
 from lib.settings import EndpointSettings
 
@@ -21,7 +22,7 @@ def settings(url: str = "https://me:secret@judge.example.com/v1") -> EndpointSet
     return EndpointSettings("judge", "openai", url, "llama-3-70b", "key-of-mine")
 
 
-JUDGE = Judge(settings())
+JUDGE = Judge(settings(), Recipe())
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ def test_a_judge_that_taught_the_student_is_warned_of(
 
 def test_names_are_no_html(asked: list[EvalModel]) -> None:
     model = "<script>alert(1)</script>"
-    judge = Judge(EndpointSettings("judge", "openai", "http://[::1]:8000/v1", model))
+    judge = Judge(EndpointSettings("judge", "openai", "http://[::1]:8000/v1", model), Recipe())
     for given in (scores(model, read=1, unread=1), []):
         assert "<script" not in show_judge(judge, given, asked).data
 

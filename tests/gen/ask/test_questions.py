@@ -23,6 +23,7 @@ from lib.gen.ask import questions as module
 from lib.gen.ask.options import AskOptions
 from lib.gen.ask.questions import Asked, ask_teacher
 from lib.prompts.student import cot_label
+from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import PROJECT_DIR, SetupError
 from offline.teacher import teacher as built_in
@@ -58,7 +59,7 @@ def ask(
         chunks,
         options=AskOptions(**{"questions_per_chunk": 3, "seed": 1, **changed}),
         run_name=run_name,
-        concurrency=concurrency,
+        recipe=Recipe(concurrency=concurrency),
         embedder=embedder,
         on_question=on_question,
     )
@@ -218,7 +219,7 @@ from lib.gen.ask.questions import ask_teacher
 from tests.gen.make import chunked
 chunks = chunked(0, overlap=0)[0][:16]
 options = AskOptions(questions_per_chunk=3, seed=1)
-ask_teacher(chunks, options=options, concurrency=4, run_name="t")
+ask_teacher(chunks, options=options, recipe=Recipe(concurrency=4), run_name="t")
 """
 
 
@@ -309,7 +310,9 @@ def test_a_spent_budget_is_said_and_what_was_paid_is_kept(loopback: Loopback) ->
     options = AskOptions(questions_per_chunk=3, seed=1)
     budget = Budget(max_tokens_total=5_000)
     with pytest.raises(SetupError, match=r"max_tokens_total = 5,000 is spent.*run this again"):
-        ask_teacher(CHUNKS, options=options, run_name="t", concurrency=2, budget=budget)
+        ask_teacher(
+            CHUNKS, options=options, run_name="t", recipe=Recipe(concurrency=2), budget=budget
+        )
     paid = len(loopback.answered)
     assert paid > 2
     assert len(ask().questions) > len(CHUNKS)

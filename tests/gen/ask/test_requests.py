@@ -13,6 +13,7 @@ from lib.gen.ask.flow import Flow
 from lib.gen.ask.options import AskOptions
 from lib.gen.ask.questions import ask_teacher
 from lib.gen.ask.requests import Request, in_stages
+from lib.recipe import Recipe
 from tests.gen.scripted import ask, good, reply, words_chunk
 from tests.server import serve
 
@@ -40,7 +41,7 @@ def test_replies_of_a_batch_are_what_is_read_live(
         monkeypatch.setenv("COMPLETION_OPENAI_BASE_URL", loopback.base_url)
         monkeypatch.setenv("COMPLETION_OPENAI_API_KEY", "k")
         monkeypatch.setenv("COMPLETION_OPENAI_DEPLOYMENT", "reader-1")
-        asked = ask_teacher(CHUNKS, options=options, run_name="t")
+        asked = ask_teacher(CHUNKS, options=options, recipe=Recipe(), run_name="t")
         assert loopback.requests == []
     assert asked.questions == flow.outcome.questions
     assert len(asked.questions) == 4 * len(CHUNKS)
