@@ -17,7 +17,7 @@ from lib.rag.minilm import MINILM_NAME, MINILM_SHA256, minilm_dir
 from lib.reading.documents import load_documents
 from lib.records import Chunk, Question
 from lib.threads import tune_threads
-from offline.teacher.teacher import write_questions
+from offline.teacher import write_questions
 
 CHUNK_CHARS = 2000
 NEAREST = (1, 5)

@@ -21,7 +21,7 @@ from lib.gen.chunks import split_documents
 from lib.prompts.student import Message, student_messages
 from lib.reading.documents import load_documents
 from lib.settings import EndpointSettings, home
-from offline.teacher.teacher import write_questions
+from offline.teacher import write_questions
 
 MODEL, NUM_REQUESTS, MAX_TOKENS, IN_FLIGHT = "model", 24, 64, (1, 8)
 CAPPED = "--continuous-batching --cb-num-blocks 64 --cb-max-batch-tokens 512"

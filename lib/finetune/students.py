@@ -120,7 +120,7 @@ def _missing_in_folder(folder: Path) -> str:
     if folder == EMBEDDED_MODEL_DIR and not (folder / "config.json").is_file():
         return (
             f"The embedded student is not in {portable(folder)}. "
-            "Build it: python -m offline.build.__main__."
+            "Build it: python -m offline.build."
         )
     if not (folder / "config.json").is_file():
         return f"{folder} holds no config.json, so it is no model. Give the folder of one."

@@ -1,10 +1,10 @@
-"""Make the embedded base student from text that ships with the project.
+"""Train the embedded base student from text that ships with the project.
 
     python -m offline.build --steps 8500 --out offline/student
 
-A run that was stopped goes on from its last checkpoint, a plan with more steps from where the
-learning rates of the shorter one began to fall. The same options give the same bytes on the same
-machine, if nothing was stopped and the number of threads is the same.
+A stopped run continues from its last checkpoint. A plan with more steps continues from the step at
+which the shorter plan began to lower its learning rates. The same options give the same bytes on
+the same machine with the same number of threads, if the run was not stopped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WORK_DIR = Path("artefacts/build_student")
 
 
 def save_model(model: LlamaForCausalLM, tokenizer: Any, out_dir: Path) -> None:
-    """The folder that ships: weights as fp16, read as float32; tokenizer; greedy settings."""
+    """Write the folder: weights as fp16 (loaded as float32), tokenizer, greedy settings."""
     import copy
 
     import torch
@@ -42,9 +42,9 @@ def save_model(model: LlamaForCausalLM, tokenizer: Any, out_dir: Path) -> None:
     )
     small.save_pretrained(out_dir)
     tokenizer.save_pretrained(out_dir)
-    # A CPU multiplies float32 much faster than float16: dtype "auto" is to give float32.
+    # A CPU multiplies float32 much faster than float16: dtype "auto" must give float32.
     _edit_json(out_dir / "config.json", {"dtype": "float32"})
-    # The names that older readers of the folder know as well.
+    # Older versions of transformers read these names.
     changes = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "additional_special_tokens": list(ROLES),
@@ -80,10 +80,12 @@ def build(plan: Plan, *, out_dir: Path, work_dir: Path) -> LlamaForCausalLM:
 def main() -> int:
     """The command line."""
     plan = Plan()
-    parser = argparse.ArgumentParser(description="Make the embedded base student.")
+    parser = argparse.ArgumentParser(
+        description="Train the embedded base student.", prog="python -m offline.build"
+    )
     parser.add_argument("--steps", type=int, default=plan.steps, help=f"default {plan.steps}")
     parser.add_argument("--seed", type=int, default=plan.seed)
-    parser.add_argument("--start", choices=("copying", "plain"), default=plan.start)
+    parser.add_argument("--start", choices=("induction", "plain"), default=plan.start)
     parser.add_argument("--out", type=Path, default=Path("offline/student"))
     parser.add_argument("--work", type=Path, default=WORK_DIR, help="where checkpoints go")
     options = parser.parse_args()

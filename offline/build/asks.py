@@ -1,7 +1,7 @@
-"""Generated passages with the questions they answer: the larger part of the base student's diet.
+"""Generated passages with the questions they answer: most of the base student's training text.
 
-A passage speaks of one to three invented things; each sentence states a fact that can be asked for
-in words that differ from the sentence's. Facts and wordings stand in text/facts.txt.
+A passage is about one to three invented things. Each sentence states a fact, and the question asks
+for it in other words than the sentence's. text/facts.txt holds facts and wordings.
 """
 
 from __future__ import annotations

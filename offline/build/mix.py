@@ -1,4 +1,4 @@
-"""One example of the diet at a point of the training: generated or real, short or long."""
+"""The training mix: one example, generated or of real prose, for a point of the training."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from offline.build.asks import NONE_OF_IT, Ask
 from offline.build.passages import UNANSWERABLE, Example, generated_example
 from offline.build.prose import documents, draw_text, prose_example
 from offline.build.word_lists import word_lists
+from offline.teacher import write_questions
 from offline.teacher.standing import folded
-from offline.teacher.teacher import write_questions
 
 _WORD = re.compile(r"\b[a-z]{3,12}\b")
 _DRILLS = (
@@ -71,14 +71,15 @@ def wrapped(rng: Random, text: str) -> str:
 
 
 def draw_example(rng: Random, *, progress: float, long: bool = False) -> Example:
-    """One example of the diet; contexts grow with `progress` (0–1) from about 100 to 500 tokens.
+    """One example of the training mix.
 
-    Short ones first: to find the sentence to quote has to be learned before anything else; names
-    of unusual words last.
+    Contexts grow with `progress` (0–1) from about 100 to 500 tokens. Short ones come
+    first, because the student must first learn to find the sentence to quote; names of unusual
+    words come last.
     """
     limit = 90 + 430 * progress
     tokens = rng.uniform(40, limit) if not long else rng.uniform(700, 1500)
-    # Two or three documents at times, in the end seldom: to read past others is RAFT's to teach.
+    # Sometimes two or three documents, rarely at the end: RAFT teaches to ignore distractors.
     several = rng.random() < (0.0 if progress <= 0.3 else 0.10 if progress < 1 else 0.02)
     num_documents = rng.choice((2, 2, 3)) if several else 1
     num_asks = rng.randint(3, 8)
@@ -95,8 +96,8 @@ def draw_example(rng: Random, *, progress: float, long: bool = False) -> Example
         )
         if rng.random() < 0.5:
             example = taught(rng, example, num_asks=num_asks)
-    # Which sentence holds these words? An easier search than a question asks for, with the same way
-    # back to the start of the sentence, which is what is slow to learn.
+    # "Which sentence holds these words?" is an easier search than a question needs, but it also
+    # trains going back to the start of the sentence, which is slow to learn.
     example = with_drills(rng, example, share=0.4 - 0.33 * progress)
     if rng.random() < 0.07:
         example = Example(tuple(wrapped(rng, d) for d in example.documents), example.asks)

@@ -1,4 +1,4 @@
-"""The base student's architecture, and a start in which copying from the context already works."""
+"""The base student's architecture, and its first weights, which can already copy text."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ class Shape:
 
 
 def make_model(
-    tokenizer: Any, *, shape: Shape, seed: int, start: str = "copying"
+    tokenizer: Any, *, shape: Shape, seed: int, start: str = "induction"
 ) -> LlamaForCausalLM:
     """A new model, 5.07 M parameters in the default shape.
 
-    start: "copying" = its first two layers copy; "plain" = as transformers begins.
+    start: "induction" = its first two layers are set to find a phrase in the context and to copy
+    what follows it (induction heads); "plain" = the first weights of transformers.
     """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -51,19 +52,19 @@ def make_model(
         pad_token_id=tokenizer.pad_token_id,
     )
     model = LlamaForCausalLM(config)
-    if start == "copying":
-        start_with_copying(model)
+    if start == "induction":
+        set_induction_heads(model)
     return model
 
 
-def start_with_copying(model: LlamaForCausalLM, *, sharpness: float = 16.0) -> None:
-    """Set one head of layer 0 to "the token before" and the heads of layer 1 to "match and copy".
+def set_induction_heads(model: LlamaForCausalLM, *, sharpness: float = 16.0) -> None:
+    """Make a head of layer 0 a previous-token head and the heads of layer 1 induction heads.
 
-    From a plain start, copying from the context hardly emerged in 20 CPU-minutes; from this one it
-    works at step 0. The last head_dim channels of the embedding start near zero: there layer 0
-    writes the token before. Layer 1 looks for the place whose token before is the present token
-    and copies what stands there. Matching uses the slow half of the rotary phases only, which
-    hardly turn over the lengths that the student sees.
+    A plain start hardly learned to copy from the context in 20 CPU-minutes; this one copies at
+    step 0. The last head_dim channels of the embedding start near zero: layer 0 writes the previous
+    token there. Layer 1 looks for the position whose previous token is the current token and copies
+    the token at that position. Matching uses only the slow half of the rotary phases: they hardly
+    change over the lengths that the student sees.
     """
     import torch
 
@@ -83,14 +84,18 @@ def start_with_copying(model: LlamaForCausalLM, *, sharpness: float = 16.0) -> N
         embedding.normal_(std=0.05)
         embedding[:, content:] *= 0.02
         frequencies = ROPE_THETA ** (-torch.arange(size // 2) / (size // 2))
-        before = _look_back(model.model.layers[0].self_attn, size, content, frequencies)
+        before = _set_previous_token_head(
+            model.model.layers[0].self_attn, size, content, frequencies
+        )
         match = model.model.layers[1].self_attn
         for head in range(heads):
-            _match_and_copy(match, head, size, content, before, sharpness=sharpness)
+            _set_induction_head(match, head, size, content, before, sharpness=sharpness)
 
 
-def _look_back(attention: Any, size: int, content: int, frequencies: torch.Tensor) -> torch.Tensor:
-    """Head 0 attends to the token before, by biases whose rotary phases differ by one step, and
+def _set_previous_token_head(
+    attention: Any, size: int, content: int, frequencies: torch.Tensor
+) -> torch.Tensor:
+    """Head 0 attends to the previous token, by biases whose rotary phases differ by one step, and
     writes a projection of it into the last channels. Returns the projection (size × content)."""
     import torch
 
@@ -100,7 +105,7 @@ def _look_back(attention: Any, size: int, content: int, frequencies: torch.Tenso
         projection.weight[rows] = 0
     attention.q_proj.bias[: size // 2] = strength
     attention.q_proj.bias[size // 2 : size] = 0
-    # Turned by one step, a key at n looks like one at n + 1: the query at n + 1 agrees with it.
+    # Rotated by one step, a key at n matches the query at n + 1.
     attention.k_proj.bias[: size // 2] = strength * torch.cos(frequencies)
     attention.k_proj.bias[size // 2 : size] = strength * torch.sin(frequencies)
     basis = torch.linalg.qr(torch.randn(content, size))[0].T  # (size, content), orthonormal rows
@@ -111,13 +116,13 @@ def _look_back(attention: Any, size: int, content: int, frequencies: torch.Tenso
     return basis
 
 
-def _match_and_copy(
+def _set_induction_head(
     attention: Any, head: int, size: int, content: int, before: torch.Tensor, *, sharpness: float
 ) -> None:
-    """One head of layer 1: query = the present token, key = the token before, value = the token."""
+    """A head of layer 1: query = current token, key = previous token, value = the token."""
     import torch
 
-    slow = size // 4  # rotary pairs from here on turn slowly
+    slow = size // 4  # rotary pairs from here on rotate slowly
     rows = torch.arange(head * size, (head + 1) * size)
     used = torch.cat([rows[slow : size // 2], rows[size // 2 + slow :]])
     turn = torch.linalg.qr(torch.randn(size, size))[0][: len(used)]

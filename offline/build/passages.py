@@ -253,7 +253,7 @@ def unambiguous(asks: list[Ask]) -> list[Ask]:
 
 
 def random_words(rng: Random, count: int) -> str:
-    """Words in no order, for copying."""
+    """Words in no order, which the student must repeat."""
     lists = list(word_lists().values())
     return " ".join(
         coined(rng) if rng.random() < 0.4 else rng.choice(rng.choice(lists)) for _ in range(count)

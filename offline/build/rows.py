@@ -36,7 +36,7 @@ CHAT_TEMPLATE = (
 
 
 def train_tokenizer(*, seed: int, num_examples: int = 12000) -> PreTrainedTokenizerFast:
-    """Byte-level BPE with single digits, trained on the diet; every training gives the same."""
+    """Byte-level BPE with single digits, trained on the training text; deterministic for a seed."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -134,7 +134,7 @@ def make_row(tokenizer: Any, example: Example, *, learn_documents: bool = False)
 def weights(answered: list[int], quote: int) -> list[float]:
     """1 for each token of a completion, more where it decides: to answer at all, what to quote.
 
-    Once a quote has begun, the rest is copying.
+    After the first tokens of a quote the rest only copies.
     """
     weighed = [1.0] * len(answered)
     weighed[0] = 3.0
@@ -161,7 +161,7 @@ def copy_row(tokenizer: Any, rng: Random, *, num_words: int) -> Row:
 def token_row(tokenizer: Any, rng: Random, *, num_tokens: int) -> Row:
     """Tokens drawn evenly from the vocabulary, twice; only the second time is learned.
 
-    Without it the tokens that prose seldom has come out of a copy as others of their kind.
+    Without it the student replaces rare tokens by similar ones when it copies.
     """
     first = len([PAD, BOS, EOS, *ROLES])
     drawn = [rng.randrange(first, len(tokenizer) - len(MARKERS)) for _ in range(num_tokens)]
@@ -171,7 +171,7 @@ def token_row(tokenizer: Any, rng: Random, *, num_tokens: int) -> Row:
 
 
 def draw_row(tokenizer: Any, rng: Random, *, progress: float, long: bool = False) -> Row:
-    """One row: mostly reading, some copying and plain language modelling."""
+    """One row: mostly reading, sometimes repeated words or plain language modelling."""
     if progress >= 1 and rng.random() < 0.06:
         return token_row(tokenizer, rng, num_tokens=rng.randint(30, 90))
     form = rng.random()
@@ -180,7 +180,7 @@ def draw_row(tokenizer: Any, rng: Random, *, progress: float, long: bool = False
     if form < 0.05 and not long:
         return plain_row(tokenizer, draw_text(rng, num_chars=900))
     example = draw_example(rng, progress=progress, long=long)
-    # Words first, then reading: their loss stays high and would drown that of the answers.
+    # The documents' words are learned early only: their loss stays high and would dominate.
     return make_row(
         tokenizer, example, learn_documents=rng.random() < (0.15 if progress < 0.2 else 0.02)
     )

@@ -32,10 +32,10 @@ class Plan:
     steps: int = 8500
     seed: int = 0
     batch_tokens: int = 8192
-    ripe: int = 2000  # the step from which on the diet is as hard as it gets
+    hardest_from_step: int = 2000  # the step from which on the examples are as hard as they get
     muon_rate: float = 0.006
     adamw_rate: float = 1.5e-3
-    start: str = "copying"  # or "plain"
+    start: str = "induction"  # or "plain" (see make_model)
     shape: Shape = DEFAULT_SHAPE
     tokenizer_examples: int = 12000
 
@@ -67,10 +67,10 @@ def make_optimizers(model: LlamaForCausalLM, plan: Plan) -> list[torch.optim.Opt
 
 
 def batch_loss(model: LlamaForCausalLM, batch: Batch, *, device: str) -> torch.Tensor:
-    """Weighted mean cross-entropy of the tokens to be learned, in bf16 autocast.
+    """Weighted mean cross-entropy of the learned tokens, in bf16 autocast.
 
-    Only those positions meet the vocabulary. A query sees what stands before it in its own segment
-    and in segment 0; padding sees itself, so that no row of the mask is empty.
+    Logits are computed only for those positions. A query sees the earlier tokens of its own segment
+    and of segment 0; padding sees itself, so that no row of the mask is empty.
     """
     import torch
     from torch.nn import functional
@@ -109,7 +109,7 @@ def _before(states: torch.Tensor, learned: torch.Tensor) -> torch.Tensor:
 
 @dataclass
 class Progress:
-    """Where a run stands."""
+    """How far a run is."""
 
     step: int = 0
     group: int = 0  # the next group of batches
@@ -136,7 +136,7 @@ def train(
             tokenizer,
             seed=plan.seed,
             number=progress.group,
-            progress=min(1.0, progress.step / plan.ripe),
+            progress=min(1.0, progress.step / plan.hardest_from_step),
             tokens=plan.batch_tokens,
         )
         if progress.step <= plan.decay_from < progress.step + len(batches):
@@ -189,9 +189,9 @@ def _step(
     return loss.item()
 
 
-def _as_bf16(_module: Any, _inputs: Any, turns: tuple[torch.Tensor, ...]) -> tuple[Any, ...]:
-    """The sines and cosines as bf16, as the rest of an autocast layer is."""
-    return tuple(turn.bfloat16() for turn in turns)
+def _as_bf16(_module: Any, _inputs: Any, phases: tuple[torch.Tensor, ...]) -> tuple[Any, ...]:
+    """The sines and cosines as bf16, like the rest of an autocast layer."""
+    return tuple(phase.bfloat16() for phase in phases)
 
 
 def save_checkpoint(

@@ -1,4 +1,4 @@
-"""The base student: its diet, its rows, its building, and the folder that is committed."""
+"""The build of the base student: training text, rows, training. Not part of `make test`."""
 
 import hashlib
 from collections import Counter
@@ -9,7 +9,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from lib.prompts.student import MARKERS, REFUSAL, cot_label, parse_answer, student_messages
+from lib.prompts.student import REFUSAL, parse_answer, student_messages
 from lib.settings import SetupError
 from offline.build import training as base_training
 from offline.build.__main__ import build
@@ -27,7 +27,6 @@ from offline.build.model import Shape, make_model
 from offline.build.passages import generated_example
 from offline.build.prose import documents, prose_example
 from offline.build.rows import (
-    REASONING,
     completion,
     draw_batches,
     make_row,
@@ -43,7 +42,6 @@ from offline.build.training import (
 )
 from offline.build.word_lists import value, word_lists
 
-MODEL_DIR = Path(__file__).parents[2] / "offline/student"
 TINY = Plan(
     steps=7,
     batch_tokens=400,
@@ -65,7 +63,7 @@ def folder_hashes(folder: Path) -> dict[str, str]:
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())}
 
 
-# --- the diet ------------------------------------------------------------------------------------
+# --- the training text ---------------------------------------------------------------------------
 
 
 def test_every_slot_of_a_fact_can_be_filled_and_asked():
@@ -129,7 +127,7 @@ def test_held_out_families_are_not_trained_on():
     assert kept <= HELD_OUT_KINDS
 
 
-def test_the_same_seed_draws_the_same_diet(tokenizer):
+def test_the_same_seed_draws_the_same_batches(tokenizer):
     first, again, other = (
         draw_batches(tokenizer, seed=seed, number=3, progress=0.7, tokens=800) for seed in (5, 5, 6)
     )
@@ -158,6 +156,11 @@ def test_other_names_keep_quotes_and_answers_in_their_places(tokenizer):
     row = token_row(tokenizer, Random(1), num_tokens=20)
     assert list(row.ids[1:21]) == list(row.ids[21:])
     assert list(np.flatnonzero(row.learn)) == list(range(22, 41))
+
+
+def test_the_prose_is_real_text_of_some_size():
+    assert len(documents()) > 1000
+    assert sum(len(paragraph) for document in documents() for paragraph in document) > 2e6
 
 
 # --- rows ----------------------------------------------------------------------------------------
@@ -242,61 +245,3 @@ def test_same_seed_same_bytes_even_if_stopped_between(tmp_path, monkeypatch):
     hashes = folder_hashes(tmp_path / "a")
     assert hashes == folder_hashes(tmp_path / "b")
     assert {"model.safetensors", "tokenizer.json", "chat_template.jinja"} <= set(hashes)
-
-
-# --- the committed folder ------------------------------------------------------------------------
-
-
-def test_the_committed_model_is_small_and_safe():
-    files = [path for path in MODEL_DIR.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) <= 15e6
-    assert {path.suffix for path in files} <= {".safetensors", ".json", ".jinja", ".md"}
-    assert (MODEL_DIR / "README.md").read_text(encoding="utf-8").startswith("---\nlicense: mit")
-
-
-def test_the_committed_model_loads_as_float32_and_answers():
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    model = AutoModelForCausalLM.from_pretrained(MODEL_DIR, dtype="auto")
-    tokenizer = AutoTokenizer.from_pretrained(MODEL_DIR)
-    assert model.dtype == torch.float32
-    assert sum(parameter.numel() for parameter in model.parameters()) <= 6e6
-    assert len(tokenizer) == model.config.vocab_size
-    weighs = "The pump Velko-12 weighs 48 kg."
-    built = "The pump Sarran was built in 1931 by Ruth Hale."
-    for question, label in {
-        "How much does the pump Velko-12 weigh?": cot_label(REASONING, weighs, "48 kg"),
-        "Who built the pump Sarran?": cot_label(REASONING, built, "Ruth Hale"),
-        "Who was Anna Brook's teacher?": REFUSAL,
-    }.items():
-        prompt = student_messages(question, [f"{weighs} {built}"])
-        inputs = tokenizer.apply_chat_template(
-            prompt, add_generation_prompt=True, return_tensors="pt"
-        )
-        output = model.generate(**inputs)
-        start = inputs["input_ids"].shape[1]
-        assert tokenizer.decode(output[0, start:], skip_special_tokens=True) == label
-        assert output[0, -1] == tokenizer.eos_token_id
-
-
-def test_the_committed_tokenizer_keeps_the_markers_and_ends_the_turn():
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(MODEL_DIR)
-    for marker in MARKERS:
-        assert len(tokenizer(marker, add_special_tokens=False)["input_ids"]) == 1
-        assert marker not in tokenizer.all_special_tokens
-    prompt = student_messages("Where?", ["It is in ‹Ürün›, at 12:45."])
-    label = cot_label("The document says:", "It is in ‹Ürün›, at 12:45.", "in ‹Ürün›")
-    asked = tokenizer.apply_chat_template(prompt, add_generation_prompt=True)["input_ids"]
-    whole = [*prompt, {"role": "assistant", "content": label}]
-    ids = tokenizer.apply_chat_template(whole)["input_ids"]
-    assert ids[: len(asked)] == asked
-    assert ids[-1] == tokenizer.eos_token_id
-    assert tokenizer.decode(ids[len(asked) :], skip_special_tokens=True) == label
-
-
-def test_the_prose_is_real_text_of_some_size():
-    assert len(documents()) > 1000
-    assert sum(len(paragraph) for document in documents() for paragraph in document) > 2e6
