@@ -33,11 +33,14 @@ async def gather_all(
         finally:
             on_done()
 
+    failed: list[BaseException] = []
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(item)) for item in items]
     except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+        failed += errors.exceptions
+    if failed:  # not raised within `except`: IPython shows no error whose context is a group
+        raise failed[0]
     return [task.result() for task in tasks]
 
 

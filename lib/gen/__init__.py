@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lib.dataset import read_chunks, read_dataset, read_examples, write_dataset
     from lib.gen.ask.estimates import estimate
-    from lib.gen.ask.options import AskOptions
     from lib.gen.ask.questions import Asked, ask_teacher, teacher_name, teacher_notice
     from lib.gen.check import print_check
     from lib.gen.chunks import Split, conflicts, split_documents
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from lib.reading.evaluation_file import read_evaluation_file
 
 __all__ = [
-    "AskOptions",
     "Asked",
     "Built",
     "Finished",
@@ -84,7 +82,6 @@ _HOMES = {
     "lib.gen.ask.estimates": "estimate",
     "lib.reading.evaluation_file": "read_evaluation_file",
     "lib.gen.generation": "Finished generate hard_vectors ledger_mark show_usage",
-    "lib.gen.ask.options": "AskOptions",
     "lib.gen.qa": "write_pairs",
     "lib.gen.rows": "Built build_examples",
     "lib.gen.recipe": "Recipe",

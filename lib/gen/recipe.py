@@ -7,8 +7,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
-from lib.engine.budget import budget_of
-from lib.gen.ask.options import AskOptions
+from lib.gen.ask.questions import DECISIVE
 from lib.gen.formats.files import check_formats
 from lib.gen.rows import check_choices, check_refusal
 from lib.gen.splits import check_shares
@@ -23,11 +22,6 @@ _SHAPING = (
     "chunk_chars chunk_overlap_chars chunker min_chunk_chars near_duplicate_share "
     "num_distractors min_distractors distractor_mode hard_by distractors_per too_few "
     "oracle_probability no_oracle_mode refusal_probability refusal split_by valid_share eval_share"
-).split()
-
-_SENDING = (
-    "concurrency requests_per_minute tokens_per_minute tokens_per_day max_cost max_tokens_total "
-    "timeout_s max_retries"
 ).split()
 
 
@@ -142,21 +136,14 @@ class Recipe:
         return self._some(["num_distractors", "too_few"]) | self.splitting
 
     @cached_property
-    def options(self) -> AskOptions:
-        """How the teacher is asked."""
-        return AskOptions(**self._some([field.name for field in fields(AskOptions)]))
+    def options(self) -> Knobs:
+        """Of estimate."""
+        return Knobs(**self._some([field.name for field in fields(self)]))
 
     @property
     def asking(self) -> dict[str, Any]:
         """Of ask_teacher."""
-        sending = Knobs(**self._some(_SENDING))
-        return {
-            "options": self.options,
-            "embedder": self.embedder if self.semantic_duplicates else None,
-            "recipe": sending,
-            "budget": budget_of(sending),
-            **self._some(["run_name", "batch"]),
-        }
+        return {"recipe": self.options}
 
     @property
     def splitting(self) -> dict[str, Any]:
@@ -173,8 +160,7 @@ class Recipe:
     @property
     def shaping(self) -> dict[str, Any]:
         """What a dataset's manifest says of it."""
-        asked = {field.name for field in fields(AskOptions)} - {"prompts_path"}
-        return self._some(sorted({*_SHAPING, *asked}))
+        return self._some(sorted({*_SHAPING, *DECISIVE}))
 
     @cached_property
     def embedder(self) -> Any:

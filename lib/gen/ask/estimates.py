@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lib.engine.prices import load_prices
-from lib.gen.ask.flow import Flow, Spread, drawn
-from lib.gen.ask.options import AskOptions
+from lib.gen.ask.rows import first_request
+from lib.gen.ask.shares import asks_whole_rows, drawn, shares, sharing
 from lib.prompts.student import Message
-from lib.prompts.teacher import TeacherPrompts
+from lib.prompts.teacher import TeacherPrompts, load_prompts
 from lib.reading.api_docs import is_api_record
+from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import endpoint_settings
 
@@ -46,22 +47,23 @@ class Estimate:
         )
 
 
-def estimate(chunks: Iterable[Chunk], options: AskOptions) -> Estimate:
+def estimate(chunks: Iterable[Chunk], recipe: Recipe) -> Estimate:
     """What asking the teacher about these chunks takes; the built-in one takes nothing.
 
     Raises:
         SetupError: the prompts or prices.yaml cannot be read.
     """
     prices, settings = load_prices(), endpoint_settings("teacher")
-    asked, spread, flow = drawn(list(chunks), options), Spread(options), Flow(options)
-    shares = [share for chunk in asked for share in spread.add(chunk)] + spread.end()
-    rows = sum(share.count for share in shares)
+    asked = drawn(list(chunks), recipe)
+    wanted = list(shares(asked, recipe))
+    rows = sum(share.count for share in wanted)
     if settings is None:
         return Estimate(rows, 0, 0, 0, 0.0, prices.currency)
-    first = flow.first_requests(asked)
-    sent = [(request.messages, 0) for request in first]  # what they reply counts by the row
-    for share in shares:
-        sent += _on_a_row(flow.prompts, share.chunk, options) * share.count
+    prompts = load_prompts(recipe)
+    first = [first_request(group, recipe, prompts) for group in sharing(asked, recipe)]
+    sent = [(request["messages"], 0) for request in first]  # what they reply counts by the row
+    for share in wanted:
+        sent += _on_a_row(prompts, share.chunk, recipe) * share.count
     requests = [messages for messages, _ in sent if messages]
     prompt_tokens = sum(map(tokens, requests))
     completion_tokens = sum(written for _, written in sent)
@@ -77,7 +79,7 @@ def tokens(messages: Sequence[Message]) -> int:
 
 
 def _on_a_row(
-    prompts: TeacherPrompts, chunk: Chunk, options: AskOptions
+    prompts: TeacherPrompts, chunk: Chunk, recipe: Recipe
 ) -> list[tuple[list[Message], int]]:
     """What is asked for one row beyond its chunk's first request, and the tokens of each reply.
 
@@ -86,18 +88,16 @@ def _on_a_row(
     question, answer = _TYPICAL_QUESTION, _TYPICAL_ANSWER
     if api := is_api_record(chunk.text):
         sent = [([], _QUESTION), (prompts.answer(chunk, question, api=api), _API_ANSWER)]
-    elif options.dataset_kind == "qa":
-        sent = [([], _PAIR)]
-    elif options.ask_mode == "joint":
-        sent = [([], _ROW)]
+    elif asks_whole_rows(chunk, recipe):
+        sent = [([], _PAIR if recipe.dataset_kind == "qa" else _ROW)]
     else:
         sent = [([], _QUESTION), (prompts.answer(chunk, question), _ANSWER)]
-    if options.round_trip and not api:
+    if recipe.round_trip and not api:
         sent.append((prompts.round_trip(chunk, question), _SHORT))
-    if options.passage_dependency and not api:
+    if recipe.passage_dependency and not api:
         sent.append((prompts.closed_book(question), _SHORT))
-    if options.min_rating:
+    if recipe.min_rating:
         sent.append((prompts.rating(chunk, question, answer), _RATING))
-    if options.rationale and not api:
+    if recipe.rationale and not api:
         sent.append((prompts.rationale(chunk, question, answer), _ANSWER))
     return sent

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lib.dataset import read_written
-from lib.gen.ask import gates
+from lib.gen import gates
 from lib.gen.formats.row import SPLITS
 from lib.gen.review.dataset import origin_of
 from lib.gen.review.vetting import (
@@ -171,8 +171,8 @@ class Review:
 
     def _gated(self, row: RaftExample, text: str, label: str) -> Question:
         """The question as it passes what the teacher's questions and build_examples' rows pass."""
-        if refused := gates.refuse_question(text, instruction=is_api_record(row.oracle.text)):
-            raise gates.Refusal(*refused)
+        if refusal := gates.refuse_question(text, instruction=is_api_record(row.oracle.text)):
+            raise refusal
         question = Question(row.question.id, row.question.chunk_id, text)
         passed = gates.judge_answer(question, row.oracle, label, "stop")
         words = normalise(text)
