@@ -11,6 +11,7 @@ from lib.gen.ask.questions import DECISIVE
 from lib.gen.formats.files import check_formats
 from lib.gen.rows import check_choices, check_refusal
 from lib.gen.splits import check_shares
+from lib.recipe import KNOBS
 from lib.recipe import Recipe as Knobs
 from lib.settings import SetupError
 
@@ -138,7 +139,7 @@ class Recipe:
     @cached_property
     def options(self) -> Knobs:
         """Of estimate."""
-        return Knobs(**self._some([field.name for field in fields(self)]))
+        return Knobs(**self._some([f.name for f in fields(self) if f.name in KNOBS]))
 
     @property
     def asking(self) -> dict[str, Any]:

@@ -105,11 +105,11 @@ def test_every_name_of_the_package_is_there_and_no_module_hides_one() -> None:
     [
         ({"eval_share": 0.0}, "eval_share = 0"),
         ({"hard_by": "luck"}, "hard_by = 'luck'"),
-        ({"ask_mode": "loudly"}, "ask_mode = 'loudly'"),
+        ({"ask_mode": "loudly"}, "ask_mode is 'loudly'"),
         ({"extra_formats": ["odt"]}, "extra_formats holds 'odt'"),
         ({"min_distractors": 9}, "min_distractors = 9"),
         ({"batch": True, "max_cost": 1.0}, "batch = True"),
-        ({"tokens_per_day": -1}, "tokens_per_day = -1"),
+        ({"tokens_per_day": -1}, "tokens_per_day is -1"),
         ({"refusal": "No."}, "refusal = 'No.'"),
         ({"refusal": "I do not know <ANSWER>: this."}, "without the markers"),
     ],
@@ -260,7 +260,7 @@ def test_plain_pairs_end_without_a_dataset(
 def test_a_batch_gives_the_rows_of_single_requests(
     home_dir: Path, documents: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch.Batches.__init__, "__kwdefaults__", {"poll_s": 0.01})
+    monkeypatch.setattr(batch.BatchEndpoint.__init__, "__kwdefaults__", {"poll_s": 0.01})
     with serving(BatchServer()) as server:
         use(server, monkeypatch)
         by_batch = made(home_dir, documents, batch=True)
