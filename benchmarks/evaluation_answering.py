@@ -8,18 +8,15 @@ may be paid twice.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from unittest.mock import patch
+from collections.abc import Sequence
 
 from benchmarks.generation_runs import ratio
+from benchmarks.homes import fresh_home
 from benchmarks.request_engine import passage
-from benchmarks.teacher_server import Teacher, teacher
+from benchmarks.teacher_server import GRACE_S, teacher
 from lib.eval.answers import answer_cases
 from lib.eval.conditions import Case
 from lib.recipe import Recipe
@@ -28,8 +25,9 @@ from lib.settings import PROJECT_DIR
 from tests.server import opening
 
 MODELS = ("student", "baseline")
+PREFIXES = ("STUDENT", "BASELINE")
 SLOTS = 64  # of all models
-NUM_QUESTIONS = 200
+NUM_QUESTIONS, QUICK_QUESTIONS = 200, 4
 DOCUMENTS = {  # condition → documents; whether the oracle is among them
     "closed_book": (0, False),
     "oracle": (1, True),
@@ -38,20 +36,19 @@ DOCUMENTS = {  # condition → documents; whether the oracle is among them
     "top_7": (7, True),
 }
 TARGET = 1.05
-KILLED_AT = (0.25, 0.5, 0.75)  # of the replies
-# What was answered so shortly before a kill may be on its way, and nobody could keep it.
-GRACE_S = 0.05
-SCRIPT = "from benchmarks import evaluation_answering as it; it._answer(it.benchmark_cases())"
+KILLED_AT, QUICK_KILLED_AT = (0.25, 0.5, 0.75), (0.5,)  # shares of the replies
+SCRIPT = "from benchmarks import evaluation_answering as it; it._answer(it.benchmark_cases({}))"
 
 
-def main() -> int:
+def main(*, quick: bool = False) -> int:
     """Print a line for a whole run and one for a run that was killed; 1 when a target is missed."""
-    cases = benchmark_cases()
-    return int(not (_fast(cases) & _resumes(cases)))
+    num_questions = QUICK_QUESTIONS if quick else NUM_QUESTIONS
+    is_fast = _fast(benchmark_cases(num_questions))
+    return int(not (_resumes(num_questions, QUICK_KILLED_AT if quick else KILLED_AT) and is_fast))
 
 
 def _fast(cases: Sequence[Case]) -> bool:
-    with teacher() as running, _home(running):
+    with teacher() as running, fresh_home(**dict.fromkeys(PREFIXES, running.base_url)):
         cpu_s = time.process_time()
         _answer(cases)
         cpu_s = time.process_time() - cpu_s
@@ -66,12 +63,14 @@ def _fast(cases: Sequence[Case]) -> bool:
     return times <= TARGET
 
 
-def _resumes(cases: Sequence[Case]) -> bool:
+def _resumes(num_questions: int, killed_at: Sequence[float]) -> bool:
+    cases = benchmark_cases(num_questions)
     total = len(MODELS) * len(cases)
     kills: list[float] = []
-    with teacher() as running, _home(running):
-        for share in KILLED_AT:
-            with subprocess.Popen([sys.executable, "-c", SCRIPT], cwd=PROJECT_DIR) as process:
+    script = [sys.executable, "-c", SCRIPT.format(num_questions)]
+    with teacher() as running, fresh_home(**dict.fromkeys(PREFIXES, running.base_url)):
+        for share in killed_at:
+            with subprocess.Popen(script, cwd=PROJECT_DIR) as process:
                 while running.figures().outcomes.get("answered", 0) < share * total:
                     if process.poll() is not None:
                         raise RuntimeError(f"It ended with {process.returncode} before its kill.")
@@ -95,28 +94,9 @@ def _answer(cases: Sequence[Case]) -> list[Answer]:
     return answer_cases(MODELS, cases, Recipe(concurrency=SLOTS // len(MODELS)))
 
 
-@contextmanager
-def _home(running: Teacher) -> Iterator[None]:
-    """A home with nothing in it, and the endpoints of all models."""
-    values = {
-        f"{model.upper()}_OPENAI_{name}": value
-        for model in MODELS
-        for name, value in {
-            "BASE_URL": running.base_url,
-            "API_KEY": "none",
-            "DEPLOYMENT": model,
-        }.items()
-    }
-    with (
-        tempfile.TemporaryDirectory(prefix="openbook-bench-") as folder,
-        patch.dict(os.environ, {**values, "OPENBOOK_HOME": folder}),
-    ):
-        yield
-
-
-def benchmark_cases() -> list[Case]:
+def benchmark_cases(num_questions: int = NUM_QUESTIONS) -> list[Case]:
     """Every question under every condition; each asks for the last word of a sentence."""
-    texts = [passage(number) for number in range(NUM_QUESTIONS)]
+    texts = [passage(number) for number in range(num_questions)]
     chunks = [Chunk(f"d{n}#0", f"d{n}", "", 1, 0, len(t), t) for n, t in enumerate(texts)]
     cases = []
     for condition, (count, with_oracle) in DOCUMENTS.items():
@@ -127,7 +107,3 @@ def benchmark_cases() -> list[Case]:
             rank = 0 if with_oracle else None
             cases.append(Case(f"q{number}", asked, condition, shown, rank))
     return cases
-
-
-if __name__ == "__main__":
-    sys.exit(main())

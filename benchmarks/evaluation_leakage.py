@@ -6,7 +6,6 @@ ten words. A part of the questions leaks, by each of the three kinds.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,15 +18,15 @@ from lib.eval.leakage import KINDS, check_leakage
 from lib.eval.questions import load_questions
 from lib.store import write_jsonl
 
-NUM_TRAIN, NUM_EVAL = 10_000, 500  # rows
-TRAIN_CHUNKS, EVAL_CHUNKS = 3_600, 900
+SIZES = {"num_train": 10_000, "num_eval": 500, "train_chunks": 3_600, "eval_chunks": 900}
+QUICK_SIZES = {name: size // 50 for name, size in SIZES.items()}
 TARGET_S = 5.0
 
 
-def main() -> int:
+def main(*, quick: bool = False) -> int:
     """Print what was found and the seconds it took; 1 when the target is missed."""
     with tempfile.TemporaryDirectory(prefix="openbook-bench-") as folder:
-        write_rows(Path(folder), Random(0))
+        write_rows(Path(folder), Random(0), **(QUICK_SIZES if quick else SIZES))
         questions = load_questions(Path(folder))
         start = time.process_time()
         leakage = check_leakage(Path(folder), questions, allowed=list(KINDS))
@@ -40,7 +39,15 @@ def main() -> int:
     return int(took_s > TARGET_S or not all(map(leakage.of, KINDS)))
 
 
-def write_rows(folder: Path, rng: Random) -> None:
+def write_rows(
+    folder: Path,
+    rng: Random,
+    *,
+    num_train: int,
+    num_eval: int,
+    train_chunks: int,
+    eval_chunks: int,
+) -> None:
     """A dataset's chunks and rows, words drawn by Zipf's law."""
     letters = "aeioubcdfghlmnprst"
     vocabulary = ["".join(rng.choices(letters, k=rng.randint(2, 9))) for _ in range(20_000)]
@@ -50,15 +57,15 @@ def write_rows(folder: Path, rng: Random) -> None:
         return rng.choices(vocabulary, cum_weights=weights, k=count)
 
     chunks = []
-    for number in range(TRAIN_CHUNKS + EVAL_CHUNKS):
+    for number in range(train_chunks + eval_chunks):
         text, start = " ".join(said(170)), number % 20 * 1100
         name = f"d{number // 20}"
         place = {"id": f"{name}#{start}", "document_id": name, "start": start}
-        split = "train" if number < TRAIN_CHUNKS else "eval"
+        split = "train" if number < train_chunks else "eval"
         more = {"title": name, "page": 1, "end": start + len(text), "text": text, "split": split}
         chunks.append({**place, **more})
-    train, other = chunks[:TRAIN_CHUNKS], chunks[TRAIN_CHUNKS:]
-    asked = [(said(10), " ".join(said(2))) for _ in range(NUM_TRAIN)]
+    train, other = chunks[:train_chunks], chunks[train_chunks:]
+    asked = [(said(10), " ".join(said(2))) for _ in range(num_train)]
 
     def rows(split: str, pairs: list[tuple[list[str], str]], oracles: list[Any]) -> Iterator[Any]:
         for number, (words, answer) in enumerate(pairs):
@@ -76,14 +83,10 @@ def write_rows(folder: Path, rng: Random) -> None:
                 "context_chunks": [{"chunk_id": chunk["id"]} for chunk in shown],
             }
 
-    fresh = [(said(10), " ".join(said(2))) for _ in range(NUM_EVAL // 2)]
-    same = [(words[::-1], "another") for words, _ in asked[: NUM_EVAL // 4]]
-    reworded = [(words[:8], answer) for words, answer in asked[-NUM_EVAL // 4 :]]
+    fresh = [(said(10), " ".join(said(2))) for _ in range(num_eval // 2)]
+    same = [(words[::-1], "another") for words, _ in asked[: num_eval // 4]]
+    reworded = [(words[:8], answer) for words, answer in asked[-num_eval // 4 :]]
     write_jsonl(folder / "chunks.jsonl", chunks)
     write_jsonl(folder / "hf" / "train.jsonl", rows("train", asked, train))
     evaluated = rows("eval", [*fresh, *same, *reworded], [*train[:50], *other])
     write_jsonl(folder / "hf" / "eval.jsonl", evaluated)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

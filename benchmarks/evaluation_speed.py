@@ -1,20 +1,18 @@
-"""Scoring 10,000 answers with every metric that needs no judge (at most 60 s); then the asking.
+"""Scoring 10,000 answers with every metric that needs no judge: at most 60 s.
 
-`python -m benchmarks evaluation_speed [--quick]`: 500 answers instead. 2 models, 5 conditions,
+2 models, 5 conditions,
 1,000 questions over documents of 1,000 characters: answers that are right, nearly right, long,
 wrong, refused and without a final answer, in three scripts and as calls of an API. No two models
-answer alike, so that little is found among the texts that the metrics keep. Asking is measured by
-evaluation_answering, which runs after it; not with --quick.
+answer alike, so that the metrics find little in their caches. Asking is measured by
+evaluation_answering.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from random import Random
 
-from benchmarks import evaluation_answering
 from lib.eval.conditions import Case
 from lib.eval.metrics import score_answers, score_retrieval
 from lib.eval.metrics.losses import decompose
@@ -35,9 +33,8 @@ SYLLABLES = {
 }
 
 
-def main(arguments: Sequence[str] = ()) -> int:
+def main(*, quick: bool = False) -> int:
     """Print the figures; 1 when a target is missed."""
-    quick = "--quick" in (list(arguments) or sys.argv[1:])
     questions, cases, answers, chunks = material(QUICK_QUESTIONS if quick else NUM_QUESTIONS)
     began, cpu_began = time.perf_counter(), time.process_time()
     scores = score_answers(answers, questions, cases)
@@ -55,10 +52,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         f"{len(answers):,} answers × {len(metrics)} metrics: {len(scores) + len(retrieved):,} "
         f"scores in {took_s:.1f} s, {cpu_s:.1f} s of one core (target: {MOST_S} s)"
     )
-    missed = took_s > MOST_S or len(metrics) < LEAST_METRICS
-    if not quick:
-        missed |= bool(evaluation_answering.main())
-    return int(missed)
+    return int(took_s > MOST_S or len(metrics) < LEAST_METRICS)
 
 
 # --- the answers ---------------------------------------------------------------------------------
@@ -158,7 +152,3 @@ def _reply(question: EvalQuestion, rng: Random) -> str:
     if rng.random() < 0.3:
         quote = f"{quote} {reasoning[:20]}"
     return cot_label(reasoning, quote, " ".join(final))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""`python -m lib.gen run` as a process of its own against a loopback teacher, and what it took."""
+"""Generation as a process of its own against a loopback teacher, and what it took."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.generation_tokens import FOLDER_VARIABLE, QUESTIONS_PER_CHUNK
-from benchmarks.teacher_server import Figures, Teacher
+from benchmarks.teacher_server import Figures
 from lib.settings import PROJECT_DIR
 
 RUN_NAME = "benchmark"
+QUESTIONS_PER_CHUNK = 3
+SLOTS, FEW_SLOTS = 64, 8
+WAYS = {"lib.gen run": ("lib.gen", "run"), "1_gen.ipynb": ("lib.runner", "1_gen")}
 _POLL_S = 0.02
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -32,7 +32,7 @@ class Ended:
     started_s: float  # seconds since 1970
     killed_s: float  # when it was killed; 0 = it was not
     took_s: float
-    saved_s: float  # from the start to the first saved row; infinite = none was
+    saved_s: float  # from the start to the first saved row; infinite = none was saved
     cpu_s: float  # of the process and those that read documents for it
     peak_mib: float
     cpu_samples: list[tuple[float, float]]  # time, seconds of CPU that the process has taken
@@ -44,54 +44,45 @@ class Ended:
         return until[-1] - (before[-1] if before else 0.0)
 
 
-@contextmanager
-def fresh_home(running: Teacher) -> Iterator[Path]:
-    """A home with nothing but the teacher's address."""
-    with tempfile.TemporaryDirectory(prefix="openbook-bench-") as folder:
-        home = Path(folder)
-        (home / ".env").write_text(
-            f"COMPLETION_OPENAI_BASE_URL={running.base_url}\n"
-            "COMPLETION_OPENAI_API_KEY=none\nCOMPLETION_OPENAI_DEPLOYMENT=loopback\n"
-        )
-        (home / f"{RUN_NAME}.yaml").write_text("chunk_chars: 1000\n")
-        yield home
+def run_generation(
+    home: Path,
+    *,
+    doc_path: str,
+    slots: int = SLOTS,
+    way: str = "lib.gen run",
+    kill_after_s: float = 0.0,
+    **more: object,
+) -> Ended:
+    """Generate to the end, or kill it after so many seconds; `more` are parameters.
 
-
-def documents() -> str:
-    """The folder that is asked about."""
-    return os.environ.get(FOLDER_VARIABLE, str(PROJECT_DIR / "sample_data"))
-
-
-def run_generation(home: Path, *, slots: int, kill_after_s: float = 0.0, **more: object) -> Ended:
-    """Run it to its end, or kill it after so many seconds; `more` are parameters."""
+    `way` is one of WAYS. Only "lib.gen run" can be killed: the notebook's kernel would live on.
+    """
+    parameters_path = home / f"{RUN_NAME}.yaml"
+    parameters_path.write_text("chunk_chars: 1000\n")
     parameters = {
-        "doc_path": documents(),
+        "doc_path": doc_path,
         "questions_per_chunk": QUESTIONS_PER_CHUNK,
         "concurrency": slots,
         **more,
     }
-    command = [sys.executable, "-m", "lib.gen", "run", "-p", str(home / f"{RUN_NAME}.yaml")]
+    command = [sys.executable, "-m", *WAYS[way], "-p", str(parameters_path)]
     for name, value in parameters.items():
         command += ["-r", name, str(value)]
-    environment = {k: v for k, v in os.environ.items() if "OPENAI" not in k}
-    environment["OPENBOOK_HOME"] = str(home)
     partial = home / "artefacts" / "questions" / f"{RUN_NAME}.partial.jsonl"
     partial.unlink(missing_ok=True)
-    log = home / "output.txt"
     saved: list[float] = []
     samples: list[tuple[float, float]] = []
     ended = threading.Event()
-    with log.open("w") as output:
+    with (home / "output.txt").open("w") as output:
         started = time.time()
         process = subprocess.Popen(
             command,
             cwd=PROJECT_DIR,
-            env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        watched = (partial, process.pid, started, saved, samples, ended)
+        watched = (partial, process.pid, saved, samples, ended)
         watcher = threading.Thread(target=_watch, args=watched)
         watcher.start()
         killed_s = 0.0
@@ -105,22 +96,21 @@ def run_generation(home: Path, *, slots: int, kill_after_s: float = 0.0, **more:
     ended.set()
     watcher.join()
     return Ended(
-        process.returncode,
-        log.read_text(),
-        started,
-        killed_s,
-        took_s,
-        saved[0] if saved else float("inf"),
-        used.ru_utime + used.ru_stime,
-        used.ru_maxrss / 1024,
-        samples,
+        status=process.returncode,
+        output=(home / "output.txt").read_text(),
+        started_s=started,
+        killed_s=killed_s,
+        took_s=took_s,
+        saved_s=saved[0] - started if saved else float("inf"),
+        cpu_s=used.ru_utime + used.ru_stime,
+        peak_mib=used.ru_maxrss / 1024,
+        cpu_samples=samples,
     )
 
 
 def _watch(
     partial: Path,
     pid: int,
-    started: float,
     saved: list[float],
     samples: list[tuple[float, float]],
     ended: threading.Event,
@@ -129,14 +119,20 @@ def _watch(
         with suppress(OSError, IndexError):  # it has ended
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
             samples.append((time.time(), (int(fields[11]) + int(fields[12])) / _TICKS))
-        with suppress(OSError):  # it is not there yet, or no more
+        with suppress(OSError):  # the file does not exist yet, or no more
             if not saved and partial.stat().st_size:
-                saved.append(time.time() - started)
+                saved.append(time.time())
 
 
 def ratio(figures: Figures, slots: int) -> float:
     """From the first request to the last reply, over the lower bound: service time / slots."""
     return (figures.last_s - figures.first_s) * slots / figures.service_s
+
+
+def num_accepted(home: Path) -> int:
+    """How many questions passed the gates."""
+    [path] = (home / "artefacts" / "questions").glob("*/questions.jsonl")
+    return len(path.read_text(encoding="utf-8").splitlines())
 
 
 def dataset(home: Path) -> dict[str, bytes]:
@@ -156,5 +152,5 @@ def demand(ended: Ended) -> Ended:
         RuntimeError: it did not; with what it printed.
     """
     if ended.status:
-        raise RuntimeError(f"lib.gen run ended with {ended.status}:\n{ended.output[-3000:]}")
+        raise RuntimeError(f"generation ended with {ended.status}:\n{ended.output[-3000:]}")
     return ended

@@ -5,7 +5,7 @@
         print(running.figures())
 
 What goes wrong is drawn from the request's content and how often it came: so runs compare. The
-limit on requests is a bucket that refills steadily, as the hosted services have it.
+limit on requests is a bucket that refills steadily, like those of hosted services.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ from urllib.request import urlopen
 from lib.settings import PROJECT_DIR
 from tests.server import Body, completion
 from tests.server import reader as reader_model
+
+# What was answered so shortly before a kill may be on its way: the client could not keep it.
+GRACE_S = 0.05
 
 Answer = tuple[int, bytes, str]  # status, body, one more header
 
@@ -60,7 +63,7 @@ class Figures:
 
     def paid_twice(self, *, grace_s: float = 0.0, kills: tuple[float, ...] = ()) -> int:
         """Answers beyond the first of a request. A first answer within grace_s of a kill counts as
-        still on its way: nobody could keep it."""
+        still on its way: the client could not keep it."""
         return sum(
             not any(abs(kill - first) < grace_s for kill in kills)
             for first, *others in self.answers.values()

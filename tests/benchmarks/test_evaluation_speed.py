@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from benchmarks.evaluation_speed import CONDITIONS, LEAST_METRICS, MODELS, main, material
+from benchmarks.evaluation_speed import CONDITIONS, LEAST_METRICS, MODELS, material
 from lib.eval.metrics import METRICS, score_answers
 from lib.eval.metrics.losses import LOSSES, outcomes
 
@@ -19,10 +17,3 @@ def test_the_material_meets_every_metric_and_every_loss() -> None:
     assert set(outcomes(answers, scores)) == set(LOSSES)
     assert (questions, cases, answers, chunks) == material(30, seed=1)
     assert answers != material(30, seed=2)[2]
-
-
-def test_it_prints_its_figure_last(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--quick"]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[-1].startswith("500 answers × 13 metrics: ")
-    assert said[-1].endswith("(target: 60 s)")

@@ -5,29 +5,17 @@ from collections.abc import Sequence
 import pytest
 
 from benchmarks import interval_coverage
-from benchmarks.interval_coverage import FOURS, MIXED, Case, draw
+from benchmarks.interval_coverage import Case, draw
 from lib.eval.statistics import Interval, Sample, intervals
 
 
-@pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    cases = [
-        Case("rate", (0.5,)),
-        Case("mean", (0.3, 0.4), MIXED, 0.3),
-        Case("pair", (0.75, 0.6), FOURS, same=0.5),
-    ]
-    monkeypatch.setattr(interval_coverage, "ALL", cases)
-
-
-@pytest.mark.usefixtures("few")
 def test_the_intervals_cover(capsys: pytest.CaptureFixture[str]) -> None:
-    assert interval_coverage.main(["--quick"]) == 0
+    assert interval_coverage.main(quick=True) == 0
     printed = capsys.readouterr().out.splitlines()
     assert printed[-1].startswith("3 of 3 cases are covered 91.5% to 98.5%")
     assert printed[2].endswith("30% at 0, 40% at 1, the rest between, 1–4 a chunk, alike 0.3")
 
 
-@pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("factor", [0.5, 2.0])
 def test_other_intervals_are_caught(factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
     def scaled(samples: Sequence[Sample], *, seed: int, num_resamples: int) -> list[Interval]:
@@ -38,7 +26,7 @@ def test_other_intervals_are_caught(factor: float, monkeypatch: pytest.MonkeyPat
         ]
 
     monkeypatch.setattr(interval_coverage, "intervals", scaled)
-    assert interval_coverage.main(["--quick"]) == 1
+    assert interval_coverage.main(quick=True) == 1
 
 
 @pytest.mark.parametrize("case", interval_coverage.ALL, ids=str)
