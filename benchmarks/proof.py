@@ -21,6 +21,7 @@ from lib import finetune, gen
 from lib.eval.conditions import Case
 from lib.progress import Progress
 from lib.prompts.student import student_messages
+from lib.recipe import Recipe
 from lib.records import RaftExample
 from lib.settings import PROJECT_DIR, SetupError, home, portable
 from lib.store import fingerprint, folder_fingerprint, read_json, write_json, write_text
@@ -29,10 +30,6 @@ from offline.teacher import NAME
 
 SEEDS = (0, 1, 2)
 MAX_QUESTIONS, MAX_NEW_TOKENS, BATCH_SIZE = 200, 128, 8
-TRAINING = (
-    "num_epochs learning_rate lora_rank lora_alpha lora_dropout batch_size "
-    "gradient_accumulation_steps warmup_share max_length_tokens"
-).split()
 
 
 def main(*, quick: bool = False) -> int:
@@ -70,7 +67,7 @@ def prove(
         )
     corpus = load_corpus(settings)
     plan = {s: [v for v in variants if v.every_seed or s == seeds[0]] for s in seeds}
-    progress = Progress("models", sum(1 + len(of_seed) for of_seed in plan.values()), every_s=0)
+    progress = Progress("models", sum(1 + len(of_seed) for of_seed in plan.values()))
     runs = [
         run_seed(corpus, plan[seed], settings | {"seed": seed}, progress, max_questions)
         for seed in seeds
@@ -136,13 +133,8 @@ def run_seed(
 
 
 def _train(dataset_dir: Path, settings: Mapping[str, Any]) -> finetune.Trained:
-    rows = finetune.prepare_rows(
-        dataset_dir,
-        student_model=settings["student_model"],
-        dataset_format=settings["dataset_format"],
-    )
-    options = {name: settings[name] for name in TRAINING}
-    return finetune.train_student(rows, run_name=RUN_NAME, seed=settings["seed"], **options)
+    recipe = Recipe.of({**settings, "run_name": RUN_NAME})
+    return finetune.train_student(finetune.prepare_rows(dataset_dir, recipe), recipe)
 
 
 def _training(rows: Sequence[RaftExample], trained: finetune.Trained) -> Training:

@@ -20,6 +20,7 @@ from lib.eval.questions import EvalQuestion, load_questions
 from lib.gen.chunks import Conflicts
 from lib.parameters import known_parameters, read_parameters
 from lib.rag.minilm import minilm_dir
+from lib.recipe import Recipe
 from lib.records import RaftExample
 from lib.settings import PROJECT_DIR
 
@@ -100,7 +101,7 @@ def seed_data(
         for variant in variants
     }
     questions = load_questions(dataset_dirs[RAFT], max_questions=max_questions, seed=recipe.seed)
-    index = rag.build_index(chunks, embedding_model=str(minilm_dir()))
+    index = rag.build_index(chunks, Recipe(embedding_model=str(minilm_dir())))
     cases = build_proof_cases(questions, wide_rows, index, seed=recipe.seed)
     rows = {n: [e for e in of.examples if e.split == "train"] for n, of in built.items()}
     return SeedData(dataset_dirs, rows, questions, cases)

@@ -24,6 +24,7 @@ from benchmarks.teacher_server import Figures, teacher
 from lib.engine.endpoint import Endpoint, EndpointError, gather_all, run
 from lib.engine.ledger import Ledger
 from lib.prompts.student import DOCUMENT_BEGIN, DOCUMENT_END
+from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR, EndpointSettings
 
 CHUNKS, FEW_CHUNKS = 375, 8
@@ -83,7 +84,7 @@ async def ask_all(
 ) -> tuple[float, list[EndpointError]]:
     """The event loop's longest delay, in seconds, and what failed."""
     with closing(Ledger(folder / "ledger.sqlite")) as ledger:
-        async with Endpoint(settings, ledger=ledger, concurrency=slots) as endpoint:
+        async with Endpoint(settings, Recipe(concurrency=slots), ledger=ledger) as endpoint:
 
             async def ask(text: str, task: str, **options: int) -> str:
                 content = f"{DOCUMENT_BEGIN}{text}{DOCUMENT_END}\n{task}"
@@ -125,11 +126,12 @@ import sys
 from pathlib import Path
 from lib.engine.endpoint import Endpoint, run
 from lib.engine.ledger import Ledger
+from lib.recipe import Recipe
 from lib.settings import EndpointSettings
 
 async def main():
     settings = EndpointSettings("teacher", "openai", sys.argv[1], "loopback", "none")
-    async with Endpoint(settings, ledger=Ledger(Path(sys.argv[2]))) as endpoint:
+    async with Endpoint(settings, Recipe(), ledger=Ledger(Path(sys.argv[2]))) as endpoint:
         await endpoint.ask([{"role": "user", "content": "Hello"}], max_tokens=9)
 
 run(main())

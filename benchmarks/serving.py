@@ -11,24 +11,25 @@ import time
 from pathlib import Path
 
 from benchmarks.homes import documents, fresh_home
-from lib.deploy.processes import ServerRecord, created, free_port, save_record, start_process
-from lib.deploy.server import Served, _command, _environment, stop, wait_ready
+from lib.deploy.processes import ServerRecord, free_port, start_process
+from lib.deploy.server import _command, _environment, stop, wait_until_ready
 from lib.engine.endpoint import Endpoint, Reply, run
 from lib.engine.ledger import Ledger
 from lib.finetune.students import EMBEDDED_MODEL_DIR
 from lib.gen.chunks import split_documents
 from lib.prompts.student import Message, student_messages
 from lib.reading.documents import load_documents
+from lib.recipe import Recipe
 from lib.settings import EndpointSettings, home
 from offline.teacher import write_questions
 
 MODEL, NUM_REQUESTS, MAX_TOKENS, IN_FLIGHT = "model", 24, 64, (1, 8)
 CAPPED = "--continuous-batching --cb-num-blocks 64 --cb-max-batch-tokens 512"
 SETTINGS = {  # servers, threads of each, options
-    "1 thread, prompt lookup (chosen)": (1, 1, "--copying"),
-    "two such servers at once, each": (2, 1, "--copying"),
+    "1 thread, prompt lookup (chosen)": (1, 1, "--prompt-lookup"),
+    "two such servers at once, each": (2, 1, "--prompt-lookup"),
     "1 thread": (1, 1, ""),
-    "2 threads, prompt lookup": (1, 2, "--copying"),
+    "2 threads, prompt lookup": (1, 2, "--prompt-lookup"),
     f"`{CAPPED}`, 1 thread": (1, 1, CAPPED),
 }
 Prompts = list[list[Message]]
@@ -75,24 +76,27 @@ def _row(name: str, prompts: Prompts, servers: int, threads: int, options: str) 
     return float(rates[-1])
 
 
-def _start(role: str, threads: int, options: str) -> Served:
+def _start(role: str, threads: int, options: str) -> ServerRecord:
     """A server as 3_deploy starts it, but with these threads and options and no memory limit."""
-    port, log = free_port(0), f"{role}.log"
+    port, log = free_port(), f"{role}.log"
     environment = _environment() | {"OMP_NUM_THREADS": str(threads)}
     command = _command(MODEL, port, f"--device cpu --dtype float32 {options} --limit 0")
-    pid = start_process(command, environment=environment, log_path=home() / log).pid
-    record = ServerRecord(role, "bench", pid, created(pid), port, MODEL, options, log)
-    save_record(record)
-    return wait_ready(record, reused=False, timeout_s=180.0)
+    pid, started = start_process(command, environment=environment, log_path=home() / log)
+    record = ServerRecord(role, "bench", pid, started, port, MODEL, options, log)
+    record.save()
+    wait_until_ready(record, timeout_s=180.0)
+    return record
 
 
-async def _ask(served: list[Served], prompts: Prompts, count: int) -> tuple[float, list[Reply]]:
+async def _ask(
+    served: list[ServerRecord], prompts: Prompts, count: int
+) -> tuple[float, list[Reply]]:
     """Ask all servers at once: requests/s of the slowest, replies of the first."""
 
-    async def ask_one(one: Served) -> list[Reply]:
+    async def ask_one(one: ServerRecord) -> list[Reply]:
         settings = EndpointSettings("student", "openai", one.base_url, one.model, "none")
         ledger = Ledger(home() / f"{one.port}-{count}.sqlite")  # its own: every one is sent
-        async with Endpoint(settings, ledger=ledger, concurrency=count) as endpoint:
+        async with Endpoint(settings, Recipe(concurrency=count), ledger=ledger) as endpoint:
             return await asyncio.gather(*(endpoint.ask(p, max_tokens=MAX_TOKENS) for p in prompts))
 
     start = time.monotonic()

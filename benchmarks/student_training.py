@@ -17,14 +17,14 @@ from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
 from lib.finetune.students import EMBEDDED_MODEL_DIR
-from lib.threads import TURNS_AWAKE
+from lib.threads import SPIN_COUNT
 
 ASLEEP = {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE"}
-AWAKE_AT_FIRST = ASLEEP | {"GOMP_SPINCOUNT": TURNS_AWAKE}
+AWAKE_AT_FIRST = ASLEEP | {"GOMP_SPINCOUNT": SPIN_COUNT}
 THREADS = {
     "2, waiting as OpenMP does by default": {"OMP_NUM_THREADS": "2"},
     "2, asleep: `OMP_WAIT_POLICY=PASSIVE`": ASLEEP,
-    f"2, awake for {TURNS_AWAKE} turns, then asleep (chosen)": AWAKE_AT_FIRST,
+    f"2, awake for {SPIN_COUNT} turns, then asleep (chosen)": AWAKE_AT_FIRST,
     "1": {"OMP_NUM_THREADS": "1"},
 }
 HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}

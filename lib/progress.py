@@ -1,4 +1,4 @@
-"""Progress as plain lines: read as well in a terminal as in an executed notebook or a log."""
+"""Progress as a few plain lines, for a terminal, an executed notebook or a log."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-_MARKS = 12  # lines that rate and ETA look back: the last minute, not what a ledger gave at once
+_FIRST_LINE_S, _LONGEST_GAP_S = 5.0, 60.0
+_MEASURE_EVERY_S, _MEASURES = 5.0, 12  # rate and ETA: of the last minute
 
 
 class Progress:
-    """Print rate and ETA now and then, and one closing line.
+    """Print rate and ETA now and then, and a closing line.
 
-    `answers  120/400 · 12.4/s · ETA 0:23 · 3,402 tokens`
+    The first line comes after 5 s, each further one after twice the time of the one before, at most
+    60 s: `answers  120/400 · 12.4/s · ETA 0:23 · 3,402 tokens`
     """
 
     def __init__(
@@ -20,29 +22,31 @@ class Progress:
         what: str,
         total: int,
         *,
-        every_s: float = 5.0,
         note: Callable[[], str] = lambda: "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.what, self.total, self.done = what, total, 0
-        self._every_s, self._note, self._clock = every_s, note, clock
-        self._start = self._last = clock()
-        self._marks = deque([(self._start, 0)], maxlen=_MARKS)
+        self._note, self._clock = note, clock
+        self._start = clock()
+        self._gap_s, self._next_line = _FIRST_LINE_S, self._start + _FIRST_LINE_S
+        self._measured = deque([(self._start, 0)], maxlen=_MEASURES)
 
     def advance(self, count: int = 1) -> None:
         self.done += count
         now = self._clock()
-        if now - self._last >= self._every_s and self.done < self.total:
-            since, done = self._marks[0]
+        if now - self._measured[-1][0] < _MEASURE_EVERY_S or self.done >= self.total:
+            return
+        since, done = self._measured[0]
+        self._measured.append((now, self.done))
+        if now >= self._next_line:
+            self._gap_s = min(2 * self._gap_s, _LONGEST_GAP_S)
+            self._next_line = now + self._gap_s
             rate = (self.done - done) / (now - since)
-            self._last = now
-            self._marks.append((now, self.done))
             self._line(f"{rate:.1f}/s · ETA {minutes((self.total - self.done) / rate)}")
 
     def close(self) -> None:
-        """The closing line; call it once, also when nothing was to do."""
-        now = self._clock()
-        elapsed_s = now - self._start
+        """Print the closing line; also when there was nothing to do."""
+        elapsed_s = self._clock() - self._start
         rate = f"{self.done / elapsed_s:.1f}/s" if elapsed_s > 0.05 else "at once"
         self._line(f"{rate} · took {minutes(elapsed_s)}")
 

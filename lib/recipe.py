@@ -202,7 +202,7 @@ class Recipe:
         0.95, "cosine from which two questions with one answer are the same", **_SHARE
     )
 
-    num_distractors: int = _rows(4, "documents beside the oracle", low=0, high=100, source=_PAPER)
+    num_distractors: int = _rows(4, "documents beside the oracle", low=0, high=1000, source=_PAPER)
     min_distractors: int = _rows(
         -1,
         "training rows have from so many to num_distractors; -1 = all have num_distractors",
@@ -237,7 +237,7 @@ class Recipe:
     )
     no_oracle_mode: str = _rows(
         "memorise",
-        "what rows without the oracle teach: 'memorise' (paper), 'refuse' or 'both'",
+        "rows without the oracle: 'memorise' (paper), 'refuse' or 'both'",
         choices=("memorise", "refuse", "both"),
         source=_PAPER,
     )
@@ -331,7 +331,7 @@ class Recipe:
     max_questions: int = _asking(
         60, "questions of the evaluation split at most, drawn by seed; 0 = all", low=0
     )
-    max_answer_tokens: int = _asking(256, "longest answer, tokens", low=1)
+    max_answer_tokens: int = _asking(256, "longest answer, tokens", low=1, also=("3_deploy",))
     allow_leakage: list[str] = _asking(
         [], "what may be shared with training", choices=("chunks", "questions")
     )
@@ -365,6 +365,20 @@ class Recipe:
         for name in more:
             knob_named(name, "more")
         return cls(**(shown | more))
+
+    @property
+    def asking(self) -> dict[str, Any]:
+        """The knobs that decide the questions, but for prompts_path: the prompts' texts count."""
+        groups = ("What the teacher is asked", "Which of its rows are taken")
+        names = [name for name, knob in KNOBS.items() if knob.group in groups]
+        names = ["dataset_kind", "max_chunks", "seed", *names]
+        return {name: getattr(self, name) for name in names if name != "prompts_path"}
+
+    @property
+    def shaping(self) -> dict[str, Any]:
+        """The knobs that decide a dataset's rows, beside its documents, teacher and prompts."""
+        names = [name for name, knob in KNOBS.items() if knob.group in ("Chunks", "Rows")]
+        return {name: getattr(self, name) for name in names} | self.asking
 
     def __post_init__(self) -> None:
         for name, knob in KNOBS.items():

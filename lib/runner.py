@@ -12,20 +12,13 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lib.parameters import (
-    DEFAULT_PARAMETERS,
-    NOTEBOOKS,
-    Parameter,
-    for_notebook,
-    known_parameters,
-    listing,
-    overrides,
-)
+from lib.parameters import DEFAULT_PARAMETERS, for_notebook, listing, overrides
 from lib.progress import minutes
-from lib.recipe import KNOBS, Recipe
+from lib.recipe import NOTEBOOKS, Recipe
 from lib.settings import PROJECT_DIR, SetupError, home, portable
 from lib.threads import tune_threads
 
@@ -49,8 +42,7 @@ again. Secrets and endpoints stand in .env (see .env.sample)."""
 class Plan:
     """One run: the resolved overrides and which notebooks take part."""
 
-    values: dict[str, Any]
-    known: dict[str, Parameter]
+    values: dict[str, Any]  # what the file and -r set
     first: int
     last: int
 
@@ -58,8 +50,9 @@ class Plan:
     def run_dir(self) -> Path:
         return home() / "runs" / self.values["run_name"]
 
-    def value(self, name: str) -> Any:
-        return self.values.get(name, self.known[name].default)
+    @cached_property
+    def recipe(self) -> Recipe:
+        return Recipe(**self.values)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -81,17 +74,16 @@ def make_plan(arguments: list[str]) -> Plan:
     options = parser.parse_args(arguments)
     if options.first > options.last:
         raise SetupError(f"--from {options.first} is behind --to {options.last}.")
-    known = known_parameters()
-    plan = Plan(
-        overrides(options.file, options.overrides, known), known, options.first, options.last
-    )
-    ends = plan.value("dry_run") or plan.value("dataset_kind") == "qa"  # nothing to train on
+    values = overrides(options.file, options.overrides)
+    plan = Plan(values, options.first, options.last)
+    # A dry run and plain pairs give nothing to train on.
+    ends = plan.recipe.dry_run or plan.recipe.dataset_kind == "qa"
     return replace(plan, last=1) if ends and plan.first == 1 else plan
 
 
 def check(plan: Plan) -> None:
     """Say what will run, and stop here when a requirement of the student is missing."""
-    recipe = Recipe(**{name: plan.value(name) for name in plan.known if name in KNOBS})
+    recipe = plan.recipe
     if plan.first <= 2 <= plan.last:
         from lib.finetune import require_machine
 
@@ -101,15 +93,12 @@ def check(plan: Plan) -> None:
 
         check_evaluation(recipe)
     if plan.first == 1:
-        from lib import gen
+        from lib.reading.sources import find_documents
 
-        gen.Recipe.of({name: plan.value(name) for name in plan.known})
-        gen.find_documents(
-            recipe.doc_path, eval_doc_path=recipe.eval_doc_path, doctype=recipe.doctype
-        )
+        find_documents(recipe)
     print(
-        f"Run '{plan.values['run_name']}': notebooks {plan.first} to {plan.last}, student "
-        f"{plan.value('student_model')}, documents {plan.value('doc_path')}",
+        f"Run '{recipe.run_name}': notebooks {plan.first} to {plan.last}, student "
+        f"{recipe.student_model}, documents {recipe.doc_path}",
         flush=True,
     )
 
@@ -140,7 +129,7 @@ def run_notebook(plan: Plan, notebook: str) -> None:
             papermill.execute_notebook(
                 str(source),
                 str(target),
-                parameters=for_notebook(plan.values, notebook, plan.known),
+                parameters=for_notebook(plan.values, notebook),
                 cwd=str(PROJECT_DIR),
                 kernel_name="python3",
                 progress_bar=False,
@@ -220,7 +209,7 @@ def main(arguments: list[str]) -> int:
         if stage not in _STAGES:
             raise SetupError(f"No stage {stage!r}: expected one of {', '.join(_STAGES)}.")
         if stage == "show":
-            print(listing(known_parameters().values()) if "--list" in options else _USAGE)
+            print(listing() if "--list" in options else _USAGE)
             return 0
         plan = make_plan(options)
         if stage == "check":

@@ -16,7 +16,7 @@ PROJECT_DIR = Path(__file__).resolve().parent.parent
 
 
 class SetupError(Exception):
-    """A mistake the user can mend: what was seen, what was expected, what to do. One line."""
+    """A mistake that the user can correct: value seen → expected → what to do, on one line."""
 
     def _render_traceback_(self) -> list[str]:  # IPython shows this in place of a traceback
         return [f"SetupError: {self}"]
@@ -47,7 +47,7 @@ def _layers() -> list[dict[str, str]]:
 
 
 def environment() -> dict[str, str]:
-    """Every name with the value that wins: the one place where precedence is decided."""
+    """Every name with its value: the one place where precedence is decided."""
     merged: dict[str, str] = {}
     for layer in reversed(_layers()):
         merged.update(layer)
@@ -56,7 +56,7 @@ def environment() -> dict[str, str]:
 
 # --- endpoints -----------------------------------------------------------------------------------
 
-PREFIXES = {  # role → its prefix, then accepted aliases; `prefixes_of` has those of other roles
+PREFIXES = {  # role → its prefix, then accepted aliases; see `prefixes_of` for other roles
     "teacher": ("COMPLETION_", "TEACHER_"),
     "embedding": ("EMBEDDING_",),
     "baseline": ("BASELINE_",),
@@ -82,7 +82,7 @@ _YES = ("1", "true", "yes", "on")
 
 @dataclass(frozen=True)
 class EndpointSettings:
-    """Where a model role is asked."""
+    """The endpoint of a model role."""
 
     role: str
     style: str  # "openai" or "azure"
@@ -94,9 +94,9 @@ class EndpointSettings:
 
 
 def prefixes_of(role: str) -> tuple[str, ...]:
-    """`gpt-4o` → `("GPT_4O_",)`: a role that PREFIXES does not list is read under its own name.
+    """`gpt-4o` → `("GPT_4O_",)`: a role outside of PREFIXES uses its own name as prefix.
 
-    In upper case, every character but A to Z and 0 to 9 an underscore.
+    In upper case, with an underscore for every character but A to Z and 0 to 9.
     """
     return PREFIXES.get(role) or (re.sub(r"[^A-Z0-9]", "_", role.upper()) + "_",)
 
@@ -105,13 +105,13 @@ def endpoint_settings(role: str) -> EndpointSettings | None:
     """The endpoint of a role, or None when no name with its prefix is set.
 
     A prefixed name beats the same name unprefixed, which fills gaps only; names of other prefixes
-    never leak in. The style is that of the prefixed names in the highest layer that has any.
+    never leak in. The style is that of the prefixed names in the first layer that has any.
 
     Raises:
         SetupError: a needed name is missing.
     """
     prefixes, merged = prefixes_of(role), environment()
-    style = _style_of(prefixes)
+    style = _style_of(prefixes, _layers())
     if style is None:
         return None
     values = {}
@@ -132,8 +132,13 @@ def endpoint_settings(role: str) -> EndpointSettings | None:
     return EndpointSettings(role=role, style=style, use_entra_id=use_entra_id, **values)
 
 
-def _style_of(prefixes: tuple[str, ...]) -> str | None:
-    for layer in _layers():
+def is_set_by_user(role: str) -> bool:
+    """Whether the process environment or `.env` names an endpoint; `.env.state` does not count."""
+    return _style_of(prefixes_of(role), _layers()[:2]) is not None
+
+
+def _style_of(prefixes: tuple[str, ...], layers: list[dict[str, str]]) -> str | None:
+    for layer in layers:
         for style in ("azure", "openai"):
             names = [n for names in _NAMES[style].values() for n in names]
             if any(p + n in layer for p in prefixes for n in names):
@@ -155,7 +160,7 @@ STATE_KEYS = {  # key → the notebook that writes it
     "BASELINE_OPENAI_DEPLOYMENT": "3_deploy",
     "BASELINE_OPENAI_API_KEY": "3_deploy",
 }
-_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
+SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
 
 
 def read_state() -> dict[str, str]:
@@ -178,7 +183,7 @@ def save_state(**values: str | None) -> None:
     lines = [f"{key}='{_escaped(value)}'\n" for key, value in merged.items() if value]
     handle, temporary = tempfile.mkstemp(dir=home(), prefix=".env.state.")  # made with mode 600
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write("# Written by the notebooks; what you set yourself belongs into .env\n")
+        file.write("# Written by the notebooks; your own settings belong into .env\n")
         file.writelines(lines)
     Path(temporary).replace(home() / ".env.state")
 
@@ -187,11 +192,11 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace("'", "\\'")
 
 
-def require_state(key: str, *, run_name: str = "") -> str:
-    """A value that an earlier notebook passed on; with run_name, it must be of that run.
+def require_path(key: str, *, run_name: str = "") -> Path:
+    """The folder or file that an earlier notebook passed on; with run_name, it must be of that run.
 
     Raises:
-        SetupError: it is not there, or another run's state is; says which notebook makes it.
+        SetupError: there is none, or it is of another run; says which notebook makes it.
     """
     state, value = read_state(), environment().get(key)
     if not value:
@@ -201,12 +206,7 @@ def require_state(key: str, *, run_name: str = "") -> str:
             f".env.state holds the run '{state['RUN_NAME']}', and this notebook runs '{run_name}'. "
             f"Run 1_gen.ipynb first with run_name = '{run_name}'."
         )
-    return value
-
-
-def require_path(key: str, *, run_name: str = "") -> Path:
-    """A folder or file that an earlier notebook passed on, under home(); it must exist."""
-    path = home() / require_state(key, run_name=run_name)
+    path = home() / value
     if not path.exists():
         raise SetupError(
             f"{key} names {portable(path)}, which is not there. Run {STATE_KEYS[key]}.ipynb again."
@@ -215,14 +215,19 @@ def require_path(key: str, *, run_name: str = "") -> Path:
 
 
 def optional_path(key: str) -> Path | None:
-    """A folder that an earlier notebook passed on, or None when it did not."""
+    """The folder that an earlier notebook passed on, or None."""
     value = environment().get(key)
     return home() / value if value else None
 
 
 def redacted(values: Mapping[str, str]) -> dict[str, str]:
-    """The same names, secrets replaced whole: fit to print."""
-    return {key: "***" if _SECRET.search(key) else value for key, value in values.items()}
+    """The same names; each secret is replaced whole."""
+    return {key: "***" if SECRET_NAME.search(key) else value for key, value in values.items()}
+
+
+def forget_endpoint(role: str) -> None:
+    """Remove what 3_deploy wrote about a role's endpoint."""
+    save_state(**{key: None for key in STATE_KEYS if key.startswith(f"{role.upper()}_OPENAI_")})
 
 
 def show_state() -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 
-# Turns that a thread waits awake before it sleeps, about 0.1 ms: sleeping at once costs a fifth of
-# the speed on quiet cores, waiting long more than half on busy ones (docs/experiments.md).
-TURNS_AWAKE = "10000"
+# Spins before a waiting thread sleeps, about 0.1 ms: sleeping at once costs a fifth of the speed on
+# quiet cores, spinning longer more than half on busy ones (docs/experiments.md).
+SPIN_COUNT = "10000"
 
 
 def tune_threads() -> None:
-    """Set what OpenMP reads when torch is loaded, here and in the processes that begin from here.
+    """Set the variables that OpenMP reads when torch is loaded, for this process and its children.
 
-    A user's own OMP_WAIT_POLICY stays as it is. The turns are known to GNU's OpenMP alone.
+    A user's own OMP_WAIT_POLICY stays as it is. Only GNU's OpenMP knows a spin count.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-        os.environ.setdefault("GOMP_SPINCOUNT", TURNS_AWAKE)
+        os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)

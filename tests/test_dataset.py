@@ -70,7 +70,7 @@ def test_the_same_inputs_find_the_same_folder(
 
 def test_any_changed_input_makes_another_folder(made: Made, tmp_path: Path) -> None:
     document = replace(made.documents[0], sha256="1" * 64)
-    fewer = Built(made.built.examples[:-1], [], {})
+    fewer = Built(made.built.examples[:-1], [], {}, made.splits)
     changed: list[dict[str, Any]] = [
         {},
         {"run_name": "other"},

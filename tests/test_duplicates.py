@@ -8,6 +8,7 @@ import pytest
 from lib import duplicates
 from lib.duplicates import Marks, Seen, count_as_same, shingles
 from lib.gen.chunks import Splitter, conflicts
+from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.text import words
 from tests.gen.make import chunked, document, prose
@@ -20,7 +21,7 @@ def with_words_changed(text: str, every: int) -> str:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_near_duplicate_is_dropped_and_a_half_one_is_not(seed: int) -> None:
-    splitter = Splitter(chunk_chars=3000, chunk_overlap_chars=0)
+    splitter = Splitter(Recipe(chunk_chars=3000, chunk_overlap_chars=0))
     text = prose(Random(seed), 12)
     assert splitter.split(document("a.txt", text)).chunks
     near = splitter.split(document("b.txt", with_words_changed(text, 40)))
@@ -58,7 +59,7 @@ def test_one_shared_run_finds_an_overlap_unless_it_is_a_small_one(
 
 
 def test_near_duplicates_are_kept_where_that_is_asked_for() -> None:
-    splitter = Splitter(chunk_chars=3000, chunk_overlap_chars=0, near_duplicate_share=0)
+    splitter = Splitter(Recipe(chunk_chars=3000, chunk_overlap_chars=0, near_duplicate_share=0))
     text = prose(Random(1), 12)
     for name, made in (("a", text), ("b", with_words_changed(text, 40))):
         assert len(splitter.split(document(name, made)).chunks) == 1

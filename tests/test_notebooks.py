@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from lib.gen.recipe import Recipe
-from lib.parameters import NOTEBOOKS, declared, for_notebook, known_parameters, parameters_cell
+from lib.parameters import for_notebook, shown_in
+from lib.recipe import KNOBS, NOTEBOOKS
 from lib.settings import PROJECT_DIR
 from tests.server import serve
 
@@ -67,7 +67,7 @@ def test_committed_outputs_come_from_one_clean_run(notebook: str) -> None:
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_the_injected_cell_is_what_tiny_yaml_says(notebook: str) -> None:
     values = yaml.safe_load((PROJECT_DIR / "parameters" / "tiny.yaml").read_text(encoding="utf-8"))
-    expected = for_notebook(values, notebook, known_parameters())
+    expected = for_notebook(values, notebook)
     (injected,) = (
         cell
         for cell in cells(notebook)
@@ -79,23 +79,19 @@ def test_the_injected_cell_is_what_tiny_yaml_says(notebook: str) -> None:
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
-def test_every_parameter_is_declared_and_used(notebook: str) -> None:
-    source = parameters_cell(PROJECT_DIR / f"{notebook}.ipynb")
-    rest = "\n".join(
-        "".join(cell["source"])
-        for cell in cells(notebook)
-        if cell["cell_type"] == "code" and "parameters" not in str(cell["metadata"].get("tags"))
-    )
-    if notebook == "1_gen":
-        rest += " ".join(Recipe.__dataclass_fields__)  # Recipe.of(globals()) takes them all
-    for parameter in declared(source, notebook):
-        assert re.search(rf"\b{parameter.name}\b", rest), parameter.name
-
-
-def test_the_page_on_evaluation_describes_every_parameter() -> None:
-    page = (PROJECT_DIR / "docs" / "evaluation.md").read_text(encoding="utf-8")
-    parameters = declared(parameters_cell(PROJECT_DIR / "4_eval.ipynb"), "4_eval")
-    assert [p.name for p in parameters if f"`{p.name}`" not in page] == []
+def test_the_cell_shows_few_knobs_as_the_recipe_declares_them(notebook: str) -> None:
+    (cell,) = (c for c in cells(notebook) if "parameters" in c["metadata"].get("tags", []))
+    lines = "".join(cell["source"]).splitlines()
+    assert lines.pop().startswith("more: dict = {}  # ")
+    assert len(lines) <= 10
+    for line, name in zip(lines, shown_in(notebook), strict=True):
+        knob = KNOBS[name]
+        default = json.dumps(knob.default, ensure_ascii=False)
+        default = {"true": "True", "false": "False"}.get(default, default)
+        if isinstance(knob.default, float):
+            default = repr(knob.default)
+        assert line == f"{name}: {knob.type} = {default}  # {knob.meaning}"
+        assert notebook in knob.notebooks
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +104,6 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Any:
     documents.mkdir()
     for name in ("tamsay-line.txt", "harbours-and-dues.md", "packet-company-fleet.pdf"):
         (documents / name).write_bytes((PROJECT_DIR / "sample_data" / name).read_bytes())
-    known = known_parameters()
     values = {**SMALL, "doc_path": str(documents)}
     environment = {
         **{key: value for key, value in os.environ.items() if "OPENAI" not in key},
@@ -128,7 +123,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Any:
             papermill.execute_notebook(
                 str(PROJECT_DIR / f"{notebook}.ipynb"),
                 str(copies[-1]),
-                parameters=for_notebook(values, notebook, known),
+                parameters=for_notebook(values, notebook),
                 prepare_only=True,
                 progress_bar=False,
             )

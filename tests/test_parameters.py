@@ -5,17 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lib.parameters import declared, known_parameters, listing, override, read_parameters
+from lib.parameters import for_notebook, listing, override, overrides, read_parameters, reference
+from lib.recipe import KNOBS
 from lib.settings import PROJECT_DIR, SetupError
-
-CELL = """\
-run_name: str = "x"  # names the folders
-num_distractors: int = 4  # documents beside the oracle
-oracle_probability: float = 0.8  # share, 0–1
-top_k: list[int] = [3, 5, 7]  # how many
-resume: bool = True  # or not
-"""
-KNOWN = {p.name: p for p in declared(CELL, "1_gen")}
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -24,23 +16,12 @@ def write(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def test_a_cell_declares_name_type_default_and_meaning() -> None:
-    top_k = KNOWN["top_k"]
-    assert (top_k.type, top_k.default, top_k.meaning) == ("list[int]", [3, 5, 7], "how many")
-
-
-@pytest.mark.parametrize("line", ["x = 1  # meaning", "x: int = 1", "print(1)"])
-def test_a_line_that_explains_nothing_is_a_bug(line: str) -> None:
-    with pytest.raises(ValueError, match="1_gen"):
-        declared(line, "1_gen")
-
-
 def test_a_file_overrides_some(tmp_path: Path) -> None:
-    text = "oracle_probability: 1  # an integer will do\ntop_k: [1]\nresume: false\n"
-    assert read_parameters(write(tmp_path, text), KNOWN) == {
+    text = "oracle_probability: 1  # an integer will do\ntop_k: [1]\nround_trip: true\n"
+    assert read_parameters(write(tmp_path, text)) == {
         "oracle_probability": 1.0,
         "top_k": [1],
-        "resume": False,
+        "round_trip": True,
     }
 
 
@@ -51,21 +32,24 @@ def test_a_file_overrides_some(tmp_path: Path) -> None:
         ("num_distractors: three", "'three'.*expected int"),
         ("num_distractors: 3.5", "3.5.*expected int"),
         ("num_distractors: true", "True.*expected int"),
+        ("num_distractors: -1", "num_distractors is -1; expected at least 0"),
         ("top_k: [3, five]", "expected list"),
         ("run_name: 7", "expected str"),
+        ("more: {seed: 1}", "no parameter more"),
         ("- a\n- b", "expected `key: value`"),
         ("a: [", "is not YAML"),
+        ("seed: 1\nseed: 2", "sets seed more than once"),
     ],
 )
 def test_a_wrong_file_says_what_is_wrong_in_one_line(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(SetupError, match=says) as caught:
-        read_parameters(write(tmp_path, text), KNOWN)
+        read_parameters(write(tmp_path, text))
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_file_names_those_that_are_there() -> None:
     with pytest.raises(SetupError, match=r"not there.*tiny\.yaml"):
-        read_parameters(Path("parameters/none.yaml"), KNOWN)
+        read_parameters(Path("parameters/none.yaml"))
 
 
 @pytest.mark.parametrize(
@@ -76,27 +60,38 @@ def test_a_missing_file_names_those_that_are_there() -> None:
         ("oracle_probability", "1", 1.0),
         ("top_k", "3,5", [3, 5]),
         ("top_k", "[3]", [3]),
-        ("resume", "false", False),
+        ("round_trip", "false", False),
+        ("doc_path", "b", "b"),
+        ("doc_path", "['b', 'c']", ["b", "c"]),
+        ("models", "b, c", ["b", "c"]),
+        ("models", "['b', 'c']", ["b", "c"]),
+        ("judge_metrics", "", []),
     ],
 )
 def test_overrides_are_read_as_the_declared_type(name: str, text: str, value: object) -> None:
-    assert override(name, text, KNOWN) == value
+    assert override(name, text) == value
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("num_distractors", "many"), ("num_distractors", "3.0"), ("nope", "1"), ("resume", "1")],
+    [
+        ("num_distractors", "many"),
+        ("num_distractors", "3.0"),
+        ("nope", "1"),
+        ("round_trip", "1"),
+        ("doc_path", "[1]"),
+        ("seed", "-1"),
+    ],
 )
 def test_wrong_overrides_are_refused(name: str, text: str) -> None:
     with pytest.raises(SetupError, match="-r"):
-        override(name, text, KNOWN)
+        override(name, text)
 
 
 @pytest.mark.parametrize("path", sorted((PROJECT_DIR / "parameters").glob("*.yaml")), ids=str)
-def test_every_file_binds_to_the_notebooks_and_explains_each_key(path: Path) -> None:
-    values = read_parameters(path, known_parameters())
+def test_every_file_holds_together_and_explains_each_key(path: Path) -> None:
+    values = overrides(path)
     text = path.read_text(encoding="utf-8")
-    assert values
     blocks = [block.splitlines() for block in text.split("\n\n")[1:]]
     for block in blocks:
         assert block[0].startswith("# "), block
@@ -104,20 +99,21 @@ def test_every_file_binds_to_the_notebooks_and_explains_each_key(path: Path) -> 
     assert yaml.safe_load(text).keys() == values.keys()
 
 
-def test_the_listing_shows_every_parameter_with_its_default() -> None:
-    known = known_parameters()
-    text = listing(known.values())
-    for parameter in known.values():
-        assert f"{parameter.name} = {parameter.default!r}" in text
-        assert parameter.meaning in text
+def test_a_notebook_gets_its_own_values_and_in_more_those_that_it_does_not_show() -> None:
+    values = {"run_name": "x", "chunk_overlap_chars": 7, "num_epochs": 2.0, "warmup_share": 0.1}
+    assert for_notebook(values, "1_gen") == {"run_name": "x", "more": {"chunk_overlap_chars": 7}}
+    assert for_notebook({"run_name": "x"}, "3_deploy") == {"run_name": "x"}
 
 
-def test_a_text_or_a_list_of_texts() -> None:
-    cell = 'doc_path: str | list[str] = "a"  # where\nextra: list[str] = []  # which\n'
-    known = {p.name: p for p in declared(cell, "1_gen")}
-    assert override("doc_path", "b", known) == "b"
-    assert override("doc_path", "['b', 'c']", known) == ["b", "c"]
-    assert override("extra", "b, c", known) == override("extra", "['b', 'c']", known) == ["b", "c"]
-    assert override("extra", "", known) == []
-    with pytest.raises(SetupError, match=r"expected str \| list\[str\]"):
-        override("doc_path", "[1]", known)
+def test_the_listing_and_the_reference_show_every_knob_with_its_default() -> None:
+    listed, tables = listing(), reference()
+    for knob in KNOBS.values():
+        assert listed.count(f"  {knob.name} = {knob.default!r}") == 1
+        assert tables.count(f"| `{knob.name}` | `{knob.default!r}` |") == 1
+        assert knob.meaning in listed
+        assert knob.meaning in tables
+
+
+def test_the_page_of_all_knobs_is_generated() -> None:
+    page = (PROJECT_DIR / "docs" / "reference.md").read_text(encoding="utf-8")
+    assert page == reference(), "python -m lib.parameters > docs/reference.md"

@@ -27,15 +27,15 @@ def run_all(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_default_is_the_embedded_student() -> None:
     plan = make_plan([])
     assert plan.run_dir.name == DEFAULT_PARAMETERS.stem == "tiny"
-    assert plan.value("student_model") == "embedded"
+    assert plan.recipe.student_model == "embedded"
     assert (plan.first, plan.last) == (1, 4)
 
 
 def test_overrides_beat_the_file_and_name_the_run() -> None:
     plan = make_plan(["-r", "run_name", "mine", "-r", "num_distractors", "2", "--from", "2"])
     assert plan.run_dir.name == "mine"
-    assert plan.value("num_distractors") == 2
-    assert plan.value("chunk_chars") == make_plan([]).value("chunk_chars")
+    assert plan.recipe.num_distractors == 2
+    assert plan.recipe.chunk_chars == make_plan([]).recipe.chunk_chars
     assert (plan.first, plan.last) == (2, 4)
 
 
@@ -43,21 +43,21 @@ def test_overrides_beat_the_file_and_name_the_run() -> None:
     ("arguments", "says"),
     [
         (["-p", "nope.yaml"], r"nope\.yaml is not there"),
-        (["-r", "nope", "1"], "no notebook knows the parameter nope"),
+        (["-r", "nope", "1"], "there is no parameter nope"),
         (["-r", "seed"], "expected 2 arguments"),
         (["-r", "seed", "x"], "expected int"),
         (["-r", "run_name", "../up"], "run_name"),
         (["--from", "3", "--to", "2"], "behind"),
         (["--from", "5"], "invalid choice"),
         (["--frm", "2"], "unrecognized"),
-        (["-r", "eval_share", "0"], "eval_share = 0"),
-        (["-r", "valid_share", "0.9"], "whose sum is below 1"),
+        (["-r", "eval_share", "0"], "eval_share is 0"),
+        (["-r", "valid_share", "0.9"], "expected a sum below 1"),
         (["-r", "doc_path", "nowhere/at/all"], "nowhere/at/all"),
         (["-r", "student_model", "./no-such-model"], "no-such-model"),
         (["-r", "models", '["student", "gpt-9"]'], "gpt-9 has no endpoint.*GPT_9_OPENAI"),
-        (["-r", "models", "[]"], "models is empty"),
-        (["-r", "judge_metrics", '["smart"]'], "no metric smart"),
-        (["-r", "max_cost", "-1"], "max_cost = -1"),
+        (["-r", "models", "[]"], r"models is \[\]; expected at least one"),
+        (["-r", "judge_metrics", '["smart"]'], "smart.*expected some of"),
+        (["-r", "max_cost", "-1"], "max_cost is -1; expected at least 0"),
     ],
 )
 def test_mistakes_are_one_line_before_anything_runs(
@@ -96,7 +96,7 @@ def test_run_all_lists_and_helps_and_fails_with_a_status() -> None:
     assert "oracle_probability = 0.8" in listed.stdout
     assert "--from N" in helped.stdout
     assert failed.returncode == 1
-    assert failed.stderr.splitlines()[-1].startswith("run_all.sh: -r: no notebook knows")
+    assert failed.stderr.splitlines()[-1].startswith("run_all.sh: -r: there is no parameter")
     assert failed.stdout == ""
 
 

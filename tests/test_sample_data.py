@@ -12,6 +12,7 @@ import pytest
 from lib.gen.chunks import conflicts, split_documents
 from lib.gen.repeats import drop_ambiguous
 from lib.reading.documents import load_documents
+from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import PROJECT_DIR
 from offline.build.word_lists import TEXT_DIR
@@ -30,7 +31,7 @@ def documents() -> dict[str, str]:
 def chunks() -> list[Chunk]:
     loaded = load_documents(FOLDER)
     assert not loaded.skipped
-    return split_documents(loaded.documents, chunk_chars=500, chunk_overlap_chars=50).chunks
+    return split_documents(loaded.documents, Recipe(chunk_chars=500, chunk_overlap_chars=50)).chunks
 
 
 def test_the_folder_holds_what_the_wordings_give(documents: dict[str, str]) -> None:

@@ -10,10 +10,10 @@ from lib.settings import (
     SetupError,
     endpoint_settings,
     environment,
+    is_set_by_user,
     prefixes_of,
     read_state,
     require_path,
-    require_state,
     save_state,
     show_state,
 )
@@ -132,16 +132,29 @@ def test_undeclared_state_is_a_bug() -> None:
 @pytest.mark.parametrize("key", sorted(STATE_KEYS))
 def test_missing_state_names_the_notebook_that_writes_it(key: str) -> None:
     with pytest.raises(SetupError, match=STATE_KEYS[key]):
-        require_state(key)
+        require_path(key)
 
 
 def test_state_of_another_run_is_not_used(home_dir: Path) -> None:
     save_state(RUN_NAME="one", DATASET_DIR="d")
-    assert require_state("DATASET_DIR", run_name="one") == "d"
     with pytest.raises(SetupError, match=r"'one'.*'two'"):
-        require_state("DATASET_DIR", run_name="two")
+        require_path("DATASET_DIR", run_name="two")
     with pytest.raises(SetupError, match="Run 1_gen"):
         require_path("DATASET_DIR", run_name="one")
+    (home_dir / "d").mkdir()
+    assert require_path("DATASET_DIR", run_name="one") == home_dir / "d"
+
+
+def test_state_is_not_taken_for_the_users_configuration(
+    home_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_state(STUDENT_OPENAI_BASE_URL="http://127.0.0.1:1/v1")
+    assert not is_set_by_user("student")
+    write_env(home_dir, "FINETUNED_AZURE_OPENAI_ENDPOINT=https://a.example\n")
+    assert is_set_by_user("student")
+    assert not is_set_by_user("baseline")
+    monkeypatch.setenv("BASELINE_OPENAI_API_KEY", "k")
+    assert is_set_by_user("baseline")
 
 
 def test_a_setup_error_is_shown_in_one_line_by_ipython() -> None:

@@ -6,16 +6,16 @@ import os
 
 import pytest
 
-from lib.threads import TURNS_AWAKE, tune_threads
+from lib.threads import SPIN_COUNT, tune_threads
 
 
-def test_threads_sleep_after_some_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_sleep_after_some_spins(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
         monkeypatch.setenv(name, "x")  # so that it is put back afterwards
         del os.environ[name]
     tune_threads()
     assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
-    assert os.environ["GOMP_SPINCOUNT"] == TURNS_AWAKE
+    assert os.environ["GOMP_SPINCOUNT"] == SPIN_COUNT
 
 
 def test_a_users_own_policy_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,7 @@
-"""3_deploy: student → endpoint. `python -m lib.deploy stop` ends what was started here."""
+"""3_deploy: student → endpoint. `python -m lib.deploy stop` stops the servers started here."""
 
 from lib.deploy.playground import ask
-from lib.deploy.roles import Deployed, deploy, is_configured_by_user, show_endpoints
-from lib.deploy.server import Served, deploy_model, stop
+from lib.deploy.roles import Deployed, deploy, show_endpoints
+from lib.deploy.server import stop
 
-__all__ = [
-    "Deployed",
-    "Served",
-    "ask",
-    "deploy",
-    "deploy_model",
-    "is_configured_by_user",
-    "show_endpoints",
-    "stop",
-]
+__all__ = ["Deployed", "ask", "deploy", "show_endpoints", "stop"]

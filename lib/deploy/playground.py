@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 
 from lib.engine.endpoint import Endpoint, run
 from lib.engine.ledger import Ledger
 from lib.rag.chain import answer_question
+from lib.recipe import Recipe
 from lib.settings import SetupError, endpoint_settings
 
 
 def ask(
-    role: str,
-    question: str,
-    documents: Sequence[str],
-    *,
-    refusal: str = "",
-    max_answer_tokens: int = 256,
+    role: str, question: str, documents: Sequence[str], recipe: Recipe, *, refusal: str = ""
 ) -> str:
     """The whole reply of "student" or "baseline" to a question on some documents.
 
@@ -31,18 +28,15 @@ def ask(
         raise SetupError(f"The {role} has no endpoint. 3_deploy.ipynb starts it: run it.")
 
     async def answer() -> str:
-        ledger = Ledger()
-        try:
-            async with Endpoint(settings, ledger=ledger, concurrency=1) as endpoint:
+        with closing(Ledger()) as ledger:
+            async with Endpoint(settings, recipe, ledger=ledger) as endpoint:
                 reply = await answer_question(
                     endpoint,
                     question,
                     documents,
-                    max_answer_tokens=max_answer_tokens,
+                    max_answer_tokens=recipe.max_answer_tokens,
                     refusal=refusal,
                 )
-        finally:
-            ledger.close()
         return reply.text
 
     return run(answer())

@@ -1,4 +1,4 @@
-"""Whether a server answers, and what to say when it does not."""
+"""Whether a server answers, and the error when it does not."""
 
 from __future__ import annotations
 
@@ -7,64 +7,59 @@ import json
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
+from typing import Any
 
-from lib.deploy.processes import LOOPBACK, ServerRecord, is_running, last_lines
-from lib.settings import SetupError, portable
+from lib.deploy.processes import LOOPBACK, ServerRecord, is_running
+from lib.settings import SetupError, home
+from lib.text import one_line
+
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback: no proxy
 
 
-def is_healthy(record: ServerRecord) -> bool:
-    url = f"http://{LOOPBACK}:{record.port}/health"
+def is_healthy(server: ServerRecord) -> bool:
     try:
-        with _opener().open(url, timeout=5) as response:
+        with _OPENER.open(f"http://{LOOPBACK}:{server.port}/health", timeout=5) as response:
             return bool(response.status == 200)
     except (OSError, http.client.HTTPException):
         return False
 
 
-def _opener() -> urllib.request.OpenerDirector:
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback: no proxy
+def check_alive(server: ServerRecord, deadline: float, timeout_s: float) -> None:
+    """Raise a SetupError if the server has ended, or the deadline has passed."""
+    if not is_running(server):
+        raise _failure(server, "ended before it answered")
+    if time.monotonic() > deadline:
+        raise _failure(server, f"did not answer in {timeout_s:.0f} s")
 
 
-def check_alive(record: ServerRecord, log_path: Path, deadline: float, timeout_s: float) -> None:
-    if not is_running(record):
-        what = "ended before it answered"
-    elif time.monotonic() > deadline:
-        what = f"did not answer in {timeout_s:.0f} s"
-    else:
-        return
-    raise SetupError(
-        f"The {record.role}'s server for {record.model} {what}. "
-        f"{portable(log_path)} ends: {last_lines(log_path)}"
-    )
-
-
-def write_one_token(
-    record: ServerRecord, log_path: Path, deadline: float, timeout_s: float
-) -> None:
-    """/health answers before the model is loaded; a token is the proof."""
-    body = {
-        "model": record.model,
+def check_writes(server: ServerRecord, deadline: float, timeout_s: float) -> None:
+    """Raise a SetupError unless the model writes one token: /health answers before it is loaded."""
+    body: dict[str, Any] = {
+        "model": server.model,
         "messages": [{"role": "user", "content": "Hello"}],
         "max_tokens": 1,
         "temperature": 0.0,
     }
     request = urllib.request.Request(
-        f"{record.base_url}/chat/completions",
+        f"{server.base_url}/chat/completions",
         data=json.dumps(body).encode(),
         headers={"Content-Type": "application/json"},
     )
     try:
-        with _opener().open(request, timeout=max(1.0, deadline - time.monotonic())) as response:
+        with _OPENER.open(request, timeout=max(1.0, deadline - time.monotonic())) as response:
             json.load(response)["choices"][0]
     except urllib.error.HTTPError as error:
-        raise SetupError(
-            f"The {record.role}'s server cannot write with {record.model}: it answers "
-            f"{error.code}. {portable(log_path)} ends: {last_lines(log_path)}"
-        ) from None
+        raise _failure(server, f"cannot write: it answers {error.code}") from None
     except (OSError, http.client.HTTPException) as error:
-        check_alive(record, log_path, deadline, timeout_s)
-        raise SetupError(
-            f"The {record.role}'s server for {record.model} broke off its first reply ({error}). "
-            f"{portable(log_path)} ends: {last_lines(log_path)}"
-        ) from None
+        check_alive(server, deadline, timeout_s)
+        raise _failure(server, f"broke off its first reply ({error})") from None
+
+
+def _failure(server: ServerRecord, what: str) -> SetupError:
+    """`The student's server for m ended before it answered. runs/t/deploy/student.log ends: …`"""
+    path = home() / server.log
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    lines = [one_line(line) for line in text.splitlines() if line.strip()]
+    tail = " | ".join(lines[-4:])[-600:] or "nothing was written"
+    said = f"The {server.role}'s server for {server.model} {what}."
+    return SetupError(f"{said} {server.log} ends: {tail}")

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from lib.settings import EndpointSettings, SetupError
+from lib.text import one_line
 
 # Codes and types of a 429 that waiting does not mend (OpenAI's list of billing errors).
 _NO_CREDIT = (
@@ -118,7 +119,7 @@ def duration_s(text: str) -> float | None:
 
 def short(error: object) -> str:
     """One line of at most 200 characters."""
-    return " ".join(str(error).split())[:200]
+    return one_line(str(error))[:200]
 
 
 def _object(body: bytes) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from lib.engine.faults import short
 from lib.engine.ledger import Usage
 from lib.settings import PROJECT_DIR, SetupError, home
 
@@ -111,7 +112,7 @@ def load_prices() -> Prices:
         return Prices(str(data["as_of"]), str(data["currency"]), models)
     except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise SetupError(
-            f"{path} cannot be read: {' '.join(str(error).split())[:200]}. Expected as_of, "
+            f"{path} cannot be read: {short(error)}. Expected as_of, "
             "currency and models, each as `name: {prompt: 0.15, cached: 0.075, completion: 0.60}`."
         ) from error
 

@@ -7,42 +7,32 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from lib.settings import SetupError, portable
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise SetupError(f"{message}. {self.prog} -h shows the options.")
+from lib.cli import Parser, run_command
+from lib.settings import portable
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; its exit status: 0 = done; of a gate 1 = worse, 2 = a user's mistake."""
-    mistake = 2
-    try:
-        options = _parser().parse_args(arguments)
-        mistake = options.mistake
-        return int(options.do(options) or 0)
-    except SetupError as error:
-        print(f"lib.eval: {error}", file=sys.stderr)
-        return mistake
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; a gate ends with 1 when the run got worse."""
+    return run_command(_parser(), arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m lib.eval", description=__doc__)
+def _parser() -> Parser:
+    parser = Parser(prog="python -m lib.eval", description=__doc__)
     several: dict[str, Any] = {"action": "extend", "nargs": "+", "default": []}
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     report = commands.add_parser("report", help="an executed notebook as one HTML file")
     report.add_argument("notebook", type=Path)
     report.add_argument("report", type=Path)
-    report.set_defaults(do=_report, mistake=1)
+    report.set_defaults(run=_report)
 
     shown = commands.add_parser("headline", help="the table and verdict of a finished run")
-    shown.add_argument("run")
-    shown.set_defaults(do=_headline, mistake=1)
+    shown.add_argument("name", metavar="RUN")
+    shown.set_defaults(run=_headline)
 
     compare = commands.add_parser("compare", help="runs side by side; none named: all below runs/")
     compare.add_argument("runs", nargs="*", metavar="RUN", help="the first is compared with")
@@ -51,21 +41,21 @@ def _parser() -> argparse.ArgumentParser:
     form = compare.add_mutually_exclusive_group()
     form.add_argument("--markdown", dest="form", action="store_const", const="markdown")
     form.add_argument("--json", dest="form", action="store_const", const="json")
-    compare.set_defaults(do=_compare, form="text", mistake=2)
+    compare.set_defaults(run=_compare, form="text")
 
     gate = commands.add_parser("gate", help="exit 1 if the run got worse beyond its interval")
-    gate.add_argument("run")
+    gate.add_argument("name", metavar="RUN")
     gate.add_argument("--against", required=True, metavar="BASE_RUN")
     gate.add_argument("--metric", **several, help="default: the headline's")
     gate.add_argument("--condition", **several, help="default: all of BASE_RUN")
-    gate.set_defaults(do=_gate, mistake=2)
+    gate.set_defaults(run=_gate)
 
     export = commands.add_parser("export", help="a run's figures for other tools")
-    export.add_argument("run")
+    export.add_argument("name", metavar="RUN")
     export.add_argument("--to", required=True, choices=("lm-eval", "mlflow", "wandb"))
     export.add_argument("--out", type=Path, help="lm-eval: the file; default: RUN/lm-eval/…")
     export.add_argument("--model", default="", help="lm-eval: whose figures; default: every model")
-    export.set_defaults(do=_export, mistake=2)
+    export.set_defaults(run=_export)
 
     audited = commands.add_parser("audit", help="the judge against answers that people have judged")
     audited.add_argument(
@@ -83,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_false",
         help="do not ask again with longer answers",
     )
-    audited.set_defaults(do=_audit, mistake=2)
+    audited.set_defaults(run=_audit)
     return parser
 
 
@@ -97,7 +87,7 @@ def _headline(options: argparse.Namespace) -> None:
     from lib.eval.runs import text
     from lib.eval.runs.runs import load_run
 
-    print(text.headline(load_run(options.run)))
+    print(text.headline(load_run(options.name)))
 
 
 def _compare(options: argparse.Namespace) -> None:
@@ -129,7 +119,7 @@ def _gate(options: argparse.Namespace) -> int:
     from lib.eval.runs.gate import gate, regressions
     from lib.eval.runs.runs import load_runs
 
-    run, base = load_runs([options.run, options.against])
+    run, base = load_runs([options.name, options.against])
     found = gate(run, base, metrics=options.metric, conditions=options.condition)
     worse = regressions(found)
     said = [f"WORSE: {one}." for one in worse] or ["Nothing got worse beyond its interval."]
@@ -141,7 +131,7 @@ def _export(options: argparse.Namespace) -> None:
     from lib.eval.runs import exports, trackers
     from lib.eval.runs.runs import load_run
 
-    run = load_run(options.run)
+    run = load_run(options.name)
     if options.to == "lm-eval":
         for path in exports.write_lm_eval(run, model=options.model, path=options.out):
             print(portable(path))

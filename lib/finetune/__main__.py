@@ -1,54 +1,45 @@
-"""`python -m lib.finetune train -p parameters/X.yaml`: the training of 2_finetune.ipynb, also
-under `accelerate launch -m lib.finetune train -p …` on several GPUs."""
+"""`python -m lib.finetune train -p parameters/X.yaml`: the training of 2_finetune.ipynb.
+
+On several GPUs: `accelerate launch -m lib.finetune train -p parameters/X.yaml`.
+"""
 
 from __future__ import annotations
 
 import argparse
-import inspect
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from lib.cli import Parser, run_command
 from lib.finetune.rows import prepare_rows
 from lib.finetune.students import require_machine
 from lib.finetune.train import train_student
-from lib.gen.review.dataset import reviewed
-from lib.parameters import resolved
-from lib.settings import SetupError, portable, require_path, save_state
+from lib.parameters import overrides
+from lib.recipe import Recipe
+from lib.settings import portable, require_path, save_state
 
 
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m lib.finetune", description=__doc__)
-    parser.add_argument("verb", choices=["train"])
-    parser.add_argument("-p", dest="file", type=Path, required=True, help="parameters file")
-    options = parser.parse_args(arguments)
-    import torch
-    from accelerate import PartialState
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = Parser(prog="python -m lib.finetune", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    train = commands.add_parser("train", help="train the student of a parameters file")
+    train.add_argument("-p", dest="file", type=Path, required=True, help="parameters file")
+    train.set_defaults(run=_train)
+    return run_command(parser, arguments)
 
-    process = PartialState(cpu=not torch.cuda.is_available())
-    try:
-        values = resolved(options.file)
-        dataset_dir = require_path("DATASET_DIR", run_name=values["run_name"])
-        with process.main_process_first():  # a review's dataset is written once
-            dataset_dir = reviewed(dataset_dir)
-        require_machine(values["student_model"], student_memory_gib=values["student_memory_gib"])
-        rows = prepare_rows(
-            dataset_dir,
-            student_model=values["student_model"],
-            dataset_format=values["dataset_format"],
+
+def _train(options: argparse.Namespace) -> None:
+    recipe = Recipe(**overrides(options.file))
+    dataset_dir = require_path("DATASET_DIR", run_name=recipe.run_name)
+    require_machine(recipe)
+    trained = train_student(prepare_rows(dataset_dir, recipe), recipe)
+    if int(os.environ.get("RANK", "0")) == 0:
+        save_state(
+            STUDENT_MODEL_DIR=portable(trained.model_dir),
+            BASELINE_MODEL_DIR=portable(trained.baseline_dir),
         )
-        names = set(inspect.signature(train_student).parameters) & values.keys()
-        trained = train_student(rows, **{name: values[name] for name in names})
-        if int(os.environ.get("RANK", "0")) == 0:
-            save_state(
-                STUDENT_MODEL_DIR=portable(trained.model_dir),
-                BASELINE_MODEL_DIR=portable(trained.baseline_dir),
-            )
-    except SetupError as error:
-        print(f"lib.finetune: {error}", file=sys.stderr)
-        return 1
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""TRL's trainer with the vocabulary's scores computed only where a completion is learned."""
+"""TRL's trainer, computing logits only at the tokens of completions."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import Any
 
 
 def completion_trainer(*arguments: Any, **options: Any) -> Any:
-    """An SFTTrainer of these arguments whose loss skips the prompts' scores.
+    """An SFTTrainer of these arguments whose loss skips the logits of prompts.
 
-    A RAFT row is nine tenths prompt. TRL's own loss scores every token, with its entropy: with the
-    embedded student and two cores that takes more than half of a step (docs/experiments.md). The
-    loss is the same: the summed cross-entropy of the completions over their number of tokens.
+    Nine tenths of a RAFT row are prompt. TRL's own loss computes the logits and the entropy of
+    every token: more than half of a step of the embedded student on two cores
+    (docs/experiments.md). The loss is the same: the summed cross-entropy of the completions over
+    their number of tokens.
     """
     import torch
     from torch.nn import functional
@@ -26,7 +27,7 @@ def completion_trainer(*arguments: Any, **options: Any) -> Any:
         ) -> Any:
             labels = inputs["labels"][:, 1:]
             places = (labels != -100).any(dim=0).nonzero().squeeze(1)
-            # No mask: padding stands behind a row, which never looks there; a seventh of a step.
+            # No attention mask, a seventh of a step: no row attends to the padding after it.
             ids = inputs["input_ids"]
             outputs = model(input_ids=ids, use_cache=False, logits_to_keep=places)
             labels = labels[:, places]

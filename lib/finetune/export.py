@@ -1,4 +1,4 @@
-"""From an adapter to folders that a server loads: the merged student, the baseline, their card."""
+"""Folders that a server loads: the merged student with its model card, and the baseline."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def merge_adapter(
 ) -> None:
     """Write base + adapter as one ordinary model: safetensors, tokenizer with its chat template.
 
-    Servers do not load adapters; merged weights also generate without the adapter's extra work.
+    The servers do not load adapters, and merged weights generate faster.
     """
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
@@ -35,7 +35,7 @@ def merge_adapter(
 
 
 def save_model(model: Any, model_dir: Path, *, tokenizer: Any) -> None:
-    """Write a whole model with its tokenizer, on a GPU's machine in bf16, as servers load it."""
+    """Write a whole model with its tokenizer; in bf16 where a GPU trained it."""
     import torch
 
     _stop_at_end(model.generation_config, tokenizer.eos_token_id)
@@ -46,7 +46,7 @@ def save_model(model: Any, model_dir: Path, *, tokenizer: Any) -> None:
 
 
 def _stop_at_end(generation_config: Any, end: int) -> None:
-    """Generation must stop at the token that training ends every completion with."""
+    """Make generation stop at the token that ends every trained completion."""
     stops = generation_config.eos_token_id
     stops = stops if isinstance(stops, list) else [] if stops is None else [stops]
     if end not in stops:
@@ -54,10 +54,10 @@ def _stop_at_end(generation_config: Any, end: int) -> None:
 
 
 def prepare_baseline(base: Base, *, chat_template: str) -> Path:
-    """The base model under `artefacts/baselines/`, with the template that the student has too.
+    """The base model under `artefacts/baselines/`, with the student's chat template.
 
-    Its name there changes whenever the model does, so replies of another one are never taken for
-    its own. Large files are linked, not copied.
+    Another model has another name there, so that the ledger tells their replies apart. Large files
+    are linked, not copied.
     """
     made_of = {"base": base.fingerprint, "chat_template": chat_template}
     target = home() / "artefacts" / "baselines" / f"{base.name}-{fingerprint(made_of)}"
@@ -91,7 +91,7 @@ def write_model_card(
     history: list[dict[str, float]],
     seconds: float,
 ) -> None:
-    """What the student is, in the hub's model-card format."""
+    """Describe the student in the hub's model-card format."""
     adapted = settings["lora_rank"] > 0
     what = "`adapter/` is the LoRA adapter alone" if adapted else "every weight was trained"
     rows = "\n".join(f"| `{name}` | {value} |" for name, value in settings.items())
@@ -113,8 +113,8 @@ causal language model; {what}.
 - Dataset: `{dataset_dir.name}`: {lengths}.
 - Validation loss{_losses(history)}. The loss counts completions only.
 - Training took {minutes(seconds)} (minutes:seconds).
-- Licence: that of the base model, `{licence_of(base.folder)}`; read it before you pass this on.
-- Prompts are written by the tokenizer's chat template; decode greedily.
+- Licence: the base model's, `{licence_of(base.folder)}`; read it before you pass the student on.
+- Write prompts with the tokenizer's chat template; decode greedily.
 
 | setting | value |
 |---|---|

@@ -1,4 +1,4 @@
-"""How long the rows are, and the stop when one does not fit: nothing is ever cut."""
+"""The lengths of the rows, and the error when a row does not fit: no row is ever cut."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ class Lengths:
 
     rows: int
     total_tokens: int
-    max_prompt_tokens: int
     max_completion_tokens: int
     max_total_tokens: int
     p50_tokens: int
@@ -38,7 +37,6 @@ def measure_lengths(rows: Sequence[TokenRow]) -> Lengths:
     return Lengths(
         rows=len(rows),
         total_tokens=sum(totals),
-        max_prompt_tokens=max(row.prompt_tokens for row in rows),
         max_completion_tokens=max(len(row.input_ids) - row.prompt_tokens for row in rows),
         max_total_tokens=totals[-1],
         p50_tokens=totals[(len(totals) - 1) // 2],
@@ -48,9 +46,9 @@ def measure_lengths(rows: Sequence[TokenRow]) -> Lengths:
 
 
 def check_lengths(lengths: Lengths, *, max_length_tokens: int, model_limit_tokens: int) -> int:
-    """The length budget of training, tokens; max_length_tokens 0 = that of the longest row.
+    """The length budget of training, tokens; max_length_tokens 0 = the longest row's length.
 
-    A row that is too long would lose its completion, which stands at the end, and teach nothing.
+    A row that is cut loses its completion, which is at its end, and teaches nothing.
 
     Raises:
         SetupError: the longest row does not fit.

@@ -1,4 +1,4 @@
-"""Dataset rows → the token ids that training sees: exactly those that serving will build."""
+"""Dataset rows → the token ids of training: the same ids that a server builds from a prompt."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from lib.prompts.student import PLAIN_CHAT_TEMPLATE, Message
 from lib.settings import SetupError, portable
 from lib.store import read_json, read_jsonl
 
-FORMATS = ("chat", "completion")
-
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """One row of a dataset: a prompt, and the completion that is to be learnt."""
+    """One row of a dataset: a prompt, and the completion to learn."""
 
     id: str  # "train row 17", or the row's own id
     prompt: tuple[Message, ...] | str  # messages (chat) or a text (completion)
@@ -24,7 +22,7 @@ class TrainingRecord:
 
 @dataclass(frozen=True)
 class TokenRow:
-    """A record as token ids: the first `prompt_tokens` are context, the rest is trained on."""
+    """A record as token ids; the first `prompt_tokens` are the prompt, the rest is learnt."""
 
     id: str
     input_ids: list[int]
@@ -40,10 +38,8 @@ def training_records(dataset_dir: Path, split: str, dataset_format: str) -> list
     """Read `<dataset_dir>/<format>/<split>.jsonl`.
 
     Raises:
-        SetupError: an unknown format, no such file, no training rows, or a row of another shape.
+        SetupError: no such file, no training rows, or a row of another form.
     """
-    if dataset_format not in FORMATS:
-        raise SetupError(f"dataset_format is '{dataset_format}'; expected one of {FORMATS}.")
     path = Path(dataset_dir) / dataset_format / f"{split}.jsonl"
     if not path.is_file():
         raise SetupError(f"{portable(path)} is not there. 1_gen.ipynb writes it: run it.")
@@ -67,7 +63,7 @@ def _record(row: dict[str, Any], row_id: str, dataset_format: str, path: Path) -
             prompt = None
     if not prompt or not isinstance(completion, str) or not completion.strip():
         raise SetupError(
-            f"{row_id} of {portable(path)} is no {dataset_format} row with a prompt and a "
+            f"{row_id} of {portable(path)} is not a {dataset_format} row with a prompt and a "
             "completion. Run 1_gen.ipynb again."
         )
     return TrainingRecord(row_id, prompt, completion)
@@ -76,7 +72,7 @@ def _record(row: dict[str, Any], row_id: str, dataset_format: str, path: Path) -
 def load_tokenizer(model_dir: Path, dataset_format: str) -> Any:
     """The base's tokenizer, with the template that training, evaluation and serving share.
 
-    A base model brings no template; completion rows are plain text whatever the base brings.
+    A base model has no template, and completion rows are plain text: both get the plain one.
     """
     from transformers import AutoTokenizer
 
@@ -92,8 +88,7 @@ def load_tokenizer(model_dir: Path, dataset_format: str) -> Any:
 
 
 def end_token_ids(model_dir: Path, tokenizer: Any) -> frozenset[int]:
-    """What ends a reply when this model is served: its generation config's tokens and the
-    tokenizer's."""
+    """The tokens that end a reply of the served model: of generation config and tokenizer."""
     path, ids = Path(model_dir) / "generation_config.json", []
     if path.is_file():
         named = read_json(path).get("eos_token_id") or []
@@ -108,7 +103,7 @@ def tokenise(record: TrainingRecord, tokenizer: Any, end_ids: frozenset[int]) ->
         SetupError: the completion holds the end token inside its text.
     """
     if isinstance(record.prompt, str):
-        # Rendered and tokenised as the plain template does it, so that serving sees the same ids.
+        # As the plain template renders it, so that a server builds the same ids.
         prompt_text = (tokenizer.bos_token or "") + record.prompt
         text = prompt_text + record.completion + tokenizer.eos_token
     else:
@@ -119,14 +114,14 @@ def tokenise(record: TrainingRecord, tokenizer: Any, end_ids: frozenset[int]) ->
         text = render([*messages, answer], tokenize=False)
     if not text.startswith(prompt_text):
         raise SetupError(
-            "The chat template writes an answered prompt differently from an open one, so the "
-            "student would be trained on prompts that it never meets. Give the model another one."
+            "The chat template writes a prompt differently when an answer follows, so the student "
+            "would be trained on prompts that it never sees. Give the model another template."
         )
     prompt_ids = _ids(prompt_text, tokenizer)
     whole_ids = _ids(text, tokenizer)
     if whole_ids[: len(prompt_ids)] == prompt_ids:
         completion_ids = whole_ids[len(prompt_ids) :]
-    else:  # tokens merge across the boundary, but a server stops the prompt there
+    else:  # tokens merge across the boundary, but a server ends the prompt there
         completion_ids = _ids(text[len(prompt_text) :], tokenizer)
     completion_ids = _up_to_end(completion_ids, tokenizer, end_ids, record.id)
     return TokenRow(record.id, prompt_ids + completion_ids, len(prompt_ids))
@@ -137,7 +132,7 @@ def _ids(text: str, tokenizer: Any) -> list[int]:
 
 
 def _up_to_end(ids: list[int], tokenizer: Any, end_ids: frozenset[int], row_id: str) -> list[int]:
-    """Cut what a template writes behind the end token (a newline, say); add a missing end token."""
+    """Cut what the template writes after the end token (a newline); add a missing end token."""
     length = next((place for place, token in enumerate(ids, start=1) if token in end_ids), 0)
     if not length:
         return [*ids, tokenizer.eos_token_id]

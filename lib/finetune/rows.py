@@ -1,4 +1,4 @@
-"""A dataset as one student's tokens: what is looked at, measured and trained on."""
+"""A dataset as one student's tokens: shown, measured and trained on."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lib.finetune.records import (
     training_records,
 )
 from lib.finetune.students import Base, fetch_student
+from lib.recipe import Recipe
 from lib.store import read_json
 from lib.threads import tune_threads
 
@@ -30,17 +31,17 @@ class PreparedRows:
     train: list[TokenRow]
     valid: list[TokenRow]  # may be empty: then no validation loss is measured
     lengths: Lengths  # of both splits
-    model_limit_tokens: int  # what the model reads at most; 0 = it does not say
+    model_limit_tokens: int  # the longest input of the model; 0 = its config does not say
 
 
-def prepare_rows(dataset_dir: Path, *, student_model: str, dataset_format: str) -> PreparedRows:
-    """Tokenise the train and valid splits for a student.
+def prepare_rows(dataset_dir: Path, recipe: Recipe) -> PreparedRows:
+    """Tokenise the train and valid splits for the student.
 
     Raises:
         SetupError: the model or the rows cannot be read, or a row holds an end token.
     """
     tune_threads()  # before torch is loaded
-    base = fetch_student(student_model)
+    base, dataset_format = fetch_student(recipe.student_model), recipe.dataset_format
     tokenizer = load_tokenizer(base.folder, dataset_format)
     end_ids = end_token_ids(base.folder, tokenizer)
     train, valid = (

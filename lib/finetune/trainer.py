@@ -9,19 +9,20 @@ from typing import Any
 from lib.finetune.completion_trainer import completion_trainer
 from lib.finetune.records import TokenRow
 from lib.finetune.rows import PreparedRows
+from lib.recipe import Recipe
 
 
 def make_trainer(
-    rows: PreparedRows, settings: dict[str, Any], *, output_dir: Path, callbacks: list[Any]
+    rows: PreparedRows, recipe: Recipe, *, output_dir: Path, callbacks: list[Any]
 ) -> Any:
-    """The TRL trainer of these rows; they carry their own labels, which TRL takes as they are."""
+    """A TRL trainer; the rows bring their labels, which TRL leaves as they are."""
     import torch
     from transformers import AutoModelForCausalLM, PrinterCallback
 
     on_gpu = torch.cuda.is_available()
     in_bf16 = torch.cuda.is_bf16_supported() if on_gpu else _cpu_multiplies_bf16()
-    # Adapters are float32 beside a bf16 model; weights that are trained themselves must be float32.
-    frozen = settings["lora_rank"] > 0
+    # What is trained is float32: the adapters beside a bf16 model, or else all weights.
+    frozen = recipe.lora_rank > 0
     model = AutoModelForCausalLM.from_pretrained(
         str(rows.base.folder),
         dtype=torch.bfloat16 if frozen and on_gpu and in_bf16 else torch.float32,
@@ -30,32 +31,25 @@ def make_trainer(
     )
     trainer = completion_trainer(
         model=model,
-        args=_trainer_arguments(
-            settings,
-            output_dir,
-            len(rows.train),
-            validate=bool(rows.valid),
-            on_gpu=on_gpu,
-            in_bf16=in_bf16,
-        ),
+        args=_trainer_arguments(rows, recipe, output_dir, on_gpu=on_gpu, in_bf16=in_bf16),
         train_dataset=_dataset(rows.train),
         eval_dataset=_dataset(rows.valid) if rows.valid else None,
         processing_class=rows.tokenizer,
         callbacks=callbacks,
-        peft_config=_lora(settings) if frozen else None,
+        peft_config=_lora(recipe) if frozen else None,
     )
-    trainer.remove_callback(PrinterCallback)  # the watch prints already
+    trainer.remove_callback(PrinterCallback)  # the watch prints
     return trainer
 
 
-def _lora(settings: dict[str, Any]) -> Any:
+def _lora(recipe: Recipe) -> Any:
     """Adapters on every linear layer."""
     from peft import LoraConfig
 
     return LoraConfig(
-        r=settings["lora_rank"],
-        lora_alpha=settings["lora_alpha"],
-        lora_dropout=settings["lora_dropout"],
+        r=recipe.lora_rank,
+        lora_alpha=recipe.lora_alpha,
+        lora_dropout=recipe.lora_dropout,
         target_modules="all-linear",
         task_type="CAUSAL_LM",
     )
@@ -76,41 +70,35 @@ def _dataset(rows: list[TokenRow]) -> Any:
 
 
 def _trainer_arguments(
-    settings: dict[str, Any],
-    output_dir: Path,
-    num_rows: int,
-    *,
-    validate: bool,
-    on_gpu: bool,
-    in_bf16: bool,
+    rows: PreparedRows, recipe: Recipe, output_dir: Path, *, on_gpu: bool, in_bf16: bool
 ) -> Any:
     from accelerate import PartialState
     from trl import SFTConfig
 
-    rows_per_update = settings["batch_size"] * settings["gradient_accumulation_steps"]
+    rows_per_update = recipe.batch_size * recipe.gradient_accumulation_steps
     rows_per_update *= PartialState().num_processes
-    updates = math.ceil(math.ceil(num_rows / rows_per_update) * settings["num_epochs"])
+    updates = math.ceil(math.ceil(len(rows.train) / rows_per_update) * recipe.num_epochs)
     return SFTConfig(
         output_dir=str(output_dir),
         max_length=None,  # TRL's default keeps the first 1,024 tokens and drops the completion
         packing=False,
-        # Few shapes: oneDNN keeps a kernel for each (2.1 GB in place of 1.4).
+        # Few shapes: oneDNN caches a kernel for each (2.1 GB instead of 1.4).
         pad_to_multiple_of=64,
-        num_train_epochs=settings["num_epochs"],
-        learning_rate=settings["learning_rate"],
+        num_train_epochs=recipe.num_epochs,
+        learning_rate=recipe.learning_rate,
         lr_scheduler_type="cosine",
-        warmup_steps=settings["warmup_share"],  # below 1 it is a share of all steps
-        per_device_train_batch_size=settings["batch_size"],
-        per_device_eval_batch_size=settings["batch_size"],
-        gradient_accumulation_steps=settings["gradient_accumulation_steps"],
+        warmup_steps=recipe.warmup_share,  # below 1 it is a share of all steps
+        per_device_train_batch_size=recipe.batch_size,
+        per_device_eval_batch_size=recipe.batch_size,
+        gradient_accumulation_steps=recipe.gradient_accumulation_steps,
         train_sampling_strategy="group_by_length",
         optim="adamw_torch_fused" if on_gpu else "adamw_torch",
         bf16=in_bf16,  # mixed: what is trained stays in float32
         use_cpu=not on_gpu,
         activation_checkpointing=on_gpu,  # costs a third of the time; a small model needs none
-        eval_strategy="steps" if validate else "no",
+        eval_strategy="steps" if rows.valid else "no",
         eval_steps=max(1, math.ceil(updates / 4)),
-        eval_on_start=validate,
+        eval_on_start=bool(rows.valid),
         logging_steps=max(1, updates // 20),
         logging_nan_inf_filter=False,
         save_strategy="no",
@@ -118,6 +106,6 @@ def _trainer_arguments(
         disable_tqdm=True,
         dataloader_num_workers=0,
         dataloader_pin_memory=on_gpu,
-        seed=settings["seed"],
-        data_seed=settings["seed"],
+        seed=recipe.seed,
+        data_seed=recipe.seed,
     )

@@ -9,7 +9,6 @@ from typing import Any
 Span = tuple[int, int]  # text[start:end]
 Embed = Callable[[Sequence[str]], Any]  # texts → array (len(texts), dimensions)
 
-CHUNKERS = ("recursive", "markdown", "semantic")
 WITH_BODY_CHARS = 50  # less text than this before a heading goes with what follows it
 
 # Paragraphs, lines, sentences, words: the first that gives pieces small enough.

@@ -12,7 +12,6 @@ from lib import text as words
 from lib.duplicates import Conflicts, Marks, Seen, conflicts
 from lib.gen import chunkers
 from lib.gen.chunkers import (
-    CHUNKERS,
     Embed,
     Span,
     markdown_spans,
@@ -21,13 +20,12 @@ from lib.gen.chunkers import (
 )
 from lib.kept import Kept
 from lib.reading.api_docs import is_api_record
+from lib.recipe import Recipe
 from lib.records import Chunk, Document, Rejected
 from lib.settings import SetupError
 from lib.text import has_words
 
-MIN_CHUNK_CHARS = 50
 MIN_CHUNK_WORDS = 5
-NEAR_DUPLICATE_SHARE = 0.8
 
 __all__ = ["Conflicts", "Split", "Splitter", "conflicts", "split_documents"]
 
@@ -51,46 +49,16 @@ class Split:
 class Splitter:
     """Cuts documents one after another, so that the first can be asked about while others are read.
 
-    Raises:
-        SetupError: the sizes contradict each other, the chunker is unknown or has no embedding.
+    Args:
+        recipe: chunker, chunk_chars, chunk_overlap_chars, min_chunk_chars, near_duplicate_share.
+        embed: texts → their vectors, for the chunker "semantic".
     """
 
     def __init__(
-        self,
-        *,
-        chunk_chars: int,
-        chunk_overlap_chars: int,
-        chunker: str = "recursive",
-        min_chunk_chars: int = MIN_CHUNK_CHARS,
-        near_duplicate_share: float = NEAR_DUPLICATE_SHARE,
-        embed: Embed | None = None,
-        kept: Kept | None = None,
+        self, recipe: Recipe, *, embed: Embed | None = None, kept: Kept | None = None
     ) -> None:
-        if min_chunk_chars < 1 or not (
-            0 <= chunk_overlap_chars < chunk_chars and chunk_chars >= 2 * min_chunk_chars
-        ):
-            raise SetupError(
-                f"chunk_chars = {chunk_chars}, chunk_overlap_chars = {chunk_overlap_chars}, "
-                f"min_chunk_chars = {min_chunk_chars}: expected at least {2 * min_chunk_chars} "
-                "characters (twice the least), and an overlap below that. Change them."
-            )
-        if not 0 <= near_duplicate_share <= 1:
-            raise SetupError(
-                f"near_duplicate_share = {near_duplicate_share}: expected 0 to 1, 0 to drop equal "
-                "texts alone. Change it."
-            )
-        if chunker not in CHUNKERS:
-            raise SetupError(
-                f"chunker = {chunker!r}: expected one of {', '.join(CHUNKERS)}. Change it."
-            )
-        if chunker == "semantic" and embed is None:
-            raise SetupError(
-                "chunker = 'semantic' compares sentences by their embeddings, and no embedding "
-                "was given. Pass embed, or take another chunker."
-            )
-        self._chunk_chars, self._overlap_chars = chunk_chars, chunk_overlap_chars
-        self._chunker, self._min_chars, self._embed = chunker, min_chunk_chars, embed
-        self._seen, self._kept = Seen(near_duplicate_share), kept
+        self._recipe, self._embed, self._kept = recipe, embed, kept
+        self._seen = Seen(recipe.near_duplicate_share)
 
     def split(self, document: Document) -> Split:
         """The document's chunks that no document before it had.
@@ -124,9 +92,11 @@ class Splitter:
 
     def _pieces(self, text: str) -> list[list[int]]:
         """Start, end, length without white space; and the marks, where it is no short piece."""
-        if self._kept is None or self._chunker == "semantic":  # its embedding is another's
+        if self._kept is None or self._recipe.chunker == "semantic":  # its embedding is another's
             return list(self._cut(text))
-        key = text, self._chunker, self._chunk_chars, self._overlap_chars, self._min_chars
+        recipe = self._recipe
+        key = text, recipe.chunker, recipe.chunk_chars, recipe.chunk_overlap_chars
+        key = (*key, recipe.min_chunk_chars)
         pieces: list[list[int]] | None = self._kept.get("pieces", *key)
         if pieces is None:
             pieces = list(self._cut(text))
@@ -137,7 +107,7 @@ class Splitter:
         for start, end in self._spans(text):
             piece = text[start:end]
             length = len(" ".join(piece.split()))
-            if length < self._min_chars or not has_words(piece, least=MIN_CHUNK_WORDS):
+            if length < self._recipe.min_chunk_chars or not has_words(piece, least=MIN_CHUNK_WORDS):
                 yield [start, end, length]
             else:
                 equal, sketch = Marks.of(piece)
@@ -146,43 +116,32 @@ class Splitter:
     def _spans(self, text: str) -> Iterator[Span]:
         if is_api_record(text):
             return iter([(0, len(text))])
-        if self._embed is not None and self._chunker == "semantic":
-            return semantic_spans(text, self._chunk_chars, self._min_chars, self._embed)
-        cut = markdown_spans if self._chunker == "markdown" else recursive_spans
-        return cut(text, self._chunk_chars, self._overlap_chars)
+        recipe = self._recipe
+        if recipe.chunker == "semantic":
+            if self._embed is None:
+                raise ValueError("the semantic chunker needs `embed`")
+            return semantic_spans(text, recipe.chunk_chars, recipe.min_chunk_chars, self._embed)
+        cut = markdown_spans if recipe.chunker == "markdown" else recursive_spans
+        return cut(text, recipe.chunk_chars, recipe.chunk_overlap_chars)
 
 
 def split_documents(
-    documents: Sequence[Document],
-    *,
-    chunk_chars: int,
-    chunk_overlap_chars: int,
-    chunker: str = "recursive",
-    min_chunk_chars: int = MIN_CHUNK_CHARS,
-    near_duplicate_share: float = NEAR_DUPLICATE_SHARE,
-    embed: Embed | None = None,
+    documents: Sequence[Document], recipe: Recipe, *, embed: Embed | None = None
 ) -> Split:
     """Cut documents into chunks of at most chunk_chars, at paragraphs and sentences if it can.
 
     "recursive" neighbours share at most chunk_overlap_chars. "markdown" keeps sections, tables and
-    code whole, "semantic" cuts where the subject turns: `embed` gives texts their vectors.
+    code whole, "semantic" cuts where the subject turns.
 
     Raises:
-        SetupError: the parameters contradict each other, or no chunk remains.
+        SetupError: no chunk remains.
     """
-    splitter = Splitter(
-        chunk_chars=chunk_chars,
-        chunk_overlap_chars=chunk_overlap_chars,
-        chunker=chunker,
-        min_chunk_chars=min_chunk_chars,
-        near_duplicate_share=near_duplicate_share,
-        embed=embed,
-    )
+    splitter = Splitter(recipe, embed=embed)
     splits = [splitter.split(document) for document in documents]
     kept = [chunk for split in splits for chunk in split.chunks]
     if not kept:
         raise SetupError(
-            f"The {len(documents)} documents hold no chunk of {min_chunk_chars} characters or "
-            "more. Add documents with text."
+            f"The {len(documents)} documents hold no chunk of {recipe.min_chunk_chars} characters "
+            "or more. Add documents with text."
         )
     return Split(kept, [item for split in splits for item in split.dropped])

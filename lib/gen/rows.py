@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +10,9 @@ from random import Random
 
 from lib.gen.chunks import Conflicts
 from lib.gen.distractors import Guard, Vectors, in_random_order, neighbours
-from lib.prompts.student import REFUSAL, neutralise
+from lib.prompts.student import REFUSAL
+from lib.recipe import Recipe
 from lib.records import Chunk, Question, RaftExample, Rejected
-from lib.settings import SetupError
-
-DISTRACTOR_MODES = ("random", "hard", "mixed")
-NO_ORACLE_MODES = ("memorise", "refuse", "both")
-DISTRACTORS_PER = ("question", "chunk")
-TOO_FEW = ("error", "fewer")
 
 
 @dataclass(frozen=True)
@@ -28,6 +22,7 @@ class Built:
     examples: list[RaftExample]  # in the order of the questions
     rejected: list[Rejected]  # questions that have no row
     guarded: dict[str, int]  # drawn distractors that were turned down, by reason
+    splits: Mapping[str, str]  # of every chunk, by its id
 
 
 def build_examples(
@@ -35,17 +30,8 @@ def build_examples(
     chunks: Sequence[Chunk],
     splits: Mapping[str, str],
     same: Conflicts,
+    recipe: Recipe,
     *,
-    num_distractors: int,
-    distractor_mode: str,
-    oracle_probability: float,
-    no_oracle_mode: str,
-    refusal_probability: float,
-    seed: int,
-    min_distractors: int | None = None,
-    distractors_per: str = "question",
-    too_few: str = "error",
-    refusal: str = "",
     vectors: Vectors | None = None,
 ) -> Built:
     """One row a question; each draws from its own generator, seeded by (seed, question id).
@@ -66,29 +52,23 @@ def build_examples(
 
     distractors_per "chunk": all questions of a chunk are of one kind and have one context, in one
     order, which training and prefix caches can then share; shares are met to the chunk.
-
-    Raises:
-        SetupError: a parameter is out of its range.
     """
-    _check(
-        num_distractors, distractor_mode, no_oracle_mode, oracle_probability, refusal_probability
-    )
-    check_choices(num_distractors, min_distractors, distractors_per, too_few)
+    seed, num_distractors, refusal = recipe.seed, recipe.num_distractors, recipe.refusal
     by_id = {chunk.id: chunk for chunk in chunks}
     train = [chunk for chunk in chunks if splits[chunk.id] == "train"]
-    least = num_distractors if min_distractors is None else min_distractors
+    least = num_distractors if recipe.min_distractors == -1 else recipe.min_distractors
     guard = Guard(same, Counter())
-    groups = _groups(questions, distractors_per)
+    groups = _groups(questions, recipe.distractors_per)
     kinds: dict[str, str] = {}
     for split in ("train", "valid"):
         ids = [group.id for group in groups if splits[group.chunk_id] == split]
-        kinds |= _kinds(ids, oracle_probability, no_oracle_mode, refusal_probability, seed)
+        kinds |= _kinds(ids, recipe)
     wanted = [question for group in groups for question in group.questions]
     places = {question.id: place for place, question in enumerate(questions)}
     if vectors is not None:
         vectors = vectors.of([places[question.id] for question in wanted])
-    hard = neighbours(wanted, chunks, vectors) if distractor_mode != "random" else None
-    built = Built([], [], {})
+    hard = neighbours(wanted, chunks, vectors) if recipe.distractor_mode != "random" else None
+    built = Built([], [], {}, splits)
     for group in groups:
         near = [next(hard) for _ in group.questions] if hard else []
         split, oracle = splits[group.chunk_id], by_id[group.chunk_id]
@@ -102,13 +82,13 @@ def build_examples(
             num_shown = Random(f"{seed}:distractors:{group.id}").randint(least, num_distractors)
         needed = num_shown + (kind != "oracle")
         nearest = (c for c in _in_turn(near) if split == "eval" or splits[c.id] == "train")
-        num_hard = needed if distractor_mode == "hard" else (needed + 1) // 2
+        num_hard = needed if recipe.distractor_mode == "hard" else (needed + 1) // 2
         pool = chunks if split == "eval" else train
         answers = [question.answer for question in group.questions]
         distractors: list[Chunk] = []
         guard.add(distractors, nearest, num_hard, answers, oracle)
         guard.add(distractors, in_random_order(pool, rng), needed, answers, oracle)
-        if len(distractors) < needed and too_few == "error":
+        if len(distractors) < needed and recipe.too_few == "error":
             reason = f"only {len(distractors)} of {needed} distractors can be found"
             built.rejected.extend(_rejected(q, "distractors", reason) for q in group.questions)
             continue
@@ -153,12 +133,13 @@ def _in_turn(lists: Sequence[Sequence[Chunk]]) -> Iterator[Chunk]:
         yield from (chunk for chunk in of_rank if chunk is not None)
 
 
-def _kinds(
-    ids: Sequence[str], oracle_share: float, no_oracle_mode: str, refusal_share: float, seed: int
-) -> dict[str, str]:
+def _kinds(ids: Sequence[str], recipe: Recipe) -> dict[str, str]:
     """Each row's kind. Ranked, not thrown: of 100 rows thrown at 0.8 some seeds show 70."""
-    ranked = sorted(ids, key=lambda row_id: (Random(f"{seed}:kind:{row_id}").random(), row_id))
-    shown_until = refusal_share + (1 - refusal_share) * oracle_share
+    ranked = sorted(
+        ids, key=lambda row_id: (Random(f"{recipe.seed}:kind:{row_id}").random(), row_id)
+    )
+    refusal_share = recipe.refusal_probability
+    shown_until = refusal_share + (1 - refusal_share) * recipe.oracle_probability
     kinds = {}
     for rank, row_id in enumerate(ranked):
         place = (rank + 0.5) / len(ranked)
@@ -166,10 +147,10 @@ def _kinds(
             kinds[row_id] = "refuse"
         elif place < shown_until:
             kinds[row_id] = "oracle"
-        elif no_oracle_mode == "both":
+        elif recipe.no_oracle_mode == "both":
             kinds[row_id] = "memorise" if place < (1 + shown_until) / 2 else "refuse"
         else:
-            kinds[row_id] = no_oracle_mode
+            kinds[row_id] = recipe.no_oracle_mode
     return kinds
 
 
@@ -190,59 +171,3 @@ def _rejected(question: Question, gate: str, reason: str) -> Rejected:
     return Rejected(
         question.id, question.chunk_id, gate, reason, question.text, question.cot_answer
     )
-
-
-def _check(
-    num_distractors: int, distractor_mode: str, no_oracle_mode: str, *probabilities: float
-) -> None:
-    if num_distractors < 0:
-        raise SetupError(f"num_distractors = {num_distractors}: expected 0 or more. Change it.")
-    for name, value, known in (
-        ("distractor_mode", distractor_mode, DISTRACTOR_MODES),
-        ("no_oracle_mode", no_oracle_mode, NO_ORACLE_MODES),
-    ):
-        if value not in known:
-            expected = ", ".join(known)
-            raise SetupError(f"{name} = '{value}': expected one of {expected}. Change it.")
-    if not all(0 <= probability <= 1 for probability in probabilities):
-        raise SetupError(
-            f"oracle_probability, refusal_probability = {probabilities}: expected 0 to 1. "
-            "Change them."
-        )
-
-
-def check_choices(
-    num_distractors: int, min_distractors: int | None, distractors_per: str, too_few: str
-) -> None:
-    """Stop at a choice that rows cannot follow.
-
-    Raises:
-        SetupError: it is unknown, or out of its range.
-    """
-    if min_distractors is not None and not 0 <= min_distractors <= num_distractors:
-        raise SetupError(
-            f"min_distractors = {min_distractors}: expected 0 to num_distractors "
-            f"({num_distractors}). Change it."
-        )
-    for name, value, known in (
-        ("distractors_per", distractors_per, DISTRACTORS_PER),
-        ("too_few", too_few, TOO_FEW),
-    ):
-        if value not in known:
-            raise SetupError(f"{name} = '{value}': expected {' or '.join(known)}. Change it.")
-
-
-def check_refusal(refusal: str) -> None:
-    """Stop at a refusal that a reply could not be known by; "" is the standard one.
-
-    Raises:
-        SetupError: it is no single line of three words and more, or it holds a prompt's marker.
-    """
-    if not refusal:
-        return
-    words = re.findall(r"\w+", refusal)
-    if len(words) < 3 or refusal != " ".join(refusal.split()) or neutralise(refusal) != refusal:
-        raise SetupError(
-            f"refusal = {refusal!r}: expected one sentence of three words or more, on one line and "
-            "without the markers of prompts. Change it."
-        )

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lib.parameters import DEFAULT_PARAMETERS, resolved
+from lib.parameters import DEFAULT_PARAMETERS, overrides
+from lib.recipe import Recipe
 from lib.settings import SetupError, portable, save_state
 
 
@@ -39,12 +40,11 @@ def run(options: argparse.Namespace) -> int:
         SetupError: the parameters are wrong.
     """
     from lib.gen.generation import Finished, generate
-    from lib.gen.recipe import Recipe
 
-    values = resolved(options.file, options.overrides)
+    values = overrides(options.file, options.overrides)
     if options.dry_run:
         values["dry_run"] = True
-    recipe = Recipe.of(values)
+    recipe = Recipe(**values)
     try:
         dataset_dir = generate(recipe)
     except Finished as finished:

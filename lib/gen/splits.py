@@ -7,22 +7,19 @@ from itertools import groupby
 from random import Random
 
 from lib.gen.chunks import Conflicts
+from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import SetupError
 
 MAX_BLOCK_CHUNKS = 5
-SPLIT_BY = ("chunk", "document")
 MIN_DOCUMENTS = 10  # of fewer, whole documents make no fair splits
 
 
 def assign_splits(
     chunks: Sequence[Chunk],
     same: Conflicts,
+    recipe: Recipe,
     *,
-    valid_share: float,
-    eval_share: float,
-    seed: int,
-    split_by: str = "chunk",
     asked: Collection[str] | None = None,
     eval_documents: Collection[str] = (),
 ) -> dict[str, str]:
@@ -39,22 +36,20 @@ def assign_splits(
     does not count.
 
     Raises:
-        SetupError: the shares make no sense, a document is unknown, or a split stays empty.
+        SetupError: a document is unknown, or a split stays empty.
     """
     held_out = _held_out(chunks, eval_documents)
-    check_shares(valid_share=valid_share, eval_share=eval_share, held_out=bool(held_out))
+    valid_share, eval_share = recipe.valid_share, recipe.eval_share
     wanted = {chunk.id for chunk in chunks} if asked is None else set(asked)
-    if split_by not in SPLIT_BY:
-        raise SetupError(f"split_by is {split_by!r}; expected one of {', '.join(SPLIT_BY)}.")
     rest = [chunk for chunk in chunks if chunk.id not in held_out]
     num_wanted = sum(chunk.id in wanted for chunk in rest)
     shares = [share for share in (valid_share, 0 if held_out else eval_share) if share]
-    by_document = split_by == "document" and not _too_few(rest)
+    by_document = recipe.split_by == "document" and not _too_few(rest)
     if by_document:
         blocks = _documents(rest)
     else:
         blocks = _blocks(rest, same, num_wanted, min(shares, default=1))
-    Random(f"{seed}:splits").shuffle(blocks)
+    Random(f"{recipe.seed}:splits").shuffle(blocks)
     evaluation = held_out or _take(
         blocks, wanted, eval_share * num_wanted, avoid=set(), same=same, whole=by_document
     )
@@ -90,41 +85,12 @@ def _held_out(chunks: Sequence[Chunk], eval_documents: Collection[str]) -> set[s
     return {chunk.id for chunk in chunks if chunk.document_id in eval_documents}
 
 
-def check_shares(*, valid_share: float, eval_share: float, held_out: bool = False) -> None:
-    """Stop at shares that leave nothing to train on or to evaluate with; valid_share may be 0.
-
-    With documents held out for evaluation, eval_share does not count.
-
-    Raises:
-        SetupError: they do.
-    """
-    if held_out:
-        if not 0 <= valid_share < 1:
-            raise SetupError(f"valid_share = {valid_share}: expected 0 to below 1. Change it.")
-        return
-    if eval_share == 0:
-        raise SetupError(
-            "eval_share = 0 leaves no question that the student was not trained on, and 4_eval "
-            "asks such questions. Set it above 0."
-        )
-    if not (0 < eval_share < 1 and 0 <= valid_share < 1 and valid_share + eval_share < 1):
-        raise SetupError(
-            f"valid_share = {valid_share}, eval_share = {eval_share}: expected shares of 0 to 1 "
-            "whose sum is below 1. Change them."
-        )
-
-
 def check_corpus(
     chunks: Sequence[Chunk],
     same: Conflicts,
+    recipe: Recipe,
     *,
-    num_distractors: int,
-    valid_share: float,
-    eval_share: float,
-    seed: int,
-    split_by: str = "chunk",
     eval_documents: Collection[str] = (),
-    too_few: str = "error",
 ) -> None:
     """Stop before any token is paid when the documents cannot fill rows.
 
@@ -133,19 +99,10 @@ def check_corpus(
     Raises:
         SetupError: too few chunks for num_distractors + 1 documents in a row of any split.
     """
-    if split_by == "document" and (few := _too_few(chunks)):
+    if recipe.split_by == "document" and (few := _too_few(chunks)):
         print(f"{few} documents are too few to hold out whole ones: groups of chunks are held out.")
-    if num_distractors < 0:
-        raise SetupError(f"num_distractors = {num_distractors}: expected 0 or more. Change it.")
-    splits = assign_splits(
-        chunks,
-        same,
-        valid_share=valid_share,
-        eval_share=eval_share,
-        seed=seed,
-        split_by=split_by,
-        eval_documents=eval_documents,
-    )
+    num_distractors = recipe.num_distractors
+    splits = assign_splits(chunks, same, recipe, eval_documents=eval_documents)
     train = {chunk_id for chunk_id, split in splits.items() if split == "train"}
     # A row without its oracle needs one more; its answer may rule some out.
     free = max(
@@ -158,7 +115,7 @@ def check_corpus(
         f"The documents give {len(chunks)} chunks, and a training row could draw from {free}; "
         f"num_distractors = {num_distractors} needs at least {num_distractors + 1}."
     )
-    if too_few == "fewer":
+    if recipe.too_few == "fewer":
         print(f"{seen} Rows will have fewer distractors.")
         return
     raise SetupError(

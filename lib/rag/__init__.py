@@ -1,4 +1,4 @@
-"""Index, retrieve, answer: the verbs of retrieval-augmented generation."""
+"""Retrieval-augmented generation: embed, index, retrieve, answer."""
 
 from lib.rag.chain import answer_question
 from lib.rag.embedder import Embedder, load_embedder

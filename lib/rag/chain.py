@@ -1,4 +1,4 @@
-"""The RAG chain: documents, a prompt (the student's by default), one reply."""
+"""The RAG chain: documents + prompt (the student's by default) → one reply."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ async def answer_question(
     refusal: str = "",
     prompt: Prompt = STUDENT_PROMPT,
 ) -> Reply:
-    """Ask a question over texts in their order: evaluation and playground both come here."""
+    """Ask a question about documents, in their order. Evaluation and playground both use this."""
     messages = prompt.messages(question, documents, refusal=refusal)
     return await endpoint.ask(messages, max_tokens=max_answer_tokens)

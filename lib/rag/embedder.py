@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lib.engine.endpoint import Endpoint, EndpointError, run
+from lib.engine.faults import short
 from lib.engine.ledger import Ledger
 from lib.rag.minilm import MINILM_NAME, MINILM_SHA256, minilm_dir
+from lib.recipe import Recipe
 from lib.settings import EndpointSettings, SetupError, endpoint_settings
 from lib.store import folder_fingerprint
 
@@ -18,46 +21,46 @@ if TYPE_CHECKING:
     import numpy
 
 OnDone = Callable[[int], None]
-_BATCH = 32
+_BATCH, _SENT_TOGETHER = 32, 64  # texts: of a local model, and of a request
 
 
 class Embedder(Protocol):
-    """What an index needs of an embedding model."""
+    """An embedding model, as an index uses it."""
 
     name: str  # short, fit for a file name and a log line
-    identity: str  # of everything that its vectors depend on
+    identity: str  # changes with everything that its vectors depend on
 
     def documents(
         self, texts: Sequence[str], *, on_done: OnDone = lambda count: None
     ) -> numpy.ndarray:
-        """Float32, (len(texts), dimensions), rows of length 1; on_done counts finished texts."""
+        """Float32, (len(texts), dimensions), rows of length 1; on_done gets counts of texts."""
 
     def queries(self, texts: Sequence[str]) -> numpy.ndarray:
-        """The same for questions: some models embed them with another instruction."""
+        """The same for questions, which some models embed with another instruction."""
 
 
-def load_embedder(embedding_model: str = "") -> Embedder:
-    """`embedding_model` if given, else the EMBEDDING_ endpoint if set, else the MiniLM shipped.
+def load_embedder(recipe: Recipe) -> Embedder:
+    """The recipe's embedding_model, else the EMBEDDING_ endpoint, else the installed MiniLM.
 
     A model is a folder or a name of sentence-transformers. It is loaded when it is first used.
     """
-    if embedding_model:
-        folder = Path(embedding_model)
-        identity = folder_fingerprint(folder) if folder.is_dir() else embedding_model
-        return LocalEmbedder(embedding_model, name=folder.name, identity=identity)
+    if model := recipe.embedding_model:
+        folder = Path(model)
+        identity = folder_fingerprint(folder) if folder.is_dir() else model
+        return LocalEmbedder(model, name=folder.name, identity=identity)
     if (settings := endpoint_settings("embedding")) is not None:
-        return EndpointEmbedder(settings)
+        return EndpointEmbedder(settings, recipe)
     return LocalEmbedder(str(minilm_dir()), name=MINILM_NAME, identity=MINILM_SHA256)
 
 
 class LocalEmbedder:
     """A sentence-transformers model on the CPU.
 
-    A text longer than the model reads (256 tokens for MiniLM, so some chunks of 1,000 characters)
-    would lose its tail: it is embedded as the length-weighted mean of equal windows. Measured on
-    chunks of 2,000 characters (`python -m benchmarks embedding_windows`): asked about their last
-    quarter the chunk is among the first five for 94% of the questions, cut for 34%; about their
-    first quarter for 84% and 94%.
+    A text that is longer than the model reads (256 tokens for MiniLM, so some chunks of 1,000
+    characters) would lose its end: it is embedded as the length-weighted mean of equal windows.
+    Measured on chunks of 2,000 characters (`python -m benchmarks embedding_windows`): for questions
+    about the last quarter the chunk is in the top five in 94% of cases (cut at the limit: 34%), for
+    questions about the first quarter in 84% (94%).
     """
 
     def __init__(self, model: str, *, name: str, identity: str) -> None:
@@ -91,17 +94,17 @@ class LocalEmbedder:
             vectors = iter(encode(flat, normalize_embeddings=True, show_progress_bar=False))
             for of_text in pieces:
                 weights = [max(len(piece), 1) for piece in of_text]
-                mine = numpy.stack([next(vectors) for _ in of_text])
-                rows.append(numpy.average(mine, axis=0, weights=weights))
+                own = numpy.stack([next(vectors) for _ in of_text])
+                rows.append(numpy.average(own, axis=0, weights=weights))
             on_done(len(batch))
         return _unit(rows)
 
     def windows(self, text: str) -> list[str]:
-        """The text alone if the model reads it whole, else cut into equal windows that it reads."""
+        """The whole text if the model reads it whole, else equal windows that it reads."""
         limit = self._model.max_seq_length
         if limit is None:
             return [text]
-        room = limit - 8  # for the marks at both ends, and a word that a cut made into more tokens
+        room = limit - 8  # special tokens, and a word that a cut splits into more tokens
         offsets = self._model.tokenizer(
             text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )["offset_mapping"]
@@ -116,10 +119,10 @@ class LocalEmbedder:
 class EndpointEmbedder:
     """The embedding endpoint of `.env`, through the ledger: a text is paid once."""
 
-    def __init__(self, settings: EndpointSettings) -> None:
+    def __init__(self, settings: EndpointSettings, recipe: Recipe) -> None:
         self.name = re.sub(r"[^A-Za-z0-9._-]+", "-", settings.deployment)
         self.identity = f"{settings.deployment} at {settings.base_url}"
-        self._settings = settings
+        self._settings, self._recipe = settings, recipe
 
     def documents(
         self, texts: Sequence[str], *, on_done: OnDone = lambda count: None
@@ -127,20 +130,18 @@ class EndpointEmbedder:
         rows: list[list[float]] = []
 
         async def embed() -> None:
-            ledger = Ledger()
-            try:
-                async with Endpoint(self._settings, ledger=ledger) as endpoint:
-                    for start in range(0, len(texts), 64):
-                        rows.extend(await endpoint.embed(texts[start : start + 64]))
-                        on_done(len(texts[start : start + 64]))
-            finally:
-                ledger.close()
+            with closing(Ledger()) as ledger:
+                async with Endpoint(self._settings, self._recipe, ledger=ledger) as endpoint:
+                    for start in range(0, len(texts), _SENT_TOGETHER):
+                        batch = texts[start : start + _SENT_TOGETHER]
+                        rows.extend(await endpoint.embed(batch))
+                        on_done(len(batch))
 
         try:
             run(embed())
         except EndpointError as error:
             raise SetupError(
-                f"Embedding stopped: {error}. The {len(rows)} texts embedded so far are kept: "
+                f"Embedding stopped: {error}. The vectors of {len(rows)} texts are in the ledger: "
                 "run it again."
             ) from error
         return _unit(rows)
@@ -167,6 +168,6 @@ def _load(path: str) -> Any:
         return SentenceTransformer(path, device="cpu")
     except (OSError, ValueError) as error:
         raise SetupError(
-            f"The embedding model '{path}' cannot be loaded: {' '.join(str(error).split())[:200]}. "
+            f"The embedding model '{path}' cannot be loaded: {short(error)}. "
             "Give a folder of sentence-transformers, a name that the hub knows, or ''."
         ) from error

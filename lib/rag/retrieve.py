@@ -1,4 +1,4 @@
-"""Questions → the chunks that stand nearest to them."""
+"""Questions → their nearest chunks."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _SPARE = 20  # candidates beyond top_k, ranked again with exact distances
 def retrieve(index: Index, questions: Sequence[str], *, top_k: int) -> list[list[Chunk]]:
     """The `top_k` chunks nearest to each question by cosine, nearest first.
 
-    The candidates of the approximate search are ranked again by their exact similarity, ties by
-    chunk id: the same index and question always give the same list.
+    Candidates of the approximate search are ranked by their exact similarity, ties by chunk id, so
+    that the same index and question always give the same list.
 
     Raises:
         SetupError: the index holds fewer than `top_k` chunks.
@@ -51,7 +51,7 @@ def retrieve(index: Index, questions: Sequence[str], *, top_k: int) -> list[list
 def _nearest(
     vector: Any, ids: list[str], texts: list[str], metadatas: list[dict], rows: Any, *, top_k: int
 ) -> list[Chunk]:
-    # Six digits: what differs beyond them is rounding, and a tie.
+    # Six digits: smaller differences are rounding errors, so they count as ties.
     similarities = [round(float(row @ vector), 6) for row in rows]
     order = sorted(range(len(ids)), key=lambda i: (-similarities[i], ids[i]))
     return [Chunk(id=ids[i], text=texts[i], **metadatas[i]) for i in order[:top_k]]

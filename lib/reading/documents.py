@@ -15,8 +15,9 @@ from lib.reading import wording
 from lib.reading.assemble import assemble, first_heading, read_text
 from lib.reading.json_records import iter_json_documents
 from lib.reading.readers import Readers, Text
-from lib.reading.sources import READABLE, Paths, Skipped, Source, find_documents
+from lib.reading.sources import READABLE, Skipped, Source, find_documents
 from lib.reading.wording import clean
+from lib.recipe import Recipe
 from lib.records import Document
 from lib.settings import SetupError
 from lib.store import file_sha256
@@ -46,28 +47,20 @@ class Loaded:
         return {document.id for document in self.documents if document.held_out}
 
 
-def load_documents(doc_path: Paths, **options: Any) -> Loaded:
-    """Everything that `iter_documents` gives; takes the same options.
+def load_documents(recipe: Recipe) -> Loaded:
+    """Everything that `iter_documents` gives.
 
     Raises:
         SetupError: as there.
     """
-    found = list(iter_documents(doc_path, **options))
+    found = list(iter_documents(recipe))
     return Loaded(
         [entry for entry in found if isinstance(entry, Document)],
         [entry for entry in found if isinstance(entry, Skipped)],
     )
 
 
-def iter_documents(
-    doc_path: Paths,
-    *,
-    eval_doc_path: Paths = "",
-    doctype: str = "",
-    allow_loopback: bool = False,
-    max_pages: int = 1000,
-    requests_per_second: float = 2.0,
-) -> Iterator[Document | Skipped]:
+def iter_documents(recipe: Recipe) -> Iterator[Document | Skipped]:
     """Each document, and what gave no text, as soon as it is read; always in the same order.
 
     `doc_path` is a folder, a file, a glob, the address or file of a sitemap, or a list of these.
@@ -77,11 +70,11 @@ def iter_documents(
     Raises:
         SetupError: a path does not exist, or nothing can be read.
     """
-    sources = find_documents(doc_path, eval_doc_path=eval_doc_path, doctype=doctype)
+    sources = find_documents(recipe)
     web = {
-        "allow_loopback": allow_loopback,
-        "max_pages": max_pages,
-        "requests_per_second": requests_per_second,
+        "allow_loopback": recipe.allow_loopback,
+        "max_pages": recipe.max_pages,
+        "requests_per_second": recipe.requests_per_second,
     }
     seen: set[str] = set()
     skipped: list[Skipped] = []
@@ -96,7 +89,7 @@ def iter_documents(
     if not seen:
         reasons = "; ".join(f"{skip.path}: {skip.reason}" for skip in skipped)
         raise SetupError(
-            f"Nothing readable in {doc_path} ({reasons or 'it is empty'}). "
+            f"Nothing readable in {recipe.doc_path} ({reasons or 'it is empty'}). "
             f"Set doc_path to files of {READABLE}, to a folder of them, or to a sitemap."
         )
 
@@ -107,9 +100,7 @@ def pick_document(documents: Sequence[Document]) -> Document:
     return next(pdfs, documents[0])
 
 
-def show_page(
-    doc_path: Paths, document: Document, *, page: int = 1, eval_doc_path: Paths = ""
-) -> Any:
+def show_page(recipe: Recipe, document: Document, *, page: int = 1) -> Any:
     """A PDF's page as a picture (PIL), to look at beside its text; else the beginning (HTML).
 
     The paths are those that the document was loaded with.
@@ -122,7 +113,7 @@ def show_page(
     from IPython.display import HTML
     from PIL import Image
 
-    sources = find_documents(doc_path, eval_doc_path=eval_doc_path)
+    sources = find_documents(recipe)
     place = next((source.place for source in sources if source.name == document.id), None)
     if not isinstance(place, Path) or place.suffix.lower() != ".pdf":
         more = " …" * (len(document.text) > _SHOWN_CHARS)

@@ -11,13 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR, SetupError
 
 KINDS = {
     ".pdf": "pdf", ".txt": "txt", ".md": "md", ".markdown": "md", ".docx": "docx",
     ".html": "html", ".htm": "html", ".xhtml": "html", ".json": "json", ".jsonl": "json",
 }  # fmt: skip
-DOCTYPES = (*dict.fromkeys(KINDS.values()), "api")
 READABLE = "PDF, TXT, Markdown, DOCX, HTML and JSON"
 
 Paths = str | Path | Sequence[str | Path]  # a folder, file, glob or sitemap, or a list of them
@@ -41,9 +41,7 @@ class Skipped:
     reason: str
 
 
-def find_documents(
-    doc_path: Paths, *, eval_doc_path: Paths = "", doctype: str = ""
-) -> list[Source]:
+def find_documents(recipe: Recipe) -> list[Source]:
     """The sources in the order of reading, each once; those of eval_doc_path first, held out.
 
     A relative path is looked up from the current folder, then from the project's. Hidden files of
@@ -53,16 +51,12 @@ def find_documents(
     Raises:
         SetupError: a path does not exist, a glob matches nothing, or the doctype is unknown.
     """
-    if doctype not in ("", *DOCTYPES):
-        raise SetupError(
-            f"doctype = '{doctype}': expected one of {', '.join(DOCTYPES)}, or nothing to go by "
-            "the files' endings."
-        )
+    doctype = recipe.doctype
     found: dict[Path | str, Source] = {}
     bases: list[Path] = []
-    for parameter, paths in (("eval_doc_path", eval_doc_path), ("doc_path", doc_path)):
+    for parameter in ("eval_doc_path", "doc_path"):
         held_out = parameter == "eval_doc_path"
-        for item in _items(paths):
+        for item in _items(getattr(recipe, parameter)):
             if "://" in str(item) or _is_sitemap(find_path(item)):
                 if doctype:
                     raise SetupError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,17 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from lib.deploy import ask, deploy, deploy_model, is_configured_by_user, server, stop
+from lib.deploy import ask, deploy, server, stop
 from lib.deploy.processes import (
     ServerRecord,
-    created,
     end,
     is_running,
     record_path,
     records,
-    save_record,
+    started_at,
 )
+from lib.recipe import Recipe
 from lib.settings import SetupError, save_state
+
+RECIPE = Recipe(run_name="t")
 
 
 @pytest.fixture
@@ -44,6 +45,11 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
+def serve_model(model_dir: Path, *, timeout_s: float = 30) -> None:
+    record, _ = server.start("student", model_dir, RECIPE)
+    server.wait_until_ready(record, timeout_s=timeout_s)
+
+
 def pretend(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this Python code run in the server's place."""
     monkeypatch.setattr(
@@ -58,7 +64,7 @@ def test_a_server_that_dies_shows_the_end_of_its_log(
 ) -> None:
     pretend("print('weights are torn'); raise SystemExit(3)", monkeypatch)
     with pytest.raises(SetupError, match=r"ended before it answered\. runs/t/deploy/student\.log"):
-        deploy_model("student", model, run_name="t", timeout_s=30)
+        serve_model(model)
     assert not record_path("t", "student").exists()
     log = (model.parents[3] / "runs/t/deploy/student.log").read_text()
     assert log == "weights are torn\n"
@@ -67,7 +73,7 @@ def test_a_server_that_dies_shows_the_end_of_its_log(
 def test_a_server_that_never_answers_is_ended(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend("import time; print('loading', flush=True); time.sleep(99)", monkeypatch)
     with pytest.raises(SetupError, match=r"did not answer in 1 s\..* ends: loading"):
-        deploy_model("student", model, run_name="t", timeout_s=1)
+        serve_model(model, timeout_s=1)
     assert records("t") == []
 
 
@@ -84,8 +90,8 @@ def test_a_server_that_cannot_write_says_what_it_answers(
         "http.server.HTTPServer(('127.0.0.1', int(sys.argv[2])), H).serve_forever()"
     )
     pretend(code, monkeypatch)
-    with pytest.raises(SetupError, match=r"cannot write .* it answers 500"):
-        deploy_model("student", model, run_name="t", timeout_s=30)
+    with pytest.raises(SetupError, match="cannot write: it answers 500"):
+        serve_model(model)
     assert records("t") == []
 
 
@@ -99,30 +105,21 @@ def test_a_server_that_breaks_off_says_so(model: Path, monkeypatch: pytest.Monke
     )
     pretend(code, monkeypatch)
     with pytest.raises(SetupError, match="broke off its first reply"):
-        deploy_model("student", model, run_name="t", timeout_s=30)
+        serve_model(model)
     assert records("t") == []
-
-
-def test_a_port_in_use_is_said(model: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(SetupError, match=f"Port {port} is in use"):
-            deploy_model("student", model, run_name="t", port=port)
 
 
 def test_a_missing_model_names_the_notebook(home_dir: Path) -> None:
     with pytest.raises(SetupError, match=r"no model in artefacts/students/x.*2_finetune"):
-        deploy_model("student", home_dir / "artefacts/students/x", run_name="t")
+        serve_model(home_dir / "artefacts/students/x")
     with pytest.raises(SetupError, match=r"2_finetune\.ipynb"):
-        deploy("t", student_dir=None, baseline_dir=None)
+        deploy(RECIPE, student_dir=None, baseline_dir=None)
 
 
 def test_an_adapter_says_merge(home_dir: Path) -> None:
     (home_dir / "adapter_config.json").write_text("{}")
     with pytest.raises(SetupError, match="merged"):
-        deploy_model("student", home_dir, run_name="t")
+        serve_model(home_dir)
 
 
 def record_of(process: subprocess.Popen[bytes], started: float) -> ServerRecord:
@@ -130,10 +127,10 @@ def record_of(process: subprocess.Popen[bytes], started: float) -> ServerRecord:
 
 
 def test_a_recycled_pid_is_never_ended(sleeper: subprocess.Popen[bytes], home_dir: Path) -> None:
-    began = created(sleeper.pid)
+    began = started_at(sleeper.pid)
     for record in (record_of(sleeper, began - 100), record_of(sleeper, began)):
         # Another start, or our start but another program: in both cases not our server.
-        save_record(record)
+        record.save()
         assert not is_running(record)
         assert stop("t") == []
         assert sleeper.poll() is None
@@ -145,7 +142,7 @@ def test_a_process_that_is_about_to_become_our_server_runs(
 ) -> None:
     import psutil
 
-    record = record_of(sleeper, created(sleeper.pid))
+    record = record_of(sleeper, started_at(sleeper.pid))
     monkeypatch.setattr(psutil.Process, "cmdline", lambda self: [])
     assert is_running(record)
     sleeper.kill()
@@ -159,35 +156,23 @@ def test_a_server_is_known_again_after_the_clock_was_set(
 ) -> None:
     import psutil
 
-    began, by_calendar = created(sleeper.pid), psutil.Process(sleeper.pid).create_time()
+    began, by_calendar = started_at(sleeper.pid), psutil.Process(sleeper.pid).create_time()
     booted = psutil.boot_time()
     monkeypatch.setattr(psutil._psplatform, "boot_time", lambda: booted + 3600)
     assert psutil.Process(sleeper.pid).create_time() == pytest.approx(by_calendar + 3600)
-    assert created(sleeper.pid) == pytest.approx(began)
+    assert started_at(sleeper.pid) == pytest.approx(began)
 
 
 def test_a_dead_server_is_not_reused_and_the_state_forgets_it(home_dir: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     record = record_of(process, time.time())
     process.wait()
-    save_record(record)
+    record.save()
     save_state(STUDENT_OPENAI_BASE_URL=record.base_url, STUDENT_OPENAI_API_KEY="none")
     assert not end(record)
-    save_record(record)
+    record.save()
     assert stop() == []
     assert "STUDENT_" not in (home_dir / ".env.state").read_text()
-
-
-def test_state_is_not_taken_for_the_users_configuration(
-    home_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    save_state(STUDENT_OPENAI_BASE_URL="http://127.0.0.1:1/v1")
-    assert not is_configured_by_user("student")
-    (home_dir / ".env").write_text("FINETUNED_AZURE_OPENAI_ENDPOINT=https://a.example\n")
-    assert is_configured_by_user("student")
-    assert not is_configured_by_user("baseline")
-    monkeypatch.setenv("BASELINE_OPENAI_API_KEY", "k")
-    assert is_configured_by_user("baseline")
 
 
 def test_our_old_state_does_not_fill_the_gaps_of_what_the_user_set(
@@ -196,20 +181,20 @@ def test_our_old_state_does_not_fill_the_gaps_of_what_the_user_set(
     save_state(STUDENT_OPENAI_DEPLOYMENT="ours")
     monkeypatch.setenv("STUDENT_OPENAI_API_KEY", "k")
     with pytest.raises(SetupError, match="STUDENT_OPENAI_DEPLOYMENT not set"):
-        deploy("t", student_dir=None, baseline_dir=None)
+        deploy(RECIPE, student_dir=None, baseline_dir=None)
 
 
 def test_ask_without_an_endpoint_names_the_notebook() -> None:
     with pytest.raises(SetupError, match="3_deploy"):
-        ask("student", "Who?", [])
+        ask("student", "Who?", [], RECIPE)
 
 
 def test_the_memory_limit_holds() -> None:
-    limited = str(Path(server.__file__).with_name("limited.py"))
+    limit = str(Path(server.__file__).with_name("memory_limit.py"))
     code = "import sys; held = bytearray(int(sys.argv[1])); print('held')"
 
     def takes(size: int) -> subprocess.CompletedProcess[bytes]:
-        command = [sys.executable, limited, str(200 << 20), sys.executable, "-c", code, str(size)]
+        command = [sys.executable, limit, str(200 << 20), sys.executable, "-c", code, str(size)]
         return subprocess.run(command, capture_output=True, env=dict(os.environ))
 
     assert takes(50 << 20).stdout == b"held\n"

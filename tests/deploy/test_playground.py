@@ -14,15 +14,15 @@ from tests.server import serve
 
 def test_what_the_evaluation_asked_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     chunks = tuple(make_chunks(3))
-    question = question_of(chunks[1])
+    question, recipe = question_of(chunks[1]), Recipe(max_answer_tokens=99)
     with serve() as server:
         monkeypatch.setenv("STUDENT_OPENAI_BASE_URL", server.base_url)
         monkeypatch.setenv("STUDENT_OPENAI_API_KEY", "loopback")
         monkeypatch.setenv("STUDENT_OPENAI_DEPLOYMENT", "the-student")
         case = Case(question.id, question.text, "oracle", chunks, 1)
-        [answer] = answer_cases("student", [case], Recipe(max_answer_tokens=99))
+        [answer] = answer_cases("student", [case], recipe)
         documents = [chunk.text for chunk in chunks]
-        assert ask("student", question.text, documents, max_answer_tokens=99) == answer.text
+        assert ask("student", question.text, documents, recipe) == answer.text
         assert len(server.requests) == 1
-        ask("student", question.text, documents[::-1], max_answer_tokens=99)
+        ask("student", question.text, documents[::-1], recipe)
         assert len(server.requests) == 2

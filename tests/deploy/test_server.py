@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from lib.deploy import ask, copying, deploy, server, stop
+from lib.deploy import ask, deploy, prompt_lookup, server, stop
 from lib.deploy.__main__ import main
 from lib.deploy.processes import is_running, record_path, records
 from lib.deploy.roles import Deployed
 from lib.engine.endpoint import Endpoint, gather_all, run
 from lib.engine.ledger import Ledger
 from lib.prompts.student import student_messages
+from lib.recipe import Recipe
 from lib.settings import endpoint_settings, portable, read_state
 from tests.finetune.tiny import documents
+
+RECIPE = Recipe(run_name="t", max_answer_tokens=4)
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def running(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         patch.setenv("OPENBOOK_HOME", str(home))
         patch.setenv("HF_HOME", str(home / "no-hub-cache"))
         patch.setenv("MY_API_KEY", "secret-value")
-        made = deploy("t", student_dir=folders["student"], baseline_dir=folders["baseline"])
+        made = deploy(RECIPE, student_dir=folders["student"], baseline_dir=folders["baseline"])
         yield Running(home, folders["student"], made)
         stop()
 
@@ -61,7 +64,7 @@ def test_both_roles_answer_under_a_relative_name(running: Running) -> None:
         assert settings is not None
         assert settings.deployment == f"artefacts/{role}/lamplighter-0123"
         assert settings.base_url.startswith("http://127.0.0.1:")
-        assert isinstance(ask(role, "Who keeps lamp 3?", documents(3), max_answer_tokens=4), str)
+        assert isinstance(ask(role, "Who keeps lamp 3?", documents(3), RECIPE), str)
 
 
 def test_replies_in_flight_together_equal_plain_greedy_generation(running: Running) -> None:
@@ -70,9 +73,8 @@ def test_replies_in_flight_together_equal_plain_greedy_generation(running: Runni
     assert settings is not None
 
     async def answers() -> list[str]:
-        async with Endpoint(
-            settings, ledger=Ledger(running.home / "l.sqlite"), concurrency=8
-        ) as endpoint:
+        ledger = Ledger(running.home / "l.sqlite")
+        async with Endpoint(settings, Recipe(concurrency=8), ledger=ledger) as endpoint:
             asked = await gather_all(prompts, lambda p: endpoint.ask(p, max_tokens=24))
         return [getattr(reply, "text", repr(reply)) for reply in asked]
 
@@ -105,7 +107,7 @@ def greedy(
 def test_a_healthy_server_is_reused(running: Running) -> None:
     before = records("t")
     again = deploy(
-        "t",
+        RECIPE,
         student_dir=running.model_dir,
         baseline_dir=running.home / running.deployed[1].model,
     )
@@ -130,8 +132,8 @@ def test_only_a_cache_that_can_forget_is_given_guesses(
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "model.safetensors").write_bytes(b"")
     command = server._command("m", 1, server._options(tmp_path, 0.0))
-    assert any(word.endswith("copying.py") for word in command) == looks_ahead
-    assert "--copying" not in command
+    assert any(word.endswith("prompt_lookup.py") for word in command) == looks_ahead
+    assert "--prompt-lookup" not in command
 
 
 def test_a_model_s_generation_looks_into_the_prompt(
@@ -141,17 +143,17 @@ def test_a_model_s_generation_looks_into_the_prompt(
 
     monkeypatch.setattr(GenerationConfig, "from_pretrained", GenerationConfig.from_pretrained)
     before = AutoModelForCausalLM.from_pretrained(model_dir).generation_config
-    copying._propose_from_the_prompt()
+    prompt_lookup._enable_prompt_lookup()
     after = AutoModelForCausalLM.from_pretrained(model_dir).generation_config
     assert before.prompt_lookup_num_tokens is None
-    assert after.prompt_lookup_num_tokens == copying.PROPOSED_TOKENS
+    assert after.prompt_lookup_num_tokens == prompt_lookup.PROPOSED_TOKENS
 
 
 def test_those_that_run_are_given_guesses(running: Running) -> None:
     import psutil
 
     for record in records("t"):
-        assert any(w.endswith("copying.py") for w in psutil.Process(record.pid).cmdline())
+        assert any(w.endswith("prompt_lookup.py") for w in psutil.Process(record.pid).cmdline())
 
 
 def test_the_server_is_detached_and_gets_no_secret(running: Running) -> None:
@@ -170,7 +172,7 @@ def test_an_endpoint_of_the_users_replaces_the_served_one_in_the_state(
     monkeypatch.setenv("BASELINE_OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
     monkeypatch.setenv("BASELINE_OPENAI_DEPLOYMENT", "big")
     monkeypatch.setenv("BASELINE_OPENAI_API_KEY", "k")
-    student, baseline = deploy("t", student_dir=running.model_dir, baseline_dir=None)
+    student, baseline = deploy(RECIPE, student_dir=running.model_dir, baseline_dir=None)
     assert (baseline.model, baseline.base_url) == ("big", "http://127.0.0.1:1/v1")
     assert "yours" in baseline.how
     assert not [key for key in read_state() if key.startswith("BASELINE_")]
@@ -187,7 +189,7 @@ def test_stop_ends_ours_and_clears_the_state(
     assert main(["stop", "another-run"]) == 0
     assert all(is_running(record) for record in before)
     assert main(["stop", "t"]) == 0
-    assert capsys.readouterr().out.count("Ended t · ") == 2
+    assert capsys.readouterr().out.count("Stopped t · ") == 2
     assert not any(is_running(record) for record in before)
     assert not record_path("t", "student").exists()
     assert not [key for key in read_state() if "OPENAI" in key]

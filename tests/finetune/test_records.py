@@ -111,7 +111,7 @@ def test_a_template_of_two_minds_stops(model_dir: Path, tokenizer: Any) -> None:
     [
         ("", "holds no rows"),
         ('{"messages": [{"role": "user", "content": "Who?"}]}\n', "train row 1"),
-        ('{"prompt": "Who?", "completion": "Anna"}\n', "no chat row"),
+        ('{"prompt": "Who?", "completion": "Anna"}\n', "not a chat row"),
     ],
 )
 def test_rows_of_another_shape_stop(tmp_path: Path, text: str, said: str) -> None:
@@ -126,8 +126,6 @@ def test_no_validation_rows_are_a_choice(tmp_path: Path) -> None:
     assert training_records(tmp_path, "valid", "chat") == []
 
 
-def test_a_missing_file_and_an_unknown_format_stop(tmp_path: Path) -> None:
+def test_a_missing_file_stops(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"1_gen\.ipynb"):
         training_records(tmp_path, "train", "chat")
-    with pytest.raises(SetupError, match="alpaca"):
-        training_records(tmp_path, "train", "alpaca")

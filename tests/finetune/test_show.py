@@ -6,11 +6,12 @@ from pathlib import Path
 
 from lib.finetune import plot_loss, prepare_rows, show_trained_tokens
 from lib.finetune.show import trained_pieces
+from lib.recipe import Recipe
 from tests.finetune.tiny import answer
 
 
 def test_pieces_follow_the_labels(model_dir: Path, dataset_dir: Path) -> None:
-    rows = prepare_rows(dataset_dir, student_model=str(model_dir), dataset_format="chat")
+    rows = prepare_rows(dataset_dir, Recipe(student_model=str(model_dir)))
     row = rows.train[2]
     (prompt, no), (completion, yes) = trained_pieces(row.input_ids, row.labels, rows.tokenizer)
     assert (no, yes) == (False, True)
@@ -19,7 +20,7 @@ def test_pieces_follow_the_labels(model_dir: Path, dataset_dir: Path) -> None:
 
 
 def test_the_html_escapes_tags_and_shortens_the_prompt(model_dir: Path, dataset_dir: Path) -> None:
-    rows = prepare_rows(dataset_dir, student_model=str(model_dir), dataset_format="chat")
+    rows = prepare_rows(dataset_dir, Recipe(student_model=str(model_dir)))
     page = show_trained_tokens(rows, row=1, prompt_chars=40).data
     assert "&lt;ANSWER&gt;:" in page
     assert "<ANSWER>" not in page

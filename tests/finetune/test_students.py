@@ -12,8 +12,19 @@ from pathlib import Path
 import pytest
 
 from lib.finetune import students
-from lib.finetune.students import fetch_student, find_student, missing_requirements
+from lib.finetune.students import fetch_student, find_student, require_machine
+from lib.recipe import Recipe
 from lib.settings import SetupError
+
+
+def missing(student_model: str, *, memory_gib: float = 0.0) -> str:
+    """What this machine lacks to train it; "" = nothing."""
+    recipe = Recipe(student_model=student_model, student_memory_gib=memory_gib)
+    try:
+        require_machine(recipe)
+    except SetupError as error:
+        return str(error)
+    return ""
 
 
 @contextmanager
@@ -62,11 +73,10 @@ def test_a_folder_a_hub_name_and_the_embedded_model_are_told_apart(model_dir: Pa
 def test_what_is_neither_folder_nor_name_is_refused(name: str) -> None:
     with pytest.raises(SetupError, match="no such folder"):
         find_student(name)
-    assert "no such folder" in missing_requirements(name)[0]
 
 
 def test_nothing_is_missing_for_a_local_model(model_dir: Path) -> None:
-    assert missing_requirements(str(model_dir)) == []
+    assert missing(str(model_dir)) == ""
     assert fetch_student(str(model_dir)).name == "lamplighter"
 
 
@@ -80,7 +90,7 @@ def test_an_incomplete_folder_says_what_is_not_there(
     for path in model_dir.iterdir():
         if not path.name.startswith(removed):
             (tmp_path / path.name).write_bytes(path.read_bytes())
-    assert said in missing_requirements(str(tmp_path))[0]
+    assert said in missing(str(tmp_path))
     with pytest.raises(SetupError, match=said):
         fetch_student(str(tmp_path))
 
@@ -91,9 +101,9 @@ def test_a_hub_model_without_network_and_gpu_names_both(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    gpu, model = missing_requirements("meta-llama/Llama-2-7b-hf", student_memory_gib=32.0)
-    assert "32 GiB" in gpu
-    assert "HF_HUB_OFFLINE" in model
+    said = missing("meta-llama/Llama-2-7b-hf", memory_gib=32.0)
+    assert "32 GiB" in said
+    assert "HF_HUB_OFFLINE" in said
 
 
 def test_a_gated_model_says_accept_and_token(
@@ -101,7 +111,7 @@ def test_a_gated_model_says_accept_and_token(
 ) -> None:
     (home_dir / ".env").write_text("HF_TOKEN=hf_mine\n")
     with hub(403, "GatedRepo", monkeypatch) as seen:
-        (line,) = missing_requirements("meta-llama/Llama-2-7b-hf")
+        line = missing("meta-llama/Llama-2-7b-hf")
     assert "https://huggingface.co/meta-llama/Llama-2-7b-hf" in line
     assert "HF_TOKEN" in line
     assert "hf_mine" not in line
@@ -110,18 +120,18 @@ def test_a_gated_model_says_accept_and_token(
 
 def test_a_name_that_the_hub_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
     with hub(404, "RepoNotFound", monkeypatch):
-        (line,) = missing_requirements("org/missing")
+        line = missing("org/missing")
     assert "no model 'org/missing'" in line
 
 
 def test_a_reachable_model_is_not_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     with hub(200, "", monkeypatch):
-        assert missing_requirements("org/there") == []
+        assert missing("org/there") == ""
 
 
 def test_an_unreachable_hub_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     point_at("http://127.0.0.1:9", monkeypatch)
-    (line,) = missing_requirements("org/model")
+    line = missing("org/model")
     assert "org/model" in line
     assert "cannot be reached" in line
 
@@ -132,10 +142,10 @@ def test_a_hub_that_hangs_does_not_hold_us_up(monkeypatch: pytest.MonkeyPatch) -
         return ""
 
     monkeypatch.setattr(students, "_HUB_WAIT_S", 0.2)
-    monkeypatch.setattr(students, "_unreachable", hang)
+    monkeypatch.setattr(students, "_hub_refusal", hang)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     start = time.monotonic()
-    (line,) = missing_requirements("org/model")
+    line = missing("org/model")
     assert time.monotonic() - start < 5
     assert "org/model" in line
 
@@ -149,6 +159,6 @@ def test_a_small_gpu_is_not_enough(monkeypatch: pytest.MonkeyPatch, model_dir: P
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: Card)
-    (line,) = missing_requirements(str(model_dir), student_memory_gib=32.0)
+    line = missing(str(model_dir), memory_gib=32.0)
     assert "16 GiB" in line
-    assert missing_requirements(str(model_dir), student_memory_gib=16.0) == []
+    assert missing(str(model_dir), memory_gib=16.0) == ""

@@ -12,6 +12,7 @@ from lib.gen.chunks import conflicts, split_documents
 from lib.gen.rows import Built, build_examples
 from lib.gen.splits import assign_splits
 from lib.reading.documents import Skipped
+from lib.recipe import Recipe
 from lib.records import Chunk, Document, Rejected
 from tests.gen.make import corpus, questions_on
 
@@ -43,9 +44,9 @@ def make(
     valid_share: float = 0.15,
 ) -> Made:
     documents = corpus(seed)
-    chunks = split_documents(documents, chunk_chars=400, chunk_overlap_chars=80).chunks
+    chunks = split_documents(documents, Recipe(chunk_chars=400, chunk_overlap_chars=80)).chunks
     same = conflicts(chunks)
-    splits = assign_splits(chunks, same, valid_share=valid_share, eval_share=0.2, seed=seed)
+    splits = assign_splits(chunks, same, Recipe(valid_share=valid_share, eval_share=0.2, seed=seed))
     parameters: dict[str, Any] = {
         "num_distractors": 4,
         "distractor_mode": "mixed",
@@ -56,7 +57,7 @@ def make(
     }
     kept = [chunk for chunk in chunks if splits[chunk.id] != "buffer"]
     questions = questions_on(kept, per_chunk=per_chunk)
-    built = build_examples(questions, chunks, splits, same, **parameters)
+    built = build_examples(questions, chunks, splits, same, Recipe(**parameters))
     refused = Rejected("r?0", chunks[0].id, "verbatim", "not in the document", "Who?", "…")
     asked = Asked(questions, [refused], "test-teacher", Path("artefacts/questions/t-0"))
     return Made(built, documents, chunks, splits, asked, parameters)

@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 
 from lib.gen.chunks import conflicts, split_documents
+from lib.recipe import Recipe
 from lib.records import Chunk, Document, Page, Question
 
 Text = tuple[float, float, float, str]  # x, y, letter size, text
@@ -90,7 +91,7 @@ def chunked(
     made = corpus(seed, documents=documents, sentences=sentences)
     # The repeated part is kept: what counts as the same must be met.
     chunks = split_documents(
-        made, chunk_chars=400, chunk_overlap_chars=overlap, near_duplicate_share=0
+        made, Recipe(chunk_chars=400, chunk_overlap_chars=overlap, near_duplicate_share=0)
     ).chunks
     return chunks, conflicts(chunks)
 

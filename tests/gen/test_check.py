@@ -198,7 +198,7 @@ def test_bad_input_is_one_line(
     assert main(arguments) == 2
     lines = capsys.readouterr().err.strip().split("\n")
     assert len(lines) == 1
-    assert lines[0].startswith("SetupError")
+    assert lines[0].startswith("lib.gen: ")
 
 
 def test_a_broken_file_is_one_line(folder: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from lib.duplicates import shingles
 from lib.gen.chunks import Split, Splitter, kept_pieces, split_documents
+from lib.recipe import Recipe
 from lib.settings import SetupError
 from tests.gen.make import corpus, document, prose
 
@@ -30,9 +31,14 @@ def embed(texts: Sequence[str]) -> Any:
     return np.array([[share, 1 - share] for share in shares])
 
 
-def spans(text: str, **options: Any) -> list[str]:
+def spans(text: str, *, embed: Any = None, **options: Any) -> list[str]:
     options = {"chunk_chars": 400, "chunk_overlap_chars": 0, "near_duplicate_share": 0} | options
-    return [chunk.text for chunk in split_documents([document("a.md", text)], **options).chunks]
+    return [
+        chunk.text
+        for chunk in split_documents(
+            [document("a.md", text)], Recipe(**options), embed=embed
+        ).chunks
+    ]
 
 
 @pytest.mark.parametrize("chunker", ["recursive", "markdown", "semantic"])
@@ -40,10 +46,7 @@ def test_chunks_are_slices_that_leave_nothing_out(chunker: str) -> None:
     mixed = f"# A\n\n{VIETNAMESE * 9}\n\n## B\n\n{KOREAN * 9}\n\n{CHINESE * 9}\n\n{'x' * 950}"
     for made in [*corpus(1), document("b.md", mixed), document("c.md", f"{TABLE}\n\n{FENCE}\n")]:
         split = Splitter(
-            chunk_chars=200,
-            chunk_overlap_chars=0,
-            chunker=chunker,
-            near_duplicate_share=0,
+            Recipe(chunk_chars=200, chunk_overlap_chars=0, chunker=chunker, near_duplicate_share=0),
             embed=embed,
         ).split(made)
         assert all(made.text[c.start : c.end] == c.text for c in split.chunks)
@@ -80,13 +83,6 @@ def test_semantic_cuts_where_the_subject_turns() -> None:
     assert chunks == [sea, hill]
 
 
-def test_semantic_needs_an_embedding() -> None:
-    with pytest.raises(SetupError, match="embed"):
-        spans(prose(Random(1), 9), chunker="semantic")
-    with pytest.raises(SetupError, match="chunker = 'lines'"):
-        spans(prose(Random(1), 9), chunker="lines")
-
-
 @pytest.mark.parametrize("text", [VIETNAMESE, KOREAN, CHINESE])
 def test_any_language_comes_out_unchanged(text: str) -> None:
     for chunker in ("recursive", "markdown", "semantic"):
@@ -97,9 +93,9 @@ def test_any_language_comes_out_unchanged(text: str) -> None:
 
 def test_documents_one_by_one_give_what_all_at_once_do() -> None:
     documents = corpus(1)
-    splitter = Splitter(chunk_chars=400, chunk_overlap_chars=80)
+    splitter = Splitter(Recipe(chunk_chars=400, chunk_overlap_chars=80))
     one_by_one = [chunk for made in documents for chunk in splitter.split(made).chunks]
-    whole = split_documents(documents, chunk_chars=400, chunk_overlap_chars=80)
+    whole = split_documents(documents, Recipe(chunk_chars=400, chunk_overlap_chars=80))
     assert one_by_one == whole.chunks
 
 
@@ -123,12 +119,12 @@ def test_a_document_that_was_cut_before_gives_the_same_and_is_not_cut_again(
 
     def split(chunk_chars: int = 400) -> list[Split]:
         with closing(kept_pieces()) as kept:
-            splitter = Splitter(chunk_chars=chunk_chars, chunk_overlap_chars=80, kept=kept)
+            splitter = Splitter(Recipe(chunk_chars=chunk_chars, chunk_overlap_chars=80), kept=kept)
             return [splitter.split(made) for made in documents]
 
     fresh = split()
     assert fresh != split(chunk_chars=300)
-    plain = Splitter(chunk_chars=400, chunk_overlap_chars=80)
+    plain = Splitter(Recipe(chunk_chars=400, chunk_overlap_chars=80))
     assert fresh == [plain.split(made) for made in documents]
     monkeypatch.setattr(Splitter, "_cut", counted)
     assert split() == fresh
@@ -139,7 +135,7 @@ def test_a_document_that_was_cut_before_gives_the_same_and_is_not_cut_again(
 
 def test_an_overlap_that_is_most_of_a_chunk_is_no_news() -> None:
     text = prose(Random(5), 30)
-    splitter = Splitter(chunk_chars=1000, chunk_overlap_chars=600)
+    splitter = Splitter(Recipe(chunk_chars=1000, chunk_overlap_chars=600))
     split = splitter.split(document("a.txt", text))
     near = [item for item in split.dropped if item.gate == "near"]
     shares = [int(item.reason.split("%")[0]) for item in near]

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from lib.gen.chunks import conflicts, split_documents
+from lib.recipe import Recipe
 from lib.records import Chunk, Page
 from lib.settings import SetupError
 from tests.gen.make import chunked, corpus, document, prose
@@ -16,7 +17,9 @@ from tests.gen.make import chunked, corpus, document, prose
 def test_chunks_are_slices_below_the_maximum(size: int, overlap: int) -> None:
     documents = [*corpus(1), document("long.txt", "x" * 950 + " " + prose(Random(5), 30))]
     by_id = {d.id: d for d in documents}
-    chunks = split_documents(documents, chunk_chars=size, chunk_overlap_chars=overlap).chunks
+    chunks = split_documents(
+        documents, Recipe(chunk_chars=size, chunk_overlap_chars=overlap)
+    ).chunks
     assert len({chunk.id for chunk in chunks}) == len(chunks) > 10
     for chunk in chunks:
         assert by_id[chunk.document_id].text[chunk.start : chunk.end] == chunk.text
@@ -25,7 +28,7 @@ def test_chunks_are_slices_below_the_maximum(size: int, overlap: int) -> None:
 
 def test_neighbours_overlap_no_more_than_allowed_and_leave_nothing_out() -> None:
     documents = corpus(2)
-    chunks = split_documents(documents, chunk_chars=400, chunk_overlap_chars=80).chunks
+    chunks = split_documents(documents, Recipe(chunk_chars=400, chunk_overlap_chars=80)).chunks
     for made in documents[:-1]:
         own = [chunk for chunk in chunks if chunk.document_id == made.id]
         for left, right in pairwise(own):
@@ -40,7 +43,7 @@ def test_a_heading_goes_with_the_text_that_follows_it(heading: str, num_words: i
     first = " ".join(["wave"] * num_words) + "."
     text = f"# Notes\n\n{prose(Random(3), 6)}\n\n{first}\n\n{heading}\n\n{prose(Random(4), 9)}"
     chunks = split_documents(
-        [document("a.md", text)], chunk_chars=300, chunk_overlap_chars=30
+        [document("a.md", text)], Recipe(chunk_chars=300, chunk_overlap_chars=30)
     ).chunks
     assert not any(chunk.text.endswith(heading) for chunk in chunks)
     [holder] = [chunk for chunk in chunks if f"{heading}\n\n" in chunk.text]
@@ -55,7 +58,9 @@ def test_headings_in_a_row_go_with_the_text_that_follows_them(num_words: int) ->
     follows = prose(Random(4), 5)
     text = f"{prose(Random(3), 6)}\n\n{'wave ' * num_words}.\n\n{headings}\n\n{follows}\n\n"
     text += f"{headings}\n\n{prose(Random(5), 1)}\n\nIts keepers\n\n{prose(Random(6), 5)}"
-    split = split_documents([document("a.txt", text)], chunk_chars=300, chunk_overlap_chars=0)
+    split = split_documents(
+        [document("a.txt", text)], Recipe(chunk_chars=300, chunk_overlap_chars=0)
+    )
     assert all(len(chunk.text) <= 300 for chunk in split.chunks)
     ends = ("The light in 1902", "History", "Its builders", "Its keepers")
     assert not any(chunk.text.endswith(ends) for chunk in split.chunks)
@@ -67,7 +72,8 @@ def test_a_run_of_short_lines_is_a_list_and_no_heading() -> None:
     lines = "\n\n".join(f"Line {word} of a table" for word in ("one", "two", "three", "four") * 9)
     text = f"{prose(Random(3), 3)}\n\n{lines}\n\n{prose(Random(4), 3)}"
     chunks = split_documents(
-        [document("a.md", text)], chunk_chars=200, chunk_overlap_chars=0, near_duplicate_share=0
+        [document("a.md", text)],
+        Recipe(chunk_chars=200, chunk_overlap_chars=0, near_duplicate_share=0),
     )
     kept = "".join("".join(chunk.text.split()) for chunk in chunks.chunks)
     assert kept.count("table") == 36
@@ -75,7 +81,9 @@ def test_a_run_of_short_lines_is_a_list_and_no_heading() -> None:
 
 def test_repeated_text_keeps_its_own_place() -> None:
     text = "\n\n".join(["The same line of a refrain that comes again and again, always."] * 9)
-    split = split_documents([document("a.txt", text)], chunk_chars=140, chunk_overlap_chars=0)
+    split = split_documents(
+        [document("a.txt", text)], Recipe(chunk_chars=140, chunk_overlap_chars=0)
+    )
     starts = [int(item.chunk_id.partition("#")[2]) for item in split.dropped]
     assert starts == sorted(set(starts))
     assert len(split.chunks) + len(split.dropped) == 5
@@ -90,7 +98,7 @@ def test_a_chunk_knows_the_page_on_which_it_starts() -> None:
         Page(3, len(first) + 2, len(text)),
     )
     made = replace(document("a.pdf", text), pages=pages)
-    chunks = split_documents([made], chunk_chars=300, chunk_overlap_chars=0).chunks
+    chunks = split_documents([made], Recipe(chunk_chars=300, chunk_overlap_chars=0)).chunks
     assert {chunk.page for chunk in chunks} == {1, 3}
     assert all((chunk.page == 3) == (chunk.start >= len(first)) for chunk in chunks)
 
@@ -98,7 +106,7 @@ def test_a_chunk_knows_the_page_on_which_it_starts() -> None:
 def test_short_and_equal_chunks_are_dropped_with_their_reason() -> None:
     text = prose(Random(1), 3)
     documents = [document("a.txt", text), document("b.txt", text), document("c.txt", "1 2 3 " * 30)]
-    split = split_documents(documents, chunk_chars=400, chunk_overlap_chars=0)
+    split = split_documents(documents, Recipe(chunk_chars=400, chunk_overlap_chars=0))
     assert {chunk.document_id for chunk in split.chunks} == {"a.txt"}
     assert [item.gate for item in split.dropped] == ["same", "short"]
     assert split.dropped[0].reason == "the text of a.txt#0"
@@ -106,8 +114,8 @@ def test_short_and_equal_chunks_are_dropped_with_their_reason() -> None:
 
 def test_sizes_that_cannot_work_are_errors() -> None:
     for size, overlap in ((400, 400), (10, 0), (400, -1)):
-        with pytest.raises(SetupError, match="chunk_chars"):
-            split_documents(corpus(1), chunk_chars=size, chunk_overlap_chars=overlap)
+        with pytest.raises(SetupError, match="chunk_"):
+            split_documents(corpus(1), Recipe(chunk_chars=size, chunk_overlap_chars=overlap))
 
 
 def brute_force(chunks: list[Chunk]) -> set[frozenset[str]]:
@@ -136,6 +144,6 @@ def test_conflicts_ignore_case_and_punctuation() -> None:
     text = prose(Random(1), 4)
     a, b = document("a.txt", text), document("b.txt", text.upper().replace(".", ","))
     chunks = split_documents(
-        [a, b], chunk_chars=2000, chunk_overlap_chars=0, near_duplicate_share=0
+        [a, b], Recipe(chunk_chars=2000, chunk_overlap_chars=0, near_duplicate_share=0)
     ).chunks
     assert conflicts(chunks) == {"a.txt#0": {"b.txt#0"}, "b.txt#0": {"a.txt#0"}}

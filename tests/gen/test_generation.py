@@ -14,14 +14,14 @@ import lib.gen
 from lib.dataset import read_examples
 from lib.engine import batch
 from lib.eval import load_questions
-from lib.gen import generation
+from lib.gen import corpus
 from lib.gen.__main__ import main
 from lib.gen.chunks import split_documents
 from lib.gen.formats.files import convert_rows, source_of
-from lib.gen.recipe import Recipe
-from lib.parameters import known_parameters, resolved
-from lib.reading.documents import iter_documents
-from lib.settings import SetupError, read_state
+from lib.parameters import overrides
+from lib.reading.documents import iter_documents, load_documents
+from lib.recipe import KNOBS, Recipe
+from lib.settings import read_state
 from lib.store import read_json, read_jsonl
 from tests.batch_server import BatchServer
 from tests.gen.make import prose
@@ -71,46 +71,28 @@ def made(home: Path, documents: Path, *, status: int = 0, **changed: Any) -> Pat
     return home / read_state().get("DATASET_DIR", "none")
 
 
-def test_a_recipe_has_the_parameters_of_the_notebook_with_their_types() -> None:
-    declared = {p.name: p.type for p in known_parameters().values() if "1_gen" in p.notebooks}
-    fields = {name: field.type for name, field in Recipe.__dataclass_fields__.items()}
-    assert fields == declared
-
-
 def test_every_parameter_that_shapes_rows_is_in_the_manifest() -> None:
-    recipe = Recipe.of(resolved(Path(__file__).parents[2] / "parameters" / "tiny.yaml"))
+    recipe = Recipe()
+    known = {name for name, knob in KNOBS.items() if "1_gen" in knob.notebooks}
     apart = (
         "run_name doc_path eval_doc_path eval_file doctype max_pages requests_per_second "
-        "allow_loopback prompts_path embedding_model semantic_duplicates extra_formats dry_run "
+        "allow_loopback prompts_path dry_run "
         "batch concurrency requests_per_minute tokens_per_minute tokens_per_day max_cost "
         "max_tokens_total timeout_s max_retries"
     ).split()
-    assert set(recipe.shaping) == set(Recipe.__dataclass_fields__) - set(apart)
-
-
-def test_every_parameter_is_described() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "generation.md").read_text(encoding="utf-8")
-    assert [name for name in Recipe.__dataclass_fields__ if f"`{name}" not in page] == []
-
-
-def test_every_name_of_the_package_is_there_and_no_module_hides_one() -> None:
-    for name in lib.gen.__all__:
-        assert type(getattr(lib.gen, name)).__name__ != "module", name
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        lib.gen.nothing  # noqa: B018
+    assert set(recipe.shaping) == known - set(apart)
 
 
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"eval_share": 0.0}, "eval_share = 0"),
-        ({"hard_by": "luck"}, "hard_by = 'luck'"),
+        ({"eval_share": 0.0}, "eval_share is 0"),
+        ({"hard_by": "luck"}, "hard_by is 'luck'"),
         ({"ask_mode": "loudly"}, "ask_mode is 'loudly'"),
-        ({"extra_formats": ["odt"]}, "extra_formats holds 'odt'"),
-        ({"min_distractors": 9}, "min_distractors = 9"),
-        ({"batch": True, "max_cost": 1.0}, "batch = True"),
+        ({"min_distractors": 9}, "min_distractors is 9"),
+        ({"batch": True, "max_cost": 1.0}, "batch sends none"),
         ({"tokens_per_day": -1}, "tokens_per_day is -1"),
-        ({"refusal": "No."}, "refusal = 'No.'"),
+        ({"refusal": "No."}, "refusal is 'No.'"),
         ({"refusal": "I do not know <ANSWER>: this."}, "without the markers"),
     ],
 )
@@ -155,26 +137,9 @@ def test_run_makes_the_dataset_that_the_notebook_makes(
     assert main(["check", str(folder)]) == 0
     assert not list((home_dir / "artefacts" / "questions").glob("*.partial.jsonl"))
 
-    recipe = Recipe.of(resolved(parameters_file(documents)))
-    loaded = lib.gen.load_documents(recipe.doc_path, **recipe.reading)
-    split = lib.gen.split_documents(loaded.documents, **recipe.cutting)
-    same = lib.gen.conflicts(split.chunks)
-    asked = lib.gen.ask_teacher(split.chunks, **recipe.asking)
-    splits = lib.gen.assign_splits(
-        split.chunks, same, asked={q.chunk_id for q in asked.questions}, **recipe.splitting
-    )
-    built = lib.gen.build_examples(asked.questions, split.chunks, splits, same, **recipe.rows)
-    by_steps = lib.gen.write_dataset(
-        built,
-        run_name="mine",
-        documents=loaded.documents,
-        chunks=split.chunks,
-        splits=splits,
-        asked=asked,
-        parameters=recipe.shaping,
-        dropped=split.dropped,
-    )
-    assert by_steps == folder
+    read = lib.gen.Corpus(Recipe(**overrides(parameters_file(documents)))).read(documents=2)
+    asked = lib.gen.ask(read)
+    assert lib.gen.write(read, asked, lib.gen.build(read, asked)) == folder
 
 
 def test_the_first_rows_are_saved_while_documents_are_still_read(
@@ -191,7 +156,7 @@ def test_the_first_rows_are_saved_while_documents_are_still_read(
             time.sleep(0.3)
             saved.append(len(partial.read_text().splitlines()) if partial.exists() else 0)
 
-    monkeypatch.setattr(generation, "iter_documents", slowly)
+    monkeypatch.setattr(corpus, "iter_documents", slowly)
     folder = made(home_dir, documents)
     assert saved[1] > 0
     assert len(read_jsonl(folder / "questions.jsonl")) > saved[-2] > saved[1]
@@ -213,9 +178,8 @@ def test_a_dry_run_says_what_it_would_take_and_asks_nothing(
 ) -> None:
     assert main(["run", "-p", str(parameters_file(documents)), "--dry-run"]) == 0
     output = capsys.readouterr().out
-    chunks = split_documents(
-        lib.gen.load_documents(documents).documents, chunk_chars=400, chunk_overlap_chars=0
-    ).chunks
+    recipe = Recipe(doc_path=str(documents), chunk_chars=400, chunk_overlap_chars=0)
+    chunks = split_documents(load_documents(recipe).documents, recipe).chunks
     assert f"4 documents, {len(chunks)} chunks" in output
     assert re.search(rf"^{3 * len(chunks)} requests, [\d,]+ prompt", output, re.MULTILINE)
     assert not loopback.requests
@@ -231,15 +195,12 @@ def test_documents_and_questions_to_evaluate_with(
         documents,
         eval_doc_path=str(documents / "d.txt"),
         eval_file=str(documents.parent / "q.csv"),
-        extra_formats=["alpaca"],
     )
     for split, ids in (("train", "abc"), ("eval", "d")):
         rows = read_jsonl(folder / "hf" / f"{split}.jsonl")
         assert {row["oracle"]["chunk_id"][0] for row in rows} <= set(ids)
     written = read_jsonl(folder / "evaluation.jsonl")
     assert written == [{"row": 1, "question": "Who lit it?", "answer": "the keeper"}]
-    assert (folder / "alpaca" / "train.parquet").exists()
-    assert "config_name: alpaca" in (folder / "README.md").read_text()
     assert main(["check", str(folder)]) == 0
 
 
@@ -298,14 +259,6 @@ def test_distractors_of_any_kind_pass_the_check(
     assert main(["check", str(folder)]) == 0
     sizes = {len(row["context_chunks"]) for row in read_jsonl(folder / "hf" / "train.jsonl")}
     assert sizes == ({4} if name == "vectors" else {1, 2, 3, 4})
-
-
-def test_a_recipe_wants_every_parameter() -> None:
-    with pytest.raises(KeyError):
-        Recipe.of({})
-    values = resolved(Path(__file__).parents[2] / "parameters" / "tiny.yaml")
-    with pytest.raises(SetupError, match="valid_share"):
-        Recipe.of(values | {"valid_share": 2.0})
 
 
 def test_a_record_of_an_api_is_one_chunk_and_its_rows_say_so(

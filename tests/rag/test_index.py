@@ -14,6 +14,7 @@ from lib.rag import build_index, load_embedder, retrieve
 from lib.rag import index as index_module
 from lib.rag.embedder import EndpointEmbedder, LocalEmbedder
 from lib.rag.minilm import check_weights
+from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import SetupError
 from tests.eval.toy import make_chunks, question_of
@@ -43,7 +44,7 @@ class Letters:
 @pytest.fixture
 def letters(monkeypatch: pytest.MonkeyPatch) -> Letters:
     embedder = Letters()
-    monkeypatch.setattr(index_module, "load_embedder", lambda embedding_model="": embedder)
+    monkeypatch.setattr(index_module, "load_embedder", lambda recipe: embedder)
     return embedder
 
 
@@ -57,7 +58,7 @@ def random_chunks(count: int) -> list[Chunk]:
 
 def test_retrieval_finds_what_brute_force_finds(letters: Letters) -> None:
     chunks = random_chunks(1500)
-    index = build_index(chunks)
+    index = build_index(chunks, Recipe())
     questions = [chunk.text[20:50] for chunk in chunks[:100]]
     found = retrieve(index, questions, top_k=7)
     matrix = letters.documents([chunk.text for chunk in chunks])
@@ -72,7 +73,7 @@ def test_retrieval_finds_what_brute_force_finds(letters: Letters) -> None:
 
 def test_equal_chunks_come_in_the_order_of_their_ids(letters: Letters) -> None:
     chunks = [Chunk(f"d#{i}", "d", "D", 1, i, i + 3, "abc") for i in (5, 1, 9, 3)]
-    found = retrieve(build_index(chunks), ["cab"], top_k=3)
+    found = retrieve(build_index(chunks, Recipe()), ["cab"], top_k=3)
     assert [chunk.id for chunk in found[0]] == ["d#1", "d#3", "d#5"]
 
 
@@ -80,12 +81,12 @@ def test_an_index_is_reused_and_changed_chunks_make_another(
     letters: Letters, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chunks = make_chunks(8)
-    first = build_index(chunks)
-    again = build_index(chunks)
+    first = build_index(chunks, Recipe())
+    again = build_index(chunks, Recipe())
     assert first.folder == again.folder
     assert letters.embedded == 8
     assert "reused" in capsys.readouterr().out
-    assert build_index(chunks[:7]).folder != first.folder
+    assert build_index(chunks[:7], Recipe()).folder != first.folder
     assert retrieve(again, [chunks[0].text], top_k=1) == [[chunks[0]]]
 
 
@@ -100,21 +101,21 @@ def test_an_interrupted_build_is_never_reused(
 
     monkeypatch.setattr(index_module, "_fill", half)
     with pytest.raises(KeyboardInterrupt):
-        build_index(make_chunks(8))
+        build_index(make_chunks(8), Recipe())
     assert list((home_dir / "artefacts" / "indexes").iterdir()) == []
     monkeypatch.setattr(index_module, "_fill", fill)
-    assert len(retrieve(build_index(make_chunks(8)), ["ferry"], top_k=8)[0]) == 8
+    assert len(retrieve(build_index(make_chunks(8), Recipe()), ["ferry"], top_k=8)[0]) == 8
 
 
 def test_what_cannot_be_indexed_or_found_says_so(letters: Letters) -> None:
     chunks = make_chunks(3)
     with pytest.raises(SetupError, match="no chunks"):
-        build_index([])
+        build_index([], Recipe())
     with pytest.raises(SetupError, match="one id"):
-        build_index([*chunks, chunks[0]])
+        build_index([*chunks, chunks[0]], Recipe())
     with pytest.raises(SetupError, match="top_k is 4, and the index holds 3"):
-        retrieve(build_index(chunks), ["ferry"], top_k=4)
-    assert retrieve(build_index(chunks), [], top_k=2) == []
+        retrieve(build_index(chunks, Recipe()), ["ferry"], top_k=4)
+    assert retrieve(build_index(chunks, Recipe()), [], top_k=2) == []
 
 
 # --- embedders -----------------------------------------------------------------------------------
@@ -125,7 +126,7 @@ def test_the_endpoint_embeds_once_through_the_ledger(monkeypatch: pytest.MonkeyP
         monkeypatch.setenv("EMBEDDING_OPENAI_BASE_URL", server.base_url)
         monkeypatch.setenv("EMBEDDING_OPENAI_API_KEY", "loopback")
         monkeypatch.setenv("EMBEDDING_OPENAI_DEPLOYMENT", "org/letters:1")
-        embedder = load_embedder()
+        embedder = load_embedder(Recipe())
         assert isinstance(embedder, EndpointEmbedder)
         assert embedder.name == "org-letters-1"
         texts = [f"text number {i}" for i in range(70)]
@@ -153,8 +154,8 @@ def test_a_failing_embedding_endpoint_says_what_is_kept(monkeypatch: pytest.Monk
         monkeypatch.setenv("EMBEDDING_OPENAI_API_KEY", "loopback")
         monkeypatch.setenv("EMBEDDING_OPENAI_DEPLOYMENT", "letters")
         texts = [f"text number {i}" for i in range(70)]
-        with pytest.raises(SetupError, match="The 64 texts embedded so far are kept"):
-            load_embedder().documents(texts)
+        with pytest.raises(SetupError, match="The vectors of 64 texts are in the ledger"):
+            load_embedder(Recipe()).documents(texts)
 
 
 def test_weights_that_are_not_the_publishers_are_refused(tmp_path: Path) -> None:
@@ -167,12 +168,12 @@ def test_weights_that_are_not_the_publishers_are_refused(tmp_path: Path) -> None
 
 def test_a_model_that_is_nowhere_says_so() -> None:
     with pytest.raises(SetupError, match="cannot be loaded"):
-        load_embedder("no-such-folder/no-such-model").queries(["ferry"])
+        load_embedder(Recipe(embedding_model="no-such-folder/no-such-model")).queries(["ferry"])
 
 
 @pytest.fixture(scope="module")
 def minilm() -> LocalEmbedder:
-    embedder = load_embedder()
+    embedder = load_embedder(Recipe())
     assert isinstance(embedder, LocalEmbedder)
     return embedder
 
@@ -180,10 +181,10 @@ def minilm() -> LocalEmbedder:
 def test_minilm_retrieves_every_oracle_of_a_toy_corpus(
     minilm: LocalEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index_module, "load_embedder", lambda embedding_model="": minilm)
+    monkeypatch.setattr(index_module, "load_embedder", lambda recipe: minilm)
     chunks = make_chunks(16)
     questions = [question_of(chunk) for chunk in chunks]
-    cases = build_cases(questions, build_index(chunks), top_ks=(3,))
+    cases = build_cases(questions, build_index(chunks, Recipe()), top_ks=(3,))
     hits = [case.oracle_in_context for case in cases if case.condition == "top_3"]
     assert len(hits) == 16
     assert all(hits)

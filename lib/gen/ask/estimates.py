@@ -53,6 +53,7 @@ def estimate(chunks: Iterable[Chunk], recipe: Recipe) -> Estimate:
     Raises:
         SetupError: the prompts or prices.yaml cannot be read.
     """
+    options = AskOptions(**recipe.asking, prompts_path=recipe.prompts_path)
     prices, settings = load_prices(), endpoint_settings("teacher")
     asked = drawn(list(chunks), recipe)
     wanted = list(shares(asked, recipe))

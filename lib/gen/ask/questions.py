@@ -17,19 +17,12 @@ from lib.gen.gates import GATES
 from lib.gen.repeats import QuestionEmbedder, drop_ambiguous, drop_similar
 from lib.prompts.languages import can_check
 from lib.prompts.teacher import load_prompts
+from lib.rag.embedder import load_embedder
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, Rejected
 from lib.settings import EndpointSettings, SetupError, endpoint_settings, portable
 from lib.store import artefact_dir, building, read_json, read_jsonl, write_json, write_jsonl
 from offline.teacher import NAME, NOTICE
-
-# The knobs that decide the questions, beside the chunks, the teacher and the prompts.
-DECISIVE = (
-    "questions_per_chunk questions_per_document max_chunks dataset_kind ask_mode prompt_variant "
-    "question_style language temperature max_repairs max_answer_words rationale round_trip "
-    "passage_dependency min_rating max_similarity seed"
-).split()
-
 
 @dataclass(frozen=True)
 class Asked:
@@ -76,7 +69,7 @@ def ask_teacher(
     roles = _roles(recipe)
     if recipe.language and not can_check(recipe.language):
         print(f"language = {recipe.language!r} is asked for, but not checked: it is not known.")
-    embedder = _embedder(recipe)
+    embedder = load_embedder(recipe) if recipe.semantic_duplicates else None
     if (recipe.max_chunks or recipe.batch) and not isinstance(chunks, Sequence):
         chunks = list(chunks)  # a draw needs all of them, and so does a batch
     if isinstance(chunks, Sequence):
@@ -115,15 +108,6 @@ def _roles(recipe: Recipe) -> dict[str, EndpointSettings]:
     if found["teacher"] is not None and recipe.min_rating:
         found["judge"] = endpoint_settings("judge")
     return {role: settings for role, settings in found.items() if settings is not None}
-
-
-def _embedder(recipe: Recipe) -> QuestionEmbedder | None:
-    """What finds questions that repeat in other words, if the recipe wants that."""
-    if not recipe.semantic_duplicates:
-        return None
-    from lib.rag.embedder import load_embedder
-
-    return load_embedder(recipe.embedding_model)
 
 
 def _write(
@@ -190,7 +174,7 @@ def _made_of(
     return {
         "teacher": teacher,
         "gates": GATES,
-        "options": {name: getattr(recipe, name) for name in DECISIVE},
+        "recipe": recipe.asking,
         "embedder": embedder.identity if embedder else "",
         "chunks": [(chunk.id, chunk.title, chunk.text) for chunk in chunks],
     }

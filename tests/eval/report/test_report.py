@@ -147,7 +147,7 @@ def test_the_command_line(
 ) -> None:
     assert main(["report", str(notebook_path), str(tmp_path / "r.html")]) == 0
     assert (tmp_path / "r.html").is_file()
-    assert main(["headline", str(tmp_path)]) == 1
+    assert main(["headline", str(tmp_path)]) == 2
     assert "metrics.json is not there" in capsys.readouterr().err
 
 

@@ -238,7 +238,7 @@ def test_when_no_row_fits_nothing_is_written(
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     assert main(["convert", *arguments]) == 2
     said = capsys.readouterr().err
-    assert said.startswith("SetupError: ")
+    assert said.startswith("lib.gen: ")
     assert said.count("\n") == 1
     return said
 

@@ -1,4 +1,4 @@
-"""Become another program under a memory limit: `python limited.py BYTES PROGRAM ARGUMENT…`.
+"""Run another program under a memory limit: `python memory_limit.py BYTES PROGRAM ARGUMENT…`.
 
 A file to run, not to import: it imports nothing of ours, so it works from any folder.
 """
@@ -10,6 +10,6 @@ import sys
 if __name__ == "__main__":
     _, limit_bytes, *command = sys.argv
     if int(limit_bytes):
-        # Of data, not of address space: torch reserves far more addresses than it ever fills.
+        # Limit the data, not the address space: torch reserves many more addresses than it uses.
         resource.setrlimit(resource.RLIMIT_DATA, (int(limit_bytes), int(limit_bytes)))
     os.execv(command[0], command)

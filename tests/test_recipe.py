@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lib.recipe import KNOBS, NOTEBOOKS, Knob, Recipe
+from lib.settings import SetupError
+
+
+def outside(knob: Knob) -> list[Any]:
+    """Values of the right type just outside of a knob's range."""
+    step: float = 1 if "int" in knob.type else 1e-9
+    found: list[float] = []
+    if knob.low is not None:
+        found.append(knob.low if knob.low_open else knob.low - step)
+    if knob.high is not None:
+        found.append(knob.high if knob.high_open else knob.high + step)
+    values: list[Any] = [int(value) if "int" in knob.type else float(value) for value in found]
+    if knob.choices:
+        values.append("no such choice")
+    return [[value] for value in values] if knob.type.startswith("list") else values
+
+
+@pytest.mark.parametrize("knob", KNOBS.values(), ids=lambda knob: knob.name)
+def test_no_value_outside_of_its_range_passes(knob: Knob) -> None:
+    for value in [*outside(knob), None, {}, b"x"]:
+        with pytest.raises(SetupError, match=f"{knob.name} is .*expected") as caught:
+            Recipe.of({knob.name: value})
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"oracle_probability": 3.0},
+        {"distractor_mode": "rnd"},
+        {"chunk_chars": 20},
+        {"num_epochs": 0.0},
+        {"lora_rank": -3},
+        {"top_k": [0]},
+        {"top_k": []},
+        {"allow_leakage": ["x"]},
+        {"concurrency": 0},
+        {"max_questions": -5},
+        {"max_answer_tokens": 0},
+        {"eval_share": 0.0},
+        {"eval_share": 0.5, "valid_share": 0.5},
+        {"chunk_overlap_chars": 1000},
+        {"min_chunk_chars": 600},
+        {"min_distractors": 5},
+        {"models": ["student", "student"]},
+        {"models": []},
+        {"run_name": "../up"},
+        {"doc_path": ""},
+        {"refusal": "No."},
+        {"refusal": "I do not <know> it."},
+        {"rationale": True, "dataset_kind": "qa"},
+        {"batch": True, "max_cost": 1.0},
+        {"learning_rate": 2.0},
+        {"timeout_s": 0.0},
+        {"seed": True},
+    ],
+    ids=str,
+)
+def test_what_was_met_only_after_the_teacher_was_paid_stops_at_once(wrong: dict[str, Any]) -> None:
+    with pytest.raises(SetupError) as caught:
+        Recipe(**wrong)
+    assert all(name in str(caught.value) for name in list(wrong)[-1:])
+    assert "\n" not in str(caught.value)
+
+
+def test_the_defaults_hold_together_and_every_knob_is_read_by_a_notebook() -> None:
+    assert Recipe() == Recipe.of({})
+    for knob in KNOBS.values():
+        assert knob.meaning
+        assert knob.notebooks
+        assert set(knob.notebooks) <= set(NOTEBOOKS)
+        assert not knob.choices or not knob.default or "str" in knob.type
+
+
+def test_a_notebook_gives_what_its_cell_shows_and_what_is_in_more() -> None:
+    recipe = Recipe.of({"seed": 7, "more": {"chunk_overlap_chars": 5}, "other": object()})
+    assert (recipe.seed, recipe.chunk_overlap_chars) == (7, 5)
+    with pytest.raises(SetupError, match=r"more: there is no parameter chunk_char\. Did you mean"):
+        Recipe.of({"more": {"chunk_char": 5}})
+
+
+def test_lists_of_two_recipes_are_not_shared() -> None:
+    one, other = Recipe(), Recipe()
+    one.top_k.append(9)
+    assert other.top_k == KNOBS["top_k"].default == [3, 5, 7]
