@@ -13,22 +13,25 @@ from itertools import accumulate, count, islice
 from pathlib import Path
 from random import Random
 from time import perf_counter
+from typing import Any
 
 from benchmarks.generation_runs import QUESTIONS_PER_CHUNK, run_generation
 from benchmarks.homes import fresh_home
 from benchmarks.teacher_server import teacher
+from lib.engine.endpoint import chat_request, run
 from lib.engine.ledger import Ledger
 from lib.engine.replies import Reply
-from lib.gen.ask.flow import Flow
+from lib.gen.ask.rows import MAX_TOKENS, RowWriter
+from lib.gen.ask.shares import sharing
 from lib.gen.chunks import Splitter, conflicts, kept_pieces
 from lib.gen.distractors import Vectors
-from lib.gen.recipe import Recipe
 from lib.gen.rows import build_examples
 from lib.gen.splits import assign_splits
-from lib.parameters import resolved
+from lib.prompts.student import Message
 from lib.reading.documents import iter_documents
+from lib.recipe import Recipe
 from lib.records import Chunk, Document, Page, Question
-from lib.store import write_text
+from lib.settings import EndpointSettings
 from tests.server import reader
 
 QUICK_CHUNKS, NUM_CHUNKS = 300, 100_000
@@ -72,7 +75,7 @@ def main(*, quick: bool = False) -> int:
 
 def make_chunks(num_chunks: int) -> tuple[list[Chunk], int, int]:
     """So many chunks; how many near duplicates were dropped; how many documents it took."""
-    splitter = Splitter(chunk_chars=CHUNK_CHARS, chunk_overlap_chars=100)
+    splitter = Splitter(Recipe(chunk_chars=CHUNK_CHARS))
     chunks: list[Chunk] = []
     near = num_documents = 0
     for document in make_documents():
@@ -113,20 +116,11 @@ def _question(chunk: Chunk) -> Question:
 def choose(chunks: Sequence[Chunk], questions: Sequence[Question], vectors: Vectors) -> int:
     """Split the corpus and choose hard distractors; returns the number of rows."""
     same = conflicts(chunks)
-    splits = assign_splits(chunks, same, valid_share=0.05, eval_share=0.05, seed=0)
-    built = build_examples(
-        questions,
-        chunks,
-        splits,
-        same,
-        num_distractors=4,
-        distractor_mode="hard",
-        oracle_probability=0.8,
-        no_oracle_mode="memorise",
-        refusal_probability=0.05,
-        seed=0,
-        vectors=vectors,
+    recipe = Recipe(
+        valid_share=0.05, eval_share=0.05, distractor_mode="hard", hard_by="embedding", seed=0
     )
+    splits = assign_splits(chunks, same, recipe)
+    built = build_examples(questions, chunks, splits, same, recipe, vectors=vectors)
     return len(built.examples)
 
 
@@ -139,11 +133,10 @@ def resume(num_documents: int) -> float:
         folder.mkdir()
         for document in islice(make_documents(), num_documents):
             (folder / document.id).write_text(document.text, encoding="utf-8")
-        values = {"questions_per_chunk": QUESTIONS_PER_CHUNK, "chunk_chars": CHUNK_CHARS}
-        path = home / "parameters.yaml"
-        write_text(path, "".join(f"{name}: {value}\n" for name, value in values.items()))
-        recipe = Recipe.of(resolved(path, []))
-        num_replies = fill_ledger(home / "artefacts" / "ledger.sqlite", folder, recipe)
+        recipe = Recipe(
+            doc_path=str(folder), questions_per_chunk=QUESTIONS_PER_CHUNK, chunk_chars=CHUNK_CHARS
+        )
+        num_replies = fill_ledger(home / "artefacts" / "ledger.sqlite", recipe)
         print(f"{num_replies:,} replies in the ledger", flush=True)
         after_s = 5 if num_replies < 10_000 else 3 * MOST_RESUME_S
         ended = run_generation(home, doc_path=str(folder), kill_after_s=after_s)
@@ -151,27 +144,35 @@ def resume(num_documents: int) -> float:
         return first_s - ended.started_s if first_s else float("inf")
 
 
-def fill_ledger(path: Path, folder: Path, recipe: Recipe) -> int:
+def fill_ledger(path: Path, recipe: Recipe) -> int:
     """Keep the loopback teacher's replies about all chunks but the last; returns their number."""
     chunks = list[Chunk]()
     with closing(kept_pieces(path.with_name("kept.sqlite"))) as kept_before:
-        splitter = Splitter(**recipe.cutting, kept=kept_before)
-        for document in iter_documents(str(folder)):
+        splitter = Splitter(recipe, kept=kept_before)
+        for document in iter_documents(recipe):
             if isinstance(document, Document):
                 chunks += splitter.split(document).chunks
-    flow, kept = Flow(recipe.options), list[Future[None]]()
+    settings = EndpointSettings("teacher", "openai", "", MODEL)
+    written = list[Future[None]]()
     with closing(Ledger(path)) as ledger:
-        for chunk in chunks[:-1]:
-            waiting = [start() for start in flow.add(chunk)]
-            while waiting:
-                request = waiting.pop()
-                sent = request.ledger_request(MODEL)
-                reply = Reply(reader(request.body(MODEL)), "stop", 300, 50, 0.5)
-                kept.append(ledger.write(Ledger.key(sent), sent, vars(reply)))
-                waiting += request.on_reply(reply)
-        for writing in kept:
+
+        async def ask(messages: list[Message], **sampling: Any) -> Reply:
+            sampling = {"max_tokens": MAX_TOKENS, "temperature": 0.0} | sampling
+            sampling.pop("priority", None)
+            request = chat_request(settings, messages, **sampling)
+            reply = Reply(reader(request), "stop", 300, 50, 0.5)
+            written.append(ledger.write(Ledger.key(request), request, vars(reply)))
+            return reply
+
+        async def ask_about_all() -> None:
+            writer = RowWriter(recipe, ask)
+            for shares in sharing(chunks[:-1], recipe):
+                await writer.rows_of(shares)
+
+        run(ask_about_all())
+        for writing in written:
             writing.result()
-    return len(kept)
+    return len(written)
 
 
 def _memory(name: str) -> int:

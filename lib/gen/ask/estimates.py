@@ -53,25 +53,25 @@ def estimate(chunks: Iterable[Chunk], recipe: Recipe) -> Estimate:
     Raises:
         SetupError: the prompts or prices.yaml cannot be read.
     """
-    options = AskOptions(**recipe.asking, prompts_path=recipe.prompts_path)
     prices, settings = load_prices(), endpoint_settings("teacher")
     asked = drawn(list(chunks), recipe)
-    wanted = list(shares(asked, recipe))
-    rows = sum(share.count for share in wanted)
+    rows = sum(share.count for share in shares(asked, recipe))
     if settings is None:
         return Estimate(rows, 0, 0, 0, 0.0, prices.currency)
     prompts = load_prompts(recipe)
-    first = [first_request(group, recipe, prompts) for group in sharing(asked, recipe)]
-    sent = [(request["messages"], 0) for request in first]  # what they reply counts by the row
-    for share in wanted:
-        sent += _on_a_row(prompts, share.chunk, recipe) * share.count
-    requests = [messages for messages, _ in sent if messages]
-    prompt_tokens = sum(map(tokens, requests))
-    completion_tokens = sum(written for _, written in sent)
+    num_requests = prompt_tokens = completion_tokens = 0
+    for group in sharing(asked, recipe):
+        num_requests += 1
+        prompt_tokens += tokens(first_request(group, recipe, prompts)["messages"])
+        for share in group:
+            for messages, written in _on_a_row(prompts, share.chunk, recipe):
+                num_requests += share.count * bool(messages)
+                prompt_tokens += share.count * tokens(messages)
+                completion_tokens += share.count * written
     cost, price = None, prices.of(settings.deployment)
     if price is not None:
         cost = price.of(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
-    return Estimate(rows, len(requests), prompt_tokens, completion_tokens, cost, prices.currency)
+    return Estimate(rows, num_requests, prompt_tokens, completion_tokens, cost, prices.currency)
 
 
 def tokens(messages: Sequence[Message]) -> int:

@@ -24,6 +24,7 @@ from lib.settings import EndpointSettings, SetupError, endpoint_settings, portab
 from lib.store import artefact_dir, building, read_json, read_jsonl, write_json, write_jsonl
 from offline.teacher import NAME, NOTICE
 
+
 @dataclass(frozen=True)
 class Asked:
     """What the teacher gave."""

@@ -21,7 +21,6 @@ from lib.gen.ask import live
 from lib.gen.ask import questions as module
 from lib.gen.ask.questions import Asked, ask_teacher
 from lib.prompts.student import cot_label
-from lib.rag import embedder
 from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import PROJECT_DIR, SetupError
@@ -408,7 +407,7 @@ def test_questions_that_repeat_in_other_words_are_dropped_at_the_end(
         return cot_label("So:", " ".join(words), words[2])
 
     loopback.reply = reply
-    monkeypatch.setattr(embedder, "load_embedder", lambda embedding_model: Same())
+    monkeypatch.setattr(module, "load_embedder", lambda recipe: Same())
     asked = ask(semantic_duplicates=True)
     assert len(asked.questions) == len({question.answer for question in asked.questions})
     assert len(asked.questions) < len(ask().questions)
