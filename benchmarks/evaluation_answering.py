@@ -19,6 +19,7 @@ from benchmarks.request_engine import passage
 from benchmarks.teacher_server import GRACE_S, teacher
 from lib.eval.answers import answer_cases
 from lib.eval.conditions import Case
+from lib.eval.models import eval_models
 from lib.recipe import Recipe
 from lib.records import Answer, Chunk
 from lib.settings import PROJECT_DIR
@@ -27,6 +28,7 @@ from tests.server import opening
 MODELS = ("student", "baseline")
 PREFIXES = ("STUDENT", "BASELINE")
 SLOTS = 64  # of all models
+RECIPE = Recipe(models=list(MODELS), plain_baseline=False, concurrency=SLOTS // len(MODELS))
 NUM_QUESTIONS, QUICK_QUESTIONS = 200, 4
 DOCUMENTS = {  # condition → documents; whether the oracle is among them
     "closed_book": (0, False),
@@ -91,7 +93,7 @@ def _resumes(num_questions: int, killed_at: Sequence[float]) -> bool:
 
 
 def _answer(cases: Sequence[Case]) -> list[Answer]:
-    return answer_cases(MODELS, cases, Recipe(concurrency=SLOTS // len(MODELS)))
+    return answer_cases(eval_models(RECIPE), cases, RECIPE)
 
 
 def benchmark_cases(num_questions: int = NUM_QUESTIONS) -> list[Case]:

@@ -100,7 +100,9 @@ def seed_data(
         )
         for variant in variants
     }
-    questions = load_questions(dataset_dirs[RAFT], max_questions=max_questions, seed=recipe.seed)
+    questions = load_questions(
+        dataset_dirs[RAFT], Recipe(max_questions=max_questions, seed=recipe.seed)
+    )
     index = rag.build_index(chunks, Recipe(embedding_model=str(minilm_dir())))
     cases = build_proof_cases(questions, wide_rows, index, seed=recipe.seed)
     rows = {n: [e for e in of.examples if e.split == "train"] for n, of in built.items()}

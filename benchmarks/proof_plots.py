@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.proof_figures import ABSENT, MAIN, SeedRun
 from benchmarks.proof_rows import BASELINE, ORACLE_ONLY, RAFT
-from lib.eval.report.plots import INK, Picture, Sheet
+from lib.eval.report.drawing import Picture, drawn, new_figure
 from lib.eval.wording import percent, signed
 from lib.store import write_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SHARE_SVG, DISTRACTORS_SVG = "proof_oracle_share.svg", "proof_distractors.svg"
 SHARES = ("oracle probability 0.4", "oracle probability 0.6", RAFT, "oracle in every row")
@@ -116,6 +120,7 @@ def plot_distractors(run: SeedRun) -> Picture:
     )
 
 
+@drawn
 def _plot(
     lines: Sequence[Line],
     *,
@@ -123,9 +128,8 @@ def _plot(
     x_label: str,
     y_label: str,
     what: str,
-) -> Picture:
-    sheet = Sheet(4.1, width=7.5)
-    axes = sheet.axes(0.65, 0.6, 6.6, 2.95)
+) -> tuple[Figure, str]:
+    figure, axes = new_figure(4.1, width=7.5)
     for (label, xs, ys), (colour, marker) in zip(lines, styles, strict=True):
         axes.plot(xs, ys, marker, color=colour, linestyle="-", label=label, clip_on=False)
     axes.set_xticks(sorted({x for _, xs, _ in lines for x in xs}))
@@ -133,11 +137,11 @@ def _plot(
     axes.set_ylim(0, 100)
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
-    axes.grid(axis="y", color=INK, alpha=0.15)
-    axes.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=9)
+    axes.grid(axis="y")
+    figure.legend(loc="outside upper center", ncols=3, fontsize=9)
     said = "; ".join(
         f"{label}: "
         + ", ".join(f"{percent(y / 100)}% at {x:.0f}" for x, y in zip(xs, ys, strict=True))
         for label, xs, ys in lines
     )
-    return sheet.picture(f"{what}. {said}.")
+    return figure, f"{what}. {said}."

@@ -13,6 +13,7 @@ from lib.eval.questions import EvalQuestion, first_hit
 from lib.gen.chunks import Conflicts
 from lib.prompts.student import ANSWER_TAG
 from lib.rag import Index
+from lib.recipe import Recipe
 from lib.records import Chunk, Question, RaftExample
 from lib.settings import SetupError
 
@@ -158,7 +159,7 @@ def build_proof_cases(
     TEST_DISTRACTORS. "distractors" is the context of "oracle_4" without its oracle.
     """
     cases: dict[str, list[Case]] = {condition: [] for condition in CONDITIONS}
-    for case in build_cases(questions, index, top_ks=(5,)):
+    for case in build_cases(questions, index, Recipe(top_k=[5])):
         if case.condition in cases:
             cases[case.condition].append(case)
     for question in questions:

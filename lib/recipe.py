@@ -319,7 +319,7 @@ class Recipe:
     server_timeout_s: float = _serving(600.0, "seconds until a server must answer", **_POSITIVE)
 
     models: list[str] = _asking(
-        ["student", "baseline"], "the first is judged; 'teacher', or other endpoints of .env"
+        ["student", "baseline"], "the first is judged; 'teacher', or others of .env"
     )
     plain_baseline: bool = _asking(True, "ask the baseline with a plain prompt, too")
     top_k: list[int] = _asking(

@@ -33,14 +33,14 @@ async def gather_all(
         finally:
             on_done()
 
-    failed: list[BaseException] = []
+    failed: BaseException | None = None
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(item)) for item in items]
     except BaseExceptionGroup as errors:
-        failed += errors.exceptions
-    if failed:  # not raised within `except`: IPython shows no error whose context is a group
-        raise failed[0]
+        failed = errors.exceptions[0]
+    if failed:  # raised here: IPython shows no error whose context is a group
+        raise failed
     return [task.result() for task in tasks]
 
 

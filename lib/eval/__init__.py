@@ -4,35 +4,31 @@ from lib.engine.budget import budget_of
 from lib.eval.answers import answer_cases
 from lib.eval.check import check_evaluation
 from lib.eval.conditions import Case, build_cases
-from lib.eval.judge import find_judge, judge_answers, judge_pairs
+from lib.eval.judge import find_judge, judge_answers
 from lib.eval.leakage import check_leakage
 from lib.eval.metrics import score_answers, score_retrieval
 from lib.eval.metrics.losses import decompose
-from lib.eval.models import EvalModel, describe_models, eval_models
+from lib.eval.models import EvalModel, eval_models
 from lib.eval.questions import EvalQuestion, load_chunks, load_questions
 from lib.eval.report.advice import ledger_costs, show_cost, what_next
 from lib.eval.report.answers import show_best_and_worst, show_latency_and_cost, show_questions
 from lib.eval.report.judge import show_judge
 from lib.eval.report.leakage import show_leakage
 from lib.eval.report.method import show_method
-from lib.eval.report.pairs import show_pairs
-from lib.eval.report.plots import (
-    plot_differences,
-    plot_latency_and_cost,
-    plot_losses,
-    plot_refusals,
-    plot_top_k,
-)
+from lib.eval.report.plot_differences import plot_differences
+from lib.eval.report.plot_latency import plot_latency_and_cost
+from lib.eval.report.plot_losses import plot_losses
+from lib.eval.report.plot_refusals import plot_refusals
+from lib.eval.report.plot_top_k import plot_top_k
 from lib.eval.report.refusals import show_refusals
 from lib.eval.report.report import write_report
 from lib.eval.report.tables import show_metrics, show_table, show_verdict
 from lib.eval.results import Results
 from lib.eval.runs.results_files import describe_run, write_results
-from lib.eval.runs.runs import load_run, main_condition
+from lib.eval.runs.runs import load_run
 from lib.eval.runs.text import headline
 from lib.eval.runs.trackers import log_to_trackers
 from lib.eval.summaries import clusters_of, summarise
-from lib.eval.verdict import verdict_of
 
 __all__ = [
     "Case",
@@ -46,19 +42,16 @@ __all__ = [
     "check_leakage",
     "clusters_of",
     "decompose",
-    "describe_models",
     "describe_run",
     "eval_models",
     "find_judge",
     "headline",
     "judge_answers",
-    "judge_pairs",
     "ledger_costs",
     "load_chunks",
     "load_questions",
     "load_run",
     "log_to_trackers",
-    "main_condition",
     "plot_differences",
     "plot_latency_and_cost",
     "plot_losses",
@@ -73,13 +66,11 @@ __all__ = [
     "show_leakage",
     "show_method",
     "show_metrics",
-    "show_pairs",
     "show_questions",
     "show_refusals",
     "show_table",
     "show_verdict",
     "summarise",
-    "verdict_of",
     "what_next",
     "write_report",
     "write_results",

@@ -7,20 +7,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lib.cli import Parser, run_command
-from lib.settings import portable
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; a gate ends with 1 when the run got worse."""
-    return run_command(_parser(), arguments)
-
-
-def _parser() -> Parser:
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; its exit code (1: the gate found something worse)."""
     parser = Parser(prog="python -m lib.eval", description=__doc__)
     several: dict[str, Any] = {"action": "extend", "nargs": "+", "default": []}
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -35,13 +29,13 @@ def _parser() -> Parser:
     shown.set_defaults(run=_headline)
 
     compare = commands.add_parser("compare", help="runs side by side; none named: all below runs/")
-    compare.add_argument("runs", nargs="*", metavar="RUN", help="the first is compared with")
+    compare.add_argument("names", nargs="*", metavar="RUN", help="the first is compared with")
     compare.add_argument("--metric", **several, help="default: exact_match")
     compare.add_argument("--condition", **several, help="default: all")
     form = compare.add_mutually_exclusive_group()
-    form.add_argument("--markdown", dest="form", action="store_const", const="markdown")
-    form.add_argument("--json", dest="form", action="store_const", const="json")
-    compare.set_defaults(run=_compare, form="text")
+    form.add_argument("--markdown", action="store_true")
+    form.add_argument("--json", action="store_true")
+    compare.set_defaults(run=_compare)
 
     gate = commands.add_parser("gate", help="exit 1 if the run got worse beyond its interval")
     gate.add_argument("name", metavar="RUN")
@@ -50,31 +44,18 @@ def _parser() -> Parser:
     gate.add_argument("--condition", **several, help="default: all of BASE_RUN")
     gate.set_defaults(run=_gate)
 
-    export = commands.add_parser("export", help="a run's figures for other tools")
+    export = commands.add_parser("export", help="a run's figures to MLflow or Weights & Biases")
     export.add_argument("name", metavar="RUN")
-    export.add_argument("--to", required=True, choices=("lm-eval", "mlflow", "wandb"))
-    export.add_argument("--out", type=Path, help="lm-eval: the file; default: RUN/lm-eval/…")
-    export.add_argument("--model", default="", help="lm-eval: whose figures; default: every model")
+    export.add_argument("--to", required=True, choices=("mlflow", "wandb"))
     export.set_defaults(run=_export)
 
-    audited = commands.add_parser("audit", help="the judge against answers that people have judged")
-    audited.add_argument(
-        "labels",
-        type=Path,
-        metavar="LABELS",
-        help="CSV or JSON: question, reference, answer, label",
-    )
-    audited.add_argument(
-        "--prompts", default="", metavar="FILE", help="texts of yours, as judge/prompts.yaml"
-    )
-    audited.add_argument(
-        "--no-verbosity",
-        dest="verbosity",
-        action="store_false",
-        help="do not ask again with longer answers",
-    )
-    audited.set_defaults(run=_audit)
-    return parser
+    audit = commands.add_parser("audit", help="the judge against answers that people have judged")
+    columns = "CSV or JSON: question, reference, answer, label"
+    audit.add_argument("labels", type=Path, metavar="LABELS", help=columns)
+    prompts = "prompts of yours that differ from lib/prompts/judge.yaml"
+    audit.add_argument("--prompts", default="", metavar="FILE", help=prompts)
+    audit.set_defaults(run=_audit)
+    return run_command(parser, arguments)
 
 
 def _report(options: argparse.Namespace) -> None:
@@ -92,9 +73,9 @@ def _headline(options: argparse.Namespace) -> None:
 
 def _compare(options: argparse.Namespace) -> None:
     from lib.eval.runs import runs, text
-    from lib.eval.runs.paired import compare_runs
+    from lib.eval.runs.compare import compare_runs
 
-    chosen, unread = (runs.load_runs(options.runs), []) if options.runs else runs.all_runs()
+    chosen, unread = (runs.load_runs(options.names), []) if options.names else runs.all_runs()
     runs.require_known(chosen, metrics=options.metric, conditions=options.condition)
     boards = [
         runs.standings(chosen, metric=metric, condition=condition)
@@ -103,20 +84,19 @@ def _compare(options: argparse.Namespace) -> None:
     ]
     pairs = [
         compare_runs(run, chosen[0], metrics=options.metric, conditions=options.condition)
-        for run in (chosen[1:] if options.runs else [])
+        for run in (chosen[1:] if options.names else [])
     ]
-    if options.form == "json":
+    if options.json:
         print(text.as_json({"standings": boards, "comparisons": pairs, "unread": unread}))
         return
-    markdown = options.form == "markdown"
-    board = text.leaderboard_markdown if markdown else text.leaderboard
-    pair = text.comparison_markdown if markdown else text.comparison
-    print("\n\n".join([*map(board, boards), *map(pair, pairs), *map(text.wrapped, unread)]))
+    parts = [text.leaderboard(board, markdown=options.markdown) for board in boards]
+    parts += [text.comparison(pair, markdown=options.markdown) for pair in pairs]
+    print("\n\n".join([*parts, *map(text.wrapped, unread)]))
 
 
 def _gate(options: argparse.Namespace) -> int:
     from lib.eval.runs import text
-    from lib.eval.runs.gate import gate, regressions
+    from lib.eval.runs.compare import gate, regressions
     from lib.eval.runs.runs import load_runs
 
     run, base = load_runs([options.name, options.against])
@@ -128,24 +108,18 @@ def _gate(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from lib.eval.runs import exports, trackers
     from lib.eval.runs.runs import load_run
+    from lib.eval.runs.trackers import log_run
 
-    run = load_run(options.name)
-    if options.to == "lm-eval":
-        for path in exports.write_lm_eval(run, model=options.model, path=options.out):
-            print(portable(path))
-    else:
-        print(trackers.log_run(run, options.to))
+    print(log_run(load_run(options.name), options.to))
 
 
 def _audit(options: argparse.Namespace) -> None:
-    from lib.eval.judge import audit, audit_text, check_verbosity, find_judge
+    from lib.eval.judge import audit, audit_text, find_judge
     from lib.recipe import Recipe
 
     judge = find_judge(Recipe(judge_prompts_path=options.prompts))
-    found = audit(judge, options.labels)
-    print(audit_text(found, check_verbosity(judge, options.labels) if options.verbosity else None))
+    print(audit_text(audit(judge, options.labels)))
 
 
 if __name__ == "__main__":

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 
 from lib.engine.endpoint import Budget, Endpoint, EndpointError, Reply, gather_all, run
 from lib.engine.ledger import Ledger
 from lib.eval.conditions import Case
-from lib.eval.models import EvalModel, endpoint_of, eval_models
+from lib.eval.models import EvalModel, endpoint_of
 from lib.progress import Progress
 from lib.rag.chain import answer_question
 from lib.recipe import Recipe
 from lib.records import Answer
 from lib.settings import SetupError
 
-# Cases at work for each request in flight: their prompts are in memory, those of others are not.
+# Cases at work for each request in flight: only their prompts are in memory.
 _CASES_PER_SLOT = 4
 
-Asked = tuple[EvalModel, Case]
 Outcome = Reply | EndpointError
 
 
 def answer_cases(
-    models: str | Sequence[str | EvalModel],
+    models: Sequence[EvalModel],
     cases: Sequence[Case],
     recipe: Recipe,
     *,
@@ -35,43 +34,41 @@ def answer_cases(
 
     All endpoints are asked at once, at most `concurrency` requests in flight to each: on one
     machine they share its cores evenly, so their latencies compare with each other, not with
-    elsewhere. Models of one role share its endpoint: the first of them goes first. What the ledger
-    knows is not asked again, so a run that was killed goes on where it was. The budget is for all
+    another machine's. Models of one role share its endpoint: the first of them is asked first.
+    Replies in the ledger are not asked again, so a killed run continues. The budget is for all
     endpoints together, the recipe's limits are for each.
 
-    Args:
-        models: from eval_models, or names: each is that model alone (no plain baseline is added).
-
     Raises:
-        SetupError: a model has no endpoint (said before any is asked), requests failed, or the
-            budget is spent (the replies that came are kept).
+        SetupError: a model has no endpoint (before any is asked), requests failed, or the budget is
+            spent (the replies that came are kept).
     """
-    chosen = [_model(model) for model in ([models] if isinstance(models, str) else models)]
-    settings = {model.role: endpoint_of(model) for model in chosen}
+    settings = {model.role: endpoint_of(model) for model in models}
     with closing(Ledger()) as ledger:
 
-        def opened(role: str) -> Endpoint:
-            return Endpoint(settings[role], recipe, ledger=ledger, budget=budget)
+        async def ask_all() -> list[list[Outcome] | EndpointError]:
+            endpoints = [
+                Endpoint(of_role, recipe, ledger=ledger, budget=budget)
+                for of_role in settings.values()
+            ]
+            return await gather_all(endpoints, ask_endpoint)
 
-        async def ask_all() -> list[list[Outcome]]:
-            queues = {
-                opened(role): [(m, case) for m in chosen if m.role == role for case in cases]
-                for role in settings
-            }
-            return await _ask_endpoints(queues, recipe)
+        async def ask_endpoint(endpoint: Endpoint) -> list[Outcome]:
+            role = endpoint.settings.role
+            queue = [(model, case) for model in models if model.role == role for case in cases]
+            return await _ask_in_order(endpoint, queue, recipe)
 
         outcomes = run(ask_all())
-    by_role = {role: iter(of_role) for role, of_role in zip(settings, outcomes, strict=True)}
-    found = [(model, case, next(by_role[model.role])) for model in chosen for case in cases]
-    _demand_all(found)
+    by_role = {
+        role: iter(got)
+        for role, got in zip(settings, outcomes, strict=True)
+        if isinstance(got, list)
+    }
+    found = [(model, case, next(by_role[model.role])) for model in models for case in cases]
+    _require_replies(found)
     return [_answer(model, case, got) for model, case, got in found if isinstance(got, Reply)]
 
 
-def _model(model: str | EvalModel) -> EvalModel:
-    return model if isinstance(model, EvalModel) else eval_models([model], plain_baseline=False)[0]
-
-
-def _demand_all(found: Sequence[tuple[EvalModel, Case, Outcome]]) -> None:
+def _require_replies(found: Sequence[tuple[EvalModel, Case, Outcome]]) -> None:
     failures = [(model.name, got) for model, _, got in found if isinstance(got, EndpointError)]
     if failures:
         counts = Counter(name for name, _ in failures)
@@ -83,26 +80,13 @@ def _demand_all(found: Sequence[tuple[EvalModel, Case, Outcome]]) -> None:
         )
 
 
-async def _ask_endpoints(
-    queues: Mapping[Endpoint, Sequence[Asked]], recipe: Recipe
-) -> list[list[Outcome]]:
-    """What came of each endpoint's queue; the first SetupError of one stops all."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(_ask_in_turn(endpoint, queue, recipe))
-                for endpoint, queue in queues.items()
-            ]
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
-    return [task.result() for task in tasks]
-
-
-async def _ask_in_turn(endpoint: Endpoint, queue: Sequence[Asked], recipe: Recipe) -> list[Outcome]:
+async def _ask_in_order(
+    endpoint: Endpoint, queue: Sequence[tuple[EvalModel, Case]], recipe: Recipe
+) -> list[Outcome]:
     at_work = asyncio.Semaphore(_CASES_PER_SLOT * recipe.concurrency)
 
-    async def ask(asked: Asked) -> Reply:
-        model, case = asked
+    async def ask(item: tuple[EvalModel, Case]) -> Reply:
+        model, case = item
         async with at_work:
             return await answer_question(
                 endpoint,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lib.engine.budget import budget_of
-from lib.eval.judge import JUDGE_METRICS, find_judge, judge_fields
+from lib.eval.judge import find_judge
 from lib.eval.models import eval_models
 from lib.recipe import Recipe
 
@@ -14,7 +14,6 @@ def check_evaluation(recipe: Recipe) -> None:
     Raises:
         SetupError: an endpoint, a prompts file or prices.yaml is missing or wrong.
     """
-    eval_models(recipe.models, plain_baseline=recipe.plain_baseline, deployed=False)
-    judge_fields(recipe.judge_metrics or JUDGE_METRICS)
+    eval_models(recipe, deployed=False)
     find_judge(recipe)
     budget_of(recipe)

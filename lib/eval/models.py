@@ -1,4 +1,4 @@
-"""Names in a parameter list → the models that are asked: which endpoint, with which prompt."""
+"""The recipe's `models` → the models of an evaluation: which endpoint, with which prompt."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lib.prompts.student import PLAIN_PROMPT, STUDENT_PROMPT, Prompt
+from lib.recipe import Recipe
 from lib.settings import PREFIXES, EndpointSettings, SetupError, endpoint_settings, prefixes_of
 
 STUDENT, BASELINE = "student", "baseline"
-PLAIN = f", {PLAIN_PROMPT.name}"  # behind a model's name: asked with that one
-_SERVED = (STUDENT, BASELINE)  # by 3_deploy, where .env names no endpoint
+PLAIN = f", {PLAIN_PROMPT.name}"  # ends the name of a model that is asked with that prompt
+_SERVED = (STUDENT, BASELINE)  # by 3_deploy, unless .env names an endpoint
 
 
 @dataclass(frozen=True)
@@ -23,32 +24,26 @@ class EvalModel:
     prompt: Prompt
 
 
-def eval_models(
-    names: Sequence[str], *, plain_baseline: bool = True, deployed: bool = True
-) -> list[EvalModel]:
-    """`["student", "baseline", "gpt-4o"]` → these and "baseline, plain prompt", in that order.
+def eval_models(recipe: Recipe, *, deployed: bool = True) -> list[EvalModel]:
+    """`models = ["student", "baseline", "gpt-4o"]` → these and "baseline, plain prompt".
 
     Every model is asked with the student's prompt, so that format and hint are the same for all. A
     model that was never taught the format may do better without: the baseline is asked a second
-    time, with a plain prompt, unless plain_baseline is False. `", plain prompt"` behind any name
-    asks it so.
+    time, with a plain prompt, unless the recipe's plain_baseline is False. `", plain prompt"`
+    behind any name asks that model so.
 
     Before 3_deploy (deployed = False) student and baseline need no endpoint yet.
 
-    A name that is no role of ours is an endpoint of its own: `gpt-4o` is what GPT_4O_OPENAI_… or
-    GPT_4O_AZURE_OPENAI_… of .env say.
+    Any other name is an endpoint of its own: the variables GPT_4O_OPENAI_… or
+    GPT_4O_AZURE_OPENAI_… of .env describe `gpt-4o`.
 
     Raises:
-        SetupError: no name, one that stands there twice or cannot be read, or no endpoint of it.
+        SetupError: a name cannot be read, or has no endpoint.
     """
+    names, plain = list(recipe.models), f"{BASELINE}{PLAIN}"
+    if recipe.plain_baseline and BASELINE in names and plain not in names:
+        names.insert(names.index(BASELINE) + 1, plain)
     models = [_model(name) for name in names]
-    plain = f"{BASELINE}{PLAIN}"
-    if plain_baseline and BASELINE in names and plain not in names:
-        models.insert(list(names).index(BASELINE) + 1, _model(plain))
-    if not models:
-        raise SetupError("models is empty. Name some to evaluate: student and baseline.")
-    if twice := sorted({name for name in names if list(names).count(name) > 1}):
-        raise SetupError(f"models names {', '.join(twice)} more than once. Name each once.")
     _demand_own_prefixes({model.role for model in models})
     for model in models:
         if deployed or model.role not in _SERVED:
@@ -75,7 +70,7 @@ def endpoint_of(model: EvalModel) -> EndpointSettings:
 
 
 def describe_models(models: Sequence[EvalModel]) -> list[dict[str, str]]:
-    """Who was asked, as metrics.json has it; no address and no key."""
+    """The models as metrics.json stores them: without address and key."""
     return [
         {
             "name": model.name,

@@ -1,4 +1,4 @@
-"""A dataset → its evaluation questions, with gold answer, documents, and where they come from."""
+"""A dataset → its evaluation questions: gold answer, documents, and who wrote them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from random import Random
 from typing import Any
 
 from lib.prompts.student import parse_answer
+from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import SetupError, portable
 from lib.store import read_json, read_jsonl
 from lib.text import find_quote, holds
 
-# The oracle of a question that people wrote: nobody said where its answer stands.
+# The oracle of a question that people wrote.
 UNKNOWN = Chunk("", "", "", 0, 0, 0, "")
 
-# Where a question comes from.
+# Provenance: who wrote a question, and on which chunks.
 EVAL_SPLIT = "eval split"  # the teacher's, on chunks held out of documents that also train
 HELD_OUT = "held-out documents"  # the teacher's, on documents of which nothing trains
 VETTED = "picked by a reviewer"  # the teacher's, on a training chunk; its rows train no more
-PEOPLE = "written by people"  # 1_gen's eval_file
+PEOPLE = "written by people"  # in 1_gen's eval_file
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,11 @@ class EvalQuestion:
     oracle: Chunk  # UNKNOWN of a question that people wrote
     context: tuple[Chunk, ...]  # of the dataset's row, in its order
     refusal: str = ""  # how the student was taught to refuse; "" = prompts.REFUSAL
-    provenance: str = ""  # EVAL_SPLIT, HELD_OUT, VETTED or PEOPLE; "" = nobody said it
+    provenance: str = ""  # EVAL_SPLIT, HELD_OUT, VETTED, PEOPLE; "" = unknown
 
     @property
     def source(self) -> str:
-        """Where it comes from, to be shown."""
+        """Document, page and provenance, for readers."""
         known = self.oracle != UNKNOWN
         place = f"{self.oracle.title}, page {self.oracle.page}" if known else self.id
         return f"{place}, {self.provenance}" if self.provenance else place
@@ -72,13 +73,11 @@ def _chunks_and_splits(dataset_dir: Path) -> list[tuple[Chunk, str]]:
     ]
 
 
-def load_questions(
-    dataset_dir: Path, *, max_questions: int = 0, seed: int = 0
-) -> list[EvalQuestion]:
+def load_questions(dataset_dir: Path, recipe: Recipe) -> list[EvalQuestion]:
     """The questions of people (1_gen's eval_file), else the teacher's of `hf/eval.jsonl`.
 
-    A seeded sample of max_questions of them (0 = all), in their order; for one seed a smaller
-    sample is a part of the larger: growing it asks only what is new.
+    A seeded sample of the recipe's max_questions (0 = all), in their order. For one seed a smaller
+    sample is a part of the larger one: a larger sample asks only what is new.
 
     Raises:
         SetupError: the dataset has no evaluation question.
@@ -86,7 +85,7 @@ def load_questions(
     refusal = _refusal(dataset_dir)
     written = dataset_dir / "evaluation.jsonl"
     if written.is_file():
-        drawn = _drawn(read_jsonl(written), max_questions, seed)
+        drawn = _drawn(read_jsonl(written), recipe)
         return [_by_people(row, refusal) for row in drawn]
     path = dataset_dir / "hf" / "eval.jsonl"
     rows = read_jsonl(path) if path.is_file() else []
@@ -101,7 +100,7 @@ def load_questions(
     picked = {chunk.id for chunk, split in splits if split not in ("eval", "")}
     return [
         _question(row, chunks, refusal, held_out=held_out, picked=picked)
-        for row in _drawn(rows, max_questions, seed)
+        for row in _drawn(rows, recipe)
     ]
 
 
@@ -117,13 +116,12 @@ def _refusal(dataset_dir: Path) -> str:
     return read_json(path)["parameters"].get("refusal", "") if path.is_file() else ""
 
 
-def _drawn(rows: list[dict[str, Any]], count: int, seed: int) -> list[dict[str, Any]]:
-    """So many of the rows, in their order; all of them if it is 0."""
-    if not 0 < count < len(rows):
+def _drawn(rows: list[dict[str, Any]], recipe: Recipe) -> list[dict[str, Any]]:
+    if not 0 < recipe.max_questions < len(rows):
         return rows
     order = list(range(len(rows)))
-    Random(seed).shuffle(order)
-    return [rows[i] for i in sorted(order[:count])]
+    Random(recipe.seed).shuffle(order)
+    return [rows[i] for i in sorted(order[: recipe.max_questions])]
 
 
 def _by_people(row: Mapping[str, Any], refusal: str) -> EvalQuestion:
@@ -173,7 +171,7 @@ def _evidence(cot_answer: str, oracle: Chunk) -> tuple[str, ...]:
 
 
 def holds_answer(chunk: Chunk, question: EvalQuestion) -> bool:
-    """Whether this chunk is the question's oracle, or does the oracle's work.
+    """Whether this chunk is the question's oracle, or answers the question as well.
 
     True for the oracle itself, and for a chunk of the same document whose offsets overlap the
     oracle's and which holds every gold quote verbatim (white space folded); where the row has no

@@ -6,7 +6,6 @@ from lib.eval.conditions import is_retrieved, meaning
 from lib.eval.metrics import REFUSED_RIGHTLY
 from lib.eval.models import BASELINE, PLAIN
 from lib.eval.results import Comparison, Results
-from lib.eval.runs.runs import main_condition
 from lib.eval.statistics import BETTER, CANNOT_TELL, WORSE
 from lib.eval.summaries import HEADLINE, STRICT
 from lib.eval.wording import called, counted, is_absent, p_value, percent, points, signed
@@ -61,6 +60,17 @@ def claim_of(results: Results) -> str:
 
 
 # --- which figures -------------------------------------------------------------------------------
+
+
+def main_condition(results: Results) -> str:
+    """The product's own situation: the middle of the retrieved conditions (top_5 of 3, 5, 7).
+
+    Else `oracle_distractors`, else the last. Fixed before any result is seen.
+    """
+    retrieved = [name for name in results.conditions if is_retrieved(name)]
+    if retrieved:
+        return retrieved[len(retrieved) // 2]
+    return READING if READING in results.conditions else results.conditions[-1]
 
 
 def main_comparison(results: Results) -> Comparison | None:

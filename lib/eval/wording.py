@@ -1,4 +1,4 @@
-"""Figures and names as readers are told them."""
+"""Figures and names as they are shown to readers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from lib.eval.models import BASELINE, PLAIN, STUDENT
 from lib.eval.results import Comparison, Estimate
 
-NONE = "–"  # there is no such figure
+NONE = "–"  # shown where there is no figure
 _ROLES = (STUDENT, BASELINE, "teacher")
 
 
@@ -32,12 +32,12 @@ def p_value(value: float) -> str:
 
 
 def interval(one: Estimate) -> str:
-    """`33–57`, in percent"""
+    """The interval in percent: `33–57`"""
     return NONE if is_absent(one.low) else f"{percent(one.low)}–{percent(one.high)}"
 
 
 def points(one: Comparison) -> str:
-    """`+2 to +28`, of the difference's interval"""
+    """The interval of the difference: `+2 to +28`"""
     return NONE if is_absent(one.low) else f"{signed(one.low)} to {signed(one.high)}"
 
 
@@ -57,33 +57,33 @@ def called(model: str) -> str:
     return name if role == model else f"{name} with its plain prompt"
 
 
-METRIC_NAMES = {  # metric → its name, and what it says
+METRIC_NAMES = {  # metric → its name, and what it measures
     "exact_match": ("Exact match", "the final answer is the right one, by SQuAD's rules"),
     "f1": ("Token F1", "words shared with the right answer, by SQuAD's rules"),
     "rouge_1": ("ROUGE-1", "words in common"),
-    "rouge_2": ("ROUGE-2", "pairs of words in common; of right answers of two words or more"),
+    "rouge_2": ("ROUGE-2", "pairs of words in common; only right answers of two words or more"),
     "rouge_l": ("ROUGE-L", "longest run of words in common"),
     "bleu": ("BLEU", "runs of up to four words in common"),
     "chrf": ("chrF", "runs of characters in common"),
-    "answer_containment": ("Answer containment", "the right answer stands in the final answer"),
+    "answer_containment": ("Answer containment", "the final answer contains the right one"),
     "api_call_match": ("API call", "the call is the right one, its arguments in any order"),
-    "quotes_in_context": ("Quotes verbatim", "stand in the documents word for word"),
-    "quotes_in_oracle": ("Quotes of the oracle", "stand in the document with the answer"),
+    "quotes_in_context": ("Quotes verbatim", "quotes that are in the documents, word for word"),
+    "quotes_in_oracle": ("Quotes of the oracle", "quotes that are in the document with the answer"),
     "refused_rightly": ("Refused rightly", "no document held the answer; more is better"),
     "refused_wrongly": ("Refused wrongly", "a document held the answer; less is better"),
     "hit_rate": ("Hit rate", "a document with the answer was retrieved"),
-    "reciprocal_rank": ("MRR", "1 / place of the first such document, as a mean"),
-    "context_precision": ("Context precision", "retrieved documents that hold the answer"),
-    "context_recall": ("Context recall", "documents with the answer that were retrieved"),
+    "reciprocal_rank": ("MRR", "1 / rank of the first document with the answer, as a mean"),
+    "context_precision": ("Context precision", "share of retrieved documents that hold the answer"),
+    "context_recall": ("Context recall", "share of documents with the answer that were retrieved"),
     "judge_correct": ("Judge: correct", "the judge says that the answer is right"),
     "judge_groundedness": ("Judge: groundedness", "the documents support the reply"),
-    "judge_relevance": ("Judge: relevance", "the answer is to the question"),
-    "judge_coherence": ("Judge: coherence", "the reply holds together"),
+    "judge_relevance": ("Judge: relevance", "the answer fits the question"),
+    "judge_coherence": ("Judge: coherence", "the reply is coherent"),
     "judge_fluency": ("Judge: fluency", "the reply reads well"),
     "judge_similarity": ("Judge: similarity", "the answer says what the right one says"),
 }
 
 
 def metric_name(metric: str) -> str:
-    """Of one that is not listed: its own name, without underscores."""
+    """Its name; a metric that is not listed keeps its own, without underscores."""
     return METRIC_NAMES.get(metric, (metric.replace("_", " "), ""))[0]

@@ -1,13 +1,13 @@
-"""Looking at the data: documents as a table, rows as they are, counts drawn."""
+"""Look at the data: a table of documents, some rows, plots of the counts."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Sequence
-from html import escape
-from itertools import groupby
 from typing import Any
+
+from markupsafe import Markup, escape
 
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, parse_answer
 from lib.reading.documents import Loaded
@@ -31,7 +31,7 @@ STYLE = """<style>
 
 
 def show_documents(loaded: Loaded) -> Any:
-    """One row a file, read or skipped, as a table (pandas)."""
+    """A table (pandas) with one row a file, read or skipped."""
     import pandas as pd
 
     read = [
@@ -50,10 +50,10 @@ def show_documents(loaded: Loaded) -> Any:
 
 
 def show_examples(examples: Sequence[RaftExample], *, n: int = 3) -> Any:
-    """n rows as HTML, of every kind if there are: the oracle marked, its quotes highlighted."""
+    """n rows as HTML, of every kind if possible: the oracle marked, its quotes highlighted."""
     from IPython.display import HTML
 
-    return HTML(STYLE + "".join(_example_html(example) for example in _one_of_each(examples, n)))
+    return HTML(STYLE + "".join(map(_example_html, _one_of_each(examples, n))))
 
 
 def _one_of_each(examples: Sequence[RaftExample], n: int) -> list[RaftExample]:
@@ -63,54 +63,46 @@ def _one_of_each(examples: Sequence[RaftExample], n: int) -> list[RaftExample]:
     return chosen
 
 
-def _example_html(example: RaftExample) -> str:
+def _example_html(example: RaftExample) -> Markup:
     place = (
         "left out" if example.oracle_position is None else f"document {example.oracle_position + 1}"
     )
-    documents = "".join(document_html(example, index) for index in range(len(example.context)))
-    return (
-        f'<div class="raft"><div class="where">{escape(example.id)} · {example.split} · kind '
-        f"<b>{example.kind}</b> · the oracle is {place}</div>"
-        f"<p><b>{escape(example.question.text)}</b></p>{documents}"
-        f'<div class="label">{label_html(example.label)}</div></div>'
+    documents = Markup().join(document_html(example, i) for i in range(len(example.context)))
+    return Markup(
+        '<div class="raft"><div class="where">{} · {} · kind <b>{}</b> · the oracle is {}</div>'
+        '<p><b>{}</b></p>{}<div class="label">{}</div></div>'
+    ).format(
+        *(example.id, example.split, example.kind, place),
+        *(example.question.text, documents, label_html(example.label)),
     )
 
 
-def document_html(example: RaftExample, index: int) -> str:
-    """One document of the context, everything in it escaped; in the oracle the quotes stand out."""
+def document_html(example: RaftExample, index: int) -> Markup:
+    """One document of the context; in the oracle the quotes are marked."""
     chunk = example.context[index]
     is_oracle = index == example.oracle_position
     quotes = parse_answer(example.question.cot_answer).quotes if is_oracle else ()
-    where = f"{index + 1} · {escape(chunk.title)}, page {chunk.page}{' · oracle' * is_oracle}"
-    css = "document oracle" if is_oracle else "document"
-    return (
-        f'<div class="{css}"><span class="where">{where}</span>\n'
-        f"{_with_marks(chunk.text, quotes)}</div>"
+    return Markup('<div class="{}"><span class="where">{} · {}, page {}{}</span>\n{}</div>').format(
+        "document oracle" if is_oracle else "document",
+        *(index + 1, chunk.title, chunk.page, " · oracle" if is_oracle else ""),
+        _with_tags(chunk.text, quotes, Markup("<mark>{}</mark>")),
     )
 
 
-def _with_marks(text: str, quotes: Sequence[str]) -> str:
-    """The text escaped, with each quote's first place in it marked."""
-    marked = [False] * len(text)
-    for quote in quotes:
-        # Any white space of the document may stand where the quote has a space.
-        pattern = r"\s+".join(map(re.escape, quote.split()))
-        if pattern and (found := re.search(pattern, text)):
-            marked[found.start() : found.end()] = [True] * len(found.group())
-    pieces = groupby(zip(text, marked, strict=True), key=lambda pair: pair[1])
-    parts = ((is_marked, escape("".join(c for c, _ in pairs))) for is_marked, pairs in pieces)
-    return "".join(f"<mark>{part}</mark>" if is_marked else part for is_marked, part in parts)
+def label_html(label: str) -> Markup:
+    """A label with its quote markers and answer tag in bold."""
+    return _with_tags(label, (QUOTE_BEGIN, QUOTE_END, ANSWER_TAG), Markup("<b>{}</b>"))
 
 
-def label_html(label: str) -> str:
-    text = escape(label)
-    for marker in (QUOTE_BEGIN, QUOTE_END, ANSWER_TAG):
-        text = text.replace(escape(marker), f"<b>{escape(marker)}</b>")
-    return text
+def _with_tags(text: str, parts: Sequence[str], tag: Markup) -> Markup:
+    """The text escaped, each of the parts in a tag, whatever white space it has in the text."""
+    patterns = [r"\s+".join(map(re.escape, part.split())) for part in parts if part.strip()]
+    pieces = re.split(f"({'|'.join(patterns)})", text) if patterns else [text]
+    return Markup().join(tag.format(p) if i % 2 else escape(p) for i, p in enumerate(pieces))
 
 
 def plot_counts(examples: Sequence[RaftExample], rejected: Sequence[Rejected]) -> Any:
-    """Three panels (matplotlib): rows by split and kind, the oracle's places, refusals by gate."""
+    """Three panels: rows by split and kind, the oracle's places, rejections by gate."""
     import matplotlib.pyplot as plt
 
     figure, (rows, places, gates) = plt.subplots(1, 3, figsize=(12, 3.2), layout="constrained")
@@ -129,8 +121,8 @@ def plot_counts(examples: Sequence[RaftExample], rejected: Sequence[Rejected]) -
     places.bar(numbers, [shown[position] for position in range(size)], color=_COLOURS["oracle"])
     places.axhline(sum(shown.values()) / size, color="grey", linestyle=":")
     places.set(title="The oracle's place in the context", xlabel="document", ylabel="rows")
-    refused = Counter(item.gate for item in rejected).most_common()[::-1]
-    gates.barh([gate for gate, _ in refused], [count for _, count in refused], color="grey")
-    gates.set(title=f"Refused by gate ({len(rejected)})")
+    by_gate = Counter(item.gate for item in rejected).most_common()[::-1]
+    gates.barh([gate for gate, _ in by_gate], [count for _, count in by_gate], color="grey")
+    gates.set(title=f"Rejected by gate ({len(rejected)})")
     plt.close(figure)  # the cell shows what it returns; an open figure would be shown twice
     return figure

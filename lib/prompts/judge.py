@@ -21,25 +21,18 @@ from lib.store import fingerprint
 PATH = Path(__file__).with_name("judge.yaml")
 KEY_DIGITS = 16  # hex: to hold its own key, an answer would have to be tried 2^64 times
 
-_TAGGED = ("<question>{question}</question>", "<reference>{reference}</reference>")
 _NEEDED: dict[str, tuple[str, ...]] = {  # what each text must hold
     "system": (),
     "document": ("<document>{document}</document>",),
     "whole_reply": ("<reply-{key}>{reply}</reply-{key}>",),
     "grade": (
-        *_TAGGED,
+        "<question>{question}</question>",
+        "<reference>{reference}</reference>",
         "<answer-{key}>{answer}</answer-{key}>",
         "{whole_reply}",
         "{criteria}",
         '{"key": "{key}", {form}}',
     ),
-    "pair": (
-        *_TAGGED,
-        "<answer-A-{key}>{first}</answer-A-{key}>",
-        "<answer-B-{key}>{second}</answer-B-{key}>",
-        '{"key": "{key}", {form}}',
-    ),
-    "padding": (),
 }
 _NAME = re.compile(r"\{[a-z_]+\}")
 _TAG = re.compile(r"[<＜﹤](?=\s*[/／]?\s*[^\W\d]|[|!?])")
@@ -49,7 +42,7 @@ _UNSEEN = ("Cc", "Cf", "Co", "Cs")  # controls, formats (bidi, tags, zero width)
 
 
 @dataclass(frozen=True)
-class Asked:
+class JudgeRequest:
     """One request to the judge, and what its verdict must carry."""
 
     messages: list[Message]
@@ -74,7 +67,7 @@ class JudgePrompts:
         answer: str,
         reply: str = "",
         documents: Sequence[str] = (),
-    ) -> Asked:
+    ) -> JudgeRequest:
         """Ask for these fields of one answer. `reply`: the whole of it, where that is longer.
 
         Raises:
@@ -94,25 +87,11 @@ class JudgePrompts:
             }
             return before + _fill(self.texts["grade"], form=_form(fields), **filled)
 
-        return self._asked(said, fields, [*data.values(), *shown])
+        return self._request(said, fields, [*data.values(), *shown])
 
-    def pair(self, *, question: str, reference: str, first: str, second: str) -> Asked:
-        """Ask which of two answers is better.
-
-        Raises:
-            SetupError: there is no reference.
-        """
-        data = _data(question=question, reference=reference, first=first, second=second)
-        fields = ("better",)
-
-        def said(key: str) -> str:
-            return _fill(self.texts["pair"], key=key, form=_form(fields), **data)
-
-        return self._asked(said, fields, list(data.values()))
-
-    def _asked(
+    def _request(
         self, said: Callable[[str], str], fields: Sequence[str], shown: Sequence[str]
-    ) -> Asked:
+    ) -> JudgeRequest:
         """The key is a hash of all that is said beside it: the same request has the same key, so
         that the ledger finds it again, and no part of a request can hold its own."""
         system = self.texts["system"].strip()
@@ -122,7 +101,7 @@ class JudgePrompts:
             return [*turns, {"role": "user", "content": said(key).strip()}]
 
         key = fingerprint(messages(""), length=KEY_DIGITS)
-        return Asked(messages(key), key, tuple(fields), tuple(shown))
+        return JudgeRequest(messages(key), key, tuple(fields), tuple(shown))
 
 
 def _data(**texts: str) -> dict[str, str]:

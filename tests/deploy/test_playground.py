@@ -7,6 +7,7 @@ import pytest
 from lib.deploy import ask
 from lib.eval.answers import answer_cases
 from lib.eval.conditions import Case
+from lib.eval.models import eval_models
 from lib.recipe import Recipe
 from tests.eval.toy import make_chunks, question_of
 from tests.server import serve
@@ -20,7 +21,7 @@ def test_what_the_evaluation_asked_is_not_asked_again(monkeypatch: pytest.Monkey
         monkeypatch.setenv("STUDENT_OPENAI_API_KEY", "loopback")
         monkeypatch.setenv("STUDENT_OPENAI_DEPLOYMENT", "the-student")
         case = Case(question.id, question.text, "oracle", chunks, 1)
-        [answer] = answer_cases("student", [case], recipe)
+        [answer] = answer_cases(eval_models(Recipe(models=["student"])), [case], recipe)
         documents = [chunk.text for chunk in chunks]
         assert ask("student", question.text, documents, recipe) == answer.text
         assert len(server.requests) == 1

@@ -20,7 +20,7 @@ from lib.eval.answers import answer_cases
 from lib.eval.models import eval_models
 from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR, SetupError
-from tests.eval.test_answers import make_cases, use
+from tests.eval.test_answers import make_cases, models, use
 from tests.server import Loopback, serve
 
 
@@ -30,17 +30,17 @@ def test_one_budget_holds_for_all_models(monkeypatch: pytest.MonkeyPatch) -> Non
         use(monkeypatch, server, "STUDENT", "BASELINE")
         budget = Budget(max_tokens_total=1_500)
         with pytest.raises(SetupError, match=r"max_tokens_total = 1,500 is spent.*are kept"):
-            answer_cases(["student", "baseline"], cases, Recipe(concurrency=2), budget=budget)
+            answer_cases(models("student", "baseline"), cases, Recipe(concurrency=2), budget=budget)
         paid = len(server.answered)
         assert 4 < paid < 24
-        assert len(answer_cases(["student", "baseline"], cases, Recipe())) == 24
+        assert len(answer_cases(models("student", "baseline"), cases, Recipe())) == 24
         assert max(Counter(server.answered).values()) == 1
 
 
 def test_limits_pace_each_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve() as server:
         use(monkeypatch, server, "STUDENT")
-        answer_cases("student", make_cases(3), Recipe(requests_per_minute=240))
+        answer_cases(models("student"), make_cases(3), Recipe(requests_per_minute=240))
         gaps = [later - earlier for earlier, later in pairwise(server.arrived)]
     assert len(server.requests) == 6  # four at once, then one each 0.25 s
     assert sum(gaps) > 0.45
@@ -49,7 +49,9 @@ def test_limits_pace_each_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_reply_that_never_comes_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve(Loopback(fault=lambda n, body: "hang" if n == 3 else None)) as server:
         use(monkeypatch, server, "STUDENT")
-        answers = answer_cases("student", make_cases(2), Recipe(timeout_s=2.0, max_retries=2))
+        answers = answer_cases(
+            models("student"), make_cases(2), Recipe(timeout_s=2.0, max_retries=2)
+        )
     assert len(answers) == 4
     assert len(server.requests) > 4
 
@@ -59,7 +61,7 @@ from lib.eval.answers import answer_cases
 from lib.eval.models import eval_models
 from lib.recipe import Recipe
 from tests.eval.test_answers import make_cases
-answer_cases(eval_models(["student", "baseline"]), make_cases(8), Recipe(concurrency=2))
+answer_cases(eval_models(Recipe()), make_cases(8), Recipe(concurrency=2))
 """
 
 
@@ -75,8 +77,8 @@ def test_killed_halfway_and_run_again_pays_nothing_twice(
 ) -> None:
     with serve() as server:
         use(monkeypatch, server, "STUDENT", "BASELINE")
-        models, cases = eval_models(["student", "baseline"]), make_cases(8)
-        total = len(models) * len(cases)
+        asked, cases = eval_models(Recipe()), make_cases(8)
+        total = len(asked) * len(cases)
         server.hold_from = total // 2  # the rest would wait for ever: the kill comes in the middle
         process = subprocess.Popen(
             [sys.executable, "-c", SCRIPT],
@@ -91,7 +93,7 @@ def test_killed_halfway_and_run_again_pays_nothing_twice(
         process.wait()
         assert replies_kept(home_dir) == len(server.answered) == committed > 10
         server.hold_from = 0
-        resumed = answer_cases(models, cases, Recipe(concurrency=4))
+        resumed = answer_cases(asked, cases, Recipe(concurrency=4))
         assert len(resumed) == len(server.answered) == total
         assert max(Counter(server.answered).values()) == 1
-        assert answer_cases(models, cases, Recipe()) == resumed
+        assert answer_cases(asked, cases, Recipe()) == resumed

@@ -11,10 +11,10 @@ import pytest
 
 from lib.duplicates import count_as_same
 from lib.eval import conditions
-from lib.eval.conditions import CONDITIONS, build_cases, is_retrieved, meaning
+from lib.eval.conditions import build_cases, cases_without_oracle, is_retrieved, meaning
 from lib.eval.questions import EvalQuestion, load_questions
+from lib.recipe import Recipe
 from lib.records import Chunk
-from lib.settings import SetupError
 from lib.store import write_jsonl
 from lib.text import holds
 from tests.eval import toy
@@ -48,8 +48,8 @@ def fixed_retrieval(monkeypatch: pytest.MonkeyPatch) -> list[Chunk]:
 
 
 def test_conditions_show_what_they_say(dataset_dir: Path, fixed_retrieval: list[Chunk]) -> None:
-    questions = load_questions(dataset_dir)
-    cases = build_cases(questions, INDEX, top_ks=(5, 3), chunks=fixed_retrieval)
+    questions = load_questions(dataset_dir, Recipe())
+    cases = build_cases(questions, INDEX, Recipe(top_k=[5, 3]), chunks=fixed_retrieval)
     names = ["closed_book", "oracle", "oracle_distractors", "distractors_only", "top_3", "top_5"]
     assert list(dict.fromkeys(case.condition for case in cases)) == names
     by_key = {(case.question_id, case.condition): case for case in cases}
@@ -75,9 +75,9 @@ def test_questions_of_people_are_asked_where_no_oracle_is_needed(
     answer = fixed_retrieval[1].text.split()[-1].strip(".").upper()
     rows = [{"row": n, "question": f"Q{n}?", "answer": answer} for n in (1, 2, 3)]
     write_jsonl(dataset_dir / "evaluation.jsonl", rows)
-    questions = load_questions(dataset_dir, max_questions=2, seed=1)
+    questions = load_questions(dataset_dir, Recipe(max_questions=2, seed=1))
     assert len(questions) == 2
-    cases = build_cases(questions, INDEX, top_ks=(1, 3))
+    cases = build_cases(questions, INDEX, Recipe(top_k=[1, 3]))
     assert [case.condition for case in cases] == [
         name for name in ("closed_book", "top_1", "top_3") for _ in questions
     ]
@@ -85,54 +85,19 @@ def test_questions_of_people_are_asked_where_no_oracle_is_needed(
         ("top_1", None),
         ("top_3", 1),
     }
-    said = "2 questions have no known oracle, and are not asked under oracle, oracle_distractors."
+    said = "2 questions have no known oracle, and are not asked under oracle, oracle_distractors, "
     assert said in capsys.readouterr().out
-    with pytest.raises(SetupError, match="Nothing can be asked: 2 questions, conditions oracle"):
-        build_cases(questions, INDEX, conditions=["oracle"])
-
-
-# --- choosing them -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("chosen", [["top_k", "oracle"], ["closed_book"], ["distractors_only"]])
-def test_only_the_chosen_conditions_are_built(
-    chosen: list[str], dataset_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    searches: list[int] = []
-
-    def retrieve(index: Any, texts: list[str], *, top_k: int) -> list[list[Chunk]]:
-        searches.append(top_k)
-        return [make_chunks(12)[:top_k] for _ in texts]
-
-    monkeypatch.setattr(conditions, "retrieve", retrieve)
-    questions, chunks = load_questions(dataset_dir), make_chunks(12)
-    cases = build_cases(questions, INDEX, conditions=chosen, chunks=chunks, top_ks=(2, 4))
-    names = [name for name in CONDITIONS if name in chosen]
-    expected = [n for name in names for n in (("top_2", "top_4") if name == "top_k" else (name,))]
-    assert list(dict.fromkeys(case.condition for case in cases)) == expected
-    assert searches == ([4] if "top_k" in chosen else [])
-
-
-def test_wrong_conditions_are_errors(dataset_dir: Path) -> None:
-    questions = load_questions(dataset_dir)
-    with pytest.raises(SetupError, match=r"'open_book': expected some of closed_book, .*top_k"):
-        build_cases(questions, INDEX, conditions=["open_book"])
-    with pytest.raises(SetupError, match="Pass chunks"):
-        build_cases(questions, INDEX, conditions=["distractors_only"])
-    with pytest.raises(SetupError, match=r"top_k = \[3, 0\]"):
-        build_cases(questions, INDEX, top_ks=[3, 0])
 
 
 # --- distractors alone ---------------------------------------------------------------------------
 
 
 def without_oracle(questions: list[EvalQuestion], chunks: list[Chunk]) -> dict[str, Any]:
-    cases = build_cases(questions, INDEX, conditions=["distractors_only"], chunks=chunks)
-    return {case.question_id: case for case in cases}
+    return {case.question_id: case for case in cases_without_oracle(questions, chunks)}
 
 
 def test_another_distractor_stands_in_the_oracles_place(dataset_dir: Path) -> None:
-    questions, chunks = load_questions(dataset_dir), make_chunks(12)
+    questions, chunks = load_questions(dataset_dir, Recipe()), make_chunks(12)
     cases = without_oracle(questions, chunks)
     drawn = []
     for question in questions:
@@ -196,13 +161,12 @@ def test_a_corpus_without_a_distractor_to_spare_is_said(
 ) -> None:
     chunks = make_chunks(3)
     question = replace(question_of(chunks[0]), context=(chunks[1], chunks[0], chunks[2]))
-    with pytest.raises(SetupError, match="Nothing can be asked"):
-        without_oracle([question], chunks)
+    assert without_oracle([question], chunks) == {}
     assert "1 of 1 questions are not asked under distractors_only" in capsys.readouterr().out
 
 
 def test_a_row_that_shows_no_oracle_is_asked_as_it_is(tmp_path: Path) -> None:
     folder = write_dataset(tmp_path / "refusing", make_chunks(12), with_oracle=False)
-    questions = load_questions(folder)
+    questions = load_questions(folder, Recipe())
     cases = without_oracle(questions, make_chunks(12))
     assert all(cases[question.id].chunks == question.context for question in questions)

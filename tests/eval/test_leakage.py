@@ -13,12 +13,13 @@ import pytest
 from lib.eval.leakage import KINDS, Leakage, check_leakage
 from lib.eval.questions import UNKNOWN, EvalQuestion
 from lib.eval.report.leakage import show_leakage
+from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import SetupError
 from lib.store import write_jsonl
 from tests.eval.toy import Page
 
-Asked = tuple[str, str]  # question, answer
+Pair = tuple[str, str]  # question, answer
 
 
 def chunk(number: int, *, start: int = 0, words: str = "") -> Chunk:
@@ -29,7 +30,7 @@ def chunk(number: int, *, start: int = 0, words: str = "") -> Chunk:
 
 
 TRAINED, SHOWN, VALID, ORACLE = (chunk(number) for number in range(4))
-TRAIN: list[Asked] = [
+TRAIN: list[Pair] = [
     ("When was the Tamsay Light built?", "1838"),
     ("How many litres of milk does the herd of Far Thorrel Farm give on a fine day?", "259"),
     (
@@ -43,11 +44,11 @@ TRAIN: list[Asked] = [
 
 
 def write_rows(
-    folder: Path, *, train: Sequence[Asked] = TRAIN, chunks: Sequence[Chunk] = ()
+    folder: Path, *, train: Sequence[Pair] = TRAIN, chunks: Sequence[Chunk] = ()
 ) -> Path:
     """Rows on TRAINED and VALID, with SHOWN among their documents."""
 
-    def row(name: str, asked: Asked, oracle: Chunk) -> dict[str, Any]:
+    def row(name: str, asked: Pair, oracle: Chunk) -> dict[str, Any]:
         places = [{"chunk_id": one.id} for one in (oracle, SHOWN)]
         return {
             "id": name,
@@ -71,17 +72,17 @@ def ask(text: str = "Where do eels sleep?", answer: str = "", oracle: Chunk = OR
 
 def found(folder: Path, *questions: EvalQuestion) -> dict[str, list[str]]:
     """Kind → the rows that leak, in the questions' order."""
-    leakage = check_leakage(folder, questions, allowed=list(KINDS))
+    leakage = check_leakage(folder, questions, Recipe(allow_leakage=list(KINDS)))
     return {kind: [leak.row_id for leak in leakage.of(kind)] for kind in KINDS if leakage.of(kind)}
 
 
 def test_a_clean_split_passes_and_the_table_says_so(tmp_path: Path) -> None:
-    leakage = check_leakage(write_rows(tmp_path), [ask(), ask("What is it?", "259")])
+    leakage = check_leakage(write_rows(tmp_path), [ask(), ask("What is it?", "259")], Recipe())
     assert isinstance(leakage, Leakage)
     assert (leakage.leaks, leakage.num_questions, leakage.num_rows) == ((), 2, len(TRAIN) + 1)
     _, *rows = Page(show_leakage(leakage).data).rows
     assert [row[0].split()[0] for row in rows] == [*KINDS, "answer"]
-    assert [row[1:] for row in rows] == [["0 of 2", "none"]] * 3 + [["1 of 2", "no leak"]]
+    assert [row[1:] for row in rows] == [["0 of 2", "none"]] * 2 + [["1 of 2", "no leak"]]
 
 
 # --- chunks --------------------------------------------------------------------------------------
@@ -107,7 +108,9 @@ def test_a_chunk_that_counts_as_the_same_leaks(tmp_path: Path) -> None:
 def test_questions_of_people_are_compared_by_their_words(tmp_path: Path) -> None:
     folder = write_rows(tmp_path)
     theirs = ask("When was the Tamsay light built?", oracle=UNKNOWN)
-    leakage = check_leakage(folder, [theirs, ask(oracle=UNKNOWN)], allowed=["questions"])
+    leakage = check_leakage(
+        folder, [theirs, ask(oracle=UNKNOWN)], Recipe(allow_leakage=["questions"])
+    )
     assert leakage.num_with_oracle == 0
     assert [leak.row_id for leak in leakage.leaks] == ["train0"]
 
@@ -174,27 +177,6 @@ def test_every_near_duplicate_is_found_as_brute_force_finds_it(tmp_path: Path) -
     assert found(write_rows(tmp_path, train=train), *questions) == {"questions": near}
 
 
-# --- answers -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "answer", "row"),
-    [
-        ("In which year was the Tamsay Light built?", "1838", "train0"),
-        ("Who kept the Osmund pier lamp through the great storm?", "zachary wynn.", "train2"),
-        ("In which year was the Tamsay Light built?", "in 1838", "train0"),
-        ("Who kept the Osmund pier lamp through the great storm?", "Wynn", "train2"),
-    ],
-)
-def test_the_same_answer_asked_for_in_other_words_leaks(
-    text: str, answer: str, row: str, tmp_path: Path
-) -> None:
-    folder = write_rows(tmp_path)
-    assert found(folder, ask(text, answer)) == {"answers": [row]}
-    assert found(folder, ask(text, "something else")) == {}
-    assert found(folder, ask(text, f"{answer.strip('.')}s")) == {}
-
-
 def test_another_name_in_a_long_question_is_no_near_duplicate(tmp_path: Path) -> None:
     long = (
         "How many of the small wooden boats that fish for herring off {} went down in the storm "
@@ -211,16 +193,11 @@ def test_another_name_in_a_long_question_is_no_near_duplicate(tmp_path: Path) ->
 def test_common_names_and_numbers_tell_things_apart(tmp_path: Path) -> None:
     things = ("Alba", "Brio", "type 7", "type 8")
     train = [(f"What is the word{n} of the {thing}?", f"{n}") for n in range(9) for thing in things]
-    train += [("How heavy is the Alba?", "5 kg"), ("How heavy is type 7?", "9 kg")]
+    train += [("How heavy is the big old Alba in the yard on the hill?", "5 kg")]
     folder = write_rows(tmp_path, train=train)
-    assert found(folder, ask("How heavy is the Brio?", "5 kg")) == {}
-    assert found(folder, ask("How heavy is type 8?", "9 kg")) == {}
-    assert found(folder, ask("And the Alba, how heavy is it?", "5 kg")) == {"answers": ["train36"]}
-    asked = ask("How heavy is the Alba of Velm?", "5 kg")
-    assert found(folder, asked) == {"answers": ["train36"]}  # one names more, and not another
-    named = write_rows(tmp_path / "named", train=[*train[:-2], (asked.text, asked.answer)])
-    assert found(named, ask("How heavy is the Alba?", "5 kg")) == {"answers": ["train36"]}
-    assert found(folder, ask("Tell me how heavy type 7 is", "9 kg")) == {"answers": ["train37"]}
+    other = "How heavy is the big old {} in the yard on the hill?"
+    assert found(folder, ask(other.format("Brio"), "5 kg")) == {}
+    assert found(folder, ask(other.format("Alba"), "9 kg")) == {"questions": ["train36"]}
 
 
 # --- what stops ----------------------------------------------------------------------------------
@@ -231,37 +208,34 @@ def test_each_kind_stops_unless_it_is_allowed_by_name(tmp_path: Path) -> None:
     questions = [
         ask(oracle=SHOWN),
         ask("When was the Tamsay Light built?"),
-        ask("In which year was the Tamsay Light built?", "1838"),
+        ask("Why?", "1838"),
     ]
     with pytest.raises(SetupError) as stopped:
-        check_leakage(folder, questions)
+        check_leakage(folder, questions, Recipe())
     message = str(stopped.value)
     for part in (
         "chunks: 1 of 3 (q:Where do eels sleep? “Where do eels sleep?”: train0 has d1.md#0)",
         "questions: 1 of 3 (",
         "train0 asks “When was the Tamsay Light built?”",
-        "answers: 1 of 3 (",
-        "allow it by name: allow_leakage = ['chunks', 'questions', 'answers'].",
+        "allow it by name: allow_leakage = ['chunks', 'questions'].",
     ):
         assert part in message
-    everything = r"allow_leakage = \['chunks', 'questions', 'answers'\]\.$"  # what is allowed stays
-    with pytest.raises(SetupError, match=rf"training answers: 1 .*by name: {everything}"):
-        check_leakage(folder, questions, allowed=["chunks", "questions"])
-    leakage = check_leakage(folder, questions, allowed=list(KINDS))
+    both = r"allow_leakage = \['chunks', 'questions'\]\.$"  # what is allowed stays
+    with pytest.raises(SetupError, match=rf"training questions: 1 .*by name: {both}"):
+        check_leakage(folder, questions, Recipe(allow_leakage=["chunks"]))
+    leakage = check_leakage(folder, questions, Recipe(allow_leakage=list(KINDS)))
     _, *rows = Page(show_leakage(leakage).data).rows
-    assert [row[-1] for row in rows] == ["allowed by name"] * 3 + ["no leak"]
+    assert [row[-1] for row in rows] == ["allowed by name"] * 2 + ["no leak"]
 
 
-def test_a_wrong_name_and_a_damaged_dataset_are_errors(tmp_path: Path) -> None:
+def test_a_damaged_dataset_is_an_error(tmp_path: Path) -> None:
     folder = write_rows(tmp_path)
-    with pytest.raises(SetupError, match=r"allow_leakage names 'chunk': expected .*, answers"):
-        check_leakage(folder, [ask()], allowed=["chunk"])
     write_jsonl(folder / "chunks.jsonl", [TRAINED, ORACLE])
     with pytest.raises(SetupError, match=r"Row train0 names d1\.md#0"):
-        check_leakage(folder, [ask()])
+        check_leakage(folder, [ask()], Recipe())
     (folder / "hf" / "valid.jsonl").write_text('{"id": "torn"')
     with pytest.raises(SetupError, match=r"Line 1 of .*valid\.jsonl"):
-        check_leakage(folder, [ask()])
+        check_leakage(folder, [ask()], Recipe())
     (folder / "hf" / "train.jsonl").unlink()
     with pytest.raises(SetupError, match="what the student was trained on"):
-        check_leakage(folder, [ask()])
+        check_leakage(folder, [ask()], Recipe())

@@ -20,6 +20,7 @@ from lib.eval.questions import (
     load_chunks,
     load_questions,
 )
+from lib.recipe import Recipe
 from lib.settings import SetupError
 from lib.store import read_jsonl, write_jsonl
 from tests.eval.toy import make_chunks, question_of, write_dataset
@@ -32,7 +33,7 @@ def dataset_dir(tmp_path: Path) -> Path:
 
 def test_questions_carry_gold_evidence_and_documents(dataset_dir: Path) -> None:
     chunks = load_chunks(dataset_dir)
-    questions = load_questions(dataset_dir)
+    questions = load_questions(dataset_dir, Recipe(max_questions=0))
     assert chunks == make_chunks(12)
     assert [q.oracle for q in questions] == chunks
     for question in questions:
@@ -43,15 +44,15 @@ def test_questions_carry_gold_evidence_and_documents(dataset_dir: Path) -> None:
 
 
 def test_a_sample_is_seeded_ordered_and_grows(dataset_dir: Path) -> None:
-    every = [q.id for q in load_questions(dataset_dir)]
-    small = [q.id for q in load_questions(dataset_dir, max_questions=4, seed=1)]
-    large = [q.id for q in load_questions(dataset_dir, max_questions=8, seed=1)]
-    assert small == [q.id for q in load_questions(dataset_dir, max_questions=4, seed=1)]
-    assert small != [q.id for q in load_questions(dataset_dir, max_questions=4, seed=2)]
+    every = [q.id for q in load_questions(dataset_dir, Recipe(max_questions=0))]
+    small = [q.id for q in load_questions(dataset_dir, Recipe(max_questions=4, seed=1))]
+    large = [q.id for q in load_questions(dataset_dir, Recipe(max_questions=8, seed=1))]
+    assert small == [q.id for q in load_questions(dataset_dir, Recipe(max_questions=4, seed=1))]
+    assert small != [q.id for q in load_questions(dataset_dir, Recipe(max_questions=4, seed=2))]
     assert len(small) == 4
     assert set(small) < set(large)
     assert large == sorted(large, key=every.index)
-    assert every == [q.id for q in load_questions(dataset_dir, max_questions=99)]
+    assert every == [q.id for q in load_questions(dataset_dir, Recipe(max_questions=99))]
 
 
 def test_nothing_to_ask_and_a_damaged_dataset_say_so(dataset_dir: Path) -> None:
@@ -59,10 +60,10 @@ def test_nothing_to_ask_and_a_damaged_dataset_say_so(dataset_dir: Path) -> None:
     rows[0]["oracle"]["chunk_id"] = "elsewhere#0"
     write_jsonl(dataset_dir / "hf" / "eval.jsonl", rows)
     with pytest.raises(SetupError, match="elsewhere#0"):
-        load_questions(dataset_dir)
+        load_questions(dataset_dir, Recipe(max_questions=0))
     write_jsonl(dataset_dir / "hf" / "eval.jsonl", [])
     with pytest.raises(SetupError, match=r"1_gen\.ipynb"):
-        load_questions(dataset_dir)
+        load_questions(dataset_dir, Recipe(max_questions=0))
     (dataset_dir / "chunks.jsonl").unlink()
     with pytest.raises(SetupError, match=r"1_gen\.ipynb"):
         load_chunks(dataset_dir)
@@ -110,19 +111,19 @@ def with_splits(dataset_dir: Path, splits: Sequence[str], *, asked: Sequence[int
 def test_chunks_of_documents_that_train_are_the_eval_split(dataset_dir: Path) -> None:
     assert [chunk.document_id for chunk in make_chunks(12)[:3]] == ["osmund.md"] * 2 + ["tarrow.md"]
     with_splits(dataset_dir, ["eval", *["train"] * 10, "eval"], asked=[0, 11])
-    questions = load_questions(dataset_dir)
+    questions = load_questions(dataset_dir, Recipe(max_questions=0))
     assert {question.provenance for question in questions} == {EVAL_SPLIT}
     assert questions[0].source == "Osmund, page 1, eval split"
 
 
 def test_whole_documents_are_held_out(dataset_dir: Path) -> None:
     with_splits(dataset_dir, [*["eval"] * 4, *["train"] * 6, *["valid"] * 2], asked=[0, 2, 3])
-    assert count_provenance(load_questions(dataset_dir)) == {HELD_OUT: 3}
+    assert count_provenance(load_questions(dataset_dir, Recipe(max_questions=0))) == {HELD_OUT: 3}
 
 
 def test_a_reviewers_pick_is_told_from_the_split(dataset_dir: Path) -> None:
     with_splits(dataset_dir, [*["eval"] * 3, *["train"] * 9], asked=[0, 1, 2, 7])
-    questions = load_questions(dataset_dir)
+    questions = load_questions(dataset_dir, Recipe(max_questions=0))
     assert [q.provenance for q in questions] == [EVAL_SPLIT] * 3 + [VETTED]
     assert count_provenance(questions) == {EVAL_SPLIT: 3, VETTED: 1}
 
@@ -130,6 +131,6 @@ def test_a_reviewers_pick_is_told_from_the_split(dataset_dir: Path) -> None:
 def test_questions_of_people_say_so(dataset_dir: Path) -> None:
     rows = [{"row": n, "question": f"Q{n}?", "answer": "yes"} for n in (1, 2, 3)]
     write_jsonl(dataset_dir / "evaluation.jsonl", rows)
-    questions = load_questions(dataset_dir, max_questions=2, seed=1)
+    questions = load_questions(dataset_dir, Recipe(max_questions=2, seed=1))
     assert count_provenance(questions) == {PEOPLE: 2}
     assert all(question.source == f"{question.id}, written by people" for question in questions)

@@ -183,8 +183,6 @@ class Page(HTMLParser):
         if tag in ("td", "th"):
             self.rows[-1].append("")
             self._in_cell = True
-        if self._in_cell and tag in ("small", "br"):
-            self.rows[-1][-1] += " "
         if len(tag) == 2 and tag[0] == "h" and tag[1].isdigit():
             self.headings.append(int(tag[1]))
         for name, value in attrs:

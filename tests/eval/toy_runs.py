@@ -81,7 +81,6 @@ def write_run(
         questions,
         cases,
         made_of=more.pop("made_of", made_of),
-        verdict=more.pop("verdict", f"{models[0]} is better."),
         date=date,
         **more,
     )

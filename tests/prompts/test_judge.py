@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from lib.eval.judge.verdicts import FIELDS, parse_verdict
-from lib.prompts.judge import PATH, Asked, JudgePrompts, as_data, load_prompts
+from lib.prompts.judge import PATH, JudgePrompts, JudgeRequest, as_data, load_prompts
 from lib.prompts.student import MARKERS
 from lib.settings import SetupError
 from tests.eval.judge.honest import block, key_of
@@ -19,7 +19,7 @@ from tests.eval.judge.honest import block, key_of
 GIVEN = {"question": "When?", "reference": "1887", "answer": "1901", "reply": "So <ANSWER>: 1901"}
 
 
-def said(asked: Asked) -> str:
+def said(asked: JudgeRequest) -> str:
     return asked.messages[-1]["content"]
 
 
@@ -28,7 +28,7 @@ def ours() -> JudgePrompts:
     return load_prompts()
 
 
-def ask(**changed: str) -> Asked:
+def ask(**changed: str) -> JudgeRequest:
     return ours().grade(FIELDS, documents=["A text."], **{**GIVEN, **changed})
 
 
@@ -55,11 +55,6 @@ def test_the_form_copied_as_it_is_is_no_verdict() -> None:
     asked = ask()
     grades = parse_verdict(said(asked), key=asked.key, fields=FIELDS, shown=asked.shown)
     assert {grade.value for grade in grades.values()} == {None}
-    pair = ours().pair(question="?", reference="x", first="y", second="z")
-    (better,) = parse_verdict(
-        said(pair), key=pair.key, fields=pair.fields, shown=pair.shown
-    ).values()
-    assert better.value is None
 
 
 def test_names_in_an_answer_are_not_filled_in() -> None:
@@ -115,7 +110,7 @@ def test_a_file_says_only_what_differs(tmp_path: Path) -> None:
     assert asked.messages[0] == {"role": "system", "content": "Be strict."}
     assert "rhyme alone" in said(asked)
     assert mine.criteria["correct"] == ours().criteria["correct"]
-    assert mine.texts["pair"] == ours().texts["pair"]
+    assert mine.texts["grade"] == ours().texts["grade"]
     assert asked.key != ours().grade(FIELDS, **GIVEN).key
     path.write_text("system: ''\n")
     assert len(load_prompts(str(path)).grade(FIELDS, **GIVEN).messages) == 1

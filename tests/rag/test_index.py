@@ -184,7 +184,7 @@ def test_minilm_retrieves_every_oracle_of_a_toy_corpus(
     monkeypatch.setattr(index_module, "load_embedder", lambda recipe: minilm)
     chunks = make_chunks(16)
     questions = [question_of(chunk) for chunk in chunks]
-    cases = build_cases(questions, build_index(chunks, Recipe()), top_ks=(3,))
+    cases = build_cases(questions, build_index(chunks, Recipe()), Recipe(top_k=[3]))
     hits = [case.oracle_in_context for case in cases if case.condition == "top_3"]
     assert len(hits) == 16
     assert all(hits)

@@ -1,4 +1,4 @@
-"""The judge: where it is asked, and how many requests become replies, each paid once."""
+"""The judge's endpoint, and the requests that it is sent."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from lib.engine.endpoint import Budget, Endpoint, EndpointError, Reply, gather_a
 from lib.engine.ledger import Ledger
 from lib.eval.judge.verdicts import UNPARSED, Grade, parse_verdict
 from lib.progress import Progress
-from lib.prompts.judge import Asked, JudgePrompts, load_prompts
+from lib.prompts.judge import JudgePrompts, JudgeRequest, load_prompts
 from lib.recipe import Recipe
 from lib.settings import EndpointSettings, SetupError, endpoint_settings
+from lib.text import one_line
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Judge:
 
 
 def find_judge(recipe: Recipe, *, budget: Budget | None = None) -> Judge | None:
-    """The judge of JUDGE_… in .env; None where there is none: its metrics are then absent, not 0.
+    """The judge of JUDGE_… in .env; None if it names none: the judge's metrics are then absent.
 
     Raises:
         SetupError: a name that it needs is missing, or the prompts cannot be read.
@@ -44,21 +45,11 @@ def find_judge(recipe: Recipe, *, budget: Budget | None = None) -> Judge | None:
     if settings is None:
         return None
     judge = Judge(settings, recipe, budget)
-    judge.prompts  # noqa: B018  # a mistake in them is said now
+    judge.prompts  # noqa: B018  # a mistake in the prompts file is reported now
     return judge
 
 
-def demand_judge(judge: Judge | None) -> Judge:
-    """Raises SetupError: there is none."""
-    if judge is None:
-        raise SetupError(
-            "There is no judge to check. Set JUDGE_OPENAI_BASE_URL, JUDGE_OPENAI_DEPLOYMENT and "
-            "JUDGE_OPENAI_API_KEY in .env."
-        )
-    return judge
-
-
-def ask_judge(judge: Judge, requests: Sequence[Asked]) -> list[dict[str, Grade]]:
+def ask_judge(judge: Judge, requests: Sequence[JudgeRequest]) -> list[dict[str, Grade]]:
     """The verdict on each request, field → grade, in their order; the ledger answers what it can.
 
     Raises:
@@ -74,35 +65,36 @@ def ask_judge(judge: Judge, requests: Sequence[Asked]) -> list[dict[str, Grade]]
             "this again when the judge answers."
         )
     return [
-        _verdict(asked, reply)
-        for asked, reply in zip(requests, replies, strict=True)
+        _verdict(request, reply)
+        for request, reply in zip(requests, replies, strict=True)
         if isinstance(reply, Reply)
     ]
 
 
-async def _ask_all(judge: Judge, requests: Sequence[Asked]) -> list[Reply | EndpointError]:
+async def _ask_all(judge: Judge, requests: Sequence[JudgeRequest]) -> list[Reply | EndpointError]:
     with closing(Ledger()) as ledger:
         async with Endpoint(
             judge.settings, judge.recipe, ledger=ledger, budget=judge.budget
         ) as endpoint:
             progress = Progress("judge", len(requests), note=endpoint.note)
 
-            async def ask(asked: Asked) -> Reply:
-                return await endpoint.ask(asked.messages, max_tokens=judge.recipe.max_judge_tokens)
+            async def ask(request: JudgeRequest) -> Reply:
+                max_tokens = judge.recipe.max_judge_tokens
+                return await endpoint.ask(request.messages, max_tokens=max_tokens)
 
             replies = await gather_all(requests, ask, on_done=progress.advance)
             progress.close()
             return replies
 
 
-def _verdict(asked: Asked, reply: Reply) -> dict[str, Grade]:
+def _verdict(request: JudgeRequest, reply: Reply) -> dict[str, Grade]:
     whole = reply.finish_reason in ("stop", "")
-    shown = asked.shown if whole else None  # "4" of a reply that was cut may have begun "4.5"
-    grades = parse_verdict(reply.text, key=asked.key, fields=asked.fields, shown=shown)
+    shown = request.shown if whole else None  # "4" of a reply that was cut may have begun "4.5"
+    grades = parse_verdict(reply.text, key=request.key, fields=request.fields, shown=shown)
     if whole:
         return grades
-    # Cut or filtered: what was read stays, what was not has this for its reason.
-    why = f"{UNPARSED}the judge's reply ended with “{' '.join(reply.finish_reason.split())[:100]}”"
+    # Cut or filtered: grades that were read stay, the others get this reason.
+    why = f"{UNPARSED}the judge's reply ended with “{one_line(reply.finish_reason)[:100]}”"
     return {
         name: grade if grade.value is not None else Grade(None, why)
         for name, grade in grades.items()

@@ -1,4 +1,4 @@
-"""Answers → the judge's scores: right or wrong, and five ratings, from one request an answer."""
+"""Answers → the judge's scores: right or wrong, and five ratings, from one request per answer."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from lib.eval.judge.verdicts import FIELDS, JUDGED, UNPARSED, Grade
 from lib.eval.metrics.refusals import DISTRACTORS_ONLY, no_answer
 from lib.eval.questions import EvalQuestion
 from lib.eval.statistics import wilson_interval
-from lib.prompts.judge import Asked
+from lib.prompts.judge import JudgeRequest
+from lib.recipe import Recipe
 from lib.records import Answer, Score
-from lib.settings import SetupError
 
 PREFIX = "judge_"
 JUDGE_METRICS = tuple(PREFIX + field for field in FIELDS)
 JUDGE_CORRECT = PREFIX + "correct"  # 0 or 1; the others are ratings
-_OF_DOCUMENTS = ("groundedness",)
 _OF_WHOLE_REPLY = ("groundedness", "coherence", "fluency")  # the others: of the final answer
 
 
@@ -27,12 +26,8 @@ def judge_answers(
     answers: Sequence[Answer],
     questions: Sequence[EvalQuestion],
     cases: Sequence[Case],
-    *,
-    metrics: Sequence[str] = JUDGE_METRICS,
 ) -> list[Score]:
-    """The judge's metrics of every answer, in the answers' order; none at all without a judge.
-
-    No metric named is all of them.
+    """The recipe's judge_metrics of every answer, in the answers' order; [] without a judge.
 
     `judge_correct` is 0 or 1. The ratings from 1 to 5 are stored as (rating - 1) / 4: 1 is 0,
     3 is 0.5, 5 is 1. The judge always sees the reference. The documents are sent if groundedness
@@ -40,26 +35,25 @@ def judge_answers(
     alone, a final answer that comes again under another condition is paid once.
 
     - A refusal is not correct (0) and not rated; a reply without a final answer is unscored (None)
-      in all. Neither is sent.
+      in every metric. Neither is sent.
     - A verdict that cannot be read is unscored, field by field; `unparsed_rates` counts these.
-    - Absent: all of `distractors_only`, where the right reply is a refusal, and groundedness where
-      there were no documents.
+    - Absent: every metric in `distractors_only`, where the right reply is a refusal, and
+      groundedness where there were no documents.
 
     Raises:
-        SetupError: no such metric; a question has no reference; requests failed (the replies that
-            came are kept).
+        SetupError: a question has no reference; requests failed (the replies that came are kept).
     """
-    fields = judge_fields(metrics or JUDGE_METRICS)
     if judge is None:
         return []
-    asked_of = {question.id: question for question in questions}
+    fields = judge_fields(judge.recipe)
+    by_id = {question.id: question for question in questions}
     shown = {(case.question_id, case.condition): case for case in cases}
-    requests: list[Asked] = []
+    requests: list[JudgeRequest] = []
     plans: list[tuple[Answer, dict[str, Grade] | int]] = []  # grades, or the request's place
     for answer in answers:
         if answer.condition == DISTRACTORS_ONLY:
             continue
-        question = asked_of[answer.question_id]
+        question = by_id[answer.question_id]
         documents = [chunk.text for chunk in shown[answer.question_id, answer.condition].chunks]
         wanted = applicable(fields, documents)
         if (known := _without_asking(answer, wanted)) is not None:
@@ -69,26 +63,27 @@ def judge_answers(
             requests.append(_request(judge, answer, question, documents, wanted))
     verdicts = ask_judge(judge, requests)
     return [
-        score
+        Score(
+            question_id=answer.question_id,
+            model=answer.model,
+            condition=answer.condition,
+            metric=PREFIX + field,
+            value=share_of(field, grade.value),
+            explanation=grade.explanation,
+        )
         for answer, plan in plans
-        for score in _scores(answer, verdicts[plan] if isinstance(plan, int) else plan)
+        for field, grade in (verdicts[plan] if isinstance(plan, int) else plan).items()
     ]
 
 
-def judge_fields(metrics: Sequence[str]) -> tuple[str, ...]:
-    """`("judge_correct",)` → `("correct",)`, in the order of FIELDS.
-
-    Raises:
-        SetupError: no such metric.
-    """
-    if unknown := [metric for metric in metrics if metric not in JUDGE_METRICS]:
-        known = ", ".join(JUDGE_METRICS)
-        raise SetupError(f"The judge has no metric {', '.join(unknown)}. It has {known}.")
-    return tuple(field for field in FIELDS if PREFIX + field in metrics)
+def judge_fields(recipe: Recipe, *, always: Sequence[str] = ()) -> tuple[str, ...]:
+    """`judge_metrics = ["judge_correct"]` → `("correct",)`; [] → all, in the order of FIELDS."""
+    wanted = [*(PREFIX + field for field in always), *(recipe.judge_metrics or JUDGE_METRICS)]
+    return tuple(field for field in FIELDS if PREFIX + field in wanted)
 
 
 def applicable(fields: Sequence[str], documents: Sequence[str]) -> tuple[str, ...]:
-    return tuple(field for field in fields if documents or field not in _OF_DOCUMENTS)
+    return tuple(field for field in fields if documents or field != "groundedness")
 
 
 def _without_asking(answer: Answer, fields: Sequence[str]) -> dict[str, Grade] | None:
@@ -105,7 +100,7 @@ def _request(
     question: EvalQuestion,
     documents: Sequence[str],
     fields: Sequence[str],
-) -> Asked:
+) -> JudgeRequest:
     final = answer.final_answer or ""
     whole = any(field in _OF_WHOLE_REPLY for field in fields) and answer.text.strip() != final
     return judge.prompts.grade(
@@ -114,30 +109,13 @@ def _request(
         reference=question.answer,
         answer=final,
         reply=answer.text if whole else "",
-        documents=documents if any(field in _OF_DOCUMENTS for field in fields) else (),
+        documents=documents if "groundedness" in fields else (),
     )
-
-
-def _scores(answer: Answer, grades: dict[str, Grade]) -> list[Score]:
-    return [
-        Score(
-            answer.question_id,
-            answer.model,
-            answer.condition,
-            PREFIX + field,
-            share_of(field, grade.value),
-            grade.explanation,
-        )
-        for field, grade in grades.items()
-    ]
 
 
 def share_of(field: str, value: float | None) -> float | None:
     """A grade on the scale of scores, 0–1: a rating of 4 is 0.75."""
     return value if value is None or field == "correct" else (value - 1) / 4
-
-
-# --- what could not be read ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -157,7 +135,7 @@ class UnparsedRate:
 
 
 def unparsed_rates(scores: Iterable[Score]) -> list[UnparsedRate]:
-    """One rate a model and metric of the judge, over all conditions; models in their order."""
+    """One rate per model and metric of the judge, over all conditions; models in their order."""
     counts: dict[tuple[str, str], list[int]] = {}
     for score in scores:
         if score.explanation.startswith((UNPARSED, JUDGED)) and score.metric in JUDGE_METRICS:

@@ -1,4 +1,4 @@
-"""Reading what the judge replies: only what cannot be an echo of an answer counts."""
+"""Reading the judge's reply: a verdict counts only if it cannot be an echo of an answer."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lib.text import one_line
+
 UNPARSED, JUDGED = "unparsed: ", "judge: "  # how the explanation of a score begins
 
 FIELDS = ("correct", "groundedness", "relevance", "coherence", "fluency", "similarity")
-FORMS = {  # field → how the prompt says what to write; also the two answers' field
-    **dict.fromkeys(FIELDS, "1 to 5"),
-    "correct": "yes or no",
-    "better": "A or B or tie",
-}
+FORMS = dict.fromkeys(FIELDS, "1 to 5") | {"correct": "yes or no"}  # what to write, in the prompt
 _REASON_CHARS = 300
 _SHOWN_CHARS = 60
 _MOST_BRACES = 20  # between the brace that opens a verdict and its key: none, as a rule
@@ -30,7 +28,6 @@ _RATING = re.compile(
     rf"{_MARKUP}{_LABEL}([1-5])(?:\.0+)?(?:{_MARKUP}(?:/|out of|of)\s*5(?:\.0+)?)?"
     rf"{_MARKUP}\.?{_MARKUP}"
 )
-_CHOICE = re.compile(rf"{_MARKUP}{_LABEL}(?:answer )?(a|b|tie){_MARKUP}\.?{_MARKUP}")
 _FLAT_OBJECT = re.compile(r"\{[^{}]*\}")
 _THOUGHTS = re.compile(r"\A\s*<think>.*?</think>", re.IGNORECASE | re.DOTALL)
 _LIKE_JSON = re.compile(r'[{}]|"\s*:')  # a text without it is no source of an object with names
@@ -81,31 +78,31 @@ def _grade(field: str, given: Sequence[Any], reason: str) -> Grade:
         return Grade(None, f"{UNPARSED}the verdict on “{field}” contradicts itself")
     value = values.pop()
     if value is None:
-        seen = " ".join(str(given[0]).split())[:_SHOWN_CHARS]
+        seen = one_line(str(given[0]))[:_SHOWN_CHARS]
         return Grade(None, f"{UNPARSED}“{field}” is {seen!r}, not {FORMS[field]}")
     return Grade(value, JUDGED + reason)
 
 
 def read_value(field: str, value: Any) -> float | None:
-    """`"Yes."` → 1, `"Rating: 4/5"` → 4, `"tie"` → 0.5 (A 1, B 0); None = none of its scale."""
+    """`"Yes."` → 1, `"Rating: 4/5"` → 4; None = not a value of the field's scale."""
     if isinstance(value, bool):
         return float(value) if field == "correct" else None
     if isinstance(value, int | float):
-        in_scale = field not in ("correct", "better") and value in (1, 2, 3, 4, 5)
+        in_scale = field != "correct" and value in (1, 2, 3, 4, 5)
         return float(value) if in_scale else None
     if not isinstance(value, str):
         return None
     found = _match(field, value)
     if found is None:
         return None
-    words = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0, "a": 1.0, "tie": 0.5, "b": 0.0}
+    words = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
     return words[found] if found in words else float(found)
 
 
 def _match(field: str, text: str) -> str | None:
     if len(text) > _LONGEST:
         return None
-    pattern = {"correct": _YES_NO, "better": _CHOICE}.get(field, _RATING)
+    pattern = _YES_NO if field == "correct" else _RATING
     found = pattern.fullmatch(_folded(text))
     return found.group(1) if found else None
 
@@ -162,7 +159,7 @@ def _without_key(reply: str, fields: Sequence[str], shown: str) -> list[dict[str
         if found := [one for one in objects if any(field in one for field in fields)]:
             return found
     matches = {field: word for field in fields if (word := _match(field, reply))}
-    if len(matches) != 1 or "better" in matches:  # "A" is a word of nearly every text
+    if len(matches) != 1:
         return []
     ((field, word),) = matches.items()
     return [] if re.search(rf"(?<!\w){word}(?!\w)", shown) else [{field: reply}]
@@ -176,7 +173,7 @@ def _read(text: str) -> dict[str, Any]:
 
 
 def _no_verdict(reply: str) -> str:
-    if not (said := " ".join(reply.split())):
+    if not (said := one_line(reply)):
         return "the reply is empty"
     return f"the reply holds no verdict with its key: “{said[:_SHOWN_CHARS]}”"
 
@@ -184,5 +181,5 @@ def _no_verdict(reply: str) -> str:
 def _reason(reply: str, key: str) -> str:
     """What stands right before the verdict, on one line."""
     before = reply[: max(0, reply.rfind("{", 0, reply.find(key)))]
-    said = " ".join(before.replace("```json", "").replace("```", "").split())
+    said = one_line(before.replace("```json", "").replace("```", ""))
     return said[-_REASON_CHARS:] or "no reason given"

@@ -1,18 +1,11 @@
-"""What is measured without a judge: answers, quotes, refusals, retrieval, API calls.
+"""Metrics that need no judge: of answers, quotes, refusals, retrieval, API calls.
 
-- `score_answers`: answers → one Score a metric and answer.
-- `score_retrieval`: retrieved cases → one Score a metric and case.
-- `count_refusals`, `count_precision`: answers → counts, and the rates of these.
+- `score_answers`: answers → one Score per metric and answer.
+- `score_retrieval`: retrieved cases → one Score per metric and case.
+- `count_refusals`, `count_precision`: answers → counts and their rates.
 """
 
-from lib.eval.metrics.api_calls import API_CALL, calls_match, is_call
-from lib.eval.metrics.overlap import (
-    bleu,
-    chrf,
-    exact_match,
-    f1,
-    rouge,
-)
+from lib.eval.metrics.overlap import exact_match, f1
 from lib.eval.metrics.quotes import QUOTES, QUOTES_IN_ORACLE, quotes_in_context
 from lib.eval.metrics.refusals import (
     REFUSED_RIGHTLY,
@@ -24,10 +17,8 @@ from lib.eval.metrics.refusals import (
 )
 from lib.eval.metrics.retrieval import RETRIEVAL, RETRIEVER, score_retrieval
 from lib.eval.metrics.scoring import CORRECTNESS, LOWER_IS_BETTER, METRICS, ROUGE_2, score_answers
-from lib.text import normalise, tokens
 
 __all__ = [
-    "API_CALL",
     "CORRECTNESS",
     "LOWER_IS_BETTER",
     "METRICS",
@@ -40,18 +31,11 @@ __all__ = [
     "ROUGE_2",
     "Precision",
     "Refusals",
-    "bleu",
-    "calls_match",
-    "chrf",
     "count_precision",
     "count_refusals",
     "exact_match",
     "f1",
-    "is_call",
-    "normalise",
     "quotes_in_context",
-    "rouge",
     "score_answers",
     "score_retrieval",
-    "tokens",
 ]

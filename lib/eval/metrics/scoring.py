@@ -1,4 +1,4 @@
-"""Answers → scores: every metric that needs no judge, each where it applies."""
+"""Answers → scores: every metric that needs no judge, for the answers that it applies to."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from lib.eval.metrics.refusals import (
     no_answer,
 )
 from lib.eval.questions import EvalQuestion, holds_answer
+from lib.prompts.student import parse_answer
 from lib.records import Answer, Score
 from lib.text import holds, tokens
 
@@ -50,18 +51,18 @@ def score_answers(
       oracle, or a chunk that does its work (`holds_answer`).
     - `rouge_2`: where the gold answer has two words or more; `api_call_match`: where it is a call.
     """
-    asked = {question.id: question for question in questions}
+    by_id = {question.id: question for question in questions}
     shown = {(case.question_id, case.condition): case for case in cases}
 
     @cache
     def holders(question_id: str, condition: str) -> list[str]:
-        chunks, question = shown[question_id, condition].chunks, asked[question_id]
+        chunks, question = shown[question_id, condition].chunks, by_id[question_id]
         return [chunk.text for chunk in chunks if holds_answer(chunk, question)]
 
     scores: list[Score] = []
     for answer in answers:
         question_id, condition = answer.question_id, answer.condition
-        measured = [*_of_reply(answer, asked[question_id])]
+        measured = [*_of_reply(answer, by_id[question_id])]
         context = (chunk.text for chunk in shown[question_id, condition].chunks)
         measured.append(_quoted(QUOTES, verbatim(answer.quotes, context)))
         if answer.oracle_in_context:
@@ -91,12 +92,16 @@ def _correctness(answer: Answer, gold: str, why: str) -> Iterator[Measured]:
     if answer.final_answer is not None and not answer.refused:
         shares = _overlap(answer.final_answer, gold)
     lost = (0.0, "refused") if answer.refused else (None, why)
-    pairs = len(tokens(gold)) > 1
-    for metric in _OVERLAP:
-        if metric != ROUGE_2 or pairs:
-            yield metric, *((shares[metric], "") if shares else lost)
+    for metric in _overlap_metrics(gold):
+        yield metric, *((shares[metric], "") if shares else lost)
     if is_call(gold):
         yield _called(answer, gold, why)
+
+
+def _overlap_metrics(gold: str) -> list[str]:
+    """Without ROUGE-2 where the gold answer is one word: it has no pair of words."""
+    pairs = len(tokens(gold)) > 1
+    return [metric for metric in _OVERLAP if pairs or metric != ROUGE_2]
 
 
 def _overlap(final: str, gold: str) -> dict[str, float]:
@@ -122,3 +127,23 @@ def _called(answer: Answer, gold: str, why: str) -> Measured:
 
 def _quoted(metric: str, share: float | None) -> Measured:
     return metric, share, "" if share is not None else "no quotes"
+
+
+def mean_scores(predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
+    """The mean of each correctness metric over the answers that it applies to.
+
+    Args:
+        predictions: final answers, or whole replies, whose final answer counts. A refusal is wrong.
+        references: of the same length: gold answers.
+    """
+    values: dict[str, list[float]] = {}
+    for prediction, gold in zip(predictions, references, strict=True):
+        parsed = parse_answer(prediction)
+        final = "" if parsed.refused else parsed.final_answer or prediction.strip()
+        shares = _overlap(final, gold)
+        for metric in _overlap_metrics(gold):
+            values.setdefault(metric, []).append(shares[metric])
+        if is_call(gold):
+            call = call_text(prediction, final)
+            values.setdefault(API_CALL, []).append(calls_match(call, gold))
+    return {metric: sum(given) / len(given) for metric, given in values.items()}

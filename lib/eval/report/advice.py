@@ -1,4 +1,4 @@
-"""What the figures suggest to try next, and what all runs have cost."""
+"""What to try next, and what all runs have cost."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from lib.eval.metrics.losses import (
     WRONG_REFUSAL,
 )
 from lib.eval.metrics.refusals import DISTRACTORS_ONLY
-from lib.eval.report.markup import escaped, group, note, page, row, table
+from lib.eval.report.page import Table, show, show_note, table_of
 from lib.eval.results import Results
-from lib.eval.runs.runs import main_condition
 from lib.eval.statistics import CANNOT_TELL
-from lib.eval.verdict import main_comparison
+from lib.eval.verdict import main_comparison, main_condition
 from lib.eval.wording import NONE, called, percent
 from lib.settings import PREFIXES
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 SMALL = 0.05  # a loss below this share of the answers is not worth a parameter
 
-_ADVICE = {  # where answers are lost → what it says, and what bears on it
+_ADVICE = {  # where answers are lost → what happens, and which parameters may help
     RETRIEVAL_MISSED: (
         "retrieval finds no document that holds the answer",
         "smaller chunks (`chunk_chars`), another `embedding_model`, or a larger `top_k`",
@@ -62,7 +61,7 @@ _ANSWERS_ANYWAY = (
 
 
 def what_next(results: Results, losses: Mapping[tuple[str, str], Mapping[str, int]]) -> Markdown:
-    """Where the first model loses answers, the largest loss first, each with what bears on it.
+    """Where the first model loses answers, the largest loss first, each with what may help.
 
     Under the condition of the verdict, and what it answers where it should refuse; losses below
     SMALL are left out. Where the verdict cannot tell, how many questions would.
@@ -123,7 +122,7 @@ def _more_questions(results: Results) -> str:
 
 
 def ledger_costs(prices: Prices | None = None) -> list[Cost]:
-    """What each role has asked of each model, in every run so far, as the ledger has it.
+    """What each role has asked of each model, in every run so far, as the ledger recorded it.
 
     Args:
         prices: None = those of prices.yaml.
@@ -140,27 +139,22 @@ def ledger_costs(prices: Prices | None = None) -> list[Cost]:
 def show_cost() -> HTML:
     """Requests, tokens and cost of each role and model, of every run so far."""
     prices = load_prices()
-    lines = ledger_costs(prices)
-    if not lines:
-        return page(note("The ledger is empty: nothing was asked yet."))
-    head = ["Role", "Model", "Requests", "Tokens in", "Tokens out", escaped(prices.currency)]
     rows = [
-        row(
-            escaped(one.role),
-            [
-                escaped(one.model),
-                f"{one.usage.requests:,}",
-                f"{one.usage.prompt_tokens:,}",
-                f"{one.usage.completion_tokens:,}",
-                NONE if one.cost is None else f"{one.cost:,.2f}",
-            ],
-        )
-        for one in lines
+        {
+            "Role": one.role,
+            "Model": one.model,
+            "Requests": f"{one.usage.requests:,}",
+            "Tokens in": f"{one.usage.prompt_tokens:,}",
+            "Tokens out": f"{one.usage.completion_tokens:,}",
+            prices.currency: NONE if one.cost is None else f"{one.cost:,.2f}",
+        }
+        for one in ledger_costs(prices)
     ]
-    return page(
-        table("What all runs so far have asked", head, [group(rows)]),
-        note(
-            f"By prices.yaml of {escaped(prices.as_of)}; “{NONE}” = it has no price of that model "
-            "(what is served on this machine has none, and costs nothing)."
-        ),
+    if not rows:
+        return show_note("The ledger is empty: nothing was asked yet.")
+    note = (
+        f"By prices.yaml of {prices.as_of}; “{NONE}” = it has no price of that model (models that "
+        "are served on this machine have none, and cost nothing)."
     )
+    table = Table("What all runs so far have asked", table_of(rows, "Role"), note)
+    return show("tables.html.j2", one=table)

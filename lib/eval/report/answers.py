@@ -1,24 +1,25 @@
-"""Questions, answers side by side, and what an answer takes: HTML for light and dark."""
+"""Questions, answers side by side, and what an answer takes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from lib.engine.prices import load_prices
+from lib.engine.prices import Prices, load_prices
 from lib.eval.conditions import Case, meaning
 from lib.eval.models import PLAIN, EvalModel
 from lib.eval.questions import UNKNOWN, EvalQuestion, holds_answer
 from lib.eval.report.highlight import highlighted, marked
-from lib.eval.report.markup import escaped, fold, group, note, page, row, table
-from lib.eval.report.usage import AnswerUsage, answer_usage
+from lib.eval.report.page import Table, show, show_note, table_of
+from lib.eval.report.usage import ALL, answer_usage, cost_of
 from lib.eval.results import Results
-from lib.eval.runs.runs import main_condition
-from lib.eval.wording import NONE, called, counted, is_absent, signed
+from lib.eval.verdict import main_condition
+from lib.eval.wording import NONE
 from lib.records import Answer, Chunk, Score
 
 if TYPE_CHECKING:
     from IPython.display import HTML
+    from markupsafe import Markup
 
 Values = Mapping[tuple[str, str, str], float | None]  # metric, model, question id → value
 
@@ -26,24 +27,10 @@ Values = Mapping[tuple[str, str, str], float | None]  # metric, model, question 
 def show_questions(questions: Sequence[EvalQuestion], *, n: int = 3) -> HTML:
     """n questions spread over the list, with their gold answer and oracle, its evidence marked."""
     if not questions:
-        return page(note("There is no question."))
-    step = max(1, len(questions) // max(1, n))
-    return page(*(_question(question) for question in questions[::step][:n]))
-
-
-def _question(question: EvalQuestion) -> str:
-    shown = ""
-    if text := marked(question.oracle.text, quotes=question.evidence):
-        shown = f'<div class="ob-reply">{text}</div>'
-    return f'<article class="ob-pair">{_asked(question, "h3")}{shown}</article>'
-
-
-def _asked(question: EvalQuestion, heading: str, *, more: str = "") -> str:
-    return (
-        f"<{heading}>{escaped(question.text)}</{heading}><p><b>Right answer:</b> "
-        f'{escaped(question.answer)} <span class="ob-note">({escaped(question.source)}{more})'
-        "</span></p>"
-    )
+        return show_note("There is no question.")
+    shown = questions[:: max(1, len(questions) // max(1, n))][:n]
+    marks = [(one, marked(one.oracle.text, quotes=one.evidence)) for one in shown]
+    return show("questions.html.j2", questions=marks)
 
 
 # --- answers side by side ------------------------------------------------------------------------
@@ -67,33 +54,27 @@ def show_best_and_worst(
     Args:
         condition: "" = the one of the verdict.
     """
-    against = results.against
+    model, against = next(iter(results.models), ""), results.against
     if not against or not results.conditions:
-        return page(note("Only one model was evaluated: there is nothing to set beside it."))
-    condition = condition or main_condition(results)
-    values = {
-        (s.metric, s.model, s.question_id): s.value for s in scores if s.condition == condition
-    }
-    replies = {(a.model, a.question_id): a for a in answers if a.condition == condition}
+        return show_note("Only one model was evaluated: there is nothing to set beside it.")
+    where = condition or main_condition(results)
+    values = {(s.metric, s.model, s.question_id): s.value for s in scores if s.condition == where}
+    replies = {(a.model, a.question_id): a for a in answers if a.condition == where}
     asked = {question.id: question for question in questions}
-    shown = {case.question_id: case for case in cases if case.condition == condition}
-    gains = _gains(values, results.models[0], against)
+    shown = {case.question_id: case for case in cases if case.condition == where}
+    gains = _gains(values, model, against)
     parts = []
     for title, sign in (("gained", 1), ("lost", -1)):
         ids = [i for i, gain in gains.items() if (sign * gain[0], sign * gain[1]) > (0, 0)]
         ids.sort(key=lambda i: (-sign * gains[i][0], -sign * gains[i][1], i))
-        where = f"{escaped(called(results.models[0]))} {title} most on {escaped(called(against))}"
-        parts.append(f"<h3>Where {where}</h3>")
-        parts.append(note(f"{counted(len(ids), 'answer')} {title}, under {escaped(condition)}."))
+        pairs = []
         for i in ids[:num_each]:
-            of_models = {m: replies[m, i] for m in results.models if (m, i) in replies}
-            said = f"; F1 {signed(gains[i][0])} points"
-            parts.append(
-                f'<article class="ob-pair">{_asked(asked[i], "h4", more=said)}'
-                f"{_side_by_side(of_models, values, against)}"
-                f"{_documents(asked[i], shown[i], list(of_models.values()))}</article>"
+            of_models = [replies[m, i] for m in results.models if (m, i) in replies]
+            pairs.append(
+                _pair(asked[i], shown[i], of_models, values, against) | {"f1_gain": gains[i][0]}
             )
-    return page(*parts)
+        parts.append({"title": title, "count": len(ids), "pairs": pairs})
+    return show("answers.html.j2", parts=parts, first=model, against=against, condition=where)
 
 
 def _gains(values: Values, model: str, against: str) -> dict[str, tuple[float, float]]:
@@ -107,65 +88,55 @@ def _gains(values: Values, model: str, against: str) -> dict[str, tuple[float, f
     return {i: (gain("f1", i), gain("exact_match", i)) for i in ids if ("f1", against, i) in values}
 
 
-def _side_by_side(replies: Mapping[str, Answer], values: Values, against: str) -> str:
-    """The first model, the one it is compared with, that with its plain prompt; then the others."""
-    first = next(iter(replies))
-    front = [m for m in replies if m in (first, against, against + PLAIN)]
-    others = [m for m in replies if m not in front]
+def _pair(
+    question: EvalQuestion, case: Case, replies: Sequence[Answer], values: Values, against: str
+) -> dict[str, Any]:
+    """In front the first model, the one it is compared with, and that with its plain prompt."""
+    in_front = (replies[0].model, against, against + PLAIN)
+    shown = [_reply(answer, values) for answer in replies]
+    return {
+        "question": question,
+        "front": [one for one in shown if one["model"] in in_front],
+        "others": [one for one in shown if one["model"] not in in_front],
+        "num_documents": len(case.chunks),
+        "documents": _documents(question, case, replies),
+    }
 
-    def columns(models: Sequence[str]) -> str:
-        shown = (_reply(replies[m], values, first=m == first) for m in models)
-        return f'<div class="ob-two">{"".join(shown)}</div>'
 
-    return columns(front) + (fold("What the others replied", columns(others)) if others else "")
-
-
-def _reply(answer: Answer, values: Values, *, first: bool) -> str:
-    value = values.get(("exact_match", answer.model, answer.question_id))
+def _reply(answer: Answer, values: Values) -> dict[str, Any]:
     if answer.refused:
         outcome = "refused"
     elif answer.final_answer is None:
         outcome = "no final answer: unscored"
+    elif values.get(("exact_match", answer.model, answer.question_id)) == 1:
+        outcome = "right"
     else:
-        outcome = "right" if value == 1 else "wrong by exact match"
-    body = highlighted(answer.text) or "<i>an empty reply</i>"
-    return (
-        f'<div class="{"ob-first" if first else "ob-other"}"><p><b>{escaped(answer.model)}</b> '
-        f'<span class="ob-note">({outcome})</span></p><div class="ob-reply">{body}</div></div>'
-    )
+        outcome = "wrong by exact match"
+    return {"model": answer.model, "outcome": outcome, "text": highlighted(answer.text)}
 
 
-def _documents(question: EvalQuestion, case: Case, replies: Sequence[Answer]) -> str:
-    """Folded; those that hold the answer first, then in the prompt's order."""
+def _documents(
+    question: EvalQuestion, case: Case, replies: Sequence[Answer]
+) -> list[tuple[Chunk, str, Markup]]:
+    """(chunk, its role, its text): those that hold the answer first, then in the prompt's order."""
     quotes = list(dict.fromkeys(quote for reply in replies for quote in reply.quotes))
-    helps = [holds_answer(chunk, question) for chunk in case.chunks]
-    order = sorted(range(len(case.chunks)), key=lambda place: not helps[place])
-    items = []
+
+    def document(chunk: Chunk, role: str) -> tuple[Chunk, str, Markup]:
+        gold = question.evidence if chunk.document_id == question.oracle.document_id else ()
+        return chunk, role, marked(chunk.text, quotes=quotes, gold=gold)
+
+    helpful, others = [], []
     if question.oracle != UNKNOWN and question.oracle not in case.chunks:
-        said = "the oracle, which was not among the documents"
-        items.append(_document(question.oracle, said, quotes, question))
-    for place in order:
-        said = f"document {place + 1} of {len(case.chunks)}"
-        if helps[place]:
-            said += (
-                ", the oracle" if case.chunks[place] == question.oracle else ", holds the answer"
-            )
-        items.append(_document(case.chunks[place], said, quotes, question))
-    shown = counted(len(case.chunks), "document")
-    return fold(
-        f"{shown}, the oracle first",
-        note("Marked: what a reply quotes. Underlined: where the answer stands."),
-        f'<ul class="ob-documents">{"".join(items)}</ul>',
-    )
-
-
-def _document(chunk: Chunk, said: str, quotes: Sequence[str], question: EvalQuestion) -> str:
-    gold = question.evidence if chunk.document_id == question.oracle.document_id else ()
-    return (
-        f"<li><b>{escaped(chunk.title)}</b>, page {chunk.page} "
-        f'<span class="ob-note">({said})</span>'
-        f'<div class="ob-reply">{marked(chunk.text, quotes=quotes, gold=gold)}</div></li>'
-    )
+        role = "the oracle, which was not among the documents"
+        helpful.append(document(question.oracle, role))
+    for place, chunk in enumerate(case.chunks, 1):
+        role = f"document {place} of {len(case.chunks)}"
+        if holds_answer(chunk, question):
+            role += ", the oracle" if chunk == question.oracle else ", holds the answer"
+            helpful.append(document(chunk, role))
+        else:
+            others.append(document(chunk, role))
+    return helpful + others
 
 
 # --- what an answer takes ------------------------------------------------------------------------
@@ -174,46 +145,40 @@ def _document(chunk: Chunk, said: str, quotes: Sequence[str], question: EvalQues
 def show_latency_and_cost(answers: Sequence[Answer], asked: Sequence[EvalModel]) -> HTML:
     """Seconds, tokens and cost of an answer: each model over all conditions, then under each."""
     prices = load_prices()
-    rows = answer_usage(answers, asked, prices=prices)
-    head = ["Model", "Answers", "Median, s", "95th per&shy;centile, s", "Tokens in", "Tokens out"]
-    head += [f"{escaped(prices.currency)} an answer", f"{escaped(prices.currency)} for 1,000"]
-
-    def groups(conditions: Sequence[str]) -> list[str]:
-        return [
-            group(
-                [_usage_row(one) for one in rows if one.condition == condition],
-                title=f"{escaped(condition)}: {escaped(meaning(condition))}" if condition else "",
-                columns=len(head),
-            )
-            for condition in conditions
-        ]
-
-    conditions = list(dict.fromkeys(one.condition for one in rows if one.condition))
-    return page(
-        table("What an answer takes, all conditions together", head, groups([""])),
-        note(
-            "Tokens: means. Latency as this evaluation saw it, with all its requests in flight; "
-            "another machine has another. Cost: by prices.yaml of "
-            f"{escaped(prices.as_of)}, nothing cached; “free” = served on this machine; “{NONE}” = "
-            "prices.yaml has no price."
-        ),
-        *(
-            [fold("Under each condition", table("What an answer takes", head, groups(conditions)))]
-            if conditions
-            else []
-        ),
+    usage = answer_usage(answers, by_condition=True)
+    conditions = list(dict.fromkeys(usage.index.get_level_values("condition")))
+    rows = []
+    for condition in conditions or [ALL]:
+        title = f"{condition}: {meaning(condition)}" if condition else ""
+        for model in asked:
+            key = (condition, model.name)
+            cells = _usage_cells(usage.loc[key] if key in usage.index else None, model, prices)
+            rows.append({"Condition": title, "Model": model.name, **cells})
+    if not rows:
+        return show_note("No model was asked.")
+    frame = table_of(rows, "Condition", "Model")
+    note = (
+        "Tokens: means. Latency as this evaluation saw it, with all its requests in flight; "
+        f"another machine has another. Cost: by prices.yaml of {prices.as_of}, nothing cached; "
+        f"“free” = served on this machine; “{NONE}” = prices.yaml has no price."
     )
+    overall = Table("What an answer takes, all conditions together", frame.loc[""])
+    under_each = Table("What an answer takes", frame.drop("", level=0))
+    folds = [("Under each condition", under_each)] if len(under_each.frame) else []
+    return show("tables.html.j2", one=overall, folds=folds, notes=[note])
 
 
-def _usage_row(one: AnswerUsage) -> str:
-    def figure(value: float, places: int) -> str:
-        return NONE if is_absent(value) else f"{value:,.{places}f}"
-
-    def money(times: int) -> str:
-        if one.cost is None:
-            return NONE
-        return f"{times * one.cost:,.{5 if times == 1 else 2}f}" if one.cost else "free"
-
-    cells = [f"{one.n:,}", figure(one.p50_s, 2), figure(one.p95_s, 2)]
-    cells += [figure(one.prompt_tokens, 0), figure(one.completion_tokens, 0), money(1), money(1000)]
-    return row(escaped(one.model), cells)
+def _usage_cells(one: Any, model: EvalModel, prices: Prices) -> dict[str, str]:
+    """Of a row of `answer_usage`, or None."""
+    names = ("Answers", "Median, s", "95th per\u00adcentile, s", "Tokens in", "Tokens out")
+    money = (f"{prices.currency} an answer", f"{prices.currency} for 1,000")
+    if one is None:
+        return {"Answers": "0"} | dict.fromkeys((*names[1:], *money), NONE)
+    tokens = {"prompt_tokens": one.prompt_tokens, "completion_tokens": one.completion_tokens}
+    cost = cost_of(model, **tokens, prices=prices)
+    cells = [f"{one.n:,.0f}", f"{one.p50_s:,.2f}", f"{one.p95_s:,.2f}"]
+    cells += [f"{count:,.0f}" for count in tokens.values()]
+    for times, places in ((1, 5), (1000, 2)):
+        paid = NONE if cost is None else f"{times * cost:,.{places}f}"
+        cells.append(paid if cost != 0 else "free")
+    return dict(zip((*names, *money), cells, strict=True))

@@ -1,41 +1,45 @@
-"""Replies and documents as HTML, their quotes marked; everything in them is escaped."""
+"""Replies and documents as HTML with their quotes marked."""
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable
 from itertools import groupby
 
-from lib.prompts.student import QUOTE_BEGIN, QUOTE_END
-from lib.text import one_line
+from markupsafe import Markup, escape
 
-_ESCAPED_QUOTE = re.compile(
+from lib.prompts.student import QUOTE_BEGIN, QUOTE_END
+from lib.text import find_quote, one_line
+
+_QUOTE = re.compile(
     f"({re.escape(QUOTE_BEGIN)})(.*?)({re.escape(QUOTE_END)})", re.IGNORECASE | re.DOTALL
 )
 _QUOTED, _GOLD = 1, 2
-_MARKS = {_QUOTED: "<mark>", _GOLD: '<mark class="ob-gold">'}
-_MARKS[_QUOTED | _GOLD] = '<mark class="ob-both">'
+_MARKS = {
+    0: Markup("{}"),
+    _QUOTED: Markup("<mark>{}</mark>"),
+    _GOLD: Markup('<mark class="ob-gold">{}</mark>'),
+    _QUOTED | _GOLD: Markup('<mark class="ob-both">{}</mark>'),
+}
 
 
-def highlighted(reply: str) -> str:
-    """A reply: its quotes marked, the markers left visible."""
-    return _ESCAPED_QUOTE.sub(r"<i>\1</i><mark>\2</mark><i>\3</i>", html.escape(reply.strip()))
+def highlighted(reply: str) -> Markup:
+    """A reply with its quotes marked; the quote markers stay visible."""
+    text, *quotes = _QUOTE.split(reply.strip())
+    html = escape(text)
+    for i in range(0, len(quotes), 4):  # begin marker, quote, end marker, text up to the next
+        html += Markup("<i>{}</i><mark>{}</mark><i>{}</i>{}").format(*quotes[i : i + 4])
+    return html
 
 
-def marked(text: str, *, quotes: Iterable[str] = (), gold: Iterable[str] = ()) -> str:
-    """A document, white space folded: what quotes it is marked, the gold quotes are underlined."""
+def marked(text: str, *, quotes: Iterable[str] = (), gold: Iterable[str] = ()) -> Markup:
+    """A document on one line: what quotes it is marked, the gold quotes are underlined."""
     text = one_line(text)
     flags = [0] * len(text)
     for flag, parts in ((_QUOTED, quotes), (_GOLD, gold)):
-        for part in filter(None, map(one_line, parts)):
-            start = text.find(part)
-            while start >= 0:
-                for place in range(start, start + len(part)):
+        for part in filter(None, (find_quote(part, text) for part in parts)):
+            for found in re.finditer(re.escape(part), text):
+                for place in range(*found.span()):
                     flags[place] |= flag
-                start = text.find(part, start + len(part))
-    pieces = []
-    for flag, places in groupby(range(len(text)), key=flags.__getitem__):
-        piece = html.escape("".join(text[place] for place in places))
-        pieces.append(f"{_MARKS[flag]}{piece}</mark>" if flag else piece)
-    return "".join(pieces)
+    pieces = groupby(zip(text, flags, strict=True), key=lambda pair: pair[1])
+    return Markup().join(_MARKS[flag].format("".join(c for c, _ in run)) for flag, run in pieces)

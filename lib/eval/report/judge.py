@@ -1,24 +1,23 @@
-"""The judge as HTML: which one, how many of its verdicts could not be read, whom it may favour."""
+"""The judge: which model it is, and how many of its verdicts could not be read."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lib.eval.judge import JUDGE_METRICS, Judge, UnparsedRate, unparsed_rates
-from lib.eval.judge.bias import self_preference_warnings
 from lib.eval.judge.verdicts import UNPARSED
 from lib.eval.models import EvalModel, endpoint_of
-from lib.eval.report.markup import STYLE
+from lib.eval.report.page import Table, show, show_note, table_of
+from lib.eval.wording import NONE, percent
 from lib.records import Score
-from lib.settings import EndpointSettings, endpoint_settings
+from lib.settings import EndpointSettings
 
 if TYPE_CHECKING:
     from IPython.display import HTML
 
-MANY_UNREAD = 0.05  # of a model's verdicts: more is said
+MANY_UNREAD = 0.05  # of a model's verdicts: a warning is shown
 
 _NO_JUDGE = (
     "There is no judge, so its metrics are absent, not zero; to have them, set "
@@ -26,11 +25,15 @@ _NO_JUDGE = (
     "in .env."
 )
 _MANY = (
-    "The judge's figures are of the verdicts that were read. Many were not: if that hangs on the "
+    "The judge's figures are of the verdicts that were read. Many were not: if that depends on the "
     "answer, the figures mislead. A larger judge, or a larger max_judge_tokens where its replies "
     "are cut, leaves fewer."
 )
-_NO_KIN = "By its name the judge is of no judged model's family, nor of the teacher's."
+_NOTE = (
+    "Unread verdicts: how many could not be read, of those asked for, with the 95% interval of "
+    "their share. Such an answer is unscored, and in no mean. Refusals and replies without a final "
+    "answer are not sent."
+)
 _AUDIT = "How far it agrees with people: python -m lib.eval audit LABELS (docs/evaluation.md)."
 
 
@@ -42,52 +45,37 @@ def show_judge(judge: Judge | None, scores: Sequence[Score], asked: Sequence[Eva
     Raises:
         SetupError: a model of `asked` has no endpoint, which says what it is called there.
     """
-    from IPython.display import HTML
-
     if judge is None:
-        return HTML(STYLE + _note(_NO_JUDGE))
+        return show_note(_NO_JUDGE)
+    where = f"The judge is {judge.name} at {host_of(judge.settings)}"
     rates = unparsed_rates(scores)
-    notes = [_example(scores, rate) for rate in _worst_of_each(rates)]
-    notes += [_MANY] if any(rate.value > MANY_UNREAD for rate in rates) else []
-    notes += _warnings(judge, asked) or [_NO_KIN]
-    return HTML(STYLE + _table(judge, rates) + "".join(map(_note, [*notes, _AUDIT])))
-
-
-def _table(judge: Judge, rates: Sequence[UnparsedRate]) -> str:
-    where = f"{judge.name} at {host_of(judge.settings)}"
+    own = [model.name for model in asked if endpoint_of(model).deployment == judge.name]
+    notes = [
+        *(_example(scores, rate) for rate in _worst_of_each(rates)),
+        *([_MANY] if any(rate.value > MANY_UNREAD for rate in rates) else []),
+        *(f"The judge may prefer the answers of {name}, its own model." for name in own),
+        _AUDIT,
+    ]
     if not rates:
-        return _note(f"The judge is {where}; it was asked nothing.")
-    models = list(dict.fromkeys(rate.model for rate in rates))
+        return show_note(f"{where}; it was asked nothing. {' '.join(notes)}")
     cells = {(rate.metric, rate.model): _share(rate) for rate in rates}
-    head = "".join(f'<th scope="col">{html.escape(model)}</th>' for model in models)
-    body = "".join(
-        f'<tr><th scope="row">{metric}</th>'
-        + "".join(f"<td>{cells.get((metric, model), '–')}</td>" for model in models)
-        + "</tr>"
+    models = dict.fromkeys(rate.model for rate in rates)
+    rows = [
+        {"Unread verdicts": metric} | {m: cells.get((metric, m), NONE) for m in models}
         for metric in JUDGE_METRICS
         if any((metric, model) in cells for model in models)
-    )
-    return (
-        '<table class="ob-table"><caption>'
-        f"The judge is <b>{html.escape(where)}</b>. {_CAPTION}</caption>"
-        f'<thead><tr><th scope="col">Unread verdicts</th>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table>"
-    )
-
-
-_CAPTION = (
-    "Verdicts that could not be read, of those asked for, with their 95% interval: such an answer "
-    "is unscored, and in no mean. Refusals and replies without a final answer are not sent."
-)
+    ]
+    table = Table(where, table_of(rows, "Unread verdicts"), _NOTE)
+    return show("tables.html.j2", one=table, notes=notes)
 
 
 def _share(rate: UnparsedRate) -> str:
-    low, high = (f"{100 * bound:.0f}" for bound in (rate.low, rate.high))
-    return f"{rate.unparsed} of {rate.asked}<small>{100 * rate.value:.1f}% ({low}–{high})</small>"
+    sure = f"{percent(rate.value, places=1)}% ({percent(rate.low)}–{percent(rate.high)})"
+    return f"{rate.unparsed} of {rate.asked}\n{sure}"
 
 
 def _worst_of_each(rates: Sequence[UnparsedRate]) -> list[UnparsedRate]:
-    """Each model's rate with the most unread verdicts, if there are any."""
+    """Each model's metric with the most unread verdicts, if there are any."""
     worst: dict[str, UnparsedRate] = {}
     for rate in rates:
         if rate.unparsed > (worst[rate.model].unparsed if rate.model in worst else 0):
@@ -105,18 +93,7 @@ def _example(scores: Sequence[Score], rate: UnparsedRate) -> str:
     return f"Unread of {rate.model}, for example: {why}."
 
 
-def _warnings(judge: Judge, asked: Sequence[EvalModel]) -> list[str]:
-    models = {model.role: endpoint_of(model).deployment for model in asked}
-    if teacher := endpoint_settings("teacher"):  # also unasked: its student writes as it does
-        models.setdefault("teacher", teacher.deployment)
-    return self_preference_warnings(judge.name, models)
-
-
 def host_of(settings: EndpointSettings) -> str:
     """`https://user:secret@api.example.com:8443/v1` → `api.example.com:8443`"""
     url = urlsplit(settings.base_url)
     return f"{url.hostname}:{url.port}" if url.port else str(url.hostname)
-
-
-def _note(text: str) -> str:
-    return f'<p class="ob-note">{html.escape(text)}</p>'

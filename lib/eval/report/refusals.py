@@ -6,18 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lib.eval.metrics.refusals import CLOSED_BOOK, no_answer
-from lib.eval.report.markup import escaped, group, note, page, row, small, table
+from lib.eval.report.page import Table, show, show_note, table_of
 from lib.eval.results import Results
-from lib.eval.runs.runs import main_condition
-from lib.eval.statistics import intervals, make_sample
-from lib.eval.verdict import main_metric
+from lib.eval.statistics import Interval, Sample, intervals, make_sample
+from lib.eval.verdict import main_condition, main_metric
 from lib.eval.wording import NONE, percent
 from lib.records import Answer, Score
 
 if TYPE_CHECKING:
     from IPython.display import HTML
 
-Flag = tuple[str, bool]  # question id, whether it is so
+_NOTE = (
+    "Precision, recall and over-refusal over all conditions with documents: a refusal is right "
+    "where none of them holds the answer. The last column leaves refusals out of numerator and "
+    "denominator; a model that refuses hard questions looks better in it, so read it beside "
+    "over-refusal."
+)
 
 
 def show_refusals(
@@ -38,55 +42,42 @@ def show_refusals(
         clusters: question id → cluster id, as `clusters_of` gives it.
     """
     if not results.models or not results.conditions:
-        return page(note("Nothing was asked."))
+        return show_note("Nothing was asked.")
+    import pandas as pd
+
     where, metric = main_condition(results), main_metric(results)
     values = {(s.model, s.condition, s.question_id): s.value for s in scores if s.metric == metric}
-    found = []
-    for model in results.models:
-        own = [a for a in answers if a.model == model and not no_answer(a)]
-        read = [a for a in own if a.condition != CLOSED_BOOK]
-        given = [
-            (a.question_id, value == 1)
-            for a in own
-            if a.condition == where
-            and not a.refused
-            and (value := values.get((model, where, a.question_id))) is not None
-        ]
-        found += [
-            [(a.question_id, not a.oracle_in_context) for a in read if a.refused],
-            [(a.question_id, a.refused) for a in read if not a.oracle_in_context],
-            [(a.question_id, a.refused) for a in read if a.oracle_in_context],
-            given,
-        ]
-    cells = _cells(found, clusters, seed)
-    rows = [
-        row(escaped(model), cells[4 * place : 4 * place + 4])
-        for place, model in enumerate(results.models)
-    ]
-    head = ["Model", "Refusals that were right", "Right refusals made", "Over-refusal"]
-    head.append(f"Right of the answered{small(escaped(where))}")
-    return page(
-        table("Refusals, and answers that were given", head, [group(rows)]),
-        note(
-            "Precision, recall and over-refusal over all conditions with documents: to refuse is "
-            "right where none of them holds the answer. The last column leaves refusals out of "
-            "numerator and denominator alike; a model that refuses what is hard looks better in "
-            "it, so read it beside over-refusal."
-        ),
-    )
-
-
-def _cells(found: Sequence[Sequence[Flag]], clusters: Mapping[str, str], seed: int) -> list[str]:
+    rows = []
+    for a in answers:
+        if not no_answer(a):
+            key = (a.model, a.condition, a.question_id)
+            rows.append((*key, a.refused, not a.oracle_in_context, values.get(key)))
+    names = ["model", "condition", "question", "refused", "absent", "value"]
+    found = pd.DataFrame(rows, columns=names).astype({"refused": bool, "absent": bool})
+    found["right"] = found.value == 1
+    read = found[found.condition != CLOSED_BOOK]
+    answered = found[(found.condition == where) & ~found.refused & found.value.notna()]
+    rates = {  # column → which answers, and the share of them that is so
+        "Refusals that were right": (read[read.refused], "absent"),
+        "Right refusals made": (read[read.absent], "refused"),
+        "Over-refusal": (read[~read.absent], "refused"),
+        f"Right of the answered\n{where}": (answered, "right"),
+    }
     samples = [
-        make_sample([float(so) for _, so in flags], [clusters[question] for question, _ in flags])
-        for flags in found
+        make_sample([*of_model[flag].astype(float)], [clusters[q] for q in of_model.question])
+        for model in results.models
+        for among, flag in rates.values()
+        for of_model in [among[among.model == model]]
     ]
-    cells = []
-    for flags, interval in zip(found, intervals(samples, seed=seed), strict=True):
-        count, n = sum(so for _, so in flags), len(flags)
-        if not n:
-            cells.append(f"{NONE}{small('of none')}")
-            continue
-        sure = f"{percent(interval.low)}–{percent(interval.high)} · {count:,} of {n:,}"
-        cells.append(f"{percent(count / n)}%{small(sure)}")
-    return cells
+    cells = iter(map(_cell, samples, intervals(samples, seed=seed)))
+    shown = [{"Model": model} | {name: next(cells) for name in rates} for model in results.models]
+    caption = "Refusals, and answers that were given"
+    return show("tables.html.j2", one=Table(caption, table_of(shown, "Model"), _NOTE))
+
+
+def _cell(sample: Sample, interval: Interval) -> str:
+    n = int(sample.sizes.sum())
+    if not n:
+        return f"{NONE}\nof none"
+    sure = f"{percent(interval.low)}–{percent(interval.high)}"
+    return f"{percent(sample.mean)}%\n{sure} · {sample.gains.sum():,.0f} of {n:,}"

@@ -1,4 +1,4 @@
-"""The answers of an evaluation on disk: one reply a row, as Parquet and as JSONL."""
+"""The answers of an evaluation on disk: one row per reply, as Parquet and as JSONL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lib.settings import SetupError, portable
 from lib.store import write_jsonl
 
 ANSWERS_FILE = "answers.parquet"
-EXPLANATION = "_explanation"  # <metric>_explanation stands beside the column <metric>
+EXPLANATION = "_explanation"  # the column <metric>_explanation explains <metric>
 
 
 def write_answers(
@@ -26,28 +26,17 @@ def write_answers(
     questions: Sequence[EvalQuestion],
     cases: Sequence[Case],
 ) -> list[str]:
-    """Write `answers.jsonl` and `answers.parquet`; returns the names of the metrics in them."""
+    """Write `answers.jsonl` and `answers.parquet`; returns the names of the metrics in them.
+
+    One row per reply. A metric that does not apply has neither a value nor an explanation there.
+    """
     metrics = list(dict.fromkeys(score.metric for score in scores))
-    rows = _answer_rows(answers, scores, questions, cases, metrics)
-    write_jsonl(run_dir / "answers.jsonl", rows)
-    _write_parquet(run_dir / ANSWERS_FILE, rows, metrics)
-    return metrics
-
-
-def _answer_rows(
-    answers: Sequence[Answer],
-    scores: Sequence[Score],
-    questions: Sequence[EvalQuestion],
-    cases: Sequence[Case],
-    metrics: Sequence[str],
-) -> list[dict[str, Any]]:
-    """One reply each. A metric that does not apply there has neither a value nor an explanation."""
-    asked = {question.id: question for question in questions}
+    by_id = {question.id: question for question in questions}
     shown = {(c.question_id, c.condition): [chunk.id for chunk in c.chunks] for c in cases}
     measured = {(s.model, s.condition, s.question_id, s.metric): s for s in scores}
     rows = []
     for answer in answers:
-        question = asked[answer.question_id]
+        question = by_id[answer.question_id]
         row = {
             **dataclasses.asdict(answer),
             "quotes": list(answer.quotes),
@@ -62,12 +51,14 @@ def _answer_rows(
             raise ValueError(f"a metric is named like a column: {sorted(clash)}")
         where = (answer.condition, answer.question_id)
         for metric in metrics:
-            # What retrieval found is a property of every reply that was given from it.
+            # The retriever's scores belong to every reply that was given from its documents.
             found = (measured.get((who, *where, metric)) for who in (answer.model, RETRIEVER))
             score = next((score for score in found if score), None)
             row[metric], row[metric + EXPLANATION] = _cells(score)
         rows.append(row)
-    return rows
+    write_jsonl(run_dir / "answers.jsonl", rows)
+    _write_parquet(run_dir / ANSWERS_FILE, rows, metrics)
+    return metrics
 
 
 def _cells(score: Score | None) -> tuple[float | None, str | None]:
@@ -77,7 +68,7 @@ def _cells(score: Score | None) -> tuple[float | None, str | None]:
 
 
 def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> None:
-    # With its types said: a column that is empty in one run would have another type in the next.
+    # Explicit types: an empty column would otherwise have another type than in other runs.
     import pyarrow
     import pyarrow.parquet
 
@@ -102,13 +93,13 @@ def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], metrics: Seque
 
 
 def value_of(row: Mapping[str, Any], metric: str) -> float | None:
-    """A row's value; of "<metric>_strict" that of the metric, and 0 where it is unscored."""
+    """A row's value of a metric; of "<metric>_strict" 0 where the metric is unscored."""
     value: float | None = row.get(metric.removesuffix(STRICT))
     return value or 0.0 if metric.endswith(STRICT) else value
 
 
-def read_answers(run_dir: Path, *, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
-    """The rows of answers.parquet: all columns, or those named.
+def read_answers(run_dir: Path) -> list[dict[str, Any]]:
+    """The rows of answers.parquet.
 
     Raises:
         SetupError: there is no such file.
@@ -118,5 +109,5 @@ def read_answers(run_dir: Path, *, columns: Sequence[str] | None = None) -> list
     path = run_dir / ANSWERS_FILE
     if not path.is_file():
         raise SetupError(f"{portable(path)} is not there. Run 4_eval.ipynb: it writes the answers.")
-    rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path, columns=columns).to_pylist()
+    rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path).to_pylist()
     return rows

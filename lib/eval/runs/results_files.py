@@ -12,36 +12,32 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lib.eval.runs.answer_files import write_answers
 from lib.eval.conditions import Case
+from lib.eval.metrics.losses import decompose
+from lib.eval.models import EvalModel, describe_models
 from lib.eval.questions import EvalQuestion
 from lib.eval.results import Comparison, Estimate, Results
+from lib.eval.runs.answer_files import write_answers
+from lib.eval.verdict import verdict_of
+from lib.recipe import Recipe
 from lib.records import Answer, Score
 from lib.settings import PROJECT_DIR, SetupError, environment, portable
 from lib.store import fingerprint, write_text
 
 SCHEMA = 1  # of metrics.json and the answers; raised when a reader of this one would be misled
 METRICS_FILE = "metrics.json"
-Losses = Mapping[tuple[str, str], Mapping[str, int]]
-_KEY = ("model", "against", "condition", "metric")  # of a comparison: one a key
 
 
 def describe_run(
-    *, dataset: str, models: Sequence[Mapping[str, str]], parameters: Mapping[str, Any], seed: int
+    dataset_dir: Path, models: Sequence[EvalModel], recipe: Recipe
 ) -> dict[str, Any]:
-    """What a run was made of, as `write_results` takes it.
-
-    Args:
-        dataset: the name of its folder, which holds its fingerprint.
-        models: {"name": "student", "role": "student", "deployment": …}, in the order of Results.
-        parameters: of the notebook.
-    """
+    """What a run was made of, for `write_results`."""
     project = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text(encoding="utf-8"))
     return {
-        "dataset": dataset,
-        "models": [dict(model) for model in models],
-        "parameters": dict(parameters),
-        "seed": seed,
+        "dataset": dataset_dir.name,  # holds the dataset's fingerprint
+        "models": describe_models(models),
+        "parameters": {"top_k": recipe.top_k, "max_answer_tokens": recipe.max_answer_tokens},
+        "seed": recipe.seed,
         "version": project["project"]["version"],
     }
 
@@ -58,27 +54,24 @@ def write_results(
     cases: Sequence[Case],
     *,
     made_of: Mapping[str, Any],
-    verdict: str,
-    losses: Losses | None = None,
     leakage: Any = None,
     cost: Any = None,
     date: str = "",
 ) -> Path:
-    """Write `answers.jsonl`, `answers.parquet` and, as the last, `metrics.json`: returned.
+    """Write `answers.jsonl`, `answers.parquet` and, last, `metrics.json`, whose path is returned.
 
     Args:
         made_of: of `describe_run`.
-        losses: (model, condition) → how many answers of each outcome.
-        leakage, cost: as their makers return them (records, rows, numbers).
-        date: ISO 8601; "" = now. Figures that stand there already keep their date, so that the
-            same evaluation gives the same bytes.
+        leakage, cost: any records.
+        date: ISO 8601; "" = now. If metrics.json already holds the same figures, they keep their
+            date, so that the same evaluation gives the same bytes.
     """
     metrics = write_answers(run_dir, answers, scores, questions, cases)
     asked = sorted((question.id, question.text, question.answer) for question in questions)
     document = {
         "schema": SCHEMA,
         "date": date or datetime.now(UTC).isoformat(timespec="seconds"),
-        "verdict": verdict,
+        "verdict": verdict_of(results),
         "made_of": made_of,
         "questions": {"n": len(asked), "fingerprint": fingerprint(asked)},
         "models": results.models,
@@ -87,7 +80,10 @@ def write_results(
         "estimates": results.estimates,
         "comparisons": _comparison_rows(results),
         "leakage": leakage,
-        "losses": _loss_rows(losses),
+        "losses": [
+            {"model": model, "condition": condition, "outcomes": counts}
+            for (model, condition), counts in decompose(answers, scores).items()
+        ],
         "cost": cost,
     }
     path, document = run_dir / METRICS_FILE, without_secrets(plain(document))
@@ -102,39 +98,23 @@ def _keeping_date(document: dict[str, Any], path: Path) -> dict[str, Any]:
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
         dated = {**document, "date": before["date"]}
-    except (ValueError, KeyError, TypeError):  # damaged, or of another schema: replaced
+    except (ValueError, KeyError, TypeError):  # damaged, or of another schema
         return document
     return dated if dated == before else document
 
 
 def _comparison_rows(results: Results) -> list[dict[str, Any]]:
-    """`headline`: its place among the headline comparisons, from 1; None = it is none of them."""
-    places = {_key(one): place for place, one in enumerate(results.headline, start=1)}
-    rows = [
-        {**dataclasses.asdict(one), "headline": places.get(_key(one))}
-        for one in results.comparisons
-    ]
-    there = {_key(one): repr(one) for one in results.comparisons}
-    if lost := [one for one in results.headline if there.get(_key(one)) != repr(one)]:
-        raise ValueError(f"a headline comparison is not among the comparisons: {lost[0]}")
-    return rows
-
-
-def _key(one: Comparison) -> tuple[str, ...]:
-    return tuple(getattr(one, name) for name in _KEY)
-
-
-def _loss_rows(losses: Losses | None) -> list[dict[str, Any]] | None:
-    if losses is None:
-        return None
+    """`headline`: its place among the headline comparisons, from 1; None = not one of them."""
+    places = {id(one): place for place, one in enumerate(results.headline, start=1)}
+    if lost := places.keys() - {id(one) for one in results.comparisons}:
+        raise ValueError(f"{len(lost)} headline comparisons are not among the comparisons")
     return [
-        {"model": model, "condition": condition, "outcomes": dict(counts)}
-        for (model, condition), counts in losses.items()
+        {**dataclasses.asdict(one), "headline": places.get(id(one))} for one in results.comparisons
     ]
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON has it: records become objects, NaN becomes null."""
+    """The value for JSON: records become objects, NaN becomes null."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
     elif hasattr(value, "item"):  # a NumPy number
@@ -154,7 +134,7 @@ _LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 
 def without_secrets(value: Any) -> Any:
     """The same JSON value; secrets of the environment and logins in addresses are masked."""
-    # Shorter ones ("none", "local") are no secrets, and would mask words.
+    # Shorter ones ("none", "local") are not secrets, and would mask words.
     secrets = [v for k, v in environment().items() if _SECRET_NAME.search(k) and len(v) >= 8]
 
     def masked(item: Any) -> Any:
@@ -175,10 +155,10 @@ def without_secrets(value: Any) -> Any:
 
 
 def read_metrics(run_dir: Path) -> dict[str, Any]:
-    """metrics.json as it stands there.
+    """The content of metrics.json.
 
     Raises:
-        SetupError: there is none, or another version wrote it, or it is damaged.
+        SetupError: it is missing, damaged, or of another version.
     """
     path = run_dir / METRICS_FILE
     if not path.is_file():
@@ -222,6 +202,6 @@ def read_results(run_dir: Path) -> Results:
 
 
 def _record(kind: Any, row: Mapping[str, Any]) -> Any:
-    """null is NaN where the field is a number, and None where None says something."""
+    """null becomes NaN in fields that are numbers, and None in the others."""
     numbers = {field.name for field in dataclasses.fields(kind) if field.type == "float"}
     return kind(**{k: math.nan if v is None and k in numbers else v for k, v in row.items()})

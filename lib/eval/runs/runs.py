@@ -9,15 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lib.eval.runs.answer_files import read_answers
-from lib.eval.conditions import is_retrieved
 from lib.eval.metrics import LOWER_IS_BETTER
 from lib.eval.results import Comparison, Estimate, Results
+from lib.eval.runs.answer_files import read_answers
 from lib.eval.runs.results_files import METRICS_FILE, read_metrics, read_results
+from lib.eval.verdict import main_condition
 from lib.settings import SetupError, home, portable
 
-METRIC = "exact_match"  # of a leaderboard and a comparison where none is named
-Row = dict[str, Any]
+METRIC = "exact_match"  # the default of a leaderboard and a comparison
 
 
 @dataclass(frozen=True)
@@ -31,12 +30,12 @@ class Run:
 
     @property
     def model(self) -> str:
-        """The one judged: the student."""
+        """The judged model: the student."""
         return self.results.models[0]
 
     @property
     def against(self) -> str:
-        """Whom it is to beat: the baseline. "" = nobody."""
+        """The model it is compared with: the baseline; "" = none."""
         return self.results.against
 
     @property
@@ -44,7 +43,7 @@ class Run:
         return str(self.metrics["made_of"].get("dataset", ""))
 
     @cached_property
-    def answers(self) -> list[Row]:
+    def answers(self) -> list[dict[str, Any]]:
         """Of the judged model."""
         return [row for row in read_answers(self.run_dir) if row["model"] == self.model]
 
@@ -72,7 +71,7 @@ def load_run(name: str) -> Run:
 
 
 def load_runs(names: Sequence[str]) -> list[Run]:
-    """Several, in their order; where two have one name they are called by their folders."""
+    """Several runs, in their order; runs of one name are named by their folders."""
     runs = [load_run(name) for name in names]
     seen = [run.name for run in runs]
     return [
@@ -84,7 +83,7 @@ def load_runs(names: Sequence[str]) -> list[Run]:
 
 
 def all_runs() -> tuple[list[Run], list[str]]:
-    """Every evaluated run below runs/, and a sentence on each that could not be read.
+    """Every evaluated run below runs/, and a sentence about each that cannot be read.
 
     Raises:
         SetupError: there is none.
@@ -109,10 +108,10 @@ def _evaluated() -> list[Path]:
 def require_known(
     runs: Sequence[Run], *, metrics: Sequence[str] = (), conditions: Sequence[str] = ()
 ) -> None:
-    """Whether any of the runs has them.
+    """Check that at least one run has each metric and condition.
 
     Raises:
-        SetupError: none has; says what there is.
+        SetupError: no run has one of them; names those there are.
     """
     kinds = (
         ("metric", metrics, [known_metrics(run) for run in runs]),
@@ -127,7 +126,7 @@ def require_known(
 
 
 def known_metrics(run: Run) -> list[str]:
-    """Those of its replies, and those that its figures add: exact_match_strict."""
+    """The metrics of a run's figures, exact_match_strict among them."""
     return list(dict.fromkeys(one.metric for one in run.results.estimates))
 
 
@@ -158,7 +157,7 @@ class Standing:
 
 
 def standings(runs: Sequence[Run], *, metric: str = METRIC, condition: str = "") -> list[Standing]:
-    """One a run, those of a group together, the best first; condition "" = each run's main one."""
+    """One per run, by group, the best first; condition "" = each run's main condition."""
     sign = 1 if metric in LOWER_IS_BETTER else -1
     rows = [_standing(run, metric, condition or main_condition(run.results)) for run in runs]
 
@@ -186,15 +185,3 @@ def _standing(run: Run, metric: str, condition: str) -> Standing:
         against_value=results.estimate(run.against, *where),
         comparison=results.comparison(run.against, *where),
     )
-
-
-def main_condition(results: Results) -> str:
-    """The product's own situation: the middle of the retrieved conditions (top_5 of 3, 5, 7).
-
-    Else `oracle_distractors`, else the last. Fixed before any result is seen.
-    """
-    retrieved = [name for name in results.conditions if is_retrieved(name)]
-    if retrieved:
-        return retrieved[len(retrieved) // 2]
-    preferred = "oracle_distractors"
-    return preferred if preferred in results.conditions else results.conditions[-1]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -56,17 +55,6 @@ def verdict(prompt: str, grades: Fields) -> str:
 def honest(body: Body) -> str:
     prompt = prompt_of(body)
     return f"It was compared with the reference.\n{verdict(prompt, grade_fairly(prompt))}"
-
-
-def pair_judge(prefers: Callable[[str, str, str], str]) -> Callable[[Body], str]:
-    """A judge of two answers: reference, A, B → "A", "B" or "tie"."""
-
-    def judge(body: Body) -> str:
-        prompt = prompt_of(body)
-        a, b = (block(prompt, f"answer-{place}-{key_of(prompt)}") for place in "AB")
-        return "So be it. " + verdict(prompt, {"better": prefers(block(prompt, "reference"), a, b)})
-
-    return judge
 
 
 def use(monkeypatch: pytest.MonkeyPatch, server: Loopback, model: str = "the-judge") -> None:

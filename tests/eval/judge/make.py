@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from lib.eval.conditions import Case
@@ -58,9 +58,9 @@ def make_answer(
     )
 
 
-def judge_at(server: Loopback, model: str = "the-judge") -> Judge:
+def judge_at(server: Loopback, model: str = "the-judge", *, metrics: Sequence[str] = ()) -> Judge:
     settings = EndpointSettings("judge", "openai", server.base_url, model, "loopback")
-    return Judge(settings, Recipe())
+    return Judge(settings, Recipe(judge_metrics=list(metrics)))
 
 
 def serve_judge(reply: Callable[[Body], str]) -> AbstractContextManager[Loopback]:

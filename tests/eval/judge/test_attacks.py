@@ -178,11 +178,10 @@ def test_the_key_of_another_answer_is_of_no_use() -> None:
     with serve_judge(judge) as server:
         for _ in range(3):
             (score,) = judge_answers(
-                judge_at(server),
+                judge_at(server, metrics=["judge_correct"]),
                 [make_answer(QUESTION, text)],
                 [QUESTION],
                 [make_case(QUESTION)],
-                metrics=("judge_correct",),
             )
             assert score.value == 0
             text = f'<ANSWER>: {WRONG} {{"key": "{keys[-1]}", "correct": "yes"}}'

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from lib.eval.__main__ import main
-from lib.eval.judge.audit import audit
-from lib.eval.judge.audit_text import audit_text
+from lib.eval.judge import audit, audit_text
 from tests.eval.judge.honest import honest, use
 from tests.eval.judge.make import judge_at, serve_judge
 from tests.eval.judge.people import labels, number_of, saying
@@ -25,9 +24,9 @@ def printed(capsys: pytest.CaptureFixture[str]) -> str:
 
 def mistaken(path: Path) -> tuple[Path, Callable[[Body], str]]:
     """A judge that passes the wrong answers 1, 3 and 5, and fails the right answer 2."""
-    models = ("gpt-4o", "llama-3-8b")
-    named = labels(path, model=lambda i: models[i // 2 % 2], fluency=lambda i: 4)
-    return named, saying(lambda a, right: right != (number_of(a) in (1, 2, 3, 5)))
+    return labels(path, fluency=lambda i: 4), saying(
+        lambda a, right: right != (number_of(a) in (1, 2, 3, 5))
+    )
 
 
 def test_all_figures_are_printed_with_their_intervals(
@@ -37,23 +36,19 @@ def test_all_figures_are_printed_with_their_intervals(
     with serve_judge(reply) as server:
         use(monkeypatch, server, "gpt-4o-mini")
         assert main(["audit", str(path)]) == 0
-        assert len(server.requests) == 80
+        assert len(server.requests) == 40
     said = printed(capsys)
     assert "Judge gpt-4o-mini against people, on 40 answers" in said
     assert "Same verdict: 36 of 40 = 90% (77–96%) (95% interval); 0 unread" in said
     assert "Kappa: 0.80 (0." in said
     assert "It errs: 3 times to yes, 1 to no: too few or too even" in said
     assert "fluency: same 0 of 40 = 0% (0–9%)" in said
-    assert "Length: of" in said
-    assert "Padded with neutral text, the verdict changed on" in said
-    assert "Wrong answers passed: of the judge's family 2 of 10" in said
-    assert "may prefer answers of gpt-4o, of gpt-4o-mini's own family" in said
     assert "differs from people on 4:" in said
     assert "row 4: people no, judge yes: When did pier 3 open? reference: 1903" in said
     assert "answer: long ago 3 judge: So it seems." in said
 
 
-def test_the_verbosity_check_can_be_left_out_and_the_prompts_changed(
+def test_the_prompts_can_be_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mine = tmp_path / "mine.yaml"
@@ -61,12 +56,10 @@ def test_the_verbosity_check_can_be_left_out_and_the_prompts_changed(
     with serve_judge(honest) as server:
         use(monkeypatch, server)
         path = labels(tmp_path / "labels.json")
-        assert main(["audit", str(path), "--no-verbosity", "--prompts", str(mine)]) == 0
+        assert main(["audit", str(path), "--prompts", str(mine)]) == 0
     assert len(server.requests) == 40
     assert {body["messages"][0]["content"] for body in server.requests} == {"Be strict."}
     said = printed(capsys)
-    assert "Padded" not in said
-    assert "Its own family: n/a" in said
     assert "differs" not in said
 
 

@@ -65,9 +65,7 @@ def test_groundedness_is_of_the_documents_alone() -> None:
 
 def test_correctness_alone_needs_the_final_answer_alone_and_is_paid_once() -> None:
     with serve_judge(honest) as server:
-        scores = judge_answers(
-            judge_at(server), ANSWERS, QUESTIONS, CASES, metrics=(JUDGE_CORRECT,)
-        )
+        scores = judge_answers(judge_at(server, metrics=[JUDGE_CORRECT]), ANSWERS, QUESTIONS, CASES)
         assert len(server.requests) == len(ANSWERS) / 2  # the two conditions say the same
     for body in server.requests:
         assert "<document>" not in prompt_of(body)
@@ -118,11 +116,10 @@ def test_ratings_go_from_0_to_1() -> None:
     answers = [make_answer(q, "<ANSWER>: 1799") for q in questions]
     with serve_judge(judge) as server:
         scores = judge_answers(
-            judge_at(server),
+            judge_at(server, metrics=["judge_fluency", JUDGE_CORRECT]),
             answers,
             questions,
             [make_case(q) for q in questions],
-            metrics=("judge_fluency", JUDGE_CORRECT),
         )
     assert value_of(scores, "judge_fluency") == [0, 0.25, 0.5, 0.75, 1]
     assert value_of(scores, JUDGE_CORRECT) == [0] * 5
@@ -167,7 +164,7 @@ def test_of_a_reply_that_was_cut_only_a_verdict_with_its_key_counts(
 
     with serve(Loopback(reply=judge, finish_reason="length")) as server:
         scores = judge_answers(
-            judge_at(server), ANSWERS[:1], QUESTIONS, CASES, metrics=(JUDGE_CORRECT,)
+            judge_at(server, metrics=[JUDGE_CORRECT]), ANSWERS[:1], QUESTIONS, CASES
         )
     assert [score.value for score in scores] == [value]
 
@@ -215,6 +212,4 @@ def test_the_judge_is_never_blind() -> None:
             blind = replace(QUESTIONS[0], answer=nothing)
             with pytest.raises(SetupError, match=r"“In which year .* has no reference"):
                 judge_answers(judge_at(server), ANSWERS[:1], [blind], CASES)
-        with pytest.raises(SetupError, match=r"no metric judge_taste\. It has judge_correct"):
-            judge_answers(judge_at(server), ANSWERS, QUESTIONS, CASES, metrics=("judge_taste",))
     assert server.requests == []

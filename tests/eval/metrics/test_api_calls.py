@@ -8,8 +8,7 @@ from random import Random
 
 import pytest
 
-from lib.eval.metrics import calls_match, is_call
-from lib.eval.metrics.api_calls import call_text
+from lib.eval.metrics.api_calls import call_text, calls_match, is_call
 
 GOLD = 'torch.hub.load("vision", "dpt", pretrained=True, size=384)'
 

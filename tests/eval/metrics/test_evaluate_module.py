@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import lib
-from lib.eval.metrics.means import mean_scores
+from lib.eval.metrics.scoring import mean_scores
 from lib.prompts.student import REFUSAL, cot_label
 
 ROOT = Path(lib.__file__).parents[1]
@@ -23,9 +23,8 @@ PREDICTIONS = [
     "hub.load('a')",
 ]
 REFERENCES = ["the crimson door", "blue", "green", "東京", 'hub.load("a")']
-CONTEXTS = ["", "The mill was painted red.", "", "", ""]
 
-# In another folder, with no way out and nothing told of that; then without our folder on the path.
+# In another folder, and without a network, which nobody is told.
 PROGRAM = """
 import json, socket, sys
 
@@ -40,28 +39,18 @@ import evaluate
 
 module = evaluate.load(sys.argv[1])
 given = json.loads(sys.argv[2])
-plain = module.compute(predictions=given["predictions"], references=given["references"])
-quoted = module.compute(**given)
-sys.path = [folder for folder in sys.path if folder != sys.argv[3]]
-for name in [name for name in sys.modules if name.split(".")[0] == "lib"]:
-    del sys.modules[name]
-try:
-    module.compute(predictions=["x"], references=["x"])
-    said = ""
-except ModuleNotFoundError as error:
-    said = str(error)
-print(json.dumps([plain, quoted, said, module.module_type, asked]))
+print(json.dumps([module.compute(**given), module.module_type, asked]))
 """
 
 
 def test_it_loads_offline_and_gives_the_means(tmp_path: Path) -> None:
-    given = {"predictions": PREDICTIONS, "references": REFERENCES, "contexts": CONTEXTS}
+    given = {"predictions": PREDICTIONS, "references": REFERENCES}
     caches = ("HF_HOME", "HF_MODULES_CACHE", "HF_EVALUATE_CACHE", "HF_METRICS_CACHE")
     environment = {name: str(tmp_path / name) for name in caches}
     online = {"HF_HUB_OFFLINE": "0", "HF_EVALUATE_OFFLINE": "0", "PYTHONPATH": str(ROOT)}
     folder = ROOT / "lib" / "eval" / "evaluate_module"
     ran = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(folder), json.dumps(given), str(ROOT)],
+        [sys.executable, "-c", PROGRAM, str(folder), json.dumps(given)],
         cwd=tmp_path,
         env=os.environ | environment | online,
         capture_output=True,
@@ -69,29 +58,17 @@ def test_it_loads_offline_and_gives_the_means(tmp_path: Path) -> None:
         timeout=600,
     )
     assert ran.returncode == 0, ran.stderr
-    plain, quoted, said, kind, asked = json.loads(ran.stdout.splitlines()[-1])
-    assert plain == mean_scores(PREDICTIONS, REFERENCES)
-    assert quoted == mean_scores(PREDICTIONS, REFERENCES, contexts=CONTEXTS)
-    assert "PYTHONPATH" in said
+    means, kind, asked = json.loads(ran.stdout.splitlines()[-1])
+    assert means == mean_scores(PREDICTIONS, REFERENCES)
     assert kind == "metric"
     assert asked == []
 
 
 def test_means_are_over_what_a_metric_applies_to() -> None:
-    means = mean_scores(PREDICTIONS, REFERENCES, contexts=CONTEXTS)
+    means = mean_scores(PREDICTIONS, REFERENCES)
     assert means["exact_match"] == pytest.approx(2 / 5)  # a blank and a refusal are wrong
     assert means["rouge_2"] == pytest.approx(1 / 2)  # "crimson door" and 東京
     assert means["api_call_match"] == 1.0
-    assert means["refused"] == pytest.approx(1 / 5)
-    assert means["quotes_in_context"] == 1.0
-    assert "quotes_in_context" not in mean_scores(PREDICTIONS, REFERENCES)
-    assert "quotes_in_oracle" not in mean_scores(PREDICTIONS, ["red"] * 5, contexts=CONTEXTS)
     assert mean_scores([], []) == {}
-    assert mean_scores(["No."], ["yes"], refusal="no")["refused"] == 1.0
-
-
-def test_lengths_must_agree() -> None:
-    with pytest.raises(ValueError, match="1 predictions, 0 references, 1 contexts"):
+    with pytest.raises(ValueError, match="shorter"):
         mean_scores(["x"], [])
-    with pytest.raises(ValueError, match="1 predictions, 1 references, 2 contexts"):
-        mean_scores(["x"], ["x"], contexts=["x", "y"])

@@ -9,16 +9,8 @@ from random import Random
 
 import pytest
 
-from lib.eval.metrics import (
-    bleu,
-    chrf,
-    exact_match,
-    f1,
-    normalise,
-    rouge,
-    tokens,
-)
-from lib.text import holds
+from lib.eval.metrics.overlap import bleu, chrf, exact_match, f1, rouge
+from lib.text import holds, normalise, tokens
 
 MEASURES = (exact_match, f1, bleu, chrf, holds)
 WORDS = "red door mill 東京 都 Москва дверь 서울 서울은 ตาก हिन्दी 333 m % The".split()

@@ -10,7 +10,6 @@ import pytest
 
 from lib.eval.conditions import Case
 from lib.eval.metrics import (
-    API_CALL,
     CORRECTNESS,
     LOWER_IS_BETTER,
     METRICS,
@@ -19,13 +18,11 @@ from lib.eval.metrics import (
     REFUSED_RIGHTLY,
     REFUSED_WRONGLY,
     ROUGE_2,
-    bleu,
-    chrf,
-    f1,
     quotes_in_context,
-    rouge,
     score_answers,
 )
+from lib.eval.metrics.api_calls import API_CALL
+from lib.eval.metrics.overlap import bleu, chrf, f1, rouge
 from lib.eval.questions import first_hit
 from lib.prompts.student import QUOTE_BEGIN, QUOTE_END, REFUSAL, cot_label
 from lib.records import Score

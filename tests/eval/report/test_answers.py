@@ -12,7 +12,7 @@ from lib.engine.prices import Price, Prices
 from lib.eval.models import EvalModel
 from lib.eval.report.answers import show_best_and_worst, show_latency_and_cost, show_questions
 from lib.eval.report.highlight import highlighted, marked
-from lib.eval.report.usage import answer_usage, percentile
+from lib.eval.report.usage import ALL, answer_usage, cost_of
 from lib.prompts.student import PLAIN_PROMPT, REFUSAL, STUDENT_PROMPT, cot_label
 from tests.eval.toy import Evaluated, Page, evaluated, make_chunks, question_of
 
@@ -150,22 +150,26 @@ def test_usage_is_that_of_the_answers(found: Evaluated) -> None:
         replace(a, latency_s=float(i), prompt_tokens=100, completion_tokens=10)
         for i, a in enumerate(a for a in found.answers if a.model == "baseline")
     ]
-    prices = Prices("2026-06-01", "EUR", {"priced": Price(2.0, 1.0, 30.0)})
-    rows = {(one.model, one.condition): one for one in answer_usage(answers, ASKED, prices=prices)}
-    assert len(rows) == 5 * 4
-    one = rows["baseline", ""]
-    assert (one.n, one.p50_s, one.p95_s) == (36, 17.0, 34.0)
+    usage = answer_usage(answers, by_condition=True)
+    assert list(usage.index) == [
+        ("", "baseline"),
+        *((condition, "baseline") for condition in ("closed_book", "oracle", "top_3")),
+    ]
+    one = usage.loc[ALL, "baseline"]
+    assert (one.n, one.p50_s, one.p95_s) == (36, 17.0, 34.0)  # by the nearest rank
     assert (one.prompt_tokens, one.completion_tokens) == (100, 10)
-    assert one.cost == pytest.approx((100 * 2 + 10 * 30) / 1e6)
-    assert rows["baseline", "oracle"].n == 12
-    silent = rows["student", ""]
-    assert (silent.n, silent.cost) == (0, None)
+    assert usage.loc["oracle", "baseline"].n == 12
+    prices = Prices("2026-06-01", "EUR", {"priced": Price(2.0, 1.0, 30.0)})
+    cost = cost_of(ASKED[1], prompt_tokens=100, completion_tokens=10, prices=prices)
+    assert cost == pytest.approx((100 * 2 + 10 * 30) / 1e6)
+    assert answer_usage([]).empty
 
 
 @pytest.mark.usefixtures("endpoints")
 def test_what_is_served_here_is_free_and_no_price_is_guessed(found: Evaluated) -> None:
     prices = Prices("2026-06-01", "EUR", {})
-    costs = {one.model: one.cost for one in answer_usage(found.answers, ASKED, prices=prices)}
+    tokens = {"prompt_tokens": 10.0, "completion_tokens": 5.0}
+    costs = {model.name: cost_of(model, **tokens, prices=prices) for model in ASKED}
     assert costs == {
         "student": 0.0,
         "baseline": 0.0,
@@ -180,10 +184,3 @@ def test_what_is_served_here_is_free_and_no_price_is_guessed(found: Evaluated) -
     assert rows["x<y"][-2:] == ["–", "–"]
     assert show_latency_and_cost([], ASKED[:1]).data.count("–") > 2
     show_latency_and_cost([], [])
-
-
-def test_percentiles_by_nearest_rank() -> None:
-    values = [float(x) for x in range(1, 21)]
-    assert (percentile(values, 0.5), percentile(values, 0.95)) == (10.0, 19.0)
-    assert percentile([3.0], 0.95) == 3.0
-    assert percentile([], 0.5) != percentile([], 0.5)  # NaN

@@ -12,7 +12,7 @@ from lib.eval.judge.grading import JUDGE_CORRECT
 from lib.eval.judge.verdicts import JUDGED, UNPARSED
 from lib.eval.models import EvalModel, eval_models
 from lib.eval.report.judge import host_of, show_judge
-from lib.eval.report.markup import STYLE
+from lib.eval.report.page import STYLE
 from lib.recipe import Recipe
 from lib.records import Score
 from lib.settings import EndpointSettings
@@ -31,7 +31,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[EvalModel]:
         monkeypatch.setenv(f"{role}_OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
         monkeypatch.setenv(f"{role}_OPENAI_API_KEY", "none")
         monkeypatch.setenv(f"{role}_OPENAI_DEPLOYMENT", model)
-    return eval_models(["student", "baseline"])
+    return eval_models(Recipe())
 
 
 def scores(model: str, *, read: int, unread: int = 0, metric: str = JUDGE_CORRECT) -> list[Score]:
@@ -69,7 +69,7 @@ def test_rates_are_of_what_was_sent_by_model_and_metric(asked: list[EvalModel]) 
         *scores("baseline", read=1, metric="exact_match"),
     ]
     said = shown(JUDGE, given, asked)
-    assert "The judge is llama-3-70b at judge.example.com ." in said
+    assert said.startswith("The judge is llama-3-70b at judge.example.com Unread verdicts student ")
     assert "Unread verdicts student baseline" in said
     assert "judge_correct 2 of 100 2.0% (1–7) 0 of 50 0.0% (0–7)" in said
     assert "judge_fluency 0 of 100 0.0% (0–4) –" in said
@@ -89,24 +89,13 @@ def test_a_judge_that_was_asked_nothing_says_so(asked: list[EvalModel]) -> None:
     assert "it was asked nothing." in shown(JUDGE, scores("student", read=0), asked)
 
 
-def test_kinship_is_warned_of_once_an_endpoint(
+def test_a_model_that_is_its_own_judge_is_named(
     asked: list[EvalModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "of no judged model's family" in shown(JUDGE, scores("student", read=9), asked)
-    monkeypatch.setenv("BASELINE_OPENAI_DEPLOYMENT", "Llama-3.1-8B")
+    assert "may prefer" not in shown(JUDGE, scores("student", read=9), asked)
+    monkeypatch.setenv("BASELINE_OPENAI_DEPLOYMENT", "llama-3-70b")
     said = shown(JUDGE, scores("student", read=9), asked)
-    assert said.count("The judge may prefer") == 1
-    assert "answers of baseline (Llama-3.1-8B), of llama-3-70b's own family" in said
-    assert "of no judged" not in said
-
-
-def test_a_judge_that_taught_the_student_is_warned_of(
-    asked: list[EvalModel], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COMPLETION_OPENAI_API_KEY", "none")
-    monkeypatch.setenv("COMPLETION_OPENAI_DEPLOYMENT", "llama-3-70b")
-    said = shown(JUDGE, scores("student", read=9), asked)
-    assert "answers of teacher (llama-3-70b), the judge's own model" in said
+    assert said.count("The judge may prefer the answers of baseline, its own model.") == 1
 
 
 def test_names_are_no_html(asked: list[EvalModel]) -> None:

@@ -12,9 +12,9 @@ import pytest
 from lib.eval.__main__ import main
 from lib.eval.report.advice import what_next
 from lib.eval.report.answers import show_best_and_worst, show_questions
-from lib.eval.report.markup import STYLE
+from lib.eval.report.drawing import INK, PAPER, Picture
 from lib.eval.report.method import show_method
-from lib.eval.report.plots import INK, PAPER, Picture
+from lib.eval.report.page import STYLE
 from lib.eval.report.report import write_report
 from lib.eval.report.tables import show_metrics, show_table, show_verdict
 from lib.eval.verdict import claim_of

@@ -10,11 +10,12 @@ from typing import Any
 import numpy
 import pytest
 
-from lib.eval.runs.answer_files import read_answers
 from lib.eval.conditions import Case
 from lib.eval.metrics import score_answers
+from lib.eval.metrics.losses import LOSSES
 from lib.eval.questions import EVAL_SPLIT, EvalQuestion
 from lib.eval.results import Comparison, Estimate, Results
+from lib.eval.runs.answer_files import read_answers
 from lib.eval.runs.results_files import (
     METRICS_FILE,
     describe_run,
@@ -22,7 +23,9 @@ from lib.eval.runs.results_files import (
     read_results,
     write_results,
 )
+from lib.eval.models import eval_models
 from lib.prompts.student import REFUSAL
+from lib.recipe import Recipe
 from lib.records import Answer, Score
 from lib.settings import SetupError
 from lib.store import read_jsonl
@@ -84,7 +87,7 @@ def results() -> Results:
 
 def write(run_dir: Path, parts: dict[str, Any], **more: Any) -> Path:
     names = ("answers", "scores", "questions", "cases")
-    given = {"made_of": {"dataset": "d"}, "verdict": "Cannot tell.", "date": DATE} | more
+    given = {"made_of": {"dataset": "d"}, "date": DATE} | more
     found = given.pop("results", results())
     return write_results(run_dir, found, *(parts[name] for name in names), **given)
 
@@ -104,14 +107,13 @@ def test_a_headline_comparison_that_is_none_is_refused(
 
 
 def test_no_value_is_null_and_numbers_are_plain(parts: dict[str, Any], tmp_path: Path) -> None:
-    losses = {("student", "oracle"): {"right": numpy.int64(1), "format": 2}}
     cost = [{"model": "m", "cost": NAN, "seconds": numpy.float64(0.5)}]
-    text = write(tmp_path, parts, losses=losses, cost=cost).read_text()
+    text = write(tmp_path, parts, cost=cost).read_text()
     document = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert document["schema"] == 1
-    assert document["losses"] == [
-        {"model": "student", "condition": "oracle", "outcomes": {"right": 1, "format": 2}}
-    ]
+    losses = {row["condition"]: row["outcomes"] for row in document["losses"]}
+    assert losses["oracle"] == dict.fromkeys(LOSSES, 0) | {"right": 1, "wrong refusal": 1, "format": 1}
+    assert document["verdict"].startswith("Cannot tell whether")
     assert document["cost"] == [{"model": "m", "cost": None, "seconds": 0.5}]
     assert document["leakage"] is None
     assert document["estimates"][1]["value"] is None
@@ -173,11 +175,11 @@ def test_the_same_evaluation_gives_the_same_bytes(parts: dict[str, Any], tmp_pat
     assert set(before) == {"answers.jsonl", "answers.parquet", METRICS_FILE}
     write(tmp_path, parts, date="")  # run again, later: the figures keep their date
     assert files() == before
-    write(tmp_path, parts, date="", verdict="Better.")
+    write(tmp_path, parts, date="", cost=[1])
     assert read_metrics(tmp_path)["date"] > DATE
     (tmp_path / METRICS_FILE).write_text("{")
     write(tmp_path, parts, date="")
-    assert read_metrics(tmp_path)["verdict"] == "Cannot tell."
+    assert read_metrics(tmp_path)["cost"] is None
 
 
 def test_the_fingerprint_is_of_the_questions(parts: dict[str, Any], tmp_path: Path) -> None:
@@ -230,10 +232,14 @@ def test_what_cannot_be_read_is_said_in_one_line(
     assert "\n" not in str(raised.value)
 
 
-def test_a_run_says_its_version() -> None:
-    models = [{"name": "student", "role": "student", "deployment": "tiny"}]
-    made_of = describe_run(dataset="d-1", models=models, parameters={"seed": 1}, seed=1)
-    assert made_of["models"] == models
+def test_a_run_says_what_it_was_made_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUDENT_OPENAI_DEPLOYMENT", "tiny")
+    monkeypatch.setenv("STUDENT_OPENAI_API_KEY", "secret")
+    recipe = Recipe(models=["student"], seed=1, top_k=[5])
+    made_of = describe_run(Path("datasets/d-1"), eval_models(recipe), recipe)
+    assert made_of["dataset"] == "d-1"
+    assert [model["deployment"] for model in made_of["models"]] == ["tiny"]
+    assert made_of["parameters"]["top_k"] == [5]
     assert made_of["version"][0].isdigit()
 
 

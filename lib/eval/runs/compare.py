@@ -1,0 +1,195 @@
+"""Two runs, question by question: what changed, and what got worse (the gate)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lib.eval.metrics import REFUSED_RIGHTLY
+from lib.eval.results import Comparison
+from lib.eval.runs.answer_files import EXPLANATION, value_of
+from lib.eval.runs.runs import METRIC, Run, known_metrics
+from lib.eval.statistics import WORSE, paired_difference, turned
+from lib.eval.summaries import STRICT, summarise
+from lib.records import Score
+from lib.settings import SetupError
+
+METRICS = (METRIC, REFUSED_RIGHTLY)  # the default; the second is for distractors_only
+_QUESTION = ("question_id", "question", "gold_answer")  # two questions are the same if all three are
+
+
+@dataclass(frozen=True)
+class Paired:
+    """One metric under one condition: two runs' students on the questions that both were asked."""
+
+    figures: Comparison  # `model` is the run, `against` the other one
+    unscored: int  # replies without a value, of the questions that both were asked
+    against_unscored: int
+    unscored_verdict: str  # "worse": more replies than before have no value
+    other_documents: int  # questions asked over other documents than in the other run
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """A run against another one."""
+
+    run: str
+    against: str
+    model: str
+    against_model: str
+    shared: int  # questions that both were asked
+    not_comparable: list[str]  # reasons
+    pairs: list[Paired]
+    no_figure: list[str]  # conditions in which no metric applies
+
+
+def compare_runs(
+    run: Run, against: Run, *, metrics: Sequence[str] = (), conditions: Sequence[str] = ()
+) -> RunComparison:
+    """Pair the replies of both students to the same questions under the same condition.
+
+    Default conditions: all that both have; default metrics: METRICS.
+    """
+    asked, before = (
+        {tuple(row[column] for column in _QUESTION) for row in one.answers}
+        for one in (run, against)
+    )
+    known = (against.results.conditions, run.results.conditions)
+    wanted = list(dict.fromkeys(conditions or (*known[0], *known[1])))
+    both = [name for name in wanted if name in known[0] and name in known[1]]
+    pairs = [
+        pair
+        for metric in metrics or METRICS
+        for condition in both
+        if (pair := _paired(run, against, metric, condition))
+    ]
+    reasons = []
+    if run.dataset != against.dataset:
+        reasons.append(f"other datasets: {run.dataset} against {against.dataset}")
+    shared = len(asked & before)
+    if asked != before or not shared:
+        said = f"{shared} of them the same; only these are compared" if shared else "none the same"
+        reasons.append(f"other questions: {len(asked)} against {len(before)}, {said}")
+    for name in wanted:
+        if name not in both:
+            without = run if name not in run.results.conditions else against
+            reasons.append(f"other conditions: {without.name} has no {name}")
+    return RunComparison(
+        run=run.name,
+        against=against.name,
+        model=run.model,
+        against_model=against.model,
+        shared=shared,
+        not_comparable=reasons,
+        pairs=pairs,
+        no_figure=[c for c in both if c not in {pair.figures.condition for pair in pairs}],
+    )
+
+
+def _paired(run: Run, against: Run, metric: str, condition: str) -> Paired | None:
+    """None: the metric applies to no shared question."""
+    mine, theirs = (_measured(one, metric, condition) for one in (run, against))
+    shared = [key for key in theirs if key in mine]
+    if not shared:
+        return None
+    names, places = ("run", "against"), [str(place) for place in range(len(shared))]
+    oracles = [theirs[key]["oracle_id"] or theirs[key]["question_id"] for key in shared]
+    values = [(value_of(mine[key], metric), value_of(theirs[key], metric)) for key in shared]
+    results = summarise(
+        [
+            Score(place, name, condition, metric, value)
+            for place, pair in zip(places, values, strict=True)
+            for name, value in zip(names, pair, strict=True)
+        ],
+        dict(zip(places, oracles, strict=True)),
+        models=names,
+        headline_metric="",  # Holm's correction is for the claims of one table
+        strict=(),
+    )
+    unread = [(value is None) - (other is None) for value, other in values]
+    return Paired(
+        figures=replace(results.comparisons[0], model=run.name, against=against.name),
+        unscored=sum(value is None for value, _ in values),
+        against_unscored=sum(other is None for _, other in values),
+        unscored_verdict=turned(paired_difference(unread, oracles).verdict),
+        other_documents=sum(mine[k]["context_ids"] != theirs[k]["context_ids"] for k in shared),
+    )
+
+
+def _measured(run: Run, metric: str, condition: str) -> dict[Any, dict[str, Any]]:
+    """Question → its reply; a metric without value and explanation does not apply to a reply."""
+    column = metric.removesuffix(STRICT)
+    return {
+        tuple(row[c] for c in _QUESTION): row
+        for row in run.answers
+        if row["condition"] == condition
+        and (row.get(column) is not None or row.get(column + EXPLANATION) is not None)
+    }
+
+
+# --- the gate ------------------------------------------------------------------------------------
+
+
+def gate(
+    run: Run, base: Run, *, metrics: Sequence[str] = (), conditions: Sequence[str] = ()
+) -> RunComparison:
+    """Compare a run's student with a base run's; `regressions` lists what got worse.
+
+    Default metrics: those of the base run's headline (else exact match), and refusals where these
+    are right. Default conditions: all of the base run.
+
+    Raises:
+        SetupError: no question is the same, or a metric or condition is not in both runs: a gate
+            that skipped it would pass for no reason.
+    """
+    metrics, asked_for = metrics or _gated_metrics(base), conditions
+    conditions = conditions or base.results.conditions
+    for one in (run, base):
+        known = one.results.conditions
+        if missing := [name for name in conditions if name not in known]:
+            raise SetupError(
+                f"{one.name} was not asked under {', '.join(missing)}, and the gate compares both "
+                "runs there. Evaluate it so, or name others with --condition: it has "
+                f"{', '.join(known)}."
+            )
+        if missing := [metric for metric in metrics if metric not in known_metrics(one)]:
+            raise SetupError(
+                f"{one.name} was not measured by {', '.join(missing)}. Name others with --metric: "
+                f"it has {', '.join(known_metrics(one))}."
+            )
+    found = compare_runs(run, base, metrics=metrics, conditions=conditions)
+    if asked_for and found.no_figure and found.shared:
+        raise SetupError(
+            f"No reply under {', '.join(found.no_figure)} has a value of {', '.join(metrics)}: "
+            "they do not apply there. Name other metrics, or other conditions."
+        )
+    if not found.pairs:
+        reasons = "; ".join(found.not_comparable) or "no reply of both has any of these metrics"
+        raise SetupError(
+            f"{run.name} and {base.name} are not comparable ({reasons}). Evaluate both over the "
+            "same dataset, with the same seed and max_questions."
+        )
+    return found
+
+
+def _gated_metrics(base: Run) -> list[str]:
+    metrics = list(dict.fromkeys(one.metric for one in base.results.headline)) or [METRIC]
+    return metrics + [REFUSED_RIGHTLY] * (REFUSED_RIGHTLY in known_metrics(base))
+
+
+def regressions(found: RunComparison) -> list[str]:
+    """A sentence about each figure that got worse beyond its interval, in the figures' order."""
+    figures = [pair.figures for pair in found.pairs if pair.figures.verdict == WORSE]
+    # More replies without a value: a student that says nothing would pass otherwise.
+    silent = [pair for pair in found.pairs if pair.unscored_verdict == WORSE]
+    return [
+        f"{one.metric} under {one.condition}: {100 * one.against_value:.1f}% before, "
+        f"{100 * one.value:.1f}% now, {100 * one.difference:+.1f} points (95% interval "
+        f"{100 * one.low:+.1f} to {100 * one.high:+.1f}), {one.n} questions"
+        for one in figures
+    ] + [
+        f"{pair.figures.metric} under {pair.figures.condition}: {pair.unscored} replies have no "
+        f"value, {pair.against_unscored} had none before"
+        for pair in silent
+    ]
