@@ -10,7 +10,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from lib.eval.judge.verdicts import FIELDS
+from lib.prompts.verdicts import FIELDS
 from lib.settings import SetupError
 
 FEWEST_ROWS = 20

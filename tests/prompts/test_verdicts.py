@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lib.eval.judge.verdicts import FIELDS, JUDGED, UNPARSED, parse_verdict, read_value
+from lib.prompts.verdicts import FIELDS, JUDGED, UNPARSED, parse_verdict, read_value
 
 KEY = "5f1c0a9b7d3e2468"
 ALL = {"correct": "no", **dict.fromkeys(FIELDS[1:], 4)}
