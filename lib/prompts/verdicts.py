@@ -29,7 +29,6 @@ _RATING = re.compile(
     rf"{_MARKUP}\.?{_MARKUP}"
 )
 _FLAT_OBJECT = re.compile(r"\{[^{}]*\}")
-_THOUGHTS = re.compile(r"\A\s*<think>.*?</think>", re.IGNORECASE | re.DOTALL)
 _LIKE_JSON = re.compile(r'[{}]|"\s*:')  # a text without it is no source of an object with names
 
 
@@ -54,7 +53,6 @@ def parse_verdict(
     (None: never): JSON, where they hold none; a reply that is nothing but "Yes.", "**No**" or
     "Rating: 4/5", where they hold no such word.
     """
-    reply = _THOUGHTS.sub("", reply)  # they may hold drafts
     verdicts = _with_key(reply, key)
     if not verdicts and shown is not None:
         verdicts = _without_key(reply, fields, _folded("\n".join(shown)))

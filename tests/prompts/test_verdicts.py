@@ -175,15 +175,6 @@ def test_json_without_the_key_is_read_as_strictly() -> None:
         assert grade.explanation == UNPARSED + why
 
 
-def test_what_the_judge_thought_first_is_no_verdict() -> None:
-    for draft in (verdict(correct="yes"), '{"correct": "yes"}', "Yes."):
-        thoughts = f"\n<think>Perhaps {draft} No: 1901 is not 1887.\n</think>\n\n"
-        assert one(thoughts + verdict(correct="no")) == 0
-        assert one(thoughts + '```json\n{"correct": "no"}\n```', "1887") == 0
-        assert one(thoughts + "No.", "1887") == 0
-        assert one(thoughts, "1887") is None
-
-
 def test_the_reason_is_kept_on_one_line() -> None:
     reply = f"The year\nis wrong. ```json\n{verdict(correct='no')}```"
     for before in ("", "Hm. { It differs. " * 50):

@@ -193,12 +193,11 @@ class RowWriter:
                 answers.append(partial(self._answer, candidate, text, now))
             elif candidate.refuse(refusal, text):
                 refused.append(candidate)
-        return await _at_once([*answers, partial(self._other_questions, refused, now)])
+        others = [partial(self._other_questions, refused, now)] if refused else []
+        return await _at_once([*answers, *others])
 
     async def _other_questions(self, refused: Sequence[Candidate], talk: _Talk) -> None:
         """Ask for other questions in place of those refused."""
-        if not refused:
-            return
         reasons = [candidate.refused for candidate in refused if candidate.refused]
         listed = "\n".join(f"- {reason.question} ({reason.reason})" for reason in reasons)
         count = f"{len(refused)} question{'s' * (len(refused) > 1)}"
@@ -247,7 +246,8 @@ class RowWriter:
                 if candidate.refuse(refusal, row.question, row.cot_answer):
                     refused.append(candidate)
             seen.add(normalise(row.question))
-        return await _at_once([*checks, partial(self._rows_again, refused, now)])
+        again = [partial(self._rows_again, refused, now)] if refused else []
+        return await _at_once([*checks, *again])
 
     def _row(self, candidate: Candidate, row: DraftRow, seen: set[str]) -> Question:
         """The row as a question with its answer, or a Refusal that is raised."""
@@ -278,8 +278,6 @@ class RowWriter:
 
     async def _rows_again(self, refused: Sequence[Candidate], talk: _Talk) -> None:
         """Ask once more for the rows refused."""
-        if not refused:
-            return
         reasons = [candidate.refused for candidate in refused if candidate.refused]
         numbers = {chunk.id: number for number, chunk in enumerate(talk.chunks, start=1)}
         listed = "\n".join(
