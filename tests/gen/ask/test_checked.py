@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import pytest
 
+from lib.gen.gates import GATES
 from lib.prompts.student import Message
+from lib.store import fingerprint
 from lib.text import same_answer
 from tests.gen.scripted import ask, good, words_chunk
 
@@ -92,3 +95,23 @@ def test_same_answers() -> None:
     assert same_answer("for 3 days", "3 days")
     assert not same_answer("13 days", "3 days")
     assert not same_answer("3 nights", "3 days")
+
+
+def test_gates_names_what_the_same_replies_give() -> None:
+    """Other rows of the same replies need another name: raise GATES, and note its hash here."""
+    changes = [("word3", "word4"), ("What follows", "What is said here of"), ("?", "."), ("", "")]
+
+    def says(messages: list[Message]) -> str:
+        rng = Random(str(messages))
+        return good(messages)[: rng.choice([40, 9999, 9999])].replace(*rng.choice(changes))
+
+    chunks = [words_chunk(name, 60) for name in "abcdef"]
+    modes: list[dict[str, Any]] = [
+        {},
+        {"ask_mode": "joint"},
+        {"dataset_kind": "qa"},
+        {"round_trip": True},
+    ]
+    rows = [ask(chunks, says, **mode)[0] for mode in modes]
+    found = fingerprint([[*map(vars, o.questions), *map(vars, o.rejected)] for o in rows])
+    assert {GATES: found} == {1: "eb721123e13d"}
