@@ -7,7 +7,6 @@ asks better questions; this one asks plain ones, and every answer is copied from
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from random import Random
 
 from lib.prompts import student as prompts
