@@ -20,13 +20,6 @@ from offline.teacher.question_rules import apposition_drafts, drafts
 from offline.teacher.sentences import Sentence, split_sentences
 from offline.teacher.standing import acceptable, as_written, folded, in_field, names_little
 
-NAME = "extractive-2"
-NOTICE = (
-    "Built-in extractive teacher: rules, not a language model. It turns single English sentences "
-    "into who, what, which, when, where, why and how questions (how many, how long …), and every "
-    "answer is copied from its sentence. Set COMPLETION_OPENAI_API_KEY to have a language model "
-    "write the questions."
-)
 REASONING = "The document says:"
 
 

@@ -9,7 +9,7 @@ import pytest
 from lib.prompts.student import parse_answer
 from lib.records import Chunk, Question
 from lib.settings import PROJECT_DIR
-from offline.teacher import teacher
+from offline.teacher import NAME, NOTICE, teacher
 from offline.teacher.sentences import split_sentences
 
 PROSE = """\
@@ -229,8 +229,8 @@ def test_few_questions_spread_over_sentences() -> None:
 
 
 def test_it_says_what_it_is() -> None:
-    assert teacher.NOTICE.startswith("Built-in extractive teacher: rules, not a language model.")
-    assert re.fullmatch(r"extractive-\d+", teacher.NAME)
+    assert NOTICE.startswith("Built-in extractive teacher: rules, not a language model.")
+    assert re.fullmatch(r"extractive-\d+", NAME)
 
 
 def test_it_says_what_it_asks() -> None:
@@ -242,7 +242,7 @@ def test_it_says_what_it_asks() -> None:
             chunk_of(path.read_text()), num_questions=99, seed=0
         ):
             asked_words.add(words.findall(question.text.lower())[0])
-    assert asked_words == set(words.findall(teacher.NOTICE))
+    assert asked_words == set(words.findall(NOTICE))
 
 
 @pytest.mark.parametrize("initial", "ACPX")

@@ -24,7 +24,7 @@ from lib.prompts.student import cot_label
 from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import PROJECT_DIR, SetupError
-from offline.teacher import teacher as built_in
+from offline.teacher import NAME
 from tests.gen.make import chunked
 from tests.server import Loopback, error, serve
 
@@ -249,7 +249,7 @@ def test_with_no_endpoint_the_built_in_teacher_writes(capsys: pytest.CaptureFixt
     )
     chunk = Chunk("a#0", "a", "Lights", 1, 0, len(text), text)
     asked = ask([chunk])
-    assert asked.teacher == built_in.NAME
+    assert asked.teacher == NAME
     assert asked.questions
     assert all(question.answer in text for question in asked.questions)
     assert ask([chunk]) == asked
