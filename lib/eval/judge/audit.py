@@ -11,8 +11,8 @@ from lib.eval.judge.agreement import cohen_kappa
 from lib.eval.judge.asking import Judge, ask_judge
 from lib.eval.judge.grading import applicable, judge_fields
 from lib.eval.judge.labels import RATINGS, LabelledAnswer, read_labels
-from lib.eval.judge.verdicts import JUDGED, Grade
 from lib.eval.statistics import exact_p, wilson_interval
+from lib.prompts.verdicts import JUDGED, Grade
 from lib.settings import SetupError
 
 Grades = dict[str, Grade]  # field → grade

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lib.eval.judge import JUDGE_METRICS, Judge, unparsed_counts
-from lib.eval.judge.verdicts import UNPARSED
 from lib.eval.models import EvalModel, endpoint_of
 from lib.eval.report.page import Table, show, show_note, table_of
 from lib.eval.statistics import wilson_interval
 from lib.eval.wording import NONE, percent
+from lib.prompts.verdicts import UNPARSED
 from lib.records import Score
 from lib.settings import EndpointSettings
 
