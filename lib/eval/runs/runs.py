@@ -108,7 +108,11 @@ def _evaluated() -> list[Path]:
 def require_known(
     runs: Sequence[Run], *, metrics: Sequence[str] = (), conditions: Sequence[str] = ()
 ) -> None:
-    """Raise a SetupError if none of the runs has one of the metrics and conditions."""
+    """Each metric and condition is one of at least one run.
+
+    Raises:
+        SetupError: no run has it; names those there are.
+    """
     kinds = (
         ("metric", metrics, [known_metrics(run) for run in runs]),
         ("condition", conditions, [run.results.conditions for run in runs]),

@@ -6,6 +6,7 @@ import importlib
 import os
 import re
 
+from lib.eval.results import Comparison, Estimate
 from lib.eval.runs.results_files import without_secrets
 from lib.eval.runs.runs import Run
 from lib.settings import SetupError, environment
@@ -71,8 +72,10 @@ def figures_of(run: Run) -> dict[str, float]:
 
     Figures without a value are absent: a tracker would draw them as 0.
     """
-    rows = [(one.model, one.value, one) for one in run.results.estimates]
-    rows += [(f"{c.model} against {c.against}", c.difference, c) for c in run.results.comparisons]
+    rows: list[tuple[str, float, Estimate | Comparison]] = [
+        *((one.model, one.value, one) for one in run.results.estimates),
+        *((f"{c.model} against {c.against}", c.difference, c) for c in run.results.comparisons),
+    ]
     figures: dict[str, float] = {}
     for who, value, one in rows:
         name = re.sub(r"[^\w\-. /]", "", f"{who}/{one.condition}/{one.metric}")  # for MLflow
