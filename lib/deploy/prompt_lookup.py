@@ -9,13 +9,12 @@ no option of its server reaches. A file to run, not to import: it imports nothin
 import sys
 from typing import Any
 
-from transformers import GenerationConfig
-from transformers.cli.transformers import main
-
 PROPOSED_TOKENS = 10  # per step; 20 are not faster (docs/experiments.md)
 
 
-def _enable_prompt_lookup() -> None:
+def enable_prompt_lookup() -> None:
+    from transformers import GenerationConfig
+
     load = GenerationConfig.from_pretrained
 
     def with_lookup(*arguments: Any, **options: Any) -> Any:
@@ -28,5 +27,7 @@ def _enable_prompt_lookup() -> None:
 
 
 if __name__ == "__main__":
-    _enable_prompt_lookup()
+    from transformers.cli.transformers import main
+
+    enable_prompt_lookup()
     sys.exit(main())

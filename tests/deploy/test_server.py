@@ -143,7 +143,7 @@ def test_a_model_s_generation_looks_into_the_prompt(
 
     monkeypatch.setattr(GenerationConfig, "from_pretrained", GenerationConfig.from_pretrained)
     before = AutoModelForCausalLM.from_pretrained(model_dir).generation_config
-    prompt_lookup._enable_prompt_lookup()
+    prompt_lookup.enable_prompt_lookup()
     after = AutoModelForCausalLM.from_pretrained(model_dir).generation_config
     assert before.prompt_lookup_num_tokens is None
     assert after.prompt_lookup_num_tokens == prompt_lookup.PROPOSED_TOKENS

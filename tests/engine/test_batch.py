@@ -16,6 +16,7 @@ from lib.engine.ledger import Ledger
 from lib.settings import EndpointSettings, SetupError, home
 from lib.store import read_json, write_json
 from tests.batch_server import BatchServer
+from tests.ledger import replies_of
 from tests.server import serving
 
 QUESTIONS = [[{"role": "user", "content": f"{number} Which?"}] for number in range(5)]
@@ -62,7 +63,7 @@ def test_each_round_is_one_batch(server: BatchServer, ledger: Ledger) -> None:
     replies = batches(server, ledger).run(ask_all)
     assert {getattr(reply, "finish_reason", None) for reply in replies} == {"stop"}
     assert [len(lines) for lines in server.submitted] == [5, 5]
-    assert ledger.usage("teacher").requests == 10
+    assert replies_of("teacher") == 10
     assert not list((home() / "artefacts" / "batches").iterdir())
     assert batches(server, ledger).run(ask_all) == replies
     assert len(server.batches) == 2
@@ -153,7 +154,7 @@ def test_no_credit_ends_it_and_keeps_what_came(server: BatchServer, ledger: Ledg
     server.fault = lambda number, body: (402, "pay first") if number == 3 else None
     with pytest.raises(SetupError, match="no credit"):
         batches(server, ledger).run(ask_all)
-    assert ledger.usage("teacher").requests == 4
+    assert replies_of("teacher") == 4
     server.fault = lambda number, body: None
     batches(server, ledger).run(ask_all)
     assert [len(lines) for lines in server.submitted] == [5, 5, 1]
@@ -176,7 +177,7 @@ def test_without_a_batch_api_the_file_can_be_answered_by_hand(
     path.with_name("replies.jsonl").write_text("{broken\n" + text)
     with pytest.raises(SetupError, match="vllm"):  # the second round has a file of its own
         batches(server, ledger).run(ask_all)
-    assert ledger.usage("teacher").requests == 5
+    assert replies_of("teacher") == 5
 
 
 def test_a_large_stage_is_cut_into_files(

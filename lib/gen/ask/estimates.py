@@ -69,7 +69,7 @@ def estimate(chunks: Iterable[Chunk], recipe: Recipe) -> Estimate:
     completion_tokens = sum(written for _, written in sent)
     cost, price = None, prices.of(settings.deployment)
     if price is not None:
-        cost = price.of(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
+        cost = price.of(prompt_tokens, completion_tokens)
     return Estimate(rows, len(requests), prompt_tokens, completion_tokens, cost, prices.currency)
 
 

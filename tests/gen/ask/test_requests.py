@@ -34,7 +34,7 @@ def test_replies_of_a_batch_are_what_is_read_live(
             replies = [reply(good(request.messages)) for request in requests]
             for request, said in zip(requests, replies, strict=True):
                 sent = request.ledger_request("reader-1")
-                ledger.put(Ledger.key(sent), sent, vars(said))
+                ledger.write(Ledger.key(sent), sent, vars(said)).result()
             requests = stages.send(replies)
     assert stages_asked == (3 if ask_mode == "separate" else 2)
     with serve() as loopback:
