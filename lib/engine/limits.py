@@ -1,39 +1,18 @@
-"""Requests and tokens per minute and per day: how long the next request must wait for them."""
+"""Requests and tokens per minute and per day: how long the next request must wait for them.
+
+A limit is reserved before a request starts and settled when it ends; `delay_s` is the time until
+the request may start, 0 = now; `settle(…, None)`: it ended without a reply.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 from lib.engine.budget import Estimate, Used
 from lib.engine.ledger import Ledger
 from lib.recipe import Recipe
-
-
-class Limit(Protocol):
-    """Something that requests share: reserved before a request starts, settled when it ends."""
-
-    def delay_s(self, estimate: Estimate) -> float:
-        """Seconds until the request may start; 0 = now."""
-
-    def reserve(self, estimate: Estimate) -> None: ...
-
-    def settle(self, estimate: Estimate, used: Used | None) -> None:
-        """The request ended; None: without a reply."""
-
-
-def limits_of(recipe: Recipe, ledger: Ledger, model: str) -> list[Limit]:
-    """The limits of an account that the recipe names, for requests to one model."""
-    limits: list[Limit] = []
-    if recipe.requests_per_minute:
-        limits.append(RateLimit(recipe.requests_per_minute, of=lambda estimate: 1.0))
-    if recipe.tokens_per_minute:
-        limits.append(RateLimit(recipe.tokens_per_minute, of=lambda estimate: estimate.tokens))
-    if recipe.tokens_per_day:
-        limits.append(DailyLimit(recipe.tokens_per_day, before=ledger.tokens_by_minute(model)))
-    return limits
 
 
 class RateLimit:
@@ -91,3 +70,18 @@ class DailyLimit:
             self._spent.append([minute, 0.0])
         self._spent[-1][1] += tokens
         self._total += tokens
+
+
+Limit = RateLimit | DailyLimit
+
+
+def limits_of(recipe: Recipe, ledger: Ledger, model: str) -> list[Limit]:
+    """The limits of an account that the recipe names, for requests to one model."""
+    limits: list[Limit] = []
+    if recipe.requests_per_minute:
+        limits.append(RateLimit(recipe.requests_per_minute, of=lambda estimate: 1.0))
+    if recipe.tokens_per_minute:
+        limits.append(RateLimit(recipe.tokens_per_minute, of=lambda estimate: estimate.tokens))
+    if recipe.tokens_per_day:
+        limits.append(DailyLimit(recipe.tokens_per_day, before=ledger.tokens_by_minute(model)))
+    return limits

@@ -10,7 +10,7 @@ from lib.engine.budget import Estimate, Used
 from lib.engine.ledger import Ledger
 from lib.engine.limits import DailyLimit, Limit, RateLimit, limits_of
 from lib.recipe import Recipe
-from tests.engine.conftest import Clock
+from tests.clock import Clock
 
 
 def when_they_go(limit: Limit, clock: Clock, estimates: list[Estimate]) -> list[float]:

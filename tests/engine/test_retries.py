@@ -11,7 +11,7 @@ from lib.engine.faults import EndpointError, Fault
 from lib.engine.retries import RetryLoop
 from lib.recipe import Recipe
 from lib.settings import EndpointSettings
-from tests.engine.conftest import Clock
+from tests.clock import Clock
 
 SETTINGS = EndpointSettings("teacher", "openai", "http://127.0.0.1:9/v1", "m", "k")
 

@@ -12,7 +12,7 @@ from lib.engine.budget import Budget, Estimate, Used
 from lib.engine.faults import BudgetSpent, EndpointError
 from lib.engine.limits import RateLimit
 from lib.engine.scheduler import Entry, Scheduler
-from tests.engine.conftest import Clock
+from tests.clock import Clock
 
 
 async def yield_all() -> None:

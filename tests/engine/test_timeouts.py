@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from lib.engine.timeouts import AdaptiveTimeout
-from tests.engine.conftest import Clock
+from tests.clock import Clock
 
 
 async def take(
