@@ -34,7 +34,8 @@ class _JumpingLoop(asyncio.SelectorEventLoop):
         return self._clock.now
 
     def _run_once(self) -> None:
-        timers = [timer.when() for timer in self._scheduled if not timer.cancelled()]
-        if timers and not self._ready:
+        scheduled = self._scheduled  # type: ignore[attr-defined]
+        timers = [timer.when() for timer in scheduled if not timer.cancelled()]
+        if timers and not self._ready:  # type: ignore[attr-defined]
             self._clock.now = max(self._clock.now, min(timers))
         super()._run_once()  # type: ignore[misc]

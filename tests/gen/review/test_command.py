@@ -41,8 +41,7 @@ def test_training_and_evaluation_read_what_the_review_left(folder: Path) -> None
     review.decide(picked, "pick")
     made = review.write()
     before, after = (
-        {split: training_messages(where, split) for split in SPLITS}
-        for where in (folder, made)
+        {split: training_messages(where, split) for split in SPLITS} for where in (folder, made)
     )
     assert len(after["train"]) == len(before["train"]) - 2 - cost["train"]
     assert len(after["valid"]) == len(before["valid"]) - cost["valid"]
