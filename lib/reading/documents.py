@@ -40,19 +40,18 @@ def iter_documents(recipe: Recipe) -> Iterator[Document | Skipped]:
         SetupError: a path does not exist, or nothing can be read.
     """
     seen: set[str] = set()
-    skipped: list[Skipped] = []
+    reasons: list[str] = []
     for entry in _read(find_documents(recipe), recipe):
         if isinstance(entry, Document) and entry.id in seen:
             entry = Skipped(entry.id, "another document has the same name")
         if isinstance(entry, Document):
             seen.add(entry.id)
-        elif len(skipped) < 3:
-            skipped.append(entry)
+        else:
+            reasons.append(f"{entry.path}: {entry.reason}")
         yield entry
     if not seen:
-        reasons = "; ".join(f"{skip.path}: {skip.reason}" for skip in skipped)
         raise SetupError(
-            f"Nothing readable in {recipe.doc_path} ({reasons or 'it is empty'}). "
+            f"Nothing readable in {recipe.doc_path} ({'; '.join(reasons[:3]) or 'it is empty'}). "
             f"Set doc_path to files ({readable()}), to a folder of them, or to a sitemap."
         )
 

@@ -121,7 +121,7 @@ def _entries(location: str | Path, visitor: Visitor, max_pages: int) -> list[str
             if nesting > MAX_NESTING:
                 raise FetchError(f"sitemaps are nested deeper than {MAX_NESTING}")
             if isinstance(where, str):
-                _once(where := check_url(where), seen)
+                where = _checked(where, seen)
             root, urls = parse_sitemap(_read_sitemap(where, visitor))
         except FetchError as error:
             if nesting == 0:
@@ -142,12 +142,13 @@ def _entries(location: str | Path, visitor: Visitor, max_pages: int) -> list[str
 
 def _entry(url: str, seen: set[str]) -> str | Skipped:
     try:
-        return _once(check_url(url), seen)
+        return _checked(url, seen)
     except FetchError as error:
         return Skipped(short(url), str(error))
 
 
-def _once(url: str, seen: set[str]) -> str:
+def _checked(url: str, seen: set[str]) -> str:
+    url = check_url(url)
     if document_id(url) in seen:
         raise FetchError("it is named twice")
     seen.add(document_id(url))
