@@ -13,20 +13,25 @@ from itertools import accumulate, count, islice
 from pathlib import Path
 from random import Random
 from time import perf_counter
+from typing import Any
 
 from benchmarks.generation_runs import QUESTIONS_PER_CHUNK, run_generation
 from benchmarks.homes import fresh_home
 from benchmarks.teacher_server import teacher
+from lib.engine.endpoint import chat_request, run
 from lib.engine.ledger import Ledger
 from lib.engine.replies import Reply
-from lib.gen.ask.flow import Flow
+from lib.gen.ask.rows import MAX_TOKENS, RowWriter
+from lib.gen.ask.shares import sharing
 from lib.gen.chunks import Splitter, conflicts, pieces_cache
 from lib.gen.distractors import Vectors
 from lib.gen.rows import build_examples
 from lib.gen.splits import assign_splits
+from lib.prompts.student import Message
 from lib.reading.documents import iter_documents
 from lib.recipe import Recipe
 from lib.records import Chunk, Document, Page, Question
+from lib.settings import EndpointSettings
 from tests.server import reader
 
 QUICK_CHUNKS, NUM_CHUNKS = 300, 100_000
@@ -70,7 +75,7 @@ def main(*, quick: bool = False) -> int:
 
 def make_chunks(num_chunks: int) -> tuple[list[Chunk], int, int]:
     """So many chunks; how many near duplicates were dropped; how many documents it took."""
-    splitter = Splitter(Recipe(chunk_chars=CHUNK_CHARS, chunk_overlap_chars=100))
+    splitter = Splitter(Recipe(chunk_chars=CHUNK_CHARS))
     chunks: list[Chunk] = []
     near = num_documents = 0
     for document in make_documents():
@@ -111,22 +116,11 @@ def _question(chunk: Chunk) -> Question:
 def choose(chunks: Sequence[Chunk], questions: Sequence[Question], vectors: Vectors) -> int:
     """Split the corpus and choose hard distractors; returns the number of rows."""
     same = conflicts(chunks)
-    splits = assign_splits(chunks, same, Recipe(valid_share=0.05, eval_share=0.05, seed=0))
-    built = build_examples(
-        questions,
-        chunks,
-        splits,
-        same,
-        Recipe(
-            num_distractors=4,
-            distractor_mode="hard",
-            oracle_probability=0.8,
-            no_oracle_mode="memorise",
-            refusal_probability=0.05,
-            seed=0,
-        ),
-        vectors=vectors,
+    recipe = Recipe(
+        valid_share=0.05, eval_share=0.05, distractor_mode="hard", hard_by="embedding", seed=0
     )
+    splits = assign_splits(chunks, same, recipe)
+    built = build_examples(questions, chunks, splits, same, recipe, vectors=vectors)
     return len(built.examples)
 
 
@@ -140,10 +134,7 @@ def resume(num_documents: int) -> float:
         for document in islice(make_documents(), num_documents):
             (folder / document.id).write_text(document.text, encoding="utf-8")
         recipe = Recipe(
-            run_name="benchmark",
-            doc_path=str(folder),
-            questions_per_chunk=QUESTIONS_PER_CHUNK,
-            chunk_chars=CHUNK_CHARS,
+            doc_path=str(folder), questions_per_chunk=QUESTIONS_PER_CHUNK, chunk_chars=CHUNK_CHARS
         )
         num_replies = fill_ledger(home / "artefacts" / "ledger.sqlite", recipe)
         print(f"{num_replies:,} replies in the ledger", flush=True)
@@ -161,19 +152,27 @@ def fill_ledger(path: Path, recipe: Recipe) -> int:
         for document in iter_documents(recipe):
             if isinstance(document, Document):
                 chunks += splitter.split(document).chunks
-    flow, kept = Flow(recipe.options), list[Future[None]]()
+    settings = EndpointSettings("teacher", "openai", "", MODEL)
+    written = list[Future[None]]()
     with closing(Ledger(path)) as ledger:
-        for chunk in chunks[:-1]:
-            waiting = [start() for start in flow.add(chunk)]
-            while waiting:
-                request = waiting.pop()
-                sent = request.ledger_request(MODEL)
-                reply = Reply(reader(request.body(MODEL)), "stop", 300, 50, 0.5)
-                kept.append(ledger.write(Ledger.key(sent), sent, vars(reply)))
-                waiting += request.on_reply(reply)
-        for writing in kept:
+
+        async def ask(messages: list[Message], **sampling: Any) -> Reply:
+            sampling = {"max_tokens": MAX_TOKENS, "temperature": 0.0} | sampling
+            sampling.pop("priority", None)
+            request = chat_request(settings, messages, **sampling)
+            reply = Reply(reader(request), "stop", 300, 50, 0.5)
+            written.append(ledger.write(Ledger.key(request), request, vars(reply)))
+            return reply
+
+        async def ask_about_all() -> None:
+            writer = RowWriter(recipe, ask)
+            for shares in sharing(chunks[:-1], recipe):
+                await writer.rows_of(shares)
+
+        run(ask_about_all())
+        for writing in written:
             writing.result()
-    return len(kept)
+    return len(written)
 
 
 def _memory(name: str) -> int:

@@ -29,11 +29,13 @@ class Cache:
         packages: the packages, that the values depend on: other versions of them find no values.
     """
 
-    def __init__(self, *, code: Iterable[Path], packages: Iterable[str] = ()) -> None:
+    def __init__(
+        self, *, code: Iterable[Path], packages: Iterable[str] = (), path: Path | None = None
+    ) -> None:
         self._version = [*map(file_sha256, sorted(code)), *map(version, packages)]
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
-        path = home() / "artefacts" / "cache.sqlite"
+        path = path or home() / "artefacts" / "cache.sqlite"
         with suppress(OSError, sqlite3.Error):
             path.parent.mkdir(parents=True, exist_ok=True)
             db = sqlite3.connect(

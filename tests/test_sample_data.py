@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from lib.gen.chunks import conflicts, split_documents
+from lib.gen.repeats import drop_ambiguous
 from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import PROJECT_DIR
@@ -125,7 +126,7 @@ def test_no_name_stands_in_the_base_students_diet(documents: dict[str, str]) -> 
 
 def test_the_built_in_teacher_finds_enough_to_ask(chunks: list[Chunk]) -> None:
     asked = [q for c in chunks for q in teacher.write_questions(c, num_questions=4, seed=0)]
-    kept, rejected = teacher.drop_ambiguous(asked)
+    kept, rejected = drop_ambiguous(asked)
     assert len(rejected) <= 0.01 * len(asked)
     per_document = Counter(question.chunk_id.partition("#")[0] for question in kept)
     assert len(per_document) == 168

@@ -21,18 +21,6 @@ BASE = {"records", "settings"}  # they import nothing of ours
 OFFLINE_NAMES = {f"offline.teacher.{name}" for name in ("write_questions", "NAME", "NOTICE")}
 OFFLINE_MAY_IMPORT = {"lib.records", "lib.prompts.student", "lib.text", "lib.settings", "lib.store"}
 
-# What still breaks a rule: (file, what it imports). Only remove entries; the test says which.
-KNOWN_STAGE_IMPORTS = {
-    ("lib/dataset.py", "gen"),
-    ("lib/prompts/teacher.py", "gen"),
-    ("lib/prompts/judge.py", "eval"),
-    ("lib/finetune/__main__.py", "gen"),
-}
-KNOWN_OFFLINE_IMPORTS = {
-    ("lib/gen/ask/built_in_rows.py", "offline.teacher.teacher"),
-    ("lib/gen/ask/questions.py", "offline.teacher.teacher"),
-}
-
 LATER = "the retrieval stage will use them"
 PINNED_FOR_LATER = dict.fromkeys(("langchain", "langchain-openai", "langchain-chroma"), LATER)
 TOOLS = {  # tool → a file that calls it
@@ -86,14 +74,13 @@ def test_only_entry_points_import_a_stage() -> None:
         for path, room, other in room_imports()
         if other in STAGES and room not in ENTRY_POINTS
     }
-    assert found == KNOWN_STAGE_IMPORTS
+    assert not found
 
 
 def test_no_room_imports_a_room_that_imports_it_back() -> None:
     graph: dict[str, set[str]] = {}
-    for path, room, other in room_imports():
-        if (path, other) not in KNOWN_STAGE_IMPORTS:
-            graph.setdefault(room, set()).add(other)
+    for _, room, other in room_imports():
+        graph.setdefault(room, set()).add(other)
     TopologicalSorter(graph).prepare()  # CycleError names the rooms
     assert not [other for room in BASE for other in graph.get(room, ())]
 
@@ -105,7 +92,7 @@ def test_lib_knows_three_names_of_offline_and_offline_little_of_lib() -> None:
         for name in imported(path.read_text(encoding="utf-8"))
         if name.startswith("offline") and name not in OFFLINE_NAMES
     }
-    assert found == KNOWN_OFFLINE_IMPORTS
+    assert not found
     for path in python_files("offline"):
         for name in imported(path.read_text(encoding="utf-8")):
             parts = name.split(".")

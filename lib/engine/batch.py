@@ -1,8 +1,8 @@
 """The Batch API (OpenAI, Azure): half the price, an answer within a day, the same ledger.
 
-A stage runs against a BatchEndpoint, which answers from the ledger and collects what is missing.
-The missing requests go out as one batch, the replies into the ledger, and the stage runs again:
-questions in the first round, their answers in the second, repairs in the third.
+The work runs against BatchEndpoints, which answer from the ledger and note what is missing. That is
+sent as one batch, the replies go into the ledger, and the work runs again: it finds questions in
+the second round, answers in the third, repairs in the fourth.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from itertools import islice
 from pathlib import Path
@@ -22,6 +22,7 @@ from lib.engine.endpoint import chat_request
 from lib.engine.faults import EndpointError, Fault, RequestRejected, read_body, short
 from lib.engine.ledger import Ledger
 from lib.engine.replies import Reply, RequestForm, read_reply, rejected_reply
+from lib.engine.tasks import run
 from lib.engine.transport import EntraToken
 from lib.prompts.student import Message
 from lib.settings import EndpointSettings, SetupError, home, portable
@@ -36,39 +37,22 @@ _STATE = "batch.json"  # the name that a batch carries, and its id once it has o
 _ENDED = ("completed", "failed", "expired", "cancelled")
 
 
+def in_batches(endpoints: Sequence[BatchEndpoint], work: Callable[[], Awaitable[Result]]) -> Result:
+    """The result of the work in the round in which no endpoint misses a reply.
+
+    Raises:
+        SetupError: as send_missing.
+    """
+    while True:
+        result = run(work())
+        if not any(endpoint.missing for endpoint in endpoints):
+            return result
+        for endpoint in endpoints:
+            endpoint.send_missing()
+
+
 class BatchEndpoint:
-    """An Endpoint that sends nothing: it answers from the ledger and notes what is missing."""
-
-    def __init__(self, settings: EndpointSettings, ledger: Ledger) -> None:
-        self.settings, self.ledger = settings, ledger
-        self.missing: dict[str, dict[str, Any]] = {}  # ledger key → request
-        self.refused: dict[str, Reply] = {}  # what this endpoint will never answer
-        self.failed: dict[str, str] = {}  # and what failed in every batch, with the reason
-
-    async def ask(
-        self, messages: list[Message], *, max_tokens: int, temperature: float = 0.0
-    ) -> Reply:
-        """As Endpoint.ask.
-
-        Raises:
-            EndpointError: it waits for a batch, or failed in all of them.
-        """
-        request = chat_request(
-            self.settings, messages, max_tokens=max_tokens, temperature=temperature
-        )
-        key = Ledger.key(request)
-        if (kept := self.ledger.get(key)) is not None:
-            return Reply(**kept)
-        if key in self.refused:
-            return self.refused[key]
-        if key in self.failed:
-            raise EndpointError(self.failed[key])
-        self.missing[key] = request
-        raise EndpointError("it waits for a batch")
-
-
-class Batches:
-    """Sends what a stage misses, until nothing is missing."""
+    """An Endpoint that sends later: it answers from the ledger and notes what is missing."""
 
     def __init__(
         self, settings: EndpointSettings, ledger: Ledger, *, poll_s: float = _POLL_S
@@ -77,29 +61,53 @@ class Batches:
         azure = settings.style == "azure"
         self._path = "/chat/completions" if azure else "/v1/chat/completions"
         self._form = RequestForm()
-        self._tries: dict[str, int] = {}
+        self.missing: dict[str, dict[str, Any]] = {}  # ledger key → request
+        self._rejected: dict[str, Reply] = {}  # what the endpoint will never answer
+        self._errors: dict[str, list[str]] = {}  # of a request: one for each batch it failed in
 
-    def run(self, stage: Callable[[BatchEndpoint], Result]) -> Result:
-        """What the stage returns once it finds every reply.
+    async def ask(
+        self,
+        messages: list[Message],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        priority: int = 0,
+    ) -> Reply:
+        """As Endpoint.ask; a batch knows no priority.
+
+        Raises:
+            EndpointError: it waits for a batch, or failed in three.
+        """
+        request = chat_request(
+            self.settings, messages, max_tokens=max_tokens, temperature=temperature
+        )
+        key = Ledger.key(request)
+        if (saved := self.ledger.get(key)) is not None:
+            return Reply(**saved)
+        if key in self._rejected:
+            return self._rejected[key]
+        errors = self._errors.get(key, [])
+        if len(errors) == _MOST_TRIES:
+            raise EndpointError(f"{errors[-1]} (in {_MOST_TRIES} batches)")
+        self.missing[key] = request
+        raise EndpointError("it waits for a batch")
+
+    def send_missing(self) -> None:
+        """Send what is missing, in as few batches as the limits allow, and wait for the replies.
 
         A kill loses nothing: the batch's id is on the disk before it is waited for, and the next
-        run goes on waiting. A request that fails in three batches counts as failed.
+        run goes on waiting.
 
         Raises:
             SetupError: the endpoint takes no batches, refuses the key, or brings nothing.
         """
-        endpoint = BatchEndpoint(self.settings, self.ledger)
-        while True:
-            endpoint.missing = {}
-            result = stage(endpoint)
-            if not endpoint.missing:
-                return result
-            for part in _parts(endpoint.missing):
-                self._answer(part, endpoint)
+        missing, self.missing = self.missing, {}
+        for part in _parts(missing):
+            self._answer(part)
 
     # --- one batch -------------------------------------------------------------------------------
 
-    def _answer(self, requests: Mapping[str, dict[str, Any]], endpoint: BatchEndpoint) -> None:
+    def _answer(self, requests: Mapping[str, dict[str, Any]]) -> None:
         """One batch, from its file to the ledger. The file lies there as long as it is needed."""
         lines = [self._line(key, request) for key, request in requests.items()]
         folder = home() / "artefacts" / "batches" / fingerprint(lines)
@@ -109,7 +117,7 @@ class Batches:
         if not (folder / "replies.jsonl").exists():
             write_text(folder / "replies.jsonl", self._fetch(folder))
         try:
-            self._keep(folder / "replies.jsonl", requests, endpoint)
+            self._save(folder / "replies.jsonl", requests)
         finally:
             shutil.rmtree(folder)
 
@@ -193,41 +201,37 @@ class Batches:
 
     # --- its replies -----------------------------------------------------------------------------
 
-    def _keep(
-        self, path: Path, requests: Mapping[str, dict[str, Any]], endpoint: BatchEndpoint
-    ) -> None:
-        """Each reply into the ledger; what is left is asked again, three times at most."""
-        left = dict.fromkeys(requests, "the batch brought no reply to it")
-        hopeless: SetupError | None = None
+    def _save(self, path: Path, requests: Mapping[str, dict[str, Any]]) -> None:
+        """Each reply into the ledger; the requests without one are noted with their errors."""
+        errors = dict.fromkeys(requests, "the batch brought no reply to it")
+        stops_all: SetupError | None = None
         writing: list[Future[None]] = []  # many share a commit
         for key, status, body in _replies(path):
-            if key not in left:
+            if key not in errors:
                 continue
             request = requests[key]
             try:
                 data = read_body(status, {}, json.dumps(body).encode(), self.settings)
                 reply = read_reply(data, latency_s=0.0)
-            except RequestRejected as refused:
+            except RequestRejected as rejected:
                 sent = self._form.payload(request)
-                self._form.learn(str(refused))
+                self._form.learn(str(rejected))
                 if self._form.payload(request) == sent:
-                    endpoint.refused[key] = rejected_reply(refused)
-                    del left[key]
+                    self._rejected[key] = rejected_reply(rejected)
+                    del errors[key]
             except (Fault, EndpointError) as error:
-                left[key] = str(error)
+                errors[key] = str(error)
             except SetupError as error:
-                hopeless = error  # once all that was answered is kept
+                stops_all = error  # once all the other replies are written
             else:
                 writing.append(self.ledger.write(key, request, vars(reply)))
-                del left[key]
+                del errors[key]
         for one in writing:
             one.result()
-        if hopeless is not None:
-            raise hopeless
-        for key, reason in left.items():
-            self._tries[key] = self._tries.get(key, 0) + 1
-            if self._tries[key] == _MOST_TRIES:
-                endpoint.failed[key] = f"{reason} (in {_MOST_TRIES} batches)"
+        if stops_all is not None:
+            raise stops_all
+        for key, reason in errors.items():
+            self._errors.setdefault(key, []).append(reason)
 
 
 def _parts(requests: Mapping[str, dict[str, Any]]) -> Iterator[dict[str, dict[str, Any]]]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lib.engine.faults import Fault, RequestRejected, short
 
+_THOUGHTS = r"(?:think|thinking|thought|thoughts|reasoning)"
+_OPENED = re.compile(rf"\s*<{_THOUGHTS}>", re.IGNORECASE)
+_CLOSED = re.compile(rf"</{_THOUGHTS}>\s*", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class Reply:
-    """One reply of a chat model, as it is in the ledger."""
+    """One reply of a chat model, as it is in the ledger. What the model thought is not in it."""
 
     text: str
     finish_reason: str  # "stop", "length", "content_filter", "refused: <reason>", …
@@ -19,6 +24,20 @@ class Reply:
     completion_tokens: int
     latency_s: float  # of the attempt that was answered
     cached_tokens: int = 0  # of the prompt tokens: from the provider's prefix cache
+
+    def __post_init__(self) -> None:
+        # Here, so that it holds for every role, for batches, and for replies of older ledgers.
+        object.__setattr__(self, "text", without_thoughts(self.text))
+
+
+def without_thoughts(text: str) -> str:
+    """`<think>Let me see.</think> 3 days` → `3 days`; "" of thoughts that a limit cut.
+
+    What follows the last closing tag counts: the prompt may have held the opening one.
+    """
+    if closed := list(_CLOSED.finditer(text)):
+        return text[closed[-1].end() :]
+    return "" if _OPENED.match(text) else text
 
 
 class RequestForm:

@@ -30,10 +30,10 @@ MIN_CHUNK_WORDS = 5
 __all__ = ["Conflicts", "Split", "Splitter", "conflicts", "split_documents"]
 
 
-def pieces_cache() -> Cache:
+def pieces_cache(path: Path | None = None) -> Cache:
     """The cache in which a Splitter finds the pieces of documents that it cut before. Close it."""
     code = [Path(str(module.__file__)) for module in (chunkers, duplicates, words)]
-    return Cache(code=[*code, Path(__file__)], packages=["langchain-text-splitters"])
+    return Cache(code=[*code, Path(__file__)], packages=["langchain-text-splitters"], path=path)
 
 
 @dataclass(frozen=True)

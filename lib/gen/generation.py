@@ -37,13 +37,13 @@ def generate(recipe: Recipe) -> Path:
         Finished: a dry run, or plain pairs, which are no dataset to train on.
     """
     corpus = Corpus(recipe)
-    asked = ask(corpus)
-    dataset_dir = write(corpus, asked, build(corpus, asked))
+    asked = ask_questions(corpus)
+    dataset_dir = save_dataset(corpus, asked, build_rows(corpus, asked))
     print_check(dataset_dir)
     return dataset_dir
 
 
-def ask(corpus: Corpus) -> Asked:
+def ask_questions(corpus: Corpus) -> Asked:
     """Have the teacher write questions and answers, while documents are still read.
 
     Raises:
@@ -67,7 +67,7 @@ def ask(corpus: Corpus) -> Asked:
     return asked
 
 
-def build(corpus: Corpus, asked: Asked) -> Built:
+def build_rows(corpus: Corpus, asked: Asked) -> Built:
     """Hold out chunks, draw distractors, place the oracle: a row for each question.
 
     Raises:
@@ -86,7 +86,7 @@ def build(corpus: Corpus, asked: Asked) -> Built:
     return build_examples(asked.questions, chunks, splits, corpus.same, recipe, vectors=vectors)
 
 
-def write(corpus: Corpus, asked: Asked, built: Built) -> Path:
+def save_dataset(corpus: Corpus, asked: Asked, built: Built) -> Path:
     """Write the dataset, named after what made it; returns its folder."""
     recipe = corpus.recipe
     return write_dataset(

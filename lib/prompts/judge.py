@@ -1,6 +1,6 @@
-"""What the judge is asked: the texts of prompts.yaml, filled in with answers as data.
+"""What the judge is asked: the texts of judge.yaml, filled in with answers as data.
 
-What it replies is read in verdicts.py.
+Its replies are read in verdicts.py.
 """
 
 from __future__ import annotations
@@ -11,30 +11,35 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from lib.eval.judge.verdicts import FIELDS, FORMS
+from lib.prompts.files import PromptForm, fill, read_prompts
 from lib.prompts.student import Message, neutralise
+from lib.prompts.verdicts import FIELDS, FORMS
 from lib.settings import SetupError
 from lib.store import fingerprint
+from lib.text import one_line
 
 PATH = Path(__file__).with_name("judge.yaml")
 KEY_DIGITS = 16  # hex: to hold its own key, an answer would have to be tried 2^64 times
 
-_NEEDED: dict[str, tuple[str, ...]] = {  # what each text must hold
-    "system": (),
-    "document": ("<document>{document}</document>",),
-    "whole_reply": ("<reply-{key}>{reply}</reply-{key}>",),
-    "grade": (
-        "<question>{question}</question>",
-        "<reference>{reference}</reference>",
-        "<answer-{key}>{answer}</answer-{key}>",
-        "{whole_reply}",
-        "{criteria}",
-        '{"key": "{key}", {form}}',
-    ),
-}
-_NAME = re.compile(r"\{[a-z_]+\}")
+_FORM = PromptForm(
+    path=PATH,
+    needed={
+        "system": (),
+        "document": ("<document>{document}</document>",),
+        "whole_reply": ("<reply-{key}>{reply}</reply-{key}>",),
+        "grade": (
+            "<question>{question}</question>",
+            "<reference>{reference}</reference>",
+            "<answer-{key}>{answer}</answer-{key}>",
+            "{whole_reply}",
+            "{criteria}",
+            '{"key": "{key}", {form}}',
+        ),
+    },
+    rules="criteria",
+    rule_names=FIELDS,
+)
 _TAG = re.compile(r"[<＜﹤](?=\s*[/／]?\s*[^\W\d]|[|!?])")
 # Not ASCII, a line break or one of the joiners that Persian, Hindi and others spell with.
 _ODD = re.compile("[^ -~\n\t\u200c\u200d]")
@@ -75,17 +80,17 @@ class JudgePrompts:
         """
         data = _data(question=question, reference=reference, answer=answer, reply=reply)
         shown = [as_data(text) for text in documents]
-        before = "".join(_fill(self.texts["document"], document=text) for text in shown)
+        before = "".join(fill(self.texts["document"], document=text) for text in shown)
 
         def said(key: str) -> str:
-            whole = _fill(self.texts["whole_reply"], key=key, reply=data["reply"])
+            whole = fill(self.texts["whole_reply"], key=key, reply=data["reply"])
             filled = {
                 **data,
                 "key": key,
                 "whole_reply": f"\n{whole.strip()}" if reply else "",
                 "criteria": "\n".join(self.criteria[field].strip() for field in fields),
             }
-            return before + _fill(self.texts["grade"], form=_form(fields), **filled)
+            return before + fill(self.texts["grade"], form=_form(fields), **filled)
 
         return self._request(said, fields, [*data.values(), *shown])
 
@@ -104,10 +109,20 @@ class JudgePrompts:
         return JudgeRequest(messages(key), key, tuple(fields), tuple(shown))
 
 
+def load_prompts(prompts_path: str = "") -> JudgePrompts:
+    """The texts of judge.yaml, changed by those of a file of the user's.
+
+    Raises:
+        SetupError: the file or a text in it is wrong.
+    """
+    changes = [Path(prompts_path).expanduser()] if prompts_path else []
+    return JudgePrompts(*read_prompts(_FORM, *changes))
+
+
 def _data(**texts: str) -> dict[str, str]:
     data = {name: as_data(text) for name, text in texts.items()}
     if not data["reference"]:
-        question = " ".join(data["question"].split())[:200]
+        question = one_line(data["question"])[:200]
         raise SetupError(
             f"The question “{question}” has no reference answer, and the judge never judges "
             "without one. Add it, or leave the question out."
@@ -133,70 +148,3 @@ def _if_visible(found: re.Match[str]) -> str:
 def _form(fields: Sequence[str]) -> str:
     """`"correct": "yes or no", "fluency": "1 to 5"`: copied as it is, it is no verdict."""
     return ", ".join(f'"{field}": "{FORMS[field]}"' for field in fields)
-
-
-def _fill(text: str, **values: str) -> str:
-    """Once: what is filled in is not read again."""
-    return _NAME.sub(lambda found: values[found.group()[1:-1]], text)
-
-
-# --- reading the files ---------------------------------------------------------------------------
-
-
-def load_prompts(prompts_path: str = "") -> JudgePrompts:
-    """The texts of prompts.yaml, changed by those of a file of the user's.
-
-    Raises:
-        SetupError: the file cannot be read; a text lacks a name, or has one that is unknown.
-    """
-    texts = _read(PATH)
-    criteria = texts.pop("criteria")
-    if prompts_path:
-        changed = _read(Path(prompts_path).expanduser())
-        criteria = {**criteria, **changed.pop("criteria", {})}
-        texts |= changed
-    return JudgePrompts(texts, criteria)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        texts = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SetupError(
-            f"The judge's prompts file {path} cannot be read: "
-            f"{' '.join(str(error).split())[:200]}. Expected YAML as in "
-            "lib/prompts/judge.yaml."
-        ) from None
-    if not isinstance(texts, dict):
-        raise SetupError(
-            f"The judge's prompts file {path} holds no `name: text` lines, as "
-            "lib/prompts/judge.yaml does."
-        )
-    for name, text in texts.items():
-        _check(path, str(name), text)
-    return texts
-
-
-def _check(path: Path, name: str, text: Any) -> None:
-    if name == "criteria":
-        if not isinstance(text, dict) or not all(isinstance(rule, str) for rule in text.values()):
-            raise SetupError(f"{path}: criteria holds {text!r}; expected `name: rule` lines.")
-        if unknown := [str(field) for field in text if field not in FIELDS]:
-            raise SetupError(
-                f"{path}: criteria holds {', '.join(unknown)}. There are {', '.join(FIELDS)}."
-            )
-        return
-    if name not in _NEEDED:
-        known = ", ".join((*_NEEDED, "criteria"))
-        raise SetupError(f"{path}: no text of the judge is called {name}. There are {known}.")
-    if not isinstance(text, str):
-        raise SetupError(f"{path}: {name} holds {text!r}; expected text (quote it).")
-    if missing := [needed for needed in _NEEDED[name] if needed not in text]:
-        raise SetupError(f"{path}: {name} lacks {' and '.join(missing)}. Put it in.")
-    known_names = {found for needed in _NEEDED[name] for found in _NAME.findall(needed)}
-    if unknown := sorted({*_NAME.findall(text)} - known_names):
-        raise SetupError(
-            f"{path}: {name} holds {', '.join(unknown)}, which nothing fills in. Take it out."
-        )

@@ -1,7 +1,6 @@
 """The student's prompt, one for training, evaluation and serving, beside its parser.
 
-And a plain one, to evaluate models with that were never taught the student's format. What the
-teacher is asked stands in lib/prompts.
+And a plain one, to evaluate models that were never taught the student's format.
 """
 
 from __future__ import annotations
@@ -190,22 +189,16 @@ def parse_plain_answer(text: str, *, refusal: str = "") -> ParsedAnswer:
 
     The first paragraph, or what follows "Answer:", "The answer is" or the student's tag, where a
     reply has one (the last counts): a model that was asked for the answer alone and explains it
-    all the same is not marked down for that. Thoughts in <think> … </think> are left out. A refusal
-    is a reply that begins or ends with the refusal sentence, or that begins with what English
-    models say in its place. An empty reply has no answer.
+    all the same is not marked down for that. A refusal is a reply that begins or ends with the
+    refusal sentence, or that begins with what English models say in its place. An empty reply has
+    no answer.
     """
-    reply = _GOES_ON.split(_without_thoughts(text).strip())[0]
+    reply = _GOES_ON.split(text.strip())[0]
     marked = _ANSWER.split(reply)[1:] or _ANSWER_IS.split(reply)[1:]
     final = _first_paragraph(marked[-1] if marked else reply)
     refused = _says(refusal or REFUSAL, final) or bool(_REFUSES.match(final))
     refused |= not marked and _ends_with(refusal or REFUSAL, reply)
     return ParsedAnswer(final_answer=None if refused else final or None, quotes=(), refused=refused)
-
-
-def _without_thoughts(text: str) -> str:
-    """What follows the last </think>; a prompt may have opened it, or a limit cut it."""
-    _, closed, reply = text.rpartition("</think>")
-    return "" if not closed and text.lstrip().startswith("<think>") else reply
 
 
 def _first_paragraph(text: str) -> str:

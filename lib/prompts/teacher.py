@@ -1,17 +1,16 @@
-"""What the teacher is asked: the texts of lib/prompts, filled in.
-
-What it replies is read in teacher_replies.py.
-"""
+"""What the teacher is asked (teacher_gpt.yaml, filled in), and how its replies are read."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.gen.ask.options import AskOptions
+from lib.prompts.files import PromptForm, fill, read_prompts
+from lib.prompts.languages import language_name
 from lib.prompts.student import (
     ANSWER_TAG,
     DOCUMENT_BEGIN,
@@ -19,37 +18,42 @@ from lib.prompts.student import (
     QUOTE_BEGIN,
     QUOTE_END,
     Message,
+    parse_answer,
 )
+from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import SetupError
+from lib.text import one_line
 
 FOLDER = Path(__file__).parent
-VARIANTS = ("gpt", "llama")
+NOT_ANSWERED = "NONE"
 
-# What each text must hold, and the names that may be left out.
 _QUOTES = (QUOTE_BEGIN, QUOTE_END)
-_NEEDED: dict[str, tuple[str, ...]] = {
-    "system": (),
-    "context": (DOCUMENT_BEGIN, "{document}", DOCUMENT_END),
-    "numbered_context": ("{number}", DOCUMENT_BEGIN, "{document}", DOCUMENT_END),
-    "own_language": (),
-    "language": ("{language}",),
-    "questions": ("{count}", '"questions"'),
-    "answer": ("{question}", *_QUOTES, ANSWER_TAG),
-    "joint": ("{counts}", '"rows"', '"reasoning"', *_QUOTES),
-    "pairs": ("{counts}", '"rows"', '"answer"'),
-    "instructions": ("{count}", '"questions"'),
-    "api_answer": ("{question}", "<<<api_call>>>"),
-    "repair_questions": ("{refused}",),
-    "repair_answer": ("{reason}",),
-    "repair_rows": ("{refused}",),
-    "rationale": ("{question}", "{answer}", *_QUOTES, ANSWER_TAG),
-    "round_trip": ("{question}",),
-    "closed_book": ("{question}",),
-    "rating": ("{question}", "{answer}", '"rating"'),
-}
-_OPTIONAL = ("{title}", "{style}", "{language}", "{count}")
-_NAME = re.compile(r"\{[a-z_]+\}")
+_FORM = PromptForm(
+    path=FOLDER / "teacher_gpt.yaml",
+    needed={
+        "system": (),
+        "context": (DOCUMENT_BEGIN, "{document}", DOCUMENT_END),
+        "numbered_context": ("{number}", DOCUMENT_BEGIN, "{document}", DOCUMENT_END),
+        "own_language": (),
+        "language": ("{language}",),
+        "questions": ("{count}", '"questions"'),
+        "answer": ("{question}", *_QUOTES, ANSWER_TAG),
+        "joint": ("{counts}", '"rows"', '"reasoning"', *_QUOTES),
+        "pairs": ("{counts}", '"rows"', '"answer"'),
+        "instructions": ("{count}", '"questions"'),
+        "api_answer": ("{question}", "<<<api_call>>>"),
+        "repair_questions": ("{refused}",),
+        "repair_answer": ("{reason}",),
+        "repair_rows": ("{refused}",),
+        "rationale": ("{question}", "{answer}", *_QUOTES, ANSWER_TAG),
+        "round_trip": ("{question}",),
+        "closed_book": ("{question}",),
+        "rating": ("{question}", "{answer}", '"rating"'),
+    },
+    optional=("{title}", "{style}", "{language}", "{count}"),
+    rules="question_styles",
+)
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class TeacherPrompts:
 
     def fill(self, key: str, **values: str) -> str:
         """The text with its names filled in, once: what is filled in is not read again."""
-        return _NAME.sub(lambda found: values[found.group()[1:-1]], self.texts[key]).strip()
+        return fill(self.texts[key], **values).strip()
 
     def _on(self, chunks: Sequence[Chunk], task: str, **values: str) -> list[Message]:
         """The documents first, then the task."""
@@ -101,6 +105,33 @@ class TeacherPrompts:
         said = [{"role": "user", "content": f"{context}\n{self.fill(task, **values)}"}]
         system = self.texts["system"].strip()
         return [{"role": "system", "content": system}, *said] if system else said
+
+
+def load_prompts(recipe: Recipe) -> TeacherPrompts:
+    """The variant's texts, changed by those of prompts_path; style and language filled in.
+
+    Raises:
+        SetupError: a file or a text in it is wrong, or it has no such style.
+    """
+    changes = [FOLDER / "teacher_llama.yaml"] if recipe.prompt_variant == "llama" else []
+    changes += [Path(recipe.prompts_path).expanduser()] if recipe.prompts_path else []
+    texts, styles = read_prompts(_FORM, *changes)
+    if recipe.question_style not in styles:
+        raise SetupError(
+            f"question_style = {recipe.question_style!r}: the prompts have {', '.join(styles)}. "
+            "Take one of them, or add yours below question_styles in a file for prompts_path."
+        )
+    in_language, own_language = texts.pop("language"), texts.pop("own_language")
+    language_asked = language_name(recipe.language)
+    in_language = in_language.replace("{language}", language_asked)
+    filled = {}
+    for key, text in texts.items():
+        own = own_language if "{style}" in text else ""
+        language = in_language if language_asked else own
+        text = text.replace("{style}", styles[recipe.question_style].strip())
+        text = text.replace("{language}", language.strip())
+        filled[key] = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)  # an empty name leaves none
+    return TeacherPrompts(filled)
 
 
 def go_on(messages: Sequence[Message], reply: str, text: str) -> list[Message]:
@@ -124,82 +155,138 @@ def _say_counts(counts: Sequence[int]) -> str:
     return f"{', '.join(said[:-1])} and {said[-1]}"
 
 
-# --- reading the files ---------------------------------------------------------------------------
+# --- its replies ----------------------------------------------------------------------------------
+
+_FENCE = re.compile(r"```(?:json)?\s*(.*?)(?:```|\Z)", re.DOTALL)
+_LIST_MARK = re.compile(
+    r"^(?:[-*•]\s+|\(?\d{1,3}[.):](?=\s|\D)\s*|\(?(?:Q|Question)\s*\d{0,3}\s*[.):]\s*)+",
+    re.IGNORECASE,
+)
+_PREAMBLE = re.compile(
+    r"^(?:sure|certainly|of course|okay|ok|here (?:is|are|'s)|here’s)\b[^?？؟\n]{0,80}?[:!]\s+",
+    re.IGNORECASE,
+)
+_QUESTION_MARKS = ("?", "？", "؟")
 
 
-def load_prompts(options: AskOptions) -> TeacherPrompts:
-    """The variant's texts, changed by those of prompts_path; style and language filled in.
+def parse_questions(reply: str) -> list[str]:
+    """`{"questions": ["Who built the pier?", "When did it open?"]}` → the two questions.
 
-    Raises:
-        SetupError: no such variant, file or style; a text lacks a name, or has one that is unknown.
+    Also reads a fenced block, a bare JSON list, a list that was cut, and numbered or bulleted
+    lines that end in "?". Returns [] when nothing is found.
     """
-    if options.prompt_variant not in VARIANTS:
-        known = " or ".join(map(repr, VARIANTS))
-        raise SetupError(f"prompt_variant = {options.prompt_variant!r}: expected {known}.")
-    texts = _read(FOLDER / "teacher_gpt.yaml")
-    paths = [FOLDER / "teacher_llama.yaml"] if options.prompt_variant == "llama" else []
-    paths += [Path(options.prompts_path).expanduser()] if options.prompts_path else []
-    styles = texts.pop("question_styles")
-    for path in paths:
-        changed = _read(path)
-        styles = {**styles, **changed.pop("question_styles", {})}
-        texts |= changed
-    if options.question_style not in styles:
-        raise SetupError(
-            f"question_style = {options.question_style!r}: the prompts have {', '.join(styles)}. "
-            "Take one of them, or add yours below question_styles in a file for prompts_path."
-        )
-    language = options.language_name
-    in_language = texts["language"].replace("{language}", language) if language else ""
-    filled = {
-        key: _fill_settings(
-            text,
-            style=styles[options.question_style],
-            language=in_language or (texts["own_language"] if "{style}" in text else ""),
-        )
-        for key, text in texts.items()
-        if key not in ("language", "own_language")
-    }
-    return TeacherPrompts(filled)
-
-
-def _fill_settings(text: str, *, style: str, language: str) -> str:
-    """Fill in what is the same in every request; a name that gives nothing leaves no space."""
-    text = text.replace("{style}", style.strip()).replace("{language}", language.strip())
-    return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """The texts of one file, checked."""
-    import yaml
-
+    body = _body(reply)
     try:
-        texts = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SetupError(
-            f"The prompts file {path} cannot be read: {' '.join(str(error).split())[:200]}. "
-            f"Expected YAML as in lib/prompts/teacher_gpt.yaml."
-        ) from None
-    if not isinstance(texts, dict):
-        raise SetupError(f"The prompts file {path} holds no `name: text` lines, as gpt.yaml does.")
-    for key, text in texts.items():
-        _check(path, str(key), text)
-    return texts
+        data = json.loads(body)
+    except json.JSONDecodeError:
+        strings = re.findall(r'"((?:[^"\\]|\\.)*)"\s*(?=[,\]])', body) if body[:1] in "{[" else []
+        if strings:  # cut at its limit, or with a comma too many
+            data = [json.loads(f'"{text}"', strict=False) for text in strings]
+        else:
+            lines = [clean_question(line) for line in body.splitlines()]
+            return [line for line in lines if line.endswith(_QUESTION_MARKS)]
+    if isinstance(data, dict):
+        data = data.get("questions", [])
+    if not isinstance(data, list):
+        return []
+    texts = (item.get("question", "") if isinstance(item, dict) else item for item in data)
+    return [clean_question(text) for text in texts if isinstance(text, str) and text.strip()]
 
 
-def _check(path: Path, key: str, text: Any) -> None:
-    if key == "question_styles":
-        if isinstance(text, dict) and all(isinstance(rule, str) for rule in text.values()):
-            return
-        raise SetupError(f"{path}: question_styles holds {text!r}; expected `name: rule` lines.")
-    if key not in _NEEDED:
-        raise SetupError(f"{path}: no prompt is called {key}. There are {', '.join(_NEEDED)}.")
-    if not isinstance(text, str):
-        raise SetupError(f"{path}: {key} holds {text!r}; expected text (quote it).")
-    if missing := [needed for needed in _NEEDED[key] if needed not in text]:
-        raise SetupError(f"{path}: {key} lacks {', '.join(missing)}. Put it in.")
-    if unknown := {*_NAME.findall(text)} - {*_NEEDED[key], *_OPTIONAL}:
-        raise SetupError(
-            f"{path}: {key} holds {', '.join(sorted(unknown))}, which nothing fills in. Take it "
-            "out."
+def clean_question(text: str) -> str:
+    """`Sure, here is one: 2) **What happened in 2015?**` → "What happened in 2015?"
+
+    A list's number, bullet or label, a preamble and marks around the whole go; a year or a number
+    of the question itself stays.
+    """
+    text = one_line(text)
+    while True:
+        shorter = _LIST_MARK.sub("", _PREAMBLE.sub("", text.strip("*_` "))).strip()
+        for left, right in ('""', "“”", "''", "‘’", "«»"):
+            if shorter[:1] == left and shorter[-1:] == right and left not in shorter[1:-1]:
+                shorter = shorter[1:-1].strip()
+        if shorter == text:
+            return text
+        text = shorter
+
+
+@dataclass(frozen=True)
+class DraftRow:
+    """One row of a reply that holds several."""
+
+    document: int  # its number in the prompt, from 1
+    question: str
+    reasoning: str  # "" in a plain pair
+    answer: str
+
+    @property
+    def cot_answer(self) -> str:
+        return f"{self.reasoning} {ANSWER_TAG} {self.answer}"
+
+
+def parse_rows(reply: str) -> list[DraftRow]:
+    """`{"rows": [{"document": 1, "question": "…", "reasoning": "…", "answer": "…"}]}`
+
+    Of a reply that was cut, or whose JSON breaks, the rows that are whole are read.
+    """
+    rows = []
+    for item in _objects(_body(reply)):
+        question, reasoning, answer = (
+            item.get(name, "") for name in ("question", "reasoning", "answer")
         )
+        answer = str(answer) if isinstance(answer, int | float) else answer
+        if not all(isinstance(text, str) for text in (question, reasoning, answer)):
+            continue
+        if not question.strip():
+            continue
+        document = item.get("document", 1)
+        document = int(document) if str(document).isdigit() else 0
+        # Some teachers end the reasoning with the answer, as they know it from elsewhere.
+        reasoning = re.split(r"<\s*answer\s*>", reasoning, flags=re.IGNORECASE)[0].strip()
+        rows.append(DraftRow(document, clean_question(question), reasoning, answer.strip()))
+    return rows
+
+
+def parse_rating(reply: str) -> tuple[int, str] | None:
+    """`{"reason": "It is clear.", "rating": 4}` → (4, "It is clear."); None = no rating."""
+    for item in _objects(_body(reply)):
+        if str(item.get("rating", "")) in ("1", "2", "3", "4", "5"):
+            return int(item["rating"]), one_line(str(item.get("reason", "")))
+    return None
+
+
+def parse_short_answer(reply: str) -> str | None:
+    """`3 days.` → "3 days"; `NONE` or a refusal → None."""
+    parsed = parse_answer(reply)
+    text = (parsed.final_answer or reply).strip().strip("*\"“”'").rstrip(".").strip()
+    return None if not text or is_none(text) or parsed.refused else text
+
+
+def is_none(text: str) -> bool:
+    """`NONE`, `"NONE."`: what the prompts ask for where the document has no answer."""
+    return re.fullmatch(rf"\W*{NOT_ANSWERED}\W*", text) is not None
+
+
+def _body(reply: str) -> str:
+    fenced = _FENCE.search(reply)
+    body = (fenced.group(1) if fenced else reply).strip()
+    # "Here it is: {…}": what stands before the JSON goes.
+    opened = re.search(r'[{\[]\s*["{\[]', body)
+    return body[opened.start() :] if opened and not fenced else body
+
+
+def _objects(text: str) -> list[dict[str, Any]]:
+    """The innermost JSON objects of a text, whether or not what is around them is whole."""
+    found: list[dict[str, Any]] = []
+    decoder, at = json.JSONDecoder(strict=False), 0
+    while (at := text.find("{", at)) >= 0:
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except (json.JSONDecodeError, RecursionError):
+            at += 1
+            continue
+        lists = [rows for rows in value.values() if isinstance(rows, list)]
+        rows = [row for of_key in lists for row in of_key if isinstance(row, dict)]
+        found += rows or [value]
+        at = end
+    return found

@@ -7,11 +7,10 @@ asks better questions; this one asks plain ones, and every answer is copied from
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from random import Random
 
 from lib.prompts import student as prompts
-from lib.records import Chunk, Question, Rejected
+from lib.records import Chunk, Question
 from offline.teacher import english as en
 from offline.teacher import rules_general
 from offline.teacher.clauses import read_sentence
@@ -21,13 +20,6 @@ from offline.teacher.question_rules import apposition_drafts, drafts
 from offline.teacher.sentences import Sentence, split_sentences
 from offline.teacher.standing import acceptable, as_written, folded, in_field, names_little
 
-NAME = "extractive-2"
-NOTICE = (
-    "Built-in extractive teacher: rules, not a language model. It turns single English sentences "
-    "into who, what, which, when, where, why and how questions (how many, how long …), and every "
-    "answer is copied from its sentence. Set COMPLETION_OPENAI_API_KEY to have a language model "
-    "write the questions."
-)
 REASONING = "The document says:"
 
 
@@ -52,44 +44,6 @@ def write_questions(chunk: Chunk, *, num_questions: int, seed: int) -> list[Ques
             )
         )
     return questions
-
-
-def drop_ambiguous(
-    questions: Sequence[Question],
-) -> tuple[list[Question], list[Rejected]]:
-    """Keep the questions that have one answer in the whole collection.
-
-    The same question with different answers is refused each time (gate "ambiguous"); of exact
-    duplicates the first stays (gate "duplicate").
-    """
-    answers: dict[str, set[str]] = {}
-    for question in questions:
-        answers.setdefault(folded(question.text), set()).add(folded(question.answer))
-    kept: list[Question] = []
-    rejected: list[Rejected] = []
-    seen: set[str] = set()
-    for question in questions:
-        key = folded(question.text)
-        if len(answers[key]) > 1:
-            reason = f"the collection gives {len(answers[key])} different answers"
-            rejected.append(_rejected(question, "ambiguous", reason))
-        elif key in seen:
-            rejected.append(_rejected(question, "duplicate", "asked before, with the same answer"))
-        else:
-            seen.add(key)
-            kept.append(question)
-    return kept, rejected
-
-
-def _rejected(question: Question, gate: str, reason: str) -> Rejected:
-    return Rejected(
-        question_id=question.id,
-        chunk_id=question.chunk_id,
-        gate=gate,
-        reason=reason,
-        question=question.text,
-        cot_answer=question.cot_answer,
-    )
 
 
 def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:

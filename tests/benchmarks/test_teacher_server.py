@@ -12,8 +12,8 @@ from urllib.request import Request, urlopen
 import pytest
 
 from benchmarks.teacher_server import Behaviour, Figures, Teacher, teacher
-from lib.gen.ask.options import AskOptions
 from lib.prompts.teacher import load_prompts
+from lib.recipe import Recipe
 from lib.records import Chunk
 
 TEXT = "The northern lamp of Tamsay was lit in autumn by Tyler. Its keepers walked to Brackle."
@@ -22,7 +22,7 @@ TEXT = "The northern lamp of Tamsay was lit in autumn by Tyler. Its keepers walk
 def ask(running: Teacher, name: str) -> str:
     """What came of one request: the reply's text, or what went wrong."""
     chunk = Chunk("a#0", "a", name, 1, 0, len(TEXT), TEXT)
-    messages = load_prompts(AskOptions()).questions(chunk, 2)
+    messages = load_prompts(Recipe()).questions(chunk, 2)
     body = json.dumps({"model": "loopback", "messages": messages}).encode()
     try:
         with urlopen(Request(f"{running.base_url}/chat/completions", body), timeout=0.5) as reply:

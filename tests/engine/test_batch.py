@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from lib.engine import batch as batch_module
-from lib.engine.batch import BatchEndpoint, Batches
+from lib.engine.batch import BatchEndpoint, in_batches
 from lib.engine.endpoint import EndpointError, Reply
 from lib.engine.ledger import Ledger
 from lib.settings import EndpointSettings, SetupError, home
@@ -37,12 +36,9 @@ def settings_of(server: BatchServer) -> EndpointSettings:
     return EndpointSettings("teacher", "openai", server.base_url, "big", api_key="secret")
 
 
-def batches(server: BatchServer, ledger: Ledger) -> Batches:
-    return Batches(settings_of(server), ledger, poll_s=0.01)
-
-
-def ask_all(endpoint: BatchEndpoint) -> list[Reply | EndpointError]:
-    """One stage: all questions; and about each reply one more."""
+def ask_all(server: BatchServer, ledger: Ledger) -> list[Reply | EndpointError]:
+    """In batches: all questions; and about each reply one more."""
+    endpoint = BatchEndpoint(settings_of(server), ledger, poll_s=0.01)
 
     async def work() -> list[Reply | EndpointError]:
         found: list[Reply | EndpointError] = []
@@ -55,21 +51,21 @@ def ask_all(endpoint: BatchEndpoint) -> list[Reply | EndpointError]:
                 found.append(error)
         return found
 
-    return asyncio.run(work())
+    return in_batches([endpoint], work)
 
 
 def test_each_round_is_one_batch(server: BatchServer, ledger: Ledger) -> None:
-    replies = batches(server, ledger).run(ask_all)
+    replies = ask_all(server, ledger)
     assert {getattr(reply, "finish_reason", None) for reply in replies} == {"stop"}
     assert [len(lines) for lines in server.submitted] == [5, 5]
     assert ledger.usage("teacher").requests == 10
     assert not list((home() / "artefacts" / "batches").iterdir())
-    assert batches(server, ledger).run(ask_all) == replies
+    assert ask_all(server, ledger) == replies
     assert len(server.batches) == 2
 
 
 def test_the_file_has_the_published_form(server: BatchServer, ledger: Ledger) -> None:
-    batches(server, ledger).run(ask_all)
+    ask_all(server, ledger)
     line = server.submitted[0][0]
     assert (line["method"], line["url"]) == ("POST", "/v1/chat/completions")
     assert line["body"]["model"] == "big"
@@ -89,12 +85,12 @@ def test_a_killed_run_waits_on(
     with monkeypatch.context() as patched:
         patched.setattr(batch_module.time, "sleep", killed)
         with pytest.raises(KeyboardInterrupt):
-            batches(server, ledger).run(ask_all)
+            ask_all(server, ledger)
     (state,) = (home() / "artefacts" / "batches").glob("*/batch.json")
     assert read_json(state)["id"] == "batch_0"
     if not kept:
         write_json(state, {"name": read_json(state)["name"]})
-    batches(server, ledger).run(ask_all)
+    ask_all(server, ledger)
     assert [len(lines) for lines in server.submitted] == [5, 5]
 
 
@@ -103,14 +99,14 @@ def test_what_fails_is_asked_again_and_the_rest_is_not(server: BatchServer, ledg
         (500, "overloaded") if "0 Which?" in str(body) and len(server.batches) == 1 else None
     )
     server.leave_out = lambda body: "1 Which?" in str(body) and len(server.batches) == 1
-    replies = batches(server, ledger).run(ask_all)
+    replies = ask_all(server, ledger)
     assert all(isinstance(reply, Reply) for reply in replies)
     assert sum(map(len, server.submitted)) == 12  # 10 and the two that failed once
 
 
 def test_three_failures_are_enough(server: BatchServer, ledger: Ledger) -> None:
     server.fault = lambda number, body: (500, "overloaded") if "0 Which?" in str(body) else None
-    replies = batches(server, ledger).run(ask_all)
+    replies = ask_all(server, ledger)
     assert isinstance(replies[0], EndpointError)
     assert "overloaded" in str(replies[0])
     assert "in 3 batches" in str(replies[0])
@@ -122,7 +118,7 @@ def test_a_refusal_is_a_reply_and_not_asked_again(server: BatchServer, ledger: L
     server.fault = lambda number, body: (
         (400, "content_filter: no") if body["messages"] == QUESTIONS[2] else None
     )
-    replies = batches(server, ledger).run(ask_all)
+    replies = ask_all(server, ledger)
     assert isinstance(replies[2], Reply)  # its second question was asked in the third round
     lines = [line for lines in server.submitted for line in lines]
     assert sum(line["body"]["messages"] == QUESTIONS[2] for line in lines) == 1
@@ -133,7 +129,7 @@ def test_newer_models_are_asked_in_their_words(server: BatchServer, ledger: Ledg
     server.fault = lambda number, body: (
         (400, "use 'max_completion_tokens'") if "max_tokens" in body else None
     )
-    replies = batches(server, ledger).run(ask_all)
+    replies = ask_all(server, ledger)
     assert all(isinstance(reply, Reply) and reply.text for reply in replies)
     assert all("max_completion_tokens" in line["body"] for line in server.submitted[-1])
 
@@ -143,19 +139,19 @@ def test_a_batch_without_replies_says_why_and_is_submitted_anew(
 ) -> None:
     server.status = "failed"
     with pytest.raises(SetupError, match=r"failed without a reply \(quota of batches is used\)"):
-        batches(server, ledger).run(ask_all)
+        ask_all(server, ledger)
     server.status = "completed"
-    batches(server, ledger).run(ask_all)
+    ask_all(server, ledger)
     assert [len(lines) for lines in server.submitted] == [5, 5, 5]
 
 
 def test_no_credit_ends_it_and_keeps_what_came(server: BatchServer, ledger: Ledger) -> None:
     server.fault = lambda number, body: (402, "pay first") if number == 3 else None
     with pytest.raises(SetupError, match="no credit"):
-        batches(server, ledger).run(ask_all)
+        ask_all(server, ledger)
     assert ledger.usage("teacher").requests == 4
     server.fault = lambda number, body: None
-    batches(server, ledger).run(ask_all)
+    ask_all(server, ledger)
     assert [len(lines) for lines in server.submitted] == [5, 5, 1]
 
 
@@ -164,7 +160,7 @@ def test_without_a_batch_api_the_file_can_be_answered_by_hand(
 ) -> None:
     server.refuses_submission = True
     with pytest.raises(SetupError, match=r"vllm run-batch -i requests\.jsonl -o replies\.jsonl"):
-        batches(server, ledger).run(ask_all)
+        ask_all(server, ledger)
     (path,) = (home() / "artefacts" / "batches").glob("*/requests.jsonl")
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     body = {"choices": [{"message": {"content": "by hand"}, "finish_reason": "stop"}]}
@@ -175,7 +171,7 @@ def test_without_a_batch_api_the_file_can_be_answered_by_hand(
     text = "".join(json.dumps(answer) + "\n" for answer in answers)
     path.with_name("replies.jsonl").write_text("{broken\n" + text)
     with pytest.raises(SetupError, match="vllm"):  # the second round has a file of its own
-        batches(server, ledger).run(ask_all)
+        ask_all(server, ledger)
     assert ledger.usage("teacher").requests == 5
 
 
@@ -183,14 +179,14 @@ def test_a_large_stage_is_cut_into_files(
     server: BatchServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch_module, "MAX_REQUESTS", 2)
-    batches(server, ledger).run(ask_all)
+    ask_all(server, ledger)
     assert [len(lines) for lines in server.submitted] == [2, 2, 1, 2, 2, 1]
 
 
 def test_the_key_is_not_in_the_files(server: BatchServer, ledger: Ledger) -> None:
     server.refuses_submission = True
     with pytest.raises(SetupError):
-        batches(server, ledger).run(ask_all)
+        ask_all(server, ledger)
     files = [p for p in (home() / "artefacts" / "batches").rglob("*") if p.is_file()]
     assert files
     assert not any("secret" in path.read_text() for path in files)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from random import Random
 
+from lib.engine.faults import EndpointError
 from lib.engine.replies import Reply
-from lib.gen.ask.flow import Flow
-from lib.gen.ask.options import AskOptions
-from lib.gen.ask.requests import Request, in_stages
+from lib.engine.tasks import gather_all
+from lib.gen.ask.rows import MAX_TOKENS, Candidate, Rating, RowWriter
+from lib.gen.ask.shares import sharing
 from lib.prompts.student import Message
-from lib.records import Chunk
+from lib.recipe import Recipe
+from lib.records import Chunk, Question, Rejected
 
 Says = Callable[[list[Message]], "str | Reply | None"]
 
@@ -79,29 +83,59 @@ def wanted(messages: Sequence[Message], documents: int) -> list[int]:
     ]
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A request as it was asked."""
+
+    messages: list[Message]
+    max_tokens: int
+    temperature: float
+    role: str
+    priority: int
+
+
+class Outcome:
+    """The rows in the order of the chunks."""
+
+    def __init__(self, candidates: Sequence[Candidate], recipe: Recipe) -> None:
+        ordered = sorted(candidates, key=lambda candidate: candidate.place)
+        taken = [c for c in ordered if c.question]
+        self.questions: list[Question] = [c.question for c in taken if c.question]
+        self.rejected: list[Rejected] = [c.refused for c in ordered if c.refused and not c.question]
+        self.ratings: list[Rating] = [c.rating for c in ordered if c.rating]
+        self.repaired = sum(c.repairs_left < recipe.max_repairs for c in taken)
+
+
 def ask(
-    chunks: Sequence[Chunk],
-    says: Says = good,
-    *,
-    order: Random | None = None,
-    flow: Flow | None = None,
-    **options: object,
-) -> tuple[Flow, list[Request]]:
-    """Ask until nothing is left; `order` shuffles each stage. Returns the requests sent."""
-    flow = flow or Flow(AskOptions(**options))  # type: ignore[arg-type]
-    stages = in_stages(flow.first_requests(chunks))
-    requests, sent = next(stages), list[Request]()
-    while requests:
-        sent += requests
-        replies: dict[int, Reply | None] = {}
-        places = list(range(len(requests)))
-        if order:
-            order.shuffle(places)
-        for place in places:
-            said = says(requests[place].messages)
-            replies[place] = reply(said) if isinstance(said, str) else said
-        requests = stages.send([replies[place] for place in range(len(requests))])
-    return flow, sent
+    chunks: Sequence[Chunk], says: Says = good, *, order: Random | None = None, **options: object
+) -> tuple[Outcome, list[Sent]]:
+    """Ask about all chunks at once; with `order`, replies come in another order each time.
+
+    Where `says` gives None the request fails. Returns the rows, and the requests as they were sent.
+    """
+    recipe, sent = Recipe(**options), list[Sent]()  # type: ignore[arg-type]
+
+    async def answer(
+        messages: list[Message],
+        *,
+        max_tokens: int = MAX_TOKENS,
+        temperature: float = 0.0,
+        role: str = "teacher",
+        priority: int = 0,
+    ) -> Reply:
+        sent.append(Sent(messages, max_tokens, temperature, role, priority))
+        for _ in range(order.randrange(50) if order else 0):
+            await asyncio.sleep(0)
+        said = says(messages)
+        if said is None:
+            raise EndpointError("it failed")
+        return reply(said) if isinstance(said, str) else said
+
+    writer = RowWriter(recipe, answer)
+    found = asyncio.run(gather_all(list(sharing(chunks, recipe)), writer.rows_of))
+    assert not any(isinstance(candidates, EndpointError) for candidates in found)
+    candidates = [c for group in found if not isinstance(group, EndpointError) for c in group]
+    return Outcome(candidates, recipe), sent
 
 
 def reply(text: str, finish_reason: str = "stop") -> Reply:

@@ -139,8 +139,8 @@ def test_run_makes_the_dataset_that_the_notebook_makes(
     assert not list((home_dir / "artefacts" / "questions").glob("*.partial.jsonl"))
 
     read = lib.gen.Corpus(Recipe(**overrides(parameters_file(documents)))).read(documents=2)
-    asked = lib.gen.ask(read)
-    assert lib.gen.write(read, asked, lib.gen.build(read, asked)) == folder
+    asked = lib.gen.ask_questions(read)
+    assert lib.gen.save_dataset(read, asked, lib.gen.build_rows(read, asked)) == folder
 
 
 def test_the_first_rows_are_saved_while_documents_are_still_read(
@@ -222,7 +222,7 @@ def test_plain_pairs_end_without_a_dataset(
 def test_a_batch_gives_the_rows_of_single_requests(
     home_dir: Path, documents: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch.Batches.__init__, "__kwdefaults__", {"poll_s": 0.01})
+    monkeypatch.setattr(batch.BatchEndpoint.__init__, "__kwdefaults__", {"poll_s": 0.01})
     with serving(BatchServer()) as server:
         use(server, monkeypatch)
         by_batch = made(home_dir, documents, batch=True)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from lib.gen.ask.options import AskOptions
 from lib.gen.ask.questions import ask_teacher
 from lib.gen.qa import file_name, write_pairs
 from lib.recipe import Recipe
@@ -31,12 +30,7 @@ def loopback(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def pairs(**options: Any) -> Path:
-    asked = ask_teacher(
-        CHUNKS,
-        options=AskOptions(dataset_kind="qa", **options),
-        recipe=Recipe(concurrency=2),
-        run_name="t",
-    )
+    asked = ask_teacher(CHUNKS, Recipe(dataset_kind="qa", concurrency=2, **options))
     return write_pairs(asked, chunks=CHUNKS, run_name="t")
 
 
@@ -81,15 +75,13 @@ def test_the_built_in_teacher_gives_pairs_too() -> None:
     from tests.gen.scripted import chunk_of
 
     text = "Tamsay Ness Light was built in 1838 by the engineer Ambrose Tyler. It is lit at dusk."
-    asked = ask_teacher(
-        [chunk_of(text)], options=AskOptions(dataset_kind="qa"), recipe=Recipe(), run_name="t"
-    )
+    asked = ask_teacher([chunk_of(text)], Recipe(dataset_kind="qa"))
     folder = write_pairs(asked, chunks=[chunk_of(text)], run_name="t")
     assert read_json(folder / "pairs.json")
 
 
 def test_rows_with_reasoning_are_no_pairs(loopback: Any) -> None:
-    asked = ask_teacher(CHUNKS, options=AskOptions(), recipe=Recipe(), run_name="t")
+    asked = ask_teacher(CHUNKS, Recipe())
     with pytest.raises(SetupError, match="dataset_kind = 'qa'"):
         write_pairs(asked, chunks=CHUNKS, run_name="t")
 

@@ -10,9 +10,9 @@ from random import Random
 import pytest
 import yaml
 
-from lib.eval.judge.verdicts import FIELDS, parse_verdict
 from lib.prompts.judge import PATH, JudgePrompts, JudgeRequest, as_data, load_prompts
 from lib.prompts.student import MARKERS
+from lib.prompts.verdicts import FIELDS, parse_verdict
 from lib.settings import SetupError
 from tests.eval.judge.honest import block, key_of
 
@@ -125,7 +125,7 @@ def test_the_file_holds_every_criterion_and_can_be_copied() -> None:
     ("text", "complaint"),
     [
         ("grade: Is it right?", r"grade lacks <question>"),
-        ("verdict: x", r"no text of the judge is called verdict"),
+        ("verdict: x", r"no prompt is called verdict"),
         ("system: [x]", r"system holds \['x'\]; expected text"),
         ("system: Be {mood}.", r"system holds \{mood\}, which nothing fills in"),
         ("criteria: {taste: x}", r"criteria holds taste\. There are correct"),

@@ -109,7 +109,6 @@ def test_a_refusal_of_ones_own_is_asked_for_and_recognised() -> None:
         ("Antwort: 3 Tage", "3 Tage"),
         ("답변: 사흘", "사흘"),
         ("答案：三天", "三天"),
-        ("<think>Let me see.\nAnswer: 4?</think>\n\n3 days", "3 days"),
         ("-5 degrees", "-5 degrees"),
         ("Answer: -5 degrees", "-5 degrees"),
         ("Answering machines", "Answering machines"),
@@ -119,7 +118,6 @@ def test_a_refusal_of_ones_own_is_asked_for_and_recognised() -> None:
         ("Answer: __init__", "__init__"),
         ("Answer:__init__", "__init__"),
         ("Answer:", None),
-        ("<think>I was cut", None),
         ("", None),
     ],
 )
@@ -141,7 +139,6 @@ def test_a_plain_reply_is_the_answer(text: str, final: str | None) -> None:
         "The document says: ##begin_quote## Rain fell. ##end_quote## <ANSWER>: 3 days",
         "<ANSWER>3 days</ANSWER>",
         "So <ANSWER>: 4? No. <ANSWER>: 3 days",
-        "Perhaps 4.\nAnswer: 4\n</think>\n\n3 days",  # the prompt held the opening tag
         "3 days\n\nQuestion: And of snow?\nAnswer: 4 days",  # a base model goes on
         "3 days\n<DOCUMENT>Snow fell for 4.",
     ],
@@ -164,7 +161,7 @@ def test_a_list_code_and_a_sentence_stay_whole(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", [" *", "\n \n", "answer *", "- ", "so ", "the answer is", "<think>", "\nAnswer"]
+    "part", [" *", "\n \n", "answer *", "- ", "so ", "the answer is", "\nAnswer"]
 )
 def test_what_a_model_repeats_for_ever_is_read_at_once(part: str) -> None:
     start = time.process_time()
@@ -179,7 +176,7 @@ def test_what_a_model_repeats_for_ever_is_read_at_once(part: str) -> None:
         (f"I'm sorry, but {REFUSAL}", True),
         (f"The documents speak of snow alone.\n\n{REFUSAL}", True),
         (f"Answer: {REFUSAL.lower().rstrip('.')}", True),
-        (f"<think>Hm.</think>{REFUSAL} It says nothing of rain.", True),
+        (f"{REFUSAL} It says nothing of rain.", True),
         ("I'm sorry, but the provided documents do not mention any rain.", True),
         ("The document doesn’t specify when.", True),
         ("**Answer:** Not stated in the documents", True),

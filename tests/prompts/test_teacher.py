@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lib.gen.ask.options import AskOptions
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END
-from lib.prompts.teacher import FOLDER, VARIANTS, TeacherPrompts, go_on, load_prompts
+from lib.prompts.teacher import FOLDER, TeacherPrompts, go_on, load_prompts
+from lib.recipe import KNOBS, Recipe
 from lib.settings import SetupError
 from tests.gen.scripted import chunk_of
 
@@ -17,14 +17,14 @@ CHUNK = chunk_of("Braces {question} and {language} stay as they are.")
 
 
 def load(**options: str) -> TeacherPrompts:
-    return load_prompts(AskOptions(**options))  # type: ignore[arg-type]
+    return load_prompts(Recipe(**options))  # type: ignore[arg-type]
 
 
 def said(messages: list[dict[str, str]]) -> str:
     return messages[-1]["content"]
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", KNOBS["prompt_variant"].choices)
 @pytest.mark.parametrize("language", ["", "Korean"])
 def test_the_document_comes_first_and_the_form_is_asked_for(variant: str, language: str) -> None:
     prompts = load(prompt_variant=variant, language=language)

@@ -9,9 +9,9 @@ from functools import cached_property
 
 from lib.engine.endpoint import Budget, Endpoint, EndpointError, Reply, gather_all, run
 from lib.engine.ledger import Ledger
-from lib.eval.judge.verdicts import UNPARSED, Grade, parse_verdict
 from lib.progress import Progress
 from lib.prompts.judge import JudgePrompts, JudgeRequest, load_prompts
+from lib.prompts.verdicts import UNPARSED, Grade, parse_verdict
 from lib.recipe import Recipe
 from lib.settings import EndpointSettings, SetupError, endpoint_settings
 from lib.text import one_line

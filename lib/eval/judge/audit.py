@@ -13,8 +13,8 @@ from lib.eval.judge.agreement import Kappa, Rate, cohen_kappa, rate
 from lib.eval.judge.asking import Judge, ask_judge
 from lib.eval.judge.grading import applicable, judge_fields
 from lib.eval.judge.labels import RATINGS, LabelledAnswer, read_labels
-from lib.eval.judge.verdicts import JUDGED, Grade
 from lib.eval.statistics import exact_p
+from lib.prompts.verdicts import JUDGED, Grade
 from lib.settings import SetupError
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from lib.eval.conditions import Case
 from lib.eval.judge.asking import Judge, ask_judge
-from lib.eval.judge.verdicts import FIELDS, JUDGED, UNPARSED, Grade
 from lib.eval.metrics.refusals import DISTRACTORS_ONLY, no_answer
 from lib.eval.questions import EvalQuestion
 from lib.eval.statistics import wilson_interval
 from lib.prompts.judge import JudgeRequest
+from lib.prompts.verdicts import FIELDS, JUDGED, UNPARSED, Grade
 from lib.recipe import Recipe
 from lib.records import Answer, Score
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lib.eval.judge.verdicts import FIELDS
+from lib.prompts.verdicts import FIELDS
 from lib.settings import SetupError
 from lib.tables import read_table, text_value
 

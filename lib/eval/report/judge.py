@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lib.eval.judge import JUDGE_METRICS, Judge, UnparsedRate, unparsed_rates
-from lib.eval.judge.verdicts import UNPARSED
 from lib.eval.models import EvalModel, endpoint_of
 from lib.eval.report.page import Table, show, show_note, table_of
 from lib.eval.wording import NONE, percent
+from lib.prompts.verdicts import UNPARSED
 from lib.records import Score
 from lib.settings import EndpointSettings
 

@@ -5,62 +5,65 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from lib.gen.ask import gates
-from lib.gen.ask.flow import Spread
-from lib.gen.ask.gates import Refusal
-from lib.gen.ask.options import AskOptions
-from lib.gen.ask.outcome import Outcome
+from lib.gen import gates
+from lib.gen.ask.rows import Candidate
+from lib.gen.ask.shares import shares
+from lib.gen.gates import Refusal
 from lib.progress import Progress
+from lib.prompts.languages import language_name
 from lib.reading.files.api import is_api_record
+from lib.recipe import Recipe
 from lib.records import Chunk, Question
 from lib.settings import SetupError
-from offline.teacher import teacher as built_in
+from offline.teacher import write_questions
 
 
 def write_rows(
-    chunks: Sequence[Chunk], options: AskOptions, on_question: Callable[[Question], None]
-) -> Outcome:
+    chunks: Sequence[Chunk], recipe: Recipe, on_question: Callable[[Question], None]
+) -> list[Candidate]:
     """Rows on every chunk; it reads English sentences alone, and follows no prompt.
 
     Raises:
-        SetupError: the options or the documents want what it cannot do.
+        SetupError: the recipe or the documents want what it cannot do.
     """
-    _check(chunks, options)
-    outcome, spread = Outcome(on_question), Spread(options)
-    asked = [share for chunk in chunks for share in spread.add(chunk)] + spread.end()
+    _check(chunks, recipe)
+    candidates: list[Candidate] = []
+    asked = list(shares(chunks, recipe))
     progress = Progress("chunks", len(asked))
     for share in asked:
         chunk = share.chunk
-        drafts = built_in.write_questions(chunk, num_questions=share.count, seed=options.seed)
-        for slot, draft in zip(share.slots(), drafts, strict=False):
+        drafts = write_questions(chunk, num_questions=share.count, seed=recipe.seed)
+        for number, draft in enumerate(drafts):
+            candidate = Candidate(chunk, (share.place, number), recipe.max_repairs)
+            candidates.append(candidate)
             try:
-                if refused := gates.refuse_question(draft.text):
-                    raise Refusal(*refused)
-                question = gates.judge_answer(
-                    draft,
-                    chunk,
-                    draft.cot_answer,
-                    "stop",
-                    max_answer_words=options.longest_answer_words,
-                )
-                if options.dataset_kind == "qa":
-                    question = replace(question, cot_answer="")
-                outcome.accept(slot, question)
+                question = _gated(draft, chunk, recipe)
             except Refusal as refusal:
-                slot.repairs_left = 0  # rules write the same again
-                outcome.refuse(slot, refusal, draft.text, draft.cot_answer)
+                candidate.refuse(refusal, draft.text, draft.cot_answer)
+                continue  # rules would write the same again
+            candidate.question = question
+            on_question(question)
         progress.advance()
     progress.close()
-    return outcome
+    return candidates
 
 
-def _check(chunks: Sequence[Chunk], options: AskOptions) -> None:
+def _gated(draft: Question, chunk: Chunk, recipe: Recipe) -> Question:
+    if refusal := gates.refuse_question(draft.text):
+        raise refusal
+    most = gates.longest_answer_words(recipe)
+    question = gates.judge_answer(draft, chunk, draft.cot_answer, "stop", max_answer_words=most)
+    return replace(question, cot_answer="") if recipe.dataset_kind == "qa" else question
+
+
+def _check(chunks: Sequence[Chunk], recipe: Recipe) -> None:
+    language = language_name(recipe.language)
     wanted = {
-        "rationale": options.rationale,
-        "round_trip": options.round_trip,
-        "passage_dependency": options.passage_dependency,
-        "min_rating": options.min_rating > 0,
-        f"language = {options.language!r}": options.language_name not in ("", "English"),
+        "rationale": recipe.rationale,
+        "round_trip": recipe.round_trip,
+        "passage_dependency": recipe.passage_dependency,
+        "min_rating": recipe.min_rating > 0,
+        f"language = {recipe.language!r}": language not in ("", "English"),
         "API documentation": any(is_api_record(chunk.text) for chunk in chunks),
     }
     if missing := [name for name, is_wanted in wanted.items() if is_wanted]:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lib.engine.prices import load_prices
-from lib.gen.ask.flow import Flow, Spread, drawn
-from lib.gen.ask.options import AskOptions
+from lib.gen.ask.rows import first_request
+from lib.gen.ask.shares import asks_whole_rows, drawn, shares, sharing
 from lib.prompts.student import Message
-from lib.prompts.teacher import TeacherPrompts
+from lib.prompts.teacher import TeacherPrompts, load_prompts
 from lib.reading.files.api import is_api_record
 from lib.recipe import Recipe
 from lib.records import Chunk
@@ -18,6 +18,7 @@ from lib.settings import endpoint_settings
 BYTES_PER_TOKEN = 4  # of UTF-8, as the engine counts before a reply says it
 # What replies hold, in tokens, as hosted models write them.
 _QUESTION, _ANSWER, _ROW, _PAIR, _API_ANSWER, _SHORT, _RATING = 18, 90, 110, 60, 250, 8, 40
+_LOOKED_AT = 2000  # first requests; of more, every n-th: all of 100,000 would take 6 s
 _TYPICAL_QUESTION = "?" * (BYTES_PER_TOKEN * _QUESTION)
 _TYPICAL_ANSWER = "a" * (BYTES_PER_TOKEN * _SHORT)
 
@@ -53,24 +54,32 @@ def estimate(chunks: Iterable[Chunk], recipe: Recipe) -> Estimate:
     Raises:
         SetupError: the prompts or prices.yaml cannot be read.
     """
-    options = AskOptions(**recipe.asking, prompts_path=recipe.prompts_path)
     prices, settings = load_prices(), endpoint_settings("teacher")
-    asked, spread, flow = drawn(list(chunks), options), Spread(options), Flow(options)
-    shares = [share for chunk in asked for share in spread.add(chunk)] + spread.end()
-    rows = sum(share.count for share in shares)
+    asked = drawn(list(chunks), recipe)
+    rows = sum(share.count for share in shares(asked, recipe))
     if settings is None:
         return Estimate(rows, 0, 0, 0, 0.0, prices.currency)
-    first = flow.first_requests(asked)
-    sent = [(request.messages, 0) for request in first]  # what they reply counts by the row
-    for share in shares:
-        sent += _on_a_row(flow.prompts, share.chunk, options) * share.count
-    requests = [messages for messages, _ in sent if messages]
-    prompt_tokens = sum(map(tokens, requests))
-    completion_tokens = sum(written for _, written in sent)
+    prompts = load_prompts(recipe)
+    num_requests = prompt_tokens = completion_tokens = 0
+    groups = list(sharing(asked, recipe))
+    looked_at = groups[:: len(groups) // _LOOKED_AT + 1]
+    for group in looked_at:
+        num_requests += 1
+        prompt_tokens += tokens(first_request(group, recipe, prompts)["messages"])
+        for share in group:
+            for messages, written in _on_a_row(prompts, share.chunk, recipe):
+                num_requests += share.count * bool(messages)
+                prompt_tokens += share.count * tokens(messages)
+                completion_tokens += share.count * written
+    of_all = [
+        round(figure * len(groups) / max(1, len(looked_at)))
+        for figure in (num_requests, prompt_tokens, completion_tokens)
+    ]
+    num_requests, prompt_tokens, completion_tokens = of_all
     cost, price = None, prices.of(settings.deployment)
     if price is not None:
         cost = price.of(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
-    return Estimate(rows, len(requests), prompt_tokens, completion_tokens, cost, prices.currency)
+    return Estimate(rows, num_requests, prompt_tokens, completion_tokens, cost, prices.currency)
 
 
 def tokens(messages: Sequence[Message]) -> int:
@@ -79,7 +88,7 @@ def tokens(messages: Sequence[Message]) -> int:
 
 
 def _on_a_row(
-    prompts: TeacherPrompts, chunk: Chunk, options: AskOptions
+    prompts: TeacherPrompts, chunk: Chunk, recipe: Recipe
 ) -> list[tuple[list[Message], int]]:
     """What is asked for one row beyond its chunk's first request, and the tokens of each reply.
 
@@ -88,18 +97,16 @@ def _on_a_row(
     question, answer = _TYPICAL_QUESTION, _TYPICAL_ANSWER
     if api := is_api_record(chunk.text):
         sent = [([], _QUESTION), (prompts.answer(chunk, question, api=api), _API_ANSWER)]
-    elif options.dataset_kind == "qa":
-        sent = [([], _PAIR)]
-    elif options.ask_mode == "joint":
-        sent = [([], _ROW)]
+    elif asks_whole_rows(chunk, recipe):
+        sent = [([], _PAIR if recipe.dataset_kind == "qa" else _ROW)]
     else:
         sent = [([], _QUESTION), (prompts.answer(chunk, question), _ANSWER)]
-    if options.round_trip and not api:
+    if recipe.round_trip and not api:
         sent.append((prompts.round_trip(chunk, question), _SHORT))
-    if options.passage_dependency and not api:
+    if recipe.passage_dependency and not api:
         sent.append((prompts.closed_book(question), _SHORT))
-    if options.min_rating:
+    if recipe.min_rating:
         sent.append((prompts.rating(chunk, question, answer), _RATING))
-    if options.rationale and not api:
+    if recipe.rationale and not api:
         sent.append((prompts.rationale(chunk, question, answer), _ANSWER))
     return sent

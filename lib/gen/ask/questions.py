@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lib.engine.budget import budget_of
-from lib.engine.endpoint import run
+from lib.engine.tasks import run
 from lib.gen.ask import built_in_rows
-from lib.gen.ask.asking import ask_in_batches, ask_live
-from lib.gen.ask.flow import Flow, drawn
-from lib.gen.ask.languages import can_check
-from lib.gen.ask.options import AskOptions
-from lib.gen.ask.outcome import Outcome, Rating
-from lib.gen.ask.similar_questions import QuestionEmbedder, drop_similar
-from lib.prompts import teacher as teacher_prompts
+from lib.gen.ask.live import ask_in_batches, ask_live
+from lib.gen.ask.rows import Candidate, Rating
+from lib.gen.ask.shares import drawn
+from lib.gen.gates import GATES
+from lib.gen.repeats import QuestionEmbedder, drop_ambiguous, drop_similar
+from lib.prompts.languages import can_check
+from lib.prompts.teacher import load_prompts
 from lib.rag.embedder import load_embedder
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, Rejected
-from lib.settings import PROJECT_DIR, EndpointSettings, SetupError, endpoint_settings, portable
-from lib.store import (
-    artefact_dir,
-    building,
-    file_sha256,
-    read_json,
-    read_jsonl,
-    write_json,
-    write_jsonl,
-)
-from offline.teacher import teacher as built_in
-
-OnQuestion = Callable[[Question], None]
+from lib.settings import EndpointSettings, SetupError, endpoint_settings, portable
+from lib.store import artefact_dir, building, read_json, read_jsonl, write_json, write_jsonl
+from offline.teacher import NAME, NOTICE
 
 
 @dataclass(frozen=True)
@@ -51,14 +40,14 @@ class Asked:
 def teacher_name() -> str:
     """Who will be asked: the endpoint's deployment, or the built-in teacher."""
     settings = endpoint_settings("teacher")
-    return settings.deployment if settings else built_in.NAME
+    return settings.deployment if settings else NAME
 
 
 def teacher_notice() -> str:
     """One sentence for the notebook: who the teacher is, and what that means."""
     settings = endpoint_settings("teacher")
     if settings is None:
-        return built_in.NOTICE
+        return NOTICE
     return f"{settings.deployment} at {settings.base_url} writes the questions and answers."
 
 
@@ -66,132 +55,127 @@ def ask_teacher(
     chunks: Iterable[Chunk],
     recipe: Recipe,
     *,
-    on_question: OnQuestion = lambda question: None,
+    on_question: Callable[[Question], None] = lambda question: None,
 ) -> Asked:
     """Questions on the chunks and their answers.
 
-    `chunks` may be a list, or come one by one while the first are already asked about. The chunks
-    of a list that was asked about before with the same teacher, prompts and options are read, not
-    asked again. `on_question` is called with each row as it passes its gates; what repeats another
-    row is found, and rejected, at the end. With an embedder, questions that repeat in other words
-    are too. `batch` asks through the Batch API, about all chunks at once; the engine's options
-    after `concurrency` do not count then.
+    `chunks` may be a list, or come one by one while the first are already asked about. If the
+    chunks of a list were asked about before with the same teacher, prompts and knobs, the rows are
+    read, not asked again. `on_question` is called with each row as it passes its gates (of batches,
+    at the end); what repeats another row is found, and rejected, at the end.
 
     Raises:
         SetupError: the endpoint cannot work, some requests failed, or no question passed.
     """
-    options = AskOptions(**recipe.asking, prompts_path=recipe.prompts_path)
-    run_name, batch = recipe.run_name, recipe.batch
+    roles = _roles(recipe)
+    if recipe.language and not can_check(recipe.language):
+        print(f"language = {recipe.language!r} is asked for, but not checked: it is not known.")
     embedder = load_embedder(recipe) if recipe.semantic_duplicates else None
-    settings = endpoint_settings("teacher")
-    if options.language and not can_check(options.language):
-        print(f"language = {options.language!r} is asked for, but not checked: no rule knows it.")
-    if (options.max_chunks or batch) and not isinstance(chunks, Sequence):
+    if (recipe.max_chunks or recipe.batch) and not isinstance(chunks, Sequence):
         chunks = list(chunks)  # a draw needs all of them, and so does a batch
     if isinstance(chunks, Sequence):
-        chunks = drawn(chunks, options)
-        target = _target(run_name, settings, chunks, options, embedder)
+        chunks = drawn(chunks, recipe)
+        target = artefact_dir(
+            "questions", recipe.run_name, _made_of(roles, chunks, recipe, embedder)
+        )
         if target.exists():
             print(f"Already written: {portable(target)}. The teacher is not asked again.")
             return _read(target)
-    if settings is None:
-        seen = list(chunks)
-        outcome = built_in_rows.write_rows(seen, options, on_question)
+    seen: list[Chunk] = []
+
+    def streaming() -> Iterator[Chunk]:
+        for chunk in chunks:
+            seen.append(chunk)
+            yield chunk
+
+    if not roles:
+        candidates = built_in_rows.write_rows(list(streaming()), recipe, on_question)
+    elif recipe.batch:
+        candidates = ask_in_batches(list(streaming()), recipe, roles)
+        for candidate in candidates:
+            if candidate.question is not None:
+                on_question(candidate.question)
     else:
-        flow = Flow(options, on_question=on_question)
-        outcome = flow.outcome
-        if batch and isinstance(chunks, Sequence):
-            seen = list(chunks)
-            ask_in_batches(seen, flow, settings)
-        else:
-            seen = run(ask_live(chunks, flow, settings, recipe, budget=budget_of(recipe)))
-    made_of = _made_of(settings, seen, options, embedder)
-    return _write(artefact_dir("questions", run_name, made_of), made_of, outcome, options, embedder)
+        candidates = run(ask_live(streaming(), recipe, roles, on_question))
+    return _write(candidates, _made_of(roles, seen, recipe, embedder), recipe, embedder)
+
+
+def _roles(recipe: Recipe) -> dict[str, EndpointSettings]:
+    """The endpoints that are asked: the teacher's, and the judge's where rows are rated by one.
+
+    None at all: the built-in teacher writes.
+    """
+    found = {"teacher": endpoint_settings("teacher")}
+    if found["teacher"] is not None and recipe.min_rating:
+        found["judge"] = endpoint_settings("judge")
+    return {role: settings for role, settings in found.items() if settings is not None}
 
 
 def _write(
-    target: Path,
+    candidates: Sequence[Candidate],
     made_of: dict[str, Any],
-    outcome: Outcome,
-    options: AskOptions,
+    recipe: Recipe,
     embedder: QuestionEmbedder | None,
 ) -> Asked:
-    """What repeats is taken out, and the rest is written."""
-    questions, repeated = built_in.drop_ambiguous(outcome.questions)
-    rejected = [*outcome.rejected, *repeated]
+    """The rows in the order of the chunks, whatever came first, without what repeats."""
+    ordered = sorted(candidates, key=lambda candidate: candidate.place)
+    taken = [c for c in ordered if c.question is not None]
+    rejected = [c.refused for c in ordered if c.question is None and c.refused is not None]
+    questions, repeated = drop_ambiguous([c.question for c in taken if c.question is not None])
+    rejected += repeated
     if embedder is not None:
-        questions, similar = drop_similar(
-            questions, embedder, max_similarity=options.max_similarity
-        )
+        questions, similar = drop_similar(questions, embedder, max_similarity=recipe.max_similarity)
         rejected += similar
+    by_gate = Counter(item.gate for item in rejected)
+    teacher = made_of["teacher"]["name"]
     if not questions:
-        gates_hit = Counter(item.gate for item in rejected).most_common(3)
-        reasons = ", ".join(f"{gate} {count}" for gate, count in gates_hit) or "none was written"
+        reasons = ", ".join(f"{gate} {count}" for gate, count in by_gate.most_common(3))
+        reasons = reasons or "none was written"
         raise SetupError(
-            f"No question of the teacher {made_of['teacher']['name']} passed the gates ({reasons})."
-            " Look at the documents' text, or take another teacher."
+            f"No question of the teacher {teacher} passed the gates ({reasons}). Look at the "
+            "documents' text, or take another teacher."
         )
+    repaired = sum(candidate.repairs_left < recipe.max_repairs for candidate in taken)
+    ratings = [c.rating for c in ordered if c.rating is not None]
     manifest = {
-        "teacher": made_of["teacher"]["name"],
+        "teacher": teacher,
         "chunks": len(made_of["chunks"]),
         "questions": len(questions),
         "rejected": len(rejected),
-        "rejected_by_gate": dict(sorted(Counter(item.gate for item in rejected).items())),
-        "repaired": outcome.repaired,
+        "rejected_by_gate": dict(sorted(by_gate.items())),
+        "repaired": repaired,
         "made_of": {key: value for key, value in made_of.items() if key != "chunks"},
     }
+    target = artefact_dir("questions", recipe.run_name, made_of)
     with building(target) as folder:
         write_jsonl(folder / "questions.jsonl", questions)
         write_jsonl(folder / "rejected.jsonl", rejected)
-        write_jsonl(folder / "ratings.jsonl", outcome.ratings)
+        write_jsonl(folder / "ratings.jsonl", ratings)
         write_json(folder / "manifest.json", manifest)
-    return Asked(
-        questions, rejected, manifest["teacher"], target, outcome.repaired, outcome.ratings
-    )
-
-
-def _target(
-    run_name: str,
-    settings: EndpointSettings | None,
-    chunks: Sequence[Chunk],
-    options: AskOptions,
-    embedder: QuestionEmbedder | None,
-) -> Path:
-    return artefact_dir("questions", run_name, _made_of(settings, chunks, options, embedder))
+    return Asked(questions, rejected, teacher, target, repaired, ratings)
 
 
 def _made_of(
-    settings: EndpointSettings | None,
+    roles: dict[str, EndpointSettings],
     chunks: Sequence[Chunk],
-    options: AskOptions,
+    recipe: Recipe,
     embedder: QuestionEmbedder | None,
 ) -> dict[str, Any]:
     """What decides the questions: not where the teacher is reached, nor with which key.
 
-    Prompts count by their texts, parsers and gates by their files: after a change of theirs the
-    replies come from the ledger, as far as what is sent stayed the same.
+    Prompts count by their texts, gates and parsers by the version in gates.py. After a change the
+    replies still come from the ledger, as far as what is sent stayed the same.
     """
-    lib = PROJECT_DIR / "lib"
-    code = [
-        lib / "text.py",
-        lib / "prompts" / "api_answer.py",
-        lib / "reading" / "files" / "api.py",
-        *(lib / "gen" / "ask").glob("*.py"),
-    ]
-    code += [lib / "prompts" / "student.py", lib / "prompts" / "teacher.py"]
-    if settings is None:
-        code += (PROJECT_DIR / "offline" / "teacher").glob("*.py")
-        teacher: dict[str, Any] = {"name": built_in.NAME}
-    else:
-        texts = dict(teacher_prompts.load_prompts(options).texts)
-        teacher = {"name": settings.deployment, "prompts": texts}
-        judge = endpoint_settings("judge")
-        if options.min_rating and judge is not None:
-            teacher["judge"] = judge.deployment
+    teacher: dict[str, Any] = {"name": NAME}
+    if roles:
+        texts = dict(load_prompts(recipe).texts)
+        teacher = {"name": roles["teacher"].deployment, "prompts": texts}
+    if "judge" in roles:
+        teacher["judge"] = roles["judge"].deployment
     return {
         "teacher": teacher,
-        "code": {str(path.relative_to(PROJECT_DIR)): file_sha256(path) for path in sorted(code)},
-        "options": asdict(options) | {"prompts_path": ""},  # its texts count, not its place
+        "gates": GATES,
+        "recipe": recipe.asking,
         "embedder": embedder.identity if embedder else "",
         "chunks": [(chunk.id, chunk.title, chunk.text) for chunk in chunks],
     }

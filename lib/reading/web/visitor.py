@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection
-from itertools import count
 from urllib.parse import urljoin, urlsplit
 
 from protego import Protego
@@ -102,7 +101,9 @@ class Visitor:
         host = urlsplit(url).netloc
         if self._failures[host] >= MAX_FAILURES:
             raise FetchError(f"{host} failed {MAX_FAILURES} times in a row and is not asked again")
-        for attempt in count(1):
+        attempt = 0
+        while True:
+            attempt += 1
             self._pace(host)
             try:
                 response = get(
@@ -115,11 +116,10 @@ class Visitor:
                 return response
             except FetchError as error:
                 wait_s = error.retry_after_s or 2.0 ** (attempt - 1)
-                if error.passing and attempt < MAX_ATTEMPTS and wait_s <= MAX_WAIT_S:
-                    time.sleep(wait_s)
-                    continue
-                self._failures[host] = self._failures[host] + 1 if error.passing else 0
-                raise
+                if not error.passing or attempt == MAX_ATTEMPTS or wait_s > MAX_WAIT_S:
+                    self._failures[host] = self._failures[host] + 1 if error.passing else 0
+                    raise
+                time.sleep(wait_s)
 
     def _pace(self, host: str) -> None:
         if (wait_s := self._next.get(host, 0.0) - time.monotonic()) > 0:

@@ -9,10 +9,10 @@ import pytest
 
 from lib.eval.judge.asking import Judge
 from lib.eval.judge.grading import JUDGE_CORRECT
-from lib.eval.judge.verdicts import JUDGED, UNPARSED
 from lib.eval.models import EvalModel, eval_models
 from lib.eval.report.judge import host_of, show_judge
 from lib.eval.report.page import STYLE
+from lib.prompts.verdicts import JUDGED, UNPARSED
 from lib.recipe import Recipe
 from lib.records import Score
 from lib.settings import EndpointSettings

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lib.gen.ask.estimates import estimate, tokens
-from lib.gen.ask.options import AskOptions
+from lib.recipe import Recipe
 from tests.gen.scripted import ask, words_chunk
 
 CHUNKS = [words_chunk(name, 90) for name in "abcdefgh"]
@@ -35,10 +35,10 @@ def teacher(monkeypatch: pytest.MonkeyPatch, home_dir: Path) -> None:
 )
 def test_it_is_near_to_what_is_asked(options: dict[str, Any]) -> None:
     options = {"questions_per_chunk": 3, **options}
-    said = estimate(iter(CHUNKS), AskOptions(**options))
+    said = estimate(iter(CHUNKS), Recipe(**options))
     chosen = CHUNKS[: options.get("max_chunks", len(CHUNKS))]
-    flow, sent = ask(chosen, **{**options, "max_chunks": 0})
-    assert said.rows == len(flow.outcome.questions)
+    outcome, sent = ask(chosen, **{**options, "max_chunks": 0})
+    assert said.rows == len(outcome.questions)
     assert said.requests == len(sent)
     assert said.prompt_tokens == pytest.approx(sum(tokens(r.messages) for r in sent), rel=0.12)
     assert said.completion_tokens > 20 * said.rows
@@ -50,10 +50,10 @@ def test_an_unknown_price_is_said_and_the_built_in_teacher_is_free(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COMPLETION_OPENAI_DEPLOYMENT", "other")
-    said = estimate(CHUNKS, AskOptions())
+    said = estimate(CHUNKS, Recipe())
     assert said.cost is None
     assert "cost unknown" in str(said)
     for name in ("BASE_URL", "API_KEY", "DEPLOYMENT"):
         monkeypatch.delenv(f"COMPLETION_OPENAI_{name}")
-    said = estimate(CHUNKS, AskOptions())
+    said = estimate(CHUNKS, Recipe())
     assert (said.requests, said.cost) == (0, 0.0)

@@ -21,10 +21,10 @@ def is_first(messages: list[Message]) -> bool:
 
 
 def test_good_rows_take_one_request_for_questions_and_one_for_each_answer() -> None:
-    flow, sent = ask([CHUNK], questions_per_chunk=3)
-    assert [question.id for question in flow.outcome.questions] == [f"a#0?{n}" for n in range(3)]
+    outcome, sent = ask([CHUNK], questions_per_chunk=3)
+    assert [question.id for question in outcome.questions] == [f"a#0?{n}" for n in range(3)]
     assert [request.priority for request in sent] == [1, 0, 0, 0]
-    assert (flow.outcome.rejected, flow.outcome.repaired) == ([], 0)
+    assert (outcome.rejected, outcome.repaired) == ([], 0)
 
 
 def test_every_prompt_begins_with_what_all_on_its_chunk_share() -> None:
@@ -42,12 +42,12 @@ def test_a_refused_answer_is_asked_again_with_the_reason() -> None:
         asks = '"questions"' in messages[-1]["content"]
         return text.replace("aword", "bword") if is_first(messages) and not asks else text
 
-    flow, sent = ask([CHUNK], says, questions_per_chunk=2)
-    assert (len(flow.outcome.questions), flow.outcome.repaired) == (2, 2)
+    outcome, sent = ask([CHUNK], says, questions_per_chunk=2)
+    assert (len(outcome.questions), outcome.repaired) == (2, 2)
     said = sent[-1].messages[-1]["content"]
     assert "not in the document: “bword" in said
-    flow, sent = ask([CHUNK], says, questions_per_chunk=2, max_repairs=0)
-    assert [item.gate for item in flow.outcome.rejected] == ["verbatim"] * 2
+    outcome, sent = ask([CHUNK], says, questions_per_chunk=2, max_repairs=0)
+    assert [item.gate for item in outcome.rejected] == ["verbatim"] * 2
     assert len(sent) == 3
 
 
@@ -57,9 +57,9 @@ def test_repairs_have_an_end_and_the_last_refusal_is_kept(max_repairs: int) -> N
         asks = '"questions"' in messages[-1]["content"]
         return good(messages) if asks else f"reply {len(messages)}"
 
-    flow, sent = ask([CHUNK], says, questions_per_chunk=1, max_repairs=max_repairs)
+    outcome, sent = ask([CHUNK], says, questions_per_chunk=1, max_repairs=max_repairs)
     assert len(sent) == 2 + max_repairs
-    (rejected,) = flow.outcome.rejected
+    (rejected,) = outcome.rejected
     assert (rejected.gate, rejected.question) == ("parsable", "What follows aword0?")
     assert rejected.cot_answer == f"reply {2 + 2 * max_repairs}"
 
@@ -75,12 +75,12 @@ def test_refused_questions_are_replaced_in_one_request() -> None:
             return json.dumps({"questions": fresh})
         return good(messages)
 
-    flow, sent = ask([CHUNK], says, questions_per_chunk=3)
+    outcome, sent = ask([CHUNK], says, questions_per_chunk=3)
     (asked_again,) = [r for r in sent if "in their place" in r.messages[-1]["content"]]
     assert "Write 2 questions" in asked_again.messages[-1]["content"]
-    texts = {question.id: question.text for question in flow.outcome.questions}
+    texts = {question.id: question.text for question in outcome.questions}
     assert texts == {"a#0?0": "What follows aword5?", "a#0?1": "What follows aword1?"}
-    assert [(r.question_id, r.gate) for r in flow.outcome.rejected] == [("a#0?2", "duplicate")]
+    assert [(r.question_id, r.gate) for r in outcome.rejected] == [("a#0?2", "duplicate")]
 
 
 def test_a_question_that_tells_its_answer_is_replaced_not_its_answer() -> None:
@@ -93,8 +93,8 @@ def test_a_question_that_tells_its_answer_is_replaced_not_its_answer() -> None:
             return json.dumps({"questions": ["What follows aword3?"]})
         return good(messages)
 
-    flow, _ = ask([CHUNK], says, questions_per_chunk=1)
-    assert [question.answer for question in flow.outcome.questions] == ["aword4"]
+    outcome, _ = ask([CHUNK], says, questions_per_chunk=1)
+    assert [question.answer for question in outcome.questions] == ["aword4"]
 
 
 @pytest.mark.parametrize(
@@ -113,20 +113,18 @@ def test_a_lost_chunk_is_recorded_once_and_the_rest_goes_on(
     def says(messages: list[Message]) -> str | Reply:
         return reply("", finish_reason) if "aword" in str(messages) else good(messages)
 
-    flow, sent = ask([CHUNK, other], says, questions_per_chunk=2)
-    assert [(r.chunk_id, r.gate, r.question_id) for r in flow.outcome.rejected] == [
-        ("a#0", gate, "")
-    ]
+    outcome, sent = ask([CHUNK, other], says, questions_per_chunk=2)
+    assert [(r.chunk_id, r.gate, r.question_id) for r in outcome.rejected] == [("a#0", gate, "")]
     assert len(sent) == requests + 3
-    assert {question.chunk_id for question in flow.outcome.questions} == {"b#0"}
+    assert {question.chunk_id for question in outcome.questions} == {"b#0"}
 
 
 def test_a_request_that_failed_leaves_the_others() -> None:
     def says(messages: list[Message]) -> str | None:
         return None if "aword0?" in messages[-1]["content"] else good(messages)
 
-    flow, _ = ask([CHUNK], says, questions_per_chunk=3)
-    assert [question.id for question in flow.outcome.questions] == ["a#0?1", "a#0?2"]
+    outcome, _ = ask([CHUNK], says, questions_per_chunk=3)
+    assert [question.id for question in outcome.questions] == ["a#0?1", "a#0?2"]
 
 
 def test_the_order_of_replies_decides_nothing() -> None:
@@ -139,8 +137,8 @@ def test_the_order_of_replies_decides_nothing() -> None:
     chunks = [words_chunk(name) for name in "abcdefgh"]
     results = []
     for seed in range(3):
-        flow, _ = ask(chunks, says, order=Random(seed), questions_per_chunk=5, max_repairs=2)
-        results.append((flow.outcome.questions, flow.outcome.rejected, flow.outcome.repaired))
+        outcome, _ = ask(chunks, says, order=Random(seed), questions_per_chunk=5, max_repairs=2)
+        results.append((outcome.questions, outcome.rejected, outcome.repaired))
     assert results[0] == results[1] == results[2]
     assert results[0][1]
     assert results[0][2]
@@ -174,8 +172,10 @@ def test_api_documentation_gives_instructions_and_five_fields() -> None:
             return json.dumps({"questions": ["Have the northern lamp shine at dusk"]})
         return FIELDS.format(call=next(calls))
 
-    flow, sent = ask([api_chunk()], says, questions_per_chunk=1, ask_mode="joint", round_trip=True)
-    (question,) = flow.outcome.questions
+    outcome, sent = ask(
+        [api_chunk()], says, questions_per_chunk=1, ask_mode="joint", round_trip=True
+    )
+    (question,) = outcome.questions
     assert "not in the document: “lamps.load('south')" in sent[-1].messages[-1]["content"]
     assert question.answer == RECORD["api_call"]
     assert FIELDS.format(call=RECORD["api_call"]) in question.cot_answer

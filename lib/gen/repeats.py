@@ -1,13 +1,13 @@
-"""Questions that ask the same in other words, found by their embeddings."""
+"""Gates on all rows together: questions that repeat another, or have several answers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from lib.gen.ask.gates import Refusal
+from lib.gen.gates import Refusal
 from lib.records import Question, Rejected
-from lib.text import same_answer
+from lib.text import normalise, same_answer
 
 if TYPE_CHECKING:
     import numpy
@@ -22,6 +22,32 @@ class QuestionEmbedder(Protocol):
 
     def queries(self, texts: Sequence[str]) -> numpy.ndarray:
         """Float32, (len(texts), dimensions), rows of length 1."""
+
+
+def drop_ambiguous(questions: Sequence[Question]) -> tuple[list[Question], list[Rejected]]:
+    """Keep the questions that have one answer in the whole collection.
+
+    The same question with different answers is refused each time (gate "ambiguous"); of exact
+    duplicates the first stays (gate "duplicate").
+    """
+    answers: dict[str, set[str]] = {}
+    for question in questions:
+        answers.setdefault(normalise(question.text), set()).add(normalise(question.answer))
+    kept: list[Question] = []
+    rejected: list[Rejected] = []
+    seen: set[str] = set()
+    for question in questions:
+        key = normalise(question.text)
+        if len(answers[key]) > 1:
+            reason = f"the collection gives {len(answers[key])} different answers"
+            rejected.append(Refusal("ambiguous", reason).of(question, question.cot_answer))
+        elif key in seen:
+            reason = "asked before, with the same answer"
+            rejected.append(Refusal("duplicate", reason).of(question, question.cot_answer))
+        else:
+            seen.add(key)
+            kept.append(question)
+    return kept, rejected
 
 
 def drop_similar(

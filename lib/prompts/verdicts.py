@@ -20,7 +20,7 @@ _SHOWN_CHARS = 60
 _MOST_BRACES = 20  # between the brace that opens a verdict and its key: none, as a rule
 _LONGEST = 80  # characters of a verdict with its label and marks
 
-# May surround a verdict: white space, quotes, brackets, Markdown.
+# What may stand around a verdict: white space, quotes, brackets, Markdown.
 _MARKUP = r"[\s*_`\"'“”‘’()\[\]]*"
 _LABEL = rf"(?:(?:{'|'.join(FORMS)}|verdict|answer|rating|score|grade){_MARKUP}[:=]{_MARKUP})?"
 _YES_NO = re.compile(rf"{_MARKUP}{_LABEL}(yes|no|true|false){_MARKUP}[.!]?{_MARKUP}")
@@ -29,10 +29,7 @@ _RATING = re.compile(
     rf"{_MARKUP}\.?{_MARKUP}"
 )
 _FLAT_OBJECT = re.compile(r"\{[^{}]*\}")
-_THOUGHTS = re.compile(r"\A\s*<think>.*?</think>", re.IGNORECASE | re.DOTALL)
-_LIKE_JSON = re.compile(
-    r'[{}]|"\s*:'
-)  # no JSON object with names can be copied from a text without it
+_LIKE_JSON = re.compile(r'[{}]|"\s*:')  # a text without it is no source of an object with names
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ def parse_verdict(
 ) -> dict[str, Grade]:
     """`It names the wrong year. {"key": "5f1c…", "correct": "no", "fluency": 4}` → 0 and 4.
 
-    The JSON may be fenced, between sentences, or part of other JSON. A field that is
+    The JSON may be fenced, stand between sentences, or be part of other JSON. A field that is
     missing, has no value of its scale ("yes or no", 6, 4.5, "4 of 10"), or is given twice in
     different ways ("NO … YES") is unparsed; the others count.
 
@@ -56,7 +53,6 @@ def parse_verdict(
     (None: never): JSON, where they hold none; a reply that is nothing but "Yes.", "**No**" or
     "Rating: 4/5", where they hold no such word.
     """
-    reply = _THOUGHTS.sub("", reply)  # they may hold drafts
     verdicts = _with_key(reply, key)
     if not verdicts and shown is not None:
         verdicts = _without_key(reply, fields, _folded("\n".join(shown)))
@@ -64,7 +60,7 @@ def parse_verdict(
         why = _no_verdict(reply)
         return {field: Grade(None, UNPARSED + why) for field in fields}
     reason = _reason(reply, key)
-    # The prompt's own form (“yes or no”), repeated, is not a verdict.
+    # What the prompt's own form says in a field's place, repeated, is no verdict.
     given = {
         field: [v[field] for v in verdicts if field in v and v[field] != FORMS[field]]
         for field in fields
@@ -119,7 +115,7 @@ def _folded(text: str) -> str:
 
 
 class _Twice:
-    """The value of a field that one object gives twice, in different ways."""
+    """Stands for a field that one object gives twice, in different ways."""
 
 
 def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -133,8 +129,8 @@ def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _with_key(reply: str, key: str) -> list[dict[str, Any]]:
     """The JSON objects of the reply that carry the key themselves, however deep they stand.
 
-    From each place of the key we go back to the brace that opens its object, so that an unclosed
-    object before it cannot swallow the verdict.
+    From each place of the key we go back to the brace that opens its object. So what stands in
+    front, an object that is open still, say, cannot swallow the verdict.
     """
     decoder = json.JSONDecoder(strict=False, object_pairs_hook=_no_doubles)
     found = []
@@ -155,7 +151,7 @@ def _with_key(reply: str, key: str) -> list[dict[str, Any]]:
 
 
 def _without_key(reply: str, fields: Sequence[str], shown: str) -> list[dict[str, Any]]:
-    """Verdicts that cannot be copied from the folded text `shown`."""
+    """Verdicts that nothing in the folded text `shown` can be the source of."""
     if not _LIKE_JSON.search(shown):
         objects = [_read(found) for found in _FLAT_OBJECT.findall(reply)]
         if found := [one for one in objects if any(field in one for field in fields)]:
@@ -181,7 +177,7 @@ def _no_verdict(reply: str) -> str:
 
 
 def _reason(reply: str, key: str) -> str:
-    """The text right before the verdict, on one line."""
+    """What stands right before the verdict, on one line."""
     before = reply[: max(0, reply.rfind("{", 0, reply.find(key)))]
     said = one_line(before.replace("```json", "").replace("```", ""))
     return said[-_REASON_CHARS:] or "no reason given"

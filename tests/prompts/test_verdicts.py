@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lib.eval.judge.verdicts import FIELDS, JUDGED, UNPARSED, parse_verdict, read_value
+from lib.prompts.verdicts import FIELDS, JUDGED, UNPARSED, parse_verdict, read_value
 
 KEY = "5f1c0a9b7d3e2468"
 ALL = {"correct": "no", **dict.fromkeys(FIELDS[1:], 4)}
@@ -173,15 +173,6 @@ def test_json_without_the_key_is_read_as_strictly() -> None:
         grade = parse_verdict(reply, key=KEY, fields=("correct",), shown=[])["correct"]
         why = f"the reply holds no verdict with its key: “{' '.join(reply.split())}”"
         assert grade.explanation == UNPARSED + why
-
-
-def test_what_the_judge_thought_first_is_no_verdict() -> None:
-    for draft in (verdict(correct="yes"), '{"correct": "yes"}', "Yes."):
-        thoughts = f"\n<think>Perhaps {draft} No: 1901 is not 1887.\n</think>\n\n"
-        assert one(thoughts + verdict(correct="no")) == 0
-        assert one(thoughts + '```json\n{"correct": "no"}\n```', "1887") == 0
-        assert one(thoughts + "No.", "1887") == 0
-        assert one(thoughts, "1887") is None
 
 
 def test_the_reason_is_kept_on_one_line() -> None:

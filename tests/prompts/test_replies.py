@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from lib.gen.ask.replies import (
+from lib.prompts.teacher import (
     DraftRow,
     clean_question,
     parse_questions,

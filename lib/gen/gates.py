@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 
-from lib.gen.ask.languages import is_in
-from lib.gen.ask.options import MAX_ANSWER_WORDS, MAX_PAIR_ANSWER_WORDS
-from lib.gen.ask.replies import is_none
 from lib.prompts.api_answer import format_api_answer, parse_api_answer
+from lib.prompts.languages import is_in
 from lib.prompts.student import (
     ANSWER_TAG,
     QUOTE_BEGIN,
@@ -16,8 +14,16 @@ from lib.prompts.student import (
     neutralise,
     parse_answer,
 )
+from lib.prompts.teacher import is_none
+from lib.recipe import Recipe
 from lib.records import Chunk, Question, Rejected
 from lib.text import find_quote, holds
+
+# Part of the name of what the teacher gave. Raise it when the same replies would give other rows:
+# after a change of a gate, of a parser, or of what counts as a repeat. A comment renames nothing.
+GATES = 1
+
+MAX_ANSWER_WORDS, MAX_PAIR_ANSWER_WORDS = 40, 150  # where max_answer_words is 0
 
 MAX_QUESTION_WORDS = 60
 # An unspaced script's words are its characters: 4 of them say about what one English word says.
@@ -50,28 +56,38 @@ _BARE_PRONOUN = re.compile(
 )
 
 
-def refuse_question(
-    text: str, *, language: str = "", instruction: bool = False
-) -> tuple[str, str] | None:
-    """The gate and reason that refuse a question before its answer is asked for; None if none.
+def longest_answer_words(recipe: Recipe) -> int:
+    """What max_answer_words means: its 0 is the default of the rows' kind."""
+    default = MAX_PAIR_ANSWER_WORDS if recipe.dataset_kind == "qa" else MAX_ANSWER_WORDS
+    return recipe.max_answer_words or default
+
+
+def refuse_question(text: str, *, language: str = "", instruction: bool = False) -> Refusal | None:
+    """Why a question is refused before its answer is asked for; None: it passes.
 
     An instruction, as API documentation has them, needs no question mark.
     """
     words = text.split()
     if not instruction and not text.rstrip(' "”’»)').endswith(("?", "？", "؟")):
-        return "form", "it does not end in a question mark"
+        return Refusal("form", "it does not end in a question mark")
     if len(words) > MAX_QUESTION_WORDS:
-        return "form", f"{len(words)} words, and at most {MAX_QUESTION_WORDS} are taken"
+        return Refusal("form", f"{len(words)} words, and at most {MAX_QUESTION_WORDS} are taken")
     if len(text) > MAX_QUESTION_CHARS:
-        return "form", f"{len(text)} characters, and at most {MAX_QUESTION_CHARS} are taken"
+        return Refusal(
+            "form", f"{len(text)} characters, and at most {MAX_QUESTION_CHARS} are taken"
+        )
     if neutralise(text) != text:
-        return "form", "it holds a marker of the prompts"
+        return Refusal("form", "it holds a marker of the prompts")
     if not instruction and (found := _LEANS_ON.search(text)):
-        return "stands_alone", f"“{found.group()}” points at a text that its reader will not see"
+        return Refusal(
+            "stands_alone", f"“{found.group()}” points at a text that its reader will not see"
+        )
     if not instruction and (found := _BARE_PRONOUN.search(text)):
-        return "stands_alone", f"“{found.group().split()[-1]}” stands for nothing in the question"
+        return Refusal(
+            "stands_alone", f"“{found.group().split()[-1]}” stands for nothing in the question"
+        )
     if language and not is_in(text, language):
-        return "language", f"it is not in {language}"
+        return Refusal("language", f"it is not in {language}")
     return None
 
 

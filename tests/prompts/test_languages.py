@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from lib.gen.ask.languages import can_check, is_in, name_of
+from lib.prompts.languages import can_check, is_in, language_name
 from lib.prompts.student import Message
 from tests.gen.scripted import ask, chunk_of
 
@@ -45,7 +45,7 @@ def test_names_and_numbers_are_in_any_language() -> None:
 
 
 def test_codes_and_names() -> None:
-    assert [name_of(text) for text in ("ko", "korean", "Klingon", "")] == [
+    assert [language_name(text) for text in ("ko", "korean", "Klingon", "")] == [
         *("Korean", "Korean", "Klingon", "")
     ]
 
@@ -85,9 +85,9 @@ def test_rows_come_out_unchanged(
         return f"{reasoning} <ANSWER>: {answer}"
 
     chunk = chunk_of(text)
-    flow, _ = ask([chunk], says, language=language, ask_mode=ask_mode, questions_per_chunk=1)
-    (found,) = flow.outcome.questions
+    outcome, _ = ask([chunk], says, language=language, ask_mode=ask_mode, questions_per_chunk=1)
+    (found,) = outcome.questions
     assert (found.text, found.answer) == (question, answer)
     assert found.cot_answer == f"{reasoning} <ANSWER>: {answer}"
-    flow, _ = ask([chunk], says, language="en", ask_mode=ask_mode, questions_per_chunk=1)
-    assert [item.gate for item in flow.outcome.rejected] == ["language"]
+    outcome, _ = ask([chunk], says, language="en", ask_mode=ask_mode, questions_per_chunk=1)
+    assert [item.gate for item in outcome.rejected] == ["language"]

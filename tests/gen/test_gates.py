@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from lib.gen.ask.gates import Refusal, judge_answer, judge_pair, refuse_question
-from lib.gen.ask.replies import parse_questions
+from lib.gen.gates import Refusal, judge_answer, judge_pair, refuse_question
 from lib.prompts.student import REFUSAL, canonical, cot_label, parse_answer
+from lib.prompts.teacher import parse_questions
 from lib.records import Chunk, Question
 
 TEXT = (
@@ -53,9 +53,9 @@ def test_questions_that_stand_alone_pass(text: str) -> None:
     ],
 )
 def test_questions_that_lean_on_something_are_refused(text: str, gate: str) -> None:
-    refused = refuse_question(text)
-    assert refused is not None
-    assert refused[0] == gate
+    refusal = refuse_question(text)
+    assert refusal is not None
+    assert refusal.gate == gate
 
 
 def test_years_and_numbers_of_a_question_stay() -> None:
@@ -128,9 +128,9 @@ def test_canonical_writes_the_published_marks() -> None:
     ],
 )
 def test_leaning_on_the_text_is_refused_in_other_languages(text: str) -> None:
-    refused = refuse_question(text)
-    assert refused is not None
-    assert refused[0] == "stands_alone"
+    refusal = refuse_question(text)
+    assert refusal is not None
+    assert refusal.gate == "stands_alone"
 
 
 @pytest.mark.parametrize(

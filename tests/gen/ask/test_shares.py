@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lib.gen.ask.flow import drawn, spread
-from lib.gen.ask.options import AskOptions
+from lib.gen.ask.shares import drawn, spread
+from lib.recipe import Recipe
 from lib.records import Chunk
 from tests.gen.scripted import ask, chunk_of, num
 
@@ -40,9 +40,9 @@ def test_each_document_is_asked_for_its_number(ask_mode: str) -> None:
 
 def test_a_draw_keeps_the_order_and_depends_on_the_seed() -> None:
     chunks = document("a", 30)
-    options = AskOptions(max_chunks=7)
+    options = Recipe(max_chunks=7)
     found = drawn(chunks, options)
     assert len(found) == 7
     assert [chunk.start for chunk in found] == sorted(chunk.start for chunk in found)
     assert drawn(chunks, options) == found != drawn(chunks, replace(options, seed=1))
-    assert drawn(chunks, AskOptions()) == chunks == drawn(chunks, replace(options, max_chunks=99))
+    assert drawn(chunks, Recipe()) == chunks == drawn(chunks, replace(options, max_chunks=99))

@@ -1,0 +1,221 @@
+"""How the teacher's requests are sent: live, chunks streaming in meanwhile; or as batches.
+
+Both run the same coroutine (rows.py) for each chunk. What live sending adds is speed:
+
+* Chunks come from a thread: reading documents never holds a reply up.
+* Requests begin 8 at a time: of a hundred begun at once, the first is sent when the last is ready.
+* Threads change every 1 ms, not 5: so long would the thread that cuts documents hold the
+  interpreter each time that the one that sends gives it away.
+* A chunk whose first request is in the ledger waits until all others are under way: after a kill
+  the first request that costs something is sent at once, however many do not.
+* Only so many chunks are at work at a time, and one that waits holds no messages, which are longer
+  than its text: 100,000 chunks fit into memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, closing, contextmanager
+from operator import itemgetter
+from typing import TypeVar
+
+from lib.engine.batch import BatchEndpoint, in_batches
+from lib.engine.budget import budget_of
+from lib.engine.endpoint import Endpoint, chat_request
+from lib.engine.faults import EndpointError
+from lib.engine.ledger import Ledger
+from lib.engine.replies import Reply
+from lib.gen.ask.rows import FOLLOWING, MAX_TOKENS, Candidate, RowWriter, first_request
+from lib.gen.ask.shares import Share, sharing
+from lib.progress import Progress
+from lib.prompts.student import Message
+from lib.recipe import Recipe
+from lib.records import Chunk, Question
+from lib.settings import EndpointSettings, SetupError
+
+Item = TypeVar("Item")
+OnQuestion = Callable[[Question], None]
+
+# Chunks at work for each request in flight: enough that answers never lack questions.
+_CHUNKS_PER_REQUEST = 4
+_AHEAD = 1000  # chunks prepared before they can be begun
+_BURST = 8
+
+
+class Sender:
+    """Sends each request to the endpoint of its role, and counts those that fail."""
+
+    def __init__(self, endpoints: Mapping[str, Endpoint | BatchEndpoint]) -> None:
+        self._endpoints = endpoints
+        self._sent, self._failures = 0, list[EndpointError]()
+
+    async def ask(
+        self,
+        messages: list[Message],
+        *,
+        max_tokens: int = MAX_TOKENS,
+        temperature: float = 0.0,
+        role: str = "teacher",
+        priority: int = FOLLOWING,
+    ) -> Reply:
+        """As rows.Ask."""
+        self._sent += 1
+        endpoint = self._endpoints.get(role, self._endpoints["teacher"])
+        try:
+            return await endpoint.ask(
+                messages, max_tokens=max_tokens, temperature=temperature, priority=priority
+            )
+        except EndpointError as error:
+            self._failures.append(error)
+            raise
+
+    def demand_all(self) -> None:
+        """
+        Raises:
+            SetupError: some requests failed.
+        """
+        if self._failures:
+            raise SetupError(
+                f"{len(self._failures):,} of {self._sent:,} requests failed ({self._failures[0]}). "
+                "The replies that came are in the ledger: run this again to ask only the missing "
+                "ones."
+            )
+
+
+def ask_in_batches(
+    chunks: Sequence[Chunk], recipe: Recipe, roles: Mapping[str, EndpointSettings]
+) -> list[Candidate]:
+    """Everything about the chunks through the Batch API.
+
+    Raises:
+        SetupError: the endpoint takes no batches, or some requests failed in all of them.
+    """
+    with closing(Ledger()) as ledger:
+        endpoints = {role: BatchEndpoint(settings, ledger) for role, settings in roles.items()}
+
+        async def attempt() -> tuple[Sender, list[Candidate]]:
+            sender = Sender(endpoints)
+            writer = RowWriter(recipe, sender.ask)
+            found = [await writer.rows_of(shares) for shares in sharing(chunks, recipe)]
+            return sender, [candidate for candidates in found for candidate in candidates]
+
+        sender, candidates = in_batches(list(endpoints.values()), attempt)
+    sender.demand_all()
+    return candidates
+
+
+async def ask_live(
+    chunks: Iterable[Chunk],
+    recipe: Recipe,
+    roles: Mapping[str, EndpointSettings],
+    on_question: OnQuestion,
+) -> list[Candidate]:
+    """Everything about the chunks as they come.
+
+    Raises:
+        SetupError: the endpoint cannot work, or some requests failed after all were tried.
+    """
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_quick_switches())
+        ledger, budget = stack.enter_context(closing(Ledger())), budget_of(recipe)
+        endpoints = {
+            role: await stack.enter_async_context(
+                Endpoint(settings, recipe, ledger=ledger, budget=budget)
+            )
+            for role, settings in roles.items()
+        }
+        sender = Sender(endpoints)
+        writer = RowWriter(recipe, sender.ask, on_question)
+        progress = Progress("chunks", 0, note=endpoints["teacher"].note)
+        room = asyncio.Semaphore(_CHUNKS_PER_REQUEST * recipe.concurrency)
+        answered: list[tuple[int, tuple[Share, ...]]] = []  # the reply's position in the ledger
+        candidates: list[Candidate] = []
+        begun = 0
+
+        def is_new(shares: tuple[Share, ...]) -> bool:
+            """In the thread: whether the ledger does not answer the first request; else put off."""
+            request = chat_request(
+                roles["teacher"], **first_request(shares, recipe, writer.prompts)
+            )
+            position = ledger.position(Ledger.key(request))
+            if position is not None:
+                answered.append((position, shares))
+            return position is None
+
+        async def work_on(shares: tuple[Share, ...]) -> None:
+            candidates.extend(await writer.rows_of(shares))
+            progress.advance(len(shares))
+
+        async def begin(shares: tuple[Share, ...], group: asyncio.TaskGroup) -> None:
+            nonlocal begun
+            await room.acquire()
+            progress.total += len(shares)
+            group.create_task(work_on(shares)).add_done_callback(lambda _: room.release())
+            begun += 1
+            if begun % _BURST == 0:
+                await asyncio.sleep(0)
+
+        failed: list[BaseException] = []
+        try:
+            # aclosing: the thread must have ended before the ledger that it reads is closed.
+            from_thread = aclosing(_from_thread(sharing(chunks, recipe), is_new))
+            async with from_thread as new, asyncio.TaskGroup() as group:
+                async for shares in new:
+                    await begin(shares, group)
+                # The last asked first: what follows from its reply may not be answered.
+                answered.sort(key=itemgetter(0))
+                while answered:
+                    await begin(answered.pop()[1], group)
+        except BaseExceptionGroup as errors:
+            failed += errors.exceptions
+        if failed:  # not raised within `except`: IPython shows no error whose context is a group
+            raise failed[0]
+        progress.close()
+    sender.demand_all()
+    return candidates
+
+
+@contextmanager
+def _quick_switches() -> Iterator[None]:
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(0.001)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before_s)
+
+
+async def _from_thread(
+    items: Iterator[Item], is_wanted: Callable[[Item], bool]
+) -> AsyncGenerator[Item, None]:
+    """The wanted items, which a thread takes from the iterator: each at once, some ahead of need.
+
+    Reading, cutting and looking up are one thread's: between two, each of 100,000 chunks would wait
+    for the other's turn. When this generator ends or is closed, the thread has ended.
+    """
+    loop, queue = asyncio.get_running_loop(), asyncio.Queue[Item | None]()
+    room, stopped = threading.Semaphore(_AHEAD), threading.Event()
+
+    def take() -> None:
+        for item in items:
+            if stopped.is_set():
+                return
+            if is_wanted(item):
+                room.acquire()
+                loop.call_soon_threadsafe(queue.put_nowait, item)
+
+    taking = loop.run_in_executor(None, take)
+    taking.add_done_callback(lambda _: queue.put_nowait(None))
+    try:
+        while (item := await queue.get()) is not None:
+            room.release()
+            yield item
+        taking.result()  # raises what the thread met
+    finally:
+        stopped.set()
+        room.release()
+        await asyncio.wait([taking])
+        taking.exception()  # retrieved: who closes this has an error already

@@ -1,0 +1,79 @@
+"""How many questions each chunk is asked for, and which chunks share a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from random import Random
+
+from lib.reading.files.api import is_api_record
+from lib.recipe import Recipe
+from lib.records import Chunk
+
+SHARED_CHARS = 1200  # chunks of so many characters together share a request
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many questions one chunk is asked for."""
+
+    chunk: Chunk
+    place: int  # of the chunk among those asked about
+    count: int
+
+
+def sharing(chunks: Iterable[Chunk], recipe: Recipe) -> Iterator[tuple[Share, ...]]:
+    """The chunks that share a first request: one, or some small ones where whole rows are asked.
+
+    They come as soon as they are known: chunks may come one by one, those of a document in turn.
+    """
+    small: list[Share] = []
+    for share in shares(chunks, recipe):
+        if not asks_whole_rows(share.chunk, recipe):
+            yield (share,)
+            continue
+        chars = sum(len(other.chunk.text) for other in small) + len(share.chunk.text)
+        if small and chars > SHARED_CHARS:
+            yield tuple(small)
+            small = []
+        small.append(share)
+    if small:
+        yield tuple(small)
+
+
+def asks_whole_rows(chunk: Chunk, recipe: Recipe) -> bool:
+    """Whether one reply holds questions and answers. API documentation is always asked in two."""
+    whole = recipe.ask_mode == "joint" or recipe.dataset_kind == "qa"
+    return whole and not is_api_record(chunk.text)
+
+
+def shares(chunks: Iterable[Chunk], recipe: Recipe) -> Iterator[Share]:
+    """Each chunk's share: questions_per_chunk, or of those of its document when that is whole."""
+    place = 0
+    for _, of_document in groupby(chunks, lambda chunk: chunk.document_id):
+        together: Iterable[tuple[Chunk, int]]
+        if recipe.questions_per_document:
+            whole = list(of_document)
+            counts = spread(recipe.questions_per_document, len(whole))
+            together = zip(whole, counts, strict=True)
+        else:
+            together = ((chunk, recipe.questions_per_chunk) for chunk in of_document)
+        for chunk, count in together:
+            place += 1
+            if count:
+                yield Share(chunk, place, count)
+
+
+def spread(total: int, parts: int) -> list[int]:
+    """`spread(5, 3)` → [1, 2, 2]: as even as whole numbers are, the larger ones spread too."""
+    return [total * (part + 1) // parts - total * part // parts for part in range(parts)]
+
+
+def drawn(chunks: Sequence[Chunk], recipe: Recipe) -> list[Chunk]:
+    """max_chunks of the chunks, drawn by seed, in their order; all of them if it is 0."""
+    if not 0 < recipe.max_chunks < len(chunks):
+        return list(chunks)
+    rng = Random(f"{recipe.seed}:chunks")
+    indexes = rng.sample(range(len(chunks)), recipe.max_chunks)
+    return [chunks[index] for index in sorted(indexes)]

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from lib.gen.repeats import drop_ambiguous
+from lib.records import Question
+
+
+def test_ambiguous_questions_are_refused_and_duplicates_dropped() -> None:
+    def question(number: int, text: str, answer: str) -> Question:
+        return Question(f"c?{number}", "c", text, f"… <ANSWER>: {answer}", answer)
+
+    kept, rejected = drop_ambiguous(
+        [
+            question(0, "When was the Tern built?", "1998"),
+            question(1, "When was Tern built?", "2001"),
+            question(2, "Who built the Tern?", "Ida Holm"),
+            question(3, "Who built the  Tern?", "Ida Holm"),
+        ]
+    )
+    assert [q.id for q in kept] == ["c?2"]
+    assert [(r.question_id, r.gate) for r in rejected] == [
+        ("c?0", "ambiguous"),
+        ("c?1", "ambiguous"),
+        ("c?3", "duplicate"),
+    ]
