@@ -16,9 +16,8 @@ from lib.deploy.server import _command, _environment, stop, wait_until_ready
 from lib.engine.endpoint import Endpoint, Reply, run
 from lib.engine.ledger import Ledger
 from lib.finetune.students import EMBEDDED_MODEL_DIR
-from lib.gen.chunks import split_documents
+from lib.gen.corpus import Corpus
 from lib.prompts.student import Message, student_messages
-from lib.reading.documents import load_documents
 from lib.recipe import Recipe
 from lib.settings import EndpointSettings, home
 from offline.teacher import write_questions
@@ -51,7 +50,7 @@ def main(*, quick: bool = False) -> int:
 
 def _prompts(doc_path: str) -> Prompts:
     recipe = Recipe(doc_path=doc_path, chunk_chars=500, chunk_overlap_chars=50)
-    chunks = split_documents(load_documents(recipe).documents, recipe).chunks
+    chunks = Corpus(recipe).read().chunks
     return [
         student_messages(question.text, [near.text for near in chunks[place : place + 5]])
         for place, chunk in enumerate(chunks[:-5])
@@ -80,7 +79,7 @@ def _start(role: str, threads: int, options: str) -> ServerRecord:
     """A server as 3_deploy starts it, but with these threads and options and no memory limit."""
     port, log = free_port(), f"{role}.log"
     environment = _environment() | {"OMP_NUM_THREADS": str(threads)}
-    command = _command(MODEL, port, f"--device cpu --dtype float32 {options} --limit 0")
+    command = _command(MODEL, port, f"--device cpu --dtype float32 {options}")
     pid, started = start_process(command, environment=environment, log_path=home() / log)
     record = ServerRecord(role, "bench", pid, started, port, MODEL, options, log)
     record.save()
