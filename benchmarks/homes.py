@@ -41,6 +41,6 @@ def fresh_home(**endpoints: str) -> Iterator[Path]:
         for prefix, base_url in endpoints.items():
             others[f"{prefix}_OPENAI_BASE_URL"] = base_url
             others[f"{prefix}_OPENAI_API_KEY"] = "none"
-            others[f"{prefix}_OPENAI_DEPLOYMENT"] = "loopback"
+            others[f"{prefix}_OPENAI_DEPLOYMENT"] = f"loopback-{prefix.lower()}"
         with patch.dict(os.environ, others | {"OPENBOOK_HOME": folder}, clear=True):
             yield Path(folder)

@@ -178,6 +178,7 @@ _KEYBOARD = {
     **dict.fromkeys("‐‑‒–—―−", "-"),
     "…": "...",
 }
+_TYPED = str.maketrans(_KEYBOARD)
 _DIVIDED = re.compile(r"\u00ad|(?<=[^\W\d_])[-‐‑‒–—―−]\s+(?=[^\W\d_])")
 
 
@@ -194,9 +195,11 @@ def find_quote(quote: str, text: str) -> str | None:
     at = line.find(copied) if copied else -1
     if at >= 0 and not unicodedata.combining((line[at + len(copied) :] or " ")[0]):
         return copied  # most are, and folding takes its time
-    wanted, _ = _keyboard_form(quote.strip())
-    folded, places = _keyboard_form(text)
-    at = folded.find(wanted) if wanted else -1
+    wanted = _as_typed(quote.strip())
+    if not wanted or wanted not in _as_typed(text):
+        return None
+    folded, places = _typed_places(text)
+    at = folded.find(wanted)
     while at >= 0:
         end = at + len(wanted)
         if end == len(folded) or not _is_part(folded[end], places[end - 1] == places[end]):
@@ -210,18 +213,28 @@ def _is_part(following: str, of_one_character: bool) -> bool:
     return unicodedata.combining(following) > 0 or (of_one_character and following.isalpha())
 
 
+@lru_cache(_CACHED_TEXTS)
+def _as_typed(text: str) -> str:
+    """The text as quotes are compared, as a keyboard has it."""
+    if text.isascii():
+        typed = _DIVIDED.sub("", text).replace("`", "'")
+    else:
+        typed = unicodedata.normalize("NFD", _DIVIDED.sub("", text)).translate(_TYPED)
+    return re.sub(r"-+", "-", re.sub(r"\s+", " ", typed))
+
+
 @lru_cache(256)
-def _keyboard_form(text: str) -> tuple[str, tuple[int, ...]]:
-    """The text as quotes are compared, and where in the text each character of that stands."""
+def _typed_places(text: str) -> tuple[str, tuple[int, ...]]:
+    """`_as_typed(text)`, and where in the text each of its characters is."""
     divided = {place for found in _DIVIDED.finditer(text) for place in range(*found.span())}
-    folded: list[str] = []
+    typed: list[str] = []
     places: list[int] = []
     for place, character in enumerate(text):
         if place in divided:
             continue
         letters = unicodedata.normalize("NFD", character)
         for plain in _KEYBOARD.get(character, " " if character.isspace() else letters):
-            if plain not in " -" or folded[-1:] != [plain]:  # "--" is a dash too
-                folded.append(plain)
+            if plain not in " -" or typed[-1:] != [plain]:  # "--" is a dash too
+                typed.append(plain)
                 places.append(place)
-    return "".join(folded), tuple(places)
+    return "".join(typed), tuple(places)
