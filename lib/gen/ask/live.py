@@ -61,7 +61,11 @@ class Sender:
         role: str = "teacher",
         priority: int = FOLLOWING,
     ) -> Reply:
-        """As rows.Ask."""
+        """One reply. The role "judge" is the teacher's where the judge has no endpoint.
+
+        Raises:
+            EndpointError: there is none.
+        """
         self._sent += 1
         endpoint = self._endpoints.get(role, self._endpoints["teacher"])
         try:
