@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from random import Random
 
-from lib.gen.chunks import Conflicts
+from lib.duplicates import Conflicts
 from lib.gen.distractors import Guard, Vectors, in_random_order, neighbours
 from lib.gen.gates import Refusal
 from lib.prompts.student import REFUSAL

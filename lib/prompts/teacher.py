@@ -173,10 +173,10 @@ _QUESTION_MARKS = ("?", "？", "؟")
 class Draft:
     """A question of a reply, or a whole row."""
 
-    document: int  # its number in the prompt, from 1
     question: str
     reasoning: str = ""  # "" in a plain pair
     answer: str = ""
+    document: int = 1  # its number in the prompt, from 1
 
     @property
     def cot_answer(self) -> str:
@@ -243,7 +243,7 @@ def parse_rows(reply: str) -> list[Draft]:
         document = int(document) if str(document).isdigit() else 0
         # Some teachers end the reasoning with the answer, as they know it from elsewhere.
         reasoning = re.split(r"<\s*answer\s*>", reasoning, flags=re.IGNORECASE)[0].strip()
-        rows.append(Draft(document, clean_question(question), reasoning, answer.strip()))
+        rows.append(Draft(clean_question(question), reasoning, answer.strip(), document))
     return rows
 
 

@@ -16,7 +16,6 @@ from lib.engine import batch
 from lib.eval import load_questions
 from lib.gen import corpus
 from lib.gen.__main__ import main
-from lib.gen.chunks import split_documents
 from lib.gen.formats.convert import convert_rows
 from lib.parameters import overrides
 from lib.reading.documents import iter_documents, load_documents
@@ -25,7 +24,7 @@ from lib.settings import read_state
 from lib.store import read_json, read_jsonl
 from tests.batch_server import BatchServer
 from tests.gen.dataset import source_of
-from tests.gen.make import prose
+from tests.gen.make import prose, split_documents
 from tests.server import Loopback, serve, serving
 
 PARAMETERS = {

@@ -29,7 +29,7 @@ from lib.engine.faults import EndpointError
 from lib.engine.ledger import Ledger
 from lib.engine.replies import Reply
 from lib.gen.ask.rows import FOLLOWING, MAX_TOKENS, Candidate, RowWriter, first_request
-from lib.gen.ask.shares import Share, sharing
+from lib.gen.ask.shares import Share, request_groups
 from lib.progress import Progress
 from lib.prompts.student import Message
 from lib.recipe import Recipe
@@ -77,10 +77,7 @@ class Sender:
             raise
 
     def demand_all(self) -> None:
-        """
-        Raises:
-            SetupError: some requests failed.
-        """
+        """Raises SetupError: some requests failed."""
         if self._failures:
             raise SetupError(
                 f"{len(self._failures):,} of {self._sent:,} requests failed ({self._failures[0]}). "
@@ -103,7 +100,7 @@ def ask_in_batches(
         async def attempt() -> tuple[Sender, list[Candidate]]:
             sender = Sender(endpoints)
             writer = RowWriter(recipe, sender.ask)
-            found = [await writer.rows_of(shares) for shares in sharing(chunks, recipe)]
+            found = [await writer.rows_of(shares) for shares in request_groups(chunks, recipe)]
             return sender, [candidate for candidates in found for candidate in candidates]
 
         sender, candidates = in_batches(list(endpoints.values()), attempt)
@@ -165,7 +162,7 @@ async def ask_live(
         failed: list[BaseException] = []
         try:
             # aclosing: the thread must have ended before the ledger that it reads is closed.
-            from_thread = aclosing(_from_thread(sharing(chunks, recipe), is_new))
+            from_thread = aclosing(_from_thread(request_groups(chunks, recipe), is_new))
             async with from_thread as new, asyncio.TaskGroup() as group:
                 async for shares in new:
                     await begin(shares, group)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from lib.engine.tasks import run
-from lib.gen.ask import built_in_rows
+from lib.gen.ask import built_in_teacher
 from lib.gen.ask.live import ask_in_batches, ask_live
 from lib.gen.ask.rows import Candidate, Rating
 from lib.gen.ask.shares import drawn
+from lib.gen.duplicate_questions import QuestionEmbedder, drop_ambiguous, drop_similar
 from lib.gen.gates import GATES
-from lib.gen.repeats import QuestionEmbedder, drop_ambiguous, drop_similar
 from lib.prompts.languages import can_check
 from lib.prompts.teacher import load_prompts
 from lib.rag.embedder import load_embedder
@@ -89,7 +89,7 @@ def ask_teacher(
             yield chunk
 
     if not roles:
-        candidates = built_in_rows.write_rows(list(streaming()), recipe, on_question)
+        candidates = built_in_teacher.write_rows(list(streaming()), recipe, on_question)
     elif recipe.batch:
         candidates = ask_in_batches(list(streaming()), recipe, roles)
         for candidate in candidates:

@@ -42,7 +42,6 @@ _FINAL = ("content_filter", "refused")  # gates whose refusals asking again cann
 # Gates that show the question to be at fault: another question is asked for.
 _QUESTIONS_FAULT = ("told", "teacher_refused", "passage_dependency", "rating")
 
-
 # Sends one request: live.Sender.ask. It raises EndpointError where no reply came, and counts that.
 Ask = Callable[..., Awaitable[Reply]]
 
@@ -107,6 +106,7 @@ class _Talk:
 
     messages: list[Message]
     chunks: Sequence[Chunk]  # in the order of the prompt
+    whole: bool  # whether its replies hold whole rows, or questions alone
     known: frozenset[str] = frozenset()  # questions of earlier replies, normalised
     reply: str = ""
 
@@ -143,8 +143,9 @@ class RowWriter:
             for share in shares
             for number in range(share.count)
         ]
+        chunks = [share.chunk for share in shares]
         messages = first_request(shares, self._recipe, self.prompts)["messages"]
-        talk = _Talk(messages, [share.chunk for share in shares])
+        talk = _Talk(messages, chunks, asks_whole_rows(chunks[0], self._recipe))
         with suppress(EndpointError):  # the sender has counted it, and the run will say so
             await self._write(candidates, talk, priority=FIRST)
         return candidates
@@ -154,12 +155,12 @@ class RowWriter:
     ) -> None:
         """Have questions written, or whole rows; go on at once with each that passes its gates,
         and ask again, together, for the others."""
-        whole = asks_whole_rows(talk.chunks[0], self._recipe)
-        sampling = _sampling(self._recipe, whole, len(candidates))
+        sampling = _sampling(self._recipe, talk.whole, len(candidates))
         reply = await self._ask(talk.messages, priority=priority, **sampling)
-        drafts = (
-            parse_rows(reply.text) if whole else [Draft(1, q) for q in parse_questions(reply.text)]
-        )
+        if talk.whole:
+            drafts = parse_rows(reply.text)
+        else:
+            drafts = [Draft(text) for text in parse_questions(reply.text)]
         if not drafts or reply.finish_reason == "content_filter":
             return await self._after_unreadable(candidates, talk, reply)
         now = talk.with_reply(reply, (normalise(draft.question) for draft in drafts))
@@ -169,13 +170,15 @@ class RowWriter:
         for candidate, draft in _matched(candidates, talk.chunks, drafts):
             try:
                 self._check_question(draft.question, candidate.chunk, seen)
-                if whole:
+                if talk.whole:
                     question = self._answered_in(draft, candidate)
                     following.append(partial(self._check_row, candidate, draft, question, now))
                 else:
                     following.append(partial(self._answer, candidate, draft.question, now))
             except Refusal as refusal:
-                if candidate.refuse(refusal, draft.question, draft.cot_answer if whole else ""):
+                if candidate.refuse(
+                    refusal, draft.question, draft.cot_answer if talk.whole else ""
+                ):
                     refused.append(candidate)
             seen.add(normalise(draft.question))
         if refused:
@@ -185,19 +188,19 @@ class RowWriter:
     async def _write_again(self, refused: Sequence[Candidate], talk: _Talk) -> None:
         """Ask for other questions in place of those refused, or once more for the rows."""
         reasons = [candidate.refused for candidate in refused if candidate.refused]
-        listed = [f"{reason.question} ({reason.reason})" for reason in reasons]
-        prompt, count = "repair_questions", f"{len(refused)} question{'s' * (len(refused) > 1)}"
-        if asks_whole_rows(talk.chunks[0], self._recipe):
+        if talk.whole:
             prompt, count = "repair_rows", str(len(refused))
             numbers = {chunk.id: number for number, chunk in enumerate(talk.chunks, start=1)}
-            on = [f"document {numbers[reason.chunk_id]}: " for reason in reasons]
-            listed = [document + line for document, line in zip(on, listed, strict=True)]
+            lines = [
+                f"- document {numbers[r.chunk_id]}: {r.question} ({r.reason})" for r in reasons
+            ]
             # A row may come again with its own question, unless that is what was wrong.
             may_repeat = {normalise(r.question) for r in reasons if r.gate != "duplicate"}
             talk = replace(talk, known=talk.known - may_repeat)
-        said = self.prompts.fill(
-            prompt, refused="\n".join(f"- {line}" for line in listed), count=count
-        )
+        else:
+            prompt, count = "repair_questions", f"{len(refused)} question{'s' * (len(refused) > 1)}"
+            lines = [f"- {r.question} ({r.reason})" for r in reasons]
+        said = self.prompts.fill(prompt, refused="\n".join(lines), count=count)
         await self._write(refused, talk.then(said))
 
     async def _after_unreadable(
@@ -230,7 +233,7 @@ class RowWriter:
             try:
                 question = candidate.with_text(text)
                 question = self._judged(question, chunk, reply.text, reply.finish_reason)
-                return self._accept(candidate, await self._checked(candidate, question))
+                return await self._take(candidate, question)
             except Refusal as refusal:
                 gate, reason = refusal.gate, refusal.reason
                 may_repair = candidate.refuse(refusal, text, reply.text)
@@ -253,7 +256,7 @@ class RowWriter:
         self, candidate: Candidate, draft: Draft, question: Question, talk: _Talk
     ) -> None:
         try:
-            return self._accept(candidate, await self._checked(candidate, question))
+            return await self._take(candidate, question)
         except Refusal as refusal:
             may_repair = candidate.refuse(refusal, draft.question, draft.cot_answer)
         if may_repair:
@@ -274,8 +277,8 @@ class RowWriter:
             return gates.judge_api_answer(question, chunk, text, finish_reason)
         return gates.judge_answer(question, chunk, text, finish_reason, self._recipe)
 
-    async def _checked(self, candidate: Candidate, question: Question) -> Question:
-        """Take an answered question through the optional checks that are on.
+    async def _take(self, candidate: Candidate, question: Question) -> None:
+        """Take an answered question, once it passed the optional checks that are on.
 
         Raises:
             Refusal: by the first that fails.
@@ -312,9 +315,6 @@ class RowWriter:
             if not same_answer(anew.answer, question.answer):
                 raise Refusal("rationale", f"it ends with “{anew.answer[:80]}”")
             question = anew
-        return question
-
-    def _accept(self, candidate: Candidate, question: Question) -> None:
         candidate.question = question
         self._on_question(question)
 

@@ -23,7 +23,7 @@ class Share:
     count: int
 
 
-def sharing(chunks: Iterable[Chunk], recipe: Recipe) -> Iterator[tuple[Share, ...]]:
+def request_groups(chunks: Iterable[Chunk], recipe: Recipe) -> Iterator[tuple[Share, ...]]:
     """The chunks that share a first request: one, or some small ones where whole rows are asked.
 
     They come as soon as they are known: chunks may come one by one, those of a document in turn.

@@ -1,4 +1,4 @@
-"""Gates on all rows together: questions that repeat another, or have several answers."""
+"""Gates on all questions together: duplicates, near duplicates, questions with several answers."""
 
 from __future__ import annotations
 
