@@ -10,10 +10,10 @@ import re
 from typing import Any
 
 from lib.gen.chunks import Splitter
+from lib.gen.corpus import Corpus
 from lib.prompts.student import parse_answer
 from lib.rag.embedder import LocalEmbedder
 from lib.rag.minilm import MINILM_NAME, MINILM_SHA256, minilm_dir
-from lib.reading.documents import load_documents
 from lib.recipe import Recipe
 from lib.records import Chunk, Question
 from lib.threads import tune_threads
@@ -34,7 +34,7 @@ class CutEmbedder(LocalEmbedder):
 def main(*, quick: bool = False) -> int:
     """Print the hits of both; 1 if windows find no more questions about the last quarter."""
     tune_threads()
-    documents = [d for d in load_documents(Recipe()).documents if len(d.text) > CHUNK_CHARS]
+    documents = [d for d in Corpus(Recipe()).read().documents if len(d.text) > CHUNK_CHARS]
     splitter = Splitter(Recipe(chunk_chars=CHUNK_CHARS, chunk_overlap_chars=0))
     chunks = [chunk for document in documents for chunk in splitter.split(document).chunks]
     chunks = chunks[:2] if quick else chunks

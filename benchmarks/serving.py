@@ -16,9 +16,8 @@ from lib.deploy.server import _command, _environment, stop, wait_until_ready
 from lib.engine.endpoint import Endpoint, Reply, run
 from lib.engine.ledger import Ledger
 from lib.finetune.students import EMBEDDED_MODEL_DIR
-from lib.gen.chunks import Splitter
+from lib.gen.corpus import Corpus
 from lib.prompts.student import Message, student_messages
-from lib.reading.documents import load_documents
 from lib.recipe import Recipe
 from lib.settings import EndpointSettings, home
 from offline.teacher import write_questions
@@ -51,8 +50,7 @@ def main(*, quick: bool = False) -> int:
 
 def _prompts(doc_path: str) -> Prompts:
     recipe = Recipe(doc_path=doc_path, chunk_chars=500, chunk_overlap_chars=50)
-    splitter, documents = Splitter(recipe), load_documents(recipe).documents
-    chunks = [chunk for document in documents for chunk in splitter.split(document).chunks]
+    chunks = Corpus(recipe).read().chunks
     return [
         student_messages(question.text, [near.text for near in chunks[place : place + 5]])
         for place, chunk in enumerate(chunks[:-5])

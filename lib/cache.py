@@ -30,7 +30,7 @@ class Cache:
     """
 
     def __init__(
-        self, *, code: Iterable[Path] = (), packages: Iterable[str] = (), path: Path | None = None
+        self, *, code: Iterable[Path], packages: Iterable[str] = (), path: Path | None = None
     ) -> None:
         self._version = [*map(file_sha256, sorted(code)), *map(version, packages)]
         self._lock = threading.Lock()

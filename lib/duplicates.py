@@ -5,13 +5,15 @@ from __future__ import annotations
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from lib.records import Chunk
-from lib.text import words
+from lib.text import one_line, words
 
 SHINGLE_WORDS = 5
 SAME_SHARE = 0.5  # of the smaller chunk's runs: two chunks count as the same
@@ -19,6 +21,8 @@ MAX_HOLDERS = 1000  # a run that stands in more chunks is boilerplate, and count
 
 Conflicts = Mapping[str, set[str]]  # a chunk's id → those that count as the same
 
+_BASE = 0x9E3779B97F4A7C15  # odd, and its bits are mixed
+_POWERS = np.array([pow(_BASE, i, 2**64) for i in range(SHINGLE_WORDS)], dtype=np.uint64)
 _SKETCH_RUNS = 8  # of a chunk's runs, those that find it again
 
 # 60 bits: a Python integer of 64 takes a third more memory.
@@ -32,30 +36,18 @@ def shingles(text: str) -> Any:
     A polynomial (Karp and Rabin, 1987) of the words' hashes, so that a repeated word is hashed
     once. A text of fewer words is one run.
     """
-    import numpy as np
-
     found = words(text)
     hashes = np.zeros(max(len(found), SHINGLE_WORDS), dtype=np.uint64)
-    hashes[: len(found)] = list(map(_word_hash, found))
-    return _distinct(np.convolve(hashes, _powers(), "valid") & _60_BITS)
-
-
-@cache
-def _powers() -> Any:
-    import numpy as np
-
-    base = 0x9E3779B97F4A7C15  # odd, and its bits are mixed
-    return np.array([pow(base, i, 2**64) for i in range(SHINGLE_WORDS)], dtype=np.uint64)
-
-
-@lru_cache(maxsize=2**16)
-def _word_hash(word: str) -> int:
-    return _hash(word)
+    hashes[: len(found)] = list(map(_cached_hash, found))
+    return _distinct(np.convolve(hashes, _POWERS, "valid") & _60_BITS)
 
 
 def _hash(text: str) -> int:
     # Not hash(): it differs from one process to the next, and sketches are chosen by it.
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little") & _60_BITS
+
+
+_cached_hash = lru_cache(maxsize=2**16)(_hash)  # of words, which come again and again
 
 
 class Marks(NamedTuple):
@@ -66,7 +58,7 @@ class Marks(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Marks:
-        return cls(_hash(" ".join(text.split())), tuple(shingles(text)[:_SKETCH_RUNS].tolist()))
+        return cls(_hash(one_line(text)), tuple(shingles(text)[:_SKETCH_RUNS].tolist()))
 
 
 class Seen:
@@ -155,8 +147,6 @@ def near_duplicates(chunks: Sequence[Chunk]) -> Iterator[tuple[str, str]]:
     all are looked up. Runs that stand in more than MAX_HOLDERS chunks do not count. A run is known
     by 32 bits: two chunks of 200 runs share one by chance once in 100,000 pairs.
     """
-    import numpy as np
-
     if not chunks:
         return
     flat, starts = array("I"), [0]
@@ -192,8 +182,6 @@ def near_duplicates(chunks: Sequence[Chunk]) -> Iterator[tuple[str, str]]:
 
 def _shared_values(entries: Any) -> tuple[Any, Any]:
     """The values that occur more than once, in their order, and how often each does."""
-    import numpy as np
-
     shared, counts = [], []
     width = 2**32 // _PARTS
     for low in range(0, 2**32, width):
@@ -206,8 +194,6 @@ def _shared_values(entries: Any) -> tuple[Any, Any]:
 
 def _distinct(values: Any) -> Any:
     """The values in their order, each once. (numpy.unique takes three times as long.)"""
-    import numpy as np
-
     ordered = np.sort(values)
     first = np.ones(len(ordered), dtype=bool)
     np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
@@ -216,8 +202,6 @@ def _distinct(values: Any) -> Any:
 
 def _places(runs: Any, shared: Any) -> Any:
     """Where those of the runs stand in `shared` that do."""
-    import numpy as np
-
     places = np.searchsorted(shared, runs)
     places = places[places < len(shared)]
     return places[shared[places] == runs[: len(places)]]

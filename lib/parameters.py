@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from lib.recipe import KNOBS, NOTEBOOKS, Knob, Recipe, knob_named
+from lib.recipe import KNOBS, Knob, Recipe, knob_named
 from lib.settings import PROJECT_DIR, SetupError
 from lib.text import one_line
 
@@ -24,33 +25,24 @@ def read_parameters(path: Path) -> dict[str, Any]:
     """
     import yaml
 
+    if not path.exists():
+        there = ", ".join(sorted(p.name for p in DEFAULT_PARAMETERS.parent.glob("*.yaml")))
+        raise SetupError(f"{path} is not there. parameters/ holds {there}.")
     try:
         text = path.read_text(encoding="utf-8")
-        values = yaml.safe_load(text)
-        _demand_each_key_once(yaml.compose(text, yaml.SafeLoader), path)
-    except FileNotFoundError:
-        there = ", ".join(sorted(p.name for p in (PROJECT_DIR / "parameters").glob("*.yaml")))
-        raise SetupError(f"{path} is not there. parameters/ holds {there}.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SetupError(f"{path} cannot be read as a text file: {error}.") from None
-    except yaml.YAMLError as error:
+        values = yaml.safe_load(text) or {}
+        node = yaml.compose(text, yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SetupError(f"{path} is not YAML: {one_line(str(error))}.") from None
-    if values is None:
-        return {}
     if not isinstance(values, dict):
         raise SetupError(f"{path} holds a {type(values).__name__}; expected `key: value` lines.")
+    keys = Counter(str(key.value) for key, _ in node.value) if values else Counter()
+    if twice := [key for key, count in keys.items() if count > 1]:
+        raise SetupError(f"{path} sets {', '.join(twice)} more than once. Keep one line of each.")
     return {
         str(name): knob_named(str(name), path.name).checked(value, path.name)
         for name, value in values.items()
     }
-
-
-def _demand_each_key_once(node: Any, path: Path) -> None:
-    import yaml
-
-    keys = [key.value for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
-    if twice := sorted({str(key) for key in keys if keys.count(key) > 1}):
-        raise SetupError(f"{path} sets {', '.join(twice)} more than once. Keep one line of each.")
 
 
 def override(name: str, text: str) -> Any:
@@ -105,16 +97,16 @@ def for_notebook(values: Mapping[str, Any], notebook: str) -> dict[str, Any]:
     return {name: own[name] for name in shown} | ({"more": more} if more else {})
 
 
-def listing(notebooks: Sequence[str] = NOTEBOOKS) -> str:
+def listing() -> str:
     """The text of `--list`: each knob with its default, range and meaning, under its notebook."""
-    lines: list[str] = []
-    for notebook, group, knobs in _grouped(notebooks):
+    lines = []
+    for notebook, group, knobs in _grouped():
         lines += ["", f"{notebook}.ipynb: {group}"]
         for knob in knobs:
             notes = "; ".join(filter(None, (knob.type, knob.range, knob.source)))
-            also = ", ".join(n for n in knob.notebooks if n != notebook)
+            also = f" [also {', '.join(knob.notebooks[1:])}]" if knob.notebooks[1:] else ""
             lines.append(f"  {knob.name} = {knob.default!r}  ({notes})")
-            lines.append(f"      {knob.meaning}{f' [also {also}]' if also else ''}")
+            lines.append(f"      {knob.meaning}{also}")
     return "\n".join(lines[1:])
 
 
@@ -125,28 +117,25 @@ def reference() -> str:
         "",
         "Made from lib/recipe.py: `python -m lib.parameters > docs/reference.md`.",
     ]
-    shown = ""
-    for notebook, group, knobs in _grouped(NOTEBOOKS):
-        lines += ["", f"## {notebook}.ipynb"] if notebook != shown else []
+    for notebook, group, knobs in _grouped():
+        if (heading := f"## {notebook}.ipynb") not in lines:
+            lines += ["", heading]
         lines += ["", f"### {group}", "", "| parameter | default | range | meaning |"]
         lines += ["| --- | --- | --- | --- |"]
         for knob in knobs:
             source = f" ({knob.source})" if knob.source else ""
-            also = ", ".join(n for n in knob.notebooks if n != notebook)
-            also = f" Also read by {also}." if also else ""
-            cells = f"`{knob.name}`", f"`{knob.default!r}`", knob.range or knob.type
+            also = f" Also read by {', '.join(knob.notebooks[1:])}." if knob.notebooks[1:] else ""
+            allowed = knob.range or knob.type.replace("|", "\\|")
+            cells = f"`{knob.name}`", f"`{knob.default!r}`", allowed
             lines.append(f"| {' | '.join(cells)} | {knob.meaning}{source}.{also} |")
-        shown = notebook
     return "\n".join(lines) + "\n"
 
 
-def _grouped(notebooks: Sequence[str]) -> Iterator[tuple[str, str, list[Knob]]]:
+def _grouped() -> Iterator[tuple[str, str, list[Knob]]]:
     """(the first notebook that reads them, their group, the knobs), in the order of Recipe."""
-    for (notebook, group), knobs in groupby(
-        KNOBS.values(), key=lambda knob: (knob.notebooks[0], knob.group)
-    ):
-        if notebook in notebooks:
-            yield notebook, group, list(knobs)
+    groups = groupby(KNOBS.values(), key=lambda knob: (knob.notebooks[0], knob.group))
+    for (notebook, group), knobs in groups:
+        yield notebook, group, list(knobs)
 
 
 if __name__ == "__main__":

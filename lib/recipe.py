@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.settings import SetupError
+from lib.text import one_line
 
 NOTEBOOKS = ("1_gen", "2_finetune", "3_deploy", "4_eval")
 _PAPER = "arXiv:2403.10131"
@@ -64,29 +65,26 @@ class Knob:
             like = f", like {self.default!r}" if self.default else ""
             raise SetupError(f"{said}, a {type(value).__name__}; expected {self.type}{like}.")
         items = value if isinstance(value, list) else [value]
-        if self.choices and not set(items) <= set(self.choices):
+        if not all(map(self._in_range, items)):
             raise SetupError(f"{said}; expected {self.range}.")
-        if self.low is not None or self.high is not None:
-            for item in items:
-                if not self._in_range(item):
-                    raise SetupError(f"{said}; expected {self.range}.")
         return value
 
-    def _in_range(self, value: float) -> bool:
-        low = -float("inf") if self.low is None else self.low
-        high = float("inf") if self.high is None else self.high
-        above = value > low if self.low_open else value >= low
-        return above and (value < high if self.high_open else value <= high)
+    def _in_range(self, value: Any) -> bool:
+        if self.choices:
+            return value in self.choices
+        low, high = self.low, self.high
+        above = low is None or value > low or (value == low and not self.low_open)
+        return above and (high is None or value < high or (value == high and not self.high_open))
 
 
 def _knobs(group: str, *notebooks: str) -> Callable[..., Any]:
     """A function that declares knobs of one group: `knob(default, "meaning", low=…, …)`."""
 
     def knob(default: Any, meaning: str, *, also: tuple[str, ...] = (), **details: Any) -> Any:
-        details |= {"meaning": meaning, "group": group}
+        details |= {"default": default, "meaning": meaning, "group": group}
         details["notebooks"] = tuple(n for n in NOTEBOOKS if n in (*notebooks, *also))
         if isinstance(default, list):
-            return dataclasses.field(default_factory=lambda: list(default), metadata=details)
+            return dataclasses.field(default_factory=default.copy, metadata=details)
         return dataclasses.field(default=default, metadata=details)
 
     return knob
@@ -95,12 +93,12 @@ def _knobs(group: str, *notebooks: str) -> Callable[..., Any]:
 _SHARE: dict[str, Any] = {"low": 0, "high": 1}
 _PART: dict[str, Any] = {"low": 0, "high": 1, "high_open": True}
 _POSITIVE: dict[str, Any] = {"low": 0, "low_open": True}
+_JUDGED = ("correct", "relevance", "groundedness", "fluency", "coherence", "similarity")
+_JUDGE_METRICS = tuple(f"judge_{name}" for name in _JUDGED)
 # One module of lib/reading/files reads each type of file.
-_FILE_TYPES = sorted(
-    path.stem
-    for path in Path(__file__).with_name("reading").joinpath("files").iterdir()
-    if path.stem[0] != "_"
-)
+_READERS = Path(__file__).with_name("reading") / "files"
+_FILE_TYPES = sorted(path.stem for path in _READERS.iterdir() if path.stem[0] != "_")
+
 _run = _knobs("The run", *NOTEBOOKS)
 _documents = _knobs("Documents", "1_gen")
 _chunks = _knobs("Chunks", "1_gen")
@@ -123,242 +121,147 @@ class Recipe:
         SetupError: a value is of another type or out of its range, or two contradict each other.
     """
 
+    # fmt: off
     run_name: str = _run("tiny", "names the folders of this run")
     seed: int = _run(42, "the same seed gives the same bytes", low=0)
 
-    dataset_kind: str = _documents(
-        "raft",
-        "'raft', or 'qa': plain question–answer pairs, and nothing to train on",
-        choices=("raft", "qa"),
-    )
-    doc_path: str | list[str] = _documents(
-        "sample_data", "a folder, file, glob or sitemap, or a list of them"
-    )
-    eval_doc_path: str | list[str] = _documents(
-        "", "the same: documents that only evaluate, none of which is trained on"
-    )
-    eval_file: str = _documents(
-        "", "people's questions for 4_eval: JSON, JSONL or CSV of question and answer"
-    )
-    doctype: str = _documents(
-        "",
-        "read all files as this type; '' = by each file's name",
-        choices=("", *_FILE_TYPES),
-    )
+    dataset_kind: str = _documents("raft", choices=("raft", "qa"),
+        meaning="'raft', or 'qa': plain question–answer pairs, and nothing to train on")
+    doc_path: str | list[str] = _documents("sample_data",
+        meaning="a folder, file, glob or sitemap, or a list of them")
+    eval_doc_path: str | list[str] = _documents("",
+        meaning="the same: documents that only evaluate, none of which is trained on")
+    eval_file: str = _documents("",
+        meaning="people's questions for 4_eval: JSON, JSONL or CSV of question and answer")
+    doctype: str = _documents("", choices=("", *_FILE_TYPES),
+        meaning="read all files as this type; '' = by each file's name")
     max_pages: int = _documents(1000, "pages of a sitemap that are read at most", low=1)
-    requests_per_second: float = _documents(
-        2.0, "pace at which a website is read, for each host", **_POSITIVE
-    )
+    requests_per_second: float = _documents(2.0, **_POSITIVE,
+        meaning="pace at which a website is read, for each host")
     allow_loopback: bool = _documents(False, "a sitemap may name pages of this machine")
 
-    chunker: str = _chunks(
-        "recursive",
-        "where documents are cut; 'semantic' embeds every sentence",
-        choices=("recursive", "markdown", "semantic"),
-    )
+    chunker: str = _chunks("recursive", choices=("recursive", "markdown", "semantic"),
+        meaning="where documents are cut; 'semantic' embeds every sentence")
     chunk_chars: int = _chunks(1000, "longest chunk, characters", low=100, high=100_000)
     chunk_overlap_chars: int = _chunks(100, "what neighbouring chunks share, characters", low=0)
     min_chunk_chars: int = _chunks(50, "shorter chunks are dropped, characters", low=1)
-    near_duplicate_share: float = _chunks(
-        0.8,
-        "a chunk that shares this share of its runs of five words with another is dropped; "
-        "0 = only equal chunks are",
-        **_SHARE,
-    )
+    near_duplicate_share: float = _chunks(0.8, **_SHARE,
+        meaning="drop chunks with this share of their 5-word runs in another; 0 = only equal ones")
     max_chunks: int = _chunks(0, "ask about so many chunks at most, drawn by seed; 0 = all", low=0)
 
-    ask_mode: str = _teacher(
-        "separate",
-        "'separate': questions, then one answer each; 'joint': all in one reply",
-        choices=("separate", "joint"),
-    )
-    questions_per_chunk: int = _teacher(
-        4, "questions the teacher is asked for, per chunk", low=1, high=100
-    )
-    questions_per_document: int = _teacher(
-        0, "spread evenly over its chunks instead; 0 = questions_per_chunk", low=0, high=10_000
-    )
+    ask_mode: str = _teacher("separate", choices=("separate", "joint"),
+        meaning="'separate': questions, then one answer each; 'joint': all in one reply")
+    questions_per_chunk: int = _teacher(4, low=1, high=100,
+        meaning="questions the teacher is asked for, per chunk")
+    questions_per_document: int = _teacher(0, low=0, high=10_000,
+        meaning="spread evenly over its chunks instead; 0 = questions_per_chunk")
     question_style: str = _teacher("search", "a name below question_styles in the prompts")
-    language: str = _teacher(
-        "", "of questions and reasoning ('Vietnamese', 'ko'); '' = the document's own"
-    )
-    prompt_variant: str = _teacher(
-        "gpt", "the teacher's prompts; 'llama' for open models", choices=("gpt", "llama")
-    )
+    language: str = _teacher("",
+        meaning="of questions and reasoning ('Vietnamese', 'ko'); '' = the document's own")
+    prompt_variant: str = _teacher("gpt", choices=("gpt", "llama"),
+        meaning="the teacher's prompts; 'llama' for open models")
     prompts_path: str = _teacher("", "a YAML of yours with the teacher's prompts that differ")
     temperature: float = _teacher(0.0, "sampling temperature of the teacher", low=0, high=2)
-    rationale: bool = _teacher(
-        False, "the reasoning is written anew from the verified answer", source=_PAPER
-    )
+    rationale: bool = _teacher(False, source=_PAPER,
+        meaning="the reasoning is written anew from the verified answer")
 
-    max_repairs: int = _gates(
-        1, "how often a rejected row is asked again, with the reason", low=0, high=10
-    )
-    max_answer_words: int = _gates(
-        0, "longest final answer, words; 0 = 40, of a pair 150", low=0, high=1000
-    )
+    max_repairs: int = _gates(1, low=0, high=10,
+        meaning="how often a rejected row is asked again, with the reason")
+    max_answer_words: int = _gates(0, low=0, high=1000,
+        meaning="longest final answer, words; 0 = 40, of a pair 150")
     round_trip: bool = _gates(False, "answered again from the document alone, it must be the same")
-    passage_dependency: bool = _gates(
-        False, "answered without the document, it must not be the same"
-    )
+    passage_dependency: bool = _gates(False,
+        meaning="answered without the document, it must not be the same")
     min_rating: int = _gates(0, "least rating by the judge, 1–5; 0 = rate nothing", low=0, high=5)
-    semantic_duplicates: bool = _gates(
-        False, "drop questions that say the same in other words (embeds them)"
-    )
-    max_similarity: float = _gates(
-        0.95, "cosine from which two questions with one answer are the same", **_SHARE
-    )
+    semantic_duplicates: bool = _gates(False,
+        meaning="drop questions that say the same in other words (embeds them)")
+    max_similarity: float = _gates(0.95, **_SHARE,
+        meaning="cosine from which two questions with one answer are the same")
 
     num_distractors: int = _rows(4, "documents beside the oracle", low=0, high=1000, source=_PAPER)
-    min_distractors: int = _rows(
-        -1,
-        "training rows have from so many to num_distractors; -1 = all have num_distractors",
-        low=-1,
-        high=100,
-    )
-    distractor_mode: str = _rows(
-        "random",
-        "'random', 'hard' (the question's neighbours) or 'mixed' (half and half)",
-        choices=("random", "hard", "mixed"),
-    )
-    hard_by: str = _rows(
-        "words",
-        "neighbours by 'words' (BM25) or by 'embedding'",
-        choices=("words", "embedding"),
-    )
-    distractors_per: str = _rows(
-        "question",
-        "'chunk': all questions of a chunk share one context",
-        choices=("question", "chunk"),
-    )
-    too_few: str = _rows(
-        "error",
-        "documents that cannot fill rows are an error, or give rows with fewer distractors",
-        choices=("error", "fewer"),
-    )
-    embedding_model: str = _rows(
-        "", "folder or name; '' = EMBEDDING_… of .env, else MiniLM", also=("4_eval",)
-    )
-    oracle_probability: float = _rows(
-        0.8, "share of rows whose context holds the oracle", source=_PAPER, **_SHARE
-    )
-    no_oracle_mode: str = _rows(
-        "memorise",
-        "rows without the oracle: 'memorise' (paper), 'refuse' or 'both'",
-        choices=("memorise", "refuse", "both"),
-        source=_PAPER,
-    )
-    refusal_probability: float = _rows(
-        0.05, "share of rows made to be refused, whatever no_oracle_mode says", **_SHARE
-    )
-    refusal: str = _rows(
-        "",
-        "what the student says when it refuses; "
-        "'' = I cannot answer this from the documents given.",
-    )
-    split_by: str = _rows(
-        "chunk",
-        "hold out groups of chunks, or (of 10 documents or more) whole documents",
-        choices=("chunk", "document"),
-    )
-    valid_share: float = _rows(
-        0.1, "share of chunks whose questions validate the training", **_PART
-    )
+    min_distractors: int = _rows(-1, low=-1, high=100,
+        meaning="training rows have from so many to num_distractors; -1 = all have num_distractors")
+    distractor_mode: str = _rows("random", choices=("random", "hard", "mixed"),
+        meaning="'random', 'hard' (the question's neighbours) or 'mixed' (half and half)")
+    hard_by: str = _rows("words", choices=("words", "embedding"),
+        meaning="neighbours by 'words' (BM25) or by 'embedding'")
+    distractors_per: str = _rows("question", choices=("question", "chunk"),
+        meaning="'chunk': all questions of a chunk share one context")
+    too_few: str = _rows("error", choices=("error", "fewer"),
+        meaning="documents that cannot fill rows are an error, or give rows with fewer distractors")
+    embedding_model: str = _rows("", also=("4_eval",),
+        meaning="folder or name; '' = EMBEDDING_… of .env, else MiniLM")
+    oracle_probability: float = _rows(0.8, source=_PAPER, **_SHARE,
+        meaning="share of rows whose context holds the oracle")
+    no_oracle_mode: str = _rows("memorise", choices=("memorise", "refuse", "both"), source=_PAPER,
+        meaning="rows without the oracle: 'memorise' (paper), 'refuse' or 'both'")
+    refusal_probability: float = _rows(0.05, **_SHARE,
+        meaning="share of rows made to be refused, whatever no_oracle_mode says")
+    refusal: str = _rows("",
+        meaning="the student's refusal; '' = I cannot answer this from the documents given.")
+    split_by: str = _rows("chunk", choices=("chunk", "document"),
+        meaning="hold out groups of chunks, or (of 10 documents or more) whole documents")
+    valid_share: float = _rows(0.1, **_PART,
+        meaning="share of chunks whose questions validate the training")
     eval_share: float = _rows(0.2, "share of chunks whose questions evaluate the student", **_PART)
 
-    dry_run: bool = _asking_once(
-        False, "say what asking would take, and stop before anything is paid"
-    )
-    batch: bool = _asking_once(
-        False, "through the Batch API: half the price, an answer within a day"
-    )
+    dry_run: bool = _asking_once(False,
+        meaning="say what asking would take, and stop before anything is paid")
+    batch: bool = _asking_once(False,
+        meaning="through the Batch API: half the price, an answer within a day")
     concurrency: int = _sending(16, "requests in flight to an endpoint", low=1, high=10_000)
     requests_per_minute: int = _sending(0, "the account's limit; 0 = none to keep", low=0)
-    tokens_per_minute: int = _sending(
-        0, "the account's limit, prompt and completion; 0 = none", low=0
-    )
+    tokens_per_minute: int = _sending(0, low=0,
+        meaning="the account's limit, prompt and completion; 0 = none")
     tokens_per_day: int = _sending(0, "the same in any 24 hours, over all runs; 0 = none", low=0)
-    max_cost: float = _sending(
-        0.0, "what a notebook may spend, in the currency of prices.yaml; 0 = no limit", low=0
-    )
+    max_cost: float = _sending(0.0, low=0,
+        meaning="what a notebook may spend, in the currency of prices.yaml; 0 = no limit")
     max_tokens_total: int = _sending(0, "tokens a notebook may take; 0 = no limit", low=0)
     timeout_s: float = _sending(600.0, "the longest a request may take, seconds", **_POSITIVE)
-    max_retries: int = _sending(
-        8, "how often a request is sent again after a fault", low=0, high=100
-    )
+    max_retries: int = _sending(8, low=0, high=100,
+        meaning="how often a request is sent again after a fault")
 
-    student_model: str = _training(
-        "embedded", "the model to start from: 'embedded', a folder or a hub name"
-    )
-    student_memory_gib: float = _training(
-        0.0, "GPU memory that training takes, GiB; 0 = it also runs on a CPU", low=0
-    )
-    dataset_format: str = _training(
-        "chat",
-        "'chat' rows, or 'completion' rows for a base model",
-        choices=("chat", "completion"),
-    )
+    student_model: str = _training("embedded",
+        meaning="the model to start from: 'embedded', a folder or a hub name")
+    student_memory_gib: float = _training(0.0, low=0,
+        meaning="GPU memory that training takes, GiB; 0 = it also runs on a CPU")
+    dataset_format: str = _training("chat", choices=("chat", "completion"),
+        meaning="'chat' rows, or 'completion' rows for a base model")
     num_epochs: float = _training(3.0, "passes over the training rows", **_POSITIVE)
     learning_rate: float = _training(2e-5, "peak learning rate", high=1, **_POSITIVE)
-    lora_rank: int = _training(
-        16,
-        "rank of the adapters; 0 = no adapters: every weight is trained",
-        low=0,
-        high=1024,
-        source="arXiv:2106.09685",
-    )
+    lora_rank: int = _training(16, low=0, high=1024, source="arXiv:2106.09685",
+        meaning="rank of the adapters; 0 = no adapters: every weight is trained")
     lora_alpha: int = _training(32, "scale of the adapters, usually twice the rank", low=1)
     lora_dropout: float = _training(0.05, "dropout inside the adapters", **_PART)
     batch_size: int = _training(8, "rows a step, per device", low=1)
-    gradient_accumulation_steps: int = _training(
-        1, "steps whose gradients are added up before an update", low=1
-    )
-    warmup_share: float = _training(
-        0.05, "share of the updates over which the learning rate rises", **_PART
-    )
-    max_length_tokens: int = _training(
-        0, "longest row, tokens; 0 = as measured. A longer row stops the run", low=0
-    )
+    gradient_accumulation_steps: int = _training(1, low=1,
+        meaning="steps whose gradients are added up before an update")
+    warmup_share: float = _training(0.05, **_PART,
+        meaning="share of the updates over which the learning rate rises")
+    max_length_tokens: int = _training(0, low=0,
+        meaning="longest row, tokens; 0 = as measured. A longer row stops the run")
 
-    server_memory_gib: float = _serving(
-        0.0, "memory that each server gets on a CPU, GiB; 0 = by the model's size", low=0
-    )
+    server_memory_gib: float = _serving(0.0, low=0,
+        meaning="memory that each server gets on a CPU, GiB; 0 = by the model's size")
     server_timeout_s: float = _serving(600.0, "seconds until a server must answer", **_POSITIVE)
     max_answer_tokens: int = _serving(256, "longest answer, tokens", low=1, also=("4_eval",))
 
-    models: list[str] = _asking(
-        ["student", "baseline"], "the first is judged; 'teacher', or others of .env"
-    )
+    models: list[str] = _asking(["student", "baseline"],
+        meaning="the first is judged; 'teacher', or others of .env")
     plain_baseline: bool = _asking(True, "ask the baseline with a plain prompt, too")
-    top_k: list[int] = _asking(
-        [3, 5, 7],
-        "documents that retrieval puts into the context: one condition each",
-        low=1,
-        high=1000,
-    )
-    max_questions: int = _asking(
-        60, "questions of the evaluation split at most, drawn by seed; 0 = all", low=0
-    )
-    allow_leakage: list[str] = _asking(
-        [], "what may be shared with training", choices=("chunks", "questions")
-    )
+    top_k: list[int] = _asking([3, 5, 7], low=1, high=1000,
+        meaning="documents that retrieval puts into the context: one condition each")
+    max_questions: int = _asking(60, low=0,
+        meaning="questions of the evaluation split at most, drawn by seed; 0 = all")
+    allow_leakage: list[str] = _asking([], choices=("chunks", "questions"),
+        meaning="what may be shared with training")
 
-    judge_metrics: list[str] = _judging(
-        [],
-        "[] = all; ['judge_correct'] alone costs a fraction",
-        choices=(
-            "judge_correct",
-            "judge_relevance",
-            "judge_groundedness",
-            "judge_fluency",
-            "judge_coherence",
-            "judge_similarity",
-        ),
-    )
+    judge_metrics: list[str] = _judging([], choices=_JUDGE_METRICS,
+        meaning="[] = all; ['judge_correct'] alone costs a fraction")
     judge_prompts_path: str = _judging("", "a YAML of yours with the judge's prompts that differ")
-    max_judge_tokens: int = _judging(
-        1024, "longest verdict, tokens; several thousand for a judge that thinks", low=1
-    )
+    max_judge_tokens: int = _judging(1024, low=1,
+        meaning="longest verdict, tokens; several thousand for a judge that thinks")
+    # fmt: on
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Recipe:
@@ -390,64 +293,48 @@ class Recipe:
     def __post_init__(self) -> None:
         for name, knob in KNOBS.items():
             object.__setattr__(self, name, knob.checked(getattr(self, name)))
-        for complaint in self._contradictions():
-            raise SetupError(f"{complaint} Change it.")
+        if found := [text for wrong, text in self._contradictions() if wrong]:
+            raise SetupError(f"{found[0]} Change it.")
 
-    def _contradictions(self) -> list[str]:
-        """Values that are fine alone and not together."""
-        found = []
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.run_name):
-            found.append(
-                f"run_name is {self.run_name!r}; it names folders: use letters, digits, '.', '_' "
-                "and '-'."
-            )
-        if not self.doc_path:
-            found.append("doc_path is empty; expected a folder, file, glob or sitemap.")
-        if not self.models or len(set(self.models)) < len(self.models):
-            found.append(f"models is {self.models}; expected at least one name, each once.")
-        if not self.top_k or len(set(self.top_k)) < len(self.top_k):
-            found.append(f"top_k is {self.top_k}; expected at least one number, each once.")
-        if self.chunk_overlap_chars >= self.chunk_chars:
-            found.append(
-                f"chunk_overlap_chars is {self.chunk_overlap_chars}; expected less than "
-                f"chunk_chars ({self.chunk_chars})."
-            )
-        if 2 * self.min_chunk_chars > self.chunk_chars:
-            found.append(
-                f"min_chunk_chars is {self.min_chunk_chars}; expected at most half of chunk_chars "
-                f"({self.chunk_chars})."
-            )
-        if self.min_distractors > self.num_distractors:
-            found.append(
-                f"min_distractors is {self.min_distractors}; expected at most num_distractors "
-                f"({self.num_distractors})."
-            )
-        if not self.eval_doc_path and not self.eval_share:
-            found.append(
-                "eval_share is 0, which leaves no question that the student was not trained on, "
-                "and 4_eval asks such questions. Set it above 0, or give eval_doc_path."
-            )
-        if not self.eval_doc_path and self.valid_share + self.eval_share >= 1:
-            found.append(
-                f"valid_share is {self.valid_share} and eval_share {self.eval_share}; expected a "
-                "sum below 1."
-            )
-        if self.rationale and self.dataset_kind == "qa":
-            found.append(
-                "rationale is True, and dataset_kind 'qa' has no reasoning to write. Set rationale "
-                "to False, or dataset_kind to 'raft'."
-            )
-        if self.batch and (self.max_cost or self.max_tokens_total):
-            found.append(
-                "max_cost and max_tokens_total stop single requests, and batch sends none. Set "
-                "them to 0, and see with dry_run what a batch will cost."
-            )
-        if self.refusal and not _is_refusal(self.refusal):
-            found.append(
-                f"refusal is {self.refusal!r}; expected one sentence of three words or more, on "
-                "one line and without the markers of prompts (< > ##)."
-            )
-        return found
+    def _contradictions(self) -> list[tuple[bool, str]]:
+        """(they hold, what is wrong) of values that are fine alone and not together."""
+        # fmt: off
+        return [
+            (not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.run_name),
+             f"run_name is {self.run_name!r}; it names folders: use letters, digits, '.', '_' and "
+             "'-'."),
+            (not self.doc_path,
+             "doc_path is empty; expected a folder, file, glob or sitemap."),
+            (len(set(self.models)) < max(1, len(self.models)),
+             f"models is {self.models}; expected at least one name, each once."),
+            (len(set(self.top_k)) < max(1, len(self.top_k)),
+             f"top_k is {self.top_k}; expected at least one number, each once."),
+            (self.chunk_overlap_chars >= self.chunk_chars,
+             f"chunk_overlap_chars is {self.chunk_overlap_chars}; expected less than chunk_chars "
+             f"({self.chunk_chars})."),
+            (2 * self.min_chunk_chars > self.chunk_chars,
+             f"min_chunk_chars is {self.min_chunk_chars}; expected at most half of chunk_chars "
+             f"({self.chunk_chars})."),
+            (self.min_distractors > self.num_distractors,
+             f"min_distractors is {self.min_distractors}; expected at most num_distractors "
+             f"({self.num_distractors})."),
+            (not self.eval_doc_path and not self.eval_share,
+             "eval_share is 0, which leaves no question that the student was not trained on, and "
+             "4_eval asks such questions. Set it above 0, or give eval_doc_path."),
+            (not self.eval_doc_path and self.valid_share + self.eval_share >= 1,
+             f"valid_share is {self.valid_share} and eval_share {self.eval_share}; expected a sum "
+             "below 1."),
+            (self.rationale and self.dataset_kind == "qa",
+             "rationale is True, and dataset_kind 'qa' has no reasoning to write. Set rationale to "
+             "False, or dataset_kind to 'raft'."),
+            (self.batch and bool(self.max_cost or self.max_tokens_total),
+             "max_cost and max_tokens_total stop single requests, and batch sends none. Set them "
+             "to 0, and see with dry_run what a batch will cost."),
+            (bool(self.refusal) and not _is_refusal(self.refusal),
+             f"refusal is {self.refusal!r}; expected one sentence of three words or more, on one "
+             "line and without the markers of prompts (< > ##)."),
+        ]
+        # fmt: on
 
 
 def _fits(value: Any, declared_type: str) -> bool:
@@ -460,19 +347,12 @@ def _fits(value: Any, declared_type: str) -> bool:
 
 def _is_refusal(text: str) -> bool:
     """Whether a reply can be known by this sentence."""
-    one_line = text == " ".join(text.split())
-    return one_line and len(re.findall(r"\w+", text)) >= 3 and not re.search(r"[<>]|##", text)
-
-
-def _default(field: dataclasses.Field[Any]) -> Any:
-    made = field.default_factory
-    return field.default if made is dataclasses.MISSING else made()
+    words = re.findall(r"\w+", text)
+    return text == one_line(text) and len(words) >= 3 and not re.search(r"[<>]|##", text)
 
 
 KNOBS: dict[str, Knob] = {
-    field.name: Knob(
-        name=field.name, type=str(field.type), default=_default(field), **field.metadata
-    )
+    field.name: Knob(name=field.name, type=str(field.type), **field.metadata)
     for field in fields(Recipe)
 }
 

@@ -10,8 +10,7 @@ import os
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from lib.parameters import DEFAULT_PARAMETERS, for_notebook, listing, overrides
 from lib.progress import minutes
 from lib.recipe import NOTEBOOKS, Recipe
 from lib.settings import PROJECT_DIR, SetupError, home, portable
+from lib.text import one_line
 from lib.threads import tune_threads
 
 _USAGE = """\
@@ -43,16 +43,13 @@ class Plan:
     """One run: the resolved overrides and which notebooks take part."""
 
     values: dict[str, Any]  # what the file and -r set
+    recipe: Recipe
     first: int
     last: int
 
     @property
     def run_dir(self) -> Path:
-        return home() / "runs" / self.values["run_name"]
-
-    @cached_property
-    def recipe(self) -> Recipe:
-        return Recipe(**self.values)
+        return home() / "runs" / self.recipe.run_name
 
 
 def make_plan(arguments: list[str]) -> Plan:
@@ -70,10 +67,10 @@ def make_plan(arguments: list[str]) -> Plan:
     if options.first > options.last:
         raise SetupError(f"--from {options.first} is behind --to {options.last}.")
     values = overrides(options.file, options.overrides)
-    plan = Plan(values, options.first, options.last)
+    recipe = Recipe(**values)
     # A dry run and plain pairs give nothing to train on.
-    ends = plan.recipe.dry_run or plan.recipe.dataset_kind == "qa"
-    return replace(plan, last=1) if ends and plan.first == 1 else plan
+    ends = options.first == 1 and (recipe.dry_run or recipe.dataset_kind == "qa")
+    return Plan(values, recipe, options.first, 1 if ends else options.last)
 
 
 def check(plan: Plan) -> None:
@@ -113,7 +110,8 @@ def run_notebook(plan: Plan, notebook: str) -> None:
     source = PROJECT_DIR / f"{notebook}.ipynb"
     target = plan.run_dir / f"{notebook}.ipynb"
     target.parent.mkdir(parents=True, exist_ok=True)
-    _tune_kernel()
+    tune_threads()
+    os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")  # see docs/experiments.md
     print(f"\n── {source.name} → {portable(target)}", flush=True)
     start = time.monotonic()
     try:
@@ -133,7 +131,7 @@ def run_notebook(plan: Plan, notebook: str) -> None:
                 config=_kernel_config(Path(sockets_dir)),
             )
     except papermill.PapermillExecutionError as error:
-        message = " ".join(str(error.evalue).split())
+        message = one_line(str(error.evalue))
         if error.ename == "Finished":
             print(message, flush=True)
             return
@@ -143,15 +141,6 @@ def run_notebook(plan: Plan, notebook: str) -> None:
             f"(the executed copy: {portable(target)})"
         ) from None
     print(f"── {source.name} took {minutes(time.monotonic() - start)}", flush=True)
-
-
-def _tune_kernel() -> None:
-    """What the kernel's C libraries read when they start; both were measured (docs/experiments.md).
-
-    Memory in huge pages (glibc 2.35 and later; ignored elsewhere).
-    """
-    tune_threads()
-    os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
 
 
 def _kernel_config(sockets_dir: Path) -> Any:
@@ -195,16 +184,14 @@ def refresh(plan: Plan) -> None:
         nbformat.write(executed, PROJECT_DIR / f"{notebook}.ipynb")
 
 
-_STAGES = ("show", "check", *NOTEBOOKS, "refresh")
-
-
 def main(arguments: list[str]) -> int:
     return run("run_all.sh", lambda: _run_stage(next(iter(arguments), ""), arguments[1:]))
 
 
 def _run_stage(stage: str, options: list[str]) -> None:
-    if stage not in _STAGES:
-        raise SetupError(f"No stage {stage!r}: expected one of {', '.join(_STAGES)}.")
+    stages = ("show", "check", *NOTEBOOKS, "refresh")
+    if stage not in stages:
+        raise SetupError(f"No stage {stage!r}: expected one of {', '.join(stages)}.")
     if stage == "show":
         print(listing() if "--list" in options else _USAGE)
         return

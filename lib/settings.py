@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections import ChainMap
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
@@ -39,19 +40,20 @@ def portable(path: Path) -> str:
 
 def _layers() -> list[dict[str, str]]:
     """Process environment, `.env`, `.env.state`; empty values count as unset."""
+    process = {name: value for name, value in os.environ.items() if value}
+    return [process, _read_env(".env"), read_state()]
+
+
+def _read_env(name: str) -> dict[str, str]:
     from dotenv import dotenv_values
 
-    files = [dotenv_values(home() / name, interpolate=False) for name in (".env", ".env.state")]
-    layers: list[Mapping[str, str | None]] = [os.environ, *files]
-    return [{k: v for k, v in layer.items() if v} for layer in layers]
+    values = dotenv_values(home() / name, interpolate=False)
+    return {key: value for key, value in values.items() if value}
 
 
 def environment() -> dict[str, str]:
     """Every name with its value: the one place where precedence is decided."""
-    merged: dict[str, str] = {}
-    for layer in reversed(_layers()):
-        merged.update(layer)
-    return merged
+    return dict(ChainMap(*_layers()))
 
 
 # --- endpoints -----------------------------------------------------------------------------------
@@ -122,8 +124,7 @@ def endpoint_settings(role: str) -> EndpointSettings | None:
         values["base_url"] = "https://api.openai.com/v1"
     if use_entra_id := values.pop("use_entra_id", "").lower() in _YES:
         del values["api_key"]
-    missing = [name_of for name_of, value in values.items() if not value]
-    if missing:
+    if missing := [name_of for name_of, value in values.items() if not value]:
         needed = ", ".join(prefixes[0] + _NAMES[style][name_of][0] for name_of in missing)
         raise SetupError(
             f"{needed} not set, and the {role} is configured {style} style. "
@@ -140,8 +141,8 @@ def is_set_by_user(role: str) -> bool:
 def _style_of(prefixes: tuple[str, ...], layers: list[dict[str, str]]) -> str | None:
     for layer in layers:
         for style in ("azure", "openai"):
-            names = [n for names in _NAMES[style].values() for n in names]
-            if any(p + n in layer for p in prefixes for n in names):
+            names = chain.from_iterable(_NAMES[style].values())
+            if any(prefix + name in layer for name in names for prefix in prefixes):
                 return style
     return None
 
@@ -165,10 +166,7 @@ SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
 
 def read_state() -> dict[str, str]:
     """The content of `.env.state`; {} when there is none."""
-    from dotenv import dotenv_values
-
-    values = dotenv_values(home() / ".env.state", interpolate=False)
-    return {key: value for key, value in values.items() if value}
+    return _read_env(".env.state")
 
 
 def save_state(**values: str | None) -> None:
@@ -180,16 +178,13 @@ def save_state(**values: str | None) -> None:
     if undeclared := values.keys() - STATE_KEYS.keys():
         raise KeyError(f"not declared in STATE_KEYS: {sorted(undeclared)}")
     merged: dict[str, str | None] = {**read_state(), **values}
-    lines = [f"{key}='{_escaped(value)}'\n" for key, value in merged.items() if value]
+    escape = str.maketrans({"\\": "\\\\", "'": "\\'"})
+    lines = [f"{key}='{value.translate(escape)}'\n" for key, value in merged.items() if value]
     handle, temporary = tempfile.mkstemp(dir=home(), prefix=".env.state.")  # made with mode 600
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write("# Written by the notebooks; your own settings belong into .env\n")
         file.writelines(lines)
     Path(temporary).replace(home() / ".env.state")
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("'", "\\'")
 
 
 def require_path(key: str, *, run_name: str = "") -> Path:
@@ -220,11 +215,6 @@ def optional_path(key: str) -> Path | None:
     return home() / value if value else None
 
 
-def redacted(values: Mapping[str, str]) -> dict[str, str]:
-    """The same names; each secret is replaced whole."""
-    return {key: "***" if SECRET_NAME.search(key) else value for key, value in values.items()}
-
-
 def forget_endpoint(role: str) -> None:
     """Remove what 3_deploy wrote about a role's endpoint."""
     save_state(**{key: None for key in STATE_KEYS if key.startswith(f"{role.upper()}_OPENAI_")})
@@ -232,5 +222,5 @@ def forget_endpoint(role: str) -> None:
 
 def show_state() -> None:
     """Print `.env.state`, secrets redacted whole."""
-    for key, value in sorted(redacted(read_state()).items()):
-        print(f"{key:26} {value}")
+    for key, value in sorted(read_state().items()):
+        print(f"{key:26} {'***' if SECRET_NAME.search(key) else value}")

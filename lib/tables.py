@@ -16,9 +16,6 @@ from lib.text import one_line
 
 Row = TypeVar("Row")
 
-_SHOWN_ERRORS = 3
-_WORKBOOKS = (".xlsx", ".xls", ".ods", ".numbers")
-
 
 def read_table(
     path: Path,
@@ -39,7 +36,13 @@ def read_table(
     rows: list[Row] = []
     errors: list[str] = []
     try:
-        for number, values in _table_rows(path, names):
+        suffix = path.suffix.lower()
+        if suffix in (".xlsx", ".xls", ".ods", ".numbers"):
+            raise ValueError(f"it is a workbook ({suffix}): save the sheet as CSV (UTF-8)")
+        is_json = suffix in (".json", ".jsonl", ".ndjson")
+        found = iter_records(path) if is_json else enumerate(_csv_rows(read_text(path), names), 1)
+        for number, values in found:
+            number = max(number, 1)
             try:
                 rows.append(parse_row(number, _named_values(values)))
             except ValueError as error:
@@ -49,12 +52,10 @@ def read_table(
         raise SetupError(
             f"{path} cannot be read: {reason}. Expected a CSV, JSON or JSONL file of {columns}."
         ) from error
-    if errors:
-        more = f"; {len(errors) - _SHOWN_ERRORS:,} more" if len(errors) > _SHOWN_ERRORS else ""
-        shown = "; ".join(errors[:_SHOWN_ERRORS])
-        raise SetupError(f"{path}: {shown}{more}. Each row needs {columns}.")
-    if not rows:
-        raise SetupError(f"{path} holds no rows. Each row needs {columns}.")
+    if errors or not rows:
+        more = [f"{len(errors) - 3:,} more"] if len(errors) > 3 else []
+        said = "; ".join(errors[:3] + more) or "it holds no rows"
+        raise SetupError(f"{path}: {said}. Each row needs {columns}.")
     return rows
 
 
@@ -75,45 +76,30 @@ def text_value(row: Mapping[str, Any], *names: str) -> str:
     return text
 
 
-def _table_rows(path: Path, names: Sequence[str]) -> Iterator[tuple[int, Any]]:
-    suffix = path.suffix.lower()
-    if suffix in _WORKBOOKS:
-        raise ValueError(f"it is a workbook ({suffix}): save the sheet as CSV (UTF-8)")
-    if suffix in (".json", ".jsonl", ".ndjson"):
-        return ((max(number, 1), record) for number, record in iter_records(path))
-    return enumerate(_csv_rows(read_text(path), names), start=1)
-
-
-def _csv_rows(text: str, names: Sequence[str]) -> list[dict[str, str] | ValueError]:
-    """The rows below the header; a row with too many cells gives its error."""
+def _csv_rows(text: str, names: Sequence[str]) -> Iterator[dict[Any, Any]]:
+    """The rows below the header; cells beyond it stand in a list under the name None."""
     # A spreadsheet's first line may name the separator, which depends on its language.
     named = re.match(r'"?sep=(.)"?[\r\n]+', text, re.IGNORECASE)
-    text = text[named.end() :] if named else text
+    text = re.sub(r"\A[\s,;]*[\r\n]", "", text[named.end() :] if named else text)
 
-    def has_text(cells: list[str]) -> bool:
-        return any(cell.strip() for cell in cells)
-
-    def rows(separator: str, *, strict: bool) -> Iterator[list[str]]:
-        lines = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=strict)
-        return filter(has_text, lines)
-
-    def header(separator: str) -> list[str]:
-        return [cell.strip().lower() for cell in next(rows(separator, strict=False), [])]
-
-    def known_columns(separator: str) -> tuple[int, int]:
-        cells = header(separator)
-        return len(set(cells) & set(names)), len(cells)
-
-    separator = named.group(1) if named else max(",;\t", key=known_columns)
-    columns = header(separator)
-    counts = Counter(columns)
+    headers: dict[str, list[str]] = {}
+    for mark in named.group(1) if named else ",;\t":
+        cells = next(csv.reader(StringIO(text, newline=""), delimiter=mark), [])
+        headers[mark] = [cell.strip().lower() for cell in cells]
+    separator = max(
+        headers, key=lambda mark: (len({*headers[mark]} & {*names}), len(headers[mark]))
+    )
+    counts = Counter(columns := headers[separator])
     if twice := [name for name in names if counts[name] > 1]:
         raise ValueError(f"its header names {twice[0]} {counts[twice[0]]} times: rename one")
-    too_many = ValueError("it has more cells than the header: put texts with commas into quotes")
-    return [
-        too_many if has_text(cells[len(columns) :]) else dict(zip(columns, cells, strict=False))
-        for cells in list(rows(separator, strict=True))[1:]
-    ]
+    rows = csv.DictReader(StringIO(text, newline=""), columns, delimiter=separator, strict=True)
+    next(rows, None)  # the header
+    return (row for row in rows if any(map(_has_text, row.values())))
+
+
+def _has_text(cell: Any) -> bool:
+    """Whether it is more than white space; of a list, whether one of its cells is."""
+    return any(map(_has_text, cell)) if isinstance(cell, list) else bool(cell and cell.strip())
 
 
 def _named_values(values: Any) -> dict[str, Any]:
@@ -121,10 +107,11 @@ def _named_values(values: Any) -> dict[str, Any]:
         raise values
     if not isinstance(values, Mapping):
         raise ValueError(f"it is a {type(values).__name__}, not an object with named values")
+    if _has_text(values.get(None)):
+        raise ValueError("it has more cells than the header: put texts with commas into quotes")
+    named = {str(name).strip().lower(): value for name, value in values.items() if name is not None}
     return {
-        str(name).strip().lower(): value
-        for name, value in values.items()
-        if value is not None and str(value).strip()
+        name: value for name, value in named.items() if value is not None and str(value).strip()
     }
 
 
@@ -147,33 +134,27 @@ def iter_records(path: Path) -> Iterator[tuple[int, Any]]:
         except UnicodeDecodeError as error:
             raise ValueError("it is not UTF-8: save it as UTF-8") from error
         return
-    text = read_text(path)
-    try:
-        data = _parsed(text)
-    except ValueError as error:
-        if "Extra data" not in str(error):
-            raise
+    data = _parsed(text := read_text(path))
+    if isinstance(data, ValueError) and "Extra data" in str(data):
         yield from _records_of_lines(text.split("\n"))
-        return
-    yield from enumerate(data, start=1) if isinstance(data, list) else [(0, data)]
+    elif isinstance(data, ValueError):
+        raise data
+    else:
+        yield from enumerate(data, start=1) if isinstance(data, list) else [(0, data)]
 
 
 def _records_of_lines(lines: Iterable[str]) -> Iterator[tuple[int, Any]]:
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                yield number, _parsed(line)
-            except ValueError as error:
-                yield number, error
+    return ((number, _parsed(line)) for number, line in enumerate(lines, 1) if line.strip())
 
 
 def _parsed(text: str) -> Any:
+    """The value, or why there is none."""
     try:
         return json.loads(text)
-    except RecursionError as error:
-        raise ValueError("its JSON is nested too deep") from error
+    except RecursionError:
+        return ValueError("its JSON is nested too deep")
     except json.JSONDecodeError as error:
-        raise ValueError(f"it is not JSON ({error})") from error
+        return ValueError(f"it is not JSON ({error})")
 
 
 def read_text(path: Path) -> str:

@@ -18,7 +18,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def cache(source: Path) -> Cache:
-    return Cache(code=[source], path=source.parent / "deep" / "cache.sqlite")
+    return Cache(code=[source])
 
 
 def test_a_value_outlives_the_process_and_is_found_by_its_whole_key(source: Path) -> None:
@@ -39,12 +39,8 @@ def test_another_version_of_the_code_finds_nothing(source: Path) -> None:
     with closing(cache(source)) as other:
         assert other.get("key") is None
         other.put([2], "key")
-    with closing(Cache(code=[source], packages=["numpy"], path=one_path(source))) as third:
+    with closing(Cache(code=[source], packages=["numpy"])) as third:
         assert third.get("key") is None
-
-
-def one_path(source: Path) -> Path:
-    return source.parent / "deep" / "cache.sqlite"
 
 
 def test_two_at_once_share_it(source: Path) -> None:
@@ -56,20 +52,21 @@ def test_two_at_once_share_it(source: Path) -> None:
 
 @pytest.mark.parametrize("damage", [b"no database", b""])
 def test_a_damaged_or_closed_cache_stores_nothing_and_raises_nothing(
-    source: Path, damage: bytes
+    source: Path, home_dir: Path, damage: bytes
 ) -> None:
+    path = home_dir / "artefacts" / "cache.sqlite"
     with closing(cache(source)) as one:
         one.put("x", "a")
     one.put("y", "b")
     assert one.get("a") is None  # closed
-    one_path(source).write_bytes(damage)
-    for beside in source.parent.glob("deep/*-*"):
+    path.write_bytes(damage)
+    for beside in path.parent.glob("*-*"):
         beside.unlink()
     with closing(cache(source)) as damaged:
         assert damaged.get("a") is None
         damaged.put("z", "a")
-    one_path(source).unlink()
-    one_path(source).mkdir()
+    path.unlink()
+    path.mkdir()
     with closing(cache(source)) as barred:
         barred.put("z", "a")
         assert barred.get("a") is None

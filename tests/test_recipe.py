@@ -33,17 +33,7 @@ def test_no_value_outside_of_its_range_passes(knob: Knob) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"oracle_probability": 3.0},
-        {"distractor_mode": "rnd"},
-        {"chunk_chars": 20},
-        {"num_epochs": 0.0},
-        {"lora_rank": -3},
-        {"top_k": [0]},
         {"top_k": []},
-        {"allow_leakage": ["x"]},
-        {"concurrency": 0},
-        {"max_questions": -5},
-        {"max_answer_tokens": 0},
         {"eval_share": 0.0},
         {"eval_share": 0.5, "valid_share": 0.5},
         {"chunk_overlap_chars": 1000},
@@ -57,13 +47,11 @@ def test_no_value_outside_of_its_range_passes(knob: Knob) -> None:
         {"refusal": "I do not <know> it."},
         {"rationale": True, "dataset_kind": "qa"},
         {"batch": True, "max_cost": 1.0},
-        {"learning_rate": 2.0},
-        {"timeout_s": 0.0},
         {"seed": True},
     ],
     ids=str,
 )
-def test_what_was_met_only_after_the_teacher_was_paid_stops_at_once(wrong: dict[str, Any]) -> None:
+def test_values_that_contradict_each_other_stop_at_once(wrong: dict[str, Any]) -> None:
     with pytest.raises(SetupError) as caught:
         Recipe(**wrong)
     assert all(name in str(caught.value) for name in list(wrong)[-1:])

@@ -10,8 +10,8 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from lib.dataset import SPLITS
+from lib.gen.corpus import Corpus
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, parse_answer
-from lib.reading.documents import Loaded
 from lib.records import RaftExample, Rejected
 
 KINDS = ("oracle", "memorise", "refuse")
@@ -30,7 +30,7 @@ STYLE = """<style>
 </style>"""
 
 
-def show_documents(loaded: Loaded) -> Any:
+def show_documents(corpus: Corpus) -> Any:
     """A table (pandas) with one row a file, read or skipped."""
     import pandas as pd
 
@@ -42,9 +42,9 @@ def show_documents(loaded: Loaded) -> Any:
             "characters": len(document.text),
             "skipped": "",
         }
-        for document in loaded.documents
+        for document in corpus.documents
     ]
-    skipped = [{"file": skip.path, "skipped": skip.reason} for skip in loaded.skipped]
+    skipped = [{"file": skip.path, "skipped": skip.reason} for skip in corpus.skipped]
     table = pd.DataFrame([*read, *skipped]).fillna({"title": "", "pages": 0, "characters": 0})
     return table.astype({"pages": int, "characters": int}).set_index("file")
 

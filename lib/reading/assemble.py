@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from lib.prompts.student import neutralise
 from lib.records import Document, Page
@@ -60,14 +59,15 @@ def _page_break(before: str, after: str) -> str:
     return " " if runs_on and long else "\n\n"
 
 
-def file_title(title: str, path: Path) -> str:
-    """What a file calls itself, unless that is poor ("Microsoft Word - x.doc"); else its name."""
-    title = one_line(clean(neutralise(title)))
+def title_of(title: str, name: str) -> str:
+    """What a document calls itself, if that is one short line and says something (not "Microsoft
+    Word - x.doc"); else the name of its file, or the end of its address."""
+    title = one_line(unicodedata.normalize("NFC", clean(neutralise(title))))
     poor = re.search(r"(?i)\.(?:docx?|pdf|tex|indd|pptx?)$|^(?:untitled|microsoft word)", title)
-    if 3 <= len(title) <= 160 and not poor and re.search(r"[^\W\d_]{2}", title):
+    if len(title) <= 160 and not poor and re.search(r"[^\W\d_]{2}|[^\W\d_a-zA-Z]", title):
         return title
-    stem = unicodedata.normalize("NFC", path.stem)
-    return neutralise(one_line(re.sub(r"_|(?<=[a-z])-(?=[a-z])", " ", stem))) or stem
+    plain = one_line(re.sub(r"\.x?html?$|_|(?<=[a-z])-(?=[a-z])", " ", clean(name)))
+    return neutralise(unicodedata.normalize("NFC", plain)) or name
 
 
 def clean(text: str) -> str:

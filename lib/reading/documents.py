@@ -6,16 +6,14 @@ from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from lib.cache import Cache
-from lib.reading import assemble as assembling
-from lib.reading import files
-from lib.reading.assemble import Skipped, Text, assemble, file_title
+from lib.reading.assemble import Skipped, Text, assemble, title_of
 from lib.reading.files import file_types, readable
 from lib.reading.sources import Source, find_documents
 from lib.reading.workers import Workers
@@ -29,30 +27,8 @@ _AHEAD = 8  # files read before they are asked for
 _SHOWN_CHARS = 700  # of a document that is no PDF
 
 # What the text of a file depends on, beside the file.
-_CODE = [*Path(str(files.__file__)).parent.rglob("*.py"), Path(str(assembling.__file__))]
+_CODE = [*Path(__file__).with_name("files").rglob("*.py"), Path(__file__).with_name("assemble.py")]
 _PACKAGES = ("pypdfium2", "markitdown")
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """What was read."""
-
-    documents: list[Document]
-    skipped: list[Skipped]
-
-    @property
-    def held_out(self) -> set[str]:
-        """The ids of the documents that are for evaluation only."""
-        return {document.id for document in self.documents if document.held_out}
-
-
-def load_documents(recipe: Recipe) -> Loaded:
-    """Everything that `iter_documents` gives."""
-    found = list(iter_documents(recipe))
-    return Loaded(
-        [entry for entry in found if isinstance(entry, Document)],
-        [entry for entry in found if isinstance(entry, Skipped)],
-    )
 
 
 def iter_documents(recipe: Recipe) -> Iterator[Document | Skipped]:
@@ -64,19 +40,18 @@ def iter_documents(recipe: Recipe) -> Iterator[Document | Skipped]:
         SetupError: a path does not exist, or nothing can be read.
     """
     seen: set[str] = set()
-    skipped: list[Skipped] = []
+    reasons: list[str] = []
     for entry in _read(find_documents(recipe), recipe):
         if isinstance(entry, Document) and entry.id in seen:
             entry = Skipped(entry.id, "another document has the same name")
         if isinstance(entry, Document):
             seen.add(entry.id)
-        elif len(skipped) < 3:
-            skipped.append(entry)
+        else:
+            reasons.append(f"{entry.path}: {entry.reason}")
         yield entry
     if not seen:
-        reasons = "; ".join(f"{skip.path}: {skip.reason}" for skip in skipped)
         raise SetupError(
-            f"Nothing readable in {recipe.doc_path} ({reasons or 'it is empty'}). "
+            f"Nothing readable in {recipe.doc_path} ({'; '.join(reasons[:3]) or 'it is empty'}). "
             f"Set doc_path to files ({readable()}), to a folder of them, or to a sitemap."
         )
 
@@ -167,7 +142,7 @@ def _entries(
             yield from reader.documents(place, name)
             return
         text = future.result() if future else reader.read(place)
-        title = file_title(text.title, place)
+        title = title_of(text.title, place.stem)
         yield assemble(text, id=name, title=title, sha256=file_sha256(place))
     except OSError as error:
         yield Skipped(name, str(error.strerror))

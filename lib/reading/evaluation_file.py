@@ -11,8 +11,8 @@ from lib.reading.sources import find_path
 from lib.settings import SetupError
 from lib.tables import read_table, text_value
 
-QUESTION_NAMES = ("question", "query")
-ANSWER_NAMES = ("answer", "gold_final_answer")  # the second is that of our own format `eval`
+_QUESTION = ("question", "query")
+_ANSWER = ("answer", "gold_final_answer")  # the second is that of our own format `eval`
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,9 @@ def read_evaluation_file(path: str | Path) -> list[EvaluationItem]:
     found = find_path(path)
     if found is None or not found.is_file():
         raise SetupError(f"{path} does not exist. Set eval_file to a CSV, JSON or JSONL file.")
-    return read_table(
-        found,
-        _item,
-        names=QUESTION_NAMES + ANSWER_NAMES,
-        columns=f"a question ({' or '.join(QUESTION_NAMES)}) and an answer "
-        f"({' or '.join(ANSWER_NAMES)})",
-    )
+    columns = f"a question ({' or '.join(_QUESTION)}) and an answer ({' or '.join(_ANSWER)})"
+    return read_table(found, _item, names=_QUESTION + _ANSWER, columns=columns)
 
 
 def _item(number: int, row: Mapping[str, Any]) -> EvaluationItem:
-    return EvaluationItem(number, text_value(row, *QUESTION_NAMES), text_value(row, *ANSWER_NAMES))
+    return EvaluationItem(number, text_value(row, *_QUESTION), text_value(row, *_ANSWER))

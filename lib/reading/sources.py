@@ -56,7 +56,9 @@ def find_documents(recipe: Recipe) -> list[Source]:
                 found.setdefault(path, Source("", path, kind, held_out))
     root = Path(os.path.commonpath(bases)) if bases else Path()
     return [
-        replace(source, name=_name(place, root)) if isinstance(place, Path) else source
+        source
+        if isinstance(place, str)
+        else replace(source, name=unicodedata.normalize("NFC", place.relative_to(root).as_posix()))
         for place, source in found.items()
     ]
 
@@ -103,10 +105,6 @@ def _visible(places: Iterable[Path], base: Path) -> list[Path]:
         if path.is_file() and not any(n[0] == "." for n in path.relative_to(base).parts)
     }
     return sorted(files, key=lambda path: path.relative_to(base).as_posix())
-
-
-def _name(path: Path, root: Path) -> str:
-    return unicodedata.normalize("NFC", path.relative_to(root).as_posix())
 
 
 def _is_sitemap(path: Path | None) -> bool:

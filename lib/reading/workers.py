@@ -70,10 +70,6 @@ class Workers:
         return answer["result"]
 
 
-class _Crashed(ValueError):
-    """The worker ended before it answered."""
-
-
 class _Worker:
     """One process. One thread at a time may use it; any thread may close it."""
 
@@ -83,20 +79,10 @@ class _Worker:
 
     def ask(self, request: bytes) -> dict[str, Any]:
         used = self._process is not None
-        try:
-            return self._ask(request)
-        except _Crashed:
-            if not used or self._closed:
-                raise
-            return self._ask(request)  # maybe an earlier file's fault: once more in a new process
-
-    def _ask(self, request: bytes) -> dict[str, Any]:
-        if self._process is None:
+        if not used:
             self._start()
         process, errors = self._process, self._errors
-        assert process
-        assert process.stdin
-        assert process.stdout
+        assert process and process.stdin and process.stdout  # noqa: PT018
         began = time.monotonic()
         timer = Timer(TIMEOUT_S, process.kill)
         timer.daemon = True
@@ -112,10 +98,13 @@ class _Worker:
             return json.loads(answer)
         self._end()
         if time.monotonic() - began >= TIMEOUT_S:
-            raise ValueError(f"reading it took more than {TIMEOUT_S:g} s")
+            return {"error": f"reading it took more than {TIMEOUT_S:g} s"}
+        if used and not self._closed:
+            return self.ask(request)  # maybe an earlier file's fault: once more in a new process
         errors.seek(0)
         last_line = errors.read().decode(errors="replace").strip().rpartition("\n")[2]
-        raise _Crashed(f"its reader crashed ({last_line or f'exit status {process.returncode}'})")
+        said = last_line or f"exit status {process.returncode}"
+        return {"error": f"its reader crashed ({said})"}
 
     def _start(self) -> None:
         self._errors = TemporaryFile()  # noqa: SIM115 (a pipe that nobody reads would fill up)

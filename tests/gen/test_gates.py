@@ -9,7 +9,6 @@ from lib.prompts.student import REFUSAL, canonical, cot_label, parse_answer
 from lib.prompts.teacher import parse_questions
 from lib.recipe import Recipe
 from lib.records import Chunk, Question
-from lib.text import find_quote
 
 TEXT = (
     "The pier was built in 1829 by Barnard Lisle. It is 210 metres long,\nand it has three lamps."
@@ -99,30 +98,6 @@ def test_each_gate_refuses_with_its_name(reply: str, finish_reason: str, gate: s
     assert (rejected.question, rejected.gate, bool(rejected.reason)) == (QUESTION.text, gate, True)
 
 
-@pytest.mark.parametrize(
-    ("quote", "text", "found"),
-    [
-        ("210 metres long, and it", TEXT, "210 metres long, and it"),
-        ("210  metres\nlong", TEXT, "210 metres long"),
-        ("a surfboard", "It is a surf-\nboard.", "a surf- board"),
-        ("a surf- board", "It is a surfboard.", "a surfboard"),
-        ("a surf\u00adboard", "It is a surfboard.", "a surfboard"),
-        ('It\'s "dry" - now...', "So: It’s “dry” – now… Then", "It’s “dry” – now…"),
-        ("It’s “dry” – now…", 'So: It\'s "dry" - now... Then', 'It\'s "dry" - now...'),
-        ("1990--95, 5 km", "In 1990—95, 5\u00a0km away", "1990—95, 5 km"),
-        ("1990—95", "In 1990--95 or so", "1990--95"),
-        ("a non-stick pan", "a non\u2011stick pan", "a non\u2011stick pan"),
-        ("a surf board", "It is a surfboard.", None),
-        ("a two step", "It is a two-step.", None),
-        ("It is a surfboard", "it is a surfboard", None),
-        ("its dry", "it’s dry", None),
-        (" ", TEXT, None),
-    ],
-)
-def test_a_quote_is_found_but_for_its_typography(quote: str, text: str, found: str | None) -> None:
-    assert find_quote(quote, text) == found
-
-
 def test_a_stored_quote_has_the_documents_own_characters() -> None:
     text = "The keeper’s log — kept by “Old” Ann —\nsays:\u00a0it’s 12–14 lamps…"
     quotes = ("keeper's log - kept by \"Old\" Ann - says: it's", "12-14 lamps...")
@@ -205,18 +180,3 @@ def test_each_gate_of_a_pair_refuses_with_its_name(answer: str, gate: str) -> No
     assert caught.value.gate == gate
     answer = "Barnard Lisle built it."
     assert judge_pair(QUESTION, answer, PAIRS).answer == answer
-
-
-@pytest.mark.parametrize(
-    ("quote", "text", "found"),
-    [
-        ("cafe\u0301 noir", "un café noir", "café noir"),
-        ("café noir", "un cafe\u0301 noir", "cafe\u0301 noir"),
-        ("un cafe", "un café noir", None),
-        ("un cafe", "un cafe\u0301 noir", None),
-        ("부두", "부두는", "부두"),
-        ("부두느", "부두는", None),
-    ],
-)
-def test_an_accented_letter_is_one_letter(quote: str, text: str, found: str | None) -> None:
-    assert find_quote(quote, text) == found

@@ -18,13 +18,13 @@ from lib.gen import corpus
 from lib.gen.__main__ import main
 from lib.gen.formats.convert import convert_rows
 from lib.parameters import overrides
-from lib.reading.documents import iter_documents, load_documents
+from lib.reading.documents import iter_documents
 from lib.recipe import KNOBS, Recipe
 from lib.settings import read_state
 from lib.store import read_json, read_jsonl
 from tests.batch_server import BatchServer
 from tests.gen.dataset import source_of
-from tests.gen.make import prose, split_documents
+from tests.gen.make import prose
 from tests.server import Loopback, serve, serving
 
 PARAMETERS = {
@@ -180,7 +180,7 @@ def test_a_dry_run_says_what_it_would_take_and_asks_nothing(
     assert main(["run", "-p", str(parameters_file(documents)), "--dry-run"]) == 0
     output = capsys.readouterr().out
     recipe = Recipe(doc_path=str(documents), chunk_chars=400, chunk_overlap_chars=0)
-    chunks = split_documents(load_documents(recipe).documents, recipe).chunks
+    chunks = lib.gen.Corpus(recipe).read().chunks
     assert f"4 documents, {len(chunks)} chunks" in output
     assert re.search(rf"^{3 * len(chunks)} requests, [\d,]+ prompt", output, re.MULTILINE)
     assert not loopback.requests

@@ -4,7 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from lib.gen import show
-from lib.reading.documents import Loaded, Skipped
+from lib.gen.corpus import Corpus
+from lib.reading.documents import Skipped
+from lib.recipe import Recipe
 from lib.records import Rejected
 from tests.gen.dataset import make
 
@@ -48,8 +50,10 @@ def test_counts_are_drawn(home_dir: Path) -> None:
 
 
 def test_documents_and_skipped_files_stand_in_one_table() -> None:
-    documents = make().documents
-    table = show.show_documents(Loaded(documents, [Skipped("x.pdf", "it is encrypted")]))
+    corpus = Corpus(Recipe())
+    corpus.documents = documents = make().documents
+    corpus.skipped = [Skipped("x.pdf", "it is encrypted")]
+    table = show.show_documents(corpus)
     assert list(table.index) == [*(d.id for d in documents), "x.pdf"]
     assert table.loc["x.pdf", "skipped"] == "it is encrypted"
     assert table.loc["0.txt", "characters"] == len(documents[0].text)

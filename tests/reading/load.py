@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.reading.documents import Loaded, load_documents
+from lib.reading.documents import Skipped, iter_documents
 from lib.recipe import Recipe
+from lib.records import Document
 
 Paths = str | Path | list[Path]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    documents: list[Document]
+    skipped: list[Skipped]
 
 
 def recipe(doc_path: Paths, **knobs: Any) -> Recipe:
@@ -23,4 +31,8 @@ def recipe(doc_path: Paths, **knobs: Any) -> Recipe:
 
 
 def load(doc_path: Paths, **knobs: Any) -> Loaded:
-    return load_documents(recipe(doc_path, **knobs))
+    found = list(iter_documents(recipe(doc_path, **knobs)))
+    return Loaded(
+        [entry for entry in found if isinstance(entry, Document)],
+        [entry for entry in found if isinstance(entry, Skipped)],
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lib.reading import documents as module
-from lib.reading import sources, workers
+from lib.reading import workers
 from lib.reading.assemble import Skipped, Text, assemble
 from lib.reading.documents import (
     iter_documents,
@@ -137,20 +137,6 @@ def test_nothing_readable_is_an_error(tmp_path: Path, content: bytes | None) -> 
         load(tmp_path)
 
 
-def test_a_missing_path_is_an_error() -> None:
-    with pytest.raises(SetupError, match="does not exist"):
-        load("no/such/folder")
-
-
-def test_a_relative_path_is_found_from_anywhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "our docs").mkdir()
-    (tmp_path / "our docs" / "a.txt").write_text(TEXT)
-    monkeypatch.setattr(sources, "PROJECT_DIR", tmp_path)
-    assert load("our docs").documents[0].id == "a.txt"
-
-
 def test_a_reader_that_hangs_loses_only_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,16 +146,6 @@ def test_a_reader_that_hangs_loses_only_its_file(
     loaded = load(tmp_path)
     assert [d.id for d in loaded.documents] == ["b.txt"]
     assert "took more than" in loaded.skipped[0].reason
-
-
-def test_a_page_is_shown_as_a_picture(tmp_path: Path) -> None:
-    write_pdf(tmp_path / "a.pdf", [lines([TEXT])])
-    (tmp_path / "b.txt").write_text(TEXT)
-    pdf, text = load(tmp_path).documents
-    assert show_page(recipe(tmp_path), pdf).size == (750, 1000)
-    assert TEXT in show_page(recipe(tmp_path), text).data
-    with pytest.raises(SetupError, match="pages 1 to 1"):
-        show_page(recipe(tmp_path), pdf, page=7)
 
 
 def test_the_first_pdf_is_looked_at_else_the_first_text_escaped(tmp_path: Path) -> None:
@@ -184,6 +160,8 @@ def test_the_first_pdf_is_looked_at_else_the_first_text_escaped(tmp_path: Path) 
     documents = load(tmp_path).documents
     assert pick_document(documents).id == "b.PDF"
     assert show_page(recipe(tmp_path), pick_document(documents)).size == (750, 1000)
+    with pytest.raises(SetupError, match="pages 1 to 1"):
+        show_page(recipe(tmp_path), pick_document(documents), page=7)
 
 
 # --- every kind, in one order, as soon as it is read ---------------------------------------------
@@ -307,15 +285,7 @@ def test_held_out_documents_come_first_and_are_marked(tmp_path: Path) -> None:
         "train/b.txt": False,
     }
     assert list(marks)[:2] == ["test/a.txt", "test/c.json"]
-    assert loaded.held_out == {"test/a.txt", "test/c.json"}
-    assert load(tmp_path).held_out == set()
-
-
-def test_a_file_that_is_also_held_out_is_not_trained_on(tmp_path: Path) -> None:
-    for name in ("a.txt", "b.txt"):
-        (tmp_path / name).write_text(TEXT)
-    loaded = load(tmp_path, eval_doc_path=[tmp_path / "b.txt"])
-    assert {d.id: d.held_out for d in loaded.documents} == {"b.txt": True, "a.txt": False}
+    assert not any(document.held_out for document in load(tmp_path).documents)
 
 
 def test_a_page_is_shown_of_whatever_doc_path_names(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from lib.reading.assemble import Skipped, Text, assemble, clean, file_title
+from lib.reading.assemble import Skipped, Text, assemble, clean, title_of
 from lib.reading.files.md import first_heading
 from lib.records import Document
 from lib.tables import iter_records
@@ -31,7 +31,8 @@ def documents(path: Path, name: str) -> Iterator[Document | Skipped]:
         text, title = clean(record["text"]), record.get("title")
         title = title if isinstance(title, str) else first_heading(text)
         sha256 = hashlib.sha256(text.encode(errors="replace")).hexdigest()
-        return assemble(Text(title, [text]), id=id, title=file_title(title, path), sha256=sha256)
+        title = title_of(title, path.stem)
+        return assemble(Text(title, [text]), id=id, title=title, sha256=sha256)
 
     return documents_of_records(path, name, document)
 

@@ -28,6 +28,7 @@ USER_AGENT = "Openbook/0.1.0"
 CONNECT_TIMEOUT_S = 10.0  # and of each silence after it
 TOTAL_TIMEOUT_S = 60.0
 MAX_URL_CHARS = 2048
+_PORTS = {"http": 80, "https": 443}
 REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_ADDRESSES = 4  # tried of one name
 # IPv6 ranges that hide an IPv4 address (mapped, NAT64 twice, 6to4, Teredo), and site-local ones.
@@ -48,9 +49,8 @@ class FetchError(Exception):
 
 @dataclass(frozen=True)
 class Response:
-    """An answer with status 200, 304 or one of REDIRECTS."""
+    """An answer with status 200 or one of REDIRECTS."""
 
-    url: str
     status: int
     headers: Mapping[str, str]  # names in lower case
     body: bytes  # decompressed; b"" unless the status is 200
@@ -72,7 +72,7 @@ def check_url(url: str) -> str:
         path, query = quoted(parts.path or "/"), quoted(parts.query)
     except ValueError as error:
         raise FetchError(f"it is not a valid URL ({error})") from error
-    if parts.scheme not in ("http", "https"):
+    if parts.scheme not in _PORTS:
         raise FetchError("its address begins with neither http:// nor https://")
     if "@" in parts.netloc:
         raise FetchError("its address holds a user name or password")
@@ -80,7 +80,7 @@ def check_url(url: str) -> str:
     if dots or not re.fullmatch(r"[\w.:-]+", host) or re.search(r"[\x00-\x1f\x7f\\]", url):
         raise FetchError("it is not a valid URL")
     netloc = f"[{host}]" if ":" in host else host
-    if port is not None and port != _default_port(parts.scheme):
+    if port is not None and port != _PORTS[parts.scheme]:
         netloc += f":{port}"
     return f"{parts.scheme}://{netloc}{path}" + (f"?{query}" if query else "")
 
@@ -96,7 +96,6 @@ def get(
     *,
     allow_loopback: bool,
     max_bytes: int,
-    headers: Mapping[str, str] | None = None,
     content_types: Collection[str] = (),
 ) -> Response:
     """One request, without following redirects; () as content_types means any.
@@ -106,17 +105,18 @@ def get(
             with another status or type, too late, or with more than max_bytes.
     """
     parts = urlsplit(url := check_url(url))
-    port = parts.port or _default_port(parts.scheme)
+    port = parts.port or _PORTS[parts.scheme]
     addresses = checked_addresses(parts.hostname or "", port, allow_loopback=allow_loopback)
     connection = _PinnedConnection(parts.hostname or "", port, addresses, parts.scheme == "https")
     sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", "Connection": "close"}
+    sent["Accept"] = ", ".join(content_types) or "*/*"
     target = url.removeprefix(f"{parts.scheme}://{parts.netloc}")
     # A socket's own time limit starts anew with each byte: a trickle would never end.
     timer = threading.Timer(TOTAL_TIMEOUT_S, connection.end)
     timer.daemon = True
     timer.start()
     try:
-        connection.request("GET", target, headers=sent | dict(headers or {}))
+        connection.request("GET", target, headers=sent)
         with connection.getresponse() as answer:
             found = {name.lower(): value for name, value in answer.getheaders()}
             _check_answer(answer.status, found, content_types)
@@ -134,7 +134,7 @@ def get(
         raise too_large(max_bytes)
     if found.get("content-encoding", "").lower() in ("gzip", "x-gzip") and body:
         body = gunzip(body, max_bytes)
-    return Response(url, answer.status, found, body)
+    return Response(answer.status, found, body)
 
 
 def checked_addresses(host: str, port: int, *, allow_loopback: bool) -> list[Any]:
@@ -183,7 +183,7 @@ class _PinnedConnection(HTTPConnection):
 
     def __init__(self, host: str, port: int, addresses: list[Any], tls: bool) -> None:
         super().__init__(host, port)
-        self.default_port = _default_port("https" if tls else "http")
+        self.default_port = _PORTS["https" if tls else "http"]
         self.addresses, self.tls, self.late = addresses, tls, False
         self.opened: socket.socket | None = None
 
@@ -225,7 +225,7 @@ class _PinnedConnection(HTTPConnection):
 
 
 def _check_answer(status: int, headers: Mapping[str, str], content_types: Collection[str]) -> None:
-    if status not in (200, 304, *REDIRECTS):
+    if status not in (200, *REDIRECTS):
         error = FetchError(f"answered {status}", passing=status in (429, 500, 502, 503, 504))
         error.status, error.retry_after_s = status, retry_after_s(headers)
         raise error
@@ -235,10 +235,6 @@ def _check_answer(status: int, headers: Mapping[str, str], content_types: Collec
         raise FetchError(f"its content type is {shown}, which is not read")
     if headers.get("content-encoding", "identity").lower() not in ("gzip", "x-gzip", "identity"):
         raise FetchError(f"its encoding {quoted(headers['content-encoding'])[:60]} is not read")
-
-
-def _default_port(scheme: str) -> int:
-    return 443 if scheme == "https" else 80
 
 
 @cache

@@ -10,14 +10,12 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from lib.engine.faults import short
 from lib.progress import Progress
-from lib.prompts.student import neutralise
-from lib.reading.assemble import Skipped, assemble, clean
+from lib.reading.assemble import Skipped, assemble, title_of
 from lib.reading.sources import find_path
 from lib.reading.web.fetch import FetchError, check_url, gunzip, too_large
 from lib.reading.web.page import CONTENT_TYPES, main_text
@@ -26,7 +24,6 @@ from lib.reading.workers import Workers
 from lib.recipe import Recipe
 from lib.records import Document
 from lib.settings import SetupError
-from lib.text import one_line
 
 MAX_SITEMAP_BYTES = 50 << 20  # the protocol's own limit
 MAX_PAGE_BYTES = 5_000_000
@@ -42,10 +39,8 @@ def iter_sitemap(location: str, recipe: Recipe) -> Iterator[Document | Skipped]:
     Raises:
         SetupError: the sitemap cannot be read.
     """
-    visitor = Visitor(
-        allow_loopback=recipe.allow_loopback, requests_per_second=recipe.requests_per_second
-    )
-    with closing(visitor), Workers() as workers:
+    visitor = Visitor(recipe)
+    with Workers() as workers:
         try:
             where: str | Path = location
             if "://" in location:
@@ -60,11 +55,8 @@ def iter_sitemap(location: str, recipe: Recipe) -> Iterator[Document | Skipped]:
             ) from error
         progress = Progress("pages", sum(isinstance(entry, str) for entry in entries))
         for entry in entries:
-            if isinstance(entry, Skipped):
-                yield entry
-                continue
-            found = _read_page(entry, visitor, workers)
-            progress.advance()
+            found = _read_page(entry, visitor, workers) if isinstance(entry, str) else entry
+            progress.advance(isinstance(entry, str))
             yield found
     progress.close()
 
@@ -129,7 +121,7 @@ def _entries(location: str | Path, visitor: Visitor, max_pages: int) -> list[str
             if nesting > MAX_NESTING:
                 raise FetchError(f"sitemaps are nested deeper than {MAX_NESTING}")
             if isinstance(where, str):
-                _once(where := check_url(where), seen)
+                where = _checked(where, seen)
             root, urls = parse_sitemap(_read_sitemap(where, visitor))
         except FetchError as error:
             if nesting == 0:
@@ -150,12 +142,13 @@ def _entries(location: str | Path, visitor: Visitor, max_pages: int) -> list[str
 
 def _entry(url: str, seen: set[str]) -> str | Skipped:
     try:
-        return _once(check_url(url), seen)
+        return _checked(url, seen)
     except FetchError as error:
         return Skipped(short(url), str(error))
 
 
-def _once(url: str, seen: set[str]) -> str:
+def _checked(url: str, seen: set[str]) -> str:
+    url = check_url(url)
     if document_id(url) in seen:
         raise FetchError("it is named twice")
     seen.add(document_id(url))
@@ -167,12 +160,11 @@ def _read_sitemap(where: str | Path, visitor: Visitor) -> bytes:
         data = visitor.get(where, max_bytes=MAX_SITEMAP_BYTES).body
     else:
         try:
-            with where.open("rb") as file:
-                data = file.read(MAX_SITEMAP_BYTES + 1)
+            data = where.read_bytes()
         except OSError as error:
             raise FetchError(f"{error.strerror}") from error
-        if len(data) > MAX_SITEMAP_BYTES:
-            raise too_large(MAX_SITEMAP_BYTES)
+    if len(data) > MAX_SITEMAP_BYTES:
+        raise too_large(MAX_SITEMAP_BYTES)
     return gunzip(data, MAX_SITEMAP_BYTES) if data.startswith(b"\x1f\x8b") else data
 
 
@@ -181,17 +173,8 @@ def _read_page(url: str, visitor: Visitor, workers: Workers) -> Document | Skipp
         response = visitor.get(url, max_bytes=MAX_PAGE_BYTES, content_types=CONTENT_TYPES)
         text = workers.read(main_text, response.body, response.headers["content-type"].lower())
         sha256 = hashlib.sha256(response.body).hexdigest()
-        title = _title(text.title, url)
+        name = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2]) or urlsplit(url).netloc
+        title = title_of(text.title, name)
         return assemble(text, id=document_id(url), title=title, sha256=sha256)
     except (FetchError, ValueError) as error:
         return Skipped(url, str(error))
-
-
-def _title(title: str, url: str) -> str:
-    """What the page calls itself, if that is one short line; else the end of its address."""
-    title = one_line(unicodedata.normalize("NFC", clean(neutralise(title))))
-    if 1 <= len(title) <= 160 and re.search(r"[^\W\d_]", title):
-        return title
-    name = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
-    name = one_line(re.sub(r"\.x?html?$|_|(?<=[a-z])-(?=[a-z])", " ", clean(name)))
-    return neutralise(unicodedata.normalize("NFC", name)) or urlsplit(url).netloc

@@ -1,4 +1,4 @@
-"""Pages of the web, asked for politely: robots.txt, a pace for each host, a cache, few retries."""
+"""Pages of the web, asked for politely: robots.txt, a pace for each host, few retries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from urllib.parse import urljoin, urlsplit
 
 from protego import Protego
 
-from lib.cache import Cache
 from lib.reading.web.fetch import (
     REDIRECTS,
     USER_AGENT,
@@ -19,6 +18,7 @@ from lib.reading.web.fetch import (
     get,
     quoted,
 )
+from lib.recipe import Recipe
 
 MAX_REDIRECTS = 5
 MAX_ATTEMPTS = 3
@@ -26,24 +26,19 @@ MAX_FAILURES = 3  # of a host in a row; then it is not asked again
 MAX_WAIT_S = 60.0  # that a server may ask for before the next attempt
 MAX_CRAWL_DELAY_S = 30.0
 MAX_ROBOTS_BYTES = 512_000
-_CACHED_HEADERS = {"content-type", "etag", "last-modified"}
 
 
 class Visitor:
-    """Asks for pages one at a time. Close it."""
+    """Asks for pages one at a time."""
 
-    def __init__(self, *, allow_loopback: bool, requests_per_second: float) -> None:
+    def __init__(self, recipe: Recipe) -> None:
         self.site = ""  # the only site to visit (see `is_of_site`); "" = any
-        self._allow_loopback = allow_loopback
-        self._pause_s = 1 / requests_per_second
-        self._cache = Cache()
+        self._allow_loopback = recipe.allow_loopback
+        self._pause_s = 1 / recipe.requests_per_second
         self._robots: dict[str, Protego | str] = {}  # by origin, "https://example.com:8443"
         self._delays_s: dict[str, float] = {}  # by host, like the next two
         self._next: dict[str, float] = {}  # when it may be asked again
         self._failures: Counter[str] = Counter()  # in a row
-
-    def close(self) -> None:
-        self._cache.close()
 
     def get(self, url: str, *, max_bytes: int, content_types: Collection[str] = ()) -> Response:
         """The answer (status 200) behind a URL and its redirects; () means any content type.
@@ -102,46 +97,29 @@ class Visitor:
         return Protego.parse(text.decode("utf-8-sig", errors="replace"))
 
     def _ask(self, url: str, max_bytes: int, content_types: Collection[str]) -> Response:
-        """One request without redirects: paced, repeated if that may help, cached if unchanged."""
+        """One request without redirects: paced, and repeated if that may help."""
         host = urlsplit(url).netloc
         if self._failures[host] >= MAX_FAILURES:
             raise FetchError(f"{host} failed {MAX_FAILURES} times in a row and is not asked again")
-        cached = self._cache.get("page", url)
-        headers = {"Accept": ", ".join(content_types) or "*/*"}
-        if cached and (etag := cached["headers"].get("etag")):
-            headers["If-None-Match"] = etag
-        if cached and (date := cached["headers"].get("last-modified")):
-            headers["If-Modified-Since"] = date
-        for attempt in range(1, MAX_ATTEMPTS + 1):
+        attempt = 0
+        while True:
+            attempt += 1
             self._pace(host)
             try:
                 response = get(
                     url,
                     allow_loopback=self._allow_loopback,
                     max_bytes=max_bytes,
-                    headers=headers,
                     content_types=content_types,
                 )
-                break
+                self._failures[host] = 0
+                return response
             except FetchError as error:
                 wait_s = error.retry_after_s or 2.0 ** (attempt - 1)
-                if error.passing and attempt < MAX_ATTEMPTS and wait_s <= MAX_WAIT_S:
-                    time.sleep(wait_s)
-                    continue
-                self._failures[host] = self._failures[host] + 1 if error.passing else 0
-                raise
-        self._failures[host] = 0
-        if response.status == 304:
-            if cached is None:
-                raise FetchError("answered 304 to a first request")
-            return Response(url, 200, cached["headers"], cached["body"].encode("latin-1"))
-        stored = {
-            name: response.headers[name] for name in _CACHED_HEADERS & response.headers.keys()
-        }
-        if response.status == 200 and stored.keys() & {"etag", "last-modified"}:
-            body = response.body.decode("latin-1")
-            self._cache.put({"headers": stored, "body": body}, "page", url)
-        return response
+                if not error.passing or attempt == MAX_ATTEMPTS or wait_s > MAX_WAIT_S:
+                    self._failures[host] = self._failures[host] + 1 if error.passing else 0
+                    raise
+                time.sleep(wait_s)
 
     def _pace(self, host: str) -> None:
         if (wait_s := self._next.get(host, 0.0) - time.monotonic()) > 0:

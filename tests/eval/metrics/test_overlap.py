@@ -17,57 +17,6 @@ WORDS = "red door mill 東京 都 Москва дверь 서울 서울은 ต�
 
 
 @pytest.mark.parametrize(
-    ("text", "normal"),
-    [
-        ("The  Tamsay\tLine", "tamsay line"),
-        ("a cat, an owl & the dog.", "cat owl dog"),
-        ("Anthem of theatres", "anthem of theatres"),  # articles are words, not beginnings
-        ("“Ölfass” — GROSSE STRASSE!", "ölfass grosse strasse"),
-        ("große Straße", "grosse strasse"),
-        ("１２ km", "12 km"),
-        ("９０ ㎒", "90 mhz"),  # one sign for three letters, two of them capitals
-        ("$5 + 3 €", "5 3"),  # symbols go with punctuation
-        ("日本、東京。", "日本東京"),
-        ("Ärger", "Ärger".lower()),
-        ("A\u0308rger", "ärger"),  # decomposed letters are the composed ones
-        ("Αθήνα", "αθήνα"),
-        ("\u03aa\u0301", "\u0390"),  # a letter that folding the case takes apart
-        ("cri\u00admson \u200fred\ufeff", "crimson red"),  # soft hyphen, direction, order of bytes
-        ("yes ❤\ufe0f", "yes"),
-        ("3\ufe0f\u20e3", "3"),  # the emoji of a three
-        ("٣ أيام", "3 أيام"),
-        ("३ दिन", "3 दिन"),
-        ("The", "the"),  # nothing else is left
-        ("“A”.", "a"),
-        ("%", "%"),
-        ("", ""),
-    ],
-)
-def test_normalise_follows_squad(text: str, normal: str) -> None:
-    assert normalise(text) == normal
-
-
-@pytest.mark.parametrize(
-    ("text", "pieces"),
-    [
-        ("The tower, 333 m", ["tower", "333", "m"]),
-        ("東京 2020年", ["東", "京", "2020", "年"]),  # the number stays whole
-        ("iPhoneは13日", ["iphone", "は", "13", "日"]),
-        ("葛\U000e0100城", ["葛", "城"]),  # a variant of a character is the character
-        ("หน้า ๑๒", ["ห", "น", "้", "า", "12"]),
-        ("हिन्दी में", ["हिन्दी", "में"]),  # signs belong to the letter before
-        ("Đà Nẵng", ["đà", "nẵng"]),
-        ("서울은 큽니다.", ["서울은", "큽니다"]),
-        ("مدينة القاهرة؟", ["مدينة", "القاهرة"]),
-        ("𠮷野家", ["𠮷", "野", "家"]),
-        (" ", []),
-    ],
-)
-def test_tokens_are_words_or_characters_by_script(text: str, pieces: list[str]) -> None:
-    assert tokens(text) == tuple(pieces)
-
-
-@pytest.mark.parametrize(
     ("reply", "gold", "em", "token_f1"),
     [
         ("The crimson door.", "crimson door", 1.0, 1.0),
@@ -147,30 +96,6 @@ def test_bleu_is_papinenis(reply: str, gold: str, value: float) -> None:
 )
 def test_chrf_is_popovics(reply: str, gold: str, value: float) -> None:
     assert chrf(reply, gold) == pytest.approx(value)
-
-
-@pytest.mark.parametrize(
-    ("reply", "gold", "there"),
-    [
-        ("it fell for 3 days.", "3", True),
-        ("it fell for 13 days", "3", False),
-        ("for 3.5 days", "3", False),
-        ("The door is crimson red.", "the Crimson, red", True),
-        ("red crimson", "crimson red", False),  # in their order
-        ("crimson and red", "crimson red", False),  # side by side
-        ("それは東京都です", "東京", True),
-        ("13日です", "3", False),
-        ("3日です", "3", True),
-        ("정답은 서울은", "서울", True),  # a particle may follow
-        ("서울시 강남구", "울시", False),
-        ("это Москва", "москва", True),
-        ("", "red", False),
-        ("red", "", False),
-        ("red", " ", False),
-    ],
-)
-def test_containment_is_by_words_of_any_script(reply: str, gold: str, there: bool) -> None:
-    assert holds(reply, gold) == float(there)
 
 
 def drawn(rng: Random) -> str:

@@ -191,7 +191,7 @@ def test_a_request_says_who_asks_and_nothing_else(
     site.pages["/"] = Reply("hello", headers={"Set-Cookie": "a=b"})
     fetched(site.url)
     fetched(site.url)
-    names = {"host", "user-agent", "accept-encoding", "connection"}
+    names = {"host", "user-agent", "accept", "accept-encoding", "connection"}
     assert [set(headers) for _, headers in site.requests] == [names, names]
     version = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text())["project"]["version"]
     assert site.requests[0][1]["user-agent"] == f"Openbook/{version}"

@@ -12,7 +12,6 @@ import pytest
 
 from lib.reading import sources
 from lib.reading.assemble import Skipped, Text
-from lib.reading.documents import Loaded
 from lib.reading.web import sitemap as module
 from lib.reading.web.fetch import FetchError, check_url
 from lib.reading.web.sitemap import document_id, iter_sitemap, parse_sitemap
@@ -21,6 +20,7 @@ from lib.records import Document, Page
 from lib.settings import SetupError
 from tests.gen.website import Reply, Website, html, index, redirect, urlset, website
 from tests.reading import load as loading
+from tests.reading.load import Loaded
 
 TEXT = "The keeper of the light burned colza oil until 1868, when paraffin arrived by boat."
 
@@ -367,14 +367,3 @@ def test_nothing_readable_is_an_error(site: Website) -> None:
     site.pages["/sitemap.xml"] = urlset(f"{site.url}/missing")
     with pytest.raises(SetupError, match="missing: answered 404"):
         load(site)
-
-
-def test_pages_that_have_not_changed_are_not_sent_again(site: Website) -> None:
-    site.pages["/a"] = lambda request: (
-        Reply(status=304)
-        if request.headers["If-None-Match"]
-        else Reply("text of a", headers={"ETag": '"1"'})
-    )
-    site.pages["/sitemap.xml"] = urlset(f"{site.url}/a")
-    assert load(site) == load(site)
-    assert site.requests[-1][1]["if-none-match"] == '"1"'

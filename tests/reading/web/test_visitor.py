@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from lib.reading.web import visitor as module
 from lib.reading.web.fetch import FetchError, Response
 from lib.reading.web.visitor import Visitor, is_of_site, site_of
+from lib.recipe import Recipe
 from tests.gen.website import Reply, Website, redirect, website
 
 MAX_BYTES = 10_000
@@ -31,13 +30,13 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def visitor(**options: Any) -> Visitor:
-    return Visitor(**{"allow_loopback": True, "requests_per_second": 1e9} | options)
+    return Visitor(Recipe(**{"allow_loopback": True, "requests_per_second": 1e9} | options))
 
 
 def body(url: str, *, site: str = "") -> bytes:
-    with closing(visitor()) as us:
-        us.site = site
-        return us.get(url, max_bytes=MAX_BYTES).body
+    us = visitor()
+    us.site = site
+    return us.get(url, max_bytes=MAX_BYTES).body
 
 
 # --- robots.txt ----------------------------------------------------------------------------------
@@ -180,9 +179,9 @@ def test_each_redirect_is_checked_anew(site: Website, to: str, words: str) -> No
 def test_a_redirect_never_leaves_https(monkeypatch: pytest.MonkeyPatch) -> None:
     def answer(url: str, **_: object) -> Response:
         if url.endswith("/robots.txt"):
-            return Response(url, 200, {}, b"")
+            return Response(200, {}, b"")
         to = {"http://a.example/": "https://a.example/", "https://a.example/": "http://a.example/b"}
-        return Response(url, 302, {"location": to[url]}, b"")
+        return Response(302, {"location": to[url]}, b"")
 
     monkeypatch.setattr(module, "get", answer)
     with pytest.raises(FetchError, match="it leaves https"):
@@ -252,47 +251,3 @@ def test_a_host_that_fails_and_fails_is_left_alone(site: Website, naps: list[flo
     with pytest.raises(FetchError, match="not asked again"):
         us.get(site.url, max_bytes=MAX_BYTES)
     assert len(site.requests) == asked
-
-
-# --- the cache -----------------------------------------------------------------------------------
-
-
-def versioned(text: str, **headers: str) -> Any:
-    """A page that answers 304 to whoever has it already."""
-
-    def answer(request: BaseHTTPRequestHandler) -> Reply:
-        etag, date = request.headers["If-None-Match"], request.headers["If-Modified-Since"]
-        if (etag or date) and (etag, date) == (headers.get("ETag"), headers.get("Last-Modified")):
-            return Reply(status=304)
-        return Reply(text, headers=headers)
-
-    return answer
-
-
-DATE = "Sat, 21 Nov 2026 08:00:00 GMT"
-
-
-@pytest.mark.parametrize(
-    "headers", [{"ETag": '"1"'}, {"Last-Modified": DATE}, {"ETag": 'W/"1"', "Last-Modified": DATE}]
-)
-def test_a_second_run_asks_only_for_changes(site: Website, headers: dict[str, str]) -> None:
-    site.pages["/a"] = versioned("hello\nagain", **headers)
-    first, second = (visitor().get(f"{site.url}/a", max_bytes=MAX_BYTES) for _ in range(2))
-    assert first.body == second.body == b"hello\nagain"
-    assert second.headers["content-type"] == first.headers["content-type"]
-    (_, plain), (_, conditional) = (found for found in site.requests if found[0] == "/a")
-    assert conditional.keys() - plain.keys() <= {"if-none-match", "if-modified-since"}
-    assert conditional.keys() > plain.keys()
-    site.pages["/a"] = versioned("new", ETag='"2"')
-    assert body(f"{site.url}/a") == b"new"
-
-
-def test_what_cannot_be_asked_conditionally_is_not_cached(site: Website) -> None:
-    body(site.url)
-    site.pages["/a"] = Reply(status=304)
-    with pytest.raises(FetchError, match="304"):
-        body(f"{site.url}/a")
-    site.pages["/b"] = Reply(status=302, headers={"ETag": '"1"', "Location": "/"})
-    assert body(f"{site.url}/b") == b"hello"
-    body(f"{site.url}/b")
-    assert not any("if-none-match" in headers for _, headers in site.requests)

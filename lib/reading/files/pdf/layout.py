@@ -113,13 +113,10 @@ def join_rows(lines: Iterable[Line]) -> list[Line]:
         last = joined[-1] if joined else None
         gap = line.left - last.right if last else 0.0
         if last and last.beside(line) and -0.5 * last.height < gap < 1.2 * last.height:
-            space = " " if gap > 0.12 * last.height else ""
-            if last.height >= line.height:  # a raised mark does not make its line higher
-                bottom, top = last.bottom, last.top
-            else:
-                bottom, top = line.bottom, line.top
-            text = last.text + space + line.text
-            joined[-1] = Line(text, min(last.left, line.left), bottom, line.right, top)
+            text = last.text + " " * (gap > 0.12 * last.height) + line.text
+            left, taller = min(last.left, line.left), max(last, line, key=lambda line: line.height)
+            # A raised mark does not make its line higher.
+            joined[-1] = Line(text, left, taller.bottom, line.right, taller.top)
         else:
             joined.append(line)
     return joined
@@ -160,10 +157,7 @@ def _alike(line: Line, other: Line) -> bool:
 
 
 def _continues(
-    block: Sequence[Line],
-    line: Line,
-    near: Sequence[Line],
-    leadings: dict[tuple[int, int], float],
+    block: list[Line], line: Line, near: list[Line], leadings: dict[tuple[int, int], float]
 ) -> bool:
     """Whether a line continues the block's paragraph."""
     last = block[-1]
@@ -195,14 +189,10 @@ def reading_order(blocks: Sequence[Block]) -> list[list[Block]]:
     at the side may be drawn first: a block that is drawn before something higher on its left comes
     after the first paragraph, so that it does not divide a sentence that began a page earlier.
     """
-    aside = [index for index, block in enumerate(blocks) if _is_aside(block, blocks[index + 1 :])]
     rows: list[list[Block]] = []
-    for index, block in enumerate(blocks):
-        if index not in aside:
-            _place(rows, block)
     sides: list[list[Block]] = []
-    for index in aside:
-        _place(sides, blocks[index])
+    for index, block in enumerate(blocks):
+        _place(sides if _is_aside(block, blocks[index + 1 :]) else rows, block)
     ends = (i + 1 for i, row in enumerate(rows) if _is_paragraph_end(row[-1]))
     after = next(ends, len(rows))
     return rows[:after] + sides + rows[after:]
