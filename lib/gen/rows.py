@@ -18,7 +18,7 @@ from lib.records import Chunk, Question, RaftExample, Rejected
 
 @dataclass(frozen=True)
 class Built:
-    """The rows, and what stood in their way."""
+    """The rows, and the questions that have none."""
 
     examples: list[RaftExample]  # in the order of the questions
     rejected: list[Rejected]  # questions that have no row
@@ -123,13 +123,10 @@ class _Group:
 
 
 def _groups(questions: Sequence[Question], distractors_per: str) -> list[_Group]:
-    if distractors_per == "question":
-        return [_Group(question.id, question.chunk_id, [question]) for question in questions]
     found: dict[str, _Group] = {}
     for question in questions:
-        group = found.setdefault(
-            question.chunk_id, _Group(question.chunk_id, question.chunk_id, [])
-        )
+        group_id = question.id if distractors_per == "question" else question.chunk_id
+        group = found.setdefault(group_id, _Group(group_id, question.chunk_id, []))
         group.questions.append(question)
     return list(found.values())
 

@@ -3,9 +3,9 @@
 Both run the same coroutine (rows.py) for each chunk. What live sending adds is speed:
 
 * Chunks come from a thread: reading documents never holds a reply up.
-* Requests begin 8 at a time: of a hundred begun at once, the first is sent when the last is ready.
-* Threads change every 1 ms, not 5: so long would the thread that cuts documents hold the
-  interpreter each time that the one that sends gives it away.
+* Requests begin 8 at a time: of 100 begun at once, the first is sent when the last is ready.
+* Threads change every 1 ms, not 5: each time that the sending thread releases the interpreter, the
+  thread that cuts documents would hold it for 5 ms.
 * A chunk whose first request is in the ledger waits until all others are under way: after a kill
   the first request that costs something is sent at once, however many do not.
 * Only so many chunks are at work at a time, and one that waits holds no messages, which are longer

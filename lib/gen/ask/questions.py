@@ -166,10 +166,9 @@ def _made_of(
     Prompts count by their texts, gates and parsers by the version in gates.py. After a change the
     replies still come from the ledger, as far as what is sent stayed the same.
     """
-    teacher: dict[str, Any] = {"name": NAME}
+    teacher: dict[str, Any] = {"name": teacher_name()}
     if roles:
-        texts = dict(load_prompts(recipe).texts)
-        teacher = {"name": roles["teacher"].deployment, "prompts": texts}
+        teacher["prompts"] = dict(load_prompts(recipe).texts)
     if "judge" in roles:
         teacher["judge"] = roles["judge"].deployment
     return {
