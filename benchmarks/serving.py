@@ -79,7 +79,7 @@ def _start(role: str, threads: int, options: str) -> ServerRecord:
     """A server as 3_deploy starts it, but with these threads and options and no memory limit."""
     port, log = free_port(), f"{role}.log"
     environment = _environment() | {"OMP_NUM_THREADS": str(threads)}
-    command = _command(MODEL, port, f"--device cpu --dtype float32 {options} --limit 0")
+    command = _command(MODEL, port, f"--device cpu --dtype float32 {options}")
     pid, started = start_process(command, environment=environment, log_path=home() / log)
     record = ServerRecord(role, "bench", pid, started, port, MODEL, options, log)
     record.save()

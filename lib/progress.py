@@ -17,23 +17,15 @@ class Progress:
     60 s: `answers  120/400 · 12.4/s · ETA 0:23 · 3,402 tokens`
     """
 
-    def __init__(
-        self,
-        what: str,
-        total: int,
-        *,
-        note: Callable[[], str] = lambda: "",
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.what, self.total, self.done = what, total, 0
-        self._note, self._clock = note, clock
-        self._start = clock()
+    def __init__(self, what: str, total: int, *, note: Callable[[], str] = lambda: "") -> None:
+        self.what, self.total, self.done, self._note = what, total, 0, note
+        self._start = time.monotonic()
         self._gap_s, self._next_line = _FIRST_LINE_S, self._start + _FIRST_LINE_S
         self._measured = deque([(self._start, 0)], maxlen=_MEASURES)
 
     def advance(self, count: int = 1) -> None:
         self.done += count
-        now = self._clock()
+        now = time.monotonic()
         if now - self._measured[-1][0] < _MEASURE_EVERY_S or self.done >= self.total:
             return
         since, done = self._measured[0]
@@ -46,7 +38,7 @@ class Progress:
 
     def close(self) -> None:
         """Print the closing line; also when there was nothing to do."""
-        elapsed_s = self._clock() - self._start
+        elapsed_s = time.monotonic() - self._start
         rate = f"{self.done / elapsed_s:.1f}/s" if elapsed_s > 0.05 else "at once"
         self._line(f"{rate} · took {minutes(elapsed_s)}")
 

@@ -33,6 +33,7 @@ class Loopback:
     # An error reply, or "hang" (answer never) or "drop" (break the connection).
     fault: Callable[[int, Body], web.Response | str | None] = lambda number, body: None
     hold_from: int = 0  # from this request on, answer never (0 = no)
+    release: threading.Event | None = None  # replies wait until it is set
     finish_reason: str = "stop"
     requests: list[Body] = field(default_factory=list)
     authorizations: list[str] = field(default_factory=list)
@@ -46,6 +47,11 @@ class Loopback:
     @property
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
+
+    def hold_until_in_flight(self, count: int) -> None:
+        """Send no reply until `count` requests are in flight at once."""
+        release = self.release = threading.Event()
+        self.fault = lambda number, body: release.set() if self.in_flight == count else None
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_post("/v1/chat/completions", self.chat)
@@ -71,6 +77,8 @@ class Loopback:
                 return broken if isinstance(broken, web.Response) else web.Response()
             delay_s = self.delay_s * (self.delays.random() if self.delays else 1.0)
             await asyncio.sleep(delay_s)
+            while self.release is not None and not self.release.is_set():
+                await asyncio.sleep(0.005)
             text = (self.reply or reader)(body)
         finally:
             self.in_flight -= 1

@@ -3,18 +3,18 @@ from __future__ import annotations
 import pytest
 
 from lib.progress import Progress, minutes
+from tests.clock import Clock
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_lines_show_rate_and_eta(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    progress = Progress("answers", 10, clock=clock, note=lambda: "7 tokens")
+    monkeypatch.setattr("lib.progress.time", clock)
+    return clock
+
+
+def test_lines_show_rate_and_eta(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress("answers", 10, note=lambda: "7 tokens")
     for _ in range(10):
         clock.now += 4
         progress.advance()
@@ -27,10 +27,9 @@ def test_lines_show_rate_and_eta(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_long_run_prints_a_line_a_minute_and_the_rate_is_of_the_last_minute(
-    capsys: pytest.CaptureFixture[str],
+    clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clock = Clock()
-    progress = Progress("answers", 100_000, clock=clock)
+    progress = Progress("answers", 100_000)
     progress.advance(50_000)  # the ledger knew them
     for _ in range(600):
         clock.now += 1

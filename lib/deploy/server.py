@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -140,27 +139,9 @@ def _can_take_back_tokens(model_dir: Path) -> bool:
 
 
 def _command(model: str, port: int, options: str) -> list[str]:
-    words, limit_bytes = options.split(), "0"
-    if "--limit" in words:
-        limit_bytes = words.pop()
-        words.remove("--limit")
-    if "--prompt-lookup" in words:
-        words.remove("--prompt-lookup")
-        program = [sys.executable, _beside("prompt_lookup.py")]
-    else:
-        found = shutil.which("transformers", path=str(Path(sys.executable).parent))
-        if found is None:
-            raise SetupError(
-                "The program 'transformers' is not beside this Python. "
-                "pip install -r requirements.txt."
-            )
-        program = [found]
-    serve = [*program, "serve", model, "--host", LOOPBACK, "--port", str(port), *words]
-    return [sys.executable, _beside("memory_limit.py"), limit_bytes, *serve]
-
-
-def _beside(name: str) -> str:
-    return str(Path(__file__).with_name(name))
+    program = [sys.executable, str(Path(__file__).with_name("launcher.py"))]
+    serve = ["serve", model, "--host", LOOPBACK, "--port", str(port)]
+    return [*program, *serve, *options.split()]
 
 
 def _environment() -> dict[str, str]:

@@ -2,6 +2,6 @@
 
 `transport` one HTTP exchange · `faults`, `replies` reading it · `retries` the retry loop ·
 `scheduler` when a request may start · `limits`, `budget`, `prices` what it may use · `timeouts` how
-long it may take · `ledger_writer`, `locks` of the ledger · `batch` the Batch API · `tasks` many
-coroutines at once
+long it may take · `ledger_writer` of the ledger · `batch` the Batch API · `tasks` many coroutines
+at once
 """

@@ -11,7 +11,7 @@ import asyncio
 import json
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from itertools import islice
 from pathlib import Path
@@ -37,7 +37,9 @@ _STATE = "batch.json"  # the name that a batch carries, and its id once it has o
 _ENDED = ("completed", "failed", "expired", "cancelled")
 
 
-def in_batches(endpoints: Sequence[BatchEndpoint], work: Callable[[], Awaitable[Result]]) -> Result:
+def in_batches(
+    endpoints: Sequence[BatchEndpoint], work: Callable[[], Coroutine[Any, Any, Result]]
+) -> Result:
     """The result of the work in the round in which no endpoint misses a reply.
 
     Raises:

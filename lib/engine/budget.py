@@ -86,17 +86,15 @@ class Budget:
 
 
 class Meter:
-    """Sums over one endpoint's replies in this run. Without a price the cost stays 0."""
+    """The sums over one endpoint's replies in this run. Without a price the cost stays 0."""
 
     def __init__(self, price: Price | None) -> None:
-        self.price = price
-        self.requests = self.prompt_tokens = self.cached_tokens = self.completion_tokens = 0
-        self.cost = 0.0
+        self.price, self.tokens, self.cost = price, 0, 0.0
         self._lengths: dict[int, tuple[int, float]] = {}  # max_tokens → replies, mean length
 
     def estimate(self, request: Mapping[str, Any]) -> Estimate:
         """A reply is expected to be as long as the others with the same max_tokens."""
-        size, most = _size(request), request["max_tokens"]
+        size, most = _prompt_bytes(request), request.get("max_tokens", 0)
         _, expected = self._lengths.get(most, (0, min(most, _FIRST_REPLY_TOKENS)))
         most_prompt = size / _FEWEST_BYTES_PER_TOKEN
         return Estimate(
@@ -105,57 +103,36 @@ class Meter:
             most_cost=self._cost(most_prompt, most),
         )
 
-    def used(self, request: Mapping[str, Any], reply: Reply) -> Used:
+    def count(self, request: Mapping[str, Any], reply: Reply) -> Used:
         """By the reply's usage; by the length of the text where a server reports none."""
         read, written = reply.prompt_tokens, reply.completion_tokens
         if not read + written:
-            read = _size(request) // _BYTES_PER_TOKEN
+            read = _prompt_bytes(request) // _BYTES_PER_TOKEN
             written = len(reply.text.encode()) // _BYTES_PER_TOKEN
-        count, mean = self._lengths.get(request["max_tokens"], (0, 0.0))
-        self._lengths[request["max_tokens"]] = count + 1, mean + (written - mean) / (count + 1)
-        return Used(read + written, self._cost(read, written, reply.cached_tokens))
-
-    def estimate_texts(self, texts: list[str]) -> Estimate:
-        size = sum(len(text.encode()) for text in texts)
-        most = size / _FEWEST_BYTES_PER_TOKEN
-        return Estimate(size / _BYTES_PER_TOKEN, most, self._cost(most, 0))
-
-    def used_by_texts(self, tokens: int) -> Used:
-        return Used(tokens, self._cost(tokens, 0))
-
-    def count(self, used: Used, *, prompt: int, completion: int = 0, cached: int = 0) -> None:
-        self.requests += 1
-        self.prompt_tokens += prompt
-        self.completion_tokens += completion
-        self.cached_tokens += cached
+        most = request.get("max_tokens", 0)
+        count, mean = self._lengths.get(most, (0, 0.0))
+        self._lengths[most] = count + 1, mean + (written - mean) / (count + 1)
+        used = Used(read + written, self._cost(read, written, reply.cached_tokens))
+        self.tokens += used.tokens
         self.cost += used.cost
+        return used
 
-    def _cost(
-        self, prompt_tokens: float, completion_tokens: float, cached_tokens: int = 0
-    ) -> float:
-        if self.price is None:
-            return 0.0
-        return self.price.of(
-            prompt_tokens=prompt_tokens,
-            completion_tokens=completion_tokens,
-            cached_tokens=cached_tokens,
-        )
+    def _cost(self, prompt: float, completion: float, cached: int = 0) -> float:
+        return self.price.of(prompt, completion, cached) if self.price is not None else 0.0
 
 
-def _size(request: Mapping[str, Any]) -> int:
-    """Bytes of the messages' text in UTF-8; pictures do not count."""
-    said = (message.get("content") for message in request["messages"])
-    return sum(len(content.encode()) for content in said if isinstance(content, str))
+def _prompt_bytes(request: Mapping[str, Any]) -> int:
+    """Bytes of a request's text in UTF-8; pictures do not count."""
+    texts = request.get("input") or (message.get("content") for message in request["messages"])
+    return sum(len(text.encode()) for text in texts if isinstance(text, str))
 
 
-def budget_of(recipe: Recipe) -> Budget | None:
-    """What a run may spend, in the currency of prices.yaml; None = no limit.
+def budget_of(recipe: Recipe) -> Budget:
+    """What a run may spend, in the currency of prices.yaml.
 
     Raises:
         SetupError: prices.yaml cannot be read.
     """
-    if not recipe.max_cost and not recipe.max_tokens_total:
-        return None
     return Budget(
         max_cost=recipe.max_cost,
         max_tokens_total=recipe.max_tokens_total,

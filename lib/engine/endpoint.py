@@ -52,7 +52,7 @@ class Endpoint:
                 "it there, or set max_tokens_total instead."
             )
         limits = limits_of(recipe, ledger, settings.deployment)
-        self._requests = RetryLoop(settings, recipe, limits=limits, budget=budget)
+        self._requests = RetryLoop(settings, recipe, limits=limits, budget=budget or Budget())
         self._form = RequestForm()
         self._asking: dict[str, asyncio.Task[Reply]] = {}
 
@@ -62,7 +62,9 @@ class Endpoint:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if in_flight := self._requests.stop(EndpointError("it was not sent: the run stopped")):
+        scheduler = self._requests.scheduler
+        scheduler.stop(EndpointError("it was not sent: the run stopped"))
+        if in_flight := scheduler.in_flight:
             print(f"Stopping: {in_flight} requests in flight are paid: waiting for them.")
         if left := list(self._asking.values()):
             await asyncio.wait(left, timeout=_SHUTDOWN_S)
@@ -105,7 +107,7 @@ class Endpoint:
             SetupError, EndpointError: as ask; the vectors received are in the ledger.
         """
         keys = {text: Ledger.key(self._embedding_request(text)) for text in texts}
-        missing = [text for text, key in keys.items() if not self.ledger.has(key)]
+        missing = [text for text, key in keys.items() if self.ledger.position(key) is None]
         batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
         for result in await gather_all(batches, partial(self._pay_vectors, keys)):
             if isinstance(result, EndpointError):
@@ -115,11 +117,11 @@ class Endpoint:
 
     def note(self) -> str:
         """`12,345 tokens · 0.02 USD · 30 from the ledger`, and the wait if there is one."""
-        parts = [f"{self.meter.prompt_tokens + self.meter.completion_tokens:,} tokens"]
+        parts = [f"{self.meter.tokens:,} tokens"]
         if self.meter.price is not None:
             parts.append(f"{self.meter.cost:.2f} {self.prices.currency}")
         parts.append(f"{self.from_ledger:,} from the ledger")
-        if (pause_s := self._requests.pause_s) >= 1:
+        if (pause_s := self._requests.scheduler.pause_s) >= 1:
             parts.append(f"waiting {pause_s:,.0f} s (rate limit)")
         return " · ".join(parts)
 
@@ -133,16 +135,9 @@ class Endpoint:
             )
             if used is not None:
                 await self._written([self.ledger.write(key, request, vars(reply))])
+            return reply
         finally:
             self.ledger.unlock(key)
-        if used is not None:
-            self.meter.count(
-                used,
-                prompt=reply.prompt_tokens,
-                completion=reply.completion_tokens,
-                cached=reply.cached_tokens,
-            )
-        return reply
 
     async def _attempt(
         self, key: str, request: dict[str, Any], timeouts: int
@@ -167,7 +162,7 @@ class Endpoint:
             reply = read_reply(data, latency_s=time.monotonic() - start)
             if not reply.text and not reply.completion_tokens:
                 return reply, None  # refused before a word was written: it may be sent again
-            return reply, self.meter.used(request, reply)
+            return reply, self.meter.count(request, reply)
 
     async def _written(self, writing: list[Future[None]]) -> None:
         """Wait until replies are on the disk; when it is full, send nothing more."""
@@ -176,7 +171,7 @@ class Endpoint:
                 await asyncio.wrap_future(future)
         finally:
             if self.ledger.write_error is not None:
-                self._requests.stop(self.ledger.write_error)
+                self._requests.scheduler.stop(self.ledger.write_error)
 
     def _forget(self, key: str, task: asyncio.Task[Reply]) -> None:
         del self._asking[key]
@@ -187,18 +182,17 @@ class Endpoint:
         return {"role": self.settings.role, "model": self.settings.deployment, "input": text}
 
     async def _pay_vectors(self, keys: dict[str, str], batch: list[str]) -> None:
-        vectors, used = await self._requests.run(
-            partial(self._embed, batch), estimate=self.meter.estimate_texts(batch)
+        replies, _ = await self._requests.run(
+            partial(self._embed, batch), estimate=self.meter.estimate({"input": batch})
         )
-        used = used or Used(0)
-        replies: list[dict[str, Any]] = [{"embedding": vector} for vector in vectors]
-        replies[0]["prompt_tokens"] = used.tokens  # of the whole batch
-        requests = map(self._embedding_request, batch)
-        rows = zip((keys[text] for text in batch), requests, replies, strict=True)
-        await self._written([self.ledger.write(*row) for row in rows])
-        self.meter.count(used, prompt=used.tokens)
+        await self._written(
+            [
+                self.ledger.write(keys[text], self._embedding_request(text), reply)
+                for text, reply in zip(batch, replies, strict=True)
+            ]
+        )
 
-    async def _embed(self, batch: list[str], timeouts: int) -> tuple[list[list[float]], Used]:
+    async def _embed(self, batch: list[str], timeouts: int) -> tuple[list[dict[str, Any]], Used]:
         payload = {"model": self.settings.deployment, "input": batch, "encoding_format": "float"}
         try:
             data = await self._requests.post(
@@ -207,7 +201,9 @@ class Endpoint:
         except RequestRejected as rejected:
             raise EndpointError(f"the texts were refused: {rejected}") from rejected
         vectors, tokens = read_vectors(data, count=len(batch))
-        return vectors, self.meter.used_by_texts(tokens)
+        replies: list[dict[str, Any]] = [{"embedding": vector} for vector in vectors]
+        replies[0]["prompt_tokens"] = tokens  # of the whole batch
+        return replies, self.meter.count(payload, Reply("", "stop", tokens, 0, 0.0))
 
 
 def chat_request(

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from lib.engine.ledger_writer import Writer, connect
-from lib.engine.locks import RequestLocks
 from lib.settings import SetupError, home
 from lib.store import fingerprint
+
+try:
+    import fcntl
+except ImportError:  # Windows: two runs at once may pay a request twice there
+    fcntl = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ class Ledger:
         self.path = path or home() / "artefacts" / "ledger.sqlite"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._db, self._lock = connect(self.path), threading.Lock()
-        self._locks = RequestLocks(self.path.with_suffix(".locks"))
+        self._lock_path = self.path.with_suffix(".locks")
         self._writer: Writer | None = None
 
     @staticmethod
@@ -47,25 +54,18 @@ class Ledger:
         return fingerprint(request, length=64)
 
     def get(self, key: str) -> dict[str, Any] | None:
-        with self._lock:
-            row = self._db.execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
-        return json.loads(row[0]) if row else None
-
-    def has(self, key: str) -> bool:
-        return self.position(key) is not None
+        rows = self._select("SELECT reply FROM replies WHERE key = ?", key)
+        return json.loads(rows[0][0]) if rows else None
 
     def position(self, key: str) -> int | None:
         """A number that is larger for later replies; None: there is no reply."""
-        with self._lock:
-            found = self._db.execute("SELECT rowid FROM replies WHERE key = ?", (key,)).fetchone()
-        return found[0] if found else None
-
-    def put(self, key: str, request: Mapping[str, Any], reply: Mapping[str, Any]) -> None:
-        """Commit one reply; a key that is there already keeps its first reply."""
-        self.write(key, request, reply).result()
+        rows = self._select("SELECT rowid FROM replies WHERE key = ?", key)
+        return rows[0][0] if rows else None
 
     def write(self, key: str, request: Mapping[str, Any], reply: Mapping[str, Any]) -> Future[None]:
-        """As put, without waiting: the future is done when the reply is on the disk.
+        """Commit one reply; the future is done when it is on the disk.
+
+        A key that is there already keeps its first reply.
 
         Raises (the future):
             SetupError: it could not be written.
@@ -96,47 +96,44 @@ class Ledger:
         self._open_writer().reserve_space()
 
     def lock(self, key: str) -> bool:
-        """False: another process is sending this request. True: it is ours until `unlock`."""
-        return self._locks.acquire(key)
+        """False: another process is sending this request. True: it is ours until `unlock`.
+
+        One byte of a lock file stands for each request. The kernel frees the locks of a process
+        that dies: nothing has to expire or be cleaned up. A process is not kept out by its own.
+        """
+        try:
+            self._set_lock(key, fcntl.LOCK_EX | fcntl.LOCK_NB if fcntl else 0)
+        except (BlockingIOError, PermissionError):
+            return False
+        except OSError:  # a file system without locks: rather pay twice than never
+            return True
+        return True
 
     def unlock(self, key: str) -> None:
-        self._locks.release(key)
+        with suppress(OSError):
+            self._set_lock(key, fcntl.LOCK_UN if fcntl else 0)
 
     def mark(self) -> int:
-        """A mark of this moment, for `usage(since=…)`."""
-        with self._lock:
-            row = self._db.execute("SELECT COALESCE(MAX(rowid), 0) FROM replies").fetchone()
-        return int(row[0])
-
-    def usage(self, role: str, *, since: int = 0) -> Usage:
-        """The sums over a role's replies: all of them, or those since a mark."""
-        found = [u for (of, _), u in self.usage_by_model(since=since).items() if of == role]
-        return Usage(
-            sum(usage.requests for usage in found),
-            sum(usage.prompt_tokens for usage in found),
-            sum(usage.completion_tokens for usage in found),
-            sum(usage.cached_tokens for usage in found),
-        )
+        """A mark of this moment, for `usage_by_model(since=…)`."""
+        return int(self._select("SELECT COALESCE(MAX(rowid), 0) FROM replies")[0][0])
 
     def usage_by_model(self, *, since: int = 0) -> dict[tuple[str, str], Usage]:
-        """(role, model) → its sums."""
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT role, model, COUNT(*), SUM(prompt_tokens), SUM(completion_tokens),"
-                " SUM(cached_tokens) FROM replies WHERE rowid > ? GROUP BY role, model",
-                (since,),
-            ).fetchall()
+        """(role, model) → the sums over its replies: all of them, or those since a mark."""
+        rows = self._select(
+            "SELECT role, model, COUNT(*), SUM(prompt_tokens), SUM(completion_tokens),"
+            " SUM(cached_tokens) FROM replies WHERE rowid > ? GROUP BY role, model",
+            since,
+        )
         return {(role, model): Usage(*sums) for role, model, *sums in rows}
 
     def tokens_by_minute(self, model: str) -> list[tuple[float, int]]:
         """(seconds since 1970, tokens) of each minute of the last 24 hours that has a reply."""
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT substr(created, 1, 16) AS minute, SUM(prompt_tokens + completion_tokens)"
-                " FROM replies WHERE model = ? AND created > datetime('now', '-1 day')"
-                " GROUP BY minute ORDER BY minute",
-                (model,),
-            ).fetchall()
+        rows = self._select(
+            "SELECT substr(created, 1, 16) AS minute, SUM(prompt_tokens + completion_tokens)"
+            " FROM replies WHERE model = ? AND created > datetime('now', '-1 day')"
+            " GROUP BY minute ORDER BY minute",
+            model,
+        )
         return [
             (datetime.fromisoformat(minute).replace(tzinfo=UTC).timestamp(), tokens)
             for minute, tokens in rows
@@ -148,8 +145,23 @@ class Ledger:
             self._writer.close()
         self._db.close()
 
+    def _select(self, query: str, *values: Any) -> list[Any]:
+        with self._lock:
+            return self._db.execute(query, values).fetchall()
+
+    def _set_lock(self, key: str, operation: int) -> None:
+        if fcntl:
+            fcntl.lockf(_lock_file(self._lock_path), operation, 1, int(key[:15], 16))
+
     def _open_writer(self) -> Writer:
         with self._lock:
             if self._writer is None:
                 self._writer = Writer(self.path)
         return self._writer
+
+
+@cache
+def _lock_file(path: Path) -> int:
+    """Opened once and never closed: closing it would free the locks of the process's other ledgers
+    (POSIX)."""
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

@@ -1,56 +1,30 @@
-"""Requests and tokens per minute and per day: how long the next request must wait for them."""
+"""Requests and tokens per minute and per day: how long the next request must wait for them.
+
+A limit is reserved before a request starts and settled when it ends; `delay_s` is the time until
+the request may start, 0 = now; `settle(…, None)`: it ended without a reply.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 from lib.engine.budget import Estimate, Used
 from lib.engine.ledger import Ledger
 from lib.recipe import Recipe
 
-Clock = Callable[[], float]
-
-
-class Limit(Protocol):
-    """Something that requests share: reserved before a request starts, settled when it ends."""
-
-    def delay_s(self, estimate: Estimate) -> float:
-        """Seconds until the request may start; 0 = now."""
-
-    def reserve(self, estimate: Estimate) -> None: ...
-
-    def settle(self, estimate: Estimate, used: Used | None) -> None:
-        """The request ended; None: without a reply."""
-
-
-def limits_of(recipe: Recipe, ledger: Ledger, model: str) -> list[Limit]:
-    """The limits of an account that the recipe names, for requests to one model."""
-    limits: list[Limit] = []
-    if recipe.requests_per_minute:
-        limits.append(RateLimit(recipe.requests_per_minute, of=lambda estimate: 1.0))
-    if recipe.tokens_per_minute:
-        limits.append(RateLimit(recipe.tokens_per_minute, of=lambda estimate: estimate.tokens))
-    if recipe.tokens_per_day:
-        before = ledger.tokens_by_minute(model)
-        limits.append(DailyLimit(recipe.tokens_per_day, before=before))
-    return limits
-
 
 class RateLimit:
     """A steady rate of requests or tokens: at most a second's share at once, no burst a minute."""
 
-    def __init__(
-        self, per_minute: float, *, of: Callable[[Estimate], float], clock: Clock = time.monotonic
-    ) -> None:
-        self.per_s, self._of, self._clock = per_minute / 60, of, clock
+    def __init__(self, per_minute: float, *, of: Callable[[Estimate], float]) -> None:
+        self.per_s, self._of = per_minute / 60, of
         self._most = max(1.0, self.per_s)
-        self._level, self._at = self._most, clock()
+        self._level, self._at = self._most, time.monotonic()
 
     def delay_s(self, estimate: Estimate) -> float:
-        now = self._clock()
+        now = time.monotonic()
         self._level = min(self._most, self._level + (now - self._at) * self.per_s)
         self._at = now
         # A request above a second's share starts when that share is there, and leaves a debt.
@@ -67,15 +41,13 @@ class RateLimit:
 class DailyLimit:
     """At most `tokens` in any 24 hours, earlier runs included."""
 
-    def __init__(
-        self, tokens: int, *, before: Iterable[tuple[float, int]] = (), clock: Clock = time.time
-    ) -> None:
-        self._limit, self._clock = tokens, clock
+    def __init__(self, tokens: int, *, before: Iterable[tuple[float, int]] = ()) -> None:
+        self._limit = tokens
         self._spent: deque[list[float]] = deque([at, float(count)] for at, count in before)
         self._total = sum(count for _, count in self._spent)
 
     def delay_s(self, estimate: Estimate) -> float:
-        now = self._clock()
+        now = time.time()
         while self._spent and self._spent[0][0] <= now - 86400:
             self._total -= self._spent.popleft()[1]
         # A request above the limit starts when the window is empty.
@@ -93,8 +65,23 @@ class DailyLimit:
         self._add((used.tokens if used else 0) - estimate.tokens)
 
     def _add(self, tokens: float) -> None:
-        minute = self._clock() // 60 * 60
+        minute = time.time() // 60 * 60
         if not self._spent or self._spent[-1][0] < minute:
             self._spent.append([minute, 0.0])
         self._spent[-1][1] += tokens
         self._total += tokens
+
+
+Limit = RateLimit | DailyLimit
+
+
+def limits_of(recipe: Recipe, ledger: Ledger, model: str) -> list[Limit]:
+    """The limits of an account that the recipe names, for requests to one model."""
+    limits: list[Limit] = []
+    if recipe.requests_per_minute:
+        limits.append(RateLimit(recipe.requests_per_minute, of=lambda estimate: 1.0))
+    if recipe.tokens_per_minute:
+        limits.append(RateLimit(recipe.tokens_per_minute, of=lambda estimate: estimate.tokens))
+    if recipe.tokens_per_day:
+        limits.append(DailyLimit(recipe.tokens_per_day, before=ledger.tokens_by_minute(model)))
+    return limits

@@ -24,9 +24,7 @@ class Price:
     cached: float  # of prompt tokens from a prefix cache
     completion: float
 
-    def of(
-        self, *, prompt_tokens: float, completion_tokens: float, cached_tokens: float = 0
-    ) -> float:
+    def of(self, prompt_tokens: float, completion_tokens: float, cached_tokens: float = 0) -> float:
         """`cached_tokens` are some of the prompt_tokens."""
         return (
             (prompt_tokens - cached_tokens) * self.prompt
@@ -66,14 +64,9 @@ def costs(usages: Mapping[tuple[str, str], Usage], prices: Prices) -> list[Cost]
     """`costs(ledger.usage_by_model(since=mark), load_prices())`: a line for each role and model."""
     lines = []
     for (role, model), usage in usages.items():
-        cost = None
-        if (price := prices.of(model)) is not None:
-            cost = price.of(
-                prompt_tokens=usage.prompt_tokens,
-                completion_tokens=usage.completion_tokens,
-                cached_tokens=usage.cached_tokens,
-            )
-        lines.append(Cost(role, model, usage, cost))
+        price = prices.of(model)
+        tokens = (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens)
+        lines.append(Cost(role, model, usage, price.of(*tokens) if price else None))
     return lines
 
 
@@ -91,21 +84,16 @@ def show_costs(lines: Sequence[Cost], prices: Prices) -> None:
         )
 
 
-def prices_path() -> Path:
-    """The user's prices.yaml beside `.env`, else the project's."""
-    own = home() / "prices.yaml"
-    return own if own.exists() else PROJECT_DIR / "prices.yaml"
-
-
 def load_prices() -> Prices:
-    """Read prices.yaml.
+    """Read the user's prices.yaml beside `.env`, else the project's.
 
     Raises:
         SetupError: it has another form; says where.
     """
     import yaml
 
-    path = prices_path()
+    own = home() / "prices.yaml"
+    path = own if own.exists() else PROJECT_DIR / "prices.yaml"
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
         models = {str(name): _price(path, str(name), row) for name, row in data["models"].items()}

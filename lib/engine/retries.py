@@ -37,12 +37,12 @@ class RetryLoop:
         recipe: Recipe,
         *,
         limits: list[Limit],
-        budget: Budget | None,
+        budget: Budget,
     ) -> None:
         self._where = f"{settings.role} at {settings.base_url}"
         self._timeout_s, self._max_retries = recipe.timeout_s, recipe.max_retries
         self._transport, self._timeout = Transport(settings), AdaptiveTimeout(recipe.timeout_s)
-        self._scheduler = Scheduler(recipe.concurrency, limits=limits, budget=budget)
+        self.scheduler = Scheduler(recipe.concurrency, limits=limits, budget=budget)
         self._answered, self._paused_s = False, 0.0  # paused: since the last reply
 
     async def __aenter__(self) -> RetryLoop:
@@ -52,16 +52,6 @@ class RetryLoop:
     async def __aexit__(self, *_: object) -> None:
         self._timeout.close()
         await self._transport.__aexit__()
-
-    @property
-    def pause_s(self) -> float:
-        """Seconds until the next request may start, because of the endpoint or a limit."""
-        return self._scheduler.pause_s
-
-    def stop(self, error: Exception) -> int:
-        """Send nothing more: waiting requests get this error. Returns how many are in flight."""
-        self._scheduler.stop(error)
-        return self._scheduler.in_flight
 
     async def post(
         self, path: str, payload: dict[str, Any], *, kind: Hashable, timeouts: int
@@ -88,11 +78,11 @@ class RetryLoop:
             SetupError: no request can succeed; then nothing more is sent at all.
             EndpointError: this request failed too often, or was not sent.
         """
-        entry = self._scheduler.entry(estimate, priority=priority)
+        entry = self.scheduler.entry(estimate, priority=priority)
         failures = timeouts = 0
         after_s = 0.0
         while True:
-            await self._scheduler.wait(entry, after_s=after_s)
+            await self.scheduler.wait(entry, after_s=after_s)
             used, fault = None, None
             try:
                 result, used = await attempt(timeouts)
@@ -103,10 +93,10 @@ class RetryLoop:
                 if _concerns_all(fault):
                     self._pause(entry, fault)
             except SetupError as error:
-                self.stop(error)
+                self.scheduler.stop(error)
                 raise
             finally:
-                self._scheduler.end(entry, used, busy=fault is not None and _concerns_all(fault))
+                self.scheduler.end(entry, used, busy=fault is not None and _concerns_all(fault))
             timeouts += fault.kind == "timeout"
             failures += fault.kind not in ("busy", "other process")
             after_s = self._back_off_s(fault, failures)
@@ -115,12 +105,13 @@ class RetryLoop:
         """Pause all requests. Pauses longer than timeout_s without a reply between end the run."""
         asked_s = fault.retry_after_s
         if asked_s is not None and asked_s > self._timeout_s:
-            self.stop(EndpointError(f"{fault}; it asks to wait {asked_s / 60:,.0f} minutes"))
+            reason = f"it asks to wait {asked_s / 60:,.0f} minutes"
         elif self._paused_s > self._timeout_s:
-            waited = f"after pauses of {self._paused_s:,.0f} s without any reply"
-            self.stop(EndpointError(f"{fault}; {waited}"))
+            reason = f"after pauses of {self._paused_s:,.0f} s without any reply"
         else:
-            self._paused_s += self._scheduler.pause(entry, asked_s)
+            self._paused_s += self.scheduler.pause(entry, asked_s)
+            return
+        self.scheduler.stop(EndpointError(f"{fault}; {reason}"))
 
     def _back_off_s(self, fault: Fault, failures: int) -> float:
         """Seconds until the next attempt; a pause of all requests is added to it.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lib.engine.budget import Budget, Estimate, Used
-from lib.engine.limits import Clock, Limit, RateLimit
+from lib.engine.limits import Limit, RateLimit
 
 _RAMP_DOUBLES_S = 8.0
 _SHORTEST_WINDOW_S = 0.5  # a rate is not measured over less time
@@ -44,16 +44,9 @@ class Scheduler:
     end.
     """
 
-    def __init__(
-        self,
-        slots: int,
-        *,
-        limits: Sequence[Limit] = (),
-        budget: Budget | None = None,
-        clock: Clock = time.monotonic,
-    ) -> None:
+    def __init__(self, slots: int, *, limits: Sequence[Limit] = (), budget: Budget) -> None:
         self._slots = self._free = slots
-        self._limits, self._budget, self._clock = list(limits), budget, clock
+        self._limits, self._budget = list(limits), budget
         self._queue: list[Entry] = []
         self._low_priority: list[Entry] = []  # priorities above 0
         self._delayed: dict[int, Entry] = {}  # until their next attempt
@@ -63,7 +56,7 @@ class Scheduler:
         self._ramp: _RampUp | None = None
         self._paused_until = 0.0
         # Since the last pause: the requests accepted. And the pauses in a row without any.
-        self._window_start, self._accepted, self._useless_pauses = clock(), 0, 0
+        self._window_start, self._accepted, self._useless_pauses = time.monotonic(), 0, 0
 
     @property
     def in_flight(self) -> int:
@@ -106,10 +99,8 @@ class Scheduler:
         self._free += 1
         if busy and entry.started_at >= self._window_start:
             self._accepted -= 1
-        for limit in self._limits:
-            limit.settle(entry.estimate, used)
-        if self._budget is not None:
-            self._budget.settle(entry.estimate, used)
+        for shared in (*self._limits, self._budget):
+            shared.settle(entry.estimate, used)
         self._start_requests()
 
     def pause(self, entry: Entry, seconds: float | None) -> float:
@@ -118,7 +109,7 @@ class Scheduler:
         Afterwards requests start again one by one, at the rate that the endpoint accepted before.
         Returns by how many seconds the pause of all grew.
         """
-        now = self._clock()
+        now = time.monotonic()
         if entry.started_at >= self._window_start:  # else it started before the last pause
             accepted = self._accepted - 1  # this request was not
             self._useless_pauses = 0 if accepted > 0 else self._useless_pauses + 1
@@ -126,7 +117,7 @@ class Scheduler:
                 per_s = accepted / max(now - self._window_start, _SHORTEST_WINDOW_S)
             else:
                 per_s = self._ramp.per_s / 2 if self._ramp else float(self._slots)
-            self._ramp = _RampUp(per_s, clock=self._clock)
+            self._ramp = _RampUp(per_s)
             self._window_start, self._accepted = now, 0
         if seconds is None:
             seconds = min(_LONGEST_PAUSE_S, 2.0**self._useless_pauses) * random.uniform(0.5, 1.0)
@@ -163,7 +154,7 @@ class Scheduler:
             if not entry.waits:  # cancelled
                 heapq.heappop(queue)
                 continue
-            if self._budget is not None and not self._budget.fits(entry.estimate):
+            if not self._budget.fits(entry.estimate):
                 if not self._budget.in_flight:
                     self.stop(self._budget.spent())
                 elif not self.in_flight:
@@ -176,10 +167,9 @@ class Scheduler:
             self._start(entry)
 
     def _delay_s(self, estimate: Estimate) -> float:
-        delays = [limit.delay_s(estimate) for limit in self._limits]
-        if self._ramp is not None:
-            delays.append(self._ramp.delay_s(estimate))
-        return max(self._paused_until - self._clock(), *delays, 0.0)
+        limits = [*self._limits, self._ramp] if self._ramp else self._limits
+        delays = [limit.delay_s(estimate) for limit in limits]
+        return max(self._paused_until - time.monotonic(), *delays, 0.0)
 
     def _set_timer(self, delay_s: float) -> None:
         def expired() -> None:
@@ -190,16 +180,14 @@ class Scheduler:
             self._timer = asyncio.get_running_loop().call_later(delay_s, expired)
 
     def _start(self, entry: Entry) -> None:
-        entry.started_at = self._clock()
+        entry.started_at = time.monotonic()
         if not self._accepted and self._ramp is None:
             self._window_start = entry.started_at  # the first of all
         self._free, self._accepted = self._free - 1, self._accepted + 1
         if self._ramp is not None:
             self._ramp.reserve(entry.estimate)
-        for limit in self._limits:
-            limit.reserve(entry.estimate)
-        if self._budget is not None:
-            self._budget.reserve(entry.estimate)
+        for shared in (*self._limits, self._budget):
+            shared.reserve(entry.estimate)
         if entry.start is not None:
             entry.start.set_result(None)
 
@@ -207,12 +195,12 @@ class Scheduler:
 class _RampUp(RateLimit):
     """The rate after a pause: what the endpoint accepted before, doubled every 8 s."""
 
-    def __init__(self, per_s: float, *, clock: Clock) -> None:
-        super().__init__(60 * per_s, of=lambda estimate: 1.0, clock=clock)
+    def __init__(self, per_s: float) -> None:
+        super().__init__(60 * per_s, of=lambda estimate: 1.0)
         self._most, self._level = 1.0, 0.0
-        self._first_per_s, self._start = per_s, clock()
+        self._first_per_s, self._start = per_s, time.monotonic()
 
     def delay_s(self, estimate: Estimate) -> float:
-        doublings = min(20.0, (self._clock() - self._start) / _RAMP_DOUBLES_S)
+        doublings = min(20.0, (time.monotonic() - self._start) / _RAMP_DOUBLES_S)
         self.per_s = self._first_per_s * 2.0**doublings
         return super().delay_s(estimate)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future, wait
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from lib.engine.faults import EndpointError
 
@@ -44,35 +43,27 @@ async def gather_all(
     return [task.result() for task in tasks]
 
 
-def run(coroutine: Awaitable[Result]) -> Result:
+def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
     """Run a coroutine to its end from plain code, also inside a notebook's running event loop.
 
     An interrupt (Ctrl-C, a kernel's stop button) cancels it and waits for its clean-up.
     """
-    outcome: Future[Result] = Future()
     running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Result]]] = []
 
-    async def main() -> Result:
-        return await coroutine
+    def work() -> Result:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            loop = runner.get_loop()
+            running.append((loop, loop.create_task(coroutine)))
+            return loop.run_until_complete(running[0][1])
 
-    def work() -> None:
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        outcome = thread.submit(work)
         try:
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                loop = runner.get_loop()
-                running.append((loop, loop.create_task(main())))
-                outcome.set_result(loop.run_until_complete(running[0][1]))
-        except BaseException as error:  # raised to the caller
-            outcome.set_exception(error)
-
-    thread = threading.Thread(target=work)
-    try:
-        thread.start()
-        return outcome.result()
-    except KeyboardInterrupt:
-        for loop, task in running:
-            loop.call_soon_threadsafe(task.cancel)
-            wait([outcome])
-        raise
+            return outcome.result()
+        except KeyboardInterrupt:
+            for loop, task in running:
+                loop.call_soon_threadsafe(task.cancel)
+            raise
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

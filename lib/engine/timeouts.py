@@ -24,8 +24,8 @@ class AdaptiveTimeout:
     some requests just hang.
     """
 
-    def __init__(self, timeout_s: float, *, shortest_s: float = _SHORTEST_S) -> None:
-        self._longest_s, self._shortest_s = timeout_s, min(shortest_s, timeout_s)
+    def __init__(self, timeout_s: float) -> None:
+        self._longest_s = timeout_s
         self._durations: dict[Hashable, deque[float]] = {}
         self._in_flight: dict[asyncio.Timeout, tuple[Hashable, int, float]] = {}
         self._checking: asyncio.Task[None] | None = None
@@ -35,7 +35,7 @@ class AdaptiveTimeout:
         if len(durations) < _ENOUGH:
             return self._longest_s
         usual_s = sorted(durations)[int(_PERCENTILE * len(durations))]
-        return min(self._longest_s, max(self._shortest_s, _FACTOR * usual_s * 2.0**timeouts))
+        return min(self._longest_s, max(_SHORTEST_S, _FACTOR * usual_s * 2.0**timeouts))
 
     @asynccontextmanager
     async def limit(self, kind: Hashable, *, timeouts: int) -> AsyncIterator[None]:

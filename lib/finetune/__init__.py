@@ -1,7 +1,6 @@
 """2_finetune: dataset → student. LoRA or full training with TRL, merged for serving."""
 
-from lib.finetune.lengths import Lengths
-from lib.finetune.rows import PreparedRows, prepare_rows
+from lib.finetune.rows import Lengths, PreparedRows, prepare_rows
 from lib.finetune.show import plot_loss, plot_training, show_trained_tokens
 from lib.finetune.students import require_machine
 from lib.finetune.train import Trained, train_student

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lib.finetune.rows import PreparedRows
 from lib.finetune.students import Base
+from lib.finetune.watch import HistoryPoint
 from lib.progress import minutes
 from lib.settings import home
 from lib.store import building, fingerprint, write_text
@@ -17,40 +19,33 @@ from lib.store import building, fingerprint, write_text
 _COPY_UP_TO_BYTES = 64 * 2**20
 
 
-def merge_adapter(
-    base_dir: Path, adapter_dir: Path, merged_dir: Path, *, tokenizer: Any, dtype: Any
-) -> None:
-    """Write base + adapter as one ordinary model: safetensors, tokenizer with its chat template.
-
-    The servers do not load adapters, and merged weights generate faster.
-    """
+def merge_adapter(base_dir: Path, adapter_dir: Path, *, dtype: Any) -> Any:
+    """Base + adapter as one ordinary model: servers do not load adapters, and merged weights
+    generate faster."""
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
     base = AutoModelForCausalLM.from_pretrained(
         str(base_dir), dtype=dtype, use_safetensors=True, trust_remote_code=False
     )
-    merged = PeftModel.from_pretrained(base, str(adapter_dir)).merge_and_unload(safe_merge=True)
-    save_model(merged, merged_dir, tokenizer=tokenizer)
+    return PeftModel.from_pretrained(base, str(adapter_dir)).merge_and_unload(safe_merge=True)
 
 
 def save_model(model: Any, model_dir: Path, *, tokenizer: Any) -> None:
-    """Write a whole model with its tokenizer; in bf16 where a GPU trained it."""
+    """Write a whole model (safetensors) with its tokenizer; in bf16 where a GPU trained it.
+
+    Generation stops at the token that ends every trained completion.
+    """
     import torch
 
-    _stop_at_end(model.generation_config, tokenizer.eos_token_id)
+    stops = model.generation_config.eos_token_id
+    stops = stops if isinstance(stops, list) else [] if stops is None else [stops]
+    if tokenizer.eos_token_id not in stops:
+        model.generation_config.eos_token_id = [*stops, tokenizer.eos_token_id]
     if next(model.parameters()).is_cuda:
         model = model.to(torch.bfloat16)
     model.save_pretrained(model_dir)
     tokenizer.save_pretrained(model_dir)
-
-
-def _stop_at_end(generation_config: Any, end: int) -> None:
-    """Make generation stop at the token that ends every trained completion."""
-    stops = generation_config.eos_token_id
-    stops = stops if isinstance(stops, list) else [] if stops is None else [stops]
-    if end not in stops:
-        generation_config.eos_token_id = [*stops, end]
 
 
 def prepare_baseline(base: Base, *, chat_template: str) -> Path:
@@ -83,18 +78,15 @@ def _copy_or_link(source: Path, target: Path) -> None:
 
 def write_model_card(
     path: Path,
-    *,
-    base: Base,
-    dataset_dir: Path,
+    rows: PreparedRows,
     settings: Mapping[str, Any],
-    lengths: str,
-    history: list[dict[str, float]],
+    history: list[HistoryPoint],
     seconds: float,
 ) -> None:
     """Describe the student in the hub's model-card format."""
     adapted = settings["lora_rank"] > 0
     what = "`adapter/` is the LoRA adapter alone" if adapted else "every weight was trained"
-    rows = "\n".join(f"| `{name}` | {value} |" for name, value in settings.items())
+    base, table = rows.base, "\n".join(f"| `{name}` | {it} |" for name, it in settings.items())
     write_text(
         path,
         f"""---
@@ -110,7 +102,7 @@ Fine-tuned to answer a question from a context of one oracle document among dist
 that the documents do not hold the answer (RAFT, arXiv:2403.10131). `merged/` is an ordinary
 causal language model; {what}.
 
-- Dataset: `{dataset_dir.name}`: {lengths}.
+- Dataset: `{rows.dataset_dir.name}`: {rows.lengths}.
 - Validation loss{_losses(history)}. The loss counts completions only.
 - Training took {minutes(seconds)} (minutes:seconds).
 - Licence: the base model's, `{licence_of(base.folder)}`; read it before you pass the student on.
@@ -118,12 +110,12 @@ causal language model; {what}.
 
 | setting | value |
 |---|---|
-{rows}
+{table}
 """,
     )
 
 
-def _losses(history: list[dict[str, float]]) -> str:
+def _losses(history: list[HistoryPoint]) -> str:
     points = [point for point in history if "validation_loss" in point]
     if not points:
         return ": not measured, the dataset has no validation rows"

@@ -1,21 +1,18 @@
-"""A dataset as one student's tokens: shown, measured and trained on."""
+"""A dataset as one student's tokens, and how long its rows are: no row is ever cut."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.finetune.lengths import Lengths, measure_lengths
-from lib.finetune.records import (
-    TokenRow,
-    end_token_ids,
-    load_tokenizer,
-    tokenise,
-    training_records,
-)
+from lib.dataset import read_dataset
 from lib.finetune.students import Base, fetch_student
+from lib.finetune.tokens import TokenRow, end_token_ids, load_tokenizer, tokenise
+from lib.prompts.student import Message
 from lib.recipe import Recipe
+from lib.settings import SetupError, portable
 from lib.store import read_json
 from lib.threads import tune_threads
 
@@ -25,7 +22,6 @@ class PreparedRows:
     """A dataset as one student's tokens."""
 
     dataset_dir: Path
-    dataset_format: str
     base: Base
     tokenizer: Any
     train: list[TokenRow]
@@ -41,17 +37,19 @@ def prepare_rows(dataset_dir: Path, recipe: Recipe) -> PreparedRows:
         SetupError: the model or the rows cannot be read, or a row holds an end token.
     """
     tune_threads()  # before torch is loaded
-    base, dataset_format = fetch_student(recipe.student_model), recipe.dataset_format
-    tokenizer = load_tokenizer(base.folder, dataset_format)
+    base = fetch_student(recipe.student_model)
+    tokenizer = load_tokenizer(base.folder, recipe.dataset_format)
     end_ids = end_token_ids(base.folder, tokenizer)
     train, valid = (
-        [tokenise(r, tokenizer, end_ids) for r in training_records(dataset_dir, s, dataset_format)]
-        for s in ("train", "valid")
+        [
+            tokenise(row_id, messages, tokenizer, end_ids)
+            for row_id, messages in training_messages(dataset_dir, split).items()
+        ]
+        for split in ("train", "valid")
     )
     config = read_json(base.folder / "config.json")
     return PreparedRows(
         dataset_dir=Path(dataset_dir),
-        dataset_format=dataset_format,
         base=base,
         tokenizer=tokenizer,
         train=train,
@@ -59,3 +57,85 @@ def prepare_rows(dataset_dir: Path, recipe: Recipe) -> PreparedRows:
         lengths=measure_lengths([*train, *valid]),
         model_limit_tokens=int(config.get("max_position_embeddings") or 0),
     )
+
+
+def training_messages(dataset_dir: Path, split: str) -> dict[str, list[Message]]:
+    """ "train row 17" → its messages: a prompt, then the completion to learn.
+
+    Raises:
+        SetupError: no dataset, no training rows, or a row of another form.
+    """
+    dataset = read_dataset(dataset_dir)
+    rows = {f"{split} row {n}": messages for n, messages in enumerate(dataset.chat(split), start=1)}
+    for row_id, messages in rows.items():
+        label = (messages or [{}])[-1]
+        completion = label.get("content", "") if label.get("role") == "assistant" else ""
+        if len(messages) < 2 or not completion.strip():
+            raise SetupError(
+                f"{row_id} of {portable(dataset.folder)}/chat is not a prompt and its completion. "
+                "Run 1_gen.ipynb again."
+            )
+    if not rows and split == "train":
+        raise SetupError(
+            f"{portable(dataset.folder)} has no training rows. Give 1_gen more documents or "
+            "questions."
+        )
+    return rows
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Token counts of the rows, each with its template and end token."""
+
+    rows: int
+    total_tokens: int
+    max_completion_tokens: int
+    max_total_tokens: int
+    p50_tokens: int
+    p95_tokens: int
+    longest_row: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.rows:,} rows, {self.total_tokens:,} tokens: half have at most "
+            f"{self.p50_tokens:,}, 95% at most {self.p95_tokens:,}, the longest "
+            f"{self.max_total_tokens:,} ({self.longest_row}); the longest completion "
+            f"{self.max_completion_tokens:,}"
+        )
+
+
+def measure_lengths(rows: Sequence[TokenRow]) -> Lengths:
+    """Measure rows (at least one)."""
+    totals = sorted(len(row.input_ids) for row in rows)
+    longest = max(rows, key=lambda row: len(row.input_ids))
+    return Lengths(
+        rows=len(rows),
+        total_tokens=sum(totals),
+        max_completion_tokens=max(len(row.input_ids) - row.prompt_tokens for row in rows),
+        max_total_tokens=totals[-1],
+        p50_tokens=totals[(len(totals) - 1) // 2],
+        p95_tokens=totals[round(0.95 * (len(totals) - 1))],
+        longest_row=longest.id,
+    )
+
+
+def check_lengths(lengths: Lengths, *, max_length_tokens: int, model_limit_tokens: int) -> int:
+    """The length budget of training, tokens; max_length_tokens 0 = the longest row's length.
+
+    A row that is cut loses its completion, which is at its end, and teaches nothing.
+
+    Raises:
+        SetupError: the longest row does not fit.
+    """
+    limits = [(model_limit_tokens, "the model reads at most")]
+    if max_length_tokens:
+        limits.append((max_length_tokens, "max_length_tokens is"))
+    for limit, who in limits:
+        if limit and lengths.max_total_tokens > limit:
+            raise SetupError(
+                f"{lengths.longest_row} has {lengths.max_total_tokens:,} tokens and {who} "
+                f"{limit:,}, so its completion would be cut. Lower num_distractors or chunk_chars "
+                "in 1_gen, or take a model that reads more"
+                + (" (or raise max_length_tokens)." if limit == max_length_tokens else ".")
+            )
+    return max_length_tokens or lengths.max_total_tokens

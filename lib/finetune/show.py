@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from html import escape
 from itertools import groupby
 from typing import Any
-
-from markupsafe import Markup
 
 from lib.finetune.watch import HistoryPoint
 from lib.settings import read_state, require_path
 from lib.store import read_json
 
 Piece = tuple[str, bool]  # decoded text, and whether the loss counts it
+_PROMPT_CHARS = 600  # shown of a prompt
 
 
 def trained_pieces(input_ids: Iterable[int], labels: Iterable[int], tokenizer: Any) -> list[Piece]:
@@ -31,30 +31,24 @@ def marked(pieces: list[Piece]) -> str:
     return "".join(f"⟦{text}⟧" if trained else text for text, trained in pieces) + "\n"
 
 
-def show_trained_tokens(rows: Any, *, row: int = 0, prompt_chars: int = 600) -> Any:
+def show_trained_tokens(rows: Any, *, row: int = 0) -> Any:
     """One training row as HTML; the tokens that TRL's collator labels as trained are highlighted.
 
-    Of a long prompt only the last `prompt_chars` characters are shown.
+    Of a long prompt only the end is shown.
     """
     from IPython.display import HTML
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
     tokenizer, token_row = rows.tokenizer, rows.train[row]
-    padding = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
-    collate = DataCollatorForLanguageModeling(pad_token_id=padding)
+    collate = DataCollatorForLanguageModeling(pad_token_id=tokenizer.pad_token_id or 0)
     batch = collate([{"input_ids": token_row.input_ids, "labels": token_row.labels}])
-    pieces = trained_pieces(batch["input_ids"][0], batch["labels"][0], tokenizer)
-    return HTML(_page(pieces, prompt_chars))
-
-
-def _page(pieces: list[Piece], prompt_chars: int) -> Markup:
-    parts = Markup()
-    for text, trained in pieces:
-        if not trained and len(text) > prompt_chars:
-            text = f"… ({len(text) - prompt_chars:,} characters) … {text[-prompt_chars:]}"
+    spans = ""
+    for text, trained in trained_pieces(batch["input_ids"][0], batch["labels"][0], tokenizer):
+        if not trained and len(text) > _PROMPT_CHARS:
+            text = f"… ({len(text) - _PROMPT_CHARS:,} characters) … {text[-_PROMPT_CHARS:]}"
         style = "background:#d7f5d0;color:#10320a" if trained else "color:#777"
-        parts += Markup('<span style="{}">{}</span>').format(style, text)
-    return Markup('<pre style="white-space:pre-wrap">{}</pre>').format(parts)
+        spans += f'<span style="{style}">{escape(text)}</span>'
+    return HTML(f'<pre style="white-space:pre-wrap">{spans}</pre>')
 
 
 def plot_loss(history: list[HistoryPoint]) -> Any:

@@ -81,8 +81,7 @@ def require_machine(recipe: Recipe) -> None:
     Raises:
         SetupError: what is missing, and what to do.
     """
-    found = find_student(recipe.student_model)
-    missing = (_missing_gpu(recipe), _missing_model(found))
+    missing = [_missing_gpu(recipe), _missing_model(find_student(recipe.student_model))]
     if any(missing):
         raise SetupError(" ".join(filter(None, missing)))
 
@@ -92,19 +91,18 @@ def _missing_gpu(recipe: Recipe) -> str:
         return ""
     import torch
 
-    needed = (
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    sizes = [torch.cuda.get_device_properties(i).total_memory / 2**30 for i in range(count)]
+    if max(sizes, default=0) >= recipe.student_memory_gib:
+        return ""
+    found = "PyTorch sees no GPU here (nvidia-smi lists them)"
+    if sizes:
+        found = f"the largest GPU here has {max(sizes):.0f} GiB"
+    return (
         f"Training {recipe.student_model} takes about {recipe.student_memory_gib:g} GiB of GPU "
-        "memory"
+        f"memory, and {found}. Run it on a machine with such a GPU, or take "
+        "-p parameters/tiny.yaml."
     )
-    advice = "Run it on a machine with such a GPU, or take -p parameters/tiny.yaml."
-    if not torch.cuda.is_available():
-        return f"{needed}, and PyTorch sees no GPU here (nvidia-smi lists them). {advice}"
-    largest_gib = 2**-30 * max(
-        torch.cuda.get_device_properties(i).total_memory for i in range(torch.cuda.device_count())
-    )
-    if largest_gib < recipe.student_memory_gib:
-        return f"{needed}, and the largest GPU here has {largest_gib:.0f} GiB. {advice}"
-    return ""
 
 
 def _missing_model(found: Path | str) -> str:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.finetune.export import merge_adapter, prepare_baseline, save_model, write_model_card
-from lib.finetune.lengths import Lengths, check_lengths
-from lib.finetune.rows import PreparedRows
+from lib.finetune.rows import Lengths, PreparedRows, check_lengths
 from lib.finetune.show import marked, trained_pieces
 from lib.finetune.trainer import make_trainer
 from lib.finetune.watch import HistoryPoint, plain_output, training_watch
@@ -111,45 +110,25 @@ def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> No
         seconds = round(time.monotonic() - start, 1)
         if process.is_main_process:
             with building(target) as folder:
-                _save(folder, rows, recipe, trainer, watch.history, seconds)
+                _save_models(folder, rows, recipe, trainer)
+                settings = {"dataset_format": recipe.dataset_format, **_settings(recipe)}
+                write_model_card(folder / "README.md", rows, settings, watch.history, seconds)
+                write_json(folder / "history.json", {"history": watch.history, "seconds": seconds})
     if process.is_main_process:
         print(f"Trained in {minutes(seconds)}: {portable(target)}", flush=True)
     process.wait_for_everyone()
 
 
-def _save(
-    folder: Path,
-    rows: PreparedRows,
-    recipe: Recipe,
-    trainer: Any,
-    history: list[HistoryPoint],
-    seconds: float,
-) -> None:
+def _save_models(folder: Path, rows: PreparedRows, recipe: Recipe, trainer: Any) -> None:
     model = trainer.accelerator.unwrap_model(trainer.model)
     if recipe.lora_rank:
+        dtype = next(model.parameters()).dtype
         model.save_pretrained(folder / "adapter")
         (folder / "adapter" / "README.md").unlink(missing_ok=True)  # an unfilled template
-        merge_adapter(
-            rows.base.folder,
-            folder / "adapter",
-            folder / "merged",
-            tokenizer=rows.tokenizer,
-            dtype=next(model.parameters()).dtype,
-        )
-    else:
-        save_model(model, folder / "merged", tokenizer=rows.tokenizer)
+        model = merge_adapter(rows.base.folder, folder / "adapter", dtype=dtype)
+    save_model(model, folder / "merged", tokenizer=rows.tokenizer)
     batch = trainer.data_collator([trainer.train_dataset[0]])
     length = len(rows.train[0].input_ids)  # padding follows
     ids, labels = batch["input_ids"][0][:length], batch["labels"][0][:length]
     pieces = trained_pieces(ids, labels, rows.tokenizer)
     write_text(folder / "trained_row.txt", marked(pieces))
-    write_model_card(
-        folder / "README.md",
-        base=rows.base,
-        dataset_dir=rows.dataset_dir,
-        settings={"dataset_format": rows.dataset_format, **_settings(recipe)},
-        lengths=str(rows.lengths),
-        history=history,
-        seconds=seconds,
-    )
-    write_json(folder / "history.json", {"history": history, "seconds": seconds})

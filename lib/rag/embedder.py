@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -65,7 +66,7 @@ class LocalEmbedder:
 
     def __init__(self, model: str, *, name: str, identity: str) -> None:
         self.name, self.identity = name, f"{name}@{identity}, mean of windows"
-        self._path, self._loaded = model, None
+        self._path = model
 
     def documents(
         self, texts: Sequence[str], *, on_done: OnDone = lambda count: None
@@ -75,11 +76,20 @@ class LocalEmbedder:
     def queries(self, texts: Sequence[str]) -> numpy.ndarray:
         return self._embed(texts, self._model.encode_query, lambda count: None)
 
-    @property
+    @cached_property
     def _model(self) -> Any:
-        if self._loaded is None:
-            self._loaded = _load(self._path)
-        return self._loaded
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        from sentence_transformers import SentenceTransformer
+
+        try:
+            return SentenceTransformer(self._path, device="cpu")
+        except (OSError, ValueError) as error:
+            raise SetupError(
+                f"The embedding model '{self._path}' cannot be loaded: {short(error)}. "
+                "Give a folder of sentence-transformers, a name that the hub knows, or ''."
+            ) from error
 
     def _embed(
         self, texts: Sequence[str], encode: Callable[..., Any], on_done: OnDone
@@ -156,18 +166,3 @@ def _unit(rows: Sequence[Any]) -> numpy.ndarray:
     matrix = numpy.asarray(rows, dtype=numpy.float32)
     lengths = numpy.linalg.norm(matrix, axis=-1, keepdims=True)
     return matrix / numpy.maximum(lengths, 1e-12)
-
-
-def _load(path: str) -> Any:
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    from sentence_transformers import SentenceTransformer
-
-    try:
-        return SentenceTransformer(path, device="cpu")
-    except (OSError, ValueError) as error:
-        raise SetupError(
-            f"The embedding model '{path}' cannot be loaded: {short(error)}. "
-            "Give a folder of sentence-transformers, a name that the hub knows, or ''."
-        ) from error

@@ -67,14 +67,11 @@ def _fill(client: Any, chunks: Sequence[Chunk], vectors: Any) -> None:
     step = client.get_max_batch_size()
     for start in range(0, len(chunks), step):
         part = chunks[start : start + step]
-        metadatas = [
-            {key: value for key, value in asdict(chunk).items() if key not in ("id", "text")}
-            for chunk in part
-        ]
+        metadatas = [asdict(chunk) for chunk in part]
         collection.add(
-            ids=[chunk.id for chunk in part],
+            ids=[fields.pop("id") for fields in metadatas],
             embeddings=vectors[start : start + step],
-            documents=[chunk.text for chunk in part],
+            documents=[fields.pop("text") for fields in metadatas],
             metadatas=metadatas,
         )
 

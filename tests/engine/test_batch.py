@@ -15,6 +15,7 @@ from lib.engine.ledger import Ledger
 from lib.settings import EndpointSettings, SetupError, home
 from lib.store import read_json, write_json
 from tests.batch_server import BatchServer
+from tests.ledger import replies_of
 from tests.server import serving
 
 QUESTIONS = [[{"role": "user", "content": f"{number} Which?"}] for number in range(5)]
@@ -58,7 +59,7 @@ def test_each_round_is_one_batch(server: BatchServer, ledger: Ledger) -> None:
     replies = ask_all(server, ledger)
     assert {getattr(reply, "finish_reason", None) for reply in replies} == {"stop"}
     assert [len(lines) for lines in server.submitted] == [5, 5]
-    assert ledger.usage("teacher").requests == 10
+    assert replies_of("teacher") == 10
     assert not list((home() / "artefacts" / "batches").iterdir())
     assert ask_all(server, ledger) == replies
     assert len(server.batches) == 2
@@ -149,7 +150,7 @@ def test_no_credit_ends_it_and_keeps_what_came(server: BatchServer, ledger: Ledg
     server.fault = lambda number, body: (402, "pay first") if number == 3 else None
     with pytest.raises(SetupError, match="no credit"):
         ask_all(server, ledger)
-    assert ledger.usage("teacher").requests == 4
+    assert replies_of("teacher") == 4
     server.fault = lambda number, body: None
     ask_all(server, ledger)
     assert [len(lines) for lines in server.submitted] == [5, 5, 1]
@@ -172,7 +173,7 @@ def test_without_a_batch_api_the_file_can_be_answered_by_hand(
     path.with_name("replies.jsonl").write_text("{broken\n" + text)
     with pytest.raises(SetupError, match="vllm"):  # the second round has a file of its own
         ask_all(server, ledger)
-    assert ledger.usage("teacher").requests == 5
+    assert replies_of("teacher") == 5
 
 
 def test_a_large_stage_is_cut_into_files(

@@ -20,7 +20,7 @@ def test_a_reply_is_expected_to_be_as_long_as_those_before_it() -> None:
     assert first.most_tokens == pytest.approx(400 / 3 + 1000)
     assert first.most_cost == pytest.approx((400 / 3 * 10 + 1000 * 20) / 1e6)
     for length in (40, 60):
-        used = meter.used(request("a" * 400), Reply("…", "stop", 90, length, 0.1, 50))
+        used = meter.count(request("a" * 400), Reply("…", "stop", 90, length, 0.1, 50))
         assert used == Used(90 + length, pytest.approx((40 * 10 + 50 * 5 + length * 20) / 1e6))
     assert meter.estimate(request("a" * 400)).tokens == 150
     assert meter.estimate(request("a" * 400, max_tokens=64)).tokens == 164
@@ -33,5 +33,5 @@ def test_languages_of_several_bytes_a_character_count_more_tokens() -> None:
 
 
 def test_a_server_without_usage_is_counted_by_characters() -> None:
-    used = Meter(None).used(request("a" * 400), Reply("b" * 80, "stop", 0, 0, 0.1))
+    used = Meter(None).count(request("a" * 400), Reply("b" * 80, "stop", 0, 0, 0.1))
     assert used == Used(120)

@@ -10,14 +10,7 @@ from lib.engine.budget import Estimate, Used
 from lib.engine.ledger import Ledger
 from lib.engine.limits import DailyLimit, Limit, RateLimit, limits_of
 from lib.recipe import Recipe
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 def when_they_go(limit: Limit, clock: Clock, estimates: list[Estimate]) -> list[float]:
@@ -35,19 +28,15 @@ def most_in(went: list[float], seconds: float) -> int:
     return max(sum(start <= other < start + seconds for other in went) for start in went)
 
 
-def test_requests_flow_evenly_with_no_burst_at_a_minutes_border() -> None:
-    clock = Clock()
-    went = when_they_go(
-        RateLimit(600, of=lambda estimate: 1, clock=clock), clock, [Estimate()] * 1300
-    )
+def test_requests_flow_evenly_with_no_burst_at_a_minutes_border(clock: Clock) -> None:
+    went = when_they_go(RateLimit(600, of=lambda estimate: 1), clock, [Estimate()] * 1300)
     assert most_in(went, 60) <= 600 + 10  # a second's worth above the limit at most
     assert most_in(went, 1) <= 2 * 10
     assert went[-1] == pytest.approx(1300 / 10 - 1, abs=0.2)  # and nothing is given away
 
 
-def test_a_slow_rate_lets_one_go_at_once() -> None:
-    clock = Clock()
-    went = when_they_go(RateLimit(6, of=lambda estimate: 1, clock=clock), clock, [Estimate()] * 3)
+def test_a_slow_rate_lets_one_go_at_once(clock: Clock) -> None:
+    went = when_they_go(RateLimit(6, of=lambda estimate: 1), clock, [Estimate()] * 3)
     assert went == pytest.approx([0, 10, 20])
 
 
@@ -55,16 +44,15 @@ def of_tokens(estimate: Estimate) -> float:
     return estimate.tokens
 
 
-def test_tokens_are_settled_by_what_the_reply_took() -> None:
+def test_tokens_are_settled_by_what_the_reply_took(clock: Clock) -> None:
     def last(used: Callable[[float], Used | None]) -> float:
-        clock = Clock()
-        rate = RateLimit(60_000, of=of_tokens, clock=clock)
+        start, rate = clock.now, RateLimit(60_000, of=of_tokens)
         for _ in range(50):
             estimate = Estimate(tokens=500)
             clock.now += rate.delay_s(estimate)
             rate.reserve(estimate)
             rate.settle(estimate, used(estimate.tokens))
-        return clock.now - 1_000_000
+        return clock.now - start
 
     assert last(lambda tokens: Used(int(tokens))) == pytest.approx(24, abs=1)
     assert last(lambda tokens: Used(int(tokens * 2))) == pytest.approx(48, abs=2)
@@ -72,19 +60,15 @@ def test_tokens_are_settled_by_what_the_reply_took() -> None:
     assert last(lambda tokens: None) == pytest.approx(24, abs=1)  # it may have been counted
 
 
-def test_a_request_larger_than_a_seconds_worth_goes_and_leaves_a_debt() -> None:
-    clock = Clock()
-    went = when_they_go(
-        RateLimit(6000, of=of_tokens, clock=clock), clock, [Estimate(tokens=1000)] * 3
-    )
+def test_a_request_larger_than_a_seconds_worth_goes_and_leaves_a_debt(clock: Clock) -> None:
+    went = when_they_go(RateLimit(6000, of=of_tokens), clock, [Estimate(tokens=1000)] * 3)
     assert went == pytest.approx([0, 10, 20])
 
 
-def test_a_day_counts_what_earlier_runs_took() -> None:
-    clock = Clock()
+def test_a_day_counts_what_earlier_runs_took(clock: Clock) -> None:
     hours = 3600.0
     before = [(clock.now - 25 * hours, 900), (clock.now - 23 * hours, 600), (clock.now - 60, 300)]
-    window = DailyLimit(1000, before=before, clock=clock)
+    window = DailyLimit(1000, before=before)
     went = when_they_go(
         window, clock, [Estimate(tokens=100), Estimate(tokens=100), Estimate(tokens=100)]
     )
@@ -92,9 +76,8 @@ def test_a_day_counts_what_earlier_runs_took() -> None:
     assert window.delay_s(Estimate(tokens=500)) == pytest.approx(23 * hours - 60)
 
 
-def test_a_day_settles_and_lets_a_request_larger_than_it_go_alone() -> None:
-    clock = Clock()
-    window = DailyLimit(1000, clock=clock)
+def test_a_day_settles_and_lets_a_request_larger_than_it_go_alone(clock: Clock) -> None:
+    window = DailyLimit(1000)
     estimate = Estimate(tokens=900)
     window.reserve(estimate)
     assert window.delay_s(estimate) > 80_000
@@ -104,16 +87,16 @@ def test_a_day_settles_and_lets_a_request_larger_than_it_go_alone() -> None:
     window.settle(estimate, None)
     assert window.delay_s(Estimate(tokens=950)) == 0
     assert window.delay_s(Estimate(tokens=5000)) > 0
-    assert DailyLimit(1000, clock=clock).delay_s(Estimate(tokens=5000)) == 0
+    assert DailyLimit(1000).delay_s(Estimate(tokens=5000)) == 0
 
 
 def test_limits_of_a_day_start_from_the_ledger() -> None:
     ledger = Ledger()
     assert limits_of(Recipe(), ledger, "m") == []
     request = {"role": "teacher", "model": "m"}
-    ledger.put("k", request, {"prompt_tokens": 600, "completion_tokens": 300})
-    ledger.put("l", {"role": "judge", "model": "m"}, {"prompt_tokens": 50})
-    ledger.put("o", {"role": "teacher", "model": "other"}, {"prompt_tokens": 5000})
+    ledger.write("k", request, {"prompt_tokens": 600, "completion_tokens": 300}).result()
+    ledger.write("l", {"role": "judge", "model": "m"}, {"prompt_tokens": 50}).result()
+    ledger.write("o", {"role": "teacher", "model": "other"}, {"prompt_tokens": 5000}).result()
     (day,) = limits_of(Recipe(tokens_per_day=1000), ledger, "m")
     assert day.delay_s(Estimate(tokens=50)) == 0
     assert day.delay_s(Estimate(tokens=51)) > 86400 - 120

@@ -58,7 +58,7 @@ def test_a_model_is_found_by_name_snapshot_or_pattern_and_never_guessed(own: Pat
 
 def test_cached_tokens_cost_their_own_price() -> None:
     price = Price(prompt=3, cached=1, completion=4)
-    million = price.of(prompt_tokens=1e6, cached_tokens=4e5, completion_tokens=2e6)
+    million = price.of(1e6, 2e6, 4e5)
     assert million == pytest.approx(0.6 * 3 + 0.4 * 1 + 2 * 4)
 
 
@@ -86,9 +86,9 @@ def test_costs_stand_per_role_and_model_unknown_ones_as_unknown(
 ) -> None:
     ledger, prices = Ledger(), load_prices()
     reply = {"prompt_tokens": 1_000_000, "cached_tokens": 500_000, "completion_tokens": 250_000}
-    ledger.put("a", {"role": "teacher", "model": "gpt-4o-mini"}, reply)
-    ledger.put("b", {"role": "judge", "model": "gpt-4o-mini"}, reply)
-    ledger.put("c", {"role": "judge", "model": "nobody-knows"}, reply)
+    ledger.write("a", {"role": "teacher", "model": "gpt-4o-mini"}, reply).result()
+    ledger.write("b", {"role": "judge", "model": "gpt-4o-mini"}, reply).result()
+    ledger.write("c", {"role": "judge", "model": "nobody-knows"}, reply).result()
     found = costs(ledger.usage_by_model(), prices)
     ledger.close()
     assert {(line.role, line.model): line.cost for line in found} == {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -13,6 +12,7 @@ from lib.engine.budget import Budget, Estimate, Used
 from lib.engine.faults import BudgetSpent, EndpointError
 from lib.engine.limits import RateLimit
 from lib.engine.scheduler import Entry, Scheduler
+from tests.clock import Clock
 
 
 async def yield_all() -> None:
@@ -36,7 +36,7 @@ class Crowd:
         async def wait() -> None:
             await self.scheduler.wait(entry)
             self.went.append(name)
-            self.at.append(time.monotonic())
+            self.at.append(asyncio.get_running_loop().time())
 
         self.tasks[name] = asyncio.create_task(wait())
 
@@ -45,9 +45,9 @@ class Crowd:
         await yield_all()
 
 
-def test_answers_go_before_questions_in_the_order_they_came() -> None:
+def test_answers_go_before_questions_in_the_order_they_came(clock: Clock) -> None:
     async def main() -> list[str]:
-        crowd = Crowd(Scheduler(1))
+        crowd = Crowd(Scheduler(1, budget=Budget()))
         crowd.add("running")
         await yield_all()
         for name in ("a1", "a2"):
@@ -59,12 +59,12 @@ def test_answers_go_before_questions_in_the_order_they_came() -> None:
             await crowd.end(crowd.went[-1])
         return crowd.went
 
-    assert asyncio.run(main()) == ["running", "urgent", "a1", "a2", "q1"]
+    assert clock.run(main()) == ["running", "urgent", "a1", "a2", "q1"]
 
 
-def test_questions_go_while_fewer_answers_wait_than_there_are_slots() -> None:
+def test_questions_go_while_fewer_answers_wait_than_there_are_slots(clock: Clock) -> None:
     async def main() -> list[str]:
-        crowd = Crowd(Scheduler(2))
+        crowd = Crowd(Scheduler(2, budget=Budget()))
         for name in ("r1", "r2"):
             crowd.add(name)
         await yield_all()
@@ -77,12 +77,12 @@ def test_questions_go_while_fewer_answers_wait_than_there_are_slots() -> None:
         return crowd.went[2:]
 
     # Three answers wait, then two: only when one is left may a question go before it.
-    assert asyncio.run(main()) == ["a0", "a1", "q0", "q1", "q2", "a2"]
+    assert clock.run(main()) == ["a0", "a1", "q0", "q1", "q2", "a2"]
 
 
-def test_a_cancelled_request_holds_no_slot() -> None:
+def test_a_cancelled_request_holds_no_slot(clock: Clock) -> None:
     async def main() -> list[str]:
-        crowd = Crowd(Scheduler(1))
+        crowd = Crowd(Scheduler(1, budget=Budget()))
         for name in ("running", "leaves", "leaves in the same moment", "stays"):
             crowd.add(name)
         await yield_all()
@@ -93,12 +93,12 @@ def test_a_cancelled_request_holds_no_slot() -> None:
         await yield_all()
         return crowd.went
 
-    assert asyncio.run(main()) == ["running", "stays"]
+    assert clock.run(main()) == ["running", "stays"]
 
 
-def test_a_delayed_request_gives_its_slot_and_keeps_its_place() -> None:
+def test_a_delayed_request_gives_its_slot_and_keeps_its_place(clock: Clock) -> None:
     async def main() -> list[str]:
-        scheduler = Scheduler(1)
+        scheduler = Scheduler(1, budget=Budget())
         crowd = Crowd(scheduler)
         for name in ("failed", "second", "third"):
             crowd.add(name)
@@ -111,12 +111,12 @@ def test_a_delayed_request_gives_its_slot_and_keeps_its_place() -> None:
         await crowd.end("failed")
         return crowd.went
 
-    assert asyncio.run(main()) == ["failed", "second", "failed again", "third"]
+    assert clock.run(main()) == ["failed", "second", "failed again", "third"]
 
 
-def test_after_a_pause_all_start_again_at_the_pace_that_was_borne() -> None:
+def test_after_a_pause_all_start_again_at_the_pace_that_was_borne(clock: Clock) -> None:
     async def main() -> tuple[float, list[float]]:
-        scheduler = Scheduler(8)
+        scheduler = Scheduler(8, budget=Budget())
         crowd = Crowd(scheduler)
         for number in range(8):
             crowd.add(f"r{number}")
@@ -124,7 +124,7 @@ def test_after_a_pause_all_start_again_at_the_pace_that_was_borne() -> None:
         for number in range(6):  # answered; then one is sent away, and 7 were let in
             await crowd.end(f"r{number}")
         scheduler.pause(crowd.entries["r6"], 0.2)
-        paused = time.monotonic()
+        paused = clock.now
         scheduler.end(crowd.entries["r6"], busy=True)
         scheduler.pause(crowd.entries["r7"], 0.2)  # it went before the pause: no second one
         scheduler.end(crowd.entries["r7"], busy=True)
@@ -133,29 +133,27 @@ def test_after_a_pause_all_start_again_at_the_pace_that_was_borne() -> None:
         await asyncio.gather(*crowd.tasks.values())
         return paused, crowd.at[8:]
 
-    paused, at = asyncio.run(main())
-    assert at[0] - paused >= 0.19
+    paused, at = clock.run(main())
+    assert at[0] - paused > 0.199
     assert len(at) == 8
     gaps = [later - sooner for sooner, later in pairwise(at)]
-    assert min(gaps) > 0.02  # not eight sleepers that wake together
-    assert at[-1] - at[0] > 0.8 * 7 / 14  # 7 in less than half a second: 14 a second
+    assert gaps == pytest.approx([1 / 14] * 7, rel=0.1)  # 7 in less than half a second: 14 a second
 
 
-def test_without_a_time_pauses_double_while_nothing_is_answered() -> None:
-    clock = [0.0]
-    scheduler = Scheduler(1, clock=lambda: clock[0])
+def test_without_a_time_pauses_double_while_nothing_is_answered(clock: Clock) -> None:
+    scheduler = Scheduler(1, budget=Budget())
     pauses = []
     for _ in range(8):
         entry = scheduler.entry(Estimate())
-        entry.started_at = clock[0] = clock[0] + 100
+        entry.started_at = clock.now = clock.now + 100
         pauses.append(scheduler.pause(entry, None))
     assert all(2**n / 2 <= min(pause, 60) <= 2**n for n, pause in enumerate(pauses[:5], start=1))
     assert 30 <= pauses[-1] <= 60
 
 
-def test_a_stopped_scheduler_ends_everyone_who_waits_or_comes() -> None:
+def test_a_stopped_scheduler_ends_everyone_who_waits_or_comes(clock: Clock) -> None:
     async def main() -> None:
-        scheduler = Scheduler(1)
+        scheduler = Scheduler(1, budget=Budget())
         crowd = Crowd(scheduler)
         for name in ("running", "waits", "leads"):
             crowd.add(name, priority=name == "leads")
@@ -172,20 +170,21 @@ def test_a_stopped_scheduler_ends_everyone_who_waits_or_comes() -> None:
         await crowd.end("running")
         assert scheduler.in_flight == 0
 
-    asyncio.run(main())
+    clock.run(main())
 
 
-def test_limits_hold_and_are_settled() -> None:
+def test_limits_hold_and_are_settled(clock: Clock) -> None:
     async def main() -> float:
-        scheduler = Scheduler(8, limits=[RateLimit(60 * 100, of=lambda estimate: estimate.tokens)])
-        start = time.monotonic()
+        limit = RateLimit(60 * 100, of=lambda estimate: estimate.tokens)
+        scheduler = Scheduler(8, limits=[limit], budget=Budget())
+        start = clock.now
         for _ in range(3):
             entry = scheduler.entry(Estimate(tokens=100))
             await scheduler.wait(entry)
             scheduler.end(entry, Used(10))  # a tenth of what was expected
-        return time.monotonic() - start
+        return clock.now - start
 
-    assert asyncio.run(main()) < 0.5  # three times 100 tokens at 100 a second would take 2 s
+    assert clock.run(main()) < 0.5  # three times 100 tokens at 100 a second would take 2 s
 
 
 async def spend(
@@ -226,9 +225,9 @@ async def spend(
     ],
 )
 def test_a_budget_is_used_up_and_never_exceeded(
-    budget: Budget, estimate: Estimate, used: Used, answered: int
+    budget: Budget, estimate: Estimate, used: Used, answered: int, clock: Clock
 ) -> None:
-    found, most, errors = asyncio.run(spend(budget, estimate, lambda: used))
+    found, most, errors = clock.run(spend(budget, estimate, lambda: used))
     assert found == answered
     assert most > 1  # many at once, as far as the most they can take fits
     if budget.max_tokens_total:
@@ -239,7 +238,7 @@ def test_a_budget_is_used_up_and_never_exceeded(
     assert all(f"{answered} replies" in error for error in errors)
 
 
-def test_two_endpoints_share_a_budget_and_one_waits_for_what_the_other_holds() -> None:
+def test_two_endpoints_share_a_budget_and_one_waits_for_what_the_other_holds(clock: Clock) -> None:
     async def main() -> tuple[int, list[str]]:
         budget = Budget(max_tokens_total=250)
         estimate = Estimate(most_tokens=100)
@@ -260,10 +259,10 @@ def test_two_endpoints_share_a_budget_and_one_waits_for_what_the_other_holds() -
             await crowd.tasks["too much"]
         return budget.tokens, crowd.went
 
-    assert asyncio.run(main()) == (160, ["waits"])
+    assert clock.run(main()) == (160, ["waits"])
 
 
-def test_a_request_without_a_reply_gives_back_what_was_set_aside() -> None:
+def test_a_request_without_a_reply_gives_back_what_was_set_aside(clock: Clock) -> None:
     async def main() -> tuple[int, int]:
         budget = Budget(max_tokens_total=100)
         scheduler = Scheduler(4, budget=budget)
@@ -273,4 +272,4 @@ def test_a_request_without_a_reply_gives_back_what_was_set_aside() -> None:
             scheduler.end(entry, None)
         return budget.tokens, budget.requests
 
-    assert asyncio.run(main()) == (0, 0)
+    assert clock.run(main()) == (0, 0)

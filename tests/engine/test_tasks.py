@@ -87,5 +87,5 @@ def test_an_interrupt_cancels_and_waits_for_the_end() -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "started\n"
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=300)
     assert output.splitlines() == ["tidied", "interrupted"]

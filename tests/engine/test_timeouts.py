@@ -3,83 +3,80 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
 from lib.engine.timeouts import AdaptiveTimeout
+from tests.clock import Clock
 
 
-async def take(timeout: AdaptiveTimeout, kind: str, seconds: float, *, timeouts: int = 0) -> float:
-    """Be a request of that length; how long it was let."""
-    start = time.monotonic()
-    try:
-        async with timeout.limit(kind, timeouts=timeouts):
-            await asyncio.sleep(seconds)
-    except TimeoutError:
-        return time.monotonic() - start
-    return seconds
+async def take(
+    timeout: AdaptiveTimeout, seconds: float, *, times: int = 1, timeouts: int = 0
+) -> float:
+    """Be requests of that length, all at once; how long they were let."""
+    clock = asyncio.get_running_loop()
+    start = clock.time()
+
+    async def one() -> None:
+        try:
+            async with timeout.limit("k", timeouts=timeouts):
+                await asyncio.sleep(seconds)
+        except TimeoutError:
+            pass
+
+    await asyncio.gather(*(one() for _ in range(times)))
+    return clock.time() - start
 
 
-def test_a_limit_follows_what_requests_of_its_kind_take() -> None:
+def test_a_limit_follows_what_requests_of_its_kind_take(clock: Clock) -> None:
     async def main() -> None:
-        timeout = AdaptiveTimeout(100.0, shortest_s=0.05)
-        for _ in range(9):
-            await take(timeout, "short", 0.02)
-        assert timeout.timeout_s("short") == 100.0  # too few to tell
-        await asyncio.gather(*(take(timeout, "short", 0.02) for _ in range(20)))
-        assert 0.08 <= timeout.timeout_s("short") < 1
-        assert timeout.timeout_s("long") == 100.0
-        once = timeout.timeout_s("short")
-        assert timeout.timeout_s("short", timeouts=2) == pytest.approx(4 * once)
-        assert timeout.timeout_s("short", timeouts=30) == 100.0
-        timeout.close()
+        timeout = AdaptiveTimeout(600.0)
+        await take(timeout, 2.0, times=9)
+        assert timeout.timeout_s("k") == 600.0  # too few to tell
+        await take(timeout, 2.0, times=20)
+        assert timeout.timeout_s("k") == pytest.approx(8.0)
+        assert timeout.timeout_s("another kind") == 600.0
+        assert timeout.timeout_s("k", timeouts=2) == pytest.approx(32.0)
+        assert timeout.timeout_s("k", timeouts=30) == 600.0
 
-    asyncio.run(main())
+    clock.run(main())
 
 
-def test_the_floor_and_the_ceiling_hold() -> None:
+def test_the_floor_and_the_ceiling_hold(clock: Clock) -> None:
     async def main() -> None:
-        timeout = AdaptiveTimeout(100.0)
-        await asyncio.gather(*(take(timeout, "k", 0.001) for _ in range(20)))
-        assert timeout.timeout_s("k") == 3.0
-        low = AdaptiveTimeout(0.2)
-        await asyncio.gather(*(take(low, "k", 0.1) for _ in range(20)))
-        assert low.timeout_s("k") == 0.2
-        for each in (timeout, low):
-            each.close()
+        for longest_s, floor_s in ((100.0, 3.0), (0.2, 0.2)):
+            timeout = AdaptiveTimeout(longest_s)
+            await take(timeout, 0.1, times=20)
+            assert timeout.timeout_s("k") == floor_s
 
-    asyncio.run(main())
+    clock.run(main())
 
 
-def test_one_that_hangs_from_the_very_first_ends_when_others_have_shown_how_long_it_takes() -> None:
+def test_one_that_hangs_from_the_very_first_ends_when_others_have_shown_how_long_it_takes(
+    clock: Clock,
+) -> None:
     async def main() -> float:
-        timeout = AdaptiveTimeout(60.0, shortest_s=0.2)
-        hanging = asyncio.create_task(take(timeout, "k", 60))
-        await asyncio.sleep(0.01)
-        await asyncio.gather(*(take(timeout, "k", 0.02) for _ in range(20)))
-        let = await hanging
-        timeout.close()
-        return let
+        timeout = AdaptiveTimeout(600.0)
+        hanging = asyncio.create_task(take(timeout, 600))
+        await take(timeout, 2.0, times=20)
+        return await hanging
 
-    assert 0.2 <= asyncio.run(main()) < 2
+    assert 8 <= clock.run(main()) <= 8.5  # checked four times a second
 
 
-def test_requests_that_time_out_again_mean_that_the_endpoint_is_slow() -> None:
+def test_requests_that_time_out_again_mean_that_the_endpoint_is_slow(clock: Clock) -> None:
     async def main() -> None:
-        timeout = AdaptiveTimeout(60.0, shortest_s=0.01)
-        await asyncio.gather(*(take(timeout, "k", 0.01) for _ in range(20)))
-        before = timeout.timeout_s("k")
-        await asyncio.gather(*(take(timeout, "k", 60) for _ in range(5)))
-        assert timeout.timeout_s("k") == before  # they may just have hung
-        await asyncio.gather(*(take(timeout, "k", 60, timeouts=1) for _ in range(5)))
-        assert timeout.timeout_s("k") > 2 * before
-        timeout.close()
+        timeout = AdaptiveTimeout(600.0)
+        await take(timeout, 2.0, times=20)
+        await take(timeout, 600, times=5)
+        assert timeout.timeout_s("k") == pytest.approx(8.0)  # they may just have hung
+        await take(timeout, 600, times=5, timeouts=1)
+        assert timeout.timeout_s("k") > 2 * 8.0
 
-    asyncio.run(main())
+    clock.run(main())
 
 
-def test_what_failed_at_once_says_nothing_of_how_long_replies_take() -> None:
+def test_what_failed_at_once_says_nothing_of_how_long_replies_take(clock: Clock) -> None:
     async def main() -> None:
         timeout = AdaptiveTimeout(60.0)
         for _ in range(20):
@@ -87,6 +84,5 @@ def test_what_failed_at_once_says_nothing_of_how_long_replies_take() -> None:
                 async with timeout.limit("k", timeouts=0):
                     raise ConnectionError
         assert timeout.timeout_s("k") == 60.0
-        timeout.close()
 
-    asyncio.run(main())
+    clock.run(main())

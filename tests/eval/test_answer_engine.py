@@ -8,19 +8,18 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from lib.engine.endpoint import Budget
-from lib.engine.ledger import Ledger
 from lib.eval.answers import answer_cases
 from lib.eval.models import eval_models
 from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR, SetupError
 from tests.eval.test_answers import make_cases, models, use
+from tests.ledger import replies_of
 from tests.server import Loopback, serve
 
 
@@ -68,8 +67,7 @@ answer_cases(eval_models(Recipe()), make_cases(8), Recipe(concurrency=2))
 def replies_kept(home: Path) -> int:
     if not (home / "artefacts" / "ledger.sqlite").exists():
         return 0
-    with closing(Ledger(home / "artefacts" / "ledger.sqlite")) as ledger:
-        return sum(ledger.usage(role).requests for role in ("student", "baseline"))
+    return sum(replies_of(role) for role in ("student", "baseline"))
 
 
 def test_killed_halfway_and_run_again_pays_nothing_twice(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lib.finetune.lengths import check_lengths, measure_lengths
-from lib.finetune.records import TokenRow
+from lib.finetune.rows import check_lengths, measure_lengths
+from lib.finetune.tokens import TokenRow
 from lib.settings import SetupError
 
 ROWS = [TokenRow(f"train row {n}", [7] * n, prompt_tokens=n - 3) for n in range(10, 110)]

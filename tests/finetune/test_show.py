@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lib.finetune import plot_loss, prepare_rows, show_trained_tokens
+import pytest
+
+from lib.finetune import plot_loss, prepare_rows, show, show_trained_tokens
 from lib.finetune.show import trained_pieces
 from lib.recipe import Recipe
 from tests.finetune.tiny import answer
@@ -19,9 +21,12 @@ def test_pieces_follow_the_labels(model_dir: Path, dataset_dir: Path) -> None:
     assert prompt.endswith("<|assistant|>")
 
 
-def test_the_html_escapes_tags_and_shortens_the_prompt(model_dir: Path, dataset_dir: Path) -> None:
+def test_the_html_escapes_tags_and_shortens_the_prompt(
+    model_dir: Path, dataset_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(show, "_PROMPT_CHARS", 40)
     rows = prepare_rows(dataset_dir, Recipe(student_model=str(model_dir)))
-    page = show_trained_tokens(rows, row=1, prompt_chars=40).data
+    page = show_trained_tokens(rows, row=1).data
     assert "&lt;ANSWER&gt;:" in page
     assert "<ANSWER>" not in page
     assert "<DOCUMENT>" not in page

@@ -57,5 +57,5 @@ def cost_of(
     if settings is None:
         return None
     if price := prices.of(settings.deployment):
-        return price.of(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
+        return price.of(prompt_tokens, completion_tokens)
     return 0.0 if urlsplit(settings.base_url).hostname in _HERE else None

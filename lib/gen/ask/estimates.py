@@ -68,7 +68,7 @@ def estimate(chunks: Iterable[Chunk], recipe: Recipe) -> Estimate:
     )
     cost, price = None, prices.of(settings.deployment)
     if price is not None:
-        cost = price.of(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
+        cost = price.of(prompt_tokens, completion_tokens)
     return Estimate(rows, num_requests, prompt_tokens, completion_tokens, cost, prices.currency)
 
 

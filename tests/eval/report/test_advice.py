@@ -102,7 +102,7 @@ def test_costs_are_those_of_the_ledger() -> None:
     with closing(Ledger()) as ledger:
         for i, (role, model) in enumerate((("student", "<b>"), ("teacher", "gpt-4o"))):
             request: dict[str, Any] = {"role": role, "model": model, "i": i}
-            ledger.put(str(i), request, reply)
+            ledger.write(str(i), request, reply).result()
     page = Page(show_cost().data)
     assert "b" not in page.tags
     assert page.rows[1:] == [

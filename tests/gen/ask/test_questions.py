@@ -26,6 +26,7 @@ from lib.records import Chunk
 from lib.settings import PROJECT_DIR, SetupError
 from offline.teacher import NAME
 from tests.gen.make import chunked
+from tests.ledger import replies_of
 from tests.server import Loopback, error, serve
 
 CHUNKS = chunked(0, overlap=0)[0][:16]
@@ -205,7 +206,7 @@ def paid(home: Path) -> int:
     if not (home / "artefacts" / "ledger.sqlite").exists():
         return 0
     ledger = Ledger(home / "artefacts" / "ledger.sqlite")
-    requests = ledger.usage("teacher").requests
+    requests = replies_of("teacher")
     ledger.close()
     return requests
 
@@ -323,7 +324,7 @@ def test_what_was_never_asked_goes_before_what_the_ledger_answers(
     known = [*CHUNKS[:7], *CHUNKS[8:]]
     ask(known, run_name="known", concurrency=1)
     ledger, looked_up = Ledger(), []
-    replies = ledger.usage("teacher").requests
+    replies = replies_of("teacher")
     real = Ledger.get
 
     def get(self: Ledger, key: str) -> Any:

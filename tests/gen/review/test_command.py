@@ -8,7 +8,7 @@ import pytest
 
 from lib.dataset import SPLITS, find_dataset, read_dataset
 from lib.eval.questions import load_questions
-from lib.finetune.records import training_records
+from lib.finetune.rows import training_messages
 from lib.gen.__main__ import main
 from lib.gen.check import check_dataset
 from lib.gen.review.decisions import review_path
@@ -41,8 +41,7 @@ def test_training_and_evaluation_read_what_the_review_left(folder: Path) -> None
     review.decide(picked, "pick")
     made = review.write()
     before, after = (
-        {split: training_records(where, split, "chat") for split in SPLITS}
-        for where in (folder, made)
+        {split: training_messages(where, split) for split in SPLITS} for where in (folder, made)
     )
     assert len(after["train"]) == len(before["train"]) - 2 - cost["train"]
     assert len(after["valid"]) == len(before["valid"]) - cost["valid"]

@@ -1,29 +1,20 @@
-"""Dataset rows → the token ids of training: the same ids that a server builds from a prompt."""
+"""Chat messages → the token ids of training: the same ids that a server builds from a prompt."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.dataset import read_dataset
-from lib.prompts.student import PLAIN_CHAT_TEMPLATE, Message, plain_prompt
+from lib.prompts.student import PLAIN_CHAT_TEMPLATE, Message
 from lib.settings import SetupError, portable
 from lib.store import read_json
 
 
 @dataclass(frozen=True)
-class TrainingRecord:
-    """One row of a dataset: a prompt, and the completion to learn."""
-
-    id: str  # "train row 17", or the row's own id
-    prompt: tuple[Message, ...] | str  # messages (chat) or a text (completion)
-    completion: str
-
-
-@dataclass(frozen=True)
 class TokenRow:
-    """A record as token ids; the first `prompt_tokens` are the prompt, the rest is learnt."""
+    """A training row as token ids; the first `prompt_tokens` are the prompt, the rest is learnt."""
 
     id: str
     input_ids: list[int]
@@ -33,31 +24,6 @@ class TokenRow:
     def labels(self) -> list[int]:
         """-100 (ignored by the loss) on the prompt, then the completion with its end token."""
         return [-100] * self.prompt_tokens + self.input_ids[self.prompt_tokens :]
-
-
-def training_records(dataset_dir: Path, split: str, dataset_format: str) -> list[TrainingRecord]:
-    """The rows of one split: chat messages, or the same prompt as plain text ("completion").
-
-    Raises:
-        SetupError: no dataset, no training rows, or a row of another form.
-    """
-    dataset, records = read_dataset(dataset_dir), []
-    for number, messages in enumerate(dataset.chat(split), start=1):
-        row_id = f"{split} row {number}"
-        prompt, label = messages[:-1], (messages or [{}])[-1]
-        if not prompt or label.get("role") != "assistant" or not label.get("content", "").strip():
-            raise SetupError(
-                f"{row_id} of {portable(dataset.folder)}/chat is not a prompt and its completion. "
-                "Run 1_gen.ipynb again."
-            )
-        whole = plain_prompt(prompt) if dataset_format == "completion" else tuple(prompt)
-        records.append(TrainingRecord(row_id, whole, label["content"]))
-    if not records and split == "train":
-        raise SetupError(
-            f"{portable(dataset.folder)} has no training rows. Give 1_gen more documents or "
-            "questions."
-        )
-    return records
 
 
 def load_tokenizer(model_dir: Path, dataset_format: str) -> Any:
@@ -87,22 +53,19 @@ def end_token_ids(model_dir: Path, tokenizer: Any) -> frozenset[int]:
     return frozenset([*ids, tokenizer.eos_token_id])
 
 
-def tokenise(record: TrainingRecord, tokenizer: Any, end_ids: frozenset[int]) -> TokenRow:
+def tokenise(
+    row_id: str, messages: Sequence[Message], tokenizer: Any, end_ids: frozenset[int]
+) -> TokenRow:
     """The prompt's ids exactly as a server builds them, then the completion up to its end token.
+
+    The completion is the last message.
 
     Raises:
         SetupError: the completion holds the end token inside its text.
     """
-    if isinstance(record.prompt, str):
-        # As the plain template renders it, so that a server builds the same ids.
-        prompt_text = (tokenizer.bos_token or "") + record.prompt
-        text = prompt_text + record.completion + tokenizer.eos_token
-    else:
-        messages = list(record.prompt)
-        answer = {"role": "assistant", "content": record.completion}
-        render = tokenizer.apply_chat_template
-        prompt_text = render(messages, add_generation_prompt=True, tokenize=False)
-        text = render([*messages, answer], tokenize=False)
+    render = tokenizer.apply_chat_template
+    prompt_text = render(list(messages[:-1]), add_generation_prompt=True, tokenize=False)
+    text = render(list(messages), tokenize=False)
     if not text.startswith(prompt_text):
         raise SetupError(
             "The chat template writes a prompt differently when an answer follows, so the student "
@@ -114,8 +77,8 @@ def tokenise(record: TrainingRecord, tokenizer: Any, end_ids: frozenset[int]) ->
         completion_ids = whole_ids[len(prompt_ids) :]
     else:  # tokens merge across the boundary, but a server ends the prompt there
         completion_ids = _ids(text[len(prompt_text) :], tokenizer)
-    completion_ids = _up_to_end(completion_ids, tokenizer, end_ids, record.id)
-    return TokenRow(record.id, prompt_ids + completion_ids, len(prompt_ids))
+    completion_ids = _up_to_end(completion_ids, tokenizer, end_ids, row_id)
+    return TokenRow(row_id, prompt_ids + completion_ids, len(prompt_ids))
 
 
 def _ids(text: str, tokenizer: Any) -> list[int]:

@@ -7,14 +7,9 @@ from typing import Any
 
 import pytest
 
-from lib.finetune.records import (
-    TrainingRecord,
-    end_token_ids,
-    load_tokenizer,
-    tokenise,
-    training_records,
-)
-from lib.prompts.student import PLAIN_CHAT_TEMPLATE
+from lib.finetune.rows import training_messages
+from lib.finetune.tokens import end_token_ids, load_tokenizer, tokenise
+from lib.prompts.student import PLAIN_CHAT_TEMPLATE, plain_prompt
 from lib.settings import SetupError
 from tests.finetune.tiny import CHAT_TEMPLATE, answer, chat_row, write_dataset
 
@@ -32,19 +27,17 @@ def served_ids(messages: list[dict[str, str]], tokenizer: Any) -> list[int]:
     return list(made["input_ids"])
 
 
-def chat_record(number: int = 3) -> TrainingRecord:
-    messages = chat_row(number)["messages"]
-    return TrainingRecord("train row 1", tuple(messages[:-1]), messages[-1]["content"])
+MESSAGES = chat_row(3)["messages"]
 
 
 def test_chat_prompts_are_the_served_ones(model_dir: Path, tokenizer: Any) -> None:
-    row = tokenise(chat_record(), tokenizer, end_token_ids(model_dir, tokenizer))
+    row = tokenise("row", MESSAGES, tokenizer, end_token_ids(model_dir, tokenizer))
     served = served_ids(chat_row(3)["messages"][:-1], tokenizer)
     assert row.input_ids[: row.prompt_tokens] == served
 
 
 def test_labels_are_the_completion_and_its_end_alone(model_dir: Path, tokenizer: Any) -> None:
-    row = tokenise(chat_record(), tokenizer, end_token_ids(model_dir, tokenizer))
+    row = tokenise("row", MESSAGES, tokenizer, end_token_ids(model_dir, tokenizer))
     learnt = [label for label in row.labels if label != -100]
     # The template writes a newline behind the end token; it is not learnt.
     assert tokenizer.decode(learnt) == answer(3) + "</s>"
@@ -55,47 +48,39 @@ def test_labels_are_the_completion_and_its_end_alone(model_dir: Path, tokenizer:
 def test_completion_rows_are_the_served_ones_too(model_dir: Path, dataset_dir: Path) -> None:
     tokenizer = load_tokenizer(model_dir, "completion")
     assert tokenizer.chat_template == PLAIN_CHAT_TEMPLATE
-    for number, record in enumerate(training_records(dataset_dir, "train", "completion")):
-        row = tokenise(record, tokenizer, end_token_ids(model_dir, tokenizer))
+    for number, messages in enumerate(training_messages(dataset_dir, "train").values()):
+        row = tokenise("row", messages, tokenizer, end_token_ids(model_dir, tokenizer))
         served = served_ids(chat_row(number)["messages"][:-1], tokenizer)
         assert row.input_ids[: row.prompt_tokens] == served
+        text = plain_prompt(messages[:-1])
+        assert tokenizer.decode(served) == f"<s>{text}"
         assert tokenizer.decode(row.input_ids[row.prompt_tokens :]) == answer(number) + "</s>"
-
-
-def test_both_formats_give_a_base_model_the_same_ids(model_dir: Path, dataset_dir: Path) -> None:
-    tokenizer = load_tokenizer(model_dir, "completion")
-    ends = end_token_ids(model_dir, tokenizer)
-    rows = {
-        name: [tokenise(r, tokenizer, ends) for r in training_records(dataset_dir, "train", name)]
-        for name in ("chat", "completion")
-    }
-    assert rows["chat"] == rows["completion"]
 
 
 def test_a_merge_across_the_boundary_leaves_the_prompt_alone(
     model_dir: Path, tokenizer: Any
 ) -> None:
-    tokenizer.chat_template = PLAIN_CHAT_TEMPLATE
-    ends = end_token_ids(model_dir, tokenizer)
-    record = TrainingRecord("r", "Who keeps lamp 3? The docu", "ment says it.")
-    row = tokenise(record, tokenizer, ends)
-    assert tokenizer.decode(row.input_ids[: row.prompt_tokens]) == "<s>" + str(record.prompt)
+    tokenizer.chat_template = PLAIN_CHAT_TEMPLATE.replace("\n", "")
+    prompt = "Who keeps lamp 3? The docu"
+    said = ({"role": "user", "content": prompt}, {"role": "assistant", "content": "ment says it."})
+    row = tokenise("row", said, tokenizer, end_token_ids(model_dir, tokenizer))
+    assert tokenizer.decode(row.input_ids[: row.prompt_tokens]) == "<s>" + prompt
     assert tokenizer.decode(row.input_ids[row.prompt_tokens :]) == "ment says it.</s>"
 
 
 def test_any_end_token_of_the_generation_config_ends_a_row(model_dir: Path, tokenizer: Any) -> None:
     tokenizer.chat_template = CHAT_TEMPLATE.replace("eos_token + ", "'<|user|>' + ")
     end = tokenizer.convert_tokens_to_ids("<|user|>")
-    row = tokenise(chat_record(), tokenizer, frozenset([2, end]))
+    row = tokenise("row", MESSAGES, tokenizer, frozenset([2, end]))
     assert row.input_ids[-1] == end
-    row = tokenise(chat_record(), tokenizer, frozenset([2]))
+    row = tokenise("row", MESSAGES, tokenizer, frozenset([2]))
     assert row.input_ids[-1] == 2, "an end token is added where the template writes none"
 
 
 def test_an_end_token_inside_a_completion_stops(model_dir: Path, tokenizer: Any) -> None:
-    record = TrainingRecord("train row 8", chat_record().prompt, "Anna </s> keeps it.")
+    said = [*MESSAGES[:-1], {"role": "assistant", "content": "Anna </s> keeps it."}]
     with pytest.raises(SetupError, match=r"train row 8 holds the end token </s>"):
-        tokenise(record, tokenizer, end_token_ids(model_dir, tokenizer))
+        tokenise("train row 8", said, tokenizer, end_token_ids(model_dir, tokenizer))
 
 
 def test_a_template_of_two_minds_stops(model_dir: Path, tokenizer: Any) -> None:
@@ -103,7 +88,7 @@ def test_a_template_of_two_minds_stops(model_dir: Path, tokenizer: Any) -> None:
         "{{ bos_token }}", "{{ bos_token }}{{ messages | length }}"
     )
     with pytest.raises(SetupError, match="chat template"):
-        tokenise(chat_record(), tokenizer, end_token_ids(model_dir, tokenizer))
+        tokenise("row", MESSAGES, tokenizer, end_token_ids(model_dir, tokenizer))
 
 
 @pytest.mark.parametrize(
@@ -118,14 +103,14 @@ def test_rows_of_another_shape_stop(tmp_path: Path, text: str, said: str) -> Non
     write_dataset(tmp_path)
     (tmp_path / "chat" / "train.jsonl").write_text(text)
     with pytest.raises(SetupError, match=said):
-        training_records(tmp_path, "train", "chat")
+        training_messages(tmp_path, "train")
 
 
 def test_no_validation_rows_are_a_choice(tmp_path: Path) -> None:
     write_dataset(tmp_path, valid=0)
-    assert training_records(tmp_path, "valid", "chat") == []
+    assert training_messages(tmp_path, "valid") == {}
 
 
 def test_a_missing_file_stops(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"1_gen\.ipynb"):
-        training_records(tmp_path, "train", "chat")
+        training_messages(tmp_path, "train")
