@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from benchmarks.proof_rows import BASELINE, ORACLE_ONLY, RAFT
-from lib.eval.metrics import exact_match, f1, quotes_in_context
+from lib.eval.metrics import exact_match, f1, verbatim
 from lib.eval.questions import EvalQuestion
 from lib.eval.statistics import Difference, paired_difference
 from lib.prompts.student import parse_answer
@@ -34,7 +34,7 @@ def mark(replies: Sequence[str], questions: Sequence[EvalQuestion]) -> Marks:
         final = None if parsed.refused else parsed.final_answer
         exact.append(exact_match(final, question.answer) if final else 0.0)
         overlap.append(f1(final, question.answer) if final else 0.0)
-        share = quotes_in_context(parsed.quotes, question.oracle.text)
+        share = verbatim(parsed.quotes, [question.oracle.text])
         quotes.append(None if share is None else share == 1.0)
         refused.append(parsed.refused)
     return Marks(tuple(exact), tuple(overlap), tuple(quotes), tuple(refused))

@@ -115,11 +115,11 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _audit(options: argparse.Namespace) -> None:
-    from lib.eval.judge import audit, audit_text, find_judge
+    from lib.eval.judge import audit, find_judge
     from lib.recipe import Recipe
 
     judge = find_judge(Recipe(judge_prompts_path=options.prompts))
-    print(audit_text(audit(judge, options.labels)))
+    print(audit(judge, options.labels))
 
 
 if __name__ == "__main__":

@@ -64,20 +64,28 @@ def answer_cases(
         if isinstance(got, list)
     }
     found = [(model, case, next(by_role[model.role])) for model in models for case in cases]
-    _require_replies(found)
-    return [_answer(model, case, got) for model, case, got in found if isinstance(got, Reply)]
+    replies = require_replies([(model.name, got) for model, _, got in found])
+    return [
+        _answer(model, case, reply) for (model, case, _), reply in zip(found, replies, strict=True)
+    ]
 
 
-def _require_replies(found: Sequence[tuple[EvalModel, Case, Outcome]]) -> None:
-    failures = [(model.name, got) for model, _, got in found if isinstance(got, EndpointError)]
+def require_replies(found: Sequence[tuple[str, Outcome]]) -> list[Reply]:
+    """The replies of (who was asked, what came).
+
+    Raises:
+        SetupError: a request failed.
+    """
+    failures = [(name, got) for name, got in found if isinstance(got, EndpointError)]
     if failures:
         counts = Counter(name for name, _ in failures)
         raise SetupError(
             f"{len(failures):,} of {len(found):,} requests failed "
             f"({', '.join(f'{name}: {count:,}' for name, count in counts.items())}); the first: "
             f"{failures[0][1]}. The other {len(found) - len(failures):,} replies are kept: run "
-            "this notebook again, and only what is missing is asked."
+            "this again, and only what is missing is asked."
         )
+    return [got for _, got in found if isinstance(got, Reply)]
 
 
 async def _ask_in_order(

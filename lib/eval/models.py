@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lib.prompts.student import PLAIN_PROMPT, STUDENT_PROMPT, Prompt
@@ -67,19 +66,6 @@ def endpoint_of(model: EvalModel) -> EndpointSettings:
             f"{prefix}AZURE_OPENAI_…), or take it out of models."
         )
     return settings
-
-
-def describe_models(models: Sequence[EvalModel]) -> list[dict[str, str]]:
-    """The models as metrics.json stores them: without address and key."""
-    return [
-        {
-            "name": model.name,
-            "role": model.role,
-            "prompt": model.prompt.name,
-            "deployment": endpoint_of(model).deployment,
-        }
-        for model in models
-    ]
 
 
 def _model(name: str) -> EvalModel:

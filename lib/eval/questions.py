@@ -115,21 +115,17 @@ def _by_people(row: Mapping[str, Any], refusal: str) -> EvalQuestion:
 
 
 def _question(example: RaftExample, refusal: str, provenance: str) -> EvalQuestion:
+    quotes = parse_answer(example.label).quotes
     return EvalQuestion(
         id=example.id,
         text=example.question.text,
         answer=example.question.answer,
-        evidence=_evidence(example.label, example.oracle),
+        evidence=tuple(q for q in quotes if find_quote(q, example.oracle.text)),
         oracle=example.oracle,
         context=example.context,
         refusal=refusal,
         provenance=provenance,
     )
-
-
-def _evidence(cot_answer: str, oracle: Chunk) -> tuple[str, ...]:
-    quotes = parse_answer(cot_answer).quotes
-    return tuple(quote for quote in quotes if find_quote(quote, oracle.text))
 
 
 def holds_answer(chunk: Chunk, question: EvalQuestion) -> bool:

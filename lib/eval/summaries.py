@@ -56,18 +56,10 @@ def summarise(
     right reply is an answer: every word of the table that a reader may quote.
 
     Args:
-        clusters: question id → cluster id, as `clusters_of` gives it.
-        models: in the order to be shown in; the first is compared with the others. Others that
-            scores name (the retriever) get estimates and no comparison.
-        strict: metrics that are summed up twice: as above, and as "<metric>_strict" with what is
-            unscored counted as 0. Where the two tell another story, the format decides.
-
-    Returns:
-        conditions, estimates and comparisons in the scores' order. The same scores, clusters,
-        models and seed give the same figures.
-
-    Raises:
-        ValueError: a score is given twice, or its question belongs to no cluster.
+        clusters: question id → cluster id, of `clusters_of`.
+        models: the first is compared with the others. Others that scores name (the retriever) get
+            estimates and no comparison.
+        strict: metrics that are summed up again as "<metric>_strict", unscored counted as 0.
     """
     table = _table(scores, clusters, strict)
     samples = [_sample(values, clusters) for values in table.values()]
@@ -79,7 +71,7 @@ def summarise(
     first = [
         place
         for place, pair in enumerate(pairs)
-        if pair.metric == headline_metric and pair.condition != DISTRACTORS_ONLY
+        if pair.where[2] == headline_metric and pair.where[1] != DISTRACTORS_ONLY
     ]
     p_holm = dict(zip(first, holm([pairs[place].p for place in first]), strict=True))
     comparisons = [
@@ -146,81 +138,65 @@ def _estimate(where: Where, values: Values, sample: Sample, interval: Interval) 
 
 @dataclass(frozen=True)
 class _Pair:
-    model: str
+    where: Where
     against: str
-    condition: str
-    metric: str
-    values: tuple[float, ...]  # of the questions that both have a value for
-    against_values: tuple[float, ...]
-    sample: Sample  # of the differences
-    p: float
+    values: list[tuple[float, float]]  # of the questions that both models have a value for
+    sample: Sample  # of their differences
+
+    @property
+    def p(self) -> float:
+        binary = all(value in (0, 1) for pair in self.values for value in pair)
+        return exact_p(self.sample.totals.tolist(), binary=binary)
 
 
 def _pairs(
     table: Mapping[Where, Values], clusters: Mapping[str, str], models: Sequence[str]
 ) -> list[_Pair]:
-    return [
-        _pair(where, other, mine, theirs, clusters)
-        for where, mine in table.items()
-        if where[0] == models[0]
-        for other in models[1:]
-        if (theirs := table.get((other, *where[1:])))
-    ]
-
-
-def _pair(
-    where: Where, against: str, mine: Values, theirs: Values, clusters: Mapping[str, str]
-) -> _Pair:
-    both = [
-        (question, value, other)
-        for question, value in mine.items()
-        if value is not None and (other := theirs.get(question)) is not None
-    ]
-    differences = [value - other for _, value, other in both]
-    sample = make_sample(differences, [clusters[question] for question, _, _ in both], paired=True)
-    binary = all(value in (0, 1) and other in (0, 1) for _, value, other in both)
-    return _Pair(
-        where[0],
-        against,
-        *where[1:],
-        values=tuple(value for _, value, _ in both),
-        against_values=tuple(other for _, _, other in both),
-        sample=sample,
-        p=exact_p(sample.totals.tolist(), binary=binary),
-    )
+    pairs = []
+    for where, mine in table.items():
+        for against in models[1:] if where[0] == models[0] else ():
+            if theirs := table.get((against, *where[1:])):
+                both = {
+                    question: (value, other)
+                    for question, value in mine.items()
+                    if value is not None and (other := theirs.get(question)) is not None
+                }
+                differences = [value - other for value, other in both.values()]
+                sample = make_sample(differences, [clusters[q] for q in both], paired=True)
+                pairs.append(_Pair(where, against, [*both.values()], sample))
+    return pairs
 
 
 def _comparison(pair: _Pair, interval: Interval, p_holm: float, *, num_headline: int) -> Comparison:
     """p_holm is NaN of a comparison that is not a headline one."""
+    model, condition, metric = pair.where
     n, difference, differing = len(pair.values), pair.sample.mean, num_differing(pair.sample)
     word = verdict(interval.low, interval.high, num_differing=differing, p_holm=p_holm)
-    against_value = sum(pair.against_values) / n if n else math.nan
-    shown = word != CANNOT_TELL
+    against_value = sum(other for _, other in pair.values) / n if n else math.nan
+    needed = None
+    if word == CANNOT_TELL:
+        needed = questions_needed(
+            *(difference, interval.low, interval.high),
+            n=n,
+            num_differing=differing,
+            num_tests=1 if math.isnan(p_holm) else num_headline,
+        )
     return Comparison(
-        model=pair.model,
+        model=model,
         against=pair.against,
-        condition=pair.condition,
-        metric=pair.metric,
+        condition=condition,
+        metric=metric,
         n=n,
-        value=sum(pair.values) / n if n else math.nan,
+        value=sum(value for value, _ in pair.values) / n if n else math.nan,
         against_value=against_value,
         difference=difference,
         low=interval.low,
         high=interval.high,
-        won=sum(a > b for a, b in zip(pair.values, pair.against_values, strict=True)),
-        lost=sum(a < b for a, b in zip(pair.values, pair.against_values, strict=True)),
+        won=sum(value > other for value, other in pair.values),
+        lost=sum(value < other for value, other in pair.values),
         p=pair.p,
         p_holm=p_holm,
-        verdict=turned(word) if pair.metric in LOWER_IS_BETTER else word,
-        questions_needed=None
-        if shown
-        else questions_needed(
-            difference,
-            interval.low,
-            interval.high,
-            n=n,
-            num_differing=differing,
-            num_tests=1 if math.isnan(p_holm) else num_headline,
-        ),
+        verdict=turned(word) if metric in LOWER_IS_BETTER else word,
+        questions_needed=needed,
         ratio=difference / against_value if n and against_value else None,
     )

@@ -31,7 +31,8 @@ def verdict_of(results: Results) -> str:
     plain = plain_comparison(results)
     parts = [_main_sentence(one, plain, results)]
     if reading := reading_comparison(results):
-        parts.append(_reading_sentence(reading, results))
+        figures = f"{_figures(reading, results)}{_needed(reading)}{_strict(reading, results)}"
+        parts.append(f"With {meaning(READING)}: {reading.verdict}, {figures}.")
     if plain:
         parts.append(_plain_sentence(plain, results))
     elif one.verdict == BETTER and one.against == BASELINE:
@@ -121,11 +122,9 @@ def _main_sentence(one: Comparison, plain: Comparison | None, results: Results) 
         said = f"Cannot tell whether {called(one.model)} beats {other}"
     elif one.verdict == BETTER and plain and plain.verdict != BETTER:
         said += f", but not shown to be better than {called(plain.against)},"
-    needed = ""
-    if one.verdict == CANNOT_TELL:
+    needed = _needed(one, "; ")
+    if one.verdict == CANNOT_TELL and not needed:
         needed = "; no difference was seen that more questions could show"
-        if one.questions_needed:
-            needed = f"; about {counted(one.questions_needed, 'question')} would be needed"
     return f"{said} under {where}: {_figures(one, results)}{needed}{_strict(one, results)}."
 
 
@@ -141,13 +140,6 @@ def _figures(one: Comparison, results: Results) -> str:
     )
 
 
-def _reading_sentence(one: Comparison, results: Results) -> str:
-    return (
-        f"With {meaning(READING)}: {one.verdict}, {_figures(one, results)}{_needed(one)}"
-        f"{_strict(one, results)}."
-    )
-
-
 def _strict(one: Comparison, results: Results) -> str:
     """A warning where the format, not the reading, decides.
 
@@ -156,23 +148,15 @@ def _strict(one: Comparison, results: Results) -> str:
     no warning.
     """
     strict = results.comparison(one.against, one.condition, one.metric + STRICT)
-    unscored = unscored_of(results, one)
-    if strict is None or not unscored or strict.verdict in (one.verdict, _uncorrected(one)):
+    pair = (results.estimate(m, one.condition, one.metric) for m in (one.model, one.against))
+    unscored = sum(estimate.unscored for estimate in pair if estimate)  # replies of both models
+    uncorrected = BETTER if one.low > 0 else WORSE if one.high < 0 else CANNOT_TELL
+    if strict is None or not unscored or strict.verdict in (one.verdict, uncorrected):
         return ""
     return (
         f"; with the {counted(unscored, 'reply', 'replies')} without a final answer as wrong: "
         f"{strict.verdict} ({signed(strict.difference)} points, {points(strict)}, uncorrected)"
     )
-
-
-def _uncorrected(one: Comparison) -> str:
-    return BETTER if one.low > 0 else WORSE if one.high < 0 else CANNOT_TELL
-
-
-def unscored_of(results: Results, one: Comparison) -> int:
-    """Replies of both models that have no value."""
-    pair = (results.estimate(m, one.condition, one.metric) for m in (one.model, one.against))
-    return sum(estimate.unscored for estimate in pair if estimate)
 
 
 def _plain_sentence(plain: Comparison, results: Results) -> str:
@@ -192,10 +176,10 @@ def _plain_sentence(plain: Comparison, results: Results) -> str:
     return f"{said}."
 
 
-def _needed(one: Comparison) -> str:
+def _needed(one: Comparison, joint: str = ", ") -> str:
     if one.verdict != CANNOT_TELL or not one.questions_needed:
         return ""
-    return f", about {counted(one.questions_needed, 'question')} would be needed"
+    return f"{joint}about {counted(one.questions_needed, 'question')} would be needed"
 
 
 def _of_one_model(results: Results) -> str:

@@ -36,9 +36,11 @@ def interval(one: Estimate) -> str:
     return NONE if is_absent(one.low) else f"{percent(one.low)}–{percent(one.high)}"
 
 
-def points(one: Comparison) -> str:
+def points(one: Comparison, *, places: int = 0) -> str:
     """The interval of the difference: `+2 to +28`"""
-    return NONE if is_absent(one.low) else f"{signed(one.low)} to {signed(one.high)}"
+    if is_absent(one.low):
+        return NONE
+    return f"{signed(one.low, places=places)} to {signed(one.high, places=places)}"
 
 
 def is_absent(value: float | None) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from lib.eval.leakage import KINDS, Leakage, check_leakage
 from lib.eval.questions import UNKNOWN, EvalQuestion
-from lib.eval.report.leakage import show_leakage
+from lib.eval.report.method import show_leakage
 from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import SetupError

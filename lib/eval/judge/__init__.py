@@ -2,28 +2,11 @@
 
 find_judge(recipe)                               → the endpoint of JUDGE_…, or None
 judge_answers(judge, answers, questions, cases)  → one Score per metric and answer
-audit(judge, labels_file)                        → agreement with people, kappa
+audit(judge, labels_file)                        → agreement with people, kappa, as text
 """
 
-from lib.eval.judge.asking import Judge, find_judge
-from lib.eval.judge.audit import Audit, audit, audit_text
-from lib.eval.judge.grading import (
-    JUDGE_CORRECT,
-    JUDGE_METRICS,
-    UnparsedRate,
-    judge_answers,
-    unparsed_rates,
-)
+# ruff: noqa: F401  # what is imported here is what the room offers
 
-__all__ = [
-    "JUDGE_CORRECT",
-    "JUDGE_METRICS",
-    "Audit",
-    "Judge",
-    "UnparsedRate",
-    "audit",
-    "audit_text",
-    "find_judge",
-    "judge_answers",
-    "unparsed_rates",
-]
+from lib.eval.judge.asking import Judge, find_judge
+from lib.eval.judge.audit import audit
+from lib.eval.judge.grading import JUDGE_METRICS, judge_answers, unparsed_counts

@@ -1,4 +1,4 @@
-"""How far two graders agree: rates with Wilson's interval, Cohen's kappa with a bootstrap."""
+"""How far two graders agree: Cohen's kappa, its interval by a bootstrap."""
 
 from __future__ import annotations
 
@@ -16,32 +16,6 @@ _NUM_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
-class Rate:
-    """A share with its 95% interval (Wilson)."""
-
-    count: int
-    n: int
-    low: float
-    high: float
-
-    @property
-    def value(self) -> float:
-        """NaN if n is 0."""
-        return self.count / self.n if self.n else math.nan
-
-    def __str__(self) -> str:
-        """`18 of 20 = 90% (70–97%)`"""
-        if not self.n:
-            return "none"
-        bounds = f"{100 * self.low:.0f}–{100 * self.high:.0f}%"
-        return f"{self.count} of {self.n} = {100 * self.value:.0f}% ({bounds})"
-
-
-def rate(count: int, n: int) -> Rate:
-    return Rate(count, n, *wilson_interval(count, n))
-
-
-@dataclass(frozen=True)
 class Kappa:
     """Cohen's kappa with its 95% interval: 1 = they always agree, 0 = as often as by chance.
 
@@ -52,6 +26,12 @@ class Kappa:
     value: float
     low: float
     high: float
+
+    def __str__(self) -> str:
+        """`0.80 (0.61 to 0.95)`"""
+        if math.isnan(self.low):
+            return "n/a (people or the judge gave all answers one grade)"
+        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
 
 
 def cohen_kappa(one: Sequence[int], other: Sequence[int]) -> Kappa:

@@ -9,11 +9,12 @@ from functools import cached_property
 
 from lib.engine.endpoint import Budget, Endpoint, EndpointError, Reply, gather_all, run
 from lib.engine.ledger import Ledger
+from lib.eval.answers import require_replies
 from lib.progress import Progress
 from lib.prompts.judge import JudgePrompts, JudgeRequest, load_prompts
 from lib.prompts.verdicts import UNPARSED, Grade, parse_verdict
 from lib.recipe import Recipe
-from lib.settings import EndpointSettings, SetupError, endpoint_settings
+from lib.settings import EndpointSettings, endpoint_settings
 from lib.text import one_line
 
 
@@ -57,18 +58,8 @@ def ask_judge(judge: Judge, requests: Sequence[JudgeRequest]) -> list[dict[str, 
     """
     if not requests:
         return []
-    replies = run(_ask_all(judge, requests))
-    if failures := [reply for reply in replies if isinstance(reply, EndpointError)]:
-        raise SetupError(
-            f"{len(failures):,} of {len(requests):,} requests to the judge failed; the first: "
-            f"{failures[0]}. The other {len(requests) - len(failures):,} replies are kept: run "
-            "this again when the judge answers."
-        )
-    return [
-        _verdict(request, reply)
-        for request, reply in zip(requests, replies, strict=True)
-        if isinstance(reply, Reply)
-    ]
+    replies = require_replies([("judge", got) for got in run(_ask_all(judge, requests))])
+    return [_verdict(request, reply) for request, reply in zip(requests, replies, strict=True)]
 
 
 async def _ask_all(judge: Judge, requests: Sequence[JudgeRequest]) -> list[Reply | EndpointError]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from lib.eval.conditions import Case
 from lib.eval.judge.asking import Judge, ask_judge
 from lib.eval.metrics.refusals import DISTRACTORS_ONLY, no_answer
 from lib.eval.questions import EvalQuestion
-from lib.eval.statistics import wilson_interval
 from lib.prompts.judge import JudgeRequest
 from lib.prompts.verdicts import FIELDS, JUDGED, UNPARSED, Grade
 from lib.recipe import Recipe
@@ -36,7 +34,7 @@ def judge_answers(
 
     - A refusal is not correct (0) and not rated; a reply without a final answer is unscored (None)
       in every metric. Neither is sent.
-    - A verdict that cannot be read is unscored, field by field; `unparsed_rates` counts these.
+    - A verdict that cannot be read is unscored, field by field; `unparsed_counts` counts these.
     - Absent: every metric in `distractors_only`, where the right reply is a refusal, and
       groundedness where there were no documents.
 
@@ -68,7 +66,7 @@ def judge_answers(
             model=answer.model,
             condition=answer.condition,
             metric=PREFIX + field,
-            value=share_of(field, grade.value),
+            value=_share(field, grade.value),
             explanation=grade.explanation,
         )
         for answer, plan in plans
@@ -113,36 +111,19 @@ def _request(
     )
 
 
-def share_of(field: str, value: float | None) -> float | None:
+def _share(field: str, value: float | None) -> float | None:
     """A grade on the scale of scores, 0–1: a rating of 4 is 0.75."""
     return value if value is None or field == "correct" else (value - 1) / 4
 
 
-@dataclass(frozen=True)
-class UnparsedRate:
-    """How many of the judge's verdicts on one model's answers could not be read."""
+def unparsed_counts(scores: Iterable[Score]) -> dict[tuple[str, str], tuple[int, int]]:
+    """(model, metric) → verdicts that could not be read, and how many were asked for.
 
-    model: str
-    metric: str
-    unparsed: int
-    asked: int  # refusals and replies without a final answer are not sent, so not counted
-    low: float  # of the 95% interval (Wilson)
-    high: float
-
-    @property
-    def value(self) -> float:
-        return self.unparsed / self.asked
-
-
-def unparsed_rates(scores: Iterable[Score]) -> list[UnparsedRate]:
-    """One rate per model and metric of the judge, over all conditions; models in their order."""
-    counts: dict[tuple[str, str], list[int]] = {}
+    Refusals and replies without a final answer are not sent, so not counted.
+    """
+    counts: dict[tuple[str, str], tuple[int, int]] = {}
     for score in scores:
         if score.explanation.startswith((UNPARSED, JUDGED)) and score.metric in JUDGE_METRICS:
-            of_metric = counts.setdefault((score.model, score.metric), [0, 0])
-            of_metric[0] += score.value is None
-            of_metric[1] += 1
-    return [
-        UnparsedRate(model, metric, unparsed, asked, *wilson_interval(unparsed, asked))
-        for (model, metric), (unparsed, asked) in counts.items()
-    ]
+            unparsed, asked = counts.get((score.model, score.metric), (0, 0))
+            counts[score.model, score.metric] = unparsed + (score.value is None), asked + 1
+    return counts

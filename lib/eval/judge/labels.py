@@ -28,21 +28,19 @@ class LabelledAnswer:
     correct: bool  # what people say
     ratings: Mapping[str, int] = field(default_factory=dict)  # field → 1 to 5, where they gave one
     document: str = ""
-    model: str = ""  # who wrote the answer, if the file says so
 
 
 def read_labels(path: str | Path) -> list[LabelledAnswer]:
     """`question,reference,answer,label⏎Who lit the lamp?,the keeper,a keeper,yes` → its rows.
 
-    A CSV, a JSON list, or JSONL. Further columns, all optional: `model` (who wrote the answer),
-    `document`, and a rating from 1 to 5 under the name of its field, as `fluency`; an empty cell is
-    none.
+    A CSV, a JSON list, or JSONL. Optional columns: `document`, and ratings from 1 to 5 under the
+    names of their fields, as `fluency`; an empty cell is none.
 
     Raises:
         SetupError: the file cannot be read, has fewer than 20 rows, or rows that lack something.
     """
     path = Path(path).expanduser()
-    names = ("question", "reference", "answer", "label", "document", "model", *RATINGS)
+    names = ("question", "reference", "answer", "label", "document", *RATINGS)
     rows = read_table(path, _row, names=names, columns=_COLUMNS)
     if len(rows) < FEWEST_ROWS:
         raise SetupError(
@@ -62,7 +60,6 @@ def _row(number: int, values: Mapping[str, Any]) -> LabelledAnswer:
         correct=_yes_or_no(str(values.get("label", "")).strip()),
         ratings=ratings,
         document=text_value(values, "document") if "document" in values else "",
-        model=text_value(values, "model") if "model" in values else "",
     )
     if "groundedness" in ratings and not row.document:
         raise ValueError("it has a groundedness, which is about documents, and no document")

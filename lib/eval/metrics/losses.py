@@ -17,32 +17,26 @@ WRONG_ANSWER = "wrong answer"  # a document holds it, a quote is of it or there 
 LOSSES = (RIGHT, RETRIEVAL_MISSED, WRONG_QUOTE, WRONG_ANSWER, WRONG_REFUSAL, FORMAT)
 
 
-def outcomes(
-    answers: Sequence[Answer], scores: Iterable[Score], *, metric: str = "exact_match"
-) -> list[str]:
-    """One of LOSSES an answer, in their order; right = its value in `metric` is 1.
+def outcomes(answers: Sequence[Answer], scores: Iterable[Score]) -> list[str]:
+    """One of LOSSES an answer, in their order; right = an exact match.
 
-    Where `metric` has no value (a judge's reply that could not be read), exact match decides.
     The first that applies: right; format; retrieval missed; wrong refusal; wrong quote; wrong
     answer. In `distractors_only` a refusal is right, and an answer a wrong answer.
     """
-    wanted = ("exact_match", QUOTES_IN_ORACLE, metric)
     values = {
         (s.model, s.condition, s.question_id, s.metric): s.value
         for s in scores
-        if s.metric in wanted and s.value is not None
+        if s.metric in ("exact_match", QUOTES_IN_ORACLE)
     }
-
-    def outcome(answer: Answer) -> str:
-        key = (answer.model, answer.condition, answer.question_id)
-        exact = values.get((*key, "exact_match"))
-        return _outcome(
+    keys = [(answer.model, answer.condition, answer.question_id) for answer in answers]
+    return [
+        _outcome(
             answer,
-            right=values.get((*key, metric), exact) == 1,
+            right=values.get((*key, "exact_match")) == 1,
             misquoted=values.get((*key, QUOTES_IN_ORACLE)) == 0,
         )
-
-    return [outcome(answer) for answer in answers]
+        for answer, key in zip(answers, keys, strict=True)
+    ]
 
 
 def _outcome(answer: Answer, *, right: bool, misquoted: bool) -> str:
@@ -61,11 +55,11 @@ def _outcome(answer: Answer, *, right: bool, misquoted: bool) -> str:
 
 
 def decompose(
-    answers: Sequence[Answer], scores: Iterable[Score], *, metric: str = "exact_match"
+    answers: Sequence[Answer], scores: Iterable[Score]
 ) -> dict[tuple[str, str], dict[str, int]]:
     """(model, condition) → how many answers of each of LOSSES; they add up to its answers."""
     counts: dict[tuple[str, str], dict[str, int]] = {}
-    for answer, outcome in zip(answers, outcomes(answers, scores, metric=metric), strict=True):
+    for answer, outcome in zip(answers, outcomes(answers, scores), strict=True):
         of_group = counts.setdefault((answer.model, answer.condition), dict.fromkeys(LOSSES, 0))
         of_group[outcome] += 1
     return counts

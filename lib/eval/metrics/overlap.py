@@ -32,7 +32,7 @@ def rouge(answer: str, gold: str) -> Mapping[str, float]:
     Lin 2004, by rouge_score with the tokens of F1. Where the gold answer is one word there is no
     pair to find, and rouge2 is 0 whatever was answered.
     """
-    scores = _rouge_scorer().score(gold, answer)
+    scores = _scorers()[0].score(gold, answer)
     return {name: float(score.fmeasure) for name, score in scores.items()}
 
 
@@ -45,12 +45,12 @@ def bleu(answer: str, gold: str) -> float:
     Exponential smoothing, sacrebleu's default.
     """
     theirs = [" ".join(tokens(gold))]
-    return _share(_bleu_scorer().sentence_score(" ".join(tokens(answer)), theirs))
+    return _share(_scorers()[1].sentence_score(" ".join(tokens(answer)), theirs))
 
 
 def chrf(answer: str, gold: str) -> float:
     """Sentence chrF2 (Popović 2015) by sacrebleu, / 100: 1 to 6 characters in a row, any script."""
-    return _share(_chrf_scorer().sentence_score(normalise(answer), [normalise(gold)]))
+    return _share(_scorers()[2].sentence_score(normalise(answer), [normalise(gold)]))
 
 
 # --- the libraries' scorers ----------------------------------------------------------------------
@@ -67,21 +67,11 @@ class _Tokenizer:
 
 
 @cache
-def _rouge_scorer() -> Any:
+def _scorers() -> tuple[Any, Any, Any]:
+    """Of ROUGE, BLEU and chrF."""
     from rouge_score.rouge_scorer import RougeScorer
-
-    return RougeScorer(["rouge1", "rouge2", "rougeL"], tokenizer=_Tokenizer())
-
-
-@cache
-def _bleu_scorer() -> Any:
     from sacrebleu.metrics.bleu import BLEU
-
-    return BLEU(tokenize="none", effective_order=True)
-
-
-@cache
-def _chrf_scorer() -> Any:
     from sacrebleu.metrics.chrf import CHRF
 
-    return CHRF()
+    rouge = RougeScorer(["rouge1", "rouge2", "rougeL"], tokenizer=_Tokenizer())
+    return rouge, BLEU(tokenize="none", effective_order=True), CHRF()

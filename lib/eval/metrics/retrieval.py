@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lib.eval.conditions import Case, is_retrieved
-from lib.eval.metrics.refusals import rate
 from lib.eval.questions import UNKNOWN, EvalQuestion, holds_answer
 from lib.records import Chunk, Score
 
@@ -53,15 +52,14 @@ def _of_case(case: Case, hits: Sequence[bool], total: int | None) -> list[Score]
     values = {
         "hit_rate": float(first is not None),
         "reciprocal_rank": 1 / first if first else 0.0,
-        "context_precision": rate(sum(hits), len(hits)),
+        "context_precision": sum(hits) / len(hits) if hits else None,
     }
     if total is not None:
-        values["context_recall"] = rate(sum(hits), total)
+        values["context_recall"] = sum(hits) / total if total else None
     return [
-        Score(case.question_id, RETRIEVER, case.condition, metric, value, _why(value))
+        Score(
+            *(case.question_id, RETRIEVER, case.condition, metric, value),
+            explanation="no chunk to count" if value is None else "",
+        )
         for metric, value in values.items()
     ]
-
-
-def _why(value: float | None) -> str:
-    return "no chunk to count" if value is None else ""

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
 from lib.eval.conditions import Case
 from lib.eval.metrics.api_calls import API_CALL, call_text, calls_match, is_call
 from lib.eval.metrics.overlap import bleu, chrf, exact_match, f1, rouge
-from lib.eval.metrics.quotes import QUOTES, QUOTES_IN_ORACLE, verbatim
-from lib.eval.metrics.refusals import (
-    DISTRACTORS_ONLY,
-    REFUSED_RIGHTLY,
-    REFUSED_WRONGLY,
-    no_answer,
-)
+from lib.eval.metrics.refusals import DISTRACTORS_ONLY, REFUSED_RIGHTLY, REFUSED_WRONGLY, no_answer
 from lib.eval.questions import EvalQuestion, holds_answer
 from lib.prompts.student import parse_answer
 from lib.records import Answer, Score
-from lib.text import holds, tokens
+from lib.text import find_quote, holds, tokens
 
+QUOTES, QUOTES_IN_ORACLE = "quotes_in_context", "quotes_in_oracle"
 ROUGE_2 = "rouge_2"  # of gold answers of two words or more
 _OVERLAP = (
     *("exact_match", "f1", "rouge_1", ROUGE_2, "rouge_l"),
     *("bleu", "chrf", "answer_containment"),
 )
-CORRECTNESS = tuple(metric for metric in _OVERLAP if metric != ROUGE_2)  # of every gold answer
 METRICS = (  # all, in the order of a table
     *_OVERLAP,
     *(API_CALL, QUOTES, QUOTES_IN_ORACLE, REFUSED_RIGHTLY, REFUSED_WRONGLY),
@@ -127,6 +121,22 @@ def _called(answer: Answer, gold: str, why: str) -> Measured:
 
 def _quoted(metric: str, share: float | None) -> Measured:
     return metric, share, "" if share is not None else "no quotes"
+
+
+def verbatim(quotes: Sequence[str], documents: Iterable[str]) -> float | None:
+    """The share of quotes that one of the documents holds (`find_quote`); None = no quote.
+
+    A quote may not run from one document into the next. One without a letter or digit quotes
+    nothing, and does not count as found.
+    """
+    if not quotes:
+        return None
+    read = list(documents)
+    found = sum(
+        any(map(str.isalnum, quote)) and any(find_quote(quote, text) for text in read)
+        for quote in quotes
+    )
+    return found / len(quotes)
 
 
 def mean_scores(predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:

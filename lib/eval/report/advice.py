@@ -1,13 +1,10 @@
-"""What to try next, and what all runs have cost."""
+"""What to try next."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
 from typing import TYPE_CHECKING
 
-from lib.engine.ledger import Ledger
-from lib.engine.prices import Cost, Prices, costs, load_prices
 from lib.eval.conditions import is_retrieved
 from lib.eval.metrics.losses import (
     FORMAT,
@@ -17,15 +14,13 @@ from lib.eval.metrics.losses import (
     WRONG_REFUSAL,
 )
 from lib.eval.metrics.refusals import DISTRACTORS_ONLY
-from lib.eval.report.page import Table, show, show_note, table_of
 from lib.eval.results import Results
 from lib.eval.statistics import CANNOT_TELL
 from lib.eval.verdict import main_comparison, main_condition
-from lib.eval.wording import NONE, called, percent
-from lib.settings import PREFIXES
+from lib.eval.wording import called, percent
 
 if TYPE_CHECKING:
-    from IPython.display import HTML, Markdown
+    from IPython.display import Markdown
 
 SMALL = 0.05  # a loss below this share of the answers is not worth a parameter
 
@@ -116,45 +111,3 @@ def _more_questions(results: Results) -> str:
         f"{one.questions_needed:,} questions would show it: raise `max_questions`, then "
         "`eval_share`, or add documents."
     )
-
-
-# --- what it cost --------------------------------------------------------------------------------
-
-
-def ledger_costs(prices: Prices | None = None) -> list[Cost]:
-    """What each role has asked of each model, in every run so far, as the ledger recorded it.
-
-    Args:
-        prices: None = those of prices.yaml.
-    """
-    prices = prices or load_prices()
-    with closing(Ledger()) as ledger:
-        used = ledger.usage_by_model()
-    order = {role: place for place, role in enumerate(PREFIXES)}
-    return sorted(
-        costs(used, prices), key=lambda one: (order.get(one.role, len(order)), one.role, one.model)
-    )
-
-
-def show_cost() -> HTML:
-    """Requests, tokens and cost of each role and model, of every run so far."""
-    prices = load_prices()
-    rows = [
-        {
-            "Role": one.role,
-            "Model": one.model,
-            "Requests": f"{one.usage.requests:,}",
-            "Tokens in": f"{one.usage.prompt_tokens:,}",
-            "Tokens out": f"{one.usage.completion_tokens:,}",
-            prices.currency: NONE if one.cost is None else f"{one.cost:,.2f}",
-        }
-        for one in ledger_costs(prices)
-    ]
-    if not rows:
-        return show_note("The ledger is empty: nothing was asked yet.")
-    note = (
-        f"By prices.yaml of {prices.as_of}; “{NONE}” = it has no price of that model (models that "
-        "are served on this machine have none, and cost nothing)."
-    )
-    table = Table("What all runs so far have asked", table_of(rows, "Role"), note)
-    return show("tables.html.j2", one=table)

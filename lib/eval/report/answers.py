@@ -1,20 +1,17 @@
-"""Questions, answers side by side, and what an answer takes."""
+"""Questions, and answers side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lib.engine.prices import Prices, load_prices
-from lib.eval.conditions import Case, meaning
-from lib.eval.models import PLAIN, EvalModel
+from lib.eval.conditions import Case
+from lib.eval.models import PLAIN
 from lib.eval.questions import UNKNOWN, EvalQuestion, holds_answer
 from lib.eval.report.highlight import highlighted, marked
-from lib.eval.report.page import Table, show, show_note, table_of
-from lib.eval.report.usage import ALL, answer_usage, cost_of
+from lib.eval.report.page import show, show_note
 from lib.eval.results import Results
 from lib.eval.verdict import main_condition
-from lib.eval.wording import NONE
 from lib.records import Answer, Chunk, Score
 
 if TYPE_CHECKING:
@@ -43,21 +40,17 @@ def show_best_and_worst(
     cases: Sequence[Case],
     results: Results,
     *,
-    condition: str = "",
     num_each: int = 3,
 ) -> HTML:
     """The answers that gained most and lost most against the baseline's, with their documents.
 
     Ordered by the difference in F1, then exact match, then question id; unscored counts as 0 in
     this ordering alone. Where fewer gained (or lost) than num_each, only those are shown.
-
-    Args:
-        condition: "" = the one of the verdict.
     """
     model, against = next(iter(results.models), ""), results.against
     if not against or not results.conditions:
         return show_note("Only one model was evaluated: there is nothing to set beside it.")
-    where = condition or main_condition(results)
+    where = main_condition(results)
     values = {(s.metric, s.model, s.question_id): s.value for s in scores if s.condition == where}
     replies = {(a.model, a.question_id): a for a in answers if a.condition == where}
     asked = {question.id: question for question in questions}
@@ -137,48 +130,3 @@ def _documents(
         else:
             others.append(document(chunk, role))
     return helpful + others
-
-
-# --- what an answer takes ------------------------------------------------------------------------
-
-
-def show_latency_and_cost(answers: Sequence[Answer], asked: Sequence[EvalModel]) -> HTML:
-    """Seconds, tokens and cost of an answer: each model over all conditions, then under each."""
-    prices = load_prices()
-    usage = answer_usage(answers, by_condition=True)
-    conditions = list(dict.fromkeys(usage.index.get_level_values("condition")))
-    rows = []
-    for condition in conditions or [ALL]:
-        title = f"{condition}: {meaning(condition)}" if condition else ""
-        for model in asked:
-            key = (condition, model.name)
-            cells = _usage_cells(usage.loc[key] if key in usage.index else None, model, prices)
-            rows.append({"Condition": title, "Model": model.name, **cells})
-    if not rows:
-        return show_note("No model was asked.")
-    frame = table_of(rows, "Condition", "Model")
-    note = (
-        "Tokens: means. Latency as this evaluation saw it, with all its requests in flight; "
-        f"another machine has another. Cost: by prices.yaml of {prices.as_of}, nothing cached; "
-        f"“free” = served on this machine; “{NONE}” = prices.yaml has no price."
-    )
-    overall = Table("What an answer takes, all conditions together", frame.loc[""])
-    under_each = Table("What an answer takes", frame.drop("", level=0))
-    folds = [("Under each condition", under_each)] if len(under_each.frame) else []
-    return show("tables.html.j2", one=overall, folds=folds, notes=[note])
-
-
-def _usage_cells(one: Any, model: EvalModel, prices: Prices) -> dict[str, str]:
-    """Of a row of `answer_usage`, or None."""
-    names = ("Answers", "Median, s", "95th per\u00adcentile, s", "Tokens in", "Tokens out")
-    money = (f"{prices.currency} an answer", f"{prices.currency} for 1,000")
-    if one is None:
-        return {"Answers": "0"} | dict.fromkeys((*names[1:], *money), NONE)
-    tokens = {"prompt_tokens": one.prompt_tokens, "completion_tokens": one.completion_tokens}
-    cost = cost_of(model, **tokens, prices=prices)
-    cells = [f"{one.n:,.0f}", f"{one.p50_s:,.2f}", f"{one.p95_s:,.2f}"]
-    cells += [f"{count:,.0f}" for count in tokens.values()]
-    for times, places in ((1, 5), (1000, 2)):
-        paid = NONE if cost is None else f"{times * cost:,.{places}f}"
-        cells.append(paid if cost != 0 else "free")
-    return dict(zip((*names, *money), cells, strict=True))

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from lib.eval.judge import JUDGE_METRICS, Judge, UnparsedRate, unparsed_rates
+from lib.eval.judge import JUDGE_METRICS, Judge, unparsed_counts
 from lib.eval.models import EvalModel, endpoint_of
 from lib.eval.report.page import Table, show, show_note, table_of
+from lib.eval.statistics import wilson_interval
 from lib.eval.wording import NONE, percent
 from lib.prompts.verdicts import UNPARSED
 from lib.records import Score
@@ -48,49 +49,37 @@ def show_judge(judge: Judge | None, scores: Sequence[Score], asked: Sequence[Eva
     if judge is None:
         return show_note(_NO_JUDGE)
     where = f"The judge is {judge.name} at {host_of(judge.settings)}"
-    rates = unparsed_rates(scores)
+    counts = unparsed_counts(scores)
+    examples: dict[str, str] = {}  # model → why a verdict on it could not be read
+    for score in scores:
+        if score.metric in JUDGE_METRICS and score.explanation.startswith(UNPARSED):
+            examples.setdefault(score.model, score.explanation.removeprefix(UNPARSED))
     own = [model.name for model in asked if endpoint_of(model).deployment == judge.name]
     notes = [
-        *(_example(scores, rate) for rate in _worst_of_each(rates)),
-        *([_MANY] if any(rate.value > MANY_UNREAD for rate in rates) else []),
+        *(f"Unread of {model}, for example: {why}." for model, why in examples.items()),
+        *([_MANY] if any(part > MANY_UNREAD * whole for part, whole in counts.values()) else []),
         *(f"The judge may prefer the answers of {name}, its own model." for name in own),
         _AUDIT,
     ]
-    if not rates:
+    if not counts:
         return show_note(f"{where}; it was asked nothing. {' '.join(notes)}")
-    cells = {(rate.metric, rate.model): _share(rate) for rate in rates}
-    models = dict.fromkeys(rate.model for rate in rates)
+    models = dict.fromkeys(model for model, _ in counts)
     rows = [
-        {"Unread verdicts": metric} | {m: cells.get((metric, m), NONE) for m in models}
+        {"Unread verdicts": metric} | {m: _share(counts.get((m, metric))) for m in models}
         for metric in JUDGE_METRICS
-        if any((metric, model) in cells for model in models)
+        if any((model, metric) in counts for model in models)
     ]
     table = Table(where, table_of(rows, "Unread verdicts"), _NOTE)
     return show("tables.html.j2", one=table, notes=notes)
 
 
-def _share(rate: UnparsedRate) -> str:
-    sure = f"{percent(rate.value, places=1)}% ({percent(rate.low)}–{percent(rate.high)})"
-    return f"{rate.unparsed} of {rate.asked}\n{sure}"
-
-
-def _worst_of_each(rates: Sequence[UnparsedRate]) -> list[UnparsedRate]:
-    """Each model's metric with the most unread verdicts, if there are any."""
-    worst: dict[str, UnparsedRate] = {}
-    for rate in rates:
-        if rate.unparsed > (worst[rate.model].unparsed if rate.model in worst else 0):
-            worst[rate.model] = rate
-    return list(worst.values())
-
-
-def _example(scores: Sequence[Score], rate: UnparsedRate) -> str:
-    why = next(
-        score.explanation.removeprefix(UNPARSED)
-        for score in scores
-        if (score.model, score.metric) == (rate.model, rate.metric)
-        and score.explanation.startswith(UNPARSED)
-    )
-    return f"Unread of {rate.model}, for example: {why}."
+def _share(count: tuple[int, int] | None) -> str:
+    """`2 of 100`, and below it `2.0% (1–7)`"""
+    if count is None:
+        return NONE
+    low, high = wilson_interval(*count)
+    sure = f"({percent(low)}–{percent(high)})"
+    return f"{count[0]} of {count[1]}\n{percent(count[0] / count[1], places=1)}% {sure}"
 
 
 def host_of(settings: EndpointSettings) -> str:

@@ -1,4 +1,4 @@
-"""How models were asked, how the intervals are computed, and what the verdict does not say."""
+"""How models were asked, what the questions share with training, what the verdict leaves open."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lib.eval.conditions import is_retrieved
+from lib.eval.leakage import KINDS, Leakage, example
 from lib.eval.metrics import REFUSED_RIGHTLY
 from lib.eval.models import EvalModel
 from lib.eval.questions import PEOPLE, EvalQuestion, count_provenance
@@ -35,11 +36,7 @@ def show_method(
     *,
     seed: int = 0,
 ) -> HTML:
-    """Who was asked what and how, how the intervals are computed, and what stays open.
-
-    Args:
-        seed: of `load_questions` and `summarise`.
-    """
+    """Who was asked what and how, how the intervals are computed, and what stays open."""
     return show(
         "method.html.j2",
         results=results,
@@ -81,3 +78,26 @@ def _num_replies(results: Results, model: str, condition: str) -> str:
     if one is None:
         return NONE
     return f"{one.n + one.unscored:,}" + (f"\n{one.unscored:,} unscored" if one.unscored else "")
+
+
+# --- shared with training ------------------------------------------------------------------------
+
+
+def show_leakage(leakage: Leakage) -> HTML:
+    """For each kind how many questions it concerns, of how many, and the first of them."""
+    rows = []
+    for kind, meaning in KINDS.items():
+        found = leakage.of(kind)
+        total = leakage.num_with_oracle if kind == "chunks" else leakage.num_questions
+        first = example(found[0]) if found else ""
+        verdict = "allowed by name" if found else "none"
+        rows.append(_row(f"{kind}\n{meaning}\n{first}", len(found), total, verdict))
+    alone, total = leakage.num_shared_answers, leakage.num_questions
+    name = "answer alone\nsome training question has this answer"
+    rows.append(_row(name, alone, total, "no leak"))
+    caption = f"Shared with the {leakage.num_rows:,} rows of training and validation"
+    return show("tables.html.j2", one=Table(caption, table_of(rows, "Shared")))
+
+
+def _row(name: str, count: int, total: int, verdict: str) -> dict[str, str]:
+    return {"Shared": name, "Questions": f"{count:,} of {total:,}", "Verdict": verdict}

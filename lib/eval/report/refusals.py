@@ -34,12 +34,9 @@ def show_refusals(
 ) -> HTML:
     """Precision and recall of refusals, over-refusal, and right answers among the answered.
 
-    The first three are over all conditions with documents, where a refusal is right if none of
-    them holds the answer (metrics.refusals.count_refusals); the last under the main condition
-    (count_precision). 95% intervals resample whole chunks: one question is asked several times.
-
-    Args:
-        clusters: question id → cluster id, as `clusters_of` gives it.
+    The first three over all conditions with documents, as `count_refusals` counts; the last under
+    the main condition, refusals in neither numerator nor denominator. 95% intervals resample whole
+    chunks (`clusters`): one question is asked several times.
     """
     if not results.models or not results.conditions:
         return show_note("Nothing was asked.")

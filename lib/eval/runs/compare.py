@@ -9,7 +9,7 @@ from typing import Any
 from lib.eval.metrics import REFUSED_RIGHTLY
 from lib.eval.results import Comparison
 from lib.eval.runs.answer_files import EXPLANATION, value_of
-from lib.eval.runs.runs import METRIC, Run, known_metrics
+from lib.eval.runs.runs import METRIC, Run, known_metrics, require_known
 from lib.eval.statistics import WORSE, paired_difference, turned
 from lib.eval.summaries import STRICT, summarise
 from lib.records import Score
@@ -146,18 +146,7 @@ def gate(
     metrics, asked_for = metrics or _gated_metrics(base), conditions
     conditions = conditions or base.results.conditions
     for one in (run, base):
-        known = one.results.conditions
-        if missing := [name for name in conditions if name not in known]:
-            raise SetupError(
-                f"{one.name} was not asked under {', '.join(missing)}, and the gate compares both "
-                "runs there. Evaluate it so, or name others with --condition: it has "
-                f"{', '.join(known)}."
-            )
-        if missing := [metric for metric in metrics if metric not in known_metrics(one)]:
-            raise SetupError(
-                f"{one.name} was not measured by {', '.join(missing)}. Name others with --metric: "
-                f"it has {', '.join(known_metrics(one))}."
-            )
+        require_known([one], metrics=metrics, conditions=conditions)
     found = compare_runs(run, base, metrics=metrics, conditions=conditions)
     if asked_for and found.no_figure and found.shared:
         raise SetupError(

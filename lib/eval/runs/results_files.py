@@ -14,7 +14,7 @@ from typing import Any
 
 from lib.eval.conditions import Case
 from lib.eval.metrics.losses import decompose
-from lib.eval.models import EvalModel, describe_models
+from lib.eval.models import EvalModel, endpoint_of
 from lib.eval.questions import EvalQuestion
 from lib.eval.results import Comparison, Estimate, Results
 from lib.eval.runs.answer_files import write_answers
@@ -35,7 +35,15 @@ def describe_run(
     project = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text(encoding="utf-8"))
     return {
         "dataset": dataset_dir.name,  # holds the dataset's fingerprint
-        "models": describe_models(models),
+        "models": [
+            {
+                "name": model.name,
+                "role": model.role,
+                "prompt": model.prompt.name,
+                "deployment": endpoint_of(model).deployment,
+            }
+            for model in models
+        ],
         "parameters": {"top_k": recipe.top_k, "max_answer_tokens": recipe.max_answer_tokens},
         "seed": recipe.seed,
         "version": project["project"]["version"],

@@ -108,10 +108,10 @@ def _evaluated() -> list[Path]:
 def require_known(
     runs: Sequence[Run], *, metrics: Sequence[str] = (), conditions: Sequence[str] = ()
 ) -> None:
-    """Check that at least one run has each metric and condition.
+    """Each metric and condition is one of at least one run.
 
     Raises:
-        SetupError: no run has one of them; names those there are.
+        SetupError: no run has it; names those there are.
     """
     kinds = (
         ("metric", metrics, [known_metrics(run) for run in runs]),
@@ -121,7 +121,8 @@ def require_known(
         there = dict.fromkeys(name for names in known for name in names)
         if unknown := [name for name in wanted if name not in there]:
             raise SetupError(
-                f"No run has the {kind} {', '.join(unknown)}. There are: {', '.join(there)}."
+                f"{', '.join(run.name for run in runs)}: no {kind} {', '.join(unknown)}. Evaluate "
+                f"it so, or name others with --{kind}: {', '.join(there)}."
             )
 
 
@@ -159,7 +160,7 @@ class Standing:
 def standings(runs: Sequence[Run], *, metric: str = METRIC, condition: str = "") -> list[Standing]:
     """One per run, by group, the best first; condition "" = each run's main condition."""
     sign = 1 if metric in LOWER_IS_BETTER else -1
-    rows = [_standing(run, metric, condition or main_condition(run.results)) for run in runs]
+    rows = [_standing(run, condition or main_condition(run.results), metric) for run in runs]
 
     def place(row: Standing) -> tuple[Any, ...]:
         value = row.value.value if row.value else math.nan
@@ -169,8 +170,8 @@ def standings(runs: Sequence[Run], *, metric: str = METRIC, condition: str = "")
     return sorted(rows, key=place)
 
 
-def _standing(run: Run, metric: str, condition: str) -> Standing:
-    results, where = run.results, (condition, metric)
+def _standing(run: Run, *where: str) -> Standing:
+    (condition, metric), results = where, run.results
     return Standing(
         run=run.name,
         dataset=run.dataset,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from textwrap import fill
 from typing import Any
@@ -12,16 +12,17 @@ from lib.eval.results import Estimate
 from lib.eval.runs.compare import Paired, RunComparison
 from lib.eval.runs.results_files import plain
 from lib.eval.runs.runs import METRIC, Run, Standing
-from lib.eval.wording import is_absent, p_value, percent, signed
+from lib.eval.wording import NONE, interval, is_absent, p_value, percent, points, signed
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, markdown: bool = False) -> str:
+def table(rows: Sequence[Mapping[str, str]], *, markdown: bool = False) -> str:
+    """Rows of column → text."""
     from tabulate import tabulate
 
     if markdown:
-        rows = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+        rows = [{name: cell.replace("|", "\\|") for name, cell in row.items()} for row in rows]
     form = "github" if markdown else "plain"
-    return str(tabulate(rows, head, tablefmt=form, disable_numparse=True))
+    return str(tabulate(rows, "keys", tablefmt=form, disable_numparse=True))
 
 
 def wrapped(text: str) -> str:
@@ -37,14 +38,8 @@ def as_json(value: Any) -> str:
 def _estimate(one: Estimate | None) -> str:
     """`40 (32–48)`"""
     if one is None or is_absent(one.value):
-        return "–"
-    return f"{percent(one.value)} ({percent(one.low)}–{percent(one.high)})"
-
-
-def _interval(one: Any, *, places: int = 0) -> str:
-    if is_absent(one.low):
-        return "–"
-    return f"{signed(one.low, places=places)} to {signed(one.high, places=places)}"
+        return NONE
+    return f"{percent(one.value)} ({interval(one)})"
 
 
 # --- the leaderboard -----------------------------------------------------------------------------
@@ -68,27 +63,26 @@ def leaderboard(rows: Sequence[Standing], *, markdown: bool = False) -> str:
                 f"{first.model} against {against}"
             )
         )
-        head = ("run", "model", "against", "difference", "verdict", "n", "uns.", "date")
-        cells = [_standing_cells(row, first) for row in group]
-        parts.append(table(head, cells, markdown=markdown))
+        parts.append(table([_standing_cells(row, first) for row in group], markdown=markdown))
     if len(groups) > 1:
         parts.append("Runs of another dataset, other questions or condition are NOT comparable.")
     return "\n\n".join(parts)
 
 
-def _standing_cells(row: Standing, first: Standing) -> list[str]:
+def _standing_cells(row: Standing, first: Standing) -> dict[str, str]:
     same_models = (row.model, row.against) == (first.model, first.against)
     one = row.comparison
-    return [
-        row.run if same_models else f"{row.run} ({row.model} against {row.against or 'nothing'})",
-        _estimate(row.value),
-        _estimate(row.against_value),
-        f"{signed(one.difference)} ({_interval(one)})" if one else "–",
-        one.verdict if one else "–",
-        str(one.n if one else row.value.n if row.value else 0),
-        str(row.value.unscored) if row.value else "–",
-        row.date[:10],
-    ]
+    models = "" if same_models else f" ({row.model} against {row.against or 'nothing'})"
+    return {
+        "run": row.run + models,
+        "model": _estimate(row.value),
+        "against": _estimate(row.against_value),
+        "difference": f"{signed(one.difference)} ({points(one)})" if one else NONE,
+        "verdict": one.verdict if one else NONE,
+        "n": str(one.n if one else row.value.n if row.value else 0),
+        "uns.": str(row.value.unscored) if row.value else NONE,
+        "date": row.date[:10],
+    }
 
 
 # --- question by question ------------------------------------------------------------------------
@@ -102,9 +96,8 @@ def comparison(one: RunComparison, *, markdown: bool = False) -> str:
     )
     parts = [*map(wrapped, [title, *_warnings(one)])]
     for metric, pairs in groupby(one.pairs, key=lambda pair: pair.figures.metric):
-        head = ("condition", "n", "run", "before", "diff.", "95% interval", "verdict", "needed")
         cells = [_paired_cells(pair) for pair in pairs]
-        parts.append(f"{metric}, %\n\n" + table((*head, "unscored"), cells, markdown=markdown))
+        parts.append(f"{metric}, %\n\n{table(cells, markdown=markdown)}")
     if one.pairs:
         parts.append(
             wrapped(
@@ -128,19 +121,19 @@ def _warnings(one: RunComparison) -> list[str]:
     return lines
 
 
-def _paired_cells(pair: Paired) -> list[str]:
+def _paired_cells(pair: Paired) -> dict[str, str]:
     one = pair.figures
-    return [
-        one.condition,
-        str(one.n),
-        percent(one.value, places=1),
-        percent(one.against_value, places=1),
-        signed(one.difference, places=1),
-        _interval(one, places=1),
-        one.verdict,
-        f"{one.questions_needed:,}" if one.questions_needed else "–",
-        f"{pair.unscored} / {pair.against_unscored}",
-    ]
+    return {
+        "condition": one.condition,
+        "n": str(one.n),
+        "run": percent(one.value, places=1),
+        "before": percent(one.against_value, places=1),
+        "diff.": signed(one.difference, places=1),
+        "95% interval": points(one, places=1),
+        "verdict": one.verdict,
+        "needed": f"{one.questions_needed:,}" if one.questions_needed else NONE,
+        "unscored": f"{pair.unscored} / {pair.against_unscored}",
+    }
 
 
 # --- one run -------------------------------------------------------------------------------------
@@ -152,22 +145,21 @@ def headline(run: Run) -> str:
     parts = ["In %; interval = 95%, of the difference; p = after Holm's correction"]
     metric = results.headline[0].metric if results.headline else METRIC
     compared = [one for one in results.comparisons if one.metric == metric] or results.comparisons
-    head = ("condition", "metric", "n", "model", "other", "diff.", "95% interval", "p", "verdict")
     for against in dict.fromkeys(one.against for one in compared):
         rows = [
-            [
-                one.condition,
-                one.metric,
-                str(one.n),
-                percent(one.value),
-                percent(one.against_value),
-                signed(one.difference),
-                _interval(one),
-                p_value(one.p_holm),
-                one.verdict,
-            ]
+            {
+                "condition": one.condition,
+                "metric": one.metric,
+                "n": str(one.n),
+                "model": percent(one.value),
+                "other": percent(one.against_value),
+                "diff.": signed(one.difference),
+                "95% interval": points(one),
+                "p": p_value(one.p_holm),
+                "verdict": one.verdict,
+            }
             for one in compared
             if one.against == against
         ]
-        parts.append(f"{results.models[0]} against {against}\n{table(head, rows)}")
+        parts.append(f"{results.models[0]} against {against}\n{table(rows)}")
     return "\n\n".join([*parts, wrapped(str(run.metrics["verdict"]))])

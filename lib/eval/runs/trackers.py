@@ -5,32 +5,32 @@ from __future__ import annotations
 import importlib
 import os
 import re
-from typing import Any
 
 from lib.eval.results import Comparison, Estimate
-from lib.eval.runs.results_files import METRICS_FILE, without_secrets
+from lib.eval.runs.results_files import without_secrets
 from lib.eval.runs.runs import Run
 from lib.settings import SetupError, environment
 from lib.text import one_line
 
 TRACKERS = {"mlflow": "MLFLOW_TRACKING_URI", "wandb": "WANDB_API_KEY"}  # the name that turns it on
-_PROJECT = "openbook"  # unless the environment names one
+# Nothing but what we give it: no output of cells, no code.
+_WANDB = {"console": "off", "disable_code": True, "disable_git": True, "silent": True}
 
 
 def log_to_trackers(run: Run) -> list[str]:
     """Log to every tracker that is configured; a sentence about each, also if it fails."""
-    said = []
-    for tracker, name in TRACKERS.items():
-        if name in environment():
-            try:
-                said.append(log_run(run, tracker))
-            except SetupError as error:
-                said.append(str(error))
-    return said
+
+    def said(tracker: str) -> str:
+        try:
+            return log_run(run, tracker)
+        except SetupError as error:
+            return str(error)
+
+    return [said(tracker) for tracker, name in TRACKERS.items() if name in environment()]
 
 
 def log_run(run: Run, tracker: str) -> str:
-    """Log one run; a sentence that says so.
+    """Log figures, settings and verdict of one run; a sentence that says so.
 
     Raises:
         SetupError: the tracker is not configured or not installed, or it failed.
@@ -38,48 +38,33 @@ def log_run(run: Run, tracker: str) -> str:
     names = environment()
     if TRACKERS[tracker] not in names:
         raise SetupError(f"{tracker} is not configured. Set {TRACKERS[tracker]} in .env.")
-    for name, value in names.items():
-        if name.startswith(tracker.upper()):
-            os.environ.setdefault(name, value)  # the package reads only the environment
+    for name in [name for name in names if name.startswith(tracker.upper())]:
+        os.environ.setdefault(name, names[name])  # the package reads only the environment
     try:
         package = importlib.import_module(tracker)
     except ModuleNotFoundError as error:
         raise SetupError(
             f"{tracker} is configured, but {error.name} is not installed: pip install {tracker}."
         ) from error
-    metrics = without_secrets({**run.metrics, "leakage": None})  # leakage quotes questions
+    about, verdict = without_secrets([run.metrics["made_of"], run.metrics["verdict"]])
+    failure = package.MlflowException if tracker == "mlflow" else package.Error
     try:
-        log = _to_mlflow if tracker == "mlflow" else _to_wandb
-        log(package, run, metrics)
-    except (package.MlflowException if tracker == "mlflow" else package.Error, OSError) as error:
+        if tracker == "mlflow":
+            if not {"MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"} & os.environ.keys():
+                package.set_experiment("openbook")
+            with package.start_run(run_name=run.name):
+                package.log_params(about)
+                package.log_metrics(figures_of(run))
+                package.set_tag("verdict", verdict)
+        else:
+            project, folder = os.environ.get("WANDB_PROJECT", "openbook"), str(run.run_dir.resolve())
+            said = {"name": run.name, "notes": verdict, "config": about}
+            with package.init(project=project, dir=folder, settings=_WANDB, **said) as active:
+                active.summary.update(figures_of(run))
+    except (failure, OSError) as error:
         reason = without_secrets(one_line(str(error)))
         raise SetupError(f"{tracker} did not take the run: {reason}") from error
     return f"{tracker}: run {run.name} is logged"
-
-
-def _to_mlflow(mlflow: Any, run: Run, metrics: dict[str, Any]) -> None:
-    import pandas
-
-    if not {"MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"} & os.environ.keys():
-        mlflow.set_experiment(_PROJECT)
-    with mlflow.start_run(run_name=run.name):
-        mlflow.log_params(pandas.json_normalize(metrics["made_of"]).loc[0].to_dict())
-        mlflow.log_metrics(figures_of(run))
-        mlflow.set_tags({"verdict": metrics["verdict"], "date": metrics["date"]})
-        mlflow.log_dict(metrics, METRICS_FILE)
-
-
-def _to_wandb(wandb: Any, run: Run, metrics: dict[str, Any]) -> None:
-    active = wandb.init(
-        project=os.environ.get("WANDB_PROJECT", _PROJECT),
-        name=run.name,
-        notes=metrics["verdict"],
-        config=metrics["made_of"],
-        dir=str(run.run_dir.resolve()),
-        settings={"console": "off", "disable_code": True, "disable_git": True, "silent": True},
-    )
-    active.summary.update(figures_of(run))
-    active.finish()
 
 
 def figures_of(run: Run) -> dict[str, float]:

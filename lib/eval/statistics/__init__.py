@@ -5,6 +5,8 @@
 - `exact_p`, `holm`: how likely chance alone is, for one comparison and for several.
 """
 
+# ruff: noqa: F401  # what is imported here is what the room offers
+
 from lib.eval.statistics.bootstrap import NUM_RESAMPLES
 from lib.eval.statistics.clustered import MIN_CLUSTERS, Interval, intervals, wilson_interval
 from lib.eval.statistics.exact import exact_p, holm
@@ -20,24 +22,3 @@ from lib.eval.statistics.paired import (
     verdict,
 )
 from lib.eval.statistics.samples import Sample, make_sample
-
-__all__ = [
-    "BETTER",
-    "CANNOT_TELL",
-    "MIN_CLUSTERS",
-    "NUM_RESAMPLES",
-    "WORSE",
-    "Difference",
-    "Interval",
-    "Sample",
-    "exact_p",
-    "holm",
-    "intervals",
-    "make_sample",
-    "num_differing",
-    "paired_difference",
-    "questions_needed",
-    "turned",
-    "verdict",
-    "wilson_interval",
-]

@@ -39,11 +39,8 @@ def paired_difference(
     for k clusters (as if each were one question), ±5 points of 70.
 
     Args:
-        differences: one per pair, first minus second, -1 to 1.
-        clusters: of the same length; what each pair belongs to.
-
-    Returns:
-        mean, low and high are NaN when there is no pair.
+        differences: one per pair, first minus second, -1 to 1; of no pair all is NaN.
+        clusters: what each pair belongs to.
     """
     sample = make_sample(differences, clusters, paired=True)
     (found,) = intervals([sample], seed=seed, num_resamples=num_resamples)
@@ -93,11 +90,8 @@ def questions_needed(
 
     and at least as many as let MIN_CLUSTERS clusters differ. Rounded up to two digits.
 
-    Args:
-        num_tests: comparisons that Holm's correction is over; its strictest step is assumed.
-
-    Returns:
-        None: the difference is 0, or there is no interval.
+    None: the difference is 0, or there is no interval. num_tests: the comparisons that Holm's
+    correction is over; its strictest step is assumed.
     """
     if math.isnan(high - low) or not num_differing or abs(difference) <= TINY:
         return None

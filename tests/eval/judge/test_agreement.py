@@ -8,7 +8,8 @@ from random import Random
 import numpy
 import pytest
 
-from lib.eval.judge.agreement import cohen_kappa, quadratic_kappas, rate
+from lib.eval.judge.agreement import cohen_kappa, quadratic_kappas
+from lib.eval.statistics import wilson_interval
 
 
 def table(*cells: int) -> tuple[list[int], list[int]]:
@@ -48,7 +49,7 @@ def test_where_all_have_one_grade_there_is_no_kappa() -> None:
 def test_perfect_agreement_is_not_certainty() -> None:
     few, many = (cohen_kappa(*table(n, 0, 0, n)) for n in (10, 200))
     assert (few.value, few.high) == (1, 1)
-    assert few.low == pytest.approx(1 - 2 * (1 - rate(20, 20).low))
+    assert few.low == pytest.approx(1 - 2 * (1 - wilson_interval(20, 20)[0]))
     assert few.low < 0.7 < 0.95 < many.low < 1
 
 

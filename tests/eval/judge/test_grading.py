@@ -9,7 +9,7 @@ from aiohttp import web
 
 from lib.engine.budget import Budget
 from lib.eval.judge.asking import find_judge
-from lib.eval.judge.grading import JUDGE_CORRECT, JUDGE_METRICS, judge_answers, unparsed_rates
+from lib.eval.judge.grading import JUDGE_CORRECT, JUDGE_METRICS, judge_answers, unparsed_counts
 from lib.prompts.student import REFUSAL
 from lib.recipe import Recipe
 from lib.records import Score
@@ -104,7 +104,7 @@ def test_what_needs_no_judge_is_not_sent() -> None:
     assert found[0] == (JUDGE_CORRECT, 0.0, "refused")
     assert found[1:7] == [(metric, None, "no final answer") for metric in JUDGE_METRICS]
     assert found[7:] == [(metric, None, "cut at the token limit") for metric in JUDGE_METRICS]
-    assert unparsed_rates(scores) == []
+    assert unparsed_counts(scores) == {}
 
 
 def test_ratings_go_from_0_to_1() -> None:
@@ -125,7 +125,7 @@ def test_ratings_go_from_0_to_1() -> None:
     assert value_of(scores, JUDGE_CORRECT) == [0] * 5
 
 
-def test_what_cannot_be_read_is_unscored_and_its_rate_is_a_figure() -> None:
+def test_what_cannot_be_read_is_unscored_and_counted() -> None:
     def mumbling(body: Body) -> str:
         prompt = prompt_of(body)
         if "number 0" in block(prompt, "question"):
@@ -137,12 +137,10 @@ def test_what_cannot_be_read_is_unscored_and_its_rate_is_a_figure() -> None:
         scores = judge_answers(judge_at(server), ANSWERS[:8], QUESTIONS, CASES)
     assert value_of(scores, JUDGE_CORRECT) == [None, 1, 1, 1, None, 0, 0, 0]
     assert value_of(scores, "judge_fluency") == [None, None, 1, 1, None, None, 0.25, 0.25]
-    rates = {(r.model, r.metric): (r.unparsed, r.asked) for r in unparsed_rates(scores)}
-    assert rates["student", JUDGE_CORRECT] == (1, 4)
-    assert rates["baseline", "judge_fluency"] == (2, 4)
-    assert len(rates) == 12
-    assert unparsed_rates(scores)[0].value == 0.25
-    assert 0 < unparsed_rates(scores)[0].low < 0.25 < unparsed_rates(scores)[0].high < 1
+    counts = unparsed_counts(scores)
+    assert counts["student", JUDGE_CORRECT] == (1, 4)
+    assert counts["baseline", "judge_fluency"] == (2, 4)
+    assert len(counts) == 12
 
 
 def test_a_reply_that_was_cut_says_so() -> None:
@@ -190,7 +188,7 @@ def test_failures_are_counted_and_the_rest_is_kept() -> None:
         return error(422, "not now") if QUESTIONS[1].text in prompt_of(body) else None
 
     with serve(Loopback(reply=honest, fault=refuse_one)) as server:
-        with pytest.raises(SetupError, match=r"4 of 16 requests to the judge failed.*12 replies"):
+        with pytest.raises(SetupError, match=r"4 of 16 requests failed .judge: 4.*12 replies"):
             judge_answers(judge_at(server), ANSWERS, QUESTIONS, CASES)
         server.fault = lambda number, body: None
         before = len(server.requests)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -99,20 +100,7 @@ def test_the_classes_partition_the_answers() -> None:
         assert sum(sum(of.values()) for of in counts.values()) == len(answers)
 
 
-def test_another_metric_says_what_is_right_and_exact_match_where_it_is_silent() -> None:
-    one, scores = reply(f"<ANSWER>: it is {GOLD}", "top_3")
-    assert outcomes([one], scores) == [WRONG_ANSWER]
-    assert outcomes([one], scores, metric="answer_containment") == [RIGHT]
-    key = (one.question_id, one.model, one.condition)
-    for value, outcome in ((1.0, RIGHT), (0.0, WRONG_ANSWER), (None, WRONG_ANSWER)):
-        judged = [*scores, Score(*key, "judge_correct", value)]
-        assert outcomes([one], judged, metric="judge_correct") == [outcome]
-    exact, scores = reply(f"<ANSWER>: {GOLD}", "top_3")
-    unread = [*scores, Score(*key, "judge_correct", None, "could not be read")]
-    assert outcomes([exact], unread, metric="judge_correct") == [RIGHT]
-
-
-def test_a_refusal_is_never_a_right_answer_whatever_a_judge_says() -> None:
+def test_a_refusal_is_never_a_right_answer_whatever_its_score_says() -> None:
     one, scores = reply(REFUSAL, "top_3")
-    passed = [*scores, Score(one.question_id, one.model, one.condition, "judge_correct", 1.0)]
-    assert outcomes([one], passed, metric="judge_correct") == [WRONG_REFUSAL]
+    passed = [replace(s, value=1.0) if s.metric == "exact_match" else s for s in scores]
+    assert outcomes([one], passed) == [WRONG_REFUSAL]

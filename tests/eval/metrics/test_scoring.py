@@ -10,19 +10,18 @@ import pytest
 
 from lib.eval.conditions import Case
 from lib.eval.metrics import (
-    CORRECTNESS,
     LOWER_IS_BETTER,
     METRICS,
     QUOTES,
     QUOTES_IN_ORACLE,
     REFUSED_RIGHTLY,
     REFUSED_WRONGLY,
-    ROUGE_2,
-    quotes_in_context,
     score_answers,
+    verbatim,
 )
 from lib.eval.metrics.api_calls import API_CALL
 from lib.eval.metrics.overlap import bleu, chrf, f1, rouge
+from lib.eval.metrics.scoring import _OVERLAP, ROUGE_2
 from lib.eval.questions import first_hit
 from lib.prompts.student import QUOTE_BEGIN, QUOTE_END, REFUSAL, cot_label
 from lib.records import Score
@@ -59,7 +58,7 @@ def scored(
 def test_a_right_answer_has_full_marks() -> None:
     found = scored("RIGHT", gold=TWO_WORDS)
     assert found.pop(REFUSED_WRONGLY) == (0.0, "")
-    assert found == dict.fromkeys((*CORRECTNESS, ROUGE_2, QUOTES, QUOTES_IN_ORACLE), (1.0, ""))
+    assert found == dict.fromkeys((*_OVERLAP, QUOTES, QUOTES_IN_ORACLE), (1.0, ""))
 
 
 def test_each_metric_has_its_own_value() -> None:
@@ -96,7 +95,7 @@ def test_less_is_better_where_it_says_so() -> None:
 def test_a_reply_without_final_answer_is_unscored_and_never_zero() -> None:
     for text in ("crimson0", "", f"{QUOTE_BEGIN} crimson {QUOTE_END}", "so <ANSWER>:"):
         found = scored(text, gold=TWO_WORDS)
-        for metric in (*CORRECTNESS, ROUGE_2, REFUSED_WRONGLY):
+        for metric in (*_OVERLAP, REFUSED_WRONGLY):
             assert found[metric] == (None, "no final answer")
         alone = scored(text, "distractors_only", shown=(1, 2))
         assert alone[REFUSED_RIGHTLY] == (None, "no final answer")
@@ -108,7 +107,7 @@ def test_a_reply_without_final_answer_is_unscored_and_never_zero() -> None:
 def test_a_refusal_is_a_wrong_answer_however_it_is_written() -> None:
     for text in (REFUSAL, f"<ANSWER>: {REFUSAL}", REFUSAL.upper()):
         found = scored(text, gold=TWO_WORDS)
-        assert {found[metric] for metric in (*CORRECTNESS, ROUGE_2)} == {(0.0, "refused")}
+        assert {found[metric] for metric in _OVERLAP} == {(0.0, "refused")}
         assert found[REFUSED_WRONGLY][0] == 1.0
 
 
@@ -151,15 +150,15 @@ def test_rouge_2_needs_a_gold_answer_of_two_words_and_a_call_a_gold_call() -> No
 
 def test_quotes_are_verbatim_but_for_white_space() -> None:
     context = "The mill was painted green. Nobody knows why."
-    assert quotes_in_context(("mill was\n painted", "Nobody knows"), context) == 1.0
-    assert quotes_in_context(("The mill was painted red.", "Nobody"), context) == 0.5
-    assert quotes_in_context(("mill was painted",), "mill was\npainted") == 1.0
+    assert verbatim(("mill was\n painted", "Nobody knows"), [context]) == 1.0
+    assert verbatim(("The mill was painted red.", "Nobody"), [context]) == 0.5
+    assert verbatim(("mill was painted",), ["mill was\npainted"]) == 1.0
     for nothing in ("", " ", ".", "…"):  # a quote of nothing stands nowhere
-        assert quotes_in_context((nothing, "The mill"), context) == 0.5
+        assert verbatim((nothing, "The mill"), [context]) == 0.5
     composed, apart = (unicodedata.normalize(form, "thành phố Hà Nội") for form in ("NFC", "NFD"))
-    assert quotes_in_context((apart,), f"Ở {composed}.") == 1.0
-    assert quotes_in_context((composed,), f"Ở {apart}.") == 1.0
-    assert quotes_in_context((), context) is None
+    assert verbatim((apart,), [f"Ở {composed}."]) == 1.0
+    assert verbatim((composed,), [f"Ở {apart}."]) == 1.0
+    assert verbatim((), [context]) is None
 
 
 def test_quotes_are_of_one_document_and_of_the_oracle() -> None:

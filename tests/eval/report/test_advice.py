@@ -11,7 +11,8 @@ import pytest
 from lib.engine.ledger import Ledger
 from lib.engine.prices import Price, Prices
 from lib.eval.metrics.losses import LOSSES
-from lib.eval.report.advice import ledger_costs, show_cost, what_next
+from lib.eval.report.advice import what_next
+from lib.eval.report.cost import ledger_costs, show_cost
 from lib.eval.results import Results
 from lib.recipe import KNOBS
 from tests.eval.toy import Page, results_of

@@ -10,13 +10,7 @@ from typing import Any
 
 import pytest
 
-from lib.eval import (
-    plot_differences,
-    plot_latency_and_cost,
-    plot_losses,
-    plot_refusals,
-    plot_top_k,
-)
+from lib.eval import plot_differences, plot_latency_and_cost, plot_losses, plot_refusals, plot_top_k
 from lib.eval.report import drawing
 from lib.eval.report.drawing import INK, PAPER, STYLES, Picture, share, short
 from lib.eval.results import Results

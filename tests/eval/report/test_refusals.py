@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lib.eval.metrics import count_precision, count_refusals
+from lib.eval.metrics import count_refusals
 from lib.eval.report.refusals import show_refusals
 from lib.eval.summaries import clusters_of, summarise
 from lib.eval.wording import percent
@@ -37,16 +37,31 @@ def cells_of(found: Evaluated) -> list[list[str]]:
     return Page(html).rows[1:]
 
 
+def share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
 def test_the_figures_are_those_of_the_counts(found: Evaluated) -> None:
     for model, cells in zip(MODELS, cells_of(found), strict=True):
         own = [answer for answer in found.answers if answer.model == model]
         counts = count_refusals(own)
         under = [answer for answer in own if answer.condition == "top_3"]
-        given = count_precision(under, found.scores, metric="exact_match")
-        rates = [counts.precision, counts.recall, counts.over_refusal, given.value]
+        values = {
+            s.question_id: s.value
+            for s in found.scores
+            if (s.model, s.condition, s.metric) == (model, "top_3", "exact_match")
+        }
+        given = [v for a in under if not a.refused and (v := values[a.question_id]) is not None]
+        right, wrong = counts.refused_rightly, counts.refused_wrongly
+        rates = [
+            share(right, right + wrong),
+            share(right, right + counts.answered_wrongly),
+            share(wrong, wrong + counts.answered_rightly),
+            share(given.count(1), len(given)),
+        ]
         for rate, cell in zip(rates, cells[1:], strict=True):
             assert cell.startswith("–" if rate is None else f"{percent(rate)}% "), (model, cell)
-        assert f"{given.right:,} of {given.answered:,}" in cells[-1]
+        assert f"{given.count(1)} of {len(given)}" in cells[-1]
     assert "of none" in cells_of(found)[1][1]  # the other never refuses
 
 

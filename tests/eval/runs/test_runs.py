@@ -290,7 +290,7 @@ def test_named_metrics_and_conditions(runs_dir: Path, capsys: pytest.CaptureFixt
     row = next(line for line in out.splitlines() if line.startswith("| oracle") and "50.0" in line)
     assert row.replace(" ", "").startswith("|oracle|40|50.0|25.0|+25.0|+")
     assert main(["compare", "weak", "strong", "--metric", "rogue"]) == 2
-    assert "No run has the metric rogue. There are: exact_match" in capsys.readouterr().err
+    assert "no metric rogue. Evaluate it so, or name others with --metric: exact_match" in capsys.readouterr().err
 
 
 # --- the gate ------------------------------------------------------------------------------------
@@ -373,12 +373,12 @@ def test_a_run_is_not_worse_than_itself(runs_dir: Path) -> None:
     [
         (["gate", "weak"], "the following arguments are required: --against"),
         (["gate", "gone", "--against", "weak"], "Evaluated are: apart, fewer, same, strong, weak"),
-        (["gate", "weak", "--against", "strong", "--metric", "rogue"], "not measured by rogue"),
-        (["gate", "weak", "--against", "strong", "--condition", "top_9"], "not asked under top_9"),
-        (["gate", "fewer", "--against", "weak"], "fewer was not asked under top_3"),
+        (["gate", "weak", "--against", "strong", "--metric", "rogue"], "weak: no metric rogue"),
+        (["gate", "weak", "--against", "strong", "--condition", "top_9"], "weak: no condition top_9"),
+        (["gate", "fewer", "--against", "weak"], "fewer: no condition top_3"),
         (["gate", "apart", "--against", "weak"], "not comparable (other questions"),
         (["compare", "gone"], "metrics.json is not there"),
-        (["compare", "weak", "--condition", "top_9"], "No run has the condition top_9"),
+        (["compare", "weak", "--condition", "top_9"], "weak: no condition top_9"),
         (["nonsense"], "invalid choice"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Exact match over the number of retrieved chunks, below the ceiling that retrieval sets."""
+"""What the results say, drawn: differences between models, and curves over k."""
 
 from __future__ import annotations
 
@@ -7,23 +7,115 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lib.eval.conditions import RETRIEVED, is_retrieved
-from lib.eval.metrics import RETRIEVER
+from lib.eval.metrics import REFUSED_RIGHTLY, RETRIEVER
+from lib.eval.metrics.refusals import DISTRACTORS_ONLY
 from lib.eval.report.drawing import (
+    ABOVE,
     INK,
     Style,
     drawn,
+    in_sentences,
     in_words,
+    minus,
     new_figure,
+    right_labels,
     short,
     span,
     style_of,
 )
-from lib.eval.results import Estimate, Results
+from lib.eval.results import Comparison, Estimate, Results
+from lib.eval.statistics import CANNOT_TELL
 from lib.eval.summaries import HEADLINE
-from lib.eval.wording import interval, percent
+from lib.eval.wording import interval, is_absent, percent, points, signed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+# --- differences ---------------------------------------------------------------------------------
+
+
+@drawn
+def plot_differences(results: Results) -> tuple[Figure, str] | str:
+    """Forest plot: the first model minus each other model in exact match, under each condition.
+
+    Where the right reply is a refusal (`distractors_only`), it is the share of right refusals.
+    """
+    first, *others = results.models
+    groups = {c: found for c in results.conditions if (found := _compared(results, c))}
+    if not groups:
+        why = f"no other model has questions in common with {first}"
+        return f"There is no difference to draw: {why if others else f'{first} is the only model'}."
+    what = f"{first} minus {others[0] if len(others) == 1 else 'each other model'}"
+    note = _differences_note(results, groups)
+    rows = [one for group in groups.values() for one in group]
+    figure, axes = new_figure(
+        1.1 + 0.27 * len(rows) + 0.1 * len(groups), title=f"Exact match: {what}", note=note
+    )
+    ys: list[float] = []
+    centres = []
+    for place, group in enumerate(groups.values()):
+        top = ys[-1] + 1.4 if ys else 0.0
+        ys += [top + i for i in range(len(group))]
+        centres.append((top + ys[-1]) / 2)
+        if place % 2 == 0:
+            axes.axhspan(top - 0.7, ys[-1] + 0.7, color=INK, alpha=0.05, lw=0)
+    for one, y in zip(rows, ys, strict=True):
+        style = style_of(results.models.index(one.against))
+        axes.plot([100 * one.low, 100 * one.high], [y, y], "|-", color=style.colour, lw=2, mew=2)
+        mark = {"color": style.colour, "marker": style.marker, "ls": ""}
+        axes.plot(100 * one.difference, y, **mark)
+    axes.axvline(0, color=INK, lw=1)
+    axes.set(ylim=(ys[-1] + 0.7, -0.7), xlabel="← worse        points        better →")
+    axes.set_yticks(centres, [_row_name(condition) for condition in groups])
+    texts = [f"{_difference(one)} · n {one.n:,} · {one.verdict}" for one in rows]
+    for text, one in zip(right_labels(axes, ys, texts), rows, strict=True):
+        text.set_weight("normal" if one.verdict == CANNOT_TELL else "bold")
+    if len(others) > 1:
+        handles = dict(zip((one.against for one in rows), axes.lines[1::2], strict=False))
+        names = [f"minus {short(name)}" for name in handles]
+        axes.legend(handles.values(), names, **ABOVE)
+    said = {
+        _row_name(condition).replace("\n", " "): "; ".join(
+            f"minus {one.against} {_difference(one)}, {one.n} questions, {one.verdict}"
+            for one in group
+        )
+        for condition, group in groups.items()
+    }
+    head = f"Forest plot of differences in exact match, {what}, in points with 95% intervals."
+    return figure, in_sentences(head, said, note)
+
+
+def _compared(results: Results, condition: str) -> list[Comparison]:
+    metric = REFUSED_RIGHTLY if condition == DISTRACTORS_ONLY else HEADLINE
+    found = (results.comparison(against, condition, metric) for against in results.models[1:])
+    return [one for one in found if one]
+
+
+def _row_name(condition: str) -> str:
+    return in_words(condition) + ("\n(right refusals)" if condition == DISTRACTORS_ONLY else "")
+
+
+def _difference(one: Comparison) -> str:
+    """`+15 (0 to +30)`; "–" without a value."""
+    sure = "" if is_absent(one.low) else f" ({points(one)})"
+    return minus(f"{signed(one.difference)}{sure}")
+
+
+def _differences_note(results: Results, groups: Mapping[str, Sequence[Comparison]]) -> str:
+    note = "Line: 95% interval, of questions clustered by their chunk."
+    if len(results.headline) > 1:
+        note += (
+            f" Verdicts on exact match hold for {len(results.headline)} comparisons at once "
+            "(Holm), an interval for one alone."
+        )
+    compared = {one.against for group in groups.values() for one in group}
+    if missing := [model for model in results.models[1:] if model not in compared]:
+        note += f" No question in common with {results.models[0]}: {'; '.join(missing)}."
+    return note
+
+
+# --- curves --------------------------------------------------------------------------------------
 
 _SIDE = ("oracle", "oracle_distractors")  # what reading alone is worth
 _CEILING = "hit rate"
@@ -85,7 +177,14 @@ def plot_top_k(results: Results) -> tuple[Figure, str] | str:
     names = [short(lines[line]) for line in ordered]
     figure.legend(ordered, names, loc="outside right upper", labelspacing=0.8)
     head = "Curves of exact match over the number of retrieved chunks, with 95% intervals."
-    return figure, f"{head} {_curves_in_words({**models, _CEILING: ceiling})} {note}"
+    said = {
+        name: ", ".join(
+            f"{in_words(condition)} {percent(one.value)}% ({interval(one)}, n = {one.n})"
+            for condition, one in curve.items()
+        )
+        for name, curve in {**models, _CEILING: ceiling}.items()
+    }
+    return figure, in_sentences(head, said, note)
 
 
 def _k(condition: str) -> int:
@@ -123,16 +222,3 @@ def _top_k_note(curves: Mapping[str, Curve], ceiling: Curve, missing: Sequence[s
     if ceiling:
         note += " Hit rate: questions of which a retrieved chunk holds the answer."
     return note + (f" No value at any k: {'; '.join(missing)}." if missing else "")
-
-
-def _curves_in_words(curves: Mapping[str, Curve]) -> str:
-    return " ".join(
-        f"{name}: "
-        + ", ".join(
-            f"{in_words(condition)} {percent(one.value)}% ({interval(one)}, n = {one.n})"
-            for condition, one in curve.items()
-        )
-        + "."
-        for name, curve in curves.items()
-        if curve
-    )
