@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from lib.gen.chunks import split_documents
+from lib.gen.chunks import Splitter
 from lib.gen.corpus import Corpus
 from lib.prompts.student import parse_answer
 from lib.rag.embedder import LocalEmbedder
@@ -35,9 +35,8 @@ def main(*, quick: bool = False) -> int:
     """Print the hits of both; 1 if windows find no more questions about the last quarter."""
     tune_threads()
     documents = [d for d in Corpus(Recipe()).read().documents if len(d.text) > CHUNK_CHARS]
-    chunks = split_documents(
-        documents, Recipe(chunk_chars=CHUNK_CHARS, chunk_overlap_chars=0)
-    ).chunks
+    splitter = Splitter(Recipe(chunk_chars=CHUNK_CHARS, chunk_overlap_chars=0))
+    chunks = [chunk for document in documents for chunk in splitter.split(document).chunks]
     chunks = chunks[:2] if quick else chunks
     texts, path = [chunk.text for chunk in chunks], str(minilm_dir())
     embedders = {

@@ -18,12 +18,13 @@ from typing import Any
 from benchmarks.generation_runs import QUESTIONS_PER_CHUNK, run_generation
 from benchmarks.homes import fresh_home
 from benchmarks.teacher_server import teacher
+from lib.duplicates import conflicts
 from lib.engine.endpoint import chat_request, run
 from lib.engine.ledger import Ledger
 from lib.engine.replies import Reply
 from lib.gen.ask.rows import MAX_TOKENS, RowWriter
-from lib.gen.ask.shares import sharing
-from lib.gen.chunks import Splitter, conflicts, pieces_cache
+from lib.gen.ask.shares import request_groups
+from lib.gen.chunks import Splitter, pieces_cache
 from lib.gen.distractors import Vectors
 from lib.gen.rows import build_examples
 from lib.gen.splits import assign_splits
@@ -166,7 +167,7 @@ def fill_ledger(path: Path, recipe: Recipe) -> int:
 
         async def ask_about_all() -> None:
             writer = RowWriter(recipe, ask)
-            for shares in sharing(chunks[:-1], recipe):
+            for shares in request_groups(chunks[:-1], recipe):
                 await writer.rows_of(shares)
 
         run(ask_about_all())

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
+from lib.duplicates import Conflicts
 from lib.eval.conditions import Case, build_cases
 from lib.eval.questions import EvalQuestion, first_hit
-from lib.gen.chunks import Conflicts
 from lib.gen.rows import Built, build_examples
 from lib.prompts.student import ANSWER_TAG
 from lib.rag import Index

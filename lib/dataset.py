@@ -112,28 +112,28 @@ class Dataset:
         ]
 
     def _example(self, split: str, row: Row) -> RaftExample:
-        oracle = self._by_id[row["oracle"]["chunk_id"]]
-        # Only the label of a "refuse" row is not the teacher's answer.
-        answered = row["cot_answer"] if row["kind"] != "refuse" else self._answers[row["id"]]
+        oracle, answered = self.chunk_by_id[row["oracle"]["chunk_id"]], row["cot_answer"]
+        if row["kind"] == "refuse":  # no other row's label differs from the teacher's answer
+            answered = self.question_by_id[row["id"]].cot_answer
         return RaftExample(
             id=row["id"],
             kind=row["kind"],
             split=split,
             question=Question(row["id"], oracle.id, row["question"], answered, row["answer"]),
             oracle=oracle,
-            context=tuple(self._by_id[place["chunk_id"]] for place in row["context_chunks"]),
+            context=tuple(self.chunk_by_id[place["chunk_id"]] for place in row["context_chunks"]),
             oracle_position=row["oracle_position"],
             label=row["cot_answer"],
             refusal=row.get("refusal", ""),
         )
 
     @cached_property
-    def _by_id(self) -> dict[str, Chunk]:
+    def chunk_by_id(self) -> dict[str, Chunk]:
         return {chunk.id: chunk for chunk in self.chunks}
 
     @cached_property
-    def _answers(self) -> dict[str, str]:
-        return {question.id: question.cot_answer for question in self.questions}
+    def question_by_id(self) -> dict[str, Question]:
+        return {question.id: question for question in self.questions}
 
     def _read(self, file: str, record: Callable[[Row], T]) -> Iterator[T]:
         # One line at a time: the documents in 100,000 rows are a gigabyte, as chunks a tenth.
@@ -291,22 +291,15 @@ def write_dataset(
         }
         for document in documents
     ]
-    return _write_folder(
-        artefact_dir("datasets", run_name, made_of),
-        made_of,
-        examples,
-        {
-            "documents": document_rows,
-            "chunks": [{**vars(chunk), "split": splits[chunk.id]} for chunk in chunks],
-            "questions": questions,
-            "rejected": rejected,
-            "evaluation": evaluation,
-        },
-        teacher=teacher,
-        parameters=dict(parameters),
-        skipped=skipped,
-        guarded=guarded or {},
-    )
+    files: dict[str, Sequence[Any]] = {
+        "documents": document_rows,
+        "chunks": [{**vars(chunk), "split": splits[chunk.id]} for chunk in chunks],
+        "questions": questions,
+        "rejected": rejected,
+        "evaluation": evaluation,
+    }
+    facts = {"teacher": teacher, "parameters": dict(parameters), "skipped": skipped}
+    return _write_folder(run_name, made_of, examples, files, facts, guarded or {})
 
 
 def write_reviewed(
@@ -324,37 +317,29 @@ def write_reviewed(
         "rows": fingerprint(examples),
         "left_out": fingerprint(left_out),
     }
-    chunks = [{**vars(chunk), "split": dataset.splits[chunk.id]} for chunk in dataset.chunks]
-    return _write_folder(
-        artefact_dir("datasets", dataset.name.rpartition("-")[0], made_of),
-        made_of,
-        examples,
-        {
-            "documents": dataset.documents,
-            "chunks": chunks,
-            "questions": dataset.questions,
-            "rejected": [*dataset.rejected, *left_out],
-            "evaluation": dataset.evaluation,
-        },
-        teacher=manifest["teacher"],
-        parameters=manifest["parameters"],
-        skipped=manifest["skipped"],
-        guarded=manifest["counts"]["distractors_turned_down"],
-    )
+    files: dict[str, Sequence[Any]] = {
+        "documents": dataset.documents,
+        "chunks": [{**vars(chunk), "split": dataset.splits[chunk.id]} for chunk in dataset.chunks],
+        "questions": dataset.questions,
+        "rejected": [*dataset.rejected, *left_out],
+        "evaluation": dataset.evaluation,
+    }
+    facts = {name: manifest[name] for name in ("teacher", "parameters", "skipped")}
+    guarded = manifest["counts"]["distractors_turned_down"]
+    run_name = dataset.name.rpartition("-")[0]
+    return _write_folder(run_name, made_of, examples, files, facts, guarded)
 
 
 def _write_folder(
-    target: Path,
+    run_name: str,
     made_of: Mapping[str, Any],
     examples: Sequence[RaftExample],
-    files: Mapping[str, Sequence[Any]],
-    *,
-    teacher: str,
-    parameters: Mapping[str, Any],
-    skipped: Sequence[object],
+    files: Mapping[str, Sequence[Any]],  # the records of each JSONL file at its top
+    facts: Mapping[str, Any],  # the manifest's teacher, parameters and skipped
     guarded: Mapping[str, int],
 ) -> Path:
-    """The folder, unless it is there; `files` are the records of each JSONL file at its top."""
+    """The folder; written, unless it is there."""
+    target = artefact_dir("datasets", run_name, made_of)
     if target.exists():
         print(f"Already written: {portable(target)}")
         return target
@@ -380,10 +365,10 @@ def _write_folder(
         written = sorted(path for path in folder.rglob("*") if path.is_file())
         manifest = {
             "name": target.name,
-            "teacher": teacher,
-            "parameters": parameters,
+            "teacher": facts["teacher"],
+            "parameters": facts["parameters"],
             "counts": counts,
-            "skipped": skipped,
+            "skipped": facts["skipped"],
             "made_of": made_of,
             "files": {path.relative_to(folder).as_posix(): file_sha256(path) for path in written},
         }

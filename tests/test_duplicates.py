@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from lib import duplicates
-from lib.duplicates import Marks, Seen, count_as_same, shingles
-from lib.gen.chunks import Splitter, conflicts
+from lib.duplicates import Marks, Seen, conflicts, count_as_same, shingles
+from lib.gen.chunks import Splitter
 from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.text import words

@@ -9,14 +9,15 @@ from random import Random
 
 import pytest
 
-from lib.gen.chunks import conflicts, split_documents
-from lib.gen.repeats import drop_ambiguous
+from lib.duplicates import conflicts
+from lib.gen.duplicate_questions import drop_ambiguous
 from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import PROJECT_DIR
 from offline.build.word_lists import TEXT_DIR
 from offline.teacher import teacher
 from sample_data_source import registers
+from tests.gen.make import split_documents
 from tests.reading.load import load
 
 FOLDER = PROJECT_DIR / "sample_data" / "registers"

@@ -1,4 +1,10 @@
-"""Documents to a RAFT dataset: the verbs of 1_gen.ipynb."""
+"""Documents to a RAFT dataset: the verbs of 1_gen.ipynb.
+
+generation.py has all steps in their order. corpus.py reads and cuts documents; ask/ has questions
+and answers written: the whole life of one is in ask/rows.py, its gates are in gates.py. rows.py
+makes dataset rows of them: splits.py holds chunks out, distractors.py chooses the other documents.
+check.py, review/ and formats/ work on the dataset's folder (lib/dataset.py).
+"""
 
 from lib.dataset import read_dataset
 from lib.gen.check import print_check

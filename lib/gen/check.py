@@ -15,7 +15,6 @@ from typing import Any
 from lib.dataset import SPLITS, Dataset, Row, chat_row, find_dataset, read_dataset
 from lib.duplicates import conflicts
 from lib.prompts.student import REFUSAL, parse_answer
-from lib.records import Chunk, Question
 from lib.settings import SetupError
 from lib.store import file_sha256
 from lib.text import find_quote, holds, one_line
@@ -38,19 +37,19 @@ class Files:
 
     dataset: Dataset
     rows: list[Row]  # hf rows of every split, in the order of SPLITS
-    chunks: dict[str, Chunk]
-    questions: dict[str, Question]
 
     @property
     def parameters(self) -> dict[str, Any]:
         return self.dataset.manifest["parameters"]
 
-    @property
-    def refusal(self) -> str:
-        return self.parameters.get("refusal") or REFUSAL
-
     def of(self, *splits: str) -> list[Row]:
         return [row for row in self.rows if row["split"] in splits]
+
+    def label(self, row: Row) -> str:
+        """What the row's label has to be."""
+        if row["kind"] == "refuse":
+            return self.parameters.get("refusal") or REFUSAL
+        return self.dataset.question_by_id[row["id"]].cot_answer
 
 
 def add_command(commands: Any) -> None:
@@ -82,12 +81,7 @@ def check_dataset(folder: Path) -> tuple[list[str], list[Check]]:
     """
     dataset = read_dataset(folder)
     try:
-        files = Files(
-            dataset,
-            [row for split in SPLITS for row in dataset.rows(split)],
-            {chunk.id: chunk for chunk in dataset.chunks},
-            {question.id: question for question in dataset.questions},
-        )
+        files = Files(dataset, [row for split in SPLITS for row in dataset.rows(split)])
         return _counts(files), [check(files) for check in CHECKS]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SetupError(
@@ -109,16 +103,16 @@ def _counts(files: Files) -> list[str]:
     return lines
 
 
+def _each_row(name: str, rows: Sequence[Row], is_wrong: Callable[[Row], bool]) -> Check:
+    return _verdict(name, rows, (row["id"] for row in rows if is_wrong(row)))
+
+
 def _verdict(name: str, checked: Sequence[Any], wrong: Iterable[str]) -> Check:
     failed = list(wrong)
     detail = f"{len(checked) - len(failed)} of {len(checked)}"
     if failed:
         detail += f"; the first that fails: {failed[0]}"
     return Check(name, not failed and bool(checked), detail)
-
-
-def _rows(name: str, rows: Sequence[Row], is_wrong: Callable[[Row], bool]) -> Check:
-    return _verdict(name, rows, (row["id"] for row in rows if is_wrong(row)))
 
 
 # --- each row by itself --------------------------------------------------------------------------
@@ -141,17 +135,17 @@ def _quotes_are_verbatim(files: Files) -> Check:
         return not quotes or not all(find_quote(quote, row["oracle_context"]) for quote in quotes)
 
     answered = [row for row in files.rows if row["kind"] != "refuse"]
-    return _rows("every quote is verbatim in its oracle", answered, is_wrong)
+    return _each_row("every quote is verbatim in its oracle", answered, is_wrong)
 
 
 def _answers_are_present(files: Files) -> Check:
     def is_wrong(row: Row) -> bool:
         if row["kind"] == "refuse":
-            return row["cot_answer"] != files.refusal
+            return row["cot_answer"] != files.label(row)
         head, tag, answer = row["cot_answer"].rpartition("<ANSWER>:")
         return not (tag and head and answer.strip()) or answer.strip() != row["answer"]
 
-    return _rows("final answers are present", files.rows, is_wrong)
+    return _each_row("final answers are present", files.rows, is_wrong)
 
 
 def _documents_are_distinct(files: Files) -> Check:
@@ -170,12 +164,13 @@ def _documents_are_distinct(files: Files) -> Check:
         )
 
     size = str(most) if least == most else f"{least} to {most}"
-    return _rows(f"k + 1 = {size} distinct documents", files.rows, is_wrong)
+    return _each_row(f"k + 1 = {size} distinct documents", files.rows, is_wrong)
 
 
 def _instruction_agrees(files: Files) -> Check:
     """The instruction, the context, the chunks and the chat row say the same."""
     wrong = []
+    chunks = files.dataset.chunk_by_id
     chats = (messages for split in SPLITS for messages in files.dataset.chat(split))
     for row, messages in zip(files.rows, chats, strict=True):
         texts = row["context"]["sentences"][0]
@@ -183,7 +178,7 @@ def _instruction_agrees(files: Files) -> Check:
         agrees = (
             row["instruction"] == documents + row["question"]
             and messages == chat_row(row)["messages"]
-            and texts == [files.chunks[p["chunk_id"]].text for p in row["context_chunks"]]
+            and texts == [chunks[place["chunk_id"]].text for place in row["context_chunks"]]
         )
         if not agrees:
             wrong.append(row["id"])
@@ -191,20 +186,21 @@ def _instruction_agrees(files: Files) -> Check:
 
 
 def _labels_come_from_the_oracle(files: Files) -> Check:
+    chunks, questions = files.dataset.chunk_by_id, files.dataset.question_by_id
+
     def is_wrong(row: Row) -> bool:
-        question, oracle = files.questions[row["id"]], row["oracle"]["chunk_id"]
+        oracle = row["oracle"]["chunk_id"]
         ids = [place["chunk_id"] for place in row["context_chunks"]]
         position = ids.index(oracle) if oracle in ids else None
-        label = files.refusal if row["kind"] == "refuse" else question.cot_answer
         return not (
-            question.chunk_id == oracle
-            and files.chunks[oracle].text == row["oracle_context"]
+            questions[row["id"]].chunk_id == oracle
+            and chunks[oracle].text == row["oracle_context"]
             and position == row["oracle_position"]
             and (position is not None) == (row["kind"] == "oracle")
-            and row["cot_answer"] == label
+            and row["cot_answer"] == files.label(row)
         )
 
-    return _rows("labels come from the true oracle", files.rows, is_wrong)
+    return _each_row("labels come from the true oracle", files.rows, is_wrong)
 
 
 def _distractors_hold_no_answer(files: Files) -> Check:
@@ -215,7 +211,7 @@ def _distractors_hold_no_answer(files: Files) -> Check:
             for place, text in zip(row["context_chunks"], texts, strict=True)
         )
 
-    return _rows("no distractor holds the answer", files.rows, is_wrong)
+    return _each_row("no distractor holds the answer", files.rows, is_wrong)
 
 
 # --- all rows together ---------------------------------------------------------------------------
@@ -281,7 +277,7 @@ def _nothing_leaks(files: Files) -> Check:
 
     asked = {split: {row["oracle"]["chunk_id"] for row in files.of(split)} for split in SPLITS}
     held_out = asked["valid"] | asked["eval"]
-    same = conflicts(list(files.chunks.values()))
+    same = conflicts(files.dataset.chunks)
     leaks = [
         (chunk_id, oracle)
         for oracles, trained in ((held_out, used("train")), (asked["eval"], used("valid")))

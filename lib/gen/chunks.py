@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from lib import duplicates
 from lib import text as words
 from lib.cache import Cache
-from lib.duplicates import Conflicts, Marks, Seen, conflicts
+from lib.duplicates import Marks, Seen
 from lib.gen import chunkers
-from lib.gen.chunkers import (
-    Embed,
-    Span,
-    markdown_spans,
-    recursive_spans,
-    semantic_spans,
-)
+from lib.gen.chunkers import Embed, Span, markdown_spans, recursive_spans, semantic_spans
 from lib.reading.files.api import is_api_record
 from lib.recipe import Recipe
 from lib.records import Chunk, Document, Rejected
-from lib.settings import SetupError
-from lib.text import has_words
+from lib.text import has_words, one_line
 
 MIN_CHUNK_WORDS = 5
-
-__all__ = ["Conflicts", "Split", "Splitter", "conflicts", "split_documents"]
 
 
 def pieces_cache(path: Path | None = None) -> Cache:
@@ -61,8 +52,10 @@ class Splitter:
     def split(self, document: Document) -> Split:
         """The document's chunks that no document before it had.
 
-        Every chunk is document.text[start:end], of at most chunk_chars. A record of API
-        documentation is one chunk, whatever its length. Dropped, with the reason:
+        Every chunk is document.text[start:end], of at most chunk_chars. Neighbours share at most
+        chunk_overlap_chars ("recursive"); sections, tables and code stay whole ("markdown"); cuts
+        are where the subject turns ("semantic"). A record of API documentation is one chunk,
+        whatever its length. Dropped, with the reason:
         chunks of fewer than min_chunk_chars characters or of fewer than five words of letters,
         and those that repeat an earlier one (`Seen`).
         """
@@ -104,7 +97,7 @@ class Splitter:
     def _cut(self, text: str) -> Iterator[list[int]]:
         for start, end in self._spans(text):
             piece = text[start:end]
-            length = len(" ".join(piece.split()))
+            length = len(one_line(piece))
             if length < self._recipe.min_chunk_chars or not has_words(piece, least=MIN_CHUNK_WORDS):
                 yield [start, end, length]
             else:
@@ -121,25 +114,3 @@ class Splitter:
             return semantic_spans(text, recipe.chunk_chars, recipe.min_chunk_chars, self._embed)
         cut = markdown_spans if recipe.chunker == "markdown" else recursive_spans
         return cut(text, recipe.chunk_chars, recipe.chunk_overlap_chars)
-
-
-def split_documents(
-    documents: Sequence[Document], recipe: Recipe, *, embed: Embed | None = None
-) -> Split:
-    """Cut documents into chunks of at most chunk_chars, at paragraphs and sentences if it can.
-
-    "recursive" neighbours share at most chunk_overlap_chars. "markdown" keeps sections, tables and
-    code whole, "semantic" cuts where the subject turns.
-
-    Raises:
-        SetupError: no chunk remains.
-    """
-    splitter = Splitter(recipe, embed=embed)
-    splits = [splitter.split(document) for document in documents]
-    kept = [chunk for split in splits for chunk in split.chunks]
-    if not kept:
-        raise SetupError(
-            f"The {len(documents)} documents hold no chunk of {recipe.min_chunk_chars} characters "
-            "or more. Add documents with text."
-        )
-    return Split(kept, [item for split in splits for item in split.dropped])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from lib.gen.chunks import Conflicts
+from lib.duplicates import Conflicts
 from lib.records import Chunk, Question
 from lib.settings import SetupError
 from lib.text import holds, terms

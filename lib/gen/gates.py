@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from lib.prompts.api_answer import format_api_answer, parse_api_answer
-from lib.prompts.languages import is_in
+from lib.prompts.languages import is_in, language_name
 from lib.prompts.student import (
     ANSWER_TAG,
     QUOTE_BEGIN,
@@ -56,39 +56,26 @@ _BARE_PRONOUN = re.compile(
 )
 
 
-def longest_answer_words(recipe: Recipe) -> int:
-    """What max_answer_words means: its 0 is the default of the rows' kind."""
-    default = MAX_PAIR_ANSWER_WORDS if recipe.dataset_kind == "qa" else MAX_ANSWER_WORDS
-    return recipe.max_answer_words or default
-
-
-def refuse_question(text: str, *, language: str = "", instruction: bool = False) -> Refusal | None:
-    """Why a question is refused before its answer is asked for; None: it passes.
+def check_question(text: str, recipe: Recipe, *, instruction: bool = False) -> None:
+    """Raises Refusal: the question is refused before its answer is asked for.
 
     An instruction, as API documentation has them, needs no question mark.
     """
-    words = text.split()
     if not instruction and not text.rstrip(' "”’»)').endswith(("?", "？", "؟")):
-        return Refusal("form", "it does not end in a question mark")
-    if len(words) > MAX_QUESTION_WORDS:
-        return Refusal("form", f"{len(words)} words, and at most {MAX_QUESTION_WORDS} are taken")
-    if len(text) > MAX_QUESTION_CHARS:
-        return Refusal(
-            "form", f"{len(text)} characters, and at most {MAX_QUESTION_CHARS} are taken"
-        )
+        raise Refusal("form", "it does not end in a question mark")
+    if (count := len(text.split())) > MAX_QUESTION_WORDS:
+        raise Refusal("form", f"{count} words, and at most {MAX_QUESTION_WORDS} are taken")
+    if (count := len(text)) > MAX_QUESTION_CHARS:
+        raise Refusal("form", f"{count} characters, and at most {MAX_QUESTION_CHARS} are taken")
     if neutralise(text) != text:
-        return Refusal("form", "it holds a marker of the prompts")
+        raise Refusal("form", "it holds a marker of the prompts")
     if not instruction and (found := _LEANS_ON.search(text)):
-        return Refusal(
-            "stands_alone", f"“{found.group()}” points at a text that its reader will not see"
-        )
+        reason = f"“{found.group()}” points at a text that its reader will not see"
+        raise Refusal("stands_alone", reason)
     if not instruction and (found := _BARE_PRONOUN.search(text)):
-        return Refusal(
-            "stands_alone", f"“{found.group().split()[-1]}” stands for nothing in the question"
-        )
-    if language and not is_in(text, language):
-        return Refusal("language", f"it is not in {language}")
-    return None
+        reason = f"“{found.group().split()[-1]}” stands for nothing in the question"
+        raise Refusal("stands_alone", reason)
+    _check_language("it", text, recipe)
 
 
 def check_whole(reply: str, finish_reason: str) -> None:
@@ -113,13 +100,7 @@ def unreadable(reply: str, finish_reason: str) -> Refusal:
 
 
 def judge_answer(
-    question: Question,
-    chunk: Chunk,
-    reply: str,
-    finish_reason: str,
-    *,
-    max_answer_words: int = MAX_ANSWER_WORDS,
-    language: str = "",
+    question: Question, chunk: Chunk, reply: str, finish_reason: str, recipe: Recipe
 ) -> Question:
     """The question with its answer, when the teacher's reply passes every gate.
 
@@ -135,7 +116,7 @@ def judge_answer(
         raise Refusal("parsable", f"no final answer behind {ANSWER_TAG}")
     if cot_answer.count(ANSWER_TAG) > 1:
         raise Refusal("parsable", f"{ANSWER_TAG} stands in it more than once")
-    _check_final(question, parsed.final_answer, max_answer_words)
+    _check_final(question, parsed.final_answer, recipe)
     if not parsed.quotes or cot_answer.count(QUOTE_BEGIN) != len(parsed.quotes):
         raise Refusal("quoted", "no quote, or one that is not closed")
 
@@ -147,18 +128,11 @@ def judge_answer(
 
     cot_answer = _QUOTED.sub(own_words, cot_answer)
     said = _QUOTED.sub(" ", cot_answer.partition(ANSWER_TAG)[0])
-    if language and not is_in(said, language):
-        raise Refusal("language", f"its reasoning is not in {language}")
+    _check_language("its reasoning", said, recipe)
     return Question(question.id, question.chunk_id, question.text, cot_answer, parsed.final_answer)
 
 
-def judge_pair(
-    question: Question,
-    answer: str,
-    *,
-    max_answer_words: int = MAX_PAIR_ANSWER_WORDS,
-    language: str = "",
-) -> Question:
+def judge_pair(question: Question, answer: str, recipe: Recipe) -> Question:
     """The question with a plain answer, when that passes the gates.
 
     Raises:
@@ -170,9 +144,8 @@ def judge_pair(
         raise Refusal("parsable", "it has no answer")
     if neutralise(answer) != answer:
         raise Refusal("form", "its answer holds a marker of the prompts")
-    _check_final(question, answer, max_answer_words)
-    if language and not is_in(answer, language):
-        raise Refusal("language", f"its answer is not in {language}")
+    _check_final(question, answer, recipe)
+    _check_language("its answer", answer, recipe)
     return Question(question.id, question.chunk_id, question.text, "", answer)
 
 
@@ -199,11 +172,19 @@ def judge_api_answer(question: Question, chunk: Chunk, reply: str, finish_reason
     return Question(question.id, question.chunk_id, question.text, label, call)
 
 
-def _check_final(question: Question, answer: str, max_answer_words: int) -> None:
-    if len(answer.split()) > max_answer_words or len(answer) > 10 * max_answer_words:
-        raise Refusal("length", f"the final answer has more than {max_answer_words} words")
+def _check_final(question: Question, answer: str, recipe: Recipe) -> None:
+    default = MAX_PAIR_ANSWER_WORDS if recipe.dataset_kind == "qa" else MAX_ANSWER_WORDS
+    most = recipe.max_answer_words or default
+    if len(answer.split()) > most or len(answer) > 10 * most:
+        raise Refusal("length", f"the final answer has more than {most} words")
     if holds(question.text, answer):
         raise Refusal("told", "the question holds its answer")
+
+
+def _check_language(what: str, text: str, recipe: Recipe) -> None:
+    language = language_name(recipe.language)
+    if language and not is_in(text, language):
+        raise Refusal("language", f"{what} is not in {language}")
 
 
 class Refusal(Exception):
@@ -213,12 +194,13 @@ class Refusal(Exception):
         super().__init__(reason)
         self.gate, self.reason = gate, reason
 
-    def of(self, question: Question, cot_answer: str = "") -> Rejected:
+    def of(self, question: Question, reply: str = "") -> Rejected:
+        """The question as rejected, with its own answer or the reply that held none."""
         return Rejected(
             question_id=question.id,
             chunk_id=question.chunk_id,
             gate=self.gate,
             reason=self.reason,
             question=question.text,
-            cot_answer=cot_answer,
+            cot_answer=reply or question.cot_answer,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,7 @@ def file_name(document_id: str) -> str:
 
 
 def _by_document(pairs: Sequence[Row]) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
+    found: dict[str, list[Row]] = defaultdict(list)
     for pair in pairs:
-        found.setdefault(pair["document"], []).append(pair)
+        found[pair["document"]].append(pair)
     return found

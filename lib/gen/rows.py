@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from random import Random
 
-from lib.gen.chunks import Conflicts
+from lib.duplicates import Conflicts
 from lib.gen.distractors import Guard, Vectors, in_random_order, neighbours
+from lib.gen.gates import Refusal
 from lib.prompts.student import REFUSAL
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, RaftExample, Rejected
@@ -17,7 +18,7 @@ from lib.records import Chunk, Question, RaftExample, Rejected
 
 @dataclass(frozen=True)
 class Built:
-    """The rows, and what stood in their way."""
+    """The rows, and the questions that have none."""
 
     examples: list[RaftExample]  # in the order of the questions
     rejected: list[Rejected]  # questions that have no row
@@ -53,7 +54,7 @@ def build_examples(
     distractors_per "chunk": all questions of a chunk are of one kind and have one context, in one
     order, which training and prefix caches can then share; shares are met to the chunk.
     """
-    seed, num_distractors, refusal = recipe.seed, recipe.num_distractors, recipe.refusal
+    seed, num_distractors = recipe.seed, recipe.num_distractors
     by_id = {chunk.id: chunk for chunk in chunks}
     train = [chunk for chunk in chunks if splits[chunk.id] == "train"]
     least = num_distractors if recipe.min_distractors == -1 else recipe.min_distractors
@@ -73,8 +74,8 @@ def build_examples(
         near = [next(hard) for _ in group.questions] if hard else []
         split, oracle = splits[group.chunk_id], by_id[group.chunk_id]
         if split == "buffer":
-            reason = "its chunk counts as the same as one of another split"
-            built.rejected.extend(_rejected(q, "buffer", reason) for q in group.questions)
+            refusal = Refusal("buffer", "its chunk counts as the same as one of another split")
+            built.rejected.extend(map(refusal.of, group.questions))
             continue
         rng, kind = Random(f"{seed}:{group.id}"), kinds.get(group.id, "oracle")
         num_shown = num_distractors
@@ -89,17 +90,23 @@ def build_examples(
         guard.add(distractors, nearest, num_hard, answers, oracle)
         guard.add(distractors, in_random_order(pool, rng), needed, answers, oracle)
         if len(distractors) < needed and recipe.too_few == "error":
-            reason = f"only {len(distractors)} of {needed} distractors can be found"
-            built.rejected.extend(_rejected(q, "distractors", reason) for q in group.questions)
+            found = f"only {len(distractors)} of {needed} distractors can be found"
+            built.rejected.extend(map(Refusal("distractors", found).of, group.questions))
             continue
         context, position = _context(oracle, distractors, kind, rng)
         for question in group.questions:
-            label = (refusal or REFUSAL) if kind == "refuse" else question.cot_answer
-            built.examples.append(
-                RaftExample(
-                    question.id, kind, split, question, oracle, context, position, label, refusal
-                )
+            example = RaftExample(
+                id=question.id,
+                kind=kind,
+                split=split,
+                question=question,
+                oracle=oracle,
+                context=context,
+                oracle_position=position,
+                label=(recipe.refusal or REFUSAL) if kind == "refuse" else question.cot_answer,
+                refusal=recipe.refusal,
             )
+            built.examples.append(example)
     built.examples.sort(key=lambda example: places[example.id])
     built.rejected.sort(key=lambda item: places[item.question_id])
     built.guarded.update(sorted(guard.counts.items()))
@@ -116,13 +123,10 @@ class _Group:
 
 
 def _groups(questions: Sequence[Question], distractors_per: str) -> list[_Group]:
-    if distractors_per == "question":
-        return [_Group(question.id, question.chunk_id, [question]) for question in questions]
     found: dict[str, _Group] = {}
     for question in questions:
-        group = found.setdefault(
-            question.chunk_id, _Group(question.chunk_id, question.chunk_id, [])
-        )
+        group_id = question.id if distractors_per == "question" else question.chunk_id
+        group = found.setdefault(group_id, _Group(group_id, question.chunk_id, []))
         group.questions.append(question)
     return list(found.values())
 
@@ -165,9 +169,3 @@ def _context(
     if position is not None:
         context.insert(position, oracle)
     return tuple(context), position
-
-
-def _rejected(question: Question, gate: str, reason: str) -> Rejected:
-    return Rejected(
-        question.id, question.chunk_id, gate, reason, question.text, question.cot_answer
-    )

@@ -9,12 +9,12 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from lib.dataset import SPLITS
 from lib.gen.corpus import Corpus
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, parse_answer
 from lib.records import RaftExample, Rejected
 
 KINDS = ("oracle", "memorise", "refuse")
-SPLITS = ("train", "valid", "eval")
 _COLOURS = {"oracle": "#2a9d8f", "memorise": "#e9a23b", "refuse": "#b4656f"}
 
 # Colours with alpha over the notebook's own ground: readable in light and in dark.

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from itertools import groupby
 from random import Random
 
-from lib.gen.chunks import Conflicts
+from lib.duplicates import Conflicts
 from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import SetupError
@@ -46,7 +46,8 @@ def assign_splits(
     shares = [share for share in (valid_share, 0 if held_out else eval_share) if share]
     by_document = recipe.split_by == "document" and not _too_few(rest)
     if by_document:
-        blocks = _documents(rest)
+        documents = groupby(rest, key=lambda chunk: chunk.document_id)
+        blocks = [[chunk.id for chunk in document] for _, document in documents]
     else:
         blocks = _blocks(rest, same, num_wanted, min(shares, default=1))
     Random(f"{recipe.seed}:splits").shuffle(blocks)
@@ -127,14 +128,6 @@ def _too_few(chunks: Sequence[Chunk]) -> int:
     """The number of documents if it is below MIN_DOCUMENTS, else 0."""
     count = len({chunk.document_id for chunk in chunks})
     return count if count < MIN_DOCUMENTS else 0
-
-
-def _documents(chunks: Sequence[Chunk]) -> list[list[str]]:
-    """The chunks of each document."""
-    found: dict[str, list[str]] = {}
-    for chunk in chunks:
-        found.setdefault(chunk.document_id, []).append(chunk.id)
-    return list(found.values())
 
 
 def _blocks(

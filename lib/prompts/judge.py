@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -78,35 +78,35 @@ class JudgePrompts:
         Raises:
             SetupError: there is no reference.
         """
-        data = _data(question=question, reference=reference, answer=answer, reply=reply)
+        texts = {"question": question, "reference": reference, "answer": answer, "reply": reply}
+        data = {name: as_data(text) for name, text in texts.items()}
+        if not data["reference"]:
+            raise SetupError(
+                f"The question “{one_line(data['question'])[:200]}” has no reference answer, and "
+                "the judge never judges without one. Add it, or leave the question out."
+            )
         shown = [as_data(text) for text in documents]
-        before = "".join(fill(self.texts["document"], document=text) for text in shown)
+        system = self.texts["system"].strip()
 
-        def said(key: str) -> str:
+        def messages(key: str) -> list[Message]:
             whole = fill(self.texts["whole_reply"], key=key, reply=data["reply"])
             filled = {
                 **data,
                 "key": key,
                 "whole_reply": f"\n{whole.strip()}" if reply else "",
                 "criteria": "\n".join(self.criteria[field].strip() for field in fields),
+                # Copied as it is, it is no verdict: `"correct": "yes or no", "fluency": "1 to 5"`
+                "form": ", ".join(f'"{field}": "{FORMS[field]}"' for field in fields),
             }
-            return before + fill(self.texts["grade"], form=_form(fields), **filled)
-
-        return self._request(said, fields, [*data.values(), *shown])
-
-    def _request(
-        self, said: Callable[[str], str], fields: Sequence[str], shown: Sequence[str]
-    ) -> JudgeRequest:
-        """The key is a hash of all that is said beside it: the same request has the same key, so
-        that the ledger finds it again, and no part of a request can hold its own."""
-        system = self.texts["system"].strip()
-
-        def messages(key: str) -> list[Message]:
+            said = "".join(fill(self.texts["document"], document=text) for text in shown)
+            said += fill(self.texts["grade"], **filled)
             turns = [{"role": "system", "content": system}] if system else []
-            return [*turns, {"role": "user", "content": said(key).strip()}]
+            return [*turns, {"role": "user", "content": said.strip()}]
 
+        # The key is a hash of all that is said beside it: the same request has the same key, so
+        # that the ledger finds it again, and no part of a request can hold its own.
         key = fingerprint(messages(""), length=KEY_DIGITS)
-        return JudgeRequest(messages(key), key, tuple(fields), tuple(shown))
+        return JudgeRequest(messages(key), key, tuple(fields), (*data.values(), *shown))
 
 
 def load_prompts(prompts_path: str = "") -> JudgePrompts:
@@ -117,17 +117,6 @@ def load_prompts(prompts_path: str = "") -> JudgePrompts:
     """
     changes = [Path(prompts_path).expanduser()] if prompts_path else []
     return JudgePrompts(*read_prompts(_FORM, *changes))
-
-
-def _data(**texts: str) -> dict[str, str]:
-    data = {name: as_data(text) for name, text in texts.items()}
-    if not data["reference"]:
-        question = one_line(data["question"])[:200]
-        raise SetupError(
-            f"The question “{question}” has no reference answer, and the judge never judges "
-            "without one. Add it, or leave the question out."
-        )
-    return data
 
 
 @lru_cache(maxsize=4096)  # one document stands in many requests
@@ -143,8 +132,3 @@ def as_data(text: str) -> str:
 def _if_visible(found: re.Match[str]) -> str:
     character = found.group()
     return "" if unicodedata.category(character) in _UNSEEN else character
-
-
-def _form(fields: Sequence[str]) -> str:
-    """`"correct": "yes or no", "fluency": "1 to 5"`: copied as it is, it is no verdict."""
-    return ", ".join(f'"{field}": "{FORMS[field]}"' for field in fields)

@@ -169,6 +169,20 @@ _PREAMBLE = re.compile(
 _QUESTION_MARKS = ("?", "？", "؟")
 
 
+@dataclass(frozen=True)
+class Draft:
+    """A question of a reply, or a whole row."""
+
+    question: str
+    reasoning: str = ""  # "" in a plain pair
+    answer: str = ""
+    document: int = 1  # its number in the prompt, from 1
+
+    @property
+    def cot_answer(self) -> str:
+        return f"{self.reasoning} {ANSWER_TAG} {self.answer}"
+
+
 def parse_questions(reply: str) -> list[str]:
     """`{"questions": ["Who built the pier?", "When did it open?"]}` → the two questions.
 
@@ -210,21 +224,7 @@ def clean_question(text: str) -> str:
         text = shorter
 
 
-@dataclass(frozen=True)
-class DraftRow:
-    """One row of a reply that holds several."""
-
-    document: int  # its number in the prompt, from 1
-    question: str
-    reasoning: str  # "" in a plain pair
-    answer: str
-
-    @property
-    def cot_answer(self) -> str:
-        return f"{self.reasoning} {ANSWER_TAG} {self.answer}"
-
-
-def parse_rows(reply: str) -> list[DraftRow]:
+def parse_rows(reply: str) -> list[Draft]:
     """`{"rows": [{"document": 1, "question": "…", "reasoning": "…", "answer": "…"}]}`
 
     Of a reply that was cut, or whose JSON breaks, the rows that are whole are read.
@@ -243,7 +243,7 @@ def parse_rows(reply: str) -> list[DraftRow]:
         document = int(document) if str(document).isdigit() else 0
         # Some teachers end the reasoning with the answer, as they know it from elsewhere.
         reasoning = re.split(r"<\s*answer\s*>", reasoning, flags=re.IGNORECASE)[0].strip()
-        rows.append(DraftRow(document, clean_question(question), reasoning, answer.strip()))
+        rows.append(Draft(clean_question(question), reasoning, answer.strip(), document))
     return rows
 
 

@@ -10,14 +10,13 @@ from typing import Any
 from lib.dataset import SPLITS, hf_row, write_dataset
 from lib.duplicates import conflicts
 from lib.gen.ask.questions import Asked
-from lib.gen.chunks import split_documents
 from lib.gen.formats.convert import Source
 from lib.gen.rows import Built, build_examples
 from lib.gen.splits import assign_splits
 from lib.reading.documents import Skipped
 from lib.recipe import Recipe
 from lib.records import Chunk, Document, RaftExample, Rejected
-from tests.gen.make import corpus, questions_on
+from tests.gen.make import corpus, questions_on, split_documents
 
 
 @dataclass(frozen=True)

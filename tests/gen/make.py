@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from lib.gen.chunks import conflicts, split_documents
+from lib.duplicates import conflicts
+from lib.gen.chunkers import Embed
+from lib.gen.chunks import Split, Splitter
 from lib.recipe import Recipe
 from lib.records import Chunk, Document, Page, Question
 
@@ -83,6 +85,18 @@ def corpus(seed: int, *, documents: int = 4, sentences: int = 60) -> list[Docume
     made = [document(f"{i}.txt", prose(rng, sentences)) for i in range(documents - 1)]
     copied = f"{prose(rng, 12)}\n\n{made[0].text[:1500]}\n\n{prose(rng, 12)}"
     return [*made, document(f"{documents - 1}.txt", copied)]
+
+
+def split_documents(
+    documents: Sequence[Document], recipe: Recipe, *, embed: Embed | None = None
+) -> Split:
+    """What all of them give, one after another."""
+    splitter = Splitter(recipe, embed=embed)
+    splits = [splitter.split(document) for document in documents]
+    return Split(
+        [chunk for split in splits for chunk in split.chunks],
+        [item for split in splits for item in split.dropped],
+    )
 
 
 def chunked(

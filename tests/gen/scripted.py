@@ -13,7 +13,7 @@ from lib.engine.faults import EndpointError
 from lib.engine.replies import Reply
 from lib.engine.tasks import gather_all
 from lib.gen.ask.rows import MAX_TOKENS, Candidate, Rating, RowWriter
-from lib.gen.ask.shares import sharing
+from lib.gen.ask.shares import request_groups
 from lib.prompts.student import Message
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, Rejected
@@ -132,7 +132,7 @@ def ask(
         return reply(said) if isinstance(said, str) else said
 
     writer = RowWriter(recipe, answer)
-    found = asyncio.run(gather_all(list(sharing(chunks, recipe)), writer.rows_of))
+    found = asyncio.run(gather_all(list(request_groups(chunks, recipe)), writer.rows_of))
     assert not any(isinstance(candidates, EndpointError) for candidates in found)
     candidates = [c for group in found if not isinstance(group, EndpointError) for c in group]
     return Outcome(candidates, recipe), sent

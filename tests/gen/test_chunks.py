@@ -6,11 +6,11 @@ from random import Random
 
 import pytest
 
-from lib.gen.chunks import conflicts, split_documents
+from lib.duplicates import conflicts
 from lib.recipe import Recipe
 from lib.records import Chunk, Page
 from lib.settings import SetupError
-from tests.gen.make import chunked, corpus, document, prose
+from tests.gen.make import chunked, corpus, document, prose, split_documents
 
 
 @pytest.mark.parametrize(("size", "overlap"), [(200, 0), (400, 80), (1000, 100)])

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from lib.gen.gates import Refusal, judge_answer, judge_pair, refuse_question
+from lib.gen.gates import Refusal, check_question, judge_answer, judge_pair
 from lib.prompts.student import REFUSAL, canonical, cot_label, parse_answer
 from lib.prompts.teacher import parse_questions
+from lib.recipe import Recipe
 from lib.records import Chunk, Question
 
 TEXT = (
@@ -14,6 +15,7 @@ TEXT = (
 )
 CHUNK = Chunk("a#0", "a", "Piers", 1, 0, len(TEXT), TEXT)
 QUESTION = Question("a#0?0", "a#0", "Who built the pier of Sandry?")
+PAIRS = Recipe(dataset_kind="qa")
 GOOD = cot_label("So it says.", "built in 1829 by Barnard Lisle", "Barnard Lisle")
 
 
@@ -32,7 +34,7 @@ GOOD = cot_label("So it says.", "built in 1829 by Barnard Lisle", "Barnard Lisle
     ],
 )
 def test_questions_that_stand_alone_pass(text: str) -> None:
-    assert refuse_question(text) is None
+    check_question(text, Recipe())
 
 
 @pytest.mark.parametrize(
@@ -53,9 +55,9 @@ def test_questions_that_stand_alone_pass(text: str) -> None:
     ],
 )
 def test_questions_that_lean_on_something_are_refused(text: str, gate: str) -> None:
-    refusal = refuse_question(text)
-    assert refusal is not None
-    assert refusal.gate == gate
+    with pytest.raises(Refusal) as caught:
+        check_question(text, Recipe())
+    assert caught.value.gate == gate
 
 
 def test_years_and_numbers_of_a_question_stay() -> None:
@@ -64,7 +66,7 @@ def test_years_and_numbers_of_a_question_stay() -> None:
 
 
 def test_a_good_answer_passes() -> None:
-    answered = judge_answer(QUESTION, CHUNK, GOOD, "stop")
+    answered = judge_answer(QUESTION, CHUNK, GOOD, "stop", Recipe())
     assert answered == replace(QUESTION, cot_answer=GOOD, answer="Barnard Lisle")
 
 
@@ -90,7 +92,7 @@ def test_a_good_answer_passes() -> None:
 )
 def test_each_gate_refuses_with_its_name(reply: str, finish_reason: str, gate: str) -> None:
     with pytest.raises(Refusal) as caught:
-        judge_answer(QUESTION, CHUNK, reply, finish_reason)
+        judge_answer(QUESTION, CHUNK, reply, finish_reason, Recipe())
     assert caught.value.gate == gate
     rejected = caught.value.of(QUESTION, reply)
     assert (rejected.question, rejected.gate, bool(rejected.reason)) == (QUESTION.text, gate, True)
@@ -101,14 +103,14 @@ def test_a_stored_quote_has_the_documents_own_characters() -> None:
     quotes = ("keeper's log - kept by \"Old\" Ann - says: it's", "12-14 lamps...")
     straight = f"##begin_quote##{quotes[0]}##end_quote## and " + cot_label("", quotes[1], "12-14")
     chunk = replace(CHUNK, text=text)
-    answered = judge_answer(QUESTION, chunk, straight, "stop")
+    answered = judge_answer(QUESTION, chunk, straight, "stop", Recipe())
     stored = parse_answer(answered.cot_answer).quotes
     assert stored == ("keeper’s log — kept by “Old” Ann — says: it’s", "12–14 lamps…")
     assert all(quote in " ".join(text.split()) for quote in stored)
     for own, quote in zip(stored, quotes, strict=True):
         straight = straight.replace(quote, own)
     assert answered.cot_answer == straight  # nothing else is touched
-    assert judge_answer(QUESTION, chunk, straight, "stop") == answered
+    assert judge_answer(QUESTION, chunk, straight, "stop", Recipe()) == answered
 
 
 def test_canonical_writes_the_published_marks() -> None:
@@ -128,9 +130,9 @@ def test_canonical_writes_the_published_marks() -> None:
     ],
 )
 def test_leaning_on_the_text_is_refused_in_other_languages(text: str) -> None:
-    refusal = refuse_question(text)
-    assert refusal is not None
-    assert refusal.gate == "stands_alone"
+    with pytest.raises(Refusal) as caught:
+        check_question(text, Recipe())
+    assert caught.value.gate == "stands_alone"
 
 
 @pytest.mark.parametrize(
@@ -142,21 +144,23 @@ def test_leaning_on_the_text_is_refused_in_other_languages(text: str) -> None:
     ],
 )
 def test_a_text_that_is_spoken_of_is_no_leaning(text: str) -> None:
-    assert refuse_question(text) is None
+    check_question(text, Recipe())
 
 
 def test_the_teacher_may_say_that_there_is_no_answer() -> None:
     for reply in ("NONE", "It is not there. <ANSWER>: NONE."):
         with pytest.raises(Refusal) as caught:
-            judge_answer(QUESTION, CHUNK, reply, "stop")
+            judge_answer(QUESTION, CHUNK, reply, "stop", Recipe())
         assert caught.value.gate == "teacher_refused"
-    answered = judge_answer(QUESTION, CHUNK, cot_label("So:", "three lamps", "None"), "stop")
+    answered = judge_answer(
+        QUESTION, CHUNK, cot_label("So:", "three lamps", "None"), "stop", Recipe()
+    )
     assert answered.answer == "None"
 
 
 def test_an_answers_length_is_a_parameter() -> None:
     with pytest.raises(Refusal) as caught:
-        judge_answer(QUESTION, CHUNK, GOOD, "stop", max_answer_words=1)
+        judge_answer(QUESTION, CHUNK, GOOD, "stop", Recipe(max_answer_words=1))
     assert caught.value.gate == "length"
 
 
@@ -172,6 +176,7 @@ def test_an_answers_length_is_a_parameter() -> None:
 )
 def test_each_gate_of_a_pair_refuses_with_its_name(answer: str, gate: str) -> None:
     with pytest.raises(Refusal) as caught:
-        judge_pair(QUESTION, answer)
+        judge_pair(QUESTION, answer, PAIRS)
     assert caught.value.gate == gate
-    assert judge_pair(QUESTION, "Barnard Lisle built it.").answer == "Barnard Lisle built it."
+    answer = "Barnard Lisle built it."
+    assert judge_pair(QUESTION, answer, PAIRS).answer == answer

@@ -20,7 +20,7 @@ from lib.gen.formats.convert import convert_rows
 from lib.parameters import overrides
 from lib.reading.documents import iter_documents
 from lib.recipe import KNOBS, Recipe
-from lib.settings import read_state
+from lib.settings import SetupError, read_state
 from lib.store import read_json, read_jsonl
 from tests.batch_server import BatchServer
 from tests.gen.dataset import source_of
@@ -172,6 +172,12 @@ def test_nothing_is_asked_until_the_documents_can_fill_rows(
     made(home_dir, documents, status=1, num_distractors=90)
     assert "num_distractors = 90 needs at least 91" in capsys.readouterr().err
     assert not loopback.requests
+
+
+def test_documents_without_a_chunk_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Too short.")
+    with pytest.raises(SetupError, match="no chunk of"):
+        corpus.Corpus(Recipe(doc_path=str(tmp_path))).read()
 
 
 def test_a_dry_run_says_what_it_would_take_and_asks_nothing(

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from lib.prompts.teacher import (
-    DraftRow,
+    Draft,
     clean_question,
     parse_questions,
     parse_rating,
@@ -94,7 +94,7 @@ ROW = {"document": 2, "question": "1. Who?", "reasoning": "It says so.", "answer
     ],
 )
 def test_rows_are_read_from_whatever_holds_them(reply: str) -> None:
-    assert parse_rows(reply) == [DraftRow(2, "Who?", "It says so.", "Ann")]
+    assert parse_rows(reply) == [Draft("Who?", "It says so.", "Ann", 2)]
 
 
 def test_a_reasoning_that_ends_with_the_answer_holds_it_once() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lib.engine.prices import load_prices
 from lib.gen.ask.rows import first_request
-from lib.gen.ask.shares import asks_whole_rows, drawn, shares, sharing
+from lib.gen.ask.shares import Share, asks_whole_rows, drawn, request_groups, shares
 from lib.prompts.student import Message
 from lib.prompts.teacher import TeacherPrompts, load_prompts
 from lib.reading.files.api import is_api_record
@@ -57,25 +57,15 @@ def estimate(chunks: Iterable[Chunk], recipe: Recipe) -> Estimate:
     prices, settings = load_prices(), endpoint_settings("teacher")
     asked = drawn(list(chunks), recipe)
     rows = sum(share.count for share in shares(asked, recipe))
-    if settings is None:
+    if settings is None or not rows:
         return Estimate(rows, 0, 0, 0, 0.0, prices.currency)
     prompts = load_prompts(recipe)
-    num_requests = prompt_tokens = completion_tokens = 0
-    groups = list(sharing(asked, recipe))
+    groups = list(request_groups(asked, recipe))
     looked_at = groups[:: len(groups) // _LOOKED_AT + 1]
-    for group in looked_at:
-        num_requests += 1
-        prompt_tokens += tokens(first_request(group, recipe, prompts)["messages"])
-        for share in group:
-            for messages, written in _on_a_row(prompts, share.chunk, recipe):
-                num_requests += share.count * bool(messages)
-                prompt_tokens += share.count * tokens(messages)
-                completion_tokens += share.count * written
-    of_all = [
-        round(figure * len(groups) / max(1, len(looked_at)))
-        for figure in (num_requests, prompt_tokens, completion_tokens)
-    ]
-    num_requests, prompt_tokens, completion_tokens = of_all
+    figures = [figure for group in looked_at for figure in _requests(group, recipe, prompts)]
+    num_requests, prompt_tokens, completion_tokens = (
+        round(sum(of_kind) * len(groups) / len(looked_at)) for of_kind in zip(*figures, strict=True)
+    )
     cost, price = None, prices.of(settings.deployment)
     if price is not None:
         cost = price.of(prompt_tokens, completion_tokens)
@@ -87,26 +77,28 @@ def tokens(messages: Sequence[Message]) -> int:
     return sum(len(message["content"].encode()) for message in messages) // BYTES_PER_TOKEN
 
 
-def _on_a_row(
-    prompts: TeacherPrompts, chunk: Chunk, recipe: Recipe
-) -> list[tuple[list[Message], int]]:
-    """What is asked for one row beyond its chunk's first request, and the tokens of each reply.
-
-    No messages: its share of the first request's reply.
-    """
+def _requests(
+    group: Sequence[Share], recipe: Recipe, prompts: TeacherPrompts
+) -> Iterator[tuple[int, int, int]]:
+    """Everything that is asked about a group: how often, and tokens read and written in all."""
+    whole = asks_whole_rows(group[0].chunk, recipe)
+    in_first = (_PAIR if recipe.dataset_kind == "qa" else _ROW) if whole else _QUESTION
+    first = tokens(first_request(group, recipe, prompts)["messages"])
+    yield 1, first, in_first * sum(share.count for share in group)
     question, answer = _TYPICAL_QUESTION, _TYPICAL_ANSWER
-    if api := is_api_record(chunk.text):
-        sent = [([], _QUESTION), (prompts.answer(chunk, question, api=api), _API_ANSWER)]
-    elif asks_whole_rows(chunk, recipe):
-        sent = [([], _PAIR if recipe.dataset_kind == "qa" else _ROW)]
-    else:
-        sent = [([], _QUESTION), (prompts.answer(chunk, question), _ANSWER)]
-    if recipe.round_trip and not api:
-        sent.append((prompts.round_trip(chunk, question), _SHORT))
-    if recipe.passage_dependency and not api:
-        sent.append((prompts.closed_book(question), _SHORT))
-    if recipe.min_rating:
-        sent.append((prompts.rating(chunk, question, answer), _RATING))
-    if recipe.rationale and not api:
-        sent.append((prompts.rationale(chunk, question, answer), _ANSWER))
-    return sent
+    for share in group:
+        chunk, api = share.chunk, is_api_record(share.chunk.text)
+        of_a_row = []
+        if not whole:
+            messages = prompts.answer(chunk, question, api=api)
+            of_a_row.append((messages, _API_ANSWER if api else _ANSWER))
+        if recipe.round_trip and not api:
+            of_a_row.append((prompts.round_trip(chunk, question), _SHORT))
+        if recipe.passage_dependency and not api:
+            of_a_row.append((prompts.closed_book(question), _SHORT))
+        if recipe.min_rating:
+            of_a_row.append((prompts.rating(chunk, question, answer), _RATING))
+        if recipe.rationale and not api:
+            of_a_row.append((prompts.rationale(chunk, question, answer), _ANSWER))
+        for messages, written in of_a_row:
+            yield share.count, share.count * tokens(messages), share.count * written

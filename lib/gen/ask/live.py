@@ -3,9 +3,9 @@
 Both run the same coroutine (rows.py) for each chunk. What live sending adds is speed:
 
 * Chunks come from a thread: reading documents never holds a reply up.
-* Requests begin 8 at a time: of a hundred begun at once, the first is sent when the last is ready.
-* Threads change every 1 ms, not 5: so long would the thread that cuts documents hold the
-  interpreter each time that the one that sends gives it away.
+* Requests begin 8 at a time: of 100 begun at once, the first is sent when the last is ready.
+* Threads change every 1 ms, not 5: each time that the sending thread releases the interpreter, the
+  thread that cuts documents would hold it for 5 ms.
 * A chunk whose first request is in the ledger waits until all others are under way: after a kill
   the first request that costs something is sent at once, however many do not.
 * Only so many chunks are at work at a time, and one that waits holds no messages, which are longer
@@ -29,7 +29,7 @@ from lib.engine.faults import EndpointError
 from lib.engine.ledger import Ledger
 from lib.engine.replies import Reply
 from lib.gen.ask.rows import FOLLOWING, MAX_TOKENS, Candidate, RowWriter, first_request
-from lib.gen.ask.shares import Share, sharing
+from lib.gen.ask.shares import Share, request_groups
 from lib.progress import Progress
 from lib.prompts.student import Message
 from lib.recipe import Recipe
@@ -61,7 +61,11 @@ class Sender:
         role: str = "teacher",
         priority: int = FOLLOWING,
     ) -> Reply:
-        """As rows.Ask."""
+        """One reply. The role "judge" is the teacher's where the judge has no endpoint.
+
+        Raises:
+            EndpointError: there is none.
+        """
         self._sent += 1
         endpoint = self._endpoints.get(role, self._endpoints["teacher"])
         try:
@@ -73,10 +77,7 @@ class Sender:
             raise
 
     def demand_all(self) -> None:
-        """
-        Raises:
-            SetupError: some requests failed.
-        """
+        """Raises SetupError: some requests failed."""
         if self._failures:
             raise SetupError(
                 f"{len(self._failures):,} of {self._sent:,} requests failed ({self._failures[0]}). "
@@ -99,7 +100,7 @@ def ask_in_batches(
         async def attempt() -> tuple[Sender, list[Candidate]]:
             sender = Sender(endpoints)
             writer = RowWriter(recipe, sender.ask)
-            found = [await writer.rows_of(shares) for shares in sharing(chunks, recipe)]
+            found = [await writer.rows_of(shares) for shares in request_groups(chunks, recipe)]
             return sender, [candidate for candidates in found for candidate in candidates]
 
         sender, candidates = in_batches(list(endpoints.values()), attempt)
@@ -161,7 +162,7 @@ async def ask_live(
         failed: list[BaseException] = []
         try:
             # aclosing: the thread must have ended before the ledger that it reads is closed.
-            from_thread = aclosing(_from_thread(sharing(chunks, recipe), is_new))
+            from_thread = aclosing(_from_thread(request_groups(chunks, recipe), is_new))
             async with from_thread as new, asyncio.TaskGroup() as group:
                 async for shares in new:
                     await begin(shares, group)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from lib.engine.tasks import run
-from lib.gen.ask import built_in_rows
+from lib.gen.ask import built_in_teacher
 from lib.gen.ask.live import ask_in_batches, ask_live
 from lib.gen.ask.rows import Candidate, Rating
 from lib.gen.ask.shares import drawn
+from lib.gen.duplicate_questions import QuestionEmbedder, drop_ambiguous, drop_similar
 from lib.gen.gates import GATES
-from lib.gen.repeats import QuestionEmbedder, drop_ambiguous, drop_similar
 from lib.prompts.languages import can_check
 from lib.prompts.teacher import load_prompts
 from lib.rag.embedder import load_embedder
@@ -89,7 +89,7 @@ def ask_teacher(
             yield chunk
 
     if not roles:
-        candidates = built_in_rows.write_rows(list(streaming()), recipe, on_question)
+        candidates = built_in_teacher.write_rows(list(streaming()), recipe, on_question)
     elif recipe.batch:
         candidates = ask_in_batches(list(streaming()), recipe, roles)
         for candidate in candidates:
@@ -166,10 +166,9 @@ def _made_of(
     Prompts count by their texts, gates and parsers by the version in gates.py. After a change the
     replies still come from the ledger, as far as what is sent stayed the same.
     """
-    teacher: dict[str, Any] = {"name": NAME}
+    teacher: dict[str, Any] = {"name": teacher_name()}
     if roles:
-        texts = dict(load_prompts(recipe).texts)
-        teacher = {"name": roles["teacher"].deployment, "prompts": texts}
+        teacher["prompts"] = dict(load_prompts(recipe).texts)
     if "judge" in roles:
         teacher["judge"] = roles["judge"].deployment
     return {

@@ -6,11 +6,11 @@ live or as batches (live.py).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from lib.engine.faults import EndpointError
 from lib.engine.replies import Reply
@@ -18,10 +18,9 @@ from lib.engine.tasks import gather_all
 from lib.gen import gates
 from lib.gen.ask.shares import Share, asks_whole_rows
 from lib.gen.gates import Refusal
-from lib.prompts.languages import language_name
 from lib.prompts.student import Message
 from lib.prompts.teacher import (
-    DraftRow,
+    Draft,
     TeacherPrompts,
     go_on,
     load_prompts,
@@ -43,20 +42,8 @@ _FINAL = ("content_filter", "refused")  # gates whose refusals asking again cann
 # Gates that show the question to be at fault: another question is asked for.
 _QUESTIONS_FAULT = ("told", "teacher_refused", "passage_dependency", "rating")
 
-
-class Ask(Protocol):
-    """Sends one request. The role "judge" is the teacher's where the judge has no endpoint."""
-
-    async def __call__(
-        self,
-        messages: list[Message],
-        *,
-        max_tokens: int = MAX_TOKENS,
-        temperature: float = 0.0,
-        role: str = "teacher",
-        priority: int = FOLLOWING,
-    ) -> Reply:
-        """Raises EndpointError: there is no reply. The sender has counted that."""
+# Sends one request: live.Sender.ask. It raises EndpointError where no reply came, and counts that.
+Ask = Callable[..., Awaitable[Reply]]
 
 
 @dataclass(frozen=True)
@@ -100,16 +87,16 @@ def first_request(
 ) -> dict[str, Any]:
     """The request that `rows_of` begins with: messages, max_tokens and temperature."""
     chunks, counts = [share.chunk for share in shares], [share.count for share in shares]
-    if asks_whole_rows(chunks[0], recipe):
+    whole = asks_whole_rows(chunks[0], recipe)
+    if whole:
         messages = prompts.rows(chunks, counts, pairs=recipe.dataset_kind == "qa")
-        tokens = _ROW_TOKENS * sum(counts)
     else:
         messages = prompts.questions(chunks[0], counts[0], api=is_api_record(chunks[0].text))
-        tokens = _QUESTION_TOKENS * counts[0]
-    return {"messages": messages, **_sampling(recipe, tokens)}
+    return {"messages": messages, **_sampling(recipe, whole, sum(counts))}
 
 
-def _sampling(recipe: Recipe, tokens: int) -> dict[str, Any]:
+def _sampling(recipe: Recipe, whole: bool, count: int) -> dict[str, Any]:
+    tokens = count * (_ROW_TOKENS if whole else _QUESTION_TOKENS)
     return {"max_tokens": max(MAX_TOKENS, tokens), "temperature": recipe.temperature}
 
 
@@ -119,6 +106,7 @@ class _Talk:
 
     messages: list[Message]
     chunks: Sequence[Chunk]  # in the order of the prompt
+    whole: bool  # whether its replies hold whole rows, or questions alone
     known: frozenset[str] = frozenset()  # questions of earlier replies, normalised
     reply: str = ""
 
@@ -147,8 +135,6 @@ class RowWriter:
     ) -> None:
         self._recipe, self._ask, self._on_question = recipe, ask, on_question
         self.prompts = load_prompts(recipe)
-        self._language = language_name(recipe.language)
-        self._max_answer_words = gates.longest_answer_words(recipe)
 
     async def rows_of(self, shares: Sequence[Share]) -> list[Candidate]:
         """Ask for questions, answer each, check, repair: everything about these chunks."""
@@ -158,51 +144,85 @@ class RowWriter:
             for number in range(share.count)
         ]
         chunks = [share.chunk for share in shares]
-        talk = _Talk(first_request(shares, self._recipe, self.prompts)["messages"], chunks)
-        whole = asks_whole_rows(chunks[0], self._recipe)
+        messages = first_request(shares, self._recipe, self.prompts)["messages"]
+        talk = _Talk(messages, chunks, asks_whole_rows(chunks[0], self._recipe))
         with suppress(EndpointError):  # the sender has counted it, and the run will say so
-            await (self._rows if whole else self._questions)(candidates, talk, priority=FIRST)
+            await self._write(candidates, talk, priority=FIRST)
         return candidates
 
-    async def _ask_for(
-        self, candidates: Sequence[Candidate], talk: _Talk, tokens_each: int, priority: int
-    ) -> Reply:
-        sampling = _sampling(self._recipe, tokens_each * len(candidates))
-        return await self._ask(talk.messages, priority=priority, **sampling)
-
-    # --- ask_mode "separate": questions, then one answer each ------------------------------------
-
-    async def _questions(
+    async def _write(
         self, candidates: Sequence[Candidate], talk: _Talk, *, priority: int = FOLLOWING
     ) -> None:
-        """Questions, then at once an answer to each good one and others in place of the rest."""
-        reply = await self._ask_for(candidates, talk, _QUESTION_TOKENS, priority)
-        texts = parse_questions(reply.text)
-        if not texts or reply.finish_reason == "content_filter":
-            return await self._after_unreadable(candidates, talk, reply, self._questions)
-        normalised = [normalise(text) for text in texts]
-        now = talk.with_reply(reply, normalised)
-        is_api = is_api_record(candidates[0].chunk.text)
-        answers: list[Callable[[], Awaitable[None]]] = []
+        """Have questions written, or whole rows; go on at once with each that passes its gates,
+        and ask again, together, for the others."""
+        sampling = _sampling(self._recipe, talk.whole, len(candidates))
+        reply = await self._ask(talk.messages, priority=priority, **sampling)
+        if talk.whole:
+            drafts = parse_rows(reply.text)
+        else:
+            drafts = [Draft(text) for text in parse_questions(reply.text)]
+        if not drafts or reply.finish_reason == "content_filter":
+            return await self._after_unreadable(candidates, talk, reply)
+        now = talk.with_reply(reply, (normalise(draft.question) for draft in drafts))
+        following: list[Callable[[], Awaitable[None]]] = []
         refused: list[Candidate] = []
-        for number, (candidate, text) in enumerate(zip(candidates, texts, strict=False)):
-            refusal = gates.refuse_question(text, language=self._language, instruction=is_api)
-            if refusal is None and normalised[number] in talk.known | {*normalised[:number]}:
-                refusal = Refusal("duplicate", "asked before on this chunk")
-            if refusal is None:
-                answers.append(partial(self._answer, candidate, text, now))
-            elif candidate.refuse(refusal, text):
-                refused.append(candidate)
-        others = [partial(self._other_questions, refused, now)] if refused else []
-        return await _at_once([*answers, *others])
+        seen = set(talk.known)
+        for candidate, draft in _matched(candidates, talk.chunks, drafts):
+            try:
+                self._check_question(draft.question, candidate.chunk, seen)
+                if talk.whole:
+                    question = self._answered_in(draft, candidate)
+                    following.append(partial(self._check_row, candidate, draft, question, now))
+                else:
+                    following.append(partial(self._answer, candidate, draft.question, now))
+            except Refusal as refusal:
+                if candidate.refuse(
+                    refusal, draft.question, draft.cot_answer if talk.whole else ""
+                ):
+                    refused.append(candidate)
+            seen.add(normalise(draft.question))
+        if refused:
+            following.append(partial(self._write_again, refused, now))
+        await gather_all(following, lambda follow: follow())  # one that fails ends its row alone
 
-    async def _other_questions(self, refused: Sequence[Candidate], talk: _Talk) -> None:
-        """Ask for other questions in place of those refused."""
+    async def _write_again(self, refused: Sequence[Candidate], talk: _Talk) -> None:
+        """Ask for other questions in place of those refused, or once more for the rows."""
         reasons = [candidate.refused for candidate in refused if candidate.refused]
-        listed = "\n".join(f"- {reason.question} ({reason.reason})" for reason in reasons)
-        count = f"{len(refused)} question{'s' * (len(refused) > 1)}"
-        said = self.prompts.fill("repair_questions", refused=listed, count=count)
-        await self._questions(refused, talk.then(said))
+        if talk.whole:
+            prompt, count = "repair_rows", str(len(refused))
+            numbers = {chunk.id: number for number, chunk in enumerate(talk.chunks, start=1)}
+            lines = [
+                f"- document {numbers[r.chunk_id]}: {r.question} ({r.reason})" for r in reasons
+            ]
+            # A row may come again with its own question, unless that is what was wrong.
+            may_repeat = {normalise(r.question) for r in reasons if r.gate != "duplicate"}
+            talk = replace(talk, known=talk.known - may_repeat)
+        else:
+            prompt, count = "repair_questions", f"{len(refused)} question{'s' * (len(refused) > 1)}"
+            lines = [f"- {r.question} ({r.reason})" for r in reasons]
+        said = self.prompts.fill(prompt, refused="\n".join(lines), count=count)
+        await self._write(refused, talk.then(said))
+
+    async def _after_unreadable(
+        self, candidates: Sequence[Candidate], talk: _Talk, reply: Reply
+    ) -> None:
+        """A reply held no row at all: ask again for all of its candidates that may be repaired.
+
+        Of the others, those refused before stay rejected for that; else the chunk is recorded once,
+        with no question's id.
+        """
+        refusal = gates.unreadable(reply.text, reply.finish_reason)
+        again = []
+        for candidate in candidates:
+            if candidate.may_repair(refusal.gate):
+                again.append(candidate)
+            elif candidate.refused is None and candidate.place[1] == 0:
+                candidate.refused = refusal.of(Question("", candidate.chunk.id, ""), reply.text)
+        if again:
+            said = self.prompts.fill("repair_answer", reason=refusal.reason)
+            await self._write(again, talk.with_reply(reply, ()).then(said))
+
+    # --- ask_mode "separate": each answer is asked for -------------------------------------------
 
     async def _answer(self, candidate: Candidate, text: str, talk: _Talk) -> None:
         """The answer to one question; asked again while it is refused and may be repaired."""
@@ -213,99 +233,52 @@ class RowWriter:
             try:
                 question = candidate.with_text(text)
                 question = self._judged(question, chunk, reply.text, reply.finish_reason)
-                return self._accept(candidate, await self._checked(candidate, question))
+                return await self._take(candidate, question)
             except Refusal as refusal:
                 gate, reason = refusal.gate, refusal.reason
                 may_repair = candidate.refuse(refusal, text, reply.text)
             if not may_repair:
                 return None
             if gate in _QUESTIONS_FAULT:
-                return await self._other_questions([candidate], talk)
+                return await self._write_again([candidate], talk)
             said = self.prompts.fill("repair_answer", reason=reason)
             messages = go_on(messages, reply.text, said)
 
-    # --- ask_mode "joint", and plain pairs: one reply holds whole rows ---------------------------
+    # --- ask_mode "joint", and plain pairs: the row has its answer -------------------------------
 
-    async def _rows(
-        self, candidates: Sequence[Candidate], talk: _Talk, *, priority: int = FOLLOWING
-    ) -> None:
-        """Rows for the candidates; those refused are asked again together."""
-        reply = await self._ask_for(candidates, talk, _ROW_TOKENS, priority)
-        rows = parse_rows(reply.text)
-        if not rows or reply.finish_reason == "content_filter":
-            return await self._after_unreadable(candidates, talk, reply, self._rows)
-        now = talk.with_reply(reply, (normalise(row.question) for row in rows))
-        checks: list[Callable[[], Awaitable[None]]] = []
-        refused: list[Candidate] = []
-        seen = set(talk.known)
-        for candidate, row in _matched(candidates, talk.chunks, rows):
-            try:
-                question = self._row(candidate, row, seen)
-                checks.append(partial(self._check_row, candidate, row, question, now))
-            except Refusal as refusal:
-                if candidate.refuse(refusal, row.question, row.cot_answer):
-                    refused.append(candidate)
-            seen.add(normalise(row.question))
-        again = [partial(self._rows_again, refused, now)] if refused else []
-        return await _at_once([*checks, *again])
-
-    def _row(self, candidate: Candidate, row: DraftRow, seen: set[str]) -> Question:
-        """The row as a question with its answer, or a Refusal that is raised."""
-        question = candidate.with_text(row.question)
-        if refusal := gates.refuse_question(row.question, language=self._language):
-            raise refusal
-        if normalise(row.question) in seen:
-            raise Refusal("duplicate", "asked before on this chunk")
+    def _answered_in(self, draft: Draft, candidate: Candidate) -> Question:
+        question = candidate.with_text(draft.question)
         if self._recipe.dataset_kind == "qa":
-            return gates.judge_pair(
-                question,
-                row.answer,
-                max_answer_words=self._max_answer_words,
-                language=self._language,
-            )
-        return self._judged(question, candidate.chunk, row.cot_answer, "stop")
+            return gates.judge_pair(question, draft.answer, self._recipe)
+        return self._judged(question, candidate.chunk, draft.cot_answer, "stop")
 
     async def _check_row(
-        self, candidate: Candidate, row: DraftRow, question: Question, talk: _Talk
+        self, candidate: Candidate, draft: Draft, question: Question, talk: _Talk
     ) -> None:
         try:
-            return self._accept(candidate, await self._checked(candidate, question))
+            return await self._take(candidate, question)
         except Refusal as refusal:
-            may_repair = candidate.refuse(refusal, row.question, row.cot_answer)
+            may_repair = candidate.refuse(refusal, draft.question, draft.cot_answer)
         if may_repair:
-            await self._rows_again([candidate], talk)
+            await self._write_again([candidate], talk)
         return None
 
-    async def _rows_again(self, refused: Sequence[Candidate], talk: _Talk) -> None:
-        """Ask once more for the rows refused."""
-        reasons = [candidate.refused for candidate in refused if candidate.refused]
-        numbers = {chunk.id: number for number, chunk in enumerate(talk.chunks, start=1)}
-        listed = "\n".join(
-            f"- document {numbers[reason.chunk_id]}: {reason.question} ({reason.reason})"
-            for reason in reasons
-        )
-        said = self.prompts.fill("repair_rows", refused=listed, count=str(len(refused)))
-        # A row may come again with its own question, unless that is what was wrong.
-        mended = {normalise(reason.question) for reason in reasons if reason.gate != "duplicate"}
-        await self._rows(refused, replace(talk.then(said), known=talk.known - mended))
-
     # --- gates and checks ------------------------------------------------------------------------
+
+    def _check_question(self, text: str, chunk: Chunk, seen: Collection[str]) -> None:
+        """Raises Refusal: a gate refuses the question, or it is one of those seen, normalised."""
+        gates.check_question(text, self._recipe, instruction=is_api_record(chunk.text))
+        if normalise(text) in seen:
+            raise Refusal("duplicate", "asked before on this chunk")
 
     def _judged(self, question: Question, chunk: Chunk, text: str, finish_reason: str) -> Question:
         """The question with its answer, or a Refusal that is raised."""
         if is_api_record(chunk.text):
             return gates.judge_api_answer(question, chunk, text, finish_reason)
-        return gates.judge_answer(
-            question,
-            chunk,
-            text,
-            finish_reason,
-            max_answer_words=self._max_answer_words,
-            language=self._language,
-        )
+        return gates.judge_answer(question, chunk, text, finish_reason, self._recipe)
 
-    async def _checked(self, candidate: Candidate, question: Question) -> Question:
-        """Take an answered question through the optional checks that are on.
+    async def _take(self, candidate: Candidate, question: Question) -> None:
+        """Take an answered question, once it passed the optional checks that are on.
 
         Raises:
             Refusal: by the first that fails.
@@ -342,47 +315,16 @@ class RowWriter:
             if not same_answer(anew.answer, question.answer):
                 raise Refusal("rationale", f"it ends with “{anew.answer[:80]}”")
             question = anew
-        return question
-
-    def _accept(self, candidate: Candidate, question: Question) -> None:
         candidate.question = question
         self._on_question(question)
 
-    async def _after_unreadable(
-        self,
-        candidates: Sequence[Candidate],
-        talk: _Talk,
-        reply: Reply,
-        ask_again: Callable[[Sequence[Candidate], _Talk], Awaitable[None]],
-    ) -> None:
-        """A reply held no row at all: ask again for all of its candidates that may be repaired.
-
-        Of the others, those refused before stay rejected for that; else the chunk is recorded once,
-        with no question's id.
-        """
-        refusal = gates.unreadable(reply.text, reply.finish_reason)
-        again = []
-        for candidate in candidates:
-            if candidate.may_repair(refusal.gate):
-                again.append(candidate)
-            elif candidate.refused is None and candidate.place[1] == 0:
-                candidate.refused = refusal.of(Question("", candidate.chunk.id, ""), reply.text)
-        if again:
-            said = self.prompts.fill("repair_answer", reason=refusal.reason)
-            await ask_again(again, talk.with_reply(reply, ()).then(said))
-
-
-async def _at_once(calls: Sequence[Callable[[], Awaitable[None]]]) -> None:
-    """Await all of them together. A request that failed ends its own row alone."""
-    await gather_all(calls, lambda call: call())
-
 
 def _matched(
-    candidates: Sequence[Candidate], chunks: Sequence[Chunk], rows: Sequence[DraftRow]
-) -> list[tuple[Candidate, DraftRow]]:
-    """Each candidate with the next row on its document. A reply may hold fewer rows than asked."""
+    candidates: Sequence[Candidate], chunks: Sequence[Chunk], drafts: Sequence[Draft]
+) -> list[tuple[Candidate, Draft]]:
+    """Each candidate with the next draft on its document. A reply may hold fewer than asked."""
     waiting = {
-        chunk.id: [row for row in rows if row.document == number or len(chunks) == 1]
+        chunk.id: [draft for draft in drafts if draft.document == number or len(chunks) == 1]
         for number, chunk in enumerate(chunks, start=1)
     }
     pairs = ((candidate, waiting[candidate.chunk.id]) for candidate in candidates)

@@ -23,7 +23,7 @@ class Share:
     count: int
 
 
-def sharing(chunks: Iterable[Chunk], recipe: Recipe) -> Iterator[tuple[Share, ...]]:
+def request_groups(chunks: Iterable[Chunk], recipe: Recipe) -> Iterator[tuple[Share, ...]]:
     """The chunks that share a first request: one, or some small ones where whole rows are asked.
 
     They come as soon as they are known: chunks may come one by one, those of a document in turn.
@@ -49,7 +49,7 @@ def asks_whole_rows(chunk: Chunk, recipe: Recipe) -> bool:
 
 
 def shares(chunks: Iterable[Chunk], recipe: Recipe) -> Iterator[Share]:
-    """Each chunk's share: questions_per_chunk, or of those of its document when that is whole."""
+    """Each chunk's share: questions_per_chunk, or its part of questions_per_document."""
     place = 0
     for _, of_document in groupby(chunks, lambda chunk: chunk.document_id):
         together: Iterable[tuple[Chunk, int]]

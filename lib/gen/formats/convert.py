@@ -128,24 +128,12 @@ def read_source(name: str, *, to: str) -> tuple[str, Source, list[LeftOut]]:
     return path.stem if path.is_file() else path.name, Source(published), left_out
 
 
-def convert_rows(
-    source: Source,
-    *,
-    to: str,
-    prompt_column: str = "prompt",
-    completion_column: str = "completion",
-    stop: str = "",
-) -> Converted:
-    """The rows in another format, each in its split; the last three shape "completion" alone.
+def convert_rows(source: Source, *, to: str, **shape: Any) -> Converted:
+    """The rows in another format, each in its split; `shape` are options of completion_row.
 
     Raises:
         SetupError: there is no such format, or the two columns need other names.
     """
-    if "" in (prompt_column, completion_column) or prompt_column == completion_column:
-        raise SetupError(
-            f"prompt column '{prompt_column}', completion column '{completion_column}': expected "
-            "two names. Change them."
-        )
     if to == "eval":
         return _evaluation(source.rows)
     if to == "preference":
@@ -155,12 +143,7 @@ def convert_rows(
     row_of: dict[str, Callable[[Row], Row]] = {
         "hf": dict,
         "chat": chat_row,
-        "completion": partial(
-            completion_row,
-            prompt_column=prompt_column,
-            completion_column=completion_column,
-            stop=stop,
-        ),
+        "completion": partial(completion_row, **shape),
         "alpaca": alpaca_row,
         "sharegpt": sharegpt_row,
     }

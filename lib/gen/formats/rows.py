@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from lib.dataset import SPLITS, Row, chat_row, prompt_messages
 from lib.prompts.student import parse_answer, plain_prompt
+from lib.settings import SetupError
 
 OURS = ("kind", "answer", "oracle_position", "oracle", "context_chunks")
 SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
@@ -80,7 +81,16 @@ def completion_row(
     completion_column: str = "completion",
     stop: str = "",
 ) -> Row:
-    """The student's prompt as plain text, for base models; `stop` ends the completion."""
+    """The student's prompt as plain text, for base models; `stop` ends the completion.
+
+    Raises:
+        SetupError: the two columns need other names.
+    """
+    if not prompt_column or not completion_column or prompt_column == completion_column:
+        raise SetupError(
+            f"prompt column '{prompt_column}', completion column '{completion_column}': expected "
+            "two names. Change them."
+        )
     return {
         prompt_column: plain_prompt(prompt_messages(row)),
         completion_column: row["cot_answer"] + stop,

@@ -105,11 +105,8 @@ def test_completions_have_the_names_and_the_end_that_are_asked_for(made: Made) -
 
 @pytest.mark.parametrize("columns", [("a", "a"), ("", "b"), ("a", "")])
 def test_columns_without_names_of_their_own_are_errors(columns: tuple[str, str]) -> None:
-    source = source_of([], [])
     with pytest.raises(SetupError, match="two names"):
-        convert_rows(
-            source, to="completion", prompt_column=columns[0], completion_column=columns[1]
-        )
+        completion_row({}, prompt_column=columns[0], completion_column=columns[1])
 
 
 def test_an_unknown_format_is_an_error() -> None:

@@ -27,6 +27,7 @@ def write_rows(
         SetupError: the recipe or the documents want what it cannot do.
     """
     _check(chunks, recipe)
+    recipe = replace(recipe, language="")  # it writes English only: nothing to check
     candidates: list[Candidate] = []
     asked = list(shares(chunks, recipe))
     progress = Progress("chunks", len(asked))
@@ -37,23 +38,18 @@ def write_rows(
             candidate = Candidate(chunk, (share.place, number), recipe.max_repairs)
             candidates.append(candidate)
             try:
-                question = _gated(draft, chunk, recipe)
+                gates.check_question(draft.text, recipe)
+                question = gates.judge_answer(draft, chunk, draft.cot_answer, "stop", recipe)
             except Refusal as refusal:
                 candidate.refuse(refusal, draft.text, draft.cot_answer)
                 continue  # rules would write the same again
+            if recipe.dataset_kind == "qa":
+                question = replace(question, cot_answer="")
             candidate.question = question
             on_question(question)
         progress.advance()
     progress.close()
     return candidates
-
-
-def _gated(draft: Question, chunk: Chunk, recipe: Recipe) -> Question:
-    if refusal := gates.refuse_question(draft.text):
-        raise refusal
-    most = gates.longest_answer_words(recipe)
-    question = gates.judge_answer(draft, chunk, draft.cot_answer, "stop", max_answer_words=most)
-    return replace(question, cot_answer="") if recipe.dataset_kind == "qa" else question
 
 
 def _check(chunks: Sequence[Chunk], recipe: Recipe) -> None:

@@ -1,4 +1,4 @@
-"""Gates on all rows together: questions that repeat another, or have several answers."""
+"""Gates on all questions together: duplicates, near duplicates, questions with several answers."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def drop_ambiguous(questions: Sequence[Question]) -> tuple[list[Question], list[
         key = normalise(question.text)
         if len(answers[key]) > 1:
             reason = f"the collection gives {len(answers[key])} different answers"
-            rejected.append(Refusal("ambiguous", reason).of(question, question.cot_answer))
+            rejected.append(Refusal("ambiguous", reason).of(question))
         elif key in seen:
             reason = "asked before, with the same answer"
-            rejected.append(Refusal("duplicate", reason).of(question, question.cot_answer))
+            rejected.append(Refusal("duplicate", reason).of(question))
         else:
             seen.add(key)
             kept.append(question)
@@ -71,9 +71,7 @@ def drop_similar(
             if same_answer(questions[row].answer, questions[earlier].answer):
                 dropped[row] = earlier
     rejected = [
-        Refusal("duplicate", f"asked before as “{questions[earlier].text}”").of(
-            questions[row], questions[row].cot_answer
-        )
+        Refusal("duplicate", f"asked before as “{questions[earlier].text}”").of(questions[row])
         for row, earlier in dropped.items()
     ]
     kept = [question for number, question in enumerate(questions) if number not in dropped]

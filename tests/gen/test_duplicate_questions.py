@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from lib.gen.repeats import drop_ambiguous
+from lib.gen.duplicate_questions import drop_ambiguous
 from lib.records import Question
 
 
