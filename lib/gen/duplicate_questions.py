@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from lib.gen.gates import Refusal
+from lib.gen.gates import Rejection
 from lib.records import Question, Rejected
 from lib.text import normalise, same_answer
 
@@ -40,10 +40,10 @@ def drop_ambiguous(questions: Sequence[Question]) -> tuple[list[Question], list[
         key = normalise(question.text)
         if len(answers[key]) > 1:
             reason = f"the collection gives {len(answers[key])} different answers"
-            rejected.append(Refusal("ambiguous", reason).of(question))
+            rejected.append(Rejection("ambiguous", reason).of(question))
         elif key in seen:
             reason = "asked before, with the same answer"
-            rejected.append(Refusal("duplicate", reason).of(question))
+            rejected.append(Rejection("duplicate", reason).of(question))
         else:
             seen.add(key)
             kept.append(question)
@@ -71,7 +71,7 @@ def drop_similar(
             if same_answer(questions[row].answer, questions[earlier].answer):
                 dropped[row] = earlier
     rejected = [
-        Refusal("duplicate", f"asked before as “{questions[earlier].text}”").of(questions[row])
+        Rejection("duplicate", f"asked before as “{questions[earlier].text}”").of(questions[row])
         for row, earlier in dropped.items()
     ]
     kept = [question for number, question in enumerate(questions) if number not in dropped]

@@ -57,46 +57,46 @@ _BARE_PRONOUN = re.compile(
 
 
 def check_question(text: str, recipe: Recipe, *, instruction: bool = False) -> None:
-    """Raises Refusal: the question is refused before its answer is asked for.
+    """Raises Rejection: the question is refused before its answer is asked for.
 
     An instruction, as API documentation has them, needs no question mark.
     """
     if not instruction and not text.rstrip(' "”’»)').endswith(("?", "？", "؟")):
-        raise Refusal("form", "it does not end in a question mark")
+        raise Rejection("form", "it does not end in a question mark")
     if (count := len(text.split())) > MAX_QUESTION_WORDS:
-        raise Refusal("form", f"{count} words, and at most {MAX_QUESTION_WORDS} are taken")
+        raise Rejection("form", f"{count} words, and at most {MAX_QUESTION_WORDS} are taken")
     if (count := len(text)) > MAX_QUESTION_CHARS:
-        raise Refusal("form", f"{count} characters, and at most {MAX_QUESTION_CHARS} are taken")
+        raise Rejection("form", f"{count} characters, and at most {MAX_QUESTION_CHARS} are taken")
     if neutralise(text) != text:
-        raise Refusal("form", "it holds a marker of the prompts")
+        raise Rejection("form", "it holds a marker of the prompts")
     if not instruction and (found := _LEANS_ON.search(text)):
         reason = f"“{found.group()}” points at a text that its reader will not see"
-        raise Refusal("stands_alone", reason)
+        raise Rejection("stands_alone", reason)
     if not instruction and (found := _BARE_PRONOUN.search(text)):
         reason = f"“{found.group().split()[-1]}” stands for nothing in the question"
-        raise Refusal("stands_alone", reason)
+        raise Rejection("stands_alone", reason)
     _check_language("it", text, recipe)
 
 
 def check_whole(reply: str, finish_reason: str) -> None:
-    """Raises Refusal: the reply is filtered, cut, refused or empty."""
+    """Raises Rejection: the reply is filtered, cut, refused or empty."""
     if finish_reason == "content_filter":
-        raise Refusal("content_filter", "the teacher's content filter refused it")
+        raise Rejection("content_filter", "the teacher's content filter refused it")
     if finish_reason.startswith("refused"):
-        raise Refusal("refused", f"the teacher refused it ({finish_reason[:200]})")
+        raise Rejection("refused", f"the teacher refused it ({finish_reason[:200]})")
     if finish_reason == "length":
-        raise Refusal("complete", "the reply was cut at its token limit")
+        raise Rejection("complete", "the reply was cut at its token limit")
     if not reply.strip():
-        raise Refusal("empty", f"the reply is empty ({finish_reason})")
+        raise Rejection("empty", f"the reply is empty ({finish_reason})")
 
 
-def unreadable(reply: str, finish_reason: str) -> Refusal:
+def unreadable(reply: str, finish_reason: str) -> Rejection:
     """Why nothing could be read in a reply."""
     try:
         check_whole(reply, finish_reason)
-    except Refusal as refusal:
+    except Rejection as refusal:
         return refusal
-    return Refusal("parsable", "the reply holds nothing of the form that was asked for")
+    return Rejection("parsable", "the reply holds nothing of the form that was asked for")
 
 
 def judge_answer(
@@ -105,25 +105,25 @@ def judge_answer(
     """The question with its answer, when the teacher's reply passes every gate.
 
     Raises:
-        Refusal: a gate refuses it.
+        Rejection: a gate refuses it.
     """
     check_whole(reply, finish_reason)
     cot_answer = canonical(reply)
     parsed = parse_answer(cot_answer)
     if parsed.refused or is_none(parsed.final_answer or cot_answer):
-        raise Refusal("teacher_refused", "the teacher finds no answer in the document")
+        raise Rejection("teacher_refused", "the teacher finds no answer in the document")
     if parsed.final_answer is None or not re.search(r"\w", parsed.final_answer):
-        raise Refusal("parsable", f"no final answer behind {ANSWER_TAG}")
+        raise Rejection("parsable", f"no final answer behind {ANSWER_TAG}")
     if cot_answer.count(ANSWER_TAG) > 1:
-        raise Refusal("parsable", f"{ANSWER_TAG} stands in it more than once")
+        raise Rejection("parsable", f"{ANSWER_TAG} stands in it more than once")
     _check_final(question, parsed.final_answer, recipe)
     if not parsed.quotes or cot_answer.count(QUOTE_BEGIN) != len(parsed.quotes):
-        raise Refusal("quoted", "no quote, or one that is not closed")
+        raise Rejection("quoted", "no quote, or one that is not closed")
 
     def own_words(quoted: re.Match[str]) -> str:
         begin, quote, end = quoted.groups()
         if (found := find_quote(quote, chunk.text)) is None:
-            raise Refusal("verbatim", f"not in the document: “{quote[:120]}”")
+            raise Rejection("verbatim", f"not in the document: “{quote[:120]}”")
         return f"{begin}{found}{end}"
 
     cot_answer = _QUOTED.sub(own_words, cot_answer)
@@ -136,14 +136,14 @@ def judge_pair(question: Question, answer: str, recipe: Recipe) -> Question:
     """The question with a plain answer, when that passes the gates.
 
     Raises:
-        Refusal: a gate refuses it.
+        Rejection: a gate refuses it.
     """
     if parse_answer(answer).refused or is_none(answer):
-        raise Refusal("teacher_refused", "the teacher finds no answer in the document")
+        raise Rejection("teacher_refused", "the teacher finds no answer in the document")
     if not re.search(r"\w", answer):
-        raise Refusal("parsable", "it has no answer")
+        raise Rejection("parsable", "it has no answer")
     if neutralise(answer) != answer:
-        raise Refusal("form", "its answer holds a marker of the prompts")
+        raise Rejection("form", "its answer holds a marker of the prompts")
     _check_final(question, answer, recipe)
     _check_language("its answer", answer, recipe)
     return Question(question.id, question.chunk_id, question.text, "", answer)
@@ -153,21 +153,21 @@ def judge_api_answer(question: Question, chunk: Chunk, reply: str, finish_reason
     """The instruction with its five fields; the call, verbatim in the record, is the final answer.
 
     Raises:
-        Refusal: a gate refuses it.
+        Rejection: a gate refuses it.
     """
     check_whole(reply, finish_reason)
     try:
         answer = parse_api_answer(reply)
     except ValueError as error:
-        raise Refusal("parsable", str(error)) from None
+        raise Rejection("parsable", str(error)) from None
     text = format_api_answer(answer)
     if neutralise(text) != text:
-        raise Refusal("form", "it holds a marker of the prompts")
+        raise Rejection("form", "it holds a marker of the prompts")
     call = find_quote(answer.api_call, chunk.text)
     if call is None:
-        raise Refusal("verbatim", f"not in the document: “{answer.api_call[:120]}”")
+        raise Rejection("verbatim", f"not in the document: “{answer.api_call[:120]}”")
     if holds(question.text, call):
-        raise Refusal("told", "the instruction holds the call")
+        raise Rejection("told", "the instruction holds the call")
     label = f"{QUOTE_BEGIN} {call} {QUOTE_END}\n{text}\n{ANSWER_TAG} {call}"
     return Question(question.id, question.chunk_id, question.text, label, call)
 
@@ -176,18 +176,18 @@ def _check_final(question: Question, answer: str, recipe: Recipe) -> None:
     default = MAX_PAIR_ANSWER_WORDS if recipe.dataset_kind == "qa" else MAX_ANSWER_WORDS
     most = recipe.max_answer_words or default
     if len(answer.split()) > most or len(answer) > 10 * most:
-        raise Refusal("length", f"the final answer has more than {most} words")
+        raise Rejection("length", f"the final answer has more than {most} words")
     if holds(question.text, answer):
-        raise Refusal("told", "the question holds its answer")
+        raise Rejection("told", "the question holds its answer")
 
 
 def _check_language(what: str, text: str, recipe: Recipe) -> None:
     language = language_name(recipe.language)
     if language and not is_in(text, language):
-        raise Refusal("language", f"{what} is not in {language}")
+        raise Rejection("language", f"{what} is not in {language}")
 
 
-class Refusal(Exception):
+class Rejection(Exception):
     """A gate said no."""
 
     def __init__(self, gate: str, reason: str) -> None:

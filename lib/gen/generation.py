@@ -10,7 +10,7 @@ from pathlib import Path
 from lib.dataset import write_dataset
 from lib.engine.ledger import Ledger
 from lib.engine.prices import costs, load_prices, show_costs
-from lib.gen.ask.questions import Asked, ask_teacher, teacher_notice
+from lib.gen.ask.questions import Generated, ask_teacher, teacher_notice
 from lib.gen.check import print_check
 from lib.gen.corpus import Corpus, needs_all
 from lib.gen.distractors import Vectors
@@ -43,7 +43,7 @@ def generate(recipe: Recipe) -> Path:
     return dataset_dir
 
 
-def ask_questions(corpus: Corpus) -> Asked:
+def ask_questions(corpus: Corpus) -> Generated:
     """Have the teacher write questions and answers, while documents are still read.
 
     Raises:
@@ -67,7 +67,7 @@ def ask_questions(corpus: Corpus) -> Asked:
     return asked
 
 
-def build_rows(corpus: Corpus, asked: Asked) -> Built:
+def build_rows(corpus: Corpus, asked: Generated) -> Built:
     """Hold out chunks, draw distractors, place the oracle: a row for each question.
 
     Raises:
@@ -86,7 +86,7 @@ def build_rows(corpus: Corpus, asked: Asked) -> Built:
     return build_examples(asked.questions, chunks, splits, corpus.same, recipe, vectors=vectors)
 
 
-def save_dataset(corpus: Corpus, asked: Asked, built: Built) -> Path:
+def save_dataset(corpus: Corpus, asked: Generated, built: Built) -> Path:
     """Write the dataset, named after what made it; returns its folder."""
     recipe = corpus.recipe
     return write_dataset(
@@ -123,7 +123,7 @@ def _saved_at_once(run_name: str) -> Iterator[Callable[[Question], None]]:
     path.unlink(missing_ok=True)
 
 
-def _hard_vectors(corpus: Corpus, asked: Asked) -> Vectors | None:
+def _hard_vectors(corpus: Corpus, asked: Generated) -> Vectors | None:
     """Embeddings to choose hard distractors by, if the recipe wants them; they may take minutes."""
     recipe = corpus.recipe
     if recipe.distractor_mode == "random" or recipe.hard_by != "embedding":

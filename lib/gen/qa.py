@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lib.gen.ask.questions import Asked
+from lib.gen.ask.questions import Generated
 from lib.records import Chunk
 from lib.settings import SetupError, portable
 from lib.store import artefact_dir, building, fingerprint, write_json, write_jsonl
@@ -17,7 +17,7 @@ from lib.store import artefact_dir, building, fingerprint, write_json, write_jso
 Row = dict[str, Any]
 
 
-def write_pairs(asked: Asked, *, chunks: Sequence[Chunk], run_name: str) -> Path:
+def write_pairs(asked: Generated, *, chunks: Sequence[Chunk], run_name: str) -> Path:
     """Write artefacts/qa/<run_name>-<fingerprint>; returns the folder.
 
     `documents/` has a JSON for each document and `pairs.json` all of them; `alpaca.jsonl` and
@@ -61,7 +61,7 @@ def write_pairs(asked: Asked, *, chunks: Sequence[Chunk], run_name: str) -> Path
     return target
 
 
-def pair_rows(asked: Asked, chunks: Sequence[Chunk]) -> list[Row]:
+def pair_rows(asked: Generated, chunks: Sequence[Chunk]) -> list[Row]:
     """One row a pair, in the chunks' order; with its rating and the reason, if it was rated."""
     by_id = {chunk.id: chunk for chunk in chunks}
     ratings = {rating.question_id: rating for rating in asked.ratings}

@@ -10,7 +10,7 @@ from random import Random
 
 from lib.duplicates import Conflicts
 from lib.gen.distractors import Guard, Vectors, in_random_order, neighbours
-from lib.gen.gates import Refusal
+from lib.gen.gates import Rejection
 from lib.prompts.student import REFUSAL
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, RaftExample, Rejected
@@ -74,7 +74,7 @@ def build_examples(
         near = [next(hard) for _ in group.questions] if hard else []
         split, oracle = splits[group.chunk_id], by_id[group.chunk_id]
         if split == "buffer":
-            refusal = Refusal("buffer", "its chunk counts as the same as one of another split")
+            refusal = Rejection("buffer", "its chunk counts as the same as one of another split")
             built.rejected.extend(map(refusal.of, group.questions))
             continue
         rng, kind = Random(f"{seed}:{group.id}"), kinds.get(group.id, "oracle")
@@ -91,7 +91,7 @@ def build_examples(
         guard.add(distractors, in_random_order(pool, rng), needed, answers, oracle)
         if len(distractors) < needed and recipe.too_few == "error":
             found = f"only {len(distractors)} of {needed} distractors can be found"
-            built.rejected.extend(map(Refusal("distractors", found).of, group.questions))
+            built.rejected.extend(map(Rejection("distractors", found).of, group.questions))
             continue
         context, position = _context(oracle, distractors, kind, rng)
         for question in group.questions:

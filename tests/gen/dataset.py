@@ -9,7 +9,7 @@ from typing import Any
 
 from lib.dataset import SPLITS, hf_row, write_dataset
 from lib.duplicates import conflicts
-from lib.gen.ask.questions import Asked
+from lib.gen.ask.questions import Generated
 from lib.gen.formats.convert import Source
 from lib.gen.rows import Built, build_examples
 from lib.gen.splits import assign_splits
@@ -27,7 +27,7 @@ class Made:
     documents: list[Document]
     chunks: list[Chunk]
     splits: dict[str, str]
-    asked: Asked
+    asked: Generated
     parameters: dict[str, Any]
 
     def arguments(self, **changed: Any) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def make(
     questions = questions_on(kept, per_chunk=per_chunk)
     built = build_examples(questions, chunks, splits, same, Recipe(**parameters))
     refused = Rejected("r?0", chunks[0].id, "verbatim", "not in the document", "Who?", "…")
-    asked = Asked(questions, [refused], "test-teacher", Path("artefacts/questions/t-0"))
+    asked = Generated(questions, [refused], "test-teacher", Path("artefacts/questions/t-0"))
     return Made(built, documents, chunks, splits, asked, parameters)
 
 

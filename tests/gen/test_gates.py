@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lib.gen.gates import Refusal, check_question, judge_answer, judge_pair
+from lib.gen.gates import Rejection, check_question, judge_answer, judge_pair
 from lib.prompts.student import REFUSAL, canonical, cot_label, parse_answer
 from lib.prompts.teacher import parse_questions
 from lib.recipe import Recipe
@@ -55,7 +55,7 @@ def test_questions_that_stand_alone_pass(text: str) -> None:
     ],
 )
 def test_questions_that_lean_on_something_are_refused(text: str, gate: str) -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(Rejection) as caught:
         check_question(text, Recipe())
     assert caught.value.gate == gate
 
@@ -91,7 +91,7 @@ def test_a_good_answer_passes() -> None:
     ],
 )
 def test_each_gate_refuses_with_its_name(reply: str, finish_reason: str, gate: str) -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(Rejection) as caught:
         judge_answer(QUESTION, CHUNK, reply, finish_reason, Recipe())
     assert caught.value.gate == gate
     rejected = caught.value.of(QUESTION, reply)
@@ -130,7 +130,7 @@ def test_canonical_writes_the_published_marks() -> None:
     ],
 )
 def test_leaning_on_the_text_is_refused_in_other_languages(text: str) -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(Rejection) as caught:
         check_question(text, Recipe())
     assert caught.value.gate == "stands_alone"
 
@@ -149,7 +149,7 @@ def test_a_text_that_is_spoken_of_is_no_leaning(text: str) -> None:
 
 def test_the_teacher_may_say_that_there_is_no_answer() -> None:
     for reply in ("NONE", "It is not there. <ANSWER>: NONE."):
-        with pytest.raises(Refusal) as caught:
+        with pytest.raises(Rejection) as caught:
             judge_answer(QUESTION, CHUNK, reply, "stop", Recipe())
         assert caught.value.gate == "teacher_refused"
     answered = judge_answer(
@@ -159,7 +159,7 @@ def test_the_teacher_may_say_that_there_is_no_answer() -> None:
 
 
 def test_an_answers_length_is_a_parameter() -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(Rejection) as caught:
         judge_answer(QUESTION, CHUNK, GOOD, "stop", Recipe(max_answer_words=1))
     assert caught.value.gate == "length"
 
@@ -175,7 +175,7 @@ def test_an_answers_length_is_a_parameter() -> None:
     ],
 )
 def test_each_gate_of_a_pair_refuses_with_its_name(answer: str, gate: str) -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(Rejection) as caught:
         judge_pair(QUESTION, answer, PAIRS)
     assert caught.value.gate == gate
     answer = "Barnard Lisle built it."

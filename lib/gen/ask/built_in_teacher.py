@@ -8,7 +8,7 @@ from dataclasses import replace
 from lib.gen import gates
 from lib.gen.ask.rows import Candidate
 from lib.gen.ask.shares import shares
-from lib.gen.gates import Refusal
+from lib.gen.gates import Rejection
 from lib.progress import Progress
 from lib.prompts.languages import language_name
 from lib.reading.files.api import is_api_record
@@ -40,7 +40,7 @@ def write_rows(
             try:
                 gates.check_question(draft.text, recipe)
                 question = gates.judge_answer(draft, chunk, draft.cot_answer, "stop", recipe)
-            except Refusal as refusal:
+            except Rejection as refusal:
                 candidate.refuse(refusal, draft.text, draft.cot_answer)
                 continue  # rules would write the same again
             if recipe.dataset_kind == "qa":

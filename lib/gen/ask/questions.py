@@ -26,7 +26,7 @@ from offline.teacher import NAME, NOTICE
 
 
 @dataclass(frozen=True)
-class Asked:
+class Generated:
     """What the teacher gave."""
 
     questions: list[Question]  # that passed every gate, in the order of the chunks
@@ -56,7 +56,7 @@ def ask_teacher(
     recipe: Recipe,
     *,
     on_question: Callable[[Question], None] = lambda question: None,
-) -> Asked:
+) -> Generated:
     """Questions on the chunks and their answers.
 
     `chunks` may be a list, or come one by one while the first are already asked about. If the
@@ -116,7 +116,7 @@ def _write(
     made_of: dict[str, Any],
     recipe: Recipe,
     embedder: QuestionEmbedder | None,
-) -> Asked:
+) -> Generated:
     """The rows in the order of the chunks, whatever came first, without what repeats."""
     ordered = sorted(candidates, key=lambda candidate: candidate.place)
     taken = [c for c in ordered if c.question is not None]
@@ -152,7 +152,7 @@ def _write(
         write_jsonl(folder / "rejected.jsonl", rejected)
         write_jsonl(folder / "ratings.jsonl", ratings)
         write_json(folder / "manifest.json", manifest)
-    return Asked(questions, rejected, teacher, target, repaired, ratings)
+    return Generated(questions, rejected, teacher, target, repaired, ratings)
 
 
 def _made_of(
@@ -180,9 +180,9 @@ def _made_of(
     }
 
 
-def _read(folder: Path) -> Asked:
+def _read(folder: Path) -> Generated:
     manifest = read_json(folder / "manifest.json")
-    return Asked(
+    return Generated(
         [Question(**row) for row in read_jsonl(folder / "questions.jsonl")],
         [Rejected(**row) for row in read_jsonl(folder / "rejected.jsonl")],
         manifest["teacher"],

@@ -17,7 +17,7 @@ from lib.engine.replies import Reply
 from lib.engine.tasks import gather_all
 from lib.gen import gates
 from lib.gen.ask.shares import Share, asks_whole_rows
-from lib.gen.gates import Refusal
+from lib.gen.gates import Rejection
 from lib.prompts.student import Message
 from lib.prompts.teacher import (
     Draft,
@@ -69,7 +69,7 @@ class Candidate:
     def with_text(self, text: str) -> Question:
         return Question(f"{self.chunk.id}?{self.place[1]}", self.chunk.id, text)
 
-    def refuse(self, refusal: Refusal, text: str, reply: str = "") -> bool:
+    def refuse(self, refusal: Rejection, text: str, reply: str = "") -> bool:
         """Whether it may be asked again."""
         self.refused = refusal.of(self.with_text(text), reply)
         return self.may_repair(refusal.gate)
@@ -175,7 +175,7 @@ class RowWriter:
                     following.append(partial(self._check_row, candidate, draft, question, now))
                 else:
                     following.append(partial(self._answer, candidate, draft.question, now))
-            except Refusal as refusal:
+            except Rejection as refusal:
                 if candidate.refuse(
                     refusal, draft.question, draft.cot_answer if talk.whole else ""
                 ):
@@ -234,7 +234,7 @@ class RowWriter:
                 question = candidate.with_text(text)
                 question = self._judged(question, chunk, reply.text, reply.finish_reason)
                 return await self._take(candidate, question)
-            except Refusal as refusal:
+            except Rejection as refusal:
                 gate, reason = refusal.gate, refusal.reason
                 may_repair = candidate.refuse(refusal, text, reply.text)
             if not may_repair:
@@ -257,7 +257,7 @@ class RowWriter:
     ) -> None:
         try:
             return await self._take(candidate, question)
-        except Refusal as refusal:
+        except Rejection as refusal:
             may_repair = candidate.refuse(refusal, draft.question, draft.cot_answer)
         if may_repair:
             await self._write_again([candidate], talk)
@@ -266,13 +266,13 @@ class RowWriter:
     # --- gates and checks ------------------------------------------------------------------------
 
     def _check_question(self, text: str, chunk: Chunk, seen: Collection[str]) -> None:
-        """Raises Refusal: a gate refuses the question, or it is one of those seen, normalised."""
+        """Raises Rejection: a gate refuses the question, or it is one of those seen, normalised."""
         gates.check_question(text, self._recipe, instruction=is_api_record(chunk.text))
         if normalise(text) in seen:
-            raise Refusal("duplicate", "asked before on this chunk")
+            raise Rejection("duplicate", "asked before on this chunk")
 
     def _judged(self, question: Question, chunk: Chunk, text: str, finish_reason: str) -> Question:
-        """The question with its answer, or a Refusal that is raised."""
+        """The question with its answer, or a Rejection that is raised."""
         if is_api_record(chunk.text):
             return gates.judge_api_answer(question, chunk, text, finish_reason)
         return gates.judge_answer(question, chunk, text, finish_reason, self._recipe)
@@ -281,7 +281,7 @@ class RowWriter:
         """Take an answered question, once it passed the optional checks that are on.
 
         Raises:
-            Refusal: by the first that fails.
+            Rejection: by the first that fails.
         """
         recipe, prompts, chunk = self._recipe, self.prompts, candidate.chunk
         is_api = is_api_record(chunk.text)  # its answer is a call: only a rating says something
@@ -290,30 +290,30 @@ class RowWriter:
             gates.check_whole(reply.text, reply.finish_reason)
             found = parse_short_answer(reply.text)
             if found is None:
-                raise Refusal("round_trip", "asked again, the document does not answer it")
+                raise Rejection("round_trip", "asked again, the document does not answer it")
             if not same_answer(found, question.answer):
                 reason = f"asked again, the answer is “{found[:80]}”, not “{question.answer[:80]}”"
-                raise Refusal("round_trip", reason)
+                raise Rejection("round_trip", reason)
         if recipe.passage_dependency and not is_api:
             reply = await self._ask(prompts.closed_book(question.text))
             found = parse_short_answer(reply.text)
             if found is not None and same_answer(found, question.answer):
-                raise Refusal("passage_dependency", "it can be answered without the document")
+                raise Rejection("passage_dependency", "it can be answered without the document")
         if recipe.min_rating:
             answer = question.cot_answer if is_api else question.answer
             reply = await self._ask(prompts.rating(chunk, question.text, answer), role="judge")
             rated = parse_rating(reply.text)
             if rated is None:
-                raise Refusal("unrated", "the judge's reply holds no rating")
+                raise Rejection("unrated", "the judge's reply holds no rating")
             candidate.rating = Rating(question.id, *rated)
             if candidate.rating.rating < recipe.min_rating:
                 reason = f"rated {candidate.rating.rating} of 5: {candidate.rating.reason[:200]}"
-                raise Refusal("rating", reason)
+                raise Rejection("rating", reason)
         if recipe.rationale and not is_api:
             reply = await self._ask(prompts.rationale(chunk, question.text, question.answer))
             anew = self._judged(question, chunk, reply.text, reply.finish_reason)
             if not same_answer(anew.answer, question.answer):
-                raise Refusal("rationale", f"it ends with “{anew.answer[:80]}”")
+                raise Rejection("rationale", f"it ends with “{anew.answer[:80]}”")
             question = anew
         candidate.question = question
         self._on_question(question)

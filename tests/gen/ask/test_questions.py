@@ -19,7 +19,7 @@ import pytest
 from lib.engine.ledger import Ledger
 from lib.gen.ask import live
 from lib.gen.ask import questions as module
-from lib.gen.ask.questions import Asked, ask_teacher
+from lib.gen.ask.questions import Generated, ask_teacher
 from lib.prompts.student import cot_label
 from lib.recipe import Recipe
 from lib.records import Chunk
@@ -45,7 +45,9 @@ def use(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMPLETION_OPENAI_DEPLOYMENT", "reader-1")
 
 
-def ask(chunks: Any = CHUNKS, *, on_question: Any = lambda question: None, **changed: Any) -> Asked:
+def ask(
+    chunks: Any = CHUNKS, *, on_question: Any = lambda question: None, **changed: Any
+) -> Generated:
     recipe = Recipe(**{"run_name": "t", "questions_per_chunk": 3, "seed": 1, **changed})
     return ask_teacher(chunks, recipe, on_question=on_question)
 
