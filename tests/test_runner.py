@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -82,12 +81,10 @@ def test_a_stage_that_is_none_is_one_line(
 @pytest.mark.parametrize(
     "name", ["Llama-2-7b", "Meta-Llama-3-8B-Instruct", "Meta-Llama-3.1-8B-Instruct"]
 )
-def test_a_large_student_says_within_seconds_what_is_missing(name: str) -> None:
+def test_a_large_student_says_what_is_missing(name: str) -> None:
     plan = make_plan(["-p", str(PROJECT_DIR / "parameters" / f"{name}.yaml")])
-    start = time.monotonic()
     with pytest.raises(SetupError, match=r"GPU.*(hub|HF_TOKEN)"):
         check(plan)
-    assert time.monotonic() - start < 20
 
 
 def test_run_all_lists_and_helps_and_fails_with_a_status() -> None:

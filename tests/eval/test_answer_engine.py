@@ -49,7 +49,7 @@ def test_a_reply_that_never_comes_is_asked_for_again(monkeypatch: pytest.MonkeyP
     with serve(Loopback(fault=lambda n, body: "hang" if n == 3 else None)) as server:
         use(monkeypatch, server, "STUDENT")
         answers = answer_cases(
-            models("student"), make_cases(2), Recipe(timeout_s=2.0, max_retries=2)
+            models("student"), make_cases(2), Recipe(timeout_s=6.0, max_retries=4)
         )
     assert len(answers) == 4
     assert len(server.requests) > 4

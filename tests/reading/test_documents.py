@@ -84,10 +84,10 @@ def test_what_stands_between_pages(before: str, after: str, between: str) -> Non
 
 def test_a_book_of_a_thousand_pages_is_put_together_at_once() -> None:
     page = "Some words of a page that run on and on over the end of it, " * 50
-    started = time.monotonic()
+    started = time.process_time()
     document = assemble(Text("", [page] * 1000), id="book.pdf", title="", sha256="")
     assert len(document.pages) == 1000
-    assert time.monotonic() - started < 3  # 0.01 s; looking through all before each page: 26 s
+    assert time.process_time() - started < 10  # 0.01 s; looking through all before each page: 26 s
 
 
 def test_a_sentence_that_crosses_pages_stays_whole(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -308,10 +307,8 @@ OUTSIDE = '<!DOCTYPE x [<!ENTITY x SYSTEM "file:///etc/passwd">]><urlset><url><l
     ],
 )
 def test_what_is_no_sitemap_is_refused(site: Website, xml: str, words: str) -> None:
-    began = time.monotonic()
     with pytest.raises(FetchError, match=words):
         parse_sitemap(xml.encode())
-    assert time.monotonic() - began < 1
     site.pages["/sitemap.xml"] = xml
     with pytest.raises(SetupError, match=f"cannot be read.*{words}"):
         load(site)
