@@ -14,8 +14,9 @@ BIN := .venv/bin
 	$(BIN)/python -m pip check
 	@touch $@
 
+# Two files at a time (pytest-xdist)
 test: .venv
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: .venv
 	$(BIN)/ruff format --check .

@@ -27,6 +27,7 @@ TOOLS = {  # tool → a file that calls it
     "ruff": "Makefile",
     "mypy": "Makefile",
     "pytest": "Makefile",
+    "pytest-xdist": "Makefile",
     "nbval": "tests/test_notebooks.py",
     "jupyter": "README.md",
 }
