@@ -39,7 +39,7 @@ QUICK_CHUNKS, NUM_CHUNKS = 300, 100_000
 MOST_MINUTES, MOST_KIB, MOST_RESUME_S = 10, 4, 20
 DIMENSIONS = 384
 DOCUMENT_CHUNKS, CHUNK_CHARS = 20, 1000
-MODEL = "loopback-completion"  # as fresh_home names it
+MODEL = "loopback"  # as fresh_home names it
 COPIED_EVERY = 20  # one document of so many is a copy of the last, some words changed
 
 
