@@ -18,7 +18,7 @@ from lib.cli import Parser, run
 from lib.parameters import DEFAULT_PARAMETERS, for_notebook, listing, overrides
 from lib.progress import minutes
 from lib.recipe import NOTEBOOKS, Recipe
-from lib.settings import PROJECT_DIR, SetupError, home, portable
+from lib.settings import PROJECT_DIR, SetupError, check_names, home, portable, require_path
 from lib.text import one_line
 from lib.threads import tune_threads
 
@@ -76,6 +76,13 @@ def make_plan(arguments: list[str]) -> Plan:
 def check(plan: Plan) -> None:
     """Say what will run, and stop here when a requirement of the student is missing."""
     recipe = plan.recipe
+    check_names()
+    if plan.first > 1:
+        require_path("DATASET_DIR", recipe.run_name)
+    if plan.first > 2:
+        from lib.finetune import require_student
+
+        require_student(recipe)
     if plan.first <= 2 <= plan.last:
         from lib.finetune import require_machine
 

@@ -173,7 +173,7 @@ def test_no_secret_is_written_and_state_is_private(run_dir: Path) -> None:
         if path.is_file() and path.name != ".env" and SECRET.encode() in path.read_bytes()
     ]
     assert holders == []
-    assert stat.S_IMODE((run_dir / ".env.state").stat().st_mode) == 0o600
+    assert stat.S_IMODE((run_dir / "runs" / "small" / ".env.state").stat().st_mode) == 0o600
 
 
 def test_the_dataset_of_the_run_holds(run_dir: Path) -> None:

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lib.recipe import Recipe
-from lib.settings import PROJECT_DIR, SetupError, environment, home, portable
+from lib.settings import (
+    PROJECT_DIR,
+    SetupError,
+    environment,
+    home,
+    is_set_by_user,
+    portable,
+    read_state,
+    require_path,
+)
 from lib.store import folder_fingerprint
 
 EMBEDDED_MODEL_DIR = PROJECT_DIR / "offline" / "student"
@@ -84,6 +93,26 @@ def require_machine(recipe: Recipe) -> None:
     missing = [_missing_gpu(recipe), _missing_model(find_student(recipe.student_model))]
     if any(missing):
         raise SetupError(" ".join(filter(None, missing)))
+
+
+def require_student(recipe: Recipe) -> None:
+    """Stop when 3_deploy would not serve a student of this run's dataset and student_model.
+
+    Raises:
+        SetupError: what the student was made from, and which notebook makes the right one.
+    """
+    if is_set_by_user("student"):
+        return
+    require_path("STUDENT_MODEL_DIR", recipe.run_name)
+    found = find_student(recipe.student_model)
+    wanted = folder_fingerprint(found) if isinstance(found, Path) else f"{found}@"
+    seen = read_state(recipe.run_name).get("STUDENT_BASE", "")
+    if seen and not seen.startswith(wanted):
+        raise SetupError(
+            f"Run '{recipe.run_name}': its student started from another model than student_model = "
+            f"'{recipe.student_model}'. Run 2_finetune.ipynb with run_name = '{recipe.run_name}' "
+            "(./run_all.sh --from 2)."
+        )
 
 
 def _missing_gpu(recipe: Recipe) -> str:

@@ -56,7 +56,7 @@ def add_command(commands: Any) -> None:
     """The command's arguments; `run` is what it does."""
     parser = commands.add_parser("check", help="compute a dataset's counts again from its files")
     parser.add_argument(
-        "dataset", nargs="?", default="", help="its folder or name; else the one in .env.state"
+        "dataset", nargs="?", default="", help="its folder or name; else the latest run's"
     )
     parser.set_defaults(run=lambda options: 0 if print_check(find_dataset(options.dataset)) else 1)
 

@@ -14,7 +14,7 @@ from lib.dataset import read_dataset, write_reviewed
 from lib.duplicates import conflicts
 from lib.gen.review.decisions import Decision, append_decision, in_force, read_decisions
 from lib.records import RaftExample, Rejected
-from lib.settings import SetupError, optional_path, portable, save_state
+from lib.settings import SetupError, home, portable, read_state, save_state
 
 STATUSES = ("undecided", "accepted", "rejected", "picked", "left out")
 _STATUS_OF = {"accept": "accepted", "reject": "rejected", "pick": "picked"}
@@ -197,7 +197,7 @@ class Review:
     # --- the reviewed dataset --------------------------------------------------------------------
 
     def write(self) -> Path:
-        """Write the reviewed dataset; .env.state names it if it named this one, or an earlier
+        """Write the reviewed dataset; its run goes on with it if it had this one, or an earlier
         outcome of its review.
 
         Raises:
@@ -212,9 +212,10 @@ class Review:
             for row in rows
         ]
         folder = write_reviewed(self.dataset, outcome.examples, left_out)
-        current = optional_path("DATASET_DIR")
-        if current and (current / "manifest.json").is_file():
+        run_name = self.dataset.name.rpartition("-")[0]
+        current = home() / read_state(run_name).get("DATASET_DIR", "")
+        if (current / "manifest.json").is_file():
             origin = read_dataset(current).manifest["made_of"].get("dataset")
             if self.dataset.name in (current.name, origin):
-                save_state(DATASET_DIR=portable(folder))
+                save_state(run_name, DATASET_DIR=portable(folder))
         return folder
