@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from lib.cli import run
 from lib.recipe import KNOBS, Knob, Recipe, knob_named
 from lib.settings import PROJECT_DIR, SetupError
 from lib.text import one_line
@@ -139,4 +141,4 @@ def _grouped() -> Iterator[tuple[str, str, list[Knob]]]:
 
 
 if __name__ == "__main__":
-    print(reference(), end="")
+    sys.exit(run("lib.parameters", lambda: print(reference(), end="")))

@@ -25,7 +25,11 @@ class SetupError(Exception):
     """A mistake that the user can correct: value seen → expected → what to do, on one line."""
 
     def _render_traceback_(self) -> list[str]:  # IPython shows this in place of a traceback
-        return [f"SetupError: {self}"]
+        return [f"{type(self).__name__}: {self}"]
+
+
+class CheckFailed(SetupError):
+    """A result that does not hold what it promises; a command ends with exit code 1."""
 
 
 def home() -> Path:
@@ -53,7 +57,7 @@ def unwritable(path: Path, error: BaseException) -> SetupError | None:
     if getattr(error, "errno", None) in _UNWRITABLE[2:]:
         fix = "Set OPENBOOK_HOME to a folder that you may write to"
     return SetupError(
-        f"{portable(path)} cannot be written: {why}. {fix}, and run it again: finished work is "
+        f"{home() / path} cannot be written: {why}. {fix}, and run it again: finished work is "
         "reused."
     )
 

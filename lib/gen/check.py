@@ -19,7 +19,7 @@ from lib.settings import SetupError
 from lib.store import file_sha256
 from lib.text import find_quote, holds, one_line
 
-SIGNIFICANCE = 0.01
+SIGNIFICANCE = 1e-4  # a failed check stops a run, so chance alone must not fail one
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from lib.engine import batch
 from lib.eval import load_questions
 from lib.gen import corpus
 from lib.gen.__main__ import main
+from lib.gen.check import Check
 from lib.gen.formats.convert import convert_rows
 from lib.parameters import overrides
 from lib.reading.documents import iter_documents
@@ -222,6 +223,22 @@ def test_plain_pairs_end_without_a_dataset(
     (folder,) = (home_dir / "artefacts" / "qa").iterdir()
     pairs = read_json(folder / "pairs.json")
     assert capsys.readouterr().out.strip().endswith(f"{folder.name}: {len(pairs)} pairs")
+    assert read_state("mine") == {}
+
+
+def test_a_failed_check_stops_the_run_before_anything_is_trained(
+    home_dir: Path,
+    documents: Path,
+    loopback: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def leaks(files: Any) -> Check:
+        return Check("no held-out oracle in a training row", False, "the first that leaks: a#1")
+
+    monkeypatch.setattr("lib.gen.check.CHECKS", (leaks,))
+    made(home_dir, documents, status=1)
+    assert re.search(r"artefacts/datasets/mine-\w+ .*Delete", capsys.readouterr().err)
     assert read_state("mine") == {}
 
 
