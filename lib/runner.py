@@ -165,7 +165,7 @@ def run_notebook(plan: Plan, notebook: str) -> None:
             raise
         raise SetupError(
             f"{source.name}: its process was killed. Most likely the memory ran out: close other "
-            "programs, or lower batch_size, concurrency or server_memory_gib, and run it again "
+            "programs, or lower batch_size or server_concurrency, and run it again "
             f"(the executed copy, with all output before: {portable(target)})."
         ) from None
     print(f"── {source.name} took {minutes(time.monotonic() - start)}", flush=True)

@@ -34,7 +34,7 @@ SMALL = {
     "top_k": [1, 2],
     "max_questions": 5,
     "max_answer_tokens": 48,
-    "concurrency": 2,
+    "server_concurrency": 2,
 }
 
 

@@ -32,7 +32,7 @@ def answer_cases(
 ) -> list[Answer]:
     """Ask every model every case; the answers model by model, in the cases' order.
 
-    All endpoints are asked at once, at most `concurrency` requests in flight to each: on one
+    All endpoints are asked at once, at most `recipe.slots` requests in flight to each: on one
     machine they share its cores evenly, so their latencies compare with each other, not with
     another machine's. Models of one role share its endpoint: the first of them is asked first.
     Replies in the ledger are not asked again, so a killed run continues. The budget is for all
@@ -91,7 +91,7 @@ def require_replies(found: Sequence[tuple[str, Outcome]]) -> list[Reply]:
 async def _ask_in_order(
     endpoint: Endpoint, queue: Sequence[tuple[EvalModel, Case]], recipe: Recipe
 ) -> list[Outcome]:
-    at_work = asyncio.Semaphore(_CASES_PER_SLOT * recipe.concurrency)
+    at_work = asyncio.Semaphore(_CASES_PER_SLOT * recipe.slots(endpoint.settings.role))
 
     async def ask(item: tuple[EvalModel, Case]) -> Reply:
         model, case = item

@@ -76,7 +76,7 @@ def test_replies_in_flight_together_equal_plain_greedy_generation(running: Runni
 
     async def answers() -> list[str]:
         ledger = Ledger(running.home / "l.sqlite")
-        async with Endpoint(settings, Recipe(concurrency=8), ledger=ledger) as endpoint:
+        async with Endpoint(settings, Recipe(server_concurrency=8), ledger=ledger) as endpoint:
             asked = await gather_all(prompts, lambda p: endpoint.ask(p, max_tokens=24))
         return [getattr(reply, "text", repr(reply)) for reply in asked]
 
