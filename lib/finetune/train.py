@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.finetune.export import merge_adapter, prepare_baseline, save_model, write_model_card
-from lib.finetune.rows import PreparedRows, check_lengths
+from lib.finetune.rows import PreparedRows, check_lengths, few_rows
 from lib.finetune.show import marked, trained_pieces
 from lib.finetune.trainer import make_trainer
 from lib.finetune.watch import HistoryPoint, plain_output, training_watch
@@ -78,6 +78,8 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
         process.print(
             f"Training on {len(rows.train):,} rows of at most {budget:,} tokens.", flush=True
         )
+        if few := few_rows(len(rows.train)):
+            process.print(few, flush=True)
         if not rows.valid:
             process.print("No validation rows (valid_share in 1_gen): their loss is not measured.")
         _train(rows, recipe, target, process)
