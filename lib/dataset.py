@@ -165,7 +165,10 @@ def read_dataset(folder: str | Path) -> Dataset:
             "1_gen.ipynb writes one: run it."
         )
     try:
-        return Dataset(Path(folder), read_json(path))
+        manifest = read_json(path)
+        if not isinstance(manifest, dict):
+            raise ValueError(f"a {type(manifest).__name__}, not an object")
+        return Dataset(Path(folder), manifest)
     except ValueError as error:
         raise SetupError(
             f"{portable(path)} cannot be read ({error}). The dataset is damaged: delete its folder "

@@ -249,12 +249,20 @@ STATE_KEYS = {  # key → the notebook that writes it
     "BASELINE_OPENAI_DEPLOYMENT": "3_deploy",
     "BASELINE_OPENAI_API_KEY": "3_deploy",
 }
-# Key → (the key that holds what it was made from, the key that must hold the same). Folders are
-# named after the hash of what made them, and a served model after its folder.
+# Key → (what it was made from, in words and as the key that holds it; the key that must hold the
+# same). Folders are named after the hash of what made them, and a served model after its folder.
 _ORIGINS = {
-    "STUDENT_MODEL_DIR": ("STUDENT_DATASET_DIR", "DATASET_DIR"),
-    "STUDENT_OPENAI_DEPLOYMENT": ("STUDENT_OPENAI_DEPLOYMENT", "STUDENT_MODEL_DIR"),
-    "BASELINE_OPENAI_DEPLOYMENT": ("BASELINE_OPENAI_DEPLOYMENT", "BASELINE_MODEL_DIR"),
+    "STUDENT_MODEL_DIR": ("the student was trained on", "STUDENT_DATASET_DIR", "DATASET_DIR"),
+    "STUDENT_OPENAI_DEPLOYMENT": (
+        "the student's server has",
+        "STUDENT_OPENAI_DEPLOYMENT",
+        "STUDENT_MODEL_DIR",
+    ),
+    "BASELINE_OPENAI_DEPLOYMENT": (
+        "the baseline's server has",
+        "BASELINE_OPENAI_DEPLOYMENT",
+        "BASELINE_MODEL_DIR",
+    ),
 }
 SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
 
@@ -348,14 +356,13 @@ def _check_origin(key: str, run_name: str) -> None:
     state, values = read_state(run_name), environment(run_name)
     if key not in _ORIGINS or values.get(key) != state.get(key):
         return
-    origin, needed = _ORIGINS[key]
+    said, origin, needed = _ORIGINS[key]
     _check_origin(needed, run_name)
     if state.get(origin) != values.get(needed):
         raise SetupError(
-            f"Run '{run_name}': its {key.partition('_')[0].lower()} "
-            f"({'served' if 'OPENAI' in key else 'trained'}) was made from {state.get(origin)}, "
-            f"and its {needed} is {values.get(needed, 'not there')}. Run {STATE_KEYS[key]}.ipynb "
-            f"with run_name = '{run_name}'."
+            f"Run '{run_name}': {said} {state.get(origin)}, and {needed} is now "
+            f"{values.get(needed, 'not there')}. Run {STATE_KEYS[key]}.ipynb with run_name = "
+            f"'{run_name}'."
         )
 
 

@@ -79,11 +79,11 @@ def training_messages(dataset_dir: Path, split: str) -> dict[str, list[Message]]
         SetupError: no dataset, no training rows, or a row of another form.
     """
     dataset = read_dataset(dataset_dir)
-    name = f"chat/{split}.jsonl"
-    written = dataset.manifest.get("files", {}).get(name)
-    if written and file_sha256(dataset.folder / name) != written:
+    path = dataset.folder / "chat" / f"{split}.jsonl"
+    written = dataset.manifest.get("files", {}).get(f"chat/{path.name}")
+    if written and path.is_file() and file_sha256(path) != written:
         raise SetupError(
-            f"{portable(dataset.folder / name)} has changed since it was written. Delete the "
+            f"{portable(path)} has changed since it was written. Delete the "
             "dataset's folder and run 1_gen.ipynb again: replies are kept."
         )
     rows = {f"{split} row {n}": messages for n, messages in enumerate(dataset.chat(split), start=1)}

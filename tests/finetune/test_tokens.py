@@ -186,6 +186,25 @@ def test_rows_that_changed_since_they_were_written_stop(tmp_path: Path) -> None:
         training_messages(tmp_path, "train")
 
 
+@pytest.mark.parametrize("name", ["chat/train.jsonl", "chat/valid.jsonl", "manifest.json"])
+@pytest.mark.parametrize("damage", [b"[]", b"null\n", b"{", b"\xff\xfe", b"\0", None])
+def test_a_damaged_dataset_is_one_line_with_its_path_and_a_remedy(
+    tmp_path: Path, name: str, damage: bytes | None
+) -> None:
+    write_dataset(tmp_path)
+    files = {
+        part: file_sha256(tmp_path / part) for part in ("chat/train.jsonl", "chat/valid.jsonl")
+    }
+    write_json(tmp_path / "manifest.json", {"files": files})
+    if damage is None:
+        (tmp_path / name).unlink()
+    else:
+        (tmp_path / name).write_bytes(damage)
+    with pytest.raises(SetupError, match=rf"{tmp_path}.*1_gen\.ipynb") as told:
+        training_messages(tmp_path, "train" if name != "chat/valid.jsonl" else "valid")
+    assert "\n" not in str(told.value)
+
+
 def test_no_validation_rows_are_a_choice(tmp_path: Path) -> None:
     write_dataset(tmp_path, valid=0)
     assert training_messages(tmp_path, "valid") == {}
