@@ -38,7 +38,7 @@ def run(name: str, work: Callable[[], int | None]) -> int:
 
     A user's mistake (SetupError) becomes one line on stderr: `lib.deploy: … Do this.`
     """
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(signal.SIGTERM) or signal.SIG_DFL
     try:
         signal.signal(signal.SIGTERM, _terminate)
         _use_what_is_there()

@@ -98,9 +98,11 @@ def check(plan: Plan) -> None:
 
         require_machine(recipe)
     if plan.last == len(NOTEBOOKS):
-        from lib.eval import check_evaluation
+        from lib.eval import check_evaluation, eval_models
 
         check_evaluation(recipe)
+        if plan.first == len(NOTEBOOKS):  # all models are served by now
+            eval_models(recipe)
     if plan.first == 1:
         from lib.reading.sources import find_documents
 

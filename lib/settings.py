@@ -48,17 +48,16 @@ _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPER
 
 
 def unwritable(path: Path, error: BaseException) -> SetupError | None:
-    """What to say if an error means that nothing can be written there; None: it means another."""
+    """What to say of a full disk or of missing rights; None: it is another error."""
     full = "No space left" in str(error)  # safetensors has errors of its own
     if not full and getattr(error, "errno", None) not in _UNWRITABLE:
         return None
     why = os.strerror(errno.ENOSPC) if full else getattr(error, "strerror", error)
     fix = "Free space on that disk"
     if getattr(error, "errno", None) in _UNWRITABLE[2:]:
-        fix = "Set OPENBOOK_HOME to a folder that you may write to"
+        fix = "Change its rights, or set OPENBOOK_HOME to a folder that you may write to"
     return SetupError(
-        f"{home() / path} cannot be written: {why}. {fix}, and run it again: finished work is "
-        "reused."
+        f"{home() / path} cannot be used: {why}. {fix}, and run it again: finished work is reused."
     )
 
 
@@ -331,12 +330,12 @@ def require_path(key: str, run_name: str) -> Path:
     value = environment(run_name).get(key)
     notebook = f"{STATE_KEYS[key]}.ipynb"
     if not value:
-        known = ", ".join(
-            sorted(path.parent.name for path in (home() / "runs").glob("*/.env.state"))
-        )
+        if not run_name:
+            raise SetupError(f"No run here has a {key} yet. Run {notebook} first.")
+        known = sorted(path.parent.name for path in (home() / "runs").glob("*/.env.state"))
         raise SetupError(
             f"Run '{run_name}' has no {key} yet. Run {notebook} with run_name = '{run_name}' first "
-            f"(runs here: {known or 'none'})."
+            f"(runs here: {', '.join(known) or 'none'})."
         )
     _check_origin(key, run_name)
     path = home() / value

@@ -154,8 +154,8 @@ def test_a_long_tmpdir_and_no_home_are_replaced(tmp_path: Path) -> None:
     [
         (errno.ENOSPC, "Free space"),
         (errno.EDQUOT, "Free space"),
-        (errno.EROFS, "Set OPENBOOK_HOME"),
-        (errno.EACCES, "Set OPENBOOK_HOME"),
+        (errno.EROFS, "set OPENBOOK_HOME"),
+        (errno.EACCES, "set OPENBOOK_HOME"),
     ],
 )
 def test_a_place_that_cannot_be_written_is_named_with_a_remedy(
@@ -164,6 +164,6 @@ def test_a_place_that_cannot_be_written_is_named_with_a_remedy(
     error = OSError(number, os.strerror(number), "/data/report.html")
     assert run("lib.x", raising(error)) == 2
     said = capsys.readouterr().err
-    assert said.startswith("lib.x: /data/report.html cannot be written: ")
+    assert said.startswith("lib.x: /data/report.html cannot be used: ")
     assert said.count("\n") == 1
     assert fix in said

@@ -104,7 +104,7 @@ def test_run_all_lists_and_helps_and_fails_with_a_status() -> None:
         ("import os; os.kill(os.getpid(), 9)", 2, "1_gen.ipynb: its process was killed.*memory"),
         ("from lib.settings import CheckFailed\nraise CheckFailed('Bad rows.')", 1, ": Bad rows"),
         ("1 / 0", 2, r"in cell \[2\]: ZeroDivisionError: division by zero"),
-        ("raise OSError(28, 'No space left on device')", 2, "cannot be written.*Free space"),
+        ("raise OSError(28, 'No space left on device')", 2, "cannot be used.*Free space"),
     ],
 )
 def test_a_notebook_that_fails_ends_in_one_line(

@@ -196,6 +196,11 @@ def test_missing_state_names_the_notebook_that_writes_it(key: str) -> None:
         require_path(key, "mine")
 
 
+def test_without_any_run_the_first_notebook_is_named() -> None:
+    with pytest.raises(SetupError, match=r"No run here has a DATASET_DIR yet\. Run 1_gen"):
+        require_path("DATASET_DIR", latest_run())
+
+
 def test_a_folder_that_is_gone_names_the_notebook_that_makes_it(home_dir: Path) -> None:
     save_state("one", DATASET_DIR="d")
     with pytest.raises(SetupError, match=r"d, which is not there\. Run 1_gen"):

@@ -133,7 +133,7 @@ def test_a_run_that_starts_late_is_checked_before_a_kernel_starts(
 
     def said(run: str, first: int, *more: str) -> str:
         options = ["check", "--from", str(first), "--to", "3", *own, run, *more]
-        assert main(options) == (2 if more or run == "mix" or first == 0 else 0)
+        assert main(options) == (2 if more or run == "mix" else 0)
         return capsys.readouterr().err
 
     gen(recipe, 0)
@@ -144,6 +144,8 @@ def test_a_run_that_starts_late_is_checked_before_a_kernel_starts(
     assert "2_finetune.ipynb with run_name = 'mix'" in said("mix", 3)
     other = make_model(state_path("tiny").parent / "other", chat_template=None)
     (other / "README.md").write_text("another")
+    assert main(["check", "--from", "4", *own, "tiny"]) == 2
+    assert "The student has no endpoint in run 'tiny'. Run 3_deploy" in capsys.readouterr().err
     assert "started from another model" in said("tiny", 3, "-r", "student_model", str(other))
 
 
