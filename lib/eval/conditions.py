@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from lib.duplicates import count_as_same
+from lib.duplicates import Conflicts, conflicts
 from lib.eval.questions import UNKNOWN, EvalQuestion, first_hit
 from lib.rag.index import Index
 from lib.rag.retrieve import retrieve
@@ -107,8 +107,10 @@ def meaning(condition: str) -> str:
 def cases_without_oracle(questions: Sequence[EvalQuestion], chunks: Sequence[Chunk]) -> list[Case]:
     """The cases of distractors_only."""
     cases = []
+    shown = (chunk for question in questions for chunk in (question.oracle, *question.context))
+    same = conflicts(list({chunk.id: chunk for chunk in (*chunks, *shown)}.values()))
     for question in questions:
-        context = _distractors(question, chunks)
+        context = _distractors(question, chunks, same)
         if len(context) == len(question.context):
             cases.append(_case(question, "distractors_only", context))
     if missing := len(questions) - len(cases):
@@ -119,20 +121,22 @@ def cases_without_oracle(questions: Sequence[EvalQuestion], chunks: Sequence[Chu
     return cases
 
 
-def _distractors(question: EvalQuestion, chunks: Sequence[Chunk]) -> tuple[Chunk, ...]:
+def _distractors(
+    question: EvalQuestion, chunks: Sequence[Chunk], same: Conflicts
+) -> tuple[Chunk, ...]:
     """The row's documents; each that helps is replaced by a chunk drawn from the corpus.
 
     No document counts as the same as the oracle or as another one, none holds the answer. The
     question's id alone is the seed: the same for every model, sample and run. The result is shorter
     where the corpus has too few such chunks.
     """
-    kept = [None if _helps(chunk, question) else chunk for chunk in question.context]
+    kept = [None if _helps(chunk, question, same) else chunk for chunk in question.context]
     chosen = [chunk for chunk in kept if chunk is not None]
     drawn = (
         chunk
         for chunk in _in_random_order(chunks, Random(f"distractors_only:{question.id}"))
-        if not _helps(chunk, question)
-        and not any(chunk.id == other.id or count_as_same(chunk, other) for other in chosen)
+        if not _helps(chunk, question, same)
+        and not any(chunk.id == other.id or chunk.id in same[other.id] for other in chosen)
     )
     found = []
     for chunk in kept:
@@ -144,12 +148,12 @@ def _distractors(question: EvalQuestion, chunks: Sequence[Chunk]) -> tuple[Chunk
     return tuple(found)
 
 
-def _helps(chunk: Chunk, question: EvalQuestion) -> bool:
+def _helps(chunk: Chunk, question: EvalQuestion, same: Conflicts) -> bool:
     """Whether it may give the answer away."""
     return (
         chunk.id == question.oracle.id
         or holds(chunk.text, question.answer)
-        or count_as_same(chunk, question.oracle)
+        or chunk.id in same[question.oracle.id]
     )
 
 
