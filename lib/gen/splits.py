@@ -14,6 +14,7 @@ from lib.settings import SetupError
 
 MAX_BLOCK_CHUNKS = 5
 MIN_DOCUMENTS = 10  # of fewer, whole documents make no fair splits
+_PARTS = (1, 0.5, 0.2, 0.1, 0)  # of the shares: less where few chunks are like no other
 _SHOWN_CHARS = 100  # of a shared text, in an error
 
 
@@ -44,32 +45,24 @@ def assign_splits(
     held_out = _held_out(chunks, eval_documents)
     wanted = {chunk.id for chunk in chunks} if asked is None else set(asked)
     rest = [chunk for chunk in chunks if chunk.id not in held_out]
-    num_wanted = sum(chunk.id in wanted for chunk in rest)
-    shares = [s for s in (recipe.valid_share, 0 if held_out else recipe.eval_share) if s]
+    by_document = recipe.split_by == "document" and not too_few_documents(rest)
+    eval_share = 0 if held_out else recipe.eval_share
     missing = ""
-    for whole in (
-        (True, False) if recipe.split_by == "document" and not too_few_documents(rest) else (False,)
-    ):
-        if whole:
-            documents = groupby(rest, key=lambda chunk: chunk.document_id)
-            blocks = [[chunk.id for chunk in document] for _, document in documents]
-        else:
-            blocks = _blocks(rest, same, num_wanted, min(shares, default=1))
-        Random(f"{recipe.seed}:splits").shuffle(blocks)
-        evaluation = held_out or _take(
-            blocks, wanted, recipe.eval_share * num_wanted, avoid=set(), same=same, whole=whole
-        )
-        valid: set[str] = set()
-        if recipe.valid_share:
-            left = [block for block in blocks if not evaluation & set(block)]
-            target = recipe.valid_share * num_wanted
-            valid = _take(left, wanted, target, avoid=evaluation, same=same, whole=whole)
-        splits = {chunk.id: _split(chunk.id, evaluation, valid, same) for chunk in chunks}
-        filled = {split for chunk_id, split in splits.items() if chunk_id in wanted}
-        needed = ("train", "valid", "eval") if recipe.valid_share else ("train", "eval")
-        missing = next((split for split in needed if split not in filled), "")
-        if not missing:
-            return splits
+    for whole in (True, False) if by_document else (False,):
+        shares = [share for share in (recipe.valid_share, eval_share) if share]
+        least = 0 if whole else min(shares, default=1)
+        draw = _Draw(rest, same, wanted, least_share=least, seed=recipe.seed)
+        for part in _PARTS:
+            evaluation = held_out or draw.take(part * eval_share, avoid=set())
+            valid = set[str]()
+            if recipe.valid_share:
+                valid = draw.take(part * recipe.valid_share, avoid=evaluation)
+            splits = {chunk.id: _split(chunk.id, evaluation, valid, same) for chunk in chunks}
+            filled = {split for chunk_id, split in splits.items() if chunk_id in wanted}
+            needed = ("train", "valid", "eval") if recipe.valid_share else ("train", "eval")
+            missing = next((split for split in needed if split not in filled), "")
+            if not missing:
+                return splits
     raise SetupError(
         f"The {len(chunks)} chunks, {len(wanted)} with questions, leave none for the split "
         f"“{missing}”.{_alike(chunks, same)} Add documents, or lower chunk_chars."
@@ -155,14 +148,80 @@ def too_few_documents(chunks: Sequence[Chunk]) -> int:
     return count if count < MIN_DOCUMENTS else 0
 
 
-def _blocks(
-    chunks: Sequence[Chunk], same: Conflicts, num_wanted: int, share: float
-) -> list[list[str]]:
-    """Consecutive chunks of one document; short enough that a split has several.
+class _Draw:
+    """Blocks of chunks, in the order in which the seed draws them.
+
+    `least_share` is that of the smallest split, which has several blocks; 0: whole documents.
+    """
+
+    def __init__(
+        self,
+        chunks: Sequence[Chunk],
+        same: Conflicts,
+        wanted: set[str],
+        *,
+        least_share: float,
+        seed: int,
+    ) -> None:
+        self._same, self._wanted, self._whole = same, wanted, not least_share
+        self._num_wanted = sum(chunk.id in wanted for chunk in chunks)
+        if self._whole:
+            documents = groupby(chunks, key=lambda chunk: chunk.document_id)
+            self._blocks = [[chunk.id for chunk in document] for _, document in documents]
+        else:
+            length = int(self._num_wanted * least_share / 4)
+            self._blocks = _blocks(chunks, same, max(1, min(MAX_BLOCK_CHUNKS, length)))
+        Random(f"{seed}:splits").shuffle(self._blocks)
+
+    def take(self, share: float, *, avoid: set[str]) -> set[str]:
+        """Blocks until they hold this share of the wanted chunks (at least one) beside `avoid`.
+
+        Of a block its wanted chunks are taken, or the whole of it. Where more wanted chunks count
+        as the same as it than half of its own, they are taken too, up to a quarter of the target,
+        so that a split has several groups; else the block is passed over. What then lacks is taken
+        less strictly; where nothing can be, the block is taken that loses the fewest.
+        """
+        same, wanted = self._same, self._wanted
+        blocks = [block for block in self._blocks if not avoid & set(block)]
+        block_of = {chunk_id: block for block in blocks for chunk_id in block}
+        taken, count = set[str](), 0
+
+        def of_block(chunk_id: str) -> set[str]:
+            return {other for other in block_of[chunk_id] if self._whole or other in wanted}
+
+        def usable(ids: set[str]) -> set[str]:
+            return {i for i in ids if i in wanted and not same[i] & avoid}
+
+        def lost(ids: set[str]) -> set[str]:
+            return usable({other for i in ids for other in same[i]} - ids - taken)
+
+        def grouped(ids: set[str], most: float) -> set[str]:
+            group = ids
+            while len(group) <= most and (more := lost(group) & block_of.keys()):
+                group = group.union(*map(of_block, more))
+            return group if len(group) <= most else ids
+
+        target = share * self._num_wanted
+        for most, may_lose in ((target / 4, 0.5), (target, 1.0)):
+            for block in blocks:
+                ids = of_block(block[0]) - taken
+                if len(lost(ids)) > may_lose * len(ids):
+                    ids = grouped(ids, most)
+                more = len(usable(ids))
+                if more and count + more / 2 <= target and len(lost(ids)) <= may_lose * len(ids):
+                    taken |= ids
+                    count += more
+        if not taken:
+            choices = [ids for block in blocks if usable(ids := of_block(block[0]))]
+            taken = min(choices, key=lambda ids: len(ids | lost(ids)), default=set())
+        return taken
+
+
+def _blocks(chunks: Sequence[Chunk], same: Conflicts, length: int) -> list[list[str]]:
+    """About so many consecutive chunks of one document; few enough that a split has several.
 
     A block ends where its last chunk and the next are different, so that few become buffer.
     """
-    length = max(1, min(MAX_BLOCK_CHUNKS, int(num_wanted * share / 4)))
     blocks: list[list[str]] = []
     for _, group in groupby(chunks, key=lambda chunk: chunk.document_id):
         blocks.append([])
@@ -176,57 +235,3 @@ def _blocks(
             else:
                 block.append(chunk.id)
     return blocks
-
-
-def _take(
-    blocks: Sequence[Sequence[str]],
-    wanted: set[str],
-    target: float,
-    *,
-    avoid: set[str],
-    same: Conflicts,
-    whole: bool,
-) -> set[str]:
-    """Blocks in their order until they hold target wanted chunks (at least one) beside `avoid`.
-
-    Of a block its wanted chunks are taken, or the whole of it. Where more wanted chunks count as
-    the same as it than half of its own, they are taken too, up to a quarter of the target, so that
-    a split has several groups; else the block is passed over. What then lacks is taken less
-    strictly; where nothing can be, the block is taken that loses the fewest.
-    """
-    block_of = {chunk_id: block for block in blocks for chunk_id in block}
-
-    def near(ids: set[str]) -> set[str]:
-        return {other for chunk_id in ids for other in same[chunk_id]}
-
-    def of_block(chunk_id: str) -> set[str]:
-        return {other for other in block_of[chunk_id] if whole or other in wanted}
-
-    def usable(ids: set[str]) -> int:
-        return sum(chunk_id in wanted and not same[chunk_id] & avoid for chunk_id in ids)
-
-    def lost(ids: set[str]) -> set[str]:
-        return {i for i in near(ids) - ids - taken if i in wanted and not same[i] & avoid}
-
-    def grouped(ids: set[str], most: float) -> set[str]:
-        """With all that counts as the same, unless that is more than `most` chunks."""
-        group = ids
-        while len(group) <= most and (more := lost(group) & block_of.keys()):
-            group = group.union(*map(of_block, more))
-        return group if len(group) <= most else ids
-
-    taken: set[str] = set()
-    count = 0
-    for most, may_lose in ((target / 4, 0.5), (target, 1.0)):
-        for block in blocks:
-            ids = of_block(block[0]) - taken
-            if len(lost(ids)) > may_lose * len(ids):
-                ids = grouped(ids, most)
-            more = usable(ids)
-            if more and count + more / 2 <= target and len(lost(ids)) <= may_lose * len(ids):
-                taken |= ids
-                count += more
-    if not taken:
-        choices = [ids for block in blocks if usable(ids := of_block(block[0]))]
-        taken = min(choices, key=lambda ids: len(ids | lost(ids)), default=set())
-    return taken
