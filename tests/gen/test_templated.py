@@ -16,6 +16,7 @@ from lib.gen.corpus import Corpus
 from lib.gen.splits import assign_splits
 from lib.recipe import Recipe
 from lib.records import Chunk
+from lib.settings import SetupError
 from tests.doubles import doubles
 from tests.gen.make import prose
 
@@ -142,3 +143,44 @@ def test_a_split_is_found_wherever_there_is_one(independent: int) -> None:
         chunks = [Chunk(i, i, "", 1, 0, 1, "x") for i in Random(seed).sample(ids, 60)]
         splits = assign_splits(chunks, same, Recipe(seed=seed))
         assert {"train", "valid", "eval"} <= set(splits.values())
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_no_chunk_is_given_out_before_every_split_is_sure(seed: int, tmp_path: Path) -> None:
+    rng = Random(seed)
+    notice = prose(rng, 8)
+    texts = [prose(rng, rng.randint(2, 4)) for _ in range(rng.randint(3, 14))]
+    texts += [f"{notice} {prose(rng, 3)}" for _ in range(rng.randint(0, 60))]
+    texts += [f"{text} {name(rng)}" for text in rng.choices(texts, k=rng.randint(0, 20))]
+    (tmp_path / "list.json").write_text(json.dumps([{"text": text} for text in texts]))
+    recipe = Recipe(
+        doc_path=str(tmp_path / "list.json"),
+        seed=seed,
+        num_distractors=rng.randint(1, 6),
+        near_duplicate_share=rng.choice([0, 0.8]),
+        split_by=rng.choice(["chunk", "document"]),
+    )
+    given = 0
+    try:
+        for _ in Corpus(recipe):
+            given += 1
+    except SetupError:
+        assert not given
+
+
+def test_all_chunks_are_given_out_once_and_those_brought_back_last(tmp_path: Path) -> None:
+    rng = Random(0)
+    notice = prose(rng, 8)
+    texts = [prose(rng, 6) for _ in range(12)]
+    records = [{"text": text} for text in texts]
+    records += [{"text": f"{notice} {prose(rng, 1)}"} for _ in range(30)]
+    records += [{"text": f"{text} {name(rng)}"} for text in texts]
+    records += [{"text": prose(rng, 6)}]
+    (tmp_path / "list.json").write_text(json.dumps(records))
+    corpus = Corpus(Recipe(doc_path=str(tmp_path / "list.json"), num_distractors=2))
+    given = list(corpus)
+    assert sorted(given, key=corpus.chunks.index) == corpus.chunks
+    assert given[-1].id == "list.json/42#0" != corpus.chunks[-1].id
+    assert {item.chunk_id for item in corpus.dropped} == {f"list.json/{n}#0" for n in range(43, 55)}
+    assert Counter(item.gate for item in corpus.dropped) == {"near": 12}
+    assert Corpus(corpus.recipe).read().chunks == corpus.chunks
