@@ -80,7 +80,7 @@ def _split(chunk_id: str, evaluation: set[str], valid: set[str], same: Conflicts
 
 
 def _alike(chunks: Sequence[Chunk], same: Conflicts) -> str:
-    """` 70 of them count as the same as others: a#0 and b#0 share “import service_account”.`"""
+    """` 7 of them count as the same as others: a#0 and b#0 share “The lamp burns oil”.`"""
     by_id = {chunk.id: chunk for chunk in chunks}
     alike = {chunk.id: others for chunk in chunks if (others := same[chunk.id] & by_id.keys())}
     if not alike:
@@ -88,8 +88,8 @@ def _alike(chunks: Sequence[Chunk], same: Conflicts) -> str:
     most = by_id[max(alike, key=lambda chunk_id: len(alike[chunk_id]))]
     other = by_id[min(alike[most.id])]
     text = shorten(shared_text(most, other), _SHOWN_CHARS, placeholder=" …")
-    said = f": {most.id} and {other.id} share “{text}”"
-    return f" {len(alike)} of them count as the same as others{said}."
+    pair = f"{most.id} and {other.id} share “{text}”"
+    return f" {len(alike)} of them count as the same as others: {pair}."
 
 
 def _held_out(chunks: Sequence[Chunk], eval_documents: Collection[str]) -> set[str]:
