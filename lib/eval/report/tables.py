@@ -55,7 +55,8 @@ def show_table(results: Results) -> HTML:
         results=results,
         conditions=[name for name in results.conditions if name in scored],
         main=main_condition(results) if scored else "",
-        metrics=(HEADLINE, HEADLINE + STRICT, "f1"),
+        headline=HEADLINE,
+        strictly=HEADLINE + STRICT,
         retriever=RETRIEVER,
         cannot_tell=CANNOT_TELL,
     )
@@ -128,21 +129,21 @@ def show_refusals(
         own = [a for a in answers if a.model == model and a.condition != CLOSED_BOOK]
         read = [a for a in own if not no_answer(a)]
         answered = [a for a in read if a.condition == where and not a.refused]
+        valued = [(a, values.get((model, a.question_id))) for a in answered]
         rates = (  # (answer, whether it is so), of those that are asked about
             [(a, not a.oracle_in_context) for a in read if a.refused],
             [(a, a.refused) for a in read if not a.oracle_in_context],
             [(a, a.refused) for a in read if a.oracle_in_context],
-            [(a, values.get((model, a.question_id)) == 1) for a in answered],
+            [(a, value == 1) for a, value in valued if value is not None],
         )
         samples = [
             make_sample([float(so) for _, so in rate], [clusters[a.question_id] for a, _ in rate])
             for rate in rates
         ]
+        found = zip(rates, samples, intervals(samples, seed=seed), strict=True)
         estimates = [
             Estimate(model, where, metric, len(rate), 0, sample.mean, *astuple(interval))
-            for rate, sample, interval in zip(
-                rates, samples, intervals(samples, seed=seed), strict=True
-            )
+            for rate, sample, interval in found
         ]
         rows.append((model, estimates, len(own) - len(read)))
     return show("refusals.html.j2", rows=rows, where=where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -75,6 +76,14 @@ def test_a_question_asked_several_times_is_one_witness(found: Evaluated) -> None
     )
     assert one.split(" · ")[1] == other.split(" · ")[1]
     assert one != other
+
+
+def test_what_has_no_value_is_in_no_share_of_right_answers(found: Evaluated) -> None:
+    scores = [
+        replace(s, value=None) if (s.condition, s.metric) == ("top_3", "exact_match") else s
+        for s in found.scores
+    ]
+    assert all(cells[4] == "– of none" for cells in cells_of(replace(found, scores=scores)))
 
 
 def test_nothing_asked_is_said() -> None:
