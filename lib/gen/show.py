@@ -18,7 +18,7 @@ KINDS = ("oracle", "memorise", "refuse")
 _COLOURS = {"oracle": "#2a9d8f", "memorise": "#e9a23b", "refuse": "#b4656f"}
 
 # Colours with alpha over the notebook's own ground: readable in light and in dark.
-STYLE = """<style>
+STYLE = Markup("""<style>
 .raft {border: 1px solid rgba(128,128,128,.5); border-radius: 6px; padding: .6em .9em;
  margin: .8em 0}
 .raft .document {border-left: 4px solid rgba(128,128,128,.4); padding: .2em .7em; margin: .4em 0;
@@ -27,7 +27,7 @@ STYLE = """<style>
 .raft .label {white-space: pre-wrap; background: rgba(42,157,143,.14); padding: .4em .7em}
 .raft mark {background: rgba(233,162,59,.45); color: inherit}
 .raft .where {opacity: .7; font-size: 80%}
-</style>"""
+</style>""")
 
 
 def show_documents(corpus: Corpus) -> Any:
@@ -53,7 +53,7 @@ def show_examples(examples: Sequence[RaftExample], *, n: int = 3) -> Any:
     """n rows as HTML, of every kind if possible: the oracle marked, its quotes highlighted."""
     from IPython.display import HTML
 
-    return HTML(STYLE + "".join(map(_example_html, _one_of_each(examples, n))))
+    return HTML(Markup().join([STYLE, *map(example_html, _one_of_each(examples, n))]))
 
 
 def _one_of_each(examples: Sequence[RaftExample], n: int) -> list[RaftExample]:
@@ -63,7 +63,8 @@ def _one_of_each(examples: Sequence[RaftExample], n: int) -> list[RaftExample]:
     return chosen
 
 
-def _example_html(example: RaftExample) -> Markup:
+def example_html(example: RaftExample) -> Markup:
+    """A row: question, documents and label."""
     place = (
         "left out" if example.oracle_position is None else f"document {example.oracle_position + 1}"
     )
