@@ -158,9 +158,18 @@ def _say_counts(counts: Sequence[int]) -> str:
 # --- its replies ----------------------------------------------------------------------------------
 
 _FENCE = re.compile(r"```(?:json)?\s*(.*?)(?:```|\Z)", re.DOTALL)
-_LIST_MARK = re.compile(
-    r"^(?:[-*•]\s+|\(?\d{1,3}[.):](?=\s|\D)\s*|\(?(?:Q|Question)\s*\d{0,3}\s*[.):]\s*)+",
-    re.IGNORECASE,
+_QUESTION_WORD = (
+    "q|question|frage|pregunta|domanda|pergunta|vraag|câu(?: hỏi)?|вопрос|soal|pertanyaan|质问|"
+    "问题?|問題?|質問|질문|문제|คำถาม(?:ที่)?|प्रश्न|سؤال"
+)
+_LABEL = re.compile(
+    r"^(?:[-*•·▪–]\s+|[①-⑳]\s*"  # a bullet, a number in a circle
+    r"|[(（\[]?\d{1,3}[.)）\]:：．、](?!\d)\s*"  # "1.", "(2)", "3、"; not "3.50", "2015."
+    r"|[(（]?(?:[a-zA-Z]|[ivx]{1,5}|[IVX]{1,5})[)）](?=\s|[^\Wa-z])\s*"  # "a)", "(iv)"; not "(s)he"
+    r"|(?![pc]\.\s*\d)(?:[a-z]|[ivx]{2,5})\.\s+"  # "a.", "ii."; not "i.e.", "p. 12", "c. 1850"
+    r"|(?:[A-Z]|[IVX]{2,5})\.\s+(?=(?:Who|What|When|Where|Which|Why|How)\b)"  # not "I. Newton"
+    rf"|(?i:{_QUESTION_WORD})[\s#]*(?:\d{{0,3}}\s*[.)）:：．、]|\d{{1,3}}\s+[-–—]\s)\s*"  # "Câu 1:"
+    r"|第[\d一二三四五六七八九十]{1,3}[问問题題][.:：、．]?\s*)+"
 )
 _PREAMBLE = re.compile(
     r"^(?:sure|certainly|of course|okay|ok|here (?:is|are|'s)|here’s)\b[^?？؟\n]{0,80}?[:!]\s+",
@@ -210,12 +219,12 @@ def parse_questions(reply: str) -> list[str]:
 def clean_question(text: str) -> str:
     """`Sure, here is one: 2) **What happened in 2015?**` → "What happened in 2015?"
 
-    A list's number, bullet or label, a preamble and marks around the whole go; a year or a number
-    of the question itself stays.
+    Removed: the bullet, number or label of a list, a preamble, marks around the whole. A year, a
+    number or an initial of the question itself stays.
     """
     text = one_line(text)
     while True:
-        shorter = _LIST_MARK.sub("", _PREAMBLE.sub("", text.strip("*_` "))).strip()
+        shorter = _LABEL.sub("", _PREAMBLE.sub("", text.strip("*_` "))).strip()
         for left, right in ('""', "“”", "''", "‘’", "«»"):
             if shorter[:1] == left and shorter[-1:] == right and left not in shorter[1:-1]:
                 shorter = shorter[1:-1].strip()
