@@ -38,7 +38,7 @@ def write_rows(
             candidate = Candidate(chunk, (share.place, number), recipe.max_repairs)
             candidates.append(candidate)
             try:
-                gates.check_question(draft.text, recipe)
+                gates.check_question(draft.text, chunk, recipe)
                 question = gates.judge_answer(draft, chunk, draft.cot_answer, "stop", recipe)
             except Rejection as refusal:
                 candidate.refuse(refusal, draft.text, draft.cot_answer)
