@@ -35,17 +35,12 @@ def show_documents(corpus: Corpus) -> Any:
     import pandas as pd
 
     read = [
-        {
-            "file": document.id,
-            "title": document.title,
-            "pages": len(document.pages),
-            "characters": len(document.text),
-            "skipped": "",
-        }
-        for document in corpus.documents
+        {"file": d.id, "title": d.title, "pages": len(d.pages), "characters": len(d.text)}
+        for d in corpus.documents
     ]
     skipped = [{"file": skip.path, "skipped": skip.reason} for skip in corpus.skipped]
-    table = pd.DataFrame([*read, *skipped]).fillna({"title": "", "pages": 0, "characters": 0})
+    columns = {"file": "", "title": "", "pages": 0, "characters": 0, "skipped": ""}
+    table = pd.DataFrame([*read, *skipped], columns=list(columns)).fillna(columns)
     return table.astype({"pages": int, "characters": int}).set_index("file")
 
 
@@ -105,16 +100,14 @@ def _with_tags(text: str, parts: Sequence[str], tag: Markup) -> Markup:
 def plot_counts(examples: Sequence[RaftExample], rejected: Sequence[Rejected]) -> Any:
     """Three panels: rows by split and kind, the oracle's places, rejections by gate."""
     import matplotlib.pyplot as plt
+    import pandas as pd
 
     figure, (rows, places, gates) = plt.subplots(1, 3, figsize=(12, 3.2), layout="constrained")
-    counts = Counter((example.split, example.kind) for example in examples)
-    bottom = [0] * len(SPLITS)
-    for kind in KINDS:
-        heights = [counts[split, kind] for split in SPLITS]
-        if any(heights):
-            rows.bar(SPLITS, heights, bottom=bottom, label=kind, color=_COLOURS[kind])
-        bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
-    rows.set(title="Rows by split and kind", ylabel="rows")
+    table = pd.DataFrame([(e.split, e.kind) for e in examples], columns=["split", "kind"])
+    kinds = pd.crosstab(table.split, table.kind).reindex(SPLITS, fill_value=0)
+    kinds = kinds[[kind for kind in KINDS if kind in kinds]]
+    kinds.plot.bar(stacked=True, ax=rows, color=_COLOURS, rot=0, xlabel="", ylabel="rows")
+    rows.set(title="Rows by split and kind")
     rows.legend(frameon=False)
     shown = Counter(e.oracle_position for e in examples if e.oracle_position is not None)
     size = max((len(example.context) for example in examples), default=1)

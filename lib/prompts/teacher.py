@@ -62,49 +62,26 @@ class TeacherPrompts:
 
     texts: Mapping[str, str]
 
-    def questions(self, chunk: Chunk, count: int, *, api: bool = False) -> list[Message]:
-        """Ask for questions on one chunk, or for instructions on a record of API documentation."""
-        return self._on([chunk], "instructions" if api else "questions", count=str(count))
+    def ask(self, task: str, *chunks: Chunk, **values: str) -> list[Message]:
+        """The documents first, then a task on them; without documents the task alone.
 
-    def answer(self, chunk: Chunk, question: str, *, api: bool = False) -> list[Message]:
-        """Ask for the chain-of-thought answer, or for the five fields of an API's."""
-        return self._on([chunk], "api_answer" if api else "answer", question=question)
-
-    def rows(self, chunks: Sequence[Chunk], counts: Sequence[int], *, pairs: bool) -> list[Message]:
-        """Ask for whole rows, so many on each chunk: with their reasoning, or plain pairs."""
-        return self._on(chunks, "pairs" if pairs else "joint", counts=_say_counts(counts))
-
-    def rationale(self, chunk: Chunk, question: str, answer: str) -> list[Message]:
-        return self._on([chunk], "rationale", question=question, answer=answer)
-
-    def round_trip(self, chunk: Chunk, question: str) -> list[Message]:
-        return self._on([chunk], "round_trip", question=question)
-
-    def closed_book(self, question: str) -> list[Message]:
-        return [{"role": "user", "content": self.fill("closed_book", question=question)}]
-
-    def rating(self, chunk: Chunk, question: str, answer: str) -> list[Message]:
-        return self._on([chunk], "rating", question=question, answer=answer)
-
-    def fill(self, key: str, **values: str) -> str:
-        """The text with its names filled in, once: what is filled in is not read again."""
-        return fill(self.texts[key], **values).strip()
-
-    def _on(self, chunks: Sequence[Chunk], task: str, **values: str) -> list[Message]:
-        """The documents first, then the task."""
-        numbered = len(chunks) > 1
-        context = "\n".join(
-            self.fill(
-                "numbered_context" if numbered else "context",
-                number=str(number),
-                document=chunk.text,
-                title=chunk.title,
-            )
+        The tasks are texts of teacher_gpt.yaml; `values` fill in their names.
+        """
+        asked = self.fill(task, **values)
+        if not chunks:
+            return [{"role": "user", "content": asked}]
+        form = "numbered_context" if len(chunks) > 1 else "context"
+        documents = [
+            self.fill(form, number=str(number), document=chunk.text, title=chunk.title)
             for number, chunk in enumerate(chunks, start=1)
-        )
-        said = [{"role": "user", "content": f"{context}\n{self.fill(task, **values)}"}]
+        ]
+        said = [{"role": "user", "content": "\n".join([*documents, asked])}]
         system = self.texts["system"].strip()
         return [{"role": "system", "content": system}, *said] if system else said
+
+    def fill(self, key: str, **values: str) -> str:
+        """The text with its names filled in, once: values are not read again."""
+        return fill(self.texts[key], **values).strip()
 
 
 def load_prompts(recipe: Recipe) -> TeacherPrompts:
@@ -146,7 +123,7 @@ def go_on(messages: Sequence[Message], reply: str, text: str) -> list[Message]:
     return [*before, {**last, "content": f"{last['content']}\n\n{text}"}]
 
 
-def _say_counts(counts: Sequence[int]) -> str:
+def say_counts(counts: Sequence[int]) -> str:
     """`3 questions`; `3 questions on document 1 and 2 on document 2`"""
     said = [f"{count} on document {number}" for number, count in enumerate(counts, start=1)]
     said[0] = said[0].replace(" on", " questions on")

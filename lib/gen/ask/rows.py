@@ -28,6 +28,7 @@ from lib.prompts.teacher import (
     parse_rating,
     parse_rows,
     parse_short_answer,
+    say_counts,
 )
 from lib.reading.files.api import is_api_record
 from lib.recipe import Recipe
@@ -103,9 +104,11 @@ def first_request(
     chunks, counts = [share.chunk for share in shares], [share.count for share in shares]
     whole = asks_whole_rows(chunks[0], recipe)
     if whole:
-        messages = prompts.rows(chunks, counts, pairs=recipe.dataset_kind == "qa")
+        task = "pairs" if recipe.dataset_kind == "qa" else "joint"
     else:
-        messages = prompts.questions(chunks[0], counts[0], api=is_api_record(chunks[0].text))
+        task = "instructions" if is_api_record(chunks[0].text) else "questions"
+    count = str(counts[0])
+    messages = prompts.ask(task, *chunks, count=count, counts=say_counts(counts))
     return {"messages": messages, **_sampling(recipe, whole, sum(counts))}
 
 
@@ -195,7 +198,8 @@ class RowWriter:
         question.
         """
         chunk = candidate.chunk
-        messages = self.prompts.answer(chunk, question.text, api=is_api_record(chunk.text))
+        task = "api_answer" if is_api_record(chunk.text) else "answer"
+        messages = self.prompts.ask(task, chunk, question=question.text)
         while True:
             try:
                 if not talk.whole:
@@ -220,24 +224,26 @@ class RowWriter:
             Rejection: by the first that fails.
         """
         recipe, prompts, chunk = self._recipe, self.prompts, candidate.chunk
+        text, answer = question.text, question.answer
         is_api = is_api_record(chunk.text)  # its answer is a call: only a rating says something
         if recipe.round_trip and not is_api:
-            reply = await self._ask(prompts.round_trip(chunk, question.text))
+            reply = await self._ask(prompts.ask("round_trip", chunk, question=text))
             gates.check_whole(reply.text, reply.finish_reason)
             found = parse_short_answer(reply.text)
             if found is None:
                 raise Rejection("round_trip", "asked again, the document does not answer it")
-            if not same_answer(found, question.answer):
-                reason = f"asked again, the answer is “{found[:80]}”, not “{question.answer[:80]}”"
+            if not same_answer(found, answer):
+                reason = f"asked again, the answer is “{found[:80]}”, not “{answer[:80]}”"
                 raise Rejection("round_trip", reason)
         if recipe.passage_dependency and not is_api:
-            reply = await self._ask(prompts.closed_book(question.text))
+            reply = await self._ask(prompts.ask("closed_book", question=text))
             found = parse_short_answer(reply.text)
-            if found is not None and same_answer(found, question.answer):
+            if found is not None and same_answer(found, answer):
                 raise Rejection("passage_dependency", "it can be answered without the document")
         if recipe.min_rating:
-            answer = question.cot_answer if is_api else question.answer
-            reply = await self._ask(prompts.rating(chunk, question.text, answer), role="judge")
+            rated_answer = question.cot_answer if is_api else answer
+            asked = prompts.ask("rating", chunk, question=text, answer=rated_answer)
+            reply = await self._ask(asked, role="judge")
             rated = parse_rating(reply.text)
             if rated is None:
                 raise Rejection("unrated", "the judge's reply holds no rating")
@@ -246,9 +252,9 @@ class RowWriter:
                 reason = f"rated {candidate.rating.rating} of 5: {candidate.rating.reason[:200]}"
                 raise Rejection("rating", reason)
         if recipe.rationale and not is_api:
-            reply = await self._ask(prompts.rationale(chunk, question.text, question.answer))
+            reply = await self._ask(prompts.ask("rationale", chunk, question=text, answer=answer))
             anew = gates.judge_answer(question, chunk, reply.text, reply.finish_reason, recipe)
-            if not same_answer(anew.answer, question.answer):
+            if not same_answer(anew.answer, answer):
                 raise Rejection("rationale", f"it ends with “{anew.answer[:80]}”")
             question = anew
         return question
