@@ -2,11 +2,11 @@
 
     hf/               <split>.jsonl and .parquet: the published RAFT row, then our fields
     chat/             <split>.jsonl and .parquet: the student's prompt and its label as messages
-    documents.jsonl   what was read
+    documents.jsonl   the documents, without their text
     chunks.jsonl      every chunk with its split
-    questions.jsonl   what passed the gates; rejected.jsonl has the others, each with its reason
+    questions.jsonl   questions that passed the gates; rejected.jsonl has the others, with reasons
     evaluation.jsonl  people's questions, if there are any
-    manifest.json     counts, parameters, what made the dataset, the checksum of every file
+    manifest.json     counts, parameters, inputs (made_of), the checksum of every file
     README.md         the dataset card
 
 `python -m lib.gen convert` writes every other format.
@@ -281,18 +281,17 @@ def write_dataset(
     }
     if evaluation:
         made_of["evaluation"] = fingerprint(evaluation)
-    document_rows = [
-        {
-            "id": document.id,
-            "title": document.title,
-            "pages": len(document.pages),
-            "characters": len(document.text),
-            "sha256": document.sha256,
-        }
-        for document in documents
-    ]
     files: dict[str, Sequence[Any]] = {
-        "documents": document_rows,
+        "documents": [
+            {
+                "id": document.id,
+                "title": document.title,
+                "pages": len(document.pages),
+                "characters": len(document.text),
+                "sha256": document.sha256,
+            }
+            for document in documents
+        ],
         "chunks": [{**vars(chunk), "split": splits[chunk.id]} for chunk in chunks],
         "questions": questions,
         "rejected": rejected,
@@ -305,7 +304,7 @@ def write_dataset(
 def write_reviewed(
     dataset: Dataset, examples: Sequence[RaftExample], left_out: Sequence[Rejected]
 ) -> Path:
-    """Write what a review left of a dataset as another one; returns its folder.
+    """Write the rows that a review left as another dataset; returns its folder.
 
     It is named after the dataset, the rows that are left, and those that were left out, which
     go to `rejected.jsonl`.

@@ -55,7 +55,7 @@ class Files:
 
 
 def add_command(commands: Any) -> None:
-    """The command's arguments; `run` is what it does."""
+    """Add the command, with `run` as its action."""
     parser = commands.add_parser("check", help="compute a dataset's counts again from its files")
     parser.add_argument(
         "dataset", nargs="?", default="", help="its folder or name; else the one in .env.state"

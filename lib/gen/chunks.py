@@ -29,7 +29,7 @@ def pieces_cache(path: Path | None = None) -> Cache:
 
 @dataclass(frozen=True)
 class Split:
-    """What the documents gave."""
+    """The chunks of a document."""
 
     chunks: list[Chunk]
     dropped: list[Rejected]  # "short": too little to ask about; "same", "near": said before
@@ -82,7 +82,7 @@ class Splitter:
         return Split(chunks, dropped)
 
     def _pieces(self, text: str) -> list[list[int]]:
-        """Start, end, length without white space; and the marks, where it is no short piece."""
+        """Start, end, length without white space; and the marks, if it is not too short."""
         if self._cache is None or self._recipe.chunker == "semantic":  # its embedding is another's
             return list(self._cut(text))
         recipe = self._recipe

@@ -37,7 +37,7 @@ class Vectors:
 
 @dataclass(frozen=True)
 class Guard:
-    """Takes distractors for a row and turns down, counted, what must not stand in it."""
+    """Takes distractors for a row and turns down, counted, those that must not be in it."""
 
     same: Conflicts
     counts: Counter[str]

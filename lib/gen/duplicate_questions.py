@@ -16,7 +16,7 @@ _BLOCK = 512
 
 
 class QuestionEmbedder(Protocol):
-    """What lib.rag's load_embedder() gives."""
+    """An embedder of lib.rag (load_embedder)."""
 
     identity: str
 

@@ -20,7 +20,7 @@ from lib.recipe import Recipe
 from lib.records import Chunk, Question, Rejected
 from lib.text import find_quote, holds
 
-# Part of the name of what the teacher gave. Raise it when the same replies would give other rows:
+# Part of the name of the teacher's questions. Raise it when the same replies would give other rows:
 # after a change of a gate, of a parser, or of what counts as a repeat. A comment renames nothing.
 GATES = 2
 
@@ -75,7 +75,7 @@ def check_question(text: str, chunk: Chunk, recipe: Recipe) -> None:
         reason = f"“{found.group()}” points at a text that its reader will not see"
         raise Rejection("stands_alone", reason)
     if not instruction and (found := _BARE_PRONOUN.search(text)):
-        reason = f"“{found.group().split()[-1]}” stands for nothing in the question"
+        reason = f"“{found.group().split()[-1]}” refers to nothing in the question"
         raise Rejection("stands_alone", reason)
     _check_language("it", text, recipe)
 
@@ -130,7 +130,7 @@ def judge_answer(
     if parsed.final_answer is None or not re.search(r"\w", parsed.final_answer):
         raise Rejection("parsable", f"no final answer behind {ANSWER_TAG}")
     if cot_answer.count(ANSWER_TAG) > 1:
-        raise Rejection("parsable", f"{ANSWER_TAG} stands in it more than once")
+        raise Rejection("parsable", f"{ANSWER_TAG} is in it more than once")
     _check_final(question, parsed.final_answer, recipe)
     if not parsed.quotes or cot_answer.count(QUOTE_BEGIN) != len(parsed.quotes):
         raise Rejection("quoted", "no quote, or one that is not closed")
@@ -198,7 +198,7 @@ def _check_language(what: str, text: str, recipe: Recipe) -> None:
 
 
 class Rejection(Exception):
-    """A gate said no."""
+    """A gate refuses a question or an answer."""
 
     def __init__(self, gate: str, reason: str) -> None:
         super().__init__(reason)

@@ -138,7 +138,7 @@ def _in_turn(lists: Sequence[Sequence[Chunk]]) -> Iterator[Chunk]:
 
 
 def _kinds(ids: Sequence[str], recipe: Recipe) -> dict[str, str]:
-    """Each row's kind. Ranked, not thrown: of 100 rows thrown at 0.8 some seeds show 70."""
+    """Each row's kind. Ranked, not drawn one by one: 100 draws at 0.8 give 70 for some seeds."""
     ranked = sorted(
         ids, key=lambda row_id: (Random(f"{recipe.seed}:kind:{row_id}").random(), row_id)
     )
@@ -161,7 +161,7 @@ def _kinds(ids: Sequence[str], recipe: Recipe) -> dict[str, str]:
 def _context(
     oracle: Chunk, distractors: Sequence[Chunk], kind: str, rng: Random
 ) -> tuple[tuple[Chunk, ...], int | None]:
-    """The documents in their order, and where the oracle stands among them (None: it does not)."""
+    """The documents in their order, and the oracle's place among them (None: it is absent)."""
     # Shuffled, and the oracle anywhere: a fixed slot would teach "read document 1".
     context = list(distractors)
     rng.shuffle(context)

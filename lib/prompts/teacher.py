@@ -1,4 +1,4 @@
-"""What the teacher is asked (teacher_gpt.yaml, filled in), and how its replies are read."""
+"""The teacher's prompts (teacher_gpt.yaml, filled in), and the parsers of its replies."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def load_prompts(recipe: Recipe) -> TeacherPrompts:
 
 
 def go_on(messages: Sequence[Message], reply: str, text: str) -> list[Message]:
-    """The conversation so far, its reply, and what is said to that.
+    """The conversation so far, its reply, and our next message.
 
     An empty reply is left out: some endpoints refuse one, and two turns of the user in a row.
     """
@@ -227,7 +227,7 @@ def parse_rows(reply: str) -> list[Draft]:
             continue
         document = item.get("document", 1)
         document = int(document) if str(document).isdigit() else 0
-        # Some teachers end the reasoning with the answer, as they know it from elsewhere.
+        # Some teachers end the reasoning with the answer, a habit from other prompts.
         reasoning = re.split(r"<\s*answer\s*>", reasoning, flags=re.IGNORECASE)[0].strip()
         rows.append(Draft(clean_question(question), reasoning, answer.strip(), document))
     return rows
@@ -249,20 +249,20 @@ def parse_short_answer(reply: str) -> str | None:
 
 
 def is_none(text: str) -> bool:
-    """`NONE`, `"NONE."`: what the prompts ask for where the document has no answer."""
+    """`NONE`, `"NONE."`: the reply that the prompts ask for where the document has no answer."""
     return re.fullmatch(rf"\W*{NOT_ANSWERED}\W*", text) is not None
 
 
 def _body(reply: str) -> str:
     fenced = _FENCE.search(reply)
     body = (fenced.group(1) if fenced else reply).strip()
-    # "Here it is: {…}": what stands before the JSON goes.
+    # "Here it is: {…}": text before the JSON is removed.
     opened = re.search(r'[{\[]\s*["{\[]', body)
     return body[opened.start() :] if opened and not fenced else body
 
 
 def _objects(text: str) -> list[dict[str, Any]]:
-    """The innermost JSON objects of a text, whether or not what is around them is whole."""
+    """The innermost JSON objects of a text, even where the text around them is cut."""
     found: list[dict[str, Any]] = []
     decoder, at = json.JSONDecoder(strict=False), 0
     while (at := text.find("{", at)) >= 0:

@@ -24,7 +24,7 @@ def write_rows(
     """Rows on every chunk; it reads English sentences alone, and follows no prompt.
 
     Raises:
-        SetupError: the recipe or the documents want what it cannot do.
+        SetupError: the recipe or the documents need a language model.
     """
     _check(chunks, recipe)
     recipe = replace(recipe, language="")  # it writes English only: nothing to check

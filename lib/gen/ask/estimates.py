@@ -1,4 +1,4 @@
-"""What asking will take, before anything is paid."""
+"""The requests, tokens and cost of a run, before anything is paid."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TYPICAL_ANSWER = "a" * (BYTES_PER_TOKEN * _SHORT)
 
 @dataclass(frozen=True)
 class Estimate:
-    """If every row passes at once; a repair takes about what its request took."""
+    """If every row passes at once; a repair costs about as much as its request."""
 
     rows: int
     requests: int
@@ -44,12 +44,12 @@ class Estimate:
         return (
             f"{self.requests:,} requests, {self.prompt_tokens:,} prompt + "
             f"{self.completion_tokens:,} completion tokens, {cost}, for {self.rows:,} questions at "
-            "most. What is refused and asked again comes on top, what the ledger holds comes off."
+            "most. Repairs come on top; requests in the ledger come off."
         )
 
 
 def estimate(chunks: Iterable[Chunk], recipe: Recipe) -> Estimate:
-    """What asking the teacher about these chunks takes; the built-in one takes nothing.
+    """The requests, tokens and cost of asking the teacher; the built-in one costs nothing.
 
     Raises:
         SetupError: the prompts or prices.yaml cannot be read.
@@ -96,7 +96,7 @@ def _requests(
 
 
 def _tasks_on_a_row(recipe: Recipe, *, whole: bool, api: bool) -> Iterator[tuple[str, int]]:
-    """What is asked after the first request, and the tokens of its reply."""
+    """The tasks after the first request, each with the tokens of its reply."""
     if not whole:
         yield ("api_answer", _API_ANSWER) if api else ("answer", _ANSWER)
     if recipe.round_trip and not api:

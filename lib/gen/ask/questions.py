@@ -27,7 +27,7 @@ from offline.teacher import NAME, NOTICE
 
 @dataclass(frozen=True)
 class Generated:
-    """What the teacher gave."""
+    """The teacher's questions and answers."""
 
     questions: list[Question]  # that passed every gate, in the order of the chunks
     rejected: list[Rejected]
@@ -62,7 +62,7 @@ def ask_teacher(
     `chunks` may be a list, or come one by one while the first are already asked about. If the
     chunks of a list were asked about before with the same teacher, prompts and knobs, the rows are
     read, not asked again. `on_question` is called with each row as it passes its gates (of batches,
-    at the end); what repeats another row is found, and rejected, at the end.
+    at the end); repeated rows are found, and rejected, at the end.
 
     Raises:
         SetupError: the endpoint cannot work, some requests failed, or no question passed.
@@ -117,7 +117,7 @@ def _write(
     recipe: Recipe,
     embedder: QuestionEmbedder | None,
 ) -> Generated:
-    """The rows in the order of the chunks, whatever came first, without what repeats."""
+    """Write the rows in the order of the chunks, without repeated ones."""
     ordered = sorted(candidates, key=lambda candidate: candidate.place)
     taken = [c for c in ordered if c.question is not None]
     rejected = [c.refused for c in ordered if c.question is None and c.refused is not None]
@@ -161,10 +161,10 @@ def _made_of(
     recipe: Recipe,
     embedder: QuestionEmbedder | None,
 ) -> dict[str, Any]:
-    """What decides the questions: not where the teacher is reached, nor with which key.
+    """All that the questions depend on: not the teacher's address, nor its key.
 
     Prompts count by their texts, gates and parsers by the version in gates.py. After a change the
-    replies still come from the ledger, as far as what is sent stayed the same.
+    replies still come from the ledger, for requests that did not change.
     """
     teacher: dict[str, Any] = {"name": teacher_name()}
     if roles:

@@ -40,7 +40,7 @@ class Converted:
 
 
 def add_command(commands: Any) -> None:
-    """The command's arguments; `run` is what it does."""
+    """Add the command, with `run` as its action."""
     parser = commands.add_parser(
         "convert",
         help="write a dataset in another format",

@@ -56,7 +56,7 @@ def final_answer(row: Row) -> str:
 
 
 def provenance(row: Row) -> Row:
-    """The columns that say what a row is and where it comes from, as far as it has them."""
+    """The row's kind and sources, as far as it has these columns."""
     return {name: row[name] for name in ("id", "type", *OURS) if name in row and name != "answer"}
 
 
@@ -70,7 +70,7 @@ def completion(row: Row, *, prompt_column: str, completion_column: str, stop: st
 
 
 def evaluation(row: Row, *, split: str) -> Fitted:
-    """What an evaluation asks and compares with, from eval rows: trained rows test nothing."""
+    """Question and gold answer of an eval row; rows that were trained on test nothing."""
     if split != "eval" or not final_answer(row):
         yield NOT_EVAL if split != "eval" else NO_ANSWER
         return

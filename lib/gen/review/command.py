@@ -24,7 +24,7 @@ POLICY = (
 
 
 def add_command(commands: Any) -> None:
-    """The command's arguments; `run` is what it does."""
+    """Add the command, with `run` as its action."""
     parser = commands.add_parser(
         "review",
         help="accept and reject a dataset's rows on a local page",

@@ -29,7 +29,7 @@ ACTIONS = {  # name → its key and its button
 
 
 def build_page(review: Review) -> Any:
-    """The page's parts, and what they do (gradio.Blocks)."""
+    """The page's parts and their actions (gradio.Blocks)."""
     import gradio as gr
 
     def html(elem_id: str) -> Any:

@@ -117,7 +117,7 @@ class Review:
     def _apply(self) -> None:
         """Find the state of each row, and the decisions that cannot be applied."""
         self.states = dict.fromkeys(self.rows, "undecided")  # row id → one of STATES
-        self.not_applied: list[str] = []  # what is wrong with a decision
+        self.not_applied: list[str] = []  # decisions, each with its mistake
         for row_id, decision in {d.row_id: d for d in in_force(self.decisions)}.items():
             if row_id not in self.rows:
                 self.not_applied.append(f"row {row_id} is not in the dataset")
