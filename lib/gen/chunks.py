@@ -29,7 +29,7 @@ def pieces_cache(path: Path | None = None) -> Cache:
 
 @dataclass(frozen=True)
 class Split:
-    """The chunks of a document."""
+    """What the documents gave."""
 
     chunks: list[Chunk]
     dropped: list[Rejected]  # "short": too little to ask about; "same", "near": said before
@@ -82,7 +82,7 @@ class Splitter:
         return Split(chunks, dropped)
 
     def _pieces(self, text: str) -> list[list[int]]:
-        """Start, end, length without white space; and the marks, if it is not too short."""
+        """Start, end, length without white space; and the marks, where it is no short piece."""
         if self._cache is None or self._recipe.chunker == "semantic":  # its embedding is another's
             return list(self._cut(text))
         recipe = self._recipe

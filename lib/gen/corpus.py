@@ -18,10 +18,10 @@ from lib.settings import SetupError, endpoint_settings
 
 
 class Corpus:
-    """The documents that were read so far, and their chunks, in an order that is always the same.
+    """What was read so far: documents and their chunks, in an order that is always the same.
 
-    Iterating yields the chunks and reads on. The first comes once there are enough of them to fill
-    rows, so that nothing is paid for documents that cannot fill any.
+    Iterating gives the chunks, those that were read before first, and reads on. The first comes
+    once there are enough of them to fill rows, so that nothing is paid for documents that cannot.
 
     Raises:
         SetupError: when read: a path does not exist, nothing can be read, or the documents cannot
@@ -85,7 +85,7 @@ class Corpus:
         self._all_read()
 
     def _all_read(self) -> None:
-        """Check the corpus, and print the estimate of requests and cost."""
+        """Check what there is, and say what asking will take."""
         documents, chunks = len(self.documents), len(self.chunks)
         print(f"{documents:,} documents, {chunks:,} chunks ({len(self.dropped):,} dropped)")
         if not self.chunks:
@@ -99,7 +99,7 @@ class Corpus:
         print(estimate(self.chunks, self.recipe), flush=True)
 
     def _fills_rows(self) -> bool:
-        """Whether the chunks so far fill rows; then all chunks do."""
+        """Whether the chunks so far would do: then all will."""
         recipe = dataclasses.replace(self.recipe, split_by="chunk", too_few="error")
         same = conflicts(self.chunks)
         try:

@@ -136,6 +136,7 @@ def convert_rows(source: Source, *, to: str, **shape: str) -> Converted:
     refused: dict[str, list[Rejected]] = defaultdict(list)
     for item in source.rejected:
         refused[item.question_id].append(item)
+    same = formats.same_texts(source.rows) if to == "triplets" else {}
     fit: dict[str, Callable[[str, Row], Iterable[Row | str]]] = {
         "hf": lambda split, row: [row],
         "chat": lambda split, row: [chat_row(row)],
@@ -146,7 +147,7 @@ def convert_rows(source: Source, *, to: str, **shape: str) -> Converted:
         "preference": lambda split, row: formats.preference(
             row, answer=source.answers.get(row["id"], ""), refused=refused.get(row["id"], ())
         ),
-        "triplets": lambda split, row: formats.triplets(row),
+        "triplets": lambda split, row: formats.triplets(row, same=same),
     }
     if to not in fit:
         raise SetupError(f"The format '{to}' is unknown. Expected one of: {', '.join(FORMATS)}.")

@@ -6,10 +6,10 @@ yields the rows of its format, and a reason for whatever it leaves out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from lib.dataset import Row, chat_row, prompt_messages
-from lib.duplicates import count_as_same
+from lib.dataset import Row, Rows, chat_row, prompt_messages
+from lib.duplicates import conflicts
 from lib.prompts.student import REFUSAL, parse_answer, plain_prompt
 from lib.records import Chunk, Rejected
 from lib.text import holds
@@ -138,10 +138,10 @@ def preference(row: Row, *, answer: str, refused: Sequence[Rejected]) -> Fitted:
         }
 
 
-def triplets(row: Row) -> Fitted:
+def triplets(row: Row, *, same: Mapping[str, set[str]]) -> Fitted:
     """One for each distractor: query, positive (the oracle) and negative.
 
-    No other column: sentence-transformers would train on it.
+    No other column: sentence-transformers would train on it. `same` are near duplicates, by text.
     """
     answer, oracle = final_answer(row), row["oracle_context"]
     distractors = [text for text in dict.fromkeys(context_texts(row)) if text != oracle]
@@ -149,7 +149,7 @@ def triplets(row: Row) -> Fitted:
         yield NO_DISTRACTOR if answer else NO_ANSWER
         return
     for text in distractors:
-        if count_as_same(_chunk("oracle", oracle), _chunk("distractor", text)):
+        if text in same[oracle]:
             yield "a distractor that is a near duplicate of the oracle"
         elif holds(text, answer):
             yield "a distractor that holds the answer"
@@ -157,5 +157,8 @@ def triplets(row: Row) -> Fitted:
             yield {"query": row["question"], "positive": oracle, "negative": text}
 
 
-def _chunk(name: str, text: str) -> Chunk:
-    return Chunk(name, name, "", 1, 0, len(text), text)
+def same_texts(rows: Rows) -> dict[str, set[str]]:
+    """Each text of the rows with its near duplicates."""
+    listed = (row for of_split in rows.values() for row in of_split)
+    texts = dict.fromkeys(text for r in listed for text in (r["oracle_context"], *context_texts(r)))
+    return conflicts([Chunk(text, text, "", 1, 0, len(text), text) for text in texts])
