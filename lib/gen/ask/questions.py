@@ -33,7 +33,6 @@ class Generated:
     rejected: list[Rejected]
     teacher: str  # its name: of the deployment, or of the built-in teacher
     questions_dir: Path  # the artefact they lie in
-    repaired: int = 0  # of the questions: taken after they had been refused and asked again
     ratings: list[Rating] = field(default_factory=list)  # by the judge, if there was one
 
 
@@ -135,7 +134,6 @@ def _write(
             f"No question of the teacher {teacher} passed the gates ({reasons}). Look at the "
             "documents' text, or take another teacher."
         )
-    repaired = sum(candidate.repairs_left < recipe.max_repairs for candidate in taken)
     ratings = [c.rating for c in ordered if c.rating is not None]
     manifest = {
         "teacher": teacher,
@@ -143,7 +141,7 @@ def _write(
         "questions": len(questions),
         "rejected": len(rejected),
         "rejected_by_gate": dict(sorted(by_gate.items())),
-        "repaired": repaired,
+        "repaired": sum(candidate.repairs_left < recipe.max_repairs for candidate in taken),
         "made_of": {key: value for key, value in made_of.items() if key != "chunks"},
     }
     target = artefact_dir("questions", recipe.run_name, made_of)
@@ -152,7 +150,7 @@ def _write(
         write_jsonl(folder / "rejected.jsonl", rejected)
         write_jsonl(folder / "ratings.jsonl", ratings)
         write_json(folder / "manifest.json", manifest)
-    return Generated(questions, rejected, teacher, target, repaired, ratings)
+    return Generated(questions, rejected, teacher, target, ratings)
 
 
 def _made_of(
@@ -181,12 +179,10 @@ def _made_of(
 
 
 def _read(folder: Path) -> Generated:
-    manifest = read_json(folder / "manifest.json")
     return Generated(
         [Question(**row) for row in read_jsonl(folder / "questions.jsonl")],
         [Rejected(**row) for row in read_jsonl(folder / "rejected.jsonl")],
-        manifest["teacher"],
+        read_json(folder / "manifest.json")["teacher"],
         folder,
-        manifest["repaired"],
         [Rating(**row) for row in read_jsonl(folder / "ratings.jsonl")],
     )

@@ -127,12 +127,9 @@ def convert_rows(source: Source, *, to: str, **shape: str) -> Converted:
         SetupError: there is no such format, or the two columns need other names.
     """
     columns = _SHAPE | shape
-    if (
-        not columns["prompt_column"]
-        or not columns["completion_column"]
-        or (columns["prompt_column"] == columns["completion_column"])
-    ):
-        raise SetupError(f"The columns of a completion need two names, not {columns}. Change them.")
+    names = columns["prompt_column"], columns["completion_column"]
+    if not all(names) or names[0] == names[1]:
+        raise SetupError(f"The columns of a completion need two names, not {names}. Change them.")
     refused: dict[str, list[Rejected]] = defaultdict(list)
     for item in source.rejected:
         refused[item.question_id].append(item)
