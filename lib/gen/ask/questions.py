@@ -13,11 +13,11 @@ from lib.gen.ask import built_in_teacher
 from lib.gen.ask.live import ask_in_batches, ask_live
 from lib.gen.ask.rows import Candidate, Rating
 from lib.gen.ask.shares import drawn
-from lib.gen.duplicate_questions import QuestionEmbedder, drop_ambiguous, drop_similar
+from lib.gen.duplicate_questions import drop_ambiguous, drop_similar
 from lib.gen.gates import GATES
 from lib.prompts.languages import can_check
 from lib.prompts.teacher import load_prompts
-from lib.rag.embedder import load_embedder
+from lib.rag.embedder import Embedder, load_embedder
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, Rejected
 from lib.settings import EndpointSettings, SetupError, endpoint_settings, portable
@@ -114,7 +114,7 @@ def _write(
     candidates: Sequence[Candidate],
     made_of: dict[str, Any],
     recipe: Recipe,
-    embedder: QuestionEmbedder | None,
+    embedder: Embedder | None,
 ) -> Generated:
     """Write the rows in the order of the chunks, without repeated ones."""
     ordered = sorted(candidates, key=lambda candidate: candidate.place)
@@ -157,7 +157,7 @@ def _made_of(
     roles: dict[str, EndpointSettings],
     chunks: Sequence[Chunk],
     recipe: Recipe,
-    embedder: QuestionEmbedder | None,
+    embedder: Embedder | None,
 ) -> dict[str, Any]:
     """All that the questions depend on: not the teacher's address, nor its key.
 
