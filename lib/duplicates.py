@@ -171,20 +171,19 @@ def near_duplicates(chunks: Sequence[Chunk], share: float) -> Iterator[tuple[str
             yield chunks[index].id, chunks[other].id
 
 
-def repeated(chunks: Sequence[Chunk], suspects: Collection[str], share: float) -> dict[str, str]:
-    """Each suspect that repeats an earlier chunk, and that chunk's id.
+def repeated(chunks: Sequence[Chunk], suspects: Collection[str], share: float) -> set[str]:
+    """The suspects that repeat an earlier chunk, or hold nothing but boilerplate.
 
     At least this share of what its runs weigh stands in the other, which repeats none itself.
     """
-    found: dict[str, str] = {}
+    found: set[str] = set()
     runs = _Runs(chunks)
     for index, chunk in enumerate(chunks):
         if chunk.id in suspects:
             partners, common = runs.partners(index)
             earlier = partners[(partners < index) & (common >= share * runs.sizes[index])]
-            kept = (chunks[other].id for other in earlier if chunks[other].id not in found)
-            if (first := next(kept, None)) is not None:
-                found[chunk.id] = first
+            if not runs.sizes[index] or any(chunks[other].id not in found for other in earlier):
+                found.add(chunk.id)
     return found
 
 

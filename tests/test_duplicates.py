@@ -109,7 +109,17 @@ def test_copies_with_a_few_words_changed_are_the_same(seed: int, copies: int, am
     same = conflicts(chunks)
     assert all(same[i] == ids - {i} for i in ids)
     assert not any(same[chunk.id] for chunk in chunks if chunk.id not in ids)
-    assert set(repeated(chunks, set(same), 0.8)) <= ids - {"7#0"}
+    assert repeated(chunks, set(same), 0.8) <= ids - {"7#0"}
+    if copies == 1 and among == "prose":
+        assert repeated(chunks, set(same), 0.8) == {"30#0"}
+
+
+def test_what_is_boilerplate_alone_stays_dropped() -> None:
+    sentences = [prose(Random(n), 1) for n in range(4)]
+    rng = Random(1)
+    texts = [" ".join([*rng.sample(sentences, 4), prose(rng, 1)]) for _ in range(150)]
+    part = " ".join(texts[0].split(" ")[4:30])
+    assert repeated(chunks_of([*texts, part]), {"9#0", "150#0"}, 0.8) == {"150#0"}
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -113,9 +113,9 @@ class Corpus:
         order = {document.id: number for number, document in enumerate(self.documents)}
         every = sorted([*self.chunks, *self._near], key=lambda c: (order[c.document_id], c.start))
         near = {chunk.id for chunk in self._near}
-        known = repeated(every, near, self.recipe.near_duplicate_share)
-        self.chunks = [chunk for chunk in every if chunk.id not in known]
-        self.dropped = [d for d in self.dropped if d.chunk_id not in near or d.chunk_id in known]
+        back = near - repeated(every, near, self.recipe.near_duplicate_share)
+        self.chunks = [chunk for chunk in every if chunk.id in back or chunk.id not in near]
+        self.dropped = [item for item in self.dropped if item.chunk_id not in back]
 
     def _fills_rows(self) -> bool:
         """Whether the chunks so far do, if all that share anything counted as the same: then all
