@@ -8,7 +8,6 @@ from pathlib import Path
 from lib.dataset import SPLITS, Row, write_dataset
 from lib.gen.formats.foreign import read_foreign
 from lib.gen.formats.rows import context_texts, final_answer, is_ours, kind_of
-from lib.prompts.student import REFUSAL
 from lib.records import Chunk, Document, Page, Question, RaftExample, Rejected
 from lib.settings import SetupError
 from lib.store import fingerprint
@@ -27,66 +26,52 @@ def import_rows(path: Path) -> Path:
     if not any(rows.values()):
         reason = left_out[0].reason if left_out else "it is empty"
         raise SetupError(f"{path} has no row that can be used ({reason}). Give rows with labels.")
-    kinds = Counter(kind_of(row) for split in ("train", "valid") for row in rows[split])
-    labels = Counter(r["cot_answer"] for of in rows.values() for r in of if kind_of(r) == "refuse")
-    refusal = max(labels, key=lambda text: labels[text], default=REFUSAL)
-    refusal = "" if refusal == REFUSAL else refusal
-    examples = [
-        _example(row, split, refusal) for split, of_split in rows.items() for row in of_split
-    ]
-    chunks: dict[str, Chunk] = {}
-    splits: dict[str, str] = {}
-    for example in sorted(examples, key=lambda example: -SPLITS.index(example.split)):
-        for chunk in (example.oracle, *example.context):
-            chunks.setdefault(chunk.id, chunk)
-            splits.setdefault(chunk.id, "train")
-        if splits[example.oracle.id] == "train":  # of what several split ask about, the last holds
-            splits[example.oracle.id] = example.split
+    every = [row for of_split in rows.values() for row in of_split]
+    refusal = next((row["refusal"] for row in every if row.get("refusal")), "")
+    examples = [_example(row, split, refusal) for split in SPLITS for row in rows[split]]
+    oracles = {example.oracle.id: example.oracle for example in examples}
+    chunks = oracles | {chunk.id: chunk for e in examples for chunk in e.context}  # with its title
     documents = {
-        chunk.document_id: Document(
-            chunk.document_id, chunk.title, chunk.text, (Page(1, 0, len(chunk.text)),), ""
-        )
-        for chunk in chunks.values()
+        c.document_id: Document(c.document_id, c.title, c.text, (Page(1, 0, len(c.text)),), "")
+        for c in chunks.values()
     }
-    refused = kinds["refuse"] / max(1, kinds.total())
-    answered = kinds["oracle"] + kinds["memorise"]
+    kinds = Counter(example.kind for example in examples if example.split != "eval")
     return write_dataset(
         examples,
         run_name=path.stem if path.is_file() else path.name,
         documents=list(documents.values()),
         chunks=list(chunks.values()),
-        splits=splits,
+        splits=dict.fromkeys(chunks, "train") | {e.oracle.id: e.split for e in examples},
         questions=[example.question for example in examples],
         rejected=[Rejected(item.row_id, "", "unusable", item.reason) for item in left_out],
         teacher="unknown",
         parameters={
             "num_distractors": max(len(example.context) for example in examples) - 1,
             "too_few": "fewer",
-            "oracle_probability": kinds["oracle"] / max(1, answered),
-            "refusal_probability": refused,
+            "oracle_probability": kinds["oracle"] / max(1, kinds["oracle"] + kinds["memorise"]),
+            "refusal_probability": kinds["refuse"] / max(1, kinds.total()),
             "refusal": refusal,
         },
     )
 
 
 def _example(row: Row, split: str, refusal: str) -> RaftExample:
-    ours, texts = is_ours(row), context_texts(row)
-    titles = (row["context"].get("title") or [[]])[0]
-    titles = titles if len(titles) == len(texts) else [""] * len(texts)
-    places = row["context_chunks"] if ours else [None] * len(texts)
-    oracle = _chunk(row["oracle_context"], "", row["oracle"] if ours else None)
-    context = tuple(map(_chunk, texts, titles, places))
+    texts, titles = context_texts(row), (row["context"].get("title") or [[]])[0]
+    places = [row["oracle"], *row["context_chunks"]] if is_ours(row) else [None] * (1 + len(texts))
+    oracle = _chunk(row["oracle_context"], "", places[0])
+    titles = [*titles, *[""] * len(texts)]  # other tools may leave some out
+    context = tuple(map(_chunk, texts, titles, places[1:]))
     ids = [chunk.id for chunk in context]
-    question = Question(row["id"], oracle.id, row["question"], row["cot_answer"], final_answer(row))
+    label = row["cot_answer"]
     return RaftExample(
         id=row["id"],
         kind=kind_of(row),
         split=split,
-        question=question,
+        question=Question(row["id"], oracle.id, row["question"], label, final_answer(row)),
         oracle=oracle,
         context=context,
         oracle_position=ids.index(oracle.id) if oracle.id in ids else None,
-        label=row["cot_answer"],
+        label=label,
         refusal=refusal,
     )
 
