@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
+from typing import TypeVar
 
 from lib.engine.endpoint import Budget, Endpoint, EndpointError, Reply, gather_all, run
 from lib.engine.ledger import Ledger
@@ -21,6 +22,7 @@ from lib.settings import SetupError
 _CASES_PER_SLOT = 4
 
 Outcome = Reply | EndpointError
+Item = TypeVar("Item")
 
 
 def answer_cases(
@@ -55,7 +57,21 @@ def answer_cases(
         async def ask_endpoint(endpoint: Endpoint) -> list[Outcome]:
             role = endpoint.settings.role
             queue = [(model, case) for model in models if model.role == role for case in cases]
-            return await _ask_in_order(endpoint, queue, recipe)
+            at_work = asyncio.Semaphore(_CASES_PER_SLOT * recipe.concurrency)
+
+            async def ask(item: tuple[EvalModel, Case]) -> Reply:
+                model, case = item
+                async with at_work:
+                    return await answer_question(
+                        endpoint,
+                        case.question,
+                        [chunk.text for chunk in case.chunks],
+                        max_answer_tokens=recipe.max_answer_tokens,
+                        refusal=case.refusal,
+                        prompt=model.prompt,
+                    )
+
+            return await ask_each(endpoint, queue, ask)
 
         outcomes = run(ask_all())
     by_role = {
@@ -88,26 +104,13 @@ def require_replies(found: Sequence[tuple[str, Outcome]]) -> list[Reply]:
     return [got for _, got in found if isinstance(got, Reply)]
 
 
-async def _ask_in_order(
-    endpoint: Endpoint, queue: Sequence[tuple[EvalModel, Case]], recipe: Recipe
+async def ask_each(
+    endpoint: Endpoint, items: Sequence[Item], ask: Callable[[Item], Awaitable[Reply]]
 ) -> list[Outcome]:
-    at_work = asyncio.Semaphore(_CASES_PER_SLOT * recipe.concurrency)
-
-    async def ask(item: tuple[EvalModel, Case]) -> Reply:
-        model, case = item
-        async with at_work:
-            return await answer_question(
-                endpoint,
-                case.question,
-                [chunk.text for chunk in case.chunks],
-                max_answer_tokens=recipe.max_answer_tokens,
-                refusal=case.refusal,
-                prompt=model.prompt,
-            )
-
+    """Ask for every item at once, and print the progress; outcomes in the items' order."""
     async with endpoint:
-        progress = Progress(endpoint.settings.role, len(queue), note=endpoint.note)
-        outcomes = await gather_all(queue, ask, on_done=progress.advance)
+        progress = Progress(endpoint.settings.role, len(items), note=endpoint.note)
+        outcomes = await gather_all(items, ask, on_done=progress.advance)
         progress.close()
     return outcomes
 

@@ -83,14 +83,7 @@ def _grade(field: str, given: Sequence[Any], reason: str) -> Grade:
 
 def read_value(field: str, value: Any) -> float | None:
     """`"Yes."` → 1, `"Rating: 4/5"` → 4; None = not a value of the field's scale."""
-    if isinstance(value, bool):
-        return float(value) if field == "correct" else None
-    if isinstance(value, int | float):
-        in_scale = field != "correct" and value in (1, 2, 3, 4, 5)
-        return float(value) if in_scale else None
-    if not isinstance(value, str):
-        return None
-    found = _match(field, value)
+    found = _match(field, str(value)) if isinstance(value, str | int | float) else None
     if found is None:
         return None
     words = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
@@ -98,10 +91,9 @@ def read_value(field: str, value: Any) -> float | None:
 
 
 def _match(field: str, text: str) -> str | None:
-    if len(text) > _LONGEST:
-        return None
+    """`Verdict: **Yes**` → "yes"; None = it is not a value of the field's scale alone."""
     pattern = _YES_NO if field == "correct" else _RATING
-    found = pattern.fullmatch(_folded(text))
+    found = pattern.fullmatch(_folded(text)) if len(text) <= _LONGEST else None
     return found.group(1) if found else None
 
 
