@@ -9,13 +9,14 @@ from typing import Any
 from lib.eval.metrics import REFUSED_RIGHTLY
 from lib.eval.results import Comparison
 from lib.eval.runs.answer_files import EXPLANATION, value_of
-from lib.eval.runs.runs import METRIC, Run, known_metrics, require_known
+from lib.eval.runs.runs import Run, known_metrics, require_known
 from lib.eval.statistics import WORSE, paired_difference, turned
-from lib.eval.summaries import STRICT, summarise
+from lib.eval.summaries import HEADLINE, STRICT, summarise
+from lib.eval.wording import percent, points, signed
 from lib.records import Score
 from lib.settings import SetupError
 
-METRICS = (METRIC, REFUSED_RIGHTLY)  # the default; the second is for distractors_only
+METRICS = (HEADLINE, REFUSED_RIGHTLY)  # the default; the second is for distractors_only
 _QUESTION = ("question_id", "question", "gold_answer")  # two questions are the same if all three are
 
 
@@ -34,10 +35,8 @@ class Paired:
 class RunComparison:
     """A run against another one."""
 
-    run: str
-    against: str
-    model: str
-    against_model: str
+    run: Run
+    against: Run
     shared: int  # questions that both were asked
     not_comparable: list[str]  # reasons
     pairs: list[Paired]
@@ -76,10 +75,8 @@ def compare_runs(
             without = run if name not in run.results.conditions else against
             reasons.append(f"other conditions: {without.name} has no {name}")
     return RunComparison(
-        run=run.name,
-        against=against.name,
-        model=run.model,
-        against_model=against.model,
+        run=run,
+        against=against,
         shared=shared,
         not_comparable=reasons,
         pairs=pairs,
@@ -163,20 +160,20 @@ def gate(
 
 
 def _gated_metrics(base: Run) -> list[str]:
-    metrics = list(dict.fromkeys(one.metric for one in base.results.headline)) or [METRIC]
+    metrics = list(dict.fromkeys(one.metric for one in base.results.headline)) or [HEADLINE]
     return metrics + [REFUSED_RIGHTLY] * (REFUSED_RIGHTLY in known_metrics(base))
 
 
 def regressions(found: RunComparison) -> list[str]:
     """A sentence about each figure that got worse beyond its interval, in the figures' order."""
-    figures = [pair.figures for pair in found.pairs if pair.figures.verdict == WORSE]
+    worse = [pair.figures for pair in found.pairs if pair.figures.verdict == WORSE]
     # More replies without a value: a student that says nothing would pass otherwise.
     silent = [pair for pair in found.pairs if pair.unscored_verdict == WORSE]
     return [
-        f"{one.metric} under {one.condition}: {100 * one.against_value:.1f}% before, "
-        f"{100 * one.value:.1f}% now, {100 * one.difference:+.1f} points (95% interval "
-        f"{100 * one.low:+.1f} to {100 * one.high:+.1f}), {one.n} questions"
-        for one in figures
+        f"{one.metric} under {one.condition}: {percent(one.against_value, places=1)}% before, "
+        f"{percent(one.value, places=1)}% now, {signed(one.difference, places=1)} points (95% "
+        f"interval {points(one, places=1)}), {one.n} questions"
+        for one in worse
     ] + [
         f"{pair.figures.metric} under {pair.figures.condition}: {pair.unscored} replies have no "
         f"value, {pair.against_unscored} had none before"

@@ -97,15 +97,6 @@ def test_figures_come_back_exactly(parts: dict[str, Any], tmp_path: Path) -> Non
     assert repr(read_results(tmp_path)) == repr(results())
 
 
-def test_a_headline_comparison_that_is_none_is_refused(
-    parts: dict[str, Any], tmp_path: Path
-) -> None:
-    found = results()
-    altered = replace(found, headline=[replace(found.headline[0], p_holm=0.01)])
-    with pytest.raises(ValueError, match="headline"):
-        write(tmp_path, parts, results=altered)
-
-
 def test_no_value_is_null_and_numbers_are_plain(parts: dict[str, Any], tmp_path: Path) -> None:
     cost = [{"model": "m", "cost": NAN, "seconds": numpy.float64(0.5)}]
     text = write(tmp_path, parts, cost=cost).read_text()
