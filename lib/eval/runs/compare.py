@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,8 @@ from lib.records import Score
 from lib.settings import SetupError
 
 METRICS = (HEADLINE, REFUSED_RIGHTLY)  # the default; the second is for distractors_only
-_QUESTION = ("question_id", "question", "gold_answer")  # two questions are the same if all three are
+
+Question = tuple[str, str, str]  # id, text, gold answer: the same if all three are
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,8 @@ def compare_runs(
 
     Default conditions: all that both have; default metrics: METRICS.
     """
-    asked, before = (
-        {tuple(row[column] for column in _QUESTION) for row in one.answers}
-        for one in (run, against)
-    )
+    asked, before = ({_question(row) for row in one.answers} for one in (run, against))
+    shared = len(asked & before)
     known = (against.results.conditions, run.results.conditions)
     wanted = list(dict.fromkeys(conditions or (*known[0], *known[1])))
     both = [name for name in wanted if name in known[0] and name in known[1]]
@@ -66,7 +65,6 @@ def compare_runs(
     reasons = []
     if run.dataset != against.dataset:
         reasons.append(f"other datasets: {run.dataset} against {against.dataset}")
-    shared = len(asked & before)
     if asked != before or not shared:
         said = f"{shared} of them the same; only these are compared" if shared else "none the same"
         reasons.append(f"other questions: {len(asked)} against {len(before)}, {said}")
@@ -90,39 +88,42 @@ def _paired(run: Run, against: Run, metric: str, condition: str) -> Paired | Non
     shared = [key for key in theirs if key in mine]
     if not shared:
         return None
-    names, places = ("run", "against"), [str(place) for place in range(len(shared))]
     oracles = [theirs[key]["oracle_id"] or theirs[key]["question_id"] for key in shared]
     values = [(value_of(mine[key], metric), value_of(theirs[key], metric)) for key in shared]
     results = summarise(
         [
-            Score(place, name, condition, metric, value)
-            for place, pair in zip(places, values, strict=True)
-            for name, value in zip(names, pair, strict=True)
+            Score(str(place), name, condition, metric, value)
+            for place, pair in enumerate(values)
+            for name, value in zip(("run", "against"), pair, strict=True)
         ],
-        dict(zip(places, oracles, strict=True)),
-        models=names,
+        {str(place): oracle for place, oracle in enumerate(oracles)},
+        models=("run", "against"),
         headline_metric="",  # Holm's correction is for the claims of one table
         strict=(),
     )
     unread = [(value is None) - (other is None) for value, other in values]
+    of_run, of_against = results.estimates
     return Paired(
         figures=replace(results.comparisons[0], model=run.name, against=against.name),
-        unscored=sum(value is None for value, _ in values),
-        against_unscored=sum(other is None for _, other in values),
+        unscored=of_run.unscored,
+        against_unscored=of_against.unscored,
         unscored_verdict=turned(paired_difference(unread, oracles).verdict),
         other_documents=sum(mine[k]["context_ids"] != theirs[k]["context_ids"] for k in shared),
     )
 
 
-def _measured(run: Run, metric: str, condition: str) -> dict[Any, dict[str, Any]]:
+def _measured(run: Run, metric: str, condition: str) -> dict[Question, dict[str, Any]]:
     """Question → its reply; a metric without value and explanation does not apply to a reply."""
-    column = metric.removesuffix(STRICT)
+    columns = (metric.removesuffix(STRICT), metric.removesuffix(STRICT) + EXPLANATION)
     return {
-        tuple(row[c] for c in _QUESTION): row
+        _question(row): row
         for row in run.answers
-        if row["condition"] == condition
-        and (row.get(column) is not None or row.get(column + EXPLANATION) is not None)
+        if row["condition"] == condition and any(row.get(c) is not None for c in columns)
     }
+
+
+def _question(row: Mapping[str, Any]) -> Question:
+    return row["question_id"], row["question"], row["gold_answer"]
 
 
 # --- the gate ------------------------------------------------------------------------------------
