@@ -34,11 +34,11 @@ def answer_cases(
 ) -> list[Answer]:
     """Ask every model every case; the answers model by model, in the cases' order.
 
-    All endpoints are asked at once, at most `concurrency` requests in flight to each: on one
-    machine they share its cores evenly, so their latencies compare with each other, not with
-    another machine's. Models of one role share its endpoint: the first of them is asked first.
-    Replies in the ledger are not asked again, so a killed run continues. The budget is for all
-    endpoints together, the recipe's limits are for each.
+    All endpoints are asked at once, at most `concurrency` requests in flight to each. So on one
+    machine they share its cores evenly, and their latencies can be compared with each other. Models
+    of one role share its endpoint, in their order. Replies in the ledger are not asked again, so a
+    killed run continues. The budget is for all endpoints together, the recipe's limits are for
+    each.
 
     Raises:
         SetupError: a model has no endpoint (before any is asked), requests failed, or the budget is
@@ -57,21 +57,7 @@ def answer_cases(
         async def ask_endpoint(endpoint: Endpoint) -> list[Outcome]:
             role = endpoint.settings.role
             queue = [(model, case) for model in models if model.role == role for case in cases]
-            at_work = asyncio.Semaphore(_CASES_PER_SLOT * recipe.concurrency)
-
-            async def ask(item: tuple[EvalModel, Case]) -> Reply:
-                model, case = item
-                async with at_work:
-                    return await answer_question(
-                        endpoint,
-                        case.question,
-                        [chunk.text for chunk in case.chunks],
-                        max_answer_tokens=recipe.max_answer_tokens,
-                        refusal=case.refusal,
-                        prompt=model.prompt,
-                    )
-
-            return await ask_each(endpoint, queue, ask)
+            return await _ask_in_order(endpoint, queue, recipe)
 
         outcomes = run(ask_all())
     by_role = {
@@ -87,7 +73,7 @@ def answer_cases(
 
 
 def require_replies(found: Sequence[tuple[str, Outcome]]) -> list[Reply]:
-    """The replies of (who was asked, what came).
+    """The replies of (model, outcome) pairs.
 
     Raises:
         SetupError: a request failed.
@@ -99,7 +85,7 @@ def require_replies(found: Sequence[tuple[str, Outcome]]) -> list[Reply]:
             f"{len(failures):,} of {len(found):,} requests failed "
             f"({', '.join(f'{name}: {count:,}' for name, count in counts.items())}); the first: "
             f"{failures[0][1]}. The other {len(found) - len(failures):,} replies are kept: run "
-            "this again, and only what is missing is asked."
+            "this again, and only the missing ones are asked."
         )
     return [got for _, got in found if isinstance(got, Reply)]
 
@@ -113,6 +99,26 @@ async def ask_each(
         outcomes = await gather_all(items, ask, on_done=progress.advance)
         progress.close()
     return outcomes
+
+
+async def _ask_in_order(
+    endpoint: Endpoint, queue: Sequence[tuple[EvalModel, Case]], recipe: Recipe
+) -> list[Outcome]:
+    at_work = asyncio.Semaphore(_CASES_PER_SLOT * recipe.concurrency)
+
+    async def ask(item: tuple[EvalModel, Case]) -> Reply:
+        model, case = item
+        async with at_work:
+            return await answer_question(
+                endpoint,
+                case.question,
+                [chunk.text for chunk in case.chunks],
+                max_answer_tokens=recipe.max_answer_tokens,
+                refusal=case.refusal,
+                prompt=model.prompt,
+            )
+
+    return await ask_each(endpoint, queue, ask)
 
 
 def _answer(model: EvalModel, case: Case, reply: Reply) -> Answer:

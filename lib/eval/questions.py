@@ -23,7 +23,7 @@ UNKNOWN = Chunk("", "", "", 0, 0, 0, "")
 
 # Provenance: who wrote a question, and on which chunks.
 EVAL_SPLIT = "eval split"  # the teacher's, on chunks held out of documents that also train
-HELD_OUT = "held-out documents"  # the teacher's, on documents of which nothing trains
+HELD_OUT = "held-out documents"  # the teacher's, on documents that do not train
 VETTED = "picked by a reviewer"  # the teacher's, on a training chunk; its rows train no more
 PEOPLE = "written by people"  # in 1_gen's eval_file
 
@@ -59,7 +59,7 @@ def load_questions(dataset_dir: Path, recipe: Recipe) -> list[EvalQuestion]:
     """The questions of people (1_gen's eval_file), else the teacher's of `hf/eval.jsonl`.
 
     A seeded sample of the recipe's max_questions (0 = all), in their order. For one seed a smaller
-    sample is a part of the larger one: a larger sample asks only what is new.
+    sample is a part of the larger one: a larger sample asks only the new ones.
 
     Raises:
         SetupError: the dataset has no evaluation question.

@@ -27,14 +27,14 @@ from lib.eval.statistics import (
 from lib.records import Score
 
 HEADLINE = "exact_match"
-STRICT = "_strict"  # exact_match_strict: exact_match with what is unscored counted as 0
+STRICT = "_strict"  # exact_match_strict: exact_match, unscored counted as 0
 
 Where = tuple[str, str, str]  # model, condition, metric
 Values = dict[str, float | None]  # question id → value; None = unscored
 
 
 def clusters_of(questions: Iterable[EvalQuestion]) -> dict[str, str]:
-    """Question id → what it rises and falls with: its oracle chunk, or itself if none is known."""
+    """Question id → its cluster: the oracle chunk, or the question itself if none is known."""
     return {question.id: question.oracle.id or question.id for question in questions}
 
 
@@ -50,10 +50,10 @@ def summarise(
 ) -> Results:
     """Every figure with its interval, and the first model against each of the others.
 
-    An estimate is the mean of what is scored; `unscored` counts the rest. A comparison is over the
-    questions that both models have a value for. The headline comparisons, among which p is
-    corrected (Holm), are those of headline_metric with each other model, under all conditions where
-    the right reply is an answer.
+    An estimate is the mean of the scored replies; `unscored` counts the others. A comparison is of
+    the questions for which both models have a value. The headline comparisons, among which p is
+    corrected (Holm), are those of headline_metric with each other model, under all conditions
+    except distractors_only.
 
     Args:
         clusters: question id → cluster id, of `clusters_of`.
@@ -92,8 +92,7 @@ def summarise(
 def _table(
     scores: Iterable[Score], clusters: Mapping[str, str], strict: Collection[str]
 ) -> dict[Where, Values]:
-    """The questions of each figure in the order of `clusters`, so that resamples do not depend on
-    the order in which a model was asked."""
+    """The values of each figure, in the order of `clusters`, which resamples depend on."""
     table: dict[Where, Values] = {}
     for score in scores:
         values = table.setdefault((score.model, score.condition, score.metric), {})

@@ -10,8 +10,8 @@ from lib.eval.statistics import BETTER, CANNOT_TELL, WORSE
 from lib.eval.summaries import HEADLINE, STRICT
 from lib.eval.wording import called, counted, is_absent, p_value, percent, points, signed
 
-READING = "oracle_distractors"  # what the student was trained for, whatever retrieval finds
-_CONTAINMENT = "answer_containment"  # right, whatever is written around it
+READING = "oracle_distractors"  # the task of the training: reading, without retrieval
+_CONTAINMENT = "answer_containment"
 
 
 def verdict_of(results: Results) -> str:
@@ -63,43 +63,35 @@ def claim_of(results: Results) -> str:
 def main_condition(results: Results) -> str:
     """The product's own situation: the middle of the retrieved conditions (top_5 of 3, 5, 7).
 
-    Else `oracle_distractors`, else the last. Fixed before any result is seen.
+    Else `oracle_distractors`, else the last; "" = there is none. Fixed before any result is seen.
     """
     retrieved = [name for name in results.conditions if is_retrieved(name)]
     if retrieved:
         return retrieved[len(retrieved) // 2]
-    return READING if READING in results.conditions else results.conditions[-1]
+    return READING if READING in results.conditions else "".join(results.conditions[-1:])
 
 
 def main_comparison(results: Results) -> Comparison | None:
     """The comparison that the verdict is about."""
-    return _under_main(results, results.against)
+    return results.comparison(results.against, main_condition(results), main_metric(results))
 
 
 def plain_comparison(results: Results) -> Comparison | None:
-    """Against the same other model with its plain prompt; None: it was not asked so."""
-    return _under_main(results, results.against + PLAIN)
+    """Against the same model with its plain prompt; None: it was not asked with it."""
+    plain = results.against + PLAIN
+    return results.comparison(plain, main_condition(results), main_metric(results))
 
 
 def reading_comparison(results: Results) -> Comparison | None:
     """With the oracle among distractors; None unless the verdict is about retrieved documents."""
-    if not results.conditions or not is_retrieved(main_condition(results)):
-        return None
     one = results.comparison(results.against, READING, main_metric(results))
-    return one if one and one.n else None
-
-
-def _under_main(results: Results, against: str) -> Comparison | None:
-    if not results.conditions or not results.models:
-        return None
-    return results.comparison(against, main_condition(results), main_metric(results))
+    return one if one and one.n and is_retrieved(main_condition(results)) else None
 
 
 def main_metric(results: Results) -> str:
     """The metric of the headline comparisons, else exact match; of distractors_only refusals."""
     metric = results.headline[0].metric if results.headline else HEADLINE
-    where = main_condition(results) if results.conditions else ""
-    known = {e.metric for e in results.estimates if e.condition == where}
+    known = {e.metric for e in results.estimates if e.condition == main_condition(results)}
     return REFUSED_RIGHTLY if metric not in known and REFUSED_RIGHTLY in known else metric
 
 
@@ -135,11 +127,10 @@ def _figures(one: Comparison, results: Results) -> str:
 
 
 def _strict(one: Comparison, results: Results) -> str:
-    """A warning where the format, not the reading, decides.
+    """A warning if the verdict depends on replies without a final answer.
 
-    The verdict of a strict comparison comes from its interval alone. If this comparison's interval
-    alone gives the same verdict, the correction made the difference, not the format: then there is
-    no warning.
+    A strict comparison is uncorrected. No warning if this one gives the same verdict uncorrected:
+    then the correction makes the difference.
     """
     strict = results.comparison(one.against, one.condition, one.metric + STRICT)
     pair = (results.estimate(m, one.condition, one.metric) for m in (one.model, one.against))

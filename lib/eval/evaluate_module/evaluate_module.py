@@ -8,13 +8,9 @@
 import datasets
 import evaluate
 
-_INPUTS = """
-Args:
-    predictions: final answers, or whole replies ("… <ANSWER>: …"), whose final answer counts.
-    references: one gold answer each.
-Returns:
-    The mean of each metric, 0-1, over the answers that it applies to. A refusal is wrong.
-"""
+_INPUTS = """predictions: final answers, or whole replies ("… <ANSWER>: …"), whose final answer
+counts; a refusal is wrong. references: one gold answer each. Returns the mean of each metric, 0-1,
+over the answers that it applies to."""
 
 
 class Openbook(evaluate.Metric):

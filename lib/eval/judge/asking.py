@@ -50,7 +50,7 @@ def find_judge(recipe: Recipe, *, budget: Budget | None = None) -> Judge | None:
 
 
 def ask_judge(judge: Judge, requests: Sequence[JudgeRequest]) -> list[dict[str, Grade]]:
-    """The verdict on each request, field → grade, in their order; the ledger answers what it can.
+    """The verdict on each request, field → grade, in their order; replies in the ledger are reused.
 
     Raises:
         SetupError: the endpoint cannot work, or requests failed (the replies that came are kept).

@@ -52,25 +52,19 @@ def audit(judge: Judge | None, labels_file: str | Path) -> str:
         )
     labels = read_labels(labels_file)
     fields = applicable(FIELDS, documents=())
-    verdicts = ask_judge(
-        judge,
-        [
-            judge.prompts.grade(
-                fields, question=one.question, reference=one.reference, answer=one.answer
-            )
-            for one in labels
-        ],
-    )
+    ask_about = judge.prompts.grade
+    requests = [
+        ask_about(fields, question=one.question, reference=one.reference, answer=one.answer)
+        for one in labels
+    ]
+    verdicts = ask_judge(judge, requests)
     graded = [(one, grades["correct"]) for one, grades in zip(labels, verdicts, strict=True)]
     pairs = [(one.correct, grade.value == 1) for one, grade in graded if grade.value is not None]
     mild, strict = pairs.count((False, True)), pairs.count((True, False))
+    same = rate(len(pairs) - mild - strict, len(pairs))
     lines = [
         (0, f"Judge {judge.name} against people, on {len(labels)} answers"),
-        (
-            2,
-            f"Same verdict: {rate(len(pairs) - mild - strict, len(pairs))} (95% interval); "
-            f"{len(labels) - len(pairs)} unread",
-        ),
+        (2, f"Same verdict: {same} (95% interval); {len(labels) - len(pairs)} unread"),
         (2, f"Kappa: {_kappa(pairs)}; 1 = they always agree, 0 = as often as by chance"),
         (2, f"The judge alone says yes: {mild}; people alone say yes: {strict}"),
     ]
@@ -134,13 +128,8 @@ def read_labels(path: str | Path) -> list[LabelledAnswer]:
 
 
 def _row(number: int, values: Mapping[str, Any]) -> LabelledAnswer:
+    texts = {name: text_value(values, name) for name in ("question", "reference", "answer")}
     label = str(values.get("label", "")).strip()
     if label.lower() not in _LABELS:
         raise ValueError(f"its label is {label[:40]!r}, not yes or no")
-    return LabelledAnswer(
-        row=number,
-        question=text_value(values, "question"),
-        reference=text_value(values, "reference"),
-        answer=text_value(values, "answer"),
-        correct=_LABELS[label.lower()],
-    )
+    return LabelledAnswer(row=number, correct=_LABELS[label.lower()], **texts)

@@ -1,4 +1,4 @@
-"""Two runs, question by question: what changed, and what got worse (the gate)."""
+"""Two runs, question by question; and the gate, which finds figures that got worse."""
 
 from __future__ import annotations
 
@@ -132,10 +132,10 @@ def _question(row: Mapping[str, Any]) -> Question:
 def gate(
     run: Run, base: Run, *, metrics: Sequence[str] = (), conditions: Sequence[str] = ()
 ) -> RunComparison:
-    """Compare a run's student with a base run's; `regressions` lists what got worse.
+    """Compare a run's student with a base run's; `regressions` lists the figures that got worse.
 
-    Default metrics: those of the base run's headline (else exact match), and refusals where these
-    are right. Default conditions: all of the base run.
+    Default metrics: those of the base run's headline (else exact match), and right refusals.
+    Default conditions: all of the base run.
 
     Raises:
         SetupError: no question is the same, or a metric or condition is not in both runs: a gate

@@ -32,7 +32,7 @@ METRICS_FILE = "metrics.json"
 def describe_run(
     dataset_dir: Path, models: Sequence[EvalModel], recipe: Recipe
 ) -> dict[str, Any]:
-    """What a run was made of, for `write_results`."""
+    """Dataset, models and settings of a run, for `write_results`."""
     project = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text(encoding="utf-8"))
     return {
         "dataset": dataset_dir.name,  # holds the dataset's fingerprint
@@ -129,8 +129,9 @@ def secrets() -> re.Pattern[str]:
     """Matches the secrets of the environment, and logins in addresses."""
     names = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
     # Shorter ones ("none", "local") are not secrets, and would mask words.
-    known = [v for k, v in environment().items() if names.search(k) and len(v) >= 8]
-    return re.compile("|".join([*map(re.escape, known), r"(?<=://)[^/@\s]+(?=@)"]))
+    known = {v for k, v in environment().items() if names.search(k) and len(v) >= 8}
+    longest_first = sorted(map(re.escape, known), key=len, reverse=True)
+    return re.compile("|".join([*longest_first, r"(?<=://)[^/@\s]+(?=@)"]))
 
 
 # --- reading -------------------------------------------------------------------------------------

@@ -187,6 +187,7 @@ def test_secrets_are_masked(
     parts: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JUDGE_OPENAI_API_KEY", "sk-judge-0123456789")
+    monkeypatch.setenv("TEACHER_OPENAI_API_KEY", "sk-judge-")  # the beginning of the other one
     monkeypatch.setenv("STUDENT_OPENAI_API_KEY", "none")
     made_of = {
         "dataset": "nonesuch",
