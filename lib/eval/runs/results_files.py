@@ -29,9 +29,7 @@ SCHEMA = 1  # of metrics.json and the answers; raised when a reader of this one 
 METRICS_FILE = "metrics.json"
 
 
-def describe_run(
-    dataset_dir: Path, models: Sequence[EvalModel], recipe: Recipe
-) -> dict[str, Any]:
+def describe_run(dataset_dir: Path, models: Sequence[EvalModel], recipe: Recipe) -> dict[str, Any]:
     """Dataset, models and settings of a run, for `write_results`."""
     project = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text(encoding="utf-8"))
     return {

@@ -13,6 +13,7 @@ import pytest
 from lib.eval.conditions import Case
 from lib.eval.metrics import score_answers
 from lib.eval.metrics.losses import LOSSES
+from lib.eval.models import eval_models
 from lib.eval.questions import EVAL_SPLIT, EvalQuestion
 from lib.eval.results import Comparison, Estimate, Results
 from lib.eval.runs.answer_files import read_answers
@@ -23,7 +24,6 @@ from lib.eval.runs.results_files import (
     read_results,
     write_results,
 )
-from lib.eval.models import eval_models
 from lib.prompts.student import REFUSAL
 from lib.recipe import Recipe
 from lib.records import Answer, Score
@@ -103,7 +103,11 @@ def test_no_value_is_null_and_numbers_are_plain(parts: dict[str, Any], tmp_path:
     document = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert document["schema"] == 1
     losses = {row["condition"]: row["outcomes"] for row in document["losses"]}
-    assert losses["oracle"] == dict.fromkeys(LOSSES, 0) | {"right": 1, "wrong refusal": 1, "format": 1}
+    assert losses["oracle"] == dict.fromkeys(LOSSES, 0) | {
+        "right": 1,
+        "wrong refusal": 1,
+        "format": 1,
+    }
     assert document["verdict"].startswith("Cannot tell whether")
     assert document["cost"] == [{"model": "m", "cost": None, "seconds": 0.5}]
     assert document["leakage"] is None

@@ -273,7 +273,10 @@ def test_named_metrics_and_conditions(runs_dir: Path, capsys: pytest.CaptureFixt
     row = next(line for line in out.splitlines() if line.startswith("| oracle") and "50.0" in line)
     assert row.replace(" ", "").startswith("|oracle|40|50.0|25.0|+25.0|+")
     assert main(["compare", "weak", "strong", "--metric", "rogue"]) == 2
-    assert "no metric rogue. Evaluate it so, or name others with --metric: exact_match" in capsys.readouterr().err
+    assert (
+        "no metric rogue. Evaluate it so, or name others with --metric: exact_match"
+        in capsys.readouterr().err
+    )
 
 
 # --- the gate ------------------------------------------------------------------------------------
@@ -357,7 +360,10 @@ def test_a_run_is_not_worse_than_itself(runs_dir: Path) -> None:
         (["gate", "weak"], "the following arguments are required: --against"),
         (["gate", "gone", "--against", "weak"], "Evaluated are: apart, fewer, same, strong, weak"),
         (["gate", "weak", "--against", "strong", "--metric", "rogue"], "weak: no metric rogue"),
-        (["gate", "weak", "--against", "strong", "--condition", "top_9"], "weak: no condition top_9"),
+        (
+            ["gate", "weak", "--against", "strong", "--condition", "top_9"],
+            "weak: no condition top_9",
+        ),
         (["gate", "fewer", "--against", "weak"], "fewer: no condition top_3"),
         (["gate", "apart", "--against", "weak"], "not comparable (other questions"),
         (["compare", "gone"], "metrics.json is not there"),
@@ -416,7 +422,8 @@ def test_a_reader_that_stops_is_no_error(runs_dir: Path) -> None:
     with subprocess.Popen(
         command, cwd=PROJECT_DIR, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        assert process.stdout and process.stderr
+        assert process.stdout
+        assert process.stderr
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
