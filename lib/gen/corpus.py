@@ -39,7 +39,7 @@ class Corpus:
         self.chunks: list[Chunk] = []
         self.dropped: list[Rejected] = []  # chunks that are too short or were seen before
         self.same: Conflicts = {}  # chunks that count as the same, once all are read
-        self._near: list[Chunk] = []  # dropped as near duplicates, until all are read
+        self._near: list[Chunk] = []  # dropped as near duplicates; those that came back
         # Read first: a mistake in it is said before anything is paid.
         self.evaluation = read_evaluation_file(recipe.eval_file) if recipe.eval_file else []
         self._reading = self._read()
@@ -66,8 +66,9 @@ class Corpus:
             while enough and len(given) < len(self.chunks):
                 given.append(self.chunks[len(given)])
                 yield given[-1]
-        ids = {chunk.id for chunk in given}
-        yield from (chunk for chunk in self.chunks if chunk.id not in ids)
+        ids, last = ({chunk.id for chunk in chunks} for chunks in (given, self._near))
+        rest = (chunk for chunk in self.chunks if chunk.id not in ids)
+        yield from sorted(rest, key=lambda chunk: chunk.id in last)
 
     def _read(self) -> Iterator[Document | Skipped]:
         recipe = self.recipe
@@ -116,6 +117,7 @@ class Corpus:
         back = near - repeated(every, near, self.recipe.near_duplicate_share)
         self.chunks = [chunk for chunk in every if chunk.id in back or chunk.id not in near]
         self.dropped = [item for item in self.dropped if item.chunk_id not in back]
+        self._near = [chunk for chunk in self._near if chunk.id in back]
 
     def _fills_rows(self) -> bool:
         """Whether the chunks so far do, if all that share anything counted as the same: then all

@@ -183,4 +183,6 @@ def test_all_chunks_are_given_out_once_and_those_brought_back_last(tmp_path: Pat
     assert given[-1].id == "list.json/42#0" != corpus.chunks[-1].id
     assert {item.chunk_id for item in corpus.dropped} == {f"list.json/{n}#0" for n in range(43, 55)}
     assert Counter(item.gate for item in corpus.dropped) == {"near": 12}
-    assert Corpus(corpus.recipe).read().chunks == corpus.chunks
+    again = Corpus(corpus.recipe).read()
+    assert again.chunks == corpus.chunks
+    assert list(again) == given
