@@ -1,27 +1,17 @@
-"""Gates on all questions together: duplicates, near duplicates, questions with several answers."""
+"""Gates on all questions together: duplicates, near duplicates, questions with several answers,
+and those that people ask to evaluate."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
 
+from lib.duplicates import same_questions
 from lib.gen.gates import Rejection
+from lib.rag.embedder import Embedder
 from lib.records import Question, Rejected
 from lib.text import normalise, same_answer
 
-if TYPE_CHECKING:
-    import numpy
-
 _BLOCK = 512
-
-
-class QuestionEmbedder(Protocol):
-    """What lib.rag's load_embedder() gives."""
-
-    identity: str
-
-    def queries(self, texts: Sequence[str]) -> numpy.ndarray:
-        """Float32, (len(texts), dimensions), rows of length 1."""
 
 
 def drop_ambiguous(questions: Sequence[Question]) -> tuple[list[Question], list[Rejected]]:
@@ -50,8 +40,24 @@ def drop_ambiguous(questions: Sequence[Question]) -> tuple[list[Question], list[
     return kept, rejected
 
 
+def drop_evaluated(
+    questions: Sequence[Question], evaluation: Sequence[str]
+) -> tuple[list[Question], list[Rejected]]:
+    """Keep the questions that the evaluation does not ask, or nearly (gate "evaluation").
+
+    4_eval stops at those that a training row asks, too.
+    """
+    dropped = same_questions([question.text for question in questions], evaluation)
+    rejected = [
+        Rejection("evaluation", f"eval_file asks “{evaluation[place]}”").of(questions[number])
+        for number, place in dropped.items()
+    ]
+    kept = [question for number, question in enumerate(questions) if number not in dropped]
+    return kept, rejected
+
+
 def drop_similar(
-    questions: Sequence[Question], embedder: QuestionEmbedder, *, max_similarity: float
+    questions: Sequence[Question], embedder: Embedder, *, max_similarity: float
 ) -> tuple[list[Question], list[Rejected]]:
     """Keep the first of questions that are alike and have one answer (gate "duplicate").
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from lib.dataset import write_dataset
@@ -14,6 +15,7 @@ from lib.gen.ask.questions import Generated, ask_teacher, teacher_notice
 from lib.gen.check import print_check
 from lib.gen.corpus import Corpus, needs_all
 from lib.gen.distractors import Vectors
+from lib.gen.duplicate_questions import drop_evaluated
 from lib.gen.qa import write_pairs
 from lib.gen.rows import Built, build_examples
 from lib.gen.splits import assign_splits
@@ -23,7 +25,7 @@ from lib.settings import CheckFailed, home, portable
 
 
 class Finished(Exception):
-    """Nothing is wrong, and there is nothing more to do here. One line."""
+    """The work ends here, as it was asked for: no mistake. One line."""
 
     def _render_traceback_(self) -> list[str]:  # IPython shows this in place of a traceback
         return [str(self)]
@@ -35,7 +37,7 @@ def generate(recipe: Recipe) -> Path:
     Raises:
         SetupError: a mistake, or requests that failed.
         CheckFailed: the dataset was written, and a check of it failed.
-        Finished: a dry run, or plain pairs, which are no dataset to train on.
+        Finished: a dry run, or plain pairs, which are not a dataset to train on.
     """
     corpus = Corpus(recipe)
     asked = ask_questions(corpus)
@@ -75,6 +77,9 @@ def ask_questions(corpus: Corpus) -> Generated:
     with _saved_at_once(recipe.run_name) as save:
         chunks = corpus.chunks if needs_all(recipe) else corpus
         asked = ask_teacher(chunks, recipe, on_question=save)
+    evaluation = [item.question for item in corpus.evaluation]
+    kept, refused = drop_evaluated(asked.questions, evaluation)
+    asked = replace(asked, questions=kept, rejected=[*asked.rejected, *refused])
     corpus.read()  # a teacher that was asked before about these chunks reads none of them
     print(f"{len(asked.questions):,} questions passed the gates, {len(asked.rejected):,} did not")
     show_usage(since=mark)
@@ -123,7 +128,7 @@ def save_dataset(corpus: Corpus, asked: Generated, built: Built) -> Path:
 def _saved_at_once(run_name: str) -> Iterator[Callable[[Question], None]]:
     """Yield a function that appends a question to artefacts/questions/<run_name>.partial.jsonl.
 
-    To look at while a run lasts. It goes when the questions are written whole.
+    To look at while a run lasts; deleted when the questions are written as an artefact.
     """
     path = home() / "artefacts" / "questions" / f"{run_name}.partial.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
