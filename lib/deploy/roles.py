@@ -14,6 +14,7 @@ from lib.settings import (
     forget_endpoint,
     is_set_by_user,
     save_state,
+    without_secrets,
 )
 
 
@@ -66,4 +67,4 @@ def deploy(
 def show_endpoints(endpoints: Sequence[Deployed]) -> None:
     """Two lines a role: its model, its address and who serves it."""
     for one in endpoints:
-        print(f"{one.role:9} {one.model}\n          {one.base_url} · {one.how}")
+        print(f"{one.role:9} {one.model}\n          {without_secrets(one.base_url)} · {one.how}")

@@ -21,7 +21,7 @@ from lib.text import find_quote, holds
 
 # Part of the name of what the teacher gave. Raise it when the same replies would give other rows:
 # after a change of a gate, of a parser, or of what counts as a repeat. A comment renames nothing.
-GATES = 1
+GATES = 2
 
 MAX_ANSWER_WORDS, MAX_PAIR_ANSWER_WORDS = 40, 150  # where max_answer_words is 0
 
@@ -83,7 +83,7 @@ def check_whole(reply: str, finish_reason: str) -> None:
     if finish_reason == "content_filter":
         raise Rejection("content_filter", "the teacher's content filter refused it")
     if finish_reason.startswith("refused"):
-        raise Rejection("refused", f"the teacher refused it ({finish_reason[:200]})")
+        raise Rejection("refused", f"the teacher refused it ({finish_reason[:300]})")
     if finish_reason == "length":
         raise Rejection("complete", "the reply was cut at its token limit")
     if not reply.strip():

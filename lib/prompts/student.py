@@ -39,11 +39,13 @@ PLAIN_CHAT_TEMPLATE = (
 
 # Ours, and the control tokens of the usual chat templates: <|assistant|>, </s>, <<SYS>>.
 _MARKER = re.compile(
-    r"</?\s*document\s*>|##\s*(?:begin|end)_quote\s*##|<\s*answer\s*>"
+    r"</?\s*document\s*>|##\s*(?:begin|end)_quote\s*##|</?\s*answer\s*>"
     r"|<\|[^|<>\s]{1,40}\|>|</?s>|<</?SYS>>",
     re.IGNORECASE,
 )
 _ANSWER = re.compile(r"<ANSWER>\s*:?", re.IGNORECASE)
+# A closing tag, which some models write, and what they add behind it.
+_AFTER_ANSWER = re.compile(r"\s*</\s*answer\s*>(?!.*<\s*answer\s*>).*", re.IGNORECASE | re.DOTALL)
 _QUOTE = re.compile(r"##\s*begin_quote\s*##(.*?)##\s*end_quote\s*##", re.IGNORECASE | re.DOTALL)
 
 
@@ -63,6 +65,7 @@ def neutralise(text: str) -> str:
 def canonical(reply: str) -> str:
     """`## begin_quote ##x##end_quote## <Answer> 3` → the published marks, letter for letter."""
     text = re.sub(r"##\s*begin_quote\s*##", QUOTE_BEGIN, reply.strip(), flags=re.IGNORECASE)
+    text = _AFTER_ANSWER.sub("", text)
     text = re.sub(r"##\s*end_quote\s*##", QUOTE_END, text, flags=re.IGNORECASE)
     return re.sub(r"\**<\s*answer\s*>\s*:?\**\s*", f"{ANSWER_TAG} ", text, flags=re.IGNORECASE)
 
@@ -113,11 +116,11 @@ class ParsedAnswer:
 def parse_answer(text: str, *, refusal: str = "") -> ParsedAnswer:
     """`… ##begin_quote## Rain fell for 3 days. ##end_quote## so <ANSWER>: 3 days` → ("3 days", …)
 
-    The last tag counts; it is read with or without its colon and space. A refusal is the refusal
-    sentence, as the whole reply or as the final answer.
+    The last tag counts; it is read with or without its colon, space and closing tag. A refusal is
+    the refusal sentence, as the whole reply or as the final answer.
     """
     quotes = tuple(one_line(quote) for quote in _QUOTE.findall(text))
-    pieces = _ANSWER.split(text)
+    pieces = _ANSWER.split(_AFTER_ANSWER.sub("", text))
     final = pieces[-1].strip() if len(pieces) > 1 else ""
     refused = _says(refusal or REFUSAL, final or text)
     return ParsedAnswer(final_answer=final or None, quotes=quotes, refused=refused)

@@ -163,7 +163,7 @@ def test_the_same_question_with_two_answers_is_refused_each_time(loopback: Loopb
 
 
 @pytest.mark.parametrize(
-    ("finish_reason", "gate"), [("length", "complete"), ("content_filter",) * 2]
+    ("finish_reason", "gate"), [("length", "cut at its token limit"), ("content_filter",) * 2]
 )
 def test_cut_and_filtered_replies_are_refused(
     loopback: Loopback, finish_reason: str, gate: str
