@@ -44,8 +44,7 @@ _MARKER = re.compile(
     re.IGNORECASE,
 )
 _ANSWER = re.compile(r"<ANSWER>\s*:?", re.IGNORECASE)
-# A closing tag, which some models write, and what they add behind it.
-_AFTER_ANSWER = re.compile(r"\s*</\s*answer\s*>(?!.*<\s*answer\s*>).*", re.IGNORECASE | re.DOTALL)
+_ANSWER_END = re.compile(r"</\s*answer\s*>", re.IGNORECASE)
 _QUOTE = re.compile(r"##\s*begin_quote\s*##(.*?)##\s*end_quote\s*##", re.IGNORECASE | re.DOTALL)
 
 
@@ -62,10 +61,17 @@ def neutralise(text: str) -> str:
     return _MARKER.sub(harmless, text)
 
 
+def _without_end(text: str) -> str:
+    """`… <ANSWER>: 3 days</ANSWER> Ask me more!` → `… <ANSWER>: 3 days`"""
+    last = max((tag.end() for tag in _ANSWER.finditer(text)), default=len(text))
+    end = _ANSWER_END.search(text, last)
+    return text[: end.start()].rstrip() if end else text
+
+
 def canonical(reply: str) -> str:
     """`## begin_quote ##x##end_quote## <Answer> 3` → the published marks, letter for letter."""
     text = re.sub(r"##\s*begin_quote\s*##", QUOTE_BEGIN, reply.strip(), flags=re.IGNORECASE)
-    text = _AFTER_ANSWER.sub("", text)
+    text = _without_end(text)
     text = re.sub(r"##\s*end_quote\s*##", QUOTE_END, text, flags=re.IGNORECASE)
     return re.sub(r"\**<\s*answer\s*>\s*:?\**\s*", f"{ANSWER_TAG} ", text, flags=re.IGNORECASE)
 
@@ -120,7 +126,7 @@ def parse_answer(text: str, *, refusal: str = "") -> ParsedAnswer:
     the refusal sentence, as the whole reply or as the final answer.
     """
     quotes = tuple(one_line(quote) for quote in _QUOTE.findall(text))
-    pieces = _ANSWER.split(_AFTER_ANSWER.sub("", text))
+    pieces = _ANSWER.split(_without_end(text))
     final = pieces[-1].strip() if len(pieces) > 1 else ""
     refused = _says(refusal or REFUSAL, final or text)
     return ParsedAnswer(final_answer=final or None, quotes=quotes, refused=refused)
