@@ -162,6 +162,9 @@ class Recipe:
         meaning="the teacher's prompts; 'llama' for open models")
     prompts_path: str = _teacher("", "a YAML of yours with the teacher's prompts that differ")
     temperature: float = _teacher(0.0, "sampling temperature of the teacher", low=0, high=2)
+    max_question_tokens: int = _teacher(2048, low=1,
+        meaning="longest reply with questions or rows, tokens; many for a teacher that thinks")
+    max_cot_answer_tokens: int = _teacher(2048, "the same of a reply with one answer", low=1)
     rationale: bool = _teacher(False, source=_PAPER,
         meaning="the reasoning is written anew from the verified answer")
 

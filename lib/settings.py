@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 
@@ -87,16 +88,34 @@ def write_whole(path: Path, text: str, *, mode: int = 0o644) -> None:
 
 
 def _layers(run_name: str = "") -> list[dict[str, str]]:
-    """Process environment, `.env`, the state of a run if one is named; empty values are unset."""
-    process = {name: value for name, value in os.environ.items() if value}
+    """Process environment, `.env`, the state of a run if one is named; empty and blank
+    values are unset."""
+    process = {name: value for name, value in os.environ.items() if value.strip()}
     return [process, _read_env(".env"), read_state(run_name) if run_name else {}]
 
 
 def _read_env(name: str) -> dict[str, str]:
+    """The names of a dotenv file with their values; {} when there is none.
+
+    Raises:
+        SetupError: it is not UTF-8, as files of some Windows editors.
+    """
     from dotenv import dotenv_values
 
-    values = dotenv_values(home() / name, interpolate=False)
-    return {key: value for key, value in values.items() if value}
+    path = home() / name
+    if not path.is_file():
+        return {}
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:  # UTF-16 without its mark is UTF-8 full of zeros
+        raise SetupError(
+            f"{path} is not a text in UTF-8. Save it as UTF-8 (your editor's “Save as”)."
+        )
+    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
+    return {key: value for key, value in values.items() if value and value.strip()}
 
 
 def environment(run_name: str = "") -> dict[str, str]:
@@ -142,6 +161,17 @@ class EndpointSettings:
     api_version: str = ""
     use_entra_id: bool = False  # Azure style: Entra ID in place of the key
 
+    @property
+    def address(self) -> str:
+        """The base URL as it may be shown: without the password and the values of its query."""
+        return without_secrets(self.base_url)
+
+
+def without_secrets(url: str) -> str:
+    """`https://me:secret@host/v1?key=abc` → `https://***@host/v1?key=***`; else the text itself."""
+    hidden = re.sub(r"(?<=://)[^/?#]*@", "***@", url)
+    return re.sub(r"(?<=[?&])((?!api-version)[^=&#]+)=[^&#]*", r"\1=***", hidden)
+
 
 def prefixes_of(role: str) -> tuple[str, ...]:
     """`gpt-4o` → `("GPT_4O_",)`: a role outside of PREFIXES uses its own name as prefix.
@@ -157,10 +187,12 @@ def endpoint_settings(role: str, run_name: str = "") -> EndpointSettings | None:
     With run_name, student and baseline may also be served by that run's 3_deploy.
 
     A prefixed name beats the same name unprefixed, which fills gaps only; names of other prefixes
-    never leak in. The style is that of the prefixed names in the first layer that has any.
+    never leak in. The style is that of the prefixed names in the first layer that has any. The
+    address of a request (`…/chat/completions?api-version=…`) is understood as its base URL.
 
     Raises:
-        SetupError: a needed name is missing or misspelt, or the run's server has another model.
+        SetupError: a needed name is missing or misspelt, a key holds what no key can, or the run's
+            server has another model.
     """
     prefixes, merged = prefixes_of(role), environment(run_name)
     style = _style_of(prefixes, _layers(run_name))
@@ -172,7 +204,8 @@ def endpoint_settings(role: str, run_name: str = "") -> EndpointSettings | None:
     values = {}
     for name_of, names in _NAMES[style].items():
         candidates = [p + n for p in prefixes for n in names] + list(names)
-        values[name_of] = next((merged[name] for name in candidates if name in merged), "")
+        values[name_of] = next((merged[name] for name in candidates if name in merged), "").strip()
+    values |= _parts_of_address(style, values)
     if style == "openai" and not values["base_url"]:
         values["base_url"] = "https://api.openai.com/v1"
     if use_entra_id := values.pop("use_entra_id", "").lower() in _YES:
@@ -183,7 +216,30 @@ def endpoint_settings(role: str, run_name: str = "") -> EndpointSettings | None:
             f"{needed} not set, and the {role} is configured {style} style. "
             "Put it into .env (cp .env.sample .env; a local server takes any key)."
         )
+    if not re.fullmatch("[ -~]*", values.get("api_key", "")):
+        raise SetupError(
+            f"The key of the {role} holds a line break or a character that is not ASCII, so it is "
+            f"not a key. Copy it again into {prefixes[0]}{_NAMES[style]['api_key'][0]}."
+        )
     return EndpointSettings(role=role, style=style, use_entra_id=use_entra_id, **values)
+
+
+def _parts_of_address(style: str, values: dict[str, str]) -> dict[str, str]:
+    """`https://host/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21` → what each
+    part of it sets; deployment and version only fill gaps.
+    """
+    base_url = re.sub(
+        r"/(chat/completions|completions|embeddings)/?(?=$|\?)", "", values["base_url"]
+    )
+    if style == "openai":
+        return {"base_url": base_url}
+    host, _, path = base_url.partition("/openai/deployments/")
+    versions = parse_qs(urlsplit(base_url).query).get("api-version", [""])
+    return {
+        "base_url": re.sub(r"/openai/?$", "", host.partition("?")[0].rstrip("/")),
+        "deployment": values["deployment"] or unquote(re.split("[/?]", path)[0]),
+        "api_version": values["api_version"] or versions[0],
+    }
 
 
 def is_set_by_user(role: str) -> bool:
@@ -375,4 +431,4 @@ def forget_endpoint(role: str, run_name: str) -> None:
 def show_state(run_name: str) -> None:
     """Print a run's `.env.state`, secrets redacted whole."""
     for key, value in sorted(read_state(run_name).items()):
-        print(f"{key:26} {'***' if SECRET_NAME.search(key) else value}")
+        print(f"{key:26} {'***' if SECRET_NAME.search(key) else without_secrets(value)}")

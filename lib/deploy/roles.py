@@ -13,6 +13,7 @@ from lib.settings import (
     is_set_by_user,
     require_path,
     save_state,
+    without_secrets,
 )
 
 
@@ -68,4 +69,4 @@ def deploy(recipe: Recipe) -> list[Deployed]:
 def show_endpoints(endpoints: Sequence[Deployed]) -> None:
     """Two lines a role: its model, its address and who serves it."""
     for one in endpoints:
-        print(f"{one.role:9} {one.model}\n          {one.base_url} · {one.how}")
+        print(f"{one.role:9} {one.model}\n          {without_secrets(one.base_url)} · {one.how}")

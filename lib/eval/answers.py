@@ -75,8 +75,10 @@ def answer_cases(
 def require_replies(found: Sequence[tuple[str, Outcome]]) -> list[Reply]:
     """The replies of (model, outcome) pairs.
 
+    Some that the endpoint refused are printed: they have no answer.
+
     Raises:
-        SetupError: a request failed.
+        SetupError: a request failed, or every request to one of those asked was refused.
     """
     failures = [(name, got) for name, got in found if isinstance(got, EndpointError)]
     if failures:
@@ -87,6 +89,16 @@ def require_replies(found: Sequence[tuple[str, Outcome]]) -> list[Reply]:
             f"{failures[0][1]}. The other {len(found) - len(failures):,} replies are kept: run "
             "this again, and only the missing ones are asked."
         )
+    asked = Counter(name for name, _ in found)
+    refused = [(name, got) for name, got in found if isinstance(got, Reply) and got.is_refused]
+    for name, count in Counter(name for name, _ in refused).items():
+        reason = next(got.finish_reason for of, got in refused if of == name)
+        said = f"{name}: {count:,} of {asked[name]:,} requests were refused; the first: {reason}"
+        if count == asked[name]:
+            raise SetupError(
+                f"{said}. There is nothing to evaluate: mend that, then run this again."
+            )
+        print(said)
     return [got for _, got in found if isinstance(got, Reply)]
 
 

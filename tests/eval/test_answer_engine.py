@@ -20,7 +20,7 @@ from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR, SetupError
 from tests.eval.test_answers import make_cases, models, use
 from tests.ledger import replies_of
-from tests.server import Loopback, serve
+from tests.server import Loopback, error, serve
 
 
 def test_one_budget_holds_for_all_models(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,6 +55,25 @@ def test_a_reply_that_never_comes_is_asked_for_again(monkeypatch: pytest.MonkeyP
         )
     assert len(answers) == 4
     assert len(server.requests) > 4
+
+
+def test_refused_requests_are_said_and_all_of_them_end_the_evaluation(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = make_cases()
+    flagged = cases[0].question
+    with serve() as server:
+        use(monkeypatch, server, "STUDENT")
+        server.fault = lambda n, body: error(400, "no") if flagged in str(body) else None
+        answers = answer_cases(models("student"), cases, Recipe())
+        refused = [answer for answer in answers if answer.finish_reason == "refused: 400: no"]
+        assert 0 < len(refused) < len(answers)
+        said = f"student: {len(refused)} of {len(answers)} requests were refused; the first: "
+        assert f"{said}refused: 400: no" in capsys.readouterr().out
+        server.fault = lambda n, body: error(400, "too long") if len(str(body)) > 200 else None
+        other = Recipe(max_answer_tokens=9)  # nothing of it is in the ledger
+        with pytest.raises(SetupError, match=r"student: (\d+) of \1 requests .*400: too long"):
+            answer_cases(models("student"), cases, other)
 
 
 SCRIPT = """

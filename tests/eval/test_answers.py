@@ -114,14 +114,14 @@ def test_failures_are_counted_and_the_rest_is_kept(monkeypatch: pytest.MonkeyPat
 
     def refuse_one(number: int, body: dict) -> object:
         bad = broken in body["messages"][-1]["content"]
-        return error(422, "not now") if bad else None
+        return error(500, "not now") if bad else None
 
     with serve(Loopback(fault=refuse_one)) as server:
         use(monkeypatch, server, "STUDENT")
         with pytest.raises(
             SetupError, match=r"2 of 12 requests failed \(student: 2\).*10 replies are kept"
         ):
-            answer_cases(models("student"), cases, Recipe())
+            answer_cases(models("student"), cases, Recipe(max_retries=0))
         server.fault = lambda number, body: None
         before = len(server.requests)
         assert len(answer_cases(models("student"), cases, Recipe())) == 12

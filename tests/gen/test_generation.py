@@ -261,9 +261,24 @@ def test_a_batch_gives_the_rows_of_single_requests(
 def test_a_run_that_makes_nothing_fails(
     home_dir: Path, documents: Path, loopback: Loopback, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    loopback.reply = lambda body: "no"
+    loopback.reply = lambda body: '{"questions": ["no"]}'
     made(home_dir, documents, status=1)
-    assert "No question of the teacher reader-1 passed the gates" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "No question of the teacher reader-1 passed the gates (form " in said
+    assert "The first: it does not end in a question mark" in said
+    (rejected,) = (home_dir / "artefacts" / "questions").glob("*.rejected.jsonl")
+    assert rejected.read_text().count('"gate": "form"') > 10
+
+
+def test_a_teacher_whose_replies_cannot_be_read_is_not_paid_to_the_end(
+    home_dir: Path, documents: Path, loopback: Loopback, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loopback.reply = lambda body: "I would rather not."
+    made(home_dir, documents, status=1)
+    said = capsys.readouterr().err
+    assert "20 lists of questions of the teacher in a row cannot be read" in said
+    assert "“I would rather not.”" in said
+    assert len(loopback.requests) <= 20 + 2 * 4 * 16  # so many chunks are at work
 
 
 @pytest.mark.parametrize("name", ["vectors", "fewest"])

@@ -9,6 +9,7 @@ from lib.prompts.student import (
     PLAIN_PROMPT,
     REFUSAL,
     STUDENT_PROMPT,
+    canonical,
     cot_label,
     neutralise,
     parse_answer,
@@ -28,6 +29,9 @@ from lib.prompts.student import (
         ("so <ANSWER> 3 days\n", "3 days"),
         ("so <answer>: 3 days", "3 days"),
         ("<ANSWER>: one <ANSWER>: two", "two"),
+        ("so <ANSWER>: 3 days</ANSWER>", "3 days"),
+        ("so <answer> 3 days </ answer >\nAsk me more!", "3 days"),
+        ("<ANSWER>: one</ANSWER> <ANSWER>: two</ANSWER>", "two"),
         ("<ANSWER>:", None),
         ("3 days", None),
         ("", None),
@@ -165,11 +169,14 @@ def test_a_list_code_and_a_sentence_stay_whole(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", [" *", "\n \n", "answer *", "- ", "so ", "the answer is", "\nAnswer"]
+    "part",
+    [" *", "\n \n", "answer *", "- ", "so ", "the answer is", "\nAnswer", "<ANSWER>", "</ANSWER>"],
 )
 def test_what_a_model_repeats_for_ever_is_read_at_once(part: str) -> None:
     start = time.process_time()
     parse_plain_answer(part * 20_000)
+    parse_answer(part * 20_000)
+    canonical(part * 20_000)
     assert time.process_time() - start < 30
 
 
