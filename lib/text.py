@@ -24,6 +24,14 @@ UNSPACED = (
     "\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0003ffff"
 )
 _HANGUL = "\uac00-\ud7a3"
+# Han and kana with their marks: white space beside them, and between the other unspaced scripts,
+# comes from a line's end.
+_CJK = (
+    "\u2e80-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uff9d"
+    "\U00020000-\U0003ffff"
+)
+_ASEAN = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+_NO_GAP = rf"(?<=[{_CJK}])\s+|\s+(?=[{_CJK}])|(?<=[{_ASEAN}])\s+(?=[{_ASEAN}])"
 # Arabic vowels and the signs of India's scripts belong to the letter before; \w leaves them out.
 _SIGNS = "\u064b-\u0652\u0900-\u0963\u0966-\u0dff"
 _WORD = rf"[^\W{UNSPACED}]+(?:[{_SIGNS}]+[^\W{UNSPACED}]*)*"
@@ -39,6 +47,11 @@ _ARTICLES = frozenset(("a", "an", "the"))
 def one_line(text: str) -> str:
     """The text with every run of white space as one space."""
     return " ".join(text.split())
+
+
+def gap_between(before: str, after: str) -> str:
+    """What stands between two lines of a paragraph: a space, or nothing in unspaced scripts."""
+    return "" if re.search(_NO_GAP, f"{before[-1:]} {after[:1]}") else " "
 
 
 # --- words and terms -----------------------------------------------------------------------------
@@ -179,7 +192,9 @@ _KEYBOARD = {
     "…": "...",
 }
 _TYPED = str.maketrans(_KEYBOARD)
-_DIVIDED = re.compile(r"\u00ad|(?<=[^\W\d_])[-‐‑‒–—―−]\s+(?=[^\W\d_])")
+_DIVIDED = re.compile(
+    rf"\u00ad|(?<=[^\W\d_])[-‐‑‒–—―−]\s+(?=[^\W\d_])|{_NO_GAP}|(?<=[{_HANGUL}])\s+(?=[{_HANGUL}])"
+)
 
 
 def find_quote(quote: str, text: str) -> str | None:
@@ -188,7 +203,8 @@ def find_quote(quote: str, text: str) -> str | None:
     It must stand there letter for letter, case and punctuation included. Only what a model
     changes unawares counts as the same: a run of white space is one space; quotation marks, dashes
     and "…" are what a keyboard has; a soft hyphen, and a hyphen with white space between two
-    letters (a word divided at a line's end), are nothing; an accented letter may be written as one
+    letters (a word divided at a line's end), are nothing; nor does white space count beside Han and
+    kana, or within Thai, Lao, Burmese, Khmer or Korean; an accented letter may be written as one
     character or as two.
     """
     line, copied = one_line(text), one_line(quote)

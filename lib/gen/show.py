@@ -40,13 +40,15 @@ def show_documents(corpus: Corpus) -> Any:
             "title": document.title,
             "pages": len(document.pages),
             "characters": len(document.text),
+            "dropped lines": sum(count for _, count in document.dropped),
             "skipped": "",
         }
         for document in corpus.documents
     ]
     skipped = [{"file": skip.path, "skipped": skip.reason} for skip in corpus.skipped]
-    table = pd.DataFrame([*read, *skipped]).fillna({"title": "", "pages": 0, "characters": 0})
-    return table.astype({"pages": int, "characters": int}).set_index("file")
+    numbers = dict.fromkeys(("pages", "characters", "dropped lines"), 0)
+    table = pd.DataFrame([*read, *skipped]).fillna({"title": "", **numbers})
+    return table.astype(dict.fromkeys(numbers, int)).set_index("file")
 
 
 def show_examples(examples: Sequence[RaftExample], *, n: int = 3) -> Any:
