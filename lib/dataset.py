@@ -2,11 +2,11 @@
 
     hf/               <split>.jsonl and .parquet: the published RAFT row, then our fields
     chat/             <split>.jsonl and .parquet: the student's prompt and its label as messages
-    documents.jsonl   what was read
+    documents.jsonl   the documents, without their text
     chunks.jsonl      every chunk with its split
-    questions.jsonl   what passed the gates; rejected.jsonl has the others, each with its reason
+    questions.jsonl   questions that passed the gates; rejected.jsonl has the others, with reasons
     evaluation.jsonl  people's questions, if there are any
-    manifest.json     counts, parameters, what made the dataset, the checksum of every file
+    manifest.json     counts, parameters, inputs (made_of), the checksum of every file
     README.md         the dataset card
 
 `python -m lib.gen convert` writes every other format.
@@ -76,7 +76,7 @@ class Dataset:
     @cached_property
     def documents(self) -> list[Row]:
         """id, title, pages, characters and sha256 of each document."""
-        return list(self._read("documents.jsonl", dict))
+        return self.records("documents")
 
     @cached_property
     def questions(self) -> list[Question]:
@@ -89,9 +89,13 @@ class Dataset:
     @cached_property
     def evaluation(self) -> list[Row]:
         """People's questions (1_gen's eval_file): row, question and answer; [] = there are none."""
-        if not (self.folder / "evaluation.jsonl").exists():
+        return self.records("evaluation")
+
+    def records(self, name: str) -> list[Row]:
+        """The lines of `<name>.jsonl`; only `evaluation.jsonl` may be absent."""
+        if name == "evaluation" and not (self.folder / "evaluation.jsonl").exists():
             return []
-        return list(self._read("evaluation.jsonl", dict))
+        return list(self._read(f"{name}.jsonl", dict))
 
     def rows(self, split: str) -> Iterator[Row]:
         """The `hf` rows of one split."""
@@ -281,22 +285,21 @@ def write_dataset(
     }
     if evaluation:
         made_of["evaluation"] = fingerprint(evaluation)
-    document_rows = [
-        {
-            "id": document.id,
-            "title": document.title,
-            "pages": len(document.pages),
-            "characters": len(document.text),
-            "sha256": document.sha256,
-            "dropped_lines": dict(document.dropped),
-        }
-        for document in documents
-    ]
     files: dict[str, Sequence[Any]] = {
-        "documents": document_rows,
+        "documents": [
+            {
+                "id": document.id,
+                "title": document.title,
+                "pages": len(document.pages),
+                "characters": len(document.text),
+                "sha256": document.sha256,
+                "dropped_lines": dict(document.dropped),
+            }
+            for document in documents
+        ],
         "chunks": [{**vars(chunk), "split": splits[chunk.id]} for chunk in chunks],
         "questions": questions,
-        "rejected": rejected,
+        "rejected": [vars(item) for item in rejected],
         "evaluation": evaluation,
     }
     facts = {"teacher": teacher, "parameters": dict(parameters), "skipped": skipped}
@@ -306,7 +309,7 @@ def write_dataset(
 def write_reviewed(
     dataset: Dataset, examples: Sequence[RaftExample], left_out: Sequence[Rejected]
 ) -> Path:
-    """Write what a review left of a dataset as another one; returns its folder.
+    """Write the rows that a review left as another dataset; returns its folder.
 
     It is named after the dataset, the rows that are left, and those that were left out, which
     go to `rejected.jsonl`.
@@ -318,13 +321,9 @@ def write_reviewed(
         "rows": fingerprint(examples),
         "left_out": fingerprint(left_out),
     }
-    files: dict[str, Sequence[Any]] = {
-        "documents": dataset.documents,
-        "chunks": [{**vars(chunk), "split": dataset.splits[chunk.id]} for chunk in dataset.chunks],
-        "questions": dataset.questions,
-        "rejected": [*dataset.rejected, *left_out],
-        "evaluation": dataset.evaluation,
-    }
+    names = ("documents", "chunks", "questions", "rejected", "evaluation")
+    files = {name: dataset.records(name) for name in names}
+    files["rejected"] += map(vars, left_out)
     facts = {name: manifest[name] for name in ("teacher", "parameters", "skipped")}
     guarded = manifest["counts"]["distractors_turned_down"]
     run_name = dataset.name.rpartition("-")[0]
@@ -360,7 +359,7 @@ def _write_folder(
             "chunks": _sorted(Counter(chunk["split"] for chunk in files["chunks"])),
             "rows": {split: kinds[split].total() for split in SPLITS},
             "kinds": {split: _sorted(kinds[split]) for split in SPLITS},
-            "rejected": _sorted(Counter(item.gate for item in files["rejected"])),
+            "rejected": _sorted(Counter(item["gate"] for item in files["rejected"])),
             "distractors_turned_down": guarded,
         }
         written = sorted(path for path in folder.rglob("*") if path.is_file())

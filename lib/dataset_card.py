@@ -1,4 +1,4 @@
-"""The dataset card: what `datasets.load_dataset` and a reader need to know."""
+"""The dataset card, for readers and for `datasets.load_dataset`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ def dataset_card(manifest: Mapping[str, Any]) -> str:
     """README.md of a dataset folder, from its manifest."""
     counts = manifest["counts"]
     kinds = sorted({kind for of_split in counts["kinds"].values() for kind in of_split})
-    table = [["split", *kinds, "rows"], ["---", *["---:"] * (len(kinds) + 1)]] + [
-        [split, *(str(of_split.get(kind, 0)) for kind in kinds), str(counts["rows"][split])]
-        for split, of_split in counts["kinds"].items()
-    ]
+    cells = [["split", *kinds, "rows"], ["---", *["---:"] * (len(kinds) + 1)]]
+    for split, of_split in counts["kinds"].items():
+        cells.append([split, *(of_split.get(kind, 0) for kind in kinds), counts["rows"][split]])
+    table = [f"| {' | '.join(map(str, row))} |" for row in cells]
     parameters = [f"- `{name}`: {v}" for name, v in sorted(manifest["parameters"].items())]
     rejected = [f"- {gate}: {count}" for gate, count in counts["rejected"].items()]
     people = ", `evaluation.jsonl` people's questions" * ("evaluation" in manifest["made_of"])
@@ -23,7 +23,7 @@ def dataset_card(manifest: Mapping[str, Any]) -> str:
 A RAFT dataset (Retrieval Augmented Fine-Tuning, arXiv:2403.10131) made from
 {counts["documents"]} documents ({counts["pages"]} pages) with the teacher `{manifest["teacher"]}`.
 
-{_lines(f"| {' | '.join(cells)} |" for cells in table)}
+{_lines(table)}
 Kinds: in `oracle` rows one document of the context holds the answer; in `memorise` rows it is left
 out and the answer is still the label; in `refuse` rows it is left out and the label declines. No
 chunk that a valid or eval row asks about, and no near duplicate of it, is in a train row.
@@ -35,8 +35,8 @@ rows = load_dataset("path/of/this/folder", "hf", split="train")  # or "chat"
 ```
 
 `hf/` has the published RAFT row (followed by our fields), `chat/` messages{people};
-`rejected.jsonl` holds what the gates refused and why, `manifest.json` counts, parameters and the
-checksum of every file.
+`rejected.jsonl` holds the refused questions with the reason, `manifest.json` counts, parameters and
+the checksum of every file.
 
 ## Parameters
 

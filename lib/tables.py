@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
@@ -78,8 +77,8 @@ def text_value(row: Mapping[str, Any], *names: str) -> str:
     return text
 
 
-def _csv_rows(text: str, names: Sequence[str]) -> Iterator[dict[Any, Any]]:
-    """The rows below the header; cells beyond it stand in a list under the name None."""
+def _csv_rows(text: str, names: Sequence[str]) -> Iterator[dict[str, str] | ValueError]:
+    """The rows below the header, or a ValueError for one that has more cells."""
     # A spreadsheet's first line may name the separator, which depends on its language.
     named = re.match(r'"?sep=(.)"?[\r\n]+', text, re.IGNORECASE)
     text = re.sub(r"\A[\s,;]*[\r\n]", "", text[named.end() :] if named else text)
@@ -91,17 +90,18 @@ def _csv_rows(text: str, names: Sequence[str]) -> Iterator[dict[Any, Any]]:
     separator = max(
         headers, key=lambda mark: (len({*headers[mark]} & {*names}), len(headers[mark]))
     )
-    counts = Counter(columns := headers[separator])
-    if twice := [name for name in names if counts[name] > 1]:
-        raise ValueError(f"its header names {twice[0]} {counts[twice[0]]} times: rename one")
-    rows = csv.DictReader(StringIO(text, newline=""), columns, delimiter=separator, strict=True)
+    columns = headers[separator]
+    if twice := [name for name in names if columns.count(name) > 1]:
+        raise ValueError(f"its header names {twice[0]} {columns.count(twice[0])} times: rename one")
+    rows = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True)
     next(rows, None)  # the header
-    return (row for row in rows if any(map(_has_text, row.values())))
-
-
-def _has_text(cell: Any) -> bool:
-    """Whether it is more than white space; of a list, whether one of its cells is."""
-    return any(map(_has_text, cell)) if isinstance(cell, list) else bool(cell and cell.strip())
+    for cells in rows:
+        while cells and not cells[-1].strip():
+            cells.pop()
+        if len(cells) > len(columns):
+            yield ValueError("it has more cells than the header: put texts with commas into quotes")
+        elif cells:
+            yield dict(zip(columns, cells, strict=False))
 
 
 def _named_values(values: Any) -> dict[str, Any]:
@@ -109,9 +109,7 @@ def _named_values(values: Any) -> dict[str, Any]:
         raise values
     if not isinstance(values, Mapping):
         raise ValueError(f"it is a {type(values).__name__}, not an object with named values")
-    if _has_text(values.get(None)):
-        raise ValueError("it has more cells than the header: put texts with commas into quotes")
-    named = {str(name).strip().lower(): value for name, value in values.items() if name is not None}
+    named = {str(name).strip().lower(): value for name, value in values.items()}
     return {
         name: value for name, value in named.items() if value is not None and str(value).strip()
     }

@@ -15,13 +15,10 @@ from lib.eval.questions import EvalQuestion, load_questions
 from lib.eval.report.advice import what_next
 from lib.eval.report.answers import show_best_and_worst, show_questions
 from lib.eval.report.cost import ledger_costs, show_cost, show_latency_and_cost
-from lib.eval.report.judge import show_judge
-from lib.eval.report.method import show_leakage, show_method
-from lib.eval.report.plot_answers import plot_latency_and_cost, plot_losses, plot_refusals
-from lib.eval.report.plot_results import plot_differences, plot_top_k
-from lib.eval.report.refusals import show_refusals
+from lib.eval.report.method import show_judge, show_leakage, show_method
+from lib.eval.report.plots import plot_differences, plot_losses, plot_top_k
 from lib.eval.report.report import write_report
-from lib.eval.report.tables import show_metrics, show_table, show_verdict
+from lib.eval.report.tables import show_metrics, show_refusals, show_table, show_verdict
 from lib.eval.results import Results
 from lib.eval.runs.results_files import describe_run, write_results
 from lib.eval.runs.runs import load_run

@@ -9,7 +9,7 @@ from typing import Any
 Span = tuple[int, int]  # text[start:end]
 Embed = Callable[[Sequence[str]], Any]  # texts → array (len(texts), dimensions)
 
-WITH_BODY_CHARS = 50  # less text than this before a heading goes with what follows it
+WITH_BODY_CHARS = 50  # less text than this before a heading goes with the text after it
 
 # Paragraphs, lines, sentences, words: the first that gives pieces small enough.
 _SEPARATORS = [r"\n\n", r"\n", r"(?<=[.!?…。！？])(?:\s+|(?<=[。！？]))", r"\s+", ""]
@@ -94,7 +94,7 @@ def _with_following(text: str, start: int, body: int, chunk_chars: int) -> int:
 
 
 def _trailing_heading(text: str, start: int, end: int) -> int | None:
-    """Where the headings begin that close text[start:end] and belong to what follows; else None."""
+    """Where the headings begin that end text[start:end] and belong to the next text; else None."""
     if not text[end : end + 200].strip():
         return None
     found = None
@@ -127,8 +127,8 @@ _BLOCK = re.compile(
 def markdown_spans(text: str, chunk_chars: int, overlap_chars: int) -> Iterator[Span]:
     """Whole paragraphs, tables and fenced code, as many of one section as have room.
 
-    A section begins at a heading; headings with no text between them begin one together. What is
-    longer than a chunk by itself is cut as by recursive_spans, and only those cuts overlap.
+    A section begins at a heading; headings with no text between them begin one together. A block
+    longer than a chunk is cut as by recursive_spans, and only these cuts overlap.
     """
     for blocks in _sections(text):
         start, end = blocks[0]
@@ -222,6 +222,6 @@ def _distances(sentences: Sequence[str], embed: Embed) -> tuple[list[float], flo
     alike = np.einsum("ij,ij->i", vectors[: count - 1], vectors[size : size + count - 1])
     # Rounded: how an embedder batches may change its last digits, and must not move a cut.
     distances = np.round(1 - alike, 4)
-    # A text of one subject has small distances everywhere: its percentile is no turn.
+    # A text of one subject has small distances everywhere: its percentile is not a turn.
     turn = max(float(np.percentile(distances, _CUT_PERCENTILE)), float(distances.mean()) + 1e-4)
     return distances.tolist(), turn

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from lib.duplicates import Conflicts
 from lib.records import Chunk, Question
-from lib.settings import SetupError
 from lib.text import holds, terms
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class Vectors:
 
 @dataclass(frozen=True)
 class Guard:
-    """Takes distractors for a row and turns down, counted, what must not stand in it."""
+    """Takes distractors for a row and turns down, counted, those that must not be in it."""
 
     same: Conflicts
     counts: Counter[str]
@@ -82,21 +81,10 @@ def neighbours(
 
     At most HARD_NEIGHBOURS; by the cosine of vectors, else by BM25. Found a block of questions at a
     time, as they are taken.
-
-    Raises:
-        SetupError: there is not one vector for each question and each chunk.
     """
     if not questions:
         return iter(())
-    if vectors is None:
-        return _by_words(questions, chunks)
-    counts = len(vectors.questions), len(vectors.chunks)
-    if counts != (len(questions), len(chunks)):
-        raise SetupError(
-            f"There are vectors of {counts[0]} questions and {counts[1]} chunks, expected "
-            f"{len(questions)} and {len(chunks)}. Embed the questions and chunks that are given."
-        )
-    return _by_vectors(chunks, vectors)
+    return _by_words(questions, chunks) if vectors is None else _by_vectors(chunks, vectors)
 
 
 def _by_words(questions: Sequence[Question], chunks: Sequence[Chunk]) -> Iterator[list[Chunk]]:

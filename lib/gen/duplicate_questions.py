@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
 
 from lib.gen.gates import Rejection
+from lib.rag.embedder import Embedder
 from lib.records import Question, Rejected
 from lib.text import normalise, same_answer
 
-if TYPE_CHECKING:
-    import numpy
-
 _BLOCK = 512
-
-
-class QuestionEmbedder(Protocol):
-    """What lib.rag's load_embedder() gives."""
-
-    identity: str
-
-    def queries(self, texts: Sequence[str]) -> numpy.ndarray:
-        """Float32, (len(texts), dimensions), rows of length 1."""
 
 
 def drop_ambiguous(questions: Sequence[Question]) -> tuple[list[Question], list[Rejected]]:
@@ -51,7 +39,7 @@ def drop_ambiguous(questions: Sequence[Question]) -> tuple[list[Question], list[
 
 
 def drop_similar(
-    questions: Sequence[Question], embedder: QuestionEmbedder, *, max_similarity: float
+    questions: Sequence[Question], embedder: Embedder, *, max_similarity: float
 ) -> tuple[list[Question], list[Rejected]]:
     """Keep the first of questions that are alike and have one answer (gate "duplicate").
 

@@ -14,14 +14,15 @@ from lib.prompts.student import (
     neutralise,
     parse_answer,
 )
-from lib.prompts.teacher import is_none
+from lib.prompts.teacher import Draft, is_none
+from lib.reading.files.api import is_api_record
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, Rejected
 from lib.text import find_quote, holds
 
-# Part of the name of what the teacher gave. Raise it when the same replies would give other rows:
+# Part of the name of the teacher's questions. Raise it when the same replies would give other rows:
 # after a change of a gate, of a parser, or of what counts as a repeat. A comment renames nothing.
-GATES = 1
+GATES = 2
 
 MAX_ANSWER_WORDS, MAX_PAIR_ANSWER_WORDS = 40, 150  # where max_answer_words is 0
 
@@ -56,11 +57,12 @@ _BARE_PRONOUN = re.compile(
 )
 
 
-def check_question(text: str, recipe: Recipe, *, instruction: bool = False) -> None:
+def check_question(text: str, chunk: Chunk, recipe: Recipe) -> None:
     """Raises Rejection: the question is refused before its answer is asked for.
 
-    An instruction, as API documentation has them, needs no question mark.
+    On API documentation it is an instruction, and needs no question mark.
     """
+    instruction = is_api_record(chunk.text)
     if not instruction and not text.rstrip(' "”’»)').endswith(("?", "？", "؟")):
         raise Rejection("form", "it does not end in a question mark")
     if (count := len(text.split())) > MAX_QUESTION_WORDS:
@@ -73,7 +75,7 @@ def check_question(text: str, recipe: Recipe, *, instruction: bool = False) -> N
         reason = f"“{found.group()}” points at a text that its reader will not see"
         raise Rejection("stands_alone", reason)
     if not instruction and (found := _BARE_PRONOUN.search(text)):
-        reason = f"“{found.group().split()[-1]}” stands for nothing in the question"
+        reason = f"“{found.group().split()[-1]}” refers to nothing in the question"
         raise Rejection("stands_alone", reason)
     _check_language("it", text, recipe)
 
@@ -99,6 +101,17 @@ def unreadable(reply: str, finish_reason: str) -> Rejection:
     return Rejection("parsable", "the reply holds nothing of the form that was asked for")
 
 
+def judge_row(question: Question, draft: Draft, chunk: Chunk, recipe: Recipe) -> Question:
+    """The question with the answer that it came with.
+
+    Raises:
+        Rejection: a gate refuses it.
+    """
+    if recipe.dataset_kind == "qa":
+        return judge_pair(question, draft.answer, recipe)
+    return judge_answer(question, chunk, draft.cot_answer, "stop", recipe)
+
+
 def judge_answer(
     question: Question, chunk: Chunk, reply: str, finish_reason: str, recipe: Recipe
 ) -> Question:
@@ -108,6 +121,8 @@ def judge_answer(
         Rejection: a gate refuses it.
     """
     check_whole(reply, finish_reason)
+    if is_api_record(chunk.text):
+        return _judge_api_answer(question, chunk, reply)
     cot_answer = canonical(reply)
     parsed = parse_answer(cot_answer)
     if parsed.refused or is_none(parsed.final_answer or cot_answer):
@@ -115,7 +130,7 @@ def judge_answer(
     if parsed.final_answer is None or not re.search(r"\w", parsed.final_answer):
         raise Rejection("parsable", f"no final answer behind {ANSWER_TAG}")
     if cot_answer.count(ANSWER_TAG) > 1:
-        raise Rejection("parsable", f"{ANSWER_TAG} stands in it more than once")
+        raise Rejection("parsable", f"{ANSWER_TAG} is in it more than once")
     _check_final(question, parsed.final_answer, recipe)
     if not parsed.quotes or cot_answer.count(QUOTE_BEGIN) != len(parsed.quotes):
         raise Rejection("quoted", "no quote, or one that is not closed")
@@ -149,13 +164,8 @@ def judge_pair(question: Question, answer: str, recipe: Recipe) -> Question:
     return Question(question.id, question.chunk_id, question.text, "", answer)
 
 
-def judge_api_answer(question: Question, chunk: Chunk, reply: str, finish_reason: str) -> Question:
-    """The instruction with its five fields; the call, verbatim in the record, is the final answer.
-
-    Raises:
-        Rejection: a gate refuses it.
-    """
-    check_whole(reply, finish_reason)
+def _judge_api_answer(question: Question, chunk: Chunk, reply: str) -> Question:
+    """The instruction with its five fields; the call, verbatim in the record, is its answer."""
     try:
         answer = parse_api_answer(reply)
     except ValueError as error:
@@ -188,7 +198,7 @@ def _check_language(what: str, text: str, recipe: Recipe) -> None:
 
 
 class Rejection(Exception):
-    """A gate said no."""
+    """A gate refuses a question or an answer."""
 
     def __init__(self, gate: str, reason: str) -> None:
         super().__init__(reason)

@@ -23,7 +23,7 @@ from lib.settings import home, portable
 
 
 class Finished(Exception):
-    """Nothing is wrong, and there is nothing more to do here. One line."""
+    """The work ends here, as it was asked for: no mistake. One line."""
 
     def _render_traceback_(self) -> list[str]:  # IPython shows this in place of a traceback
         return [str(self)]
@@ -34,7 +34,7 @@ def generate(recipe: Recipe) -> Path:
 
     Raises:
         SetupError: a mistake, or requests that failed.
-        Finished: a dry run, or plain pairs, which are no dataset to train on.
+        Finished: a dry run, or plain pairs, which are not a dataset to train on.
     """
     corpus = Corpus(recipe)
     asked = ask_questions(corpus)
@@ -109,7 +109,7 @@ def save_dataset(corpus: Corpus, asked: Generated, built: Built) -> Path:
 def _saved_at_once(run_name: str) -> Iterator[Callable[[Question], None]]:
     """Yield a function that appends a question to artefacts/questions/<run_name>.partial.jsonl.
 
-    To look at while a run lasts. It goes when the questions are written whole.
+    To look at while a run lasts; deleted when the questions are written as an artefact.
     """
     path = home() / "artefacts" / "questions" / f"{run_name}.partial.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)

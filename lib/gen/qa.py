@@ -32,36 +32,39 @@ def write_pairs(asked: Generated, *, chunks: Sequence[Chunk], run_name: str) -> 
             f"{portable(asked.questions_dir)} holds questions with reasoning, not plain pairs. "
             "Ask for them with dataset_kind = 'qa'."
         )
-    pairs = pair_rows(asked, chunks)
+    pairs = _pair_rows(asked, chunks)
     made_of = {"questions": asked.questions_dir.name, "pairs": fingerprint(pairs)}
     target = artefact_dir("qa", run_name, made_of)
     if target.exists():
         print(f"Already written: {portable(target)}")
         return target
+    by_document: dict[str, list[Row]] = defaultdict(list)
+    for pair in pairs:
+        by_document[pair["document"]].append(pair)
     with building(target) as folder:
-        for document, rows in _by_document(pairs).items():
+        for document, rows in by_document.items():
             path = folder / "documents" / f"{file_name(document)}.json"
             write_json(path, {"document": document, "title": rows[0]["title"], "pairs": rows})
         write_json(folder / "pairs.json", pairs)
-        write_jsonl(folder / "alpaca.jsonl", map(alpaca_row, pairs))
-        write_jsonl(folder / "chat.jsonl", map(chat_row, pairs))
+        alpaca = [{"instruction": p["question"], "input": "", "output": p["answer"]} for p in pairs]
+        write_jsonl(folder / "alpaca.jsonl", alpaca)
+        speakers = (("user", "question"), ("assistant", "answer"))
+        chat = [[{"role": role, "content": p[text]} for role, text in speakers] for p in pairs]
+        write_jsonl(folder / "chat.jsonl", ({"messages": messages} for messages in chat))
         write_jsonl(folder / "rejected.jsonl", asked.rejected)
-        manifest = {
-            "name": target.name,
-            "teacher": asked.teacher,
-            "counts": {
-                "documents": len(_by_document(pairs)),
-                "pairs": len(pairs),
-                "rejected": dict(sorted(Counter(item.gate for item in asked.rejected).items())),
-            },
-            "made_of": made_of,
+        by_gate = Counter(item.gate for item in asked.rejected)
+        counts = {
+            "documents": len(by_document),
+            "pairs": len(pairs),
+            "rejected": dict(sorted(by_gate.items())),
         }
-        write_json(folder / "manifest.json", manifest)
+        manifest = {"name": target.name, "teacher": asked.teacher, "counts": counts}
+        write_json(folder / "manifest.json", {**manifest, "made_of": made_of})
     print(f"Written: {portable(target)}")
     return target
 
 
-def pair_rows(asked: Generated, chunks: Sequence[Chunk]) -> list[Row]:
+def _pair_rows(asked: Generated, chunks: Sequence[Chunk]) -> list[Row]:
     """One row a pair, in the chunks' order; with its rating and the reason, if it was rated."""
     by_id = {chunk.id: chunk for chunk in chunks}
     ratings = {rating.question_id: rating for rating in asked.ratings}
@@ -74,21 +77,6 @@ def pair_rows(asked: Generated, chunks: Sequence[Chunk]) -> list[Row]:
     return rows
 
 
-def alpaca_row(pair: Row) -> Row:
-    """`{"instruction": <the question>, "input": "", "output": <the answer>}`"""
-    return {"instruction": pair["question"], "input": "", "output": pair["answer"]}
-
-
-def chat_row(pair: Row) -> Row:
-    """The question and the answer as two messages."""
-    return {
-        "messages": [
-            {"role": "user", "content": pair["question"]},
-            {"role": "assistant", "content": pair["answer"]},
-        ]
-    }
-
-
 def file_name(document_id: str) -> str:
     """A name fit for any disk; a path that had to change, or is long, is told apart by its hash."""
     name = re.sub(r"[^\w.-]+", "_", document_id)
@@ -96,10 +84,3 @@ def file_name(document_id: str) -> str:
     if short == document_id:
         return name
     return f"{short}-{hashlib.sha256(document_id.encode()).hexdigest()[:8]}"
-
-
-def _by_document(pairs: Sequence[Row]) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = defaultdict(list)
-    for pair in pairs:
-        found[pair["document"]].append(pair)
-    return found

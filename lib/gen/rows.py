@@ -59,42 +59,46 @@ def build_examples(
     train = [chunk for chunk in chunks if splits[chunk.id] == "train"]
     least = num_distractors if recipe.min_distractors == -1 else recipe.min_distractors
     guard = Guard(same, Counter())
-    groups = _groups(questions, recipe.distractors_per)
+    groups: dict[str, list[Question]] = {}  # questions that share a context
+    for question in questions:
+        group_id = question.id if recipe.distractors_per == "question" else question.chunk_id
+        groups.setdefault(group_id, []).append(question)
     kinds: dict[str, str] = {}
     for split in ("train", "valid"):
-        ids = [group.id for group in groups if splits[group.chunk_id] == split]
-        kinds |= _kinds(ids, recipe)
-    wanted = [question for group in groups for question in group.questions]
+        of_split = [name for name, group in groups.items() if splits[group[0].chunk_id] == split]
+        kinds |= _kinds(of_split, recipe)
+    wanted = [question for group in groups.values() for question in group]
     places = {question.id: place for place, question in enumerate(questions)}
     if vectors is not None:
         vectors = vectors.of([places[question.id] for question in wanted])
     hard = neighbours(wanted, chunks, vectors) if recipe.distractor_mode != "random" else None
     built = Built([], [], {}, splits)
-    for group in groups:
-        near = [next(hard) for _ in group.questions] if hard else []
-        split, oracle = splits[group.chunk_id], by_id[group.chunk_id]
+    for group_id, group in groups.items():
+        near = [next(hard) for _ in group] if hard else []
+        oracle = by_id[group[0].chunk_id]
+        split = splits[oracle.id]
         if split == "buffer":
             refusal = Rejection("buffer", "its chunk counts as the same as one of another split")
-            built.rejected.extend(map(refusal.of, group.questions))
+            built.rejected.extend(map(refusal.of, group))
             continue
-        rng, kind = Random(f"{seed}:{group.id}"), kinds.get(group.id, "oracle")
+        rng, kind = Random(f"{seed}:{group_id}"), kinds.get(group_id, "oracle")
         num_shown = num_distractors
         if split != "eval" and least < num_distractors:
-            num_shown = Random(f"{seed}:distractors:{group.id}").randint(least, num_distractors)
+            num_shown = Random(f"{seed}:distractors:{group_id}").randint(least, num_distractors)
         needed = num_shown + (kind != "oracle")
         nearest = (c for c in _in_turn(near) if split == "eval" or splits[c.id] == "train")
         num_hard = needed if recipe.distractor_mode == "hard" else (needed + 1) // 2
         pool = chunks if split == "eval" else train
-        answers = [question.answer for question in group.questions]
+        answers = [question.answer for question in group]
         distractors: list[Chunk] = []
         guard.add(distractors, nearest, num_hard, answers, oracle)
         guard.add(distractors, in_random_order(pool, rng), needed, answers, oracle)
         if len(distractors) < needed and recipe.too_few == "error":
             found = f"only {len(distractors)} of {needed} distractors can be found"
-            built.rejected.extend(map(Rejection("distractors", found).of, group.questions))
+            built.rejected.extend(map(Rejection("distractors", found).of, group))
             continue
         context, position = _context(oracle, distractors, kind, rng)
-        for question in group.questions:
+        for question in group:
             example = RaftExample(
                 id=question.id,
                 kind=kind,
@@ -113,24 +117,6 @@ def build_examples(
     return built
 
 
-@dataclass(frozen=True)
-class _Group:
-    """Questions on one chunk that share a context."""
-
-    id: str  # of the question, or of the chunk
-    chunk_id: str
-    questions: list[Question]
-
-
-def _groups(questions: Sequence[Question], distractors_per: str) -> list[_Group]:
-    found: dict[str, _Group] = {}
-    for question in questions:
-        group_id = question.id if distractors_per == "question" else question.chunk_id
-        group = found.setdefault(group_id, _Group(group_id, question.chunk_id, []))
-        group.questions.append(question)
-    return list(found.values())
-
-
 def _in_turn(lists: Sequence[Sequence[Chunk]]) -> Iterator[Chunk]:
     """The nearest of each question, then the second nearest of each, …"""
     for of_rank in zip_longest(*lists):
@@ -138,7 +124,7 @@ def _in_turn(lists: Sequence[Sequence[Chunk]]) -> Iterator[Chunk]:
 
 
 def _kinds(ids: Sequence[str], recipe: Recipe) -> dict[str, str]:
-    """Each row's kind. Ranked, not thrown: of 100 rows thrown at 0.8 some seeds show 70."""
+    """Each row's kind. Ranked, not drawn one by one: 100 draws at 0.8 give 70 for some seeds."""
     ranked = sorted(
         ids, key=lambda row_id: (Random(f"{recipe.seed}:kind:{row_id}").random(), row_id)
     )
@@ -161,7 +147,7 @@ def _kinds(ids: Sequence[str], recipe: Recipe) -> dict[str, str]:
 def _context(
     oracle: Chunk, distractors: Sequence[Chunk], kind: str, rng: Random
 ) -> tuple[tuple[Chunk, ...], int | None]:
-    """The documents in their order, and where the oracle stands among them (None: it does not)."""
+    """The documents in their order, and the oracle's place among them (None: it is absent)."""
     # Shuffled, and the oracle anywhere: a fixed slot would teach "read document 1".
     context = list(distractors)
     rng.shuffle(context)

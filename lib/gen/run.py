@@ -13,7 +13,7 @@ from lib.settings import SetupError, portable, save_state
 
 
 def add_command(commands: Any) -> None:
-    """The command's arguments; `run` is what it does."""
+    """Add the command, with `run` as its action."""
     parser = commands.add_parser(
         "run",
         help="documents to a dataset, as 1_gen.ipynb makes it",

@@ -18,7 +18,7 @@ KINDS = ("oracle", "memorise", "refuse")
 _COLOURS = {"oracle": "#2a9d8f", "memorise": "#e9a23b", "refuse": "#b4656f"}
 
 # Colours with alpha over the notebook's own ground: readable in light and in dark.
-STYLE = """<style>
+STYLE = Markup("""<style>
 .raft {border: 1px solid rgba(128,128,128,.5); border-radius: 6px; padding: .6em .9em;
  margin: .8em 0}
 .raft .document {border-left: 4px solid rgba(128,128,128,.4); padding: .2em .7em; margin: .4em 0;
@@ -27,7 +27,7 @@ STYLE = """<style>
 .raft .label {white-space: pre-wrap; background: rgba(42,157,143,.14); padding: .4em .7em}
 .raft mark {background: rgba(233,162,59,.45); color: inherit}
 .raft .where {opacity: .7; font-size: 80%}
-</style>"""
+</style>""")
 
 
 def show_documents(corpus: Corpus) -> Any:
@@ -41,13 +41,13 @@ def show_documents(corpus: Corpus) -> Any:
             "pages": len(document.pages),
             "characters": len(document.text),
             "dropped lines": sum(count for _, count in document.dropped),
-            "skipped": "",
         }
         for document in corpus.documents
     ]
     skipped = [{"file": skip.path, "skipped": skip.reason} for skip in corpus.skipped]
     numbers = dict.fromkeys(("pages", "characters", "dropped lines"), 0)
-    table = pd.DataFrame([*read, *skipped]).fillna({"title": "", **numbers})
+    columns = {"file": "", "title": "", **numbers, "skipped": ""}
+    table = pd.DataFrame([*read, *skipped], columns=list(columns)).fillna(columns)
     return table.astype(dict.fromkeys(numbers, int)).set_index("file")
 
 
@@ -55,7 +55,7 @@ def show_examples(examples: Sequence[RaftExample], *, n: int = 3) -> Any:
     """n rows as HTML, of every kind if possible: the oracle marked, its quotes highlighted."""
     from IPython.display import HTML
 
-    return HTML(STYLE + "".join(map(_example_html, _one_of_each(examples, n))))
+    return HTML(Markup().join([STYLE, *map(example_html, _one_of_each(examples, n))]))
 
 
 def _one_of_each(examples: Sequence[RaftExample], n: int) -> list[RaftExample]:
@@ -65,7 +65,8 @@ def _one_of_each(examples: Sequence[RaftExample], n: int) -> list[RaftExample]:
     return chosen
 
 
-def _example_html(example: RaftExample) -> Markup:
+def example_html(example: RaftExample) -> Markup:
+    """A row: question, documents and label."""
     place = (
         "left out" if example.oracle_position is None else f"document {example.oracle_position + 1}"
     )
@@ -106,16 +107,14 @@ def _with_tags(text: str, parts: Sequence[str], tag: Markup) -> Markup:
 def plot_counts(examples: Sequence[RaftExample], rejected: Sequence[Rejected]) -> Any:
     """Three panels: rows by split and kind, the oracle's places, rejections by gate."""
     import matplotlib.pyplot as plt
+    import pandas as pd
 
     figure, (rows, places, gates) = plt.subplots(1, 3, figsize=(12, 3.2), layout="constrained")
-    counts = Counter((example.split, example.kind) for example in examples)
-    bottom = [0] * len(SPLITS)
-    for kind in KINDS:
-        heights = [counts[split, kind] for split in SPLITS]
-        if any(heights):
-            rows.bar(SPLITS, heights, bottom=bottom, label=kind, color=_COLOURS[kind])
-        bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
-    rows.set(title="Rows by split and kind", ylabel="rows")
+    table = pd.DataFrame([(e.split, e.kind) for e in examples], columns=["split", "kind"])
+    kinds = pd.crosstab(table.split, table.kind).reindex(SPLITS, fill_value=0)
+    kinds = kinds[[kind for kind in KINDS if kind in kinds]]
+    kinds.plot.bar(stacked=True, ax=rows, color=_COLOURS, rot=0, xlabel="", ylabel="rows")
+    rows.set(title="Rows by split and kind")
     rows.legend(frameon=False)
     shown = Counter(e.oracle_position for e in examples if e.oracle_position is not None)
     size = max((len(example.context) for example in examples), default=1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True)
 class ApiAnswer:
-    """How an API call does what an instruction asks."""
+    """The API call for an instruction, explained."""
 
     domain: str
     api_call: str

@@ -1,4 +1,4 @@
-"""Files of prompts: YAML of `name: text` lines. A file of the user's says only what differs."""
+"""Files of prompts: YAML of `name: text` lines. A user's file holds only the changes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 
 @dataclass(frozen=True)
 class PromptForm:
-    """What the prompts of one model role must hold."""
+    """The requirements on the prompts of one model role."""
 
     path: Path  # our file, which has every text
-    needed: Mapping[str, tuple[str, ...]]  # name of a text → what it must hold
+    needed: Mapping[str, tuple[str, ...]]  # name of a text → strings that it must hold
     rules: str  # one more name: `name: rule` lines in place of a text
-    rule_names: tuple[str, ...] = ()  # that may stand there; () = any
+    rule_names: tuple[str, ...] = ()  # that it may hold; () = any
     optional: tuple[str, ...] = ()  # placeholders that any text may hold
 
 
@@ -29,7 +29,7 @@ def read_prompts(form: PromptForm, *changes: Path) -> tuple[dict[str, str], dict
     """The texts and the rules of our file, changed by those of other files, in turn.
 
     Raises:
-        SetupError: a file cannot be read; a text lacks what is needed, or holds an unknown name.
+        SetupError: a file cannot be read; a text lacks a needed string, or holds an unknown name.
     """
     texts: dict[str, str] = {}
     rules: dict[str, str] = {}
@@ -65,7 +65,7 @@ def _read(path: Path, form: PromptForm) -> dict[str, Any]:
 
 
 def _problem(name: str, text: Any, form: PromptForm) -> str:
-    """What is wrong with one entry of a file, and what to do; "" if nothing is."""
+    """The mistake in one entry of a file, and its remedy; "" = there is none."""
     if name == form.rules:
         if not isinstance(text, dict) or not all(isinstance(rule, str) for rule in text.values()):
             return f"{name} holds {text!r}; expected `name: rule` lines."

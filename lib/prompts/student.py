@@ -18,7 +18,7 @@ QUOTE_BEGIN, QUOTE_END = "##begin_quote##", "##end_quote##"
 ANSWER_TAG = "<ANSWER>:"
 MARKERS = (DOCUMENT_BEGIN, DOCUMENT_END, QUOTE_BEGIN, QUOTE_END, ANSWER_TAG)
 
-# What a student says that does not know; everywhere "" stands for it, another sentence for itself.
+# The refusal sentence of a student that does not know; a parameter refusal = "" means this one.
 REFUSAL = "I cannot answer this from the documents given."
 
 # It agrees with rows of every kind: reading, remembering (paper) and refusing.
@@ -131,7 +131,7 @@ def _ends_with(refusal: str, text: str) -> bool:
     return f" {normalise(text)}".endswith(f" {normalise(refusal)}")
 
 
-# --- the plain prompt: what asks a model that knows nothing of the format best -------------------
+# --- the plain prompt, for models that do not know the format ------------------------------------
 
 _SHORT = "Reply with the short final answer alone: no sentence around it, no explanation. "
 _PLAIN_INSTRUCTION = (
@@ -144,8 +144,8 @@ _CLOSED_BOOK_INSTRUCTION = (
 
 # A base model goes on with a question of its own, or with another document.
 _GOES_ON = re.compile(r"\n[ \t]*(?:Question:|</?DOCUMENT>)|</ANSWER>", re.IGNORECASE)
-# "Answer:", "**Final answer:**" or "### Answer" open a line; "the answer is" may also stand after
-# a comma, a sentence or "so". No pattern crosses a line's end: what a small model repeats for ever
+# "Answer:", "**Final answer:**" or "### Answer" open a line; "the answer is" may also follow
+# a comma, a sentence or "so". No pattern crosses a line's end: endless repetitions of a small model
 # would take for ever to read.
 _OPENS = r"^[ \t*_#>-]*"
 _THE_ANSWER = r"(?:(?:short|final|correct) ){0,2}answer"
@@ -174,7 +174,7 @@ _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 def plain_messages(question: str, documents: Sequence[str], *, refusal: str = "") -> list[Message]:
     """Documents and question as the student reads them, and no format to keep to.
 
-    Without documents it asks for what the model knows.
+    Without documents it asks for the model's knowledge.
     """
     instruction = _PLAIN_INSTRUCTION if documents else _CLOSED_BOOK_INSTRUCTION
     asked = student_question(f"Question: {question}\nAnswer:", documents)
@@ -187,7 +187,7 @@ def plain_messages(question: str, documents: Sequence[str], *, refusal: str = ""
 def parse_plain_answer(text: str, *, refusal: str = "") -> ParsedAnswer:
     """`**Answer:** 3 days⏎⏎The document says so.` → ("3 days", no quotes, not refused)
 
-    The first paragraph, or what follows "Answer:", "The answer is" or the student's tag, where a
+    The first paragraph, or the text behind "Answer:", "The answer is" or the student's tag, where a
     reply has one (the last counts): a model that was asked for the answer alone and explains it
     all the same is not marked down for that. A refusal is a reply that begins or ends with the
     refusal sentence, or that begins with what English models say in its place. An empty reply has
@@ -208,12 +208,12 @@ def _first_paragraph(text: str) -> str:
     return text if "```" in text or first.endswith((":", "：")) else first
 
 
-# --- what a model is evaluated with --------------------------------------------------------------
+# --- prompts of the evaluation -------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A way to ask, and to read what comes back."""
+    """A way to ask, and to read the reply."""
 
     name: str
     messages: Callable[..., list[Message]]  # (question, documents, refusal=…)

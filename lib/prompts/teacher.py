@@ -1,4 +1,4 @@
-"""What the teacher is asked (teacher_gpt.yaml, filled in), and how its replies are read."""
+"""The teacher's prompts (teacher_gpt.yaml, filled in), and the parsers of its replies."""
 
 from __future__ import annotations
 
@@ -62,49 +62,26 @@ class TeacherPrompts:
 
     texts: Mapping[str, str]
 
-    def questions(self, chunk: Chunk, count: int, *, api: bool = False) -> list[Message]:
-        """Ask for questions on one chunk, or for instructions on a record of API documentation."""
-        return self._on([chunk], "instructions" if api else "questions", count=str(count))
+    def ask(self, task: str, *chunks: Chunk, **values: str) -> list[Message]:
+        """The documents first, then a task on them; without documents the task alone.
 
-    def answer(self, chunk: Chunk, question: str, *, api: bool = False) -> list[Message]:
-        """Ask for the chain-of-thought answer, or for the five fields of an API's."""
-        return self._on([chunk], "api_answer" if api else "answer", question=question)
-
-    def rows(self, chunks: Sequence[Chunk], counts: Sequence[int], *, pairs: bool) -> list[Message]:
-        """Ask for whole rows, so many on each chunk: with their reasoning, or plain pairs."""
-        return self._on(chunks, "pairs" if pairs else "joint", counts=_say_counts(counts))
-
-    def rationale(self, chunk: Chunk, question: str, answer: str) -> list[Message]:
-        return self._on([chunk], "rationale", question=question, answer=answer)
-
-    def round_trip(self, chunk: Chunk, question: str) -> list[Message]:
-        return self._on([chunk], "round_trip", question=question)
-
-    def closed_book(self, question: str) -> list[Message]:
-        return [{"role": "user", "content": self.fill("closed_book", question=question)}]
-
-    def rating(self, chunk: Chunk, question: str, answer: str) -> list[Message]:
-        return self._on([chunk], "rating", question=question, answer=answer)
-
-    def fill(self, key: str, **values: str) -> str:
-        """The text with its names filled in, once: what is filled in is not read again."""
-        return fill(self.texts[key], **values).strip()
-
-    def _on(self, chunks: Sequence[Chunk], task: str, **values: str) -> list[Message]:
-        """The documents first, then the task."""
-        numbered = len(chunks) > 1
-        context = "\n".join(
-            self.fill(
-                "numbered_context" if numbered else "context",
-                number=str(number),
-                document=chunk.text,
-                title=chunk.title,
-            )
+        The tasks are texts of teacher_gpt.yaml; `values` fill in their names.
+        """
+        asked = self.fill(task, **values)
+        if not chunks:
+            return [{"role": "user", "content": asked}]
+        form = "numbered_context" if len(chunks) > 1 else "context"
+        documents = [
+            self.fill(form, number=str(number), document=chunk.text, title=chunk.title)
             for number, chunk in enumerate(chunks, start=1)
-        )
-        said = [{"role": "user", "content": f"{context}\n{self.fill(task, **values)}"}]
+        ]
+        said = [{"role": "user", "content": "\n".join([*documents, asked])}]
         system = self.texts["system"].strip()
         return [{"role": "system", "content": system}, *said] if system else said
+
+    def fill(self, key: str, **values: str) -> str:
+        """The text with its names filled in, once: values are not read again."""
+        return fill(self.texts[key], **values).strip()
 
 
 def load_prompts(recipe: Recipe) -> TeacherPrompts:
@@ -135,7 +112,7 @@ def load_prompts(recipe: Recipe) -> TeacherPrompts:
 
 
 def go_on(messages: Sequence[Message], reply: str, text: str) -> list[Message]:
-    """The conversation so far, its reply, and what is said to that.
+    """The conversation so far, its reply, and our next message.
 
     An empty reply is left out: some endpoints refuse one, and two turns of the user in a row.
     """
@@ -146,7 +123,7 @@ def go_on(messages: Sequence[Message], reply: str, text: str) -> list[Message]:
     return [*before, {**last, "content": f"{last['content']}\n\n{text}"}]
 
 
-def _say_counts(counts: Sequence[int]) -> str:
+def say_counts(counts: Sequence[int]) -> str:
     """`3 questions`; `3 questions on document 1 and 2 on document 2`"""
     said = [f"{count} on document {number}" for number, count in enumerate(counts, start=1)]
     said[0] = said[0].replace(" on", " questions on")
@@ -158,9 +135,18 @@ def _say_counts(counts: Sequence[int]) -> str:
 # --- its replies ----------------------------------------------------------------------------------
 
 _FENCE = re.compile(r"```(?:json)?\s*(.*?)(?:```|\Z)", re.DOTALL)
-_LIST_MARK = re.compile(
-    r"^(?:[-*•]\s+|\(?\d{1,3}[.):](?=\s|\D)\s*|\(?(?:Q|Question)\s*\d{0,3}\s*[.):]\s*)+",
-    re.IGNORECASE,
+_QUESTION_WORD = (
+    "q|question|frage|pregunta|domanda|pergunta|vraag|câu(?: hỏi)?|вопрос|soal|pertanyaan|质问|"
+    "问题?|問題?|質問|질문|문제|คำถาม(?:ที่)?|प्रश्न|سؤال"
+)
+_LABEL = re.compile(
+    r"^(?:[-*•·▪–]\s+|[①-⑳]\s*"  # a bullet, a number in a circle
+    r"|[(（\[]?\d{1,3}[.)）\]:：．、](?!\d)\s*"  # "1.", "(2)", "3、"; not "3.50", "2015."
+    r"|[(（]?(?:[a-zA-Z]|[ivx]{1,5}|[IVX]{1,5})[)）](?=\s|[^\Wa-z])\s*"  # "a)", "(iv)"; not "(s)he"
+    r"|(?![pc]\.\s*\d)(?:[a-z]|[ivx]{2,5})\.\s+"  # "a.", "ii."; not "i.e.", "p. 12", "c. 1850"
+    r"|(?:[A-Z]|[IVX]{2,5})\.\s+(?=(?:Who|What|When|Where|Which|Why|How)\b)"  # not "I. Newton"
+    rf"|(?i:{_QUESTION_WORD})[\s#]*(?:\d{{0,3}}\s*[.)）:：．、]|\d{{1,3}}\s+[-–—]\s)\s*"  # "Câu 1:"
+    r"|第[\d一二三四五六七八九十]{1,3}[问問题題][.:：、．]?\s*)+"
 )
 _PREAMBLE = re.compile(
     r"^(?:sure|certainly|of course|okay|ok|here (?:is|are|'s)|here’s)\b[^?？؟\n]{0,80}?[:!]\s+",
@@ -210,12 +196,12 @@ def parse_questions(reply: str) -> list[str]:
 def clean_question(text: str) -> str:
     """`Sure, here is one: 2) **What happened in 2015?**` → "What happened in 2015?"
 
-    A list's number, bullet or label, a preamble and marks around the whole go; a year or a number
-    of the question itself stays.
+    Removed: the bullet, number or label of a list, a preamble, marks around the whole. A year, a
+    number or an initial of the question itself stays.
     """
     text = one_line(text)
     while True:
-        shorter = _LIST_MARK.sub("", _PREAMBLE.sub("", text.strip("*_` "))).strip()
+        shorter = _LABEL.sub("", _PREAMBLE.sub("", text.strip("*_` "))).strip()
         for left, right in ('""', "“”", "''", "‘’", "«»"):
             if shorter[:1] == left and shorter[-1:] == right and left not in shorter[1:-1]:
                 shorter = shorter[1:-1].strip()
@@ -241,7 +227,7 @@ def parse_rows(reply: str) -> list[Draft]:
             continue
         document = item.get("document", 1)
         document = int(document) if str(document).isdigit() else 0
-        # Some teachers end the reasoning with the answer, as they know it from elsewhere.
+        # Some teachers end the reasoning with the answer, a habit from other prompts.
         reasoning = re.split(r"<\s*answer\s*>", reasoning, flags=re.IGNORECASE)[0].strip()
         rows.append(Draft(clean_question(question), reasoning, answer.strip(), document))
     return rows
@@ -263,20 +249,20 @@ def parse_short_answer(reply: str) -> str | None:
 
 
 def is_none(text: str) -> bool:
-    """`NONE`, `"NONE."`: what the prompts ask for where the document has no answer."""
+    """`NONE`, `"NONE."`: the reply that the prompts ask for where the document has no answer."""
     return re.fullmatch(rf"\W*{NOT_ANSWERED}\W*", text) is not None
 
 
 def _body(reply: str) -> str:
     fenced = _FENCE.search(reply)
     body = (fenced.group(1) if fenced else reply).strip()
-    # "Here it is: {…}": what stands before the JSON goes.
+    # "Here it is: {…}": text before the JSON is removed.
     opened = re.search(r'[{\[]\s*["{\[]', body)
     return body[opened.start() :] if opened and not fenced else body
 
 
 def _objects(text: str) -> list[dict[str, Any]]:
-    """The innermost JSON objects of a text, whether or not what is around them is whole."""
+    """The innermost JSON objects of a text, even where the text around them is cut."""
     found: list[dict[str, Any]] = []
     decoder, at = json.JSONDecoder(strict=False), 0
     while (at := text.find("{", at)) >= 0:

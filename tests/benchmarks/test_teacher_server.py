@@ -22,7 +22,7 @@ TEXT = "The northern lamp of Tamsay was lit in autumn by Tyler. Its keepers walk
 def ask(running: Teacher, name: str) -> str:
     """What came of one request: the reply's text, or what went wrong."""
     chunk = Chunk("a#0", "a", name, 1, 0, len(TEXT), TEXT)
-    messages = load_prompts(Recipe()).questions(chunk, 2)
+    messages = load_prompts(Recipe()).ask("questions", chunk, count="2")
     body = json.dumps({"model": "loopback", "messages": messages}).encode()
     try:
         with urlopen(Request(f"{running.base_url}/chat/completions", body), timeout=0.5) as reply:

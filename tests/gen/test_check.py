@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scipy.stats import binomtest, chisquare
 
 from lib.dataset import find_dataset
 from lib.gen.__main__ import main
-from lib.gen.check import binomial_p, check_dataset, chi_square_p
+from lib.gen.check import check_dataset
 from lib.settings import SetupError, save_state
 from lib.store import file_sha256, read_json, read_jsonl, write_json, write_jsonl
 from tests.gen.dataset import make, write
@@ -189,27 +188,3 @@ def test_a_broken_file_is_one_line(folder: Path) -> None:
     with pytest.raises(SetupError, match="cannot be read"):
         check_dataset(folder)
     assert json.loads((folder / "manifest.json").read_text())
-
-
-# --- chance --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("successes", "trials", "share"),
-    [(76, 100, 0.8), (700, 1000, 0.76), (0, 5, 0.5), (5, 5, 0.9), (0, 3, 0.0), (2, 3, 1.0)],
-)
-def test_the_binomial_test_is_twice_the_smaller_tail_of_scipy(
-    successes: int, trials: int, share: float
-) -> None:
-    tails = [binomtest(successes, trials, share, way).pvalue for way in ("less", "greater")]
-    assert binomial_p(successes, trials, share) == pytest.approx(min(1, 2 * min(tails)), rel=1e-6)
-
-
-@pytest.mark.parametrize("counts", [[20, 18, 25], [100, 3], [0, 7, 1, 2]])
-def test_the_chi_square_test_is_that_of_scipy(counts: list[int]) -> None:
-    even = [sum(counts) / len(counts)] * len(counts)
-    assert chi_square_p(counts, even) == pytest.approx(chisquare(counts).pvalue)
-
-
-def test_nothing_to_compare_is_not_a_surprise() -> None:
-    assert binomial_p(0, 0, 0.3) == chi_square_p([], []) == chi_square_p([0, 0], [0.0, 0.0]) == 1.0

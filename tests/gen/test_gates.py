@@ -34,7 +34,7 @@ GOOD = cot_label("So it says.", "built in 1829 by Barnard Lisle", "Barnard Lisle
     ],
 )
 def test_questions_that_stand_alone_pass(text: str) -> None:
-    check_question(text, Recipe())
+    check_question(text, CHUNK, Recipe())
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_questions_that_stand_alone_pass(text: str) -> None:
 )
 def test_questions_that_lean_on_something_are_refused(text: str, gate: str) -> None:
     with pytest.raises(Rejection) as caught:
-        check_question(text, Recipe())
+        check_question(text, CHUNK, Recipe())
     assert caught.value.gate == gate
 
 
@@ -131,7 +131,7 @@ def test_canonical_writes_the_published_marks() -> None:
 )
 def test_leaning_on_the_text_is_refused_in_other_languages(text: str) -> None:
     with pytest.raises(Rejection) as caught:
-        check_question(text, Recipe())
+        check_question(text, CHUNK, Recipe())
     assert caught.value.gate == "stands_alone"
 
 
@@ -144,7 +144,7 @@ def test_leaning_on_the_text_is_refused_in_other_languages(text: str) -> None:
     ],
 )
 def test_a_text_that_is_spoken_of_is_no_leaning(text: str) -> None:
-    check_question(text, Recipe())
+    check_question(text, CHUNK, Recipe())
 
 
 def test_the_teacher_may_say_that_there_is_no_answer() -> None:

@@ -58,20 +58,48 @@ def test_what_a_list_puts_around_a_question_goes(text: str) -> None:
     assert clean_question(text) == "What happened in 2015?"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "3.50 crowns bought what in 1904?",
-        "1829 saw what in Sandry?",
-        "What is meant by “the 12: a law”?",
-        "Sandry: which pier is older, 1 or 2?",
-        "Who said “I am here”?",
-        "Q-learning was named by whom?",
-    ],
+LABELS = (
+    "1.", "12)", "(3)", "[4]", "5:", "6、", "７．", "①", "-", "•", "a)", "(a)", "b.", "B)", "(C)",
+    "i.", "ii.", "(iv)", "x)", "II)", "Q:", "Q1.", "q 2)", "Question 3:", "QUESTION:",
+    "Question #4:", "Question 5 -", "Frage 1:", "Pregunta 2.", "Câu 1:", "Câu hỏi 2:",
+    "Вопрос 3:", "问题1：", "问题：", "問題２：", "問3．", "第二题：",
+    "質問1：", "질문 1:", "문제 2.", "1. Question:", "- a)", "**Q1:**",
+)  # fmt: skip
+QUESTIONS = (
+    "What happened in 2015?",
+    "Who built “it all”?",
+    "I. Newton was born in which year?",
+    "A. Finch opened which pier?",
+    "J. S. Bach lived where?",
+    "E. coli grows at what temperature?",
+    "3.50 crowns bought what in 1904?",
+    "1829 saw what in Sandry?",
+    "2015. Which team won?",
+    "(S)he who keeps the light is called what?",
+    "i.e. means what?",
+    "p. 12 of the log says what?",
+    "Q-learning was named by whom?",
+    "Question Time is shown by which channel?",
+    "What is meant by “the 12: a law”?",
+    "Sandry: which pier is older, 1 or 2?",
+    "Câu lạc bộ nào thắng năm 2015?",
+    "问题儿童指什么？",
+    "수도는 어디인가?",
 )
-def test_numbers_and_marks_of_the_question_itself_stay(text: str) -> None:
-    assert clean_question(text) == text
-    assert parse_questions(json.dumps({"questions": [text]})) == [text]
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_the_label_of_a_list_goes_and_the_question_stays(label: str) -> None:
+    for question in QUESTIONS:
+        assert clean_question(question) == question
+        assert clean_question(f"{label} {question}") == question
+        assert parse_questions(json.dumps({"questions": [f"{label} {question}"]})) == [question]
+        assert parse_rows(json.dumps({"question": f"{label} {question}"}))[0].question == question
+
+
+@pytest.mark.parametrize("label", ["A.", "I.", "III."])
+def test_a_capital_with_a_full_stop_is_a_label_before_a_question_word(label: str) -> None:
+    assert clean_question(f"{label} Who built the pier?") == "Who built the pier?"
 
 
 def test_a_list_of_questions_that_was_cut_gives_those_that_are_whole() -> None:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END
-from lib.prompts.teacher import FOLDER, TeacherPrompts, go_on, load_prompts
+from lib.prompts.teacher import FOLDER, TeacherPrompts, go_on, load_prompts, say_counts
 from lib.recipe import KNOBS, Recipe
 from lib.settings import SetupError
 from tests.gen.scripted import chunk_of
@@ -29,15 +29,15 @@ def said(messages: list[dict[str, str]]) -> str:
 def test_the_document_comes_first_and_the_form_is_asked_for(variant: str, language: str) -> None:
     prompts = load(prompt_variant=variant, language=language)
     one = [
-        prompts.questions(CHUNK, 3),
-        prompts.answer(CHUNK, "Who?"),
-        prompts.rows([CHUNK], [3], pairs=False),
-        prompts.rows([CHUNK], [3], pairs=True),
-        prompts.questions(CHUNK, 2, api=True),
-        prompts.answer(CHUNK, "Do it", api=True),
-        prompts.round_trip(CHUNK, "Who?"),
-        prompts.rating(CHUNK, "Who?", "Ann"),
-        prompts.rationale(CHUNK, "Who?", "Ann"),
+        prompts.ask("questions", CHUNK, count="3"),
+        prompts.ask("answer", CHUNK, question="Who?"),
+        prompts.ask("joint", CHUNK, counts=say_counts([3])),
+        prompts.ask("pairs", CHUNK, counts=say_counts([3])),
+        prompts.ask("instructions", CHUNK, count="2"),
+        prompts.ask("api_answer", CHUNK, question="Do it"),
+        prompts.ask("round_trip", CHUNK, question="Who?"),
+        prompts.ask("rating", CHUNK, question="Who?", answer="Ann"),
+        prompts.ask("rationale", CHUNK, question="Who?", answer="Ann"),
     ]
     first = f"<DOCUMENT>{CHUNK.text}</DOCUMENT>\n“{CHUNK.title}”\n"
     assert all(said(messages).startswith(first) for messages in one)
@@ -53,10 +53,12 @@ def test_the_document_comes_first_and_the_form_is_asked_for(variant: str, langua
 
 
 def test_the_variants_differ_and_the_styles_do() -> None:
-    assert said(load().answer(CHUNK, "Who?")) != said(
-        load(prompt_variant="llama").answer(CHUNK, "Who?")
+    assert said(load().ask("answer", CHUNK, question="Who?")) != said(
+        load(prompt_variant="llama").ask("answer", CHUNK, question="Who?")
     )
-    search, plain = (said(load(question_style=s).questions(CHUNK, 3)) for s in ("search", "plain"))
+    search, plain = (
+        said(load(question_style=s).ask("questions", CHUNK, count="3")) for s in ("search", "plain")
+    )
     assert "search engine" in search
     assert "search engine" not in plain
     assert all("according to the passage" in text for text in (search, plain))
@@ -70,10 +72,12 @@ def test_a_file_changes_what_it_names(tmp_path: Path) -> None:
     }
     path.write_text(yaml.safe_dump(text))
     mine = load(prompts_path=str(path), question_style="shouting")
-    assert said(mine.answer(CHUNK, "Who?")).endswith(
+    assert said(mine.ask("answer", CHUNK, question="Who?")).endswith(
         "Say Who?: ##begin_quote## ##end_quote## <ANSWER>:"
     )
-    assert "IN CAPITALS. Use the document's language." in said(mine.questions(CHUNK, 3))
+    assert "IN CAPITALS. Use the document's language." in said(
+        mine.ask("questions", CHUNK, count="3")
+    )
     assert load(prompts_path=str(path)).texts["joint"] == load().texts["joint"]
 
 
@@ -119,4 +123,6 @@ def test_an_empty_reply_is_not_sent_back() -> None:
 def test_a_system_text_may_be_empty(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("system: ''\n")
-    assert [m["role"] for m in load(prompts_path=str(path)).questions(CHUNK, 1)] == ["user"]
+    assert [m["role"] for m in load(prompts_path=str(path)).ask("questions", CHUNK, count="1")] == [
+        "user"
+    ]

@@ -1,32 +1,28 @@
-"""How models were asked, what the questions share with training, what the verdict leaves open."""
+"""How models were asked and judged, what the questions share with training, what stays open."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from lib.eval.conditions import is_retrieved
+from lib.eval.judge import JUDGE_METRICS, Judge, unparsed_counts
 from lib.eval.leakage import KINDS, Leakage, example
-from lib.eval.metrics import REFUSED_RIGHTLY
-from lib.eval.models import EvalModel
+from lib.eval.models import EvalModel, endpoint_of
 from lib.eval.questions import PEOPLE, EvalQuestion, count_provenance
-from lib.eval.report.page import Table, show, table_of
+from lib.eval.report.page import show
 from lib.eval.results import Results
-from lib.eval.statistics import MIN_CLUSTERS, NUM_RESAMPLES
-from lib.eval.summaries import HEADLINE, clusters_of
+from lib.eval.statistics import MIN_CLUSTERS, NUM_RESAMPLES, wilson_interval
+from lib.eval.summaries import clusters_of
 from lib.eval.verdict import main_condition, main_metric
-from lib.eval.wording import NONE
-from lib.prompts.student import Prompt
+from lib.prompts.verdicts import UNPARSED
+from lib.records import Score
 
 if TYPE_CHECKING:
     from IPython.display import HTML
 
-_COUNTED_BY = (HEADLINE, REFUSED_RIGHTLY)  # one of them has every reply, scored or not
-_REPLIES_NOTE = (
-    "Unscored replies hold neither a final answer nor a refusal. They are in no mean, are counted "
-    "here, and count as wrong in the strict figures. A refusal where the question has an answer is "
-    "wrong."
-)
+MANY_UNREAD = 0.05  # of a model's verdicts: a warning is shown
 
 
 def show_method(
@@ -37,6 +33,7 @@ def show_method(
     seed: int = 0,
 ) -> HTML:
     """Who was asked what and how, how the intervals are computed, and what stays open."""
+    prompts = dict.fromkeys(model.prompt for model in asked)
     return show(
         "method.html.j2",
         results=results,
@@ -46,8 +43,10 @@ def show_method(
         num_questions=len(questions),
         num_chunks=len(set(clusters_of(questions).values())),
         provenance=count_provenance(questions),
-        prompts=[_prompt(prompt) for prompt in dict.fromkeys(model.prompt for model in asked)],
-        replies=_replies(results),
+        prompts={
+            prompt.name: prompt.messages("{question}", ["{document 1}", "{document 2}", "…"])
+            for prompt in prompts
+        },
         num_resamples=NUM_RESAMPLES,
         min_clusters=MIN_CLUSTERS,
         seed=seed,
@@ -56,48 +55,39 @@ def show_method(
     )
 
 
-def _prompt(prompt: Prompt) -> tuple[str, str]:
-    """Its name, and the messages as they are sent with placeholders for what differs."""
-    messages = prompt.messages("{question}", ["{document 1}", "{document 2}", "…"])
-    return prompt.name, "\n\n".join(f"[{m['role']}]\n{m['content']}" for m in messages)
-
-
-def _replies(results: Results) -> Table | None:
-    if not results.models or not results.conditions:
-        return None
-    rows = [
-        {"Model": model} | {c: _num_replies(results, model, c) for c in results.conditions}
-        for model in results.models
-    ]
-    return Table("Replies", table_of(rows, "Model"), _REPLIES_NOTE)
-
-
-def _num_replies(results: Results, model: str, condition: str) -> str:
-    found = [results.estimate(model, condition, metric) for metric in _COUNTED_BY]
-    one = next((estimate for estimate in found if estimate), None)
-    if one is None:
-        return NONE
-    return f"{one.n + one.unscored:,}" + (f"\n{one.unscored:,} unscored" if one.unscored else "")
-
-
-# --- shared with training ------------------------------------------------------------------------
-
-
 def show_leakage(leakage: Leakage) -> HTML:
     """For each kind how many questions it concerns, of how many, and the first of them."""
     rows = []
     for kind, meaning in KINDS.items():
         found = leakage.of(kind)
         total = leakage.num_with_oracle if kind == "chunks" else leakage.num_questions
-        first = example(found[0]) if found else ""
-        verdict = "allowed by name" if found else "none"
-        rows.append(_row(f"{kind}\n{meaning}\n{first}", len(found), total, verdict))
-    alone, total = leakage.num_shared_answers, leakage.num_questions
-    name = "answer alone\nsome training question has this answer"
-    rows.append(_row(name, alone, total, "no leak"))
-    caption = f"Shared with the {leakage.num_rows:,} rows of training and validation"
-    return show("tables.html.j2", one=Table(caption, table_of(rows, "Shared")))
+        rows.append((kind, meaning, len(found), total, example(found[0]) if found else ""))
+    return show("leakage.html.j2", leakage=leakage, rows=rows)
 
 
-def _row(name: str, count: int, total: int, verdict: str) -> dict[str, str]:
-    return {"Shared": name, "Questions": f"{count:,} of {total:,}", "Verdict": verdict}
+def show_judge(judge: Judge | None, scores: Sequence[Score], asked: Sequence[EvalModel]) -> HTML:
+    """The judge's model and host, its unread verdicts by metric and model, and warnings.
+
+    Without a judge: one sentence that says so, and how to set one.
+
+    Raises:
+        SetupError: a model of `asked` has no endpoint, which says what it is called there.
+    """
+    if judge is None:
+        return show("judge.html.j2", judge=None)
+    counts = unparsed_counts(scores)
+    examples: dict[str, str] = {}  # model → why a verdict on it could not be read
+    for score in scores:
+        if score.metric in JUDGE_METRICS and score.explanation.startswith(UNPARSED):
+            examples.setdefault(score.model, score.explanation.removeprefix(UNPARSED))
+    return show(
+        "judge.html.j2",
+        judge=judge.name,
+        host=urlsplit(judge.settings.base_url).netloc.rpartition("@")[2],  # no user, no password
+        models=list(dict.fromkeys(model for model, _ in counts)),
+        metrics=[name for name in JUDGE_METRICS if any(metric == name for _, metric in counts)],
+        unread={key: (*count, *wilson_interval(*count)) for key, count in counts.items()},
+        many=any(unread > MANY_UNREAD * asked_for for unread, asked_for in counts.values()),
+        examples=examples,
+        own=[model.name for model in asked if endpoint_of(model).deployment == judge.name],
+    )

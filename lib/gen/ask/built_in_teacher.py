@@ -24,7 +24,7 @@ def write_rows(
     """Rows on every chunk; it reads English sentences alone, and follows no prompt.
 
     Raises:
-        SetupError: the recipe or the documents want what it cannot do.
+        SetupError: the recipe or the documents need a language model.
     """
     _check(chunks, recipe)
     recipe = replace(recipe, language="")  # it writes English only: nothing to check
@@ -38,7 +38,7 @@ def write_rows(
             candidate = Candidate(chunk, (share.place, number), recipe.max_repairs)
             candidates.append(candidate)
             try:
-                gates.check_question(draft.text, recipe)
+                gates.check_question(draft.text, chunk, recipe)
                 question = gates.judge_answer(draft, chunk, draft.cot_answer, "stop", recipe)
             except Rejection as refusal:
                 candidate.refuse(refusal, draft.text, draft.cot_answer)

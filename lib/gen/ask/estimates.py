@@ -1,4 +1,4 @@
-"""What asking will take, before anything is paid."""
+"""The requests, tokens and cost of a run, before anything is paid."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lib.records import Chunk
 from lib.settings import endpoint_settings
 
 BYTES_PER_TOKEN = 4  # of UTF-8, as the engine counts before a reply says it
-# What replies hold, in tokens, as hosted models write them.
+# The usual length of hosted models' replies, in tokens.
 _QUESTION, _ANSWER, _ROW, _PAIR, _API_ANSWER, _SHORT, _RATING = 18, 90, 110, 60, 250, 8, 40
 _LOOKED_AT = 2000  # first requests; of more, every n-th: all of 100,000 would take 6 s
 _TYPICAL_QUESTION = "?" * (BYTES_PER_TOKEN * _QUESTION)
@@ -25,7 +25,7 @@ _TYPICAL_ANSWER = "a" * (BYTES_PER_TOKEN * _SHORT)
 
 @dataclass(frozen=True)
 class Estimate:
-    """If every row passes at once; a repair takes about what its request took."""
+    """If every row passes at once; a repair costs about as much as its request."""
 
     rows: int
     requests: int
@@ -44,12 +44,12 @@ class Estimate:
         return (
             f"{self.requests:,} requests, {self.prompt_tokens:,} prompt + "
             f"{self.completion_tokens:,} completion tokens, {cost}, for {self.rows:,} questions at "
-            "most. What is refused and asked again comes on top, what the ledger holds comes off."
+            "most. Repairs come on top; requests in the ledger come off."
         )
 
 
 def estimate(chunks: Iterable[Chunk], recipe: Recipe) -> Estimate:
-    """What asking the teacher about these chunks takes; the built-in one takes nothing.
+    """The requests, tokens and cost of asking the teacher; the built-in one costs nothing.
 
     Raises:
         SetupError: the prompts or prices.yaml cannot be read.
@@ -85,20 +85,25 @@ def _requests(
     in_first = (_PAIR if recipe.dataset_kind == "qa" else _ROW) if whole else _QUESTION
     first = tokens(first_request(group, recipe, prompts)["messages"])
     yield 1, first, in_first * sum(share.count for share in group)
-    question, answer = _TYPICAL_QUESTION, _TYPICAL_ANSWER
     for share in group:
-        chunk, api = share.chunk, is_api_record(share.chunk.text)
-        of_a_row = []
-        if not whole:
-            messages = prompts.answer(chunk, question, api=api)
-            of_a_row.append((messages, _API_ANSWER if api else _ANSWER))
-        if recipe.round_trip and not api:
-            of_a_row.append((prompts.round_trip(chunk, question), _SHORT))
-        if recipe.passage_dependency and not api:
-            of_a_row.append((prompts.closed_book(question), _SHORT))
-        if recipe.min_rating:
-            of_a_row.append((prompts.rating(chunk, question, answer), _RATING))
-        if recipe.rationale and not api:
-            of_a_row.append((prompts.rationale(chunk, question, answer), _ANSWER))
-        for messages, written in of_a_row:
+        api = is_api_record(share.chunk.text)
+        for task, written in _tasks_on_a_row(recipe, whole=whole, api=api):
+            chunks = [share.chunk] if task != "closed_book" else []
+            messages = prompts.ask(
+                task, *chunks, question=_TYPICAL_QUESTION, answer=_TYPICAL_ANSWER
+            )
             yield share.count, share.count * tokens(messages), share.count * written
+
+
+def _tasks_on_a_row(recipe: Recipe, *, whole: bool, api: bool) -> Iterator[tuple[str, int]]:
+    """The tasks after the first request, each with the tokens of its reply."""
+    if not whole:
+        yield ("api_answer", _API_ANSWER) if api else ("answer", _ANSWER)
+    if recipe.round_trip and not api:
+        yield "round_trip", _SHORT
+    if recipe.passage_dependency and not api:
+        yield "closed_book", _SHORT
+    if recipe.min_rating:
+        yield "rating", _RATING
+    if recipe.rationale and not api:
+        yield "rationale", _ANSWER

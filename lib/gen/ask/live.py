@@ -166,7 +166,7 @@ async def ask_live(
             async with from_thread as new, asyncio.TaskGroup() as group:
                 async for shares in new:
                     await begin(shares, group)
-                # The last asked first: what follows from its reply may not be answered.
+                # The last asked first: requests that follow from its reply may not be answered.
                 answered.sort(key=itemgetter(0))
                 while answered:
                     await begin(answered.pop()[1], group)
@@ -214,7 +214,7 @@ async def _from_thread(
         while (item := await queue.get()) is not None:
             room.release()
             yield item
-        taking.result()  # raises what the thread met
+        taking.result()  # raises the thread's error
     finally:
         stopped.set()
         room.release()

@@ -13,11 +13,11 @@ from lib.gen.ask import built_in_teacher
 from lib.gen.ask.live import ask_in_batches, ask_live
 from lib.gen.ask.rows import Candidate, Rating
 from lib.gen.ask.shares import drawn
-from lib.gen.duplicate_questions import QuestionEmbedder, drop_ambiguous, drop_similar
+from lib.gen.duplicate_questions import drop_ambiguous, drop_similar
 from lib.gen.gates import GATES
 from lib.prompts.languages import can_check
 from lib.prompts.teacher import load_prompts
-from lib.rag.embedder import load_embedder
+from lib.rag.embedder import Embedder, load_embedder
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, Rejected
 from lib.settings import EndpointSettings, SetupError, endpoint_settings, portable
@@ -27,13 +27,12 @@ from offline.teacher import NAME, NOTICE
 
 @dataclass(frozen=True)
 class Generated:
-    """What the teacher gave."""
+    """The teacher's questions and answers."""
 
     questions: list[Question]  # that passed every gate, in the order of the chunks
     rejected: list[Rejected]
     teacher: str  # its name: of the deployment, or of the built-in teacher
     questions_dir: Path  # the artefact they lie in
-    repaired: int = 0  # of the questions: taken after they had been refused and asked again
     ratings: list[Rating] = field(default_factory=list)  # by the judge, if there was one
 
 
@@ -62,7 +61,7 @@ def ask_teacher(
     `chunks` may be a list, or come one by one while the first are already asked about. If the
     chunks of a list were asked about before with the same teacher, prompts and knobs, the rows are
     read, not asked again. `on_question` is called with each row as it passes its gates (of batches,
-    at the end); what repeats another row is found, and rejected, at the end.
+    at the end); repeated rows are found, and rejected, at the end.
 
     Raises:
         SetupError: the endpoint cannot work, some requests failed, or no question passed.
@@ -115,9 +114,9 @@ def _write(
     candidates: Sequence[Candidate],
     made_of: dict[str, Any],
     recipe: Recipe,
-    embedder: QuestionEmbedder | None,
+    embedder: Embedder | None,
 ) -> Generated:
-    """The rows in the order of the chunks, whatever came first, without what repeats."""
+    """Write the rows in the order of the chunks, without repeated ones."""
     ordered = sorted(candidates, key=lambda candidate: candidate.place)
     taken = [c for c in ordered if c.question is not None]
     rejected = [c.refused for c in ordered if c.question is None and c.refused is not None]
@@ -135,7 +134,6 @@ def _write(
             f"No question of the teacher {teacher} passed the gates ({reasons}). Look at the "
             "documents' text, or take another teacher."
         )
-    repaired = sum(candidate.repairs_left < recipe.max_repairs for candidate in taken)
     ratings = [c.rating for c in ordered if c.rating is not None]
     manifest = {
         "teacher": teacher,
@@ -143,7 +141,7 @@ def _write(
         "questions": len(questions),
         "rejected": len(rejected),
         "rejected_by_gate": dict(sorted(by_gate.items())),
-        "repaired": repaired,
+        "repaired": sum(candidate.repairs_left < recipe.max_repairs for candidate in taken),
         "made_of": {key: value for key, value in made_of.items() if key != "chunks"},
     }
     target = artefact_dir("questions", recipe.run_name, made_of)
@@ -152,19 +150,19 @@ def _write(
         write_jsonl(folder / "rejected.jsonl", rejected)
         write_jsonl(folder / "ratings.jsonl", ratings)
         write_json(folder / "manifest.json", manifest)
-    return Generated(questions, rejected, teacher, target, repaired, ratings)
+    return Generated(questions, rejected, teacher, target, ratings)
 
 
 def _made_of(
     roles: dict[str, EndpointSettings],
     chunks: Sequence[Chunk],
     recipe: Recipe,
-    embedder: QuestionEmbedder | None,
+    embedder: Embedder | None,
 ) -> dict[str, Any]:
-    """What decides the questions: not where the teacher is reached, nor with which key.
+    """All that the questions depend on: not the teacher's address, nor its key.
 
     Prompts count by their texts, gates and parsers by the version in gates.py. After a change the
-    replies still come from the ledger, as far as what is sent stayed the same.
+    replies still come from the ledger, for requests that did not change.
     """
     teacher: dict[str, Any] = {"name": teacher_name()}
     if roles:
@@ -181,12 +179,10 @@ def _made_of(
 
 
 def _read(folder: Path) -> Generated:
-    manifest = read_json(folder / "manifest.json")
     return Generated(
         [Question(**row) for row in read_jsonl(folder / "questions.jsonl")],
         [Rejected(**row) for row in read_jsonl(folder / "rejected.jsonl")],
-        manifest["teacher"],
+        read_json(folder / "manifest.json")["teacher"],
         folder,
-        manifest["repaired"],
         [Rating(**row) for row in read_jsonl(folder / "ratings.jsonl")],
     )

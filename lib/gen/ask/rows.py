@@ -1,12 +1,12 @@
 """The life of a row: its question is asked for, answered, checked, repaired; taken or rejected.
 
-`RowWriter.rows_of` is one coroutine for each chunk. It does not know how its requests are sent:
-live or as batches (live.py).
+`RowWriter.rows_of` is one coroutine for each chunk; read it from the top. It does not know how its
+requests are sent: live or as batches (live.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,6 +28,7 @@ from lib.prompts.teacher import (
     parse_rating,
     parse_rows,
     parse_short_answer,
+    say_counts,
 )
 from lib.reading.files.api import is_api_record
 from lib.recipe import Recipe
@@ -48,7 +49,7 @@ Ask = Callable[..., Awaitable[Reply]]
 
 @dataclass(frozen=True)
 class Rating:
-    """What the judge thinks of a row."""
+    """The judge's rating of a row."""
 
     question_id: str
     rating: int  # 1–5
@@ -57,7 +58,7 @@ class Rating:
 
 @dataclass(slots=True)
 class Candidate:
-    """One of the questions that are wanted on a chunk, and what became of it."""
+    """One of the questions that are wanted on a chunk, and its outcome."""
 
     chunk: Chunk
     place: tuple[int, int]  # of its chunk among those asked about; its own on the chunk
@@ -82,6 +83,20 @@ class Candidate:
         return True
 
 
+@dataclass(frozen=True)
+class _Talk:
+    """A conversation in which questions or whole rows are asked for."""
+
+    messages: list[Message]
+    chunks: Sequence[Chunk]  # in the order of the prompt
+    whole: bool  # whether its replies hold whole rows, or questions alone
+    known: frozenset[str] = frozenset()  # questions of earlier replies, normalised
+    reply: str = ""  # the last one
+
+    def then(self, said: str) -> _Talk:
+        return replace(self, messages=go_on(self.messages, self.reply, said), reply="")
+
+
 def first_request(
     shares: Sequence[Share], recipe: Recipe, prompts: TeacherPrompts
 ) -> dict[str, Any]:
@@ -89,33 +104,17 @@ def first_request(
     chunks, counts = [share.chunk for share in shares], [share.count for share in shares]
     whole = asks_whole_rows(chunks[0], recipe)
     if whole:
-        messages = prompts.rows(chunks, counts, pairs=recipe.dataset_kind == "qa")
+        task = "pairs" if recipe.dataset_kind == "qa" else "joint"
     else:
-        messages = prompts.questions(chunks[0], counts[0], api=is_api_record(chunks[0].text))
+        task = "instructions" if is_api_record(chunks[0].text) else "questions"
+    count = str(counts[0])
+    messages = prompts.ask(task, *chunks, count=count, counts=say_counts(counts))
     return {"messages": messages, **_sampling(recipe, whole, sum(counts))}
 
 
 def _sampling(recipe: Recipe, whole: bool, count: int) -> dict[str, Any]:
     tokens = count * (_ROW_TOKENS if whole else _QUESTION_TOKENS)
     return {"max_tokens": max(MAX_TOKENS, tokens), "temperature": recipe.temperature}
-
-
-@dataclass(frozen=True)
-class _Talk:
-    """A conversation in which questions or rows are asked for: what is sent, what was known."""
-
-    messages: list[Message]
-    chunks: Sequence[Chunk]  # in the order of the prompt
-    whole: bool  # whether its replies hold whole rows, or questions alone
-    known: frozenset[str] = frozenset()  # questions of earlier replies, normalised
-    reply: str = ""
-
-    def with_reply(self, reply: Reply, questions: Iterable[str]) -> _Talk:
-        # All questions of the reply: which of two repairs comes first decides nothing.
-        return replace(self, reply=reply.text, known=self.known | {*questions})
-
-    def then(self, said: str) -> _Talk:
-        return replace(self, messages=go_on(self.messages, self.reply, said), reply="")
 
 
 class RowWriter:
@@ -153,37 +152,114 @@ class RowWriter:
     async def _write(
         self, candidates: Sequence[Candidate], talk: _Talk, *, priority: int = FOLLOWING
     ) -> None:
-        """Have questions written, or whole rows; go on at once with each that passes its gates,
-        and ask again, together, for the others."""
+        """Have questions written, or whole rows (ask_mode "joint", and plain pairs).
+
+        Each that passes its gates goes on at once; for the others is asked again, together.
+        """
         sampling = _sampling(self._recipe, talk.whole, len(candidates))
         reply = await self._ask(talk.messages, priority=priority, **sampling)
+        talk = replace(talk, reply=reply.text)
         if talk.whole:
             drafts = parse_rows(reply.text)
         else:
             drafts = [Draft(text) for text in parse_questions(reply.text)]
         if not drafts or reply.finish_reason == "content_filter":
-            return await self._after_unreadable(candidates, talk, reply)
-        now = talk.with_reply(reply, (normalise(draft.question) for draft in drafts))
+            refusal = gates.unreadable(reply.text, reply.finish_reason)
+            return await self._write_unreadable_again(candidates, talk, refusal)
+        seen = set(talk.known)
+        # All questions of the reply: the order in which rows are repaired must decide nothing.
+        talk = replace(talk, known=talk.known | {normalise(draft.question) for draft in drafts})
         following: list[Callable[[], Awaitable[None]]] = []
         refused: list[Candidate] = []
-        seen = set(talk.known)
         for candidate, draft in _matched(candidates, talk.chunks, drafts):
+            text, answered = draft.question, draft.cot_answer if talk.whole else ""
             try:
-                self._check_question(draft.question, candidate.chunk, seen)
+                gates.check_question(text, candidate.chunk, self._recipe)
+                if normalise(text) in seen:
+                    raise Rejection("duplicate", "asked before on this chunk")
+                question = candidate.with_text(text)
                 if talk.whole:
-                    question = self._answered_in(draft, candidate)
-                    following.append(partial(self._check_row, candidate, draft, question, now))
-                else:
-                    following.append(partial(self._answer, candidate, draft.question, now))
+                    question = gates.judge_row(question, draft, candidate.chunk, self._recipe)
+                following.append(partial(self._finish, candidate, question, talk, answered))
             except Rejection as refusal:
-                if candidate.refuse(
-                    refusal, draft.question, draft.cot_answer if talk.whole else ""
-                ):
+                if candidate.refuse(refusal, text, answered):
                     refused.append(candidate)
-            seen.add(normalise(draft.question))
+            seen.add(normalise(text))
         if refused:
-            following.append(partial(self._write_again, refused, now))
-        await gather_all(following, lambda follow: follow())  # one that fails ends its row alone
+            following.append(partial(self._write_again, refused, talk))
+        await gather_all(following, lambda step: step())  # one that fails ends its row alone
+
+    async def _finish(
+        self, candidate: Candidate, question: Question, talk: _Talk, reply: str
+    ) -> None:
+        """Answer a question, unless it came with its answer (`reply`); check the row, and take it.
+
+        While it is refused and may be repaired, its answer is asked for again, or else another
+        question.
+        """
+        chunk = candidate.chunk
+        task = "api_answer" if is_api_record(chunk.text) else "answer"
+        messages = self.prompts.ask(task, chunk, question=question.text)
+        while True:
+            try:
+                if not talk.whole:
+                    said = await self._ask(messages, temperature=self._recipe.temperature)
+                    reply, end = said.text, said.finish_reason
+                    question = gates.judge_answer(question, chunk, reply, end, self._recipe)
+                candidate.question = await self._checked(candidate, question)
+                return self._on_question(candidate.question)
+            except Rejection as refusal:
+                gate, reason = refusal.gate, refusal.reason
+                if not candidate.refuse(refusal, question.text, reply):
+                    return None
+            if talk.whole or gate in _QUESTIONS_FAULT:
+                return await self._write_again([candidate], talk)
+            repair = self.prompts.fill("repair_answer", reason=reason)
+            messages = go_on(messages, reply, repair)
+
+    async def _checked(self, candidate: Candidate, question: Question) -> Question:
+        """An answered question that passed the optional checks that are on.
+
+        Raises:
+            Rejection: by the first that fails.
+        """
+        recipe, prompts, chunk = self._recipe, self.prompts, candidate.chunk
+        text, answer = question.text, question.answer
+        is_api = is_api_record(chunk.text)  # its answer is a call: only a rating says something
+        if recipe.round_trip and not is_api:
+            reply = await self._ask(prompts.ask("round_trip", chunk, question=text))
+            gates.check_whole(reply.text, reply.finish_reason)
+            found = parse_short_answer(reply.text)
+            if found is None:
+                raise Rejection("round_trip", "asked again, the document does not answer it")
+            if not same_answer(found, answer):
+                reason = f"asked again, the answer is “{found[:80]}”, not “{answer[:80]}”"
+                raise Rejection("round_trip", reason)
+        if recipe.passage_dependency and not is_api:
+            reply = await self._ask(prompts.ask("closed_book", question=text))
+            found = parse_short_answer(reply.text)
+            if found is not None and same_answer(found, answer):
+                raise Rejection("passage_dependency", "it can be answered without the document")
+        if recipe.min_rating:
+            rated_answer = question.cot_answer if is_api else answer
+            asked = prompts.ask("rating", chunk, question=text, answer=rated_answer)
+            reply = await self._ask(asked, role="judge")
+            rated = parse_rating(reply.text)
+            if rated is None:
+                raise Rejection("unrated", "the judge's reply holds no rating")
+            candidate.rating = Rating(question.id, *rated)
+            if candidate.rating.rating < recipe.min_rating:
+                reason = f"rated {candidate.rating.rating} of 5: {candidate.rating.reason[:200]}"
+                raise Rejection("rating", reason)
+        if recipe.rationale and not is_api:
+            reply = await self._ask(prompts.ask("rationale", chunk, question=text, answer=answer))
+            anew = gates.judge_answer(question, chunk, reply.text, reply.finish_reason, recipe)
+            if not same_answer(anew.answer, answer):
+                raise Rejection("rationale", f"it ends with “{anew.answer[:80]}”")
+            question = anew
+        return question
+
+    # --- repairs ---------------------------------------------------------------------------------
 
     async def _write_again(self, refused: Sequence[Candidate], talk: _Talk) -> None:
         """Ask for other questions in place of those refused, or once more for the rows."""
@@ -194,7 +270,7 @@ class RowWriter:
             lines = [
                 f"- document {numbers[r.chunk_id]}: {r.question} ({r.reason})" for r in reasons
             ]
-            # A row may come again with its own question, unless that is what was wrong.
+            # A row may come again with its own question, unless that was the fault.
             may_repeat = {normalise(r.question) for r in reasons if r.gate != "duplicate"}
             talk = replace(talk, known=talk.known - may_repeat)
         else:
@@ -203,120 +279,23 @@ class RowWriter:
         said = self.prompts.fill(prompt, refused="\n".join(lines), count=count)
         await self._write(refused, talk.then(said))
 
-    async def _after_unreadable(
-        self, candidates: Sequence[Candidate], talk: _Talk, reply: Reply
+    async def _write_unreadable_again(
+        self, candidates: Sequence[Candidate], talk: _Talk, refusal: Rejection
     ) -> None:
         """A reply held no row at all: ask again for all of its candidates that may be repaired.
 
         Of the others, those refused before stay rejected for that; else the chunk is recorded once,
         with no question's id.
         """
-        refusal = gates.unreadable(reply.text, reply.finish_reason)
         again = []
         for candidate in candidates:
             if candidate.may_repair(refusal.gate):
                 again.append(candidate)
             elif candidate.refused is None and candidate.place[1] == 0:
-                candidate.refused = refusal.of(Question("", candidate.chunk.id, ""), reply.text)
+                candidate.refused = refusal.of(Question("", candidate.chunk.id, ""), talk.reply)
         if again:
             said = self.prompts.fill("repair_answer", reason=refusal.reason)
-            await self._write(again, talk.with_reply(reply, ()).then(said))
-
-    # --- ask_mode "separate": each answer is asked for -------------------------------------------
-
-    async def _answer(self, candidate: Candidate, text: str, talk: _Talk) -> None:
-        """The answer to one question; asked again while it is refused and may be repaired."""
-        chunk = candidate.chunk
-        messages = self.prompts.answer(chunk, text, api=is_api_record(chunk.text))
-        while True:
-            reply = await self._ask(messages, temperature=self._recipe.temperature)
-            try:
-                question = candidate.with_text(text)
-                question = self._judged(question, chunk, reply.text, reply.finish_reason)
-                return await self._take(candidate, question)
-            except Rejection as refusal:
-                gate, reason = refusal.gate, refusal.reason
-                may_repair = candidate.refuse(refusal, text, reply.text)
-            if not may_repair:
-                return None
-            if gate in _QUESTIONS_FAULT:
-                return await self._write_again([candidate], talk)
-            said = self.prompts.fill("repair_answer", reason=reason)
-            messages = go_on(messages, reply.text, said)
-
-    # --- ask_mode "joint", and plain pairs: the row has its answer -------------------------------
-
-    def _answered_in(self, draft: Draft, candidate: Candidate) -> Question:
-        question = candidate.with_text(draft.question)
-        if self._recipe.dataset_kind == "qa":
-            return gates.judge_pair(question, draft.answer, self._recipe)
-        return self._judged(question, candidate.chunk, draft.cot_answer, "stop")
-
-    async def _check_row(
-        self, candidate: Candidate, draft: Draft, question: Question, talk: _Talk
-    ) -> None:
-        try:
-            return await self._take(candidate, question)
-        except Rejection as refusal:
-            may_repair = candidate.refuse(refusal, draft.question, draft.cot_answer)
-        if may_repair:
-            await self._write_again([candidate], talk)
-        return None
-
-    # --- gates and checks ------------------------------------------------------------------------
-
-    def _check_question(self, text: str, chunk: Chunk, seen: Collection[str]) -> None:
-        """Raises Rejection: a gate refuses the question, or it is one of those seen, normalised."""
-        gates.check_question(text, self._recipe, instruction=is_api_record(chunk.text))
-        if normalise(text) in seen:
-            raise Rejection("duplicate", "asked before on this chunk")
-
-    def _judged(self, question: Question, chunk: Chunk, text: str, finish_reason: str) -> Question:
-        """The question with its answer, or a Rejection that is raised."""
-        if is_api_record(chunk.text):
-            return gates.judge_api_answer(question, chunk, text, finish_reason)
-        return gates.judge_answer(question, chunk, text, finish_reason, self._recipe)
-
-    async def _take(self, candidate: Candidate, question: Question) -> None:
-        """Take an answered question, once it passed the optional checks that are on.
-
-        Raises:
-            Rejection: by the first that fails.
-        """
-        recipe, prompts, chunk = self._recipe, self.prompts, candidate.chunk
-        is_api = is_api_record(chunk.text)  # its answer is a call: only a rating says something
-        if recipe.round_trip and not is_api:
-            reply = await self._ask(prompts.round_trip(chunk, question.text))
-            gates.check_whole(reply.text, reply.finish_reason)
-            found = parse_short_answer(reply.text)
-            if found is None:
-                raise Rejection("round_trip", "asked again, the document does not answer it")
-            if not same_answer(found, question.answer):
-                reason = f"asked again, the answer is “{found[:80]}”, not “{question.answer[:80]}”"
-                raise Rejection("round_trip", reason)
-        if recipe.passage_dependency and not is_api:
-            reply = await self._ask(prompts.closed_book(question.text))
-            found = parse_short_answer(reply.text)
-            if found is not None and same_answer(found, question.answer):
-                raise Rejection("passage_dependency", "it can be answered without the document")
-        if recipe.min_rating:
-            answer = question.cot_answer if is_api else question.answer
-            reply = await self._ask(prompts.rating(chunk, question.text, answer), role="judge")
-            rated = parse_rating(reply.text)
-            if rated is None:
-                raise Rejection("unrated", "the judge's reply holds no rating")
-            candidate.rating = Rating(question.id, *rated)
-            if candidate.rating.rating < recipe.min_rating:
-                reason = f"rated {candidate.rating.rating} of 5: {candidate.rating.reason[:200]}"
-                raise Rejection("rating", reason)
-        if recipe.rationale and not is_api:
-            reply = await self._ask(prompts.rationale(chunk, question.text, question.answer))
-            anew = self._judged(question, chunk, reply.text, reply.finish_reason)
-            if not same_answer(anew.answer, question.answer):
-                raise Rejection("rationale", f"it ends with “{anew.answer[:80]}”")
-            question = anew
-        candidate.question = question
-        self._on_question(question)
+            await self._write(again, talk.then(said))
 
 
 def _matched(

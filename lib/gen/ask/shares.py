@@ -26,7 +26,7 @@ class Share:
 def request_groups(chunks: Iterable[Chunk], recipe: Recipe) -> Iterator[tuple[Share, ...]]:
     """The chunks that share a first request: one, or some small ones where whole rows are asked.
 
-    They come as soon as they are known: chunks may come one by one, those of a document in turn.
+    Each is yielded as soon as it is known: chunks may come one by one, document by document.
     """
     small: list[Share] = []
     for share in shares(chunks, recipe):

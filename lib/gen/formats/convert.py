@@ -4,47 +4,43 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lib.dataset import SPLITS, Row, Rows, chat_row, find_dataset, read_dataset, write_rows
-from lib.gen.formats.foreign import read_foreign
-from lib.gen.formats.preferences import preference_pairs
-from lib.gen.formats.rows import (
-    Converted,
-    LeftOut,
-    alpaca_row,
-    completion_row,
-    eval_row,
-    final_answer,
-    sharegpt_row,
-)
-from lib.gen.formats.triplets import retriever_triplets
+from lib.gen.formats import rows as formats
+from lib.gen.formats.foreign import LeftOut, read_foreign
 from lib.records import Rejected
 from lib.settings import SetupError, portable
 from lib.store import artefact_dir, building, fingerprint, write_jsonl
 
 FORMATS = ("hf", "chat", "completion", "eval", "alpaca", "sharegpt", "preference", "triplets")
 FILE_TYPES = ("jsonl", "parquet", "arrow")
-NOT_EVAL = "not of the eval split"
-NO_ANSWER = "no final answer to compare with"
+_SHAPE = {"prompt_column": "prompt", "completion_column": "completion", "stop": ""}  # its defaults
 
 
 @dataclass(frozen=True)
 class Source:
-    """What there is to convert."""
+    """A dataset to convert."""
 
     rows: Rows  # hf rows by split
     answers: Mapping[str, str] = field(default_factory=dict)  # the teacher's, by question id
     rejected: Sequence[Rejected] = ()
 
 
+@dataclass(frozen=True)
+class Converted:
+    """A dataset's rows in another format."""
+
+    rows: dict[str, list[Row]] = field(default_factory=lambda: {split: [] for split in SPLITS})
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
 def add_command(commands: Any) -> None:
-    """The command's arguments; `run` is what it does."""
+    """Add the command, with `run` as its action."""
     parser = commands.add_parser(
         "convert",
         help="write a dataset in another format",
@@ -73,11 +69,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         SetupError: the dataset cannot be read, or the options contradict each other.
     """
-    shape = {
-        name: value
-        for name in ("prompt_column", "completion_column", "stop")
-        if (value := getattr(options, name)) is not None
-    }
+    shape = {name: value for name in _SHAPE if (value := getattr(options, name)) is not None}
     if shape and options.to != "completion":
         given = ", ".join("--" + name.replace("_", "-") for name in shape)
         raise SetupError(f"{given} is for --to completion, not for --to {options.to}. Remove it.")
@@ -101,8 +93,6 @@ def run(options: argparse.Namespace) -> int:
         with building(target) as folder:
             rows = {split: of_split for split, of_split in converted.rows.items() if of_split}
             write_rows(folder, rows, file_types=[options.file_type])
-            if converted.sources:
-                write_jsonl(folder / "sources.jsonl", converted.sources)
             if converted.left_out:
                 write_jsonl(folder / "left_out.jsonl", converted.left_out)
     except OSError as error:
@@ -123,47 +113,50 @@ def read_source(name: str, *, to: str) -> tuple[str, Source, list[LeftOut]]:
         rows = {split: list(dataset.rows(split)) for split in SPLITS}
         answers = {question.id: question.cot_answer for question in dataset.questions}
         return path.name, Source(rows, answers, dataset.rejected), []
-    # Files that do not name their split are taken for what the format needs.
+    # Files that do not name their split are taken for the split that the format needs.
     published, left_out = read_foreign(path, unsaid="eval" if to == "eval" else "train")
     return path.stem if path.is_file() else path.name, Source(published), left_out
 
 
-def convert_rows(source: Source, *, to: str, **shape: Any) -> Converted:
-    """The rows in another format, each in its split; `shape` are options of completion_row.
+def convert_rows(source: Source, *, to: str, **shape: str) -> Converted:
+    """The rows in another format, each in its split.
+
+    `shape` are options of "completion": prompt_column, completion_column and stop.
 
     Raises:
         SetupError: there is no such format, or the two columns need other names.
     """
-    if to == "eval":
-        return _evaluation(source.rows)
-    if to == "preference":
-        return preference_pairs(source.rows, answers=source.answers, rejected=source.rejected)
-    if to == "triplets":
-        return retriever_triplets(source.rows)
-    row_of: dict[str, Callable[[Row], Row]] = {
-        "hf": dict,
-        "chat": chat_row,
-        "completion": partial(completion_row, **shape),
-        "alpaca": alpaca_row,
-        "sharegpt": sharegpt_row,
+    columns = _SHAPE | shape
+    names = columns["prompt_column"], columns["completion_column"]
+    if not all(names) or names[0] == names[1]:
+        raise SetupError(f"The columns of a completion need two names, not {names}. Change them.")
+    refused: dict[str, list[Rejected]] = defaultdict(list)
+    for item in source.rejected:
+        refused[item.question_id].append(item)
+    same = formats.same_texts(source.rows) if to == "triplets" else {}
+    fit: dict[str, Callable[[str, Row], Iterable[Row | str]]] = {
+        "hf": lambda split, row: [row],
+        "chat": lambda split, row: [chat_row(row)],
+        "completion": lambda split, row: formats.completion(row, **columns),
+        "eval": lambda split, row: formats.evaluation(row, split=split),
+        "alpaca": lambda split, row: formats.alpaca(row),
+        "sharegpt": lambda split, row: formats.sharegpt(row),
+        "preference": lambda split, row: formats.preference(
+            row, answer=source.answers.get(row["id"], ""), refused=refused.get(row["id"], ())
+        ),
+        "triplets": lambda split, row: formats.triplets(row, same=same),
     }
-    if to not in row_of:
+    if to not in fit:
         raise SetupError(f"The format '{to}' is unknown. Expected one of: {', '.join(FORMATS)}.")
-    return Converted({split: list(map(row_of[to], rows)) for split, rows in source.rows.items()})
-
-
-def _evaluation(rows: Rows) -> Converted:
-    """The eval split alone: rows that were trained on test nothing."""
-    found = Converted()
-    for split, of_split in rows.items():
-        for row in of_split:
-            if split != "eval":
-                found.leave_out(split, row, NOT_EVAL)
-            elif not final_answer(row):
-                found.leave_out(split, row, NO_ANSWER)
-            else:
-                found.rows[split].append(eval_row(row))
-    return found
+    converted = Converted()
+    for split, rows in source.rows.items():
+        for row in rows:
+            for fitted in fit[to](split, row):
+                if isinstance(fitted, str):
+                    converted.left_out.append(LeftOut(split, str(row["id"]), fitted))
+                else:
+                    converted.rows[split].append(fitted)
+    return converted
 
 
 def _print_counts(name: str, source: Source, to: str, converted: Converted) -> None:

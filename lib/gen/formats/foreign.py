@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from lib.dataset import SPLITS, Row
-from lib.gen.formats.rows import LeftOut, is_ours
+from lib.gen.formats.rows import is_ours
 from lib.settings import SetupError
 from lib.store import read_jsonl
 
 PUBLISHED = ("id", "type", "question", "context", "oracle_context", "cot_answer", "instruction")
 _TEXTS = ("id", "question", "oracle_context", "cot_answer", "instruction")
-_SUFFIXES = (".jsonl", ".json", ".parquet", ".arrow")  # of a split in several, the first is read
+_SUFFIXES = (".jsonl", ".parquet", ".arrow")  # of a split in several, the first is read
 # `train.jsonl`, `validation-00000-of-00002.parquet`
 _SPLIT = re.compile(r"(train|val|dev|eval|test)(?:id|idation|uation)?(?![^\W_])")
+_PIECE = re.compile(r"-\d+-of-\d+$")
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A row, or a part of one, that does not fit the format."""
+
+    split: str
+    row_id: str
+    reason: str
 
 
 def split_of(name: str) -> str:
@@ -67,67 +78,51 @@ def _unusable(row: Row) -> str:
 
 
 def read_rows(path: Path) -> dict[str, list[Row]]:
-    """All rows by split, "" where the name of the file does not say it.
+    """All rows by split, "" where neither the file nor its folder is named after one.
 
-    A folder is what `save_to_disk` wrote, or holds `<split>.jsonl` (.json, .parquet, .arrow), in
-    one piece or in numbered ones, or a single file.
+    `train.jsonl`; `train-00000-of-00002.parquet`; `train/data-00000-of-00001.arrow`, as
+    `save_to_disk` of `datasets` writes it.
 
     Raises:
         SetupError: it cannot be read.
     """
+    if path.is_file():
+        return {split_of(path.name): _read_file(path)}
+    files = sorted(file for pattern in ("*", "*/*") for file in path.glob(pattern))
+    files = [file for file in files if file.suffix in _SUFFIXES]
+    by_split: dict[str, list[Path]] = {}
+    for file in files:
+        split = split_of(file.name) or split_of(file.relative_to(path).parts[0])
+        by_split.setdefault(split, []).append(file)
+    whole = {_PIECE.sub("", file.stem) for file in files}
+    if not files or (len(whole) > 1 and set(by_split) == {""}):
+        raise SetupError(
+            f"{path} holds {len(files)} files of rows, and none is named after a split. Expected "
+            f"train.jsonl, valid.jsonl or eval.jsonl, or {', '.join(_SUFFIXES[1:])}. Name one file."
+        )
+    found = {}
+    for split in [name for name in SPLITS if name in by_split] or [""]:
+        suffix = min((file.suffix for file in by_split[split]), key=_SUFFIXES.index)
+        pieces = [file for file in by_split[split] if file.suffix == suffix]
+        found[split] = [row for file in pieces for row in _read_file(file)]
+    return found
+
+
+def _read_file(path: Path) -> list[Row]:
+    import pyarrow.parquet
+
     try:
-        if path.is_file():
-            return {split_of(path.name): _read_file(path)}
-        if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
-            return _load_from_disk(path)
-        return _read_folder(path)
+        if path.suffix == ".parquet":
+            return pyarrow.parquet.read_table(path).to_pylist()
+        if path.suffix == ".arrow":
+            with pyarrow.memory_map(str(path)) as file:
+                return pyarrow.ipc.open_stream(file).read_all().to_pylist()
+        rows = read_jsonl(path)
+        if not all(isinstance(row, dict) for row in rows):
+            raise ValueError("a line is not a JSON object")
+        return rows
     except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's errors are ValueErrors
         raise SetupError(
             f"{path} cannot be read ({type(error).__name__}: {error}). Expected "
             f"{', '.join(_SUFFIXES)} with a row of a dataset each."
         ) from error
-
-
-def _read_folder(folder: Path) -> dict[str, list[Row]]:
-    files = sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES)
-    by_split: dict[str, list[Path]] = {}
-    for path in files:
-        by_split.setdefault(split_of(path.name), []).append(path)
-    if len(files) != 1 and not by_split.keys() - {""}:
-        raise SetupError(
-            f"{folder} holds {len(files)} files of rows, and none is named after a split. Expected "
-            f"train.jsonl, valid.jsonl or eval.jsonl, or {', '.join(_SUFFIXES[1:])}. Name one file."
-        )
-    found = {}
-    for split in [name for name in SPLITS if name in by_split] or [""]:
-        suffix = min((path.suffix for path in by_split[split]), key=_SUFFIXES.index)
-        pieces = [path for path in by_split[split] if path.suffix == suffix]
-        found[split] = [row for path in pieces for row in _read_file(path)]
-    return found
-
-
-def _read_file(path: Path) -> list[Row]:
-    if path.suffix == ".parquet":
-        import pyarrow.parquet
-
-        return pyarrow.parquet.read_table(path).to_pylist()
-    if path.suffix == ".arrow":
-        import datasets
-
-        return datasets.Dataset.from_file(str(path)).to_list()
-    rows = read_jsonl(path)
-    if not all(isinstance(row, dict) for row in rows):
-        raise ValueError("a line is not a JSON object")
-    return rows
-
-
-def _load_from_disk(folder: Path) -> dict[str, list[Row]]:
-    import datasets
-
-    loaded = datasets.load_from_disk(str(folder))
-    if not isinstance(loaded, datasets.DatasetDict):
-        return {"": loaded.to_list()}
-    found: dict[str, list[Row]] = {}
-    for name, rows in loaded.items():
-        found.setdefault(split_of(name), []).extend(rows.to_list())
-    return found

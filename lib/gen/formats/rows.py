@@ -1,44 +1,33 @@
-"""The formats that have one row for each row of a dataset.
+"""The formats of `convert`: each as a function of one `hf` row.
 
-All are made from the `hf` row: from ours, or from the published RAFT layout of another tool, which
-lacks our fields.
+The row is ours, or has the published RAFT layout of another tool, without our fields. A function
+yields the rows of its format, and a reason for whatever it leaves out.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 
-from lib.dataset import SPLITS, Row, chat_row, prompt_messages
-from lib.prompts.student import parse_answer, plain_prompt
-from lib.settings import SetupError
+from lib.dataset import Row, Rows, chat_row, prompt_messages
+from lib.duplicates import conflicts
+from lib.prompts.student import REFUSAL, parse_answer, plain_prompt
+from lib.records import Chunk, Rejected
+from lib.text import holds
+
+Fitted = Iterator[Row | str]  # a row, or why there is none
 
 OURS = ("kind", "answer", "oracle_position", "oracle", "context_chunks")
-SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
+_SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
+# Why a row is left out.
+NOT_EVAL = "not of the eval split"
+NO_ANSWER = "no final answer to compare with"
+MEMORISE = "the oracle is absent and the label answers: neither an answer nor a refusal is worse"
+NOTHING_WORSE = "the label refuses, and no answer to the question is known to compare it with"
+SAME = "both sides of a pair are the same"
+NO_DISTRACTOR = "no distractor"
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """A row, or a part of one, that does not fit the format."""
-
-    split: str
-    row_id: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Converted:
-    """A dataset's rows in another format."""
-
-    rows: dict[str, list[Row]] = field(default_factory=lambda: {split: [] for split in SPLITS})
-    left_out: list[LeftOut] = field(default_factory=list)
-    # Where each row comes from, for formats whose rows may have no more columns.
-    sources: list[Row] = field(default_factory=list)
-
-    def leave_out(self, split: str, row: Row, reason: str) -> None:
-        self.left_out.append(LeftOut(split, str(row["id"]), reason))
-
-
-# --- what an hf row says -------------------------------------------------------------------------
+# --- the contents of an hf row -------------------------------------------------------------------
 
 
 def is_ours(row: Row) -> bool:
@@ -67,38 +56,24 @@ def final_answer(row: Row) -> str:
 
 
 def provenance(row: Row) -> Row:
-    """The columns that say what a row is and where it comes from, as far as it has them."""
+    """The row's kind and sources, as far as it has these columns."""
     return {name: row[name] for name in ("id", "type", *OURS) if name in row and name != "answer"}
 
 
 # --- the formats ---------------------------------------------------------------------------------
 
 
-def completion_row(
-    row: Row,
-    *,
-    prompt_column: str = "prompt",
-    completion_column: str = "completion",
-    stop: str = "",
-) -> Row:
-    """The student's prompt as plain text, for base models; `stop` ends the completion.
-
-    Raises:
-        SetupError: the two columns need other names.
-    """
-    if not prompt_column or not completion_column or prompt_column == completion_column:
-        raise SetupError(
-            f"prompt column '{prompt_column}', completion column '{completion_column}': expected "
-            "two names. Change them."
-        )
-    return {
-        prompt_column: plain_prompt(prompt_messages(row)),
-        completion_column: row["cot_answer"] + stop,
-    }
+def completion(row: Row, *, prompt_column: str, completion_column: str, stop: str) -> Fitted:
+    """The student's prompt as plain text, for base models; `stop` ends the completion."""
+    prompt = plain_prompt(prompt_messages(row))
+    yield {prompt_column: prompt, completion_column: row["cot_answer"] + stop}
 
 
-def eval_row(row: Row) -> Row:
-    """What an evaluation asks and compares with."""
+def evaluation(row: Row, *, split: str) -> Fitted:
+    """Question and gold answer of an eval row; rows that were trained on test nothing."""
+    if split != "eval" or not final_answer(row):
+        yield NOT_EVAL if split != "eval" else NO_ANSWER
+        return
     found: Row = {
         "id": row["id"],
         "question": row["question"],
@@ -108,25 +83,82 @@ def eval_row(row: Row) -> Row:
     if is_ours(row):
         found["oracle_chunk_ids"] = [row["oracle"]["chunk_id"]]
         found["context_chunk_ids"] = [place["chunk_id"] for place in row["context_chunks"]]
-    return {**found, "context": context_texts(row)}
+    yield {**found, "context": context_texts(row)}
 
 
-def alpaca_row(row: Row) -> Row:
-    """instruction, input and output (tatsu-lab/stanford_alpaca): the prompt's two messages and the
-    label."""
-    system, user = prompt_messages(row)
-    return {
-        "instruction": system["content"],
-        "input": user["content"],
-        "output": row["cot_answer"],
-        **provenance(row),
-    }
+def alpaca(row: Row) -> Fitted:
+    """The prompt's two messages and the label (tatsu-lab/stanford_alpaca)."""
+    texts = [message["content"] for message in chat_row(row)["messages"]]
+    yield dict(zip(("instruction", "input", "output"), texts, strict=True)) | provenance(row)
 
 
-def sharegpt_row(row: Row) -> Row:
+def sharegpt(row: Row) -> Fitted:
     """The chat row's messages as conversations of "from" (system, human, gpt) and "value"."""
     turns = [
-        {"from": SPEAKERS[message["role"]], "value": message["content"]}
+        {"from": _SPEAKERS[message["role"]], "value": message["content"]}
         for message in chat_row(row)["messages"]
     ]
-    return {"conversations": turns, **provenance(row)}
+    yield {"conversations": turns, **provenance(row)}
+
+
+def preference(row: Row, *, answer: str, refused: Sequence[Rejected]) -> Fitted:
+    """Pairs in TRL's conversational form: prompt, chosen, rejected. The label is chosen.
+
+    `rejected_from` says where the other side comes from:
+
+        refusal_with_oracle    the refusal, though the oracle is in the context
+        answer_without_oracle  the answer to the question, though the oracle is absent
+        rejected_by_<gate>     a reply to the same question that a quality gate refused
+
+    `answer` is the teacher's, "" if it is not known; `refused` are the replies of the gates.
+    """
+    kind, label = kind_of(row), row["cot_answer"]
+    worse: dict[str, str] = {}
+    if kind == "memorise":
+        yield MEMORISE
+    elif kind == "refuse" and not answer:
+        yield NOTHING_WORSE
+    elif kind == "refuse":
+        worse[answer] = "answer_without_oracle"
+    else:
+        worse[row.get("refusal", REFUSAL)] = "refusal_with_oracle"
+        for item in refused:
+            if text := item.cot_answer.strip():
+                worse.setdefault(text, f"rejected_by_{item.gate}")
+    for text, rejected_from in worse.items():
+        if text.strip() == label.strip():
+            yield SAME
+            continue
+        yield {
+            "prompt": prompt_messages(row),
+            "chosen": [{"role": "assistant", "content": label}],
+            "rejected": [{"role": "assistant", "content": text}],
+            "rejected_from": rejected_from,
+            **provenance(row),
+        }
+
+
+def triplets(row: Row, *, same: Mapping[str, set[str]]) -> Fitted:
+    """One for each distractor: query, positive (the oracle) and negative.
+
+    No other column: sentence-transformers would train on it. `same` are near duplicates, by text.
+    """
+    answer, oracle = final_answer(row), row["oracle_context"]
+    distractors = [text for text in dict.fromkeys(context_texts(row)) if text != oracle]
+    if not answer or not distractors:
+        yield NO_DISTRACTOR if answer else NO_ANSWER
+        return
+    for text in distractors:
+        if text in same[oracle]:
+            yield "a distractor that is a near duplicate of the oracle"
+        elif holds(text, answer):
+            yield "a distractor that holds the answer"
+        else:
+            yield {"query": row["question"], "positive": oracle, "negative": text}
+
+
+def same_texts(rows: Rows) -> dict[str, set[str]]:
+    """Each text of the rows with its near duplicates."""
+    listed = (row for of_split in rows.values() for row in of_split)
+    texts = dict.fromkeys(text for r in listed for text in (r["oracle_context"], *context_texts(r)))
+    return conflicts([Chunk(text, text, "", 1, 0, len(text), text) for text in texts])

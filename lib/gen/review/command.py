@@ -5,33 +5,32 @@ from __future__ import annotations
 import argparse
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from lib.dataset import find_dataset
-from lib.gen.review.decisions import review_path
 from lib.gen.review.page import CSS, build_page, head_html
-from lib.gen.review.review import Review
+from lib.gen.review.review import Review, review_path
 from lib.settings import SetupError, portable
 
 HOST = "127.0.0.1"
 FIRST_PORT = 7860
 # Whatever a page or a document says, the browser asks no other host for anything.
 POLICY = (
-    b"default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
-    b"style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; form-action 'self'"
+    "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; form-action 'self'"
 )
 
 
 def add_command(commands: Any) -> None:
-    """The command's arguments; `run` is what it does."""
+    """Add the command, with `run` as its action."""
     parser = commands.add_parser(
         "review",
         help="accept and reject a dataset's rows on a local page",
         description="Opens a page on this machine to accept and reject a dataset's rows, and to "
-        "pick rows for the evaluation. Decisions are kept beside the dataset; --apply writes a "
-        "dataset with the decisions applied, as the page's button does.",
+        "pick rows for the evaluation. Decisions are kept beside the dataset; --apply writes the "
+        "reviewed dataset, as the page's button does.",
     )
     parser.add_argument(
         "dataset", nargs="?", default="", help="its folder or name; else the one in .env.state"
@@ -51,25 +50,23 @@ def run(options: argparse.Namespace) -> int:
         SetupError: there is no such dataset, the port is taken, or nothing is to be applied.
     """
     review = Review(find_dataset(options.dataset))
-    path = portable(review_path(review.dataset_dir))
+    folder, path = review.dataset.folder, portable(review_path(review.dataset.folder))
     if review.unreadable:
         print(f"{path}: {review.unreadable} unreadable lines are ignored")
-    for problem in review.outcome.not_applied:
+    for problem in review.not_applied:
         print(f"{path}: not applied: {problem}")
     if options.apply:
         print(portable(review.write()))
         return 0
     with (
         serving(review, port=options.port, open_browser=not options.no_browser) as url,
-        suppress(KeyboardInterrupt),  # from before the line that promises it
+        suppress(KeyboardInterrupt),  # before the line that promises it is printed
     ):
-        print(f"Review of {portable(review.dataset_dir)}: {url} (Ctrl-C ends it)", flush=True)
+        print(f"Review of {portable(folder)}: {url} (Ctrl-C ends it)", flush=True)
         threading.Event().wait()
-    decided, count = len(review.outcome.decided), len(review.rows.by_id)
-    print(f"\nReview ended: {decided} of {count} rows decided, kept in {path}")
-    if review.outcome.summary():
-        command = f"python -m lib.gen review {review.dataset.name} --apply"
-        print(f"Unless you wrote the reviewed dataset on the page, write it now: {command}")
+    print(f"\nReview ended: {review.summary() or 'no row changes'}; decisions are kept in {path}")
+    if review.summary():
+        print(f"Not written on the page? python -m lib.gen review {folder.name} --apply")
     return 0
 
 
@@ -84,10 +81,14 @@ def serving(review: Review, *, port: int = 0, open_browser: bool = False) -> Ite
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     import gradio as gr
     from starlette.middleware import Middleware
+    from starlette.middleware.base import BaseHTTPMiddleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     page = build_page(review)
-    hosts = Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
+    middleware = [
+        Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"]),
+        Middleware(BaseHTTPMiddleware, dispatch=_with_policy),
+    ]
     try:
         _, url, _ = page.launch(
             server_name=HOST,
@@ -102,7 +103,7 @@ def serving(review: Review, *, port: int = 0, open_browser: bool = False) -> Ite
             ssr_mode=False,
             pwa=False,
             mcp_server=False,
-            app_kwargs={"middleware": [hosts, Middleware(_WithPolicy)]},
+            app_kwargs={"middleware": middleware},
             # The reader's own fonts: the theme's would come from the network.
             theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
             css=CSS.read_text(encoding="utf-8"),
@@ -117,17 +118,7 @@ def serving(review: Review, *, port: int = 0, open_browser: bool = False) -> Ite
         page.close(verbose=False)
 
 
-class _WithPolicy:
-    """Sends POLICY with every reply (ASGI)."""
-
-    def __init__(self, app: Any) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        async def send_with_policy(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                policy = (b"content-security-policy", POLICY)
-                message = {**message, "headers": [*message["headers"], policy]}
-            await send(message)
-
-        await self.app(scope, receive, send_with_policy)
+async def _with_policy(request: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
+    reply = await call_next(request)
+    reply.headers["content-security-policy"] = POLICY
+    return reply

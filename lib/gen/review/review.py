@@ -1,98 +1,101 @@
-"""A dataset under review: its rows, the decisions on them, and the dataset that these leave."""
+"""A dataset under review: its rows, the decisions on them, and the dataset that these leave.
+
+Decisions are kept in `<dataset>.review.jsonl` beside the folder, which a review does not change.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import threading
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
 from lib.dataset import read_dataset, write_reviewed
-from lib.duplicates import conflicts
-from lib.gen.review.decisions import Decision, append_decision, in_force, read_decisions
-from lib.records import RaftExample, Rejected
+from lib.duplicates import Conflicts, conflicts
+from lib.records import Rejected
 from lib.settings import SetupError, optional_path, portable, save_state
 
-STATUSES = ("undecided", "accepted", "rejected", "picked", "left out")
-_STATUS_OF = {"accept": "accepted", "reject": "rejected", "pick": "picked"}
-_REJECTED = "rejected by a reviewer"
-_LEFT_OUT = "one of its documents holds what a picked evaluation row asks about"
-
-
-class Rows:
-    """A dataset's rows of every split, as its files hold them."""
-
-    def __init__(self, examples: Iterable[RaftExample]) -> None:
-        self.by_id = {example.id: example for example in examples}
-
-    def conflicting(self, row_id: str) -> list[str]:
-        """The training and validation rows that cannot stay if this row becomes an evaluation row:
-        its oracle, or a near duplicate of it, is their oracle or one of their distractors."""
-        oracle = self.by_id[row_id].oracle.id
-        held = {row for c in (oracle, *self._same[oracle]) for row in self._rows_of_chunk[c]}
-        return sorted(row for row in held - {row_id} if self.by_id[row].split != "eval")
-
-    @cached_property
-    def _rows_of_chunk(self) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = defaultdict(set)
-        for row_id, example in self.by_id.items():
-            for chunk in (example.oracle, *example.context):
-                found[chunk.id].add(row_id)
-        return found
-
-    @cached_property
-    def _same(self) -> dict[str, set[str]]:
-        rows = self.by_id.values()
-        chunks = {chunk.id: chunk for row in rows for chunk in (row.oracle, *row.context)}
-        return conflicts(list(chunks.values()))
+STATES = ("undecided", "accepted", "rejected", "picked", "left out")
+_STATE_OF = {"accept": "accepted", "reject": "rejected", "pick": "picked"}
+_VERDICTS = (*_STATE_OF, "undo")
+_REASONS = {  # states of rows that the reviewed dataset does not have
+    "rejected": "rejected by a reviewer",
+    "left out": "one of its documents holds what a picked evaluation row asks about",
+}
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """A dataset's rows after its review."""
+class Decision:
+    """One line of a review file."""
 
-    decided: dict[str, Decision]  # row id → the decision that counts
-    examples: list[RaftExample] = field(default_factory=list)  # of every split
-    rejected: list[RaftExample] = field(default_factory=list)
-    left_out: list[RaftExample] = field(default_factory=list)  # because of picked rows
-    not_applied: list[str] = field(default_factory=list)  # what is wrong with a decision
-
-    def summary(self) -> str:
-        """`3 rejected, 1 picked for evaluation, 12 left out because of them`; "" = no change"""
-        picked = sum(decision.verdict == "pick" for decision in self.decided.values())
-        counts = {
-            "rejected": len(self.rejected),
-            "picked for evaluation": picked,
-            "left out because of them": len(self.left_out),
-        }
-        return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    row_id: str
+    verdict: str  # accept, reject, pick = move to the evaluation, undo = take the last one back
+    time: str  # UTC
 
 
-def apply_decisions(rows: Rows, decisions: Sequence[Decision]) -> Outcome:
-    """The rows of every split as the decisions leave them."""
-    decided, not_applied = {}, []
-    for row_id, decision in {d.row_id: d for d in in_force(decisions)}.items():
-        if row_id not in rows.by_id:
-            not_applied.append(f"row {row_id} is not in the dataset")
-        elif decision.verdict == "pick" and rows.by_id[row_id].kind != "oracle":
-            not_applied.append(f"row {row_id} does not show its oracle, as evaluation rows do")
-        else:
-            decided[row_id] = decision
-    outcome = Outcome(decided, not_applied=not_applied)
-    picked = {row_id for row_id, decision in decided.items() if decision.verdict == "pick"}
-    conflicting = {other for row_id in picked for other in rows.conflicting(row_id)} - picked
-    for row_id, example in rows.by_id.items():
-        if row_id in decided and decided[row_id].verdict == "reject":
-            outcome.rejected.append(example)
-        elif row_id in conflicting:
-            outcome.left_out.append(example)
-        else:
-            moved = replace(example, split="eval") if row_id in picked else example
-            outcome.examples.append(moved)
-    return outcome
+def review_path(dataset_dir: str | Path) -> Path:
+    folder = Path(dataset_dir).resolve()
+    return folder.with_name(f"{folder.name}.review.jsonl")
+
+
+def read_decisions(dataset_dir: str | Path) -> tuple[list[Decision], int]:
+    """All decisions in their order, and the number of lines that cannot be read."""
+    path = review_path(dataset_dir)
+    # A power cut may leave broken bytes: the lines around them must stay readable.
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    lines = [line for line in text.split("\n") if line]
+    decisions = [decision for line in lines if (decision := _parse(line))]
+    return decisions, len(lines) - len(decisions)
+
+
+def _parse(line: str) -> Decision | None:
+    """`{"row_id": "a.pdf#0?1", "verdict": "accept", "time": "2026-…"}`"""
+    try:
+        row = json.loads(line)
+        decision = Decision(row["row_id"], row["verdict"], row["time"])
+    except (ValueError, TypeError, KeyError):
+        return None
+    is_text = all(isinstance(value, str) for value in asdict(decision).values())
+    return decision if is_text and decision.verdict in _VERDICTS else None
+
+
+def append_decision(dataset_dir: str | Path, decision: Decision) -> None:
+    """Add one line, on the disk before this returns; a line is never changed.
+
+    Raises:
+        SetupError: the file cannot be written.
+    """
+    path = review_path(dataset_dir)
+    line = json.dumps(asdict(decision), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+    try:
+        with path.open("a+b", buffering=0) as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                # A line that was cut short must not spoil this one.
+                line = line if file.read(1) == b"\n" else b"\n" + line
+            file.write(line)
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise SetupError(
+            f"Not saved: {portable(path)} cannot be written ({error.strerror}). Free some space or "
+            "change its permissions, then decide again."
+        ) from error
+
+
+def in_force(decisions: Iterable[Decision]) -> list[Decision]:
+    """The decisions that were not undone, in their order; a row's last one counts."""
+    kept: list[Decision] = []
+    for decision in decisions:
+        if decision.verdict != "undo":
+            kept.append(decision)
+        elif last := [i for i, other in enumerate(kept) if other.row_id == decision.row_id]:
+            del kept[last[-1]]
+    return kept
 
 
 class Review:
@@ -104,56 +107,52 @@ class Review:
 
     def __init__(self, dataset_dir: Path) -> None:
         self.dataset = read_dataset(dataset_dir)
-        self.dataset_dir = self.dataset.folder
-        self.rows = Rows(self.dataset.examples())
-        if not self.rows.by_id:
-            raise SetupError(f"{portable(self.dataset_dir)} has no rows. Run 1_gen.ipynb again.")
-        self.decisions, self.unreadable = read_decisions(self.dataset_dir)
+        self.rows = {row.id: row for row in self.dataset.examples()}
+        if not self.rows:
+            raise SetupError(f"{portable(dataset_dir)} has no rows. Run 1_gen.ipynb again.")
+        self.decisions, self.unreadable = read_decisions(dataset_dir)
         self._lock = threading.Lock()
         self._apply()
 
     def _apply(self) -> None:
-        self.outcome = apply_decisions(self.rows, self.decisions)
-        self._left_out = {row.id for row in self.outcome.left_out}
+        """Find the state of each row, and the decisions that cannot be applied."""
+        self.states = dict.fromkeys(self.rows, "undecided")  # row id → one of STATES
+        self.not_applied: list[str] = []  # decisions, each with its mistake
+        for row_id, decision in {d.row_id: d for d in in_force(self.decisions)}.items():
+            if row_id not in self.rows:
+                self.not_applied.append(f"row {row_id} is not in the dataset")
+            elif decision.verdict == "pick" and self.rows[row_id].kind != "oracle":
+                self.not_applied.append(f"row {row_id} does not show its oracle")
+            else:
+                self.states[row_id] = _STATE_OF[decision.verdict]
+        picked = [self.rows[row_id].oracle.id for row_id in self.find(state="picked")]
+        asked = {chunk_id for oracle in picked for chunk_id in (oracle, *self._same[oracle])}
+        for row_id, row in self.rows.items():
+            shown = {row.oracle.id, *(chunk.id for chunk in row.context)}
+            stays = row.split == "eval" or self.states[row_id] in ("picked", "rejected")
+            if not stays and shown & asked:
+                self.states[row_id] = "left out"
 
-    # --- looking ---------------------------------------------------------------------------------
+    @cached_property
+    def _same(self) -> Conflicts:
+        return conflicts(self.dataset.chunks)
 
-    def statuses(self, row_id: str) -> set[str]:
-        """Which of STATUSES a row has."""
-        decision = self.outcome.decided.get(row_id)
-        found = {_STATUS_OF[decision.verdict] if decision else "undecided"}
-        return found | ({"left out"} if row_id in self._left_out else set())
-
-    def find(self, *, split: str = "all", kind: str = "all", status: str = "all") -> list[str]:
-        """The ids of the rows that pass, in the order of the dataset; `split` as it was written."""
+    def find(self, *, kind: str = "all", state: str = "all") -> list[str]:
+        """The ids of the rows of this kind and state, in the order of the dataset."""
         return [
             row_id
-            for row_id, row in self.rows.by_id.items()
-            if split in ("all", row.split)
-            and kind in ("all", row.kind)
-            and (status == "all" or status in self.statuses(row_id))
+            for row_id, row in self.rows.items()
+            if kind in ("all", row.kind) and state in ("all", self.states[row_id])
         ]
 
     def step(self, row_id: str, found: list[str], by: int) -> str:
         """The next of the rows found (by = 1), or the one before (-1); at the end, the nearest."""
-        order = {other: number for number, other in enumerate(self.rows.by_id)}
+        order = {other: number for number, other in enumerate(self.rows)}
         here = order.get(row_id, -1)
         after = [other for other in found if order[other] > here]
         before = [other for other in reversed(found) if order[other] < here]
         ahead, behind = (after, before) if by > 0 else (before, after)
         return next(iter(ahead), row_id if row_id in found else next(iter(behind), ""))
-
-    def cost_of_picking(self, row_id: str) -> Counter[str]:
-        """How many rows of each split are left out when this one goes to the evaluation.
-
-        Raises:
-            SetupError: it cannot be an evaluation row.
-        """
-        self._check_pick(row_id)
-        then = apply_decisions(self.rows, [*self.decisions, Decision(row_id, "pick", "")])
-        return Counter(row.split for row in then.left_out if row.id not in self._left_out)
-
-    # --- deciding --------------------------------------------------------------------------------
 
     def decide(self, row_id: str, verdict: str) -> None:
         """Accept a row, reject it, or pick it for the evaluation.
@@ -161,8 +160,14 @@ class Review:
         Raises:
             SetupError: it cannot be an evaluation row, or nothing can be written.
         """
-        if verdict == "pick":
-            self._check_pick(row_id)
+        row = self.rows[row_id]
+        if verdict == "pick" and row.split == "eval":
+            raise SetupError("This row is in the evaluation already.")
+        if verdict == "pick" and row.kind != "oracle":
+            raise SetupError(
+                f"A row of kind {row.kind} does not show its oracle, and evaluation rows do: pick "
+                "one of kind oracle."
+            )
         self._add(row_id, verdict)
 
     def undo(self) -> str:
@@ -171,47 +176,48 @@ class Review:
         Raises:
             SetupError: there is none.
         """
-        own = [d for d in in_force(self.decisions) if d.row_id in self.outcome.decided]
+        own = [decision for decision in in_force(self.decisions) if decision.row_id in self.rows]
         if not own:
             raise SetupError("There is no decision to undo.")
         self._add(own[-1].row_id, "undo")
         return own[-1].row_id
 
-    def _check_pick(self, row_id: str) -> None:
-        row = self.rows.by_id[row_id]
-        if row.split == "eval":
-            raise SetupError("This row is in the evaluation already.")
-        if row.kind != "oracle":
-            raise SetupError(
-                f"A row of kind {row.kind} does not show its oracle, and evaluation rows do: pick "
-                "one of kind oracle."
-            )
-
     def _add(self, row_id: str, verdict: str) -> None:
         decision = Decision(row_id, verdict, datetime.now(UTC).isoformat(timespec="seconds"))
         with self._lock:
-            append_decision(self.dataset_dir, decision)
+            append_decision(self.dataset.folder, decision)
             self.decisions.append(decision)
             self._apply()
 
-    # --- the reviewed dataset --------------------------------------------------------------------
+    def summary(self) -> str:
+        """`3 rejected, 1 picked, 12 left out`; "" = no decision changes a row"""
+        counts = Counter(self.states.values())
+        changing = ("rejected", "picked", "left out")
+        return ", ".join(f"{counts[state]} {state}" for state in changing if counts[state])
 
     def write(self) -> Path:
-        """Write the reviewed dataset; .env.state names it if it named this one, or an earlier
-        outcome of its review.
+        """Write the reviewed dataset: picked rows are in eval, and rejected rows are left out.
+
+        Training and validation rows that show a picked row's oracle, or a near duplicate of it,
+        are left out too. .env.state then names the new folder if it named this dataset, or an
+        earlier outcome of its review.
 
         Raises:
             SetupError: no decision changes a row.
         """
-        outcome = self.outcome
-        if not outcome.summary():
+        if not self.summary():
             raise SetupError("No decision changes a row, so there is nothing to write.")
-        left_out = [
-            Rejected(row.id, row.oracle.id, "review", reason, row.question.text, row.label)
-            for rows, reason in ((outcome.rejected, _REJECTED), (outcome.left_out, _LEFT_OUT))
-            for row in rows
-        ]
-        folder = write_reviewed(self.dataset, outcome.examples, left_out)
+        kept, left_out = [], []
+        for row_id, row in self.rows.items():
+            state = self.states[row_id]
+            if reason := _REASONS.get(state):
+                question = row.question.text
+                left_out.append(
+                    Rejected(row_id, row.oracle.id, "review", reason, question, row.label)
+                )
+            else:
+                kept.append(replace(row, split="eval") if state == "picked" else row)
+        folder = write_reviewed(self.dataset, kept, left_out)
         current = optional_path("DATASET_DIR")
         if current and (current / "manifest.json").is_file():
             origin = read_dataset(current).manifest["made_of"].get("dataset")

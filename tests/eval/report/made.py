@@ -1,4 +1,4 @@
-"""Results, answers and losses with known figures, of any number of models."""
+"""Results and losses with known figures, of any number of models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from lib.eval.metrics import REFUSED_RIGHTLY, RETRIEVER
 from lib.eval.metrics.losses import LOSSES
 from lib.eval.results import Comparison, Estimate, Results
-from lib.records import Answer
 
 CONDITIONS = (
     "closed_book",
@@ -61,39 +60,6 @@ def results(models: Sequence[str] = MODELS[:2], conditions: Sequence[str] = COND
         for i, against in enumerate(models[1:], 1)
     ]
     return Results(tuple(models), tuple(conditions), estimates, comparisons, comparisons)
-
-
-def answer(
-    model: str, condition: str, *, refused: bool = False, given: bool = True, **more: float
-) -> Answer:
-    latency_s, prompt_tokens = more.get("latency_s", 0.5), int(more.get("prompt_tokens", 100))
-    text = None if refused else "x"
-    return Answer(
-        *("q", model, condition, "", text, (), refused, given, "stop"),
-        latency_s=latency_s,
-        prompt_tokens=prompt_tokens,
-        completion_tokens=7,
-    )
-
-
-def answers(models: Sequence[str] = MODELS[:2]) -> list[Answer]:
-    """Each model: oracle given 8 answered, 2 refused; absent 1 answered, 3 refused; 1 unscored."""
-    return [
-        one
-        for model in models
-        for one in (
-            [answer(model, "top_3")] * 8
-            + [answer(model, "oracle", refused=True)] * 2
-            + [answer(model, "top_3", given=False)]
-            + [answer(model, "distractors_only", refused=True, given=False)] * 3
-            + [answer(model, "closed_book", refused=True, given=False)] * 5
-            + [unscored(model)]
-        )
-    ]
-
-
-def unscored(model: str) -> Answer:
-    return Answer("q", model, "top_3", "mute", None, (), False, True, "length", 2.5, 100, 7)
 
 
 def losses(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
+from html import unescape
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from lib.engine.prices import Price, Prices
 from lib.eval.metrics.losses import LOSSES
 from lib.eval.report.advice import what_next
 from lib.eval.report.cost import ledger_costs, show_cost
+from lib.eval.report.page import STYLE
 from lib.eval.results import Results
 from lib.recipe import KNOBS
 from tests.eval.toy import Page, results_of
@@ -36,7 +38,11 @@ def losses(**more: int) -> Losses:
 
 
 def lines(results: Results, found: Losses) -> list[str]:
-    return str(what_next(results, found).data).splitlines()
+    """The paragraphs or points, their `<code>` as backticks."""
+    html = what_next(results, found).data.removeprefix(STYLE)
+    points = re.findall(r"<(?:li|p)>(.*?)</(?:li|p)>", html, re.DOTALL)
+    text = [re.sub("</?b>", "**", re.sub("</?code>", "`", point)) for point in points]
+    return [" ".join(unescape(one).split()) for one in text]
 
 
 @pytest.mark.parametrize("largest", TRACED)
@@ -45,7 +51,7 @@ def test_the_largest_loss_comes_first(largest: str) -> None:
     said = lines(SURE, losses(right=30, **counts))
     assert len(said) == len(TRACED)
     assert PHRASES[largest] in said[0]
-    assert "**30% of the student’s answers under `top_5` (30 of 100)" in said[0]
+    assert "**30% of the student’s answers under `top_5` (30 of 100):**" in said[0]
     assert sum("10% of" in one for one in said) == 4
 
 

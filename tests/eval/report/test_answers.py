@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from html import unescape
 from typing import Any
 
 import pytest
 
 from lib.engine.prices import Price, Prices
 from lib.eval.models import EvalModel
-from lib.eval.report.answers import show_best_and_worst, show_questions
-from lib.eval.report.cost import ALL, answer_usage, cost_of, show_latency_and_cost
-from lib.eval.report.highlight import highlighted, marked
+from lib.eval.report.answers import marked, show_best_and_worst, show_questions
+from lib.eval.report.cost import answer_usage, cost_of, show_latency_and_cost
 from lib.prompts.student import PLAIN_PROMPT, REFUSAL, STUDENT_PROMPT, cot_label
 from tests.eval.toy import Evaluated, Page, evaluated, make_chunks, question_of
 
@@ -76,22 +76,25 @@ def test_titles_of_documents_are_escaped(found: Evaluated) -> None:
     assert "<b>&lt;script" in html
 
 
-def test_the_others_replies_are_folded(found: Evaluated) -> None:
-    article = shown(found).split("<article")[1]
-    front, others, *_ = article.split("<details")
-    for model in ("student", "baseline", "baseline, plain prompt"):
-        assert f"<b>{model}</b>" in front
-    assert "<b>teacher</b>" in others
-    assert "<b>teacher</b>" not in front
+def test_every_model_is_shown_in_the_results_order(found: Evaluated) -> None:
+    article = shown(found).split("<article")[1].split("<details")[0]
+    models = [unescape(name) for name in re.findall(r"<p><b>(.*?)</b> <span", article)]
+    assert models == list(found.results.models)
+
+
+def test_an_empty_reply_is_said_to_be_empty(found: Evaluated) -> None:
+    silent = [replace(one, text="  ", final_answer=None) for one in found.answers]
+    assert "(an empty reply)" in shown(replace(found, answers=silent))
+    assert "(an empty reply)" not in shown(found)
 
 
 def test_documents_come_oracle_first_with_their_quotes_marked(found: Evaluated) -> None:
     article = shown(found).split("<article")[1]
     documents = re.findall(r"<li>(.*?)</li>", article)
     assert len(documents) == 3
-    assert "(document 3 of 3, the oracle)" in documents[0]
-    assert [re.findall(r"document (\d) of", one)[0] for one in documents] == ["3", "1", "2"]
-    assert '<mark class="ob-both">The' in documents[0]  # the evidence, which the student quotes
+    assert "(document 3, the oracle)" in documents[0]
+    assert [re.findall(r"document (\d)", one)[0] for one in documents] == ["3", "1", "2"]
+    assert "<mark>The" in documents[0]  # the evidence, which the student quotes
     assert "<mark" not in "".join(documents[1:])
 
 
@@ -99,7 +102,7 @@ def test_an_oracle_that_was_not_retrieved_is_shown_as_such(found: Evaluated) -> 
     cases = [replace(case, chunks=case.chunks[:2], oracle_rank=None) for case in found.cases]
     documents = re.findall(r"<li>(.*?)</li>", shown(replace(found, cases=cases)))
     assert "the oracle, which was not among the documents" in documents[0]
-    assert "document 1 of 2" in documents[1]
+    assert "(document 1)" in documents[1]
 
 
 def test_nothing_to_compare_is_said(found: Evaluated) -> None:
@@ -120,14 +123,12 @@ def test_questions_show_their_evidence_escaped() -> None:
     assert "There is no question" in show_questions([]).data
 
 
-def test_marks_overlap_and_keep_every_character() -> None:
+def test_marks_keep_every_character() -> None:
     text = "mark a <b> c mark\n  d"
-    html = marked(text, quotes=["a <b>", "mark", ""], gold=["<b> c", "not there"])
-    assert html == (
-        '<mark>mark</mark> <mark>a </mark><mark class="ob-both">&lt;b&gt;</mark>'
-        '<mark class="ob-gold"> c</mark> <mark>mark</mark> d'
-    )
-    assert "<mark> x </mark>" in highlighted("##begin_quote## x ##end_quote## <ANSWER>: y")
+    pieces = marked(text, ["a <b>", "mark", "", "not there", "mark a"])
+    assert pieces == ["", "mark a", " <b> c ", "mark", " d"]  # the longest quote first
+    assert "".join(pieces) == "mark a <b> c mark d"
+    assert marked(text, []) == ["mark a <b> c mark d"]
 
 
 # --- what an answer takes ------------------------------------------------------------------------
@@ -159,15 +160,10 @@ def test_usage_is_that_of_the_answers(found: Evaluated) -> None:
         replace(a, latency_s=float(i), prompt_tokens=100, completion_tokens=10)
         for i, a in enumerate(a for a in found.answers if a.model == "baseline")
     ]
-    usage = answer_usage(answers)
-    assert list(usage.index) == [
-        ("", "baseline"),
-        *((condition, "baseline") for condition in ("closed_book", "oracle", "top_3")),
-    ]
-    one = usage.loc[ALL, "baseline"]
-    assert (one.n, one.p50_s, one.p95_s) == (36, 17.0, 34.0)  # by the nearest rank
+    one = answer_usage(answers).loc["baseline"]
+    assert (one.n, one.p50_s) == (36, 17.5)
+    assert 33 <= one.p95_s <= 34
     assert (one.prompt_tokens, one.completion_tokens) == (100, 10)
-    assert usage.loc["oracle", "baseline"].n == 12
     prices = Prices("2026-06-01", "EUR", {"priced": Price(2.0, 1.0, 30.0)})
     cost = cost_of(ASKED[1], prompt_tokens=100, completion_tokens=10, prices=prices)
     assert cost == pytest.approx((100 * 2 + 10 * 30) / 1e6)
@@ -189,7 +185,6 @@ def test_what_is_served_here_is_free_and_no_price_is_guessed(found: Evaluated) -
     page = Page(show_latency_and_cost(found.answers, ASKED).data)
     assert "img" not in page.tags
     rows = {row[0]: row for row in page.rows[1:6]}
-    assert rows["student"][1:] == ["36", "0.50", "0.50", "10", "5", "free", "free"]
-    assert rows["x<y"][-2:] == ["–", "–"]
-    assert show_latency_and_cost([], ASKED[:1]).data.count("–") > 2
-    show_latency_and_cost([], [])
+    assert rows["student"][1:] == ["36", "0.50", "0.50", "10", "5", "free"]
+    assert rows["x<y"][-1] == "–"
+    assert "No answer was given" in show_latency_and_cost([], ASKED[:1]).data

@@ -10,7 +10,7 @@ import pytest
 from lib.eval.judge.asking import Judge
 from lib.eval.judge.grading import JUDGE_CORRECT
 from lib.eval.models import EvalModel, eval_models
-from lib.eval.report.judge import host_of, show_judge
+from lib.eval.report.method import show_judge
 from lib.eval.report.page import STYLE
 from lib.prompts.verdicts import JUDGED, UNPARSED
 from lib.recipe import Recipe
@@ -71,10 +71,10 @@ def test_rates_are_of_what_was_sent_by_model_and_metric(asked: list[EvalModel]) 
     said = shown(JUDGE, given, asked)
     assert said.startswith("The judge is llama-3-70b at judge.example.com Unread verdicts student ")
     assert "Unread verdicts student baseline" in said
-    assert "judge_correct 2 of 100 2.0% (1–7) 0 of 50 0.0% (0–7)" in said
-    assert "judge_fluency 0 of 100 0.0% (0–4) –" in said
-    assert "exact_match" not in said
-    assert "judge_relevance" not in said
+    assert "Judge: correct 2 of 100 2.0% (1–7) 0 of 50 0.0% (0–7)" in said
+    assert "Judge: fluency 0 of 100 0.0% (0–4) –" in said
+    assert "Exact match" not in said
+    assert "relevance" not in said
     assert "Unread of student, for example: a <b> & no key." in said
     assert "Unread of baseline" not in said
     assert "Many were not" not in said
@@ -113,5 +113,10 @@ def test_names_are_no_html(asked: list[EvalModel]) -> None:
         ("http://127.0.0.1:8000/v1", "127.0.0.1:8000"),
     ],
 )
-def test_the_host_is_all_of_the_address_that_is_shown(url: str, host: str) -> None:
-    assert host_of(settings(url)) == host
+def test_the_host_is_all_of_the_address_that_is_shown(
+    url: str, host: str, asked: list[EvalModel]
+) -> None:
+    for given in (scores("student", read=1), []):
+        assert f"The judge is llama-3-70b at {host}" in shown(
+            Judge(settings(url), Recipe()), given, asked
+        )

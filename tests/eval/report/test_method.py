@@ -42,7 +42,6 @@ def test_it_says_how_it_was_asked_and_reckoned() -> None:
     page = Page(html)
     assert page.headings == [3, 3, 3]
     assert "i" not in page.tags
-    assert page.rows[1] == ["student", *["6 2 unscored"] * 4]
     assert html.count("<details") == 2  # each prompt once, as it is sent
     for prompt in (student_instruction(), plain_messages("", ["x"])[0]["content"]):
         assert prompt.split("between")[0] in html.replace("&#39;", "'")

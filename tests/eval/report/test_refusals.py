@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lib.eval.metrics import count_refusals
-from lib.eval.report.refusals import show_refusals
+from lib.eval.report.tables import show_refusals
 from lib.eval.summaries import clusters_of, summarise
 from lib.eval.wording import percent
 from lib.prompts.student import REFUSAL
@@ -59,9 +60,10 @@ def test_the_figures_are_those_of_the_counts(found: Evaluated) -> None:
             share(wrong, wrong + counts.answered_rightly),
             share(given.count(1), len(given)),
         ]
-        for rate, cell in zip(rates, cells[1:], strict=True):
-            assert cell.startswith("–" if rate is None else f"{percent(rate)}% "), (model, cell)
-        assert f"{given.count(1)} of {len(given)}" in cells[-1]
+        for rate, cell in zip(rates, cells[1:5], strict=True):
+            assert cell.startswith("–" if rate is None else f"{percent(rate)} "), (model, cell)
+        assert cells[4].endswith(f" {given.count(1)} of {len(given)}")
+        assert cells[5] == str(counts.unscored)
     assert "of none" in cells_of(found)[1][1]  # the other never refuses
 
 
@@ -74,6 +76,14 @@ def test_a_question_asked_several_times_is_one_witness(found: Evaluated) -> None
     )
     assert one.split(" · ")[1] == other.split(" · ")[1]
     assert one != other
+
+
+def test_what_has_no_value_is_in_no_share_of_right_answers(found: Evaluated) -> None:
+    scores = [
+        replace(s, value=None) if (s.condition, s.metric) == ("top_3", "exact_match") else s
+        for s in found.scores
+    ]
+    assert all(cells[4] == "– of none" for cells in cells_of(replace(found, scores=scores)))
 
 
 def test_nothing_asked_is_said() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
+from html import unescape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 from lib.eval.__main__ import main
 from lib.eval.report.advice import what_next
 from lib.eval.report.answers import show_best_and_worst, show_questions
-from lib.eval.report.drawing import INK, PAPER, Picture
+from lib.eval.report.drawing import Picture
 from lib.eval.report.method import show_method
 from lib.eval.report.page import STYLE
 from lib.eval.report.report import write_report
@@ -23,11 +25,7 @@ from tests.eval.toy import Evaluated, Page, evaluated
 
 ATTACK = "<script src='https://evil.example/x.js'></script><img src=https://evil.example/y.png>"
 ALT = 'Exact match: student 50%, "baseline" <25%>.'
-SVG = (
-    f'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><defs>'
-    f'<clipPath id="clip"><path id="p" d="M0 0"/></clipPath></defs><rect fill="{PAPER}" '
-    f'clip-path="url(#clip)"/><path stroke="{INK}"/><use xlink:href="#p"/></svg>'
-)
+SVG = '<svg xmlns="http://www.w3.org/2000/svg"><path id="one" d="M0 0"/><use href="#one"/></svg>'
 
 
 @pytest.fixture(scope="module")
@@ -117,23 +115,20 @@ def test_it_reads_without_eyes(page: str) -> None:
     assert headings.count(1) == 1
     steps = [after - before for before, after in pairwise(headings)]
     assert max(steps) == 1
-    assert Page(page).labels.count(("figure", ALT)) == page.count("<svg") == 2
     assert page.count("<table") == page.count("<caption>")
-    for scrolls in re.findall(r'<div[^>]*class="(?:ob-scroll|figure)"[^>]*>', page):
+    for scrolls in re.findall(r'<div[^>]*class="ob-scroll"[^>]*>', page):
         assert 'tabindex="0"' in scrolls
         assert "aria-label=" in scrolls
 
 
-def test_pictures_follow_the_page_and_share_no_names(page: str) -> None:
-    assert PAPER not in page
-    assert INK not in page
-    assert page.count('stroke="currentColor"') == 2
+def test_pictures_are_part_of_the_page_and_say_what_they_show(page: str) -> None:
+    svgs = re.findall(r'<img [^>]*src="data:image/svg\+xml;base64,([^"]*)"', page)
+    assert [b64decode(svg).decode() for svg in svgs] == [SVG] * 2
+    alts = [unescape(alt) for _, alt in re.findall(r"""<img [^>]*?alt=(["'])(.*?)\1""", page)]
+    assert alts[:2] == [ALT] * 2
+    assert "<svg" not in page
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
-    names = set(ids)
-    for used in re.findall(r'(?:href="#|url\(#)([^")]+)', page):
-        assert used in names
-    assert "<?xml" not in page
 
 
 def test_it_has_a_dark_side_and_is_printed_open(page: str) -> None:

@@ -145,6 +145,13 @@ def as_disk_of_splits(rows: list[Row], folder: Path) -> Path:
     return folder
 
 
+def as_disk_in_pieces(rows: list[Row], folder: Path) -> Path:
+    from datasets import Dataset
+
+    Dataset.from_list(rows).save_to_disk(str(folder), num_shards=3)
+    return folder
+
+
 def as_pieces(rows: list[Row], folder: Path) -> Path:
     write_jsonl(folder / "train-00000-of-00002.jsonl", rows[:2])
     write_jsonl(folder / "train-00001-of-00002.jsonl", rows[2:])
@@ -152,7 +159,7 @@ def as_pieces(rows: list[Row], folder: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "layout", [as_parquet, as_arrow_file, as_disk, as_disk_of_splits, as_pieces]
+    "layout", [as_parquet, as_arrow_file, as_disk, as_disk_in_pieces, as_disk_of_splits, as_pieces]
 )
 def test_published_rows_are_read_from_every_kind_of_file(
     published: Path, tmp_path: Path, layout: Callable[[list[Row], Path], Path]
@@ -312,7 +319,7 @@ def test_a_column_that_only_later_rows_have_is_kept(tmp_path: Path) -> None:
     [
         ("train.jsonl", "train"),
         ("train-00001-of-00002.parquet", "train"),
-        ("validation.json", "valid"),
+        ("validation.jsonl", "valid"),
         ("val", "valid"),
         ("dev.jsonl", "valid"),
         ("test_v2.jsonl", "eval"),

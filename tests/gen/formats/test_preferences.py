@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from lib.dataset import chat_row, hf_row
-from lib.gen.formats.convert import convert_rows
-from lib.gen.formats.preferences import MEMORISE, NO_ANSWER, SAME, preference_pairs
-from lib.gen.formats.rows import Converted
+from lib.gen.formats.convert import Converted, Source, convert_rows
+from lib.gen.formats.rows import MEMORISE, NOTHING_WORSE, SAME
 from lib.prompts.student import REFUSAL
 from lib.records import RaftExample, Rejected
 from lib.settings import PROJECT_DIR
@@ -113,11 +112,11 @@ def test_another_tools_rows_make_the_pairs_that_are_known(
         published_row(3, cot_answer=REFUSAL),
         stripped(hf_row(examples["oracle"])),
     ]
-    found = preference_pairs({"train": rows}, answers={}, rejected=[])
+    found = convert_rows(Source({"train": rows}), to="preference")
     assert [pair["id"] for pair in found.rows["train"]] == ["seed_task_0", examples["oracle"].id]
     assert [(item.row_id, item.reason) for item in found.left_out] == [
         ("seed_task_1", MEMORISE),
-        ("seed_task_2", NO_ANSWER),
+        ("seed_task_2", NOTHING_WORSE),
         ("seed_task_3", SAME),
     ]
 

@@ -2,17 +2,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lib.dataset import chat_row, hf_row
-from lib.gen.formats.convert import FORMATS, convert_rows
-from lib.gen.formats.rows import alpaca_row, completion_row, eval_row, kind_of, sharegpt_row
+from lib.gen.formats.convert import FORMATS, Source, convert_rows
+from lib.gen.formats.rows import kind_of
 from lib.prompts.student import PLAIN_CHAT_TEMPLATE, plain_prompt, student_messages
 from lib.settings import SetupError
 from lib.store import read_jsonl
 from tests.gen.dataset import Made, make, source_of, write
 from tests.gen.published import published_row, stripped
+
+
+def fitted(row: dict[str, Any], to: str, **shape: str) -> dict[str, Any]:
+    """The one row that a format makes of one."""
+    split = "eval" if to == "eval" else "train"
+    (found,) = convert_rows(Source({split: [row]}), to=to, **shape).rows[split]
+    return found
 
 
 @pytest.fixture
@@ -30,7 +38,7 @@ def test_the_formats_say_the_same(made: Made, split: str) -> None:
         texts = [chunk.text for chunk in example.context]
         messages = student_messages(example.question.text, texts)
         assert talk["messages"] == [*messages, {"role": "assistant", "content": example.label}]
-        assert completion_row(row) == {
+        assert fitted(row, "completion") == {
             "prompt": plain_prompt(messages),
             "completion": example.label,
         }
@@ -78,35 +86,39 @@ def test_the_student_reads_the_same_in_every_format(made: Made) -> None:
     for example in made.built.examples[:20]:
         row = hf_row(example)
         *prompt, label = chat_row(row)["messages"]
-        alpaca = alpaca_row(row)
+        alpaca = fitted(row, "alpaca")
         assert [alpaca["instruction"], alpaca["input"]] == [m["content"] for m in prompt]
         assert alpaca["output"] == label["content"] == example.label
-        turns = sharegpt_row(row)["conversations"]
+        turns = fitted(row, "sharegpt")["conversations"]
         assert [turn["from"] for turn in turns] == ["system", "human", "gpt"]
         assert [turn["value"] for turn in turns] == [m["content"] for m in [*prompt, label]]
 
 
 def test_a_row_says_where_it_comes_from_where_the_format_has_room(made: Made) -> None:
     example = made.built.examples[0]
-    for row in (alpaca_row(hf_row(example)), sharegpt_row(hf_row(example))):
+    for row in (fitted(hf_row(example), "alpaca"), fitted(hf_row(example), "sharegpt")):
         assert row["id"] == example.id
         assert row["kind"] == example.kind
         assert row["oracle"]["start"] == example.oracle.start
         assert len(row["context_chunks"]) == len(example.context)
-    assert "kind" not in alpaca_row(published_row())
+    assert "kind" not in fitted(published_row(), "alpaca")
 
 
 def test_completions_have_the_names_and_the_end_that_are_asked_for(made: Made) -> None:
     row = hf_row(made.built.examples[0])
-    plain = completion_row(row)
-    shaped = completion_row(row, prompt_column="text", completion_column="label", stop="<STOP>")
+    plain = fitted(row, "completion")
+    shaped = fitted(
+        row, "completion", prompt_column="text", completion_column="label", stop="<STOP>"
+    )
     assert shaped == {"text": plain["prompt"], "label": plain["completion"] + "<STOP>"}
 
 
 @pytest.mark.parametrize("columns", [("a", "a"), ("", "b"), ("a", "")])
 def test_columns_without_names_of_their_own_are_errors(columns: tuple[str, str]) -> None:
     with pytest.raises(SetupError, match="two names"):
-        completion_row({}, prompt_column=columns[0], completion_column=columns[1])
+        fitted(
+            published_row(), "completion", prompt_column=columns[0], completion_column=columns[1]
+        )
 
 
 def test_an_unknown_format_is_an_error() -> None:
@@ -122,7 +134,7 @@ def test_the_kind_of_another_tools_row_is_found_out(made: Made) -> None:
 
 def test_another_tools_row_is_evaluated_by_its_label() -> None:
     row = published_row(oracle_shown=False)
-    assert eval_row(row) == {
+    assert fitted(row, "eval") == {
         "id": "seed_task_0",
         "question": "Question 0?",
         "gold_final_answer": "fell on the",

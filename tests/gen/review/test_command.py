@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,18 @@ from lib.eval.questions import load_questions
 from lib.finetune.rows import training_messages
 from lib.gen.__main__ import main
 from lib.gen.check import check_dataset
-from lib.gen.review.decisions import review_path
-from lib.gen.review.review import Review
+from lib.gen.review.review import Review, review_path
 from lib.recipe import Recipe
 from lib.settings import SetupError, portable, read_state, save_state
 from lib.store import file_sha256
 from tests.gen.dataset import make, write
 
 STATISTICAL = {"share of training rows with their oracle", "the oracle's place is uniform"}
+
+
+def train_rows(review: Review) -> list[str]:
+    found = review.find(kind="oracle")
+    return [row_id for row_id in found if review.rows[row_id].split == "train"]
 
 
 @pytest.fixture
@@ -35,10 +40,10 @@ def test_without_decisions_that_change_rows_nothing_is_written(folder: Path) -> 
 
 def test_training_and_evaluation_read_what_the_review_left(folder: Path) -> None:
     review = Review(folder)
-    rejected, picked = review.find(split="train", kind="oracle")[:2]
+    rejected, picked = train_rows(review)[:2]
     review.decide(rejected, "reject")
-    cost = review.cost_of_picking(picked)
     review.decide(picked, "pick")
+    cost = Counter(review.rows[row_id].split for row_id in review.find(state="left out"))
     made = review.write()
     before, after = (
         {split: training_messages(where, split) for split in SPLITS} for where in (folder, made)
@@ -48,7 +53,9 @@ def test_training_and_evaluation_read_what_the_review_left(folder: Path) -> None
     asked = [{q.id for q in load_questions(d, Recipe(max_questions=0))} for d in (made, folder)]
     assert asked[0] - asked[1] == {picked}
     dataset = read_dataset(made)
-    assert {row.id for row in dataset.examples()} == {row.id for row in review.outcome.examples}
+    assert {row.id for row in dataset.examples()} == {
+        row_id for row_id, state in review.states.items() if state not in ("rejected", "left out")
+    }
     left_out = [item for item in dataset.rejected if item.gate == "review"]
     assert len(left_out) == 1 + cost.total()
     assert dataset.manifest["counts"]["rejected"]["review"] == len(left_out)
@@ -57,7 +64,7 @@ def test_training_and_evaluation_read_what_the_review_left(folder: Path) -> None
 def test_it_passes_the_checks(folder: Path) -> None:
     review = Review(folder)
     review.decide(review.find(kind="oracle")[0], "pick")
-    review.decide(review.find(status="undecided")[0], "reject")
+    review.decide(review.find(state="undecided")[0], "reject")
     failed = {check.name for check in check_dataset(review.write())[1] if not check.passed}
     assert failed <= STATISTICAL
 
@@ -65,7 +72,7 @@ def test_it_passes_the_checks(folder: Path) -> None:
 def test_its_name_follows_the_rows_that_are_left(folder: Path) -> None:
     before = file_sha256(folder / "manifest.json")
     review = Review(folder)
-    first, second = review.find(split="train")[:2]
+    first, second = train_rows(review)[:2]
     review.decide(first, "reject")
     once = review.write()
     assert once.name.startswith("t-")
@@ -105,9 +112,9 @@ def test_the_state_of_another_dataset_stays(folder: Path) -> None:
 
 def test_a_reviewed_dataset_can_be_reviewed_again(folder: Path) -> None:
     first = Review(folder)
-    first.decide(first.find(split="train", kind="oracle")[0], "pick")
+    first.decide(train_rows(first)[0], "pick")
     second = Review(first.write())
-    assert second.find(status="undecided") == second.find()
+    assert second.find(state="undecided") == second.find()
     second.decide(second.find()[0], "reject")
     made = read_dataset(second.write())
     assert len(made.examples()) == len(second.dataset.examples()) - 1

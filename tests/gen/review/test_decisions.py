@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lib.dataset import SPLITS
+from lib.dataset import SPLITS, read_dataset
 from lib.duplicates import conflicts
-from lib.gen.review.decisions import (
+from lib.gen.review.review import (
     Decision,
+    Review,
     append_decision,
     in_force,
     read_decisions,
     review_path,
 )
-from lib.gen.review.review import Rows, apply_decisions
 from lib.records import RaftExample
 from lib.settings import SetupError
 from tests.gen.dataset import make, write
 
 
 @pytest.fixture
-def rows(home_dir: Path) -> list[RaftExample]:
-    return make().built.examples
+def folder(home_dir: Path) -> Path:
+    return write(make())
+
+
+@pytest.fixture
+def rows(folder: Path) -> list[RaftExample]:
+    return read_dataset(folder).examples()
 
 
 def on(row: RaftExample, verdict: str) -> Decision:
@@ -82,11 +86,21 @@ def test_a_file_that_cannot_be_written_says_so(rows: list[RaftExample], tmp_path
 # --- which of them count -------------------------------------------------------------------------
 
 
-def test_the_last_decision_on_a_row_counts(rows: list[RaftExample]) -> None:
-    row = rows[0]
-    outcome = apply_decisions(Rows(rows), [on(row, "reject"), on(row, "accept")])
-    assert outcome.examples == rows
-    assert outcome.decided == {row.id: on(row, "accept")}
+def after(folder: Path, *decisions: Decision) -> Review:
+    """The review of a dataset on which this was decided."""
+    for decision in decisions:
+        append_decision(folder, decision)
+    return Review(folder)
+
+
+def states(review: Review) -> dict[str, str]:
+    return {row_id: state for row_id, state in review.states.items() if state != "undecided"}
+
+
+def test_the_last_decision_on_a_row_counts(folder: Path, rows: list[RaftExample]) -> None:
+    review = after(folder, on(rows[0], "reject"), on(rows[0], "accept"))
+    assert states(review) == {rows[0].id: "accepted"}
+    assert review.summary() == ""
 
 
 def test_undoing_brings_back_what_was_decided_before(rows: list[RaftExample]) -> None:
@@ -97,21 +111,26 @@ def test_undoing_brings_back_what_was_decided_before(rows: list[RaftExample]) ->
     assert in_force([on(a, "undo"), *said]) == said
 
 
-def test_decisions_on_unknown_rows_are_not_applied_but_listed(rows: list[RaftExample]) -> None:
-    outcome = apply_decisions(Rows(rows), [on(replace(rows[0], id="gone"), "reject")])
-    assert outcome.examples == rows
-    assert outcome.not_applied == ["row gone is not in the dataset"]
+def test_decisions_on_unknown_rows_are_not_applied_but_listed(
+    folder: Path, rows: list[RaftExample]
+) -> None:
+    review = after(folder, on(replace(rows[0], id="gone"), "reject"))
+    assert states(review) == {}
+    assert review.not_applied == ["row gone is not in the dataset"]
 
 
 # --- what they do --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_a_rejected_row_is_removed_from_its_split(rows: list[RaftExample], split: str) -> None:
+def test_a_rejected_row_is_removed_from_its_split(
+    folder: Path, rows: list[RaftExample], split: str
+) -> None:
     row = next(row for row in rows if row.split == split)
-    outcome = apply_decisions(Rows(rows), [on(row, "reject")])
-    assert outcome.rejected == [row]
-    assert outcome.examples == [example for example in rows if example != row]
+    written = read_dataset(after(folder, on(row, "reject")).write())
+    left = {other.id for other in rows if other != row}
+    assert {other.id for other in written.examples()} == left
+    assert [item.question_id for item in written.rejected if item.gate == "review"] == [row.id]
 
 
 def leaks(rows: list[RaftExample], same: dict[str, set[str]]) -> list[tuple[str, str]]:
@@ -127,38 +146,39 @@ def leaks(rows: list[RaftExample], same: dict[str, set[str]]) -> list[tuple[str,
 
 
 def test_a_picked_row_goes_to_the_evaluation_and_no_training_row_keeps_its_oracle(
-    rows: list[RaftExample],
+    folder: Path, rows: list[RaftExample]
 ) -> None:
     same = conflicts(make().chunks)
     picked = [first(rows), first(rows, split="valid")]
     moved = [replace(row, split="eval") if row in picked else row for row in rows]
     assert leaks(moved, same)  # without leaving rows out, the oracles would leak
-    outcome = apply_decisions(Rows(rows), [on(row, "pick") for row in picked])
-    assert not leaks(outcome.examples, same)
-    assert {row.id for row in outcome.left_out} == {row_id for _, row_id in leaks(moved, same)}
-    splits = {row.id: row.split for row in outcome.examples}
+    review = after(folder, *(on(row, "pick") for row in picked))
+    left = read_dataset(review.write()).examples()
+    assert not leaks(left, same)
+    assert set(review.find(state="left out")) == {row_id for _, row_id in leaks(moved, same)}
+    splits = {row.id: row.split for row in left}
     assert [splits[row.id] for row in picked] == ["eval", "eval"]
-    assert "2 picked for evaluation" in outcome.summary()
+    assert review.summary().startswith("2 picked, ")
 
 
-def test_two_rows_on_one_chunk_can_both_be_picked(rows: list[RaftExample]) -> None:
+def test_two_rows_on_one_chunk_can_both_be_picked(folder: Path, rows: list[RaftExample]) -> None:
     row = first(rows)
     twin = next(r for r in rows if r.oracle == row.oracle and r != row and r.kind == "oracle")
-    outcome = apply_decisions(Rows(rows), [on(row, "pick"), on(twin, "pick")])
-    assert {row.id, twin.id} <= {r.id for r in outcome.examples if r.split == "eval"}
+    review = after(folder, on(row, "pick"), on(twin, "pick"))
+    assert review.find(state="picked") == sorted([row.id, twin.id], key=list(review.rows).index)
 
 
-def test_rejecting_a_picked_row_brings_the_others_back(rows: list[RaftExample]) -> None:
-    row = first(rows)
-    outcome = apply_decisions(Rows(rows), [on(row, "pick"), on(row, "reject")])
-    assert outcome.examples == [other for other in rows if other != row]
+def test_rejecting_a_picked_row_brings_the_others_back(
+    folder: Path, rows: list[RaftExample]
+) -> None:
+    review = after(folder, on(first(rows), "pick"), on(first(rows), "reject"))
+    assert states(review) == {first(rows).id: "rejected"}
 
 
-def test_a_row_that_shows_no_oracle_is_never_picked(rows: list[RaftExample]) -> None:
-    row = first(rows, kind="memorise")
-    outcome = apply_decisions(Rows(rows), [on(row, "pick")])
-    assert Counter(r.split for r in outcome.examples) == Counter(r.split for r in rows)
-    assert "does not show its oracle" in outcome.not_applied[0]
+def test_a_row_that_shows_no_oracle_is_never_picked(folder: Path, rows: list[RaftExample]) -> None:
+    review = after(folder, on(first(rows, kind="memorise"), "pick"))
+    assert states(review) == {}
+    assert "does not show its oracle" in review.not_applied[0]
 
 
 def test_lines_of_an_older_version_are_read_without_their_edits(tmp_path: Path) -> None:

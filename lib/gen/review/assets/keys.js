@@ -10,12 +10,6 @@ document.addEventListener("keydown", (event) => {
   const at = event.target instanceof Element ? event.target : document.body;
   if (at.closest("textarea, select, [contenteditable], input:not([type=radio])")) return;
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "?") {
-    const help = document.querySelector("#help details");
-    help.open = !help.open;
-    if (help.open) help.scrollIntoView({block: "nearest"});
-    return;
-  }
   const arrow = event.key.startsWith("Arrow");
   const id = keys[arrow ? event.key : event.key.toLowerCase()];
   const moves = id === "next" || id === "previous";

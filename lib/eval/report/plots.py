@@ -1,0 +1,130 @@
+"""The results, drawn: differences between models, exact match by condition, lost answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from lib.eval.conditions import is_retrieved
+from lib.eval.metrics import REFUSED_RIGHTLY, RETRIEVER
+from lib.eval.metrics.losses import LOSSES
+from lib.eval.metrics.refusals import DISTRACTORS_ONLY
+from lib.eval.report.drawing import drawn, new_figure, style_of
+from lib.eval.results import Comparison, Estimate, Results
+from lib.eval.statistics import CANNOT_TELL
+from lib.eval.summaries import HEADLINE
+from lib.eval.verdict import main_condition
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Losses = Mapping[tuple[str, str], Mapping[str, int]]  # (model, condition) → class → answers
+
+
+@drawn
+def plot_differences(results: Results) -> tuple[Figure, str] | str:
+    """Forest plot: the first model minus each other model in exact match, under each condition.
+
+    Where the right reply is a refusal (`distractors_only`), it is the share of right refusals.
+    """
+    found = [
+        (condition, one)
+        for condition in results.conditions
+        for against in results.models[1:]
+        for metric in [REFUSED_RIGHTLY if condition == DISTRACTORS_ONLY else HEADLINE]
+        if (one := results.comparison(against, condition, metric)) and one.n
+    ]
+    if not found:
+        return "There is no difference to draw: no two models have scored questions in common."
+    shown = list(dict.fromkeys(condition for condition, _ in found))
+    step = len(results.models) - 0.4  # from condition to condition; 1 from model to model
+    figure, axes = new_figure(0.8 + 0.22 * step * len(shown))
+    for place, against in enumerate(results.models[1:]):
+        rows = [(step * shown.index(c) + place, one) for c, one in found if one.against == against]
+        ys, style = [y for y, _ in rows], style_of(place + 1)
+        lows, differences, highs = _percents([one for _, one in rows], "low", "difference", "high")
+        axes.hlines(ys, lows, highs, color=style["color"], lw=2)
+        axes.plot(differences, ys, ls="", label=f"minus {against}", **style)
+        for y, one in rows:
+            weight = "normal" if one.verdict == CANNOT_TELL else "bold"
+            beside = {"transform": axes.get_yaxis_transform(), "va": "center"}
+            axes.text(1.02, y, one.verdict, weight=weight, **beside)
+    axes.axvline(0, color="black", lw=1)
+    axes.set_title(f"Exact match of {results.models[0]} minus that of the others")
+    axes.set_xlabel("points: left of 0 worse, right of 0 better")
+    names = [f"{c}\n(right refusals)" if c == DISTRACTORS_ONLY else c for c in shown]
+    axes.set_yticks([step * row + (step - 1.6) / 2 for row in range(len(shown))], names)
+    axes.invert_yaxis()
+    axes.grid(axis="x")
+    figure.legend(loc="outside lower left")
+    return figure, "Forest plot of the differences in exact match, with 95% intervals."
+
+
+@drawn
+def plot_top_k(results: Results) -> tuple[Figure, str] | str:
+    """Exact match under each condition with 95% intervals; lines join the retrieved ones (top_k).
+
+    The dashed hit rate is what a model would reach that reads without a mistake.
+    """
+    scored = {one.condition for one in results.estimates if one.metric == HEADLINE and one.n}
+    conditions = [name for name in results.conditions if name in scored]
+    if not conditions:
+        return "There is no curve to draw: no reply has a value in exact match."
+    figure, axes = new_figure(3.6)
+    for place, model in enumerate(results.models):
+        estimates = {name: results.estimate(model, name, HEADLINE) for name in conditions}
+        found = {name: one for name, one in estimates.items() if one and one.n}
+        shift = 0.1 * (place - (len(results.models) - 1) / 2)  # models stand beside each other
+        xs, style = [conditions.index(name) + shift for name in found], style_of(place)
+        lows, values, highs = _percents(found.values(), "low", "value", "high")
+        axes.vlines(xs, lows, highs, color=style["color"], lw=2)
+        axes.plot(xs, values, ls="", label=model, **style)
+        pairs = zip(found, values, strict=True)
+        joined = [value if is_retrieved(name) else math.nan for name, value in pairs]
+        axes.plot(xs, joined, color=style["color"])
+    rates = {x: results.estimate(RETRIEVER, c, "hit_rate") for x, c in enumerate(conditions)}
+    hits = {x: 100 * one.value for x, one in rates.items() if one}
+    if hits:
+        lefts, rights = [x - 0.35 for x in hits], [x + 0.35 for x in hits]
+        axes.hlines([*hits.values()], lefts, rights, color="black", ls="--", label="hit rate")
+    axes.set_title("Exact match under each condition")
+    axes.set(ylim=(-3, 103), ylabel="%")
+    axes.set_xticks(range(len(conditions)), conditions)
+    axes.grid(axis="y")
+    figure.legend(loc="outside lower left", ncols=2)
+    return figure, "Exact match of each model under each condition, with 95% intervals."
+
+
+@drawn
+def plot_losses(losses: Losses) -> tuple[Figure, str] | str:
+    """What became of each model's answers under the main condition: a bar for each class."""
+    conditions = tuple(dict.fromkeys(condition for _, condition in losses))
+    main = main_condition(Results((), conditions, [], [])) if conditions else ""
+    models = list(dict.fromkeys(model for model, _ in losses))
+    counts = {model: losses.get((model, main), {}) for model in models}
+    if not any(sum(found.values()) for found in counts.values()):
+        return "There is no loss to draw: no answer was given under the main condition."
+    figure, axes = new_figure(0.7 + len(LOSSES) * (0.15 + 0.2 * len(models)))
+    height = 0.84 / len(models)
+    for place, (model, found) in enumerate(counts.items()):
+        values, total = [found.get(kind, 0) for kind in LOSSES], sum(found.values())
+        shares = [100 * value / max(1, total) for value in values]
+        ys = [row + height * (place - (len(models) - 1) / 2) for row in range(len(LOSSES))]
+        look = {"color": style_of(place)["color"], "label": f"{model}, {total:,} answers"}
+        bars = axes.barh(ys, shares, 0.88 * height, **look)
+        labels = [f"{n:,} ({share:.0f}%)" for n, share in zip(values, shares, strict=True)]
+        axes.bar_label(bars, labels, padding=3)
+    axes.set_title(f"What became of the answers under {main}")
+    axes.set(xlim=(0, 100), xticks=[])
+    axes.spines[:].set_visible(False)
+    axes.set_yticks(range(len(LOSSES)), LOSSES)
+    axes.invert_yaxis()
+    figure.legend(loc="outside lower left", ncols=2)
+    return figure, "Bars of how many answers were right or lost, by class."
+
+
+def _percents(ones: Iterable[Comparison | Estimate], *names: str) -> list[list[float]]:
+    """For each field its values in percent."""
+    listed = list(ones)
+    return [[100 * getattr(one, name) for one in listed] for name in names]
