@@ -18,7 +18,9 @@ _LIGATURES = {
 }
 
 # Pictures inside a text: of Markdown, whose words stay, and any other
-_INLINED = re.compile(r"!?\[([^\]\n]*)\]\(\s*<?data:[^)]*\)|data:[^\s\"'<>(),]*;base64,[\w+/=%-]*")
+_INLINED = re.compile(
+    r"!?\[([^\]\n]*)\]\(\s*<?data:[^)]*\)|data:[^\s\"'<>(),]*;base64,[A-Za-z\d+/=%_-]*"
+)
 
 PICTURE = "a picture without a text layer"
 

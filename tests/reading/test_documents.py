@@ -194,14 +194,17 @@ def test_soft_hyphens_and_pictures_are_left_out_of_every_kind_of_file(tmp_path: 
         ("---\ntitle: 'Lamps'\ndraft: true\n---\n", "Lamps"),
         ("---\ndraft: true\n...\n", "a"),
         ("---\n---\n", "a"),
+        ("---\nLamps, and\n---\nmore on lamps\n", None),
+        ("---\nNote: lamps\n\nburn oil\n\n---\n", None),
         ("", "a"),
     ],
 )
-def test_front_matter_of_markdown_is_no_text(tmp_path: Path, front: str, title: str) -> None:
+def test_front_matter_of_markdown_is_no_text(tmp_path: Path, front: str, title: str | None) -> None:
     body = f"{TEXT}\n\n---\n\ntitle: no front matter"
     (tmp_path / "a.md").write_text(front + body)
     (document,) = load(tmp_path).documents
-    assert (document.text, document.title) == (body, title)
+    kept = front if title is None else ""
+    assert (document.text, document.title) == (kept + body, title or "a")
     (tmp_path / "a.md").write_text(f"{front}# Oil\n\n{body}")
     assert load(tmp_path).documents[0].title == "Oil"
 

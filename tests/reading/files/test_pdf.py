@@ -132,6 +132,12 @@ def test_what_is_written_in_another_direction_comes_last(tmp_path: Path) -> None
     assert sorted(words[60:]) == sorted("Printed in Sandry Draft only".split())
 
 
+def test_a_page_that_lies_askew_is_read_in_the_order_of_drawing(tmp_path: Path) -> None:
+    lines = [line.text for line in body(1)]
+    page = [Shown(line, 200 + 6 * i, 300 - 10 * i, angle=30) for i, line in enumerate(lines)]
+    assert " ".join(read(tmp_path, [page]).pages[0].split()) == " ".join(lines)
+
+
 HEBREW = "המגדלור נבנה בשנה ההיא על ידי שלושה אחים והשומר כתב בספר גדול את שמות הספינות"
 UNBROKEN = {
     "han": "這座燈塔由三個兄弟出資修建為來往的船隻照亮海面負責人每天晚上把名字寫進冊子",

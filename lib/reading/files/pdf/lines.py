@@ -78,6 +78,9 @@ def read_sheet(page: Any) -> Sheet:
     if shuffled:
         found = _lines(text_page.raw, units, _CHARACTERS)
     text_page.close()
+    if _OBLIQUE in found:  # boxes tell nothing: one below the other, in PDFium's order
+        lines = enumerate(found[_OBLIQUE])
+        found[_OBLIQUE] = [Line(line.text, 0, -12 * n, 400, 10 - 12 * n) for n, line in lines]
     text = _joined(units)
     sheet = Sheet(found.pop(turn, []), page.get_cropbox(), turn, text=text)
     if not text.isascii() and 2 * len(_RIGHT_TO_LEFT.findall(text)) > len("".join(text.split())):
