@@ -84,6 +84,16 @@ def test_other_numbers_in_the_margin_are_kept(tmp_path: Path, line: str) -> None
     assert all(line.replace("#", str(n)) in page for n, page in enumerate(found.pages, start=1))
 
 
+def test_a_number_in_a_deep_lower_margin_is_dropped(tmp_path: Path) -> None:
+    pages = [[*body(number), Shown(str(number), 300, 95)] for number in range(1, 5)]
+    assert read(tmp_path, pages).dropped == {"#": 4}
+
+
+def test_the_first_line_of_a_letter_is_kept_in_a_wide_margin(tmp_path: Path) -> None:
+    pages = [column(["Dear Sir,", f"The pump {i} runs well."], x=110, top=725) for i in range(3)]
+    assert not read(tmp_path, pages).dropped
+
+
 def test_numbers_that_do_not_count_the_pages_are_kept(tmp_path: Path) -> None:
     years = ["1842", "1837", "1901", "1856"]
     found = read(tmp_path, [[Shown(year, 60, 770), *body(i)] for i, year in enumerate(years)])

@@ -13,7 +13,8 @@ from lib.reading.files.pdf.lines import Line, Sheet, rows_of
 from lib.text import one_line
 
 _ROWS = 2  # at most so many a side
-_LEAST, _MOST = 0.05, 0.12  # of the paper's height: the margin
+_LEAST, _MOST = 0.05, 0.08  # of the paper's height: the margin
+_FOOT = 0.16  # of the paper's height: a page's number may be so high (LaTeX)
 _PAGE = (
     "page|pag|pg|p[.]|seite|página|pagina|side|sida|sidan|sivu|strona|str|strana|oldal|страница|стр|"
     "sayfa|halaman|trang|σελίδα|صفحة|עמוד|หน้า|页|頁|ページ|쪽"
@@ -72,8 +73,10 @@ def _margin(sheets: Sequence[Sheet]) -> float:
 def _outer(sheet: Sheet, margin: float) -> list[Line]:
     """The lines of the outermost rows that are inside the margins."""
     _, bottom, _, top = sheet.box
+    foot = [line for line in sheet.lines if line.top < bottom + _FOOT * (top - bottom)]
+    low = (line for line in foot if line.top < bottom + margin or _mark(line)[1] is not None)
     above = rows_of(line for line in sheet.lines if line.bottom > top - margin)[:_ROWS]
-    below = rows_of(line for line in sheet.lines if line.top < bottom + margin)[-_ROWS:]
+    below = rows_of(low)[-_ROWS:]
     return [line for row in (*above, *below) for line in row]
 
 
