@@ -14,18 +14,20 @@ _FILLERS = re.compile(r"[\s.·…_|–—-]+")  # lines of a table, leaders of a
 _GLYPH_NAMES = re.compile(
     r"(?:/|\(|\b)(?:g|cid|gid|glyph|uni)[:_ ]?[0-9A-F]{1,5}\b\)?", re.IGNORECASE
 )
+_MARKED_WORDS = re.compile(r"[^\W\d_][]\[\\^`{|}~!\"#$%&*+<=>?]+(?=[^\W\d_])")  # `7KH ZDUGHQ\V`
 
 
 def reads_like_no_language(text: str) -> bool:
-    """In every language in Latin letters, more than half of these are among a, e, i, n, o, r, s
-    and t, and more than a quarter are vowels."""
+    """In languages with Latin letters, 43% or more of these are among a, e, i, n, o, r, s and t,
+    and a quarter or more are vowels; words have no marks like [ inside."""
     dense = _FILLERS.sub("", text)
     if len(dense) < _LEAST:
         return False
     others = re.sub(r"\w+", "", dense)
     unknown = len(others) - sum(unicodedata.category(sign)[0] == "M" for sign in others)
     names = sum(map(len, _GLYPH_NAMES.findall(text)))
-    if unknown > len(dense) / 2 or names > len(dense) / 3:
+    marked = 4 * len(_MARKED_WORDS.findall(text))
+    if unknown > len(dense) / 2 or names > len(dense) / 3 or marked > len(text.split()):
         return True
     latin = re.sub("[^a-z]+", "", unicodedata.normalize("NFD", dense.lower()))
     if len(latin) < max(_LEAST, len(dense) / 2):
