@@ -122,6 +122,7 @@ def _visible(places: Iterable[Path], base: Path) -> dict[Path, str]:
             found[place] = link if is_link and place.is_dir() else ""
             continue
         for folder, folders, files in os.walk(place, onerror=refused):
+            folders[:] = (name for name in folders if name[0] != ".")
             found.update((Path(folder, name), "") for name in files)
             links = (path for name in folders if (path := Path(folder, name)).is_symlink())
             found.update((path, link) for path in links)
