@@ -1,6 +1,6 @@
 """The same questions to several models: what improved, by how much, how sure, and why."""
 
-# ruff: noqa: F401  # what is imported here is what the room offers
+# ruff: noqa: F401  # the public names of the room
 
 from lib.engine.budget import budget_of
 from lib.eval.answers import answer_cases

@@ -32,9 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     compare.add_argument("names", nargs="*", metavar="RUN", help="the first is compared with")
     compare.add_argument("--metric", **several, help="default: exact_match")
     compare.add_argument("--condition", **several, help="default: all")
-    form = compare.add_mutually_exclusive_group()
-    form.add_argument("--markdown", action="store_true")
-    form.add_argument("--json", action="store_true")
+    compare.add_argument("--markdown", action="store_true")
     compare.set_defaults(run=_compare)
 
     gate = commands.add_parser("gate", help="exit 1 if the run got worse beyond its interval")
@@ -74,23 +72,18 @@ def _headline(options: argparse.Namespace) -> None:
 def _compare(options: argparse.Namespace) -> None:
     from lib.eval.runs import runs, text
     from lib.eval.runs.compare import compare_runs
+    from lib.eval.summaries import HEADLINE
 
     chosen, unread = (runs.load_runs(options.names), []) if options.names else runs.all_runs()
     runs.require_known(chosen, metrics=options.metric, conditions=options.condition)
-    boards = [
-        runs.standings(chosen, metric=metric, condition=condition)
-        for metric in options.metric or [runs.METRIC]
+    parts = [
+        text.leaderboard(chosen, metric=metric, condition=condition, markdown=options.markdown)
+        for metric in options.metric or [HEADLINE]
         for condition in options.condition or [""]
     ]
-    pairs = [
-        compare_runs(run, chosen[0], metrics=options.metric, conditions=options.condition)
-        for run in (chosen[1:] if options.names else [])
-    ]
-    if options.json:
-        print(text.as_json({"standings": boards, "comparisons": pairs, "unread": unread}))
-        return
-    parts = [text.leaderboard(board, markdown=options.markdown) for board in boards]
-    parts += [text.comparison(pair, markdown=options.markdown) for pair in pairs]
+    for run in chosen[1:] if options.names else []:
+        found = compare_runs(run, chosen[0], metrics=options.metric, conditions=options.condition)
+        parts.append(text.comparison(found, markdown=options.markdown))
     print("\n\n".join([*parts, *map(text.wrapped, unread)]))
 
 

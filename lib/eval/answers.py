@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
+from typing import TypeVar
 
 from lib.engine.endpoint import Budget, Endpoint, EndpointError, Reply, gather_all, run
 from lib.engine.ledger import Ledger
@@ -21,6 +22,7 @@ from lib.settings import SetupError
 _CASES_PER_SLOT = 4
 
 Outcome = Reply | EndpointError
+Item = TypeVar("Item")
 
 
 def answer_cases(
@@ -32,11 +34,11 @@ def answer_cases(
 ) -> list[Answer]:
     """Ask every model every case; the answers model by model, in the cases' order.
 
-    All endpoints are asked at once, at most `concurrency` requests in flight to each: on one
-    machine they share its cores evenly, so their latencies compare with each other, not with
-    another machine's. Models of one role share its endpoint: the first of them is asked first.
-    Replies in the ledger are not asked again, so a killed run continues. The budget is for all
-    endpoints together, the recipe's limits are for each.
+    All endpoints are asked at once, at most `concurrency` requests in flight to each. So on one
+    machine they share its cores evenly, and their latencies can be compared with each other. Models
+    of one role share its endpoint, in their order. Replies in the ledger are not asked again, so a
+    killed run continues. The budget is for all endpoints together, the recipe's limits are for
+    each.
 
     Raises:
         SetupError: a model has no endpoint (before any is asked), requests failed, or the budget is
@@ -71,7 +73,7 @@ def answer_cases(
 
 
 def require_replies(found: Sequence[tuple[str, Outcome]]) -> list[Reply]:
-    """The replies of (who was asked, what came).
+    """The replies of (model, outcome) pairs.
 
     Raises:
         SetupError: a request failed.
@@ -83,9 +85,20 @@ def require_replies(found: Sequence[tuple[str, Outcome]]) -> list[Reply]:
             f"{len(failures):,} of {len(found):,} requests failed "
             f"({', '.join(f'{name}: {count:,}' for name, count in counts.items())}); the first: "
             f"{failures[0][1]}. The other {len(found) - len(failures):,} replies are kept: run "
-            "this again, and only what is missing is asked."
+            "this again, and only the missing ones are asked."
         )
     return [got for _, got in found if isinstance(got, Reply)]
+
+
+async def ask_each(
+    endpoint: Endpoint, items: Sequence[Item], ask: Callable[[Item], Awaitable[Reply]]
+) -> list[Outcome]:
+    """Ask for every item at once, and print the progress; outcomes in the items' order."""
+    async with endpoint:
+        progress = Progress(endpoint.settings.role, len(items), note=endpoint.note)
+        outcomes = await gather_all(items, ask, on_done=progress.advance)
+        progress.close()
+    return outcomes
 
 
 async def _ask_in_order(
@@ -105,11 +118,7 @@ async def _ask_in_order(
                 prompt=model.prompt,
             )
 
-    async with endpoint:
-        progress = Progress(endpoint.settings.role, len(queue), note=endpoint.note)
-        outcomes = await gather_all(queue, ask, on_done=progress.advance)
-        progress.close()
-    return outcomes
+    return await ask_each(endpoint, queue, ask)
 
 
 def _answer(model: EvalModel, case: Case, reply: Reply) -> Answer:

@@ -1,4 +1,4 @@
-"""What 4_eval needs, checked before hours of generation and training."""
+"""Checks of 4_eval before hours of generation and training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lib.recipe import Recipe
 
 
 def check_evaluation(recipe: Recipe) -> None:
-    """Check what 4_eval needs beside the student and the baseline, which may come later.
+    """Check everything that 4_eval needs, except student and baseline, which are made later.
 
     Raises:
         SetupError: an endpoint, a prompts file or prices.yaml is missing or wrong.

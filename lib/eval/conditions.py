@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from lib.duplicates import count_as_same
+from lib.duplicates import Conflicts, conflicts
 from lib.eval.questions import UNKNOWN, EvalQuestion, first_hit
 from lib.rag.index import Index
 from lib.rag.retrieve import retrieve
@@ -25,7 +25,7 @@ MEANINGS = {  # condition → its meaning, for readers; `meaning` knows the retr
 
 @dataclass(frozen=True)
 class Case:
-    """One question with the documents it is asked over."""
+    """One question with the documents that are shown with it."""
 
     question_id: str
     question: str
@@ -54,8 +54,8 @@ def build_cases(
     - `distractors_only`: that context, its oracle replaced by another chunk of the corpus.
     - `top_3`, … for each k in top_k: the k nearest chunks of the corpus, nearest first.
 
-    Questions that people wrote have no known oracle: they are not asked under the three in the
-    middle.
+    Questions that people wrote have no known oracle: they are asked with a closed book and with
+    retrieved chunks only.
 
     Args:
         chunks: the corpus, from which distractors_only draws; without it that condition is absent.
@@ -65,10 +65,9 @@ def build_cases(
     """
     with_oracle = [question for question in questions if question.oracle != UNKNOWN]
     if missing := len(questions) - len(with_oracle):
-        needs_oracle = [name for name in MEANINGS if name != "closed_book"]
+        needs_oracle = ", ".join(name for name in MEANINGS if name != "closed_book")
         print(
-            f"{missing:,} questions have no known oracle, and are not asked under "
-            f"{', '.join(needs_oracle)}."
+            f"{missing:,} questions have no known oracle, and are not asked under {needs_oracle}."
         )
     ks = sorted(recipe.top_k)
     retrieved = retrieve(index, [question.text for question in questions], top_k=ks[-1])
@@ -106,11 +105,10 @@ def meaning(condition: str) -> str:
 
 def cases_without_oracle(questions: Sequence[EvalQuestion], chunks: Sequence[Chunk]) -> list[Case]:
     """The cases of distractors_only."""
-    cases = []
-    for question in questions:
-        context = _distractors(question, chunks)
-        if len(context) == len(question.context):
-            cases.append(_case(question, "distractors_only", context))
+    shown = (chunk for question in questions for chunk in (question.oracle, *question.context))
+    same = conflicts(list({chunk.id: chunk for chunk in (*chunks, *shown)}.values()))
+    contexts = [(question, _distractors(question, chunks, same)) for question in questions]
+    cases = [_case(question, "distractors_only", found) for question, found in contexts if found]
     if missing := len(questions) - len(cases):
         print(
             f"{missing:,} of {len(questions):,} questions are not asked under distractors_only: "
@@ -119,45 +117,37 @@ def cases_without_oracle(questions: Sequence[EvalQuestion], chunks: Sequence[Chu
     return cases
 
 
-def _distractors(question: EvalQuestion, chunks: Sequence[Chunk]) -> tuple[Chunk, ...]:
+def _distractors(
+    question: EvalQuestion, chunks: Sequence[Chunk], same: Conflicts
+) -> tuple[Chunk, ...]:
     """The row's documents; each that helps is replaced by a chunk drawn from the corpus.
 
     No document counts as the same as the oracle or as another one, none holds the answer. The
-    question's id alone is the seed: the same for every model, sample and run. The result is shorter
-    where the corpus has too few such chunks.
+    question's id alone is the seed: the same for every model, sample and run. () = the corpus has
+    too few such chunks.
     """
-    kept = [None if _helps(chunk, question) else chunk for chunk in question.context]
-    chosen = [chunk for chunk in kept if chunk is not None]
-    drawn = (
-        chunk
-        for chunk in _in_random_order(chunks, Random(f"distractors_only:{question.id}"))
-        if not _helps(chunk, question)
-        and not any(chunk.id == other.id or count_as_same(chunk, other) for other in chosen)
-    )
-    found = []
-    for chunk in kept:
-        if (shown := chunk or next(drawn, None)) is None:
-            break
-        if chunk is None:
-            chosen.append(shown)
-        found.append(shown)
-    return tuple(found)
+    context = list(question.context)
+    places = [i for i, chunk in enumerate(context) if _helps(chunk, question, same)]
+    chosen = [chunk for i, chunk in enumerate(context) if i not in places]
+    rng, seen = Random(f"distractors_only:{question.id}"), set[int]()
+    while places and len(seen) < len(chunks):  # cheaper than a shuffle: few are drawn
+        drawn = rng.randrange(len(chunks))
+        chunk = chunks[drawn]
+        if (
+            drawn not in seen
+            and not _helps(chunk, question, same)
+            and not any(chunk.id == other.id or chunk.id in same[other.id] for other in chosen)
+        ):
+            context[places.pop(0)] = chunk
+            chosen.append(chunk)
+        seen.add(drawn)
+    return () if places else tuple(context)
 
 
-def _helps(chunk: Chunk, question: EvalQuestion) -> bool:
+def _helps(chunk: Chunk, question: EvalQuestion, same: Conflicts) -> bool:
     """Whether it may give the answer away."""
     return (
         chunk.id == question.oracle.id
         or holds(chunk.text, question.answer)
-        or count_as_same(chunk, question.oracle)
+        or chunk.id in same[question.oracle.id]
     )
-
-
-def _in_random_order(chunks: Sequence[Chunk], rng: Random) -> Iterator[Chunk]:
-    """Each once; cheap if few are taken."""
-    seen: set[int] = set()
-    while len(seen) < len(chunks):
-        place = rng.randrange(len(chunks))
-        if place not in seen:
-            seen.add(place)
-            yield chunks[place]

@@ -26,10 +26,9 @@ class EvalModel:
 def eval_models(recipe: Recipe, *, deployed: bool = True) -> list[EvalModel]:
     """`models = ["student", "baseline", "gpt-4o"]` → these and "baseline, plain prompt".
 
-    Every model is asked with the student's prompt, so that format and hint are the same for all. A
-    model that was never taught the format may do better without: the baseline is asked a second
-    time, with a plain prompt, unless the recipe's plain_baseline is False. `", plain prompt"`
-    behind any name asks that model so.
+    Every model is asked with the student's prompt. A model that was not trained on this format may
+    do better without it, so the baseline is also asked with a plain prompt, unless the recipe's
+    plain_baseline is False. `", plain prompt"` behind any other name does the same.
 
     Before 3_deploy (deployed = False) student and baseline need no endpoint yet.
 
@@ -77,7 +76,7 @@ def _model(name: str) -> EvalModel:
 
 
 def _demand_own_prefixes(roles: set[str]) -> None:
-    """No two roles may read the same variables, nor those without a prefix (AZURE_OPENAI_…)."""
+    """No two roles may read the same variables, and none those without a prefix."""
     owners = {prefix: role for role, prefixes in PREFIXES.items() for prefix in prefixes}
     for role in sorted(roles):
         for prefix in prefixes_of(role):

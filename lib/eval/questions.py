@@ -3,41 +3,43 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from lib.dataset import Dataset, read_dataset
 from lib.prompts.student import parse_answer
 from lib.recipe import Recipe
 from lib.records import Chunk, RaftExample
 from lib.settings import SetupError, portable
-from lib.text import find_quote, holds
+from lib.text import find_quote, holds, tokens
 
 T = TypeVar("T")
+
+SENTENCE_WORDS = 8  # a gold answer of more is hardly ever given word by word
 
 # The oracle of a question that people wrote.
 UNKNOWN = Chunk("", "", "", 0, 0, 0, "")
 
 # Provenance: who wrote a question, and on which chunks.
 EVAL_SPLIT = "eval split"  # the teacher's, on chunks held out of documents that also train
-HELD_OUT = "held-out documents"  # the teacher's, on documents of which nothing trains
+HELD_OUT = "held-out documents"  # the teacher's, on documents that do not train
 VETTED = "picked by a reviewer"  # the teacher's, on a training chunk; its rows train no more
 PEOPLE = "written by people"  # in 1_gen's eval_file
 
 
 @dataclass(frozen=True)
 class EvalQuestion:
-    """One question, its gold answer, and where the answer stands."""
+    """One question, its gold answer, and the chunk that holds the answer."""
 
     id: str
     text: str
     answer: str  # the gold final answer
-    evidence: tuple[str, ...]  # the gold quotes that are verbatim in the oracle, white space folded
-    oracle: Chunk  # UNKNOWN of a question that people wrote
-    context: tuple[Chunk, ...]  # of the dataset's row, in its order
+    evidence: tuple[str, ...] = ()  # the gold quotes that are verbatim in the oracle
+    oracle: Chunk = UNKNOWN
+    context: tuple[Chunk, ...] = ()  # of the dataset's row, in its order
     refusal: str = ""  # how the student was taught to refuse; "" = prompts.REFUSAL
     provenance: str = ""  # EVAL_SPLIT, HELD_OUT, VETTED, PEOPLE; "" = unknown
 
@@ -59,16 +61,25 @@ def load_questions(dataset_dir: Path, recipe: Recipe) -> list[EvalQuestion]:
     """The questions of people (1_gen's eval_file), else the teacher's of `hf/eval.jsonl`.
 
     A seeded sample of the recipe's max_questions (0 = all), in their order. For one seed a smaller
-    sample is a part of the larger one: a larger sample asks only what is new.
+    sample is a part of the larger one: a larger sample asks only the new ones.
 
     Raises:
         SetupError: the dataset has no evaluation question.
     """
     dataset = read_dataset(dataset_dir)
+    _say_if_sentences([row["answer"] for row in dataset.evaluation])
     refusal = dataset.manifest["parameters"].get("refusal", "")
     if dataset.evaluation:
-        drawn = _drawn(dataset.evaluation, recipe)
-        return [_by_people(row, refusal) for row in drawn]
+        return [
+            EvalQuestion(
+                id=f"eval_file, row {row['row']}",
+                text=row["question"],
+                answer=row["answer"],
+                refusal=refusal,
+                provenance=PEOPLE,
+            )
+            for row in _drawn(dataset.evaluation, recipe)
+        ]
     examples = dataset.examples("eval")
     if not examples:
         raise SetupError(
@@ -77,12 +88,8 @@ def load_questions(dataset_dir: Path, recipe: Recipe) -> list[EvalQuestion]:
         )
     held_out = HELD_OUT if _holds_out_documents(dataset) else EVAL_SPLIT
     return [
-        _question(
-            example,
-            refusal,
-            held_out if dataset.splits[example.oracle.id] == "eval" else VETTED,
-        )
-        for example in _drawn(examples, recipe)
+        _question(ex, refusal, held_out if dataset.splits[ex.oracle.id] == "eval" else VETTED)
+        for ex in _drawn(examples, recipe)
     ]
 
 
@@ -99,19 +106,6 @@ def _drawn(rows: list[T], recipe: Recipe) -> list[T]:
     order = list(range(len(rows)))
     Random(recipe.seed).shuffle(order)
     return [rows[i] for i in sorted(order[: recipe.max_questions])]
-
-
-def _by_people(row: Mapping[str, Any], refusal: str) -> EvalQuestion:
-    return EvalQuestion(
-        id=f"eval_file, row {row['row']}",
-        text=row["question"],
-        answer=row["answer"],
-        evidence=(),
-        oracle=UNKNOWN,
-        context=(),
-        refusal=refusal,
-        provenance=PEOPLE,
-    )
 
 
 def _question(example: RaftExample, refusal: str, provenance: str) -> EvalQuestion:
@@ -138,13 +132,10 @@ def holds_answer(chunk: Chunk, question: EvalQuestion) -> bool:
     gold answer, by its words ("13 days" does not hold `3`).
     """
     oracle = question.oracle
-    if oracle == UNKNOWN:
-        return holds(chunk.text, question.answer)
     if chunk.id == oracle.id:
         return True
-    if chunk.document_id != oracle.document_id:
-        return False
-    if chunk.start >= oracle.end or oracle.start >= chunk.end:
+    overlap = chunk.start < oracle.end and oracle.start < chunk.end
+    if oracle != UNKNOWN and not (overlap and chunk.document_id == oracle.document_id):
         return False
     if not question.evidence:
         return holds(chunk.text, question.answer)
@@ -154,3 +145,14 @@ def holds_answer(chunk: Chunk, question: EvalQuestion) -> bool:
 def first_hit(chunks: Sequence[Chunk], question: EvalQuestion) -> int | None:
     """The place of the first chunk that holds the answer, from 0; None = a miss."""
     return next((i for i, chunk in enumerate(chunks) if holds_answer(chunk, question)), None)
+
+
+def _say_if_sentences(answers: Sequence[str]) -> None:
+    """Print that exact match says little, if at least half of people's answers are sentences."""
+    long = sum(len(tokens(answer)) > SENTENCE_WORDS for answer in answers)
+    if long and 2 * long >= len(answers):
+        print(
+            f"{long:,} of {len(answers):,} gold answers have more than {SENTENCE_WORDS} words: "
+            "hardly any reply is equal to them, so exact match says little. Compare F1 or the "
+            "judge's grades, or shorten the answers in eval_file."
+        )

@@ -1,4 +1,4 @@
-"""What an evaluation found: one estimate a figure, one comparison a pair of models."""
+"""The results of an evaluation: estimates of single models, and comparisons of pairs."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ class Comparison:
     high: float
     won: int  # questions on which the model's value is the higher one
     lost: int
-    p: float  # of a metric that is 0 or 1 exact McNemar, else an exact sign test; by cluster
-    p_holm: float  # corrected over the headline comparisons; NaN: it is none of these
-    verdict: str  # "better", "worse" or "cannot tell", of `model`; of some metrics less is better
-    questions_needed: int | None  # about so many would show it; None: it is shown, or nothing would
-    ratio: float | None  # difference / against_value; None: that is 0, so there is none
+    p: float  # exact, by cluster: McNemar's test for metrics of 0 and 1, else the sign test
+    p_holm: float  # corrected over the headline comparisons; NaN: it is not one of them
+    verdict: str  # "better", "worse" or "cannot tell", of `model`
+    questions_needed: int | None  # to show the difference; None: it is shown, or there is none
+    ratio: float | None  # difference / against_value; None: against_value is 0
 
 
 @dataclass(frozen=True)
 class Results:
-    """An evaluation's figures. `headline` holds the comparisons that Holm's correction is over."""
+    """An evaluation's figures. `headline`: the comparisons that Holm's correction is for."""
 
-    models: tuple[str, ...]  # in the order they are shown in; the first is the one judged
+    models: tuple[str, ...]  # in the order of tables; the first is judged
     conditions: tuple[str, ...]
     estimates: list[Estimate]
     comparisons: list[Comparison]
@@ -57,7 +57,7 @@ class Results:
 
     @property
     def against(self) -> str:
-        """Whom the first model is to beat: the baseline, else the next one; "" = there is none."""
+        """The model to beat: the baseline, else the second one; "" = there is none."""
         others = self.models[1:]
         return BASELINE if BASELINE in others else next(iter(others), "")
 
@@ -69,7 +69,7 @@ class Results:
 
     def comparison(self, against: str, condition: str, metric: str) -> Comparison | None:
         """Of the first model; None: one of the two has no such score under that condition."""
-        wanted = (self.models[0], against, condition, metric)
+        wanted = (next(iter(self.models), ""), against, condition, metric)
         found = (
             c for c in self.comparisons if (c.model, c.against, c.condition, c.metric) == wanted
         )

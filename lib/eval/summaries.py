@@ -27,14 +27,14 @@ from lib.eval.statistics import (
 from lib.records import Score
 
 HEADLINE = "exact_match"
-STRICT = "_strict"  # exact_match_strict: exact_match with what is unscored counted as 0
+STRICT = "_strict"  # exact_match_strict: exact_match, unscored counted as 0
 
 Where = tuple[str, str, str]  # model, condition, metric
 Values = dict[str, float | None]  # question id → value; None = unscored
 
 
 def clusters_of(questions: Iterable[EvalQuestion]) -> dict[str, str]:
-    """Question id → what it rises and falls with: its oracle chunk, or itself if none is known."""
+    """Question id → its cluster: the oracle chunk, or the question itself if none is known."""
     return {question.id: question.oracle.id or question.id for question in questions}
 
 
@@ -50,10 +50,10 @@ def summarise(
 ) -> Results:
     """Every figure with its interval, and the first model against each of the others.
 
-    An estimate is the mean of what is scored; `unscored` counts the rest. A comparison is over the
-    questions that both models have a value for. The headline comparisons, which Holm's correction
-    is over, are those of headline_metric with each other model, under all conditions where the
-    right reply is an answer: every word of the table that a reader may quote.
+    An estimate is the mean of the scored replies; `unscored` counts the others. A comparison is of
+    the questions for which both models have a value. The headline comparisons, among which p is
+    corrected (Holm), are those of headline_metric with each other model, under all conditions
+    except distractors_only.
 
     Args:
         clusters: question id → cluster id, of `clusters_of`.
@@ -67,7 +67,6 @@ def summarise(
     found = intervals(
         [*samples, *(pair.sample for pair in pairs)], seed=seed, num_resamples=num_resamples
     )
-    of_models, of_pairs = found[: len(samples)], found[len(samples) :]
     first = [
         place
         for place, pair in enumerate(pairs)
@@ -76,16 +75,14 @@ def summarise(
     p_holm = dict(zip(first, holm([pairs[place].p for place in first]), strict=True))
     comparisons = [
         _comparison(pair, interval, p_holm.get(place, math.nan), num_headline=len(first))
-        for place, (pair, interval) in enumerate(zip(pairs, of_pairs, strict=True))
+        for place, (pair, interval) in enumerate(zip(pairs, found[len(samples) :], strict=True))
     ]
     return Results(
         models=tuple(models),
         conditions=tuple(dict.fromkeys(condition for _, condition, _ in table)),
         estimates=[
-            _estimate(where, values, sample, interval)
-            for (where, values), sample, interval in zip(
-                table.items(), samples, of_models, strict=True
-            )
+            _estimate(where, table[where], sample, interval)
+            for where, sample, interval in zip(table, samples, found, strict=False)
         ],
         comparisons=comparisons,
         headline=[comparisons[place] for place in first],
@@ -95,8 +92,7 @@ def summarise(
 def _table(
     scores: Iterable[Score], clusters: Mapping[str, str], strict: Collection[str]
 ) -> dict[Where, Values]:
-    """The questions of each figure in the order of `clusters`, so that resamples do not depend on
-    the order in which a model was asked."""
+    """The values of each figure, in the order of `clusters`, which resamples depend on."""
     table: dict[Where, Values] = {}
     for score in scores:
         values = table.setdefault((score.model, score.condition, score.metric), {})
@@ -121,7 +117,7 @@ def _sample(values: Values, clusters: Mapping[str, str]) -> Sample:
 
 
 def _estimate(where: Where, values: Values, sample: Sample, interval: Interval) -> Estimate:
-    unscored = sum(value is None for value in values.values())
+    unscored = [*values.values()].count(None)
     return Estimate(
         *where,
         n=len(values) - unscored,
@@ -168,19 +164,17 @@ def _pairs(
 
 
 def _comparison(pair: _Pair, interval: Interval, p_holm: float, *, num_headline: int) -> Comparison:
-    """p_holm is NaN of a comparison that is not a headline one."""
+    """p_holm is NaN unless it is a headline comparison."""
     model, condition, metric = pair.where
     n, difference, differing = len(pair.values), pair.sample.mean, num_differing(pair.sample)
-    word = verdict(interval.low, interval.high, num_differing=differing, p_holm=p_holm)
     against_value = sum(other for _, other in pair.values) / n if n else math.nan
-    needed = None
-    if word == CANNOT_TELL:
-        needed = questions_needed(
-            *(difference, interval.low, interval.high),
-            n=n,
-            num_differing=differing,
-            num_tests=1 if math.isnan(p_holm) else num_headline,
-        )
+    word = verdict(interval.low, interval.high, num_differing=differing, p_holm=p_holm)
+    needed = questions_needed(
+        *(difference, interval.low, interval.high),
+        n=n,
+        num_differing=differing,
+        num_tests=1 if math.isnan(p_holm) else num_headline,
+    )
     return Comparison(
         model=model,
         against=pair.against,
@@ -197,6 +191,6 @@ def _comparison(pair: _Pair, interval: Interval, p_holm: float, *, num_headline:
         p=pair.p,
         p_holm=p_holm,
         verdict=turned(word) if metric in LOWER_IS_BETTER else word,
-        questions_needed=needed,
+        questions_needed=needed if word == CANNOT_TELL else None,
         ratio=difference / against_value if n and against_value else None,
     )

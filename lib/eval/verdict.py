@@ -10,20 +10,18 @@ from lib.eval.statistics import BETTER, CANNOT_TELL, WORSE
 from lib.eval.summaries import HEADLINE, STRICT
 from lib.eval.wording import called, counted, is_absent, p_value, percent, points, signed
 
-READING = "oracle_distractors"  # what the student was trained for, whatever retrieval finds
-_CONTAINMENT = "answer_containment"  # right, whatever is written around it
+READING = "oracle_distractors"  # the task of the training: reading, without retrieval
+_CONTAINMENT = "answer_containment"
 
 
 def verdict_of(results: Results) -> str:
     """Whether the first model beats the baseline under the main condition, with the figures.
 
-    Where that is a retrieved condition, a second sentence says how well the oracle is read among
-    distractors: training changes the reading, not what is found.
-
-    It is a claim about both ways to ask the baseline: one that is better only than the baseline
-    with the first model's prompt is said to be so in the same sentence. Where replies without a
-    final answer change the word if they count as wrong, and where a plain reply is right but for
-    the words around it, it says that too.
+    Under a retrieved condition, a second sentence is about the oracle among distractors: training
+    changes how documents are read, not which are found. The last sentence is about the baseline
+    with its plain prompt; a model that is not better than this one is not called better without
+    saying so. Two warnings: the word would differ if replies without a final answer counted as
+    wrong; plain replies are right but for the words around the answer.
     """
     one = main_comparison(results)
     if one is None:
@@ -45,19 +43,18 @@ def claim_of(results: Results) -> str:
     one, plain = main_comparison(results), plain_comparison(results)
     if one is None:
         return "Nothing to compare with"
-    if one.verdict == BETTER and plain and plain.verdict != BETTER:
-        other, fair = called(one.against), called(plain.against)
-        return f"{_capital(called(one.model))} is better than {other}, but not than {fair}"
     first, other = called(one.model), called(one.against)
+    if one.verdict == BETTER and plain and plain.verdict != BETTER:
+        return f"{_capital(first)} is better than {other}, but not than {called(plain.against)}"
+    if one.verdict != CANNOT_TELL:
+        return f"{_capital(first)} is {one.verdict} than {other}"
     reading = reading_comparison(results)
-    if one.verdict == CANNOT_TELL and reading and reading.verdict != CANNOT_TELL:
+    if reading and reading.verdict != CANNOT_TELL:
         fairer = results.comparison(results.against + PLAIN, READING, reading.metric)
         if reading.verdict != BETTER or not fairer or fairer.verdict == BETTER:
             said = f"{_capital(first)} reads {reading.verdict} than {other}"
             return f"{said}; with retrieval it cannot be told"
-    if one.verdict == CANNOT_TELL:
-        return f"Cannot tell whether {first} beats {other}"
-    return f"{_capital(first)} is {one.verdict} than {other}"
+    return f"Cannot tell whether {first} beats {other}"
 
 
 # --- which figures -------------------------------------------------------------------------------
@@ -66,43 +63,35 @@ def claim_of(results: Results) -> str:
 def main_condition(results: Results) -> str:
     """The product's own situation: the middle of the retrieved conditions (top_5 of 3, 5, 7).
 
-    Else `oracle_distractors`, else the last. Fixed before any result is seen.
+    Else `oracle_distractors`, else the last; "" = there is none. Fixed before any result is seen.
     """
     retrieved = [name for name in results.conditions if is_retrieved(name)]
     if retrieved:
         return retrieved[len(retrieved) // 2]
-    return READING if READING in results.conditions else results.conditions[-1]
+    return READING if READING in results.conditions else "".join(results.conditions[-1:])
 
 
 def main_comparison(results: Results) -> Comparison | None:
     """The comparison that the verdict is about."""
-    return _under_main(results, results.against)
+    return results.comparison(results.against, main_condition(results), main_metric(results))
 
 
 def plain_comparison(results: Results) -> Comparison | None:
-    """Against the same other model with its plain prompt; None: it was not asked so."""
-    return _under_main(results, results.against + PLAIN)
+    """Against the same model with its plain prompt; None: it was not asked with it."""
+    plain = results.against + PLAIN
+    return results.comparison(plain, main_condition(results), main_metric(results))
 
 
 def reading_comparison(results: Results) -> Comparison | None:
     """With the oracle among distractors; None unless the verdict is about retrieved documents."""
-    if not results.conditions or not is_retrieved(main_condition(results)):
-        return None
     one = results.comparison(results.against, READING, main_metric(results))
-    return one if one and one.n else None
-
-
-def _under_main(results: Results, against: str) -> Comparison | None:
-    if not results.conditions or not results.models:
-        return None
-    return results.comparison(against, main_condition(results), main_metric(results))
+    return one if one and one.n and is_retrieved(main_condition(results)) else None
 
 
 def main_metric(results: Results) -> str:
     """The metric of the headline comparisons, else exact match; of distractors_only refusals."""
     metric = results.headline[0].metric if results.headline else HEADLINE
-    where = main_condition(results) if results.conditions else ""
-    known = {e.metric for e in results.estimates if e.condition == where}
+    known = {e.metric for e in results.estimates if e.condition == main_condition(results)}
     return REFUSED_RIGHTLY if metric not in known and REFUSED_RIGHTLY in known else metric
 
 
@@ -110,18 +99,15 @@ def main_metric(results: Results) -> str:
 
 
 def _main_sentence(one: Comparison, plain: Comparison | None, results: Results) -> str:
-    first, other = _capital(called(one.model)), called(one.against)
+    first, other = called(one.model), called(one.against)
     where = f"{one.condition} ({meaning(one.condition)})"
-    if one.n == 0:
-        return (
-            f"Cannot tell whether {called(one.model)} beats {other} under {where}: no question "
-            "was scored for both models."
-        )
-    said = f"{first} is {one.verdict} than {other}"
+    said = f"{_capital(first)} is {one.verdict} than {other}"
     if one.verdict == CANNOT_TELL:
-        said = f"Cannot tell whether {called(one.model)} beats {other}"
+        said = f"Cannot tell whether {first} beats {other}"
     elif one.verdict == BETTER and plain and plain.verdict != BETTER:
         said += f", but not shown to be better than {called(plain.against)},"
+    if one.n == 0:
+        return f"{said} under {where}: no question was scored for both models."
     needed = _needed(one, "; ")
     if one.verdict == CANNOT_TELL and not needed:
         needed = "; no difference was seen that more questions could show"
@@ -141,11 +127,10 @@ def _figures(one: Comparison, results: Results) -> str:
 
 
 def _strict(one: Comparison, results: Results) -> str:
-    """A warning where the format, not the reading, decides.
+    """A warning if the verdict depends on replies without a final answer.
 
-    The verdict of a strict comparison comes from its interval alone. If this comparison's interval
-    alone gives the same verdict, the correction made the difference, not the format: then there is
-    no warning.
+    A strict comparison is uncorrected. No warning if this one gives the same verdict uncorrected:
+    then the correction makes the difference.
     """
     strict = results.comparison(one.against, one.condition, one.metric + STRICT)
     pair = (results.estimate(m, one.condition, one.metric) for m in (one.model, one.against))
@@ -185,13 +170,11 @@ def _needed(one: Comparison, joint: str = ", ") -> str:
 def _of_one_model(results: Results) -> str:
     if not results.models or not results.conditions:
         return "Nothing was scored, so there is no verdict."
-    model, where = results.models[0], main_condition(results)
-    metric = main_metric(results)
-    alone = results.against == ""
-    why = "nothing to compare it with" if alone else "no figure of both models to compare"
+    model, where, metric = results.models[0], main_condition(results), main_metric(results)
     found = results.estimate(model, where, metric)
     if found is None or not found.n:
         return f"{_capital(called(model))} has no scored reply under {where}, so no verdict."
+    why = "no figure of both models to compare" if results.against else "nothing to compare it with"
     return (
         f"There is {why}: under {where} ({meaning(where)}) {called(model)} has "
         f"{metric.replace('_', ' ')} {percent(found.value)}% (95% interval "

@@ -59,7 +59,7 @@ def called(model: str) -> str:
     return name if role == model else f"{name} with its plain prompt"
 
 
-METRIC_NAMES = {  # metric → its name, and what it measures
+METRIC_NAMES = {  # metric → its name, its meaning
     "exact_match": ("Exact match", "the final answer is the right one, by SQuAD's rules"),
     "f1": ("Token F1", "words shared with the right answer, by SQuAD's rules"),
     "rouge_1": ("ROUGE-1", "words in common"),

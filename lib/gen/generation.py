@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from lib.dataset import write_dataset
@@ -14,6 +15,7 @@ from lib.gen.ask.questions import Generated, ask_teacher, teacher_notice
 from lib.gen.check import print_check
 from lib.gen.corpus import Corpus, needs_all
 from lib.gen.distractors import Vectors
+from lib.gen.duplicate_questions import drop_evaluated
 from lib.gen.qa import write_pairs
 from lib.gen.rows import Built, build_examples
 from lib.gen.splits import assign_splits
@@ -61,6 +63,9 @@ def ask_questions(corpus: Corpus) -> Generated:
     with _saved_at_once(recipe.run_name) as save:
         chunks = corpus.chunks if needs_all(recipe) else corpus
         asked = ask_teacher(chunks, recipe, on_question=save)
+    evaluation = [item.question for item in corpus.evaluation]
+    kept, refused = drop_evaluated(asked.questions, evaluation)
+    asked = replace(asked, questions=kept, rejected=[*asked.rejected, *refused])
     corpus.read()  # a teacher that was asked before about these chunks reads none of them
     print(f"{len(asked.questions):,} questions passed the gates, {len(asked.rejected):,} did not")
     show_usage(since=mark)

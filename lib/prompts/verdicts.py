@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,15 @@ from lib.text import one_line
 UNPARSED, JUDGED = "unparsed: ", "judge: "  # how the explanation of a score begins
 
 FIELDS = ("correct", "groundedness", "relevance", "coherence", "fluency", "similarity")
-FORMS = dict.fromkeys(FIELDS, "1 to 5") | {"correct": "yes or no"}  # what to write, in the prompt
+FORMS = dict.fromkeys(FIELDS, "1 to 5") | {
+    "correct": "yes or no"
+}  # the values, as the prompt says them
 _REASON_CHARS = 300
 _SHOWN_CHARS = 60
-_MOST_BRACES = 20  # between the brace that opens a verdict and its key: none, as a rule
+_MOST_BRACES = 20  # between the brace that opens a verdict and its key: normally none
 _LONGEST = 80  # characters of a verdict with its label and marks
 
-# What may stand around a verdict: white space, quotes, brackets, Markdown.
+# Allowed around a verdict: white space, quotes, brackets, Markdown.
 _MARKUP = r"[\s*_`\"'“”‘’()\[\]]*"
 _LABEL = rf"(?:(?:{'|'.join(FORMS)}|verdict|answer|rating|score|grade){_MARKUP}[:=]{_MARKUP})?"
 _YES_NO = re.compile(rf"{_MARKUP}{_LABEL}(yes|no|true|false){_MARKUP}[.!]?{_MARKUP}")
@@ -29,7 +31,7 @@ _RATING = re.compile(
     rf"{_MARKUP}\.?{_MARKUP}"
 )
 _FLAT_OBJECT = re.compile(r"\{[^{}]*\}")
-_LIKE_JSON = re.compile(r'[{}]|"\s*:')  # a text without it is no source of an object with names
+_LIKE_JSON = re.compile(r'[{}]|"\s*:')  # without it a text holds no JSON object
 
 
 @dataclass(frozen=True)
@@ -45,34 +47,32 @@ def parse_verdict(
 ) -> dict[str, Grade]:
     """`It names the wrong year. {"key": "5f1c…", "correct": "no", "fluency": 4}` → 0 and 4.
 
-    The JSON may be fenced, stand between sentences, or be part of other JSON. A field that is
+    The JSON may be fenced, be between sentences, or be part of other JSON. A field that is
     missing, has no value of its scale ("yes or no", 6, 4.5, "4 of 10"), or is given twice in
     different ways ("NO … YES") is unparsed; the others count.
 
-    A verdict that lacks the key counts only if it can be no echo of the texts that were `shown`
-    (None: never): JSON, where they hold none; a reply that is nothing but "Yes.", "**No**" or
-    "Rating: 4/5", where they hold no such word.
+    A verdict without the key counts only if it cannot be an echo of the texts that were `shown`
+    (None: never): JSON, if they hold none; a reply that is nothing but "Yes.", "**No**" or
+    "Rating: 4/5", if they hold no such word.
     """
     verdicts = _with_key(reply, key)
     if not verdicts and shown is not None:
         verdicts = _without_key(reply, fields, _folded("\n".join(shown)))
     if not verdicts:
-        why = _no_verdict(reply)
+        said = one_line(reply)[:_SHOWN_CHARS]
+        why = f"the reply holds no verdict with its key: “{said}”" if said else "the reply is empty"
         return {field: Grade(None, UNPARSED + why) for field in fields}
     reason = _reason(reply, key)
-    # What the prompt's own form says in a field's place, repeated, is no verdict.
-    given = {
-        field: [v[field] for v in verdicts if field in v and v[field] != FORMS[field]]
-        for field in fields
-    }
-    return {field: _grade(field, given[field], reason) for field in fields}
+    return {field: _grade(field, verdicts, reason) for field in fields}
 
 
-def _grade(field: str, given: Sequence[Any], reason: str) -> Grade:
+def _grade(field: str, verdicts: Sequence[Mapping[str, Any]], reason: str) -> Grade:
+    # A copy of the prompt's form ("yes or no") is not a value.
+    given = [one[field] for one in verdicts if field in one and one[field] != FORMS[field]]
     if not given:
         return Grade(None, f"{UNPARSED}the verdict lacks “{field}”")
     values = {read_value(field, value) for value in given}
-    if len(values) > 1 or any(isinstance(value, _Twice) for value in given):
+    if len(values) > 1 or any(value is _TWICE for value in given):
         return Grade(None, f"{UNPARSED}the verdict on “{field}” contradicts itself")
     value = values.pop()
     if value is None:
@@ -83,14 +83,7 @@ def _grade(field: str, given: Sequence[Any], reason: str) -> Grade:
 
 def read_value(field: str, value: Any) -> float | None:
     """`"Yes."` → 1, `"Rating: 4/5"` → 4; None = not a value of the field's scale."""
-    if isinstance(value, bool):
-        return float(value) if field == "correct" else None
-    if isinstance(value, int | float):
-        in_scale = field != "correct" and value in (1, 2, 3, 4, 5)
-        return float(value) if in_scale else None
-    if not isinstance(value, str):
-        return None
-    found = _match(field, value)
+    found = _match(field, str(value)) if isinstance(value, str | int | float) else None
     if found is None:
         return None
     words = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
@@ -98,51 +91,56 @@ def read_value(field: str, value: Any) -> float | None:
 
 
 def _match(field: str, text: str) -> str | None:
-    if len(text) > _LONGEST:
-        return None
+    """`Verdict: **Yes**` → "yes"; None = the text is more than a value, or not one."""
     pattern = _YES_NO if field == "correct" else _RATING
-    found = pattern.fullmatch(_folded(text))
+    found = pattern.fullmatch(_folded(text)) if len(text) <= _LONGEST else None
     return found.group(1) if found else None
 
 
 def _folded(text: str) -> str:
-    """Lower case, compatible forms unified, nothing invisible."""
+    """Lower case, compatible forms unified, no invisible characters."""
     unified = unicodedata.normalize("NFKC", text).casefold()
     return "".join(c for c in unified if unicodedata.category(c) != "Cf")
 
 
 # --- finding the verdict -------------------------------------------------------------------------
 
-
-class _Twice:
-    """Stands for a field that one object gives twice, in different ways."""
+_TWICE = object()  # the value of a field that one object gives twice, in different ways
 
 
 def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     read: dict[str, Any] = {}
     for name, value in pairs:
         name = name.strip().casefold()
-        read[name] = value if name not in read or read[name] == value else _Twice()
+        read[name] = value if name not in read or read[name] == value else _TWICE
     return read
 
 
-def _with_key(reply: str, key: str) -> list[dict[str, Any]]:
-    """The JSON objects of the reply that carry the key themselves, however deep they stand.
+_DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_no_doubles)
 
-    From each place of the key we go back to the brace that opens its object. So what stands in
-    front, an object that is open still, say, cannot swallow the verdict.
+
+def _object_at(reply: str, start: int) -> tuple[dict[str, Any], int]:
+    """The JSON object that a brace begins, and the place behind it; ({}, 0) = there is none."""
+    try:
+        value, end = _DECODER.raw_decode(reply, start)
+    except (ValueError, RecursionError):
+        return {}, 0
+    return value, end
+
+
+def _with_key(reply: str, key: str) -> list[dict[str, Any]]:
+    """The JSON objects of the reply that have the key themselves, at any depth.
+
+    From each place of the key the search goes back to the brace that opens its object, so an
+    object that is never closed cannot swallow the verdict behind it.
     """
-    decoder = json.JSONDecoder(strict=False, object_pairs_hook=_no_doubles)
     found = []
     for place in re.finditer(re.escape(key), reply):
         at = place.start()
         for _ in range(_MOST_BRACES):
             if (at := reply.rfind("{", 0, at)) < 0:
                 break
-            try:
-                value, end = decoder.raw_decode(reply, at)
-            except (ValueError, RecursionError):
-                continue
+            value, end = _object_at(reply, at)
             given = value.get("key")
             if end > place.start() and isinstance(given, str) and given.strip() == key:
                 found.append(value)
@@ -151,9 +149,9 @@ def _with_key(reply: str, key: str) -> list[dict[str, Any]]:
 
 
 def _without_key(reply: str, fields: Sequence[str], shown: str) -> list[dict[str, Any]]:
-    """Verdicts that nothing in the folded text `shown` can be the source of."""
+    """Verdicts that cannot come from the folded text `shown`."""
     if not _LIKE_JSON.search(shown):
-        objects = [_read(found) for found in _FLAT_OBJECT.findall(reply)]
+        objects = [_object_at(found, 0)[0] for found in _FLAT_OBJECT.findall(reply)]
         if found := [one for one in objects if any(field in one for field in fields)]:
             return found
     matches = {field: word for field in fields if (word := _match(field, reply))}
@@ -163,21 +161,8 @@ def _without_key(reply: str, fields: Sequence[str], shown: str) -> list[dict[str
     return [] if re.search(rf"(?<!\w){word}(?!\w)", shown) else [{field: reply}]
 
 
-def _read(text: str) -> dict[str, Any]:
-    try:
-        return dict(json.loads(text, strict=False, object_pairs_hook=_no_doubles))
-    except (ValueError, RecursionError):
-        return {}
-
-
-def _no_verdict(reply: str) -> str:
-    if not (said := one_line(reply)):
-        return "the reply is empty"
-    return f"the reply holds no verdict with its key: “{said[:_SHOWN_CHARS]}”"
-
-
 def _reason(reply: str, key: str) -> str:
-    """What stands right before the verdict, on one line."""
+    """The text before the verdict, on one line."""
     before = reply[: max(0, reply.rfind("{", 0, reply.find(key)))]
     said = one_line(before.replace("```json", "").replace("```", ""))
     return said[-_REASON_CHARS:] or "no reason given"

@@ -13,7 +13,7 @@ import pytest
 import lib.gen
 from lib.dataset import read_dataset
 from lib.engine import batch
-from lib.eval import load_questions
+from lib.eval import check_leakage, load_questions
 from lib.gen import corpus
 from lib.gen.__main__ import main
 from lib.gen.formats.convert import convert_rows
@@ -312,3 +312,18 @@ def test_a_record_of_an_api_is_one_chunk_and_its_rows_say_so(
     assert all(len(chunk["text"]) > PARAMETERS["chunk_chars"] for chunk in chunks)
     rows = read_jsonl(folder / "hf" / "train.jsonl")
     assert {row["type"] for row in rows} == {"api call"}
+
+
+def test_no_training_row_asks_what_the_evaluation_file_asks(
+    home_dir: Path, documents: Path, loopback: Loopback
+) -> None:
+    folder = made(home_dir, documents)
+    (own, *_) = read_jsonl(folder / "hf" / "train.jsonl")
+    rows = json.dumps([{"question": own["question"].upper(), "answer": own["answer"]}])
+    (documents.parent / "q.json").write_text(rows)
+    again = made(home_dir, documents, eval_file=str(documents.parent / "q.json"))
+    assert check_leakage(again, load_questions(again, Recipe()), Recipe()).leaks == ()
+    refused = [row for row in read_jsonl(again / "rejected.jsonl") if row["gate"] == "evaluation"]
+    assert [row["question_id"] for row in refused] == [own["id"]]
+    asked = {q["id"] for q in read_jsonl(folder / "questions.jsonl")} - {own["id"]}
+    assert {q["id"] for q in read_jsonl(again / "questions.jsonl")} == asked

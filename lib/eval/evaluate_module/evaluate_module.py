@@ -8,13 +8,9 @@
 import datasets
 import evaluate
 
-_INPUTS = """
-Args:
-    predictions: final answers, or whole replies ("… <ANSWER>: …"), whose final answer counts.
-    references: one gold answer each.
-Returns:
-    The mean of each metric, 0-1, over the answers that it applies to. A refusal is wrong.
-"""
+_INPUTS = """predictions: final answers, or whole replies ("… <ANSWER>: …"), whose final answer
+counts; a refusal is wrong. references: one gold answer each. Returns the mean of each metric, 0-1,
+over the answers that it applies to."""
 
 
 class Openbook(evaluate.Metric):
@@ -31,6 +27,13 @@ class Openbook(evaluate.Metric):
 
     def _compute(self, *, predictions: list[str], references: list[str]) -> dict[str, float]:
         # Inside: `evaluate` takes an import at the top for a package that must be installed.
-        from lib.eval.metrics.scoring import mean_scores
+        from lib.eval.metrics.scoring import correctness
+        from lib.prompts.student import parse_answer
 
-        return mean_scores(predictions, references)
+        values: dict[str, list[float]] = {}
+        for prediction, gold in zip(predictions, references, strict=True):
+            parsed = parse_answer(prediction)
+            final = "" if parsed.refused else parsed.final_answer or prediction.strip()
+            for metric, value in correctness(prediction, final, gold).items():
+                values.setdefault(metric, []).append(value or 0.0)
+        return {metric: sum(given) / len(given) for metric, given in values.items()}

@@ -2,10 +2,10 @@
 
 find_judge(recipe)                               → the endpoint of JUDGE_…, or None
 judge_answers(judge, answers, questions, cases)  → one Score per metric and answer
-audit(judge, labels_file)                        → agreement with people, kappa, as text
+audit(judge, labels_file)                        → agreement with people, as text
 """
 
-# ruff: noqa: F401  # what is imported here is what the room offers
+# ruff: noqa: F401  # the public names of the room
 
 from lib.eval.judge.asking import Judge, find_judge
 from lib.eval.judge.audit import audit

@@ -7,10 +7,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from lib.engine.endpoint import Budget, Endpoint, EndpointError, Reply, gather_all, run
+from lib.engine.endpoint import Budget, Endpoint, Reply, run
 from lib.engine.ledger import Ledger
-from lib.eval.answers import require_replies
-from lib.progress import Progress
+from lib.eval.answers import ask_each, require_replies
 from lib.prompts.judge import JudgePrompts, JudgeRequest, load_prompts
 from lib.prompts.verdicts import UNPARSED, Grade, parse_verdict
 from lib.recipe import Recipe
@@ -51,31 +50,22 @@ def find_judge(recipe: Recipe, *, budget: Budget | None = None) -> Judge | None:
 
 
 def ask_judge(judge: Judge, requests: Sequence[JudgeRequest]) -> list[dict[str, Grade]]:
-    """The verdict on each request, field → grade, in their order; the ledger answers what it can.
+    """The verdict on each request, field → grade, in their order; replies in the ledger are reused.
 
     Raises:
         SetupError: the endpoint cannot work, or requests failed (the replies that came are kept).
     """
     if not requests:
         return []
-    replies = require_replies([("judge", got) for got in run(_ask_all(judge, requests))])
-    return [_verdict(request, reply) for request, reply in zip(requests, replies, strict=True)]
 
+    async def ask(request: JudgeRequest) -> Reply:
+        return await endpoint.ask(request.messages, max_tokens=judge.recipe.max_judge_tokens)
 
-async def _ask_all(judge: Judge, requests: Sequence[JudgeRequest]) -> list[Reply | EndpointError]:
     with closing(Ledger()) as ledger:
-        async with Endpoint(
-            judge.settings, judge.recipe, ledger=ledger, budget=judge.budget
-        ) as endpoint:
-            progress = Progress("judge", len(requests), note=endpoint.note)
-
-            async def ask(request: JudgeRequest) -> Reply:
-                max_tokens = judge.recipe.max_judge_tokens
-                return await endpoint.ask(request.messages, max_tokens=max_tokens)
-
-            replies = await gather_all(requests, ask, on_done=progress.advance)
-            progress.close()
-            return replies
+        endpoint = Endpoint(judge.settings, judge.recipe, ledger=ledger, budget=judge.budget)
+        outcomes = run(ask_each(endpoint, requests, ask))
+    replies = require_replies([("judge", outcome) for outcome in outcomes])
+    return [_verdict(request, reply) for request, reply in zip(requests, replies, strict=True)]
 
 
 def _verdict(request: JudgeRequest, reply: Reply) -> dict[str, Grade]:

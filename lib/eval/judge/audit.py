@@ -1,32 +1,45 @@
-"""The judge against people: on the same answers, how often does it say what they say?"""
+"""The judge against people: on the same answers, how often do they agree?"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill, shorten
+from typing import Any
 
-from lib.eval.judge.agreement import cohen_kappa
 from lib.eval.judge.asking import Judge, ask_judge
-from lib.eval.judge.grading import applicable, judge_fields
-from lib.eval.judge.labels import RATINGS, LabelledAnswer, read_labels
-from lib.eval.statistics import exact_p, wilson_interval
-from lib.prompts.verdicts import JUDGED, Grade
+from lib.eval.judge.grading import applicable
+from lib.eval.statistics import wilson_interval
+from lib.prompts.verdicts import FIELDS, JUDGED
 from lib.settings import SetupError
+from lib.tables import read_table, text_value
 
-Grades = dict[str, Grade]  # field → grade
+FEWEST_ROWS = 20
+_LABELS = {
+    **dict.fromkeys(("yes", "y", "true", "1"), True),
+    **dict.fromkeys(("no", "n", "false", "0"), False),
+}
+_COLUMNS = "question, reference, answer, label (yes or no)"
+
+
+@dataclass(frozen=True)
+class LabelledAnswer:
+    """One row of the file."""
+
+    row: int  # from 1; a CSV's header is not counted
+    question: str
+    reference: str
+    answer: str
+    correct: bool  # people's label
 
 
 def audit(judge: Judge | None, labels_file: str | Path) -> str:
-    """Ask the judge about answers that people have judged; how far they agree, as text.
+    """Ask the judge about answers that people have labelled; their agreement, as text.
 
-    It is asked for the same metrics in one request as in an evaluation (the recipe's
-    judge_metrics). Fields without a human label are asked and not compared. The figures come with
-    their intervals, then each answer on which judge and people differ.
-
-    It shows how this judge, with these prompts, does on answers like these. It cannot show that
-    people are right, nor how the judge does on other subjects, languages or models.
+    One request per answer holds all metrics that need no documents, as in an evaluation. The text
+    shows the agreement with its 95% interval (Wilson), Cohen's kappa, and each difference. This is
+    evidence for this judge, these prompts and answers like these, and for nothing else.
 
     Raises:
         SetupError: there is no judge; the file has fewer than 20 rows or cannot be read; requests
@@ -38,96 +51,36 @@ def audit(judge: Judge | None, labels_file: str | Path) -> str:
             "JUDGE_OPENAI_API_KEY in .env."
         )
     labels = read_labels(labels_file)
-    graded = list(zip(labels, _grade(judge, labels), strict=True))
+    fields = applicable(FIELDS, documents=())
+    ask_about = judge.prompts.grade
+    requests = [
+        ask_about(fields, question=one.question, reference=one.reference, answer=one.answer)
+        for one in labels
+    ]
+    verdicts = ask_judge(judge, requests)
+    graded = [(one, grades["correct"]) for one, grades in zip(labels, verdicts, strict=True)]
+    pairs = [(one.correct, grade.value == 1) for one, grade in graded if grade.value is not None]
+    mild, strict = pairs.count((False, True)), pairs.count((True, False))
+    same = rate(len(pairs) - mild - strict, len(pairs))
     lines = [
         (0, f"Judge {judge.name} against people, on {len(labels)} answers"),
-        *((2, line) for line in _verdicts(graded)),
-        *((2, line) for field in RATINGS for line in _ratings(field, graded)),
-        *_differences(graded),
+        (2, f"Same verdict: {same} (95% interval); {len(labels) - len(pairs)} unread"),
+        (2, f"Kappa: {_kappa(pairs)}; 1 = they always agree, 0 = as often as by chance"),
+        (2, f"The judge alone says yes: {mild}; people alone say yes: {strict}"),
     ]
+    for one, grade in graded:
+        if grade.value not in (None, float(one.correct)):
+            people, said = ("yes", "no") if one.correct else ("no", "yes")
+            lines += [
+                (0, f"Row {one.row}: people {people}, judge {said}: {_short(one.question)}"),
+                (2, f"reference: {_short(one.reference)}"),
+                (2, f"answer: {_short(one.answer)}"),
+                (2, f"judge: {_short(grade.explanation.removeprefix(JUDGED))}"),
+            ]
     return "\n".join(
         fill(line, 100, initial_indent=" " * indent, subsequent_indent=" " * (indent + 2))
         for indent, line in lines
     )
-
-
-def _grade(judge: Judge, labels: Sequence[LabelledAnswer]) -> list[Grades]:
-    """The judge's grades of each answer; `correct` is always asked."""
-    fields = judge_fields(judge.recipe, always=("correct",))
-    requests = []
-    for label in labels:
-        documents = (label.document,) if label.document else ()
-        wanted = applicable(fields, documents)
-        requests.append(
-            judge.prompts.grade(
-                wanted,
-                question=label.question,
-                reference=label.reference,
-                answer=label.answer,
-                documents=documents if "groundedness" in wanted else (),
-            )
-        )
-    return ask_judge(judge, requests)
-
-
-# --- as text -------------------------------------------------------------------------------------
-
-
-def _verdicts(graded: Sequence[tuple[LabelledAnswer, Grades]]) -> Iterator[str]:
-    pairs = [
-        (label.correct, bool(grades["correct"].value))
-        for label, grades in graded
-        if grades["correct"].value is not None
-    ]
-    cells, n = Counter(pairs), len(pairs)
-    both_yes, both_no = cells[True, True], cells[False, False]
-    yes, no = cells[False, True], cells[True, False]  # what the judge alone says
-    leaning = "it is too mild" if yes > no else "it is too strict"
-    if exact_p([1] * yes + [-1] * no, binary=True) >= 0.05:  # McNemar's test
-        leaning = "too few or too even to say that it leans"
-    kappa = cohen_kappa([int(people) for people, _ in pairs], [int(says) for _, says in pairs])
-    yield f"Same verdict: {rate(both_yes + both_no, n)} (95% interval); {len(graded) - n} unread"
-    yield f"Kappa: {kappa}; 1 = always alike, 0 = as often as by chance"
-    yield f"Both yes {both_yes}, both no {both_no}"
-    yield f"It errs: {yes} times to yes, {no} to no: {leaning}"
-
-
-def _ratings(field: str, graded: Sequence[tuple[LabelledAnswer, Grades]]) -> Iterator[str]:
-    """One line, if an answer has a rating of this field by people and by the judge."""
-    pairs = [
-        (label.ratings[field], grades[field].value)
-        for label, grades in graded
-        if field in label.ratings and field in grades
-    ]
-    read = [(people, int(judge)) for people, judge in pairs if judge is not None]
-    steps, n = [judge - people for people, judge in read], len(read)
-    if read:
-        yield (
-            f"{field}: same {rate(steps.count(0), n)}, within one "
-            f"{rate(sum(abs(step) <= 1 for step in steps), n)}, judge - people "
-            f"{sum(steps) / n:+.2f}, kappa "
-            f"{cohen_kappa([people for people, _ in read], [judge for _, judge in read])}, "
-            f"{len(pairs) - n} unread"
-        )
-    elif pairs:
-        yield f"{field}: none of {len(pairs)} ratings could be read"
-
-
-def _differences(graded: Sequence[tuple[LabelledAnswer, Grades]]) -> Iterator[tuple[int, str]]:
-    """(indent, line)"""
-    found = [
-        (label, grades["correct"])
-        for label, grades in graded
-        if grades["correct"].value not in (None, float(label.correct))
-    ]
-    if found:
-        yield 0, f"It differs from people on {len(found)}:"
-    for label, grade in found:
-        people, judge = ("yes", "no") if label.correct else ("no", "yes")
-        yield 2, f"row {label.row}: people {people}, judge {judge}: {_short(label.question)}"
-        yield 4, f"reference: {_short(label.reference)}"
-        yield 4, f"answer: {_short(label.answer)}"
-        yield 4, f"judge: {_short(grade.explanation.removeprefix(JUDGED))}"
 
 
 def rate(count: int, n: int) -> str:
@@ -138,5 +91,45 @@ def rate(count: int, n: int) -> str:
     return f"{count} of {n} = {100 * count / n:.0f}% ({100 * low:.0f}–{100 * high:.0f}%)"
 
 
+def _kappa(pairs: list[tuple[bool, bool]]) -> str:
+    """Cohen's kappa of (people, judge); not defined where all verdicts are the same."""
+    from sklearn.metrics import cohen_kappa_score
+
+    people, judge = [one for one, _ in pairs], [other for _, other in pairs]
+    if len({*people, *judge}) < 2:
+        return "n/a (all verdicts are the same)"
+    return f"{cohen_kappa_score(people, judge):.2f}"
+
+
 def _short(text: str) -> str:
     return shorten(text, 200, placeholder=" …")
+
+
+# --- the file of labels --------------------------------------------------------------------------
+
+
+def read_labels(path: str | Path) -> list[LabelledAnswer]:
+    """`question,reference,answer,label⏎Who lit the lamp?,the keeper,a keeper,yes` → its rows.
+
+    A CSV, a JSON list, or JSONL; other columns are ignored.
+
+    Raises:
+        SetupError: the file cannot be read, has fewer than 20 rows, or incomplete rows.
+    """
+    path = Path(path).expanduser()
+    names = ("question", "reference", "answer", "label")
+    rows = read_table(path, _row, names=names, columns=_COLUMNS)
+    if len(rows) < FEWEST_ROWS:
+        raise SetupError(
+            f"{path} holds {len(rows)} labelled answers, and an audit of the judge needs "
+            f"{FEWEST_ROWS} or more: with fewer, its intervals say nothing. Label more."
+        )
+    return rows
+
+
+def _row(number: int, values: Mapping[str, Any]) -> LabelledAnswer:
+    texts = {name: text_value(values, name) for name in ("question", "reference", "answer")}
+    label = str(values.get("label", "")).strip()
+    if label.lower() not in _LABELS:
+        raise ValueError(f"its label is {label[:40]!r}, not yes or no")
+    return LabelledAnswer(row=number, correct=_LABELS[label.lower()], **texts)

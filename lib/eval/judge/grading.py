@@ -10,7 +10,6 @@ from lib.eval.metrics.refusals import DISTRACTORS_ONLY, no_answer
 from lib.eval.questions import EvalQuestion
 from lib.prompts.judge import JudgeRequest
 from lib.prompts.verdicts import FIELDS, JUDGED, UNPARSED, Grade
-from lib.recipe import Recipe
 from lib.records import Answer, Score
 
 PREFIX = "judge_"
@@ -43,7 +42,7 @@ def judge_answers(
     """
     if judge is None:
         return []
-    fields = judge_fields(judge.recipe)
+    asked_for = judge.recipe.judge_metrics or JUDGE_METRICS
     by_id = {question.id: question for question in questions}
     shown = {(case.question_id, case.condition): case for case in cases}
     requests: list[JudgeRequest] = []
@@ -51,14 +50,16 @@ def judge_answers(
     for answer in answers:
         if answer.condition == DISTRACTORS_ONLY:
             continue
-        question = by_id[answer.question_id]
         documents = [chunk.text for chunk in shown[answer.question_id, answer.condition].chunks]
-        wanted = applicable(fields, documents)
-        if (known := _without_asking(answer, wanted)) is not None:
-            plans.append((answer, known))
-        elif wanted:
+        fields = applicable([f for f in FIELDS if PREFIX + f in asked_for], documents)
+        if why := no_answer(answer):
+            plans.append((answer, {field: Grade(None, why) for field in fields}))
+        elif answer.refused:
+            plans.append((answer, {f: Grade(0.0, "refused") for f in fields if f == "correct"}))
+        elif fields:
             plans.append((answer, len(requests)))
-            requests.append(_request(judge, answer, question, documents, wanted))
+            question = by_id[answer.question_id]
+            requests.append(_request(judge, answer, question, documents, fields))
     verdicts = ask_judge(judge, requests)
     return [
         Score(
@@ -74,22 +75,8 @@ def judge_answers(
     ]
 
 
-def judge_fields(recipe: Recipe, *, always: Sequence[str] = ()) -> tuple[str, ...]:
-    """`judge_metrics = ["judge_correct"]` → `("correct",)`; [] → all, in the order of FIELDS."""
-    wanted = [*(PREFIX + field for field in always), *(recipe.judge_metrics or JUDGE_METRICS)]
-    return tuple(field for field in FIELDS if PREFIX + field in wanted)
-
-
 def applicable(fields: Sequence[str], documents: Sequence[str]) -> tuple[str, ...]:
     return tuple(field for field in fields if documents or field != "groundedness")
-
-
-def _without_asking(answer: Answer, fields: Sequence[str]) -> dict[str, Grade] | None:
-    if why := no_answer(answer):
-        return {field: Grade(None, why) for field in fields}
-    if answer.refused:
-        return {field: Grade(0.0, "refused") for field in fields if field == "correct"}
-    return None
 
 
 def _request(

@@ -5,7 +5,7 @@
 - `count_refusals`: answers → the 2 × 2 of refusals.
 """
 
-# ruff: noqa: F401  # what is imported here is what the room offers
+# ruff: noqa: F401  # the public names of the room
 
 from lib.eval.metrics.overlap import exact_match, f1
 from lib.eval.metrics.refusals import REFUSED_RIGHTLY, REFUSED_WRONGLY, Refusals, count_refusals

@@ -28,14 +28,17 @@ def outcomes(answers: Sequence[Answer], scores: Iterable[Score]) -> list[str]:
         for s in scores
         if s.metric in ("exact_match", QUOTES_IN_ORACLE)
     }
-    keys = [(answer.model, answer.condition, answer.question_id) for answer in answers]
+
+    def value(answer: Answer, metric: str) -> float | None:
+        return values.get((answer.model, answer.condition, answer.question_id, metric))
+
     return [
         _outcome(
             answer,
-            right=values.get((*key, "exact_match")) == 1,
-            misquoted=values.get((*key, QUOTES_IN_ORACLE)) == 0,
+            right=value(answer, "exact_match") == 1,
+            misquoted=value(answer, QUOTES_IN_ORACLE) == 0,
         )
-        for answer, key in zip(answers, keys, strict=True)
+        for answer in answers
     ]
 
 

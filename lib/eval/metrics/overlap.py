@@ -1,7 +1,7 @@
 """A final answer against the gold answer: exact match, F1, ROUGE, BLEU, chrF, containment.
 
-All of them compare normalised texts (text.normalise), by the same tokens where they need tokens,
-and lie between 0 and 1. No answer is like a blank gold answer: there all of them are 0.
+All of them compare normalised texts (text.normalise), with the same tokens, and are between 0 and
+1. For a blank gold answer all of them are 0.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def f1(answer: str, gold: str) -> float:
 def rouge(answer: str, gold: str) -> Mapping[str, float]:
     """ROUGE's F: {"rouge1": words in common, "rouge2": pairs of words, "rougeL": in order}.
 
-    Lin 2004, by rouge_score with the tokens of F1. Where the gold answer is one word there is no
-    pair to find, and rouge2 is 0 whatever was answered.
+    Lin 2004, by rouge_score with the tokens of F1. For a gold answer of one word, which has no
+    pair of words, rouge2 is 0.
     """
     scores = _scorers()[0].score(gold, answer)
     return {name: float(score.fmeasure) for name, score in scores.items()}
@@ -39,10 +39,9 @@ def rouge(answer: str, gold: str) -> Mapping[str, float]:
 def bleu(answer: str, gold: str) -> float:
     """Sentence BLEU (Papineni et al. 2002) by sacrebleu, / 100: up to 4 tokens in a row.
 
-    sacrebleu's own tokenizers take a script's words for one or need a download, so that it is
-    handed the tokens of F1 (its tokenizer "none"): any script, but not comparable with BLEU of
-    translations. Effective order: an answer of two words is measured by one and two in a row.
-    Exponential smoothing, sacrebleu's default.
+    It gets the tokens of F1, because sacrebleu's own tokenizers need a download for some scripts;
+    so it is not comparable with BLEU of translations. Effective order: an answer of two words is
+    measured by one and two tokens in a row. Exponential smoothing, sacrebleu's default.
     """
     theirs = [" ".join(tokens(gold))]
     return _share(_scorers()[1].sentence_score(" ".join(tokens(answer)), theirs))
@@ -61,7 +60,7 @@ def _share(score: Any) -> float:
 
 
 class _Tokenizer:
-    # rouge-score's own keeps a-z and 0-9 alone: it scores every other script 0.
+    # rouge-score's own keeps only a-z and 0-9, so every other script would score 0.
     def tokenize(self, text: str) -> tuple[str, ...]:
         return tokens(text)
 

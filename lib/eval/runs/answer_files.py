@@ -49,22 +49,17 @@ def write_answers(
         }
         if clash := row.keys() & set(metrics):
             raise ValueError(f"a metric is named like a column: {sorted(clash)}")
-        where = (answer.condition, answer.question_id)
         for metric in metrics:
+            key = (answer.condition, answer.question_id, metric)
             # The retriever's scores belong to every reply that was given from its documents.
-            found = (measured.get((who, *where, metric)) for who in (answer.model, RETRIEVER))
-            score = next((score for score in found if score), None)
-            row[metric], row[metric + EXPLANATION] = _cells(score)
+            score = measured.get((answer.model, *key)) or measured.get((RETRIEVER, *key))
+            row[metric] = score.value if score else None
+            unscored = "unscored" if score and score.value is None else None
+            row[metric + EXPLANATION] = (score.explanation if score else None) or unscored
         rows.append(row)
     write_jsonl(run_dir / "answers.jsonl", rows)
     _write_parquet(run_dir / ANSWERS_FILE, rows, metrics)
     return metrics
-
-
-def _cells(score: Score | None) -> tuple[float | None, str | None]:
-    if score is None:
-        return None, None
-    return score.value, score.explanation or ("unscored" if score.value is None else None)
 
 
 def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> None:

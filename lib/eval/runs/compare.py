@@ -1,22 +1,24 @@
-"""Two runs, question by question: what changed, and what got worse (the gate)."""
+"""Two runs, question by question; and the gate, which finds figures that got worse."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lib.eval.metrics import REFUSED_RIGHTLY
 from lib.eval.results import Comparison
 from lib.eval.runs.answer_files import EXPLANATION, value_of
-from lib.eval.runs.runs import METRIC, Run, known_metrics, require_known
+from lib.eval.runs.runs import Run, known_metrics, require_known
 from lib.eval.statistics import WORSE, paired_difference, turned
-from lib.eval.summaries import STRICT, summarise
+from lib.eval.summaries import HEADLINE, STRICT, summarise
+from lib.eval.wording import percent, points, signed
 from lib.records import Score
 from lib.settings import SetupError
 
-METRICS = (METRIC, REFUSED_RIGHTLY)  # the default; the second is for distractors_only
-_QUESTION = ("question_id", "question", "gold_answer")  # two questions are the same if all three are
+METRICS = (HEADLINE, REFUSED_RIGHTLY)  # the default; the second is for distractors_only
+
+Question = tuple[str, str, str]  # id, text, gold answer: the same if all three are
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,8 @@ class Paired:
 class RunComparison:
     """A run against another one."""
 
-    run: str
-    against: str
-    model: str
-    against_model: str
+    run: Run
+    against: Run
     shared: int  # questions that both were asked
     not_comparable: list[str]  # reasons
     pairs: list[Paired]
@@ -51,10 +51,8 @@ def compare_runs(
 
     Default conditions: all that both have; default metrics: METRICS.
     """
-    asked, before = (
-        {tuple(row[column] for column in _QUESTION) for row in one.answers}
-        for one in (run, against)
-    )
+    asked, before = ({_question(row) for row in one.answers} for one in (run, against))
+    shared = len(asked & before)
     known = (against.results.conditions, run.results.conditions)
     wanted = list(dict.fromkeys(conditions or (*known[0], *known[1])))
     both = [name for name in wanted if name in known[0] and name in known[1]]
@@ -67,7 +65,6 @@ def compare_runs(
     reasons = []
     if run.dataset != against.dataset:
         reasons.append(f"other datasets: {run.dataset} against {against.dataset}")
-    shared = len(asked & before)
     if asked != before or not shared:
         said = f"{shared} of them the same; only these are compared" if shared else "none the same"
         reasons.append(f"other questions: {len(asked)} against {len(before)}, {said}")
@@ -76,10 +73,8 @@ def compare_runs(
             without = run if name not in run.results.conditions else against
             reasons.append(f"other conditions: {without.name} has no {name}")
     return RunComparison(
-        run=run.name,
-        against=against.name,
-        model=run.model,
-        against_model=against.model,
+        run=run,
+        against=against,
         shared=shared,
         not_comparable=reasons,
         pairs=pairs,
@@ -93,39 +88,42 @@ def _paired(run: Run, against: Run, metric: str, condition: str) -> Paired | Non
     shared = [key for key in theirs if key in mine]
     if not shared:
         return None
-    names, places = ("run", "against"), [str(place) for place in range(len(shared))]
     oracles = [theirs[key]["oracle_id"] or theirs[key]["question_id"] for key in shared]
     values = [(value_of(mine[key], metric), value_of(theirs[key], metric)) for key in shared]
     results = summarise(
         [
-            Score(place, name, condition, metric, value)
-            for place, pair in zip(places, values, strict=True)
-            for name, value in zip(names, pair, strict=True)
+            Score(str(place), name, condition, metric, value)
+            for place, pair in enumerate(values)
+            for name, value in zip(("run", "against"), pair, strict=True)
         ],
-        dict(zip(places, oracles, strict=True)),
-        models=names,
+        {str(place): oracle for place, oracle in enumerate(oracles)},
+        models=("run", "against"),
         headline_metric="",  # Holm's correction is for the claims of one table
         strict=(),
     )
     unread = [(value is None) - (other is None) for value, other in values]
+    of_run, of_against = results.estimates
     return Paired(
         figures=replace(results.comparisons[0], model=run.name, against=against.name),
-        unscored=sum(value is None for value, _ in values),
-        against_unscored=sum(other is None for _, other in values),
+        unscored=of_run.unscored,
+        against_unscored=of_against.unscored,
         unscored_verdict=turned(paired_difference(unread, oracles).verdict),
         other_documents=sum(mine[k]["context_ids"] != theirs[k]["context_ids"] for k in shared),
     )
 
 
-def _measured(run: Run, metric: str, condition: str) -> dict[Any, dict[str, Any]]:
+def _measured(run: Run, metric: str, condition: str) -> dict[Question, dict[str, Any]]:
     """Question → its reply; a metric without value and explanation does not apply to a reply."""
-    column = metric.removesuffix(STRICT)
+    columns = (metric.removesuffix(STRICT), metric.removesuffix(STRICT) + EXPLANATION)
     return {
-        tuple(row[c] for c in _QUESTION): row
+        _question(row): row
         for row in run.answers
-        if row["condition"] == condition
-        and (row.get(column) is not None or row.get(column + EXPLANATION) is not None)
+        if row["condition"] == condition and any(row.get(c) is not None for c in columns)
     }
+
+
+def _question(row: Mapping[str, Any]) -> Question:
+    return row["question_id"], row["question"], row["gold_answer"]
 
 
 # --- the gate ------------------------------------------------------------------------------------
@@ -134,10 +132,10 @@ def _measured(run: Run, metric: str, condition: str) -> dict[Any, dict[str, Any]
 def gate(
     run: Run, base: Run, *, metrics: Sequence[str] = (), conditions: Sequence[str] = ()
 ) -> RunComparison:
-    """Compare a run's student with a base run's; `regressions` lists what got worse.
+    """Compare a run's student with a base run's; `regressions` lists the figures that got worse.
 
-    Default metrics: those of the base run's headline (else exact match), and refusals where these
-    are right. Default conditions: all of the base run.
+    Default metrics: those of the base run's headline (else exact match), and right refusals.
+    Default conditions: all of the base run.
 
     Raises:
         SetupError: no question is the same, or a metric or condition is not in both runs: a gate
@@ -163,20 +161,20 @@ def gate(
 
 
 def _gated_metrics(base: Run) -> list[str]:
-    metrics = list(dict.fromkeys(one.metric for one in base.results.headline)) or [METRIC]
+    metrics = list(dict.fromkeys(one.metric for one in base.results.headline)) or [HEADLINE]
     return metrics + [REFUSED_RIGHTLY] * (REFUSED_RIGHTLY in known_metrics(base))
 
 
 def regressions(found: RunComparison) -> list[str]:
     """A sentence about each figure that got worse beyond its interval, in the figures' order."""
-    figures = [pair.figures for pair in found.pairs if pair.figures.verdict == WORSE]
+    worse = [pair.figures for pair in found.pairs if pair.figures.verdict == WORSE]
     # More replies without a value: a student that says nothing would pass otherwise.
     silent = [pair for pair in found.pairs if pair.unscored_verdict == WORSE]
     return [
-        f"{one.metric} under {one.condition}: {100 * one.against_value:.1f}% before, "
-        f"{100 * one.value:.1f}% now, {100 * one.difference:+.1f} points (95% interval "
-        f"{100 * one.low:+.1f} to {100 * one.high:+.1f}), {one.n} questions"
-        for one in figures
+        f"{one.metric} under {one.condition}: {percent(one.against_value, places=1)}% before, "
+        f"{percent(one.value, places=1)}% now, {signed(one.difference, places=1)} points (95% "
+        f"interval {points(one, places=1)}), {one.n} questions"
+        for one in worse
     ] + [
         f"{pair.figures.metric} under {pair.figures.condition}: {pair.unscored} replies have no "
         f"value, {pair.against_unscored} had none before"

@@ -8,6 +8,7 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,8 @@ SCHEMA = 1  # of metrics.json and the answers; raised when a reader of this one 
 METRICS_FILE = "metrics.json"
 
 
-def describe_run(
-    dataset_dir: Path, models: Sequence[EvalModel], recipe: Recipe
-) -> dict[str, Any]:
-    """What a run was made of, for `write_results`."""
+def describe_run(dataset_dir: Path, models: Sequence[EvalModel], recipe: Recipe) -> dict[str, Any]:
+    """Dataset, models and settings of a run, for `write_results`."""
     project = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text(encoding="utf-8"))
     return {
         "dataset": dataset_dir.name,  # holds the dataset's fingerprint
@@ -75,6 +74,7 @@ def write_results(
             date, so that the same evaluation gives the same bytes.
     """
     metrics = write_answers(run_dir, answers, scores, questions, cases)
+    places = {id(one): place for place, one in enumerate(results.headline, start=1)}
     asked = sorted((question.id, question.text, question.answer) for question in questions)
     document = {
         "schema": SCHEMA,
@@ -86,7 +86,11 @@ def write_results(
         "conditions": results.conditions,
         "metrics": metrics,
         "estimates": results.estimates,
-        "comparisons": _comparison_rows(results),
+        "comparisons": [
+            # Its place among the headline comparisons, from 1; None = not one of them.
+            {**dataclasses.asdict(one), "headline": places.get(id(one))}
+            for one in results.comparisons
+        ],
         "leakage": leakage,
         "losses": [
             {"model": model, "condition": condition, "outcomes": counts}
@@ -94,69 +98,38 @@ def write_results(
         ],
         "cost": cost,
     }
-    path, document = run_dir / METRICS_FILE, without_secrets(plain(document))
-    if not date and path.is_file():
-        document = _keeping_date(document, path)
-    text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
-    write_text(path, text + "\n")
+    path, document = run_dir / METRICS_FILE, _plain(document, secrets())
+    if not date:
+        with suppress(SetupError):  # no such file yet, damaged, or of another version
+            before = read_metrics(run_dir)
+            if {**document, "date": before.get("date")} == before:
+                document = before
+    write_text(path, json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
     return path
 
 
-def _keeping_date(document: dict[str, Any], path: Path) -> dict[str, Any]:
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-        dated = {**document, "date": before["date"]}
-    except (ValueError, KeyError, TypeError):  # damaged, or of another schema
-        return document
-    return dated if dated == before else document
-
-
-def _comparison_rows(results: Results) -> list[dict[str, Any]]:
-    """`headline`: its place among the headline comparisons, from 1; None = not one of them."""
-    places = {id(one): place for place, one in enumerate(results.headline, start=1)}
-    if lost := places.keys() - {id(one) for one in results.comparisons}:
-        raise ValueError(f"{len(lost)} headline comparisons are not among the comparisons")
-    return [
-        {**dataclasses.asdict(one), "headline": places.get(id(one))} for one in results.comparisons
-    ]
-
-
-def plain(value: Any) -> Any:
-    """The value for JSON: records become objects, NaN becomes null."""
+def _plain(value: Any, secret: re.Pattern[str]) -> Any:
+    """The value for JSON: records become objects, NaN becomes null, secrets are masked."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
     elif hasattr(value, "item"):  # a NumPy number
         value = value.item()
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): _plain(item, secret) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, Path):
-        return value.as_posix()
+        return [_plain(item, secret) for item in value]
+    if isinstance(value, str | Path):
+        return secret.sub("***", value if isinstance(value, str) else value.as_posix())
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-_SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
-_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
-
-
-def without_secrets(value: Any) -> Any:
-    """The same JSON value; secrets of the environment and logins in addresses are masked."""
+def secrets() -> re.Pattern[str]:
+    """Matches the secrets of the environment, and logins in addresses."""
+    names = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
     # Shorter ones ("none", "local") are not secrets, and would mask words.
-    secrets = [v for k, v in environment().items() if _SECRET_NAME.search(k) and len(v) >= 8]
-
-    def masked(item: Any) -> Any:
-        if isinstance(item, dict):
-            return {key: masked(one) for key, one in item.items()}
-        if isinstance(item, list):
-            return [masked(one) for one in item]
-        if isinstance(item, str):
-            for secret in secrets:
-                item = item.replace(secret, "***")
-            return _LOGIN.sub("***@", item)
-        return item
-
-    return masked(value)
+    known = {v for k, v in environment().items() if names.search(k) and len(v) >= 8}
+    longest_first = sorted(map(re.escape, known), key=len, reverse=True)
+    return re.compile("|".join([*longest_first, r"(?<=://)[^/@\s]+(?=@)"]))
 
 
 # --- reading -------------------------------------------------------------------------------------

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from textwrap import fill
 from typing import Any
 
+from lib.eval.metrics import LOWER_IS_BETTER
 from lib.eval.results import Estimate
 from lib.eval.runs.compare import Paired, RunComparison
-from lib.eval.runs.results_files import plain
-from lib.eval.runs.runs import METRIC, Run, Standing
+from lib.eval.runs.runs import Run
+from lib.eval.summaries import HEADLINE
+from lib.eval.verdict import main_condition
 from lib.eval.wording import NONE, interval, is_absent, p_value, percent, points, signed
 
 
@@ -30,9 +32,66 @@ def wrapped(text: str) -> str:
     return fill(text, 100)
 
 
-def as_json(value: Any) -> str:
-    """Records as JSON, NaN as null."""
-    return json.dumps(plain(value), ensure_ascii=False, indent=2, allow_nan=False)
+# --- the leaderboard -----------------------------------------------------------------------------
+
+
+def leaderboard(
+    runs: Sequence[Run], *, metric: str = HEADLINE, condition: str = "", markdown: bool = False
+) -> str:
+    """One table for each dataset, questions and condition, the best run first.
+
+    Condition "" = each run's main condition.
+    """
+
+    def where(run: Run) -> str:
+        return condition or main_condition(run.results)
+
+    def group(run: Run) -> tuple[str, str, str]:
+        return run.dataset, run.metrics["questions"]["fingerprint"], where(run)
+
+    def place(run: Run) -> tuple[Any, ...]:
+        one = run.results.estimate(run.model, where(run), metric)
+        value = one.value if one else math.nan
+        ascending = value if metric in LOWER_IS_BETTER else -value
+        return group(run), math.isnan(value), 0 if math.isnan(value) else ascending, run.name
+
+    parts = [
+        wrapped(
+            f"{metric} in %, with 95% intervals; n = questions for which both models have "
+            "a value; uns. = replies of the model without a value"
+        )
+    ]
+    groups = [list(found) for _, found in groupby(sorted(runs, key=place), key=group)]
+    for found in groups:
+        first = found[0]
+        num_questions = first.metrics["questions"]["n"]
+        parts += [
+            wrapped(f"{first.dataset}, {num_questions} questions, {where(first)}: {_pair(first)}"),
+            table([_standing(run, first, where(run), metric) for run in found], markdown=markdown),
+        ]
+    if len(groups) > 1:
+        parts.append("Runs of another dataset, other questions or condition are NOT comparable.")
+    return "\n\n".join(parts)
+
+
+def _pair(run: Run) -> str:
+    return f"{run.model} against {run.results.against or 'nothing'}"
+
+
+def _standing(run: Run, first: Run, *where: str) -> dict[str, str]:
+    """One run on a leaderboard; where: condition, metric."""
+    results, against = run.results, run.results.against
+    value, one = results.estimate(run.model, *where), results.comparison(against, *where)
+    return {
+        "run": run.name if _pair(run) == _pair(first) else f"{run.name} ({_pair(run)})",
+        "model": _estimate(value),
+        "against": _estimate(results.estimate(against, *where)),
+        "difference": f"{signed(one.difference)} ({points(one)})" if one else NONE,
+        "verdict": one.verdict if one else NONE,
+        "n": str(one.n if one else value.n if value else 0),
+        "uns.": str(value.unscored) if value else NONE,
+        "date": run.metrics["date"][:10],
+    }
 
 
 def _estimate(one: Estimate | None) -> str:
@@ -42,57 +101,14 @@ def _estimate(one: Estimate | None) -> str:
     return f"{percent(one.value)} ({interval(one)})"
 
 
-# --- the leaderboard -----------------------------------------------------------------------------
-
-
-def leaderboard(rows: Sequence[Standing], *, markdown: bool = False) -> str:
-    """One table for each dataset, questions and condition, the best run first."""
-    parts = [
-        wrapped(
-            f"{rows[0].metric} in %, with 95% intervals; n = questions for which both models have "
-            "a value; uns. = replies of the model without a value"
-        )
-    ]
-    groups = [list(group) for _, group in groupby(rows, key=lambda row: row.group)]
-    for group in groups:
-        first = group[0]
-        against = first.against or "nothing"
-        parts.append(
-            wrapped(
-                f"{first.dataset}, {first.num_questions} questions, {first.condition}: "
-                f"{first.model} against {against}"
-            )
-        )
-        parts.append(table([_standing_cells(row, first) for row in group], markdown=markdown))
-    if len(groups) > 1:
-        parts.append("Runs of another dataset, other questions or condition are NOT comparable.")
-    return "\n\n".join(parts)
-
-
-def _standing_cells(row: Standing, first: Standing) -> dict[str, str]:
-    same_models = (row.model, row.against) == (first.model, first.against)
-    one = row.comparison
-    models = "" if same_models else f" ({row.model} against {row.against or 'nothing'})"
-    return {
-        "run": row.run + models,
-        "model": _estimate(row.value),
-        "against": _estimate(row.against_value),
-        "difference": f"{signed(one.difference)} ({points(one)})" if one else NONE,
-        "verdict": one.verdict if one else NONE,
-        "n": str(one.n if one else row.value.n if row.value else 0),
-        "uns.": str(row.value.unscored) if row.value else NONE,
-        "date": row.date[:10],
-    }
-
-
 # --- question by question ------------------------------------------------------------------------
 
 
 def comparison(one: RunComparison, *, markdown: bool = False) -> str:
     """The paired figures of two runs, and why some cannot be compared."""
     title = (
-        f"{one.run} ({one.model}) against {one.against} ({one.against_model}), question by "
-        f"question: {one.shared} questions that both were asked"
+        f"{one.run.name} ({one.run.model}) against {one.against.name} ({one.against.model}), "
+        f"question by question: {one.shared} questions that both were asked"
     )
     parts = [*map(wrapped, [title, *_warnings(one)])]
     for metric, pairs in groupby(one.pairs, key=lambda pair: pair.figures.metric):
@@ -143,7 +159,7 @@ def headline(run: Run) -> str:
     """The first model against each other one by the headline's metric, and the verdict."""
     results = run.results
     parts = ["In %; interval = 95%, of the difference; p = after Holm's correction"]
-    metric = results.headline[0].metric if results.headline else METRIC
+    metric = results.headline[0].metric if results.headline else HEADLINE
     compared = [one for one in results.comparisons if one.metric == metric] or results.comparisons
     for against in dict.fromkeys(one.against for one in compared):
         rows = [

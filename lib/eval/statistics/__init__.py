@@ -5,7 +5,7 @@
 - `exact_p`, `holm`: how likely chance alone is, for one comparison and for several.
 """
 
-# ruff: noqa: F401  # what is imported here is what the room offers
+# ruff: noqa: F401  # the public names of the room
 
 from lib.eval.statistics.bootstrap import NUM_RESAMPLES
 from lib.eval.statistics.clustered import MIN_CLUSTERS, Interval, intervals, wilson_interval

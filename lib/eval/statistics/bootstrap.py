@@ -73,7 +73,7 @@ def _bounds(
     ordered: numpy.ndarray, z: float, bias: float, acceleration: float
 ) -> tuple[float, float]:
     """Both bounds from ascending resampled means; `bias`: the share below less that above."""
-    # Never past what so many resamples can tell; by its sign, so that -x mirrors x exactly.
+    # Half a resample is left on either side; by its sign, so that -x mirrors x exactly.
     share = min(abs(bias) / 2, 0.5 - 0.5 / len(ordered))
     z0 = math.copysign(_NORMAL.inv_cdf(0.5 + share), bias)
     places = []
@@ -81,7 +81,7 @@ def _bounds(
         # |acceleration| is at most 1/6; with the worst bias of all this may still reach 0.
         shrunk = max(1 - acceleration * bound, TINY)
         places.append(_NORMAL.cdf(z0 + bound / shrunk) * (len(ordered) - 1))
-    # What BLAS adds up in another order elsewhere gives the same figures.
+    # Rounded: BLAS adds up in another order on other machines.
     low, high = (round(_between(ordered, place), 12) for place in places)
     return low, high
 

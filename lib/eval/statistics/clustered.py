@@ -1,4 +1,4 @@
-"""95% intervals of rates and means of values that come in clusters: the one that each calls for."""
+"""95% intervals of rates and means of clustered values: Wilson's or the BCa bootstrap."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def intervals(
     - "wilson": every value is 0 or 1, and each cluster has one: the score interval of a rate.
     - "bca": everything else, differences of pairs among it; see `bca_bounds`.
     - "wilson" again where fewer than MIN_CLUSTERS clusters differ from the most frequent one:
-      all equal, one cluster, few clusters. A bootstrap of these repeats what it has seen and ends
-      up too narrow, at a width of 0 in the worst case; see `_sparse`.
+      all equal, one cluster, few clusters. A bootstrap of these is too
+      narrow, in the worst case of width 0; see `_sparse`.
     - "" and NaN: no value, or such a sparse sample with values beyond 0–1 (of differences: -1–1).
     """
     found: dict[int, Interval] = {}
@@ -86,9 +86,9 @@ def _num_unlike(sample: Sample) -> int:
 def _sparse(sample: Sample) -> Interval:
     """Wilson's interval with an effective number of trials (Dean and Pagano 2015).
 
-    That is the number of independent zeros and ones whose mean is as uncertain as this one by the
-    spread of the clusters, at least the number of clusters, at most that of values; where the
-    clusters are all equal they say nothing of it, and each is one trial.
+    This number is chosen so that the mean of as many independent zeros and ones has the variance
+    seen between clusters. It is at least the number of clusters and at most that of values; where
+    all clusters are equal, each is one trial.
 
     A difference is the rate of gains minus the rate of losses, and its bounds come from theirs
     (Newcombe 1998, method 10, without the correlation; no gain and no loss in n trials gives

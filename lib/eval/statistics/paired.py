@@ -1,4 +1,4 @@
-"""Two models on the same questions: the difference, the word for it, and what would show it."""
+"""Two models on the same questions: the difference, its verdict, the questions it would need."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def paired_difference(
 
     Args:
         differences: one per pair, first minus second, -1 to 1; of no pair all is NaN.
-        clusters: what each pair belongs to.
+        clusters: the cluster of each pair.
     """
     sample = make_sample(differences, clusters, paired=True)
     (found,) = intervals([sample], seed=seed, num_resamples=num_resamples)
@@ -67,7 +67,7 @@ def verdict(low: float, high: float, *, num_differing: int, p_holm: float = math
 
 
 def turned(word: str) -> str:
-    """The verdict of the other model, or of a metric of which less is better."""
+    """The verdict of the other model, or of a metric where less is better."""
     return {BETTER: WORSE, WORSE: BETTER}.get(word, word)
 
 

@@ -18,7 +18,7 @@ class Sample:
     """Values by cluster, summed: all that the interval of their mean is made from."""
 
     gains: numpy.ndarray  # [clusters] the sum of a cluster's values above 0
-    losses: numpy.ndarray  # [clusters] the sum of those below 0, without their sign
+    losses: numpy.ndarray  # [clusters] the sum of its values below 0, without their sign
     sizes: numpy.ndarray  # [clusters] how many values it has
     paired: bool  # values are differences of pairs: -1 to 1
 
@@ -38,8 +38,8 @@ def make_sample(
     """Sum the values by cluster.
 
     Args:
-        clusters: of the same length; what each value belongs to. Their order of appearance is
-            theirs in the resamples: the same order gives the same bytes.
+        clusters: of the same length; the cluster of each value. Resamples take clusters in their
+            order of appearance: the same order gives the same bytes.
     """
     import numpy
 

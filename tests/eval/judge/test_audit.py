@@ -24,9 +24,7 @@ def printed(capsys: pytest.CaptureFixture[str]) -> str:
 
 def mistaken(path: Path) -> tuple[Path, Callable[[Body], str]]:
     """A judge that passes the wrong answers 1, 3 and 5, and fails the right answer 2."""
-    return labels(path, fluency=lambda i: 4), saying(
-        lambda a, right: right != (number_of(a) in (1, 2, 3, 5))
-    )
+    return labels(path), saying(lambda a, right: right != (number_of(a) in (1, 2, 3, 5)))
 
 
 def test_all_figures_are_printed_with_their_intervals(
@@ -40,11 +38,9 @@ def test_all_figures_are_printed_with_their_intervals(
     said = printed(capsys)
     assert "Judge gpt-4o-mini against people, on 40 answers" in said
     assert "Same verdict: 36 of 40 = 90% (77–96%) (95% interval); 0 unread" in said
-    assert "Kappa: 0.80 (0." in said
-    assert "It errs: 3 times to yes, 1 to no: too few or too even" in said
-    assert "fluency: same 0 of 40 = 0% (0–9%)" in said
-    assert "differs from people on 4:" in said
-    assert "row 4: people no, judge yes: When did pier 3 open? reference: 1903" in said
+    assert "Kappa: 0.80;" in said
+    assert "The judge alone says yes: 3; people alone say yes: 1" in said
+    assert "Row 4: people no, judge yes: When did pier 3 open? reference: 1903" in said
     assert "answer: long ago 3 judge: So it seems." in said
 
 
@@ -60,7 +56,7 @@ def test_the_prompts_can_be_changed(
     assert len(server.requests) == 40
     assert {body["messages"][0]["content"] for body in server.requests} == {"Be strict."}
     said = printed(capsys)
-    assert "differs" not in said
+    assert "Row" not in said
 
 
 def test_a_mistake_is_one_line(
@@ -78,28 +74,13 @@ def test_a_mistake_is_one_line(
     assert "holds 19 labelled answers" in few
 
 
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        (0, "It errs: 0 times to yes, 10 to no: it is too strict"),
-        (1, "It errs: 10 times to yes, 0 to no: it is too mild"),
-    ],
-)
-def test_a_judge_that_leans_is_told_apart(tmp_path: Path, wrong: int, words: str) -> None:
-    """Every second answer is right: it errs on ten of these, or of the wrong ones."""
-    path = labels(tmp_path / "labels.json")
-    reply = saying(lambda a, right: right != (number_of(a) in range(wrong, 20, 2)))
-    with serve_judge(reply) as server:
-        assert words in audit(judge_at(server), path)
-
-
 def test_a_judge_that_people_agree_with(tmp_path: Path) -> None:
     with serve_judge(honest) as server:
         said = audit(judge_at(server), labels(tmp_path / "labels.json"))
     assert "Same verdict: 40 of 40 = 100% (91–100%) (95% interval); 0 unread" in said
-    assert "Kappa: 1.00 (0." in said
-    assert "Both yes 20, both no 20" in said
-    assert "differs" not in said
+    assert "Kappa: 1.00;" in said
+    assert "The judge alone says yes: 0; people alone say yes: 0" in said
+    assert "Row" not in said
 
 
 def test_what_cannot_be_read_is_in_no_figure(tmp_path: Path) -> None:
@@ -113,28 +94,34 @@ def test_what_cannot_be_read_is_in_no_figure(tmp_path: Path) -> None:
     assert "1 unread" in said
 
 
-def test_ratings_are_compared_where_people_gave_them(tmp_path: Path) -> None:
-    path = labels(
-        tmp_path / "labels.json",
-        fluency=lambda i: 4 if i % 2 == 0 else 2,
-        relevance=lambda i: 3 if i < 10 else "",
-        groundedness=lambda i: 5 if i < 4 else "",
-        document=lambda i: "A pier." if i < 4 else "",
-    )
-    with serve_judge(honest) as server:  # it says 5 or 2
-        said = " ".join(audit(judge_at(server), path).split())
-    assert "fluency: same 20 of 40 = 50%" in said
-    assert "within one 40 of 40 = 100% (91–100%), judge - people +0.50, kappa 0." in said
-    assert "relevance: same 0 of 10" in said
-    assert "groundedness: same 2 of 4" in said
-    assert said.index("groundedness") < said.index("relevance") < said.index("fluency")
-    assert "similarity" not in said
-
-
 def test_where_nothing_can_be_read_it_says_so(tmp_path: Path) -> None:
-    path = labels(tmp_path / "labels.json", fluency=lambda i: 4)
     with serve_judge(lambda body: "Hm.") as server:
-        said = audit(judge_at(server), path)
+        said = audit(judge_at(server), labels(tmp_path / "labels.json"))
     assert "Same verdict: none (95% interval); 40 unread" in said
     assert "Kappa: n/a" in said
-    assert "fluency: none of 40 ratings could be read" in said
+
+
+@pytest.mark.parametrize(
+    ("cells", "kappa"),
+    [
+        ((20, 5, 10, 15), "0.40"),
+        ((45, 15, 25, 15), "0.13"),  # the same agreement as the next, other shares of yes
+        ((25, 35, 5, 35), "0.26"),
+        ((10, 0, 0, 10), "1.00"),
+        ((0, 10, 10, 0), "-1.00"),
+        ((5, 5, 5, 5), "0.00"),
+        ((20, 0, 0, 0), "n/a (all verdicts are the same)"),
+    ],
+)
+def test_kappa_is_that_of_the_textbook(tmp_path: Path, cells: tuple[int, ...], kappa: str) -> None:
+    """Both yes, people alone, the judge alone, both no."""
+    people = [True] * (cells[0] + cells[1]) + [False] * (cells[2] + cells[3])
+    judge = [True] * cells[0] + [False] * cells[1] + [True] * cells[2] + [False] * cells[3]
+    path = labels(
+        tmp_path / "labels.json",
+        len(people),
+        answer=lambda i: f"number {i}",
+        label=lambda i: "yes" if people[i] else "no",
+    )
+    with serve_judge(saying(lambda answer, _: judge[int(answer.split()[-1])])) as server:
+        assert f"Kappa: {kappa};" in audit(judge_at(server), path)

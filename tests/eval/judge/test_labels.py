@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lib.eval.judge.labels import read_labels
+from lib.eval.judge.audit import read_labels
 from lib.settings import SetupError
 
 
@@ -35,14 +35,13 @@ def write(path: Path, records: list[dict[str, Any]], *, separator: str = ",") ->
 @pytest.mark.parametrize("name", ["labels.csv", "labels.json", "labels.jsonl"])
 def test_every_format_holds_the_same_rows(tmp_path: Path, name: str) -> None:
     given = [
-        {**row, "label": label, "model": "student", "fluency": 4, "similarity": ""}
+        {**row, "label": label, "model": "student", "fluency": ""}
         for row, label in zip(rows(), ["Yes", "no", "TRUE", "0"] * 5, strict=True)
     ]
     read = read_labels(write(tmp_path / name, given))
     assert [row.correct for row in read] == [True, False, True, False] * 5
     assert [row.row for row in read] == list(range(1, 21))
     assert {row.reference for row in read} == {"x, y"}
-    assert all(row.ratings == {"fluency": 4} for row in read)
     assert read[7].answer == "a7"
 
 
@@ -58,9 +57,6 @@ def test_spreadsheets_of_other_languages_are_read(tmp_path: Path) -> None:
         ({"label": ""}, r"row 3: its label is '', not yes or no"),
         ({"reference": None}, r"row 3: it has no reference"),
         ({"answer": ["a"]}, r"row 3: its answer is a list"),
-        ({"fluency": 6}, r"row 3: its fluency is '6', not 1 to 5"),
-        ({"fluency": True}, r"row 3: its fluency is 'True'"),
-        ({"groundedness": 2}, r"row 3: it has a groundedness.*and no document"),
     ],
 )
 def test_a_row_that_lacks_something_is_named(

@@ -24,8 +24,8 @@ GOLD = 'torch.hub.load("vision", "dpt", pretrained=True, size=384)'
         'torch.hub.load("vision", "dpt", pretrained=True, size=384).eval()',
         f"```python\nimport torch\nmodel = {GOLD}\n```",
         f"`{GOLD}`",
-        f"You may use {GOLD} for it (as the document says).",
-        f"import torch; if it fails: {GOLD}",
+        f"You may use this:\n```python\n{GOLD}\n```\nIt is in the document.",
+        f"import torch; {GOLD}",
     ],
 )
 def test_the_same_call_however_it_is_written(answer: str) -> None:
@@ -46,6 +46,7 @@ def test_the_same_call_however_it_is_written(answer: str) -> None:
         'torch.hub.load("vision", "dpt", pretrained=True, size="384")',
         'torch.hub.load("vision", "dpt", pretrained=True, **{"size": 384})',
         'torch.hub.load("vision", "dpt", pretrained=True, size=384',  # never closed
+        f"You may use {GOLD} for it.",  # a sentence is not code
         f"# {GOLD}",  # a comment calls nothing
         f'"""{GOLD}"""',
         f"```python\n# {GOLD}\nx = 1\n```",
@@ -99,12 +100,6 @@ def test_a_call_is_read_and_never_run(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_chain_of_calls_in_prose_is_read_to_its_end() -> None:
-    gold = "hub.load('a').eval()"
-    assert calls_match("Use hub.load('a').eval() (it is short).", gold) == 1.0
-    assert calls_match("Use hub.load('a') first, eval() then.", gold) == 0.0
-
-
 def test_an_escape_that_python_warns_of_is_read() -> None:
     call = r"match('\d', text)"
     with warnings.catch_warnings(record=True) as said:
@@ -114,7 +109,7 @@ def test_an_escape_that_python_warns_of_is_read() -> None:
 
 
 def test_only_so_much_is_read() -> None:
-    assert calls_match(f"{GOLD}\n" + "x = 1\n" * 1000, GOLD) == 1.0
+    assert calls_match("x = 1\n" * 500 + GOLD, GOLD) == 1.0
     assert calls_match("x = 1\n" * 1000 + GOLD, GOLD) == 0.0
     deep = "a" + ".b" * 2400
     assert calls_match(f"{deep}(1)", f"{deep}.c(1)") == 0.0
