@@ -42,7 +42,7 @@ class RetryLoop:
         self._where = f"{settings.role} at {settings.base_url}"
         self._timeout_s, self._max_retries = recipe.timeout_s, recipe.max_retries
         self._transport, self._timeout = Transport(settings), AdaptiveTimeout(recipe.timeout_s)
-        self.scheduler = Scheduler(recipe.concurrency, limits=limits, budget=budget)
+        self.scheduler = Scheduler(recipe.slots(settings.role), limits=limits, budget=budget)
         self._answered, self._paused_s = False, 0.0  # paused: since the last reply
 
     async def __aenter__(self) -> RetryLoop:

@@ -34,7 +34,7 @@ def answer_cases(
 ) -> list[Answer]:
     """Ask every model every case; the answers model by model, in the cases' order.
 
-    All endpoints are asked at once, at most `concurrency` requests in flight to each. So on one
+    All endpoints are asked at once, at most `recipe.slots` requests in flight to each. So on one
     machine they share its cores evenly, and their latencies can be compared with each other. Models
     of one role share its endpoint, in their order. Replies in the ledger are not asked again, so a
     killed run continues. The budget is for all endpoints together, the recipe's limits are for
@@ -104,7 +104,7 @@ async def ask_each(
 async def _ask_in_order(
     endpoint: Endpoint, queue: Sequence[tuple[EvalModel, Case]], recipe: Recipe
 ) -> list[Outcome]:
-    at_work = asyncio.Semaphore(_CASES_PER_SLOT * recipe.concurrency)
+    at_work = asyncio.Semaphore(_CASES_PER_SLOT * recipe.slots(endpoint.settings.role))
 
     async def ask(item: tuple[EvalModel, Case]) -> Reply:
         model, case = item

@@ -20,7 +20,7 @@ from lib.settings import SetupError
 from lib.store import file_sha256
 from lib.text import find_quote, holds, one_line
 
-SIGNIFICANCE = 0.01
+SIGNIFICANCE = 1e-4  # a failed check stops a run, so chance alone must not fail one
 RowCheck = Callable[["Files", Row, list[Message]], bool | None]  # of an hf row and its chat row
 
 
@@ -59,7 +59,7 @@ def add_command(commands: Any) -> None:
     """Add the command, with `run` as its action."""
     parser = commands.add_parser("check", help="compute a dataset's counts again from its files")
     parser.add_argument(
-        "dataset", nargs="?", default="", help="its folder or name; else the one in .env.state; "
+        "dataset", nargs="?", default="", help="its folder or name; else the latest run's; "
         "or rows of another tool: a file, or a folder without manifest.json"
     )  # fmt: skip
     parser.set_defaults(run=lambda options: 0 if print_check(_folder(options.dataset)) else 1)

@@ -21,7 +21,7 @@ from lib.gen.rows import Built, build_examples
 from lib.gen.splits import assign_splits
 from lib.recipe import Recipe
 from lib.records import Question
-from lib.settings import home, portable
+from lib.settings import CheckFailed, home, portable
 
 
 class Finished(Exception):
@@ -36,13 +36,27 @@ def generate(recipe: Recipe) -> Path:
 
     Raises:
         SetupError: a mistake, or requests that failed.
+        CheckFailed: the dataset was written, and a check of it failed.
         Finished: a dry run, or plain pairs, which are not a dataset to train on.
     """
     corpus = Corpus(recipe)
     asked = ask_questions(corpus)
     dataset_dir = save_dataset(corpus, asked, build_rows(corpus, asked))
-    print_check(dataset_dir)
+    check_or_stop(dataset_dir)
     return dataset_dir
+
+
+def check_or_stop(dataset_dir: Path) -> None:
+    """Print the dataset's counts and checks.
+
+    Raises:
+        CheckFailed: one failed.
+    """
+    if not print_check(dataset_dir):
+        raise CheckFailed(
+            f"{portable(dataset_dir)} does not hold what it promises (see the lines FAILED). "
+            "Delete the folder and run 1_gen.ipynb again: replies are kept."
+        )
 
 
 def ask_questions(corpus: Corpus) -> Generated:

@@ -37,12 +37,15 @@ PLAIN_CHAT_TEMPLATE = (
     "{% endfor %}"
 )
 
-# Ours, and the control tokens of the usual chat templates: <|assistant|>, </s>, <<SYS>>.
+# Ours, and the control tokens of the usual chat templates: <|assistant|>, </s>, <<SYS>>, [INST];
+# Gemma's <start_of_turn>, DeepSeek's <｜User｜>.
 _MARKER = re.compile(
     r"</?\s*document\s*>|##\s*(?:begin|end)_quote\s*##|<\s*answer\s*>"
-    r"|<\|[^|<>\s]{1,40}\|>|</?s>|<</?SYS>>",
+    r"|<[|｜][^|｜<>\s]{1,40}[|｜]>|</?s>|<</?SYS>>|\[/?INST\]|\[/?SYSTEM_PROMPT\]"
+    r"|</?(?:start|end)_of_turn>|<(?:bos|eos)>",
     re.IGNORECASE,
 )
+_HARMLESS = str.maketrans("<>[]", "‹›［］")
 _ANSWER = re.compile(r"<ANSWER>\s*:?", re.IGNORECASE)
 _QUOTE = re.compile(r"##\s*begin_quote\s*##(.*?)##\s*end_quote\s*##", re.IGNORECASE | re.DOTALL)
 
@@ -51,13 +54,16 @@ def neutralise(text: str) -> str:
     """Make the markers of prompts harmless in a document's own text.
 
     A document is data: one that holds "</DOCUMENT>", "<ANSWER>:" or "<|assistant|>" must not close
-    its context, pass for a label or begin another turn. Brackets become ‹ ›, a double hash ＃＃.
+    its context, pass for a label or begin another turn. Brackets become ‹ › or ［ ］, a double hash
+    ＃＃.
     """
+    return _MARKER.sub(lambda match: harmless(match.group()), text)
 
-    def harmless(match: re.Match[str]) -> str:
-        return match.group().replace("<", "‹").replace(">", "›").replace("##", "＃＃")
 
-    return _MARKER.sub(harmless, text)
+def harmless(marker: str) -> str:
+    """A marker as a reader still knows it, and no parser or tokenizer does."""
+    changed = marker.translate(_HARMLESS).replace("##", "＃＃")
+    return changed if changed != marker else f"{marker[:1]} {marker[1:]}"
 
 
 def canonical(reply: str) -> str:

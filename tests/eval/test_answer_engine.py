@@ -29,7 +29,9 @@ def test_one_budget_holds_for_all_models(monkeypatch: pytest.MonkeyPatch) -> Non
         use(monkeypatch, server, "STUDENT", "BASELINE")
         budget = Budget(max_tokens_total=1_500)
         with pytest.raises(SetupError, match=r"max_tokens_total = 1,500 is spent.*are kept"):
-            answer_cases(models("student", "baseline"), cases, Recipe(concurrency=2), budget=budget)
+            answer_cases(
+                models("student", "baseline"), cases, Recipe(server_concurrency=2), budget=budget
+            )
         paid = len(server.answered)
         assert 4 < paid < 24
         assert len(answer_cases(models("student", "baseline"), cases, Recipe())) == 24
@@ -60,7 +62,7 @@ from lib.eval.answers import answer_cases
 from lib.eval.models import eval_models
 from lib.recipe import Recipe
 from tests.eval.test_answers import make_cases
-answer_cases(eval_models(Recipe()), make_cases(8), Recipe(concurrency=2))
+answer_cases(eval_models(Recipe()), make_cases(8), Recipe(server_concurrency=2))
 """
 
 
@@ -91,7 +93,7 @@ def test_killed_halfway_and_run_again_pays_nothing_twice(
         process.wait()
         assert replies_kept(home_dir) == len(server.answered) == committed > 10
         server.hold_from = 0
-        resumed = answer_cases(asked, cases, Recipe(concurrency=4))
+        resumed = answer_cases(asked, cases, Recipe(server_concurrency=4))
         assert len(resumed) == len(server.answered) == total
         assert max(Counter(server.answered).values()) == 1
         assert answer_cases(asked, cases, Recipe()) == resumed

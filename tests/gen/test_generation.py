@@ -16,6 +16,7 @@ from lib.engine import batch
 from lib.eval import check_leakage, load_questions
 from lib.gen import corpus
 from lib.gen.__main__ import main
+from lib.gen.check import Check
 from lib.gen.formats.convert import convert_rows
 from lib.parameters import overrides
 from lib.reading.documents import iter_documents
@@ -68,7 +69,7 @@ def parameters_file(documents: Path, **changed: Any) -> Path:
 def made(home: Path, documents: Path, *, status: int = 0, **changed: Any) -> Path:
     """Run it; the folder of its dataset."""
     assert main(["run", "-p", str(parameters_file(documents, **changed))]) == status
-    return home / read_state().get("DATASET_DIR", "none")
+    return home / read_state("mine").get("DATASET_DIR", "none")
 
 
 def test_every_parameter_that_shapes_rows_is_in_the_manifest() -> None:
@@ -133,7 +134,7 @@ def test_run_makes_the_dataset_that_the_notebook_makes(
     folder = made(home_dir, documents)
     output = capsys.readouterr().out
     assert output.strip().endswith(f"artefacts/datasets/{folder.name}")
-    assert read_state()["RUN_NAME"] == "mine"
+    assert home_dir / read_state("mine")["DATASET_DIR"] == folder
     assert re.search(r"teacher +reader-1: \d+ requests", output)
     assert main(["check", str(folder)]) == 0
     assert not list((home_dir / "artefacts" / "questions").glob("*.partial.jsonl"))
@@ -190,7 +191,7 @@ def test_a_dry_run_says_what_it_would_take_and_asks_nothing(
     assert f"4 documents, {len(chunks)} chunks" in output
     assert re.search(rf"^{3 * len(chunks)} requests, [\d,]+ prompt", output, re.MULTILINE)
     assert not loopback.requests
-    assert read_state() == {}
+    assert read_state("mine") == {}
 
 
 def test_documents_and_questions_to_evaluate_with(
@@ -222,7 +223,23 @@ def test_plain_pairs_end_without_a_dataset(
     (folder,) = (home_dir / "artefacts" / "qa").iterdir()
     pairs = read_json(folder / "pairs.json")
     assert capsys.readouterr().out.strip().endswith(f"{folder.name}: {len(pairs)} pairs")
-    assert read_state() == {}
+    assert read_state("mine") == {}
+
+
+def test_a_failed_check_stops_the_run_before_anything_is_trained(
+    home_dir: Path,
+    documents: Path,
+    loopback: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def leaks(files: Any) -> Check:
+        return Check("no held-out oracle in a training row", False, "the first that leaks: a#1")
+
+    monkeypatch.setattr("lib.gen.check.CHECKS", (leaks,))
+    made(home_dir, documents, status=1)
+    assert re.search(r"artefacts/datasets/mine-\w+ .*Delete", capsys.readouterr().err)
+    assert read_state("mine") == {}
 
 
 def test_a_batch_gives_the_rows_of_single_requests(

@@ -60,7 +60,11 @@ def test_refusals(text: str, refused: bool) -> None:
 
 @pytest.mark.parametrize(
     "marker",
-    [*MARKERS, "</document >", "<Answer>", "##END_QUOTE##", "<|assistant|>", "</s>", "<|eot_id|>"],
+    [
+        *(*MARKERS, "</document >", "<Answer>", "##END_QUOTE##", "<|assistant|>", "</s>"),
+        *("<|eot_id|>", "<start_of_turn>", "<end_of_turn>", "<bos>", "[INST]", "[/INST]"),
+        *("<｜User｜>", "<｜begin▁of▁sentence｜>", "[SYSTEM_PROMPT]"),
+    ],
 )
 def test_a_document_cannot_speak_our_markers(marker: str) -> None:
     text = neutralise(f"before {marker} after")
