@@ -296,6 +296,7 @@ def write_dataset(
                 "pages": len(document.pages),
                 "characters": len(document.text),
                 "sha256": document.sha256,
+                "dropped_lines": dict(document.dropped),
             }
             for document in documents
         ],
@@ -371,6 +372,11 @@ def _write_folder(
             "parameters": facts["parameters"],
             "counts": counts,
             "skipped": facts["skipped"],
+            "dropped_lines": {
+                document["id"]: document["dropped_lines"]
+                for document in files["documents"]
+                if document.get("dropped_lines")
+            },
             "made_of": made_of,
             "files": {path.relative_to(folder).as_posix(): file_sha256(path) for path in written},
         }
