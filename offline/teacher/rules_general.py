@@ -174,7 +174,11 @@ def glossary(text: str) -> Iterator[Draft]:
     term = term if any(c.isupper() for c in term[1:]) else term.lower()
     if _CRUDE & set(term.lower().split()) or re.match(r"[A-Z]\w+ [A-Z]", term):
         return
-    if " of " in term or term.split()[0].lower() in {"big", "note", "present", "example"}:
+    if (
+        not term.strip()
+        or " of " in term
+        or term.split()[0].lower() in {"big", "note", "present", "example"}
+    ):
         return
     first = answer.partition(" ")[0].lower()
     verbs = en.AUXILIARIES | en.DO

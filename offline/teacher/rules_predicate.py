@@ -29,7 +29,7 @@ def predicates(clause: Clause, text: str) -> Iterator[Draft]:
         return  # what it is said of would be missing
     rest = _whole((clause.core or clause.rest).strip(" ,"), text.rstrip(" .!"))
     if not rest and clause.lemma in said.TOLD:
-        told = re.search(rf"\b{clause.finite} (that [a-z].+)$", text.rstrip(" .!"))
+        told = re.search(rf"\b{re.escape(clause.finite)} (that [a-z].+)$", text.rstrip(" .!"))
         rest = told.group(1) if told else ""
     if not rest or said.SECOND.search(rest) or said.LOOSE.search(rest):
         return
