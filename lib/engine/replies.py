@@ -41,7 +41,7 @@ class Reply:
 
     def __post_init__(self) -> None:
         # Here, so that it holds for every role, for batches, and for replies of older ledgers.
-        object.__setattr__(self, "text", without_thoughts(self.text))
+        object.__setattr__(self, "text", without_thoughts(self.text, self.finish_reason))
 
     @property
     def is_refused(self) -> bool:
@@ -49,15 +49,16 @@ class Reply:
         return not self.text and self.finish_reason.startswith(("refused", "content_filter"))
 
 
-def without_thoughts(text: str) -> str:
+def without_thoughts(text: str, finish_reason: str) -> str:
     """`<think>Let me see.</think> 3 days` → `3 days`; "" of thoughts that a limit cut.
 
     What follows the last closing tag counts: the prompt may have held the opening one. A later
-    opening tag is one of thoughts that were cut.
+    opening tag begins thoughts if the reply was cut; else the text only speaks of tags.
     """
     if closed := list(_CLOSED.finditer(text)):
         text = text[closed[-1].end() :]
-    if opened := _OPENED.search(text):
+    opened = _OPENED.search(text)
+    if opened and (finish_reason == "length" or not text[: opened.start()].strip()):
         text = text[: opened.start()].rstrip()
     return _ENDS.sub("", text) if "<|" in text else text
 

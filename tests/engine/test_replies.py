@@ -42,7 +42,7 @@ DRAFT = '{"key": "5f1c", "correct": "yes"}'
     ],
 )
 def test_thoughts_are_removed(text: str, reply: str) -> None:
-    assert Reply(text, "stop", 1, 1, 0.0).text == reply
+    assert Reply(text, "length", 1, 1, 0.0).text == reply
     body = {"choices": [{"message": {"content": text}, "finish_reason": "length"}]}
     read = read_reply(body, latency_s=0.0)
     assert read.text == reply
@@ -63,7 +63,13 @@ def test_no_reply_holds_a_thought(seed: int) -> None:
         )
     answer = rng.choice(["", "3 days", "It says: ##begin_quote## a ##end_quote## <ANSWER>: 13"])
     cut = rng.choice(["", rng.choice(OPENINGS[:-1]) + "thought, and cut"])
-    assert Reply(said + answer + cut, "stop", 1, 1, 0.0).text == answer
+    ended = "length" if cut else "stop"
+    assert Reply(said + answer + cut, ended, 1, 1, 0.0).text == answer
+
+
+def test_a_whole_reply_may_speak_of_tags() -> None:
+    said = "It opens with <think>, as the manual says. <ANSWER>: <think>"
+    assert Reply(said, "stop", 1, 1, 0.0).text == said
 
 
 def test_content_in_parts_is_its_texts() -> None:

@@ -19,6 +19,7 @@ from lib.gen.__main__ import main
 from lib.gen.check import Check
 from lib.gen.formats.convert import convert_rows
 from lib.parameters import overrides
+from lib.prompts.student import REFUSAL
 from lib.reading.documents import iter_documents
 from lib.recipe import KNOBS, Recipe
 from lib.settings import SetupError, read_state
@@ -279,6 +280,14 @@ def test_a_teacher_whose_replies_cannot_be_read_is_not_paid_to_the_end(
     assert "20 lists of questions of the teacher in a row cannot be read" in said
     assert "“I would rather not.”" in said
     assert len(loopback.requests) <= 20 + 2 * 4 * 16  # so many chunks are at work
+
+
+def test_a_teacher_that_finds_nothing_to_ask_about_many_pages_is_asked_about_all(
+    home_dir: Path, documents: Path, loopback: Loopback, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loopback.reply = lambda body: REFUSAL
+    made(home_dir, documents, status=1)
+    assert "No question of the teacher reader-1 passed the gates" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["vectors", "fewest"])

@@ -18,7 +18,7 @@ from lib.engine.tasks import gather_all
 from lib.gen import gates
 from lib.gen.ask.shares import Share, asks_whole_rows
 from lib.gen.gates import Rejection
-from lib.prompts.student import Message
+from lib.prompts.student import Message, parse_answer
 from lib.prompts.teacher import (
     Draft,
     TeacherPrompts,
@@ -162,8 +162,11 @@ class RowWriter:
         return candidates
 
     def _note_readable(self, asked_for: str, reply: str, refusal: Rejection | None) -> None:
-        """Raises SetupError: it is one of many in a row that cannot be read."""
-        if refusal is None or refusal.gate not in _UNREADABLE:
+        """Raises SetupError: it is one of many in a row that cannot be read.
+
+        The refusal sentence can: there are pages about which nothing can be asked.
+        """
+        if refusal is None or refusal.gate not in _UNREADABLE or parse_answer(reply).refused:
             self._unreadable[asked_for] = 0
             return
         self._unreadable[asked_for] += 1

@@ -14,6 +14,7 @@ import yaml
 from lib.eval.judge.grading import JUDGE_METRICS, judge_answers
 from lib.eval.questions import EvalQuestion
 from lib.prompts import judge as prompts
+from lib.prompts.student import parse_answer
 from lib.records import Answer
 from tests.eval.judge.honest import block, grade_fairly, is_right, key_of, prompt_of, verdict
 from tests.eval.judge.make import judge_at, make_answer, make_case, make_questions, serve_judge
@@ -65,9 +66,9 @@ def judged(
 
 def echoing(around: Around, what: str, *, keyless: bool = False) -> Callable[[Body], str]:
     """Honest, and quotes the answer as it was "written" or is "shown", or the whole "reply"."""
-    written = {
-        prompts.as_data(f"{year}. {text}"): text for text in ATTACKS.values() for year in YEARS
-    }
+    said = {f"<ANSWER>: {year}. {text}": text for text in ATTACKS.values() for year in YEARS}
+    finals = {parse_answer(reply).final_answer or "": text for reply, text in said.items()}
+    written = {prompts.as_data(final): text for final, text in finals.items()}
 
     def judge(body: Body) -> str:
         prompt = prompt_of(body)

@@ -183,16 +183,18 @@ def test_nothing_is_paid_twice() -> None:
     assert one != other
 
 
-def test_failures_are_counted_and_the_rest_is_kept() -> None:
+def test_refused_requests_are_counted_and_unscored(capsys: pytest.CaptureFixture[str]) -> None:
     def refuse_one(number: int, body: Body) -> web.Response | None:
         return error(422, "not now") if QUESTIONS[1].text in prompt_of(body) else None
 
     with serve(Loopback(reply=honest, fault=refuse_one)) as server:
-        with pytest.raises(SetupError, match=r"4 of 16 requests failed .judge: 4.*12 replies"):
-            judge_answers(judge_at(server), ANSWERS, QUESTIONS, CASES)
+        scores = judge_answers(judge_at(server), ANSWERS, QUESTIONS, CASES)
+        assert {s.question_id for s in scores if s.value is None} == {QUESTIONS[1].id}
+        assert "4 of 16 requests were refused; the first: refused: 422" in capsys.readouterr().out
         server.fault = lambda number, body: None
         before = len(server.requests)
-        assert judge_answers(judge_at(server), ANSWERS, QUESTIONS, CASES)
+        again = judge_answers(judge_at(server), ANSWERS, QUESTIONS, CASES)
+        assert None not in [score.value for score in again]
         assert len(server.requests) == before + 4
 
 
