@@ -70,9 +70,9 @@ def _headline(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
+    from lib.eval.results import HEADLINE
     from lib.eval.runs import runs, text
     from lib.eval.runs.compare import compare_runs
-    from lib.eval.summaries import HEADLINE
 
     chosen, unread = (runs.load_runs(options.names), []) if options.names else runs.all_runs()
     runs.require_known(chosen, metrics=options.metric, conditions=options.condition)

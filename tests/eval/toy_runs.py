@@ -13,7 +13,7 @@ from lib.eval.runs.results_files import write_results
 from lib.eval.summaries import clusters_of, summarise
 from lib.prompts.student import REFUSAL
 from lib.records import Answer
-from tests.eval.toy import answer, make_chunks, question_of, right
+from tests.eval.toy import answer, make_chunks, primary_of, question_of, right
 
 CONDITIONS = ("closed_book", "oracle", "top_3")
 METRICS = ("exact_match", "f1", "refused_rightly")
@@ -65,7 +65,8 @@ def write_run(
         for one in replies(model, cases, questions, how)
     ]
     scores = [s for s in score_answers(answers, questions, cases) if s.metric in METRICS]
-    results = summarise(scores, clusters_of(questions), models=models)
+    primary = primary_of(models, conditions)
+    results = summarise(scores, clusters_of(questions), models=models, primary=primary)
     made_of = {
         "dataset": dataset,
         "models": [{"name": m, "role": m, "deployment": f"{m}-1"} for m in models],

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lib.eval.metrics import REFUSED_RIGHTLY
-from lib.eval.results import Comparison
-from lib.eval.runs.answer_files import EXPLANATION, value_of
+from lib.eval.results import HEADLINE, Comparison, Primary
+from lib.eval.runs.answer_files import EXPLANATION
 from lib.eval.runs.runs import Run, known_metrics, require_known
 from lib.eval.statistics import WORSE, paired_difference, turned
-from lib.eval.summaries import HEADLINE, STRICT, summarise
+from lib.eval.summaries import summarise
 from lib.eval.wording import percent, points, signed
 from lib.records import Score
 from lib.settings import SetupError
@@ -89,7 +89,7 @@ def _paired(run: Run, against: Run, metric: str, condition: str) -> Paired | Non
     if not shared:
         return None
     oracles = [theirs[key]["oracle_id"] or theirs[key]["question_id"] for key in shared]
-    values = [(value_of(mine[key], metric), value_of(theirs[key], metric)) for key in shared]
+    values = [(mine[key][metric], theirs[key][metric]) for key in shared]
     results = summarise(
         [
             Score(str(place), name, condition, metric, value)
@@ -98,8 +98,7 @@ def _paired(run: Run, against: Run, metric: str, condition: str) -> Paired | Non
         ],
         {str(place): oracle for place, oracle in enumerate(oracles)},
         models=("run", "against"),
-        headline_metric="",  # Holm's correction is for the claims of one table
-        strict=(),
+        primary=Primary("against", condition, metric),  # each figure is tested alone
     )
     unread = [(value is None) - (other is None) for value, other in values]
     of_run, of_against = results.estimates
@@ -114,7 +113,7 @@ def _paired(run: Run, against: Run, metric: str, condition: str) -> Paired | Non
 
 def _measured(run: Run, metric: str, condition: str) -> dict[Question, dict[str, Any]]:
     """Question → its reply; a metric without value and explanation does not apply to a reply."""
-    columns = (metric.removesuffix(STRICT), metric.removesuffix(STRICT) + EXPLANATION)
+    columns = (metric, metric + EXPLANATION)
     return {
         _question(row): row
         for row in run.answers
@@ -134,7 +133,7 @@ def gate(
 ) -> RunComparison:
     """Compare a run's student with a base run's; `regressions` lists the figures that got worse.
 
-    Default metrics: those of the base run's headline (else exact match), and right refusals.
+    Default metrics: the one that decides the base run, and right refusals.
     Default conditions: all of the base run.
 
     Raises:
@@ -161,8 +160,9 @@ def gate(
 
 
 def _gated_metrics(base: Run) -> list[str]:
-    metrics = list(dict.fromkeys(one.metric for one in base.results.headline)) or [HEADLINE]
-    return metrics + [REFUSED_RIGHTLY] * (REFUSED_RIGHTLY in known_metrics(base))
+    return [base.results.primary.metric] + [REFUSED_RIGHTLY] * (
+        REFUSED_RIGHTLY in known_metrics(base)
+    )
 
 
 def regressions(found: RunComparison) -> list[str]:

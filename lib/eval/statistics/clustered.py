@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lib.eval.statistics.bootstrap import NUM_RESAMPLES, Z, bca_bounds
+from lib.eval.statistics.bootstrap import ALPHA, NUM_RESAMPLES, bca_bounds, z_of
 from lib.eval.statistics.samples import TINY, Sample
 
 # Below 6 clusters that differ, all in one direction, no exact two-sided sign test reaches 5%.
@@ -24,9 +24,15 @@ NONE = Interval(math.nan, math.nan, "")
 
 
 def intervals(
-    samples: Sequence[Sample], *, seed: int = 0, num_resamples: int = NUM_RESAMPLES
+    samples: Sequence[Sample],
+    *,
+    levels: Sequence[float] = (),
+    seed: int = 0,
+    num_resamples: int = NUM_RESAMPLES,
 ) -> list[Interval]:
-    """The 95% interval of each sample's mean; samples with as many clusters share resamples.
+    """The interval of each sample's mean, 95% unless `levels` has another level for each.
+
+    Samples with as many clusters share resamples.
 
     - "wilson": every value is 0 or 1, and each cluster has one: the score interval of a rate.
     - "bca": everything else, differences of pairs among it; see `bca_bounds`.
@@ -35,34 +41,37 @@ def intervals(
       narrow, in the worst case of width 0; see `_sparse`.
     - "" and NaN: no value, or such a sparse sample with values beyond 0–1 (of differences: -1–1).
     """
+    levels = levels or [ALPHA] * len(samples)
     found: dict[int, Interval] = {}
     to_resample: dict[int, list[int]] = {}
     for i, sample in enumerate(samples):
         if not len(sample.sizes):
             found[i] = NONE
         elif _is_rate(sample):
-            rate = wilson_interval(float(sample.gains.sum()), len(sample.sizes))
+            rate = wilson_interval(float(sample.gains.sum()), len(sample.sizes), level=levels[i])
             found[i] = Interval(*rate, "wilson")
         elif _num_unlike(sample) < MIN_CLUSTERS:
-            found[i] = _sparse(sample)
+            found[i] = _sparse(sample, levels[i])
         else:
             to_resample.setdefault(len(sample.sizes), []).append(i)
     for places in to_resample.values():
-        alike = [samples[i] for i in places]
-        bounds = bca_bounds(alike, seed=seed, num_resamples=num_resamples)
+        alike, alike_levels = [samples[i] for i in places], [levels[i] for i in places]
+        bounds = bca_bounds(alike, alike_levels, seed=seed, num_resamples=num_resamples)
         for i, (low, high) in zip(places, bounds, strict=True):
             found[i] = Interval(low, high, "bca")
     return [found[i] for i in range(len(samples))]
 
 
-def wilson_interval(successes: float, trials: float) -> tuple[float, float]:
-    """Wilson's score interval of a rate, 95%; (NaN, NaN) of no trials. 54 of 71 → 0.650–0.845."""
+def wilson_interval(
+    successes: float, trials: float, *, level: float = ALPHA
+) -> tuple[float, float]:
+    """Wilson's score interval of a rate; (NaN, NaN) of no trials. 54 of 71 → 0.650–0.845."""
     if trials == 0:
         return math.nan, math.nan
-    rate, z2 = successes / trials, Z * Z
+    rate, z2 = successes / trials, z_of(level) ** 2
     centre = (rate + z2 / (2 * trials)) / (1 + z2 / trials)
     spread = max(0.0, rate * (1 - rate)) / trials + z2 / (4 * trials**2)
-    half = Z * math.sqrt(spread) / (1 + z2 / trials)
+    half = math.sqrt(z2 * spread) / (1 + z2 / trials)
     # Around the rate: rounding must not leave 1 above an interval that ends at 0.9999999999999999.
     return max(0.0, min(rate, centre - half)), min(1.0, max(rate, centre + half))
 
@@ -83,7 +92,7 @@ def _num_unlike(sample: Sample) -> int:
     return int(len(sample.sizes) - counts.max())
 
 
-def _sparse(sample: Sample) -> Interval:
+def _sparse(sample: Sample, level: float) -> Interval:
     """Wilson's interval with an effective number of trials (Dean and Pagano 2015).
 
     This number is chosen so that the mean of as many independent zeros and ones has the variance
@@ -99,9 +108,9 @@ def _sparse(sample: Sample) -> Interval:
         return NONE
     gain, loss = float(sample.gains.sum()) / n, float(sample.losses.sum()) / n
     trials = _effective_trials(sample, gain, loss)
-    low, high = wilson_interval(gain * trials, trials)
+    low, high = wilson_interval(gain * trials, trials, level=level)
     if sample.paired:
-        least_loss, most_loss = wilson_interval(loss * trials, trials)
+        least_loss, most_loss = wilson_interval(loss * trials, trials, level=level)
         difference = gain - loss
         low, high = (
             difference - math.hypot(gain - low, most_loss - loss),
