@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lib.eval.metrics import LOWER_IS_BETTER, REFUSED_RIGHTLY
 from lib.eval.metrics.refusals import NO_ANSWER
@@ -62,13 +62,9 @@ def summarise(
     scores = list(scores)
     table = _table(scores, clusters)
     samples = [_sample(values, clusters) for values in table.values()]
-    pairs = _pairs(table, clusters, models)
-    tests = _tests(pairs, primary)
+    pairs = _tested(_pairs(table, clusters, models), primary)
     found = intervals(
-        [*samples, *(pair.sample for pair in pairs)],
-        levels=[*[ALPHA] * len(samples), *(test.level for test in tests)],
-        seed=seed,
-        num_resamples=num_resamples,
+        [*samples, *(pair.sample for pair in pairs)], seed=seed, num_resamples=num_resamples
     )
     no_answer = Counter(
         (s.model, s.condition, s.metric) for s in scores if s.explanation in NO_ANSWER
@@ -80,9 +76,7 @@ def summarise(
             _estimate(where, table[where], sample, interval, no_answer[where])
             for where, sample, interval in zip(table, samples, found, strict=False)
         ],
-        comparisons=[
-            _comparison(*parts) for parts in zip(pairs, tests, found[len(samples) :], strict=True)
-        ],
+        comparisons=[*map(_comparison, pairs, found[len(samples) :])],
         primary=primary,
     )
 
@@ -113,16 +107,9 @@ def _estimate(
     where: Where, values: Values, sample: Sample, interval: Interval, no_answer: int
 ) -> Estimate:
     unscored = [*values.values()].count(None)
-    return Estimate(
-        *where,
-        n=len(values) - unscored,
-        unscored=unscored,
-        value=sample.mean,
-        low=interval.low,
-        high=interval.high,
-        method=interval.method,
-        no_answer=no_answer,
-    )
+    n = len(values) - unscored
+    low, high, method = interval.low, interval.high, interval.method
+    return Estimate(*where, n, unscored, sample.mean, low, high, method, no_answer)
 
 
 # --- pairs of models -----------------------------------------------------------------------------
@@ -134,14 +121,8 @@ class _Pair:
     against: str
     values: list[tuple[float, float]]  # of the questions that both models have a value for
     sample: Sample  # of their differences
-
-
-@dataclass(frozen=True)
-class _Test:
     p: float = math.nan
     p_holm: float = math.nan
-    level: float = ALPHA
-    rejects: bool = False
 
 
 def _pairs(
@@ -162,38 +143,39 @@ def _pairs(
     return pairs
 
 
-def _tests(pairs: Sequence[_Pair], primary: Primary) -> list[_Test]:
+def _tested(pairs: Sequence[_Pair], primary: Primary) -> list[_Pair]:
     """The primary comparison alone, the secondary ones together; the others are not tested."""
     decides = (primary.against, primary.condition, primary.metric)
     metrics = (primary.metric, REFUSED_RIGHTLY)
-    tests = [_Test()] * len(pairs)
-    secondary: dict[int, float] = {}  # place → p
-    for place, pair in enumerate(pairs):
-        _, condition, metric = pair.where
-        if (pair.against, condition, metric) == decides:
-            p = exact_p(pair.sample.totals.tolist())
-            tests[place] = _Test(p, rejects=p < ALPHA)
-        elif metric in metrics:
-            secondary[place] = exact_p(pair.sample.totals.tolist())
-    for (place, p), (p_holm, level) in zip(
-        secondary.items(), holm([*secondary.values()]), strict=True
-    ):
-        tests[place] = _Test(p, p_holm, level, rejects=p_holm < ALPHA)
-    return tests
+    found = [
+        replace(pair, p=exact_p(pair.sample.totals.tolist())) if pair.where[2] in metrics else pair
+        for pair in pairs
+    ]
+    secondary = [
+        place
+        for place, pair in enumerate(found)
+        if pair.where[2] in metrics and (pair.against, *pair.where[1:]) != decides
+    ]
+    corrected = holm([found[place].p for place in secondary])
+    for place, (p_holm, level) in zip(secondary, corrected, strict=True):
+        sample = replace(found[place].sample, level=level)
+        found[place] = replace(found[place], p_holm=p_holm, sample=sample)
+    return found
 
 
-def _comparison(pair: _Pair, test: _Test, interval: Interval) -> Comparison:
+def _comparison(pair: _Pair, interval: Interval) -> Comparison:
     model, condition, metric = pair.where
-    n, difference, differing = len(pair.values), pair.sample.mean, num_differing(pair.sample)
-    bounds, word = interval, ""
-    if not math.isnan(test.p):
-        bounds = tested(interval, rejected=test.rejects)
+    n, difference, word = len(pair.values), pair.sample.mean, ""
+    bounds = interval
+    if not math.isnan(pair.p):
+        p = pair.p if math.isnan(pair.p_holm) else pair.p_holm
+        bounds = tested(interval, rejected=p < ALPHA)
         word = verdict(bounds)
     needed = questions_needed(
         *(difference, interval.low, interval.high),
         n=n,
-        num_differing=differing,
-        level=test.level,
+        num_differing=num_differing(pair.sample),
+        level=pair.sample.level,
     )
     return Comparison(
         model=model,
@@ -206,11 +188,11 @@ def _comparison(pair: _Pair, test: _Test, interval: Interval) -> Comparison:
         difference=difference,
         low=bounds.low,
         high=bounds.high,
-        coverage=1 - test.level,
+        coverage=1 - pair.sample.level,
         won=sum(value > other for value, other in pair.values),
         lost=sum(value < other for value, other in pair.values),
-        p=test.p,
-        p_holm=test.p_holm,
+        p=pair.p,
+        p_holm=pair.p_holm,
         verdict=turned(word) if metric in LOWER_IS_BETTER else word,
         questions_needed=needed if word == CANNOT_TELL else None,
     )

@@ -38,7 +38,7 @@ def verdict_of(results: Results) -> str:
     if reading:
         sure = one.verdict == CANNOT_TELL != reading.verdict
         parts.insert(0 if sure else 1, _reading_sentence(reading, results))
-    if plain:
+    if plain and plain.n:
         parts.append(_plain_sentence(plain, results))
     elif one.verdict == BETTER and one.against == BASELINE:
         parts.append("The baseline was not asked with a plain prompt of its own.")
@@ -134,10 +134,7 @@ def _figures(one: Comparison, results: Results) -> str:
 
 
 def _plain_sentence(plain: Comparison, results: Results) -> str:
-    other = called(plain.against)
-    if plain.n == 0:
-        return f"Against {other}: cannot tell, no question was scored for both."
-    said = f"Against {other}: {plain.verdict}, {_figures(plain, results)}"
+    said = f"Against {called(plain.against)}: {plain.verdict}, {_figures(plain, results)}"
     held = results.comparison(plain.against, plain.condition, _CONTAINMENT)
     if plain.verdict == BETTER and held and held.n and held.low <= 0:
         said += (

@@ -89,10 +89,7 @@ METRIC_NAMES = {  # metric → its name, its meaning
     "quotes_in_context": ("Quotes verbatim", "quotes that are in the documents, word for word"),
     "quotes_in_oracle": ("Quotes of the oracle", "quotes that are in the document with the answer"),
     "refused_rightly": ("Refused rightly", "no document held the answer; more is better"),
-    "refused_wrongly": (
-        "Refused wrongly",
-        "a document held the answer: refused, or no final answer; less is better",
-    ),
+    "refused_wrongly": ("Refused wrongly", "no answer, though a document held it; less is better"),
     "hit_rate": ("Hit rate", "a document with the answer was retrieved"),
     "reciprocal_rank": ("MRR", "1 / rank of the first document with the answer, as a mean"),
     "context_precision": ("Context precision", "share of retrieved documents that hold the answer"),

@@ -7,7 +7,7 @@
 
 # ruff: noqa: F401  # the public names of the room
 
-from lib.eval.statistics.bootstrap import ALPHA, NUM_RESAMPLES
+from lib.eval.statistics.bootstrap import NUM_RESAMPLES
 from lib.eval.statistics.clustered import MIN_CLUSTERS, Interval, intervals, wilson_interval
 from lib.eval.statistics.exact import exact_p, holm
 from lib.eval.statistics.paired import (
@@ -22,4 +22,4 @@ from lib.eval.statistics.paired import (
     turned,
     verdict,
 )
-from lib.eval.statistics.samples import Sample, make_sample
+from lib.eval.statistics.samples import ALPHA, Sample, make_sample

@@ -12,7 +12,6 @@ from lib.eval.statistics.samples import TINY, Sample
 if TYPE_CHECKING:
     import numpy
 
-ALPHA = 0.05  # the level of a test; 1 - ALPHA is the coverage of its interval
 NUM_RESAMPLES = 5000
 _MOST_COUNTS = 4_000_000  # of a block of resamples, which bounds the memory (32 MB)
 _NORMAL = NormalDist()
@@ -24,7 +23,7 @@ def z_of(level: float) -> float:
 
 
 def bca_bounds(
-    samples: Sequence[Sample], levels: Sequence[float], *, seed: int, num_resamples: int
+    samples: Sequence[Sample], *, seed: int, num_resamples: int
 ) -> list[tuple[float, float]]:
     """Bias-corrected and accelerated intervals (Efron 1987); all samples have as many clusters.
 
@@ -54,7 +53,7 @@ def bca_bounds(
     away = left.mean(axis=1, keepdims=True) - left
     acceleration = (away**3).sum(axis=1) / (6 * (away**2).sum(axis=1) ** 1.5)
     means.sort(axis=1)
-    zs = [_expanded_z(z_of(level), totals.shape[1]) for level in levels]
+    zs = [_expanded_z(z_of(sample.level), totals.shape[1]) for sample in samples]
     return [_bounds(means[i], z, float(bias[i]), float(acceleration[i])) for i, z in enumerate(zs)]
 
 

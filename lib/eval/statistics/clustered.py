@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lib.eval.statistics.bootstrap import ALPHA, NUM_RESAMPLES, bca_bounds, z_of
-from lib.eval.statistics.samples import TINY, Sample
+from lib.eval.statistics.bootstrap import NUM_RESAMPLES, bca_bounds, z_of
+from lib.eval.statistics.samples import ALPHA, TINY, Sample
 
 # Below 6 clusters that differ, all in one direction, no exact two-sided sign test reaches 5%.
 MIN_CLUSTERS = 6
@@ -24,15 +24,9 @@ NONE = Interval(math.nan, math.nan, "")
 
 
 def intervals(
-    samples: Sequence[Sample],
-    *,
-    levels: Sequence[float] = (),
-    seed: int = 0,
-    num_resamples: int = NUM_RESAMPLES,
+    samples: Sequence[Sample], *, seed: int = 0, num_resamples: int = NUM_RESAMPLES
 ) -> list[Interval]:
-    """The interval of each sample's mean, 95% unless `levels` has another level for each.
-
-    Samples with as many clusters share resamples.
+    """The interval of each sample's mean; samples with as many clusters share resamples.
 
     - "wilson": every value is 0 or 1, and each cluster has one: the score interval of a rate.
     - "bca": everything else, differences of pairs among it; see `bca_bounds`.
@@ -41,22 +35,21 @@ def intervals(
       narrow, in the worst case of width 0; see `_sparse`.
     - "" and NaN: no value, or such a sparse sample with values beyond 0–1 (of differences: -1–1).
     """
-    levels = levels or [ALPHA] * len(samples)
     found: dict[int, Interval] = {}
     to_resample: dict[int, list[int]] = {}
     for i, sample in enumerate(samples):
         if not len(sample.sizes):
             found[i] = NONE
         elif _is_rate(sample):
-            rate = wilson_interval(float(sample.gains.sum()), len(sample.sizes), level=levels[i])
+            rate = wilson_interval(float(sample.gains.sum()), len(sample.sizes), level=sample.level)
             found[i] = Interval(*rate, "wilson")
         elif _num_unlike(sample) < MIN_CLUSTERS:
-            found[i] = _sparse(sample, levels[i])
+            found[i] = _sparse(sample)
         else:
             to_resample.setdefault(len(sample.sizes), []).append(i)
     for places in to_resample.values():
-        alike, alike_levels = [samples[i] for i in places], [levels[i] for i in places]
-        bounds = bca_bounds(alike, alike_levels, seed=seed, num_resamples=num_resamples)
+        alike = [samples[i] for i in places]
+        bounds = bca_bounds(alike, seed=seed, num_resamples=num_resamples)
         for i, (low, high) in zip(places, bounds, strict=True):
             found[i] = Interval(low, high, "bca")
     return [found[i] for i in range(len(samples))]
@@ -92,7 +85,7 @@ def _num_unlike(sample: Sample) -> int:
     return int(len(sample.sizes) - counts.max())
 
 
-def _sparse(sample: Sample, level: float) -> Interval:
+def _sparse(sample: Sample) -> Interval:
     """Wilson's interval with an effective number of trials (Dean and Pagano 2015).
 
     This number is chosen so that the mean of as many independent zeros and ones has the variance
@@ -108,9 +101,9 @@ def _sparse(sample: Sample, level: float) -> Interval:
         return NONE
     gain, loss = float(sample.gains.sum()) / n, float(sample.losses.sum()) / n
     trials = _effective_trials(sample, gain, loss)
-    low, high = wilson_interval(gain * trials, trials, level=level)
+    low, high = wilson_interval(gain * trials, trials, level=sample.level)
     if sample.paired:
-        least_loss, most_loss = wilson_interval(loss * trials, trials, level=level)
+        least_loss, most_loss = wilson_interval(loss * trials, trials, level=sample.level)
         difference = gain - loss
         low, high = (
             difference - math.hypot(gain - low, most_loss - loss),

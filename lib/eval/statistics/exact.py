@@ -8,8 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from lib.eval.statistics.bootstrap import ALPHA
-from lib.eval.statistics.samples import TINY
+from lib.eval.statistics.samples import ALPHA, TINY
 
 _STEPS = 100  # totals that are not whole are rounded to 1 / 100
 

@@ -7,10 +7,10 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 
-from lib.eval.statistics.bootstrap import ALPHA, NUM_RESAMPLES, z_of
+from lib.eval.statistics.bootstrap import NUM_RESAMPLES, z_of
 from lib.eval.statistics.clustered import MIN_CLUSTERS, Interval, intervals
 from lib.eval.statistics.exact import exact_p
-from lib.eval.statistics.samples import TINY, Sample, make_sample
+from lib.eval.statistics.samples import ALPHA, TINY, Sample, make_sample
 
 BETTER, WORSE, CANNOT_TELL = "better", "worse", "cannot tell"
 POWER = 0.8

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
+from dataclasses import replace
 
 import numpy
 import pytest
@@ -104,14 +105,14 @@ def test_a_level_below_5_percent_has_a_wider_interval() -> None:
         make_sample([1.0] * 3 + [0.0] * 37, range(40), paired=True),
     ]
     levels = (0.05, 0.02, 0.005)
-    found = [intervals(samples, levels=[level] * 3) for level in levels]
+    found = [intervals([replace(one, level=level) for one in samples]) for level in levels]
     assert found[0] == intervals(samples)
     for wide, wider in itertools.pairwise(found):
         for one, other in zip(wide, wider, strict=True):
             assert other.low < one.low
             assert one.high < other.high
-    mixed = intervals(samples, levels=levels)
-    assert mixed == [of_level[i] for i, of_level in enumerate(found)]
+    mixed = [replace(one, level=level) for one, level in zip(samples, levels, strict=True)]
+    assert intervals(mixed) == [of_level[i] for i, of_level in enumerate(found)]
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
