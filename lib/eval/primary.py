@@ -50,12 +50,17 @@ def declare_primary(
 
 def _metric(questions: Sequence[EvalQuestion], judge: Judge | None) -> tuple[str, str]:
     """The metric that decides, and why it is not exact match."""
-    words = median(len(tokens(question.answer)) for question in questions) if questions else 0
+    words = median(_words(question.answer) for question in questions) if questions else 0
     if words < LONG_ANSWER:
         return HEADLINE, ""
     judged = judge and JUDGE_CORRECT in (judge.recipe.judge_metrics or [JUDGE_CORRECT])
     metric = JUDGE_CORRECT if judged else "f1"
     return metric, (
-        f"Half of the right answers have {words:.0f} words or more: no model repeats them word for "
-        f"word, so exact match is of no use, and {metric_name(metric)} decides."
+        f"Half of the right answers have {words:.0f} words or more, which hardly any reply repeats "
+        f"word for word: exact match is of no use, and {metric_name(metric)} decides."
     )
+
+
+def _words(answer: str) -> float:
+    """A character of a script without spaces is half a word."""
+    return sum(1 if len(token) > 1 else 0.5 for token in tokens(answer))

@@ -90,8 +90,6 @@ class Results:
 
     def comparison(self, against: str, condition: str, metric: str) -> Comparison | None:
         """Of the first model; None: one of the two has no such score under that condition."""
-        wanted = (next(iter(self.models), ""), against, condition, metric)
-        found = (
-            c for c in self.comparisons if (c.model, c.against, c.condition, c.metric) == wanted
-        )
+        wanted = (against, condition, metric)
+        found = (c for c in self.comparisons if (c.against, c.condition, c.metric) == wanted)
         return next(found, None)

@@ -21,7 +21,6 @@ from lib.eval.statistics import (
     holm,
     intervals,
     make_sample,
-    num_differing,
     questions_needed,
     tested,
     turned,
@@ -165,18 +164,13 @@ def _tested(pairs: Sequence[_Pair], primary: Primary) -> list[_Pair]:
 
 def _comparison(pair: _Pair, interval: Interval) -> Comparison:
     model, condition, metric = pair.where
-    n, difference, word = len(pair.values), pair.sample.mean, ""
-    bounds = interval
+    n, difference, bounds, word = len(pair.values), pair.sample.mean, interval, ""
     if not math.isnan(pair.p):
         p = pair.p if math.isnan(pair.p_holm) else pair.p_holm
         bounds = tested(interval, rejected=p < ALPHA)
         word = verdict(bounds)
-    needed = questions_needed(
-        *(difference, interval.low, interval.high),
-        n=n,
-        num_differing=num_differing(pair.sample),
-        level=pair.sample.level,
-    )
+    level = pair.sample.level
+    needed = questions_needed(difference, interval.low, interval.high, n=n, level=level)
     return Comparison(
         model=model,
         against=pair.against,
@@ -188,7 +182,7 @@ def _comparison(pair: _Pair, interval: Interval) -> Comparison:
         difference=difference,
         low=bounds.low,
         high=bounds.high,
-        coverage=1 - pair.sample.level,
+        coverage=1 - level,
         won=sum(value > other for value, other in pair.values),
         lost=sum(value < other for value, other in pair.values),
         p=pair.p,

@@ -36,11 +36,15 @@ def verdict_of(results: Results) -> str:
     plain, reading = plain_comparison(results), reading_comparison(results)
     parts = [_main_sentence(one, plain, results)]
     if reading:
-        sure = one.verdict == CANNOT_TELL != reading.verdict
-        parts.insert(0 if sure else 1, _reading_sentence(reading, results))
+        said = f"With {meaning(READING)}: cannot tell,"
+        if told := reading.verdict != CANNOT_TELL:
+            said = f"{_capital(called(one.model))} reads {reading.verdict} than "
+            said += f"{called(one.against)}, with {meaning(READING)}:"
+        sure = told and one.verdict == CANNOT_TELL
+        parts.insert(0 if sure else 1, f"{said} {_figures(reading, results)}.")
     if plain and plain.n:
         parts.append(_plain_sentence(plain, results))
-    elif one.verdict == BETTER and one.against == BASELINE:
+    elif not plain and one.verdict == BETTER and one.against == BASELINE:
         parts.append("The baseline was not asked with a plain prompt of its own.")
     parts += [_no_answers(one, results), results.primary.why, settling(results)]
     return " ".join(filter(None, parts))
@@ -52,7 +56,7 @@ def claim_of(results: Results) -> str:
     if one is None:
         return "Nothing to compare with"
     first, other = called(one.model), called(one.against)
-    if one.verdict == BETTER and plain and plain.verdict != BETTER:
+    if plain and falls_short(results):
         return f"{_capital(first)} is better than {other}, but not than {called(plain.against)}"
     if one.verdict != CANNOT_TELL:
         return f"{_capital(first)} is {one.verdict} than {other}"
@@ -91,6 +95,12 @@ def plain_comparison(results: Results) -> Comparison | None:
     return results.comparison(one.against + PLAIN, one.condition, one.metric)
 
 
+def falls_short(results: Results) -> bool:
+    """Whether the first model is better than the other, but not than its plain prompt."""
+    one, plain = results.deciding, plain_comparison(results)
+    return bool(one and plain and one.verdict == BETTER != plain.verdict)
+
+
 def reading_comparison(results: Results) -> Comparison | None:
     """With the oracle among distractors; None unless the verdict is about retrieved documents."""
     primary = results.primary
@@ -106,20 +116,12 @@ def _main_sentence(one: Comparison, plain: Comparison | None, results: Results) 
     said = f"{_capital(first)} is {one.verdict} than {other}"
     if one.verdict == CANNOT_TELL:
         said = f"Cannot tell whether {first} beats {other}"
-    elif one.verdict == BETTER and plain and plain.verdict != BETTER:
+    elif plain and falls_short(results):
         said += f", but not shown to be better than {called(plain.against)},"
     said += f" under {one.condition} ({meaning(one.condition)}): "
     return (
         f"{said}{_figures(one, results)}." if one.n else f"{said}no question was scored for both."
     )
-
-
-def _reading_sentence(one: Comparison, results: Results) -> str:
-    said = f"With {meaning(READING)}: cannot tell,"
-    if one.verdict != CANNOT_TELL:
-        first, other = called(one.model), called(one.against)
-        said = f"{_capital(first)} reads {one.verdict} than {other}, with {meaning(READING)}:"
-    return f"{said} {_figures(one, results)}."
 
 
 def _figures(one: Comparison, results: Results) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from lib.eval.judge import find_judge
 from lib.eval.models import eval_models
-from lib.eval.primary import LONG_ANSWER, declare_primary
+from lib.eval.primary import LONG_ANSWER, _words, declare_primary
 from lib.eval.questions import load_questions
 from lib.eval.results import Primary
 from lib.recipe import Recipe
@@ -86,6 +86,21 @@ def test_long_right_answers_need_another_metric_and_it_is_said(
     other = declared(tmp_path, long=1.0, judge=True, judge_metrics=["judge_fluency"])
     assert other.metric == "f1"
     assert len(LONG.split()) - 2 >= LONG_ANSWER  # without its articles
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_long"),
+    [
+        ("東京大学医学部附属病院", False),
+        ("港は百年前の春に大工によって深い赤色に塗られました", True),
+        ("110 metres", False),
+        ("hub.load('amber', pretrained=True)", False),
+        ("The old harbour of the town was painted in crimson.", True),
+        ("", False),
+    ],
+)
+def test_an_answer_is_long_in_any_script(answer: str, is_long: bool) -> None:
+    assert (_words(answer) >= LONG_ANSWER) == is_long
 
 
 def test_the_dataset_says_how_many_questions_there_are(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from lib.eval.metrics.refusals import CLOSED_BOOK, REFUSED_RIGHTLY, REFUSED_WRON
 from lib.eval.report.page import show
 from lib.eval.results import HEADLINE, Estimate, Results
 from lib.eval.statistics import BETTER, CANNOT_TELL, WORSE, intervals, make_sample
-from lib.eval.verdict import claim_of, plain_comparison, verdict_of
+from lib.eval.verdict import claim_of, falls_short, plain_comparison, verdict_of
 from lib.records import Answer, Score
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ def show_verdict(results: Results) -> HTML:
     """The claim in large, its figures, and the sentence of `verdict_of`."""
     one = results.deciding
     plain = plain_comparison(results) if one else None
-    word = one.verdict if one else CANNOT_TELL
-    if word == BETTER and plain and plain.verdict != BETTER:
-        word = CANNOT_TELL  # in the colour: the claim says which of the two
+    word = one.verdict if one and not falls_short(results) else CANNOT_TELL  # in the colour
     return show(
         "verdict.html.j2",
         kind={BETTER: "better", WORSE: "worse"}.get(word, "cannot"),

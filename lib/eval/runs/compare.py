@@ -10,7 +10,7 @@ from lib.eval.metrics import REFUSED_RIGHTLY
 from lib.eval.results import HEADLINE, Comparison, Primary
 from lib.eval.runs.answer_files import EXPLANATION
 from lib.eval.runs.runs import Run, known_metrics, require_known
-from lib.eval.statistics import WORSE, paired_difference, turned
+from lib.eval.statistics import ALPHA, WORSE, exact_p, make_sample
 from lib.eval.summaries import summarise
 from lib.eval.wording import percent, points, signed
 from lib.records import Score
@@ -28,7 +28,7 @@ class Paired:
     figures: Comparison  # `model` is the run, `against` the other one
     unscored: int  # replies without a value, of the questions that both were asked
     against_unscored: int
-    unscored_verdict: str  # "worse": more replies than before have no value
+    more_unscored: bool  # than before, beyond chance
     other_documents: int  # questions asked over other documents than in the other run
 
 
@@ -101,12 +101,13 @@ def _paired(run: Run, against: Run, metric: str, condition: str) -> Paired | Non
         primary=Primary("against", condition, metric),  # each figure is tested alone
     )
     unread = [(value is None) - (other is None) for value, other in values]
+    unread_totals = make_sample(unread, oracles, paired=True).totals.tolist()
     of_run, of_against = results.estimates
     return Paired(
         figures=replace(results.comparisons[0], model=run.name, against=against.name),
         unscored=of_run.unscored,
         against_unscored=of_against.unscored,
-        unscored_verdict=turned(paired_difference(unread, oracles).verdict),
+        more_unscored=sum(unread) > 0 and exact_p(unread_totals) < ALPHA,
         other_documents=sum(mine[k]["context_ids"] != theirs[k]["context_ids"] for k in shared),
     )
 
@@ -169,7 +170,7 @@ def regressions(found: RunComparison) -> list[str]:
     """A sentence about each figure that got worse beyond its interval, in the figures' order."""
     worse = [pair.figures for pair in found.pairs if pair.figures.verdict == WORSE]
     # More replies without a value: a student that says nothing would pass otherwise.
-    silent = [pair for pair in found.pairs if pair.unscored_verdict == WORSE]
+    silent = [pair for pair in found.pairs if pair.more_unscored]
     return [
         f"{one.metric} under {one.condition}: {percent(one.against_value, places=1)}% before, "
         f"{percent(one.value, places=1)}% now, {signed(one.difference, places=1)} points (95% "

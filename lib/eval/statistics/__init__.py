@@ -15,7 +15,6 @@ from lib.eval.statistics.paired import (
     CANNOT_TELL,
     WORSE,
     Difference,
-    num_differing,
     paired_difference,
     questions_needed,
     tested,

@@ -39,10 +39,6 @@ def _sign_flip_p(sizes: Sequence[int], distance: int) -> float:
     """How likely a sum of these numbers with random signs is at least so far from 0."""
     if not distance:
         return 1.0
-    if all(size == 1 for size in sizes):
-        n = len(sizes)
-        fewer = sum(math.comb(n, k) for k in range((n - distance) // 2 + 1))
-        return min(1.0, 2 * fewer / 2**n)
     import numpy
 
     chances = numpy.ones(1)  # of the sums -total, …, total

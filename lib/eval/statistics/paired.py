@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 from lib.eval.statistics.bootstrap import NUM_RESAMPLES, z_of
-from lib.eval.statistics.clustered import MIN_CLUSTERS, Interval, intervals
+from lib.eval.statistics.clustered import Interval, intervals
 from lib.eval.statistics.exact import exact_p
-from lib.eval.statistics.samples import ALPHA, TINY, Sample, make_sample
+from lib.eval.statistics.samples import ALPHA, TINY, make_sample
 
 BETTER, WORSE, CANNOT_TELL = "better", "worse", "cannot tell"
 POWER = 0.8
@@ -50,15 +50,10 @@ def paired_difference(
     return Difference(sample.mean, found.low, found.high, len(differences), verdict(found))
 
 
-def num_differing(sample: Sample) -> int:
-    """How many clusters have a total difference."""
-    return int((abs(sample.totals) > TINY).sum())
-
-
 def tested(interval: Interval, *, rejected: bool) -> Interval:
     """The interval, extended to 0 unless the exact test rejects a difference of 0.
 
-    An interval without 0 is then the same as the word "better" or "worse". Fewer than MIN_CLUSTERS
+    An interval without 0 is then the same as the word "better" or "worse". Fewer than 6
     clusters that differ are never enough for the test.
     """
     if rejected:
@@ -84,7 +79,6 @@ def questions_needed(
     high: float,
     *,
     n: int,
-    num_differing: int,
     level: float = ALPHA,
 ) -> int | None:
     """About how many questions would show the difference that n of them gave, if it is real.
@@ -95,17 +89,15 @@ def questions_needed(
 
         N = n · ((z + 0.84) / z · (high - low) / 2d)²
 
-    and at least as many as let MIN_CLUSTERS clusters differ. Rounded up to two digits.
-
-    None: the difference is 0, or there is no interval.
+    Rounded up to two digits. None: the difference is 0, or there is no interval.
 
     Args:
         low, high: of the interval that has this level, before `tested`.
     """
-    if math.isnan(high - low) or not num_differing or abs(difference) <= TINY:
+    if math.isnan(high - low) or abs(difference) <= TINY:
         return None
     reach = 1 + NormalDist().inv_cdf(POWER) / z_of(level)
     by_width = n * (reach * (high - low) / (2 * difference)) ** 2
-    needed = max(n + 1, by_width, n * MIN_CLUSTERS / num_differing)
+    needed = max(n + 1, by_width)
     unit = 10 ** max(0, math.floor(math.log10(needed)) - 1)
     return math.ceil(needed / unit - 1e-9) * unit

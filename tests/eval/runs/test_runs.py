@@ -164,7 +164,7 @@ def test_the_same_questions_are_paired(runs_dir: Path) -> None:
     assert (one.n, one.value, one.against_value) == (40, 0.5, 0.25)
     assert one.difference == pytest.approx(0.25)
     assert 0 < one.low < 0.25 < one.high
-    assert (one.verdict, pair.unscored_verdict) == ("better", "cannot tell")
+    assert (one.verdict, pair.more_unscored) == ("better", False)
     assert compare_runs(weak, strong).pairs[2].figures.verdict == "worse"
     # Every pair that differs went up: the interval is narrower than that of two samples.
     assert one.high - one.low < 0.30

@@ -211,22 +211,20 @@ def test_so_many_questions_show_what_was_seen() -> None:
     values = [1.0] * 9 + [-1.0] * 4 + [0.0] * 47
     seen = paired_difference(values, range(60))
     assert seen.verdict == CANNOT_TELL
-    needed = questions_needed(seen.mean, seen.low, seen.high, n=60, num_differing=13)
+    needed = questions_needed(seen.mean, seen.low, seen.high, n=60)
     assert needed is not None
     assert needed == pytest.approx(250, abs=20)
     times = math.ceil(needed / 60)
     assert paired_difference(values * times, range(60 * times)).verdict == BETTER
     assert paired_difference(values * 2, range(120)).verdict == CANNOT_TELL
-    corrected = questions_needed(
-        seen.mean, 1.35 * seen.low, 1.35 * seen.high, n=60, num_differing=13, level=0.05 / 6
-    )
+    corrected = questions_needed(seen.mean, 1.35 * seen.low, 1.35 * seen.high, n=60, level=0.05 / 6)
     assert corrected is not None
     assert corrected > 1.2 * needed
 
 
 def test_they_show_it_four_times_in_five() -> None:
     rng = numpy.random.default_rng(4)
-    needed = questions_needed(0.1, -0.05, 0.25, n=40, num_differing=10)  # deviation 0.15 √40 / 1.96
+    needed = questions_needed(0.1, -0.05, 0.25, n=40)  # deviation 0.15 √40 / 1.96
     assert needed is not None
     deviation = 0.15 * math.sqrt(40) / 1.96
     samples = [
@@ -238,8 +236,8 @@ def test_they_show_it_four_times_in_five() -> None:
 
 
 def test_no_number_of_questions_where_there_is_nothing_to_show() -> None:
-    assert questions_needed(0.0, -0.1, 0.1, n=60, num_differing=8) is None
-    assert questions_needed(math.nan, math.nan, math.nan, n=0, num_differing=0) is None
-    # Shown by its interval, but by too few chunks, or not beyond chance.
-    assert questions_needed(0.5, 0.3, 0.7, n=8, num_differing=4) == 12
-    assert questions_needed(0.5, 0.45, 0.55, n=80, num_differing=40) == 81
+    assert questions_needed(0.0, -0.1, 0.1, n=60) is None
+    assert questions_needed(math.nan, math.nan, math.nan, n=0) is None
+    # Shown by its interval, but not beyond chance.
+    assert questions_needed(0.5, 0.3, 0.7, n=8) == 9
+    assert questions_needed(0.5, 0.45, 0.55, n=80) == 81
