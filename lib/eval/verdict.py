@@ -9,7 +9,6 @@ from lib.eval.statistics import BETTER, CANNOT_TELL
 from lib.eval.wording import (
     called,
     counted,
-    coverage,
     is_absent,
     needed,
     p_value,
@@ -128,9 +127,10 @@ def _figures(one: Comparison, results: Results) -> str:
     p = f"p = {p_value(one.p if is_absent(one.p_holm) else one.p_holm)}".replace("= <", "< ")
     if not is_absent(one.p_holm):
         p += f" after Holm's correction over {counted(len(results.secondary), 'comparison')}"
+    covers = percent(one.coverage, places=1).removesuffix(".0")
     return (
         f"{one.metric.replace('_', ' ')} {percent(one.value)}% against "
-        f"{percent(one.against_value)}%, {signed(one.difference)} points ({coverage(one)} interval "
+        f"{percent(one.against_value)}%, {signed(one.difference)} points ({covers}% interval "
         f"{points(one)}, {p}), {counted(one.n, 'question')}"
     )
 

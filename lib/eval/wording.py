@@ -46,11 +46,6 @@ def points(one: Comparison, *, places: int = 0) -> str:
     return f"{signed(one.low, places=places)} to {signed(one.high, places=places)}"
 
 
-def coverage(one: Comparison) -> str:
-    """What its interval covers: `95%`, `99.2%`"""
-    return f"{percent(one.coverage, places=1).removesuffix('.0')}%"
-
-
 def needed(one: Comparison, primary: Primary) -> str:
     """`330 questions`, `330 questions (the dataset has 140)`; "" = none are needed, or none help"""
     if not one.questions_needed:

@@ -53,6 +53,7 @@ def write_run(
     first_question: int = 0,
     dataset: str = "docs-0123456789ab",
     date: str = "2026-11-20T10:00:00+00:00",
+    metric: str = "exact_match",
     **more: Any,
 ) -> Path:
     """A run folder; question i of a smaller run is question i of a larger one."""
@@ -65,7 +66,7 @@ def write_run(
         for one in replies(model, cases, questions, how)
     ]
     scores = [s for s in score_answers(answers, questions, cases) if s.metric in METRICS]
-    primary = primary_of(models, conditions)
+    primary = primary_of(models, conditions, metric=metric)
     results = summarise(scores, clusters_of(questions), models=models, primary=primary)
     made_of = {
         "dataset": dataset,

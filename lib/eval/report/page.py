@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 STYLE = Markup(f"<style>{(TEMPLATES / 'style.css').read_text(encoding='utf-8')}</style>")
-_FILTERS = ("called", "coverage", "interval", "is_absent", "metric_name", "p_value", "percent")
+_FILTERS = ("called", "interval", "is_absent", "metric_name", "p_value", "percent", "points")
 
 
 def render(template: str, **values: Any) -> Markup:
@@ -42,7 +42,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {name: getattr(wording, name) for name in (*_FILTERS, "points", "signed")}
+    made.filters |= {name: getattr(wording, name) for name in (*_FILTERS, "signed")}
     made.filters |= {"meaning": meaning, "thousands": "{:,}".format}
     made.globals |= {"STYLE": STYLE, "NONE": wording.NONE, "METRIC_NAMES": wording.METRIC_NAMES}
     made.globals |= {"counted": wording.counted, "needed": wording.needed}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lib.eval.metrics import REFUSED_RIGHTLY
-from lib.eval.results import HEADLINE, Comparison, Primary
+from lib.eval.results import Comparison, Primary
 from lib.eval.runs.answer_files import EXPLANATION
 from lib.eval.runs.runs import Run, known_metrics, require_known
 from lib.eval.statistics import ALPHA, WORSE, exact_p, make_sample
@@ -15,8 +15,6 @@ from lib.eval.summaries import summarise
 from lib.eval.wording import percent, points, signed
 from lib.records import Score
 from lib.settings import SetupError
-
-METRICS = (HEADLINE, REFUSED_RIGHTLY)  # the default; the second is for distractors_only
 
 Question = tuple[str, str, str]  # id, text, gold answer: the same if all three are
 
@@ -49,7 +47,8 @@ def compare_runs(
 ) -> RunComparison:
     """Pair the replies of both students to the same questions under the same condition.
 
-    Default conditions: all that both have; default metrics: METRICS.
+    Default conditions: all that both have; default metrics: the one that decides the other run, and
+    right refusals.
     """
     asked, before = ({_question(row) for row in one.answers} for one in (run, against))
     shared = len(asked & before)
@@ -58,7 +57,7 @@ def compare_runs(
     both = [name for name in wanted if name in known[0] and name in known[1]]
     pairs = [
         pair
-        for metric in metrics or METRICS
+        for metric in metrics or (against.results.primary.metric, REFUSED_RIGHTLY)
         for condition in both
         if (pair := _paired(run, against, metric, condition))
     ]
@@ -161,9 +160,8 @@ def gate(
 
 
 def _gated_metrics(base: Run) -> list[str]:
-    return [base.results.primary.metric] + [REFUSED_RIGHTLY] * (
-        REFUSED_RIGHTLY in known_metrics(base)
-    )
+    refusals = [REFUSED_RIGHTLY] * (REFUSED_RIGHTLY in known_metrics(base))
+    return [base.results.primary.metric, *refusals]
 
 
 def regressions(found: RunComparison) -> list[str]:

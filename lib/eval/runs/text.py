@@ -9,7 +9,7 @@ from textwrap import fill
 from typing import Any
 
 from lib.eval.metrics import LOWER_IS_BETTER
-from lib.eval.results import HEADLINE, Estimate
+from lib.eval.results import Estimate
 from lib.eval.runs.compare import Paired, RunComparison
 from lib.eval.runs.runs import Run
 from lib.eval.wording import NONE, interval, is_absent, p_value, percent, points, signed
@@ -34,7 +34,7 @@ def wrapped(text: str) -> str:
 
 
 def leaderboard(
-    runs: Sequence[Run], *, metric: str = HEADLINE, condition: str = "", markdown: bool = False
+    runs: Sequence[Run], *, metric: str, condition: str = "", markdown: bool = False
 ) -> str:
     """One table for each dataset, questions and condition, the best run first.
 
@@ -115,7 +115,8 @@ def comparison(one: RunComparison, *, markdown: bool = False) -> str:
     if one.pairs:
         parts.append(
             wrapped(
-                "needed = about so many questions would show the difference; unscored = replies "
+                "needed = about so many questions would show the difference (the dataset has "
+                f"{one.run.results.primary.available or 'an unknown number'}); unscored = replies "
                 "without a value, of the run / before"
             )
         )

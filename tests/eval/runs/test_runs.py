@@ -59,7 +59,7 @@ def narrow(text: str) -> bool:
 def ranked(condition: str = "") -> list[str]:
     """The runs' names, from the top of the leaderboard to its end."""
     runs = all_runs()[0]
-    lines = leaderboard(runs, condition=condition).splitlines()
+    lines = leaderboard(runs, metric="exact_match", condition=condition).splitlines()
     return [line.split()[0] for line in lines if line.split()[:1] in [[run.name] for run in runs]]
 
 
@@ -73,7 +73,22 @@ def test_a_run_is_ranked_by_the_condition_that_decided_it(home_dir: Path) -> Non
         write_run(folder, lambda i, case: True, conditions=conditions, num_questions=3)
         run = load_run(str(number))
         assert run.results.primary.condition == conditions[-1]
-        assert f"3 questions, {conditions[-1]}: student" in leaderboard([run])
+        assert f"3 questions, {conditions[-1]}: student" in leaderboard([run], metric="f1")
+
+
+def test_runs_are_compared_by_the_metric_that_decided_the_first(
+    home_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(home_dir / "runs" / "one", lambda i, case: i % 2 == 0, metric="f1")
+    write_run(home_dir / "runs" / "other", lambda i, case: i % 4 == 0, metric="f1")
+    assert main(["compare", "one", "other"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("f1 in %")
+    assert "f1, %" in out
+    assert "exact_match" not in out
+    assert {pair.figures.metric for pair in gate(*load_runs(["one", "other"])).pairs} == {"f1"}
+    assert main(["headline", "one"]) == 0
+    assert "top_3 *" in " ".join(capsys.readouterr().out.split())
 
 
 def test_where_less_is_better_the_least_comes_first(
