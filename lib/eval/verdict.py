@@ -77,9 +77,8 @@ def settling(results: Results) -> str:
         return "No difference was seen that more questions could show."
     said = f"To settle this, about {needed(one, results.primary)} are needed: "
     if not 0 < available < one.questions_needed:
-        return (
-            f"{said}./run_all.sh as before, with --from 4 -r max_questions {one.questions_needed}."
-        )
+        said += "./run_all.sh as before, with --from 4 -r max_questions "
+        return f"{said}{one.questions_needed}."
     said += "add documents, or raise eval_share, and run ./run_all.sh again"
     more = f"; --from 4 -r max_questions 0 asks all {available:,}" if one.n < available else ""
     return f"{said}{more}."
@@ -161,16 +160,16 @@ def _no_answers(one: Comparison, results: Results) -> str:
 def _of_one_model(results: Results) -> str:
     if not results.models or not results.conditions:
         return "Nothing was scored, so there is no verdict."
-    primary, model = results.primary, results.models[0]
-    where, metric = primary.condition, primary.metric
+    model = results.models[0]
+    where, metric = results.primary.condition, results.primary.metric
     found = results.estimate(model, where, metric)
     if found is None or not found.n:
         return f"{_capital(called(model))} has no scored reply under {where}, so no verdict."
-    other = "no figure of both models to compare" if primary.against else ""
+    interval = f"95% interval {percent(found.low)} to {percent(found.high)}"
     return (
-        f"There is {other or 'nothing to compare it with'}: under {where} ({meaning(where)}) "
-        f"{called(model)} has {metric.replace('_', ' ')} {percent(found.value)}% (95% interval "
-        f"{percent(found.low)} to {percent(found.high)}, {counted(found.n, 'question')})."
+        f"There is nothing to compare it with: under {where} ({meaning(where)}) {called(model)} "
+        f"has {metric.replace('_', ' ')} {percent(found.value)}% ({interval}, "
+        f"{counted(found.n, 'question')})."
     )
 
 

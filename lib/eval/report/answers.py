@@ -76,9 +76,7 @@ def show_best_and_worst(
                 }
             )
         parts[title] = (len(changed), pairs)
-    return show(
-        "answers.html.j2", parts=parts, first=first, against=against, where=where, metric=metric
-    )
+    return show("answers.html.j2", parts=parts, first=first, primary=results.primary)
 
 
 def _reply(answer: Answer, values: Values, metric: str) -> dict[str, Any]:
