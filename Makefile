@@ -32,6 +32,6 @@ notebooks: .venv
 
 clean:
 	-$(BIN)/python -m lib.deploy stop
-	rm -rf runs .env.state
+	rm -rf runs
 	@[ ! -d artefacts ] || find artefacts -mindepth 1 -maxdepth 1 ! -name 'ledger*' -exec rm -rf {} +
 	@echo 'Kept: artefacts/ledger.sqlite, the replies that were paid for. Delete it yourself to ask again.'

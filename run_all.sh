@@ -6,21 +6,22 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 # The packages, pinned, into .venv: only when they are not there yet
 make --silent .venv >&2
 
-stage() { .venv/bin/python -m lib.runner "$@"; }
+stages=(
+  # Parameters and requirements: every key known, every value of its type, the student can be trained
+  check
 
-case " $* " in *" -h "* | *" --help "* | *" --list "*) stage show "$@"; exit ;; esac
+  # Documents → RAFT dataset: a teacher writes questions with chain-of-thought answers
+  1_gen
 
-# Parameters and requirements: every key known, every value of its type, the student can be trained
-stage check "$@"
+  # Dataset → student: LoRA fine-tuning, loss on the answers only
+  2_finetune
 
-# Documents → RAFT dataset: a teacher writes questions with chain-of-thought answers
-stage 1_gen "$@"
+  # Student → OpenAI-compatible endpoint, on loopback, beside the baseline's
+  3_deploy
 
-# Dataset → student: LoRA fine-tuning, loss on the answers only
-stage 2_finetune "$@"
+  # Endpoints → report: student against baseline, with intervals
+  4_eval
+)
 
-# Student → OpenAI-compatible endpoint, on loopback, beside the baseline's
-stage 3_deploy "$@"
-
-# Endpoints → report: student against baseline, with intervals
-stage 4_eval "$@"
+# In the place of this shell, so that signals reach it
+exec .venv/bin/python -m lib.runner "${stages[@]}" "$@"

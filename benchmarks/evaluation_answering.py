@@ -28,7 +28,7 @@ from tests.server import opening
 MODELS = ("student", "baseline")
 PREFIXES = ("STUDENT", "BASELINE")
 SLOTS = 64  # of all models
-RECIPE = Recipe(models=list(MODELS), plain_baseline=False, concurrency=SLOTS // len(MODELS))
+RECIPE = Recipe(models=list(MODELS), plain_baseline=False, server_concurrency=SLOTS // len(MODELS))
 NUM_QUESTIONS, QUICK_QUESTIONS = 200, 4
 DOCUMENTS = {  # condition → documents; whether the oracle is among them
     "closed_book": (0, False),

@@ -22,7 +22,7 @@ from lib.duplicates import conflicts
 from lib.engine.endpoint import chat_request, run
 from lib.engine.ledger import Ledger
 from lib.engine.replies import Reply
-from lib.gen.ask.rows import MAX_TOKENS, RowWriter
+from lib.gen.ask.rows import RowWriter
 from lib.gen.ask.shares import request_groups
 from lib.gen.chunks import Splitter, pieces_cache
 from lib.gen.distractors import Vectors
@@ -158,7 +158,7 @@ def fill_ledger(path: Path, recipe: Recipe) -> int:
     with closing(Ledger(path)) as ledger:
 
         async def ask(messages: list[Message], **sampling: Any) -> Reply:
-            sampling = {"max_tokens": MAX_TOKENS, "temperature": 0.0} | sampling
+            sampling = {"temperature": 0.0} | sampling
             sampling.pop("priority", None)
             request = chat_request(settings, messages, **sampling)
             reply = Reply(reader(request), "stop", 300, 50, 0.5)

@@ -145,7 +145,7 @@ def _training(rows: Sequence[RaftExample], trained: finetune.Trained) -> Trainin
         rows=len(rows),
         oracle_share=sum(e.oracle_position is not None for e in rows) / len(rows),
         updates=int(max(point["step"] for point in trained.history)),
-        tokens=trained.lengths.total_tokens,
+        tokens=trained.rows.lengths.total_tokens,
         seconds=trained.seconds,
     )
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks.generation_runs import FEW_SLOTS, ratio
 from benchmarks.generation_speed import TARGETS
-from benchmarks.teacher_server import Figures, teacher
+from benchmarks.teacher_server import Behaviour, Figures, teacher
 from lib.engine.endpoint import Endpoint, EndpointError, gather_all, run
 from lib.engine.ledger import Ledger
 from lib.prompts.student import DOCUMENT_BEGIN, DOCUMENT_END
@@ -69,10 +69,10 @@ def main(*, quick: bool = False) -> int:
     return int(missed)
 
 
-def measure(slots: int, *, chunks: int) -> Measured:
+def measure(slots: int, *, chunks: int, behaviour: Behaviour | None = None) -> Measured:
     """Ask a teacher everything about so many chunks, with an empty ledger."""
     texts = [passage(number) for number in range(chunks)]
-    with tempfile.TemporaryDirectory(prefix="openbook-bench-") as folder, teacher() as t:
+    with tempfile.TemporaryDirectory(prefix="openbook-bench-") as folder, teacher(behaviour) as t:
         settings = EndpointSettings("teacher", "openai", t.base_url, "loopback", "none")
         cpu_s = time.process_time()
         lag_s, failures = run(ask_all(texts, settings, slots, Path(folder)))

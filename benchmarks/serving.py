@@ -95,7 +95,7 @@ async def _ask(
     async def ask_one(one: ServerRecord) -> list[Reply]:
         settings = EndpointSettings("student", "openai", one.base_url, one.model, "none")
         ledger = Ledger(home() / f"{one.port}-{count}.sqlite")  # its own: every one is sent
-        async with Endpoint(settings, Recipe(concurrency=count), ledger=ledger) as endpoint:
+        async with Endpoint(settings, Recipe(server_concurrency=count), ledger=ledger) as endpoint:
             return await asyncio.gather(*(endpoint.ask(p, max_tokens=MAX_TOKENS) for p in prompts))
 
     start = time.monotonic()

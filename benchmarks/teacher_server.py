@@ -43,6 +43,9 @@ class Behaviour:
     token_s: float = 0.002
     requests_per_minute: int = 0  # beyond: 429 with Retry-After; 0 = no limit
     burst: int = 0  # what the bucket holds; 0 = a minute's worth
+    refusals: float = 0.0  # share of attempts, 0–1: 429 without Retry-After
+    storm_s: float = 0.0  # all attempts of so many seconds are refused in the same way: the last
+    storm_every_s: float = 9.0  # of every so many
     errors: float = 0.0  # shares of attempts, 0–1: 500 at once
     hangs: float = 0.0  # never answered
     drops: float = 0.0  # the connection breaks halfway
@@ -135,6 +138,9 @@ class TeacherServer:
         if (wait_s := self._over_limit_s()) > 0:
             return self._fail("429", 429, f"Retry-After: {ceil(wait_s)}")
         fault = self._draw(name)
+        since_s = (time.time() - self._first_s) % self._behaviour.storm_every_s
+        if fault == "429" or since_s >= self._behaviour.storm_every_s - self._behaviour.storm_s:
+            return self._fail("429", 429, "")
         if fault == "500":
             return self._fail("500", 500, "")
         if fault == "hang":
@@ -167,6 +173,7 @@ class TeacherServer:
         self._came[name] += 1
         drawn = Random(f"{self._behaviour.seed}:{name}:{self._came[name]}").random()
         shares = {
+            "429": self._behaviour.refusals,
             "500": self._behaviour.errors,
             "hang": self._behaviour.hangs,
             "drop": self._behaviour.drops,

@@ -1,17 +1,25 @@
 """One parser, one form of error and one set of exit codes for every command.
 
 Exit codes: 0 done · 1 a check failed, or there was no result · 2 a user's mistake · 130 interrupted
+(Ctrl-C) · 143 ended (SIGTERM, as containers and Slurm send it)
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
+import signal
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
 
-from lib.settings import SetupError
+from lib.settings import CheckFailed, SetupError, home, unwritable
+
+_LONGEST_TMPDIR = 60  # bytes: sockets in it (kernels, worker processes) may have about 100 in all
 
 
 class Parser(argparse.ArgumentParser):
@@ -21,24 +29,72 @@ class Parser(argparse.ArgumentParser):
         raise SetupError(f"{message}. `{self.prog} -h` shows the options.")
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: ends a command like Ctrl-C."""
+
+
 def run(name: str, work: Callable[[], int | None]) -> int:
     """Do the work of a command and return its exit code; None = 0.
 
     A user's mistake (SetupError) becomes one line on stderr: `lib.deploy: … Do this.`
     """
+    before = signal.getsignal(signal.SIGTERM) or signal.SIG_DFL
     try:
-        code = work() or 0
-        sys.stdout.flush()
-    except SetupError as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"{name}: interrupted. Run it again to go on; replies are kept.", file=sys.stderr)
-        return 130
+        signal.signal(signal.SIGTERM, _terminate)
+        _use_what_is_there()
+        try:
+            return work() or 0
+        finally:  # also when argparse has printed its help and exits
+            sys.stdout.flush()
     except BrokenPipeError:  # the reader has enough, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except SetupError as error:
+        return _end(name, str(error), 1 if isinstance(error, CheckFailed) else 2)
+    except KeyboardInterrupt as error:
+        ended, code = ("ended", 143) if isinstance(error, Terminated) else ("interrupted", 130)
+        kept = "Finished work and paid replies are kept; training that had begun starts anew."
+        return _end(name, f"{ended}. Run it again to go on. {kept}", code)
+    except OSError as error:
+        if said := unwritable(Path(error.filename or home()), error):
+            return _end(name, str(said), 2)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(name: str, said: str, code: int) -> int:
+    with suppress(BrokenPipeError):
+        print(f"{name}: {said}", file=sys.stderr)
     return code
+
+
+def _terminate(*_: Any) -> NoReturn:
+    raise Terminated
+
+
+def _use_what_is_there() -> None:
+    """Go on with a terminal that shows ASCII alone, without a home folder, or with a long TMPDIR.
+
+    Raises:
+        SetupError: no temporary file can be written.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_TMPDIR:
+            os.environ["TMPDIR"] = tempfile.tempdir = "/tmp"
+    except FileNotFoundError:
+        raise SetupError(
+            "No temporary file can be written, in $TMPDIR or /tmp. Free space there, or set TMPDIR "
+            "to a folder that you may write to."
+        ) from None
+    user_dir = Path(os.environ.get("HOME") or "/nowhere")
+    if not os.access(user_dir, os.W_OK):  # libraries keep settings and caches in it
+        os.environ["HOME"] = str(home() / "artefacts" / "home")
+        with suppress(OSError):
+            Path(os.environ["HOME"]).mkdir(parents=True, exist_ok=True)
 
 
 def run_command(parser: Parser, arguments: Sequence[str] | None = None) -> int:

@@ -26,7 +26,7 @@ from lib.dataset_card import dataset_card
 from lib.prompts.student import Message, student_instruction, student_messages, student_question
 from lib.reading.files.api import API_TYPE, is_api_record
 from lib.records import Chunk, Document, Question, RaftExample, Rejected
-from lib.settings import SetupError, home, portable, require_path
+from lib.settings import SetupError, home, latest_run, portable, require_path
 from lib.store import (
     artefact_dir,
     building,
@@ -169,7 +169,10 @@ def read_dataset(folder: str | Path) -> Dataset:
             "1_gen.ipynb writes one: run it."
         )
     try:
-        return Dataset(Path(folder), read_json(path))
+        manifest = read_json(path)
+        if not isinstance(manifest, dict):
+            raise ValueError(f"a {type(manifest).__name__}, not an object")
+        return Dataset(Path(folder), manifest)
     except ValueError as error:
         raise SetupError(
             f"{portable(path)} cannot be read ({error}). The dataset is damaged: delete its folder "
@@ -178,13 +181,13 @@ def read_dataset(folder: str | Path) -> Dataset:
 
 
 def find_dataset(name: str = "") -> Path:
-    """A dataset's folder, from a path, a name in artefacts/datasets, or the state.
+    """A dataset's folder, from a path or a name in artefacts/datasets; "" = the latest run's.
 
     Raises:
         SetupError: there is none.
     """
     if not name:
-        return require_path("DATASET_DIR")
+        return require_path("DATASET_DIR", latest_run())
     datasets_dir = home() / "artefacts" / "datasets"
     for folder in (Path(name), home() / name, datasets_dir / name):
         if folder.is_dir():
@@ -293,6 +296,7 @@ def write_dataset(
                 "pages": len(document.pages),
                 "characters": len(document.text),
                 "sha256": document.sha256,
+                "dropped_lines": dict(document.dropped),
             }
             for document in documents
         ],
@@ -368,6 +372,11 @@ def _write_folder(
             "parameters": facts["parameters"],
             "counts": counts,
             "skipped": facts["skipped"],
+            "dropped_lines": {
+                document["id"]: document["dropped_lines"]
+                for document in files["documents"]
+                if document.get("dropped_lines")
+            },
             "made_of": made_of,
             "files": {path.relative_to(folder).as_posix(): file_sha256(path) for path in written},
         }

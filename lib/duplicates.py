@@ -1,10 +1,18 @@
-"""Chunks that say the same: found among those seen before, and among all of a corpus."""
+"""Near duplicates: chunks that say the same, questions that ask the same.
+
+What chunks share is weighed by how many of the corpus have it: a run of five words that n others
+have weighs 1/n. Two copies of a page say the same; a hundred records with the same sign-in code do
+not. Links of Markdown are read as their text.
+"""
 
 from __future__ import annotations
 
+import math
+import re
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import pairwise
@@ -13,17 +21,26 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lib.records import Chunk
-from lib.text import one_line, words
+from lib.text import normalise, one_line, terms, words
 
 SHINGLE_WORDS = 5
-SAME_SHARE = 0.5  # of the smaller chunk's runs: two chunks count as the same
-MAX_HOLDERS = 1000  # a run that stands in more chunks is boilerplate, and counts for nothing
+SAME_SHARE = 0.5  # of what the smaller chunk's runs weigh: two chunks count as the same
+SAME_WORDS = 0.9  # of the words of two questions: they count as the same
+MAX_HOLDERS = 100  # a run in more chunks weighs nothing
 
 Conflicts = Mapping[str, set[str]]  # a chunk's id → those that count as the same
 
 _BASE = 0x9E3779B97F4A7C15  # odd, and its bits are mixed
 _POWERS = np.array([pow(_BASE, i, 2**64) for i in range(SHINGLE_WORDS)], dtype=np.uint64)
 _SKETCH_RUNS = 8  # of a chunk's runs, those that find it again
+
+_UNIT = 2**20  # what a run of one chunk weighs; whole numbers, so that no order of adding matters
+
+# `[text](target "title")` and `[text][reference]`: only the text counts.
+_LINK = re.compile(
+    r"""!?\[([^][]*)\](?:\(\s*(?:<[^<>\n]*>|(?:[^\s()]|\([^\s()]*\))*)"""
+    r"""(?:\s+(?:"[^"]*"|'[^']*'))?\s*\)|\[[^][]*\])"""
+)
 
 # 60 bits: a Python integer of 64 takes a third more memory.
 _60_BITS = 2**60 - 1
@@ -34,8 +51,10 @@ def shingles(text: str) -> Any:
     """The runs of five words, each as 60 bits, ascending; case and punctuation aside.
 
     A polynomial (Karp and Rabin, 1987) of the words' hashes, so that a repeated word is hashed
-    once. A text of fewer words is one run.
+    once. A text of fewer words is one run. A link of Markdown is its text.
     """
+    if "](" in text or "][" in text:
+        text = _LINK.sub(r"\1", _LINK.sub(r"\1", text))  # twice: a picture may be a link's text
     found = words(text)
     hashes = np.zeros(max(len(found), SHINGLE_WORDS), dtype=np.uint64)
     hashes[: len(found)] = list(map(_cached_hash, found))
@@ -107,15 +126,16 @@ def _overlap(one: Chunk, other: Chunk) -> int:
     return max(0, min(one.end, other.end) - max(one.start, other.start))
 
 
-def conflicts(chunks: Sequence[Chunk]) -> dict[str, set[str]]:
+def conflicts(chunks: Sequence[Chunk], share: float = SAME_SHARE) -> dict[str, set[str]]:
     """For each chunk's id the ids of those that count as the same.
 
-    Two count as the same when their ranges in one document overlap, or when at least half of the
-    smaller one's runs of five words stand in the other, case and punctuation aside. A run that
-    more than MAX_HOLDERS chunks have is boilerplate and does not count.
+    Two count as the same when their ranges in one document overlap, or when this share of what the
+    smaller one's runs of five words weigh stands in the other, case and punctuation aside. 0: they
+    share any run that is not boilerplate; what counts as different then always will, whatever
+    chunks are added.
     """
     same: dict[str, set[str]] = {chunk.id: set() for chunk in chunks}
-    for pairs in (_overlapping(chunks), near_duplicates(chunks)):
+    for pairs in (_overlapping(chunks), near_duplicates(chunks, share)):
         for left, right in pairs:
             same[left].add(right)
             same[right].add(left)
@@ -132,52 +152,82 @@ def _overlapping(chunks: Sequence[Chunk]) -> Iterable[tuple[str, str]]:
         earlier[:] = [*(other for other in earlier if other.end > chunk.start), chunk]
 
 
-def count_as_same(one: Chunk, other: Chunk) -> bool:
-    """What `conflicts` says of two chunks alone, where nothing is known to be boilerplate."""
-    if _overlap(one, other):
-        return True
-    runs, others = shingles(one.text), shingles(other.text)
-    return len(_places(runs, others)) >= max(1, SAME_SHARE * min(len(runs), len(others)))
+def near_duplicates(chunks: Sequence[Chunk], share: float) -> Iterator[tuple[str, str]]:
+    """Pairs of ids: this share of what the smaller one's runs weigh stands in the other.
 
-
-def near_duplicates(chunks: Sequence[Chunk]) -> Iterator[tuple[str, str]]:
-    """Pairs of ids: at least half of the smaller one's runs of five words stand in the other.
-
-    All of them, without comparing all pairs: only chunks that share so many runs with others at
-    all are looked up. Runs that stand in more than MAX_HOLDERS chunks do not count. A run is known
-    by 32 bits: two chunks of 200 runs share one by chance once in 100,000 pairs.
+    All of them, without comparing all pairs: only chunks that share so much with others at all are
+    looked up.
     """
-    if not chunks:
-        return
-    flat, starts = array("I"), [0]
-    for chunk in chunks:
-        flat.frombytes(_distinct(shingles(chunk.text).astype(np.uint32)).tobytes())
-        starts.append(len(flat))
-    entries = np.frombuffer(flat, dtype=np.uint32)
-    shared, counts = _shared_values(entries)
-    rare = counts <= MAX_HOLDERS
-    owned = []  # of each chunk the places in `shared` of its runs that others have
-    sizes = np.zeros(len(chunks), dtype=np.int64)
-    for index, (start, end) in enumerate(pairwise(starts)):
-        runs = entries[start:end]
-        places = _places(runs, shared)
-        own = places[rare[places]].astype(np.int32)
-        owned.append(own)
-        sizes[index] = end - start - (len(places) - len(own))
-    holders = np.repeat(np.arange(len(chunks), dtype=np.int32), [len(own) for own in owned])
-    order = np.argsort(np.concatenate(owned), kind="stable")
-    holders, ends = holders[order], np.cumsum(np.where(rare, counts, 0))
-    for index, own in enumerate(owned):
-        needed = max(1, -int(-SAME_SHARE * sizes[index] // 1))
-        if len(own) < needed:
+    runs = _Runs(chunks)
+    for index, size in enumerate(runs.sizes):
+        needed = max(1, math.ceil(share * size))
+        if runs.shared_weight(index) < needed:
             continue
-        lists = [holders[ends[place] - counts[place] : ends[place]] for place in own]
-        partners, common = np.unique(np.concatenate(lists), return_counts=True)
-        larger = (sizes[partners] > sizes[index]) | (
-            (sizes[partners] == sizes[index]) & (partners > index)
+        partners, common = runs.partners(index)
+        larger = (runs.sizes[partners] > size) | (
+            (runs.sizes[partners] == size) & (partners > index)
         )
         for other in partners[larger & (common >= needed)]:
             yield chunks[index].id, chunks[other].id
+
+
+def repeated(chunks: Sequence[Chunk], suspects: Collection[str], share: float) -> set[str]:
+    """The suspects that repeat an earlier chunk, or hold nothing but boilerplate.
+
+    At least this share of what its runs weigh stands in the other, which repeats none itself.
+    """
+    found: set[str] = set()
+    runs = _Runs(chunks)
+    for index, chunk in enumerate(chunks):
+        if chunk.id in suspects:
+            partners, common = runs.partners(index)
+            earlier = partners[(partners < index) & (common >= share * runs.sizes[index])]
+            if not runs.sizes[index] or any(chunks[other].id not in found for other in earlier):
+                found.add(chunk.id)
+    return found
+
+
+class _Runs:
+    """The runs of five words that chunks share, and what each weighs.
+
+    A run is known by 32 bits: two chunks of 200 runs share one by chance once in 100,000 pairs.
+    """
+
+    def __init__(self, chunks: Sequence[Chunk]) -> None:
+        flat, starts = array("I"), [0]
+        for chunk in chunks:
+            flat.frombytes(_distinct(shingles(chunk.text).astype(np.uint32)).tobytes())
+            starts.append(len(flat))
+        entries = np.frombuffer(flat, dtype=np.uint32)
+        shared, counts = _shared_values(entries)
+        rare = counts <= MAX_HOLDERS
+        self._weights = np.where(rare, _UNIT // np.maximum(counts - 1, 1), 0)
+        self._counts = counts
+        self._own = []  # of each chunk the places in `shared` of its runs that others have
+        self.sizes = np.zeros(len(chunks), dtype=np.int64)  # what all of its runs weigh
+        for index, (start, end) in enumerate(pairwise(starts)):
+            places = _places(entries[start:end], shared)
+            own = places[rare[places]].astype(np.int32)
+            self._own.append(own)
+            self.sizes[index] = (end - start - len(places)) * _UNIT + self._weights[own].sum()
+        holders = np.repeat(np.arange(len(chunks), dtype=np.int32), list(map(len, self._own)))
+        order = np.argsort(np.concatenate([*self._own, np.array([], np.int32)]), kind="stable")
+        self._holders, self._ends = holders[order], np.cumsum(np.where(rare, counts, 0))
+
+    def shared_weight(self, index: int) -> int:
+        """What the runs weigh that this chunk shares with any other."""
+        return int(self._weights[self._own[index]].sum())
+
+    def partners(self, index: int) -> tuple[Any, Any]:
+        """The chunks that share runs with this one (itself among them), and what these weigh."""
+        own = self._own[index]
+        ends, counts = self._ends[own], self._counts[own]
+        lists = [self._holders[e - n : e] for e, n in zip(ends, counts, strict=True)]
+        found = np.concatenate([*lists, np.array([], np.int32)])
+        partners, places = np.unique(found, return_inverse=True)
+        common = np.zeros(len(partners), dtype=np.int64)
+        np.add.at(common, places, np.repeat(self._weights[own], counts))
+        return partners, common
 
 
 def _shared_values(entries: Any) -> tuple[Any, Any]:
@@ -205,3 +255,60 @@ def _places(runs: Any, shared: Any) -> Any:
     places = np.searchsorted(shared, runs)
     places = places[places < len(shared)]
     return places[shared[places] == runs[: len(places)]]
+
+
+def shared_text(one: Chunk, other: Chunk) -> str:
+    """The longest run of words that two chunks have in common, on one line."""
+    left, right = one.text.split(), other.text.split()
+    match = SequenceMatcher(None, left, right, autojunk=False).find_longest_match()
+    return " ".join(left[match.a : match.a + match.size])
+
+
+# --- questions -----------------------------------------------------------------------------------
+
+
+def same_questions(questions: Sequence[str], others: Sequence[str]) -> dict[int, int]:
+    """The place of each question that is asked among the others too → the first place there.
+
+    Two are the same that have SAME_WORDS of the words of both in common (Jaccard), unless each has
+    a name or a number that the other lacks: those on the north and on the south tower differ.
+    Only pairs that share one of their rarest words are compared: if two texts have SAME_WORDS in
+    common, they share one of so many (prefix filtering: Bayardo, Ma and Srikant, "Scaling up all
+    pairs similarity search", 2007).
+    """
+    words_of = {text: _question_words(text) for text in dict.fromkeys([*others, *questions])}
+    counts = Counter(word for of_text in words_of.values() for word in of_text)
+
+    def rarest(text: str) -> list[str]:
+        ordered = sorted(words_of[text], key=lambda word: (counts[word], word))
+        return ordered[: len(ordered) - math.ceil(SAME_WORDS * len(ordered) - 1e-9) + 1]
+
+    def same(one: str, other: str) -> bool:
+        left, right = words_of[one], words_of[other]
+        names_differ = _names(one) - right and _names(other) - left
+        return len(left & right) >= SAME_WORDS * len(left | right) and not names_differ
+
+    places_of: dict[str, list[int]] = defaultdict(list)  # word → places in others
+    for place, other in enumerate(others):
+        for word in rarest(other):
+            places_of[word].append(place)
+    found = {}
+    for number, text in enumerate(questions):
+        places = sorted({place for word in rarest(text) for place in places_of[word]})
+        first = next((place for place in places if same(text, others[place])), None)
+        if first is not None:
+            found[number] = first
+    return found
+
+
+def _question_words(text: str) -> frozenset[str]:
+    """The terms of a text; the text itself if it has none."""
+    return frozenset(terms(text)) or frozenset([normalise(text)])
+
+
+def _names(text: str) -> set[str]:
+    """Its words with a capital letter, the first word aside, or with a digit."""
+    first, *more = re.findall(r"\w+", text) or [""]
+    found = [word for word in more if word != word.lower()]
+    found += [word for word in (first, *more) if any(map(str.isdigit, word))]
+    return {term for word in found for term in terms(word)}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
+import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from lib.cli import run
 from lib.recipe import KNOBS, Knob, Recipe, knob_named
 from lib.settings import PROJECT_DIR, SetupError
 from lib.text import one_line
@@ -39,10 +42,17 @@ def read_parameters(path: Path) -> dict[str, Any]:
     keys = Counter(str(key.value) for key, _ in node.value) if values else Counter()
     if twice := [key for key, count in keys.items() if count > 1]:
         raise SetupError(f"{path} sets {', '.join(twice)} more than once. Keep one line of each.")
+    knobs = {str(name): knob_named(str(name), path.name) for name in values}
     return {
-        str(name): knob_named(str(name), path.name).checked(value, path.name)
-        for name, value in values.items()
+        name: knob.checked(_float(value) if knob.type == "float" else value, path.name)
+        for (name, knob), value in zip(knobs.items(), values.values(), strict=True)
     }
+
+
+def _float(value: Any) -> Any:
+    """YAML 1.1 takes 2e-05, a float without a point, for text."""
+    is_text = isinstance(value, str) and re.fullmatch(r"[-+]?\d+e[-+]?\d+", value, re.IGNORECASE)
+    return float(value) if is_text else value
 
 
 def override(name: str, text: str) -> Any:
@@ -139,4 +149,4 @@ def _grouped() -> Iterator[tuple[str, str, list[Knob]]]:
 
 
 if __name__ == "__main__":
-    print(reference(), end="")
+    sys.exit(run("lib.parameters", lambda: print(reference(), end="")))

@@ -162,6 +162,9 @@ class Recipe:
         meaning="the teacher's prompts; 'llama' for open models")
     prompts_path: str = _teacher("", "a YAML of yours with the teacher's prompts that differ")
     temperature: float = _teacher(0.0, "sampling temperature of the teacher", low=0, high=2)
+    max_question_tokens: int = _teacher(2048, low=1,
+        meaning="longest reply with questions or rows, tokens; many for a teacher that thinks")
+    max_cot_answer_tokens: int = _teacher(2048, "the same of a reply with one answer", low=1)
     rationale: bool = _teacher(False, source=_PAPER,
         meaning="the reasoning is written anew from the verified answer")
 
@@ -209,7 +212,8 @@ class Recipe:
         meaning="say what asking would take, and stop before anything is paid")
     batch: bool = _asking_once(False,
         meaning="through the Batch API: half the price, an answer within a day")
-    concurrency: int = _sending(16, "requests in flight to an endpoint", low=1, high=10_000)
+    concurrency: int = _sending(16, low=1, high=10_000,
+        meaning="requests in flight to an endpoint, but for the student's and the baseline's")
     requests_per_minute: int = _sending(0, "the account's limit; 0 = none to keep", low=0)
     tokens_per_minute: int = _sending(0, low=0,
         meaning="the account's limit, prompt and completion; 0 = none")
@@ -244,6 +248,8 @@ class Recipe:
     server_memory_gib: float = _serving(0.0, low=0,
         meaning="memory that each server gets on a CPU, GiB; 0 = by the model's size")
     server_timeout_s: float = _serving(600.0, "seconds until a server must answer", **_POSITIVE)
+    server_concurrency: int = _serving(16, low=1, high=10_000, also=("4_eval",),
+        meaning="requests in flight to the student, and as many to the baseline")
     max_answer_tokens: int = _serving(256, "longest answer, tokens", low=1, also=("4_eval",))
 
     models: list[str] = _asking(["student", "baseline"],
@@ -275,6 +281,10 @@ class Recipe:
         for name in more:
             knob_named(name, "more")
         return cls(**(shown | more))
+
+    def slots(self, role: str) -> int:
+        """How many requests may be in flight to a role's endpoint."""
+        return self.server_concurrency if role in ("student", "baseline") else self.concurrency
 
     @property
     def asking(self) -> dict[str, Any]:

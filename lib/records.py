@@ -27,6 +27,7 @@ class Document:
     pages: tuple[Page, ...]
     sha256: str  # of the file's bytes; of a record's text
     held_out: bool = False  # it only evaluates: none of it may stand in a training row
+    dropped: tuple[tuple[str, int], ...] = ()  # running headers and footers, and how often
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""What run_all.sh calls: check the parameters, then run one notebook through papermill.
+"""What run_all.sh calls: check the parameters, then run the notebooks through papermill.
 
-`python -m lib.runner STAGE [options]`, STAGE being show, check, 1_gen, 2_finetune, 3_deploy, 4_eval
-or refresh. Every stage takes the same options, so that run_all.sh can pass its own on.
+`python -m lib.runner STAGE … [options]`, each STAGE being check, 1_gen, 2_finetune, 3_deploy,
+4_eval or refresh; the options are those of run_all.sh.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,16 @@ from lib.cli import Parser, run
 from lib.parameters import DEFAULT_PARAMETERS, for_notebook, listing, overrides
 from lib.progress import minutes
 from lib.recipe import NOTEBOOKS, Recipe
-from lib.settings import PROJECT_DIR, SetupError, home, portable
+from lib.settings import (
+    PROJECT_DIR,
+    CheckFailed,
+    SetupError,
+    check_names,
+    home,
+    portable,
+    require_path,
+    unwritable,
+)
 from lib.text import one_line
 from lib.threads import tune_threads
 
@@ -76,14 +86,23 @@ def make_plan(arguments: list[str]) -> Plan:
 def check(plan: Plan) -> None:
     """Say what will run, and stop here when a requirement of the student is missing."""
     recipe = plan.recipe
+    check_names()
+    if plan.first > 1:
+        require_path("DATASET_DIR", recipe.run_name)
+    if plan.first > 2:
+        from lib.finetune import require_student
+
+        require_student(recipe)
     if plan.first <= 2 <= plan.last:
         from lib.finetune import require_machine
 
         require_machine(recipe)
     if plan.last == len(NOTEBOOKS):
-        from lib.eval import check_evaluation
+        from lib.eval import check_evaluation, eval_models
 
         check_evaluation(recipe)
+        if plan.first == len(NOTEBOOKS):  # all models are served by now
+            eval_models(recipe)
     if plan.first == 1:
         from lib.reading.sources import find_documents
 
@@ -135,10 +154,21 @@ def run_notebook(plan: Plan, notebook: str) -> None:
         if error.ename == "Finished":
             print(message, flush=True)
             return
-        name = "" if error.ename == "SetupError" else f"{error.ename}: "
-        raise SetupError(
+        ours = {"SetupError": SetupError, "CheckFailed": CheckFailed}
+        name = "" if error.ename in ours else f"{error.ename}: "
+        if full := unwritable(home(), OSError(message)):
+            message = str(full)
+        raise ours.get(error.ename, SetupError)(
             f"{source.name} stopped in cell [{error.exec_count}]: {name}{message} "
             f"(the executed copy: {portable(target)})"
+        ) from None
+    except RuntimeError as error:
+        if "Kernel died" not in str(error):
+            raise
+        raise SetupError(
+            f"{source.name}: its process was killed. Most likely the memory ran out: close other "
+            "programs, or lower batch_size or server_concurrency, and run it again "
+            f"(the executed copy, with all output before: {portable(target)})."
         ) from None
     print(f"── {source.name} took {minutes(time.monotonic() - start)}", flush=True)
 
@@ -185,25 +215,29 @@ def refresh(plan: Plan) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    return run("run_all.sh", lambda: _run_stage(next(iter(arguments), ""), arguments[1:]))
+    return run("run_all.sh", lambda: _run_stages(arguments))
 
 
-def _run_stage(stage: str, options: list[str]) -> None:
-    stages = ("show", "check", *NOTEBOOKS, "refresh")
-    if stage not in stages:
-        raise SetupError(f"No stage {stage!r}: expected one of {', '.join(stages)}.")
-    if stage == "show":
+def _run_stages(arguments: list[str]) -> None:
+    stages = list(takewhile(lambda argument: not argument.startswith("-"), arguments))
+    options = arguments[len(stages) :]
+    known = ("check", *NOTEBOOKS, "refresh")
+    if not stages or not set(stages) <= set(known):
+        wrong = next((stage for stage in stages if stage not in known), "")
+        raise SetupError(f"No stage '{wrong}': expected some of {', '.join(known)}.")
+    if {"-h", "--help", "--list"} & set(options):
         print(listing() if "--list" in options else _USAGE)
         return
     plan = make_plan(options)
-    if stage == "check":
-        check(plan)
-    elif stage == "refresh":
-        refresh(plan)
-    elif plan.first <= NOTEBOOKS.index(stage) + 1 <= plan.last:
-        run_notebook(plan, stage)
-        if stage == NOTEBOOKS[-1]:
-            finish(plan)
+    for stage in stages:
+        if stage == "check":
+            check(plan)
+        elif stage == "refresh":
+            refresh(plan)
+        elif plan.first <= NOTEBOOKS.index(stage) + 1 <= plan.last:
+            run_notebook(plan, stage)
+            if stage == NOTEBOOKS[-1]:
+                finish(plan)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lib.settings import home
+from lib.settings import home, unwritable, write_whole
 
 
 def fingerprint(made_of: Any, *, length: int = 12) -> str:
@@ -43,27 +42,31 @@ def building(target: Path) -> Iterator[Path]:
     """Yield a scratch folder that becomes `target` when the block ends well, else vanishes.
 
     So a folder that exists is complete, whatever killed the run that began it.
+
+    Raises:
+        SetupError: the disk is full, or the folder cannot be written to.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    scratch.chmod(0o755)
+    scratch = target.parent
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        scratch.chmod(0o755)
         yield scratch
         if target.exists():
             shutil.rmtree(target)
         scratch.replace(target)
+    except Exception as error:
+        if said := unwritable(target, error):
+            raise said from None
+        raise
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        if scratch != target.parent:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-    Path(temporary).chmod(0o644)
-    Path(temporary).replace(path)
+    write_whole(path, text)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 from lib.settings import SetupError
 from lib.text import one_line
 
+MAX_BYTES = 100 << 20  # of a file that is read as a whole
+
 Row = TypeVar("Row")
 
 
@@ -47,7 +49,7 @@ def read_table(
             except ValueError as error:
                 errors.append(f"row {number}: {error}")
     except (OSError, ValueError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else one_line(str(error))
+        reason = (isinstance(error, OSError) and error.strerror) or one_line(str(error))
         raise SetupError(
             f"{path} cannot be read: {reason}. Expected a CSV, JSON or JSONL file of {columns}."
         ) from error
@@ -155,14 +157,21 @@ def _parsed(text: str) -> Any:
         return ValueError(f"it is not JSON ({error})")
 
 
+def read_bytes(path: Path) -> bytes:
+    """Raises a ValueError, which can be shown to users, if they would fill the memory."""
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError(f"it is larger than {MAX_BYTES >> 20} MiB: divide it")
+    return path.read_bytes()
+
+
 def read_text(path: Path) -> str:
     """A text file's characters.
 
     Raises:
-        ValueError: it is empty, or neither UTF-8 nor UTF-16 with a byte order mark; the message
-            can be shown to users.
+        ValueError: it is empty, too large, or neither UTF-8 nor UTF-16 with a byte order mark; the
+            message can be shown to users.
     """
-    data = path.read_bytes()
+    data = read_bytes(path)
     if not data.strip():
         raise ValueError("the file is empty")
     utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))

@@ -9,18 +9,19 @@ from itertools import permutations
 
 from lib.records import Chunk
 
-MAX_HOLDERS = 1000
+MAX_HOLDERS = 100
 
 # A word; of scripts without spaces (Thai to Khmer, kana, Han) a single character.
 _WIDE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff"
 _WORD = re.compile(rf"[{_WIDE}]|[^\W{_WIDE}]+")
+_TARGET = re.compile(r"(?<=\])\([^\s()]*\)")
 
 
 def doubles(chunks: Sequence[Chunk]) -> set[tuple[str, str]]:
-    """Pairs of chunks with overlapping ranges, or with half of the smaller one's runs of five words
-    in common; all pairs are compared, by one product of matrices.
+    """Pairs of chunks with overlapping ranges, or with half of the weight of the smaller one's runs
+    of five words in common; all pairs are compared, by one product of matrices.
 
-    Runs in more than 1,000 chunks are boilerplate and do not count.
+    A run weighs one over the number of other chunks that have it; in more than 100 chunks nothing.
     """
     import numpy as np
     from scipy.sparse import csr_matrix
@@ -30,13 +31,13 @@ def doubles(chunks: Sequence[Chunk]) -> set[tuple[str, str]]:
     numbers = {run: i for i, run in enumerate(held) if held[run] <= MAX_HOLDERS}
     entries = [(i, numbers[run]) for i, found in enumerate(runs) for run in found if run in numbers]
     places, columns = zip(*entries, strict=True)
-    ones = np.ones(len(entries), dtype=np.int32)
-    matrix = csr_matrix((ones, (places, columns)), shape=(len(chunks), len(numbers)))
-    shared, sizes = (matrix @ matrix.T).toarray(), matrix.sum(axis=1).A1
+    weights = np.array([1 / max(1, held[run] - 1) for run in numbers])
+    has = csr_matrix((np.ones(len(entries)), (places, columns)), (len(chunks), len(numbers)))
+    shared, sizes = (has.multiply(weights) @ has.T).toarray(), has @ weights
     return {
         (one.id, other.id)
         for (i, one), (j, other) in permutations(enumerate(chunks), 2)
-        if shared[i, j] >= max(1, 0.5 * min(sizes[i], sizes[j])) or _overlap(one, other)
+        if shared[i, j] >= max(1e-3, 0.5 * min(sizes[i], sizes[j]) - 1e-4) or _overlap(one, other)
     }
 
 
@@ -46,5 +47,5 @@ def _overlap(one: Chunk, other: Chunk) -> bool:
 
 
 def _runs(text: str) -> set[str]:
-    words = _WORD.findall(text.lower())
+    words = _WORD.findall(_TARGET.sub("", text).lower())
     return {" ".join(words[i : i + 5]) for i in range(max(1, len(words) - 4))}

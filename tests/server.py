@@ -39,6 +39,7 @@ class Loopback:
     authorizations: list[str] = field(default_factory=list)
     api_keys: list[str] = field(default_factory=list)
     arrived: list[float] = field(default_factory=list)  # when, by time.monotonic()
+    pings: int = 0  # short requests that ask whether it answers at all: in no other figure
     answered: list[str] = field(default_factory=list)  # one canonical body per reply sent
     in_flight: int = 0
     max_in_flight: int = 0
@@ -60,6 +61,13 @@ class Loopback:
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
+        if [message["content"] for message in body["messages"]] == ["Hello"]:
+            self.pings += 1
+            broken = self.fault(len(self.requests), body)
+            if broken == "drop" and request.transport is not None:
+                request.transport.abort()
+            said = broken if isinstance(broken, web.Response) else None
+            return said or web.json_response(completion(body, "Hello."))
         self.requests.append(body)
         self.authorizations.append(request.headers.get("Authorization", ""))
         self.api_keys.append(request.headers.get("api-key", ""))

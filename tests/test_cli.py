@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from lib.cli import Parser, run, run_command
-from lib.settings import PROJECT_DIR, SetupError
+from lib.settings import PROJECT_DIR, CheckFailed, SetupError
 
 
 def raising(error: BaseException) -> Callable[[], int]:
@@ -25,6 +29,7 @@ def raising(error: BaseException) -> Callable[[], int]:
         (lambda: None, 0, ""),
         (lambda: 1, 1, ""),
         (raising(SetupError("x is 3; expected 2. Change it.")), 2, "lib.x: x is 3; expected 2."),
+        (raising(CheckFailed("1 check failed.")), 1, "lib.x: 1 check failed."),
         (raising(KeyboardInterrupt()), 130, "lib.x: interrupted."),
     ],
 )
@@ -66,3 +71,99 @@ def test_a_closed_pipe_is_quiet() -> None:
     process.stdout.close()
     assert process.stderr.read() == ""
     assert process.wait(30) == 0
+
+
+def started(code: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=PROJECT_DIR,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def commands() -> list[str]:
+    """Every `python -m lib…`; launcher and workers are started by us alone."""
+    files = [path for path in (PROJECT_DIR / "lib").rglob("*.py") if path.stem != "launcher"]
+    files = [path for path in files if '__name__ == "__main__"' in path.read_text("utf-8")]
+    parts = [path.relative_to(PROJECT_DIR).with_suffix("").parts for path in files]
+    names = {".".join(part for part in found if part != "__main__") for found in parts}
+    return sorted(names - {"lib.reading.workers"})
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_reader_that_has_gone_ends_no_command_in_a_traceback(command: str) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    stage = ["check"] if command == "lib.runner" else []
+    done = subprocess.run(
+        [sys.executable, "-m", command, *stage, "-h"],
+        cwd=PROJECT_DIR,
+        stdout=write_end,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(write_end)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_a_command_in_one_line(number: int, code: int) -> None:
+    process = started(
+        "import sys, time; from lib.cli import run\n"
+        "def work():\n"
+        "    print('works', flush=True)\n"
+        "    time.sleep(60)\n"
+        "sys.exit(run('lib.x', work))"
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "works\n"
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert said.startswith("lib.x: ")
+    assert said.count("\n") == 1
+    assert "training that had begun starts anew" in said
+
+
+def test_a_terminal_of_ascii_is_enough() -> None:
+    code = "import sys; from lib.cli import run; sys.exit(run('lib.x', lambda: print('a · ü 问')))"
+    out, said = started(code, PYTHONIOENCODING="ascii").communicate(timeout=30)
+    assert (out, said) == ("a ? ? ?\n", "")
+
+
+def test_a_long_tmpdir_and_no_home_are_replaced(tmp_path: Path) -> None:
+    code = (
+        "import sys, tempfile, pathlib; from lib.cli import run\n"
+        "sys.exit(run('lib.x', lambda: print(tempfile.gettempdir(), pathlib.Path.home())))"
+    )
+    long_dir = tmp_path / ("x" * 100)
+    long_dir.mkdir()
+    home_dir = tmp_path / "home"
+    for user_dir in ("", "/no/such/folder"):
+        process = started(code, TMPDIR=str(long_dir), HOME=user_dir, OPENBOOK_HOME=str(home_dir))
+        out, said = process.communicate(timeout=30)
+        assert (out, said) == (f"/tmp {home_dir}/artefacts/home\n", "")
+        assert (home_dir / "artefacts" / "home").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("number", "fix"),
+    [
+        (errno.ENOSPC, "Free space"),
+        (errno.EDQUOT, "Free space"),
+        (errno.EROFS, "set OPENBOOK_HOME"),
+        (errno.EACCES, "set OPENBOOK_HOME"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_named_with_a_remedy(
+    number: int, fix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = OSError(number, os.strerror(number), "/data/report.html")
+    assert run("lib.x", raising(error)) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("lib.x: /data/report.html cannot be used: ")
+    assert said.count("\n") == 1
+    assert fix in said

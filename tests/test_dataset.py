@@ -156,3 +156,12 @@ def test_unknown_splits_are_errors(made: Made) -> None:
 def test_skipped_files_are_plain_json(made: Made) -> None:
     folder = write_dataset(**made.arguments(run_name="y", skipped=[Skipped("ä.pdf", "empty")]))
     assert json.loads((folder / "manifest.json").read_text())["skipped"][0]["path"] == "ä.pdf"
+
+
+def test_the_manifest_lists_the_lines_that_were_left_out(made: Made) -> None:
+    arguments = made.arguments(run_name="dropped")
+    arguments["documents"] = documents = list(arguments["documents"])
+    documents[0] = replace(documents[0], dropped=(("Page #", 4),))
+    folder = write_dataset(**arguments)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["dropped_lines"] == {documents[0].id: {"Page #": 4}}

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
 import pytest
 
 from lib import duplicates
-from lib.duplicates import Marks, Seen, conflicts, count_as_same, shingles
+from lib.duplicates import Marks, Seen, conflicts, repeated, shared_text, shingles
 from lib.gen.chunks import Splitter
 from lib.recipe import Recipe
 from lib.records import Chunk
@@ -66,25 +67,88 @@ def test_near_duplicates_are_kept_where_that_is_asked_for() -> None:
         assert len(splitter.split(document(name, made)).chunks) == 1
 
 
-def test_boilerplate_makes_no_chunks_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    notice = prose(Random(0), 4)
-    texts = [f"{notice} {prose(Random(n), 2)}" for n in range(1, 9)]
-    chunks = [Chunk(f"{n}#0", f"{n}", "", 1, 0, len(t), t) for n, t in enumerate(texts)]
-    assert all(len(others) == 7 for others in conflicts(chunks).values())
-    monkeypatch.setattr(duplicates, "MAX_HOLDERS", 7)
+def chunks_of(texts: Sequence[str]) -> list[Chunk]:
+    return [Chunk(f"{n}#0", f"{n}", "", 1, 0, len(t), t) for n, t in enumerate(texts)]
+
+
+def filled(frame: list[str], rng: Random, *, own_share: float) -> str:
+    """The words of a frame, every run of some replaced by words of its own: a template's record."""
+    run = 10  # words in a row: fewer would leave too little of the frame between them
+    found = list(frame)
+    for place in range(0, len(found), round(run / own_share)):
+        found[place : place + run] = prose(rng, 1).split(" ")[:run]
+    return " ".join(found)
+
+
+def templated(seed: int, records: int, *, own_share: float = 0.2) -> list[str]:
+    rng = Random(seed)
+    frame = prose(rng, 20).split(" ")
+    return [filled(frame, rng, own_share=own_share) for _ in range(records)]
+
+
+@pytest.mark.parametrize("records", [12, 40, 150])
+@pytest.mark.parametrize("own_share", [0.2, 0.4])
+def test_the_records_of_a_template_are_different(records: int, own_share: float) -> None:
+    texts = templated(records, records, own_share=own_share)
+    frame = set(shingles(texts[0]).tolist()) & set(shingles(texts[1]).tolist())
+    assert len(frame) > 0.3 * len(shingles(texts[0]))  # there is a lot to be taken for the same
+    chunks = chunks_of(texts)
     assert not any(conflicts(chunks).values())
+    assert not repeated(chunks, {chunk.id for chunk in chunks}, 0.8)
 
 
-@pytest.mark.parametrize("overlap", [0, 100])
-def test_two_chunks_alone_are_judged_as_among_all(overlap: int) -> None:
-    chunks, _ = chunked(2, overlap=overlap)
-    text = with_words_changed(chunks[0].text, 12)
-    chunks = [*chunks[:12], Chunk("copy#0", "copy", "", 1, 0, len(text), text)]
+@pytest.mark.parametrize("among", ["prose", "records"])
+@pytest.mark.parametrize("copies", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(4))
+def test_copies_with_a_few_words_changed_are_the_same(seed: int, copies: int, among: str) -> None:
+    rng = Random(seed)
+    texts = templated(seed, 30) if among == "records" else [prose(rng, 20) for _ in range(30)]
+    changed = [with_words_changed(texts[7], 61 + 2 * copy) for copy in range(copies)]
+    chunks = chunks_of([*texts, *changed])
+    ids = {"7#0", *(f"{30 + copy}#0" for copy in range(copies))}
     same = conflicts(chunks)
-    assert "copy#0" in same[chunks[0].id]
-    for one in chunks:
-        for other in chunks:
-            assert one is other or count_as_same(one, other) == (other.id in same[one.id])
+    assert all(same[i] == ids - {i} for i in ids)
+    assert not any(same[chunk.id] for chunk in chunks if chunk.id not in ids)
+    assert repeated(chunks, set(same), 0.8) <= ids - {"7#0"}
+    if copies == 1 and among == "prose":
+        assert repeated(chunks, set(same), 0.8) == {"30#0"}
+
+
+def test_what_is_boilerplate_alone_stays_dropped() -> None:
+    sentences = [prose(Random(n), 1) for n in range(4)]
+    rng = Random(1)
+    texts = [" ".join([*rng.sample(sentences, 4), prose(rng, 1)]) for _ in range(150)]
+    part = " ".join(texts[0].split(" ")[4:30])
+    assert repeated(chunks_of([*texts, part]), {"9#0", "150#0"}, 0.8) == {"150#0"}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_shares_nothing_now_is_never_the_same_later(seed: int) -> None:
+    rng = Random(seed)
+    texts = [*templated(seed, 6), *(prose(rng, 4) for _ in range(6))]
+    rng.shuffle(texts)
+    more = [*texts, *(with_words_changed(rng.choice(texts), rng.randint(3, 30)) for _ in range(20))]
+    few, all_ = conflicts(chunks_of(texts), share=0), conflicts(chunks_of(more))
+    assert any(few.values())
+    assert all(all_[i] & few.keys() <= few[i] for i in few)
+
+
+@pytest.mark.parametrize("link", ["[{}](https://en.example.org/wiki/A_(b)_c)", "[{}][ref-1]",
+    '[{}](<../a b.md> "A (long) title")', "[![{}](p.png)](../a.md)"])  # fmt: skip
+def test_links_are_read_as_their_text(link: str) -> None:
+    words = prose(Random(2), 12).split(" ")
+    linked = [link.format(word) if n % 4 == 3 else word for n, word in enumerate(words)]
+    plain, marked = " ".join(words), " ".join(linked)
+    assert shingles(marked).tolist() == shingles(plain).tolist()
+    assert conflicts(chunks_of([plain, marked])) == {"0#0": {"1#0"}, "1#0": {"0#0"}}
+
+
+def test_what_two_chunks_share_can_be_shown() -> None:
+    notice = prose(Random(0), 1)
+    one, other = chunks_of(
+        [f"{prose(Random(n), 2)}\n{notice} {n} {prose(Random(n), 1)}" for n in (1, 2)]
+    )
+    assert shared_text(one, other) == notice
 
 
 def test_a_chunk_without_words_is_the_same_as_none() -> None:

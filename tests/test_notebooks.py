@@ -34,7 +34,7 @@ SMALL = {
     "top_k": [1, 2],
     "max_questions": 5,
     "max_answer_tokens": 48,
-    "concurrency": 2,
+    "server_concurrency": 2,
 }
 
 
@@ -173,7 +173,7 @@ def test_no_secret_is_written_and_state_is_private(run_dir: Path) -> None:
         if path.is_file() and path.name != ".env" and SECRET.encode() in path.read_bytes()
     ]
     assert holders == []
-    assert stat.S_IMODE((run_dir / ".env.state").stat().st_mode) == 0o600
+    assert stat.S_IMODE((run_dir / "runs" / "small" / ".env.state").stat().st_mode) == 0o600
 
 
 def test_the_dataset_of_the_run_holds(run_dir: Path) -> None:

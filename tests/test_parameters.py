@@ -25,6 +25,11 @@ def test_a_file_overrides_some(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("text", ["2e-05", "2E-5", "2.e-5", "2.0e-5", "0.00002"])
+def test_every_way_to_write_a_float_is_a_float(tmp_path: Path, text: str) -> None:
+    assert read_parameters(write(tmp_path, f"learning_rate: {text}")) == {"learning_rate": 2e-05}
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -38,6 +43,8 @@ def test_a_file_overrides_some(tmp_path: Path) -> None:
         ("more: {seed: 1}", "no parameter more"),
         ("- a\n- b", "expected `key: value`"),
         ("a: [", "is not YAML"),
+        ("learning_rate: nan", "'nan'.*expected float"),
+        ("learning_rate: fast", "'fast'.*expected float"),
         ("seed: 1\nseed: 2", "sets seed more than once"),
     ],
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lib import runner
 from lib.runner import DEFAULT_PARAMETERS, check, main, make_plan
 from lib.settings import PROJECT_DIR, SetupError
 
@@ -75,7 +76,7 @@ def test_a_stage_that_is_none_is_one_line(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 2
-    assert re.search("No stage '.*': expected one of show, check, 1_gen", capsys.readouterr().err)
+    assert re.search("No stage '.*': expected some of check, 1_gen", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +96,37 @@ def test_run_all_lists_and_helps_and_fails_with_a_status() -> None:
     assert failed.returncode == 2
     assert failed.stderr.splitlines()[-1].startswith("run_all.sh: -r: there is no parameter")
     assert failed.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("cell", "code", "says"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", 2, "1_gen.ipynb: its process was killed.*memory"),
+        ("from lib.settings import CheckFailed\nraise CheckFailed('Bad rows.')", 1, ": Bad rows"),
+        ("1 / 0", 2, r"in cell \[2\]: ZeroDivisionError: division by zero"),
+        ("raise OSError(28, 'No space left on device')", 2, "cannot be used.*Free space"),
+    ],
+)
+def test_a_notebook_that_fails_ends_in_one_line(
+    cell: str,
+    code: int,
+    says: str,
+    home_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import nbformat
+
+    monkeypatch.setattr(runner, "PROJECT_DIR", home_dir)
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT_DIR))
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+    notebook.metadata["kernelspec"] = kernel
+    nbformat.write(notebook, home_dir / "1_gen.ipynb")
+    assert main(["1_gen"]) == code
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(says, last)
+    assert "runs/tiny/1_gen.ipynb" in last
 
 
 @pytest.mark.parametrize("option", [("dry_run", "true"), ("dataset_kind", "qa")])

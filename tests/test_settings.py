@@ -1,21 +1,26 @@
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
 from lib.settings import (
+    PREFIXES,
     STATE_KEYS,
     SetupError,
+    check_names,
     endpoint_settings,
     environment,
     is_set_by_user,
+    latest_run,
     prefixes_of,
     read_state,
     require_path,
     save_state,
     show_state,
+    state_path,
 )
 
 
@@ -26,15 +31,13 @@ def write_env(home: Path, text: str) -> None:
 def test_precedence_is_process_then_env_then_state(
     home_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save_state(DATASET_DIR="state", STUDENT_MODEL_DIR="state", RUN_NAME="state")
+    keys = ["DATASET_DIR", "STUDENT_MODEL_DIR", "BASELINE_MODEL_DIR"]
+    save_state("tiny", **dict.fromkeys(keys, "state"))
     write_env(home_dir, "DATASET_DIR=file\nSTUDENT_MODEL_DIR=file\n")
     monkeypatch.setenv("DATASET_DIR", "process")
-    found = environment()
-    assert [found[key] for key in ("DATASET_DIR", "STUDENT_MODEL_DIR", "RUN_NAME")] == [
-        "process",
-        "file",
-        "state",
-    ]
+    found = environment("tiny")
+    assert [found[key] for key in keys] == ["process", "file", "state"]
+    assert "BASELINE_MODEL_DIR" not in environment("another")
 
 
 def test_env_is_read_as_dotenv(home_dir: Path) -> None:
@@ -74,9 +77,67 @@ def test_names_of_other_prefixes_never_leak_in(home_dir: Path) -> None:
         endpoint_settings("student")
 
 
-def test_plain_names_alone_configure_no_role(home_dir: Path) -> None:
-    write_env(home_dir, "OPENAI_API_KEY=k\nOPENAI_DEPLOYMENT=m\n")
+def test_plain_names_alone_configure_no_role(
+    home_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
     assert endpoint_settings("teacher") is None
+    write_env(home_dir, "OPENAI_API_KEY=k\nOPENAI_DEPLOYMENT=m\n")
+    with pytest.raises(SetupError, match="COMPLETION_OPENAI_API_KEY"):
+        endpoint_settings("teacher")
+
+
+@pytest.mark.parametrize("prefix", [p for prefixes in PREFIXES.values() for p in prefixes])
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "OPENAI_DEPLOYMENT", "AZURE_OPENAI_ENDPOINT"])
+def test_a_misspelt_name_is_told_the_name_that_is_read(
+    prefix: str, name: str, home_dir: Path
+) -> None:
+    wrong = {
+        f"{prefix}{name}",
+        f"{prefix}{name[:-2]}{name[-1]}",
+        f"{prefix}{name.replace('OPENAI_', 'OPNAI_')}",
+        f"{prefix[:-1]}S_{name}",
+        f"{prefix[0]}{prefix[2:]}{name}",
+        f"{prefix}{name.replace('_API', '')}",
+    } - {f"{prefix}{name}", f"{prefix}AZURE_OPENAI_KEY"}
+    for one in wrong:
+        write_env(home_dir, f"{one}=x\n")
+        if one.endswith(("KEY", "DEPLOYMENT", "ENDPOINT")):
+            with pytest.raises(SetupError, match=f"{one}, which nothing reads.*{prefix}{name}\\?"):
+                check_names()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("OPENAI_KEY", "COMPLETION_OPENAI_API_KEY"),
+        ("OPENAI_API_BASE", "COMPLETION_OPENAI_BASE_URL"),
+        ("COMPLETION_KEY", "COMPLETION_OPENAI_API_KEY"),
+        ("COMPLETION_MODEL", "COMPLETION_OPENAI_DEPLOYMENT"),
+        ("JUDGE_BASE_URL", "JUDGE_OPENAI_BASE_URL"),
+        ("AZURE_OPENAI_API_KEY", "COMPLETION_AZURE_OPENAI_API_KEY"),
+    ],
+)
+def test_the_usual_wrong_names(wrong: str, right: str, home_dir: Path) -> None:
+    write_env(home_dir, f"{wrong}=x\n")
+    with pytest.raises(SetupError, match=rf"{wrong}, .*{right}\?"):
+        endpoint_settings("teacher")
+
+
+def test_names_that_are_read_or_are_not_ours_are_left_alone(home_dir: Path) -> None:
+    names = [
+        f"{prefix}{name}"
+        for prefix in ("COMPLETION_", "SCORE_", "GPT_4O_")
+        for name in (
+            "OPENAI_API_KEY",
+            "AZURE_OPENAI_KEY",
+            "AZURE_OPENAI_USE_ENTRA_ID",
+            "OPENAI_API_VERSION",
+        )
+    ]
+    names += ["OPENAI_API_KEY", "OPENAI_ORG_ID", "HF_TOKEN", "WANDB_API_KEY", "MLFLOW_TRACKING_URI"]
+    write_env(home_dir, "".join(f"{name}=x\n" for name in [*names, "OPENBOOK_HOME", "AWS_KEY"]))
+    check_names()
 
 
 @pytest.mark.parametrize("key", ["AZURE_OPENAI_API_KEY", "AZURE_OPENAI_KEY"])
@@ -93,62 +154,89 @@ def test_azure_style(home_dir: Path, key: str, version: str) -> None:
 
 
 def test_the_users_style_beats_the_states(home_dir: Path) -> None:
-    save_state(STUDENT_OPENAI_BASE_URL="http://127.0.0.1:9/v1", STUDENT_OPENAI_DEPLOYMENT="local")
+    save_state("t", STUDENT_OPENAI_BASE_URL="http://127.0.0.1:9/v1")
     write_env(
         home_dir,
         "STUDENT_AZURE_OPENAI_KEY=k\nSTUDENT_AZURE_OPENAI_ENDPOINT=https://x\n"
         "STUDENT_AZURE_OPENAI_DEPLOYMENT=d\nSTUDENT_OPENAI_API_VERSION=v\n",
     )
-    student = endpoint_settings("student")
+    student = endpoint_settings("student", "t")
     assert student is not None
     assert (student.style, student.deployment) == ("azure", "d")
 
 
 def test_secrets_are_in_no_print(home_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    save_state(STUDENT_OPENAI_API_KEY="hunter2", RUN_NAME="tiny")
+    save_state("t", STUDENT_OPENAI_API_KEY="hunter2", DATASET_DIR="tiny")
     write_env(home_dir, "STUDENT_OPENAI_DEPLOYMENT=m\n")
-    show_state()
-    printed = capsys.readouterr().out + repr(endpoint_settings("student"))
+    show_state("t")
+    printed = capsys.readouterr().out + repr(endpoint_settings("student", "t"))
     assert "tiny" in printed
     assert "hunter2" not in printed
     assert "hunter" not in printed
 
 
-def test_state_is_private_and_keeps_any_text(home_dir: Path) -> None:
+def test_state_is_private_and_keeps_any_text() -> None:
     value = "it's a \\ 'quoted' #value = with ${HOME} and é"
-    save_state(RUN_NAME="x", DATASET_DIR=value)
-    save_state(RUN_NAME="y", BASELINE_MODEL_DIR=None)
-    path = home_dir / ".env.state"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert read_state() == {"RUN_NAME": "y", "DATASET_DIR": value}
-    assert [p.name for p in home_dir.iterdir()] == [".env.state"]
+    save_state("t", STUDENT_BASE="x", DATASET_DIR=value)
+    save_state("t", STUDENT_BASE="y", BASELINE_MODEL_DIR=None)
+    assert stat.S_IMODE(state_path("t").stat().st_mode) == 0o600
+    assert read_state("t") == {"STUDENT_BASE": "y", "DATASET_DIR": value}
+    assert list(state_path("t").parent.iterdir()) == [state_path("t")]
 
 
 def test_undeclared_state_is_a_bug() -> None:
     with pytest.raises(KeyError, match="NOT_DECLARED"):
-        save_state(NOT_DECLARED="x")
+        save_state("t", NOT_DECLARED="x")
 
 
 @pytest.mark.parametrize("key", sorted(STATE_KEYS))
 def test_missing_state_names_the_notebook_that_writes_it(key: str) -> None:
-    with pytest.raises(SetupError, match=STATE_KEYS[key]):
-        require_path(key)
+    save_state("another", **{key: "x"})
+    with pytest.raises(SetupError, match=rf"{STATE_KEYS[key]}.*'mine'.*another"):
+        require_path(key, "mine")
 
 
-def test_state_of_another_run_is_not_used(home_dir: Path) -> None:
-    save_state(RUN_NAME="one", DATASET_DIR="d")
-    with pytest.raises(SetupError, match=r"'one'.*'two'"):
-        require_path("DATASET_DIR", run_name="two")
-    with pytest.raises(SetupError, match="Run 1_gen"):
-        require_path("DATASET_DIR", run_name="one")
+def test_without_any_run_the_first_notebook_is_named() -> None:
+    with pytest.raises(SetupError, match=r"No run here has a DATASET_DIR yet\. Run 1_gen"):
+        require_path("DATASET_DIR", latest_run())
+
+
+def test_a_folder_that_is_gone_names_the_notebook_that_makes_it(home_dir: Path) -> None:
+    save_state("one", DATASET_DIR="d")
+    with pytest.raises(SetupError, match=r"d, which is not there\. Run 1_gen"):
+        require_path("DATASET_DIR", "one")
     (home_dir / "d").mkdir()
-    assert require_path("DATASET_DIR", run_name="one") == home_dir / "d"
+    assert require_path("DATASET_DIR", "one") == home_dir / "d"
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe\x00", b"{}\n", b"DATASET_DIR='x", b"\0\0\0", None])
+def test_a_damaged_state_is_one_line_with_its_path_and_a_remedy(damage: bytes | None) -> None:
+    save_state("t", DATASET_DIR="d")
+    if damage is None:
+        state_path("t").unlink()
+        state_path("t").mkdir()
+    else:
+        state_path("t").write_bytes(damage)
+    for use in (read_state, show_state, environment, save_state):
+        with pytest.raises(
+            SetupError, match=r"runs/t/\.env\.state cannot be read .*Delete"
+        ) as told:
+            use("t")
+        assert "\n" not in str(told.value)
+
+
+def test_the_latest_run_is_the_one_whose_notebook_ran_last() -> None:
+    assert latest_run() == ""
+    for number, name in enumerate(["b", "a", "c", "a"]):
+        save_state(name, DATASET_DIR="d")
+        os.utime(state_path(name), ns=(number, number))
+        assert latest_run() == name
 
 
 def test_state_is_not_taken_for_the_users_configuration(
     home_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save_state(STUDENT_OPENAI_BASE_URL="http://127.0.0.1:1/v1")
+    save_state("t", STUDENT_OPENAI_BASE_URL="http://127.0.0.1:1/v1")
     assert not is_set_by_user("student")
     write_env(home_dir, "FINETUNED_AZURE_OPENAI_ENDPOINT=https://a.example\n")
     assert is_set_by_user("student")

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lib.records import Question
+from lib.settings import SetupError, save_state, state_path
 from lib.store import (
     artefact_dir,
     building,
@@ -36,6 +40,30 @@ def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         fail()
     assert list((tmp_path / "all").iterdir()) == []
+
+
+def full(*_: Any, **__: Any) -> Any:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_is_one_line_with_the_path_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build() -> None:
+        with building(tmp_path / "all" / "artefact") as scratch:
+            (scratch / "half").write_text("x")
+            raise RuntimeError("I/O error: No space left on device (os error 28)")  # safetensors
+
+    def write() -> None:
+        write_jsonl(tmp_path / "all" / "artefact", [{"row": 1}])
+
+    monkeypatch.setattr(Path, "replace", full)
+    for work in (build, write, lambda: save_state("t", DATASET_DIR="d")):
+        with pytest.raises(SetupError, match=r"^/.*: No space left on device\. Free space") as told:
+            work()
+        assert "\n" not in str(told.value)
+    assert list((tmp_path / "all").iterdir()) == []
+    assert list(state_path("t").parent.iterdir()) == []
 
 
 def test_a_build_appears_whole_and_replaces(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lib.settings import SetupError
-from lib.tables import read_table, text_value
+from lib.tables import MAX_BYTES, read_table, read_text, text_value
 
 NAMES = ("question", "answer")
 
@@ -81,3 +81,11 @@ def test_a_table_that_cannot_be_used_says_why_in_one_line(
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="No such file"):
         read_table(tmp_path / "a.csv", pair, names=NAMES, columns="question and answer")
+
+
+def test_a_file_that_would_fill_the_memory_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    with path.open("wb") as file:
+        file.truncate(MAX_BYTES + 1)  # a hole: it takes no room on the disk
+    with pytest.raises(ValueError, match="larger than 100 MiB: divide it"):
+        read_text(path)

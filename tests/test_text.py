@@ -172,3 +172,37 @@ def test_same_answers() -> None:
 )
 def test_a_quote_is_found_but_for_its_typography(quote: str, text: str, found: str | None) -> None:
     assert find_quote(quote, text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("這座燈塔由三個\n兄弟出資修建。\n建於 1874 年。", "三個兄弟出資修建。建於1874年。"),
+        ("毎晩、船のために道を照ら している。", "道を照らしている"),
+        ("ประภาคารแห่งนี้สร้าง\nขึ้นโดยพี่น้อง", "สร้างขึ้นโดย"),
+        ("បង្គោលភ្លើង\nហ្វារនេះ", "ភ្លើងហ្វារ"),
+        ("등대지\n기는 매일", "등대지기는 매일"),
+        ("המגדלור\nנבנה בשנה", "המגדלור נבנה"),
+        ("The lamp\n  burns oil", "lamp burns oil"),
+        ("the surf-\nboard of cork", "surfboard of cork"),
+    ],
+)
+def test_a_quote_is_found_across_line_ends_in_any_script(text: str, quote: str) -> None:
+    found = find_quote(quote, text)
+    assert found
+    assert found in one_line(text)
+    assert "".join(found.split()).replace("-", "") == "".join(quote.split())
+    assert find_quote(one_line(text), text) == one_line(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("The lamp burns", "Thelamp"),
+        ("המגדלור נבנה", "המגדלורנבנה"),
+        ("三個 兄弟", "三個,兄弟"),
+        ("a 3", "a3"),
+    ],
+)
+def test_white_space_counts_where_words_are_spaced(text: str, quote: str) -> None:
+    assert find_quote(quote, text) is None

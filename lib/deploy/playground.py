@@ -20,12 +20,15 @@ def ask(
     `refusal` is the sentence of the dataset that the student was trained on; "" = the standard one.
 
     Raises:
-        SetupError: the role has no endpoint.
+        SetupError: the role has no endpoint in this run.
         EndpointError: the endpoint does not answer.
     """
-    settings = endpoint_settings(role)
+    settings = endpoint_settings(role, recipe.run_name)
     if settings is None:
-        raise SetupError(f"The {role} has no endpoint. 3_deploy.ipynb starts it: run it.")
+        raise SetupError(
+            f"The {role} has no endpoint in run '{recipe.run_name}'. Run 3_deploy.ipynb: it starts "
+            "one."
+        )
 
     async def answer() -> str:
         with closing(Ledger()) as ledger:

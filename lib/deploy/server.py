@@ -87,8 +87,9 @@ def stop(run_name: str = "") -> list[ServerRecord]:
     for server in records(run_name):
         if end(server):
             stopped.append(server)
-        if read_state().get(f"{server.role.upper()}_OPENAI_BASE_URL") == server.base_url:
-            forget_endpoint(server.role)
+        state = read_state(server.run_name)
+        if state.get(f"{server.role.upper()}_OPENAI_BASE_URL") == server.base_url:
+            forget_endpoint(server.role, server.run_name)
     return stopped
 
 

@@ -131,7 +131,7 @@ class BatchEndpoint:
         """Submit the folder's batch, unless that was done before; wait; its replies as JSONL."""
         import openai
 
-        where = f"The {self.settings.role} at {self.settings.base_url}"
+        where = f"The {self.settings.role} at {self.settings.address}"
         try:
             with _client(self.settings) as client:
                 batch = self._wait(client, self._submitted(client, folder))

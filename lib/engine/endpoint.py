@@ -14,7 +14,14 @@ from lib.engine.faults import BudgetSpent, EndpointError, Fault, RequestRejected
 from lib.engine.ledger import Ledger
 from lib.engine.limits import limits_of
 from lib.engine.prices import load_prices
-from lib.engine.replies import Reply, RequestForm, read_reply, read_vectors, rejected_reply
+from lib.engine.replies import (
+    Reply,
+    RequestForm,
+    read_reply,
+    read_vectors,
+    rejected_reply,
+    usage_of,
+)
 from lib.engine.retries import RetryLoop
 from lib.engine.tasks import gather_all, run
 from lib.prompts.student import Message
@@ -24,6 +31,7 @@ from lib.settings import EndpointSettings, SetupError
 __all__ = ["Budget", "BudgetSpent", "Endpoint", "EndpointError", "Reply", "gather_all", "run"]
 
 _SHUTDOWN_S = 60.0  # for the requests in flight when a run is stopped
+_PING = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 16, "temperature": 0.0}
 
 
 class Endpoint:
@@ -121,6 +129,8 @@ class Endpoint:
         if self.meter.price is not None:
             parts.append(f"{self.meter.cost:.2f} {self.prices.currency}")
         parts.append(f"{self.from_ledger:,} from the ledger")
+        if self._requests.failed:
+            parts.append(f"{self._requests.failed:,} failed")
         if (pause_s := self._requests.scheduler.pause_s) >= 1:
             parts.append(f"waiting {pause_s:,.0f} s (rate limit)")
         return " · ".join(parts)
@@ -130,12 +140,15 @@ class Endpoint:
         try:
             reply, used = await self._requests.run(
                 partial(self._attempt, key, request),
+                ping=self._ping,
                 estimate=self.meter.estimate(request),
                 priority=priority,
             )
             if used is not None:
                 await self._written([self.ledger.write(key, request, vars(reply))])
             return reply
+        except RequestRejected as rejected:
+            return rejected_reply(rejected)
         finally:
             self.ledger.unlock(key)
 
@@ -148,21 +161,40 @@ class Endpoint:
         if (saved := self.ledger.get(key)) is not None:  # paid by another process meanwhile
             self.from_ledger += 1
             return Reply(**saved), None
+        start = time.monotonic()
+        data = await self._send(request, timeouts=timeouts)
+        try:
+            reply = read_reply(data, latency_s=time.monotonic() - start)
+        except Fault as fault:
+            fault.used = self.meter.count(request, usage_of(data))
+            raise
+        if not reply.text and not reply.completion_tokens:
+            return reply, None  # refused before a word was written: it may be sent again
+        return reply, self.meter.count(request, reply)
+
+    async def _send(self, request: dict[str, Any], *, timeouts: int = 0) -> dict[str, Any]:
+        """One attempt, in a form that the endpoint accepts."""
         while True:
-            payload, start = self._form.payload(request), time.monotonic()
+            payload = self._form.payload(request)
             try:
-                data = await self._requests.post(
+                return await self._requests.post(
                     "chat/completions", payload, kind=request["max_tokens"], timeouts=timeouts
                 )
             except RequestRejected as rejected:
                 self._form.learn(str(rejected))
-                if self._form.payload(request) != payload:
-                    continue
-                return rejected_reply(rejected), None
-            reply = read_reply(data, latency_s=time.monotonic() - start)
-            if not reply.text and not reply.completion_tokens:
-                return reply, None  # refused before a word was written: it may be sent again
-            return reply, self.meter.count(request, reply)
+                if self._form.payload(request) == payload:
+                    raise
+            except Fault as fault:
+                if fault.kind in ("cut", "unreadable"):
+                    fault.used = self.meter.count(request, Reply("", "", 0, 0, 0.0))
+                raise
+
+    async def _ping(self) -> None:
+        await self._send({"model": self.settings.deployment, **_PING})
+
+    async def _ping_vectors(self) -> None:
+        payload = self._embeddings_payload(["Hello"])
+        await self._requests.post("embeddings", payload, kind="embeddings", timeouts=0)
 
     async def _written(self, writing: list[Future[None]]) -> None:
         """Wait until replies are on the disk; when it is full, send nothing more."""
@@ -182,9 +214,14 @@ class Endpoint:
         return {"role": self.settings.role, "model": self.settings.deployment, "input": text}
 
     async def _pay_vectors(self, keys: dict[str, str], batch: list[str]) -> None:
-        replies, _ = await self._requests.run(
-            partial(self._embed, batch), estimate=self.meter.estimate({"input": batch})
-        )
+        try:
+            replies, _ = await self._requests.run(
+                partial(self._embed, batch),
+                ping=self._ping_vectors,
+                estimate=self.meter.estimate({"input": batch}),
+            )
+        except RequestRejected as rejected:
+            raise EndpointError(f"the texts were refused: {rejected}") from rejected
         await self._written(
             [
                 self.ledger.write(keys[text], self._embedding_request(text), reply)
@@ -192,14 +229,14 @@ class Endpoint:
             ]
         )
 
+    def _embeddings_payload(self, texts: list[str]) -> dict[str, Any]:
+        return {"model": self.settings.deployment, "input": texts, "encoding_format": "float"}
+
     async def _embed(self, batch: list[str], timeouts: int) -> tuple[list[dict[str, Any]], Used]:
-        payload = {"model": self.settings.deployment, "input": batch, "encoding_format": "float"}
-        try:
-            data = await self._requests.post(
-                "embeddings", payload, kind="embeddings", timeouts=timeouts
-            )
-        except RequestRejected as rejected:
-            raise EndpointError(f"the texts were refused: {rejected}") from rejected
+        payload = self._embeddings_payload(batch)
+        data = await self._requests.post(
+            "embeddings", payload, kind="embeddings", timeouts=timeouts
+        )
         vectors, tokens = read_vectors(data, count=len(batch))
         replies: list[dict[str, Any]] = [{"embedding": vector} for vector in vectors]
         replies[0]["prompt_tokens"] = tokens  # of the whole batch

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urljoin
 
-from lib.settings import EndpointSettings, SetupError
+from lib.settings import EndpointSettings, SetupError, prefixes_of, without_secrets
 from lib.text import one_line
 
 # Codes and types of a 429 that waiting does not mend (OpenAI's list of billing errors).
@@ -20,6 +21,8 @@ _NO_CREDIT = (
     "usage_limit_exceeded",
 )
 _TRANSIENT = (408, 409, 429)  # and 5xx
+_ABOUT_KEYS = re.compile(r"\bapi[ _-]?key|unauthori[sz]ed|authenticat|credential", re.IGNORECASE)
+_MARKUP = re.compile(r"<(script|style|head)\b.*?</\1>|<[^<>]*>", re.IGNORECASE | re.DOTALL)
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -36,57 +39,71 @@ class Fault(Exception):
 
     def __init__(self, message: str, *, kind: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
-        self.kind = kind  # "busy", "timeout", "unreachable", "server", "malformed", "other process"
-        self.retry_after_s = retry_after_s  # how long the endpoint asks all requests to wait
+        # "busy", "timeout", "unreachable", "server", "cut", "unreadable" or "other process"
+        self.kind = kind
+        self.retry_after_s = retry_after_s  # how long the endpoint asks to wait
+        self.used: Any = None  # budget.Used, of a reply that cannot be read: it is paid
 
 
 class RequestRejected(Exception):
-    """This endpoint will never answer the request (400, 413): too long, filtered, …"""
+    """This endpoint will never answer the request (400, 403, 413, 422, …): too long, filtered, …
 
-    def __init__(self, message: str, *, code: str) -> None:
+    `if_all`: what it means if no request was answered yet, and a short one is rejected, too.
+    """
+
+    def __init__(self, message: str, *, code: str, if_all: SetupError) -> None:
         super().__init__(message)
-        self.code = code
+        self.code, self.if_all = code, if_all
 
 
 def read_body(
-    status: int, headers: Mapping[str, str], body: bytes, settings: EndpointSettings
+    status: int, headers: Mapping[str, str], body: bytes, settings: EndpointSettings, url: str = ""
 ) -> dict[str, Any]:
     """`200 {"choices": […]}` → the object; everything else raises the error that it means.
 
     Raises:
         Fault: 408, 409, 429, 5xx, or a body that is not a JSON object: it may succeed later.
-        RequestRejected: 400 and 413.
-        SetupError: a wrong key or model, or no credit: no request can succeed.
-        EndpointError: any other status.
+        SetupError: 401, 402, or a 429 that waiting does not mend: no request can succeed.
+        RequestRejected: any other status.
     """
-    where = f"{settings.role} at {settings.base_url}"
+    where = f"{settings.role} at {settings.address}"
     data = _object(body)
     if 200 <= status < 300:
-        if data is None:
-            raise Fault(f"the {where} sent a broken reply: {_excerpt(body)}", kind="malformed")
+        if data is None or ("error" in data and "choices" not in data):
+            said = _error_of(data, body)[0] if data else _excerpt(body)
+            cut = data is None and body.lstrip()[:1] in (b"", b"{")
+            raise Fault(
+                f"the {where} sent a broken reply: {said}", kind="cut" if cut else "unreadable"
+            )
         return data
     message, code, kind = _error_of(data, body)
-    if status in (401, 403):
-        raise SetupError(f"The {where} refuses the key ({status}: {message}). Check it.")
-    if status == 404:
-        raise SetupError(
-            f"The {where} knows no model '{settings.deployment}' (404: {message}). Check the "
-            f"{settings.role.upper()} deployment and base URL in .env."
-        )
-    if status == 402 or (status == 429 and any(word in code + kind for word in _NO_CREDIT)):
-        raise SetupError(
-            f"The {where} says that the account has no credit left ({status}: {message}). Add "
-            "credit or raise its limit, then run this again: every reply is in the ledger."
-        )
-    if status in (400, 413):
-        raise RequestRejected(message, code=code)
-    if status in _TRANSIENT or status >= 500:
+    if 300 <= status < 400:
+        message = f"it redirects to {_base_of(urljoin(url, headers.get('Location', '')))}"
+    no_credit = status == 402 or (status == 429 and any(word in code + kind for word in _NO_CREDIT))
+    if not no_credit and (status in _TRANSIENT or status >= 500):
         raise Fault(
             f"the {where} failed ({status}: {message})",
             kind="busy" if status == 429 else "server",
             retry_after_s=retry_after_s(headers),
         )
-    raise EndpointError(f"the {where} failed ({status}: {message})")
+    said = f"({status}: {message})"
+    names = f"{prefixes_of(settings.role)[0]}… in .env"
+    if no_credit:
+        error = f"says that the account has no credit left {said}. Add credit or raise its limit, "
+        error += "then run this again: every reply is in the ledger."
+    elif status in (401, 403) or _ABOUT_KEYS.search(message):
+        error = f"refuses the key {said}. Check it, and whether it may be used here: {names}."
+    elif status < 400:
+        error = f"answers {status}: {message}. Set that as its base URL: {names}."
+    elif status == 404:
+        error = f"knows no model '{settings.deployment}' {said}. Check the deployment and the base "
+        error += f"URL: {names}. Asked was {without_secrets(url)}"
+    else:
+        error = f"refuses even a short request {said}. Check {names}."
+    if_all = SetupError(f"The {where} {error}")
+    if no_credit or status == 401:
+        raise if_all
+    raise RequestRejected(f"{status}: {message}", code=code, if_all=if_all)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
@@ -127,6 +144,8 @@ def _object(body: bytes) -> dict[str, Any] | None:
         data = json.loads(body)
     except ValueError:  # also of bytes that are not UTF-8
         return None
+    if isinstance(data, list) and len(data) == 1:
+        data = data[0]  # Gemini's errors
     return data if isinstance(data, dict) else None
 
 
@@ -140,7 +159,14 @@ def _error_of(data: dict[str, Any] | None, body: bytes) -> tuple[str, str, str]:
 
 
 def _excerpt(body: bytes) -> str:
-    return short(body[:200].decode(errors="replace")) or "an empty body"
+    """The words of a page or another text."""
+    words = _MARKUP.sub(" ", body[:10_000].decode(errors="replace"))
+    return short(words) or "an empty body"
+
+
+def _base_of(url: str) -> str:
+    """The base URL of a request's address, as it may be shown."""
+    return without_secrets(re.split(r"/(?:chat/completions|embeddings|openai/dep)", url)[0])
 
 
 def _number(text: str) -> float | None:

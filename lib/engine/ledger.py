@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lib.engine.ledger_writer import Writer, connect
+from lib.engine.ledger_writer import Writer, connect, usable
 from lib.settings import SetupError, home
 from lib.store import fingerprint
 
@@ -146,7 +146,7 @@ class Ledger:
         self._db.close()
 
     def _select(self, query: str, *values: Any) -> list[Any]:
-        with self._lock:
+        with self._lock, usable(self.path):
             return self._db.execute(query, values).fetchall()
 
     def _set_lock(self, key: str, operation: int) -> None:

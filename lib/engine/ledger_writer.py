@@ -7,10 +7,12 @@ import queue
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 
-from lib.settings import SetupError, portable
+from lib.settings import SetupError, home, portable
 
 _BUSY_TIMEOUT_S = 600.0  # another run is writing, for milliseconds at a time
 _TOGETHER_S = 0.005  # replies that come within this time share a commit; no slot waits for it
@@ -122,16 +124,32 @@ class Writer:
             )
 
 
+@contextmanager
+def usable(path: Path) -> Iterator[None]:
+    """Raise a SetupError where SQLite finds that the ledger is damaged or cannot be opened."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        fix = "Check that you may write to its folder, and that there is space."
+        if type(error) is sqlite3.DatabaseError:  # not one of its subclasses
+            fix = (
+                "It is damaged: put a copy of yours in its place, or rename it to start a new one "
+                "(replies that are in no other copy are paid for again)."
+            )
+        raise SetupError(f"{home() / path} cannot be used ({error}). {fix}") from error
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """Open the ledger's database, made or upgraded if need be; each commit is synced."""
-    db = sqlite3.connect(path, check_same_thread=False, timeout=_BUSY_TIMEOUT_S)
-    db.execute("PRAGMA synchronous=FULL")
-    if db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
-        db.execute("PRAGMA journal_mode=WAL")  # stays with the file
-        with db:
-            db.execute("BEGIN IMMEDIATE")
-            _upgrade(db)
-    return db
+    with usable(path):
+        db = sqlite3.connect(path, check_same_thread=False, timeout=_BUSY_TIMEOUT_S)
+        db.execute("PRAGMA synchronous=FULL")
+        if db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
+            db.execute("PRAGMA journal_mode=WAL")  # stays with the file
+            with db:
+                db.execute("BEGIN IMMEDIATE")
+                _upgrade(db)
+        return db
 
 
 def _upgrade(db: sqlite3.Connection) -> None:

@@ -18,9 +18,11 @@ from lib.recipe import Recipe
 class RateLimit:
     """A steady rate of requests or tokens: at most a second's share at once, no burst a minute."""
 
-    def __init__(self, per_minute: float, *, of: Callable[[Estimate], float]) -> None:
+    def __init__(
+        self, per_minute: float, *, of: Callable[[Estimate], float], most_at_once_s: float = 1.0
+    ) -> None:
         self.per_s, self._of = per_minute / 60, of
-        self._most = max(1.0, self.per_s)
+        self._most = max(1.0, self.per_s * most_at_once_s)
         self._level, self._at = self._most, time.monotonic()
 
     def delay_s(self, estimate: Estimate) -> float:

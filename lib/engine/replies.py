@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lib.engine.faults import Fault, RequestRejected, short
 
-_THOUGHTS = r"(?:think|thinking|thought|thoughts|reasoning)"
-_OPENED = re.compile(rf"\s*<{_THOUGHTS}>", re.IGNORECASE)
-_CLOSED = re.compile(rf"</{_THOUGHTS}>\s*", re.IGNORECASE)
+# <think>, <thinking>, [THINK], <|think|>, <seed:think>, ◁think▷, <|begin_of_thought|>,
+# <|START_THINKING|>, <|channel|>analysis<|message|> and what closes each.
+_THOUGHTS = r"(?:seed:)?(?:think|thinking|thought|thoughts|reasoning)"
+_OPENED = re.compile(
+    rf"(?:<\|?|◁)(?:begin_of_|start_)?{_THOUGHTS}(?:\|?>|▷)|\[(?-i:THINK)\]"
+    r"|<\|channel\|?>\s*(?!final)",
+    re.IGNORECASE,
+)
+_CLOSED = re.compile(
+    rf"(?:<\|?/|◁/|<\|end_(?:of_)?){_THOUGHTS}(?:\|?>|▷)\s*|\[/(?-i:THINK)\]\s*"
+    r"|<\|channel\|>\s*final\s*(?:<\|constrain\|>\s*\w+\s*)?<\|message\|>\s*|<channel\|>\s*"
+    r"|\Aanalysis(?s:.*)assistantfinal",  # the same where a server leaves its tokens out
+    re.IGNORECASE,
+)
+_ENDS = re.compile(r"\s*<\|(?:return|end|END_RESPONSE)\|>\s*$|^\s*<\|START_RESPONSE\|>\s*")
+# "'messages[0].role' does not support 'system'", "Only user and assistant roles are supported"
+_NO_SYSTEM_ROLE = re.compile(r"\b(?:system|developer|roles?)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -29,35 +43,51 @@ class Reply:
         # Here, so that it holds for every role, for batches, and for replies of older ledgers.
         object.__setattr__(self, "text", without_thoughts(self.text))
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the endpoint or the model refused to answer, and said why."""
+        return not self.text and self.finish_reason.startswith(("refused", "content_filter"))
+
 
 def without_thoughts(text: str) -> str:
     """`<think>Let me see.</think> 3 days` → `3 days`; "" of thoughts that a limit cut.
 
-    What follows the last closing tag counts: the prompt may have held the opening one.
+    What follows the last closing tag counts: the prompt may have held the opening one. A later
+    opening tag is one of thoughts that were cut.
     """
     if closed := list(_CLOSED.finditer(text)):
-        return text[closed[-1].end() :]
-    return "" if _OPENED.match(text) else text
+        text = text[closed[-1].end() :]
+    if opened := _OPENED.search(text):
+        text = text[: opened.start()].rstrip()
+    return _ENDS.sub("", text) if "<|" in text else text
 
 
 class RequestForm:
-    """The parameter names that an endpoint accepts, learnt from its error messages."""
+    """The parameter names and roles that an endpoint accepts, learnt from its error messages."""
 
     def __init__(self) -> None:
-        self._max_tokens, self._temperature = "max_tokens", True
+        self._max_tokens, self._temperature, self._system = "max_tokens", True, True
 
     def payload(self, request: Mapping[str, Any]) -> dict[str, Any]:
         settings = {self._max_tokens: request["max_tokens"]}
         if self._temperature:
             settings["temperature"] = request["temperature"]
-        return {"model": request["model"], "messages": request["messages"], **settings}
+        messages = request["messages"]
+        if not self._system and len(messages) > 1 and messages[0]["role"] == "system":
+            first, second, *others = messages
+            both = f"{first['content']}\n\n{second['content']}"
+            messages = [{"role": "user", "content": both}, *others]
+        return {"model": request["model"], "messages": messages, **settings}
 
     def learn(self, message: str) -> None:
-        """Newer models accept only `max_completion_tokens`, and no temperature."""
+        """Newer models accept only `max_completion_tokens`, and no temperature; some take no
+        system message: it then begins the user's."""
         if "max_completion_tokens" in message:
             self._max_tokens = "max_completion_tokens"
         elif "temperature" in message:
             self._temperature = False
+        elif _NO_SYSTEM_ROLE.search(message):
+            self._system = False
 
 
 def read_reply(data: Mapping[str, Any], *, latency_s: float) -> Reply:
@@ -67,24 +97,46 @@ def read_reply(data: Mapping[str, Any], *, latency_s: float) -> Reply:
         Fault: the reply has another form, or is empty without a reason.
     """
     try:
-        choice = data["choices"][0]
-        message, usage = choice["message"], data.get("usage") or {}
-        text, refusal = message.get("content") or "", message.get("refusal")
+        choice, used = data["choices"][0], usage_of(data)
+        message = choice["message"]
+        text, refusal = _text_of(message.get("content")), message.get("refusal")
         reason = choice.get("finish_reason") or ""
-        details = usage.get("prompt_tokens_details") or {}
-        reply = Reply(
+        reply = replace(
+            used,
             text=_whole(text),
             finish_reason=_whole(f"refused: {short(refusal)}" if refusal and not text else reason),
-            prompt_tokens=int(usage.get("prompt_tokens") or 0),
-            completion_tokens=int(usage.get("completion_tokens") or 0),
             latency_s=round(latency_s, 4),
-            cached_tokens=int(details.get("cached_tokens") or 0),
         )
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-        raise Fault(f"not a chat completion: {short(data)}", kind="malformed") from error
+        raise Fault(f"not a chat completion: {short(data)}", kind="unreadable") from error
     if not text and not reply.completion_tokens and reply.finish_reason in ("stop", ""):
-        raise Fault("the reply is empty", kind="malformed")
+        raise Fault("the reply is empty", kind="unreadable")
     return reply
+
+
+def usage_of(data: Mapping[str, Any]) -> Reply:
+    """A reply without text: what it took. Zeros where the endpoint does not say it."""
+    try:
+        usage = data.get("usage") or {}
+        details = usage.get("prompt_tokens_details") or {}
+        return Reply(
+            text="",
+            finish_reason="",
+            prompt_tokens=int(usage.get("prompt_tokens") or 0),
+            completion_tokens=int(usage.get("completion_tokens") or 0),
+            latency_s=0.0,
+            cached_tokens=int(details.get("cached_tokens") or 0),
+        )
+    except (TypeError, AttributeError, ValueError):
+        return Reply("", "", 0, 0, 0.0)
+
+
+def _text_of(content: Any) -> str:
+    """Of `"3 days"`, or of `[{"type": "thinking", …}, {"type": "text", "text": "3 days"}]`."""
+    if isinstance(content, list):
+        parts = [part for part in content if part.get("type", "text") in ("text", "output_text")]
+        return "".join(part["text"] for part in parts)
+    return content or ""
 
 
 def _whole(text: str) -> str:
@@ -110,5 +162,5 @@ def read_vectors(data: Mapping[str, Any], *, count: int) -> tuple[list[list[floa
         return vectors, int((data.get("usage") or {}).get("prompt_tokens") or 0)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise Fault(
-            f"the reply does not hold {count} vectors: {short(data)}", kind="malformed"
+            f"the reply does not hold {count} vectors: {short(data)}", kind="unreadable"
         ) from error

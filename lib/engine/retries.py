@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, TypeVar
 
 from lib.engine.budget import Budget, Estimate, Used
-from lib.engine.faults import EndpointError, Fault
+from lib.engine.faults import EndpointError, Fault, RequestRejected
 from lib.engine.limits import Limit
 from lib.engine.scheduler import Entry, Scheduler
 from lib.engine.timeouts import AdaptiveTimeout
@@ -18,17 +19,23 @@ from lib.settings import EndpointSettings, SetupError
 
 Result = TypeVar("Result")
 Attempt = Callable[[int], Awaitable[tuple[Result, Used | None]]]  # given its time-outs so far
+Ping = Callable[[], Awaitable[object]]  # sends a short request
 
 _RETRIES_BEFORE_ANY_REPLY = {"unreachable": 3, "timeout": 1}
+_RETRIES_UNREADABLE = 1  # each is paid
+_FAILED_IN_ROW = 20  # requests, each after its retries
 _OTHER_PROCESS_POLL_S = 0.5  # between checks whether another process has the reply
-_LONGEST_BACK_OFF_S = 30.0
+_LONGEST_BACK_OFF_S, _LONGEST_BUSY_S = 30.0, 2.0  # of one request; all may pause for longer
+_LONGEST_PING_S = 60.0
+_SAY_EVERY_S = 30.0
 
 
 class RetryLoop:
     """One pool of slots for all requests to an endpoint; an async context manager.
 
-    A request that waits for its retry gives its slot back. A pause that the endpoint asks for holds
-    for all requests.
+    A request that waits for its retry gives its slot back. Where the endpoint refuses several in a
+    row, all pause. Before anything was answered, one ping says whose fault a failure is: the
+    request's or the endpoint's.
     """
 
     def __init__(
@@ -39,17 +46,23 @@ class RetryLoop:
         limits: list[Limit],
         budget: Budget,
     ) -> None:
-        self._where = f"{settings.role} at {settings.base_url}"
+        self._where = f"{settings.role} at {settings.address}"
         self._timeout_s, self._max_retries = recipe.timeout_s, recipe.max_retries
         self._transport, self._timeout = Transport(settings), AdaptiveTimeout(recipe.timeout_s)
-        self.scheduler = Scheduler(recipe.concurrency, limits=limits, budget=budget)
-        self._answered, self._paused_s = False, 0.0  # paused: since the last reply
+        self.scheduler = Scheduler(recipe.slots(settings.role), limits=limits, budget=budget)
+        self._answered, self._pinging = False, asyncio.Lock()
+        self._ping_error: SetupError | None = None
+        self.failed = self._failed_in_row = 0
+        self._fault: Fault | None = None  # the last one, and since when there are only faults
+        self._fault_since_s = 0.0
 
     async def __aenter__(self) -> RetryLoop:
         await self._transport.__aenter__()
+        self._saying = asyncio.create_task(self._say_why())
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._saying.cancel()
         self._timeout.close()
         await self._transport.__aexit__()
 
@@ -70,51 +83,126 @@ class RetryLoop:
             raise Fault(message, kind="timeout") from error
 
     async def run(
-        self, attempt: Attempt[Result], *, estimate: Estimate, priority: int = 0
+        self, attempt: Attempt[Result], *, ping: Ping, estimate: Estimate, priority: int = 0
     ) -> tuple[Result, Used | None]:
         """Attempt a request until it is answered; it holds a slot during each attempt.
 
         Raises:
             SetupError: no request can succeed; then nothing more is sent at all.
+            RequestRejected: the endpoint answers others, but never this one.
             EndpointError: this request failed too often, or was not sent.
         """
         entry = self.scheduler.entry(estimate, priority=priority)
-        failures = timeouts = 0
+        failures = timeouts = refusals = 0
         after_s = 0.0
         while True:
             await self.scheduler.wait(entry, after_s=after_s)
             used, fault = None, None
             try:
-                result, used = await attempt(timeouts)
-                self._answered, self._paused_s = True, 0.0
+                result, used = await self._checked(attempt, timeouts, ping)
+                self._answer()
                 return result, used
             except Fault as transient:
-                fault = transient
-                if _concerns_all(fault):
-                    self._pause(entry, fault)
+                fault, used = transient, transient.used
+                self._note(entry, fault)
             except SetupError as error:
                 self.scheduler.stop(error)
                 raise
             finally:
-                self.scheduler.end(entry, used, busy=fault is not None and _concerns_all(fault))
+                self.scheduler.end(entry, used)
             timeouts += fault.kind == "timeout"
+            refusals += fault.kind == "busy"
             failures += fault.kind not in ("busy", "other process")
-            after_s = self._back_off_s(fault, failures)
+            try:
+                after_s = self._back_off_s(fault, failures, refusals)
+            except EndpointError as failed:
+                if of_all := await self._error_of_all(failed, ping):
+                    self.scheduler.stop(of_all)
+                    raise of_all from None
+                raise
 
-    def _pause(self, entry: Entry, fault: Fault) -> None:
-        """Pause all requests. Pauses longer than timeout_s without a reply between end the run."""
-        asked_s = fault.retry_after_s
+    async def _checked(
+        self, attempt: Attempt[Result], timeouts: int, ping: Ping
+    ) -> tuple[Result, Used | None]:
+        try:
+            return await attempt(timeouts)
+        except RequestRejected:
+            await self._demand_answers(ping)
+            raise
+
+    def _answer(self) -> None:
+        self._answered, self._failed_in_row, self._fault = True, 0, None
+
+    def _note(self, entry: Entry, fault: Fault) -> None:
+        """Keep why requests wait. Refusals for longer than timeout_s, and no reply: the end."""
+        if fault.kind == "other process":
+            return
+        if self._fault is None:
+            self._fault_since_s = time.monotonic()
+        waited_s = time.monotonic() - self._fault_since_s
+        self._fault, asked_s = fault, fault.retry_after_s
+        if fault.kind != "busy" and asked_s is None:
+            return
         if asked_s is not None and asked_s > self._timeout_s:
             reason = f"it asks to wait {asked_s / 60:,.0f} minutes"
-        elif self._paused_s > self._timeout_s:
-            reason = f"after pauses of {self._paused_s:,.0f} s without any reply"
+        elif waited_s >= self._timeout_s:
+            reason = f"nothing was answered for {waited_s:,.0f} s (timeout_s)"
         else:
-            self._paused_s += self.scheduler.pause(entry, asked_s)
-            return
+            left_s = self._timeout_s - waited_s
+            return self.scheduler.refuse(entry, asked_s, longest_s=left_s)
         self.scheduler.stop(EndpointError(f"{fault}; {reason}"))
 
-    def _back_off_s(self, fault: Fault, failures: int) -> float:
-        """Seconds until the next attempt; a pause of all requests is added to it.
+    async def _say_why(self) -> None:
+        while True:
+            await asyncio.sleep(_SAY_EVERY_S)
+            waited_s = time.monotonic() - self._fault_since_s
+            if self._fault is not None and waited_s >= _SAY_EVERY_S:
+                print(f"No reply for {waited_s:,.0f} s, still trying: {self._fault}", flush=True)
+
+    async def _demand_answers(self, ping: Ping) -> None:
+        """Unless something was answered before, send a ping.
+
+        Raises:
+            SetupError: it is rejected.
+            Fault: it is not answered.
+        """
+        async with self._pinging:
+            if self._answered:
+                return
+            try:
+                if self._ping_error is None:
+                    async with asyncio.timeout(_LONGEST_PING_S):
+                        await ping()
+            except RequestRejected as rejected:
+                self._ping_error = rejected.if_all
+            except TimeoutError as error:
+                message = f"the {self._where} did not answer a short request in time"
+                raise Fault(message, kind="timeout") from error
+            if self._ping_error is not None:
+                raise self._ping_error
+            self._answer()
+
+    async def _error_of_all(self, failed: EndpointError, ping: Ping) -> SetupError | None:
+        """What ends the run, if this was not the fault of one request."""
+        self.failed, self._failed_in_row = self.failed + 1, self._failed_in_row + 1
+        said, in_row = str(failed), self._failed_in_row
+        said = said[:1].upper() + said[1:]
+        try:
+            await self._demand_answers(ping)
+        except SetupError as error:
+            return error
+        except Fault as dead:
+            if dead.kind != "busy":
+                return SetupError(f"{said}. Nothing was answered before: check the base URL.")
+        if in_row < _FAILED_IN_ROW:
+            return None
+        return SetupError(
+            f"{said}. It is the {in_row}th request in a row that failed: nothing more is sent. "
+            "Every reply is in the ledger: run this again to go on."
+        )
+
+    def _back_off_s(self, fault: Fault, failures: int, refusals: int = 0) -> float:
+        """Seconds until the next attempt, more than the endpoint asks for.
 
         Raises:
             EndpointError: the request has failed too often.
@@ -124,14 +212,13 @@ class RetryLoop:
         most = self._max_retries
         if not self._answered:
             most = min(most, _RETRIES_BEFORE_ANY_REPLY.get(fault.kind, most))
+        if fault.kind == "unreadable":
+            most = min(most, _RETRIES_UNREADABLE)
         if failures > most:
             tries = f" ({failures} attempts)" if failures > 1 else ""
             raise EndpointError(f"{fault}{tries}") from fault
+        most_s, times = _LONGEST_BACK_OFF_S, failures
         if fault.kind == "busy":
-            return 0.0
-        return min(_LONGEST_BACK_OFF_S, 0.5 * 2.0 ** (failures - 1)) * random.uniform(0.5, 1.0)
-
-
-def _concerns_all(fault: Fault) -> bool:
-    """Whether the endpoint is too busy for any request, not for this one alone."""
-    return fault.kind == "busy" or fault.retry_after_s is not None
+            most_s, times = _LONGEST_BUSY_S, refusals
+        back_off_s = min(most_s, 0.5 * 2.0 ** min(times - 1, 9)) * random.uniform(0.5, 1.0)
+        return (fault.retry_after_s or 0.0) + back_off_s

@@ -1,23 +1,20 @@
-"""When each request may start: slots, priorities, limits, and one pause for all."""
+"""When each request may start: slots, priorities, limits, pace."""
 
 from __future__ import annotations
 
 import asyncio
 import heapq
 import itertools
-import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lib.engine.budget import Budget, Estimate, Used
-from lib.engine.limits import Limit, RateLimit
+from lib.engine.limits import Limit
+from lib.engine.pace import Pace
 
-_RAMP_DOUBLES_S = 8.0
-_SHORTEST_WINDOW_S = 0.5  # a rate is not measured over less time
 _NEGLIGIBLE_S = 1e-4
 _BUDGET_POLL_S = 0.1  # between checks whether another endpoint has released some of the budget
-_LONGEST_PAUSE_S = 60.0  # of the pauses whose length we choose
 
 
 @dataclass(order=True)
@@ -53,10 +50,7 @@ class Scheduler:
         self._numbers = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
         self._stopped: Exception | None = None
-        self._ramp: _RampUp | None = None
-        self._paused_until = 0.0
-        # Since the last pause: the requests accepted. And the pauses in a row without any.
-        self._window_start, self._accepted, self._useless_pauses = time.monotonic(), 0, 0
+        self._pace = Pace(slots)
 
     @property
     def in_flight(self) -> int:
@@ -94,36 +88,18 @@ class Scheduler:
                 self.end(entry)  # it was given a slot in the same moment
             raise
 
-    def end(self, entry: Entry, used: Used | None = None, *, busy: bool = False) -> None:
-        """Release the slot. `used`: by the reply; `busy`: the endpoint was too busy for it."""
+    def end(self, entry: Entry, used: Used | None = None) -> None:
+        """Release the slot. `used`: by the reply, if it was answered."""
         self._free += 1
-        if busy and entry.started_at >= self._window_start:
-            self._accepted -= 1
+        if used is not None:
+            self._pace.answer(entry.started_at)
         for shared in (*self._limits, self._budget):
             shared.settle(entry.estimate, used)
         self._start_requests()
 
-    def pause(self, entry: Entry, seconds: float | None) -> float:
-        """Start nothing for the seconds that the endpoint asks for; None: for a time of our choice.
-
-        Afterwards requests start again one by one, at the rate that the endpoint accepted before.
-        Returns by how many seconds the pause of all grew.
-        """
-        now = time.monotonic()
-        if entry.started_at >= self._window_start:  # else it started before the last pause
-            accepted = self._accepted - 1  # this request was not
-            self._useless_pauses = 0 if accepted > 0 else self._useless_pauses + 1
-            if accepted > 0:
-                per_s = accepted / max(now - self._window_start, _SHORTEST_WINDOW_S)
-            else:
-                per_s = self._ramp.per_s / 2 if self._ramp else float(self._slots)
-            self._ramp = _RampUp(per_s)
-            self._window_start, self._accepted = now, 0
-        if seconds is None:
-            seconds = min(_LONGEST_PAUSE_S, 2.0**self._useless_pauses) * random.uniform(0.5, 1.0)
-        before = max(self._paused_until, now)
-        self._paused_until = max(before, now + seconds)
-        return self._paused_until - before
+    def refuse(self, entry: Entry, asked_s: float | None, *, longest_s: float) -> None:
+        """The endpoint was too busy for this request: as Pace.refuse. `end` it, too."""
+        self._pace.refuse(entry.started_at, asked_s, longest_s=longest_s)
 
     def stop(self, error: Exception) -> None:
         """Start nothing any more: waiting and later requests get this error."""
@@ -167,9 +143,7 @@ class Scheduler:
             self._start(entry)
 
     def _delay_s(self, estimate: Estimate) -> float:
-        limits = [*self._limits, self._ramp] if self._ramp else self._limits
-        delays = [limit.delay_s(estimate) for limit in limits]
-        return max(self._paused_until - time.monotonic(), *delays, 0.0)
+        return max(limit.delay_s(estimate) for limit in (self._pace, *self._limits))
 
     def _set_timer(self, delay_s: float) -> None:
         def expired() -> None:
@@ -181,26 +155,9 @@ class Scheduler:
 
     def _start(self, entry: Entry) -> None:
         entry.started_at = time.monotonic()
-        if not self._accepted and self._ramp is None:
-            self._window_start = entry.started_at  # the first of all
-        self._free, self._accepted = self._free - 1, self._accepted + 1
-        if self._ramp is not None:
-            self._ramp.reserve(entry.estimate)
+        self._free -= 1
+        self._pace.start(entry.estimate)
         for shared in (*self._limits, self._budget):
             shared.reserve(entry.estimate)
         if entry.start is not None:
             entry.start.set_result(None)
-
-
-class _RampUp(RateLimit):
-    """The rate after a pause: what the endpoint accepted before, doubled every 8 s."""
-
-    def __init__(self, per_s: float) -> None:
-        super().__init__(60 * per_s, of=lambda estimate: 1.0)
-        self._most, self._level = 1.0, 0.0
-        self._first_per_s, self._start = per_s, time.monotonic()
-
-    def delay_s(self, estimate: Estimate) -> float:
-        doublings = min(20.0, (time.monotonic() - self._start) / _RAMP_DOUBLES_S)
-        self.per_s = self._first_per_s * 2.0**doublings
-        return super().delay_s(estimate)

@@ -19,18 +19,18 @@ async def gather_all(
     *,
     on_done: Callable[[], None] = lambda: None,
 ) -> list[Result | EndpointError]:
-    """Run `work` on every item at once; results in the items' order.
+    """Run `work` on every item at once; results in the items' order. `on_done`: at each success.
 
     An EndpointError takes its item's place; any other error cancels the rest and is raised.
     """
 
     async def one(item: Item) -> Result | EndpointError:
         try:
-            return await work(item)
+            result = await work(item)
         except EndpointError as error:
             return error
-        finally:
-            on_done()
+        on_done()
+        return result
 
     failed: BaseException | None = None
     try:

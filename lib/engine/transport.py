@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import ssl
 import sys
@@ -12,7 +13,7 @@ from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from lib.engine.faults import Fault, read_body, short
-from lib.settings import EndpointSettings, SetupError
+from lib.settings import EndpointSettings, SetupError, without_secrets
 
 _CONNECT_TIMEOUT_S = 20.0
 _ENTRA_SCOPE = "https://cognitiveservices.azure.com/.default"
@@ -33,17 +34,18 @@ class Transport:
     async def __aenter__(self) -> Transport:
         import aiohttp
 
+        self._proxy = _proxy(self._settings.base_url)
+        with_login = "@" in urlsplit(self._settings.base_url).netloc  # aiohttp sends it as Basic
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         if self._settings.style == "azure" and self._settings.api_key:
             headers["api-key"] = self._settings.api_key
-        elif self._settings.api_key:
+        elif self._settings.api_key and not with_login:
             headers["Authorization"] = f"Bearer {self._settings.api_key}"
         self._session = aiohttp.ClientSession(
             headers=headers,
             connector=aiohttp.TCPConnector(limit=0, ssl=_certificates()),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT_S),
         )
-        self._proxy = _proxy(self._settings.base_url)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -60,10 +62,12 @@ class Transport:
         headers = {}
         if self._entra is not None:
             headers["Authorization"] = f"Bearer {await self._entra.get()}"
-        where = f"{self._settings.role} at {self._settings.base_url}"
+        where = f"{self._settings.role} at {self._settings.address}"
+        url = url_of(self._settings, path)
         try:
             async with self._session.post(
-                url_of(self._settings, path),
+                url,
+                allow_redirects=False,  # else the key goes along, to wherever
                 data=json.dumps(payload).encode(),
                 headers=headers,
                 proxy=self._proxy,
@@ -74,30 +78,61 @@ class Transport:
                 f"The {where} is not the address of a server. Set its base URL in .env, such as "
                 "http://127.0.0.1:8000/v1."
             ) from error
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise SetupError(
+                f"The certificate of the {where} is not trusted: {short(error.certificate_error)}. "
+                "If it is your own, name the file of its authority: SSL_CERT_FILE=/path/to/ca.pem."
+            ) from error
+        except aiohttp.ClientHttpProxyError as error:
+            proxy = without_secrets(self._proxy or "")
+            message = f"the proxy {proxy} says {error.status} {short(error.message)}"
+            raise Fault(f"the {where} cannot be reached: {message}", kind="unreachable") from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            message = f"the {where} cannot be reached: {short(error)}"
+            message = f"the {where} cannot be reached: {short(error).replace(' ssl:default', '')}"
             raise Fault(message, kind="unreachable") from error
         except (aiohttp.ClientError, OSError) as error:
             message = f"the {where} broke the connection: {short(error) or type(error).__name__}"
             raise Fault(message, kind="server") from error
-        return read_body(response.status, response.headers, body, self._settings)
+        return read_body(response.status, response.headers, body, self._settings, url)
 
 
 def url_of(settings: EndpointSettings, path: str) -> str:
     """`chat/completions` → its URL in the endpoint's style."""
-    base = settings.base_url.rstrip("/")
+    base, _, query = settings.base_url.partition("?")
     if settings.style == "openai":
-        return f"{base}/{path}"
-    deployment = quote(settings.deployment, safe="")
-    return f"{base}/openai/deployments/{deployment}/{path}?api-version={settings.api_version}"
+        return f"{base.rstrip('/')}/{path}" + (f"?{query}" if query else "")
+    deployment = f"{base.rstrip('/')}/openai/deployments/{quote(settings.deployment, safe='')}"
+    return f"{deployment}/{path}?api-version={settings.api_version}"
 
 
 def _proxy(base_url: str) -> str | None:
-    """The proxy that the environment names for this host; none for this machine itself."""
-    parts = urlsplit(base_url)
-    if not parts.hostname or parts.hostname in _LOCAL_HOSTS or proxy_bypass(parts.hostname):
+    """The proxy that the environment names for this host, as curl reads it; none for this machine.
+
+    Raises:
+        SetupError: it is a SOCKS proxy.
+    """
+    parts, proxies = urlsplit(base_url), getproxies()
+    host, proxy = parts.hostname, proxies.get(parts.scheme) or proxies.get("all")
+    if not host or not proxy or host in _LOCAL_HOSTS or proxy_bypass(host):
         return None
-    return getproxies().get(parts.scheme)
+    if any(_in_network(host, name.strip()) for name in proxies.get("no", "").split(",")):
+        return None
+    if "://" not in proxy:
+        proxy = f"http://{proxy}"
+    if not proxy.lower().startswith("http"):
+        raise SetupError(
+            f"The environment names the proxy {without_secrets(proxy)}, and only HTTP proxies are "
+            f"supported. Set {parts.scheme.upper()}_PROXY=http://host:port, or NO_PROXY={host}."
+        )
+    return proxy
+
+
+def _in_network(host: str, network: str) -> bool:
+    """`10.1.2.3` is in `10.0.0.0/8`; a name is in none."""
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
 
 
 def _certificates() -> ssl.SSLContext | bool:

@@ -34,7 +34,7 @@ def answer_cases(
 ) -> list[Answer]:
     """Ask every model every case; the answers model by model, in the cases' order.
 
-    All endpoints are asked at once, at most `concurrency` requests in flight to each. So on one
+    All endpoints are asked at once, at most `recipe.slots` requests in flight to each. So on one
     machine they share its cores evenly, and their latencies can be compared with each other. Models
     of one role share its endpoint, in their order. Replies in the ledger are not asked again, so a
     killed run continues. The budget is for all endpoints together, the recipe's limits are for
@@ -75,8 +75,10 @@ def answer_cases(
 def require_replies(found: Sequence[tuple[str, Outcome]]) -> list[Reply]:
     """The replies of (model, outcome) pairs.
 
+    Some that the endpoint refused are printed: they have no answer.
+
     Raises:
-        SetupError: a request failed.
+        SetupError: a request failed, or every request to one of those asked was refused.
     """
     failures = [(name, got) for name, got in found if isinstance(got, EndpointError)]
     if failures:
@@ -87,6 +89,16 @@ def require_replies(found: Sequence[tuple[str, Outcome]]) -> list[Reply]:
             f"{failures[0][1]}. The other {len(found) - len(failures):,} replies are kept: run "
             "this again, and only the missing ones are asked."
         )
+    asked = Counter(name for name, _ in found)
+    refused = [(name, got) for name, got in found if isinstance(got, Reply) and got.is_refused]
+    for name, count in Counter(name for name, _ in refused).items():
+        reason = next(got.finish_reason for of, got in refused if of == name)
+        said = f"{name}: {count:,} of {asked[name]:,} requests were refused; the first: {reason}"
+        if count == asked[name]:
+            raise SetupError(
+                f"{said}. There is nothing to evaluate: mend that, then run this again."
+            )
+        print(said)
     return [got for _, got in found if isinstance(got, Reply)]
 
 
@@ -104,7 +116,7 @@ async def ask_each(
 async def _ask_in_order(
     endpoint: Endpoint, queue: Sequence[tuple[EvalModel, Case]], recipe: Recipe
 ) -> list[Outcome]:
-    at_work = asyncio.Semaphore(_CASES_PER_SLOT * recipe.concurrency)
+    at_work = asyncio.Semaphore(_CASES_PER_SLOT * recipe.slots(endpoint.settings.role))
 
     async def ask(item: tuple[EvalModel, Case]) -> Reply:
         model, case = item

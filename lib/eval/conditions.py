@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from lib.duplicates import count_as_same
+from lib.duplicates import Conflicts, conflicts
 from lib.eval.questions import UNKNOWN, EvalQuestion, first_hit
 from lib.rag.index import Index
 from lib.rag.retrieve import retrieve
@@ -105,7 +105,9 @@ def meaning(condition: str) -> str:
 
 def cases_without_oracle(questions: Sequence[EvalQuestion], chunks: Sequence[Chunk]) -> list[Case]:
     """The cases of distractors_only."""
-    contexts = [(question, _distractors(question, chunks)) for question in questions]
+    shown = (chunk for question in questions for chunk in (question.oracle, *question.context))
+    same = conflicts(list({chunk.id: chunk for chunk in (*chunks, *shown)}.values()))
+    contexts = [(question, _distractors(question, chunks, same)) for question in questions]
     cases = [_case(question, "distractors_only", found) for question, found in contexts if found]
     if missing := len(questions) - len(cases):
         print(
@@ -115,7 +117,9 @@ def cases_without_oracle(questions: Sequence[EvalQuestion], chunks: Sequence[Chu
     return cases
 
 
-def _distractors(question: EvalQuestion, chunks: Sequence[Chunk]) -> tuple[Chunk, ...]:
+def _distractors(
+    question: EvalQuestion, chunks: Sequence[Chunk], same: Conflicts
+) -> tuple[Chunk, ...]:
     """The row's documents; each that helps is replaced by a chunk drawn from the corpus.
 
     No document counts as the same as the oracle or as another one, none holds the answer. The
@@ -123,7 +127,7 @@ def _distractors(question: EvalQuestion, chunks: Sequence[Chunk]) -> tuple[Chunk
     too few such chunks.
     """
     context = list(question.context)
-    places = [i for i, chunk in enumerate(context) if _helps(chunk, question)]
+    places = [i for i, chunk in enumerate(context) if _helps(chunk, question, same)]
     chosen = [chunk for i, chunk in enumerate(context) if i not in places]
     rng, seen = Random(f"distractors_only:{question.id}"), set[int]()
     while places and len(seen) < len(chunks):  # cheaper than a shuffle: few are drawn
@@ -131,8 +135,8 @@ def _distractors(question: EvalQuestion, chunks: Sequence[Chunk]) -> tuple[Chunk
         chunk = chunks[drawn]
         if (
             drawn not in seen
-            and not _helps(chunk, question)
-            and not any(chunk.id == other.id or count_as_same(chunk, other) for other in chosen)
+            and not _helps(chunk, question, same)
+            and not any(chunk.id == other.id or chunk.id in same[other.id] for other in chosen)
         ):
             context[places.pop(0)] = chunk
             chosen.append(chunk)
@@ -140,10 +144,10 @@ def _distractors(question: EvalQuestion, chunks: Sequence[Chunk]) -> tuple[Chunk
     return () if places else tuple(context)
 
 
-def _helps(chunk: Chunk, question: EvalQuestion) -> bool:
+def _helps(chunk: Chunk, question: EvalQuestion, same: Conflicts) -> bool:
     """Whether it may give the answer away."""
     return (
         chunk.id == question.oracle.id
         or holds(chunk.text, question.answer)
-        or count_as_same(chunk, question.oracle)
+        or chunk.id in same[question.oracle.id]
     )

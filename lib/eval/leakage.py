@@ -2,9 +2,7 @@
 
 - `chunks`: the question's oracle, or a chunk that counts as the same (lib/duplicates.py), is in a
   training or validation row, as oracle or as distractor.
-- `questions`: a training question has the same words, or nearly: SAME_WORDS of the words of both
-  are in both (Jaccard). "How tall is the north tower?" is not the same question as one about the
-  south tower: where each has a name or a number that the other lacks, they differ.
+- `questions`: a training question has the same words, or nearly.
 
 Both stop the evaluation unless allow_leakage names them. A shared answer alone is not a leak ("42"
 answers many questions): it is only counted.
@@ -12,27 +10,23 @@ answers many questions): it is only counted.
 
 from __future__ import annotations
 
-import math
-import re
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
 
 from lib.dataset import read_dataset
-from lib.duplicates import conflicts
+from lib.duplicates import conflicts, same_questions
 from lib.eval.questions import UNKNOWN, EvalQuestion
 from lib.recipe import Recipe
 from lib.records import Chunk, RaftExample
 from lib.settings import SetupError
-from lib.text import normalise, terms
+from lib.text import normalise
 
 KINDS = {  # kind → its meaning, for readers
     "chunks": "the oracle, or one that counts as the same, stands in a training row",
     "questions": "a training question has the same words, or nearly",
 }
-SAME_WORDS = 0.9
 _NUM_SHOWN, _SHOWN_CHARS = 2, 100  # examples of a kind in an error; characters of a question
 
 
@@ -116,9 +110,6 @@ def example(leak: Leak) -> str:
     return f"{leak.question_id} “{question}”: {leak.row_id} {said}"
 
 
-# --- chunks --------------------------------------------------------------------------------------
-
-
 def _shared_chunks(
     questions: Sequence[EvalQuestion], rows: Sequence[RaftExample], chunks: Sequence[Chunk]
 ) -> Iterator[Leak]:
@@ -137,52 +128,11 @@ def _shared_chunks(
                 break
 
 
-# --- questions -----------------------------------------------------------------------------------
-
-
 def _same_questions(
     questions: Sequence[EvalQuestion], rows: Sequence[RaftExample]
 ) -> Iterator[Leak]:
-    """Leaks of kind "questions".
-
-    Only pairs that share one of their rarest words are compared: if two texts have SAME_WORDS in
-    common, they share one of so many (prefix filtering: Bayardo, Ma and Srikant, "Scaling up all
-    pairs similarity search", 2007).
-    """
-    texts = dict.fromkeys([row.question.text for row in rows] + [q.text for q in questions])
-    words = {text: _words(text) for text in texts}
-    counts = Counter(word for of_text in words.values() for word in of_text)
-
-    def rarest(text: str) -> list[str]:
-        ordered = sorted(words[text], key=lambda word: (counts[word], word))
-        return ordered[: len(ordered) - math.ceil(SAME_WORDS * len(ordered) - 1e-9) + 1]
-
-    def same(one: str, other: str) -> bool:
-        common, either = words[one] & words[other], words[one] | words[other]
-        names_differ = _names(one) - words[other] and _names(other) - words[one]
-        return len(common) >= SAME_WORDS * len(either) and not names_differ
-
-    rows_with: dict[str, list[int]] = defaultdict(list)  # word → places in rows
-    for place, row in enumerate(rows):
-        for word in rarest(row.question.text):
-            rows_with[word].append(place)
-    for question in questions:
-        places = {place for word in rarest(question.text) for place in rows_with[word]}
-        for place in sorted(places):
-            row = rows[place]
-            if same(question.text, row.question.text):
-                yield Leak("questions", question.id, question.text, row.id, row.question.text)
-                break
-
-
-def _words(text: str) -> frozenset[str]:
-    """The terms of a text; the text itself if it has none."""
-    return frozenset(terms(text)) or frozenset([normalise(text)])
-
-
-def _names(text: str) -> set[str]:
-    """Its words with a capital letter, the first word aside, or with a digit."""
-    first, *more = re.findall(r"\w+", text) or [""]
-    found = [word for word in more if word != word.lower()]
-    found += [word for word in (first, *more) if any(map(str.isdigit, word))]
-    return {term for word in found for term in terms(word)}
+    """Leaks of kind "questions"."""
+    found = same_questions([q.text for q in questions], [row.question.text for row in rows])
+    for number, place in found.items():
+        question, row = questions[number], rows[place]
+        yield Leak("questions", question.id, question.text, row.id, row.question.text)

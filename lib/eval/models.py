@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lib.prompts.student import PLAIN_PROMPT, STUDENT_PROMPT, Prompt
 from lib.recipe import Recipe
@@ -21,6 +21,7 @@ class EvalModel:
     name: str  # "student", "baseline", "baseline, plain prompt", "teacher", "gpt-4o", …
     role: str  # whose endpoint is asked; two models may share one
     prompt: Prompt
+    run_name: str = field(default="", compare=False)  # the run whose student and baseline are meant
 
 
 def eval_models(recipe: Recipe, *, deployed: bool = True) -> list[EvalModel]:
@@ -41,7 +42,7 @@ def eval_models(recipe: Recipe, *, deployed: bool = True) -> list[EvalModel]:
     names, plain = list(recipe.models), f"{BASELINE}{PLAIN}"
     if recipe.plain_baseline and BASELINE in names and plain not in names:
         names.insert(names.index(BASELINE) + 1, plain)
-    models = [_model(name) for name in names]
+    models = [_model(name, recipe.run_name) for name in names]
     _demand_own_prefixes({model.role for model in models})
     for model in models:
         if deployed or model.role not in _SERVED:
@@ -55,24 +56,26 @@ def endpoint_of(model: EvalModel) -> EndpointSettings:
     Raises:
         SetupError: nothing is set for its role, or not all that it needs.
     """
-    settings = endpoint_settings(model.role)
+    settings = endpoint_settings(model.role, model.run_name)
     if settings is None:
         prefix = prefixes_of(model.role)[0]
-        fix = "Run 3_deploy.ipynb, or set" if model.role in _SERVED else "Set"
+        where, fix = "", "Set"
+        if model.role in _SERVED:
+            where, fix = f" in run '{model.run_name}'", "Run 3_deploy.ipynb, or set"
         raise SetupError(
-            f"The {model.role} has no endpoint. {fix} {prefix}OPENAI_DEPLOYMENT, "
+            f"The {model.role} has no endpoint{where}. {fix} {prefix}OPENAI_DEPLOYMENT, "
             f"{prefix}OPENAI_API_KEY and {prefix}OPENAI_BASE_URL in .env (or "
             f"{prefix}AZURE_OPENAI_…), or take it out of models."
         )
     return settings
 
 
-def _model(name: str) -> EvalModel:
+def _model(name: str, run_name: str) -> EvalModel:
     role = name.removesuffix(PLAIN)
     if role == "embedding" or not re.search("[A-Za-z0-9]", role):
         expected = "student, baseline, teacher, or the name of an endpoint in .env"
         raise SetupError(f"models names {name!r}: expected {expected}. Change it.")
-    return EvalModel(name, role, STUDENT_PROMPT if role == name else PLAIN_PROMPT)
+    return EvalModel(name, role, STUDENT_PROMPT if role == name else PLAIN_PROMPT, run_name)
 
 
 def _demand_own_prefixes(roles: set[str]) -> None:

@@ -2,7 +2,7 @@
 
 from lib.finetune.rows import Lengths, PreparedRows, prepare_rows
 from lib.finetune.show import plot_loss, plot_training, show_trained_tokens
-from lib.finetune.students import require_machine
+from lib.finetune.students import require_machine, require_student
 from lib.finetune.train import Trained, train_student
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "plot_training",
     "prepare_rows",
     "require_machine",
+    "require_student",
     "show_trained_tokens",
     "train_student",
 ]

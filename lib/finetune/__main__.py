@@ -17,7 +17,7 @@ from lib.finetune.students import require_machine
 from lib.finetune.train import train_student
 from lib.parameters import overrides
 from lib.recipe import Recipe
-from lib.settings import portable, require_path, save_state
+from lib.settings import require_path, save_state
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,14 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace) -> None:
     recipe = Recipe(**overrides(options.file))
-    dataset_dir = require_path("DATASET_DIR", run_name=recipe.run_name)
+    dataset_dir = require_path("DATASET_DIR", recipe.run_name)
     require_machine(recipe)
     trained = train_student(prepare_rows(dataset_dir, recipe), recipe)
     if int(os.environ.get("RANK", "0")) == 0:
-        save_state(
-            STUDENT_MODEL_DIR=portable(trained.model_dir),
-            BASELINE_MODEL_DIR=portable(trained.baseline_dir),
-        )
+        save_state(recipe.run_name, **trained.state)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,8 @@ def prepare_baseline(base: Base, *, chat_template: str) -> Path:
     are linked, not copied.
     """
     made_of = {"base": base.fingerprint, "chat_template": chat_template}
-    target = home() / "artefacts" / "baselines" / f"{base.name}-{fingerprint(made_of)}"
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", base.name)  # as it is served
+    target = home() / "artefacts" / "baselines" / f"{name}-{fingerprint(made_of)}"
     if target.exists():
         return target
     with building(target) as scratch:

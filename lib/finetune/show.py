@@ -70,7 +70,7 @@ def plot_loss(history: list[HistoryPoint]) -> Any:
 
 def plot_training(*, run_name: str) -> Any:
     """The loss curve of the run's student, or a sentence when it was not trained here."""
-    if read_state().get("RUN_NAME") != run_name or "STUDENT_MODEL_DIR" not in read_state():
+    if "STUDENT_MODEL_DIR" not in read_state(run_name):
         return "The student was not trained in this run."
-    history_path = require_path("STUDENT_MODEL_DIR").parent / "history.json"
+    history_path = require_path("STUDENT_MODEL_DIR", run_name).parent / "history.json"
     return plot_loss(read_json(history_path)["history"])

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from lib.finetune.tokens import load_tokenizer
 from lib.recipe import Recipe
-from lib.settings import PROJECT_DIR, SetupError, environment, home, portable
-from lib.store import folder_fingerprint
+from lib.settings import (
+    PROJECT_DIR,
+    SetupError,
+    environment,
+    home,
+    is_set_by_user,
+    portable,
+    read_state,
+    require_path,
+)
+from lib.store import folder_fingerprint, read_json
 
 EMBEDDED_MODEL_DIR = PROJECT_DIR / "offline" / "student"
 
@@ -17,6 +29,8 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 # Weights in safetensors only: a pickle runs code when it is loaded.
 _HUB_FILES = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model", "README.md", "LICENSE*"]
 _HUB_WAIT_S = 8.0
+_LONGEST_HEADER = 100 * 2**20  # bytes, as safetensors has it
+_SMALL_FILES_GIB = 0.5  # the dataset, answers, logs
 
 
 @dataclass(frozen=True)
@@ -81,9 +95,48 @@ def require_machine(recipe: Recipe) -> None:
     Raises:
         SetupError: what is missing, and what to do.
     """
-    missing = [_missing_gpu(recipe), _missing_model(find_student(recipe.student_model))]
+    found = find_student(recipe.student_model)
+    missing = [_missing_gpu(recipe), _missing_model(found), _missing_space(recipe, found)]
     if any(missing):
         raise SetupError(" ".join(filter(None, missing)))
+    if isinstance(found, Path) and found != EMBEDDED_MODEL_DIR:
+        load_tokenizer(found, recipe.dataset_format)
+
+
+def _missing_space(recipe: Recipe, found: Path | str) -> str:
+    """Room for the merged student, in float32 on a CPU, and for what is beside it."""
+    need_gib = recipe.student_memory_gib  # about twice the weights: of a model that is not here yet
+    if isinstance(found, Path):
+        need_gib = 2 * sum(path.stat().st_size for path in found.glob("*.safetensors")) / 2**30
+    need_gib += _SMALL_FILES_GIB
+    folder = next(path for path in (home(), *home().parents) if path.exists())
+    free_gib = shutil.disk_usage(folder).free / 2**30
+    if free_gib >= need_gib:
+        return ""
+    return (
+        f"The disk of {home()} has {free_gib:.1f} GiB free, and the student takes about "
+        f"{need_gib:.1f} GiB. Free space there, or set OPENBOOK_HOME to a folder on another disk."
+    )
+
+
+def require_student(recipe: Recipe) -> None:
+    """Stop when 3_deploy would not serve a student of this run's dataset and student_model.
+
+    Raises:
+        SetupError: what the student was made from, and which notebook makes the right one.
+    """
+    if is_set_by_user("student"):
+        return
+    require_path("STUDENT_MODEL_DIR", recipe.run_name)
+    found = find_student(recipe.student_model)
+    wanted = folder_fingerprint(found) if isinstance(found, Path) else f"{found}@"
+    seen = read_state(recipe.run_name).get("STUDENT_BASE", "")
+    if seen and not seen.startswith(wanted):
+        raise SetupError(
+            f"Run '{recipe.run_name}': its student started from another model than student_model = "
+            f"'{recipe.student_model}'. Run 2_finetune.ipynb with run_name = '{recipe.run_name}' "
+            "(./run_all.sh --from 2)."
+        )
 
 
 def _missing_gpu(recipe: Recipe) -> str:
@@ -124,6 +177,50 @@ def _missing_in_folder(folder: Path) -> str:
         )
     if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
         return f"{folder} holds no tokenizer.json or tokenizer.model. Put its tokenizer there."
+    weights = _weight_files(folder)
+    if absent := [path.name for path in weights if not path.is_file()]:
+        return (
+            f"{folder} lacks {len(absent)} of {len(weights)} files of its weights ({absent[0]} …). "
+            "Copy or download the model again."
+        )
+    for path in (*weights, folder / "tokenizer.json", folder / "tokenizer.model"):
+        if path.is_file() and (wrong := _wrong_content(path)):
+            return f"{path} {wrong}."
+    return ""
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """The safetensors that there are, and those that an index or `-00001-of-00003` promises."""
+    names = {path.name for path in folder.glob("*.safetensors")}
+    for name in list(names):
+        if numbered := re.fullmatch(r"(.+-)\d{5}-of-(\d{5})(\.safetensors)", name):
+            start, count, end = numbered.groups()
+            names |= {f"{start}{n:05}-of-{count}{end}" for n in range(1, int(count) + 1)}
+    for index in folder.glob("*.safetensors.index.json"):
+        names |= set(read_json(index).get("weight_map", {}).values())
+    return [folder / name for name in sorted(names)]
+
+
+def _wrong_content(path: Path) -> str:
+    """What is wrong with a file of a model; "" = nothing that is seen from its size and start."""
+    with path.open("rb") as file:
+        start = file.read(8)
+        if start == b"version ":
+            return (
+                "is a pointer of Git LFS, not the file. Run `git lfs pull` in that folder, or "
+                "download the file"
+            )
+        if path.suffix != ".safetensors":
+            return ""
+        try:
+            tensors = json.loads(file.read(min(int.from_bytes(start, "little"), _LONGEST_HEADER)))
+            ends = [one["data_offsets"][1] for name, one in tensors.items() if name[:2] != "__"]
+            whole = 8 + int.from_bytes(start, "little") + max(ends, default=0)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return "is not a file of weights. Copy or download the model again"
+    size = path.stat().st_size
+    if size < whole:
+        return f"is cut off: {size:,} of {whole:,} bytes. Copy or download it again"
     return ""
 
 

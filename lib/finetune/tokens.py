@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lib.prompts.student import PLAIN_CHAT_TEMPLATE, Message
+from lib.prompts.student import (
+    MARKERS,
+    PLAIN_CHAT_TEMPLATE,
+    Message,
+    harmless,
+    student_messages,
+)
 from lib.settings import SetupError, portable
 from lib.store import read_json
+from lib.text import one_line
 
 
 @dataclass(frozen=True)
@@ -30,10 +39,19 @@ def load_tokenizer(model_dir: Path, dataset_format: str) -> Any:
     """The base's tokenizer, with the template that training, evaluation and serving share.
 
     A base model has no template, and completion rows are plain text: both get the plain one.
+
+    Raises:
+        SetupError: it cannot be loaded, has no end token, or its template loses our instruction.
     """
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(str(model_dir), trust_remote_code=False)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(model_dir), trust_remote_code=False)
+    except Exception as error:  # of many kinds: a damaged file, a package that is not installed
+        raise SetupError(
+            f"The tokenizer in {portable(model_dir)} cannot be loaded ({one_line(str(error))}). "
+            "Copy the model's folder again."
+        ) from None
     if dataset_format == "completion" or not tokenizer.chat_template:
         tokenizer.chat_template = PLAIN_CHAT_TEMPLATE
     if tokenizer.eos_token is None:
@@ -41,7 +59,40 @@ def load_tokenizer(model_dir: Path, dataset_format: str) -> Any:
             f"The tokenizer in {portable(model_dir)} has no end token, so a student could not "
             "learn to stop. Set its eos_token."
         )
+    _check_template(tokenizer, model_dir)
     return tokenizer
+
+
+def _check_template(tokenizer: Any, model_dir: Path) -> None:
+    """Raise a SetupError if a prompt does not come out with its system message."""
+    messages = student_messages("Who?", ["Ada."])
+    try:
+        text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        said = "drops" if messages[0]["content"] not in text else ""
+    except Exception as error:  # what a template raises, or Jinja of it
+        said = f"refuses ({one_line(str(error))})"
+    if said:
+        raise SetupError(
+            f"The chat template of {portable(model_dir)} {said} system messages, and the student's "
+            "prompt has one. Set dataset_format to 'completion', or take a model whose template "
+            "writes them."
+        )
+
+
+@cache
+def _control_tokens(tokenizer: Any) -> re.Pattern[str]:
+    """The tokens that begin or end a turn, as text; some tokenizers have our own markers too."""
+    added = tokenizer.added_tokens_decoder.values()
+    in_template = {  # Gemma's added tokens are also line breaks and HTML tags
+        token.content
+        for token in added
+        if re.search(r"[<\[|].", token.content) and token.content in tokenizer.chat_template
+    }
+    special = {token.content for token in added if token.special and token.content.strip()}
+    found = in_template | special
+    ours = [token for token in found if any(token in marker for marker in MARKERS)]
+    longest_first = sorted(found.difference(ours), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
 
 
 def end_token_ids(model_dir: Path, tokenizer: Any) -> frozenset[int]:
@@ -58,12 +109,17 @@ def tokenise(
 ) -> TokenRow:
     """The prompt's ids exactly as a server builds them, then the completion up to its end token.
 
-    The completion is the last message.
+    The completion is the last message. A control token of this tokenizer that a message has in its
+    text is made harmless, as `neutralise` makes the usual ones in documents.
 
     Raises:
         SetupError: the completion holds the end token inside its text.
     """
-    render = tokenizer.apply_chat_template
+    render, controls = tokenizer.apply_chat_template, _control_tokens(tokenizer)
+    messages = [
+        message | {"content": controls.sub(lambda m: harmless(m.group()), message["content"])}
+        for message in messages
+    ]
     prompt_text = render(list(messages[:-1]), add_generation_prompt=True, tokenize=False)
     text = render(list(messages), tokenize=False)
     if not text.startswith(prompt_text):

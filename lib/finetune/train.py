@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.finetune.export import merge_adapter, prepare_baseline, save_model, write_model_card
-from lib.finetune.rows import Lengths, PreparedRows, check_lengths
+from lib.finetune.rows import PreparedRows, check_lengths, few_rows
 from lib.finetune.show import marked, trained_pieces
 from lib.finetune.trainer import make_trainer
 from lib.finetune.watch import HistoryPoint, plain_output, training_watch
@@ -35,8 +35,18 @@ class Trained:
     baseline_dir: Path  # the base model, served beside it
     history: list[HistoryPoint]  # step, epoch, and loss … or validation_loss
     seconds: float  # of training
-    lengths: Lengths
+    rows: PreparedRows
     reused: bool  # it had been trained before
+
+    @property
+    def state(self) -> dict[str, str]:
+        """What 2_finetune passes on: both models, and what the student was made from."""
+        return {
+            "STUDENT_MODEL_DIR": portable(self.model_dir),
+            "STUDENT_DATASET_DIR": portable(self.rows.dataset_dir),
+            "STUDENT_BASE": self.rows.base.fingerprint,
+            "BASELINE_MODEL_DIR": portable(self.baseline_dir),
+        }
 
 
 def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
@@ -68,6 +78,8 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
         process.print(
             f"Training on {len(rows.train):,} rows of at most {budget:,} tokens.", flush=True
         )
+        if few := few_rows(len(rows.train)):
+            process.print(few, flush=True)
         if not rows.valid:
             process.print("No validation rows (valid_share in 1_gen): their loss is not measured.")
         _train(rows, recipe, target, process)
@@ -78,7 +90,7 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
         baseline_dir=baseline_dir,
         history=made["history"],
         seconds=made["seconds"],
-        lengths=rows.lengths,
+        rows=rows,
         reused=reused,
     )
 

@@ -9,7 +9,14 @@ check.py, review/ and formats/ work on the dataset's folder (lib/dataset.py).
 from lib.dataset import read_dataset
 from lib.gen.check import print_check
 from lib.gen.corpus import Corpus
-from lib.gen.generation import Finished, ask_questions, build_rows, generate, save_dataset
+from lib.gen.generation import (
+    Finished,
+    ask_questions,
+    build_rows,
+    check_or_stop,
+    generate,
+    save_dataset,
+)
 from lib.gen.show import plot_counts, show_documents, show_examples
 from lib.reading.documents import pick_document, show_page
 
@@ -18,6 +25,7 @@ __all__ = [
     "Finished",
     "ask_questions",
     "build_rows",
+    "check_or_stop",
     "generate",
     "pick_document",
     "plot_counts",

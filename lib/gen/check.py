@@ -14,12 +14,13 @@ from typing import Any
 
 from lib.dataset import SPLITS, Dataset, Row, chat_row, find_dataset, read_dataset
 from lib.duplicates import conflicts
+from lib.gen.formats.imported import import_rows
 from lib.prompts.student import REFUSAL, Message, parse_answer, student_question
 from lib.settings import SetupError
 from lib.store import file_sha256
 from lib.text import find_quote, holds, one_line
 
-SIGNIFICANCE = 0.01
+SIGNIFICANCE = 1e-4  # a failed check stops a run, so chance alone must not fail one
 RowCheck = Callable[["Files", Row, list[Message]], bool | None]  # of an hf row and its chat row
 
 
@@ -58,9 +59,16 @@ def add_command(commands: Any) -> None:
     """Add the command, with `run` as its action."""
     parser = commands.add_parser("check", help="compute a dataset's counts again from its files")
     parser.add_argument(
-        "dataset", nargs="?", default="", help="its folder or name; else the one in .env.state"
-    )
-    parser.set_defaults(run=lambda options: 0 if print_check(find_dataset(options.dataset)) else 1)
+        "dataset", nargs="?", default="", help="its folder or name; else the latest run's; "
+        "or rows of another tool: a file, or a folder without manifest.json"
+    )  # fmt: skip
+    parser.set_defaults(run=lambda options: 0 if print_check(_folder(options.dataset)) else 1)
+
+
+def _folder(name: str) -> Path:
+    """The dataset's; rows of another tool become a dataset of ours first."""
+    path = Path(name) if name and Path(name).is_file() else find_dataset(name)
+    return path if (path / "manifest.json").is_file() else import_rows(path)
 
 
 def print_check(folder: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lib import duplicates
@@ -33,6 +33,7 @@ class Split:
 
     chunks: list[Chunk]
     dropped: list[Rejected]  # "short": too little to ask about; "same", "near": said before
+    near: list[Chunk] = field(default_factory=list)  # those dropped as "near"
 
 
 class Splitter:
@@ -57,10 +58,12 @@ class Splitter:
         are where the subject turns ("semantic"). A record of API documentation is one chunk,
         whatever its length. Dropped, with the reason:
         chunks of fewer than min_chunk_chars characters or of fewer than five words of letters,
-        and those that repeat an earlier one (`Seen`).
+        and those that repeat an earlier one (`Seen`). A record of an API repeats another only with
+        the same text: each describes a call of its own.
         """
-        chunks: list[Chunk] = []
+        chunks, near = list[Chunk](), list[Chunk]()
         dropped: list[Rejected] = []
+        judges_near = not is_api_record(document.text)
         starts = [page.start for page in document.pages]
         for start, end, length, *marks in self._pieces(document.text):
             page = document.pages[bisect_right(starts, start) - 1]
@@ -75,11 +78,14 @@ class Splitter:
             )
             if not marks:
                 dropped.append(Rejected("", chunk.id, "short", f"only {length} characters"))
-            elif repeated := self._seen.repeated(chunk, Marks(marks[0], tuple(marks[1:]))):
+                continue
+            sketch = tuple(marks[1:]) if judges_near else ()
+            if repeated := self._seen.repeated(chunk, Marks(marks[0], sketch)):
                 dropped.append(Rejected("", chunk.id, *repeated))
+                near += [chunk] if repeated[0] == "near" else []
             else:
                 chunks.append(chunk)
-        return Split(chunks, dropped)
+        return Split(chunks, dropped, near)
 
     def _pieces(self, text: str) -> list[list[int]]:
         """Start, end, length without white space; and the marks, where it is no short piece."""

@@ -6,22 +6,26 @@ import dataclasses
 from collections.abc import Iterator
 from contextlib import closing
 
-from lib.duplicates import Conflicts, conflicts
+from lib.duplicates import Conflicts, conflicts, repeated
 from lib.gen.ask.estimates import estimate
 from lib.gen.chunks import Splitter, pieces_cache
-from lib.gen.splits import check_corpus
+from lib.gen.splits import check_corpus, too_few_documents
 from lib.reading.documents import Skipped, iter_documents
 from lib.reading.evaluation_file import read_evaluation_file
 from lib.recipe import Recipe
 from lib.records import Chunk, Document, Rejected
 from lib.settings import SetupError, endpoint_settings
 
+_MOST_LOOKED_AT = 2000  # chunks; where so many do not prove that rows can be filled, all are read
+
 
 class Corpus:
     """What was read so far: documents and their chunks, in an order that is always the same.
 
     Iterating gives the chunks, those that were read before first, and reads on. The first comes
-    once there are enough of them to fill rows, so that nothing is paid for documents that cannot.
+    once it is proved that every split and every row can be filled, whatever is still read: nothing
+    is paid for documents that cannot. Chunks that may repeat an earlier one come last: only all
+    chunks show whether what they share is boilerplate.
 
     Raises:
         SetupError: when read: a path does not exist, nothing can be read, or the documents cannot
@@ -35,6 +39,7 @@ class Corpus:
         self.chunks: list[Chunk] = []
         self.dropped: list[Rejected] = []  # chunks that are too short or were seen before
         self.same: Conflicts = {}  # chunks that count as the same, once all are read
+        self._near: list[Chunk] = []  # dropped as near duplicates; those that came back
         # Read first: a mistake in it is said before anything is paid.
         self.evaluation = read_evaluation_file(recipe.eval_file) if recipe.eval_file else []
         self._reading = self._read()
@@ -52,16 +57,18 @@ class Corpus:
         return self
 
     def __iter__(self) -> Iterator[Chunk]:
-        given, look_at = 0, 1
+        given, look_at = list[Chunk](), 1
         enough = self.recipe.dataset_kind == "qa"
         while next(self._reading, None) is not None:
-            if not enough and len(self.chunks) >= look_at:
+            if not enough and look_at <= min(len(self.chunks), _MOST_LOOKED_AT):
                 look_at = 2 * len(self.chunks)  # seldom: each look compares all chunks
                 enough = self._fills_rows()
-            while enough and given < len(self.chunks):
-                yield self.chunks[given]
-                given += 1
-        yield from self.chunks[given:]
+            while enough and len(given) < len(self.chunks):
+                given.append(self.chunks[len(given)])
+                yield given[-1]
+        ids, last = ({chunk.id for chunk in chunks} for chunks in (given, self._near))
+        rest = (chunk for chunk in self.chunks if chunk.id not in ids)
+        yield from sorted(rest, key=lambda chunk: chunk.id in last)
 
     def _read(self) -> Iterator[Document | Skipped]:
         recipe = self.recipe
@@ -81,11 +88,13 @@ class Corpus:
                     self.documents.append(entry)
                     self.chunks += split.chunks
                     self.dropped += split.dropped
+                    self._near += split.near
                 yield entry
         self._all_read()
 
     def _all_read(self) -> None:
         """Check what there is, and say what asking will take."""
+        self._bring_back()
         documents, chunks = len(self.documents), len(self.chunks)
         print(f"{documents:,} documents, {chunks:,} chunks ({len(self.dropped):,} dropped)")
         if not self.chunks:
@@ -98,12 +107,27 @@ class Corpus:
             check_corpus(self.chunks, self.same, self.recipe, eval_documents=self.held_out)
         print(estimate(self.chunks, self.recipe), flush=True)
 
+    def _bring_back(self) -> None:
+        """The chunks whose near duplicates only have the same boilerplate are not dropped."""
+        if not self._near:
+            return
+        order = {document.id: number for number, document in enumerate(self.documents)}
+        every = sorted([*self.chunks, *self._near], key=lambda c: (order[c.document_id], c.start))
+        near = {chunk.id for chunk in self._near}
+        back = near - repeated(every, near, self.recipe.near_duplicate_share)
+        self.chunks = [chunk for chunk in every if chunk.id in back or chunk.id not in near]
+        self.dropped = [item for item in self.dropped if item.chunk_id not in back]
+        self._near = [chunk for chunk in self._near if chunk.id in back]
+
     def _fills_rows(self) -> bool:
-        """Whether the chunks so far would do: then all will."""
-        recipe = dataclasses.replace(self.recipe, split_by="chunk", too_few="error")
-        same = conflicts(self.chunks)
+        """Whether the chunks so far do, if all that share anything counted as the same: then all
+        chunks will."""
+        recipe = dataclasses.replace(self.recipe, too_few="error")
+        chunks = self.chunks[:_MOST_LOOKED_AT]
+        if recipe.split_by == "document" and too_few_documents(chunks):
+            return False
         try:
-            check_corpus(self.chunks, same, recipe, eval_documents=self.held_out)
+            check_corpus(chunks, conflicts(chunks, share=0), recipe)
         except SetupError:
             return False
         return True
@@ -111,5 +135,6 @@ class Corpus:
 
 def needs_all(recipe: Recipe) -> bool:
     """Whether every document must be read before the first question."""
-    draws = recipe.max_chunks > 0 or recipe.chunker == "semantic"
-    return draws or recipe.batch or recipe.dry_run or endpoint_settings("teacher") is None
+    draws = recipe.max_chunks > 0 or recipe.questions_per_document > 0
+    at_once = draws or recipe.chunker == "semantic" or bool(recipe.eval_doc_path)
+    return at_once or recipe.batch or recipe.dry_run or endpoint_settings("teacher") is None

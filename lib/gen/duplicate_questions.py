@@ -1,9 +1,11 @@
-"""Gates on all questions together: duplicates, near duplicates, questions with several answers."""
+"""Gates on all questions together: duplicates, near duplicates, questions with several answers,
+and those that people ask to evaluate."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lib.duplicates import same_questions
 from lib.gen.gates import Rejection
 from lib.rag.embedder import Embedder
 from lib.records import Question, Rejected
@@ -35,6 +37,22 @@ def drop_ambiguous(questions: Sequence[Question]) -> tuple[list[Question], list[
         else:
             seen.add(key)
             kept.append(question)
+    return kept, rejected
+
+
+def drop_evaluated(
+    questions: Sequence[Question], evaluation: Sequence[str]
+) -> tuple[list[Question], list[Rejected]]:
+    """Keep the questions that the evaluation does not ask, or nearly (gate "evaluation").
+
+    4_eval stops at those that a training row asks, too.
+    """
+    dropped = same_questions([question.text for question in questions], evaluation)
+    rejected = [
+        Rejection("evaluation", f"eval_file asks “{evaluation[place]}”").of(questions[number])
+        for number, place in dropped.items()
+    ]
+    kept = [question for number, question in enumerate(questions) if number not in dropped]
     return kept, rejected
 
 

@@ -85,7 +85,7 @@ def check_whole(reply: str, finish_reason: str) -> None:
     if finish_reason == "content_filter":
         raise Rejection("content_filter", "the teacher's content filter refused it")
     if finish_reason.startswith("refused"):
-        raise Rejection("refused", f"the teacher refused it ({finish_reason[:200]})")
+        raise Rejection("refused", f"the teacher refused it ({finish_reason[:300]})")
     if finish_reason == "length":
         raise Rejection("complete", "the reply was cut at its token limit")
     if not reply.strip():

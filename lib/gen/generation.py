@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from lib.dataset import write_dataset
@@ -14,12 +15,13 @@ from lib.gen.ask.questions import Generated, ask_teacher, teacher_notice
 from lib.gen.check import print_check
 from lib.gen.corpus import Corpus, needs_all
 from lib.gen.distractors import Vectors
+from lib.gen.duplicate_questions import drop_evaluated
 from lib.gen.qa import write_pairs
 from lib.gen.rows import Built, build_examples
 from lib.gen.splits import assign_splits
 from lib.recipe import Recipe
 from lib.records import Question
-from lib.settings import home, portable
+from lib.settings import CheckFailed, home, portable
 
 
 class Finished(Exception):
@@ -34,13 +36,27 @@ def generate(recipe: Recipe) -> Path:
 
     Raises:
         SetupError: a mistake, or requests that failed.
+        CheckFailed: the dataset was written, and a check of it failed.
         Finished: a dry run, or plain pairs, which are not a dataset to train on.
     """
     corpus = Corpus(recipe)
     asked = ask_questions(corpus)
     dataset_dir = save_dataset(corpus, asked, build_rows(corpus, asked))
-    print_check(dataset_dir)
+    check_or_stop(dataset_dir)
     return dataset_dir
+
+
+def check_or_stop(dataset_dir: Path) -> None:
+    """Print the dataset's counts and checks.
+
+    Raises:
+        CheckFailed: one failed.
+    """
+    if not print_check(dataset_dir):
+        raise CheckFailed(
+            f"{portable(dataset_dir)} does not hold what it promises (see the lines FAILED). "
+            "Delete the folder and run 1_gen.ipynb again: replies are kept."
+        )
 
 
 def ask_questions(corpus: Corpus) -> Generated:
@@ -61,6 +77,9 @@ def ask_questions(corpus: Corpus) -> Generated:
     with _saved_at_once(recipe.run_name) as save:
         chunks = corpus.chunks if needs_all(recipe) else corpus
         asked = ask_teacher(chunks, recipe, on_question=save)
+    evaluation = [item.question for item in corpus.evaluation]
+    kept, refused = drop_evaluated(asked.questions, evaluation)
+    asked = replace(asked, questions=kept, rejected=[*asked.rejected, *refused])
     corpus.read()  # a teacher that was asked before about these chunks reads none of them
     print(f"{len(asked.questions):,} questions passed the gates, {len(asked.rejected):,} did not")
     show_usage(since=mark)

@@ -80,6 +80,7 @@ def _pair_rows(asked: Generated, chunks: Sequence[Chunk]) -> list[Row]:
 def file_name(document_id: str) -> str:
     """A name fit for any disk; a path that had to change, or is long, is told apart by its hash."""
     name = re.sub(r"[^\w.-]+", "_", document_id)
-    if name == document_id and len(name) <= 80:
+    short = name.encode()[:80].decode(errors="ignore")  # a disk counts bytes
+    if short == document_id:
         return name
-    return f"{name[:80]}-{hashlib.sha256(document_id.encode()).hexdigest()[:8]}"
+    return f"{short}-{hashlib.sha256(document_id.encode()).hexdigest()[:8]}"

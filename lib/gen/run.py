@@ -18,7 +18,7 @@ def add_command(commands: Any) -> None:
         "run",
         help="documents to a dataset, as 1_gen.ipynb makes it",
         description="Documents to a dataset, as 1_gen.ipynb makes it: with the same parameters, "
-        "and what the next notebook needs saved in .env.state.",
+        "and what the next notebook needs saved.",
     )
     parser.add_argument(
         "-p", dest="file", type=Path, default=DEFAULT_PARAMETERS, help="default: %(default)s"
@@ -53,6 +53,6 @@ def run(options: argparse.Namespace) -> int:
     except SetupError as error:
         print(f"SetupError: {error}", file=sys.stderr)
         return 1
-    save_state(RUN_NAME=recipe.run_name, DATASET_DIR=portable(dataset_dir))
+    save_state(recipe.run_name, DATASET_DIR=portable(dataset_dir))
     print(portable(dataset_dir))
     return 0

@@ -35,13 +35,20 @@ def show_documents(corpus: Corpus) -> Any:
     import pandas as pd
 
     read = [
-        {"file": d.id, "title": d.title, "pages": len(d.pages), "characters": len(d.text)}
-        for d in corpus.documents
+        {
+            "file": document.id,
+            "title": document.title,
+            "pages": len(document.pages),
+            "characters": len(document.text),
+            "dropped lines": sum(count for _, count in document.dropped),
+        }
+        for document in corpus.documents
     ]
     skipped = [{"file": skip.path, "skipped": skip.reason} for skip in corpus.skipped]
-    columns = {"file": "", "title": "", "pages": 0, "characters": 0, "skipped": ""}
+    numbers = dict.fromkeys(("pages", "characters", "dropped lines"), 0)
+    columns = {"file": "", "title": "", **numbers, "skipped": ""}
     table = pd.DataFrame([*read, *skipped], columns=list(columns)).fillna(columns)
-    return table.astype({"pages": int, "characters": int}).set_index("file")
+    return table.astype(dict.fromkeys(numbers, int)).set_index("file")
 
 
 def show_examples(examples: Sequence[RaftExample], *, n: int = 3) -> Any:

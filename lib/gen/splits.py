@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from itertools import groupby
 from random import Random
+from textwrap import shorten
 
-from lib.duplicates import Conflicts
+from lib.duplicates import Conflicts, shared_text
 from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import SetupError
 
 MAX_BLOCK_CHUNKS = 5
 MIN_DOCUMENTS = 10  # of fewer, whole documents make no fair splits
+_PARTS = (1, 0.5, 0.2, 0.1, 0)  # of the shares: less where few chunks are like no other
+_SHOWN_CHARS = 100  # of a shared text, in an error
 
 
 def assign_splits(
@@ -27,10 +30,11 @@ def assign_splits(
 
     Blocks of consecutive chunks of a document are drawn until eval, then valid, hold their share
     of the chunks in `asked` (those that have questions; None = every chunk). The others are
-    material for distractors and stay in train. What then counts as the same as a chunk of eval,
-    or, in train, of valid, becomes buffer. With split_by "document" the blocks are whole
-    documents, the chunks without questions included; of fewer than MIN_DOCUMENTS documents it is
-    groups of chunks all the same.
+    material for distractors and stay in train. A block's near duplicates come with it, or it stays
+    in train, where many chunks would be lost with it. What then counts as the same as a chunk of
+    eval, or, in train, of valid, becomes buffer. With split_by "document" the blocks are whole
+    documents, the chunks without questions included; of fewer than MIN_DOCUMENTS documents, or
+    where no whole ones can be held out, it is groups of chunks all the same.
 
     With eval_documents, ids of documents, eval is the whole of these and nothing else: eval_share
     does not count.
@@ -39,40 +43,53 @@ def assign_splits(
         SetupError: a document is unknown, or a split stays empty.
     """
     held_out = _held_out(chunks, eval_documents)
-    valid_share, eval_share = recipe.valid_share, recipe.eval_share
     wanted = {chunk.id for chunk in chunks} if asked is None else set(asked)
     rest = [chunk for chunk in chunks if chunk.id not in held_out]
-    num_wanted = sum(chunk.id in wanted for chunk in rest)
-    shares = [share for share in (valid_share, 0 if held_out else eval_share) if share]
-    by_document = recipe.split_by == "document" and not _too_few(rest)
-    if by_document:
-        documents = groupby(rest, key=lambda chunk: chunk.document_id)
-        blocks = [[chunk.id for chunk in document] for _, document in documents]
-    else:
-        blocks = _blocks(rest, same, num_wanted, min(shares, default=1))
-    Random(f"{recipe.seed}:splits").shuffle(blocks)
-    evaluation = held_out or _take(
-        blocks, wanted, eval_share * num_wanted, avoid=set(), same=same, whole=by_document
+    by_document = recipe.split_by == "document" and not too_few_documents(rest)
+    eval_share = 0 if held_out else recipe.eval_share
+    missing = ""
+    for whole in (True, False) if by_document else (False,):
+        shares = [share for share in (recipe.valid_share, eval_share) if share]
+        least = 0 if whole else min(shares, default=1)
+        draw = _Draw(rest, same, wanted, least_share=least, seed=recipe.seed)
+        for part in _PARTS:
+            evaluation = held_out or draw.take(part * eval_share, avoid=set())
+            valid = set[str]()
+            if recipe.valid_share:
+                valid = draw.take(part * recipe.valid_share, avoid=evaluation)
+            splits = {chunk.id: _split(chunk.id, evaluation, valid, same) for chunk in chunks}
+            filled = {split for chunk_id, split in splits.items() if chunk_id in wanted}
+            needed = ("train", "valid", "eval") if recipe.valid_share else ("train", "eval")
+            missing = next((split for split in needed if split not in filled), "")
+            if not missing:
+                return splits
+    raise SetupError(
+        f"The {len(chunks)} chunks, {len(wanted)} with questions, leave none for the split "
+        f"“{missing}”.{_alike(chunks, same)} Add documents, or lower chunk_chars."
     )
-    valid: set[str] = set()
-    if valid_share:
-        left = [block for block in blocks if not evaluation & set(block)]
-        valid = _take(
-            left, wanted, valid_share * num_wanted, avoid=evaluation, same=same, whole=by_document
-        )
-    splits = {}
-    for chunk in chunks:
-        near = same[chunk.id]
-        if chunk.id in evaluation:
-            splits[chunk.id] = "eval"
-        elif near & evaluation:
-            splits[chunk.id] = "buffer"
-        elif chunk.id in valid:
-            splits[chunk.id] = "valid"
-        else:
-            splits[chunk.id] = "buffer" if near & valid else "train"
-    _demand(splits, wanted, valid_share)
-    return splits
+
+
+def _split(chunk_id: str, evaluation: set[str], valid: set[str], same: Conflicts) -> str:
+    if chunk_id in evaluation:
+        return "eval"
+    if same[chunk_id] & evaluation:
+        return "buffer"
+    if chunk_id in valid:
+        return "valid"
+    return "buffer" if same[chunk_id] & valid else "train"
+
+
+def _alike(chunks: Sequence[Chunk], same: Conflicts) -> str:
+    """` 7 of them count as the same as others: a#0 and b#0 share “The lamp burns oil”.`"""
+    by_id = {chunk.id: chunk for chunk in chunks}
+    alike = {chunk.id: others for chunk in chunks if (others := same[chunk.id] & by_id.keys())}
+    if not alike:
+        return ""
+    most = by_id[max(alike, key=lambda chunk_id: len(alike[chunk_id]))]
+    other = by_id[min(alike[most.id])]
+    text = shorten(shared_text(most, other), _SHOWN_CHARS, placeholder=" …")
+    pair = f"{most.id} and {other.id} share “{text}”"
+    return f" {len(alike)} of them count as the same as others: {pair}."
 
 
 def _held_out(chunks: Sequence[Chunk], eval_documents: Collection[str]) -> set[str]:
@@ -100,7 +117,7 @@ def check_corpus(
     Raises:
         SetupError: too few chunks for num_distractors + 1 documents in a row of any split.
     """
-    if recipe.split_by == "document" and (few := _too_few(chunks)):
+    if recipe.split_by == "document" and (few := too_few_documents(chunks)):
         print(f"{few} documents are too few to hold out whole ones: groups of chunks are held out.")
     num_distractors = recipe.num_distractors
     splits = assign_splits(chunks, same, recipe, eval_documents=eval_documents)
@@ -115,6 +132,7 @@ def check_corpus(
     seen = (
         f"The documents give {len(chunks)} chunks, and a training row could draw from {free}; "
         f"num_distractors = {num_distractors} needs at least {num_distractors + 1}."
+        f"{_alike(chunks, same)}"
     )
     if recipe.too_few == "fewer":
         print(f"{seen} Rows will have fewer distractors.")
@@ -124,20 +142,86 @@ def check_corpus(
     )
 
 
-def _too_few(chunks: Sequence[Chunk]) -> int:
+def too_few_documents(chunks: Sequence[Chunk]) -> int:
     """The number of documents if it is below MIN_DOCUMENTS, else 0."""
     count = len({chunk.document_id for chunk in chunks})
     return count if count < MIN_DOCUMENTS else 0
 
 
-def _blocks(
-    chunks: Sequence[Chunk], same: Conflicts, num_wanted: int, share: float
-) -> list[list[str]]:
-    """Consecutive chunks of one document; short enough that a split has several.
+class _Draw:
+    """Blocks of chunks, in the order in which the seed draws them.
+
+    `least_share` is that of the smallest split, which has several blocks; 0: whole documents.
+    """
+
+    def __init__(
+        self,
+        chunks: Sequence[Chunk],
+        same: Conflicts,
+        wanted: set[str],
+        *,
+        least_share: float,
+        seed: int,
+    ) -> None:
+        self._same, self._wanted, self._whole = same, wanted, not least_share
+        self._num_wanted = sum(chunk.id in wanted for chunk in chunks)
+        if self._whole:
+            documents = groupby(chunks, key=lambda chunk: chunk.document_id)
+            self._blocks = [[chunk.id for chunk in document] for _, document in documents]
+        else:
+            length = int(self._num_wanted * least_share / 4)
+            self._blocks = _blocks(chunks, same, max(1, min(MAX_BLOCK_CHUNKS, length)))
+        Random(f"{seed}:splits").shuffle(self._blocks)
+
+    def take(self, share: float, *, avoid: set[str]) -> set[str]:
+        """Blocks until they hold this share of the wanted chunks (at least one) beside `avoid`.
+
+        Of a block its wanted chunks are taken, or the whole of it. Where more wanted chunks count
+        as the same as it than half of its own, they are taken too, up to a quarter of the target,
+        so that a split has several groups; else the block is passed over. What then lacks is taken
+        less strictly; where nothing can be, the block is taken that loses the fewest.
+        """
+        same, wanted = self._same, self._wanted
+        blocks = [block for block in self._blocks if not avoid & set(block)]
+        block_of = {chunk_id: block for block in blocks for chunk_id in block}
+        taken, count = set[str](), 0
+
+        def of_block(chunk_id: str) -> set[str]:
+            return {other for other in block_of[chunk_id] if self._whole or other in wanted}
+
+        def usable(ids: set[str]) -> set[str]:
+            return {i for i in ids if i in wanted and not same[i] & avoid}
+
+        def lost(ids: set[str]) -> set[str]:
+            return usable({other for i in ids for other in same[i]} - ids - taken)
+
+        def grouped(ids: set[str], most: float) -> set[str]:
+            group = ids
+            while len(group) <= most and (more := lost(group) & block_of.keys()):
+                group = group.union(*map(of_block, more))
+            return group if len(group) <= most else ids
+
+        target = share * self._num_wanted
+        for most, may_lose in ((target / 4, 0.5), (target, 1.0)):
+            for block in blocks:
+                ids = of_block(block[0]) - taken
+                if len(lost(ids)) > may_lose * len(ids):
+                    ids = grouped(ids, most)
+                more = len(usable(ids))
+                if more and count + more / 2 <= target and len(lost(ids)) <= may_lose * len(ids):
+                    taken |= ids
+                    count += more
+        if not taken:
+            choices = [ids for block in blocks if usable(ids := of_block(block[0]))]
+            taken = min(choices, key=lambda ids: len(ids | lost(ids)), default=set())
+        return taken
+
+
+def _blocks(chunks: Sequence[Chunk], same: Conflicts, length: int) -> list[list[str]]:
+    """About so many consecutive chunks of one document; few enough that a split has several.
 
     A block ends where its last chunk and the next are different, so that few become buffer.
     """
-    length = max(1, min(MAX_BLOCK_CHUNKS, int(num_wanted * share / 4)))
     blocks: list[list[str]] = []
     for _, group in groupby(chunks, key=lambda chunk: chunk.document_id):
         blocks.append([])
@@ -151,36 +235,3 @@ def _blocks(
             else:
                 block.append(chunk.id)
     return blocks
-
-
-def _take(
-    blocks: Sequence[Sequence[str]],
-    wanted: set[str],
-    target: float,
-    *,
-    avoid: set[str],
-    same: Conflicts,
-    whole: bool,
-) -> set[str]:
-    """Blocks in their order until they hold target wanted chunks (at least one) beside `avoid`.
-
-    Of a block its wanted chunks are taken, or the whole of it.
-    """
-    taken: set[str] = set()
-    count = 0
-    for block in blocks:
-        usable = sum(chunk_id in wanted and not same[chunk_id] & avoid for chunk_id in block)
-        if usable and (not count or count + usable / 2 <= target):
-            taken.update(chunk_id for chunk_id in block if whole or chunk_id in wanted)
-            count += usable
-    return taken
-
-
-def _demand(splits: dict[str, str], wanted: set[str], valid_share: float) -> None:
-    filled = {split for chunk_id, split in splits.items() if chunk_id in wanted}
-    for split in ("train", "valid", "eval"):
-        if split not in filled and (split != "valid" or valid_share):
-            raise SetupError(
-                f"The {len(splits)} chunks, {len(wanted)} with questions, leave none for the split "
-                f"“{split}”. Add documents, or lower chunk_chars."
-            )

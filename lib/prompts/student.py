@@ -37,13 +37,17 @@ PLAIN_CHAT_TEMPLATE = (
     "{% endfor %}"
 )
 
-# Ours, and the control tokens of the usual chat templates: <|assistant|>, </s>, <<SYS>>.
+# Ours, and the control tokens of the usual chat templates: <|assistant|>, </s>, <<SYS>>, [INST];
+# Gemma's <start_of_turn>, DeepSeek's <｜User｜>.
 _MARKER = re.compile(
-    r"</?\s*document\s*>|##\s*(?:begin|end)_quote\s*##|<\s*answer\s*>"
-    r"|<\|[^|<>\s]{1,40}\|>|</?s>|<</?SYS>>",
+    r"</?\s*document\s*>|##\s*(?:begin|end)_quote\s*##|</?\s*answer\s*>"
+    r"|<[|｜][^|｜<>\s]{1,40}[|｜]>|</?s>|<</?SYS>>|\[/?INST\]|\[/?SYSTEM_PROMPT\]"
+    r"|</?(?:start|end)_of_turn>|<(?:bos|eos)>",
     re.IGNORECASE,
 )
+_HARMLESS = str.maketrans("<>[]", "‹›［］")
 _ANSWER = re.compile(r"<ANSWER>\s*:?", re.IGNORECASE)
+_ANSWER_END = re.compile(r"</\s*answer\s*>", re.IGNORECASE)
 _QUOTE = re.compile(r"##\s*begin_quote\s*##(.*?)##\s*end_quote\s*##", re.IGNORECASE | re.DOTALL)
 
 
@@ -51,18 +55,29 @@ def neutralise(text: str) -> str:
     """Make the markers of prompts harmless in a document's own text.
 
     A document is data: one that holds "</DOCUMENT>", "<ANSWER>:" or "<|assistant|>" must not close
-    its context, pass for a label or begin another turn. Brackets become ‹ ›, a double hash ＃＃.
+    its context, pass for a label or begin another turn. Brackets become ‹ › or ［ ］, a double hash
+    ＃＃.
     """
+    return _MARKER.sub(lambda match: harmless(match.group()), text)
 
-    def harmless(match: re.Match[str]) -> str:
-        return match.group().replace("<", "‹").replace(">", "›").replace("##", "＃＃")
 
-    return _MARKER.sub(harmless, text)
+def harmless(marker: str) -> str:
+    """A marker as a reader still knows it, and no parser or tokenizer does."""
+    changed = marker.translate(_HARMLESS).replace("##", "＃＃")
+    return changed if changed != marker else f"{marker[:1]} {marker[1:]}"
+
+
+def _without_end(text: str) -> str:
+    """`… <ANSWER>: 3 days</ANSWER> Ask me more!` → `… <ANSWER>: 3 days`"""
+    last = max((tag.end() for tag in _ANSWER.finditer(text)), default=len(text))
+    end = _ANSWER_END.search(text, last)
+    return text[: end.start()].rstrip() if end else text
 
 
 def canonical(reply: str) -> str:
     """`## begin_quote ##x##end_quote## <Answer> 3` → the published marks, letter for letter."""
     text = re.sub(r"##\s*begin_quote\s*##", QUOTE_BEGIN, reply.strip(), flags=re.IGNORECASE)
+    text = _without_end(text)
     text = re.sub(r"##\s*end_quote\s*##", QUOTE_END, text, flags=re.IGNORECASE)
     return re.sub(r"\**<\s*answer\s*>\s*:?\**\s*", f"{ANSWER_TAG} ", text, flags=re.IGNORECASE)
 
@@ -113,11 +128,11 @@ class ParsedAnswer:
 def parse_answer(text: str, *, refusal: str = "") -> ParsedAnswer:
     """`… ##begin_quote## Rain fell for 3 days. ##end_quote## so <ANSWER>: 3 days` → ("3 days", …)
 
-    The last tag counts; it is read with or without its colon and space. A refusal is the refusal
-    sentence, as the whole reply or as the final answer.
+    The last tag counts; it is read with or without its colon, space and closing tag. A refusal is
+    the refusal sentence, as the whole reply or as the final answer.
     """
     quotes = tuple(one_line(quote) for quote in _QUOTE.findall(text))
-    pieces = _ANSWER.split(text)
+    pieces = _ANSWER.split(_without_end(text))
     final = pieces[-1].strip() if len(pieces) > 1 else ""
     refused = _says(refusal or REFUSAL, final or text)
     return ParsedAnswer(final_answer=final or None, quotes=quotes, refused=refused)

@@ -131,7 +131,7 @@ class EndpointEmbedder:
 
     def __init__(self, settings: EndpointSettings, recipe: Recipe) -> None:
         self.name = re.sub(r"[^A-Za-z0-9._-]+", "-", settings.deployment)
-        self.identity = f"{settings.deployment} at {settings.base_url}"
+        self.identity = f"{settings.deployment} at {settings.address}"
         self._settings, self._recipe = settings, recipe
 
     def documents(

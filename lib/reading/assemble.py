@@ -8,12 +8,21 @@ from dataclasses import dataclass, field
 
 from lib.prompts.student import neutralise
 from lib.records import Document, Page
-from lib.text import one_line
+from lib.text import gap_between, one_line
 
-_UNDESIRED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2060\ufeff\ufffe\uffff\ud800-\udfff]")
+_UNDESIRED = re.compile(
+    r"\xad\n?|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2060\ufeff\ufffe\uffff\ud800-\udfff]"
+)
 _LIGATURES = {
     0xFB00 + i: text for i, text in enumerate(("ff", "fi", "fl", "ffi", "ffl", "ft", "st"))
 }
+
+# Pictures inside a text: of Markdown, whose words stay, and any other
+_INLINED = re.compile(
+    r"!?\[([^\]\n]*)\]\(\s*<?data:[^)]*\)|data:[^\s\"'<>(),]*;base64,[A-Za-z\d+/=%_-]*"
+)
+
+PICTURE = "a picture without a text layer"
 
 
 @dataclass(frozen=True)
@@ -22,7 +31,8 @@ class Text:
 
     title: str  # what the document calls itself; "" = nothing
     pages: list[str]
-    pictures: list[int] = field(default_factory=list)  # numbers of pages without any text, from 1
+    notes: dict[str, list[int]] = field(default_factory=dict)  # what is amiss → the pages, from 1
+    dropped: dict[str, int] = field(default_factory=dict)  # running lines → how often left out
 
 
 @dataclass(frozen=True)
@@ -47,16 +57,28 @@ def assemble(text: Text, *, id: str, title: str, sha256: str) -> Document:
         pages.append(Page(number, len(whole), len(whole) + len(page_text)))
         whole += page_text
     if not re.search(r"\w", whole):
-        raise ValueError("no text layer: is it scanned?" if text.pictures else "it holds no text")
-    return Document(id, title, whole, tuple(pages), sha256)
+        raise ValueError(
+            "no text layer: is it scanned?" if PICTURE in text.notes else "it holds no text"
+        )
+    dropped = tuple(text.dropped.items())
+    return Document(id, title, whole, tuple(pages), sha256, dropped=dropped)
 
 
 def _page_break(before: str, after: str) -> str:
-    """A space where a sentence runs on over the page's end, else an empty line."""
+    """What line ends have between words where a sentence runs on over the page's end, else an
+    empty line."""
     # Only the end of `before` is looked at: a book has a thousand pages.
-    runs_on = re.match(r"[\w,;–—-]", before[-1:]) and re.match(r"[a-zß-ÿ(]", after)
-    long = len(before) - before.rfind("\n") > 61  # a paragraph, not a heading or a cell
-    return " " if runs_on and long else "\n\n"
+    gap = gap_between(before, after)
+    within = before[-1] in ",;–—-" or _is_letter(before[-1])
+    runs_on = within and (re.match(r"[a-zß-ÿ(]", after) if gap else _is_letter(after[0]))
+    # A paragraph, not a heading or a cell
+    long = len(before) - before.rfind("\n") > (61 if gap else 31)
+    return gap if runs_on and long else "\n\n"
+
+
+def _is_letter(character: str) -> bool:
+    """Or a part of one, or a digit."""
+    return unicodedata.category(character)[0] in "LMN"
 
 
 def title_of(title: str, name: str) -> str:
@@ -70,9 +92,16 @@ def title_of(title: str, name: str) -> str:
     return neutralise(unicodedata.normalize("NFC", plain)) or name
 
 
+def reason_of(error: OSError) -> str:
+    """`Permission denied`"""
+    return error.strerror or str(error) or type(error).__name__
+
+
 def clean(text: str) -> str:
-    """The text with \\n as line end; without control characters, zero-width spaces, halves of
-    UTF-16 pairs (JSON can hold them) and ligature characters."""
+    """The text with \\n as line end; without control characters, soft hyphens, zero-width spaces,
+    halves of UTF-16 pairs (JSON can hold them), ligature characters and inlined pictures."""
+    if ";base64," in text:
+        text = _INLINED.sub(r"\1", text)
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0c", "\n")
     text = text.replace("\u2028", "\n").replace("\u2029", "\n\n").replace("\x85", "\n")
     return _UNDESIRED.sub("", text).translate(_LIGATURES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from lib.cache import Cache
-from lib.reading.assemble import Skipped, Text, assemble, title_of
+from lib.reading.assemble import Skipped, Text, assemble, reason_of, title_of
 from lib.reading.files import file_types, readable
 from lib.reading.sources import Source, find_documents
 from lib.reading.workers import Workers
 from lib.recipe import Recipe
 from lib.records import Document
-from lib.settings import SetupError
+from lib.settings import PROJECT_DIR, SetupError
 from lib.store import file_sha256
 
 _WORKERS = 2
@@ -28,6 +28,7 @@ _SHOWN_CHARS = 700  # of a document that is no PDF
 
 # What the text of a file depends on, beside the file.
 _CODE = [*Path(__file__).with_name("files").rglob("*.py"), Path(__file__).with_name("assemble.py")]
+_CODE.append(PROJECT_DIR / "lib" / "text.py")
 _PACKAGES = ("pypdfium2", "markitdown")
 
 
@@ -49,6 +50,9 @@ def iter_documents(recipe: Recipe) -> Iterator[Document | Skipped]:
         else:
             reasons.append(f"{entry.path}: {entry.reason}")
         yield entry
+        if isinstance(entry, Document) and (unread := entry.text.count("\ufffd")):
+            reason = f"{unread:,} of its characters cannot be read (U+FFFD): save it as UTF-8"
+            yield Skipped(entry.id, reason)
     if not seen:
         raise SetupError(
             f"Nothing readable in {recipe.doc_path} ({'; '.join(reasons[:3]) or 'it is empty'}). "
@@ -93,10 +97,11 @@ def _read(sources: Sequence[Source], recipe: Recipe) -> Iterator[Document | Skip
     pool = ThreadPoolExecutor(max_workers=_WORKERS)
     workers = Workers(_WORKERS)  # each keeps one of the threads waiting
     cache = Cache(code=_CODE, packages=_PACKAGES)
+    refused = Counter(map(_refusal, sources))
 
     def begin(source: Source) -> Future[Text] | None:
         reader = file_types().get(source.kind)
-        if reader is None or not reader.IN_WORKER:
+        if reader is None or not reader.IN_WORKER or source.problem:
             return None
         return pool.submit(_read_once, workers, cache, reader.read, Path(source.place))
 
@@ -104,7 +109,7 @@ def _read(sources: Sequence[Source], recipe: Recipe) -> Iterator[Document | Skip
         waiting = deque(begin(source) for source in sources[:_AHEAD])
         for number, source in enumerate(sources):
             waiting += [begin(later) for later in sources[number + _AHEAD :][:1]]
-            for entry in _entries(source, waiting.popleft(), recipe):
+            for entry in _entries(source, waiting.popleft(), recipe, refused):
                 if source.held_out and isinstance(entry, Document):
                     entry = replace(entry, held_out=True)
                 yield entry
@@ -124,17 +129,27 @@ def _read_once(workers: Workers, cache: Cache, read: Callable[[Path], Text], pat
     return text
 
 
+def _refusal(source: Source) -> str:
+    """Why a file is not even opened; "" = it is."""
+    if source.problem or source.kind:
+        return source.problem
+    ending = Path(source.place).suffix.lower() or "no"
+    return f"{ending} ending: only {readable()} are read"
+
+
 def _entries(
-    source: Source, future: Future[Text] | None, recipe: Recipe
+    source: Source, future: Future[Text] | None, recipe: Recipe, refused: Counter[str]
 ) -> Iterator[Document | Skipped]:
+    """`refused` counts the files that are not opened, by reason: each reason is said once."""
     place, name = source.place, source.name
+    if reason := _refusal(source):
+        if count := refused.pop(reason, 0):
+            yield Skipped(f"{name} and {count - 1:,} more" if count > 1 else name, reason)
+        return
     if isinstance(place, str):
         from lib.reading.web.sitemap import iter_sitemap
 
         yield from iter_sitemap(place, recipe)
-        return
-    if not source.kind:
-        yield Skipped(name, f"{place.suffix.lower() or 'no'} ending: only {readable()} are read")
         return
     reader = file_types()[source.kind]
     try:
@@ -142,13 +157,13 @@ def _entries(
             yield from reader.documents(place, name)
             return
         text = future.result() if future else reader.read(place)
-        title = title_of(text.title, place.stem)
+        title = title_of(text.title, Path(name).stem)
         yield assemble(text, id=name, title=title, sha256=file_sha256(place))
     except OSError as error:
-        yield Skipped(name, str(error.strerror))
+        yield Skipped(name, reason_of(error))
     except ValueError as error:
         yield Skipped(name, str(error))
     else:
-        if text.pictures:
-            numbers = ", ".join(map(str, text.pictures))
-            yield Skipped(f"{name}, page {numbers}", "a picture without a text layer")
+        for reason, pages in text.notes.items():
+            of = f", page {', '.join(map(str, pages))}" if pages else ""
+            yield Skipped(f"{name}{of}", reason)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lib.reading.assemble import reason_of
 from lib.reading.files import readable, types_by_ending
 from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR, SetupError
@@ -24,6 +25,7 @@ class Source:
     place: Path | str  # str: of a sitemap
     kind: str  # a file type (a module of `files`), "sitemap", or "" = it is not read
     held_out: bool = False
+    problem: str = ""  # why it cannot be read; "" = it may be
 
 
 def find_documents(recipe: Recipe) -> list[Source]:
@@ -51,16 +53,22 @@ def find_documents(recipe: Recipe) -> list[Source]:
                 continue
             base, files = _expand(item, parameter)
             bases.append(base)
-            for path in files:
+            for path, problem in files.items():
                 kind = doctype or types_by_ending().get(path.suffix.lower(), "")
-                found.setdefault(path, Source("", path, kind, held_out))
+                found.setdefault(path, Source("", path, kind, held_out, problem))
     root = Path(os.path.commonpath(bases)) if bases else Path()
     return [
-        source
-        if isinstance(place, str)
-        else replace(source, name=unicodedata.normalize("NFC", place.relative_to(root).as_posix()))
+        source if isinstance(place, str) else replace(source, name=_name(place.relative_to(root)))
         for place, source in found.items()
     ]
+
+
+def _name(path: Path) -> str:
+    """With forward slashes; bytes that are no UTF-8, and control characters, as `\\udcff`."""
+    return "".join(
+        repr(letter)[1:-1] if unicodedata.category(letter) in ("Cc", "Cs") else letter
+        for letter in unicodedata.normalize("NFC", path.as_posix())
+    )
 
 
 def find_path(path: str | Path) -> Path | None:
@@ -70,12 +78,12 @@ def find_path(path: str | Path) -> Path | None:
     return next(there, None)
 
 
-def _expand(item: str, parameter: str) -> tuple[Path, list[Path]]:
-    """The folder that ids are relative to, and the files in the order of their names."""
+def _expand(item: str, parameter: str) -> tuple[Path, dict[Path, str]]:
+    """The folder that ids are relative to, and what `_visible` gives."""
     if found := find_path(item):
         if found.is_file():
             base = found.parent.resolve()
-            return base, [base / found.name]
+            return base, {base / found.name: ""}
         base = found.resolve()
         return base, _visible([base], base)
     parts = Path(item).expanduser().parts
@@ -96,15 +104,38 @@ def _expand(item: str, parameter: str) -> tuple[Path, list[Path]]:
     )
 
 
-def _visible(places: Iterable[Path], base: Path) -> list[Path]:
-    """The files among the places and in folders among them, without those hidden below base."""
-    files = {
-        path
-        for place in places
-        for path in ([place] if place.is_file() else place.rglob("*"))
-        if path.is_file() and not any(n[0] == "." for n in path.relative_to(base).parts)
+def _visible(places: Iterable[Path], base: Path) -> dict[Path, str]:
+    """The files among the places and in folders among them, in the order of their names, without
+    those hidden below base; each with the reason why it cannot be read, or "".
+
+    Links to folders are not followed: they could lead in a circle, or to the whole disk.
+    """
+    found: dict[Path, str] = {}
+    link = "a link to a folder: name that folder itself"
+
+    def refused(error: OSError) -> None:
+        found[Path(error.filename)] = f"the folder cannot be entered: {reason_of(error)}"
+
+    for place in places:
+        is_link = place.is_symlink() and place != base
+        if is_link or not place.is_dir():
+            found[place] = link if is_link and place.is_dir() else ""
+            continue
+        for folder, folders, files in os.walk(place, onerror=refused):
+            folders[:] = (name for name in folders if name[0] != ".")
+            found.update((Path(folder, name), "") for name in files)
+            links = (path for name in folders if (path := Path(folder, name)).is_symlink())
+            found.update((path, link) for path in links)
+    for path, problem in found.items():
+        # Path.is_file raises an error in a folder that cannot be entered.
+        if not problem and not os.path.isfile(path):  # noqa: PTH113
+            found[path] = "a link that leads nowhere, or no ordinary file"
+    names = {path: path.relative_to(base) for path in found}
+    return {
+        path: found[path]
+        for path in sorted(found, key=lambda path: names[path].as_posix())
+        if not any(part[0] == "." for part in names[path].parts)
     }
-    return sorted(files, key=lambda path: path.relative_to(base).as_posix())
 
 
 def _is_sitemap(path: Path | None) -> bool:

@@ -22,7 +22,7 @@ from tempfile import TemporaryFile
 from threading import Timer
 from typing import Any, Self
 
-from lib.reading.assemble import Text
+from lib.reading.assemble import Text, reason_of
 from lib.settings import PROJECT_DIR
 
 TIMEOUT_S = 120.0  # for one file
@@ -137,7 +137,7 @@ def answer_to(function: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[
     try:
         return {"result": function(*arguments)}
     except OSError as error:
-        return {"error": str(error.strerror)}
+        return {"error": reason_of(error)}
     except ValueError as error:
         return {"error": str(error)}
 

@@ -19,8 +19,8 @@ class Draft:
     answer: str
     score: float
     alone: bool = False  # stands alone without a name: "the oldest light in all the islands"
-    kind: bool = False  # about all things of a kind: "planks", "a visiting yacht"
     field: bool = False  # stands alone once it says which sport or craft it speaks of
+    titled: bool = False  # stands alone once it says which document it asks about
 
 
 def ask(wh: str, clause: Clause, rest: str) -> str:
@@ -64,7 +64,11 @@ def noun_phrase(text: str) -> str:
     # "a board covered [with grip]": the participle needs what was cut off.
     weak = weak or (len(words) > 1 and last in en.PARTICIPLE and last not in en.BASES)
     verbal = words and (words[0].endswith("ing") or words[0].lower() in en.PREPOSITIONS)
-    weak = weak or last in {"starting", "beginning", "including", "using", "making"}
+    weak = (
+        weak
+        or "using" in words
+        or last in {"starting", "beginning", "including", "using", "making"}
+    )
     return "" if not words or len(words) > 8 or weak or inner or verbal else phrase
 
 

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
-from offline.teacher.verb_forms import BASES, PARTICIPLE, PAST, PAST_OF, PRESENT, third_person
+from offline.teacher.verb_forms import (
+    BASES,
+    ONLY_VERBS,
+    PARTICIPLE,
+    PAST,
+    PAST_OF,
+    PRESENT,
+    participle_of,
+    third_person,
+)
 
-__all__ = ["BASES", "PARTICIPLE", "PAST", "PAST_OF", "PRESENT", "third_person"]
+__all__ = [
+    "BASES",
+    "ONLY_VERBS",
+    "PARTICIPLE",
+    "PAST",
+    "PAST_OF",
+    "PRESENT",
+    "participle_of",
+    "third_person",
+]
 
 BE = frozenset({"is", "are", "was", "were"})
 HAVE = frozenset({"has", "have", "had"})
 MODALS = frozenset("can could may might must shall should will would".split())
-AUXILIARIES = BE | HAVE | MODALS
 DO = frozenset({"do", "does", "did"})
+# `cannot`, `isn't` → the auxiliary without its "not".
+NEGATED = {"cannot": "can", "won't": "will", "won’t": "will", "can't": "can", "can’t": "can"} | {
+    f"{aux}n{mark}t": aux for aux in {*BE, *HAVE, *MODALS, *DO} for mark in "'’"
+}
+AUXILIARIES = BE | HAVE | MODALS | NEGATED.keys()
 DETERMINERS = frozenset("the a an each every all both another any some".split())
 POSSESSIVES = frozenset("its their his her our your my".split())
 OPENERS = DETERMINERS | POSSESSIVES

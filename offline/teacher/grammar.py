@@ -12,7 +12,9 @@ _TOKEN = re.compile(
     r"\d+(?:[.,]\d+)*[-–](?:\d+(?:[.,]\d+)*|[a-z]+)|\d+(?:[.,:/]\d+)*(?:st|nd|rd|th|s)?%?|[£$€]\s?\d+(?:[.,]\d+)*|(?:[A-Z]\.)+(?=\s)"
     r"|\b(?:St|Mr|Mrs|Ms|Dr|Capt|Prof|Mt|No)\.(?=\s)|\w+(?:[-’'‑&./]\w+)*[’']?(?=\W|$)|[^\w\s]"
 )
-_PLURAL = re.compile(r"(?:[^siu]s|people|men|women|children|police|[aeiou]us|ies)$")
+_PLURAL = re.compile(
+    r"(?:[^siu]s|people|men|women|children|police|(?<!o)[aeiu]us|ies)$|^(?:we|you|they)$"
+)
 # Verbs that stand as nouns behind a verb: "takes place", "requires experience".
 _NOUNS = frozenset(
     "range cost experience place part shape form practice control support water power drag lift "
@@ -95,10 +97,17 @@ class Reader:
         following = self.low(self.before_verb(index + 1))
         if before == "being" or following in en.AUXILIARIES | en.DO:
             return None
+        if word.low in en.PAST and word.low not in en.PARTICIPLE:
+            return en.PAST[word.low]
+        if self._before_auxiliary(index):
+            return None
         if word.low in en.PAST:
             return en.PAST[word.low]
         following = self.low(index + 1)
-        if following in en.BASES - _NOUNS:
+        if following in en.ONLY_VERBS & en.BASES or (
+            following in en.BASES - _NOUNS
+            and self.low(index + 2) in en.DETERMINERS | en.POSSESSIVES | en.PREPOSITIONS
+        ):
             return None
         if following == "of" and not word.low.startswith("consist"):
             return None
@@ -106,6 +115,16 @@ class Reader:
         if word.low in en.PRESENT and not self._counted(first, index):
             return en.PRESENT[word.low]
         return word.low if word.low in en.BASES and plural else None
+
+    def _before_auxiliary(self, index: int) -> bool:
+        """`The demo flows of each team are …`: a noun, for the verb comes later."""
+        for later in range(index + 1, min(index + 9, len(self.words))):
+            low = self.low(later)
+            if low in en.SUBORDINATORS | en.PRONOUNS | {"and", "or", "but"} or not low[0].isalnum():
+                return False
+            if low in en.AUXILIARIES | en.DO:
+                return True
+        return False
 
     def _counted(self, first: int, index: int) -> bool:
         """`three white flashes`: a number within two words before says noun."""
@@ -139,8 +158,18 @@ class Reader:
 
     def verb_group(self, index: int, first: int) -> tuple[Clause, int] | None:
         """A clause without subject and rest, and the index behind its verb."""
+        aux = self.words[index].text
         place, words = index, self.words
-        aux = words[index].text
+        negated = aux.lower() in en.NEGATED or self.low(index + 1) == "not"
+        if aux.lower() in en.NEGATED:
+            aux = en.NEGATED[aux.lower()]
+        elif negated:
+            place += 1
+        if aux in en.DO and negated and self.low(place + 1) in en.BASES:
+            verb = self.low(place + 1)
+            return Clause(
+                "", aux, f"not {verb}", f"{aux} not {verb}", verb, "active", ""
+            ), place + 2
         if aux.lower() in en.DO or index >= len(words):
             return None
         if aux not in en.AUXILIARIES:
@@ -155,7 +184,7 @@ class Reader:
             do = "did" if aux in en.PAST and not present else do
             return Clause("", do, base, aux, base, "active", ""), index + 1
         place += 1
-        adverbs: list[str] = []
+        adverbs: list[str] = ["not"] if negated else []
         be = aux in en.BE
         if aux in en.MODALS or aux in en.HAVE:
             place = self._adverbs(place, adverbs)
@@ -164,7 +193,7 @@ class Reader:
                 place, be = place + 1, True
         place = self._adverbs(place, adverbs)
         low = self.low(place)
-        if low in en.NEGATIONS:
+        if low in en.NEGATIONS - {"not"}:
             return None
         head = " ".join([*adverbs, low]).strip()
         finite = " ".join([aux, head])
@@ -177,7 +206,7 @@ class Reader:
         if be:
             joined = " ".join(adverbs)
             return Clause("", aux, joined, f"{aux} {joined}".strip(), "be", "be", ""), place
-        if aux in en.MODALS and low in en.BASES:
+        if aux in en.MODALS and (low in en.BASES or _unknown_base(low)):
             return Clause("", aux, head, finite, low, "active", ""), place + 1
         if aux in en.HAVE and low in en.PARTICIPLE:
             return Clause("", aux, head, finite, en.PARTICIPLE[low], "active", ""), place + 1
@@ -223,6 +252,16 @@ def is_manner(word: str) -> bool:
 
 def _unknown_participle(word: str) -> bool:
     return len(word) > 5 and word.endswith("ed") and word not in en.NOT_VERBS
+
+
+def _unknown_base(word: str) -> bool:
+    """Behind "must", a word of no closed class is a verb."""
+    closed = (
+        en.PREPOSITIONS | en.DETERMINERS | en.PRONOUNS | en.ADVERBS | en.NEGATIONS | en.POSSESSIVES
+    )
+    return re.fullmatch(r"[a-z]{4,}(?<!ly)(?<!ed)(?<!ing)", word) is not None and word not in (
+        closed | en.AUXILIARIES | en.SUBORDINATORS | en.CONJUNCTIONS | {"have", "well"}
+    )
 
 
 def _from_ing(word: str) -> str:

@@ -10,7 +10,16 @@ from offline.teacher.phrases import NAME, WHEN
 _MARKER = re.compile(
     r"^(?:However|Today|For example|For instance|In addition|As a result|In fact|Nowadays|Also|"
     r"Originally|Moreover|Furthermore|Then|Now|Similarly|Finally|Eventually|Later|At first|"
-    r"Sometimes|Usually|Normally|Still|Instead|Thus|Therefore|In the end|After all), "
+    r"Sometimes|Usually|Normally|Still|Additionally|Generally|Presently|Typically|Currently|"
+    r"Accordingly|Consequently|In general|In practice|In short|In particular|Specifically|"
+    r"Alternatively|Optionally|Likewise|Hence|Fortunately|Unfortunately|On the other hand|In "
+    r"other words|That said|First|Second|Third|Next|Instead|Thus|Therefore|In the end|After all), "
+)
+# What a document calls itself.
+ITSELF = (
+    r"(?:library|package|module|document|software|licen[cs]e|policy|manual|project|tool|program|"
+    r"utility|[Ll]icen[cs]e|[Aa]greement|handbook|agreement|guide|book|site|article|report|repository|plan|act|plugin|"
+    r"framework|implementation)"
 )
 _LEAD = re.compile(
     r"^(?:When|While|Unlike|In|On|At|By|Since|From|During|After|Before|Until|For|Between|Under|Near|Behind|Every|"
@@ -27,6 +36,8 @@ _LOOSE_LEAD = re.compile(
 def without_marker(text: str) -> str:
     """`However, the light itself was moved.` → "the light was moved\""""
     body = _MARKER.sub("", text.rstrip('.!"” ')).strip()
+    body = re.sub(r"^(?:Please )?[Nn]ote that (?=[a-z])", "", body)
+    body = re.sub(rf"^This (?={ITSELF}\b)", "The ", body[:1].upper() + body[1:])
     body = re.sub(r"^(?:Starting|Beginning) (?=in \d{4})", "", body)
     body = body[:1].upper() + body[1:] if body[:3] == "in " else body
     return re.sub(r" (?:it|him|her)self(?= (?:is|was|has|had)\b)", "", body)

@@ -55,6 +55,10 @@ MONEY = (
 )
 
 
+_FORENAME = (
+    r"(?:(?:Mc|Mac|De|Di|Du|La|Le|Van|Von|O[’']|D[’'])?[A-ZÀ-Þ][a-zà-ÿʻ’'-]+(?:-[A-ZÀ-Þ][a-zà-ÿ]+)*"
+    r"|(?:[A-ZÀ-Þ]\.)+|(?:[JS]r|Dr)\.?|I{2,3}|[A-Z])[’']?s?$"
+)
 NAME = r"[A-ZÀ-Þ][\w’'.-]*(?: (?:&|of|de|the|on|and)? ?[A-ZÀ-Þ][\w’'.-]*)*"
 
 
@@ -88,7 +92,12 @@ def is_person(phrase: str) -> bool:
     things = en.THINGS | en.ORGANISATION | en.PLACE_NOUNS
     if any(w.lower() in things or w.lower().rstrip("s") in things for w in words):
         return False
-    capitals = [w for w in words if re.match(r"[A-ZÀ-Þ][\w’'.-]*$", w)]
+    if any(
+        re.search(r"(?:tion|ment|ity|ness|ware|able|ible|ance|ence|ology|ings)$", w) for w in words
+    ):
+        return False
+    # "Beta WebSockets" and "HTTP APIs" are no people; "Ronan McDaid" and "J. Holm" are.
+    capitals = [w for w in words if re.match(_FORENAME, w)]
     return len(capitals) >= 2 and all(w in capitals or w in {"de", "von", "van"} for w in words)
 
 

@@ -12,12 +12,14 @@ from offline.teacher import (
     rules_amount,
     rules_general,
     rules_is,
+    rules_predicate,
     rules_when_where,
     rules_which,
     rules_who_what,
 )
 from offline.teacher.drafting import Draft
 from offline.teacher.grammar import Clause
+from offline.teacher.leads import ITSELF
 from offline.teacher.rules_is import apposition_drafts
 
 __all__ = ["apposition_drafts", "drafts"]
@@ -44,15 +46,16 @@ _RULES = (
 )
 
 _NAMES_NOTHING = re.compile(
-    r"\b(?:goal|aim|idea|object|purpose|objective|point|reason|way|introduction|remainder)$"
+    r"\b(?:goal|aim|idea|object|purpose|objective|point|reason|way|introduction|remainder)$|"
+    r"\bthe remainder\b"
     r"|^an? (?:(?:large|small|great|vast|growing) )?(?:number|lot|variety|range|combination|series|"
     r"few|example|majority) (?:of|in)\b"
     r"|^one of |^(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)-[a-z]+$"
 )
 
 
-def drafts(clause: Clause) -> Iterator[Draft]:
-    """Every question that the rules make of one clause."""
+def drafts(clause: Clause, text: str) -> Iterator[Draft]:
+    """Every question that the rules make of one clause of the sentence `text`."""
     past = clause.aux in {"was", "were", "did", "had", "has", "have"}
     kind = rules_general.generic(clause.subject) and not (
         past and clause.subject.startswith(("a ", "an "))
@@ -63,10 +66,19 @@ def drafts(clause: Clause) -> Iterator[Draft]:
     vague = bool(article) and not (kind or superlative or ph.has_name(clause.subject))
     if _NAMES_NOTHING.search(clause.subject) or clause.subject.lower() in en.NUMBER_WORDS:
         return
+    # "Software patents pose a threat", "Shared locks on Windows": the noun was taken for the verb.
+    bare = clause.aux == "does" and clause.subject.split()[0].lower() not in en.OPENERS
+    following = clause.rest.partition(" ")[0]
+    if bare and clause.lemma not in en.ONLY_VERBS and following in en.BASES - en.PAST.keys():
+        return
+    if bare and following in en.PREPOSITIONS and not clause.subject.split()[-1][0].isupper():
+        return
+    yield from rules_predicate.predicates(clause, text)
     for draft in (draft for rule in _RULES for draft in rule(clause)):
         if vague and clause.subject in draft.text:
             past = clause.aux in {"was", "were", "did", "had", "has"}
-            if not (past and clause.subject.startswith("the ")):
+            of_itself = re.fullmatch(rf"the {ITSELF}", clause.subject)
+            if of_itself or not (past and clause.subject.startswith("the ")):
                 yield replace(draft, score=draft.score - 1.5, field=True)
             continue
         told = f"{draft.text} {draft.answer}"
@@ -76,4 +88,4 @@ def drafts(clause: Clause) -> Iterator[Draft]:
             continue
         if clause.aux in en.DO and clause.rest.startswith(("and ", "or ")):
             continue
-        yield replace(draft, score=draft.score - 1.2, field=True, kind=True) if kind else draft
+        yield replace(draft, score=draft.score - 1.2, field=True) if kind else draft

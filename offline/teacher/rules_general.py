@@ -9,6 +9,7 @@ from offline.teacher import english as en
 from offline.teacher import phrases as ph
 from offline.teacher.drafting import PREP, Draft, ask, is_kind, noun_phrase, plural_noun
 from offline.teacher.grammar import Clause
+from offline.teacher.rules_instruction import is_imperative
 
 _LONGEST = 10  # words of an answer that is a predicate or a list
 
@@ -153,22 +154,65 @@ def there_are(text: str) -> Iterator[Draft]:
     )
 
 
+_ENTRY = re.compile(
+    r"(?P<term>[A-Z`\w][\w’'./()-]*(?: [\w’'./()-]+){0,4})(?: ?: | [–—-] )(?P<what>[A-Za-z][^;:]+)"
+)
+_OPTION = re.compile(
+    r"^(?P<indent>[ \t]*)(?P<term>-{1,2}[A-Za-z?][^\n]{0,60})\n+(?P=indent)[ "
+    r"\t]+(?P<what>[A-Z](?:[^.\n]|"
+    r"\.(?=\w)|\n(?!\s*(?:\n|-)))+\.)(?=\s|$)",
+    re.MULTILINE,
+)
+
+
 def glossary(text: str) -> Iterator[Draft]:
     """`Lofted: to get lifted by the kite.` → "What does “lofted” mean?\""""
-    match = re.match(
-        r"(?P<term>[A-Z][\w’'-]+(?: [\w’'-]+){0,2}) ?: "
-        r"(?P<what>(?:to|an?|the|when|any) [^.;:]+)\.?$",
-        text,
-    )
-    if match is None:
+    match = _ENTRY.fullmatch(text.rstrip("."))
+    if match is None or ". " in match.group("what"):
         return
-    answer = match.group("what")
-    answer = answer if len(answer.split()) <= 14 else answer.partition(",")[0]
-    term = match.group("term")
+    answer, term = match.group("what"), match.group("term").strip("`")
     term = term if any(c.isupper() for c in term[1:]) else term.lower()
-    name = re.match(r"[A-Z]\w+ [A-Z]", term)
-    if 3 <= len(answer.split()) <= 14 and not name and not _CRUDE & set(term.lower().split()):
-        yield Draft(f"What does “{term}” mean?", answer, 2.4, field=True)
+    if _CRUDE & set(term.lower().split()) or re.match(r"[A-Z]\w+ [A-Z]", term):
+        return
+    if (
+        not term.strip()
+        or " of " in term
+        or term.split()[0].lower() in {"big", "note", "present", "example"}
+    ):
+        return
+    first = answer.partition(" ")[0].lower()
+    verbs = en.AUXILIARIES | en.DO
+    says = any(w in verbs for w in re.split(r" (?:that|which|who|when|where) ", answer)[0].split())
+    says = says or bool(
+        re.match(
+            r"(?:the|an?|any) (?:(?!that|which|who|in)\w+ ){1,7}\w+s (?:the|an?|your|our|their|"
+            r"it)\b",
+            answer,
+        )
+    )
+    if re.search(rf"\b{re.escape(term)}\b", answer, re.IGNORECASE) or ph.has_name(answer):
+        return
+    if not 3 <= len(answer.split()) <= 16 or (first == "when" and "," in answer):
+        return
+    if first in {"to", "a", "an", "the", "when", "any"} and not (says and first != "when"):
+        yield Draft(f"What does “{term}” mean?", answer, 2.0, field=True)
+    elif first in en.PRESENT and not says and re.search(r"[_.()/-]|^[A-Z]{2,}", term):
+        yield Draft(f"What does “{term}” do?", answer, 1.4, titled=True)
+
+
+def options(text: str) -> Iterator[tuple[Draft, str]]:
+    """`--force`, and below it "Overwrite the file." → "What does the option “--force” do?\""""
+    for match in _OPTION.finditer(text):
+        quote = " ".join(match.group("what").split())
+        answer = quote.rstrip(".")
+        first, _, rest = answer.partition(" ")
+        does = first.lower() in en.PRESENT or is_imperative(
+            re.sub("^Only ", "", answer).capitalize()
+        )
+        names = re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", match.group("term"))
+        if names and does and rest and len(answer.split()) <= 16:
+            option = max(names, key=len)
+            yield Draft(f"What does the option “{option}” do?", answer, 1.4, titled=True), quote
 
 
 def generic(subject: str) -> bool:

@@ -18,7 +18,7 @@ _NO_STUFF = frozenset(
 )
 
 # What only judges its subject, and subjects that name nothing.
-_JUDGED = re.compile(
+JUDGED = re.compile(
     r"\b(?:advanced|great|good|important|popular|key|common|new|newer|difficult|essential|useful|"
     r"major|challenging|convenient)\b"
 )
@@ -81,7 +81,7 @@ def copula(clause: Clause) -> Iterator[Draft]:
     if re.match(r"(?:a|an|one of the) ", rest):
         answer = _kind_of(rest)
         if re.match(r"a (?:little|lot|bit|good deal|few) ", answer) or (
-            not ph.has_name(subject) and (_JUDGED.search(answer) or _UNSAID.match(subject))
+            not ph.has_name(subject) and (JUDGED.search(answer) or _UNSAID.match(subject))
         ):
             return
         if answer and clause.aux in {"is", "was"} and len(answer.split()) >= 3:

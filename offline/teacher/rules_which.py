@@ -12,7 +12,8 @@ from offline.teacher.grammar import Clause
 
 # Modifiers that tell no kind from another.
 _PLAIN = frozenset(
-    "modern new other different common ideal most many such early recent current various last next "
+    "latter former default modern new other different common ideal most many such early recent "
+    "current various last next "
     "first second third final main same similar certain good own following typical basic several "
     "single subsequent excellent different "
     "few some popular traditional classic special specific additional average regular usual "
@@ -58,6 +59,8 @@ def which(clause: Clause) -> Iterator[Draft]:
     if (
         head in _LOOSE_HEADS | en.ADVERBS | en.PERSON_NOUNS
         or head.endswith(("ing", "ed"))
+        or mods[0] in en.ONLY_VERBS
+        or (head in en.BASES and not re.match(r"(?:the|an?) ", clause.subject))
         or set(mods) & (set(en.NUMBER_WORDS) | en.ADVERBS | en.AUXILIARIES | en.DETERMINERS)
         or any(word.endswith(("ed", "ly", "’s", "'s")) and "-" not in word for word in mods)
     ):

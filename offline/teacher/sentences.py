@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-MIN_WORDS, MAX_WORDS = 5, 40
+MIN_WORDS, MAX_WORDS = 5, 45
 # A paragraph this long on one line (characters) comes from a file that does not wrap its lines.
 _UNWRAPPED = 150
 _RUNNING = 80  # and this long (characters) it is no heading
@@ -32,7 +32,11 @@ _REFERENCE = re.compile(
     r"https?:|www\.|\bRetrieved\b|\bArchived\b|\bISBN\b|\bISSN\b|\bdoi\b|\^|↑|\bpp?\. ?\d|©|"
     r"Wikipedia|Wikimedia|\.\.\.|…"
 )
-_MARKUP = re.compile(r"!?\[([^\]]+)\]\([^)]*\)|[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}(?!\w)|`")
+# Left in a sentence without its marks: code, a formula, a word that was cut at its line's end.
+_CODE = re.compile(r"[\[\]{}<>|\\=]|‐ |___")
+_MARKUP = re.compile(
+    r"!?\[([^\]]+)\]\([^)]*\)|(?:\*{1,3}|(?<!\w)_{1,3})(?=\S)|(?<=\S)[*_]{1,3}(?!\w)|`"
+)
 
 
 @dataclass(frozen=True)
@@ -70,9 +74,9 @@ def split_sentences(text: str, *, at_start: bool) -> list[Sentence]:
             if opening and wrapped and not _CERTAIN_START.match(raw):
                 continue
             quote = " ".join(raw.split())
-            if _is_sentence(quote):
+            if _is_sentence(unmarked(quote)):
                 plain = plain_text(quote)
-                if len(plain.split()) >= MIN_WORDS:
+                if len(plain.split()) >= MIN_WORDS and not _CODE.search(plain):
                     found.append(Sentence(quote, plain, start + first, number))
     return found
 
@@ -80,10 +84,15 @@ def split_sentences(text: str, *, at_start: bool) -> list[Sentence]:
 def plain_text(quote: str) -> str:
     """`The **Tern** (12 m) was built.[3]` → `The Tern was built.`"""
     text = re.sub(rf"\s?{_MARKER}", "", quote)
-    text = _MARKUP.sub(lambda match: match.group(1) or "", text)
+    text = unmarked(text)
     text = re.sub(r"\s*\([^()]*\)", "", text)
     text = re.sub(r"[\"“](\w+(?: \w+){0,3})[\"”]", r"\1", text)
     return " ".join(text.split())
+
+
+def unmarked(text: str) -> str:
+    """The text without the marks of Markdown: a link is its words."""
+    return _MARKUP.sub(lambda match: match.group(1) or "", text)
 
 
 def _blocks(text: str, *, at_start: bool) -> Iterator[tuple[int, int, bool]]:
@@ -114,7 +123,7 @@ def _blocks(text: str, *, at_start: bool) -> Iterator[tuple[int, int, bool]]:
 
 
 def _is_furniture(line: str) -> bool:
-    return bool(_HEADING.search(line) or _TABLE.search(line) or _FURNITURE.search(line))
+    return bool(_HEADING.search(line) or _TABLE.search(line) or _FURNITURE.search(unmarked(line)))
 
 
 def _ends_short(lines: list[re.Match[str]], index: int) -> bool:
@@ -161,6 +170,8 @@ def _is_sentence(quote: str) -> bool:
     if not MIN_WORDS <= len(words) <= MAX_WORDS or _REFERENCE.search(quote):
         return False
     if not re.match(r"[\"“'‘*_]*[A-Z0-9À-Þ]", quote) or "?" in quote or "#" in quote:
+        return False
+    if re.match(r"(?:DESCRIPTION|NAME|SYNOPSIS|OPTIONS|NOTES|EXAMPLES?|NOTE|WARNING) ", quote):
         return False
     if re.match(r"\d{1,2}\.\s", quote) or any(not char.isprintable() for char in quote):
         return False

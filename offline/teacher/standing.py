@@ -8,10 +8,12 @@ from dataclasses import replace
 from lib.records import Chunk
 from offline.teacher import english as en
 from offline.teacher.drafting import Draft
-from offline.teacher.phrases import has_name
+from offline.teacher.leads import ITSELF
+from offline.teacher.phrases import has_name, is_organisation
+from offline.teacher.sentences import unmarked
 
-MAX_ANSWER_WORDS = 14
-MIN_QUESTION_WORDS, MAX_QUESTION_WORDS = 4, 22
+MAX_ANSWER_WORDS, MAX_TOLD_WORDS = 14, 20
+MIN_QUESTION_WORDS, MAX_QUESTION_WORDS = 4, 28
 # Words that no finished question ends with.
 _LOOSE_ENDS = frozenset(
     "the a an and each every own his her its their again starting beginning".split()
@@ -19,9 +21,30 @@ _LOOSE_ENDS = frozenset(
 # "the heaviest of the five", "of the same stone": of what, only the sentences before would tell.
 _UNNAMED = re.compile(
     rf"\bof the (?:{'|'.join(en.NUMBER_WORDS)})\?|\bof the same\b"
-    r"|\bthe (?:first|second|third|next|last) [a-z]+\?"
+    r"|\bthe (?:default|maximum|minimum) (?:value|setting|option|size)\?|\bthe others?\b|\bthe "
+    r"most [\w-]+\?|\bthe (?:first|second|third|next|last) [a-z]+\?"
 )
 _SPOKEN_OF = re.compile(r"\bthe ([a-z]+)(?=\?| (?:[a-z]+s|[a-z]+ed|is|are|be|can)\b)")
+# Titles that name no document.
+_SAYS_NOTHING = frozenset(
+    "notes readme index document untitled introduction overview contents summary installation "
+    "install usage page text file draft copy chapter section part description background about "
+    "changelog license licence home main title abstract".split()
+)
+# What can begin something new behind a whole phrase.
+_MAY_FOLLOW = frozenset(
+    en.PREPOSITIONS
+    | en.CONJUNCTIONS
+    | en.SUBORDINATORS
+    | en.AUXILIARIES
+    | en.ADVERBS
+    | en.DO
+    | en.DETERMINERS
+    | en.PRONOUNS
+    | en.NEGATIONS
+    | en.BASES
+    | {"to", *en.PRESENT, *en.PAST, *en.PARTICIPLE}
+)
 # Words of an answer that point at something outside it.
 _POINTING = en.PRONOUNS - {"one", "all"} | {"anybody", "nobody"}
 
@@ -49,27 +72,41 @@ def names_little(draft: Draft, text: str) -> bool:
 
 
 def in_field(draft: Draft, chunk: Chunk, names: frozenset[str]) -> Draft | None:
-    """`Which tails are slow?` under the title "Surfing" → "In surfing, which tails are slow?\""""
-    if draft.alone or (not draft.field and has_name(draft.text.partition(" ")[2], names)):
+    """What a question needs before it stands alone: the sport or craft, or the document's title.
+
+    `Which tails are slow?` under the title "Surfing" → "In surfing, which tails are slow?"; under
+    "Harbour Rules" → "According to “Harbour Rules”, which …?". None: the title says nothing.
+    """
+    asked = draft.text
+    name = document_name(chunk.title)
+    telling = re.sub(r"“.*?”", "", asked.partition(" ")[2])
+    if draft.alone or (not draft.field and not draft.titled and has_name(telling, names)):
         return draft
-    title = re.split(r" [-–|(]|:", chunk.title)[0].strip()
-    subject = title.lower() if re.fullmatch(r"[A-Z][a-z]{5,}", title) else ""
-    if subject and subject in draft.text:
+    if draft.field and (has_name(telling) or (name and name.lower() in asked)):
         return replace(draft, alone=True)
-    if draft.field and has_name(re.sub(r"“.*?”", "", draft.text[1:])):
-        return draft
-    opening = ""
-    if draft.field and re.fullmatch(r"[A-Z][a-z]+(?: [a-z]+)?ing", title):
-        opening = f"In {title.lower()}"
-    elif draft.field and subject and re.search(rf"\b{subject}s?\b", chunk.text):
-        opening = f"Regarding {subject}s"
-    elif (draft.kind or not draft.field) and len(draft.text.split()) >= 5:
-        # A title that says what it speaks of: "Harbours of the Ferrow Islands".
-        named = re.fullmatch(r"[A-Z][\w’'-]*,?(?: [\w’'-]+,?){2,7}", title)
-        opening = f"According to “{title}”" if named and has_name(title[1:]) else ""
-    if not opening:
+    if name is None or len(asked.split()) < 4:
         return None
-    return replace(draft, text=f"{opening}, {draft.text[0].lower()}{draft.text[1:]}", alone=True)
+    craft = re.fullmatch(r"[A-Z][a-z]+(?: [a-z]+)?ing", name)
+    opening = f"In {name.lower()}" if craft else f"According to “{name}”"
+    asked = re.sub(rf"\bthis (?={ITSELF}\b)", "the ", asked)
+    return replace(draft, text=f"{opening}, {asked[0].lower()}{asked[1:]}", alone=True)
+
+
+def document_name(title: str) -> str | None:
+    """`Surfing - Wikipedia` → "Surfing"; a title of any form, but not "Notes"."""
+    name = re.sub(r"(?i)\.(?:md|txt|pdf|docx?|html?|json|rst)$", "", title.strip())
+    name = re.sub(r" [-–—|] [^-–—|]+$", "", name) if len(name.split()) > 2 else name
+    head, _, _ = name.partition(": ")
+    name = head if len(head.split()) >= 3 else name
+    name = name.replace("“", "").replace("”", "").replace('"', "").strip(" .:*_`#")
+    first, last = name.partition(" ")[0], name.rpartition(" ")[2]
+    if first == last and " " in name:  # a running head: "DIFF(1) User Commands DIFF(1)"
+        name = name.rpartition(" ")[0]
+    name = re.sub(r"^[^\w]+", "", name)
+    letters = re.findall(r"[^\W\d_]", name)
+    if len(letters) < 3 or len(name.split()) > 14 or name.lower() in _SAYS_NOTHING:
+        return None
+    return name
 
 
 def as_written(draft: Draft, quote: str) -> Draft:
@@ -81,40 +118,114 @@ def as_written(draft: Draft, quote: str) -> Draft:
 
 def acceptable(draft: Draft, quote: str, names: frozenset[str]) -> bool:
     """The gates of this teacher: it stands alone, is short, and does not tell its answer."""
-    question, answer = draft.text, draft.answer
+    answer = draft.answer
+    # The question word may be behind "In kiteboarding,".
+    question = re.sub(r"^(?:In [a-z ]+|According to “.*?”), (?=\w)", "", draft.text)
     words = re.findall(r"[\w’'-]+", question)
-    defined = re.fullmatch(r"What (?:is|are) [a-z]{5,}\?", question)
+    defined = re.fullmatch(r"[Ww]hat (?:is|are) [a-z]{5,}\?", question)
     if not defined and not MIN_QUESTION_WORDS <= len(words) <= MAX_QUESTION_WORDS:
         return False
-    if not answer or answer not in quote or len(answer.split()) > MAX_ANSWER_WORDS:
-        return False
-    low = [word.lower() for word in words]
-    # The question word may stand behind "In kiteboarding,"; "are there" is no pronoun.
-    bare = re.sub(r"^(?:(?:In|Regarding) [a-z ]+|According to “.*?”), (?=\w)", "", question)
-    bare = re.sub(r"\b(are|were) there\b", r"\1", re.sub(r"^(?:At|To|For|at|to|for) ", "", bare))
-    bare = re.sub(r"\bone(?= [a-z])", "1", bare)
     if (
-        set(re.findall(r"[\w’'-]+", bare.lower())[1:])
-        & (en.PRONOUNS | {"nobody", "everybody", "anybody"})
-        or set(low) & en.NEGATIONS
-        or low[-1] in _LOOSE_ENDS
+        not answer
+        or answer not in unmarked(quote)
+        or f" {folded(answer)} " in f" {folded(question)} "
     ):
+        return False
+    if len(answer.split()) > (MAX_ANSWER_WORDS if not draft.titled else MAX_TOLD_WORDS):
+        return False
+    if not re.search(r"\w[\"”’')]?\?$", question) or words[-1].lower() in _LOOSE_ENDS:
+        return False
+    if _UNNAMED.search(question) or " & the " in question:
+        return False
+    # The question's own last words are whole, too.
+    tail = " ".join(question.rstrip("?").split()[-2:])
+    found = re.search(rf"{re.escape(tail)}(?!\w)[ ,]*", unmarked(quote))
+    behind = unmarked(quote)[found.end() :] if found else ""
+    if found and not behind.startswith(answer) and not _may_end(f" {behind}"):
+        return False
+    if re.match(r"[Ww]ho\b", question) and not is_organisation(answer):
+        capitals = re.findall(r"\b[A-ZÀ-Þ][\w’'-]+", answer)
+        if (
+            any(word not in names | en.PERSON_TITLES for word in capitals)
+            and not answer[0].islower()
+        ):
+            return False
+    return whole(answer, unmarked(quote), question) and (
+        draft.titled
+        or (
+            _names_all(question, answer)
+            and (draft.alone or has_name(question.partition(" ")[2], names))
+        )
+    )
+
+
+def _names_all(question: str, answer: str) -> bool:
+    """Nothing in question or answer points at something outside the sentence."""
+    # "are there" is no pronoun, and neither is "one light".
+    bare = re.sub(
+        r"\b(are|were) there\b", r"\1", re.sub(r"^(?:At|To|For|at|to|for) ", "", question)
+    )
+    bare = re.sub(r"\bone(?= [a-z])", "1", bare)
+    low = re.findall(r"[\w’'-]+", bare.lower())
+    if set(low[1:]) & (en.PRONOUNS | en.NEGATIONS | {"nobody", "everybody", "anybody"}):
         return False
     if re.search(r"\bbecome (?:his|her|its|their)\b", question):
         return False
     if re.search(r"\bher(?:\?| (?:in|on|at|from|to|for|off|by|with|as|up|down)\b)", question):
         return False
+    if re.match(r"(?:his|her|its|their) ", answer):
+        return False
+    return question.lower().startswith("why ") or not set(answer.lower().split()) & _POINTING
+
+
+def whole(answer: str, quote: str, question: str) -> bool:
+    """The answer is a phrase of the sentence from its first word to its last."""
     # "oak, elm" without its "and": a list that was cut.
     cut = re.search(r", [a-z]", answer) and not re.search(r"\b(?:and|or)\b", answer)
     if (cut and not question.endswith(" mean?")) or re.search(r"\bbeing\b", answer):
         return False
-    if re.match(r"(?:his|her|its|their) ", answer) or _UNNAMED.search(question):
+    if re.match(r"(?:and|or|but) ", answer) or ("either" in question and " or " not in question):
         return False
-    if f" {folded(answer)} " in f" {folded(question)} ":
+    if re.search(r"\bthe following\b|\bas follows$|\b(?:below|above)$", answer):
         return False
-    if not re.search(r"\w[\"”’')]?\?$", question):
+    if re.search(r"\b(?:Dr|St|Mr|Mrs|Ms|Prof|Capt|Mt|No|vs|e\.g|i\.e|etc)\.?$", answer):
         return False
-    reason = question.startswith("Why ") or ", why " in question
-    if not reason and set(answer.lower().split()) & _POINTING:
+    who, counted = re.match(r"[Ww]ho\b", question) is not None, re.match("[Hh]ow ", question)
+    return any(
+        _ends_here(answer, quote[: found.start()], quote[found.end() :], who=who)
+        and (counted or _may_end(quote[found.end() :]))
+        for found in re.finditer(re.escape(answer), quote)
+    )
+
+
+def _ends_here(answer: str, before: str, after: str, *, who: bool) -> bool:
+    """No word, number or name goes on behind the answer, or began before it."""
+    if re.search(r"[\w.,]\d*[-–/.,’']$|[\w£$€]$", before) or re.match(
+        r"[\w/’'-]|[.,:]\d|[(\[]|%", after
+    ):
         return False
-    return draft.alone or has_name(question.partition(" ")[2], names)
+    if re.search(r"(?:\d|\b(?:Dr|St|Mr|Mrs|Ms|Prof|Capt)\.) $", before) and answer[0].isupper():
+        return False
+    last = answer.split()[-1].lower()
+    participle = last in en.PARTICIPLE.keys() - en.BASES or last.endswith("ed")
+    if re.match(r" (?:that|which|who|whose)\b", after):
+        return False
+    participle = participle or last in {"resulting", "consisting", "depending", "using"}
+    if participle and " " in answer and re.match(r" (?:by|in|on|with|from|to|as|at|for)\b", after):
+        return False  # "a core encapsulated [by foam]"
+    named = answer.split()[-1][:1].isupper()
+    if re.match(r" (?:of|per cent|percent|million|billion|thousand)\b", after) or (
+        named and re.match(r" (?:[A-Z][a-z]|\d)", after)
+    ):
+        return False
+    # "in Austin, Texas", "by Ida Holm and Alan Brenn"
+    if named and re.match(r", [A-ZÀ-Þ][\w’'-]+(?:[,.;]| and )", after):
+        return False
+    return not (who and re.match(r",? (?:and|&) (?:[A-Z]|the )", after))
+
+
+def _may_end(after: str) -> bool:
+    """Behind a whole phrase: a mark, or a word that can begin something new."""
+    following = re.match(r" ([a-z][\w’'-]*)", after)
+    word = following.group(1) if following else "and"
+    return word in _MAY_FOLLOW or word.endswith(("ly", "ing"))

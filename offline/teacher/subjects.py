@@ -29,6 +29,8 @@ def read_subject(reader: Reader, first: int) -> tuple[str, int, list[tuple[int, 
         if not meant:
             raise Unreadable(low)
         return meant, reader.before_verb(first + 1), []
+    if low in {"you", "we"}:
+        return low, reader.before_verb(first + 1), []
     if low in en.PREPOSITIONS:
         raise Unreadable(low)
     if (
@@ -43,6 +45,8 @@ def read_subject(reader: Reader, first: int) -> tuple[str, int, list[tuple[int, 
     while index < min(len(reader.words), first + _MAX_SUBJECT + 16):
         low = reader.low(index)
         if low in en.AUXILIARIES and index > first:
+            break
+        if low in en.DO and reader.low(index + 1) == "not":
             break
         if low == ",":
             closing = _closing_comma(reader, index)
@@ -67,7 +71,36 @@ def read_subject(reader: Reader, first: int) -> tuple[str, int, list[tuple[int, 
         end -= 1
     if not first < end <= first + _MAX_SUBJECT:
         raise Unreadable("no subject")
+    if not _is_noun_phrase(reader, first, end, index):
+        raise Unreadable("no noun phrase")
     return _named(reader, first, end), reader.before_verb(index), inserted
+
+
+def _is_noun_phrase(reader: Reader, first: int, end: int, verb: int) -> bool:
+    """Not "Remove the line and restart", "Prints and", "Set up email [filters]"."""
+    low = [reader.low(index) for index in range(first, end)]
+    if any(re.search(r"['’](?:re|ve|ll|m|d)$|^let['’]s$", word) for word in low):
+        return False
+    loose = en.PREPOSITIONS | en.CONJUNCTIONS | en.DETERMINERS - {"all", "both", "another"} | {"of"}
+    if low[-1] in loose or low[0] in en.CONJUNCTIONS | {"please", "note"}:
+        return False
+    if low[0] in en.BASES and low[1:2] and low[1] in en.DETERMINERS:
+        return False  # "Set a lower bound"
+    if low[-1] in {"new", "old", "other", "same", "common", "current", "own"}:
+        return False
+    if set(low) & en.ONLY_VERBS or "-" in low or "–" in low or low[0] in en.ONLY_VERBS:
+        return False
+    if low[0] not in en.OPENERS and any(
+        low[i] == "to" and low[i + 1] in en.BASES for i in range(len(low) - 1)
+    ):
+        return False  # "Directory to use for caching"
+    if len(low) > 2 and low[-2] in {"and", "or"} and low[-1] in en.BASES:
+        return False
+    if first or reader.words[0].text in reader.names:
+        return True
+    # A verb that opens a sentence gives an order, or describes an option.
+    opens = low[0] in en.BASES and reader.low(verb) not in en.AUXILIARIES | en.BASES
+    return not opens and not (low[0] in en.PRESENT and low[0] not in en.BASES)
 
 
 def _closing_comma(reader: Reader, index: int) -> int:

@@ -12,7 +12,7 @@ from random import Random
 from lib.prompts import student as prompts
 from lib.records import Chunk, Question
 from offline.teacher import english as en
-from offline.teacher import rules_general
+from offline.teacher import rules_general, rules_instruction
 from offline.teacher.clauses import read_sentence
 from offline.teacher.drafting import Draft, is_kind
 from offline.teacher.phrases import has_name, is_person, topic_of
@@ -77,9 +77,10 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
         reading = read_sentence(
             sentence.text, antecedent=antecedent, names=names, topic=topic, title=chunk.title
         )
-        made = [draft for clause in reading.clauses for draft in drafts(clause)]
+        made = [draft for clause in reading.clauses for draft in drafts(clause, sentence.text)]
         made += [draft for item in reading.appositions for draft in apposition_drafts(item)]
         made += [*rules_general.there_are(sentence.text), *rules_general.glossary(sentence.text)]
+        made += rules_instruction.instructions(sentence.text)
         made = [draft for draft in made if not names_little(draft, chunk.text)]
         made = [draft for draft in (in_field(draft, chunk, names) for draft in made) if draft]
         found += [(as_written(draft, sentence.quote), sentence.quote) for draft in made]
@@ -88,6 +89,9 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
         )
         before, subject = sentence, reading.subject if named else None
         topic = topic_of(subject) or topic
+    for draft, quote in rules_general.options(chunk.text):
+        if titled := in_field(draft, chunk, names):
+            found.append((titled, quote))
     return [(draft, quote) for draft, quote in found if acceptable(draft, quote, names)]
 
 

@@ -85,6 +85,31 @@ stabilize popularise conceptualise conceptualize engineer craft fabricate patent
 experiment degrade propagate reside rotate glide steepen resemble emphasise emphasize conceal
 distinguish differentiate eliminate facilitate absorb redirect decrease accelerate slow
 allocate attribute resist react refine pioneer revolutionise revolutionize retain adopt
+authorise authorize verify validate configure execute compile parse upload download delete append
+encode decode override initialise initialize invoke iterate install uninstall disable archive
+encrypt decrypt authenticate reject ignore escape embed insert interpret implement inspect instruct
+customise customize document debug deploy declare define describe detect determine discuss discard
+display distribute edit enforce enrol enter evaluate exempt expire expose extract forfeit format
+fetch handle host identify imply import infer inherit initiate integrate interact intercept
+interrupt list load match merge migrate monitor notify nominate obligate observe output overwrite
+package participate permit postpone prefer preserve proceed process prompt propagate propose publish
+query quote raise reboot recommend redistribute register reimburse remind render replicate request
+resolve respond restart resume retry review revoke scan schedule select simplify skip specify sort
+store submit subscribe summarise summarize supplement suspend synchronise terminate test track
+translate truncate trust update upgrade vote warrant waive assert assume agree accept apply approve
+attend acknowledge adjourn allege amend append assess assign attach audit back backport bind brief
+check cite claim clarify collect comment communicate comply compute confirm conflict consult contact
+contribute control convey copy correct count cover create debate dedicate default delegate deny
+depend disclose disclaim dismiss divide email enable encounter encourage ensure establish exceed
+exercise explain export extend fail file focus follow forward fund grant group guarantee hire
+incorporate indicate indemnify invalidate invoice issue label license limit link maintain manage
+mention minimise modify motivate name note object offer omit organise outline overlap pass perform
+prefix prevent print prohibit prove provide purchase qualify reach receive record reduce refer
+refuse
+release rely remove repeat replace report represent require reserve restrict return reuse run save
+share sign split start state stop suggest supersede supply support swap talk target trigger truncate
+type unify use wait warn wrap approximate specialise emit yield traverse mutate serialise serialize
+subclass bundle cache clone commit rebase checkout branch tag alias expand escalate onboard
 """
 
 _DOUBLING = set(
@@ -94,6 +119,22 @@ _DOUBLING = set(
     "step stop strip submit tap tip top transfer transmit trap travel trim tunnel unwrap "
     "whip wrap".split()
 )
+
+
+# Verbs that are no nouns, so a subject that holds one was read wrongly.
+_ONLY_VERBS = set(
+    "accept achieve acquire allow apply avoid become choose consist contain create define delete "
+    "depend describe determine develop disable enable enforce ensure establish exclude execute "
+    "exist "
+    "expect explain follow forget generate get give go have identify implement improve include "
+    "indicate "
+    "install introduce invoke keep know let maintain make manage mean modify obtain occur perform "
+    "prefer prevent produce protect provide publish receive recommend reduce refer remain remove "
+    "replace represent require restrict select send serve specify suggest take tell update "
+    "upload use "
+    "want write add append apply calculate combine compare compute configure convert cover "
+    "don't".split()
+) - {"update", "use", "cover", "upload"}
 
 
 def third_person(base: str) -> str:
@@ -138,4 +179,11 @@ def _build() -> tuple[dict[str, str], dict[str, str], dict[str, str], dict[str, 
 
 
 PAST, PARTICIPLE, PRESENT, PAST_OF = _build()
+_PARTICIPLE_OF = {base: participle for participle, base in reversed(PARTICIPLE.items())}
 BASES = frozenset(PRESENT.values())
+ONLY_VERBS = frozenset(_ONLY_VERBS | {third_person(base) for base in _ONLY_VERBS})
+
+
+def participle_of(base: str) -> str:
+    """write → written, tag → tagged; a verb that is not listed is regular."""
+    return _PARTICIPLE_OF.get(base) or min(_past_forms(base))

@@ -20,7 +20,7 @@ from lib.deploy.processes import (
     started_at,
 )
 from lib.recipe import Recipe
-from lib.settings import SetupError, save_state
+from lib.settings import SetupError, save_state, state_path
 
 RECIPE = Recipe(run_name="t")
 
@@ -119,8 +119,10 @@ def test_a_server_that_breaks_off_says_so(model: Path, monkeypatch: pytest.Monke
 def test_a_missing_model_names_the_notebook(home_dir: Path) -> None:
     with pytest.raises(SetupError, match=r"no model in artefacts/students/x.*2_finetune"):
         serve_model(home_dir / "artefacts/students/x")
-    with pytest.raises(SetupError, match=r"2_finetune\.ipynb"):
-        deploy(RECIPE, student_dir=None, baseline_dir=None)
+    with pytest.raises(
+        SetupError, match=r"Run 't' has no STUDENT_MODEL_DIR yet.*2_finetune\.ipynb"
+    ):
+        deploy(RECIPE)
 
 
 def test_an_adapter_says_merge(home_dir: Path) -> None:
@@ -175,20 +177,20 @@ def test_a_dead_server_is_not_reused_and_the_state_forgets_it(home_dir: Path) ->
     record = record_of(process, time.time())
     process.wait()
     record.save()
-    save_state(STUDENT_OPENAI_BASE_URL=record.base_url, STUDENT_OPENAI_API_KEY="none")
+    save_state("t", STUDENT_OPENAI_BASE_URL=record.base_url, STUDENT_OPENAI_API_KEY="none")
     assert not end(record)
     record.save()
     assert stop() == []
-    assert "STUDENT_" not in (home_dir / ".env.state").read_text()
+    assert "STUDENT_" not in state_path("t").read_text()
 
 
 def test_our_old_state_does_not_fill_the_gaps_of_what_the_user_set(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    save_state(STUDENT_OPENAI_DEPLOYMENT="ours")
+    save_state("t", STUDENT_OPENAI_DEPLOYMENT="ours", BASELINE_MODEL_DIR=".")
     monkeypatch.setenv("STUDENT_OPENAI_API_KEY", "k")
     with pytest.raises(SetupError, match="STUDENT_OPENAI_DEPLOYMENT not set"):
-        deploy(RECIPE, student_dir=None, baseline_dir=None)
+        deploy(RECIPE)
 
 
 def test_ask_without_an_endpoint_names_the_notebook() -> None:

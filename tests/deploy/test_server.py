@@ -17,7 +17,7 @@ from lib.engine.endpoint import Endpoint, gather_all, run
 from lib.engine.ledger import Ledger
 from lib.prompts.student import student_messages
 from lib.recipe import Recipe
-from lib.settings import endpoint_settings, portable, read_state
+from lib.settings import endpoint_settings, portable, read_state, save_state
 from tests.finetune.tiny import documents
 
 RECIPE = Recipe(run_name="t", max_answer_tokens=4)
@@ -44,7 +44,9 @@ def running(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         patch.setenv("OPENBOOK_HOME", str(home))
         patch.setenv("HF_HOME", str(home / "no-hub-cache"))
         patch.setenv("MY_API_KEY", "secret-value")
-        made = deploy(RECIPE, student_dir=folders["student"], baseline_dir=folders["baseline"])
+        models = {f"{role.upper()}_MODEL_DIR": portable(folders[role]) for role in folders}
+        save_state("t", **models)
+        made = deploy(RECIPE)
         yield Running(home, folders["student"], made)
         stop()
 
@@ -60,7 +62,7 @@ def test_both_roles_answer_under_a_relative_name(running: Running) -> None:
     assert [one.role for one in running.deployed] == ["student", "baseline"]
     assert running.deployed[0].model == "artefacts/student/lamplighter-0123"
     for role in ("student", "baseline"):
-        settings = endpoint_settings(role)
+        settings = endpoint_settings(role, "t")
         assert settings is not None
         assert settings.deployment == f"artefacts/{role}/lamplighter-0123"
         assert settings.base_url.startswith("http://127.0.0.1:")
@@ -69,12 +71,12 @@ def test_both_roles_answer_under_a_relative_name(running: Running) -> None:
 
 def test_replies_in_flight_together_equal_plain_greedy_generation(running: Running) -> None:
     prompts = [student_messages(f"Who keeps lamp {n}?", documents(n)) for n in range(12)]
-    settings = endpoint_settings("student")
+    settings = endpoint_settings("student", "t")
     assert settings is not None
 
     async def answers() -> list[str]:
         ledger = Ledger(running.home / "l.sqlite")
-        async with Endpoint(settings, Recipe(concurrency=8), ledger=ledger) as endpoint:
+        async with Endpoint(settings, Recipe(server_concurrency=8), ledger=ledger) as endpoint:
             asked = await gather_all(prompts, lambda p: endpoint.ask(p, max_tokens=24))
         return [getattr(reply, "text", repr(reply)) for reply in asked]
 
@@ -106,11 +108,7 @@ def greedy(
 
 def test_a_healthy_server_is_reused(running: Running) -> None:
     before = records("t")
-    again = deploy(
-        RECIPE,
-        student_dir=running.model_dir,
-        baseline_dir=running.home / running.deployed[1].model,
-    )
+    again = deploy(RECIPE)
     assert records("t") == before
     assert [one.base_url for one in again] == [one.base_url for one in running.deployed]
     assert all("already" in one.how for one in again)
@@ -171,11 +169,11 @@ def test_an_endpoint_of_the_users_replaces_the_served_one_in_the_state(
     monkeypatch.setenv("BASELINE_OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
     monkeypatch.setenv("BASELINE_OPENAI_DEPLOYMENT", "big")
     monkeypatch.setenv("BASELINE_OPENAI_API_KEY", "k")
-    student, baseline = deploy(RECIPE, student_dir=running.model_dir, baseline_dir=None)
+    student, baseline = deploy(RECIPE)
     assert (baseline.model, baseline.base_url) == ("big", "http://127.0.0.1:1/v1")
     assert "yours" in baseline.how
-    assert not [key for key in read_state() if key.startswith("BASELINE_")]
-    assert read_state()["STUDENT_OPENAI_BASE_URL"] == student.base_url
+    assert not [key for key in read_state("t") if key.startswith("BASELINE_OPENAI_")]
+    assert read_state("t")["STUDENT_OPENAI_BASE_URL"] == student.base_url
 
 
 def test_stop_ends_ours_and_clears_the_state(
@@ -191,7 +189,7 @@ def test_stop_ends_ours_and_clears_the_state(
     assert capsys.readouterr().out.count("Stopped t · ") == 2
     assert not any(is_running(record) for record in before)
     assert not record_path("t", "student").exists()
-    assert not [key for key in read_state() if "OPENAI" in key]
+    assert not [key for key in read_state("t") if "OPENAI" in key]
     assert main(["stop"]) == 0
     assert "No server of ours runs" in capsys.readouterr().out
     assert portable(running.model_dir) in str(running.deployed)

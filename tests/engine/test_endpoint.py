@@ -117,19 +117,83 @@ def test_a_failed_request_leaves_the_others_alone_and_is_asked_again() -> None:
 
 
 def test_a_hung_request_ends() -> None:
-    with serve(Loopback(reply=echo, hold_from=1)) as server:
+    fault = lambda number, body: "hang" if body["messages"][0]["content"] == "a" else None  # noqa: E731
+    with serve(Loopback(reply=echo, fault=fault)) as server:
         (result,) = run(ask_each(server, ["a"], timeout_s=0.3))
         assert "did not answer" in str(result)
 
 
-@pytest.mark.parametrize(
-    ("status", "says"), [(401, "refuses the key"), (403, "refuses the key"), (404, "no model")]
-)
-def test_what_can_never_work_stops_at_once(status: int, says: str) -> None:
-    refuse = lambda number, body: error(status, "no")  # noqa: E731
-    with serve(Loopback(fault=refuse)) as server, pytest.raises(SetupError, match=says) as caught:
-        run(ask_each(server, ["a", "b"]))
+# --- the endpoint's fault, or the request's ------------------------------------------------------
+
+STATUSES = [400, 401, 402, 403, 404, 405, 413, 418, 422, 429, 451, 498, 307]
+
+
+def complaint(status: int) -> web.Response:
+    code = "insufficient_quota" if status == 429 else ""
+    return error(status, "API key not valid", code=code, Location="https://there.example/v1")
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_wrong_key_ends_all_at_once_in_whatever_status_it_comes(status: int) -> None:
+    with serve(Loopback(fault=lambda number, body: complaint(status))) as server:
+        says = "redirects to" if status == 307 else f"{status}: API key not valid"
+        with pytest.raises(SetupError, match=says) as caught:
+            run(ask_each(server, [str(number) for number in range(200)], max_retries=8))
+        assert len(server.requests) + server.pings <= 16
     assert "k-123" not in str(caught.value)
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("status", sorted({*STATUSES} - {401, 402, 429}))
+def test_the_refusal_of_one_request_is_its_own(status: int, first: bool) -> None:
+    texts = ["bad", *"abcdef"] if first else [*"abcdef", "bad"]
+    fault = lambda number, body: complaint(status) if "bad" in str(body) else None  # noqa: E731
+    with serve(Loopback(reply=echo, fault=fault)) as server:
+
+        async def ask() -> dict[str, str]:
+            async with Endpoint(
+                settings(server), Recipe(concurrency=1), ledger=Ledger()
+            ) as endpoint:
+                asked = [(text, await endpoint.ask(say(text), max_tokens=9)) for text in texts]
+                return {text: reply.text or reply.finish_reason for text, reply in asked}
+
+        found = run(ask())
+        assert re.match(f"refused: {status}: (API key|it redirects)", found.pop("bad"))
+        assert found == {text: f"re: {text}" for text in "abcdef"}
+        assert server.pings == first
+
+
+@pytest.mark.parametrize("fault", ["drop", lambda: error(500, "boom"), lambda: error(503, "")])
+def test_a_dead_endpoint_is_no_progress(fault: Any, no_back_off: None) -> None:
+    dead = lambda number, body: fault() if callable(fault) else fault  # noqa: E731
+    with serve(Loopback(fault=dead)) as server:
+        with pytest.raises(SetupError, match="Nothing was answered before"):
+            run(ask_each(server, [str(number) for number in range(200)], max_retries=1))
+        assert len(server.requests) <= 32
+
+
+def test_no_more_than_some_failures_in_a_row_are_paid(no_back_off: None) -> None:
+    fault = lambda number, body: web.json_response({"choices": []}) if number > 9 else None  # noqa: E731
+    texts = [str(number) for number in range(200)]
+    with serve(Loopback(reply=echo, fault=fault)) as server:
+        with pytest.raises(SetupError, match="20th request in a row that failed"):
+            run(ask_each(server, texts, max_retries=8))
+        asked = Counter(body["messages"][0]["content"] for body in server.requests)
+        assert max(asked.values()) == 2
+        assert len(asked) <= 9 + 20 + 2 * 8
+
+
+def test_a_reply_that_cannot_be_read_is_in_the_budget(no_back_off: None) -> None:
+    usage = {"prompt_tokens": 30, "completion_tokens": 70}
+    unreadable = lambda: web.json_response({"choices": [], "usage": usage})  # noqa: E731
+    fault = first_time(unreadable)
+    with serve(Loopback(reply=echo, fault=fault)) as server:
+        budget = Budget(max_tokens_total=100_000)
+        assert run(ask_each(server, [*"abc"], budget=budget, max_retries=8)) == [
+            "re: a", "re: b", "re: c"
+        ]  # fmt: skip
+        assert budget.tokens == 3 * 100 + 3 * 3
+        assert budget.requests == 6
 
 
 @pytest.fixture
@@ -137,11 +201,11 @@ def no_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lib.engine.retries.random.uniform", lambda low, high: 0.0)
 
 
-def test_nobody_listening_is_an_endpoint_error(no_back_off: None) -> None:
+def test_nobody_listening_is_said_at_once(no_back_off: None) -> None:
     with serve(Loopback()) as server:
         pass
-    (result,) = run(ask_each(server, ["a"], max_retries=8))
-    assert re.search(r"cannot be reached.*\(4 attempts\)", str(result))
+    with pytest.raises(SetupError, match=r"cannot be reached.*\(4 attempts\).*base URL"):
+        run(ask_each(server, ["a"], max_retries=8))
 
 
 @pytest.mark.parametrize(
@@ -151,7 +215,9 @@ def test_nobody_listening_is_an_endpoint_error(no_back_off: None) -> None:
 def test_a_refused_request_fails_alone_and_is_not_kept(
     message: str, code: str, reason: str
 ) -> None:
-    refuse = lambda number, body: error(400, message, code=code)  # noqa: E731
+    def refuse(number: int, body: Body) -> object:
+        return error(400, message, code=code) if body["messages"] == say("a") else None
+
     with serve(Loopback(fault=refuse)) as server:
 
         async def finish_reasons() -> list[str]:
@@ -178,6 +244,32 @@ def test_the_parameter_names_of_newer_models_are_learnt() -> None:
         assert 12 + 2 <= len(server.requests) <= 12 + 2 * 6  # only those in flight ask again
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
+        "System role not supported",
+        "Conversation roles must alternate user/assistant/user/assistant/...",
+        "Developer instruction is not enabled for models/gemma-3-27b-it",
+        "Only user and assistant roles are supported!",
+    ],
+)
+def test_a_model_without_a_system_role_is_learnt(said: str) -> None:
+    def fault(number: int, body: Body) -> object:
+        return error(400, said) if body["messages"][0]["role"] == "system" else None
+
+    with serve(Loopback(reply=echo, fault=fault)) as server:
+
+        async def ask() -> list[str]:
+            async with Endpoint(settings(server), Recipe(), ledger=Ledger()) as endpoint:
+                system = {"role": "system", "content": "Be brief."}
+                asked = [[system, *say("a")], [system, *say("b")], say("c")]
+                return [(await endpoint.ask(each, max_tokens=9)).text for each in asked]
+
+        assert run(ask()) == ["re: Be brief.\n\na", "re: Be brief.\n\nb", "re: c"]
+        assert len(server.requests) == 4
+
+
 def test_embeddings_go_through_the_ledger() -> None:
     with serve(Loopback()) as server:
 
@@ -188,7 +280,7 @@ def test_embeddings_go_through_the_ledger() -> None:
         first = run(embed(["ab", "b", "c"]))
         assert [vector[:3] for vector in first] == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
         assert run(embed(["c", "ab", "d"]))[:2] == [first[2], first[0]]
-        assert [len(request["input"]) for request in server.requests] == [2, 1, 1]
+        assert sorted(len(request["input"]) for request in server.requests) == [1, 1, 2]
 
 
 def test_equal_texts_are_embedded_once_and_batches_side_by_side() -> None:
@@ -254,20 +346,25 @@ def test_who_waits_for_a_retry_holds_no_slot() -> None:
         assert order == ["a", "b", "c", "a"]
 
 
-def test_one_retry_after_holds_for_all() -> None:
-    release = threading.Event()
+@pytest.mark.parametrize("many", [False, True])
+def test_refusals_in_a_row_hold_for_all_and_one_for_itself(many: bool) -> None:
+    release, refused = threading.Event(), list[float]()
 
     def fault(number: int, body: Body) -> object:
-        if number != 8:
+        now = time.monotonic()
+        if number < 8 or (refused and (not many or now > refused[0] + 0.3)):
             return None
-        threading.Timer(0.5, release.set).start()  # the other seven end during the pause
+        if not refused:
+            threading.Timer(0.5, release.set).start()  # the other seven end during the pause
+        refused.append(now)
         return error(429, "slow down", Retry_After="1")
 
     texts = [str(number) for number in range(16)]
     with serve(Loopback(reply=echo, fault=fault, release=release)) as server:
         assert run(ask_each(server, texts)) == [f"re: {text}" for text in texts]
-        assert server.arrived[8] - server.arrived[7] > 0.99
-        assert len(server.requests) == 17
+        assert len(server.requests) == 16 + len(refused)
+        next_s = min(at for at in server.arrived if at > refused[-1] + 0.001)
+        assert (next_s - refused[0] > 0.99) == many
 
 
 def test_an_endpoint_that_asks_for_too_long_a_wait_ends_the_run() -> None:

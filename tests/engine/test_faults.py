@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from lib.engine.faults import (
-    EndpointError,
     Fault,
     RequestRejected,
     duration_s,
@@ -36,11 +35,23 @@ def test_a_body_is_an_object() -> None:
     assert read(200, {"choices": []}) == {"choices": []}
 
 
-@pytest.mark.parametrize("body", [b"", b'{"choices": [{"mess', b"<html>", b"[1]", b"\xff\xfe"])
-def test_a_broken_body_may_be_whole_the_next_time(body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        *((body, "cut") for body in (b"", b'{"choices": [{"mess')),
+        *((body, "unreadable") for body in (b"<html>", b"[1]", b"\xff\xfe", b"data: {}\n\n")),
+        (b'{"error": {"message": "upstream"}}', "unreadable"),
+    ],
+)
+def test_a_broken_body_may_be_whole_the_next_time(body: bytes, kind: str) -> None:
     with pytest.raises(Fault, match="broken reply") as caught:
         read(200, body)
-    assert caught.value.kind == "malformed"
+    assert caught.value.kind == kind
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_a_body_is_read_in_any_encoding_of_json(encoding: str) -> None:
+    assert read(200, '{"choices": ["ä"]}'.encode(encoding)) == {"choices": ["ä"]}
 
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 529])
@@ -55,8 +66,6 @@ def test_passing_statuses(status: int) -> None:
     ("status", "body", "says"),
     [
         (401, complaint(), "refuses the key"),
-        (403, complaint(), "refuses the key"),
-        (404, complaint(), "no model 'some-model'.*TEACHER deployment"),
         (402, complaint("Insufficient Balance"), "no credit"),
         (429, complaint("you exceeded", "insufficient_quota"), "no credit.*in the ledger"),
         (429, complaint("x", "credit_balance_exhausted", "insufficient_quota"), "no credit"),
@@ -69,12 +78,41 @@ def test_what_no_request_can_mend(status: int, body: dict[str, Any], says: str) 
     assert "k-123" not in str(caught.value)
 
 
-def test_a_request_that_is_never_answered() -> None:
-    with pytest.raises(RequestRejected, match="too long") as caught:
-        read(400, complaint("too long", "context_length_exceeded"))
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 410, 413, 418, 422, 451, 498])
+def test_a_request_that_is_never_answered(status: int) -> None:
+    with pytest.raises(RequestRejected, match=f"{status}: too long") as caught:
+        read(status, complaint("too long", "context_length_exceeded"))
     assert caught.value.code == "context_length_exceeded"
-    with pytest.raises(EndpointError, match=r"422: not this"):
-        read(422, complaint("not this"))
+    assert f"({status}: too long)" in str(caught.value.if_all)
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 407, 418, 422])
+@pytest.mark.parametrize("wrapped", [lambda error: error, lambda error: [error]])
+def test_a_wrong_key_is_named_in_whatever_status_it_comes(status: int, wrapped: Any) -> None:
+    with pytest.raises((SetupError, RequestRejected)) as caught:
+        read(status, wrapped(complaint("API key not valid. Please pass a valid API key.")))
+    said = str(getattr(caught.value, "if_all", caught.value))
+    assert "API key not valid" in said
+    assert ("no credit" if status == 402 else "refuses the key") in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_named_with_the_base_url_that_it_leads_to(status: int) -> None:
+    for to in ("https://other.example/api/v1", "/api/v1"):
+        headers = {"Location": f"{to}/chat/completions?key=secret"}
+        url = "https://other.example/v1/chat/completions"
+        with pytest.raises(RequestRejected) as caught:
+            read_body(status, headers, b"", SETTINGS, url)
+        said = str(caught.value.if_all)
+        assert "it redirects to https://other.example/api/v1. Set that as its base URL" in said
+        assert "secret" not in said
+
+
+def test_of_a_page_the_words_are_shown() -> None:
+    page = b"<!DOCTYPE html><head><style>p {}</style></head><h1>Sorry</h1><p>blocked</p>"
+    with pytest.raises(RequestRejected, match=r"403: Sorry blocked$"):
+        read(403, page)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,25 @@ def test_a_reply_is_kept_once_and_survives_reopening() -> None:
     assert again.usage_by_model() == {("teacher", "m"): Usage(1, 3, 2, 0)}
 
 
+@pytest.mark.parametrize("start", [0, 100, 4096])
+def test_a_damaged_ledger_is_one_line_with_its_path_and_a_remedy(start: int) -> None:
+    ledger = Ledger()
+    for number in range(200):
+        ledger.write(f"{number}", REQUEST, {"text": "x" * 100}).result()
+    ledger.close()
+    path = home() / "artefacts" / "ledger.sqlite"
+    content = bytearray(path.read_bytes())
+    content[start:] = b"\xa5" * (len(content) - start)
+    path.write_bytes(content)
+
+    def use() -> None:
+        Ledger().usage_by_model()
+
+    with pytest.raises(SetupError, match=rf"^{path} cannot be used .*rename") as told:
+        use()
+    assert "\n" not in str(told.value)
+
+
 def test_the_key_follows_everything_that_is_sent() -> None:
     changed = [
         REQUEST,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import time
+from typing import Any
 
 import pytest
 
-from lib.engine.replies import Reply, read_reply
+from lib.engine.faults import Fault
+from lib.engine.replies import Reply, read_reply, usage_of
 
 DRAFT = '{"key": "5f1c", "correct": "yes"}'
 
@@ -21,6 +24,21 @@ DRAFT = '{"key": "5f1c", "correct": "yes"}'
         ("I think of <b>3</b> days", "I think of <b>3</b> days"),
         (" 3 days ", " 3 days "),
         ("", ""),
+        ("3 days <think>or 4? I was cut", "3 days"),
+        ("[THINK]4?[/THINK]3 days", "3 days"),
+        ("[think] of it: [reasoning] is 3 days", "[think] of it: [reasoning] is 3 days"),
+        ("◁think▷4?◁/think▷3 days", "3 days"),
+        ("<seed:think>4?</seed:think>3 days", "3 days"),
+        ("<|begin_of_thought|>4?<|end_of_thought|>\n3 days", "3 days"),
+        ("<|START_THINKING|>4?<|END_THINKING|><|START_RESPONSE|>3 days<|END_RESPONSE|>", "3 days"),
+        (
+            "<|channel|>analysis<|message|>4?<|end|><|start|>assistant<|channel|>final<|message|>"
+            "3 days<|return|>",
+            "3 days",
+        ),
+        ("<|channel|>analysis<|message|>4? I was cut", ""),
+        ("<|channel>thought\n4?<channel|>3 days", "3 days"),
+        ("analysisPerhaps 4.assistantfinal3 days", "3 days"),
     ],
 )
 def test_thoughts_are_removed(text: str, reply: str) -> None:
@@ -31,8 +49,43 @@ def test_thoughts_are_removed(text: str, reply: str) -> None:
     assert Reply(**vars(read)) == read  # as the ledger gives it back
 
 
+OPENINGS = ["<think>", "<Thinking>", "[THINK]", "<|channel|>analysis<|message|>", "◁think▷", ""]
+CLOSINGS = ["</think>", "</THINKING>", "[/THINK]", "<|channel|>final<|message|>", "◁/think▷"]
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_no_reply_holds_a_thought(seed: int) -> None:
+    rng = random.Random(seed)
+    said = ""
+    for _ in range(rng.randint(1, 4)):
+        said += (
+            rng.choice(OPENINGS) + f"\nthought {DRAFT}" * rng.randint(0, 3) + rng.choice(CLOSINGS)
+        )
+    answer = rng.choice(["", "3 days", "It says: ##begin_quote## a ##end_quote## <ANSWER>: 13"])
+    cut = rng.choice(["", rng.choice(OPENINGS[:-1]) + "thought, and cut"])
+    assert Reply(said + answer + cut, "stop", 1, 1, 0.0).text == answer
+
+
+def test_content_in_parts_is_its_texts() -> None:
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "4?"}]}
+    parts = [thinking, {"type": "text", "text": "3 "}, {"type": "text", "text": "days"}]
+    body = {"choices": [{"message": {"content": parts}, "finish_reason": "stop"}]}
+    assert read_reply(body, latency_s=0.0).text == "3 days"
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"choices": []}, {"choices": [{"message": {"content": [7]}}]}, {"choices": [None]}]
+)
+@pytest.mark.parametrize("usage", [None, {}, 7, {"prompt_tokens": "x"}, {"prompt_tokens": 5}])
+def test_a_reply_of_another_form_is_unreadable(body: dict[str, Any], usage: Any) -> None:
+    with pytest.raises(Fault) as caught:
+        read_reply({**body, "usage": usage}, latency_s=0.0)
+    assert caught.value.kind == "unreadable"
+    assert usage_of({"usage": usage}).prompt_tokens == (5 if usage == {"prompt_tokens": 5} else 0)
+
+
 def test_what_a_model_repeats_for_ever_is_read_at_once() -> None:
     start = time.process_time()
-    for part in ("<think>", "</think>", "</think> ", "<"):
+    for part in ("<think>", "</think>", "</think> ", "<", "analysis", "<|channel|> ", "[THINK]"):
         Reply(part * 20_000, "length", 1, 1, 0.0)
     assert time.process_time() - start < 30

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from lib.engine.budget import Budget, Estimate, Used
 from lib.engine.faults import EndpointError, Fault
 from lib.engine.retries import RetryLoop
 from lib.recipe import Recipe
-from lib.settings import EndpointSettings
+from lib.settings import EndpointSettings, SetupError
 from tests.clock import Clock
 
 SETTINGS = EndpointSettings("teacher", "openai", "http://127.0.0.1:9/v1", "m", "k")
@@ -32,8 +34,11 @@ def test_the_back_off_doubles_to_a_bound_and_no_two_are_equal() -> None:
         assert 0.85 * longest_s < max(waits) <= longest_s
 
 
-def test_a_request_that_the_endpoint_sent_away_waits_only_for_the_pause_of_all() -> None:
-    assert retry_loop()._back_off_s(Fault("x", kind="busy", retry_after_s=5), 0) == 0
+def test_a_request_that_the_endpoint_refused_waits_as_long_as_it_asks_and_a_little() -> None:
+    loop = retry_loop()
+    for refusals in (1, 5, 2000):
+        wait_s = loop._back_off_s(Fault("x", kind="busy", retry_after_s=5), 0, refusals)
+        assert 5 < wait_s <= 7
 
 
 def test_retries_end() -> None:
@@ -41,12 +46,75 @@ def test_retries_end() -> None:
         retry_loop()._back_off_s(Fault("x", kind="server"), 9)
 
 
-def test_pauses_in_which_nothing_is_answered_end_the_run(clock: Clock) -> None:
-    async def always_busy(timeouts: int) -> tuple[str, Used | None]:
-        raise Fault("the teacher is busy", kind="busy", retry_after_s=20)
+def test_a_reply_that_cannot_be_read_is_asked_for_once_more() -> None:
+    loop = retry_loop()
+    loop._back_off_s(Fault("x", kind="unreadable"), 1)
+    with pytest.raises(EndpointError, match=r"x \(2 attempts\)"):
+        loop._back_off_s(Fault("x", kind="unreadable"), 2)
 
-    async def main() -> None:
-        await retry_loop(concurrency=64, timeout_s=25.0).run(always_busy, estimate=Estimate())
 
-    with pytest.raises(EndpointError, match="busy; after pauses of 40 s without any reply"):
-        clock.run(main())
+async def no_ping() -> None:
+    pass
+
+
+@pytest.mark.parametrize("asked_s", [None, 0.0, 1.0, 20.0])
+@pytest.mark.parametrize("answered", [0, 3])
+def test_refusals_end_by_the_clock_since_the_last_answer(
+    asked_s: float | None, answered: int, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = iter(range(answered))
+
+    async def busy(timeouts: int) -> tuple[str, Used | None]:
+        await asyncio.sleep(0.01)
+        if next(answers, None) is not None:
+            return "", Used(1)
+        raise Fault("the teacher is busy", kind="busy", retry_after_s=asked_s)
+
+    async def main() -> float:
+        loop = retry_loop(concurrency=4, timeout_s=100.0)
+        loop._saying = asyncio.create_task(loop._say_why())
+        start = clock.now
+        asks = [loop.run(busy, ping=no_ping, estimate=Estimate()) for _ in range(8)]
+        outcomes = await asyncio.gather(*asks, return_exceptions=True)
+        failures = [outcome for outcome in outcomes if isinstance(outcome, EndpointError)]
+        assert len(failures) == 8 - answered
+        assert all("busy; nothing was answered for 1" in str(failure) for failure in failures)
+        loop._saying.cancel()
+        return clock.now - start
+
+    assert 100 <= clock.run(main()) < 125  # at the first refusal behind it
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) >= 2
+    assert all("still trying: the teacher is busy" in line for line in said)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_many_failures_in_a_row_end_the_run(answered: bool, clock: Clock) -> None:
+    sent, pings = 0, 0
+
+    async def broken(timeouts: int) -> tuple[str, Used | None]:
+        nonlocal sent
+        sent += 1
+        number = sent
+        await asyncio.sleep(0.01)
+        if answered and number == 1:
+            return "", Used(1)
+        raise Fault("the teacher said boom", kind="server")
+
+    async def ping() -> None:
+        nonlocal pings
+        pings += 1
+        raise Fault("boom", kind="server")
+
+    async def main() -> list[Any]:
+        loop = retry_loop(concurrency=4, max_retries=1)
+        asks = [loop.run(broken, ping=ping, estimate=Estimate()) for _ in range(200)]
+        return await asyncio.gather(*asks, return_exceptions=True)
+
+    outcomes = clock.run(main())
+    said = "20th request in a row" if answered else "Nothing was answered before"
+    assert re.search(rf"The teacher said boom.*{said}", str(outcomes[-1]))
+    assert isinstance(outcomes[-1], SetupError)
+    assert sum(isinstance(outcome, EndpointError) for outcome in outcomes) == 19 * answered
+    assert (pings > 0) != answered
+    assert sent < 250

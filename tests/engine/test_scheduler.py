@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from itertools import pairwise
 
 import pytest
 
@@ -112,43 +111,6 @@ def test_a_delayed_request_gives_its_slot_and_keeps_its_place(clock: Clock) -> N
         return crowd.went
 
     assert clock.run(main()) == ["failed", "second", "failed again", "third"]
-
-
-def test_after_a_pause_all_start_again_at_the_pace_that_was_borne(clock: Clock) -> None:
-    async def main() -> tuple[float, list[float]]:
-        scheduler = Scheduler(8, budget=Budget())
-        crowd = Crowd(scheduler)
-        for number in range(8):
-            crowd.add(f"r{number}")
-        await asyncio.sleep(0.1)
-        for number in range(6):  # answered; then one is sent away, and 7 were let in
-            await crowd.end(f"r{number}")
-        scheduler.pause(crowd.entries["r6"], 0.2)
-        paused = clock.now
-        scheduler.end(crowd.entries["r6"], busy=True)
-        scheduler.pause(crowd.entries["r7"], 0.2)  # it went before the pause: no second one
-        scheduler.end(crowd.entries["r7"], busy=True)
-        for number in range(8):
-            crowd.add(f"n{number}")
-        await asyncio.gather(*crowd.tasks.values())
-        return paused, crowd.at[8:]
-
-    paused, at = clock.run(main())
-    assert at[0] - paused > 0.199
-    assert len(at) == 8
-    gaps = [later - sooner for sooner, later in pairwise(at)]
-    assert gaps == pytest.approx([1 / 14] * 7, rel=0.1)  # 7 in less than half a second: 14 a second
-
-
-def test_without_a_time_pauses_double_while_nothing_is_answered(clock: Clock) -> None:
-    scheduler = Scheduler(1, budget=Budget())
-    pauses = []
-    for _ in range(8):
-        entry = scheduler.entry(Estimate())
-        entry.started_at = clock.now = clock.now + 100
-        pauses.append(scheduler.pause(entry, None))
-    assert all(2**n / 2 <= min(pause, 60) <= 2**n for n, pause in enumerate(pauses[:5], start=1))
-    assert 30 <= pauses[-1] <= 60
 
 
 def test_a_stopped_scheduler_ends_everyone_who_waits_or_comes(clock: Clock) -> None:

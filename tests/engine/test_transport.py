@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+import subprocess
 import sys
 import time
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -12,7 +15,7 @@ import pytest
 
 from lib.engine.endpoint import Endpoint, gather_all, run
 from lib.engine.ledger import Ledger
-from lib.engine.transport import Transport, url_of
+from lib.engine.transport import Transport, _proxy, url_of
 from lib.recipe import Recipe
 from lib.settings import EndpointSettings, SetupError, endpoint_settings
 from tests.server import Loopback, error, serve
@@ -37,6 +40,8 @@ async def ask(settings: EndpointSettings, texts: str = "a") -> list[Any]:
 def test_addresses_of_both_styles() -> None:
     ours = EndpointSettings("teacher", "openai", "https://host/v1/", "m", "k")
     assert url_of(ours, "chat/completions") == "https://host/v1/chat/completions"
+    queried = EndpointSettings("teacher", "openai", "https://host/v1?api-version=preview", "m", "k")
+    assert url_of(queried, "embeddings") == "https://host/v1/embeddings?api-version=preview"
     azures = EndpointSettings("teacher", "azure", "https://host/", "gpt 4/o", "k", "2024-10-21")
     assert url_of(azures, "embeddings") == (
         "https://host/openai/deployments/gpt%204%2Fo/embeddings?api-version=2024-10-21"
@@ -58,24 +63,107 @@ def test_a_base_url_that_is_none_is_a_setup_error(base_url: str) -> None:
 
 
 def test_a_proxy_of_the_environment_is_used_and_no_proxy_is_honoured(
-    monkeypatch: pytest.MonkeyPatch,
+    no_proxies: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = EndpointSettings("teacher", "openai", "http://teacher.example/v1", "m", "k")
-    for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
     with serve() as server:
         monkeypatch.setenv("http_proxy", server.base_url.removesuffix("/v1"))
         run(ask(settings))
         assert len(server.requests) == 1  # of an address that does not exist
         monkeypatch.setenv("no_proxy", "teacher.example")
-        (result,) = run(ask(settings, "b"))
-        assert "cannot be reached" in str(result)
+        with pytest.raises(SetupError, match="cannot be reached"):
+            run(ask(settings, "b"))
         monkeypatch.delenv("no_proxy")
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
         run(ask(EndpointSettings("teacher", "openai", server.base_url, "m", "k"), "c"))
         assert len(server.requests) == 2  # this machine needs no proxy
+
+
+@pytest.fixture
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.mark.parametrize(
+    ("variables", "proxy"),
+    [
+        ({}, None),
+        ({"https_proxy": "proxy:3128"}, "http://proxy:3128"),
+        ({"HTTPS_PROXY": "http://me:secret@proxy:3128"}, "http://me:secret@proxy:3128"),
+        ({"ALL_PROXY": "proxy"}, "http://proxy"),
+        ({"http_proxy": "proxy"}, None),  # of another scheme
+        ({"https_proxy": "proxy", "no_proxy": "10.0.0.0/8, 192.168.1.7"}, None),
+        ({"https_proxy": "proxy", "no_proxy": "10.1.2.3"}, None),
+        ({"https_proxy": "proxy", "no_proxy": "*"}, None),
+        ({"https_proxy": "proxy", "no_proxy": "10.9.0.0/16,host"}, "http://proxy"),
+    ],
+)
+def test_proxies_as_curl_reads_them(
+    variables: dict[str, str],
+    proxy: str | None,
+    no_proxies: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert _proxy("https://10.1.2.3/v1") == proxy
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "socks5h", "SOCKS4"])
+def test_a_socks_proxy_is_refused_clearly(
+    scheme: str, no_proxies: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", f"{scheme}://me:secret@proxy:1080")
+    settings = EndpointSettings("teacher", "openai", "https://teacher.example/v1", "m", "k")
+    with pytest.raises(SetupError, match=r"only HTTP proxies.*HTTPS_PROXY=http://") as caught:
+        run(ask(settings))
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("style", ["openai", "azure"])
+def test_a_redirect_is_not_followed_and_its_base_url_is_named(status: int, style: str) -> None:
+    with serve() as other:
+        to = f"{other.base_url}/chat/completions"
+        fault = lambda number, body: error(status, "", Location=to)  # noqa: E731
+        with serve(Loopback(fault=fault)) as server:
+            openai = EndpointSettings("teacher", "openai", server.base_url, "m", "k-1")
+            settings = openai if style == "openai" else azure(server)
+            with pytest.raises(SetupError, match=rf"redirects to {other.base_url}\. Set that"):
+                run(ask(settings, "abc"))
+        assert (other.requests, other.pings) == ([], 0)
+
+
+def test_a_login_in_the_address_is_sent_and_never_shown() -> None:
+    fault = lambda number, body: error(500, "boom") if number > 1 else None  # noqa: E731
+    with serve(Loopback(fault=fault)) as server:
+        base_url = server.base_url.replace("//", "//me:secret@")
+        settings = EndpointSettings("teacher", "openai", base_url, "m", "k-1")
+        run(ask(settings))
+        assert server.authorizations == ["Basic bWU6c2VjcmV0"]
+        with pytest.raises(SetupError, match=r"\*\*\*@127\.0\.0\.1") as caught:
+            run(ask(settings, "b"))
+        assert "secret" not in str(caught.value)
+
+
+def test_a_certificate_that_is_not_trusted_is_named_with_its_remedy(tmp_path: Path) -> None:
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=127.0.0.1 -keyout k -out c"
+    if subprocess.run(make.split(), cwd=tmp_path, capture_output=True, check=False).returncode:
+        pytest.skip("no openssl here to make a certificate")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "c", tmp_path / "k")
+
+    async def main() -> None:
+        server = await asyncio.start_server(lambda r, w: None, "127.0.0.1", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        url = f"https://127.0.0.1:{port}/v1"
+        async with server:
+            await ask(EndpointSettings("teacher", "openai", url, "m", "k"))
+
+    with pytest.raises(SetupError, match=r"certificate .* not trusted.*SSL_CERT_FILE="):
+        run(main())
 
 
 # --- Entra ID ------------------------------------------------------------------------------------

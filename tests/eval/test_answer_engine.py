@@ -20,7 +20,7 @@ from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR, SetupError
 from tests.eval.test_answers import make_cases, models, use
 from tests.ledger import replies_of
-from tests.server import Loopback, serve
+from tests.server import Loopback, error, serve
 
 
 def test_one_budget_holds_for_all_models(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,7 +29,9 @@ def test_one_budget_holds_for_all_models(monkeypatch: pytest.MonkeyPatch) -> Non
         use(monkeypatch, server, "STUDENT", "BASELINE")
         budget = Budget(max_tokens_total=1_500)
         with pytest.raises(SetupError, match=r"max_tokens_total = 1,500 is spent.*are kept"):
-            answer_cases(models("student", "baseline"), cases, Recipe(concurrency=2), budget=budget)
+            answer_cases(
+                models("student", "baseline"), cases, Recipe(server_concurrency=2), budget=budget
+            )
         paid = len(server.answered)
         assert 4 < paid < 24
         assert len(answer_cases(models("student", "baseline"), cases, Recipe())) == 24
@@ -55,12 +57,31 @@ def test_a_reply_that_never_comes_is_asked_for_again(monkeypatch: pytest.MonkeyP
     assert len(server.requests) > 4
 
 
+def test_refused_requests_are_said_and_all_of_them_end_the_evaluation(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = make_cases()
+    flagged = cases[0].question
+    with serve() as server:
+        use(monkeypatch, server, "STUDENT")
+        server.fault = lambda n, body: error(400, "no") if flagged in str(body) else None
+        answers = answer_cases(models("student"), cases, Recipe())
+        refused = [answer for answer in answers if answer.finish_reason == "refused: 400: no"]
+        assert 0 < len(refused) < len(answers)
+        said = f"student: {len(refused)} of {len(answers)} requests were refused; the first: "
+        assert f"{said}refused: 400: no" in capsys.readouterr().out
+        server.fault = lambda n, body: error(400, "too long") if len(str(body)) > 200 else None
+        other = Recipe(max_answer_tokens=9)  # nothing of it is in the ledger
+        with pytest.raises(SetupError, match=r"student: (\d+) of \1 requests .*400: too long"):
+            answer_cases(models("student"), cases, other)
+
+
 SCRIPT = """
 from lib.eval.answers import answer_cases
 from lib.eval.models import eval_models
 from lib.recipe import Recipe
 from tests.eval.test_answers import make_cases
-answer_cases(eval_models(Recipe()), make_cases(8), Recipe(concurrency=2))
+answer_cases(eval_models(Recipe()), make_cases(8), Recipe(server_concurrency=2))
 """
 
 
@@ -91,7 +112,7 @@ def test_killed_halfway_and_run_again_pays_nothing_twice(
         process.wait()
         assert replies_kept(home_dir) == len(server.answered) == committed > 10
         server.hold_from = 0
-        resumed = answer_cases(asked, cases, Recipe(concurrency=4))
+        resumed = answer_cases(asked, cases, Recipe(server_concurrency=4))
         assert len(resumed) == len(server.answered) == total
         assert max(Counter(server.answered).values()) == 1
         assert answer_cases(asked, cases, Recipe()) == resumed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -66,7 +67,9 @@ def test_student_and_baseline_read_the_same_prompts(monkeypatch: pytest.MonkeyPa
     cases = make_cases()
     with serve() as server:
         use(monkeypatch, server, "STUDENT", "BASELINE")
-        answers = answer_cases(models("student", "baseline"), cases, Recipe(concurrency=1))
+        answers = answer_cases(
+            models("student", "baseline"), cases, Recipe(concurrency=1, server_concurrency=1)
+        )
     asked = {
         role: [b["messages"] for b in server.requests if b["model"] == f"the-{role}"]
         for role in ("student", "baseline")
@@ -94,7 +97,7 @@ def test_what_was_answered_is_not_asked_again(
     cases = make_cases()
     with serve(Loopback(delay_s=0.02)) as server:
         use(monkeypatch, server, "STUDENT")
-        first = answer_cases(models("student"), cases, Recipe(concurrency=3))
+        first = answer_cases(models("student"), cases, Recipe(concurrency=3, server_concurrency=3))
         assert 1 < server.max_in_flight <= 3
         paid = len(server.requests)
         assert answer_cases(models("student"), cases, Recipe()) == first
@@ -111,14 +114,14 @@ def test_failures_are_counted_and_the_rest_is_kept(monkeypatch: pytest.MonkeyPat
 
     def refuse_one(number: int, body: dict) -> object:
         bad = broken in body["messages"][-1]["content"]
-        return error(422, "not now") if bad else None
+        return error(500, "not now") if bad else None
 
     with serve(Loopback(fault=refuse_one)) as server:
         use(monkeypatch, server, "STUDENT")
         with pytest.raises(
             SetupError, match=r"2 of 12 requests failed \(student: 2\).*10 replies are kept"
         ):
-            answer_cases(models("student"), cases, Recipe())
+            answer_cases(models("student"), cases, Recipe(max_retries=0))
         server.fault = lambda number, body: None
         before = len(server.requests)
         assert len(answer_cases(models("student"), cases, Recipe())) == 12
@@ -141,7 +144,7 @@ def test_models_keep_their_names_prompts_and_endpoints(monkeypatch: pytest.Monke
     with serve() as server:
         use(monkeypatch, server, "STUDENT", "BASELINE", "GPT_4O")
         chosen = eval_models(Recipe(models=["student", "baseline", "gpt-4o"]))
-        answers = answer_cases(chosen, cases, Recipe(concurrency=3))
+        answers = answer_cases(chosen, cases, Recipe(concurrency=3, server_concurrency=3))
     names = ["student", "baseline", "baseline, plain prompt", "gpt-4o"]
     assert [(a.model, a.question_id, a.condition) for a in answers] == [
         (name, case.question_id, case.condition) for name in names for case in cases
@@ -169,19 +172,25 @@ def _sorted(messages: list[Any]) -> list[Any]:
 def test_models_of_one_endpoint_share_its_slots(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve(Loopback(delay_s=0.05)) as server:
         use(monkeypatch, server, "BASELINE")
-        answer_cases(eval_models(Recipe(models=["baseline"])), make_cases(), Recipe(concurrency=3))
+        answer_cases(
+            eval_models(Recipe(models=["baseline"])), make_cases(), Recipe(server_concurrency=3)
+        )
         assert server.max_in_flight == 3
         formats = ["##begin_quote##" in str(body["messages"][0]) for body in server.requests]
     assert (formats[:10], formats[-10:]) == ([True] * 10, [False] * 10)  # one after the other
 
 
-def test_endpoints_are_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endpoints_are_asked_at_once_each_in_its_own_slots(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve(Loopback(delay_s=0.3)) as server:
         use(monkeypatch, server, "STUDENT", "BASELINE", "TEACHER")
-        answer_cases(models("student", "baseline", "teacher"), make_cases(2), Recipe(concurrency=2))
+        answer_cases(
+            models("student", "baseline", "teacher"),
+            make_cases(2),
+            Recipe(concurrency=4, server_concurrency=1),
+        )
         assert server.max_in_flight == 6
-        first = server.requests[:6]
-    assert len({body["model"] for body in first}) == 3
+        first = Counter(body["model"] for body in server.requests[:6])
+    assert first == {"the-teacher": 4, "the-student": 1, "the-baseline": 1}
 
 
 def test_one_refused_key_stops_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +200,9 @@ def test_one_refused_key_stops_all(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve(Loopback(fault=refuse_baseline, delay_s=0.05)) as server:
         use(monkeypatch, server, "STUDENT", "BASELINE")
         with pytest.raises(SetupError, match=r"baseline at .* refuses the key") as stopped:
-            answer_cases(models("student", "baseline"), make_cases(40), Recipe(concurrency=2))
+            answer_cases(
+                models("student", "baseline"), make_cases(40), Recipe(server_concurrency=2)
+            )
         # IPython sends no error to the notebook if its context is a group.
         assert not isinstance(stopped.value.__context__, BaseExceptionGroup)
         assert len(server.requests) < 20

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,13 @@ def test_another_model_or_template_has_another_name(model_dir: Path, tmp_path: P
     weights[-1] ^= 1
     (tmp_path / "model.safetensors").write_bytes(weights)
     assert prepare_baseline(fetch_student(str(tmp_path)), chat_template="one") != first
+
+
+def test_a_folder_of_any_name_gets_a_name_that_is_served(model_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "Mein Modell (übung) #1 問"
+    shutil.copytree(model_dir, folder)
+    baseline_dir = prepare_baseline(fetch_student(str(folder)), chat_template="one")
+    assert re.fullmatch(r"[A-Za-z0-9._-]+", baseline_dir.name)
 
 
 def test_large_files_are_linked_and_the_base_is_left_alone(

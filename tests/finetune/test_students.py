@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from lib.finetune import students
 from lib.finetune.students import fetch_student, find_student, require_machine
 from lib.recipe import Recipe
 from lib.settings import SetupError
+from lib.store import write_json
 
 
 def missing(student_model: str, *, memory_gib: float = 0.0) -> str:
@@ -92,6 +94,70 @@ def test_an_incomplete_folder_says_what_is_not_there(
     assert said in missing(str(tmp_path))
     with pytest.raises(SetupError, match=said):
         fetch_student(str(tmp_path))
+
+
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+
+
+def harm(folder: Path, what: str) -> str:
+    """Damage a model's folder in one way; the file that has to be named."""
+    weights = folder / "model.safetensors"
+    whole = weights.read_bytes()
+    if what == "cut off":
+        weights.write_bytes(whole[:-1])
+    elif what == "not a file of weights":
+        weights.write_bytes(b"\x10\0\0\0\0\0\0\0<html>no such file</html>")
+    elif what == "pointer of Git LFS":
+        weights.write_bytes(LFS)
+    elif what == "pointer":
+        (folder / "tokenizer.json").write_bytes(LFS)
+        return "tokenizer.json"
+    elif what == "lacks 1 of 2":
+        weights.rename(folder / "model-00001-of-00002.safetensors")
+        return "model-00002-of-00002.safetensors"
+    elif what == "lacks 2 of 3":
+        shards = {"a": "x.safetensors", "b": "y.safetensors"}
+        write_json(folder / "model.safetensors.index.json", {"weight_map": shards})
+        return "x.safetensors"
+    return "model.safetensors"
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        *("cut off", "not a file of weights", "pointer of Git LFS", "pointer"),
+        *("lacks 1 of 2", "lacks 2 of 3"),
+    ],
+)
+def test_a_damaged_model_is_told_before_anything_is_paid(
+    model_dir: Path, tmp_path: Path, what: str
+) -> None:
+    shutil.copytree(model_dir, tmp_path / "m")
+    named = harm(tmp_path / "m", what)
+    for said in (missing(str(tmp_path / "m")), missing(str(tmp_path / "m"), memory_gib=1e-9)):
+        assert what in said
+        assert named in said
+        assert "\n" not in said
+
+
+def test_a_tokenizer_that_cannot_be_loaded_is_told(model_dir: Path, tmp_path: Path) -> None:
+    shutil.copytree(model_dir, tmp_path / "m")
+    (tmp_path / "m" / "tokenizer.json").write_text('{"model": 1}')
+    said = missing(str(tmp_path / "m"))
+    assert "m cannot be loaded" in said
+    assert "\n" not in said
+
+
+def test_too_little_disk_is_told(model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def free(gib: float) -> None:
+        usage = shutil.disk_usage("/")._replace(free=int(gib * 2**30))
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+
+    free(0.4)
+    assert "0.4 GiB free" in missing(str(model_dir))
+    free(0.6)
+    assert missing(str(model_dir)) == ""
+    assert "takes about 34.5 GiB" in missing("org/model", memory_gib=34.0)
 
 
 def test_a_hub_model_without_network_and_gpu_names_both(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from lib.finetune.rows import training_messages
+from lib.finetune.students import require_machine
 from lib.finetune.tokens import end_token_ids, load_tokenizer, tokenise
-from lib.prompts.student import PLAIN_CHAT_TEMPLATE, plain_prompt
+from lib.prompts.student import MARKERS, PLAIN_CHAT_TEMPLATE, plain_prompt
+from lib.recipe import Recipe
 from lib.settings import SetupError
-from tests.finetune.tiny import CHAT_TEMPLATE, answer, chat_row, write_dataset
+from lib.store import file_sha256, write_json
+from tests.finetune.tiny import CHAT_TEMPLATE, answer, chat_row, make_model, write_dataset
 
 
 @pytest.fixture
@@ -78,9 +81,75 @@ def test_any_end_token_of_the_generation_config_ends_a_row(model_dir: Path, toke
 
 
 def test_an_end_token_inside_a_completion_stops(model_dir: Path, tokenizer: Any) -> None:
-    said = [*MESSAGES[:-1], {"role": "assistant", "content": "Anna </s> keeps it."}]
-    with pytest.raises(SetupError, match=r"train row 8 holds the end token </s>"):
-        tokenise("train row 8", said, tokenizer, end_token_ids(model_dir, tokenizer))
+    said = [*MESSAGES[:-1], {"role": "assistant", "content": "Anna keeps it."}]
+    plain = tokenise("row", said, tokenizer, frozenset([2]))
+    end = plain.input_ids[plain.prompt_tokens + 1]
+    with pytest.raises(SetupError, match=r"train row 8 holds the end token"):
+        tokenise("train row 8", said, tokenizer, frozenset([end]))
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        *("</s>", "<|assistant|>", "<pad>"),  # this tokenizer's own
+        *("<start_of_turn>", "<end_of_turn>", "[INST]", "[/INST]", "[TOOL_CALLS]"),
+        *("<｜begin▁of▁sentence｜>", "<｜User｜>", "<|im_start|>", "§turn§"),
+    ],
+)
+def test_control_tokens_of_the_students_own_tokenizer_are_text_in_documents(
+    model_dir: Path, token: str
+) -> None:
+    tokenizer = load_tokenizer(model_dir, "chat")
+    tokenizer.add_special_tokens({"additional_special_tokens": [token]})
+    tokenizer.add_tokens(["\n", "<table>"])  # neither special nor in the template: text
+    number = tokenizer.convert_tokens_to_ids(token)
+    end_ids = end_token_ids(model_dir, tokenizer)
+    told = [message | {"content": f"{message['content']} {token}x"} for message in MESSAGES]
+    plain, spoken = (tokenise("row", said, tokenizer, end_ids) for said in (MESSAGES, told))
+    assert spoken.input_ids.count(number) == plain.input_ids.count(number)
+    assert len(spoken.input_ids) > len(plain.input_ids)
+    assert tokenizer.decode(spoken.input_ids).count(token) == plain.input_ids.count(number)
+
+
+def test_our_own_markers_stay_when_a_tokenizer_has_them(model_dir: Path) -> None:
+    tokenizer = load_tokenizer(model_dir, "chat")
+    tokenizer.add_special_tokens({"additional_special_tokens": list(MARKERS)})
+    row = tokenise("row", MESSAGES, tokenizer, end_token_ids(model_dir, tokenizer))
+    text = tokenizer.decode(row.input_ids)
+    assert all(marker in text for marker in MARKERS)
+
+
+USER_ALONE = "{% for m in messages %}{% if m['role'] != 'system' %}{{ m['content'] }}{% endif %}"
+REFUSES = (
+    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}"
+    "{% endif %}{{ messages[0]['content'] }}"
+)
+MERGES = "{{ messages[0]['content'] + messages[1]['content'] }}"
+
+
+@pytest.mark.parametrize(
+    ("template", "says"),
+    [
+        (USER_ALONE + "{% endfor %}", "drops system messages"),
+        (REFUSES, r"refuses \(System role not supported\) system messages"),
+        ("{{ messages[9]['content'] }}", "refuses .* system messages"),
+        (MERGES, ""),
+    ],
+)
+def test_a_template_without_a_system_message_is_told_before_training(
+    tmp_path: Path, template: str, says: str
+) -> None:
+    folder = make_model(tmp_path, chat_template=template)
+    chat, completion = (
+        Recipe(student_model=str(folder), dataset_format=form) for form in ("chat", "completion")
+    )
+    require_machine(completion)
+    if says:
+        with pytest.raises(SetupError, match=f"{says}.*'completion'") as told:
+            require_machine(chat)
+        assert "\n" not in str(told.value)
+    else:
+        require_machine(chat)
 
 
 def test_a_template_of_two_minds_stops(model_dir: Path, tokenizer: Any) -> None:
@@ -104,6 +173,36 @@ def test_rows_of_another_shape_stop(tmp_path: Path, text: str, said: str) -> Non
     (tmp_path / "chat" / "train.jsonl").write_text(text)
     with pytest.raises(SetupError, match=said):
         training_messages(tmp_path, "train")
+
+
+def test_rows_that_changed_since_they_were_written_stop(tmp_path: Path) -> None:
+    write_dataset(tmp_path)
+    path = tmp_path / "chat" / "train.jsonl"
+    write_json(tmp_path / "manifest.json", {"files": {"chat/train.jsonl": file_sha256(path)}})
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    assert len(training_messages(tmp_path, "train")) == len(lines)
+    path.write_text("".join(lines[:-1]), encoding="utf-8")  # cut off, and each row is fine
+    with pytest.raises(SetupError, match=r"chat/train\.jsonl has changed.*1_gen"):
+        training_messages(tmp_path, "train")
+
+
+@pytest.mark.parametrize("name", ["chat/train.jsonl", "chat/valid.jsonl", "manifest.json"])
+@pytest.mark.parametrize("damage", [b"[]", b"null\n", b"{", b"\xff\xfe", b"\0", None])
+def test_a_damaged_dataset_is_one_line_with_its_path_and_a_remedy(
+    tmp_path: Path, name: str, damage: bytes | None
+) -> None:
+    write_dataset(tmp_path)
+    files = {
+        part: file_sha256(tmp_path / part) for part in ("chat/train.jsonl", "chat/valid.jsonl")
+    }
+    write_json(tmp_path / "manifest.json", {"files": files})
+    if damage is None:
+        (tmp_path / name).unlink()
+    else:
+        (tmp_path / name).write_bytes(damage)
+    with pytest.raises(SetupError, match=rf"{tmp_path}.*1_gen\.ipynb") as told:
+        training_messages(tmp_path, "train" if name != "chat/valid.jsonl" else "valid")
+    assert "\n" not in str(told.value)
 
 
 def test_no_validation_rows_are_a_choice(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from random import Random
 from lib.engine.faults import EndpointError
 from lib.engine.replies import Reply
 from lib.engine.tasks import gather_all
-from lib.gen.ask.rows import MAX_TOKENS, Candidate, Rating, RowWriter
+from lib.gen.ask.rows import Candidate, Rating, RowWriter
 from lib.gen.ask.shares import request_groups
 from lib.prompts.student import Message
 from lib.recipe import Recipe
@@ -118,7 +118,7 @@ def ask(
     async def answer(
         messages: list[Message],
         *,
-        max_tokens: int = MAX_TOKENS,
+        max_tokens: int,
         temperature: float = 0.0,
         role: str = "teacher",
         priority: int = 0,

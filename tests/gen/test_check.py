@@ -168,7 +168,7 @@ def test_a_leak_is_found(home_dir: Path, way: str) -> None:
 
 def test_a_dataset_is_found_by_path_name_or_state(folder: Path, home_dir: Path) -> None:
     assert find_dataset(str(folder)) == find_dataset(folder.name) == folder
-    save_state(DATASET_DIR=f"artefacts/datasets/{folder.name}")
+    save_state("t", DATASET_DIR=f"artefacts/datasets/{folder.name}")
     assert find_dataset() == folder
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from lib.gen.duplicate_questions import drop_ambiguous
+from lib.gen.duplicate_questions import drop_ambiguous, drop_evaluated
 from lib.records import Question
 
 
@@ -22,3 +22,14 @@ def test_ambiguous_questions_are_refused_and_duplicates_dropped() -> None:
         ("c?1", "ambiguous"),
         ("c?3", "duplicate"),
     ]
+
+
+def test_what_the_evaluation_asks_is_kept_out() -> None:
+    texts = ["When was the Tern built?", "When was the Merrow built?", "Who built the Tern?"]
+    questions = [
+        Question(f"c?{n}", "c", text, "… <ANSWER>: x", "x") for n, text in enumerate(texts)
+    ]
+    kept, rejected = drop_evaluated(questions, ["who lit it?", "When was  the “Tern” built"])
+    assert kept == questions[1:]
+    assert [(r.question_id, r.gate) for r in rejected] == [("c?0", "evaluation")]
+    assert drop_evaluated(questions, []) == (questions, [])

@@ -13,9 +13,10 @@ import pytest
 import lib.gen
 from lib.dataset import read_dataset
 from lib.engine import batch
-from lib.eval import load_questions
+from lib.eval import check_leakage, load_questions
 from lib.gen import corpus
 from lib.gen.__main__ import main
+from lib.gen.check import Check
 from lib.gen.formats.convert import convert_rows
 from lib.parameters import overrides
 from lib.reading.documents import iter_documents
@@ -68,7 +69,7 @@ def parameters_file(documents: Path, **changed: Any) -> Path:
 def made(home: Path, documents: Path, *, status: int = 0, **changed: Any) -> Path:
     """Run it; the folder of its dataset."""
     assert main(["run", "-p", str(parameters_file(documents, **changed))]) == status
-    return home / read_state().get("DATASET_DIR", "none")
+    return home / read_state("mine").get("DATASET_DIR", "none")
 
 
 def test_every_parameter_that_shapes_rows_is_in_the_manifest() -> None:
@@ -133,7 +134,7 @@ def test_run_makes_the_dataset_that_the_notebook_makes(
     folder = made(home_dir, documents)
     output = capsys.readouterr().out
     assert output.strip().endswith(f"artefacts/datasets/{folder.name}")
-    assert read_state()["RUN_NAME"] == "mine"
+    assert home_dir / read_state("mine")["DATASET_DIR"] == folder
     assert re.search(r"teacher +reader-1: \d+ requests", output)
     assert main(["check", str(folder)]) == 0
     assert not list((home_dir / "artefacts" / "questions").glob("*.partial.jsonl"))
@@ -190,7 +191,7 @@ def test_a_dry_run_says_what_it_would_take_and_asks_nothing(
     assert f"4 documents, {len(chunks)} chunks" in output
     assert re.search(rf"^{3 * len(chunks)} requests, [\d,]+ prompt", output, re.MULTILINE)
     assert not loopback.requests
-    assert read_state() == {}
+    assert read_state("mine") == {}
 
 
 def test_documents_and_questions_to_evaluate_with(
@@ -222,7 +223,23 @@ def test_plain_pairs_end_without_a_dataset(
     (folder,) = (home_dir / "artefacts" / "qa").iterdir()
     pairs = read_json(folder / "pairs.json")
     assert capsys.readouterr().out.strip().endswith(f"{folder.name}: {len(pairs)} pairs")
-    assert read_state() == {}
+    assert read_state("mine") == {}
+
+
+def test_a_failed_check_stops_the_run_before_anything_is_trained(
+    home_dir: Path,
+    documents: Path,
+    loopback: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def leaks(files: Any) -> Check:
+        return Check("no held-out oracle in a training row", False, "the first that leaks: a#1")
+
+    monkeypatch.setattr("lib.gen.check.CHECKS", (leaks,))
+    made(home_dir, documents, status=1)
+    assert re.search(r"artefacts/datasets/mine-\w+ .*Delete", capsys.readouterr().err)
+    assert read_state("mine") == {}
 
 
 def test_a_batch_gives_the_rows_of_single_requests(
@@ -244,9 +261,24 @@ def test_a_batch_gives_the_rows_of_single_requests(
 def test_a_run_that_makes_nothing_fails(
     home_dir: Path, documents: Path, loopback: Loopback, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    loopback.reply = lambda body: "no"
+    loopback.reply = lambda body: '{"questions": ["no"]}'
     made(home_dir, documents, status=1)
-    assert "No question of the teacher reader-1 passed the gates" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "No question of the teacher reader-1 passed the gates (form " in said
+    assert "The first: it does not end in a question mark" in said
+    (rejected,) = (home_dir / "artefacts" / "questions").glob("*.rejected.jsonl")
+    assert rejected.read_text().count('"gate": "form"') > 10
+
+
+def test_a_teacher_whose_replies_cannot_be_read_is_not_paid_to_the_end(
+    home_dir: Path, documents: Path, loopback: Loopback, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loopback.reply = lambda body: "I would rather not."
+    made(home_dir, documents, status=1)
+    said = capsys.readouterr().err
+    assert "20 lists of questions of the teacher in a row cannot be read" in said
+    assert "“I would rather not.”" in said
+    assert len(loopback.requests) <= 20 + 2 * 4 * 16  # so many chunks are at work
 
 
 @pytest.mark.parametrize("name", ["vectors", "fewest"])
@@ -312,3 +344,18 @@ def test_a_record_of_an_api_is_one_chunk_and_its_rows_say_so(
     assert all(len(chunk["text"]) > PARAMETERS["chunk_chars"] for chunk in chunks)
     rows = read_jsonl(folder / "hf" / "train.jsonl")
     assert {row["type"] for row in rows} == {"api call"}
+
+
+def test_no_training_row_asks_what_the_evaluation_file_asks(
+    home_dir: Path, documents: Path, loopback: Loopback
+) -> None:
+    folder = made(home_dir, documents)
+    (own, *_) = read_jsonl(folder / "hf" / "train.jsonl")
+    rows = json.dumps([{"question": own["question"].upper(), "answer": own["answer"]}])
+    (documents.parent / "q.json").write_text(rows)
+    again = made(home_dir, documents, eval_file=str(documents.parent / "q.json"))
+    assert check_leakage(again, load_questions(again, Recipe()), Recipe()).leaks == ()
+    refused = [row for row in read_jsonl(again / "rejected.jsonl") if row["gate"] == "evaluation"]
+    assert [row["question_id"] for row in refused] == [own["id"]]
+    asked = {q["id"] for q in read_jsonl(folder / "questions.jsonl")} - {own["id"]}
+    assert {q["id"] for q in read_jsonl(again / "questions.jsonl")} == asked

@@ -88,6 +88,7 @@ def test_rows_with_reasoning_are_no_pairs(loopback: Any) -> None:
 
 def test_names_of_files_are_told_apart() -> None:
     assert file_name("a.txt") == "a.txt"
-    found = {file_name(name) for name in ("a/b", "a_b", "a?b", "x" * 200, "x" * 201)}
-    assert len(found) == 5
-    assert all("/" not in name and len(name) < 100 for name in found)
+    names = ["a/b", "a_b", "a?b", "x" * 200, "x" * 201, "燈" * 81, "\U00020000" * 80]
+    found = {file_name(name) for name in names}
+    assert len(found) == len(names)
+    assert all("/" not in name and len(name.encode()) < 100 for name in found)

@@ -52,8 +52,10 @@ def test_counts_are_drawn(home_dir: Path) -> None:
 def test_documents_and_skipped_files_stand_in_one_table() -> None:
     corpus = Corpus(Recipe())
     corpus.documents = documents = make().documents
+    documents[0] = replace(documents[0], dropped=(("Lights", 3), ("Page #", 4)))
     corpus.skipped = [Skipped("x.pdf", "it is encrypted")]
     table = show.show_documents(corpus)
     assert list(table.index) == [*(d.id for d in documents), "x.pdf"]
     assert table.loc["x.pdf", "skipped"] == "it is encrypted"
     assert table.loc["0.txt", "characters"] == len(documents[0].text)
+    assert list(table["dropped lines"]) == [7, *[0] * len(documents)]

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import re
+from random import Random
 from typing import Any
 
 import pytest
 
+from lib.duplicates import conflicts
 from lib.gen.splits import assign_splits, check_corpus
 from lib.recipe import Recipe
+from lib.records import Chunk
 from lib.settings import SetupError
-from tests.gen.make import chunked
+from tests.gen.make import chunked, prose
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -134,3 +138,29 @@ def test_a_small_corpus_may_give_rows_with_fewer_distractors(
     options: dict[str, Any] = {"valid_share": 0.1, "eval_share": 0.2, "seed": 1}
     check_corpus(chunks[:7], same, Recipe(num_distractors=4, too_few="fewer", **options))
     assert "Rows will have fewer distractors." in capsys.readouterr().out
+
+
+def test_an_error_names_the_text_that_chunks_share() -> None:
+    rng = Random(0)
+    notice = prose(rng, 6)
+    texts = [f"{notice} {prose(rng, 1)}" for _ in range(4)]
+    chunks = [Chunk(f"{n}#0", f"{n}", "", 1, 0, len(t), t) for n, t in enumerate(texts)]
+    same = conflicts(chunks)
+    assert all(len(others) == 3 for others in same.values())
+    shown = re.escape(notice[:60])
+    said = f"“train”. 4 of them count as the same as others: 0#0 and 1#0 share “{shown}"
+    with pytest.raises(SetupError, match=said):
+        assign_splits(chunks, same, Recipe())
+    more, same_as = chunked(1)
+    with pytest.raises(SetupError, match=f"needs at least 10. 4 of them .* share “{shown}"):
+        check_corpus([*chunks, *more[:5]], same | same_as, Recipe(num_distractors=9))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_documents_that_all_share_something_are_held_out_in_parts(seed: int) -> None:
+    """Each document repeats a part of another one, so that no whole one can be held out alone."""
+    chunks, _ = chunked(seed, documents=13, sentences=40, overlap=0)
+    firsts = [chunk.id for chunk in chunks if chunk.start == 0]
+    same = {c.id: set(firsts) - {c.id} if c.start == 0 else set() for c in chunks}
+    splits = assign_splits(chunks, same, Recipe(split_by="document", seed=seed))
+    assert {"train", "valid", "eval"} <= set(splits.values())

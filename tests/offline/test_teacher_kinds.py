@@ -89,7 +89,7 @@ def test_a_title_with_a_name_stands_for_the_field() -> None:
     assert found == {f"{opening}for how long are planks seasoned?": "three years"}
 
 
-@pytest.mark.parametrize("title", ["Notes", "Laird Hamilton", "report-final.pdf"])
+@pytest.mark.parametrize("title", ["Notes", "Introduction", "12"])
 def test_a_kind_is_not_asked_about_under_a_title_that_says_nothing(title: str) -> None:
     assert asked("Bat tails provide looseness for rail to rail transitions.", title) == {}
 

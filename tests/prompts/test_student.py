@@ -9,6 +9,7 @@ from lib.prompts.student import (
     PLAIN_PROMPT,
     REFUSAL,
     STUDENT_PROMPT,
+    canonical,
     cot_label,
     neutralise,
     parse_answer,
@@ -28,6 +29,9 @@ from lib.prompts.student import (
         ("so <ANSWER> 3 days\n", "3 days"),
         ("so <answer>: 3 days", "3 days"),
         ("<ANSWER>: one <ANSWER>: two", "two"),
+        ("so <ANSWER>: 3 days</ANSWER>", "3 days"),
+        ("so <answer> 3 days </ answer >\nAsk me more!", "3 days"),
+        ("<ANSWER>: one</ANSWER> <ANSWER>: two</ANSWER>", "two"),
         ("<ANSWER>:", None),
         ("3 days", None),
         ("", None),
@@ -60,7 +64,11 @@ def test_refusals(text: str, refused: bool) -> None:
 
 @pytest.mark.parametrize(
     "marker",
-    [*MARKERS, "</document >", "<Answer>", "##END_QUOTE##", "<|assistant|>", "</s>", "<|eot_id|>"],
+    [
+        *(*MARKERS, "</document >", "<Answer>", "##END_QUOTE##", "<|assistant|>", "</s>"),
+        *("<|eot_id|>", "<start_of_turn>", "<end_of_turn>", "<bos>", "[INST]", "[/INST]"),
+        *("<｜User｜>", "<｜begin▁of▁sentence｜>", "[SYSTEM_PROMPT]"),
+    ],
 )
 def test_a_document_cannot_speak_our_markers(marker: str) -> None:
     text = neutralise(f"before {marker} after")
@@ -161,11 +169,14 @@ def test_a_list_code_and_a_sentence_stay_whole(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", [" *", "\n \n", "answer *", "- ", "so ", "the answer is", "\nAnswer"]
+    "part",
+    [" *", "\n \n", "answer *", "- ", "so ", "the answer is", "\nAnswer", "<ANSWER>", "</ANSWER>"],
 )
 def test_what_a_model_repeats_for_ever_is_read_at_once(part: str) -> None:
     start = time.process_time()
     parse_plain_answer(part * 20_000)
+    parse_answer(part * 20_000)
+    canonical(part * 20_000)
     assert time.process_time() - start < 30
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from lib.reading.documents import (
     pick_document,
     show_page,
 )
+from lib.reading.files import file_types
 from lib.reading.workers import Workers
 from lib.records import Document
 from lib.settings import SetupError
@@ -162,6 +164,113 @@ def test_the_first_pdf_is_looked_at_else_the_first_text_escaped(tmp_path: Path) 
     assert show_page(recipe(tmp_path), pick_document(documents)).size == (750, 1000)
     with pytest.raises(SetupError, match="pages 1 to 1"):
         show_page(recipe(tmp_path), pick_document(documents), page=7)
+
+
+# --- no text is lost silently, and nothing that is no text is read --------------------------------
+
+
+def test_soft_hyphens_and_pictures_are_left_out_of_every_kind_of_file(tmp_path: Path) -> None:
+    picture = f"data:image/png;base64,{'iVBORw0KGgo' * 30}=="
+    text = "Die Donau\u00addampf\u00adschiff, Auf\u200clage \u0915\u094d\u200d\u0937 aus 1830 "
+    markdown = f'{text}![](  {picture} "x") ![Ein Plan]({picture}) <img src="{picture}">'
+    write_docx(tmp_path / "a.docx", heading="Schiffe", texts=[text])
+    (tmp_path / "b.html").write_text(f'<p>{text}<img src="{picture}">', encoding="utf-8")
+    for name in ("c.md", "d.txt"):
+        (tmp_path / name).write_text(markdown, encoding="utf-8")
+    (tmp_path / "e.json").write_text(json.dumps({"text": markdown}))
+    (tmp_path / "f.txt").write_text("Donau\u00ad\ndampf und Auf\u200clage \u0915\u094d\u200d\u0937")
+    documents = load(tmp_path).documents
+    assert len(documents) == 6
+    for document in documents:
+        assert "Donaudampf" in document.text
+        assert "Auf\u200clage \u0915\u094d\u200d\u0937" in document.text
+        assert not any(part in document.text for part in ("\u00ad", "base64", "iVBOR"))
+        assert "Ein Plan" in document.text or document.id not in ("c.md", "d.txt", "e.json")
+
+
+@pytest.mark.parametrize(
+    ("front", "title"),
+    [
+        ("---\ntitle: 'Lamps'\ndraft: true\n---\n", "Lamps"),
+        ("---\ndraft: true\n...\n", "a"),
+        ("---\n---\n", "a"),
+        ("---\nLamps, and\n---\nmore on lamps\n", None),
+        ("---\nNote: lamps\n\nburn oil\n\n---\n", None),
+        ("", "a"),
+    ],
+)
+def test_front_matter_of_markdown_is_no_text(tmp_path: Path, front: str, title: str | None) -> None:
+    body = f"{TEXT}\n\n---\n\ntitle: no front matter"
+    (tmp_path / "a.md").write_text(front + body)
+    (document,) = load(tmp_path).documents
+    kept = front if title is None else ""
+    assert (document.text, document.title) == (kept + body, title or "a")
+    (tmp_path / "a.md").write_text(f"{front}# Oil\n\n{body}")
+    assert load(tmp_path).documents[0].title == "Oil"
+
+
+def test_characters_that_were_lost_before_are_reported(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_bytes(
+        b'<meta charset="utf-8"><p>Die M\xfchle am Bach mahlt f\xfcr uns'
+    )
+    (tmp_path / "b.txt").write_text("Die M\ufffdhle am Bach")
+    (tmp_path / "c.txt").write_text("Die M\u00fchle am Bach")
+    loaded = load(tmp_path)
+    assert [document.id for document in loaded.documents] == ["a.html", "b.txt", "c.txt"]
+    assert [(skip.path, skip.reason[:20]) for skip in loaded.skipped] == [
+        ("a.html", "2 of its characters "),
+        ("b.txt", "1 of its characters "),
+    ]
+
+
+def test_files_that_no_reader_takes_are_one_line_with_a_count(tmp_path: Path) -> None:
+    for number in range(3000):
+        (tmp_path / f"{number:04}.JPG").touch()
+    (tmp_path / "one.raw").touch()
+    (tmp_path / "z.txt").write_text(TEXT)
+    loaded = load(tmp_path)
+    assert [skip.path for skip in loaded.skipped] == ["0000.JPG and 2,999 more", "one.raw"]
+    assert loaded.skipped[0].reason.startswith(".jpg ending: only .docx")
+
+
+def test_a_reason_is_never_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder := tmp_path / "documents").mkdir()
+    for name in ("a.txt", "b.txt"):
+        (folder / name).write_text(TEXT)
+    for error, reason in (
+        (OSError(), "OSError"),
+        (OSError("gone"), "gone"),
+        (OSError(5, "x"), "x"),
+    ):
+
+        def broken(path: Path, error: OSError = error) -> Text:
+            if path.name == "a.txt":
+                raise error
+            return Text("", [TEXT])
+
+        monkeypatch.setattr(file_types()["txt"], "read", broken)
+        assert load(folder).skipped == [Skipped("a.txt", reason)]
+
+
+def test_any_bytes_may_name_a_file(tmp_path: Path) -> None:
+    """Ids and titles can be written to a file, and stay on one line."""
+    names = [
+        b"caf\xe9.txt",
+        b"\xff\xfe.txt",
+        b"a\nb.txt",
+        b"\x1b[31m.txt",
+        "\u202fPM \u1ebf.txt".encode(),
+    ]
+    for name in [*names, b"photo\xe9.jpeg", b"x" * 250 + b".txt"]:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_text(TEXT)
+    loaded = load(tmp_path)
+    assert len({document.id for document in loaded.documents}) == len(names) + 1
+    assert [skip.path for skip in loaded.skipped] == ["photo\\udce9.jpeg"]
+    for document in loaded.documents:
+        assert document.title.strip()
+        for text in (document.id, document.title):
+            assert len(text.encode().splitlines()) == 1
+            assert "\x1b" not in text
 
 
 # --- every kind, in one order, as soon as it is read ---------------------------------------------

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,49 @@ def test_a_missing_path_and_an_unknown_doctype(docs: Path) -> None:
 
 def test_a_doctype_counts_for_every_file(docs: Path) -> None:
     assert {source.kind for source in find_documents(docs, doctype="api")} == {"api"}
+
+
+# --- what cannot be read -------------------------------------------------------------------------
+
+
+def problems(doc_path: Any) -> dict[str, str]:
+    return {s.name: s.problem for s in find_documents(doc_path) if s.problem}
+
+
+def test_links_are_reported_unless_a_file_is_there(docs: Path) -> None:
+    (docs / "again").symlink_to(docs, target_is_directory=True)
+    (docs / "sub" / "nowhere.md").symlink_to(docs / "gone.md")
+    (docs / "sub" / "other.md").symlink_to(docs / "a.md")
+    (docs / ".git" / "again").symlink_to(docs)
+    os.mkfifo(docs / "pipe.txt")
+    for path in (docs, docs / "*"):
+        found = problems(path)
+        assert list(found) == ["again", "pipe.txt", "sub/nowhere.md"]
+        assert "name that folder itself" in found["again"]
+        assert "leads nowhere" in found["sub/nowhere.md"]
+        assert "sub/other.md" in names(path)
+    assert names(docs / "again" / "sub") == [
+        "a.md",
+        "d.jpeg",
+        "deep/c.PDF",
+        "nowhere.md",
+        "other.md",
+    ]
+
+
+def test_a_folder_that_cannot_be_entered_is_reported(
+    docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir = os.scandir
+
+    def guarded(path: Any) -> Any:
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    assert problems(docs) == {"sub/deep": "the folder cannot be entered: Permission denied"}
+    assert names(docs) == "a.md b.txt sub/a.md sub/d.jpeg sub/deep".split()
 
 
 # --- sitemaps ------------------------------------------------------------------------------------

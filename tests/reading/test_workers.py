@@ -40,7 +40,7 @@ def test_one_process_reads_every_kind_and_ends_with_its_owner(tmp_path: Path) ->
     with Workers(2) as workers:
         assert pids(workers) == [None, None]  # none is started before it is needed
         found = workers.read(pdf.read, file)
-        assert (found.title, found.pages, found.pictures) == ("The Lamp", [TEXT, "Page two."], [])
+        assert (found.title, found.pages, found.notes) == ("The Lamp", [TEXT, "Page two."], {})
         (pid,) = [pid for pid in pids(workers) if pid]
         assert workers.read(docx.read, word).pages == [f"# Lamps\n\n{TEXT}"]
         assert workers.read(html.read, tmp_path / "c.html").pages == [TEXT]

@@ -47,7 +47,7 @@ def cost_of(
 
     A model without a price costs nothing if it is served on this machine.
     """
-    settings = endpoint_settings(model.role)
+    settings = endpoint_settings(model.role, model.run_name)
     if settings is None:
         return None
     if price := prices.of(settings.deployment):

@@ -28,7 +28,7 @@ from lib.engine.endpoint import Endpoint, chat_request
 from lib.engine.faults import EndpointError
 from lib.engine.ledger import Ledger
 from lib.engine.replies import Reply
-from lib.gen.ask.rows import FOLLOWING, MAX_TOKENS, Candidate, RowWriter, first_request
+from lib.gen.ask.rows import FOLLOWING, Candidate, RowWriter, first_request
 from lib.gen.ask.shares import Share, request_groups
 from lib.progress import Progress
 from lib.prompts.student import Message
@@ -56,7 +56,7 @@ class Sender:
         self,
         messages: list[Message],
         *,
-        max_tokens: int = MAX_TOKENS,
+        max_tokens: int,
         temperature: float = 0.0,
         role: str = "teacher",
         priority: int = FOLLOWING,
@@ -148,7 +148,7 @@ async def ask_live(
 
         async def work_on(shares: tuple[Share, ...]) -> None:
             candidates.extend(await writer.rows_of(shares))
-            progress.advance(len(shares))
+            progress.advance(sum(share.chunk.id not in writer.unfinished for share in shares))
 
         async def begin(shares: tuple[Share, ...], group: asyncio.TaskGroup) -> None:
             nonlocal begun

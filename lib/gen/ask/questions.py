@@ -20,9 +20,15 @@ from lib.prompts.teacher import load_prompts
 from lib.rag.embedder import Embedder, load_embedder
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, Rejected
-from lib.settings import EndpointSettings, SetupError, endpoint_settings, portable
+from lib.settings import EndpointSettings, SetupError, endpoint_settings, home, portable
 from lib.store import artefact_dir, building, read_json, read_jsonl, write_json, write_jsonl
+from lib.text import one_line
 from offline.teacher import NAME, NOTICE
+
+_REMEDIES = {  # gate → what to do where it refuses every question
+    "complete": "Raise max_question_tokens and max_cot_answer_tokens.",
+    "refused": "Mend what the endpoint complains of, or take another teacher.",
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ def teacher_notice() -> str:
     settings = endpoint_settings("teacher")
     if settings is None:
         return NOTICE
-    return f"{settings.deployment} at {settings.base_url} writes the questions and answers."
+    return f"{settings.deployment} at {settings.address} writes the questions and answers."
 
 
 def ask_teacher(
@@ -128,12 +134,7 @@ def _write(
     by_gate = Counter(item.gate for item in rejected)
     teacher = made_of["teacher"]["name"]
     if not questions:
-        reasons = ", ".join(f"{gate} {count}" for gate, count in by_gate.most_common(3))
-        reasons = reasons or "none was written"
-        raise SetupError(
-            f"No question of the teacher {teacher} passed the gates ({reasons}). Look at the "
-            "documents' text, or take another teacher."
-        )
+        raise SetupError(_why_none(teacher, rejected, recipe))
     ratings = [c.rating for c in ordered if c.rating is not None]
     manifest = {
         "teacher": teacher,
@@ -151,6 +152,22 @@ def _write(
         write_jsonl(folder / "ratings.jsonl", ratings)
         write_json(folder / "manifest.json", manifest)
     return Generated(questions, rejected, teacher, target, ratings)
+
+
+def _why_none(teacher: str, rejected: Sequence[Rejected], recipe: Recipe) -> str:
+    """The most frequent gate and its first row; all rows are kept, though no artefact is made."""
+    path = home() / "artefacts" / "questions" / f"{recipe.run_name}.rejected.jsonl"
+    write_jsonl(path, rejected)
+    by_gate = Counter(item.gate for item in rejected).most_common()
+    reasons = ", ".join(f"{gate} {count}" for gate, count in by_gate[:3]) or "none was written"
+    said = f"No question of the teacher {teacher} passed the gates ({reasons}; {portable(path)}). "
+    if not by_gate:
+        return said + "Look at the documents' text."
+    gate, item = by_gate[0][0], next(item for item in rejected if item.gate == by_gate[0][0])
+    said += f"The first: {one_line(item.reason)[:300]}. "
+    if item.cot_answer:
+        said += f"The reply: “{one_line(item.cot_answer)[:200]}”. "
+    return said + _REMEDIES.get(gate, "Look at the documents' text, or take another teacher.")
 
 
 def _made_of(

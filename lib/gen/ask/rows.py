@@ -6,8 +6,8 @@ requests are sent: live or as batches (live.py).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -33,12 +33,14 @@ from lib.prompts.teacher import (
 from lib.reading.files.api import is_api_record
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, Rejected
-from lib.text import normalise, same_answer
+from lib.settings import SetupError
+from lib.text import normalise, one_line, same_answer
 
-MAX_TOKENS = 2048  # of a reply: reasoning models spend tokens before they write
+_UNREADABLE_IN_ROW = 20  # replies: the teacher is not paid to the end for what cannot be read
 _QUESTION_TOKENS, _ROW_TOKENS = 60, 256  # room for each, where many are asked for at once
 # Priorities, see lib.engine.scheduler.Scheduler: a first request leads to many others.
 FIRST, FOLLOWING = 1, 0
+_UNREADABLE = ("parsable", "complete", "empty", "quoted")  # gates: the reply lacks the form
 _FINAL = ("content_filter", "refused")  # gates whose refusals asking again cannot mend
 # Gates that show the question to be at fault: another question is asked for.
 _QUESTIONS_FAULT = ("told", "teacher_refused", "passage_dependency", "rating")
@@ -114,7 +116,8 @@ def first_request(
 
 def _sampling(recipe: Recipe, whole: bool, count: int) -> dict[str, Any]:
     tokens = count * (_ROW_TOKENS if whole else _QUESTION_TOKENS)
-    return {"max_tokens": max(MAX_TOKENS, tokens), "temperature": recipe.temperature}
+    max_tokens = max(recipe.max_question_tokens, tokens)
+    return {"max_tokens": max_tokens, "temperature": recipe.temperature}
 
 
 class RowWriter:
@@ -132,11 +135,18 @@ class RowWriter:
         ask: Ask,
         on_question: Callable[[Question], None] = lambda question: None,
     ) -> None:
-        self._recipe, self._ask, self._on_question = recipe, ask, on_question
+        self._recipe, self._on_question = recipe, on_question
+        self._ask = partial(ask, max_tokens=recipe.max_cot_answer_tokens)
+        self._unreadable = Counter[str]()  # what was asked for → such replies in a row
+        self.unfinished = set[str]()  # chunks about which a request failed
         self.prompts = load_prompts(recipe)
 
     async def rows_of(self, shares: Sequence[Share]) -> list[Candidate]:
-        """Ask for questions, answer each, check, repair: everything about these chunks."""
+        """Ask for questions, answer each, check, repair: everything about these chunks.
+
+        Raises:
+            SetupError: many replies in a row could not be read.
+        """
         candidates = [
             Candidate(share.chunk, (share.place, number), self._recipe.max_repairs)
             for share in shares
@@ -145,9 +155,25 @@ class RowWriter:
         chunks = [share.chunk for share in shares]
         messages = first_request(shares, self._recipe, self.prompts)["messages"]
         talk = _Talk(messages, chunks, asks_whole_rows(chunks[0], self._recipe))
-        with suppress(EndpointError):  # the sender has counted it, and the run will say so
+        try:
             await self._write(candidates, talk, priority=FIRST)
+        except EndpointError:  # the sender has counted it, and the run will say so
+            self.unfinished |= {chunk.id for chunk in chunks}
         return candidates
+
+    def _note_readable(self, asked_for: str, reply: str, refusal: Rejection | None) -> None:
+        """Raises SetupError: it is one of many in a row that cannot be read."""
+        if refusal is None or refusal.gate not in _UNREADABLE:
+            self._unreadable[asked_for] = 0
+            return
+        self._unreadable[asked_for] += 1
+        if self._unreadable[asked_for] == _UNREADABLE_IN_ROW:
+            raise SetupError(
+                f"{_UNREADABLE_IN_ROW} {asked_for} of the teacher in a row cannot be read "
+                f"({refusal.reason}). The last: “{one_line(reply)[:300]}”. Nothing more is "
+                "asked: take another teacher, or change prompt_variant, max_question_tokens or "
+                "max_cot_answer_tokens."
+            )
 
     async def _write(
         self, candidates: Sequence[Candidate], talk: _Talk, *, priority: int = FOLLOWING
@@ -165,7 +191,9 @@ class RowWriter:
             drafts = [Draft(text) for text in parse_questions(reply.text)]
         if not drafts or reply.finish_reason == "content_filter":
             refusal = gates.unreadable(reply.text, reply.finish_reason)
+            self._note_readable("lists of questions", reply.text, refusal)
             return await self._write_unreadable_again(candidates, talk, refusal)
+        self._note_readable("lists of questions", reply.text, None)
         seen = set(talk.known)
         # All questions of the reply: the order in which rows are repaired must decide nothing.
         talk = replace(talk, known=talk.known | {normalise(draft.question) for draft in drafts})
@@ -187,7 +215,10 @@ class RowWriter:
             seen.add(normalise(text))
         if refused:
             following.append(partial(self._write_again, refused, talk))
-        await gather_all(following, lambda step: step())  # one that fails ends its row alone
+        # One that fails ends its row alone; the others are done when it is raised.
+        for outcome in await gather_all(following, lambda step: step()):
+            if isinstance(outcome, EndpointError):
+                raise outcome
 
     async def _finish(
         self, candidate: Candidate, question: Question, talk: _Talk, reply: str
@@ -206,10 +237,13 @@ class RowWriter:
                     said = await self._ask(messages, temperature=self._recipe.temperature)
                     reply, end = said.text, said.finish_reason
                     question = gates.judge_answer(question, chunk, reply, end, self._recipe)
+                    self._note_readable("answers", reply, None)
                 candidate.question = await self._checked(candidate, question)
                 return self._on_question(candidate.question)
             except Rejection as refusal:
                 gate, reason = refusal.gate, refusal.reason
+                if not talk.whole:
+                    self._note_readable("answers", reply, refusal)
                 if not candidate.refuse(refusal, question.text, reply):
                     return None
             if talk.whole or gate in _QUESTIONS_FAULT:

@@ -50,8 +50,8 @@ def add_command(commands: Any) -> None:
         "dataset",
         nargs="?",
         default="",
-        help="its folder or name, or a file or folder of another tool's rows; else the dataset in "
-        ".env.state",
+        help="its folder or name, or a file or folder of another tool's rows; else the "
+        "latest run's",
     )
     parser.add_argument("--to", required=True, choices=FORMATS, help="the format")
     parser.add_argument("--out", help="a new folder; else one in artefacts/converted")

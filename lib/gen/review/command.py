@@ -33,7 +33,7 @@ def add_command(commands: Any) -> None:
         "reviewed dataset, as the page's button does.",
     )
     parser.add_argument(
-        "dataset", nargs="?", default="", help="its folder or name; else the one in .env.state"
+        "dataset", nargs="?", default="", help="its folder or name; else the latest run's"
     )
     parser.add_argument(
         "--apply", action="store_true", help="write the reviewed dataset, open no page"

@@ -18,7 +18,7 @@ from pathlib import Path
 from lib.dataset import read_dataset, write_reviewed
 from lib.duplicates import Conflicts, conflicts
 from lib.records import Rejected
-from lib.settings import SetupError, optional_path, portable, save_state
+from lib.settings import SetupError, home, portable, read_state, save_state
 
 STATES = ("undecided", "accepted", "rejected", "picked", "left out")
 _STATE_OF = {"accept": "accepted", "reject": "rejected", "pick": "picked"}
@@ -199,8 +199,8 @@ class Review:
         """Write the reviewed dataset: picked rows are in eval, and rejected rows are left out.
 
         Training and validation rows that show a picked row's oracle, or a near duplicate of it,
-        are left out too. .env.state then names the new folder if it named this dataset, or an
-        earlier outcome of its review.
+        are left out too. Its run goes on with the new folder if it had this dataset, or an earlier
+        outcome of its review.
 
         Raises:
             SetupError: no decision changes a row.
@@ -218,9 +218,10 @@ class Review:
             else:
                 kept.append(replace(row, split="eval") if state == "picked" else row)
         folder = write_reviewed(self.dataset, kept, left_out)
-        current = optional_path("DATASET_DIR")
-        if current and (current / "manifest.json").is_file():
+        run_name = self.dataset.name.rpartition("-")[0]
+        current = home() / read_state(run_name).get("DATASET_DIR", "")
+        if (current / "manifest.json").is_file():
             origin = read_dataset(current).manifest["made_of"].get("dataset")
             if self.dataset.name in (current.name, origin):
-                save_state(DATASET_DIR=portable(folder))
+                save_state(run_name, DATASET_DIR=portable(folder))
         return folder

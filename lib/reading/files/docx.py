@@ -9,6 +9,7 @@ from zipfile import BadZipFile
 
 from lib.reading.assemble import Text
 from lib.reading.files.html import MARKDOWN_OPTIONS, tidied
+from lib.tables import read_bytes
 
 ENDINGS = (".docx",)
 IN_WORKER = True
@@ -19,7 +20,7 @@ def read(path: Path) -> Text:
     from markitdown import StreamInfo
     from markitdown.converters import DocxConverter
 
-    data = path.read_bytes()
+    data = read_bytes(path)
     if data.startswith(b"\xd0\xcf\x11\xe0"):
         raise ValueError("it is an old .doc, or encrypted: save it as DOCX without a password")
     try:

@@ -6,7 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from lxml import html
+from lxml.etree import ParserError
+
 from lib.reading.assemble import Text, clean
+from lib.tables import read_bytes
 
 ENDINGS = (".html", ".htm", ".xhtml")
 IN_WORKER = True
@@ -18,6 +22,9 @@ MARKDOWN_OPTIONS: dict[str, Any] = {
     "escape_asterisks": False,
     "table_infer_header": True,  # Word's tables name none
 }
+_HIDDEN = "//template | //noscript | //script | //style | //*[@hidden] | //dialog[not(@open)]"
+_HIDING = re.compile(r"(?i)\b(?:display\s*:\s*none|visibility\s*:\s*hidden)")
+_OPEN_TITLE = re.compile(r"(?i)<title\b[^>]*>[^<]*(?=<(?!/title)[a-z/!])")
 _CHARSET = r"""(?:charset|encoding)\s*=\s*["']?([\w.:-]+)"""
 _WIDER = {  # what is declared → what browsers read it as
     "ascii": "cp1252", "us-ascii": "cp1252", "iso-8859-1": "cp1252", "latin1": "cp1252",
@@ -30,11 +37,40 @@ def read(path: Path) -> Text:
     """Headings, lists and tables are kept, links become their words."""
     from markitdown.converters import HtmlConverter
 
-    text = decode(path.read_bytes(), "text/html")
+    text = decode(read_bytes(path), "text/html")
     if not isinstance(text, str):
         raise ValueError("it is not UTF-8, and names no other encoding")
-    found = HtmlConverter().convert_string(text, **MARKDOWN_OPTIONS)
+    parser = html.HTMLParser(encoding="utf-8", huge_tree=True)
+    try:
+        closed = _OPEN_TITLE.sub(r"\g<0></title>", text.replace("\0", ""), count=1)
+        tree = html.document_fromstring(closed.encode(), parser)
+    except ParserError as error:
+        raise ValueError("it holds no text") from error
+    drop_hidden(tree)
+    _set_apart(tree)
+    shown = html.tostring(tree, encoding="unicode")
+    found = HtmlConverter().convert_string(shown, **MARKDOWN_OPTIONS)
     return Text(found.title or "", [tidied(found.markdown)])
+
+
+def drop_hidden(tree: html.HtmlElement) -> None:
+    """Take off what a browser does not show."""
+    for element in tree.xpath(_HIDDEN):
+        if element.getparent() is not None:
+            element.drop_tree()
+    for element in tree.xpath("//*[@style]"):
+        if _HIDING.search(element.get("style")) and element.getparent() is not None:
+            element.drop_tree()
+
+
+def _set_apart(tree: html.HtmlElement) -> None:
+    """Blocks in place of what Markdown would run together: tables that only place others, and
+    the parts of a form."""
+    outer = [table for table in tree.iter("table") if table.find(".//table") is not None]
+    parts = tree.iter("thead", "tbody", "tr", "td", "th")
+    own = [part for part in parts if next(part.iterancestors("table"), None) in {None, *outer}]
+    for element in (*outer, *own, *tree.iter("option", "summary", "textarea", "svg")):
+        element.tag = "div"
 
 
 def tidied(markdown: str) -> str:

@@ -13,8 +13,15 @@ IN_WORKER = False
 
 
 def read(path: Path) -> Text:
+    """The whole text without front matter, whose title counts where no heading is."""
     text = clean(read_text(path))
-    return Text(first_heading(text), [text])
+    # Without empty lines, and beginning with a key: else it is text between two rules.
+    if front := re.match(
+        r"---[ \t]*\n((?:[\w-]+:.*\n(?:.+\n)*?)?)(?:---|\.{3})[ \t]*(?:\n|\Z)", text
+    ):
+        text = text[front.end() :]
+    title = re.search(r"^title:[ \t]*[\"']?(.+?)[\"']?[ \t]*$", front[1], re.M) if front else None
+    return Text(first_heading(text) or (title[1] if title else ""), [text])
 
 
 def first_heading(text: str) -> str:

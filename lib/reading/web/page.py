@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from lib.reading.assemble import Text, clean
-from lib.reading.files.html import decode
+from lib.reading.files.html import decode, drop_hidden
 
 CONTENT_TYPES = ("text/html", "application/xhtml+xml", "text/plain")
 
@@ -30,6 +30,7 @@ def main_text(page: bytes, content_type: str) -> Text:
     if tree is None:
         raise ValueError("it is not HTML")
     title = extract_title(tree) or ""
+    drop_hidden(tree)
     # No metadata: finding the date takes longer than the text, and depends on today's.
     found = trafilatura.extract(
         tree, output_format="markdown", include_comments=False, include_tables=True

@@ -15,7 +15,7 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from lib.engine.faults import short
 from lib.progress import Progress
-from lib.reading.assemble import Skipped, assemble, title_of
+from lib.reading.assemble import Skipped, assemble, reason_of, title_of
 from lib.reading.sources import find_path
 from lib.reading.web.fetch import FetchError, check_url, gunzip, too_large
 from lib.reading.web.page import CONTENT_TYPES, main_text
@@ -162,7 +162,7 @@ def _read_sitemap(where: str | Path, visitor: Visitor) -> bytes:
         try:
             data = where.read_bytes()
         except OSError as error:
-            raise FetchError(f"{error.strerror}") from error
+            raise FetchError(reason_of(error)) from error
     if len(data) > MAX_SITEMAP_BYTES:
         raise too_large(MAX_SITEMAP_BYTES)
     return gunzip(data, MAX_SITEMAP_BYTES) if data.startswith(b"\x1f\x8b") else data

@@ -163,7 +163,7 @@ def test_the_same_question_with_two_answers_is_refused_each_time(loopback: Loopb
 
 
 @pytest.mark.parametrize(
-    ("finish_reason", "gate"), [("length", "complete"), ("content_filter",) * 2]
+    ("finish_reason", "gate"), [("length", "cut at its token limit"), ("content_filter",) * 2]
 )
 def test_cut_and_filtered_replies_are_refused(
     loopback: Loopback, finish_reason: str, gate: str
@@ -193,6 +193,36 @@ def test_a_refused_key_stops_at_once(loopback: Loopback) -> None:
     with pytest.raises(SetupError, match="refuses the key"):
         ask()
     assert len(loopback.requests) <= 32
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 422])
+def test_a_refused_prompt_is_one_rejected_row_with_its_reason(
+    loopback: Loopback, status: int
+) -> None:
+    bad = CHUNKS[0].text[:40]
+    flagged = lambda body: bad in str(body["messages"])  # noqa: E731
+    loopback.fault = lambda number, body: error(status, "flagged") if flagged(body) else None
+    asked = ask()
+    assert {question.chunk_id for question in asked.questions} >= {c.id for c in CHUNKS[1:4]}
+    (row,) = (row for row in asked.rejected if row.chunk_id == CHUNKS[0].id)
+    assert (row.gate, f"{status}: flagged" in row.reason) == ("refused", True)
+
+
+def test_when_all_is_refused_the_reason_is_said_and_the_rows_are_kept(
+    loopback: Loopback, home_dir: Path
+) -> None:
+    loopback.fault = lambda n, body: error(400, "too long") if len(str(body)) > 200 else None
+    with pytest.raises(SetupError, match=r"refused 16.*400: too long.*endpoint complains"):
+        ask()
+    kept = (home_dir / "artefacts" / "questions" / "t.rejected.jsonl").read_text()
+    assert kept.count("400: too long") == len(CHUNKS)
+
+
+def test_the_limits_of_tokens_are_those_of_the_recipe(loopback: Loopback) -> None:
+    ask(CHUNKS[:2], max_question_tokens=7001, max_cot_answer_tokens=7002)
+    limits = [body["max_tokens"] for body in loopback.requests]
+    assert limits.count(7001) >= 2
+    assert set(limits) == {7001, 7002}
 
 
 SCRIPT = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +30,9 @@ def test_questions_spread_evenly(total: int, parts: int) -> None:
 def test_each_document_is_asked_for_its_number(ask_mode: str) -> None:
     chunks = [*document("a", 20), *document("b", 3), *document("c", 80)]
     options: dict[str, Any] = {"questions_per_document": 50, "ask_mode": ask_mode}
-    _, sent = ask(chunks, lambda messages: "", max_repairs=0, **options)
+    refused = {"document": 1, "question": "no", "reasoning": "none", "answer": "none"}
+    reply = json.dumps({"questions": ["no"], "rows": [refused]})
+    _, sent = ask(chunks, lambda messages: reply, max_repairs=0, **options)
     wanted = dict.fromkeys("abc", 0)
     for request in sent:
         text = request.messages[-1]["content"]

@@ -85,7 +85,7 @@ def test_the_same_rows_give_the_same_bytes(dataset: Path, tmp_path: Path, file_t
 def test_it_goes_where_its_content_says_and_is_found_again(
     dataset: Path, home_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    save_state(DATASET_DIR=f"artefacts/datasets/{dataset.name}")
+    save_state("t", DATASET_DIR=f"artefacts/datasets/{dataset.name}")
     assert main(["convert", "--to", "alpaca"]) == 0
     (folder,) = (home_dir / "artefacts" / "converted").iterdir()
     assert folder.name.startswith(f"{dataset.name}-alpaca-")

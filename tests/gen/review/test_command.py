@@ -87,27 +87,27 @@ def test_its_name_follows_the_rows_that_are_left(folder: Path) -> None:
 def test_the_command_writes_it_and_the_next_notebooks_read_it(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    save_state(DATASET_DIR=portable(folder))
+    save_state("t", DATASET_DIR=portable(folder))
     review = Review(folder)
     review.decide(review.find()[0], "reject")
     assert main(["review", "--apply"]) == 0
     made = capsys.readouterr().out.strip().split("\n")[-1]
-    assert read_state()["DATASET_DIR"] == made != portable(folder)
+    assert read_state("t")["DATASET_DIR"] == made != portable(folder)
     review.decide(review.find()[1], "reject")
-    assert read_state()["DATASET_DIR"] == made
+    assert read_state("t")["DATASET_DIR"] == made
     again = portable(review.write())
-    assert read_state()["DATASET_DIR"] == again != made
+    assert read_state("t")["DATASET_DIR"] == again != made
     assert main(["review", folder.name, "--apply"]) == 0
     assert "Already written" in capsys.readouterr().out
 
 
 def test_the_state_of_another_dataset_stays(folder: Path) -> None:
     other = write(make(seed=2))
-    save_state(DATASET_DIR=portable(other))
+    save_state("t", DATASET_DIR=portable(other))
     review = Review(folder)
     review.decide(review.find()[0], "reject")
     review.write()
-    assert read_state()["DATASET_DIR"] == portable(other)
+    assert read_state("t")["DATASET_DIR"] == portable(other)
 
 
 def test_a_reviewed_dataset_can_be_reviewed_again(folder: Path) -> None:

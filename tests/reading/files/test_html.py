@@ -6,6 +6,7 @@ import pytest
 
 from lib.reading.assemble import Text
 from lib.reading.files.html import decode, read
+from lib.reading.web.page import main_text
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,42 @@ def test_an_html_file_in_another_encoding_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.html"
     path.write_bytes('<meta charset="euc-kr"><p>등대지기</p>'.encode("cp949"))
     assert read(path) == Text("", ["등대지기"])
+
+
+HIDDEN = [
+    "<template><p>{}</p></template>",
+    "<noscript><p>{}</p></noscript>",
+    "<div hidden><p>{}</p></div>",
+    '<p style="color: red; DISPLAY : none">{}</p>',
+    '<div style="visibility:hidden"><p>{}</p></div>',
+    "<dialog><p>{}</p></dialog>",
+    "<script>document.write('{}')</script>",
+    "<!-- {} -->",
+]
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_what_a_browser_hides_is_not_read(tmp_path: Path, hidden: str) -> None:
+    shown = "The pier is open on every day of the summer and closed in the winter."
+    page = f"<html><body><p>{shown}</p>{hidden.format('Turn on scripts, please.')}and a tail</body>"
+    (tmp_path / "a.html").write_text(page)
+    assert read(tmp_path / "a.html").pages == [f"{shown}\n\nand a tail"]
+    (text,) = main_text(page.encode(), "text/html").pages
+    assert shown in text
+    assert "scripts" not in text
+
+
+def test_items_stay_apart(tmp_path: Path) -> None:
+    page = (
+        "<title>Old page<h1>Welcome<p>The ferry leaves<p>at nine<br>daily<li>loose item"
+        "<td>loose cell<table><tr><td>Left<table><tr><td>a</td><td>b</td></tr></table></td>"
+        "<td>Right</td></tr></table><select><option>One<option>Two</select>"
+        "<details><summary>More</summary>Inside</details>"
+    )
+    (tmp_path / "a.html").write_text(page)
+    found = read(tmp_path / "a.html")
+    assert found.title == "Old page"
+    assert [line.strip("#- ") for line in found.pages[0].splitlines() if line.strip()] == [
+        "Welcome", "The ferry leaves", "at nine", "daily", "loose item", "loose cell",
+        "Left", "| a | b |", "| --- | --- |", "Right", "One", "Two", "More", "Inside",
+    ]  # fmt: skip

@@ -87,7 +87,7 @@ def test_a_first_line_that_only_one_page_has_is_no_header(tmp_path: Path) -> Non
     ],
 )
 def test_words_divided_at_line_ends(parts: list[str], known: str, joined: str) -> None:
-    assert join_lines(parts, Counter(known.split())) == joined
+    assert join_lines(parts, Counter(known.split()), Counter()) == joined
 
 
 def test_clean_removes_control_characters_and_ligatures() -> None:

@@ -1,42 +1,18 @@
-"""From the printed lines of PDF pages to running text: running headers, paragraphs, order."""
+"""From the printed lines of a page to running text: rows, columns, paragraphs, order."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
+from lib.reading.files.pdf.columns import SENTENCE_END, by_column
 from lib.reading.files.pdf.hyphens import join_lines
+from lib.reading.files.pdf.lines import Line, Sheet
 
-SENTENCE_END = tuple(".!?:;…”\"')]。！？")
 _BULLET = re.compile(r"^(?:[-–*•‣▪■●◦]|\(?\d{1,2}[.)])(?:\s+|$)")
-
-
-@dataclass(frozen=True)
-class Line:
-    """One printed line of one column or cell; points, the origin at the page's lower left."""
-
-    text: str
-    left: float
-    bottom: float
-    right: float
-    top: float
-
-    @property
-    def height(self) -> float:
-        return self.top - self.bottom
-
-    def beside(self, other: Line) -> bool:
-        """Whether they share a row: a third of the height of the lower one."""
-        shared = min(self.top, other.top) - max(self.bottom, other.bottom)
-        return shared > 0.34 * min(self.height, other.height)
-
-    def over(self, other: Line) -> bool:
-        """Whether they share a column: a tenth of the width of the narrower one."""
-        shared = min(self.right, other.right) - max(self.left, other.left)
-        return shared > 0.1 * min(self.right - self.left, other.right - other.left)
 
 
 @dataclass(frozen=True)
@@ -56,70 +32,27 @@ class Block:
         )
 
 
-def page_texts(pages: Sequence[Sequence[Line]]) -> list[str]:
-    """The running text of each page, with an empty line between paragraphs and headings."""
-    rows = [join_rows(lines) for lines in drop_running_lines(pages)]
+def page_texts(sheets: Sequence[Sheet]) -> list[str]:
+    """The running text of each page, with an empty line between paragraphs and headings.
+
+    What is printed in other directions comes last.
+    """
+    parts = [(sheet.lines, *sheet.others) for sheet in sheets]
     words = Counter(
         word.lower()
-        for lines in rows
+        for lines in chain.from_iterable(parts)
         for line in lines
         for word in re.findall(r"[\w-]+", line.text)
     )
-    return [_page_text(reading_order(split_blocks(lines)), words) for lines in rows]
+    texts = []
+    for sheet, part in zip(sheets, parts, strict=True):
+        rows = (reading_order(split_blocks(by_column(lines))) for lines in part)
+        pieces = (_text(blocks, words, sheet.dropped) for blocks in rows)
+        texts.append("\n\n".join(filter(None, pieces)))
+    return texts
 
 
-# --- running headers and footers -----------------------------------------------------------------
-
-
-def drop_running_lines(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
-    """The lines without running headers and footers: outermost lines that many pages have at the
-    same height, but for their digits.
-
-    "12 · Annual report" and "13 · Annual report" count as one; so do bare page numbers.
-    """
-
-    def mark(line: Line) -> tuple[str, int]:
-        return re.sub(r"\d+", "#", line.text.strip().lower()), round(line.bottom / 4)
-
-    edges = [{mark(line) for line in _outermost(lines)} for lines in pages]
-    counts = Counter(key for keys in edges for key in keys)
-    # A neighbouring height counts too: rounding may separate equal heights.
-    common = {
-        (text, at)
-        for text, at in counts
-        if sum(counts[text, at + step] for step in (-1, 0, 1)) >= max(2, 0.4 * len(pages))
-    }
-    kept = []
-    for lines in pages:
-        running = {line for line in _outermost(lines) if mark(line) in common}
-        kept.append([line for line in lines if line not in running])
-    return kept
-
-
-def _outermost(lines: Sequence[Line]) -> list[Line]:
-    by_height = sorted((line for line in lines if line.text.strip()), key=lambda line: -line.top)
-    return by_height[:3] + by_height[3:][-3:]
-
-
-# --- lines, blocks, order ------------------------------------------------------------------------
-
-
-def join_rows(lines: Iterable[Line]) -> list[Line]:
-    """Join lines of the same height that have at most a wide space between them."""
-    joined: list[Line] = []
-    for line in lines:
-        if not line.text.strip():
-            continue
-        last = joined[-1] if joined else None
-        gap = line.left - last.right if last else 0.0
-        if last and last.beside(line) and -0.5 * last.height < gap < 1.2 * last.height:
-            text = last.text + " " * (gap > 0.12 * last.height) + line.text
-            left, taller = min(last.left, line.left), max(last, line, key=lambda line: line.height)
-            # A raised mark does not make its line higher.
-            joined[-1] = Line(text, left, taller.bottom, line.right, taller.top)
-        else:
-            joined.append(line)
-    return joined
+# --- blocks, order ------------------------------------------------------------------------
 
 
 def split_blocks(lines: Sequence[Line]) -> list[Block]:
@@ -164,7 +97,7 @@ def _continues(
     step = (last.bottom - line.bottom) / last.height
     if not 0.3 < step < leadings.get(_column(last), 1.2) + 0.22 or not last.over(line):
         return False
-    if not _alike(last, line) or _BULLET.match(line.text):
+    if not _alike(last, line) or _BULLET.match(line.text) or last.filled or line.filled:
         return False
     runs_on = line.text[:1].islower() or last.text.rstrip().endswith(",")
     if runs_on or (len(block) == 1 and _BULLET.match(last.text)):
@@ -231,10 +164,10 @@ def _same_table_row(left: Block, right: Block) -> bool:
 # --- text ----------------------------------------------------------------------------------------
 
 
-def _page_text(rows: Sequence[Sequence[Block]], words: Counter[str]) -> str:
+def _text(rows: Sequence[Sequence[Block]], words: Counter[str], dropped: Counter[str]) -> str:
     pieces: list[str] = []
     for row in rows:
-        cells = [join_lines([line.text for line in block.lines], words) for block in row]
+        cells = [join_lines([line.text for line in block.lines], words, dropped) for block in row]
         text = " | ".join(cell for cell in cells if cell)
         item = len(row) == 1 and _BULLET.match(text)
         if text:

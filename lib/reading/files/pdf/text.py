@@ -1,39 +1,67 @@
-"""The printed lines of a PDF's pages, and a page as a picture (PDFium). Runs in a worker."""
+"""The text of a PDF, and a page as a picture (PDFium). Runs in a worker."""
 
 from __future__ import annotations
 
 import base64
-import ctypes
+from collections import Counter, defaultdict
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from lib.reading.assemble import Text
-from lib.reading.files.pdf.layout import Line, page_texts
+from lib.reading.assemble import PICTURE, Text
+from lib.reading.files.pdf import forms
+from lib.reading.files.pdf.language import NO_LANGUAGE, reads_like_no_language
+from lib.reading.files.pdf.layout import page_texts
+from lib.reading.files.pdf.lines import Sheet, read_sheet
+from lib.reading.files.pdf.running import drop_running_lines
 
 MAX_CHARACTERS = 20_000_000
-
-# A divided word: PDFium gives its second half without a new line. The character, and in a text.
-_DIVIDED, _DIVIDED_IN_TEXT = 2, 0xFFFE
-
-Box = tuple[float, float, float, float]  # left, bottom, right, top
+LEAST_KEPT = 0.9  # of a page's characters; a page that keeps fewer is reported
+DAMAGED = "the page is damaged"
+LOST = "more than a tenth of its characters cannot be read"
 
 
 def read(path: Path) -> Text:
-    """The running text of every page."""
+    """The running text of every page; what is left out is counted, and other losses reported."""
+    from pypdfium2 import PdfiumError
+
     document = open_pdf(path)
-    pages, pictures, characters = [], [], 0
+    notes: defaultdict[str, list[int]] = defaultdict(list)
+    if not forms.is_read(document):
+        notes[forms.NOT_READ] = []
+    sheets: list[Sheet] = []
+    characters = 0
     for index in range(len(document)):
-        page = document[index]
-        lines = page_lines(page)
-        characters += sum(len(line.text) for line in lines)
+        try:
+            page = document[index]
+        except PdfiumError:
+            notes[DAMAGED].append(index + 1)
+            sheets.append(Sheet([], (0, 0, 0, 0)))
+            continue
+        sheet = read_sheet(page)
+        forms.add_values(sheet, document, page)
+        characters += len(sheet.text)
         if characters > MAX_CHARACTERS:
             raise ValueError(f"it holds more than {MAX_CHARACTERS:,} characters: divide it")
-        if not lines and any(True for _ in page.get_objects(max_depth=1)):
-            pictures.append(index + 1)
-        pages.append(lines)
+        if not sheet.lines and any(True for _ in page.get_objects(max_depth=1)):
+            notes[PICTURE].append(index + 1)
+        sheets.append(sheet)
         page.close()
-    return Text(document.get_metadata_dict().get("Title", ""), page_texts(pages), pictures)
+    drop_running_lines(sheets)
+    texts = page_texts(sheets)
+    dropped: Counter[str] = Counter()
+    for number, (sheet, text) in enumerate(zip(sheets, texts, strict=True), start=1):
+        dropped.update(sheet.dropped)
+        if _length(text, *sheet.dropped.elements()) < LEAST_KEPT * _length(sheet.text):
+            notes[LOST].append(number)
+        elif reads_like_no_language(text):
+            notes[NO_LANGUAGE].append(number)
+    return Text(document.get_metadata_dict().get("Title", ""), texts, dict(notes), dict(dropped))
+
+
+def _length(*texts: str) -> int:
+    """Without white space."""
+    return sum(len(word) for text in texts for word in text.split())
 
 
 def page_picture(path: Path, number: int) -> str:
@@ -63,53 +91,3 @@ def open_pdf(path: Path) -> Any:
     if len(document) == 0:
         raise ValueError("it has no pages")
     return document
-
-
-def page_lines(page: Any) -> list[Line]:
-    """The lines in the order of drawing, each with its box; parted where a column may begin."""
-    from pypdfium2.raw import FS_RECTF, FPDFText_GetLooseCharBox
-
-    text_page = page.get_textpage()
-    handle = text_page.raw
-    rect = FS_RECTF()
-    its_address = ctypes.byref(rect)
-    lines: list[Line] = []
-    letters: list[str] = []
-    boxes: list[Box] = []
-    for index, code in enumerate(_codes(handle, text_page.count_chars())):
-        if code in (10, 13):
-            _finish(lines, letters, boxes)
-            continue
-        if code > 32 and FPDFText_GetLooseCharBox(handle, index, its_address):
-            box = left, bottom, _, top = rect.left, rect.bottom, rect.right, rect.top
-            if boxes and left - boxes[-1][2] > 1.3 * (top - bottom):
-                _finish(lines, letters, boxes)
-            boxes.append(box)
-        letters.append(chr(code))
-        if code == _DIVIDED:
-            _finish(lines, letters, boxes)
-    _finish(lines, letters, boxes)
-    text_page.close()
-    return lines
-
-
-def _codes(handle: Any, count: int) -> list[int]:
-    """A page's characters as UTF-16 units; all in one call where PDFium leaves none out."""
-    from pypdfium2.raw import FPDFText_GetText, FPDFText_GetUnicode
-
-    units = (ctypes.c_ushort * (count + 1))()  # and the zero at the end
-    if FPDFText_GetText(handle, 0, count, units) == count + 1:
-        return [_DIVIDED if unit == _DIVIDED_IN_TEXT else unit for unit in units[:count]]
-    return [FPDFText_GetUnicode(handle, index) for index in range(count)]
-
-
-def _finish(lines: list[Line], letters: list[str], boxes: list[Box]) -> None:
-    if boxes and any(not letter.isspace() for letter in letters):
-        # UTF-16 halves of one character arrive apart.
-        text = "".join(letters).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        lefts, bottoms, rights, tops = zip(*boxes, strict=True)
-        middle = len(boxes) // 2  # the median, so that a raised mark does not lift its line
-        bottom, top = sorted(bottoms)[middle], sorted(tops)[middle]
-        lines.append(Line(text, min(lefts), bottom, max(rights), max(top, bottom + 1)))
-    letters.clear()
-    boxes.clear()

@@ -1,0 +1,36 @@
+"""Whether a page reads like a language: fonts without Unicode give a cipher or glyph names."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+NO_LANGUAGE = (
+    "it reads like no language: a font without Unicode? Print the file anew, or leave it out"
+)
+
+_LEAST = 100  # letters, or characters; fewer tell nothing
+_FILLERS = re.compile(r"[\s.·…_|–—-]+")  # lines of a table, leaders of a table of contents
+_GLYPH_NAMES = re.compile(
+    r"(?:/|\(|\b)(?:g|cid|gid|glyph|uni)[:_ ]?[0-9A-F]{1,5}\b\)?", re.IGNORECASE
+)
+_MARKED_WORDS = re.compile(r"[^\W\d_][]\[\\^`{|}~!\"#$%&*+<=>?]+(?=[^\W\d_])")  # `7KH ZDUGHQ\V`
+
+
+def reads_like_no_language(text: str) -> bool:
+    """In languages with Latin letters, 43% or more of these are among a, e, i, n, o, r, s and t,
+    and a quarter or more are vowels; words have no marks like [ inside."""
+    dense = _FILLERS.sub("", text)
+    if len(dense) < _LEAST:
+        return False
+    others = re.sub(r"\w+", "", dense)
+    unknown = len(others) - sum(unicodedata.category(sign)[0] == "M" for sign in others)
+    names = sum(map(len, _GLYPH_NAMES.findall(text)))
+    marked = 4 * len(_MARKED_WORDS.findall(text))
+    if unknown > len(dense) / 2 or names > len(dense) / 3 or marked > len(text.split()):
+        return True
+    latin = re.sub("[^a-z]+", "", unicodedata.normalize("NFD", dense.lower()))
+    if len(latin) < max(_LEAST, len(dense) / 2):
+        return False
+    common, vowels = (sum(map(latin.count, some)) for some in ("aeinorst", "aeiouy"))
+    return common < 0.43 * len(latin) or vowels < 0.25 * len(latin)

@@ -1,0 +1,212 @@
+"""The printed lines of a page, turned so that they run from left to right and downwards."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from math import pi
+from typing import Any
+
+from lib.text import gap_between
+
+# A divided word: PDFium gives its second half without a new line. The character, and in a text.
+_DIVIDED, _DIVIDED_IN_TEXT = "\x02", "\ufffe"
+_LINE_ENDS = "\r\n" + _DIVIDED
+_WORDS = re.compile(rf"[^\x00-\x20]+|[{_LINE_ENDS}]")
+_CHARACTERS = re.compile(rf"[^\x00-\x20]|[{_LINE_ENDS}]")
+_OBLIQUE = 4  # a direction that is no quarter turn
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+
+Box = tuple[float, float, float, float]  # left, bottom, right, top
+
+
+@dataclass(frozen=True)
+class Line:
+    """One printed line of one column or cell; points, the origin at the sheet's lower left."""
+
+    text: str
+    left: float
+    bottom: float
+    right: float
+    top: float
+    filled: bool = False  # a label with what was typed behind it: a paragraph of its own
+
+    @property
+    def height(self) -> float:
+        return self.top - self.bottom
+
+    def beside(self, other: Line) -> bool:
+        """Whether they share a row: a third of the height of the lower one."""
+        shared = min(self.top, other.top) - max(self.bottom, other.bottom)
+        return shared > 0.34 * min(self.height, other.height)
+
+    def over(self, other: Line) -> bool:
+        """Whether they share a column: a tenth of the width of the narrower one."""
+        shared = min(self.right, other.right) - max(self.left, other.left)
+        return shared > 0.1 * min(self.right - self.left, other.right - other.left)
+
+
+@dataclass
+class Sheet:
+    """One page as it is read: turned upright; mirrored if its script runs from right to left."""
+
+    lines: list[Line]
+    box: Box  # of the paper
+    turn: int = 0
+    mirrored: bool = False
+    others: list[list[Line]] = field(default_factory=list)  # written in other directions
+    text: str = ""  # all characters that PDFium gives
+    dropped: Counter[str] = field(default_factory=Counter)  # what is left out of it
+
+    def placed(self, box: Box) -> Box:
+        """Where a box of the page is on the sheet."""
+        left, bottom, right, top = _turned(box, self.turn)
+        return (-right, bottom, -left, top) if self.mirrored else (left, bottom, right, top)
+
+
+def read_sheet(page: Any) -> Sheet:
+    """The lines in the order of drawing, each with its box; parted where a column may begin."""
+    text_page = page.get_textpage()
+    units = _units(text_page.raw, text_page.count_chars())
+    found = _lines(text_page.raw, units, _WORDS)
+    turn = max(found, key=lambda turn: sum(len(line.text) for line in found[turn]), default=0)
+    # PDFium shuffles words and lines that a viewer sees turned.
+    shuffled = turn != _OBLIQUE and (turn + page.get_rotation() // 90) % 4
+    if shuffled:
+        found = _lines(text_page.raw, units, _CHARACTERS)
+    text_page.close()
+    if _OBLIQUE in found:  # boxes tell nothing: one below the other, in PDFium's order
+        lines = enumerate(found[_OBLIQUE])
+        found[_OBLIQUE] = [Line(line.text, 0, -12 * n, 400, 10 - 12 * n) for n, line in lines]
+    text = _joined(units)
+    sheet = Sheet(found.pop(turn, []), page.get_cropbox(), turn, text=text)
+    if not text.isascii() and 2 * len(_RIGHT_TO_LEFT.findall(text)) > len("".join(text.split())):
+        sheet.mirrored = True
+        sheet.lines = [replace(line, left=-line.right, right=-line.left) for line in sheet.lines]
+    sheet.box = sheet.placed(sheet.box)
+    if shuffled:
+        sheet.lines = [line for row in rows_of(sheet.lines) for line in row]
+    sheet.lines = join_rows(sheet.lines)
+    sheet.others = list(map(join_rows, found.values()))
+    return sheet
+
+
+def join_rows(lines: Iterable[Line]) -> list[Line]:
+    """Join lines of the same height that have at most a wide space between them."""
+    joined: list[Line] = []
+    for line in lines:
+        if not line.text.strip():
+            continue
+        last = joined[-1] if joined else None
+        gap = line.left - last.right if last else 0.0
+        if last and last.beside(line) and -0.5 * last.height < gap < 1.2 * last.height:
+            apart = gap > 0.12 * last.height and gap_between(last.text, line.text)
+            text = last.text + " " * bool(apart) + line.text
+            left, taller = min(last.left, line.left), max(last, line, key=lambda line: line.height)
+            # A raised mark does not make its line higher.
+            joined[-1] = Line(text, left, taller.bottom, line.right, taller.top)
+        else:
+            joined.append(line)
+    return joined
+
+
+def rows_of(lines: Iterable[Line]) -> list[list[Line]]:
+    """The lines from top to bottom; those of one height from left to right."""
+    rows: list[list[Line]] = []
+    for line in sorted(lines, key=lambda line: -line.bottom):
+        if rows and rows[-1][0].beside(line):
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return [sorted(row, key=lambda line: line.left) for row in rows]
+
+
+def _lines(handle: Any, units: str, pieces: re.Pattern[str]) -> dict[int, list[Line]]:
+    """The lines of each direction.
+
+    Only the first and the last character of a piece are asked for their box. Words take half the
+    time of characters, and PDFium has a space wherever there is room for one.
+    """
+    from pypdfium2.raw import FS_RECTF, FPDFText_GetCharAngle, FPDFText_GetLooseCharBox
+
+    rect = FS_RECTF()
+    its_address = ctypes.byref(rect)
+    found: defaultdict[int, list[Line]] = defaultdict(list)
+    boxes: list[Box] = []  # of the line's words
+    turn = begin = 0
+
+    for match in pieces.finditer(units):
+        start, end = match.span()
+        if units[start] in _LINE_ENDS:
+            _finish(found[turn], units[begin:end], boxes)
+            begin = end
+            continue
+        if not FPDFText_GetLooseCharBox(handle, start, its_address):
+            continue
+        first = box = rect.left, rect.bottom, rect.right, rect.top
+        if turn and boxes:
+            box = _turned(box, turn)
+        if boxes:
+            wide = 1.3 * (box[3] - box[1])
+            back = boxes[-1][0] - box[2]
+            if box[0] - boxes[-1][2] > wide or back > (0 if turn else wide):
+                _finish(found[turn], units[begin:start], boxes)
+                begin = start
+        if not boxes:
+            turn = _quarters(FPDFText_GetCharAngle(handle, start))
+            box = _turned(first, turn)
+        if end - start > 1 and FPDFText_GetLooseCharBox(handle, end - 1, its_address):
+            last = rect.left, rect.bottom, rect.right, rect.top
+            left, _, right, _ = _turned(last, turn) if turn else last
+            box = min(box[0], left), box[1], max(box[2], right), box[3]
+        boxes += [box] * (end - start)  # each counts by its length
+    _finish(found[turn], units[begin:], boxes)
+    return found
+
+
+def _finish(lines: list[Line], units: str, boxes: list[Box]) -> None:
+    if boxes and not units.isspace():
+        lefts, bottoms, rights, tops = zip(*boxes, strict=True)
+        middle = len(boxes) // 2  # the median, so that a raised mark does not lift its line
+        bottom, top = sorted(bottoms)[middle], sorted(tops)[middle]
+        text = _joined(units).strip("\r\n")
+        lines.append(Line(text, min(lefts), bottom, max(rights), max(top, bottom + 1)))
+    boxes.clear()
+
+
+def _quarters(angle: float) -> int:
+    """The nearest quarter of a clockwise turn; _OBLIQUE more than ten degrees away from all."""
+    quarters = round(angle / (pi / 2))
+    return quarters % 4 if abs(angle - quarters * pi / 2) < pi / 18 else _OBLIQUE
+
+
+def _turned(box: Box, quarters: int) -> Box:
+    """The box, turned back by so many quarters of a clockwise turn."""
+    left, bottom, right, top = box
+    if quarters == 1:
+        return -top, left, -bottom, right
+    if quarters == 2:
+        return -right, -top, -left, -bottom
+    if quarters == 3:
+        return bottom, -right, top, -left
+    return box
+
+
+def _joined(units: str) -> str:
+    """UTF-16 halves of one character arrive apart."""
+    if units.isascii():
+        return units
+    return units.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _units(handle: Any, count: int) -> str:
+    """A page's characters as UTF-16 units; all in one call where PDFium leaves none out."""
+    from pypdfium2.raw import FPDFText_GetText, FPDFText_GetUnicode
+
+    units = (ctypes.c_ushort * (count + 1))()  # and the zero at the end
+    if FPDFText_GetText(handle, 0, count, units) == count + 1:
+        return "".join(map(chr, units[:count])).replace(_DIVIDED_IN_TEXT, _DIVIDED)
+    return "".join(chr(FPDFText_GetUnicode(handle, index)) for index in range(count))

@@ -1,0 +1,97 @@
+"""Running headers and footers: what pages repeat in the paper's margins."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import pairwise
+from statistics import median
+
+from lib.reading.files.pdf.lines import Line, Sheet, rows_of
+from lib.text import one_line
+
+_ROWS = 2  # at most so many a side
+_LEAST, _MOST = 0.05, 0.08  # of the paper's height: the margin
+_FOOT = 0.16  # of the paper's height: a page's number may be so high (LaTeX)
+_PAGE = (
+    "page|pag|pg|p[.]|seite|página|pagina|side|sida|sidan|sivu|strona|str|strana|oldal|страница|стр|"
+    "sayfa|halaman|trang|σελίδα|صفحة|עמוד|หน้า|页|頁|ページ|쪽"
+)
+_OF = "of|/|von|de|di|sur|van|av|af|z|iz|из|dari|trên|共|の"
+# `12`, `– 12 –`, `page 12 of 40`, `第12页`, `12 / 40`; `Annual report · 12`
+_NUMBER = re.compile(
+    rf"(?:^|(?<=[\W_]))(?:(?:{_PAGE})\.?\s*|第\s*|^\W*|[|·•]\s*)(\d+)(?:\s*(?:{_PAGE}))?"
+    rf"(?:\W*(?:{_OF})\W*\d+)?(?:\s*(?:{_PAGE}))?\W*$|^\W*(\d+)(?=\s*[|·•])",
+    re.IGNORECASE,
+)
+
+
+def drop_running_lines(sheets: Sequence[Sheet]) -> None:
+    """Move them from each sheet's lines to what is dropped of it.
+
+    A running line is inside the paper's upper or lower margin, one of the two outermost rows there,
+    and at least two pages and two fifths of all have it at the same height. The number of the page
+    is left aside ("#"); other digits are not. A page keeps them if it would be empty without.
+    """
+    margin = _margin(sheets)
+    outer = [_outer(sheet, margin) for sheet in sheets]
+    places: defaultdict[tuple[str, int], dict[int, int | None]] = defaultdict(dict)
+    for page, lines in enumerate(outer):
+        for line in lines:
+            mark, number = _mark(line)
+            places[mark, _height(line)][page] = number
+
+    @cache
+    def is_running(mark: str, at: int) -> bool:
+        # A neighbouring height counts too: rounding may separate equal heights.
+        numbers = {
+            p: n for near in (-1, 0, 1) for p, n in places.get((mark, at + near), {}).items()
+        }
+        return len(numbers) >= max(2, 0.4 * len(sheets)) and _count_pages(numbers)
+
+    for sheet, lines in zip(sheets, outer, strict=True):
+        running = {line for line in lines if is_running(_mark(line)[0], _height(line))}
+        kept = [line for line in sheet.lines if line not in running]
+        if running and (kept or sheet.others):
+            sheet.lines = kept
+            sheet.dropped.update(_mark(line)[0] for line in running)
+
+
+def _height(line: Line) -> int:
+    return round(line.bottom / 4)
+
+
+def _margin(sheets: Sequence[Sheet]) -> float:
+    """The height of the upper and lower margin: as wide as the left one, within limits."""
+    lefts = [min(line.left for line in s.lines) - s.box[0] for s in sheets if s.lines]
+    height = median(sheet.box[3] - sheet.box[1] for sheet in sheets)
+    return min(max(median(lefts) if lefts else 0, _LEAST * height), _MOST * height)
+
+
+def _outer(sheet: Sheet, margin: float) -> list[Line]:
+    """The lines of the outermost rows that are inside the margins."""
+    _, bottom, _, top = sheet.box
+    foot = [line for line in sheet.lines if line.top < bottom + _FOOT * (top - bottom)]
+    low = (line for line in foot if line.top < bottom + margin or _mark(line)[1] is not None)
+    above = rows_of(line for line in sheet.lines if line.bottom > top - margin)[:_ROWS]
+    below = rows_of(low)[-_ROWS:]
+    return [line for row in (*above, *below) for line in row]
+
+
+def _mark(line: Line) -> tuple[str, int | None]:
+    """`Guide, page 2` → `("Guide, page #", 2)`; None = the number of no page is in it."""
+    text = one_line(line.text)
+    match = _NUMBER.search(text)
+    if not match:
+        return text, None
+    start, end = match.span(match.lastindex or 0)
+    return text[:start] + "#" + re.sub(r"\d+", "#", text[end:]), int(match[match.lastindex or 0])
+
+
+def _count_pages(numbers: Mapping[int, int | None]) -> bool:
+    """Whether most numbers, if there are any, rise as the pages do."""
+    known = sorted((page, number) for page, number in numbers.items() if number is not None)
+    steps = [b[1] - a[1] == b[0] - a[0] for a, b in pairwise(known)]
+    return 2 * sum(steps) >= len(steps)

@@ -1,0 +1,264 @@
+"""Questions on what to do, when, and what follows: manuals, policies and licences are full of them.
+
+Read from the sentence itself: its comma, or the word that joins its two clauses, divides it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from offline.teacher import english as en
+from offline.teacher.drafting import Draft
+from offline.teacher.grammar import tokenise
+from offline.teacher.leads import ITSELF
+from offline.teacher.rules_predicate import done_to
+
+_JOIN = r"if|when|whenever|unless|before|after|until|once|while"
+_LEADING = re.compile(
+    rf"(?P<join>(?:{_JOIN}) )(?P<when>[^,;:]+), (?:then |please )?(?P<main>[^;:]+)", re.IGNORECASE
+)
+_TRAILING = re.compile(rf"(?:please )?(?P<main>[^,;:]+?),? (?P<join>(?:{_JOIN}) )(?P<when>[^,;:]+)")
+_PURPOSE_FIRST = re.compile(
+    r"(?:in order )?(?P<join>to )(?P<when>[^,;:]+), (?:please )?(?P<main>[^;:]+)", re.IGNORECASE
+)
+_PURPOSE_LAST = re.compile(
+    r"(?:please )?(?P<main>[^;:]+?),? (?:in order )?(?P<join>to )(?P<when>.+)"
+)
+_DUTY = re.compile(
+    r"(?P<who>[^,;:]+?) (?P<aux>must|should|can|may|will|shall|could) (?P<what>[a-z].+)"
+)
+_NO_DEED = frozenset("be have choose decide need want see do like".split())
+# "how to", "able to": no purpose of what stands before.
+_NO_PURPOSE = frozenset(
+    "how able need needs want wants have has had way ways ability try tries attempt likely ready "
+    "used use possible whether due up according as not is are be been was were going continue "
+    "refer related equal similar access attention what where when right permission reason time "
+    "subject set sets next prior ask asks tell allow allows enable enables cause causes require "
+    "requires sure free willing expect expects want helps help failed fails fail enough "
+    "required needed allowed expected intended designed encouraged forced likes like wish".split()
+)
+# Behind these, a "when" or "if" says no condition.
+_DATED_OR_ASKED = re.compile(
+    r"\d\w*$|\b(?:(?:time|day|week|month|year|season|age|moment)s?|determine|check|see|know|ask|"
+    r"decide|tell|test|verify|wonder|find out)$"
+)
+# Words that point outside the sentence, and what may follow them.
+_POINTERS = re.compile(
+    rf"\b(?:this(?! {ITSELF}\b)|these|those|such|same|above|below|following|previous|preceding|"
+    rf"latter|former|"
+    r"otherwise|here|there|he|she|him|we|us|i|my|me|they|them|another|else|done so|do so|"
+    r"so desired|one|ones|it|its|their|also|that|other|others)\b",
+    re.IGNORECASE,
+)
+_OPEN_END = re.compile(
+    r"\b(?:the|an?|of|to|and|or|for|with|in|on|at|by|from|as|is|are|was|be|has|have|that|which|"
+    r"not|very|more|e\.g|i\.e|etc|like|such as|including|into|than|see)$",
+    re.IGNORECASE,
+)
+LONGEST = 20  # words of an answer that is a predicate or a clause
+
+
+def instructions(text: str) -> Iterator[Draft]:
+    """What to do under a condition or for a purpose, and what happens under a condition."""
+    body = text.rstrip(".! ")
+    if re.search(r"[?“”\"…]|\.\.|\w[.!?] [A-Z]", body):
+        return
+    for pattern in (_LEADING, _TRAILING, _PURPOSE_FIRST, _PURPOSE_LAST):
+        if match := pattern.fullmatch(body):
+            join, when, main = match.group("join").lower(), match.group("when"), match.group("main")
+            leading = match.start("when") < match.start("main")
+            if join == "to " and not _is_purpose(body, match, leading=leading):
+                continue
+            # "until the late 1970s, when a second was added"
+            dated = _DATED_OR_ASKED.search(main)
+            if not _condition_stands(when) or (dated and not leading and join == "when "):
+                continue
+            found = list(_drafts(join + when, main, leading=leading))
+            yield from found
+            if found:
+                return
+    verb, _, rest = re.sub(r"^(?:Please|Always) ", "", body).partition(" ")
+    if is_imperative(f"{verb} {rest}"):
+        yield from done_to("should", verb.lower(), rest)
+    if negative := re.match(
+        r"(?:please )?(?:do not|don't|don’t|never) (\w+) (.+)", body, re.IGNORECASE
+    ):
+        yield from done_to("should not", *negative.groups())
+
+
+def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
+    """`if the lamp fails`, `Call the keeper` → "What should you do if the lamp fails?\""""
+    low = main[:1].lower() + main[1:]
+    if low.startswith(("feel free", "see ", "please ", "consider ")):
+        return
+    if len(main.split()) > LONGEST or _OPEN_END.search(main):
+        return
+    if re.search(rf"\b(?:this(?! {ITSELF}\b)|these|those|below|above|following)\b", main) or (
+        not leading and _POINTERS.search(main)
+    ):
+        return
+    if re.match(r"(?:[\w-]+ ){0,4}[\w-]+, (?:and|or) |(?:and|or|but) ", low):
+        return  # the condition's list goes on
+    if is_imperative(main, alone=leading):
+        negative = re.match(r"(?:do not|don't|don’t|never) (?=[a-z])", low)
+        if negative:
+            answer, never = main[negative.end() :], " never" if low.startswith("never") else ""
+            modal = "should you never do" if never else "should you not do"
+            if not _POINTERS.search(answer):
+                yield _told(f"What {modal} {condition}?", answer)
+            return
+        verb, _, thing = main.partition(" ")
+        if re.search(r"\b(?:it|them|this|these|those)\b", thing) and not leading:
+            return
+        if verb.lower() in {"use", "see", "consult", "read", "set", "run"} and _is_thing(thing):
+            yield _told(f"What should you {verb.lower()} {condition}?", thing)
+        else:
+            yield _told(f"What should you do {condition}?", main)
+        return
+    duty = _DUTY.fullmatch(main)
+    if duty and _names(duty.group("who")):
+        who, aux, what = duty.group("who"), duty.group("aux"), duty.group("what")
+        negative = re.match(r"not ", what)
+        answer = re.sub(r"^(?:(?:not|also|only|always|then|still|probably) )+", "", what)
+        base, _, more = answer.partition(" ")
+        if base in en.BASES - _NO_DEED and more:
+            not_ = " not" if negative else ""
+            yield _told(f"What {aux} {_lowered(who)}{not_} do {condition}?", answer)
+            return
+    if not _is_clause(condition) or low.partition(" ")[0] in {
+        *en.ONLY_VERBS,
+        *en.PAST,
+        *en.PRESENT,
+        "only",
+    }:
+        return
+    if not leading and re.search(r"\b(?:that|which|who|whether|because|how|if|what)\b", main):
+        return
+    if condition.startswith("to ") or (_POINTERS.search(main.partition(" ")[0]) and not leading):
+        return
+    if _is_statement(main) and not re.match(r"(?:and|or|but) ", low):
+        first = main.partition(" ")[0].lower()
+        if first in {"this", "that", "these", "there", "such", "he", "she", "we", "i"}:
+            return
+        if first in {"it", "they"} and not _antecedent(first, condition):
+            return
+        past = re.search(r"\b(?:was|were|had|did)\b", main) is not None
+        yield Draft(
+            f"What {'happened' if past else 'happens'} {condition}?", main, 1.0, titled=True
+        )
+
+
+def _told(question: str, answer: str) -> Draft:
+    return Draft(question, answer, 1.4, titled=True)
+
+
+def _is_purpose(body: str, match: re.Match[str], *, leading: bool) -> bool:
+    verb = match.group("when").split()[0]
+    if verb.lower() not in en.BASES or re.match(
+        r"be |\w+ (?:for|with|as|by)\b", match.group("when").lower()
+    ):
+        return False
+    if leading:
+        return True
+    main = match.group("main")
+    if re.search(
+        r"\b(?:wait|allow|enable|cause|require|permit|force|let|help|encourage|tell)", main
+    ):
+        return False
+    words = [word.lower().strip("`,") for word in main.split()]
+    return len(words) >= 3 and words[-1] not in _NO_PURPOSE and words[0] not in _NO_PURPOSE
+
+
+def _condition_stands(when: str) -> bool:
+    """Names what it speaks of: no pronoun but one that its own words explain."""
+    words = when.split()
+    if not 3 <= len(words) <= 22 or _OPEN_END.search(when):
+        return False
+    if re.match(r"(?:they|it|he|she|we|i|there|doing|done|not|so) ", when, re.IGNORECASE):
+        return False
+    participle = words[0].lower() in en.PARTICIPLE
+    if participle and (words[0].lower() not in en.BASES or words[1] in en.PREPOSITIONS | {"to"}):
+        return False  # "if used for long": what is used?
+    own = re.sub(r"(?<=.{12})\b(?:its|their)\b", "", when)
+    return not _POINTERS.search(own)
+
+
+def _names(who: str) -> bool:
+    words = who.lower().split()
+    if words == ["you"]:
+        return True
+    inner = set(words) & (en.PRONOUNS | en.SUBORDINATORS | en.NEGATIONS | en.AUXILIARIES)
+    return (
+        len(words) <= 7
+        and not inner
+        and not _POINTERS.search(who)
+        and words[0] not in (en.PREPOSITIONS | en.CONJUNCTIONS | en.BASES | en.ADVERBS)
+    )
+
+
+def _lowered(phrase: str) -> str:
+    """As inside a question: `The keeper` → "the keeper"; a name keeps its capital."""
+    first = phrase.split()[0]
+    plain = first.lower() in en.OPENERS | {"you", "most", "many", "no", "users"}
+    return phrase[0].lower() + phrase[1:] if plain else phrase
+
+
+def _is_thing(text: str) -> bool:
+    return bool(re.match(r"(?:the|an?|your|any|all) |[`\w./-]+$", text)) and not re.search(
+        r" (?:and|or|to|,) ", text
+    )
+
+
+def _is_clause(condition: str) -> bool:
+    """`after the crash` only dates; `after the engine fails` and `when called` tell."""
+    join, _, rest = condition.partition(" ")
+    if join == "while":
+        return rest.split()[0].endswith("ing")  # else it may set two things against each other
+    first = rest.split()[0]
+    return first.endswith("ing") or _is_statement(rest) or "’" in rest or "'" in rest
+
+
+def is_imperative(text: str, *, alone: bool = False) -> bool:
+    """`Run the tests` · `Do not open it`; not "Support is free" or "Users run it".
+
+    alone: a main clause behind its condition, where a bare noun seldom opens.
+    """
+    tokens = tokenise(text)
+    words = [word.low for word in tokens]
+    if re.match(r"(?:do not|don't|don’t|never|always) [a-z]", text, re.IGNORECASE):
+        words = words[(words[0] == "do" and 2) or 1 :]
+    if len(words) < 2 or words[0] not in en.BASES - {"have", "be", "do"} | {"ensure", "note"}:
+        return False
+    if words[0] in {"note", "see", "let"}:
+        return False
+    following = words[1]
+    if alone and text[0].islower() and following not in en.AUXILIARIES | {"of"}:
+        return following not in en.PRESENT and following not in en.PAST
+    opens = following in en.DETERMINERS | en.POSSESSIVES | en.PREPOSITIONS | {"only", "that"}
+    return (opens or not following.isalpha() or following[0].isdigit()) and following not in {
+        "of",
+        "'",
+        "’",
+        ",",
+        "-",
+    } | en.AUXILIARIES
+
+
+def _is_statement(main: str) -> bool:
+    """It has a subject and a verb."""
+    words = [word.low for word in tokenise(main)]
+    for place, word in enumerate(words[1:], 1):
+        if word in en.AUXILIARIES:
+            return True
+        if word in en.PRESENT and words[place - 1] not in en.DETERMINERS | en.PREPOSITIONS:
+            return place < 6
+        if word in en.PAST and place < 6 and words[place - 1] not in en.DETERMINERS:
+            return True
+    return False
+
+
+def _antecedent(pronoun: str, condition: str) -> bool:
+    """A condition with one subject of the pronoun's number: `if the file exists`, "it"."""
+    match = re.match(r"\w+ (?:the|an?|your|each|any) (?:[\w-]+ ){1,4}", condition)
+    return pronoun == "it" and match is not None

@@ -1,0 +1,86 @@
+"""Rows of other tools become a dataset that can be checked and trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.dataset import read_dataset
+from lib.finetune.rows import training_messages
+from lib.gen.__main__ import main
+from lib.gen.check import check_dataset
+from lib.gen.formats.imported import import_rows
+from lib.settings import home
+from lib.store import read_jsonl, write_jsonl
+from tests.gen.dataset import make, write
+from tests.gen.published import DOCUMENTS, published_row, stripped
+
+
+def dataset(capsys: pytest.CaptureFixture[str]) -> Path:
+    """The folder that the command has said it wrote."""
+    lines = capsys.readouterr().out.splitlines()
+    return home() / next(line for line in lines if ": artefacts/" in line).split(": ")[1]
+
+
+def failed(folder: Path) -> dict[str, str]:
+    return {check.name: check.detail for check in check_dataset(folder)[1] if not check.passed}
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_rows_without_a_manifest_are_checked_and_trained_on(
+    ours: bool, home_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = write(make())
+    for split in ("train", "valid", "eval"):
+        rows = read_jsonl(whole / "hf" / f"{split}.jsonl")
+        write_jsonl(tmp_path / "other" / f"{split}.jsonl", rows if ours else map(stripped, rows))
+    capsys.readouterr()
+    assert main(["check", str(tmp_path / "other")]) == 0
+    folder = dataset(capsys)
+    assert training_messages(folder, "train") == training_messages(whole, "train")
+    assert import_rows(tmp_path / "other") == folder
+    found, made = read_dataset(folder).examples(), read_dataset(whole).examples()
+    assert [(e.id, e.kind, e.split, e.oracle_position, e.label) for e in found] == [
+        (e.id, e.kind, e.split, e.oracle_position, e.label) for e in made
+    ]
+
+
+def test_what_is_wrong_with_foreign_rows_is_found(home_dir: Path, tmp_path: Path) -> None:
+    def checked(**files: list[dict[str, Any]]) -> dict[str, str]:
+        folder = tmp_path / f"rows{len(list(tmp_path.iterdir()))}"
+        for split, rows in files.items():
+            write_jsonl(folder / f"{split}.jsonl", rows)
+        return failed(import_rows(folder))
+
+    train = [published_row(number) for number in (0, 1, 2)]
+    assert checked(train=train) == {}
+    assert set(checked(train=[*train, train[0]])) >= {"ids are unique"}
+    quote = "##begin_quote##Not there.##end_quote## <ANSWER>: nowhere"
+    assert set(checked(train=[published_row(0, cot_answer=quote)])) == {
+        "every quote is verbatim in its oracle"
+    }
+    leak = checked(train=train, eval=[published_row(3)])
+    assert set(leak) == {"no held-out oracle in a training row"}
+    # The same document, its links written out.
+    linked = DOCUMENTS[3].replace("the outer islands", "[the outer islands](../islands.md)")
+    other = [text for text in DOCUMENTS if text != DOCUMENTS[3]]
+    shown = published_row(0, context={"sentences": [[*other[:3], linked]], "title": [["t"] * 4]})
+    hidden = published_row(3, context={"sentences": [other], "title": [["t"] * 4]})
+    assert set(checked(train=[shown], eval=[hidden])) == {"no held-out oracle in a training row"}
+
+
+def test_rows_that_cannot_be_used_are_told(
+    home_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    write_jsonl(path, [published_row(0), published_row(1, cot_answer="")])
+    assert main(["check", str(path)]) == 0
+    assert "rejected   1 (unusable 1)" in capsys.readouterr().out
+    write_jsonl(path, [published_row(1, cot_answer="")])
+    assert main(["check", str(path)]) == 2
+    assert "has no row that can be used (cot_answer is not a text" in capsys.readouterr().err
+    write_jsonl(path, [{"prompt": "x"}])
+    assert main(["check", str(path)]) == 2
+    assert "lacks id, type" in capsys.readouterr().err
