@@ -160,9 +160,8 @@ def false_alarms(*, draws: int) -> tuple[float, float]:
     """How often p < 0.05 of two models that are equally good, by question and by chunk."""
     case = Case("pair", (0.7, 0.7), FOURS, alike=0.7, same=0.4)
     values, _, chunks = draw(case, draws=draws, seed=0)
-    by_question = [exact_p(row, binary=True) < 0.05 for row in values.tolist()]
+    by_question = [exact_p(row) < 0.05 for row in values.tolist()]
     by_chunk = [
-        exact_p(make_sample(row, chunks, paired=True).totals.tolist(), binary=True) < 0.05
-        for row in values
+        exact_p(make_sample(row, chunks, paired=True).totals.tolist()) < 0.05 for row in values
     ]
     return sum(by_question) / draws, sum(by_chunk) / draws

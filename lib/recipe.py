@@ -256,7 +256,7 @@ class Recipe:
         meaning="the first is judged; 'teacher', or others of .env")
     plain_baseline: bool = _asking(True, "ask the baseline with a plain prompt, too")
     top_k: list[int] = _asking([3, 5, 7], low=1, high=1000,
-        meaning="documents that retrieval puts into the context: one condition each")
+        meaning="documents that are retrieved: one condition each, the first decides")
     max_questions: int = _asking(60, low=0,
         meaning="questions of the evaluation split at most, drawn by seed; 0 = all")
     allow_leakage: list[str] = _asking([], choices=("chunks", "questions"),

@@ -89,7 +89,7 @@ class Answer:
     model: str  # "student", "baseline", …
     condition: str  # "closed_book", "oracle", "oracle_distractors", "top_3", …
     text: str  # the whole reply
-    final_answer: str | None  # None = the reply holds no final answer: unscored
+    final_answer: str | None  # None = the reply holds no final answer: it is wrong
     quotes: tuple[str, ...]
     refused: bool
     oracle_in_context: bool

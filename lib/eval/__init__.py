@@ -11,6 +11,7 @@ from lib.eval.leakage import check_leakage
 from lib.eval.metrics import score_answers, score_retrieval
 from lib.eval.metrics.losses import decompose
 from lib.eval.models import EvalModel, eval_models
+from lib.eval.primary import declare_primary
 from lib.eval.questions import EvalQuestion, load_questions
 from lib.eval.report.advice import what_next
 from lib.eval.report.answers import show_best_and_worst, show_questions

@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     compare = commands.add_parser("compare", help="runs side by side; none named: all below runs/")
     compare.add_argument("names", nargs="*", metavar="RUN", help="the first is compared with")
-    compare.add_argument("--metric", **several, help="default: exact_match")
+    compare.add_argument("--metric", **several, help="default: the one that decides the first run")
     compare.add_argument("--condition", **several, help="default: all")
     compare.add_argument("--markdown", action="store_true")
     compare.set_defaults(run=_compare)
@@ -72,13 +72,12 @@ def _headline(options: argparse.Namespace) -> None:
 def _compare(options: argparse.Namespace) -> None:
     from lib.eval.runs import runs, text
     from lib.eval.runs.compare import compare_runs
-    from lib.eval.summaries import HEADLINE
 
     chosen, unread = (runs.load_runs(options.names), []) if options.names else runs.all_runs()
     runs.require_known(chosen, metrics=options.metric, conditions=options.condition)
     parts = [
         text.leaderboard(chosen, metric=metric, condition=condition, markdown=options.markdown)
-        for metric in options.metric or [HEADLINE]
+        for metric in options.metric or [chosen[0].results.primary.metric]
         for condition in options.condition or [""]
     ]
     for run in chosen[1:] if options.names else []:

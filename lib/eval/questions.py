@@ -14,11 +14,9 @@ from lib.prompts.student import parse_answer
 from lib.recipe import Recipe
 from lib.records import Chunk, RaftExample
 from lib.settings import SetupError, portable
-from lib.text import find_quote, holds, tokens
+from lib.text import find_quote, holds
 
 T = TypeVar("T")
-
-SENTENCE_WORDS = 8  # a gold answer of more is hardly ever given word by word
 
 # The oracle of a question that people wrote.
 UNKNOWN = Chunk("", "", "", 0, 0, 0, "")
@@ -57,6 +55,12 @@ def count_provenance(questions: Sequence[EvalQuestion]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
+def count_questions(dataset_dir: Path) -> int:
+    """How many questions `load_questions` draws from."""
+    dataset = read_dataset(dataset_dir)
+    return len(dataset.evaluation or dataset.examples("eval"))
+
+
 def load_questions(dataset_dir: Path, recipe: Recipe) -> list[EvalQuestion]:
     """The questions of people (1_gen's eval_file), else the teacher's of `hf/eval.jsonl`.
 
@@ -67,7 +71,6 @@ def load_questions(dataset_dir: Path, recipe: Recipe) -> list[EvalQuestion]:
         SetupError: the dataset has no evaluation question.
     """
     dataset = read_dataset(dataset_dir)
-    _say_if_sentences([row["answer"] for row in dataset.evaluation])
     refusal = dataset.manifest["parameters"].get("refusal", "")
     if dataset.evaluation:
         return [
@@ -145,14 +148,3 @@ def holds_answer(chunk: Chunk, question: EvalQuestion) -> bool:
 def first_hit(chunks: Sequence[Chunk], question: EvalQuestion) -> int | None:
     """The place of the first chunk that holds the answer, from 0; None = a miss."""
     return next((i for i, chunk in enumerate(chunks) if holds_answer(chunk, question)), None)
-
-
-def _say_if_sentences(answers: Sequence[str]) -> None:
-    """Print that exact match says little, if at least half of people's answers are sentences."""
-    long = sum(len(tokens(answer)) > SENTENCE_WORDS for answer in answers)
-    if long and 2 * long >= len(answers):
-        print(
-            f"{long:,} of {len(answers):,} gold answers have more than {SENTENCE_WORDS} words: "
-            "hardly any reply is equal to them, so exact match says little. Compare F1 or the "
-            "judge's grades, or shorten the answers in eval_file."
-        )

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from lib.eval.models import BASELINE
+HEADLINE = "exact_match"  # the metric that decides, unless right answers are long
+
+
+@dataclass(frozen=True)
+class Primary:
+    """The comparison that decides, of the first model; `declare_primary` declares it."""
+
+    against: str = ""  # the model to beat; "" = there is no other one
+    condition: str = ""
+    metric: str = HEADLINE
+    why: str = ""  # the metric is not exact match: the reason, a sentence
+    available: int = 0  # questions that the dataset has for an evaluation; 0 = unknown
 
 
 @dataclass(frozen=True)
@@ -15,11 +26,12 @@ class Estimate:
     condition: str
     metric: str
     n: int  # answers that have a value
-    unscored: int  # answers that have none
-    value: float  # their mean; NaN of no answer
+    unscored: int  # answers that have none: the judge's reply could not be read
+    value: float  # the mean of the n; NaN of no answer
     low: float
     high: float
     method: str  # of the interval: "wilson", "bca", "" = none (statistics.intervals says when)
+    no_answer: int = 0  # of the n, replies without a final answer: they are wrong
 
 
 @dataclass(frozen=True)
@@ -34,32 +46,41 @@ class Comparison:
     value: float  # the model's mean over these
     against_value: float
     difference: float  # value - against_value
-    low: float  # of its 95% interval: paired, clustered by chunk
+    low: float  # of its interval: paired, clustered by chunk; without 0 = better or worse
     high: float
+    coverage: float  # of the interval: 0.95; of a secondary comparison that of its step of Holm's
     won: int  # questions on which the model's value is the higher one
     lost: int
-    p: float  # exact, by cluster: McNemar's test for metrics of 0 and 1, else the sign test
-    p_holm: float  # corrected over the headline comparisons; NaN: it is not one of them
-    verdict: str  # "better", "worse" or "cannot tell", of `model`
+    p: float  # exact, by cluster (`exact_p`); NaN: not tested
+    p_holm: float  # corrected over the secondary comparisons; NaN: it is not one of them
+    verdict: str  # "better", "worse" or "cannot tell", of `model`; "" = not tested
     questions_needed: int | None  # to show the difference; None: it is shown, or there is none
-    ratio: float | None  # difference / against_value; None: against_value is 0
 
 
 @dataclass(frozen=True)
 class Results:
-    """An evaluation's figures. `headline`: the comparisons that Holm's correction is for."""
+    """An evaluation's figures.
+
+    `primary` is tested alone. Secondary comparisons are those of the same metric, and of right
+    refusals, with every other model under every other condition. All others only describe.
+    """
 
     models: tuple[str, ...]  # in the order of tables; the first is judged
     conditions: tuple[str, ...]
     estimates: list[Estimate]
     comparisons: list[Comparison]
-    headline: list[Comparison] = field(default_factory=list)
+    primary: Primary = Primary()
 
     @property
-    def against(self) -> str:
-        """The model to beat: the baseline, else the second one; "" = there is none."""
-        others = self.models[1:]
-        return BASELINE if BASELINE in others else next(iter(others), "")
+    def deciding(self) -> Comparison | None:
+        """The primary comparison; None: one of its models has no such score."""
+        one = self.primary
+        return self.comparison(one.against, one.condition, one.metric)
+
+    @property
+    def secondary(self) -> list[Comparison]:
+        deciding = self.deciding
+        return [one for one in self.comparisons if one.verdict and one is not deciding]
 
     def estimate(self, model: str, condition: str, metric: str) -> Estimate | None:
         """None: that model has no such score under that condition."""
@@ -69,8 +90,6 @@ class Results:
 
     def comparison(self, against: str, condition: str, metric: str) -> Comparison | None:
         """Of the first model; None: one of the two has no such score under that condition."""
-        wanted = (next(iter(self.models), ""), against, condition, metric)
-        found = (
-            c for c in self.comparisons if (c.model, c.against, c.condition, c.metric) == wanted
-        )
+        wanted = (against, condition, metric)
+        found = (c for c in self.comparisons if (c.against, c.condition, c.metric) == wanted)
         return next(found, None)

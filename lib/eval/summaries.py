@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from lib.eval.metrics import LOWER_IS_BETTER
-from lib.eval.metrics.refusals import DISTRACTORS_ONLY
+from lib.eval.metrics import LOWER_IS_BETTER, REFUSED_RIGHTLY
+from lib.eval.metrics.refusals import NO_ANSWER
 from lib.eval.questions import EvalQuestion
-from lib.eval.results import Comparison, Estimate, Results
+from lib.eval.results import Comparison, Estimate, Primary, Results
 from lib.eval.statistics import (
+    ALPHA,
     CANNOT_TELL,
     NUM_RESAMPLES,
     Interval,
@@ -19,15 +21,12 @@ from lib.eval.statistics import (
     holm,
     intervals,
     make_sample,
-    num_differing,
     questions_needed,
+    tested,
     turned,
     verdict,
 )
 from lib.records import Score
-
-HEADLINE = "exact_match"
-STRICT = "_strict"  # exact_match_strict: exact_match, unscored counted as 0
 
 Where = tuple[str, str, str]  # model, condition, metric
 Values = dict[str, float | None]  # question id → value; None = unscored
@@ -43,55 +42,45 @@ def summarise(
     clusters: Mapping[str, str],
     *,
     models: Sequence[str],
-    headline_metric: str = HEADLINE,
-    strict: Collection[str] = (HEADLINE,),
+    primary: Primary,
     seed: int = 0,
     num_resamples: int = NUM_RESAMPLES,
 ) -> Results:
     """Every figure with its interval, and the first model against each of the others.
 
     An estimate is the mean of the scored replies; `unscored` counts the others. A comparison is of
-    the questions for which both models have a value. The headline comparisons, among which p is
-    corrected (Holm), are those of headline_metric with each other model, under all conditions
-    except distractors_only.
+    the questions for which both models have a value. The primary comparison is tested alone at 5%,
+    the secondary ones together (Holm); each interval has the level of its test. All others are not
+    tested: they have a 95% interval and no verdict.
 
     Args:
         clusters: question id → cluster id, of `clusters_of`.
         models: the first is compared with the others. Others that scores name (the retriever) get
             estimates and no comparison.
-        strict: metrics that are summed up again as "<metric>_strict", unscored counted as 0.
     """
-    table = _table(scores, clusters, strict)
+    scores = list(scores)
+    table = _table(scores, clusters)
     samples = [_sample(values, clusters) for values in table.values()]
-    pairs = _pairs(table, clusters, models)
+    pairs = _tested(_pairs(table, clusters, models), primary)
     found = intervals(
         [*samples, *(pair.sample for pair in pairs)], seed=seed, num_resamples=num_resamples
     )
-    first = [
-        place
-        for place, pair in enumerate(pairs)
-        if pair.where[2] == headline_metric and pair.where[1] != DISTRACTORS_ONLY
-    ]
-    p_holm = dict(zip(first, holm([pairs[place].p for place in first]), strict=True))
-    comparisons = [
-        _comparison(pair, interval, p_holm.get(place, math.nan), num_headline=len(first))
-        for place, (pair, interval) in enumerate(zip(pairs, found[len(samples) :], strict=True))
-    ]
+    no_answer = Counter(
+        (s.model, s.condition, s.metric) for s in scores if s.explanation in NO_ANSWER
+    )
     return Results(
         models=tuple(models),
         conditions=tuple(dict.fromkeys(condition for _, condition, _ in table)),
         estimates=[
-            _estimate(where, table[where], sample, interval)
+            _estimate(where, table[where], sample, interval, no_answer[where])
             for where, sample, interval in zip(table, samples, found, strict=False)
         ],
-        comparisons=comparisons,
-        headline=[comparisons[place] for place in first],
+        comparisons=[*map(_comparison, pairs, found[len(samples) :])],
+        primary=primary,
     )
 
 
-def _table(
-    scores: Iterable[Score], clusters: Mapping[str, str], strict: Collection[str]
-) -> dict[Where, Values]:
+def _table(scores: Iterable[Score], clusters: Mapping[str, str]) -> dict[Where, Values]:
     """The values of each figure, in the order of `clusters`, which resamples depend on."""
     table: dict[Where, Values] = {}
     for score in scores:
@@ -102,13 +91,10 @@ def _table(
             raise ValueError(f"question {score.question_id!r} has scores, and is in no cluster")
         values[score.question_id] = score.value
     rank = {question: place for place, question in enumerate(clusters)}
-    found: dict[Where, Values] = {}
-    for (model, condition, metric), values in table.items():
-        ordered = {question: values[question] for question in sorted(values, key=rank.__getitem__)}
-        found[model, condition, metric] = ordered
-        if metric in strict:
-            found[model, condition, metric + STRICT] = {q: v or 0.0 for q, v in ordered.items()}
-    return found
+    return {
+        where: {question: values[question] for question in sorted(values, key=rank.__getitem__)}
+        for where, values in table.items()
+    }
 
 
 def _sample(values: Values, clusters: Mapping[str, str]) -> Sample:
@@ -116,17 +102,13 @@ def _sample(values: Values, clusters: Mapping[str, str]) -> Sample:
     return make_sample([*scored.values()], [clusters[question] for question in scored])
 
 
-def _estimate(where: Where, values: Values, sample: Sample, interval: Interval) -> Estimate:
+def _estimate(
+    where: Where, values: Values, sample: Sample, interval: Interval, no_answer: int
+) -> Estimate:
     unscored = [*values.values()].count(None)
-    return Estimate(
-        *where,
-        n=len(values) - unscored,
-        unscored=unscored,
-        value=sample.mean,
-        low=interval.low,
-        high=interval.high,
-        method=interval.method,
-    )
+    n = len(values) - unscored
+    low, high, method = interval.low, interval.high, interval.method
+    return Estimate(*where, n, unscored, sample.mean, low, high, method, no_answer)
 
 
 # --- pairs of models -----------------------------------------------------------------------------
@@ -138,11 +120,8 @@ class _Pair:
     against: str
     values: list[tuple[float, float]]  # of the questions that both models have a value for
     sample: Sample  # of their differences
-
-    @property
-    def p(self) -> float:
-        binary = all(value in (0, 1) for pair in self.values for value in pair)
-        return exact_p(self.sample.totals.tolist(), binary=binary)
+    p: float = math.nan
+    p_holm: float = math.nan
 
 
 def _pairs(
@@ -163,18 +142,35 @@ def _pairs(
     return pairs
 
 
-def _comparison(pair: _Pair, interval: Interval, p_holm: float, *, num_headline: int) -> Comparison:
-    """p_holm is NaN unless it is a headline comparison."""
+def _tested(pairs: Sequence[_Pair], primary: Primary) -> list[_Pair]:
+    """The primary comparison alone, the secondary ones together; the others are not tested."""
+    decides = (primary.against, primary.condition, primary.metric)
+    metrics = (primary.metric, REFUSED_RIGHTLY)
+    found = [
+        replace(pair, p=exact_p(pair.sample.totals.tolist())) if pair.where[2] in metrics else pair
+        for pair in pairs
+    ]
+    secondary = [
+        place
+        for place, pair in enumerate(found)
+        if pair.where[2] in metrics and (pair.against, *pair.where[1:]) != decides
+    ]
+    corrected = holm([found[place].p for place in secondary])
+    for place, (p_holm, level) in zip(secondary, corrected, strict=True):
+        sample = replace(found[place].sample, level=level)
+        found[place] = replace(found[place], p_holm=p_holm, sample=sample)
+    return found
+
+
+def _comparison(pair: _Pair, interval: Interval) -> Comparison:
     model, condition, metric = pair.where
-    n, difference, differing = len(pair.values), pair.sample.mean, num_differing(pair.sample)
-    against_value = sum(other for _, other in pair.values) / n if n else math.nan
-    word = verdict(interval.low, interval.high, num_differing=differing, p_holm=p_holm)
-    needed = questions_needed(
-        *(difference, interval.low, interval.high),
-        n=n,
-        num_differing=differing,
-        num_tests=1 if math.isnan(p_holm) else num_headline,
-    )
+    n, difference, bounds, word = len(pair.values), pair.sample.mean, interval, ""
+    if not math.isnan(pair.p):
+        p = pair.p if math.isnan(pair.p_holm) else pair.p_holm
+        bounds = tested(interval, rejected=p < ALPHA)
+        word = verdict(bounds)
+    level = pair.sample.level
+    needed = questions_needed(difference, interval.low, interval.high, n=n, level=level)
     return Comparison(
         model=model,
         against=pair.against,
@@ -182,15 +178,15 @@ def _comparison(pair: _Pair, interval: Interval, p_holm: float, *, num_headline:
         metric=metric,
         n=n,
         value=sum(value for value, _ in pair.values) / n if n else math.nan,
-        against_value=against_value,
+        against_value=sum(other for _, other in pair.values) / n if n else math.nan,
         difference=difference,
-        low=interval.low,
-        high=interval.high,
+        low=bounds.low,
+        high=bounds.high,
+        coverage=1 - level,
         won=sum(value > other for value, other in pair.values),
         lost=sum(value < other for value, other in pair.values),
         p=pair.p,
-        p_holm=p_holm,
+        p_holm=pair.p_holm,
         verdict=turned(word) if metric in LOWER_IS_BETTER else word,
         questions_needed=needed if word == CANNOT_TELL else None,
-        ratio=difference / against_value if n and against_value else None,
     )

@@ -1,98 +1,109 @@
-"""Results → one honest sentence: better, worse, or that this evaluation cannot tell."""
+"""Results → the headline: what is sure, what cannot be told, and what would settle it."""
 
 from __future__ import annotations
 
 from lib.eval.conditions import is_retrieved, meaning
-from lib.eval.metrics import REFUSED_RIGHTLY
 from lib.eval.models import BASELINE, PLAIN
 from lib.eval.results import Comparison, Results
-from lib.eval.statistics import BETTER, CANNOT_TELL, WORSE
-from lib.eval.summaries import HEADLINE, STRICT
-from lib.eval.wording import called, counted, is_absent, p_value, percent, points, signed
+from lib.eval.statistics import BETTER, CANNOT_TELL
+from lib.eval.wording import (
+    called,
+    counted,
+    is_absent,
+    needed,
+    p_value,
+    percent,
+    points,
+    signed,
+)
 
 READING = "oracle_distractors"  # the task of the training: reading, without retrieval
 _CONTAINMENT = "answer_containment"
 
 
 def verdict_of(results: Results) -> str:
-    """Whether the first model beats the baseline under the main condition, with the figures.
+    """What is sure comes first: the primary comparison, unless only the reading can be told.
 
-    Under a retrieved condition, a second sentence is about the oracle among distractors: training
-    changes how documents are read, not which are found. The last sentence is about the baseline
-    with its plain prompt; a model that is not better than this one is not called better without
-    saying so. Two warnings: the word would differ if replies without a final answer counted as
-    wrong; plain replies are right but for the words around the answer.
+    Training changes how documents are read, not which are found, so beside a retrieved condition
+    the oracle among distractors is compared, too. Then the baseline with its plain prompt; a model
+    that is not better than this one is not called better without saying so. Then the replies
+    without a final answer, and what would settle a verdict that is open.
     """
-    one = main_comparison(results)
+    one = results.deciding
     if one is None:
         return _of_one_model(results)
-    plain = plain_comparison(results)
+    plain, reading = plain_comparison(results), reading_comparison(results)
     parts = [_main_sentence(one, plain, results)]
-    if reading := reading_comparison(results):
-        figures = f"{_figures(reading, results)}{_needed(reading)}{_strict(reading, results)}"
-        parts.append(f"With {meaning(READING)}: {reading.verdict}, {figures}.")
-    if plain:
+    if reading:
+        said = f"With {meaning(READING)}: cannot tell,"
+        if told := reading.verdict != CANNOT_TELL:
+            said = f"{_capital(called(one.model))} reads {reading.verdict} than "
+            said += f"{called(one.against)}, with {meaning(READING)}:"
+        sure = told and one.verdict == CANNOT_TELL
+        parts.insert(0 if sure else 1, f"{said} {_figures(reading, results)}.")
+    if plain and plain.n:
         parts.append(_plain_sentence(plain, results))
-    elif one.verdict == BETTER and one.against == BASELINE:
+    elif not plain and one.verdict == BETTER and one.against == BASELINE:
         parts.append("The baseline was not asked with a plain prompt of its own.")
-    return " ".join(parts)
+    parts += [_no_answers(one, results), results.primary.why, settling(results)]
+    return " ".join(filter(None, parts))
 
 
 def claim_of(results: Results) -> str:
     """The verdict in a few words: the heading above the sentence."""
-    one, plain = main_comparison(results), plain_comparison(results)
+    one, plain = results.deciding, plain_comparison(results)
     if one is None:
         return "Nothing to compare with"
     first, other = called(one.model), called(one.against)
-    if one.verdict == BETTER and plain and plain.verdict != BETTER:
+    if plain and falls_short(results):
         return f"{_capital(first)} is better than {other}, but not than {called(plain.against)}"
     if one.verdict != CANNOT_TELL:
         return f"{_capital(first)} is {one.verdict} than {other}"
     reading = reading_comparison(results)
     if reading and reading.verdict != CANNOT_TELL:
-        fairer = results.comparison(results.against + PLAIN, READING, reading.metric)
+        fairer = results.comparison(results.primary.against + PLAIN, READING, reading.metric)
         if reading.verdict != BETTER or not fairer or fairer.verdict == BETTER:
             said = f"{_capital(first)} reads {reading.verdict} than {other}"
             return f"{said}; with retrieval it cannot be told"
     return f"Cannot tell whether {first} beats {other}"
 
 
+def settling(results: Results) -> str:
+    """How to settle a verdict that is open; "" = it is not."""
+    one, available = results.deciding, results.primary.available
+    if one is None or one.verdict != CANNOT_TELL or not one.n:
+        return ""
+    if not one.questions_needed:
+        return "No difference was seen that more questions could show."
+    said = f"To settle this, about {needed(one, results.primary)} are needed: "
+    if not 0 < available < one.questions_needed:
+        said += "./run_all.sh as before, with --from 4 -r max_questions "
+        return f"{said}{one.questions_needed}."
+    said += "add documents, or raise eval_share, and run ./run_all.sh again"
+    more = f"; --from 4 -r max_questions 0 asks all {available:,}" if one.n < available else ""
+    return f"{said}{more}."
+
+
 # --- which figures -------------------------------------------------------------------------------
-
-
-def main_condition(results: Results) -> str:
-    """The product's own situation: the middle of the retrieved conditions (top_5 of 3, 5, 7).
-
-    Else `oracle_distractors`, else the last; "" = there is none. Fixed before any result is seen.
-    """
-    retrieved = [name for name in results.conditions if is_retrieved(name)]
-    if retrieved:
-        return retrieved[len(retrieved) // 2]
-    return READING if READING in results.conditions else "".join(results.conditions[-1:])
-
-
-def main_comparison(results: Results) -> Comparison | None:
-    """The comparison that the verdict is about."""
-    return results.comparison(results.against, main_condition(results), main_metric(results))
 
 
 def plain_comparison(results: Results) -> Comparison | None:
     """Against the same model with its plain prompt; None: it was not asked with it."""
-    plain = results.against + PLAIN
-    return results.comparison(plain, main_condition(results), main_metric(results))
+    one = results.primary
+    return results.comparison(one.against + PLAIN, one.condition, one.metric)
+
+
+def falls_short(results: Results) -> bool:
+    """Whether the first model is better than the other, but not than its plain prompt."""
+    one, plain = results.deciding, plain_comparison(results)
+    return bool(one and plain and one.verdict == BETTER != plain.verdict)
 
 
 def reading_comparison(results: Results) -> Comparison | None:
     """With the oracle among distractors; None unless the verdict is about retrieved documents."""
-    one = results.comparison(results.against, READING, main_metric(results))
-    return one if one and one.n and is_retrieved(main_condition(results)) else None
-
-
-def main_metric(results: Results) -> str:
-    """The metric of the headline comparisons, else exact match; of distractors_only refusals."""
-    metric = results.headline[0].metric if results.headline else HEADLINE
-    known = {e.metric for e in results.estimates if e.condition == main_condition(results)}
-    return REFUSED_RIGHTLY if metric not in known and REFUSED_RIGHTLY in known else metric
+    primary = results.primary
+    one = results.comparison(primary.against, READING, primary.metric)
+    return one if one and one.n and is_retrieved(primary.condition) else None
 
 
 # --- sentences -----------------------------------------------------------------------------------
@@ -100,85 +111,65 @@ def main_metric(results: Results) -> str:
 
 def _main_sentence(one: Comparison, plain: Comparison | None, results: Results) -> str:
     first, other = called(one.model), called(one.against)
-    where = f"{one.condition} ({meaning(one.condition)})"
     said = f"{_capital(first)} is {one.verdict} than {other}"
     if one.verdict == CANNOT_TELL:
         said = f"Cannot tell whether {first} beats {other}"
-    elif one.verdict == BETTER and plain and plain.verdict != BETTER:
+    elif plain and falls_short(results):
         said += f", but not shown to be better than {called(plain.against)},"
-    if one.n == 0:
-        return f"{said} under {where}: no question was scored for both models."
-    needed = _needed(one, "; ")
-    if one.verdict == CANNOT_TELL and not needed:
-        needed = "; no difference was seen that more questions could show"
-    return f"{said} under {where}: {_figures(one, results)}{needed}{_strict(one, results)}."
-
-
-def _figures(one: Comparison, results: Results) -> str:
-    corrected = ""
-    if not is_absent(one.p_holm):
-        number = counted(len(results.headline), "comparison")
-        corrected = f", p = {p_value(one.p_holm)} after Holm's correction over {number}"
+    said += f" under {one.condition} ({meaning(one.condition)}): "
     return (
-        f"{one.metric.replace('_', ' ')} {percent(one.value)}% against "
-        f"{percent(one.against_value)}%, {signed(one.difference)} points (95% interval "
-        f"{points(one)}{corrected.replace('p = <', 'p < ')}), {counted(one.n, 'question')}"
+        f"{said}{_figures(one, results)}." if one.n else f"{said}no question was scored for both."
     )
 
 
-def _strict(one: Comparison, results: Results) -> str:
-    """A warning if the verdict depends on replies without a final answer.
-
-    A strict comparison is uncorrected. No warning if this one gives the same verdict uncorrected:
-    then the correction makes the difference.
-    """
-    strict = results.comparison(one.against, one.condition, one.metric + STRICT)
-    pair = (results.estimate(m, one.condition, one.metric) for m in (one.model, one.against))
-    unscored = sum(estimate.unscored for estimate in pair if estimate)  # replies of both models
-    uncorrected = BETTER if one.low > 0 else WORSE if one.high < 0 else CANNOT_TELL
-    if strict is None or not unscored or strict.verdict in (one.verdict, uncorrected):
-        return ""
+def _figures(one: Comparison, results: Results) -> str:
+    p = f"p = {p_value(one.p if is_absent(one.p_holm) else one.p_holm)}".replace("= <", "< ")
+    if not is_absent(one.p_holm):
+        p += f" after Holm's correction over {counted(len(results.secondary), 'comparison')}"
+    covers = percent(one.coverage, places=1).removesuffix(".0")
     return (
-        f"; with the {counted(unscored, 'reply', 'replies')} without a final answer as wrong: "
-        f"{strict.verdict} ({signed(strict.difference)} points, {points(strict)}, uncorrected)"
+        f"{one.metric.replace('_', ' ')} {percent(one.value)}% against "
+        f"{percent(one.against_value)}%, {signed(one.difference)} points ({covers}% interval "
+        f"{points(one)}, {p}), {counted(one.n, 'question')}"
     )
 
 
 def _plain_sentence(plain: Comparison, results: Results) -> str:
-    other = called(plain.against)
-    if plain.n == 0:
-        return f"Against {other}: cannot tell, no question was scored for both."
-    said = f"Against {other}: {plain.verdict}, {percent(plain.value)}% against "
-    said += f"{percent(plain.against_value)}%, {signed(plain.difference)} points ({points(plain)}"
-    said += f", {counted(plain.n, 'question')}){_needed(plain)}{_strict(plain, results)}"
+    said = f"Against {called(plain.against)}: {plain.verdict}, {_figures(plain, results)}"
     held = results.comparison(plain.against, plain.condition, _CONTAINMENT)
-    if plain.verdict == BETTER and held and held.n and held.verdict != BETTER:
+    if plain.verdict == BETTER and held and held.n and held.low <= 0:
         said += (
             f"; but {percent(held.against_value)}% of its answers hold the right one among other "
-            f"words, against {percent(held.value)}%: so counted, {held.verdict} "
-            f"({signed(held.difference)} points, {points(held)})"
+            f"words, against {percent(held.value)}%: so counted, {signed(held.difference)} points "
+            f"({points(held)}, not tested)"
         )
     return f"{said}."
 
 
-def _needed(one: Comparison, joint: str = ", ") -> str:
-    if one.verdict != CANNOT_TELL or not one.questions_needed:
-        return ""
-    return f"{joint}about {counted(one.questions_needed, 'question')} would be needed"
+def _no_answers(one: Comparison, results: Results) -> str:
+    """Under the condition that decides; "" = every reply has a final answer."""
+    found = {
+        model: estimate
+        for model in (one.model, one.against)
+        if (estimate := results.estimate(model, one.condition, one.metric)) and estimate.no_answer
+    }
+    counts = [f"{e.no_answer:,} of {e.n:,} of {called(model)}" for model, e in found.items()]
+    return f"Replies without a final answer count as wrong: {', '.join(counts)}." if counts else ""
 
 
 def _of_one_model(results: Results) -> str:
     if not results.models or not results.conditions:
         return "Nothing was scored, so there is no verdict."
-    model, where, metric = results.models[0], main_condition(results), main_metric(results)
+    model = results.models[0]
+    where, metric = results.primary.condition, results.primary.metric
     found = results.estimate(model, where, metric)
     if found is None or not found.n:
         return f"{_capital(called(model))} has no scored reply under {where}, so no verdict."
-    why = "no figure of both models to compare" if results.against else "nothing to compare it with"
+    interval = f"95% interval {percent(found.low)} to {percent(found.high)}"
     return (
-        f"There is {why}: under {where} ({meaning(where)}) {called(model)} has "
-        f"{metric.replace('_', ' ')} {percent(found.value)}% (95% interval "
-        f"{percent(found.low)} to {percent(found.high)}, {counted(found.n, 'question')})."
+        f"There is nothing to compare it with: under {where} ({meaning(where)}) {called(model)} "
+        f"has {metric.replace('_', ' ')} {percent(found.value)}% ({interval}, "
+        f"{counted(found.n, 'question')})."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from lib.eval.models import BASELINE, PLAIN, STUDENT
-from lib.eval.results import Comparison, Estimate
+from lib.eval.results import Comparison, Estimate, Primary
 
 NONE = "–"  # shown where there is no figure
 _ROLES = (STUDENT, BASELINE, "teacher")
@@ -37,10 +37,22 @@ def interval(one: Estimate) -> str:
 
 
 def points(one: Comparison, *, places: int = 0) -> str:
-    """The interval of the difference: `+2 to +28`"""
+    """The interval of the difference: `+2 to +28`; a bound beside 0 has the places to be told."""
     if is_absent(one.low):
         return NONE
+    shown = [float(signed(bound, places=places)) for bound in (one.low, one.high)]
+    if (one.low > 0 or one.high < 0) and 0 in shown and places < 4:
+        return points(one, places=places + 1)
     return f"{signed(one.low, places=places)} to {signed(one.high, places=places)}"
+
+
+def needed(one: Comparison, primary: Primary) -> str:
+    """`330 questions`, `330 questions (the dataset has 140)`; "" = none are needed, or none help"""
+    if not one.questions_needed:
+        return ""
+    said = counted(one.questions_needed, "question")
+    few = 0 < primary.available < one.questions_needed
+    return f"{said} (the dataset has {primary.available:,})" if few else said
 
 
 def is_absent(value: float | None) -> bool:
@@ -72,7 +84,7 @@ METRIC_NAMES = {  # metric → its name, its meaning
     "quotes_in_context": ("Quotes verbatim", "quotes that are in the documents, word for word"),
     "quotes_in_oracle": ("Quotes of the oracle", "quotes that are in the document with the answer"),
     "refused_rightly": ("Refused rightly", "no document held the answer; more is better"),
-    "refused_wrongly": ("Refused wrongly", "a document held the answer; less is better"),
+    "refused_wrongly": ("Refused wrongly", "no answer, though a document held it; less is better"),
     "hit_rate": ("Hit rate", "a document with the answer was retrieved"),
     "reciprocal_rank": ("MRR", "1 / rank of the first document with the answer, as a mean"),
     "context_precision": ("Context precision", "share of retrieved documents that hold the answer"),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from lib.eval.results import Comparison, Estimate, Results
+from lib.eval.results import Comparison, Estimate, Primary, Results
 
 
 def estimate(model: str, condition: str, metric: str) -> Estimate:
@@ -11,10 +11,10 @@ def estimate(model: str, condition: str, metric: str) -> Estimate:
 
 def comparison(model: str, against: str, condition: str, metric: str) -> Comparison:
     return Comparison(
-        *(model, against, condition, metric, 10, 0.5, 0.4, 0.1, -0.1, 0.3, 2, 1, 1.0, math.nan),
+        *(model, against, condition, metric, 10, 0.5, 0.4, 0.1, -0.1, 0.3, 0.95, 2, 1, 1.0),
+        p_holm=math.nan,
         verdict="cannot tell",
         questions_needed=200,
-        ratio=0.25,
     )
 
 
@@ -32,11 +32,14 @@ def test_figures_are_found_by_name() -> None:
         for metric in ("f1", "exact_match")
     ]
     models = ("student", "baseline", "teacher")
-    results = Results(models, ("oracle", "top_5"), estimates, comparisons)
+    primary = Primary("baseline", "top_5")
+    results = Results(models, ("oracle", "top_5"), estimates, comparisons, primary)
     for one in estimates:
         assert results.estimate(one.model, one.condition, one.metric) is one
     for pair in comparisons:
         assert results.comparison(pair.against, pair.condition, pair.metric) is pair
     assert results.estimate("student", "closed_book", "f1") is None
     assert results.comparison("student", "oracle", "f1") is None
-    assert results.headline == []
+    deciding = results.comparison("baseline", "top_5", "exact_match")
+    assert results.deciding is deciding
+    assert results.secondary == [one for one in comparisons if one is not deciding]

@@ -9,16 +9,19 @@ from random import Random
 
 import pytest
 
+from lib.eval.conditions import Case
 from lib.eval.metrics.refusals import REFUSED_WRONGLY
 from lib.eval.questions import UNKNOWN
-from lib.eval.results import Results
-from lib.eval.statistics import bootstrap, questions_needed, turned, wilson_interval
+from lib.eval.results import Primary, Results
+from lib.eval.statistics import bootstrap, turned, wilson_interval
 from lib.eval.summaries import clusters_of, summarise
 from lib.records import Score
-from tests.eval.toy import make_chunks, question_of
+from tests.eval.toy import evaluated, make_chunks, question_of
 
 MODELS = ("student", "baseline", "teacher")
 CONDITIONS = ("oracle", "top_3", "top_5")
+WHERE = ("baseline", "top_5")
+PRIMARY = Primary("baseline", "top_5")
 Value = Callable[[str, str, int], float | None]  # of model, condition, number of the question
 
 
@@ -48,11 +51,20 @@ def luck(model: str, condition: str, i: int) -> float:
 
 
 def summed(
-    value: Value, *, count: int = 40, metric: str = "exact_match", per_chunk: int = 1
+    value: Value,
+    *,
+    count: int = 40,
+    metric: str = "exact_match",
+    per_chunk: int = 1,
+    conditions: tuple[str, ...] = CONDITIONS,
 ) -> Results:
     questions = ids(count, per_chunk=per_chunk)
     return summarise(
-        scores_of(value, questions, metric=metric), questions, models=MODELS, num_resamples=500
+        scores_of(value, questions, metric=metric, conditions=conditions),
+        questions,
+        models=MODELS,
+        primary=replace(PRIMARY, metric=metric),
+        num_resamples=500,
     )
 
 
@@ -61,19 +73,18 @@ def test_every_figure_is_there_once_with_its_mean_and_interval() -> None:
     assert results.models == MODELS
     assert results.conditions == CONDITIONS
     names = [(e.model, e.condition, e.metric) for e in results.estimates]
-    assert len(names) == len(set(names)) == 3 * 3 * 2  # as it is, and strict
+    assert len(names) == len(set(names)) == 3 * 3
     for one in results.estimates:
         right = sum(luck(one.model, one.condition, i) for i in range(40))
         assert (one.n, one.unscored, one.value) == (40, 0, right / 40)
         assert (one.low, one.high, one.method) == (*wilson_interval(right, 40), "wilson")
     pairs = [(c.model, c.against, c.condition, c.metric) for c in results.comparisons]
-    assert len(pairs) == len(set(pairs)) == 2 * 3 * 2
+    assert len(pairs) == len(set(pairs)) == 2 * 3
     for pair in results.comparisons:
         assert pair.model == "student"
         assert pair.difference == pytest.approx(pair.value - pair.against_value)
         assert pair.n == 40
         assert pair.won - pair.lost == pytest.approx(40 * pair.difference)
-        assert pair.ratio == pytest.approx(pair.difference / pair.against_value)
         assert pair.low <= pair.difference <= pair.high
 
 
@@ -82,51 +93,92 @@ def test_clustered_answers_get_the_bootstrap() -> None:
     assert {one.method for one in results.estimates} == {"bca"}
 
 
-def test_the_headline_is_corrected_and_the_rest_is_not() -> None:
+def test_one_comparison_is_tested_alone_some_together_and_the_rest_not_at_all() -> None:
     questions = ids(40)
     scores = [
-        *scores_of(luck, questions, conditions=(*CONDITIONS, "distractors_only")),
+        *scores_of(luck, questions),
+        *scores_of(luck, questions, conditions=("distractors_only",), metric="refused_rightly"),
         *scores_of(luck, questions, metric="f1"),
     ]
-    results = summarise(scores, questions, models=MODELS, num_resamples=500)
-    assert {(c.against, c.condition) for c in results.headline} == {
-        (against, condition) for against in MODELS[1:] for condition in CONDITIONS
+    results = summarise(scores, questions, models=MODELS, primary=PRIMARY, num_resamples=500)
+    one = results.deciding
+    assert one is not None
+    assert (one.against, one.condition, one.metric) == ("baseline", "top_5", "exact_match")
+    assert (one.coverage, math.isnan(one.p_holm)) == (0.95, True)
+    assert {(c.against, c.condition, c.metric) for c in results.secondary} == {
+        *((a, c, "exact_match") for a in MODELS[1:] for c in CONDITIONS if (a, c) != WHERE),
+        *((a, "distractors_only", "refused_rightly") for a in MODELS[1:]),
     }
-    assert all(c.metric == "exact_match" and c in results.comparisons for c in results.headline)
-    for one in results.headline:
-        assert one.p <= one.p_holm <= min(1, 6 * one.p)
-    others = [c for c in results.comparisons if c not in results.headline]
-    assert len(others) == 2 * (4 + 4 + 3) - 6
-    assert all(math.isnan(c.p_holm) for c in others)
+    for other in results.secondary:
+        assert other.p <= other.p_holm <= min(1, 7 * other.p)
+        assert 0.95 <= other.coverage <= 1 - 0.05 / 7
+        assert (other.p_holm < 0.05) == (other.p < 1 - other.coverage)
+    rest = [c for c in results.comparisons if c is not one and c not in results.secondary]
+    assert {c.metric for c in rest} == {"f1"}
+    assert {(c.verdict, c.questions_needed, c.coverage) for c in rest} == {("", None, 0.95)}
+    assert all(math.isnan(c.p) and math.isnan(c.p_holm) for c in rest)
 
 
-def test_holm_takes_back_what_one_test_alone_would_say() -> None:
+@pytest.mark.parametrize("seed", range(12))
+def test_the_comparison_that_decides_does_not_depend_on_what_else_is_asked(seed: int) -> None:
+    def reply(model: str, condition: str, i: int) -> float:
+        return float(Random(f"{seed} {model} {condition} {i}").random() < 0.5 + 0.2 * (model < "c"))
+
+    alone = summed(reply, conditions=("top_5",), per_chunk=seed % 3 + 1).deciding
+    assert alone is not None
+    for conditions in (CONDITIONS, ("top_5", "top_7"), ("top_1", "top_2", "top_3", "top_5")):
+        among = summed(reply, conditions=conditions, per_chunk=seed % 3 + 1).deciding
+        assert repr(among) == repr(alone)
+
+
+@pytest.mark.parametrize("per_chunk", [1, 3])
+def test_words_and_intervals_agree_whatever_was_answered(per_chunk: int) -> None:
+    seen = set()
+    for seed in range(25):
+        rng = Random(seed)
+        rates = {(m, c): rng.random() for m in MODELS for c in CONDITIONS}
+        draws = Random(f"draws {seed}")
+
+        def reply(
+            m: str, c: str, i: int, rates: dict[tuple[str, str], float] = rates, rng: Random = draws
+        ) -> float:
+            return float(rng.random() < rates[m, c])
+
+        results = summed(
+            reply,
+            count=rng.randint(1, 60),
+            per_chunk=per_chunk,
+        )
+        for one in results.comparisons:
+            word = "better" if one.low > 0 else "worse" if one.high < 0 else "cannot tell"
+            assert one.verdict == word
+            p = one.p if one is results.deciding else one.p_holm
+            assert one.verdict == "cannot tell" or p < 0.05
+            assert one.low <= one.difference <= one.high
+            assert not one.questions_needed or one.verdict == "cannot tell"
+            seen.add((one is results.deciding, one.verdict))
+    assert len(seen) == 6
+
+
+def test_the_correction_spares_the_comparison_that_decides() -> None:
     def slightly(model: str, condition: str, i: int) -> float:
         return float(model == "student" and i < 6)  # 6 won, none lost: p = 0.031
 
-    alone = summarise(
-        scores_of(slightly, ids(12), models=MODELS[:2], conditions=("oracle",)),
-        ids(12),
-        models=MODELS[:2],
-    )
-    assert [c.verdict for c in alone.headline] == ["better"]
-    several = summed(slightly, count=12)
-    assert {c.verdict for c in several.headline} == {"cannot tell"}
-    assert {c.low > 0 for c in several.headline} == {True}
-    strict = [c for c in several.comparisons if c.metric == "exact_match_strict"]
-    assert {c.verdict for c in strict} == {"better"}
-    assert {c.questions_needed for c in strict} == {None}
-    one = several.headline[0]
-    assert {c.questions_needed for c in several.headline} == {
-        questions_needed(one.difference, one.low, one.high, n=12, num_differing=6, num_tests=6)
-    }
+    results = summed(slightly, count=12)
+    one = results.deciding
+    assert one is not None
+    assert one.verdict == "better"
+    assert {c.verdict for c in results.secondary} == {"cannot tell"}
+    assert {c.low for c in results.secondary} == {0.0}
+    assert all(c.questions_needed and c.questions_needed > 12 for c in results.secondary)
 
 
 def test_swapped_models_swap_the_verdicts() -> None:
     questions = ids(60, per_chunk=3)
     scores = scores_of(luck, questions, models=MODELS[:2])
-    one = summarise(scores, questions, models=MODELS[:2])
-    other = summarise(scores[::-1], questions, models=MODELS[1::-1])
+    one = summarise(scores, questions, models=MODELS[:2], primary=PRIMARY)
+    turned_round = replace(PRIMARY, against="student")
+    other = summarise(scores[::-1], questions, models=MODELS[1::-1], primary=turned_round)
     assert "better" in {c.verdict for c in one.comparisons}
     for mine in one.comparisons:
         theirs = other.comparison("student", mine.condition, mine.metric)
@@ -138,28 +190,49 @@ def test_swapped_models_swap_the_verdicts() -> None:
         assert (theirs.low, theirs.high) == pytest.approx((-mine.high, -mine.low), abs=1e-9)
 
 
-def test_what_is_unscored_is_in_no_mean_and_counted() -> None:
+def test_what_a_judge_leaves_open_is_in_no_mean_and_counted() -> None:
     def mute(model: str, condition: str, i: int) -> float | None:
         if model == "student":
             return 1.0 if i < 10 else None
         return 0.0 if i % 2 else 1.0
 
-    results = summed(mute)
-    student = results.estimate("student", "oracle", "exact_match")
+    results = summed(mute, metric="judge_correct")
+    student = results.estimate("student", "oracle", "judge_correct")
     assert student is not None
     assert (student.n, student.unscored, student.value) == (10, 30, 1.0)
-    pair = results.comparison("baseline", "oracle", "exact_match")
+    pair = results.comparison("baseline", "oracle", "judge_correct")
     assert pair is not None
     assert (pair.n, pair.value, pair.against_value, pair.won, pair.lost) == (10, 1.0, 0.5, 5, 0)
-    strict = results.estimate("student", "oracle", "exact_match_strict")
-    assert strict is not None
-    assert (strict.n, strict.unscored, strict.value) == (40, 0, 0.25)
-    stricter = results.comparison("baseline", "oracle", "exact_match_strict")
-    assert stricter is not None
-    assert (stricter.n, stricter.difference) == (40, -0.25)
 
 
-def test_no_common_question_is_no_claim_and_a_baseline_of_zero_has_no_ratio() -> None:
+@pytest.mark.parametrize("metric", ["exact_match", "f1", "answer_containment"])
+def test_a_reply_without_a_final_answer_is_wrong_in_means_intervals_and_pairs(metric: str) -> None:
+    """It has the figures of a wrong reply, and its number is known."""
+
+    def mute(i: int, case: Case, right: str) -> str:
+        return right if i % 3 else "and so on and on"
+
+    def wrong(i: int, case: Case, right: str) -> str:
+        return right if i % 3 else "<ANSWER>: nothing of the kind"
+
+    def baseline(i: int, case: Case, right: str) -> str:
+        return right if i % 4 == 0 else "<ANSWER>: nothing of the kind"
+
+    one, other = (
+        evaluated({"student": how, "baseline": baseline}, count=24).results for how in (mute, wrong)
+    )
+    for condition in one.conditions:
+        silent = one.estimate("student", condition, metric)
+        assert silent is not None
+        assert (silent.n, silent.unscored, silent.no_answer) == (24, 0, 8)
+        assert replace(silent, no_answer=0) == other.estimate("student", condition, metric)
+        pair = one.comparison("baseline", condition, metric)
+        assert pair is not None
+        assert pair.n == 24
+        assert repr(pair) == repr(other.comparison("baseline", condition, metric))
+
+
+def test_no_common_question_is_no_claim() -> None:
     def apart(model: str, condition: str, i: int) -> float | None:
         if condition == "oracle":
             return float(model == "student")
@@ -168,11 +241,11 @@ def test_no_common_question_is_no_claim_and_a_baseline_of_zero_has_no_ratio() ->
     results = summed(apart)
     zero = results.comparison("baseline", "oracle", "exact_match")
     assert zero is not None
-    assert (zero.verdict, zero.difference, zero.ratio) == ("better", 1.0, None)
+    assert (zero.verdict, zero.difference) == ("better", 1.0)
     nothing = results.comparison("baseline", "top_3", "exact_match")
     assert nothing is not None
     assert (nothing.n, nothing.verdict, nothing.p) == (0, "cannot tell", 1.0)
-    assert nothing.questions_needed is nothing.ratio is None
+    assert nothing.questions_needed is None
     assert all(map(math.isnan, (nothing.value, nothing.difference, nothing.low, nothing.high)))
     silent = summed(lambda model, condition, i: None)
     assert {(e.n, e.method) for e in silent.estimates if e.metric == "exact_match"} == {(0, "")}
@@ -180,7 +253,7 @@ def test_no_common_question_is_no_claim_and_a_baseline_of_zero_has_no_ratio() ->
 
 def test_of_some_metrics_less_is_better() -> None:
     less = summed(luck, metric=REFUSED_WRONGLY).comparison("baseline", "oracle", REFUSED_WRONGLY)
-    more = summed(luck).comparison("baseline", "oracle", "exact_match_strict")
+    more = summed(luck).comparison("baseline", "oracle", "exact_match")
     assert less is not None
     assert more is not None
     assert (less.difference, less.low, less.high) == (more.difference, more.low, more.high)
@@ -194,7 +267,7 @@ def test_models_are_compared_where_both_were_asked_and_the_retriever_nowhere() -
         *scores_of(luck, questions, models=("teacher",), conditions=("oracle",)),
         *(Score(question, "retriever", "top_3", "hit_rate", 1.0) for question in questions),
     ]
-    results = summarise(scores, questions, models=MODELS, num_resamples=200)
+    results = summarise(scores, questions, models=MODELS, primary=PRIMARY, num_resamples=200)
     assert {c.condition for c in results.comparisons if c.against == "teacher"} == {"oracle"}
     assert {c.condition for c in results.comparisons if c.against == "baseline"} == {*CONDITIONS}
     found = results.estimate("retriever", "top_3", "hit_rate")
@@ -210,10 +283,10 @@ def test_the_same_scores_give_the_same_figures() -> None:
         return Random(f"{model} {condition} {i}").random()
 
     scores = scores_of(part, questions, metric="f1")
-    one = summarise(scores, questions, models=MODELS, num_resamples=300)
-    again = summarise(scores, questions, models=MODELS, num_resamples=300)
+    one = summarise(scores, questions, models=MODELS, primary=PRIMARY, num_resamples=300)
+    again = summarise(scores, questions, models=MODELS, primary=PRIMARY, num_resamples=300)
     assert repr(one) == repr(again)  # NaN is not equal to itself
-    seeded = summarise(scores, questions, models=MODELS, num_resamples=300, seed=1)
+    seeded = summarise(scores, questions, models=MODELS, primary=PRIMARY, num_resamples=300, seed=1)
     assert one.estimates != seeded.estimates
 
 
@@ -235,9 +308,9 @@ def test_resamples_are_drawn_once_for_all_figures_of_as_many_chunks(
 def test_scores_that_cannot_be_right_are_refused() -> None:
     score = Score("q1", "student", "oracle", "f1", 0.5)
     with pytest.raises(ValueError, match="a second score like"):
-        summarise([score, score], ids(3), models=MODELS)
+        summarise([score, score], ids(3), models=MODELS, primary=PRIMARY)
     with pytest.raises(ValueError, match="'q1' has scores, and is in no cluster"):
-        summarise([score], {}, models=MODELS)
+        summarise([score], {}, models=MODELS, primary=PRIMARY)
 
 
 def test_questions_of_a_chunk_belong_together_and_peoples_stand_alone() -> None:

@@ -12,7 +12,7 @@ from lib.eval.conditions import Case
 from lib.eval.metrics import score_answers, score_retrieval
 from lib.eval.metrics.losses import decompose
 from lib.eval.questions import EvalQuestion
-from lib.eval.results import Results
+from lib.eval.results import HEADLINE, Primary, Results
 from lib.eval.summaries import clusters_of, summarise
 from lib.prompts.student import cot_label, parse_answer
 from lib.records import Answer, Chunk, Question, Score
@@ -145,8 +145,19 @@ def evaluated(
         for case in cases
     ]
     scores = score_answers(answers, questions, cases) + score_retrieval(questions, cases, chunks)
-    results = summarise(scores, clusters_of(questions), models=[*replies], num_resamples=200)
+    primary = primary_of([*replies], conditions)
+    results = summarise(
+        scores, clusters_of(questions), models=[*replies], primary=primary, num_resamples=200
+    )
     return Evaluated(questions, cases, answers, scores, results, decompose(answers, scores))
+
+
+def primary_of(
+    models: Sequence[str], conditions: Sequence[str], *, metric: str = HEADLINE, available: int = 0
+) -> Primary:
+    """Against the baseline, else the second model, under the last condition."""
+    against = "baseline" if "baseline" in models[1:] else "".join(models[1:2])
+    return Primary(against, "".join(conditions[-1:]), metric, available=available)
 
 
 def results_of(
@@ -154,6 +165,8 @@ def results_of(
     *,
     conditions: Sequence[str] = ("top_5",),
     more: Mapping[str, Mapping[str, Sequence[float | None]]] | None = None,
+    metric: str = HEADLINE,
+    available: int = 0,
 ) -> Results:
     """From a model's exact match of each question; `more`: other metrics → the same of them."""
     metrics = {"exact_match": values, **(more or {})}
@@ -165,7 +178,8 @@ def results_of(
         for i, value in enumerate(listed)
     ]
     clusters = {score.question_id: score.question_id for score in scores}
-    return summarise(scores, clusters, models=[*values], num_resamples=200)
+    primary = primary_of([*values], conditions, metric=metric, available=available)
+    return summarise(scores, clusters, models=[*values], primary=primary, num_resamples=200)
 
 
 class Page(HTMLParser):

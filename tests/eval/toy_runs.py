@@ -13,7 +13,7 @@ from lib.eval.runs.results_files import write_results
 from lib.eval.summaries import clusters_of, summarise
 from lib.prompts.student import REFUSAL
 from lib.records import Answer
-from tests.eval.toy import answer, make_chunks, question_of, right
+from tests.eval.toy import answer, make_chunks, primary_of, question_of, right
 
 CONDITIONS = ("closed_book", "oracle", "top_3")
 METRICS = ("exact_match", "f1", "refused_rightly")
@@ -53,6 +53,7 @@ def write_run(
     first_question: int = 0,
     dataset: str = "docs-0123456789ab",
     date: str = "2026-11-20T10:00:00+00:00",
+    metric: str = "exact_match",
     **more: Any,
 ) -> Path:
     """A run folder; question i of a smaller run is question i of a larger one."""
@@ -65,7 +66,8 @@ def write_run(
         for one in replies(model, cases, questions, how)
     ]
     scores = [s for s in score_answers(answers, questions, cases) if s.metric in METRICS]
-    results = summarise(scores, clusters_of(questions), models=models)
+    primary = primary_of(models, conditions, metric=metric)
+    results = summarise(scores, clusters_of(questions), models=models, primary=primary)
     made_of = {
         "dataset": dataset,
         "models": [{"name": m, "role": m, "deployment": f"{m}-1"} for m in models],

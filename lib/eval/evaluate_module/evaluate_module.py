@@ -35,5 +35,5 @@ class Openbook(evaluate.Metric):
             parsed = parse_answer(prediction)
             final = "" if parsed.refused else parsed.final_answer or prediction.strip()
             for metric, value in correctness(prediction, final, gold).items():
-                values.setdefault(metric, []).append(value or 0.0)
+                values.setdefault(metric, []).append(value)
         return {metric: sum(given) / len(given) for metric, given in values.items()}

@@ -31,8 +31,8 @@ def judge_answers(
     is asked for, the reply around the final answer if a criterion needs it: with `judge_correct`
     alone, a final answer that comes again under another condition is paid once.
 
-    - A refusal is not correct (0) and not rated; a reply without a final answer is unscored (None)
-      in every metric. Neither is sent.
+    - A refusal is not correct (0) and not rated; a reply without a final answer is not correct
+      and has the lowest rating. Neither is sent.
     - A verdict that cannot be read is unscored, field by field; `unparsed_counts` counts these.
     - Absent: every metric in `distractors_only`, where the right reply is a refusal, and
       groundedness where there were no documents.
@@ -53,7 +53,8 @@ def judge_answers(
         documents = [chunk.text for chunk in shown[answer.question_id, answer.condition].chunks]
         fields = applicable([f for f in FIELDS if PREFIX + f in asked_for], documents)
         if why := no_answer(answer):
-            plans.append((answer, {field: Grade(None, why) for field in fields}))
+            lowest = {field: Grade(float(field != "correct"), why) for field in fields}
+            plans.append((answer, lowest))
         elif answer.refused:
             plans.append((answer, {f: Grade(0.0, "refused") for f in fields if f == "correct"}))
         elif fields:

@@ -2,13 +2,12 @@
 
 - `score_answers`: answers → one Score per metric and answer.
 - `score_retrieval`: retrieved cases → one Score per metric and case.
-- `count_refusals`: answers → the 2 × 2 of refusals.
 """
 
 # ruff: noqa: F401  # the public names of the room
 
 from lib.eval.metrics.overlap import exact_match, f1
-from lib.eval.metrics.refusals import REFUSED_RIGHTLY, REFUSED_WRONGLY, Refusals, count_refusals
+from lib.eval.metrics.refusals import REFUSED_RIGHTLY, REFUSED_WRONGLY
 from lib.eval.metrics.retrieval import RETRIEVAL, RETRIEVER, score_retrieval
 from lib.eval.metrics.scoring import (
     LOWER_IS_BETTER,

@@ -6,19 +6,23 @@ from collections.abc import Iterable, Sequence
 
 from lib.eval.metrics import QUOTES_IN_ORACLE
 from lib.eval.metrics.refusals import DISTRACTORS_ONLY, no_answer
+from lib.eval.results import HEADLINE
 from lib.records import Answer, Score
 
 RIGHT = "right"
-FORMAT = "format"  # neither a final answer nor a refusal; "unscored" in the tables
+FORMAT = "format"  # neither a final answer nor a refusal
 RETRIEVAL_MISSED = "retrieval missed"  # no document holds the answer; a closed book has none
 WRONG_REFUSAL = "wrong refusal"  # a document holds it
 WRONG_QUOTE = "wrong quote"  # a document holds it, and every quote is of something else
 WRONG_ANSWER = "wrong answer"  # a document holds it, a quote is of it or there is none
 LOSSES = (RIGHT, RETRIEVAL_MISSED, WRONG_QUOTE, WRONG_ANSWER, WRONG_REFUSAL, FORMAT)
+RIGHT_FROM = 0.5  # an answer is right from this value of the metric on: of F1 half, of others all
 
 
-def outcomes(answers: Sequence[Answer], scores: Iterable[Score]) -> list[str]:
-    """One of LOSSES an answer, in their order; right = an exact match.
+def outcomes(
+    answers: Sequence[Answer], scores: Iterable[Score], *, metric: str = HEADLINE
+) -> list[str]:
+    """One of LOSSES an answer, in their order; `metric` is the one that decides.
 
     The first that applies: right; format; retrieval missed; wrong refusal; wrong quote; wrong
     answer. In `distractors_only` a refusal is right, and an answer a wrong answer.
@@ -26,16 +30,16 @@ def outcomes(answers: Sequence[Answer], scores: Iterable[Score]) -> list[str]:
     values = {
         (s.model, s.condition, s.question_id, s.metric): s.value
         for s in scores
-        if s.metric in ("exact_match", QUOTES_IN_ORACLE)
+        if s.metric in (metric, QUOTES_IN_ORACLE)
     }
 
-    def value(answer: Answer, metric: str) -> float | None:
-        return values.get((answer.model, answer.condition, answer.question_id, metric))
+    def value(answer: Answer, name: str) -> float | None:
+        return values.get((answer.model, answer.condition, answer.question_id, name))
 
     return [
         _outcome(
             answer,
-            right=value(answer, "exact_match") == 1,
+            right=(value(answer, metric) or 0) >= RIGHT_FROM,
             misquoted=value(answer, QUOTES_IN_ORACLE) == 0,
         )
         for answer in answers
@@ -58,11 +62,11 @@ def _outcome(answer: Answer, *, right: bool, misquoted: bool) -> str:
 
 
 def decompose(
-    answers: Sequence[Answer], scores: Iterable[Score]
+    answers: Sequence[Answer], scores: Iterable[Score], *, metric: str = HEADLINE
 ) -> dict[tuple[str, str], dict[str, int]]:
     """(model, condition) → how many answers of each of LOSSES; they add up to its answers."""
     counts: dict[tuple[str, str], dict[str, int]] = {}
-    for answer, outcome in zip(answers, outcomes(answers, scores), strict=True):
+    for answer, outcome in zip(answers, outcomes(answers, scores, metric=metric), strict=True):
         of_group = counts.setdefault((answer.model, answer.condition), dict.fromkeys(LOSSES, 0))
         of_group[outcome] += 1
     return counts

@@ -25,7 +25,7 @@ METRICS = (  # all, in the order of a table
 )
 LOWER_IS_BETTER = frozenset({REFUSED_WRONGLY})
 
-Values = dict[str, float | None]  # metric → value; None = unscored
+Values = dict[str, float]  # metric → value
 
 
 def score_answers(
@@ -35,12 +35,13 @@ def score_answers(
 
     Correctness compares the final answer with the gold answer, whatever the context held. A
     refusal is scored 0: the question has an answer. A reply with neither a final answer nor a
-    refusal is unscored (None) in correctness and refusals, a reply without quotes in quotes.
+    refusal is wrong in correctness and refusals. A reply without quotes has no value (None) in
+    quotes.
 
     - In `distractors_only` the right reply is a refusal: `refused_rightly` is 0 or 1, and
       correctness is absent. (Unscored would say that the replies could not be read.)
-    - `refused_wrongly` (over-refusal, 0 or 1) and `quotes_in_oracle`: where the context holds the
-      oracle, or a chunk that holds its evidence too (`holds_answer`).
+    - `refused_wrongly` (over-refusal, or no final answer; 0 or 1) and `quotes_in_oracle`: where the
+      context holds the oracle, or a chunk that holds its evidence too (`holds_answer`).
     - `rouge_2`: where the gold answer has two words or more; `api_call_match`: where it is a call.
     """
     by_id = {question.id: question for question in questions}
@@ -54,7 +55,7 @@ def score_answers(
     scores: list[Score] = []
     for answer in answers:
         where = (answer.question_id, answer.condition)
-        values = _of_reply(answer, by_id[answer.question_id].answer)
+        values: dict[str, float | None] = {**_of_reply(answer, by_id[answer.question_id].answer)}
         values[QUOTES] = verbatim(answer.quotes, [chunk.text for chunk in shown[where]])
         if answer.oracle_in_context:
             values[QUOTES_IN_ORACLE] = verbatim(answer.quotes, holders(*where))
@@ -74,33 +75,34 @@ def score_answers(
 
 def _of_reply(answer: Answer, gold: str) -> Values:
     """Correctness and refusals."""
-    refused = None if no_answer(answer) else float(answer.refused)
     if answer.condition == DISTRACTORS_ONLY:
-        return {REFUSED_RIGHTLY: refused}
+        return {REFUSED_RIGHTLY: float(answer.refused)}
     said = ("", "") if answer.refused else (answer.text, answer.final_answer)
     values = correctness(*said, gold)
     if answer.oracle_in_context:
-        values[REFUSED_WRONGLY] = refused
+        values[REFUSED_WRONGLY] = float(answer.refused or bool(no_answer(answer)))
     return values
 
 
 def _why(answer: Answer, metric: str, value: float | None) -> str:
-    if value is None:
-        return "no quotes" if metric in (QUOTES, QUOTES_IN_ORACLE) else no_answer(answer)
-    return "refused" if answer.refused and metric in (*_OVERLAP, API_CALL) else ""
+    if metric in (QUOTES, QUOTES_IN_ORACLE):
+        return "no quotes" if value is None else ""
+    if answer.refused and metric in (*_OVERLAP, API_CALL):
+        return "refused"
+    return "" if metric == API_CALL and value else no_answer(answer)
 
 
 def correctness(reply: str, final: str | None, gold: str) -> Values:
-    """The metrics of correctness that apply to a gold answer; None where there is no final answer.
+    """The metrics of correctness that apply to a gold answer; 0 where there is no final answer.
 
     ROUGE-2 is absent where the gold answer is one word: it has no pair of words.
     """
-    values: Values = dict.fromkeys(_OVERLAP) if final is None else {**_overlap(final, gold)}
+    values = dict.fromkeys(_OVERLAP, 0.0) if final is None else _overlap(final, gold)
     if len(tokens(gold)) < 2:
         del values[ROUGE_2]
     if is_call(gold):
         call = call_text(reply, final)
-        values[API_CALL] = None if final is None and not call else calls_match(call, gold)
+        values[API_CALL] = calls_match(call, gold)
     return values
 
 

@@ -10,8 +10,7 @@ from lib.eval.metrics.losses import RETRIEVAL_MISSED, RIGHT, WRONG_ANSWER
 from lib.eval.metrics.refusals import DISTRACTORS_ONLY
 from lib.eval.report.page import show
 from lib.eval.results import Results
-from lib.eval.statistics import CANNOT_TELL
-from lib.eval.verdict import main_comparison, main_condition
+from lib.eval.verdict import settling
 
 if TYPE_CHECKING:
     from IPython.display import HTML
@@ -23,10 +22,10 @@ def what_next(results: Results, losses: Mapping[tuple[str, str], Mapping[str, in
     """Where the first model loses answers, the largest loss first, each with what may help.
 
     Under the condition of the verdict, and what it answers where it should refuse; losses below
-    SMALL are left out. Where the verdict cannot tell, how many questions would.
+    SMALL are left out. Where the verdict cannot tell, what would settle it.
     """
     model = next(iter(results.models), "")
-    main = main_condition(results) if results.conditions else ""
+    main = results.primary.condition
     found = []
     for condition in dict.fromkeys((main, DISTRACTORS_ONLY)):
         counts = losses.get((model, condition), {})
@@ -39,6 +38,5 @@ def what_next(results: Results, losses: Mapping[tuple[str, str], Mapping[str, in
             if has_advice and count > 0 and count >= SMALL * total:
                 found.append((count / total, count, total, condition, loss))
     found.sort(key=lambda one: -one[0])
-    one = main_comparison(results)
-    unsure = one if one and one.verdict == CANNOT_TELL else None
+    unsure = settling(results)
     return show("advice.html.j2", model=model, found=found, unsure=unsure, small=SMALL)

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lib.eval.conditions import Case
+from lib.eval.metrics.losses import RIGHT_FROM
+from lib.eval.metrics.refusals import no_answer
 from lib.eval.questions import UNKNOWN, EvalQuestion, holds_answer
 from lib.eval.report.page import show
 from lib.eval.results import Results
-from lib.eval.verdict import main_condition
 from lib.prompts.student import QUOTE_BEGIN, QUOTE_END
 from lib.records import Answer, Score
 from lib.text import find_quote, one_line
@@ -43,23 +44,25 @@ def show_best_and_worst(
 ) -> HTML:
     """The answers that gained most and lost most against the baseline's, with their documents.
 
-    Ordered by the difference in F1, then question id; unscored counts as 0 in this ordering alone.
-    Where fewer gained (or lost) than num_each, only those are shown.
+    Gained and lost as in the primary comparison, by its metric; ordered by the difference in it,
+    then in F1, then by question id. Where fewer gained (or lost) than num_each, only those are
+    shown.
     """
-    first, against = next(iter(results.models), ""), results.against
-    where = main_condition(results) if results.conditions else ""
+    first, against = next(iter(results.models), ""), results.primary.against
+    where, metric = results.primary.condition, results.primary.metric
     values = {(s.metric, s.model, s.question_id): s.value for s in scores if s.condition == where}
     asked = {question.id: question for question in questions}
     shown = {case.question_id: case for case in cases if case.condition == where}
-    gains = {
-        i: (values["f1", first, i] or 0.0) - (values["f1", against, i] or 0.0)
-        for i in asked
-        if ("f1", first, i) in values and ("f1", against, i) in values
-    }
+
+    def gain(name: str, i: str) -> float:
+        mine, theirs = values.get((name, first, i)), values.get((name, against, i))
+        return 0.0 if mine is None or theirs is None else mine - theirs
+
+    gains = {i: (gain(metric, i), gain("f1", i)) for i in asked}
     parts = {}
     for title, sign in (("gained", 1), ("lost", -1)):
-        changed = [i for i, gain in gains.items() if sign * gain > 1e-9]
-        changed.sort(key=lambda i: (-sign * gains[i], i))
+        changed = [i for i, (difference, _) in gains.items() if sign * difference > 0]
+        changed.sort(key=lambda i: (*(-sign * difference for difference in gains[i]), i))
         pairs = []
         for i in changed[:num_each]:
             replies = [a for a in answers if (a.condition, a.question_id) == (where, i)]
@@ -67,22 +70,22 @@ def show_best_and_worst(
             pairs.append(
                 {
                     "question": asked[i],
-                    "gain": gains[i],
-                    "replies": [_reply(reply, values) for reply in replies],
+                    "gain": gains[i][1],
+                    "replies": [_reply(reply, values, metric) for reply in replies],
                     "documents": _documents(asked[i], shown[i], replies),
                 }
             )
         parts[title] = (len(changed), pairs)
-    return show("answers.html.j2", parts=parts, first=first, against=against, where=where)
+    return show("answers.html.j2", parts=parts, first=first, primary=results.primary)
 
 
-def _reply(answer: Answer, values: Values) -> dict[str, Any]:
+def _reply(answer: Answer, values: Values, metric: str) -> dict[str, Any]:
     return {
         "model": answer.model,
         "pieces": _QUOTE.split(answer.text.strip()),
         "refused": answer.refused,
-        "unscored": not answer.refused and answer.final_answer is None,
-        "right": values.get(("exact_match", answer.model, answer.question_id)) == 1,
+        "no_answer": bool(no_answer(answer)),
+        "right": (values.get((metric, answer.model, answer.question_id)) or 0) >= RIGHT_FROM,
     }
 
 

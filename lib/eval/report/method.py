@@ -15,7 +15,6 @@ from lib.eval.report.page import show
 from lib.eval.results import Results
 from lib.eval.statistics import MIN_CLUSTERS, NUM_RESAMPLES, wilson_interval
 from lib.eval.summaries import clusters_of
-from lib.eval.verdict import main_condition, main_metric
 from lib.prompts.verdicts import UNPARSED
 from lib.records import Score
 
@@ -37,8 +36,6 @@ def show_method(
     return show(
         "method.html.j2",
         results=results,
-        main=main_condition(results) if results.conditions else "",
-        metric=main_metric(results),
         asked=asked,
         num_questions=len(questions),
         num_chunks=len(set(clusters_of(questions).values())),

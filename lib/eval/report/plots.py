@@ -13,8 +13,7 @@ from lib.eval.metrics.refusals import DISTRACTORS_ONLY
 from lib.eval.report.drawing import drawn, new_figure, style_of
 from lib.eval.results import Comparison, Estimate, Results
 from lib.eval.statistics import CANNOT_TELL
-from lib.eval.summaries import HEADLINE
-from lib.eval.verdict import main_condition
+from lib.eval.wording import metric_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,15 +23,16 @@ Losses = Mapping[tuple[str, str], Mapping[str, int]]  # (model, condition) → c
 
 @drawn
 def plot_differences(results: Results) -> tuple[Figure, str] | str:
-    """Forest plot: the first model minus each other model in exact match, under each condition.
+    """Forest plot: the first model minus each other, by the metric that decides, by condition.
 
     Where the right reply is a refusal (`distractors_only`), it is the share of right refusals.
     """
+    primary = results.primary
     found = [
         (condition, one)
         for condition in results.conditions
         for against in results.models[1:]
-        for metric in [REFUSED_RIGHTLY if condition == DISTRACTORS_ONLY else HEADLINE]
+        for metric in [REFUSED_RIGHTLY if condition == DISTRACTORS_ONLY else primary.metric]
         if (one := results.comparison(against, condition, metric)) and one.n
     ]
     if not found:
@@ -51,29 +51,31 @@ def plot_differences(results: Results) -> tuple[Figure, str] | str:
             beside = {"transform": axes.get_yaxis_transform(), "va": "center"}
             axes.text(1.02, y, one.verdict, weight=weight, **beside)
     axes.axvline(0, color="black", lw=1)
-    axes.set_title(f"Exact match of {results.models[0]} minus that of the others")
+    axes.set_title(f"{metric_name(primary.metric)} of {results.models[0]} minus that of the others")
     axes.set_xlabel("points: left of 0 worse, right of 0 better")
-    names = [f"{c}\n(right refusals)" if c == DISTRACTORS_ONLY else c for c in shown]
+    notes = {DISTRACTORS_ONLY: "\n(right refusals)", primary.condition: "\n(decides)"}
+    names = [name + notes.get(name, "") for name in shown]
     axes.set_yticks([step * row + (step - 1.6) / 2 for row in range(len(shown))], names)
     axes.invert_yaxis()
     axes.grid(axis="x")
     figure.legend(loc="outside lower left")
-    return figure, "Forest plot of the differences in exact match, with 95% intervals."
+    return figure, "Forest plot of the differences, with the intervals of their tests."
 
 
 @drawn
 def plot_top_k(results: Results) -> tuple[Figure, str] | str:
-    """Exact match under each condition with 95% intervals; lines join the retrieved ones (top_k).
+    """Right answers under each condition with 95% intervals; lines join the retrieved ones (top_k).
 
     The dashed hit rate is what a model would reach that reads without a mistake.
     """
-    scored = {one.condition for one in results.estimates if one.metric == HEADLINE and one.n}
+    metric = results.primary.metric
+    scored = {one.condition for one in results.estimates if one.metric == metric and one.n}
     conditions = [name for name in results.conditions if name in scored]
     if not conditions:
-        return "There is no curve to draw: no reply has a value in exact match."
+        return f"There is no curve to draw: no reply has a value in {metric_name(metric)}."
     figure, axes = new_figure(3.6)
     for place, model in enumerate(results.models):
-        estimates = {name: results.estimate(model, name, HEADLINE) for name in conditions}
+        estimates = {name: results.estimate(model, name, metric) for name in conditions}
         found = {name: one for name, one in estimates.items() if one and one.n}
         shift = 0.1 * (place - (len(results.models) - 1) / 2)  # models stand beside each other
         xs, style = [conditions.index(name) + shift for name in found], style_of(place)
@@ -88,23 +90,22 @@ def plot_top_k(results: Results) -> tuple[Figure, str] | str:
     if hits:
         lefts, rights = [x - 0.35 for x in hits], [x + 0.35 for x in hits]
         axes.hlines([*hits.values()], lefts, rights, color="black", ls="--", label="hit rate")
-    axes.set_title("Exact match under each condition")
+    axes.set_title(f"{metric_name(metric)} under each condition")
     axes.set(ylim=(-3, 103), ylabel="%")
     axes.set_xticks(range(len(conditions)), conditions)
     axes.grid(axis="y")
     figure.legend(loc="outside lower left", ncols=2)
-    return figure, "Exact match of each model under each condition, with 95% intervals."
+    return figure, f"{metric_name(metric)} of each model under each condition, with 95% intervals."
 
 
 @drawn
-def plot_losses(losses: Losses) -> tuple[Figure, str] | str:
-    """What became of each model's answers under the main condition: a bar for each class."""
-    conditions = tuple(dict.fromkeys(condition for _, condition in losses))
-    main = main_condition(Results((), conditions, [], [])) if conditions else ""
+def plot_losses(losses: Losses, results: Results) -> tuple[Figure, str] | str:
+    """What became of each model's answers under the condition that decides, by class."""
+    main = results.primary.condition
     models = list(dict.fromkeys(model for model, _ in losses))
     counts = {model: losses.get((model, main), {}) for model in models}
     if not any(sum(found.values()) for found in counts.values()):
-        return "There is no loss to draw: no answer was given under the main condition."
+        return "There is no loss to draw: no answer was given under the condition that decides."
     figure, axes = new_figure(0.7 + len(LOSSES) * (0.15 + 0.2 * len(models)))
     height = 0.84 / len(models)
     for place, (model, found) in enumerate(counts.items()):

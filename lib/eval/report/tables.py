@@ -7,19 +7,12 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from lib.eval.metrics import METRICS, RETRIEVAL, RETRIEVER
+from lib.eval.metrics.losses import RIGHT_FROM
 from lib.eval.metrics.refusals import CLOSED_BOOK, REFUSED_RIGHTLY, REFUSED_WRONGLY, no_answer
 from lib.eval.report.page import show
-from lib.eval.results import Estimate, Results
+from lib.eval.results import HEADLINE, Estimate, Results
 from lib.eval.statistics import BETTER, CANNOT_TELL, WORSE, intervals, make_sample
-from lib.eval.summaries import HEADLINE, STRICT
-from lib.eval.verdict import (
-    claim_of,
-    main_comparison,
-    main_condition,
-    main_metric,
-    plain_comparison,
-    verdict_of,
-)
+from lib.eval.verdict import claim_of, falls_short, plain_comparison, verdict_of
 from lib.records import Answer, Score
 
 if TYPE_CHECKING:
@@ -28,11 +21,9 @@ if TYPE_CHECKING:
 
 def show_verdict(results: Results) -> HTML:
     """The claim in large, its figures, and the sentence of `verdict_of`."""
-    one = main_comparison(results)
+    one = results.deciding
     plain = plain_comparison(results) if one else None
-    word = one.verdict if one else CANNOT_TELL
-    if word == BETTER and plain and plain.verdict != BETTER:
-        word = CANNOT_TELL  # in the colour: the claim says which of the two
+    word = one.verdict if one and not falls_short(results) else CANNOT_TELL  # in the colour
     return show(
         "verdict.html.j2",
         kind={BETTER: "better", WORSE: "worse"}.get(word, "cannot"),
@@ -40,23 +31,23 @@ def show_verdict(results: Results) -> HTML:
         sentence=verdict_of(results),
         one=one,
         plain=plain,
+        primary=results.primary,
     )
 
 
 def show_table(results: Results) -> HTML:
-    """Exact match and F1 of each model under each condition, and the first against each other.
+    """The metric that decides, exact match and F1: each model under each condition, and compared.
 
     Percent with 95% intervals; differences in points. `distractors_only`, where no answer is
     right, is in `show_metrics`.
     """
-    scored = {one.condition for one in results.estimates if one.metric == HEADLINE}
+    metric = results.primary.metric
+    scored = {one.condition for one in results.estimates if one.metric == metric}
     return show(
         "table.html.j2",
         results=results,
         conditions=[name for name in results.conditions if name in scored],
-        main=main_condition(results) if scored else "",
-        headline=HEADLINE,
-        strictly=HEADLINE + STRICT,
+        metrics=list(dict.fromkeys((metric, *_IN_TABLE))),
         retriever=RETRIEVER,
         cannot_tell=CANNOT_TELL,
     )
@@ -66,20 +57,19 @@ def show_table(results: Results) -> HTML:
 
 _REFUSALS = (REFUSED_RIGHTLY, REFUSED_WRONGLY)
 _QUOTES = ("quotes_in_context", "quotes_in_oracle")
-_IN_TABLE = {HEADLINE, HEADLINE + STRICT, "f1"}  # shown by show_table
+_IN_TABLE = (HEADLINE, "f1")  # shown by show_table
 
 
 def show_metrics(results: Results) -> HTML:
     """Every other metric, grouped, a column a model: the verdict's condition, the others folded."""
     tables = {condition: _groups(results, condition) for condition in results.conditions}
-    main = main_condition(results) if tables else ""
+    main = results.primary.condition
     return show(
         "metrics.html.j2",
         results=results,
         main=main,
         tables={main: tables.get(main, {}), **tables},  # the verdict's condition first
         retriever=RETRIEVER,
-        cannot_tell=CANNOT_TELL,
     )
 
 
@@ -92,7 +82,7 @@ def _groups(results: Results, condition: str) -> dict[str, list[str]]:
         "Quotes": list(_QUOTES),
         "Refusals": list(_REFUSALS),
         "Retrieval, the same for all models": list(RETRIEVAL),
-        "Judge": [m for m in known if m.startswith("judge_") and not m.endswith(STRICT)],
+        "Judge": [m for m in known if m.startswith("judge_")],
     }
     listed = {metric for metrics in groups.values() for metric in metrics}
     groups["Others"] = [metric for metric in known if metric not in listed]
@@ -111,14 +101,14 @@ def show_refusals(
     *,
     seed: int = 0,
 ) -> HTML:
-    """Precision and recall of refusals, over-refusal, and right answers among the answered.
+    """Precision and recall of refusals, over-refusal, and right answers where it did not refuse.
 
-    The first three over all conditions with documents, as `count_refusals` counts; the last under
-    the main condition, refusals in neither numerator nor denominator. 95% intervals resample whole
-    chunks (`clusters`): one question is asked several times.
+    The first three over all conditions with documents; the last under the condition that decides,
+    refusals in neither numerator nor denominator. A reply with neither an answer nor a refusal is
+    wrong in all but the first. 95% intervals resample whole chunks (`clusters`): one question is
+    asked several times.
     """
-    where = main_condition(results) if results.conditions else ""
-    metric = main_metric(results)
+    where, metric = results.primary.condition, results.primary.metric
     values = {
         (score.model, score.question_id): score.value
         for score in scores
@@ -127,14 +117,14 @@ def show_refusals(
     rows = []
     for model in results.models:
         own = [a for a in answers if a.model == model and a.condition != CLOSED_BOOK]
-        read = [a for a in own if not no_answer(a)]
-        answered = [a for a in read if a.condition == where and not a.refused]
+        answered = [a for a in own if a.condition == where and not a.refused]
         valued = [(a, values.get((model, a.question_id))) for a in answered]
+        mute = [bool(no_answer(a)) for a in own]
         rates = (  # (answer, whether it is so), of those that are asked about
-            [(a, not a.oracle_in_context) for a in read if a.refused],
-            [(a, a.refused) for a in read if not a.oracle_in_context],
-            [(a, a.refused) for a in read if a.oracle_in_context],
-            [(a, value == 1) for a, value in valued if value is not None],
+            [(a, not a.oracle_in_context) for a in own if a.refused],
+            [(a, a.refused) for a in own if not a.oracle_in_context],
+            [(a, a.refused or no) for a, no in zip(own, mute, strict=True) if a.oracle_in_context],
+            [(a, value >= RIGHT_FROM) for a, value in valued if value is not None],
         )
         samples = [
             make_sample([float(so) for _, so in rate], [clusters[a.question_id] for a, _ in rate])
@@ -145,5 +135,5 @@ def show_refusals(
             Estimate(model, where, metric, len(rate), 0, sample.mean, *astuple(interval))
             for rate, sample, interval in found
         ]
-        rows.append((model, estimates, len(own) - len(read)))
+        rows.append((model, estimates, sum(mute)))
     return show("refusals.html.j2", rows=rows, where=where)

@@ -10,7 +10,6 @@ from typing import Any
 from lib.eval.conditions import Case
 from lib.eval.metrics import RETRIEVER
 from lib.eval.questions import EvalQuestion
-from lib.eval.summaries import STRICT
 from lib.records import Answer, Score
 from lib.settings import SetupError, portable
 from lib.store import write_jsonl
@@ -85,12 +84,6 @@ def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], metrics: Seque
     scratch = path.with_name(f".{path.name}")
     pyarrow.parquet.write_table(table, scratch)
     scratch.replace(path)
-
-
-def value_of(row: Mapping[str, Any], metric: str) -> float | None:
-    """A row's value of a metric; of "<metric>_strict" 0 where the metric is unscored."""
-    value: float | None = row.get(metric.removesuffix(STRICT))
-    return value or 0.0 if metric.endswith(STRICT) else value
 
 
 def read_answers(run_dir: Path) -> list[dict[str, Any]]:

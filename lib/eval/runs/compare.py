@@ -7,16 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lib.eval.metrics import REFUSED_RIGHTLY
-from lib.eval.results import Comparison
-from lib.eval.runs.answer_files import EXPLANATION, value_of
+from lib.eval.results import Comparison, Primary
+from lib.eval.runs.answer_files import EXPLANATION
 from lib.eval.runs.runs import Run, known_metrics, require_known
-from lib.eval.statistics import WORSE, paired_difference, turned
-from lib.eval.summaries import HEADLINE, STRICT, summarise
+from lib.eval.statistics import ALPHA, WORSE, exact_p, make_sample
+from lib.eval.summaries import summarise
 from lib.eval.wording import percent, points, signed
 from lib.records import Score
 from lib.settings import SetupError
-
-METRICS = (HEADLINE, REFUSED_RIGHTLY)  # the default; the second is for distractors_only
 
 Question = tuple[str, str, str]  # id, text, gold answer: the same if all three are
 
@@ -28,7 +26,7 @@ class Paired:
     figures: Comparison  # `model` is the run, `against` the other one
     unscored: int  # replies without a value, of the questions that both were asked
     against_unscored: int
-    unscored_verdict: str  # "worse": more replies than before have no value
+    more_unscored: bool  # than before, beyond chance
     other_documents: int  # questions asked over other documents than in the other run
 
 
@@ -49,7 +47,8 @@ def compare_runs(
 ) -> RunComparison:
     """Pair the replies of both students to the same questions under the same condition.
 
-    Default conditions: all that both have; default metrics: METRICS.
+    Default conditions: all that both have; default metrics: the one that decides the other run, and
+    right refusals.
     """
     asked, before = ({_question(row) for row in one.answers} for one in (run, against))
     shared = len(asked & before)
@@ -58,7 +57,7 @@ def compare_runs(
     both = [name for name in wanted if name in known[0] and name in known[1]]
     pairs = [
         pair
-        for metric in metrics or METRICS
+        for metric in metrics or (against.results.primary.metric, REFUSED_RIGHTLY)
         for condition in both
         if (pair := _paired(run, against, metric, condition))
     ]
@@ -89,7 +88,7 @@ def _paired(run: Run, against: Run, metric: str, condition: str) -> Paired | Non
     if not shared:
         return None
     oracles = [theirs[key]["oracle_id"] or theirs[key]["question_id"] for key in shared]
-    values = [(value_of(mine[key], metric), value_of(theirs[key], metric)) for key in shared]
+    values = [(mine[key][metric], theirs[key][metric]) for key in shared]
     results = summarise(
         [
             Score(str(place), name, condition, metric, value)
@@ -98,23 +97,23 @@ def _paired(run: Run, against: Run, metric: str, condition: str) -> Paired | Non
         ],
         {str(place): oracle for place, oracle in enumerate(oracles)},
         models=("run", "against"),
-        headline_metric="",  # Holm's correction is for the claims of one table
-        strict=(),
+        primary=Primary("against", condition, metric),  # each figure is tested alone
     )
     unread = [(value is None) - (other is None) for value, other in values]
+    unread_totals = make_sample(unread, oracles, paired=True).totals.tolist()
     of_run, of_against = results.estimates
     return Paired(
         figures=replace(results.comparisons[0], model=run.name, against=against.name),
         unscored=of_run.unscored,
         against_unscored=of_against.unscored,
-        unscored_verdict=turned(paired_difference(unread, oracles).verdict),
+        more_unscored=sum(unread) > 0 and exact_p(unread_totals) < ALPHA,
         other_documents=sum(mine[k]["context_ids"] != theirs[k]["context_ids"] for k in shared),
     )
 
 
 def _measured(run: Run, metric: str, condition: str) -> dict[Question, dict[str, Any]]:
     """Question → its reply; a metric without value and explanation does not apply to a reply."""
-    columns = (metric.removesuffix(STRICT), metric.removesuffix(STRICT) + EXPLANATION)
+    columns = (metric, metric + EXPLANATION)
     return {
         _question(row): row
         for row in run.answers
@@ -134,7 +133,7 @@ def gate(
 ) -> RunComparison:
     """Compare a run's student with a base run's; `regressions` lists the figures that got worse.
 
-    Default metrics: those of the base run's headline (else exact match), and right refusals.
+    Default metrics: the one that decides the base run, and right refusals.
     Default conditions: all of the base run.
 
     Raises:
@@ -161,15 +160,15 @@ def gate(
 
 
 def _gated_metrics(base: Run) -> list[str]:
-    metrics = list(dict.fromkeys(one.metric for one in base.results.headline)) or [HEADLINE]
-    return metrics + [REFUSED_RIGHTLY] * (REFUSED_RIGHTLY in known_metrics(base))
+    refusals = [REFUSED_RIGHTLY] * (REFUSED_RIGHTLY in known_metrics(base))
+    return [base.results.primary.metric, *refusals]
 
 
 def regressions(found: RunComparison) -> list[str]:
     """A sentence about each figure that got worse beyond its interval, in the figures' order."""
     worse = [pair.figures for pair in found.pairs if pair.figures.verdict == WORSE]
     # More replies without a value: a student that says nothing would pass otherwise.
-    silent = [pair for pair in found.pairs if pair.unscored_verdict == WORSE]
+    silent = [pair for pair in found.pairs if pair.more_unscored]
     return [
         f"{one.metric} under {one.condition}: {percent(one.against_value, places=1)}% before, "
         f"{percent(one.value, places=1)}% now, {signed(one.difference, places=1)} points (95% "

@@ -17,7 +17,7 @@ from lib.eval.conditions import Case
 from lib.eval.metrics.losses import decompose
 from lib.eval.models import EvalModel, endpoint_of
 from lib.eval.questions import EvalQuestion
-from lib.eval.results import Comparison, Estimate, Results
+from lib.eval.results import Comparison, Estimate, Primary, Results
 from lib.eval.runs.answer_files import write_answers
 from lib.eval.verdict import verdict_of
 from lib.recipe import Recipe
@@ -25,7 +25,7 @@ from lib.records import Answer, Score
 from lib.settings import PROJECT_DIR, SetupError, environment, portable
 from lib.store import fingerprint, write_text
 
-SCHEMA = 1  # of metrics.json and the answers; raised when a reader of this one would be misled
+SCHEMA = 2  # of metrics.json and the answers; raised when a reader of this one would be misled
 METRICS_FILE = "metrics.json"
 
 
@@ -74,7 +74,7 @@ def write_results(
             date, so that the same evaluation gives the same bytes.
     """
     metrics = write_answers(run_dir, answers, scores, questions, cases)
-    places = {id(one): place for place, one in enumerate(results.headline, start=1)}
+    found = decompose(answers, scores, metric=results.primary.metric)
     asked = sorted((question.id, question.text, question.answer) for question in questions)
     document = {
         "schema": SCHEMA,
@@ -84,17 +84,14 @@ def write_results(
         "questions": {"n": len(asked), "fingerprint": fingerprint(asked)},
         "models": results.models,
         "conditions": results.conditions,
+        "primary": results.primary,
         "metrics": metrics,
         "estimates": results.estimates,
-        "comparisons": [
-            # Its place among the headline comparisons, from 1; None = not one of them.
-            {**dataclasses.asdict(one), "headline": places.get(id(one))}
-            for one in results.comparisons
-        ],
+        "comparisons": results.comparisons,
         "leakage": leakage,
         "losses": [
             {"model": model, "condition": condition, "outcomes": counts}
-            for (model, condition), counts in decompose(answers, scores).items()
+            for (model, condition), counts in found.items()
         ],
         "cost": cost,
     }
@@ -167,14 +164,12 @@ def read_results(run_dir: Path) -> Results:
     """
     document = read_metrics(run_dir)
     try:
-        rows = document["comparisons"]
-        placed = [(row.pop("headline"), _record(Comparison, row)) for row in rows]
         return Results(
             models=tuple(document["models"]),
             conditions=tuple(document["conditions"]),
             estimates=[_record(Estimate, row) for row in document["estimates"]],
-            comparisons=[one for _, one in placed],
-            headline=[one for _, one in sorted((p for p in placed if p[0]), key=lambda p: p[0])],
+            comparisons=[_record(Comparison, row) for row in document["comparisons"]],
+            primary=_record(Primary, document["primary"]),
         )
     except (KeyError, TypeError) as error:
         raise SetupError(

@@ -111,5 +111,5 @@ def require_known(
 
 
 def known_metrics(run: Run) -> list[str]:
-    """The metrics of a run's figures, exact_match_strict among them."""
+    """The metrics of a run's figures."""
     return list(dict.fromkeys(one.metric for one in run.results.estimates))

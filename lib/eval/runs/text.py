@@ -12,8 +12,6 @@ from lib.eval.metrics import LOWER_IS_BETTER
 from lib.eval.results import Estimate
 from lib.eval.runs.compare import Paired, RunComparison
 from lib.eval.runs.runs import Run
-from lib.eval.summaries import HEADLINE
-from lib.eval.verdict import main_condition
 from lib.eval.wording import NONE, interval, is_absent, p_value, percent, points, signed
 
 
@@ -36,15 +34,15 @@ def wrapped(text: str) -> str:
 
 
 def leaderboard(
-    runs: Sequence[Run], *, metric: str = HEADLINE, condition: str = "", markdown: bool = False
+    runs: Sequence[Run], *, metric: str, condition: str = "", markdown: bool = False
 ) -> str:
     """One table for each dataset, questions and condition, the best run first.
 
-    Condition "" = each run's main condition.
+    Condition "" = the one that decides each run.
     """
 
     def where(run: Run) -> str:
-        return condition or main_condition(run.results)
+        return condition or run.results.primary.condition
 
     def group(run: Run) -> tuple[str, str, str]:
         return run.dataset, run.metrics["questions"]["fingerprint"], where(run)
@@ -57,7 +55,7 @@ def leaderboard(
 
     parts = [
         wrapped(
-            f"{metric} in %, with 95% intervals; n = questions for which both models have "
+            f"{metric} in %, with intervals; n = questions for which both models have "
             "a value; uns. = replies of the model without a value"
         )
     ]
@@ -75,19 +73,19 @@ def leaderboard(
 
 
 def _pair(run: Run) -> str:
-    return f"{run.model} against {run.results.against or 'nothing'}"
+    return f"{run.model} against {run.results.primary.against or 'nothing'}"
 
 
 def _standing(run: Run, first: Run, *where: str) -> dict[str, str]:
     """One run on a leaderboard; where: condition, metric."""
-    results, against = run.results, run.results.against
+    results, against = run.results, run.results.primary.against
     value, one = results.estimate(run.model, *where), results.comparison(against, *where)
     return {
         "run": run.name if _pair(run) == _pair(first) else f"{run.name} ({_pair(run)})",
         "model": _estimate(value),
         "against": _estimate(results.estimate(against, *where)),
         "difference": f"{signed(one.difference)} ({points(one)})" if one else NONE,
-        "verdict": one.verdict if one else NONE,
+        "verdict": (one.verdict if one else "") or NONE,
         "n": str(one.n if one else value.n if value else 0),
         "uns.": str(value.unscored) if value else NONE,
         "date": run.metrics["date"][:10],
@@ -117,7 +115,8 @@ def comparison(one: RunComparison, *, markdown: bool = False) -> str:
     if one.pairs:
         parts.append(
             wrapped(
-                "needed = about so many questions would show the difference; unscored = replies "
+                "needed = about so many questions would show the difference (the dataset has "
+                f"{one.run.results.primary.available or 'an unknown number'}); unscored = replies "
                 "without a value, of the run / before"
             )
         )
@@ -156,23 +155,25 @@ def _paired_cells(pair: Paired) -> dict[str, str]:
 
 
 def headline(run: Run) -> str:
-    """The first model against each other one by the headline's metric, and the verdict."""
+    """The first model against each other one by the metric that decides, and the verdict."""
     results = run.results
-    parts = ["In %; interval = 95%, of the difference; p = after Holm's correction"]
-    metric = results.headline[0].metric if results.headline else HEADLINE
-    compared = [one for one in results.comparisons if one.metric == metric] or results.comparisons
+    decides = results.deciding
+    said = "In %; the comparison marked * decides: its p and its 95% interval are of one test; "
+    said += "all others are corrected together (Holm), with wider intervals"
+    compared = [one for one in results.comparisons if one.verdict] or results.comparisons
+    parts = [wrapped(said)]
     for against in dict.fromkeys(one.against for one in compared):
         rows = [
             {
-                "condition": one.condition,
+                "condition": one.condition + " *" * (one is decides),
                 "metric": one.metric,
                 "n": str(one.n),
                 "model": percent(one.value),
                 "other": percent(one.against_value),
                 "diff.": signed(one.difference),
-                "95% interval": points(one),
-                "p": p_value(one.p_holm),
-                "verdict": one.verdict,
+                "interval": points(one),
+                "p": p_value(one.p if one is decides else one.p_holm),
+                "verdict": one.verdict or NONE,
             }
             for one in compared
             if one.against == against

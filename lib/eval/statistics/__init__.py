@@ -15,10 +15,10 @@ from lib.eval.statistics.paired import (
     CANNOT_TELL,
     WORSE,
     Difference,
-    num_differing,
     paired_difference,
     questions_needed,
+    tested,
     turned,
     verdict,
 )
-from lib.eval.statistics.samples import Sample, make_sample
+from lib.eval.statistics.samples import ALPHA, Sample, make_sample

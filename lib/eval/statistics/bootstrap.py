@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 NUM_RESAMPLES = 5000
 _MOST_COUNTS = 4_000_000  # of a block of resamples, which bounds the memory (32 MB)
 _NORMAL = NormalDist()
-Z = _NORMAL.inv_cdf(0.975)
+
+
+def z_of(level: float) -> float:
+    """The normal quantile of a two-sided level: 0.05 → 1.96."""
+    return _NORMAL.inv_cdf(1 - level / 2)
 
 
 def bca_bounds(
@@ -49,10 +53,8 @@ def bca_bounds(
     away = left.mean(axis=1, keepdims=True) - left
     acceleration = (away**3).sum(axis=1) / (6 * (away**2).sum(axis=1) ** 1.5)
     means.sort(axis=1)
-    z = _expanded_z(totals.shape[1])
-    return [
-        _bounds(means[i], z, float(bias[i]), float(acceleration[i])) for i in range(len(samples))
-    ]
+    zs = [_expanded_z(z_of(sample.level), totals.shape[1]) for sample in samples]
+    return [_bounds(means[i], z, float(bias[i]), float(acceleration[i])) for i, z in enumerate(zs)]
 
 
 def _resamples(clusters: int, *, seed: int, num_resamples: int) -> Iterator[numpy.ndarray]:
@@ -92,9 +94,9 @@ def _between(ordered: numpy.ndarray, place: float) -> float:
     return float(ordered[below] * (1 - share) + ordered[below + 1] * share)
 
 
-def _expanded_z(clusters: int) -> float:
+def _expanded_z(z: float, clusters: int) -> float:
     """√(k / (k - 1)) t; of t the expansion of Abramowitz and Stegun 26.7.5 (0.1% from 5 on)."""
-    z, nu = Z, clusters - 1
+    nu = clusters - 1
     t = z + (z**3 + z) / (4 * nu) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * nu**2)
     t += (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * nu**3)
     t += (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / (92160 * nu**4)

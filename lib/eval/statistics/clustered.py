@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lib.eval.statistics.bootstrap import NUM_RESAMPLES, Z, bca_bounds
-from lib.eval.statistics.samples import TINY, Sample
+from lib.eval.statistics.bootstrap import NUM_RESAMPLES, bca_bounds, z_of
+from lib.eval.statistics.samples import ALPHA, TINY, Sample
 
 # Below 6 clusters that differ, all in one direction, no exact two-sided sign test reaches 5%.
 MIN_CLUSTERS = 6
@@ -26,7 +26,7 @@ NONE = Interval(math.nan, math.nan, "")
 def intervals(
     samples: Sequence[Sample], *, seed: int = 0, num_resamples: int = NUM_RESAMPLES
 ) -> list[Interval]:
-    """The 95% interval of each sample's mean; samples with as many clusters share resamples.
+    """The interval of each sample's mean; samples with as many clusters share resamples.
 
     - "wilson": every value is 0 or 1, and each cluster has one: the score interval of a rate.
     - "bca": everything else, differences of pairs among it; see `bca_bounds`.
@@ -41,7 +41,7 @@ def intervals(
         if not len(sample.sizes):
             found[i] = NONE
         elif _is_rate(sample):
-            rate = wilson_interval(float(sample.gains.sum()), len(sample.sizes))
+            rate = wilson_interval(float(sample.gains.sum()), len(sample.sizes), level=sample.level)
             found[i] = Interval(*rate, "wilson")
         elif _num_unlike(sample) < MIN_CLUSTERS:
             found[i] = _sparse(sample)
@@ -55,14 +55,16 @@ def intervals(
     return [found[i] for i in range(len(samples))]
 
 
-def wilson_interval(successes: float, trials: float) -> tuple[float, float]:
-    """Wilson's score interval of a rate, 95%; (NaN, NaN) of no trials. 54 of 71 → 0.650–0.845."""
+def wilson_interval(
+    successes: float, trials: float, *, level: float = ALPHA
+) -> tuple[float, float]:
+    """Wilson's score interval of a rate; (NaN, NaN) of no trials. 54 of 71 → 0.650–0.845."""
     if trials == 0:
         return math.nan, math.nan
-    rate, z2 = successes / trials, Z * Z
+    rate, z2 = successes / trials, z_of(level) ** 2
     centre = (rate + z2 / (2 * trials)) / (1 + z2 / trials)
     spread = max(0.0, rate * (1 - rate)) / trials + z2 / (4 * trials**2)
-    half = Z * math.sqrt(spread) / (1 + z2 / trials)
+    half = math.sqrt(z2 * spread) / (1 + z2 / trials)
     # Around the rate: rounding must not leave 1 above an interval that ends at 0.9999999999999999.
     return max(0.0, min(rate, centre - half)), min(1.0, max(rate, centre + half))
 
@@ -99,9 +101,9 @@ def _sparse(sample: Sample) -> Interval:
         return NONE
     gain, loss = float(sample.gains.sum()) / n, float(sample.losses.sum()) / n
     trials = _effective_trials(sample, gain, loss)
-    low, high = wilson_interval(gain * trials, trials)
+    low, high = wilson_interval(gain * trials, trials, level=sample.level)
     if sample.paired:
-        least_loss, most_loss = wilson_interval(loss * trials, trials)
+        least_loss, most_loss = wilson_interval(loss * trials, trials, level=sample.level)
         difference = gain - loss
         low, high = (
             difference - math.hypot(gain - low, most_loss - loss),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
-from lib.eval.statistics.bootstrap import NUM_RESAMPLES, Z
-from lib.eval.statistics.clustered import MIN_CLUSTERS, intervals
-from lib.eval.statistics.samples import TINY, Sample, make_sample
+from lib.eval.statistics.bootstrap import NUM_RESAMPLES, z_of
+from lib.eval.statistics.clustered import Interval, intervals
+from lib.eval.statistics.exact import exact_p
+from lib.eval.statistics.samples import ALPHA, TINY, make_sample
 
 BETTER, WORSE, CANNOT_TELL = "better", "worse", "cannot tell"
-ALPHA, POWER = 0.05, 0.8
+POWER = 0.8
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,9 @@ def paired_difference(
 ) -> Difference:
     """The mean difference with its interval, whole clusters resampled, and the verdict.
 
-    Where all pairs agree the difference is 0, but not known to be: the interval is ±z² / (k + z²)
-    for k clusters (as if each were one question), ±5 points of 70.
+    One comparison, tested alone at 5%. Where all pairs agree the difference is 0, but not known to
+    be: the interval is ±z² / (k + z²) for k clusters (as if each were one question), ±5 points of
+    70.
 
     Args:
         differences: one per pair, first minus second, -1 to 1; of no pair all is NaN.
@@ -44,26 +46,26 @@ def paired_difference(
     """
     sample = make_sample(differences, clusters, paired=True)
     (found,) = intervals([sample], seed=seed, num_resamples=num_resamples)
-    word = verdict(found.low, found.high, num_differing=num_differing(sample))
-    return Difference(sample.mean, found.low, found.high, len(differences), word)
+    found = tested(found, rejected=exact_p(sample.totals.tolist()) < ALPHA)
+    return Difference(sample.mean, found.low, found.high, len(differences), verdict(found))
 
 
-def num_differing(sample: Sample) -> int:
-    """How many clusters have a total difference."""
-    return int((abs(sample.totals) > TINY).sum())
+def tested(interval: Interval, *, rejected: bool) -> Interval:
+    """The interval, extended to 0 unless the exact test rejects a difference of 0.
 
-
-def verdict(low: float, high: float, *, num_differing: int, p_holm: float = math.nan) -> str:
-    """The word for a difference with this interval.
-
-    "better" or "worse" only if the interval excludes 0, at least MIN_CLUSTERS clusters differ
-    and, of a headline comparison, the corrected p is below 0.05 (NaN: it is none).
+    An interval without 0 is then the same as the word "better" or "worse". Fewer than 6
+    clusters that differ are never enough for the test.
     """
-    if num_differing < MIN_CLUSTERS or p_holm >= ALPHA:
-        return CANNOT_TELL
-    if low > TINY:
+    if rejected:
+        return interval
+    return replace(interval, low=min(interval.low, 0.0), high=max(interval.high, 0.0))
+
+
+def verdict(interval: Interval) -> str:
+    """The word for a difference with this interval, of `tested`."""
+    if interval.low > TINY:
         return BETTER
-    return WORSE if high < -TINY else CANNOT_TELL
+    return WORSE if interval.high < -TINY else CANNOT_TELL
 
 
 def turned(word: str) -> str:
@@ -77,27 +79,25 @@ def questions_needed(
     high: float,
     *,
     n: int,
-    num_differing: int,
-    num_tests: int = 1,
+    level: float = ALPHA,
 ) -> int | None:
     """About how many questions would show the difference that n of them gave, if it is real.
 
-    With N questions the standard error is (high - low) / 2z · √(n / N). Four such evaluations in
-    five (power 0.8) show a real difference d that is z' + 0.84 standard errors, where z' is the
-    quantile of the level 0.05 / num_tests:
+    With N questions the standard error is (high - low) / 2z · √(n / N), where z is the quantile of
+    the level. Four such evaluations in five (power 0.8) show a real difference d that is z + 0.84
+    standard errors:
 
-        N = n · ((z' + 0.84) / z · (high - low) / 2d)²
+        N = n · ((z + 0.84) / z · (high - low) / 2d)²
 
-    and at least as many as let MIN_CLUSTERS clusters differ. Rounded up to two digits.
+    Rounded up to two digits. None: the difference is 0, or there is no interval.
 
-    None: the difference is 0, or there is no interval. num_tests: the comparisons that Holm's
-    correction is over; its strictest step is assumed.
+    Args:
+        low, high: of the interval that has this level, before `tested`.
     """
-    if math.isnan(high - low) or not num_differing or abs(difference) <= TINY:
+    if math.isnan(high - low) or abs(difference) <= TINY:
         return None
-    normal = NormalDist()
-    reach = (normal.inv_cdf(1 - ALPHA / (2 * num_tests)) + normal.inv_cdf(POWER)) / Z
+    reach = 1 + NormalDist().inv_cdf(POWER) / z_of(level)
     by_width = n * (reach * (high - low) / (2 * difference)) ** 2
-    needed = max(n + 1, by_width, n * MIN_CLUSTERS / num_differing)
+    needed = max(n + 1, by_width)
     unit = 10 ** max(0, math.floor(math.log10(needed)) - 1)
     return math.ceil(needed / unit - 1e-9) * unit

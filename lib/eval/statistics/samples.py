@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy
 
+ALPHA = 0.05  # the level of a test; 1 - ALPHA is the coverage of its interval
 TINY = 1e-12  # sums of fractions are equal to within this
 
 
@@ -21,6 +22,7 @@ class Sample:
     losses: numpy.ndarray  # [clusters] the sum of its values below 0, without their sign
     sizes: numpy.ndarray  # [clusters] how many values it has
     paired: bool  # values are differences of pairs: -1 to 1
+    level: float = ALPHA  # of the interval: 0.05 = one that covers 95%
 
     @property
     def totals(self) -> numpy.ndarray:

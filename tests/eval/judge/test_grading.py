@@ -102,8 +102,8 @@ def test_what_needs_no_judge_is_not_sent() -> None:
         assert server.requests == []
     found = [(s.metric, s.value, s.explanation) for s in scores]
     assert found[0] == (JUDGE_CORRECT, 0.0, "refused")
-    assert found[1:7] == [(metric, None, "no final answer") for metric in JUDGE_METRICS]
-    assert found[7:] == [(metric, None, "cut at the token limit") for metric in JUDGE_METRICS]
+    assert found[1:7] == [(metric, 0.0, "no final answer") for metric in JUDGE_METRICS]
+    assert found[7:] == [(metric, 0.0, "cut at the token limit") for metric in JUDGE_METRICS]
     assert unparsed_counts(scores) == {}
 
 

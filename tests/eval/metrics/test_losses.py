@@ -63,7 +63,7 @@ def reply(text: str, condition: str, *, model: str = "student") -> tuple[Answer,
         (MISQUOTED, "top_3", WRONG_QUOTE),
         (cot_label("It says:", "made up", "wrong"), "oracle", WRONG_QUOTE),
         ("mute", "top_3", FORMAT),
-        ("mute", "top_5", FORMAT),  # what the tables call unscored, wherever it happens
+        ("mute", "top_5", FORMAT),  # wherever it happens
         ("mute", "distractors_only", FORMAT),
         (REFUSAL, "distractors_only", RIGHT),
         (f"<ANSWER>: {GOLD}", "distractors_only", WRONG_ANSWER),
@@ -104,3 +104,11 @@ def test_a_refusal_is_never_a_right_answer_whatever_its_score_says() -> None:
     one, scores = reply(REFUSAL, "top_3")
     passed = [replace(s, value=1.0) if s.metric == "exact_match" else s for s in scores]
     assert outcomes([one], passed) == [WRONG_REFUSAL]
+
+
+def test_by_another_metric_an_answer_is_right_from_one_half_on() -> None:
+    one, scores = reply("<ANSWER>: wrong", "oracle")
+    for value, outcome in ((0.49, WRONG_ANSWER), (0.5, RIGHT), (None, WRONG_ANSWER)):
+        valued = [replace(s, value=value) if s.metric == "f1" else s for s in scores]
+        assert outcomes([one], valued, metric="f1") == [outcome]
+        assert outcomes([one], valued) == [WRONG_ANSWER]

@@ -1,4 +1,4 @@
-"""Scores of answers: unscored is not zero, and a metric stands only where it applies."""
+"""Scores of answers: no answer is a wrong answer, and a metric stands only where it applies."""
 
 from __future__ import annotations
 
@@ -92,16 +92,19 @@ def test_less_is_better_where_it_says_so() -> None:
         assert lower == LOWER_IS_BETTER & set(good)
 
 
-def test_a_reply_without_final_answer_is_unscored_and_never_zero() -> None:
+def test_a_reply_without_final_answer_is_wrong_in_every_metric() -> None:
     for text in ("crimson0", "", f"{QUOTE_BEGIN} crimson {QUOTE_END}", "so <ANSWER>:"):
         found = scored(text, gold=TWO_WORDS)
-        for metric in (*_OVERLAP, REFUSED_WRONGLY):
-            assert found[metric] == (None, "no final answer")
+        assert {found[metric] for metric in _OVERLAP} == {(0.0, "no final answer")}
+        assert found[REFUSED_WRONGLY] == (1.0, "no final answer")
         alone = scored(text, "distractors_only", shown=(1, 2))
-        assert alone[REFUSED_RIGHTLY] == (None, "no final answer")
-    assert scored("So", finish_reason="length")["f1"] == (None, "cut at the token limit")
-    assert scored("so <ANSWER>: crimson0")[QUOTES] == (None, "no quotes")
-    assert scored("so <ANSWER>: crimson0")[QUOTES_IN_ORACLE] == (None, "no quotes")
+        assert alone[REFUSED_RIGHTLY] == (0.0, "no final answer")
+    assert scored("So", finish_reason="length")["f1"] == (0.0, "cut at the token limit")
+
+
+def test_a_reply_without_quotes_has_no_share_of_right_ones() -> None:
+    for text in ("so <ANSWER>: crimson0", "mute", REFUSAL):
+        assert scored(text)[QUOTES] == scored(text)[QUOTES_IN_ORACLE] == (None, "no quotes")
 
 
 def test_a_refusal_is_a_wrong_answer_however_it_is_written() -> None:
@@ -141,11 +144,11 @@ def test_rouge_2_needs_a_gold_answer_of_two_words_and_a_call_a_gold_call() -> No
     gold = "hub.load('amber', pretrained=True)"
     assert scored("RIGHT", gold=gold)[API_CALL] == (1.0, "")
     assert scored(REFUSAL, gold=gold)[API_CALL] == (0.0, "refused")
-    assert scored("Hm", gold=gold)[API_CALL] == (None, "no final answer")
+    assert scored("Hm", gold=gold)[API_CALL] == (0.0, "no final answer")
     field = "<<<domain>>>: Audio, <<<api_call>>>: hub.load('amber', pretrained=True), <<<code>>>: x"
     found = scored(field, gold=gold)  # the call stands in its field, no final answer anywhere
     assert found[API_CALL] == (1.0, "")
-    assert found["exact_match"] == (None, "no final answer")
+    assert found["exact_match"] == (0.0, "no final answer")
 
 
 def test_quotes_are_verbatim_but_for_white_space() -> None:
@@ -197,8 +200,8 @@ def test_what_is_measured_depends_on_the_case_and_never_on_the_reply_or_the_mode
         assert set(found[0]) <= set(METRICS)
         values = [value for one in found for value, _ in one.values() if value is not None]
         assert all(0 <= value <= 1 for value in values)
-        said = [(value, why) for one in found for value, why in one.values() if why != "refused"]
-        assert all((value is None) == bool(why) for value, why in said)
+        open_ones = [(m, why) for one in found for m, (v, why) in one.items() if v is None]
+        assert set(open_ones) <= {(QUOTES, "no quotes"), (QUOTES_IN_ORACLE, "no quotes")}
     assert set(METRICS) > LOWER_IS_BETTER
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from lib.eval.metrics import REFUSED_RIGHTLY, RETRIEVER
 from lib.eval.metrics.losses import LOSSES
-from lib.eval.results import Comparison, Estimate, Results
+from lib.eval.results import Comparison, Estimate, Primary, Results
 
 CONDITIONS = (
     "closed_book",
@@ -18,6 +18,7 @@ CONDITIONS = (
     "top_5",
     "top_7",
 )
+PRIMARY = "top_5"
 ODD = "gpt-4o <b>$x_1$ & the very long name of an endpoint in somebody's cloud -->"
 MODELS = ("ours", "theirs", "theirs, plain prompt", ODD, "fifth", "sixth")
 
@@ -37,7 +38,7 @@ def comparison(
     arms = (difference - 0.1, difference + 0.1)
     return Comparison(
         *(model, against, condition, metric, 57, 0.5, 0.5 - difference, difference, *arms),
-        *(9, 8, 0.5, 1.0, verdict, None, None),
+        *(0.95, 9, 8, 0.5, 1.0, verdict, None),
     )
 
 
@@ -59,7 +60,8 @@ def results(models: Sequence[str] = MODELS[:2], conditions: Sequence[str] = COND
         for condition in conditions
         for i, against in enumerate(models[1:], 1)
     ]
-    return Results(tuple(models), tuple(conditions), estimates, comparisons, comparisons)
+    primary = Primary("".join(models[1:2]), PRIMARY)
+    return Results(tuple(models), tuple(conditions), estimates, comparisons, primary)
 
 
 def losses(

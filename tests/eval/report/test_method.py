@@ -38,7 +38,7 @@ def test_it_says_how_it_was_asked_and_reckoned() -> None:
         "What the verdict does not say",
     ):
         assert said in html, said
-    assert f"The headline is {len(found.results.headline)} comparisons" in html
+    assert f"{len(found.results.secondary)} secondary comparisons" in html
     page = Page(html)
     assert page.headings == [3, 3, 3]
     assert "i" not in page.tags

@@ -21,14 +21,14 @@ DARK = (0x15, 0x18, 0x1C)  # the report's dark paper
 PLOTS: dict[str, Callable[..., Picture]] = {
     "differences": lambda models: plot_differences(results(models)),
     "top_k": lambda models: plot_top_k(results(models)),
-    "losses": lambda models: plot_losses(losses(models)),
+    "losses": lambda models: plot_losses(losses(models), results(models)),
 }
 every_plot = pytest.mark.parametrize("name", PLOTS)
 
 
-def axes_of(plot: Callable[..., Any], shown: Any) -> Any:
+def axes_of(plot: Callable[..., Any], *shown: Any) -> Any:
     """The axes behind a picture."""
-    figure, _ = inspect.unwrap(plot)(shown)
+    figure, _ = inspect.unwrap(plot)(*shown)
     return figure.axes[0]
 
 
@@ -69,10 +69,10 @@ def test_a_dollar_sign_is_a_dollar_sign(name: str) -> None:
 
 @every_plot
 def test_every_model_is_in_the_legend(name: str) -> None:
-    of_name: dict[str, tuple[Callable[..., Any], Any]] = {
+    of_name: dict[str, tuple[Any, ...]] = {
         "differences": (plot_differences, results(MODELS)),
         "top_k": (plot_top_k, results(MODELS)),
-        "losses": (plot_losses, losses(MODELS)),
+        "losses": (plot_losses, losses(MODELS), results()),
     }
     _, labels = axes_of(*of_name[name]).get_legend_handles_labels()
     for model in MODELS[1:]:
@@ -196,9 +196,9 @@ def test_without_scores_there_is_no_curve() -> None:
 
 
 def test_losses_are_shares_of_each_models_answers() -> None:
-    found = losses(conditions=["top_3"])
-    found["theirs", "top_3"]["right"] = 0
-    axes = axes_of(plot_losses, found)
+    found = losses(conditions=["top_5"])
+    found["theirs", "top_5"]["right"] = 0
+    axes = axes_of(plot_losses, found, results())
     ours, theirs = ([float(bar.get_width()) for bar in bars] for bars in axes.containers)
     assert ours == pytest.approx([90, 0.1, 0.1, 0.1, 0.1, 9.6])
     assert theirs == pytest.approx([0, 1, 1, 1, 1, 96])
@@ -208,16 +208,18 @@ def test_losses_are_shares_of_each_models_answers() -> None:
     assert labels == ["ours, 1,000 answers", "theirs, 100 answers"]
 
 
-def test_losses_are_of_the_main_condition() -> None:
-    assert "top_5" in axes_of(plot_losses, losses()).get_title()
+def test_losses_are_of_the_condition_that_decides() -> None:
+    assert "top_5" in axes_of(plot_losses, losses(), results()).get_title()
 
 
 def test_without_answers_there_is_no_loss() -> None:
-    silent = losses(conditions=["top_3"]) | losses(["ghost"], ["oracle"])
-    _, labels = axes_of(plot_losses, silent).get_legend_handles_labels()
+    silent = losses(conditions=["top_5"]) | losses(["ghost"], ["oracle"])
+    _, labels = axes_of(plot_losses, silent, results()).get_legend_handles_labels()
     assert labels[-1] == "ghost, 0 answers"
-    assert says_only(plot_losses({}), "no answer was given")
-    assert says_only(plot_losses(losses(["ours"], ["top_3"], [0] * 6)), "no answer was given")
+    assert says_only(plot_losses({}, results()), "no answer was given")
+    assert says_only(
+        plot_losses(losses(["ours"], ["top_5"], [0] * 6), results()), "no answer was given"
+    )
 
 
 def says_only(picture: Picture, sentence: str) -> bool:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from lib.eval.metrics import count_refusals
+from lib.eval.metrics.refusals import no_answer
 from lib.eval.report.tables import show_refusals
-from lib.eval.summaries import clusters_of, summarise
+from lib.eval.results import Results
+from lib.eval.summaries import clusters_of
 from lib.eval.wording import percent
 from lib.prompts.student import REFUSAL
 from tests.eval.toy import Evaluated, Page, evaluated
@@ -44,26 +45,27 @@ def share(part: int, whole: int) -> float | None:
 
 def test_the_figures_are_those_of_the_counts(found: Evaluated) -> None:
     for model, cells in zip(MODELS, cells_of(found), strict=True):
-        own = [answer for answer in found.answers if answer.model == model]
-        counts = count_refusals(own)
-        under = [answer for answer in own if answer.condition == "top_3"]
-        values = {
-            s.question_id: s.value
+        own = [a for a in found.answers if a.model == model and a.condition != "closed_book"]
+        refused, mute = [a for a in own if a.refused], [a for a in own if no_answer(a)]
+        with_oracle = [a for a in own if a.oracle_in_context]
+        under = {a.question_id: a for a in own if a.condition == "top_3" and not a.refused}
+        given = [
+            s.value
             for s in found.scores
             if (s.model, s.condition, s.metric) == (model, "top_3", "exact_match")
-        }
-        given = [v for a in under if not a.refused and (v := values[a.question_id]) is not None]
-        right, wrong = counts.refused_rightly, counts.refused_wrongly
+            and s.question_id in under
+        ]
+        right = sum(not a.oracle_in_context for a in refused)
         rates = [
-            share(right, right + wrong),
-            share(right, right + counts.answered_wrongly),
-            share(wrong, wrong + counts.answered_rightly),
+            share(right, len(refused)),
+            share(right, len(own) - len(with_oracle)),
+            share(sum(a in refused or a in mute for a in with_oracle), len(with_oracle)),
             share(given.count(1), len(given)),
         ]
         for rate, cell in zip(rates, cells[1:5], strict=True):
             assert cell.startswith("–" if rate is None else f"{percent(rate)} "), (model, cell)
         assert cells[4].endswith(f" {given.count(1)} of {len(given)}")
-        assert cells[5] == str(counts.unscored)
+        assert cells[5] == str(len(mute))
     assert "of none" in cells_of(found)[1][1]  # the other never refuses
 
 
@@ -87,5 +89,5 @@ def test_what_has_no_value_is_in_no_share_of_right_answers(found: Evaluated) -> 
 
 
 def test_nothing_asked_is_said() -> None:
-    nothing = summarise([], {}, models=[])
+    nothing = Results((), (), [], [])
     assert "Nothing was asked" in show_refusals([], [], {}, nothing).data

@@ -15,7 +15,7 @@ from lib.eval.metrics import score_answers
 from lib.eval.metrics.losses import LOSSES
 from lib.eval.models import eval_models
 from lib.eval.questions import EVAL_SPLIT, EvalQuestion
-from lib.eval.results import Comparison, Estimate, Results
+from lib.eval.results import Comparison, Estimate, Primary, Results
 from lib.eval.runs.answer_files import read_answers
 from lib.eval.runs.results_files import (
     METRICS_FILE,
@@ -55,7 +55,7 @@ def parts() -> dict[str, Any]:
 
 def results() -> Results:
     """Every kind of value that a figure may have."""
-    third = Estimate("student", "oracle", "exact_match", 3, 1, 1 / 3, 0.1, 0.7, "wilson")
+    third = Estimate("student", "oracle", "exact_match", 3, 1, 1 / 3, 0.1, 0.7, "wilson", 2)
     none = Estimate("baseline, plain prompt", "oracle", "judge", 0, 3, NAN, NAN, NAN, "")
     first = Comparison(
         model="student",
@@ -74,15 +74,13 @@ def results() -> Results:
         p_holm=0.75,
         verdict="cannot tell",
         questions_needed=12,
-        ratio=None,
+        coverage=0.99,
     )
-    other = replace(first, metric="f1", p_holm=NAN, questions_needed=None, ratio=1e-17)
+    other = replace(first, metric="f1", p_holm=NAN, questions_needed=None, low=1e-17)
     last = replace(first, condition="closed_book", p_holm=1.0)
     models = ("student", "baseline, plain prompt")
-    # The headline has its own order, which is not that of the comparisons.
-    return Results(
-        models, ("closed_book", "oracle"), [third, none], [first, other, last], [last, first]
-    )
+    primary = Primary(models[1], "oracle", "exact_match", "Why not.", 140)
+    return Results(models, ("closed_book", "oracle"), [third, none], [first, other, last], primary)
 
 
 def write(run_dir: Path, parts: dict[str, Any], **more: Any) -> Path:
@@ -101,7 +99,7 @@ def test_no_value_is_null_and_numbers_are_plain(parts: dict[str, Any], tmp_path:
     cost = [{"model": "m", "cost": NAN, "seconds": numpy.float64(0.5)}]
     text = write(tmp_path, parts, cost=cost).read_text()
     document = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     losses = {row["condition"]: row["outcomes"] for row in document["losses"]}
     assert losses["oracle"] == dict.fromkeys(LOSSES, 0) | {
         "right": 1,
@@ -112,7 +110,7 @@ def test_no_value_is_null_and_numbers_are_plain(parts: dict[str, Any], tmp_path:
     assert document["cost"] == [{"model": "m", "cost": None, "seconds": 0.5}]
     assert document["leakage"] is None
     assert document["estimates"][1]["value"] is None
-    assert [row["headline"] for row in document["comparisons"]] == [2, None, 1]
+    assert document["primary"]["available"] == 140
     assert document["metrics"][-2:] == ["hit_rate", "judge"]
     with pytest.raises(ValueError, match="JSON"):
         write(tmp_path, parts, cost=[float("inf")])
@@ -131,7 +129,7 @@ def test_answers_say_value_and_why_there_is_none(parts: dict[str, Any], tmp_path
     assert (first["exact_match"], first["exact_match_explanation"]) == (1.0, None)
     assert first["hit_rate"] == 1.0  # of the retriever: about its documents
     assert (refused["exact_match"], refused["exact_match_explanation"]) == (0.0, "refused")
-    assert (mute["f1"], mute["f1_explanation"]) == (None, "no final answer")
+    assert (mute["f1"], mute["f1_explanation"]) == (0.0, "no final answer")
     assert (mute["judge"], mute["judge_explanation"]) == (None, "unscored")
     assert (first["judge"], first["judge_explanation"]) == (None, None)  # it does not apply
 
@@ -213,9 +211,9 @@ def test_secrets_are_masked(
         (None, r"metrics\.json is not there.*4_eval"),
         ("{", "is damaged"),
         ("[]", "schema None"),
-        ('{"conditions": []}', "schema None.*reads schema 1"),
-        ('{"schema": 2}', "schema 2"),
-        ('{"schema": 1, "models": []}', "is damaged.*comparisons"),
+        ('{"conditions": []}', "schema None.*reads schema 2"),
+        ('{"schema": 1}', "schema 1"),
+        ('{"schema": 2, "models": []}', "is damaged.*conditions"),
     ],
 )
 def test_what_cannot_be_read_is_said_in_one_line(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -64,6 +65,10 @@ def test_figures_have_their_interval_and_no_nan(run: Run) -> None:
         *(one.value, one.low, one.high, one.n)
     ]
     assert "student against baseline/top_3/exact_match_low" in figures
+    nan = float("nan")
+    unscored = replace(one, condition="oracle", n=0, value=nan, low=nan, high=nan)
+    figures = figures_of(replace(run, results=replace(run.results, estimates=[one, unscored])))
+    assert name in figures
     assert "student/oracle/exact_match" not in figures  # no reply there has a value
     assert all(value == value for value in figures.values())
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
+from dataclasses import replace
 
 import numpy
 import pytest
@@ -20,7 +22,6 @@ from lib.eval.statistics import (
     paired_difference,
     questions_needed,
     turned,
-    verdict,
     wilson_interval,
 )
 
@@ -75,13 +76,43 @@ def test_few_clusters_cannot_tell_however_equal_they_are() -> None:
     assert paired_difference(many_questions_one_chunk, ["chunk"] * 50).verdict == CANNOT_TELL
 
 
-def test_a_verdict_needs_all_it_asks_for() -> None:
-    assert verdict(0.1, 0.3, num_differing=6) == BETTER
-    assert verdict(-0.3, -0.1, num_differing=6, p_holm=0.049) == WORSE
-    assert verdict(-0.3, -0.1, num_differing=6, p_holm=0.05) == CANNOT_TELL
-    assert verdict(0.1, 0.3, num_differing=5, p_holm=0.001) == CANNOT_TELL
-    assert verdict(0.0, 0.3, num_differing=50, p_holm=0.001) == CANNOT_TELL
-    assert verdict(math.nan, math.nan, num_differing=50) == CANNOT_TELL
+def test_word_interval_and_p_agree_for_any_data() -> None:
+    """An interval beside "cannot tell" includes 0, one beside "better" or "worse" does not."""
+    rng = numpy.random.default_rng(5)
+    seen = Counter[str]()
+    for _ in range(300):
+        n, lead = int(rng.integers(1, 80)), rng.uniform(-0.6, 0.6)
+        values = numpy.clip(rng.choice([-1, 0, 0, 1], size=n) + rng.choice([0, 1], n) * lead, -1, 1)
+        if rng.random() < 0.5:
+            values = values.round()
+        chunks = rng.integers(0, max(1, n // int(rng.integers(1, 4))), size=n).tolist()
+        seen_as = paired_difference(values.tolist(), chunks, num_resamples=300)
+        totals = make_sample(values.tolist(), chunks, paired=True).totals.tolist()
+        assert (seen_as.verdict == BETTER) == (seen_as.low > 0)
+        assert (seen_as.verdict == WORSE) == (seen_as.high < 0)
+        assert seen_as.low <= seen_as.mean <= seen_as.high
+        if seen_as.verdict != CANNOT_TELL:
+            assert exact_p(totals) < 0.05
+        seen[seen_as.verdict] += 1
+    assert min(seen[word] for word in (BETTER, WORSE, CANNOT_TELL)) > 10
+
+
+def test_a_level_below_5_percent_has_a_wider_interval() -> None:
+    rng = numpy.random.default_rng(3)
+    samples = [
+        make_sample([1.0] * 20 + [0.0] * 20, range(40)),
+        make_sample(rng.uniform(-0.3, 0.7, 40).tolist(), range(40), paired=True),
+        make_sample([1.0] * 3 + [0.0] * 37, range(40), paired=True),
+    ]
+    levels = (0.05, 0.02, 0.005)
+    found = [intervals([replace(one, level=level) for one in samples]) for level in levels]
+    assert found[0] == intervals(samples)
+    for wide, wider in itertools.pairwise(found):
+        for one, other in zip(wide, wider, strict=True):
+            assert other.low < one.low
+            assert one.high < other.high
+    mixed = [replace(one, level=level) for one, level in zip(samples, levels, strict=True)]
+    assert intervals(mixed) == [of_level[i] for i, of_level in enumerate(found)]
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
@@ -110,7 +141,7 @@ def test_one_question_of_71_decides_nothing() -> None:
         assert seen.mean == pytest.approx(1 / 71)
         assert seen.low < 0 < seen.high
         assert seen.verdict == CANNOT_TELL
-        assert exact_p(values, binary=True) > 0.7
+        assert exact_p(values) > 0.7
 
 
 # --- exact tests ---------------------------------------------------------------------------------
@@ -121,9 +152,9 @@ def test_one_question_of_71_decides_nothing() -> None:
 )
 def test_mcnemar_where_each_question_stands_alone(won: int, lost: int, p: float) -> None:
     totals = [1.0] * won + [-1.0] * lost + [0.0] * 7
-    assert exact_p(totals, binary=True) == pytest.approx(p, abs=5e-6)
-    assert exact_p([-t for t in totals], binary=True) == exact_p(totals, binary=True)
-    assert exact_p([t / 3 for t in totals], binary=False) == exact_p(totals, binary=True)
+    assert exact_p(totals) == pytest.approx(p, abs=5e-6)
+    assert exact_p([-t for t in totals]) == exact_p(totals)
+    assert exact_p([t / 4 for t in totals]) == exact_p(totals)
 
 
 def test_chunks_change_sides_as_a_whole() -> None:
@@ -133,27 +164,44 @@ def test_chunks_change_sides_as_a_whole() -> None:
         signs = itertools.product((-1, 1), repeat=8)
         sums = [abs(sum(s * t for s, t in zip(flips, totals, strict=True))) for flips in signs]
         expected = sum(one >= abs(sum(totals)) for one in sums) / len(sums)
-        assert exact_p(totals, binary=True) == pytest.approx(expected)
-    assert exact_p([3.0] * 5, binary=True) == 2 / 2**5  # 15 questions won, of 5 chunks
+        assert exact_p(totals) == pytest.approx(expected)
+    assert exact_p([3.0] * 5) == 2 / 2**5  # 15 questions won, of 5 chunks
 
 
-def test_the_sign_test_counts_chunks_and_not_how_far() -> None:
-    assert exact_p([0.01] * 8, binary=False) == exact_p([0.9] * 8, binary=False) == 2 / 2**8
-    assert exact_p([0.1 + 0.2 - 0.3] * 8, binary=False) == 1.0  # a rounding error is no win
-    with pytest.raises(ValueError, match="are whole"):
-        exact_p([0.2], binary=True)
+def test_a_metric_between_0_and_1_is_tested_by_how_far_its_chunks_differ() -> None:
+    assert exact_p([0.02] * 8) == exact_p([0.9] * 8) == exact_p([1.0] * 8) == 2 / 2**8
+    assert exact_p([0.1 + 0.2 - 0.3] * 8) == 1.0  # a rounding error is no win
+    assert exact_p([0.2, 0.2, -0.2, -0.2, 0.9]) == exact_p([2.0, 2.0, -2.0, -2.0, 9.0])
+    rng = numpy.random.default_rng(9)
+    totals = rng.uniform(-1, 1, size=10).round(2)
+    signs = numpy.array(list(itertools.product((-1, 1), repeat=10)))
+    expected = (abs(signs @ totals) >= abs(totals.sum()) - 1e-9).mean()
+    assert exact_p(totals.tolist()) == pytest.approx(expected)
 
 
 def test_holm() -> None:
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    def corrected(ps: list[float]) -> list[float]:
+        return [p for p, _ in holm(ps)]
+
+    assert corrected([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert corrected([0.5, 0.9]) == [1.0, 1.0]
     assert holm([]) == []
     ps = numpy.random.default_rng(0).uniform(size=9).tolist()
-    corrected = holm(ps)
-    ordered = [c for _, c in sorted(zip(ps, corrected, strict=True))]
+    found = corrected(ps)
+    ordered = [c for _, c in sorted(zip(ps, found, strict=True))]
     assert ordered == sorted(ordered)
-    assert all(p <= c <= min(1, 9 * p) for p, c in zip(ps, corrected, strict=True))
-    assert holm(ps[::-1]) == corrected[::-1]
+    assert all(p <= c <= min(1, 9 * p) for p, c in zip(ps, found, strict=True))
+    assert holm(ps[::-1]) == holm(ps)[::-1]
+
+
+def test_each_test_of_holm_has_the_level_that_decides_it() -> None:
+    rng = numpy.random.default_rng(1)
+    for _ in range(200):
+        ps = (rng.uniform(size=int(rng.integers(1, 9))) ** 4).round(3).tolist()
+        for p, (p_holm, level) in zip(ps, holm(ps), strict=True):
+            assert 0.05 / len(ps) <= level <= 0.05
+            assert (p_holm < 0.05) == (p < level)
+    assert [level for _, level in holm([0.2, 0.001, 0.3])] == [0.025, 0.05 / 3, 0.025]
 
 
 # --- how many questions --------------------------------------------------------------------------
@@ -163,22 +211,20 @@ def test_so_many_questions_show_what_was_seen() -> None:
     values = [1.0] * 9 + [-1.0] * 4 + [0.0] * 47
     seen = paired_difference(values, range(60))
     assert seen.verdict == CANNOT_TELL
-    needed = questions_needed(seen.mean, seen.low, seen.high, n=60, num_differing=13)
+    needed = questions_needed(seen.mean, seen.low, seen.high, n=60)
     assert needed is not None
     assert needed == pytest.approx(250, abs=20)
     times = math.ceil(needed / 60)
     assert paired_difference(values * times, range(60 * times)).verdict == BETTER
     assert paired_difference(values * 2, range(120)).verdict == CANNOT_TELL
-    corrected = questions_needed(
-        seen.mean, seen.low, seen.high, n=60, num_differing=13, num_tests=6
-    )
+    corrected = questions_needed(seen.mean, 1.35 * seen.low, 1.35 * seen.high, n=60, level=0.05 / 6)
     assert corrected is not None
-    assert corrected > 1.3 * needed
+    assert corrected > 1.2 * needed
 
 
 def test_they_show_it_four_times_in_five() -> None:
     rng = numpy.random.default_rng(4)
-    needed = questions_needed(0.1, -0.05, 0.25, n=40, num_differing=10)  # deviation 0.15 √40 / 1.96
+    needed = questions_needed(0.1, -0.05, 0.25, n=40)  # deviation 0.15 √40 / 1.96
     assert needed is not None
     deviation = 0.15 * math.sqrt(40) / 1.96
     samples = [
@@ -190,8 +236,8 @@ def test_they_show_it_four_times_in_five() -> None:
 
 
 def test_no_number_of_questions_where_there_is_nothing_to_show() -> None:
-    assert questions_needed(0.0, -0.1, 0.1, n=60, num_differing=8) is None
-    assert questions_needed(math.nan, math.nan, math.nan, n=0, num_differing=0) is None
-    # Shown by its interval, but by too few chunks, or not beyond chance.
-    assert questions_needed(0.5, 0.3, 0.7, n=8, num_differing=4) == 12
-    assert questions_needed(0.5, 0.45, 0.55, n=80, num_differing=40) == 81
+    assert questions_needed(0.0, -0.1, 0.1, n=60) is None
+    assert questions_needed(math.nan, math.nan, math.nan, n=0) is None
+    # Shown by its interval, but not beyond chance.
+    assert questions_needed(0.5, 0.3, 0.7, n=8) == 9
+    assert questions_needed(0.5, 0.45, 0.55, n=80) == 81
