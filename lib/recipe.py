@@ -255,7 +255,7 @@ class Recipe:
     models: list[str] = _asking(["student", "baseline"],
         meaning="the first is judged; 'teacher', or others of .env")
     plain_baseline: bool = _asking(True, "ask the baseline with a plain prompt, too")
-    top_k: list[int] = _asking([3, 5, 7], low=1, high=1000,
+    top_k: list[int] = _asking([5, 3, 7], low=1, high=1000,
         meaning="documents that are retrieved: one condition each, the first decides")
     max_questions: int = _asking(60, low=0,
         meaning="questions of the evaluation split at most, drawn by seed; 0 = all")

@@ -77,4 +77,4 @@ def test_a_notebook_gives_what_its_cell_shows_and_what_is_in_more() -> None:
 def test_lists_of_two_recipes_are_not_shared() -> None:
     one, other = Recipe(), Recipe()
     one.top_k.append(9)
-    assert other.top_k == KNOBS["top_k"].default == [3, 5, 7]
+    assert other.top_k == KNOBS["top_k"].default == [5, 3, 7]
