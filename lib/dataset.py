@@ -26,7 +26,8 @@ from lib.dataset_card import dataset_card
 from lib.prompts.student import Message, student_instruction, student_messages, student_question
 from lib.reading.files.api import API_TYPE, is_api_record
 from lib.records import Chunk, Document, Question, RaftExample, Rejected
-from lib.settings import SetupError, home, latest_run, portable, require_path
+from lib.settings import SetupError, home, portable
+from lib.state import latest_run, require_path
 from lib.store import (
     artefact_dir,
     building,

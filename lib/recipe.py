@@ -53,11 +53,7 @@ class Knob:
         return ", ".join(parts)
 
     def checked(self, value: Any, where: str = "") -> Any:
-        """The value itself; an int becomes a float where a float is declared.
-
-        Raises:
-            SetupError: it is of another type, or out of its range.
-        """
+        """The value itself; an int becomes a float where a float is declared."""
         said = f"{where}: {self.name} is {value!r}" if where else f"{self.name} is {value!r}"
         if self.type == "float" and type(value) is int:
             value = float(value)
@@ -115,11 +111,7 @@ _judging = _knobs("The judge, if JUDGE_… of .env names one", "4_eval")
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """The value of every knob, checked: what each stage takes.
-
-    Raises:
-        SetupError: a value is of another type or out of its range, or two contradict each other.
-    """
+    """The value of every knob, checked: what each stage takes."""
 
     # fmt: off
     run_name: str = _run("tiny", "names the folders of this run")
@@ -271,11 +263,7 @@ class Recipe:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Recipe:
-        """From a notebook's `globals()`: the knobs of its parameters cell, and those in `more`.
-
-        Raises:
-            SetupError: as the class; or `more` names no knob.
-        """
+        """From a notebook's `globals()`: the knobs of its parameters cell, and those in `more`."""
         shown = {name: values[name] for name in KNOBS if name in values}
         more = values.get("more") or {}
         for name in more:
@@ -372,9 +360,6 @@ def knob_named(name: str, where: str) -> Knob:
 
     Args:
         where: what names it ("-r", a file's name), for the error.
-
-    Raises:
-        SetupError: there is none; names the closest.
     """
     if name not in KNOBS:
         close = get_close_matches(name, KNOBS, n=1)

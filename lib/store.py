@@ -42,9 +42,6 @@ def building(target: Path) -> Iterator[Path]:
     """Yield a scratch folder that becomes `target` when the block ends well, else vanishes.
 
     So a folder that exists is complete, whatever killed the run that began it.
-
-    Raises:
-        SetupError: the disk is full, or the folder cannot be written to.
     """
     scratch = target.parent
     try:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 
+from lib.endpoints import endpoint_settings
 from lib.engine.endpoint import Endpoint, run
 from lib.engine.ledger import Ledger
 from lib.rag.chain import answer_question
 from lib.recipe import Recipe
-from lib.settings import SetupError, endpoint_settings
+from lib.settings import SetupError
 
 
 def ask(

@@ -6,15 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lib.deploy.server import start, wait_until_ready
+from lib.endpoints import endpoint_settings, is_set_by_user
 from lib.recipe import Recipe
-from lib.settings import (
-    endpoint_settings,
-    forget_endpoint,
-    is_set_by_user,
-    require_path,
-    save_state,
-    without_secrets,
-)
+from lib.settings import without_secrets
+from lib.state import forget_endpoint, require_path, save_state
 
 
 @dataclass(frozen=True)
@@ -32,10 +27,6 @@ def deploy(recipe: Recipe) -> list[Deployed]:
 
     An endpoint that the process environment or .env names is used as it is, and nothing is served
     for that role. The others start side by side, with the models that 2_finetune made of this run.
-
-    Raises:
-        SetupError: a model is missing or made from another dataset, or a server ended or did not
-            answer in time.
     """
     run_name = recipe.run_name
     folders = {

@@ -25,16 +25,13 @@ from lib.deploy.processes import (
     start_process,
 )
 from lib.recipe import Recipe
-from lib.settings import SECRET_NAME, SetupError, forget_endpoint, home, portable, read_state
+from lib.settings import SECRET_NAME, SetupError, home, portable
+from lib.state import forget_endpoint, read_state
 from lib.store import read_json
 
 
 def start(role: str, model_dir: Path, recipe: Recipe) -> tuple[ServerRecord, bool]:
-    """Start a server without waiting for it; True = a server that runs already is reused.
-
-    Raises:
-        SetupError: the folder holds no model that can be served.
-    """
+    """Start a server without waiting for it; True = a server that runs already is reused."""
     model = _model_name(role, model_dir)
     options = _options(home() / model, recipe.server_memory_gib)
     for old in records(recipe.run_name):
@@ -64,11 +61,7 @@ def start(role: str, model_dir: Path, recipe: Recipe) -> tuple[ServerRecord, boo
 
 
 def wait_until_ready(server: ServerRecord, *, timeout_s: float) -> None:
-    """Wait until the server is healthy and its model has written one token; else end it.
-
-    Raises:
-        SetupError: it ended, or did not answer in time; shows the end of its log.
-    """
+    """Wait until the server is healthy and its model has written one token; else end it."""
     deadline = time.monotonic() + timeout_s
     try:
         while not is_healthy(server):

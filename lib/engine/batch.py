@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
+from lib.endpoints import EndpointSettings
 from lib.engine.endpoint import chat_request
 from lib.engine.faults import EndpointError, Fault, RequestRejected, read_body, short
 from lib.engine.ledger import Ledger
@@ -25,7 +26,7 @@ from lib.engine.replies import Reply, RequestForm, read_reply, rejected_reply
 from lib.engine.tasks import run
 from lib.engine.transport import EntraToken
 from lib.prompts.student import Message
-from lib.settings import EndpointSettings, SetupError, home, portable
+from lib.settings import SetupError, home, portable
 from lib.store import fingerprint, read_json, write_json, write_jsonl, write_text
 
 Result = TypeVar("Result")
@@ -40,11 +41,7 @@ _ENDED = ("completed", "failed", "expired", "cancelled")
 def in_batches(
     endpoints: Sequence[BatchEndpoint], work: Callable[[], Coroutine[Any, Any, Result]]
 ) -> Result:
-    """The result of the work in the round in which no endpoint misses a reply.
-
-    Raises:
-        SetupError: as send_missing.
-    """
+    """The result of the work in the round in which no endpoint misses a reply."""
     while True:
         result = run(work())
         if not any(endpoint.missing for endpoint in endpoints):
@@ -99,9 +96,6 @@ class BatchEndpoint:
 
         A kill loses nothing: the batch's id is on the disk before it is waited for, and the next
         run goes on waiting.
-
-        Raises:
-            SetupError: the endpoint takes no batches, refuses the key, or brings nothing.
         """
         missing, self.missing = self.missing, {}
         for part in _parts(missing):

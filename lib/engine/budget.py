@@ -128,11 +128,7 @@ def _prompt_bytes(request: Mapping[str, Any]) -> int:
 
 
 def budget_of(recipe: Recipe) -> Budget:
-    """What a run may spend, in the currency of prices.yaml.
-
-    Raises:
-        SetupError: prices.yaml cannot be read.
-    """
+    """What a run may spend, in the currency of prices.yaml."""
     return Budget(
         max_cost=recipe.max_cost,
         max_tokens_total=recipe.max_tokens_total,

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
+from lib.endpoints import EndpointSettings
 from lib.engine.budget import Budget, Meter, Used
 from lib.engine.faults import BudgetSpent, EndpointError, Fault, RequestRejected
 from lib.engine.ledger import Ledger
@@ -26,7 +27,7 @@ from lib.engine.retries import RetryLoop
 from lib.engine.tasks import gather_all, run
 from lib.prompts.student import Message
 from lib.recipe import Recipe
-from lib.settings import EndpointSettings, SetupError
+from lib.settings import SetupError
 
 __all__ = ["Budget", "BudgetSpent", "Endpoint", "EndpointError", "Reply", "gather_all", "run"]
 
@@ -244,11 +245,7 @@ class Endpoint:
 
 
 def chat_request(
-    settings: EndpointSettings,
-    messages: Sequence[Message],
-    *,
-    max_tokens: int,
-    temperature: float,
+    settings: EndpointSettings, messages: Sequence[Message], *, max_tokens: int, temperature: float
 ) -> dict[str, Any]:
     """A chat request as the ledger's key hashes it: without the endpoint's address."""
     return {

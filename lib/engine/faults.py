@@ -10,7 +10,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin
 
-from lib.settings import EndpointSettings, SetupError, prefixes_of, without_secrets
+from lib.endpoints import EndpointSettings, prefixes_of
+from lib.settings import SetupError, without_secrets
 from lib.text import one_line
 
 # Codes and types of a 429 that waiting does not mend (OpenAI's list of billing errors).

@@ -88,11 +88,7 @@ class Ledger:
         return self._writer.error if self._writer else None
 
     def reserve_space(self) -> None:
-        """Make sure that there is room for the replies to come.
-
-        Raises:
-            SetupError: there is none.
-        """
+        """Make sure that there is room for the replies to come."""
         self._open_writer().reserve_space()
 
     def lock(self, key: str) -> bool:

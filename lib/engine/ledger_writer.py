@@ -51,11 +51,7 @@ class Writer:
         self._db.close()
 
     def reserve_space(self) -> None:
-        """Write the reserve file.
-
-        Raises:
-            SetupError: there is no room.
-        """
+        """Write the reserve file."""
         path = self._reserve_path
         try:
             if not path.exists() or path.stat().st_size < _RESERVE_BYTES:
@@ -89,11 +85,7 @@ class Writer:
                     future.set_exception(problem)
 
     def _commit(self, rows: list[Row]) -> None:
-        """One transaction; on a full disk a second one, in the reserve.
-
-        Raises:
-            SetupError: the rows are lost.
-        """
+        """One transaction; on a full disk a second one, in the reserve."""
         try:
             return self._insert(rows)
         except sqlite3.Error as error:

@@ -85,11 +85,7 @@ def show_costs(lines: Sequence[Cost], prices: Prices) -> None:
 
 
 def load_prices() -> Prices:
-    """Read the user's prices.yaml beside `.env`, else the project's.
-
-    Raises:
-        SetupError: it has another form; says where.
-    """
+    """Read the user's prices.yaml beside `.env`, else the project's."""
     import yaml
 
     own = home() / "prices.yaml"

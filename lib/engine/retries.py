@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, TypeVar
 
+from lib.endpoints import EndpointSettings
 from lib.engine.budget import Budget, Estimate, Used
 from lib.engine.faults import EndpointError, Fault, RequestRejected
 from lib.engine.limits import Limit
@@ -15,7 +16,7 @@ from lib.engine.scheduler import Entry, Scheduler
 from lib.engine.timeouts import AdaptiveTimeout
 from lib.engine.transport import Transport
 from lib.recipe import Recipe
-from lib.settings import EndpointSettings, SetupError
+from lib.settings import SetupError
 
 Result = TypeVar("Result")
 Attempt = Callable[[int], Awaitable[tuple[Result, Used | None]]]  # given its time-outs so far
@@ -39,12 +40,7 @@ class RetryLoop:
     """
 
     def __init__(
-        self,
-        settings: EndpointSettings,
-        recipe: Recipe,
-        *,
-        limits: list[Limit],
-        budget: Budget,
+        self, settings: EndpointSettings, recipe: Recipe, *, limits: list[Limit], budget: Budget
     ) -> None:
         self._where = f"{settings.role} at {settings.address}"
         self._timeout_s, self._max_retries = recipe.timeout_s, recipe.max_retries

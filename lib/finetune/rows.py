@@ -34,11 +34,7 @@ class PreparedRows:
 
 
 def prepare_rows(dataset_dir: Path, recipe: Recipe) -> PreparedRows:
-    """Tokenise the train and valid splits for the student.
-
-    Raises:
-        SetupError: the model or the rows cannot be read, or a row holds an end token.
-    """
+    """Tokenise the train and valid splits for the student."""
     tune_threads()  # before torch is loaded
     base = fetch_student(recipe.student_model)
     tokenizer = load_tokenizer(base.folder, recipe.dataset_format)
@@ -73,11 +69,7 @@ def few_rows(count: int) -> str:
 
 
 def training_messages(dataset_dir: Path, split: str) -> dict[str, list[Message]]:
-    """ "train row 17" → its messages: a prompt, then the completion to learn.
-
-    Raises:
-        SetupError: no dataset, no training rows, or a row of another form.
-    """
+    """ "train row 17" → its messages: a prompt, then the completion to learn."""
     dataset = read_dataset(dataset_dir)
     path = dataset.folder / "chat" / f"{split}.jsonl"
     written = dataset.manifest.get("files", {}).get(f"chat/{path.name}")
@@ -143,9 +135,6 @@ def check_lengths(lengths: Lengths, *, max_length_tokens: int, model_limit_token
     """The length budget of training, tokens; max_length_tokens 0 = the longest row's length.
 
     A row that is cut loses its completion, which is at its end, and teaches nothing.
-
-    Raises:
-        SetupError: the longest row does not fit.
     """
     limits = [(model_limit_tokens, "the model reads at most")]
     if max_length_tokens:

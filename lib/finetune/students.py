@@ -9,18 +9,11 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from lib.endpoints import is_set_by_user
 from lib.finetune.tokens import load_tokenizer
 from lib.recipe import Recipe
-from lib.settings import (
-    PROJECT_DIR,
-    SetupError,
-    environment,
-    home,
-    is_set_by_user,
-    portable,
-    read_state,
-    require_path,
-)
+from lib.settings import PROJECT_DIR, SetupError, home, portable
+from lib.state import environment, read_state, require_path
 from lib.store import folder_fingerprint, read_json
 
 EMBEDDED_MODEL_DIR = PROJECT_DIR / "offline" / "student"
@@ -43,11 +36,7 @@ class Base:
 
 
 def find_student(student_model: str) -> Path | str:
-    """The folder of `embedded` or of a local model; a name on the model hub as it is.
-
-    Raises:
-        SetupError: no such folder, and not a hub name either.
-    """
+    """The folder of `embedded` or of a local model; a name on the model hub as it is."""
     if student_model == "embedded":
         return EMBEDDED_MODEL_DIR
     path = Path(student_model).expanduser()
@@ -63,11 +52,7 @@ def find_student(student_model: str) -> Path | str:
 
 
 def fetch_student(student_model: str) -> Base:
-    """The base model; a hub model is first downloaded into the hub's cache.
-
-    Raises:
-        SetupError: it is not there, is incomplete, or cannot be downloaded.
-    """
+    """The base model; a hub model is first downloaded into the hub's cache."""
     found = find_student(student_model)
     if missing := _missing_model(found):
         raise SetupError(missing)
@@ -90,11 +75,7 @@ def fetch_student(student_model: str) -> Base:
 
 
 def require_machine(recipe: Recipe) -> None:
-    """Stop within seconds when this machine cannot train the student, also without a network.
-
-    Raises:
-        SetupError: what is missing, and what to do.
-    """
+    """Stop within seconds when this machine cannot train the student, also without a network."""
     found = find_student(recipe.student_model)
     missing = [_missing_gpu(recipe), _missing_model(found), _missing_space(recipe, found)]
     if any(missing):
@@ -120,11 +101,7 @@ def _missing_space(recipe: Recipe, found: Path | str) -> str:
 
 
 def require_student(recipe: Recipe) -> None:
-    """Stop when 3_deploy would not serve a student of this run's dataset and student_model.
-
-    Raises:
-        SetupError: what the student was made from, and which notebook makes the right one.
-    """
+    """Stop when 3_deploy would not serve a student of this run's dataset and student_model."""
     if is_set_by_user("student"):
         return
     require_path("STUDENT_MODEL_DIR", recipe.run_name)

@@ -9,13 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lib.prompts.student import (
-    MARKERS,
-    PLAIN_CHAT_TEMPLATE,
-    Message,
-    harmless,
-    student_messages,
-)
+from lib.prompts.student import MARKERS, PLAIN_CHAT_TEMPLATE, Message, harmless, student_messages
 from lib.settings import SetupError, portable
 from lib.store import read_json
 from lib.text import one_line
@@ -39,9 +33,6 @@ def load_tokenizer(model_dir: Path, dataset_format: str) -> Any:
     """The base's tokenizer, with the template that training, evaluation and serving share.
 
     A base model has no template, and completion rows are plain text: both get the plain one.
-
-    Raises:
-        SetupError: it cannot be loaded, has no end token, or its template loses our instruction.
     """
     from transformers import AutoTokenizer
 
@@ -111,9 +102,6 @@ def tokenise(
 
     The completion is the last message. A control token of this tokenizer that a message has in its
     text is made harmless, as `neutralise` makes the usual ones in documents.
-
-    Raises:
-        SetupError: the completion holds the end token inside its text.
     """
     render, controls = tokenizer.apply_chat_template, _control_tokens(tokenizer)
     messages = [

@@ -56,9 +56,6 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
     Writes `artefacts/students/<run_name>-<fingerprint>/`: adapter/ (with LoRA), merged/,
     history.json, trained_row.txt, README.md. Under `accelerate launch` every process calls it;
     rank 0 writes.
-
-    Raises:
-        SetupError: a row's completion would be cut, or the loss is not finite.
     """
     budget = check_lengths(
         rows.lengths,

@@ -26,11 +26,7 @@ class PromptForm:
 
 
 def read_prompts(form: PromptForm, *changes: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """The texts and the rules of our file, changed by those of other files, in turn.
-
-    Raises:
-        SetupError: a file cannot be read; a text lacks a needed string, or holds an unknown name.
-    """
+    """The texts and the rules of our file, changed by those of other files, in turn."""
     texts: dict[str, str] = {}
     rules: dict[str, str] = {}
     for path in (form.path, *changes):

@@ -73,11 +73,7 @@ class JudgePrompts:
         reply: str = "",
         documents: Sequence[str] = (),
     ) -> JudgeRequest:
-        """Ask for these fields of one answer. `reply`: the whole of it, where that is longer.
-
-        Raises:
-            SetupError: there is no reference.
-        """
+        """Ask for these fields of one answer. `reply`: the whole of it, where that is longer."""
         texts = {"question": question, "reference": reference, "answer": answer, "reply": reply}
         data = {name: as_data(text) for name, text in texts.items()}
         if not data["reference"]:
@@ -110,11 +106,7 @@ class JudgePrompts:
 
 
 def load_prompts(prompts_path: str = "") -> JudgePrompts:
-    """The texts of judge.yaml, changed by those of a file of the user's.
-
-    Raises:
-        SetupError: the file or a text in it is wrong.
-    """
+    """The texts of judge.yaml, changed by those of a file of the user's."""
     changes = [Path(prompts_path).expanduser()] if prompts_path else []
     return JudgePrompts(*read_prompts(_FORM, *changes))
 

@@ -85,11 +85,7 @@ class TeacherPrompts:
 
 
 def load_prompts(recipe: Recipe) -> TeacherPrompts:
-    """The variant's texts, changed by those of prompts_path; style and language filled in.
-
-    Raises:
-        SetupError: a file or a text in it is wrong, or it has no such style.
-    """
+    """The variant's texts, changed by those of prompts_path; style and language filled in."""
     changes = [FOLDER / "teacher_llama.yaml"] if recipe.prompt_variant == "llama" else []
     changes += [Path(recipe.prompts_path).expanduser()] if recipe.prompts_path else []
     texts, styles = read_prompts(_FORM, *changes)

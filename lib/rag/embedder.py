@@ -10,12 +10,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.endpoint import Endpoint, EndpointError, run
 from lib.engine.faults import short
 from lib.engine.ledger import Ledger
 from lib.rag.minilm import MINILM_NAME, MINILM_SHA256, minilm_dir
 from lib.recipe import Recipe
-from lib.settings import EndpointSettings, SetupError, endpoint_settings
+from lib.settings import SetupError
 from lib.store import folder_fingerprint
 
 if TYPE_CHECKING:
