@@ -26,7 +26,7 @@ from lib.dataset_card import dataset_card
 from lib.prompts.student import Message, student_instruction, student_messages, student_question
 from lib.reading.files.api import API_TYPE, is_api_record
 from lib.records import Chunk, Document, Question, RaftExample, Rejected
-from lib.settings import SetupError, home, portable
+from lib.settings import SetupError, home, portable, write_text
 from lib.state import latest_run, require_path
 from lib.store import (
     artefact_dir,
@@ -36,7 +36,6 @@ from lib.store import (
     read_json,
     write_json,
     write_jsonl,
-    write_text,
 )
 
 SPLITS = ("train", "valid", "eval")

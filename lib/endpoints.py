@@ -120,7 +120,7 @@ def _parts_of_address(style: str, values: dict[str, str]) -> dict[str, str]:
 
 def is_set_by_user(role: str) -> bool:
     """Whether the process environment or `.env` names an endpoint; `.env.state` does not count."""
-    return _style_of(prefixes_of(role), layers()[:2]) is not None
+    return _style_of(prefixes_of(role), layers()) is not None
 
 
 def _style_of(prefixes: tuple[str, ...], layers: list[dict[str, str]]) -> str | None:

@@ -356,11 +356,7 @@ KNOBS: dict[str, Knob] = {
 
 
 def knob_named(name: str, where: str) -> Knob:
-    """The knob of this name.
-
-    Args:
-        where: what names it ("-r", a file's name), for the error.
-    """
+    """The knob of this name; `where` ("-r", a file's name) is for the error."""
     if name not in KNOBS:
         close = get_close_matches(name, KNOBS, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""

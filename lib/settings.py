@@ -14,7 +14,10 @@ SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
 
 
 class SetupError(Exception):
-    """A mistake that the user can correct: value seen → expected → what to do, on one line."""
+    """A mistake that the user can correct: value seen → expected → what to do, on one line.
+
+    Any function may raise it; a docstring names only other exceptions.
+    """
 
     def _render_traceback_(self) -> list[str]:  # IPython shows this in place of a traceback
         return [f"{type(self).__name__}: {self}"]
@@ -53,7 +56,7 @@ def unwritable(path: Path, error: BaseException) -> SetupError | None:
     )
 
 
-def write_whole(path: Path, text: str, *, mode: int = 0o644) -> None:
+def write_text(path: Path, text: str, *, mode: int = 0o644) -> None:
     """Write a file whole or not at all."""
     temporary = ""
     try:

@@ -11,14 +11,13 @@ import os
 from collections import ChainMap
 from pathlib import Path
 
-from lib.settings import SECRET_NAME, SetupError, home, portable, without_secrets, write_whole
+from lib.settings import SECRET_NAME, SetupError, home, portable, without_secrets, write_text
 
 # --- the environment -----------------------------------------------------------------------------
 
 
 def layers(run_name: str = "") -> list[dict[str, str]]:
-    """Process environment, `.env`, the state of a run if one is named; empty and blank
-    values are unset."""
+    """Process environment, `.env`, the state of a run if one is named; blank values are unset."""
     process = {name: value for name, value in os.environ.items() if value.strip()}
     return [process, read_env(), read_state(run_name) if run_name else {}]
 
@@ -67,16 +66,12 @@ STATE_KEYS = {  # key → the notebook that writes it
 # same). Folders are named after the hash of what made them, and a served model after its folder.
 _ORIGINS = {
     "STUDENT_MODEL_DIR": ("the student was trained on", "STUDENT_DATASET_DIR", "DATASET_DIR"),
-    "STUDENT_OPENAI_DEPLOYMENT": (
-        "the student's server has",
-        "STUDENT_OPENAI_DEPLOYMENT",
-        "STUDENT_MODEL_DIR",
-    ),
-    "BASELINE_OPENAI_DEPLOYMENT": (
-        "the baseline's server has",
-        "BASELINE_OPENAI_DEPLOYMENT",
-        "BASELINE_MODEL_DIR",
-    ),
+} | {
+    f"{role.upper()}_OPENAI_DEPLOYMENT": (
+        *(f"the {role}'s server has", f"{role.upper()}_OPENAI_DEPLOYMENT"),
+        f"{role.upper()}_MODEL_DIR",
+    )
+    for role in ("student", "baseline")
 }
 
 
@@ -97,37 +92,28 @@ def read_state(run_name: str) -> dict[str, str]:
     path = state_path(run_name)
     try:
         lines = list(parse_stream(io.StringIO(path.read_text(encoding="utf-8"))))
+        for line in lines:
+            if line.error or (line.key and not line.value):
+                raise ValueError(f"line {line.original.line} is not NAME='value'")
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise _damaged(path, str(error)) from None
-    for line in lines:
-        if line.error or (line.key and not line.value):
-            raise _damaged(path, f"line {line.original.line} is not NAME='value'")
+    except (OSError, ValueError) as error:
+        raise SetupError(
+            f"{portable(path)} cannot be read ({error}). Delete it and run the run's notebooks "
+            "again: finished work is found again."
+        ) from None
     return {line.key: line.value for line in lines if line.key and line.value}
 
 
-def _damaged(path: Path, why: str) -> SetupError:
-    return SetupError(
-        f"{portable(path)} cannot be read ({why}). Delete it and run the run's notebooks again: "
-        "finished work is found again."
-    )
-
-
 def save_state(run_name: str, **values: str | None) -> None:
-    """Set keys of a run's `.env.state` (None removes one): atomic, mode 600.
-
-    Raises:
-        KeyError: a key that STATE_KEYS does not declare.
-        SetupError: the file cannot be written.
-    """
+    """Set keys of a run's `.env.state` (None removes one): atomic, mode 600."""
     if undeclared := values.keys() - STATE_KEYS.keys():
         raise KeyError(f"not declared in STATE_KEYS: {sorted(undeclared)}")
     merged: dict[str, str | None] = {**read_state(run_name), **values}
     escape = str.maketrans({"\\": "\\\\", "'": "\\'"})
     lines = [f"{key}='{value.translate(escape)}'\n" for key, value in merged.items() if value]
     text = "# Written by the notebooks; your own settings belong into .env\n" + "".join(lines)
-    write_whole(state_path(run_name), text, mode=0o600)
+    write_text(state_path(run_name), text, mode=0o600)
 
 
 def require_path(key: str, run_name: str) -> Path:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lib.settings import home, unwritable, write_whole
+from lib.settings import home, unwritable, write_text
 
 
 def fingerprint(made_of: Any, *, length: int = 12) -> str:
@@ -59,11 +59,6 @@ def building(target: Path) -> Iterator[Path]:
     finally:
         if scratch != target.parent:
             shutil.rmtree(scratch, ignore_errors=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    write_whole(path, text)
 
 
 def write_json(path: Path, value: Any) -> None:

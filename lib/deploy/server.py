@@ -43,9 +43,8 @@ def start(role: str, model_dir: Path, recipe: Recipe) -> tuple[ServerRecord, boo
         end(old)
     port = free_port()
     log_path = record_path(recipe.run_name, role).with_suffix(".log")
-    pid, started = start_process(
-        _command(model, port, options), environment=_environment(), log_path=log_path
-    )
+    command = _command(model, port, options)
+    pid, started = start_process(command, environment=_environment(), log_path=log_path)
     server = ServerRecord(
         role=role,
         run_name=recipe.run_name,
@@ -118,18 +117,11 @@ def _options(model_dir: Path, memory_gib: float) -> str:
     if not limit_bytes:  # 2 GiB for the program and a long prompt; float32 weights while they load
         weights = sum(path.stat().st_size for path in model_dir.glob("*.safetensors"))
         limit_bytes = 2 * 2**30 + 4 * weights
-    lookup = " --prompt-lookup" if _can_take_back_tokens(model_dir) else ""
-    return f"--device cpu --dtype float32{lookup} --limit {limit_bytes}"
-
-
-def _can_take_back_tokens(model_dir: Path) -> bool:
-    """Whether the model's cache can drop proposed tokens that were wrong.
-
-    Caches of a sliding window or of a state cannot: only families known to keep all tokens can.
-    """
+    # Wrong proposals are taken back, which caches of a sliding window or of a state cannot do.
     config = read_json(model_dir / "config.json")
-    keeps_all = not config.get("use_sliding_window")
-    return config.get("model_type") in ("llama", "qwen2", "qwen3") and keeps_all
+    keeps_all = config.get("model_type") in ("llama", "qwen2", "qwen3")
+    lookup = " --prompt-lookup" if keeps_all and not config.get("use_sliding_window") else ""
+    return f"--device cpu --dtype float32{lookup} --limit {limit_bytes}"
 
 
 def _command(model: str, port: int, options: str) -> list[str]:

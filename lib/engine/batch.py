@@ -26,8 +26,8 @@ from lib.engine.replies import Reply, RequestForm, read_reply, rejected_reply
 from lib.engine.tasks import run
 from lib.engine.transport import EntraToken
 from lib.prompts.student import Message
-from lib.settings import SetupError, home, portable
-from lib.store import fingerprint, read_json, write_json, write_jsonl, write_text
+from lib.settings import SetupError, home, portable, write_text
+from lib.store import fingerprint, read_json, write_json, write_jsonl
 
 Result = TypeVar("Result")
 
@@ -105,7 +105,11 @@ class BatchEndpoint:
 
     def _answer(self, requests: Mapping[str, dict[str, Any]]) -> None:
         """One batch, from its file to the ledger. The file lies there as long as it is needed."""
-        lines = [self._line(key, request) for key, request in requests.items()]
+        line = {"method": "POST", "url": self._path}
+        lines = [
+            {"custom_id": key, **line, "body": self._form.payload(request)}
+            for key, request in requests.items()
+        ]
         folder = home() / "artefacts" / "batches" / fingerprint(lines)
         folder.mkdir(parents=True, exist_ok=True)
         write_jsonl(folder / "requests.jsonl", lines)
@@ -116,10 +120,6 @@ class BatchEndpoint:
             self._save(folder / "replies.jsonl", requests)
         finally:
             shutil.rmtree(folder)
-
-    def _line(self, key: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        body = self._form.payload(request)
-        return {"custom_id": key, "method": "POST", "url": self._path, "body": body}
 
     def _fetch(self, folder: Path) -> str:
         """Submit the folder's batch, unless that was done before; wait; its replies as JSONL."""
@@ -159,14 +159,13 @@ class BatchEndpoint:
         state = read_json(folder / _STATE) if (folder / _STATE).exists() else {}
         if "id" in state:
             return client.batches.retrieve(state["id"])
-        name = state.get("name")
-        if name is None:
-            name = uuid4().hex
-            write_json(folder / _STATE, {"name": name})
-            batch = None
-        else:  # killed before the id was kept: the batch may be there
+        batch = None
+        if name := state.get("name"):  # killed before the id was kept: the batch may be there
             listed = islice(client.batches.list(limit=100), 1000)
             batch = next((b for b in listed if (b.metadata or {}).get("openbook") == name), None)
+        else:
+            name = uuid4().hex
+            write_json(folder / _STATE, {"name": name})
         if batch is None:
             with (folder / "requests.jsonl").open("rb") as file:
                 uploaded = client.files.create(file=file, purpose="batch")

@@ -141,7 +141,7 @@ class Endpoint:
         try:
             reply, used = await self._requests.run(
                 partial(self._attempt, key, request),
-                ping=self._ping,
+                ping=partial(self._send, {"model": self.settings.deployment, **_PING}),
                 estimate=self.meter.estimate(request),
                 priority=priority,
             )
@@ -190,13 +190,6 @@ class Endpoint:
                     fault.used = self.meter.count(request, Reply("", "", 0, 0, 0.0))
                 raise
 
-    async def _ping(self) -> None:
-        await self._send({"model": self.settings.deployment, **_PING})
-
-    async def _ping_vectors(self) -> None:
-        payload = self._embeddings_payload(["Hello"])
-        await self._requests.post("embeddings", payload, kind="embeddings", timeouts=0)
-
     async def _written(self, writing: list[Future[None]]) -> None:
         """Wait until replies are on the disk; when it is full, send nothing more."""
         try:
@@ -218,7 +211,7 @@ class Endpoint:
         try:
             replies, _ = await self._requests.run(
                 partial(self._embed, batch),
-                ping=self._ping_vectors,
+                ping=partial(self._send_texts, ["Hello"]),
                 estimate=self.meter.estimate({"input": batch}),
             )
         except RequestRejected as rejected:
@@ -230,18 +223,17 @@ class Endpoint:
             ]
         )
 
-    def _embeddings_payload(self, texts: list[str]) -> dict[str, Any]:
-        return {"model": self.settings.deployment, "input": texts, "encoding_format": "float"}
-
-    async def _embed(self, batch: list[str], timeouts: int) -> tuple[list[dict[str, Any]], Used]:
-        payload = self._embeddings_payload(batch)
-        data = await self._requests.post(
+    async def _send_texts(self, texts: list[str], timeouts: int = 0) -> dict[str, Any]:
+        payload = {"model": self.settings.deployment, "input": texts, "encoding_format": "float"}
+        return await self._requests.post(
             "embeddings", payload, kind="embeddings", timeouts=timeouts
         )
-        vectors, tokens = read_vectors(data, count=len(batch))
+
+    async def _embed(self, batch: list[str], timeouts: int) -> tuple[list[dict[str, Any]], Used]:
+        vectors, tokens = read_vectors(await self._send_texts(batch, timeouts), count=len(batch))
         replies: list[dict[str, Any]] = [{"embedding": vector} for vector in vectors]
         replies[0]["prompt_tokens"] = tokens  # of the whole batch
-        return replies, self.meter.count(payload, Reply("", "stop", tokens, 0, 0.0))
+        return replies, self.meter.count({"input": batch}, Reply("", "stop", tokens, 0, 0.0))
 
 
 def chat_request(

@@ -145,7 +145,7 @@ class RetryLoop:
             reason = f"nothing was answered for {waited_s:,.0f} s (timeout_s)"
         else:
             left_s = self._timeout_s - waited_s
-            return self.scheduler.refuse(entry, asked_s, longest_s=left_s)
+            return self.scheduler.pace.refuse(entry.started_at, asked_s, longest_s=left_s)
         self.scheduler.stop(EndpointError(f"{fault}; {reason}"))
 
     async def _say_why(self) -> None:

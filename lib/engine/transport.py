@@ -107,7 +107,7 @@ def url_of(settings: EndpointSettings, path: str) -> str:
 
 
 def _proxy(base_url: str) -> str | None:
-    """The proxy that the environment names for this host, as curl reads it; none for this machine."""
+    """The proxy that the environment names for this host, as curl reads it."""
     parts, proxies = urlsplit(base_url), getproxies()
     host, proxy = parts.hostname, proxies.get(parts.scheme) or proxies.get("all")
     if not host or not proxy or host in _LOCAL_HOSTS or proxy_bypass(host):
@@ -142,7 +142,7 @@ def _certificates() -> ssl.SSLContext | bool:
 
 
 class EntraToken:
-    """The login of this machine (environment, managed identity, `az login`, …) as a bearer token."""
+    """A bearer token from this machine's login (environment, managed identity, `az login`, …)."""
 
     def __init__(self, role: str) -> None:
         try:

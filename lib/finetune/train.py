@@ -15,8 +15,8 @@ from lib.finetune.trainer import make_trainer
 from lib.finetune.watch import HistoryPoint, plain_output, training_watch
 from lib.progress import minutes
 from lib.recipe import Recipe
-from lib.settings import portable
-from lib.store import artefact_dir, building, file_sha256, read_json, write_json, write_text
+from lib.settings import portable, write_text
+from lib.store import artefact_dir, building, file_sha256, read_json, write_json
 
 # Raise it when the same inputs would give another student: older students are then not reused.
 _VERSION = 1
