@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import threading
@@ -10,19 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lib.endpoints import is_set_by_user
+from lib.finetune.model_files import EMBEDDED_MODEL_DIR, missing_in_folder
 from lib.finetune.tokens import load_tokenizer
 from lib.recipe import Recipe
-from lib.settings import PROJECT_DIR, SetupError, home, portable
+from lib.settings import PROJECT_DIR, SetupError, home
 from lib.state import environment, read_state, require_path
-from lib.store import folder_fingerprint, read_json
-
-EMBEDDED_MODEL_DIR = PROJECT_DIR / "offline" / "student"
+from lib.store import folder_fingerprint
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 # Weights in safetensors only: a pickle runs code when it is loaded.
 _HUB_FILES = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model", "README.md", "LICENSE*"]
 _HUB_WAIT_S = 8.0
-_LONGEST_HEADER = 100 * 2**20  # bytes, as safetensors has it
 _SMALL_FILES_GIB = 0.5  # the dataset, answers, logs
 
 
@@ -69,7 +66,7 @@ def fetch_student(student_model: str) -> Base:
             local_files_only=constants.HF_HUB_OFFLINE,
         )
     )
-    if missing := _missing_in_folder(folder):
+    if missing := missing_in_folder(folder):
         raise SetupError(missing.replace(str(folder), found))
     return Base(found.rpartition("/")[2], folder, f"{found}@{folder.name}")
 
@@ -136,76 +133,14 @@ def _missing_gpu(recipe: Recipe) -> str:
 
 
 def _missing_model(found: Path | str) -> str:
-    return _missing_in_folder(found) if isinstance(found, Path) else _missing_on_hub(found)
-
-
-def _missing_in_folder(folder: Path) -> str:
-    if not (folder / "config.json").is_file():
-        if folder == EMBEDDED_MODEL_DIR:
-            return (
-                f"The embedded student is not in {portable(folder)}. "
-                "Build it: python -m offline.build."
-            )
-        return f"{folder} holds no config.json, so it is not a model. Give the folder of a model."
-    if not any(folder.glob("*.safetensors")):
-        return (
-            f"{folder} holds no *.safetensors, and only those are loaded. Convert its weights: "
-            "load it with transformers and save_pretrained() it."
-        )
-    if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
-        return f"{folder} holds no tokenizer.json or tokenizer.model. Put its tokenizer there."
-    weights = _weight_files(folder)
-    if absent := [path.name for path in weights if not path.is_file()]:
-        return (
-            f"{folder} lacks {len(absent)} of {len(weights)} files of its weights ({absent[0]} …). "
-            "Copy or download the model again."
-        )
-    for path in (*weights, folder / "tokenizer.json", folder / "tokenizer.model"):
-        if path.is_file() and (wrong := _wrong_content(path)):
-            return f"{path} {wrong}."
-    return ""
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    """The safetensors that there are, and those that an index or `-00001-of-00003` promises."""
-    names = {path.name for path in folder.glob("*.safetensors")}
-    for name in list(names):
-        if numbered := re.fullmatch(r"(.+-)\d{5}-of-(\d{5})(\.safetensors)", name):
-            start, count, end = numbered.groups()
-            names |= {f"{start}{n:05}-of-{count}{end}" for n in range(1, int(count) + 1)}
-    for index in folder.glob("*.safetensors.index.json"):
-        names |= set(read_json(index).get("weight_map", {}).values())
-    return [folder / name for name in sorted(names)]
-
-
-def _wrong_content(path: Path) -> str:
-    """What is wrong with a file of a model; "" = nothing that is seen from its size and start."""
-    with path.open("rb") as file:
-        start = file.read(8)
-        if start == b"version ":
-            return (
-                "is a pointer of Git LFS, not the file. Run `git lfs pull` in that folder, or "
-                "download the file"
-            )
-        if path.suffix != ".safetensors":
-            return ""
-        try:
-            tensors = json.loads(file.read(min(int.from_bytes(start, "little"), _LONGEST_HEADER)))
-            ends = [one["data_offsets"][1] for name, one in tensors.items() if name[:2] != "__"]
-            whole = 8 + int.from_bytes(start, "little") + max(ends, default=0)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return "is not a file of weights. Copy or download the model again"
-    size = path.stat().st_size
-    if size < whole:
-        return f"is cut off: {size:,} of {whole:,} bytes. Copy or download it again"
-    return ""
+    return missing_in_folder(found) if isinstance(found, Path) else _missing_on_hub(found)
 
 
 def _missing_on_hub(name: str) -> str:
     from huggingface_hub import constants, try_to_load_from_cache
 
     config_path = try_to_load_from_cache(name, "config.json")
-    if isinstance(config_path, str) and not _missing_in_folder(Path(config_path).parent):
+    if isinstance(config_path, str) and not missing_in_folder(Path(config_path).parent):
         return ""
     if constants.HF_HUB_OFFLINE:
         return (
