@@ -37,8 +37,6 @@ _YES = ("1", "true", "yes", "on")
 
 @dataclass(frozen=True)
 class EndpointSettings:
-    """The endpoint of a model role."""
-
     role: str
     style: str  # "openai" or "azure"
     base_url: str
@@ -54,10 +52,7 @@ class EndpointSettings:
 
 
 def prefixes_of(role: str) -> tuple[str, ...]:
-    """`gpt-4o` → `("GPT_4O_",)`: a role outside of PREFIXES uses its own name as prefix.
-
-    In upper case, with an underscore for every character but A to Z and 0 to 9.
-    """
+    """`gpt-4o` → `("GPT_4O_",)`: a role outside of PREFIXES uses its own name as prefix."""
     return PREFIXES.get(role) or (re.sub(r"[^A-Z0-9]", "_", role.upper()) + "_",)
 
 
@@ -71,7 +66,7 @@ def endpoint_settings(role: str, run_name: str = "") -> EndpointSettings | None:
     address of a request (`…/chat/completions?api-version=…`) is understood as its base URL.
     """
     prefixes, merged = prefixes_of(role), environment(run_name)
-    style = _style_of(prefixes, layers(run_name))
+    style = _style_of(role, run_name)
     if style is None:
         check_names()
         return None
@@ -104,9 +99,7 @@ def _parts_of_address(style: str, values: dict[str, str]) -> dict[str, str]:
     """`https://host/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21` → what each
     part of it sets; deployment and version only fill gaps.
     """
-    base_url = re.sub(
-        r"/(chat/completions|completions|embeddings)/?(?=$|\?)", "", values["base_url"]
-    )
+    base_url = re.sub(r"/((chat/)?completions|embeddings)/?(?=$|\?)", "", values["base_url"])
     if style == "openai":
         return {"base_url": base_url}
     host, _, path = base_url.partition("/openai/deployments/")
@@ -120,14 +113,14 @@ def _parts_of_address(style: str, values: dict[str, str]) -> dict[str, str]:
 
 def is_set_by_user(role: str) -> bool:
     """Whether the process environment or `.env` names an endpoint; `.env.state` does not count."""
-    return _style_of(prefixes_of(role), layers()) is not None
+    return _style_of(role) is not None
 
 
-def _style_of(prefixes: tuple[str, ...], layers: list[dict[str, str]]) -> str | None:
-    for layer in layers:
+def _style_of(role: str, run_name: str = "") -> str | None:
+    for layer in layers(run_name):
         for style in ("azure", "openai"):
             names = chain.from_iterable(_NAMES[style].values())
-            if any(prefix + name in layer for name in names for prefix in prefixes):
+            if any(prefix + name in layer for name in names for prefix in prefixes_of(role)):
                 return style
     return None
 

@@ -24,8 +24,6 @@ _PAPER = "arXiv:2403.10131"
 
 @dataclass(frozen=True)
 class Knob:
-    """What is known of one parameter."""
-
     name: str
     type: str  # "bool", "int", "float", "str", "list[int]", "list[str]" or "str | list[str]"
     default: Any
@@ -299,8 +297,7 @@ class Recipe:
         # fmt: off
         return [
             (not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.run_name),
-             f"run_name is {self.run_name!r}; it names folders: use letters, digits, '.', '_' and "
-             "'-'."),
+             f"run_name is {self.run_name!r}; it names folders: use letters, digits and . _ -"),
             (not self.doc_path,
              "doc_path is empty; expected a folder, file, glob or sitemap."),
             (len(set(self.models)) < max(1, len(self.models)),
@@ -317,8 +314,8 @@ class Recipe:
              f"min_distractors is {self.min_distractors}; expected at most num_distractors "
              f"({self.num_distractors})."),
             (not self.eval_doc_path and not self.eval_share,
-             "eval_share is 0, which leaves no question that the student was not trained on, and "
-             "4_eval asks such questions. Set it above 0, or give eval_doc_path."),
+             "eval_share is 0, which leaves no question for 4_eval that is not trained on. Set it "
+             "above 0, or give eval_doc_path."),
             (not self.eval_doc_path and self.valid_share + self.eval_share >= 1,
              f"valid_share is {self.valid_share} and eval_share {self.eval_share}; expected a sum "
              "below 1."),

@@ -56,7 +56,6 @@ class Plan:
 
 
 def make_plan(arguments: list[str]) -> Plan:
-    """Read the options and the parameters file."""
     parser = Parser(prog="./run_all.sh", add_help=False, allow_abbrev=False)
     parser.add_argument("-p", dest="file", type=Path, default=DEFAULT_PARAMETERS)
     parser.add_argument("-r", dest="overrides", nargs=2, action="append", default=[])

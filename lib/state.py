@@ -13,8 +13,6 @@ from pathlib import Path
 
 from lib.settings import SECRET_NAME, SetupError, home, portable, without_secrets, write_text
 
-# --- the environment -----------------------------------------------------------------------------
-
 
 def layers(run_name: str = "") -> list[dict[str, str]]:
     """Process environment, `.env`, the state of a run if one is named; blank values are unset."""
@@ -47,8 +45,6 @@ def environment(run_name: str = "") -> dict[str, str]:
     return dict(ChainMap(*layers(run_name)))
 
 
-# --- state ---------------------------------------------------------------------------------------
-
 STATE_KEYS = {  # key → the notebook that writes it
     "DATASET_DIR": "1_gen",
     "STUDENT_MODEL_DIR": "2_finetune",
@@ -62,16 +58,12 @@ STATE_KEYS = {  # key → the notebook that writes it
     "BASELINE_OPENAI_DEPLOYMENT": "3_deploy",
     "BASELINE_OPENAI_API_KEY": "3_deploy",
 }
-# Key → (what it was made from, in words and as the key that holds it; the key that must hold the
-# same). Folders are named after the hash of what made them, and a served model after its folder.
+# Key → (what it was made from, in words and as its key, "" = the same key; the key that must
+# hold the same). Folders are named after what made them, and a served model after its folder.
 _ORIGINS = {
     "STUDENT_MODEL_DIR": ("the student was trained on", "STUDENT_DATASET_DIR", "DATASET_DIR"),
-} | {
-    f"{role.upper()}_OPENAI_DEPLOYMENT": (
-        *(f"the {role}'s server has", f"{role.upper()}_OPENAI_DEPLOYMENT"),
-        f"{role.upper()}_MODEL_DIR",
-    )
-    for role in ("student", "baseline")
+    "STUDENT_OPENAI_DEPLOYMENT": ("the student's server has", "", "STUDENT_MODEL_DIR"),
+    "BASELINE_OPENAI_DEPLOYMENT": ("the baseline's server has", "", "BASELINE_MODEL_DIR"),
 }
 
 
@@ -132,8 +124,7 @@ def require_path(key: str, run_name: str) -> Path:
     path = home() / value
     if not path.exists():
         raise SetupError(
-            f"Run '{run_name}': {key} is {portable(path)}, which is not there. Run {notebook} "
-            "again."
+            f"Run '{run_name}': {key} is {portable(path)}, which is not there. Run {notebook}."
         )
     return path
 
@@ -148,9 +139,10 @@ def check_origin(key: str, run_name: str) -> None:
         return
     said, origin, needed = _ORIGINS[key]
     check_origin(needed, run_name)
-    if state.get(origin) != values.get(needed):
+    made_from = state.get(origin or key)
+    if made_from != values.get(needed):
         raise SetupError(
-            f"Run '{run_name}': {said} {state.get(origin)}, and {needed} is now "
+            f"Run '{run_name}': {said} {made_from}, and {needed} is now "
             f"{values.get(needed, 'not there')}. Run {STATE_KEYS[key]}.ipynb with run_name = "
             f"'{run_name}'."
         )

@@ -14,8 +14,6 @@ from lib.state import forget_endpoint, require_path, save_state
 
 @dataclass(frozen=True)
 class Deployed:
-    """One role that answers."""
-
     role: str
     model: str  # its name at the endpoint
     base_url: str
@@ -25,8 +23,8 @@ class Deployed:
 def deploy(recipe: Recipe) -> list[Deployed]:
     """Make student and baseline answer, and write their endpoints into the run's `.env.state`.
 
-    An endpoint that the process environment or .env names is used as it is, and nothing is served
-    for that role. The others start side by side, with the models that 2_finetune made of this run.
+    An endpoint that the process environment or .env names is used as it is. The others start side
+    by side, with the models that this run's 2_finetune made.
     """
     run_name = recipe.run_name
     folders = {

@@ -72,14 +72,8 @@ class BatchEndpoint:
         temperature: float = 0.0,
         priority: int = 0,
     ) -> Reply:
-        """As Endpoint.ask; a batch knows no priority.
-
-        Raises:
-            EndpointError: it waits for a batch, or failed in three.
-        """
-        request = chat_request(
-            self.settings, messages, max_tokens=max_tokens, temperature=temperature
-        )
+        """As Endpoint.ask, without priorities; EndpointError: it waits, or failed in three."""
+        request = chat_request(self.settings, messages, max_tokens, temperature)
         key = Ledger.key(request)
         if (saved := self.ledger.get(key)) is not None:
             return Reply(**saved)
@@ -100,8 +94,6 @@ class BatchEndpoint:
         missing, self.missing = self.missing, {}
         for part in _parts(missing):
             self._answer(part)
-
-    # --- one batch -------------------------------------------------------------------------------
 
     def _answer(self, requests: Mapping[str, dict[str, Any]]) -> None:
         """One batch, from its file to the ledger. The file lies there as long as it is needed."""
@@ -176,9 +168,7 @@ class BatchEndpoint:
                 metadata={"openbook": name},
             )
         write_json(folder / _STATE, {"name": name, "id": batch.id})
-        print(
-            f"batch {batch.id} is submitted: stop this any time, the next run waits on", flush=True
-        )
+        print(f"batch {batch.id} is submitted: stop any time, the next run waits on", flush=True)
         return batch
 
     def _wait(self, client: Any, batch: Any) -> Any:
@@ -193,8 +183,6 @@ class BatchEndpoint:
                 return batch
             time.sleep(self._poll_s)
             batch = client.batches.retrieve(batch.id)
-
-    # --- its replies -----------------------------------------------------------------------------
 
     def _save(self, path: Path, requests: Mapping[str, dict[str, Any]]) -> None:
         """Each reply into the ledger; the requests without one are noted with their errors."""
@@ -258,7 +246,6 @@ def _replies(path: Path) -> Iterator[tuple[str, int, Any]]:
 
 
 def _client(settings: EndpointSettings) -> Any:
-    """The openai SDK's client for files and batches."""
     import openai
 
     if settings.style == "openai":

@@ -92,14 +92,9 @@ class Endpoint:
     ) -> Reply:
         """Answer from the ledger, else send, commit and return. `priority`: as in Scheduler.
 
-        Raises:
-            SetupError: the endpoint is not there, refuses the key, has no such model or no credit,
-                or the reply cannot be written.
-            EndpointError: this request failed after its retries; BudgetSpent: it was not sent.
+        EndpointError: this request failed after its retries; BudgetSpent: it was not sent.
         """
-        request = chat_request(
-            self.settings, messages, max_tokens=max_tokens, temperature=temperature
-        )
+        request = chat_request(self.settings, messages, max_tokens, temperature)
         key = Ledger.key(request)
         if (saved := self.ledger.get(key)) is not None:
             self.from_ledger += 1
@@ -110,11 +105,7 @@ class Endpoint:
         return await asyncio.shield(task)  # the caller may be cancelled; a paid reply is written
 
     async def embed(self, texts: Sequence[str], *, batch_size: int = 64) -> list[list[float]]:
-        """One vector a text, in order; only texts that the ledger does not know are sent.
-
-        Raises:
-            SetupError, EndpointError: as ask; the vectors received are in the ledger.
-        """
+        """One vector a text, in order; only texts that the ledger does not know are sent."""
         keys = {text: Ledger.key(self._embedding_request(text)) for text in texts}
         missing = [text for text, key in keys.items() if self.ledger.position(key) is None]
         batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
@@ -225,9 +216,7 @@ class Endpoint:
 
     async def _send_texts(self, texts: list[str], timeouts: int = 0) -> dict[str, Any]:
         payload = {"model": self.settings.deployment, "input": texts, "encoding_format": "float"}
-        return await self._requests.post(
-            "embeddings", payload, kind="embeddings", timeouts=timeouts
-        )
+        return await self._requests.post("embeddings", payload, kind="texts", timeouts=timeouts)
 
     async def _embed(self, batch: list[str], timeouts: int) -> tuple[list[dict[str, Any]], Used]:
         vectors, tokens = read_vectors(await self._send_texts(batch, timeouts), count=len(batch))
@@ -237,7 +226,7 @@ class Endpoint:
 
 
 def chat_request(
-    settings: EndpointSettings, messages: Sequence[Message], *, max_tokens: int, temperature: float
+    settings: EndpointSettings, messages: Sequence[Message], max_tokens: int, temperature: float
 ) -> dict[str, Any]:
     """A chat request as the ledger's key hashes it: without the endpoint's address."""
     return {

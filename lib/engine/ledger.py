@@ -26,8 +26,6 @@ except ImportError:  # Windows: two runs at once may pay a request twice there
 
 @dataclass(frozen=True)
 class Usage:
-    """Sums over replies."""
-
     requests: int
     prompt_tokens: int
     completion_tokens: int
@@ -136,7 +134,6 @@ class Ledger:
         ]
 
     def close(self) -> None:
-        """Write the waiting replies, and close."""
         if self._writer is not None:
             self._writer.close()
         self._db.close()

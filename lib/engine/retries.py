@@ -65,11 +65,7 @@ class RetryLoop:
     async def post(
         self, path: str, payload: dict[str, Any], *, kind: Hashable, timeouts: int
     ) -> dict[str, Any]:
-        """One attempt, within the time that requests of its kind usually take.
-
-        Raises:
-            Fault, RequestRejected, SetupError, EndpointError: as faults.read_body; Fault: too late.
-        """
+        """One attempt, within the time that requests of its kind usually take, else a Fault."""
         start = time.monotonic()
         try:
             async with self._timeout.limit(kind, timeouts=timeouts):
@@ -84,7 +80,6 @@ class RetryLoop:
         """Attempt a request until it is answered; it holds a slot during each attempt.
 
         Raises:
-            SetupError: no request can succeed; then nothing more is sent at all.
             RequestRejected: the endpoint answers others, but never this one.
             EndpointError: this request failed too often, or was not sent.
         """
@@ -95,7 +90,11 @@ class RetryLoop:
             await self.scheduler.wait(entry, after_s=after_s)
             used, fault = None, None
             try:
-                result, used = await self._checked(attempt, timeouts, ping)
+                try:
+                    result, used = await attempt(timeouts)
+                except RequestRejected:
+                    await self._demand_answers(ping)
+                    raise
                 self._answer()
                 return result, used
             except Fault as transient:
@@ -116,15 +115,6 @@ class RetryLoop:
                     self.scheduler.stop(of_all)
                     raise of_all from None
                 raise
-
-    async def _checked(
-        self, attempt: Attempt[Result], timeouts: int, ping: Ping
-    ) -> tuple[Result, Used | None]:
-        try:
-            return await attempt(timeouts)
-        except RequestRejected:
-            await self._demand_answers(ping)
-            raise
 
     def _answer(self) -> None:
         self._answered, self._failed_in_row, self._fault = True, 0, None
@@ -156,12 +146,7 @@ class RetryLoop:
                 print(f"No reply for {waited_s:,.0f} s, still trying: {self._fault}", flush=True)
 
     async def _demand_answers(self, ping: Ping) -> None:
-        """Unless something was answered before, send a ping.
-
-        Raises:
-            SetupError: it is rejected.
-            Fault: it is not answered.
-        """
+        """Unless something was answered before, send a ping; Fault: it is not answered."""
         async with self._pinging:
             if self._answered:
                 return
@@ -198,11 +183,7 @@ class RetryLoop:
         )
 
     def _back_off_s(self, fault: Fault, failures: int, refusals: int = 0) -> float:
-        """Seconds until the next attempt, more than the endpoint asks for.
-
-        Raises:
-            EndpointError: the request has failed too often.
-        """
+        """Seconds until the next attempt; EndpointError: the request has failed too often."""
         if fault.kind == "other process":
             return _OTHER_PROCESS_POLL_S * random.uniform(0.5, 1.0)
         most = self._max_retries

@@ -35,10 +35,9 @@ class Entry:
 class Scheduler:
     """Gives the slots of one endpoint to the requests that wait for them.
 
-    A free slot goes to the lowest priority number, first come first served within it. Numbers above
-    0 are for requests that lead to further requests, as questions lead to answers: they start when
-    fewer than `slots` other requests wait. So rows are finished early, and no slot is idle at the
-    end.
+    A free slot goes to the lowest priority number, then to the first that came. Numbers above 0 are
+    for requests that lead to others, as questions to answers: they start when fewer than `slots`
+    others wait. So rows are finished early, and no slot is idle at the end.
     """
 
     def __init__(self, slots: int, *, limits: Sequence[Limit] = (), budget: Budget) -> None:
@@ -69,8 +68,7 @@ class Scheduler:
     async def wait(self, entry: Entry, *, after_s: float = 0.0) -> None:
         """Return when the request may start, after_s from now at the earliest; `end` it later.
 
-        Raises:
-            The error given to `stop`; BudgetSpent: it does not fit into the budget and never will.
+        It raises the error given to `stop`, or BudgetSpent if the request will never fit.
         """
         if self._stopped is not None:
             raise self._copy(self._stopped)

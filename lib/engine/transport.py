@@ -53,11 +53,7 @@ class Transport:
         await self._session.close()
 
     async def post(self, path: str, payload: dict[str, Any]) -> dict[str, Any]:
-        """`post("chat/completions", {...})` → the reply's JSON object.
-
-        Raises:
-            Fault, RequestRejected, SetupError, EndpointError: as faults.read_body.
-        """
+        """`post("chat/completions", {...})` → the reply's JSON object; errors of `read_body`."""
         import aiohttp
 
         headers = {}

@@ -22,8 +22,6 @@ _FEW_ROWS, _ENOUGH_ROWS = 500, 1000
 
 @dataclass(frozen=True)
 class PreparedRows:
-    """A dataset as one student's tokens."""
-
     dataset_dir: Path
     base: Base
     tokenizer: Any
@@ -75,8 +73,8 @@ def training_messages(dataset_dir: Path, split: str) -> dict[str, list[Message]]
     written = dataset.manifest.get("files", {}).get(f"chat/{path.name}")
     if written and path.is_file() and file_sha256(path) != written:
         raise SetupError(
-            f"{portable(path)} has changed since it was written. Delete the "
-            "dataset's folder and run 1_gen.ipynb again: replies are kept."
+            f"{portable(path)} has changed since it was written. Delete the dataset's folder and "
+            "run 1_gen.ipynb again: replies are kept."
         )
     rows = {f"{split} row {n}": messages for n, messages in enumerate(dataset.chat(split), start=1)}
     for row_id, messages in rows.items():
@@ -89,8 +87,7 @@ def training_messages(dataset_dir: Path, split: str) -> dict[str, list[Message]]
             )
     if not rows and split == "train":
         raise SetupError(
-            f"{portable(dataset.folder)} has no training rows. Give 1_gen more documents or "
-            "questions."
+            f"{portable(dataset.folder)} has no training rows. Give 1_gen more documents."
         )
     return rows
 
@@ -117,7 +114,6 @@ class Lengths:
 
 
 def measure_lengths(rows: Sequence[TokenRow]) -> Lengths:
-    """Measure rows (at least one)."""
     totals = sorted(len(row.input_ids) for row in rows)
     longest = max(rows, key=lambda row: len(row.input_ids))
     return Lengths(
@@ -136,15 +132,13 @@ def check_lengths(lengths: Lengths, *, max_length_tokens: int, model_limit_token
 
     A row that is cut loses its completion, which is at its end, and teaches nothing.
     """
-    limits = [(model_limit_tokens, "the model reads at most")]
-    if max_length_tokens:
-        limits.append((max_length_tokens, "max_length_tokens is"))
-    for limit, who in limits:
+    own, model = "max_length_tokens is", "the model reads at most"
+    for limit, who in ((model_limit_tokens, model), (max_length_tokens, own)):
         if limit and lengths.max_total_tokens > limit:
+            other = "raise max_length_tokens" if who == own else "take a model that reads more"
             raise SetupError(
                 f"{lengths.longest_row} has {lengths.max_total_tokens:,} tokens and {who} "
                 f"{limit:,}, so its completion would be cut. Lower num_distractors or chunk_chars "
-                "in 1_gen, or take a model that reads more"
-                + (" (or raise max_length_tokens)." if limit == max_length_tokens else ".")
+                f"in 1_gen, or {other}."
             )
     return max_length_tokens or lengths.max_total_tokens

@@ -58,14 +58,11 @@ def fetch_student(student_model: str) -> Base:
         return Base(name, found, folder_fingerprint(found))
     from huggingface_hub import constants, snapshot_download
 
-    folder = Path(
-        snapshot_download(
-            found,
-            allow_patterns=_HUB_FILES,
-            token=environment().get("HF_TOKEN"),
-            local_files_only=constants.HF_HUB_OFFLINE,
-        )
+    token, offline = environment().get("HF_TOKEN"), constants.HF_HUB_OFFLINE
+    downloaded = snapshot_download(
+        found, allow_patterns=_HUB_FILES, token=token, local_files_only=offline
     )
+    folder = Path(downloaded)
     if missing := missing_in_folder(folder):
         raise SetupError(missing.replace(str(folder), found))
     return Base(found.rpartition("/")[2], folder, f"{found}@{folder.name}")
@@ -108,8 +105,7 @@ def require_student(recipe: Recipe) -> None:
     if seen and not seen.startswith(wanted):
         raise SetupError(
             f"Run '{recipe.run_name}': its student started from another model than student_model = "
-            f"'{recipe.student_model}'. Run 2_finetune.ipynb with run_name = '{recipe.run_name}' "
-            "(./run_all.sh --from 2)."
+            f"'{recipe.student_model}'. Run 2_finetune.ipynb again (./run_all.sh --from 2)."
         )
 
 
@@ -127,8 +123,7 @@ def _missing_gpu(recipe: Recipe) -> str:
         found = f"the largest GPU here has {max(sizes):.0f} GiB"
     return (
         f"Training {recipe.student_model} takes about {recipe.student_memory_gib:g} GiB of GPU "
-        f"memory, and {found}. Run it on a machine with such a GPU, or take "
-        "-p parameters/tiny.yaml."
+        f"memory, and {found}. Take a machine with such a GPU, or -p parameters/tiny.yaml."
     )
 
 

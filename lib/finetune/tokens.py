@@ -65,8 +65,7 @@ def _check_template(tokenizer: Any, model_dir: Path) -> None:
     if said:
         raise SetupError(
             f"The chat template of {portable(model_dir)} {said} system messages, and the student's "
-            "prompt has one. Set dataset_format to 'completion', or take a model whose template "
-            "writes them."
+            "prompt has one. Set dataset_format to 'completion', or take another model."
         )
 
 
@@ -100,8 +99,8 @@ def tokenise(
 ) -> TokenRow:
     """The prompt's ids exactly as a server builds them, then the completion up to its end token.
 
-    The completion is the last message. A control token of this tokenizer that a message has in its
-    text is made harmless, as `neutralise` makes the usual ones in documents.
+    The completion is the last message. Control tokens of this tokenizer in a message are made
+    harmless, as `neutralise` does in documents.
     """
     render, controls = tokenizer.apply_chat_template, _control_tokens(tokenizer)
     messages = [
@@ -137,7 +136,6 @@ def _up_to_end(ids: list[int], tokenizer: Any, end_ids: frozenset[int], row_id: 
     if tokenizer.decode(ids[length:], skip_special_tokens=True).strip():
         raise SetupError(
             f"{row_id} holds the end token {tokenizer.decode(ids[length - 1])} inside its "
-            "completion, so the rest would be cut. Remove it from the documents and run "
-            "1_gen.ipynb again."
+            "completion. Remove it from the documents and run 1_gen.ipynb again."
         )
     return ids[:length]

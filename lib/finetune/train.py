@@ -28,8 +28,6 @@ _TRAINING_KNOBS = (
 
 @dataclass(frozen=True)
 class Trained:
-    """A student, and the history of its training."""
-
     adapter_dir: Path | None  # None = every weight was trained
     model_dir: Path  # the merged model, which is served
     baseline_dir: Path  # the base model, served beside it
@@ -52,7 +50,7 @@ class Trained:
 def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
     """Train, merge and save a student, or find the one that these inputs made before.
 
-    lora_rank 0 trains every weight, which takes about 16 bytes of memory a parameter.
+    lora_rank 0 trains every weight: about 16 bytes of memory each.
     Writes `artefacts/students/<run_name>-<fingerprint>/`: adapter/ (with LoRA), merged/,
     history.json, trained_row.txt, README.md. Under `accelerate launch` every process calls it;
     rank 0 writes.

@@ -16,8 +16,6 @@ _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 
 @dataclass(frozen=True)
 class PromptForm:
-    """The requirements on the prompts of one model role."""
-
     path: Path  # our file, which has every text
     needed: Mapping[str, tuple[str, ...]]  # name of a text → strings that it must hold
     rules: str  # one more name: `name: rule` lines in place of a text
@@ -49,8 +47,7 @@ def _read(path: Path, form: PromptForm) -> dict[str, Any]:
         texts = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SetupError(
-            f"The prompts file {path} cannot be read: {one_line(str(error))[:200]}. Expected YAML "
-            f"as in {example}."
+            f"The prompts file {path} cannot be read: {one_line(str(error))[:200]}. See {example}."
         ) from None
     if not isinstance(texts, dict):
         raise SetupError(f"The prompts file {path} holds no `name: text` lines, as {example} does.")

@@ -58,8 +58,6 @@ class JudgeRequest:
 
 @dataclass(frozen=True)
 class JudgePrompts:
-    """The texts, and the criterion of each field."""
-
     texts: Mapping[str, str]
     criteria: Mapping[str, str]
 
@@ -117,9 +115,5 @@ def as_data(text: str) -> str:
 
     Tags, markers and invisible characters are replaced or removed, and nothing else.
     """
-    return _TAG.sub("‹", neutralise(_ODD.sub(_if_visible, text))).strip()
-
-
-def _if_visible(found: re.Match[str]) -> str:
-    character = found.group()
-    return "" if unicodedata.category(character) in _UNSEEN else character
+    seen = _ODD.sub(lambda odd: "" if unicodedata.category(odd[0]) in _UNSEEN else odd[0], text)
+    return _TAG.sub("‹", neutralise(seen)).strip()

@@ -32,9 +32,7 @@ class Embedder(Protocol):
     name: str  # short, fit for a file name and a log line
     identity: str  # changes with everything that its vectors depend on
 
-    def documents(
-        self, texts: Sequence[str], *, on_done: OnDone = lambda count: None
-    ) -> numpy.ndarray:
+    def documents(self, texts: Sequence[str], *, on_done: OnDone = lambda _: None) -> numpy.ndarray:
         """Float32, (len(texts), dimensions), rows of length 1; on_done gets counts of texts."""
 
     def queries(self, texts: Sequence[str]) -> numpy.ndarray:
@@ -58,20 +56,16 @@ def load_embedder(recipe: Recipe) -> Embedder:
 class LocalEmbedder:
     """A sentence-transformers model on the CPU.
 
-    A text that is longer than the model reads (256 tokens for MiniLM, so some chunks of 1,000
-    characters) would lose its end: it is embedded as the length-weighted mean of equal windows.
-    Measured on chunks of 2,000 characters (`python -m benchmarks embedding_windows`): for questions
-    about the last quarter the chunk is in the top five in 94% of cases (cut at the limit: 34%), for
-    questions about the first quarter in 84% (94%).
+    A text longer than the model reads (256 tokens for MiniLM) is embedded as the length-weighted
+    mean of equal windows, which finds far more of its end, and less of its beginning, than a cut
+    text (docs/experiments.md; `python -m benchmarks embedding_windows`).
     """
 
     def __init__(self, model: str, *, name: str, identity: str) -> None:
         self.name, self.identity = name, f"{name}@{identity}, mean of windows"
         self._path = model
 
-    def documents(
-        self, texts: Sequence[str], *, on_done: OnDone = lambda count: None
-    ) -> numpy.ndarray:
+    def documents(self, texts: Sequence[str], *, on_done: OnDone = lambda _: None) -> numpy.ndarray:
         return self._embed(texts, self._model.encode_document, on_done)
 
     def queries(self, texts: Sequence[str]) -> numpy.ndarray:
@@ -135,9 +129,7 @@ class EndpointEmbedder:
         self.identity = f"{settings.deployment} at {settings.address}"
         self._settings, self._recipe = settings, recipe
 
-    def documents(
-        self, texts: Sequence[str], *, on_done: OnDone = lambda count: None
-    ) -> numpy.ndarray:
+    def documents(self, texts: Sequence[str], *, on_done: OnDone = lambda _: None) -> numpy.ndarray:
         rows: list[list[float]] = []
 
         async def embed() -> None:
@@ -152,8 +144,7 @@ class EndpointEmbedder:
             run(embed())
         except EndpointError as error:
             raise SetupError(
-                f"Embedding stopped: {error}. The vectors of {len(rows)} texts are in the ledger: "
-                "run it again."
+                f"Embedding stopped: {error}. Run it again: {len(rows)} vectors are in the ledger."
             ) from error
         return _unit(rows)
 
