@@ -79,9 +79,8 @@ class RetryLoop:
     ) -> tuple[Result, Used | None]:
         """Attempt a request until it is answered; it holds a slot during each attempt.
 
-        Raises:
-            RequestRejected: the endpoint answers others, but never this one.
-            EndpointError: this request failed too often, or was not sent.
+        RequestRejected: the endpoint answers others, but never this one. EndpointError: this
+        request failed too often, or was not sent.
         """
         entry = self.scheduler.entry(estimate, priority=priority)
         failures = timeouts = refusals = 0

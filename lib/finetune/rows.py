@@ -37,23 +37,15 @@ def prepare_rows(dataset_dir: Path, recipe: Recipe) -> PreparedRows:
     base = fetch_student(recipe.student_model)
     tokenizer = load_tokenizer(base.folder, recipe.dataset_format)
     end_ids = end_token_ids(base.folder, tokenizer)
-    train, valid = (
-        [
-            tokenise(row_id, messages, tokenizer, end_ids)
-            for row_id, messages in training_messages(dataset_dir, split).items()
-        ]
-        for split in ("train", "valid")
-    )
-    config = read_json(base.folder / "config.json")
-    return PreparedRows(
-        dataset_dir=Path(dataset_dir),
-        base=base,
-        tokenizer=tokenizer,
-        train=train,
-        valid=valid,
-        lengths=measure_lengths([*train, *valid]),
-        model_limit_tokens=int(config.get("max_position_embeddings") or 0),
-    )
+
+    def tokens(split: str) -> list[TokenRow]:
+        rows = training_messages(dataset_dir, split)
+        return [tokenise(row_id, said, tokenizer, end_ids) for row_id, said in rows.items()]
+
+    train, valid = tokens("train"), tokens("valid")
+    lengths = measure_lengths([*train, *valid])
+    limit_tokens = int(read_json(base.folder / "config.json").get("max_position_embeddings") or 0)
+    return PreparedRows(Path(dataset_dir), base, tokenizer, train, valid, lengths, limit_tokens)
 
 
 def few_rows(count: int) -> str:

@@ -144,7 +144,8 @@ class EndpointEmbedder:
             run(embed())
         except EndpointError as error:
             raise SetupError(
-                f"Embedding stopped: {error}. Run it again: {len(rows)} vectors are in the ledger."
+                f"Embedding stopped: {error}. The vectors of {len(rows)} texts are in the ledger: "
+                "run it again."
             ) from error
         return _unit(rows)
 
