@@ -65,7 +65,7 @@ def wait_until_ready(server: ServerRecord, *, timeout_s: float) -> None:
             _check_alive(server, deadline, timeout_s)
             time.sleep(0.2)
         _check_writes(server, deadline, timeout_s)
-        _check_alive(server, deadline, timeout_s)  # else another program answered on its port
+        _check_alive(server, deadline, timeout_s)  # or another program answered on its port
     except BaseException:  # Ctrl-C as well: no server is left half started
         end(server)
         raise
