@@ -19,6 +19,7 @@ from benchmarks.generation_runs import QUESTIONS_PER_CHUNK, run_generation
 from benchmarks.homes import fresh_home
 from benchmarks.teacher_server import teacher
 from lib.duplicates import conflicts
+from lib.endpoints import EndpointSettings
 from lib.engine.endpoint import chat_request, run
 from lib.engine.ledger import Ledger
 from lib.engine.replies import Reply
@@ -32,7 +33,6 @@ from lib.prompts.student import Message
 from lib.reading.documents import iter_documents
 from lib.recipe import Recipe
 from lib.records import Chunk, Document, Page, Question
-from lib.settings import EndpointSettings
 from tests.server import reader
 
 QUICK_CHUNKS, NUM_CHUNKS = 300, 100_000

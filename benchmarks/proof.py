@@ -27,8 +27,8 @@ from lib.progress import Progress
 from lib.prompts.student import student_messages
 from lib.recipe import Recipe
 from lib.records import RaftExample
-from lib.settings import PROJECT_DIR, SetupError, home, portable
-from lib.store import fingerprint, folder_fingerprint, read_json, write_json, write_text
+from lib.settings import PROJECT_DIR, SetupError, home, portable, write_text
+from lib.store import fingerprint, folder_fingerprint, read_json, write_json
 from lib.threads import tune_threads
 from offline.teacher import NAME
 

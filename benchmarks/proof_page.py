@@ -13,7 +13,7 @@ from benchmarks.proof_rows import BASELINE, CONDITIONS, ORACLE_ONLY, RAFT, Varia
 from lib.eval.statistics import BETTER, WORSE
 from lib.eval.wording import percent, signed
 from lib.recipe import Recipe
-from lib.store import write_text
+from lib.settings import write_text
 
 
 def write_page(

@@ -10,7 +10,7 @@ from benchmarks.proof_figures import ABSENT, MAIN, SeedRun
 from benchmarks.proof_rows import BASELINE, ORACLE_ONLY, RAFT
 from lib.eval.report.drawing import Picture, drawn, new_figure
 from lib.eval.wording import percent, signed
-from lib.store import write_text
+from lib.settings import write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

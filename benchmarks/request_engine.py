@@ -21,11 +21,12 @@ from pathlib import Path
 from benchmarks.generation_runs import FEW_SLOTS, ratio
 from benchmarks.generation_speed import TARGETS
 from benchmarks.teacher_server import Behaviour, Figures, teacher
+from lib.endpoints import EndpointSettings
 from lib.engine.endpoint import Endpoint, EndpointError, gather_all, run
 from lib.engine.ledger import Ledger
 from lib.prompts.student import DOCUMENT_BEGIN, DOCUMENT_END
 from lib.recipe import Recipe
-from lib.settings import PROJECT_DIR, EndpointSettings
+from lib.settings import PROJECT_DIR
 
 CHUNKS, FEW_CHUNKS = 375, 8
 TARGET_CPU_S = 1.5  # per 1,000 requests
@@ -127,7 +128,7 @@ from pathlib import Path
 from lib.engine.endpoint import Endpoint, run
 from lib.engine.ledger import Ledger
 from lib.recipe import Recipe
-from lib.settings import EndpointSettings
+from lib.endpoints import EndpointSettings
 
 async def main():
     settings = EndpointSettings("teacher", "openai", sys.argv[1], "loopback", "none")

@@ -13,13 +13,14 @@ from pathlib import Path
 from benchmarks.homes import documents, fresh_home
 from lib.deploy.processes import ServerRecord, free_port, start_process
 from lib.deploy.server import _command, _environment, stop, wait_until_ready
+from lib.endpoints import EndpointSettings
 from lib.engine.endpoint import Endpoint, Reply, run
 from lib.engine.ledger import Ledger
 from lib.finetune.students import EMBEDDED_MODEL_DIR
 from lib.gen.corpus import Corpus
 from lib.prompts.student import Message, student_messages
 from lib.recipe import Recipe
-from lib.settings import EndpointSettings, home
+from lib.settings import home
 from offline.teacher import write_questions
 
 MODEL, NUM_REQUESTS, MAX_TOKENS, IN_FLIGHT = "model", 24, 64, (1, 8)

@@ -22,12 +22,7 @@ _BUSY_TIMEOUT_S = 1.0
 
 
 class Cache:
-    """Values by key. Close it.
-
-    Args:
-        code: the source files, and
-        packages: the packages, that the values depend on: other versions of them find no values.
-    """
+    """Values by key, of this version of the source files and packages that made them. Close it."""
 
     def __init__(
         self, *, code: Iterable[Path], packages: Iterable[str] = (), path: Path | None = None

@@ -74,11 +74,7 @@ def _terminate(*_: Any) -> NoReturn:
 
 
 def _use_what_is_there() -> None:
-    """Go on with a terminal that shows ASCII alone, without a home folder, or with a long TMPDIR.
-
-    Raises:
-        SetupError: no temporary file can be written.
-    """
+    """Go on with a terminal for ASCII alone, without a home folder, or with a long TMPDIR."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -26,7 +26,8 @@ from lib.dataset_card import dataset_card
 from lib.prompts.student import Message, student_instruction, student_messages, student_question
 from lib.reading.files.api import API_TYPE, is_api_record
 from lib.records import Chunk, Document, Question, RaftExample, Rejected
-from lib.settings import SetupError, home, latest_run, portable, require_path
+from lib.settings import SetupError, home, portable, write_text
+from lib.state import latest_run, require_path
 from lib.store import (
     artefact_dir,
     building,
@@ -35,7 +36,6 @@ from lib.store import (
     read_json,
     write_json,
     write_jsonl,
-    write_text,
 )
 
 SPLITS = ("train", "valid", "eval")
@@ -115,6 +115,15 @@ class Dataset:
             for example in self._read(f"hf/{split}.jsonl", partial(self._example, split))
         ]
 
+    def first(self, split: str) -> RaftExample:
+        """A row to look at."""
+        if not (examples := self.examples(split)):
+            raise SetupError(
+                f"{portable(self.folder)} has no {split} rows. Give 1_gen more documents, or that "
+                "split a larger share of them, and run 1_gen.ipynb again."
+            )
+        return examples[0]
+
     def _example(self, split: str, row: Row) -> RaftExample:
         oracle, answered = self.chunk_by_id[row["oracle"]["chunk_id"]], row["cot_answer"]
         if row["kind"] == "refuse":  # no other row's label differs from the teacher's answer
@@ -150,10 +159,24 @@ class Dataset:
                         yield record(json.loads(line))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             place = f"{portable(path)}, line {number}," if number else portable(path)
-            raise SetupError(
-                f"{place} cannot be read ({type(error).__name__}: {error}). The dataset is "
-                "damaged: delete its folder and run 1_gen.ipynb again."
-            ) from error
+            raise _damaged(f"{place} cannot be read ({type(error).__name__}: {error})") from error
+
+
+class _Manifest(dict[str, Any]):
+    """Raises SetupError for a key that a damaged manifest lacks."""
+
+    def __init__(self, path: Path, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self._path = path
+
+    def __missing__(self, key: str) -> Any:
+        raise _damaged(f"{portable(self._path)} has no “{key}”")
+
+
+def _damaged(what: str) -> SetupError:
+    return SetupError(
+        f"{what}. The dataset is damaged: delete its folder and run 1_gen.ipynb again."
+    )
 
 
 def read_dataset(folder: str | Path) -> Dataset:
@@ -172,12 +195,9 @@ def read_dataset(folder: str | Path) -> Dataset:
         manifest = read_json(path)
         if not isinstance(manifest, dict):
             raise ValueError(f"a {type(manifest).__name__}, not an object")
-        return Dataset(Path(folder), manifest)
+        return Dataset(Path(folder), _Manifest(path, manifest))
     except ValueError as error:
-        raise SetupError(
-            f"{portable(path)} cannot be read ({error}). The dataset is damaged: delete its folder "
-            "and run 1_gen.ipynb again."
-        ) from error
+        raise _damaged(f"{portable(path)} cannot be read ({error})") from error
 
 
 def find_dataset(name: str = "") -> Path:

@@ -21,11 +21,7 @@ DEFAULT_PARAMETERS = PROJECT_DIR / "parameters" / "tiny.yaml"
 
 
 def read_parameters(path: Path) -> dict[str, Any]:
-    """The knobs that a YAML file sets, each checked alone.
-
-    Raises:
-        SetupError: no such file, not YAML, a key twice or unknown, a value that cannot be.
-    """
+    """The knobs that a YAML file sets, each checked alone."""
     import yaml
 
     if not path.exists():
@@ -59,9 +55,6 @@ def override(name: str, text: str) -> Any:
     """The value of `-r NAME VALUE`, read by the knob's type.
 
     "3,5" is a list where the type is one; where it may be a text or a list, only "[…]" is a list.
-
-    Raises:
-        SetupError: an unknown name, or a text that is not such a value.
     """
     knob = knob_named(name, "-r")
     is_list = text.startswith("[")
@@ -78,11 +71,7 @@ def override(name: str, text: str) -> Any:
 
 
 def overrides(path: Path, pairs: Iterable[Sequence[str]] = ()) -> dict[str, Any]:
-    """A file's values, then those of `-r NAME VALUE`; a run is named after its file.
-
-    Raises:
-        SetupError: a value that cannot be, alone or beside the others.
-    """
+    """A file's values, then those of `-r NAME VALUE`; a run is named after its file."""
     values = read_parameters(path) | {name: override(name, text) for name, text in pairs}
     values.setdefault("run_name", path.stem)
     Recipe(**values)

@@ -24,8 +24,6 @@ _PAPER = "arXiv:2403.10131"
 
 @dataclass(frozen=True)
 class Knob:
-    """What is known of one parameter."""
-
     name: str
     type: str  # "bool", "int", "float", "str", "list[int]", "list[str]" or "str | list[str]"
     default: Any
@@ -53,11 +51,7 @@ class Knob:
         return ", ".join(parts)
 
     def checked(self, value: Any, where: str = "") -> Any:
-        """The value itself; an int becomes a float where a float is declared.
-
-        Raises:
-            SetupError: it is of another type, or out of its range.
-        """
+        """The value itself; an int becomes a float where a float is declared."""
         said = f"{where}: {self.name} is {value!r}" if where else f"{self.name} is {value!r}"
         if self.type == "float" and type(value) is int:
             value = float(value)
@@ -115,11 +109,7 @@ _judging = _knobs("The judge, if JUDGE_… of .env names one", "4_eval")
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """The value of every knob, checked: what each stage takes.
-
-    Raises:
-        SetupError: a value is of another type or out of its range, or two contradict each other.
-    """
+    """The value of every knob, checked: what each stage takes."""
 
     # fmt: off
     run_name: str = _run("tiny", "names the folders of this run")
@@ -271,11 +261,7 @@ class Recipe:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Recipe:
-        """From a notebook's `globals()`: the knobs of its parameters cell, and those in `more`.
-
-        Raises:
-            SetupError: as the class; or `more` names no knob.
-        """
+        """From a notebook's `globals()`: the knobs of its parameters cell, and those in `more`."""
         shown = {name: values[name] for name in KNOBS if name in values}
         more = values.get("more") or {}
         for name in more:
@@ -311,8 +297,7 @@ class Recipe:
         # fmt: off
         return [
             (not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.run_name),
-             f"run_name is {self.run_name!r}; it names folders: use letters, digits, '.', '_' and "
-             "'-'."),
+             f"run_name is {self.run_name!r}; it names folders: use letters, digits and . _ -"),
             (not self.doc_path,
              "doc_path is empty; expected a folder, file, glob or sitemap."),
             (len(set(self.models)) < max(1, len(self.models)),
@@ -329,8 +314,8 @@ class Recipe:
              f"min_distractors is {self.min_distractors}; expected at most num_distractors "
              f"({self.num_distractors})."),
             (not self.eval_doc_path and not self.eval_share,
-             "eval_share is 0, which leaves no question that the student was not trained on, and "
-             "4_eval asks such questions. Set it above 0, or give eval_doc_path."),
+             "eval_share is 0, which leaves no question for 4_eval that is not trained on. Set it "
+             "above 0, or give eval_doc_path."),
             (not self.eval_doc_path and self.valid_share + self.eval_share >= 1,
              f"valid_share is {self.valid_share} and eval_share {self.eval_share}; expected a sum "
              "below 1."),
@@ -368,14 +353,7 @@ KNOBS: dict[str, Knob] = {
 
 
 def knob_named(name: str, where: str) -> Knob:
-    """The knob of this name.
-
-    Args:
-        where: what names it ("-r", a file's name), for the error.
-
-    Raises:
-        SetupError: there is none; names the closest.
-    """
+    """The knob of this name; `where` ("-r", a file's name) is for the error."""
     if name not in KNOBS:
         close = get_close_matches(name, KNOBS, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""

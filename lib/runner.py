@@ -16,19 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from lib.cli import Parser, run
+from lib.endpoints import check_names
 from lib.parameters import DEFAULT_PARAMETERS, for_notebook, listing, overrides
 from lib.progress import minutes
 from lib.recipe import NOTEBOOKS, Recipe
-from lib.settings import (
-    PROJECT_DIR,
-    CheckFailed,
-    SetupError,
-    check_names,
-    home,
-    portable,
-    require_path,
-    unwritable,
-)
+from lib.settings import PROJECT_DIR, CheckFailed, SetupError, home, portable, unwritable
+from lib.state import require_path
 from lib.text import one_line
 from lib.threads import tune_threads
 
@@ -63,11 +56,6 @@ class Plan:
 
 
 def make_plan(arguments: list[str]) -> Plan:
-    """Read the options and the parameters file.
-
-    Raises:
-        SetupError: anything that no notebook would understand.
-    """
     parser = Parser(prog="./run_all.sh", add_help=False, allow_abbrev=False)
     parser.add_argument("-p", dest="file", type=Path, default=DEFAULT_PARAMETERS)
     parser.add_argument("-r", dest="overrides", nargs=2, action="append", default=[])
@@ -115,11 +103,7 @@ def check(plan: Plan) -> None:
 
 
 def run_notebook(plan: Plan, notebook: str) -> None:
-    """Run one notebook into the run's folder, its printed lines shown as they come.
-
-    Raises:
-        SetupError: a cell failed; names the cell and its message.
-    """
+    """Run one notebook into the run's folder, its printed lines shown as they come."""
     import logging
 
     import papermill

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lib.settings import home, unwritable, write_whole
+from lib.settings import home, unwritable, write_text
 
 
 def fingerprint(made_of: Any, *, length: int = 12) -> str:
@@ -42,9 +42,6 @@ def building(target: Path) -> Iterator[Path]:
     """Yield a scratch folder that becomes `target` when the block ends well, else vanishes.
 
     So a folder that exists is complete, whatever killed the run that began it.
-
-    Raises:
-        SetupError: the disk is full, or the folder cannot be written to.
     """
     scratch = target.parent
     try:
@@ -62,11 +59,6 @@ def building(target: Path) -> Iterator[Path]:
     finally:
         if scratch != target.parent:
             shutil.rmtree(scratch, ignore_errors=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    write_whole(path, text)
 
 
 def write_json(path: Path, value: Any) -> None:

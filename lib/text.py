@@ -219,7 +219,9 @@ def find_quote(quote: str, text: str) -> str | None:
     at = folded.find(wanted)
     while at >= 0:
         end = at + len(wanted)
-        if end == len(folded) or not _is_part(folded[end], places[end - 1] == places[end]):
+        following = folded[end : end + 1]  # an accent, or the rest of a syllable, is no end
+        divided = following.isalpha() and places[end - 1] == places[end]
+        if not divided and not unicodedata.combining(following or " "):
             return one_line(text[places[at] : places[end - 1] + 1])
         at = folded.find(wanted, at + 1)
     return None
@@ -229,11 +231,6 @@ def _divided(text: str) -> re.Pattern[str]:
     """What counts as nothing in it: where a line's end divides a word. The short pattern if it
     will do: it takes half the time."""
     return _DIVIDED[_MAY_BE_UNJOINED.search(text) is not None]
-
-
-def _is_part(following: str, of_one_character: bool) -> bool:
-    """Whether what follows belongs to the last letter: an accent, or the rest of a syllable."""
-    return unicodedata.combining(following) > 0 or (of_one_character and following.isalpha())
 
 
 @lru_cache(_CACHED_TEXTS)

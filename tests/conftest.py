@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.settings import PREFIXES
+from lib.endpoints import PREFIXES
 
 
 @pytest.fixture(autouse=True)

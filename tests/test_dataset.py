@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from lib.dataset import read_dataset, write_dataset
+from lib.eval.questions import load_questions
 from lib.reading.documents import Skipped
+from lib.recipe import Recipe
 from lib.settings import SetupError
 from lib.store import file_sha256, read_jsonl
 from tests.gen.dataset import Made, make, write
@@ -146,6 +148,27 @@ def test_a_damaged_file_is_named_in_one_line(made: Made, text: str | None) -> No
     (folder / "manifest.json").write_text("{")
     with pytest.raises(SetupError, match=r"manifest\.json cannot be read"):
         read_dataset(folder)
+
+
+def test_a_manifest_that_lacks_a_key_is_damaged(made: Made) -> None:
+    folder = write(made)
+    path = folder / "manifest.json"
+    for key in json.loads(path.read_text()):
+        path.write_text(json.dumps(dict.fromkeys({*read_dataset(folder).manifest} - {key})))
+        with pytest.raises(SetupError, match=rf"manifest\.json has no “{key}”.* run 1_gen"):
+            read_dataset(folder).manifest[key]
+    path.write_text("{}")
+    with pytest.raises(SetupError, match=r"manifest\.json has no “parameters”"):
+        load_questions(folder, Recipe())
+
+
+def test_the_first_row_of_an_empty_split_is_a_users_mistake(made: Made) -> None:
+    folder = write(made)
+    for split in ("train", "valid", "eval"):
+        assert read_dataset(folder).first(split) == read_dataset(folder).examples(split)[0]
+        (folder / "hf" / f"{split}.jsonl").write_text("")
+        with pytest.raises(SetupError, match=rf"has no {split} rows.*run 1_gen"):
+            read_dataset(folder).first(split)
 
 
 def test_unknown_splits_are_errors(made: Made) -> None:

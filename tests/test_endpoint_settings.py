@@ -6,16 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.transport import url_of
 from lib.gen.ask.questions import teacher_notice
-from lib.settings import (
-    EndpointSettings,
-    SetupError,
-    endpoint_settings,
-    save_state,
-    show_state,
-    without_secrets,
-)
+from lib.settings import SetupError, without_secrets
+from lib.state import save_state, show_state
 
 OPENAI = {
     "COMPLETION_OPENAI_API_KEY": "k-123",

@@ -6,16 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from lib.settings import (
-    PREFIXES,
+from lib.endpoints import PREFIXES, check_names, endpoint_settings, is_set_by_user, prefixes_of
+from lib.settings import SetupError
+from lib.state import (
     STATE_KEYS,
-    SetupError,
-    check_names,
-    endpoint_settings,
     environment,
-    is_set_by_user,
     latest_run,
-    prefixes_of,
     read_state,
     require_path,
     save_state,

@@ -16,7 +16,8 @@ from lib.eval import eval_models
 from lib.eval.models import endpoint_of
 from lib.recipe import Recipe
 from lib.runner import main
-from lib.settings import SetupError, portable, require_path, save_state, state_path
+from lib.settings import SetupError, portable
+from lib.state import require_path, save_state, state_path
 from tests.finetune.tiny import make_model, write_dataset
 
 RUNS, VERSIONS = ("tiny", "mix"), (0, 1)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from lib.records import Question
-from lib.settings import SetupError, save_state, state_path
+from lib.settings import SetupError
+from lib.state import save_state, state_path
 from lib.store import (
     artefact_dir,
     building,

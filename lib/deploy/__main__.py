@@ -27,10 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _status(options: argparse.Namespace) -> None:
     servers = records(options.run_name)
     for r in servers:
-        state = "runs" if is_running(r) else "has ended"
-        print(
-            f"{r.run_name} · {r.role} · {state} · pid {r.pid} · {r.base_url} · {r.model} · {r.log}"
-        )
+        how = "runs" if is_running(r) else "has ended"
+        print(f"{r.run_name} · {r.role} · {how} · pid {r.pid} · {r.base_url} · {r.model} · {r.log}")
     if not servers:
         print("No server was started here.")
 

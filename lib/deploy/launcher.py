@@ -1,9 +1,8 @@
 """`transformers` under a memory limit: `python launcher.py serve … --limit BYTES --prompt-lookup`.
 
-With prompt-lookup decoding, where the last two tokens also occur in the prompt, the tokens that
-follow them there are proposed and checked in one step. So a quote takes a few steps instead of one
-per token, and the text is the one that the model would write anyway. transformers has this only as
-a setting of generation, which no option of its server reaches.
+Prompt-lookup decoding proposes what follows the last two tokens in the prompt, and checks it in one
+step: a quote takes a few steps instead of one per token, and the text stays the same. transformers
+has it as a setting of generation, which no option of its server sets.
 
 A file to run: it imports nothing of ours, so it works from any folder.
 """

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 
+from lib.endpoints import endpoint_settings
 from lib.engine.endpoint import Endpoint, run
 from lib.engine.ledger import Ledger
 from lib.rag.chain import answer_question
 from lib.recipe import Recipe
-from lib.settings import SetupError, endpoint_settings
+from lib.settings import SetupError
 
 
 def ask(
@@ -18,27 +19,19 @@ def ask(
     """The whole reply of "student" or "baseline" to a question on some documents.
 
     `refusal` is the sentence of the dataset that the student was trained on; "" = the standard one.
-
-    Raises:
-        SetupError: the role has no endpoint in this run.
-        EndpointError: the endpoint does not answer.
     """
     settings = endpoint_settings(role, recipe.run_name)
     if settings is None:
         raise SetupError(
-            f"The {role} has no endpoint in run '{recipe.run_name}'. Run 3_deploy.ipynb: it starts "
-            "one."
+            f"The {role} has no endpoint in run '{recipe.run_name}'. Run 3_deploy.ipynb first."
         )
 
     async def answer() -> str:
         with closing(Ledger()) as ledger:
             async with Endpoint(settings, recipe, ledger=ledger) as endpoint:
+                tokens = recipe.max_answer_tokens
                 reply = await answer_question(
-                    endpoint,
-                    question,
-                    documents,
-                    max_answer_tokens=recipe.max_answer_tokens,
-                    refusal=refusal,
+                    endpoint, question, documents, max_answer_tokens=tokens, refusal=refusal
                 )
         return reply.text
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from lib.settings import home
@@ -36,7 +36,7 @@ class ServerRecord:
         return f"http://{LOOPBACK}:{self.port}/v1"
 
     def save(self) -> None:
-        write_json(record_path(self.run_name, self.role), asdict(self))
+        write_json(record_path(self.run_name, self.role), self)
 
 
 def record_path(run_name: str, role: str) -> Path:

@@ -6,21 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lib.deploy.server import start, wait_until_ready
+from lib.endpoints import endpoint_settings, is_set_by_user
 from lib.recipe import Recipe
-from lib.settings import (
-    endpoint_settings,
-    forget_endpoint,
-    is_set_by_user,
-    require_path,
-    save_state,
-    without_secrets,
-)
+from lib.settings import without_secrets
+from lib.state import forget_endpoint, require_path, save_state
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """One role that answers."""
-
     role: str
     model: str  # its name at the endpoint
     base_url: str
@@ -30,12 +23,8 @@ class Deployed:
 def deploy(recipe: Recipe) -> list[Deployed]:
     """Make student and baseline answer, and write their endpoints into the run's `.env.state`.
 
-    An endpoint that the process environment or .env names is used as it is, and nothing is served
-    for that role. The others start side by side, with the models that 2_finetune made of this run.
-
-    Raises:
-        SetupError: a model is missing or made from another dataset, or a server ended or did not
-            answer in time.
+    An endpoint that the process environment or .env names is used as it is. The others start side
+    by side, with the models that this run's 2_finetune made.
     """
     run_name = recipe.run_name
     folders = {

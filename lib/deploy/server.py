@@ -7,13 +7,16 @@ two servers of one thread answer 4.6 requests/s together in 0.5 GB each, one ser
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import re
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
-from lib.deploy.probe import check_alive, check_writes, is_healthy
 from lib.deploy.processes import (
     LOOPBACK,
     ServerRecord,
@@ -25,16 +28,16 @@ from lib.deploy.processes import (
     start_process,
 )
 from lib.recipe import Recipe
-from lib.settings import SECRET_NAME, SetupError, forget_endpoint, home, portable, read_state
+from lib.settings import SECRET_NAME, SetupError, home, portable
+from lib.state import forget_endpoint, read_state
 from lib.store import read_json
+from lib.text import one_line
+
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback: no proxy
 
 
 def start(role: str, model_dir: Path, recipe: Recipe) -> tuple[ServerRecord, bool]:
-    """Start a server without waiting for it; True = a server that runs already is reused.
-
-    Raises:
-        SetupError: the folder holds no model that can be served.
-    """
+    """Start a server without waiting for it; True = a server that runs already is reused."""
     model = _model_name(role, model_dir)
     options = _options(home() / model, recipe.server_memory_gib)
     for old in records(recipe.run_name):
@@ -46,39 +49,71 @@ def start(role: str, model_dir: Path, recipe: Recipe) -> tuple[ServerRecord, boo
         end(old)
     port = free_port()
     log_path = record_path(recipe.run_name, role).with_suffix(".log")
-    pid, started = start_process(
-        _command(model, port, options), environment=_environment(), log_path=log_path
-    )
-    server = ServerRecord(
-        role=role,
-        run_name=recipe.run_name,
-        pid=pid,
-        started=started,
-        port=port,
-        model=model,
-        options=options,
-        log=portable(log_path),
-    )
+    command = _command(model, port, options)
+    pid, started = start_process(command, environment=_environment(), log_path=log_path)
+    log = portable(log_path)
+    server = ServerRecord(role, recipe.run_name, pid, started, port, model, options, log)
     server.save()
     return server, False
 
 
 def wait_until_ready(server: ServerRecord, *, timeout_s: float) -> None:
-    """Wait until the server is healthy and its model has written one token; else end it.
-
-    Raises:
-        SetupError: it ended, or did not answer in time; shows the end of its log.
-    """
+    """Wait until the server is healthy and its model has written one token; else end it."""
     deadline = time.monotonic() + timeout_s
     try:
         while not is_healthy(server):
-            check_alive(server, deadline, timeout_s)
+            _check_alive(server, deadline, timeout_s)
             time.sleep(0.2)
-        check_writes(server, deadline, timeout_s)
-        check_alive(server, deadline, timeout_s)  # another program could have answered on this port
+        _check_writes(server, deadline, timeout_s)
+        _check_alive(server, deadline, timeout_s)  # or another program answered on its port
     except BaseException:  # Ctrl-C as well: no server is left half started
         end(server)
         raise
+
+
+def is_healthy(server: ServerRecord) -> bool:
+    try:
+        with _OPENER.open(f"http://{LOOPBACK}:{server.port}/health", timeout=5) as response:
+            return bool(response.status == 200)
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def _check_alive(server: ServerRecord, deadline: float, timeout_s: float) -> None:
+    """Raise a SetupError if the server has ended, or the deadline has passed."""
+    if not is_running(server):
+        raise _failure(server, "ended before it answered")
+    if time.monotonic() > deadline:
+        raise _failure(server, f"did not answer in {timeout_s:.0f} s")
+
+
+def _check_writes(server: ServerRecord, deadline: float, timeout_s: float) -> None:
+    """Raise a SetupError unless the model writes one token: /health answers before it is loaded."""
+    messages = [{"role": "user", "content": "Hello"}]
+    body = {"model": server.model, "messages": messages, "max_tokens": 1, "temperature": 0.0}
+    request = urllib.request.Request(
+        f"{server.base_url}/chat/completions",
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with _OPENER.open(request, timeout=max(1.0, deadline - time.monotonic())) as response:
+            json.load(response)["choices"][0]
+    except urllib.error.HTTPError as error:
+        raise _failure(server, f"cannot write: it answers {error.code}") from None
+    except (OSError, http.client.HTTPException) as error:
+        _check_alive(server, deadline, timeout_s)
+        raise _failure(server, f"broke off its first reply ({error})") from None
+
+
+def _failure(server: ServerRecord, what: str) -> SetupError:
+    """`The student's server for m ended before it answered. runs/t/deploy/student.log ends: …`"""
+    path = home() / server.log
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    lines = [one_line(line) for line in text.splitlines() if line.strip()]
+    tail = " | ".join(lines[-4:])[-600:] or "nothing was written"
+    said = f"The {server.role}'s server for {server.model} {what}."
+    return SetupError(f"{said} {server.log} ends: {tail}")
 
 
 def stop(run_name: str = "") -> list[ServerRecord]:
@@ -125,18 +160,11 @@ def _options(model_dir: Path, memory_gib: float) -> str:
     if not limit_bytes:  # 2 GiB for the program and a long prompt; float32 weights while they load
         weights = sum(path.stat().st_size for path in model_dir.glob("*.safetensors"))
         limit_bytes = 2 * 2**30 + 4 * weights
-    lookup = " --prompt-lookup" if _can_take_back_tokens(model_dir) else ""
-    return f"--device cpu --dtype float32{lookup} --limit {limit_bytes}"
-
-
-def _can_take_back_tokens(model_dir: Path) -> bool:
-    """Whether the model's cache can drop proposed tokens that were wrong.
-
-    Caches of a sliding window or of a state cannot: only families known to keep all tokens can.
-    """
+    # Wrong proposals are taken back, which caches of a sliding window or of a state cannot do.
     config = read_json(model_dir / "config.json")
-    keeps_all = not config.get("use_sliding_window")
-    return config.get("model_type") in ("llama", "qwen2", "qwen3") and keeps_all
+    keeps_all = config.get("model_type") in ("llama", "qwen2", "qwen3")
+    lookup = " --prompt-lookup" if keeps_all and not config.get("use_sliding_window") else ""
+    return f"--device cpu --dtype float32{lookup} --limit {limit_bytes}"
 
 
 def _command(model: str, port: int, options: str) -> list[str]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
+from lib.endpoints import EndpointSettings
 from lib.engine.endpoint import chat_request
 from lib.engine.faults import EndpointError, Fault, RequestRejected, read_body, short
 from lib.engine.ledger import Ledger
@@ -25,8 +26,8 @@ from lib.engine.replies import Reply, RequestForm, read_reply, rejected_reply
 from lib.engine.tasks import run
 from lib.engine.transport import EntraToken
 from lib.prompts.student import Message
-from lib.settings import EndpointSettings, SetupError, home, portable
-from lib.store import fingerprint, read_json, write_json, write_jsonl, write_text
+from lib.settings import SetupError, home, portable, write_text
+from lib.store import fingerprint, read_json, write_json, write_jsonl
 
 Result = TypeVar("Result")
 
@@ -40,11 +41,7 @@ _ENDED = ("completed", "failed", "expired", "cancelled")
 def in_batches(
     endpoints: Sequence[BatchEndpoint], work: Callable[[], Coroutine[Any, Any, Result]]
 ) -> Result:
-    """The result of the work in the round in which no endpoint misses a reply.
-
-    Raises:
-        SetupError: as send_missing.
-    """
+    """The result of the work in the round in which no endpoint misses a reply."""
     while True:
         result = run(work())
         if not any(endpoint.missing for endpoint in endpoints):
@@ -75,14 +72,8 @@ class BatchEndpoint:
         temperature: float = 0.0,
         priority: int = 0,
     ) -> Reply:
-        """As Endpoint.ask; a batch knows no priority.
-
-        Raises:
-            EndpointError: it waits for a batch, or failed in three.
-        """
-        request = chat_request(
-            self.settings, messages, max_tokens=max_tokens, temperature=temperature
-        )
+        """As Endpoint.ask, without priorities; EndpointError: it waits, or failed in three."""
+        request = chat_request(self.settings, messages, max_tokens, temperature)
         key = Ledger.key(request)
         if (saved := self.ledger.get(key)) is not None:
             return Reply(**saved)
@@ -99,19 +90,18 @@ class BatchEndpoint:
 
         A kill loses nothing: the batch's id is on the disk before it is waited for, and the next
         run goes on waiting.
-
-        Raises:
-            SetupError: the endpoint takes no batches, refuses the key, or brings nothing.
         """
         missing, self.missing = self.missing, {}
         for part in _parts(missing):
             self._answer(part)
 
-    # --- one batch -------------------------------------------------------------------------------
-
     def _answer(self, requests: Mapping[str, dict[str, Any]]) -> None:
         """One batch, from its file to the ledger. The file lies there as long as it is needed."""
-        lines = [self._line(key, request) for key, request in requests.items()]
+        line = {"method": "POST", "url": self._path}
+        lines = [
+            {"custom_id": key, **line, "body": self._form.payload(request)}
+            for key, request in requests.items()
+        ]
         folder = home() / "artefacts" / "batches" / fingerprint(lines)
         folder.mkdir(parents=True, exist_ok=True)
         write_jsonl(folder / "requests.jsonl", lines)
@@ -122,10 +112,6 @@ class BatchEndpoint:
             self._save(folder / "replies.jsonl", requests)
         finally:
             shutil.rmtree(folder)
-
-    def _line(self, key: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        body = self._form.payload(request)
-        return {"custom_id": key, "method": "POST", "url": self._path, "body": body}
 
     def _fetch(self, folder: Path) -> str:
         """Submit the folder's batch, unless that was done before; wait; its replies as JSONL."""
@@ -165,14 +151,13 @@ class BatchEndpoint:
         state = read_json(folder / _STATE) if (folder / _STATE).exists() else {}
         if "id" in state:
             return client.batches.retrieve(state["id"])
-        name = state.get("name")
-        if name is None:
-            name = uuid4().hex
-            write_json(folder / _STATE, {"name": name})
-            batch = None
-        else:  # killed before the id was kept: the batch may be there
+        batch = None
+        if name := state.get("name"):  # killed before the id was kept: the batch may be there
             listed = islice(client.batches.list(limit=100), 1000)
             batch = next((b for b in listed if (b.metadata or {}).get("openbook") == name), None)
+        else:
+            name = uuid4().hex
+            write_json(folder / _STATE, {"name": name})
         if batch is None:
             with (folder / "requests.jsonl").open("rb") as file:
                 uploaded = client.files.create(file=file, purpose="batch")
@@ -183,9 +168,7 @@ class BatchEndpoint:
                 metadata={"openbook": name},
             )
         write_json(folder / _STATE, {"name": name, "id": batch.id})
-        print(
-            f"batch {batch.id} is submitted: stop this any time, the next run waits on", flush=True
-        )
+        print(f"batch {batch.id} is submitted: stop any time, the next run waits on", flush=True)
         return batch
 
     def _wait(self, client: Any, batch: Any) -> Any:
@@ -200,8 +183,6 @@ class BatchEndpoint:
                 return batch
             time.sleep(self._poll_s)
             batch = client.batches.retrieve(batch.id)
-
-    # --- its replies -----------------------------------------------------------------------------
 
     def _save(self, path: Path, requests: Mapping[str, dict[str, Any]]) -> None:
         """Each reply into the ledger; the requests without one are noted with their errors."""
@@ -265,7 +246,6 @@ def _replies(path: Path) -> Iterator[tuple[str, int, Any]]:
 
 
 def _client(settings: EndpointSettings) -> Any:
-    """The openai SDK's client for files and batches."""
     import openai
 
     if settings.style == "openai":

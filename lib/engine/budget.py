@@ -27,8 +27,6 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Used:
-    """Tokens and cost of an answered request."""
-
     tokens: int
     cost: float = 0.0
 
@@ -71,14 +69,9 @@ class Budget:
             self.cost += used.cost
 
     def spent(self) -> BudgetSpent:
-        """The error when nothing more fits."""
-        limits = []
-        if self.max_cost:
-            limits.append(
-                f"{self.cost:.4g} of max_cost = {self.max_cost:g} {self.currency}".strip()
-            )
-        if self.max_tokens_total:
-            limits.append(f"{self.tokens:,} of max_tokens_total = {self.max_tokens_total:,}")
+        cost = f"{self.cost:.4g} of max_cost = {self.max_cost:g} {self.currency}".strip()
+        tokens = f"{self.tokens:,} of max_tokens_total = {self.max_tokens_total:,}"
+        limits = [cost] * bool(self.max_cost) + [tokens] * bool(self.max_tokens_total)
         return BudgetSpent(
             f"{' and '.join(limits)} is spent by {self.requests:,} replies, and the next request "
             "may take more than is left. Every reply is in the ledger: run this again to go on"
@@ -128,11 +121,7 @@ def _prompt_bytes(request: Mapping[str, Any]) -> int:
 
 
 def budget_of(recipe: Recipe) -> Budget:
-    """What a run may spend, in the currency of prices.yaml.
-
-    Raises:
-        SetupError: prices.yaml cannot be read.
-    """
+    """What a run may spend, in the currency of prices.yaml."""
     return Budget(
         max_cost=recipe.max_cost,
         max_tokens_total=recipe.max_tokens_total,

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
+from lib.endpoints import EndpointSettings
 from lib.engine.budget import Budget, Meter, Used
 from lib.engine.faults import BudgetSpent, EndpointError, Fault, RequestRejected
 from lib.engine.ledger import Ledger
@@ -26,7 +27,7 @@ from lib.engine.retries import RetryLoop
 from lib.engine.tasks import gather_all, run
 from lib.prompts.student import Message
 from lib.recipe import Recipe
-from lib.settings import EndpointSettings, SetupError
+from lib.settings import SetupError
 
 __all__ = ["Budget", "BudgetSpent", "Endpoint", "EndpointError", "Reply", "gather_all", "run"]
 
@@ -91,14 +92,9 @@ class Endpoint:
     ) -> Reply:
         """Answer from the ledger, else send, commit and return. `priority`: as in Scheduler.
 
-        Raises:
-            SetupError: the endpoint is not there, refuses the key, has no such model or no credit,
-                or the reply cannot be written.
-            EndpointError: this request failed after its retries; BudgetSpent: it was not sent.
+        EndpointError: this request failed after its retries; BudgetSpent: it was not sent.
         """
-        request = chat_request(
-            self.settings, messages, max_tokens=max_tokens, temperature=temperature
-        )
+        request = chat_request(self.settings, messages, max_tokens, temperature)
         key = Ledger.key(request)
         if (saved := self.ledger.get(key)) is not None:
             self.from_ledger += 1
@@ -109,11 +105,7 @@ class Endpoint:
         return await asyncio.shield(task)  # the caller may be cancelled; a paid reply is written
 
     async def embed(self, texts: Sequence[str], *, batch_size: int = 64) -> list[list[float]]:
-        """One vector a text, in order; only texts that the ledger does not know are sent.
-
-        Raises:
-            SetupError, EndpointError: as ask; the vectors received are in the ledger.
-        """
+        """One vector a text, in order; only texts that the ledger does not know are sent."""
         keys = {text: Ledger.key(self._embedding_request(text)) for text in texts}
         missing = [text for text, key in keys.items() if self.ledger.position(key) is None]
         batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
@@ -140,7 +132,7 @@ class Endpoint:
         try:
             reply, used = await self._requests.run(
                 partial(self._attempt, key, request),
-                ping=self._ping,
+                ping=partial(self._send, {"model": self.settings.deployment, **_PING}),
                 estimate=self.meter.estimate(request),
                 priority=priority,
             )
@@ -189,13 +181,6 @@ class Endpoint:
                     fault.used = self.meter.count(request, Reply("", "", 0, 0, 0.0))
                 raise
 
-    async def _ping(self) -> None:
-        await self._send({"model": self.settings.deployment, **_PING})
-
-    async def _ping_vectors(self) -> None:
-        payload = self._embeddings_payload(["Hello"])
-        await self._requests.post("embeddings", payload, kind="embeddings", timeouts=0)
-
     async def _written(self, writing: list[Future[None]]) -> None:
         """Wait until replies are on the disk; when it is full, send nothing more."""
         try:
@@ -217,7 +202,7 @@ class Endpoint:
         try:
             replies, _ = await self._requests.run(
                 partial(self._embed, batch),
-                ping=self._ping_vectors,
+                ping=partial(self._send_texts, ["Hello"]),
                 estimate=self.meter.estimate({"input": batch}),
             )
         except RequestRejected as rejected:
@@ -229,26 +214,19 @@ class Endpoint:
             ]
         )
 
-    def _embeddings_payload(self, texts: list[str]) -> dict[str, Any]:
-        return {"model": self.settings.deployment, "input": texts, "encoding_format": "float"}
+    async def _send_texts(self, texts: list[str], timeouts: int = 0) -> dict[str, Any]:
+        payload = {"model": self.settings.deployment, "input": texts, "encoding_format": "float"}
+        return await self._requests.post("embeddings", payload, kind="texts", timeouts=timeouts)
 
     async def _embed(self, batch: list[str], timeouts: int) -> tuple[list[dict[str, Any]], Used]:
-        payload = self._embeddings_payload(batch)
-        data = await self._requests.post(
-            "embeddings", payload, kind="embeddings", timeouts=timeouts
-        )
-        vectors, tokens = read_vectors(data, count=len(batch))
+        vectors, tokens = read_vectors(await self._send_texts(batch, timeouts), count=len(batch))
         replies: list[dict[str, Any]] = [{"embedding": vector} for vector in vectors]
         replies[0]["prompt_tokens"] = tokens  # of the whole batch
-        return replies, self.meter.count(payload, Reply("", "stop", tokens, 0, 0.0))
+        return replies, self.meter.count({"input": batch}, Reply("", "stop", tokens, 0, 0.0))
 
 
 def chat_request(
-    settings: EndpointSettings,
-    messages: Sequence[Message],
-    *,
-    max_tokens: int,
-    temperature: float,
+    settings: EndpointSettings, messages: Sequence[Message], max_tokens: int, temperature: float
 ) -> dict[str, Any]:
     """A chat request as the ledger's key hashes it: without the endpoint's address."""
     return {

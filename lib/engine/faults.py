@@ -10,16 +10,12 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin
 
-from lib.settings import EndpointSettings, SetupError, prefixes_of, without_secrets
+from lib.endpoints import EndpointSettings, prefixes_of
+from lib.settings import SetupError, without_secrets
 from lib.text import one_line
 
 # Codes and types of a 429 that waiting does not mend (OpenAI's list of billing errors).
-_NO_CREDIT = (
-    "insufficient_quota",
-    "credit_balance_exhausted",
-    "spend_limit_exceeded",
-    "usage_limit_exceeded",
-)
+_NO_CREDIT = re.compile("insufficient_quota|credit_balance_exhausted|(spend|usage)_limit_exceeded")
 _TRANSIENT = (408, 409, 429)  # and 5xx
 _ABOUT_KEYS = re.compile(r"\bapi[ _-]?key|unauthori[sz]ed|authenticat|credential", re.IGNORECASE)
 _MARKUP = re.compile(r"<(script|style|head)\b.*?</\1>|<[^<>]*>", re.IGNORECASE | re.DOTALL)
@@ -71,15 +67,16 @@ def read_body(
     if 200 <= status < 300:
         if data is None or ("error" in data and "choices" not in data):
             said = _error_of(data, body)[0] if data else _excerpt(body)
-            cut = data is None and body.lstrip()[:1] in (b"", b"{")
-            raise Fault(
-                f"the {where} sent a broken reply: {said}", kind="cut" if cut else "unreadable"
-            )
+            is_cut = data is None and body.lstrip()[:1] in (b"", b"{")
+            kind = "cut" if is_cut else "unreadable"
+            raise Fault(f"the {where} sent a broken reply: {said}", kind=kind)
         return data
     message, code, kind = _error_of(data, body)
     if 300 <= status < 400:
-        message = f"it redirects to {_base_of(urljoin(url, headers.get('Location', '')))}"
-    no_credit = status == 402 or (status == 429 and any(word in code + kind for word in _NO_CREDIT))
+        target = urljoin(url, headers.get("Location", ""))
+        base = re.split(r"/(?:chat/completions|embeddings|openai/dep)", target)[0]
+        message = f"it redirects to {without_secrets(base)}"
+    no_credit = status == 402 or (status == 429 and _NO_CREDIT.search(code + kind))
     if not no_credit and (status in _TRANSIENT or status >= 500):
         raise Fault(
             f"the {where} failed ({status}: {message})",
@@ -162,11 +159,6 @@ def _excerpt(body: bytes) -> str:
     """The words of a page or another text."""
     words = _MARKUP.sub(" ", body[:10_000].decode(errors="replace"))
     return short(words) or "an empty body"
-
-
-def _base_of(url: str) -> str:
-    """The base URL of a request's address, as it may be shown."""
-    return without_secrets(re.split(r"/(?:chat/completions|embeddings|openai/dep)", url)[0])
 
 
 def _number(text: str) -> float | None:

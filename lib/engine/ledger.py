@@ -26,8 +26,6 @@ except ImportError:  # Windows: two runs at once may pay a request twice there
 
 @dataclass(frozen=True)
 class Usage:
-    """Sums over replies."""
-
     requests: int
     prompt_tokens: int
     completion_tokens: int
@@ -88,11 +86,7 @@ class Ledger:
         return self._writer.error if self._writer else None
 
     def reserve_space(self) -> None:
-        """Make sure that there is room for the replies to come.
-
-        Raises:
-            SetupError: there is none.
-        """
+        """Make sure that there is room for the replies to come."""
         self._open_writer().reserve_space()
 
     def lock(self, key: str) -> bool:
@@ -140,7 +134,6 @@ class Ledger:
         ]
 
     def close(self) -> None:
-        """Write the waiting replies, and close."""
         if self._writer is not None:
             self._writer.close()
         self._db.close()

@@ -51,11 +51,6 @@ class Writer:
         self._db.close()
 
     def reserve_space(self) -> None:
-        """Write the reserve file.
-
-        Raises:
-            SetupError: there is no room.
-        """
         path = self._reserve_path
         try:
             if not path.exists() or path.stat().st_size < _RESERVE_BYTES:
@@ -77,23 +72,17 @@ class Writer:
                 items.append(self._rows.get())
             last = None in items
             rows = [item for item in items if item is not None]
-            problem: Exception | None = None
             try:
                 self._commit([row for row, _ in rows])
             except Exception as error:  # raised to those who wait; this thread goes on
-                problem = error
-            for _, future in rows:
-                if problem is None:
+                for _, future in rows:
+                    future.set_exception(error)
+            else:
+                for _, future in rows:
                     future.set_result(None)
-                else:
-                    future.set_exception(problem)
 
     def _commit(self, rows: list[Row]) -> None:
-        """One transaction; on a full disk a second one, in the reserve.
-
-        Raises:
-            SetupError: the rows are lost.
-        """
+        """One transaction; on a full disk a second one, in the reserve."""
         try:
             return self._insert(rows)
         except sqlite3.Error as error:

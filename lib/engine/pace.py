@@ -44,7 +44,6 @@ class Pace:
             self._limit.reserve(estimate)
 
     def answer(self, started_at: float) -> None:
-        """A request was answered."""
         self._answers.append(time.monotonic())
         if started_at >= self._paused_at:
             self._answered += 1

@@ -35,8 +35,6 @@ class Price:
 
 @dataclass(frozen=True)
 class Prices:
-    """The prices file."""
-
     as_of: str  # the day it was checked, YYYY-MM-DD
     currency: str
     models: dict[str, Price]
@@ -52,8 +50,6 @@ class Prices:
 
 @dataclass(frozen=True)
 class Cost:
-    """Usage and cost of one role's requests to one model."""
-
     role: str
     model: str
     usage: Usage
@@ -71,7 +67,6 @@ def costs(usages: Mapping[tuple[str, str], Usage], prices: Prices) -> list[Cost]
 
 
 def show_costs(lines: Sequence[Cost], prices: Prices) -> None:
-    """Print them, one line each."""
     for line in lines:
         usage = line.usage
         cost = f"cost unknown: no price for '{line.model}' in prices.yaml"
@@ -85,11 +80,7 @@ def show_costs(lines: Sequence[Cost], prices: Prices) -> None:
 
 
 def load_prices() -> Prices:
-    """Read the user's prices.yaml beside `.env`, else the project's.
-
-    Raises:
-        SetupError: it has another form; says where.
-    """
+    """Read the user's prices.yaml beside `.env`, else the project's."""
     import yaml
 
     own = home() / "prices.yaml"

@@ -94,8 +94,7 @@ class RequestForm:
 def read_reply(data: Mapping[str, Any], *, latency_s: float) -> Reply:
     """`{"choices": [{"message": {"content": "…"}, "finish_reason": "stop"}], "usage": {…}}`
 
-    Raises:
-        Fault: the reply has another form, or is empty without a reason.
+    Fault: it has another form, or is empty without a reason.
     """
     try:
         choice, used = data["choices"][0], usage_of(data)
@@ -120,14 +119,9 @@ def usage_of(data: Mapping[str, Any]) -> Reply:
     try:
         usage = data.get("usage") or {}
         details = usage.get("prompt_tokens_details") or {}
-        return Reply(
-            text="",
-            finish_reason="",
-            prompt_tokens=int(usage.get("prompt_tokens") or 0),
-            completion_tokens=int(usage.get("completion_tokens") or 0),
-            latency_s=0.0,
-            cached_tokens=int(details.get("cached_tokens") or 0),
-        )
+        given = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
+        prompt, completion, cached = (int(n or 0) for n in (*given, details.get("cached_tokens")))
+        return Reply("", "", prompt, completion, 0.0, cached)
     except (TypeError, AttributeError, ValueError):
         return Reply("", "", 0, 0, 0.0)
 
@@ -152,16 +146,11 @@ def rejected_reply(rejected: RequestRejected) -> Reply:
 
 
 def read_vectors(data: Mapping[str, Any], *, count: int) -> tuple[list[list[float]], int]:
-    """`{"data": [{"index": 0, "embedding": [0.1, …]}, …], "usage": {…}}` → vectors, tokens.
-
-    Raises:
-        Fault: the reply has another form, or another number of vectors than `count`.
-    """
+    """`{"data": [{"index": 0, "embedding": [0.1, …]}, …], "usage": {…}}` → vectors, tokens."""
     try:
         rows = {int(row["index"]): row["embedding"] for row in data["data"]}
         vectors = [[float(value) for value in rows[index]] for index in range(count)]
         return vectors, int((data.get("usage") or {}).get("prompt_tokens") or 0)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise Fault(
-            f"the reply does not hold {count} vectors: {short(data)}", kind="unreadable"
-        ) from error
+        said = f"the reply does not hold {count} vectors: {short(data)}"
+        raise Fault(said, kind="unreadable") from error

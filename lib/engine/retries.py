@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, TypeVar
 
+from lib.endpoints import EndpointSettings
 from lib.engine.budget import Budget, Estimate, Used
 from lib.engine.faults import EndpointError, Fault, RequestRejected
 from lib.engine.limits import Limit
@@ -15,7 +16,7 @@ from lib.engine.scheduler import Entry, Scheduler
 from lib.engine.timeouts import AdaptiveTimeout
 from lib.engine.transport import Transport
 from lib.recipe import Recipe
-from lib.settings import EndpointSettings, SetupError
+from lib.settings import SetupError
 
 Result = TypeVar("Result")
 Attempt = Callable[[int], Awaitable[tuple[Result, Used | None]]]  # given its time-outs so far
@@ -39,12 +40,7 @@ class RetryLoop:
     """
 
     def __init__(
-        self,
-        settings: EndpointSettings,
-        recipe: Recipe,
-        *,
-        limits: list[Limit],
-        budget: Budget,
+        self, settings: EndpointSettings, recipe: Recipe, *, limits: list[Limit], budget: Budget
     ) -> None:
         self._where = f"{settings.role} at {settings.address}"
         self._timeout_s, self._max_retries = recipe.timeout_s, recipe.max_retries
@@ -69,11 +65,7 @@ class RetryLoop:
     async def post(
         self, path: str, payload: dict[str, Any], *, kind: Hashable, timeouts: int
     ) -> dict[str, Any]:
-        """One attempt, within the time that requests of its kind usually take.
-
-        Raises:
-            Fault, RequestRejected, SetupError, EndpointError: as faults.read_body; Fault: too late.
-        """
+        """One attempt, within the time that requests of its kind usually take, else a Fault."""
         start = time.monotonic()
         try:
             async with self._timeout.limit(kind, timeouts=timeouts):
@@ -87,10 +79,8 @@ class RetryLoop:
     ) -> tuple[Result, Used | None]:
         """Attempt a request until it is answered; it holds a slot during each attempt.
 
-        Raises:
-            SetupError: no request can succeed; then nothing more is sent at all.
-            RequestRejected: the endpoint answers others, but never this one.
-            EndpointError: this request failed too often, or was not sent.
+        RequestRejected: the endpoint answers others, but never this one. EndpointError: this
+        request failed too often, or was not sent.
         """
         entry = self.scheduler.entry(estimate, priority=priority)
         failures = timeouts = refusals = 0
@@ -99,7 +89,11 @@ class RetryLoop:
             await self.scheduler.wait(entry, after_s=after_s)
             used, fault = None, None
             try:
-                result, used = await self._checked(attempt, timeouts, ping)
+                try:
+                    result, used = await attempt(timeouts)
+                except RequestRejected:
+                    await self._demand_answers(ping)
+                    raise
                 self._answer()
                 return result, used
             except Fault as transient:
@@ -121,15 +115,6 @@ class RetryLoop:
                     raise of_all from None
                 raise
 
-    async def _checked(
-        self, attempt: Attempt[Result], timeouts: int, ping: Ping
-    ) -> tuple[Result, Used | None]:
-        try:
-            return await attempt(timeouts)
-        except RequestRejected:
-            await self._demand_answers(ping)
-            raise
-
     def _answer(self) -> None:
         self._answered, self._failed_in_row, self._fault = True, 0, None
 
@@ -149,7 +134,7 @@ class RetryLoop:
             reason = f"nothing was answered for {waited_s:,.0f} s (timeout_s)"
         else:
             left_s = self._timeout_s - waited_s
-            return self.scheduler.refuse(entry, asked_s, longest_s=left_s)
+            return self.scheduler.pace.refuse(entry.started_at, asked_s, longest_s=left_s)
         self.scheduler.stop(EndpointError(f"{fault}; {reason}"))
 
     async def _say_why(self) -> None:
@@ -160,12 +145,7 @@ class RetryLoop:
                 print(f"No reply for {waited_s:,.0f} s, still trying: {self._fault}", flush=True)
 
     async def _demand_answers(self, ping: Ping) -> None:
-        """Unless something was answered before, send a ping.
-
-        Raises:
-            SetupError: it is rejected.
-            Fault: it is not answered.
-        """
+        """Unless something was answered before, send a ping; Fault: it is not answered."""
         async with self._pinging:
             if self._answered:
                 return
@@ -202,11 +182,7 @@ class RetryLoop:
         )
 
     def _back_off_s(self, fault: Fault, failures: int, refusals: int = 0) -> float:
-        """Seconds until the next attempt, more than the endpoint asks for.
-
-        Raises:
-            EndpointError: the request has failed too often.
-        """
+        """Seconds until the next attempt; EndpointError: the request has failed too often."""
         if fault.kind == "other process":
             return _OTHER_PROCESS_POLL_S * random.uniform(0.5, 1.0)
         most = self._max_retries

@@ -35,10 +35,9 @@ class Entry:
 class Scheduler:
     """Gives the slots of one endpoint to the requests that wait for them.
 
-    A free slot goes to the lowest priority number, first come first served within it. Numbers above
-    0 are for requests that lead to further requests, as questions lead to answers: they start when
-    fewer than `slots` other requests wait. So rows are finished early, and no slot is idle at the
-    end.
+    A free slot goes to the lowest priority number, then to the first that came. Numbers above 0 are
+    for requests that lead to others, as questions to answers: they start when fewer than `slots`
+    others wait. So rows are finished early, and no slot is idle at the end.
     """
 
     def __init__(self, slots: int, *, limits: Sequence[Limit] = (), budget: Budget) -> None:
@@ -50,7 +49,7 @@ class Scheduler:
         self._numbers = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
         self._stopped: Exception | None = None
-        self._pace = Pace(slots)
+        self.pace = Pace(slots)
 
     @property
     def in_flight(self) -> int:
@@ -69,8 +68,7 @@ class Scheduler:
     async def wait(self, entry: Entry, *, after_s: float = 0.0) -> None:
         """Return when the request may start, after_s from now at the earliest; `end` it later.
 
-        Raises:
-            The error given to `stop`; BudgetSpent: it does not fit into the budget and never will.
+        It raises the error given to `stop`, or BudgetSpent if the request will never fit.
         """
         if self._stopped is not None:
             raise self._copy(self._stopped)
@@ -92,14 +90,10 @@ class Scheduler:
         """Release the slot. `used`: by the reply, if it was answered."""
         self._free += 1
         if used is not None:
-            self._pace.answer(entry.started_at)
+            self.pace.answer(entry.started_at)
         for shared in (*self._limits, self._budget):
             shared.settle(entry.estimate, used)
         self._start_requests()
-
-    def refuse(self, entry: Entry, asked_s: float | None, *, longest_s: float) -> None:
-        """The endpoint was too busy for this request: as Pace.refuse. `end` it, too."""
-        self._pace.refuse(entry.started_at, asked_s, longest_s=longest_s)
 
     def stop(self, error: Exception) -> None:
         """Start nothing any more: waiting and later requests get this error."""
@@ -136,14 +130,12 @@ class Scheduler:
                 elif not self.in_flight:
                     self._set_timer(_BUDGET_POLL_S)
                 return
-            if (delay_s := self._delay_s(entry.estimate)) > _NEGLIGIBLE_S:
+            delay_s = max(limit.delay_s(entry.estimate) for limit in (self.pace, *self._limits))
+            if delay_s > _NEGLIGIBLE_S:
                 self._set_timer(delay_s)
                 return
             heapq.heappop(queue)
             self._start(entry)
-
-    def _delay_s(self, estimate: Estimate) -> float:
-        return max(limit.delay_s(estimate) for limit in (self._pace, *self._limits))
 
     def _set_timer(self, delay_s: float) -> None:
         def expired() -> None:
@@ -156,7 +148,7 @@ class Scheduler:
     def _start(self, entry: Entry) -> None:
         entry.started_at = time.monotonic()
         self._free -= 1
-        self._pace.start(entry.estimate)
+        self.pace.start(entry.estimate)
         for shared in (*self._limits, self._budget):
             shared.reserve(entry.estimate)
         if entry.start is not None:

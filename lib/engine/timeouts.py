@@ -17,11 +17,10 @@ _CHECK_EVERY_S = 0.25
 class AdaptiveTimeout:
     """Ends requests that hang, also those that were in flight before the timeout was known.
 
-    A kind's timeout is 4 times the 95th percentile of its last 256 durations, doubled for every
-    time-out of the same request: at least 3 s, at most timeout_s. timeout_s holds alone until 10
-    replies are seen. A second time-out of one request counts as a duration: where many requests run
-    out of time twice, the endpoint has become slow, and the timeout grows. A first one does not:
-    some requests just hang.
+    A kind's timeout is 4 times the 95th percentile of its last 256 durations (timeout_s until it
+    has 10), doubled for every time-out of the same request: at least 3 s, at most timeout_s. A
+    second time-out of one request counts as a duration: where many run out of time twice, the
+    endpoint has become slow. A first one does not: some requests just hang.
     """
 
     def __init__(self, timeout_s: float) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from lib.endpoints import EndpointSettings
 from lib.engine.faults import Fault, read_body, short
-from lib.settings import EndpointSettings, SetupError, without_secrets
+from lib.settings import SetupError, without_secrets
 
 _CONNECT_TIMEOUT_S = 20.0
 _ENTRA_SCOPE = "https://cognitiveservices.azure.com/.default"
@@ -52,11 +53,7 @@ class Transport:
         await self._session.close()
 
     async def post(self, path: str, payload: dict[str, Any]) -> dict[str, Any]:
-        """`post("chat/completions", {...})` → the reply's JSON object.
-
-        Raises:
-            Fault, RequestRejected, SetupError, EndpointError: as faults.read_body.
-        """
+        """`post("chat/completions", {...})` → the reply's JSON object; errors of `read_body`."""
         import aiohttp
 
         headers = {}
@@ -106,11 +103,7 @@ def url_of(settings: EndpointSettings, path: str) -> str:
 
 
 def _proxy(base_url: str) -> str | None:
-    """The proxy that the environment names for this host, as curl reads it; none for this machine.
-
-    Raises:
-        SetupError: it is a SOCKS proxy.
-    """
+    """The proxy that the environment names for this host, as curl reads it."""
     parts, proxies = urlsplit(base_url), getproxies()
     host, proxy = parts.hostname, proxies.get(parts.scheme) or proxies.get("all")
     if not host or not proxy or host in _LOCAL_HOSTS or proxy_bypass(host):
@@ -145,11 +138,7 @@ def _certificates() -> ssl.SSLContext | bool:
 
 
 class EntraToken:
-    """The login of this machine (environment, managed identity, `az login`, …) as a bearer token.
-
-    Raises:
-        SetupError: azure-identity is not installed.
-    """
+    """A bearer token from this machine's login (environment, managed identity, `az login`, …)."""
 
     def __init__(self, role: str) -> None:
         try:
@@ -164,11 +153,7 @@ class EntraToken:
         self._renewing = asyncio.Lock()
 
     async def get(self) -> str:
-        """A token that stays valid for some minutes; Entra ID is asked once for all requests.
-
-        Raises:
-            SetupError: no login was found, or it was refused.
-        """
+        """A token that stays valid for some minutes; Entra ID is asked once for all requests."""
         from azure.core.exceptions import AzureError
 
         async with self._renewing:

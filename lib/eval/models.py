@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from lib.endpoints import PREFIXES, EndpointSettings, endpoint_settings, prefixes_of
 from lib.prompts.student import PLAIN_PROMPT, STUDENT_PROMPT, Prompt
 from lib.recipe import Recipe
-from lib.settings import PREFIXES, EndpointSettings, SetupError, endpoint_settings, prefixes_of
+from lib.settings import SetupError
 
 STUDENT, BASELINE = "student", "baseline"
 PLAIN = f", {PLAIN_PROMPT.name}"  # ends the name of a model that is asked with that prompt

@@ -17,7 +17,7 @@ from lib.finetune.students import require_machine
 from lib.finetune.train import train_student
 from lib.parameters import overrides
 from lib.recipe import Recipe
-from lib.settings import require_path, save_state
+from lib.state import require_path, save_state
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

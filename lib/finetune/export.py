@@ -13,8 +13,8 @@ from lib.finetune.rows import PreparedRows
 from lib.finetune.students import Base
 from lib.finetune.watch import HistoryPoint
 from lib.progress import minutes
-from lib.settings import home
-from lib.store import building, fingerprint, write_text
+from lib.settings import home, write_text
+from lib.store import building, fingerprint
 
 _COPY_UP_TO_BYTES = 64 * 2**20
 

@@ -22,8 +22,6 @@ _FEW_ROWS, _ENOUGH_ROWS = 500, 1000
 
 @dataclass(frozen=True)
 class PreparedRows:
-    """A dataset as one student's tokens."""
-
     dataset_dir: Path
     base: Base
     tokenizer: Any
@@ -34,32 +32,20 @@ class PreparedRows:
 
 
 def prepare_rows(dataset_dir: Path, recipe: Recipe) -> PreparedRows:
-    """Tokenise the train and valid splits for the student.
-
-    Raises:
-        SetupError: the model or the rows cannot be read, or a row holds an end token.
-    """
+    """Tokenise the train and valid splits for the student."""
     tune_threads()  # before torch is loaded
     base = fetch_student(recipe.student_model)
     tokenizer = load_tokenizer(base.folder, recipe.dataset_format)
     end_ids = end_token_ids(base.folder, tokenizer)
-    train, valid = (
-        [
-            tokenise(row_id, messages, tokenizer, end_ids)
-            for row_id, messages in training_messages(dataset_dir, split).items()
-        ]
-        for split in ("train", "valid")
-    )
-    config = read_json(base.folder / "config.json")
-    return PreparedRows(
-        dataset_dir=Path(dataset_dir),
-        base=base,
-        tokenizer=tokenizer,
-        train=train,
-        valid=valid,
-        lengths=measure_lengths([*train, *valid]),
-        model_limit_tokens=int(config.get("max_position_embeddings") or 0),
-    )
+
+    def tokens(split: str) -> list[TokenRow]:
+        rows = training_messages(dataset_dir, split)
+        return [tokenise(row_id, said, tokenizer, end_ids) for row_id, said in rows.items()]
+
+    train, valid = tokens("train"), tokens("valid")
+    lengths = measure_lengths([*train, *valid])
+    limit_tokens = int(read_json(base.folder / "config.json").get("max_position_embeddings") or 0)
+    return PreparedRows(Path(dataset_dir), base, tokenizer, train, valid, lengths, limit_tokens)
 
 
 def few_rows(count: int) -> str:
@@ -73,18 +59,14 @@ def few_rows(count: int) -> str:
 
 
 def training_messages(dataset_dir: Path, split: str) -> dict[str, list[Message]]:
-    """ "train row 17" → its messages: a prompt, then the completion to learn.
-
-    Raises:
-        SetupError: no dataset, no training rows, or a row of another form.
-    """
+    """ "train row 17" → its messages: a prompt, then the completion to learn."""
     dataset = read_dataset(dataset_dir)
     path = dataset.folder / "chat" / f"{split}.jsonl"
     written = dataset.manifest.get("files", {}).get(f"chat/{path.name}")
     if written and path.is_file() and file_sha256(path) != written:
         raise SetupError(
-            f"{portable(path)} has changed since it was written. Delete the "
-            "dataset's folder and run 1_gen.ipynb again: replies are kept."
+            f"{portable(path)} has changed since it was written. Delete the dataset's folder and "
+            "run 1_gen.ipynb again: replies are kept."
         )
     rows = {f"{split} row {n}": messages for n, messages in enumerate(dataset.chat(split), start=1)}
     for row_id, messages in rows.items():
@@ -97,8 +79,7 @@ def training_messages(dataset_dir: Path, split: str) -> dict[str, list[Message]]
             )
     if not rows and split == "train":
         raise SetupError(
-            f"{portable(dataset.folder)} has no training rows. Give 1_gen more documents or "
-            "questions."
+            f"{portable(dataset.folder)} has no training rows. Give 1_gen more documents."
         )
     return rows
 
@@ -125,7 +106,6 @@ class Lengths:
 
 
 def measure_lengths(rows: Sequence[TokenRow]) -> Lengths:
-    """Measure rows (at least one)."""
     totals = sorted(len(row.input_ids) for row in rows)
     longest = max(rows, key=lambda row: len(row.input_ids))
     return Lengths(
@@ -143,19 +123,14 @@ def check_lengths(lengths: Lengths, *, max_length_tokens: int, model_limit_token
     """The length budget of training, tokens; max_length_tokens 0 = the longest row's length.
 
     A row that is cut loses its completion, which is at its end, and teaches nothing.
-
-    Raises:
-        SetupError: the longest row does not fit.
     """
-    limits = [(model_limit_tokens, "the model reads at most")]
-    if max_length_tokens:
-        limits.append((max_length_tokens, "max_length_tokens is"))
-    for limit, who in limits:
+    own, model = "max_length_tokens is", "the model reads at most"
+    for limit, who in ((model_limit_tokens, model), (max_length_tokens, own)):
         if limit and lengths.max_total_tokens > limit:
+            other = "raise max_length_tokens" if who == own else "take a model that reads more"
             raise SetupError(
                 f"{lengths.longest_row} has {lengths.max_total_tokens:,} tokens and {who} "
                 f"{limit:,}, so its completion would be cut. Lower num_distractors or chunk_chars "
-                "in 1_gen, or take a model that reads more"
-                + (" (or raise max_length_tokens)." if limit == max_length_tokens else ".")
+                f"in 1_gen, or {other}."
             )
     return max_length_tokens or lengths.max_total_tokens

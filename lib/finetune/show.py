@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from lib.finetune.watch import HistoryPoint
-from lib.settings import read_state, require_path
+from lib.state import read_state, require_path
 from lib.store import read_json
 
 Piece = tuple[str, bool]  # decoded text, and whether the loss counts it

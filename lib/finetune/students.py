@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from lib.endpoints import is_set_by_user
+from lib.finetune.model_files import EMBEDDED_MODEL_DIR, missing_in_folder
 from lib.finetune.tokens import load_tokenizer
 from lib.recipe import Recipe
-from lib.settings import (
-    PROJECT_DIR,
-    SetupError,
-    environment,
-    home,
-    is_set_by_user,
-    portable,
-    read_state,
-    require_path,
-)
-from lib.store import folder_fingerprint, read_json
-
-EMBEDDED_MODEL_DIR = PROJECT_DIR / "offline" / "student"
+from lib.settings import PROJECT_DIR, SetupError, home
+from lib.state import environment, read_state, require_path
+from lib.store import folder_fingerprint
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 # Weights in safetensors only: a pickle runs code when it is loaded.
 _HUB_FILES = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model", "README.md", "LICENSE*"]
 _HUB_WAIT_S = 8.0
-_LONGEST_HEADER = 100 * 2**20  # bytes, as safetensors has it
 _SMALL_FILES_GIB = 0.5  # the dataset, answers, logs
 
 
@@ -43,11 +33,7 @@ class Base:
 
 
 def find_student(student_model: str) -> Path | str:
-    """The folder of `embedded` or of a local model; a name on the model hub as it is.
-
-    Raises:
-        SetupError: no such folder, and not a hub name either.
-    """
+    """The folder of `embedded` or of a local model; a name on the model hub as it is."""
     if student_model == "embedded":
         return EMBEDDED_MODEL_DIR
     path = Path(student_model).expanduser()
@@ -63,11 +49,7 @@ def find_student(student_model: str) -> Path | str:
 
 
 def fetch_student(student_model: str) -> Base:
-    """The base model; a hub model is first downloaded into the hub's cache.
-
-    Raises:
-        SetupError: it is not there, is incomplete, or cannot be downloaded.
-    """
+    """The base model; a hub model is first downloaded into the hub's cache."""
     found = find_student(student_model)
     if missing := _missing_model(found):
         raise SetupError(missing)
@@ -76,25 +58,18 @@ def fetch_student(student_model: str) -> Base:
         return Base(name, found, folder_fingerprint(found))
     from huggingface_hub import constants, snapshot_download
 
-    folder = Path(
-        snapshot_download(
-            found,
-            allow_patterns=_HUB_FILES,
-            token=environment().get("HF_TOKEN"),
-            local_files_only=constants.HF_HUB_OFFLINE,
-        )
+    token, offline = environment().get("HF_TOKEN"), constants.HF_HUB_OFFLINE
+    downloaded = snapshot_download(
+        found, allow_patterns=_HUB_FILES, token=token, local_files_only=offline
     )
-    if missing := _missing_in_folder(folder):
+    folder = Path(downloaded)
+    if missing := missing_in_folder(folder):
         raise SetupError(missing.replace(str(folder), found))
     return Base(found.rpartition("/")[2], folder, f"{found}@{folder.name}")
 
 
 def require_machine(recipe: Recipe) -> None:
-    """Stop within seconds when this machine cannot train the student, also without a network.
-
-    Raises:
-        SetupError: what is missing, and what to do.
-    """
+    """Stop within seconds when this machine cannot train the student, also without a network."""
     found = find_student(recipe.student_model)
     missing = [_missing_gpu(recipe), _missing_model(found), _missing_space(recipe, found)]
     if any(missing):
@@ -120,11 +95,7 @@ def _missing_space(recipe: Recipe, found: Path | str) -> str:
 
 
 def require_student(recipe: Recipe) -> None:
-    """Stop when 3_deploy would not serve a student of this run's dataset and student_model.
-
-    Raises:
-        SetupError: what the student was made from, and which notebook makes the right one.
-    """
+    """Stop when 3_deploy would not serve a student of this run's dataset and student_model."""
     if is_set_by_user("student"):
         return
     require_path("STUDENT_MODEL_DIR", recipe.run_name)
@@ -134,8 +105,7 @@ def require_student(recipe: Recipe) -> None:
     if seen and not seen.startswith(wanted):
         raise SetupError(
             f"Run '{recipe.run_name}': its student started from another model than student_model = "
-            f"'{recipe.student_model}'. Run 2_finetune.ipynb with run_name = '{recipe.run_name}' "
-            "(./run_all.sh --from 2)."
+            f"'{recipe.student_model}'. Run 2_finetune.ipynb again (./run_all.sh --from 2)."
         )
 
 
@@ -153,82 +123,19 @@ def _missing_gpu(recipe: Recipe) -> str:
         found = f"the largest GPU here has {max(sizes):.0f} GiB"
     return (
         f"Training {recipe.student_model} takes about {recipe.student_memory_gib:g} GiB of GPU "
-        f"memory, and {found}. Run it on a machine with such a GPU, or take "
-        "-p parameters/tiny.yaml."
+        f"memory, and {found}. Take a machine with such a GPU, or -p parameters/tiny.yaml."
     )
 
 
 def _missing_model(found: Path | str) -> str:
-    return _missing_in_folder(found) if isinstance(found, Path) else _missing_on_hub(found)
-
-
-def _missing_in_folder(folder: Path) -> str:
-    if not (folder / "config.json").is_file():
-        if folder == EMBEDDED_MODEL_DIR:
-            return (
-                f"The embedded student is not in {portable(folder)}. "
-                "Build it: python -m offline.build."
-            )
-        return f"{folder} holds no config.json, so it is not a model. Give the folder of a model."
-    if not any(folder.glob("*.safetensors")):
-        return (
-            f"{folder} holds no *.safetensors, and only those are loaded. Convert its weights: "
-            "load it with transformers and save_pretrained() it."
-        )
-    if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
-        return f"{folder} holds no tokenizer.json or tokenizer.model. Put its tokenizer there."
-    weights = _weight_files(folder)
-    if absent := [path.name for path in weights if not path.is_file()]:
-        return (
-            f"{folder} lacks {len(absent)} of {len(weights)} files of its weights ({absent[0]} …). "
-            "Copy or download the model again."
-        )
-    for path in (*weights, folder / "tokenizer.json", folder / "tokenizer.model"):
-        if path.is_file() and (wrong := _wrong_content(path)):
-            return f"{path} {wrong}."
-    return ""
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    """The safetensors that there are, and those that an index or `-00001-of-00003` promises."""
-    names = {path.name for path in folder.glob("*.safetensors")}
-    for name in list(names):
-        if numbered := re.fullmatch(r"(.+-)\d{5}-of-(\d{5})(\.safetensors)", name):
-            start, count, end = numbered.groups()
-            names |= {f"{start}{n:05}-of-{count}{end}" for n in range(1, int(count) + 1)}
-    for index in folder.glob("*.safetensors.index.json"):
-        names |= set(read_json(index).get("weight_map", {}).values())
-    return [folder / name for name in sorted(names)]
-
-
-def _wrong_content(path: Path) -> str:
-    """What is wrong with a file of a model; "" = nothing that is seen from its size and start."""
-    with path.open("rb") as file:
-        start = file.read(8)
-        if start == b"version ":
-            return (
-                "is a pointer of Git LFS, not the file. Run `git lfs pull` in that folder, or "
-                "download the file"
-            )
-        if path.suffix != ".safetensors":
-            return ""
-        try:
-            tensors = json.loads(file.read(min(int.from_bytes(start, "little"), _LONGEST_HEADER)))
-            ends = [one["data_offsets"][1] for name, one in tensors.items() if name[:2] != "__"]
-            whole = 8 + int.from_bytes(start, "little") + max(ends, default=0)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return "is not a file of weights. Copy or download the model again"
-    size = path.stat().st_size
-    if size < whole:
-        return f"is cut off: {size:,} of {whole:,} bytes. Copy or download it again"
-    return ""
+    return missing_in_folder(found) if isinstance(found, Path) else _missing_on_hub(found)
 
 
 def _missing_on_hub(name: str) -> str:
     from huggingface_hub import constants, try_to_load_from_cache
 
     config_path = try_to_load_from_cache(name, "config.json")
-    if isinstance(config_path, str) and not _missing_in_folder(Path(config_path).parent):
+    if isinstance(config_path, str) and not missing_in_folder(Path(config_path).parent):
         return ""
     if constants.HF_HUB_OFFLINE:
         return (

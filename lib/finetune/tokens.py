@@ -9,13 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lib.prompts.student import (
-    MARKERS,
-    PLAIN_CHAT_TEMPLATE,
-    Message,
-    harmless,
-    student_messages,
-)
+from lib.prompts.student import MARKERS, PLAIN_CHAT_TEMPLATE, Message, harmless, student_messages
 from lib.settings import SetupError, portable
 from lib.store import read_json
 from lib.text import one_line
@@ -39,9 +33,6 @@ def load_tokenizer(model_dir: Path, dataset_format: str) -> Any:
     """The base's tokenizer, with the template that training, evaluation and serving share.
 
     A base model has no template, and completion rows are plain text: both get the plain one.
-
-    Raises:
-        SetupError: it cannot be loaded, has no end token, or its template loses our instruction.
     """
     from transformers import AutoTokenizer
 
@@ -74,8 +65,7 @@ def _check_template(tokenizer: Any, model_dir: Path) -> None:
     if said:
         raise SetupError(
             f"The chat template of {portable(model_dir)} {said} system messages, and the student's "
-            "prompt has one. Set dataset_format to 'completion', or take a model whose template "
-            "writes them."
+            "prompt has one. Set dataset_format to 'completion', or take another model."
         )
 
 
@@ -109,11 +99,8 @@ def tokenise(
 ) -> TokenRow:
     """The prompt's ids exactly as a server builds them, then the completion up to its end token.
 
-    The completion is the last message. A control token of this tokenizer that a message has in its
-    text is made harmless, as `neutralise` makes the usual ones in documents.
-
-    Raises:
-        SetupError: the completion holds the end token inside its text.
+    The completion is the last message. Control tokens of this tokenizer in a message are made
+    harmless, as `neutralise` does in documents.
     """
     render, controls = tokenizer.apply_chat_template, _control_tokens(tokenizer)
     messages = [
@@ -149,7 +136,6 @@ def _up_to_end(ids: list[int], tokenizer: Any, end_ids: frozenset[int], row_id: 
     if tokenizer.decode(ids[length:], skip_special_tokens=True).strip():
         raise SetupError(
             f"{row_id} holds the end token {tokenizer.decode(ids[length - 1])} inside its "
-            "completion, so the rest would be cut. Remove it from the documents and run "
-            "1_gen.ipynb again."
+            "completion. Remove it from the documents and run 1_gen.ipynb again."
         )
     return ids[:length]

@@ -15,8 +15,8 @@ from lib.finetune.trainer import make_trainer
 from lib.finetune.watch import HistoryPoint, plain_output, training_watch
 from lib.progress import minutes
 from lib.recipe import Recipe
-from lib.settings import portable
-from lib.store import artefact_dir, building, file_sha256, read_json, write_json, write_text
+from lib.settings import portable, write_text
+from lib.store import artefact_dir, building, file_sha256, read_json, write_json
 
 # Raise it when the same inputs would give another student: older students are then not reused.
 _VERSION = 1
@@ -28,8 +28,6 @@ _TRAINING_KNOBS = (
 
 @dataclass(frozen=True)
 class Trained:
-    """A student, and the history of its training."""
-
     adapter_dir: Path | None  # None = every weight was trained
     model_dir: Path  # the merged model, which is served
     baseline_dir: Path  # the base model, served beside it
@@ -52,13 +50,10 @@ class Trained:
 def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
     """Train, merge and save a student, or find the one that these inputs made before.
 
-    lora_rank 0 trains every weight, which takes about 16 bytes of memory a parameter.
+    lora_rank 0 trains every weight: about 16 bytes of memory each.
     Writes `artefacts/students/<run_name>-<fingerprint>/`: adapter/ (with LoRA), merged/,
     history.json, trained_row.txt, README.md. Under `accelerate launch` every process calls it;
     rank 0 writes.
-
-    Raises:
-        SetupError: a row's completion would be cut, or the loss is not finite.
     """
     budget = check_lengths(
         rows.lengths,

@@ -16,6 +16,7 @@ def make_trainer(
 ) -> Any:
     """A TRL trainer; the rows bring their labels, which TRL leaves as they are."""
     import torch
+    from peft import LoraConfig
     from transformers import AutoModelForCausalLM, PrinterCallback
 
     on_gpu = torch.cuda.is_available()
@@ -35,7 +36,15 @@ def make_trainer(
         eval_dataset=_dataset(rows.valid) if rows.valid else None,
         processing_class=rows.tokenizer,
         callbacks=callbacks,
-        peft_config=_lora(recipe) if frozen else None,
+        peft_config=LoraConfig(
+            r=recipe.lora_rank,
+            lora_alpha=recipe.lora_alpha,
+            lora_dropout=recipe.lora_dropout,
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+        )
+        if frozen
+        else None,
     )
     trainer.remove_callback(PrinterCallback)  # the watch prints
     return trainer
@@ -83,19 +92,6 @@ def _completion_trainer(**options: Any) -> Any:
             return (loss, outputs) if return_outputs else loss
 
     return CompletionTrainer(**options)
-
-
-def _lora(recipe: Recipe) -> Any:
-    """Adapters on every linear layer."""
-    from peft import LoraConfig
-
-    return LoraConfig(
-        r=recipe.lora_rank,
-        lora_alpha=recipe.lora_alpha,
-        lora_dropout=recipe.lora_dropout,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
 
 
 def _cpu_multiplies_bf16() -> bool:

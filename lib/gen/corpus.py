@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from lib.duplicates import Conflicts, conflicts, repeated
+from lib.endpoints import endpoint_settings
 from lib.gen.ask.estimates import estimate
 from lib.gen.chunks import Splitter, pieces_cache
 from lib.gen.splits import check_corpus, too_few_documents
@@ -14,7 +15,7 @@ from lib.reading.documents import Skipped, iter_documents
 from lib.reading.evaluation_file import read_evaluation_file
 from lib.recipe import Recipe
 from lib.records import Chunk, Document, Rejected
-from lib.settings import SetupError, endpoint_settings
+from lib.settings import SetupError
 
 _MOST_LOOKED_AT = 2000  # chunks; where so many do not prove that rows can be filled, all are read
 

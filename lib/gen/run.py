@@ -9,7 +9,8 @@ from typing import Any
 
 from lib.parameters import DEFAULT_PARAMETERS, overrides
 from lib.recipe import Recipe
-from lib.settings import SetupError, portable, save_state
+from lib.settings import SetupError, portable
+from lib.state import save_state
 
 
 def add_command(commands: Any) -> None:

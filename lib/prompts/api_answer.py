@@ -8,8 +8,6 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True)
 class ApiAnswer:
-    """The API call for an instruction, explained."""
-
     domain: str
     api_call: str
     api_provider: str

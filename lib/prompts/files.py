@@ -16,8 +16,6 @@ _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 
 @dataclass(frozen=True)
 class PromptForm:
-    """The requirements on the prompts of one model role."""
-
     path: Path  # our file, which has every text
     needed: Mapping[str, tuple[str, ...]]  # name of a text → strings that it must hold
     rules: str  # one more name: `name: rule` lines in place of a text
@@ -26,11 +24,7 @@ class PromptForm:
 
 
 def read_prompts(form: PromptForm, *changes: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """The texts and the rules of our file, changed by those of other files, in turn.
-
-    Raises:
-        SetupError: a file cannot be read; a text lacks a needed string, or holds an unknown name.
-    """
+    """The texts and the rules of our file, changed by those of other files, in turn."""
     texts: dict[str, str] = {}
     rules: dict[str, str] = {}
     for path in (form.path, *changes):
@@ -53,8 +47,7 @@ def _read(path: Path, form: PromptForm) -> dict[str, Any]:
         texts = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SetupError(
-            f"The prompts file {path} cannot be read: {one_line(str(error))[:200]}. Expected YAML "
-            f"as in {example}."
+            f"The prompts file {path} cannot be read: {one_line(str(error))[:200]}. See {example}."
         ) from None
     if not isinstance(texts, dict):
         raise SetupError(f"The prompts file {path} holds no `name: text` lines, as {example} does.")

@@ -58,8 +58,6 @@ class JudgeRequest:
 
 @dataclass(frozen=True)
 class JudgePrompts:
-    """The texts, and the criterion of each field."""
-
     texts: Mapping[str, str]
     criteria: Mapping[str, str]
 
@@ -73,11 +71,7 @@ class JudgePrompts:
         reply: str = "",
         documents: Sequence[str] = (),
     ) -> JudgeRequest:
-        """Ask for these fields of one answer. `reply`: the whole of it, where that is longer.
-
-        Raises:
-            SetupError: there is no reference.
-        """
+        """Ask for these fields of one answer. `reply`: the whole of it, where that is longer."""
         texts = {"question": question, "reference": reference, "answer": answer, "reply": reply}
         data = {name: as_data(text) for name, text in texts.items()}
         if not data["reference"]:
@@ -110,11 +104,7 @@ class JudgePrompts:
 
 
 def load_prompts(prompts_path: str = "") -> JudgePrompts:
-    """The texts of judge.yaml, changed by those of a file of the user's.
-
-    Raises:
-        SetupError: the file or a text in it is wrong.
-    """
+    """The texts of judge.yaml, changed by those of a file of the user's."""
     changes = [Path(prompts_path).expanduser()] if prompts_path else []
     return JudgePrompts(*read_prompts(_FORM, *changes))
 
@@ -125,9 +115,5 @@ def as_data(text: str) -> str:
 
     Tags, markers and invisible characters are replaced or removed, and nothing else.
     """
-    return _TAG.sub("‹", neutralise(_ODD.sub(_if_visible, text))).strip()
-
-
-def _if_visible(found: re.Match[str]) -> str:
-    character = found.group()
-    return "" if unicodedata.category(character) in _UNSEEN else character
+    seen = _ODD.sub(lambda odd: "" if unicodedata.category(odd[0]) in _UNSEEN else odd[0], text)
+    return _TAG.sub("‹", neutralise(seen)).strip()

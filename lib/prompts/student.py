@@ -76,8 +76,8 @@ def _without_end(text: str) -> str:
 
 def canonical(reply: str) -> str:
     """`## begin_quote ##x##end_quote## <Answer> 3` → the published marks, letter for letter."""
-    text = re.sub(r"##\s*begin_quote\s*##", QUOTE_BEGIN, reply.strip(), flags=re.IGNORECASE)
-    text = _without_end(text)
+    text = _without_end(reply.strip())
+    text = re.sub(r"##\s*begin_quote\s*##", QUOTE_BEGIN, text, flags=re.IGNORECASE)
     text = re.sub(r"##\s*end_quote\s*##", QUOTE_END, text, flags=re.IGNORECASE)
     return re.sub(r"\**<\s*answer\s*>\s*:?\**\s*", f"{ANSWER_TAG} ", text, flags=re.IGNORECASE)
 
@@ -92,7 +92,6 @@ def student_question(question: str, documents: Sequence[str]) -> str:
 
 
 def student_instruction(refusal: str = "") -> str:
-    """The system's turn."""
     return _INSTRUCTION + (refusal or REFUSAL)
 
 
@@ -118,8 +117,6 @@ def cot_label(reasoning: str, quote: str, answer: str) -> str:
 
 @dataclass(frozen=True)
 class ParsedAnswer:
-    """The parts of a reply in the CoT format."""
-
     final_answer: str | None  # None: no final answer was found
     quotes: tuple[str, ...]
     refused: bool
@@ -134,16 +131,8 @@ def parse_answer(text: str, *, refusal: str = "") -> ParsedAnswer:
     quotes = tuple(one_line(quote) for quote in _QUOTE.findall(text))
     pieces = _ANSWER.split(_without_end(text))
     final = pieces[-1].strip() if len(pieces) > 1 else ""
-    refused = _says(refusal or REFUSAL, final or text)
+    refused = normalise(final or text).startswith(normalise(refusal or REFUSAL))
     return ParsedAnswer(final_answer=final or None, quotes=quotes, refused=refused)
-
-
-def _says(refusal: str, text: str) -> bool:
-    return normalise(text).startswith(normalise(refusal))
-
-
-def _ends_with(refusal: str, text: str) -> bool:
-    return f" {normalise(text)}".endswith(f" {normalise(refusal)}")
 
 
 # --- the plain prompt, for models that do not know the format ------------------------------------
@@ -202,17 +191,16 @@ def plain_messages(question: str, documents: Sequence[str], *, refusal: str = ""
 def parse_plain_answer(text: str, *, refusal: str = "") -> ParsedAnswer:
     """`**Answer:** 3 days⏎⏎The document says so.` → ("3 days", no quotes, not refused)
 
-    The first paragraph, or the text behind "Answer:", "The answer is" or the student's tag, where a
-    reply has one (the last counts): a model that was asked for the answer alone and explains it
-    all the same is not marked down for that. A refusal is a reply that begins or ends with the
-    refusal sentence, or that begins with what English models say in its place. An empty reply has
-    no answer.
+    The first paragraph, or the text behind the last "Answer:", "The answer is" or student's tag: a
+    model that explains its answer is not marked down for that. A refusal begins or ends with the
+    refusal sentence, or begins with what English models say in its place.
     """
     reply = _GOES_ON.split(text.strip())[0]
     marked = _ANSWER.split(reply)[1:] or _ANSWER_IS.split(reply)[1:]
     final = _first_paragraph(marked[-1] if marked else reply)
-    refused = _says(refusal or REFUSAL, final) or bool(_REFUSES.match(final))
-    refused |= not marked and _ends_with(refusal or REFUSAL, reply)
+    sentence = normalise(refusal or REFUSAL)
+    refused = normalise(final).startswith(sentence) or bool(_REFUSES.match(final))
+    refused |= not marked and f" {normalise(reply)}".endswith(f" {sentence}")
     return ParsedAnswer(final_answer=None if refused else final or None, quotes=(), refused=refused)
 
 
@@ -228,8 +216,6 @@ def _first_paragraph(text: str) -> str:
 
 @dataclass(frozen=True)
 class Prompt:
-    """A way to ask, and to read the reply."""
-
     name: str
     messages: Callable[..., list[Message]]  # (question, documents, refusal=…)
     parse: Callable[..., ParsedAnswer]  # (reply, refusal=…)

@@ -80,16 +80,11 @@ class TeacherPrompts:
         return [{"role": "system", "content": system}, *said] if system else said
 
     def fill(self, key: str, **values: str) -> str:
-        """The text with its names filled in, once: values are not read again."""
         return fill(self.texts[key], **values).strip()
 
 
 def load_prompts(recipe: Recipe) -> TeacherPrompts:
-    """The variant's texts, changed by those of prompts_path; style and language filled in.
-
-    Raises:
-        SetupError: a file or a text in it is wrong, or it has no such style.
-    """
+    """The variant's texts, changed by those of prompts_path; style and language filled in."""
     changes = [FOLDER / "teacher_llama.yaml"] if recipe.prompt_variant == "llama" else []
     changes += [Path(recipe.prompts_path).expanduser()] if recipe.prompts_path else []
     texts, styles = read_prompts(_FORM, *changes)
@@ -99,12 +94,11 @@ def load_prompts(recipe: Recipe) -> TeacherPrompts:
             "Take one of them, or add yours below question_styles in a file for prompts_path."
         )
     in_language, own_language = texts.pop("language"), texts.pop("own_language")
-    language_asked = language_name(recipe.language)
-    in_language = in_language.replace("{language}", language_asked)
     filled = {}
     for key, text in texts.items():
-        own = own_language if "{style}" in text else ""
-        language = in_language if language_asked else own
+        language = own_language if "{style}" in text else ""
+        if asked := language_name(recipe.language):
+            language = in_language.replace("{language}", asked)
         text = text.replace("{style}", styles[recipe.question_style].strip())
         text = text.replace("{language}", language.strip())
         filled[key] = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)  # an empty name leaves none
@@ -125,10 +119,10 @@ def go_on(messages: Sequence[Message], reply: str, text: str) -> list[Message]:
 
 def say_counts(counts: Sequence[int]) -> str:
     """`3 questions`; `3 questions on document 1 and 2 on document 2`"""
+    if len(counts) == 1:
+        return f"{counts[0]} questions"
     said = [f"{count} on document {number}" for number, count in enumerate(counts, start=1)]
     said[0] = said[0].replace(" on", " questions on")
-    if len(counts) == 1:
-        return said[0].partition(" on")[0]
     return f"{', '.join(said[:-1])} and {said[-1]}"
 
 
@@ -217,14 +211,12 @@ def parse_rows(reply: str) -> list[Draft]:
     """
     rows = []
     for item in _objects(_body(reply)):
-        question, reasoning, answer = (
-            item.get(name, "") for name in ("question", "reasoning", "answer")
-        )
-        answer = str(answer) if isinstance(answer, int | float) else answer
-        if not all(isinstance(text, str) for text in (question, reasoning, answer)):
+        texts = [item.get(name, "") for name in ("question", "reasoning", "answer")]
+        if isinstance(texts[2], int | float):
+            texts[2] = str(texts[2])
+        if not all(isinstance(text, str) for text in texts) or not texts[0].strip():
             continue
-        if not question.strip():
-            continue
+        question, reasoning, answer = texts
         document = item.get("document", 1)
         document = int(document) if str(document).isdigit() else 0
         # Some teachers end the reasoning with the answer, a habit from other prompts.

@@ -14,9 +14,7 @@ from lib.text import one_line
 UNPARSED, JUDGED = "unparsed: ", "judge: "  # how the explanation of a score begins
 
 FIELDS = ("correct", "groundedness", "relevance", "coherence", "fluency", "similarity")
-FORMS = dict.fromkeys(FIELDS, "1 to 5") | {
-    "correct": "yes or no"
-}  # the values, as the prompt says them
+FORMS = dict.fromkeys(FIELDS, "1 to 5") | {"correct": "yes or no"}  # values, as in the prompt
 _REASON_CHARS = 300
 _SHOWN_CHARS = 60
 _MOST_BRACES = 20  # between the brace that opens a verdict and its key: normally none
@@ -26,10 +24,8 @@ _LONGEST = 80  # characters of a verdict with its label and marks
 _MARKUP = r"[\s*_`\"'“”‘’()\[\]]*"
 _LABEL = rf"(?:(?:{'|'.join(FORMS)}|verdict|answer|rating|score|grade){_MARKUP}[:=]{_MARKUP})?"
 _YES_NO = re.compile(rf"{_MARKUP}{_LABEL}(yes|no|true|false){_MARKUP}[.!]?{_MARKUP}")
-_RATING = re.compile(
-    rf"{_MARKUP}{_LABEL}([1-5])(?:\.0+)?(?:{_MARKUP}(?:/|out of|of)\s*5(?:\.0+)?)?"
-    rf"{_MARKUP}\.?{_MARKUP}"
-)
+_OF_FIVE = rf"(?:{_MARKUP}(?:/|out of|of)\s*5(?:\.0+)?)?"
+_RATING = re.compile(rf"{_MARKUP}{_LABEL}([1-5])(?:\.0+)?{_OF_FIVE}{_MARKUP}\.?{_MARKUP}")
 _FLAT_OBJECT = re.compile(r"\{[^{}]*\}")
 _LIKE_JSON = re.compile(r'[{}]|"\s*:')  # without it a text holds no JSON object
 
@@ -47,9 +43,8 @@ def parse_verdict(
 ) -> dict[str, Grade]:
     """`It names the wrong year. {"key": "5f1c…", "correct": "no", "fluency": 4}` → 0 and 4.
 
-    The JSON may be fenced, be between sentences, or be part of other JSON. A field that is
-    missing, has no value of its scale ("yes or no", 6, 4.5, "4 of 10"), or is given twice in
-    different ways ("NO … YES") is unparsed; the others count.
+    The JSON may be fenced, between sentences, or part of other JSON. A field that is missing, off
+    its scale ("yes or no", 6, 4.5, "4 of 10") or contradicts itself is unparsed; the others count.
 
     A verdict without the key counts only if it cannot be an echo of the texts that were `shown`
     (None: never): JSON, if they hold none; a reply that is nothing but "Yes.", "**No**" or
@@ -62,8 +57,9 @@ def parse_verdict(
         said = one_line(reply)[:_SHOWN_CHARS]
         why = f"the reply holds no verdict with its key: “{said}”" if said else "the reply is empty"
         return {field: Grade(None, UNPARSED + why) for field in fields}
-    reason = _reason(reply, key)
-    return {field: _grade(field, verdicts, reason) for field in fields}
+    before = reply[: max(0, reply.rfind("{", 0, reply.find(key)))]
+    reason = one_line(before.replace("```json", "").replace("```", ""))[-_REASON_CHARS:]
+    return {field: _grade(field, verdicts, reason or "no reason given") for field in fields}
 
 
 def _grade(field: str, verdicts: Sequence[Mapping[str, Any]], reason: str) -> Grade:
@@ -102,8 +98,6 @@ def _folded(text: str) -> str:
     unified = unicodedata.normalize("NFKC", text).casefold()
     return "".join(c for c in unified if unicodedata.category(c) != "Cf")
 
-
-# --- finding the verdict -------------------------------------------------------------------------
 
 _TWICE = object()  # the value of a field that one object gives twice, in different ways
 
@@ -159,10 +153,3 @@ def _without_key(reply: str, fields: Sequence[str], shown: str) -> list[dict[str
         return []
     ((field, word),) = matches.items()
     return [] if re.search(rf"(?<!\w){word}(?!\w)", shown) else [{field: reply}]
-
-
-def _reason(reply: str, key: str) -> str:
-    """The text before the verdict, on one line."""
-    before = reply[: max(0, reply.rfind("{", 0, reply.find(key)))]
-    said = one_line(before.replace("```json", "").replace("```", ""))
-    return said[-_REASON_CHARS:] or "no reason given"

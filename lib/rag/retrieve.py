@@ -17,9 +17,6 @@ def retrieve(index: Index, questions: Sequence[str], *, top_k: int) -> list[list
 
     Candidates of the approximate search are ranked by their exact similarity, ties by chunk id, so
     that the same index and question always give the same list.
-
-    Raises:
-        SetupError: the index holds fewer than `top_k` chunks.
     """
     if top_k > index.num_chunks:
         raise SetupError(

@@ -20,7 +20,8 @@ from lib.deploy.processes import (
     started_at,
 )
 from lib.recipe import Recipe
-from lib.settings import SetupError, save_state, state_path
+from lib.settings import SetupError
+from lib.state import save_state, state_path
 
 RECIPE = Recipe(run_name="t")
 

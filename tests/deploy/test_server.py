@@ -13,11 +13,13 @@ from lib.deploy import ask, deploy, launcher, server, stop
 from lib.deploy.__main__ import main
 from lib.deploy.processes import is_running, record_path, records
 from lib.deploy.roles import Deployed
+from lib.endpoints import endpoint_settings
 from lib.engine.endpoint import Endpoint, gather_all, run
 from lib.engine.ledger import Ledger
 from lib.prompts.student import student_messages
 from lib.recipe import Recipe
-from lib.settings import endpoint_settings, portable, read_state, save_state
+from lib.settings import portable
+from lib.state import read_state, save_state
 from tests.finetune.tiny import documents
 
 RECIPE = Recipe(run_name="t", max_answer_tokens=4)

@@ -8,11 +8,12 @@ from contextlib import closing
 
 import pytest
 
+from lib.endpoints import EndpointSettings
 from lib.engine import batch as batch_module
 from lib.engine.batch import BatchEndpoint, in_batches
 from lib.engine.endpoint import EndpointError, Reply
 from lib.engine.ledger import Ledger
-from lib.settings import EndpointSettings, SetupError, home
+from lib.settings import SetupError, home
 from lib.store import read_json, write_json
 from tests.batch_server import BatchServer
 from tests.ledger import replies_of

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from lib.endpoints import EndpointSettings
 from lib.engine.endpoint import (
     Budget,
     BudgetSpent,
@@ -28,7 +29,7 @@ from lib.engine.endpoint import (
 from lib.engine.ledger import Ledger
 from lib.engine.ledger_writer import Writer
 from lib.recipe import Recipe
-from lib.settings import EndpointSettings, SetupError
+from lib.settings import SetupError
 from tests.ledger import replies_of
 from tests.server import Body, Loopback, error, serve
 

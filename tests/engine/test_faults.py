@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lib.endpoints import EndpointSettings
 from lib.engine.faults import (
     Fault,
     RequestRejected,
@@ -16,7 +17,7 @@ from lib.engine.faults import (
     read_body,
     retry_after_s,
 )
-from lib.settings import EndpointSettings, SetupError
+from lib.settings import SetupError
 
 SETTINGS = EndpointSettings("teacher", "openai", "http://127.0.0.1:9/v1", "some-model", "k-123")
 

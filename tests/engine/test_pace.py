@@ -9,12 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from lib.endpoints import EndpointSettings
 from lib.engine.budget import Budget, Estimate, Used
 from lib.engine.faults import Fault
 from lib.engine.pace import Pace
 from lib.engine.retries import RetryLoop
 from lib.recipe import Recipe
-from lib.settings import EndpointSettings
 from tests.clock import Clock
 
 SETTINGS = EndpointSettings("teacher", "openai", "http://127.0.0.1:9/v1", "m", "k")

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from lib.endpoints import EndpointSettings
 from lib.engine.budget import Budget, Estimate, Used
 from lib.engine.faults import EndpointError, Fault
 from lib.engine.retries import RetryLoop
 from lib.recipe import Recipe
-from lib.settings import EndpointSettings, SetupError
+from lib.settings import SetupError
 from tests.clock import Clock
 
 SETTINGS = EndpointSettings("teacher", "openai", "http://127.0.0.1:9/v1", "m", "k")

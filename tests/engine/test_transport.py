@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
+from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.endpoint import Endpoint, gather_all, run
 from lib.engine.ledger import Ledger
 from lib.engine.transport import Transport, _proxy, url_of
 from lib.recipe import Recipe
-from lib.settings import EndpointSettings, SetupError, endpoint_settings
+from lib.settings import SetupError
 from tests.server import Loopback, error, serve
 
 

@@ -12,7 +12,8 @@ import pytest
 from lib.dataset import find_dataset
 from lib.gen.__main__ import main
 from lib.gen.check import check_dataset
-from lib.settings import SetupError, save_state
+from lib.settings import SetupError
+from lib.state import save_state
 from lib.store import file_sha256, read_json, read_jsonl, write_json, write_jsonl
 from tests.gen.dataset import make, write
 

@@ -22,7 +22,8 @@ from lib.parameters import overrides
 from lib.prompts.student import REFUSAL
 from lib.reading.documents import iter_documents
 from lib.recipe import KNOBS, Recipe
-from lib.settings import SetupError, read_state
+from lib.settings import SetupError
+from lib.state import read_state
 from lib.store import read_json, read_jsonl
 from tests.batch_server import BatchServer
 from tests.gen.dataset import source_of

@@ -7,13 +7,13 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.endpoint import Budget, Endpoint, Reply, run
 from lib.engine.ledger import Ledger
 from lib.eval.answers import ask_each, require_replies
 from lib.prompts.judge import JudgePrompts, JudgeRequest, load_prompts
 from lib.prompts.verdicts import UNPARSED, Grade, parse_verdict
 from lib.recipe import Recipe
-from lib.settings import EndpointSettings, endpoint_settings
 from lib.text import one_line
 
 

@@ -7,12 +7,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from lib.endpoints import PREFIXES, endpoint_settings
 from lib.engine.ledger import Ledger
 from lib.engine.prices import Cost, Prices, costs, load_prices
 from lib.eval.models import EvalModel
 from lib.eval.report.page import show
 from lib.records import Answer
-from lib.settings import PREFIXES, endpoint_settings
 
 if TYPE_CHECKING:
     from IPython.display import HTML

@@ -10,8 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from lib.eval.report.page import STYLE, render
-from lib.settings import SetupError, portable
-from lib.store import write_text
+from lib.settings import SetupError, portable, write_text
 
 HIDDEN_TAG = "not-in-report"  # a cell tagged so stays out of the report
 _LOCAL_LINK = re.compile(r'<a\s[^>]*?href="(?!https?://|#)[^"]*"[^>]*>(.*?)</a>', re.DOTALL)

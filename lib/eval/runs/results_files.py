@@ -22,8 +22,9 @@ from lib.eval.runs.answer_files import write_answers
 from lib.eval.verdict import verdict_of
 from lib.recipe import Recipe
 from lib.records import Answer, Score
-from lib.settings import PROJECT_DIR, SetupError, environment, portable
-from lib.store import fingerprint, write_text
+from lib.settings import PROJECT_DIR, SetupError, portable, write_text
+from lib.state import environment
+from lib.store import fingerprint
 
 SCHEMA = 2  # of metrics.json and the answers; raised when a reader of this one would be misled
 METRICS_FILE = "metrics.json"

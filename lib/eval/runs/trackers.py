@@ -10,7 +10,8 @@ from typing import Any
 
 from lib.eval.runs.results_files import secrets
 from lib.eval.runs.runs import Run
-from lib.settings import SetupError, environment
+from lib.settings import SetupError
+from lib.state import environment
 from lib.text import one_line
 
 TRACKERS = {"mlflow": "MLFLOW_TRACKING_URI", "wandb": "WANDB_API_KEY"}  # names that turn them on

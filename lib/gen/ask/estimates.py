@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from lib.endpoints import endpoint_settings
 from lib.engine.prices import load_prices
 from lib.gen.ask.rows import first_request
 from lib.gen.ask.shares import Share, asks_whole_rows, drawn, request_groups, shares
@@ -13,7 +14,6 @@ from lib.prompts.teacher import TeacherPrompts, load_prompts
 from lib.reading.files.api import is_api_record
 from lib.recipe import Recipe
 from lib.records import Chunk
-from lib.settings import endpoint_settings
 
 BYTES_PER_TOKEN = 4  # of UTF-8, as the engine counts before a reply says it
 # The usual length of hosted models' replies, in tokens.

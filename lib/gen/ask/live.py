@@ -22,6 +22,7 @@ from contextlib import AsyncExitStack, aclosing, closing, contextmanager
 from operator import itemgetter
 from typing import TypeVar
 
+from lib.endpoints import EndpointSettings
 from lib.engine.batch import BatchEndpoint, in_batches
 from lib.engine.budget import budget_of
 from lib.engine.endpoint import Endpoint, chat_request
@@ -34,7 +35,7 @@ from lib.progress import Progress
 from lib.prompts.student import Message
 from lib.recipe import Recipe
 from lib.records import Chunk, Question
-from lib.settings import EndpointSettings, SetupError
+from lib.settings import SetupError
 
 Item = TypeVar("Item")
 OnQuestion = Callable[[Question], None]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.tasks import run
 from lib.gen.ask import built_in_teacher
 from lib.gen.ask.live import ask_in_batches, ask_live
@@ -20,7 +21,7 @@ from lib.prompts.teacher import load_prompts
 from lib.rag.embedder import Embedder, load_embedder
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, Rejected
-from lib.settings import EndpointSettings, SetupError, endpoint_settings, home, portable
+from lib.settings import SetupError, home, portable
 from lib.store import artefact_dir, building, read_json, read_jsonl, write_json, write_jsonl
 from lib.text import one_line
 from offline.teacher import NAME, NOTICE

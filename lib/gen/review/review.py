@@ -18,7 +18,8 @@ from pathlib import Path
 from lib.dataset import read_dataset, write_reviewed
 from lib.duplicates import Conflicts, conflicts
 from lib.records import Rejected
-from lib.settings import SetupError, home, portable, read_state, save_state
+from lib.settings import SetupError, home, portable
+from lib.state import read_state, save_state
 
 STATES = ("undecided", "accepted", "rejected", "picked", "left out")
 _STATE_OF = {"accept": "accepted", "reject": "rejected", "pick": "picked"}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
+from lib.endpoints import EndpointSettings
 from lib.eval.conditions import Case
 from lib.eval.judge.asking import Judge
 from lib.eval.questions import EvalQuestion
 from lib.prompts.student import parse_answer
 from lib.recipe import Recipe
 from lib.records import Answer, Chunk
-from lib.settings import EndpointSettings
 from tests.server import Body, Loopback, serve
 
 PIERS = ("Velm", "Osmund", "Tarrow", "Quill", "Brask", "Ostrey", "Sandry", "Marl")

@@ -7,6 +7,7 @@ from html import unescape
 
 import pytest
 
+from lib.endpoints import EndpointSettings
 from lib.eval.judge.asking import Judge
 from lib.eval.judge.grading import JUDGE_CORRECT
 from lib.eval.models import EvalModel, eval_models
@@ -15,7 +16,6 @@ from lib.eval.report.page import STYLE
 from lib.prompts.verdicts import JUDGED, UNPARSED
 from lib.recipe import Recipe
 from lib.records import Score
-from lib.settings import EndpointSettings
 
 
 def settings(url: str = "https://me:secret@judge.example.com/v1") -> EndpointSettings:

@@ -11,7 +11,7 @@ from lib.dataset import write_rows
 from lib.gen.__main__ import main
 from lib.gen.formats.convert import FORMATS
 from lib.gen.formats.foreign import read_rows, split_of
-from lib.settings import save_state
+from lib.state import save_state
 from lib.store import read_jsonl, write_jsonl
 from tests.gen.dataset import make, write
 from tests.gen.published import published_row

@@ -14,7 +14,8 @@ from lib.gen.__main__ import main
 from lib.gen.check import check_dataset
 from lib.gen.review.review import Review, review_path
 from lib.recipe import Recipe
-from lib.settings import SetupError, portable, read_state, save_state
+from lib.settings import SetupError, portable
+from lib.state import read_state, save_state
 from lib.store import file_sha256
 from tests.gen.dataset import make, write
 

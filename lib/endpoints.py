@@ -1,0 +1,158 @@
+"""The endpoint of each model role, from the names with its prefix."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from itertools import chain
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from lib.settings import SetupError, without_secrets
+from lib.state import check_origin, environment, layers, read_env
+
+PREFIXES = {  # role → its prefix, then accepted aliases; see `prefixes_of` for other roles
+    "teacher": ("COMPLETION_", "TEACHER_"),
+    "embedding": ("EMBEDDING_",),
+    "baseline": ("BASELINE_",),
+    "student": ("STUDENT_", "FINETUNED_"),
+    "judge": ("JUDGE_", "SCORE_"),
+}
+_NAMES: dict[str, dict[str, tuple[str, ...]]] = {  # style → field → names, the first set one wins
+    "openai": {
+        "api_key": ("OPENAI_API_KEY",),
+        "base_url": ("OPENAI_BASE_URL",),
+        "deployment": ("OPENAI_DEPLOYMENT",),
+    },
+    "azure": {
+        "api_key": ("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_KEY"),
+        "base_url": ("AZURE_OPENAI_ENDPOINT",),
+        "deployment": ("AZURE_OPENAI_DEPLOYMENT",),
+        "api_version": ("OPENAI_API_VERSION", "AZURE_OPENAI_API_VERSION"),
+        "use_entra_id": ("AZURE_OPENAI_USE_ENTRA_ID",),  # a login in place of a key
+    },
+}
+_YES = ("1", "true", "yes", "on")
+
+
+@dataclass(frozen=True)
+class EndpointSettings:
+    role: str
+    style: str  # "openai" or "azure"
+    base_url: str
+    deployment: str  # the model's name there
+    api_key: str = field(default="", repr=False)
+    api_version: str = ""
+    use_entra_id: bool = False  # Azure style: Entra ID in place of the key
+
+    @property
+    def address(self) -> str:
+        """The base URL as it may be shown: without the password and the values of its query."""
+        return without_secrets(self.base_url)
+
+
+def prefixes_of(role: str) -> tuple[str, ...]:
+    """`gpt-4o` → `("GPT_4O_",)`: a role outside of PREFIXES uses its own name as prefix."""
+    return PREFIXES.get(role) or (re.sub(r"[^A-Z0-9]", "_", role.upper()) + "_",)
+
+
+def endpoint_settings(role: str, run_name: str = "") -> EndpointSettings | None:
+    """The endpoint of a role, or None when no name with its prefix is set.
+
+    With run_name, student and baseline may also be served by that run's 3_deploy.
+
+    A prefixed name beats the same name unprefixed, which fills gaps only; names of other prefixes
+    never leak in. The style is that of the prefixed names in the first layer that has any. The
+    address of a request (`…/chat/completions?api-version=…`) is understood as its base URL.
+    """
+    prefixes, merged = prefixes_of(role), environment(run_name)
+    style = _style_of(role, run_name)
+    if style is None:
+        check_names()
+        return None
+    if not is_set_by_user(role):
+        check_origin(f"{role.upper()}_OPENAI_DEPLOYMENT", run_name)
+    values = {}
+    for name_of, names in _NAMES[style].items():
+        candidates = [p + n for p in prefixes for n in names] + list(names)
+        values[name_of] = next((merged[name] for name in candidates if name in merged), "").strip()
+    values |= _parts_of_address(style, values)
+    if style == "openai" and not values["base_url"]:
+        values["base_url"] = "https://api.openai.com/v1"
+    if use_entra_id := values.pop("use_entra_id", "").lower() in _YES:
+        del values["api_key"]
+    if missing := [name_of for name_of, value in values.items() if not value]:
+        needed = ", ".join(prefixes[0] + _NAMES[style][name_of][0] for name_of in missing)
+        raise SetupError(
+            f"{needed} not set, and the {role} is configured {style} style. "
+            "Put it into .env (cp .env.sample .env; a local server takes any key)."
+        )
+    if not re.fullmatch("[ -~]*", values.get("api_key", "")):
+        raise SetupError(
+            f"The key of the {role} holds a line break or a character that is not ASCII, so it is "
+            f"not a key. Copy it again into {prefixes[0]}{_NAMES[style]['api_key'][0]}."
+        )
+    return EndpointSettings(role=role, style=style, use_entra_id=use_entra_id, **values)
+
+
+def _parts_of_address(style: str, values: dict[str, str]) -> dict[str, str]:
+    """`https://host/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21` → what each
+    part of it sets; deployment and version only fill gaps.
+    """
+    base_url = re.sub(r"/((chat/)?completions|embeddings)/?(?=$|\?)", "", values["base_url"])
+    if style == "openai":
+        return {"base_url": base_url}
+    host, _, path = base_url.partition("/openai/deployments/")
+    versions = parse_qs(urlsplit(base_url).query).get("api-version", [""])
+    return {
+        "base_url": re.sub(r"/openai/?$", "", host.partition("?")[0].rstrip("/")),
+        "deployment": values["deployment"] or unquote(re.split("[/?]", path)[0]),
+        "api_version": values["api_version"] or versions[0],
+    }
+
+
+def is_set_by_user(role: str) -> bool:
+    """Whether the process environment or `.env` names an endpoint; `.env.state` does not count."""
+    return _style_of(role) is not None
+
+
+def _style_of(role: str, run_name: str = "") -> str | None:
+    for layer in layers(run_name):
+        for style in ("azure", "openai"):
+            names = chain.from_iterable(_NAMES[style].values())
+            if any(prefix + name in layer for name in names for prefix in prefixes_of(role)):
+                return style
+    return None
+
+
+_VALUE_NAME = re.compile("(KEY|DEPLOYMENT|MODEL|URL|ENDPOINT|BASE|VERSION)$")
+
+
+def check_names() -> None:
+    """Raise a SetupError for a name of `.env` that nothing reads and that looks like one of ours.
+
+    `OPENAI_KEY` and `COMPLETION_KEY` do, and so does `OPENAI_API_KEY` where no name has a prefix.
+    """
+    names, prefixes = read_env(), tuple(chain.from_iterable(PREFIXES.values()))
+    known = [name for style in _NAMES.values() for name in chain.from_iterable(style.values())]
+    ends = tuple("_" + name for name in known)
+    with_prefix = [n for n in environment() if n.endswith(ends) and n not in known]
+    for name in names:
+        prefix = next((p for p in prefixes if name.startswith(p)), "")
+        rest = name.removeprefix(prefix)
+        if rest in known and (prefix or with_prefix):
+            continue
+        if rest.endswith(ends) and rest not in known:  # a role of `models`, or a misspelt prefix
+            end = next(end for end in known if rest.endswith("_" + end))
+            close = get_close_matches(rest.removesuffix(end), prefixes, n=1, cutoff=0.8)
+            prefix, rest = prefix or next(iter(close), ""), end
+            if not prefix:
+                continue
+        if not _VALUE_NAME.search(rest) or not (prefix or "OPENAI" in rest):
+            continue
+        rest = rest.replace("MODEL", "DEPLOYMENT").replace("API_BASE", "BASE_URL")
+        nearest = (prefix or prefixes[0]) + get_close_matches(rest, known, n=1, cutoff=0)[0]
+        raise SetupError(
+            f".env sets {name}, which nothing reads. Did you mean {nearest}? Rename it or remove "
+            "it (.env.sample has all names)."
+        )

@@ -1,0 +1,76 @@
+"""Whether a folder holds a whole model, as far as names, sizes and the start of each file tell."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from lib.settings import PROJECT_DIR, portable
+from lib.store import read_json
+
+EMBEDDED_MODEL_DIR = PROJECT_DIR / "offline" / "student"
+_LONGEST_HEADER = 100 * 2**20  # bytes; the limit of safetensors
+
+
+def missing_in_folder(folder: Path) -> str:
+    """What the model lacks, and the remedy; "" = nothing."""
+    if not (folder / "config.json").is_file():
+        if folder == EMBEDDED_MODEL_DIR:
+            return (
+                f"The embedded student is not in {portable(folder)}. "
+                "Build it: python -m offline.build."
+            )
+        return f"{folder} holds no config.json, so it is not a model. Give the folder of a model."
+    if not any(folder.glob("*.safetensors")):
+        return (
+            f"{folder} holds no *.safetensors, and only those are loaded. Convert its weights: "
+            "load it with transformers and save_pretrained() it."
+        )
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
+        return f"{folder} holds no tokenizer.json or tokenizer.model. Put its tokenizer there."
+    weights = _weight_files(folder)
+    if absent := [path.name for path in weights if not path.is_file()]:
+        return (
+            f"{folder} lacks {len(absent)} of {len(weights)} files of its weights ({absent[0]} …). "
+            "Copy or download the model again."
+        )
+    for path in (*weights, folder / "tokenizer.json", folder / "tokenizer.model"):
+        if path.is_file() and (wrong := _wrong_content(path)):
+            return f"{path} {wrong}."
+    return ""
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """The safetensors that there are, and those that an index or `-00001-of-00003` promises."""
+    names = {path.name for path in folder.glob("*.safetensors")}
+    for name in list(names):
+        if numbered := re.fullmatch(r"(.+-)\d{5}-of-(\d{5})(\.safetensors)", name):
+            start, count, end = numbered.groups()
+            names |= {f"{start}{n:05}-of-{count}{end}" for n in range(1, int(count) + 1)}
+    for index in folder.glob("*.safetensors.index.json"):
+        names |= set(read_json(index).get("weight_map", {}).values())
+    return [folder / name for name in sorted(names)]
+
+
+def _wrong_content(path: Path) -> str:
+    """What is wrong with a file of a model; "" = nothing that is seen from its size and start."""
+    with path.open("rb") as file:
+        start = file.read(8)
+        if start == b"version ":
+            return (
+                "is a pointer of Git LFS, not the file. Run `git lfs pull` in that folder, or "
+                "download the file"
+            )
+        if path.suffix != ".safetensors":
+            return ""
+        try:
+            tensors = json.loads(file.read(min(int.from_bytes(start, "little"), _LONGEST_HEADER)))
+            ends = [one["data_offsets"][1] for name, one in tensors.items() if name[:2] != "__"]
+            whole = 8 + int.from_bytes(start, "little") + max(ends, default=0)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return "is not a file of weights. Copy or download the model again"
+    size = path.stat().st_size
+    if size < whole:
+        return f"is cut off: {size:,} of {whole:,} bytes. Copy or download it again"
+    return ""
