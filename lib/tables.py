@@ -165,12 +165,8 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """A text file's characters.
-
-    Raises:
-        ValueError: it is empty, too large, or neither UTF-8 nor UTF-16 with a byte order mark; the
-            message can be shown to users.
-    """
+    """A text file's characters; a ValueError, which can be shown to users, if it is empty, too
+    large, or neither UTF-8 nor UTF-16 with a byte order mark."""
     data = read_bytes(path)
     if not data.strip():
         raise ValueError("the file is empty")

@@ -22,14 +22,9 @@ _MOST_LOOKED_AT = 2000  # chunks; where so many do not prove that rows can be fi
 class Corpus:
     """What was read so far: documents and their chunks, in an order that is always the same.
 
-    Iterating gives the chunks, those that were read before first, and reads on. The first comes
-    once it is proved that every split and every row can be filled, whatever is still read: nothing
-    is paid for documents that cannot. Chunks that may repeat an earlier one come last: only all
-    chunks show whether what they share is boilerplate.
-
-    Raises:
-        SetupError: when read: a path does not exist, nothing can be read, or the documents cannot
-            fill a row.
+    Iterating gives the chunks, and reads on. The first comes once it is proved that every split and
+    row can be filled, whatever is still read: nothing is paid for documents that cannot. Chunks
+    that may repeat an earlier one come last: only all chunks show what is boilerplate.
     """
 
     def __init__(self, recipe: Recipe) -> None:

@@ -28,9 +28,6 @@ def read_evaluation_file(path: str | Path) -> list[EvaluationItem]:
     """`question,answer⏎Who lit the lamp?,the keeper` → one item.
 
     A relative path is looked up from the current folder, then from the project's.
-
-    Raises:
-        SetupError: the file cannot be read, has no rows, or has rows that lack something.
     """
     found = find_path(path)
     if found is None or not found.is_file():

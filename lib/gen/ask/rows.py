@@ -124,9 +124,6 @@ class RowWriter:
     """Has rows written on one chunk, or on the small chunks that share a request, after another.
 
     Rows do not depend on the order in which replies come.
-
-    Raises:
-        SetupError: the prompts cannot be read.
     """
 
     def __init__(
@@ -142,11 +139,7 @@ class RowWriter:
         self.prompts = load_prompts(recipe)
 
     async def rows_of(self, shares: Sequence[Share]) -> list[Candidate]:
-        """Ask for questions, answer each, check, repair: everything about these chunks.
-
-        Raises:
-            SetupError: many replies in a row could not be read.
-        """
+        """Ask for questions, answer each, check, repair: everything about these chunks."""
         candidates = [
             Candidate(share.chunk, (share.place, number), self._recipe.max_repairs)
             for share in shares
@@ -252,11 +245,7 @@ class RowWriter:
             messages = go_on(messages, reply, repair)
 
     async def _checked(self, candidate: Candidate, question: Question) -> Question:
-        """An answered question that passed the optional checks that are on.
-
-        Raises:
-            Rejection: by the first that fails.
-        """
+        """An answered question that passed the optional checks that are on."""
         recipe, prompts, chunk = self._recipe, self.prompts, candidate.chunk
         text, answer = question.text, question.answer
         is_api = is_api_record(chunk.text)  # its answer is a call: only a rating says something

@@ -138,11 +138,7 @@ def get(
 
 
 def checked_addresses(host: str, port: int, *, allow_loopback: bool) -> list[Any]:
-    """What getaddrinfo gives for a host, if every address may be asked.
-
-    Raises:
-        FetchError: there is none, or one that is not public (nor loopback, where that is allowed).
-    """
+    """What getaddrinfo gives for a host; a FetchError if an address of it may not be asked."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -160,11 +156,7 @@ def checked_addresses(host: str, port: int, *, allow_loopback: bool) -> list[Any
 
 
 def gunzip(data: bytes, max_bytes: int) -> bytes:
-    """Decompress, keeping at most max_bytes in memory.
-
-    Raises:
-        FetchError: it is broken, or larger than max_bytes.
-    """
+    """Decompress, keeping at most max_bytes in memory; a FetchError if it is broken or larger."""
     try:
         plain = gzip.GzipFile(fileobj=BytesIO(data)).read(max_bytes + 1)
     except (OSError, EOFError, zlib.error) as error:

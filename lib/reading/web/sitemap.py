@@ -34,11 +34,7 @@ _ITEMS = {"urlset": "url", "sitemapindex": "sitemap"}
 
 
 def iter_sitemap(location: str, recipe: Recipe) -> Iterator[Document | Skipped]:
-    """Every page of a sitemap (a file or an http(s) URL), each read when it is asked for.
-
-    Raises:
-        SetupError: the sitemap cannot be read.
-    """
+    """Every page of a sitemap (a file or an http(s) URL), each read when it is asked for."""
     visitor = Visitor(recipe)
     with Workers() as workers:
         try:

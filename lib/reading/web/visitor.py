@@ -41,11 +41,7 @@ class Visitor:
         self._failures: Counter[str] = Counter()  # in a row
 
     def get(self, url: str, *, max_bytes: int, content_types: Collection[str] = ()) -> Response:
-        """The answer (status 200) behind a URL and its redirects; () means any content type.
-
-        Raises:
-            FetchError: there is none, or it must not be asked for.
-        """
+        """The answer (status 200) behind a URL and its redirects; () means any content type."""
         return self._follow(check_url(url), max_bytes, content_types, robots=True)
 
     def _follow(
