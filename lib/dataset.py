@@ -69,11 +69,6 @@ class Dataset:
         return dict(self._read("chunks.jsonl", lambda row: (row["id"], row["split"])))
 
     @cached_property
-    def documents(self) -> list[Row]:
-        """id, title, pages, characters and sha256 of each document."""
-        return self.records("documents")
-
-    @cached_property
     def questions(self) -> list[Question]:
         return list(self._read("questions.jsonl", lambda row: Question(**row)))
 
@@ -375,9 +370,6 @@ def write_rows(
     """Write the rows of each split, one schema for all: an empty column keeps its type.
 
     `file_types`: "jsonl", "parquet", or "arrow" (the folder that `datasets.load_from_disk` takes).
-
-    Raises:
-        SetupError: a column has values of several types, which only "jsonl" can hold.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if "jsonl" in file_types:

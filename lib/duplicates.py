@@ -259,12 +259,11 @@ def same_questions(questions: Sequence[str], others: Sequence[str]) -> dict[int,
     """The place of each question that is asked among the others too → the first place there.
 
     Two are the same that have SAME_WORDS of the words of both in common (Jaccard), unless each has
-    a name or a number that the other lacks: those on the north and on the south tower differ.
-    Only pairs that share one of their rarest words are compared: if two texts have SAME_WORDS in
-    common, they share one of so many (prefix filtering: Bayardo, Ma and Srikant, "Scaling up all
-    pairs similarity search", 2007).
+    a name or a number that the other lacks. Only pairs that share one of their rarest words are
+    compared: others cannot have so many in common (prefix filtering: Bayardo, Ma and Srikant,
+    "Scaling up all pairs similarity search", 2007).
     """
-    words_of = {text: _question_words(text) for text in dict.fromkeys([*others, *questions])}
+    words_of = {text: {*terms(text)} or {normalise(text)} for text in {*others, *questions}}
     counts = Counter(word for of_text in words_of.values() for word in of_text)
 
     def rarest(text: str) -> list[str]:
@@ -287,11 +286,6 @@ def same_questions(questions: Sequence[str], others: Sequence[str]) -> dict[int,
         if first is not None:
             found[number] = first
     return found
-
-
-def _question_words(text: str) -> frozenset[str]:
-    """The terms of a text; the text itself if it has none."""
-    return frozenset(terms(text)) or frozenset([normalise(text)])
 
 
 def _names(text: str) -> set[str]:

@@ -85,22 +85,19 @@ class Corpus:
                     self.dropped += split.dropped
                     self._near += split.near
                 yield entry
-        self._all_read()
-
-    def _all_read(self) -> None:
-        """Check what there is, and say what asking will take."""
+        # All is read: check what there is, and say what asking will take.
         self._bring_back()
         documents, chunks = len(self.documents), len(self.chunks)
         print(f"{documents:,} documents, {chunks:,} chunks ({len(self.dropped):,} dropped)")
         if not self.chunks:
             raise SetupError(
-                f"The {documents} documents hold no chunk of {self.recipe.min_chunk_chars} "
+                f"The {documents} documents hold no chunk of {recipe.min_chunk_chars} "
                 "characters or more. Add documents with text."
             )
-        if self.recipe.dataset_kind != "qa":
+        if recipe.dataset_kind != "qa":
             self.same = conflicts(self.chunks)
-            check_corpus(self.chunks, self.same, self.recipe, eval_documents=self.held_out)
-        print(estimate(self.chunks, self.recipe), flush=True)
+            check_corpus(self.chunks, self.same, recipe, eval_documents=self.held_out)
+        print(estimate(self.chunks, recipe), flush=True)
 
     def _bring_back(self) -> None:
         """The chunks whose near duplicates only have the same boilerplate are not dropped."""

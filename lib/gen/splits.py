@@ -34,9 +34,6 @@ def assign_splits(
     in train. What then counts as the same as a chunk of eval, or, in train, of valid, becomes
     buffer. With split_by "document" the blocks are whole documents, unless these are too few, or
     none can be held out. With eval_documents (ids), eval is the whole of these and nothing else.
-
-    Raises:
-        SetupError: a document is unknown, or a split stays empty.
     """
     held_out = _held_out(chunks, eval_documents)
     wanted = {chunk.id for chunk in chunks} if asked is None else set(asked)

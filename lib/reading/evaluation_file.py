@@ -32,9 +32,9 @@ def read_evaluation_file(path: str | Path) -> list[EvaluationItem]:
     found = find_path(path)
     if found is None or not found.is_file():
         raise SetupError(f"{path} does not exist. Set eval_file to a CSV, JSON or JSONL file.")
+
+    def item(number: int, row: Mapping[str, Any]) -> EvaluationItem:
+        return EvaluationItem(number, text_value(row, *_QUESTION), text_value(row, *_ANSWER))
+
     columns = f"a question ({' or '.join(_QUESTION)}) and an answer ({' or '.join(_ANSWER)})"
-    return read_table(found, _item, names=_QUESTION + _ANSWER, columns=columns)
-
-
-def _item(number: int, row: Mapping[str, Any]) -> EvaluationItem:
-    return EvaluationItem(number, text_value(row, *_QUESTION), text_value(row, *_ANSWER))
+    return read_table(found, item, names=_QUESTION + _ANSWER, columns=columns)

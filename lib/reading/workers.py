@@ -1,9 +1,8 @@
 """Worker processes that run the parsers of untrusted files: `python -m lib.reading.workers`.
 
-A damaged or hostile file may crash, hang or use up memory. Then only its worker ends, and the next
-file gets a new one. A request is a pickled function of this package with its arguments; the reply
-is a line of JSON (a worker that a file took over must not send pickles): `{"result": …}` or
-`{"error": reason}`.
+A damaged or hostile file may crash, hang or use up memory: then only its worker ends. A request is
+a pickled function with its arguments; the reply is a line of JSON (a worker that a file took over
+must not send pickles): `{"result": …}` or `{"error": reason}`, which becomes a ValueError.
 """
 
 from __future__ import annotations

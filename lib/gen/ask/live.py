@@ -7,9 +7,8 @@ Both run the same coroutine (rows.py) for each chunk. What live sending adds is 
 * Threads change every 1 ms, not 5: each time that the sending thread releases the interpreter, the
   thread that cuts documents would hold it for 5 ms.
 * A chunk whose first request is in the ledger waits until all others are under way: after a kill
-  the first request that costs something is sent at once, however many do not.
-* Only so many chunks are at work at a time, and one that waits holds no messages, which are longer
-  than its text: 100,000 chunks fit into memory.
+  the first request that costs something is sent at once.
+* Only so many chunks are at work at a time, and one that waits holds no messages: 100,000 fit.
 """
 
 from __future__ import annotations

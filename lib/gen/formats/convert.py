@@ -46,12 +46,9 @@ def add_command(commands: Any) -> None:
         description="A dataset of 1_gen, or rows in the published RAFT layout, in another format.",
     )
     parser.add_argument(
-        "dataset",
-        nargs="?",
-        default="",
-        help="its folder or name, or a file or folder of another tool's rows; else the "
-        "latest run's",
-    )
+        "dataset", nargs="?", default="", help="its folder or name, or a file or folder of another "
+        "tool's rows; else the latest run's"
+    )  # fmt: skip
     parser.add_argument("--to", required=True, choices=FORMATS, help="the format")
     parser.add_argument("--out", help="a new folder; else one in artefacts/converted")
     parser.add_argument("--file-type", choices=FILE_TYPES, default="jsonl", help="default: jsonl")
