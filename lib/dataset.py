@@ -22,21 +22,13 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lib import store
 from lib.dataset_card import dataset_card
 from lib.prompts.student import Message, student_instruction, student_messages, student_question
 from lib.reading.files.api import API_TYPE, is_api_record
 from lib.records import Chunk, Document, Question, RaftExample, Rejected
 from lib.settings import SetupError, home, portable, write_text
 from lib.state import latest_run, require_path
-from lib.store import (
-    artefact_dir,
-    building,
-    file_sha256,
-    fingerprint,
-    read_json,
-    write_json,
-    write_jsonl,
-)
 
 SPLITS = ("train", "valid", "eval")
 
@@ -62,6 +54,10 @@ class Dataset:
     def name(self) -> str:
         return self.folder.name
 
+    @property
+    def run_name(self) -> str:
+        return self.name.rpartition("-")[0]
+
     @cached_property
     def chunks(self) -> list[Chunk]:
         """Every chunk, in the order of the documents: the corpus to retrieve from."""
@@ -72,11 +68,6 @@ class Dataset:
     def splits(self) -> dict[str, str]:
         """Chunk id → "train", "valid", "eval" or "buffer"."""
         return dict(self._read("chunks.jsonl", lambda row: (row["id"], row["split"])))
-
-    @cached_property
-    def documents(self) -> list[Row]:
-        """id, title, pages, characters and sha256 of each document."""
-        return self.records("documents")
 
     @cached_property
     def questions(self) -> list[Question]:
@@ -159,7 +150,7 @@ class Dataset:
                         yield record(json.loads(line))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             place = f"{portable(path)}, line {number}," if number else portable(path)
-            raise _damaged(f"{place} cannot be read ({type(error).__name__}: {error})") from error
+            raise damaged(f"{place} cannot be read ({type(error).__name__}: {error})") from error
 
 
 class _Manifest(dict[str, Any]):
@@ -170,21 +161,11 @@ class _Manifest(dict[str, Any]):
         self._path = path
 
     def __missing__(self, key: str) -> Any:
-        raise _damaged(f"{portable(self._path)} has no “{key}”")
-
-
-def _damaged(what: str) -> SetupError:
-    return SetupError(
-        f"{what}. The dataset is damaged: delete its folder and run 1_gen.ipynb again."
-    )
+        raise damaged(f"{portable(self._path)} has no “{key}”")
 
 
 def read_dataset(folder: str | Path) -> Dataset:
-    """The dataset in this folder.
-
-    Raises:
-        SetupError: the folder is not a dataset.
-    """
+    """The dataset in this folder."""
     path = Path(folder) / "manifest.json"
     if not path.is_file():
         raise SetupError(
@@ -192,26 +173,29 @@ def read_dataset(folder: str | Path) -> Dataset:
             "1_gen.ipynb writes one: run it."
         )
     try:
-        manifest = read_json(path)
+        manifest = store.read_json(path)
         if not isinstance(manifest, dict):
             raise ValueError(f"a {type(manifest).__name__}, not an object")
         return Dataset(Path(folder), _Manifest(path, manifest))
     except ValueError as error:
-        raise _damaged(f"{portable(path)} cannot be read ({error})") from error
+        raise damaged(f"{portable(path)} cannot be read ({error})") from error
+
+
+def damaged(what: str) -> SetupError:
+    return SetupError(
+        f"{what}. The dataset is damaged: delete its folder and run 1_gen.ipynb again."
+    )
 
 
 def find_dataset(name: str = "") -> Path:
-    """A dataset's folder, from a path or a name in artefacts/datasets; "" = the latest run's.
-
-    Raises:
-        SetupError: there is none.
-    """
+    """A dataset's folder, or another tool's rows, from a path or a name in artefacts/datasets;
+    "" = the latest run's."""
     if not name:
         return require_path("DATASET_DIR", latest_run())
     datasets_dir = home() / "artefacts" / "datasets"
-    for folder in (Path(name), home() / name, datasets_dir / name):
-        if folder.is_dir():
-            return folder
+    for path in (Path(name), home() / name, datasets_dir / name):
+        if path.exists():
+            return path
     known = sorted(path.name for path in datasets_dir.glob("[!.]*/"))
     raise SetupError(
         f"No dataset '{name}'. Expected a folder, or one of: {', '.join(known) or 'none made yet'}."
@@ -276,38 +260,30 @@ def write_dataset(
     run_name: str,
     documents: Sequence[Document],
     chunks: Sequence[Chunk],
-    splits: Mapping[str, str],
+    splits: Mapping[str, str],  # of each chunk, by its id
     questions: Sequence[Question],
     rejected: Sequence[Rejected],
     teacher: str,
-    parameters: Mapping[str, Any],
-    skipped: Sequence[object] = (),
-    evaluation: Sequence[object] = (),
-    guarded: Mapping[str, int] | None = None,
+    parameters: Mapping[str, Any],  # those that shape the rows: no worker counts, no paths
+    skipped: Sequence[object] = (),  # the path and the reason of each file that was not read
+    evaluation: Sequence[object] = (),  # people's questions, for 4_eval
+    guarded: Mapping[str, int] | None = None,  # how many distractors were refused, by reason
 ) -> Path:
     """Write artefacts/datasets/<run_name>-<fingerprint>; returns the folder.
 
     A folder that is there already holds the same rows and is kept.
-
-    Args:
-        splits: of each chunk, by its id.
-        parameters: those that shape the rows (num_distractors, oracle_probability, …): no worker
-            counts, no paths.
-        skipped: records with the path and the reason of each file that was not read.
-        evaluation: records of people's questions, for 4_eval.
-        guarded: how many distractors were refused, by reason.
     """
     made_of = {
         "documents": {document.id: document.sha256 for document in documents},
-        "chunks": fingerprint(chunks),
+        "chunks": store.fingerprint(chunks),
         "parameters": dict(parameters),
-        "prompt": fingerprint(student_messages("{question}", ["{document}"])),
+        "prompt": store.fingerprint(student_messages("{question}", ["{document}"])),
         "teacher": teacher,
-        "questions": fingerprint(questions),
-        "rows": fingerprint(examples),
+        "questions": store.fingerprint(questions),
+        "rows": store.fingerprint(examples),
     }
     if evaluation:
-        made_of["evaluation"] = fingerprint(evaluation)
+        made_of["evaluation"] = store.fingerprint(evaluation)
     files: dict[str, Sequence[Any]] = {
         "documents": [
             {
@@ -334,23 +310,21 @@ def write_reviewed(
 ) -> Path:
     """Write the rows that a review left as another dataset; returns its folder.
 
-    It is named after the dataset, the rows that are left, and those that were left out, which
-    go to `rejected.jsonl`.
+    The rows that were left out go to `rejected.jsonl`.
     """
     manifest = dataset.manifest
     made_of = {
         **manifest["made_of"],
         "dataset": dataset.name,
-        "rows": fingerprint(examples),
-        "left_out": fingerprint(left_out),
+        "rows": store.fingerprint(examples),
+        "left_out": store.fingerprint(left_out),
     }
     names = ("documents", "chunks", "questions", "rejected", "evaluation")
     files = {name: dataset.records(name) for name in names}
     files["rejected"] += map(vars, left_out)
     facts = {name: manifest[name] for name in ("teacher", "parameters", "skipped")}
     guarded = manifest["counts"]["distractors_turned_down"]
-    run_name = dataset.name.rpartition("-")[0]
-    return _write_folder(run_name, made_of, examples, files, facts, guarded)
+    return _write_folder(dataset.run_name, made_of, examples, files, facts, guarded)
 
 
 def _write_folder(
@@ -362,14 +336,14 @@ def _write_folder(
     guarded: Mapping[str, int],
 ) -> Path:
     """The folder; written, unless it is there."""
-    target = artefact_dir("datasets", run_name, made_of)
+    target = store.artefact_dir("datasets", run_name, made_of)
     if target.exists():
         print(f"Already written: {portable(target)}")
         return target
-    with building(target) as folder:
+    with store.building(target) as folder:
         for name, records in files.items():
             if records or name != "evaluation":
-                write_jsonl(folder / f"{name}.jsonl", records)
+                store.write_jsonl(folder / f"{name}.jsonl", records)
         rows: dict[str, list[Row]] = {split: [] for split in SPLITS}
         for example in examples:
             rows[example.split].append(hf_row(example))
@@ -393,14 +367,14 @@ def _write_folder(
             "counts": counts,
             "skipped": facts["skipped"],
             "dropped_lines": {
-                document["id"]: document["dropped_lines"]
-                for document in files["documents"]
-                if document.get("dropped_lines")
+                d["id"]: d["dropped_lines"] for d in files["documents"] if d.get("dropped_lines")
             },
             "made_of": made_of,
-            "files": {path.relative_to(folder).as_posix(): file_sha256(path) for path in written},
+            "files": {
+                path.relative_to(folder).as_posix(): store.file_sha256(path) for path in written
+            },
         }
-        write_json(folder / "manifest.json", manifest)
+        store.write_json(folder / "manifest.json", manifest)
         write_text(folder / "README.md", dataset_card(manifest))
     print(f"Written: {portable(target)}")
     return target
@@ -416,14 +390,11 @@ def write_rows(
     """Write the rows of each split, one schema for all: an empty column keeps its type.
 
     `file_types`: "jsonl", "parquet", or "arrow" (the folder that `datasets.load_from_disk` takes).
-
-    Raises:
-        SetupError: a column has values of several types, which only "jsonl" can hold.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if "jsonl" in file_types:
         for split, of_split in rows.items():
-            write_jsonl(folder / f"{split}.jsonl", of_split)
+            store.write_jsonl(folder / f"{split}.jsonl", of_split)
     if set(file_types) <= {"jsonl"}:
         return
     import pyarrow

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,10 +84,9 @@ class Seen:
     """The chunks kept so far, to tell a repeated one at once.
 
     A chunk is repeated when its text is that of an earlier one, white space aside, or when at least
-    `near_share` of its runs of five words stand in one (0 = only equal texts count). The earlier
-    one is found through the eight least of its runs: nearly all chunks share one of them with a
-    near duplicate of the same length, few with a much longer chunk that holds them. (Broder, "On
-    the resemblance and containment of documents", 1997.) What is missed is left to `conflicts`.
+    `near_share` of its runs of five words stand in one (0 = only equal texts count). That one is
+    found if they share one of their eight least runs (Broder, "On the resemblance and containment
+    of documents", 1997); what is missed is left to `conflicts`.
     """
 
     def __init__(self, near_share: float) -> None:
@@ -116,14 +115,9 @@ class Seen:
 
 def _least(other: Chunk, chunk: Chunk) -> int:
     """How many runs of a sketch must be shared: neighbours that overlap a little often have one."""
-    return 2 if 0 < 2 * _overlap(other, chunk) < chunk.end - chunk.start else 1
-
-
-def _overlap(one: Chunk, other: Chunk) -> int:
-    """What their ranges in one document share, characters."""
-    if one.document_id != other.document_id:
-        return 0
-    return max(0, min(one.end, other.end) - max(one.start, other.start))
+    overlap = min(other.end, chunk.end) - max(other.start, chunk.start)
+    little = other.document_id == chunk.document_id and 0 < 2 * overlap < chunk.end - chunk.start
+    return 2 if little else 1
 
 
 def conflicts(chunks: Sequence[Chunk], share: float = SAME_SHARE) -> dict[str, set[str]]:
@@ -135,10 +129,9 @@ def conflicts(chunks: Sequence[Chunk], share: float = SAME_SHARE) -> dict[str, s
     chunks are added.
     """
     same: dict[str, set[str]] = {chunk.id: set() for chunk in chunks}
-    for pairs in (_overlapping(chunks), near_duplicates(chunks, share)):
-        for left, right in pairs:
-            same[left].add(right)
-            same[right].add(left)
+    for left, right in chain(_overlapping(chunks), near_duplicates(chunks, share)):
+        same[left].add(right)
+        same[right].add(left)
     return same
 
 
@@ -153,20 +146,15 @@ def _overlapping(chunks: Sequence[Chunk]) -> Iterable[tuple[str, str]]:
 
 
 def near_duplicates(chunks: Sequence[Chunk], share: float) -> Iterator[tuple[str, str]]:
-    """Pairs of ids: this share of what the smaller one's runs weigh stands in the other.
-
-    All of them, without comparing all pairs: only chunks that share so much with others at all are
-    looked up.
-    """
+    """Pairs of ids: this share of what the smaller one's runs weigh stands in the other."""
     runs = _Runs(chunks)
     for index, size in enumerate(runs.sizes):
         needed = max(1, math.ceil(share * size))
         if runs.shared_weight(index) < needed:
-            continue
+            continue  # it shares less with all others together: most chunks end here
         partners, common = runs.partners(index)
-        larger = (runs.sizes[partners] > size) | (
-            (runs.sizes[partners] == size) & (partners > index)
-        )
+        sizes = runs.sizes[partners]
+        larger = (sizes > size) | ((sizes == size) & (partners > index))
         for other in partners[larger & (common >= needed)]:
             yield chunks[index].id, chunks[other].id
 
@@ -271,12 +259,11 @@ def same_questions(questions: Sequence[str], others: Sequence[str]) -> dict[int,
     """The place of each question that is asked among the others too → the first place there.
 
     Two are the same that have SAME_WORDS of the words of both in common (Jaccard), unless each has
-    a name or a number that the other lacks: those on the north and on the south tower differ.
-    Only pairs that share one of their rarest words are compared: if two texts have SAME_WORDS in
-    common, they share one of so many (prefix filtering: Bayardo, Ma and Srikant, "Scaling up all
-    pairs similarity search", 2007).
+    a name or a number that the other lacks. Only pairs that share one of their rarest words are
+    compared: others cannot have so many in common (prefix filtering: Bayardo, Ma and Srikant,
+    "Scaling up all pairs similarity search", 2007).
     """
-    words_of = {text: _question_words(text) for text in dict.fromkeys([*others, *questions])}
+    words_of = {text: {*terms(text)} or {normalise(text)} for text in {*others, *questions}}
     counts = Counter(word for of_text in words_of.values() for word in of_text)
 
     def rarest(text: str) -> list[str]:
@@ -299,11 +286,6 @@ def same_questions(questions: Sequence[str], others: Sequence[str]) -> dict[int,
         if first is not None:
             found[number] = first
     return found
-
-
-def _question_words(text: str) -> frozenset[str]:
-    """The terms of a text; the text itself if it has none."""
-    return frozenset(terms(text)) or frozenset([normalise(text)])
 
 
 def _names(text: str) -> set[str]:

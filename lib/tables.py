@@ -1,4 +1,7 @@
-"""Tables that people write: rows with named columns, from a CSV, JSON or JSONL file."""
+"""Tables that people write: rows with named columns, from a CSV, JSON or JSONL file.
+
+A ValueError of this module has a message that can be shown to users.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +33,6 @@ def read_table(
     Names of columns are in lower case, and empty cells are left out. `names` are the columns that
     parse_row knows; `columns` describes them in messages. parse_row raises a ValueError for a row
     that it cannot use. A JSON file holds a list of objects, one object, or one in each line.
-
-    Raises:
-        SetupError: the file cannot be read, has no rows, or parse_row refused some.
     """
     rows: list[Row] = []
     errors: list[str] = []
@@ -61,11 +61,7 @@ def read_table(
 
 
 def text_value(row: Mapping[str, Any], *names: str) -> str:
-    """The stripped text under the first of the names that the row has.
-
-    Raises:
-        ValueError: it has none of them, or the value is not a text or number.
-    """
+    """The stripped text or number under the first of the names that the row has."""
     name = next((name for name in names if name in row), names[0])
     value = row.get(name, "")
     if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -123,9 +119,6 @@ def iter_records(path: Path) -> Iterator[tuple[int, Any]]:
 
     Lines are numbered as in the file. A line that is not JSON gives a ValueError in place of its
     record. A `.jsonl` file is read line by line, so it may be larger than the memory.
-
-    Raises:
-        ValueError: nothing of the file can be read; the message can be shown to users.
     """
     if path.suffix.lower() == ".jsonl":
         try:
@@ -158,19 +151,14 @@ def _parsed(text: str) -> Any:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Raises a ValueError, which can be shown to users, if they would fill the memory."""
+    """Raises a ValueError if they would fill the memory."""
     if path.stat().st_size > MAX_BYTES:
         raise ValueError(f"it is larger than {MAX_BYTES >> 20} MiB: divide it")
     return path.read_bytes()
 
 
 def read_text(path: Path) -> str:
-    """A text file's characters.
-
-    Raises:
-        ValueError: it is empty, too large, or neither UTF-8 nor UTF-16 with a byte order mark; the
-            message can be shown to users.
-    """
+    """The characters of a text file in UTF-8, or in UTF-16 with a byte order mark."""
     data = read_bytes(path)
     if not data.strip():
         raise ValueError("the file is empty")

@@ -46,7 +46,7 @@ def test_records_come_back_as_they_were(made: Made) -> None:
     assert dataset.questions == made.asked.questions
     assert dataset.rejected == made.asked.rejected
     assert dataset.evaluation == []
-    assert {row["id"] for row in dataset.documents} == {d.id for d in made.documents}
+    assert {row["id"] for row in dataset.records("documents")} == {d.id for d in made.documents}
     assert sorted(dataset.examples(), key=repr) == sorted(made.built.examples, key=repr)
     for split in ("train", "valid", "eval"):
         labels = [messages[-1]["content"] for messages in dataset.chat(split)]

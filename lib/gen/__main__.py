@@ -8,7 +8,7 @@ from importlib import import_module
 
 from lib.cli import Parser, run_command
 
-_COMMANDS = {  # where each is
+_COMMANDS = {  # where the `add_command` of each is, which also sets `run` as its action
     "run": "run",
     "check": "check",
     "review": "review.command",

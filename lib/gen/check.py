@@ -7,21 +7,19 @@ lib/duplicates.py), so that they cannot disagree; tests compare those with other
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.dataset import SPLITS, Dataset, Row, chat_row, find_dataset, read_dataset
+from lib.dataset import SPLITS, Dataset, Row, chat_row, damaged, find_dataset, read_dataset
 from lib.duplicates import conflicts
-from lib.gen.formats.imported import import_rows
+from lib.gen.formats.foreign import import_rows
 from lib.prompts.student import REFUSAL, Message, parse_answer, student_question
-from lib.settings import SetupError
 from lib.store import file_sha256
 from lib.text import find_quote, holds, one_line
 
 SIGNIFICANCE = 1e-4  # a failed check stops a run, so chance alone must not fail one
-RowCheck = Callable[["Files", Row, list[Message]], bool | None]  # of an hf row and its chat row
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,6 @@ class Files:
 
 
 def add_command(commands: Any) -> None:
-    """Add the command, with `run` as its action."""
     parser = commands.add_parser("check", help="compute a dataset's counts again from its files")
     parser.add_argument(
         "dataset", nargs="?", default="", help="its folder or name; else the latest run's; "
@@ -67,7 +64,7 @@ def add_command(commands: Any) -> None:
 
 def _folder(name: str) -> Path:
     """The dataset's; rows of another tool become a dataset of ours first."""
-    path = Path(name) if name and Path(name).is_file() else find_dataset(name)
+    path = find_dataset(name)
     return path if (path / "manifest.json").is_file() else import_rows(path)
 
 
@@ -84,22 +81,19 @@ def print_check(folder: Path) -> bool:
 
 
 def check_dataset(folder: Path) -> tuple[list[str], list[Check]]:
-    """Lines of counts, and every check.
-
-    Raises:
-        SetupError: the folder is not a dataset, or one of its files is missing or damaged.
-    """
+    """Lines of counts, and every check."""
     dataset = read_dataset(folder)
     try:
         rows = [row for split in SPLITS for row in dataset.rows(split)]
         chats = [messages for split in SPLITS for messages in dataset.chat(split)]
         files = Files(dataset, rows, chats)
-        return _counts(files), [check(files) for check in CHECKS]
+        return _counts(files), [
+            *(_files_are_whole(files), _ids_are_unique(files)),
+            *_rows_keep_promises(files),
+            *(_oracle_share(files), _place_is_uniform(files), _nothing_leaks(files)),
+        ]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SetupError(
-            f"{dataset.name} cannot be read ({type(error).__name__}: {error}). "
-            "Delete the folder and run 1_gen.ipynb again."
-        ) from error
+        raise damaged(f"{dataset.name} cannot be read ({type(error).__name__}: {error})") from error
 
 
 def _counts(files: Files) -> list[str]:
@@ -123,85 +117,68 @@ def _verdict(name: str, count: int, wrong: Iterable[str]) -> Check:
     return Check(name, not failed and count > 0, detail)
 
 
-def _each_row(name: str, is_right: RowCheck) -> Callable[[Files], Check]:
-    """The check of every row by itself; "{documents}" in its name is the number of documents."""
+# --- each row by itself --------------------------------------------------------------------------
 
-    def check(files: Files) -> Check:
-        found = [
-            (row["id"], is_right(files, row, chat))
-            for row, chat in zip(files.rows, files.chats, strict=True)
-        ]
-        checked = [(row_id, right) for row_id, right in found if right is not None]
-        least, most = _sizes(files)
-        documents = str(most) if least == most else f"{least} to {most}"
+_PROMISES = (
+    "every quote is verbatim in its oracle",
+    "final answers are present",
+    "k + 1 = {documents} distinct documents",
+    "instruction, context and formats agree",
+    "labels come from the true oracle",
+    "no distractor holds the answer",
+)
+
+
+def _rows_keep_promises(files: Files) -> list[Check]:
+    rows = zip(files.rows, files.chats, strict=True)
+    kept = [(row["id"], _kept(files, row, chat)) for row, chat in rows]
+    least, most = _sizes(files)
+    documents = str(most) if least == most else f"{least} to {most}"
+    checks = []
+    for place, promise in enumerate(_PROMISES):
+        checked = [(row_id, right[place]) for row_id, right in kept if right[place] is not None]
         wrong = (row_id for row_id, right in checked if not right)
-        return _verdict(name.format(documents=documents), len(checked), wrong)
-
-    return check
-
-
-# --- each row by itself: True = right, None = the check is not about such a row ------------------
+        checks.append(_verdict(promise.format(documents=documents), len(checked), wrong))
+    return checks
 
 
-def _quotes_are_verbatim(files: Files, row: Row, chat: list[Message]) -> bool | None:
-    if row["kind"] == "refuse":
-        return None
-    quotes = parse_answer(row["cot_answer"]).quotes
-    return bool(quotes) and all(find_quote(quote, row["oracle_context"]) for quote in quotes)
-
-
-def _answer_is_present(files: Files, row: Row, chat: list[Message]) -> bool:
-    if row["kind"] == "refuse":
-        return row["cot_answer"] == _label(files, row)
-    reasoning, _, answer = row["cot_answer"].rpartition("<ANSWER>:")
-    return bool(reasoning) and answer.strip() == row["answer"] != ""
-
-
-def _documents_are_distinct(files: Files, row: Row, chat: list[Message]) -> bool:
-    ids = {place["chunk_id"] for place in row["context_chunks"]}
-    texts = {one_line(text) for text in row["context"]["sentences"][0]}
+def _kept(files: Files, row: Row, chat: list[Message]) -> tuple[bool | None, ...]:
+    """Whether a row keeps each of _PROMISES; None = the promise is not about such a row."""
+    chunks, asked = files.dataset.chunk_by_id, files.dataset.question_by_id[row["id"]]
+    texts, oracle = row["context"]["sentences"][0], row["oracle"]["chunk_id"]
+    ids = [place["chunk_id"] for place in row["context_chunks"]]
+    position = ids.index(oracle) if oracle in ids else None
+    refuses, label = row["kind"] == "refuse", row["cot_answer"]
+    wanted = (files.parameters.get("refusal") or REFUSAL) if refuses else asked.cot_answer
+    quotes = parse_answer(label).quotes
+    reasoning, _, answer = label.rpartition("<ANSWER>:")
     least, most = _sizes(files)
     if row["split"] == "eval" and files.parameters.get("too_few") != "fewer":
         least = most
-    return len(ids) == len(texts) == len(row["context_chunks"]) and least <= len(ids) <= most
-
-
-def _instruction_agrees(files: Files, row: Row, chat: list[Message]) -> bool:
-    """The instruction, the context, the chunks and the chat row say the same."""
-    texts, chunks = row["context"]["sentences"][0], files.dataset.chunk_by_id
-    return (
+    verbatim = bool(quotes) and all(find_quote(quote, row["oracle_context"]) for quote in quotes)
+    answered = bool(reasoning) and answer.strip() == row["answer"] != ""
+    distinct = len(set(ids)) == len(set(map(one_line, texts))) == len(ids)
+    agrees = (
         row["instruction"] == student_question(row["question"], texts)
         and chat == chat_row(row)["messages"]
-        and texts == [chunks[place["chunk_id"]].text for place in row["context_chunks"]]
+        and texts == [chunks[chunk_id].text for chunk_id in ids]
     )
-
-
-def _label_is_the_oracles(files: Files, row: Row, chat: list[Message]) -> bool:
-    oracle = row["oracle"]["chunk_id"]
-    ids = [place["chunk_id"] for place in row["context_chunks"]]
-    position = ids.index(oracle) if oracle in ids else None
-    return (
-        files.dataset.question_by_id[row["id"]].chunk_id == oracle
-        and files.dataset.chunk_by_id[oracle].text == row["oracle_context"]
+    of_oracle = (
+        asked.chunk_id == oracle
+        and chunks[oracle].text == row["oracle_context"]
         and position == row["oracle_position"]
         and (position is not None) == (row["kind"] == "oracle")
-        and row["cot_answer"] == _label(files, row)
+        and label == wanted
     )
-
-
-def _distractors_hold_no_answer(files: Files, row: Row, chat: list[Message]) -> bool:
-    oracle, texts = row["oracle"]["chunk_id"], row["context"]["sentences"][0]
-    return not any(
-        place["chunk_id"] != oracle and holds(text, row["answer"])
-        for place, text in zip(row["context_chunks"], texts, strict=True)
+    distractors = [text for i, text in zip(ids, texts, strict=True) if i != oracle]
+    return (
+        None if refuses else verbatim,
+        label == wanted if refuses else answered,
+        distinct and least <= len(ids) <= most,
+        agrees,
+        of_oracle,
+        not any(holds(text, row["answer"]) for text in distractors),
     )
-
-
-def _label(files: Files, row: Row) -> str:
-    """The label that the row must have."""
-    if row["kind"] == "refuse":
-        return files.parameters.get("refusal") or REFUSAL
-    return files.dataset.question_by_id[row["id"]].cot_answer
 
 
 def _sizes(files: Files) -> tuple[int, int]:
@@ -285,18 +262,3 @@ def _nothing_leaks(files: Files) -> Check:
         chunk_id, oracle = min(leaks)
         detail += f"; the first that leaks: {oracle} as {chunk_id}"
     return Check("no held-out oracle in a training row", not leaks, detail)
-
-
-CHECKS: tuple[Callable[[Files], Check], ...] = (
-    _files_are_whole,
-    _ids_are_unique,
-    _each_row("every quote is verbatim in its oracle", _quotes_are_verbatim),
-    _each_row("final answers are present", _answer_is_present),
-    _each_row("k + 1 = {documents} distinct documents", _documents_are_distinct),
-    _each_row("instruction, context and formats agree", _instruction_agrees),
-    _each_row("labels come from the true oracle", _label_is_the_oracles),
-    _each_row("no distractor holds the answer", _distractors_hold_no_answer),
-    _oracle_share,
-    _place_is_uniform,
-    _nothing_leaks,
-)

@@ -39,9 +39,7 @@ class Split:
 class Splitter:
     """Cuts documents one after another, so that the first can be asked about while others are read.
 
-    Args:
-        recipe: chunker, chunk_chars, chunk_overlap_chars, min_chunk_chars, near_duplicate_share.
-        embed: texts → their vectors, for the chunker "semantic".
+    `embed` (texts → their vectors) is for the chunker "semantic".
     """
 
     def __init__(
@@ -53,13 +51,11 @@ class Splitter:
     def split(self, document: Document) -> Split:
         """The document's chunks that no document before it had.
 
-        Every chunk is document.text[start:end], of at most chunk_chars. Neighbours share at most
-        chunk_overlap_chars ("recursive"); sections, tables and code stay whole ("markdown"); cuts
-        are where the subject turns ("semantic"). A record of API documentation is one chunk,
-        whatever its length. Dropped, with the reason:
-        chunks of fewer than min_chunk_chars characters or of fewer than five words of letters,
-        and those that repeat an earlier one (`Seen`). A record of an API repeats another only with
-        the same text: each describes a call of its own.
+        Every chunk is document.text[start:end], of at most chunk_chars; a record of API
+        documentation is one chunk, whatever its length. Dropped, with the reason: chunks of fewer
+        than min_chunk_chars characters or MIN_CHUNK_WORDS words of letters, and those that repeat
+        an earlier one (`Seen`; a record of an API, only one with the same text: each describes a
+        call of its own).
         """
         chunks, near = list[Chunk](), list[Chunk]()
         dropped: list[Rejected] = []
@@ -93,11 +89,11 @@ class Splitter:
             return list(self._cut(text))
         recipe = self._recipe
         sizes = recipe.chunk_chars, recipe.chunk_overlap_chars, recipe.min_chunk_chars
-        key = text, recipe.chunker, *sizes
-        pieces: list[list[int]] | None = self._cache.get("pieces", *key)
+        key = "pieces", text, recipe.chunker, *sizes
+        pieces: list[list[int]] | None = self._cache.get(*key)
         if pieces is None:
             pieces = list(self._cut(text))
-            self._cache.put(pieces, "pieces", *key)
+            self._cache.put(pieces, *key)
         return pieces
 
     def _cut(self, text: str) -> Iterator[list[int]]:

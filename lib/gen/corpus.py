@@ -23,14 +23,9 @@ _MOST_LOOKED_AT = 2000  # chunks; where so many do not prove that rows can be fi
 class Corpus:
     """What was read so far: documents and their chunks, in an order that is always the same.
 
-    Iterating gives the chunks, those that were read before first, and reads on. The first comes
-    once it is proved that every split and every row can be filled, whatever is still read: nothing
-    is paid for documents that cannot. Chunks that may repeat an earlier one come last: only all
-    chunks show whether what they share is boilerplate.
-
-    Raises:
-        SetupError: when read: a path does not exist, nothing can be read, or the documents cannot
-            fill a row.
+    Iterating gives the chunks, and reads on. The first comes once it is proved that every split and
+    row can be filled, whatever is still read: nothing is paid for documents that cannot. Chunks
+    that may repeat an earlier one come last: only all chunks show what is boilerplate.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -91,22 +86,19 @@ class Corpus:
                     self.dropped += split.dropped
                     self._near += split.near
                 yield entry
-        self._all_read()
-
-    def _all_read(self) -> None:
-        """Check what there is, and say what asking will take."""
+        # All is read: check what there is, and say what asking will take.
         self._bring_back()
         documents, chunks = len(self.documents), len(self.chunks)
         print(f"{documents:,} documents, {chunks:,} chunks ({len(self.dropped):,} dropped)")
         if not self.chunks:
             raise SetupError(
-                f"The {documents} documents hold no chunk of {self.recipe.min_chunk_chars} "
+                f"The {documents} documents hold no chunk of {recipe.min_chunk_chars} "
                 "characters or more. Add documents with text."
             )
-        if self.recipe.dataset_kind != "qa":
+        if recipe.dataset_kind != "qa":
             self.same = conflicts(self.chunks)
-            check_corpus(self.chunks, self.same, self.recipe, eval_documents=self.held_out)
-        print(estimate(self.chunks, self.recipe), flush=True)
+            check_corpus(self.chunks, self.same, recipe, eval_documents=self.held_out)
+        print(estimate(self.chunks, recipe), flush=True)
 
     def _bring_back(self) -> None:
         """The chunks whose near duplicates only have the same boilerplate are not dropped."""

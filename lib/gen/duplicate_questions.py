@@ -3,7 +3,7 @@ and those that people ask to evaluate."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lib.duplicates import same_questions
 from lib.gen.gates import Rejection
@@ -23,21 +23,18 @@ def drop_ambiguous(questions: Sequence[Question]) -> tuple[list[Question], list[
     answers: dict[str, set[str]] = {}
     for question in questions:
         answers.setdefault(normalise(question.text), set()).add(normalise(question.answer))
-    kept: list[Question] = []
-    rejected: list[Rejected] = []
+    refused: dict[int, Rejection] = {}
     seen: set[str] = set()
-    for question in questions:
+    for place, question in enumerate(questions):
         key = normalise(question.text)
-        if len(answers[key]) > 1:
-            reason = f"the collection gives {len(answers[key])} different answers"
-            rejected.append(Rejection("ambiguous", reason).of(question))
+        if (count := len(answers[key])) > 1:
+            refused[place] = Rejection(
+                "ambiguous", f"the collection gives {count} different answers"
+            )
         elif key in seen:
-            reason = "asked before, with the same answer"
-            rejected.append(Rejection("duplicate", reason).of(question))
-        else:
-            seen.add(key)
-            kept.append(question)
-    return kept, rejected
+            refused[place] = Rejection("duplicate", "asked before, with the same answer")
+        seen.add(key)
+    return _without(questions, refused)
 
 
 def drop_evaluated(
@@ -47,13 +44,9 @@ def drop_evaluated(
 
     4_eval stops at those that a training row asks, too.
     """
-    dropped = same_questions([question.text for question in questions], evaluation)
-    rejected = [
-        Rejection("evaluation", f"eval_file asks “{evaluation[place]}”").of(questions[number])
-        for number, place in dropped.items()
-    ]
-    kept = [question for number, question in enumerate(questions) if number not in dropped]
-    return kept, rejected
+    same = same_questions([question.text for question in questions], evaluation)
+    asked = ((place, f"eval_file asks “{evaluation[other]}”") for place, other in same.items())
+    return _without(questions, {place: Rejection("evaluation", said) for place, said in asked})
 
 
 def drop_similar(
@@ -67,18 +60,22 @@ def drop_similar(
     if not questions:
         return [], []
     vectors = embedder.queries([question.text for question in questions])
-    dropped: dict[int, int] = {}
+    refused: dict[int, Rejection] = {}
     for start in range(0, len(questions), _BLOCK):
         block = vectors[start : start + _BLOCK] @ vectors.T
         rows, columns = (block > max_similarity).nonzero()
         for row, earlier in zip((rows + start).tolist(), columns.tolist(), strict=True):
-            if earlier >= row or earlier in dropped or row in dropped:
+            if earlier >= row or earlier in refused or row in refused:
                 continue
-            if same_answer(questions[row].answer, questions[earlier].answer):
-                dropped[row] = earlier
-    rejected = [
-        Rejection("duplicate", f"asked before as “{questions[earlier].text}”").of(questions[row])
-        for row, earlier in dropped.items()
-    ]
-    kept = [question for number, question in enumerate(questions) if number not in dropped]
-    return kept, rejected
+            one, other = questions[row], questions[earlier]
+            if same_answer(one.answer, other.answer):
+                refused[row] = Rejection("duplicate", f"asked before as “{other.text}”")
+    return _without(questions, refused)
+
+
+def _without(
+    questions: Sequence[Question], refused: Mapping[int, Rejection]
+) -> tuple[list[Question], list[Rejected]]:
+    """The others, and those refused: by their places."""
+    kept = [question for place, question in enumerate(questions) if place not in refused]
+    return kept, [refusal.of(questions[place]) for place, refusal in refused.items()]

@@ -1,4 +1,4 @@
-"""Quality gates: each refuses a question or an answer with its reason; nothing vanishes."""
+"""Quality gates: each refuses a question or an answer with a Rejection, which says why."""
 
 from __future__ import annotations
 
@@ -102,11 +102,7 @@ def unreadable(reply: str, finish_reason: str) -> Rejection:
 
 
 def judge_row(question: Question, draft: Draft, chunk: Chunk, recipe: Recipe) -> Question:
-    """The question with the answer that it came with.
-
-    Raises:
-        Rejection: a gate refuses it.
-    """
+    """The question with the answer that it came with."""
     if recipe.dataset_kind == "qa":
         return judge_pair(question, draft.answer, recipe)
     return judge_answer(question, chunk, draft.cot_answer, "stop", recipe)
@@ -115,11 +111,7 @@ def judge_row(question: Question, draft: Draft, chunk: Chunk, recipe: Recipe) ->
 def judge_answer(
     question: Question, chunk: Chunk, reply: str, finish_reason: str, recipe: Recipe
 ) -> Question:
-    """The question with its answer, when the teacher's reply passes every gate.
-
-    Raises:
-        Rejection: a gate refuses it.
-    """
+    """The question with its answer, when the teacher's reply passes every gate."""
     check_whole(reply, finish_reason)
     if is_api_record(chunk.text):
         return _judge_api_answer(question, chunk, reply)
@@ -148,11 +140,7 @@ def judge_answer(
 
 
 def judge_pair(question: Question, answer: str, recipe: Recipe) -> Question:
-    """The question with a plain answer, when that passes the gates.
-
-    Raises:
-        Rejection: a gate refuses it.
-    """
+    """The question with a plain answer, when that passes the gates."""
     if parse_answer(answer).refused or is_none(answer):
         raise Rejection("teacher_refused", "the teacher finds no answer in the document")
     if not re.search(r"\w", answer):

@@ -35,7 +35,6 @@ def generate(recipe: Recipe) -> Path:
     """Read, ask, assemble, write and check; returns the dataset's folder.
 
     Raises:
-        SetupError: a mistake, or requests that failed.
         CheckFailed: the dataset was written, and a check of it failed.
         Finished: a dry run, or plain pairs, which are not a dataset to train on.
     """
@@ -47,11 +46,7 @@ def generate(recipe: Recipe) -> Path:
 
 
 def check_or_stop(dataset_dir: Path) -> None:
-    """Print the dataset's counts and checks.
-
-    Raises:
-        CheckFailed: one failed.
-    """
+    """Print the dataset's counts and checks."""
     if not print_check(dataset_dir):
         raise CheckFailed(
             f"{portable(dataset_dir)} does not hold what it promises (see the lines FAILED). "
@@ -60,12 +55,7 @@ def check_or_stop(dataset_dir: Path) -> None:
 
 
 def ask_questions(corpus: Corpus) -> Generated:
-    """Have the teacher write questions and answers, while documents are still read.
-
-    Raises:
-        SetupError: nothing can be read, or requests failed.
-        Finished: a dry run: nothing was asked.
-    """
+    """Have the teacher write questions and answers, while documents are still read."""
     recipe = corpus.recipe
     if needs_all(recipe):
         corpus.read()
@@ -82,17 +72,16 @@ def ask_questions(corpus: Corpus) -> Generated:
     asked = replace(asked, questions=kept, rejected=[*asked.rejected, *refused])
     corpus.read()  # a teacher that was asked before about these chunks reads none of them
     print(f"{len(asked.questions):,} questions passed the gates, {len(asked.rejected):,} did not")
-    show_usage(since=mark)
+    with closing(Ledger()) as ledger:
+        used, prices = ledger.usage_by_model(since=mark), load_prices()
+    show_costs(costs(used, prices), prices)
+    if not used:
+        print("No endpoint was asked anything new.")
     return asked
 
 
 def build_rows(corpus: Corpus, asked: Generated) -> Built:
-    """Hold out chunks, draw distractors, place the oracle: a row for each question.
-
-    Raises:
-        SetupError: a split stays empty.
-        Finished: plain question–answer pairs were asked for: they are written, and complete.
-    """
+    """Hold out chunks, draw distractors, place the oracle: a row for each question."""
     recipe, chunks = corpus.recipe, corpus.chunks
     if recipe.dataset_kind == "qa":
         folder = write_pairs(asked, chunks=chunks, run_name=recipe.run_name)
@@ -154,13 +143,3 @@ def _hard_vectors(corpus: Corpus, asked: Generated) -> Vectors | None:
         embedder.queries([question.text for question in asked.questions]),
         embedder.documents([chunk.text for chunk in corpus.chunks]),
     )
-
-
-def show_usage(*, since: int = 0) -> None:
-    """Print requests, tokens and cost of each role since a mark, from the ledger."""
-    with closing(Ledger()) as ledger:
-        used = ledger.usage_by_model(since=since)
-    prices = load_prices()
-    show_costs(costs(used, prices), prices)
-    if not used:
-        print("No endpoint was asked anything new.")

@@ -23,9 +23,6 @@ def write_pairs(asked: Generated, *, chunks: Sequence[Chunk], run_name: str) -> 
     `documents/` has a JSON for each document and `pairs.json` all of them; `alpaca.jsonl` and
     `chat.jsonl` have them in those formats; `rejected.jsonl` says why the others were refused, by a
     gate or by the judge. A folder that is there already holds the same pairs and is kept.
-
-    Raises:
-        SetupError: the questions have reasoning: they were not asked with dataset_kind "qa".
     """
     if any(question.cot_answer for question in asked.questions):
         raise SetupError(
@@ -52,12 +49,8 @@ def write_pairs(asked: Generated, *, chunks: Sequence[Chunk], run_name: str) -> 
         chat = [[{"role": role, "content": p[text]} for role, text in speakers] for p in pairs]
         write_jsonl(folder / "chat.jsonl", ({"messages": messages} for messages in chat))
         write_jsonl(folder / "rejected.jsonl", asked.rejected)
-        by_gate = Counter(item.gate for item in asked.rejected)
-        counts = {
-            "documents": len(by_document),
-            "pairs": len(pairs),
-            "rejected": dict(sorted(by_gate.items())),
-        }
+        by_gate = sorted(Counter(item.gate for item in asked.rejected).items())
+        counts = {"documents": len(by_document), "pairs": len(pairs), "rejected": dict(by_gate)}
         manifest = {"name": target.name, "teacher": asked.teacher, "counts": counts}
         write_json(folder / "manifest.json", {**manifest, "made_of": made_of})
     print(f"Written: {portable(target)}")

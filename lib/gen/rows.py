@@ -37,19 +37,15 @@ def build_examples(
 ) -> Built:
     """One row a question; each draws from its own generator, seeded by (seed, question id).
 
-    Of the train rows, and of the valid rows, a share r = refusal_probability is "refuse"; of the
-    others a share oracle_probability is "oracle", the rest what no_oracle_mode says ("both": one
-    and the other, evenly). The shares are met to the row: rows are ranked by a draw of their own.
-    "refuse" and "memorise" rows have one more distractor in their oracle's place; the label of
-    "refuse" is `refusal` ("" = the standard one). Eval rows always show their oracle, among
-    num_distractors.
+    Train and valid rows are of the kinds that `_kinds` says. "refuse" and "memorise" rows have one
+    more distractor in their oracle's place; the label of "refuse" is `refusal` ("" = the standard
+    one). Eval rows always show their oracle, among num_distractors.
 
     Train and valid rows draw distractors from train chunks alone; eval rows from all chunks. "hard"
     takes the question's nearest, by its `vectors` or else by BM25, "mixed" half of them so and the
-    others at random. No distractor counts as the same as the oracle or as another one, and none
-    holds the answer. With min_distractors, train and valid rows have any number of them from there
-    to num_distractors. Where too few are to be had, too_few says whether the row has "fewer" or is
-    rejected ("error": check_corpus has stopped at what could be known before).
+    others at random; `Guard` turns some down. With min_distractors, train and valid rows have any
+    number of them from there to num_distractors. Where too few are to be had, too_few says whether
+    the row has "fewer" or is rejected ("error").
 
     distractors_per "chunk": all questions of a chunk are of one kind and have one context, in one
     order, which training and prefix caches can then share; shares are met to the chunk.
@@ -124,10 +120,12 @@ def _in_turn(lists: Sequence[Sequence[Chunk]]) -> Iterator[Chunk]:
 
 
 def _kinds(ids: Sequence[str], recipe: Recipe) -> dict[str, str]:
-    """Each row's kind. Ranked, not drawn one by one: 100 draws at 0.8 give 70 for some seeds."""
-    ranked = sorted(
-        ids, key=lambda row_id: (Random(f"{recipe.seed}:kind:{row_id}").random(), row_id)
-    )
+    """Each row's kind: a share refusal_probability is "refuse"; of the others a share
+    oracle_probability is "oracle", the rest what no_oracle_mode says ("both": evenly both).
+
+    Ranked, not drawn one by one: 100 draws at 0.8 give 70 for some seeds.
+    """
+    ranked = sorted(ids, key=lambda row: (Random(f"{recipe.seed}:kind:{row}").random(), row))
     refusal_share = recipe.refusal_probability
     shown_until = refusal_share + (1 - refusal_share) * recipe.oracle_probability
     kinds = {}

@@ -14,12 +14,9 @@ from lib.state import save_state
 
 
 def add_command(commands: Any) -> None:
-    """Add the command, with `run` as its action."""
     parser = commands.add_parser(
         "run",
         help="documents to a dataset, as 1_gen.ipynb makes it",
-        description="Documents to a dataset, as 1_gen.ipynb makes it: with the same parameters, "
-        "and what the next notebook needs saved.",
     )
     parser.add_argument(
         "-p", dest="file", type=Path, default=DEFAULT_PARAMETERS, help="default: %(default)s"
@@ -35,11 +32,7 @@ def add_command(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """0: made, and the folder is the last line; 1: nothing was made.
-
-    Raises:
-        SetupError: the parameters are wrong.
-    """
+    """0: made, and the folder is the last line; 1: nothing was made."""
     from lib.gen.generation import Finished, generate
 
     values = overrides(options.file, options.overrides)

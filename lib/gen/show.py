@@ -55,14 +55,10 @@ def show_examples(examples: Sequence[RaftExample], *, n: int = 3) -> Any:
     """n rows as HTML, of every kind if possible: the oracle marked, its quotes highlighted."""
     from IPython.display import HTML
 
-    return HTML(Markup().join([STYLE, *map(example_html, _one_of_each(examples, n))]))
-
-
-def _one_of_each(examples: Sequence[RaftExample], n: int) -> list[RaftExample]:
     first = [next((e for e in examples if e.kind == kind), None) for kind in KINDS]
     chosen = [example for example in first if example][:n]
     chosen += [example for example in examples if example not in chosen][: n - len(chosen)]
-    return chosen
+    return HTML(Markup().join([STYLE, *map(example_html, chosen)]))
 
 
 def example_html(example: RaftExample) -> Markup:

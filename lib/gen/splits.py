@@ -31,32 +31,34 @@ def assign_splits(
     Blocks of consecutive chunks of a document are drawn until eval, then valid, hold their share
     of the chunks in `asked` (those that have questions; None = every chunk). The others are
     material for distractors and stay in train. A block's near duplicates come with it, or it stays
-    in train, where many chunks would be lost with it. What then counts as the same as a chunk of
-    eval, or, in train, of valid, becomes buffer. With split_by "document" the blocks are whole
-    documents, the chunks without questions included; of fewer than MIN_DOCUMENTS documents, or
-    where no whole ones can be held out, it is groups of chunks all the same.
-
-    With eval_documents, ids of documents, eval is the whole of these and nothing else: eval_share
-    does not count.
-
-    Raises:
-        SetupError: a document is unknown, or a split stays empty.
+    in train. What then counts as the same as a chunk of eval, or, in train, of valid, becomes
+    buffer. With split_by "document" the blocks are whole documents, unless these are too few, or
+    none can be held out. With eval_documents (ids), eval is the whole of these and nothing else.
     """
     held_out = _held_out(chunks, eval_documents)
     wanted = {chunk.id for chunk in chunks} if asked is None else set(asked)
     rest = [chunk for chunk in chunks if chunk.id not in held_out]
     by_document = recipe.split_by == "document" and not too_few_documents(rest)
     eval_share = 0 if held_out else recipe.eval_share
+    shares = [share for share in (recipe.valid_share, eval_share) if share]
+    num_wanted = sum(chunk.id in wanted for chunk in rest)
+    length = int(num_wanted * min(shares, default=1) / 4)
     missing = ""
     for whole in (True, False) if by_document else (False,):
-        shares = [share for share in (recipe.valid_share, eval_share) if share]
-        least = 0 if whole else min(shares, default=1)
-        draw = _Draw(rest, same, wanted, least_share=least, seed=recipe.seed)
+        if whole:
+            documents = groupby(rest, key=lambda chunk: chunk.document_id)
+            drawn = [[chunk.id for chunk in document] for _, document in documents]
+        else:
+            drawn = _blocks(rest, same, max(1, min(MAX_BLOCK_CHUNKS, length)))
+        Random(f"{recipe.seed}:splits").shuffle(drawn)
+        blocks = [{i for i in block if whole or i in wanted} for block in drawn]
         for part in _PARTS:
-            evaluation = held_out or draw.take(part * eval_share, avoid=set())
+            target = part * eval_share * num_wanted
+            evaluation = held_out or _take(blocks, same, wanted, target, avoid=set())
             valid = set[str]()
             if recipe.valid_share:
-                valid = draw.take(part * recipe.valid_share, avoid=evaluation)
+                target = part * recipe.valid_share * num_wanted
+                valid = _take(blocks, same, wanted, target, avoid=evaluation)
             splits = {chunk.id: _split(chunk.id, evaluation, valid, same) for chunk in chunks}
             filled = {split for chunk_id, split in splits.items() if chunk_id in wanted}
             needed = ("train", "valid", "eval") if recipe.valid_share else ("train", "eval")
@@ -110,13 +112,8 @@ def check_corpus(
     *,
     eval_documents: Collection[str] = (),
 ) -> None:
-    """Stop before any token is paid when the documents cannot fill rows.
-
-    With too_few "fewer" rows have fewer distractors then: it is said, and nothing stops.
-
-    Raises:
-        SetupError: too few chunks for num_distractors + 1 documents in a row of any split.
-    """
+    """Stop before any token is paid when the documents cannot fill rows; with too_few "fewer" say
+    that rows will have fewer distractors."""
     if recipe.split_by == "document" and (few := too_few_documents(chunks)):
         print(f"{few} documents are too few to hold out whole ones: groups of chunks are held out.")
     num_distractors = recipe.num_distractors
@@ -148,73 +145,45 @@ def too_few_documents(chunks: Sequence[Chunk]) -> int:
     return count if count < MIN_DOCUMENTS else 0
 
 
-class _Draw:
-    """Blocks of chunks, in the order in which the seed draws them.
+def _take(
+    blocks: Sequence[set[str]], same: Conflicts, wanted: set[str], target: float, avoid: set[str]
+) -> set[str]:
+    """Blocks until they hold so many wanted chunks (at least one), none of them in `avoid`.
 
-    `least_share` is that of the smallest split, which has several blocks; 0: whole documents.
+    Where more wanted chunks count as the same as a block than half of its own, they are taken too,
+    up to a quarter of the target, so that a split has several groups; else the block is passed
+    over. What then lacks is taken less strictly; where nothing can be, the block is taken that
+    loses the fewest.
     """
+    blocks = [block for block in blocks if not avoid & block]
+    block_of = {chunk_id: block for block in blocks for chunk_id in block}
+    taken, count = set[str](), 0
 
-    def __init__(
-        self,
-        chunks: Sequence[Chunk],
-        same: Conflicts,
-        wanted: set[str],
-        *,
-        least_share: float,
-        seed: int,
-    ) -> None:
-        self._same, self._wanted, self._whole = same, wanted, not least_share
-        self._num_wanted = sum(chunk.id in wanted for chunk in chunks)
-        if self._whole:
-            documents = groupby(chunks, key=lambda chunk: chunk.document_id)
-            self._blocks = [[chunk.id for chunk in document] for _, document in documents]
-        else:
-            length = int(self._num_wanted * least_share / 4)
-            self._blocks = _blocks(chunks, same, max(1, min(MAX_BLOCK_CHUNKS, length)))
-        Random(f"{seed}:splits").shuffle(self._blocks)
+    def usable(ids: set[str]) -> set[str]:
+        return {i for i in ids if i in wanted and not same[i] & avoid}
 
-    def take(self, share: float, *, avoid: set[str]) -> set[str]:
-        """Blocks until they hold this share of the wanted chunks (at least one) beside `avoid`.
+    def lost(ids: set[str]) -> set[str]:
+        return usable({other for i in ids for other in same[i]} - ids - taken)
 
-        Of a block its wanted chunks are taken, or the whole of it. Where more wanted chunks count
-        as the same as it than half of its own, they are taken too, up to a quarter of the target,
-        so that a split has several groups; else the block is passed over. What then lacks is taken
-        less strictly; where nothing can be, the block is taken that loses the fewest.
-        """
-        same, wanted = self._same, self._wanted
-        blocks = [block for block in self._blocks if not avoid & set(block)]
-        block_of = {chunk_id: block for block in blocks for chunk_id in block}
-        taken, count = set[str](), 0
+    def grouped(ids: set[str], most: float) -> set[str]:
+        group = ids
+        while len(group) <= most and (more := lost(group) & block_of.keys()):
+            group = group.union(*(block_of[i] for i in more))
+        return group if len(group) <= most else ids
 
-        def of_block(chunk_id: str) -> set[str]:
-            return {other for other in block_of[chunk_id] if self._whole or other in wanted}
-
-        def usable(ids: set[str]) -> set[str]:
-            return {i for i in ids if i in wanted and not same[i] & avoid}
-
-        def lost(ids: set[str]) -> set[str]:
-            return usable({other for i in ids for other in same[i]} - ids - taken)
-
-        def grouped(ids: set[str], most: float) -> set[str]:
-            group = ids
-            while len(group) <= most and (more := lost(group) & block_of.keys()):
-                group = group.union(*map(of_block, more))
-            return group if len(group) <= most else ids
-
-        target = share * self._num_wanted
-        for most, may_lose in ((target / 4, 0.5), (target, 1.0)):
-            for block in blocks:
-                ids = of_block(block[0]) - taken
-                if len(lost(ids)) > may_lose * len(ids):
-                    ids = grouped(ids, most)
-                more = len(usable(ids))
-                if more and count + more / 2 <= target and len(lost(ids)) <= may_lose * len(ids):
-                    taken |= ids
-                    count += more
-        if not taken:
-            choices = [ids for block in blocks if usable(ids := of_block(block[0]))]
-            taken = min(choices, key=lambda ids: len(ids | lost(ids)), default=set())
-        return taken
+    for most, may_lose in ((target / 4, 0.5), (target, 1.0)):
+        for block in blocks:
+            ids = block - taken
+            if len(lost(ids)) > may_lose * len(ids):
+                ids = grouped(ids, most)
+            more = len(usable(ids))
+            if more and count + more / 2 <= target and len(lost(ids)) <= may_lose * len(ids):
+                taken |= ids
+                count += more
+    if not taken:
+        choices = [block for block in blocks if usable(block)]
+        taken = min(choices, key=lambda ids: len(ids | lost(ids)), default=set())
+    return taken
 
 
 def _blocks(chunks: Sequence[Chunk], same: Conflicts, length: int) -> list[list[str]]:

@@ -3,6 +3,4 @@
 `documents.py` has the verbs. `sources.py` finds what doc_path names, a module of `files/` reads
 each type of file, `web/` reads the pages of a sitemap, `workers.py` runs the parsers of untrusted
 formats in processes of their own, and `assemble.py` makes a Document of the text.
-
-To add a file type, add `files/<type>.py` (see `files/__init__.py`); nothing else has to change.
 """

@@ -44,11 +44,7 @@ class Skipped:
 
 
 def assemble(text: Text, *, id: str, title: str, sha256: str) -> Document:
-    """The Document of a text.
-
-    Raises:
-        ValueError: the text holds no word; the message can be shown to users.
-    """
+    """The Document of a text; a ValueError, which can be shown to users, if it holds no word."""
     whole, pages = "", []
     for number, page_text in enumerate(text.pages, start=1):
         page_text = unicodedata.normalize("NFC", neutralise(page_text)).strip()

@@ -36,9 +36,6 @@ def iter_documents(recipe: Recipe) -> Iterator[Document | Skipped]:
     """The documents of doc_path and eval_doc_path, each as soon as it is read.
 
     The order is always that of `find_documents`.
-
-    Raises:
-        SetupError: a path does not exist, or nothing can be read.
     """
     seen: set[str] = set()
     reasons: list[str] = []
@@ -67,11 +64,7 @@ def pick_document(documents: Sequence[Document]) -> Document:
 
 
 def show_page(recipe: Recipe, document: Document, *, page: int = 1) -> Any:
-    """A page of a PDF as a picture (PIL); of any other document its beginning (HTML).
-
-    Raises:
-        SetupError: the page cannot be drawn.
-    """
+    """A page of a PDF as a picture (PIL); of any other document its beginning (HTML)."""
     from IPython.display import HTML
     from PIL import Image
 

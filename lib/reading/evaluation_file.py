@@ -28,16 +28,13 @@ def read_evaluation_file(path: str | Path) -> list[EvaluationItem]:
     """`question,answer⏎Who lit the lamp?,the keeper` → one item.
 
     A relative path is looked up from the current folder, then from the project's.
-
-    Raises:
-        SetupError: the file cannot be read, has no rows, or has rows that lack something.
     """
     found = find_path(path)
     if found is None or not found.is_file():
         raise SetupError(f"{path} does not exist. Set eval_file to a CSV, JSON or JSONL file.")
+
+    def item(number: int, row: Mapping[str, Any]) -> EvaluationItem:
+        return EvaluationItem(number, text_value(row, *_QUESTION), text_value(row, *_ANSWER))
+
     columns = f"a question ({' or '.join(_QUESTION)}) and an answer ({' or '.join(_ANSWER)})"
-    return read_table(found, _item, names=_QUESTION + _ANSWER, columns=columns)
-
-
-def _item(number: int, row: Mapping[str, Any]) -> EvaluationItem:
-    return EvaluationItem(number, text_value(row, *_QUESTION), text_value(row, *_ANSWER))
+    return read_table(found, item, names=_QUESTION + _ANSWER, columns=columns)

@@ -33,9 +33,6 @@ def find_documents(recipe: Recipe) -> list[Source]:
 
     A relative path is looked up from the current folder, then from the project's. Hidden files of
     a folder are left out. A sitemap must be named itself: reading a folder never asks the web.
-
-    Raises:
-        SetupError: a path does not exist, or a glob matches nothing.
     """
     doctype = recipe.doctype
     found: dict[Path | str, Source] = {}
@@ -105,8 +102,8 @@ def _expand(item: str, parameter: str) -> tuple[Path, dict[Path, str]]:
 
 
 def _visible(places: Iterable[Path], base: Path) -> dict[Path, str]:
-    """The files among the places and in folders among them, in the order of their names, without
-    those hidden below base; each with the reason why it cannot be read, or "".
+    """The files among the places and below them, sorted by name, but for those hidden below base;
+    each with the reason why it cannot be read, or "".
 
     Links to folders are not followed: they could lead in a circle, or to the whole disk.
     """

@@ -1,9 +1,8 @@
 """Worker processes that run the parsers of untrusted files: `python -m lib.reading.workers`.
 
-A damaged or hostile file may crash, hang or use up memory. Then only its worker ends, and the next
-file gets a new one. A request is a pickled function of this package with its arguments; the reply
-is a line of JSON (a worker that a file took over must not send pickles): `{"result": …}` or
-`{"error": reason}`.
+A damaged or hostile file may crash, hang or use up memory: then only its worker ends. A request is
+a pickled function with its arguments; the reply is a line of JSON (a worker that a file took over
+must not send pickles): `{"result": …}` or `{"error": reason}`, which becomes a ValueError.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from queue import LifoQueue
 from tempfile import TemporaryFile
 from threading import Timer
-from typing import Any, Self
+from typing import Any
 
 from lib.reading.assemble import Text, reason_of
 from lib.settings import PROJECT_DIR
@@ -29,7 +28,7 @@ TIMEOUT_S = 120.0  # for one file
 MEMORY_BYTES = 3 << 30
 
 
-class Workers:
+class Workers(AbstractContextManager["Workers"]):
     """A few worker processes, each started when it is first needed. Close them."""
 
     def __init__(self, count: int = 1) -> None:
@@ -39,9 +38,6 @@ class Workers:
         for worker in self._all:
             self._free.put(worker)
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self.close()
 
@@ -50,12 +46,7 @@ class Workers:
             worker.close()
 
     def read(self, function: Callable[..., Text], *arguments: Any) -> Text:
-        """The text that a function (of a file type, say) returns.
-
-        Raises:
-            ValueError: it raised one, or took too much time or memory; the message can be shown to
-                users.
-        """
+        """The text that a function (of a file type, say) returns."""
         return Text(**self.run(function, *arguments))
 
     def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -142,18 +133,14 @@ def answer_to(function: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[
         return {"error": str(error)}
 
 
-def limit_memory() -> None:
+def main() -> None:
+    import faulthandler
+
     # Some systems have no such limit: there the time limit remains.
     with suppress(ImportError, ValueError, OSError):
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-
-
-def main() -> None:
-    import faulthandler
-
-    limit_memory()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # lines that libraries print must not get between the answers
     while True:

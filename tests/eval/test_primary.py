@@ -66,7 +66,7 @@ def test_the_first_model_is_judged_against_the_baseline(
     said = capsys.readouterr().out
     assert said.startswith(f"Decides: the {models[0]}")
     assert (f" against the {against}," in said) == bool(against)
-    assert "by Exact match under top_3." in said
+    assert "by Exact match under top_5." in said
 
 
 def test_long_right_answers_need_another_metric_and_it_is_said(

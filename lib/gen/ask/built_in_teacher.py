@@ -21,11 +21,7 @@ from offline.teacher import write_questions
 def write_rows(
     chunks: Sequence[Chunk], recipe: Recipe, on_question: Callable[[Question], None]
 ) -> list[Candidate]:
-    """Rows on every chunk; it reads English sentences alone, and follows no prompt.
-
-    Raises:
-        SetupError: the recipe or the documents need a language model.
-    """
+    """Rows on every chunk; it reads English sentences alone, and follows no prompt."""
     _check(chunks, recipe)
     recipe = replace(recipe, language="")  # it writes English only: nothing to check
     candidates: list[Candidate] = []

@@ -49,11 +49,7 @@ class Estimate:
 
 
 def estimate(chunks: Iterable[Chunk], recipe: Recipe) -> Estimate:
-    """The requests, tokens and cost of asking the teacher; the built-in one costs nothing.
-
-    Raises:
-        SetupError: the prompts or prices.yaml cannot be read.
-    """
+    """The requests, tokens and cost of asking the teacher; the built-in one costs nothing."""
     prices, settings = load_prices(), endpoint_settings("teacher")
     asked = drawn(list(chunks), recipe)
     rows = sum(share.count for share in shares(asked, recipe))
@@ -63,13 +59,12 @@ def estimate(chunks: Iterable[Chunk], recipe: Recipe) -> Estimate:
     groups = list(request_groups(asked, recipe))
     looked_at = groups[:: len(groups) // _LOOKED_AT + 1]
     figures = [figure for group in looked_at for figure in _requests(group, recipe, prompts)]
-    num_requests, prompt_tokens, completion_tokens = (
+    requests, read, written = (
         round(sum(of_kind) * len(groups) / len(looked_at)) for of_kind in zip(*figures, strict=True)
     )
-    cost, price = None, prices.of(settings.deployment)
-    if price is not None:
-        cost = price.of(prompt_tokens, completion_tokens)
-    return Estimate(rows, num_requests, prompt_tokens, completion_tokens, cost, prices.currency)
+    price = prices.of(settings.deployment)
+    cost = price.of(read, written) if price is not None else None
+    return Estimate(rows, requests, read, written, cost, prices.currency)
 
 
 def tokens(messages: Sequence[Message]) -> int:

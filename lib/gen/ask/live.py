@@ -7,9 +7,8 @@ Both run the same coroutine (rows.py) for each chunk. What live sending adds is 
 * Threads change every 1 ms, not 5: each time that the sending thread releases the interpreter, the
   thread that cuts documents would hold it for 5 ms.
 * A chunk whose first request is in the ledger waits until all others are under way: after a kill
-  the first request that costs something is sent at once, however many do not.
-* Only so many chunks are at work at a time, and one that waits holds no messages, which are longer
-  than its text: 100,000 chunks fit into memory.
+  the first request that costs something is sent at once.
+* Only so many chunks are at work at a time, and one that waits holds no messages: 100,000 fit.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, closing, contextmanager
 from operator import itemgetter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from lib.endpoints import EndpointSettings
 from lib.engine.batch import BatchEndpoint, in_batches
@@ -29,7 +28,7 @@ from lib.engine.endpoint import Endpoint, chat_request
 from lib.engine.faults import EndpointError
 from lib.engine.ledger import Ledger
 from lib.engine.replies import Reply
-from lib.gen.ask.rows import FOLLOWING, Candidate, RowWriter, first_request
+from lib.gen.ask.rows import Candidate, RowWriter, first_request
 from lib.gen.ask.shares import Share, request_groups
 from lib.progress import Progress
 from lib.prompts.student import Message
@@ -53,26 +52,12 @@ class Sender:
         self._endpoints = endpoints
         self._sent, self._failures = 0, list[EndpointError]()
 
-    async def ask(
-        self,
-        messages: list[Message],
-        *,
-        max_tokens: int,
-        temperature: float = 0.0,
-        role: str = "teacher",
-        priority: int = FOLLOWING,
-    ) -> Reply:
-        """One reply. The role "judge" is the teacher's where the judge has no endpoint.
-
-        Raises:
-            EndpointError: there is none.
-        """
+    async def ask(self, messages: list[Message], *, role: str = "teacher", **options: Any) -> Reply:
+        """One reply. The role "judge" is the teacher's where the judge has no endpoint."""
         self._sent += 1
         endpoint = self._endpoints.get(role, self._endpoints["teacher"])
         try:
-            return await endpoint.ask(
-                messages, max_tokens=max_tokens, temperature=temperature, priority=priority
-            )
+            return await endpoint.ask(messages, **options)
         except EndpointError as error:
             self._failures.append(error)
             raise
@@ -90,11 +75,7 @@ class Sender:
 def ask_in_batches(
     chunks: Sequence[Chunk], recipe: Recipe, roles: Mapping[str, EndpointSettings]
 ) -> list[Candidate]:
-    """Everything about the chunks through the Batch API.
-
-    Raises:
-        SetupError: the endpoint takes no batches, or some requests failed in all of them.
-    """
+    """Everything about the chunks through the Batch API."""
     with closing(Ledger()) as ledger:
         endpoints = {role: BatchEndpoint(settings, ledger) for role, settings in roles.items()}
 
@@ -115,11 +96,7 @@ async def ask_live(
     roles: Mapping[str, EndpointSettings],
     on_question: OnQuestion,
 ) -> list[Candidate]:
-    """Everything about the chunks as they come.
-
-    Raises:
-        SetupError: the endpoint cannot work, or some requests failed after all were tried.
-    """
+    """Everything about the chunks as they come."""
     async with AsyncExitStack() as stack:
         stack.enter_context(_quick_switches())
         ledger, budget = stack.enter_context(closing(Ledger())), budget_of(recipe)
@@ -139,10 +116,8 @@ async def ask_live(
 
         def is_new(shares: tuple[Share, ...]) -> bool:
             """In the thread: whether the ledger does not answer the first request; else put off."""
-            request = chat_request(
-                roles["teacher"], **first_request(shares, recipe, writer.prompts)
-            )
-            position = ledger.position(Ledger.key(request))
+            first = first_request(shares, recipe, writer.prompts)
+            position = ledger.position(Ledger.key(chat_request(roles["teacher"], **first)))
             if position is not None:
                 answered.append((position, shares))
             return position is None
@@ -193,10 +168,10 @@ def _quick_switches() -> Iterator[None]:
 async def _from_thread(
     items: Iterator[Item], is_wanted: Callable[[Item], bool]
 ) -> AsyncGenerator[Item, None]:
-    """The wanted items, which a thread takes from the iterator: each at once, some ahead of need.
+    """The wanted items, which a thread takes from the iterator, some ahead of need.
 
-    Reading, cutting and looking up are one thread's: between two, each of 100,000 chunks would wait
-    for the other's turn. When this generator ends or is closed, the thread has ended.
+    One thread for reading, cutting and looking up: of two, each would wait for the other at every
+    chunk. When this generator ends or is closed, the thread has ended.
     """
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[Item | None]()
     room, stopped = threading.Semaphore(_AHEAD), threading.Event()

@@ -65,13 +65,10 @@ def ask_teacher(
 ) -> Generated:
     """Questions on the chunks and their answers.
 
-    `chunks` may be a list, or come one by one while the first are already asked about. If the
-    chunks of a list were asked about before with the same teacher, prompts and knobs, the rows are
-    read, not asked again. `on_question` is called with each row as it passes its gates (of batches,
-    at the end); repeated rows are found, and rejected, at the end.
-
-    Raises:
-        SetupError: the endpoint cannot work, some requests failed, or no question passed.
+    `chunks` may come one by one while the first are already asked about. If those of a list were
+    asked about before with the same teacher, prompts and knobs, the rows are read, not asked again.
+    `on_question` is called with each row as it passes its gates (of batches, at the end); repeated
+    rows are rejected at the end.
     """
     roles = _roles(recipe)
     if recipe.language and not can_check(recipe.language):
@@ -132,7 +129,6 @@ def _write(
     if embedder is not None:
         questions, similar = drop_similar(questions, embedder, max_similarity=recipe.max_similarity)
         rejected += similar
-    by_gate = Counter(item.gate for item in rejected)
     teacher = made_of["teacher"]["name"]
     if not questions:
         raise SetupError(_why_none(teacher, rejected, recipe))
@@ -142,7 +138,7 @@ def _write(
         "chunks": len(made_of["chunks"]),
         "questions": len(questions),
         "rejected": len(rejected),
-        "rejected_by_gate": dict(sorted(by_gate.items())),
+        "rejected_by_gate": dict(sorted(Counter(item.gate for item in rejected).items())),
         "repaired": sum(candidate.repairs_left < recipe.max_repairs for candidate in taken),
         "made_of": {key: value for key, value in made_of.items() if key != "chunks"},
     }

@@ -18,18 +18,9 @@ from lib.engine.tasks import gather_all
 from lib.gen import gates
 from lib.gen.ask.shares import Share, asks_whole_rows
 from lib.gen.gates import Rejection
+from lib.prompts import teacher
 from lib.prompts.student import Message, parse_answer
-from lib.prompts.teacher import (
-    Draft,
-    TeacherPrompts,
-    go_on,
-    load_prompts,
-    parse_questions,
-    parse_rating,
-    parse_rows,
-    parse_short_answer,
-    say_counts,
-)
+from lib.prompts.teacher import Draft, TeacherPrompts, load_prompts
 from lib.reading.files.api import is_api_record
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, Rejected
@@ -96,7 +87,7 @@ class _Talk:
     reply: str = ""  # the last one
 
     def then(self, said: str) -> _Talk:
-        return replace(self, messages=go_on(self.messages, self.reply, said), reply="")
+        return replace(self, messages=teacher.go_on(self.messages, self.reply, said), reply="")
 
 
 def first_request(
@@ -110,7 +101,7 @@ def first_request(
     else:
         task = "instructions" if is_api_record(chunks[0].text) else "questions"
     count = str(counts[0])
-    messages = prompts.ask(task, *chunks, count=count, counts=say_counts(counts))
+    messages = prompts.ask(task, *chunks, count=count, counts=teacher.say_counts(counts))
     return {"messages": messages, **_sampling(recipe, whole, sum(counts))}
 
 
@@ -124,9 +115,6 @@ class RowWriter:
     """Has rows written on one chunk, or on the small chunks that share a request, after another.
 
     Rows do not depend on the order in which replies come.
-
-    Raises:
-        SetupError: the prompts cannot be read.
     """
 
     def __init__(
@@ -142,11 +130,7 @@ class RowWriter:
         self.prompts = load_prompts(recipe)
 
     async def rows_of(self, shares: Sequence[Share]) -> list[Candidate]:
-        """Ask for questions, answer each, check, repair: everything about these chunks.
-
-        Raises:
-            SetupError: many replies in a row could not be read.
-        """
+        """Ask for questions, answer each, check, repair: everything about these chunks."""
         candidates = [
             Candidate(share.chunk, (share.place, number), self._recipe.max_repairs)
             for share in shares
@@ -189,9 +173,9 @@ class RowWriter:
         reply = await self._ask(talk.messages, priority=priority, **sampling)
         talk = replace(talk, reply=reply.text)
         if talk.whole:
-            drafts = parse_rows(reply.text)
+            drafts = teacher.parse_rows(reply.text)
         else:
-            drafts = [Draft(text) for text in parse_questions(reply.text)]
+            drafts = [Draft(text) for text in teacher.parse_questions(reply.text)]
         if not drafts or reply.finish_reason == "content_filter":
             refusal = gates.unreadable(reply.text, reply.finish_reason)
             self._note_readable("lists of questions", reply.text, refusal)
@@ -252,21 +236,17 @@ class RowWriter:
             if talk.whole or gate in _QUESTIONS_FAULT:
                 return await self._write_again([candidate], talk)
             repair = self.prompts.fill("repair_answer", reason=reason)
-            messages = go_on(messages, reply, repair)
+            messages = teacher.go_on(messages, reply, repair)
 
     async def _checked(self, candidate: Candidate, question: Question) -> Question:
-        """An answered question that passed the optional checks that are on.
-
-        Raises:
-            Rejection: by the first that fails.
-        """
+        """An answered question that passed the optional checks that are on."""
         recipe, prompts, chunk = self._recipe, self.prompts, candidate.chunk
         text, answer = question.text, question.answer
         is_api = is_api_record(chunk.text)  # its answer is a call: only a rating says something
         if recipe.round_trip and not is_api:
             reply = await self._ask(prompts.ask("round_trip", chunk, question=text))
             gates.check_whole(reply.text, reply.finish_reason)
-            found = parse_short_answer(reply.text)
+            found = teacher.parse_short_answer(reply.text)
             if found is None:
                 raise Rejection("round_trip", "asked again, the document does not answer it")
             if not same_answer(found, answer):
@@ -274,14 +254,14 @@ class RowWriter:
                 raise Rejection("round_trip", reason)
         if recipe.passage_dependency and not is_api:
             reply = await self._ask(prompts.ask("closed_book", question=text))
-            found = parse_short_answer(reply.text)
+            found = teacher.parse_short_answer(reply.text)
             if found is not None and same_answer(found, answer):
                 raise Rejection("passage_dependency", "it can be answered without the document")
         if recipe.min_rating:
             rated_answer = question.cot_answer if is_api else answer
             asked = prompts.ask("rating", chunk, question=text, answer=rated_answer)
             reply = await self._ask(asked, role="judge")
-            rated = parse_rating(reply.text)
+            rated = teacher.parse_rating(reply.text)
             if rated is None:
                 raise Rejection("unrated", "the judge's reply holds no rating")
             candidate.rating = Rating(question.id, *rated)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, repeat
 from random import Random
 
 from lib.reading.files.api import is_api_record
@@ -52,14 +52,11 @@ def shares(chunks: Iterable[Chunk], recipe: Recipe) -> Iterator[Share]:
     """Each chunk's share: questions_per_chunk, or its part of questions_per_document."""
     place = 0
     for _, of_document in groupby(chunks, lambda chunk: chunk.document_id):
-        together: Iterable[tuple[Chunk, int]]
+        counts: Iterable[int] = repeat(recipe.questions_per_chunk)
         if recipe.questions_per_document:
             whole = list(of_document)
-            counts = spread(recipe.questions_per_document, len(whole))
-            together = zip(whole, counts, strict=True)
-        else:
-            together = ((chunk, recipe.questions_per_chunk) for chunk in of_document)
-        for chunk, count in together:
+            of_document, counts = iter(whole), spread(recipe.questions_per_document, len(whole))
+        for chunk, count in zip(of_document, counts, strict=False):
             place += 1
             if count:
                 yield Share(chunk, place, count)

@@ -40,19 +40,15 @@ class Converted:
 
 
 def add_command(commands: Any) -> None:
-    """Add the command, with `run` as its action."""
     parser = commands.add_parser(
         "convert",
         help="write a dataset in another format",
         description="A dataset of 1_gen, or rows in the published RAFT layout, in another format.",
     )
     parser.add_argument(
-        "dataset",
-        nargs="?",
-        default="",
-        help="its folder or name, or a file or folder of another tool's rows; else the "
-        "latest run's",
-    )
+        "dataset", nargs="?", default="", help="its folder or name, or a file or folder of another "
+        "tool's rows; else the latest run's"
+    )  # fmt: skip
     parser.add_argument("--to", required=True, choices=FORMATS, help="the format")
     parser.add_argument("--out", help="a new folder; else one in artefacts/converted")
     parser.add_argument("--file-type", choices=FILE_TYPES, default="jsonl", help="default: jsonl")
@@ -64,11 +60,7 @@ def add_command(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """0: written; 1: no row fits the format, so nothing was.
-
-    Raises:
-        SetupError: the dataset cannot be read, or the options contradict each other.
-    """
+    """0: written; 1: no row fits the format, so nothing was."""
     shape = {name: value for name in _SHAPE if (value := getattr(options, name)) is not None}
     if shape and options.to != "completion":
         given = ", ".join("--" + name.replace("_", "-") for name in shape)
@@ -102,12 +94,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def read_source(name: str, *, to: str) -> tuple[str, Source, list[LeftOut]]:
-    """A dataset's name and rows, and the rows of another tool that cannot be used.
-
-    Raises:
-        SetupError: there is no such dataset, or it cannot be read.
-    """
-    path = Path(name) if name and Path(name).is_file() else find_dataset(name)
+    """A dataset's name and rows, and the rows of another tool that cannot be used."""
+    path = find_dataset(name)
     if (path / "manifest.json").is_file():
         dataset = read_dataset(path)
         rows = {split: list(dataset.rows(split)) for split in SPLITS}
@@ -122,9 +110,6 @@ def convert_rows(source: Source, *, to: str, **shape: str) -> Converted:
     """The rows in another format, each in its split.
 
     `shape` are options of "completion": prompt_column, completion_column and stop.
-
-    Raises:
-        SetupError: there is no such format, or the two columns need other names.
     """
     columns = _SHAPE | shape
     names = columns["prompt_column"], columns["completion_column"]

@@ -24,7 +24,6 @@ POLICY = (
 
 
 def add_command(commands: Any) -> None:
-    """Add the command, with `run` as its action."""
     parser = commands.add_parser(
         "review",
         help="accept and reject a dataset's rows on a local page",
@@ -44,11 +43,7 @@ def add_command(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve the page until Ctrl-C, or write the reviewed dataset; 0.
-
-    Raises:
-        SetupError: there is no such dataset, the port is taken, or nothing is to be applied.
-    """
+    """Serve the page until Ctrl-C, or write the reviewed dataset; 0."""
     review = Review(find_dataset(options.dataset))
     folder, path = review.dataset.folder, portable(review_path(review.dataset.folder))
     if review.unreadable:
@@ -72,11 +67,7 @@ def run(options: argparse.Namespace) -> int:
 
 @contextmanager
 def serving(review: Review, *, port: int = 0, open_browser: bool = False) -> Iterator[str]:
-    """Serve the page on loopback; yields its address. port 0 = the first free one from 7860 on.
-
-    Raises:
-        SetupError: the port cannot be had.
-    """
+    """Serve the page on loopback; yields its address. port 0 = the first free one from 7860 on."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     import gradio as gr

@@ -66,11 +66,7 @@ def _parse(line: str) -> Decision | None:
 
 
 def append_decision(dataset_dir: str | Path, decision: Decision) -> None:
-    """Add one line, on the disk before this returns; a line is never changed.
-
-    Raises:
-        SetupError: the file cannot be written.
-    """
+    """Add one line, on the disk before this returns; a line is never changed."""
     path = review_path(dataset_dir)
     line = json.dumps(asdict(decision), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
     try:
@@ -100,11 +96,7 @@ def in_force(decisions: Iterable[Decision]) -> list[Decision]:
 
 
 class Review:
-    """The rows of a dataset and the decisions on them, shared by the pages that are open on them.
-
-    Raises:
-        SetupError: the folder is not a dataset, or has no rows.
-    """
+    """The rows of a dataset and the decisions on them, shared by all open pages."""
 
     def __init__(self, dataset_dir: Path) -> None:
         self.dataset = read_dataset(dataset_dir)
@@ -156,11 +148,7 @@ class Review:
         return next(iter(ahead), row_id if row_id in found else next(iter(behind), ""))
 
     def decide(self, row_id: str, verdict: str) -> None:
-        """Accept a row, reject it, or pick it for the evaluation.
-
-        Raises:
-            SetupError: it cannot be an evaluation row, or nothing can be written.
-        """
+        """Accept a row, reject it, or pick it for the evaluation."""
         row = self.rows[row_id]
         if verdict == "pick" and row.split == "eval":
             raise SetupError("This row is in the evaluation already.")
@@ -172,11 +160,7 @@ class Review:
         self._add(row_id, verdict)
 
     def undo(self) -> str:
-        """Take back the last decision; returns its row.
-
-        Raises:
-            SetupError: there is none.
-        """
+        """Take back the last decision; returns its row."""
         own = [decision for decision in in_force(self.decisions) if decision.row_id in self.rows]
         if not own:
             raise SetupError("There is no decision to undo.")
@@ -202,24 +186,19 @@ class Review:
         Training and validation rows that show a picked row's oracle, or a near duplicate of it,
         are left out too. Its run goes on with the new folder if it had this dataset, or an earlier
         outcome of its review.
-
-        Raises:
-            SetupError: no decision changes a row.
         """
         if not self.summary():
             raise SetupError("No decision changes a row, so there is nothing to write.")
         kept, left_out = [], []
         for row_id, row in self.rows.items():
-            state = self.states[row_id]
-            if reason := _REASONS.get(state):
-                question = row.question.text
-                left_out.append(
-                    Rejected(row_id, row.oracle.id, "review", reason, question, row.label)
-                )
+            if reason := _REASONS.get(self.states[row_id]):
+                said = reason, row.question.text, row.label
+                left_out.append(Rejected(row_id, row.oracle.id, "review", *said))
             else:
-                kept.append(replace(row, split="eval") if state == "picked" else row)
+                picked = self.states[row_id] == "picked"
+                kept.append(replace(row, split="eval") if picked else row)
         folder = write_reviewed(self.dataset, kept, left_out)
-        run_name = self.dataset.name.rpartition("-")[0]
+        run_name = self.dataset.run_name
         current = home() / read_state(run_name).get("DATASET_DIR", "")
         if (current / "manifest.json").is_file():
             origin = read_dataset(current).manifest["made_of"].get("dataset")

@@ -32,12 +32,7 @@ def documents(path: Path, name: str) -> Iterator[Document | Skipped]:
 
 
 def api_document(record: Any, id: str) -> Document:
-    """The record's fields, one in each line, RECORD_FIELDS first.
-
-    Raises:
-        ValueError: a field is missing, or api_call or functionality is empty; the message can be
-            shown to users.
-    """
+    """The record's fields, one in each line, RECORD_FIELDS first."""
     if not isinstance(record, dict):
         raise ValueError(
             "it is not a record of API documentation (an object with api_call and so on)"

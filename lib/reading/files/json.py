@@ -40,11 +40,7 @@ def documents(path: Path, name: str) -> Iterator[Document | Skipped]:
 def documents_of_records(
     path: Path, name: str, document: Callable[[Any, str], Document]
 ) -> Iterator[Document | Skipped]:
-    """`document(record, id)` of each record, or why there is none.
-
-    Raises:
-        ValueError: nothing of the file can be read; the message can be shown to users.
-    """
+    """`document(record, id)` of each record, or why there is none."""
     empty = True
     for number, record in iter_records(path):
         empty = False

@@ -1,7 +1,8 @@
 """One GET over http or https, to the very address that was checked; bounded in time and size.
 
 It uses `http.client`, which lets us open the socket: a second look-up of the name could lead to
-another address (DNS rebinding). No proxy, cookie, `.netrc` or credential is ever used.
+another address (DNS rebinding). No proxy, cookie, `.netrc` or credential is ever used. Whatever is
+wrong with a URL or its answer is a FetchError.
 """
 
 from __future__ import annotations
@@ -57,11 +58,7 @@ class Response:
 
 
 def check_url(url: str) -> str:
-    """`HTTPS://Example.com:443/phở 1#top` → `https://example.com/ph%E1%BB%9F%201`
-
-    Raises:
-        FetchError: it is not an http(s) URL, holds a user name, or is ambiguous.
-    """
+    """`HTTPS://Example.com:443/phở 1#top` → `https://example.com/ph%E1%BB%9F%201`"""
     url = url.strip()
     if len(url) > MAX_URL_CHARS:
         raise FetchError(f"its address is longer than {MAX_URL_CHARS:,} characters")
@@ -98,12 +95,7 @@ def get(
     max_bytes: int,
     content_types: Collection[str] = (),
 ) -> Response:
-    """One request, without following redirects; () as content_types means any.
-
-    Raises:
-        FetchError: the URL or its address is refused, the server cannot be reached, or it answers
-            with another status or type, too late, or with more than max_bytes.
-    """
+    """One request, without following redirects; () as content_types means any."""
     parts = urlsplit(url := check_url(url))
     port = parts.port or _PORTS[parts.scheme]
     addresses = checked_addresses(parts.hostname or "", port, allow_loopback=allow_loopback)
@@ -138,11 +130,7 @@ def get(
 
 
 def checked_addresses(host: str, port: int, *, allow_loopback: bool) -> list[Any]:
-    """What getaddrinfo gives for a host, if every address may be asked.
-
-    Raises:
-        FetchError: there is none, or one that is not public (nor loopback, where that is allowed).
-    """
+    """What getaddrinfo gives for a host; a FetchError if an address of it may not be asked."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -160,11 +148,7 @@ def checked_addresses(host: str, port: int, *, allow_loopback: bool) -> list[Any
 
 
 def gunzip(data: bytes, max_bytes: int) -> bytes:
-    """Decompress, keeping at most max_bytes in memory.
-
-    Raises:
-        FetchError: it is broken, or larger than max_bytes.
-    """
+    """Decompress, keeping at most max_bytes in memory; a FetchError if it is broken or larger."""
     try:
         plain = gzip.GzipFile(fileobj=BytesIO(data)).read(max_bytes + 1)
     except (OSError, EOFError, zlib.error) as error:

@@ -11,11 +11,7 @@ CONTENT_TYPES = ("text/html", "application/xhtml+xml", "text/plain")
 
 
 def main_text(page: bytes, content_type: str) -> Text:
-    """Runs in a worker process.
-
-    Raises:
-        ValueError: it has no text; the message can be shown to users.
-    """
+    """The title and the main text of a page. Runs in a worker process."""
     text = decode(page, content_type)
     if content_type.startswith("text/plain"):
         if not isinstance(text, str):

@@ -34,11 +34,7 @@ _ITEMS = {"urlset": "url", "sitemapindex": "sitemap"}
 
 
 def iter_sitemap(location: str, recipe: Recipe) -> Iterator[Document | Skipped]:
-    """Every page of a sitemap (a file or an http(s) URL), each read when it is asked for.
-
-    Raises:
-        SetupError: the sitemap cannot be read.
-    """
+    """Every page of a sitemap (a file or an http(s) URL), each read when it is asked for."""
     visitor = Visitor(recipe)
     with Workers() as workers:
         try:
@@ -81,9 +77,6 @@ def parse_sitemap(data: bytes) -> tuple[str, list[str]]:
     """`<urlset><url><loc>https://…</loc></url></urlset>` → `("urlset", ["https://…"])`
 
     The root is "urlset" (pages) or "sitemapindex" (sitemaps); namespaces do not matter.
-
-    Raises:
-        FetchError: it is not a sitemap, or has a DTD, whose entities could fill the memory.
     """
     from lxml import etree
 
@@ -97,7 +90,7 @@ def parse_sitemap(data: bytes) -> tuple[str, list[str]]:
     except (etree.XMLSyntaxError, LookupError, ValueError) as error:
         raise FetchError(f"it is not XML ({short(error)})") from error
     if root.getroottree().docinfo.doctype:
-        raise FetchError("it has a DTD, which no sitemap needs")
+        raise FetchError("it has a DTD, which no sitemap needs")  # entities could fill the memory
     name = etree.QName(root).localname
     if name not in _ITEMS:
         raise FetchError(f"its root is <{name[:40]}>, not <urlset> or <sitemapindex>")

@@ -9,15 +9,8 @@ from urllib.parse import urljoin, urlsplit
 
 from protego import Protego
 
-from lib.reading.web.fetch import (
-    REDIRECTS,
-    USER_AGENT,
-    FetchError,
-    Response,
-    check_url,
-    get,
-    quoted,
-)
+from lib.reading.web import fetch
+from lib.reading.web.fetch import FetchError, Response, check_url, get
 from lib.recipe import Recipe
 
 MAX_REDIRECTS = 5
@@ -41,15 +34,11 @@ class Visitor:
         self._failures: Counter[str] = Counter()  # in a row
 
     def get(self, url: str, *, max_bytes: int, content_types: Collection[str] = ()) -> Response:
-        """The answer (status 200) behind a URL and its redirects; () means any content type.
-
-        Raises:
-            FetchError: there is none, or it must not be asked for.
-        """
-        return self._follow(check_url(url), max_bytes, content_types, robots=True)
+        """The answer (status 200) behind a URL and its redirects; () means any content type."""
+        return self._follow(check_url(url), max_bytes, content_types)
 
     def _follow(
-        self, url: str, max_bytes: int, content_types: Collection[str], *, robots: bool
+        self, url: str, max_bytes: int, content_types: Collection[str] = (), *, robots: bool = True
     ) -> Response:
         start = url
         try:
@@ -57,7 +46,7 @@ class Visitor:
                 if robots:
                     self._check(url)
                 response = self._ask(url, max_bytes, content_types)
-                if response.status not in REDIRECTS:
+                if response.status not in fetch.REDIRECTS:
                     return response
                 # http.client reads headers as Latin-1; today they are UTF-8.
                 to = response.headers.get("location", "").encode("latin-1").decode(errors="replace")
@@ -68,7 +57,7 @@ class Visitor:
             raise FetchError(f"more than {MAX_REDIRECTS} redirects")
         except FetchError as error:
             if url != start:
-                error.args = (f"redirected to {quoted(url)[:200]}: {error}",)
+                error.args = (f"redirected to {fetch.quoted(url)[:200]}: {error}",)
             raise
 
     def _check(self, url: str) -> None:
@@ -78,18 +67,20 @@ class Visitor:
         origin = f"{parts.scheme}://{parts.netloc}"
         if origin not in self._robots:
             self._robots[origin] = robots = self._read_robots(f"{origin}/robots.txt")
-            delay_s = 0.0 if isinstance(robots, str) else robots.crawl_delay(USER_AGENT) or 0.0
+            delay_s = (
+                0.0 if isinstance(robots, str) else robots.crawl_delay(fetch.USER_AGENT) or 0.0
+            )
             self._delays_s[parts.netloc] = min(delay_s, MAX_CRAWL_DELAY_S)
         robots = self._robots[origin]
         if isinstance(robots, str):
             raise FetchError(robots)
-        if not robots.can_fetch(url, USER_AGENT):
+        if not robots.can_fetch(url, fetch.USER_AGENT):
             raise FetchError("robots.txt forbids it")
 
     def _read_robots(self, url: str) -> Protego | str:
         """The rules (RFC 9309), or the reason why nothing may be asked."""
         try:
-            text = self._follow(url, MAX_ROBOTS_BYTES, (), robots=False).body
+            text = self._follow(url, MAX_ROBOTS_BYTES, robots=False).body
         except FetchError as error:
             if not 400 <= error.status < 500 or error.status == 429:
                 return f"its robots.txt cannot be read ({error}), so nothing is asked"
@@ -104,7 +95,10 @@ class Visitor:
         attempt = 0
         while True:
             attempt += 1
-            self._pace(host)
+            if (wait_s := self._next.get(host, 0.0) - time.monotonic()) > 0:
+                time.sleep(wait_s)
+            pause_s = max(self._pause_s, self._delays_s.get(host, 0.0))
+            self._next[host] = time.monotonic() + pause_s
             try:
                 response = get(
                     url,
@@ -120,12 +114,6 @@ class Visitor:
                     self._failures[host] = self._failures[host] + 1 if error.passing else 0
                     raise
                 time.sleep(wait_s)
-
-    def _pace(self, host: str) -> None:
-        if (wait_s := self._next.get(host, 0.0) - time.monotonic()) > 0:
-            time.sleep(wait_s)
-        pause_s = max(self._pause_s, self._delays_s.get(host, 0.0))
-        self._next[host] = time.monotonic() + pause_s
 
 
 def _joined(url: str, to: str) -> str:

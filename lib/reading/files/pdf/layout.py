@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain, pairwise
 
 from lib.reading.files.pdf.columns import SENTENCE_END, by_column
@@ -15,21 +14,7 @@ from lib.reading.files.pdf.lines import Line, Sheet
 _BULLET = re.compile(r"^(?:[-–*•‣▪■●◦]|\(?\d{1,2}[.)])(?:\s+|$)")
 
 
-@dataclass(frozen=True)
-class Block:
-    """A paragraph, heading, caption or table cell: lines that follow one another."""
-
-    lines: tuple[Line, ...]
-
-    @property
-    def box(self) -> Line:
-        return Line(
-            "",
-            min(line.left for line in self.lines),
-            min(line.bottom for line in self.lines),
-            max(line.right for line in self.lines),
-            max(line.top for line in self.lines),
-        )
+Block = list[Line]  # a paragraph, heading, caption or table cell: lines that follow one another
 
 
 def page_texts(sheets: Sequence[Sheet]) -> list[str]:
@@ -58,14 +43,14 @@ def page_texts(sheets: Sequence[Sheet]) -> list[str]:
 def split_blocks(lines: Sequence[Line]) -> list[Block]:
     """Consecutive lines are one block until a line is apart, of another size or a new item."""
     leadings = _leadings(lines)
-    blocks: list[list[Line]] = []
+    blocks: list[Block] = []
     for index, line in enumerate(lines):
         near = [other for other in lines[max(0, index - 4) : index + 4] if _alike(other, line)]
         if blocks and _continues(blocks[-1], line, near, leadings):
             blocks[-1].append(line)
         else:
             blocks.append([line])
-    return [Block(tuple(block)) for block in blocks]
+    return blocks
 
 
 def _column(line: Line) -> tuple[int, int]:
@@ -90,7 +75,7 @@ def _alike(line: Line, other: Line) -> bool:
 
 
 def _continues(
-    block: list[Line], line: Line, near: list[Line], leadings: dict[tuple[int, int], float]
+    block: Block, line: Line, near: list[Line], leadings: dict[tuple[int, int], float]
 ) -> bool:
     """Whether a line continues the block's paragraph."""
     last = block[-1]
@@ -109,9 +94,7 @@ def _continues(
     word = line.text.split()[0]
     word_width = (line.right - line.left) * (len(word) + 1) / len(line.text)
     indented = line.left - min(n.left for n in block) > 0.8 * line.height
-    return space < word_width + line.height and not (
-        indented and last.text.rstrip().endswith(SENTENCE_END)
-    )
+    return space < word_width + line.height and not (indented and _ends_sentence(last))
 
 
 def reading_order(blocks: Sequence[Block]) -> list[list[Block]]:
@@ -126,30 +109,32 @@ def reading_order(blocks: Sequence[Block]) -> list[list[Block]]:
     sides: list[list[Block]] = []
     for index, block in enumerate(blocks):
         _place(sides if _is_aside(block, blocks[index + 1 :]) else rows, block)
-    ends = (i + 1 for i, row in enumerate(rows) if _is_paragraph_end(row[-1]))
+    ends = (
+        i + 1 for i, (*_, last) in enumerate(rows) if len(last) > 1 and _ends_sentence(last[-1])
+    )
     after = next(ends, len(rows))
     return rows[:after] + sides + rows[after:]
 
 
 def _is_aside(block: Block, later: Sequence[Block]) -> bool:
-    box = block.box
-    left = [line for other in later for line in other.lines if line.right < box.left + 2]
+    box = _box(block)
+    left = [line for other in later for line in other if line.right < box.left + 2]
     return any(line.top > box.top + 2 for line in left) and any(line.beside(box) for line in left)
 
 
-def _is_paragraph_end(block: Block) -> bool:
-    return len(block.lines) > 1 and block.lines[-1].text.rstrip().endswith(SENTENCE_END)
+def _ends_sentence(line: Line) -> bool:
+    return line.text.rstrip().endswith(SENTENCE_END)
 
 
 def _place(rows: list[list[Block]], block: Block) -> None:
-    box = block.box
+    box = _box(block)
     if rows and _same_table_row(rows[-1][-1], block):
         rows[-1].append(block)
         return
-    if rows and rows[-1][-1].box.bottom < box.bottom:  # it jumps up
+    if rows and _box(rows[-1][-1]).bottom < box.bottom:  # it jumps up
         for index, row in enumerate(rows):
-            below = row[0].box
-            fits = not index or rows[index - 1][-1].box.bottom > box.bottom
+            below = _box(row[0])
+            fits = not index or _box(rows[index - 1][-1]).bottom > box.bottom
             if fits and below.top < box.top and (below.over(box) or below.left <= box.left):
                 rows.insert(index, [block])
                 return
@@ -157,8 +142,15 @@ def _place(rows: list[list[Block]], block: Block) -> None:
 
 
 def _same_table_row(left: Block, right: Block) -> bool:
-    few = len(left.lines) <= 8 and len(right.lines) <= 8
-    return few and left.box.beside(right.box) and left.box.right <= right.box.left + 1
+    few, one, other = max(len(left), len(right)) <= 8, _box(left), _box(right)
+    return few and one.beside(other) and one.right <= other.left + 1
+
+
+def _box(block: Block) -> Line:
+    lefts, bottoms, rights, tops = zip(
+        *((n.left, n.bottom, n.right, n.top) for n in block), strict=True
+    )
+    return Line("", min(lefts), min(bottoms), max(rights), max(tops))
 
 
 # --- text ----------------------------------------------------------------------------------------
@@ -167,7 +159,7 @@ def _same_table_row(left: Block, right: Block) -> bool:
 def _text(rows: Sequence[Sequence[Block]], words: Counter[str], dropped: Counter[str]) -> str:
     pieces: list[str] = []
     for row in rows:
-        cells = [join_lines([line.text for line in block.lines], words, dropped) for block in row]
+        cells = [join_lines([line.text for line in block], words, dropped) for block in row]
         text = " | ".join(cell for cell in cells if cell)
         item = len(row) == 1 and _BULLET.match(text)
         if text:

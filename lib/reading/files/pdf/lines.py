@@ -186,13 +186,9 @@ def _quarters(angle: float) -> int:
 def _turned(box: Box, quarters: int) -> Box:
     """The box, turned back by so many quarters of a clockwise turn."""
     left, bottom, right, top = box
-    if quarters == 1:
-        return -top, left, -bottom, right
-    if quarters == 2:
-        return -right, -top, -left, -bottom
-    if quarters == 3:
-        return bottom, -right, top, -left
-    return box
+    for _ in range(quarters % 4):
+        left, bottom, right, top = -top, left, -bottom, right
+    return left, bottom, right, top
 
 
 def _joined(units: str) -> str:

@@ -65,11 +65,7 @@ def _length(*texts: str) -> int:
 
 
 def page_picture(path: Path, number: int) -> str:
-    """One page, counted from 1, as a PNG in base64.
-
-    Raises:
-        ValueError: it cannot be drawn; the message can be shown to users.
-    """
+    """One page, counted from 1, as a PNG in base64."""
     document, picture = open_pdf(path), BytesIO()
     if not 1 <= number <= len(document):
         raise ValueError(f"it has pages 1 to {len(document)}, not {number}")

@@ -11,7 +11,7 @@ from lib.dataset import read_dataset
 from lib.finetune.rows import training_messages
 from lib.gen.__main__ import main
 from lib.gen.check import check_dataset
-from lib.gen.formats.imported import import_rows
+from lib.gen.formats.foreign import import_rows
 from lib.settings import home
 from lib.store import read_jsonl, write_jsonl
 from tests.gen.dataset import make, write
