@@ -65,8 +65,8 @@ def write_results(
     leakage: Any = None,
     cost: Any = None,
     date: str = "",
-) -> Path:
-    """Write `answers.jsonl`, `answers.parquet` and, last, `metrics.json`, whose path is returned.
+) -> None:
+    """Write `answers.jsonl`, `answers.parquet` and, last, `metrics.json`; print its path.
 
     Args:
         made_of: of `describe_run`.
@@ -103,7 +103,7 @@ def write_results(
             if {**document, "date": before.get("date")} == before:
                 document = before
     write_text(path, json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
-    return path
+    print(f"Written: {portable(path)}")
 
 
 def _plain(value: Any, secret: re.Pattern[str]) -> Any:

@@ -87,7 +87,8 @@ def write(run_dir: Path, parts: dict[str, Any], **more: Any) -> Path:
     names = ("answers", "scores", "questions", "cases")
     given = {"made_of": {"dataset": "d"}, "date": DATE} | more
     found = given.pop("results", results())
-    return write_results(run_dir, found, *(parts[name] for name in names), **given)
+    write_results(run_dir, found, *(parts[name] for name in names), **given)
+    return run_dir / METRICS_FILE
 
 
 def test_figures_come_back_exactly(parts: dict[str, Any], tmp_path: Path) -> None:
