@@ -16,7 +16,7 @@ BIN := .venv/bin
 
 # Two files at a time (pytest-xdist)
 test: .venv
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv
 	$(BIN)/ruff format --check .

@@ -81,6 +81,7 @@ def test_runs_are_compared_by_the_metric_that_decided_the_first(
 ) -> None:
     write_run(home_dir / "runs" / "one", lambda i, case: i % 2 == 0, metric="f1")
     write_run(home_dir / "runs" / "other", lambda i, case: i % 4 == 0, metric="f1")
+    capsys.readouterr()
     assert main(["compare", "one", "other"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("f1 in %")
