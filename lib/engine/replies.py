@@ -23,6 +23,7 @@ _CLOSED = re.compile(
     r"|\Aanalysis(?s:.*)assistantfinal",  # the same where a server leaves its tokens out
     re.IGNORECASE,
 )
+_WORDS = ("think", "thought", "reasoning", "channel", "analysis")  # each tag holds one: a fast look
 _ENDS = re.compile(r"\s*<\|(?:return|end|END_RESPONSE)\|>\s*$|^\s*<\|START_RESPONSE\|>\s*")
 # "'messages[0].role' does not support 'system'", "Only user and assistant roles are supported"
 _NO_SYSTEM_ROLE = re.compile(r"\b(?:system|developer|roles?)\b", re.IGNORECASE)
@@ -55,9 +56,11 @@ def without_thoughts(text: str, finish_reason: str) -> str:
     What follows the last closing tag counts: the prompt may have held the opening one. A later
     opening tag begins thoughts if the reply was cut; else the text only speaks of tags.
     """
-    if closed := list(_CLOSED.finditer(text)):
+    lower = text.lower()
+    may_think = any(word in lower for word in _WORDS)
+    if closed := list(_CLOSED.finditer(text)) if may_think else []:
         text = text[closed[-1].end() :]
-    opened = _OPENED.search(text)
+    opened = _OPENED.search(text) if may_think else None
     if opened and (finish_reason == "length" or not text[: opened.start()].strip()):
         text = text[: opened.start()].rstrip()
     return _ENDS.sub("", text) if "<|" in text else text
