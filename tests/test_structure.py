@@ -32,7 +32,10 @@ TOOLS = {  # tool → a file that calls it
     "jupyter": "README.md",
 }
 # Imported by a package of ours that does not declare it
-PINNED_FOR_A_PACKAGE = {"lxml-html-clean": "justext, which trafilatura needs"}
+PINNED_FOR_A_PACKAGE = {
+    "lxml-html-clean": "justext, which trafilatura needs",
+    "python-calamine": "pandas, which reads .xlsx with it",
+}
 # The user installs it for one feature; without it, an error says so.
 OPTIONAL_IMPORTS = {"azure"}
 
