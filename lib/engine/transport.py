@@ -29,7 +29,7 @@ class Transport:
     """
 
     def __init__(self, settings: EndpointSettings) -> None:
-        self._settings, self._where = settings, f"{settings.role} at {settings.address}"
+        self._settings = settings
         self._entra = EntraToken(settings.role) if settings.use_entra_id else None
 
     async def __aenter__(self) -> Transport:
@@ -59,7 +59,8 @@ class Transport:
         headers = {}
         if self._entra is not None:
             headers["Authorization"] = f"Bearer {await self._entra.get()}"
-        where, url = self._where, url_of(self._settings, path)
+        where = f"{self._settings.role} at {self._settings.address}"
+        url = url_of(self._settings, path)
         try:
             async with self._session.post(
                 url,
