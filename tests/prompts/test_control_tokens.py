@@ -23,7 +23,9 @@ TOKENS = ["[TOOL_CALLS]", "<unused7>", "§turn§"]  # of a tokenizer alone: neut
 
 def with_tokens(case: Case) -> Case:
     first, *others = case.chunks
-    return replace(case, chunks=(replace(first, text=f"{first.text} {' x '.join(TOKENS)}"), *others))
+    return replace(
+        case, chunks=(replace(first, text=f"{first.text} {' x '.join(TOKENS)}"), *others)
+    )
 
 
 @pytest.mark.parametrize("is_local", [True, False])
