@@ -19,6 +19,7 @@ from lib.engine.prices import load_prices
 from lib.engine.replies import (
     Reply,
     RequestForm,
+    is_about_system_role,
     read_reply,
     read_vectors,
     rejected_reply,
@@ -182,8 +183,9 @@ class Endpoint:
                 return await self._requests.post(
                     "chat/completions", payload, kind=request["max_tokens"], timeouts=timeouts
                 )
-            except RequestRejected as rejected:
-                self._form.learn(str(rejected))
+            except (RequestRejected, Fault) as error:
+                if isinstance(error, RequestRejected) or is_about_system_role(error):
+                    self._form.learn(str(error))
                 if self._form.payload(request) == payload:
                     raise
 

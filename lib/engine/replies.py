@@ -27,6 +27,7 @@ _WORDS = ("think", "thought", "reasoning", "channel", "analysis")  # each tag ho
 _ENDS = re.compile(r"\s*<\|(?:return|end|END_RESPONSE)\|>\s*$|^\s*<\|START_RESPONSE\|>\s*")
 # "'messages[0].role' does not support 'system'", "Only user and assistant roles are supported"
 _NO_SYSTEM_ROLE = re.compile(r"\b(?:system|developer|roles?)\b", re.IGNORECASE)
+_IN_A_5XX = re.compile(r"\b(?:system (?:role|message|prompt)|roles? must)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,11 @@ class RequestForm:
             self._temperature = False
         elif _NO_SYSTEM_ROLE.search(message):
             self._system = False
+
+
+def is_about_system_role(fault: Fault) -> bool:
+    """Whether a server's failure (llama.cpp: 500, of the chat template) names the system role."""
+    return fault.kind == "server" and bool(_IN_A_5XX.search(str(fault)))
 
 
 def read_reply(data: Mapping[str, Any], *, latency_s: float) -> Reply:

@@ -327,19 +327,22 @@ def test_the_parameter_names_of_newer_models_are_learnt() -> None:
         assert 12 + 2 <= len(server.requests) <= 12 + 2 * 6  # only those in flight ask again
 
 
+NO_SYSTEM_ROLE = [
+    "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
+    "System role not supported",
+    "Conversation roles must alternate user/assistant/user/assistant/...",
+    "Developer instruction is not enabled for models/gemma-3-27b-it",
+    "Only user and assistant roles are supported!",
+]
+
+
 @pytest.mark.parametrize(
-    "said",
-    [
-        "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
-        "System role not supported",
-        "Conversation roles must alternate user/assistant/user/assistant/...",
-        "Developer instruction is not enabled for models/gemma-3-27b-it",
-        "Only user and assistant roles are supported!",
-    ],
+    ("status", "said"),
+    [*((400, said) for said in NO_SYSTEM_ROLE), *((500, said) for said in NO_SYSTEM_ROLE[1:3])],
 )
-def test_a_model_without_a_system_role_is_learnt(said: str) -> None:
+def test_a_model_without_a_system_role_is_learnt(status: int, said: str) -> None:
     def fault(number: int, body: Body) -> object:
-        return error(400, said) if body["messages"][0]["role"] == "system" else None
+        return error(status, said) if body["messages"][0]["role"] == "system" else None
 
     with serve(Loopback(reply=echo, fault=fault)) as server:
 
