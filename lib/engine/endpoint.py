@@ -136,7 +136,7 @@ class Endpoint:
         try:
             reply, used = await self._requests.run(
                 partial(self._attempt, key, request),
-                ping=partial(self._send, {"model": self.settings.deployment, **_PING}),
+                ping=self._ping,
                 estimate=self.meter.estimate(request),
                 priority=priority,
             )
@@ -148,6 +148,11 @@ class Endpoint:
             return rejected_reply(rejected)
         finally:
             self.ledger.unlock(key)
+
+    async def _ping(self) -> None:
+        data = await self._send({"model": self.settings.deployment, **_PING})
+        if not data.get("choices"):
+            read_reply(data, latency_s=0.0, where=self.settings.where)  # a Fault: it is none
 
     async def _attempt(
         self, key: str, request: dict[str, Any], timeouts: int
@@ -161,7 +166,7 @@ class Endpoint:
         start = time.monotonic()
         with self._counted(request) as data:
             data |= await self._send(request, timeouts=timeouts)
-            reply = read_reply(data, latency_s=time.monotonic() - start)
+            reply = read_reply(data, latency_s=time.monotonic() - start, where=self.settings.where)
         return reply, self.meter.count(request, reply)
 
     @contextmanager
@@ -229,7 +234,7 @@ class Endpoint:
     async def _embed(self, batch: list[str], timeouts: int) -> tuple[list[dict[str, Any]], Used]:
         with self._counted({"input": batch}) as data:
             data |= await self._send_texts(batch, timeouts)
-            vectors, tokens = read_vectors(data, count=len(batch))
+            vectors, tokens = read_vectors(data, count=len(batch), where=self.settings.where)
         replies: list[dict[str, Any]] = [{"embedding": vector} for vector in vectors]
         replies[0]["prompt_tokens"] = tokens  # of the whole batch
         return replies, self.meter.count({"input": batch}, Reply("", "stop", tokens, 0, 0.0))

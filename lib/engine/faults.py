@@ -67,7 +67,7 @@ def read_body(
         SetupError: 401, 402, or a 429 that waiting does not mend: no request can succeed.
         RequestRejected: any other status.
     """
-    where = f"{settings.role} at {settings.address}"
+    where = settings.where
     data = _object(body)
     if 200 <= status < 300:
         if data is None or ("error" in data and "choices" not in data):

@@ -49,7 +49,7 @@ class RetryLoop:
     def __init__(
         self, settings: EndpointSettings, recipe: Recipe, *, limits: list[Limit], budget: Budget
     ) -> None:
-        self._where = f"{settings.role} at {settings.address}"
+        self._where = settings.where
         self._timeout_s, self._max_retries = recipe.timeout_s, recipe.max_retries
         self._transport, self._timeout = Transport(settings), AdaptiveTimeout(recipe.timeout_s)
         self.scheduler = Scheduler(recipe.slots(settings.role), limits=limits, budget=budget)
@@ -121,7 +121,7 @@ class RetryLoop:
                 if of_all := await self._error_of_all(failed, ping):
                     self.scheduler.stop(of_all)
                     raise of_all from None
-                raise
+                raise EndpointError(f"{failed}{self._only_short()}") from None
 
     def _answer(self) -> None:
         self._answered, self._fault = True, None
@@ -184,17 +184,22 @@ class RetryLoop:
             return error
         except Fault as dead:
             if dead.kind != "busy":
-                return SetupError(f"{said}. Nothing was answered before: check the base URL.")
+                return SetupError(
+                    f"{said}. Nothing was answered before, not even a short request: check the "
+                    "base URL, and what runs there."
+                )
         if in_row < _FAILED_IN_ROW:
             return None
-        fix = "Every reply is in the ledger: run this again to go on."
-        if not self._answered:
-            fix = "Only a short request, without a system message, was answered: look at what the "
-            fix += "server writes of the others."
         return SetupError(
-            f"{said}. It is the {in_row}th request in a row that failed: nothing more is sent. "
-            f"{fix}"
+            f"{said}{self._only_short()}. It is the {in_row}th request in a row that failed: "
+            "nothing more is sent. Every reply is in the ledger: run this again to go on."
         )
+
+    def _only_short(self) -> str:
+        """What is odd about an endpoint that answered the ping alone."""
+        if self._answered or not self._pinged:
+            return ""
+        return "; only a short request, without a system message, was answered"
 
     def _back_off_s(self, fault: Fault, tries: Counter[str]) -> float:
         """Seconds until the next attempt; EndpointError: the request has failed too often."""

@@ -59,7 +59,7 @@ class Transport:
         headers = {}
         if self._entra is not None:
             headers["Authorization"] = f"Bearer {await self._entra.get()}"
-        where = f"{self._settings.role} at {self._settings.address}"
+        where = self._settings.where
         url = url_of(self._settings, path)
         try:
             async with self._session.post(

@@ -262,6 +262,15 @@ def test_a_reply_that_was_cut_on_its_way_is_asked_for_twice_more(no_back_off: No
     assert "3 unreadable, counted as paid" in note
 
 
+def test_a_reply_of_another_form_is_said_with_who_sent_it(no_back_off: None) -> None:
+    fault = lambda number, body: web.json_response({"choices": []})  # noqa: E731
+    with serve(Loopback(fault=fault)) as server:
+        with pytest.raises(SetupError) as failed:
+            run(ask_each(server, ["a"], max_retries=8))
+        says = f"The teacher at {server.base_url} sent something else than a chat completion: "
+    assert f"{says}{{'choices': []}} (2 attempts, 2 counted as paid). Nothing" in str(failed.value)
+
+
 def test_vectors_that_cannot_be_read_are_in_the_budget(no_back_off: None) -> None:
     async def embed(server: Loopback) -> tuple[Any, int, int]:
         async with Endpoint(settings(server), Recipe(), ledger=Ledger()) as endpoint:
