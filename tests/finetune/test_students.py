@@ -57,9 +57,11 @@ class _Routes(BaseHTTPRequestHandler):
             return self.answer(self.server.files[name])
         files = self.server.files.items()
         if path.startswith("/api/models/org/there/tree/"):
-            kind, rows = "file", [(name, len(content)) for name, content in files]
-            rows = [{"type": kind, "path": n, "size": size, "oid": n} for n, size in rows]
-            return self.answer(json.dumps(rows).encode())
+            tree = [
+                {"type": "file", "path": name, "size": len(content), "oid": name}
+                for name, content in files
+            ]
+            return self.answer(json.dumps(tree).encode())
         if path.startswith("/api/models/org/there"):
             siblings = [{"rfilename": name} for name, _ in files]
             info = {"id": "org/there", "sha": SHA, "siblings": siblings}
