@@ -3,6 +3,11 @@
 The documents of OPENBOOK_BENCHMARK_DOCUMENTS (default: the sample corpus), 3 questions a chunk,
 with 64 and with 256 slots, against a loopback teacher that takes 0.3 s + 2 ms an output token: by
 `python -m lib.gen run`, and by 1_gen.ipynb as run_all.sh runs it.
+
+The two ways are not alike. The notebook has read every document before its first request, as its
+cells show some of them. `lib.gen run` asks about the first while it reads the others: its slots
+wait for chunks at the beginning, and the reading takes CPU from the asking. So its figure is higher
+where the lower bound is short (256 slots: 2 s), although everything ends sooner.
 """
 
 from __future__ import annotations

@@ -51,6 +51,11 @@ class EndpointSettings:
         """The base URL as it may be shown: without the password and the values of its query."""
         return without_secrets(self.base_url)
 
+    @property
+    def where(self) -> str:
+        """`teacher at http://127.0.0.1:8000/v1`, for messages."""
+        return f"{self.role} at {self.address}"
+
 
 def prefixes_of(role: str) -> tuple[str, ...]:
     """`gpt-4o` → `("GPT_4O_",)`: a role outside of PREFIXES uses its own name as prefix."""

@@ -34,7 +34,8 @@ class Progress:
             self._gap_s = min(2 * self._gap_s, _LONGEST_GAP_S)
             self._next_line = now + self._gap_s
             rate = (self.done - done) / (now - since)
-            self._line(f"{rate:.1f}/s · ETA {minutes((self.total - self.done) / rate)}")
+            eta = minutes((self.total - self.done) / rate) if rate else "unknown"
+            self._line(f"{rate:.1f}/s · ETA {eta}")
 
     def close(self) -> None:
         """Print the closing line; also when there was nothing to do."""

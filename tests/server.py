@@ -30,7 +30,8 @@ class Loopback:
     reply: Callable[[Body], str] | None = None  # the assistant's text; None = `reader`
     delay_s: float = 0.0
     delays: random.Random | None = None  # draws each delay between 0 and delay_s
-    # An error reply, or "hang" (answer never) or "drop" (break the connection).
+    # An error reply, or "hang" (answer never), "drop" or "cut" (break the connection before the
+    # reply, or in the middle of it).
     fault: Callable[[int, Body], web.Response | str | None] = lambda number, body: None
     hold_from: int = 0  # from this request on, answer never (0 = no)
     release: threading.Event | None = None  # replies wait until it is set
@@ -81,6 +82,8 @@ class Loopback:
                 await asyncio.sleep(3600)
             if broken == "drop" and request.transport is not None:
                 request.transport.abort()
+            if broken == "cut":
+                return await cut_reply(request, completion(body, (self.reply or reader)(body)))
             if broken is not None:
                 return broken if isinstance(broken, web.Response) else web.Response()
             delay_s = self.delay_s * (self.delays.random() if self.delays else 1.0)
@@ -130,6 +133,18 @@ def completion(body: Body, text: str, finish_reason: str = "stop") -> Body:
             "prompt_tokens_details": {"cached_tokens": prompt_tokens // 2},
         },
     }
+
+
+async def cut_reply(request: web.Request, reply: Body) -> web.StreamResponse:
+    """The first half of a reply with the length of all of it; then the connection breaks."""
+    content = json.dumps(reply).encode()
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    response.content_length = len(content)
+    await response.prepare(request)
+    await response.write(content[: len(content) // 2])
+    if request.transport is not None:
+        request.transport.close()  # after what is written is sent
+    return response
 
 
 def error(status: int, message: str, *, code: str = "", **headers: str) -> web.Response:

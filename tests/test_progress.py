@@ -42,3 +42,12 @@ def test_a_long_run_prints_a_line_a_minute_and_the_rate_is_of_the_last_minute(
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (83.4, "1:23"), (3600, "60:00")])
 def test_minutes(seconds: float, text: str) -> None:
     assert minutes(seconds) == text
+
+
+def test_while_nothing_is_done_the_end_is_unknown(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress = Progress("answers", 10)
+    clock.now += 6
+    progress.advance(0)
+    assert capsys.readouterr().out == "answers      0/10 · 0.0/s · ETA unknown\n"

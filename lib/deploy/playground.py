@@ -8,6 +8,8 @@ from contextlib import closing
 from lib.endpoints import endpoint_settings
 from lib.engine.endpoint import Endpoint, run
 from lib.engine.ledger import Ledger
+from lib.prompts.control_tokens import for_student
+from lib.prompts.student import STUDENT_PROMPT
 from lib.rag.chain import answer_question
 from lib.recipe import Recipe
 from lib.settings import SetupError
@@ -26,12 +28,19 @@ def ask(
             f"The {role} has no endpoint in run '{recipe.run_name}'. Run 3_deploy.ipynb first."
         )
 
+    prompt = for_student(STUDENT_PROMPT, recipe.run_name)
+
     async def answer() -> str:
         with closing(Ledger()) as ledger:
             async with Endpoint(settings, recipe, ledger=ledger) as endpoint:
                 tokens = recipe.max_answer_tokens
                 reply = await answer_question(
-                    endpoint, question, documents, max_answer_tokens=tokens, refusal=refusal
+                    endpoint,
+                    question,
+                    documents,
+                    max_answer_tokens=tokens,
+                    refusal=refusal,
+                    prompt=prompt,
                 )
         return reply.text
 

@@ -83,15 +83,15 @@ class Meter:
 
     def __init__(self, price: Price | None) -> None:
         self.price, self.tokens, self.cost = price, 0, 0.0
+        self.unread = 0  # replies that could not be read
         self._lengths: dict[int, tuple[int, float]] = {}  # max_tokens → replies, mean length
 
     def estimate(self, request: Mapping[str, Any]) -> Estimate:
         """A reply is expected to be as long as the others with the same max_tokens."""
         size, most = _prompt_bytes(request), request.get("max_tokens", 0)
-        _, expected = self._lengths.get(most, (0, min(most, _FIRST_REPLY_TOKENS)))
         most_prompt = size / _FEWEST_BYTES_PER_TOKEN
         return Estimate(
-            tokens=size / _BYTES_PER_TOKEN + expected,
+            tokens=size / _BYTES_PER_TOKEN + self._expected(most),
             most_tokens=most_prompt + most,
             most_cost=self._cost(most_prompt, most),
         )
@@ -105,7 +105,22 @@ class Meter:
         most = request.get("max_tokens", 0)
         count, mean = self._lengths.get(most, (0, 0.0))
         self._lengths[most] = count + 1, mean + (written - mean) / (count + 1)
-        used = Used(read + written, self._cost(read, written, reply.cached_tokens))
+        return self._add(read, written, reply.cached_tokens)
+
+    def count_unread(self, request: Mapping[str, Any], usage: Reply) -> Used:
+        """Of a reply that cannot be read: by its usage, else as long as it was expected to be."""
+        self.unread += 1
+        if usage.prompt_tokens + usage.completion_tokens:
+            return self.count(request, usage)
+        written = round(self._expected(request.get("max_tokens", 0)))
+        return self._add(_prompt_bytes(request) // _BYTES_PER_TOKEN, written)
+
+    def _expected(self, most: int) -> float:
+        """The completion tokens of a reply with this max_tokens."""
+        return self._lengths.get(most, (0, min(most, _FIRST_REPLY_TOKENS)))[1]
+
+    def _add(self, read: int, written: int, cached: int = 0) -> Used:
+        used = Used(read + written, self._cost(read, written, cached))
         self.tokens += used.tokens
         self.cost += used.cost
         return used

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from lib.engine.prices import load_prices
 from lib.engine.replies import (
     Reply,
     RequestForm,
+    is_about_system_role,
     read_reply,
     read_vectors,
     rejected_reply,
@@ -123,6 +125,8 @@ class Endpoint:
         parts.append(f"{self.from_ledger:,} from the ledger")
         if self._requests.failed:
             parts.append(f"{self._requests.failed:,} failed")
+        if self.meter.unread:
+            parts.append(f"{self.meter.unread:,} unreadable, counted as paid")
         if (pause_s := self._requests.scheduler.pause_s) >= 1:
             parts.append(f"waiting {pause_s:,.0f} s (rate limit)")
         return " · ".join(parts)
@@ -132,17 +136,23 @@ class Endpoint:
         try:
             reply, used = await self._requests.run(
                 partial(self._attempt, key, request),
-                ping=partial(self._send, {"model": self.settings.deployment, **_PING}),
+                ping=self._ping,
                 estimate=self.meter.estimate(request),
                 priority=priority,
             )
-            if used is not None:
+            if used is not None and (reply.text or reply.completion_tokens):
+                # else refused before a word was written: it may be sent again
                 await self._written([self.ledger.write(key, request, vars(reply))])
             return reply
         except RequestRejected as rejected:
             return rejected_reply(rejected)
         finally:
             self.ledger.unlock(key)
+
+    async def _ping(self) -> None:
+        data = await self._send({"model": self.settings.deployment, **_PING})
+        if not data.get("choices"):
+            read_reply(data, latency_s=0.0, where=self.settings.where)  # a Fault: it is none
 
     async def _attempt(
         self, key: str, request: dict[str, Any], timeouts: int
@@ -154,15 +164,21 @@ class Endpoint:
             self.from_ledger += 1
             return Reply(**saved), None
         start = time.monotonic()
-        data = await self._send(request, timeouts=timeouts)
-        try:
-            reply = read_reply(data, latency_s=time.monotonic() - start)
-        except Fault as fault:
-            fault.used = self.meter.count(request, usage_of(data))
-            raise
-        if not reply.text and not reply.completion_tokens:
-            return reply, None  # refused before a word was written: it may be sent again
+        with self._counted(request) as data:
+            data |= await self._send(request, timeouts=timeouts)
+            reply = read_reply(data, latency_s=time.monotonic() - start, where=self.settings.where)
         return reply, self.meter.count(request, reply)
+
+    @contextmanager
+    def _counted(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yields {}, to be filled with the reply. If it cannot be read, the attempt is paid."""
+        data: dict[str, Any] = {}
+        try:
+            yield data
+        except Fault as fault:
+            if fault.is_paid:
+                fault.used = self.meter.count_unread(request, usage_of(data))
+            raise
 
     async def _send(self, request: dict[str, Any], *, timeouts: int = 0) -> dict[str, Any]:
         """One attempt, in a form that the endpoint accepts."""
@@ -172,14 +188,11 @@ class Endpoint:
                 return await self._requests.post(
                     "chat/completions", payload, kind=request["max_tokens"], timeouts=timeouts
                 )
-            except RequestRejected as rejected:
-                self._form.learn(str(rejected))
+            except (RequestRejected, Fault) as error:
+                if isinstance(error, RequestRejected) or is_about_system_role(error):
+                    self._form.learn(str(error))
                 if self._form.payload(request) == payload:
                     raise
-            except Fault as fault:
-                if fault.kind in ("cut", "unreadable"):
-                    fault.used = self.meter.count(request, Reply("", "", 0, 0, 0.0))
-                raise
 
     async def _written(self, writing: list[Future[None]]) -> None:
         """Wait until replies are on the disk; when it is full, send nothing more."""
@@ -219,7 +232,9 @@ class Endpoint:
         return await self._requests.post("embeddings", payload, kind="texts", timeouts=timeouts)
 
     async def _embed(self, batch: list[str], timeouts: int) -> tuple[list[dict[str, Any]], Used]:
-        vectors, tokens = read_vectors(await self._send_texts(batch, timeouts), count=len(batch))
+        with self._counted({"input": batch}) as data:
+            data |= await self._send_texts(batch, timeouts)
+            vectors, tokens = read_vectors(data, count=len(batch), where=self.settings.where)
         replies: list[dict[str, Any]] = [{"embedding": vector} for vector in vectors]
         replies[0]["prompt_tokens"] = tokens  # of the whole batch
         return replies, self.meter.count({"input": batch}, Reply("", "stop", tokens, 0, 0.0))

@@ -38,7 +38,12 @@ class Fault(Exception):
         # "busy", "timeout", "unreachable", "server", "cut", "unreadable" or "other process"
         self.kind = kind
         self.retry_after_s = retry_after_s  # how long the endpoint asks to wait
-        self.used: Any = None  # budget.Used, of a reply that cannot be read: it is paid
+        self.used: Any = None  # budget.Used, where the attempt counts as paid
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether a reply came that cannot be read: it was written, and is probably billed."""
+        return self.kind in ("cut", "unreadable")
 
 
 class RequestRejected(Exception):
@@ -62,7 +67,7 @@ def read_body(
         SetupError: 401, 402, or a 429 that waiting does not mend: no request can succeed.
         RequestRejected: any other status.
     """
-    where = f"{settings.role} at {settings.address}"
+    where = settings.where
     data = _object(body)
     if 200 <= status < 300:
         if data is None or ("error" in data and "choices" not in data):

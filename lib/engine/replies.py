@@ -27,6 +27,7 @@ _WORDS = ("think", "thought", "reasoning", "channel", "analysis")  # each tag ho
 _ENDS = re.compile(r"\s*<\|(?:return|end|END_RESPONSE)\|>\s*$|^\s*<\|START_RESPONSE\|>\s*")
 # "'messages[0].role' does not support 'system'", "Only user and assistant roles are supported"
 _NO_SYSTEM_ROLE = re.compile(r"\b(?:system|developer|roles?)\b", re.IGNORECASE)
+_IN_A_5XX = re.compile(r"\b(?:system (?:role|message|prompt)|roles? must)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,12 @@ class RequestForm:
             self._system = False
 
 
-def read_reply(data: Mapping[str, Any], *, latency_s: float) -> Reply:
+def is_about_system_role(fault: Fault) -> bool:
+    """Whether a server's failure (llama.cpp: 500, of the chat template) names the system role."""
+    return fault.kind == "server" and bool(_IN_A_5XX.search(str(fault)))
+
+
+def read_reply(data: Mapping[str, Any], *, latency_s: float, where: str = "endpoint") -> Reply:
     """`{"choices": [{"message": {"content": "…"}, "finish_reason": "stop"}], "usage": {…}}`
 
     Fault: it has another form, or is empty without a reason.
@@ -108,9 +114,10 @@ def read_reply(data: Mapping[str, Any], *, latency_s: float) -> Reply:
             reason = f"refused: {short(refusal)}"
         reply = Reply(_whole(text), _whole(reason), **usage, latency_s=round(latency_s, 4))
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-        raise Fault(f"not a chat completion: {short(data)}", kind="unreadable") from error
+        said = f"the {where} sent something else than a chat completion: {short(data)}"
+        raise Fault(said, kind="unreadable") from error
     if not text and not reply.completion_tokens and reply.finish_reason in ("stop", ""):
-        raise Fault("the reply is empty", kind="unreadable")
+        raise Fault(f"the {where} sent an empty reply", kind="unreadable")
     return reply
 
 
@@ -155,12 +162,14 @@ def rejected_reply(rejected: RequestRejected) -> Reply:
     return Reply("", "content_filter" if filtered else f"refused: {rejected}", 0, 0, 0.0)
 
 
-def read_vectors(data: Mapping[str, Any], *, count: int) -> tuple[list[list[float]], int]:
+def read_vectors(
+    data: Mapping[str, Any], *, count: int, where: str = "endpoint"
+) -> tuple[list[list[float]], int]:
     """`{"data": [{"index": 0, "embedding": [0.1, …]}, …], "usage": {…}}` → vectors, tokens."""
     try:
         rows = {int(row["index"]): row["embedding"] for row in data["data"]}
         vectors = [[float(value) for value in rows[index]] for index in range(count)]
         return vectors, int((data.get("usage") or {}).get("prompt_tokens") or 0)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        said = f"the reply does not hold {count} vectors: {short(data)}"
+        said = f"the {where} sent something else than {count} vectors: {short(data)}"
         raise Fault(said, kind="unreadable") from error

@@ -1,10 +1,17 @@
-"""The retry loop: a request is attempted until it is answered or has failed too often."""
+"""The retry loop: a request is attempted until it is answered or has failed too often.
+
+A reply that came and cannot be read was written, and is probably billed: the attempt counts as
+paid, by the reply's usage or by estimate. A whole one is asked for once more, one that was cut on
+its way twice more; mixed, both together twice more at most. Other faults count as free, and are
+attempted again up to max_retries times; 429 as long as timeout_s lets it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, TypeVar
 
@@ -22,8 +29,8 @@ Result = TypeVar("Result")
 Attempt = Callable[[int], Awaitable[tuple[Result, Used | None]]]  # given its time-outs so far
 Ping = Callable[[], Awaitable[object]]  # sends a short request
 
-_RETRIES_BEFORE_ANY_REPLY = {"unreachable": 3, "timeout": 1}
-_RETRIES_UNREADABLE = 1  # each is paid
+_RETRIES_BEFORE_ANY_REPLY = {"unreachable": 3, "timeout": 1, "server": 5}  # 5: within 16 s
+_RETRIES_PAID = {"unreadable": 1, "cut": 2}
 _FAILED_IN_ROW = 20  # requests, each after its retries
 _OTHER_PROCESS_POLL_S = 0.5  # between checks whether another process has the reply
 _LONGEST_BACK_OFF_S, _LONGEST_BUSY_S = 30.0, 2.0  # of one request; all may pause for longer
@@ -42,13 +49,14 @@ class RetryLoop:
     def __init__(
         self, settings: EndpointSettings, recipe: Recipe, *, limits: list[Limit], budget: Budget
     ) -> None:
-        self._where = f"{settings.role} at {settings.address}"
+        self._where = settings.where
         self._timeout_s, self._max_retries = recipe.timeout_s, recipe.max_retries
         self._transport, self._timeout = Transport(settings), AdaptiveTimeout(recipe.timeout_s)
         self.scheduler = Scheduler(recipe.slots(settings.role), limits=limits, budget=budget)
-        self._answered, self._pinging = False, asyncio.Lock()
+        self._answered, self._pinged, self._pinging = False, False, asyncio.Lock()
+        self._server_said: set[str] = set()  # with 5xx, while nothing was answered
         self._ping_error: SetupError | None = None
-        self.failed = self._failed_in_row = 0
+        self.failed = self._failed_in_row = self._rejected_in_row = 0
         self._fault: Fault | None = None  # the last one, and since when there are only faults
         self._fault_since_s = 0.0
 
@@ -83,15 +91,17 @@ class RetryLoop:
         request failed too often, or was not sent.
         """
         entry = self.scheduler.entry(estimate, priority=priority)
-        failures = timeouts = refusals = 0
-        after_s = 0.0
+        tries, after_s = Counter[str](), 0.0  # by the kind of their faults
         while True:
             await self.scheduler.wait(entry, after_s=after_s)
             used, fault = None, None
             try:
                 try:
-                    result, used = await attempt(timeouts)
+                    result, used = await attempt(tries["timeout"])
                 except RequestRejected:
+                    self._rejected_in_row += 1
+                    if self._rejected_in_row % _FAILED_IN_ROW == 0:  # a key may be withdrawn
+                        self._answered = self._pinged = False
                     await self._demand_answers(ping)
                     raise
                 self._answer()
@@ -104,19 +114,18 @@ class RetryLoop:
                 raise
             finally:
                 self.scheduler.end(entry, used)
-            timeouts += fault.kind == "timeout"
-            refusals += fault.kind == "busy"
-            failures += fault.kind not in ("busy", "other process")
+            tries[fault.kind] += 1
             try:
-                after_s = self._back_off_s(fault, failures, refusals)
+                after_s = self._back_off_s(fault, tries)
             except EndpointError as failed:
                 if of_all := await self._error_of_all(failed, ping):
                     self.scheduler.stop(of_all)
                     raise of_all from None
-                raise
+                raise EndpointError(f"{failed}{self._only_short()}") from None
 
     def _answer(self) -> None:
-        self._answered, self._failed_in_row, self._fault = True, 0, None
+        self._answered, self._fault = True, None
+        self._failed_in_row = self._rejected_in_row = 0
 
     def _note(self, entry: Entry, fault: Fault) -> None:
         """Keep why requests wait. Refusals for longer than timeout_s, and no reply: the end."""
@@ -126,6 +135,8 @@ class RetryLoop:
             self._fault_since_s = time.monotonic()
         waited_s = time.monotonic() - self._fault_since_s
         self._fault, asked_s = fault, fault.retry_after_s
+        if fault.kind == "server" and not self._answered:
+            self._server_said.add(str(fault))
         if fault.kind != "busy" and asked_s is None:
             return
         if asked_s is not None and asked_s > self._timeout_s:
@@ -147,7 +158,7 @@ class RetryLoop:
     async def _demand_answers(self, ping: Ping) -> None:
         """Unless something was answered before, send a ping; Fault: it is not answered."""
         async with self._pinging:
-            if self._answered:
+            if self._answered or self._pinged:
                 return
             try:
                 if self._ping_error is None:
@@ -160,7 +171,7 @@ class RetryLoop:
                 raise Fault(message, kind="timeout") from error
             if self._ping_error is not None:
                 raise self._ping_error
-            self._answer()
+            self._pinged, self._fault = True, None
 
     async def _error_of_all(self, failed: EndpointError, ping: Ping) -> SetupError | None:
         """What ends the run, if this was not the fault of one request."""
@@ -173,28 +184,42 @@ class RetryLoop:
             return error
         except Fault as dead:
             if dead.kind != "busy":
-                return SetupError(f"{said}. Nothing was answered before: check the base URL.")
+                return SetupError(
+                    f"{said}. Nothing was answered before, not even a short request: check the "
+                    "base URL, and what runs there."
+                )
         if in_row < _FAILED_IN_ROW:
             return None
         return SetupError(
-            f"{said}. It is the {in_row}th request in a row that failed: nothing more is sent. "
-            "Every reply is in the ledger: run this again to go on."
+            f"{said}{self._only_short()}. It is the {in_row}th request in a row that failed: "
+            "nothing more is sent. Every reply is in the ledger: run this again to go on."
         )
 
-    def _back_off_s(self, fault: Fault, failures: int, refusals: int = 0) -> float:
+    def _only_short(self) -> str:
+        """What is odd about an endpoint that answered the ping alone."""
+        if self._answered or not self._pinged:
+            return ""
+        return "; only a short request, without a system message, was answered"
+
+    def _back_off_s(self, fault: Fault, tries: Counter[str]) -> float:
         """Seconds until the next attempt; EndpointError: the request has failed too often."""
         if fault.kind == "other process":
             return _OTHER_PROCESS_POLL_S * random.uniform(0.5, 1.0)
-        most = self._max_retries
-        if not self._answered:
-            most = min(most, _RETRIES_BEFORE_ANY_REPLY.get(fault.kind, most))
-        if fault.kind == "unreadable":
-            most = min(most, _RETRIES_UNREADABLE)
-        if failures > most:
-            tries = f" ({failures} attempts)" if failures > 1 else ""
-            raise EndpointError(f"{fault}{tries}") from fault
+        failures = tries.total() - tries["busy"] - tries["other process"]
+        paid = sum(tries[kind] for kind in _RETRIES_PAID)
+        if failures > self._most_retries(fault) or paid > _RETRIES_PAID.get(fault.kind, paid):
+            said = f"{failures} attempts" + (f", {paid} counted as paid" if paid else "")
+            raise EndpointError(f"{fault} ({said})" if failures > 1 else str(fault)) from fault
         most_s, times = _LONGEST_BACK_OFF_S, failures
         if fault.kind == "busy":
-            most_s, times = _LONGEST_BUSY_S, refusals
+            most_s, times = _LONGEST_BUSY_S, tries["busy"]
         back_off_s = min(most_s, 0.5 * 2.0 ** min(times - 1, 9)) * random.uniform(0.5, 1.0)
         return (fault.retry_after_s or 0.0) + back_off_s
+
+    def _most_retries(self, fault: Fault) -> int:
+        """Fewer while nothing was answered; of 5xx only where all say the same."""
+        most, kind = self._max_retries, fault.kind
+        ends_early = len(self._server_said) == 1 if kind == "server" else not self._pinged
+        if self._answered or not ends_early:
+            return most
+        return min(most, _RETRIES_BEFORE_ANY_REPLY.get(kind, most))

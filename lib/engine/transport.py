@@ -59,7 +59,7 @@ class Transport:
         headers = {}
         if self._entra is not None:
             headers["Authorization"] = f"Bearer {await self._entra.get()}"
-        where = f"{self._settings.role} at {self._settings.address}"
+        where = self._settings.where
         url = url_of(self._settings, path)
         try:
             async with self._session.post(
@@ -69,7 +69,11 @@ class Transport:
                 headers=headers,
                 proxy=self._proxy,
             ) as response:
-                body = await response.read()
+                try:
+                    body = await response.read()
+                except (aiohttp.ClientError, OSError) as error:
+                    message = f"the {where} cut its reply: {short(error) or type(error).__name__}"
+                    raise Fault(message, kind="cut" if response.ok else "server") from error
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise SetupError(
                 f"The {where} is not the address of a server. Set its base URL in .env, such as "

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import TypeVar
 
 from lib.engine.endpoint import Budget, Endpoint, EndpointError, Reply, gather_all, run
@@ -13,6 +14,7 @@ from lib.engine.ledger import Ledger
 from lib.eval.conditions import Case
 from lib.eval.models import EvalModel, endpoint_of
 from lib.progress import Progress
+from lib.prompts.control_tokens import for_student
 from lib.rag.chain import answer_question
 from lib.recipe import Recipe
 from lib.records import Answer
@@ -40,11 +42,14 @@ def answer_cases(
     killed run continues. The budget is for all endpoints together, the recipe's limits are for
     each.
 
+    Control tokens of the student's tokenizer in a document are text, in the prompts of all models.
+
     Raises:
         SetupError: a model has no endpoint (before any is asked), requests failed, or the budget is
             spent (the replies that came are kept).
     """
     settings = {model.role: endpoint_of(model) for model in models}
+    models = [replace(model, prompt=for_student(model.prompt, recipe.run_name)) for model in models]
     with closing(Ledger()) as ledger:
 
         async def ask_all() -> list[list[Outcome] | EndpointError]:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import re
 import shutil
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from lib.endpoints import is_set_by_user
 from lib.finetune.model_files import EMBEDDED_MODEL_DIR, missing_in_folder
 from lib.finetune.tokens import load_tokenizer
 from lib.recipe import Recipe
-from lib.settings import PROJECT_DIR, SetupError, home
+from lib.settings import PROJECT_DIR, SetupError, home, portable
 from lib.state import environment, read_state, require_path
 from lib.store import folder_fingerprint
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 # Weights in safetensors only: a pickle runs code when it is loaded.
-_HUB_FILES = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model", "README.md", "LICENSE*"]
-_HUB_WAIT_S = 8.0
+_SMALL_FILES = ["*.json", "*.jinja", "tokenizer.model", "README.md", "LICENSE*"]
+_HUB_FILES = [*_SMALL_FILES, "*.safetensors"]
+_HUB_WAIT_S, _DOWNLOAD_WAIT_S = 8.0, 120.0  # for the list of files, for all but the weights
 _SMALL_FILES_GIB = 0.5  # the dataset, answers, logs
 
 
@@ -51,7 +54,7 @@ def find_student(student_model: str) -> Path | str:
 def fetch_student(student_model: str) -> Base:
     """The base model; a hub model is first downloaded into the hub's cache."""
     found = find_student(student_model)
-    if missing := _missing_model(found):
+    if missing := _folder_of(found)[1]:
         raise SetupError(missing)
     if isinstance(found, Path):
         name = "embedded" if found == EMBEDDED_MODEL_DIR else found.resolve().name
@@ -69,13 +72,26 @@ def fetch_student(student_model: str) -> Base:
 
 
 def require_machine(recipe: Recipe) -> None:
-    """Stop within seconds when this machine cannot train the student, also without a network."""
+    """Stop within seconds when this machine cannot train the student, also without a network.
+
+    Of a model on the hub all but its weights is downloaded.
+    """
     found = find_student(recipe.student_model)
-    missing = [_missing_gpu(recipe), _missing_model(found), _missing_space(recipe, found)]
+    folder, missing_model = _folder_of(found)
+    missing = [_missing_gpu(recipe), missing_model, _missing_space(recipe, found)]
     if any(missing):
         raise SetupError(" ".join(filter(None, missing)))
-    if isinstance(found, Path) and found != EMBEDDED_MODEL_DIR:
-        load_tokenizer(found, recipe.dataset_format)
+    if found == EMBEDDED_MODEL_DIR:
+        return
+    try:
+        load_tokenizer(folder, recipe.dataset_format)
+    except SetupError as error:
+        raise SetupError(str(error).replace(portable(folder), str(found))) from None
+
+
+def _folder_of(found: Path | str) -> tuple[Path, str]:
+    """Where the model's files are, but perhaps for its weights; and what is missing."""
+    return (found, missing_in_folder(found)) if isinstance(found, Path) else _small_files(found)
 
 
 def _missing_space(recipe: Recipe, found: Path | str) -> str:
@@ -127,37 +143,46 @@ def _missing_gpu(recipe: Recipe) -> str:
     )
 
 
-def _missing_model(found: Path | str) -> str:
-    return missing_in_folder(found) if isinstance(found, Path) else _missing_on_hub(found)
+# --- models on the hub ---------------------------------------------------------------------------
 
 
-def _missing_on_hub(name: str) -> str:
+def _small_files(name: str) -> tuple[Path, str]:
+    """The folder of a hub model with all its files but the weights; and why training cannot use it.
+
+    The weights are in it only if they were downloaded before.
+    """
     from huggingface_hub import constants, try_to_load_from_cache
 
     config_path = try_to_load_from_cache(name, "config.json")
     if isinstance(config_path, str) and not missing_in_folder(Path(config_path).parent):
-        return ""
+        return Path(config_path).parent, ""
     if constants.HF_HUB_OFFLINE:
-        return (
-            f"{name} is not in the hub cache, and HF_HUB_OFFLINE is set. Unset it to download the "
-            "model, or give the folder of a local copy as student_model."
+        return Path(), (
+            f"{name} is not in the hub cache, and HF_HUB_OFFLINE is set, so it cannot be known "
+            f"whether it can be trained. Unset it and download the model first (`.venv/bin/hf "
+            f"download {name}`), or give the folder of a local copy as student_model."
         )
-    answers: list[str] = []
+    found = _within(_HUB_WAIT_S, _missing_on_hub, name)
+    found = found or _within(_DOWNLOAD_WAIT_S, _fetch_small_files, name)
+    return (found, "") if isinstance(found, Path) else (Path(), found)
+
+
+def _within(wait_s: float, work: Callable[[str], Path | str], name: str) -> Path | str:
+    """What the work gives, or why the hub does not give us the model."""
+    answers: list[Path | str] = []
     # A daemon thread, which the process does not wait for: a name server can hang for minutes.
-    thread = threading.Thread(target=lambda: answers.append(_hub_refusal(name)), daemon=True)
+    thread = threading.Thread(target=lambda: answers.append(_asked(work, name)), daemon=True)
     thread.start()
-    thread.join(_HUB_WAIT_S)
-    return answers[0] if answers else _no_hub(name, f"no answer in {_HUB_WAIT_S:.0f} s")
+    thread.join(wait_s)
+    return answers[0] if answers else _no_hub(name, f"no answer in {wait_s:.0f} s")
 
 
-def _hub_refusal(name: str) -> str:
-    """Why the hub would not give us a model; "" = it would."""
+def _asked(work: Callable[[str], Path | str], name: str) -> Path | str:
     import httpx2
-    from huggingface_hub import errors, get_hf_file_metadata, hf_hub_url
+    from huggingface_hub import errors
 
-    url = hf_hub_url(name, "config.json")
     try:
-        get_hf_file_metadata(url, token=environment().get("HF_TOKEN"), timeout=5)
+        return work(name)
     except errors.GatedRepoError:
         return (
             f"{name} is a gated model and your access is not granted. Accept its licence at "
@@ -169,12 +194,40 @@ def _hub_refusal(name: str) -> str:
             "HF_TOKEN in .env."
         )
     except (errors.HfHubHTTPError, httpx2.HTTPError, OSError) as error:
-        return _no_hub(name, type(error).__name__)
+        status = getattr(getattr(error, "response", None), "status_code", 0)
+        if status in (401, 403):
+            return (
+                f"The model hub refuses {name} to you ({status}). Check HF_TOKEN in .env, and that "
+                f"it may read https://huggingface.co/{name}."
+            )
+        return _no_hub(name, f"{status}" if status else type(error).__name__)
+
+
+def _missing_on_hub(name: str) -> str:
+    """Which of the files that training needs the hub does not list; "" = none."""
+    from huggingface_hub import HfApi
+
+    info = HfApi(token=environment().get("HF_TOKEN")).model_info(name, timeout=5)
+    files = {file.rfilename for file in info.siblings or ()}
+    for needed in (("config.json",), ("*.safetensors",), ("tokenizer.json", "tokenizer.model")):
+        if not any(fnmatch(file, pattern) for file in files for pattern in needed):
+            return (
+                f"{name} on the model hub has no {' or '.join(needed)}, so it cannot be trained "
+                "here. Take another model, or give the folder of a converted copy as student_model."
+            )
     return ""
+
+
+def _fetch_small_files(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    token = environment().get("HF_TOKEN")
+    return Path(snapshot_download(name, allow_patterns=_SMALL_FILES, token=token))
 
 
 def _no_hub(name: str, reason: str) -> str:
     return (
-        f"{name} is not in the hub cache, and the model hub cannot be reached ({reason}). Check "
-        "the network, or give the folder of a local copy as student_model."
+        f"{name} is not in the hub cache, and the model hub cannot be reached ({reason}), so it "
+        "cannot be known whether it can be trained. Check the network, or download it elsewhere "
+        f"(`hf download {name} --local-dir FOLDER`) and give that folder as student_model."
     )

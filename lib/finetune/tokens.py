@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lib.prompts.student import MARKERS, PLAIN_CHAT_TEMPLATE, Message, harmless, student_messages
+from lib.prompts.control_tokens import as_text, control_tokens, read_tokenizer
+from lib.prompts.student import PLAIN_CHAT_TEMPLATE, Message, student_messages
 from lib.settings import SetupError, portable
 from lib.store import read_json
 from lib.text import one_line
@@ -34,15 +33,7 @@ def load_tokenizer(model_dir: Path, dataset_format: str) -> Any:
 
     A base model has no template, and completion rows are plain text: both get the plain one.
     """
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(str(model_dir), trust_remote_code=False)
-    except Exception as error:  # of many kinds: a damaged file, a package that is not installed
-        raise SetupError(
-            f"The tokenizer in {portable(model_dir)} cannot be loaded ({one_line(str(error))}). "
-            "Copy the model's folder again."
-        ) from None
+    tokenizer = read_tokenizer(model_dir)
     if dataset_format == "completion" or not tokenizer.chat_template:
         tokenizer.chat_template = PLAIN_CHAT_TEMPLATE
     if tokenizer.eos_token is None:
@@ -69,22 +60,6 @@ def _check_template(tokenizer: Any, model_dir: Path) -> None:
         )
 
 
-@cache
-def _control_tokens(tokenizer: Any) -> re.Pattern[str]:
-    """The tokens that begin or end a turn, as text; some tokenizers have our own markers too."""
-    added = tokenizer.added_tokens_decoder.values()
-    in_template = {  # Gemma's added tokens are also line breaks and HTML tags
-        token.content
-        for token in added
-        if re.search(r"[<\[|].", token.content) and token.content in tokenizer.chat_template
-    }
-    special = {token.content for token in added if token.special and token.content.strip()}
-    found = in_template | special
-    ours = [token for token in found if any(token in marker for marker in MARKERS)]
-    longest_first = sorted(found.difference(ours), key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
-
-
 def end_token_ids(model_dir: Path, tokenizer: Any) -> frozenset[int]:
     """The tokens that end a reply of the served model: of generation config and tokenizer."""
     path, ids = Path(model_dir) / "generation_config.json", []
@@ -99,16 +74,11 @@ def tokenise(
 ) -> TokenRow:
     """The prompt's ids exactly as a server builds them, then the completion up to its end token.
 
-    The completion is the last message. Control tokens of this tokenizer in a message are made
-    harmless, as `neutralise` does in documents.
+    The completion is the last message. Control tokens of this tokenizer in a message are text.
     """
-    render, controls = tokenizer.apply_chat_template, _control_tokens(tokenizer)
-    messages = [
-        message | {"content": controls.sub(lambda m: harmless(m.group()), message["content"])}
-        for message in messages
-    ]
-    prompt_text = render(list(messages[:-1]), add_generation_prompt=True, tokenize=False)
-    text = render(list(messages), tokenize=False)
+    render, messages = tokenizer.apply_chat_template, as_text(messages, control_tokens(tokenizer))
+    prompt_text = render(messages[:-1], add_generation_prompt=True, tokenize=False)
+    text = render(messages, tokenize=False)
     if not text.startswith(prompt_text):
         raise SetupError(
             "The chat template writes a prompt differently when an answer follows, so the student "

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import re
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from lib.engine.ledger_writer import Writer
 from lib.recipe import Recipe
 from lib.settings import SetupError
 from tests.ledger import replies_of
-from tests.server import Body, Loopback, error, serve
+from tests.server import Body, Loopback, completion, error, serve
 
 
 def settings(server: Loopback, *, style: str = "openai") -> EndpointSettings:
@@ -197,6 +198,96 @@ def test_a_reply_that_cannot_be_read_is_in_the_budget(no_back_off: None) -> None
         assert budget.requests == 6
 
 
+PAID = ("whole", "filtered", "unreadable", "truncated", "cut")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_comes_nothing_is_paid_more_than_three_times_and_all_is_counted(
+    seed: int, no_back_off: None
+) -> None:
+    rng, sent, usages = random.Random(seed), defaultdict[str, list[str]](list), []
+    kinds = (*PAID, "500", "drop", "429")
+
+    def fault(number: int, body: Body) -> object:
+        (kind,) = rng.choices(kinds, weights=(6, 1, 1, 1, 2, 2, 1, 2))
+        sent[body["messages"][0]["content"]].append(kind)
+        usage = {"prompt_tokens": 30, "completion_tokens": 70}
+        if kind == "whole":
+            usages.append(completion(body, echo(body))["usage"]["total_tokens"])
+        if kind == "unreadable":
+            usages.append(100)
+            return web.json_response({"choices": [], "usage": usage})
+        if kind == "filtered":
+            usages.append(30)
+            reply = completion(body, "", "content_filter")
+            return web.json_response(reply | {"usage": usage | {"completion_tokens": 0}})
+        if kind == "truncated":
+            return web.Response(body=b'{"choices": [{"mess')
+        if kind in ("500", "429"):
+            return error(int(kind), "no", Retry_After="0")
+        return None if kind == "whole" else kind
+
+    budget = Budget(max_tokens_total=10**9)
+    with serve(Loopback(reply=echo, fault=fault)) as server:
+        texts = [str(number) for number in range(60)]
+        run(ask_each(server, texts, budget=budget, max_retries=4))
+    for kinds_sent in sent.values():
+        paid = [kind for kind in kinds_sent if kind in PAID]
+        assert len(paid) <= 3
+        assert paid.count("unreadable") <= 2
+        assert len(kinds_sent) - kinds_sent.count("429") <= 5
+    counted = [kind for kinds_sent in sent.values() for kind in kinds_sent if kind in PAID]
+    assert {*counted} == {*PAID}
+    assert budget.requests == len(counted)
+    cut = counted.count("truncated") + counted.count("cut")
+    assert budget.tokens >= sum(usages) + 2 * cut
+
+
+def test_a_reply_that_was_cut_on_its_way_is_asked_for_twice_more(no_back_off: None) -> None:
+    async def ask(server: Loopback) -> tuple[Any, str]:
+        recipe = Recipe(max_retries=8)
+        async with Endpoint(settings(server), recipe, ledger=Ledger()) as endpoint:
+
+            async def one(text: str) -> str:
+                return (await endpoint.ask(say(text), max_tokens=9)).text
+
+            found = await gather_all(["a", "b"], one)
+            return found, endpoint.note()
+
+    fault = lambda number, body: "cut" if body["messages"] == say("a") else None  # noqa: E731
+    with serve(Loopback(reply=echo, fault=fault)) as server:
+        (failed, answered), note = run(ask(server))
+    assert (answered, len(server.requests)) == ("re: b", 3 + 1)
+    assert re.search(r"cut its reply: .* \(3 attempts, 3 counted as paid\)", str(failed))
+    assert "3 unreadable, counted as paid" in note
+
+
+def test_a_reply_of_another_form_is_said_with_who_sent_it(no_back_off: None) -> None:
+    fault = lambda number, body: web.json_response({"choices": []})  # noqa: E731
+    with serve(Loopback(fault=fault)) as server:
+        with pytest.raises(SetupError) as failed:
+            run(ask_each(server, ["a"], max_retries=8))
+        says = f"The teacher at {server.base_url} sent something else than a chat completion: "
+    assert f"{says}{{'choices': []}} (2 attempts, 2 counted as paid). Nothing" in str(failed.value)
+
+
+def test_vectors_that_cannot_be_read_are_in_the_budget(no_back_off: None) -> None:
+    async def embed(server: Loopback) -> tuple[Any, int, int]:
+        async with Endpoint(settings(server), Recipe(), ledger=Ledger()) as endpoint:
+            vectors = await endpoint.embed(["abcd", "abcd" * 9])
+            return vectors, endpoint.meter.unread, endpoint.meter.tokens
+
+    class BrokenOnce(Loopback):
+        async def embeddings(self, request: web.Request) -> web.Response:
+            reply = await super().embeddings(request)
+            return web.json_response({"data": []}) if len(self.requests) == 1 else reply
+
+    with serve(BrokenOnce()) as server:
+        vectors, unread, tokens = run(embed(server))
+    assert (len(vectors), unread) == (2, 1)
+    assert tokens == 40 // 4 + 40  # by estimate, and by the usage
+
+
 @pytest.fixture
 def no_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lib.engine.retries.random.uniform", lambda low, high: 0.0)
@@ -245,19 +336,22 @@ def test_the_parameter_names_of_newer_models_are_learnt() -> None:
         assert 12 + 2 <= len(server.requests) <= 12 + 2 * 6  # only those in flight ask again
 
 
+NO_SYSTEM_ROLE = [
+    "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
+    "System role not supported",
+    "Conversation roles must alternate user/assistant/user/assistant/...",
+    "Developer instruction is not enabled for models/gemma-3-27b-it",
+    "Only user and assistant roles are supported!",
+]
+
+
 @pytest.mark.parametrize(
-    "said",
-    [
-        "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
-        "System role not supported",
-        "Conversation roles must alternate user/assistant/user/assistant/...",
-        "Developer instruction is not enabled for models/gemma-3-27b-it",
-        "Only user and assistant roles are supported!",
-    ],
+    ("status", "said"),
+    [*((400, said) for said in NO_SYSTEM_ROLE), *((500, said) for said in NO_SYSTEM_ROLE[1:3])],
 )
-def test_a_model_without_a_system_role_is_learnt(said: str) -> None:
+def test_a_model_without_a_system_role_is_learnt(status: int, said: str) -> None:
     def fault(number: int, body: Body) -> object:
-        return error(400, said) if body["messages"][0]["role"] == "system" else None
+        return error(status, said) if body["messages"][0]["role"] == "system" else None
 
     with serve(Loopback(reply=echo, fault=fault)) as server:
 

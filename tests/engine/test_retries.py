@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -29,7 +30,8 @@ def test_the_back_off_doubles_to_a_bound_and_no_two_are_equal() -> None:
     loop = retry_loop()
     for failures in range(1, 9):
         longest_s = min(30, 0.5 * 2 ** (failures - 1))
-        waits = {loop._back_off_s(Fault("x", kind="server"), failures) for _ in range(50)}
+        tries = Counter(server=failures)
+        waits = {loop._back_off_s(Fault("x", kind="server"), tries) for _ in range(50)}
         assert len(waits) == 50  # slots that failed together do not come again together
         assert longest_s / 2 <= min(waits) < 0.65 * longest_s
         assert 0.85 * longest_s < max(waits) <= longest_s
@@ -38,20 +40,72 @@ def test_the_back_off_doubles_to_a_bound_and_no_two_are_equal() -> None:
 def test_a_request_that_the_endpoint_refused_waits_as_long_as_it_asks_and_a_little() -> None:
     loop = retry_loop()
     for refusals in (1, 5, 2000):
-        wait_s = loop._back_off_s(Fault("x", kind="busy", retry_after_s=5), 0, refusals)
+        fault = Fault("x", kind="busy", retry_after_s=5)
+        wait_s = loop._back_off_s(fault, Counter(busy=refusals))
         assert 5 < wait_s <= 7
 
 
 def test_retries_end() -> None:
     with pytest.raises(EndpointError, match=r"x \(9 attempts\)"):
-        retry_loop()._back_off_s(Fault("x", kind="server"), 9)
+        retry_loop()._back_off_s(Fault("x", kind="server"), Counter(server=9))
 
 
-def test_a_reply_that_cannot_be_read_is_asked_for_once_more() -> None:
-    loop = retry_loop()
-    loop._back_off_s(Fault("x", kind="unreadable"), 1)
-    with pytest.raises(EndpointError, match=r"x \(2 attempts\)"):
-        loop._back_off_s(Fault("x", kind="unreadable"), 2)
+@pytest.mark.parametrize(("kind", "more"), [("unreadable", 1), ("cut", 2)])
+def test_a_reply_that_cannot_be_read_is_asked_for_once_more_and_a_cut_one_twice(
+    kind: str, more: int
+) -> None:
+    loop, fault = retry_loop(), Fault("x", kind=kind)
+    for tries in range(1, more + 1):
+        loop._back_off_s(fault, Counter({kind: tries, "server": 1}))
+    with pytest.raises(EndpointError, match=rf"x \({more + 2} attempts, {more + 1} counted"):
+        loop._back_off_s(fault, Counter({kind: more + 1, "server": 1}))
+
+
+@pytest.mark.parametrize("pinged", [True, False])
+@pytest.mark.parametrize("outage_s", [20.0, None])
+def test_an_endpoint_that_always_failed_is_left_sooner_than_one_that_answered(
+    outage_s: float | None, pinged: bool, clock: Clock
+) -> None:
+    """outage_s: it answers one request, and then nothing for so long; None: it never answers."""
+    start, first = clock.now, iter([True])
+
+    async def attempt(timeouts: int) -> tuple[str, Used | None]:
+        await asyncio.sleep(0.01)
+        if outage_s and (next(first, False) or clock.now - start > outage_s):
+            return "", Used(1)
+        raise Fault("the teacher failed (500: Internal Server Error)", kind="server")
+
+    async def ping() -> None:
+        if not pinged:
+            raise Fault("boom", kind="server")
+
+    async def main() -> list[Any]:
+        loop = retry_loop(concurrency=4)
+        asks = [loop.run(attempt, ping=ping, estimate=Estimate()) for _ in range(30)]
+        return await asyncio.gather(*asks, return_exceptions=True)
+
+    outcomes = clock.run(main())
+    if outage_s:
+        assert all(isinstance(outcome, tuple) for outcome in outcomes)
+        return
+    assert clock.now - start < 20
+    last = next(str(outcome) for outcome in outcomes if isinstance(outcome, SetupError))
+    said = "a short request, without a system message" if pinged else "Nothing was answered"
+    assert "Internal Server Error" in last
+    assert said in last
+
+
+def test_an_endpoint_that_is_starting_up_is_waited_for(clock: Clock) -> None:
+    start = clock.now
+
+    async def attempt(timeouts: int) -> tuple[str, Used | None]:
+        await asyncio.sleep(0.01)
+        if clock.now - start > 40:
+            return "", Used(1)
+        raise Fault("502" if clock.now - start < 5 else "503 loading", kind="server")
+
+    outcome = clock.run(retry_loop().run(attempt, ping=no_ping, estimate=Estimate()))
+    assert outcome[1] == Used(1)
 
 
 async def no_ping() -> None:

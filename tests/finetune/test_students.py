@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -14,8 +16,10 @@ import pytest
 from lib.finetune import students
 from lib.finetune.students import fetch_student, find_student, require_machine
 from lib.recipe import Recipe
-from lib.settings import SetupError
+from lib.settings import SetupError, home
 from lib.store import write_json
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
 
 
 def missing(student_model: str, *, memory_gib: float = 0.0) -> str:
@@ -28,27 +32,73 @@ def missing(student_model: str, *, memory_gib: float = 0.0) -> str:
     return ""
 
 
+class Hub(ThreadingHTTPServer):
+    """A model hub: the routes that huggingface_hub asks, of one repository `org/there`."""
+
+    def __init__(self, files: dict[str, bytes], status: int, error_code: str, of: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Routes)
+        self.files, self.status, self.error_code, self.of = files, status, error_code, of
+        self.paths: list[str] = []
+        self.tokens: set[str] = set()
+
+
+class _Routes(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Hub
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        self.server.paths.append(path)
+        self.server.tokens.add(self.headers.get("Authorization", ""))
+        if self.server.status != 200 and path.startswith(self.server.of):
+            return self.answer(b"", self.server.status, {"X-Error-Code": self.server.error_code})
+        name = path.partition(f"/resolve/{SHA}/")[2]
+        if name in self.server.files:
+            return self.answer(self.server.files[name])
+        files = self.server.files.items()
+        if path.startswith("/api/models/org/there/tree/"):
+            tree = [
+                {"type": "file", "path": name, "size": len(content), "oid": name}
+                for name, content in files
+            ]
+            return self.answer(json.dumps(tree).encode())
+        if path.startswith("/api/models/org/there"):
+            siblings = [{"rfilename": name} for name, _ in files]
+            info = {"id": "org/there", "sha": SHA, "siblings": siblings}
+            return self.answer(json.dumps(info).encode())
+        return self.answer(b"", 404, {"X-Error-Code": "RepoNotFound"})
+
+    do_HEAD = do_GET
+
+    def answer(self, body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        marks = {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', "X-Repo-Commit": SHA}
+        for name, value in (marks | (headers or {})).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @contextmanager
-def hub(status: int, error_code: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """A hub that answers everything alike; yields the Authorization headers that it saw."""
-    seen: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            seen.append(self.headers.get("Authorization", ""))
-            self.send_response(status)
-            self.send_header("X-Error-Code", error_code)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+def hub(
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    files: dict[str, bytes] | None = None,
+    status: int = 200,
+    error_code: str = "",
+    of: str = "",
+) -> Iterator[Hub]:
+    """Serve it; paths that begin with `of` get the status."""
+    server = Hub(files or {}, status, error_code, of)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     point_at(f"http://127.0.0.1:{server.server_port}", monkeypatch)
     try:
-        yield seen
+        yield server
     finally:
         server.shutdown()
         server.server_close()
@@ -62,6 +112,7 @@ def point_at(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr(constants, "ENDPOINT", url)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home() / "hub"))
 
 
 def test_a_folder_a_hub_name_and_the_embedded_model_are_told_apart(model_dir: Path) -> None:
@@ -169,29 +220,76 @@ def test_a_hub_model_without_network_and_gpu_names_both(monkeypatch: pytest.Monk
     said = missing("meta-llama/Llama-2-7b-hf", memory_gib=32.0)
     assert "32 GiB" in said
     assert "HF_HUB_OFFLINE" in said
+    assert "cannot be known" in said
+    assert "hf download meta-llama/Llama-2-7b-hf" in said
+    assert "\n" not in said
 
 
-def test_a_gated_model_says_accept_and_token(
-    monkeypatch: pytest.MonkeyPatch, home_dir: Path
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("of", ["/api", "/org"])  # often the list is public, and no file
+@pytest.mark.parametrize(
+    ("error_code", "says"),
+    [("GatedRepo", "Accept its licence at https://huggingface.co/org/there"), ("", "HF_TOKEN")],
+)
+def test_a_refused_model_says_what_to_do(
+    status: int,
+    of: str,
+    error_code: str,
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    home_dir: Path,
+    model_dir: Path,
 ) -> None:
     (home_dir / ".env").write_text("HF_TOKEN=hf_mine\n")
-    with hub(403, "GatedRepo", monkeypatch) as seen:
-        line = missing("meta-llama/Llama-2-7b-hf")
-    assert "https://huggingface.co/meta-llama/Llama-2-7b-hf" in line
+    files = {path.name: path.read_bytes() for path in model_dir.iterdir()}
+    with hub(monkeypatch, files=files, status=status, error_code=error_code, of=of) as seen:
+        line = missing("org/there")
+    assert says in line
     assert "HF_TOKEN" in line
     assert "hf_mine" not in line
-    assert seen == ["Bearer hf_mine"]
+    assert seen.tokens == {"Bearer hf_mine"}
 
 
 def test_a_name_that_the_hub_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
-    with hub(404, "RepoNotFound", monkeypatch):
+    with hub(monkeypatch):
         line = missing("org/missing")
     assert "no model 'org/missing'" in line
 
 
-def test_a_reachable_model_is_not_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    with hub(200, "", monkeypatch):
+def test_a_hub_models_small_files_are_checked_and_no_weights_fetched(
+    monkeypatch: pytest.MonkeyPatch, model_dir: Path
+) -> None:
+    files = {path.name: path.read_bytes() for path in model_dir.iterdir()}
+    with hub(monkeypatch, files=files) as seen:
         assert missing("org/there") == ""
+        assert {"config.json", "tokenizer.json"} <= {path.split("/")[-1] for path in seen.paths}
+        assert not [path for path in seen.paths if path.endswith(".safetensors")]
+        assert fetch_student("org/there").fingerprint == f"org/there@{SHA}"  # with the weights now
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert missing("org/there") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("config.json", None, "org/there on the model hub has no config.json"),
+        ("model.safetensors", None, "org/there on the model hub has no *.safetensors"),
+        ("tokenizer.json", None, "org/there on the model hub has no tokenizer.json or"),
+        ("tokenizer.json", b"{}", "The tokenizer in org/there cannot be loaded"),
+        ("chat_template.jinja", b"{{ messages[1]['content'] }}", "of org/there drops system"),
+    ],
+)
+def test_a_hub_model_that_cannot_be_trained_is_told_before_anything_is_paid(
+    name: str, content: bytes | None, says: str, monkeypatch: pytest.MonkeyPatch, model_dir: Path
+) -> None:
+    files = {path.name: path.read_bytes() for path in model_dir.iterdir()}
+    files |= {name: content or b""}
+    if content is None:
+        del files[name]
+    with hub(monkeypatch, files=files):
+        line = missing("org/there")
+    assert says in line
+    assert "\n" not in line
 
 
 def test_an_unreachable_hub_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,7 +307,7 @@ def test_a_hub_that_hangs_does_not_hold_us_up(monkeypatch: pytest.MonkeyPatch) -
         return ""
 
     monkeypatch.setattr(students, "_HUB_WAIT_S", 0.2)
-    monkeypatch.setattr(students, "_hub_refusal", hang)
+    monkeypatch.setattr(students, "_missing_on_hub", hang)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     line = missing("org/model")
     released.set()

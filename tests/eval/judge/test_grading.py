@@ -16,6 +16,7 @@ from lib.records import Score
 from lib.settings import SetupError
 from tests.eval.judge.honest import block, grade_fairly, honest, key_of, prompt_of, use, verdict
 from tests.eval.judge.make import judge_at, make_answer, make_case, make_questions, serve_judge
+from tests.eval.test_answers import WRONG_KEY
 from tests.server import Body, Loopback, error, serve
 
 QUESTIONS = make_questions()
@@ -213,3 +214,11 @@ def test_the_judge_is_never_blind() -> None:
             with pytest.raises(SetupError, match=r"“In which year .* has no reference"):
                 judge_answers(judge_at(server), ANSWERS[:1], [blind], CASES)
     assert server.requests == []
+
+
+@pytest.mark.parametrize(("status", "code"), WRONG_KEY)
+def test_a_judges_refused_key_is_one_line_with_its_words(status: int, code: str) -> None:
+    with serve(Loopback(fault=lambda number, body: error(status, "bad key", code=code))) as server:
+        says = rf"The judge at {server.base_url} .*\({status}: bad key\)\. (Check|Add credit)"
+        with pytest.raises(SetupError, match=says):
+            judge_answers(judge_at(server), ANSWERS, QUESTIONS, CASES)
