@@ -122,7 +122,8 @@ def plot_losses(losses: Losses, results: Results) -> tuple[Figure, str] | str:
     axes.set_yticks(range(len(LOSSES)), LOSSES)
     axes.invert_yaxis()
     figure.legend(loc="outside lower left", ncols=2)
-    return figure, "Bars of how many answers were right or lost, by class."
+    said = [", ".join(f"{n:,} {kind}" for kind, n in of.items()) for of in counts.values()]
+    return figure, "; ".join(f"{m}: {s}" for m, s in zip(models, said, strict=True)) + "."
 
 
 def _percents(ones: Iterable[Comparison | Estimate], *names: str) -> list[list[float]]:
