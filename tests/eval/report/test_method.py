@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from html import unescape
+from random import Random
 
-from lib.eval.models import EvalModel
-from lib.eval.questions import EVAL_SPLIT, PEOPLE
+import pytest
+
+from lib.eval.models import EvalModel, eval_models
+from lib.eval.questions import EVAL_SPLIT, HELD_OUT, PEOPLE, UNKNOWN, VETTED
 from lib.eval.report.method import show_method
-from lib.eval.results import Results
+from lib.eval.report.page import STYLE
+from lib.eval.results import Primary, Results
 from lib.prompts.student import PLAIN_PROMPT, STUDENT_PROMPT, plain_messages, student_instruction
-from tests.eval.toy import Page, evaluated
+from lib.recipe import Recipe
+from tests.eval.toy import Page, evaluated, make_chunks, question_of, results_of
 
 ASKED = [
     EvalModel("student", "student", STUDENT_PROMPT),
@@ -55,3 +62,70 @@ def test_odd_inputs() -> None:
     html = show_method(alone.results, people, ASKED[:1]).data
     assert "With one model alone" in html
     assert "the teacher’s" not in html
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_every_sentence_is_true_of_the_run(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of random recipes and questions: each claim is there exactly where the run bears it out."""
+    for name in ("STUDENT", "BASELINE", "COMPLETION"):
+        for key in ("BASE_URL", "DEPLOYMENT", "API_KEY"):
+            monkeypatch.setenv(f"{name}_OPENAI_{key}", "http://127.0.0.1:9/v1")
+    rng = Random(seed)
+    names = rng.sample(["student", "baseline", "teacher"], rng.randint(1, 3))
+    ks = rng.sample([3, 5, 7], rng.randint(1, 3))
+    recipe = Recipe(models=names, plain_baseline=rng.random() < 0.5, top_k=ks)
+    asked = eval_models(recipe)
+    provenance = rng.choice([EVAL_SPLIT, HELD_OUT, VETTED, PEOPLE])
+    questions = [replace(question_of(c), provenance=provenance) for c in make_chunks(8)]
+    if provenance == PEOPLE:
+        questions = [replace(question, oracle=UNKNOWN) for question in questions]
+    judged, refusals = rng.random() < 0.5, rng.random() < 0.5
+    values = {model.name: [float(rng.random() < 0.5) for _ in questions] for model in asked}
+    others = ["judge_correct"] * judged + ["refused_rightly"] * refusals
+    metric = rng.choice(["exact_match", *(["judge_correct"] * judged)])
+    results = results_of(
+        {**values},
+        conditions=[f"top_{k}" for k in reversed(ks)],
+        more={name: values for name in others},
+        metric=metric,
+    )
+    html = show_method(results, questions, asked).data.removeprefix(STYLE)
+    text = " ".join(unescape(re.sub("<[^>]+>", " ", html)).split())
+    plain = "baseline" in names and recipe.plain_baseline
+    several, people = len(asked) > 1, provenance == PEOPLE
+    claims = {
+        "got it, too": plain,
+        "The plain prompt is one that we wrote": plain,
+        "The prompt: plain prompt": plain,
+        "8 questions on 8 chunks": not people,
+        "On which chunk a question is, is not known": people,
+        f"The verdict is about top_{ks[0]}: the first number of top_k": True,
+        "(8 of the eval split)": provenance == EVAL_SPLIT,
+        "(8 on held-out documents)": provenance == HELD_OUT,
+        "(8 picked by a reviewer)": provenance == VETTED,
+        "(8 written by people)": people,
+        "The teacher wrote": not people,
+        "Hit rates are a lower bound": not people,
+        "One comparison decides": several,
+        "Two models are compared": several,
+        "“Better” and “worse” need": several,
+        "With one model alone": not several,
+        "without those for which a judge": several and judged,
+        f"{len(results.secondary)} secondary comparison": bool(results.secondary),
+        "secondary comparison": bool(results.secondary),
+        "and by right refusals": several and refusals,
+        "Exact match asks for the words": metric == "exact_match",
+        "The seed of the training": "student" in names,
+        "held-out": provenance == HELD_OUT,
+        "judge": judged and several,
+    }
+    said = {claim: claim.lower() in text.lower() for claim in claims}
+    said["judge"] &= several  # "Judge: correct" names the metric that decides
+    assert said == claims | ({"judge": True} if metric == "judge_correct" and several else {})
+    assert ("no other" in text, "no model" in text) == (False, False)
+
+
+def test_what_decides_is_named_with_its_reason() -> None:
+    results = results_of({"student": [1.0] * 4, "baseline": [0.0] * 4})
+    long = replace(results, primary=Primary("baseline", "top_5", why="Half of them are long."))
+    assert "Half of them are long." in show_method(long, [], ASKED).data
