@@ -46,6 +46,9 @@ def test_best_and_worst_are_ordered_and_the_same_twice(found: Evaluated) -> None
     html = shown(found)
     assert html == shown(found)
     best, worst = html.split("student lost most")
+    one = found.results.deciding
+    assert one
+    assert (one.won, one.lost) == (8, 3)  # the rule of the table
     assert "8 answers gained by Exact match, under top_3" in best
     assert "3 answers lost by Exact match, under top_3" in worst
     assert best.count("<article") == worst.count("<article") == 3

@@ -84,9 +84,9 @@ def test_every_sentence_is_true_of_the_run(seed: int, monkeypatch: pytest.Monkey
     others = ["judge_correct"] * judged + ["refused_rightly"] * refusals
     metric = rng.choice(["exact_match", *(["judge_correct"] * judged)])
     results = results_of(
-        {**values},
+        values,
         conditions=[f"top_{k}" for k in reversed(ks)],
-        more={name: values for name in others},
+        more=dict.fromkeys(others, values),
         metric=metric,
     )
     html = show_method(results, questions, asked).data.removeprefix(STYLE)
@@ -117,12 +117,8 @@ def test_every_sentence_is_true_of_the_run(seed: int, monkeypatch: pytest.Monkey
         "Exact match asks for the words": metric == "exact_match",
         "The seed of the training": "student" in names,
         "held-out": provenance == HELD_OUT,
-        "judge": judged and several,
     }
-    said = {claim: claim.lower() in text.lower() for claim in claims}
-    said["judge"] &= several  # "Judge: correct" names the metric that decides
-    assert said == claims | ({"judge": True} if metric == "judge_correct" and several else {})
-    assert ("no other" in text, "no model" in text) == (False, False)
+    assert {claim: claim in text for claim in claims} == claims
 
 
 def test_what_decides_is_named_with_its_reason() -> None:
