@@ -205,6 +205,21 @@ def test_what_a_judge_leaves_open_is_in_no_mean_and_counted() -> None:
     assert (pair.n, pair.value, pair.against_value, pair.won, pair.lost) == (10, 1.0, 0.5, 5, 0)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_model_has_one_figure_alone_and_in_a_pair(seed: int) -> None:
+    """To the last bit: a sum in another order may be rounded to another percent."""
+
+    def thirds(model: str, condition: str, i: int) -> float:
+        return Random(f"{seed} {model} {condition} {i}").choice((0, 1 / 3, 0.1, 2 / 7, 1))
+
+    results = summed(thirds, metric="f1", count=50, per_chunk=seed % 4 + 1)
+    for one in results.comparisons:
+        for model, value in ((one.model, one.value), (one.against, one.against_value)):
+            alone = results.estimate(model, one.condition, "f1")
+            assert alone
+            assert alone.value == value
+
+
 @pytest.mark.parametrize("metric", ["exact_match", "f1", "answer_containment"])
 def test_a_reply_without_a_final_answer_is_wrong_in_means_intervals_and_pairs(metric: str) -> None:
     """It has the figures of a wrong reply, and its number is known."""

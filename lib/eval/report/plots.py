@@ -13,7 +13,7 @@ from lib.eval.metrics.refusals import DISTRACTORS_ONLY
 from lib.eval.report.drawing import drawn, new_figure, style_of
 from lib.eval.results import Comparison, Estimate, Results
 from lib.eval.statistics import CANNOT_TELL
-from lib.eval.wording import metric_name
+from lib.eval.wording import metric_name, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -114,7 +114,7 @@ def plot_losses(losses: Losses, results: Results) -> tuple[Figure, str] | str:
         ys = [row + height * (place - (len(models) - 1) / 2) for row in range(len(LOSSES))]
         look = {"color": style_of(place)["color"], "label": f"{model}, {total:,} answers"}
         bars = axes.barh(ys, shares, 0.88 * height, **look)
-        labels = [f"{n:,} ({share:.0f}%)" for n, share in zip(values, shares, strict=True)]
+        labels = [f"{n:,} ({percent(n / max(1, total))}%)" for n in values]
         axes.bar_label(bars, labels, padding=3)
     axes.set_title(f"What became of the answers under {main}")
     axes.set(xlim=(0, 100), xticks=[])
@@ -122,7 +122,8 @@ def plot_losses(losses: Losses, results: Results) -> tuple[Figure, str] | str:
     axes.set_yticks(range(len(LOSSES)), LOSSES)
     axes.invert_yaxis()
     figure.legend(loc="outside lower left", ncols=2)
-    return figure, "Bars of how many answers were right or lost, by class."
+    said = [", ".join(f"{n:,} {kind}" for kind, n in of.items()) for of in counts.values()]
+    return figure, "; ".join(f"{m}: {s}" for m, s in zip(models, said, strict=True)) + "."
 
 
 def _percents(ones: Iterable[Comparison | Estimate], *names: str) -> list[list[float]]:

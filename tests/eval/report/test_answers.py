@@ -46,6 +46,9 @@ def test_best_and_worst_are_ordered_and_the_same_twice(found: Evaluated) -> None
     html = shown(found)
     assert html == shown(found)
     best, worst = html.split("student lost most")
+    one = found.results.deciding
+    assert one
+    assert (one.won, one.lost) == (8, 3)  # the rule of the table
     assert "8 answers gained by Exact match, under top_3" in best
     assert "3 answers lost by Exact match, under top_3" in worst
     assert best.count("<article") == worst.count("<article") == 3
@@ -53,8 +56,8 @@ def test_best_and_worst_are_ordered_and_the_same_twice(found: Evaluated) -> None
     assert numbers == ["10", "4", "5"]  # these gained as much: by question id, q10000 first
     last = shown(found, num_each=8).split("student lost most")[0].split("<article")[-1]
     assert "number11 " in last
-    assert "(no final answer: wrong)" in worst
-    assert "(refused)" in worst
+    assert "(no final answer)" in worst
+    assert "(wrong refusal)" in worst
     assert best.count("(right)") == 3 * 2  # the student's and the teacher's
     assert len(re.findall("<article", shown(found, num_each=1))) == 2
 

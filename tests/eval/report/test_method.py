@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from html import unescape
+from random import Random
 
-from lib.eval.models import EvalModel
-from lib.eval.questions import EVAL_SPLIT, PEOPLE
+import pytest
+
+from lib.eval.models import EvalModel, eval_models
+from lib.eval.questions import EVAL_SPLIT, HELD_OUT, PEOPLE, UNKNOWN, VETTED
 from lib.eval.report.method import show_method
-from lib.eval.results import Results
+from lib.eval.report.page import STYLE
+from lib.eval.results import Primary, Results
 from lib.prompts.student import PLAIN_PROMPT, STUDENT_PROMPT, plain_messages, student_instruction
-from tests.eval.toy import Page, evaluated
+from lib.recipe import Recipe
+from tests.eval.toy import Page, evaluated, make_chunks, question_of, results_of
 
 ASKED = [
     EvalModel("student", "student", STUDENT_PROMPT),
@@ -28,7 +35,7 @@ def test_it_says_how_it_was_asked_and_reckoned() -> None:
     questions = [replace(q, provenance=EVAL_SPLIT) for q in found.questions]
     html = show_method(found.results, questions, ASKED, seed=7).data
     for said in (
-        "6 questions on 6 chunks (6 eval split)",
+        "6 questions on 6 chunks (6 of the eval split)",
         "The verdict is about top_3",
         "4 models",
         "seed 7",
@@ -49,9 +56,72 @@ def test_it_says_how_it_was_asked_and_reckoned() -> None:
 
 def test_odd_inputs() -> None:
     nothing = show_method(Results((), (), [], []), [], []).data
-    assert "0 questions on 0 chunks" in nothing
+    assert "<li>0 questions. Every" in nothing
     alone = evaluated({"student": lambda i, case, right: right}, count=2)
     people = [replace(question, provenance=PEOPLE) for question in alone.questions]
     html = show_method(alone.results, people, ASKED[:1]).data
     assert "With one model alone" in html
     assert "the teacher’s" not in html
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_every_sentence_is_true_of_the_run(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of random recipes and questions: each claim is there exactly where the run bears it out."""
+    for name in ("STUDENT", "BASELINE", "COMPLETION"):
+        for key in ("BASE_URL", "DEPLOYMENT", "API_KEY"):
+            monkeypatch.setenv(f"{name}_OPENAI_{key}", "http://127.0.0.1:9/v1")
+    rng = Random(seed)
+    names = rng.sample(["student", "baseline", "teacher"], rng.randint(1, 3))
+    ks = rng.sample([3, 5, 7], rng.randint(1, 3))
+    recipe = Recipe(models=names, plain_baseline=rng.random() < 0.5, top_k=ks)
+    asked = eval_models(recipe)
+    provenance = rng.choice([EVAL_SPLIT, HELD_OUT, VETTED, PEOPLE])
+    questions = [replace(question_of(c), provenance=provenance) for c in make_chunks(8)]
+    if provenance == PEOPLE:
+        questions = [replace(question, oracle=UNKNOWN) for question in questions]
+    judged, refusals = rng.random() < 0.5, rng.random() < 0.5
+    values = {model.name: [float(rng.random() < 0.5) for _ in questions] for model in asked}
+    others = ["judge_correct"] * judged + ["refused_rightly"] * refusals
+    metric = rng.choice(["exact_match", *(["judge_correct"] * judged)])
+    results = results_of(
+        values,
+        conditions=[f"top_{k}" for k in reversed(ks)],
+        more=dict.fromkeys(others, values),
+        metric=metric,
+    )
+    html = show_method(results, questions, asked).data.removeprefix(STYLE)
+    text = " ".join(unescape(re.sub("<[^>]+>", " ", html)).split())
+    plain = "baseline" in names and recipe.plain_baseline
+    several, people = len(asked) > 1, provenance == PEOPLE
+    claims = {
+        "got it, too": plain,
+        "The plain prompt is one that we wrote": plain,
+        "The prompt: plain prompt": plain,
+        "8 questions on 8 chunks": not people,
+        "On which chunk a question is, is not known": people,
+        f"The verdict is about top_{ks[0]}: the first number of top_k": True,
+        "(8 of the eval split)": provenance == EVAL_SPLIT,
+        "(8 on held-out documents)": provenance == HELD_OUT,
+        "(8 picked by a reviewer)": provenance == VETTED,
+        "(8 written by people)": people,
+        "The teacher wrote": not people,
+        "Hit rates are a lower bound": not people,
+        "One comparison decides": several,
+        "Two models are compared": several,
+        "“Better” and “worse” need": several,
+        "With one model alone": not several,
+        "without those for which a judge": several and judged,
+        f"{len(results.secondary)} secondary comparison": bool(results.secondary),
+        "secondary comparison": bool(results.secondary),
+        "and by right refusals": several and refusals,
+        "Exact match asks for the words": metric == "exact_match",
+        "The seed of the training": "student" in names,
+        "held-out": provenance == HELD_OUT,
+    }
+    assert {claim: claim in text for claim in claims} == claims
+
+
+def test_what_decides_is_named_with_its_reason() -> None:
+    results = results_of({"student": [1.0] * 4, "baseline": [0.0] * 4})
+    long = replace(results, primary=Primary("baseline", "top_5", why="Half of them are long."))
+    assert "Half of them are long." in show_method(long, [], ASKED).data
