@@ -103,7 +103,7 @@ def test_what_was_answered_is_not_asked_again(
         assert answer_cases(models("student"), cases, Recipe()) == first
         assert len(server.requests) == paid == len(cases)
     first_line, second_line = capsys.readouterr().out.splitlines()
-    assert f"student      {len(cases)}/{len(cases)}" in first_line
+    assert f"answers      {len(cases)}/{len(cases)}" in first_line
     assert "tokens · 0 from the ledger" in first_line
     assert f"0 tokens · {len(cases)} from the ledger" in second_line
 
