@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
 from itertools import chain
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -45,7 +46,7 @@ class EndpointSettings:
     api_version: str = ""
     use_entra_id: bool = False  # Azure style: Entra ID in place of the key
 
-    @property
+    @cached_property
     def address(self) -> str:
         """The base URL as it may be shown: without the password and the values of its query."""
         return without_secrets(self.base_url)

@@ -208,7 +208,7 @@ def find_quote(quote: str, text: str) -> str | None:
     kana, or within Thai, Lao, Burmese, Khmer or Korean; an accented letter may be written as one
     character or as two.
     """
-    line, copied = one_line(text), one_line(quote)
+    line, copied = _as_line(text), one_line(quote)
     at = line.find(copied) if copied else -1
     if at >= 0 and not unicodedata.combining((line[at + len(copied) :] or " ")[0]):
         return copied  # most are, and folding takes its time
@@ -225,6 +225,9 @@ def find_quote(quote: str, text: str) -> str | None:
             return one_line(text[places[at] : places[end - 1] + 1])
         at = folded.find(wanted, at + 1)
     return None
+
+
+_as_line = lru_cache(_CACHED_TEXTS)(one_line)
 
 
 def _divided(text: str) -> re.Pattern[str]:

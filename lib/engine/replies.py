@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from lib.engine.faults import Fault, RequestRejected, short
@@ -100,16 +100,13 @@ def read_reply(data: Mapping[str, Any], *, latency_s: float) -> Reply:
     Fault: it has another form, or is empty without a reason.
     """
     try:
-        choice, used = data["choices"][0], usage_of(data)
+        choice, usage = data["choices"][0], _usage(data)
         message = choice["message"]
         text, refusal = _text_of(message.get("content")), message.get("refusal")
         reason = choice.get("finish_reason") or ""
-        reply = replace(
-            used,
-            text=_whole(text),
-            finish_reason=_whole(f"refused: {short(refusal)}" if refusal and not text else reason),
-            latency_s=round(latency_s, 4),
-        )
+        if refusal and not text:
+            reason = f"refused: {short(refusal)}"
+        reply = Reply(_whole(text), _whole(reason), **usage, latency_s=round(latency_s, 4))
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise Fault(f"not a chat completion: {short(data)}", kind="unreadable") from error
     if not text and not reply.completion_tokens and reply.finish_reason in ("stop", ""):
@@ -120,13 +117,19 @@ def read_reply(data: Mapping[str, Any], *, latency_s: float) -> Reply:
 def usage_of(data: Mapping[str, Any]) -> Reply:
     """A reply without text: what it took. Zeros where the endpoint does not say it."""
     try:
-        usage = data.get("usage") or {}
-        details = usage.get("prompt_tokens_details") or {}
-        given = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
-        prompt, completion, cached = (int(n or 0) for n in (*given, details.get("cached_tokens")))
-        return Reply("", "", prompt, completion, 0.0, cached)
+        return Reply("", "", **_usage(data), latency_s=0.0)
     except (TypeError, AttributeError, ValueError):
         return Reply("", "", 0, 0, 0.0)
+
+
+def _usage(data: Mapping[str, Any]) -> dict[str, int]:
+    usage = data.get("usage") or {}
+    details = usage.get("prompt_tokens_details") or {}
+    return {
+        "prompt_tokens": int(usage.get("prompt_tokens") or 0),
+        "completion_tokens": int(usage.get("completion_tokens") or 0),
+        "cached_tokens": int(details.get("cached_tokens") or 0),
+    }
 
 
 def _text_of(content: Any) -> str:
@@ -139,7 +142,11 @@ def _text_of(content: Any) -> str:
 
 def _whole(text: str) -> str:
     """Half a surrogate pair (an emoji that was cut in two) becomes U+FFFD: no file can hold it."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def rejected_reply(rejected: RequestRejected) -> Reply:

@@ -97,7 +97,7 @@ def correctness(reply: str, final: str | None, gold: str) -> Values:
 
     ROUGE-2 is absent where the gold answer is one word: it has no pair of words.
     """
-    values = dict.fromkeys(_OVERLAP, 0.0) if final is None else _overlap(final, gold)
+    values = _overlap(final, gold) if final else dict.fromkeys(_OVERLAP, 0.0)
     if len(tokens(gold)) < 2:
         del values[ROUGE_2]
     if is_call(gold):
