@@ -18,6 +18,9 @@ from pathlib import Path
 from lib.cli import Parser, run_command
 
 
+_ABOUT = "Each prints a figure of the docs; the times in their help are of two quiet cores."
+
+
 def known() -> dict[str, str]:
     """Name → docstring of every module with a `main`; imports none of them."""
     found = {}
@@ -29,7 +32,7 @@ def known() -> dict[str, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = Parser(prog="python -m benchmarks", description="Each prints a figure of the docs.")
+    parser = Parser(prog="python -m benchmarks", description=_ABOUT)
     commands = parser.add_commands()
     for name, purpose in known().items():
         first_line = purpose.partition("\n")[0].replace("%", "%%")

@@ -3,6 +3,8 @@
 The documents of OPENBOOK_BENCHMARK_DOCUMENTS (default: the sample corpus), 3 questions a chunk,
 with 64 and with 256 slots, against a loopback teacher that takes 0.3 s + 2 ms an output token: by
 `python -m lib.gen run`, and by 1_gen.ipynb as run_all.sh runs it.
+
+Takes about 2 minutes.
 """
 
 from __future__ import annotations

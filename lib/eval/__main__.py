@@ -1,4 +1,5 @@
 """Reports, comparisons and exports of finished runs; a run is a name below runs/, or a folder.
+An earlier run of the same name is `NAME/history/TIME`.
 
 And `audit`: how far the judge of JUDGE_… in .env agrees with people's labels.
 """
