@@ -17,7 +17,6 @@ from pathlib import Path
 
 from lib.cli import Parser, run_command
 
-
 _ABOUT = "Each prints a figure of the docs; the times in their help are of two quiet cores."
 
 

@@ -279,13 +279,12 @@ def main(arguments: list[str]) -> int:
 
 def _run_stages(arguments: list[str]) -> None:
     stages = list(takewhile(lambda argument: not argument.startswith("-"), arguments))
-    if {"-h", "--help"} & set(arguments):
+    if not stages or {"-h", "--help"} & set(arguments):
         print(_USAGE)
         return
     known = ("check", *NOTEBOOKS, "refresh")
-    if not stages or not set(stages) <= set(known):
-        wrong = next((stage for stage in stages if stage not in known), "")
-        raise SetupError(f"No stage '{wrong}': expected some of {', '.join(known)}.")
+    if wrong := [stage for stage in stages if stage not in known]:
+        raise SetupError(f"No stage '{wrong[0]}': expected some of {', '.join(known)}.")
     options = parse(arguments[len(stages) :])
     if options.list:
         is_changed = options.file or options.overrides

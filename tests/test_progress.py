@@ -1,4 +1,4 @@
-"""What a long step prints: lines of a log, the bar of a terminal, and a kernel's on run_all.sh's."""
+"""What a long step says: lines in a log, a bar on a terminal, also on that of run_all.sh."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -94,16 +95,18 @@ class Screen:
         self.stream: TextIO = os.fdopen(write, "w", encoding="utf-8")
         self.path = os.ttyname(write)
         self.raw = ""
+        os.set_blocking(self._read, False)
+
+    def read(self) -> None:
+        """All that was written; of too much that nobody reads the writer would wait."""
+        self.stream.flush()
+        with suppress(BlockingIOError):
+            while data := os.read(self._read, 65536):
+                self.raw += data.decode()
 
     def lines(self) -> list[str]:
         """The lines after all that was written; the last one may be a bar."""
-        self.stream.flush()
-        os.set_blocking(self._read, False)
-        try:
-            while data := os.read(self._read, 65536):
-                self.raw += data.decode()
-        except BlockingIOError:
-            pass
+        self.read()
         shown = []
         for line in self.raw.split("\r\n"):
             cells: list[str] = []
@@ -159,7 +162,7 @@ def test_a_bar_is_redrawn_five_times_a_second_at_most(
     for _ in range(10_000):
         clock.now += 0.001
         progress.advance()
-    screen.lines()
+        screen.read()
     assert 40 <= screen.raw.count("answers [") <= 50
 
 
