@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from textwrap import fill
 from typing import Any, NoReturn
 
 from lib.progress import end_bar
@@ -27,7 +28,7 @@ class Parser(argparse.ArgumentParser):
     """An ArgumentParser (so are its subparsers) whose errors are SetupErrors."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{"epilog": EXIT_CODES, **options})
+        super().__init__(**{"epilog": fill(EXIT_CODES, 78), **options})
 
     def add_commands(self) -> Any:
         """Its subparsers; without a command the help is printed."""

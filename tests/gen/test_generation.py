@@ -239,7 +239,7 @@ def test_a_failed_check_stops_the_run_before_anything_is_trained(
         return Check("no held-out oracle in a training row", False, "the first that leaks: a#1")
 
     monkeypatch.setattr("lib.gen.check._nothing_leaks", leaks)
-    made(home_dir, documents, status=2)
+    made(home_dir, documents, status=1)
     assert re.search(r"artefacts/datasets/mine-\w+ .*Delete", capsys.readouterr().err)
     assert read_state("mine") == {}
 
