@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Openbook, from a folder of documents to a report: ./run_all.sh [-p parameters/X.yaml] (-h: options)
 set -euo pipefail
+export OPENBOOK_TYPED_IN="$PWD"  # relative paths of the command line begin here
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # The packages, pinned, into .venv: only when they are not there yet

@@ -2,6 +2,8 @@
 
 The sample corpus' longer documents in chunks of 2,000 characters. Of each chunk one question of the
 built-in teacher about its first quarter, and one about its last; a hit: it is among the nearest.
+
+Takes about a minute.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ Two models under five conditions, 200 questions: 2,000 requests with 64 slots, 3
 against a loopback server that takes 0.3 s + 2 ms an output token. Then the same in a process that
 is killed (SIGKILL) at a quarter, at half and at three quarters, and run again to its end: nothing
 may be paid twice.
+
+Takes about a minute.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@
 wrong, refused and without a final answer, in three scripts and as calls of an API. No two models
 answer alike, so that the metrics find little in their caches. Asking is measured by
 evaluation_answering.
+
+Takes about half a minute.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Generation killed at ten random instants: answers paid twice, and the dataset at the end."""
+"""Generation killed at ten random instants: answers paid twice, and the dataset at the end.
+
+Takes about 5 minutes.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Generation over 100,000 chunks: minutes for hard distractors, KiB a chunk, seconds to resume.
 
 Memory is the peak of this process beyond what it took at its start and the embeddings.
+
+Takes about 5 minutes.
 """
 
 from __future__ import annotations

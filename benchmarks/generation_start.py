@@ -1,4 +1,7 @@
-"""Generation from its start: first request, first saved row; CPU and memory."""
+"""Generation from its start: first request, first saved row; CPU and memory.
+
+Takes about half a minute.
+"""
 
 from __future__ import annotations
 

@@ -7,6 +7,8 @@ draws and fewer resamples, with the limits widened by two standard errors.
 Limits: 93–97%. The rows at 97% and 95% right have the lower one alone: where fewer than 6 chunks
 differ the interval errs wide. Of single rates Wilson's interval covers 92.9–97.9%, 95.1% on
 average, by the luck of whole numbers (10%: 93.2, 5%: 97.7); so one row draws its rate anew.
+
+Takes about a minute.
 """
 
 from __future__ import annotations

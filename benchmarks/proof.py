@@ -3,6 +3,8 @@
 Every student trains as many steps on the same questions of the sample corpus, and is asked about
 documents that no training row shows. Writes docs/proof.md. What is trained or answered is found
 again by the next run, also after a kill.
+
+Takes about 3 hours.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 One request for questions and three for answers that follow from it, for each of 375 chunks, as on
 the nine surfing PDFs; the teacher is benchmarks/teacher_server.py.
+
+Takes about half a minute.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Two patterns: 2% of all attempts at random; and every attempt of 3 s in every 9 s. The bound is the
 time in which the slots can serve all requests while none is refused.
+
+Takes about a minute.
 """
 
 from __future__ import annotations

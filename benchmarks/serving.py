@@ -1,6 +1,8 @@
 """Requests per second and memory of the embedded student, served on a CPU in five ways.
 
 Questions of the built-in teacher on the sample corpus, five chunks a prompt. Linux only (/proc).
+
+Takes about 3 minutes.
 """
 
 from __future__ import annotations

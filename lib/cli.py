@@ -1,8 +1,4 @@
-"""One parser, one form of error and one set of exit codes for every command.
-
-Exit codes: 0 done · 1 a check failed, or there was no result · 2 a user's mistake · 130 interrupted
-(Ctrl-C) · 143 ended (SIGTERM, as containers and Slurm send it)
-"""
+"""One parser, one form of error and one set of exit codes for every command."""
 
 from __future__ import annotations
 
@@ -15,15 +11,29 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from textwrap import fill
 from typing import Any, NoReturn
 
+from lib.progress import end_bar
 from lib.settings import CheckFailed, SetupError, home, unwritable
 
+EXIT_CODES = (
+    "exit codes: 0 done; 1 a check failed, or there was no result; 2 a mistake in what was typed "
+    "or set up, said in one line; 130 interrupted (Ctrl-C); 143 ended (SIGTERM)"
+)
 _LONGEST_TMPDIR = 60  # bytes: sockets in it (kernels, worker processes) may have about 100 in all
 
 
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser (so are its subparsers) whose errors are SetupErrors."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"epilog": fill(EXIT_CODES, 78), **options})
+
+    def add_commands(self) -> Any:
+        """Its subparsers; without a command the help is printed."""
+        self.set_defaults(run=lambda options: self.print_help())
+        return self.add_subparsers(metavar="COMMAND", title="commands")
 
     def error(self, message: str) -> NoReturn:
         raise SetupError(f"{message}. `{self.prog} -h` shows the options.")
@@ -45,6 +55,7 @@ def run(name: str, work: Callable[[], int | None]) -> int:
         try:
             return work() or 0
         finally:  # also when argparse has printed its help and exits
+            end_bar()
             sys.stdout.flush()
     except BrokenPipeError:  # the reader has enough, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

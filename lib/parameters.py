@@ -2,22 +2,51 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import json
+import os
 import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, takewhile
 from pathlib import Path
 from typing import Any
 
-from lib.cli import run
+from lib.cli import Parser, run_command
 from lib.recipe import KNOBS, Knob, Recipe, knob_named
 from lib.settings import PROJECT_DIR, SetupError
 from lib.text import one_line
 
 DEFAULT_PARAMETERS = PROJECT_DIR / "parameters" / "tiny.yaml"
+TYPED_IN = "OPENBOOK_TYPED_IN"  # the folder in which run_all.sh was called; else the current one
+_PATHS = ("doc_path", "eval_doc_path", "eval_file", "prompts_path", "judge_prompts_path")
+
+
+def add_parameters(parser: argparse.ArgumentParser) -> None:
+    """`-p FILE` and `-r NAME VALUE`, for `overrides`."""
+    parser.add_argument(
+        "-p", dest="file", type=Path, metavar="FILE", help="parameters; default: tiny.yaml of "
+        "parameters/"
+    )  # fmt: skip
+    parser.add_argument(
+        "-r", dest="overrides", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
+        help="set one parameter; may be repeated, and beats the file",
+    )  # fmt: skip
+
+
+def typed_path(text: str) -> str:
+    """A path from a command line: absolute if it is there in the folder where it was typed.
+
+    Otherwise it is left as it is: an address, a glob of nothing, or a path of the project, which is
+    also what a path in a parameters file is relative to.
+    """
+    folder = Path(os.environ.get(TYPED_IN) or Path.cwd())
+    parts = Path(text).expanduser().parts
+    start = folder.joinpath(*takewhile(lambda part: not re.search(r"[*?[]", part), parts))
+    is_there = bool(text) and "://" not in text and start.exists()
+    return str(folder.joinpath(*parts)) if is_there and folder.resolve() != PROJECT_DIR else text
 
 
 def read_parameters(path: Path) -> dict[str, Any]:
@@ -67,11 +96,15 @@ def override(name: str, text: str) -> Any:
             value = ast.literal_eval({"true": "True", "false": "False"}.get(text.lower(), literal))
         except (ValueError, SyntaxError):
             value = text
-    return knob.checked(value, "-r")
+    value = knob.checked(value, "-r")
+    if name in _PATHS or (name.endswith("_model") and text.startswith((".", "~"))):
+        return [typed_path(v) for v in value] if isinstance(value, list) else typed_path(value)
+    return value
 
 
-def overrides(path: Path, pairs: Iterable[Sequence[str]] = ()) -> dict[str, Any]:
+def overrides(path: Path | None, pairs: Iterable[Sequence[str]] = ()) -> dict[str, Any]:
     """A file's values, then those of `-r NAME VALUE`; a run is named after its file."""
+    path = Path(typed_path(str(path))) if path else DEFAULT_PARAMETERS
     values = read_parameters(path) | {name: override(name, text) for name, text in pairs}
     values.setdefault("run_name", path.stem)
     Recipe(**values)
@@ -96,17 +129,23 @@ def for_notebook(values: Mapping[str, Any], notebook: str) -> dict[str, Any]:
     return {name: own[name] for name in shown} | ({"more": more} if more else {})
 
 
-def listing() -> str:
-    """The text of `--list`: each knob with its default, range and meaning, under its notebook."""
-    lines = []
+def listing(values: Mapping[str, Any] | None = None) -> str:
+    """The text of `--list`: each knob with its value, range and meaning, under its notebook.
+
+    Values that differ from the default are marked with `*`.
+    """
+    lines = ["* = differs from its default"] if values else []
     for notebook, group, knobs in _grouped():
         lines += ["", f"{notebook}.ipynb: {group}"]
         for knob in knobs:
-            notes = "; ".join(filter(None, (knob.type, knob.range, knob.source)))
+            value = (values or {}).get(knob.name, knob.default)
+            differs = value != knob.default
+            default = f"default {knob.default!r}" if differs else ""
+            notes = "; ".join(filter(None, (default, knob.type, knob.range, knob.source)))
             also = f" [also {', '.join(knob.notebooks[1:])}]" if knob.notebooks[1:] else ""
-            lines.append(f"  {knob.name} = {knob.default!r}  ({notes})")
+            lines.append(f"{'*' if differs else ' '} {knob.name} = {value!r}  ({notes})")
             lines.append(f"      {knob.meaning}{also}")
-    return "\n".join(lines[1:])
+    return "\n".join(lines).lstrip("\n")
 
 
 def reference() -> str:
@@ -137,5 +176,11 @@ def _grouped() -> Iterator[tuple[str, str, list[Knob]]]:
         yield notebook, group, list(knobs)
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = Parser(prog="python -m lib.parameters", description="Print docs/reference.md.")
+    parser.set_defaults(run=lambda options: print(reference(), end=""))
+    return run_command(parser, arguments)
+
+
 if __name__ == "__main__":
-    sys.exit(run("lib.parameters", lambda: print(reference(), end="")))
+    sys.exit(main())

@@ -6,39 +6,50 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
-from lib.cli import Parser, run
-from lib.endpoints import check_names
-from lib.parameters import DEFAULT_PARAMETERS, for_notebook, listing, overrides
-from lib.progress import minutes
+from lib.cli import EXIT_CODES, Parser, run
+from lib.endpoints import check_names, is_set_by_user
+from lib.parameters import add_parameters, for_notebook, listing, overrides
+from lib.progress import VERBOSE, for_kernels, minutes
 from lib.recipe import NOTEBOOKS, Recipe
+from lib.run_folder import keep_history, unfinished
 from lib.settings import PROJECT_DIR, CheckFailed, SetupError, home, portable, unwritable
 from lib.state import require_path
 from lib.text import one_line
 from lib.threads import tune_threads
 
-_USAGE = """\
+_USAGE = f"""\
 ./run_all.sh runs the four notebooks, from a folder of documents to a report.
 
   -p FILE           parameters of one student (default: parameters/tiny.yaml, the embedded student)
   -r NAME VALUE     set one parameter; may be repeated, and beats the file
   --from N, --to N  run only notebooks N to N, 1 to 4
-  --list            every parameter with its default and meaning
+  --dry-run         send nothing: what 1_gen would ask and cost, and what the others would do
+  --list            every parameter with its meaning; with -p or -r their values, changes marked
+  -v                print samples of texts and lists of checks, too
   -h, --help        this text
 
   ./run_all.sh -r doc_path ~/my-documents -r run_name mine
   ./run_all.sh -p parameters/Meta-Llama-3.1-8B-Instruct.yaml
 
-Executed notebooks, logs and the report go to runs/<run_name>/. Finished work is reused. Secrets
-and endpoints are in .env (see .env.sample)."""
+Executed notebooks, logs and the report go to runs/<run_name>/, earlier ones to its history/.
+Finished work is reused. Paths that you type are looked up in the folder where you are, then in the
+project; those in a parameters file, in the project. Secrets and endpoints are in .env (see
+.env.sample).
+
+{fill(EXIT_CODES, 100)}"""
 
 
 @dataclass(frozen=True)
@@ -51,24 +62,34 @@ class Plan:
     last: int
 
     @property
+    def notebooks(self) -> tuple[str, ...]:
+        return NOTEBOOKS[self.first - 1 : self.last]
+
+    @property
     def run_dir(self) -> Path:
         return home() / "runs" / self.recipe.run_name
 
 
-def make_plan(arguments: list[str]) -> Plan:
-    parser = Parser(prog="./run_all.sh", add_help=False, allow_abbrev=False)
-    parser.add_argument("-p", dest="file", type=Path, default=DEFAULT_PARAMETERS)
-    parser.add_argument("-r", dest="overrides", nargs=2, action="append", default=[])
-    parser.add_argument("--from", dest="first", type=int, choices=range(1, 5), default=1)
-    parser.add_argument("--to", dest="last", type=int, choices=range(1, 5), default=4)
-    options = parser.parse_args(arguments)
+def make_plan(options: argparse.Namespace) -> Plan:
     if options.first > options.last:
         raise SetupError(f"--from {options.first} is behind --to {options.last}.")
     values = overrides(options.file, options.overrides)
+    if options.dry_run:
+        values["dry_run"] = True
     recipe = Recipe(**values)
-    # A dry run and plain pairs give nothing to train on.
-    ends = options.first == 1 and (recipe.dry_run or recipe.dataset_kind == "qa")
+    # Plain pairs give nothing to train on.
+    ends = options.first == 1 and recipe.dataset_kind == "qa"
     return Plan(values, recipe, options.first, 1 if ends else options.last)
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = Parser(prog="./run_all.sh", add_help=False, allow_abbrev=False)
+    add_parameters(parser)
+    parser.add_argument("--from", dest="first", type=int, choices=range(1, 5), default=1)
+    parser.add_argument("--to", dest="last", type=int, choices=range(1, 5), default=4)
+    for flag in ("--dry-run", "--list", "-v"):
+        parser.add_argument(flag, action="store_true")
+    return parser.parse_args(arguments)
 
 
 def check(plan: Plan) -> None:
@@ -81,7 +102,7 @@ def check(plan: Plan) -> None:
         from lib.finetune import require_student
 
         require_student(recipe)
-    if plan.first <= 2 <= plan.last:
+    if plan.first <= 2 <= plan.last and not recipe.dry_run:
         from lib.finetune import require_machine
 
         require_machine(recipe)
@@ -102,8 +123,50 @@ def check(plan: Plan) -> None:
     )
 
 
+def dry_run(plan: Plan) -> None:
+    """What each stage would do; nothing is sent, trained or written to the run's folder."""
+    from lib.eval import eval_models, find_judge
+    from lib.eval.conditions import MEANINGS
+    from lib.finetune import require_machine
+    from lib.gen import Finished, generate
+
+    recipe = plan.recipe
+    if "1_gen" in plan.notebooks:
+        print("\n1_gen would ask the teacher:")
+        with suppress(Finished):
+            generate(replace(recipe, dry_run=True))
+    if "2_finetune" in plan.notebooks:
+        how = f"LoRA of rank {recipe.lora_rank}" if recipe.lora_rank else "every weight"
+        print(
+            f"\n2_finetune would train {recipe.student_model}: {recipe.num_epochs:g} epochs, {how}."
+        )
+        try:
+            require_machine(recipe)
+        except SetupError as error:
+            print(f"It could not on this machine: {error}")
+    if "3_deploy" in plan.notebooks:
+        served = [role for role in ("student", "baseline") if not is_set_by_user(role)]
+        said = " and ".join(served) or "nothing: .env names both endpoints"
+        print(f"\n3_deploy would serve {said}.")
+    if "4_eval" in plan.notebooks:
+        models = [model.name for model in eval_models(recipe, deployed=False)]
+        conditions = len(MEANINGS) + len(recipe.top_k)
+        questions, requests = "every question of the evaluation split", ""
+        if most := recipe.max_questions:
+            questions = f"at most {most:,} questions of the evaluation split"
+            requests = f", {most * conditions:,} requests to each"
+        judged = ", and the judge about the replies" if find_judge(recipe) else ""
+        print(
+            f"\n4_eval would ask {', '.join(models)} about {questions} under {conditions} "
+            f"conditions{requests}{judged}."
+        )
+
+
 def run_notebook(plan: Plan, notebook: str) -> None:
-    """Run one notebook into the run's folder, its printed lines shown as they come."""
+    """Run one notebook into the run's folder, its printed lines shown as they come.
+
+    A copy takes the place of the last one when it has run to its end.
+    """
     import logging
 
     import papermill
@@ -111,11 +174,13 @@ def run_notebook(plan: Plan, notebook: str) -> None:
     # Its own reading of the parameters cell trips over our comments; ours has checked them.
     logging.getLogger("papermill").setLevel(logging.ERROR)
     source = PROJECT_DIR / f"{notebook}.ipynb"
-    target = plan.run_dir / f"{notebook}.ipynb"
+    finished = plan.run_dir / f"{notebook}.ipynb"
+    target = unfinished(finished)
     target.parent.mkdir(parents=True, exist_ok=True)
     tune_threads()
     os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")  # see docs/experiments.md
-    print(f"\n── {source.name} → {portable(target)}", flush=True)
+    print(f"\n── {source.name} → {portable(finished)}", flush=True)
+    shown = for_kernels(sys.stdout)
     start = time.monotonic()
     try:
         with (
@@ -129,7 +194,7 @@ def run_notebook(plan: Plan, notebook: str) -> None:
                 cwd=str(PROJECT_DIR),
                 kernel_name="python3",
                 progress_bar=False,
-                stdout_file=sys.stdout,
+                stdout_file=shown,
                 stderr_file=log_file,
                 config=_kernel_config(Path(sockets_dir)),
             )
@@ -137,6 +202,7 @@ def run_notebook(plan: Plan, notebook: str) -> None:
         message = one_line(str(error.evalue))
         if error.ename == "Finished":
             print(message, flush=True)
+            _take_place(target, finished)
             return
         ours = {"SetupError": SetupError, "CheckFailed": CheckFailed}
         name = "" if error.ename in ours else f"{error.ename}: "
@@ -154,7 +220,16 @@ def run_notebook(plan: Plan, notebook: str) -> None:
             "programs, or lower batch_size or server_concurrency, and run it again "
             f"(the executed copy, with all output before: {portable(target)})."
         ) from None
+    finally:
+        if shown is not sys.stdout:
+            shown.end()
+    _take_place(target, finished)
     print(f"── {source.name} took {minutes(time.monotonic() - start)}", flush=True)
+
+
+def _take_place(target: Path, finished: Path) -> None:
+    target.with_suffix(".log").replace(finished.with_suffix(".log"))
+    target.replace(finished)
 
 
 def _kernel_config(sockets_dir: Path) -> Any:
@@ -172,14 +247,14 @@ def _kernel_config(sockets_dir: Path) -> Any:
 
 
 def finish(plan: Plan) -> None:
-    """After 4_eval: the report, and as the last lines the table and where the report lies."""
-    from lib.eval import headline, load_run, write_report
+    """After 4_eval, which has printed the table: the report, and as the last line its path."""
+    from lib.eval import write_report
 
     report_path = plan.run_dir / "report.html"
     write_report(plan.run_dir / "4_eval.ipynb", report_path)
     stop = f".venv/bin/python -m lib.deploy stop {plan.values['run_name']}"
     print(f"\nThe models still answer. To end them: {stop}")
-    print(f"\n{headline(load_run(str(plan.run_dir)))}\n\n{portable(report_path)}", flush=True)
+    print(f"\n{portable(report_path)}", flush=True)
 
 
 def refresh(plan: Plan) -> None:
@@ -204,24 +279,34 @@ def main(arguments: list[str]) -> int:
 
 def _run_stages(arguments: list[str]) -> None:
     stages = list(takewhile(lambda argument: not argument.startswith("-"), arguments))
-    options = arguments[len(stages) :]
-    known = ("check", *NOTEBOOKS, "refresh")
-    if not stages or not set(stages) <= set(known):
-        wrong = next((stage for stage in stages if stage not in known), "")
-        raise SetupError(f"No stage '{wrong}': expected some of {', '.join(known)}.")
-    if {"-h", "--help", "--list"} & set(options):
-        print(listing() if "--list" in options else _USAGE)
+    if not stages or {"-h", "--help"} & set(arguments):
+        print(_USAGE)
         return
+    known = ("check", *NOTEBOOKS, "refresh")
+    if wrong := [stage for stage in stages if stage not in known]:
+        raise SetupError(f"No stage '{wrong[0]}': expected some of {', '.join(known)}.")
+    options = parse(arguments[len(stages) :])
+    if options.list:
+        is_changed = options.file or options.overrides
+        print(listing(overrides(options.file, options.overrides) if is_changed else {}))
+        return
+    if options.v:
+        os.environ[VERBOSE] = "1"
     plan = make_plan(options)
-    for stage in stages:
-        if stage == "check":
-            check(plan)
-        elif stage == "refresh":
-            refresh(plan)
-        elif plan.first <= NOTEBOOKS.index(stage) + 1 <= plan.last:
-            run_notebook(plan, stage)
-            if stage == NOTEBOOKS[-1]:
-                finish(plan)
+    if "check" in stages:
+        check(plan)
+    if plan.recipe.dry_run:
+        dry_run(plan)
+        return
+    if "refresh" in stages:
+        refresh(plan)
+    notebooks = [notebook for notebook in plan.notebooks if notebook in stages]
+    if notebooks:
+        keep_history(plan.run_dir)
+    for notebook in notebooks:
+        run_notebook(plan, notebook)
+        if notebook == NOTEBOOKS[-1]:
+            finish(plan)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.cli import Parser, run, run_command
+from lib.cli import EXIT_CODES, Parser, run, run_command
 from lib.settings import PROJECT_DIR, CheckFailed, SetupError
 
 
@@ -42,10 +44,11 @@ def test_exit_codes(
 
 def test_a_wrong_option_is_a_users_mistake_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     parser = Parser(prog="python -m lib.x")
-    command = parser.add_subparsers(required=True, metavar="COMMAND").add_parser("go")
-    command.set_defaults(run=lambda options: 1)
+    parser.add_commands().add_parser("go").set_defaults(run=lambda options: 1)
     assert run_command(parser, ["go"]) == 1
-    for wrong in ([], ["go", "--fast"], ["stay"]):
+    assert run_command(parser, []) == 0
+    assert "usage: python -m lib.x" in capsys.readouterr().out
+    for wrong in (["go", "--fast"], ["stay"]):
         assert run_command(parser, wrong) == 2
         said = capsys.readouterr().err
         assert said.startswith("lib.x: ")
@@ -85,28 +88,54 @@ def started(code: str, **environment: str) -> subprocess.Popen[str]:
 
 
 def commands() -> list[str]:
-    """Every `python -m lib…`; launcher and workers are started by us alone."""
-    files = [path for path in (PROJECT_DIR / "lib").rglob("*.py") if path.stem != "launcher"]
-    files = [path for path in files if '__name__ == "__main__"' in path.read_text("utf-8")]
+    """Every `python -m …`; the others are started by our own processes alone."""
+    paths = [
+        *(PROJECT_DIR / "benchmarks").glob("__main__.py"),
+        *(path for path in (PROJECT_DIR / "lib").rglob("*.py") if path.stem != "launcher"),
+    ]
+    files = [path for path in paths if '__name__ == "__main__"' in path.read_text("utf-8")]
     parts = [path.relative_to(PROJECT_DIR).with_suffix("").parts for path in files]
     names = {".".join(part for part in found if part != "__main__") for found in parts}
     return sorted(names - {"lib.reading.workers"})
 
 
 @pytest.mark.parametrize("command", commands())
-def test_a_reader_that_has_gone_ends_no_command_in_a_traceback(command: str) -> None:
+def test_help_says_what_exit_codes_mean_also_to_a_reader_that_has_gone(command: str) -> None:
+    helped = subprocess.run(
+        [sys.executable, "-m", command, "-h"],
+        cwd=PROJECT_DIR,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (helped.returncode, helped.stderr) == (0, "")
+    assert " ".join(EXIT_CODES.split()) in " ".join(helped.stdout.split())
     read_end, write_end = os.pipe()
     os.close(read_end)
-    stage = ["check"] if command == "lib.runner" else []
-    done = subprocess.run(
-        [sys.executable, "-m", command, *stage, "-h"],
+    both_closed = subprocess.run(
+        [sys.executable, "-m", command, "-h"],
         cwd=PROJECT_DIR,
         stdout=write_end,
-        stderr=subprocess.PIPE,
+        stderr=write_end,
         check=False,
     )
     os.close(write_end)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert both_closed.returncode == 0
+
+
+def test_every_command_has_a_help_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    packages = [name for name in commands() if (PROJECT_DIR / name.replace(".", "/")).is_dir()]
+    assert len(packages) > 3
+    for package in packages:
+        main = importlib.import_module(f"{package}.__main__").main
+        assert main([]) == 0
+        listed = capsys.readouterr().out
+        names = re.findall(r"^    ([a-z]\w*)", listed.partition("COMMAND\n")[2], re.MULTILINE)
+        assert names
+        for name in names:
+            with pytest.raises(SystemExit, match="0"):
+                main([name, "-h"])
+            assert f"usage: python -m {package} {name}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

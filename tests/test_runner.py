@@ -2,20 +2,28 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from lib import runner
-from lib.runner import DEFAULT_PARAMETERS, check, main, make_plan
+from lib.parameters import DEFAULT_PARAMETERS
+from lib.run_folder import NUM_KEPT, keep_history
+from lib.runner import Plan, check, main, make_plan, parse
 from lib.settings import PROJECT_DIR, SetupError
+from tests.server import serve
 
 
-def run_all(*arguments: str) -> subprocess.CompletedProcess[str]:
+def plan_of(*arguments: str) -> Plan:
+    return make_plan(parse(arguments))
+
+
+def run_all(*arguments: str, cwd: Path = PROJECT_DIR) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["./run_all.sh", *arguments],
-        cwd=PROJECT_DIR,
+        [str(PROJECT_DIR / "run_all.sh"), *arguments],
+        cwd=cwd,
         env=os.environ.copy(),
         capture_output=True,
         text=True,
@@ -25,17 +33,17 @@ def run_all(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_default_is_the_embedded_student() -> None:
-    plan = make_plan([])
+    plan = plan_of()
     assert plan.run_dir.name == DEFAULT_PARAMETERS.stem == "tiny"
     assert plan.recipe.student_model == "embedded"
     assert (plan.first, plan.last) == (1, 4)
 
 
 def test_overrides_beat_the_file_and_name_the_run() -> None:
-    plan = make_plan(["-r", "run_name", "mine", "-r", "num_distractors", "2", "--from", "2"])
+    plan = plan_of("-r", "run_name", "mine", "-r", "num_distractors", "2", "--from", "2")
     assert plan.run_dir.name == "mine"
     assert plan.recipe.num_distractors == 2
-    assert plan.recipe.chunk_chars == make_plan([]).recipe.chunk_chars
+    assert plan.recipe.chunk_chars == plan_of().recipe.chunk_chars
     assert (plan.first, plan.last) == (2, 4)
 
 
@@ -71,19 +79,18 @@ def test_mistakes_are_one_line_before_anything_runs(
     assert not (home_dir / "runs").exists()
 
 
-@pytest.mark.parametrize("arguments", [[], ["5_more"]])
-def test_a_stage_that_is_none_is_one_line(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(arguments) == 2
-    assert re.search("No stage '.*': expected some of check, 1_gen", capsys.readouterr().err)
+def test_a_stage_that_is_none_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "5_more"]) == 2
+    assert "No stage '5_more': expected some of check, 1_gen" in capsys.readouterr().err
+    assert main([]) == 0
+    assert "--from N, --to N" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     "name", ["Llama-2-7b", "Meta-Llama-3-8B-Instruct", "Meta-Llama-3.1-8B-Instruct"]
 )
 def test_a_large_student_says_what_is_missing(name: str) -> None:
-    plan = make_plan(["-p", str(PROJECT_DIR / "parameters" / f"{name}.yaml")])
+    plan = plan_of("-p", str(PROJECT_DIR / "parameters" / f"{name}.yaml"))
     with pytest.raises(SetupError, match=r"GPU.*(hub|HF_TOKEN)"):
         check(plan)
 
@@ -96,6 +103,87 @@ def test_run_all_lists_and_helps_and_fails_with_a_status() -> None:
     assert failed.returncode == 2
     assert failed.stderr.splitlines()[-1].startswith("run_all.sh: -r: there is no parameter")
     assert failed.stdout == ""
+
+
+def test_the_list_shows_what_a_file_and_an_override_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("chunk_chars: 500\noracle_probability: 0.8\n", encoding="utf-8")
+    assert main(["check", "--list", "-p", str(path), "-r", "top_k", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    marked = {line.split(" = ")[0]: line for line in lines if line.startswith("* ")}
+    assert set(marked) == {"*", "* run_name", "* chunk_chars", "* top_k"}
+    assert marked["* chunk_chars"].startswith("* chunk_chars = 500  (default 1000; int; ")
+    assert any(line.startswith("  oracle_probability = 0.8  (float") for line in lines)
+
+
+def test_paths_that_are_typed_begin_where_one_stands(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.md").write_text("A text.", encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text("eval_doc_path: texts\n", encoding="utf-8")
+    options = ("-p", "mine.yaml", "-r", "doc_path", "['texts/*.md', 'sample_data', 'https://a/b']")
+    listed = run_all("--list", *options, cwd=tmp_path)
+    assert listed.returncode == 0, listed.stderr
+    found = [f"{tmp_path}/texts/*.md", "sample_data", "https://a/b"]
+    assert f"* doc_path = {found!r}" in listed.stdout
+    assert "* eval_doc_path = 'texts'" in listed.stdout  # of a file: relative to the project
+    shown = run_all("--list", "-p", "parameters/tiny.yaml", "-r", "eval_file", "", cwd=tmp_path)
+    assert "* chunk_chars = 500" in shown.stdout
+    assert "  eval_file = ''" in shown.stdout
+
+
+# --- a dry run -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", [("--dry-run",), ("-r", "dry_run", "true")])
+def test_a_dry_run_says_everything_sends_nothing_and_writes_no_run(
+    option: tuple[str, ...],
+    home_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    documents = str(PROJECT_DIR / "sample_data" / "*.md")
+    with serve() as server:
+        monkeypatch.setenv("COMPLETION_OPENAI_BASE_URL", server.base_url)
+        monkeypatch.setenv("COMPLETION_OPENAI_API_KEY", "none")
+        monkeypatch.setenv("COMPLETION_OPENAI_DEPLOYMENT", "gpt-4o-mini")
+        stages = ["check", "1_gen", "2_finetune", "3_deploy", "4_eval"]
+        assert main([*stages, *option, "-r", "doc_path", documents]) == 0
+        assert not server.requests
+    said = capsys.readouterr().out
+    assert re.search(r"1_gen would ask the teacher:\n.* chunks ", said)
+    assert re.search(r"\n[\d,]+ requests, .* about \d.* USD", said)
+    assert "2_finetune would train embedded" in said
+    assert "3_deploy would serve student and baseline" in said
+    assert "4_eval would ask student, baseline about at most 140 questions" in said
+    assert "7 conditions, 980 requests to each" in said
+    assert not (home_dir / "runs").exists()
+
+
+def test_a_dry_run_of_a_large_student_says_what_is_missing_and_ends_well(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = str(PROJECT_DIR / "parameters" / "Meta-Llama-3.1-8B-Instruct.yaml")
+    documents = str(PROJECT_DIR / "sample_data" / "*.md")
+    assert main(["check", "--dry-run", "-p", path, "-r", "doc_path", documents]) == 0
+    assert re.search("It could not on this machine: .*GPU", capsys.readouterr().out)
+
+
+# --- a run's folder ------------------------------------------------------------------------------
+
+
+def project(folder: Path, monkeypatch: pytest.MonkeyPatch, **cells: str) -> None:
+    """A project whose notebooks have one cell each: `project(…, **{"1_gen": "print(1)"})`."""
+    import nbformat
+
+    monkeypatch.setattr(runner, "PROJECT_DIR", folder)
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT_DIR))
+    for name, cell in cells.items():
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+        kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+        notebook.metadata["kernelspec"] = kernel
+        nbformat.write(notebook, folder / f"{name}.ipynb")
 
 
 @pytest.mark.parametrize(
@@ -115,23 +203,109 @@ def test_a_notebook_that_fails_ends_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    import nbformat
-
-    monkeypatch.setattr(runner, "PROJECT_DIR", home_dir)
-    monkeypatch.setenv("PYTHONPATH", str(PROJECT_DIR))
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
-    notebook.metadata["kernelspec"] = kernel
-    nbformat.write(notebook, home_dir / "1_gen.ipynb")
+    project(home_dir, monkeypatch, **{"1_gen": cell})
     assert main(["1_gen"]) == code
     last = capsys.readouterr().err.splitlines()[-1]
     assert re.search(says, last)
-    assert "runs/tiny/1_gen.ipynb" in last
+    assert "runs/tiny/1_gen.unfinished.ipynb" in last
+    assert not (home_dir / "runs" / "tiny" / "1_gen.ipynb").exists()
 
 
-@pytest.mark.parametrize("option", [("dry_run", "true"), ("dataset_kind", "qa")])
-def test_what_gives_nothing_to_train_on_ends_with_the_first_notebook(
-    option: tuple[str, str],
+def test_a_failing_and_a_dry_run_keep_the_last_report_and_a_good_one_puts_it_into_history(
+    home_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert make_plan(["-r", *option]).last == 1
-    assert make_plan(["-r", *option, "--from", "2"]).last == 4
+    run_dir = home_dir / "runs" / "tiny"
+
+    def files() -> dict[str, str]:
+        kept = [path for path in run_dir.rglob("*") if path.is_file()]
+        return {
+            path.relative_to(run_dir).as_posix(): path.read_text(encoding="utf-8")
+            for path in kept
+            if ".unfinished" not in path.name and path.parent.parent.name != "history"
+        }
+
+    evaluation = f"open({str(run_dir / 'metrics.json')!r}, 'w').write('MARK'); print('MARK')"
+    project(home_dir, monkeypatch, **{"4_eval": evaluation.replace("MARK", "first figures")})
+    assert main(["4_eval"]) == 0
+    (run_dir / ".env.state").write_text("DATASET_DIR='x'\n", encoding="utf-8")
+    first = files()
+    assert {"4_eval.ipynb", "4_eval.log", "metrics.json", "report.html"} < set(first)
+    assert "first figures" in first["report.html"]
+    assert capsys.readouterr().out.count("first figures") == 1
+
+    project(home_dir, monkeypatch, **{"4_eval": "print('second'); 1 / 0"})
+    assert main(["4_eval"]) == 2
+    assert files() == first
+    assert "second" in (run_dir / "4_eval.unfinished.ipynb").read_text(encoding="utf-8")
+
+    assert main(["check", "4_eval", "--dry-run", "-r", "doc_path", str(home_dir / "*.ipynb")]) == 2
+    assert main(["4_eval", "--from", "2", "--dry-run"]) == 0
+    assert files() == first
+
+    project(home_dir, monkeypatch, **{"4_eval": evaluation.replace("MARK", "third figures")})
+    assert main(["4_eval"]) == 0
+    assert "third figures" in files()["report.html"]
+    [earlier] = (run_dir / "history").iterdir()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d", earlier.name)
+    kept = {path.name: path.read_text(encoding="utf-8") for path in earlier.iterdir()}
+    assert kept == {name: text for name, text in first.items() if name != ".env.state"}
+    assert not (run_dir / "4_eval.unfinished.ipynb").exists()
+
+
+def test_history_holds_the_last_five_and_none_twice(tmp_path: Path) -> None:
+    for hour in range(NUM_KEPT + 3):
+        report = tmp_path / "report.html"
+        report.write_text(f"report {hour}", encoding="utf-8")
+        os.utime(report, (hour * 3600, hour * 3600))
+        (tmp_path / "1_gen.ipynb").write_text("{}", encoding="utf-8")
+        keep_history(tmp_path)
+        keep_history(tmp_path)
+    texts = [path.read_text() for path in sorted((tmp_path / "history").glob("*/report.html"))]
+    assert texts == [f"report {hour}" for hour in range(3, NUM_KEPT + 3)]
+
+
+def test_a_folder_without_a_run_gets_no_history(tmp_path: Path) -> None:
+    (tmp_path / ".env.state").touch()
+    (tmp_path / "1_gen.unfinished.ipynb").touch()
+    keep_history(tmp_path)
+    assert not (tmp_path / "history").exists()
+
+
+def test_plain_pairs_give_nothing_to_train_on() -> None:
+    assert plan_of("-r", "dataset_kind", "qa").last == 1
+    assert plan_of("-r", "dataset_kind", "qa", "--from", "2").last == 4
+
+
+# --- make clean ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("answer", "code"), [("", 0), ("n", 2), ("y", 0)])
+def test_make_clean_says_what_goes_asks_a_person_and_keeps_the_ledger(
+    answer: str, code: int, tmp_path: Path
+) -> None:
+    """Without an answer nobody is there: the input is not a terminal."""
+    shutil.copy(PROJECT_DIR / "Makefile", tmp_path)
+    (tmp_path / "python").symlink_to("/bin/true")
+    for folder in ("runs/tiny", "artefacts/datasets"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "artefacts" / "ledger.sqlite").touch()
+    typing, terminal = os.openpty()
+    os.write(typing, f"{answer}\n".encode())
+    done = subprocess.run(
+        ["make", "BIN=.", "clean"],
+        cwd=tmp_path,
+        stdin=terminal if answer else subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    os.close(typing)
+    os.close(terminal)
+    assert done.returncode == code, done.stderr
+    said = done.stdout.splitlines()
+    assert "deletes every run with its reports" in said[0]
+    assert {line.split()[1] for line in said[1:3]} == {"runs/tiny", "artefacts/datasets"}
+    assert (tmp_path / "runs").exists() == (answer == "n")
+    assert (tmp_path / "artefacts" / "datasets").exists() == (answer == "n")
+    assert (tmp_path / "artefacts" / "ledger.sqlite").exists()

@@ -13,7 +13,7 @@ from lib.deploy.server import stop
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m lib.deploy", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_commands()
     for name, run, meaning in (
         ("status", _status, "list the servers"),
         ("stop", _stop, "stop them, and nothing else"),

@@ -1,4 +1,5 @@
 """Reports, comparisons and exports of finished runs; a run is a name below runs/, or a folder.
+An earlier run of the same name is `NAME/history/TIME`.
 
 And `audit`: how far the judge of JUDGE_… in .env agrees with people's labels.
 """
@@ -17,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; its exit code (1: the gate found something worse)."""
     parser = Parser(prog="python -m lib.eval", description=__doc__)
     several: dict[str, Any] = {"action": "extend", "nargs": "+", "default": []}
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_commands()
 
     report = commands.add_parser("report", help="an executed notebook as one HTML file")
     report.add_argument("notebook", type=Path)

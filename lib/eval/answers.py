@@ -57,12 +57,21 @@ def answer_cases(
                 Endpoint(of_role, recipe, ledger=ledger, budget=budget)
                 for of_role in settings.values()
             ]
-            return await gather_all(endpoints, ask_endpoint)
 
-        async def ask_endpoint(endpoint: Endpoint) -> list[Outcome]:
-            role = endpoint.settings.role
-            queue = [(model, case) for model in models if model.role == role for case in cases]
-            return await _ask_in_order(endpoint, queue, recipe)
+            def note() -> str:
+                return " | ".join(f"{one.settings.role}: {one.note()}" for one in endpoints)
+
+            progress = Progress("answers", len(models) * len(cases), note=note)
+
+            async def ask_endpoint(endpoint: Endpoint) -> list[Outcome]:
+                role = endpoint.settings.role
+                queue = [(model, case) for model in models if model.role == role for case in cases]
+                async with endpoint:
+                    return await _ask_in_order(endpoint, queue, recipe, progress)
+
+            outcomes = await gather_all(endpoints, ask_endpoint)
+            progress.close()
+            return outcomes
 
         outcomes = run(ask_all())
     by_role = {
@@ -119,7 +128,10 @@ async def ask_each(
 
 
 async def _ask_in_order(
-    endpoint: Endpoint, queue: Sequence[tuple[EvalModel, Case]], recipe: Recipe
+    endpoint: Endpoint,
+    queue: Sequence[tuple[EvalModel, Case]],
+    recipe: Recipe,
+    progress: Progress,
 ) -> list[Outcome]:
     at_work = asyncio.Semaphore(_CASES_PER_SLOT * recipe.slots(endpoint.settings.role))
 
@@ -135,7 +147,7 @@ async def _ask_in_order(
                 prompt=model.prompt,
             )
 
-    return await ask_each(endpoint, queue, ask)
+    return await gather_all(queue, ask, on_done=progress.advance)
 
 
 def _answer(model: EvalModel, case: Case, reply: Reply) -> Answer:

@@ -13,7 +13,6 @@ from lib.finetune.rows import PreparedRows, check_lengths, few_rows
 from lib.finetune.show import marked, trained_pieces
 from lib.finetune.trainer import make_trainer
 from lib.finetune.watch import HistoryPoint, plain_output, training_watch
-from lib.progress import minutes
 from lib.recipe import Recipe
 from lib.settings import portable, write_text
 from lib.store import artefact_dir, building, file_sha256, read_json, write_json
@@ -122,7 +121,7 @@ def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> No
                 write_model_card(folder / "README.md", rows, settings, watch.history, seconds)
                 write_json(folder / "history.json", {"history": watch.history, "seconds": seconds})
     if process.is_main_process:
-        print(f"Trained in {minutes(seconds)}: {portable(target)}", flush=True)
+        print(f"Written: {portable(target)}", flush=True)
     process.wait_for_everyone()
 
 

@@ -1,4 +1,4 @@
-"""Training as it goes: a few plain lines for a log, and the history behind the loss curve."""
+"""Training as it goes: its progress, and the history behind the loss curve."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from lib.progress import minutes
+from lib.progress import Progress
 from lib.settings import SetupError
 
 HistoryPoint = dict[str, float]  # step, epoch, and loss or validation_loss (…)
-_LINE_EVERY_S = 60.0
 
 
 @contextmanager
@@ -35,19 +34,30 @@ def plain_output() -> Iterator[None]:
 def training_watch() -> Any:
     """A callback with `history`, made in a function because its base class needs transformers.
 
-    It prints every validation, and a line a minute:
-    `step  64/253 · validation loss 0.062 · loss 0.096 · 6,690 tokens/s · ETA 2:51`
+    It prints every validation, and a progress:
+    `steps        64/253 · 0.5/s · ETA 6:01 · loss 0.096 · 6,690 tokens/s`
     """
     from transformers import TrainerCallback
 
     class Watch(TrainerCallback):
         def __init__(self) -> None:
             self.history: list[HistoryPoint] = []
-            self._pace = ""  # of the last training point, as it is printed
+            self._note = ""  # the last training point
+            self._progress: Progress | None = None  # of the process that speaks
             self._tokens = self._trained_s = self._validated_s = 0.0
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self._start = self._printed_at = time.monotonic()
+            self._start = time.monotonic()
+            if state.is_world_process_zero:
+                self._progress = Progress("steps", state.max_steps, note=lambda: self._note)
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if self._progress:
+                self._progress.advance()
+
+        def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if self._progress:
+                self._progress.close()
 
         def on_log(
             self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any
@@ -56,7 +66,9 @@ def training_watch() -> Any:
             if "eval_loss" in logs:
                 point["validation_loss"] = logs["eval_loss"]
                 self._validated_s += logs.get("eval_runtime", 0.0)
-                self._print(state, f" · validation loss {logs['eval_loss']:.3f}")
+                if self._progress:
+                    step = f"step {state.global_step:{len(str(state.max_steps))}}/{state.max_steps}"
+                    print(f"{step} · validation loss {logs['eval_loss']:.3f}", flush=True)
             elif "loss" in logs:
                 if not math.isfinite(logs["loss"]):
                     raise SetupError(
@@ -64,26 +76,17 @@ def training_watch() -> Any:
                         "Lower learning_rate and run again."
                     )
                 point |= {"loss": logs["loss"], "learning_rate": logs["learning_rate"]}
-                point["tokens_per_s"] = self._measure(state, logs)
-                if time.monotonic() - self._printed_at > _LINE_EVERY_S:
-                    self._print(state)
+                point["tokens_per_s"] = self._tokens_per_s(logs["num_tokens"])
+                self._note = f"loss {logs['loss']:.3f} · {point['tokens_per_s']:,} tokens/s"
             else:
                 return
             self.history.append(point)
 
-        def _measure(self, state: Any, logs: dict[str, float]) -> int:
-            elapsed_s = time.monotonic() - self._start - self._validated_s
-            tokens, self._tokens = logs["num_tokens"] - self._tokens, logs["num_tokens"]
-            rate = round(tokens / max(elapsed_s - self._trained_s, 1e-9))
-            self._trained_s = elapsed_s
-            left_s = elapsed_s / state.global_step * (state.max_steps - state.global_step)
-            self._pace = f" · loss {logs['loss']:.3f} · {rate:,} tokens/s · ETA {minutes(left_s)}"
-            return rate
-
-        def _print(self, state: Any, validation: str = "") -> None:
-            self._printed_at = time.monotonic()
-            if state.is_world_process_zero:
-                step = f"step {state.global_step:{len(str(state.max_steps))}}/{state.max_steps}"
-                print(f"{step}{validation}{self._pace}", flush=True)
+        def _tokens_per_s(self, num_tokens: float) -> int:
+            """Since the last point, without the time of validations."""
+            trained_s = time.monotonic() - self._start - self._validated_s
+            rate = (num_tokens - self._tokens) / max(trained_s - self._trained_s, 1e-9)
+            self._tokens, self._trained_s = num_tokens, trained_s
+            return round(rate)
 
     return Watch()

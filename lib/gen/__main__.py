@@ -19,7 +19,7 @@ _COMMANDS = {  # where the `add_command` of each is, which also sets `run` as it
 def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = Parser(prog="python -m lib.gen", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_commands()
     # One command does not wait for the imports of the others.
     named = [name for name in _COMMANDS if given[:1] == [name]]
     for name in named or _COMMANDS:

@@ -30,6 +30,9 @@ class Check:
     passed: bool
     detail: str
 
+    def __str__(self) -> str:
+        return f"{'ok' if self.passed else 'FAILED':7} {self.name:42} {self.detail}"
+
 
 @dataclass(frozen=True)
 class Files:
@@ -71,13 +74,12 @@ def _folder(name: str) -> Path:
 def print_check(folder: Path) -> bool:
     """Print a dataset's counts and checks; True = all passed."""
     lines, checks = check_dataset(folder)
-    print(Path(folder).name)
-    print(*lines, sep="\n")
-    for item in checks:
-        print(f"{'ok' if item.passed else 'FAILED':7} {item.name:42} {item.detail}")
-    failed = sum(not item.passed for item in checks)
-    print(f"{len(checks) - failed} of {len(checks)} checks ok")
-    return not failed
+    print(Path(folder).name, *lines, *map(str, checks), summary(checks), sep="\n")
+    return all(item.passed for item in checks)
+
+
+def summary(checks: Sequence[Check]) -> str:
+    return f"{sum(item.passed for item in checks)} of {len(checks)} checks ok"
 
 
 def check_dataset(folder: Path) -> tuple[list[str], list[Check]]:

@@ -12,13 +12,14 @@ from lib.dataset import write_dataset
 from lib.engine.ledger import Ledger
 from lib.engine.prices import costs, load_prices, show_costs
 from lib.gen.ask.questions import Generated, ask_teacher, teacher_notice
-from lib.gen.check import print_check
+from lib.gen.check import check_dataset, summary
 from lib.gen.corpus import Corpus, needs_all
 from lib.gen.distractors import Vectors
 from lib.gen.duplicate_questions import drop_evaluated
 from lib.gen.qa import write_pairs
 from lib.gen.rows import Built, build_examples
 from lib.gen.splits import assign_splits
+from lib.progress import show_text
 from lib.recipe import Recipe
 from lib.records import Question
 from lib.settings import CheckFailed, home, portable
@@ -46,8 +47,12 @@ def generate(recipe: Recipe) -> Path:
 
 
 def check_or_stop(dataset_dir: Path) -> None:
-    """Print the dataset's counts and checks."""
-    if not print_check(dataset_dir):
+    """Show the dataset's counts and checks; into a log go the failed ones and their number."""
+    lines, checks = check_dataset(dataset_dir)
+    show_text("\n".join([dataset_dir.name, *lines, *map(str, checks)]))
+    failed = [item for item in checks if not item.passed]
+    print(*failed, summary(checks), sep="\n")
+    if failed:
         raise CheckFailed(
             f"{portable(dataset_dir)} does not hold what it promises (see the lines FAILED). "
             "Delete the folder and run 1_gen.ipynb again: replies are kept."

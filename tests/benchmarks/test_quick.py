@@ -20,9 +20,22 @@ def test_it_runs_and_prints_its_figure_last(name: str, capsys: pytest.CaptureFix
 
 def test_no_name_lists_them_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == list(known())
-    assert all(len(line.split()) > 3 for line in lines)
+    listed = capsys.readouterr().out
+    assert re.findall(r"^    (\w+)", listed.partition("COMMAND\n")[2], re.MULTILINE) == list(
+        known()
+    )
+
+
+@pytest.mark.parametrize(("name", "purpose"), known().items())
+def test_its_help_says_what_it_measures_and_how_long_it_takes(
+    name: str, purpose: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="0"):  # it is not started
+        main([name, "-h"])
+    said = capsys.readouterr().out
+    assert purpose in said
+    assert "--quick" in said
+    assert re.search(r"^Takes about .+\.$", said, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", known())

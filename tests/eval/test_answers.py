@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
@@ -104,9 +105,22 @@ def test_what_was_answered_is_not_asked_again(
         assert answer_cases(models("student"), cases, Recipe()) == first
         assert len(server.requests) == paid == len(cases)
     first_line, second_line = capsys.readouterr().out.splitlines()
-    assert f"student      {len(cases)}/{len(cases)}" in first_line
+    assert f"answers      {len(cases)}/{len(cases)}" in first_line
     assert "tokens · 0 from the ledger" in first_line
     assert f"0 tokens · {len(cases)} from the ledger" in second_line
+
+
+def test_all_models_share_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = make_cases()
+    with serve() as server:
+        use(monkeypatch, server, "STUDENT")
+        use(monkeypatch, server, "BASELINE")
+        answer_cases(models("student", "baseline"), cases, Recipe())
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"answers      {2 * len(cases)}/{2 * len(cases)} · ")
+    assert re.search(r" · student: [\d,]+ tokens .* \| baseline: [\d,]+ tokens ", line)
 
 
 def test_failures_are_counted_and_the_rest_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 from lib.finetune import watch as watch_module
 from lib.finetune.watch import training_watch
 from lib.settings import SetupError
+from tests.clock import Clock
 
 
 def at(step: int) -> Any:
@@ -22,24 +23,31 @@ def trained(step: int, loss: float = 0.5) -> dict[str, float]:
     return {"loss": loss, "learning_rate": 0.1, "num_tokens": 1000.0 * step}
 
 
-def test_every_validation_and_a_line_a_minute_are_printed(
+def test_validations_are_printed_and_the_progress_has_the_loss(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    now = [0.0]
-    monkeypatch.setattr(watch_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    clock = Clock()
+    monkeypatch.setattr(watch_module, "time", clock)
+    monkeypatch.setattr("lib.progress.time", clock)
     watch = training_watch()
     watch.on_train_begin(None, at(0), None)
     watch.on_log(None, at(0), None, {"eval_loss": 2.0})
-    for step in range(10, 101, 10):
-        now[0] += 25
-        watch.on_log(None, at(step), None, trained(step))
+    for step in range(1, 101):
+        clock.now += 2.5
+        watch.on_step_end(None, at(step), None)
+        if step % 10 == 0:
+            watch.on_log(None, at(step), None, trained(step))
     watch.on_log(None, at(100), None, {"eval_loss": 1.0})
+    watch.on_train_end(None, at(100), None)
     assert capsys.readouterr().out.splitlines() == [
         "step   0/100 · validation loss 2.000",
-        "step  30/100 · loss 0.500 · 400 tokens/s · ETA 2:55",
-        "step  60/100 · loss 0.500 · 400 tokens/s · ETA 1:40",
-        "step  90/100 · loss 0.500 · 400 tokens/s · ETA 0:25",
-        "step 100/100 · validation loss 1.000 · loss 0.500 · 400 tokens/s · ETA 0:00",
+        "steps        2/100 · 0.4/s · ETA 4:05",
+        "steps        6/100 · 0.4/s · ETA 3:55",
+        "steps        14/100 · 0.4/s · ETA 3:35 · loss 0.500 · 400 tokens/s",
+        "steps        30/100 · 0.4/s · ETA 2:55 · loss 0.500 · 400 tokens/s",
+        "steps        62/100 · 0.4/s · ETA 1:35 · loss 0.500 · 400 tokens/s",
+        "step 100/100 · validation loss 1.000",
+        "steps        100/100 · 0.4/s · took 4:10 · loss 0.500 · 400 tokens/s",
     ]
     assert [point["step"] for point in watch.history] == [0, *range(10, 101, 10), 100]
 

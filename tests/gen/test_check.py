@@ -13,7 +13,9 @@ import pytest
 from lib.dataset import find_dataset
 from lib.gen.__main__ import main
 from lib.gen.check import _binomial_p, check_dataset
-from lib.settings import SetupError
+from lib.gen.generation import check_or_stop
+from lib.progress import VERBOSE
+from lib.settings import CheckFailed, SetupError
 from lib.state import save_state
 from lib.store import file_sha256, read_json, read_jsonl, write_json, write_jsonl
 from tests.gen.dataset import make, write
@@ -61,6 +63,24 @@ def test_a_changed_file_fails(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert failed(folder, resign=False) == {"files have the manifest's checksums"}
     assert main(["check", str(folder)]) == 1
     assert "FAILED" in capsys.readouterr().out
+
+
+def test_a_log_holds_the_number_of_checks_and_those_that_failed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(VERBOSE, raising=False)
+    check_or_stop(folder)
+    assert capsys.readouterr().out == "11 of 11 checks ok\n"
+    monkeypatch.setenv(VERBOSE, "1")
+    check_or_stop(folder)
+    assert capsys.readouterr().out.count("\nok ") == 11
+    monkeypatch.delenv(VERBOSE)
+    (folder / "rejected.jsonl").write_text("\n")
+    with pytest.raises(CheckFailed, match="see the lines FAILED"):
+        check_or_stop(folder)
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("FAILED  files have the manifest's checksums")
+    assert last == "10 of 11 checks ok"
 
 
 def oracle_row(rows: list[Row]) -> Row:

@@ -172,7 +172,7 @@ def test_nothing_is_asked_until_the_documents_can_fill_rows(
     loopback: Loopback,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    made(home_dir, documents, status=1, num_distractors=90)
+    made(home_dir, documents, status=2, num_distractors=90)
     assert "num_distractors = 90 needs at least 91" in capsys.readouterr().err
     assert not loopback.requests
 
@@ -264,7 +264,7 @@ def test_a_run_that_makes_nothing_fails(
     home_dir: Path, documents: Path, loopback: Loopback, capsys: pytest.CaptureFixture[str]
 ) -> None:
     loopback.reply = lambda body: '{"questions": ["no"]}'
-    made(home_dir, documents, status=1)
+    made(home_dir, documents, status=2)
     said = capsys.readouterr().err
     assert "No question of the teacher reader-1 passed the gates (form " in said
     assert "The first: it does not end in a question mark" in said
@@ -276,7 +276,7 @@ def test_a_teacher_whose_replies_cannot_be_read_is_not_paid_to_the_end(
     home_dir: Path, documents: Path, loopback: Loopback, capsys: pytest.CaptureFixture[str]
 ) -> None:
     loopback.reply = lambda body: "I would rather not."
-    made(home_dir, documents, status=1)
+    made(home_dir, documents, status=2)
     said = capsys.readouterr().err
     assert "20 lists of questions of the teacher in a row cannot be read" in said
     assert "“I would rather not.”" in said
@@ -287,7 +287,7 @@ def test_a_teacher_that_finds_nothing_to_ask_about_many_pages_is_asked_about_all
     home_dir: Path, documents: Path, loopback: Loopback, capsys: pytest.CaptureFixture[str]
 ) -> None:
     loopback.reply = lambda body: REFUSAL
-    made(home_dir, documents, status=1)
+    made(home_dir, documents, status=2)
     assert "No question of the teacher reader-1 passed the gates" in capsys.readouterr().err
 
 

@@ -1,4 +1,4 @@
-"""Finished runs, by their names below runs/ or by their folders."""
+"""Finished runs, by their names below runs/ (`tiny`, `tiny/history/<time>`) or by their folders."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from lib.eval.results import Results
 from lib.eval.runs.answer_files import read_answers
 from lib.eval.runs.results_files import METRICS_FILE, read_metrics, read_results
+from lib.run_folder import HISTORY
 from lib.settings import SetupError, home, portable
 
 
@@ -39,7 +40,7 @@ class Run:
 
 
 def load_run(name: str) -> Run:
-    """A run by its name below runs/, or by its folder.
+    """A run by its name below runs/, or by its folder; an earlier one is named with its time.
 
     Raises:
         SetupError: it has no metrics.json that this version reads.
@@ -53,6 +54,8 @@ def load_run(name: str) -> Run:
             f"Evaluated are: {known}."
         )
     name = run_dir.name or run_dir.resolve().name
+    if run_dir.parent.name == HISTORY:
+        name = f"{run_dir.parent.parent.name} {name}"
     return Run(name, run_dir, read_metrics(run_dir), read_results(run_dir))
 
 

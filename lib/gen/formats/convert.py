@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from lib.dataset import SPLITS, Row, Rows, chat_row, find_dataset, read_dataset,
 from lib.gen.formats import rows as formats
 from lib.gen.formats.foreign import LeftOut, read_foreign
 from lib.records import Rejected
-from lib.settings import SetupError, portable
+from lib.settings import CheckFailed, SetupError, portable
 from lib.store import artefact_dir, building, fingerprint, write_jsonl
 
 FORMATS = ("hf", "chat", "completion", "eval", "alpaca", "sharegpt", "preference", "triplets")
@@ -60,7 +59,6 @@ def add_command(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """0: written; 1: no row fits the format, so nothing was."""
     shape = {name: value for name in _SHAPE if (value := getattr(options, name)) is not None}
     if shape and options.to != "completion":
         given = ", ".join("--" + name.replace("_", "-") for name in shape)
@@ -73,8 +71,7 @@ def run(options: argparse.Namespace) -> int:
     converted.left_out[:0] = unread
     _print_counts(name, source, options.to, converted)
     if not any(converted.rows.values()):
-        print("Nothing is written: no row fits.", file=sys.stderr)
-        return 1
+        raise CheckFailed("Nothing is written: no row fits.")
     if target is None:
         made_of = {"rows": fingerprint(vars(converted)), "file_type": options.file_type}
         target = artefact_dir("converted", f"{name}-{options.to}", made_of)

@@ -165,6 +165,17 @@ def test_models_may_have_any_name(runs_dir: Path, capsys: pytest.CaptureFixture[
     assert "strong (student against baseline)" in out
 
 
+def test_an_earlier_run_is_named_with_its_time_and_only_compared_when_named(
+    runs_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    earlier = runs_dir / "strong" / "history" / "2026-11-20_10-00-00"
+    shutil.copytree(runs_dir / "weak", earlier)
+    assert [run.name for run in all_runs()[0]] == ["same", "strong", "weak"]
+    assert main(["compare", "strong", f"strong/history/{earlier.name}"]) == 0
+    said = capsys.readouterr().out
+    assert "strong 2026-11-20_10-00-00 (student) against strong (student)" in said
+
+
 # --- question by question ------------------------------------------------------------------------
 
 
