@@ -9,8 +9,8 @@ from typing import Any
 
 from lib.reading.assemble import Skipped, Text, assemble, clean, title_of
 from lib.reading.files.md import first_heading
+from lib.reading.tables import iter_records
 from lib.records import Document
-from lib.tables import iter_records
 
 ENDINGS = (".json", ".jsonl")
 IN_WORKER = False
