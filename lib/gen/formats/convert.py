@@ -43,8 +43,7 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser(
         "convert",
         help="write a dataset in another format",
-        description="A dataset of 1_gen, or rows in the published RAFT layout or one of these formats "
-        "with that layout's prompt, in another format.",
+        description="A dataset of 1_gen, or rows of another tool, in another format.",
     )
     parser.add_argument(
         "dataset", nargs="?", default="", help="its folder or name, or a file or folder of another "

@@ -15,9 +15,7 @@ from lib.records import Document
 ENDINGS = (".json", ".jsonl")
 IN_WORKER = False
 
-RECORD_FIELDS = (  # of API documentation, which api.py reads
-    "user_name", "api_name", "api_call", "api_version", "api_arguments", "functionality",
-)  # fmt: skip
+RECORD_FIELDS = ("api_name", "api_call", "api_arguments", "functionality")  # of records for api.py
 
 
 def documents(path: Path, name: str) -> Iterator[Document | Skipped]:
