@@ -156,6 +156,8 @@ def test_the_first_sheet_is_read_unless_another_has_the_columns(
     beside = [["question", "answer"], ["Who?", "me", None, "a note beside the table"]]
     assert rows_of({"Read me": [["question"]], "Ask": beside}) == [(1, "Who?", "me")]
     assert capsys.readouterr().out == "a.xlsx: read from its sheet “Ask”.\n"
+    (tmp_path / "a.xlsx").rename(tmp_path / "a.ods")  # what it is counts, not what it is called
+    assert len(read_table(Path("a.ods"), pair, names=NAMES, columns="question and answer")) == 1
     with pytest.raises(SetupError, match="it holds no rows"):
         rows_of({"A": [], "B": [[" "]]})
 
