@@ -104,18 +104,17 @@ def random_cell(rng: Random) -> tuple[Cell, str]:
     whole, day = rng.randint(-(10**9), 10**9), date(1950, 1, 1) + timedelta(rng.randrange(40_000))
     letters = "".join(rng.choices("aZ09 ,;\"'\n\t<&ở등🙂.-", k=rng.randint(0, 12)))
     yes = rng.random() < 0.5
-    return rng.choice(
-        [
-            (letters, letters),
-            (f"00{whole}", f"00{whole}"),
-            (float(whole), str(whole)),
-            (whole / 64, f"{whole / 64:.15g}"),
-            (0.1 + 0.2, "0.3"),
-            (day, day.isoformat()),
-            (yes, "TRUE" if yes else "FALSE"),
-            (None, ""),
-        ]
-    )
+    cells: list[tuple[Cell, str]] = [
+        (letters, letters),
+        (f"00{whole}", f"00{whole}"),
+        (float(whole), str(whole)),
+        (whole / 64, f"{whole / 64:.15g}"),
+        (0.1 + 0.2, "0.3"),
+        (day, day.isoformat()),
+        (yes, "TRUE" if yes else "FALSE"),
+        (None, ""),
+    ]
+    return rng.choice(cells)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -133,7 +132,7 @@ def test_a_workbook_gives_the_rows_of_its_csv(tmp_path: Path, seed: int) -> None
         row[:] = [(None, "")] * len(header)
     with (tmp_path / "a.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([header, *([text for _, text in row] for row in table)])
-    rows = [header, *([cell for cell, _ in row] for row in table)]
+    rows: list[list[Cell]] = [[*header], *([cell for cell, _ in row] for row in table)]
     top, left = rng.randint(1, 4), rng.randint(0, 3)
     found = read_all(write_xlsx(tmp_path / "a.xlsx", {"One": rows}, top=top, left=left))
     assert found == read_all(tmp_path / "a.csv")
