@@ -23,7 +23,7 @@ BY_PROMPT = (
     "rows in the form of convert's chat, completion, alpaca, sharegpt or preference whose prompt "
     "is a <DOCUMENT>…</DOCUMENT> line for each document and then the question"
 )
-NO_ORACLE = "its oracle is unknown: no document of these rows holds what its label quotes"
+NO_ORACLE = "its oracle is unknown: it names no chunk, and no document here holds a quote of its label"
 _SUFFIXES = (".jsonl", ".parquet", ".arrow")  # of a split in several, the first is read
 # `train.jsonl`, `validation-00000-of-00002.parquet`
 _SPLIT = re.compile(r"(train|val|dev|eval|test)(?:id|idation|uation)?(?![^\W_])")
@@ -37,6 +37,12 @@ class LeftOut:
     split: str
     row_id: str
     reason: str
+
+
+def print_left_out(left_out: Sequence[LeftOut]) -> None:
+    reasons = Counter((item.split, item.reason) for item in left_out)
+    for (split, reason), count in sorted(reasons.items()):
+        print(f"{'left out':10} {split} {count}: {reason}")
 
 
 def split_of(name: str) -> str:
@@ -183,6 +189,7 @@ def import_rows(path: Path) -> Path:
             f"{path} has no row that can be used ({reason}). Give RAFT rows with labels "
             f"({', '.join(PUBLISHED)}), or {BY_PROMPT}."
         )
+    print_left_out(left_out)
     every = [row for of_split in rows.values() for row in of_split]
     refusal = next((row["refusal"] for row in every if row.get("refusal")), "")
     examples = [_example(row, split, refusal) for split in SPLITS for row in rows[split]]

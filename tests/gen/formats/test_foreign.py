@@ -80,7 +80,9 @@ def test_rows_that_cannot_be_used_are_told(
     path = tmp_path / "rows.jsonl"
     write_jsonl(path, [published_row(0), published_row(1, cot_answer="")])
     assert main(["check", str(path)]) == 0
-    assert "rejected   1 (unusable 1)" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "left out   train 1: cot_answer is not a text, or is empty" in printed
+    assert "rejected   1 (unusable 1)" in printed
     write_jsonl(path, [published_row(1, cot_answer="")])
     assert main(["check", str(path)]) == 2
     assert "has no row that can be used (cot_answer is not a text" in capsys.readouterr().err
