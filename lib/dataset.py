@@ -170,7 +170,8 @@ def read_dataset(folder: str | Path) -> Dataset:
     if not path.is_file():
         raise SetupError(
             f"{portable(Path(folder))} is not a dataset: it has no manifest.json. "
-            "1_gen.ipynb writes one: run it."
+            "1_gen.ipynb writes one: run it. Of rows of another tool, "
+            "python -m lib.gen check PATH makes one."
         )
     try:
         manifest = store.read_json(path)

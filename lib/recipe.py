@@ -122,7 +122,7 @@ class Recipe:
     eval_doc_path: str | list[str] = _documents("",
         meaning="the same: documents that only evaluate, none of which is trained on")
     eval_file: str = _documents("",
-        meaning="people's questions for 4_eval: JSON, JSONL or CSV of question and answer")
+        meaning="people's questions for 4_eval: CSV, XLSX, JSON or JSONL of question and answer")
     doctype: str = _documents("", choices=("", *_FILE_TYPES),
         meaning="read all files as this type; '' = by each file's name")
     max_pages: int = _documents(1000, "pages of a sitemap that are read at most", low=1)

@@ -34,7 +34,6 @@ TOOLS = {  # tool → a file that calls it
 # Imported by a package of ours that does not declare it
 PINNED_FOR_A_PACKAGE = {
     "lxml-html-clean": "justext, which trafilatura needs",
-    "python-calamine": "pandas, which reads .xlsx with it",
 }
 # The user installs it for one feature; without it, an error says so.
 OPTIONAL_IMPORTS = {"azure"}

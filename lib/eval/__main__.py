@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     export.set_defaults(run=_export)
 
     audit = commands.add_parser("audit", help="the judge against answers that people have judged")
-    columns = "CSV or JSON: question, reference, answer, label"
+    columns = "CSV, XLSX or JSON: question, reference, answer, label"
     audit.add_argument("labels", type=Path, metavar="LABELS", help=columns)
     prompts = "prompts of yours that differ from lib/prompts/judge.yaml"
     audit.add_argument("--prompts", default="", metavar="FILE", help=prompts)

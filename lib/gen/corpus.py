@@ -97,7 +97,8 @@ class Corpus:
             )
         if recipe.dataset_kind != "qa":
             self.same = conflicts(self.chunks)
-            check_corpus(self.chunks, self.same, recipe, eval_documents=self.held_out)
+            for line in check_corpus(self.chunks, self.same, recipe, eval_documents=self.held_out):
+                print(line)
         print(estimate(self.chunks, recipe), flush=True)
 
     def _bring_back(self) -> None:

@@ -35,16 +35,34 @@ def assign_splits(
     buffer. With split_by "document" the blocks are whole documents, unless these are too few, or
     none can be held out. With eval_documents (ids), eval is the whole of these and nothing else.
     """
+    splits, why_groups = _assign(chunks, same, recipe, asked, eval_documents)
+    if why_groups and asked is not None:
+        _, said = _assign(chunks, same, recipe, None, eval_documents)  # by check_corpus
+        if not said:
+            print(why_groups)
+    return splits
+
+
+def _assign(
+    chunks: Sequence[Chunk],
+    same: Conflicts,
+    recipe: Recipe,
+    asked: Collection[str] | None,
+    eval_documents: Collection[str],
+) -> tuple[dict[str, str], str]:
+    """The splits, and why they are not of whole documents although the recipe wants that, or ""."""
     held_out = _held_out(chunks, eval_documents)
     wanted = {chunk.id for chunk in chunks} if asked is None else set(asked)
     rest = [chunk for chunk in chunks if chunk.id not in held_out]
-    by_document = recipe.split_by == "document" and not too_few_documents(rest)
     eval_share = 0 if held_out else recipe.eval_share
     shares = [share for share in (recipe.valid_share, eval_share) if share]
+    by_document, why_groups = recipe.split_by == "document" and bool(shares), ""
+    if by_document and (few := too_few_documents(rest)):
+        why_groups = f"{few} documents are too few to hold out whole ones"
     num_wanted = sum(chunk.id in wanted for chunk in rest)
     length = int(num_wanted * min(shares, default=1) / 4)
     missing = ""
-    for whole in (True, False) if by_document else (False,):
+    for whole in (True, False) if by_document and not why_groups else (False,):
         if whole:
             documents = groupby(rest, key=lambda chunk: chunk.document_id)
             drawn = [[chunk.id for chunk in document] for _, document in documents]
@@ -64,7 +82,8 @@ def assign_splits(
             needed = ("train", "valid", "eval") if recipe.valid_share else ("train", "eval")
             missing = next((split for split in needed if split not in filled), "")
             if not missing:
-                return splits
+                return splits, why_groups and f"{why_groups}: groups of chunks are held out."
+        why_groups = f"Whole documents leave the split “{missing}” empty"
     raise SetupError(
         f"The {len(chunks)} chunks, {len(wanted)} with questions, leave none for the split "
         f"“{missing}”.{_alike(chunks, same)} Add documents, or lower chunk_chars."
@@ -111,13 +130,13 @@ def check_corpus(
     recipe: Recipe,
     *,
     eval_documents: Collection[str] = (),
-) -> None:
-    """Stop before any token is paid when the documents cannot fill rows; with too_few "fewer" say
-    that rows will have fewer distractors."""
-    if recipe.split_by == "document" and (few := too_few_documents(chunks)):
-        print(f"{few} documents are too few to hold out whole ones: groups of chunks are held out.")
+) -> list[str]:
+    """Stop before any token is paid when the documents cannot fill rows; returns what to say:
+    that no whole documents are held out, and with too_few "fewer" that rows will have fewer
+    distractors."""
     num_distractors = recipe.num_distractors
-    splits = assign_splits(chunks, same, recipe, eval_documents=eval_documents)
+    splits, why_groups = _assign(chunks, same, recipe, None, eval_documents)
+    notes = [why_groups] if why_groups else []
     train = {chunk_id for chunk_id, split in splits.items() if split == "train"}
     # A row without its oracle needs one more; its answer may rule some out.
     free = max(
@@ -125,15 +144,14 @@ def check_corpus(
         default=0,
     )
     if free >= num_distractors + 1:
-        return
+        return notes
     seen = (
         f"The documents give {len(chunks)} chunks, and a training row could draw from {free}; "
         f"num_distractors = {num_distractors} needs at least {num_distractors + 1}."
         f"{_alike(chunks, same)}"
     )
     if recipe.too_few == "fewer":
-        print(f"{seen} Rows will have fewer distractors.")
-        return
+        return [*notes, f"{seen} Rows will have fewer distractors."]
     raise SetupError(
         f"{seen} Add documents, lower chunk_chars or num_distractors, or set too_few to fewer."
     )

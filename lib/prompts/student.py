@@ -110,6 +110,22 @@ def plain_prompt(messages: Sequence[Message]) -> str:
     return "".join(f"{message['content']}\n\n" for message in messages)
 
 
+def parse_prompt(prompt: str) -> tuple[str, list[str], str] | None:
+    """`…<DOCUMENT>The lamp burns oil.</DOCUMENT>⏎What burns?` → ("What burns?", ["The lamp …"], "")
+
+    The question, the documents and the refusal sentence ("": the default, or unknown) of a plain
+    prompt, ours or another tool's in the published RAFT layout; None = it has another layout.
+    """
+    before, begin, rest = prompt.partition(DOCUMENT_BEGIN)
+    *blocks, question = f"{begin}{rest}".split(f"{DOCUMENT_END}\n")
+    question, begins = question.strip(), [block.rfind(DOCUMENT_BEGIN) for block in blocks]
+    if not question or DOCUMENT_BEGIN in question or set(begins) != {0}:
+        return None
+    documents = [block.removeprefix(DOCUMENT_BEGIN) for block in blocks]
+    refusal = before.strip().removeprefix(_INSTRUCTION) if before.startswith(_INSTRUCTION) else ""
+    return question, documents, "" if refusal == REFUSAL else refusal
+
+
 def cot_label(reasoning: str, quote: str, answer: str) -> str:
     """`The document says: ##begin_quote## … ##end_quote## <ANSWER>: …`"""
     return f"{reasoning} {QUOTE_BEGIN} {quote} {QUOTE_END} {ANSWER_TAG} {answer}"

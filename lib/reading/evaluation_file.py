@@ -1,4 +1,4 @@
-"""Questions and answers written by people, to evaluate with: a CSV, JSON or JSONL file."""
+"""Questions and answers written by people, to evaluate with: a table of any form (tables.py)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lib.reading.sources import find_path
+from lib.reading.tables import read_table, text_value
 from lib.settings import SetupError
-from lib.tables import read_table, text_value
 
 _QUESTION = ("question", "query")
 _ANSWER = ("answer", "gold_final_answer")  # the second is that of our own format `eval`
@@ -31,7 +31,9 @@ def read_evaluation_file(path: str | Path) -> list[EvaluationItem]:
     """
     found = find_path(path)
     if found is None or not found.is_file():
-        raise SetupError(f"{path} does not exist. Set eval_file to a CSV, JSON or JSONL file.")
+        raise SetupError(
+            f"{path} does not exist. Set eval_file to a CSV, JSON, JSONL or XLSX file."
+        )
 
     def item(number: int, row: Mapping[str, Any]) -> EvaluationItem:
         return EvaluationItem(number, text_value(row, *_QUESTION), text_value(row, *_ANSWER))

@@ -93,8 +93,9 @@ class _Worker:
         if used and not self._closed:
             return self.ask(request)  # maybe an earlier file's fault: once more in a new process
         errors.seek(0)
-        last_line = errors.read().decode(errors="replace").strip().rpartition("\n")[2]
-        said = last_line or f"exit status {process.returncode}"
+        lines = errors.read().decode(errors="replace").strip().splitlines()
+        lines = [line for line in lines if not line.startswith("note: ")]  # Rust's hints
+        said = lines[-1] if lines else f"exit status {process.returncode}"
         return {"error": f"its reader crashed ({said})"}
 
     def _start(self) -> None:
@@ -102,6 +103,7 @@ class _Worker:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "lib.reading.workers"],
             cwd=PROJECT_DIR,
+            env=os.environ | {"RUST_BACKTRACE": "0"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -87,13 +88,18 @@ def test_whole_documents_are_held_out() -> None:
     assert share == pytest.approx(0.2, abs=0.09)
 
 
-def test_few_documents_are_held_out_by_chunk(capsys: pytest.CaptureFixture[str]) -> None:
+def test_few_documents_are_held_out_by_chunk() -> None:
     chunks, same = chunked(3, documents=2, sentences=200, overlap=0)
     options: dict[str, Any] = {"valid_share": 0.1, "eval_share": 0.2, "seed": 1}
     by_document = assign_splits(chunks, same, Recipe(split_by="document", **options))
     assert by_document == assign_splits(chunks, same, Recipe(split_by="chunk", **options))
-    check_corpus(chunks, same, Recipe(num_distractors=2, split_by="document", **options))
-    assert "2 documents are too few to hold out whole ones" in capsys.readouterr().out
+    recipe = Recipe(num_distractors=2, split_by="document", **options)
+    said = "documents are too few to hold out whole ones: groups of chunks are held out."
+    assert check_corpus(chunks, same, recipe) == [f"2 {said}"]
+    assert check_corpus(chunks, same, replace(recipe, split_by="chunk")) == []
+    chunks, same = chunked(3, documents=11, sentences=40, overlap=0)
+    assert check_corpus(chunks, same, recipe) == []
+    assert check_corpus(chunks, same, recipe, eval_documents=["0.txt", "5.txt"]) == [f"9 {said}"]
 
 
 @pytest.mark.parametrize("split_by", ["chunk", "document"])
@@ -131,13 +137,12 @@ def test_documents_held_out_must_be_there_and_leave_some() -> None:
         )
 
 
-def test_a_small_corpus_may_give_rows_with_fewer_distractors(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_small_corpus_may_give_rows_with_fewer_distractors() -> None:
     chunks, same = chunked(1)
     options: dict[str, Any] = {"valid_share": 0.1, "eval_share": 0.2, "seed": 1}
-    check_corpus(chunks[:7], same, Recipe(num_distractors=4, too_few="fewer", **options))
-    assert "Rows will have fewer distractors." in capsys.readouterr().out
+    recipe = Recipe(num_distractors=4, too_few="fewer", **options)
+    (line,) = check_corpus(chunks[:7], same, recipe)
+    assert line.endswith("Rows will have fewer distractors.")
 
 
 def test_an_error_names_the_text_that_chunks_share() -> None:
@@ -164,3 +169,21 @@ def test_documents_that_all_share_something_are_held_out_in_parts(seed: int) -> 
     same = {c.id: set(firsts) - {c.id} if c.start == 0 else set() for c in chunks}
     splits = assign_splits(chunks, same, Recipe(split_by="document", seed=seed))
     assert {"train", "valid", "eval"} <= set(splits.values())
+
+
+def test_it_is_said_once_that_no_whole_documents_are_held_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    chunks, same = chunked(3, documents=13, sentences=40, overlap=0)
+    recipe = Recipe(split_by="document", seed=1)
+    # Copies of one document: a chunk counts as the same as those in its place in the others.
+    place = {chunk.id: chunk.start // 800 for chunk in chunks}
+    copies = {a: {b for b in place if b != a and place[b] == place[a]} for a in place}
+    (line,) = check_corpus(chunks, copies, recipe)
+    assert re.fullmatch("Whole documents leave the split “[a-z]+” empty: groups .* held out.", line)
+    assign_splits(chunks, copies, recipe, asked=set(place))
+    assert capsys.readouterr().out == ""
+    # Later only if it is the questions that leave no whole documents.
+    assert check_corpus(chunks, same, recipe) == []
+    assign_splits(chunks, same, recipe, asked=[c.id for c in chunks if c.document_id == "3.txt"])
+    assert capsys.readouterr().out.startswith("Whole documents leave the split “")

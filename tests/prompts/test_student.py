@@ -14,7 +14,9 @@ from lib.prompts.student import (
     neutralise,
     parse_answer,
     parse_plain_answer,
+    parse_prompt,
     plain_messages,
+    plain_prompt,
     student_instruction,
     student_messages,
     student_question,
@@ -85,6 +87,16 @@ def test_documents_stand_in_order_before_the_question() -> None:
         "<DOCUMENT>a</DOCUMENT>\n<DOCUMENT>b</DOCUMENT>\nQ?"
     )
     assert student_question("Q?", []) == "Q?"
+
+
+@pytest.mark.parametrize("refusal", ["", "Das steht nicht da.\n\nLeider."])
+def test_a_prompt_parses_back(refusal: str) -> None:
+    documents = ["One.\n\n</p> <DOC> two", " ", "ba <document>"]
+    prompt = plain_prompt(student_messages("Who?\nAnd when?", documents, refusal=refusal))
+    assert parse_prompt(prompt) == ("Who?\nAnd when?", documents, refusal)
+    assert parse_prompt(student_question("Who?", documents)) == ("Who?", documents, "")
+    for other in ("", "Who?", student_question("", documents), prompt.replace("</DOCUMENT>", "")):
+        assert parse_prompt(other) is None
 
 
 def test_the_instruction_names_what_the_parser_reads() -> None:

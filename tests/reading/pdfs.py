@@ -60,11 +60,12 @@ def write_pdf(
     rotate: int = 0,
     fields: Mapping[int, Sequence[Field]] | None = None,
     to_unicode: int | None = 0,
+    vertical: bool = False,
 ) -> Path:
     """The pages; `rotate` turns each as a scanner does, and its strings against it.
 
     `to_unicode` is what the font says of a character's code: 0 = the truth, 1 = the next letter,
-    None = nothing.
+    None = nothing. A vertical string goes down from its place.
     """
     objects = ["", ""]
     objects.append(_stream(_FONT))
@@ -81,7 +82,7 @@ def write_pdf(
     )
     mapped = "" if to_unicode is None else "/ToUnicode 5 0 R"
     objects.append(
-        "<< /Type /Font /Subtype /Type0 /BaseFont /Box /Encoding /Identity-H "
+        f"<< /Type /Font /Subtype /Type0 /BaseFont /Box /Encoding /Identity-{'HV'[vertical]} "
         f"/DescendantFonts [7 0 R] {mapped} >>"
     )
     width, height = (HEIGHT, WIDTH) if rotate % 180 else (WIDTH, HEIGHT)

@@ -1,4 +1,4 @@
-"""The file of people's questions: its columns. tests/test_tables.py has the forms of tables."""
+"""The file of people's questions: its columns. test_tables.py has the forms of tables."""
 
 from __future__ import annotations
 

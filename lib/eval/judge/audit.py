@@ -12,8 +12,8 @@ from lib.eval.judge.asking import Judge, ask_judge
 from lib.eval.judge.grading import applicable
 from lib.eval.statistics import wilson_interval
 from lib.prompts.verdicts import FIELDS, JUDGED
+from lib.reading.tables import read_table, text_value
 from lib.settings import SetupError
-from lib.tables import read_table, text_value
 
 FEWEST_ROWS = 20
 _LABELS = {

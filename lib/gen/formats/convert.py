@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from lib.dataset import SPLITS, Row, Rows, chat_row, find_dataset, read_dataset, write_rows
 from lib.gen.formats import rows as formats
-from lib.gen.formats.foreign import LeftOut, read_foreign
+from lib.gen.formats.foreign import LeftOut, print_left_out, read_foreign
 from lib.records import Rejected
 from lib.settings import CheckFailed, SetupError, portable
 from lib.store import artefact_dir, building, fingerprint, write_jsonl
@@ -42,7 +42,7 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser(
         "convert",
         help="write a dataset in another format",
-        description="A dataset of 1_gen, or rows in the published RAFT layout, in another format.",
+        description="A dataset of 1_gen, or rows of another tool, in another format.",
     )
     parser.add_argument(
         "dataset", nargs="?", default="", help="its folder or name, or a file or folder of another "
@@ -146,6 +146,4 @@ def _print_counts(name: str, source: Source, to: str, converted: Converted) -> N
     for label, rows in (("rows", source.rows), (to, converted.rows)):
         counts = ", ".join(f"{split} {len(of_split)}" for split, of_split in rows.items())
         print(f"{label:10} {counts}")
-    reasons = Counter((item.split, item.reason) for item in converted.left_out)
-    for (split, reason), count in sorted(reasons.items()):
-        print(f"{'left out':10} {split} {count}: {reason}")
+    print_left_out(converted.left_out)

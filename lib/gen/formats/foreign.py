@@ -1,21 +1,31 @@
-"""Rows of other tools in the published RAFT layout: read from their files and folders, to convert
-them; and as a dataset of ours, to check and to train on."""
+"""Rows of other tools in the published RAFT layout, and rows that `convert` wrote: read from their
+files and folders, to convert them; and as a dataset of ours, to check and to train on."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lib.dataset import SPLITS, Row, write_dataset
-from lib.gen.formats.rows import context_texts, final_answer, is_ours, kind_of
+from lib.gen.formats.rows import context_texts, final_answer, is_ours, kind_of, published
+from lib.prompts.student import parse_answer
 from lib.records import Chunk, Document, Page, Question, RaftExample, Rejected
 from lib.settings import SetupError
 from lib.store import fingerprint, read_jsonl
+from lib.text import find_quote, one_line
 
 PUBLISHED = ("id", "type", "question", "context", "oracle_context", "cot_answer", "instruction")
 _TEXTS = ("id", "question", "oracle_context", "cot_answer", "instruction")
+BY_PROMPT = (
+    "rows in the form of convert's chat, completion, alpaca, sharegpt or preference whose prompt "
+    "is a <DOCUMENT>…</DOCUMENT> line for each document and then the question"
+)
+NO_ORACLE = (
+    "its oracle is unknown: it names no chunk, and no document here holds a quote of its label"
+)
 _SUFFIXES = (".jsonl", ".parquet", ".arrow")  # of a split in several, the first is read
 # `train.jsonl`, `validation-00000-of-00002.parquet`
 _SPLIT = re.compile(r"(train|val|dev|eval|test)(?:id|idation|uation)?(?![^\W_])")
@@ -29,6 +39,12 @@ class LeftOut:
     split: str
     row_id: str
     reason: str
+
+
+def print_left_out(left_out: Sequence[LeftOut]) -> None:
+    reasons = Counter((item.split, item.reason) for item in left_out)
+    for (split, reason), count in sorted(reasons.items()):
+        print(f"{'left out':10} {split} {count}: {reason}")
 
 
 def split_of(name: str) -> str:
@@ -47,24 +63,58 @@ def read_foreign(path: Path, *, unsaid: str) -> tuple[dict[str, list[Row]], list
     rows: dict[str, list[Row]] = {split: [] for split in SPLITS}
     left_out = []
     for found, of_split in read_rows(path).items():
-        for number, row in enumerate(of_split, start=1):
+        for number, given in enumerate(of_split, start=1):
+            row = published(given, row_id=f"{found or 'row'}/{number}")
+            split = split_of(str(given.get("split") or "")) or found or unsaid
+            if isinstance(row, str):
+                left_out.append(LeftOut(split, str(given.get("id", number)), row))
+                continue
             if missing := [column for column in PUBLISHED if column not in row]:
                 raise SetupError(
                     f"{path}: row {number} of {found or 'the file'} lacks {', '.join(missing)}; it "
-                    f"has {', '.join(row) or 'nothing'}. A RAFT row has {', '.join(PUBLISHED)}: "
-                    "rename or add them."
+                    f"has {', '.join(given) or 'nothing'}. A RAFT row has {', '.join(PUBLISHED)}: "
+                    f"rename or add them, or give {BY_PROMPT}."
                 )
-            split = split_of(str(row.get("split") or "")) or found or unsaid
             if reason := _unusable(row):
                 left_out.append(LeftOut(split, str(row["id"]), reason))
-            else:
+            elif "chosen" not in given or row not in rows[split][-1:]:  # a row has several pairs
                 rows[split].append(row)
+    _find_oracles([row for of_split in rows.values() for row in of_split])
+    for split, of_split in rows.items():
+        unknown = [row for row in of_split if row["oracle_context"] is None]
+        left_out += [LeftOut(split, str(row["id"]), NO_ORACLE) for row in unknown]
+        rows[split] = [row for row in of_split if row["oracle_context"] is not None]
     return rows, left_out
+
+
+def _find_oracles(rows: Sequence[Row]) -> None:
+    """Set an oracle_context that is None: to the text of the chunk that the row names, or to the
+    document that holds what the label quotes, of the row or else of any."""
+    unknown = [row for row in rows if row["oracle_context"] is None]
+    if not unknown:
+        return
+    texts = list(dict.fromkeys(text for row in rows for text in context_texts(row)))
+    lines = "\n".join(map(one_line, texts))
+    by_id = {
+        place["chunk_id"]: text
+        for row in filter(is_ours, rows)
+        for place, text in zip(row["context_chunks"], context_texts(row), strict=True)
+    }
+    for row in unknown:
+        quotes = parse_answer(row["cot_answer"]).quotes
+        likely = context_texts(row)
+        if quotes and (at := lines.find(quotes[0])) >= 0:
+            likely = [*likely, texts[lines.count("\n", 0, at)]]
+        held = (text for text in likely if quotes and all(find_quote(q, text) for q in quotes))
+        named = by_id.get(row["oracle"]["chunk_id"]) if is_ours(row) else None
+        row["oracle_context"] = named or next(held, None)
 
 
 def _unusable(row: Row) -> str:
     """Why a row cannot be converted; "" = it can."""
     for column in _TEXTS:
+        if column == "oracle_context" and row[column] is None:
+            continue  # it may be found
         if not isinstance(row[column], str) or not row[column].strip():
             return f"{column} is not a text, or is empty"
     context = row["context"]
@@ -137,7 +187,11 @@ def import_rows(path: Path) -> Path:
     rows, left_out = read_foreign(path, unsaid="train")
     if not any(rows.values()):
         reason = left_out[0].reason if left_out else "it is empty"
-        raise SetupError(f"{path} has no row that can be used ({reason}). Give rows with labels.")
+        raise SetupError(
+            f"{path} has no row that can be used ({reason}). Give RAFT rows with labels "
+            f"({', '.join(PUBLISHED)}), or {BY_PROMPT}."
+        )
+    print_left_out(left_out)
     every = [row for of_split in rows.values() for row in of_split]
     refusal = next((row["refusal"] for row in every if row.get("refusal")), "")
     examples = [_example(row, split, refusal) for split in SPLITS for row in rows[split]]

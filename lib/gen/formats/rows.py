@@ -10,7 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from lib.dataset import Row, Rows, chat_row, prompt_messages
 from lib.duplicates import conflicts
-from lib.prompts.student import REFUSAL, parse_answer, plain_prompt
+from lib.prompts.student import (
+    REFUSAL,
+    parse_answer,
+    parse_prompt,
+    plain_prompt,
+    student_question,
+)
 from lib.records import Chunk, Rejected
 from lib.text import holds
 
@@ -25,6 +31,10 @@ MEMORISE = "the oracle is absent and the label answers: neither an answer nor a 
 NOTHING_WORSE = "the label refuses, and no answer to the question is known to compare it with"
 SAME = "both sides of a pair are the same"
 NO_DISTRACTOR = "no distractor"
+NO_PROMPT = (
+    "it has no prompt of <DOCUMENT>…</DOCUMENT> lines and one question, with one reply: its "
+    "documents, question and oracle cannot be known"
+)
 
 
 # --- the contents of an hf row -------------------------------------------------------------------
@@ -45,7 +55,8 @@ def kind_of(row: Row) -> str:
         return row["kind"]
     if row["oracle_context"] in context_texts(row):
         return "oracle"
-    return "refuse" if parse_answer(row["cot_answer"]).refused else "memorise"
+    refused = parse_answer(row["cot_answer"], refusal=row.get("refusal", "")).refused
+    return "refuse" if refused else "memorise"
 
 
 def final_answer(row: Row) -> str:
@@ -58,6 +69,52 @@ def final_answer(row: Row) -> str:
 def provenance(row: Row) -> Row:
     """The row's kind and sources, as far as it has these columns."""
     return {name: row[name] for name in ("id", "type", *OURS) if name in row and name != "answer"}
+
+
+# --- back from the formats -----------------------------------------------------------------------
+
+
+def published(row: Row, *, row_id: str) -> Row | str:
+    """A chat, completion, alpaca, sharegpt or preference row in the published layout, or why it
+    cannot be; any other row as it is. Its oracle_context is None: the prompt does not name it."""
+    turns = _turns(row)
+    if turns is None or "cot_answer" in row:
+        return row
+    *prompt, label = turns or [""]
+    parsed = parse_prompt(plain_prompt([{"content": text} for text in prompt]))
+    if not 1 <= len(prompt) <= 2 or parsed is None:
+        return NO_PROMPT
+    question, documents, refusal = parsed
+    found = {
+        "id": row_id,
+        "type": "general",
+        "question": question,
+        "context": {"title": [[""] * len(documents)], "sentences": [documents]},
+        "oracle_context": None,
+        "cot_answer": label,
+        "instruction": student_question(question, documents),
+        "answer": parse_answer(label).final_answer or "",
+    }
+    found |= {name: row[name] for name in ("id", "type", "split", *OURS) if name in row}
+    return found | ({"refusal": refusal} if refusal else {})
+
+
+def _turns(row: Row) -> list[str] | None:
+    """The texts of system, user and reply; [] = there are no such; None = the row has no turns."""
+    turns = row.get("messages", row.get("conversations"))
+    if isinstance(row.get("prompt"), list) and isinstance(row.get("chosen"), list):
+        turns = row["prompt"] + row["chosen"]
+    if isinstance(turns, list):
+        turns = [turn if isinstance(turn, dict) else {} for turn in turns]
+        replied = turns and turns[-1].get("role", turns[-1].get("from")) in ("assistant", "gpt")
+        texts = [turn.get("content", turn.get("value")) for turn in turns] if replied else []
+    else:
+        forms = ("instruction", "input", "output"), ("prompt", "completion")
+        columns = next((form for form in forms if all(name in row for name in form)), None)
+        if columns is None:
+            return None
+        texts = [row[name] for name in columns]
+    return texts if all(isinstance(text, str) for text in texts) else []
 
 
 # --- the formats ---------------------------------------------------------------------------------

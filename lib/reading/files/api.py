@@ -24,7 +24,11 @@ IN_WORKER = False
 
 API_TYPE = "api call"  # the `type` of a dataset's row
 
-_RECORD = re.compile(r"\A" + r"\n".join(rf"{name}: (.*)" for name in RECORD_FIELDS) + r"(?:\n|\Z)")
+_FIELDS = (  # in the order of the text; Gorilla's API store has all, APIBench four
+    "user_name", "api_name", "api_call", "api_version", "api_arguments", "functionality",
+)  # fmt: skip
+_LINES = (rf"{name}: .*\n" if name in RECORD_FIELDS else rf"(?:{name}: .*\n)?" for name in _FIELDS)
+_RECORD = re.compile(rf"\A{''.join(_LINES)}")
 
 
 def documents(path: Path, name: str) -> Iterator[Document | Skipped]:
@@ -32,14 +36,14 @@ def documents(path: Path, name: str) -> Iterator[Document | Skipped]:
 
 
 def api_document(record: Any, id: str) -> Document:
-    """The record's fields, one in each line, RECORD_FIELDS first."""
+    """The record's fields, one in each line, those of Gorilla's API store first."""
     if not isinstance(record, dict):
         raise ValueError(
             "it is not a record of API documentation (an object with api_call and so on)"
         )
     if missing := [name for name in RECORD_FIELDS if name not in record]:
         raise ValueError(f"it lacks {', '.join(missing)}, which API documentation has")
-    known = {name: one_line(_shown(record[name])) for name in RECORD_FIELDS}
+    known = {name: one_line(_shown(record[name])) for name in _FIELDS if name in record}
     if empty := [name for name in ("api_call", "functionality") if not known[name]]:
         raise ValueError(f"its {empty[0]} is empty")
     more = {str(name): _shown(value) for name, value in record.items() if name not in known}
@@ -52,7 +56,7 @@ def api_document(record: Any, id: str) -> Document:
 
 def is_api_record(text: str) -> bool:
     """Whether a document's or chunk's text is one that `api_document` made."""
-    return _RECORD.match(text) is not None
+    return _RECORD.match(f"{text}\n") is not None
 
 
 def _shown(value: Any) -> str:

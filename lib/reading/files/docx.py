@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 
 from lib.reading.assemble import Text
 from lib.reading.files.html import MARKDOWN_OPTIONS, tidied
-from lib.tables import read_bytes
+from lib.reading.tables import read_bytes
 
 ENDINGS = (".docx",)
 IN_WORKER = True

@@ -10,7 +10,7 @@ from lxml import html
 from lxml.etree import ParserError
 
 from lib.reading.assemble import Text, clean
-from lib.tables import read_bytes
+from lib.reading.tables import read_bytes
 
 ENDINGS = (".html", ".htm", ".xhtml")
 IN_WORKER = True

@@ -9,15 +9,13 @@ from typing import Any
 
 from lib.reading.assemble import Skipped, Text, assemble, clean, title_of
 from lib.reading.files.md import first_heading
+from lib.reading.tables import iter_records
 from lib.records import Document
-from lib.tables import iter_records
 
 ENDINGS = (".json", ".jsonl")
 IN_WORKER = False
 
-RECORD_FIELDS = (  # of API documentation, which api.py reads
-    "user_name", "api_name", "api_call", "api_version", "api_arguments", "functionality",
-)  # fmt: skip
+RECORD_FIELDS = ("api_name", "api_call", "api_arguments", "functionality")  # of records for api.py
 
 
 def documents(path: Path, name: str) -> Iterator[Document | Skipped]:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from lib.reading.assemble import Text, clean
-from lib.tables import read_text
+from lib.reading.tables import read_text
 
 ENDINGS = (".txt",)
 IN_WORKER = False

@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
-from lib.dataset import read_dataset
+from lib.dataset import SPLITS, read_dataset
 from lib.finetune.rows import training_messages
 from lib.gen.__main__ import main
 from lib.gen.check import check_dataset
-from lib.gen.formats.foreign import import_rows
+from lib.gen.formats.foreign import NO_ORACLE, import_rows, read_foreign
+from lib.gen.formats.rows import context_texts, kind_of
+from lib.prompts.student import parse_answer
 from lib.settings import home
 from lib.store import read_jsonl, write_jsonl
+from lib.text import find_quote
 from tests.gen.dataset import make, write
 from tests.gen.published import DOCUMENTS, published_row, stripped
 
@@ -77,10 +80,81 @@ def test_rows_that_cannot_be_used_are_told(
     path = tmp_path / "rows.jsonl"
     write_jsonl(path, [published_row(0), published_row(1, cot_answer="")])
     assert main(["check", str(path)]) == 0
-    assert "rejected   1 (unusable 1)" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "left out   train 1: cot_answer is not a text, or is empty" in printed
+    assert "rejected   1 (unusable 1)" in printed
     write_jsonl(path, [published_row(1, cot_answer="")])
     assert main(["check", str(path)]) == 2
     assert "has no row that can be used (cot_answer is not a text" in capsys.readouterr().err
     write_jsonl(path, [{"prompt": "x"}])
     assert main(["check", str(path)]) == 2
     assert "lacks id, type" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("file_type", ["jsonl", "parquet"])
+@pytest.mark.parametrize("form", ["chat", "completion", "alpaca", "sharegpt", "preference"])
+def test_what_convert_writes_is_read_back(
+    home_dir: Path, tmp_path: Path, seed: int, file_type: str, form: str
+) -> None:
+    """Question, documents and label of every row; its kind and oracle where they can be known."""
+    whole, out = write(make(seed=seed)), tmp_path / "rows"
+    convert = ["convert", str(whole), "--to", form, "--out", str(out), "--file-type", file_type]
+    assert main(convert) == 0
+    (out / "left_out.jsonl").unlink(missing_ok=True)
+    found, left_out = read_foreign(out, unsaid="train")
+    made = {row["instruction"]: row for s in SPLITS for row in read_dataset(whole).rows(s)}
+    rows = [row for of_split in found.values() for row in of_split]
+    for row in rows:
+        given = made.pop(row["instruction"])
+        for name in ("question", "cot_answer"):
+            assert row[name] == given[name]
+        assert context_texts(row) == context_texts(given)
+        assert kind_of(row) == given["kind"]
+        if row["oracle_context"] != given["oracle_context"]:  # its neighbour, which overlaps it
+            assert given["kind"] == "memorise"
+            quotes = parse_answer(row["cot_answer"]).quotes
+            assert all(find_quote(quote, row["oracle_context"]) for quote in quotes)
+    assert {item.reason for item in left_out} <= {NO_ORACLE}
+    # A chat row that refuses does not say of which chunk; preference has no pairs of others.
+    lost = {"chat": {"refuse"}, "completion": {"refuse"}, "preference": {"memorise"}}
+    assert {row["kind"] for row in made.values()} <= lost.get(form, set())
+    assert len(rows) > 100
+    assert failed(import_rows(out)) == {}
+
+
+def chat(*texts: Any) -> dict[str, Any]:
+    roles = ["system", "user", "assistant"] if len(texts) == 3 else ["user", "assistant"] * 2
+    turns = zip(roles, texts, strict=False)
+    return {"messages": [{"role": role, "content": text} for role, text in turns]}
+
+
+def test_chat_rows_of_another_tool_say_what_cannot_be_known(
+    home_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    asked = published_row(0)
+    prompt, label = asked["instruction"], asked["cot_answer"]
+    others: list[dict[str, Any]] = [
+        chat("You are a pirate.", "Who lit the lamp?", "Arr."),
+        chat(prompt, label, "And then?", "Nothing."),
+        chat("A tutor.", [{"type": "text", "text": prompt}], label),
+        chat("A tutor.", prompt),
+        {"messages": []},
+        {"instruction": "Translate.", "input": "", "output": "Nichts."},
+        {"prompt": f"<DOCUMENT>Never closed. {prompt}", "completion": label},
+    ]
+    for other in others:
+        write_jsonl(path, [other])
+        assert main(["check", str(path)]) == 2
+        message = capsys.readouterr().err
+        assert "its documents, question and oracle cannot be known" in message
+        assert "or rows in the form of convert's chat" in message
+        assert message.count("\n") == 1
+    write_jsonl(path, [*others, chat("Another system prompt.", prompt, label)])
+    assert main(["check", str(path)]) == 0
+    assert f"rejected   {len(others)} (unusable {len(others)})" in capsys.readouterr().out
+    (row,) = read_foreign(path, unsaid="train")[0]["train"]
+    assert {name: row[name] for name in ("question", "oracle_context")} == {
+        name: asked[name] for name in ("question", "oracle_context")
+    }

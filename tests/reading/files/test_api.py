@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -11,6 +14,10 @@ from lib.prompts.api_answer import (
     parse_api_answer,
 )
 from lib.reading.files.api import RECORD_FIELDS, api_document, is_api_record
+from lib.recipe import Recipe
+from lib.text import one_line
+from tests.gen.make import split_documents
+from tests.reading.load import load
 
 RECORD: dict[str, Any] = {
     "functionality": "Estimates depth\nfrom one picture. Phở 등대",
@@ -43,6 +50,32 @@ def test_a_record_becomes_one_document() -> None:
     assert api_document(dict(reversed(RECORD.items())), id="a.json/1") == document
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_every_record_is_one_chunk_with_all_its_values(tmp_path: Path, seed: int) -> None:
+    """Of APIBench's ten fields or Gorilla's six; longer than a chunk, or equal but for one word."""
+    rng = Random(seed)
+
+    def value() -> Any:
+        text = "".join(rng.choices("abcởĐ등é .,()='\n", k=rng.choice((1, 20, 3000)))).strip() or "x"
+        return rng.choice([text, [text, "y"], {"k": text, "n": rng.randint(0, 9)}, rng.random()])
+
+    more = rng.choice([("user_name", "api_version"), ("domain", "framework", "example_code", "z")])
+    names = rng.sample((*RECORD_FIELDS, *more), k=4 + len(more))
+    records = [{name: value() for name in names} for _ in range(12)]
+    records += [{**records[0], "api_name": f"twin {number}"} for number in range(3)]
+    (tmp_path / "a.json").write_text(json.dumps(records, ensure_ascii=False), encoding="utf-8")
+    loaded = load(tmp_path / "a.json", doctype="api")
+    chunks = split_documents(loaded.documents, Recipe(chunk_chars=500)).chunks
+    assert [chunk.id.partition("#")[0] for chunk in chunks] == [
+        f"a.json/{number}" for number in range(1, len(records) + 1)
+    ]
+    for chunk, record in zip(chunks, records, strict=True):
+        assert is_api_record(chunk.text)
+        for shown in record.values():
+            text = shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
+            assert one_line(text) in one_line(chunk.text)
+
+
 def test_its_text_says_what_it_is() -> None:
     text = api_document(RECORD, id="a").text
     assert is_api_record(text)
@@ -51,6 +84,7 @@ def test_its_text_says_what_it_is() -> None:
     )
     assert is_api_record(bare.text)
     assert bare.title == "f()"
+    assert bare.text == "api_name: \napi_call: f()\napi_arguments: \nfunctionality: x"
     for other in ("", "api_call: f()", "user_name: x\n\napi_name: y", f" {text}", text[:60]):
         assert not is_api_record(other)
 
@@ -60,7 +94,7 @@ def test_its_text_says_what_it_is() -> None:
     [
         ({**RECORD, "api_call": " "}, "its api_call is empty"),
         ({**RECORD, "functionality": None}, "its functionality is empty"),
-        ({"api_call": "f()", "user_name": "x"}, "lacks api_name, api_version, api_arguments, func"),
+        ({"api_call": "f()", "user_name": "x"}, "lacks api_name, api_arguments, func"),
         (["api_call"], "not a record of API documentation"),
     ],
 )

@@ -7,8 +7,8 @@ import pytest
 
 from lib.reading.assemble import Skipped
 from lib.reading.files.json import documents
+from lib.reading.tables import iter_records
 from lib.settings import SetupError
-from lib.tables import iter_records
 from tests.reading.load import load
 
 

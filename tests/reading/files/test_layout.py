@@ -44,6 +44,25 @@ def test_two_columns_are_read_one_after_the_other(tmp_path: Path) -> None:
     assert text.index("left line number 8") < text.index("right line 0")
 
 
+@pytest.mark.parametrize("lower", [20, 30, 60])
+def test_a_column_may_begin_higher_than_the_one_before(tmp_path: Path, lower: int) -> None:
+    """The left one is lower, under a heading; its paragraph goes on at the top of the right one."""
+    left = [
+        "The pier at Sandry was built by the",
+        "engineer Barnard Lisle, who used",
+        "granite from",
+    ]
+    right = ["the north, and it has stood in every", "gale that has come over the islands."]
+    page = [
+        (50.0, 710.0 - lower, 16.0, "The pier"),
+        *lines(left, top=680 - lower),
+        *lines(right, x=320, top=680),
+        *lines(["Nobody knows what it cost."], x=320, top=640),
+    ]
+    whole = ["The pier", " ".join(left), " ".join(right), "Nobody knows what it cost."]
+    assert read(tmp_path, page)[0].split("\n\n") == whole
+
+
 def test_cells_of_a_table_row_stay_together(tmp_path: Path) -> None:
     rows: list[Text] = [(x, y, 9, f"{x}/{y}") for y in (700, 670, 640) for x in (50, 200, 350)]
     assert read(tmp_path, rows)[0].split("\n\n")[1] == "50/670 | 200/670 | 350/670"

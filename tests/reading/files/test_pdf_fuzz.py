@@ -177,6 +177,37 @@ def test_nothing_is_lost_and_the_order_is_right(tmp_path: Path, seed: int) -> No
         assert found.dropped == (running if how.header else {}), how
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_vertical_lines_are_read_from_right_to_left(tmp_path: Path, seed: int) -> None:
+    """Strings of a vertical font or single characters, in one part of the page or two."""
+    rng = Random(seed)
+    as_strings, parts, size = rng.random() < 0.5, rng.choice([1, 1, 2]), rng.choice([9, 12])
+    long = (640 if parts == 1 else 300) // size
+    pages, expected = [], []
+    for _ in range(2):
+        shown, text = [], ""
+        for part in range(parts):
+            words = sentence(rng, rng.choice(["han", "kana"]), rng.randint(15 * long, 25 * long))
+            lines = wrapped([*words, "。"], "han", long)
+            text += "".join(lines)
+            for at, line in enumerate(lines):
+                place = Shown(line, 500 - size * at, 720 - 340 * part, size)
+                stacked = [
+                    replace(place, text=character, y=place.y - 1.02 * size * number)
+                    for number, character in enumerate(line)
+                ]
+                shown.append([place] if as_strings else stacked)
+        if parts == 1 and rng.random() < 0.5:
+            shown.reverse()
+        pages.append([item for line in shown for item in line])
+        expected.append(text)
+    path = write_pdf(tmp_path / "a.pdf", pages, vertical=as_strings)
+    found = pdf.read(path)
+    assert list(map(letters, found.pages)) == expected
+    assert max(page.count("\n\n") for page in found.pages) < 4  # not each line apart
+    _assert_all_kept(path, found)
+
+
 def _assert_all_kept(path: Path, found: Text) -> None:
     """PDFium's letters are those of the document and of what was dropped."""
     document = pdf.text.open_pdf(path)

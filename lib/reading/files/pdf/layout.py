@@ -128,6 +128,9 @@ def _ends_sentence(line: Line) -> bool:
 
 def _place(rows: list[list[Block]], block: Block) -> None:
     box = _box(block)
+    if rows and _begins_column(rows[-1][-1], block):
+        rows.append([block])
+        return
     if rows and _same_table_row(rows[-1][-1], block):
         rows[-1].append(block)
         return
@@ -139,6 +142,14 @@ def _place(rows: list[list[Block]], block: Block) -> None:
                 rows.insert(index, [block])
                 return
     rows.append([block])
+
+
+def _begins_column(last: Block, block: Block) -> bool:
+    """Whether a paragraph goes on at the top of the next column."""
+    first, before, after = block[0].text[:1], _box(last), _box(block)
+    higher = after.top > before.top + before.height / len(last)
+    goes_on = first.isalpha() and not first.isupper() and not _ends_sentence(last[-1])
+    return len(last) > 2 and goes_on and higher and after.left > before.right
 
 
 def _same_table_row(left: Block, right: Block) -> bool:

@@ -7,6 +7,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from math import pi
 from typing import Any
 
@@ -17,6 +18,8 @@ _DIVIDED, _DIVIDED_IN_TEXT = "\x02", "\ufffe"
 _LINE_ENDS = "\r\n" + _DIVIDED
 _WORDS = re.compile(rf"[^\x00-\x20]+|[{_LINE_ENDS}]")
 _CHARACTERS = re.compile(rf"[^\x00-\x20]|[{_LINE_ENDS}]")
+# What may begin a vertical line: two digits may be side by side in it.
+_BEGINNING = re.compile(r"\d{0,3}[\u2e80-\u9fff\uf900-\ufaff\uff01-\uff60]{1,2}")
 _OBLIQUE = 4  # a direction that is no quarter turn
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 
@@ -71,12 +74,15 @@ def read_sheet(page: Any) -> Sheet:
     """The lines in the order of drawing, each with its box; parted where a column may begin."""
     text_page = page.get_textpage()
     units = _units(text_page.raw, text_page.count_chars())
-    found = _lines(text_page.raw, units, _WORDS)
+    found, vertical = _lines(text_page.raw, units, _WORDS)
     turn = max(found, key=lambda turn: sum(len(line.text) for line in found[turn]), default=0)
-    # PDFium shuffles words and lines that a viewer sees turned.
+    # PDFium shuffles words and lines that a viewer sees turned, and whole vertical lines.
     shuffled = turn != _OBLIQUE and (turn + page.get_rotation() // 90) % 4
-    if shuffled:
-        found = _lines(text_page.raw, units, _CHARACTERS)
+    if turn in vertical:
+        steps = [below.bottom < above.bottom for above, below in pairwise(found[turn])]
+        shuffled = 2 * sum(steps) < len(steps)
+    elif shuffled:
+        found, _ = _lines(text_page.raw, units, _CHARACTERS)
     text_page.close()
     if _OBLIQUE in found:  # boxes tell nothing: one below the other, in PDFium's order
         lines = enumerate(found[_OBLIQUE])
@@ -124,8 +130,13 @@ def rows_of(lines: Iterable[Line]) -> list[list[Line]]:
     return [sorted(row, key=lambda line: line.left) for row in rows]
 
 
-def _lines(handle: Any, units: str, pieces: re.Pattern[str]) -> dict[int, list[Line]]:
-    """The lines of each direction.
+def _lines(
+    handle: Any, units: str, pieces: re.Pattern[str]
+) -> tuple[dict[int, list[Line]], set[int]]:
+    """The lines of each direction, and the directions of vertical lines.
+
+    Vertical Chinese and Japanese, upright characters one below the other, runs as lines do that are
+    turned clockwise.
 
     Only the first and the last character of a piece are asked for their box. Words take half the
     time of characters, and PDFium has a space wherever there is room for one.
@@ -137,6 +148,8 @@ def _lines(handle: Any, units: str, pieces: re.Pattern[str]) -> dict[int, list[L
     found: defaultdict[int, list[Line]] = defaultdict(list)
     boxes: list[Box] = []  # of the line's words
     turn = begin = 0
+    vertical: set[int] = set()
+    runs_down = False
 
     for match in pieces.finditer(units):
         start, end = match.span()
@@ -157,6 +170,13 @@ def _lines(handle: Any, units: str, pieces: re.Pattern[str]) -> dict[int, list[L
                 begin = start
         if not boxes:
             turn = _quarters(FPDFText_GetCharAngle(handle, start))
+            beginning = _BEGINNING.match(units, start)
+            if beginning and turn != _OBLIQUE:
+                if beginning.end() - start > 1:  # else it is as the line before
+                    runs_down = _runs_down(handle, range(*beginning.span()), turn)
+                if runs_down:
+                    turn = (turn + 1) % 4
+                    vertical.add(turn)
             box = _turned(first, turn)
         if end - start > 1 and FPDFText_GetLooseCharBox(handle, end - 1, its_address):
             last = rect.left, rect.bottom, rect.right, rect.top
@@ -164,7 +184,7 @@ def _lines(handle: Any, units: str, pieces: re.Pattern[str]) -> dict[int, list[L
             box = min(box[0], left), box[1], max(box[2], right), box[3]
         boxes += [box] * (end - start)  # each counts by its length
     _finish(found[turn], units[begin:], boxes)
-    return found
+    return found, vertical
 
 
 def _finish(lines: list[Line], units: str, boxes: list[Box]) -> None:
@@ -175,6 +195,21 @@ def _finish(lines: list[Line], units: str, boxes: list[Box]) -> None:
         text = _joined(units).strip("\r\n")
         lines.append(Line(text, min(lefts), bottom, max(rights), max(top, bottom + 1)))
     boxes.clear()
+
+
+def _runs_down(handle: Any, characters: range, turn: int) -> bool:
+    """Whether one of the characters is below the one before."""
+    from pypdfium2.raw import FS_RECTF, FPDFText_GetLooseCharBox
+
+    rect, boxes = FS_RECTF(), []
+    for index in characters:
+        if FPDFText_GetLooseCharBox(handle, index, ctypes.byref(rect)):
+            box = _turned((rect.left, rect.bottom, rect.right, rect.top), turn)
+            boxes.append(Line("", *box))
+    return any(
+        above.over(below) and below.top < above.bottom + 0.3 * above.height
+        for above, below in pairwise(boxes)
+    )
 
 
 def _quarters(angle: float) -> int:

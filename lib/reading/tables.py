@@ -1,4 +1,4 @@
-"""Tables that people write: rows with named columns, from a CSV, JSON or JSONL file.
+"""Tables that people write: rows with named columns, from a CSV, JSON or JSONL file, or a workbook.
 
 A ValueError of this module has a message that can be shown to users.
 """
@@ -9,14 +9,17 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from io import StringIO
+from datetime import timedelta
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lib.reading.workers import Workers
 from lib.settings import SetupError
 from lib.text import one_line
 
-MAX_BYTES = 100 << 20  # of a file that is read as a whole
+MAX_BYTES = 100 << 20  # of a file that is read as a whole, and of the cells of a workbook
+_WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
 Row = TypeVar("Row")
 
@@ -37,12 +40,7 @@ def read_table(
     rows: list[Row] = []
     errors: list[str] = []
     try:
-        suffix = path.suffix.lower()
-        if suffix in (".xlsx", ".xls", ".ods", ".numbers"):
-            raise ValueError(f"it is a workbook ({suffix}): save the sheet as CSV (UTF-8)")
-        is_json = suffix in (".json", ".jsonl", ".ndjson")
-        found = iter_records(path) if is_json else enumerate(_csv_rows(read_text(path), names), 1)
-        for number, values in found:
+        for number, values in _numbered_rows(path, names):
             number = max(number, 1)
             try:
                 rows.append(parse_row(number, _named_values(values)))
@@ -51,7 +49,8 @@ def read_table(
     except (OSError, ValueError, csv.Error) as error:
         reason = (isinstance(error, OSError) and error.strerror) or one_line(str(error))
         raise SetupError(
-            f"{path} cannot be read: {reason}. Expected a CSV, JSON or JSONL file of {columns}."
+            f"{path} cannot be read: {reason}. Expected a CSV, JSON, JSONL or XLSX file of "
+            f"{columns}."
         ) from error
     if errors or not rows:
         more = [f"{len(errors) - 3:,} more"] if len(errors) > 3 else []
@@ -73,6 +72,14 @@ def text_value(row: Mapping[str, Any], *names: str) -> str:
     return text
 
 
+def _numbered_rows(path: Path, names: Sequence[str]) -> Iterator[tuple[int, Any]]:
+    suffix = path.suffix.lower()
+    if suffix in (".json", ".jsonl", ".ndjson"):
+        return iter_records(path)
+    rows = _sheet_rows(path, names) if suffix in _WORKBOOKS else _csv_rows(read_text(path), names)
+    return enumerate(rows, start=1)
+
+
 def _csv_rows(text: str, names: Sequence[str]) -> Iterator[dict[str, str] | ValueError]:
     """The rows below the header, or a ValueError for one that has more cells."""
     # A spreadsheet's first line may name the separator, which depends on its language.
@@ -87,8 +94,7 @@ def _csv_rows(text: str, names: Sequence[str]) -> Iterator[dict[str, str] | Valu
         headers, key=lambda mark: (len({*headers[mark]} & {*names}), len(headers[mark]))
     )
     columns = headers[separator]
-    if twice := [name for name in names if columns.count(name) > 1]:
-        raise ValueError(f"its header names {twice[0]} {columns.count(twice[0])} times: rename one")
+    _check_header(columns, names)
     rows = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True)
     next(rows, None)  # the header
     for cells in rows:
@@ -100,6 +106,11 @@ def _csv_rows(text: str, names: Sequence[str]) -> Iterator[dict[str, str] | Valu
             yield dict(zip(columns, cells, strict=False))
 
 
+def _check_header(columns: Sequence[str], names: Sequence[str]) -> None:
+    if twice := [name for name in names if columns.count(name) > 1]:
+        raise ValueError(f"its header names {twice[0]} {columns.count(twice[0])} times: rename one")
+
+
 def _named_values(values: Any) -> dict[str, Any]:
     if isinstance(values, ValueError):
         raise values
@@ -109,6 +120,62 @@ def _named_values(values: Any) -> dict[str, Any]:
     return {
         name: value for name, value in named.items() if value is not None and str(value).strip()
     }
+
+
+# --- workbooks -----------------------------------------------------------------------------------
+
+
+def _sheet_rows(path: Path, names: Sequence[str]) -> Iterator[dict[str, str]]:
+    """The rows below the header of the first sheet, or of the first one that has more columns."""
+    with Workers() as workers:
+        sheets: dict[str, list[list[str]]] = workers.run(read_workbook, path.resolve())
+    headers = {sheet: [cell.strip().lower() for cell in sheets[sheet][0]] for sheet in sheets}
+    if not sheets:
+        return
+    sheet = max(headers, key=lambda sheet: len({*headers[sheet]} & {*names}))
+    if sheet != next(iter(sheets)):
+        print(f"{path.name}: read from its sheet “{sheet}”.")
+    _check_header(headers[sheet], names)
+    # Notes beside the table have no column.
+    yield from (dict(zip(headers[sheet], cells, strict=False)) for cells in sheets[sheet][1:])
+
+
+def read_workbook(path: Path) -> dict[str, list[list[str]]]:
+    """Each sheet that is shown and holds a text: its rows, but for empty ones. Runs in a worker."""
+    from python_calamine import CalamineError, SheetVisibleEnum, load_workbook
+
+    sheets: dict[str, list[list[str]]] = {}
+    size = 0
+    try:
+        book = load_workbook(BytesIO(read_bytes(path)))
+        for about in book.sheets_metadata:
+            if about.visible != SheetVisibleEnum.Visible:
+                continue
+            for cells in book.get_sheet_by_name(about.name).iter_rows():
+                texts = [_shown(value) for value in cells]
+                if any(text.strip() for text in texts):
+                    sheets.setdefault(about.name, []).append(texts)
+                    size += sum(len(text) + 1 for text in texts)
+                if size > MAX_BYTES:
+                    raise ValueError(f"its cells are larger than {MAX_BYTES >> 20} MiB: divide it")
+    except CalamineError as error:
+        raise ValueError(
+            f"it is damaged, has a password or is not a workbook ({error}): save it as XLSX again, "
+            "without a password"
+        ) from error
+    return sheets
+
+
+def _shown(value: Any) -> str:
+    """`13.0` → "13", `date(2026, 11, 28)` → "2026-11-28": as a person reads the cell."""
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, float):
+        return f"{value:.15G}"  # a spreadsheet's digits: 0.1 + 0.2 is 0.3
+    if isinstance(value, timedelta):
+        seconds = round(value.total_seconds())
+        return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    return str(value)
 
 
 # --- JSON and plain text -------------------------------------------------------------------------

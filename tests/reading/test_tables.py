@@ -1,0 +1,179 @@
+"""Tables as spreadsheets and people write them: read, or one line that says what to change."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from lib.reading.tables import MAX_BYTES, read_table, read_text, text_value
+from lib.settings import SetupError
+from tests.reading.workbooks import Cell, write_xlsx
+
+NAMES = ("question", "answer")
+
+
+def pair(number: int, row: Mapping[str, Any]) -> tuple[int, str, str]:
+    return number, text_value(row, "question"), text_value(row, "answer")
+
+
+def read(path: Path, content: str | bytes) -> list[tuple[int, str, str]]:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return read_table(path, pair, names=NAMES, columns="question and answer")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "question,answer\nWho?,me\n"),
+        ("a.csv", "\ufeffQuestion ; ANSWER\r\nWho?; me \r\n"),
+        ("a.csv", "sep=;\r\nquestion;answer\r\nWho?;me\r\n"),
+        ("a.csv", '"sep=|"\nquestion|answer\nWho?|me\n'),
+        ("a.csv", "question;answer;;\r\nWho?;me;;\r\n"),
+        ("a.csv", "question,answer\nWho?,me,,\n"),
+        ("a.csv", "\nquestion,answer\n\nWho?,me\n,\n"),
+        ("a.csv", "question,answer\rWho?,me\r"),
+        ("a.csv", "question;answer;notes (date, author, place)\nWho?;me;x\n"),
+        ("a.csv", "note,note,question,answer\nx,y,Who?,me\n"),
+        ("a.csv", "question\tanswer\nWho?\tme\n".encode("utf-16")),
+        ("a.tsv", "question\tanswer\nWho?\tme\n"),
+        ("a.json", '[{"Question": "Who?", "answer": "me", "note": null}]'),
+        ("a.json", '{"question": "Who?", "answer": "me"}'),
+        ("a.jsonl", '{"question": "Who?", "answer": "me"}\n'),
+        ("a.ndjson", '{"question": "Who?", "answer": "me"}\n'),
+    ],
+)
+def test_every_form_of_a_table_is_read(tmp_path: Path, name: str, content: str | bytes) -> None:
+    assert read(tmp_path / name, content) == [(1, "Who?", "me")]
+
+
+def test_a_cell_may_hold_separators_quotes_and_line_ends(tmp_path: Path) -> None:
+    text = 'question;answer\r\n"Wer; wann,\r\nund ""wo""?";"der\nWörter"\r\n'
+    assert read(tmp_path / "a.csv", text) == [(1, 'Wer; wann,\r\nund "wo"?', "der\nWörter")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.csv", "question,answer,Answer\nWho?,me,you\n", "its header names answer 2 times"),
+        ("a.csv", "question,answer\nWho?,me,you\n", "row 1: it has more cells than the header"),
+        ("a.csv", "sep=;\n", "holds no rows"),
+        ("a.csv", "question;answer\nWho?\n", "row 1: it has no answer"),
+        ("a.csv", "frage;antwort\nWer?;ich\n", "row 1: it has no question"),
+        ("a.csv", 'question,answer\n"Who?,me\n', "cannot be read: unexpected end"),
+        ("a.csv", b"question,answer\nWho?,\xe9\n", "cannot be read: it is not UTF-8"),
+        ("a.xlsx", b"PK\x03\x04", "it is damaged, has a password or is not a workbook"),
+        ("a.xlsx", "question,answer\n", r"Cannot detect file format\): save it as XLSX again"),
+        ("a.json", '{"question": "Who?"', "cannot be read: it is not JSON"),
+        ("a.jsonl", '{"question": "Who?", "answer": ["me"]}', "row 1: its answer is a list"),
+    ],
+)
+def test_a_table_that_cannot_be_used_says_why_in_one_line(
+    tmp_path: Path, name: str, content: str | bytes, words: str
+) -> None:
+    with pytest.raises(SetupError, match=words) as caught:
+        read(tmp_path / name, content)
+    assert str(tmp_path / name) in str(caught.value)
+    assert "question and answer" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="No such file"):
+        read_table(tmp_path / "a.csv", pair, names=NAMES, columns="question and answer")
+
+
+def test_a_file_that_would_fill_the_memory_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    with path.open("wb") as file:
+        file.truncate(MAX_BYTES + 1)  # a hole: it takes no room on the disk
+    with pytest.raises(ValueError, match="larger than 100 MiB: divide it"):
+        read_text(path)
+
+
+# --- workbooks -----------------------------------------------------------------------------------
+
+
+def random_cell(rng: Random) -> tuple[Cell, str]:
+    """A cell of a workbook, and the same in a CSV."""
+    whole, day = rng.randint(-(10**9), 10**9), date(1950, 1, 1) + timedelta(rng.randrange(40_000))
+    letters = "".join(rng.choices("aZ09 ,;\"'\n\t<&ở등🙂.-", k=rng.randint(0, 12)))
+    yes = rng.random() < 0.5
+    cells: list[tuple[Cell, str]] = [
+        (letters, letters),
+        (f"00{whole}", f"00{whole}"),
+        (float(whole), str(whole)),
+        (whole / 64, f"{whole / 64:.15g}"),
+        (0.1 + 0.2, "0.3"),
+        (day, day.isoformat()),
+        (yes, "TRUE" if yes else "FALSE"),
+        (None, ""),
+    ]
+    return rng.choice(cells)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_workbook_gives_the_rows_of_its_csv(tmp_path: Path, seed: int) -> None:
+    rng = Random(seed)
+
+    def read_all(path: Path) -> list[tuple[int, dict[str, Any]]]:
+        return read_table(path, lambda n, row: (n, dict(row)), names=NAMES, columns="columns")
+
+    header = ["Question", "answer ", "note", "x,y"]
+    rng.shuffle(header)
+    table = [[random_cell(rng) for _ in header] for _ in range(40)]
+    table[0] = [("<first>", "<first>")] * len(header)  # never empty
+    for row in rng.sample(table[1:], 5):
+        row[:] = [(None, "")] * len(header)
+    with (tmp_path / "a.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *([text for _, text in row] for row in table)])
+    rows: list[list[Cell]] = [[*header], *([cell for cell, _ in row] for row in table)]
+    top, left = rng.randint(1, 4), rng.randint(0, 3)
+    found = read_all(write_xlsx(tmp_path / "a.xlsx", {"One": rows}, top=top, left=left))
+    assert found == read_all(tmp_path / "a.csv")
+    assert len(found) > 30
+
+
+def test_the_first_sheet_is_read_unless_another_has_the_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the worker runs in another folder
+    asked, other = [["question", "answer"], ["Who?", "me"]], [["question", "answer"], ["Who?", "x"]]
+
+    def rows_of(sheets: Any, **options: Any) -> list[tuple[int, str, str]]:
+        write_xlsx(tmp_path / "a.xlsx", sheets, **options)
+        return read_table(Path("a.xlsx"), pair, names=NAMES, columns="question and answer")
+
+    assert rows_of({"A": asked, "B": other}) == [(1, "Who?", "me")]
+    assert rows_of({"H": other, "A": asked}, hidden=["H"]) == [(1, "Who?", "me")]
+    assert capsys.readouterr().out == ""
+    beside = [["question", "answer"], ["Who?", "me", None, "a note beside the table"]]
+    assert rows_of({"Read me": [["question"]], "Ask": beside}) == [(1, "Who?", "me")]
+    assert capsys.readouterr().out == "a.xlsx: read from its sheet “Ask”.\n"
+    (tmp_path / "a.xlsx").rename(tmp_path / "a.ods")  # what it is counts, not what it is called
+    assert len(read_table(Path("a.ods"), pair, names=NAMES, columns="question and answer")) == 1
+    with pytest.raises(SetupError, match="it holds no rows"):
+        rows_of({"A": [], "B": [[" "]]})
+
+
+def test_a_workbook_that_would_fill_the_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many cells of one long text; a cell far away."""
+    long = f"<si><t>{'x' * 1_000_000}</t></si>"
+    cells = "".join(f'<row r="{n}"><c r="A{n}" t="s"><v>0</v></c></row>' for n in range(1, 300))
+    far = "".join(f'<row><c r="{place}"><v>1</v></c></row>' for place in ("A1", "XFD1048576"))
+    for sheet, strings, words in (
+        (cells, long, "its cells are larger than 100 MiB: divide it"),
+        (far, "", r"its reader crashed \(memory allocation of [0-9]+ bytes failed\)"),
+    ):
+        path = write_xlsx(tmp_path / "a.xlsx", {"A": sheet}, shared_strings=strings)
+        assert path.stat().st_size < 100_000
+        with pytest.raises(SetupError, match=words) as caught:
+            read_table(path, pair, names=NAMES, columns="question and answer")
+        assert "\n" not in str(caught.value)
