@@ -90,7 +90,7 @@ def test_while_nothing_is_done_the_end_is_unknown(
     progress = Progress("answers", 10)
     clock.now += 6
     progress.advance(0)
-    assert capsys.readouterr().out == "answers      0/10 · 0.0/s · ETA unknown\n"
+    assert capsys.readouterr().out == "answers      0/10 · 0.0/min · ETA unknown\n"
 
 
 # --- on a terminal -------------------------------------------------------------------------------

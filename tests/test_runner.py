@@ -224,12 +224,12 @@ def test_a_failing_and_a_dry_run_keep_the_last_report_and_a_good_one_puts_it_int
             if ".unfinished" not in path.name and path.parent.parent.name != "history"
         }
 
-    evaluation = f"open({str(run_dir / 'metrics.json')!r}, 'w').write('MARK'); print('MARK')"
+    evaluation = f"open({str(run_dir / 'answers.jsonl')!r}, 'w').write('MARK'); print('MARK')"
     project(home_dir, monkeypatch, **{"4_eval": evaluation.replace("MARK", "first figures")})
     assert main(["4_eval"]) == 0
     (run_dir / ".env.state").write_text("DATASET_DIR='x'\n", encoding="utf-8")
     first = files()
-    assert {"4_eval.ipynb", "4_eval.log", "metrics.json", "report.html"} < set(first)
+    assert {"4_eval.ipynb", "4_eval.log", "answers.jsonl", "report.html"} < set(first)
     assert "first figures" in first["report.html"]
     assert capsys.readouterr().out.count("first figures") == 1
 
