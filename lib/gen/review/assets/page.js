@@ -1,0 +1,105 @@
+// `element` holds page.html, `server.respond` is page.py's (gradio.HTML defines both).
+const $ = (id) => element.querySelector("#" + id);
+const note = $("note"), filters = ["kind", "state", "order", "search"].map($);
+const byKey = {ArrowLeft: $("previous"), ArrowRight: $("next")}; // key → its button or field
+for (const item of element.querySelectorAll("[data-key]")) byKey[item.dataset.key] = item;
+let shown = {row: "", version: 0, read: -1, note: ""}; // the server's last answer
+
+// --- one request after the other, in the order of the keys --------------------------------------
+
+let queue = Promise.resolve(), waiting = 0;
+const later = (task) => {
+  waiting += 1;
+  queue = queue.then(task).catch(() => {
+    $("message").textContent =
+      "Nothing was saved: no answer. Is python -m lib.gen review still running?";
+  }).finally(() => { waiting -= 1; });
+};
+
+async function ask(action, reason = "", row = shown.row) {
+  const sent = {action, reason, row, version: shown.version, read: shown.read, note: note.value,
+    noted: shown.note, go: $("go").value.trim()};
+  for (const field of filters) sent[field.id] = field.value;
+  const got = await server.respond(sent);
+  if (got === undefined) throw new Error("no answer");
+  if (got) draw(got, sent); // null: nothing has changed
+}
+
+function draw(got, sent) {
+  const moved = got.row !== shown.row, draft = (row) => `note ${got.dataset} ${row}`;
+  const saved = sent.action !== "start" && (moved || got.note === sent.note);
+  if (saved && localStorage.getItem(draft(sent.row)) === sent.note)
+    localStorage.removeItem(draft(sent.row));
+  if (moved) note.value = localStorage.getItem(draft(got.row)) ?? got.note;
+  else if (!changed()) note.value = got.note;
+  else if (sent.action === "look") got.note = shown.note; // what this text is to replace
+  if (moved || got.card !== shown.card) $("card").innerHTML = got.card; // page.py escapes it
+  if (moved) window.scrollTo(0, 0);
+  shown = got;
+  for (const id of ["dataset", "reviewer", "decided", "place", "figures"])
+    $(id).textContent = got[id];
+  if (sent.action !== "look") $("message").textContent = got.message;
+  Object.assign($("progress"), {max: got.rows, value: got.done});
+  $("unsaved").hidden = !changed();
+  sessionStorage.setItem("review", JSON.stringify(
+    {row: got.row, ...Object.fromEntries(filters.map((field) => [field.id, field.value]))}));
+}
+
+// --- keys and buttons ---------------------------------------------------------------------------
+
+const press = (button) => ask(button.dataset.action, button.dataset.reason);
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button) later(() => press(button));
+});
+
+const FIELD = "textarea, input, select";
+document.onkeydown = (event) => {
+  const at = event.target instanceof Element ? event.target : document.body;
+  const key = event.key, item = byKey[key.length === 1 ? key.toLowerCase() : key];
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (at.closest(FIELD)) return leave(at, key);
+  // A key held down moves on, and no further than what is shown; it decides one row only.
+  const moves = item === $("previous") || item === $("next");
+  if (event.repeat && (!moves || waiting)) return event.preventDefault();
+  if (!item && !(waiting && key.length === 1)) return;
+  event.preventDefault();
+  if (!waiting && item.matches(FIELD)) item.focus();
+  else later(() => handle(key));
+};
+
+function handle(key) { // a key whose turn has come: an earlier one may have entered a field
+  const at = document.activeElement, item = byKey[key.length === 1 ? key.toLowerCase() : key];
+  if (at.matches(FIELD)) {
+    if (key.length === 1 && at.setRangeText) {
+      at.setRangeText(key, at.selectionStart, at.selectionEnd, "end");
+      at.dispatchEvent(new Event("input"));
+    }
+  } else if (item) return item.matches(FIELD) ? item.focus() : press(item);
+}
+
+function leave(field, key) {
+  if (key === "Escape" || (key === "Enter" && field !== note)) field.blur();
+  if (key === "Enter" && field === $("go")) later(() => ask("go"));
+}
+for (const field of filters)
+  field.addEventListener("change", () => { field.blur(); later(() => ask("show")); });
+
+// --- a note is kept in the browser until it is saved --------------------------------------------
+
+function changed() { return note.value !== shown.note; }
+note.addEventListener("input", () => {
+  localStorage.setItem(`note ${shown.dataset} ${shown.row}`, note.value);
+  $("unsaved").hidden = !changed();
+});
+note.addEventListener("blur", () => { if (changed()) later(() => ask("note")); });
+
+// --- the start, and what other tabs decide ------------------------------------------------------
+
+const before = JSON.parse(sessionStorage.getItem("review") ?? "{}"); // after a reload
+for (const field of filters) field.value = before[field.id] ?? field.value;
+later(() => ask("start", "", before.row));
+const look = () => { if (!waiting && !document.hidden) later(() => ask("look")); };
+clearInterval(window.looking);
+window.looking = setInterval(look, 2000);
+document.onvisibilitychange = look;
