@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from lib.dataset import find_dataset
 from lib.gen.review.decisions import review_path
+from lib.gen.review.figures import estimate, report
 from lib.gen.review.page import ASSETS, build_page
 from lib.gen.review.review import ORDERS, Review
 from lib.settings import SetupError, portable
@@ -70,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     for problem in review.not_applied:
         print(f"{path}: not applied: {problem}")
     if options.report or options.apply:
-        print(*review.report(), sep="\n")
+        print(*report(review), sep="\n")
         if options.apply:
             print(portable(review.write()))
         return 0
@@ -83,8 +84,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"Review of {portable(folder)}: {url} (Ctrl-C ends it)", flush=True)
         threading.Event().wait()
     print(f"\nReview ended: {review.summary() or 'no row changes'}; decisions are kept in {path}")
-    if review.estimate():
-        print(review.estimate())
+    if said := estimate(review):
+        print(said)
     if review.summary():
         print(f"Not written on the page? python -m lib.gen review {folder.name} --apply")
     return 0

@@ -3,17 +3,64 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Mapping
 from itertools import combinations
 
+from lib.gen.review.decisions import described
+from lib.gen.review.review import STATE_OF, Review
+
 ALPHA = 0.05
+
+
+def report(review: Review) -> list[str]:
+    """Lines: what each reviewer decided, how far they agree, and what is applied."""
+    names = sorted({r or review.reviewer for given in review.given.values() for r in given})
+    lines = []
+    for name in names:
+        decisions = [d for row_id in review.rows if (d := review.own(row_id, name))]
+        counts = Counter(STATE_OF[d.verdict] for d in decisions)
+        counts += Counter(f"as “{d.reason}”" for d in decisions if d.reason)
+        said = ", ".join(f"{count:,} {what}" for what, count in counts.most_common())
+        lines.append(f"{name}: {len(decisions):,} of {len(review.rows):,} rows decided; {said}")
+        lines += filter(None, [estimate(review, name)])
+    for said, differ in agreements(review):
+        lines.append(said)
+        for row_id in differ:
+            given = sorted(review.given[row_id].items())
+            lines.append(f"  {row_id}  {'; '.join(described(d) for _, d in given)}")
+    return [*lines, f"Applied: {review.summary() or 'no row changes'}."]
+
+
+def estimate(review: Review, reviewer: str | None = None) -> str:
+    """What the sample says about all rows, as a reviewer decided; "" = there is no sample."""
+    if not review.sample:
+        return ""
+    decisions = [review.own(row_id, reviewer) for row_id in review.rows]
+    rejected = sum(d is not None and d.verdict == "reject" for d in decisions)
+    drawn, population = len(review.rows), len(review.all_rows)
+    return share_wrong(rejected, decisions.count(None), drawn, population)
+
+
+def agreements(review: Review) -> list[tuple[str, list[str]]]:
+    """For each pair of reviewers how far they agree, and the shown rows on which they differ."""
+    return agreement(
+        {
+            row_id: {r or review.reviewer: d.verdict for r, d in review.given[row_id].items()}
+            for row_id in review.rows
+            if row_id in review.given
+        }
+    )
+
+
+# --- from counts and verdicts alone --------------------------------------------------------------
 
 
 def count_interval(wrong: int, drawn: int, population: int) -> tuple[int, int]:
     """The exact 95% interval of how many rows of the population are wrong.
 
     Rows are drawn without replacement, so a count of the sample is hypergeometric; in a large
-    population this is Clopper and Pearson's interval. 2 of 60, drawn from 1,849 → 9–210.
+    population this is Clopper and Pearson's interval. 2 of 60, drawn from 1,849 → 8–210.
     """
     from scipy.stats import hypergeom
 
@@ -69,6 +116,8 @@ def agreement(verdicts: Mapping[str, Mapping[str, str]]) -> list[tuple[str, list
             f"{one} and {other} agree on {alike:,} of {len(both):,} rows "
             f"({100 * alike / len(both):.0f}%), Cohen's kappa {_kappa(*rejects)}."
         )
+        if differ:
+            said += f" They differ on {len(differ):,}: what one of them rejects is left out."
         found.append((said, differ))
     return found
 

@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from lib.gen import show
 from lib.gen.review.decisions import REASONS, described
+from lib.gen.review.figures import agreements, estimate
 from lib.gen.review.review import DIFFER, ORDERS, STATES, Review
 from lib.settings import SetupError, portable
 
@@ -86,7 +87,7 @@ def respond(review: Review, asked: Mapping[str, Any]) -> dict[str, Any] | None:
             "rows": len(review.rows),
             "decided": f"{done:,} of {len(review.rows):,} decided",
             "place": f"{place} of {len(found):,} found",
-            "figures": " ".join(filter(None, [review.estimate(), *dict(review.agreements())])),
+            "figures": " ".join(filter(None, [estimate(review), *dict(agreements(review))])),
             "card": card_html(review, row_id),
         }
 

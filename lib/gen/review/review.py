@@ -17,12 +17,10 @@ from lib.gen.review.decisions import (
     VERDICTS,
     Decision,
     append_decision,
-    described,
     in_force,
     read_decisions,
     review_path,
 )
-from lib.gen.review.figures import agreement, share_wrong
 from lib.gen.review.suspicion import Suspicions, suspicions_of
 from lib.records import RaftExample, Rejected
 from lib.settings import SetupError, home, portable
@@ -32,7 +30,7 @@ from lib.text import one_line
 STATES = ("undecided", "accepted", "rejected", "picked", "left out")
 DIFFER = "differ"  # others rejected the row and the reviewer did not, or the other way round
 ORDERS = ("dataset", "suspicious", "random")
-_STATE_OF = {"accept": "accepted", "reject": "rejected", "pick": "picked"}
+STATE_OF = {"accept": "accepted", "reject": "rejected", "pick": "picked"}
 _LEFT_OUT = "one of its documents holds what a picked evaluation row asks about"
 
 
@@ -115,7 +113,7 @@ class Review:
 
     def _states(self, verdicts: Mapping[str, str]) -> dict[str, str]:
         states = dict.fromkeys(self.all_rows, "undecided")
-        states |= {row_id: _STATE_OF[verdict] for row_id, verdict in verdicts.items()}
+        states |= {row_id: STATE_OF[verdict] for row_id, verdict in verdicts.items()}
         picked = [
             self.all_rows[i].oracle.id for i, verdict in verdicts.items() if verdict == "pick"
         ]
@@ -252,45 +250,6 @@ class Review:
         before = [other for other in reversed(found) if places[other] < here]
         ahead, behind = (after, before) if by > 0 else (before, after)
         return next(iter(ahead), row_id if row_id in found else next(iter(behind), ""))
-
-    # --- figures ---------------------------------------------------------------------------------
-
-    def report(self) -> list[str]:
-        """Lines: what each reviewer decided, how far they agree, and what is applied."""
-        names = sorted({r or self.reviewer for given in self.given.values() for r in given})
-        lines = []
-        for name in names:
-            decisions = [d for row_id in self.rows if (d := self.own(row_id, name))]
-            counts = Counter(_STATE_OF[d.verdict] for d in decisions)
-            counts += Counter(f"as “{d.reason}”" for d in decisions if d.reason)
-            said = ", ".join(f"{count:,} {state}" for state, count in counts.most_common())
-            lines.append(f"{name}: {len(decisions):,} of {len(self.rows):,} rows decided; {said}")
-            lines += filter(None, [self.estimate(name)])
-        for said, differ in self.agreements():
-            lines.append(said)
-            for row_id in differ:
-                given = sorted(self.given[row_id].items())
-                lines.append(f"  {row_id}  {'; '.join(described(d) for _, d in given)}")
-        applied = f"Applied: {self.summary() or 'no row changes'}."
-        wins = " A row that one rejects is left out, whatever others say." if names[1:] else ""
-        return [*lines, applied + wins]
-
-    def estimate(self, reviewer: str | None = None) -> str:
-        """What the sample says about all rows, as a reviewer decided; "" = there is no sample."""
-        decisions = [self.own(row_id, reviewer) for row_id in self.rows]
-        rejected = sum(d is not None and d.verdict == "reject" for d in decisions)
-        counts = rejected, decisions.count(None), len(self.rows), len(self.all_rows)
-        return share_wrong(*counts) if self.sample else ""
-
-    def agreements(self) -> list[tuple[str, list[str]]]:
-        """For each pair of reviewers how far they agree, and the rows on which they differ."""
-        return agreement(
-            {
-                row_id: {r or self.reviewer: d.verdict for r, d in self.given[row_id].items()}
-                for row_id in self.rows
-                if row_id in self.given
-            }
-        )
 
     def summary(self) -> str:
         """`3 rejected, 1 picked, 12 left out`: what all reviewers' decisions change; "" = no row"""

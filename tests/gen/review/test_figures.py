@@ -88,7 +88,10 @@ def verdicts(one: str, other: str) -> dict[str, dict[str, str]]:
 def test_agreement_is_a_share_and_a_kappa_of_rows_that_both_decided() -> None:
     # 10 rows of both: 8 alike; by chance (6/10)(6/10) + (4/10)(4/10) = 0.52; (0.8 - 0.52) / 0.48
     [(said, differ)] = agreement(verdicts("aaaaarrrra-a", "aaaparrrar--"))
-    assert said == "ann and bob agree on 8 of 10 rows (80%), Cohen's kappa 0.58."
+    assert said == (
+        "ann and bob agree on 8 of 10 rows (80%), Cohen's kappa 0.58. They differ on 2: what one "
+        "of them rejects is left out."
+    )
     assert differ == ["row8", "row9"]
 
 

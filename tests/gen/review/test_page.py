@@ -230,6 +230,8 @@ def post(url: str, sent: dict[str, Any], **headers: str) -> Any:
 def test_the_page_decides_on_loopback_and_asks_nobody_outside(
     review: Review, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from gradio_client import Client
+
     hosts: set[str] = set()
     connect: Callable[..., None] = socket.socket.connect
 
@@ -251,6 +253,10 @@ def test_the_page_decides_on_loopback_and_asks_nobody_outside(
         stranger = urllib.request.Request(url, headers={"Host": "example.com"})
         with pytest.raises(HTTPError, match="400"):
             urllib.request.urlopen(stranger)
+        client = Client(url, verbose=False)
+        offered = client.view_api(print_info=False, return_format="dict")
+        client.close()
+        assert offered == {"named_endpoints": {}, "unnamed_endpoints": {}}
         first, second = review.find()[:2]
         rejecting = asked(review, "reject", first)
         with pytest.raises(HTTPError, match="403"):
@@ -321,7 +327,8 @@ def test_the_report_says_what_each_decided_where_they_differ_and_who_wins(
     assert said.count("0 are rejected and 8 undecided: 95% interval") == 1
     assert "ann and bob agree on 1 of 2 rows (50%), Cohen's kappa 0.00." in said
     assert f"  {a}  ann: reject (wrong answer); bob: accept\n" in said
-    assert "Applied: 1 rejected. A row that one rejects is left out, whatever others say." in said
+    assert "They differ on 1: what one of them rejects is left out." in said
+    assert "Applied: 1 rejected." in said
 
 
 def test_the_reviewer_is_who_is_logged_in(monkeypatch: pytest.MonkeyPatch) -> None:
