@@ -241,8 +241,7 @@ def test_hostile_texts_are_shown_and_run_nothing(site: Site, page: Page) -> None
 # --- how it looks --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1200, 400])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 400), ("dark", 1200)])
 def test_the_bar_stays_and_the_page_is_accessible(
     site: Site, browser: Browser, scheme: str, width: int
 ) -> None:

@@ -67,17 +67,22 @@ def page_html(order: str) -> str:
 
 def respond(review: Review, asked: Mapping[str, Any]) -> dict[str, Any] | None:
     """Do what was pressed; returns the row to show, and all that changes; None = nothing did."""
+    where = {"dataset": review.dataset.name, "reviewer": f"reviewed by {review.reviewer}"}
     with review.lock:
         review.refresh()
-        if asked["action"] == "look" and asked["read"] == review.read_to:
+        if asked["action"] != "start" and where.items() - asked.items():
+            # A page that an earlier server left open, with other rows or for somebody else.
+            row_id = act(review, {**asked, "action": "start", "row": ""})[0]
+            said = "Another review is open here now: nothing was done."
+        elif asked["action"] == "look" and asked["read"] == review.read_to:
             return None
-        row_id, said = act(review, asked)
+        else:
+            row_id, said = act(review, asked)
         found = _found(review, asked)
         place = f"row {found.index(row_id) + 1:,}" if row_id in found else "no row"
         done = len(review.rows) - len(review.find(state="undecided"))
         return {
-            "dataset": review.dataset.name,
-            "reviewer": f"reviewed by {review.reviewer}",
+            **where,
             "row": row_id,
             "version": review.versions[row_id],
             "read": review.read_to,
@@ -87,7 +92,7 @@ def respond(review: Review, asked: Mapping[str, Any]) -> dict[str, Any] | None:
             "rows": len(review.rows),
             "decided": f"{done:,} of {len(review.rows):,} decided",
             "place": f"{place} of {len(found):,} found",
-            "figures": " ".join(filter(None, [estimate(review), *dict(agreements(review))])),
+            "figures": "\n".join(filter(None, [estimate(review), *dict(agreements(review))])),
             "card": card_html(review, row_id),
         }
 

@@ -45,7 +45,8 @@ def asked(review: Review, action: str, row: str = "", **more: Any) -> dict[str, 
     fields = {"kind": "all", "state": "all", "search": "", "order": "dataset", "go": ""}
     note = {"note": review.note(row), "noted": review.note(row)}
     seen = {"reason": "", "version": review.versions[row], "read": review.read_to}
-    return {"action": action, "row": row, **fields, **note, **seen, **more}
+    where = {"dataset": review.dataset.name, "reviewer": f"reviewed by {review.reviewer}"}
+    return {"action": action, "row": row, **where, **fields, **note, **seen, **more}
 
 
 def do(review: Review, action: str, row: str = "", **more: Any) -> tuple[str, str]:
@@ -165,6 +166,19 @@ def test_a_look_is_answered_only_after_a_change(review: Review) -> None:
     assert answer is not None
     assert "rejected" in answer["card"]
     assert review.note(row) == ""
+
+
+@pytest.mark.parametrize("other", [{"dataset": "t-0"}, {"reviewer": "reviewed by bob"}])
+def test_a_page_that_an_earlier_server_left_open_decides_nothing(
+    review: Review, other: dict[str, str]
+) -> None:
+    row = review.find()[3]
+    for action in ("accept", "look"):
+        answer = respond(review, asked(review, action, row, note="Hm.", noted="", **other))
+        assert answer is not None
+        assert "Another review is open here now" in answer["message"]
+        assert answer["row"] == review.find()[0]
+    assert review.decisions == []
 
 
 def test_a_note_is_saved_before_anything_else_or_nothing_is_done(review: Review) -> None:

@@ -4,6 +4,8 @@ const note = $("note"), filters = ["kind", "state", "order", "search"].map($);
 const byKey = {ArrowLeft: $("previous"), ArrowRight: $("next")}; // key → its button or field
 for (const item of element.querySelectorAll("[data-key]")) byKey[item.dataset.key] = item;
 let shown = {row: "", version: 0, read: -1, note: ""}; // the server's last answer
+const draft = (page, row) => ["note", page.dataset, page.reviewer, row].join(" ");
+const kept = (name) => JSON.parse(localStorage.getItem(name) ?? "null"); // [note, saved before]
 
 // --- one request after the other, in the order of the keys --------------------------------------
 
@@ -17,8 +19,9 @@ const later = (task) => {
 };
 
 async function ask(action, reason = "", row = shown.row) {
-  const sent = {action, reason, row, version: shown.version, read: shown.read, note: note.value,
-    noted: shown.note, go: $("go").value.trim()};
+  const sent = {action, reason, row, dataset: shown.dataset, reviewer: shown.reviewer,
+    version: shown.version, read: shown.read, note: note.value, noted: shown.note,
+    go: $("go").value.trim()};
   for (const field of filters) sent[field.id] = field.value;
   const got = await server.respond(sent);
   if (got === undefined) throw new Error("no answer");
@@ -26,11 +29,11 @@ async function ask(action, reason = "", row = shown.row) {
 }
 
 function draw(got, sent) {
-  const moved = got.row !== shown.row, draft = (row) => `note ${got.dataset} ${row}`;
-  const saved = sent.action !== "start" && (moved || got.note === sent.note);
-  if (saved && localStorage.getItem(draft(sent.row)) === sent.note)
-    localStorage.removeItem(draft(sent.row));
-  if (moved) note.value = localStorage.getItem(draft(got.row)) ?? got.note;
+  const before = draft(sent, sent.row), after = draft(got, got.row);
+  const moved = after !== draft(shown, shown.row);
+  const saved = before === draft(got, sent.row) && (moved || got.note === sent.note);
+  if (saved && kept(before)?.[0] === sent.note) localStorage.removeItem(before);
+  if (moved) [note.value, got.note] = kept(after) ?? [got.note, got.note];
   else if (!changed()) note.value = got.note;
   else if (sent.action === "look") got.note = shown.note; // what this text is to replace
   if (moved || got.card !== shown.card) $("card").innerHTML = got.card; // page.py escapes it
@@ -38,7 +41,7 @@ function draw(got, sent) {
   shown = got;
   for (const id of ["dataset", "reviewer", "decided", "place", "figures"])
     $(id).textContent = got[id];
-  if (sent.action !== "look") $("message").textContent = got.message;
+  if (got.message || sent.action !== "look") $("message").textContent = got.message;
   Object.assign($("progress"), {max: got.rows, value: got.done});
   $("unsaved").hidden = !changed();
   sessionStorage.setItem("review", JSON.stringify(
@@ -64,7 +67,7 @@ document.onkeydown = (event) => {
   if (event.repeat && (!moves || waiting)) return event.preventDefault();
   if (!item && !(waiting && key.length === 1)) return;
   event.preventDefault();
-  if (!waiting && item.matches(FIELD)) item.focus();
+  if (!waiting && item.matches(FIELD)) enter(item);
   else later(() => handle(key));
 };
 
@@ -75,7 +78,12 @@ function handle(key) { // a key whose turn has come: an earlier one may have ent
       at.setRangeText(key, at.selectionStart, at.selectionEnd, "end");
       at.dispatchEvent(new Event("input"));
     }
-  } else if (item) return item.matches(FIELD) ? item.focus() : press(item);
+  } else if (item) return item.matches(FIELD) ? enter(item) : press(item);
+}
+
+function enter(field) {
+  field.focus();
+  if (field !== note) field.select(); // what is typed replaces it
 }
 
 function leave(field, key) {
@@ -89,7 +97,7 @@ for (const field of filters)
 
 function changed() { return note.value !== shown.note; }
 note.addEventListener("input", () => {
-  localStorage.setItem(`note ${shown.dataset} ${shown.row}`, note.value);
+  localStorage.setItem(draft(shown, shown.row), JSON.stringify([note.value, shown.note]));
   $("unsaved").hidden = !changed();
 });
 note.addEventListener("blur", () => { if (changed()) later(() => ask("note")); });
