@@ -95,7 +95,7 @@ class Review:
                 self.not_applied.append(f"row {row_id} does not show its oracle")
             else:
                 self.given[row_id] = by_reviewer
-        own = {i: decision.verdict for i in self.given if (decision := self.own(i))}
+        own = {i: own.verdict for i in self.given if (own := self.own(i))}
         verdicts = {i: {d.verdict for d in given.values()} for i, given in self.given.items()}
         applied = {i: min(said, key=VERDICTS.index) for i, said in verdicts.items()}
         self.states = self._states(own)  # row id → one of STATES, as the reviewer decided
