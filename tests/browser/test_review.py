@@ -123,8 +123,7 @@ def test_undo_moving_searching_and_going_to_a_row_need_no_mouse(site: Site, page
 
 def test_a_note_survives_a_reload_and_moving_on(site: Site, page: Page) -> None:
     site.open(page)
-    page.keyboard.type("jn")
-    page.locator("#note").press_sequentially("Hm.")
+    page.keyboard.type("jnHm.")
     expect(page.locator("#unsaved")).to_be_visible()
     page.reload()
     shows(page, site.ids[1])
@@ -191,7 +190,7 @@ def test_a_tab_that_has_not_looked_overwrites_no_decision(
     one, two = tabs
     one.keyboard.press("r")
     decided(one, 1)
-    two.keyboard.press("a")
+    two.keyboard.type("aaa")  # before the refusal is seen, so the others do not count either
     expect(two.locator("#message")).to_contain_text("in another tab meanwhile: it is rejected")
     expect(two.locator("#card .state")).to_have_text("rejected")
     assert [d.verdict for d in site.decisions] == ["reject"]

@@ -39,7 +39,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "dataset", nargs="?", default="", help="its folder or name; else the latest run's"
     )
-    parser.add_argument("--reviewer", default="", help="who decides; default: your login name")
+    parser.add_argument("--reviewer", default="", metavar="NAME", help="default: your login name")
     parser.add_argument(
         "--order", choices=ORDERS, default=ORDERS[0], help="of the rows on the page (%(default)s)"
     )
@@ -50,7 +50,9 @@ def add_command(commands: Any) -> None:
         metavar="N",
         help="show N rows drawn at random, and estimate the share of wrong rows from them",
     )
-    parser.add_argument("--seed", type=int, default=1, help="of sample and random order (1)")
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="of sample and random order (%(default)s)"
+    )
     parser.add_argument("--report", action="store_true", help="print the figures, open no page")
     parser.add_argument(
         "--apply", action="store_true", help="write the reviewed dataset, open no page"

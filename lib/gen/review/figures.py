@@ -20,8 +20,8 @@ def report(review: Review) -> list[str]:
     for name in names:
         decisions = [d for row_id in review.rows if (d := review.own(row_id, name))]
         counts = Counter(STATE_OF[d.verdict] for d in decisions)
-        counts += Counter(f"as “{d.reason}”" for d in decisions if d.reason)
-        said = ", ".join(f"{count:,} {what}" for what, count in counts.most_common())
+        counts += Counter(f"for “{d.reason}”" for d in decisions if d.reason)
+        said = ", ".join(f"{count:,} {what}" for what, count in counts.items())
         lines.append(f"{name}: {len(decisions):,} of {len(review.rows):,} rows decided; {said}")
         lines += filter(None, [estimate(review, name)])
     for said, differ in agreements(review):
@@ -86,12 +86,12 @@ def share_wrong(rejected: int, undecided: int, drawn: int, population: int) -> s
     low, _ = count_interval(rejected, drawn, population)
     _, high = count_interval(rejected + undecided, drawn, population)
     interval = f"95% interval {100 * low / population:.1f}–{100 * high / population:.1f}%"
-    said = f"Of {drawn:,} rows drawn at random from {population:,}, "
+    said = f"Of {drawn:,} rows drawn at random from {population:,}, {rejected:,} rejected"
     if not undecided:
-        return f"{said}{rejected:,} are rejected: {100 * rejected / drawn:.1f}% ({interval})."
+        return f"{said}: {100 * rejected / drawn:.1f}% ({interval})."
     return (
-        f"{said}{rejected:,} are rejected and {undecided:,} undecided: {interval}, whatever these "
-        "turn out to be. Decide them for a narrower one."
+        f"{said} and {undecided:,} undecided: {interval}, whatever these turn out to be. Decide "
+        "them for a narrower one."
     )
 
 

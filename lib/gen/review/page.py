@@ -68,16 +68,19 @@ def page_html(order: str) -> str:
 def respond(review: Review, asked: Mapping[str, Any]) -> dict[str, Any] | None:
     """Do what was pressed; returns the row to show, and all that changes; None = nothing did."""
     where = {"dataset": review.dataset.name, "reviewer": f"reviewed by {review.reviewer}"}
+    row_id, refused = asked["row"] if asked["row"] in review.all_rows else "", False
     with review.lock:
         review.refresh()
-        if asked["action"] != "start" and where.items() - asked.items():
+        if asked["action"] != "start" and {**asked, **where} != asked:
             # A page that an earlier server left open, with other rows or for somebody else.
-            row_id = act(review, {**asked, "action": "start", "row": ""})[0]
-            said = "Another review is open here now: nothing was done."
+            row_id, said, refused = _first(review, asked), "Another review is open here now.", True
         elif asked["action"] == "look" and asked["read"] == review.read_to:
             return None
         else:
-            row_id, said = act(review, asked)
+            try:
+                row_id, said = act(review, row_id, asked)
+            except SetupError as error:
+                said, refused = f"{error}", True
         found = _found(review, asked)
         place = f"row {found.index(row_id) + 1:,}" if row_id in found else "no row"
         done = len(review.rows) - len(review.find(state="undecided"))
@@ -88,6 +91,7 @@ def respond(review: Review, asked: Mapping[str, Any]) -> dict[str, Any] | None:
             "read": review.read_to,
             "note": review.note(row_id),
             "message": said,
+            "refused": refused,
             "done": done,
             "rows": len(review.rows),
             "decided": f"{done:,} of {len(review.rows):,} decided",
@@ -97,37 +101,37 @@ def respond(review: Review, asked: Mapping[str, Any]) -> dict[str, Any] | None:
         }
 
 
-def act(review: Review, asked: Mapping[str, Any]) -> tuple[str, str]:
+def act(review: Review, row_id: str, asked: Mapping[str, Any]) -> tuple[str, str]:
     """Do what was pressed on the row on the page; returns the row to show, and a message.
 
     "" = no row is found. A note that was changed is saved first.
     """
-    action, row_id, said = asked["action"], asked["row"], ""
-    if row_id not in review.all_rows:
-        row_id = ""
-    try:
-        if row_id and action not in ("start", "look") and asked["note"] != asked["noted"]:
-            review.annotate(row_id, asked["note"], asked["noted"])
-        if action == "write":
-            folder = portable(review.write())
-            return row_id, f"{folder} has the rows after review: {review.summary()}."
-        if action == "undo":
-            row_id = review.undo()
-            return row_id, f"Undone: the last decision on {row_id}."
-        if row_id and action in ("accept", "reject", "pick"):
-            review.decide(row_id, action, reason=asked["reason"], version=asked["version"])
-            said = f"{row_id} is {review.states[row_id]}. All decisions: {review.summary() or '–'}."
-        found = _found(review, asked)
-        if action == "go":
-            return _named(review, asked["go"], found), ""
-    except SetupError as error:
-        return row_id, str(error)
+    action, said = asked["action"], ""
+    if row_id and action not in ("start", "look") and asked["note"] != asked["noted"]:
+        review.annotate(row_id, asked["note"], asked["noted"])
+    if action == "start":
+        return row_id or _first(review, asked), ""
+    if action == "write":
+        folder = portable(review.write())
+        return row_id, f"{folder} has the rows after review: {review.summary()}."
+    if action == "undo":
+        row_id = review.undo()
+        return row_id, f"Undone: the last decision on {row_id}."
+    if row_id and action in ("accept", "reject", "pick"):
+        review.decide(row_id, action, reason=asked["reason"], version=asked["version"])
+        said = f"{row_id} is {review.states[row_id]}. All decisions: {review.summary() or '–'}."
+    found = _found(review, asked)
+    if action == "go":
+        return _named(review, asked["go"], found), ""
     if action in ("look", "note") or (action == "show" and row_id in found):
         return row_id, said
-    if action == "start":
-        undecided = review.find(state="undecided", order=asked["order"])
-        return row_id or next(iter([*undecided, *found]), ""), ""
     return review.step(row_id, found, -1 if action == "previous" else 1, asked["order"]), said
+
+
+def _first(review: Review, asked: Mapping[str, Any]) -> str:
+    """The row to start with: the first undecided one."""
+    undecided = review.find(state="undecided", order=asked["order"])
+    return next(iter([*undecided, *_found(review, asked)]), "")
 
 
 def _found(review: Review, asked: Mapping[str, Any]) -> list[str]:

@@ -335,7 +335,7 @@ def test_a_sample_is_counted_and_the_dataset_still_written_whole(
     review = Review(folder, "ann", sample=10)
     for row_id in review.find()[:3]:
         review.decide(row_id, "reject")
-    said = f"Of 10 rows drawn at random from {len(rows)}, 3 are rejected and 7 undecided: 95%"
+    said = f"Of 10 rows drawn at random from {len(rows)}, 3 rejected and 7 undecided: 95%"
     assert estimate(review).startswith(said)
     assert len(read_dataset(review.write()).examples()) == len(rows) - 3
 

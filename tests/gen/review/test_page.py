@@ -21,7 +21,7 @@ from lib.gen.__main__ import main
 from lib.gen.review import command
 from lib.gen.review.command import serving
 from lib.gen.review.decisions import REASONS, read_decisions
-from lib.gen.review.page import act, card_html, page_html, respond
+from lib.gen.review.page import card_html, page_html, respond
 from lib.gen.review.review import Review
 from lib.settings import SetupError
 from tests.gen.dataset import make, write
@@ -50,7 +50,10 @@ def asked(review: Review, action: str, row: str = "", **more: Any) -> dict[str, 
 
 
 def do(review: Review, action: str, row: str = "", **more: Any) -> tuple[str, str]:
-    return act(review, asked(review, action, row, **more))
+    """The row that is shown next, and the message."""
+    answer = respond(review, asked(review, action, row, **more))
+    assert answer is not None
+    return answer["row"], answer["message"]
 
 
 # --- picking, undoing, moving --------------------------------------------------------------------
@@ -176,6 +179,7 @@ def test_a_page_that_an_earlier_server_left_open_decides_nothing(
     for action in ("accept", "look"):
         answer = respond(review, asked(review, action, row, note="Hm.", noted="", **other))
         assert answer is not None
+        assert answer["refused"]
         assert "Another review is open here now" in answer["message"]
         assert answer["row"] == review.find()[0]
     assert review.decisions == []
@@ -335,10 +339,10 @@ def test_the_report_says_what_each_decided_where_they_differ_and_who_wins(
     bob.decide(b, "accept")
     assert main(["review", str(folder), "--report", "--sample", "10", "--reviewer", "ann"]) == 0
     said = capsys.readouterr().out
-    assert "ann: 2 of 10 rows decided; 1 rejected, 1 accepted, 1 as “wrong answer”" in said
+    assert "ann: 2 of 10 rows decided; 1 rejected, 1 accepted, 1 for “wrong answer”" in said
     assert "bob: 2 of 10 rows decided; 2 accepted" in said
-    assert said.count("1 are rejected and 8 undecided: 95% interval") == 1
-    assert said.count("0 are rejected and 8 undecided: 95% interval") == 1
+    assert said.count("1 rejected and 8 undecided: 95% interval") == 1
+    assert said.count("0 rejected and 8 undecided: 95% interval") == 1
     assert "ann and bob agree on 1 of 2 rows (50%), Cohen's kappa 0.00." in said
     assert f"  {a}  ann: reject (wrong answer); bob: accept\n" in said
     assert "They differ on 1: what one of them rejects is left out." in said

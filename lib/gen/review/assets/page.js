@@ -10,9 +10,17 @@ const kept = (name) => JSON.parse(localStorage.getItem(name) ?? "null"); // [not
 // --- one request after the other, in the order of the keys --------------------------------------
 
 let queue = Promise.resolve(), waiting = 0;
+let entering = false; // a note is to be written, on a row that is not shown yet
+let refusals = 0; // keys pressed before one was seen are not meant for what it shows
+function refuse() {
+  refusals += 1;
+  entering = false;
+}
 const later = (task) => {
+  const seen = refusals;
   waiting += 1;
-  queue = queue.then(task).catch(() => {
+  queue = queue.then(() => { if (seen === refusals) return task(); }).catch(() => {
+    refuse();
     $("message").textContent =
       "Nothing was saved: no answer. Is python -m lib.gen review still running?";
   }).finally(() => { waiting -= 1; });
@@ -25,6 +33,7 @@ async function ask(action, reason = "", row = shown.row) {
   for (const field of filters) sent[field.id] = field.value;
   const got = await server.respond(sent);
   if (got === undefined) throw new Error("no answer");
+  if (got?.refused) refuse();
   if (got) draw(got, sent); // null: nothing has changed
 }
 
@@ -62,23 +71,24 @@ document.onkeydown = (event) => {
   const key = event.key, item = byKey[key.length === 1 ? key.toLowerCase() : key];
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (at.closest(FIELD)) return leave(at, key);
+  if (!item && !entering) return;
+  event.preventDefault();
   // A key held down moves on, and no further than what is shown; it decides one row only.
   const moves = item === $("previous") || item === $("next");
-  if (event.repeat && (!moves || waiting)) return event.preventDefault();
-  if (!item && !(waiting && key.length === 1)) return;
-  event.preventDefault();
-  if (!waiting && item.matches(FIELD)) enter(item);
-  else later(() => handle(key));
+  if (event.repeat && (!moves || waiting)) return;
+  if (entering) later(() => type(key));
+  else if (!item.matches(FIELD)) later(() => press(item));
+  else if (item !== note || !waiting) enter(item);
+  else {
+    entering = true;
+    later(() => { entering = false; note.focus(); });
+  }
 };
 
-function handle(key) { // a key whose turn has come: an earlier one may have entered a field
-  const at = document.activeElement, item = byKey[key.length === 1 ? key.toLowerCase() : key];
-  if (at.matches(FIELD)) {
-    if (key.length === 1 && at.setRangeText) {
-      at.setRangeText(key, at.selectionStart, at.selectionEnd, "end");
-      at.dispatchEvent(new Event("input"));
-    }
-  } else if (item) return item.matches(FIELD) ? enter(item) : press(item);
+function type(key) { // what was typed before the note's row was shown
+  if (key === "Escape") return note.blur();
+  if (key.length === 1) note.setRangeText(key, note.selectionStart, note.selectionEnd, "end");
+  note.dispatchEvent(new Event("input"));
 }
 
 function enter(field) {
