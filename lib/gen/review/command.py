@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import os
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from lib.dataset import find_dataset
-from lib.gen.review.page import CSS, build_page, head_html
-from lib.gen.review.review import Review, review_path
+from lib.gen.review.decisions import review_path
+from lib.gen.review.figures import estimate, report
+from lib.gen.review.page import ASSETS, build_page
+from lib.gen.review.review import ORDERS, Review
 from lib.settings import SetupError, portable
 
 HOST = "127.0.0.1"
@@ -28,12 +32,28 @@ def add_command(commands: Any) -> None:
         "review",
         help="accept and reject a dataset's rows on a local page",
         description="Opens a page on this machine to accept and reject a dataset's rows, and to "
-        "pick rows for the evaluation. Decisions are kept beside the dataset; --apply writes the "
-        "reviewed dataset, as the page's button does.",
+        "pick rows for the evaluation. Decisions are kept beside the dataset, by reviewer. --apply "
+        "writes the reviewed dataset, as the page's button does: rows that a reviewer rejects are "
+        "left out, and of the others those that one picks move to the evaluation.",
     )
     parser.add_argument(
         "dataset", nargs="?", default="", help="its folder or name; else the latest run's"
     )
+    parser.add_argument("--reviewer", default="", metavar="NAME", help="default: your login name")
+    parser.add_argument(
+        "--order", choices=ORDERS, default=ORDERS[0], help="of the rows on the page (%(default)s)"
+    )
+    parser.add_argument(
+        "--sample",
+        type=int,
+        default=0,
+        metavar="N",
+        help="show N rows drawn at random, and estimate the share of wrong rows from them",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="of sample and random order (%(default)s)"
+    )
+    parser.add_argument("--report", action="store_true", help="print the figures, open no page")
     parser.add_argument(
         "--apply", action="store_true", help="write the reviewed dataset, open no page"
     )
@@ -43,30 +63,47 @@ def add_command(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve the page until Ctrl-C, or write the reviewed dataset; 0."""
-    review = Review(find_dataset(options.dataset))
-    folder, path = review.dataset.folder, portable(review_path(review.dataset.folder))
+    """Serve the page until Ctrl-C, print the figures, or write the reviewed dataset; 0."""
+    folder = find_dataset(options.dataset)
+    name = " ".join((options.reviewer or login_name()).split())
+    review = Review(folder, name, sample=options.sample, seed=options.seed)
+    path = portable(review_path(review.dataset.folder))
     if review.unreadable:
         print(f"{path}: {review.unreadable} unreadable lines are ignored")
     for problem in review.not_applied:
         print(f"{path}: not applied: {problem}")
-    if options.apply:
-        print(portable(review.write()))
+    if options.report or options.apply:
+        print(*report(review), sep="\n")
+        if options.apply:
+            print(portable(review.write()))
         return 0
     with (
-        serving(review, port=options.port, open_browser=not options.no_browser) as url,
+        serving(
+            review, order=options.order, port=options.port, open_browser=not options.no_browser
+        ) as url,
         suppress(KeyboardInterrupt),  # before the line that promises it is printed
     ):
         print(f"Review of {portable(folder)}: {url} (Ctrl-C ends it)", flush=True)
         threading.Event().wait()
     print(f"\nReview ended: {review.summary() or 'no row changes'}; decisions are kept in {path}")
+    if said := estimate(review):
+        print(said)
     if review.summary():
         print(f"Not written on the page? python -m lib.gen review {folder.name} --apply")
     return 0
 
 
+def login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError) as error:  # a container's user may have none
+        raise SetupError("Your login name is not known. Give one: --reviewer NAME.") from error
+
+
 @contextmanager
-def serving(review: Review, *, port: int = 0, open_browser: bool = False) -> Iterator[str]:
+def serving(
+    review: Review, *, order: str = ORDERS[0], port: int = 0, open_browser: bool = False
+) -> Iterator[str]:
     """Serve the page on loopback; yields its address. port 0 = the first free one from 7860 on."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
@@ -75,7 +112,7 @@ def serving(review: Review, *, port: int = 0, open_browser: bool = False) -> Ite
     from starlette.middleware.base import BaseHTTPMiddleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-    page = build_page(review)
+    page = build_page(review, order)
     middleware = [
         Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"]),
         Middleware(BaseHTTPMiddleware, dispatch=_with_policy),
@@ -97,8 +134,7 @@ def serving(review: Review, *, port: int = 0, open_browser: bool = False) -> Ite
             app_kwargs={"middleware": middleware},
             # The reader's own fonts: the theme's would come from the network.
             theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
-            css=CSS.read_text(encoding="utf-8"),
-            head=head_html(),
+            css=(ASSETS / "page.css").read_text(encoding="utf-8"),
         )
     except (OSError, OverflowError) as error:
         wanted = f"Port {port}" if port else f"Every port from {FIRST_PORT} on"
@@ -110,6 +146,11 @@ def serving(review: Review, *, port: int = 0, open_browser: bool = False) -> Ite
 
 
 async def _with_policy(request: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
+    from starlette.responses import PlainTextResponse
+
+    origin = request.headers.get("origin")  # of a page of another site, which may ask, but not read
+    if origin and urlsplit(origin).netloc != request.headers.get("host"):
+        return PlainTextResponse("Only the page itself may ask.", status_code=403)
     reply = await call_next(request)
     reply.headers["content-security-policy"] = POLICY
     return reply

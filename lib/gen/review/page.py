@@ -1,22 +1,28 @@
-"""The page of a review: one row at a time, its documents, and the decisions that it takes."""
+"""The page of a review: one row at a time, its documents, and the decisions that it takes.
+
+The page (assets/page.js) sends what was pressed and what it shows; `respond` answers with the row
+to show next. The page sends one request after the other, in the order of the keys.
+"""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from lib.gen import show
-from lib.gen.review.review import STATES, Review
+from lib.gen.review.decisions import REASONS, described
+from lib.gen.review.figures import agreements, estimate
+from lib.gen.review.review import DIFFER, ORDERS, STATES, Review
 from lib.settings import SetupError, portable
 
-CSS = Path(__file__).parent / "assets" / "page.css"
-_SCRIPT = Path(__file__).parent / "assets" / "keys.js"
-_BLOCK = Markup('<div class="raft"><h3>{}</h3><div class="{}">{}</div></div>')
+ASSETS = Path(__file__).parent / "assets"
+_BLOCK = Markup('<div class="raft"><h2>{}</h2><div class="{}">{}</div></div>')
 ACTIONS = {  # name → its key and its button
     "accept": ("a", "Accept"),
     "reject": ("r", "Reject"),
@@ -26,113 +32,140 @@ ACTIONS = {  # name → its key and its button
     "next": ("j", "Next →"),
     "write": ("w", "Write dataset"),
 }
+_REASON_OF_KEY = {str(number): reason for number, reason in enumerate(REASONS, 1)}
 
 
-def build_page(review: Review) -> Any:
-    """The page's parts and their actions (gradio.Blocks)."""
+def build_page(review: Review, order: str = "dataset") -> Any:
+    """The page (gradio.Blocks)."""
     import gradio as gr
 
-    def html(elem_id: str) -> Any:
-        return gr.HTML("", js_on_load=None, elem_id=elem_id)
-
-    with gr.Blocks(title=f"Review of {review.dataset.name}", analytics_enabled=False) as page:
-        shown = gr.State("")  # the id of the row on the page
-        with gr.Column(elem_id="bar"):
-            progress = html("progress")
-            with gr.Row(elem_id="actions"):
-                buttons = {
-                    name: gr.Button(f"{text} ({key})", elem_id=name, size="sm", min_width=60)
-                    for name, (key, text) in ACTIONS.items()
-                }
-            message = html("message")
-        with gr.Row(elem_id="filters"):
-            kind = gr.Radio(["all", *show.KINDS], value="all", label="Kind")
-            state = gr.Radio(["all", *STATES], value="all", label="State")
-        card = html("card")
-
-        def respond(action: str, row_id: str, kind: str, state: str) -> list[str]:
-            row_id, said = act(review, action, row_id, kind=kind, state=state)
-            found = review.find(kind=kind, state=state)
-            return [
-                row_id,
-                progress_html(review, row_id, found),
-                message_html(said),
-                card_html(review, row_id),
-            ]
-
-        def listen(events: Any, action: str) -> None:
-            gr.on(
-                events,
-                partial(respond, action),
-                [shown, kind, state],
-                [shown, progress, message, card],
-                api_name=action,
-                show_progress="hidden",
-                # One after the other, as the keys were pressed.
-                concurrency_limit=1,
-                concurrency_id="review",
-            )
-
-        for name, button in buttons.items():
-            listen(button.click, name)
-        listen([kind.change, state.change], "show")
-        listen(page.load, "start")
+    title = f"Review of {review.dataset.name}"
+    answer = partial(respond, review)
+    answer.__name__ = "respond"  # type: ignore[attr-defined]  # what the page calls it
+    with gr.Blocks(title=title, analytics_enabled=False) as page:
+        gr.HTML(
+            html_template=page_html(order),
+            js_on_load=(ASSETS / "page.js").read_text(encoding="utf-8"),
+            server_functions=[answer],
+            apply_default_css=False,
+            elem_id="review",
+        )
     return page
 
 
-def act(
-    review: Review, action: str, row_id: str, *, kind: str = "all", state: str = "all"
-) -> tuple[str, str]:
-    """Do what a button says to the row on the page; returns the row to show, and a message.
+def page_html(order: str) -> str:
+    """Buttons, fields and the places for what changes: nothing that a dataset holds."""
+    templates = Environment(loader=FileSystemLoader(ASSETS), autoescape=True)
+    return templates.get_template("page.html").render(
+        actions=ACTIONS,
+        reasons=_REASON_OF_KEY,
+        choices={"kind": ["all", *show.KINDS], "state": ["all", *STATES, DIFFER], "order": ORDERS},
+        order=order,
+        style=show.STYLE,
+    )
 
-    Only rows of this kind and state are shown; "" = there is none.
+
+def respond(review: Review, asked: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Do what was pressed; returns the row to show, and all that changes; None = nothing did."""
+    where = {"dataset": review.dataset.name, "reviewer": f"reviewed by {review.reviewer}"}
+    row_id, refused = asked["row"] if asked["row"] in review.all_rows else "", False
+    with review.lock:
+        review.refresh()
+        if asked["action"] != "start" and {**asked, **where} != asked:
+            # A page that an earlier server left open, with other rows or for somebody else.
+            row_id, said, refused = _first(review, asked), "Another review is open here now.", True
+        elif asked["action"] == "look" and asked["read"] == review.read_to:
+            return None
+        else:
+            try:
+                row_id, said = act(review, row_id, asked)
+            except SetupError as error:
+                said, refused = f"{error}", True
+        found = _found(review, asked)
+        place = f"row {found.index(row_id) + 1:,}" if row_id in found else "no row"
+        done = len(review.rows) - len(review.find(state="undecided"))
+        return {
+            **where,
+            "row": row_id,
+            "version": review.versions[row_id],
+            "read": review.read_to,
+            "note": review.note(row_id),
+            "message": said,
+            "refused": refused,
+            "done": done,
+            "rows": len(review.rows),
+            "decided": f"{done:,} of {len(review.rows):,} decided",
+            "place": f"{place} of {len(found):,} found",
+            "figures": "\n".join(filter(None, [estimate(review), *dict(agreements(review))])),
+            "card": card_html(review, row_id),
+        }
+
+
+def act(review: Review, row_id: str, asked: Mapping[str, Any]) -> tuple[str, str]:
+    """Do what was pressed on the row on the page; returns the row to show, and a message.
+
+    "" = no row is found. A note that was changed is saved first.
     """
-    try:
-        if action == "start":
-            return (review.find(state="undecided") or review.find())[0], ""
-        if action == "write":
-            folder = portable(review.write())
-            return row_id, f"{folder} has the rows after review: {review.summary()}."
-        if action == "undo":
-            row_id = review.undo()
-            return row_id, f"Undone: the last decision on {row_id}."
-        said = ""
-        if row_id and action in ("accept", "reject", "pick"):
-            review.decide(row_id, action)
-            said = f"{row_id} is {review.states[row_id]}. All decisions: {review.summary() or '–'}."
-    except SetupError as error:
-        return row_id, str(error)
-    found = review.find(kind=kind, state=state)
-    if action == "show" and row_id in found:
+    action, said = asked["action"], ""
+    if row_id and action not in ("start", "look") and asked["note"] != asked["noted"]:
+        review.annotate(row_id, asked["note"], asked["noted"])
+    if action == "start":
+        return row_id or _first(review, asked), ""
+    if action == "write":
+        folder = portable(review.write())
+        return row_id, f"{folder} has the rows after review: {review.summary()}."
+    if action == "undo":
+        row_id = review.undo()
+        return row_id, f"Undone: the last decision on {row_id}."
+    if row_id and action in ("accept", "reject", "pick"):
+        review.decide(row_id, action, reason=asked["reason"], version=asked["version"])
+        said = f"{row_id} is {review.states[row_id]}. All decisions: {review.summary() or '–'}."
+    found = _found(review, asked)
+    if action == "go":
+        return _named(review, asked["go"], found), ""
+    if action in ("look", "note") or (action == "show" and row_id in found):
         return row_id, said
-    return review.step(row_id, found, -1 if action == "previous" else 1), said
+    return review.step(row_id, found, -1 if action == "previous" else 1, asked["order"]), said
 
 
-# --- its parts as HTML: everything that comes from a dataset is escaped --------------------------
+def _first(review: Review, asked: Mapping[str, Any]) -> str:
+    """The row to start with: the first undecided one."""
+    undecided = review.find(state="undecided", order=asked["order"])
+    return next(iter([*undecided, *_found(review, asked)]), "")
 
 
-def progress_html(review: Review, row_id: str, found: list[str]) -> Markup:
-    """How much is decided, and the place of this row among the rows found."""
-    count = len(review.rows)
-    decided = count - len(review.find(state="undecided"))
-    place = f"row {found.index(row_id) + 1} of {len(found)}" if row_id in found else "no row"
-    return Markup(
-        '<progress value="{0}" max="{1}"></progress> <b>{0} of {1} decided</b> · {2} of this kind '
-        "and state"
-    ).format(decided, count, place)
+def _found(review: Review, asked: Mapping[str, Any]) -> list[str]:
+    """The rows that pass the page's filters."""
+    return review.find(**{name: asked[name] for name in ("kind", "state", "search", "order")})
 
 
-def message_html(message: str) -> Markup:
-    return Markup('<p role="status">{}</p>').format(message) if message else Markup()
+def _named(review: Review, name: str, found: list[str]) -> str:
+    """A row's id, from its number among the rows found or from itself."""
+    if name in review.all_rows:
+        return name
+    if name.isdecimal() and 0 < int(name) <= len(found):
+        return found[int(name) - 1]
+    raise SetupError(f"No row '{name}': give a number from 1 to {len(found)}, or a row's id.")
 
 
 def card_html(review: Review, row_id: str) -> Markup:
-    """The row as the notebook shows it; then its answer and its oracle, if it hides them."""
+    """The row as the notebook shows it; then its answer and its oracle, if it hides them.
+
+    Everything that comes from a dataset or a reviewer is escaped here and in lib/gen/show.py.
+    """
     if not row_id:
-        return show.STYLE + Markup('<div class="raft">No row is of this kind and state.</div>')
-    row = review.rows[row_id]
-    state = Markup('<p class="state {0}">{0}</p>').format(review.states[row_id])
-    parts = [show.STYLE, state, show.example_html(row)]
+        return Markup('<div class="raft">No row is found: change the filters or the search.</div>')
+    row = review.all_rows[row_id]
+    own, state = review.own(row_id), review.states[row_id]
+    why = f": {own.reason}" if own and own.reason else ""
+    parts = [Markup('<p class="state {0}">{0}{1}</p>').format(state, why)]
+    if others := review.others(row_id):
+        said = "; ".join(map(described, others))
+        parts.append(Markup('<p class="aside">Others: {}</p>').format(said))
+    if doubts := review.suspicions(row):
+        said = "; ".join(text for _, text in doubts)
+        parts.append(Markup('<p class="aside">Look closely: {}</p>').format(said))
+    parts.append(show.example_html(row))
     if row.kind == "refuse":
         answer = show.label_html(row.question.cot_answer)
         parts.append(_BLOCK.format("The answer that it refuses", "label", answer))
@@ -141,10 +174,3 @@ def card_html(review: Review, row_id: str) -> Markup:
         oracle = show.document_html(alone, 0)
         parts.append(_BLOCK.format("Its oracle, which the student does not see", "", oracle))
     return Markup().join(parts)
-
-
-def head_html() -> str:
-    """The script that makes a key click its button."""
-    keys = {key: name for name, (key, _) in ACTIONS.items()}
-    keys |= {"ArrowLeft": "previous", "ArrowRight": "next"}
-    return f"<script>const keys = {json.dumps(keys)};\n{_SCRIPT.read_text('utf-8')}</script>"

@@ -1,155 +1,165 @@
-"""A dataset under review: its rows, the decisions on them, and the dataset that these leave.
-
-Decisions are kept in `<dataset>.review.jsonl` beside the folder, which a review does not change.
-"""
+"""A dataset under review: its rows, the decisions on them, and the dataset that these leave."""
 
 from __future__ import annotations
 
-import json
-import os
 import threading
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from random import Random
 
 from lib.dataset import read_dataset, write_reviewed
 from lib.duplicates import Conflicts, conflicts
-from lib.records import Rejected
+from lib.gen.review.decisions import (
+    VERDICTS,
+    Decision,
+    append_decision,
+    in_force,
+    read_decisions,
+    review_path,
+)
+from lib.gen.review.suspicion import Suspicions, suspicions_of
+from lib.records import RaftExample, Rejected
 from lib.settings import SetupError, home, portable
 from lib.state import read_state, save_state
+from lib.text import one_line
 
 STATES = ("undecided", "accepted", "rejected", "picked", "left out")
-_STATE_OF = {"accept": "accepted", "reject": "rejected", "pick": "picked"}
-_VERDICTS = (*_STATE_OF, "undo")
-_REASONS = {  # states of rows that the reviewed dataset does not have
-    "rejected": "rejected by a reviewer",
-    "left out": "one of its documents holds what a picked evaluation row asks about",
-}
-
-
-@dataclass(frozen=True)
-class Decision:
-    """One line of a review file."""
-
-    row_id: str
-    verdict: str  # accept, reject, pick = move to the evaluation, undo = take the last one back
-    time: str  # UTC
-
-
-def review_path(dataset_dir: str | Path) -> Path:
-    folder = Path(dataset_dir).resolve()
-    return folder.with_name(f"{folder.name}.review.jsonl")
-
-
-def read_decisions(dataset_dir: str | Path) -> tuple[list[Decision], int]:
-    """All decisions in their order, and the number of lines that cannot be read."""
-    path = review_path(dataset_dir)
-    # A power cut may leave broken bytes: the lines around them must stay readable.
-    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    lines = [line for line in text.split("\n") if line]
-    decisions = [decision for line in lines if (decision := _parse(line))]
-    return decisions, len(lines) - len(decisions)
-
-
-def _parse(line: str) -> Decision | None:
-    """`{"row_id": "a.pdf#0?1", "verdict": "accept", "time": "2026-…"}`"""
-    try:
-        row = json.loads(line)
-        decision = Decision(row["row_id"], row["verdict"], row["time"])
-    except (ValueError, TypeError, KeyError):
-        return None
-    is_text = all(isinstance(value, str) for value in asdict(decision).values())
-    return decision if is_text and decision.verdict in _VERDICTS else None
-
-
-def append_decision(dataset_dir: str | Path, decision: Decision) -> None:
-    """Add one line, on the disk before this returns; a line is never changed."""
-    path = review_path(dataset_dir)
-    line = json.dumps(asdict(decision), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
-    try:
-        with path.open("a+b", buffering=0) as file:
-            if file.tell():
-                file.seek(-1, os.SEEK_END)
-                # A line that was cut short must not spoil this one.
-                line = line if file.read(1) == b"\n" else b"\n" + line
-            file.write(line)
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise SetupError(
-            f"Not saved: {portable(path)} cannot be written ({error.strerror}). Free some space or "
-            "change its permissions, then decide again."
-        ) from error
-
-
-def in_force(decisions: Iterable[Decision]) -> list[Decision]:
-    """The decisions that were not undone, in their order; a row's last one counts."""
-    kept: list[Decision] = []
-    for decision in decisions:
-        if decision.verdict != "undo":
-            kept.append(decision)
-        elif last := [i for i, other in enumerate(kept) if other.row_id == decision.row_id]:
-            del kept[last[-1]]
-    return kept
+DIFFER = "differ"  # others rejected the row and the reviewer did not, or the other way round
+ORDERS = ("dataset", "suspicious", "random")
+STATE_OF = {"accept": "accepted", "reject": "rejected", "pick": "picked"}
+_LEFT_OUT = "one of its documents holds what a picked evaluation row asks about"
 
 
 class Review:
-    """The rows of a dataset and the decisions on them, shared by all open pages."""
+    """The rows of a dataset and the decisions on them, shared by all open pages of a reviewer.
 
-    def __init__(self, dataset_dir: Path) -> None:
-        self.dataset = read_dataset(dataset_dir)
-        self.rows = {row.id: row for row in self.dataset.examples()}
-        if not self.rows:
+    Others may decide meanwhile, in processes of their own: `refresh` reads what they wrote.
+    """
+
+    def __init__(
+        self, dataset_dir: Path, reviewer: str = "", *, sample: int = 0, seed: int = 1
+    ) -> None:
+        self.dataset, self.reviewer, self.sample = read_dataset(dataset_dir), reviewer, sample
+        self.all_rows = {row.id: row for row in self.dataset.examples()}
+        count = len(self.all_rows)
+        if not count:
             raise SetupError(f"{portable(dataset_dir)} has no rows. Run 1_gen.ipynb again.")
-        self.decisions, self.unreadable = read_decisions(dataset_dir)
-        self._lock = threading.Lock()
+        if not 0 <= sample <= count:
+            raise SetupError(
+                f"--sample is {sample}, and the dataset has {count} rows. Give 1 to {count}."
+            )
+        # One draw for every size: a larger sample goes on where a smaller one ended.
+        self._drawn = Random(seed).sample(list(self.all_rows), count)[: sample or None]
+        in_sample = set(self._drawn)
+        self.rows = {i: row for i, row in self.all_rows.items() if i in in_sample}  # that are shown
+        self.lock = threading.RLock()
+        self.read_to, self.unreadable, self.decisions = 0, 0, list[Decision]()
+        self._apply()
+        self.refresh()
+
+    # --- decisions -------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Read the decisions that were written since."""
+        path = review_path(self.dataset.folder)
+        size = path.stat().st_size if path.exists() else 0
+        if size == self.read_to:
+            return
+        if size < self.read_to:  # somebody deleted the file, or put another in its place
+            self.read_to, self.unreadable, self.decisions = 0, 0, []
+        new, unreadable, self.read_to = read_decisions(self.dataset.folder, self.read_to)
+        self.decisions += new
+        self.unreadable += unreadable
         self._apply()
 
     def _apply(self) -> None:
-        """Find the state of each row, and the decisions that cannot be applied."""
-        self.states = dict.fromkeys(self.rows, "undecided")  # row id → one of STATES
+        """Find the verdicts that count, and the states that they give the rows."""
+        given: dict[str, dict[str, Decision]] = {}  # row id → reviewer → the verdict that counts
+        force = in_force(self.decisions)
+        for decision in force:
+            given.setdefault(decision.row_id, {})[decision.reviewer] = decision
+        self._undoable = [d for d in force if self._is_own(d) and d.row_id in self.all_rows]
         self.not_applied: list[str] = []  # decisions, each with its mistake
-        for row_id, decision in {d.row_id: d for d in in_force(self.decisions)}.items():
-            if row_id not in self.rows:
+        self.given: dict[str, dict[str, Decision]] = {}
+        for row_id, by_reviewer in given.items():
+            if len(by_reviewer) > 1:
+                by_reviewer.pop("", None)
+            picked = any(decision.verdict == "pick" for decision in by_reviewer.values())
+            if row_id not in self.all_rows:
                 self.not_applied.append(f"row {row_id} is not in the dataset")
-            elif decision.verdict == "pick" and self.rows[row_id].kind != "oracle":
+            elif picked and self.all_rows[row_id].kind != "oracle":
                 self.not_applied.append(f"row {row_id} does not show its oracle")
             else:
-                self.states[row_id] = _STATE_OF[decision.verdict]
-        picked = [self.rows[row_id].oracle.id for row_id in self.find(state="picked")]
+                self.given[row_id] = by_reviewer
+        own = {i: own.verdict for i in self.given if (own := self.own(i))}
+        verdicts = {i: {d.verdict for d in given.values()} for i, given in self.given.items()}
+        applied = {i: min(said, key=VERDICTS.index) for i, said in verdicts.items()}
+        self.states = self._states(own)  # row id → one of STATES, as the reviewer decided
+        self.outcome = self.states if own == applied else self._states(applied)  # as all did
+        # How often the reviewer decided on a row: a page that shows an older state can be told.
+        self.versions = Counter(
+            d.row_id for d in self.decisions if self._is_own(d) and d.verdict != "note"
+        )
+        self._notes = {
+            (d.row_id, d.reviewer): d.note for d in self.decisions if d.verdict == "note"
+        }
+
+    def _is_own(self, decision: Decision) -> bool:
+        return decision.reviewer in ("", self.reviewer)
+
+    def _states(self, verdicts: Mapping[str, str]) -> dict[str, str]:
+        states = dict.fromkeys(self.all_rows, "undecided")
+        states |= {row_id: STATE_OF[verdict] for row_id, verdict in verdicts.items()}
+        picked = [
+            self.all_rows[i].oracle.id for i, verdict in verdicts.items() if verdict == "pick"
+        ]
         asked = {chunk_id for oracle in picked for chunk_id in (oracle, *self._same[oracle])}
-        for row_id, row in self.rows.items():
+        for row_id, row in self.all_rows.items() if asked else ():
             shown = {row.oracle.id, *(chunk.id for chunk in row.context)}
-            stays = row.split == "eval" or self.states[row_id] in ("picked", "rejected")
+            stays = row.split == "eval" or states[row_id] in ("picked", "rejected")
             if not stays and shown & asked:
-                self.states[row_id] = "left out"
+                states[row_id] = "left out"
+        return states
 
     @cached_property
     def _same(self) -> Conflicts:
         return conflicts(self.dataset.chunks)
 
-    def find(self, *, kind: str = "all", state: str = "all") -> list[str]:
-        """The ids of the rows of this kind and state, in the order of the dataset."""
-        return [
-            row_id
-            for row_id, row in self.rows.items()
-            if kind in ("all", row.kind) and state in ("all", self.states[row_id])
-        ]
+    def own(self, row_id: str, reviewer: str | None = None) -> Decision | None:
+        """A reviewer's decision on a row; who reviews now has those of earlier versions, too."""
+        given = self.given.get(row_id, {})
+        if reviewer in (None, self.reviewer):
+            return given.get(self.reviewer) or given.get("")
+        return given.get(reviewer)
 
-    def step(self, row_id: str, found: list[str], by: int) -> str:
-        """The next of the rows found (by = 1), or the one before (-1); at the end, the nearest."""
-        order = {other: number for number, other in enumerate(self.rows)}
-        here = order.get(row_id, -1)
-        after = [other for other in found if order[other] > here]
-        before = [other for other in reversed(found) if order[other] < here]
-        ahead, behind = (after, before) if by > 0 else (before, after)
-        return next(iter(ahead), row_id if row_id in found else next(iter(behind), ""))
+    def note(self, row_id: str) -> str:
+        """The reviewer's text on a row; "" = there is none."""
+        return self._notes.get((row_id, self.reviewer), "")
 
-    def decide(self, row_id: str, verdict: str) -> None:
-        """Accept a row, reject it, or pick it for the evaluation."""
-        row = self.rows[row_id]
+    def others(self, row_id: str) -> list[Decision]:
+        """What others decided on a row; nothing before the reviewer has, whom it would sway."""
+        given = self.given.get(row_id, {}).values() if self.own(row_id) else ()
+        return [decision for decision in given if not self._is_own(decision)]
+
+    def differs(self, row_id: str) -> bool:
+        """Whether the reviewer and another one disagree: one rejects the row."""
+        own = self.own(row_id)
+        return own is not None and any(
+            (decision.verdict == "reject") != (own.verdict == "reject")
+            for decision in self.others(row_id)
+        )
+
+    def decide(self, row_id: str, verdict: str, *, reason: str = "", version: int = -1) -> None:
+        """Accept a row, reject it, or pick it for the evaluation.
+
+        Args:
+            version: how many decisions on it the page had seen; -1 = does not matter.
+        """
+        row = self.all_rows[row_id]
         if verdict == "pick" and row.split == "eval":
             raise SetupError("This row is in the evaluation already.")
         if verdict == "pick" and row.kind != "oracle":
@@ -157,46 +167,117 @@ class Review:
                 f"A row of kind {row.kind} does not show its oracle, and evaluation rows do: pick "
                 "one of kind oracle."
             )
-        self._add(row_id, verdict)
+        if version not in (-1, self.versions[row_id]):
+            raise SetupError(
+                f"{row_id} was decided in another tab meanwhile: it is {self.states[row_id]}. "
+                "To change that, decide again."
+            )
+        self._add(Decision(row_id, verdict, _now(), self.reviewer, reason))
+
+    def annotate(self, row_id: str, note: str, before: str = "") -> None:
+        """Keep a text on a row, in place of the one before.
+
+        Args:
+            before: the text that the page had seen.
+        """
+        saved = self.note(row_id)
+        if saved not in (before, note):
+            raise SetupError(
+                f"Your note is not saved yet: in another tab, it became “{one_line(saved)}”. "
+                "Change yours, or save it again to replace that."
+            )
+        if saved != note:
+            self._add(Decision(row_id, "note", _now(), self.reviewer, note=note))
 
     def undo(self) -> str:
-        """Take back the last decision; returns its row."""
-        own = [decision for decision in in_force(self.decisions) if decision.row_id in self.rows]
-        if not own:
+        """Take back the reviewer's last decision; returns its row."""
+        if not self._undoable:
             raise SetupError("There is no decision to undo.")
-        self._add(own[-1].row_id, "undo")
-        return own[-1].row_id
+        last = self._undoable[-1]
+        self._add(Decision(last.row_id, "undo", _now(), last.reviewer))
+        return last.row_id
 
-    def _add(self, row_id: str, verdict: str) -> None:
-        decision = Decision(row_id, verdict, datetime.now(UTC).isoformat(timespec="seconds"))
-        with self._lock:
+    def _add(self, decision: Decision) -> None:
+        with self.lock:
             append_decision(self.dataset.folder, decision)
-            self.decisions.append(decision)
-            self._apply()
+            self.refresh()
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    def ordered(self, order: str) -> list[str]:
+        """The ids of the shown rows in one of ORDERS."""
+        if order == "random":
+            return self._drawn
+        return self._suspicious if order == "suspicious" else list(self.rows)
+
+    @cached_property
+    def _suspicious(self) -> list[str]:
+        weights = {i: sum(w for w, _ in self.suspicions(row)) for i, row in self.rows.items()}
+        return sorted(weights, key=lambda row_id: -weights[row_id])
+
+    @cached_property
+    def suspicions(self) -> Callable[[RaftExample], Suspicions]:
+        return suspicions_of(self.dataset)
+
+    def find(
+        self, *, kind: str = "all", state: str = "all", search: str = "", order: str = "dataset"
+    ) -> list[str]:
+        """The ids of the shown rows of this kind and state that hold this text, in this order.
+
+        Args:
+            state: one of STATES, or DIFFER.
+        """
+        wanted = one_line(search).casefold()
+        return [
+            row_id
+            for row_id in self.ordered(order)
+            if kind in ("all", self.rows[row_id].kind)
+            and (self.differs(row_id) if state == DIFFER else state in ("all", self.states[row_id]))
+            and (not wanted or wanted in self._text(row_id))
+        ]
+
+    def _text(self, row_id: str) -> str:
+        """What a search looks at: id, question, label, oracle and note."""
+        row = self.rows[row_id]
+        texts = (row_id, row.question.text, row.label, row.oracle.text, self.note(row_id))
+        return one_line("\n".join(texts)).casefold()
+
+    def step(self, row_id: str, found: list[str], by: int, order: str = "dataset") -> str:
+        """The next of the rows found (by = 1), or the one before (-1); at the end, the nearest."""
+        places = {other: number for number, other in enumerate(self.ordered(order))}
+        here = places.get(row_id, -1)
+        after = [other for other in found if places[other] > here]
+        before = [other for other in reversed(found) if places[other] < here]
+        ahead, behind = (after, before) if by > 0 else (before, after)
+        return next(iter(ahead), row_id if row_id in found else next(iter(behind), ""))
 
     def summary(self) -> str:
-        """`3 rejected, 1 picked, 12 left out`; "" = no decision changes a row"""
-        counts = Counter(self.states.values())
+        """`3 rejected, 1 picked, 12 left out`: what all reviewers' decisions change; "" = no row"""
+        counts = Counter(self.outcome.values())
         changing = ("rejected", "picked", "left out")
         return ", ".join(f"{counts[state]} {state}" for state in changing if counts[state])
+
+    # --- applying --------------------------------------------------------------------------------
 
     def write(self) -> Path:
         """Write the reviewed dataset: picked rows are in eval, and rejected rows are left out.
 
-        Training and validation rows that show a picked row's oracle, or a near duplicate of it,
-        are left out too. Its run goes on with the new folder if it had this dataset, or an earlier
-        outcome of its review.
+        Of a row's verdicts, the first of VERDICTS that a reviewer gave is applied. Training and
+        validation rows that show a picked row's oracle, or a near duplicate of it, are left out
+        too. Its run goes on with the new folder if it had this dataset, or an earlier outcome of
+        its review.
         """
         if not self.summary():
             raise SetupError("No decision changes a row, so there is nothing to write.")
         kept, left_out = [], []
-        for row_id, row in self.rows.items():
-            if reason := _REASONS.get(self.states[row_id]):
+        for row_id, row in self.all_rows.items():
+            state = self.outcome[row_id]
+            if state in ("rejected", "left out"):
+                reason = self._why_rejected(row_id) if state == "rejected" else _LEFT_OUT
                 said = reason, row.question.text, row.label
                 left_out.append(Rejected(row_id, row.oracle.id, "review", *said))
             else:
-                picked = self.states[row_id] == "picked"
-                kept.append(replace(row, split="eval") if picked else row)
+                kept.append(replace(row, split="eval") if state == "picked" else row)
         folder = write_reviewed(self.dataset, kept, left_out)
         run_name = self.dataset.run_name
         current = home() / read_state(run_name).get("DATASET_DIR", "")
@@ -205,3 +286,15 @@ class Review:
             if self.dataset.name in (current.name, origin):
                 save_state(run_name, DATASET_DIR=portable(folder))
         return folder
+
+    def _why_rejected(self, row_id: str) -> str:
+        """The reviewers' reasons and notes; a dataset may be published, so not their names."""
+        given = sorted(self.given[row_id].items())
+        rejections = [(r, d.reason) for r, d in given if d.verdict == "reject"]
+        said = [text for r, why in rejections for text in (why, self._notes.get((row_id, r), ""))]
+        reasons = [one_line(text) for text in dict.fromkeys(said) if text]
+        return ": ".join(["rejected by a reviewer", *filter(None, ["; ".join(reasons)])])
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

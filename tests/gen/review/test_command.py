@@ -12,7 +12,8 @@ from lib.eval.questions import load_questions
 from lib.finetune.rows import training_messages
 from lib.gen.__main__ import main
 from lib.gen.check import check_dataset
-from lib.gen.review.review import Review, review_path
+from lib.gen.review.decisions import review_path
+from lib.gen.review.review import Review
 from lib.recipe import Recipe
 from lib.settings import SetupError, portable
 from lib.state import read_state, save_state

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import pytest
 
 from lib.dataset import SPLITS, read_dataset
 from lib.duplicates import conflicts
-from lib.gen.review.review import (
+from lib.gen.review.decisions import (
     Decision,
-    Review,
     append_decision,
     in_force,
     read_decisions,
     review_path,
 )
+from lib.gen.review.figures import estimate
+from lib.gen.review.review import ORDERS, Review
 from lib.records import RaftExample
 from lib.settings import SetupError
 from tests.gen.dataset import make, write
@@ -32,8 +34,8 @@ def rows(folder: Path) -> list[RaftExample]:
     return read_dataset(folder).examples()
 
 
-def on(row: RaftExample, verdict: str) -> Decision:
-    return Decision(row.id, verdict, "2026-01-01T00:00:00+00:00")
+def on(row: RaftExample, verdict: str, reviewer: str = "", **more: str) -> Decision:
+    return Decision(row.id, verdict, "2026-01-01T00:00:00+00:00", reviewer, **more)
 
 
 def first(rows: list[RaftExample], *, kind: str = "oracle", split: str = "train") -> RaftExample:
@@ -53,7 +55,7 @@ def test_decisions_come_back_in_their_order_and_the_dataset_is_not_touched(
     decisions = [on(a, "accept"), on(b, "reject"), on(replace(a, id="ä\u2028"), "accept")]
     for decision in decisions:
         append_decision(folder, decision)
-    assert read_decisions(folder) == (decisions, 0)
+    assert read_decisions(folder)[:2] == (decisions, 0)
     assert review_path(folder).parent == folder.parent
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
@@ -66,7 +68,7 @@ def test_a_torn_line_is_counted_and_spoils_no_other(
     path = review_path(folder)
     path.write_bytes(path.read_bytes() + b'{"row_id": "x\xc3')
     append_decision(folder, on(rows[1], "reject"))
-    assert read_decisions(folder) == ([on(rows[0], "accept"), on(rows[1], "reject")], 1)
+    assert read_decisions(folder)[:2] == ([on(rows[0], "accept"), on(rows[1], "reject")], 1)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,7 @@ def test_a_torn_line_is_counted_and_spoils_no_other(
 )
 def test_lines_that_are_no_decision_are_counted(tmp_path: Path, line: str) -> None:
     review_path(tmp_path / "d").write_text(f"{line}\n")
-    assert read_decisions(tmp_path / "d") == ([], 1)
+    assert read_decisions(tmp_path / "d")[:2] == ([], 1)
 
 
 def test_a_file_that_cannot_be_written_says_so(rows: list[RaftExample], tmp_path: Path) -> None:
@@ -184,4 +186,183 @@ def test_a_row_that_shows_no_oracle_is_never_picked(folder: Path, rows: list[Raf
 def test_lines_of_an_older_version_are_read_without_their_edits(tmp_path: Path) -> None:
     line = '{"row_id":"a","row":"b","verdict":"accept","time":"","question":"Who?","answer":"I"}'
     review_path(tmp_path / "d").write_text(f"{line}\n")
-    assert read_decisions(tmp_path / "d") == ([Decision("a", "accept", "")], 0)
+    assert read_decisions(tmp_path / "d")[:2] == ([Decision("a", "accept", "")], 0)
+
+
+# --- several reviewers ---------------------------------------------------------------------------
+
+
+def test_a_rejection_wins_then_a_pick_whoever_was_last(
+    folder: Path, rows: list[RaftExample]
+) -> None:
+    row = first(rows)
+    given = [on(row, "accept", "ann"), on(row, "pick", "bob"), on(row, "reject", "cleo")]
+    for count, state in ((1, "accepted"), (2, "picked"), (3, "rejected")):
+        for decisions in permutations(given[:count]):
+            review_path(folder).unlink(missing_ok=True)
+            assert after(folder, *decisions).outcome[row.id] == state
+
+
+def test_each_reviewer_has_states_of_their_own_and_undoes_their_own(
+    folder: Path, rows: list[RaftExample]
+) -> None:
+    a, b = rows[:2]
+    after(folder, on(a, "reject", "ann"), on(b, "accept", "bob"))
+    ann, bob = Review(folder, "ann"), Review(folder, "bob")
+    assert (states(ann), states(bob)) == ({a.id: "rejected"}, {b.id: "accepted"})
+    assert ann.undo() == a.id
+    bob.refresh()
+    assert bob.summary() == ""
+    with pytest.raises(SetupError, match="no decision to undo"):
+        ann.undo()
+    assert states(bob) == {b.id: "accepted"}
+
+
+def test_nobody_sees_what_others_decided_before_they_have(
+    folder: Path, rows: list[RaftExample]
+) -> None:
+    row = rows[0]
+    after(folder, on(row, "reject", "ann", reason="wrong answer"))
+    bob = Review(folder, "bob")
+    assert not bob.others(row.id)
+    assert not bob.find(state="differ")
+    bob.decide(row.id, "accept")
+    assert [d.reason for d in bob.others(row.id)] == ["wrong answer"]
+    assert bob.find(state="differ") == [row.id]
+    bob.decide(row.id, "reject")
+    assert not bob.find(state="differ")
+
+
+def test_decisions_of_earlier_versions_are_everybodys_until_somebody_decides(
+    folder: Path, rows: list[RaftExample]
+) -> None:
+    a, b = rows[:2]
+    after(folder, on(a, "reject"), on(b, "reject"))
+    ann = Review(folder, "ann")
+    assert states(ann) == {a.id: "rejected", b.id: "rejected"}
+    ann.decide(a.id, "accept")
+    assert ann.outcome[a.id] == "accepted"
+    assert states(Review(folder, "bob")) == {b.id: "rejected"}
+    assert [ann.undo(), ann.undo()] == [a.id, b.id]
+    assert states(ann) == {a.id: "rejected"}
+
+
+def test_what_another_process_writes_is_read(folder: Path, rows: list[RaftExample]) -> None:
+    here, there = Review(folder, "ann"), Review(folder, "ann")
+    for row in rows[:5]:
+        here.decide(row.id, "reject")
+        there.refresh()
+        there.annotate(row.id, "ä\u2028")
+        here.refresh()
+        assert here.decisions == there.decisions == read_decisions(folder)[0]
+    review_path(folder).unlink()
+    here.refresh()
+    assert states(here) == {}
+
+
+# --- two tabs ------------------------------------------------------------------------------------
+
+
+def test_a_tab_that_shows_an_older_state_overwrites_nothing(
+    folder: Path, rows: list[RaftExample]
+) -> None:
+    review, row = Review(folder, "ann"), rows[0]
+    seen = review.versions[row.id]
+    review.decide(row.id, "accept", version=seen)
+    with pytest.raises(SetupError, match="another tab meanwhile: it is accepted"):
+        review.decide(row.id, "reject", version=seen)
+    assert review.states[row.id] == "accepted"
+    review.decide(row.id, "reject", version=review.versions[row.id])
+    review.undo()
+    with pytest.raises(SetupError, match="it is accepted"):
+        review.decide(row.id, "reject", version=seen)
+
+
+def test_a_note_replaces_only_the_one_that_was_seen(folder: Path, rows: list[RaftExample]) -> None:
+    review, row = Review(folder, "ann"), rows[0]
+    review.annotate(row.id, "one", "")
+    with pytest.raises(SetupError, match="became “one”"):
+        review.annotate(row.id, "two", "")
+    review.annotate(row.id, "one", "")  # the same text twice
+    assert len(review.decisions) == 1
+    review.annotate(row.id, "two", "one")
+    assert Review(folder, "ann").note(row.id) == "two"
+    assert Review(folder, "bob").note(row.id) == ""
+
+
+# --- reasons -------------------------------------------------------------------------------------
+
+
+def test_reasons_are_applied_without_names_in_one_order(
+    folder: Path, rows: list[RaftExample]
+) -> None:
+    row = rows[0]
+    decisions = [
+        on(row, "reject", "ann", reason="wrong answer"),
+        on(row, "reject", "bob"),
+        on(row, "note", "bob", note="It was\n1846."),
+        on(rows[1], "note", "bob", note="not rejected"),
+    ]
+    made = set()
+    for one in permutations(decisions):
+        review_path(folder).unlink(missing_ok=True)
+        made.add(after(folder, *one).write())
+    assert len(made) == 1
+    said = [item.reason for item in read_dataset(made.pop()).rejected if item.gate == "review"]
+    assert said == ["rejected by a reviewer: wrong answer; It was 1846."]
+
+
+# --- order, search, sample -----------------------------------------------------------------------
+
+
+def test_a_sample_is_drawn_once_without_replacement(folder: Path, rows: list[RaftExample]) -> None:
+    ids = {row.id for row in rows}
+    small, large = Review(folder, sample=10), Review(folder, sample=30)
+    assert len(small.rows) == 10
+    assert set(small.rows) < set(large.rows) <= ids
+    assert set(Review(folder, sample=10).rows) == set(small.rows)
+    assert set(Review(folder, sample=10, seed=2).rows) != set(small.rows)
+    assert large.ordered("random")[:10] == small.ordered("random")
+    assert set(Review(folder, sample=len(ids)).rows) == ids
+    for wrong in (-1, len(ids) + 1):
+        with pytest.raises(SetupError, match=f"--sample is {wrong}"):
+            Review(folder, sample=wrong)
+
+
+def test_a_sample_is_counted_and_the_dataset_still_written_whole(
+    folder: Path, rows: list[RaftExample]
+) -> None:
+    review = Review(folder, "ann", sample=10)
+    for row_id in review.find()[:3]:
+        review.decide(row_id, "reject")
+    said = f"Of 10 rows drawn at random from {len(rows)}, 3 rejected and 7 undecided: 95%"
+    assert estimate(review).startswith(said)
+    assert len(read_dataset(review.write()).examples()) == len(rows) - 3
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_every_order_shows_every_row_once_and_is_walked_to_its_end(
+    folder: Path, rows: list[RaftExample], order: str
+) -> None:
+    review = Review(folder)
+    found = review.find(order=order)
+    assert sorted(found) == sorted(row.id for row in rows)
+    walked = [found[0]]
+    while (following := review.step(walked[-1], found, 1, order)) != walked[-1]:
+        walked.append(following)
+    assert walked == found
+    assert review.step(found[5], found, -1, order) == found[4]
+
+
+def test_a_search_looks_at_question_label_oracle_id_and_note(
+    folder: Path, rows: list[RaftExample]
+) -> None:
+    review, row = Review(folder, "ann"), first(rows)
+    for text in (row.id, row.question.text.upper(), row.label[:60], row.oracle.text[20:60]):
+        found = review.find(search=text)
+        assert row.id in found
+        assert len(found) < len(rows) / 4
+    assert review.find(search="zebra") == []
+    review.annotate(row.id, "A zebra")
+    assert review.find(search=" a  ZEBRA ") == [row.id]
+    assert review.find(search="zebra", kind="refuse") == []

@@ -1,0 +1,107 @@
+"""Decisions on a dataset's rows: lines of `<dataset>.review.jsonl`, beside the dataset's folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lib.settings import SetupError, portable
+
+VERDICTS = ("reject", "pick", "accept")  # the first that a reviewer gives is applied
+REASONS = (  # for a rejection
+    "wrong answer",
+    "not in its document",
+    "unclear question",
+    "bad reasoning",
+    "not useful",
+)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One line of a review file."""
+
+    row_id: str
+    verdict: str  # one of VERDICTS; pick = move to the evaluation; or undo, or note
+    time: str  # UTC
+    reviewer: str = ""  # "" = an earlier version wrote it: everybody's, until somebody decides
+    reason: str = ""  # of a rejection: one of REASONS
+    note: str = ""  # of "note": the reviewer's text on the row, in place of the one before
+
+
+def review_path(dataset_dir: str | Path) -> Path:
+    folder = Path(dataset_dir).resolve()
+    return folder.with_name(f"{folder.name}.review.jsonl")
+
+
+def read_decisions(dataset_dir: str | Path, start: int = 0) -> tuple[list[Decision], int, int]:
+    """Decisions in their order, the number of unreadable lines, and the offset behind the last.
+
+    Args:
+        start: an offset, to read only what was written since.
+    """
+    path = review_path(dataset_dir)
+    if not path.exists():
+        return [], 0, 0
+    with path.open("rb") as file:
+        file.seek(start)
+        content = file.read()
+    # A power cut may leave broken bytes: the lines around them must stay readable.
+    lines = [line for line in content.decode("utf-8", "replace").split("\n") if line]
+    decisions = [decision for line in lines if (decision := _parse(line))]
+    return decisions, len(lines) - len(decisions), start + len(content)
+
+
+def _parse(line: str) -> Decision | None:
+    """`{"row_id": "a.pdf#0?1", "verdict": "reject", "time": "2026-…", "reviewer": "ann"}`"""
+    try:
+        row = json.loads(line)
+        more = {name: row.get(name, "") for name in ("reviewer", "reason", "note")}
+        decision = Decision(row["row_id"], row["verdict"], row["time"], **more)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    is_text = all(isinstance(value, str) for value in asdict(decision).values())
+    return decision if is_text and decision.verdict in (*VERDICTS, "undo", "note") else None
+
+
+def append_decision(dataset_dir: str | Path, decision: Decision) -> None:
+    """Add one line, on the disk before this returns; a line is never changed."""
+    path = review_path(dataset_dir)
+    row = {name: value for name, value in asdict(decision).items() if value or name == "time"}
+    line = json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+    try:
+        with path.open("a+b", buffering=0) as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                # A line that was cut short must not spoil this one.
+                line = line if file.read(1) == b"\n" else b"\n" + line
+            file.write(line)
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise SetupError(
+            f"Not saved: {portable(path)} cannot be written ({error.strerror}). Free some space or "
+            "change its permissions, then decide again."
+        ) from error
+
+
+def described(decision: Decision) -> str:
+    """`ann: reject (wrong answer)`"""
+    reason = f" ({decision.reason})" if decision.reason else ""
+    return f"{decision.reviewer}: {decision.verdict}{reason}"
+
+
+def in_force(decisions: Iterable[Decision]) -> list[Decision]:
+    """The verdicts that were not undone, in their order; a reviewer's last one on a row counts."""
+    kept: dict[int, Decision] = {}
+    given: dict[tuple[str, str], list[int]] = {}  # places of a reviewer's verdicts on a row
+    for place, decision in enumerate(decisions):
+        places = given.setdefault((decision.row_id, decision.reviewer), [])
+        if decision.verdict in VERDICTS:
+            kept[place] = decision
+            places.append(place)
+        elif decision.verdict == "undo" and places:
+            del kept[places.pop()]
+    return list(kept.values())

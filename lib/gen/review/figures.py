@@ -1,0 +1,130 @@
+"""What decisions say about a dataset: its share of wrong rows, and how far reviewers agree."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Mapping
+from itertools import combinations
+
+from lib.gen.review.decisions import described
+from lib.gen.review.review import STATE_OF, Review
+
+ALPHA = 0.05
+
+
+def report(review: Review) -> list[str]:
+    """Lines: what each reviewer decided, how far they agree, and what is applied."""
+    names = sorted({r or review.reviewer for given in review.given.values() for r in given})
+    lines = []
+    for name in names:
+        decisions = [d for row_id in review.rows if (d := review.own(row_id, name))]
+        counts = Counter(STATE_OF[d.verdict] for d in decisions)
+        counts += Counter(f"for “{d.reason}”" for d in decisions if d.reason)
+        said = ", ".join(f"{count:,} {what}" for what, count in counts.items())
+        lines.append(f"{name}: {len(decisions):,} of {len(review.rows):,} rows decided; {said}")
+        lines += filter(None, [estimate(review, name)])
+    for said, differ in agreements(review):
+        lines.append(said)
+        for row_id in differ:
+            given = sorted(review.given[row_id].items())
+            lines.append(f"  {row_id}  {'; '.join(described(d) for _, d in given)}")
+    return [*lines, f"Applied: {review.summary() or 'no row changes'}."]
+
+
+def estimate(review: Review, reviewer: str | None = None) -> str:
+    """What the sample says about all rows, as a reviewer decided; "" = there is no sample."""
+    if not review.sample:
+        return ""
+    decisions = [review.own(row_id, reviewer) for row_id in review.rows]
+    rejected = sum(d is not None and d.verdict == "reject" for d in decisions)
+    drawn, population = len(review.rows), len(review.all_rows)
+    return share_wrong(rejected, decisions.count(None), drawn, population)
+
+
+def agreements(review: Review) -> list[tuple[str, list[str]]]:
+    """For each pair of reviewers how far they agree, and the shown rows on which they differ."""
+    return agreement(
+        {
+            row_id: {r or review.reviewer: d.verdict for r, d in review.given[row_id].items()}
+            for row_id in review.rows
+            if row_id in review.given
+        }
+    )
+
+
+# --- from counts and verdicts alone --------------------------------------------------------------
+
+
+def count_interval(wrong: int, drawn: int, population: int) -> tuple[int, int]:
+    """The exact 95% interval of how many rows of the population are wrong.
+
+    Rows are drawn without replacement, so a count of the sample is hypergeometric; in a large
+    population this is Clopper and Pearson's interval. 2 of 60, drawn from 1,849 → 8–210.
+    """
+    from scipy.stats import hypergeom
+
+    possible = range(wrong, population - drawn + wrong + 1)
+
+    def at_least(count: int) -> float:  # the chance of so many wrong ones in the sample, or more
+        return float(hypergeom.sf(wrong - 1, population, count, drawn))
+
+    def at_most(count: int) -> float:
+        return float(hypergeom.cdf(wrong, population, count, drawn))
+
+    low = bisect_left(possible, True, key=lambda count: at_least(count) > ALPHA / 2)
+    high = bisect_left(possible, True, key=lambda count: at_most(count) <= ALPHA / 2)
+    return possible[low], possible[high - 1]
+
+
+def share_wrong(rejected: int, undecided: int, drawn: int, population: int) -> str:
+    """What a random sample says about all rows, in a sentence.
+
+    Rows that are left for later are seldom like the others. So while some are undecided, the
+    interval begins as if all of them were right, and ends as if all were wrong.
+    """
+    low, _ = count_interval(rejected, drawn, population)
+    _, high = count_interval(rejected + undecided, drawn, population)
+    interval = f"95% interval {100 * low / population:.1f}–{100 * high / population:.1f}%"
+    said = f"Of {drawn:,} rows drawn at random from {population:,}, {rejected:,} rejected"
+    if not undecided:
+        return f"{said}: {100 * rejected / drawn:.1f}% ({interval})."
+    return (
+        f"{said} and {undecided:,} undecided: {interval}, whatever these turn out to be. Decide "
+        "them for a narrower one."
+    )
+
+
+def agreement(verdicts: Mapping[str, Mapping[str, str]]) -> list[tuple[str, list[str]]]:
+    """For each pair of reviewers a sentence, and the ids of the rows on which they differ.
+
+    Two agree on a row that both reject, or that neither does.
+
+    Args:
+        verdicts: of each row, by its id, each reviewer's verdict.
+    """
+    reviewers = sorted({reviewer for given in verdicts.values() for reviewer in given})
+    found = []
+    for one, other in combinations(reviewers, 2):
+        both = [row_id for row_id, given in verdicts.items() if one in given and other in given]
+        if not both:
+            continue
+        rejects = [[verdicts[row_id][r] == "reject" for row_id in both] for r in (one, other)]
+        differ = [row_id for row_id, a, b in zip(both, *rejects, strict=True) if a != b]
+        alike = len(both) - len(differ)
+        said = (
+            f"{one} and {other} agree on {alike:,} of {len(both):,} rows "
+            f"({100 * alike / len(both):.0f}%), Cohen's kappa {_kappa(*rejects)}."
+        )
+        if differ:
+            said += f" They differ on {len(differ):,}: what one of them rejects is left out."
+        found.append((said, differ))
+    return found
+
+
+def _kappa(one: list[bool], other: list[bool]) -> str:
+    from sklearn.metrics import cohen_kappa_score
+
+    if len({*one, *other}) == 1:
+        return "undefined (all verdicts are the same)"
+    return f"{cohen_kappa_score(one, other):.2f}"
