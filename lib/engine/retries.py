@@ -100,9 +100,8 @@ class RetryLoop:
                     result, used = await attempt(tries["timeout"])
                 except RequestRejected:
                     self._rejected_in_row += 1
-                    if self._rejected_in_row % _FAILED_IN_ROW == 0:  # a key may be withdrawn
-                        self._answered = self._pinged = False
-                    await self._demand_answers(ping)
+                    many = self._rejected_in_row % _FAILED_IN_ROW == 0  # a key may be withdrawn
+                    await self._demand_answers(ping, again=many)
                     raise
                 self._answer()
                 return result, used
@@ -155,10 +154,10 @@ class RetryLoop:
             if self._fault is not None and waited_s >= _SAY_EVERY_S:
                 print(f"No reply for {waited_s:,.0f} s, still trying: {self._fault}", flush=True)
 
-    async def _demand_answers(self, ping: Ping) -> None:
-        """Unless something was answered before, send a ping; Fault: it is not answered."""
+    async def _demand_answers(self, ping: Ping, *, again: bool = False) -> None:
+        """Send a ping if nothing was answered before, or again; Fault: it is not answered."""
         async with self._pinging:
-            if self._answered or self._pinged:
+            if (self._answered or self._pinged) and not again:
                 return
             try:
                 if self._ping_error is None:

@@ -201,7 +201,7 @@ def test_a_reply_that_cannot_be_read_is_in_the_budget(no_back_off: None) -> None
 PAID = ("whole", "filtered", "unreadable", "truncated", "cut")
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_whatever_comes_nothing_is_paid_more_than_three_times_and_all_is_counted(
     seed: int, no_back_off: None
 ) -> None:
@@ -209,7 +209,7 @@ def test_whatever_comes_nothing_is_paid_more_than_three_times_and_all_is_counted
     kinds = (*PAID, "500", "drop", "429")
 
     def fault(number: int, body: Body) -> object:
-        (kind,) = rng.choices(kinds, weights=(6, 1, 1, 1, 2, 2, 1, 2))
+        (kind,) = rng.choices(kinds, weights=(6, 1, 1, 1, 2, 2, 1, 0.4))
         sent[body["messages"][0]["content"]].append(kind)
         usage = {"prompt_tokens": 30, "completion_tokens": 70}
         if kind == "whole":
