@@ -148,6 +148,12 @@ class Dataset:
                     number += 1
                     if line != "\n":
                         yield record(json.loads(line))
+        except FileNotFoundError as error:
+            raise SetupError(
+                f"{portable(path)} cannot be read (it is missing): the dataset is damaged, or its "
+                "folder holds no RAFT rows (plain pairs of dataset_kind: qa are none). Name "
+                "another, or run 1_gen.ipynb again."
+            ) from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             place = f"{portable(path)}, line {number}," if number else portable(path)
             raise damaged(f"{place} cannot be read ({type(error).__name__}: {error})") from error

@@ -144,6 +144,7 @@ def test_a_damaged_file_is_named_in_one_line(made: Made, text: str | None) -> No
         ) as e:
             read_dataset(folder).examples("train")
         assert "\n" not in str(e.value)
+        assert ("plain pairs" in str(e.value)) == (text is None)  # their folder has no rows
         path.write_text(before)
     (folder / "manifest.json").write_text("{")
     with pytest.raises(SetupError, match=r"manifest\.json cannot be read"):

@@ -111,7 +111,7 @@ def _short(text: str) -> str:
 def read_labels(path: str | Path) -> list[LabelledAnswer]:
     """`question,reference,answer,label⏎Who lit the lamp?,the keeper,a keeper,yes` → its rows.
 
-    A CSV, a JSON list, or JSONL; other columns are ignored.
+    A table of any form that lib/reading/tables.py reads; other columns are ignored.
 
     Raises:
         SetupError: the file cannot be read, has fewer than 20 rows, or incomplete rows.

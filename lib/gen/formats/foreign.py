@@ -23,9 +23,7 @@ BY_PROMPT = (
     "rows in the form of convert's chat, completion, alpaca, sharegpt or preference whose prompt "
     "is a <DOCUMENT>…</DOCUMENT> line for each document and then the question"
 )
-NO_ORACLE = (
-    "its oracle is unknown: it names no chunk, and no document here holds a quote of its label"
-)
+NO_ORACLE = "its oracle is unknown: it names no chunk, and no document holds a quote of its label"
 _SUFFIXES = (".jsonl", ".parquet", ".arrow")  # of a split in several, the first is read
 # `train.jsonl`, `validation-00000-of-00002.parquet`
 _SPLIT = re.compile(r"(train|val|dev|eval|test)(?:id|idation|uation)?(?![^\W_])")
