@@ -44,6 +44,7 @@ def notebook_path(found: Evaluated, tmp_path: Path) -> Path:
         printed("a warning", name="stderr"),
         printed("progress lines", "not-in-report"),
         shown(f"<p>{ATTACK}</p>"),
+        shown("<style>.of-an-older-version { display: none; }</style><p>old</p>"),
     ]
     title = "# Who reads better?\n[3](3_deploy.ipynb), [paper](https://a.example)"
     return write_notebook(tmp_path / "4_eval.ipynb", found, title=title, more=more)
@@ -80,6 +81,7 @@ def test_it_is_for_readers(page: str, found: Evaluated) -> None:
     for present in ("72 answers", "https://a.example", claim_of(found.results), "gained most"):
         assert present in page
     assert page.count(STYLE) == 1
+    assert "of-an-older-version" not in page
     assert page.count(".ob-table caption") == 1
 
 
