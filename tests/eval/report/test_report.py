@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from lib.drawing import Picture
 from lib.eval.__main__ import main
 from lib.eval.report.advice import what_next
 from lib.eval.report.answers import show_best_and_worst, show_questions
-from lib.eval.report.drawing import Picture
 from lib.eval.report.method import show_method
 from lib.eval.report.page import STYLE
 from lib.eval.report.report import write_report
