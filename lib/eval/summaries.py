@@ -72,8 +72,8 @@ def summarise(
         models=tuple(models),
         conditions=tuple(dict.fromkeys(condition for _, condition, _ in table)),
         estimates=[
-            _estimate(where, table[where], sample, interval, no_answer[where])
-            for where, sample, interval in zip(table, samples, found, strict=False)
+            _estimate(where, table[where], interval, no_answer[where])
+            for where, interval in zip(table, found, strict=False)
         ],
         comparisons=[*map(_comparison, pairs, found[len(samples) :])],
         primary=primary,
@@ -102,13 +102,16 @@ def _sample(values: Values, clusters: Mapping[str, str]) -> Sample:
     return make_sample([*scored.values()], [clusters[question] for question in scored])
 
 
-def _estimate(
-    where: Where, values: Values, sample: Sample, interval: Interval, no_answer: int
-) -> Estimate:
-    unscored = [*values.values()].count(None)
-    n = len(values) - unscored
+def _estimate(where: Where, values: Values, interval: Interval, no_answer: int) -> Estimate:
+    scored = [value for value in values.values() if value is not None]
+    n, unscored = len(scored), len(values) - len(scored)
     low, high, method = interval.low, interval.high, interval.method
-    return Estimate(*where, n, unscored, sample.mean, low, high, method, no_answer)
+    return Estimate(*where, n, unscored, _mean(scored), low, high, method, no_answer)
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The same to the last bit in any order: one figure of one thing, in every table."""
+    return math.fsum(values) / len(values) if values else math.nan
 
 
 # --- pairs of models -----------------------------------------------------------------------------
@@ -177,8 +180,8 @@ def _comparison(pair: _Pair, interval: Interval) -> Comparison:
         condition=condition,
         metric=metric,
         n=n,
-        value=sum(value for value, _ in pair.values) / n if n else math.nan,
-        against_value=sum(other for _, other in pair.values) / n if n else math.nan,
+        value=_mean([value for value, _ in pair.values]),
+        against_value=_mean([other for _, other in pair.values]),
         difference=difference,
         low=bounds.low,
         high=bounds.high,

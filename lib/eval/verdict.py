@@ -79,7 +79,8 @@ def settling(results: Results) -> str:
     if not 0 < available < one.questions_needed:
         said += "./run_all.sh as before, with --from 4 -r max_questions "
         return f"{said}{one.questions_needed}."
-    said += "add documents, or raise eval_share, and run ./run_all.sh again"
+    said += "add documents or raise eval_share (if people wrote the questions: add rows to "
+    said += "eval_file), and run ./run_all.sh again"
     more = f"; --from 4 -r max_questions 0 asks all {available:,}" if one.n < available else ""
     return f"{said}{more}."
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lib.eval.conditions import Case
-from lib.eval.metrics.losses import RIGHT_FROM
-from lib.eval.metrics.refusals import no_answer
+from lib.eval.metrics.losses import FORMAT, outcomes
 from lib.eval.questions import UNKNOWN, EvalQuestion, holds_answer
 from lib.eval.report.page import show
 from lib.eval.results import Results
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 _QUOTE = re.compile(
     f"{re.escape(QUOTE_BEGIN)}(.*?){re.escape(QUOTE_END)}", re.IGNORECASE | re.DOTALL
 )
-Values = Mapping[tuple[str, str, str], float | None]  # metric, model, question id → value
+OUTCOME_NAMES = {FORMAT: "no final answer"}  # of LOSSES, as shown; the others keep their names
 Pieces = list[str]  # of a text: each second one is a quote
 
 
@@ -53,6 +52,8 @@ def show_best_and_worst(
     values = {(s.metric, s.model, s.question_id): s.value for s in scores if s.condition == where}
     asked = {question.id: question for question in questions}
     shown = {case.question_id: case for case in cases if case.condition == where}
+    replied = [answer for answer in answers if answer.condition == where]
+    became = dict(zip(replied, outcomes(replied, scores, metric=metric), strict=True))
 
     def gain(name: str, i: str) -> float:
         mine, theirs = values.get((name, first, i)), values.get((name, against, i))
@@ -65,13 +66,13 @@ def show_best_and_worst(
         changed.sort(key=lambda i: (*(-sign * difference for difference in gains[i]), i))
         pairs = []
         for i in changed[:num_each]:
-            replies = [a for a in answers if (a.condition, a.question_id) == (where, i)]
+            replies = [reply for reply in replied if reply.question_id == i]
             replies.sort(key=lambda reply: results.models.index(reply.model))
             pairs.append(
                 {
                     "question": asked[i],
                     "gain": gains[i][1],
-                    "replies": [_reply(reply, values, metric) for reply in replies],
+                    "replies": [reply_of(reply, became[reply]) for reply in replies],
                     "documents": _documents(asked[i], shown[i], replies),
                 }
             )
@@ -79,13 +80,13 @@ def show_best_and_worst(
     return show("answers.html.j2", parts=parts, first=first, primary=results.primary)
 
 
-def _reply(answer: Answer, values: Values, metric: str) -> dict[str, Any]:
+def reply_of(answer: Answer, outcome: str) -> dict[str, Any]:
+    """A reply as it is shown; `outcome` is one of LOSSES."""
     return {
         "model": answer.model,
         "pieces": _QUOTE.split(answer.text.strip()),
+        "outcome": OUTCOME_NAMES.get(outcome, outcome),
         "refused": answer.refused,
-        "no_answer": bool(no_answer(answer)),
-        "right": (values.get((metric, answer.model, answer.question_id)) or 0) >= RIGHT_FROM,
     }
 
 

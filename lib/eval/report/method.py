@@ -9,18 +9,32 @@ from urllib.parse import urlsplit
 from lib.eval.conditions import is_retrieved
 from lib.eval.judge import JUDGE_METRICS, Judge, unparsed_counts
 from lib.eval.leakage import KINDS, Leakage, example
-from lib.eval.models import EvalModel, endpoint_of
-from lib.eval.questions import PEOPLE, EvalQuestion, count_provenance
+from lib.eval.metrics import REFUSED_RIGHTLY
+from lib.eval.models import STUDENT, EvalModel, endpoint_of
+from lib.eval.questions import (
+    EVAL_SPLIT,
+    HELD_OUT,
+    PEOPLE,
+    UNKNOWN,
+    EvalQuestion,
+    count_provenance,
+)
 from lib.eval.report.page import show
 from lib.eval.results import Results
 from lib.eval.statistics import MIN_CLUSTERS, NUM_RESAMPLES, wilson_interval
-from lib.eval.summaries import clusters_of
+from lib.eval.wording import called
+from lib.prompts.student import PLAIN_PROMPT
 from lib.prompts.verdicts import UNPARSED
 from lib.records import Score
 
 if TYPE_CHECKING:
     from IPython.display import HTML
 
+_PROVENANCE = {  # 140 …; the others read well behind a number
+    EVAL_SPLIT: "of the eval split",
+    HELD_OUT: "on held-out documents",
+    "unknown": "of unknown origin",
+}
 MANY_UNREAD = 0.05  # of a model's verdicts: a warning is shown
 
 
@@ -33,13 +47,14 @@ def show_method(
 ) -> HTML:
     """Who was asked what and how, how the intervals are computed, and what stays open."""
     prompts = dict.fromkeys(model.prompt for model in asked)
+    provenance = count_provenance(questions)
     return show(
         "method.html.j2",
         results=results,
         asked=asked,
         num_questions=len(questions),
-        num_chunks=len(set(clusters_of(questions).values())),
-        provenance=count_provenance(questions),
+        num_chunks=len({q.oracle.id for q in questions if q.oracle != UNKNOWN}),
+        provenance={_PROVENANCE.get(name, name): n for name, n in provenance.items()},
         prompts={
             prompt.name: prompt.messages("{question}", ["{document 1}", "{document 2}", "…"])
             for prompt in prompts
@@ -48,7 +63,12 @@ def show_method(
         min_clusters=MIN_CLUSTERS,
         seed=seed,
         from_teacher=any(question.provenance != PEOPLE for question in questions),
-        retrieves=any(map(is_retrieved, results.conditions)),
+        student=STUDENT in {model.role for model in asked},
+        plain=[called(model.role) for model in asked if model.prompt is PLAIN_PROMPT],
+        judged=any(one.metric in JUDGE_METRICS for one in results.estimates),
+        refusals=any(one.metric == REFUSED_RIGHTLY for one in results.secondary),
+        lower_bound=any(map(is_retrieved, results.conditions))
+        and any(question.oracle != UNKNOWN for question in questions),
     )
 
 

@@ -154,7 +154,8 @@ def plot_losses(losses: Losses, results: Results) -> tuple[Figure, str, str] | s
     axes.set_yticks(range(len(LOSSES)), LOSSES)
     axes.invert_yaxis()
     figure.legend(loc="outside lower left", ncols=2)
-    alt = "Bars of how many answers were right or lost, by class."
+    said = [", ".join(f"{n:,} {kind}" for kind, n in of.items()) for of in counts.values()]
+    alt = "; ".join(f"{m}: {s}" for m, s in zip(models, said, strict=True)) + "."
     return figure, alt, " ".join(map(_of_losses, counts, counts.values()))
 
 

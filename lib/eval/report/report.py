@@ -4,28 +4,75 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
+from lib.eval.report.all_answers import ANSWERS_PAGE, write_all_answers
+from lib.eval.report.head import facts_of, title_of
 from lib.eval.report.page import STYLE, render
+from lib.eval.runs.results_files import METRICS_FILE, read_metrics
 from lib.settings import SetupError, portable, write_text
+from lib.text import one_line
 
 HIDDEN_TAG = "not-in-report"  # a cell tagged so stays out of the report
 _LOCAL_LINK = re.compile(r'<a\s[^>]*?href="(?!https?://|#)[^"]*"[^>]*>(.*?)</a>', re.DOTALL)
 _SCRIPT = re.compile(r"<script\b.*?</script\s*>", re.DOTALL | re.IGNORECASE)
+_TITLE = re.compile(r"<h1[^>]*>(.+?)</h1>", re.DOTALL)
+_HEADING = re.compile(r"<h2>(.+?)</h2>", re.DOTALL)
+_VERDICT = re.compile(r'<section[^>]*class="ob-verdict.*?</section>', re.DOTALL)
 
 
 def write_report(notebook_path: Path, report_path: Path) -> Path:
     """The executed notebook as a page for readers: no code, no prompts, nothing from a network.
 
     Cells tagged `not-in-report` and what was written to standard error stay out, links to files
-    become their text. What is folded on the screen is printed open.
+    become their text. The verdict comes first, then the contents. In the folder of a run the page
+    says what the run was made of, and links to a page with all answers, which is written, too.
 
     Raises:
-        SetupError: there is no such notebook, or it cannot be read.
+        SetupError: there is no such notebook, it cannot be read, or the folder's metrics.json is of
+            another evaluation.
     """
+    body = _body_of(notebook_path)
+    title, verdict = _TITLE.search(body), _VERDICT.search(body)
+    head: dict[str, Any] = {"title": "Evaluation", "facts": {}, "verdict": "", "num_answers": 0}
+    if title:
+        head["title"] = Markup(title.group(1)).striptags()
+        body = body.replace(title.group(), "", 1)
+    if verdict:
+        head["verdict"] = Markup(verdict.group())
+        body = body.replace(verdict.group(), "", 1)
+    run_dir = report_path.parent
+    if (run_dir / METRICS_FILE).is_file():
+        metrics = read_metrics(run_dir)
+        if verdict and one_line(metrics["verdict"]) not in one_line(unescape(verdict.group())):
+            raise SetupError(
+                f"{portable(run_dir / METRICS_FILE)} is of another evaluation than "
+                f"{portable(notebook_path)}. Run 4_eval.ipynb to its end and save it, or write the "
+                "report into the folder of its run."
+            )
+        head |= {"title": title_of(run_dir.resolve().name, metrics), "facts": facts_of(metrics)}
+        head["num_answers"] = write_all_answers(
+            run_dir, report_path.name, title=head["title"], facts=head["facts"]
+        )
+    headings: dict[str, str] = {}
+
+    def numbered(heading: re.Match[str]) -> str:
+        headings[name := f"part-{len(headings) + 1}"] = Markup(heading.group(1)).striptags()
+        return f'<h2 id="{name}">{heading.group(1)}</h2>'
+
+    body = _HEADING.sub(numbered, body)
+    page = render(
+        "report.html.j2", **head, headings=headings, answers_page=ANSWERS_PAGE, body=Markup(body)
+    )
+    write_text(report_path, page)
+    return report_path
+
+
+def _body_of(notebook_path: Path) -> str:
     import nbformat
     from nbconvert import HTMLExporter
     from traitlets.config import Config
@@ -42,7 +89,7 @@ def write_report(notebook_path: Path, report_path: Path) -> Path:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             kept = [output for output in cell.outputs if output.get("name") != "stderr"]
-            cell.outputs = [_for_readers(output) for output in kept]
+            cell.outputs = [_for_readers(output, cell.source) for output in kept]
     exporter = HTMLExporter(
         template_name="basic",  # the others link scripts from the network
         exclude_input=True,
@@ -53,21 +100,24 @@ def write_report(notebook_path: Path, report_path: Path) -> Path:
         config=Config(TagRemovePreprocessor={"enabled": True, "remove_cell_tags": {HIDDEN_TAG}}),
     )
     body, _ = exporter.from_notebook_node(notebook)
-    body = _SCRIPT.sub("", _LOCAL_LINK.sub(r"\1", body))
-    title = re.search(r"<h1[^>]*>(.+?)</h1>", body, re.DOTALL)
-    shown = Markup(title.group(1) if title else "Evaluation").striptags()
-    write_text(report_path, render("report.html.j2", title=shown, body=Markup(body)))
-    return report_path
+    return _SCRIPT.sub("", _LOCAL_LINK.sub(r"\1", body))
 
 
-def _for_readers(output: Any) -> Any:
-    """A picture gets its alt text; the style is kept once, in the head."""
+def _for_readers(output: Any, source: str) -> Any:
+    """A picture gets its alt text, else the name of the call; the style is kept once, in the head.
+
+    `finetune.plot_training(…)` → "Plot: training".
+    """
     data = output.get("data", {})
-    if svg := data.get("image/svg+xml"):
-        encoded = b64encode(svg.encode()).decode()
-        output["data"] = {
-            "text/html": render("figure.html.j2", base64=encoded, alt=data["text/plain"])
-        }
-    elif shown := data.get("text/html"):
+    for kind in ("image/svg+xml", "image/png"):
+        if picture := data.get(kind):
+            alt, plot = data.get("text/plain", ""), re.search(r"plot_(\w+)", source)
+            if not alt or alt.startswith("<Figure"):  # matplotlib's own
+                alt = f"Plot: {plot.group(1).replace('_', ' ') if plot else 'figures'}"
+            encoded = picture if kind == "image/png" else b64encode(picture.encode()).decode()
+            figure = render("figure.html.j2", kind=kind, base64=encoded.strip(), alt=alt)
+            output["data"] = {"text/html": figure}
+            return output
+    if shown := data.get("text/html"):
         data["text/html"] = shown.replace(STYLE, "")
     return output

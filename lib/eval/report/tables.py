@@ -31,6 +31,12 @@ def show_verdict(results: Results) -> HTML:
         sentence=verdict_of(results),
         one=one,
         plain=plain,
+        unscored=one
+        and any(
+            estimate.unscored
+            for model in (one.model, one.against)
+            if (estimate := results.estimate(model, one.condition, one.metric))
+        ),
         primary=results.primary,
     )
 

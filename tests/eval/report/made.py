@@ -1,13 +1,24 @@
-"""Results and losses with known figures, of any number of models."""
+"""Results and losses with known figures, of any number of models; a run with its notebook."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from lib.eval.metrics import REFUSED_RIGHTLY, RETRIEVER
 from lib.eval.metrics.losses import LOSSES
+from lib.eval.report.advice import what_next
+from lib.eval.report.answers import show_best_and_worst, show_questions
+from lib.eval.report.method import show_method
+from lib.eval.report.plots import plot_differences, plot_losses, plot_top_k
+from lib.eval.report.report import write_report
+from lib.eval.report.tables import show_metrics, show_refusals, show_table, show_verdict
 from lib.eval.results import Comparison, Estimate, Primary, Results
+from lib.eval.runs.results_files import write_results
+from lib.eval.summaries import clusters_of
+from tests.eval.toy import Evaluated
 
 CONDITIONS = (
     "closed_book",
@@ -75,3 +86,78 @@ def losses(
         for model in models
         for condition in conditions
     }
+
+
+# --- a run with its notebook ---------------------------------------------------------------------
+
+
+def shown(output: Any, *tags: str) -> Any:
+    """An executed cell that displays this."""
+    from nbformat import v4
+
+    bundle = getattr(output, "_repr_mimebundle_", lambda: None)()
+    data = bundle or {"text/html": getattr(output, "data", output)}
+    display = v4.new_output("display_data", data=data)
+    return v4.new_code_cell(
+        "secret_code()", outputs=[display], execution_count=7, metadata={"tags": [*tags]}
+    )
+
+
+def printed(text: str, *tags: str, name: str = "stdout") -> Any:
+    """An executed cell that prints this."""
+    from nbformat import v4
+
+    stream = v4.new_output("stream", name=name, text=text)
+    return v4.new_code_cell("n", outputs=[stream], metadata={"tags": [*tags]})
+
+
+def write_notebook(
+    path: Path, found: Evaluated, *, title: str = "# 4 · Models", more: Sequence[Any] = ()
+) -> Path:
+    """An executed 4_eval.ipynb, its sections in their order."""
+    from nbformat import v4, write
+
+    results, losses = found.results, found.losses
+    parts = (found.answers, found.scores, found.questions, found.cases)
+    clusters = clusters_of(found.questions)
+    cells = [
+        v4.new_markdown_cell(title),
+        shown(show_verdict(results)),
+        v4.new_markdown_cell("## Who is right, how often"),
+        shown(show_table(results)),
+        shown(plot_differences(results)),
+        shown(plot_top_k(results)),
+        v4.new_markdown_cell("## Who refuses, and when"),
+        shown(show_refusals(found.answers, found.scores, clusters, results)),
+        v4.new_markdown_cell("## Where answers are lost"),
+        shown(plot_losses(losses, results)),
+        shown(what_next(results, losses)),
+        v4.new_markdown_cell("## Read the answers"),
+        shown(show_best_and_worst(*parts, results)),
+        v4.new_markdown_cell("## What else was measured"),
+        shown(show_metrics(results)),
+        v4.new_markdown_cell("## The questions"),
+        shown(show_questions(found.questions)),
+        v4.new_markdown_cell("## Method"),
+        shown(show_method(results, found.questions, [])),
+        *more,
+    ]
+    write(v4.new_notebook(cells=cells), path)
+    return path
+
+
+def write_report_of(run_dir: Path, found: Evaluated, *, dataset: str = "docs-0123456789ab") -> Path:
+    """The files of a run, and its report.html with answers.html."""
+    made_of = {
+        "dataset": dataset,
+        "models": [
+            {"name": m, "deployment": f"artefacts/students/{m}-1/merged"}
+            for m in found.results.models
+        ],
+        "version": "0.1.0",
+    }
+    parts = (found.answers, found.scores, found.questions, found.cases)
+    date = "2026-11-20T10:00:00+00:00"
+    write_results(run_dir, found.results, *parts, made_of=made_of, date=date)
+    write_notebook(run_dir / "4_eval.ipynb", found)
+    return write_report(run_dir / "4_eval.ipynb", run_dir / "report.html")

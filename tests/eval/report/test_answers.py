@@ -53,8 +53,8 @@ def test_best_and_worst_are_ordered_and_the_same_twice(found: Evaluated) -> None
     assert numbers == ["10", "4", "5"]  # these gained as much: by question id, q10000 first
     last = shown(found, num_each=8).split("student lost most")[0].split("<article")[-1]
     assert "number11 " in last
-    assert "(no final answer: wrong)" in worst
-    assert "(refused)" in worst
+    assert "(no final answer)" in worst
+    assert "(wrong refusal)" in worst
     assert best.count("(right)") == 3 * 2  # the student's and the teacher's
     assert len(re.findall("<article", shown(found, num_each=1))) == 2
 

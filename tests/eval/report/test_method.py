@@ -28,7 +28,7 @@ def test_it_says_how_it_was_asked_and_reckoned() -> None:
     questions = [replace(q, provenance=EVAL_SPLIT) for q in found.questions]
     html = show_method(found.results, questions, ASKED, seed=7).data
     for said in (
-        "6 questions on 6 chunks (6 eval split)",
+        "6 questions on 6 chunks (6 of the eval split)",
         "The verdict is about top_3",
         "4 models",
         "seed 7",
@@ -49,7 +49,7 @@ def test_it_says_how_it_was_asked_and_reckoned() -> None:
 
 def test_odd_inputs() -> None:
     nothing = show_method(Results((), (), [], []), [], []).data
-    assert "0 questions on 0 chunks" in nothing
+    assert "<li>0 questions. Every" in nothing
     alone = evaluated({"student": lambda i, case, right: right}, count=2)
     people = [replace(question, provenance=PEOPLE) for question in alone.questions]
     html = show_method(alone.results, people, ASKED[:1]).data

@@ -7,21 +7,18 @@ from base64 import b64decode
 from html import unescape
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lib.drawing import Picture
 from lib.eval.__main__ import main
-from lib.eval.report.advice import what_next
-from lib.eval.report.answers import show_best_and_worst, show_questions
-from lib.eval.report.method import show_method
 from lib.eval.report.page import STYLE
 from lib.eval.report.report import write_report
-from lib.eval.report.tables import show_metrics, show_table, show_verdict
 from lib.eval.verdict import claim_of
 from lib.settings import SetupError
-from tests.eval.toy import Evaluated, Page, evaluated
+from lib.store import write_jsonl
+from tests.eval.report.made import printed, shown, write_notebook, write_report_of
+from tests.eval.toy import Evaluated, Page, evaluated, make_chunks, write_dataset
 
 ATTACK = "<script src='https://evil.example/x.js'></script><img src=https://evil.example/y.png>"
 ALT = 'Exact match: student 50%, "baseline" <25%>.'
@@ -40,46 +37,16 @@ def found() -> Evaluated:
 
 @pytest.fixture
 def notebook_path(found: Evaluated, tmp_path: Path) -> Path:
-    from nbformat import v4, write
-
-    def shown(output: Any, *tags: str) -> Any:
-        bundle = getattr(output, "_repr_mimebundle_", lambda: None)()
-        kind = "text/markdown" if type(output).__name__ == "Markdown" else "text/html"
-        data = bundle or {kind: getattr(output, "data", output)}
-        display = v4.new_output("display_data", data=data)
-        return v4.new_code_cell(
-            "secret_code()", outputs=[display], execution_count=7, metadata={"tags": [*tags]}
-        )
-
-    def printed(text: str, *tags: str, name: str = "stdout") -> Any:
-        stream = v4.new_output("stream", name=name, text=text)
-        return v4.new_code_cell("n", outputs=[stream], metadata={"tags": [*tags]})
-
-    results, parts = found.results, (found.answers, found.scores, found.questions, found.cases)
-    title = "# Who reads better?\n[3](3_deploy.ipynb), [paper](https://a.example)"
-    cells = [
-        v4.new_markdown_cell(title),
-        shown(show_verdict(results)),
-        v4.new_markdown_cell("## Figures"),
-        shown(show_table(results)),
+    more = [
         shown(Picture(SVG, ALT)),
         shown(Picture(SVG, ALT)),
-        shown(show_metrics(results)),
-        shown(what_next(results, found.losses)),
-        v4.new_markdown_cell("## Answers"),
-        shown(show_best_and_worst(*parts, results)),
-        v4.new_markdown_cell("## Questions"),
-        shown(show_questions(found.questions)),
-        v4.new_markdown_cell("## Method"),
-        shown(show_method(results, found.questions, [])),
         printed("72 answers"),
         printed("a warning", name="stderr"),
         printed("progress lines", "not-in-report"),
         shown(f"<p>{ATTACK}</p>"),
     ]
-    path = tmp_path / "4_eval.ipynb"
-    write(v4.new_notebook(cells=cells), path)
-    return path
+    title = "# Who reads better?\n[3](3_deploy.ipynb), [paper](https://a.example)"
+    return write_notebook(tmp_path / "4_eval.ipynb", found, title=title, more=more)
 
 
 @pytest.fixture
@@ -90,7 +57,15 @@ def page(notebook_path: Path, tmp_path: Path) -> str:
 def test_it_needs_nothing_else(page: str) -> None:
     read = Page(page)
     assert read.loads == ["img src=https://evil.example/y.png"]  # the policy below forbids it
-    assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in page
+    policy = re.search(r'Content-Security-Policy"\s+content="([^"]*)"', page)
+    assert policy
+    assert policy.group(1).split("; ") == [
+        "default-src 'none'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "img-src data:",
+        "style-src 'unsafe-inline'",
+    ]
     assert page.index("Content-Security-Policy") < page.index("<style")
     assert not {"script", "link", "iframe", "object", "form", "base"} & set(read.tags)
     assert "@import" not in page
@@ -123,17 +98,76 @@ def test_it_reads_without_eyes(page: str) -> None:
 
 def test_pictures_are_part_of_the_page_and_say_what_they_show(page: str) -> None:
     svgs = re.findall(r'<img [^>]*src="data:image/svg\+xml;base64,([^"]*)"', page)
-    assert [b64decode(svg).decode() for svg in svgs] == [SVG] * 2
+    assert [b64decode(svg).decode() for svg in svgs][-2:] == [SVG] * 2
     alts = [unescape(alt) for _, alt in re.findall(r"""<img [^>]*?alt=(["'])(.*?)\1""", page)]
-    assert alts[:2] == [ALT] * 2
+    assert len(svgs) == 5
+    assert alts[3:5] == [ALT] * 2
+    assert all(alts)
     assert "<svg" not in page
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
 
 
-def test_it_has_a_dark_side_and_is_printed_open(page: str) -> None:
+def test_a_picture_without_words_is_named_by_its_call(notebook_path: Path, tmp_path: Path) -> None:
+    """The loss curve is matplotlib's own figure, whose text is `<Figure size …>`."""
+    from nbformat import read, v4, write
+
+    notebook = read(notebook_path, as_version=4)
+    data = {"image/png": "iVBORw0KGgo=\n", "text/plain": "<Figure size 700x320 with 1 Axes>"}
+    output = v4.new_output("execute_result", data=data, execution_count=1)
+    cell = v4.new_code_cell('finetune.plot_training(run_name="x")', outputs=[output])
+    notebook.cells.append(cell)
+    write(notebook, notebook_path)
+    page = write_report(notebook_path, tmp_path / "report.html").read_text(encoding="utf-8")
+    assert 'alt="Plot: training" src="data:image/png;base64,iVBORw0KGgo="' in page
+
+
+def test_every_section_is_in_the_contents(page: str) -> None:
+    contents = re.findall(r'<li><a href="#([^"]+)">([^<]+)</a>', page)
+    assert contents == re.findall(r'<h2 id="([^"]+)">([^<]+)</h2>', page)
+    assert [heading for _, heading in contents][-2:] == ["The questions", "Method"]
+    assert page.index('class="ob-verdict') < page.index("<nav") < page.index("<h2")
+
+
+def test_in_the_folder_of_a_run_it_says_what_the_run_was_made_of(
+    found: Evaluated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENBOOK_HOME", str(tmp_path))
+    dataset = "docs-0123456789ab"
+    folder = write_dataset(tmp_path / "artefacts" / "datasets" / dataset, make_chunks(4))
+    run_dir = tmp_path / "runs" / "mine & yours"
+    facts = ("student-1", "baseline-1", dataset, "2026-11-20", "0.1.0")
+
+    def heads() -> list[str]:
+        page = write_report_of(run_dir, found, dataset=dataset).read_text(encoding="utf-8")
+        title = re.search("<title>(.*?)</title>", page)
+        head = re.search('<h1>(.*?)</h1>.*?<p class="facts">(.*?)</p>', page, re.DOTALL)
+        assert title
+        assert head
+        return [title.group(1), re.sub("<[^>]+>", " ", " ".join(head.groups()))]
+
+    for head in heads():
+        assert head.startswith("mine &amp; yours: the student against the baseline")
+        assert all(fact in head for fact in facts)
+        assert "document" not in head  # the dataset has no list of them
+    write_jsonl(folder / "documents.jsonl", [{"title": f"{ATTACK}{i}"} for i in range(4)])
+    for head in heads():
+        assert "4 documents (&lt;script" in head
+        assert head.count("evil.example/y.png") == 3
+        assert head.count("…") == 1
+
+
+def test_figures_of_another_evaluation_are_not_mixed_in(
+    found: Evaluated, notebook_path: Path, tmp_path: Path
+) -> None:
+    other = evaluated({"student": lambda i, case, right: right, "baseline": lambda *_: "mute"})
+    write_report_of(tmp_path / "run", other)
+    with pytest.raises(SetupError, match="is of another evaluation"):
+        write_report(notebook_path, tmp_path / "run" / "report.html")
+
+
+def test_it_has_a_dark_side(page: str) -> None:
     assert "prefers-color-scheme: dark" in page
-    assert "::details-content { content-visibility: visible" in page.split("@media print")[-1]
     assert page.count("<details") >= 6
 
 

@@ -42,9 +42,11 @@ def results() -> Results:
 def test_the_table_holds_the_figures_of_the_results(results: Results) -> None:
     rows = Page(show_table(results).data).rows[1:]
     shown = [c for c in CONDITIONS if c != "distractors_only"]
-    assert len(rows) == len(shown) * (1 + len(MODELS))
+    size = 2 * len(MODELS)  # a title, the models, the first minus each other
+    assert len(rows) == len(shown) * size
     for place, condition in enumerate(shown):
-        title, *of_models = rows[place * 5 : place * 5 + 5]
+        title, *others = rows[place * size : (place + 1) * size]
+        of_models, differences = others[: len(MODELS)], others[len(MODELS) :]
         assert title[0].startswith(f"{condition}: ")
         hits = results.estimate("retriever", condition, "hit_rate")
         assert (f"for {percent(hits.value)}%" in title[0]) if hits else ("%" not in title[0])
@@ -55,18 +57,26 @@ def test_the_table_holds_the_figures_of_the_results(results: Results) -> None:
             assert f1
             silent = f" {exact.no_answer} without an answer" if exact.no_answer else ""
             assert bool(silent) == (model == "student")
-            assert cells[:4] == [
+            assert cells == [
                 model,
                 f"{exact.n}{silent}",
                 f"{percent(exact.value)} {interval(exact)}",
                 f"{percent(f1.value)} {interval(f1)}",
+                *([""] * 3),  # no word about a difference is in the row of a model
             ]
-            one = results.comparison(model, condition, "exact_match")
-            assert cells[4] == (f"{signed(one.difference)} {points(one)}" if one else "")
-            if one:
-                p = f"{p_value(one.p)} decides" if one is results.deciding else p_value(one.p_holm)
-                assert cells[5:7] == [f"{one.won} – {one.lost} of {one.n}", p]
-                assert cells[7].startswith(one.verdict)
+        for against, cells in zip(MODELS[1:], differences, strict=True):
+            one = results.comparison(against, condition, "exact_match")
+            assert one
+            decides = one is results.deciding
+            assert cells[:-1] == [
+                f"student minus {against} points{', decides' if decides else ''}",
+                f"{one.n}",
+                f"{signed(one.difference)} {points(one)}",
+                "",
+                f"{one.won} – {one.lost}",
+                p_value(one.p if decides else one.p_holm),
+            ]
+            assert cells[-1].startswith(one.verdict)
     assert sum("decides" in cell for row in rows for cell in row) == 1
 
 
