@@ -65,8 +65,8 @@ def example_html(example: RaftExample) -> Markup:
     )
     documents = Markup().join(document_html(example, i) for i in range(len(example.context)))
     return Markup(
-        '<div style="{}"><small>{} · {} · kind <b>{}</b> · the oracle is {}</small>'
-        '<p><b>{}</b></p>{}<div style="{}">{}</div></div>\n'
+        '<div style="{}"><small>{} · {} · kind <b>{}</b> · the oracle is {}</small>\n'
+        '<p><b>{}</b></p>\n{}<div style="{}">{}</div></div>\n'
     ).format(
         *(_ROW, example.id, example.split, example.kind, place),
         *(example.question.text, documents, _LABEL, label_html(example.label)),

@@ -11,6 +11,7 @@ from lib.finetune import plot_loss, prepare_rows, show, show_trained_tokens
 from lib.finetune.show import trained_pieces
 from lib.recipe import Recipe
 from tests.finetune.tiny import answer
+from tests.plain_html import glued
 
 
 def test_pieces_follow_the_labels(model_dir: Path, dataset_dir: Path) -> None:
@@ -31,6 +32,7 @@ def test_the_html_escapes_tags_and_shortens_the_prompt(
     assert "&lt;ANSWER&gt;:" in page
     assert page.count("<mark>⟦") == page.count("⟧</mark>") == 1
     assert "<ANSWER>" not in page
+    assert glued(page) == []
     assert "<DOCUMENT>" not in page
     assert "characters) …" in page
 

@@ -11,6 +11,7 @@ from lib.reading.documents import Skipped
 from lib.recipe import Recipe
 from lib.records import Rejected
 from tests.gen.dataset import make
+from tests.plain_html import glued
 
 
 def test_rows_are_shown_with_tags_escaped_and_the_quote_marked(home_dir: Path) -> None:
@@ -22,6 +23,7 @@ def test_rows_are_shown_with_tags_escaped_and_the_quote_marked(home_dir: Path) -
     assert "&lt;script&gt;" in html
     assert "&lt;ANSWER&gt;:" in html
     assert html.count("<mark>") == 1
+    assert glued(html) == []
     assert html.count(" · <b>oracle</b></small>") == 1
 
 
@@ -66,6 +68,7 @@ def test_documents_and_skipped_files_stand_in_one_table() -> None:
     documents[0] = replace(documents[0], dropped=(("Lights", 3), ("Page #", 4)))
     corpus.skipped = [Skipped("x.pdf", "it is encrypted")]
     table = show.show_documents(corpus)
+    assert glued(table.to_html()) == []
     assert list(table.index) == [*(d.id for d in documents), "x.pdf"]
     assert table.loc["x.pdf", "skipped"] == "it is encrypted"
     assert table.loc["0.txt", "characters"] == len(documents[0].text)
