@@ -41,7 +41,7 @@ Executed notebooks, logs and the report go to runs/<run_name>/. Finished work is
 and endpoints are in .env (see .env.sample)."""
 
 EDIT_HERE = "# Edit here: this cell wins over the one above"
-_KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def refresh(plan: Plan) -> None:
     for notebook in NOTEBOOKS:
         executed = nbformat.read(plan.run_dir / f"{notebook}.ipynb", as_version=4)
         executed.metadata = {
-            "kernelspec": _KERNELSPEC,
+            "kernelspec": KERNELSPEC,
             "language_info": executed.metadata.language_info,  # as the kernel has said it
         }
         for cell in executed.cells:

@@ -68,7 +68,7 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                     urlopen(f"{info['url']}api").close()
                     url = info["url"]
                 time.sleep(0.1)
-            context = browser.new_context(viewport={"width": 1200, "height": 900})
+            context = browser.new_context(viewport={"width": 1200, "height": 4000})
             context.set_default_timeout(120_000)  # for slow machines; nothing waits for it to pass
             page = context.new_page()
             page.goto(f"{url}lab?token={TOKEN}")
