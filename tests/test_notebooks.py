@@ -12,12 +12,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 import yaml
 
 from lib.parameters import for_notebook, shown_in
 from lib.recipe import KNOBS, NOTEBOOKS
+from lib.runner import EDIT_HERE, KERNELSPEC
 from lib.settings import PROJECT_DIR
+from tests.plain_html import glued
 from tests.server import serve
 
 SECRET = "sk-loopback-0123456789abcdef"
@@ -65,6 +68,35 @@ def test_committed_outputs_come_from_one_clean_run(notebook: str) -> None:
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_outputs_are_read_where_styles_and_svg_are_stripped(notebook: str) -> None:
+    outputs = [o for cell in cells(notebook) for o in cell.get("outputs", []) if "data" in o]
+    for data in (output["data"] for output in outputs):
+        html = "".join(data.get("text/html", ""))
+        assert glued(html) == []
+        assert "image/png" in data or "image/svg+xml" not in data
+        assert len(json.dumps(data)) < 150_000
+    sheets = json.dumps(outputs).count("<style>")
+    assert sheets == (notebook == "4_eval")  # once, not in each output
+    assert glued("<td>71 <small>63–79</small></td>")  # such a place is found
+    assert glued("<td>71</td><td>63</td>") == ["71|63"]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_jupyterlab_has_nothing_to_write_into_it(notebook: str) -> None:
+    """It writes how the kernel is called and what the kernel says of its language."""
+    path = PROJECT_DIR / f"{notebook}.ipynb"
+    text = path.read_text(encoding="utf-8")
+    found = json.loads(text)
+    assert found["metadata"]["kernelspec"] == KERNELSPEC
+    assert set(found["metadata"]) == {"kernelspec", "language_info"}
+    assert found["metadata"]["language_info"].keys() == {
+        *("codemirror_mode", "file_extension", "mimetype", "name", "nbconvert_exporter"),
+        *("pygments_lexer", "version"),
+    }
+    assert nbformat.writes(nbformat.reads(text, as_version=4)) == text.rstrip("\n")
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_the_injected_cell_is_what_tiny_yaml_says(notebook: str) -> None:
     values = yaml.safe_load((PROJECT_DIR / "parameters" / "tiny.yaml").read_text(encoding="utf-8"))
     expected = for_notebook(values, notebook)
@@ -73,6 +105,7 @@ def test_the_injected_cell_is_what_tiny_yaml_says(notebook: str) -> None:
         for cell in cells(notebook)
         if "injected-parameters" in cell["metadata"].get("tags", [])
     )
+    assert injected["source"][0] == f"{EDIT_HERE}\n"
     found: dict[str, Any] = {}
     exec("".join(injected["source"]), {}, found)
     assert found == expected

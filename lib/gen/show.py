@@ -5,29 +5,26 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
 from lib.dataset import SPLITS
+from lib.drawing import COLOURS, INK, drawn, new_figure
 from lib.gen.corpus import Corpus
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, parse_answer
 from lib.records import RaftExample, Rejected
 
-KINDS = ("oracle", "memorise", "refuse")
-_COLOURS = {"oracle": "#2a9d8f", "memorise": "#e9a23b", "refuse": "#b4656f"}
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-# Colours with alpha over the notebook's own ground: readable in light and in dark.
-STYLE = Markup("""<style>
-.raft {border: 1px solid rgba(128,128,128,.5); border-radius: 6px; padding: .6em .9em;
- margin: .8em 0}
-.raft .document {border-left: 4px solid rgba(128,128,128,.4); padding: .2em .7em; margin: .4em 0;
- white-space: pre-wrap; max-height: 9em; overflow: auto; font-size: 90%}
-.raft .oracle {border-left-color: #2a9d8f; max-height: none}
-.raft .label {white-space: pre-wrap; background: rgba(42,157,143,.14); padding: .4em .7em}
-.raft mark {background: rgba(233,162,59,.45); color: inherit}
-.raft .where {opacity: .7; font-size: 80%}
-</style>""")
+KINDS = ("oracle", "memorise", "refuse")
+# Inline, and colours with alpha: JupyterLab drops a style sheet where it does not trust a notebook.
+_GREY = "rgba(128,128,128,.5)"
+_ROW = f"border: 1px solid {_GREY}; border-radius: 6px; padding: 10px; margin: 10px 0"
+_DOCUMENT = "border-left: 4px solid {}; padding: 2px 10px; margin: 6px 0; white-space: pre-wrap"
+_COLOURS = dict(zip(KINDS, (COLOURS[2], COLOURS[4], COLOURS[3]), strict=True))
+_LABEL = "background-color: rgba(42,157,143,.14); padding: 6px 10px; white-space: pre-wrap"
 
 
 def show_documents(corpus: Corpus) -> Any:
@@ -58,7 +55,7 @@ def show_examples(examples: Sequence[RaftExample], *, n: int = 3) -> Any:
     first = [next((e for e in examples if e.kind == kind), None) for kind in KINDS]
     chosen = [example for example in first if example][:n]
     chosen += [example for example in examples if example not in chosen][: n - len(chosen)]
-    return HTML(Markup().join([STYLE, *map(example_html, chosen)]))
+    return HTML(Markup().join(map(example_html, chosen)))
 
 
 def example_html(example: RaftExample) -> Markup:
@@ -68,11 +65,11 @@ def example_html(example: RaftExample) -> Markup:
     )
     documents = Markup().join(document_html(example, i) for i in range(len(example.context)))
     return Markup(
-        '<div class="raft"><div class="where">{} · {} · kind <b>{}</b> · the oracle is {}</div>'
-        '<p><b>{}</b></p>{}<div class="label">{}</div></div>'
+        '<div style="{}"><small>{} · {} · kind <b>{}</b> · the oracle is {}</small>\n'
+        '<p><b>{}</b></p>\n{}<div style="{}">{}</div></div>\n'
     ).format(
-        *(example.id, example.split, example.kind, place),
-        *(example.question.text, documents, label_html(example.label)),
+        *(_ROW, example.id, example.split, example.kind, place),
+        *(example.question.text, documents, _LABEL, label_html(example.label)),
     )
 
 
@@ -81,9 +78,9 @@ def document_html(example: RaftExample, index: int) -> Markup:
     chunk = example.context[index]
     is_oracle = index == example.oracle_position
     quotes = parse_answer(example.question.cot_answer).quotes if is_oracle else ()
-    return Markup('<div class="{}"><span class="where">{} · {}, page {}{}</span>\n{}</div>').format(
-        "document oracle" if is_oracle else "document",
-        *(index + 1, chunk.title, chunk.page, " · oracle" if is_oracle else ""),
+    return Markup('<div style="{}"><small>{} · {}, page {}{}</small><br>\n{}</div>\n').format(
+        _DOCUMENT.format("#2a9d8f" if is_oracle else _GREY),
+        *(index + 1, chunk.title, chunk.page, Markup(" · <b>oracle</b>") if is_oracle else ""),
         _with_tags(chunk.text, quotes, Markup("<mark>{}</mark>")),
     )
 
@@ -100,12 +97,14 @@ def _with_tags(text: str, parts: Sequence[str], tag: Markup) -> Markup:
     return Markup().join(tag.format(p) if i % 2 else escape(p) for i, p in enumerate(pieces))
 
 
-def plot_counts(examples: Sequence[RaftExample], rejected: Sequence[Rejected]) -> Any:
+@drawn
+def plot_counts(
+    examples: Sequence[RaftExample], rejected: Sequence[Rejected]
+) -> tuple[Figure, str, str]:
     """Three panels: rows by split and kind, the oracle's places, rejections by gate."""
-    import matplotlib.pyplot as plt
     import pandas as pd
 
-    figure, (rows, places, gates) = plt.subplots(1, 3, figsize=(12, 3.2), layout="constrained")
+    figure, (rows, places, gates) = new_figure(3.2, width=12, columns=3)
     table = pd.DataFrame([(e.split, e.kind) for e in examples], columns=["split", "kind"])
     kinds = pd.crosstab(table.split, table.kind).reindex(SPLITS, fill_value=0)
     kinds = kinds[[kind for kind in KINDS if kind in kinds]]
@@ -114,12 +113,15 @@ def plot_counts(examples: Sequence[RaftExample], rejected: Sequence[Rejected]) -
     rows.legend(frameon=False)
     shown = Counter(e.oracle_position for e in examples if e.oracle_position is not None)
     size = max((len(example.context) for example in examples), default=1)
-    numbers = [str(position + 1) for position in range(size)]
-    places.bar(numbers, [shown[position] for position in range(size)], color=_COLOURS["oracle"])
-    places.axhline(sum(shown.values()) / size, color="grey", linestyle=":")
+    counts = [shown[position] for position in range(size)]
+    places.bar([str(position + 1) for position in range(size)], counts, color=_COLOURS["oracle"])
+    places.axhline(sum(counts) / size, color=INK, linestyle=":")
     places.set(title="The oracle's place in the context", xlabel="document", ylabel="rows")
     by_gate = Counter(item.gate for item in rejected).most_common()[::-1]
-    gates.barh([gate for gate, _ in by_gate], [count for _, count in by_gate], color="grey")
+    gates.barh([gate for gate, _ in by_gate], [count for _, count in by_gate], color=INK)
     gates.set(title=f"Rejected by gate ({len(rejected)})")
-    plt.close(figure)  # the cell shows what it returns; an open figure would be shown twice
-    return figure
+    train = table.kind[table.split == "train"].value_counts(normalize=True)
+    shares = ", ".join(f"{share:.0%} {kind}" for kind, share in train.items())
+    said = f"Training rows: {shares}. "
+    said += f"The oracle is at each place in {min(counts):,} to {max(counts):,} rows."
+    return figure, "Bars: rows by split and kind, the oracle's places, rejections by gate.", said
