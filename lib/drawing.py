@@ -103,7 +103,7 @@ def _svg(figure: Figure) -> str:
     file = io.StringIO()
     unsaid = dict.fromkeys(("Creator", "Date", "Format", "Type"))  # differs from run to run
     figure.savefig(file, format="svg", metadata=unsaid)
-    svg = file.getvalue()
+    svg = " ".join(file.getvalue().split())  # one line: in a notebook each costs a dozen bytes
     return svg[svg.index("<svg") :]
 
 

@@ -75,7 +75,7 @@ def plot_loss(history: list[HistoryPoint]) -> tuple[Figure, str, str]:
     )
 
 
-def _reading(validation: list[tuple[int, float]]) -> str:
+def _reading(validation: list[tuple[float, float]]) -> str:
     """Whether the loss on rows that were not trained fell, and whether it rose again."""
     if len(validation) < 2:
         return "There are no validation rows, so nothing is known of rows that were not trained."
@@ -86,7 +86,9 @@ def _reading(validation: list[tuple[int, float]]) -> str:
         return (
             f"{said}, and was never lower: what was learnt helps with rows that were not trained."
         )
-    return f"{said}; it was lowest, {best:.3f}, at step {best_step}: later steps memorise answers."
+    return (
+        f"{said}; it was lowest, {best:.3f}, at step {best_step:g}: later steps memorise answers."
+    )
 
 
 def plot_training(*, run_name: str) -> Picture:

@@ -19,12 +19,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 KINDS = ("oracle", "memorise", "refuse")
-# Inline, and colours with alpha: JupyterLab drops a style sheet where it does not trust a notebook.
-_GREY = "rgba(128,128,128,.5)"
-_ROW = f"border: 1px solid {_GREY}; border-radius: 6px; padding: 10px; margin: 10px 0"
-_DOCUMENT = "border-left: 4px solid {}; padding: 2px 10px; margin: 6px 0; white-space: pre-wrap"
 _COLOURS = dict(zip(KINDS, (COLOURS[2], COLOURS[4], COLOURS[3]), strict=True))
-_LABEL = "background-color: rgba(42,157,143,.14); padding: 6px 10px; white-space: pre-wrap"
+
+# Colours with alpha over the notebook's own ground: readable in light and in dark. Without the
+# style, which viewers may drop, lines and bold words say the same.
+STYLE = Markup("""<style>
+.raft {border: 1px solid rgba(128,128,128,.5); border-radius: 6px; padding: .6em .9em;
+ margin: .8em 0}
+.raft .document {border-left: 4px solid rgba(128,128,128,.4); padding: .2em .7em; margin: .4em 0;
+ white-space: pre-wrap; max-height: 9em; overflow: auto; font-size: 90%}
+.raft .oracle {border-left-color: #2a9d8f; max-height: none}
+.raft .label {white-space: pre-wrap; background: rgba(42,157,143,.14); padding: .4em .7em}
+.raft mark {background: rgba(233,162,59,.45); color: inherit}
+.raft .where {opacity: .7; font-size: 80%}
+</style>""")
 
 
 def show_documents(corpus: Corpus) -> Any:
@@ -55,7 +63,7 @@ def show_examples(examples: Sequence[RaftExample], *, n: int = 3) -> Any:
     first = [next((e for e in examples if e.kind == kind), None) for kind in KINDS]
     chosen = [example for example in first if example][:n]
     chosen += [example for example in examples if example not in chosen][: n - len(chosen)]
-    return HTML(Markup().join(map(example_html, chosen)))
+    return HTML(Markup().join([STYLE, *map(example_html, chosen)]))
 
 
 def example_html(example: RaftExample) -> Markup:
@@ -65,11 +73,12 @@ def example_html(example: RaftExample) -> Markup:
     )
     documents = Markup().join(document_html(example, i) for i in range(len(example.context)))
     return Markup(
-        '<div style="{}"><small>{} · {} · kind <b>{}</b> · the oracle is {}</small>\n'
-        '<p><b>{}</b></p>\n{}<div style="{}">{}</div></div>\n'
+        '<div class="raft">'
+        '<small class="where">{} · {} · kind <b>{}</b> · the oracle is {}</small>\n'
+        '<p><b>{}</b></p>\n{}<div class="label">{}</div></div>\n'
     ).format(
-        *(_ROW, example.id, example.split, example.kind, place),
-        *(example.question.text, documents, _LABEL, label_html(example.label)),
+        *(example.id, example.split, example.kind, place),
+        *(example.question.text, documents, label_html(example.label)),
     )
 
 
@@ -78,8 +87,10 @@ def document_html(example: RaftExample, index: int) -> Markup:
     chunk = example.context[index]
     is_oracle = index == example.oracle_position
     quotes = parse_answer(example.question.cot_answer).quotes if is_oracle else ()
-    return Markup('<div style="{}"><small>{} · {}, page {}{}</small><br>\n{}</div>\n').format(
-        _DOCUMENT.format("#2a9d8f" if is_oracle else _GREY),
+    return Markup(
+        '<div class="{}"><small class="where">{} · {}, page {}{}</small> <br>{}</div>\n'
+    ).format(
+        "document oracle" if is_oracle else "document",
         *(index + 1, chunk.title, chunk.page, Markup(" · <b>oracle</b>") if is_oracle else ""),
         _with_tags(chunk.text, quotes, Markup("<mark>{}</mark>")),
     )

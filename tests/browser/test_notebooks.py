@@ -147,7 +147,7 @@ def corners(shown: Locator) -> set[tuple[int, ...]]:
     """The colours a little inside of the four corners."""
     picture = pixels(shown)
     xs, ys = (2, picture.width - 3), (2, picture.height - 3)
-    return {picture.getpixel((x, y)) for x in xs for y in ys}  # type: ignore[misc]
+    return {picture.getpixel((x, y)) for x in xs for y in ys}
 
 
 def share_of_white(shown: Locator) -> float:
