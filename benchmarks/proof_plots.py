@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.proof_figures import ABSENT, MAIN, SeedRun
 from benchmarks.proof_rows import BASELINE, ORACLE_ONLY, RAFT
-from lib.eval.report.drawing import Picture, drawn, new_figure
+from lib.drawing import Picture, drawn, new_figure
 from lib.eval.wording import percent, signed
 from lib.settings import write_text
 

@@ -51,6 +51,9 @@ project; those in a parameters file, in the project. Secrets and endpoints are i
 
 {fill(EXIT_CODES, 100)}"""
 
+EDIT_HERE = "# Edit here: this cell wins over the one above"
+KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -258,18 +261,24 @@ def finish(plan: Plan) -> None:
 
 
 def refresh(plan: Plan) -> None:
-    """Make the run's executed notebooks the committed ones, without traces of the machine."""
+    """Make the run's executed notebooks the committed ones, without traces of the machine.
+
+    Their metadata is what JupyterLab writes when it opens one, so that it has nothing to save.
+    """
     import nbformat
 
     for notebook in NOTEBOOKS:
         executed = nbformat.read(plan.run_dir / f"{notebook}.ipynb", as_version=4)
         executed.metadata = {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
+            "kernelspec": KERNELSPEC,
+            "language_info": executed.metadata.language_info,  # as the kernel has said it
         }
         for cell in executed.cells:
+            tags = cell.metadata.get("tags", [])
             cell.source = cell.source.rstrip("\n")
-            cell.metadata = {"tags": tags} if (tags := cell.metadata.get("tags")) else {}
+            if "injected-parameters" in tags:
+                cell.source = cell.source.replace("# Parameters", EDIT_HERE, 1)
+            cell.metadata = {"tags": tags} if tags else {}
         nbformat.write(executed, PROJECT_DIR / f"{notebook}.ipynb")
 
 

@@ -12,12 +12,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 import yaml
 
+from lib import runner
 from lib.parameters import for_notebook, shown_in
 from lib.recipe import KNOBS, NOTEBOOKS
+from lib.runner import EDIT_HERE, KERNELSPEC
 from lib.settings import PROJECT_DIR
+from tests.plain_html import glued
 from tests.server import serve
 
 SECRET = "sk-loopback-0123456789abcdef"
@@ -65,6 +69,60 @@ def test_committed_outputs_come_from_one_clean_run(notebook: str) -> None:
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_outputs_are_read_where_styles_and_svg_are_stripped(notebook: str) -> None:
+    outputs = [o for cell in cells(notebook) for o in cell.get("outputs", []) if "data" in o]
+    for data in (output["data"] for output in outputs):
+        html = "".join(data.get("text/html", ""))
+        assert glued(html) == []
+        assert "image/png" in data or "image/svg+xml" not in data
+        assert len(json.dumps(data)) < 150_000
+    sheets = json.dumps(outputs).count("<style>")
+    assert sheets <= 1  # not in each output
+    assert glued("<td>71 <small>63–79</small></td>")  # such a place is found
+    assert glued("<td>71</td><td>63</td>") == ["71|63"]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_jupyterlab_has_nothing_to_write_into_it(notebook: str) -> None:
+    """It writes how the kernel is called and what the kernel says of its language."""
+    path = PROJECT_DIR / f"{notebook}.ipynb"
+    text = path.read_text(encoding="utf-8")
+    found = json.loads(text)
+    assert found["metadata"]["kernelspec"] == KERNELSPEC
+    assert set(found["metadata"]) == {"kernelspec", "language_info"}
+    assert found["metadata"]["language_info"].keys() == {
+        *("codemirror_mode", "file_extension", "mimetype", "name", "nbconvert_exporter"),
+        *("pygments_lexer", "version"),
+    }
+    assert nbformat.writes(nbformat.reads(text, as_version=4)) == text.rstrip("\n")
+
+
+def test_a_refresh_writes_what_jupyterlab_would(
+    home_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "PROJECT_DIR", tmp_path)
+    plan = runner.make_plan(["-r", "run_name", "mine"])
+    plan.run_dir.mkdir(parents=True)
+    language = json.loads((PROJECT_DIR / "1_gen.ipynb").read_text())["metadata"]["language_info"]
+    metadata = {
+        "kernelspec": {"name": "other", "display_name": "Other"},
+        "language_info": language,
+        "papermill": {"x": 1},
+    }
+    timed = {"tags": ["injected-parameters"], "papermill": {"duration": 1}}
+    cell = nbformat.v4.new_code_cell("# Parameters\nn = 1\n", execution_count=1, metadata=timed)
+    executed = nbformat.v4.new_notebook(cells=[cell], metadata=metadata)
+    for notebook in NOTEBOOKS:
+        nbformat.write(executed, plan.run_dir / f"{notebook}.ipynb")
+    runner.refresh(plan)
+    for notebook in NOTEBOOKS:
+        written = json.loads((tmp_path / f"{notebook}.ipynb").read_text())
+        assert written["metadata"] == {"kernelspec": KERNELSPEC, "language_info": language}
+        assert written["cells"][0]["metadata"] == {"tags": ["injected-parameters"]}
+        assert "".join(written["cells"][0]["source"]) == f"{EDIT_HERE}\nn = 1"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_the_injected_cell_is_what_tiny_yaml_says(notebook: str) -> None:
     values = yaml.safe_load((PROJECT_DIR / "parameters" / "tiny.yaml").read_text(encoding="utf-8"))
     expected = for_notebook(values, notebook)
@@ -73,6 +131,7 @@ def test_the_injected_cell_is_what_tiny_yaml_says(notebook: str) -> None:
         for cell in cells(notebook)
         if "injected-parameters" in cell["metadata"].get("tags", [])
     )
+    assert injected["source"][0] == f"{EDIT_HERE}\n"
     found: dict[str, Any] = {}
     exec("".join(injected["source"]), {}, found)
     assert found == expected

@@ -71,6 +71,8 @@ def claim_of(results: Results) -> str:
 def settling(results: Results) -> str:
     """How to settle a verdict that is open; "" = it is not."""
     one, available = results.deciding, results.primary.available
+    if falls_short(results):
+        one = plain_comparison(results)
     if one is None or one.verdict != CANNOT_TELL or not one.n:
         return ""
     if not one.questions_needed:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from lib.drawing import COLOURS, Picture, drawn, new_figure
 from lib.finetune.watch import HistoryPoint
 from lib.state import read_state, require_path
 from lib.store import read_json
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 Piece = tuple[str, bool]  # decoded text, and whether the loss counts it
+_NAMES = {"loss": "training", "validation_loss": "validation"}
 _PROMPT_CHARS = 600  # shown of a prompt
 
 
@@ -32,7 +37,7 @@ def marked(pieces: list[Piece]) -> str:
 
 
 def show_trained_tokens(rows: Any, *, row: int = 0) -> Any:
-    """One training row as HTML; the tokens that TRL's collator labels as trained are highlighted.
+    """One training row as HTML; what TRL's collator labels as trained is in ⟦ ⟧.
 
     Of a long prompt only the end is shown.
     """
@@ -42,35 +47,53 @@ def show_trained_tokens(rows: Any, *, row: int = 0) -> Any:
     tokenizer, token_row = rows.tokenizer, rows.train[row]
     collate = DataCollatorForLanguageModeling(pad_token_id=tokenizer.pad_token_id or 0)
     batch = collate([{"input_ids": token_row.input_ids, "labels": token_row.labels}])
-    spans = ""
+    parts = ""
     for text, trained in trained_pieces(batch["input_ids"][0], batch["labels"][0], tokenizer):
         if not trained and len(text) > _PROMPT_CHARS:
             text = f"… ({len(text) - _PROMPT_CHARS:,} characters) … {text[-_PROMPT_CHARS:]}"
-        style = "background:#d7f5d0;color:#10320a" if trained else "color:#777"
-        spans += f'<span style="{style}">{escape(text)}</span>'
-    return HTML(f'<pre style="white-space:pre-wrap">{spans}</pre>')
+        parts += f"<mark>⟦{escape(text)}⟧</mark>" if trained else escape(text)
+    return HTML(f'<pre style="white-space: pre-wrap">{parts}</pre>')
 
 
-def plot_loss(history: list[HistoryPoint]) -> Any:
-    """The training loss over the steps, and the validation loss if there is one, as a figure."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
-    for key, label, style in (("loss", "training", "-"), ("validation_loss", "validation", "o--")):
-        points = [(point["step"], point[key]) for point in history if key in point]
+@drawn
+def plot_loss(history: list[HistoryPoint]) -> tuple[Figure, str, str]:
+    """The training loss over the steps, and the validation loss if there is one."""
+    figure, axes = new_figure(3.2, width=7)
+    lines = {}
+    for key, style, colour in (("loss", "-", COLOURS[0]), ("validation_loss", "o--", COLOURS[1])):
+        lines[key] = points = [(point["step"], point[key]) for point in history if key in point]
         if points:
-            axes.plot(*zip(*points, strict=True), style, label=label)
+            axes.plot(*zip(*points, strict=True), style, color=colour, label=_NAMES[key])
     axes.set_xlabel("step")
     axes.set_ylabel("loss, nats per completion token")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False)
-    plt.close(figure)  # the cell shows what it returns; an open figure would be shown twice
-    return figure
+    return (
+        figure,
+        "Lines of the loss over the steps of training.",
+        _reading(lines["validation_loss"]),
+    )
 
 
-def plot_training(*, run_name: str) -> Any:
+def _reading(validation: list[tuple[float, float]]) -> str:
+    """Whether the loss on rows that were not trained fell, and whether it rose again."""
+    if len(validation) < 2:
+        return "There are no validation rows, so nothing is known of rows that were not trained."
+    best_step, best = min(validation, key=lambda point: point[1])
+    (_, first), (last_step, last) = validation[0], validation[-1]
+    said = f"The validation loss went from {first:.3f} to {last:.3f}"
+    if best_step == last_step:
+        return (
+            f"{said}, and was never lower: what was learnt helps with rows that were not trained."
+        )
+    return (
+        f"{said}; it was lowest, {best:.3f}, at step {best_step:g}: later steps memorise answers."
+    )
+
+
+def plot_training(*, run_name: str) -> Picture:
     """The loss curve of the run's student, or a sentence when it was not trained here."""
     if "STUDENT_MODEL_DIR" not in read_state(run_name):
-        return "The student was not trained in this run."
+        return Picture("", "The student was not trained in this run.")
     history_path = require_path("STUDENT_MODEL_DIR", run_name).parent / "history.json"
     return plot_loss(read_json(history_path)["history"])

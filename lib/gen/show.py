@@ -5,19 +5,24 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
 from lib.dataset import SPLITS
+from lib.drawing import COLOURS, INK, drawn, new_figure
 from lib.gen.corpus import Corpus
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, parse_answer
 from lib.records import RaftExample, Rejected
 
-KINDS = ("oracle", "memorise", "refuse")
-_COLOURS = {"oracle": "#2a9d8f", "memorise": "#e9a23b", "refuse": "#b4656f"}
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-# Colours with alpha over the notebook's own ground: readable in light and in dark.
+KINDS = ("oracle", "memorise", "refuse")
+_COLOURS = dict(zip(KINDS, (COLOURS[2], COLOURS[4], COLOURS[3]), strict=True))
+
+# Colours with alpha over the notebook's own ground: readable in light and in dark. Without the
+# style, which viewers may drop, lines and bold words say the same.
 STYLE = Markup("""<style>
 .raft {border: 1px solid rgba(128,128,128,.5); border-radius: 6px; padding: .6em .9em;
  margin: .8em 0}
@@ -68,8 +73,9 @@ def example_html(example: RaftExample) -> Markup:
     )
     documents = Markup().join(document_html(example, i) for i in range(len(example.context)))
     return Markup(
-        '<div class="raft"><div class="where">{} · {} · kind <b>{}</b> · the oracle is {}</div>'
-        '<p><b>{}</b></p>{}<div class="label">{}</div></div>'
+        '<div class="raft">'
+        '<small class="where">{} · {} · kind <b>{}</b> · the oracle is {}</small>\n'
+        '<p><b>{}</b></p>\n{}<div class="label">{}</div></div>\n'
     ).format(
         *(example.id, example.split, example.kind, place),
         *(example.question.text, documents, label_html(example.label)),
@@ -81,9 +87,11 @@ def document_html(example: RaftExample, index: int) -> Markup:
     chunk = example.context[index]
     is_oracle = index == example.oracle_position
     quotes = parse_answer(example.question.cot_answer).quotes if is_oracle else ()
-    return Markup('<div class="{}"><span class="where">{} · {}, page {}{}</span>\n{}</div>').format(
+    return Markup(
+        '<div class="{}"><small class="where">{} · {}, page {}{}</small> <br>{}</div>\n'
+    ).format(
         "document oracle" if is_oracle else "document",
-        *(index + 1, chunk.title, chunk.page, " · oracle" if is_oracle else ""),
+        *(index + 1, chunk.title, chunk.page, Markup(" · <b>oracle</b>") if is_oracle else ""),
         _with_tags(chunk.text, quotes, Markup("<mark>{}</mark>")),
     )
 
@@ -100,12 +108,14 @@ def _with_tags(text: str, parts: Sequence[str], tag: Markup) -> Markup:
     return Markup().join(tag.format(p) if i % 2 else escape(p) for i, p in enumerate(pieces))
 
 
-def plot_counts(examples: Sequence[RaftExample], rejected: Sequence[Rejected]) -> Any:
+@drawn
+def plot_counts(
+    examples: Sequence[RaftExample], rejected: Sequence[Rejected]
+) -> tuple[Figure, str, str]:
     """Three panels: rows by split and kind, the oracle's places, rejections by gate."""
-    import matplotlib.pyplot as plt
     import pandas as pd
 
-    figure, (rows, places, gates) = plt.subplots(1, 3, figsize=(12, 3.2), layout="constrained")
+    figure, (rows, places, gates) = new_figure(3.2, width=12, columns=3)
     table = pd.DataFrame([(e.split, e.kind) for e in examples], columns=["split", "kind"])
     kinds = pd.crosstab(table.split, table.kind).reindex(SPLITS, fill_value=0)
     kinds = kinds[[kind for kind in KINDS if kind in kinds]]
@@ -114,12 +124,15 @@ def plot_counts(examples: Sequence[RaftExample], rejected: Sequence[Rejected]) -
     rows.legend(frameon=False)
     shown = Counter(e.oracle_position for e in examples if e.oracle_position is not None)
     size = max((len(example.context) for example in examples), default=1)
-    numbers = [str(position + 1) for position in range(size)]
-    places.bar(numbers, [shown[position] for position in range(size)], color=_COLOURS["oracle"])
-    places.axhline(sum(shown.values()) / size, color="grey", linestyle=":")
+    counts = [shown[position] for position in range(size)]
+    places.bar([str(position + 1) for position in range(size)], counts, color=_COLOURS["oracle"])
+    places.axhline(sum(counts) / size, color=INK, linestyle=":")
     places.set(title="The oracle's place in the context", xlabel="document", ylabel="rows")
     by_gate = Counter(item.gate for item in rejected).most_common()[::-1]
-    gates.barh([gate for gate, _ in by_gate], [count for _, count in by_gate], color="grey")
+    gates.barh([gate for gate, _ in by_gate], [count for _, count in by_gate], color=INK)
     gates.set(title=f"Rejected by gate ({len(rejected)})")
-    plt.close(figure)  # the cell shows what it returns; an open figure would be shown twice
-    return figure
+    train = table.kind[table.split == "train"].value_counts(normalize=True)
+    shares = ", ".join(f"{share:.0%} {kind}" for kind, share in train.items())
+    said = f"Training rows: {shares}. "
+    said += f"The oracle is at each place in {min(counts):,} to {max(counts):,} rows."
+    return figure, "Bars: rows by split and kind, the oracle's places, rejections by gate.", said

@@ -97,6 +97,17 @@ def test_a_claim_names_a_plain_prompt_that_is_not_beaten() -> None:
     )
 
 
+def test_what_would_settle_a_plain_prompt_that_is_not_beaten_is_said() -> None:
+    results = results_of({"student": GOOD, "baseline": POOR, PLAIN: NEAR})
+    plain = results.comparison(PLAIN, "top_5", "exact_match")
+    assert plain
+    assert plain.questions_needed
+    assert verdict_of(results).endswith(f"with --from 4 -r max_questions {plain.questions_needed}.")
+    worse = {"student": [0.0] * 10 + GOOD[:30], "baseline": POOR[:1] * 40, PLAIN: [1.0] * 40}
+    assert "plain prompt: worse" in verdict_of(results_of(worse))
+    assert settling(results_of(worse)) == ""
+
+
 def test_a_beaten_plain_prompt_is_in_a_second_sentence() -> None:
     text = said(student=GOOD, baseline=POOR, plain=POOR)
     assert "Against the baseline with its plain prompt: better, exact match 90% against 40%" in text

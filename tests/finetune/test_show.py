@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from lib.finetune import plot_loss, prepare_rows, show, show_trained_tokens
 from lib.finetune.show import trained_pieces
 from lib.recipe import Recipe
 from tests.finetune.tiny import answer
+from tests.plain_html import glued
 
 
 def test_pieces_follow_the_labels(model_dir: Path, dataset_dir: Path) -> None:
@@ -28,14 +30,16 @@ def test_the_html_escapes_tags_and_shortens_the_prompt(
     rows = prepare_rows(dataset_dir, Recipe(student_model=str(model_dir)))
     page = show_trained_tokens(rows, row=1).data
     assert "&lt;ANSWER&gt;:" in page
+    assert page.count("<mark>⟦") == page.count("⟧</mark>") == 1
     assert "<ANSWER>" not in page
+    assert glued(page) == []
     assert "<DOCUMENT>" not in page
     assert "characters) …" in page
 
 
 def test_the_curve_stands_without_validation() -> None:
     history = [{"step": 1, "loss": 2.5}, {"step": 2, "loss": 2.0}]
-    axes = plot_loss(history).axes[0]
+    axes = inspect.unwrap(plot_loss)(history)[0].axes[0]
     assert [(line.get_label(), list(line.get_ydata())) for line in axes.lines] == [
         ("training", [2.5, 2.0])
     ]
@@ -48,6 +52,20 @@ def test_the_curve_has_both_losses() -> None:
         {"step": 2, "epoch": 1.0, "loss": 2.0, "learning_rate": 0.1},
         {"step": 2, "epoch": 1.0, "validation_loss": 2.2},
     ]
-    axes = plot_loss(history).axes[0]
+    axes = inspect.unwrap(plot_loss)(history)[0].axes[0]
     drawn = {str(line.get_label()): list(line.get_ydata()) for line in axes.lines}
     assert drawn == {"training": [2.5, 2.0], "validation": [3.0, 2.2]}
+
+
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [
+        ([3.0, 2.0, 1.0], "went from 3.000 to 1.000, and was never lower"),
+        ([3.0, 1.0, 2.0], "went from 3.000 to 2.000; it was lowest, 1.000, at step 1"),
+        ([1.0, 2.0], "went from 1.000 to 2.000; it was lowest, 1.000, at step 0"),
+        ([3.0], "There are no validation rows"),
+    ],
+)
+def test_the_reading_of_the_curve_is_what_it_did(losses: list[float], said: str) -> None:
+    history = [{"step": float(i), "validation_loss": loss} for i, loss in enumerate(losses)]
+    assert said in plot_loss([*history, {"step": 1, "loss": 2.0}]).reading

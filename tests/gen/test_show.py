@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import inspect
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from lib.reading.documents import Skipped
 from lib.recipe import Recipe
 from lib.records import Rejected
 from tests.gen.dataset import make
+from tests.plain_html import glued
 
 
 def test_rows_are_shown_with_tags_escaped_and_the_quote_marked(home_dir: Path) -> None:
@@ -20,7 +23,8 @@ def test_rows_are_shown_with_tags_escaped_and_the_quote_marked(home_dir: Path) -
     assert "&lt;script&gt;" in html
     assert "&lt;ANSWER&gt;:" in html
     assert html.count("<mark>") == 1
-    assert html.count('class="document oracle"') == 1
+    assert glued(html) == []
+    assert html.count(" · <b>oracle</b></small>") == html.count('class="document oracle"') == 1
 
 
 def test_a_quote_is_found_across_a_line_break(home_dir: Path) -> None:
@@ -40,7 +44,8 @@ def test_every_kind_is_shown_first(home_dir: Path) -> None:
 
 def test_counts_are_drawn(home_dir: Path) -> None:
     examples = make().built.examples
-    figure = show.plot_counts(examples, [Rejected("", "c", "verbatim", "no")])
+    rejected = [Rejected("", "c", "verbatim", "no")]
+    figure, *_ = inspect.unwrap(show.plot_counts)(examples, rejected)
     rows, places, gates = figure.axes
     assert sum(bar.get_height() for bar in rows.patches) == len(examples)
     assert sum(bar.get_height() for bar in places.patches) == sum(
@@ -49,12 +54,21 @@ def test_counts_are_drawn(home_dir: Path) -> None:
     assert [label.get_text() for label in gates.get_yticklabels()] == ["verbatim"]
 
 
+def test_the_reading_of_the_counts_is_the_counts() -> None:
+    examples = make().built.examples
+    train = [example.kind for example in examples if example.split == "train"]
+    said = show.plot_counts(examples, []).reading
+    for kind, count in Counter(train).items():
+        assert f"{count / len(train):.0%} {kind}" in said
+
+
 def test_documents_and_skipped_files_stand_in_one_table() -> None:
     corpus = Corpus(Recipe())
     corpus.documents = documents = make().documents
     documents[0] = replace(documents[0], dropped=(("Lights", 3), ("Page #", 4)))
     corpus.skipped = [Skipped("x.pdf", "it is encrypted")]
     table = show.show_documents(corpus)
+    assert glued(table.to_html()) == []
     assert list(table.index) == [*(d.id for d in documents), "x.pdf"]
     assert table.loc["x.pdf", "skipped"] == "it is encrypted"
     assert table.loc["0.txt", "characters"] == len(documents[0].text)

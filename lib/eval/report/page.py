@@ -25,10 +25,10 @@ def render(template: str, **values: Any) -> Markup:
 
 
 def show(template: str, **values: Any) -> HTML:
-    """A template as the output of a cell, with the style."""
+    """A template as the output of a cell; the first one, verdict.html.j2, brings the style."""
     from IPython.display import HTML
 
-    return HTML(f"{STYLE}\n{render(template, **values)}")
+    return HTML(render(template, **values))
 
 
 @cache

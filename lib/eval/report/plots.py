@@ -6,14 +6,14 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from lib.drawing import INK, drawn, new_figure, style_of
 from lib.eval.conditions import is_retrieved
 from lib.eval.metrics import REFUSED_RIGHTLY, RETRIEVER
-from lib.eval.metrics.losses import LOSSES
+from lib.eval.metrics.losses import LOSSES, RIGHT
 from lib.eval.metrics.refusals import DISTRACTORS_ONLY
-from lib.eval.report.drawing import drawn, new_figure, style_of
 from lib.eval.results import Comparison, Estimate, Results
-from lib.eval.statistics import CANNOT_TELL
-from lib.eval.wording import metric_name, percent
+from lib.eval.statistics import BETTER, CANNOT_TELL, WORSE
+from lib.eval.wording import counted, metric_name, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +22,7 @@ Losses = Mapping[tuple[str, str], Mapping[str, int]]  # (model, condition) → c
 
 
 @drawn
-def plot_differences(results: Results) -> tuple[Figure, str] | str:
+def plot_differences(results: Results) -> tuple[Figure, str, str] | str:
     """Forest plot: the first model minus each other, by the metric that decides, by condition.
 
     Where the right reply is a refusal (`distractors_only`), it is the share of right refusals.
@@ -50,7 +50,7 @@ def plot_differences(results: Results) -> tuple[Figure, str] | str:
             weight = "normal" if one.verdict == CANNOT_TELL else "bold"
             beside = {"transform": axes.get_yaxis_transform(), "va": "center"}
             axes.text(1.02, y, one.verdict, weight=weight, **beside)
-    axes.axvline(0, color="black", lw=1)
+    axes.axvline(0, color=INK, lw=1)
     axes.set_title(f"{metric_name(primary.metric)} of {results.models[0]} minus that of the others")
     axes.set_xlabel("points: left of 0 worse, right of 0 better")
     notes = {DISTRACTORS_ONLY: "\n(right refusals)", primary.condition: "\n(decides)"}
@@ -59,11 +59,26 @@ def plot_differences(results: Results) -> tuple[Figure, str] | str:
     axes.invert_yaxis()
     axes.grid(axis="x")
     figure.legend(loc="outside lower left")
-    return figure, "Forest plot of the differences, with the intervals of their tests."
+    alt = "Forest plot of the differences, with the intervals of their tests."
+    return figure, alt, _of_differences(found, results)
+
+
+def _of_differences(found: list[tuple[str, Comparison]], results: Results) -> str:
+    """`student against baseline: better under oracle, top_3; cannot tell under top_5.`"""
+    sentences = []
+    for against in results.models[1:]:
+        where = {
+            word: [name for name, one in found if (one.against, one.verdict) == (against, word)]
+            for word in (BETTER, WORSE, CANNOT_TELL)
+        }
+        parts = [f"{word} under {', '.join(names)}" for word, names in where.items() if names]
+        if parts:
+            sentences.append(f"{results.models[0]} against {against}: {'; '.join(parts)}.")
+    return " ".join(sentences)
 
 
 @drawn
-def plot_top_k(results: Results) -> tuple[Figure, str] | str:
+def plot_top_k(results: Results) -> tuple[Figure, str, str] | str:
     """Right answers under each condition with 95% intervals; lines join the retrieved ones (top_k).
 
     The dashed hit rate is what a model would reach that reads without a mistake.
@@ -89,17 +104,34 @@ def plot_top_k(results: Results) -> tuple[Figure, str] | str:
     hits = {x: 100 * one.value for x, one in rates.items() if one}
     if hits:
         lefts, rights = [x - 0.35 for x in hits], [x + 0.35 for x in hits]
-        axes.hlines([*hits.values()], lefts, rights, color="black", ls="--", label="hit rate")
+        axes.hlines([*hits.values()], lefts, rights, color=INK, ls="--", label="hit rate")
     axes.set_title(f"{metric_name(metric)} under each condition")
     axes.set(ylim=(-3, 103), ylabel="%")
     axes.set_xticks(range(len(conditions)), conditions)
     axes.grid(axis="y")
     figure.legend(loc="outside lower left", ncols=2)
-    return figure, f"{metric_name(metric)} of each model under each condition, with 95% intervals."
+    alt = f"{metric_name(metric)} of each model under each condition, with 95% intervals."
+    return figure, alt, _of_top_k(filter(is_retrieved, conditions), results)
+
+
+def _of_top_k(conditions: Iterable[str], results: Results) -> str:
+    """`Under top_3 the answer is found for 85%; exact match: student 45%, baseline 35%.`"""
+    sentences = []
+    for name in conditions:
+        found = results.estimate(RETRIEVER, name, "hit_rate")
+        hits = f"the answer is found for {percent(found.value)}%; " if found else ""
+        values = [
+            f"{model} {percent(one.value)}%"
+            for model in results.models
+            if (one := results.estimate(model, name, results.primary.metric)) and one.n
+        ]
+        said = f"{results.primary.metric.replace('_', ' ')}: {', '.join(values)}"
+        sentences.append(f"Under {name} {hits}{said}.")
+    return " ".join(sentences)
 
 
 @drawn
-def plot_losses(losses: Losses, results: Results) -> tuple[Figure, str] | str:
+def plot_losses(losses: Losses, results: Results) -> tuple[Figure, str, str] | str:
     """What became of each model's answers under the condition that decides, by class."""
     main = results.primary.condition
     models = list(dict.fromkeys(model for model, _ in losses))
@@ -123,7 +155,18 @@ def plot_losses(losses: Losses, results: Results) -> tuple[Figure, str] | str:
     axes.invert_yaxis()
     figure.legend(loc="outside lower left", ncols=2)
     said = [", ".join(f"{n:,} {kind}" for kind, n in of.items()) for of in counts.values()]
-    return figure, "; ".join(f"{m}: {s}" for m, s in zip(models, said, strict=True)) + "."
+    alt = "; ".join(f"{m}: {s}" for m, s in zip(models, said, strict=True)) + "."
+    return figure, alt, " ".join(map(_of_losses, counts, counts.values()))
+
+
+def _of_losses(model: str, found: Mapping[str, int]) -> str:
+    """`student: 92 of 140 answers are lost, most often by wrong quote (38).`"""
+    total, lost = sum(found.values()), sum(found.values()) - found.get(RIGHT, 0)
+    if not lost:
+        return f"{model}: none of {counted(total, 'answer')} is lost."
+    most = max((kind for kind in LOSSES if kind != RIGHT), key=lambda kind: found.get(kind, 0))
+    said = f"{model}: {lost:,} of {counted(total, 'answer')}"
+    return f"{said} are lost, most often by {most} ({found[most]:,})."
 
 
 def _percents(ones: Iterable[Comparison | Estimate], *names: str) -> list[list[float]]:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from lib.eval.report.all_answers import ANSWERS_PAGE, write_all_answers
 from lib.eval.report.head import facts_of, title_of
-from lib.eval.report.page import STYLE, render
+from lib.eval.report.page import render
 from lib.eval.runs.results_files import METRICS_FILE, read_metrics
 from lib.settings import SetupError, portable, write_text
 from lib.text import one_line
@@ -20,6 +20,7 @@ from lib.text import one_line
 HIDDEN_TAG = "not-in-report"  # a cell tagged so stays out of the report
 _LOCAL_LINK = re.compile(r'<a\s[^>]*?href="(?!https?://|#)[^"]*"[^>]*>(.*?)</a>', re.DOTALL)
 _SCRIPT = re.compile(r"<script\b.*?</script\s*>", re.DOTALL | re.IGNORECASE)
+_STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)  # an older notebook has another one
 _TITLE = re.compile(r"<h1[^>]*>(.+?)</h1>", re.DOTALL)
 _HEADING = re.compile(r"<h2>(.+?)</h2>", re.DOTALL)
 _VERDICT = re.compile(r'<section[^>]*class="ob-verdict.*?</section>', re.DOTALL)
@@ -119,5 +120,5 @@ def _for_readers(output: Any, source: str) -> Any:
             output["data"] = {"text/html": figure}
             return output
     if shown := data.get("text/html"):
-        data["text/html"] = shown.replace(STYLE, "")
+        data["text/html"] = _STYLE.sub("", shown)
     return output

@@ -14,7 +14,6 @@ from lib.engine.prices import Price, Prices
 from lib.eval.metrics.losses import LOSSES
 from lib.eval.report.advice import what_next
 from lib.eval.report.cost import ledger_costs, show_cost
-from lib.eval.report.page import STYLE
 from lib.eval.results import Results
 from lib.eval.verdict import settling
 from lib.recipe import KNOBS
@@ -40,7 +39,7 @@ def losses(**more: int) -> Losses:
 
 def lines(results: Results, found: Losses) -> list[str]:
     """The paragraphs or points, their `<code>` as backticks."""
-    html = what_next(results, found).data.removeprefix(STYLE)
+    html = what_next(results, found).data
     points = re.findall(r"<(?:li|p)>(.*?)</(?:li|p)>", html, re.DOTALL)
     text = [re.sub("</?b>", "**", re.sub("</?code>", "`", point)) for point in points]
     return [" ".join(unescape(one).split()) for one in text]

@@ -12,10 +12,10 @@ from lib.eval.judge.asking import Judge
 from lib.eval.judge.grading import JUDGE_CORRECT
 from lib.eval.models import EvalModel, eval_models
 from lib.eval.report.method import show_judge
-from lib.eval.report.page import STYLE
 from lib.prompts.verdicts import JUDGED, UNPARSED
 from lib.recipe import Recipe
 from lib.records import Score
+from tests.plain_html import glued
 
 
 def settings(url: str = "https://me:secret@judge.example.com/v1") -> EndpointSettings:
@@ -44,13 +44,13 @@ def scores(model: str, *, read: int, unread: int = 0, metric: str = JUDGE_CORREC
 
 
 def shown(judge: Judge | None, given: list[Score], asked: list[EvalModel]) -> str:
-    """Its text, without the style and the tags."""
+    """Its text, without the tags."""
     data = show_judge(judge, given, asked).data
-    assert data.startswith(STYLE)
-    assert "color:" not in data.removeprefix(STYLE)
+    assert "color:" not in data
+    assert glued(data) == []
     assert "secret" not in data
     assert "key-of-mine" not in data
-    return " ".join(unescape(re.sub("<[^>]+>", " ", data.removeprefix(STYLE))).split())
+    return " ".join(unescape(re.sub("<[^>]+>", " ", data)).split())
 
 
 def test_without_a_judge_it_is_one_sentence_that_says_what_to_set(asked: list[EvalModel]) -> None:
@@ -71,8 +71,8 @@ def test_rates_are_of_what_was_sent_by_model_and_metric(asked: list[EvalModel]) 
     said = shown(JUDGE, given, asked)
     assert said.startswith("The judge is llama-3-70b at judge.example.com Unread verdicts student ")
     assert "Unread verdicts student baseline" in said
-    assert "Judge: correct 2 of 100 2.0% (1–7) 0 of 50 0.0% (0–7)" in said
-    assert "Judge: fluency 0 of 100 0.0% (0–4) –" in said
+    assert "Judge: correct 2 of 100 (2.0%, 1–7) 0 of 50 (0.0%, 0–7)" in said
+    assert "Judge: fluency 0 of 100 (0.0%, 0–4) –" in said
     assert "Exact match" not in said
     assert "relevance" not in said
     assert "Unread of student, for example: a <b> & no key." in said

@@ -5,18 +5,23 @@ from __future__ import annotations
 import inspect
 import math
 import xml.etree.ElementTree as ET
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
 
 import pytest
+from markupsafe import escape
+from PIL import Image
 
+from lib.drawing import COLOURS, INK, Picture, style_of
 from lib.eval import plot_differences, plot_losses, plot_top_k
 from lib.eval.metrics.losses import LOSSES
-from lib.eval.report.drawing import Picture, style_of
 from lib.eval.results import Results
-from tests.eval.report.made import CONDITIONS, MODELS, comparison, estimate, losses, results
+from tests.eval.report.made import CONDITIONS, MODELS, ODD, comparison, estimate, losses, results
 
+JUPYTER_DARK = (0x11, 0x11, 0x11)
 DARK = (0x15, 0x18, 0x1C)  # the report's dark paper
 PLOTS: dict[str, Callable[..., Picture]] = {
     "differences": lambda models: plot_differences(results(models)),
@@ -28,7 +33,7 @@ every_plot = pytest.mark.parametrize("name", PLOTS)
 
 def axes_of(plot: Callable[..., Any], *shown: Any) -> Any:
     """The axes behind a picture."""
-    figure, _ = inspect.unwrap(plot)(*shown)
+    figure, *_ = inspect.unwrap(plot)(*shown)
     return figure.axes[0]
 
 
@@ -53,13 +58,39 @@ def test_a_plot_is_one_svg_that_loads_nothing_with_a_short_alt_text(name: str, c
         for key, value in element.attrib.items():
             assert not key.endswith("href") or value.startswith("#"), value
     assert 20 < len(made.alt) < (100 if name != "losses" else 800)  # no table has these counts
-    assert made._repr_mimebundle_() == {"image/svg+xml": made.svg, "text/plain": made.alt}
+    assert made._repr_mimebundle_() == {
+        **{"image/svg+xml": made.svg, "image/png": b64encode(made.png).decode()},
+        "text/plain": made.alt,
+    }
 
 
 @every_plot
 def test_the_same_input_gives_the_same_bytes(name: str) -> None:
     assert PLOTS[name](MODELS[:3]) == PLOTS[name](MODELS[:3])
     assert PLOTS[name](MODELS[:3]) != PLOTS[name](MODELS[:4])
+
+
+@every_plot
+def test_the_png_is_small_and_has_no_paper(name: str) -> None:
+    made = PLOTS[name](MODELS[:3])
+    assert len(made.png) < 20_000
+    picture = Image.open(BytesIO(made.png)).convert("RGBA")
+    assert picture.getpixel((0, 0))[3] == 0
+    assert picture.width > 700
+
+
+@every_plot
+def test_the_reading_names_every_model_and_escapes_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr("IPython.display.display", lambda output, **_: shown.append(output))
+    PLOTS[name]([MODELS[0], ODD])._ipython_display_()
+    bundle, reading = shown
+    assert set(bundle) == {"image/svg+xml", "image/png", "text/plain"}
+    assert "<b>" not in reading.data
+    assert MODELS[0] in reading.data
+    assert str(escape(ODD)) in reading.data
 
 
 @every_plot
@@ -103,10 +134,10 @@ def in_the_dark(colour: tuple[int, ...]) -> tuple[int, ...]:
 def test_every_colour_is_seen_on_light_and_on_dark_paper() -> None:
     assert contrast((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
     assert in_the_dark((255, 255, 255)) == DARK  # the paper of a plot becomes the page's
-    for place in range(6):
-        code = style_of(place)["color"]
+    for code in (*COLOURS, INK):
         colour = tuple(int(code[i : i + 2], 16) for i in (1, 3, 5))
-        assert contrast(colour, (255, 255, 255)) >= 3, code
+        assert contrast(colour, (255, 255, 255)) >= (4.5 if code == INK else 3), code
+        assert contrast(colour, JUPYTER_DARK) >= (4 if code == INK else 3), code
         assert contrast(in_the_dark(colour), DARK) >= 3, code
 
 
@@ -206,6 +237,21 @@ def test_losses_are_shares_of_each_models_answers() -> None:
     assert [text.get_text() for text in axes.texts][:2] == ["900 (90%)", "1 (0%)"]
     _, labels = axes.get_legend_handles_labels()
     assert labels == ["ours, 1,000 answers", "theirs, 100 answers"]
+
+
+def test_readings_say_what_the_figures_say() -> None:
+    mixed = [comparison("ours", "theirs", "oracle", 0.2, verdict="better")]
+    mixed += [comparison("ours", "theirs", name, 0.1) for name in ("top_3", "top_5")]
+    found = replace(results(), comparisons=mixed)
+    said = "ours against theirs: better under oracle; cannot tell under top_3, top_5."
+    assert plot_differences(found).reading == said
+    said = "Under top_3 the answer is found for 95%; exact match: ours 66%, theirs 57%. "
+    assert plot_top_k(found).reading.startswith(said)
+    counts = {("ours", "top_5"): dict(zip(LOSSES, (6, 0, 3, 1, 0, 0), strict=True))}
+    said = "ours: 4 of 10 answers are lost, most often by wrong quote (3)."
+    assert plot_losses(counts, results()).reading == said
+    counts["ours", "top_5"] = {"right": 10}
+    assert plot_losses(counts, results()).reading == "ours: none of 10 answers is lost."
 
 
 def test_losses_are_of_the_condition_that_decides() -> None:

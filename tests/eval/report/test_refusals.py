@@ -64,7 +64,7 @@ def test_the_figures_are_those_of_the_counts(found: Evaluated) -> None:
         ]
         for rate, cell in zip(rates, cells[1:5], strict=True):
             assert cell.startswith("–" if rate is None else f"{percent(rate)} "), (model, cell)
-        assert cells[4].endswith(f" {given.count(1)} of {len(given)}")
+        assert cells[4].endswith(f" {given.count(1)} of {len(given)})")
         assert cells[5] == str(len(mute))
     assert "of none" in cells_of(found)[1][1]  # the other never refuses
 
@@ -85,7 +85,7 @@ def test_what_has_no_value_is_in_no_share_of_right_answers(found: Evaluated) -> 
         replace(s, value=None) if (s.condition, s.metric) == ("top_3", "exact_match") else s
         for s in found.scores
     ]
-    assert all(cells[4] == "– of none" for cells in cells_of(replace(found, scores=scores)))
+    assert all(cells[4] == "– (of none)" for cells in cells_of(replace(found, scores=scores)))
 
 
 def test_nothing_asked_is_said() -> None:

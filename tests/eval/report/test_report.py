@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64decode
 from html import unescape
@@ -10,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from lib.drawing import Picture
 from lib.eval.__main__ import main
-from lib.eval.report.drawing import Picture
 from lib.eval.report.page import STYLE
 from lib.eval.report.report import write_report
 from lib.eval.verdict import claim_of
@@ -19,6 +20,7 @@ from lib.settings import SetupError
 from lib.store import write_jsonl
 from tests.eval.report.made import printed, shown, write_notebook, write_report_of
 from tests.eval.toy import Evaluated, Page, evaluated, make_chunks, write_dataset
+from tests.plain_html import glued
 
 ATTACK = "<script src='https://evil.example/x.js'></script><img src=https://evil.example/y.png>"
 ALT = 'Exact match: student 50%, "baseline" <25%>.'
@@ -44,6 +46,7 @@ def notebook_path(found: Evaluated, tmp_path: Path) -> Path:
         printed("a warning", name="stderr"),
         printed("progress lines", "not-in-report"),
         shown(f"<p>{ATTACK}</p>"),
+        shown("<style>.of-an-older-version { display: none; }</style><p>old</p>"),
     ]
     title = "# Who reads better?\n[3](3_deploy.ipynb), [paper](https://a.example)"
     return write_notebook(tmp_path / "4_eval.ipynb", found, title=title, more=more)
@@ -80,7 +83,23 @@ def test_it_is_for_readers(page: str, found: Evaluated) -> None:
     for present in ("72 answers", "https://a.example", claim_of(found.results), "gained most"):
         assert present in page
     assert page.count(STYLE) == 1
+    assert "of-an-older-version" not in page
     assert page.count(".ob-table caption") == 1
+
+
+def test_no_cell_needs_a_style(found: Evaluated, tmp_path: Path) -> None:
+    text = write_notebook(tmp_path / "4_eval.ipynb", found).read_text(encoding="utf-8")
+    bundles = [
+        output["data"]
+        for cell in json.loads(text)["cells"]
+        for output in cell.get("outputs", [])
+        if "data" in output
+    ]
+    pages = ["".join(data["text/html"]) for data in bundles if "text/html" in data]
+    assert len(pages) >= 7
+    assert [places for page in pages if (places := glued(page))] == []
+    assert "".join(pages).count("<style>") == 1
+    assert all("image/png" in data for data in bundles if "image/svg+xml" in data)
 
 
 def test_it_reads_without_eyes(page: str) -> None:

@@ -15,6 +15,7 @@ from lib.eval.verdict import claim_of, verdict_of
 from lib.eval.wording import METRIC_NAMES, interval, p_value, percent, points, signed
 from lib.prompts.student import REFUSAL
 from tests.eval.toy import Page, evaluated, results_of
+from tests.plain_html import glued
 
 ATTACK = "<script>alert(1)</script>"
 MODELS = ("student", "baseline", "baseline, plain prompt", "teacher")
@@ -55,13 +56,13 @@ def test_the_table_holds_the_figures_of_the_results(results: Results) -> None:
             f1 = results.estimate(model, condition, "f1")
             assert exact
             assert f1
-            silent = f" {exact.no_answer} without an answer" if exact.no_answer else ""
+            silent = f" ({exact.no_answer} without an answer)" if exact.no_answer else ""
             assert bool(silent) == (model == "student")
             assert cells == [
                 model,
                 f"{exact.n}{silent}",
-                f"{percent(exact.value)} {interval(exact)}",
-                f"{percent(f1.value)} {interval(f1)}",
+                f"{percent(exact.value)} ({interval(exact)})",
+                f"{percent(f1.value)} ({interval(f1)})",
                 *([""] * 3),  # no word about a difference is in the row of a model
             ]
         for against, cells in zip(MODELS[1:], differences, strict=True):
@@ -69,9 +70,9 @@ def test_the_table_holds_the_figures_of_the_results(results: Results) -> None:
             assert one
             decides = one is results.deciding
             assert cells[:-1] == [
-                f"student minus {against} points{', decides' if decides else ''}",
+                f"student minus {against} (points{', decides' if decides else ''})",
                 f"{one.n}",
-                f"{signed(one.difference)} {points(one)}",
+                f"{signed(one.difference)} ({points(one)})",
                 "",
                 f"{one.won} – {one.lost}",
                 p_value(one.p if decides else one.p_holm),
@@ -107,7 +108,7 @@ def test_every_other_figure_stands_in_the_metrics_once(results: Results) -> None
     for model, cell in zip(MODELS, names["chrF"][1:], strict=True):
         one = results.estimate(model, "top_5", "chrf")
         assert one
-        assert cell.startswith(f"{percent(one.value)} {interval(one)} · n {one.n}")
+        assert cell.startswith(f"{percent(one.value)} ({interval(one)} · n {one.n})")
     assert not re.search(
         "better|worse", re.sub("more is better|less is better", "", "".join(tables))
     )  # what is not tested has no word
@@ -160,6 +161,7 @@ def test_odd_inputs_are_shown(show: Callable[[Results], Any], odd: Results) -> N
     page = Page(html)
     assert html.count("<table") == html.count("<caption>") == html.count("<thead>")
     assert len({len(row) for row in page.rows if len(row) > 2}) <= 1
+    assert glued(html) == []
 
 
 def test_every_cell_that_names_others_says_which(results: Results) -> None:
