@@ -75,7 +75,8 @@ def example_html(example: RaftExample) -> Markup:
     return Markup(
         '<div class="raft">'
         '<small class="where">{} · {} · kind <b>{}</b> · the oracle is {}</small>\n'
-        '<p><b>{}</b></p>\n{}<div class="label">{}</div></div>\n'
+        "<p><b>{}</b></p>\n{}"
+        '<small class="where">label</small>\n<div class="label">{}</div></div>\n'
     ).format(
         *(example.id, example.split, example.kind, place),
         *(example.question.text, documents, label_html(example.label)),
