@@ -101,7 +101,7 @@ def test_a_refresh_writes_what_jupyterlab_would(
     home_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "PROJECT_DIR", tmp_path)
-    plan = runner.make_plan(["-r", "run_name", "mine"])
+    plan = runner.make_plan(runner.parse(["-r", "run_name", "mine"]))
     plan.run_dir.mkdir(parents=True)
     language = json.loads((PROJECT_DIR / "1_gen.ipynb").read_text())["metadata"]["language_info"]
     metadata = {
