@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from offline.teacher import english as en
-from offline.teacher.grammar import Reader
+from offline.teacher.grammar import Reader, is_manner
 
 _CUT = frozenset({";", ":", "–", "—", "-", "(", ")", '"', "“", "”"})
 _RELATIVE = frozenset("which who where when but while so although because with whose".split())
@@ -22,6 +22,8 @@ def rest_of(reader: Reader, place: int, limit: int | None = None) -> tuple[str, 
             return reader.slice(place, index), cut, index
         if low in {"and", "but", "or"} and _starts_predicate(reader, index + 1, place):
             return reader.slice(place, index), low != "or", index
+        if low == "that" and reader.low(index - 1) in en.PREPOSITIONS:
+            continue  # "on that branch"
         if low in en.SUBORDINATORS and _opens_clause(reader, index, end):
             whole = low not in {
                 "that",
@@ -34,7 +36,9 @@ def rest_of(reader: Reader, place: int, limit: int | None = None) -> tuple[str, 
                 "why",
                 "whether",
             }
-            return reader.slice(place, index), whole, index
+            # "to which it pertains": the preposition is the relative clause's.
+            pied = not whole and reader.low(index - 1) in en.PREPOSITIONS | {"of"}
+            return reader.slice(place, index - pied), whole, index
     return reader.slice(place, end), True, end
 
 
@@ -46,6 +50,20 @@ def _starts_predicate(reader: Reader, index: int, place: int) -> bool:
         return True
     after = reader.before_verb(index)
     if reader.low(after) in en.PARTICIPLE and reader.low(after) not in en.BASES:
+        # "gifts given or received", "repositories and paid services": no predicate
+        of_noun = reader.low(index - 2) in en.PARTICIPLE and index - 2 > place
+        behind = reader.low(after + 1)
+        goes_on = en.OPENERS | en.PREPOSITIONS | en.PRONOUNS | en.ADVERBS | en.SUBORDINATORS
+        return not of_noun and (
+            behind in goes_on | set(en.NUMBER_WORDS) | {"to", "and", "no", "of", ""}
+            or not behind[0].islower()
+            or reader.words[after + 1].text[0].isupper()
+            or is_manner(behind)
+        )
+    if reader.low(after) in en.AUXILIARIES:
+        return True
+    owned = en.DETERMINERS | en.POSSESSIVES
+    if reader.low(after) in en.BASES and reader.low(after + 1) in owned:
         return True
     if reader.is_verb_at(after, index) and reader.words[after].text.islower():
         base = reader.low(after) in en.BASES and reader.low(after) not in en.PAST
@@ -60,7 +78,8 @@ def _starts_predicate(reader: Reader, index: int, place: int) -> bool:
             low in en.PAST and low not in en.PARTICIPLE and reader.finite_base(later, index)
         ):
             return True
-        if reader.finite_base(later, index) and not reader.is_reduced(later):
+        reduced = low in en.PARTICIPLE and reader.low(later + 1) in en.PREPOSITIONS
+        if reader.finite_base(later, index) and not reduced and not reader.is_reduced(later):
             return True
     return False
 
@@ -86,7 +105,9 @@ def _comma(reader: Reader, index: int, end: int) -> bool | None:
     if low == "and" and reader.low(index + 2) in en.POSSESSIVES:
         return True
     if low in {"and", "or"}:
-        return True if _starts_predicate(reader, index + 2, index) or low == "or" else None
+        listed = any(reader.low(index - gap) == "," for gap in range(2, 6))
+        cut = _starts_predicate(reader, index + 2, index) or (low == "or" and not listed)
+        return True if cut else None
     listed = low.endswith("ing") and reader.low(index + 2) in {",", "and", "or"}
     if listed and reader.low(index - 1).endswith("ing") and _is_list(reader, index, end):
         return None

@@ -58,7 +58,8 @@ def read_sentence(
     topic the named thing that the paragraph is about, title the document's.
     """
     body = without_marker(text)
-    lead, participial, body = split_lead(body)
+    because = re.match(r"(?P<why>Because [^,;:]+), (?P<body>[^;:]+)", body)
+    lead, participial, body = split_lead(because["body"] if because else body)
     if not body:
         return Reading()
     words = Reader(
@@ -71,6 +72,8 @@ def read_sentence(
     except Unreadable:
         return Reading()
     clauses = reader.clauses
+    if because and clauses:
+        clauses[0] = replace(clauses[0], reason=because["why"])
     if lead and clauses:
         clauses[0] = replace(
             clauses[0], rest=f"{clauses[0].rest} {lead}".strip(), core=clauses[0].rest

@@ -142,6 +142,7 @@ THINGS = frozenset(
     "tavern bar hut camp cake cheese bread beer ale soup tea wine whisky surfing "
     "surfboard windsurfer kiteboarding board ocean city town states kingdom republic "
     "empire union world games open tour champion championship championships olympics "
+    "update scanner software server service project framework policy notice bash editor terms "
     "hawaii california australia pacific atlantic zealand coast america africa europe "
     "asia english island islands".split()
 )

@@ -9,7 +9,8 @@ from offline.teacher import english as en
 from offline.teacher.phrases import is_plural
 
 _TOKEN = re.compile(
-    r"\d+(?:[.,]\d+)*[-–](?:\d+(?:[.,]\d+)*|[a-z]+)|\d+(?:[.,:/]\d+)*(?:st|nd|rd|th|s)?%?|[£$€]\s?\d+(?:[.,]\d+)*|(?:[A-Z]\.)+(?=\s)"
+    r"\d+(?:[.,]\d+)*[-–](?:\d+(?:[.,]\d+)*|[a-z]+)|\d+(?:[.,:/]\d+)*(?:st|nd|rd|th|s)?%?|"
+    r"[£$€]\s?\d+(?:[.,]\d+)*|(?:[A-Z]\.)+(?=\s)"
     r"|\b(?:St|Mr|Mrs|Ms|Dr|Capt|Prof|Mt|No)\.(?=\s)|\w+(?:[-’'‑&./]\w+)*[’']?(?=\W|$)|[^\w\s]"
 )
 _PLURAL = re.compile(
@@ -251,7 +252,7 @@ def is_manner(word: str) -> bool:
 
 
 def _unknown_participle(word: str) -> bool:
-    return len(word) > 5 and word.endswith("ed") and word not in en.NOT_VERBS
+    return re.fullmatch(r"[a-z]{4,}ed", word) is not None and word not in en.NOT_VERBS
 
 
 def _unknown_base(word: str) -> bool:

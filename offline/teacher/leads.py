@@ -13,17 +13,22 @@ _MARKER = re.compile(
     r"Sometimes|Usually|Normally|Still|Additionally|Generally|Presently|Typically|Currently|"
     r"Accordingly|Consequently|In general|In practice|In short|In particular|Specifically|"
     r"Alternatively|Optionally|Likewise|Hence|Fortunately|Unfortunately|On the other hand|In "
-    r"other words|That said|First|Second|Third|Next|Instead|Thus|Therefore|In the end|After all), "
+    r"other words|So|Hence|Of course|Nevertheless|Ideally|That said|First|Second|Third|Next|"
+    r"Instead|Thus|Therefore|In the end|After all), "
 )
+# Whom a document means by "we": a placeholder until its title and text say who may write it.
+AUTHORS = "the authors"
 # What a document calls itself.
 ITSELF = (
     r"(?:library|package|module|document|software|licen[cs]e|policy|manual|project|tool|program|"
-    r"utility|[Ll]icen[cs]e|[Aa]greement|handbook|agreement|guide|book|site|article|report|repository|plan|act|plugin|"
-    r"framework|implementation)"
+    r"utility|[Ll]icen[cs]e|[Aa]greement|handbook|agreement|guide|book|site|article|report|"
+    r"repository|plan|act|plugin|"
+    r"framework|implementation|terms|conditions|guidelines|rules|page|section|notice)"
 )
 _LEAD = re.compile(
-    r"^(?:When|While|Unlike|In|On|At|By|Since|From|During|After|Before|Until|For|Between|Under|Near|Behind|Every|"
-    r"Inside|Outside|Off|Above|Below|Each|Within|Around)\s[^,;:]{2,60}"
+    r"^(?:When|While|Unlike|To|If|Once|Upon|With|Without|As|In|On|At|By|Since|From|During|After|"
+    r"Before|Until|For|Between|Under|Near|Behind|Every|"
+    r"Inside|Outside|Off|Above|Below|Each|Within|Around)\s[^,;:]{2,90}"
 )
 _BARE_DATE = re.compile(r"^(?:In|On|Since|By) [^,]{0,24}?\b(?:1\d{3}|20\d{2})(?= [a-zA-Z])")
 _BARE_PLACE = re.compile(r"^(?:At|In|On|Off|Near) (?:[A-ZÀ-Þ][\w’-]* ?){1,3}(?= (?:the|a|an) )")
@@ -33,11 +38,23 @@ _LOOSE_LEAD = re.compile(
 )
 
 
+_IN_FULL = {"ll": "will", "re": "are", "ve": "have", "s": "is"}
+
+
+def in_full(text: str) -> str:
+    """`You’ll get` → "You will get"; `it's` is "it is"."""
+    return re.sub(
+        r"\b([Yy]ou|[Ww]e|[Tt]hey|[Ii]t|[Tt]here)['’](ll|re|ve|s)\b",
+        lambda found: f"{found[1]} {_IN_FULL[found[2]]}",
+        text,
+    )
+
+
 def without_marker(text: str) -> str:
     """`However, the light itself was moved.` → "the light was moved\""""
-    body = _MARKER.sub("", text.rstrip('.!"” ')).strip()
+    body = _MARKER.sub("", in_full(text.rstrip('.!"” '))).strip()
     body = re.sub(r"^(?:Please )?[Nn]ote that (?=[a-z])", "", body)
-    body = re.sub(rf"^This (?={ITSELF}\b)", "The ", body[:1].upper() + body[1:])
+    body = re.sub(rf"^Th(?:is|ese) (?={ITSELF}\b)", "The ", body[:1].upper() + body[1:])
     body = re.sub(r"^(?:Starting|Beginning) (?=in \d{4})", "", body)
     body = body[:1].upper() + body[1:] if body[:3] == "in " else body
     return re.sub(r" (?:it|him|her)self(?= (?:is|was|has|had)\b)", "", body)

@@ -19,7 +19,7 @@ from offline.teacher import (
 )
 from offline.teacher.drafting import Draft
 from offline.teacher.grammar import Clause
-from offline.teacher.leads import ITSELF
+from offline.teacher.leads import AUTHORS, ITSELF
 from offline.teacher.rules_is import apposition_drafts
 
 __all__ = ["apposition_drafts", "drafts"]
@@ -36,13 +36,17 @@ _RULES = (
     rules_who_what.of_object,
     rules_who_what.of_subject,
     rules_general.why,
-    rules_general.lets,
-    rules_general.purpose,
     rules_general.called,
-    rules_general.listed,
-    rules_general.plain_object,
     rules_which.which,
     rules_which.which_named,
+)
+
+# Questions that stand alone under the document's title although "you" or its authors act.
+_OF_ANYBODY = (
+    rules_when_where.when,
+    rules_amount.numbers,
+    rules_amount.often,
+    rules_general.why,
 )
 
 _NAMES_NOTHING = re.compile(
@@ -50,7 +54,8 @@ _NAMES_NOTHING = re.compile(
     r"\bthe remainder\b"
     r"|^an? (?:(?:large|small|great|vast|growing) )?(?:number|lot|variety|range|combination|series|"
     r"few|example|majority) (?:of|in)\b"
-    r"|^one of |^(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)-[a-z]+$"
+    r"|^one of |^(?:instead|part of)\b|^(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|"
+    r"ninety)-[a-z]+$"
 )
 
 
@@ -64,6 +69,8 @@ def drafts(clause: Clause, text: str) -> Iterator[Draft]:
     article = re.match(r"(?:the|both|each|every|any|some|all|a|an) ", clause.subject)
     superlative = re.match(r"the (?:\w+ )?\w+est ", clause.subject)
     vague = bool(article) and not (kind or superlative or ph.has_name(clause.subject))
+    if clause.subject.startswith(("be ", "have ", "do ")):
+        return
     if _NAMES_NOTHING.search(clause.subject) or clause.subject.lower() in en.NUMBER_WORDS:
         return
     # "Software patents pose a threat", "Shared locks on Windows": the noun was taken for the verb.
@@ -74,6 +81,12 @@ def drafts(clause: Clause, text: str) -> Iterator[Draft]:
     if bare and following in en.PREPOSITIONS and not clause.subject.split()[-1][0].isupper():
         return
     yield from rules_predicate.predicates(clause, text)
+    if clause.subject in {"you", AUTHORS}:
+        if clause.core:
+            return  # the condition would be missing
+        found = (draft for rule in _OF_ANYBODY for draft in rule(clause))
+        yield from (replace(draft, score=draft.score - 1, titled=True) for draft in found)
+        return
     for draft in (draft for rule in _RULES for draft in rule(clause)):
         if vague and clause.subject in draft.text:
             past = clause.aux in {"was", "were", "did", "had", "has"}

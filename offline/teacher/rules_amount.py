@@ -14,7 +14,8 @@ _END = rf"(?= (?:{PREP}|and|to|or)\b|,|$)"
 
 _COUNTED = re.compile(
     rf"^(?P<num>{ph.NUMBER}) "
-    rf"(?P<noun>(?:[a-z][\w’'-]*s? ){{0,2}}?[a-z][\w’'-]*(?: of [a-z]+)?){_END}"
+    rf"(?P<noun>(?!(?:in|of) )(?:[a-z][\w’'-]*s? ){{0,2}}?[a-z][\w’'-]*"
+    rf"(?: of (?:[a-z]+ )?[a-z]+(?<!ed))?){_END}"
 )
 
 _AND_COUNTED = re.compile(
@@ -71,6 +72,10 @@ _LASTING = re.compile(rf"\bfor (?P<value>{ph.DURATION})(?![\w-])")
 
 _WITHIN = re.compile(rf"\bin (?P<value>{ph.DURATION})(?![\w-])(?! of)")
 
+_LIMIT = re.compile(
+    rf"\bwithin (?P<value>{ph.NUMBER}) (?P<unit>(?:[a-z]+ )?{ph.TIME_UNITS}(?<=s))(?![\w-])"
+)
+
 _PRICE = re.compile(rf"\b(?P<prep>for|at) (?P<value>{ph.MONEY})(?![\w-])")
 
 
@@ -101,7 +106,7 @@ def numbers(clause: Clause) -> Iterator[Draft]:
     if (
         time
         and clause.lemma in {"take", "last", "be", "need"}
-        and not rest[time.end() :].startswith(" old")
+        and re.match(rf"$|,| (?:{PREP}|to|of|and|or)\b", rest[time.end() :])
     ):
         yield Draft(ask("How long", clause, tail_of(rest[time.end() :])), time.group(1), 3.0)
         return
@@ -196,7 +201,9 @@ def measures(clause: Clause) -> Iterator[Draft]:
 def often(clause: Clause) -> Iterator[Draft]:
     """`every 24 seconds` · `for 44 years` · `in three days` · `sold at 11 crowns`"""
     if match := _OFTEN.search(clause.rest):
-        if re.search(r"\b(?:on|at|in|of|as)$", clause.rest[: match.start()].strip()):
+        if re.search(
+            r"\b(?:on|at|in|of|as|for|to|from|by|than|with)$", clause.rest[: match.start()].strip()
+        ):
             return
         rest = without(clause.rest, match.start(), match.end())
         if not re.search(r"\d (?:\w+ )?$|\bone \w+ $", clause.rest[: match.start()]):
@@ -204,10 +211,14 @@ def often(clause: Clause) -> Iterator[Draft]:
     if (match := _LASTING.search(clause.rest)) and clause.voice != "be":
         rest = without(clause.rest, match.start(), match.end())
         yield Draft(ask("For how long", clause, rest), match.group("value"), 2.8)
+    if (match := _LIMIT.search(clause.rest)) and clause.voice != "be":
+        rest = without(clause.rest, match.start(), match.end())
+        asked = ask(f"Within how many {match.group('unit')}", clause, rest)
+        yield Draft(asked, match.group("value"), 2.8)
     if (match := _WITHIN.search(clause.rest)) and clause.voice != "be":
         rest = without(clause.rest, match.start(), match.end())
         unit = match.group("value").split()[-1]
-        if unit.endswith("s"):
+        if unit.endswith("s") and " and " not in rest:
             yield Draft(ask("How quickly", clause, rest), match.group("value"), 1.6)
     if (match := _PRICE.search(clause.rest)) and clause.lemma in {
         "sell",

@@ -10,84 +10,9 @@ from offline.teacher import phrases as ph
 from offline.teacher.drafting import PREP, Draft, ask, is_kind, noun_phrase, plural_noun
 from offline.teacher.grammar import Clause
 from offline.teacher.rules_instruction import is_imperative
+from offline.teacher.statement_words import points
 
-_LONGEST = 10  # words of an answer that is a predicate or a list
-
-# Verbs that say what their subject makes another one do.
-_LETTING = frozenset("allow enable cause help permit require force encourage".split())
-_PURPOSE = re.compile(
-    r"(?P<done>used|designed|intended|needed|required|created|employed|shaped) "
-    r"(?:(?P<to>to) |for )"
-)
-_TRANSITIVE = frozenset(
-    "provide require need offer create cause reduce increase improve give produce contain use "
-    "prevent measure ride wear generate supply attract feature employ combine affect "
-    "minimise minimize maximise maximize avoid carry sell make export".split()
-)
 _CRUDE = frozenset({"shit", "o-shit"})
-
-
-def lets(clause: Clause) -> Iterator[Draft]:
-    """`A pin tail causes the board to move faster` → "What does … cause the board to do?\""""
-    if clause.voice != "active" or clause.lemma not in _LETTING:
-        return
-    match = re.match(r"(?P<who>(?:[\w’'-]+ ){1,6}?)to (?P<what>[a-z].*)$", clause.rest)
-    if match is None or match.group("what").split()[0] not in en.BASES - {"be"}:
-        return
-    answer = _whole(match.group("what"), clause)
-    if answer and not set(match.group("who").split()) & (en.POSSESSIVES | en.PREPOSITIONS):
-        yield Draft(ask("What", clause, f"{match.group('who')}to do"), answer, 2.4)
-
-
-def purpose(clause: Clause) -> Iterator[Draft]:
-    """`is used to steer the board` → "What is … used to do?"; `for riding waves` → "used for?\""""
-    match = _PURPOSE.match(f"{clause.head.rpartition(' ')[2]} {clause.rest}")
-    if clause.voice != "passive" or match is None:
-        return
-    done = match.group("done")
-    phrase = f"{done} {clause.rest}"[match.end() :]
-    first = phrase.split()[0] if phrase else ""
-    answer = _whole(phrase, clause)
-    if not answer:
-        return
-    if match.group("to") and first in en.BASES - {"be"}:
-        yield Draft(ask("What", clause, "to do"), answer, 2.5)
-    elif not match.group("to") and (first.endswith("ing") and done != "required"):
-        yield Draft(ask("What", clause, "for"), answer, 2.5)
-
-
-def listed(clause: Clause) -> Iterator[Draft]:
-    """`Hazards include sharks, rocks and rays` → "What do … include?\""""
-    if clause.voice != "active" or clause.lemma not in {"include", "comprise"}:
-        return
-    answer = _whole(clause.rest, clause)
-    if answer and len(answer.split()) >= 2 and " such as " not in answer:
-        yield Draft(ask("What", clause, ""), answer, 2.0)
-
-
-def plain_object(clause: Clause) -> Iterator[Draft]:
-    """`Bat tails provide looseness for turns` → "What do bat tails provide for turns?\""""
-    if clause.voice != "active" or clause.lemma not in _TRANSITIVE:
-        return
-    if re.match(r"(?:the|an?|its|their|his|her|one) |[A-Z]", clause.rest):
-        return
-    answer = noun_phrase(clause.rest)
-    if not answer or not (clause.complete or answer != clause.rest.strip()):
-        return
-    first = answer.split()[0]
-    if (
-        re.match(rf"(?:{ph.NUMBER}|more|less|much|up|out|off|it|them|to) ", f"{answer} ")
-        or first in en.ADVERBS | en.DETERMINERS | en.BASES - {"foot", "surface", "balance", "speed"}
-        or first.endswith("ly")
-        or "," in answer
-        or (" and " in answer and clause.rest != answer)
-        or set(answer.split()) & {"be", "way", "place", "part", "time", "something"}
-    ):
-        return
-    tail = clause.rest[len(answer) :].strip(" ,")
-    if tail.startswith(("as ", "than ", "of ")) or len(tail.split()) > 10:
-        return
-    yield Draft(ask("What", clause, tail), answer, 1.7)
 
 
 def called(clause: Clause) -> Iterator[Draft]:
@@ -115,23 +40,11 @@ def why(clause: Clause) -> Iterator[Draft]:
         and (match := re.search(r",? (?P<why>(?:due to|because of) .+)$", rest))
     ):
         rest, reason = rest[: match.start()], match.group("why")
-    if not reason or not 3 <= len(reason.split()) <= 13 or "," in reason:
+    if points(reason) or not 3 <= len(reason.split()) <= 13 or "," in reason:
         return
     if clause.voice == "be" and not rest:
         return
     yield Draft(ask("Why", clause, rest), reason, 2.6)
-
-
-def _whole(phrase: str, clause: Clause) -> str:
-    """The phrase when it is short and not cut in its middle; else up to its first comma."""
-    phrase = phrase.strip(" ,")
-    words = phrase.split()
-    loose = en.PREPOSITIONS | en.DETERMINERS | en.CONJUNCTIONS | en.ADVERBS | {"of", "to"}
-    if not words or words[-1].lower() in loose or not clause.complete:
-        return ""
-    if len(words) <= _LONGEST and not set(words) & {"it", "them", "themselves"}:
-        return phrase
-    return ""
 
 
 def there_are(text: str) -> Iterator[Draft]:

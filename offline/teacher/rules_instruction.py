@@ -9,26 +9,41 @@ import re
 from collections.abc import Iterator
 
 from offline.teacher import english as en
+from offline.teacher import statement_words as said
 from offline.teacher.drafting import Draft
 from offline.teacher.grammar import tokenise
-from offline.teacher.leads import ITSELF
+from offline.teacher.leads import ITSELF, without_marker
 from offline.teacher.rules_predicate import done_to
 
 _JOIN = r"if|when|whenever|unless|before|after|until|once|while"
-_LEADING = re.compile(
-    rf"(?P<join>(?:{_JOIN}) )(?P<when>[^,;:]+), (?:then |please )?(?P<main>[^;:]+)", re.IGNORECASE
+# With a duty or an order behind them, these opening phrases say when or where it holds.
+_OCCASION = (
+    r"in (?:the )?(?:case|event) of|prior to|in|during|for|within|upon|on|at|by|with|without|under"
 )
-_TRAILING = re.compile(rf"(?:please )?(?P<main>[^,;:]+?),? (?P<join>(?:{_JOIN}) )(?P<when>[^,;:]+)")
+_LEADING = re.compile(
+    rf"(?:so |and |but )?(?P<join>(?:{_JOIN}|{_OCCASION}|"
+    rf"as(?= an? )) )(?P<when>[^,;:]+?(?:, (?:and|or) "
+    r"[^,;:]+)?), (?:then |please )*(?P<main>[^;:]+)(?:[;:] .+)?",
+    re.IGNORECASE,
+)
+_TRAILING = re.compile(
+    rf"(?:please )?(?P<main>[^;:]+?),? (?P<join>(?:{_JOIN}|during|prior to|upon) )"
+    r"(?P<when>[^,;:]+)(?:[;:] .+)?"
+)
 _PURPOSE_FIRST = re.compile(
-    r"(?:in order )?(?P<join>to )(?P<when>[^,;:]+), (?:please )?(?P<main>[^;:]+)", re.IGNORECASE
+    r"(?:in order )?(?P<join>to )(?P<when>[^,;:]+), (?:please )?(?P<main>[^;:]+)(?:[;:] .+)?",
+    re.IGNORECASE,
 )
 _PURPOSE_LAST = re.compile(
-    r"(?:please )?(?P<main>[^;:]+?),? (?:in order )?(?P<join>to )(?P<when>.+)"
+    r"(?:please )?(?P<main>[^;:]+?),? (?:in order )?(?P<join>to )(?P<when>[^,;:]+)"
 )
 _DUTY = re.compile(
-    r"(?P<who>[^,;:]+?) (?P<aux>must|should|can|may|will|shall|could) (?P<what>[a-z].+)"
+    r"(?P<who>[^,;:]+?) (?:(?P<aux>must|should|can|may|will|shall|could)|(?P<do>have|has|need|"
+    r"needs) to|(?P<be>is|are) (?P<bound>required|expected|encouraged|allowed|permitted|able|asked|"
+    r"entitled|advised|obliged|free) to|(?P<it>(?<=^[Ii]t )is (?:advisable|recommended|necessary|"
+    r"possible|important|best|sufficient)) to) (?P<what>[a-z].+)"
 )
-_NO_DEED = frozenset("be have choose decide need want see do like".split())
+_NO_DEED = frozenset("be have get need want see do like".split())
 # "how to", "able to": no purpose of what stands before.
 _NO_PURPOSE = frozenset(
     "how able need needs want wants have has had way ways ability try tries attempt likely ready "
@@ -40,20 +55,26 @@ _NO_PURPOSE = frozenset(
 )
 # Behind these, a "when" or "if" says no condition.
 _DATED_OR_ASKED = re.compile(
-    r"\d\w*$|\b(?:(?:time|day|week|month|year|season|age|moment)s?|determine|check|see|know|ask|"
-    r"decide|tell|test|verify|wonder|find out)$"
+    r"\d\w*$|\b(?:(?:time|day|week|month|year|season|age|moment|instance|case|occasion)s?|"
+    r"determine|check|see|know|ask|"
+    r"decide|discuss(?:ed)?|debated?|asked|tell|test|verify|wonder|find out|clear|known)$"
 )
-# Words that point outside the sentence, and what may follow them.
-_POINTERS = re.compile(
-    rf"\b(?:this(?! {ITSELF}\b)|these|those|such|same|above|below|following|previous|preceding|"
-    rf"latter|former|"
-    r"otherwise|here|there|he|she|him|we|us|i|my|me|they|them|another|else|done so|do so|"
-    r"so desired|one|ones|it|its|their|also|that|other|others)\b",
+_SAYS_NO_OCCASION = re.compile(
+    r"\b(?:meantime|end|meanwhile|way|whole|past|future|beginning|first place|part|run|general|"
+    r"particular|cases?|words|hand|contrast|contrary|time|times|practice|theory|addition|example|"
+    r"instance|fact|herein|more (?:information|details?|on .+|about .+))$|^(?:more|further|"
+    r"details) ",
     re.IGNORECASE,
+)
+_NEXT_STATEMENT = re.compile(
+    r", (?:but|so|because|although|since|even|particularly|especially) |,? (?:and|or) "
+    r"(?:we|you|it|they|he|she) "
 )
 _OPEN_END = re.compile(
     r"\b(?:the|an?|of|to|and|or|for|with|in|on|at|by|from|as|is|are|was|be|has|have|that|which|"
-    r"not|very|more|e\.g|i\.e|etc|like|such as|including|into|than|see)$",
+    r"about|example|shortly|immediately|right|soon|not|very|more|e\.g|i\.e|etc|like|such as|"
+    r"including|into|than|see|even|only|just|"
+    r"particularly|especially|typically|except|because|so|where|when)$",
     re.IGNORECASE,
 )
 LONGEST = 20  # words of an answer that is a predicate or a clause
@@ -61,7 +82,7 @@ LONGEST = 20  # words of an answer that is a predicate or a clause
 
 def instructions(text: str) -> Iterator[Draft]:
     """What to do under a condition or for a purpose, and what happens under a condition."""
-    body = text.rstrip(".! ")
+    body = without_marker(text)
     if re.search(r"[?“”\"…]|\.\.|\w[.!?] [A-Z]", body):
         return
     for pattern in (_LEADING, _TRAILING, _PURPOSE_FIRST, _PURPOSE_LAST):
@@ -72,7 +93,7 @@ def instructions(text: str) -> Iterator[Draft]:
                 continue
             # "until the late 1970s, when a second was added"
             dated = _DATED_OR_ASKED.search(main)
-            if not _condition_stands(when) or (dated and not leading and join == "when "):
+            if not _condition_stands(when) or (dated and not leading and join in {"when ", "if "}):
                 continue
             found = list(_drafts(join + when, main, leading=leading))
             yield from found
@@ -89,57 +110,73 @@ def instructions(text: str) -> Iterator[Draft]:
 
 def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
     """`if the lamp fails`, `Call the keeper` → "What should you do if the lamp fails?\""""
+    main = re.sub(r"^(?:ideally|instead|in general|in that case), ", "", main, flags=re.IGNORECASE)
+    if not leading and _NEXT_STATEMENT.search(main):
+        return  # of which of the two statements does the condition speak?
+    statement, *others = _NEXT_STATEMENT.split(main)
+    if any("," in part for part in others):
+        return  # the condition's list may go on
+    main = statement
+    if others and ", " in main and not re.search(r"\b(?:and|or)\b", main):
+        return  # a list that was cut
     low = main[:1].lower() + main[1:]
-    if low.startswith(("feel free", "see ", "please ", "consider ")):
+    if low.startswith(("feel free", "see ", "please ", "consider ", "refer to ")):
         return
-    if len(main.split()) > LONGEST or _OPEN_END.search(main):
+    opened = re.match(rf"(?:{_JOIN}|since|because|although|which|where) ", low)
+    opened = opened or re.match(r"\w+ing\b[^,]*, ", main)
+    if opened or _OPEN_END.search(main) or (not leading and said.points(low)):
         return
-    if re.search(rf"\b(?:this(?! {ITSELF}\b)|these|those|below|above|following)\b", main) or (
-        not leading and _POINTERS.search(main)
-    ):
+    if re.search(rf"\b(?:this(?! {ITSELF}\b)|these|those|below|above|following|the same)\b", main):
         return
-    if re.match(r"(?:[\w-]+ ){0,4}[\w-]+, (?:and|or) |(?:and|or|but) ", low):
+    if re.match(r"(?:[\w-]+ ){0,6}[\w-]+, (?:and|or|you|we|they|it|the) |(?:and|or|but) ", low):
         return  # the condition's list goes on
+    occasion = re.match(rf"(?:{_OCCASION}|as) ", condition)
+    if occasion and (len(condition.split()) > 16 or re.search(r"\b(?:you|we|will)\b", condition)):
+        return
     if is_imperative(main, alone=leading):
         negative = re.match(r"(?:do not|don't|don’t|never) (?=[a-z])", low)
         if negative:
             answer, never = main[negative.end() :], " never" if low.startswith("never") else ""
             modal = "should you never do" if never else "should you not do"
-            if not _POINTERS.search(answer):
+            if not said.points(answer):
                 yield _told(f"What {modal} {condition}?", answer)
             return
         verb, _, thing = main.partition(" ")
-        if re.search(r"\b(?:it|them|this|these|those)\b", thing) and not leading:
-            return
         if verb.lower() in {"use", "see", "consult", "read", "set", "run"} and _is_thing(thing):
             yield _told(f"What should you {verb.lower()} {condition}?", thing)
         else:
             yield _told(f"What should you do {condition}?", main)
         return
     duty = _DUTY.fullmatch(main)
-    if duty and _names(duty.group("who")):
-        who, aux, what = duty.group("who"), duty.group("aux"), duty.group("what")
-        negative = re.match(r"not ", what)
-        answer = re.sub(r"^(?:(?:not|also|only|always|then|still|probably) )+", "", what)
+    if duty and (duty["it"] or _names(duty["who"])):
+        answer = re.sub(r"^(?:(?:not|also|only|always|then|still|probably) )+", "", duty["what"])
         base, _, more = answer.partition(" ")
-        if base in en.BASES - _NO_DEED and more:
-            not_ = " not" if negative else ""
-            yield _told(f"What {aux} {_lowered(who)}{not_} do {condition}?", answer)
+        if base in en.BASES - _NO_DEED and more and " to to " not in main:
+            yield _told(f"What {_bound(duty)} {condition}?", answer)
             return
-    if not _is_clause(condition) or low.partition(" ")[0] in {
-        *en.ONLY_VERBS,
-        *en.PAST,
-        *en.PRESENT,
-        "only",
-    }:
+        if base in _NO_DEED - {"be", "have"}:
+            return
+    if (
+        occasion
+        or not _is_clause(condition)
+        or low.partition(" ")[0]
+        in {
+            *en.ONLY_VERBS,
+            *en.PAST,
+            *en.PRESENT,
+            "only",
+        }
+    ):
         return
-    if not leading and re.search(r"\b(?:that|which|who|whether|because|how|if|what)\b", main):
+    if not leading and re.search(r"\b(?:only|that|which|who|whether|because|how|if|what)\b", main):
         return
-    if condition.startswith("to ") or (_POINTERS.search(main.partition(" ")[0]) and not leading):
+    if condition.startswith("to ") or len(main.split()) > LONGEST:
         return
+    if not leading and re.match(r"(?:while|before|after) |\w+ \w+ing ", condition):
+        return  # it only dates what is said
     if _is_statement(main) and not re.match(r"(?:and|or|but) ", low):
         first = main.partition(" ")[0].lower()
-        if first in {"this", "that", "these", "there", "such", "he", "she", "we", "i"}:
+        if first in {"this", "that", "these", "such", "he", "she", "i"}:
             return
         if first in {"it", "they"} and not _antecedent(first, condition):
             return
@@ -147,6 +184,19 @@ def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
         yield Draft(
             f"What {'happened' if past else 'happens'} {condition}?", main, 1.0, titled=True
         )
+
+
+def _bound(duty: re.Match[str]) -> str:
+    """`you have to` → "do you have to do"; `a clerk may not` → "may a clerk not do"."""
+    who = _lowered(duty["who"])
+    if duty["it"]:
+        return f"is it {duty['it'].split()[-1]} to do"
+    if duty["aux"]:
+        return f"{duty['aux']} {who}{' not' if duty['what'].startswith('not ') else ''} do"
+    if duty["be"]:
+        return f"{duty['be']} {who} {duty['bound']} to do"
+    does = "does" if duty["do"].endswith("s") else "do"
+    return f"{does} {who} {'have' if duty['do'].startswith('ha') else 'need'} to do"
 
 
 def _told(question: str, answer: str) -> Draft:
@@ -163,7 +213,9 @@ def _is_purpose(body: str, match: re.Match[str], *, leading: bool) -> bool:
         return True
     main = match.group("main")
     if re.search(
-        r"\b(?:wait|allow|enable|cause|require|permit|force|let|help|encourage|tell)", main
+        r"\bfor (?:us|you|them|others|users)$|\b(?:wait|allow|enable|cause|require|permit|force|"
+        r"let|help|encourage|tell)",
+        main,
     ):
         return False
     words = [word.lower().strip("`,") for word in main.split()]
@@ -173,15 +225,19 @@ def _is_purpose(body: str, match: re.Match[str], *, leading: bool) -> bool:
 def _condition_stands(when: str) -> bool:
     """Names what it speaks of: no pronoun but one that its own words explain."""
     words = when.split()
-    if not 3 <= len(words) <= 22 or _OPEN_END.search(when):
+    if not 2 <= len(words) <= 22 or _OPEN_END.search(when) or _SAYS_NO_OCCASION.search(when):
         return False
-    if re.match(r"(?:they|it|he|she|we|i|there|doing|done|not|so) ", when, re.IGNORECASE):
+    if re.match(
+        r"(?:they|he|she|i|many|some|several|both|others|doing|done|not|so) "
+        r"|\w+ (?:do|don['’]t|not|can|must|want|like)$",
+        when,
+        re.IGNORECASE,
+    ):
         return False
     participle = words[0].lower() in en.PARTICIPLE
     if participle and (words[0].lower() not in en.BASES or words[1] in en.PREPOSITIONS | {"to"}):
         return False  # "if used for long": what is used?
-    own = re.sub(r"(?<=.{12})\b(?:its|their)\b", "", when)
-    return not _POINTERS.search(own)
+    return not said.points(when)
 
 
 def _names(who: str) -> bool:
@@ -190,9 +246,11 @@ def _names(who: str) -> bool:
         return True
     inner = set(words) & (en.PRONOUNS | en.SUBORDINATORS | en.NEGATIONS | en.AUXILIARIES)
     return (
-        len(words) <= 7
+        len(words) <= 10
+        and not re.match(r"(?:every|each) (?:\w+ )?(?:day|week|month|year)s?\b", who, re.IGNORECASE)
         and not inner
-        and not _POINTERS.search(who)
+        and not said.points(who)
+        and not said.UNNAMED.search(who)
         and words[0] not in (en.PREPOSITIONS | en.CONJUNCTIONS | en.BASES | en.ADVERBS)
     )
 
@@ -235,7 +293,7 @@ def is_imperative(text: str, *, alone: bool = False) -> bool:
     following = words[1]
     if alone and text[0].islower() and following not in en.AUXILIARIES | {"of"}:
         return following not in en.PRESENT and following not in en.PAST
-    opens = following in en.DETERMINERS | en.POSSESSIVES | en.PREPOSITIONS | {"only", "that"}
+    opens = following in en.OPENERS | en.PREPOSITIONS | {"only", "that", "us"}
     return (opens or not following.isalpha() or following[0].isdigit()) and following not in {
         "of",
         "'",
@@ -249,11 +307,14 @@ def _is_statement(main: str) -> bool:
     """It has a subject and a verb."""
     words = [word.low for word in tokenise(main)]
     for place, word in enumerate(words[1:], 1):
-        if word in en.AUXILIARIES:
+        if word in en.AUXILIARIES and not re.search(r"\d May\b", main):
             return True
         if word in en.PRESENT and words[place - 1] not in en.DETERMINERS | en.PREPOSITIONS:
             return place < 6
         if word in en.PAST and place < 6 and words[place - 1] not in en.DETERMINERS:
+            return True
+        before = words[place - 1]
+        if word in en.BASES and (before in {"you", "we", "they"} or re.search("[^su]s$", before)):
             return True
     return False
 

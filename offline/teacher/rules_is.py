@@ -27,6 +27,12 @@ _UNSAID = re.compile(
 )
 
 
+_NO_PERSON = re.compile(
+    r"\b(?:platform|tool|service|software|library|program|app|application|system|website|project|"
+    r"format|language|product|company)\b"
+)
+
+
 def copula(clause: Clause) -> Iterator[Draft]:
     """`is the oldest light in …` · `is a reef of black slate` · `is of timber` · `is Petra Voss`"""
     rest = re.sub(r"^(?:at present|currently|in fact) ", "", clause.rest)
@@ -91,7 +97,11 @@ def copula(clause: Clause) -> Iterator[Draft]:
             )
             alone = generic and clause.aux == "is"
             yield Draft(
-                f"{'Who' if person else 'What'} {clause.aux} {subject}?", answer, 2.0, alone
+                f"{'Who' if person and not _NO_PERSON.search(answer) else 'What'} "
+                f"{clause.aux} {subject}?",
+                answer,
+                2.0,
+                alone,
             )
     elif clause.aux == "are" and is_kind(subject) and re.match(r"[a-z-]+ ", rest):
         answer = _kind_of(rest)
@@ -135,10 +145,10 @@ def apposition_drafts(apposition: Apposition) -> Iterator[Draft]:
     if "," in description or name.startswith("one of ") or len(description.split()) > 9:
         return
     person = ph.is_person(name)
-    if person and re.match(r"the |[a-z]", description) and ph.has_name(description):
+    if person and re.match(r"the |(?!an? )[a-z]", description) and ph.has_name(description):
         role = description if description.startswith("the ") else f"the {description}"
         if re.match(r"the (?:[a-z-]+ )+of ", role):
-            yield Draft(f"Who {be} {role}?", name, 2.4)
+            yield Draft(f"Who {be} {role}?", name, 2.7)
     elif not person and ph.has_name(name) and re.match(r"(?:a|an) ", description):
         if len(description.split()) <= 8:
             yield Draft(f"What {be} {name}?", description, 1.8)

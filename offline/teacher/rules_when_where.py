@@ -97,7 +97,15 @@ def where(clause: Clause) -> Iterator[Draft]:
             r"\d| (?:by|for|with|since|to|as) ", whole
         )
         value = noun_phrase(whole if not short else "") or (whole if short else "")
-        if value and not ph.WHEN.match(match.group()) and not re.search(rf"^{ph.NUMBER} ", value):
+        dated = re.search(
+            rf"\b(?:{en.WEEKDAYS}|{en.MONTHS}|(?:day|week|month|year|time|hour|basis)s?)\b", value
+        )
+        if (
+            value
+            and not dated
+            and not ph.WHEN.match(match.group())
+            and not re.search(rf"^{ph.NUMBER} ", value)
+        ):
             rest = without(clause.rest, 0, len(match.group("prep")) + 1 + len(value))
             yield Draft(ask("Where", clause, rest), f"{match.group('prep')} {value}", 2.4)
             return
@@ -106,6 +114,9 @@ def where(clause: Clause) -> Iterator[Draft]:
         phrase = match.group("value").split()
         if any(word.lower().strip(",.") in en.NOT_PLACE for word in phrase):
             continue
+        on = match.group().startswith("on ") and clause.voice == "active"
+        if on and clause.lemma not in _LOCATIVE:
+            continue  # "notes on GDB"
         if named and (ph.is_person(named) or ph.is_organisation(named)):
             continue
         before = clause.rest[: match.start()].strip()

@@ -9,6 +9,7 @@ from offline.teacher import english as en
 from offline.teacher import phrases as ph
 from offline.teacher.drafting import PREP, Draft, ask, noun_phrase
 from offline.teacher.grammar import Clause
+from offline.teacher.statement_words import MAKES_DO
 
 _AGENT = re.compile(
     r"(?:^|(?<= ))by (?P<value>.+?)(?= (?:in|on|at|for|from|to|after|before|with|during|as|near|"
@@ -178,10 +179,19 @@ def of_object(clause: Clause) -> Iterator[Draft]:
     tail = clause.rest[len(answer) :].strip(" ,")
     if len(tail.split()) > 8 and tail.startswith("to "):
         return
+    if clause.lemma in {"provide", "supply", "present"} and tail.startswith("with "):
+        return
+    if clause.lemma in MAKES_DO and tail.startswith("to "):
+        return
     if tail.startswith(("as ", "than ")) or answer.split()[-1] in _EMPTY:
         return
+    # "the chance of inviting guests [to the sprint]": the tail is not the verb's.
+    if tail and (not clause.complete or re.search(r"\b\w+ing\b", answer)):
+        return
+    if not tail and answer != clause.rest.strip(" ,"):
+        return
     tail = tail if len(tail.split()) <= 8 else ""
-    yield Draft(ask(wh, clause, tail), answer, 1.6)
+    yield Draft(ask(wh, clause, tail), answer, 1.6, titled=not tail)
 
 
 def of_subject(clause: Clause) -> Iterator[Draft]:
@@ -200,6 +210,10 @@ def of_subject(clause: Clause) -> Iterator[Draft]:
     if (person or group) and not re.search(r"\b(?:his|her|their|its)\b", clause.rest):
         yield Draft(f"Who {clause.finite} {clause.rest}?", subject, 2.4)
     elif clause.aux in {"is", "was", "did", "does", "has"} and not ph.is_person(subject):
+        sort = subject.split()[-1].lower()
+        thing = sort in en.THINGS | en.PLACE_NOUNS | en.PARTS
+        if clause.voice == "active" and not (thing or re.match(r"(?:a|an|one) ", subject)):
+            return  # it may be a body of people
         if (clause.rest.startswith("by ") and clause.voice == "active") or " and " in subject:
             return
         if not re.match(r"(?:the|a|an|one) ", subject):
@@ -213,7 +227,10 @@ def of_subject(clause: Clause) -> Iterator[Draft]:
         head = re.split(rf" (?:of|{PREP})\b", subject)[0].split()[-1]
         if clause.voice == "active" and (clause.lemma in _PEOPLE_DO or ph.is_role(head)):
             return
-        if ph.is_organisation(subject) or subject.split()[-1] in en.ORGANISATION | en.PERSON_NOUNS:
+        if (
+            ph.is_organisation(subject)
+            or subject.split()[-1].lower() in en.ORGANISATION | en.PERSON_NOUNS
+        ):
             return
         indefinite = bool(re.match(r"(?:a|an|one) ", subject))
         if " since " in f" {clause.rest}" and clause.aux in {"is", "does"}:
@@ -221,5 +238,5 @@ def of_subject(clause: Clause) -> Iterator[Draft]:
         specific = len(clause.rest.split()) >= 4 and ph.has_name(subject)
         if set(subject.split()) & en.POSSESSIVES or not (indefinite or specific):
             return
-        if 2 <= len(clause.rest.split()) <= 12:
+        if (4 if indefinite else 2) <= len(clause.rest.split()) <= 12:
             yield Draft(f"What {clause.finite} {clause.rest}?", subject, 1.9 if indefinite else 1.5)

@@ -6,15 +6,25 @@ import re
 
 from offline.teacher import english as en
 from offline.teacher.grammar import Reader
+from offline.teacher.leads import AUTHORS, ITSELF
 from offline.teacher.phrases import from_title, referent, with_topic
 
 _MAX_SUBJECT = 14
 # Openings of subjects that name nothing.
 _NOBODY = frozenset(
-    "both other others many most some several various such certain few more every".split()
+    "both other others many some several various such certain few more every".split()
 )
 # In place of a subject whose "its" or "her" nobody can resolve.
 UNRESOLVED = "?"
+
+
+# "It is possible to …" means nothing that was named before.
+_EXPLETIVE = re.compile(
+    r"[Ii]t (?:is|was|(?:will|may|can|would|should|might) be) (?:[a-z]+ )?(?:necessary|possible|"
+    r"impossible|important|essential|advisable|better|best|eas(?:y|ier)|hard(?:er)?|difficult|"
+    r"useful|"
+    r"safe(?:st)?|recommended|likely|unlikely|clear|common|worth|good|time|up) "
+)
 
 
 class Unreadable(Exception):
@@ -26,11 +36,11 @@ def read_subject(reader: Reader, first: int) -> tuple[str, int, list[tuple[int, 
     low = reader.low(first)
     if low in {"it", "he", "she", "they"}:
         meant = reader.antecedent and referent(low, reader.antecedent)
-        if not meant:
+        if not meant or (low == "it" and _EXPLETIVE.match(reader.text, reader.words[first].start)):
             raise Unreadable(low)
         return meant, reader.before_verb(first + 1), []
     if low in {"you", "we"}:
-        return low, reader.before_verb(first + 1), []
+        return AUTHORS if low == "we" else low, reader.before_verb(first + 1), []
     if low in en.PREPOSITIONS:
         raise Unreadable(low)
     if (
@@ -42,10 +52,15 @@ def read_subject(reader: Reader, first: int) -> tuple[str, int, list[tuple[int, 
         raise Unreadable(low)
     inserted: list[tuple[int, int]] = []
     index = first
+    relative = 0  # where the subject's "who …" begins
     while index < min(len(reader.words), first + _MAX_SUBJECT + 16):
         low = reader.low(index)
         if low in en.AUXILIARIES and index > first:
             break
+        noun = index > first and not reader.low(index - 1).endswith(("ing", "ed"))
+        if low in {"who", "that", "which"} and noun and not relative:
+            relative, index = index, _behind_relative(reader, index)
+            continue
         if low in en.DO and reader.low(index + 1) == "not":
             break
         if low == ",":
@@ -55,6 +70,9 @@ def read_subject(reader: Reader, first: int) -> tuple[str, int, list[tuple[int, 
             if not reader.is_verb_at(index, first):
                 raise Unreadable("insertion without a verb behind it")
             break
+        if low in {"this", "these"} and re.fullmatch(f"{ITSELF}s?", reader.low(index + 1)):
+            index += 2
+            continue
         foreign = low in en.SUBORDINATORS | en.PRONOUNS - {"one"} or not low[:1].isalnum()
         if foreign and low not in {"'", "’", "&", "-", "£"}:
             raise Unreadable(low)
@@ -71,9 +89,22 @@ def read_subject(reader: Reader, first: int) -> tuple[str, int, list[tuple[int, 
         end -= 1
     if not first < end <= first + _MAX_SUBJECT:
         raise Unreadable("no subject")
-    if not _is_noun_phrase(reader, first, end, index):
+    if not _is_noun_phrase(reader, first, relative or end, index):
         raise Unreadable("no noun phrase")
     return _named(reader, first, end), reader.before_verb(index), inserted
+
+
+def _behind_relative(reader: Reader, index: int) -> int:
+    """`who travel alone [must]`: the auxiliary behind the relative clause's own verb."""
+    inner = reader.before_verb(index + 1)
+    inner += reader.low(inner) in en.AUXILIARIES
+    for later in range(inner + 1, min(inner + 12, len(reader.words))):
+        low = reader.low(later)
+        if low in en.SUBORDINATORS | {",", ";", ":", "(", ")", "–", "—"}:
+            break
+        if low in en.AUXILIARIES and reader.low(later - 1) not in en.PRONOUNS | {"to"}:
+            return later
+    raise Unreadable("relative")
 
 
 def _is_noun_phrase(reader: Reader, first: int, end: int, verb: int) -> bool:
@@ -94,6 +125,9 @@ def _is_noun_phrase(reader: Reader, first: int, end: int, verb: int) -> bool:
         low[i] == "to" and low[i + 1] in en.BASES for i in range(len(low) - 1)
     ):
         return False  # "Directory to use for caching"
+    participle = low[-1] in en.PARTICIPLE and low[-1] not in en.BASES and len(low) > 1
+    if participle and reader.low(verb) in en.PRESENT.keys() - en.AUXILIARIES:
+        return False  # "the number of completed [issues]"
     if len(low) > 2 and low[-2] in {"and", "or"} and low[-1] in en.BASES:
         return False
     if first or reader.words[0].text in reader.names:

@@ -17,6 +17,7 @@ from offline.teacher.clauses import read_sentence
 from offline.teacher.drafting import Draft, is_kind
 from offline.teacher.phrases import has_name, is_person, topic_of
 from offline.teacher.question_rules import apposition_drafts, drafts
+from offline.teacher.rules_predicate import names_something
 from offline.teacher.sentences import Sentence, split_sentences
 from offline.teacher.standing import acceptable, as_written, folded, in_field, names_little
 
@@ -54,6 +55,7 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
     before: Sentence | None = None
     subject: str | None = None
     topic: str | None = None
+    thing: str | None = None  # the subject of the sentence before, whatever it names
     person = _person_of(chunk.title)
     for sentence in sentences:
         adjacent = before is not None and before.block == sentence.block
@@ -74,6 +76,8 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
         back = re.match(r"(?:It|Its|(?P<ship>She|Her)) ", sentence.text)
         if back and adjacent and topic and not antecedent:
             antecedent = topic if topic.startswith("the ") or not back.group("ship") else None
+        if antecedent is None and adjacent:
+            antecedent = thing
         reading = read_sentence(
             sentence.text, antecedent=antecedent, names=names, topic=topic, title=chunk.title
         )
@@ -89,6 +93,8 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
         )
         before, subject = sentence, reading.subject if named else None
         topic = topic_of(subject) or topic
+        thing = reading.subject
+        thing = thing if thing and thing != "you" and names_something(thing) else None
     for draft, quote in rules_general.options(chunk.text):
         if titled := in_field(draft, chunk, names):
             found.append((titled, quote))

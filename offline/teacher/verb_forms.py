@@ -109,7 +109,16 @@ refuse
 release rely remove repeat replace report represent require reserve restrict return reuse run save
 share sign split start state stop suggest supersede supply support swap talk target trigger truncate
 type unify use wait warn wrap approximate specialise emit yield traverse mutate serialise serialize
-subclass bundle cache clone commit rebase checkout branch tag alias expand escalate onboard
+reply owe lapse regret complain await accrue disclaim avoid assure disagree demonstrate mitigate
+unblock try affect infringe reproduce investigate diagnose empower suppress constitute safeguard
+pronounce remediate enhance embrace engage impose devise differ analyse analyze respect appreciate
+advocate collaborate compensate consent consolidate cooperate coordinate deduct defend deter
+devote diminish divert educate elaborate embody endorse enrich entitle exclude exploit fulfil
+fulfill highlight illustrate incur induce interfere justify leverage liaise negotiate nurture
+oblige outweigh penalise penalize persuade pose precede prioritise prioritize prosecute pursue
+reconcile reconsider redeem regain reinstate repay rescind resell reuse simplify solicit stimulate
+strive sublicense substitute supervise surrender sustain tailor tolerate underpin violate subclass
+bundle cache clone commit rebase checkout branch tag alias expand escalate onboard
 """
 
 _DOUBLING = set(

@@ -33,8 +33,8 @@ PAIRS = [
     ),
     (
         "Race sails provide speed at the expense of comfort.",
-        "In kiteboarding, what do race sails provide at the expense of comfort?",
-        "speed",
+        "In kiteboarding, what do race sails provide?",
+        "speed at the expense of comfort",
     ),
     (
         "Class rules allow sailors to choose boards of several makers.",
@@ -71,6 +71,11 @@ PAIRS = [
         "In kiteboarding, how many disciplines are there in wave competitions?",
         "four",
     ),
+    (
+        "Modern boards include a foam core, oak, elm, or birch, which is glued.",
+        "In kiteboarding, what do modern boards include?",
+        "a foam core, oak, elm, or birch",
+    ),
     ("Kiteboarding is a wind sport.", "What is kiteboarding?", "a wind sport"),
 ]
 
@@ -101,7 +106,7 @@ def test_a_kind_is_not_asked_about_under_a_title_that_says_nothing(title: str) -
         "The kite loop is an advanced practice.",  # only judged
         "The goal is keeping a good edge upwind.",
         "A large number of injuries are caused by collisions.",
-        "Modern boards include a foam core, oak, elm, or birch, which is glued.",  # a cut list
+        "Modern boards use foam, oak, elm, which is glued.",  # a cut list
     ],
 )
 def test_what_names_nothing_or_was_cut_is_left_out(sentence: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -228,6 +229,150 @@ def test_what_is_not_done_is_asked_as_such(word: str) -> None:
     assert "the spare lamps of a visitor" in found.values()
 
 
+# --- forms of manuals, policies, legal text and handbooks -----------------------------------------
+
+FORMS = [
+    # a condition, an occasion, a part played: what to do
+    (
+        "If you’re in doubt, please call the harbour office.",
+        "what should you do if you are in doubt?",
+        "call the harbour office",
+    ),
+    ("Contact us if our lamp fails.", "what should you do if the lamp fails?", "Contact us"),
+    (
+        "In the event of a fire, the keeper must ring the bell.",
+        "what must the keeper do in the event of a fire?",
+        "ring the bell",
+    ),
+    (
+        "As a member of the club, you may use the slipway.",
+        "what may you do as a member of the club?",
+        "use the slipway",
+    ),
+    ("For night work, use the red lamp.", "what should you use for night work?", "the red lamp"),
+    (
+        "If fog comes up, it is advisable to ring the bell.",
+        "what is it advisable to do if fog comes up?",
+        "ring the bell",
+    ),
+    (
+        "You’ll receive a badge when you enter the harbour.",
+        "what will you do when you enter the harbour?",
+        "receive a badge",
+    ),
+    # a purpose
+    (
+        "The buoys are painted to warn the ferries.",
+        "why are the buoys painted?",
+        "to warn the ferries",
+    ),
+    (
+        "The pilot uses a lead line to measure the depth of the channel.",
+        "what does the pilot use to measure the depth of the channel?",
+        "a lead line",
+    ),
+    # a limit
+    (
+        "We answer every letter within 30 days.",
+        "within how many days do the authors answer every letter?",
+        "30",
+    ),
+    # a subject with a clause or a "this" of its own
+    (
+        "Skippers who sail at night must carry a lamp.",
+        "what must skippers who sail at night carry?",
+        "a lamp",
+    ),
+    (
+        "Any boat in breach of these rules is subject to a fine of 40 crowns.",
+        "what is any boat in breach of the rules subject to?",
+        "a fine of 40 crowns",
+    ),
+    # "it" is the thing that the sentence before speaks of
+    (
+        "The pump needs a new seal. It draws clean water from the river below the mill.",
+        "what does the pump draw?",
+        "clean water from the river below the mill",
+    ),
+    # duties, grants and bans
+    (
+        "You may not remove any rope from the quay.",
+        "what may you not remove?",
+        "any rope from the quay",
+    ),
+    (
+        "The office grants you a licence for the season.",
+        "what does the office grant you?",
+        "a licence for the season",
+    ),
+    (
+        "You agree to pay the fee for every night in the harbour.",
+        "what do you agree to do?",
+        "pay the fee for every night in the harbour",
+    ),
+    ("Access is limited to line managers.", "who is Access limited to?", "line managers"),
+    ("Ida Holm is the owner of the crane.", "who is the owner of the crane?", "Ida Holm"),
+    # the answer keeps the brackets that the sentence was read without
+    (
+        "If the tide turns, the keeper must close the gate (in the north wall) and ring the bell.",
+        "what must the keeper do if the tide turns?",
+        "close the gate (in the north wall) and ring the bell",
+    ),
+]
+
+
+@pytest.mark.parametrize(("sentence", "question", "answer"), FORMS)
+def test_what_is_asked_of_plain_prose(sentence: str, question: str, answer: str) -> None:
+    found = asked(sentence, title="Tern Lights")
+    opening = "According to “Tern Lights”, "
+    assert found.get(opening + question) == answer, found
+
+
+@pytest.mark.parametrize(
+    ("title", "asks"),
+    [
+        ("Lamps", "what do the authors respect?"),
+        ("Privacy Policy", "what does the organisation respect?"),
+    ],
+)
+def test_we_are_the_authors_or_the_organisation(title: str, asks: str) -> None:
+    found = asked("We respect the wishes of every visitor.", title=title)
+    assert found == {f"According to “{title}”, {asks}": "the wishes of every visitor"}
+    found = asked("If we close the gate, ferries wait at the buoy.", title=title)
+    [question] = found
+    assert re.search(r"if the (?:authors close|organisation closes) the gate\?$", question)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "If you can, ring the bell.",
+        "The pilot discussed if the bell is needed.",
+        "Keep the key in the box, because you need it when the lamp fails.",
+        "The gate is heavy. It is necessary to close the gate at night.",
+        "What is sold here is fresh fish from the bay.",
+        "Modern boards use foam, oak, elm, which is glued.",
+        "Use the slipway at your own risk, but only if the red lamp is off.",
+        "The crew will do so, and they must return it when this ends.",
+    ],
+)
+def test_what_would_not_stand_alone_or_be_cut_is_not_asked(sentence: str) -> None:
+    assert asked(sentence) == {}
+
+
+def test_one_of_several_is_not_asked_for_as_the_only_one() -> None:
+    found = asked("Ida Holm, a niece of the baker Alan Brenn, bought the Tern Mill in 1931.")
+    assert found
+    assert not [question for question in found if "niece" in question]
+
+
+def test_a_phrase_that_goes_on_behind_and_is_no_answer() -> None:
+    found = asked("The office publishes tables and other papers in the hall.")
+    assert "tables" not in found.values()
+    found = asked("The office sells charts and sends them by post.")
+    assert "charts" in found.values()
+
+
 # --- titles of any form --------------------------------------------------------------------------
 
 RULE = "If the lamp fails, the keeper must ring the bell."
@@ -253,6 +398,12 @@ def test_a_title_of_any_form_makes_a_question_stand_alone(title: str, opening: s
 @pytest.mark.parametrize("title", ["Notes", "README.md", "Introduction", "12", ""])
 def test_a_title_that_names_no_document_makes_none(title: str) -> None:
     assert asked(RULE, title=title) == {}
+
+
+def test_a_file_s_name_stands_in_for_such_a_title() -> None:
+    chunk = replace(chunk_of(RULE, title="Overview"), document_id="rules/harbour-lamps.md")
+    [question] = teacher.write_questions(chunk, num_questions=1, seed=0)
+    assert question.text.startswith("According to “harbour-lamps”, ")
 
 
 # --- what is read --------------------------------------------------------------------------------
