@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -76,7 +76,8 @@ class Endpoint:
         scheduler = self._requests.scheduler
         scheduler.stop(EndpointError("it was not sent: the run stopped"))
         if in_flight := scheduler.in_flight:
-            print(f"Stopping: {in_flight} requests in flight are paid: waiting for them.")
+            with suppress(BrokenPipeError):  # nobody reads it any more; what is paid is kept
+                print(f"Stopping: {in_flight} requests in flight are paid: waiting for them.")
         if left := list(self._asking.values()):
             await asyncio.wait(left, timeout=_SHUTDOWN_S)
             for task in left:

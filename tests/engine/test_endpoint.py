@@ -587,9 +587,16 @@ def test_a_budget_in_money_needs_a_price(home_dir: Path) -> None:
 # --- nothing paid is lost ------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("is_read", [True, False])  # False: as in `… | head`
 def test_what_is_in_flight_when_a_run_is_stopped_is_kept(
-    capsys: pytest.CaptureFixture[str],
+    is_read: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def broken(*_: object) -> None:
+        raise BrokenPipeError
+
+    if not is_read:
+        monkeypatch.setattr("builtins.print", broken)
+
     async def stopped(server: Loopback) -> None:
         async with Endpoint(settings(server), Recipe(concurrency=4), ledger=Ledger()) as endpoint:
             tasks = [
@@ -610,7 +617,7 @@ def test_what_is_in_flight_when_a_run_is_stopped_is_kept(
         ledger = Ledger()
         assert replies_of("teacher") == 4
         ledger.close()
-    assert "4 requests in flight are paid" in capsys.readouterr().out
+    assert ("4 requests in flight are paid" in capsys.readouterr().out) == is_read
 
 
 def test_a_full_disk_stops_the_asking_and_keeps_what_is_in_flight(
