@@ -48,7 +48,9 @@ def training_watch() -> Any:
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self._start = time.monotonic()
-            if state.is_world_process_zero:
+
+        def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.is_world_process_zero and not self._progress:  # after the first validation
                 self._progress = Progress("steps", state.max_steps, note=lambda: self._note)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -66,7 +68,7 @@ def training_watch() -> Any:
             if "eval_loss" in logs:
                 point["validation_loss"] = logs["eval_loss"]
                 self._validated_s += logs.get("eval_runtime", 0.0)
-                if self._progress:
+                if state.is_world_process_zero:
                     step = f"step {state.global_step:{len(str(state.max_steps))}}/{state.max_steps}"
                     print(f"{step} · validation loss {logs['eval_loss']:.3f}", flush=True)
             elif "loss" in logs:

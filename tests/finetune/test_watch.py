@@ -31,8 +31,10 @@ def test_validations_are_printed_and_the_progress_has_the_loss(
     monkeypatch.setattr("lib.progress.time", clock)
     watch = training_watch()
     watch.on_train_begin(None, at(0), None)
-    watch.on_log(None, at(0), None, {"eval_loss": 2.0})
+    clock.now += 60  # the first validation is no step: the rate knows nothing of it
+    watch.on_log(None, at(0), None, {"eval_loss": 2.0, "eval_runtime": 60.0})
     for step in range(1, 101):
+        watch.on_step_begin(None, at(step - 1), None)
         clock.now += 2.5
         watch.on_step_end(None, at(step), None)
         if step % 10 == 0:
