@@ -1,0 +1,26 @@
+"""What the trainer decides by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from lib.finetune import trainer
+
+
+@pytest.mark.parametrize(("bf16_s", "chosen"), [(0.5, True), (0.8, True), (0.9, False), (2, False)])
+def test_a_cpu_trains_in_bf16_where_that_is_clearly_faster(
+    bf16_s: float, chosen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds: dict[Any, float] = {torch.float32: 1.0, torch.bfloat16: bf16_s}
+    monkeypatch.setattr(trainer, "_product_s", seconds.__getitem__)
+    assert trainer._cpu_multiplies_bf16() is chosen
+
+
+def test_a_product_takes_time_and_draws_nothing() -> None:
+    torch.manual_seed(3)
+    state = torch.get_rng_state()
+    assert trainer._product_s(torch.bfloat16) > 0
+    assert torch.equal(torch.get_rng_state(), state)
