@@ -294,6 +294,7 @@ def test_make_clean_says_what_goes_asks_a_person_and_keeps_the_ledger(
     done = subprocess.run(
         ["make", "BIN=.", "clean"],
         cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
         stdin=terminal if answer else subprocess.DEVNULL,
         capture_output=True,
         text=True,
