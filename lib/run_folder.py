@@ -9,6 +9,7 @@ from pathlib import Path
 from lib.store import building
 
 HISTORY, NUM_KEPT = "history", 5
+COMMAND = "OPENBOOK_COMMAND"  # of the environment, for kernels: `./run_all.sh -p FILE …`
 _FINISHED = ("report.html", "metrics.json")
 _FILES = ("[1-4]_*.ipynb", "[1-4]_*.log", "answers.*", *_FINISHED)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import tempfile
 import time
@@ -24,7 +25,7 @@ from lib.endpoints import check_names, is_set_by_user
 from lib.parameters import add_parameters, for_notebook, listing, overrides
 from lib.progress import VERBOSE, for_kernels, minutes
 from lib.recipe import NOTEBOOKS, Recipe
-from lib.run_folder import keep_history, unfinished
+from lib.run_folder import COMMAND, keep_history, unfinished
 from lib.settings import PROJECT_DIR, CheckFailed, SetupError, home, portable, unwritable
 from lib.state import require_path
 from lib.text import one_line
@@ -93,6 +94,14 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     for flag in ("--dry-run", "--list", "-v"):
         parser.add_argument(flag, action="store_true")
     return parser.parse_args(arguments)
+
+
+def command_of(options: argparse.Namespace) -> str:
+    """`./run_all.sh -p FILE -r NAME VALUE …`: this run, for advice to add `max_questions` to."""
+    words = ["./run_all.sh", *(("-p", str(options.file)) if options.file else ())]
+    for name, value in options.overrides:
+        words += ["-r", name, value] if name != "max_questions" else []
+    return shlex.join(words)
 
 
 def check(plan: Plan) -> None:
@@ -301,6 +310,7 @@ def _run_stages(arguments: list[str]) -> None:
         return
     if options.v:
         os.environ[VERBOSE] = "1"
+    os.environ[COMMAND] = command_of(options)
     plan = make_plan(options)
     if "check" in stages:
         check(plan)

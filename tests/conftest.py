@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lib.endpoints import PREFIXES
+from lib.run_folder import COMMAND
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +19,7 @@ def home_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     names = tuple(prefix for prefixes in PREFIXES.values() for prefix in prefixes)
     for name in list(os.environ):
-        if name.startswith((*names, "OPENAI_", "AZURE_OPENAI_", "HF_TOKEN")):
+        if name.startswith((*names, "OPENAI_", "AZURE_OPENAI_", "HF_TOKEN", COMMAND)):
             monkeypatch.delenv(name)
     return home
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from lib.eval.conditions import is_retrieved, meaning
 from lib.eval.models import BASELINE, PLAIN
 from lib.eval.results import Comparison, Results
@@ -16,6 +18,7 @@ from lib.eval.wording import (
     points,
     signed,
 )
+from lib.run_folder import COMMAND
 
 READING = "oracle_distractors"  # the task of the training: reading, without retrieval
 _CONTAINMENT = "answer_containment"
@@ -79,8 +82,8 @@ def settling(results: Results) -> str:
         return "No difference was seen that more questions could show."
     said = f"To settle this, about {needed(one, results.primary)} are needed: "
     if not 0 < available < one.questions_needed:
-        said += "./run_all.sh as before, with --from 4 -r max_questions "
-        return f"{said}{one.questions_needed}."
+        command = os.environ.get(COMMAND, "./run_all.sh as before, with")
+        return f"{said}{command} --from 4 -r max_questions {one.questions_needed}"
     said += "add documents or raise eval_share (if people wrote the questions: add rows to "
     said += "eval_file), and run ./run_all.sh again"
     more = f"; --from 4 -r max_questions 0 asks all {available:,}" if one.n < available else ""

@@ -16,6 +16,8 @@ from lib.eval.summaries import summarise
 from lib.eval.verdict import claim_of, settling, verdict_of
 from lib.eval.wording import called, percent, points, signed
 from lib.records import Score
+from lib.run_folder import COMMAND
+from lib.runner import command_of, parse
 from tests.eval.toy import evaluated, primary_of, results_of
 
 PLAIN = "baseline, plain prompt"
@@ -45,6 +47,18 @@ def test_better_and_worse_mirror_and_state_their_figures() -> None:
             f"p {'< 0.001' if one.p < 0.001 else f'= {one.p:.3f}'})",
         ):
             assert figure in verdict_of(results)
+
+
+def test_the_command_that_settles_it_is_the_one_that_was_typed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = parse(["-p", "my file.yaml", "-r", "max_questions", "9", "-r", "run_name", "mine"])
+    monkeypatch.setenv(COMMAND, command_of(options))
+    results = results_of({"student": GOOD, "baseline": NEAR})
+    assert results.deciding is not None
+    needed = results.deciding.questions_needed
+    command = f"./run_all.sh -p 'my file.yaml' -r run_name mine --from 4 -r max_questions {needed}"
+    assert verdict_of(results).endswith(command)
 
 
 def test_what_cannot_be_told_says_what_would_settle_it() -> None:
@@ -102,7 +116,7 @@ def test_what_would_settle_a_plain_prompt_that_is_not_beaten_is_said() -> None:
     plain = results.comparison(PLAIN, "top_5", "exact_match")
     assert plain
     assert plain.questions_needed
-    assert verdict_of(results).endswith(f"with --from 4 -r max_questions {plain.questions_needed}.")
+    assert verdict_of(results).endswith(f"with --from 4 -r max_questions {plain.questions_needed}")
     worse = {"student": [0.0] * 10 + GOOD[:30], "baseline": POOR[:1] * 40, PLAIN: [1.0] * 40}
     assert "plain prompt: worse" in verdict_of(results_of(worse))
     assert settling(results_of(worse)) == ""
