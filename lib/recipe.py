@@ -236,6 +236,16 @@ class Recipe:
         meaning="share of the updates over which the learning rate rises")
     max_length_tokens: int = _training(0, low=0,
         meaning="longest row, tokens; 0 = as measured. A longer row stops the run")
+    then: str = _training("", choices=("", "dpo", "grpo"),
+        meaning="a second training: 'dpo' on preferences, 'grpo' on rewards that rules check")
+    preferences_path: str = _training("",
+        meaning="for 'dpo': the folder or JSONL of `python -m lib.gen convert --to preference`")
+    then_steps: int = _training(100, "updates of the second training", low=1)
+    then_learning_rate: float = _training(1e-6, high=1, **_POSITIVE,
+        meaning="peak learning rate of the second training")
+    num_generations: int = _training(8, low=2,
+        meaning="for 'grpo': replies to each prompt, which are compared with each other")
+
     training_type: str = _training("",
         meaning="hosted: the service's kind of training, as Azure's 'GlobalStandard'; '' = its own")
     learning_rate_multiplier: float = _training(0.0, low=0,
@@ -248,7 +258,8 @@ class Recipe:
     server_timeout_s: float = _serving(600.0, "seconds until a server must answer", **_POSITIVE)
     server_concurrency: int = _serving(16, low=1, high=10_000, also=("4_eval",),
         meaning="requests in flight to the student, and as many to the baseline")
-    max_answer_tokens: int = _serving(256, "longest answer, tokens", low=1, also=("4_eval",))
+    max_answer_tokens: int = _serving(256, "longest answer, tokens", low=1,
+        also=("2_finetune", "4_eval"))
 
     models: list[str] = _asking(["student", "baseline"],
         meaning="the first is judged; 'teacher', or others of .env")
