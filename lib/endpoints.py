@@ -62,10 +62,13 @@ def prefixes_of(role: str) -> tuple[str, ...]:
     return PREFIXES.get(role) or (re.sub(r"[^A-Z0-9]", "_", role.upper()) + "_",)
 
 
-def endpoint_settings(role: str, run_name: str = "") -> EndpointSettings | None:
+def endpoint_settings(
+    role: str, run_name: str = "", *, deployment: str = ""
+) -> EndpointSettings | None:
     """The endpoint of a role, or None when no name with its prefix is set.
 
-    With run_name, student and baseline may also be served by that run's 3_deploy.
+    With run_name, student and baseline may also be served by that run's 3_deploy. `deployment`
+    is the model's name where no setting has one; then names without a prefix are enough.
 
     A prefixed name beats the same name unprefixed, which fills gaps only; names of other prefixes
     never leak in. The style is that of the prefixed names in the first layer that has any. The
@@ -73,15 +76,16 @@ def endpoint_settings(role: str, run_name: str = "") -> EndpointSettings | None:
     """
     prefixes, merged = prefixes_of(role), environment(run_name)
     style = _style_of(role, run_name)
-    if style is None:
+    if style is None and not deployment:
         check_names()
         return None
-    if not is_set_by_user(role):
-        check_origin(f"{role.upper()}_OPENAI_DEPLOYMENT", run_name)
+    style = style or "openai"
+    check_origin(f"{role.upper()}_OPENAI_DEPLOYMENT", run_name)
     values = {}
     for name_of, names in _NAMES[style].items():
         candidates = [p + n for p in prefixes for n in names] + list(names)
         values[name_of] = next((merged[name] for name in candidates if name in merged), "").strip()
+    values["deployment"] = values["deployment"] or deployment
     values |= _parts_of_address(style, values)
     if style == "openai" and not values["base_url"]:
         values["base_url"] = "https://api.openai.com/v1"

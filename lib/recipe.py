@@ -208,7 +208,7 @@ class Recipe:
     tokens_per_minute: int = _sending(0, low=0,
         meaning="the account's limit, prompt and completion; 0 = none")
     tokens_per_day: int = _sending(0, "the same in any 24 hours, over all runs; 0 = none", low=0)
-    max_cost: float = _sending(0.0, low=0,
+    max_cost: float = _sending(0.0, low=0, also=("2_finetune",),
         meaning="what a notebook may spend, in the currency of prices.yaml; 0 = no limit")
     max_tokens_total: int = _sending(0, "tokens a notebook may take; 0 = no limit", low=0)
     timeout_s: float = _sending(600.0, "the longest a request may take, seconds", **_POSITIVE)
@@ -221,6 +221,8 @@ class Recipe:
         meaning="GPU memory that training takes, GiB; 0 = it also runs on a CPU")
     dataset_format: str = _training("chat", choices=("chat", "completion"),
         meaning="'chat' rows, or 'completion' rows for a base model")
+    method: str = _training("lora", choices=("lora", "hosted"),
+        meaning="'lora': adapters; 'hosted': a job of the service that STUDENT_… of .env names")
     num_epochs: float = _training(3.0, "passes over the training rows", **_POSITIVE)
     learning_rate: float = _training(2e-5, "peak learning rate", high=1, **_POSITIVE)
     lora_rank: int = _training(16, low=0, high=1024, source="arXiv:2106.09685",
@@ -234,13 +236,30 @@ class Recipe:
         meaning="share of the updates over which the learning rate rises")
     max_length_tokens: int = _training(0, low=0,
         meaning="longest row, tokens; 0 = as measured. A longer row stops the run")
+    then: str = _training("", choices=("", "dpo", "grpo"),
+        meaning="a second training: 'dpo' on preferences, 'grpo' on rewards that rules check")
+    preferences_path: str = _training("",
+        meaning="for 'dpo': the folder or JSONL of `python -m lib.gen convert --to preference`")
+    then_steps: int = _training(100, "updates of the second training", low=1)
+    then_learning_rate: float = _training(1e-6, high=1, **_POSITIVE,
+        meaning="peak learning rate of the second training")
+    num_generations: int = _training(8, low=2,
+        meaning="for 'grpo': replies to each prompt, which are compared with each other")
+
+    training_type: str = _training("",
+        meaning="hosted: the service's kind of training, as Azure's 'GlobalStandard'; '' = its own")
+    learning_rate_multiplier: float = _training(0.0, low=0,
+        meaning="hosted: of the service's learning rate; 0 = as it chooses")
+    hosted_timeout_h: float = _training(24.0, **_POSITIVE,
+        meaning="hosted: hours to wait for a job, which goes on at the service after them")
 
     server_memory_gib: float = _serving(0.0, low=0,
         meaning="memory that each server gets on a CPU, GiB; 0 = by the model's size")
     server_timeout_s: float = _serving(600.0, "seconds until a server must answer", **_POSITIVE)
     server_concurrency: int = _serving(16, low=1, high=10_000, also=("4_eval",),
         meaning="requests in flight to the student, and as many to the baseline")
-    max_answer_tokens: int = _serving(256, "longest answer, tokens", low=1, also=("4_eval",))
+    max_answer_tokens: int = _serving(256, "longest answer, tokens", low=1,
+        also=("2_finetune", "4_eval"))
 
     models: list[str] = _asking(["student", "baseline"],
         meaning="the first is judged; 'teacher', or others of .env")

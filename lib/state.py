@@ -7,9 +7,11 @@ of the same run.
 from __future__ import annotations
 
 import io
+import json
 import os
 from collections import ChainMap
 from pathlib import Path
+from typing import Any
 
 from lib.settings import SECRET_NAME, SetupError, home, portable, without_secrets, write_text
 
@@ -45,12 +47,15 @@ def environment(run_name: str = "") -> dict[str, str]:
     return dict(ChainMap(*layers(run_name)))
 
 
+JOB_FILE = "job.json"  # in the folder of a student that a service has trained
 STATE_KEYS = {  # key → the notebook that writes it
     "DATASET_DIR": "1_gen",
     "STUDENT_MODEL_DIR": "2_finetune",
     "STUDENT_DATASET_DIR": "2_finetune",  # it was trained on this dataset
     "STUDENT_BASE": "2_finetune",  # it started from this model: a hash, or hub name and commit
     "BASELINE_MODEL_DIR": "2_finetune",
+    "STUDENT_SERVED_DIR": "3_deploy",  # the model folder that the endpoint below answers for
+    "BASELINE_SERVED_DIR": "3_deploy",
     "STUDENT_OPENAI_BASE_URL": "3_deploy",
     "STUDENT_OPENAI_DEPLOYMENT": "3_deploy",
     "STUDENT_OPENAI_API_KEY": "3_deploy",
@@ -58,12 +63,20 @@ STATE_KEYS = {  # key → the notebook that writes it
     "BASELINE_OPENAI_DEPLOYMENT": "3_deploy",
     "BASELINE_OPENAI_API_KEY": "3_deploy",
 }
-# Key → (what it was made from, in words and as its key, "" = the same key; the key that must
-# hold the same). Folders are named after what made them, and a served model after its folder.
+# Key → (what it was made from, in words and as its key; the key that must hold the same). Folders
+# are named after what made them.
 _ORIGINS = {
     "STUDENT_MODEL_DIR": ("the student was trained on", "STUDENT_DATASET_DIR", "DATASET_DIR"),
-    "STUDENT_OPENAI_DEPLOYMENT": ("the student's server has", "", "STUDENT_MODEL_DIR"),
-    "BASELINE_OPENAI_DEPLOYMENT": ("the baseline's server has", "", "BASELINE_MODEL_DIR"),
+    "STUDENT_OPENAI_DEPLOYMENT": (
+        "the student's endpoint is of",
+        "STUDENT_SERVED_DIR",
+        "STUDENT_MODEL_DIR",
+    ),
+    "BASELINE_OPENAI_DEPLOYMENT": (
+        "the baseline's endpoint is of",
+        "BASELINE_SERVED_DIR",
+        "BASELINE_MODEL_DIR",
+    ),
 }
 
 
@@ -129,6 +142,15 @@ def require_path(key: str, run_name: str) -> Path:
     return path
 
 
+def hosted_job(run_name: str) -> dict[str, Any]:
+    """The job that trained the run's student at a service; {} = it was trained here."""
+    path = home() / read_state(run_name).get("STUDENT_MODEL_DIR", "") / JOB_FILE
+    if not path.is_file():
+        return {}
+    require_path("STUDENT_MODEL_DIR", run_name)
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
 def check_origin(key: str, run_name: str) -> None:
     """Raise a SetupError if a notebook's result was made from what the run no longer has.
 
@@ -139,7 +161,7 @@ def check_origin(key: str, run_name: str) -> None:
         return
     said, origin, needed = _ORIGINS[key]
     check_origin(needed, run_name)
-    made_from = state.get(origin or key)
+    made_from = state.get(origin)
     if made_from != values.get(needed):
         raise SetupError(
             f"Run '{run_name}': {said} {made_from}, and {needed} is now "
@@ -150,7 +172,8 @@ def check_origin(key: str, run_name: str) -> None:
 
 def forget_endpoint(role: str, run_name: str) -> None:
     """Remove what a run's 3_deploy wrote about a role's endpoint."""
-    keys = [key for key in read_state(run_name) if key.startswith(f"{role.upper()}_OPENAI_")]
+    ours = (f"{role.upper()}_OPENAI_", f"{role.upper()}_SERVED_DIR")
+    keys = [key for key in read_state(run_name) if key.startswith(ours)]
     if keys:
         save_state(run_name, **dict.fromkeys(keys))
 

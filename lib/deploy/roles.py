@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lib.deploy.server import start, wait_until_ready
 from lib.endpoints import endpoint_settings, is_set_by_user
 from lib.recipe import Recipe
-from lib.settings import without_secrets
-from lib.state import forget_endpoint, require_path, save_state
+from lib.settings import portable, without_secrets
+from lib.state import forget_endpoint, hosted_job, read_state, require_path, save_state
 
 
 @dataclass(frozen=True)
@@ -17,26 +18,30 @@ class Deployed:
     role: str
     model: str  # its name at the endpoint
     base_url: str
-    how: str  # "served here (pid 123)", "served here already (pid 123)", "yours, as configured"
+    how: str  # "served here (pid 123)", "yours, as configured", "where it was trained", …
 
 
 def deploy(recipe: Recipe) -> list[Deployed]:
     """Make student and baseline answer, and write their endpoints into the run's `.env.state`.
 
-    An endpoint that the process environment or .env names is used as it is. The others start side
-    by side, with the models that this run's 2_finetune made.
+    A student that a service has trained answers there, and so does its baseline. Else an endpoint
+    that the process environment or .env names is used as it is. The others start side by side, with
+    the models that this run's 2_finetune made.
     """
     run_name = recipe.run_name
+    job = hosted_job(run_name)
     folders = {
         role: require_path(f"{role.upper()}_MODEL_DIR", run_name)
         for role in ("student", "baseline")
-        if not is_set_by_user(role)
+        if not job and not is_set_by_user(role)
     }
     started, deployed = {}, {}
     for role in ("student", "baseline"):
         forget_endpoint(role, run_name)  # old values must not fill gaps in the user's
         if role in folders:
             started[role] = start(role, folders[role], recipe)
+        elif job:
+            deployed[role] = _at_the_service(role, job, run_name)
         elif settings := endpoint_settings(role):
             model, base_url = settings.deployment, settings.base_url
             deployed[role] = Deployed(role, model, base_url, "yours, as configured")
@@ -48,11 +53,22 @@ def deploy(recipe: Recipe) -> list[Deployed]:
                 f"{role.upper()}_OPENAI_BASE_URL": server.base_url,
                 f"{role.upper()}_OPENAI_DEPLOYMENT": server.model,
                 f"{role.upper()}_OPENAI_API_KEY": "none",
+                f"{role.upper()}_SERVED_DIR": portable(folders[role]),
             },
         )
         how = f"served here{' already' if reused else ''} (pid {server.pid})"
         deployed[role] = Deployed(role, server.model, server.base_url, how)
     return [deployed["student"], deployed["baseline"]]
+
+
+def _at_the_service(role: str, job: Mapping[str, Any], run_name: str) -> Deployed:
+    """The trained model, or the one that it started from; a deployment that .env names wins."""
+    prefix, name = role.upper(), job["fine_tuned_model" if role == "student" else "model"]
+    served = read_state(run_name).get(f"{prefix}_MODEL_DIR")
+    save_state(run_name, **{f"{prefix}_OPENAI_DEPLOYMENT": name, f"{prefix}_SERVED_DIR": served})
+    settings = endpoint_settings(role, run_name)
+    assert settings is not None
+    return Deployed(role, settings.deployment, settings.base_url, "where it was trained")
 
 
 def show_endpoints(endpoints: Sequence[Deployed]) -> None:

@@ -7,7 +7,6 @@ the second round, answers in the third, repairs in the fourth.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 import time
@@ -23,8 +22,8 @@ from lib.engine.endpoint import chat_request
 from lib.engine.faults import EndpointError, Fault, RequestRejected, read_body, short
 from lib.engine.ledger import Ledger
 from lib.engine.replies import Reply, RequestForm, read_reply, rejected_reply
+from lib.engine.sdk import sdk_client
 from lib.engine.tasks import run
-from lib.engine.transport import EntraToken
 from lib.prompts.student import Message
 from lib.settings import SetupError, home, portable, write_text
 from lib.store import fingerprint, read_json, write_json, write_jsonl
@@ -119,7 +118,7 @@ class BatchEndpoint:
 
         where = f"The {self.settings.role} at {self.settings.address}"
         try:
-            with _client(self.settings) as client:
+            with sdk_client(self.settings) as client:
                 batch = self._wait(client, self._submitted(client, folder))
                 files = filter(None, (batch.output_file_id, batch.error_file_id))
                 texts = [client.files.content(file_id).text.strip() for file_id in files]
@@ -243,17 +242,3 @@ def _replies(path: Path) -> Iterator[tuple[str, int, Any]]:
                 yield line["custom_id"], int(response.get("status_code") or 500), body
             except (ValueError, KeyError, AttributeError, TypeError):
                 continue
-
-
-def _client(settings: EndpointSettings) -> Any:
-    import openai
-
-    if settings.style == "openai":
-        return openai.OpenAI(api_key=settings.api_key, base_url=settings.base_url)
-    options: dict[str, Any] = {"api_key": settings.api_key}
-    if settings.use_entra_id:
-        entra = EntraToken(settings.role)
-        options = {"azure_ad_token_provider": lambda: asyncio.run(entra.get())}
-    return openai.AzureOpenAI(
-        azure_endpoint=settings.base_url, api_version=settings.api_version, **options
-    )

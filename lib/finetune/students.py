@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lib.endpoints import is_set_by_user
 from lib.finetune.model_files import EMBEDDED_MODEL_DIR, missing_in_folder
+from lib.finetune.services import hosted_base, require_service
 from lib.finetune.tokens import load_tokenizer
 from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR, SetupError, home, portable
@@ -76,6 +77,9 @@ def require_machine(recipe: Recipe) -> None:
 
     Of a model on the hub all but its weights is downloaded.
     """
+    if recipe.method == "hosted":
+        require_service(recipe)
+        return
     found = find_student(recipe.student_model)
     folder, missing_model = _folder_of(found)
     missing = [_missing_gpu(recipe), missing_model, _missing_space(recipe, found)]
@@ -112,11 +116,14 @@ def _missing_space(recipe: Recipe, found: Path | str) -> str:
 
 def require_student(recipe: Recipe) -> None:
     """Stop when 3_deploy would not serve a student of this run's dataset and student_model."""
-    if is_set_by_user("student"):
+    if is_set_by_user("student") and recipe.method != "hosted":
         return
     require_path("STUDENT_MODEL_DIR", recipe.run_name)
-    found = find_student(recipe.student_model)
-    wanted = folder_fingerprint(found) if isinstance(found, Path) else f"{found}@"
+    if recipe.method == "hosted":
+        wanted = hosted_base(recipe.student_model)
+    else:
+        found = find_student(recipe.student_model)
+        wanted = folder_fingerprint(found) if isinstance(found, Path) else f"{found}@"
     seen = read_state(recipe.run_name).get("STUDENT_BASE", "")
     if seen and not seen.startswith(wanted):
         raise SetupError(

@@ -1,0 +1,30 @@
+"""The openai SDK's client, for what is asked seldom: files, batches, fine-tuning jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from lib.endpoints import EndpointSettings
+from lib.engine.transport import EntraToken
+
+
+def sdk_client(settings: EndpointSettings) -> Any:
+    """A client of the endpoint. It follows no redirect: the key would go along."""
+    import openai
+
+    http_client = openai.DefaultHttpxClient(follow_redirects=False)
+    if settings.style == "openai":
+        return openai.OpenAI(
+            api_key=settings.api_key, base_url=settings.base_url, http_client=http_client
+        )
+    options: dict[str, Any] = {"api_key": settings.api_key}
+    if settings.use_entra_id:
+        entra = EntraToken(settings.role)
+        options = {"azure_ad_token_provider": lambda: asyncio.run(entra.get())}
+    return openai.AzureOpenAI(
+        azure_endpoint=settings.base_url,
+        api_version=settings.api_version,
+        http_client=http_client,
+        **options,
+    )

@@ -1,0 +1,89 @@
+"""hosted.yaml: services that train models as jobs, what they ask for, and until when."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+from urllib.parse import urlsplit
+
+from lib.endpoints import EndpointSettings, endpoint_settings
+from lib.engine.faults import short
+from lib.engine.prices import load_prices
+from lib.recipe import Recipe
+from lib.settings import PROJECT_DIR, SetupError, home
+
+_DATED = re.compile(r"(^ft:|-\d{4}-\d{2}-\d{2}|:.*$)")  # "ft:gpt-4o-2024-08-06:org::id"
+_MOST_OFTEN = 10  # rows that most services ask for at least
+
+
+@dataclass(frozen=True)
+class Service:
+    host: str
+    as_of: str  # the day on which the terms were read, YYYY-MM-DD
+    terms: dict[str, Any]
+    models: dict[str, dict[str, Any]]
+
+    @property
+    def min_rows(self) -> int:
+        return int(self.terms.get("min_rows", _MOST_OFTEN))
+
+    def cost(self, model: str, tokens: int) -> tuple[float | None, str]:
+        """(what training so many tokens costs, None = unknown; the currency)."""
+        price = self._model(model).get("price")
+        return price and tokens * price / 1e6, load_prices().currency
+
+    def endings(self, model: str) -> str:
+        """The dates after which this is over; "" = none is known."""
+        said = []
+        if day := self.terms.get("no_new_jobs_from"):
+            said.append(f"{self.host} takes no new jobs from {day}")
+        if day := self._model(model).get("ends"):
+            said.append(f"{model} and what is trained from it answer until {day}")
+        if note := self.terms.get("note"):
+            said.append(note)
+        return f"Known of it: {'; '.join(said)} (hosted.yaml, {self.as_of})." if said else ""
+
+    def _model(self, name: str) -> dict[str, Any]:
+        return self.models.get(_DATED.sub("", name)) or {}
+
+
+def service_of(base_url: str) -> Service:
+    """By its host, from the user's hosted.yaml beside `.env`, else the project's."""
+    import yaml
+
+    own = home() / "hosted.yaml"
+    path = own if own.exists() else PROJECT_DIR / "hosted.yaml"
+    host = urlsplit(base_url).hostname or base_url
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        terms = [t for pattern, t in data["services"].items() if fnmatchcase(host, pattern)]
+        return Service(host, str(data["as_of"]), dict(*terms[:1]), dict(data["models"]))
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SetupError(
+            f"{path} cannot be read: {short(error)}. Expected as_of, services and models, as in "
+            "the project's own hosted.yaml."
+        ) from error
+
+
+def hosted_base(model: str) -> str:
+    """What the state says of a student's base that is at a service."""
+    return f"hosted {model}"
+
+
+def require_service(recipe: Recipe) -> EndpointSettings:
+    """Where the job runs: the student's endpoint, whose key the baseline needs, too."""
+    found = [
+        endpoint_settings(role, deployment=recipe.student_model) for role in ("student", "baseline")
+    ]
+    settings, baseline = found
+    assert settings is not None
+    assert baseline is not None
+    if settings.base_url != baseline.base_url:
+        raise SetupError(
+            f"The student is trained and answers at {settings.address}, and the baseline is asked "
+            f"at {baseline.address}. Set BASELINE_OPENAI_BASE_URL and STUDENT_OPENAI_BASE_URL to "
+            "the same address."
+        )
+    return settings

@@ -1,0 +1,119 @@
+"""The second training: preferences that are learnt, and rewards that tell right from wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.dataset import write_dataset
+from lib.finetune import prepare_rows
+from lib.finetune.rewards import answer_reward, format_reward, quote_reward
+from lib.finetune.rows import PreparedRows
+from lib.finetune.second import second_inputs, train_again
+from lib.gen.__main__ import main as gen
+from lib.prompts.student import REFUSAL, cot_label
+from lib.recipe import Recipe
+from lib.settings import SetupError
+from tests.gen.dataset import make
+
+DOCUMENT = "Rain fell on the tower for 3 days. The keeper went home."
+GOOD = cot_label("The document says:", "Rain fell on the tower for 3 days.", "3 days")
+INVENTED = cot_label("The document says:", "Rain fell on the tower for 9 days.", "9 days")
+REPLIES = [GOOD, INVENTED, REFUSAL, "3 days"]
+
+
+def columns(count: int, **changed: Any) -> dict[str, list[Any]]:
+    one = {"refusal": REFUSAL, "documents": [DOCUMENT], "answer": "3 days", "kind": "oracle"}
+    return {name: [value] * count for name, value in (one | changed).items()}
+
+
+def test_rewards_tell_what_rules_can_tell() -> None:
+    given = columns(len(REPLIES))
+    assert format_reward(REPLIES, **given) == [1, 1, 1, 0]
+    assert quote_reward(REPLIES, **given) == [1, 0, 1, 0]
+    assert answer_reward(REPLIES, **given) == [1, 0, 0, 0]
+    chats = [[{"role": "assistant", "content": reply}] for reply in REPLIES]
+    assert answer_reward(chats, **given) == [1, 0, 0, 0]
+
+
+def test_a_row_to_refuse_rewards_the_refusal_alone_and_in_its_own_words() -> None:
+    assert answer_reward(REPLIES, **columns(len(REPLIES), kind="refuse")) == [0, 0, 1, 0]
+    own = columns(2, kind="refuse", refusal="That is not in the handbook.")
+    assert answer_reward(["That is not in the handbook.", GOOD], **own) == [1, 0]
+
+
+def test_a_long_answer_that_holds_the_right_one_is_not_right() -> None:
+    everything = cot_label("It says:", "Rain fell on the tower for 3 days.", "1, 2 or 3 days")
+    assert answer_reward([everything], **columns(1)) == [0]
+
+
+@pytest.fixture
+def rows(home_dir: Path, model_dir: Path) -> PreparedRows:
+    folder = write_dataset(**make().arguments())
+    return prepare_rows(folder, Recipe(student_model=str(model_dir)))
+
+
+def recipe(model_dir: Path, **changed: Any) -> Recipe:
+    given: dict[str, Any] = {
+        "student_model": str(model_dir),
+        "batch_size": 2,
+        "num_generations": 2,
+        "max_answer_tokens": 8,
+        "warmup_share": 0.0,
+    }
+    return Recipe(**(given | changed))
+
+
+def test_preferences_are_learnt(rows: PreparedRows, model_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pairs"
+    assert gen(["convert", str(rows.dataset_dir), "--to", "preference", "--out", str(folder)]) == 0
+    wanted = recipe(
+        model_dir, then="dpo", preferences_path=str(folder), then_steps=8, then_learning_rate=1e-3
+    )
+    model, history = train_again(model_dir, rows, wanted, scratch_dir=tmp_path / "scratch")
+    margins = [point["margin"] for point in history if "margin" in point]
+    assert margins[0] == pytest.approx(0, abs=1e-4)
+    assert sum(margins[2:]) / len(margins[2:]) > 0.5
+    assert model.config.model_type == "llama"
+    again = second_inputs(wanted)
+    (folder / "train.jsonl").write_text("{}\n", encoding="utf-8")
+    assert second_inputs(wanted) != again
+
+
+def test_rewards_are_followed(rows: PreparedRows, model_dir: Path, tmp_path: Path) -> None:
+    wanted = recipe(model_dir, then="grpo", then_steps=2)
+    _, history = train_again(model_dir, rows, wanted, scratch_dir=tmp_path)
+    assert [point["step"] for point in history] == [1, 2]
+    assert all(0 <= point["reward"] <= 3 for point in history)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (None, "where no train.jsonl is"),
+        ("{", "is not JSONL"),
+        ('{"prompt": [], "chosen": [], "rejected": []}', "line 1 is not a pair"),
+        ("", "has no pairs"),
+    ],
+)
+def test_preferences_that_cannot_be_read_are_one_line(
+    rows: PreparedRows, model_dir: Path, tmp_path: Path, written: str | None, said: str
+) -> None:
+    path = tmp_path / "train.jsonl"
+    if written is not None:
+        path.write_text(written, encoding="utf-8")
+    wanted = recipe(model_dir, then="dpo", preferences_path=str(tmp_path))
+    with pytest.raises(SetupError, match=said):
+        train_again(model_dir, rows, wanted, scratch_dir=tmp_path / "scratch")
+
+
+def test_an_update_that_replies_do_not_divide_is_one_line(
+    rows: PreparedRows, model_dir: Path, tmp_path: Path
+) -> None:
+    wanted = recipe(model_dir, then="grpo", num_generations=3)
+    with pytest.raises(SetupError, match=r"num_generations is 3; expected a divisor"):
+        train_again(model_dir, rows, wanted, scratch_dir=tmp_path)
+    assert json.dumps(second_inputs(wanted))

@@ -1,0 +1,135 @@
+"""A loopback server of fine-tuning jobs: files, jobs, events, and faults when it is told so."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+Body = dict[str, Any]
+
+
+@dataclass
+class JobsServer:
+    """What it is told to do, and what it saw. Change it while it runs."""
+
+    # What a job is at each look at it; the last one stays.
+    statuses: list[str] = field(default_factory=lambda: ["queued", "running", "succeeded"])
+    error: Body | None = None  # of a job that fails
+    lose_reply: bool = False  # the job is made, and the connection breaks before the reply
+    refuse: tuple[int, str] | None = None  # status and message in place of a job
+    file_statuses: list[str] = field(default_factory=lambda: ["processed"])
+    redirect_to: str = ""
+    files: dict[str, Body] = field(default_factory=dict)
+    contents: dict[str, str] = field(default_factory=dict)
+    jobs: dict[str, Body] = field(default_factory=dict)
+    looked: dict[str, int] = field(default_factory=dict)
+    keys: set[str] = field(default_factory=set)
+    port: int = 0
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def add_routes(self, app: web.Application) -> None:
+        app.router.add_post("/v1/files", self.upload)
+        app.router.add_get("/v1/files", self.list_files)
+        app.router.add_get("/v1/files/{id}", self.look_at_file)
+        app.router.add_post("/v1/fine_tuning/jobs", self.create)
+        app.router.add_get("/v1/fine_tuning/jobs", self.list_jobs)
+        app.router.add_get("/v1/fine_tuning/jobs/{id}", self.look)
+        app.router.add_get("/v1/fine_tuning/jobs/{id}/events", self.events)
+
+    async def upload(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        assert form["purpose"] == "fine-tune"
+        name = f"file-{len(self.files)}"
+        self.contents[name] = form["file"].file.read().decode()
+        self.files[name] = {
+            "id": name,
+            "object": "file",
+            "bytes": len(self.contents[name]),
+            "created_at": 0,
+            "filename": form["file"].filename,
+            "purpose": "fine-tune",
+            "status": self.file_statuses[0],
+        }
+        return web.json_response(self.files[name])
+
+    async def list_files(self, request: web.Request) -> web.Response:
+        self.keys.add(request.headers.get("Authorization", ""))
+        if self.redirect_to:
+            raise web.HTTPTemporaryRedirect(self.redirect_to)
+        return _list(self.files)
+
+    async def look_at_file(self, request: web.Request) -> web.Response:
+        name = request.match_info["id"]
+        self.files[name]["status"] = self._now(name, self.file_statuses)
+        return web.json_response(self.files[name])
+
+    async def create(self, request: web.Request) -> web.Response:
+        if self.refuse:
+            status, message = self.refuse
+            return web.json_response({"error": {"message": message}}, status=status)
+        asked = await request.json()
+        name = f"ftjob-{len(self.jobs)}"
+        self.jobs[name] = {
+            "id": name,
+            "object": "fine_tuning.job",
+            "created_at": 100 + len(self.jobs),
+            "finished_at": None,
+            "fine_tuned_model": None,
+            "hyperparameters": {},
+            "organization_id": "o",
+            "result_files": [],
+            "status": "validating_files",
+            "trained_tokens": None,
+            "error": None,
+            **asked,
+        }
+        if self.lose_reply and request.transport is not None:
+            self.lose_reply = False
+            request.transport.abort()
+        return web.json_response(self.jobs[name])
+
+    async def list_jobs(self, request: web.Request) -> web.Response:
+        if self.redirect_to:
+            self.keys.add(request.headers.get("Authorization", ""))
+            raise web.HTTPTemporaryRedirect(self.redirect_to)
+        return _list(self.jobs)
+
+    async def look(self, request: web.Request) -> web.Response:
+        job = self.jobs[request.match_info["id"]]
+        job["status"] = self._now(job["id"], self.statuses)
+        if job["status"] == "succeeded":
+            done = {"fine_tuned_model": f"ft:{job['model']}:o::1", "finished_at": 183}
+            job |= done | {"trained_tokens": 4321}
+        if job["status"] == "failed":
+            job["error"] = self.error
+        return web.json_response(job)
+
+    async def events(self, request: web.Request) -> web.Response:
+        events: list[Body] = [
+            {
+                "id": f"e{step}",
+                "object": "fine_tuning.job.event",
+                "created_at": step,
+                "level": "info",
+                "message": f"Step {step}/3: training loss={1 / step:.2f}",
+                "type": "metrics",
+                "data": {"step": step, "train_loss": 1 / step, "valid_loss": 2 / step},
+            }
+            for step in (3, 2, 1)  # the newest first
+        ]
+        return _list({event["id"]: event for event in events[: int(request.query["limit"])]})
+
+    def _now(self, name: str, statuses: list[str]) -> str:
+        looks = self.looked[name] = self.looked.get(name, 0) + 1
+        return statuses[min(looks, len(statuses)) - 1]
+
+
+def _list(found: dict[str, Body]) -> web.Response:
+    data = list(json.loads(json.dumps(list(found.values()))))
+    return web.json_response({"object": "list", "data": data, "has_more": False})
