@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lib.drawing import COLOURS, Picture, drawn, new_figure
 from lib.finetune.watch import HistoryPoint
 from lib.state import read_state, require_path
-from lib.store import read_json
+from lib.store import read_jsonl
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -95,5 +95,6 @@ def plot_training(*, run_name: str) -> Picture:
     """The loss curve of the run's student, or a sentence when it was not trained here."""
     if "STUDENT_MODEL_DIR" not in read_state(run_name):
         return Picture("", "The student was not trained in this run.")
-    history_path = require_path("STUDENT_MODEL_DIR", run_name).parent / "history.json"
-    return plot_loss(read_json(history_path)["history"])
+    return plot_loss(
+        read_jsonl(require_path("STUDENT_MODEL_DIR", run_name).parent / "metrics.jsonl")
+    )
