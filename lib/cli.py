@@ -64,7 +64,7 @@ def run(name: str, work: Callable[[], int | None]) -> int:
         return _end(name, str(error), 1 if isinstance(error, CheckFailed) else 2)
     except KeyboardInterrupt as error:
         ended, code = ("ended", 143) if isinstance(error, Terminated) else ("interrupted", 130)
-        kept = "Finished work and paid replies are kept; training that had begun starts anew."
+        kept = "Finished work, paid replies and the last checkpoint of a training are kept."
         return _end(name, f"{ended}. Run it again to go on. {kept}", code)
     except OSError as error:
         if said := unwritable(Path(error.filename or home()), error):

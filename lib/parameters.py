@@ -21,7 +21,10 @@ from lib.text import one_line
 
 DEFAULT_PARAMETERS = PROJECT_DIR / "parameters" / "tiny.yaml"
 TYPED_IN = "OPENBOOK_TYPED_IN"  # the folder in which run_all.sh was called; else the current one
-_PATHS = ("doc_path", "eval_doc_path", "eval_file", "prompts_path", "judge_prompts_path")
+_PATHS = (
+    "doc_path eval_doc_path eval_file prompts_path judge_prompts_path from_adapter "
+    "chat_template_path"
+).split()
 
 
 def add_parameters(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +33,10 @@ def add_parameters(parser: argparse.ArgumentParser) -> None:
         "-p", dest="file", type=Path, metavar="FILE", help="parameters; default: tiny.yaml of "
         "parameters/"
     )  # fmt: skip
+    add_overrides(parser)
+
+
+def add_overrides(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-r", dest="overrides", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
         help="set one parameter; may be repeated, and beats the file",
@@ -127,6 +134,12 @@ def for_notebook(values: Mapping[str, Any], notebook: str) -> dict[str, Any]:
     shown = [name for name in shown_in(notebook) if name in own]
     more = {name: value for name, value in own.items() if name not in shown}
     return {name: own[name] for name in shown} | ({"more": more} if more else {})
+
+
+def notebook_values(recipe: Recipe, notebook: str) -> dict[str, Any]:
+    """The knobs that a notebook reads, as a parameters file of its own."""
+    own = [name for name, knob in KNOBS.items() if notebook in knob.notebooks]
+    return {name: getattr(recipe, name) for name in own}
 
 
 def listing(values: Mapping[str, Any] | None = None) -> str:

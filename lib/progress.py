@@ -31,12 +31,14 @@ class Progress:
     before, at most 5 minutes: `answers  120/400 · 12.4/s · ETA 0:23 · 3,402 tokens`
     """
 
-    def __init__(self, what: str, total: int, *, note: Callable[[], str] = lambda: "") -> None:
-        self.what, self.total, self.done, self._note = what, total, 0, note
-        self._terminal = _terminal()
+    def __init__(
+        self, what: str, total: int, *, note: Callable[[], str] = lambda: "", done: int = 0
+    ) -> None:
+        self.what, self.total, self.done, self._note = what, total, done, note
+        self._terminal, self._first = _terminal(), done
         self._start = self._drawn = time.monotonic()
         self._gap_s, self._next_line = _FIRST_LINE_S, self._start + _FIRST_LINE_S
-        self._measured = deque([(self._start, 0)], maxlen=_MEASURES)
+        self._measured = deque([(self._start, done)], maxlen=_MEASURES)
 
     def advance(self, count: int = 1) -> None:
         self.done += count
@@ -57,7 +59,7 @@ class Progress:
     def close(self) -> None:
         """Print the closing line; also when there was nothing to do."""
         elapsed_s = time.monotonic() - self._start
-        rate = _per_time(self.done / elapsed_s) if elapsed_s > 0.05 else "at once"
+        rate = _per_time((self.done - self._first) / elapsed_s) if elapsed_s > 0.05 else "at once"
         if self._terminal:
             end_bar(self._terminal)
             self._terminal = None

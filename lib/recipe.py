@@ -219,23 +219,52 @@ class Recipe:
         meaning="the model to start from: 'embedded', a folder or a hub name")
     student_memory_gib: float = _training(0.0, low=0,
         meaning="GPU memory that training takes, GiB; 0 = it also runs on a CPU")
-    dataset_format: str = _training("chat", choices=("chat", "completion"),
-        meaning="'chat' rows, or 'completion' rows for a base model")
-    method: str = _training("lora", choices=("lora", "hosted"),
-        meaning="'lora': adapters; 'hosted': a job of the service that STUDENT_… of .env names")
+    dataset_format: str = _training("chat", choices=("chat", "completion", "alpaca"),
+        meaning="rows by the model's chat template; 'completion': plain text; 'alpaca': instruction"
+        ", input and response")
+    chat_template_path: str = _training("",
+        meaning="a Jinja file of yours in the place of the model's chat template")
+    method: str = _training("lora", choices=("lora", "qlora", "lora_8bit", "full", "hosted"),
+        meaning="'lora': adapters; 'qlora', 'lora_8bit': the same beside weights in 4 (NF4) or 8 "
+        "bit; 'full': every weight; 'hosted': a job of the service that STUDENT_… of .env names")
     num_epochs: float = _training(3.0, "passes over the training rows", **_POSITIVE)
+    max_steps: int = _training(0, "updates, in the place of num_epochs; 0 = by num_epochs", low=0)
     learning_rate: float = _training(2e-5, "peak learning rate", high=1, **_POSITIVE)
+    learning_rate_schedule: str = _training("cosine", choices=("cosine", "linear", "constant"),
+        meaning="how it falls after the warm-up")
+    warmup_share: float = _training(0.05, **_PART,
+        meaning="share of the updates over which the learning rate rises")
     lora_rank: int = _training(16, low=0, high=1024, source="arXiv:2106.09685",
-        meaning="rank of the adapters; 0 = no adapters: every weight is trained")
+        meaning="rank of the adapters, at least 1")
     lora_alpha: int = _training(32, "scale of the adapters, usually twice the rank", low=1)
     lora_dropout: float = _training(0.05, "dropout inside the adapters", **_PART)
+    lora_targets: list[str] = _training([],
+        meaning="layers with an adapter, like ['q_proj', 'v_proj']; [] = all linear layers")
+    use_rslora: bool = _training(False, source="arXiv:2312.03732",
+        meaning="the adapters' scale is lora_alpha / √lora_rank")
+    use_dora: bool = _training(False, source="arXiv:2402.09353",
+        meaning="the adapters' direction and magnitude are learnt apart; slower")
+    from_adapter: str = _training("",
+        meaning="go on from this adapter (the folder `adapter/` of an earlier student), whose rank "
+        "and layers stay")
     batch_size: int = _training(8, "rows a step, per device", low=1)
     gradient_accumulation_steps: int = _training(1, low=1,
         meaning="steps whose gradients are added up before an update")
-    warmup_share: float = _training(0.05, **_PART,
-        meaning="share of the updates over which the learning rate rises")
     max_length_tokens: int = _training(0, low=0,
         meaning="longest row, tokens; 0 = as measured. A longer row stops the run")
+    eval_steps: int = _training(0, low=0,
+        meaning="updates from one validation to the next; 0 = four validations in all")
+    early_stop_patience: int = _training(0, low=0,
+        meaning="stop after so many validations without a lower loss, and keep the best; 0 = never")
+    save_steps: int = _training(0, low=-1,
+        meaning="updates from one checkpoint to the next: what a killed run loses at most; 0 = ten "
+        "checkpoints in all, -1 = none")
+    parallel: str = _training("ddp", choices=("ddp", "fsdp2", "zero3"),
+        meaning="how several processes share the work (torchrun): 'ddp': each has the whole model; "
+        "'fsdp2', 'zero3': each a part")
+    report_to: str = _training("none",
+        choices=("none", "tensorboard", "wandb", "mlflow", "trackio"),
+        meaning="a tracker beside metrics.jsonl; its package is yours to install")
     then: str = _training("", choices=("", "dpo", "grpo"),
         meaning="a second training: 'dpo' on preferences, 'grpo' on rewards that rules check")
     preferences_path: str = _training("",
@@ -245,7 +274,6 @@ class Recipe:
         meaning="peak learning rate of the second training")
     num_generations: int = _training(8, low=2,
         meaning="for 'grpo': replies to each prompt, which are compared with each other")
-
     training_type: str = _training("",
         meaning="hosted: the service's kind of training, as Azure's 'GlobalStandard'; '' = its own")
     learning_rate_multiplier: float = _training(0.0, low=0,
@@ -338,6 +366,16 @@ class Recipe:
             (not self.eval_doc_path and self.valid_share + self.eval_share >= 1,
              f"valid_share is {self.valid_share} and eval_share {self.eval_share}; expected a sum "
              "below 1."),
+            (self.lora_rank == 0,
+             "lora_rank is 0; expected at least 1. To train every weight, set method to 'full'."),
+            (bool(self.from_adapter) and self.method == "full",
+             "from_adapter is set, and method 'full' trains no adapter. Set method to 'lora'."),
+            (bool(self.early_stop_patience) and self.save_steps < 0,
+             "early_stop_patience keeps the best checkpoint, and save_steps -1 makes none. Set it "
+             "to 0."),
+            (self.method in ("qlora", "lora_8bit") and self.parallel != "ddp",
+             f"method is '{self.method}', and parallel '{self.parallel}' would divide quantised "
+             "weights. Set parallel to 'ddp', or method to 'lora'."),
             (self.rationale and self.dataset_kind == "qa",
              "rationale is True, and dataset_kind 'qa' has no reasoning to write. Set rationale to "
              "False, or dataset_kind to 'raft'."),

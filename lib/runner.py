@@ -148,10 +148,11 @@ def dry_run(plan: Plan) -> None:
         with suppress(Finished):
             generate(replace(recipe, dry_run=True))
     if "2_finetune" in plan.notebooks:
-        how = f"LoRA of rank {recipe.lora_rank}" if recipe.lora_rank else "every weight"
-        print(
-            f"\n2_finetune would train {recipe.student_model}: {recipe.num_epochs:g} epochs, {how}."
-        )
+        how = "every weight" if recipe.method == "full" else f"{recipe.method} {recipe.lora_rank}"
+        long = f"{recipe.num_epochs:g} epochs"
+        if recipe.max_steps:
+            long = f"{recipe.max_steps:,} updates"
+        print(f"\n2_finetune would train {recipe.student_model}: {long}, {how}.")
         try:
             require_machine(recipe)
         except SetupError as error:

@@ -154,7 +154,7 @@ def test_a_signal_ends_a_command_in_one_line(number: int, code: int) -> None:
     assert process.returncode == code
     assert said.startswith("lib.x: ")
     assert said.count("\n") == 1
-    assert "training that had begun starts anew" in said
+    assert "the last checkpoint of a training are kept" in said
 
 
 def test_a_terminal_of_ascii_is_enough() -> None:

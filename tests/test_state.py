@@ -58,7 +58,7 @@ def recipes(
             student_model=str(model_dir),
             num_epochs=0.1,
             models=["student"],
-            lora_rank=0,
+            method="full",
         )
         for run in RUNS
     }

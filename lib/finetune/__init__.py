@@ -1,9 +1,10 @@
-"""2_finetune: dataset → student. LoRA or full training with TRL, merged for serving."""
+"""2_finetune: dataset → student, with TRL or at a service, merged for serving."""
 
-from lib.finetune.rows import Lengths, PreparedRows, prepare_rows
-from lib.finetune.show import plot_loss, plot_training, show_learned, show_trained_tokens
+from lib.finetune.rows import Lengths, PreparedRows
+from lib.finetune.show import plot_loss, plot_training, show_learned
+from lib.finetune.stage import prepare_rows, run_training, show_trained_tokens
 from lib.finetune.students import require_machine, require_student
-from lib.finetune.train import Trained, train_student
+from lib.finetune.training import Trained, train_student
 
 __all__ = [
     "Lengths",
@@ -14,6 +15,7 @@ __all__ = [
     "prepare_rows",
     "require_machine",
     "require_student",
+    "run_training",
     "show_learned",
     "show_trained_tokens",
     "train_student",

@@ -9,26 +9,66 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lib.finetune.methods import load_adapter
 from lib.finetune.rows import PreparedRows
 from lib.finetune.students import Base
 from lib.finetune.watch import HistoryPoint
 from lib.progress import minutes
-from lib.settings import home, write_text
+from lib.settings import CheckFailed, home, write_text
 from lib.store import building, fingerprint
 
 _COPY_UP_TO_BYTES = 64 * 2**20
+_COMPARED, _COMPARED_TOKENS = 20, 16  # answers of adapter and merged model, and their length
 
 
-def merge_adapter(base_dir: Path, adapter_dir: Path, *, dtype: Any) -> Any:
-    """Base + adapter as one ordinary model: servers do not load adapters, and merged weights
-    generate faster."""
-    from peft import PeftModel
+def merge_adapter(base_dir: Path, adapter_dir: Path, *, rows: PreparedRows, dtype: Any) -> Any:
+    """Base + adapter as one ordinary model, and how many greedy answers are the same in both.
+
+    Servers do not load adapters, and merged weights generate faster. The base has its full
+    precision, also where training had it quantised: merging into 4 bit changes the answers.
+
+    Raises:
+        CheckFailed: the merged model does not answer as the adapter does.
+    """
+    import torch
     from transformers import AutoModelForCausalLM
 
     base = AutoModelForCausalLM.from_pretrained(
         str(base_dir), dtype=dtype, use_safetensors=True, trust_remote_code=False
     )
-    return PeftModel.from_pretrained(base, str(adapter_dir)).merge_and_unload(safe_merge=True)
+    adapted = load_adapter(base, adapter_dir).eval()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    few = [*rows.train, *rows.valid][:_COMPARED]
+    prompts = [torch.tensor([row.input_ids[: row.prompt_tokens]]) for row in few]
+    answers = [_greedy(adapted.to(device), prompt) for prompt in prompts]
+    merged = adapted.merge_and_unload(safe_merge=True)
+    equal = sum(
+        _greedy(merged, prompt) == answer for prompt, answer in zip(prompts, answers, strict=True)
+    )
+    said = f"greedy answers of adapter and merged model: {equal} of {len(few)} are the same"
+    # Rounding to bf16 decides near ties in another way.
+    if equal < (len(few) if dtype == torch.float32 else len(few) / 2):
+        raise CheckFailed(
+            f"{adapter_dir.name} was not merged well: {said}. The adapter may have diverged: lower "
+            "learning_rate, or set use_dora to False."
+        )
+    return merged.cpu(), said
+
+
+def _greedy(model: Any, prompt: Any) -> list[int]:
+    """The first tokens that it answers."""
+    made = model.generate(
+        input_ids=prompt.to(model.device),
+        attention_mask=(prompt == prompt).to(model.device),
+        do_sample=False,
+        temperature=None,
+        top_p=None,
+        top_k=None,
+        max_new_tokens=_COMPARED_TOKENS,
+        pad_token_id=0,
+    )
+    tokens: list[int] = made[0, prompt.shape[1] :].tolist()
+    return tokens
 
 
 def save_model(model: Any, model_dir: Path, *, tokenizer: Any) -> None:
@@ -83,10 +123,13 @@ def write_model_card(
     settings: Mapping[str, Any],
     history: list[HistoryPoint],
     seconds: float,
+    merged: str,
 ) -> None:
-    """Describe the student in the hub's model-card format."""
-    adapted = settings["lora_rank"] > 0
-    what = "`adapter/` is the LoRA adapter alone" if adapted else "every weight was trained"
+    """Describe the student in the hub's model-card format; `merged` is what was compared."""
+    adapted = settings["method"] != "full"
+    what = "every weight was trained"
+    if adapted:
+        what = f"`adapter/` is the adapter alone\n({merged})"
     base, table = rows.base, "\n".join(f"| `{name}` | {it} |" for name, it in settings.items())
     write_text(
         path,

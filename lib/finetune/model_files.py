@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from lib.settings import PROJECT_DIR, portable
@@ -74,3 +75,11 @@ def _wrong_content(path: Path) -> str:
     if size < whole:
         return f"is cut off: {size:,} of {whole:,} bytes. Copy or download it again"
     return ""
+
+
+def weight_shapes(model_dir: Path) -> Iterator[tuple[str, list[int]]]:
+    """(name, shape) of every tensor, from the headers of the safetensors."""
+    for path in sorted(model_dir.glob("*.safetensors")):
+        with path.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        yield from ((name, it["shape"]) for name, it in header.items() if name != "__metadata__")

@@ -35,7 +35,7 @@ def prepare_rows(dataset_dir: Path, recipe: Recipe) -> PreparedRows:
     """Tokenise the train and valid splits for the student."""
     tune_threads()  # before torch is loaded
     base = fetch_student(recipe.student_model)
-    tokenizer = load_tokenizer(base.folder, recipe.dataset_format)
+    tokenizer = load_tokenizer(base.folder, recipe.dataset_format, recipe.chat_template_path)
     end_ids = end_token_ids(base.folder, tokenizer)
 
     def tokens(split: str) -> list[TokenRow]:

@@ -12,7 +12,7 @@ from lib.finetune.watch import HistoryPoint
 from lib.progress import minutes, show_points
 from lib.settings import portable
 from lib.state import read_state, require_path
-from lib.store import read_json
+from lib.store import read_jsonl
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,14 +43,20 @@ def show_trained_tokens(rows: Any, *, row: int = 0) -> Any:
 
     Of a long prompt only the end is shown.
     """
-    from IPython.display import HTML
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
     tokenizer, token_row = rows.tokenizer, rows.train[row]
     collate = DataCollatorForLanguageModeling(pad_token_id=tokenizer.pad_token_id or 0)
     batch = collate([{"input_ids": token_row.input_ids, "labels": token_row.labels}])
+    return pieces_html(trained_pieces(batch["input_ids"][0], batch["labels"][0], tokenizer))
+
+
+def pieces_html(pieces: list[Piece]) -> Any:
+    """The pieces of a row, trained ones in ⟦ ⟧; of a long prompt only the end."""
+    from IPython.display import HTML
+
     parts = ""
-    for text, trained in trained_pieces(batch["input_ids"][0], batch["labels"][0], tokenizer):
+    for text, trained in pieces:
         if not trained and len(text) > _PROMPT_CHARS:
             text = f"… ({len(text) - _PROMPT_CHARS:,} characters) … {text[-_PROMPT_CHARS:]}"
         parts += f"<mark>⟦{escape(text)}⟧</mark>" if trained else escape(text)
@@ -115,5 +121,6 @@ def plot_training(*, run_name: str) -> Picture:
     """The loss curve of the run's student, or a sentence when it was not trained here."""
     if "STUDENT_MODEL_DIR" not in read_state(run_name):
         return Picture("", "The student was not trained in this run.")
-    history_path = require_path("STUDENT_MODEL_DIR", run_name).parent / "history.json"
-    return plot_loss(read_json(history_path)["history"])
+    return plot_loss(
+        read_jsonl(require_path("STUDENT_MODEL_DIR", run_name).parent / "metrics.jsonl")
+    )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from importlib.util import find_spec
 from pathlib import Path
 
 from lib.endpoints import is_set_by_user
-from lib.finetune.model_files import EMBEDDED_MODEL_DIR, missing_in_folder
+from lib.finetune.model_files import EMBEDDED_MODEL_DIR, missing_in_folder, weight_shapes
 from lib.finetune.services import hosted_base, require_service
 from lib.finetune.tokens import load_tokenizer
 from lib.recipe import Recipe
@@ -24,6 +26,7 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _SMALL_FILES = ["*.json", "*.jinja", "tokenizer.model", "README.md", "LICENSE*"]
 _HUB_FILES = [*_SMALL_FILES, "*.safetensors"]
 _HUB_WAIT_S, _DOWNLOAD_WAIT_S = 8.0, 120.0  # for the list of files, for all but the weights
+_CHECKPOINT_BYTES = 12  # a weight and Adam's two, in float32
 _SMALL_FILES_GIB = 0.5  # the dataset, answers, logs
 
 
@@ -83,12 +86,13 @@ def require_machine(recipe: Recipe) -> None:
     found = find_student(recipe.student_model)
     folder, missing_model = _folder_of(found)
     missing = [_missing_gpu(recipe), missing_model, _missing_space(recipe, found)]
+    missing.append(_missing_package(recipe))
     if any(missing):
         raise SetupError(" ".join(filter(None, missing)))
     if found == EMBEDDED_MODEL_DIR:
         return
     try:
-        load_tokenizer(folder, recipe.dataset_format)
+        load_tokenizer(folder, recipe.dataset_format, recipe.chat_template_path)
     except SetupError as error:
         raise SetupError(str(error).replace(portable(folder), str(found))) from None
 
@@ -99,10 +103,13 @@ def _folder_of(found: Path | str) -> tuple[Path, str]:
 
 
 def _missing_space(recipe: Recipe, found: Path | str) -> str:
-    """Room for the merged student, in float32 on a CPU, and for what is beside it."""
+    """Room for the merged student, in float32 on a CPU, and for what is beside it: checkpoints."""
     need_gib = recipe.student_memory_gib  # about twice the weights: of a model that is not here yet
     if isinstance(found, Path):
         need_gib = 2 * sum(path.stat().st_size for path in found.glob("*.safetensors")) / 2**30
+        if recipe.method == "full" and recipe.save_steps >= 0:  # two checkpoints at a time
+            weights = sum(math.prod(shape) for _, shape in weight_shapes(found))
+            need_gib += 2 * _CHECKPOINT_BYTES * weights / 2**30
     need_gib += _SMALL_FILES_GIB
     folder = next(path for path in (home(), *home().parents) if path.exists())
     free_gib = shutil.disk_usage(folder).free / 2**30
@@ -130,6 +137,25 @@ def require_student(recipe: Recipe) -> None:
             f"Run '{recipe.run_name}': its student started from another model than student_model = "
             f"'{recipe.student_model}'. Run 2_finetune.ipynb again (./run_all.sh --from 2)."
         )
+
+
+def _missing_package(recipe: Recipe) -> str:
+    """What a method or a tracker needs beyond requirements.txt."""
+    asked = [("report_to", recipe.report_to)] * (recipe.report_to != "none")
+    if recipe.method in ("qlora", "lora_8bit"):
+        asked.append(("method", recipe.method))
+    if recipe.parallel == "zero3":
+        asked.append(("parallel", recipe.parallel))
+    packages = {"qlora": "bitsandbytes", "lora_8bit": "bitsandbytes", "zero3": "deepspeed"}
+    for knob, value in asked:
+        package = packages.get(value, value)
+        if not find_spec(package):
+            what = "-r requirements/qlora.txt" if package == "bitsandbytes" else package
+            return (
+                f"{knob} is '{value}', and the package {package} is not installed. Install it: "
+                f".venv/bin/pip install {what}."
+            )
+    return ""
 
 
 def _missing_gpu(recipe: Recipe) -> str:

@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from lib.prompts.control_tokens import as_text, control_tokens, read_tokenizer
-from lib.prompts.student import PLAIN_CHAT_TEMPLATE, Message, student_messages
-from lib.settings import SetupError, portable
+from lib.prompts.student import (
+    ALPACA_CHAT_TEMPLATE,
+    PLAIN_CHAT_TEMPLATE,
+    Message,
+    student_messages,
+)
+from lib.settings import PROJECT_DIR, SetupError, home, portable
 from lib.store import read_json
 from lib.text import one_line
 
@@ -28,13 +33,17 @@ class TokenRow:
         return [-100] * self.prompt_tokens + self.input_ids[self.prompt_tokens :]
 
 
-def load_tokenizer(model_dir: Path, dataset_format: str) -> Any:
+def load_tokenizer(model_dir: Path, dataset_format: str, template_path: str = "") -> Any:
     """The base's tokenizer, with the template that training, evaluation and serving share.
 
     A base model has no template, and completion rows are plain text: both get the plain one.
     """
     tokenizer = read_tokenizer(model_dir)
-    if dataset_format == "completion" or not tokenizer.chat_template:
+    if template_path:
+        tokenizer.chat_template = _read_template(template_path)
+    elif dataset_format == "alpaca":
+        tokenizer.chat_template = ALPACA_CHAT_TEMPLATE
+    elif dataset_format == "completion" or not tokenizer.chat_template:
         tokenizer.chat_template = PLAIN_CHAT_TEMPLATE
     if tokenizer.eos_token is None:
         raise SetupError(
@@ -43,6 +52,18 @@ def load_tokenizer(model_dir: Path, dataset_format: str) -> Any:
         )
     _check_template(tokenizer, model_dir)
     return tokenizer
+
+
+def _read_template(template_path: str) -> str:
+    path = home() / Path(template_path).expanduser()
+    path = path if path.is_file() else PROJECT_DIR / template_path
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SetupError(
+            f"chat_template_path is '{template_path}', which cannot be read "
+            f"({type(error).__name__}). Give a Jinja file, like parameters/alpaca-vi.jinja."
+        ) from None
 
 
 def _check_template(tokenizer: Any, model_dir: Path) -> None:

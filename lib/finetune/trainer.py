@@ -1,4 +1,4 @@
-"""The TRL trainer: LoRA or every weight, the loss on completions, nothing cut."""
+"""The TRL trainer: the loss on completions, nothing cut."""
 
 from __future__ import annotations
 
@@ -7,49 +7,61 @@ import timeit
 from pathlib import Path
 from typing import Any
 
+from lib.finetune.checkpoints import CHECKPOINTS
+from lib.finetune.methods import load_model
+from lib.finetune.parallel import parallel_arguments
 from lib.finetune.rows import PreparedRows
 from lib.finetune.tokens import TokenRow
 from lib.recipe import Recipe
+from lib.settings import SetupError
 
 _CLEARLY_FASTER = 1.2  # so that one machine always chooses the same
+_SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
 
 
 def make_trainer(
-    rows: PreparedRows, recipe: Recipe, *, output_dir: Path, callbacks: list[Any]
+    rows: PreparedRows,
+    recipe: Recipe,
+    *,
+    output_dir: Path,
+    callbacks: list[Any],
+    going_on: bool = False,
 ) -> Any:
-    """A TRL trainer; the rows bring their labels, which TRL leaves as they are."""
+    """A TRL trainer; the rows bring their labels, which TRL leaves as they are.
+
+    Args:
+        going_on: from a checkpoint; the validation before the first step is not repeated.
+    """
     import torch
-    from peft import LoraConfig
-    from transformers import AutoModelForCausalLM, PrinterCallback
+    from transformers import EarlyStoppingCallback, PrinterCallback
 
     on_gpu = torch.cuda.is_available()
-    in_bf16 = torch.cuda.is_bf16_supported() if on_gpu else _cpu_multiplies_bf16()
-    # What is trained is float32: the adapters beside a bf16 model, or else all weights.
-    frozen = recipe.lora_rank > 0
-    model = AutoModelForCausalLM.from_pretrained(
-        str(rows.base.folder),
-        dtype=torch.bfloat16 if frozen and on_gpu and in_bf16 else torch.float32,
-        use_safetensors=True,
-        trust_remote_code=False,
+    in_bf16 = has_bf16(on_gpu=on_gpu)
+    arguments = _trainer_arguments(
+        rows, recipe, output_dir, on_gpu=on_gpu, in_bf16=in_bf16, going_on=going_on
     )
+    if recipe.early_stop_patience and rows.valid:
+        callbacks = [*callbacks, EarlyStoppingCallback(recipe.early_stop_patience)]
+    model, lora = load_model(rows, recipe, on_gpu=on_gpu, in_bf16=in_bf16)
     trainer = _completion_trainer(
         model=model,
-        args=_trainer_arguments(rows, recipe, output_dir, on_gpu=on_gpu, in_bf16=in_bf16),
+        args=arguments,
         train_dataset=_dataset(rows.train),
         eval_dataset=_dataset(rows.valid) if rows.valid else None,
         processing_class=rows.tokenizer,
         callbacks=callbacks,
-        peft_config=LoraConfig(
-            r=recipe.lora_rank,
-            lora_alpha=recipe.lora_alpha,
-            lora_dropout=recipe.lora_dropout,
-            target_modules="all-linear",
-            task_type="CAUSAL_LM",
-        )
-        if frozen
-        else None,
+        peft_config=lora,
     )
     trainer.remove_callback(PrinterCallback)  # the watch prints
+    for weight in trainer.model.parameters():
+        if weight.requires_grad:  # TRL makes the adapters of quantised models bf16
+            weight.data = weight.data.float()
+    if not trainer.model_accepts_loss_kwargs:
+        raise SetupError(
+            f"{recipe.student_model} does not take the number of tokens of an update, so "
+            "accumulation would change its gradient. Set gradient_accumulation_steps to 1 and "
+            "batch_size higher, or take another model."
+        )
     return trainer
 
 
@@ -97,6 +109,18 @@ def _completion_trainer(**options: Any) -> Any:
     return CompletionTrainer(**options)
 
 
+def has_bf16(*, on_gpu: bool) -> bool:
+    """Whether training multiplies in bf16; what is trained stays in float32.
+
+    torch also says yes of older GPUs, which emulate it slowly.
+    """
+    import torch
+
+    if on_gpu:
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return _cpu_multiplies_bf16()
+
+
 def _cpu_multiplies_bf16() -> bool:
     """Whether this CPU multiplies bf16 faster than float32: measured here, as names of CPUs do not
     tell. Float32 took 1.5 to 2.2 times as long with AMX, 1.4 to 2.0 with AVX-512 BF16 alone, 0.4 to
@@ -121,15 +145,29 @@ def _dataset(rows: list[TokenRow]) -> Any:
     return Dataset.from_list([{"input_ids": r.input_ids, "labels": r.labels} for r in rows])
 
 
+def updates_of(rows: PreparedRows, recipe: Recipe, processes: int) -> int:
+    """The updates of a whole training."""
+    rows_per_update = recipe.batch_size * recipe.gradient_accumulation_steps * processes
+    by_epochs = math.ceil(math.ceil(len(rows.train) / rows_per_update) * recipe.num_epochs)
+    return recipe.max_steps or by_epochs
+
+
 def _trainer_arguments(
-    rows: PreparedRows, recipe: Recipe, output_dir: Path, *, on_gpu: bool, in_bf16: bool
+    rows: PreparedRows,
+    recipe: Recipe,
+    output_dir: Path,
+    *,
+    on_gpu: bool,
+    in_bf16: bool,
+    going_on: bool,
 ) -> Any:
     from accelerate import PartialState
     from trl import SFTConfig
 
-    rows_per_update = recipe.batch_size * recipe.gradient_accumulation_steps
-    rows_per_update *= PartialState().num_processes
-    updates = math.ceil(math.ceil(len(rows.train) / rows_per_update) * recipe.num_epochs)
+    updates = updates_of(rows, recipe, PartialState().num_processes)
+    eval_steps = recipe.eval_steps or max(1, math.ceil(updates / 4))
+    save_steps = recipe.save_steps or max(1, math.ceil(updates / CHECKPOINTS))
+    keeps_best = bool(recipe.early_stop_patience and rows.valid)
     return SFTConfig(
         output_dir=str(output_dir),
         max_length=None,  # TRL's default keeps the first 1,024 tokens and drops the completion
@@ -137,8 +175,9 @@ def _trainer_arguments(
         # Few shapes: oneDNN caches a kernel for each (2.1 GB instead of 1.4).
         pad_to_multiple_of=64,
         num_train_epochs=recipe.num_epochs,
+        max_steps=recipe.max_steps or -1,
         learning_rate=recipe.learning_rate,
-        lr_scheduler_type="cosine",
+        lr_scheduler_type=_SCHEDULES[recipe.learning_rate_schedule],
         warmup_steps=recipe.warmup_share,  # below 1 it is a share of all steps
         per_device_train_batch_size=recipe.batch_size,
         per_device_eval_batch_size=recipe.batch_size,
@@ -149,15 +188,21 @@ def _trainer_arguments(
         use_cpu=not on_gpu,
         activation_checkpointing=on_gpu,  # costs a third of the time; a small model needs none
         eval_strategy="steps" if rows.valid else "no",
-        eval_steps=max(1, math.ceil(updates / 4)),
-        eval_on_start=bool(rows.valid),
+        eval_steps=eval_steps,
+        eval_on_start=bool(rows.valid) and not going_on,
         logging_steps=max(1, updates // 20),
         logging_nan_inf_filter=False,
-        save_strategy="no",
-        report_to="none",
+        save_strategy="no" if save_steps < 0 else "steps",
+        save_steps=eval_steps if keeps_best else max(1, save_steps),
+        save_total_limit=1,
+        load_best_model_at_end=keeps_best,
+        report_to=recipe.report_to,
+        run_name=recipe.run_name,
+        trackio_space_id=None,  # TRL's default makes a public page
         disable_tqdm=True,
         dataloader_num_workers=0,
         dataloader_pin_memory=on_gpu,
         seed=recipe.seed,
         data_seed=recipe.seed,
+        **parallel_arguments(recipe),
     )

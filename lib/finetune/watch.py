@@ -1,18 +1,28 @@
-"""Training as it goes: its progress, and the history behind the loss curve."""
+"""Training as it goes: its progress, and metrics.jsonl, the history behind the loss curve."""
 
 from __future__ import annotations
 
+import json
+import logging as stdlib_logging
 import math
+import os
+import resource
+import sys
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from lib.progress import Progress
+from lib.progress import Progress, minutes
 from lib.settings import SetupError
+from lib.store import read_jsonl, write_jsonl
 
-HistoryPoint = dict[str, float]  # step, epoch, and loss or validation_loss (…)
+# step, epoch, seconds of training so far, and loss, learning_rate, … or validation_loss
+HistoryPoint = dict[str, float]
+PARENT = "OPENBOOK_PARENT"  # of the environment: the process that reads what a training prints
+_MEASURED_STEPS = 5  # of which the time of all is told
 
 
 @contextmanager
@@ -20,6 +30,8 @@ def plain_output() -> Iterator[None]:
     """No progress bars, and no deprecation notes of one library about another."""
     from transformers.utils import logging
 
+    bnb = stdlib_logging.getLogger("bitsandbytes")
+    bnb.setLevel(stdlib_logging.ERROR)  # on a CPU it asks for kernels of a hub
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -31,11 +43,11 @@ def plain_output() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def training_watch() -> Any:
+def training_watch(metrics_path: Path) -> Any:
     """A callback with `history`, made in a function because its base class needs transformers.
 
-    It prints every validation, and a progress:
-    `steps        64/253 · 0.5/s · ETA 6:01 · loss 0.096 · 6,690 tokens/s`
+    It writes a line of metrics.jsonl for each point, and prints every validation and a progress:
+    `steps        64/253 · 0.5/s · ETA 6:01 · loss 0.096 · 6,690 tokens/s · 1.2 GiB`
     """
     from transformers import TrainerCallback
 
@@ -44,17 +56,29 @@ def training_watch() -> Any:
             self.history: list[HistoryPoint] = []
             self._note = ""  # the last training point
             self._progress: Progress | None = None  # of the process that speaks
-            self._tokens = self._trained_s = self._validated_s = 0.0
+            self._tokens = self._trained_s = self._validated_s = self._earlier_s = 0.0
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self._start = time.monotonic()
+            self._start, self._first_step = time.monotonic(), state.global_step
+            if state.global_step:  # what came after the checkpoint is trained again
+                told = read_jsonl(metrics_path) if metrics_path.exists() else []
+                self.history = [point for point in told if point["step"] <= state.global_step]
+                self._earlier_s = max((point["seconds"] for point in self.history), default=0.0)
+            if state.is_world_process_zero:
+                write_jsonl(metrics_path, self.history)
 
         def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if state.is_world_process_zero and not self._progress:  # after the first validation
-                self._progress = Progress("steps", state.max_steps, note=lambda: self._note)
+                self._begun = time.monotonic()
+                self._progress = Progress(
+                    "steps", state.max_steps, note=lambda: self._note, done=state.global_step
+                )
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            require_parent()
             if self._progress:
+                if state.global_step - self._first_step == _MEASURED_STEPS:
+                    self._tell_time(state)
                 self._progress.advance()
 
         def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -65,6 +89,7 @@ def training_watch() -> Any:
             self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any
         ) -> None:
             point: HistoryPoint = {"step": state.global_step, "epoch": round(state.epoch or 0, 3)}
+            point["seconds"] = round(self._earlier_s + time.monotonic() - self._start, 1)
             if "eval_loss" in logs:
                 point["validation_loss"] = logs["eval_loss"]
                 self._validated_s += logs.get("eval_runtime", 0.0)
@@ -79,10 +104,24 @@ def training_watch() -> Any:
                     )
                 point |= {"loss": logs["loss"], "learning_rate": logs["learning_rate"]}
                 point["tokens_per_s"] = self._tokens_per_s(logs["num_tokens"])
-                self._note = f"loss {logs['loss']:.3f} · {point['tokens_per_s']:,} tokens/s"
-            else:
+                point["memory_gib"] = peak_memory_gib()
+                self._note = (
+                    f"loss {logs['loss']:.3f} · {point['tokens_per_s']:,} tokens/s · "
+                    f"{point['memory_gib']:.1f} GiB"
+                )
+            elif "train_runtime" not in logs:
                 return
             self.history.append(point)
+            if state.is_world_process_zero:
+                with metrics_path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(point) + "\n")
+
+        def _tell_time(self, state: Any) -> None:
+            """Once, from the first steps: the ETA of a progress line is of the last minute."""
+            steps = state.max_steps - self._first_step
+            expected_s = steps * (time.monotonic() - self._begun) / _MEASURED_STEPS
+            if expected_s > 60:
+                print(f"{steps:,} steps: about {minutes(expected_s)}, as the first go.", flush=True)
 
         def _tokens_per_s(self, num_tokens: float) -> int:
             """Since the last point, without the time of validations."""
@@ -92,3 +131,24 @@ def training_watch() -> Any:
             return round(rate)
 
     return Watch()
+
+
+def require_parent() -> None:
+    """End a training whose notebook was killed: a second one would write the same checkpoints.
+
+    Raises:
+        KeyboardInterrupt: as for Ctrl-C.
+    """
+    parent = os.environ.get(PARENT)
+    if parent and os.getppid() != int(parent):
+        raise KeyboardInterrupt
+
+
+def peak_memory_gib() -> float:
+    """The most memory that this process had: of the GPU if it uses one."""
+    import torch
+
+    if torch.cuda.is_available():
+        return round(torch.cuda.max_memory_allocated() / 2**30, 3)
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes of ru_maxrss
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30, 3)

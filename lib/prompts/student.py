@@ -37,6 +37,19 @@ PLAIN_CHAT_TEMPLATE = (
     "{% endfor %}"
 )
 
+# Stanford Alpaca's prompt (tatsu-lab/stanford_alpaca): the system message is its instruction.
+ALPACA_CHAT_TEMPLATE = (
+    "{{ bos_token or '' }}"
+    "Below is an instruction that describes a task, paired with an input that provides further "
+    "context. Write a response that appropriately completes the request.\n\n"
+    "{% for message in messages %}"
+    "{% if message['role'] == 'system' %}### Instruction:\n{{ message['content'] }}\n\n"
+    "{% elif message['role'] == 'user' %}### Input:\n{{ message['content'] }}\n\n"
+    "{% else %}### Response:\n{{ message['content'] }}{{ eos_token }}{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}### Response:\n{% endif %}"
+)
+
 # Ours, and the control tokens of the usual chat templates: <|assistant|>, </s>, <<SYS>>, [INST];
 # Gemma's <start_of_turn>, DeepSeek's <｜User｜>.
 _MARKER = re.compile(

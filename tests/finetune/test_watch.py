@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from lib.finetune import watch as watch_module
 from lib.finetune.watch import training_watch
 from lib.settings import SetupError
+from lib.store import read_jsonl, write_jsonl
 from tests.clock import Clock
 
 
@@ -24,12 +27,13 @@ def trained(step: int, loss: float = 0.5) -> dict[str, float]:
 
 
 def test_validations_are_printed_and_the_progress_has_the_loss(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     clock = Clock()
     monkeypatch.setattr(watch_module, "time", clock)
     monkeypatch.setattr("lib.progress.time", clock)
-    watch = training_watch()
+    monkeypatch.setattr(watch_module, "peak_memory_gib", lambda: 1.25)
+    watch = training_watch(tmp_path / "metrics.jsonl")
     watch.on_train_begin(None, at(0), None)
     clock.now += 60  # the first validation is no step: the rate knows nothing of it
     watch.on_log(None, at(0), None, {"eval_loss": 2.0, "eval_runtime": 60.0})
@@ -44,18 +48,47 @@ def test_validations_are_printed_and_the_progress_has_the_loss(
     assert capsys.readouterr().out.splitlines() == [
         "step   0/100 · validation loss 2.000",
         "steps        2/100 · 0.4/s · ETA 4:05",
+        "100 steps: about 4:10, as the first go.",
         "steps        6/100 · 0.4/s · ETA 3:55",
-        "steps        14/100 · 0.4/s · ETA 3:35 · loss 0.500 · 400 tokens/s",
-        "steps        30/100 · 0.4/s · ETA 2:55 · loss 0.500 · 400 tokens/s",
-        "steps        62/100 · 0.4/s · ETA 1:35 · loss 0.500 · 400 tokens/s",
+        "steps        14/100 · 0.4/s · ETA 3:35 · loss 0.500 · 400 tokens/s · 1.2 GiB",
+        "steps        30/100 · 0.4/s · ETA 2:55 · loss 0.500 · 400 tokens/s · 1.2 GiB",
+        "steps        62/100 · 0.4/s · ETA 1:35 · loss 0.500 · 400 tokens/s · 1.2 GiB",
         "step 100/100 · validation loss 1.000",
-        "steps        100/100 · 0.4/s · took 4:10 · loss 0.500 · 400 tokens/s",
+        "steps        100/100 · 0.4/s · took 4:10 · loss 0.500 · 400 tokens/s · 1.2 GiB",
     ]
     assert [point["step"] for point in watch.history] == [0, *range(10, 101, 10), 100]
+    assert read_jsonl(tmp_path / "metrics.jsonl") == watch.history
 
 
-def test_a_loss_that_explodes_says_lower_the_learning_rate() -> None:
-    watch = training_watch()
+def test_a_training_that_goes_on_forgets_what_came_after_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(watch_module, "time", clock)
+    path = tmp_path / "metrics.jsonl"
+    points = [{"step": step, "seconds": 2.0 * step, "loss": 1.0} for step in (10, 20, 30)]
+    write_jsonl(path, points)
+    watch = training_watch(path)
+    watch.on_train_begin(None, at(25), None)
+    clock.now += 10
+    watch.on_log(None, at(30), None, trained(30))
+    assert [point["step"] for point in read_jsonl(path)] == [10, 20, 30]
+    assert watch.history[-1]["seconds"] == 50.0  # of both runs
+
+
+def test_a_training_ends_with_the_notebook_that_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = training_watch(tmp_path / "metrics.jsonl")
+    monkeypatch.setenv(watch_module.PARENT, str(os.getppid()))
+    watch.on_step_end(None, at(1), None)
+    monkeypatch.setenv(watch_module.PARENT, str(os.getpid()))
+    with pytest.raises(KeyboardInterrupt):
+        watch.on_step_end(None, at(2), None)
+
+
+def test_a_loss_that_explodes_says_lower_the_learning_rate(tmp_path: Path) -> None:
+    watch = training_watch(tmp_path / "metrics.jsonl")
     watch.on_train_begin(None, at(0), None)
     with pytest.raises(SetupError, match=r"loss is nan at step 3\. Lower learning_rate"):
         watch.on_log(None, at(3), None, trained(3, float("nan")))

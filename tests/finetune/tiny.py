@@ -38,7 +38,9 @@ def write_dataset(folder: Path, *, train: int = 20, valid: int = 4) -> Path:
     return folder
 
 
-def make_model(folder: Path, *, chat_template: str | None = CHAT_TEMPLATE) -> Path:
+def make_model(
+    folder: Path, *, chat_template: str | None = CHAT_TEMPLATE, hidden_size: int = 64
+) -> Path:
     """Save a random Llama of two layers (about 60,000 parameters)."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -63,7 +65,7 @@ def make_model(folder: Path, *, chat_template: str | None = CHAT_TEMPLATE) -> Pa
     model = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(tokenizer),
-            hidden_size=64,
+            hidden_size=hidden_size,
             intermediate_size=128,
             num_hidden_layers=2,
             num_attention_heads=2,

@@ -13,6 +13,7 @@ from lib.finetune import Trained, prepare_rows, train_student
 from lib.finetune.trainer import make_trainer
 from lib.recipe import Recipe
 from lib.settings import SetupError
+from lib.store import read_jsonl
 from tests.finetune.tiny import answer, chat_row, write_dataset
 
 SETTINGS: dict[str, Any] = {
@@ -65,7 +66,9 @@ def test_the_students_folder_is_whole(student: Trained) -> None:
     card = (folder / "README.md").read_text()
     assert card.startswith("---\nbase_model: lamplighter\n")
     assert "learning_rate` | 0.02" in card
-    assert json.loads((folder / "history.json").read_text())["history"] == student.history
+    assert read_jsonl(folder / "metrics.jsonl") == student.history
+    assert student.seconds == student.history[-1]["seconds"] > 0
+    assert "20 of 20 are the same" in card
     assert str(Path.home()) not in card
 
 
@@ -94,11 +97,11 @@ def test_the_merged_model_is_base_plus_adapter(student: Trained, model_dir: Path
     assert not torch.allclose(base_logits, merged, atol=0.1)
 
 
-def test_rank_0_trains_every_weight(model_dir: Path, dataset_dir: Path, home_dir: Path) -> None:
+def test_full_trains_every_weight(model_dir: Path, dataset_dir: Path, home_dir: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
-    trained = train(dataset_dir, model_dir, lora_rank=0, learning_rate=0.003)
+    trained = train(dataset_dir, model_dir, method="full", learning_rate=0.003)
     assert trained.adapter_dir is None
     assert not (trained.model_dir.parent / "adapter").exists()
     assert losses(trained, "loss")[-1] < 0.7 * losses(trained, "loss")[0]
@@ -176,7 +179,7 @@ def test_the_loss_is_that_of_trl(
     import torch
     from trl import SFTTrainer
 
-    recipe = recipe_of(model_dir, lora_rank=0)
+    recipe = recipe_of(model_dir, method="full")
     rows = prepare_rows(dataset_dir, recipe)
     trainer = make_trainer(rows, recipe, output_dir=tmp_path / "out", callbacks=[])
     batch = next(iter(trainer.get_train_dataloader()))

@@ -1,0 +1,56 @@
+"""Checkpoints of a training that has not ended, from which the same command goes on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+CHECKPOINTS = 10  # of a training, where save_steps is 0
+
+
+def training_dir(target: Path, processes: int) -> Path:
+    """The scratch folder of a student that is being trained, beside it and named after the same
+    fingerprint: other rows or settings never find its checkpoints, nor another number of processes,
+    which makes larger updates."""
+    among = f"-{processes}" if processes > 1 else ""
+    return target.parent / f".{target.name}.training{among}"
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest whole one. A kill may leave one without its state, which is written last."""
+    steps = {int(path.name.rpartition("-")[2]): path for path in folder.glob("checkpoint-*")}
+    return next((steps[step] for step in sorted(steps, reverse=True) if _whole(steps[step])), None)
+
+
+def _whole(checkpoint: Path) -> bool:
+    try:
+        return "global_step" in json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+
+
+def row_order(folder: Path) -> Any:
+    """A callback: a continued epoch has the order of its rows again, and every process the same.
+
+    transformers draws the order from torch's global generator, whose state at the start of an epoch
+    no checkpoint has, and which dropout moves differently in each process.
+    """
+    import torch
+    from accelerate.utils import broadcast
+    from transformers import TrainerCallback
+
+    class RowOrder(TrainerCallback):
+        def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            path = folder / f"epoch-{int(state.epoch or 0)}.pt"
+            drawn = torch.get_rng_state()
+            if state.is_world_process_zero:
+                if path.is_file():
+                    drawn = torch.load(path, weights_only=True)
+                else:
+                    torch.save(drawn, path)
+            if args.world_size > 1:
+                drawn = broadcast(drawn.to(args.device)).cpu()
+            torch.set_rng_state(drawn)
+
+    return RowOrder()

@@ -1,0 +1,95 @@
+"""How much memory a training takes, from the sizes of the weights; and what to do without it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from lib.finetune.model_files import weight_shapes
+from lib.finetune.rows import PreparedRows
+from lib.recipe import Recipe
+from lib.store import read_json
+
+_TRAINED_BYTES = 16  # a weight that is trained: itself, its gradient and Adam's two, in float32
+_QUANTISED_BYTES = {"qlora": 0.53, "lora_8bit": 1.01}  # a weight with its share of the scales
+_PROCESS_GIB = 0.8  # Python and the libraries, on a CPU
+
+
+def memory_estimate(
+    rows: PreparedRows, recipe: Recipe, *, on_gpu: bool, in_bf16: bool, processes: int = 1
+) -> str:
+    """`Memory, estimated: 2.1 GiB (0.1 for weights, gradients and optimizer, 1.2 for 4 rows …`"""
+    weights_gib = _weight_bytes(rows, recipe, float_bytes=2 if on_gpu and in_bf16 else 4) / 2**30
+    if recipe.parallel != "ddp":
+        weights_gib /= processes
+    rows_gib = _activation_bytes(rows, recipe, on_gpu=on_gpu) / 2**30
+    own_gib = 0 if on_gpu else _PROCESS_GIB
+    parts = f"{weights_gib:.1f} for weights, gradients and optimizer, {rows_gib:.1f} for "
+    parts += f"{recipe.batch_size} rows of {rows.lengths.max_total_tokens:,} tokens"
+    total_gib = weights_gib + rows_gib + own_gib
+    said = f"Memory, estimated: {total_gib:.1f} GiB ({parts})"
+    free_gib = free_memory_gib(on_gpu=on_gpu)
+    if total_gib > free_gib:
+        return f"{said}, and {free_gib:.1f} GiB are free: it may not fit. {_KNOBS}"
+    return f"{said}; {free_gib:.1f} GiB are free."
+
+
+_KNOBS = (
+    "Lower batch_size and raise gradient_accumulation_steps as much, set method to 'qlora' or "
+    "'lora', or lower num_distractors or chunk_chars in 1_gen."
+)
+
+
+def out_of_memory(rows: PreparedRows, recipe: Recipe) -> str:
+    """What to say of a training that the memory was too small for."""
+    tried = f"method '{recipe.method}', batch_size {recipe.batch_size}, rows of at most "
+    tried += f"{rows.lengths.max_total_tokens:,} tokens"
+    return f"Training needed more memory than there is ({tried}). {_KNOBS}"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    import torch
+
+    said = str(error)
+    asked = "can't allocate memory" in said or "not enough memory" in said  # of torch, on a CPU
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or asked
+
+
+def free_memory_gib(*, on_gpu: bool) -> float:
+    import psutil
+    import torch
+
+    free = torch.cuda.mem_get_info()[0] if on_gpu else psutil.virtual_memory().available
+    return float(free / 2**30)
+
+
+def _weight_bytes(rows: PreparedRows, recipe: Recipe, *, float_bytes: int) -> float:
+    shapes = dict(weight_shapes(rows.base.folder))
+    every = sum(math.prod(shape) for shape in shapes.values())
+    if recipe.method == "full":
+        return _TRAINED_BYTES * every
+    layers = [
+        (name.removesuffix(".weight").rpartition(".")[2], shape)
+        for name, shape in shapes.items()
+        if len(shape) == 2 and "embed" not in name and "lm_head" not in name
+    ]
+    targets = recipe.lora_targets or [name for name, _ in layers]
+    adapters = sum(recipe.lora_rank * sum(shape) for name, shape in layers if name in targets)
+    divided = sum(math.prod(shape) for _, shape in layers)
+    frozen_bytes = _QUANTISED_BYTES.get(recipe.method, float_bytes)
+    return divided * frozen_bytes + (every - divided) * float_bytes + adapters * _TRAINED_BYTES
+
+
+def _activation_bytes(rows: PreparedRows, recipe: Recipe, *, on_gpu: bool) -> float:
+    """What the backward pass needs of a batch of the longest rows: layers and logits."""
+    config: dict[str, Any] = read_json(rows.base.folder / "config.json")
+    config = config.get("text_config") or config
+    width = config.get("hidden_size") or 0
+    layers = config.get("num_hidden_layers") or 0
+    inner = config.get("intermediate_size") or 4 * width
+    a_layer = (8 * width + 4 * inner) * (2 if on_gpu else 4)
+    # Activation checkpointing on a GPU: each layer's input, and one layer at a time.
+    of_layers = 2 * width * layers + a_layer if on_gpu else a_layer * layers
+    tokens = recipe.batch_size * rows.lengths.max_total_tokens
+    learnt = recipe.batch_size * rows.lengths.max_completion_tokens
+    return float(tokens * of_layers + learnt * (config.get("vocab_size") or 0) * 12)

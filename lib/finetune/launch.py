@@ -1,0 +1,97 @@
+"""Training in a process of its own, as the notebook starts it: its log comes here line by line.
+
+The memory of the training is free afterwards, and a process that is killed leaves the kernel alive.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from lib.finetune.estimate import out_of_memory
+from lib.finetune.rows import PreparedRows
+from lib.finetune.training import Trained, find_trained, student_dir
+from lib.finetune.watch import PARENT
+from lib.parameters import notebook_values
+from lib.recipe import Recipe
+from lib.settings import PROJECT_DIR, CheckFailed, SetupError, home, portable
+from lib.store import write_json
+
+_MODULE = "lib.finetune.train"
+
+
+def run_training(rows: PreparedRows, recipe: Recipe) -> Trained:
+    """Train the student with `python -m lib.finetune.train CONFIG`, or find it.
+
+    Of several GPUs this takes one, and prints the command that takes all.
+    """
+    if student_dir(rows, recipe).exists():
+        print(f"{portable(student_dir(rows, recipe))} is there already: nothing to train.")
+        return find_trained(rows, recipe, reused=True)
+    config_path = home() / "runs" / recipe.run_name / "training.json"
+    write_json(config_path, notebook_values(recipe, "2_finetune"))
+    if (gpus := _gpus()) > 1:
+        print(
+            f"{gpus} GPUs are here, and this cell uses one. To use all, interrupt it, run this in "
+            f"a terminal, and run the cell again:\n{torchrun_command(config_path, gpus)}"
+        )
+    log_path = config_path.with_name("training.log")
+    code = _stream([sys.executable, "-m", _MODULE, str(config_path)], log_path)
+    if code:
+        raise _why(code, log_path, rows, recipe)
+    return find_trained(rows, recipe, reused=False)
+
+
+def torchrun_command(config_path: Path, processes: int) -> str:
+    return (
+        f"cd {PROJECT_DIR} && .venv/bin/torchrun --nproc-per-node {processes} -m {_MODULE} "
+        f"{portable(config_path)}"
+    )
+
+
+def _gpus() -> int:
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def _stream(command: list[str], log_path: Path) -> int:
+    """Run it, print its lines as they come, and keep what it says of errors."""
+    environ = os.environ | {PARENT: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
+    with (
+        log_path.open("w", encoding="utf-8") as log_file,
+        subprocess.Popen(
+            command,
+            cwd=PROJECT_DIR,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=log_file,
+            text=True,
+            start_new_session=True,  # an interrupt of the kernel comes to us alone
+        ) as process,
+    ):
+        assert process.stdout
+        try:
+            for line in process.stdout:
+                print(line, end="", flush=True)
+        except BaseException:  # an interrupt
+            process.terminate()
+            raise
+    return process.returncode
+
+
+def _why(code: int, log_path: Path, rows: PreparedRows, recipe: Recipe) -> SetupError:
+    """One line for a training that ended with this exit code."""
+    if code in (-signal.SIGKILL, 128 + signal.SIGKILL):
+        return SetupError(
+            f"The training was killed. Most likely: {out_of_memory(rows, recipe)} Run it again "
+            "after that: unchanged settings go on from the last checkpoint."
+        )
+    lines = log_path.read_text(encoding="utf-8").strip().splitlines() or [f"exit code {code}"]
+    said = lines[-1].removeprefix(f"{_MODULE}: ")
+    if lines[-1] != said:
+        return (CheckFailed if code == 1 else SetupError)(said)
+    return SetupError(f"The training stopped: {said} (all of it: {portable(log_path)}).")

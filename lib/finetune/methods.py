@@ -1,0 +1,151 @@
+"""The ways to train: adapters beside the weights as they are or quantised, or every weight."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lib.finetune.rows import PreparedRows
+from lib.recipe import Recipe
+from lib.settings import SetupError, home, portable
+from lib.store import folder_fingerprint
+
+_BLOCK = 64  # weights that share a scale in NF4; a CPU wants widths in whole blocks
+
+
+def load_model(rows: PreparedRows, recipe: Recipe, *, on_gpu: bool, in_bf16: bool) -> Any:
+    """The model to train, and the LoraConfig of its new adapters or None.
+
+    What is trained is float32: the adapters beside a bf16 or quantised model, or else all weights.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    frozen = recipe.method != "full"
+    dtype = torch.bfloat16 if frozen and on_gpu and in_bf16 else torch.float32
+    options: dict[str, Any] = {}
+    if recipe.method in ("qlora", "lora_8bit"):
+        options["quantization_config"] = _quantisation(recipe.method, in_bf16=in_bf16)
+        options["device_map"] = {"": torch.cuda.current_device() if on_gpu else "cpu"}
+    model = AutoModelForCausalLM.from_pretrained(
+        str(rows.base.folder),
+        dtype=dtype,
+        use_safetensors=True,
+        trust_remote_code=False,
+        **options,
+    )
+    if recipe.method == "qlora" and not on_gpu:
+        _prepare_4_bit_for_cpu(model)
+    if recipe.from_adapter:
+        return _with_adapter(model, adapter_dir(recipe.from_adapter)), None
+    return model, _lora_config(recipe, model) if frozen else None
+
+
+def _quantisation(method: str, *, in_bf16: bool) -> Any:
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    if method == "lora_8bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,  # arXiv:2305.14314
+        bnb_4bit_compute_dtype=torch.bfloat16 if in_bf16 else torch.float32,
+    )
+
+
+def _prepare_4_bit_for_cpu(model: Any) -> None:
+    from bitsandbytes.nn import Linear4bit
+
+    for name, layer in model.named_modules():
+        if isinstance(layer, Linear4bit):
+            # A validation would pack the weights for a kernel without a gradient, which training
+            # then uses (bitsandbytes 0.50, CPUs with AVX-512 BF16).
+            layer.support_avx512bf16_for_cpu = False
+            if layer.in_features % _BLOCK:
+                raise SetupError(
+                    f"method is 'qlora', and {name} is {layer.in_features} wide; on a CPU 4 bit "
+                    f"needs multiples of {_BLOCK}. Set method to 'lora_8bit' or 'lora'."
+                )
+
+
+def _lora_config(recipe: Recipe, model: Any) -> Any:
+    from peft import LoraConfig
+
+    names = {name.rpartition(".")[2] for name, _ in model.named_modules()}
+    if unknown := sorted(set(recipe.lora_targets) - names):
+        raise SetupError(
+            f"lora_targets holds {', '.join(unknown)}, and {recipe.student_model} has no such "
+            f"layers. It has {', '.join(_linear_names(model))}."
+        )
+    return LoraConfig(
+        r=recipe.lora_rank,
+        lora_alpha=recipe.lora_alpha,
+        lora_dropout=recipe.lora_dropout,
+        target_modules=recipe.lora_targets or "all-linear",
+        use_rslora=recipe.use_rslora,
+        use_dora=recipe.use_dora,
+        task_type="CAUSAL_LM",
+    )
+
+
+def _linear_names(model: Any) -> list[str]:
+    import torch
+
+    linear = (n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear))
+    return sorted({name.rpartition(".")[2] for name in linear} - {"lm_head"})
+
+
+# --- adapters ------------------------------------------------------------------------------------
+
+
+def adapter_dir(from_adapter: str) -> Path:
+    """The folder of an adapter; of a student, the one inside."""
+    path = home() / Path(from_adapter).expanduser()
+    for folder in (path, path / "adapter"):
+        if (folder / "adapter_model.safetensors").is_file():
+            return folder
+    raise SetupError(
+        f"from_adapter is '{from_adapter}', and no adapter_model.safetensors is there. Give the "
+        "folder `adapter/` of a student that was trained with adapters."
+    )
+
+
+def adapter_fingerprint(from_adapter: str) -> str:
+    return folder_fingerprint(adapter_dir(from_adapter)) if from_adapter else ""
+
+
+def _with_adapter(model: Any, folder: Path) -> Any:
+    return load_adapter(model, folder, is_trainable=True)
+
+
+def load_adapter(model: Any, folder: Path, **options: Any) -> Any:
+    """The model with an adapter on it, every weight of which is checked to be there.
+
+    PEFT only warns about weights of other names, and the model then answers as its base.
+    """
+    from peft import PeftModel, get_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    try:
+        adapted = PeftModel.from_pretrained(model, str(folder), **options)
+    except (RuntimeError, ValueError) as error:  # other layers, or of another size
+        reason = str(error).strip().splitlines()[0]
+        raise SetupError(f"{portable(folder)} does not fit this model: {reason}") from None
+    stored, loaded = (
+        load_file(folder / "adapter_model.safetensors"),
+        get_peft_model_state_dict(adapted),
+    )
+    if absent := [
+        name
+        for name in stored.keys() | loaded.keys()
+        if name not in loaded
+        or name not in stored
+        or not stored[name].equal(loaded[name].to(stored[name]))
+    ]:
+        raise SetupError(
+            f"{portable(folder)} was not loaded: {len(absent)} of {len(stored)} weights differ "
+            f"({min(absent)}). It belongs to another model, or another version of peft wrote it."
+        )
+    return adapted

@@ -1,0 +1,223 @@
+"""Local training with TRL, of adapters or of every weight; the loss counts completions only."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lib.finetune.checkpoints import last_checkpoint, row_order, training_dir
+from lib.finetune.estimate import is_out_of_memory, memory_estimate, out_of_memory
+from lib.finetune.export import merge_adapter, prepare_baseline, save_model, write_model_card
+from lib.finetune.methods import adapter_fingerprint
+from lib.finetune.parallel import (
+    free_model,
+    require_processes,
+    sharding_watch,
+    whole_model,
+    whole_state,
+)
+from lib.finetune.rows import PreparedRows, check_lengths, few_rows
+from lib.finetune.second import second_inputs, train_again
+from lib.finetune.show import marked, trained_pieces
+from lib.finetune.trainer import has_bf16, make_trainer
+from lib.finetune.watch import HistoryPoint, plain_output, training_watch
+from lib.recipe import Recipe
+from lib.settings import SetupError, portable, write_text
+from lib.store import artefact_dir, building, file_sha256, read_jsonl, write_jsonl
+
+# Raise it when the same inputs would give another student: older students are then not reused.
+_VERSION = 1
+_TRAINING_KNOBS = (
+    "method num_epochs max_steps learning_rate learning_rate_schedule warmup_share lora_rank "
+    "lora_alpha lora_dropout lora_targets use_rslora use_dora batch_size "
+    "gradient_accumulation_steps max_length_tokens eval_steps early_stop_patience seed"
+).split()
+
+
+@dataclass(frozen=True)
+class Trained:
+    adapter_dir: Path | None  # None = every weight was trained
+    model_dir: Path  # the merged model, which is served
+    baseline_dir: Path  # the base model, served beside it
+    history: list[HistoryPoint]  # step, epoch, and loss … or validation_loss
+    seconds: float  # of training
+    rows: PreparedRows
+    reused: bool  # it had been trained before
+
+    @property
+    def state(self) -> dict[str, str]:
+        """What 2_finetune passes on: both models, and what the student was made from."""
+        return {
+            "STUDENT_MODEL_DIR": portable(self.model_dir),
+            "STUDENT_DATASET_DIR": portable(self.rows.dataset_dir),
+            "STUDENT_BASE": self.rows.base.fingerprint,
+            "BASELINE_MODEL_DIR": portable(self.baseline_dir),
+        }
+
+
+def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
+    """Train, merge and save a student, or find the one that these inputs made before.
+
+    Writes `artefacts/students/<run_name>-<fingerprint>/`: adapter/ (but for method 'full'),
+    merged/, metrics.jsonl, trained_row.txt, README.md. Under torchrun every process calls it; the
+    first writes. After a kill it goes on from the last checkpoint.
+    """
+    budget = check_lengths(
+        rows.lengths,
+        max_length_tokens=recipe.max_length_tokens,
+        model_limit_tokens=rows.model_limit_tokens,
+    )
+    import torch
+    from accelerate import PartialState
+
+    process = PartialState(cpu=not torch.cuda.is_available())
+    require_processes(process)
+    if recipe.then and process.num_processes > 1:
+        raise SetupError(
+            f"then is '{recipe.then}', and a second training takes one process. Start it without "
+            "torchrun, or train with then = '' first."
+        )
+    target = student_dir(rows, recipe)
+    if reused := target.exists():
+        process.print(f"{portable(target)} is there already: nothing to train.", flush=True)
+    else:
+        process.print(
+            f"Training on {len(rows.train):,} rows of at most {budget:,} tokens.", flush=True
+        )
+        if few := few_rows(len(rows.train)):
+            process.print(few, flush=True)
+        if not rows.valid:
+            process.print("No validation rows (valid_share in 1_gen): their loss is not measured.")
+        _train(rows, recipe, target, process)
+    with process.main_process_first():
+        return find_trained(rows, recipe, reused=reused)
+
+
+def find_trained(rows: PreparedRows, recipe: Recipe, *, reused: bool) -> Trained:
+    """The student that these inputs made, and the baseline to serve beside it."""
+    target = student_dir(rows, recipe)
+    history = read_jsonl(target / "metrics.jsonl")
+    return Trained(
+        adapter_dir=target / "adapter" if recipe.method != "full" else None,
+        model_dir=target / "merged",
+        baseline_dir=prepare_baseline(rows.base, chat_template=rows.tokenizer.chat_template),
+        history=history,
+        seconds=max(point["seconds"] for point in history),
+        rows=rows,
+        reused=reused,
+    )
+
+
+def student_dir(rows: PreparedRows, recipe: Recipe) -> Path:
+    """The student's folder, named after everything that decides what it learns."""
+    folder = rows.dataset_dir / "chat"  # of all formats
+    made_of = {
+        "recipe": _VERSION,
+        "base": rows.base.fingerprint,
+        "train": file_sha256(folder / "train.jsonl"),
+        "valid": file_sha256(folder / "valid.jsonl"),
+        "chat_template": rows.tokenizer.chat_template,
+        "settings": _settings(recipe),
+        "from_adapter": adapter_fingerprint(recipe.from_adapter),
+    } | second_inputs(recipe)
+    return artefact_dir("students", recipe.run_name, made_of)
+
+
+def _settings(recipe: Recipe) -> dict[str, Any]:
+    return {name: getattr(recipe, name) for name in _TRAINING_KNOBS}
+
+
+def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> None:
+    scratch = training_dir(target, process.num_processes)
+    checkpoint = last_checkpoint(scratch)
+    if process.is_main_process and not checkpoint:
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+    process.wait_for_everyone()
+    if checkpoint:
+        step = checkpoint.name.rpartition("-")[2]
+        process.print(f"Going on from step {step}, where a run that ended saved it.", flush=True)
+    _say_what_it_takes(rows, recipe, process)
+    watch = training_watch(scratch / "metrics.jsonl")
+    callbacks = [watch, row_order(scratch), sharding_watch(recipe.parallel)]
+    with plain_output(), memory_errors(rows, recipe):
+        trainer = make_trainer(
+            rows, recipe, output_dir=scratch, callbacks=callbacks, going_on=bool(checkpoint)
+        )
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        state = whole_state(trainer)  # all processes take part
+        if process.is_main_process:
+            with building(target) as folder:
+                merged = _save_models(folder, rows, recipe, trainer, state)
+                settings = {"dataset_format": recipe.dataset_format, **_settings(recipe)}
+                settings |= second_inputs(recipe)
+                if recipe.then:
+                    _train_again(folder, rows, recipe, scratch)
+                seconds = max(point["seconds"] for point in watch.history)
+                card = folder / "README.md"
+                write_model_card(card, rows, settings, watch.history, seconds, merged)
+                write_jsonl(folder / "metrics.jsonl", watch.history)
+            shutil.rmtree(scratch, ignore_errors=True)
+    if process.is_main_process:
+        print(f"Written: {portable(target)}", flush=True)
+    process.wait_for_everyone()
+
+
+def _train_again(folder: Path, rows: PreparedRows, recipe: Recipe, scratch: Path) -> None:
+    """The merged student after its second training, in its place; second.jsonl has the curve."""
+    print(f"Second training, {recipe.then.upper()}: {recipe.then_steps:,} updates.", flush=True)
+    model, history = train_again(folder / "merged", rows, recipe, scratch_dir=scratch / "second")
+    save_model(model, folder / "merged", tokenizer=rows.tokenizer)
+    write_jsonl(folder / "second.jsonl", history)
+
+
+def _say_what_it_takes(rows: PreparedRows, recipe: Recipe, process: Any) -> None:
+    import torch
+
+    on_gpu = torch.cuda.is_available()
+    in_bf16 = has_bf16(on_gpu=on_gpu)
+    if on_gpu and not in_bf16:
+        process.print("This GPU has no bf16 arithmetic: training in float32, at twice the memory.")
+    if process.is_main_process:
+        said = memory_estimate(
+            rows, recipe, on_gpu=on_gpu, in_bf16=in_bf16, processes=process.num_processes
+        )
+        print(said, flush=True)
+
+
+@contextmanager
+def memory_errors(rows: PreparedRows, recipe: Recipe) -> Iterator[None]:
+    """Say in one line what was tried where the memory does not suffice."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise SetupError(out_of_memory(rows, recipe)) from None
+        raise
+
+
+def _save_models(
+    folder: Path, rows: PreparedRows, recipe: Recipe, trainer: Any, state: dict[str, Any] | None
+) -> str:
+    """Write adapter and merged model; the result is the comparison of their answers."""
+    model, said = trainer.accelerator.unwrap_model(trainer.model), ""
+    if recipe.method != "full":
+        dtype = model.get_input_embeddings().weight.dtype
+        model.save_pretrained(folder / "adapter", state_dict=state)
+        (folder / "adapter" / "README.md").unlink(missing_ok=True)  # an unfilled template
+        free_model(trainer)
+        model, said = merge_adapter(rows.base.folder, folder / "adapter", rows=rows, dtype=dtype)
+        print(f"{said[0].upper()}{said[1:]}.", flush=True)
+    elif state is not None:
+        model = whole_model(rows.base.folder, state)
+    save_model(model, folder / "merged", tokenizer=rows.tokenizer)
+    batch = trainer.data_collator([trainer.train_dataset[0]])
+    length = len(rows.train[0].input_ids)  # padding follows
+    ids, labels = batch["input_ids"][0][:length], batch["labels"][0][:length]
+    pieces = trained_pieces(ids, labels, rows.tokenizer)
+    write_text(folder / "trained_row.txt", marked(pieces))
+    return said

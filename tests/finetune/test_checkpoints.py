@@ -1,0 +1,174 @@
+"""A training that is killed goes on from its last checkpoint, and nothing else ever uses that."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.finetune import prepare_rows, train_student
+from lib.finetune.checkpoints import last_checkpoint, training_dir
+from lib.finetune.training import student_dir
+from lib.recipe import Recipe
+from lib.settings import PROJECT_DIR
+from lib.state import save_state
+from lib.store import read_jsonl, write_json
+
+KNOBS: dict[str, Any] = {
+    "run_name": "t",
+    "num_epochs": 6.0,  # of 5 updates
+    "learning_rate": 0.01,
+    "lora_dropout": 0.1,
+    "batch_size": 2,
+    "gradient_accumulation_steps": 2,
+    "save_steps": 4,
+    "seed": 5,
+}
+# The training as it is, but slow enough to be killed between two checkpoints.
+SLOW = """
+import sys, time
+from transformers import TrainerCallback
+from lib.finetune import train, trainer, training
+trainer._cpu_multiplies_bf16 = lambda: False
+plain = training.training_watch
+def slow(path):
+    watch = plain(path)
+    ended = watch.on_step_end
+    def on_step_end(args, state, control, **known):
+        ended(args, state, control, **known)
+        print("step", state.global_step, flush=True)
+        time.sleep(0.05 if state.global_step < 14 else 60)
+    watch.on_step_end = on_step_end
+    return watch
+training.training_watch = slow
+sys.exit(train.main(sys.argv[1:]))
+"""
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "model.safetensors").read_bytes()
+
+
+def kill_at_14(config: Path, home: Path, number: int) -> None:
+    environ = os.environ | {"OPENBOOK_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW, str(config)],
+        cwd=PROJECT_DIR,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if line == "step 14\n":
+                process.send_signal(number)
+                break
+        rest = process.stdout.read()
+    assert said[-1] == "step 14\n", "".join(said)
+    if number == signal.SIGINT:
+        assert "interrupted" in rest
+        assert "the last checkpoint of a training" in rest
+    else:
+        assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(("method", "number"), [("lora", signal.SIGKILL), ("full", signal.SIGINT)])
+def test_a_killed_training_ends_as_if_it_had_not_been(
+    method: str,
+    number: int,
+    model_dir: Path,
+    dataset_dir: Path,
+    home_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import torch
+
+    monkeypatch.setattr("lib.finetune.trainer._cpu_multiplies_bf16", lambda: False)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    knobs = KNOBS | {"method": method, "student_model": str(model_dir)}
+    recipe = Recipe(**knobs)
+    rows = prepare_rows(dataset_dir, recipe)
+    monkeypatch.setenv("OPENBOOK_HOME", str(tmp_path / "whole"))
+    whole = train_student(rows, recipe)
+
+    monkeypatch.setenv("OPENBOOK_HOME", str(home_dir))
+    save_state("t", DATASET_DIR=str(dataset_dir))
+    write_json(tmp_path / "config.json", knobs)
+    kill_at_14(tmp_path / "config.json", home_dir, number)
+    scratch = training_dir(student_dir(rows, recipe), 1)
+    assert not student_dir(rows, recipe).exists()
+    checkpoint = last_checkpoint(scratch)
+    assert checkpoint is not None
+    assert checkpoint.name == "checkpoint-12"  # at most save_steps lost
+    before = read_jsonl(scratch / "metrics.jsonl")
+    capsys.readouterr()
+
+    # Other settings find nothing to go on from
+    other = Recipe(**(knobs | {"seed": 6}))
+    assert last_checkpoint(training_dir(student_dir(rows, other), 1)) is None
+
+    again = train_student(rows, recipe)
+    torch.set_num_threads(threads)
+    assert "Going on from step 12" in capsys.readouterr().out
+    assert not scratch.exists()
+    assert [p["step"] for p in again.history] == [p["step"] for p in whole.history]
+    kept = [point for point in before if point["step"] <= 12]
+    assert again.history[: len(kept)] == kept
+
+    def final(history: list[dict[str, float]], key: str) -> float:
+        return [point[key] for point in history if key in point][-1]
+
+    for key in ("loss", "validation_loss"):
+        assert final(again.history, key) == pytest.approx(final(whole.history, key), rel=1e-4)
+    assert weights(again.model_dir) == weights(whole.model_dir)
+
+
+def test_a_checkpoint_that_is_not_whole_is_not_used(tmp_path: Path) -> None:
+    assert last_checkpoint(tmp_path) is None
+    for step, state in (
+        (9, '{"global_step": 9}'),
+        (10, '{"global_step": 10}'),
+        (11, '{"glo'),
+        (12, None),
+    ):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        if state:
+            (folder / "trainer_state.json").write_text(state)
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+
+
+def test_a_training_that_failed_while_it_was_saved_is_not_trained_again(
+    model_dir: Path, dataset_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lib.finetune import training
+
+    recipe = Recipe(**(KNOBS | {"student_model": str(model_dir), "num_epochs": 1.0}))
+    rows = prepare_rows(dataset_dir, recipe)
+    save = training.save_model
+
+    def full_disk(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(training, "save_model", full_disk)
+    with pytest.raises(Exception, match="space"):
+        train_student(rows, recipe)
+    monkeypatch.setattr(training, "save_model", save)
+    checkpoint = last_checkpoint(training_dir(student_dir(rows, recipe), 1))
+    assert checkpoint is not None
+    assert checkpoint.name == "checkpoint-5"
+    trained = train_student(rows, recipe)
+    assert [point["step"] for point in trained.history if "loss" in point] == [1, 2, 3, 4, 5]
+    assert json.loads((trained.model_dir / "config.json").read_text())
