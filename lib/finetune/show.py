@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from lib.drawing import COLOURS, Picture, drawn, new_figure
 from lib.finetune.watch import HistoryPoint
 from lib.progress import minutes, show_points
-from lib.settings import portable
 from lib.state import read_state, require_path
 from lib.store import read_jsonl
 
@@ -104,17 +103,16 @@ def show_learned(trained: Any) -> Any:
     rows = trained.rows
     losses = [p["validation_loss"] for p in trained.history if "validation_loss" in p]
     said = [
-        f"{len(rows.train):,} rows were trained in {minutes(trained.seconds)} (minutes:seconds). "
-        f"None was cut: the longest has {rows.lengths.max_total_tokens:,} tokens."
+        f"{len(rows.train):,} rows were trained in {minutes(trained.seconds)} (minutes:seconds).",
+        f"In both splits: {rows.lengths}.",
     ]
     if losses:
         said.append(
             f"The loss on {len(rows.valid):,} rows that were not trained went from {losses[0]:.3f} "
             f"to {losses[-1]:.3f} nats per completion token."
         )
-    return show_points(
-        *said, f"The model card beside {portable(trained.model_dir)} says what made it."
-    )
+    card = f"The model card beside {trained.state['STUDENT_MODEL_DIR']} says what made it."
+    return show_points(*said, card)
 
 
 def plot_training(*, run_name: str) -> Picture:

@@ -11,7 +11,14 @@ import pytest
 
 from lib.deploy import deploy
 from lib.endpoints import endpoint_settings
-from lib.finetune import hosted, services
+from lib.finetune import (
+    hosted,
+    prepare_rows,
+    run_training,
+    services,
+    show_learned,
+    show_trained_tokens,
+)
 from lib.finetune.hosted import HostedStudent, hosted_rows, train_hosted
 from lib.finetune.services import service_of
 from lib.finetune.students import require_machine, require_student
@@ -60,6 +67,8 @@ def test_a_job_gives_a_student_with_its_curve(
     assert [point["loss"] for point in made.history if "loss" in point] == [1, 1 / 2, 1 / 3]
     assert [p["step"] for p in made.history if "validation_loss" in p] == [1, 2, 3]
     assert made.seconds == 83
+    assert f"{len(made.rows.train)} rows were trained in 1:23" in show_learned(made).data
+    assert "⟦" in show_trained_tokens(made.rows).data
     assert job["method"]["supervised"]["hyperparameters"] == {
         "n_epochs": 2,
         "learning_rate_multiplier": 0.5,
@@ -84,7 +93,7 @@ def test_the_same_rows_find_the_same_student_and_send_nothing(
 ) -> None:
     first = train(dataset_dir)
     server.refuse = (500, "nothing may be asked")
-    again = train(dataset_dir)
+    again = run_training(prepare_rows(dataset_dir, recipe()), recipe())
     assert (first.reused, again.reused) == (False, True)
     assert again.model == first.model
     assert len(server.jobs) == 1
