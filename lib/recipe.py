@@ -230,6 +230,8 @@ class Recipe:
     batch_size: int = _training(8, "rows a step, per device", low=1)
     gradient_accumulation_steps: int = _training(1, low=1,
         meaning="steps whose gradients are added up before an update")
+    share_contexts: bool = _training(True,
+        meaning="up to batch_size rows with one context are trained as one sequence")
     warmup_share: float = _training(0.05, **_PART,
         meaning="share of the updates over which the learning rate rises")
     max_length_tokens: int = _training(0, low=0,

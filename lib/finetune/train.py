@@ -21,7 +21,7 @@ from lib.store import artefact_dir, building, file_sha256, read_json, write_json
 _VERSION = 1
 _TRAINING_KNOBS = (
     "num_epochs learning_rate lora_rank lora_alpha lora_dropout batch_size "
-    "gradient_accumulation_steps warmup_share max_length_tokens seed"
+    "gradient_accumulation_steps share_contexts warmup_share max_length_tokens seed"
 ).split()
 
 
@@ -134,7 +134,7 @@ def _save_models(folder: Path, rows: PreparedRows, recipe: Recipe, trainer: Any)
         model = merge_adapter(rows.base.folder, folder / "adapter", dtype=dtype)
     save_model(model, folder / "merged", tokenizer=rows.tokenizer)
     batch = trainer.data_collator([trainer.train_dataset[0]])
-    length = len(rows.train[0].input_ids)  # padding follows
+    length = int(batch["attention_mask"][0].sum())  # padding follows
     ids, labels = batch["input_ids"][0][:length], batch["labels"][0][:length]
     pieces = trained_pieces(ids, labels, rows.tokenizer)
     write_text(folder / "trained_row.txt", marked(pieces))
