@@ -228,10 +228,10 @@ class Recipe:
     lora_alpha: int = _training(32, "scale of the adapters, usually twice the rank", low=1)
     lora_dropout: float = _training(0.05, "dropout inside the adapters", **_PART)
     batch_size: int = _training(8, "rows a step, per device", low=1)
-    gradient_accumulation_steps: int = _training(1, low=1,
-        meaning="steps whose gradients are added up before an update")
     share_contexts: bool = _training(True,
         meaning="up to batch_size rows with one context are trained as one sequence")
+    gradient_accumulation_steps: int = _training(1, low=1,
+        meaning="steps whose gradients are added up before an update")
     warmup_share: float = _training(0.05, **_PART,
         meaning="share of the updates over which the learning rate rises")
     max_length_tokens: int = _training(0, low=0,

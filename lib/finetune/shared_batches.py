@@ -6,10 +6,43 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from random import Random
+from typing import Any
 
-from lib.finetune.shared_contexts import TrainingSequence
+from lib.finetune.shared_contexts import (
+    TrainingSequence,
+    share_contexts,
+    sharing_note,
+    why_not_shared,
+    with_branches,
+)
+from lib.finetune.tokens import TokenRow
+from lib.recipe import Recipe
 
 _MEGABATCH_UPDATES = 50  # as LengthGroupedSampler of transformers
+
+
+def share(trainer: Any, rows: Sequence[TokenRow], recipe: Recipe) -> None:
+    """Have our trainer train rows that share contexts as sequences, if there are any; says so."""
+    from datasets import Dataset
+
+    sequences = share_contexts(rows, most_rows=recipe.batch_size) if recipe.share_contexts else []
+    if not any(sequence.context_tokens for sequence in sequences):
+        return
+    say, model = trainer.accelerator.print, trainer.accelerator.unwrap_model(trainer.model)
+    if reason := why_not_shared(getattr(model, "get_base_model", lambda: model)()):
+        say(f"Rows share contexts, but each is trained by itself: {reason}.", flush=True)
+        return
+    say(sharing_note(sequences), flush=True)
+    steps = trainer.args.gradient_accumulation_steps * trainer.args.world_size
+    trainer.train_dataset = Dataset.from_list([sequence.columns for sequence in sequences])
+    trainer.data_collator = with_branches(trainer.data_collator)
+    trainer.step_batches = SharedBatches(
+        sequences,
+        batch_size=recipe.batch_size,
+        rows_per_update=recipe.batch_size * steps,
+        seed=recipe.seed,
+        epoch=lambda: int(trainer.state.epoch or 0),
+    )
 
 
 class SharedBatches:

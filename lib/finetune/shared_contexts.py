@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -167,36 +167,40 @@ def why_not_shared(model: Any) -> str:
     return ""
 
 
-def attention_masks(branches: Any, position_ids: Any, config: Any) -> Any:
-    """What each token sees: the context and its own branch, up to itself.
+def attention_masks(batch: Mapping[str, Any], config: Any) -> dict[str, Any]:
+    """What a model is told beside the tokens; nothing for a batch of plain rows.
 
-    branches, position_ids: int, (sequences, tokens). Returns (sequences, 1, tokens, tokens), bool
-    (True = seen) for SDPA, added to the scores for eager attention; a dict of them by layer type
-    where a model mixes full and sliding attention. A sliding window counts positions, not places.
+    Each token sees the context and its own branch, up to itself. The mask is (sequences, 1, tokens,
+    tokens): bool (True = seen) for SDPA, added to the scores for eager attention; a dict of them by
+    layer type where a model mixes full and sliding attention. A sliding window counts positions,
+    not places.
     """
+    if "branches" not in batch:
+        return {}
     import torch
 
-    config = config.get_text_config()
+    config, branches, positions = config.get_text_config(), batch["branches"], batch["position_ids"]
     queries, keys = branches[:, :, None], branches[:, None, :]
     places = torch.arange(branches.shape[1], device=branches.device)
     seen = (places[None, :] <= places[:, None]) & ((keys == _CONTEXT) | (keys == queries))
-    distance = position_ids[:, :, None] - position_ids[:, None, :]
 
     def mask(kind: str) -> Any:
         visible = seen
         if kind == "sliding_attention":
-            visible = seen & (distance < config.sliding_window)
+            oldest = positions[:, :, None] - config.sliding_window
+            visible = seen & (positions[:, None, :] > oldest)
         visible = visible[:, None]
         if config._attn_implementation == "sdpa":
             return visible
-        return torch.zeros(()).where(visible, torch.finfo(torch.float32).min)
+        return torch.zeros((), device=visible.device).where(visible, torch.finfo(torch.float32).min)
 
     kinds = sorted(set(getattr(config, "layer_types", None) or ()))
     if not kinds:
         kinds = [
             "sliding_attention" if getattr(config, "sliding_window", None) else "full_attention"
         ]
-    return {kind: mask(kind) for kind in kinds} if len(kinds) > 1 else mask(kinds[0])
+    masks = {kind: mask(kind) for kind in kinds} if len(kinds) > 1 else mask(kinds[0])
+    return {"attention_mask": masks, "position_ids": positions}
 
 
 def with_branches(collate: Callable[[list[dict[str, Any]]], dict[str, Any]]) -> Callable[..., Any]:

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import math
 import timeit
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lib.finetune.rows import PreparedRows
-from lib.finetune.shared_batches import SharedBatches
-from lib.finetune.shared_contexts import (
-    TrainingSequence,
-    attention_masks,
-    share_contexts,
-    sharing_note,
-    why_not_shared,
-    with_branches,
-)
+from lib.finetune.shared_batches import SharedBatches, share
+from lib.finetune.shared_contexts import attention_masks
 from lib.finetune.tokens import TokenRow
 from lib.recipe import Recipe
 
@@ -42,11 +34,10 @@ def make_trainer(
         use_safetensors=True,
         trust_remote_code=False,
     )
-    sequences = _sequences(rows.train, recipe, model)
     trainer = _completion_trainer(
         model=model,
         args=_trainer_arguments(rows, recipe, output_dir, on_gpu=on_gpu, in_bf16=in_bf16),
-        train_dataset=_dataset(sequences or rows.train),
+        train_dataset=_dataset(rows.train),
         eval_dataset=_dataset(rows.valid) if rows.valid else None,
         processing_class=rows.tokenizer,
         callbacks=callbacks,
@@ -60,34 +51,9 @@ def make_trainer(
         if frozen
         else None,
     )
+    share(trainer, rows.train, recipe)
     trainer.remove_callback(PrinterCallback)  # the watch prints
-    if sequences:
-        trainer.data_collator = with_branches(trainer.data_collator)
-        trainer.step_batches = SharedBatches(
-            sequences,
-            batch_size=recipe.batch_size,
-            rows_per_update=_rows_per_update(recipe),
-            seed=recipe.seed,
-            epoch=lambda: int(trainer.state.epoch or 0),
-        )
     return trainer
-
-
-def _sequences(rows: list[TokenRow], recipe: Recipe, model: Any) -> list[TrainingSequence]:
-    """The rows as sequences, if any of them share a context; says so."""
-    from accelerate import PartialState
-
-    say = PartialState().print
-    if not recipe.share_contexts:
-        return []
-    sequences = share_contexts(rows, most_rows=recipe.batch_size)
-    if not any(sequence.context_tokens for sequence in sequences):
-        return []
-    if reason := why_not_shared(model):
-        say(f"Rows share contexts, but each is trained by itself: {reason}.", flush=True)
-        return []
-    say(sharing_note(sequences), flush=True)
-    return sequences
 
 
 def _completion_trainer(**options: Any) -> Any:
@@ -104,7 +70,7 @@ def _completion_trainer(**options: Any) -> Any:
     from trl import SFTTrainer
 
     class CompletionTrainer(SFTTrainer):
-        step_batches: SharedBatches | None = None  # None: rows are drawn one by one
+        step_batches: SharedBatches | None = None  # None: no context is shared
 
         def get_train_dataloader(self) -> Any:
             if self.step_batches is None:
@@ -129,12 +95,8 @@ def _completion_trainer(**options: Any) -> Any:
             places = (labels != -100).any(dim=0).nonzero().squeeze(1)
             # No attention mask, a seventh of a step: no row attends to the padding after it.
             ids = inputs["input_ids"]
-            branched = {}
-            if "branches" in inputs:
-                positions, config = inputs["position_ids"], self.model.config
-                masks = attention_masks(inputs["branches"], positions, config)
-                branched = {"attention_mask": masks, "position_ids": positions}
-            outputs = model(input_ids=ids, use_cache=False, logits_to_keep=places, **branched)
+            seen = attention_masks(inputs, self.model.config)
+            outputs = model(input_ids=ids, use_cache=False, logits_to_keep=places, **seen)
             labels = labels[:, places]
             learned = labels != -100
             logits = outputs.logits[learned].float()
@@ -172,26 +134,21 @@ def _product_s(dtype: Any) -> float:
     return min(timeit.repeat(lambda: rows @ weights, number=1, repeat=10))
 
 
-def _dataset(rows: Sequence[TokenRow | TrainingSequence]) -> Any:
+def _dataset(rows: list[TokenRow]) -> Any:
     from datasets import Dataset
 
-    return Dataset.from_list([row.columns for row in rows])
-
-
-def _rows_per_update(recipe: Recipe) -> int:
-    from accelerate import PartialState
-
-    steps = recipe.gradient_accumulation_steps * PartialState().num_processes
-    return recipe.batch_size * steps
+    return Dataset.from_list([{"input_ids": r.input_ids, "labels": r.labels} for r in rows])
 
 
 def _trainer_arguments(
     rows: PreparedRows, recipe: Recipe, output_dir: Path, *, on_gpu: bool, in_bf16: bool
 ) -> Any:
+    from accelerate import PartialState
     from trl import SFTConfig
 
-    updates = math.ceil(len(rows.train) / _rows_per_update(recipe))
-    updates = math.ceil(updates * recipe.num_epochs)
+    rows_per_update = recipe.batch_size * recipe.gradient_accumulation_steps
+    rows_per_update *= PartialState().num_processes
+    updates = math.ceil(math.ceil(len(rows.train) / rows_per_update) * recipe.num_epochs)
     return SFTConfig(
         output_dir=str(output_dir),
         max_length=None,  # TRL's default keeps the first 1,024 tokens and drops the completion

@@ -89,16 +89,15 @@ def collate(items: Sequence[Any]) -> dict[str, torch.Tensor]:
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
     padded = DataCollatorForLanguageModeling(pad_token_id=0, pad_to_multiple_of=16)
-    return with_branches(padded)([item.columns for item in items])
+    columns = ("input_ids", "labels", "position_ids", "branches")
+    return with_branches(padded)(
+        [{name: getattr(item, name) for name in columns if hasattr(item, name)} for item in items]
+    )
 
 
 def logits_of(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     """Logits that predict each token but the first."""
-    told: dict[str, Any] = {}
-    if "branches" in batch:
-        positions = batch["position_ids"]
-        masks = attention_masks(batch["branches"], positions, model.config)
-        told = {"attention_mask": masks, "position_ids": positions}
+    told = attention_masks(batch, model.config)
     return model(input_ids=batch["input_ids"], use_cache=False, **told).logits[:, :-1]
 
 
@@ -214,7 +213,7 @@ def test_a_sliding_window_counts_positions_not_places() -> None:
     rows = [TokenRow(str(n), [9] * 20 + [3 + n] * 12 + [2], 24) for n in range(4)]
     (sequence,) = share_contexts(rows, most_rows=4)
     batch = collate([sequence])
-    masks = attention_masks(batch["branches"], batch["position_ids"], config)
+    masks = attention_masks(batch, config)["attention_mask"]
     place = sequence.num_tokens - 10
     assert sequence.position_ids[place] == 23
     sliding, full = masks["sliding_attention"][0, 0, place], masks["full_attention"][0, 0, place]
