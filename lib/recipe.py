@@ -248,6 +248,8 @@ class Recipe:
         meaning="go on from this adapter (the folder `adapter/` of an earlier student), whose rank "
         "and layers stay")
     batch_size: int = _training(8, "rows a step, per device", low=1)
+    share_contexts: bool = _training(True,
+        meaning="up to batch_size rows with one context are trained as one sequence")
     gradient_accumulation_steps: int = _training(1, low=1,
         meaning="steps whose gradients are added up before an update")
     max_length_tokens: int = _training(0, low=0,

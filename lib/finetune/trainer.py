@@ -11,6 +11,8 @@ from lib.finetune.checkpoints import CHECKPOINTS
 from lib.finetune.methods import load_model
 from lib.finetune.parallel import parallel_arguments
 from lib.finetune.rows import PreparedRows
+from lib.finetune.shared_batches import SharedBatches, share
+from lib.finetune.shared_contexts import attention_masks
 from lib.finetune.tokens import TokenRow
 from lib.recipe import Recipe
 from lib.settings import SetupError
@@ -52,6 +54,7 @@ def make_trainer(
         callbacks=callbacks,
         peft_config=lora,
     )
+    share(trainer, rows.train, recipe)
     trainer.remove_callback(PrinterCallback)  # the watch prints
     for weight in trainer.model.parameters():
         if weight.requires_grad:  # TRL makes the adapters of quantised models bf16
@@ -75,9 +78,24 @@ def _completion_trainer(**options: Any) -> Any:
     """
     import torch
     from torch.nn import functional
+    from torch.utils.data import DataLoader
     from trl import SFTTrainer
 
     class CompletionTrainer(SFTTrainer):
+        step_batches: SharedBatches | None = None  # None: no context is shared
+
+        def get_train_dataloader(self) -> Any:
+            if self.step_batches is None:
+                return super().get_train_dataloader()
+            return self.accelerator.prepare(
+                DataLoader(
+                    self.train_dataset,
+                    batch_sampler=self.step_batches,
+                    collate_fn=self.data_collator,
+                    pin_memory=self.args.dataloader_pin_memory,
+                )
+            )
+
         def compute_loss(
             self,
             model: Any,
@@ -89,7 +107,8 @@ def _completion_trainer(**options: Any) -> Any:
             places = (labels != -100).any(dim=0).nonzero().squeeze(1)
             # No attention mask, a seventh of a step: no row attends to the padding after it.
             ids = inputs["input_ids"]
-            outputs = model(input_ids=ids, use_cache=False, logits_to_keep=places)
+            seen = attention_masks(inputs, self.model.config)
+            outputs = model(input_ids=ids, use_cache=False, logits_to_keep=places, **seen)
             labels = labels[:, places]
             learned = labels != -100
             logits = outputs.logits[learned].float()

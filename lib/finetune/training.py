@@ -33,7 +33,7 @@ from lib.store import artefact_dir, building, file_sha256, read_jsonl, write_jso
 _VERSION = 1
 _TRAINING_KNOBS = (
     "method num_epochs max_steps learning_rate learning_rate_schedule warmup_share lora_rank "
-    "lora_alpha lora_dropout lora_targets use_rslora use_dora batch_size "
+    "lora_alpha lora_dropout lora_targets use_rslora use_dora batch_size share_contexts "
     "gradient_accumulation_steps max_length_tokens eval_steps early_stop_patience seed"
 ).split()
 
@@ -216,7 +216,7 @@ def _save_models(
         model = whole_model(rows.base.folder, state)
     save_model(model, folder / "merged", tokenizer=rows.tokenizer)
     batch = trainer.data_collator([trainer.train_dataset[0]])
-    length = len(rows.train[0].input_ids)  # padding follows
+    length = int(batch["attention_mask"][0].sum())  # padding follows
     ids, labels = batch["input_ids"][0][:length], batch["labels"][0][:length]
     pieces = trained_pieces(ids, labels, rows.tokenizer)
     write_text(folder / "trained_row.txt", marked(pieces))

@@ -1,0 +1,102 @@
+"""Which sequences make a training step when rows share contexts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
+from random import Random
+from typing import Any
+
+from lib.finetune.shared_contexts import (
+    TrainingSequence,
+    share_contexts,
+    sharing_note,
+    why_not_shared,
+    with_branches,
+)
+from lib.finetune.tokens import TokenRow
+from lib.recipe import Recipe
+
+_MEGABATCH_UPDATES = 50  # as LengthGroupedSampler of transformers
+
+
+def share(trainer: Any, rows: Sequence[TokenRow], recipe: Recipe) -> None:
+    """Have our trainer train rows that share contexts as sequences, if there are any; says so."""
+    from datasets import Dataset
+
+    sequences = share_contexts(rows, most_rows=recipe.batch_size) if recipe.share_contexts else []
+    if not any(sequence.context_tokens for sequence in sequences):
+        return
+    say, model = trainer.accelerator.print, trainer.accelerator.unwrap_model(trainer.model)
+    if reason := why_not_shared(getattr(model, "get_base_model", lambda: model)()):
+        say(f"Rows share contexts, but each is trained by itself: {reason}.", flush=True)
+        return
+    say(sharing_note(sequences), flush=True)
+    steps = trainer.args.gradient_accumulation_steps * trainer.args.world_size
+    trainer.train_dataset = Dataset.from_list([sequence.columns for sequence in sequences])
+    trainer.data_collator = with_branches(trainer.data_collator)
+    trainer.step_batches = SharedBatches(
+        sequences,
+        batch_size=recipe.batch_size,
+        rows_per_update=recipe.batch_size * steps,
+        seed=recipe.seed,
+        epoch=lambda: int(trainer.state.epoch or 0),
+    )
+
+
+class SharedBatches:
+    """Batches of sequences, each of about batch_size rows; a batch sampler for PyTorch.
+
+    An epoch has as many steps as with separate rows, and every row once. A context goes whole into
+    one step, which therefore has up to 2 × batch_size − 1 rows, batch_size on average; the loss of
+    an update is the mean over the completion tokens of its rows, however many. What differs from
+    drawing rows independently: rows of one context meet in one update, so its gradient is the mean
+    over fewer contexts. Sequences of like lengths go together, as with separate rows; plain rows
+    apart from shared ones, which need a mask. The same seed and epoch give the same batches.
+    """
+
+    def __init__(
+        self,
+        sequences: Sequence[TrainingSequence],
+        *,
+        batch_size: int,
+        rows_per_update: int,
+        seed: int,
+        epoch: Callable[[], int],
+    ) -> None:
+        self._sequences, self._rows_per_step = sequences, batch_size
+        self._megabatch_rows = _MEGABATCH_UPDATES * rows_per_update
+        self._seed, self._epoch = seed, epoch
+        self._num_rows = sum(len(sequence.rows) for sequence in sequences)
+
+    def __len__(self) -> int:
+        return math.ceil(self._num_rows / self._rows_per_step)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = list(range(len(self._sequences)))
+        Random(f"{self._seed}:{self._epoch()}").shuffle(order)
+        order = [place for part in self._megabatches(order) for place in part]
+        ends = accumulate(len(self._sequences[place].rows) for place in order)
+        # A sequence belongs to the step in which its last row falls. None has more rows than
+        # a step, so no step stays empty.
+        batches: list[list[int]] = [[] for _ in range(len(self))]
+        for place, end in zip(order, ends, strict=True):
+            batches[math.ceil(end / self._rows_per_step) - 1].append(place)
+        return iter(batches)
+
+    def _megabatches(self, order: list[int]) -> list[list[int]]:
+        """Parts of the order, each sorted by length; the longest of all goes first, so that too
+        little memory shows at once."""
+        parts: dict[int, list[int]] = {}
+        seen = 0
+        for place in order:
+            parts.setdefault(seen // self._megabatch_rows, []).append(place)
+            seen += len(self._sequences[place].rows)
+
+        def size(place: int) -> tuple[bool, int]:
+            sequence = self._sequences[place]
+            return sequence.context_tokens > 0, sequence.num_tokens
+
+        ordered = [sorted(part, key=size, reverse=True) for part in parts.values()]
+        return sorted(ordered, key=lambda part: size(part[0]), reverse=True)

@@ -1,0 +1,82 @@
+"""A trainer whose rows share contexts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lib.finetune import prepare_rows, train_student
+from lib.finetune.trainer import make_trainer
+from lib.recipe import Recipe
+from tests.finetune.tiny import answer, write_dataset
+
+SETTINGS: dict[str, Any] = {"learning_rate": 0.02, "lora_dropout": 0.0, "batch_size": 4, "seed": 5}
+
+
+def recipe_of(student: Path, **changed: Any) -> Recipe:
+    return Recipe(student_model=str(student), **(SETTINGS | changed))
+
+
+def write_dataset_of_contexts(folder: Path) -> Path:
+    """24 rows with 8 contexts, beside which a question is short."""
+    write_dataset(folder, train=24)
+    path = folder / "chat" / "train.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for number, row in enumerate(rows):
+        context = f"<DOCUMENT>{number // 3}. {'Much is kept by many. ' * 20}</DOCUMENT>\n"
+        row["messages"][1]["content"] = f"{context}Who keeps lamp {number}?"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def test_rows_that_share_contexts_are_trained_as_one_sequence(
+    model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = recipe_of(model_dir, num_epochs=3.0)
+    trained = train_student(prepare_rows(write_dataset_of_contexts(tmp_path), recipe), recipe)
+    assert "24 rows share 8 contexts: 2." in capsys.readouterr().out
+    assert [point["step"] for point in trained.history][-1] == 18  # as many as of separate rows
+    losses = [point["loss"] for point in trained.history if "loss" in point]
+    assert losses[-1] < 0.7 * losses[0]
+    text = (trained.model_dir.parent / "trained_row.txt").read_text()
+    assert [part.partition("⟧")[0] for part in text.split("⟦")[1:]] == [
+        f"{answer(number)}</s>" for number in range(3)
+    ]
+    assert text.count("</DOCUMENT>") == 1
+
+
+@pytest.mark.parametrize("lora_rank", [0, 4])
+def test_an_update_of_shared_contexts_learns_what_one_of_separate_rows_learns(
+    model_dir: Path, tmp_path: Path, lora_rank: int
+) -> None:
+    """All rows are one update: the mean over its completion tokens, however it is cut."""
+    dataset_dir = write_dataset_of_contexts(tmp_path)
+    found = []
+    for shared in (False, True):
+        recipe = recipe_of(model_dir, lora_rank=lora_rank, share_contexts=shared)
+        rows = prepare_rows(dataset_dir, recipe)
+        trainer = make_trainer(rows, recipe, output_dir=tmp_path / "out", callbacks=[])
+        trainer.model.train()
+        steps, device = iter(trainer.get_train_dataloader()), trainer.args.device
+        batches, num_items = trainer.get_batch_samples(steps, 6, device)
+        assert any("branches" in batch for batch in batches) == shared
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            for weight in trainer.model.parameters():
+                if weight.requires_grad and not weight.any():
+                    torch.nn.init.normal_(weight, std=0.1)  # the half of an adapter that is zero
+        loss = sum(
+            trainer.compute_loss(trainer.model, dict(batch), num_items_in_batch=num_items)
+            for batch in batches
+        )
+        loss.backward()
+        gradients = [p.grad.flatten() for p in trainer.model.parameters() if p.requires_grad]
+        found.append((loss.item(), torch.cat(gradients), next(steps, None)))
+    (expected_loss, expected, _), (loss, gradients, further) = found
+    assert further is None
+    assert loss == pytest.approx(expected_loss, rel=1e-5)
+    assert (gradients - expected).norm() <= 1e-4 * expected.norm()
