@@ -21,7 +21,14 @@ from lib.text import one_line
 
 DEFAULT_PARAMETERS = PROJECT_DIR / "parameters" / "tiny.yaml"
 TYPED_IN = "OPENBOOK_TYPED_IN"  # the folder in which run_all.sh was called; else the current one
-_PATHS = ("doc_path", "eval_doc_path", "eval_file", "prompts_path", "judge_prompts_path")
+_PATHS = (
+    "doc_path",
+    "eval_doc_path",
+    "eval_file",
+    "train_file",
+    "prompts_path",
+    "judge_prompts_path",
+)
 
 
 def add_parameters(parser: argparse.ArgumentParser) -> None:
