@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,7 +20,7 @@ from lib.gen.check import check_dataset
 from lib.gen.generation import generate
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, REFUSAL, parse_answer
 from lib.recipe import Recipe
-from lib.settings import SetupError
+from lib.settings import PROJECT_DIR, SetupError
 from lib.state import read_state
 from lib.text import find_quote
 from tests.batch_server import BatchServer
@@ -301,6 +302,44 @@ def test_rows_in_hotpotqas_layout_bring_their_own_documents(
     assert first_hit([one, *others], question) is None
 
 
+@pytest.mark.parametrize("taught", [False, True])
+def test_calls_of_an_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taught: bool) -> None:
+    names = [f"model{number}" for number in range(40)]
+    records = [
+        {
+            "api_name": name,
+            "api_call": f"hub.load('{name}', pretrained=True)",
+            "api_arguments": {"pretrained": "True"},
+            "functionality": prose(Random(name), 2),
+        }
+        for name in names
+    ]
+    (tmp_path / "documents").write_text(json.dumps(records))
+    rows = [
+        {
+            "question": f"Find what number {n} does.",
+            "answer": r["api_call"],
+            "document": r["api_name"],
+        }
+        for n, r in enumerate(records)
+    ]
+    fields = ("domain", "api_call", "api_provider", "explanation", "code")
+
+    def reply(body: dict[str, Any]) -> str:
+        call = re.findall(r"^api_call: (.*)$", body["messages"][1]["content"], re.MULTILINE)[0]
+        return "\n".join(f"<<<{name}>>>: {call}" for name in fields)
+
+    asked = recipe(tmp_path, rows, doctype="api", round_trip=taught)
+    with serve(Loopback(reply=reply)) as server:
+        if taught:
+            use(server, monkeypatch)
+        dataset = dataset_of(asked)
+    assert len(server.requests) == (len(rows) if taught else 0)
+    assert_rows_are_right(dataset, {row["question"]: row["answer"] for row in rows})
+    labels = [row.label for row in dataset.examples() if row.kind == "oracle"]
+    assert all(("<<<explanation>>>" in label) == taught for label in labels)
+
+
 def test_a_file_without_a_usable_row_ends_the_run(
     tmp_path: Path, sentences: dict[str, list[str]]
 ) -> None:
@@ -319,3 +358,16 @@ def test_the_same_file_gives_the_same_bytes(
     assert first.name == second.name
     assert read_dataset(first).manifest == read_dataset(second).manifest
     assert all(check.passed for check in check_dataset(second)[1])
+
+
+def test_the_example_of_the_guide(tmp_path: Path) -> None:
+    page = (PROJECT_DIR / "docs" / "generation.md").read_text(encoding="utf-8")
+    block = re.findall(r"```json\n(.*?)```", page, re.DOTALL)[0]
+    rows = [json.loads(line) for line in block.splitlines()]
+    asked = recipe(tmp_path, rows, doc_path=str(PROJECT_DIR / "sample_data"))
+    corpus = gen.Corpus(asked).read()
+    assert not corpus.own.rejected
+    assert [len(given.oracles) for given in corpus.own.given] == [1, 1, 1, 1, 2]
+    assert [len(given.distractors) for given in corpus.own.given] == [0, 0, 1, 0, 0]
+    found = gen.ask_questions(corpus)
+    assert [question.answer for question in found.questions] == [row["answer"] for row in rows]
