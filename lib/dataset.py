@@ -31,6 +31,7 @@ from lib.settings import SetupError, home, portable, write_text
 from lib.state import latest_run, require_path
 
 SPLITS = ("train", "valid", "eval")
+BETWEEN_ORACLES = "\n\n"  # in a row's oracle_context
 
 Row = dict[str, Any]
 Rows = Mapping[str, Sequence[Row]]  # by split
@@ -116,19 +117,21 @@ class Dataset:
         return examples[0]
 
     def _example(self, split: str, row: Row) -> RaftExample:
-        oracle, answered = self.chunk_by_id[row["oracle"]["chunk_id"]], row["cot_answer"]
+        oracle, *more = (self.chunk_by_id[place["chunk_id"]] for place in oracle_places(row))
+        answered, ids = row["cot_answer"], tuple(chunk.id for chunk in more)
         if row["kind"] == "refuse":  # no other row's label differs from the teacher's answer
             answered = self.question_by_id[row["id"]].cot_answer
         return RaftExample(
             id=row["id"],
             kind=row["kind"],
             split=split,
-            question=Question(row["id"], oracle.id, row["question"], answered, row["answer"]),
+            question=Question(row["id"], oracle.id, row["question"], answered, row["answer"], ids),
             oracle=oracle,
             context=tuple(self.chunk_by_id[place["chunk_id"]] for place in row["context_chunks"]),
             oracle_position=row["oracle_position"],
             label=row["cot_answer"],
             refusal=row.get("refusal", ""),
+            more_oracles=tuple(more),
         )
 
     @cached_property
@@ -220,7 +223,7 @@ def hf_row(example: RaftExample) -> Row:
         "type": API_TYPE if is_api_record(example.oracle.text) else "general",
         "question": example.question.text,
         "context": {"title": [[chunk.title for chunk in example.context]], "sentences": [texts]},
-        "oracle_context": example.oracle.text,
+        "oracle_context": BETWEEN_ORACLES.join(chunk.text for chunk in example.oracles),
         "cot_answer": example.label,
         "instruction": student_question(example.question.text, texts),
         "kind": example.kind,
@@ -230,7 +233,14 @@ def hf_row(example: RaftExample) -> Row:
         "oracle": place_of(example.oracle),
         "context_chunks": [place_of(chunk) for chunk in example.context],
     }
+    if example.more_oracles:
+        row["more_oracles"] = [place_of(chunk) for chunk in example.more_oracles]
     return row | {"refusal": example.refusal} if example.refusal else row
+
+
+def oracle_places(row: Row) -> list[Row]:
+    """`place_of` each oracle of an `hf` row."""
+    return [row["oracle"], *(row.get("more_oracles") or ())]
 
 
 def place_of(chunk: Chunk) -> Row:

@@ -22,8 +22,8 @@ from lib.text import one_line
 DEFAULT_PARAMETERS = PROJECT_DIR / "parameters" / "tiny.yaml"
 TYPED_IN = "OPENBOOK_TYPED_IN"  # the folder in which run_all.sh was called; else the current one
 _PATHS = (
-    "doc_path eval_doc_path eval_file prompts_path judge_prompts_path from_adapter "
-    "chat_template_path"
+    "doc_path eval_doc_path eval_file train_file prompts_path judge_prompts_path from_adapter "
+    "chat_template_path preferences_path"
 ).split()
 
 

@@ -123,6 +123,8 @@ class Recipe:
         meaning="the same: documents that only evaluate, none of which is trained on")
     eval_file: str = _documents("",
         meaning="people's questions for 4_eval: CSV, XLSX, JSON or JSONL of question and answer")
+    train_file: str = _documents("",
+        meaning="people's questions to train on: a table of question, answer and where it stands")
     doctype: str = _documents("", choices=("", *_FILE_TYPES),
         meaning="read all files as this type; '' = by each file's name")
     max_pages: int = _documents(1000, "pages of a sitemap that are read at most", low=1)
@@ -141,7 +143,7 @@ class Recipe:
 
     ask_mode: str = _teacher("separate", choices=("separate", "joint"),
         meaning="'separate': questions, then one answer each; 'joint': all in one reply")
-    questions_per_chunk: int = _teacher(4, low=1, high=100,
+    questions_per_chunk: int = _teacher(4, low=0, high=100,
         meaning="questions the teacher is asked for, per chunk")
     questions_per_document: int = _teacher(0, low=0, high=10_000,
         meaning="spread evenly over its chunks instead; 0 = questions_per_chunk")
@@ -347,8 +349,16 @@ class Recipe:
         return [
             (not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.run_name),
              f"run_name is {self.run_name!r}; it names folders: use letters, digits and . _ -"),
-            (not self.doc_path,
+            (not self.doc_path and not self.train_file,
              "doc_path is empty; expected a folder, file, glob or sitemap."),
+            (not self.doc_path and bool(self.eval_doc_path),
+             "doc_path is empty, and eval_doc_path is not: the passages of train_file cannot be "
+             "told from its documents. Leave eval_doc_path empty."),
+            (not self.questions_per_chunk and not self.train_file,
+             "questions_per_chunk is 0, which leaves nothing to ask. Set it above 0, or give "
+             "train_file."),
+            (bool(self.train_file) and self.dataset_kind == "qa",
+             "train_file makes RAFT rows, and dataset_kind is 'qa'. Set it to 'raft'."),
             (len(set(self.models)) < max(1, len(self.models)),
              f"models is {self.models}; expected at least one name, each once."),
             (len(set(self.top_k)) < max(1, len(self.top_k)),
@@ -362,9 +372,9 @@ class Recipe:
             (self.min_distractors > self.num_distractors,
              f"min_distractors is {self.min_distractors}; expected at most num_distractors "
              f"({self.num_distractors})."),
-            (not self.eval_doc_path and not self.eval_share,
+            (not self.eval_doc_path and not self.eval_share and not self.eval_file,
              "eval_share is 0, which leaves no question for 4_eval that is not trained on. Set it "
-             "above 0, or give eval_doc_path."),
+             "above 0, or give eval_doc_path or eval_file."),
             (not self.eval_doc_path and self.valid_share + self.eval_share >= 1,
              f"valid_share is {self.valid_share} and eval_share {self.eval_share}; expected a sum "
              "below 1."),

@@ -45,13 +45,24 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Question:
-    """A question and the teacher's chain-of-thought answer to it, made from one chunk."""
+    """A question and its chain-of-thought answer, made from one chunk.
+
+    A question of people's own (train_file) may need several: all or none are shown together.
+    """
 
     id: str
     chunk_id: str
     text: str
     cot_answer: str = ""  # reasoning with quotes, then "<ANSWER>: …"; "" until it is answered
     answer: str = ""  # the final answer alone
+    more_chunk_ids: tuple[str, ...] = ()  # of the other chunks that the answer needs
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "more_chunk_ids", tuple(self.more_chunk_ids))  # JSON has lists
+
+    @property
+    def chunk_ids(self) -> tuple[str, ...]:
+        return (self.chunk_id, *self.more_chunk_ids)
 
 
 @dataclass(frozen=True)
@@ -79,6 +90,11 @@ class RaftExample:
     oracle_position: int | None  # index of the oracle in context; None = absent
     label: str  # what the student is to write
     refusal: str = ""  # how it is to refuse; "" = prompts.REFUSAL
+    more_oracles: tuple[Chunk, ...] = ()  # present or absent together with the first
+
+    @property
+    def oracles(self) -> tuple[Chunk, ...]:
+        return (self.oracle, *self.more_oracles)
 
 
 @dataclass(frozen=True)

@@ -83,9 +83,14 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
+        return dataclasses.asdict(value, dict_factory=_said)
     if isinstance(value, Path):
         return value.as_posix()
     if isinstance(value, dict):
         return value
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _said(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A record's fields; an empty `more_…` is left out: most rows need none."""
+    return {name: value for name, value in items if value or not name.startswith("more_")}

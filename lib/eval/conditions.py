@@ -73,7 +73,7 @@ def build_cases(
     retrieved = retrieve(index, [question.text for question in questions], top_k=ks[-1])
     return [
         *(_case(question, "closed_book", ()) for question in questions),
-        *(_case(question, "oracle", (question.oracle,)) for question in with_oracle),
+        *(_case(question, "oracle", question.oracles) for question in with_oracle),
         *(_case(question, "oracle_distractors", question.context) for question in with_oracle),
         *(cases_without_oracle(with_oracle, chunks) if chunks else ()),
         *(
@@ -105,7 +105,7 @@ def meaning(condition: str) -> str:
 
 def cases_without_oracle(questions: Sequence[EvalQuestion], chunks: Sequence[Chunk]) -> list[Case]:
     """The cases of distractors_only."""
-    shown = (chunk for question in questions for chunk in (question.oracle, *question.context))
+    shown = (chunk for question in questions for chunk in (*question.oracles, *question.context))
     same = conflicts(list({chunk.id: chunk for chunk in (*chunks, *shown)}.values()))
     contexts = [(question, _distractors(question, chunks, same)) for question in questions]
     cases = [_case(question, "distractors_only", found) for question, found in contexts if found]
@@ -146,8 +146,6 @@ def _distractors(
 
 def _helps(chunk: Chunk, question: EvalQuestion, same: Conflicts) -> bool:
     """Whether it may give the answer away."""
-    return (
-        chunk.id == question.oracle.id
-        or holds(chunk.text, question.answer)
-        or chunk.id in same[question.oracle.id]
+    return holds(chunk.text, question.answer) or any(
+        chunk.id == oracle.id or chunk.id in same[oracle.id] for oracle in question.oracles
     )

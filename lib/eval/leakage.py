@@ -116,13 +116,12 @@ def _shared_chunks(
     """Leaks of kind "chunks"; `chunks` are all that the dataset has."""
     first_row: dict[str, str] = {}  # chunk → the first row that has it
     for row in rows:
-        for chunk in (row.oracle, *row.context):
+        for chunk in (*row.oracles, *row.context):
             first_row.setdefault(chunk.id, row.id)
     same = conflicts(chunks)  # of all chunks: boilerplate shows only there
     for question in questions:
-        if question.oracle == UNKNOWN:
-            continue
-        for chunk_id in (question.oracle.id, *sorted(same.get(question.oracle.id, ()))):
+        ids = [i for c in question.oracles for i in (c.id, *sorted(same.get(c.id, ())))]
+        for chunk_id in ids:
             if chunk_id in first_row:
                 yield Leak("chunks", question.id, question.text, first_row[chunk_id], chunk_id)
                 break

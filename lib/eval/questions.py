@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from lib.dataset import Dataset, read_dataset
 from lib.prompts.student import parse_answer
+from lib.reading.training_file import ROW_ID
 from lib.recipe import Recipe
 from lib.records import Chunk, RaftExample
 from lib.settings import SetupError, portable
@@ -25,7 +26,7 @@ UNKNOWN = Chunk("", "", "", 0, 0, 0, "")
 EVAL_SPLIT = "eval split"  # the teacher's, on chunks held out of documents that also train
 HELD_OUT = "held-out documents"  # the teacher's, on documents that do not train
 VETTED = "picked by a reviewer"  # the teacher's, on a training chunk; its rows train no more
-PEOPLE = "written by people"  # in 1_gen's eval_file
+PEOPLE = "written by people"  # in 1_gen's eval_file or train_file
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,12 @@ class EvalQuestion:
     oracle: Chunk = UNKNOWN
     context: tuple[Chunk, ...] = ()  # of the dataset's row, in its order
     refusal: str = ""  # how the student was taught to refuse; "" = prompts.REFUSAL
+    more_oracles: tuple[Chunk, ...] = ()  # that the answer needs, too
     provenance: str = ""  # EVAL_SPLIT, HELD_OUT, VETTED, PEOPLE; "" = unknown
+
+    @property
+    def oracles(self) -> tuple[Chunk, ...]:
+        return () if self.oracle == UNKNOWN else (self.oracle, *self.more_oracles)
 
     @property
     def source(self) -> str:
@@ -117,16 +123,17 @@ def _question(example: RaftExample, refusal: str, provenance: str) -> EvalQuesti
         id=example.id,
         text=example.question.text,
         answer=example.question.answer,
-        evidence=tuple(q for q in quotes if find_quote(q, example.oracle.text)),
+        evidence=tuple(q for q in quotes if any(find_quote(q, c.text) for c in example.oracles)),
         oracle=example.oracle,
+        more_oracles=example.more_oracles,
         context=example.context,
         refusal=refusal,
-        provenance=provenance,
+        provenance=PEOPLE if example.id.startswith(ROW_ID) else provenance,
     )
 
 
 def holds_answer(chunk: Chunk, question: EvalQuestion) -> bool:
-    """Whether this chunk is the question's oracle, or answers the question as well.
+    """Whether this chunk is the question's oracle (one of several), or answers it as well.
 
     True for the oracle itself, and for a chunk of the same document whose offsets overlap the
     oracle's and which holds every gold quote verbatim (white space folded); where the row has no
@@ -134,17 +141,29 @@ def holds_answer(chunk: Chunk, question: EvalQuestion) -> bool:
     count: hit rates are a lower bound. Of a question that people wrote: whether the chunk holds the
     gold answer, by its words ("13 days" does not hold `3`).
     """
-    oracle = question.oracle
+    return any(_serves(chunk, oracle, question) for oracle in question.oracles or (UNKNOWN,))
+
+
+def _serves(chunk: Chunk, oracle: Chunk, question: EvalQuestion) -> bool:
     if chunk.id == oracle.id:
         return True
     overlap = chunk.start < oracle.end and oracle.start < chunk.end
     if oracle != UNKNOWN and not (overlap and chunk.document_id == oracle.document_id):
         return False
-    if not question.evidence:
+    evidence = question.evidence
+    if question.more_oracles:
+        evidence = tuple(quote for quote in evidence if find_quote(quote, oracle.text))
+    if not evidence:
         return holds(chunk.text, question.answer)
-    return all(find_quote(quote, chunk.text) for quote in question.evidence)
+    return all(find_quote(quote, chunk.text) for quote in evidence)
 
 
 def first_hit(chunks: Sequence[Chunk], question: EvalQuestion) -> int | None:
-    """The place of the first chunk that holds the answer, from 0; None = a miss."""
-    return next((i for i, chunk in enumerate(chunks) if holds_answer(chunk, question)), None)
+    """The place, from 0, of the first chunk that holds the answer; None = a miss. Of several
+    oracles, the place at which all are there."""
+    hits = [
+        next((i for i, chunk in enumerate(chunks) if _serves(chunk, oracle, question)), None)
+        for oracle in question.oracles or (UNKNOWN,)
+    ]
+    found = [hit for hit in hits if hit is not None]
+    return max(found) if len(found) == len(hits) else None

@@ -12,9 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.dataset import SPLITS, Dataset, Row, chat_row, damaged, find_dataset, read_dataset
+from lib.dataset import (
+    BETWEEN_ORACLES,
+    SPLITS,
+    Dataset,
+    Row,
+    chat_row,
+    damaged,
+    find_dataset,
+    oracle_places,
+    read_dataset,
+)
 from lib.duplicates import conflicts
 from lib.gen.formats.foreign import import_rows
+from lib.gen.formats.rows import oracle_texts
 from lib.prompts.student import REFUSAL, Message, parse_answer, student_question
 from lib.store import file_sha256
 from lib.text import find_quote, holds, one_line
@@ -53,7 +64,7 @@ class Files:
         """One row of each draw: all questions of a chunk may share one."""
         if self.parameters.get("distractors_per") != "chunk":
             return list(rows)
-        return list({row["oracle"]["chunk_id"]: row for row in rows}.values())
+        return list({tuple(_oracle_ids(row)): row for row in rows}.values())
 
 
 def add_command(commands: Any) -> None:
@@ -147,9 +158,11 @@ def _rows_keep_promises(files: Files) -> list[Check]:
 def _kept(files: Files, row: Row, chat: list[Message]) -> tuple[bool | None, ...]:
     """Whether a row keeps each of _PROMISES; None = the promise is not about such a row."""
     chunks, asked = files.dataset.chunk_by_id, files.dataset.question_by_id[row["id"]]
-    texts, oracle = row["context"]["sentences"][0], row["oracle"]["chunk_id"]
+    texts, oracles = row["context"]["sentences"][0], _oracle_ids(row)
     ids = [place["chunk_id"] for place in row["context_chunks"]]
-    position = ids.index(oracle) if oracle in ids else None
+    shown = [oracle in ids for oracle in oracles]
+    position = ids.index(oracles[0]) if shown[0] else None
+    held = oracle_texts(row)
     refuses, label = row["kind"] == "refuse", row["cot_answer"]
     wanted = (files.parameters.get("refusal") or REFUSAL) if refuses else asked.cot_answer
     quotes = parse_answer(label).quotes
@@ -157,7 +170,7 @@ def _kept(files: Files, row: Row, chat: list[Message]) -> tuple[bool | None, ...
     least, most = _sizes(files)
     if row["split"] == "eval" and files.parameters.get("too_few") != "fewer":
         least = most
-    verbatim = bool(quotes) and all(find_quote(quote, row["oracle_context"]) for quote in quotes)
+    verbatim = bool(quotes) and all(any(find_quote(q, text) for text in held) for q in quotes)
     answered = bool(reasoning) and answer.strip() == row["answer"] != ""
     distinct = len(set(ids)) == len(set(map(one_line, texts))) == len(ids)
     agrees = (
@@ -166,13 +179,14 @@ def _kept(files: Files, row: Row, chat: list[Message]) -> tuple[bool | None, ...
         and texts == [chunks[chunk_id].text for chunk_id in ids]
     )
     of_oracle = (
-        asked.chunk_id == oracle
-        and chunks[oracle].text == row["oracle_context"]
+        list(asked.chunk_ids) == oracles
+        and [chunks[oracle].text for oracle in oracles] == held
+        and BETWEEN_ORACLES.join(held) == row["oracle_context"]
         and position == row["oracle_position"]
-        and (position is not None) == (row["kind"] == "oracle")
+        and set(shown) == {row["kind"] == "oracle"}
         and label == wanted
     )
-    distractors = [text for i, text in zip(ids, texts, strict=True) if i != oracle]
+    distractors = [text for i, text in zip(ids, texts, strict=True) if i not in oracles]
     return (
         None if refuses else verbatim,
         label == wanted if refuses else answered,
@@ -181,6 +195,10 @@ def _kept(files: Files, row: Row, chat: list[Message]) -> tuple[bool | None, ...
         of_oracle,
         not any(holds(text, row["answer"]) for text in distractors),
     )
+
+
+def _oracle_ids(row: Row) -> list[str]:
+    return [place["chunk_id"] for place in oracle_places(row)]
 
 
 def _sizes(files: Files) -> tuple[int, int]:
@@ -255,10 +273,12 @@ def _nothing_leaks(files: Files) -> Check:
     """
 
     def used(split: str) -> set[str]:
-        places = [p for row in files.of(split) for p in (row["oracle"], *row["context_chunks"])]
+        places = [
+            p for row in files.of(split) for p in (*oracle_places(row), *row["context_chunks"])
+        ]
         return {place["chunk_id"] for place in places}
 
-    asked = {split: {row["oracle"]["chunk_id"] for row in files.of(split)} for split in SPLITS}
+    asked = {split: {i for row in files.of(split) for i in _oracle_ids(row)} for split in SPLITS}
     held_out = asked["valid"] | asked["eval"]
     same = conflicts(files.dataset.chunks)
     leaks = [

@@ -169,7 +169,7 @@ def _sections(text: str) -> Iterator[list[Span]]:
 
 # --- semantic ------------------------------------------------------------------------------------
 
-_SENTENCE = re.compile(r"\S.*?(?:[.!?…](?=\s)|[。！？]|(?=\n\s*\n)|\Z)", re.DOTALL)
+SENTENCE = re.compile(r"\S.*?(?:[.!?…](?=\s)|[。！？]|(?=\n\s*\n)|\Z)", re.DOTALL)
 _CONTEXT_SENTENCES = 3  # compared on either side of a cut
 _CUT_PERCENTILE = 90  # of a document's distances: from here on its subject turns
 
@@ -184,7 +184,7 @@ def semantic_spans(
     chunk_chars its greatest; never so that less than min_chunk_chars is left on a side, if that can
     be. A sentence longer than chunk_chars is cut as by recursive_spans.
     """
-    sentences = [match.span() for match in _SENTENCE.finditer(text)]
+    sentences = [match.span() for match in SENTENCE.finditer(text)]
     if not sentences:
         return
     distances, turn = _distances([text[start:end] for start, end in sentences], embed)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 from lib.duplicates import Conflicts, conflicts, repeated
 from lib.endpoints import endpoint_settings
 from lib.gen.ask.estimates import estimate
 from lib.gen.chunks import Splitter, pieces_cache
+from lib.gen.own_questions import OwnQuestions, find_own
 from lib.gen.splits import check_corpus, too_few_documents
 from lib.reading.documents import Skipped, iter_documents
 from lib.reading.evaluation_file import read_evaluation_file
+from lib.reading.training_file import documents_of, read_training_file
 from lib.recipe import Recipe
 from lib.records import Chunk, Document, Rejected
 from lib.settings import SetupError
@@ -38,6 +41,8 @@ class Corpus:
         self._near: list[Chunk] = []  # dropped as near duplicates; those that came back
         # Read first: a mistake in it is said before anything is paid.
         self.evaluation = read_evaluation_file(recipe.eval_file) if recipe.eval_file else []
+        self.own = OwnQuestions()  # of train_file, once all is read
+        self._items = read_training_file(recipe.train_file) if recipe.train_file else []
         self._reading = self._read()
 
     @property
@@ -75,7 +80,8 @@ class Corpus:
             embed = load_embedder(recipe).documents
         with closing(pieces_cache()) as cache:
             splitter = Splitter(recipe, embed=embed, cache=cache)
-            for entry in iter_documents(recipe):
+            entries = documents_of(self._items, Path(recipe.train_file).name)
+            for entry in iter_documents(recipe) if recipe.doc_path else entries:
                 if isinstance(entry, Skipped):
                     self.skipped.append(entry)
                     print(f"skipped: {entry.path}: {entry.reason}", flush=True)
@@ -99,7 +105,20 @@ class Corpus:
             self.same = conflicts(self.chunks)
             for line in check_corpus(self.chunks, self.same, recipe, eval_documents=self.held_out):
                 print(line)
-        print(estimate(self.chunks, recipe), flush=True)
+        if self._items:
+            self._find_own()
+        print(estimate(self.chunks, recipe, self.own.given), flush=True)
+
+    def _find_own(self) -> None:
+        self.own = find_own(self._items, self.documents, self.chunks, self.recipe)
+        print(self.own)
+        if not self.own.given and not self.recipe.questions_per_chunk:
+            first = self.own.rejected[0]
+            raise SetupError(
+                f"No question of train_file can be used. The first, {first.question_id}: "
+                f"{first.reason}. Set doc_path to the documents that they are about, or to '' if "
+                "the rows bring their own passages."
+            )
 
     def _bring_back(self) -> None:
         """The chunks whose near duplicates only have the same boilerplate are not dropped."""
@@ -131,4 +150,5 @@ def needs_all(recipe: Recipe) -> bool:
     """Whether every document must be read before the first question."""
     draws = recipe.max_chunks > 0 or recipe.questions_per_document > 0
     at_once = draws or recipe.chunker == "semantic" or bool(recipe.eval_doc_path)
+    at_once = at_once or bool(recipe.train_file)
     return at_once or recipe.batch or recipe.dry_run or endpoint_settings("teacher") is None

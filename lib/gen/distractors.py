@@ -47,15 +47,17 @@ class Guard:
         candidates: Iterable[Chunk],
         until: int,
         answers: Sequence[str],
-        oracle: Chunk,
+        *oracles: Chunk,
     ) -> None:
         """Go on choosing from candidates until so many are chosen; none holds an answer."""
+        ids = {oracle.id for oracle in oracles}
+        same = {chunk_id for oracle_id in ids for chunk_id in self.same[oracle_id]}
         for chunk in candidates:
             if len(chosen) >= until:
                 return
-            if chunk.id == oracle.id or chunk in chosen:
+            if chunk.id in ids or chunk in chosen:
                 continue
-            if chunk.id in self.same[oracle.id]:
+            if chunk.id in same:
                 self.counts["counts as the same as the oracle"] += 1
             elif any(chunk.id in self.same[other.id] for other in chosen):
                 self.counts["counts as the same as another distractor"] += 1

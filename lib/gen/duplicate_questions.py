@@ -37,16 +37,17 @@ def drop_ambiguous(questions: Sequence[Question]) -> tuple[list[Question], list[
     return _without(questions, refused)
 
 
-def drop_evaluated(
-    questions: Sequence[Question], evaluation: Sequence[str]
+def drop_asked(
+    questions: Sequence[Question],
+    others: Sequence[str],
+    *,
+    gate: str = "duplicate",
+    file: str = "train_file",
 ) -> tuple[list[Question], list[Rejected]]:
-    """Keep the questions that the evaluation does not ask, or nearly (gate "evaluation").
-
-    4_eval stops at those that a training row asks, too.
-    """
-    same = same_questions([question.text for question in questions], evaluation)
-    asked = ((place, f"eval_file asks “{evaluation[other]}”") for place, other in same.items())
-    return _without(questions, {place: Rejection("evaluation", said) for place, said in asked})
+    """Keep the questions that people's file does not ask, or nearly."""
+    same = same_questions([question.text for question in questions], others)
+    asked = ((place, f"{file} asks “{others[other]}”") for place, other in same.items())
+    return _without(questions, {place: Rejection(gate, said) for place, said in asked})
 
 
 def drop_similar(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 from lib.prompts.api_answer import format_api_answer, parse_api_answer
 from lib.prompts.languages import is_in, language_name
@@ -18,7 +20,7 @@ from lib.prompts.teacher import Draft, is_none
 from lib.reading.files.api import is_api_record
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, Rejected
-from lib.text import find_quote, holds
+from lib.text import find_quote, holds, same_answer
 
 # Part of the name of the teacher's questions. Raise it when the same replies would give other rows:
 # after a change of a gate, of a parser, or of what counts as a repeat. A comment renames nothing.
@@ -57,13 +59,13 @@ _BARE_PRONOUN = re.compile(
 )
 
 
-def check_question(text: str, chunk: Chunk, recipe: Recipe) -> None:
+def check_question(text: str, chunk: Chunk, recipe: Recipe, *, by_people: bool = False) -> None:
     """Raises Rejection: the question is refused before its answer is asked for.
 
-    On API documentation it is an instruction, and needs no question mark.
+    On API documentation it is an instruction, and needs no question mark; nor do people's.
     """
     instruction = is_api_record(chunk.text)
-    if not instruction and not text.rstrip(' "”’»)').endswith(("?", "？", "؟")):
+    if not instruction and not by_people and not text.rstrip(' "”’»)').endswith(("?", "？", "؟")):
         raise Rejection("form", "it does not end in a question mark")
     if (count := len(text.split())) > MAX_QUESTION_WORDS:
         raise Rejection("form", f"{count} words, and at most {MAX_QUESTION_WORDS} are taken")
@@ -78,6 +80,17 @@ def check_question(text: str, chunk: Chunk, recipe: Recipe) -> None:
         reason = f"“{found.group().split()[-1]}” refers to nothing in the question"
         raise Rejection("stands_alone", reason)
     _check_language("it", text, recipe)
+
+
+def check_given(question: Question, chunk: Chunk, recipe: Recipe) -> None:
+    """Raises Rejection: a question of people's own, or its answer, cannot be trained on.
+
+    It may hold its answer: "Which is older, A or B?"
+    """
+    check_question(question.text, chunk, recipe, by_people=True)
+    if neutralise(question.answer) != question.answer:
+        raise Rejection("form", "its answer holds a marker of the prompts")
+    _check_length(question.answer, recipe)
 
 
 def check_whole(reply: str, finish_reason: str) -> None:
@@ -115,6 +128,47 @@ def judge_answer(
     check_whole(reply, finish_reason)
     if is_api_record(chunk.text):
         return _judge_api_answer(question, chunk, reply)
+    return _judge_cot(question, [chunk], reply, recipe)
+
+
+def judge_given(
+    question: Question,
+    oracles: Sequence[Chunk],
+    reply: str,
+    finish_reason: str,
+    recipe: Recipe,
+    *,
+    by_teacher: bool = True,  # else the reasoning is people's, or made by rule
+) -> Question:
+    """A question that came with its answer, when the reasoning passes every gate and leads there.
+
+    Its label ends with the answer that was given, letter for letter.
+    """
+    check_whole(reply, finish_reason)
+    if by_teacher and is_api_record(oracles[0].text):
+        found = _judge_api_answer(question, oracles[0], reply)
+    else:
+        found = _judge_cot(question, oracles, reply, recipe, given=True)
+    if not same_answer(found.answer, question.answer):
+        said = f"it ends with “{found.answer[:80]}”, not with “{question.answer[:80]}”"
+        raise Rejection("rationale", said)
+    quotes = parse_answer(found.cot_answer).quotes
+    for number, chunk in enumerate(oracles if by_teacher else (), start=1):
+        if not any(find_quote(quote, chunk.text) for quote in quotes):
+            raise Rejection("quoted", f"no quote of document {number}, “{chunk.title}”")
+    reasoning, _, _ = found.cot_answer.rpartition(ANSWER_TAG)
+    return replace(question, cot_answer=f"{reasoning}{ANSWER_TAG} {question.answer}")
+
+
+def _judge_cot(
+    question: Question,
+    oracles: Sequence[Chunk],
+    reply: str,
+    recipe: Recipe,
+    *,
+    given: bool = False,  # the answer: check_given has judged it
+) -> Question:
+    """The question with its answer, each quote in an oracle's own characters."""
     cot_answer = canonical(reply)
     parsed = parse_answer(cot_answer)
     if parsed.refused or is_none(parsed.final_answer or cot_answer):
@@ -123,20 +177,22 @@ def judge_answer(
         raise Rejection("parsable", f"no final answer behind {ANSWER_TAG}")
     if cot_answer.count(ANSWER_TAG) > 1:
         raise Rejection("parsable", f"{ANSWER_TAG} is in it more than once")
-    _check_final(question, parsed.final_answer, recipe)
+    if not given:
+        _check_final(question, parsed.final_answer, recipe)
     if not parsed.quotes or cot_answer.count(QUOTE_BEGIN) != len(parsed.quotes):
         raise Rejection("quoted", "no quote, or one that is not closed")
 
     def own_words(quoted: re.Match[str]) -> str:
         begin, quote, end = quoted.groups()
-        if (found := find_quote(quote, chunk.text)) is None:
+        found = next(filter(None, (find_quote(quote, chunk.text) for chunk in oracles)), None)
+        if found is None:
             raise Rejection("verbatim", f"not in the document: “{quote[:120]}”")
         return f"{begin}{found}{end}"
 
     cot_answer = _QUOTED.sub(own_words, cot_answer)
     said = _QUOTED.sub(" ", cot_answer.partition(ANSWER_TAG)[0])
     _check_language("its reasoning", said, recipe)
-    return Question(question.id, question.chunk_id, question.text, cot_answer, parsed.final_answer)
+    return replace(question, cot_answer=cot_answer, answer=parsed.final_answer)
 
 
 def judge_pair(question: Question, answer: str, recipe: Recipe) -> Question:
@@ -167,16 +223,20 @@ def _judge_api_answer(question: Question, chunk: Chunk, reply: str) -> Question:
     if holds(question.text, call):
         raise Rejection("told", "the instruction holds the call")
     label = f"{QUOTE_BEGIN} {call} {QUOTE_END}\n{text}\n{ANSWER_TAG} {call}"
-    return Question(question.id, question.chunk_id, question.text, label, call)
+    return replace(question, cot_answer=label, answer=call)
 
 
 def _check_final(question: Question, answer: str, recipe: Recipe) -> None:
+    _check_length(answer, recipe)
+    if holds(question.text, answer):
+        raise Rejection("told", "the question holds its answer")
+
+
+def _check_length(answer: str, recipe: Recipe) -> None:
     default = MAX_PAIR_ANSWER_WORDS if recipe.dataset_kind == "qa" else MAX_ANSWER_WORDS
     most = recipe.max_answer_words or default
     if len(answer.split()) > most or len(answer) > 10 * most:
         raise Rejection("length", f"the final answer has more than {most} words")
-    if holds(question.text, answer):
-        raise Rejection("told", "the question holds its answer")
 
 
 def _check_language(what: str, text: str, recipe: Recipe) -> None:

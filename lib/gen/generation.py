@@ -15,7 +15,8 @@ from lib.gen.ask.questions import Generated, ask_teacher, teacher_notice
 from lib.gen.check import check_dataset, summary
 from lib.gen.corpus import Corpus, needs_all
 from lib.gen.distractors import Vectors
-from lib.gen.duplicate_questions import drop_evaluated
+from lib.gen.duplicate_questions import drop_asked
+from lib.gen.own_questions import together
 from lib.gen.qa import write_pairs
 from lib.gen.rows import Built, build_examples
 from lib.gen.splits import assign_splits
@@ -71,10 +72,12 @@ def ask_questions(corpus: Corpus) -> Generated:
         mark = ledger.mark()
     with _saved_at_once(recipe.run_name) as save:
         chunks = corpus.chunks if needs_all(recipe) else corpus
-        asked = ask_teacher(chunks, recipe, on_question=save)
+        asked = ask_teacher(chunks, recipe, own=corpus.own.given, on_question=save)
     evaluation = [item.question for item in corpus.evaluation]
-    kept, refused = drop_evaluated(asked.questions, evaluation)
-    asked = replace(asked, questions=kept, rejected=[*asked.rejected, *refused])
+    # 4_eval stops at those that a training row asks, too.
+    kept, refused = drop_asked(asked.questions, evaluation, gate="evaluation", file="eval_file")
+    rejected = [*corpus.own.rejected, *asked.rejected, *refused]
+    asked = replace(asked, questions=kept, rejected=rejected)
     corpus.read()  # a teacher that was asked before about these chunks reads none of them
     print(f"{len(asked.questions):,} questions passed the gates, {len(asked.rejected):,} did not")
     with closing(Ledger()) as ledger:
@@ -91,12 +94,16 @@ def build_rows(corpus: Corpus, asked: Generated) -> Built:
     if recipe.dataset_kind == "qa":
         folder = write_pairs(asked, chunks=chunks, run_name=recipe.run_name)
         raise Finished(f"{portable(folder)}: {len(asked.questions)} pairs")
-    with_questions = {question.chunk_id for question in asked.questions}
+    with_questions = {i for question in asked.questions for i in question.chunk_ids}
+    same = together(corpus.same, asked.questions)
     splits = assign_splits(
-        chunks, corpus.same, recipe, asked=with_questions, eval_documents=corpus.held_out
+        chunks, same, recipe, asked=with_questions, eval_documents=corpus.held_out
     )
-    vectors = _hard_vectors(corpus, asked)
-    return build_examples(asked.questions, chunks, splits, corpus.same, recipe, vectors=vectors)
+    return build_examples(
+        *(asked.questions, chunks, splits, corpus.same, recipe),
+        vectors=_hard_vectors(corpus, asked),
+        given={given.question.id: given.distractors for given in corpus.own.given},
+    )
 
 
 def save_dataset(corpus: Corpus, asked: Generated, built: Built) -> Path:

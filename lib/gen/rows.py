@@ -34,6 +34,7 @@ def build_examples(
     recipe: Recipe,
     *,
     vectors: Vectors | None = None,
+    given: Mapping[str, Sequence[Chunk]] | None = None,
 ) -> Built:
     """One row a question; each draws from its own generator, seeded by (seed, question id).
 
@@ -49,6 +50,9 @@ def build_examples(
 
     distractors_per "chunk": all questions of a chunk are of one kind and have one context, in one
     order, which training and prefix caches can then share; shares are met to the chunk.
+
+    A question with several oracles shows all of them or none, in as many documents as any other;
+    all must be in one split. `given` distractors (by question id) are taken first.
     """
     seed, num_distractors = recipe.seed, recipe.num_distractors
     by_id = {chunk.id: chunk for chunk in chunks}
@@ -57,7 +61,8 @@ def build_examples(
     guard = Guard(same, Counter())
     groups: dict[str, list[Question]] = {}  # questions that share a context
     for question in questions:
-        group_id = question.id if recipe.distractors_per == "question" else question.chunk_id
+        shared = "|".join(question.chunk_ids)
+        group_id = question.id if recipe.distractors_per == "question" else shared
         groups.setdefault(group_id, []).append(question)
     kinds: dict[str, str] = {}
     for split in ("train", "valid"):
@@ -71,9 +76,9 @@ def build_examples(
     built = Built([], [], {}, splits)
     for group_id, group in groups.items():
         near = [next(hard) for _ in group] if hard else []
-        oracle = by_id[group[0].chunk_id]
-        split = splits[oracle.id]
-        if split == "buffer":
+        oracles = [by_id[chunk_id] for chunk_id in group[0].chunk_ids]
+        oracle, split = oracles[0], splits[oracles[0].id]
+        if {splits[chunk.id] for chunk in oracles} != {split} or split == "buffer":
             refusal = Rejection("buffer", "its chunk counts as the same as one of another split")
             built.rejected.extend(map(refusal.of, group))
             continue
@@ -81,19 +86,22 @@ def build_examples(
         num_shown = num_distractors
         if split != "eval" and least < num_distractors:
             num_shown = Random(f"{seed}:distractors:{group_id}").randint(least, num_distractors)
-        needed = num_shown + (kind != "oracle")
+        needed = max(0, num_shown + 1 - (len(oracles) if kind == "oracle" else 0))
         nearest = (c for c in _in_turn(near) if split == "eval" or splits[c.id] == "train")
         num_hard = needed if recipe.distractor_mode == "hard" else (needed + 1) // 2
         pool = chunks if split == "eval" else train
         answers = [question.answer for question in group]
         distractors: list[Chunk] = []
-        guard.add(distractors, nearest, num_hard, answers, oracle)
-        guard.add(distractors, in_random_order(pool, rng), needed, answers, oracle)
+        own = [chunk for question in group for chunk in (given or {}).get(question.id, ())]
+        own = [chunk for chunk in own if split == "eval" or splits[chunk.id] == "train"]
+        guard.add(distractors, own, needed, answers, *oracles)
+        guard.add(distractors, nearest, num_hard, answers, *oracles)
+        guard.add(distractors, in_random_order(pool, rng), needed, answers, *oracles)
         if len(distractors) < needed and recipe.too_few == "error":
             found = f"only {len(distractors)} of {needed} distractors can be found"
             built.rejected.extend(map(Rejection("distractors", found).of, group))
             continue
-        context, position = _context(oracle, distractors, kind, rng)
+        context, position = _context(oracles, distractors, kind, rng)
         for question in group:
             example = RaftExample(
                 id=question.id,
@@ -105,6 +113,7 @@ def build_examples(
                 oracle_position=position,
                 label=(recipe.refusal or REFUSAL) if kind == "refuse" else question.cot_answer,
                 refusal=recipe.refusal,
+                more_oracles=tuple(oracles[1:]),
             )
             built.examples.append(example)
     built.examples.sort(key=lambda example: places[example.id])
@@ -143,13 +152,14 @@ def _kinds(ids: Sequence[str], recipe: Recipe) -> dict[str, str]:
 
 
 def _context(
-    oracle: Chunk, distractors: Sequence[Chunk], kind: str, rng: Random
+    oracles: Sequence[Chunk], distractors: Sequence[Chunk], kind: str, rng: Random
 ) -> tuple[tuple[Chunk, ...], int | None]:
-    """The documents in their order, and the oracle's place among them (None: it is absent)."""
+    """The documents in their order, and the first oracle's place among them (None: all are
+    absent)."""
     # Shuffled, and the oracle anywhere: a fixed slot would teach "read document 1".
-    context = list(distractors)
+    context = [*distractors, *(oracles[1:] if kind == "oracle" else ())]
     rng.shuffle(context)
     position = rng.randrange(len(context) + 1) if kind == "oracle" else None
     if position is not None:
-        context.insert(position, oracle)
+        context.insert(position, oracles[0])
     return tuple(context), position

@@ -70,9 +70,8 @@ def show_examples(examples: Sequence[RaftExample], *, n: int = 3) -> Any:
 
 def example_html(example: RaftExample) -> Markup:
     """A row: question, documents and label."""
-    place = (
-        "left out" if example.oracle_position is None else f"document {example.oracle_position + 1}"
-    )
+    shown = [str(place) for place, c in enumerate(example.context, 1) if c in example.oracles]
+    place = f"document {' and '.join(shown)}" if shown else "left out"
     documents = Markup().join(document_html(example, i) for i in range(len(example.context)))
     return Markup(
         '<div class="raft">'
@@ -88,7 +87,7 @@ def example_html(example: RaftExample) -> Markup:
 def document_html(example: RaftExample, index: int) -> Markup:
     """One document of the context; in the oracle the quotes are marked."""
     chunk = example.context[index]
-    is_oracle = index == example.oracle_position
+    is_oracle = chunk in example.oracles
     quotes = parse_answer(example.question.cot_answer).quotes if is_oracle else ()
     return Markup(
         '<div class="{}"><small class="where">{} · {}, page {}{}</small> <br>{}</div>\n'

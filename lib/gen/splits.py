@@ -72,14 +72,17 @@ def _assign(
         blocks = [{i for i in block if whole or i in wanted} for block in drawn]
         for part in _PARTS:
             target = part * eval_share * num_wanted
-            evaluation = held_out or _take(blocks, same, wanted, target, avoid=set())
+            evaluation = held_out
+            if eval_share:
+                evaluation = _take(blocks, same, wanted, target, avoid=set())
             valid = set[str]()
             if recipe.valid_share:
                 target = part * recipe.valid_share * num_wanted
                 valid = _take(blocks, same, wanted, target, avoid=evaluation)
             splits = {chunk.id: _split(chunk.id, evaluation, valid, same) for chunk in chunks}
             filled = {split for chunk_id, split in splits.items() if chunk_id in wanted}
-            needed = ("train", "valid", "eval") if recipe.valid_share else ("train", "eval")
+            shares_of = {"valid": recipe.valid_share, "eval": eval_share or held_out}
+            needed = ["train", *(split for split, share in shares_of.items() if share)]
             missing = next((split for split in needed if split not in filled), "")
             if not missing:
                 return splits, why_groups and f"{why_groups}: groups of chunks are held out."

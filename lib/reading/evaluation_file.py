@@ -11,8 +11,8 @@ from lib.reading.sources import find_path
 from lib.reading.tables import read_table, text_value
 from lib.settings import SetupError
 
-_QUESTION = ("question", "query")
-_ANSWER = ("answer", "gold_final_answer")  # the second is that of our own format `eval`
+QUESTION = ("question", "query")
+ANSWER = ("answer", "gold_final_answer")  # the second is that of our own format `eval`
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def read_evaluation_file(path: str | Path) -> list[EvaluationItem]:
         )
 
     def item(number: int, row: Mapping[str, Any]) -> EvaluationItem:
-        return EvaluationItem(number, text_value(row, *_QUESTION), text_value(row, *_ANSWER))
+        return EvaluationItem(number, text_value(row, *QUESTION), text_value(row, *ANSWER))
 
-    columns = f"a question ({' or '.join(_QUESTION)}) and an answer ({' or '.join(_ANSWER)})"
-    return read_table(found, item, names=_QUESTION + _ANSWER, columns=columns)
+    columns = f"a question ({' or '.join(QUESTION)}) and an answer ({' or '.join(ANSWER)})"
+    return read_table(found, item, names=QUESTION + ANSWER, columns=columns)

@@ -49,15 +49,15 @@ def test_rows_that_share_contexts_are_trained_as_one_sequence(
     assert text.count("</DOCUMENT>") == 1
 
 
-@pytest.mark.parametrize("lora_rank", [0, 4])
+@pytest.mark.parametrize("method", ["full", "lora"])
 def test_an_update_of_shared_contexts_learns_what_one_of_separate_rows_learns(
-    model_dir: Path, tmp_path: Path, lora_rank: int
+    model_dir: Path, tmp_path: Path, method: str
 ) -> None:
     """All rows are one update: the mean over its completion tokens, however it is cut."""
     dataset_dir = write_dataset_of_contexts(tmp_path)
     found = []
     for shared in (False, True):
-        recipe = recipe_of(model_dir, lora_rank=lora_rank, share_contexts=shared)
+        recipe = recipe_of(model_dir, method=method, share_contexts=shared)
         rows = prepare_rows(dataset_dir, recipe)
         trainer = make_trainer(rows, recipe, output_dir=tmp_path / "out", callbacks=[])
         trainer.model.train()

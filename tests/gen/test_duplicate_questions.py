@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from lib.gen.duplicate_questions import drop_ambiguous, drop_evaluated
+from lib.gen.duplicate_questions import drop_ambiguous, drop_asked
 from lib.records import Question
 
 
@@ -29,7 +29,12 @@ def test_what_the_evaluation_asks_is_kept_out() -> None:
     questions = [
         Question(f"c?{n}", "c", text, "… <ANSWER>: x", "x") for n, text in enumerate(texts)
     ]
-    kept, rejected = drop_evaluated(questions, ["who lit it?", "When was  the “Tern” built"])
+    kept, rejected = drop_asked(
+        questions,
+        ["who lit it?", "When was  the “Tern” built"],
+        gate="evaluation",
+        file="eval_file",
+    )
     assert kept == questions[1:]
     assert [(r.question_id, r.gate) for r in rejected] == [("c?0", "evaluation")]
-    assert drop_evaluated(questions, []) == (questions, [])
+    assert drop_asked(questions, []) == (questions, [])

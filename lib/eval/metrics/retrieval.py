@@ -20,8 +20,10 @@ def score_retrieval(
     A chunk is relevant if `holds_answer` says so: the oracle, or a chunk that overlaps it and holds
     its evidence.
 
-    - `hit_rate`: 1 if a relevant chunk was retrieved, else 0.
-    - `reciprocal_rank`: 1 / place of the first one, from 1; 0 if there is none. Its mean is MRR.
+    - `hit_rate`: 1 if a relevant chunk was retrieved (of a question with several oracles, one for
+      each), else 0.
+    - `reciprocal_rank`: 1 / place of the first one (of several: the last that is needed), from 1; 0
+      if there is none. Its mean is MRR.
     - `context_precision`: the share of the retrieved chunks that are relevant, not weighted by
       rank; 1 / k at best where the oracle is the only relevant chunk.
     - `context_recall`: the share of the corpus' relevant chunks that were retrieved. Questions
@@ -34,7 +36,8 @@ def score_retrieval(
     num_relevant = {
         question.id: sum(
             holds_answer(chunk, question)
-            for chunk in by_document.get(question.oracle.document_id, [])
+            for document_id in {oracle.document_id for oracle in question.oracles}
+            for chunk in by_document.get(document_id, [])
         )
         for question in questions
         if question.oracle != UNKNOWN
@@ -48,7 +51,7 @@ def score_retrieval(
 
 
 def _of_case(case: Case, hits: Sequence[bool], total: int | None) -> list[Score]:
-    first = hits.index(True) + 1 if any(hits) else None
+    first = None if case.oracle_rank is None else case.oracle_rank + 1
     values = {
         "hit_rate": float(first is not None),
         "reciprocal_rank": 1 / first if first else 0.0,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lib.eval.conditions import Case
 from lib.eval.metrics.losses import FORMAT, outcomes
-from lib.eval.questions import UNKNOWN, EvalQuestion, holds_answer
+from lib.eval.questions import EvalQuestion, holds_answer
 from lib.eval.report.page import show
 from lib.eval.results import Results
 from lib.prompts.student import QUOTE_BEGIN, QUOTE_END
@@ -28,7 +28,9 @@ Pieces = list[str]  # of a text: each second one is a quote
 def show_questions(questions: Sequence[EvalQuestion], *, n: int = 3) -> HTML:
     """n questions spread over the list, with their gold answer and oracle, its evidence marked."""
     shown = questions[:: max(1, len(questions) // max(1, n))][:n]
-    oracles = {one.id: marked(one.oracle.text, one.evidence) for one in shown}
+    oracles = {
+        one.id: marked(" ".join(chunk.text for chunk in one.oracles), one.evidence) for one in shown
+    }
     return show("questions.html.j2", questions=shown, oracles=oracles)
 
 
@@ -94,19 +96,17 @@ def _documents(
     question: EvalQuestion, case: Case, replies: Sequence[Answer]
 ) -> list[dict[str, Any]]:
     """Those that hold the answer first, then in the prompt's order; place 0 = it was not shown."""
-    chunks = dict(enumerate(case.chunks, 1))
-    if question.oracle not in (UNKNOWN, *case.chunks):
-        chunks[0] = question.oracle
+    missing = [(0, oracle) for oracle in question.oracles if oracle not in case.chunks]
     quotes = [*question.evidence, *(quote for reply in replies for quote in reply.quotes)]
     documents = [
         {
             "chunk": chunk,
             "place": place,
-            "is_oracle": chunk == question.oracle,
+            "is_oracle": chunk in question.oracles,
             "holds_answer": holds_answer(chunk, question),
             "pieces": marked(chunk.text, quotes),
         }
-        for place, chunk in sorted(chunks.items())
+        for place, chunk in [*missing, *enumerate(case.chunks, 1)]
     ]
     return sorted(documents, key=lambda one: not one["holds_answer"])
 

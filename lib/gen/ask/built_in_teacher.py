@@ -9,6 +9,7 @@ from lib.gen import gates
 from lib.gen.ask.rows import Candidate
 from lib.gen.ask.shares import shares
 from lib.gen.gates import Rejection
+from lib.gen.own_questions import Given, given_reply, reply_by_rule
 from lib.progress import Progress
 from lib.prompts.languages import language_name
 from lib.reading.files.api import is_api_record
@@ -19,13 +20,22 @@ from offline.teacher import write_questions
 
 
 def write_rows(
-    chunks: Sequence[Chunk], recipe: Recipe, on_question: Callable[[Question], None]
+    chunks: Sequence[Chunk],
+    recipe: Recipe,
+    on_question: Callable[[Question], None],
+    own: Sequence[Given] = (),
 ) -> list[Candidate]:
-    """Rows on every chunk; it reads English sentences alone, and follows no prompt."""
-    _check(chunks, recipe)
-    recipe = replace(recipe, language="")  # it writes English only: nothing to check
-    candidates: list[Candidate] = []
+    """Rows on every chunk; it reads English sentences alone, and follows no prompt.
+
+    In answer to people's own questions it quotes, in any language.
+    """
     asked = list(shares(chunks, recipe))
+    _check([share.chunk for share in asked], recipe)
+    recipe = replace(recipe, language="")  # it writes English only: nothing to check
+    candidates = [_row_of(given, recipe) for given in own]
+    for candidate in candidates:
+        if candidate.question is not None:
+            on_question(candidate.question)
     progress = Progress("chunks", len(asked))
     for share in asked:
         chunk = share.chunk
@@ -46,6 +56,20 @@ def write_rows(
         progress.advance()
     progress.close()
     return candidates
+
+
+def _row_of(given: Given, recipe: Recipe) -> Candidate:
+    """The given reasoning, or a quote of the sentence that holds the answer."""
+    candidate, reply = Candidate.of_given(given, recipe), ""
+    try:
+        # A record of an API gets no five fields: rules cannot explain a call.
+        reply = given_reply(given) if given.reasoning else reply_by_rule(given)
+        candidate.question = gates.judge_given(
+            given.question, given.oracles, reply, "stop", recipe, by_teacher=False
+        )
+    except Rejection as refusal:
+        candidate.refused = refusal.of(given.question, reply)
+    return candidate
 
 
 def _check(chunks: Sequence[Chunk], recipe: Recipe) -> None:

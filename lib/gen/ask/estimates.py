@@ -9,6 +9,7 @@ from lib.endpoints import endpoint_settings
 from lib.engine.prices import load_prices
 from lib.gen.ask.rows import first_request
 from lib.gen.ask.shares import Share, asks_whole_rows, drawn, request_groups, shares
+from lib.gen.own_questions import Given
 from lib.prompts.student import Message
 from lib.prompts.teacher import TeacherPrompts, load_prompts
 from lib.reading.files.api import is_api_record
@@ -48,17 +49,18 @@ class Estimate:
         )
 
 
-def estimate(chunks: Iterable[Chunk], recipe: Recipe) -> Estimate:
+def estimate(chunks: Iterable[Chunk], recipe: Recipe, own: Sequence[Given] = ()) -> Estimate:
     """The requests, tokens and cost of asking the teacher; the built-in one costs nothing."""
     prices, settings = load_prices(), endpoint_settings("teacher")
     asked = drawn(list(chunks), recipe)
-    rows = sum(share.count for share in shares(asked, recipe))
+    rows = len(own) + sum(share.count for share in shares(asked, recipe))
     if settings is None or not rows:
         return Estimate(rows, 0, 0, 0, 0.0, prices.currency)
     prompts = load_prompts(recipe)
-    groups = list(request_groups(asked, recipe))
+    groups = list(request_groups(asked, recipe, own))
     looked_at = groups[:: len(groups) // _LOOKED_AT + 1]
     figures = [figure for group in looked_at for figure in _requests(group, recipe, prompts)]
+    figures.append((0, 0, 0))  # questions that come with their reasoning take no request
     requests, read, written = (
         round(sum(of_kind) * len(groups) / len(looked_at)) for of_kind in zip(*figures, strict=True)
     )
@@ -76,13 +78,19 @@ def _requests(
     group: Sequence[Share], recipe: Recipe, prompts: TeacherPrompts
 ) -> Iterator[tuple[int, int, int]]:
     """Everything that is asked about a group: how often, and tokens read and written in all."""
-    whole = asks_whole_rows(group[0].chunk, recipe)
+    given = group[0].given
+    whole = asks_whole_rows(group[0].chunk, recipe) or given is not None
     in_first = (_PAIR if recipe.dataset_kind == "qa" else _ROW) if whole else _QUESTION
-    first = tokens(first_request(group, recipe, prompts)["messages"])
-    yield 1, first, in_first * sum(share.count for share in group)
+    if given is not None:
+        in_first = _API_ANSWER if is_api_record(group[0].chunk.text) else _ANSWER
+    if given is None or not given.reasoning:
+        first = tokens(first_request(group, recipe, prompts)["messages"])
+        yield 1, first, in_first * sum(share.count for share in group)
     for share in group:
         api = is_api_record(share.chunk.text)
         for task, written in _tasks_on_a_row(recipe, whole=whole, api=api):
+            if given is not None and task == "rationale":
+                continue  # it was the first request
             chunks = [share.chunk] if task != "closed_book" else []
             messages = prompts.ask(
                 task, *chunks, question=_TYPICAL_QUESTION, answer=_TYPICAL_ANSWER

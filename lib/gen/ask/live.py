@@ -30,6 +30,7 @@ from lib.engine.ledger import Ledger
 from lib.engine.replies import Reply
 from lib.gen.ask.rows import Candidate, RowWriter, first_request
 from lib.gen.ask.shares import Share, request_groups
+from lib.gen.own_questions import Given
 from lib.progress import Progress
 from lib.prompts.student import Message
 from lib.recipe import Recipe
@@ -73,7 +74,10 @@ class Sender:
 
 
 def ask_in_batches(
-    chunks: Sequence[Chunk], recipe: Recipe, roles: Mapping[str, EndpointSettings]
+    chunks: Sequence[Chunk],
+    recipe: Recipe,
+    roles: Mapping[str, EndpointSettings],
+    own: Sequence[Given] = (),
 ) -> list[Candidate]:
     """Everything about the chunks through the Batch API."""
     with closing(Ledger()) as ledger:
@@ -82,7 +86,8 @@ def ask_in_batches(
         async def attempt() -> tuple[Sender, list[Candidate]]:
             sender = Sender(endpoints)
             writer = RowWriter(recipe, sender.ask)
-            found = [await writer.rows_of(shares) for shares in request_groups(chunks, recipe)]
+            groups = request_groups(chunks, recipe, own)
+            found = [await writer.rows_of(shares) for shares in groups]
             return sender, [candidate for candidates in found for candidate in candidates]
 
         sender, candidates = in_batches(list(endpoints.values()), attempt)
@@ -95,6 +100,7 @@ async def ask_live(
     recipe: Recipe,
     roles: Mapping[str, EndpointSettings],
     on_question: OnQuestion,
+    own: Sequence[Given] = (),
 ) -> list[Candidate]:
     """Everything about the chunks as they come."""
     async with AsyncExitStack() as stack:
@@ -138,7 +144,7 @@ async def ask_live(
         failed: list[BaseException] = []
         try:
             # aclosing: the thread must have ended before the ledger that it reads is closed.
-            from_thread = aclosing(_from_thread(request_groups(chunks, recipe), is_new))
+            from_thread = aclosing(_from_thread(request_groups(chunks, recipe, own), is_new))
             async with from_thread as new, asyncio.TaskGroup() as group:
                 async for shares in new:
                     await begin(shares, group)

@@ -14,15 +14,24 @@ from lib.gen.ask import built_in_teacher
 from lib.gen.ask.live import ask_in_batches, ask_live
 from lib.gen.ask.rows import Candidate, Rating
 from lib.gen.ask.shares import drawn
-from lib.gen.duplicate_questions import drop_ambiguous, drop_similar
+from lib.gen.duplicate_questions import drop_ambiguous, drop_asked, drop_similar
 from lib.gen.gates import GATES
+from lib.gen.own_questions import Given
 from lib.prompts.languages import can_check
 from lib.prompts.teacher import load_prompts
 from lib.rag.embedder import Embedder, load_embedder
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, Rejected
 from lib.settings import SetupError, home, portable
-from lib.store import artefact_dir, building, read_json, read_jsonl, write_json, write_jsonl
+from lib.store import (
+    artefact_dir,
+    building,
+    fingerprint,
+    read_json,
+    read_jsonl,
+    write_json,
+    write_jsonl,
+)
 from lib.text import one_line
 from offline.teacher import NAME, NOTICE
 
@@ -61,9 +70,10 @@ def ask_teacher(
     chunks: Iterable[Chunk],
     recipe: Recipe,
     *,
+    own: Sequence[Given] = (),
     on_question: Callable[[Question], None] = lambda question: None,
 ) -> Generated:
-    """Questions on the chunks and their answers.
+    """Questions on the chunks and their answers; and the reasoning of people's `own` questions.
 
     `chunks` may come one by one while the first are already asked about. If those of a list were
     asked about before with the same teacher, prompts and knobs, the rows are read, not asked again.
@@ -79,7 +89,7 @@ def ask_teacher(
     if isinstance(chunks, Sequence):
         chunks = drawn(chunks, recipe)
         target = artefact_dir(
-            "questions", recipe.run_name, _made_of(roles, chunks, recipe, embedder)
+            "questions", recipe.run_name, _made_of(roles, chunks, own, recipe, embedder)
         )
         if target.exists():
             print(f"Already written: {portable(target)}. The teacher is not asked again.")
@@ -92,15 +102,15 @@ def ask_teacher(
             yield chunk
 
     if not roles:
-        candidates = built_in_teacher.write_rows(list(streaming()), recipe, on_question)
+        candidates = built_in_teacher.write_rows(list(streaming()), recipe, on_question, own)
     elif recipe.batch:
-        candidates = ask_in_batches(list(streaming()), recipe, roles)
+        candidates = ask_in_batches(list(streaming()), recipe, roles, own)
         for candidate in candidates:
             if candidate.question is not None:
                 on_question(candidate.question)
     else:
-        candidates = run(ask_live(streaming(), recipe, roles, on_question))
-    return _write(candidates, _made_of(roles, seen, recipe, embedder), recipe, embedder)
+        candidates = run(ask_live(streaming(), recipe, roles, on_question, own))
+    return _write(candidates, _made_of(roles, seen, own, recipe, embedder), recipe, embedder)
 
 
 def _roles(recipe: Recipe) -> dict[str, EndpointSettings]:
@@ -124,8 +134,11 @@ def _write(
     ordered = sorted(candidates, key=lambda candidate: candidate.place)
     taken = [c for c in ordered if c.question is not None]
     rejected = [c.refused for c in ordered if c.question is None and c.refused is not None]
-    questions, repeated = drop_ambiguous([c.question for c in taken if c.question is not None])
-    rejected += repeated
+    by_people = [c.question for c in taken if c.question is not None and c.given]
+    generated = [c.question for c in taken if c.question is not None and not c.given]
+    generated, asked = drop_asked(generated, [question.text for question in by_people])
+    questions, repeated = drop_ambiguous(by_people + generated)
+    rejected += asked + repeated
     if embedder is not None:
         questions, similar = drop_similar(questions, embedder, max_similarity=recipe.max_similarity)
         rejected += similar
@@ -170,6 +183,7 @@ def _why_none(teacher: str, rejected: Sequence[Rejected], recipe: Recipe) -> str
 def _made_of(
     roles: dict[str, EndpointSettings],
     chunks: Sequence[Chunk],
+    own: Sequence[Given],
     recipe: Recipe,
     embedder: Embedder | None,
 ) -> dict[str, Any]:
@@ -183,13 +197,14 @@ def _made_of(
         teacher["prompts"] = dict(load_prompts(recipe).texts)
     if "judge" in roles:
         teacher["judge"] = roles["judge"].deployment
-    return {
+    made_of = {
         "teacher": teacher,
         "gates": GATES,
         "recipe": recipe.asking,
         "embedder": embedder.identity if embedder else "",
         "chunks": [(chunk.id, chunk.title, chunk.text) for chunk in chunks],
     }
+    return made_of | ({"own": fingerprint(own)} if own else {})
 
 
 def _read(folder: Path) -> Generated:

@@ -18,6 +18,7 @@ from lib.engine.tasks import gather_all
 from lib.gen import gates
 from lib.gen.ask.shares import Share, asks_whole_rows
 from lib.gen.gates import Rejection
+from lib.gen.own_questions import Given, given_reply
 from lib.prompts import teacher
 from lib.prompts.student import Message, parse_answer
 from lib.prompts.teacher import Draft, TeacherPrompts, load_prompts
@@ -56,11 +57,22 @@ class Candidate:
     chunk: Chunk
     place: tuple[int, int]  # of its chunk among those asked about; its own on the chunk
     repairs_left: int
+    given: Given | None = None  # a question of people's own
     question: Question | None = None  # with its answer, once it is accepted
     refused: Rejected | None = None  # why it was refused last: if nothing follows, it is rejected
     rating: Rating | None = None
 
+    @classmethod
+    def of_given(cls, given: Given, recipe: Recipe) -> Candidate:
+        return cls(given.oracles[0], (0, given.row), recipe.max_repairs, given)
+
+    @property
+    def oracles(self) -> tuple[Chunk, ...]:
+        return self.given.oracles if self.given else (self.chunk,)
+
     def with_text(self, text: str) -> Question:
+        if self.given:
+            return self.given.question
         return Question(f"{self.chunk.id}?{self.place[1]}", self.chunk.id, text)
 
     def refuse(self, refusal: Rejection, text: str, reply: str = "") -> bool:
@@ -94,6 +106,13 @@ def first_request(
     shares: Sequence[Share], recipe: Recipe, prompts: TeacherPrompts
 ) -> dict[str, Any]:
     """The request that `rows_of` begins with: messages, max_tokens and temperature."""
+    if given := shares[0].given:
+        question, is_api = given.question, is_api_record(given.oracles[0].text)
+        task = "api_answer" if is_api else "rationale"
+        asked = {"question": question.text, "answer": question.answer}
+        messages = prompts.ask(task, *given.oracles, **asked)
+        sampling = {"max_tokens": recipe.max_cot_answer_tokens, "temperature": recipe.temperature}
+        return {"messages": messages, **sampling}
     chunks, counts = [share.chunk for share in shares], [share.count for share in shares]
     whole = asks_whole_rows(chunks[0], recipe)
     if whole:
@@ -131,6 +150,8 @@ class RowWriter:
 
     async def rows_of(self, shares: Sequence[Share]) -> list[Candidate]:
         """Ask for questions, answer each, check, repair: everything about these chunks."""
+        if given := shares[0].given:
+            return [await self._row_of(given, shares)]
         candidates = [
             Candidate(share.chunk, (share.place, number), self._recipe.max_repairs)
             for share in shares
@@ -144,6 +165,26 @@ class RowWriter:
         except EndpointError:  # the sender has counted it, and the run will say so
             self.unfinished |= {chunk.id for chunk in chunks}
         return candidates
+
+    async def _row_of(self, given: Given, shares: Sequence[Share]) -> Candidate:
+        """Have the reasoning written that leads to a given answer, unless that is given too."""
+        candidate, question = Candidate.of_given(given, self._recipe), given.question
+        messages, reply = list[Message](), ""
+        try:
+            if given.reasoning:
+                reply = given_reply(given)
+                question = gates.judge_given(
+                    question, given.oracles, reply, "stop", self._recipe, by_teacher=False
+                )
+            else:
+                messages = first_request(shares, self._recipe, self.prompts)["messages"]
+            talk = _Talk(messages, given.oracles, whole=bool(given.reasoning))
+            await self._finish(candidate, question, talk, reply)
+        except Rejection as refusal:
+            candidate.refused = refusal.of(question, reply)
+        except EndpointError:  # the sender has counted it, and the run will say so
+            self.unfinished.add(candidate.chunk.id)
+        return candidate
 
     def _note_readable(self, asked_for: str, reply: str, refusal: Rejection | None) -> None:
         """Raises SetupError: it is one of many in a row that cannot be read.
@@ -213,17 +254,22 @@ class RowWriter:
         """Answer a question, unless it came with its answer (`reply`); check the row, and take it.
 
         While it is refused and may be repaired, its answer is asked for again, or else another
-        question.
+        question; of people's own, only the reasoning.
         """
-        chunk = candidate.chunk
+        chunk, given, recipe = candidate.chunk, candidate.given, self._recipe
         task = "api_answer" if is_api_record(chunk.text) else "answer"
-        messages = self.prompts.ask(task, chunk, question=question.text)
+        messages = talk.messages
+        if not given:
+            messages = self.prompts.ask(task, chunk, question=question.text)
         while True:
             try:
                 if not talk.whole:
-                    said = await self._ask(messages, temperature=self._recipe.temperature)
+                    said = await self._ask(messages, temperature=recipe.temperature)
                     reply, end = said.text, said.finish_reason
-                    question = gates.judge_answer(question, chunk, reply, end, self._recipe)
+                    if given:
+                        question = gates.judge_given(question, given.oracles, reply, end, recipe)
+                    else:
+                        question = gates.judge_answer(question, chunk, reply, end, recipe)
                     self._note_readable("answers", reply, None)
                 candidate.question = await self._checked(candidate, question)
                 return self._on_question(candidate.question)
@@ -233,6 +279,8 @@ class RowWriter:
                     self._note_readable("answers", reply, refusal)
                 if not candidate.refuse(refusal, question.text, reply):
                     return None
+            if given and (talk.whole or gate in _QUESTIONS_FAULT):
+                return None
             if talk.whole or gate in _QUESTIONS_FAULT:
                 return await self._write_again([candidate], talk)
             repair = self.prompts.fill("repair_answer", reason=reason)
@@ -241,10 +289,10 @@ class RowWriter:
     async def _checked(self, candidate: Candidate, question: Question) -> Question:
         """An answered question that passed the optional checks that are on."""
         recipe, prompts, chunk = self._recipe, self.prompts, candidate.chunk
-        text, answer = question.text, question.answer
+        text, answer, oracles = question.text, question.answer, candidate.oracles
         is_api = is_api_record(chunk.text)  # its answer is a call: only a rating says something
         if recipe.round_trip and not is_api:
-            reply = await self._ask(prompts.ask("round_trip", chunk, question=text))
+            reply = await self._ask(prompts.ask("round_trip", *oracles, question=text))
             gates.check_whole(reply.text, reply.finish_reason)
             found = teacher.parse_short_answer(reply.text)
             if found is None:
@@ -259,7 +307,7 @@ class RowWriter:
                 raise Rejection("passage_dependency", "it can be answered without the document")
         if recipe.min_rating:
             rated_answer = question.cot_answer if is_api else answer
-            asked = prompts.ask("rating", chunk, question=text, answer=rated_answer)
+            asked = prompts.ask("rating", *oracles, question=text, answer=rated_answer)
             reply = await self._ask(asked, role="judge")
             rated = teacher.parse_rating(reply.text)
             if rated is None:
@@ -268,7 +316,7 @@ class RowWriter:
             if candidate.rating.rating < recipe.min_rating:
                 reason = f"rated {candidate.rating.rating} of 5: {candidate.rating.reason[:200]}"
                 raise Rejection("rating", reason)
-        if recipe.rationale and not is_api:
+        if recipe.rationale and not is_api and not candidate.given:
             reply = await self._ask(prompts.ask("rationale", chunk, question=text, answer=answer))
             anew = gates.judge_answer(question, chunk, reply.text, reply.finish_reason, recipe)
             if not same_answer(anew.answer, answer):

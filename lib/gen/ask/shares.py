@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby, repeat
 from random import Random
 
+from lib.gen.own_questions import Given
 from lib.reading.files.api import is_api_record
 from lib.recipe import Recipe
 from lib.records import Chunk
@@ -19,15 +20,20 @@ class Share:
     """How many questions one chunk is asked for."""
 
     chunk: Chunk
-    place: int  # of the chunk among those asked about
+    place: int  # of the chunk among those asked about, from 1
     count: int
+    given: Given | None = None  # a question of people's own, in place of such questions
 
 
-def request_groups(chunks: Iterable[Chunk], recipe: Recipe) -> Iterator[tuple[Share, ...]]:
+def request_groups(
+    chunks: Iterable[Chunk], recipe: Recipe, own: Sequence[Given] = ()
+) -> Iterator[tuple[Share, ...]]:
     """The chunks that share a first request: one, or some small ones where whole rows are asked.
 
-    Each is yielded as soon as it is known: chunks may come one by one, document by document.
+    Each is yielded as soon as it is known: chunks may come one by one, document by document. The
+    questions of people's own come first, each alone.
     """
+    yield from ((Share(given.oracles[0], 0, 1, given),) for given in own)
     small: list[Share] = []
     for share in shares(chunks, recipe):
         if not asks_whole_rows(share.chunk, recipe):
@@ -51,6 +57,8 @@ def asks_whole_rows(chunk: Chunk, recipe: Recipe) -> bool:
 def shares(chunks: Iterable[Chunk], recipe: Recipe) -> Iterator[Share]:
     """Each chunk's share: questions_per_chunk, or its part of questions_per_document."""
     place = 0
+    if not recipe.questions_per_chunk:
+        return
     for _, of_document in groupby(chunks, lambda chunk: chunk.document_id):
         counts: Iterable[int] = repeat(recipe.questions_per_chunk)
         if recipe.questions_per_document:

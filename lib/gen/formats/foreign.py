@@ -9,8 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lib.dataset import SPLITS, Row, write_dataset
-from lib.gen.formats.rows import context_texts, final_answer, is_ours, kind_of, published
+from lib.dataset import BETWEEN_ORACLES, SPLITS, Row, oracle_places, write_dataset
+from lib.gen.formats.rows import (
+    context_texts,
+    final_answer,
+    is_ours,
+    kind_of,
+    oracle_texts,
+    published,
+)
 from lib.prompts.student import parse_answer
 from lib.records import Chunk, Document, Page, Question, RaftExample, Rejected
 from lib.settings import SetupError
@@ -104,7 +111,8 @@ def _find_oracles(rows: Sequence[Row]) -> None:
         if quotes and (at := lines.find(quotes[0])) >= 0:
             likely = [*likely, texts[lines.count("\n", 0, at)]]
         held = (text for text in likely if quotes and all(find_quote(q, text) for q in quotes))
-        named = by_id.get(row["oracle"]["chunk_id"]) if is_ours(row) else None
+        ids = [place["chunk_id"] for place in oracle_places(row)] if is_ours(row) else []
+        named = BETWEEN_ORACLES.join(by_id[i] for i in ids) if {*ids} <= by_id.keys() else ""
         row["oracle_context"] = named or next(held, None)
 
 
@@ -193,7 +201,7 @@ def import_rows(path: Path) -> Path:
     every = [row for of_split in rows.values() for row in of_split]
     refusal = next((row["refusal"] for row in every if row.get("refusal")), "")
     examples = [_example(row, split, refusal) for split in SPLITS for row in rows[split]]
-    oracles = {example.oracle.id: example.oracle for example in examples}
+    oracles = {chunk.id: chunk for example in examples for chunk in example.oracles}
     chunks = oracles | {chunk.id: chunk for e in examples for chunk in e.context}  # with its title
     documents = {
         c.document_id: Document(c.document_id, c.title, c.text, (Page(1, 0, len(c.text)),), "")
@@ -205,7 +213,8 @@ def import_rows(path: Path) -> Path:
         run_name=path.stem if path.is_file() else path.name,
         documents=list(documents.values()),
         chunks=list(chunks.values()),
-        splits=dict.fromkeys(chunks, "train") | {e.oracle.id: e.split for e in examples},
+        splits=dict.fromkeys(chunks, "train")
+        | {c.id: e.split for e in examples for c in e.oracles},
         questions=[example.question for example in examples],
         rejected=[Rejected(item.row_id, "", "unusable", item.reason) for item in left_out],
         teacher="unknown",
@@ -221,22 +230,31 @@ def import_rows(path: Path) -> Path:
 
 def _example(row: Row, split: str, refusal: str) -> RaftExample:
     texts, titles = context_texts(row), (row["context"].get("title") or [[]])[0]
-    places = [row["oracle"], *row["context_chunks"]] if is_ours(row) else [None] * (1 + len(texts))
-    oracle = _chunk(row["oracle_context"], "", places[0])
+    places, oracles = [None] * len(texts), [_chunk(row["oracle_context"], "", None)]
+    if is_ours(row):
+        places = row["context_chunks"]
+        oracles = [
+            _chunk(t, "", p) for t, p in zip(oracle_texts(row), oracle_places(row), strict=True)
+        ]
+    oracle, more = oracles[0], tuple(oracles[1:])
     titles = [*titles, *[""] * len(texts)]  # other tools may leave some out
-    context = tuple(map(_chunk, texts, titles, places[1:]))
+    context = tuple(map(_chunk, texts, titles, places))
     ids = [chunk.id for chunk in context]
     label = row["cot_answer"]
     return RaftExample(
         id=row["id"],
         kind=kind_of(row),
         split=split,
-        question=Question(row["id"], oracle.id, row["question"], label, final_answer(row)),
+        question=Question(
+            *(row["id"], oracle.id, row["question"], label, final_answer(row)),
+            tuple(chunk.id for chunk in more),
+        ),
         oracle=oracle,
         context=context,
         oracle_position=ids.index(oracle.id) if oracle.id in ids else None,
         label=label,
         refusal=refusal,
+        more_oracles=more,
     )
 
 

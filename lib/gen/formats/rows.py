@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from lib.dataset import Row, Rows, chat_row, prompt_messages
+from lib.dataset import BETWEEN_ORACLES, Row, Rows, chat_row, oracle_places, prompt_messages
 from lib.duplicates import conflicts
 from lib.prompts.student import (
     REFUSAL,
@@ -23,6 +23,7 @@ from lib.text import holds
 Fitted = Iterator[Row | str]  # a row, or why there is none
 
 OURS = ("kind", "answer", "oracle_position", "oracle", "context_chunks")
+_KNOWN = ("id", "type", *OURS, "more_oracles")
 _SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
 # Why a row is left out.
 NOT_EVAL = "not of the eval split"
@@ -49,6 +50,18 @@ def context_texts(row: Row) -> list[str]:
     return row["context"]["sentences"][0]
 
 
+def oracle_texts(row: Row) -> list[str]:
+    """The text of each oracle: oracle_context, or its parts."""
+    if not row.get("more_oracles"):
+        return [row["oracle_context"]]
+    texts, at = [], 0
+    for place in oracle_places(row):
+        length = place["end"] - place["start"]
+        texts.append(row["oracle_context"][at : at + length])
+        at += length + len(BETWEEN_ORACLES)
+    return texts
+
+
 def kind_of(row: Row) -> str:
     """ "oracle", "memorise" or "refuse"; found out where the row does not say it."""
     if is_ours(row):
@@ -68,7 +81,7 @@ def final_answer(row: Row) -> str:
 
 def provenance(row: Row) -> Row:
     """The row's kind and sources, as far as it has these columns."""
-    return {name: row[name] for name in ("id", "type", *OURS) if name in row and name != "answer"}
+    return {name: row[name] for name in _KNOWN if name in row and name != "answer"}
 
 
 # --- back from the formats -----------------------------------------------------------------------
@@ -95,7 +108,7 @@ def published(row: Row, *, row_id: str) -> Row | str:
         "instruction": student_question(question, documents),
         "answer": parse_answer(label).final_answer or "",
     }
-    found |= {name: row[name] for name in ("id", "type", "split", *OURS) if name in row}
+    found |= {name: row[name] for name in ("split", *_KNOWN) if name in row}
     return found | ({"refusal": refusal} if refusal else {})
 
 
@@ -138,7 +151,7 @@ def evaluation(row: Row, *, split: str) -> Fitted:
         "cot_answer": row["cot_answer"],
     }
     if is_ours(row):
-        found["oracle_chunk_ids"] = [row["oracle"]["chunk_id"]]
+        found["oracle_chunk_ids"] = [place["chunk_id"] for place in oracle_places(row)]
         found["context_chunk_ids"] = [place["chunk_id"] for place in row["context_chunks"]]
     yield {**found, "context": context_texts(row)}
 
@@ -200,22 +213,23 @@ def triplets(row: Row, *, same: Mapping[str, set[str]]) -> Fitted:
 
     No other column: sentence-transformers would train on it. `same` are near duplicates, by text.
     """
-    answer, oracle = final_answer(row), row["oracle_context"]
-    distractors = [text for text in dict.fromkeys(context_texts(row)) if text != oracle]
+    answer, oracles = final_answer(row), oracle_texts(row)
+    distractors = [text for text in dict.fromkeys(context_texts(row)) if text not in oracles]
     if not answer or not distractors:
         yield NO_DISTRACTOR if answer else NO_ANSWER
         return
     for text in distractors:
-        if text in same[oracle]:
+        if any(text in same[oracle] for oracle in oracles):
             yield "a distractor that is a near duplicate of the oracle"
         elif holds(text, answer):
             yield "a distractor that holds the answer"
         else:
-            yield {"query": row["question"], "positive": oracle, "negative": text}
+            for oracle in oracles:
+                yield {"query": row["question"], "positive": oracle, "negative": text}
 
 
 def same_texts(rows: Rows) -> dict[str, set[str]]:
     """Each text of the rows with its near duplicates."""
     listed = (row for of_split in rows.values() for row in of_split)
-    texts = dict.fromkeys(text for r in listed for text in (r["oracle_context"], *context_texts(r)))
+    texts = dict.fromkeys(text for r in listed for text in (*oracle_texts(r), *context_texts(r)))
     return conflicts([Chunk(text, text, "", 1, 0, len(text), text) for text in texts])

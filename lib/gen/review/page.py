@@ -170,7 +170,8 @@ def card_html(review: Review, row_id: str) -> Markup:
         answer = show.label_html(row.question.cot_answer)
         parts.append(_BLOCK.format("The answer that it refuses", "label", answer))
     if row.oracle_position is None:
-        alone = replace(row, context=(row.oracle,), oracle_position=0)
-        oracle = show.document_html(alone, 0)
+        alone = replace(row, context=row.oracles, oracle_position=0)
+        oracles = range(len(row.oracles))
+        oracle = Markup().join(show.document_html(alone, place) for place in oracles)
         parts.append(_BLOCK.format("Its oracle, which the student does not see", "", oracle))
     return Markup().join(parts)

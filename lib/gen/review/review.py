@@ -115,11 +115,14 @@ class Review:
         states = dict.fromkeys(self.all_rows, "undecided")
         states |= {row_id: STATE_OF[verdict] for row_id, verdict in verdicts.items()}
         picked = [
-            self.all_rows[i].oracle.id for i, verdict in verdicts.items() if verdict == "pick"
+            chunk.id
+            for i, verdict in verdicts.items()
+            if verdict == "pick"
+            for chunk in self.all_rows[i].oracles
         ]
         asked = {chunk_id for oracle in picked for chunk_id in (oracle, *self._same[oracle])}
         for row_id, row in self.all_rows.items() if asked else ():
-            shown = {row.oracle.id, *(chunk.id for chunk in row.context)}
+            shown = {chunk.id for chunk in (*row.oracles, *row.context)}
             stays = row.split == "eval" or states[row_id] in ("picked", "rejected")
             if not stays and shown & asked:
                 states[row_id] = "left out"
@@ -239,7 +242,8 @@ class Review:
     def _text(self, row_id: str) -> str:
         """What a search looks at: id, question, label, oracle and note."""
         row = self.rows[row_id]
-        texts = (row_id, row.question.text, row.label, row.oracle.text, self.note(row_id))
+        oracles = (chunk.text for chunk in row.oracles)
+        texts = (row_id, row.question.text, row.label, *oracles, self.note(row_id))
         return one_line("\n".join(texts)).casefold()
 
     def step(self, row_id: str, found: list[str], by: int, order: str = "dataset") -> str:

@@ -1,0 +1,279 @@
+"""Questions of people's own (train_file): their oracles are found, their answers given.
+
+The teacher writes the reasoning that leads to the given answer (ask/rows.py); the built-in one
+quotes the sentence that holds it; a given reasoning is used as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import PurePath
+from textwrap import shorten
+
+from lib.duplicates import SAME_SHARE, Conflicts, shingles
+from lib.gen import gates
+from lib.gen.chunkers import SENTENCE
+from lib.gen.gates import Rejection
+from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, canonical, neutralise
+from lib.reading.files.api import is_api_record
+from lib.reading.training_file import ROW_ID, Evidence, TrainingItem
+from lib.recipe import Recipe
+from lib.records import Chunk, Document, Question, Rejected
+from lib.text import find_quote, holds, normalise, one_line, terms, words
+
+_RAREST_WORDS = 3  # of a text that is looked for: more than one, as a line's end may divide it
+_SHOWN = 10  # rows without an oracle that are named
+
+
+@dataclass(frozen=True)
+class Given:
+    """A question of people's own with its oracles."""
+
+    row: int
+    question: Question  # with its answer; without reasoning
+    oracles: tuple[Chunk, ...]
+    reasoning: str = ""  # as given; "" = it is to be written
+    quotes: tuple[str, ...] = ()  # as given; each stands in an oracle
+    distractors: tuple[Chunk, ...] = ()
+
+
+@dataclass(frozen=True)
+class OwnQuestions:
+    """Those of train_file, and those that cannot be used."""
+
+    given: list[Given] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    unknown_distractors: int = 0  # given ones that no chunk holds
+
+    def __str__(self) -> str:
+        """`train_file: 20 questions, 1 rejected (row 7: no document is named “x”)`"""
+        said = [f"{r.question_id.removeprefix(ROW_ID)}: {r.reason}" for r in self.rejected]
+        more = [f"{len(said) - _SHOWN:,} more"] if len(said) > _SHOWN else []
+        named = f" (row {'; row '.join(said[:_SHOWN] + more)})" if said else ""
+        lacking = f", {self.unknown_distractors:,} distractors are in no chunk"
+        return (
+            f"train_file: {len(self.given):,} questions, {len(said):,} rejected{named}"
+            f"{lacking * bool(self.unknown_distractors)}"
+        )
+
+
+def find_own(
+    items: Sequence[TrainingItem],
+    documents: Sequence[Document],
+    chunks: Sequence[Chunk],
+    recipe: Recipe,
+) -> OwnQuestions:
+    """Each row with the chunks that hold its answer; rejected: those without, by their rows."""
+    evidence = (one for item in items for one in (*item.evidence, *item.distractors))
+    finder = _Finder(documents, chunks, evidence)
+    given, rejected, unknown = list[Given](), list[Rejected](), 0
+    for item in items:
+        question = Question(f"{ROW_ID}{item.row}", "", item.question, "", item.answer)
+        try:
+            oracles = finder.oracles(item)
+            if len(oracles) > recipe.num_distractors + 1:
+                most = f"num_distractors + 1 = {recipe.num_distractors + 1}"
+                raise Rejection("oracle", f"it needs {len(oracles)} documents, a row has {most}")
+            ids = tuple(chunk.id for chunk in oracles)
+            question = Question(question.id, ids[0], item.question, "", item.answer, ids[1:])
+            gates.check_given(question, oracles[0], recipe)
+        except Rejection as refusal:
+            rejected.append(refusal.of(question))
+            continue
+        distractors = [finder.distractor(one, item) for one in item.distractors]
+        found = dict.fromkeys(c for c in distractors if c is not None and c not in oracles)
+        unknown += distractors.count(None)
+        said = dict.fromkeys(quote for one in item.evidence for quote in one.quotes)
+        quotes = (q for q in said if any(find_quote(q, chunk.text) for chunk in oracles))
+        given.append(
+            Given(item.row, question, oracles, item.reasoning, tuple(quotes), tuple(found))
+        )
+    return OwnQuestions(given, rejected, unknown)
+
+
+class _Finder:
+    """Finds the chunk that a row means, among those that share its rarest words."""
+
+    def __init__(
+        self, documents: Sequence[Document], chunks: Sequence[Chunk], evidence: Iterable[Evidence]
+    ) -> None:
+        self._chunks = chunks
+        self._of_document: dict[str, list[Chunk]] = defaultdict(list)
+        for chunk in chunks:
+            self._of_document[chunk.document_id].append(chunk)
+        self._named: dict[str, dict[str, None]] = defaultdict(dict)  # a name → ids of documents
+        for document in documents:
+            path = PurePath(document.id)
+            for name in (document.id, path.name, path.stem, document.title):
+                self._named[normalise(name)][document.id] = None
+        # Of the words that are looked for alone: all words of 100,000 chunks fill the memory.
+        self._holders: dict[str, list[int]] = {
+            word: []
+            for one in evidence
+            for text in (one.passage, *one.quotes)
+            for word in words(text)
+        }
+        for place, chunk in enumerate(chunks):
+            for word in {*words(chunk.text)} & self._holders.keys():
+                self._holders[word].append(place)
+
+    def oracles(self, item: TrainingItem) -> tuple[Chunk, ...]:
+        """The chunk of each evidence, and of each quote that these do not hold; each once.
+
+        Raises:
+            Rejection: one cannot be found.
+        """
+        if not item.evidence:
+            raise Rejection("oracle", "it names no document, passage or quote")
+        found = [self._oracle(one, item) for one in item.evidence]
+        for one in item.evidence:
+            for quote in one.quotes:
+                if not any(find_quote(quote, chunk.text) for chunk in found):
+                    found.append(self._oracle(Evidence(one.document, "", (quote,)), item))
+        return tuple(dict.fromkeys(found))
+
+    def distractor(self, one: Evidence, item: TrainingItem) -> Chunk | None:
+        """The chunk of a given distractor: a passage, or a document's name."""
+        named = self._of_name(one.document)
+        if one.document == one_line(one.passage) and named:
+            return self._best(dict.fromkeys(named, 0.0), Evidence(), item, answers=False)
+        near = self._near(one.passage, named or None) or self._near(one.passage)
+        return self._best(near, Evidence(), item, answers=False) if near else None
+
+    def _oracle(self, one: Evidence, item: TrainingItem) -> Chunk:
+        named = self._of_name(one.document)
+        place = f" of “{one.document}”" if named else ""
+        if one.passage:
+            near = self._near(one.passage, named or None) or self._near(one.passage)
+            if not near:
+                raise Rejection("oracle", f"no chunk holds its passage “{_short(one.passage)}”")
+            return self._best(near, one, item)
+        if one.quotes:
+            pool = named or [c for quote in one.quotes for c in self._sharing(quote)]
+            pool = [c for c in pool if any(find_quote(quote, c.text) for quote in one.quotes)]
+            wrong = f"no chunk{place} holds its quote “{_short(one.quotes[0])}”"
+        else:
+            pool = [c for c in named if holds(c.text, item.answer)]
+            pool = pool or named if len(named) == 1 else pool
+            wrong = f"no chunk{place} holds its answer: give a passage or a quote"
+            if not named:
+                wrong = f"no document is named “{_short(one.document)}”"
+        if not pool:
+            raise Rejection("oracle", wrong)
+        return self._best(dict.fromkeys(pool, 0.0), one, item)
+
+    def _of_name(self, name: str) -> list[Chunk]:
+        ids = self._named.get(normalise(name), {}) if name else {}
+        return [chunk for document_id in ids for chunk in self._of_document[document_id]]
+
+    def _sharing(self, text: str) -> list[Chunk]:
+        """The chunks with one of the text's rarest words, in their order."""
+        lists = [found for word in {*words(text)} if (found := self._holders.get(word))]
+        places = {place for found in sorted(lists, key=len)[:_RAREST_WORDS] for place in found}
+        return [self._chunks[place] for place in sorted(places)]
+
+    def _near(self, passage: str, among: Sequence[Chunk] | None = None) -> dict[Chunk, float]:
+        """The chunks that hold the passage, or count as the same: the share of the smaller one's
+        runs of five words that both have."""
+        runs, near = _runs(passage), dict[Chunk, float]()
+        for chunk in self._sharing(passage) if among is None else among:
+            others = _runs(chunk.text)
+            share = len(runs & others) / min(len(runs), len(others))
+            if share >= SAME_SHARE or find_quote(passage, chunk.text):
+                near[chunk] = share
+        return near
+
+    def _best(
+        self,
+        near: Mapping[Chunk, float],
+        one: Evidence,
+        item: TrainingItem,
+        *,
+        answers: bool = True,
+    ) -> Chunk:
+        """The one with most of the quotes, the answer (a distractor: without it), the passage and
+        the words of the question; of equal ones the first."""
+        asked = {*terms(item.question)}
+
+        def worth(chunk: Chunk) -> tuple[float, ...]:
+            held = sum(find_quote(quote, chunk.text) is not None for quote in one.quotes)
+            answered = holds(chunk.text, item.answer) == answers
+            return held, answered, near[chunk], len(asked & {*terms(chunk.text)})
+
+        return max(near, key=worth)
+
+
+@lru_cache(4096)
+def _runs(text: str) -> frozenset[int]:
+    return frozenset(shingles(text).tolist())
+
+
+def _short(text: str) -> str:
+    return shorten(text, 60, placeholder=" …")
+
+
+# --- labels --------------------------------------------------------------------------------------
+
+
+def given_reply(given: Given) -> str:
+    """The given reasoning as a label; a quote is put in front if it has none.
+
+    Raises:
+        Rejection: no sentence of an oracle holds the answer; it holds other markers of prompts.
+    """
+    label = canonical(given.reasoning)
+    said = re.sub(f"{QUOTE_BEGIN}|{QUOTE_END}|{ANSWER_TAG}", "", label)
+    if neutralise(said) != said:
+        raise Rejection("form", "its reasoning holds a marker of the prompts")
+    if ANSWER_TAG not in label:
+        label = f"{label} {ANSWER_TAG} {given.question.answer}"
+    return label if QUOTE_BEGIN in label else f"{_quoted(given)} {label}"
+
+
+def reply_by_rule(given: Given) -> str:
+    """`The document says: ##begin_quote## Ann lit it. ##end_quote## <ANSWER>: Ann`
+
+    Raises:
+        Rejection: no sentence of an oracle holds the answer.
+    """
+    says = "The documents say:" if len(given.oracles) > 1 else "The document says:"
+    return f"{says} {_quoted(given)} {ANSWER_TAG} {given.question.answer}"
+
+
+def _quoted(given: Given) -> str:
+    """For each oracle the given quotes, or else the sentence that holds the answer."""
+    quotes: list[str] = []
+    for chunk in given.oracles:
+        own = [found for quote in given.quotes if (found := find_quote(quote, chunk.text))]
+        quotes += own or [_sentence(chunk, given.question)]
+    return " ".join(f"{QUOTE_BEGIN} {quote} {QUOTE_END}" for quote in dict.fromkeys(quotes))
+
+
+def _sentence(chunk: Chunk, question: Question) -> str:
+    """The sentence that holds the answer and most words of the question; of API documentation, and
+    where the answer is longer than a sentence, the answer."""
+    asked, answer = {*terms(question.text)}, question.answer
+    found = [match.group().strip() for match in SENTENCE.finditer(chunk.text)]
+    held = [one_line(text) for text in found if holds(text, answer)]
+    if (copied := find_quote(answer, chunk.text)) and (is_api_record(chunk.text) or not held):
+        return copied
+    if not held:
+        reason = f"no sentence of {chunk.id} holds the answer: give a quote, or a teacher"
+        raise Rejection("quoted", reason)
+    return max(held, key=lambda text: len(asked & {*terms(text)}))
+
+
+# --- splits --------------------------------------------------------------------------------------
+
+
+def together(same: Conflicts, questions: Sequence[Question]) -> Conflicts:
+    """The conflicts, for splits: the oracles of one question are to come into one split."""
+    joined = dict(same)
+    for question in questions:
+        for chunk_id in question.chunk_ids if question.more_chunk_ids else ():
+            joined[chunk_id] = joined[chunk_id] | ({*question.chunk_ids} - {chunk_id})
+    return joined

@@ -1,0 +1,179 @@
+"""Questions and answers of people's own, to train on: a table of any form (tables.py)."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from lib.prompts.student import neutralise
+from lib.reading.assemble import Skipped, Text, assemble, clean, title_of
+from lib.reading.evaluation_file import ANSWER, QUESTION
+from lib.reading.sources import find_path
+from lib.reading.tables import read_table, text_value
+from lib.records import Document
+from lib.settings import SetupError
+from lib.text import one_line
+
+ROW_ID = "train_file, row "  # the ids of its questions begin with this
+_DOCUMENT = ("document", "document_id", "source", "title", "path")
+_PASSAGE = ("passage", "oracle_context", "context")
+_QUOTE = ("quote", "evidence")
+_REASONING = ("reasoning", "rationale", "cot_answer")
+_DISTRACTORS = ("distractors", "negatives")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a row says of one document that holds its answer, or of a distractor."""
+
+    document: str = ""  # its id, path or title
+    passage: str = ""
+    quotes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrainingItem:
+    """One question, the answer to be learnt, and where the documents hold it."""
+
+    row: int  # its number in the file, from 1; a CSV's header is not counted
+    question: str
+    answer: str
+    reasoning: str = ""  # may hold the markers of a label; "" = it is to be written
+    evidence: tuple[Evidence, ...] = ()  # one for each oracle
+    distractors: tuple[Evidence, ...] = ()
+
+
+def read_training_file(path: str | Path) -> list[TrainingItem]:
+    """`question,answer,quote⏎Who lit it?,the keeper,The keeper lit it.` → one item.
+
+    A cell may hold a JSON list: several passages, documents or quotes are several oracles. Rows in
+    HotpotQA's layout have `supporting_facts` and `context`: each title of the facts is an oracle,
+    its sentences are quotes, the other passages are distractors. A relative path is looked up from
+    the current folder, then from the project's.
+    """
+    found = find_path(path)
+    if found is None or not found.is_file():
+        raise SetupError(
+            f"{path} does not exist. Set train_file to a CSV, JSON, JSONL or XLSX file."
+        )
+    names = (*QUESTION, *ANSWER, *_DOCUMENT, *_PASSAGE, *_QUOTE, *_REASONING, *_DISTRACTORS)
+    columns = (
+        f"a question ({' or '.join(QUESTION)}), an answer ({' or '.join(ANSWER)}), and the "
+        "document, passage or quote that holds it"
+    )
+    return read_table(found, _item, names=names, columns=columns)
+
+
+def _item(number: int, row: Mapping[str, Any]) -> TrainingItem:
+    if "supporting_facts" in row:
+        evidence, distractors = _hotpot(row)
+    else:
+        evidence = _evidence(row)
+        texts = _texts(row, _DISTRACTORS)
+        texts = list(map(_as_read, texts))
+        distractors = tuple(Evidence(document=one_line(text), passage=text) for text in texts)
+    return TrainingItem(
+        row=number,
+        question=one_line(text_value(row, *QUESTION)),
+        answer=text_value(row, *ANSWER),
+        reasoning="\n".join(map(_clean, _texts(row, _REASONING))),
+        evidence=evidence,
+        distractors=distractors,
+    )
+
+
+def _evidence(row: Mapping[str, Any]) -> tuple[Evidence, ...]:
+    """Several passages, or documents without passages, are one oracle each; quotes go to all: the
+    finder knows which document holds which."""
+    documents, passages, quotes = (
+        list(map(_as_read, _texts(row, names))) for names in (_DOCUMENT, _PASSAGE, _QUOTE)
+    )
+    if len(documents) == 1 < len(passages):
+        documents *= len(passages)
+    pairs = list(zip_longest(documents, passages, fillvalue=""))
+    if not pairs and quotes:
+        pairs = [("", "")]
+    return tuple(Evidence(document, passage, tuple(quotes)) for document, passage in pairs)
+
+
+def _texts(row: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """The text or texts under the first of the names that the row has."""
+    value: Any = next((row[name] for name in names if name in row), [])
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        with suppress(json.JSONDecodeError):  # a text may begin with a bracket
+            value = json.loads(value)
+    values = value if isinstance(value, list) else [value]
+    if not all(isinstance(one, str | int | float) for one in values):
+        name = next(name for name in names if name in row)
+        raise ValueError(f"its {name} is neither a text nor a list of texts")
+    return list(dict.fromkeys(str(one) for one in values if str(one).strip()))
+
+
+def _clean(text: str) -> str:
+    return unicodedata.normalize("NFC", clean(text)).strip()
+
+
+def _as_read(text: str) -> str:
+    """As documents are read."""
+    return _clean(neutralise(text))
+
+
+def _hotpot(row: Mapping[str, Any]) -> tuple[tuple[Evidence, ...], tuple[Evidence, ...]]:
+    """`{"supporting_facts": [["Velm", 0]], "context": [["Velm", ["A pier.", "It is long."]], …]}`
+
+    Also `datasets`' form, with a list for each column: `{"title": […], "sent_id": […]}`.
+    """
+    try:
+        passages = {_as_read(title): said for title, said in _pairs(row["context"], "sentences")}
+        facts: dict[str, list[str]] = {}
+        for title, number in _pairs(row["supporting_facts"], "sent_id"):
+            said = passages[_as_read(title)]
+            # Some of HotpotQA's facts name a sentence that its passage does not have.
+            facts.setdefault(_as_read(title), []).extend(said[number : number + 1])
+        every = {
+            title: Evidence(
+                title,
+                _as_read(one_line(" ".join(said))),
+                tuple(_as_read(one_line(text)) for text in facts.get(title, ())),
+            )
+            for title, said in passages.items()
+        }
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            "its supporting_facts and context do not have HotpotQA's layout, [[title, number], …] "
+            f"and [[title, [sentence, …]], …] ({type(error).__name__}: {error})"
+        ) from None
+    others = (one for title, one in every.items() if title not in facts)
+    return tuple(every[title] for title in facts), tuple(others)
+
+
+def _pairs(value: Any, second: str) -> Iterator[tuple[Any, Any]]:
+    pairs = zip(value["title"], value[second], strict=True) if isinstance(value, dict) else value
+    return ((title, other) for title, other in pairs)
+
+
+def documents_of(items: Sequence[TrainingItem], name: str) -> Iterator[Document | Skipped]:
+    """Each different passage of the rows, and of their distractors, as a document.
+
+    For a file that brings its own documents: doc_path is empty. `name` begins the ids.
+    """
+    seen = dict.fromkeys(
+        ("" if one.document == one_line(one.passage) else one.document, one.passage)
+        for item in items
+        for one in (*item.evidence, *item.distractors)
+        if one.passage
+    )
+    for number, (title, text) in enumerate(seen, start=1):
+        id, title = f"{name}/{number}", title_of(title, Path(name).stem)
+        try:
+            digest = sha256(text.encode()).hexdigest()
+            yield assemble(Text(title, [text]), id=id, title=title, sha256=digest)
+        except ValueError as error:
+            yield Skipped(id, str(error))

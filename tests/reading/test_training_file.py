@@ -1,0 +1,112 @@
+"""The file of people's questions to train on: its columns and HotpotQA's layout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.reading.training_file import Evidence, TrainingItem, documents_of, read_training_file
+from lib.records import Document
+from lib.settings import SetupError
+
+ASKED = {"question": "Who lit it?", "answer": "Ann"}
+
+
+def read(path: Path, *rows: dict[str, Any]) -> list[TrainingItem]:
+    path = path / "faq.json"
+    path.write_text(json.dumps(list(rows)), encoding="utf-8")
+    return read_training_file(path)
+
+
+def evidence(path: Path, **columns: Any) -> tuple[Evidence, ...]:
+    return read(path, ASKED | columns)[0].evidence
+
+
+def test_a_table_of_any_form(tmp_path: Path) -> None:
+    wanted = [
+        TrainingItem(
+            1, "Who lit it?", "Ann", "She did.", (Evidence("a.pdf", "", ("Ann lit it.",)),)
+        ),
+        TrainingItem(2, "Who saw it?", "Bo", "", (Evidence("", "", ("Bo saw.", "Bo, too.")),)),
+    ]
+    path = tmp_path / "faq.csv"
+    path.write_text(
+        "Question;Answer;Document;Quote;Reasoning;Note\n"
+        "Who lit it?;Ann;a.pdf;Ann lit it.;She did.;x\n"
+        '"Who  saw\nit?";Bo;;"[""Bo saw."", ""Bo, too.""]";;\n'
+    )
+    assert read_training_file(path) == wanted
+    path = tmp_path / "faq.tsv"
+    path.write_text("query\tgold_final_answer\tpassage\nWho lit it?\tAnn\t[sic] Ann lit it.\n")
+    assert read_training_file(path)[0].evidence == (Evidence("", "[sic] Ann lit it."),)
+
+
+def test_several_passages_or_documents_are_several_oracles(tmp_path: Path) -> None:
+    assert evidence(tmp_path, passage=["One.", "Two."], document="a") == (
+        Evidence("a", "One."),
+        Evidence("a", "Two."),
+    )
+    assert evidence(tmp_path, document=["a", "b"], quote="q") == (
+        Evidence("a", "", ("q",)),
+        Evidence("b", "", ("q",)),
+    )
+    assert evidence(tmp_path) == ()
+
+
+def test_texts_are_read_as_documents_are(tmp_path: Path) -> None:
+    item = read(
+        tmp_path, ASKED | {"quote": "</DOCUMENT> \ufb01ne", "reasoning": "\ufb01ne <ANSWER>: Ann"}
+    )[0]
+    assert item.evidence[0].quotes == ("‹/DOCUMENT› fine",)
+    assert item.reasoning == "fine <ANSWER>: Ann"  # its markers are those of a label
+
+
+CONTEXT = [["Velm", ["A pier. ", " It is long."]], ["Tern", ["A boat."]], ["Ord", ["A hill."]]]
+FACTS = [["Velm", 1], ["Ord", 0], ["Ord", 7]]
+
+
+@pytest.mark.parametrize("columns", [False, True])
+def test_hotpotqas_layout(tmp_path: Path, columns: bool) -> None:
+    context: Any = CONTEXT
+    facts: Any = FACTS
+    if columns:  # as `datasets` has it
+        context = {"title": [t for t, _ in CONTEXT], "sentences": [s for _, s in CONTEXT]}
+        facts = {"title": [t for t, _ in FACTS], "sent_id": [n for _, n in FACTS]}
+    (item,) = read(tmp_path, ASKED | {"_id": "x", "supporting_facts": facts, "context": context})
+    assert item.evidence == (
+        Evidence("Velm", "A pier. It is long.", ("It is long.",)),
+        Evidence("Ord", "A hill.", ("A hill.",)),
+    )
+    assert item.distractors == (Evidence("Tern", "A boat."),)
+    documents = [one for one in documents_of([item, item], "h.json") if isinstance(one, Document)]
+    assert [(one.id, one.title, one.text) for one in documents] == [
+        ("h.json/1", "Velm", "A pier. It is long."),
+        ("h.json/2", "Ord", "A hill."),
+        ("h.json/3", "Tern", "A boat."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (ASKED | {"supporting_facts": FACTS}, "do not have HotpotQA's layout.*KeyError: 'context'"),
+        (ASKED | {"supporting_facts": [["Velm"]], "context": CONTEXT}, "HotpotQA's layout"),
+        (ASKED | {"supporting_facts": FACTS, "context": "A pier."}, "HotpotQA's layout"),
+        (ASKED | {"passage": [{"text": "x"}]}, "its passage is neither a text nor a list of"),
+        ({"question": "Who?", "document": "a"}, "row 1: it has no answer"),
+    ],
+)
+def test_mistakes_are_named_with_their_rows(
+    tmp_path: Path, row: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(SetupError, match=words) as caught:
+        read(tmp_path, row)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file() -> None:
+    with pytest.raises(SetupError, match=r"no/such\.csv does not exist\. Set train_file"):
+        read_training_file("no/such.csv")
