@@ -96,6 +96,12 @@ def _completion_trainer(**options: Any) -> Any:
                 )
             )
 
+        def _get_train_sampler(self, *arguments: Any) -> Any:
+            """The rows of an update are the same, however many processes share them."""
+            sampler = super()._get_train_sampler(*arguments)
+            sampler.batch_size *= self.args.world_size
+            return sampler
+
         def compute_loss(
             self,
             model: Any,

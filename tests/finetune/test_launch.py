@@ -1,0 +1,130 @@
+"""The notebook's training is another process: its lines arrive, and its death is one line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lib.finetune import launch, prepare_rows, run_training
+from lib.finetune.training import student_dir
+from lib.parameters import overrides
+from lib.recipe import Recipe
+from lib.settings import CheckFailed, SetupError
+from lib.state import save_state
+
+REAL = launch._stream
+
+
+def recipe_of(model_dir: Path, dataset_dir: Path, **knobs: object) -> Recipe:
+    save_state("t", DATASET_DIR=str(dataset_dir))
+    return Recipe(**({"run_name": "t", "student_model": str(model_dir), "max_steps": 2} | knobs))
+
+
+def stand_in(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training that does this."""
+    monkeypatch.setattr(
+        launch, "_stream", lambda command, log_path: REAL([sys.executable, "-c", code], log_path)
+    )
+
+
+def test_it_trains_and_its_lines_arrive(
+    model_dir: Path, dataset_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = recipe_of(model_dir, dataset_dir)
+    rows = prepare_rows(dataset_dir, recipe)
+    trained = run_training(rows, recipe)
+    said = capsys.readouterr().out
+    assert "Training on 20 rows" in said
+    assert "step 2/2 · validation loss" in said
+    assert trained.model_dir == student_dir(rows, recipe) / "merged"
+    assert not trained.reused
+    assert run_training(rows, recipe).reused
+    assert "nothing to train" in capsys.readouterr().out
+
+
+def test_the_command_for_several_gpus_is_exact(
+    model_dir: Path,
+    dataset_dir: Path,
+    home_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(launch, "_gpus", lambda: 4)
+    stand_in("import sys; sys.exit(1)", monkeypatch)
+    recipe = recipe_of(model_dir, dataset_dir, learning_rate=2e-5, lora_targets=["q_proj"])
+    with pytest.raises(SetupError):
+        run_training(prepare_rows(dataset_dir, recipe), recipe)
+    config = home_dir / "runs" / "t" / "training.json"
+    command = ".venv/bin/torchrun --nproc-per-node 4 -m lib.finetune.train runs/t/training.json"
+    assert command in capsys.readouterr().out
+    assert Recipe(**overrides(config)) == recipe
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "said"),
+    [
+        (
+            "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+            SetupError,
+            r"killed\. Most likely: .*method 'lora', batch_size 8, rows of at most 12\d tokens.*"
+            r"Lower batch_size and raise gradient_accumulation_steps",
+        ),
+        (
+            "import sys; sys.exit('lib.finetune.train: x is 3; expected 2.')",
+            CheckFailed,
+            "^x is 3; expected 2.$",
+        ),
+        (
+            "raise ValueError('odd')",
+            SetupError,
+            r"stopped: ValueError: odd \(.*runs/t/training.log",
+        ),
+    ],
+)
+def test_a_training_that_dies_is_one_line(
+    code: str,
+    error: type[SetupError],
+    said: str,
+    model_dir: Path,
+    dataset_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stand_in(code, monkeypatch)
+    recipe = recipe_of(model_dir, dataset_dir)
+    with pytest.raises(error, match=said) as told:
+        run_training(prepare_rows(dataset_dir, recipe), recipe)
+    assert type(told.value) is error
+    assert "\n" not in str(told.value)
+
+
+def test_an_interrupt_ends_the_training_too(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, time\n"
+        "def end(*_):\n"
+        f"    open({str(tmp_path / 'ended')!r}, 'w').close()\n"
+        "    os._exit(1)\n"
+        "signal.signal(signal.SIGTERM, end)\n"
+        "os.kill(os.getppid(), signal.SIGINT)\n"
+        "print('going', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = (
+        "import sys; from pathlib import Path; from lib.finetune import launch\n"
+        f"launch._stream([sys.executable, '-c', {code!r}], Path({str(tmp_path / 'log')!r}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", parent],
+        cwd=launch.PROJECT_DIR,
+        capture_output=True,
+        text=True,
+        env=os.environ,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        timeout=50,
+    )
+    assert "KeyboardInterrupt" in done.stderr
+    assert (tmp_path / "ended").exists()

@@ -1,0 +1,152 @@
+"""Two processes train what one trains, and a sharding that does not happen stops."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.finetune import prepare_rows, train_student
+from lib.finetune.parallel import ACCELERATE_DIR
+from lib.recipe import Recipe
+from lib.settings import PROJECT_DIR
+from lib.state import save_state
+from lib.store import read_jsonl, write_json
+from tests.finetune.tiny import write_dataset
+
+KNOBS: dict[str, Any] = {
+    "run_name": "t",
+    "num_epochs": 2.0,
+    "learning_rate": 0.01,
+    "lora_dropout": 0.0,
+    "batch_size": 2,
+    "seed": 5,
+    "eval_steps": 4,
+    "save_steps": 3,
+}
+
+Start = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def start(
+    model_dir: Path, home_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Start:
+    """Train with so many processes; the exit code and all that they said."""
+    # 16 rows: updates of 4 and batches of 2 divide them
+    dataset_dir = write_dataset(tmp_path / "lamps", train=16, valid=4)
+    save_state("t", DATASET_DIR=str(dataset_dir))
+    monkeypatch.setattr("lib.finetune.trainer._cpu_multiplies_bf16", lambda: False)
+
+    def run(
+        processes: int, *launcher: str, shard: bool = False, home: Path = home_dir, **knobs: Any
+    ) -> tuple[int, str]:
+        config = tmp_path / "config.json"
+        write_json(config, KNOBS | {"student_model": str(model_dir)} | knobs)
+        environ = {name: it for name, it in os.environ.items() if name != "SHARD_ON_CPU"}
+        environ |= {"OPENBOOK_HOME": str(home), "OMP_NUM_THREADS": "1"}
+        environ |= {"SHARD_ON_CPU": "1"} if shard else {}
+        torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node")
+        command = [sys.executable, *(launcher or (*torchrun, str(processes)))]
+        done = subprocess.run(
+            [*command, "-m", "tests.finetune.parallel_worker", str(config)],
+            cwd=PROJECT_DIR,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+        )
+        return done.returncode, done.stdout
+
+    return run
+
+
+def student(home: Path) -> Path:
+    (folder,) = (home / "artefacts" / "students").glob("t-*")
+    return folder
+
+
+def validation(folder: Path) -> list[float]:
+    points = read_jsonl(folder / "metrics.jsonl")
+    return [point["validation_loss"] for point in points if "validation_loss" in point]
+
+
+def one_process(model_dir: Path, tmp_path: Path, monkeypatch: Any, **knobs: Any) -> list[float]:
+    """The same updates by one process, which adds two batches up."""
+    with monkeypatch.context() as patch:
+        patch.setenv("OPENBOOK_HOME", str(tmp_path / "one"))
+        recipe = Recipe(
+            **(KNOBS | {"student_model": str(model_dir), "gradient_accumulation_steps": 2} | knobs)
+        )
+        return validation(
+            train_student(prepare_rows(tmp_path / "lamps", recipe), recipe).model_dir.parent
+        )
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp2"])
+def test_two_processes_have_the_loss_of_one(
+    parallel: str,
+    method: str,
+    start: Start,
+    model_dir: Path,
+    home_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    code, said = start(2, method=method, parallel=parallel, shard=True)
+    assert code == 0, said[-3000:]
+    expected = one_process(model_dir, tmp_path, monkeypatch, method=method)
+    found = validation(student(home_dir))
+    assert len(found) == 3
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert said.count("Written: ") == 1
+    from transformers import AutoModelForCausalLM
+
+    AutoModelForCausalLM.from_pretrained(student(home_dir) / "merged")
+    assert (student(home_dir) / "adapter").exists() == (method == "lora")
+
+
+def test_sharding_that_accelerate_drops_stops(start: Start) -> None:
+    code, said = start(2, parallel="fsdp2")
+    assert code != 0
+    assert "parallel is 'fsdp2', and" in said
+    assert "weights are whole in each process" in said
+    assert (
+        "Traceback" not in said.partition("ChildFailedError")[0].partition("torch/distributed")[0]
+    )
+
+
+def test_processes_that_were_not_started_stop(start: Start) -> None:
+    launcher = ("-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2")
+    code, said = start(2, *launcher)
+    assert code != 0
+    assert "2 processes were asked for, and 1 started" in said
+
+
+def test_the_configurations_are_read_by_the_libraries(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """ZeRO-3 is read, not run: DeepSpeed needs GPUs."""
+    from accelerate.commands.config.config_args import load_config_from_file
+    from transformers.integrations import HfDeepSpeedConfig
+
+    kinds = {"ddp": "MULTI_GPU", "fsdp2": "FSDP", "zero3": "DEEPSPEED"}
+    for name, kind in kinds.items():
+        config = load_config_from_file(str(ACCELERATE_DIR / f"{name}.yaml"))
+        assert config.distributed_type == kind
+    assert config.deepspeed_config == {
+        "deepspeed_config_file": "infra/accelerate/zero3.json",
+        "zero3_init_flag": False,
+    }
+    zero3 = json.loads((ACCELERATE_DIR / "zero3.json").read_text())
+    assert zero3["zero_optimization"]["stage"] == 3
+    pytest.importorskip("deepspeed")
+    assert HfDeepSpeedConfig(zero3).is_zero3()
