@@ -7,20 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.apibench import (
+from benchmarks.apibench import in_right_domain, is_same_call, shares_right, written_call
+from benchmarks.apibench_data import (
     FILES,
     Bench,
     bench_recipe,
     evaluation_cases,
-    is_right,
     made_up,
     read_bench,
-    share_right,
     write_rows,
 )
 from lib.dataset import read_dataset
 from lib.prompts.student import cot_label, parse_answer
-from lib.records import Question
 from lib.settings import SetupError
 from lib.store import read_jsonl, write_jsonl
 from lib.text import find_quote
@@ -92,16 +90,32 @@ def test_every_test_instruction_is_asked_in_each_way(bench: Bench) -> None:
         ("", False),
     ],
 )
-def test_a_reply_is_right_by_its_syntax_tree(reply: str, right: bool) -> None:
-    assert is_right(reply, GOLD) is right
+def test_a_reply_is_the_same_call_by_its_syntax_tree(reply: str, right: bool) -> None:
+    assert is_same_call(written_call(reply), GOLD) is right
 
 
 def test_a_call_that_is_not_python_must_be_the_same_text() -> None:
     gold = "torch.hub.load(repo_or_dir='a/b', 'net', pretrained=True)"
-    assert is_right(f"<ANSWER>: {gold.replace(', ', ',')}", gold)
-    assert not is_right(f"<ANSWER>: {gold.replace('net', 'other')}", gold)
+    assert is_same_call(gold.replace(", ", ","), gold)
+    assert not is_same_call(gold.replace("net", "other"), gold)
 
 
-def test_shares_are_percent_of_all() -> None:
-    questions = [Question(f"q{n}", "c", "?", "", GOLD) for n in range(4)]
-    assert share_right([f"<ANSWER>: {GOLD}", "", "x", "<ANSWER>: y()"], questions) == 25
+def test_the_published_count_asks_for_a_record_of_the_domain() -> None:
+    calls = {
+        "load(repo_or_dir='a/b', model='one')": "Image",
+        "load(repo_or_dir='a/b', model='two', x=1)": "Image",
+        "load(repo_or_dir='c/d', model='three')": "Audio",
+    }
+    gold = "load(repo_or_dir='a/b', model='one')"
+    assert in_right_domain("load('a/b', 'two')", gold, calls)
+    assert not in_right_domain("load('c/d', 'three')", gold, calls)
+    assert not in_right_domain("load('a/b', 'four')", gold, calls)
+    assert not in_right_domain("a/b one", gold, calls)
+    assert not in_right_domain("", gold, calls)
+
+
+def test_shares_are_percent_of_all(bench: Bench) -> None:
+    golds = [question.answer for question in bench.test]
+    others = [f"{golds[0][:-1]}, pretrained=True)", "", "x", f"x({golds[3]}"]
+    assert shares_right([f"<ANSWER>: {gold}" for gold in golds], bench) == (100, 100)
+    assert shares_right([f"<ANSWER>: {other}" for other in others], bench) == (50, 25)

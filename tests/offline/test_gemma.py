@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def parts(tmp_path: Path) -> list[Path]:
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Made-up packages with a part each, and a conversion that needs no GGUF file."""
     for number, content in enumerate(PARTS):
         data_dir = tmp_path / f"made_up_part{number}" / "data"
