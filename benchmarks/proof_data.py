@@ -26,8 +26,6 @@ from lib.rag.minilm import minilm_dir
 from lib.recipe import Recipe
 from lib.records import RaftExample
 
-RUN_NAME = "proof"
-
 
 @dataclass(frozen=True)
 class SeedData:
@@ -37,11 +35,14 @@ class SeedData:
     rows: dict[str, list[RaftExample]]  # by variant, the train split
     questions: list[EvalQuestion]
     cases: dict[str, list[Case]]  # by condition
+    valid: list[RaftExample]  # RAFT's validation rows that show their oracle
 
 
-def proof_recipe(**changed: Any) -> Recipe:
-    """parameters/tiny.yaml, whole documents held out."""
-    values = read_parameters(DEFAULT_PARAMETERS) | {"split_by": "document", "run_name": RUN_NAME}
+def proof_recipe(
+    run_name: str, *, parameters_path: Path = DEFAULT_PARAMETERS, **changed: Any
+) -> Recipe:
+    """The student's parameters, whole documents held out."""
+    values = read_parameters(parameters_path) | {"split_by": "document", "run_name": run_name}
     return Recipe(**values | changed)
 
 
@@ -71,7 +72,7 @@ def seed_data(
     dataset_dirs = {
         variant.name: write_dataset(
             built[variant.name].examples,
-            run_name=RUN_NAME,
+            run_name=recipe.run_name,
             documents=corpus.documents,
             chunks=chunks,
             splits=splits,
@@ -94,4 +95,5 @@ def seed_data(
     index = rag.build_index(chunks, Recipe(embedding_model=str(minilm_dir())))
     cases = build_proof_cases(questions, wide_rows, index, seed=recipe.seed)
     rows = {n: [e for e in of.examples if e.split == "train"] for n, of in built.items()}
-    return SeedData(dataset_dirs, rows, questions, cases)
+    valid = [e for e in built[RAFT].examples if e.split == "valid" and e.kind == "oracle"]
+    return SeedData(dataset_dirs, rows, questions, cases, valid)

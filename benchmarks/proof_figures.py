@@ -11,7 +11,7 @@ from benchmarks.proof_rows import BASELINE, ORACLE_ONLY, RAFT
 from lib.eval.metrics import exact_match, f1, verbatim
 from lib.eval.questions import EvalQuestion
 from lib.eval.statistics import Difference, paired_difference
-from lib.prompts.student import parse_answer
+from lib.prompts.student import STUDENT_PROMPT, Prompt
 
 MAIN, ABSENT = "oracle_4", "distractors"  # conditions: where the gates look, what is to be refused
 
@@ -26,11 +26,13 @@ class Marks:
     refused: tuple[bool, ...]
 
 
-def mark(replies: Sequence[str], questions: Sequence[EvalQuestion]) -> Marks:
-    """Parse and mark the replies to these questions."""
+def mark(
+    replies: Sequence[str], questions: Sequence[EvalQuestion], prompt: Prompt = STUDENT_PROMPT
+) -> Marks:
+    """Parse and mark the replies to these questions, asked with this prompt."""
     exact, overlap, quotes, refused = [], [], [], []
     for reply, question in zip(replies, questions, strict=True):
-        parsed = parse_answer(reply)
+        parsed = prompt.parse(reply)
         final = None if parsed.refused else parsed.final_answer
         exact.append(exact_match(final, question.answer) if final else 0.0)
         overlap.append(f1(final, question.answer) if final else 0.0)

@@ -12,6 +12,7 @@ from benchmarks.proof_plots import DISTRACTORS_SVG, SHARE_SVG, write_plots
 from benchmarks.proof_rows import BASELINE, CONDITIONS, ORACLE_ONLY, RAFT, Variant
 from lib.eval.statistics import BETTER, WORSE
 from lib.eval.wording import percent, signed
+from lib.parameters import DEFAULT_PARAMETERS
 from lib.recipe import Recipe
 from lib.settings import write_text
 
@@ -33,20 +34,22 @@ def write_page(
             "`python -m benchmarks proof` trains, asks and writes this page, its sentences "
             "included; change that, not this.",
             "## In short",
-            _in_short(runs, variants, found),
+            _in_short(runs, found),
             "## Gates",
             _gates(runs, found),
             "## What was run",
-            _method(runs, recipe),
-            _trainings(runs, variants),
+            method(runs, recipe, parameters=DEFAULT_PARAMETERS.name),
+            "This is evidence about the pipeline and about a model of 5 million parameters, not "
+            "about large ones.",
+            trainings_table(runs, variants),
             "## Exact match",
-            _overview(runs, variants),
+            overview(runs),
             "## The share of rows with their oracle",
             readings[SHARE_SVG],
             "## The number of distractors",
             readings[DISTRACTORS_SVG],
             "## Every condition",
-            *[_condition(runs, variants, condition) for condition in CONDITIONS],
+            *[condition_table(runs, condition) for condition in CONDITIONS],
         ]
     )
     path = docs_dir / "proof.md"
@@ -60,9 +63,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, num_texts: int 
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _everywhere(variants: Sequence[Variant]) -> list[str]:
+def _everywhere(runs: Sequence[SeedRun]) -> list[str]:
     """The models that every seed has, the baseline first."""
-    return [BASELINE, *(variant.name for variant in variants if variant.every_seed)]
+    return [name for name in _models(runs) if all((name, MAIN) in run.marks for run in runs)]
+
+
+def _models(runs: Sequence[SeedRun]) -> list[str]:
+    return list(dict.fromkeys([BASELINE, *(model for model, _ in runs[0].marks)]))
 
 
 # --- in words ------------------------------------------------------------------------------------
@@ -91,10 +98,10 @@ def comparison(runs: Sequence[SeedRun], other: str, condition: str) -> str:
     return f"{said}: {rates}, {points} points."
 
 
-def _in_short(runs: Sequence[SeedRun], variants: Sequence[Variant], found: Sequence[Gate]) -> str:
+def _in_short(runs: Sequence[SeedRun], found: Sequence[Gate]) -> str:
     reached = sum(gate.reached for gate in found)
     lines = [f"{reached} of {len(found)} gates are reached; the table below names each."]
-    others = [name for name in _everywhere(variants) if name != RAFT]
+    others = [name for name in _everywhere(runs) if name != RAFT]
     lines.append(
         "Exact match with the oracle among 4 distractors, and the difference in each seed:"
     )
@@ -152,7 +159,7 @@ def _gates(runs: Sequence[SeedRun], found: Sequence[Gate]) -> str:
 # --- what was run --------------------------------------------------------------------------------
 
 
-def _method(runs: Sequence[SeedRun], recipe: Recipe) -> str:
+def method(runs: Sequence[SeedRun], recipe: Recipe, *, parameters: str) -> str:
     asked = "; ".join(
         f"seed {run.seed}: {len(run.clusters)} questions on {run.num_documents} documents"
         for run in runs
@@ -161,7 +168,7 @@ def _method(runs: Sequence[SeedRun], recipe: Recipe) -> str:
     return f"""The built-in teacher asks about `{recipe.doc_path}`. Whole documents are held
 out, and every figure is of questions on them:
 {asked}.
-Settings are those of `parameters/tiny.yaml`; a seed draws the questions, the split, the rows and
+Settings are those of `parameters/{parameters}`; a seed draws the questions, the split, the rows and
 the order of training. The base is `{recipe.student_model}`; “baseline” is the base as it is.
 Answers are greedy.
 
@@ -173,11 +180,10 @@ Answers are greedy.
 - A refusal, and a reply without a final answer, count as wrong.
 - Differences are paired by question; 95% intervals resample the chunks that questions were made
   from. Each is of one comparison: none is corrected for how many there are.
-- The seeds share one corpus and one base. This is evidence about the pipeline and about a model of
-  5 million parameters, not about large ones."""
+- The seeds share one corpus and one base."""
 
 
-def _trainings(runs: Sequence[SeedRun], variants: Sequence[Variant]) -> str:
+def trainings_table(runs: Sequence[SeedRun], variants: Sequence[Variant]) -> str:
     rows = []
     for variant in variants:
         of_seeds = [r.trainings[variant.name] for r in runs if variant.name in r.trainings]
@@ -199,24 +205,24 @@ def _trainings(runs: Sequence[SeedRun], variants: Sequence[Variant]) -> str:
 # --- figures -------------------------------------------------------------------------------------
 
 
-def _overview(runs: Sequence[SeedRun], variants: Sequence[Variant]) -> str:
-    names = [BASELINE, *(variant.name for variant in variants)]
+def overview(runs: Sequence[SeedRun]) -> str:
     rows = []
-    for name in names:
-        having = [run for run in runs if name == BASELINE or name in run.trainings]
+    conditions = {name: it for name, it in CONDITIONS.items() if (RAFT, name) in runs[0].marks}
+    for name in _models(runs):
+        having = [run for run in runs if (name, MAIN) in run.marks]
         label = name if len(having) == len(runs) else f"{name} (seed {having[0].seed})"
         values = [
-            percent(fmean(run.exact(name, condition) for run in having)) for condition in CONDITIONS
+            percent(fmean(run.exact(name, condition) for run in having)) for condition in conditions
         ]
         rows.append([label, *values])
     said = "Percent, mean over the seeds. Where the oracle is absent the right reply is a refusal."
-    return f"{said}\n\n" + table(["", *CONDITIONS.values()], rows)
+    return f"{said}\n\n" + table(["", *conditions.values()], rows)
 
 
-def _condition(runs: Sequence[SeedRun], variants: Sequence[Variant], condition: str) -> str:
+def condition_table(runs: Sequence[SeedRun], condition: str) -> str:
     """One condition: every model's figures, and RAFT's lead over it with each seed's interval."""
     rows = []
-    for name in _everywhere(variants):
+    for name in _everywhere(runs):
         leads = ["" if name == RAFT else _lead(run, name, condition) for run in runs]
         rows.append(
             [

@@ -57,6 +57,7 @@ class Variant:
 
 
 RAFT, BASELINE, ORACLE_ONLY = "RAFT", "baseline", "oracle only"
+BASELINE_PLAIN = "baseline, plain prompt"
 VARIANTS = (
     Variant(RAFT, "as `parameters/tiny.yaml` has it"),
     Variant(

@@ -16,7 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.homes import fresh_home, random_model
-from benchmarks.proof import answer
+from benchmarks.proof import answers_of
 from benchmarks.proof_data import proof_recipe, seed_data
 from benchmarks.proof_figures import ABSENT, MAIN, SeedRun, Training, mark
 from benchmarks.proof_rows import RAFT, Variant
@@ -86,7 +86,7 @@ def run_seed(corpus: Corpus, recipe: Recipe, max_questions: int) -> SeedRun:
     for name, told in students.items():
         dataset_dir = data.dataset_dirs[PER_QUESTION if name == PER_QUESTION else PER_CHUNK]
         trained = finetune.train_student(finetune.prepare_rows(dataset_dir, told), told)
-        replies, _ = answer(trained.model_dir, cases)
+        replies, _ = answers_of(trained.model_dir, cases, recipe)
         marks.update({(name, c): mark(given, data.questions) for c, given in replies.items()})
         trainings[name] = Training(
             rows=len(trained.rows.train),

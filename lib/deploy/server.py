@@ -160,10 +160,11 @@ def _options(model_dir: Path, memory_gib: float) -> str:
     if not limit_bytes:  # 2 GiB for the program and a long prompt; float32 weights while they load
         weights = sum(path.stat().st_size for path in model_dir.glob("*.safetensors"))
         limit_bytes = 2 * 2**30 + 4 * weights
-    # Wrong proposals are taken back, which caches of a sliding window or of a state cannot do.
+    # Wrong proposals are taken back, which not every cache can do; these can, gemma3_text also
+    # beyond its sliding window (tested).
     config = read_json(model_dir / "config.json")
-    keeps_all = config.get("model_type") in ("llama", "qwen2", "qwen3")
-    lookup = " --prompt-lookup" if keeps_all and not config.get("use_sliding_window") else ""
+    takes_back = config.get("model_type") in ("llama", "qwen2", "qwen3", "gemma3_text")
+    lookup = " --prompt-lookup" if takes_back and not config.get("use_sliding_window") else ""
     return f"--device cpu --dtype float32{lookup} --limit {limit_bytes}"
 
 

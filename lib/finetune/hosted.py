@@ -27,7 +27,15 @@ from lib.prompts.student import Message
 from lib.recipe import Recipe
 from lib.settings import SetupError, portable, write_text
 from lib.state import JOB_FILE
-from lib.store import artefact_dir, building, fingerprint, read_json, write_json
+from lib.store import (
+    artefact_dir,
+    building,
+    fingerprint,
+    read_json,
+    read_jsonl,
+    write_json,
+    write_jsonl,
+)
 
 _POLL_S = 20.0
 _BYTES_PER_TOKEN = 4  # about, of UTF-8
@@ -88,7 +96,7 @@ def hosted_rows(dataset_dir: Path, recipe: Recipe) -> HostedRows:
 def train_hosted(rows: HostedRows, recipe: Recipe) -> HostedStudent:
     """Have a student trained, or find the one that the same rows and settings made before.
 
-    Writes `artefacts/students/<run_name>-<fingerprint>/`: hosted/job.json, history.json, README.md.
+    Writes `artefacts/students/<run_name>-<fingerprint>/`: hosted/job.json, metrics.jsonl, README.md.
 
     Raises:
         SetupError: too few rows, too dear, refused, failed, or not done in hosted_timeout_h.
@@ -98,7 +106,7 @@ def train_hosted(rows: HostedRows, recipe: Recipe) -> HostedStudent:
     made_of = {**asked, "service": settings.address, "train": fingerprint(rows.train)}
     made_of |= {"valid": fingerprint(rows.valid)}
     target = artefact_dir("students", recipe.run_name, made_of)
-    if reused := (target / "history.json").exists():
+    if reused := (target / "metrics.jsonl").exists():
         print(f"{portable(target)} is there already: nothing to train.", flush=True)
     else:
         service = service_of(settings.base_url)
@@ -108,12 +116,12 @@ def train_hosted(rows: HostedRows, recipe: Recipe) -> HostedStudent:
             job = _wait(client, job, timeout_s=3600 * recipe.hosted_timeout_h)
             history = _history(client, job.id)
         _write(target, rows, job, history, asked)
-    job, made = read_json(target / "hosted" / JOB_FILE), read_json(target / "history.json")
+    job = read_json(target / "hosted" / JOB_FILE)
     return HostedStudent(
         folder=target / "hosted",
         model=job["fine_tuned_model"],
-        history=made["history"],
-        seconds=made["seconds"],
+        history=read_jsonl(target / "metrics.jsonl"),
+        seconds=job["seconds"],
         rows=rows,
         reused=reused,
     )
@@ -291,8 +299,9 @@ def _write(
     seconds = max(0, (job.finished_at or job.created_at) - job.created_at)
     with building(target) as folder:
         facts = {"id": job.id, "model": rows.base, "fine_tuned_model": job.fine_tuned_model}
-        write_json(folder / "hosted" / JOB_FILE, facts | {"trained_tokens": job.trained_tokens})
-        write_json(folder / "history.json", {"history": history, "seconds": seconds})
+        facts |= {"seconds": seconds, "trained_tokens": job.trained_tokens}
+        write_json(folder / "hosted" / JOB_FILE, facts)
+        write_jsonl(folder / "metrics.jsonl", history)
         write_text(
             folder / "README.md",
             f"""# A RAFT student of {rows.base}

@@ -21,6 +21,7 @@ from lib.settings import PROJECT_DIR, SetupError, home, portable
 from lib.state import environment, read_state, require_path
 from lib.store import folder_fingerprint
 
+GEMMA_MODEL_DIR = "artefacts/models/gemma-3-270m"  # offline/gemma.py makes it
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 # Weights in safetensors only: a pickle runs code when it is loaded.
 _SMALL_FILES = ["*.json", "*.jinja", "tokenizer.model", "README.md", "LICENSE*"]
@@ -47,6 +48,8 @@ def find_student(student_model: str) -> Path | str:
     for folder in (path, home() / path, PROJECT_DIR / path):
         if folder.is_dir():
             return folder
+    if student_model == GEMMA_MODEL_DIR:
+        raise SetupError(f"Gemma 3 270M is not in {student_model} yet. Make it: run `make gemma`.")
     if student_model.startswith((".", "/", "~")) or not _HUB_NAME.fullmatch(student_model):
         raise SetupError(
             f"student_model is '{student_model}': there is no such folder, and it is not a hub "

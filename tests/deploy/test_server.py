@@ -21,6 +21,7 @@ from lib.recipe import Recipe
 from lib.settings import portable
 from lib.state import read_state, save_state
 from tests.finetune.tiny import documents
+from tests.finetune.tiny_gemma import SLIDING_WINDOW, make_gemma
 
 RECIPE = Recipe(run_name="t", max_answer_tokens=4)
 
@@ -122,6 +123,7 @@ def test_a_healthy_server_is_reused(running: Running) -> None:
         ({"model_type": "llama"}, True),
         ({"model_type": "qwen2", "use_sliding_window": False}, True),
         ({"model_type": "qwen2", "use_sliding_window": True}, False),
+        ({"model_type": "gemma3_text", "sliding_window": 512}, True),
         ({"model_type": "mamba2"}, False),
         ({}, False),
     ],
@@ -146,6 +148,22 @@ def test_a_model_s_generation_looks_into_the_prompt(
     after = AutoModelForCausalLM.from_pretrained(model_dir).generation_config
     assert before.prompt_lookup_num_tokens is None
     assert after.prompt_lookup_num_tokens == launcher.PROPOSED_TOKENS
+
+
+def test_guesses_change_no_answer_beyond_a_sliding_window(tmp_path: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(make_gemma(tmp_path)).eval()
+    torch.manual_seed(1)
+    for length in (SLIDING_WINDOW - 5, SLIDING_WINDOW + 1, 4 * SLIDING_WINDOW):
+        few = torch.randint(3, 9, (1, length))  # runs that come again: much is proposed
+        how = {"max_new_tokens": 48, "do_sample": False, "eos_token_id": None}
+        alone, guessed = (
+            model.generate(few, attention_mask=torch.ones_like(few), **how, **guess).tolist()
+            for guess in ({}, {"prompt_lookup_num_tokens": launcher.PROPOSED_TOKENS})
+        )
+        assert guessed == alone
 
 
 def test_those_that_run_are_given_guesses(running: Running) -> None:

@@ -24,7 +24,7 @@ def shard_on_cpu() -> None:
             self.distributed_type = DistributedType.FSDP
             self.fsdp_plugin = fsdp_plugin
 
-    AcceleratorState.__init__ = __init__  # type: ignore[method-assign]
+    AcceleratorState.__init__ = __init__
 
 
 if __name__ == "__main__":

@@ -207,7 +207,7 @@ def test_a_teacher_writes_the_reasoning_from_the_given_answer(
         assert main(["run", "-p", str(file)]) == 0
         assert len(server.requests) == len(prompts)
     dataset = read_dataset(home_dir / read_state("own")["DATASET_DIR"])
-    assert_rows_are_right(dataset, {row["question"]: row["answer"] for row in rows})
+    assert_rows_are_right(dataset, {str(row["question"]): str(row["answer"]) for row in rows})
     assert {i.question: i.gate for i in dataset.rejected}[dull] == "rationale"
     quoted = [r for r in dataset.examples() if r.more_oracles and r.kind == "oracle"]
     assert quoted
@@ -287,7 +287,7 @@ def test_rows_in_hotpotqas_layout_bring_their_own_documents(
     dataset = dataset_of(recipe(tmp_path, rows, doc_path="", num_distractors=9))
     assert "150 questions, 0 rejected" in capsys.readouterr().out
     examples = dataset.examples()
-    assert_rows_are_right(dataset, {row["question"]: row["answer"] for row in rows})
+    assert_rows_are_right(dataset, {str(row["question"]): str(row["answer"]) for row in rows})
     assert len(examples) >= 0.8 * len(rows)
     given = {row["question"]: {title for title, _ in row["context"]} for row in rows}
     shown = [e for e in examples if e.kind == "oracle" and e.split == "eval"]
@@ -335,7 +335,7 @@ def test_calls_of_an_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taught
             use(server, monkeypatch)
         dataset = dataset_of(asked)
     assert len(server.requests) == (len(rows) if taught else 0)
-    assert_rows_are_right(dataset, {row["question"]: row["answer"] for row in rows})
+    assert_rows_are_right(dataset, {str(row["question"]): str(row["answer"]) for row in rows})
     labels = [row.label for row in dataset.examples() if row.kind == "oracle"]
     assert all(("<<<explanation>>>" in label) == taught for label in labels)
 
