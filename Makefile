@@ -14,9 +14,9 @@ BIN := .venv/bin
 	$(BIN)/python -m pip check
 	@touch $@
 
-# Two files at a time (pytest-xdist)
+# In two processes (pytest-xdist), with the groups of tests/conftest.py
 test: .venv
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 lint: .venv
 	$(BIN)/ruff format --check .

@@ -182,6 +182,8 @@ def run_notebook(plan: Plan, notebook: str) -> None:
     """
     import logging
 
+    # jsonschema would build the grammar of an IRI: more than a second, and no notebook holds one.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     import papermill
 
     # Its own reading of the parameters cell trips over our comments; ours has checked them.

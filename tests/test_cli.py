@@ -141,7 +141,9 @@ def test_every_command_has_a_help_of_its_own(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_a_command_in_one_line(number: int, code: int) -> None:
     process = started(
-        "import sys, time; from lib.cli import run\n"
+        "import signal, sys, time; from lib.cli import run\n"
+        # A shell that runs the tests in its background has SIGINT ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def work():\n"
         "    print('works', flush=True)\n"
         "    time.sleep(60)\n"

@@ -36,7 +36,7 @@ SMALL = {
     "num_epochs": 0.2,
     "learning_rate": 1e-3,
     "top_k": [1, 2],
-    "max_questions": 5,
+    "max_questions": 3,
     "max_answer_tokens": 48,
     "server_concurrency": 2,
 }
@@ -187,6 +187,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Any:
                 progress_bar=False,
             )
         command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-cell-timeout=600"]
+        command += ["-p", "no:langsmith_plugin"]
         try:
             done = subprocess.run(
                 [*command, "-p", "no:cacheprovider", *map(str, copies)],

@@ -14,9 +14,9 @@ CHROMIUM = (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """One browser a file: Playwright's event loop must end before other tests run theirs."""
+    """One for this folder: Playwright's event loop must end before other tests run theirs."""
     if not CHROMIUM:
         pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:

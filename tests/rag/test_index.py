@@ -167,6 +167,9 @@ def test_weights_that_are_not_the_publishers_are_refused(tmp_path: Path) -> None
 
 
 def test_a_model_that_is_nowhere_says_so() -> None:
+    from huggingface_hub import constants
+
+    assert constants.HF_HUB_OFFLINE  # else it waits for the hub, or for the lack of a network
     with pytest.raises(SetupError, match="cannot be loaded"):
         load_embedder(Recipe(embedding_model="no-such-folder/no-such-model")).queries(["ferry"])
 

@@ -39,10 +39,16 @@ def found() -> Evaluated:
     return evaluated({model: reply(model) for model in MODELS}, count=30, conditions=CONDITIONS)
 
 
-@pytest.fixture
-def page(found: Evaluated, tmp_path: Path) -> str:
-    write_report_of(tmp_path, found)
-    return (tmp_path / ANSWERS_PAGE).read_text(encoding="utf-8")
+@pytest.fixture(scope="module")
+def run_dir(found: Evaluated, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run_dir = tmp_path_factory.mktemp("run")
+    write_report_of(run_dir, found)
+    return run_dir
+
+
+@pytest.fixture(scope="module")
+def page(run_dir: Path) -> str:
+    return (run_dir / ANSWERS_PAGE).read_text(encoding="utf-8")
 
 
 def cards(page: str) -> list[tuple[str, str, str]]:
@@ -58,13 +64,13 @@ def cards(page: str) -> list[tuple[str, str, str]]:
     ]
 
 
-def test_every_answer_is_there_once_as_text(found: Evaluated, page: str, tmp_path: Path) -> None:
+def test_every_answer_is_there_once_as_text(found: Evaluated, page: str, run_dir: Path) -> None:
     shown = Counter(
         (condition, unescape(re.sub("<[^>]+>", "", text)).strip())
         for condition, _, card in cards(page)
         for text in re.findall(r'<div class="ob-reply">(.*?)</div>', card, re.DOTALL)
     )
-    for row in read_answers(tmp_path):
+    for row in read_answers(run_dir):
         text = re.sub("##(begin|end)_quote##", "", row["text"]).strip() or "(an empty reply)"
         shown[row["condition"], text] -= 1
     assert set(shown.values()) == {0}
@@ -119,9 +125,11 @@ def test_what_a_judge_left_open_is_not_compared(found: Evaluated, tmp_path: Path
     assert counts["not compared"] == 1
 
 
-def test_the_same_run_gives_the_same_bytes(found: Evaluated, page: str, tmp_path: Path) -> None:
-    write_report_of(tmp_path / "again" / tmp_path.name, found)
-    assert (tmp_path / "again" / tmp_path.name / ANSWERS_PAGE).read_text(encoding="utf-8") == page
+def test_the_same_run_gives_the_same_bytes(
+    found: Evaluated, page: str, run_dir: Path, tmp_path: Path
+) -> None:
+    write_report_of(tmp_path / run_dir.name, found)
+    assert (tmp_path / run_dir.name / ANSWERS_PAGE).read_text(encoding="utf-8") == page
 
 
 def test_nothing_is_loaded_and_only_its_own_script_may_run(page: str) -> None:

@@ -37,8 +37,8 @@ def found() -> Evaluated:
     )
 
 
-@pytest.fixture
-def notebook_path(found: Evaluated, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def notebook_path(found: Evaluated, tmp_path_factory: pytest.TempPathFactory) -> Path:
     more = [
         shown(Picture(SVG, ALT)),
         shown(Picture(SVG, ALT)),
@@ -49,12 +49,14 @@ def notebook_path(found: Evaluated, tmp_path: Path) -> Path:
         shown("<style>.of-an-older-version { display: none; }</style><p>old</p>"),
     ]
     title = "# Who reads better?\n[3](3_deploy.ipynb), [paper](https://a.example)"
-    return write_notebook(tmp_path / "4_eval.ipynb", found, title=title, more=more)
+    path = tmp_path_factory.mktemp("run") / "4_eval.ipynb"
+    return write_notebook(path, found, title=title, more=more)
 
 
-@pytest.fixture
-def page(notebook_path: Path, tmp_path: Path) -> str:
-    return write_report(notebook_path, tmp_path / "report.html").read_text(encoding="utf-8")
+@pytest.fixture(scope="module")
+def page(notebook_path: Path) -> str:
+    report_path = write_report(notebook_path, notebook_path.with_name("report.html"))
+    return report_path.read_text(encoding="utf-8")
 
 
 def test_it_needs_nothing_else(page: str) -> None:
@@ -136,8 +138,9 @@ def test_a_picture_without_words_is_named_by_its_call(notebook_path: Path, tmp_p
     output = v4.new_output("execute_result", data=data, execution_count=1)
     cell = v4.new_code_cell('finetune.plot_training(run_name="x")', outputs=[output])
     notebook.cells.append(cell)
-    write(notebook, notebook_path)
-    page = write_report(notebook_path, tmp_path / "report.html").read_text(encoding="utf-8")
+    write(notebook, tmp_path / "4_eval.ipynb")
+    report_path = write_report(tmp_path / "4_eval.ipynb", tmp_path / "report.html")
+    page = report_path.read_text(encoding="utf-8")
     assert 'alt="Plot: training" src="data:image/png;base64,iVBORw0KGgo="' in page
 
 
