@@ -96,7 +96,7 @@ def hosted_rows(dataset_dir: Path, recipe: Recipe) -> HostedRows:
 def train_hosted(rows: HostedRows, recipe: Recipe) -> HostedStudent:
     """Have a student trained, or find the one that the same rows and settings made before.
 
-    Writes `artefacts/students/<run_name>-<fingerprint>/`: hosted/job.json, metrics.jsonl, README.md.
+    Writes `artefacts/students/<run_name>-<fingerprint>/`: hosted/job.json, metrics.jsonl, README.md
 
     Raises:
         SetupError: too few rows, too dear, refused, failed, or not done in hosted_timeout_h.
