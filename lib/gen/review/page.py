@@ -23,15 +23,6 @@ from lib.settings import SetupError, portable
 
 ASSETS = Path(__file__).parent / "assets"
 _BLOCK = Markup('<div class="raft"><h2>{}</h2><div class="{}">{}</div></div>')
-ACTIONS = {  # name → its key and its button
-    "accept": ("a", "Accept"),
-    "reject": ("r", "Reject"),
-    "pick": ("v", "Pick for evaluation"),
-    "undo": ("u", "Undo"),
-    "previous": ("k", "← Previous"),
-    "next": ("j", "Next →"),
-    "write": ("w", "Write dataset"),
-}
 _REASON_OF_KEY = {str(number): reason for number, reason in enumerate(REASONS, 1)}
 
 
@@ -57,7 +48,6 @@ def page_html(order: str) -> str:
     """Buttons, fields and the places for what changes: nothing that a dataset holds."""
     templates = Environment(loader=FileSystemLoader(ASSETS), autoescape=True)
     return templates.get_template("page.html").render(
-        actions=ACTIONS,
         reasons=_REASON_OF_KEY,
         choices={"kind": ["all", *show.KINDS], "state": ["all", *STATES, DIFFER], "order": ORDERS},
         order=order,

@@ -41,7 +41,7 @@ class Review:
     """
 
     def __init__(
-        self, dataset_dir: Path, reviewer: str = "", *, sample: int = 0, seed: int = 1
+        self, dataset_dir: Path, reviewer: str = "unnamed", *, sample: int = 0, seed: int = 1
     ) -> None:
         self.dataset, self.reviewer, self.sample = read_dataset(dataset_dir), reviewer, sample
         self.all_rows = {row.id: row for row in self.dataset.examples()}
@@ -57,37 +57,27 @@ class Review:
         in_sample = set(self._drawn)
         self.rows = {i: row for i, row in self.all_rows.items() if i in in_sample}  # that are shown
         self.lock = threading.RLock()
-        self.read_to, self.unreadable, self.decisions = 0, 0, list[Decision]()
-        self._apply()
+        self.read_to = -1  # bytes of the review file
         self.refresh()
 
     # --- decisions -------------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Read the decisions that were written since."""
+        """Read the decisions if some were written since: which count, and the rows' states."""
         path = review_path(self.dataset.folder)
         size = path.stat().st_size if path.exists() else 0
         if size == self.read_to:
             return
-        if size < self.read_to:  # somebody deleted the file, or put another in its place
-            self.read_to, self.unreadable, self.decisions = 0, 0, []
-        new, unreadable, self.read_to = read_decisions(self.dataset.folder, self.read_to)
-        self.decisions += new
-        self.unreadable += unreadable
-        self._apply()
-
-    def _apply(self) -> None:
-        """Find the verdicts that count, and the states that they give the rows."""
+        self.read_to = size
+        self.decisions, self.unreadable = read_decisions(self.dataset.folder)
         given: dict[str, dict[str, Decision]] = {}  # row id → reviewer → the verdict that counts
-        force = in_force(self.decisions)
-        for decision in force:
+        for decision in in_force(self.decisions):
             given.setdefault(decision.row_id, {})[decision.reviewer] = decision
-        self._undoable = [d for d in force if self._is_own(d) and d.row_id in self.all_rows]
+        of_reviewer = [d for d in self.decisions if d.reviewer == self.reviewer]
+        self._undoable = [d for d in in_force(of_reviewer) if d.row_id in self.all_rows]
         self.not_applied: list[str] = []  # decisions, each with its mistake
         self.given: dict[str, dict[str, Decision]] = {}
         for row_id, by_reviewer in given.items():
-            if len(by_reviewer) > 1:
-                by_reviewer.pop("", None)
             picked = any(decision.verdict == "pick" for decision in by_reviewer.values())
             if row_id not in self.all_rows:
                 self.not_applied.append(f"row {row_id} is not in the dataset")
@@ -101,23 +91,18 @@ class Review:
         self.states = self._states(own)  # row id → one of STATES, as the reviewer decided
         self.outcome = self.states if own == applied else self._states(applied)  # as all did
         # How often the reviewer decided on a row: a page that shows an older state can be told.
-        self.versions = Counter(
-            d.row_id for d in self.decisions if self._is_own(d) and d.verdict != "note"
-        )
+        self.versions = Counter(d.row_id for d in of_reviewer if d.verdict != "note")
         self._notes = {
             (d.row_id, d.reviewer): d.note for d in self.decisions if d.verdict == "note"
         }
 
-    def _is_own(self, decision: Decision) -> bool:
-        return decision.reviewer in ("", self.reviewer)
-
     def _states(self, verdicts: Mapping[str, str]) -> dict[str, str]:
         states = dict.fromkeys(self.all_rows, "undecided")
         states |= {row_id: STATE_OF[verdict] for row_id, verdict in verdicts.items()}
-        picked = [
-            self.all_rows[i].oracle.id for i, verdict in verdicts.items() if verdict == "pick"
-        ]
-        asked = {chunk_id for oracle in picked for chunk_id in (oracle, *self._same[oracle])}
+        asked = set[str]()  # chunks that picked rows ask about
+        for row_id in [i for i, verdict in verdicts.items() if verdict == "pick"]:
+            oracle = self.all_rows[row_id].oracle.id
+            asked |= {oracle, *self._same[oracle]}
         for row_id, row in self.all_rows.items() if asked else ():
             shown = {row.oracle.id, *(chunk.id for chunk in row.context)}
             stays = row.split == "eval" or states[row_id] in ("picked", "rejected")
@@ -129,12 +114,9 @@ class Review:
     def _same(self) -> Conflicts:
         return conflicts(self.dataset.chunks)
 
-    def own(self, row_id: str, reviewer: str | None = None) -> Decision | None:
-        """A reviewer's decision on a row; who reviews now has those of earlier versions, too."""
-        given = self.given.get(row_id, {})
-        if reviewer in (None, self.reviewer):
-            return given.get(self.reviewer) or given.get("")
-        return given.get(reviewer)
+    def own(self, row_id: str, reviewer: str = "") -> Decision | None:
+        """A reviewer's decision on a row; "" = of who reviews now."""
+        return self.given.get(row_id, {}).get(reviewer or self.reviewer)
 
     def note(self, row_id: str) -> str:
         """The reviewer's text on a row; "" = there is none."""
@@ -143,7 +125,7 @@ class Review:
     def others(self, row_id: str) -> list[Decision]:
         """What others decided on a row; nothing before the reviewer has, whom it would sway."""
         given = self.given.get(row_id, {}).values() if self.own(row_id) else ()
-        return [decision for decision in given if not self._is_own(decision)]
+        return [decision for decision in given if decision.reviewer != self.reviewer]
 
     def differs(self, row_id: str) -> bool:
         """Whether the reviewer and another one disagree: one rejects the row."""
@@ -194,7 +176,7 @@ class Review:
         if not self._undoable:
             raise SetupError("There is no decision to undo.")
         last = self._undoable[-1]
-        self._add(Decision(last.row_id, "undo", _now(), last.reviewer))
+        self._add(Decision(last.row_id, "undo", _now(), self.reviewer))
         return last.row_id
 
     def _add(self, decision: Decision) -> None:
@@ -249,7 +231,8 @@ class Review:
         after = [other for other in found if places[other] > here]
         before = [other for other in reversed(found) if places[other] < here]
         ahead, behind = (after, before) if by > 0 else (before, after)
-        return next(iter(ahead), row_id if row_id in found else next(iter(behind), ""))
+        nearest = row_id if row_id in found else next(iter(behind), "")
+        return next(iter(ahead), nearest)
 
     def summary(self) -> str:
         """`3 rejected, 1 picked, 12 left out`: what all reviewers' decisions change; "" = no row"""
