@@ -315,10 +315,7 @@ def write_dataset(
 def write_reviewed(
     dataset: Dataset, examples: Sequence[RaftExample], left_out: Sequence[Rejected]
 ) -> Path:
-    """Write the rows that a review left as another dataset; returns its folder.
-
-    The rows that were left out go to `rejected.jsonl`.
-    """
+    """Write the rows that a review left as another dataset; returns its folder."""
     manifest = dataset.manifest
     made_of = {
         **manifest["made_of"],

@@ -9,11 +9,7 @@ from lib.recipe import Recipe
 
 
 def check_evaluation(recipe: Recipe) -> None:
-    """Check everything that 4_eval needs, except student and baseline, which are made later.
-
-    Raises:
-        SetupError: an endpoint, a prompts file or prices.yaml is missing or wrong.
-    """
+    """Check everything that 4_eval needs, except student and baseline, which are made later."""
     eval_models(recipe, deployed=False)
     find_judge(recipe)
     budget_of(recipe)

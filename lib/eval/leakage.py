@@ -64,9 +64,7 @@ class Leakage:
 def check_leakage(dataset_dir: Path, questions: Sequence[EvalQuestion], recipe: Recipe) -> Leakage:
     """Compare the questions with every training and validation row of the dataset.
 
-    Raises:
-        SetupError: something is shared that the recipe's allow_leakage does not name, or the
-            dataset's training rows are missing or damaged.
+    What is shared and not named by the recipe's allow_leakage is a SetupError.
     """
     dataset = read_dataset(dataset_dir)
     rows = dataset.examples("train", "valid")

@@ -28,8 +28,7 @@ def declare_primary(
 ) -> Primary:
     """The first model against the baseline (else the second), under the first `top_k` named.
 
-    By exact match, or, if the right answers are long, by the judge or by F1. Nothing else is
-    looked at: the replies do not exist yet. It is printed.
+    By exact match, or, if the right answers are long, by the judge or by F1. It is printed.
     """
     names = [model.name for model in models]
     metric, why = _metric(questions, judge)

@@ -54,9 +54,8 @@ def summarise(
     tested: they have a 95% interval and no verdict.
 
     Args:
-        clusters: question id → cluster id, of `clusters_of`.
-        models: the first is compared with the others. Others that scores name (the retriever) get
-            estimates and no comparison.
+        clusters: of `clusters_of`.
+        models: others that scores name (the retriever) get estimates and no comparison.
     """
     scores = list(scores)
     table = _table(scores, clusters)

@@ -28,9 +28,8 @@ def verdict_of(results: Results) -> str:
     """What is sure comes first: the primary comparison, unless only the reading can be told.
 
     Training changes how documents are read, not which are found, so beside a retrieved condition
-    the oracle among distractors is compared, too. Then the baseline with its plain prompt; a model
-    that is not better than this one is not called better without saying so. Then the replies
-    without a final answer, and what would settle a verdict that is open.
+    the oracle among distractors is compared, too. A model that is not better than the baseline with
+    its plain prompt is not called better without saying so.
     """
     one = results.deciding
     if one is None:

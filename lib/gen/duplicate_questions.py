@@ -15,11 +15,7 @@ _BLOCK = 512
 
 
 def drop_ambiguous(questions: Sequence[Question]) -> tuple[list[Question], list[Rejected]]:
-    """Keep the questions that have one answer in the whole collection.
-
-    The same question with different answers is refused each time (gate "ambiguous"); of exact
-    duplicates the first stays (gate "duplicate").
-    """
+    """Keep the questions that have one answer in the whole collection; of duplicates the first."""
     answers: dict[str, set[str]] = {}
     for question in questions:
         answers.setdefault(normalise(question.text), set()).add(normalise(question.answer))
@@ -40,10 +36,7 @@ def drop_ambiguous(questions: Sequence[Question]) -> tuple[list[Question], list[
 def drop_evaluated(
     questions: Sequence[Question], evaluation: Sequence[str]
 ) -> tuple[list[Question], list[Rejected]]:
-    """Keep the questions that the evaluation does not ask, or nearly (gate "evaluation").
-
-    4_eval stops at those that a training row asks, too.
-    """
+    """Keep the questions that the evaluation does not ask, or nearly: 4_eval would stop at them."""
     same = same_questions([question.text for question in questions], evaluation)
     asked = ((place, f"eval_file asks “{evaluation[other]}”") for place, other in same.items())
     return _without(questions, {place: Rejection("evaluation", said) for place, said in asked})

@@ -36,7 +36,6 @@ def generate(recipe: Recipe) -> Path:
     """Read, ask, assemble, write and check; returns the dataset's folder.
 
     Raises:
-        CheckFailed: the dataset was written, and a check of it failed.
         Finished: a dry run, or plain pairs, which are not a dataset to train on.
     """
     corpus = Corpus(recipe)

@@ -21,8 +21,7 @@ def write_pairs(asked: Generated, *, chunks: Sequence[Chunk], run_name: str) -> 
     """Write artefacts/qa/<run_name>-<fingerprint>; returns the folder.
 
     `documents/` has a JSON for each document and `pairs.json` all of them; `alpaca.jsonl` and
-    `chat.jsonl` have them in those formats; `rejected.jsonl` says why the others were refused, by a
-    gate or by the judge. A folder that is there already holds the same pairs and is kept.
+    `chat.jsonl` have them in those formats.
     """
     if any(question.cot_answer for question in asked.questions):
         raise SetupError(

@@ -25,10 +25,7 @@ class EvaluationItem:
 
 
 def read_evaluation_file(path: str | Path) -> list[EvaluationItem]:
-    """`question,answer⏎Who lit the lamp?,the keeper` → one item.
-
-    A relative path is looked up from the current folder, then from the project's.
-    """
+    """`question,answer⏎Who lit the lamp?,the keeper` → one item."""
     found = find_path(path)
     if found is None or not found.is_file():
         raise SetupError(

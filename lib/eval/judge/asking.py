@@ -36,11 +36,7 @@ class Judge:
 
 
 def find_judge(recipe: Recipe, *, budget: Budget | None = None) -> Judge | None:
-    """The judge of JUDGE_… in .env; None if it names none: the judge's metrics are then absent.
-
-    Raises:
-        SetupError: a name that it needs is missing, or the prompts cannot be read.
-    """
+    """The judge of JUDGE_… in .env; None if it names none: the judge's metrics are then absent."""
     settings = endpoint_settings("judge")
     if settings is None:
         return None
@@ -50,11 +46,7 @@ def find_judge(recipe: Recipe, *, budget: Budget | None = None) -> Judge | None:
 
 
 def ask_judge(judge: Judge, requests: Sequence[JudgeRequest]) -> list[dict[str, Grade]]:
-    """The verdict on each request, field → grade, in their order; replies in the ledger are reused.
-
-    Raises:
-        SetupError: the endpoint cannot work, or requests failed (the replies that came are kept).
-    """
+    """The verdict on each request, field → grade, in their order."""
     if not requests:
         return []
 

@@ -37,13 +37,8 @@ class LabelledAnswer:
 def audit(judge: Judge | None, labels_file: str | Path) -> str:
     """Ask the judge about answers that people have labelled; their agreement, as text.
 
-    One request per answer holds all metrics that need no documents, as in an evaluation. The text
-    shows the agreement with its 95% interval (Wilson), Cohen's kappa, and each difference. This is
-    evidence for this judge, these prompts and answers like these, and for nothing else.
-
-    Raises:
-        SetupError: there is no judge; the file has fewer than 20 rows or cannot be read; requests
-            failed.
+    One request per answer holds all metrics that need no documents, as in an evaluation. The result
+    is evidence for this judge, these prompts and answers like these, and for nothing else.
     """
     if judge is None:
         raise SetupError(
@@ -112,9 +107,6 @@ def read_labels(path: str | Path) -> list[LabelledAnswer]:
     """`question,reference,answer,label⏎Who lit the lamp?,the keeper,a keeper,yes` → its rows.
 
     A table of any form that lib/reading/tables.py reads; other columns are ignored.
-
-    Raises:
-        SetupError: the file cannot be read, has fewer than 20 rows, or incomplete rows.
     """
     path = Path(path).expanduser()
     names = ("question", "reference", "answer", "label")

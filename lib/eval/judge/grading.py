@@ -36,9 +36,6 @@ def judge_answers(
     - A verdict that cannot be read is unscored, field by field; `unparsed_counts` counts these.
     - Absent: every metric in `distractors_only`, where the right reply is a refusal, and
       groundedness where there were no documents.
-
-    Raises:
-        SetupError: a question has no reference; requests failed (the replies that came are kept).
     """
     if judge is None:
         return []

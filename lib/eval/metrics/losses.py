@@ -24,8 +24,7 @@ def outcomes(
 ) -> list[str]:
     """One of LOSSES an answer, in their order; `metric` is the one that decides.
 
-    The first that applies: right; format; retrieval missed; wrong refusal; wrong quote; wrong
-    answer. In `distractors_only` a refusal is right, and an answer a wrong answer.
+    In `distractors_only` a refusal is right, and an answer a wrong answer.
     """
     values = {
         (s.model, s.condition, s.question_id, s.metric): s.value

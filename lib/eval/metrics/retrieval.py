@@ -17,13 +17,12 @@ def score_retrieval(
 ) -> list[Score]:
     """Every metric of every retrieved case, in the cases' order; chunks = the whole corpus.
 
-    A chunk is relevant if `holds_answer` says so: the oracle, or a chunk that overlaps it and holds
-    its evidence.
+    A chunk is relevant if `holds_answer` says so.
 
     - `hit_rate`: 1 if a relevant chunk was retrieved, else 0.
     - `reciprocal_rank`: 1 / place of the first one, from 1; 0 if there is none. Its mean is MRR.
-    - `context_precision`: the share of the retrieved chunks that are relevant, not weighted by
-      rank; 1 / k at best where the oracle is the only relevant chunk.
+    - `context_precision`: the share of the retrieved chunks that are relevant; 1 / k at best where
+      the oracle is the only relevant chunk.
     - `context_recall`: the share of the corpus' relevant chunks that were retrieved. Questions
       that people wrote have none: it is not known which chunks answer them.
     """

@@ -21,8 +21,8 @@ SMALL = 0.05  # a loss below this share of the answers is not worth a parameter
 def what_next(results: Results, losses: Mapping[tuple[str, str], Mapping[str, int]]) -> HTML:
     """Where the first model loses answers, the largest loss first, each with what may help.
 
-    Under the condition of the verdict, and what it answers where it should refuse; losses below
-    SMALL are left out. Where the verdict cannot tell, what would settle it.
+    Under the condition of the verdict, and where it should refuse. Where the verdict cannot tell,
+    what would settle it.
     """
     model = next(iter(results.models), "")
     main = results.primary.condition

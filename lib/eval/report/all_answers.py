@@ -34,8 +34,8 @@ def write_all_answers(
     """Write answers.html beside the report; returns how many answers it holds.
 
     A question under a condition has the replies of all models beside each other, and one of
-    COMPARED: the first model against the one of the primary comparison, by its metric. It is right
-    refusals where no document holds the answer.
+    COMPARED: the first model against that of the primary comparison, by its metric or, where no
+    document holds the answer, by right refusals.
     """
     rows, results = read_answers(run_dir), read_results(run_dir)
     metric = results.primary.metric

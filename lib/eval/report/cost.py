@@ -67,7 +67,7 @@ def show_latency_and_cost(answers: Sequence[Answer], asked: Sequence[EvalModel])
 
 
 def ledger_costs(prices: Prices | None = None) -> list[Cost]:
-    """What each role has asked of each model, in every run so far, as the ledger recorded it."""
+    """What each role has asked of each model, in every run so far."""
     prices = prices or load_prices()
     with closing(Ledger()) as ledger:
         used = ledger.usage_by_model()

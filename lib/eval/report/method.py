@@ -86,9 +86,6 @@ def show_judge(judge: Judge | None, scores: Sequence[Score], asked: Sequence[Eva
     """The judge's model and host, its unread verdicts by metric and model, and warnings.
 
     Without a judge: one sentence that says so, and how to set one.
-
-    Raises:
-        SetupError: a model of `asked` has no endpoint, which says what it is called there.
     """
     if judge is None:
         return show("judge.html.j2", judge=None)

@@ -32,10 +32,6 @@ def write_report(notebook_path: Path, report_path: Path) -> Path:
     Cells tagged `not-in-report` and what was written to standard error stay out, links to files
     become their text. The verdict comes first, then the contents. In the folder of a run the page
     says what the run was made of, and links to a page with all answers, which is written, too.
-
-    Raises:
-        SetupError: there is no such notebook, it cannot be read, or the folder's metrics.json is of
-            another evaluation.
     """
     body = _body_of(notebook_path)
     title, verdict = _TITLE.search(body), _VERDICT.search(body)

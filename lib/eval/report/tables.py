@@ -44,8 +44,7 @@ def show_verdict(results: Results) -> HTML:
 def show_table(results: Results) -> HTML:
     """The metric that decides, exact match and F1: each model under each condition, and compared.
 
-    Percent with 95% intervals; differences in points. `distractors_only`, where no answer is
-    right, is in `show_metrics`.
+    `distractors_only`, where no answer is right, is in `show_metrics`.
     """
     metric = results.primary.metric
     scored = {one.condition for one in results.estimates if one.metric == metric}

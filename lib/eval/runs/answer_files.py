@@ -27,7 +27,7 @@ def write_answers(
 ) -> list[str]:
     """Write `answers.jsonl` and `answers.parquet`; returns the names of the metrics in them.
 
-    One row per reply. A metric that does not apply has neither a value nor an explanation there.
+    A metric that does not apply to a reply has neither a value nor an explanation there.
     """
     metrics = list(dict.fromkeys(score.metric for score in scores))
     by_id = {question.id: question for question in questions}
@@ -87,11 +87,7 @@ def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], metrics: Seque
 
 
 def read_answers(run_dir: Path) -> list[dict[str, Any]]:
-    """The rows of answers.parquet.
-
-    Raises:
-        SetupError: there is no such file.
-    """
+    """The rows of answers.parquet."""
     import pyarrow.parquet
 
     path = run_dir / ANSWERS_FILE

@@ -47,8 +47,7 @@ def compare_runs(
 ) -> RunComparison:
     """Pair the replies of both students to the same questions under the same condition.
 
-    Default conditions: all that both have; default metrics: the one that decides the other run, and
-    right refusals.
+    Default conditions: all that both have; default metrics: as in `gate`.
     """
     asked, before = ({_question(row) for row in one.answers} for one in (run, against))
     shared = len(asked & before)
@@ -133,12 +132,9 @@ def gate(
 ) -> RunComparison:
     """Compare a run's student with a base run's; `regressions` lists the figures that got worse.
 
-    Default metrics: the one that decides the base run, and right refusals.
-    Default conditions: all of the base run.
-
-    Raises:
-        SetupError: no question is the same, or a metric or condition is not in both runs: a gate
-            that skipped it would pass for no reason.
+    Default metrics: the one that decides the base run, and right refusals. Default conditions: all
+    of the base run. What is not in both runs is a SetupError: a gate that skipped it would pass for
+    no reason.
     """
     metrics, asked_for = metrics or _gated_metrics(base), conditions
     conditions = conditions or base.results.conditions

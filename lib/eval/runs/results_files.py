@@ -68,11 +68,8 @@ def write_results(
 ) -> None:
     """Write `answers.jsonl`, `answers.parquet` and, last, `metrics.json`; print its path.
 
-    Args:
-        made_of: of `describe_run`.
-        leakage, cost: any records.
-        date: ISO 8601; "" = now. If metrics.json already holds the same figures, they keep their
-            date, so that the same evaluation gives the same bytes.
+    If metrics.json already holds the same figures, they keep their date, so that the same
+    evaluation gives the same bytes.
     """
     metrics = write_answers(run_dir, answers, scores, questions, cases)
     found = decompose(answers, scores, metric=results.primary.metric)
@@ -134,11 +131,7 @@ def secrets() -> re.Pattern[str]:
 
 
 def read_metrics(run_dir: Path) -> dict[str, Any]:
-    """The content of metrics.json.
-
-    Raises:
-        SetupError: it is missing, damaged, or of another version.
-    """
+    """The content of metrics.json."""
     path = run_dir / METRICS_FILE
     if not path.is_file():
         raise SetupError(f"{portable(path)} is not there. Run 4_eval.ipynb: it writes the metrics.")
@@ -158,11 +151,7 @@ def read_metrics(run_dir: Path) -> dict[str, Any]:
 
 
 def read_results(run_dir: Path) -> Results:
-    """The figures that `write_results` was given, exactly.
-
-    Raises:
-        SetupError: as `read_metrics`.
-    """
+    """The figures that `write_results` was given, exactly."""
     document = read_metrics(run_dir)
     try:
         return Results(

@@ -30,9 +30,8 @@ def intervals(
 
     - "wilson": every value is 0 or 1, and each cluster has one: the score interval of a rate.
     - "bca": everything else, differences of pairs among it; see `bca_bounds`.
-    - "wilson" again where fewer than MIN_CLUSTERS clusters differ from the most frequent one:
-      all equal, one cluster, few clusters. A bootstrap of these is too
-      narrow, in the worst case of width 0; see `_sparse`.
+    - "wilson" again where fewer than MIN_CLUSTERS clusters differ from the most frequent one. A
+      bootstrap of these is too narrow, in the worst case of width 0; see `_sparse`.
     - "" and NaN: no value, or such a sparse sample with values beyond 0–1 (of differences: -1–1).
     """
     found: dict[int, Interval] = {}

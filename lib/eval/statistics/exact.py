@@ -14,19 +14,16 @@ _STEPS = 100  # totals that are not whole are rounded to 1 / 100
 
 
 def exact_p(totals: Sequence[float]) -> float:
-    """The two-sided exact p of "neither model is better"; 1.0 where no cluster differs.
+    """The two-sided exact p of "neither model is better", from each cluster's sum of differences.
 
-    If that is so, the two models' answers to a cluster's questions could as well be exchanged:
-    each cluster's total difference is as likely to be as it is as to have the other sign. p is how
-    often so large a sum of the totals comes from random signs.
+    If neither is, the two models' answers to a cluster's questions could as well be exchanged: each
+    cluster's total difference is as likely to be as it is as to have the other sign. p is how often
+    so large a sum of the totals comes from random signs; 1.0 where no cluster differs.
 
     Of a metric that is 0 or 1, with one question a cluster, this is McNemar's exact test, the
     binomial on the discordant pairs. Several questions of one chunk change sides together: counted
     one by one, equal models would be told apart at 5% in 16% of cases (70 questions, 4 a chunk,
     these very much alike), so in 5% (`python -m benchmarks interval_coverage`).
-
-    Args:
-        totals: of each cluster, its sum of differences.
     """
     differing = [total for total in totals if abs(total) > TINY]
     whole = all(abs(total - round(total)) <= TINY for total in differing)
@@ -54,10 +51,9 @@ def _sign_flip_p(sizes: Sequence[int], distance: int) -> float:
 def holm(ps: Sequence[float]) -> list[tuple[float, float]]:
     """For each test its p, corrected for as many tests, and its level (Holm 1979); in their order.
 
-    With 95% certainty no test with a corrected p below 0.05 is mere chance, however the tests
-    depend on each other. The level is the one at which the uncorrected p was tested: 0.05 / m for
-    the smallest p of m, 0.05 / (m - 1) for the next, up to the first that is not below its level;
-    this level is that of all the others.
+    The level is the one at which the uncorrected p was tested: 0.05 / m for the smallest p of m,
+    0.05 / (m - 1) for the next, up to the first that is not below its level; this level is that of
+    all the others.
     """
     corrected, largest = [0.0] * len(ps), 0.0
     for rank, place in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):

@@ -36,13 +36,8 @@ def paired_difference(
 ) -> Difference:
     """The mean difference with its interval, whole clusters resampled, and the verdict.
 
-    One comparison, tested alone at 5%. Where all pairs agree the difference is 0, but not known to
-    be: the interval is ±z² / (k + z²) for k clusters (as if each were one question), ±5 points of
-    70.
-
-    Args:
-        differences: one per pair, first minus second, -1 to 1; of no pair all is NaN.
-        clusters: the cluster of each pair.
+    One comparison, tested alone at 5%, of differences from -1 to 1. Where all pairs agree the
+    difference is 0, but not known to be: the interval is ±z² / (k + z²) for k clusters.
     """
     sample = make_sample(differences, clusters, paired=True)
     (found,) = intervals([sample], seed=seed, num_resamples=num_resamples)
@@ -53,8 +48,7 @@ def paired_difference(
 def tested(interval: Interval, *, rejected: bool) -> Interval:
     """The interval, extended to 0 unless the exact test rejects a difference of 0.
 
-    An interval without 0 is then the same as the word "better" or "worse". Fewer than 6
-    clusters that differ are never enough for the test.
+    An interval without 0 is then the same as the word "better" or "worse".
     """
     if rejected:
         return interval
@@ -89,10 +83,8 @@ def questions_needed(
 
         N = n · ((z + 0.84) / z · (high - low) / 2d)²
 
-    Rounded up to two digits. None: the difference is 0, or there is no interval.
-
-    Args:
-        low, high: of the interval that has this level, before `tested`.
+    Rounded up to two digits. None: the difference is 0, or there is no interval. The interval
+    (low, high) is the one before `tested`.
     """
     if math.isnan(high - low) or abs(difference) <= TINY:
         return None

@@ -39,9 +39,7 @@ def make_sample(
 ) -> Sample:
     """Sum the values by cluster.
 
-    Args:
-        clusters: of the same length; the cluster of each value. Resamples take clusters in their
-            order of appearance: the same order gives the same bytes.
+    Resamples take clusters in their order of appearance: the same order gives the same bytes.
     """
     import numpy
 

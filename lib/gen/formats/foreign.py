@@ -179,8 +179,7 @@ def _read_file(path: Path) -> list[Row]:
 def import_rows(path: Path) -> Path:
     """Write the rows of a file or folder of another tool as a dataset; returns its folder.
 
-    A document's text is its chunk. Splits and columns are those of `read_foreign`; an instruction
-    is written anew, as our students are asked. Rows that cannot be used are rejected.
+    A document's text is its chunk. An instruction is written anew, as our students are asked.
     """
     rows, left_out = read_foreign(path, unsaid="train")
     if not any(rows.values()):

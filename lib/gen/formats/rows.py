@@ -164,10 +164,8 @@ def preference(row: Row, *, answer: str, refused: Sequence[Rejected]) -> Fitted:
     `rejected_from` says where the other side comes from:
 
         refusal_with_oracle    the refusal, though the oracle is in the context
-        answer_without_oracle  the answer to the question, though the oracle is absent
+        answer_without_oracle  the teacher's answer, though the oracle is absent
         rejected_by_<gate>     a reply to the same question that a quality gate refused
-
-    `answer` is the teacher's, "" if it is not known; `refused` are the replies of the gates.
     """
     kind, label = kind_of(row), row["cot_answer"]
     worse: dict[str, str] = {}

@@ -100,9 +100,6 @@ def agreement(verdicts: Mapping[str, Mapping[str, str]]) -> list[tuple[str, list
     """For each pair of reviewers a sentence, and the ids of the rows on which they differ.
 
     Two agree on a row that both reject, or that neither does.
-
-    Args:
-        verdicts: of each row, by its id, each reviewer's verdict.
     """
     reviewers = sorted({reviewer for given in verdicts.values() for reviewer in given})
     found = []
