@@ -119,11 +119,11 @@ def check(plan: Plan) -> None:
 
         require_machine(recipe)
     if plan.last == len(NOTEBOOKS):
-        from lib.eval import check_evaluation, eval_models
+        from lib.eval import budget_of, eval_models, find_judge
 
-        check_evaluation(recipe)
-        if plan.first == len(NOTEBOOKS):  # all models are served by now
-            eval_models(recipe)
+        eval_models(recipe, deployed=plan.first == plan.last)  # else 3_deploy serves them later
+        find_judge(recipe)
+        budget_of(recipe)
     if plan.first == 1:
         from lib.reading.sources import find_documents
 

@@ -4,7 +4,6 @@
 
 from lib.engine.budget import budget_of
 from lib.eval.answers import answer_cases
-from lib.eval.check import check_evaluation
 from lib.eval.conditions import Case, build_cases
 from lib.eval.judge import find_judge, judge_answers
 from lib.eval.leakage import check_leakage

@@ -14,7 +14,6 @@ from lib.eval.results import Comparison, Estimate, Primary, Results
 from lib.eval.statistics import (
     ALPHA,
     CANNOT_TELL,
-    NUM_RESAMPLES,
     Interval,
     Sample,
     exact_p,
@@ -44,7 +43,6 @@ def summarise(
     models: Sequence[str],
     primary: Primary,
     seed: int = 0,
-    num_resamples: int = NUM_RESAMPLES,
 ) -> Results:
     """Every figure with its interval, and the first model against each of the others.
 
@@ -61,12 +59,9 @@ def summarise(
     table = _table(scores, clusters)
     samples = [_sample(values, clusters) for values in table.values()]
     pairs = _tested(_pairs(table, clusters, models), primary)
-    found = intervals(
-        [*samples, *(pair.sample for pair in pairs)], seed=seed, num_resamples=num_resamples
-    )
-    no_answer = Counter(
-        (s.model, s.condition, s.metric) for s in scores if s.explanation in NO_ANSWER
-    )
+    found = intervals([*samples, *(pair.sample for pair in pairs)], seed=seed)
+    silent = [score for score in scores if score.explanation in NO_ANSWER]
+    no_answer = Counter((score.model, score.condition, score.metric) for score in silent)
     return Results(
         models=tuple(models),
         conditions=tuple(dict.fromkeys(condition for _, condition, _ in table)),

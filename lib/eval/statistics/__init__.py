@@ -1,7 +1,7 @@
 """How sure: intervals of clustered values, paired comparisons, exact tests, words for them.
 
 - `wilson_interval`, `intervals`: of rates and means (Wilson's, a BCa bootstrap of whole clusters).
-- `paired_difference`, `verdict`, `questions_needed`: two models on the same questions.
+- `tested`, `verdict`, `questions_needed`: two models on the same questions.
 - `exact_p`, `holm`: how likely chance alone is, for one comparison and for several.
 """
 
@@ -14,8 +14,6 @@ from lib.eval.statistics.paired import (
     BETTER,
     CANNOT_TELL,
     WORSE,
-    Difference,
-    paired_difference,
     questions_needed,
     tested,
     turned,

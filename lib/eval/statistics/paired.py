@@ -3,46 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import NormalDist
 
-from lib.eval.statistics.bootstrap import NUM_RESAMPLES, z_of
-from lib.eval.statistics.clustered import Interval, intervals
-from lib.eval.statistics.exact import exact_p
-from lib.eval.statistics.samples import ALPHA, TINY, make_sample
+from lib.eval.statistics.bootstrap import z_of
+from lib.eval.statistics.clustered import Interval
+from lib.eval.statistics.samples import ALPHA, TINY
 
 BETTER, WORSE, CANNOT_TELL = "better", "worse", "cannot tell"
 POWER = 0.8
-
-
-@dataclass(frozen=True)
-class Difference:
-    """The mean of paired differences, with its interval."""
-
-    mean: float
-    low: float
-    high: float
-    num_pairs: int
-    verdict: str  # "better", "worse" or "cannot tell", of the first of the pair
-
-
-def paired_difference(
-    differences: Sequence[float],
-    clusters: Sequence[Hashable],
-    *,
-    seed: int = 0,
-    num_resamples: int = NUM_RESAMPLES,
-) -> Difference:
-    """The mean difference with its interval, whole clusters resampled, and the verdict.
-
-    One comparison, tested alone at 5%, of differences from -1 to 1. Where all pairs agree the
-    difference is 0, but not known to be: the interval is ±z² / (k + z²) for k clusters.
-    """
-    sample = make_sample(differences, clusters, paired=True)
-    (found,) = intervals([sample], seed=seed, num_resamples=num_resamples)
-    found = tested(found, rejected=exact_p(sample.totals.tolist()) < ALPHA)
-    return Difference(sample.mean, found.low, found.high, len(differences), verdict(found))
 
 
 def tested(interval: Interval, *, rejected: bool) -> Interval:
@@ -68,12 +37,7 @@ def turned(word: str) -> str:
 
 
 def questions_needed(
-    difference: float,
-    low: float,
-    high: float,
-    *,
-    n: int,
-    level: float = ALPHA,
+    difference: float, low: float, high: float, *, n: int, level: float = ALPHA
 ) -> int | None:
     """About how many questions would show the difference that n of them gave, if it is real.
 

@@ -5,37 +5,61 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy
 import pytest
 
 from lib.eval.statistics import (
+    ALPHA,
     BETTER,
     CANNOT_TELL,
     MIN_CLUSTERS,
+    NUM_RESAMPLES,
     WORSE,
     exact_p,
     holm,
     intervals,
     make_sample,
-    paired_difference,
+    paired,
     questions_needed,
     turned,
     wilson_interval,
 )
 
 
+class Difference(NamedTuple):
+    mean: float
+    low: float
+    high: float
+    verdict: str
+
+
+def paired_difference(
+    differences: Sequence[float],
+    clusters: Sequence[Hashable],
+    *,
+    num_resamples: int = NUM_RESAMPLES,
+) -> Difference:
+    """One comparison, tested alone at 5%."""
+    sample = make_sample(differences, clusters, paired=True)
+    (found,) = intervals([sample], num_resamples=num_resamples)
+    found = paired.tested(found, rejected=exact_p(sample.totals.tolist()) < ALPHA)
+    return Difference(sample.mean, found.low, found.high, paired.verdict(found))
+
+
 def test_no_pairs_no_claim() -> None:
     seen = paired_difference([], [])
     assert math.isnan(seen.mean)
-    assert (seen.num_pairs, seen.verdict) == (0, CANNOT_TELL)
+    assert seen.verdict == CANNOT_TELL
 
 
 def test_equal_answers_do_not_prove_equal_models() -> None:
     seen = paired_difference([0.0] * 70, range(70))
     most = wilson_interval(0, 70)[1]
-    assert (seen.mean, seen.num_pairs, seen.verdict) == (0.0, 70, CANNOT_TELL)
+    assert (seen.mean, seen.verdict) == (0.0, CANNOT_TELL)
     assert (seen.low, seen.high) == pytest.approx((-most, most))
     fewer = paired_difference([0.0] * 70, [i // 4 for i in range(70)])
     assert fewer.high > 2 * seen.high
