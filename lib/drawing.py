@@ -45,10 +45,7 @@ P = ParamSpec("P")
 
 def style_of(place: int) -> dict[str, str]:
     """Colour and marker of the model at that place, counted from 0: each tells it apart."""
-    return {
-        "color": COLOURS[place % len(COLOURS)],
-        "marker": _MARKERS[place % len(_MARKERS)],
-    }
+    return {"color": COLOURS[place % len(COLOURS)], "marker": _MARKERS[place % len(_MARKERS)]}
 
 
 @dataclass(frozen=True)

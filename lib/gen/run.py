@@ -14,10 +14,7 @@ from lib.state import save_state
 
 
 def add_command(commands: Any) -> None:
-    parser = commands.add_parser(
-        "run",
-        help="documents to a dataset, as 1_gen.ipynb makes it",
-    )
+    parser = commands.add_parser("run", help="documents to a dataset, as 1_gen.ipynb makes it")
     add_parameters(parser)
     parser.add_argument(
         "--dry-run", action="store_true", help="chunks, requests, tokens and cost; ask nothing"

@@ -1,9 +1,4 @@
-"""An LLM as judge: right or wrong and five ratings; and the judge compared with people.
-
-find_judge(recipe)                               → the endpoint of JUDGE_…, or None
-judge_answers(judge, answers, questions, cases)  → one Score per metric and answer
-audit(judge, labels_file)                        → agreement with people, as text
-"""
+"""An LLM as judge: right or wrong and five ratings; and the judge compared with people."""
 
 # ruff: noqa: F401  # the public names of the room
 

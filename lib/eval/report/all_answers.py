@@ -38,9 +38,9 @@ def write_all_answers(
     document holds the answer, by right refusals.
     """
     rows, results = read_answers(run_dir), read_results(run_dir)
-    metric = results.primary.metric
+    metric, names = results.primary.metric, Answer.__dataclass_fields__
     answers = [
-        Answer(**{name: row[name] for name in Answer.__dataclass_fields__} | _quotes(row))
+        Answer(**{name: row[name] for name in names} | {"quotes": tuple(row["quotes"])})
         for row in rows
     ]
     scores = [
@@ -74,10 +74,6 @@ def write_all_answers(
     )
     write_text(run_dir / ANSWERS_PAGE, page)
     return len(rows)
-
-
-def _quotes(row: Row) -> dict[str, Any]:
-    return {"quotes": tuple(row["quotes"])}
 
 
 def _compared(rows: Sequence[Row], first: str, primary: Primary) -> str:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import Any
 from urllib.parse import urlsplit
 
 from lib.endpoints import PREFIXES, endpoint_settings
 from lib.engine.ledger import Ledger
 from lib.engine.prices import Cost, Prices, costs, load_prices
 from lib.eval.models import EvalModel
-from lib.eval.report.page import show
+from lib.eval.report.page import HTML, show
 from lib.records import Answer
-
-if TYPE_CHECKING:
-    from IPython.display import HTML
-    from pandas import DataFrame
 
 _HERE = ("localhost", "127.0.0.1", "::1")
 
 
-def answer_usage(answers: Sequence[Answer]) -> DataFrame:
-    """A row for each model: n, p50_s, p95_s, and the means of prompt_tokens, completion_tokens."""
+def answer_usage(answers: Sequence[Answer]) -> Any:
+    """A row (pandas) for each model: n, p50_s, p95_s, mean prompt_tokens and completion_tokens."""
     import pandas as pd
 
     names = ("model", "latency_s", "prompt_tokens", "completion_tokens")

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
-from typing import TYPE_CHECKING
 
 from lib.eval.metrics import METRICS, RETRIEVAL, RETRIEVER
 from lib.eval.metrics.losses import RIGHT_FROM
 from lib.eval.metrics.refusals import CLOSED_BOOK, REFUSED_RIGHTLY, REFUSED_WRONGLY, no_answer
-from lib.eval.report.page import show
+from lib.eval.report.page import HTML, show
 from lib.eval.results import HEADLINE, Estimate, Results
 from lib.eval.statistics import BETTER, CANNOT_TELL, WORSE, intervals, make_sample
 from lib.eval.verdict import claim_of, falls_short, plain_comparison, verdict_of
 from lib.records import Answer, Score
-
-if TYPE_CHECKING:
-    from IPython.display import HTML
 
 
 def show_verdict(results: Results) -> HTML:

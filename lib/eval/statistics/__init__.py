@@ -1,9 +1,4 @@
-"""How sure: intervals of clustered values, paired comparisons, exact tests, words for them.
-
-- `wilson_interval`, `intervals`: of rates and means (Wilson's, a BCa bootstrap of whole clusters).
-- `tested`, `verdict`, `questions_needed`: two models on the same questions.
-- `exact_p`, `holm`: how likely chance alone is, for one comparison and for several.
-"""
+"""How sure: intervals of clustered values, paired comparisons, exact tests, words for them."""
 
 # ruff: noqa: F401  # the public names of the room
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy
+
 from lib.eval.statistics.bootstrap import NUM_RESAMPLES, bca_bounds, z_of
 from lib.eval.statistics.samples import ALPHA, TINY, Sample
 
@@ -78,8 +80,6 @@ def _is_rate(sample: Sample) -> bool:
 
 def _num_unlike(sample: Sample) -> int:
     """How many clusters have another mean than the most frequent one."""
-    import numpy
-
     _, counts = numpy.unique(numpy.round(sample.totals / sample.sizes, 9), return_counts=True)
     return int(len(sample.sizes) - counts.max())
 

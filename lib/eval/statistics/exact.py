@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy
+
 from lib.eval.statistics.samples import ALPHA, TINY
 
 _STEPS = 100  # totals that are not whole are rounded to 1 / 100
@@ -36,8 +38,6 @@ def _sign_flip_p(sizes: Sequence[int], distance: int) -> float:
     """How likely a sum of these numbers with random signs is at least so far from 0."""
     if not distance:
         return 1.0
-    import numpy
-
     chances = numpy.ones(1)  # of the sums -total, …, total
     for size in sizes:
         wider = numpy.zeros(len(chances) + 2 * size)

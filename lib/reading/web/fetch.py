@@ -89,11 +89,7 @@ def quoted(address: str) -> str:
 
 
 def get(
-    url: str,
-    *,
-    allow_loopback: bool,
-    max_bytes: int,
-    content_types: Collection[str] = (),
+    url: str, *, allow_loopback: bool, max_bytes: int, content_types: Collection[str] = ()
 ) -> Response:
     """One request, without following redirects; () as content_types means any."""
     parts = urlsplit(url := check_url(url))

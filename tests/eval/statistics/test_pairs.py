@@ -5,49 +5,25 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Hashable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy
 import pytest
 
+from benchmarks.proof_figures import paired_difference
 from lib.eval.statistics import (
-    ALPHA,
     BETTER,
     CANNOT_TELL,
     MIN_CLUSTERS,
-    NUM_RESAMPLES,
     WORSE,
     exact_p,
     holm,
     intervals,
     make_sample,
-    paired,
     questions_needed,
     turned,
     wilson_interval,
 )
-
-
-class Difference(NamedTuple):
-    mean: float
-    low: float
-    high: float
-    verdict: str
-
-
-def paired_difference(
-    differences: Sequence[float],
-    clusters: Sequence[Hashable],
-    *,
-    num_resamples: int = NUM_RESAMPLES,
-) -> Difference:
-    """One comparison, tested alone at 5%."""
-    sample = make_sample(differences, clusters, paired=True)
-    (found,) = intervals([sample], num_resamples=num_resamples)
-    found = paired.tested(found, rejected=exact_p(sample.totals.tolist()) < ALPHA)
-    return Difference(sample.mean, found.low, found.high, paired.verdict(found))
 
 
 def test_no_pairs_no_claim() -> None:
