@@ -1,7 +1,5 @@
 """Cases → answers of every model, through the request engine and its ledger."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence

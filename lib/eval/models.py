@@ -1,7 +1,5 @@
 """The recipe's `models` → the models of an evaluation: which endpoint, with which prompt."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 

@@ -1,14 +1,11 @@
 """The comparison that decides, declared before anything is asked."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
 from lib.eval.conditions import RETRIEVED
-from lib.eval.judge.asking import Judge
-from lib.eval.judge.grading import JUDGE_CORRECT
+from lib.eval.judge.grading import JUDGE_CORRECT, Judge
 from lib.eval.models import BASELINE, EvalModel
 from lib.eval.questions import EvalQuestion, count_questions
 from lib.eval.results import HEADLINE, Primary

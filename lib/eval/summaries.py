@@ -1,7 +1,5 @@
 """Scores → results: an estimate for each figure, a comparison for each pair of models."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -106,9 +104,6 @@ def _estimate(where: Where, values: Values, interval: Interval, no_answer: int) 
 def _mean(values: Sequence[float]) -> float:
     """The same to the last bit in any order: one figure of one thing, in every table."""
     return math.fsum(values) / len(values) if values else math.nan
-
-
-# --- pairs of models -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

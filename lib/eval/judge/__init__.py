@@ -2,6 +2,5 @@
 
 # ruff: noqa: F401  # the public names of the room
 
-from lib.eval.judge.asking import Judge, find_judge
 from lib.eval.judge.audit import audit
-from lib.eval.judge.grading import JUDGE_METRICS, judge_answers, unparsed_counts
+from lib.eval.judge.grading import JUDGE_METRICS, Judge, find_judge, judge_answers, unparsed_counts

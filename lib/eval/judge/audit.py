@@ -1,15 +1,12 @@
 """The judge against people: on the same answers, how often do they agree?"""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill, shorten
 from typing import Any
 
-from lib.eval.judge.asking import Judge, ask_judge
-from lib.eval.judge.grading import applicable
+from lib.eval.judge.grading import Judge, applicable, ask_judge
 from lib.eval.statistics import wilson_interval
 from lib.prompts.verdicts import FIELDS, JUDGED
 from lib.reading.tables import read_table, text_value
@@ -98,9 +95,6 @@ def _kappa(pairs: list[tuple[bool, bool]]) -> str:
 
 def _short(text: str) -> str:
     return shorten(text, 200, placeholder=" …")
-
-
-# --- the file of labels --------------------------------------------------------------------------
 
 
 def read_labels(path: str | Path) -> list[LabelledAnswer]:

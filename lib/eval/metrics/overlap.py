@@ -4,8 +4,6 @@ All of them compare normalised texts (text.normalise), with the same tokens, and
 1. For a blank gold answer all of them are 0.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from functools import cache
@@ -46,9 +44,6 @@ def bleu(answer: str, gold: str) -> float:
 def chrf(answer: str, gold: str) -> float:
     """Sentence chrF2 (Popović 2015) by sacrebleu, / 100: 1 to 6 characters in a row, any script."""
     return _share(_scorers()[2].sentence_score(normalise(answer), [normalise(gold)]))
-
-
-# --- the libraries' scorers ----------------------------------------------------------------------
 
 
 def _share(score: Any) -> float:

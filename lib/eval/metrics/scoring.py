@@ -1,7 +1,5 @@
 """Answers → scores: every metric that needs no judge, for the answers that it applies to."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 

@@ -1,7 +1,5 @@
 """Every answer of a run on one page, which the reader's browser filters and searches."""
 
-from __future__ import annotations
-
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from hashlib import sha256

@@ -1,7 +1,5 @@
 """What an answer takes, in seconds, tokens and money; and what all runs have cost."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import closing
 from typing import Any

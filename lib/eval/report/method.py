@@ -1,7 +1,5 @@
 """How models were asked and judged, what the questions share with training, what stays open."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 

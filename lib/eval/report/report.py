@@ -1,7 +1,5 @@
 """The executed notebook as one HTML file that needs nothing else: no network, no script."""
 
-from __future__ import annotations
-
 import re
 from base64 import b64encode
 from collections.abc import Mapping
@@ -123,9 +121,6 @@ def _for_readers(output: Any, source: str) -> Any:
     if shown := data.get("text/html"):
         data["text/html"] = _STYLE.sub("", shown)
     return output
-
-
-# --- what a report is about -----------------------------------------------------------------------
 
 
 def title_of(run_name: str, metrics: Mapping[str, Any]) -> str:

@@ -1,7 +1,5 @@
 """The verdict and the figures as HTML."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 
@@ -54,8 +52,6 @@ def show_table(results: Results) -> HTML:
     )
 
 
-# --- what else was measured ----------------------------------------------------------------------
-
 _REFUSALS = (REFUSED_RIGHTLY, REFUSED_WRONGLY)
 _QUOTES = ("quotes_in_context", "quotes_in_oracle")
 _IN_TABLE = (HEADLINE, "f1")  # shown by show_table
@@ -89,9 +85,6 @@ def _groups(results: Results, condition: str) -> dict[str, list[str]]:
     groups["Others"] = [metric for metric in known if metric not in listed]
     measured = {group: [m for m in metrics if m in known] for group, metrics in groups.items()}
     return {group: metrics for group, metrics in measured.items() if metrics}
-
-
-# --- refusals ------------------------------------------------------------------------------------
 
 
 def show_refusals(

@@ -1,7 +1,5 @@
 """The answers of an evaluation on disk: one row per reply, as Parquet and as JSONL."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """An evaluation on disk: metrics.json with every figure, beside its answers."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import math
@@ -137,15 +135,14 @@ def read_metrics(run_dir: Path) -> dict[str, Any]:
         raise SetupError(f"{portable(path)} is not there. Run 4_eval.ipynb: it writes the metrics.")
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
+        schema = document.get("schema") if isinstance(document, dict) else None
+        said = f"has schema {schema}, and this version reads schema {SCHEMA}"
     except ValueError as error:
-        raise SetupError(
-            f"{portable(path)} is damaged ({error}). Run 4_eval.ipynb again: it writes the metrics."
-        ) from error
-    schema = document.get("schema") if isinstance(document, dict) else None
+        schema, said = None, f"is damaged ({error})"
     if schema != SCHEMA:
         raise SetupError(
-            f"{portable(path)} has schema {schema}, and this version reads schema {SCHEMA}. Run "
-            "4_eval.ipynb again: replies that the ledger knows are not asked again."
+            f"{portable(path)} {said}. Run 4_eval.ipynb again: replies that the ledger knows are "
+            "not asked again."
         )
     return document
 

@@ -1,7 +1,5 @@
 """Finished runs, by their names below runs/ (`tiny`, `tiny/history/<time>`) or by their folders."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property

@@ -4,11 +4,12 @@
 
 from lib.eval.statistics.bootstrap import NUM_RESAMPLES
 from lib.eval.statistics.clustered import MIN_CLUSTERS, Interval, intervals, wilson_interval
-from lib.eval.statistics.exact import exact_p, holm
-from lib.eval.statistics.paired import (
+from lib.eval.statistics.pairs import (
     BETTER,
     CANNOT_TELL,
     WORSE,
+    exact_p,
+    holm,
     questions_needed,
     tested,
     turned,

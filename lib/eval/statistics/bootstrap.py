@@ -1,7 +1,5 @@
 """The BCa bootstrap of means, which resamples whole clusters."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from statistics import NormalDist

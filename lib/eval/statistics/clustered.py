@@ -1,7 +1,5 @@
 """95% intervals of rates and means of clustered values: Wilson's or the BCa bootstrap."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,9 +66,6 @@ def wilson_interval(
     half = math.sqrt(z2 * spread) / (1 + z2 / trials)
     # Around the rate: rounding must not leave 1 above an interval that ends at 0.9999999999999999.
     return max(0.0, min(rate, centre - half)), min(1.0, max(rate, centre + half))
-
-
-# --- few clusters, or nearly all the same --------------------------------------------------------
 
 
 def _is_rate(sample: Sample) -> bool:

@@ -1,7 +1,5 @@
 """Values that come in clusters: questions made from one chunk rise and fall together."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
