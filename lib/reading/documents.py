@@ -1,7 +1,5 @@
 """The verbs: documents of files and websites, and a look at one. What gives none is reported."""
 
-from __future__ import annotations
-
 from base64 import b64decode
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence

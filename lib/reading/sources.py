@@ -1,7 +1,5 @@
 """The files and sitemaps that `doc_path` names, each with the id that its document will have."""
 
-from __future__ import annotations
-
 import gzip
 import os
 import re

@@ -5,8 +5,6 @@ a pickled function with its arguments; the reply is a line of JSON (a worker tha
 must not send pickles): `{"result": …}` or `{"error": reason}`, which becomes a ValueError.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import pickle

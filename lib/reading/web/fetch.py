@@ -5,8 +5,6 @@ another address (DNS rebinding). No proxy, cookie, `.netrc` or credential is eve
 wrong with a URL or its answer is a FetchError.
 """
 
-from __future__ import annotations
-
 import gzip
 import ipaddress
 import re
