@@ -1,7 +1,5 @@
 """Chunks: verbatim slices of documents."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field

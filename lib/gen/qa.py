@@ -1,7 +1,5 @@
 """Plain question–answer pairs on disk: a JSON per document, one of all, Alpaca and chat rows."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections import Counter, defaultdict

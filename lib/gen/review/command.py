@@ -1,7 +1,5 @@
 """`python -m lib.gen review [DATASET]`: a page on this machine to accept and reject rows."""
 
-from __future__ import annotations
-
 import argparse
 import getpass
 import os

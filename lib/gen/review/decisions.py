@@ -1,7 +1,5 @@
 """Decisions on a dataset's rows: lines of `<dataset>.review.jsonl`, beside the dataset's folder."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable

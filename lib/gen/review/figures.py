@@ -1,7 +1,5 @@
 """What decisions say about a dataset: its share of wrong rows, and how far reviewers agree."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
@@ -52,9 +50,6 @@ def agreements(review: Review) -> list[tuple[str, list[str]]]:
             if (given := review.given.get(row_id))
         }
     )
-
-
-# --- from counts and verdicts alone --------------------------------------------------------------
 
 
 def count_interval(wrong: int, drawn: int, population: int) -> tuple[int, int]:
