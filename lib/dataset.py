@@ -12,8 +12,6 @@
 `python -m lib.gen convert` writes every other format.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence

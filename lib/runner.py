@@ -4,8 +4,6 @@
 4_eval or refresh; the options are those of run_all.sh.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import shlex

@@ -1,7 +1,5 @@
 """Questions × conditions → cases: the documents that every model is shown with a question."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random

@@ -8,8 +8,6 @@ Both stop the evaluation unless allow_leakage names them. A shared answer alone 
 answers many questions): it is only counted.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A dataset → its evaluation questions: gold answer, documents, and who wrote them."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass

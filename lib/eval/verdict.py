@@ -1,7 +1,5 @@
 """Results → the headline: what is sure, what cannot be told, and what would settle it."""
 
-from __future__ import annotations
-
 import os
 
 from lib.eval.conditions import is_retrieved, meaning

@@ -1,8 +1,6 @@
 """Gates on all questions together: duplicates, near duplicates, questions with several answers,
 and those that people ask to evaluate."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from lib.duplicates import same_questions
@@ -36,7 +34,10 @@ def drop_ambiguous(questions: Sequence[Question]) -> tuple[list[Question], list[
 def drop_evaluated(
     questions: Sequence[Question], evaluation: Sequence[str]
 ) -> tuple[list[Question], list[Rejected]]:
-    """Keep the questions that the evaluation does not ask, or nearly: 4_eval would stop at them."""
+    """Keep the questions that the evaluation does not ask, or nearly (gate "evaluation").
+
+    4_eval stops at those that a training row asks, too.
+    """
     same = same_questions([question.text for question in questions], evaluation)
     asked = ((place, f"eval_file asks “{evaluation[other]}”") for place, other in same.items())
     return _without(questions, {place: Rejection("evaluation", said) for place, said in asked})

@@ -1,7 +1,5 @@
 """From a corpus to a dataset: the verbs of 1_gen.ipynb, and all of them in one go."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager

@@ -1,7 +1,5 @@
 """RAFT rows: a question, its oracle among distractors or left out, and the label."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

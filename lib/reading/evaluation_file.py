@@ -1,7 +1,5 @@
 """Questions and answers written by people, to evaluate with: a table of any form (tables.py)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Did retrieval find the answer? One Score per question, k and metric."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from lib.eval.conditions import Case, is_retrieved
@@ -17,12 +15,13 @@ def score_retrieval(
 ) -> list[Score]:
     """Every metric of every retrieved case, in the cases' order; chunks = the whole corpus.
 
-    A chunk is relevant if `holds_answer` says so.
+    A chunk is relevant if `holds_answer` says so: the oracle, or a chunk that overlaps it and holds
+    its evidence.
 
     - `hit_rate`: 1 if a relevant chunk was retrieved, else 0.
     - `reciprocal_rank`: 1 / place of the first one, from 1; 0 if there is none. Its mean is MRR.
-    - `context_precision`: the share of the retrieved chunks that are relevant; 1 / k at best where
-      the oracle is the only relevant chunk.
+    - `context_precision`: the share of the retrieved chunks that are relevant, not weighted by
+      rank; 1 / k at best where the oracle is the only relevant chunk.
     - `context_recall`: the share of the corpus' relevant chunks that were retrieved. Questions
       that people wrote have none: it is not known which chunks answer them.
     """

@@ -1,7 +1,5 @@
 """Templates → HTML: everything that is not Markup is escaped by the template engine."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 from typing import Any

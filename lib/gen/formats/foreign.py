@@ -1,8 +1,6 @@
 """Rows of other tools in the published RAFT layout, and rows that `convert` wrote: read from their
 files and folders, to convert them; and as a dataset of ours, to check and to train on."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Sequence

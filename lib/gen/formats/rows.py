@@ -4,8 +4,6 @@ The row is ours, or has the published RAFT layout of another tool, without our f
 yields the rows of its format, and a reason for whatever it leaves out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 
 from lib.dataset import Row, Rows, chat_row, prompt_messages

@@ -4,8 +4,6 @@ The page (assets/page.js) sends what was pressed and what it shows; `respond` an
 to show next. The page sends one request after the other, in the order of the keys.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial

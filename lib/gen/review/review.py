@@ -1,7 +1,5 @@
 """A dataset under review: its rows, the decisions on them, and the dataset that these leave."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -99,10 +97,10 @@ class Review:
     def _states(self, verdicts: Mapping[str, str]) -> dict[str, str]:
         states = dict.fromkeys(self.all_rows, "undecided")
         states |= {row_id: STATE_OF[verdict] for row_id, verdict in verdicts.items()}
-        asked = set[str]()  # chunks that picked rows ask about
-        for row_id in [i for i, verdict in verdicts.items() if verdict == "pick"]:
-            oracle = self.all_rows[row_id].oracle.id
-            asked |= {oracle, *self._same[oracle]}
+        picked = [
+            self.all_rows[i].oracle.id for i, verdict in verdicts.items() if verdict == "pick"
+        ]
+        asked = {chunk_id for oracle in picked for chunk_id in (oracle, *self._same[oracle])}
         for row_id, row in self.all_rows.items() if asked else ():
             shown = {row.oracle.id, *(chunk.id for chunk in row.context)}
             stays = row.split == "eval" or states[row_id] in ("picked", "rejected")
