@@ -155,6 +155,15 @@ def show_text(text: str) -> None:
         ipython.display.display({"text/plain": text}, raw=True)
 
 
+def show_points(*points: str) -> Any:
+    """Sentences as a list in HTML."""
+    from IPython.display import HTML
+    from markupsafe import Markup
+
+    items = Markup("\n").join(Markup("<li>{}</li>").format(point) for point in points)
+    return HTML(Markup("<ul>\n{}\n</ul>").format(items))
+
+
 def minutes(seconds: float) -> str:
     """83.4 → '1:23'; from an hour on '1:00:00'."""
     hours, rest = divmod(round(seconds), 3600)

@@ -12,7 +12,7 @@ from lib.eval.metrics.losses import decompose
 from lib.eval.models import EvalModel, eval_models
 from lib.eval.primary import declare_primary
 from lib.eval.questions import EvalQuestion, load_questions
-from lib.eval.report.advice import what_next
+from lib.eval.report.advice import show_learned, what_next
 from lib.eval.report.answers import show_best_and_worst, show_questions
 from lib.eval.report.cost import ledger_costs, show_cost, show_latency_and_cost
 from lib.eval.report.method import show_judge, show_leakage, show_method

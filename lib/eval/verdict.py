@@ -9,6 +9,7 @@ from lib.eval.statistics import BETTER, CANNOT_TELL
 from lib.eval.wording import (
     called,
     counted,
+    difference,
     is_absent,
     needed,
     p_value,
@@ -132,7 +133,7 @@ def _figures(one: Comparison, results: Results) -> str:
     covers = percent(one.coverage, places=1).removesuffix(".0")
     return (
         f"{one.metric.replace('_', ' ')} {percent(one.value)}% against "
-        f"{percent(one.against_value)}%, {signed(one.difference)} points ({covers}% interval "
+        f"{percent(one.against_value)}%, {difference(one)} ({covers}% interval "
         f"{points(one)}, {p}), {counted(one.n, 'question')}"
     )
 

@@ -44,6 +44,15 @@ def points(one: Comparison, *, places: int = 0) -> str:
     return f"{signed(one.low, places=places)} to {signed(one.high, places=places)}"
 
 
+def difference(one: Comparison) -> str:
+    """`+18 points`; `+18 points before rounding` where both figures, rounded, do not give that."""
+    said = f"{signed(one.difference)} points"
+    if is_absent(one.difference):
+        return said
+    rounded = int(percent(one.value)) - int(percent(one.against_value))
+    return said if rounded == int(signed(one.difference)) else f"{said} before rounding"
+
+
 def needed(one: Comparison, primary: Primary) -> str:
     """`330 questions`, `330 questions (the dataset has 140)`; "" = none are needed, or none help"""
     if not one.questions_needed:

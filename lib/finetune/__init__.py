@@ -1,7 +1,7 @@
 """2_finetune: dataset → student. LoRA or full training with TRL, merged for serving."""
 
 from lib.finetune.rows import Lengths, PreparedRows, prepare_rows
-from lib.finetune.show import plot_loss, plot_training, show_trained_tokens
+from lib.finetune.show import plot_loss, plot_training, show_learned, show_trained_tokens
 from lib.finetune.students import require_machine, require_student
 from lib.finetune.train import Trained, train_student
 
@@ -14,6 +14,7 @@ __all__ = [
     "prepare_rows",
     "require_machine",
     "require_student",
+    "show_learned",
     "show_trained_tokens",
     "train_student",
 ]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from lib.drawing import COLOURS, Picture, drawn, new_figure
 from lib.finetune.watch import HistoryPoint
+from lib.progress import minutes, show_points
+from lib.settings import portable
 from lib.state import read_state, require_path
 from lib.store import read_json
 
@@ -88,6 +90,24 @@ def _reading(validation: list[tuple[float, float]]) -> str:
         )
     return (
         f"{said}; it was lowest, {best:.3f}, at step {best_step:g}: later steps memorise answers."
+    )
+
+
+def show_learned(trained: Any) -> Any:
+    """A training in two or three sentences: its length, its losses, and what is served."""
+    rows = trained.rows
+    losses = [p["validation_loss"] for p in trained.history if "validation_loss" in p]
+    said = [
+        f"{len(rows.train):,} rows were trained in {minutes(trained.seconds)} (minutes:seconds). "
+        f"None was cut: the longest has {rows.lengths.max_total_tokens:,} tokens."
+    ]
+    if losses:
+        said.append(
+            f"The loss on {len(rows.valid):,} rows that were not trained went from {losses[0]:.3f} "
+            f"to {losses[-1]:.3f} nats per completion token."
+        )
+    return show_points(
+        *said, f"The model card beside {portable(trained.model_dir)} says what made it."
     )
 
 

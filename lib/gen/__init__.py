@@ -18,7 +18,7 @@ from lib.gen.generation import (
     generate,
     save_dataset,
 )
-from lib.gen.show import plot_counts, show_documents, show_examples
+from lib.gen.show import plot_counts, show_documents, show_examples, show_learned
 from lib.reading.documents import pick_document, show_page
 
 __all__ = [
@@ -35,5 +35,6 @@ __all__ = [
     "save_dataset",
     "show_documents",
     "show_examples",
+    "show_learned",
     "show_page",
 ]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
-from lib.dataset import SPLITS
+from lib.dataset import SPLITS, read_dataset
 from lib.drawing import COLOURS, INK, drawn, new_figure
 from lib.gen.corpus import Corpus
+from lib.progress import show_points
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, parse_answer
 from lib.records import RaftExample, Rejected
 
@@ -137,3 +139,24 @@ def plot_counts(
     said = f"Training rows: {shares}. "
     said += f"The oracle is at each place in {min(counts):,} to {max(counts):,} rows."
     return figure, "Bars: rows by split and kind, the oracle's places, rejections by gate.", said
+
+
+def show_learned(dataset_dir: Path) -> Any:
+    """The dataset in three sentences: its rows, those without an oracle, and what was rejected."""
+    counts = read_dataset(dataset_dir).manifest["counts"]
+    rows, rejected = counts["rows"], counts["rejected"]
+    kinds = Counter[str]()
+    for of_split in counts["kinds"].values():
+        kinds.update(of_split)
+    without = kinds.total() - kinds["oracle"]
+    most = max(rejected, key=rejected.__getitem__, default="")
+    return show_points(
+        f"{counts['documents']:,} documents gave {sum(counts['chunks'].values()):,} chunks and "
+        f"{kinds.total():,} rows: {rows['train']:,} to train on, {rows['valid']:,} to validate, "
+        f"{rows['eval']:,} to evaluate. No tested chunk is in training.",
+        f"{without:,} rows ({without / max(1, kinds.total()):.0%}) have no oracle on purpose: "
+        f"{kinds['memorise']:,} ask the student to remember, {kinds['refuse']:,} to refuse.",
+        f"{sum(rejected.values()):,} questions and chunks were rejected"
+        + (f", most of them ({rejected[most]:,}) by the gate {most}" if most else "")
+        + ". Each is in rejected.jsonl with its reason.",
+    )

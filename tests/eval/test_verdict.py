@@ -14,7 +14,7 @@ from lib.eval.report.tables import show_table, show_verdict
 from lib.eval.results import Primary, Results
 from lib.eval.summaries import summarise
 from lib.eval.verdict import claim_of, settling, verdict_of
-from lib.eval.wording import called, percent, points, signed
+from lib.eval.wording import called, difference, percent, points, signed
 from lib.records import Score
 from lib.run_folder import COMMAND
 from lib.runner import command_of, parse
@@ -259,3 +259,15 @@ def test_reading_better_must_hold_against_the_plain_prompt_too() -> None:
     )
     beaten = fair | {PLAIN: POOR}
     assert claim_of(under(oracle_distractors=beaten, top_5=alike)).startswith("The student reads")
+
+
+@pytest.mark.parametrize(("right", "other", "odd"), [(1, 17, True), (97, 0, False)])
+def test_a_difference_that_rounding_makes_odd_says_so(right: int, other: int, odd: bool) -> None:
+    scores = {"student": right, "baseline": other}
+    found = results_of({m: [1.0] * n + [0.0] * (97 - n) for m, n in scores.items()})
+    one = found.deciding
+    assert one is not None
+    rounded = int(percent(one.value)) - int(percent(one.against_value))
+    assert (rounded != int(signed(one.difference))) is odd
+    assert difference(one).endswith("before rounding") is odd
+    assert difference(one) in verdict_of(found)

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from lib.finetune import plot_loss, prepare_rows, show, show_trained_tokens
+from lib.finetune import (
+    Trained,
+    plot_loss,
+    prepare_rows,
+    show,
+    show_learned,
+    show_trained_tokens,
+)
 from lib.finetune.show import trained_pieces
 from lib.recipe import Recipe
 from tests.finetune.tiny import answer
@@ -69,3 +76,16 @@ def test_the_curve_has_both_losses() -> None:
 def test_the_reading_of_the_curve_is_what_it_did(losses: list[float], said: str) -> None:
     history = [{"step": float(i), "validation_loss": loss} for i, loss in enumerate(losses)]
     assert said in plot_loss([*history, {"step": 1, "loss": 2.0}]).reading
+
+
+@pytest.mark.parametrize("losses", [[], [3.0, 2.25]])
+def test_what_was_learnt_are_the_figures_of_the_training(
+    model_dir: Path, dataset_dir: Path, losses: list[float]
+) -> None:
+    rows = prepare_rows(dataset_dir, Recipe(student_model=str(model_dir)))
+    history = [{"step": float(i), "validation_loss": loss} for i, loss in enumerate(losses)]
+    trained = Trained(None, model_dir, model_dir, history, 83.4, rows, reused=False)
+    said = show_learned(trained).data
+    assert f"{len(rows.train)} rows were trained in 1:23" in said
+    assert f"{rows.lengths.max_total_tokens:,} tokens" in said
+    assert ("went from 3.000 to 2.250" in said) is bool(losses)

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+from lib.dataset import write_dataset
 from lib.gen import show
 from lib.gen.corpus import Corpus
 from lib.reading.documents import Skipped
@@ -73,3 +74,13 @@ def test_documents_and_skipped_files_stand_in_one_table() -> None:
     assert table.loc["x.pdf", "skipped"] == "it is encrypted"
     assert table.loc["0.txt", "characters"] == len(documents[0].text)
     assert list(table["dropped lines"]) == [7, *[0] * len(documents)]
+
+
+def test_what_was_learnt_are_the_counts_of_the_dataset(home_dir: Path) -> None:
+    made = make()
+    said = show.show_learned(write_dataset(**made.arguments())).data
+    splits = Counter(example.split for example in made.built.examples)
+    kinds = Counter(example.kind for example in made.built.examples)
+    assert f"{splits['train']:,} to train on" in said
+    assert f"{splits['eval']:,} to evaluate" in said
+    assert f"{kinds.total() - kinds['oracle']:,} rows" in said

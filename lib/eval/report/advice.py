@@ -10,12 +10,34 @@ from lib.eval.metrics.losses import RETRIEVAL_MISSED, RIGHT, WRONG_ANSWER
 from lib.eval.metrics.refusals import DISTRACTORS_ONLY
 from lib.eval.report.page import show
 from lib.eval.results import Results
-from lib.eval.verdict import settling
+from lib.eval.verdict import claim_of, settling
+from lib.eval.wording import called, difference, points
+from lib.progress import show_points
 
 if TYPE_CHECKING:
     from IPython.display import HTML
 
 SMALL = 0.05  # a loss below this share of the answers is not worth a parameter
+
+
+def show_learned(results: Results, losses: Mapping[tuple[str, str], Mapping[str, int]]) -> HTML:
+    """The evaluation in three sentences: the claim, how far it carries, and the largest loss."""
+    model, main = next(iter(results.models), ""), results.primary.condition
+    counts = dict(losses.get((model, main), {}))
+    total, right = sum(counts.values()), counts.pop(RIGHT, 0)
+    most = max(counts, key=counts.__getitem__, default="")
+    said = [f"{claim_of(results)}."]
+    if one := results.deciding:
+        said.append(
+            f"The difference is {difference(one)} on {one.n:,} questions, and may be anything from "
+            f"{points(one)}."
+        )
+    if total and most:
+        said.append(
+            f"Under {main} {called(model)} answers {right:,} of {total:,} rightly. Most of "
+            f"the others, {counts[most]:,}, are lost to: {most}."
+        )
+    return show_points(*said)
 
 
 def what_next(results: Results, losses: Mapping[tuple[str, str], Mapping[str, int]]) -> HTML:

@@ -39,5 +39,5 @@ def _environment() -> Environment:
     made.filters |= {name: getattr(wording, name) for name in (*_FILTERS, "signed")}
     made.filters |= {"meaning": meaning, "thousands": "{:,}".format}
     made.globals |= {"STYLE": STYLE, "NONE": wording.NONE, "METRIC_NAMES": wording.METRIC_NAMES}
-    made.globals |= {"counted": wording.counted, "needed": wording.needed}
+    made.globals |= {name: getattr(wording, name) for name in ("counted", "difference", "needed")}
     return made

@@ -12,10 +12,11 @@ import pytest
 from lib.engine.ledger import Ledger
 from lib.engine.prices import Price, Prices
 from lib.eval.metrics.losses import LOSSES
-from lib.eval.report.advice import what_next
+from lib.eval.report.advice import show_learned, what_next
 from lib.eval.report.cost import ledger_costs, show_cost
 from lib.eval.results import Results
-from lib.eval.verdict import settling
+from lib.eval.verdict import claim_of, settling
+from lib.eval.wording import points
 from lib.recipe import KNOBS
 from tests.eval.toy import Page, results_of
 
@@ -93,12 +94,22 @@ def test_an_open_verdict_says_how_many_questions_would_close_it() -> None:
     assert not any("cannot tell" in line for line in lines(SURE, losses(right=1)))
 
 
+def test_what_was_learnt_are_the_figures_of_the_run() -> None:
+    said = show_learned(SURE, losses(right=60, wrong_answer=25, wrong_quote=15)).data
+    one = SURE.deciding
+    assert one is not None
+    assert claim_of(SURE) in said
+    assert points(one) in said
+    assert "answers 60 of 100 rightly. Most of the others, 25, are lost to: wrong answer." in said
+
+
 @pytest.mark.parametrize(
     "odd", [Results((), (), [], []), Results(("student",), (), [], []), results_of({"student": []})]
 )
 def test_odd_inputs(odd: Results) -> None:
     assert lines(odd, {})
     assert lines(odd, {("student", "top_5"): dict.fromkeys(LOSSES, 0)})
+    assert claim_of(odd) in show_learned(odd, {}).data
 
 
 def test_costs_are_those_of_the_ledger() -> None:
