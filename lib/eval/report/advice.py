@@ -1,21 +1,15 @@
 """What to try next."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from lib.eval.conditions import is_retrieved
 from lib.eval.metrics.losses import RETRIEVAL_MISSED, RIGHT, WRONG_ANSWER
 from lib.eval.metrics.refusals import DISTRACTORS_ONLY
-from lib.eval.report.page import show
+from lib.eval.report.page import HTML, show
 from lib.eval.results import Results
 from lib.eval.verdict import claim_of, settling
 from lib.eval.wording import called, difference, points
 from lib.progress import show_points
-
-if TYPE_CHECKING:
-    from IPython.display import HTML
 
 SMALL = 0.05  # a loss below this share of the answers is not worth a parameter
 

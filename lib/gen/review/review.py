@@ -152,7 +152,7 @@ class Review:
                 f"{row_id} was decided in another tab meanwhile: it is {self.states[row_id]}. "
                 "To change that, decide again."
             )
-        self._add(Decision(row_id, verdict, _now(), self.reviewer, reason))
+        self._add(row_id, verdict, reason=reason)
 
     def annotate(self, row_id: str, note: str, before: str = "") -> None:
         """Keep a text on a row, in place of the one before.
@@ -167,17 +167,19 @@ class Review:
                 "Change yours, or save it again to replace that."
             )
         if saved != note:
-            self._add(Decision(row_id, "note", _now(), self.reviewer, note=note))
+            self._add(row_id, "note", note=note)
 
     def undo(self) -> str:
         """Take back the reviewer's last decision; returns its row."""
         if not self._undoable:
             raise SetupError("There is no decision to undo.")
-        last = self._undoable[-1]
-        self._add(Decision(last.row_id, "undo", _now(), self.reviewer))
-        return last.row_id
+        row_id = self._undoable[-1].row_id
+        self._add(row_id, "undo")
+        return row_id
 
-    def _add(self, decision: Decision) -> None:
+    def _add(self, row_id: str, verdict: str, *, reason: str = "", note: str = "") -> None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        decision = Decision(row_id, verdict, now, self.reviewer, reason, note)
         with self.lock:
             append_decision(self.dataset.folder, decision)
             self.refresh()
@@ -273,7 +275,3 @@ class Review:
         said = [text for r, why in rejections for text in (why, self._notes.get((row_id, r), ""))]
         reasons = [one_line(text) for text in dict.fromkeys(said) if text]
         return ": ".join(["rejected by a reviewer", *filter(None, ["; ".join(reasons)])])
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
