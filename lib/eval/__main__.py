@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from lib.cli import Parser, run_command
-from lib.eval.judge import audit, find_judge
+from lib.eval.judge.audit import audit
+from lib.eval.judge.grading import find_judge
 from lib.eval.report.report import write_report
 from lib.eval.runs import runs, text
 from lib.eval.runs.compare import compare_runs, gate, regressions

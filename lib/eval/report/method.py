@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from lib.eval.conditions import is_retrieved
-from lib.eval.judge import JUDGE_METRICS, Judge, unparsed_counts
+from lib.eval.judge.grading import JUDGE_METRICS, Judge, unparsed_counts
 from lib.eval.leakage import KINDS, Leakage, example
 from lib.eval.metrics import REFUSED_RIGHTLY
 from lib.eval.models import STUDENT, EvalModel, endpoint_of
