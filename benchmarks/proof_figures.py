@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import NamedTuple
 
 from benchmarks.proof_rows import BASELINE, ORACLE_ONLY, RAFT
 from lib.eval.metrics import exact_match, f1, verbatim
 from lib.eval.questions import EvalQuestion
-from lib.eval.statistics import Difference, paired_difference
+from lib.eval.statistics import (
+    ALPHA,
+    NUM_RESAMPLES,
+    exact_p,
+    intervals,
+    make_sample,
+    tested,
+    verdict,
+)
 from lib.prompts.student import STUDENT_PROMPT, Prompt
 
 MAIN, ABSENT = "oracle_4", "distractors"  # conditions: where the gates look, what is to be refused
@@ -177,3 +186,26 @@ def gates(runs: Sequence[SeedRun]) -> list[Gate]:
             lambda x: x >= 60,
         ),
     ]
+
+
+class Difference(NamedTuple):
+    """The mean of paired differences, with its interval."""
+
+    mean: float
+    low: float
+    high: float
+    verdict: str  # "better", "worse" or "cannot tell", of the first of the pair
+
+
+def paired_difference(
+    differences: Sequence[float],
+    clusters: Sequence[Hashable],
+    *,
+    seed: int = 0,
+    num_resamples: int = NUM_RESAMPLES,
+) -> Difference:
+    """The mean difference (first minus second, -1 to 1), its interval and its verdict, at 5%."""
+    sample = make_sample(differences, clusters, paired=True)
+    (found,) = intervals([sample], seed=seed, num_resamples=num_resamples)
+    found = tested(found, rejected=exact_p(sample.totals.tolist()) < ALPHA)
+    return Difference(sample.mean, found.low, found.high, verdict(found))

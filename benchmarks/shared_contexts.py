@@ -18,10 +18,10 @@ from unittest.mock import patch
 from benchmarks.homes import fresh_home, random_model
 from benchmarks.proof import answers_of
 from benchmarks.proof_data import proof_recipe, seed_data
-from benchmarks.proof_figures import ABSENT, MAIN, SeedRun, Training, mark
+from benchmarks.proof_figures import ABSENT, MAIN, Difference, SeedRun, Training, mark
 from benchmarks.proof_rows import RAFT, Variant
 from lib import finetune
-from lib.eval.statistics import WORSE, Difference
+from lib.eval.statistics import WORSE
 from lib.eval.wording import percent, signed
 from lib.finetune.shared_contexts import share_contexts
 from lib.gen import Corpus

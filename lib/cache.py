@@ -4,8 +4,6 @@ A run that is resumed, or repeated with other parameters, need not read and cut 
 The file may be deleted at any time, and no fault of it stops a run.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 import threading

@@ -1,7 +1,5 @@
 """One parser, one form of error and one set of exit codes for every command."""
 
-from __future__ import annotations
-
 import argparse
 import io
 import os

@@ -12,8 +12,6 @@
 `python -m lib.gen convert` writes every other format.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -325,10 +323,7 @@ def write_dataset(
 def write_reviewed(
     dataset: Dataset, examples: Sequence[RaftExample], left_out: Sequence[Rejected]
 ) -> Path:
-    """Write the rows that a review left as another dataset; returns its folder.
-
-    The rows that were left out go to `rejected.jsonl`.
-    """
+    """Write the rows that a review left as another dataset; returns its folder."""
     manifest = dataset.manifest
     made_of = {
         **manifest["made_of"],

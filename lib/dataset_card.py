@@ -1,7 +1,5 @@
 """The dataset card, for readers and for `datasets.load_dataset`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

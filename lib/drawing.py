@@ -1,16 +1,11 @@
 """Plots: the style that all share, and the picture that a plot function returns."""
 
-from __future__ import annotations
-
 import io
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from typing import Any, ParamSpec
 
 # Pictures have no paper: ink and colours are seen on a light page and on a dark one.
 INK = "#767676"
@@ -41,14 +36,12 @@ _PNG_DPI = 100
 _PNG_COLOURS = 32  # with alpha; a plot has few, so a palette is a third of the size
 
 P = ParamSpec("P")
+Figure = Any  # matplotlib.figure.Figure, which is imported late
 
 
 def style_of(place: int) -> dict[str, str]:
     """Colour and marker of the model at that place, counted from 0: each tells it apart."""
-    return {
-        "color": COLOURS[place % len(COLOURS)],
-        "marker": _MARKERS[place % len(_MARKERS)],
-    }
+    return {"color": COLOURS[place % len(COLOURS)], "marker": _MARKERS[place % len(_MARKERS)]}
 
 
 @dataclass(frozen=True)
@@ -120,7 +113,7 @@ def _png(figure: Figure) -> bytes:
 
 def new_figure(height: float, *, width: float = 8.6, columns: int = 1) -> tuple[Figure, Any]:
     """A figure of so many inches and its axes; nothing of it is global (no pyplot)."""
-    from matplotlib.figure import Figure
+    from matplotlib import figure as figures
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = figures.Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(1, columns)

@@ -1,7 +1,5 @@
 """How a user sets the knobs of lib/recipe.py: a YAML file, `-r NAME VALUE`, a notebook's cell."""
 
-from __future__ import annotations
-
 import argparse
 import ast
 import json

@@ -4,8 +4,6 @@ A notebook's kernel writes to no terminal. If run_all.sh writes to one, it names
 which draws there; the executed notebook then holds the closing lines alone.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import time

@@ -1,7 +1,5 @@
 """runs/<run_name>/: the executed notebooks, results and report of a run, and of earlier ones."""
 
-from __future__ import annotations
-
 import shutil
 import time
 from pathlib import Path

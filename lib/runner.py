@@ -4,9 +4,8 @@
 4_eval or refresh; the options are those of run_all.sh.
 """
 
-from __future__ import annotations
-
 import argparse
+import logging
 import os
 import shlex
 import sys
@@ -119,11 +118,11 @@ def check(plan: Plan) -> None:
 
         require_machine(recipe)
     if plan.last == len(NOTEBOOKS):
-        from lib.eval import check_evaluation, eval_models
+        from lib.eval import budget_of, eval_models, find_judge
 
-        check_evaluation(recipe)
-        if plan.first == len(NOTEBOOKS):  # all models are served by now
-            eval_models(recipe)
+        eval_models(recipe, deployed=plan.first == plan.last)  # else 3_deploy serves them later
+        find_judge(recipe)
+        budget_of(recipe)
     if plan.first == 1:
         from lib.reading.sources import find_documents
 
@@ -180,8 +179,6 @@ def run_notebook(plan: Plan, notebook: str) -> None:
 
     A copy takes the place of the last one when it has run to its end.
     """
-    import logging
-
     # jsonschema would build the grammar of an IRI: more than a second, and no notebook holds one.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     import papermill

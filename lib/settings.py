@@ -1,7 +1,5 @@
 """Where files are, how they are written whole, and the errors that users see."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os

@@ -4,8 +4,6 @@
 of the same run.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -1,7 +1,5 @@
 """Records ↔ files: atomic writes, and artefacts named after what made them."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json

@@ -4,9 +4,8 @@
 
 from lib.engine.budget import budget_of
 from lib.eval.answers import answer_cases
-from lib.eval.check import check_evaluation
 from lib.eval.conditions import Case, build_cases
-from lib.eval.judge import find_judge, judge_answers
+from lib.eval.judge.grading import find_judge, judge_answers
 from lib.eval.leakage import check_leakage
 from lib.eval.metrics import score_answers, score_retrieval
 from lib.eval.metrics.losses import decompose

@@ -4,14 +4,19 @@ An earlier run of the same name is `NAME/history/TIME`.
 And `audit`: how far the judge of JUDGE_… in .env agrees with people's labels.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path
 from typing import Any
 
 from lib.cli import Parser, run_command
+from lib.eval.judge.audit import audit
+from lib.eval.judge.grading import find_judge
+from lib.eval.report.report import write_report
+from lib.eval.runs import runs, text
+from lib.eval.runs.compare import compare_runs, gate, regressions
+from lib.eval.runs.trackers import log_run
+from lib.recipe import Recipe
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,60 +25,46 @@ def main(arguments: list[str] | None = None) -> int:
     several: dict[str, Any] = {"action": "extend", "nargs": "+", "default": []}
     commands = parser.add_commands()
 
-    report = commands.add_parser("report", help="an executed notebook as one HTML file")
-    report.add_argument("notebook", type=Path)
-    report.add_argument("report", type=Path)
-    report.set_defaults(run=_report)
+    command = commands.add_parser("report", help="an executed notebook as one HTML file")
+    command.add_argument("notebook", type=Path)
+    command.add_argument("report", type=Path)
+    command.set_defaults(run=lambda options: print(write_report(options.notebook, options.report)))
 
-    shown = commands.add_parser("headline", help="the table and verdict of a finished run")
-    shown.add_argument("name", metavar="RUN")
-    shown.set_defaults(run=_headline)
+    command = commands.add_parser("headline", help="the table and verdict of a finished run")
+    command.add_argument("name", metavar="RUN")
+    command.set_defaults(run=lambda options: print(text.headline(runs.load_run(options.name))))
 
-    compare = commands.add_parser("compare", help="runs side by side; none named: all below runs/")
-    compare.add_argument("names", nargs="*", metavar="RUN", help="the first is compared with")
-    compare.add_argument("--metric", **several, help="default: the one that decides the first run")
-    compare.add_argument("--condition", **several, help="default: all")
-    compare.add_argument("--markdown", action="store_true")
-    compare.set_defaults(run=_compare)
+    command = commands.add_parser("compare", help="runs side by side; none named: all below runs/")
+    command.add_argument("names", nargs="*", metavar="RUN", help="the first is compared with")
+    command.add_argument("--metric", **several, help="default: the one that decides the first run")
+    command.add_argument("--condition", **several, help="default: all")
+    command.add_argument("--markdown", action="store_true")
+    command.set_defaults(run=_compare)
 
-    gate = commands.add_parser("gate", help="exit 1 if the run got worse beyond its interval")
-    gate.add_argument("name", metavar="RUN")
-    gate.add_argument("--against", required=True, metavar="BASE_RUN")
-    gate.add_argument("--metric", **several, help="default: the headline's")
-    gate.add_argument("--condition", **several, help="default: all of BASE_RUN")
-    gate.set_defaults(run=_gate)
+    command = commands.add_parser("gate", help="exit 1 if the run got worse beyond its interval")
+    command.add_argument("name", metavar="RUN")
+    command.add_argument("--against", required=True, metavar="BASE_RUN")
+    command.add_argument("--metric", **several, help="default: the headline's")
+    command.add_argument("--condition", **several, help="default: all of BASE_RUN")
+    command.set_defaults(run=_gate)
 
-    export = commands.add_parser("export", help="a run's figures to MLflow or Weights & Biases")
-    export.add_argument("name", metavar="RUN")
-    export.add_argument("--to", required=True, choices=("mlflow", "wandb"))
-    export.set_defaults(run=_export)
+    command = commands.add_parser("export", help="a run's figures to MLflow or Weights & Biases")
+    command.add_argument("name", metavar="RUN")
+    command.add_argument("--to", required=True, choices=("mlflow", "wandb"))
+    command.set_defaults(
+        run=lambda options: print(log_run(runs.load_run(options.name), options.to))
+    )
 
-    audit = commands.add_parser("audit", help="the judge against answers that people have judged")
+    command = commands.add_parser("audit", help="the judge against answers that people have judged")
     columns = "CSV, XLSX or JSON: question, reference, answer, label"
-    audit.add_argument("labels", type=Path, metavar="LABELS", help=columns)
+    command.add_argument("labels", type=Path, metavar="LABELS", help=columns)
     prompts = "prompts of yours that differ from lib/prompts/judge.yaml"
-    audit.add_argument("--prompts", default="", metavar="FILE", help=prompts)
-    audit.set_defaults(run=_audit)
+    command.add_argument("--prompts", default="", metavar="FILE", help=prompts)
+    command.set_defaults(run=_audit)
     return run_command(parser, arguments)
 
 
-def _report(options: argparse.Namespace) -> None:
-    from lib.eval.report.report import write_report
-
-    print(write_report(options.notebook, options.report))
-
-
-def _headline(options: argparse.Namespace) -> None:
-    from lib.eval.runs import text
-    from lib.eval.runs.runs import load_run
-
-    print(text.headline(load_run(options.name)))
-
-
 def _compare(options: argparse.Namespace) -> None:
-    from lib.eval.runs import runs, text
-    from lib.eval.runs.compare import compare_runs
-
     chosen, unread = (runs.load_runs(options.names), []) if options.names else runs.all_runs()
     runs.require_known(chosen, metrics=options.metric, conditions=options.condition)
     parts = [
@@ -88,11 +79,7 @@ def _compare(options: argparse.Namespace) -> None:
 
 
 def _gate(options: argparse.Namespace) -> int:
-    from lib.eval.runs import text
-    from lib.eval.runs.compare import gate, regressions
-    from lib.eval.runs.runs import load_runs
-
-    run, base = load_runs([options.name, options.against])
+    run, base = runs.load_runs([options.name, options.against])
     found = gate(run, base, metrics=options.metric, conditions=options.condition)
     worse = regressions(found)
     said = [f"WORSE: {one}." for one in worse] or ["Nothing got worse beyond its interval."]
@@ -100,17 +87,7 @@ def _gate(options: argparse.Namespace) -> int:
     return 1 if worse else 0
 
 
-def _export(options: argparse.Namespace) -> None:
-    from lib.eval.runs.runs import load_run
-    from lib.eval.runs.trackers import log_run
-
-    print(log_run(load_run(options.name), options.to))
-
-
 def _audit(options: argparse.Namespace) -> None:
-    from lib.eval.judge import audit, find_judge
-    from lib.recipe import Recipe
-
     judge = find_judge(Recipe(judge_prompts_path=options.prompts))
     print(audit(judge, options.labels))
 

@@ -1,7 +1,5 @@
 """Cases → answers of every model, through the request engine and its ledger."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -41,12 +39,6 @@ def answer_cases(
     of one role share its endpoint, in their order. Replies in the ledger are not asked again, so a
     killed run continues. The budget is for all endpoints together, the recipe's limits are for
     each.
-
-    Control tokens of the student's tokenizer in a document are text, in the prompts of all models.
-
-    Raises:
-        SetupError: a model has no endpoint (before any is asked), requests failed, or the budget is
-            spent (the replies that came are kept).
     """
     settings = {model.role: endpoint_of(model) for model in models}
     models = [replace(model, prompt=for_student(model.prompt, recipe.run_name)) for model in models]
@@ -87,12 +79,9 @@ def answer_cases(
 
 
 def require_replies(found: Sequence[tuple[str, Outcome]]) -> list[Reply]:
-    """The replies of (model, outcome) pairs.
+    """The replies of (model, outcome) pairs, none of which may have failed.
 
-    Some that the endpoint refused are printed: they have no answer.
-
-    Raises:
-        SetupError: a request failed, or every request to one of those asked was refused.
+    Those that the endpoint refused are printed: they have no answer. All of a model are too many.
     """
     failures = [(name, got) for name, got in found if isinstance(got, EndpointError)]
     if failures:

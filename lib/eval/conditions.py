@@ -1,7 +1,5 @@
 """Questions × conditions → cases: the documents that every model is shown with a question."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -51,17 +49,11 @@ def build_cases(
     - `closed_book`: no documents.
     - `oracle`: the oracle alone.
     - `oracle_distractors`: the row's own context, in its order.
-    - `distractors_only`: that context, its oracle replaced by another chunk of the corpus.
+    - `distractors_only`: that context, its oracle replaced by another of `chunks`, the corpus.
     - `top_3`, … for each k in top_k: the k nearest chunks of the corpus, nearest first.
 
     Questions that people wrote have no known oracle: they are asked with a closed book and with
     retrieved chunks only.
-
-    Args:
-        chunks: the corpus, from which distractors_only draws; without it that condition is absent.
-
-    Raises:
-        SetupError: a k exceeds the number of chunks.
     """
     with_oracle = [question for question in questions if question.oracle != UNKNOWN]
     if missing := len(questions) - len(with_oracle):
@@ -123,8 +115,7 @@ def _distractors(
     """The row's documents; each that helps is replaced by a chunk drawn from the corpus.
 
     No document counts as the same as the oracle or as another one, none holds the answer. The
-    question's id alone is the seed: the same for every model, sample and run. () = the corpus has
-    too few such chunks.
+    question's id alone is the seed. () = the corpus has too few such chunks.
     """
     context = list(question.context)
     places = [i for i, chunk in enumerate(context) if _helps(chunk, question, same)]

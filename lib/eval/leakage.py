@@ -8,8 +8,6 @@ Both stop the evaluation unless allow_leakage names them. A shared answer alone 
 answers many questions): it is only counted.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,9 +62,7 @@ class Leakage:
 def check_leakage(dataset_dir: Path, questions: Sequence[EvalQuestion], recipe: Recipe) -> Leakage:
     """Compare the questions with every training and validation row of the dataset.
 
-    Raises:
-        SetupError: something is shared that the recipe's allow_leakage does not name, or the
-            dataset's training rows are missing or damaged.
+    What is shared and not named by the recipe's allow_leakage is a SetupError.
     """
     dataset = read_dataset(dataset_dir)
     rows = dataset.examples("train", "valid")

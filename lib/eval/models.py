@@ -1,7 +1,5 @@
 """The recipe's `models` → the models of an evaluation: which endpoint, with which prompt."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 
@@ -30,15 +28,10 @@ def eval_models(recipe: Recipe, *, deployed: bool = True) -> list[EvalModel]:
 
     Every model is asked with the student's prompt. A model that was not trained on this format may
     do better without it, so the baseline is also asked with a plain prompt, unless the recipe's
-    plain_baseline is False. `", plain prompt"` behind any other name does the same.
+    plain_baseline is False. `", plain prompt"` behind any other name does the same. Any other name
+    is an endpoint of its own: GPT_4O_OPENAI_… or GPT_4O_AZURE_OPENAI_… of .env describe `gpt-4o`.
 
     Before 3_deploy (deployed = False) student and baseline need no endpoint yet.
-
-    Any other name is an endpoint of its own: the variables GPT_4O_OPENAI_… or
-    GPT_4O_AZURE_OPENAI_… of .env describe `gpt-4o`.
-
-    Raises:
-        SetupError: a name cannot be read, or has no endpoint.
     """
     names, plain = list(recipe.models), f"{BASELINE}{PLAIN}"
     if recipe.plain_baseline and BASELINE in names and plain not in names:
@@ -52,11 +45,7 @@ def eval_models(recipe: Recipe, *, deployed: bool = True) -> list[EvalModel]:
 
 
 def endpoint_of(model: EvalModel) -> EndpointSettings:
-    """Where a model is asked.
-
-    Raises:
-        SetupError: nothing is set for its role, or not all that it needs.
-    """
+    """Where a model is asked."""
     settings = endpoint_settings(model.role, model.run_name)
     if settings is None:
         prefix = prefixes_of(model.role)[0]

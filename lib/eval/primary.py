@@ -1,14 +1,11 @@
 """The comparison that decides, declared before anything is asked."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
 from lib.eval.conditions import RETRIEVED
-from lib.eval.judge.asking import Judge
-from lib.eval.judge.grading import JUDGE_CORRECT
+from lib.eval.judge.grading import JUDGE_CORRECT, Judge
 from lib.eval.models import BASELINE, EvalModel
 from lib.eval.questions import EvalQuestion, count_questions
 from lib.eval.results import HEADLINE, Primary
@@ -28,8 +25,7 @@ def declare_primary(
 ) -> Primary:
     """The first model against the baseline (else the second), under the first `top_k` named.
 
-    By exact match, or, if the right answers are long, by the judge or by F1. Nothing else is
-    looked at: the replies do not exist yet. It is printed.
+    By exact match, or, if the right answers are long, by the judge or by F1. It is printed.
     """
     names = [model.name for model in models]
     metric, why = _metric(questions, judge)

@@ -1,7 +1,5 @@
 """A dataset → its evaluation questions: gold answer, documents, and who wrote them."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,9 +70,6 @@ def load_questions(dataset_dir: Path, recipe: Recipe) -> list[EvalQuestion]:
 
     A seeded sample of the recipe's max_questions (0 = all), in their order. For one seed a smaller
     sample is a part of the larger one: a larger sample asks only the new ones.
-
-    Raises:
-        SetupError: the dataset has no evaluation question.
     """
     dataset = read_dataset(dataset_dir)
     refusal = dataset.manifest["parameters"].get("refusal", "")
@@ -135,11 +130,10 @@ def _question(example: RaftExample, refusal: str, provenance: str) -> EvalQuesti
 def holds_answer(chunk: Chunk, question: EvalQuestion) -> bool:
     """Whether this chunk is the question's oracle (one of several), or answers it as well.
 
-    True for the oracle itself, and for a chunk of the same document whose offsets overlap the
-    oracle's and which holds every gold quote verbatim (white space folded); where the row has no
-    quote, the gold answer, by its words. Another document that happens to hold the answer does not
-    count: hit rates are a lower bound. Of a question that people wrote: whether the chunk holds the
-    gold answer, by its words ("13 days" does not hold `3`).
+    So does a chunk of the same document whose offsets overlap the oracle's and which holds every
+    gold quote verbatim (white space folded); where the row has no quote, the gold answer, by its
+    words. Another document that happens to hold the answer does not count: hit rates are a lower
+    bound. Of a question that people wrote: whether the chunk holds the gold answer, by its words.
     """
     return any(_serves(chunk, oracle, question) for oracle in question.oracles or (UNKNOWN,))
 

@@ -1,7 +1,5 @@
 """Scores → results: an estimate for each figure, a comparison for each pair of models."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +12,6 @@ from lib.eval.results import Comparison, Estimate, Primary, Results
 from lib.eval.statistics import (
     ALPHA,
     CANNOT_TELL,
-    NUM_RESAMPLES,
     Interval,
     Sample,
     exact_p,
@@ -44,7 +41,6 @@ def summarise(
     models: Sequence[str],
     primary: Primary,
     seed: int = 0,
-    num_resamples: int = NUM_RESAMPLES,
 ) -> Results:
     """Every figure with its interval, and the first model against each of the others.
 
@@ -54,20 +50,16 @@ def summarise(
     tested: they have a 95% interval and no verdict.
 
     Args:
-        clusters: question id → cluster id, of `clusters_of`.
-        models: the first is compared with the others. Others that scores name (the retriever) get
-            estimates and no comparison.
+        clusters: of `clusters_of`.
+        models: others that scores name (the retriever) get estimates and no comparison.
     """
     scores = list(scores)
     table = _table(scores, clusters)
     samples = [_sample(values, clusters) for values in table.values()]
     pairs = _tested(_pairs(table, clusters, models), primary)
-    found = intervals(
-        [*samples, *(pair.sample for pair in pairs)], seed=seed, num_resamples=num_resamples
-    )
-    no_answer = Counter(
-        (s.model, s.condition, s.metric) for s in scores if s.explanation in NO_ANSWER
-    )
+    found = intervals([*samples, *(pair.sample for pair in pairs)], seed=seed)
+    silent = [score for score in scores if score.explanation in NO_ANSWER]
+    no_answer = Counter((score.model, score.condition, score.metric) for score in silent)
     return Results(
         models=tuple(models),
         conditions=tuple(dict.fromkeys(condition for _, condition, _ in table)),
@@ -112,9 +104,6 @@ def _estimate(where: Where, values: Values, interval: Interval, no_answer: int) 
 def _mean(values: Sequence[float]) -> float:
     """The same to the last bit in any order: one figure of one thing, in every table."""
     return math.fsum(values) / len(values) if values else math.nan
-
-
-# --- pairs of models -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """Results → the headline: what is sure, what cannot be told, and what would settle it."""
 
-from __future__ import annotations
-
 import os
 
 from lib.eval.conditions import is_retrieved, meaning
@@ -29,9 +27,8 @@ def verdict_of(results: Results) -> str:
     """What is sure comes first: the primary comparison, unless only the reading can be told.
 
     Training changes how documents are read, not which are found, so beside a retrieved condition
-    the oracle among distractors is compared, too. Then the baseline with its plain prompt; a model
-    that is not better than this one is not called better without saying so. Then the replies
-    without a final answer, and what would settle a verdict that is open.
+    the oracle among distractors is compared, too. A model that is not better than the baseline with
+    its plain prompt is not called better without saying so.
     """
     one = results.deciding
     if one is None:

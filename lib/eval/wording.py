@@ -1,7 +1,5 @@
 """Figures and names as they are shown to readers."""
 
-from __future__ import annotations
-
 import math
 
 from lib.eval.models import BASELINE, PLAIN, STUDENT

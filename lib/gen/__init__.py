@@ -7,6 +7,8 @@ check.py, review/ and formats/ work on the dataset's folder (lib/dataset.py). Ea
 SetupError for a mistake of the user, and for requests that failed.
 """
 
+# ruff: noqa: F401  # the public names of the room
+
 from lib.dataset import read_dataset
 from lib.gen.check import print_check
 from lib.gen.corpus import Corpus
@@ -20,21 +22,3 @@ from lib.gen.generation import (
 )
 from lib.gen.show import plot_counts, show_documents, show_examples, show_learned
 from lib.reading.documents import pick_document, show_page
-
-__all__ = [
-    "Corpus",
-    "Finished",
-    "ask_questions",
-    "build_rows",
-    "check_or_stop",
-    "generate",
-    "pick_document",
-    "plot_counts",
-    "print_check",
-    "read_dataset",
-    "save_dataset",
-    "show_documents",
-    "show_examples",
-    "show_learned",
-    "show_page",
-]

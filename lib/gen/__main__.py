@@ -1,18 +1,22 @@
 """`python -m lib.gen COMMAND`: datasets without a notebook."""
 
-from __future__ import annotations
-
+import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from lib.cli import Parser, run_command
+from lib.parameters import add_parameters, overrides
+from lib.progress import VERBOSE
+from lib.recipe import Recipe
+from lib.settings import portable
+from lib.state import save_state
 
 _COMMANDS = {  # where the `add_command` of each is, which also sets `run` as its action
-    "run": "run",
-    "check": "check",
-    "review": "review.command",
-    "convert": "formats.convert",
+    "check": "lib.gen.check",
+    "review": "lib.gen.review.command",
+    "convert": "lib.gen.formats.convert",
 }
 
 
@@ -20,11 +24,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = Parser(prog="python -m lib.gen", description=__doc__)
     commands = parser.add_commands()
+    command = commands.add_parser("run", help="documents to a dataset, as 1_gen.ipynb makes it")
+    add_parameters(command)
+    command.add_argument(
+        "--dry-run", action="store_true", help="chunks, requests, tokens and cost; ask nothing"
+    )
+    command.add_argument("-v", dest="verbose", action="store_true", help="print the list of checks")
+    command.set_defaults(run=_run)
     # One command does not wait for the imports of the others.
-    named = [name for name in _COMMANDS if given[:1] == [name]]
-    for name in named or _COMMANDS:
-        import_module(f"lib.gen.{_COMMANDS[name]}").add_command(commands)
+    named = [name for name in ("run", *_COMMANDS) if given[:1] == [name]]
+    for name, module in _COMMANDS.items():
+        if named in ([], [name]):
+            import_module(module).add_command(commands)
     return run_command(parser, given)
+
+
+def _run(options: argparse.Namespace) -> None:
+    """What 1_gen.ipynb does, without Jupyter; the last line is the dataset's folder."""
+    from lib.gen.generation import Finished, generate
+
+    values = overrides(options.file, options.overrides)
+    recipe = Recipe(**(values | {"dry_run": True} if options.dry_run else values))
+    if options.verbose:
+        os.environ[VERBOSE] = "1"
+    try:
+        dataset_dir = generate(recipe)
+    except Finished as finished:
+        print(finished)
+        return
+    save_state(recipe.run_name, DATASET_DIR=portable(dataset_dir))
+    print(portable(dataset_dir))
 
 
 if __name__ == "__main__":

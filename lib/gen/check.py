@@ -4,8 +4,6 @@ The texts are compared as the gates and the guard of distractors compare them (l
 lib/duplicates.py), so that they cannot disagree; tests compare those with other implementations.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

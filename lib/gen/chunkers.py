@@ -1,7 +1,5 @@
 """Where to cut a document: at paragraphs, at markdown's sections, or where the subject turns."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Chunks: verbatim slices of documents."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -52,10 +50,9 @@ class Splitter:
         """The document's chunks that no document before it had.
 
         Every chunk is document.text[start:end], of at most chunk_chars; a record of API
-        documentation is one chunk, whatever its length. Dropped, with the reason: chunks of fewer
-        than min_chunk_chars characters or MIN_CHUNK_WORDS words of letters, and those that repeat
-        an earlier one (`Seen`; a record of an API, only one with the same text: each describes a
-        call of its own).
+        documentation is one chunk, whatever its length. Dropped, with the reason: short chunks, and
+        those that repeat an earlier one (`Seen`; a record of an API, only one with the same text:
+        each describes a call of its own).
         """
         chunks, near = list[Chunk](), list[Chunk]()
         dropped: list[Rejected] = []

@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from lib.duplicates import Conflicts
 from lib.records import Chunk, Question
 from lib.text import holds, terms
-
-if TYPE_CHECKING:
-    import numpy
 
 HARD_NEIGHBOURS = 50
 _BLOCK_QUESTIONS = 64
@@ -24,8 +23,8 @@ _BLOCK_QUESTIONS = 64
 class Vectors:
     """Embeddings, in the order of the questions and of the chunks."""
 
-    questions: numpy.ndarray  # float32, (questions, dimensions)
-    chunks: numpy.ndarray  # float32, (chunks, dimensions)
+    questions: np.ndarray  # float32, (questions, dimensions)
+    chunks: np.ndarray  # float32, (chunks, dimensions)
 
     def of(self, places: Sequence[int]) -> Vectors:
         """With the questions at these places, in this order."""
@@ -112,8 +111,6 @@ def _by_words(questions: Sequence[Question], chunks: Sequence[Chunk]) -> Iterato
 
 
 def _by_vectors(chunks: Sequence[Chunk], vectors: Vectors) -> Iterator[list[Chunk]]:
-    import numpy as np
-
     lengths = np.maximum(np.sqrt(np.einsum("ij,ij->i", vectors.chunks, vectors.chunks)), 1e-9)
     count = min(HARD_NEIGHBOURS, len(chunks))
     for start in range(0, len(vectors.questions), _BLOCK_QUESTIONS):

@@ -1,8 +1,6 @@
 """Gates on all questions together: duplicates, near duplicates, questions with several answers,
 and those that people ask to evaluate."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from lib.duplicates import same_questions
@@ -15,11 +13,7 @@ _BLOCK = 512
 
 
 def drop_ambiguous(questions: Sequence[Question]) -> tuple[list[Question], list[Rejected]]:
-    """Keep the questions that have one answer in the whole collection.
-
-    The same question with different answers is refused each time (gate "ambiguous"); of exact
-    duplicates the first stays (gate "duplicate").
-    """
+    """Keep the questions that have one answer in the whole collection; of duplicates the first."""
     answers: dict[str, set[str]] = {}
     for question in questions:
         answers.setdefault(normalise(question.text), set()).add(normalise(question.answer))

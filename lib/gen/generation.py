@@ -1,7 +1,5 @@
 """From a corpus to a dataset: the verbs of 1_gen.ipynb, and all of them in one go."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -37,7 +35,6 @@ def generate(recipe: Recipe) -> Path:
     """Read, ask, assemble, write and check; returns the dataset's folder.
 
     Raises:
-        CheckFailed: the dataset was written, and a check of it failed.
         Finished: a dry run, or plain pairs, which are not a dataset to train on.
     """
     corpus = Corpus(recipe)

@@ -1,7 +1,5 @@
 """Plain question–answer pairs on disk: a JSON per document, one of all, Alpaca and chat rows."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections import Counter, defaultdict
@@ -21,8 +19,7 @@ def write_pairs(asked: Generated, *, chunks: Sequence[Chunk], run_name: str) -> 
     """Write artefacts/qa/<run_name>-<fingerprint>; returns the folder.
 
     `documents/` has a JSON for each document and `pairs.json` all of them; `alpaca.jsonl` and
-    `chat.jsonl` have them in those formats; `rejected.jsonl` says why the others were refused, by a
-    gate or by the judge. A folder that is there already holds the same pairs and is kept.
+    `chat.jsonl` have them in those formats.
     """
     if any(question.cot_answer for question in asked.questions):
         raise SetupError(

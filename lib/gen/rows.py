@@ -1,7 +1,5 @@
 """RAFT rows: a question, its oracle among distractors or left out, and the label."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,14 +37,10 @@ def build_examples(
     """One row a question; each draws from its own generator, seeded by (seed, question id).
 
     Train and valid rows are of the kinds that `_kinds` says. "refuse" and "memorise" rows have one
-    more distractor in their oracle's place; the label of "refuse" is `refusal` ("" = the standard
-    one). Eval rows always show their oracle, among num_distractors.
-
-    Train and valid rows draw distractors from train chunks alone; eval rows from all chunks. "hard"
-    takes the question's nearest, by its `vectors` or else by BM25, "mixed" half of them so and the
-    others at random; `Guard` turns some down. With min_distractors, train and valid rows have any
-    number of them from there to num_distractors. Where too few are to be had, too_few says whether
-    the row has "fewer" or is rejected ("error").
+    more distractor in their oracle's place. Eval rows always show their oracle, among
+    num_distractors; they draw distractors from all chunks, the others from train chunks alone.
+    "hard" takes the question's nearest, by its `vectors` or else by BM25, "mixed" half of them so
+    and the others at random; `Guard` turns some down.
 
     distractors_per "chunk": all questions of a chunk are of one kind and have one context, in one
     order, which training and prefix caches can then share; shares are met to the chunk.

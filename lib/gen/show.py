@@ -1,24 +1,19 @@
 """Look at the data: a table of documents, some rows, plots of the counts."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from markupsafe import Markup, escape
 
 from lib.dataset import SPLITS, read_dataset
-from lib.drawing import COLOURS, INK, drawn, new_figure
+from lib.drawing import COLOURS, INK, Figure, drawn, new_figure
 from lib.gen.corpus import Corpus
 from lib.progress import show_points
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, parse_answer
 from lib.records import RaftExample, Rejected
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 KINDS = ("oracle", "memorise", "refuse")
 _COLOURS = dict(zip(KINDS, (COLOURS[2], COLOURS[4], COLOURS[3]), strict=True))

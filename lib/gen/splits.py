@@ -1,7 +1,5 @@
 """Train, valid and eval by chunk group or by document: no oracle of one is in a row of another."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from itertools import groupby
 from random import Random

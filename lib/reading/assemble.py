@@ -1,7 +1,5 @@
 """From the text that a reader found to a Document: pages joined, title chosen, markers harmless."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from dataclasses import dataclass, field

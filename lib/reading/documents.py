@@ -1,7 +1,5 @@
 """The verbs: documents of files and websites, and a look at one. What gives none is reported."""
 
-from __future__ import annotations
-
 from base64 import b64decode
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -33,10 +31,7 @@ _PACKAGES = ("pypdfium2", "markitdown")
 
 
 def iter_documents(recipe: Recipe) -> Iterator[Document | Skipped]:
-    """The documents of doc_path and eval_doc_path, each as soon as it is read.
-
-    The order is always that of `find_documents`.
-    """
+    """The documents of doc_path and eval_doc_path, each as soon as it is read."""
     seen: set[str] = set()
     reasons: list[str] = []
     for entry in _read(find_documents(recipe), recipe):

@@ -1,7 +1,5 @@
 """Questions and answers written by people, to evaluate with: a table of any form (tables.py)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +23,7 @@ class EvaluationItem:
 
 
 def read_evaluation_file(path: str | Path) -> list[EvaluationItem]:
-    """`question,answer⏎Who lit the lamp?,the keeper` → one item.
-
-    A relative path is looked up from the current folder, then from the project's.
-    """
+    """`question,answer⏎Who lit the lamp?,the keeper` → one item."""
     found = find_path(path)
     if found is None or not found.is_file():
         raise SetupError(

@@ -1,7 +1,5 @@
 """The files and sitemaps that `doc_path` names, each with the id that its document will have."""
 
-from __future__ import annotations
-
 import gzip
 import os
 import re
@@ -31,8 +29,8 @@ class Source:
 def find_documents(recipe: Recipe) -> list[Source]:
     """The sources in the order of reading, each once; those of eval_doc_path first, held out.
 
-    A relative path is looked up from the current folder, then from the project's. Hidden files of
-    a folder are left out. A sitemap must be named itself: reading a folder never asks the web.
+    Hidden files of a folder are left out. A sitemap must be named itself: reading a folder never
+    asks the web.
     """
     doctype = recipe.doctype
     found: dict[Path | str, Source] = {}

@@ -3,8 +3,6 @@
 A ValueError of this module has a message that can be shown to users.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import re
@@ -39,8 +37,15 @@ def read_table(
     """
     rows: list[Row] = []
     errors: list[str] = []
+    suffix = path.suffix.lower()
     try:
-        for number, values in _numbered_rows(path, names):
+        if suffix in (".json", ".jsonl", ".ndjson"):
+            found = iter_records(path)
+        elif suffix in _WORKBOOKS:
+            found = enumerate(_sheet_rows(path, names), start=1)
+        else:
+            found = enumerate(_csv_rows(read_text(path), names), start=1)
+        for number, values in found:
             number = max(number, 1)
             try:
                 rows.append(parse_row(number, _named_values(values)))
@@ -70,14 +75,6 @@ def text_value(row: Mapping[str, Any], *names: str) -> str:
     if not text:
         raise ValueError(f"it has no {name}")
     return text
-
-
-def _numbered_rows(path: Path, names: Sequence[str]) -> Iterator[tuple[int, Any]]:
-    suffix = path.suffix.lower()
-    if suffix in (".json", ".jsonl", ".ndjson"):
-        return iter_records(path)
-    rows = _sheet_rows(path, names) if suffix in _WORKBOOKS else _csv_rows(read_text(path), names)
-    return enumerate(rows, start=1)
 
 
 def _csv_rows(text: str, names: Sequence[str]) -> Iterator[dict[str, str] | ValueError]:

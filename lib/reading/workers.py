@@ -5,8 +5,6 @@ a pickled function with its arguments; the reply is a line of JSON (a worker tha
 must not send pickles): `{"result": …}` or `{"error": reason}`, which becomes a ValueError.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import pickle
@@ -46,11 +44,11 @@ class Workers(AbstractContextManager["Workers"]):
             worker.close()
 
     def read(self, function: Callable[..., Text], *arguments: Any) -> Text:
-        """The text that a function (of a file type, say) returns."""
+        """The text that a function (of a file type, say) returns; raises as `run` does."""
         return Text(**self.run(function, *arguments))
 
     def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What a function returns, as JSON has it; raises as `read` does."""
+        """What a function returns, as JSON has it; a ValueError with the reason if it failed."""
         worker = self._free.get()
         try:
             answer = worker.ask(pickle.dumps((function, arguments)))

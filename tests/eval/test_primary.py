@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from lib.eval.judge import find_judge
+from lib.eval.judge.grading import find_judge
 from lib.eval.models import eval_models
 from lib.eval.primary import LONG_ANSWER, _words, declare_primary
 from lib.eval.questions import load_questions

@@ -64,7 +64,6 @@ def summed(
         questions,
         models=MODELS,
         primary=replace(PRIMARY, metric=metric),
-        num_resamples=500,
     )
 
 
@@ -100,7 +99,7 @@ def test_one_comparison_is_tested_alone_some_together_and_the_rest_not_at_all() 
         *scores_of(luck, questions, conditions=("distractors_only",), metric="refused_rightly"),
         *scores_of(luck, questions, metric="f1"),
     ]
-    results = summarise(scores, questions, models=MODELS, primary=PRIMARY, num_resamples=500)
+    results = summarise(scores, questions, models=MODELS, primary=PRIMARY)
     one = results.deciding
     assert one is not None
     assert (one.against, one.condition, one.metric) == ("baseline", "top_5", "exact_match")
@@ -282,7 +281,7 @@ def test_models_are_compared_where_both_were_asked_and_the_retriever_nowhere() -
         *scores_of(luck, questions, models=("teacher",), conditions=("oracle",)),
         *(Score(question, "retriever", "top_3", "hit_rate", 1.0) for question in questions),
     ]
-    results = summarise(scores, questions, models=MODELS, primary=PRIMARY, num_resamples=200)
+    results = summarise(scores, questions, models=MODELS, primary=PRIMARY)
     assert {c.condition for c in results.comparisons if c.against == "teacher"} == {"oracle"}
     assert {c.condition for c in results.comparisons if c.against == "baseline"} == {*CONDITIONS}
     found = results.estimate("retriever", "top_3", "hit_rate")
@@ -298,10 +297,10 @@ def test_the_same_scores_give_the_same_figures() -> None:
         return Random(f"{model} {condition} {i}").random()
 
     scores = scores_of(part, questions, metric="f1")
-    one = summarise(scores, questions, models=MODELS, primary=PRIMARY, num_resamples=300)
-    again = summarise(scores, questions, models=MODELS, primary=PRIMARY, num_resamples=300)
+    one = summarise(scores, questions, models=MODELS, primary=PRIMARY)
+    again = summarise(scores, questions, models=MODELS, primary=PRIMARY)
     assert repr(one) == repr(again)  # NaN is not equal to itself
-    seeded = summarise(scores, questions, models=MODELS, primary=PRIMARY, num_resamples=300, seed=1)
+    seeded = summarise(scores, questions, models=MODELS, primary=PRIMARY, seed=1)
     assert one.estimates != seeded.estimates
 
 

@@ -224,7 +224,7 @@ def under(**of_conditions: dict[str, list[float]]) -> Results:
     clusters = {score.question_id: score.question_id for score in scores}
     models = list(dict.fromkeys(score.model for score in scores))
     primary = primary_of(models, [*of_conditions])
-    return summarise(scores, clusters, models=models, primary=primary, num_resamples=200)
+    return summarise(scores, clusters, models=models, primary=primary)
 
 
 def test_what_is_read_better_is_said_where_retrieval_hides_it() -> None:

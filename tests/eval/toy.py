@@ -146,9 +146,7 @@ def evaluated(
     ]
     scores = score_answers(answers, questions, cases) + score_retrieval(questions, cases, chunks)
     primary = primary_of([*replies], conditions)
-    results = summarise(
-        scores, clusters_of(questions), models=[*replies], primary=primary, num_resamples=200
-    )
+    results = summarise(scores, clusters_of(questions), models=[*replies], primary=primary)
     return Evaluated(questions, cases, answers, scores, results, decompose(answers, scores))
 
 
@@ -179,7 +177,7 @@ def results_of(
     ]
     clusters = {score.question_id: score.question_id for score in scores}
     primary = primary_of([*values], conditions, metric=metric, available=available)
-    return summarise(scores, clusters, models=[*values], primary=primary, num_resamples=200)
+    return summarise(scores, clusters, models=[*values], primary=primary)
 
 
 class Page(HTMLParser):

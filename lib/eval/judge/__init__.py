@@ -1,12 +1,1 @@
-"""An LLM as judge: right or wrong and five ratings; and the judge compared with people.
-
-find_judge(recipe)                               → the endpoint of JUDGE_…, or None
-judge_answers(judge, answers, questions, cases)  → one Score per metric and answer
-audit(judge, labels_file)                        → agreement with people, as text
-"""
-
-# ruff: noqa: F401  # the public names of the room
-
-from lib.eval.judge.asking import Judge, find_judge
-from lib.eval.judge.audit import audit
-from lib.eval.judge.grading import JUDGE_METRICS, judge_answers, unparsed_counts
+"""An LLM as judge: right or wrong and five ratings; and the judge compared with people."""

@@ -1,15 +1,12 @@
 """The judge against people: on the same answers, how often do they agree?"""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill, shorten
 from typing import Any
 
-from lib.eval.judge.asking import Judge, ask_judge
-from lib.eval.judge.grading import applicable
+from lib.eval.judge.grading import Judge, applicable, ask_judge
 from lib.eval.statistics import wilson_interval
 from lib.prompts.verdicts import FIELDS, JUDGED
 from lib.reading.tables import read_table, text_value
@@ -37,13 +34,8 @@ class LabelledAnswer:
 def audit(judge: Judge | None, labels_file: str | Path) -> str:
     """Ask the judge about answers that people have labelled; their agreement, as text.
 
-    One request per answer holds all metrics that need no documents, as in an evaluation. The text
-    shows the agreement with its 95% interval (Wilson), Cohen's kappa, and each difference. This is
-    evidence for this judge, these prompts and answers like these, and for nothing else.
-
-    Raises:
-        SetupError: there is no judge; the file has fewer than 20 rows or cannot be read; requests
-            failed.
+    One request per answer holds all metrics that need no documents, as in an evaluation. The result
+    is evidence for this judge, these prompts and answers like these, and for nothing else.
     """
     if judge is None:
         raise SetupError(
@@ -105,16 +97,10 @@ def _short(text: str) -> str:
     return shorten(text, 200, placeholder=" …")
 
 
-# --- the file of labels --------------------------------------------------------------------------
-
-
 def read_labels(path: str | Path) -> list[LabelledAnswer]:
     """`question,reference,answer,label⏎Who lit the lamp?,the keeper,a keeper,yes` → its rows.
 
     A table of any form that lib/reading/tables.py reads; other columns are ignored.
-
-    Raises:
-        SetupError: the file cannot be read, has fewer than 20 rows, or incomplete rows.
     """
     path = Path(path).expanduser()
     names = ("question", "reference", "answer", "label")

@@ -1,8 +1,4 @@
-"""Metrics that need no judge: of answers, quotes, refusals, retrieval, API calls.
-
-- `score_answers`: answers → one Score per metric and answer.
-- `score_retrieval`: retrieved cases → one Score per metric and case.
-"""
+"""Metrics that need no judge: of answers, quotes, refusals, retrieval, API calls."""
 
 # ruff: noqa: F401  # the public names of the room
 

@@ -1,7 +1,5 @@
 """Answers that are calls of an API, compared by their syntax trees; nothing is ever run."""
 
-from __future__ import annotations
-
 import ast
 import re
 import warnings

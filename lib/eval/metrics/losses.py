@@ -1,7 +1,5 @@
 """Where answers are lost: each answer belongs to exactly one class."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from lib.eval.metrics import QUOTES_IN_ORACLE
@@ -24,8 +22,7 @@ def outcomes(
 ) -> list[str]:
     """One of LOSSES an answer, in their order; `metric` is the one that decides.
 
-    The first that applies: right; format; retrieval missed; wrong refusal; wrong quote; wrong
-    answer. In `distractors_only` a refusal is right, and an answer a wrong answer.
+    In `distractors_only` a refusal is right, and an answer a wrong answer.
     """
     values = {
         (s.model, s.condition, s.question_id, s.metric): s.value
@@ -33,17 +30,13 @@ def outcomes(
         if s.metric in (metric, QUOTES_IN_ORACLE)
     }
 
-    def value(answer: Answer, name: str) -> float | None:
-        return values.get((answer.model, answer.condition, answer.question_id, name))
-
-    return [
-        _outcome(
-            answer,
-            right=(value(answer, metric) or 0) >= RIGHT_FROM,
-            misquoted=value(answer, QUOTES_IN_ORACLE) == 0,
-        )
-        for answer in answers
-    ]
+    found = []
+    for answer in answers:
+        where = answer.model, answer.condition, answer.question_id
+        right = (values.get((*where, metric)) or 0) >= RIGHT_FROM
+        misquoted = values.get((*where, QUOTES_IN_ORACLE)) == 0
+        found.append(_outcome(answer, right=right, misquoted=misquoted))
+    return found
 
 
 def _outcome(answer: Answer, *, right: bool, misquoted: bool) -> str:

@@ -4,8 +4,6 @@ All of them compare normalised texts (text.normalise), with the same tokens, and
 1. For a blank gold answer all of them are 0.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from functools import cache
@@ -27,11 +25,7 @@ def f1(answer: str, gold: str) -> float:
 
 
 def rouge(answer: str, gold: str) -> Mapping[str, float]:
-    """ROUGE's F: {"rouge1": words in common, "rouge2": pairs of words, "rougeL": in order}.
-
-    Lin 2004, by rouge_score with the tokens of F1. For a gold answer of one word, which has no
-    pair of words, rouge2 is 0.
-    """
+    """ROUGE's F (Lin 2004), of words in common, of pairs of words, and of words in order."""
     scores = _scorers()[0].score(gold, answer)
     return {name: float(score.fmeasure) for name, score in scores.items()}
 
@@ -41,7 +35,7 @@ def bleu(answer: str, gold: str) -> float:
 
     It gets the tokens of F1, because sacrebleu's own tokenizers need a download for some scripts;
     so it is not comparable with BLEU of translations. Effective order: an answer of two words is
-    measured by one and two tokens in a row. Exponential smoothing, sacrebleu's default.
+    measured by one and two tokens in a row.
     """
     theirs = [" ".join(tokens(gold))]
     return _share(_scorers()[1].sentence_score(" ".join(tokens(answer)), theirs))
@@ -50,9 +44,6 @@ def bleu(answer: str, gold: str) -> float:
 def chrf(answer: str, gold: str) -> float:
     """Sentence chrF2 (Popović 2015) by sacrebleu, / 100: 1 to 6 characters in a row, any script."""
     return _share(_scorers()[2].sentence_score(normalise(answer), [normalise(gold)]))
-
-
-# --- the libraries' scorers ----------------------------------------------------------------------
 
 
 def _share(score: Any) -> float:

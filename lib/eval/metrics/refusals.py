@@ -1,7 +1,5 @@
 """Refusals, and replies that hold neither a final answer nor a refusal."""
 
-from __future__ import annotations
-
 from lib.records import Answer
 
 # The two conditions without the answer: no documents, and none that holds it.

@@ -1,7 +1,5 @@
 """Did retrieval find the answer? One Score per question, k and metric."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from lib.eval.conditions import Case, is_retrieved

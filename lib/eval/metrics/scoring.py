@@ -1,7 +1,5 @@
 """Answers → scores: every metric that needs no judge, for the answers that it applies to."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 
@@ -40,8 +38,7 @@ def score_answers(
 
     - In `distractors_only` the right reply is a refusal: `refused_rightly` is 0 or 1, and
       correctness is absent. (Unscored would say that the replies could not be read.)
-    - `refused_wrongly` (over-refusal, or no final answer; 0 or 1) and `quotes_in_oracle`: where the
-      context holds the oracle, or a chunk that holds its evidence too (`holds_answer`).
+    - `refused_wrongly` (0 or 1) and `quotes_in_oracle`: where `holds_answer` says so of a document.
     - `rouge_2`: where the gold answer has two words or more; `api_call_match`: where it is a call.
     """
     by_id = {question.id: question for question in questions}
@@ -93,10 +90,7 @@ def _why(answer: Answer, metric: str, value: float | None) -> str:
 
 
 def correctness(reply: str, final: str | None, gold: str) -> Values:
-    """The metrics of correctness that apply to a gold answer; 0 where there is no final answer.
-
-    ROUGE-2 is absent where the gold answer is one word: it has no pair of words.
-    """
+    """The metrics of correctness that apply to a gold answer; 0 where there is no final answer."""
     values = _overlap(final, gold) if final else dict.fromkeys(_OVERLAP, 0.0)
     if len(tokens(gold)) < 2:
         del values[ROUGE_2]
@@ -123,8 +117,7 @@ def _overlap(final: str, gold: str) -> dict[str, float]:
 def verbatim(quotes: Sequence[str], documents: Sequence[str]) -> float | None:
     """The share of quotes that one of the documents holds (`find_quote`); None = no quote.
 
-    A quote may not run from one document into the next. One without a letter or digit quotes
-    nothing, and does not count as found.
+    One without a letter or digit quotes nothing, and does not count as found.
     """
     if not quotes:
         return None

@@ -1,21 +1,15 @@
 """What to try next."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from lib.eval.conditions import is_retrieved
 from lib.eval.metrics.losses import RETRIEVAL_MISSED, RIGHT, WRONG_ANSWER
 from lib.eval.metrics.refusals import DISTRACTORS_ONLY
-from lib.eval.report.page import show
+from lib.eval.report.page import HTML, show
 from lib.eval.results import Results
 from lib.eval.verdict import claim_of, settling
 from lib.eval.wording import called, difference, points
 from lib.progress import show_points
-
-if TYPE_CHECKING:
-    from IPython.display import HTML
 
 SMALL = 0.05  # a loss below this share of the answers is not worth a parameter
 
@@ -43,8 +37,8 @@ def show_learned(results: Results, losses: Mapping[tuple[str, str], Mapping[str,
 def what_next(results: Results, losses: Mapping[tuple[str, str], Mapping[str, int]]) -> HTML:
     """Where the first model loses answers, the largest loss first, each with what may help.
 
-    Under the condition of the verdict, and what it answers where it should refuse; losses below
-    SMALL are left out. Where the verdict cannot tell, what would settle it.
+    Under the condition of the verdict, and where it should refuse. Where the verdict cannot tell,
+    what would settle it.
     """
     model = next(iter(results.models), "")
     main = results.primary.condition

@@ -1,7 +1,5 @@
 """Every answer of a run on one page, which the reader's browser filters and searches."""
 
-from __future__ import annotations
-
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -34,13 +32,13 @@ def write_all_answers(
     """Write answers.html beside the report; returns how many answers it holds.
 
     A question under a condition has the replies of all models beside each other, and one of
-    COMPARED: the first model against the one of the primary comparison, by its metric. It is right
-    refusals where no document holds the answer.
+    COMPARED: the first model against that of the primary comparison, by its metric or, where no
+    document holds the answer, by right refusals.
     """
     rows, results = read_answers(run_dir), read_results(run_dir)
-    metric = results.primary.metric
+    metric, names = results.primary.metric, Answer.__dataclass_fields__
     answers = [
-        Answer(**{name: row[name] for name in Answer.__dataclass_fields__} | _quotes(row))
+        Answer(**{name: row[name] for name in names} | {"quotes": tuple(row["quotes"])})
         for row in rows
     ]
     scores = [
@@ -74,10 +72,6 @@ def write_all_answers(
     )
     write_text(run_dir / ANSWERS_PAGE, page)
     return len(rows)
-
-
-def _quotes(row: Row) -> dict[str, Any]:
-    return {"quotes": tuple(row["quotes"])}
 
 
 def _compared(rows: Sequence[Row], first: str, primary: Primary) -> str:

@@ -46,8 +46,7 @@ def show_best_and_worst(
     """The answers that gained most and lost most against the baseline's, with their documents.
 
     Gained and lost as in the primary comparison, by its metric; ordered by the difference in it,
-    then in F1, then by question id. Where fewer gained (or lost) than num_each, only those are
-    shown.
+    then in F1, then by question id.
     """
     first, against = next(iter(results.models), ""), results.primary.against
     where, metric = results.primary.condition, results.primary.metric

@@ -1,28 +1,22 @@
 """What an answer takes, in seconds, tokens and money; and what all runs have cost."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import Any
 from urllib.parse import urlsplit
 
 from lib.endpoints import PREFIXES, endpoint_settings
 from lib.engine.ledger import Ledger
 from lib.engine.prices import Cost, Prices, costs, load_prices
 from lib.eval.models import EvalModel
-from lib.eval.report.page import show
+from lib.eval.report.page import HTML, show
 from lib.records import Answer
-
-if TYPE_CHECKING:
-    from IPython.display import HTML
-    from pandas import DataFrame
 
 _HERE = ("localhost", "127.0.0.1", "::1")
 
 
-def answer_usage(answers: Sequence[Answer]) -> DataFrame:
-    """A row for each model: n, p50_s, p95_s, and the means of prompt_tokens, completion_tokens."""
+def answer_usage(answers: Sequence[Answer]) -> Any:
+    """A row (pandas) for each model: n, p50_s, p95_s, mean prompt_tokens and completion_tokens."""
     import pandas as pd
 
     names = ("model", "latency_s", "prompt_tokens", "completion_tokens")
@@ -67,7 +61,7 @@ def show_latency_and_cost(answers: Sequence[Answer], asked: Sequence[EvalModel])
 
 
 def ledger_costs(prices: Prices | None = None) -> list[Cost]:
-    """What each role has asked of each model, in every run so far, as the ledger recorded it."""
+    """What each role has asked of each model, in every run so far."""
     prices = prices or load_prices()
     with closing(Ledger()) as ledger:
         used = ledger.usage_by_model()

@@ -1,34 +1,21 @@
 """How models were asked and judged, what the questions share with training, what stays open."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lib.eval.conditions import is_retrieved
-from lib.eval.judge import JUDGE_METRICS, Judge, unparsed_counts
+from lib.eval.judge.grading import JUDGE_METRICS, Judge, unparsed_counts
 from lib.eval.leakage import KINDS, Leakage, example
 from lib.eval.metrics import REFUSED_RIGHTLY
 from lib.eval.models import STUDENT, EvalModel, endpoint_of
-from lib.eval.questions import (
-    EVAL_SPLIT,
-    HELD_OUT,
-    PEOPLE,
-    UNKNOWN,
-    EvalQuestion,
-    count_provenance,
-)
-from lib.eval.report.page import show
+from lib.eval.questions import EVAL_SPLIT, HELD_OUT, PEOPLE, UNKNOWN, EvalQuestion, count_provenance
+from lib.eval.report.page import HTML, show
 from lib.eval.results import Results
 from lib.eval.statistics import MIN_CLUSTERS, NUM_RESAMPLES, wilson_interval
 from lib.eval.wording import called
 from lib.prompts.student import PLAIN_PROMPT
 from lib.prompts.verdicts import UNPARSED
 from lib.records import Score
-
-if TYPE_CHECKING:
-    from IPython.display import HTML
 
 _PROVENANCE = {  # 140 …; the others read well behind a number
     EVAL_SPLIT: "of the eval split",
@@ -86,9 +73,6 @@ def show_judge(judge: Judge | None, scores: Sequence[Score], asked: Sequence[Eva
     """The judge's model and host, its unread verdicts by metric and model, and warnings.
 
     Without a judge: one sentence that says so, and how to set one.
-
-    Raises:
-        SetupError: a model of `asked` has no endpoint, which says what it is called there.
     """
     if judge is None:
         return show("judge.html.j2", judge=None)

@@ -1,22 +1,18 @@
 """Templates → HTML: everything that is not Markup is escaped by the template engine."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from lib.eval import wording
 from lib.eval.conditions import meaning
 
-if TYPE_CHECKING:
-    from IPython.display import HTML
-    from jinja2 import Environment
-
 TEMPLATES = Path(__file__).parent / "templates"
 STYLE = Markup(f"<style>{(TEMPLATES / 'style.css').read_text(encoding='utf-8')}</style>")
+HTML = Any  # the output of a cell: IPython.display.HTML, which is imported late
 _FILTERS = ("called", "interval", "is_absent", "metric_name", "p_value", "percent", "points")
 
 
@@ -26,15 +22,13 @@ def render(template: str, **values: Any) -> Markup:
 
 def show(template: str, **values: Any) -> HTML:
     """A template as the output of a cell; the first one, verdict.html.j2, brings the style."""
-    from IPython.display import HTML
+    from IPython import display
 
-    return HTML(render(template, **values))
+    return display.HTML(render(template, **values))
 
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,

@@ -1,12 +1,9 @@
 """The results, drawn: differences between models, exact match by condition, lost answers."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
-from lib.drawing import INK, drawn, new_figure, style_of
+from lib.drawing import INK, Figure, drawn, new_figure, style_of
 from lib.eval.conditions import is_retrieved
 from lib.eval.metrics import REFUSED_RIGHTLY, RETRIEVER
 from lib.eval.metrics.losses import LOSSES, RIGHT
@@ -14,9 +11,6 @@ from lib.eval.metrics.refusals import DISTRACTORS_ONLY
 from lib.eval.results import Comparison, Estimate, Results
 from lib.eval.statistics import BETTER, CANNOT_TELL, WORSE
 from lib.eval.wording import counted, metric_name, percent
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Losses = Mapping[tuple[str, str], Mapping[str, int]]  # (model, condition) → class → answers
 

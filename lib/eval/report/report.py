@@ -1,22 +1,25 @@
 """The executed notebook as one HTML file that needs nothing else: no network, no script."""
 
-from __future__ import annotations
-
 import re
 from base64 import b64encode
+from collections.abc import Mapping
+from contextlib import suppress
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
+from lib.dataset import read_dataset
+from lib.eval.models import PLAIN
 from lib.eval.report.all_answers import ANSWERS_PAGE, write_all_answers
-from lib.eval.report.head import facts_of, title_of
 from lib.eval.report.page import render
 from lib.eval.runs.results_files import METRICS_FILE, read_metrics
-from lib.settings import SetupError, portable, write_text
+from lib.eval.wording import called, counted
+from lib.settings import SetupError, home, portable, write_text
 from lib.text import one_line
 
+_TITLES = 3  # of documents, named
 HIDDEN_TAG = "not-in-report"  # a cell tagged so stays out of the report
 _LOCAL_LINK = re.compile(r'<a\s[^>]*?href="(?!https?://|#)[^"]*"[^>]*>(.*?)</a>', re.DOTALL)
 _SCRIPT = re.compile(r"<script\b.*?</script\s*>", re.DOTALL | re.IGNORECASE)
@@ -32,10 +35,6 @@ def write_report(notebook_path: Path, report_path: Path) -> Path:
     Cells tagged `not-in-report` and what was written to standard error stay out, links to files
     become their text. The verdict comes first, then the contents. In the folder of a run the page
     says what the run was made of, and links to a page with all answers, which is written, too.
-
-    Raises:
-        SetupError: there is no such notebook, it cannot be read, or the folder's metrics.json is of
-            another evaluation.
     """
     body = _body_of(notebook_path)
     title, verdict = _TITLE.search(body), _VERDICT.search(body)
@@ -122,3 +121,35 @@ def _for_readers(output: Any, source: str) -> Any:
     if shown := data.get("text/html"):
         data["text/html"] = _STYLE.sub("", shown)
     return output
+
+
+def title_of(run_name: str, metrics: Mapping[str, Any]) -> str:
+    """`tiny: the student against the baseline`; metrics: of metrics.json."""
+    first, against = "".join(metrics["models"][:1]), metrics["primary"]["against"]
+    models = " against ".join(map(called, filter(None, (first, against))))
+    return f"{run_name}: {models or 'no model'}"
+
+
+def facts_of(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """Corpus (where its dataset is still there), models, dataset, date and version."""
+    made_of = metrics["made_of"]
+    facts = {}
+    with suppress(SetupError):
+        dataset = read_dataset(home() / "artefacts" / "datasets" / made_of["dataset"])
+        documents = dataset.records("documents")
+        titles = list(dict.fromkeys(document["title"] for document in documents))
+        named = "; ".join(titles[:_TITLES] + ["…"] * (len(titles) > _TITLES))
+        facts["corpus"] = f"{counted(len(documents), 'document')} ({named})"
+    for model in made_of["models"]:
+        if not model["name"].endswith(PLAIN):
+            facts[model["name"]] = _short(model["deployment"])
+    facts["dataset"] = made_of["dataset"]
+    facts["date"] = metrics["date"][:10]
+    return facts | {"Openbook": made_of["version"]}
+
+
+def _short(deployment: str) -> str:
+    """`artefacts/students/tiny-363181c449e1/merged` → "tiny-363181c449e1"; others stay."""
+    folder, _, last = deployment.rpartition("/")
+    name = folder if last == "merged" else deployment
+    return name.rpartition("/")[2] if deployment.startswith("artefacts/") else name

@@ -1,22 +1,16 @@
 """The verdict and the figures as HTML."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
-from typing import TYPE_CHECKING
 
 from lib.eval.metrics import METRICS, RETRIEVAL, RETRIEVER
 from lib.eval.metrics.losses import RIGHT_FROM
 from lib.eval.metrics.refusals import CLOSED_BOOK, REFUSED_RIGHTLY, REFUSED_WRONGLY, no_answer
-from lib.eval.report.page import show
+from lib.eval.report.page import HTML, show
 from lib.eval.results import HEADLINE, Estimate, Results
 from lib.eval.statistics import BETTER, CANNOT_TELL, WORSE, intervals, make_sample
 from lib.eval.verdict import claim_of, falls_short, plain_comparison, verdict_of
 from lib.records import Answer, Score
-
-if TYPE_CHECKING:
-    from IPython.display import HTML
 
 
 def show_verdict(results: Results) -> HTML:
@@ -44,8 +38,7 @@ def show_verdict(results: Results) -> HTML:
 def show_table(results: Results) -> HTML:
     """The metric that decides, exact match and F1: each model under each condition, and compared.
 
-    Percent with 95% intervals; differences in points. `distractors_only`, where no answer is
-    right, is in `show_metrics`.
+    `distractors_only`, where no answer is right, is in `show_metrics`.
     """
     metric = results.primary.metric
     scored = {one.condition for one in results.estimates if one.metric == metric}
@@ -58,8 +51,6 @@ def show_table(results: Results) -> HTML:
         cannot_tell=CANNOT_TELL,
     )
 
-
-# --- what else was measured ----------------------------------------------------------------------
 
 _REFUSALS = (REFUSED_RIGHTLY, REFUSED_WRONGLY)
 _QUOTES = ("quotes_in_context", "quotes_in_oracle")
@@ -94,9 +85,6 @@ def _groups(results: Results, condition: str) -> dict[str, list[str]]:
     groups["Others"] = [metric for metric in known if metric not in listed]
     measured = {group: [m for m in metrics if m in known] for group, metrics in groups.items()}
     return {group: metrics for group, metrics in measured.items() if metrics}
-
-
-# --- refusals ------------------------------------------------------------------------------------
 
 
 def show_refusals(

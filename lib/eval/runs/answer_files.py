@@ -1,7 +1,5 @@
 """The answers of an evaluation on disk: one row per reply, as Parquet and as JSONL."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,7 +25,7 @@ def write_answers(
 ) -> list[str]:
     """Write `answers.jsonl` and `answers.parquet`; returns the names of the metrics in them.
 
-    One row per reply. A metric that does not apply has neither a value nor an explanation there.
+    A metric that does not apply to a reply has neither a value nor an explanation there.
     """
     metrics = list(dict.fromkeys(score.metric for score in scores))
     by_id = {question.id: question for question in questions}
@@ -87,11 +85,7 @@ def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], metrics: Seque
 
 
 def read_answers(run_dir: Path) -> list[dict[str, Any]]:
-    """The rows of answers.parquet.
-
-    Raises:
-        SetupError: there is no such file.
-    """
+    """The rows of answers.parquet."""
     import pyarrow.parquet
 
     path = run_dir / ANSWERS_FILE

@@ -1,7 +1,5 @@
 """Two runs, question by question; and the gate, which finds figures that got worse."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -47,8 +45,7 @@ def compare_runs(
 ) -> RunComparison:
     """Pair the replies of both students to the same questions under the same condition.
 
-    Default conditions: all that both have; default metrics: the one that decides the other run, and
-    right refusals.
+    Default conditions: all that both have; default metrics: as in `gate`.
     """
     asked, before = ({_question(row) for row in one.answers} for one in (run, against))
     shared = len(asked & before)
@@ -133,15 +130,14 @@ def gate(
 ) -> RunComparison:
     """Compare a run's student with a base run's; `regressions` lists the figures that got worse.
 
-    Default metrics: the one that decides the base run, and right refusals.
-    Default conditions: all of the base run.
-
-    Raises:
-        SetupError: no question is the same, or a metric or condition is not in both runs: a gate
-            that skipped it would pass for no reason.
+    Default metrics: the one that decides the base run, and right refusals. Default conditions: all
+    of the base run. What is not in both runs is a SetupError: a gate that skipped it would pass for
+    no reason.
     """
-    metrics, asked_for = metrics or _gated_metrics(base), conditions
-    conditions = conditions or base.results.conditions
+    asked_for, conditions = conditions, conditions or base.results.conditions
+    if not metrics:
+        refusals = [REFUSED_RIGHTLY] * (REFUSED_RIGHTLY in known_metrics(base))
+        metrics = [base.results.primary.metric, *refusals]
     for one in (run, base):
         require_known([one], metrics=metrics, conditions=conditions)
     found = compare_runs(run, base, metrics=metrics, conditions=conditions)
@@ -157,11 +153,6 @@ def gate(
             "same dataset, with the same seed and max_questions."
         )
     return found
-
-
-def _gated_metrics(base: Run) -> list[str]:
-    refusals = [REFUSED_RIGHTLY] * (REFUSED_RIGHTLY in known_metrics(base))
-    return [base.results.primary.metric, *refusals]
 
 
 def regressions(found: RunComparison) -> list[str]:

@@ -1,7 +1,5 @@
 """An evaluation on disk: metrics.json with every figure, beside its answers."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import math
@@ -68,11 +66,8 @@ def write_results(
 ) -> None:
     """Write `answers.jsonl`, `answers.parquet` and, last, `metrics.json`; print its path.
 
-    Args:
-        made_of: of `describe_run`.
-        leakage, cost: any records.
-        date: ISO 8601; "" = now. If metrics.json already holds the same figures, they keep their
-            date, so that the same evaluation gives the same bytes.
+    If metrics.json already holds the same figures, they keep their date, so that the same
+    evaluation gives the same bytes.
     """
     metrics = write_answers(run_dir, answers, scores, questions, cases)
     found = decompose(answers, scores, metric=results.primary.metric)
@@ -134,35 +129,26 @@ def secrets() -> re.Pattern[str]:
 
 
 def read_metrics(run_dir: Path) -> dict[str, Any]:
-    """The content of metrics.json.
-
-    Raises:
-        SetupError: it is missing, damaged, or of another version.
-    """
+    """The content of metrics.json."""
     path = run_dir / METRICS_FILE
     if not path.is_file():
         raise SetupError(f"{portable(path)} is not there. Run 4_eval.ipynb: it writes the metrics.")
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
+        schema = document.get("schema") if isinstance(document, dict) else None
+        said = f"has schema {schema}, and this version reads schema {SCHEMA}"
     except ValueError as error:
-        raise SetupError(
-            f"{portable(path)} is damaged ({error}). Run 4_eval.ipynb again: it writes the metrics."
-        ) from error
-    schema = document.get("schema") if isinstance(document, dict) else None
+        schema, said = None, f"is damaged ({error})"
     if schema != SCHEMA:
         raise SetupError(
-            f"{portable(path)} has schema {schema}, and this version reads schema {SCHEMA}. Run "
-            "4_eval.ipynb again: replies that the ledger knows are not asked again."
+            f"{portable(path)} {said}. Run 4_eval.ipynb again: replies that the ledger knows are "
+            "not asked again."
         )
     return document
 
 
 def read_results(run_dir: Path) -> Results:
-    """The figures that `write_results` was given, exactly.
-
-    Raises:
-        SetupError: as `read_metrics`.
-    """
+    """The figures that `write_results` was given, exactly."""
     document = read_metrics(run_dir)
     try:
         return Results(

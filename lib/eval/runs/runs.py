@@ -1,7 +1,5 @@
 """Finished runs, by their names below runs/ (`tiny`, `tiny/history/<time>`) or by their folders."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -40,11 +38,7 @@ class Run:
 
 
 def load_run(name: str) -> Run:
-    """A run by its name below runs/, or by its folder; an earlier one is named with its time.
-
-    Raises:
-        SetupError: it has no metrics.json that this version reads.
-    """
+    """A run by its name below runs/, or by its folder; an earlier one is named with its time."""
     folder = home() / "runs" / name
     run_dir = folder if (folder / METRICS_FILE).is_file() else Path(name)
     if not (run_dir / METRICS_FILE).is_file():
@@ -70,11 +64,7 @@ def load_runs(names: Sequence[str]) -> list[Run]:
 
 
 def all_runs() -> tuple[list[Run], list[str]]:
-    """Every evaluated run below runs/, and a sentence about each that cannot be read.
-
-    Raises:
-        SetupError: there is none.
-    """
+    """Every evaluated run below runs/, and a sentence about each that cannot be read."""
     runs, unread = [], []
     for name in _evaluated():
         try:
@@ -95,11 +85,7 @@ def _evaluated() -> list[str]:
 def require_known(
     runs: Sequence[Run], *, metrics: Sequence[str] = (), conditions: Sequence[str] = ()
 ) -> None:
-    """Each metric and condition is one of at least one run.
-
-    Raises:
-        SetupError: no run has it; the message names the known ones.
-    """
+    """Each metric and condition must be one of at least one run."""
     kinds = (
         ("metric", metrics, [known_metrics(run) for run in runs]),
         ("condition", conditions, [run.results.conditions for run in runs]),

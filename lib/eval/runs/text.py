@@ -1,7 +1,5 @@
 """Leaderboards, comparisons and headlines as tables in plain text or Markdown."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from itertools import groupby

@@ -1,7 +1,5 @@
 """A run's figures in MLflow or Weights & Biases, if .env names one; replies are never sent."""
 
-from __future__ import annotations
-
 import importlib
 import math
 import os

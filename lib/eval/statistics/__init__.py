@@ -1,21 +1,15 @@
-"""How sure: intervals of clustered values, paired comparisons, exact tests, words for them.
-
-- `wilson_interval`, `intervals`: of rates and means (Wilson's, a BCa bootstrap of whole clusters).
-- `paired_difference`, `verdict`, `questions_needed`: two models on the same questions.
-- `exact_p`, `holm`: how likely chance alone is, for one comparison and for several.
-"""
+"""How sure: intervals of clustered values, paired comparisons, exact tests, words for them."""
 
 # ruff: noqa: F401  # the public names of the room
 
 from lib.eval.statistics.bootstrap import NUM_RESAMPLES
 from lib.eval.statistics.clustered import MIN_CLUSTERS, Interval, intervals, wilson_interval
-from lib.eval.statistics.exact import exact_p, holm
-from lib.eval.statistics.paired import (
+from lib.eval.statistics.pairs import (
     BETTER,
     CANNOT_TELL,
     WORSE,
-    Difference,
-    paired_difference,
+    exact_p,
+    holm,
     questions_needed,
     tested,
     turned,

@@ -1,16 +1,12 @@
 """The BCa bootstrap of means, which resamples whole clusters."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from statistics import NormalDist
-from typing import TYPE_CHECKING
+
+import numpy
 
 from lib.eval.statistics.samples import TINY, Sample
-
-if TYPE_CHECKING:
-    import numpy
 
 NUM_RESAMPLES = 5000
 _MOST_COUNTS = 4_000_000  # of a block of resamples, which bounds the memory (32 MB)
@@ -35,8 +31,6 @@ def bca_bounds(
     28 clusters is covered 91.5–95.0% of the time, with it 93.9–96.2% (`python -m benchmarks
     interval_coverage`).
     """
-    import numpy
-
     totals = numpy.stack([sample.totals for sample in samples])  # [samples, clusters]
     sizes = numpy.stack([sample.sizes for sample in samples])
     sums, counts = totals.sum(axis=1), sizes.sum(axis=1)
@@ -59,8 +53,6 @@ def bca_bounds(
 
 def _resamples(clusters: int, *, seed: int, num_resamples: int) -> Iterator[numpy.ndarray]:
     """Blocks of [resamples, clusters]: how often each cluster was drawn."""
-    import numpy
-
     rng = numpy.random.default_rng(seed)
     most = max(1, _MOST_COUNTS // clusters)
     for start in range(0, num_resamples, most):

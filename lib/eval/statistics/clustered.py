@@ -1,10 +1,10 @@
 """95% intervals of rates and means of clustered values: Wilson's or the BCa bootstrap."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy
 
 from lib.eval.statistics.bootstrap import NUM_RESAMPLES, bca_bounds, z_of
 from lib.eval.statistics.samples import ALPHA, TINY, Sample
@@ -30,9 +30,8 @@ def intervals(
 
     - "wilson": every value is 0 or 1, and each cluster has one: the score interval of a rate.
     - "bca": everything else, differences of pairs among it; see `bca_bounds`.
-    - "wilson" again where fewer than MIN_CLUSTERS clusters differ from the most frequent one:
-      all equal, one cluster, few clusters. A bootstrap of these is too
-      narrow, in the worst case of width 0; see `_sparse`.
+    - "wilson" again where fewer than MIN_CLUSTERS clusters differ from the most frequent one. A
+      bootstrap of these is too narrow, in the worst case of width 0; see `_sparse`.
     - "" and NaN: no value, or such a sparse sample with values beyond 0–1 (of differences: -1–1).
     """
     found: dict[int, Interval] = {}
@@ -69,9 +68,6 @@ def wilson_interval(
     return max(0.0, min(rate, centre - half)), min(1.0, max(rate, centre + half))
 
 
-# --- few clusters, or nearly all the same --------------------------------------------------------
-
-
 def _is_rate(sample: Sample) -> bool:
     alone = bool((sample.sizes == 1).all())
     return alone and not sample.paired and bool(((sample.totals == 0) | (sample.totals == 1)).all())
@@ -79,8 +75,6 @@ def _is_rate(sample: Sample) -> bool:
 
 def _num_unlike(sample: Sample) -> int:
     """How many clusters have another mean than the most frequent one."""
-    import numpy
-
     _, counts = numpy.unique(numpy.round(sample.totals / sample.sizes, 9), return_counts=True)
     return int(len(sample.sizes) - counts.max())
 

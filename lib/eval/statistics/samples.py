@@ -1,14 +1,10 @@
 """Values that come in clusters: questions made from one chunk rise and fall together."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy
+import numpy
 
 ALPHA = 0.05  # the level of a test; 1 - ALPHA is the coverage of its interval
 TINY = 1e-12  # sums of fractions are equal to within this
@@ -39,12 +35,8 @@ def make_sample(
 ) -> Sample:
     """Sum the values by cluster.
 
-    Args:
-        clusters: of the same length; the cluster of each value. Resamples take clusters in their
-            order of appearance: the same order gives the same bytes.
+    Resamples take clusters in their order of appearance: the same order gives the same bytes.
     """
-    import numpy
-
     place = {cluster: i for i, cluster in enumerate(dict.fromkeys(clusters))}
     which = numpy.array([place[cluster] for cluster in clusters], dtype=int)
     found = numpy.array(values, dtype=float)

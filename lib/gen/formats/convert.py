@@ -1,7 +1,5 @@
 """`python -m lib.gen convert`: a dataset, ours or another tool's, in another format."""
 
-from __future__ import annotations
-
 import argparse
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,8 +1,6 @@
 """Rows of other tools in the published RAFT layout, and rows that `convert` wrote: read from their
 files and folders, to convert them; and as a dataset of ours, to check and to train on."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -187,8 +185,7 @@ def _read_file(path: Path) -> list[Row]:
 def import_rows(path: Path) -> Path:
     """Write the rows of a file or folder of another tool as a dataset; returns its folder.
 
-    A document's text is its chunk. Splits and columns are those of `read_foreign`; an instruction
-    is written anew, as our students are asked. Rows that cannot be used are rejected.
+    A document's text is its chunk. An instruction is written anew, as our students are asked.
     """
     rows, left_out = read_foreign(path, unsaid="train")
     if not any(rows.values()):

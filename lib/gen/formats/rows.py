@@ -4,8 +4,6 @@ The row is ours, or has the published RAFT layout of another tool, without our f
 yields the rows of its format, and a reason for whatever it leaves out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 
 from lib.dataset import BETWEEN_ORACLES, Row, Rows, chat_row, oracle_places, prompt_messages
@@ -177,10 +175,8 @@ def preference(row: Row, *, answer: str, refused: Sequence[Rejected]) -> Fitted:
     `rejected_from` says where the other side comes from:
 
         refusal_with_oracle    the refusal, though the oracle is in the context
-        answer_without_oracle  the answer to the question, though the oracle is absent
+        answer_without_oracle  the teacher's answer, though the oracle is absent
         rejected_by_<gate>     a reply to the same question that a quality gate refused
-
-    `answer` is the teacher's, "" if it is not known; `refused` are the replies of the gates.
     """
     kind, label = kind_of(row), row["cot_answer"]
     worse: dict[str, str] = {}

@@ -1,7 +1,5 @@
 """`python -m lib.gen review [DATASET]`: a page on this machine to accept and reject rows."""
 
-from __future__ import annotations
-
 import argparse
 import getpass
 import os
@@ -77,12 +75,9 @@ def run(options: argparse.Namespace) -> int:
         if options.apply:
             print(portable(review.write()))
         return 0
-    with (
-        serving(
-            review, order=options.order, port=options.port, open_browser=not options.no_browser
-        ) as url,
-        suppress(KeyboardInterrupt),  # before the line that promises it is printed
-    ):
+    shown = {"order": options.order, "port": options.port, "open_browser": not options.no_browser}
+    # Ctrl-C is expected before the line that promises it is printed.
+    with serving(review, **shown) as url, suppress(KeyboardInterrupt):
         print(f"Review of {portable(folder)}: {url} (Ctrl-C ends it)", flush=True)
         threading.Event().wait()
     print(f"\nReview ended: {review.summary() or 'no row changes'}; decisions are kept in {path}")
@@ -104,7 +99,7 @@ def login_name() -> str:
 def serving(
     review: Review, *, order: str = ORDERS[0], port: int = 0, open_browser: bool = False
 ) -> Iterator[str]:
-    """Serve the page on loopback; yields its address. port 0 = the first free one from 7860 on."""
+    """Serve the page on loopback; yields its address. port 0 = the first free one."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     import gradio as gr

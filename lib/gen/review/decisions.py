@@ -1,11 +1,9 @@
 """Decisions on a dataset's rows: lines of `<dataset>.review.jsonl`, beside the dataset's folder."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from lib.settings import SetupError, portable
@@ -27,7 +25,7 @@ class Decision:
     row_id: str
     verdict: str  # one of VERDICTS; pick = move to the evaluation; or undo, or note
     time: str  # UTC
-    reviewer: str = ""  # "" = an earlier version wrote it: everybody's, until somebody decides
+    reviewer: str = "unnamed"
     reason: str = ""  # of a rejection: one of REASONS
     note: str = ""  # of "note": the reviewer's text on the row, in place of the one before
 
@@ -37,31 +35,23 @@ def review_path(dataset_dir: str | Path) -> Path:
     return folder.with_name(f"{folder.name}.review.jsonl")
 
 
-def read_decisions(dataset_dir: str | Path, start: int = 0) -> tuple[list[Decision], int, int]:
-    """Decisions in their order, the number of unreadable lines, and the offset behind the last.
-
-    Args:
-        start: an offset, to read only what was written since.
-    """
+def read_decisions(dataset_dir: str | Path) -> tuple[list[Decision], int]:
+    """Decisions in their order, and the number of unreadable lines."""
     path = review_path(dataset_dir)
-    if not path.exists():
-        return [], 0, 0
-    with path.open("rb") as file:
-        file.seek(start)
-        content = file.read()
     # A power cut may leave broken bytes: the lines around them must stay readable.
-    lines = [line for line in content.decode("utf-8", "replace").split("\n") if line]
+    content = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    lines = [line for line in content.split("\n") if line]
     decisions = [decision for line in lines if (decision := _parse(line))]
-    return decisions, len(lines) - len(decisions), start + len(content)
+    return decisions, len(lines) - len(decisions)
 
 
 def _parse(line: str) -> Decision | None:
     """`{"row_id": "a.pdf#0?1", "verdict": "reject", "time": "2026-…", "reviewer": "ann"}`"""
     try:
         row = json.loads(line)
-        more = {name: row.get(name, "") for name in ("reviewer", "reason", "note")}
-        decision = Decision(row["row_id"], row["verdict"], row["time"], **more)
-    except (ValueError, TypeError, KeyError, AttributeError):
+        names = [field.name for field in fields(Decision)]
+        decision = Decision(**{name: row[name] for name in names if name in row})
+    except (ValueError, TypeError):
         return None
     is_text = all(isinstance(value, str) for value in asdict(decision).values())
     return decision if is_text and decision.verdict in (*VERDICTS, "undo", "note") else None

@@ -1,7 +1,5 @@
 """What decisions say about a dataset: its share of wrong rows, and how far reviewers agree."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
@@ -15,7 +13,7 @@ ALPHA = 0.05
 
 def report(review: Review) -> list[str]:
     """Lines: what each reviewer decided, how far they agree, and what is applied."""
-    names = sorted({r or review.reviewer for given in review.given.values() for r in given})
+    names = sorted({name for given in review.given.values() for name in given})
     lines = []
     for name in names:
         decisions = [d for row_id in review.rows if (d := review.own(row_id, name))]
@@ -32,8 +30,9 @@ def report(review: Review) -> list[str]:
     return [*lines, f"Applied: {review.summary() or 'no row changes'}."]
 
 
-def estimate(review: Review, reviewer: str | None = None) -> str:
-    """What the sample says about all rows, as a reviewer decided; "" = there is no sample."""
+def estimate(review: Review, reviewer: str = "") -> str:
+    """What the sample says about all rows, as a reviewer decided ("" = who reviews now);
+    "" = there is no sample."""
     if not review.sample:
         return ""
     decisions = [review.own(row_id, reviewer) for row_id in review.rows]
@@ -46,14 +45,11 @@ def agreements(review: Review) -> list[tuple[str, list[str]]]:
     """For each pair of reviewers how far they agree, and the shown rows on which they differ."""
     return agreement(
         {
-            row_id: {r or review.reviewer: d.verdict for r, d in review.given[row_id].items()}
+            row_id: {name: decision.verdict for name, decision in given.items()}
             for row_id in review.rows
-            if row_id in review.given
+            if (given := review.given.get(row_id))
         }
     )
-
-
-# --- from counts and verdicts alone --------------------------------------------------------------
 
 
 def count_interval(wrong: int, drawn: int, population: int) -> tuple[int, int]:
@@ -99,9 +95,6 @@ def agreement(verdicts: Mapping[str, Mapping[str, str]]) -> list[tuple[str, list
     """For each pair of reviewers a sentence, and the ids of the rows on which they differ.
 
     Two agree on a row that both reject, or that neither does.
-
-    Args:
-        verdicts: of each row, by its id, each reviewer's verdict.
     """
     reviewers = sorted({reviewer for given in verdicts.values() for reviewer in given})
     found = []

@@ -4,8 +4,6 @@ The page (assets/page.js) sends what was pressed and what it shows; `respond` an
 to show next. The page sends one request after the other, in the order of the keys.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -23,15 +21,6 @@ from lib.settings import SetupError, portable
 
 ASSETS = Path(__file__).parent / "assets"
 _BLOCK = Markup('<div class="raft"><h2>{}</h2><div class="{}">{}</div></div>')
-ACTIONS = {  # name → its key and its button
-    "accept": ("a", "Accept"),
-    "reject": ("r", "Reject"),
-    "pick": ("v", "Pick for evaluation"),
-    "undo": ("u", "Undo"),
-    "previous": ("k", "← Previous"),
-    "next": ("j", "Next →"),
-    "write": ("w", "Write dataset"),
-}
 _REASON_OF_KEY = {str(number): reason for number, reason in enumerate(REASONS, 1)}
 
 
@@ -57,7 +46,6 @@ def page_html(order: str) -> str:
     """Buttons, fields and the places for what changes: nothing that a dataset holds."""
     templates = Environment(loader=FileSystemLoader(ASSETS), autoescape=True)
     return templates.get_template("page.html").render(
-        actions=ACTIONS,
         reasons=_REASON_OF_KEY,
         choices={"kind": ["all", *show.KINDS], "state": ["all", *STATES, DIFFER], "order": ORDERS},
         order=order,

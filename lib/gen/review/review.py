@@ -1,7 +1,5 @@
 """A dataset under review: its rows, the decisions on them, and the dataset that these leave."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -41,7 +39,7 @@ class Review:
     """
 
     def __init__(
-        self, dataset_dir: Path, reviewer: str = "", *, sample: int = 0, seed: int = 1
+        self, dataset_dir: Path, reviewer: str = "unnamed", *, sample: int = 0, seed: int = 1
     ) -> None:
         self.dataset, self.reviewer, self.sample = read_dataset(dataset_dir), reviewer, sample
         self.all_rows = {row.id: row for row in self.dataset.examples()}
@@ -57,37 +55,27 @@ class Review:
         in_sample = set(self._drawn)
         self.rows = {i: row for i, row in self.all_rows.items() if i in in_sample}  # that are shown
         self.lock = threading.RLock()
-        self.read_to, self.unreadable, self.decisions = 0, 0, list[Decision]()
-        self._apply()
+        self.read_to = -1  # bytes of the review file
         self.refresh()
 
     # --- decisions -------------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Read the decisions that were written since."""
+        """Read the decisions if some were written since: which count, and the rows' states."""
         path = review_path(self.dataset.folder)
         size = path.stat().st_size if path.exists() else 0
         if size == self.read_to:
             return
-        if size < self.read_to:  # somebody deleted the file, or put another in its place
-            self.read_to, self.unreadable, self.decisions = 0, 0, []
-        new, unreadable, self.read_to = read_decisions(self.dataset.folder, self.read_to)
-        self.decisions += new
-        self.unreadable += unreadable
-        self._apply()
-
-    def _apply(self) -> None:
-        """Find the verdicts that count, and the states that they give the rows."""
+        self.read_to = size
+        self.decisions, self.unreadable = read_decisions(self.dataset.folder)
         given: dict[str, dict[str, Decision]] = {}  # row id → reviewer → the verdict that counts
-        force = in_force(self.decisions)
-        for decision in force:
+        for decision in in_force(self.decisions):
             given.setdefault(decision.row_id, {})[decision.reviewer] = decision
-        self._undoable = [d for d in force if self._is_own(d) and d.row_id in self.all_rows]
+        of_reviewer = [d for d in self.decisions if d.reviewer == self.reviewer]
+        self._undoable = [d for d in in_force(of_reviewer) if d.row_id in self.all_rows]
         self.not_applied: list[str] = []  # decisions, each with its mistake
         self.given: dict[str, dict[str, Decision]] = {}
         for row_id, by_reviewer in given.items():
-            if len(by_reviewer) > 1:
-                by_reviewer.pop("", None)
             picked = any(decision.verdict == "pick" for decision in by_reviewer.values())
             if row_id not in self.all_rows:
                 self.not_applied.append(f"row {row_id} is not in the dataset")
@@ -101,15 +89,10 @@ class Review:
         self.states = self._states(own)  # row id → one of STATES, as the reviewer decided
         self.outcome = self.states if own == applied else self._states(applied)  # as all did
         # How often the reviewer decided on a row: a page that shows an older state can be told.
-        self.versions = Counter(
-            d.row_id for d in self.decisions if self._is_own(d) and d.verdict != "note"
-        )
+        self.versions = Counter(d.row_id for d in of_reviewer if d.verdict != "note")
         self._notes = {
             (d.row_id, d.reviewer): d.note for d in self.decisions if d.verdict == "note"
         }
-
-    def _is_own(self, decision: Decision) -> bool:
-        return decision.reviewer in ("", self.reviewer)
 
     def _states(self, verdicts: Mapping[str, str]) -> dict[str, str]:
         states = dict.fromkeys(self.all_rows, "undecided")
@@ -132,12 +115,9 @@ class Review:
     def _same(self) -> Conflicts:
         return conflicts(self.dataset.chunks)
 
-    def own(self, row_id: str, reviewer: str | None = None) -> Decision | None:
-        """A reviewer's decision on a row; who reviews now has those of earlier versions, too."""
-        given = self.given.get(row_id, {})
-        if reviewer in (None, self.reviewer):
-            return given.get(self.reviewer) or given.get("")
-        return given.get(reviewer)
+    def own(self, row_id: str, reviewer: str = "") -> Decision | None:
+        """A reviewer's decision on a row; "" = of who reviews now."""
+        return self.given.get(row_id, {}).get(reviewer or self.reviewer)
 
     def note(self, row_id: str) -> str:
         """The reviewer's text on a row; "" = there is none."""
@@ -146,7 +126,7 @@ class Review:
     def others(self, row_id: str) -> list[Decision]:
         """What others decided on a row; nothing before the reviewer has, whom it would sway."""
         given = self.given.get(row_id, {}).values() if self.own(row_id) else ()
-        return [decision for decision in given if not self._is_own(decision)]
+        return [decision for decision in given if decision.reviewer != self.reviewer]
 
     def differs(self, row_id: str) -> bool:
         """Whether the reviewer and another one disagree: one rejects the row."""
@@ -175,7 +155,7 @@ class Review:
                 f"{row_id} was decided in another tab meanwhile: it is {self.states[row_id]}. "
                 "To change that, decide again."
             )
-        self._add(Decision(row_id, verdict, _now(), self.reviewer, reason))
+        self._add(row_id, verdict, reason=reason)
 
     def annotate(self, row_id: str, note: str, before: str = "") -> None:
         """Keep a text on a row, in place of the one before.
@@ -190,17 +170,19 @@ class Review:
                 "Change yours, or save it again to replace that."
             )
         if saved != note:
-            self._add(Decision(row_id, "note", _now(), self.reviewer, note=note))
+            self._add(row_id, "note", note=note)
 
     def undo(self) -> str:
         """Take back the reviewer's last decision; returns its row."""
         if not self._undoable:
             raise SetupError("There is no decision to undo.")
-        last = self._undoable[-1]
-        self._add(Decision(last.row_id, "undo", _now(), last.reviewer))
-        return last.row_id
+        row_id = self._undoable[-1].row_id
+        self._add(row_id, "undo")
+        return row_id
 
-    def _add(self, decision: Decision) -> None:
+    def _add(self, row_id: str, verdict: str, *, reason: str = "", note: str = "") -> None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        decision = Decision(row_id, verdict, now, self.reviewer, reason, note)
         with self.lock:
             append_decision(self.dataset.folder, decision)
             self.refresh()
@@ -253,7 +235,8 @@ class Review:
         after = [other for other in found if places[other] > here]
         before = [other for other in reversed(found) if places[other] < here]
         ahead, behind = (after, before) if by > 0 else (before, after)
-        return next(iter(ahead), row_id if row_id in found else next(iter(behind), ""))
+        nearest = row_id if row_id in found else next(iter(behind), "")
+        return next(iter(ahead), nearest)
 
     def summary(self) -> str:
         """`3 rejected, 1 picked, 12 left out`: what all reviewers' decisions change; "" = no row"""
@@ -266,10 +249,8 @@ class Review:
     def write(self) -> Path:
         """Write the reviewed dataset: picked rows are in eval, and rejected rows are left out.
 
-        Of a row's verdicts, the first of VERDICTS that a reviewer gave is applied. Training and
-        validation rows that show a picked row's oracle, or a near duplicate of it, are left out
-        too. Its run goes on with the new folder if it had this dataset, or an earlier outcome of
-        its review.
+        Of a row's verdicts, the first of VERDICTS that a reviewer gave is applied. Its run goes on
+        with the new folder if it had this dataset, or an earlier outcome of its review.
         """
         if not self.summary():
             raise SetupError("No decision changes a row, so there is nothing to write.")
@@ -298,7 +279,3 @@ class Review:
         said = [text for r, why in rejections for text in (why, self._notes.get((row_id, r), ""))]
         reasons = [one_line(text) for text in dict.fromkeys(said) if text]
         return ": ".join(["rejected by a reviewer", *filter(None, ["; ".join(reasons)])])
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,7 +1,5 @@
 """Why a row deserves a second look: all that a dataset and its teacher's questions say about it."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from glob import escape

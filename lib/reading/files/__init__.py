@@ -11,8 +11,6 @@ and one of two functions, which raise a ValueError with a reason that can be sho
     documents(path, name) -> Iterator[Document | Skipped]     for a file of records
 """
 
-from __future__ import annotations
-
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules

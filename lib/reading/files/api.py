@@ -3,8 +3,6 @@
 A record is one document and one chunk, which is never split.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -1,7 +1,5 @@
 """Word files, as Markdown (markitdown)."""
 
-from __future__ import annotations
-
 import re
 from io import BytesIO
 from pathlib import Path

@@ -1,7 +1,5 @@
 """HTML files, as Markdown (markitdown), and the encodings of web pages."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

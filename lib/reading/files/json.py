@@ -1,7 +1,5 @@
 """JSON and JSONL files: an object, a list of objects or an object in each line; each a document."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Plain text, in UTF-8 or UTF-16."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -5,8 +5,6 @@ another address (DNS rebinding). No proxy, cookie, `.netrc` or credential is eve
 wrong with a URL or its answer is a FetchError.
 """
 
-from __future__ import annotations
-
 import gzip
 import ipaddress
 import re
@@ -89,11 +87,7 @@ def quoted(address: str) -> str:
 
 
 def get(
-    url: str,
-    *,
-    allow_loopback: bool,
-    max_bytes: int,
-    content_types: Collection[str] = (),
+    url: str, *, allow_loopback: bool, max_bytes: int, content_types: Collection[str] = ()
 ) -> Response:
     """One request, without following redirects; () as content_types means any."""
     parts = urlsplit(url := check_url(url))

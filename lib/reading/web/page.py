@@ -1,7 +1,5 @@
 """The main text of a web page, as Markdown (trafilatura), without menus, footers and comments."""
 
-from __future__ import annotations
-
 import re
 
 from lib.reading.assemble import Text, clean

@@ -4,8 +4,6 @@ Of a remote sitemap only pages and sitemaps of its own host (without a leading "
 host's subdomains are asked for. A local file may name any public host.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """Pages of the web, asked for politely: robots.txt, a pace for each host, few retries."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Collection
@@ -33,14 +31,11 @@ class Visitor:
         self._next: dict[str, float] = {}  # when it may be asked again
         self._failures: Counter[str] = Counter()  # in a row
 
-    def get(self, url: str, *, max_bytes: int, content_types: Collection[str] = ()) -> Response:
-        """The answer (status 200) behind a URL and its redirects; () means any content type."""
-        return self._follow(check_url(url), max_bytes, content_types)
-
-    def _follow(
-        self, url: str, max_bytes: int, content_types: Collection[str] = (), *, robots: bool = True
+    def get(
+        self, url: str, *, max_bytes: int, content_types: Collection[str] = (), robots: bool = True
     ) -> Response:
-        start = url
+        """The answer (status 200) behind a URL and its redirects; () means any content type."""
+        start = url = check_url(url)
         try:
             for _ in range(MAX_REDIRECTS + 1):
                 if robots:
@@ -66,21 +61,19 @@ class Visitor:
             raise FetchError(f"it is not on the sitemap's site, {self.site}")
         origin = f"{parts.scheme}://{parts.netloc}"
         if origin not in self._robots:
-            self._robots[origin] = robots = self._read_robots(f"{origin}/robots.txt")
-            delay_s = (
-                0.0 if isinstance(robots, str) else robots.crawl_delay(fetch.USER_AGENT) or 0.0
-            )
-            self._delays_s[parts.netloc] = min(delay_s, MAX_CRAWL_DELAY_S)
-        robots = self._robots[origin]
-        if isinstance(robots, str):
-            raise FetchError(robots)
-        if not robots.can_fetch(url, fetch.USER_AGENT):
+            self._robots[origin] = self._read_robots(f"{origin}/robots.txt")
+        rules = self._robots[origin]
+        if isinstance(rules, str):
+            raise FetchError(rules)
+        delay_s = rules.crawl_delay(fetch.USER_AGENT) or 0.0
+        self._delays_s[parts.netloc] = min(delay_s, MAX_CRAWL_DELAY_S)
+        if not rules.can_fetch(url, fetch.USER_AGENT):
             raise FetchError("robots.txt forbids it")
 
     def _read_robots(self, url: str) -> Protego | str:
         """The rules (RFC 9309), or the reason why nothing may be asked."""
         try:
-            text = self._follow(url, MAX_ROBOTS_BYTES, robots=False).body
+            text = self.get(url, max_bytes=MAX_ROBOTS_BYTES, robots=False).body
         except FetchError as error:
             if not 400 <= error.status < 500 or error.status == 429:
                 return f"its robots.txt cannot be read ({error}), so nothing is asked"

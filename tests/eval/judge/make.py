@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 from lib.endpoints import EndpointSettings
 from lib.eval.conditions import Case
-from lib.eval.judge.asking import Judge
+from lib.eval.judge.grading import Judge
 from lib.eval.questions import EvalQuestion
 from lib.prompts.student import parse_answer
 from lib.recipe import Recipe

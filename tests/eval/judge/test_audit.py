@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lib.eval.__main__ import main
-from lib.eval.judge import audit
+from lib.eval.judge.audit import audit
 from tests.eval.judge.honest import honest, prompt_of, use
 from tests.eval.judge.make import judge_at, serve_judge
 from tests.eval.judge.people import labels, number_of, saying

@@ -8,8 +8,13 @@ import pytest
 from aiohttp import web
 
 from lib.engine.budget import Budget
-from lib.eval.judge.asking import find_judge
-from lib.eval.judge.grading import JUDGE_CORRECT, JUDGE_METRICS, judge_answers, unparsed_counts
+from lib.eval.judge.grading import (
+    JUDGE_CORRECT,
+    JUDGE_METRICS,
+    find_judge,
+    judge_answers,
+    unparsed_counts,
+)
 from lib.prompts.student import REFUSAL
 from lib.recipe import Recipe
 from lib.records import Score

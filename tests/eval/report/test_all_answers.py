@@ -117,7 +117,7 @@ def test_what_a_judge_left_open_is_not_compared(found: Evaluated, tmp_path: Path
     ]
     primary = replace(found.results.primary, metric="judge_correct")
     clusters = {question.id: question.id for question in found.questions}
-    results = summarise(scores, clusters, models=MODELS, primary=primary, num_resamples=100)
+    results = summarise(scores, clusters, models=MODELS, primary=primary)
     write_report_of(tmp_path, replace(found, scores=scores, results=results))
     page = (tmp_path / ANSWERS_PAGE).read_text(encoding="utf-8")
     assert "questions scored for both" in (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -8,8 +8,7 @@ from html import unescape
 import pytest
 
 from lib.endpoints import EndpointSettings
-from lib.eval.judge.asking import Judge
-from lib.eval.judge.grading import JUDGE_CORRECT
+from lib.eval.judge.grading import JUDGE_CORRECT, Judge
 from lib.eval.models import EvalModel, eval_models
 from lib.eval.report.method import show_judge
 from lib.prompts.verdicts import JUDGED, UNPARSED

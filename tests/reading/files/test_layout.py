@@ -7,7 +7,7 @@ import pytest
 
 from lib.reading.assemble import clean
 from lib.reading.files import pdf
-from lib.reading.files.pdf.hyphens import join_lines
+from lib.reading.files.pdf.layout import join_lines
 from tests.gen.make import Text, lines, write_pdf
 
 PARAGRAPH = [

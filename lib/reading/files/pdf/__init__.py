@@ -2,7 +2,7 @@
 
 `lines.py` finds the lines and the direction in which they run, `forms.py` what was typed into a
 form, `running.py` headers and footers, `columns.py` and `layout.py` the order and the paragraphs,
-`hyphens.py` joins lines, `language.py` tells a cipher from a language.
+`language.py` tells a cipher from a language.
 """
 
 from lib.reading.files.pdf.text import page_picture, read

@@ -1,7 +1,5 @@
 """Columns of prose that are drawn in another order than they are read."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """What people typed into the fields of a form, and notes on a page: each joins its label."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Whether a page reads like a language: fonts without Unicode give a cipher or glyph names."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

@@ -1,7 +1,5 @@
 """Running headers and footers: what pages repeat in the paper's margins."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

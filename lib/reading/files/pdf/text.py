@@ -1,7 +1,5 @@
 """The text of a PDF, and a page as a picture (PDFium). Runs in a worker."""
 
-from __future__ import annotations
-
 import base64
 from collections import Counter, defaultdict
 from io import BytesIO
