@@ -36,7 +36,7 @@ PINNED_FOR_A_PACKAGE = {
     "lxml-html-clean": "justext, which trafilatura needs",
 }
 # The user installs it for one feature; without it, an error says so.
-OPTIONAL_IMPORTS = {"azure"}
+OPTIONAL_IMPORTS = {"azure", "bitsandbytes", "deepspeed"}
 
 
 # --- imports -------------------------------------------------------------------------------------

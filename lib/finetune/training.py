@@ -74,7 +74,7 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
     from accelerate import PartialState
 
     process = PartialState(cpu=not torch.cuda.is_available())
-    require_processes(process)
+    require_processes(process, recipe.parallel)
     target = student_dir(rows, recipe)
     if reused := target.exists():
         process.print(f"{portable(target)} is there already: nothing to train.", flush=True)

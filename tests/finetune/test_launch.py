@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,9 +21,10 @@ from lib.state import save_state
 REAL = launch._stream
 
 
-def recipe_of(model_dir: Path, dataset_dir: Path, **knobs: object) -> Recipe:
+def recipe_of(model_dir: Path, dataset_dir: Path, **knobs: Any) -> Recipe:
     save_state("t", DATASET_DIR=str(dataset_dir))
-    return Recipe(**({"run_name": "t", "student_model": str(model_dir), "max_steps": 2} | knobs))
+    known: dict[str, Any] = {"run_name": "t", "student_model": str(model_dir), "max_steps": 2}
+    return Recipe(**(known | knobs))
 
 
 def stand_in(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
