@@ -48,6 +48,9 @@ def test_no_value_outside_of_its_range_passes(knob: Knob) -> None:
         {"rationale": True, "dataset_kind": "qa"},
         {"batch": True, "max_cost": 1.0},
         {"seed": True},
+        {"method": "full", "from_adapter": "artefacts/students/x"},
+        {"save_steps": -1, "early_stop_patience": 2},
+        {"parallel": "fsdp2", "method": "qlora"},
     ],
     ids=str,
 )
@@ -56,6 +59,11 @@ def test_values_that_contradict_each_other_stop_at_once(wrong: dict[str, Any]) -
         Recipe(**wrong)
     assert all(name in str(caught.value) for name in list(wrong)[-1:])
     assert "\n" not in str(caught.value)
+
+
+def test_the_old_way_to_train_every_weight_names_the_new_one() -> None:
+    with pytest.raises(SetupError, match=r"lora_rank is 0.*set method to 'full'"):
+        Recipe(lora_rank=0)
 
 
 def test_the_defaults_hold_together_and_every_knob_is_read_by_a_notebook() -> None:

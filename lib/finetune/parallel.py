@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +32,28 @@ def parallel_arguments(recipe: Recipe) -> dict[str, Any]:
     return {"fsdp": True, "fsdp_config": settings}
 
 
-def require_processes(process: Any) -> None:
-    """Stop where several processes were asked for and one was started, as `accelerate launch --cpu`
-    does."""
-    asked = int(os.environ.get("ACCELERATE_NUM_PROCESSES") or 0) or processes_wanted()
-    if process.num_processes != asked:
+def require_processes(process: Any, parallel: str) -> None:
+    """Stop where fewer processes run than were asked for, as after `accelerate launch --cpu`."""
+    started = process.num_processes
+    asked = max(processes_wanted(), _typed_processes(), 1 if parallel == "ddp" else 2)
+    if started < asked:
         raise SetupError(
-            f"{asked} processes were asked for, and {process.num_processes} started. Start them "
-            f"with torchrun --nproc-per-node {asked} -m lib.finetune.train CONFIG."
+            f"{asked} processes or more were asked for (parallel is '{parallel}'), and {started} "
+            f"started. Start them with torchrun --nproc-per-node {asked} -m lib.finetune.train "
+            "CONFIG."
         )
+
+
+def _typed_processes() -> int:
+    """The number in `accelerate launch --num_processes 2 …`, which no variable passes on."""
+    import psutil
+
+    try:
+        words = psutil.Process(os.getppid()).cmdline()
+    except psutil.Error:
+        return 1
+    typed = [after for word, after in pairwise(words) if word == "--num_processes"]
+    return int(typed[0]) if typed and typed[0].isdigit() else 1
 
 
 def sharding_watch(parallel: str) -> Any:
@@ -71,10 +85,10 @@ def require_sharded(model: Any, parallel: str) -> None:
 
 def whole_state(trainer: Any) -> dict[str, Any] | None:
     """All weights, in the first process, of a model that is divided; None: it has them itself."""
-    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
-        state: dict[str, Any] = trainer.accelerator.get_state_dict(trainer.model_wrapped)
-        return state
-    return None
+    if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):
+        return None
+    state: dict[str, Any] = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    return state
 
 
 def whole_model(base_dir: Path, state: dict[str, Any]) -> Any:

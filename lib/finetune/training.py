@@ -75,7 +75,7 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
     from accelerate import PartialState
 
     process = PartialState(cpu=not torch.cuda.is_available())
-    require_processes(process)
+    require_processes(process, recipe.parallel)
     if recipe.then and process.num_processes > 1:
         raise SetupError(
             f"then is '{recipe.then}', and a second training takes one process. Start it without "

@@ -23,8 +23,8 @@ REAL = launch._stream
 
 def recipe_of(model_dir: Path, dataset_dir: Path, **knobs: Any) -> Recipe:
     save_state("t", DATASET_DIR=str(dataset_dir))
-    given: dict[str, Any] = {"run_name": "t", "student_model": str(model_dir), "max_steps": 2}
-    return Recipe(**(given | knobs))
+    known: dict[str, Any] = {"run_name": "t", "student_model": str(model_dir), "max_steps": 2}
+    return Recipe(**(known | knobs))
 
 
 def stand_in(code: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from lib.finetune import prepare_rows, train_student
+from lib.finetune.checkpoints import last_checkpoint
 from lib.finetune.parallel import ACCELERATE_DIR
 from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR
@@ -45,13 +46,13 @@ def start(
     monkeypatch.setattr("lib.finetune.trainer._cpu_multiplies_bf16", lambda: False)
 
     def run(
-        processes: int, *launcher: str, shard: bool = False, home: Path = home_dir, **knobs: Any
+        processes: int, *launcher: str, shard: bool = False, die_at: int = 0, **knobs: Any
     ) -> tuple[int, str]:
         config = tmp_path / "config.json"
         write_json(config, KNOBS | {"student_model": str(model_dir)} | knobs)
-        environ = {name: it for name, it in os.environ.items() if name != "SHARD_ON_CPU"}
-        environ |= {"OPENBOOK_HOME": str(home), "OMP_NUM_THREADS": "1"}
+        environ = os.environ | {"OPENBOOK_HOME": str(home_dir), "OMP_NUM_THREADS": "1"}
         environ |= {"SHARD_ON_CPU": "1"} if shard else {}
+        environ |= {"DIE_AT": str(die_at)} if die_at else {}
         torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node")
         command = [sys.executable, *(launcher or (*torchrun, str(processes)))]
         done = subprocess.run(
@@ -92,7 +93,7 @@ def one_process(model_dir: Path, tmp_path: Path, monkeypatch: Any, **knobs: Any)
 
 @pytest.mark.parametrize("method", ["lora", "full"])
 @pytest.mark.parametrize("parallel", ["ddp", "fsdp2"])
-def test_two_processes_have_the_loss_of_one(
+def test_two_processes_that_were_killed_have_the_loss_of_one(
     parallel: str,
     method: str,
     start: Start,
@@ -101,8 +102,17 @@ def test_two_processes_have_the_loss_of_one(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    code, said = start(2, method=method, parallel=parallel, shard=True, die_at=5)
+    assert code != 0
+    assert "step 4/8" in said, said[-3000:]
+    (scratch,) = (home_dir / "artefacts" / "students").iterdir()
+    assert scratch.name.endswith(".training-2")
+    checkpoint = last_checkpoint(scratch)
+    assert checkpoint is not None
+    assert checkpoint.name == "checkpoint-3"
     code, said = start(2, method=method, parallel=parallel, shard=True)
     assert code == 0, said[-3000:]
+    assert said.count("Going on from step 3") == 1
     expected = one_process(model_dir, tmp_path, monkeypatch, method=method)
     found = validation(student(home_dir))
     assert len(found) == 3
@@ -128,7 +138,10 @@ def test_processes_that_were_not_started_stop(start: Start) -> None:
     launcher = ("-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2")
     code, said = start(2, *launcher)
     assert code != 0
-    assert "2 processes were asked for, and 1 started" in said
+    assert "2 processes or more were asked for (parallel is 'ddp'), and 1 started" in said
+    code, said = start(1, "-W", "ignore", parallel="fsdp2")
+    assert code == 2
+    assert "(parallel is 'fsdp2'), and 1 started. Start them with torchrun" in said
 
 
 def test_the_configurations_are_read_by_the_libraries(

@@ -60,6 +60,32 @@ def test_completion_rows_are_the_served_ones_too(model_dir: Path, dataset_dir: P
         assert tokenizer.decode(row.input_ids[row.prompt_tokens :]) == answer(number) + "</s>"
 
 
+VIETNAMESE = ("parameters/alpaca-vi.jinja", "Dưới đây là", "### Chỉ dẫn:", "### Trả lời:")
+
+
+@pytest.mark.parametrize(
+    ("path", "begins", "instruction", "response"),
+    [("", "Below is an instruction", "### Instruction:", "### Response:"), VIETNAMESE],
+)
+def test_alpaca_rows_are_the_served_ones_too(
+    model_dir: Path, path: str, begins: str, instruction: str, response: str
+) -> None:
+    tokenizer = load_tokenizer(model_dir, "alpaca", path)
+    row = tokenise("row", MESSAGES, tokenizer, end_token_ids(model_dir, tokenizer))
+    served = served_ids(MESSAGES[:-1], tokenizer)
+    assert row.input_ids[: row.prompt_tokens] == served
+    text = tokenizer.decode(served)
+    assert text.startswith(f"<s>{begins}")
+    assert f"\n\n{instruction}\n{MESSAGES[0]['content']}\n\n###" in text
+    assert text.endswith(f"{MESSAGES[1]['content']}\n\n{response}\n")
+    assert tokenizer.decode(row.input_ids[row.prompt_tokens :]) == answer(3) + "</s>"
+
+
+def test_a_template_file_that_is_not_there_is_told(model_dir: Path) -> None:
+    with pytest.raises(SetupError, match=r"chat_template_path is 'none\.jinja'"):
+        load_tokenizer(model_dir, "chat", "none.jinja")
+
+
 def test_a_merge_across_the_boundary_leaves_the_prompt_alone(
     model_dir: Path, tokenizer: Any
 ) -> None:

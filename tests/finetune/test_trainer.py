@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from lib.finetune import trainer
+from lib.finetune import prepare_rows, trainer
+from lib.recipe import Recipe
 
 
 @pytest.mark.parametrize(("bf16_s", "chosen"), [(0.5, True), (0.8, True), (0.9, False), (2, False)])
@@ -24,3 +26,15 @@ def test_a_product_takes_time_and_draws_nothing() -> None:
     state = torch.get_rng_state()
     assert trainer._product_s(torch.bfloat16) > 0
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_nothing_leaves_the_machine_by_default(
+    model_dir: Path, dataset_dir: Path, tmp_path: Path
+) -> None:
+    recipe = Recipe(student_model=str(model_dir))
+    made = trainer.make_trainer(
+        prepare_rows(dataset_dir, recipe), recipe, output_dir=tmp_path, callbacks=[]
+    )
+    assert made.args.report_to == []
+    assert made.args.trackio_space_id is None
+    assert made.args.push_to_hub is False
