@@ -45,21 +45,19 @@ class Bench:
 
 def bench_recipe(**changed: Any) -> Recipe:
     """The paper's rows: five documents, the oracle in 80%; without it the answer is remembered."""
-    return Recipe(
-        **{
-            "run_name": "apibench",
-            "no_oracle_mode": "memorise",
-            "refusal_probability": 0.0,
-            "embedding_model": str(minilm_dir()),
-            "top_k": [5],
-            "num_epochs": 2.0,
-            "learning_rate": 2e-4,
-            "lora_dropout": 0.0,
-            "batch_size": 2,
-            "gradient_accumulation_steps": 4,
-        }
-        | changed
-    )
+    values: dict[str, Any] = {
+        "run_name": "apibench",
+        "no_oracle_mode": "memorise",
+        "refusal_probability": 0.0,
+        "embedding_model": str(minilm_dir()),
+        "top_k": [5],
+        "num_epochs": 2.0,
+        "learning_rate": 2e-4,
+        "lora_dropout": 0.0,
+        "batch_size": 2,
+        "gradient_accumulation_steps": 4,
+    }
+    return Recipe(**values | changed)
 
 
 # --- files -----------------------------------------------------------------------

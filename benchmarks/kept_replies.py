@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.reading import greedy_replies, load_reader
 from lib.eval.conditions import Case
@@ -29,7 +30,8 @@ def answer(
     `artefacts/<run_name>/replies-<fingerprint>.jsonl` has a line for each, and is named after the
     model's files, the prompts and the budget; `….json` beside it says which model and condition.
     """
-    model_id, reader = folder_fingerprint(model_dir), None
+    model_id = folder_fingerprint(model_dir)
+    reader: Any = None  # model and tokenizer, loaded when a reply is missing
     replies: dict[str, list[str]] = {}
     for condition, asked in cases.items():
         prompts = [
@@ -47,8 +49,10 @@ def answer(
         size = batch_size * _BATCHES_AT_ONCE
         for start in range(0, len(missing), size):
             places = missing[start : start + size]
+            model, tokenizer = reader
             given = greedy_replies(
-                *(reader or ()),
+                model,
+                tokenizer,
                 [prompts[place] for place in places],
                 max_new_tokens=max_new_tokens,
                 batch_size=batch_size,
