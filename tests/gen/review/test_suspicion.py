@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def folder(home_dir: Path) -> Path:
     return write(make())
 
 
-def rate(review: Review, ratings: dict[str, int], **changed: str) -> None:
+def rate(review: Review, ratings: dict[str, int], **changed: Any) -> None:
     """Write what 1_gen keeps of a judge's ratings."""
     folder = home() / "artefacts" / "questions" / "t-0"
     folder.mkdir(parents=True, exist_ok=True)
