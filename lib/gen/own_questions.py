@@ -141,17 +141,16 @@ class _Finder:
         named = self._of_name(one.document)
         if one.document == one_line(one.passage) and named:
             return self._best(dict.fromkeys(named, 0.0), Evidence(), item, answers=False)
-        near = self._near(one.passage, named or None) or self._near(one.passage)
+        near = self._near(one.passage, named)
         return self._best(near, Evidence(), item, answers=False) if near else None
 
     def _oracle(self, one: Evidence, item: TrainingItem) -> Chunk:
         named = self._of_name(one.document)
         place = f" of “{one.document}”" if named else ""
         if one.passage:
-            near = self._near(one.passage, named or None) or self._near(one.passage)
-            if not near:
-                raise Rejection("oracle", f"no chunk holds its passage “{_short(one.passage)}”")
-            return self._best(near, one, item)
+            if near := self._near(one.passage, named):
+                return self._best(near, one, item)
+            raise Rejection("oracle", f"no chunk holds its passage “{_short(one.passage)}”")
         if one.quotes:
             pool = named or [c for quote in one.quotes for c in self._sharing(quote)]
             pool = [c for c in pool if any(find_quote(quote, c.text) for quote in one.quotes)]
@@ -172,28 +171,25 @@ class _Finder:
 
     def _sharing(self, text: str) -> list[Chunk]:
         """The chunks with one of the text's rarest words, in their order."""
-        lists = [found for word in {*words(text)} if (found := self._holders.get(word))]
+        # Not a set: of words that are equally rare, the same must be taken in every process.
+        lists = [found for word in dict.fromkeys(words(text)) if (found := self._holders.get(word))]
         places = {place for found in sorted(lists, key=len)[:_RAREST_WORDS] for place in found}
         return [self._chunks[place] for place in sorted(places)]
 
-    def _near(self, passage: str, among: Sequence[Chunk] | None = None) -> dict[Chunk, float]:
-        """The chunks that hold the passage, or count as the same: the share of the smaller one's
-        runs of five words that both have."""
+    def _near(self, passage: str, named: Sequence[Chunk]) -> dict[Chunk, float]:
+        """The chunks, if possible of the named documents, that hold the passage or count as the
+        same: the share of the smaller one's runs of five words that both have."""
         runs, near = _runs(passage), dict[Chunk, float]()
-        for chunk in self._sharing(passage) if among is None else among:
+        for chunk in named or self._sharing(passage):
             others = _runs(chunk.text)
             share = len(runs & others) / min(len(runs), len(others))
             if share >= SAME_SHARE or find_quote(passage, chunk.text):
                 near[chunk] = share
-        return near
+        return self._near(passage, ()) if named and not near else near
 
+    @staticmethod
     def _best(
-        self,
-        near: Mapping[Chunk, float],
-        one: Evidence,
-        item: TrainingItem,
-        *,
-        answers: bool = True,
+        near: Mapping[Chunk, float], one: Evidence, item: TrainingItem, *, answers: bool = True
     ) -> Chunk:
         """The one with most of the quotes, the answer (a distractor: without it), the passage and
         the words of the question; of equal ones the first."""

@@ -123,7 +123,7 @@ def test_rows_without_an_oracle_are_reported_by_their_numbers(
     tmp_path: Path, sentences: dict[str, list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     said, wrong = sentences["d0"], f"{QUOTE_BEGIN} Not a word of it. {QUOTE_END} So"
-    rows = [
+    rows: list[own.Row] = [
         *mixed_rows(sentences),
         own.row(said[10], document="nowhere.pdf"),
         own.row(said[11], quote="It is written nowhere in these documents at all."),
@@ -305,7 +305,7 @@ def test_rows_in_hotpotqas_layout_bring_their_own_documents(
 @pytest.mark.parametrize("taught", [False, True])
 def test_calls_of_an_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taught: bool) -> None:
     names = [f"model{number}" for number in range(40)]
-    records = [
+    records: list[own.Row] = [
         {
             "api_name": name,
             "api_call": f"hub.load('{name}', pretrained=True)",
@@ -315,7 +315,7 @@ def test_calls_of_an_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taught
         for name in names
     ]
     (tmp_path / "documents").write_text(json.dumps(records))
-    rows = [
+    rows: list[own.Row] = [
         {
             "question": f"Find what number {n} does.",
             "answer": r["api_call"],
