@@ -5,7 +5,6 @@
 """
 
 import argparse
-import logging
 import os
 import shlex
 import sys
@@ -178,6 +177,8 @@ def run_notebook(plan: Plan, notebook: str) -> None:
 
     A copy takes the place of the last one when it has run to its end.
     """
+    import logging
+
     import papermill
 
     # Its own reading of the parameters cell trips over our comments; ours has checked them.
