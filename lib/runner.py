@@ -5,7 +5,6 @@
 """
 
 import argparse
-import logging
 import os
 import shlex
 import sys
@@ -181,6 +180,8 @@ def run_notebook(plan: Plan, notebook: str) -> None:
     """
     # jsonschema would build the grammar of an IRI: more than a second, and no notebook holds one.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    import logging
+
     import papermill
 
     # Its own reading of the parameters cell trips over our comments; ours has checked them.
