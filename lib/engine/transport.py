@@ -65,7 +65,7 @@ class Transport:
             response = await self._session.post(
                 url,
                 allow_redirects=False,  # else the key goes along, to wherever
-                data=json.dumps(payload).encode(),
+                data=aiohttp.BytesPayload(json.dumps(payload).encode()),
                 headers=headers,
                 proxy=self._proxy,
             )

@@ -80,10 +80,10 @@ def test_few_chunks_are_at_work_at_a_time(
     at_work = [0]
     rows_of = RowWriter.rows_of
 
-    async def counted(self: RowWriter, shares: Sequence[Share]) -> list[Candidate]:
+    async def counted(self: RowWriter, *start: Any) -> list[Candidate]:
         at_work.append(at_work[-1] + 1)
         try:
-            return await rows_of(self, shares)
+            return await rows_of(self, *start)
         finally:
             at_work.append(at_work[-1] - 1)
 
