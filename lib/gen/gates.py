@@ -44,7 +44,8 @@ _LEANS_ON = re.compile(
     r"|(?:según|en) (?:el|este) (?:texto|pasaje|documento|párrafo)"
     r"|(?:secondo|in) (?:il|questo) (?:testo|brano|documento|passaggio)"
     r"|(?:segundo o|neste) (?:texto|trecho|documento)"
-    r"|(?:theo|trong) (?:đoạn(?: văn)?|văn bản|tài liệu|bài viết))\b(?! (?:d[aeiou]|del|von|der)\b))"
+    r"|(?:theo|trong) (?:đoạn(?: văn)?|văn bản|tài liệu|bài viết))\b"
+    r"(?! (?:d[aeiou]|del|von|der)\b))"
     r"|(?<![가-힣])(?:이|위|본) ?(?:문서|글|본문|지문|텍스트)(?:에|의|은|는|를|을|이|가)"
     r"|(?:この|上記の)(?:文書|文章|記事|テキスト)|(?:根据|这篇|上述)(?:文档|文章|段落|文本)",
     re.IGNORECASE,

@@ -36,7 +36,8 @@ from lib.recipe import Recipe
 from lib.records import Chunk, Question
 from lib.settings import SetupError
 
-Item, Prepared = TypeVar("Item"), TypeVar("Prepared")
+Item = TypeVar("Item")
+Prepared = TypeVar("Prepared")
 OnQuestion = Callable[[Question], None]
 Start = tuple[tuple[Share, ...], list[Message] | None]  # the first request, if it is made already
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +11,6 @@ import pytest
 from lib.engine.ledger import Ledger
 from lib.gen.ask.questions import ask_teacher
 from lib.gen.ask.rows import Candidate, RowWriter
-from lib.gen.ask.shares import Share
 from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import SetupError
