@@ -31,7 +31,8 @@ _CJK = (
     "\U00020000-\U0003ffff"
 )
 _ASEAN = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
-_NO_GAP = rf"(?<=[{_CJK}])\s+|\s+(?=[{_CJK}])|(?<=[{_ASEAN}])\s+(?=[{_ASEAN}])"
+# \s first, then what stands before it: a search looks at white space alone.
+_NO_GAP = rf"\s(?<=[{_CJK}]\s)\s*|\s+(?=[{_CJK}])|\s(?<=[{_ASEAN}]\s)\s*(?=[{_ASEAN}])"
 # Arabic vowels and the signs of India's scripts belong to the letter before; \w leaves them out.
 _SIGNS = "\u064b-\u0652\u0900-\u0963\u0966-\u0dff"
 _WORD = rf"[^\W{UNSPACED}]+(?:[{_SIGNS}]+[^\W{UNSPACED}]*)*"
@@ -146,7 +147,8 @@ def tokens(text: str) -> tuple[str, ...]:
 # --- a text holds an answer ----------------------------------------------------------------------
 
 
-_IN_NUMBER = re.compile(r"(?<=\d)[.,](?=\d)")  # 3.5 and 1,000 are words of their own
+# 3.5 and 1,000 are words of their own. The mark first: a search goes from one to the next.
+_IN_NUMBER = re.compile(r"[.,](?<=\d.)(?=\d)")
 
 
 @lru_cache(_CACHED_TEXTS)
@@ -192,8 +194,8 @@ _KEYBOARD = {
     "…": "...",
 }
 _TYPED = str.maketrans(_KEYBOARD)
-_HYPHENED = r"\u00ad|(?<=[^\W\d_])[-‐‑‒–—―−]\s+(?=[^\W\d_])"
-_UNJOINED = rf"{_NO_GAP}|(?<=[{_HANGUL}])\s+(?=[{_HANGUL}])"
+_HYPHENED = r"\u00ad|[-‐‑‒–—―−](?<=[^\W\d_].)\s+(?=[^\W\d_])"
+_UNJOINED = rf"{_NO_GAP}|\s(?<=[{_HANGUL}]\s)\s*(?=[{_HANGUL}])"
 _DIVIDED = re.compile(_HYPHENED), re.compile(f"{_HYPHENED}|{_UNJOINED}")
 _MAY_BE_UNJOINED = re.compile(f"[{_CJK}{_ASEAN}{_HANGUL}]")
 
@@ -210,7 +212,8 @@ def find_quote(quote: str, text: str) -> str | None:
     """
     line, copied = _as_line(text), one_line(quote)
     at = line.find(copied) if copied else -1
-    if at >= 0 and not unicodedata.combining((line[at + len(copied) :] or " ")[0]):
+    end = at + len(copied)
+    if at >= 0 and not unicodedata.combining(line[end : end + 1] or " "):
         return copied  # most are, and folding takes its time
     wanted = _as_typed(quote.strip())
     if not wanted or wanted not in _as_typed(text):
@@ -240,15 +243,15 @@ def _divided(text: str) -> re.Pattern[str]:
 def _as_typed(text: str) -> str:
     """The text as quotes are compared, as a keyboard has it."""
     if text.isascii():
-        typed = _divided(text).sub("", text).replace("`", "'")
+        typed = _DIVIDED[0].sub("", text).replace("`", "'")
     else:
         typed = unicodedata.normalize("NFD", _divided(text).sub("", text)).translate(_TYPED)
-    return re.sub(r"-+", "-", re.sub(r"\s+", " ", typed))
+    return re.sub(r"--+", "-", re.sub(r"\s+", " ", typed))
 
 
 @lru_cache(256)
 def _typed_places(text: str) -> tuple[str, tuple[int, ...]]:
-    """`_as_typed(text)`, and where in the text each of its characters is."""
+    """The text as quotes are compared, and where in the text each of its characters is."""
     divided = {place for found in _divided(text).finditer(text) for place in range(*found.span())}
     typed: list[str] = []
     places: list[int] = []

@@ -132,7 +132,8 @@ class Meter:
 def _prompt_bytes(request: Mapping[str, Any]) -> int:
     """Bytes of a request's text in UTF-8; pictures do not count."""
     texts = request.get("input") or (message.get("content") for message in request["messages"])
-    return sum(len(text.encode()) for text in texts if isinstance(text, str))
+    found = [text for text in texts if isinstance(text, str)]
+    return sum(len(text) if text.isascii() else len(text.encode()) for text in found)
 
 
 def budget_of(recipe: Recipe) -> Budget:

@@ -66,6 +66,7 @@ class Endpoint:
         self._requests = RetryLoop(settings, recipe, limits=limits, budget=budget or Budget())
         self._form = RequestForm()
         self._asking: dict[str, asyncio.Task[Reply]] = {}
+        self._commit: Future[None] | None = None  # the last that was waited for
 
     async def __aenter__(self) -> Endpoint:
         self.ledger.reserve_space()
@@ -143,7 +144,7 @@ class Endpoint:
             )
             if used is not None and (reply.text or reply.completion_tokens):
                 # else refused before a word was written: it may be sent again
-                await self._written([self.ledger.write(key, request, vars(reply))])
+                await self._written(self.ledger.write(key, request, vars(reply)))
             return reply
         except RequestRejected as rejected:
             return rejected_reply(rejected)
@@ -195,11 +196,13 @@ class Endpoint:
                 if self._form.payload(request) == payload:
                     raise
 
-    async def _written(self, writing: list[Future[None]]) -> None:
+    async def _written(self, *writing: Future[None]) -> None:
         """Wait until replies are on the disk; when it is full, send nothing more."""
         try:
-            for future in writing:
-                await asyncio.wrap_future(future)
+            for commit in writing:
+                if commit is not self._commit:  # many wait for one: the loop is woken once
+                    self._commit, self._on_disk = commit, asyncio.wrap_future(commit)
+                await asyncio.shield(self._on_disk)
         finally:
             if self.ledger.write_error is not None:
                 self._requests.scheduler.stop(self.ledger.write_error)
@@ -222,10 +225,10 @@ class Endpoint:
         except RequestRejected as rejected:
             raise EndpointError(f"the texts were refused: {rejected}") from rejected
         await self._written(
-            [
+            *(
                 self.ledger.write(keys[text], self._embedding_request(text), reply)
                 for text, reply in zip(batch, replies, strict=True)
-            ]
+            )
         )
 
     async def _send_texts(self, texts: list[str], timeouts: int = 0) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -14,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lib.engine.ledger_writer import Writer, connect, usable
+from lib.engine.ledger_writer import Writer, connect, unusable
 from lib.settings import SetupError, home
 from lib.store import fingerprint
 
@@ -139,8 +140,11 @@ class Ledger:
         self._db.close()
 
     def _select(self, query: str, *values: Any) -> list[Any]:
-        with self._lock, usable(self.path):
-            return self._db.execute(query, values).fetchall()
+        try:
+            with self._lock:
+                return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise unusable(self.path, error) from error
 
     def _set_lock(self, key: str, operation: int) -> None:
         if fcntl:

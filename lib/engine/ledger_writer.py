@@ -7,9 +7,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
 from pathlib import Path
 
 from lib.settings import SetupError, home, portable
@@ -21,6 +19,7 @@ _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _VERSION = 1
 
 Row = tuple[str, str, str, str, str, int, int, int]
+Commit = tuple[list[Row], Future[None]]
 
 
 class Writer:
@@ -33,20 +32,28 @@ class Writer:
     def __init__(self, path: Path) -> None:
         self.error: SetupError | None = None  # why nothing more should be sent
         self._path, self._reserve_path = path, path.with_suffix(".reserve")
-        self._db = connect(path)
-        self._rows: queue.SimpleQueue[tuple[Row, Future[None]] | None] = queue.SimpleQueue()
+        self._db, self._lock = connect(path), threading.Lock()
+        self._commits: queue.SimpleQueue[Commit | None] = queue.SimpleQueue()
+        self._open: Commit | None = None  # the one that takes more rows
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
 
     def write(self, row: Row) -> Future[None]:
-        """Done when the row is on the disk; a SetupError if it could not be written."""
-        future: Future[None] = Future()
-        future.set_running_or_notify_cancel()  # it cannot be cancelled: the row is written
-        self._rows.put((row, future))
-        return future
+        """Done when the row is on the disk; a SetupError if it could not be written.
+
+        All rows of a commit share one future.
+        """
+        with self._lock:
+            if self._open is None:
+                self._open = [], Future()
+                self._open[1].set_running_or_notify_cancel()  # a row that waits is written
+                self._commits.put(self._open)
+            rows, done = self._open
+            rows.append(row)
+        return done
 
     def close(self) -> None:
-        self._rows.put(None)
+        self._commits.put(None)
         self._thread.join()
         self._db.close()
 
@@ -63,23 +70,17 @@ class Writer:
             ) from error
 
     def _run(self) -> None:
-        last = False
-        while not last:
-            items = [self._rows.get()]
-            if items != [None]:
-                time.sleep(_TOGETHER_S)
-            while not self._rows.empty():
-                items.append(self._rows.get())
-            last = None in items
-            rows = [item for item in items if item is not None]
+        while (commit := self._commits.get()) is not None:
+            time.sleep(_TOGETHER_S)
+            with self._lock:
+                self._open = None
+            rows, done = commit
             try:
-                self._commit([row for row, _ in rows])
+                self._commit(rows)
             except Exception as error:  # raised to those who wait; this thread goes on
-                for _, future in rows:
-                    future.set_exception(error)
+                done.set_exception(error)
             else:
-                for _, future in rows:
-                    future.set_result(None)
+                done.set_result(None)
 
     def _commit(self, rows: list[Row]) -> None:
         """One transaction; on a full disk a second one, in the reserve."""
@@ -113,24 +114,20 @@ class Writer:
             )
 
 
-@contextmanager
-def usable(path: Path) -> Iterator[None]:
-    """Raise a SetupError where SQLite finds that the ledger is damaged or cannot be opened."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        fix = "Check that you may write to its folder, and that there is space."
-        if type(error) is sqlite3.DatabaseError:  # not one of its subclasses
-            fix = (
-                "It is damaged: put a copy of yours in its place, or rename it to start a new one "
-                "(replies that are in no other copy are paid for again)."
-            )
-        raise SetupError(f"{home() / path} cannot be used ({error}). {fix}") from error
+def unusable(path: Path, error: sqlite3.Error) -> SetupError:
+    """SQLite finds that the ledger is damaged, or cannot be opened."""
+    fix = "Check that you may write to its folder, and that there is space."
+    if type(error) is sqlite3.DatabaseError:  # not one of its subclasses
+        fix = (
+            "It is damaged: put a copy of yours in its place, or rename it to start a new one "
+            "(replies that are in no other copy are paid for again)."
+        )
+    return SetupError(f"{home() / path} cannot be used ({error}). {fix}")
 
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open the ledger's database, made or upgraded if need be; each commit is synced."""
-    with usable(path):
+    try:
         db = sqlite3.connect(path, check_same_thread=False, timeout=_BUSY_TIMEOUT_S)
         db.execute("PRAGMA synchronous=FULL")
         if db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
@@ -138,7 +135,9 @@ def connect(path: Path) -> sqlite3.Connection:
             with db:
                 db.execute("BEGIN IMMEDIATE")
                 _upgrade(db)
-        return db
+    except sqlite3.Error as error:
+        raise unusable(path, error) from error
+    return db
 
 
 def _upgrade(db: sqlite3.Connection) -> None:

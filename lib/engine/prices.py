@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 
 from lib.engine.faults import short
@@ -86,14 +87,21 @@ def load_prices() -> Prices:
     own = home() / "prices.yaml"
     path = own if own.exists() else PROJECT_DIR / "prices.yaml"
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        models = {str(name): _price(path, str(name), row) for name, row in data["models"].items()}
-        return Prices(str(data["as_of"]), str(data["currency"]), models)
+        return _read(path, path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise SetupError(
             f"{path} cannot be read: {short(error)}. Expected as_of, "
             "currency and models, each as `name: {prompt: 0.15, cached: 0.075, completion: 0.60}`."
         ) from error
+
+
+@cache  # each endpoint and each table of costs wants them
+def _read(path: Path, text: str) -> Prices:
+    import yaml
+
+    data = yaml.safe_load(text)
+    models = {str(name): _price(path, str(name), row) for name, row in data["models"].items()}
+    return Prices(str(data["as_of"]), str(data["currency"]), models)
 
 
 def _price(path: Path, name: str, row: dict[str, float]) -> Price:

@@ -7,7 +7,7 @@ import heapq
 import itertools
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lib.engine.budget import Budget, Estimate, Used
 from lib.engine.limits import Limit
@@ -17,15 +17,15 @@ _NEGLIGIBLE_S = 1e-4
 _BUDGET_POLL_S = 0.1  # between checks whether another endpoint has released some of the budget
 
 
-@dataclass(order=True)
+@dataclass(eq=False, slots=True)
 class Entry:
     """A request's place in the queue; it keeps its number when it is queued again after a fault."""
 
     priority: int
     number: int
-    estimate: Estimate = field(compare=False)
-    start: asyncio.Future[None] | None = field(default=None, compare=False)  # set: it may start
-    started_at: float = field(default=0.0, compare=False)
+    estimate: Estimate
+    start: asyncio.Future[None] | None = None  # set: it may start
+    started_at: float = 0.0
 
     @property
     def waits(self) -> bool:
@@ -43,8 +43,8 @@ class Scheduler:
     def __init__(self, slots: int, *, limits: Sequence[Limit] = (), budget: Budget) -> None:
         self._slots = self._free = slots
         self._limits, self._budget = list(limits), budget
-        self._queue: list[Entry] = []
-        self._low_priority: list[Entry] = []  # priorities above 0
+        self._queue: list[tuple[int, int, Entry]] = []  # priority, number; a heap
+        self._low_priority: list[tuple[int, int, Entry]] = []  # priorities above 0
         self._delayed: dict[int, Entry] = {}  # until their next attempt
         self._numbers = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
@@ -98,7 +98,8 @@ class Scheduler:
     def stop(self, error: Exception) -> None:
         """Start nothing any more: waiting and later requests get this error."""
         self._stopped = error
-        for entry in [*self._queue, *self._low_priority, *self._delayed.values()]:
+        queued = [entry for _, _, entry in (*self._queue, *self._low_priority)]
+        for entry in [*queued, *self._delayed.values()]:
             if entry.start is not None and not entry.start.done():
                 entry.start.set_exception(self._copy(error))
         self._queue, self._low_priority, self._delayed = [], [], {}
@@ -111,7 +112,8 @@ class Scheduler:
     def _enqueue(self, entry: Entry) -> None:
         self._delayed.pop(entry.number, None)
         if entry.waits:
-            heapq.heappush(self._low_priority if entry.priority > 0 else self._queue, entry)
+            queue = self._low_priority if entry.priority > 0 else self._queue
+            heapq.heappush(queue, (entry.priority, entry.number, entry))
             self._start_requests()
 
     def _start_requests(self) -> None:
@@ -120,7 +122,7 @@ class Scheduler:
             low = self._low_priority and len(self._queue) < self._slots
             if not (queue := self._low_priority if low else self._queue):
                 return
-            entry = queue[0]
+            entry = queue[0][2]
             if not entry.waits:  # cancelled
                 heapq.heappop(queue)
                 continue

@@ -62,18 +62,18 @@ class Transport:
         where = self._settings.where
         url = url_of(self._settings, path)
         try:
-            async with self._session.post(
+            response = await self._session.post(
                 url,
                 allow_redirects=False,  # else the key goes along, to wherever
-                data=json.dumps(payload).encode(),
+                data=aiohttp.BytesPayload(json.dumps(payload).encode()),
                 headers=headers,
                 proxy=self._proxy,
-            ) as response:
-                try:
-                    body = await response.read()
-                except (aiohttp.ClientError, OSError) as error:
-                    message = f"the {where} cut its reply: {short(error) or type(error).__name__}"
-                    raise Fault(message, kind="cut" if response.ok else "server") from error
+            )
+            try:
+                body = await response.read()  # it releases the connection, or closes it
+            except (aiohttp.ClientError, OSError) as error:
+                message = f"the {where} cut its reply: {short(error) or type(error).__name__}"
+                raise Fault(message, kind="cut" if response.ok else "server") from error
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise SetupError(
                 f"The {where} is not the address of a server. Set its base URL in .env, such as "

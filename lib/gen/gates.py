@@ -33,19 +33,21 @@ MAX_QUESTION_WORDS = 60
 MAX_QUESTION_CHARS = 400
 
 _LEANS_ON = re.compile(
-    r"\b(?:this|these|those(?! (?:who|that|which|of|with|in|from))|the (?:above|given|provided|"
+    # One \b before all: the search is over at most places at once.
+    r"\b(?:(?:this|these|those(?! (?:who|that|which|of|with|in|from))|the (?:above|given|provided|"
     r"following|preceding|aforementioned))\b"
-    r"|\bthe (?:passage|excerpt|snippet|paragraph|document|text|article|context)\b(?! (?:of|on|by|"
+    r"|the (?:passage|excerpt|snippet|paragraph|document|text|article|context)\b(?! (?:of|on|by|"
     r"called|titled|entitled|named)\b)"
-    r"|\b(?:mentioned|described|listed|discussed|stated) (?:above|below|here)\b"
-    r"|\baccording to the author\b"
+    r"|(?:mentioned|described|listed|discussed|stated) (?:above|below|here)\b"
+    r"|according to the author\b"
     # The same in other languages: "according to the text", "in this document".
-    r"|\b(?:(?:laut|gemäß|nach) (?:dem|diesem) (?:text|dokument|abschnitt|auszug)"
+    r"|(?:(?:laut|gemäß|nach) (?:dem|diesem) (?:text|dokument|abschnitt|auszug)"
     r"|(?:selon|d['’]après|dans) (?:le|ce) (?:texte|passage|document|paragraphe)"
     r"|(?:según|en) (?:el|este) (?:texto|pasaje|documento|párrafo)"
     r"|(?:secondo|in) (?:il|questo) (?:testo|brano|documento|passaggio)"
     r"|(?:segundo o|neste) (?:texto|trecho|documento)"
-    r"|(?:theo|trong) (?:đoạn(?: văn)?|văn bản|tài liệu|bài viết))\b(?! (?:d[aeiou]|del|von|der)\b)"
+    r"|(?:theo|trong) (?:đoạn(?: văn)?|văn bản|tài liệu|bài viết))\b"
+    r"(?! (?:d[aeiou]|del|von|der)\b))"
     r"|(?<![가-힣])(?:이|위|본) ?(?:문서|글|본문|지문|텍스트)(?:에|의|은|는|를|을|이|가)"
     r"|(?:この|上記の)(?:文書|文章|記事|テキスト)|(?:根据|这篇|上述)(?:文档|文章|段落|文本)",
     re.IGNORECASE,
@@ -190,8 +192,9 @@ def _judge_cot(
         return f"{begin}{found}{end}"
 
     cot_answer = _QUOTED.sub(own_words, cot_answer)
-    said = _QUOTED.sub(" ", cot_answer.partition(ANSWER_TAG)[0])
-    _check_language("its reasoning", said, recipe)
+    if recipe.language:
+        said = _QUOTED.sub(" ", cot_answer.partition(ANSWER_TAG)[0])
+        _check_language("its reasoning", said, recipe)
     return replace(question, cot_answer=cot_answer, answer=parsed.final_answer)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,14 @@ def read_prompts(form: PromptForm, *changes: Path) -> tuple[dict[str, str], dict
 
 def fill(text: str, **values: str) -> str:
     """The text with its placeholders filled in, once: a value's own braces stay as they are."""
-    return _PLACEHOLDER.sub(lambda found: values[found.group()[1:-1]], text)
+    parts = _parts(text)
+    return "".join([values[part] if at % 2 else part for at, part in enumerate(parts)])
+
+
+@cache
+def _parts(text: str) -> list[str]:
+    """`Ask {count} of it` → ["Ask ", "count", " of it"]: texts and names in turn."""
+    return re.split(r"\{([a-z_]+)\}", text)
 
 
 def _read(path: Path, form: PromptForm) -> dict[str, Any]:

@@ -92,7 +92,8 @@ def canonical(reply: str) -> str:
     text = _without_end(reply.strip())
     text = re.sub(r"##\s*begin_quote\s*##", QUOTE_BEGIN, text, flags=re.IGNORECASE)
     text = re.sub(r"##\s*end_quote\s*##", QUOTE_END, text, flags=re.IGNORECASE)
-    return re.sub(r"\**<\s*answer\s*>\s*:?\**\s*", f"{ANSWER_TAG} ", text, flags=re.IGNORECASE)
+    text = re.sub(r"<\s*answer\s*>\s*:?\**\s*", f"{ANSWER_TAG} ", text, flags=re.IGNORECASE)
+    return re.sub(rf"\*+{ANSWER_TAG}", ANSWER_TAG, text) if "*<" in text else text
 
 
 # --- the student ---------------------------------------------------------------------------------

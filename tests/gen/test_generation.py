@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,7 +17,7 @@ import lib.gen
 from lib.dataset import read_dataset
 from lib.engine import batch
 from lib.eval import check_leakage, load_questions
-from lib.gen import corpus
+from lib.gen import corpus, generation
 from lib.gen.__main__ import main
 from lib.gen.check import Check
 from lib.gen.formats.convert import convert_rows
@@ -22,6 +25,7 @@ from lib.parameters import overrides
 from lib.prompts.student import REFUSAL
 from lib.reading.documents import iter_documents
 from lib.recipe import KNOBS, Recipe
+from lib.records import Question
 from lib.settings import SetupError
 from lib.state import read_state
 from lib.store import read_json, read_jsonl
@@ -150,20 +154,31 @@ def test_the_first_rows_are_saved_while_documents_are_still_read(
     home_dir: Path, documents: Path, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     partial = home_dir / "artefacts" / "questions" / "mine.partial.jsonl"
-    saved: list[int] = []
+    row_saved, saved = threading.Semaphore(0), list[int]()
+    saved_at_once = generation._saved_at_once
 
-    def slowly(*arguments: Any, **options: Any) -> Any:
-        import time
+    @contextmanager
+    def announced(run_name: str) -> Iterator[Any]:
+        with saved_at_once(run_name) as save:
 
-        for entry in iter_documents(*arguments, **options):
+            def announce(question: Question) -> None:
+                save(question)
+                row_saved.release()
+
+            yield announce
+
+    def waiting_for_rows(recipe: Recipe) -> Iterator[Any]:
+        for number, entry in enumerate(iter_documents(recipe), start=1):
+            if number > 2:  # the two before fill rows: no more is read until another is saved
+                assert row_saved.acquire(timeout=300)
+                saved.append(len(partial.read_text().splitlines()))
             yield entry
-            time.sleep(0.3)
-            saved.append(len(partial.read_text().splitlines()) if partial.exists() else 0)
 
-    monkeypatch.setattr(corpus, "iter_documents", slowly)
+    monkeypatch.setattr(generation, "_saved_at_once", announced)
+    monkeypatch.setattr(corpus, "iter_documents", waiting_for_rows)
     folder = made(home_dir, documents)
-    assert saved[1] > 0
-    assert len(read_jsonl(folder / "questions.jsonl")) > saved[-2] > saved[1]
+    assert saved[0] >= 1
+    assert len(read_jsonl(folder / "questions.jsonl")) > saved[1] >= 2
 
 
 def test_nothing_is_asked_until_the_documents_can_fill_rows(

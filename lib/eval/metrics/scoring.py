@@ -43,6 +43,7 @@ def score_answers(
     """
     by_id = {question.id: question for question in questions}
     shown = {(case.question_id, case.condition): case.chunks for case in cases}
+    texts = {where: [chunk.text for chunk in chunks] for where, chunks in shown.items()}
 
     @cache
     def holders(question_id: str, condition: str) -> list[str]:
@@ -53,20 +54,11 @@ def score_answers(
     for answer in answers:
         where = (answer.question_id, answer.condition)
         values: dict[str, float | None] = {**_of_reply(answer, by_id[answer.question_id].answer)}
-        values[QUOTES] = verbatim(answer.quotes, [chunk.text for chunk in shown[where]])
+        values[QUOTES] = verbatim(answer.quotes, texts[where])
         if answer.oracle_in_context:
             values[QUOTES_IN_ORACLE] = verbatim(answer.quotes, holders(*where))
-        scores += [
-            Score(
-                answer.question_id,
-                answer.model,
-                answer.condition,
-                metric,
-                value,
-                explanation=_why(answer, metric, value),
-            )
-            for metric, value in values.items()
-        ]
+        of = (answer.question_id, answer.model, answer.condition)
+        scores += [Score(*of, m, value, _why(answer, m, value)) for m, value in values.items()]
     return scores
 
 
@@ -82,10 +74,12 @@ def _of_reply(answer: Answer, gold: str) -> Values:
 
 
 def _why(answer: Answer, metric: str, value: float | None) -> str:
+    if value is None:
+        return "no quotes"
     if metric in (QUOTES, QUOTES_IN_ORACLE):
-        return "no quotes" if value is None else ""
-    if answer.refused and metric in (*_OVERLAP, API_CALL):
-        return "refused"
+        return ""
+    if answer.refused:
+        return "" if metric in (REFUSED_RIGHTLY, REFUSED_WRONGLY) else "refused"
     return "" if metric == API_CALL and value else no_answer(answer)
 
 

@@ -38,7 +38,9 @@ from lib.records import Chunk, Question
 from lib.settings import SetupError
 
 Item = TypeVar("Item")
+Prepared = TypeVar("Prepared")
 OnQuestion = Callable[[Question], None]
+Start = tuple[tuple[Share, ...], list[Message] | None]  # the first request, if it is made already
 
 # Chunks at work for each request in flight: enough that answers never lack questions.
 _CHUNKS_PER_REQUEST = 4
@@ -120,23 +122,24 @@ async def ask_live(
         candidates: list[Candidate] = []
         begun = 0
 
-        def is_new(shares: tuple[Share, ...]) -> bool:
-            """In the thread: whether the ledger does not answer the first request; else put off."""
+        def unanswered(shares: tuple[Share, ...]) -> Start | None:
+            """In the thread: shares and first request; None, put off: the ledger answers it."""
             first = first_request(shares, recipe, writer.prompts)
             position = ledger.position(Ledger.key(chat_request(roles["teacher"], **first)))
-            if position is not None:
-                answered.append((position, shares))
-            return position is None
+            if position is None:
+                return shares, first["messages"]
+            answered.append((position, shares))
+            return None
 
-        async def work_on(shares: tuple[Share, ...]) -> None:
-            candidates.extend(await writer.rows_of(shares))
+        async def work_on(shares: tuple[Share, ...], first: list[Message] | None) -> None:
+            candidates.extend(await writer.rows_of(shares, first))
             progress.advance(sum(share.chunk.id not in writer.unfinished for share in shares))
 
-        async def begin(shares: tuple[Share, ...], group: asyncio.TaskGroup) -> None:
+        async def begin(start: Start, group: asyncio.TaskGroup) -> None:
             nonlocal begun
             await room.acquire()
-            progress.total += len(shares)
-            group.create_task(work_on(shares)).add_done_callback(lambda _: room.release())
+            progress.total += len(start[0])
+            group.create_task(work_on(*start)).add_done_callback(lambda _: room.release())
             begun += 1
             if begun % _BURST == 0:
                 await asyncio.sleep(0)
@@ -144,14 +147,14 @@ async def ask_live(
         failed: list[BaseException] = []
         try:
             # aclosing: the thread must have ended before the ledger that it reads is closed.
-            from_thread = aclosing(_from_thread(request_groups(chunks, recipe, own), is_new))
+            from_thread = aclosing(_from_thread(request_groups(chunks, recipe, own), unanswered))
             async with from_thread as new, asyncio.TaskGroup() as group:
-                async for shares in new:
-                    await begin(shares, group)
+                async for start in new:
+                    await begin(start, group)
                 # The last asked first: requests that follow from its reply may not be answered.
                 answered.sort(key=itemgetter(0))
                 while answered:
-                    await begin(answered.pop()[1], group)
+                    await begin((answered.pop()[1], None), group)
         except BaseExceptionGroup as errors:
             failed += errors.exceptions
         if failed:  # not raised within `except`: IPython shows no error whose context is a group
@@ -172,30 +175,30 @@ def _quick_switches() -> Iterator[None]:
 
 
 async def _from_thread(
-    items: Iterator[Item], is_wanted: Callable[[Item], bool]
-) -> AsyncGenerator[Item, None]:
-    """The wanted items, which a thread takes from the iterator, some ahead of need.
+    items: Iterator[Item], prepare: Callable[[Item], Prepared | None]
+) -> AsyncGenerator[Prepared, None]:
+    """What `prepare` makes of the items; a thread takes them from the iterator, some ahead of need.
 
     One thread for reading, cutting and looking up: of two, each would wait for the other at every
     chunk. When this generator ends or is closed, the thread has ended.
     """
-    loop, queue = asyncio.get_running_loop(), asyncio.Queue[Item | None]()
+    loop, queue = asyncio.get_running_loop(), asyncio.Queue[Prepared | None]()
     room, stopped = threading.Semaphore(_AHEAD), threading.Event()
 
     def take() -> None:
         for item in items:
             if stopped.is_set():
                 return
-            if is_wanted(item):
+            if (prepared := prepare(item)) is not None:
                 room.acquire()
-                loop.call_soon_threadsafe(queue.put_nowait, item)
+                loop.call_soon_threadsafe(queue.put_nowait, prepared)
 
     taking = loop.run_in_executor(None, take)
     taking.add_done_callback(lambda _: queue.put_nowait(None))
     try:
-        while (item := await queue.get()) is not None:
+        while (prepared := await queue.get()) is not None:
             room.release()
-            yield item
+            yield prepared
         taking.result()  # raises the thread's error
     finally:
         stopped.set()

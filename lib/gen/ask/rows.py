@@ -148,8 +148,13 @@ class RowWriter:
         self.unfinished = set[str]()  # chunks about which a request failed
         self.prompts = load_prompts(recipe)
 
-    async def rows_of(self, shares: Sequence[Share]) -> list[Candidate]:
-        """Ask for questions, answer each, check, repair: everything about these chunks."""
+    async def rows_of(
+        self, shares: Sequence[Share], first: list[Message] | None = None
+    ) -> list[Candidate]:
+        """Ask for questions, answer each, check, repair: everything about these chunks.
+
+        `first`: the messages of `first_request`, if they are made already.
+        """
         if given := shares[0].given:
             return [await self._row_of(given, shares)]
         candidates = [
@@ -158,7 +163,7 @@ class RowWriter:
             for number in range(share.count)
         ]
         chunks = [share.chunk for share in shares]
-        messages = first_request(shares, self._recipe, self.prompts)["messages"]
+        messages = first or first_request(shares, self._recipe, self.prompts)["messages"]
         talk = _Talk(messages, chunks, asks_whole_rows(chunks[0], self._recipe))
         try:
             await self._write(candidates, talk, priority=FIRST)

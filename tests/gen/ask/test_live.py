@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +11,6 @@ import pytest
 from lib.engine.ledger import Ledger
 from lib.gen.ask.questions import ask_teacher
 from lib.gen.ask.rows import Candidate, RowWriter
-from lib.gen.ask.shares import Share
 from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import SetupError
@@ -80,10 +79,10 @@ def test_few_chunks_are_at_work_at_a_time(
     at_work = [0]
     rows_of = RowWriter.rows_of
 
-    async def counted(self: RowWriter, shares: Sequence[Share]) -> list[Candidate]:
+    async def counted(self: RowWriter, *start: Any) -> list[Candidate]:
         at_work.append(at_work[-1] + 1)
         try:
-            return await rows_of(self, shares)
+            return await rows_of(self, *start)
         finally:
             at_work.append(at_work[-1] - 1)
 
