@@ -16,7 +16,7 @@ BIN := .venv/bin
 
 # In two processes (pytest-xdist), with the groups of tests/conftest.py
 test: .venv
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder
 
 lint: .venv
 	$(BIN)/ruff format --check .
