@@ -55,7 +55,7 @@ def rows_of_an_8b_model(folder: Path) -> Any:
     [
         ({"method": "full"}, 119.7),  # 8.03 billion parameters of 16 bytes
         ({"method": "lora"}, 15.6),  # 2 bytes, and 42 million of the adapters
-        ({"method": "lora_8bit"}, 9.2),
+        ({"method": "lora_8bit"}, 9.1),
         ({"method": "qlora"}, 6.0),
         ({"method": "lora", "lora_targets": ["q_proj", "v_proj"], "lora_rank": 8}, 15.0),
     ],
