@@ -16,14 +16,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
 from benchmarks.homes import documents, fresh_home, random_model
 from lib.finetune.rows import PreparedRows, prepare_rows
+from lib.finetune.shared_contexts import share_contexts
+from lib.finetune.tokens import TokenRow
 from lib.finetune.trainer import make_trainer
 from lib.finetune.watch import plain_output
 from lib.gen import generate
@@ -154,10 +157,10 @@ def _in_process(way: Way, dataset_dir: Path, values: dict[str, Any]) -> dict[str
 
 
 def measure(name: str, dataset_dir: str, values: dict[str, Any], rows: int) -> dict[str, float]:
-    """Train one epoch on the first rows; figures from the second update on."""
+    """Train one epoch on about so many rows; figures from the second update on."""
     recipe = Recipe(**values)
     prepared = prepare_rows(Path(dataset_dir), recipe)
-    prepared = replace(prepared, train=prepared.train[:rows], valid=[])
+    prepared = replace(prepared, train=_drawn(prepared.train, rows, recipe), valid=[])
     (make,) = (way.make for way in WAYS if way.name == name)
     with tempfile.TemporaryDirectory() as folder, plain_output():
         trainer = make(prepared, recipe, Path(folder))
@@ -168,6 +171,13 @@ def measure(name: str, dataset_dir: str, values: dict[str, Any], rows: int) -> d
         "rows_per_cpu_s": seen["rows"] / cpu_s,
         "peak_mb": getrusage(RUSAGE_SELF).ru_maxrss / 1000,
     }
+
+
+def _drawn(rows: Sequence[TokenRow], count: int, recipe: Recipe) -> list[TokenRow]:
+    """The rows of some contexts, drawn from all."""
+    contexts = share_contexts(rows, most_rows=recipe.batch_size)
+    Random(0).shuffle(contexts)
+    return [row for context in contexts for row in context.rows][:count]
 
 
 def _count_rows(trainer: Any) -> dict[str, float]:
