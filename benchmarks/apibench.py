@@ -11,7 +11,10 @@ records are then about 800 tokens. Its printed code, requirements and accuracies
 Two counts. "published": as Gorilla's script counts, and so the paper: the call names the repository
 and the model of some record, whose domain is that of the right one. "same call": it has the
 function and every argument of the right call (`calls_match`); many records of a domain suit an
-instruction equally. What is trained or answered is found again by the next run, also after a kill.
+instruction equally. Two controls without a model show what the published count is worth: one call
+for every instruction, and the call of the nearest record.
+
+What is trained or answered is found again by the next run, also after a kill.
 
 Takes about 4 hours.
 """
@@ -19,6 +22,7 @@ Takes about 4 hours.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -36,10 +40,10 @@ from benchmarks.apibench_data import (
 from benchmarks.homes import fresh_home, random_model
 from benchmarks.kept_replies import answer
 from lib import finetune
-from lib.eval.conditions import RETRIEVED
+from lib.eval.conditions import RETRIEVED, Case
 from lib.eval.metrics.api_calls import call_text, calls_match, is_call
 from lib.finetune.students import GEMMA_MODEL_DIR
-from lib.prompts.student import parse_answer
+from lib.prompts.student import ANSWER_TAG, parse_answer
 from lib.threads import tune_threads
 
 TARGET = 80.0  # percent, published count: the RAFT student with retrieved documents
@@ -84,6 +88,8 @@ def measure(bench: Bench, **changed: Any) -> int:
     print(f"published count / same call, % | {' | '.join(cases)}")
     for name, of_model in shares.items():
         print(" | ".join([name, *("{:.1f} / {:.1f}".format(*of_model[c]) for c in cases)]))
+    for name, given in controls(bench, cases[retrieved]).items():
+        print("{}: {:.1f} / {:.1f}".format(name, *shares_right(given, bench)))
     print("LLaMA2-7B in the paper:", ", ".join(f"{name} {it:g}" for name, it in PAPER.items()))
     found = shares[student][retrieved][0]
     print(f"AST match of the RAFT student, retrieved documents: {found:.1f}% (target {TARGET:g})")
@@ -98,6 +104,20 @@ def shares_right(replies: Sequence[str], bench: Bench) -> tuple[float, float]:
     pairs = [(written_call(r), q.answer) for r, q in zip(replies, bench.test, strict=True)]
     published = fmean(in_right_domain(call, gold, bench.calls) for call, gold in pairs)
     return 100 * published, 100 * fmean(is_same_call(call, gold) for call, gold in pairs)
+
+
+def controls(bench: Bench, retrieved: Sequence[Case]) -> dict[str, list[str]]:
+    """Replies that no model wrote, to every test instruction."""
+    domains = Counter(bench.calls[question.answer] for question in bench.train)
+    (commonest, _), *_ = domains.most_common(1)
+    one = next(call for call, domain in bench.calls.items() if domain == commonest)
+    call_of = dict(zip((chunk.id for chunk in bench.chunks), bench.calls, strict=True))
+    return {
+        f"always the first call of {commonest}": [f"{ANSWER_TAG} {one}" for _ in bench.test],
+        "always the nearest record's call": [
+            f"{ANSWER_TAG} {call_of[case.chunks[0].id]}" for case in retrieved
+        ],
+    }
 
 
 def written_call(reply: str) -> str:

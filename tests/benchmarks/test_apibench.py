@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.apibench import in_right_domain, is_same_call, shares_right, written_call
+from benchmarks.apibench import controls, in_right_domain, is_same_call, shares_right, written_call
 from benchmarks.apibench_data import (
     FILES,
     Bench,
@@ -113,6 +113,18 @@ def test_the_published_count_asks_for_a_record_of_the_domain() -> None:
     assert not in_right_domain("load('a/b', 'four')", gold, calls)
     assert not in_right_domain("a/b one", gold, calls)
     assert not in_right_domain("", gold, calls)
+
+
+def test_controls_copy_and_never_read(bench: Bench) -> None:
+    cases = evaluation_cases(bench, bench_recipe())["top_5"]
+    (one_call, constant), (_, nearest) = controls(bench, cases).items()
+    assert one_call.startswith("always the first call of ")
+    assert len({*constant}) == 1
+    assert written_call(constant[0]) in bench.calls
+    assert all(
+        f"api_call: {written_call(reply)}" in case.chunks[0].text
+        for reply, case in zip(nearest, cases, strict=True)
+    )
 
 
 def test_shares_are_percent_of_all(bench: Bench) -> None:
