@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from offline.teacher import english as en
 from offline.teacher.clause_ends import rest_of
 from offline.teacher.grammar import Clause, Reader
-from offline.teacher.leads import split_lead, without_marker
+from offline.teacher.leads import is_imperative, split_lead, without_marker
 from offline.teacher.phrases import NAME, WHEN, has_name, is_person, is_plural, referent
 from offline.teacher.subjects import UNRESOLVED, Unreadable, read_subject
 
@@ -62,6 +62,8 @@ def read_sentence(
     lead, participial, body = split_lead(because["body"] if because else body)
     if not body:
         return Reading()
+    if is_imperative(body):
+        body = f"You should {body[0].lower()}{body[1:]}"
     words = Reader(
         body[0].upper() + body[1:], subject=antecedent, names=names, topic=topic, title=title
     )
@@ -162,9 +164,11 @@ class _SentenceReader:
         if reader.low(stop) == "," and reader.low(stop + 1) == "with":
             extra = reader.slice(stop + 1, len(reader.words))
         reason = ""
-        if limit is None and reader.low(stop) == "because":
-            reason, whole, _ = rest_of(reader, stop + 1)
-            reason = f"{reader.slice(stop, stop + 1)} {reason}" if whole else ""
+        why = stop + (reader.low(stop) == ",")
+        so = reader.low(why) == "so" and reader.low(why + 1) == "that"
+        if limit is None and (so or reader.low(why) in {"because", "since"}):
+            reason, whole, _ = rest_of(reader, why + 1 + so)
+            reason = f"{reader.slice(why, why + 1 + so)} {reason}" if whole else ""
         new = replace(
             clause, subject=subject, rest=rest, complete=complete, extra=extra, reason=reason
         )

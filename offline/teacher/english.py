@@ -9,7 +9,6 @@ from offline.teacher.verb_forms import (
     PAST,
     PAST_OF,
     PRESENT,
-    participle_of,
     third_person,
 )
 
@@ -20,7 +19,6 @@ __all__ = [
     "PAST",
     "PAST_OF",
     "PRESENT",
-    "participle_of",
     "third_person",
 ]
 
@@ -57,7 +55,7 @@ NEGATIONS = frozenset("not no never neither nor hardly rarely cannot none nothin
 ADVERBS = frozenset(
     "also always already often once only originally then thus therefore still later now "
     "soon never first finally together again ever even just currently today formerly "
-    "previously sometimes usually normally generally typically widely well twice both "
+    "previously sometimes afterwards usually normally generally typically widely well twice both "
     "further jointly long partly".split()
 )
 DROPPED_ADVERBS = frozenset(

@@ -178,8 +178,11 @@ class Reader:
             if base is None:
                 return None
             # "cost" and "put" are past or present: a plural subject says present.
+            end = index
+            while end - 1 > first and self.is_adverb(end - 1):
+                end -= 1
             present = aux in en.BASES and (
-                _PLURAL.search(self.low(index - 1)) or is_plural(_lowered(self.slice(first, index)))
+                _PLURAL.search(self.low(end - 1)) or is_plural(_lowered(self.slice(first, end)))
             )
             do = "does" if aux in en.PRESENT else "do"
             do = "did" if aux in en.PAST and not present else do

@@ -145,7 +145,9 @@ def from_title(phrase: str, title: str) -> str | None:
     words = phrase.split()
     if len(words) != 2 or words[0] != "the" or not words[1].islower():
         return None
-    match = re.search(rf"\b((?:[A-ZÀ-Þ][\w’'-]+ )+){words[1].capitalize()}\b", title)
+    match = re.search(
+        rf"\b((?:[A-ZÀ-Þ][\w’'-]+ )+){words[1].capitalize()}(?=$|[:,(]| [-–—|])", title
+    )
     if match is None or (
         match.group(1).split()[0] in {"The", "A", "Our"} and len(match.group(1).split()) < 2
     ):

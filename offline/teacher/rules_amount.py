@@ -115,7 +115,7 @@ def numbers(clause: Clause) -> Iterator[Draft]:
         yield Draft(ask("How much", clause, tail_of(rest[mass.end() :])), mass.group(1), 3.0)
         return
     match = _COUNTED.match(rest)
-    if match and rest[match.end() :].startswith(" by "):
+    if match and re.match(r" (?:by|after|before|ago)\b", rest[match.end() :]):
         return
     if match and clause.voice == "active" and plural_noun(match.group("noun")):
         tail = rest[match.end() :]

@@ -9,7 +9,7 @@ from offline.teacher import english as en
 from offline.teacher import phrases as ph
 from offline.teacher.drafting import PREP, Draft, ask, is_kind, noun_phrase, plural_noun
 from offline.teacher.grammar import Clause
-from offline.teacher.rules_instruction import is_imperative
+from offline.teacher.leads import is_imperative
 from offline.teacher.statement_words import points
 
 _CRUDE = frozenset({"shit", "o-shit"})
@@ -40,11 +40,17 @@ def why(clause: Clause) -> Iterator[Draft]:
         and (match := re.search(r",? (?P<why>(?:due to|because of) .+)$", rest))
     ):
         rest, reason = rest[: match.start()], match.group("why")
-    if points(reason) or not 3 <= len(reason.split()) <= 13 or "," in reason:
+    if (
+        re.search(r" and \w+$", reason)
+        or points(f"{rest} the thing {reason}")
+        or not 3 <= len(reason.split()) <= 20
+        or "," in reason
+    ):
         return
     if clause.voice == "be" and not rest:
         return
-    yield Draft(ask("Why", clause, rest), reason, 2.6)
+    long = len(reason.split()) > 13 or not clause.reason
+    yield Draft(ask("Why", clause, rest), reason, 2.6, titled=long and bool(clause.reason))
 
 
 def there_are(text: str) -> Iterator[Draft]:
@@ -89,7 +95,7 @@ def glossary(text: str) -> Iterator[Draft]:
         return
     if (
         not term.strip()
-        or " of " in term
+        or set(term.lower().split()) & (en.PREPOSITIONS | en.OPENERS | {"of"})
         or term.split()[0].lower() in {"big", "note", "present", "example"}
     ):
         return
@@ -100,10 +106,10 @@ def glossary(text: str) -> Iterator[Draft]:
         re.match(
             r"(?:the|an?|any) (?:(?!that|which|who|in)\w+ ){1,7}\w+s (?:the|an?|your|our|their|"
             r"it)\b",
-            answer,
+            answer.lower(),
         )
     )
-    if re.search(rf"\b{re.escape(term)}\b", answer, re.IGNORECASE) or ph.has_name(answer):
+    if re.search(rf"\b{re.escape(term)}\b", answer, re.IGNORECASE) or ph.has_name(answer[1:]):
         return
     if not 3 <= len(answer.split()) <= 16 or (first == "when" and "," in answer):
         return

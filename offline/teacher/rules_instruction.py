@@ -12,22 +12,21 @@ from offline.teacher import english as en
 from offline.teacher import statement_words as said
 from offline.teacher.drafting import Draft
 from offline.teacher.grammar import tokenise
-from offline.teacher.leads import ITSELF, without_marker
-from offline.teacher.rules_predicate import done_to
+from offline.teacher.leads import ITSELF, is_imperative, without_marker
 
-_JOIN = r"if|when|whenever|unless|before|after|until|once|while"
+JOIN = r"if|when|whenever|unless|before|after|until|once|while"
 # With a duty or an order behind them, these opening phrases say when or where it holds.
 _OCCASION = (
     r"in (?:the )?(?:case|event) of|prior to|in|during|for|within|upon|on|at|by|with|without|under"
 )
 _LEADING = re.compile(
-    rf"(?:so |and |but )?(?P<join>(?:{_JOIN}|{_OCCASION}|"
-    rf"as(?= an? )) )(?P<when>[^,;:]+?(?:, (?:and|or) "
+    rf"(?:so |and |but )?(?P<join>(?:{JOIN}|{_OCCASION}|"
+    rf"as(?= an? )) )(?P<when>[^,;:]+?(?:(?:, [^,;:]+)*, (?:and|or) "
     r"[^,;:]+)?), (?:then |please )*(?P<main>[^;:]+)(?:[;:] .+)?",
     re.IGNORECASE,
 )
 _TRAILING = re.compile(
-    rf"(?:please )?(?P<main>[^;:]+?),? (?P<join>(?:{_JOIN}|during|prior to|upon) )"
+    rf"(?:please )?(?P<main>[^;:]+?),? (?P<join>(?:{JOIN}|during|prior to|upon) )"
     r"(?P<when>[^,;:]+)(?:[;:] .+)?"
 )
 _PURPOSE_FIRST = re.compile(
@@ -43,10 +42,15 @@ _DUTY = re.compile(
     r"entitled|advised|obliged|free) to|(?P<it>(?<=^[Ii]t )is (?:advisable|recommended|necessary|"
     r"possible|important|best|sufficient)) to) (?P<what>[a-z].+)"
 )
+# "staff who travel", "anyone requiring help": the duty of these, not of all.
+_OF_SOME = re.compile(
+    r"^(?:[Aa]ny|[Aa]ll|[Ee]ach|[Ee]very|[Tt]he|[Aa]n?)?[\w ]+ (?:who|(?:wish|want|requir|request|seek|work|us|"
+    r"travel|leav|join|apply|receiv)l?ing) "
+)
 _NO_DEED = frozenset("be have get need want see do like".split())
 # "how to", "able to": no purpose of what stands before.
 _NO_PURPOSE = frozenset(
-    "how able need needs want wants have has had way ways ability try tries attempt likely ready "
+    "how able unable need needs want wants have has had way ways ability try tries attempt likely ready "
     "used use possible whether due up according as not is are be been was were going continue "
     "refer related equal similar access attention what where when right permission reason time "
     "subject set sets next prior ask asks tell allow allows enable enables cause causes require "
@@ -77,6 +81,17 @@ _OPEN_END = re.compile(
     r"particularly|especially|typically|except|because|so|where|when)$",
     re.IGNORECASE,
 )
+# Behind one of these, a purpose or a condition may belong to the second verb alone.
+_JOINED = re.compile(r",|\b(?:that|which|who|if|when|because|where|how)\b", re.IGNORECASE)
+# "we trust that …": what its authors think happens under no condition.
+# A condition holds a noun: not "when in doubt", "if you picked wrong".
+TELLS = re.compile(
+    r"\b(?:the|an?|any|each|every|all|your|our|some|no|two|\d+) \w|\w{3}[^su]s\b|[A-Z][a-z]|\w{4}ing\b"
+    r"|\w(?:tion|ment|ness|ity|nce)\b|^(?!you|it|we)\w+ (?:is|was|has|can|must|may|will)\b"
+)
+_THINKS = re.compile(
+    r"[Ww]e (?:are|recommend|trust|believe|think|hope|want|suggest|encourage|ask|mean|expect)\b"
+)
 LONGEST = 20  # words of an answer that is a predicate or a clause
 
 
@@ -92,26 +107,28 @@ def instructions(text: str) -> Iterator[Draft]:
             if join == "to " and not _is_purpose(body, match, leading=leading):
                 continue
             # "until the late 1970s, when a second was added"
-            dated = _DATED_OR_ASKED.search(main)
-            if not _condition_stands(when) or (dated and not leading and join in {"when ", "if "}):
+            dated = _DATED_OR_ASKED.search(main) and join in {"when ", "if ", "before ", "after "}
+            if not _condition_stands(when) or (dated and not leading):
                 continue
             found = list(_drafts(join + when, main, leading=leading))
             yield from found
             if found:
                 return
-    verb, _, rest = re.sub(r"^(?:Please|Always) ", "", body).partition(" ")
-    if is_imperative(f"{verb} {rest}"):
-        yield from done_to("should", verb.lower(), rest)
-    if negative := re.match(
-        r"(?:please )?(?:do not|don't|don’t|never) (\w+) (.+)", body, re.IGNORECASE
-    ):
-        yield from done_to("should not", *negative.groups())
+
+    duty = _DUTY.fullmatch(body)
+    if duty and _OF_SOME.search(duty["who"]) and not said.points(f"the one {duty['who']}"):
+        answer = re.sub(r"^(?:(?:also|only|always|then|still) )+", "", duty["what"])
+        base = answer.partition(" ")[0]
+        if base in en.BASES - _NO_DEED and " " in answer and not re.search("[;:]|, and ", answer):
+            if len(answer.split()) <= LONGEST and not said.points(f"the {answer}"):
+                yield _told(f"What {_bound(duty)}?", answer)
 
 
 def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
     """`if the lamp fails`, `Call the keeper` → "What should you do if the lamp fails?\""""
+    main = re.sub(r"\b(can|may|should|must|will) also ", r"\1 ", main)
     main = re.sub(r"^(?:ideally|instead|in general|in that case), ", "", main, flags=re.IGNORECASE)
-    if not leading and _NEXT_STATEMENT.search(main):
+    if not leading and (_NEXT_STATEMENT.search(main) or _JOINED.search(main)):
         return  # of which of the two statements does the condition speak?
     statement, *others = _NEXT_STATEMENT.split(main)
     if any("," in part for part in others):
@@ -122,18 +139,22 @@ def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
     low = main[:1].lower() + main[1:]
     if low.startswith(("feel free", "see ", "please ", "consider ", "refer to ")):
         return
-    opened = re.match(rf"(?:{_JOIN}|since|because|although|which|where) ", low)
+    opened = re.match(rf"(?:{JOIN}|since|because|although|which|where) ", low)
     opened = opened or re.match(r"\w+ing\b[^,]*, ", main)
     if opened or _OPEN_END.search(main) or (not leading and said.points(low)):
         return
     if re.search(rf"\b(?:this(?! {ITSELF}\b)|these|those|below|above|following|the same)\b", main):
         return
-    if re.match(r"(?:[\w-]+ ){0,6}[\w-]+, (?:and|or|you|we|they|it|the) |(?:and|or|but) ", low):
+    if re.match(
+        r"(?:[\w-]+ ){0,6}[\w-]+, (?:and|or|you|we|they|it|the) |(?:and|or|but) ", low
+    ) and not (condition.startswith("to ") and is_imperative(main, alone=True)):
         return  # the condition's list goes on
     occasion = re.match(rf"(?:{_OCCASION}|as) ", condition)
     if occasion and (len(condition.split()) > 16 or re.search(r"\b(?:you|we|will)\b", condition)):
         return
     if is_imperative(main, alone=leading):
+        if re.match(r"(?:in(?! (?:the )?(?:case|event))|on|at|with|by) ", condition):
+            return
         negative = re.match(r"(?:do not|don't|don’t|never) (?=[a-z])", low)
         if negative:
             answer, never = main[negative.end() :], " never" if low.startswith("never") else ""
@@ -176,11 +197,13 @@ def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
         return  # it only dates what is said
     if _is_statement(main) and not re.match(r"(?:and|or|but) ", low):
         first = main.partition(" ")[0].lower()
+        if _THINKS.match(main) or (first in en.BASES and main.split()[1] not in en.AUXILIARIES):
+            return
         if first in {"this", "that", "these", "such", "he", "she", "i"}:
             return
         if first in {"it", "they"} and not _antecedent(first, condition):
             return
-        past = re.search(r"\b(?:was|were|had|did)\b", main) is not None
+        past = re.search(r"\b(?:was|were|had|did)\b", f"{condition} {main}") is not None
         yield Draft(
             f"What {'happened' if past else 'happens'} {condition}?", main, 1.0, titled=True
         )
@@ -200,12 +223,16 @@ def _bound(duty: re.Match[str]) -> str:
 
 
 def _told(question: str, answer: str) -> Draft:
+    # "present it, and then we dance": what others do is no part of the answer.
+    answer = (
+        answer if not re.search(r",? and (?:then )?(?:we|you|it|they|he|she|the) ", answer) else ""
+    )
     return Draft(question, answer, 1.4, titled=True)
 
 
 def _is_purpose(body: str, match: re.Match[str], *, leading: bool) -> bool:
     verb = match.group("when").split()[0]
-    if verb.lower() not in en.BASES or re.match(
+    if verb not in en.BASES or re.match(
         r"be |\w+ (?:for|with|as|by)\b", match.group("when").lower()
     ):
         return False
@@ -213,18 +240,24 @@ def _is_purpose(body: str, match: re.Match[str], *, leading: bool) -> bool:
         return True
     main = match.group("main")
     if re.search(
-        r"\bfor (?:us|you|them|others|users)$|\b(?:wait|allow|enable|cause|require|permit|force|"
+        r"\bfor (?:us|you|them|others|users)$|\b(?:wait|allow|enable|cause|require|request|ask|permit|force|"
         r"let|help|encourage|tell)",
         main,
     ):
         return False
     words = [word.lower().strip("`,") for word in main.split()]
+    if len(words) > 10 or " and " in main:
+        return False
     return len(words) >= 3 and words[-1] not in _NO_PURPOSE and words[0] not in _NO_PURPOSE
 
 
 def _condition_stands(when: str) -> bool:
     """Names what it speaks of: no pronoun but one that its own words explain."""
     words = when.split()
+    if re.search(r"(?:^| )(?:when|once|if|unless|–) | \w+ed by \w+$", when) or not TELLS.search(
+        when
+    ):
+        return False
     if not 2 <= len(words) <= 22 or _OPEN_END.search(when) or _SAYS_NO_OCCASION.search(when):
         return False
     if re.match(
@@ -277,35 +310,9 @@ def _is_clause(condition: str) -> bool:
     return first.endswith("ing") or _is_statement(rest) or "’" in rest or "'" in rest
 
 
-def is_imperative(text: str, *, alone: bool = False) -> bool:
-    """`Run the tests` · `Do not open it`; not "Support is free" or "Users run it".
-
-    alone: a main clause behind its condition, where a bare noun seldom opens.
-    """
-    tokens = tokenise(text)
-    words = [word.low for word in tokens]
-    if re.match(r"(?:do not|don't|don’t|never|always) [a-z]", text, re.IGNORECASE):
-        words = words[(words[0] == "do" and 2) or 1 :]
-    if len(words) < 2 or words[0] not in en.BASES - {"have", "be", "do"} | {"ensure", "note"}:
-        return False
-    if words[0] in {"note", "see", "let"}:
-        return False
-    following = words[1]
-    if alone and text[0].islower() and following not in en.AUXILIARIES | {"of"}:
-        return following not in en.PRESENT and following not in en.PAST
-    opens = following in en.OPENERS | en.PREPOSITIONS | {"only", "that", "us"}
-    return (opens or not following.isalpha() or following[0].isdigit()) and following not in {
-        "of",
-        "'",
-        "’",
-        ",",
-        "-",
-    } | en.AUXILIARIES
-
-
 def _is_statement(main: str) -> bool:
     """It has a subject and a verb."""
-    words = [word.low for word in tokenise(main)]
+    words = [word.low for word in tokenise(main) if word.low not in en.ADVERBS]
     for place, word in enumerate(words[1:], 1):
         if word in en.AUXILIARIES and not re.search(r"\d May\b", main):
             return True

@@ -37,7 +37,7 @@ def copula(clause: Clause) -> Iterator[Draft]:
     """`is the oldest light in …` · `is a reef of black slate` · `is of timber` · `is Petra Voss`"""
     rest = re.sub(r"^(?:at present|currently|in fact) ", "", clause.rest)
     subject = clause.subject
-    if clause.voice != "be" or " and " in subject:
+    if clause.voice != "be" or " and " in subject or re.match(r"\w+ing \w|the usual ", subject):
         return
     person = ph.is_person(subject)
     if clause.head == "been" and clause.aux == "has":
@@ -103,7 +103,12 @@ def copula(clause: Clause) -> Iterator[Draft]:
                 2.0,
                 alone,
             )
-    elif clause.aux == "are" and is_kind(subject) and re.match(r"[a-z-]+ ", rest):
+    elif (
+        clause.aux == "are"
+        and is_kind(subject)
+        and re.match(r"[a-z-]+ ", rest)
+        and rest.split()[0] not in en.PREPOSITIONS
+    ):
         answer = _kind_of(rest)
         if (
             answer
@@ -123,7 +128,7 @@ def _kind_of(rest: str) -> str:
     if len(words) <= 8:
         return rest.rstrip(" ,")
     match = re.match(rf"(?P<np>.+?)(?= (?:{PREP}|to|used|made|built)\b|,)", rest)
-    phrase = match.group("np") if match else ""
+    phrase = match.group("np") if match and rest[match.end() :][:4] != " as " else ""
     if phrase and phrase.split()[-1] in en.PARTICIPLE:
         phrase = phrase.rpartition(" ")[0]
     return phrase if len(phrase.split()) <= 8 else ""

@@ -15,6 +15,7 @@ from offline.teacher import statement_words as said
 from offline.teacher.drafting import Draft, ask
 from offline.teacher.grammar import Clause, is_manner
 from offline.teacher.leads import AUTHORS
+from offline.teacher.rules_instruction import JOIN, TELLS
 from offline.teacher.rules_is import JUDGED
 from offline.teacher.standing import joins_noun
 
@@ -23,32 +24,34 @@ def predicates(clause: Clause, text: str) -> Iterator[Draft]:
     """What a clause says, when it ends its sentence and its subject names something."""
     if not names_something(clause.subject) or clause.rest.startswith(","):
         return  # "may not copy, modify or sell it": the next verb of a list
+    if clause.subject == AUTHORS and clause.lemma not in _GIVES:
+        return  # one of many things that "we" do
     lead = clause.rest.removeprefix(clause.core) if clause.core else ""
     behind = (clause.core or clause.rest).strip(" ,")
-    if said.points(lead.strip()):
+    told = TELLS.search(lead) or not re.match(rf" *(?:{JOIN}) ", lead)
+    if said.points(lead.strip()) or not told:
         return
     body = text.rstrip(" .!")
     rest = _whole(behind, body, whole=clause.complete)
-    if not rest and clause.lemma in said.TOLD:
-        told = re.search(rf"\b{re.escape(clause.finite)} (that [a-z].+)$", body)
+    if not rest and clause.lemma in said.TOLD | _SHOWS:
+        told = re.search(
+            rf"\b{re.escape(clause.finite)} ((?:that|what|how|which|whether|where|who) [a-z].+)$",
+            body,
+        )
         rest = told.group(1) if told else ""
-    made: list[Draft] = []
-    if clause.subject in {AUTHORS, "you"} and clause.voice == "active":
-        negated = " not" if clause.head.startswith("not") else ""
-        made += done_to(f"{clause.aux}{negated}", clause.lemma, rest)
-    if clause.subject != AUTHORS or not made:
-        made += _said(clause, rest)
-    # What it is said of belongs into the question.
-    if len(lead.split()) > 4 or re.match(r"\s*(?:when|if|unless|while|for|after|until)\b", lead):
-        made = [replace(d, text=f"{d.text[:-1]}{lead}?") for d in made]
-    yield from made
+    for draft in _said(clause, rest):
+        if second_predicate(draft):
+            continue
+        # What it is said of belongs into the question.
+        yield replace(draft, text=f"{draft.text[:-1]}{lead}?") if lead else draft
 
 
 def _said(clause: Clause, rest: str) -> Iterator[Draft]:
     if not rest or said.SECOND.search(rest) or said.LOOSE.search(rest):
         return
     yield from _means(clause, rest)
-    if len(rest.split()) > said.LONGEST or said.points(rest.removeprefix("that ")):
+    stated = f"the {clause.subject} {rest.removeprefix('that ')}"
+    if len(rest.split()) > said.LONGEST or said.points(stated):
         return
     if clause.voice == "active":
         yield from _object(clause, rest)
@@ -56,6 +59,32 @@ def _said(clause: Clause, rest: str) -> Iterator[Draft]:
         yield from _passive(clause, rest)
     elif all(word in {"be", "not"} or is_manner(word) for word in clause.head.split()):
         yield from _relation(clause, rest)
+
+
+def second_predicate(draft: Draft) -> bool:
+    """`parts, and a switch stops the pump` · `fees and take violations seriously`: the text holds
+    another verb of the same subject, or a statement of its own."""
+    words = re.findall(r"[\w’'-]+|,", draft.answer.lower())
+    if draft.text.endswith((" do?", " to?")):
+        return False
+    if re.search(
+        r" and (?:the|an?) [\w -]+ [a-z]+ed$| and [a-z]+ed(?:$| (?:[a-z]+ly|by|in|on|at|for|to|with)\b)"
+        r"|^our \w+$",
+        draft.answer,
+    ):
+        return True
+    for place, word in enumerate(words[:-1]):
+        if word not in {"and", "or", "but", ","}:
+            continue
+        rest = [w for w in words[place + 1 :] if not is_manner(w)][:9]
+        if rest[:1] and rest[0] in en.BASES - en.PAST.keys() and len(rest) > 1 and rest[1] != ",":
+            return True
+        for before, verb, behind in zip(rest, rest[1:], [*rest[2:], ""], strict=False):
+            if before in en.SUBORDINATORS | {","}:
+                break
+            if verb in en.AUXILIARIES or (verb in en.PRESENT and behind in en.OPENERS):
+                return True
+    return False
 
 
 def _whole(rest: str, body: str, *, whole: bool = False) -> str:
@@ -68,9 +97,26 @@ def _whole(rest: str, body: str, *, whole: bool = False) -> str:
         or (whole and re.match(",? (?:and|but) ", behind) and not joins_noun(behind))
     ):
         return rest if place >= 0 else ""
+    if _ends_list(behind):
+        return rest + behind
     relative = re.match(r" (?:that|who) ", behind)
     belongs = relative or (said.BELONGS.match(behind) and "," not in behind)
     return rest + behind if belongs else ""
+
+
+def _ends_list(behind: str) -> bool:
+    """`, the People team, or the board` at the end of the sentence: no verb, no clause."""
+    words = re.findall(r"[\w’'-]+", behind.lower())
+    verbs = en.AUXILIARIES | en.DO | en.SUBORDINATORS | en.PRONOUNS | en.NEGATIONS
+    verbal = any(
+        verb in en.PRESENT.keys() | en.PAST and after in en.OPENERS
+        for verb, after in zip(words, words[1:], strict=False)
+    )
+    listed = re.match(r"(?:, [^,;:]+)+,? (?:and|or) [^,;:]+$|, (?:and|or) [^,;:]+$", behind)
+    opened = re.search(
+        r", (?:[a-z]+ly )?(?:[a-z]+(?:ing|ed)|and [a-z]+ly|also|then|as|in|with) ", behind
+    )
+    return bool(listed and not opened and not verbal and not set(words) & verbs)
 
 
 def _is_noun(phrase: str) -> bool:
@@ -89,46 +135,6 @@ def names_something(subject: str) -> bool:
     return subject == "you" or bool(bare and re.match(r"[\w.-]{3,}", bare[-1]))
 
 
-def done_to(aux: str, base: str, rest: str) -> Iterator[Draft]:
-    """`We track errors on Sentry` → "What is tracked on Sentry?": nobody need know who "we" are."""
-    match = said.TREATED.match(rest)
-    if match is None or base in said.WEAK_VERBS | said.TOLD | said.NOT_DONE:
-        return
-    thing, tail = match.group("thing").strip(), match.group("tail")
-    if (
-        not said.OPENS_NOUN.match(thing)
-        or said.PEOPLE.search(thing)
-        or said.points(rest)
-        or said.SECOND.search(rest)
-    ):
-        return
-    if any(verb in en.BASES for verb in re.findall(r" (?:and|or) (\w+)", thing)):
-        return
-    if re.search(rf" {ph.NUMBER} {ph.TIME_UNITS}$", thing):
-        return
-    last = thing.split()[-1]
-    if (
-        last in en.PARTICIPLE
-        or last.endswith("ly")
-        or " without " in thing
-        or re.match("as (?!an? |the )", tail)
-    ):
-        return
-    if any(verb in en.BASES for verb in re.findall(r" and (\w+) (?:the|an?|your|our)\b", tail)):
-        return
-    if re.match(r"\w+ (?:which|whom|whose)\b", tail):
-        return
-    if said.LOOSE.search(tail) or not 2 <= len(tail.split()) <= 14:
-        return
-    if tail.startswith("to ") and tail.split()[1] in en.BASES and base not in said.FOR_A_PURPOSE:
-        return
-    be = {"do": "is", "did": "was", "have": "has been"}.get(
-        aux, f"{aux} be" if aux.split()[0] in en.MODALS else ""
-    )
-    if be:
-        yield _draft(f"What {be} {en.participle_of(base)} {tail}?", thing)
-
-
 def _object(clause: Clause, rest: str) -> Iterator[Draft]:
     """`The parser returns a list of tokens` → "What does the parser return?\""""
     word, _, behind = rest.partition(" ")
@@ -140,6 +146,23 @@ def _object(clause: Clause, rest: str) -> Iterator[Draft]:
     ):
         yield _draft(ask("What", clause, "to do"), behind)
         return
+    aimed = _AIMED.fullmatch(rest) if word not in _NO_OBJECT else None
+    if clause.subject == "you":
+        yield from _where(clause, rest)
+        # One of many things that "you" do, but for a duty, a ban, or under a condition.
+        duty = clause.aux in {"may", "must", "shall"} or re.match("not |never ", clause.head)
+        duty = duty or (clause.core and clause.aux != "do")
+        if not (aimed if clause.lemma == "use" else duty and not aimed and len(rest.split()) > 3):
+            return
+    if clause.lemma in _SHOWS and re.match(r"(?:what|how|which|whether|where|who) ", rest):
+        yield _draft(ask("What", clause, ""), rest)
+        return
+    let = clause.lemma in {"let", "help"} and re.match(
+        rf"(?P<who>(?:{_PARTY}) )(?P<what>[a-z]+ .+)", rest
+    )
+    if let and let["what"].split()[0] in en.BASES and "," not in rest:
+        yield _draft(ask("What", clause, f"{let['who']}do"), let["what"])
+        return
     led = f"{clause.lemma} {word}" in said.PREPOSITIONAL
     if led and _is_noun(behind) and not re.match(said.ADVERBIAL, rest):
         yield _draft(ask(_who_or_what(behind), clause, word), behind)
@@ -147,15 +170,15 @@ def _object(clause: Clause, rest: str) -> Iterator[Draft]:
     if clause.lemma in said.TOLD and re.match(r"that [a-z]", rest):
         yield _draft(ask("What", clause, ""), rest)
     owned = clause.lemma in {"have", "get", "need", "offer"} and len(rest.split()) >= 4
-    owned = owned and clause.subject != "you"
+    thing = re.match(
+        r"(?:the|an?|any|all|each|every) ", rest
+    )  # "reports the loss", "becomes a member"
+    owned = owned or (thing and clause.lemma in said.TOLD | {"become"})
     if not owned and clause.lemma in said.WEAK_VERBS | said.TOLD - {"require", "specify", "mean"}:
         return
+    if clause.lemma in _TO_PEOPLE and " that " in rest:
+        return  # "notify the team that …"
     if clause.lemma == "have" and (word in en.PARTICIPLE or word in {"done", "been"}):
-        return
-    if clause.subject == AUTHORS and clause.lemma in {"have", "use", "mean"}:
-        return  # one of many things
-    duty = clause.aux in {"may", "must", "should", "shall", "do"} or clause.head[:4] == "not "
-    if clause.subject == "you" and (not duty or len(rest.split()) < 4 or _AIMED.fullmatch(rest)):
         return
     if (
         given := _GIVEN.fullmatch(rest)
@@ -170,12 +193,15 @@ def _object(clause: Clause, rest: str) -> Iterator[Draft]:
             asked = ask("What", clause, f"{purpose.group('who')}to do")
             yield _draft(asked, purpose.group("what"))
         return
-    aimed = _AIMED.fullmatch(rest) if word not in _NO_OBJECT else None
-    if re.fullmatch(r"the [a-z]+", rest):
+    if re.fullmatch(rf"the [a-z]+|{ph.NUMBER}", rest) or re.match(
+        r"(?:the|an?) [\w-]+ (?:the|an?) |(?:.* )?[a-z]{3,}ly$|a (?:little|few|bit|lot) ", rest
+    ):
         return
     if aimed and re.search(r"\w+ing |\band [a-z]+ (?:it|the|an?|them)\b", aimed["what"]):
         return
-    aimed = None if clause.lemma in {"choose", "select", "elect", "appoint", "hire"} else aimed
+    aimed = (
+        None if clause.lemma in {"have", "choose", "select", "elect", "appoint", "hire"} else aimed
+    )
     if aimed and _to_verb(aimed["to"]) and not said.NO_AIM.search(aimed["what"]):
         yield _draft(ask(_who_or_what(aimed["what"]), clause, aimed["to"]), aimed["what"])
         return
@@ -189,15 +215,45 @@ def _object(clause: Clause, rest: str) -> Iterator[Draft]:
             return  # "estimates the club will close": a statement, not a thing
         thing = clause.subject == "you" or clause.lemma == "have"
         who = "What" if thing else _who_or_what(rest)
-        who = "Who" if clause.lemma in {"thank", "appoint", "elect", "congratulate"} else who
+        who = "Who" if clause.lemma in _TO_PEOPLE else who
         yield _draft(ask(who, clause, ""), rest)
+
+
+_PLACED = re.compile(
+    r"(?P<what>(?!(?:to|up|it|them)\b)(?:[\w’'-]+ ){1,6}?)(?P<where>(?:under|in|on|at|from|inside|near) (?!case\b).+)"
+)
+
+
+def _where(clause: Clause, rest: str) -> Iterator[Draft]:
+    """`You can find the form under Settings` → "Where can you find the form?\""""
+    match = _PLACED.fullmatch(rest) if clause.lemma in _KEPT else None
+    if match is None or re.match(said.ADVERBIAL, match["where"]) or ph.WHEN.match(match["where"]):
+        return
+    loose = r"\b(?:of|for|that|who|which|to|and|with|under|in|on|at|from)$"
+    if _is_noun(match["what"]) and not re.search(rf"{loose}|ing$", match["what"].strip()):
+        if not re.search(r" (?:to|if|when|so|by|as|using) ", match["where"]):
+            yield _draft(ask("Where", clause, match["what"].strip()), match["where"])
+
+
+_KEPT = frozenset(
+    "find manage configure store keep place put see view access set enable disable edit change "
+    "download register book enter record obtain buy collect install mount save hang".split()
+)
 
 
 def _to_verb(phrase: str) -> bool:
     """`to consistently scan`; not "to line managers"."""
-    return re.sub(r"^to (?:[a-z]+ly )?", "", phrase).partition(" ")[0] in en.BASES - {"be"}
+    return re.sub(r"^to (?:[a-z]+ly )?", "", phrase).partition(" ")[0] in en.BASES - {"be", "staff"}
 
 
+_SHOWS = frozenset(
+    "see define show describe determine explain specify control indicate decide".split()
+)
+_GIVES = frozenset("offer provide require cover guarantee support publish accept".split())
+_TO_PEOPLE = frozenset(
+    "thank appoint elect congratulate inform notify contact consult ask tell".split()
+)
+_PARTY = r"you|us|(?:the )?[a-z]+s|(?:the|an?) [a-z]+(?: [a-z]+)?"
 _AIMED = re.compile(
     r"(?P<what>(?!to\b)(?:[\w’'./-]+ ){0,7}[\w’'./-]+) (?P<to>to (?:[a-z]+ly )?[a-z]+ .+)"
 )
@@ -229,11 +285,21 @@ def _passive(clause: Clause, rest: str) -> Iterator[Draft]:
             return
         if bound:
             yield _draft(ask("What", clause, "to do"), verb.group("what"))
-        elif not re.search(r"\bnot\b|(?:sent|added|moved|linked)$", clause.head):
+        elif not re.search(
+            r"\bnot\b|(?:sent|added|moved|linked|exposed|opposed|thought|held|seen|assumed|presumed)$",
+            clause.head,
+        ):
             yield _draft(ask("Why", clause, ""), rest)
         return
     match = re.match(rf"(?P<prep>{said.ENDS_ON}) (?P<what>.+)$", rest)
+    if clause.aux in en.HAVE and re.fullmatch(r"the \w+", clause.subject):
+        return  # a case that is not told
     if match is None or re.search(r" (?:once|if|when|until|unless|while) ", rest):
+        return
+    if re.search(
+        r"(?<!^by) by |^in an? \w+ (?:way|manner)$|^\w+ (?:your|our|this) \w+$| since ",
+        f" {rest}"[1:],
+    ):
         return
     prep, what = match.group("prep"), match.group("what")
     if re.match(said.ADVERBIAL, rest) or ph.WHEN.match(rest):
@@ -248,7 +314,8 @@ def _passive(clause: Clause, rest: str) -> Iterator[Draft]:
     if re.search(r" (?:by|in|on|at|when|during|to|as) ", what) and len(what.split()) > 6:
         return
     if _is_noun(what) and not re.match(rf"{ph.NUMBER} {ph.TIME_UNITS}", what):
-        yield _draft(ask(_who_or_what(what), clause, prep), what)
+        wh = _who_or_what(what) if prep in {"by", "to", "for", "from", "against"} else "What"
+        yield _draft(ask(wh, clause, prep), what)
 
 
 _NEXT_PHRASE = "of|who|that|in|at|on|from|for|with|to|per|between|shared|by|until|if|when|unless|"
@@ -277,7 +344,11 @@ def _relation(clause: Clause, rest: str) -> Iterator[Draft]:
     aim = re.match(r"the (?:\w+ ){1,3}(?:of|for|to|in) \w", clause.subject)
     if aim and re.match(r"to [a-z]+ \w", rest) and rest.split()[1] in en.BASES:
         yield _draft(ask("What", clause, ""), rest)
-    identity = re.match(r"the (?:[\w-]+ ){1,7}[\w-]+$", clause.subject)
+    # "the oldest light", "session types", "a review phase", "Quarle Light": what it is.
+    identity = re.match(
+        r"(?:the |an? )?(?:[\w’'-]+ ){1,7}[\w-]+$|[A-Z]{2,}$|[a-z]{5,}s$", clause.subject
+    )
+    identity = None if re.match(r"\w+ing |the only |an? \w+er ", clause.subject) else identity
     plural = clause.aux in {"are", "were"}
     if (
         plural == ph.is_plural(rest)
@@ -290,8 +361,7 @@ def _relation(clause: Clause, rest: str) -> Iterator[Draft]:
         identity
         and not JUDGED.search(rest)
         and "-specific" not in rest
-        and not clause.subject.startswith("the only")
-        and re.match(said.THING, rest)
+        and re.match(r"(?:the|an?|one) |[A-Z]" if clause.subject[:4] == "the " else r"an? ", rest)
     ) and not re.match(r"(?:the (?:same|most|least|first|last|only|one)\b|an? \w+$)", rest):
         yield _draft(ask("What", clause, ""), rest)
     if match and not re.match(r"[a-z]+ing$", match.group("what")):
@@ -304,7 +374,10 @@ def _means(clause: Clause, rest: str) -> Iterator[Draft]:
     if match is None:
         return
     how, before = match.group("how"), rest[: match.start("how")].strip(" ,")
-    if not re.match(r"by (?:[a-z]+ly )?\w+ing \w|using (?:the|an?|[A-Z]|[a-z]+s\b)", how):
+    if not re.match(
+        r"by (?:[a-z]+ly )?\w+ing \w|using (?:the|an?|[A-Z]|[a-z]+s\b)|by [a-z]+(?: [a-z]+)?, .+ (?:and|or) ",
+        how,
+    ):
         return
     if len(how.split()) > said.LONGEST or len(before.split()) > 10 or said.points(how):
         return

@@ -10,6 +10,7 @@ from offline.teacher import english as en
 from offline.teacher import phrases as ph
 from offline.teacher.drafting import PREP, Draft, ask, noun_phrase, without
 from offline.teacher.grammar import Clause
+from offline.teacher.statement_words import points
 
 _PLACE = re.compile(
     rf"\b(?P<value>(?:in|at|near|on|off|outside|beside|behind|opposite) (?:(?P<plain>(?:the|a|an) "
@@ -45,11 +46,12 @@ def when(clause: Clause) -> Iterator[Draft]:
         kind = match.lastgroup
         answer = match.group(kind or 0)
         rest = without(clause.rest, match.start(), match.end())
-        if (
-            re.match(r" and (?:again|in|on|\d)", clause.rest[match.end() :])
-            or "since " in (clause.rest[: match.start()])
+        if re.match(r" and (?:again|in|on|\d)", clause.rest[match.end() :]) or re.search(
+            r"\b(?:since|after|before|until) ", clause.rest[: match.start()]
         ):
             continue
+        if clause.core and match.start() > len(clause.core) + 1:
+            continue  # "despite its success during the 1980s, …": not when it happened
         been = kind == "limit" and clause.aux == "has"
         if (
             clause.voice == "be"
@@ -76,6 +78,26 @@ def when(clause: Clause) -> Iterator[Draft]:
     if clock := ph.CLOCK.search(clause.rest):
         rest = without(clause.rest, clock.start(), clock.end())
         yield Draft(ask("At what time", clause, rest), clock.group("clock"), 3.0)
+
+
+_OCCASION = re.compile(
+    r"(?P<what>(?:(?:the|an?|their|all|each|every) (?:[\w-]+ ){1,3}?)?)(?P<when>(?:during|after|before|prior to|"
+    r"upon|(?:at|by|until) the (?:end|start|beginning) of|on the (?:day|first day) of) [^,;:]+)"
+)
+
+
+def occasion(clause: Clause) -> Iterator[Draft]:
+    """`is finalized during the intake session` → "When is … finalized?\""""
+    match = _OCCASION.fullmatch(clause.core or clause.rest)
+    if clause.core or match is None or clause.voice == "be" or not clause.complete:
+        return
+    what, answer = match["what"].strip(), match["when"]
+    if (
+        (what or clause.voice == "passive")
+        and not points(answer)
+        and 3 <= len(answer.split()) <= 12
+    ):
+        yield Draft(ask("When", clause, what), answer, 1.2, titled=True)
 
 
 def _datable(clause: Clause) -> bool:
@@ -117,6 +139,8 @@ def where(clause: Clause) -> Iterator[Draft]:
         on = match.group().startswith("on ") and clause.voice == "active"
         if on and clause.lemma not in _LOCATIVE:
             continue  # "notes on GDB"
+        if named and re.search(r"(?:ans|ese)$", named):
+            continue  # "in the Hawaiians"
         if named and (ph.is_person(named) or ph.is_organisation(named)):
             continue
         before = clause.rest[: match.start()].strip()

@@ -49,6 +49,11 @@ def which(clause: Clause) -> Iterator[Draft]:
         return
     mods = match.group("mods").lower().split()
     head = match.group("head")
+    singular = not re.search(r"[^siu]s$|^(?:people|men|women)$", head)
+    if singular and (
+        not re.match(r"[Tt]he ", clause.subject) or re.search(r" [a-z]+ [A-Z]", clause.subject)
+    ):
+        return  # "Staff member", "the rock tripe Umbilicaria esculenta"
     subject_bare = clause.subject.islower() and not re.match(r"(?:the|an?) ", clause.subject)
     if any(word[:1].isdigit() for word in mods) or (
         clause.aux == "did" and subject_bare and re.match(rf"(?:{PREP}) ", rest)

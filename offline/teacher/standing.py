@@ -186,8 +186,12 @@ def acceptable(draft: Draft, quote: str, names: frozenset[str]) -> bool:
         return False
     # The question's own last words are whole, too.
     tail = " ".join(question.rstrip("?").split()[-2:])
-    found = re.search(rf"{re.escape(tail)}(?!\w)[ ,]*", unmarked(quote))
+    found = re.search(rf"{re.escape(tail)}(?!\w)(?P<gap>[ ,]*)", unmarked(quote))
     behind = unmarked(quote)[found.end() :] if found else ""
+    if found and not behind.startswith(answer) and found.start() > quote.find(answer):
+        cut = "," in found.group() and re.match(r"(?:and|or) ", behind)
+        if cut or list_goes_on(found["gap"] + behind):
+            return False
     if found and _verb_goes_on(tail, f" {behind}"):
         return False
     behind = re.sub(r"^(?:please|then) ", "", behind)
@@ -234,10 +238,12 @@ def _names_all(question: str, answer: str) -> bool:
 
 def whole(answer: str, quote: str, question: str) -> bool:
     """The answer is a phrase of the sentence from its first word to its last."""
-    if re.search(r"\bbeing\b", answer):
+    if re.search(r"\bbeing\b|\w[–—]\w", answer):
         return False
     if (
-        re.match(r"(?:and|or|but|itself) |a single$|.* (?:new|own|other|same|various)$", answer)
+        re.match(
+            r"(?:and|or|but|\w*sel(?:f|ves)) |a single$|.* (?:new|own|other|same|various)$", answer
+        )
         or answer.count('"') % 2
         or ("either" in question and " or " not in question)
     ):
@@ -252,11 +258,21 @@ def whole(answer: str, quote: str, question: str) -> bool:
     )
     return any(
         _ends_here(answer, quote[: found.start()], quote[found.end() :], who=who)
+        and not list_goes_on(quote[found.end() :])
         and (counted or _may_end(quote[found.end() :]))
         and (counted or not joins_noun(quote[found.end() :]))
         and not _verb_goes_on(answer, quote[found.end() :])
         for found in re.finditer(re.escape(answer), quote)
     )
+
+
+def list_goes_on(after: str) -> bool:
+    """`, managers, and the firm`: the phrase was the first of a list; not `, which …, and`."""
+    match = re.match(
+        r"(?:, (?!and |or |but )(?P<next>[\w’'-]+)[^,;:.()]{0,50})+,? (?:and|or) ", after
+    )
+    opens = en.SUBORDINATORS | en.PARTICIPLE.keys() - en.BASES | en.PREPOSITIONS | en.PRONOUNS
+    return match is not None and re.match(r", ([\w’'-]+)", after)[1] not in opens  # type: ignore[index]
 
 
 def _verb_goes_on(phrase: str, after: str) -> bool:
@@ -315,7 +331,9 @@ def _ends_here(answer: str, before: str, after: str, *, who: bool) -> bool:
     if named and following and following.group(1) in en.BASES - en.PAST.keys() - en.PREPOSITIONS:
         return False
     # "in Austin, Texas", "by Ida Holm and Alan Brenn"
-    if named and re.match(r", [A-ZÀ-Þ][\w’'-]+(?:[,.;]| and )", after):
+    if named and re.match(
+        r"(?:, (?:the )?)[A-ZÀ-Þ][\w’'-]+(?: [A-ZÀ-Þ][\w’'-]+)*(?:[,.;)]|$| and )", after
+    ):
         return False
     return not (who and re.match(r",? (?:and|&) (?:[A-Z]|the )", after))
 

@@ -8,12 +8,11 @@ from offline.teacher import english as en
 from offline.teacher.grammar import Reader
 from offline.teacher.leads import AUTHORS, ITSELF
 from offline.teacher.phrases import from_title, referent, with_topic
+from offline.teacher.statement_words import PEOPLE
 
 _MAX_SUBJECT = 14
 # Openings of subjects that name nothing.
-_NOBODY = frozenset(
-    "both other others many some several various such certain few more every".split()
-)
+_NOBODY = frozenset("both other others many some several various such certain few more".split())
 # In place of a subject whose "its" or "her" nobody can resolve.
 UNRESOLVED = "?"
 
@@ -85,7 +84,8 @@ def read_subject(reader: Reader, first: int) -> tuple[str, int, list[tuple[int, 
     else:
         raise Unreadable("no verb")
     end = inserted[0][0] - 1 if inserted else index
-    while end > first and reader.is_adverb(end - 1):
+    gerund = reader.low(first).endswith("ing")  # "working remotely": the adverb is its own
+    while end > first and not gerund and reader.is_adverb(end - 1):
         end -= 1
     if not first < end <= first + _MAX_SUBJECT:
         raise Unreadable("no subject")
@@ -150,7 +150,10 @@ def _is_name(reader: Reader, word: str) -> bool:
     """Known with a capital, or no word that an English sentence would open with bare."""
     bare = word.removesuffix("'s").removesuffix("’s")
     low = bare.lower()
-    common = low in en.BASES | en.THINGS | en.PLACE_NOUNS | en.PERSON_NOUNS | en.PREPOSITIONS
+    common = (
+        bool(PEOPLE.match(low))
+        or low in en.BASES | en.THINGS | en.PLACE_NOUNS | en.PERSON_NOUNS | en.PREPOSITIONS
+    )
     if reader.lowered:
         return False
     return bare in reader.names or not (common or re.search(r"[^s]s$|ing$|ed$|ic$|al$", low))

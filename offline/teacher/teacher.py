@@ -78,6 +78,8 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
             antecedent = topic if topic.startswith("the ") or not back.group("ship") else None
         if antecedent is None and adjacent:
             antecedent = thing
+        if re.fullmatch(r"\*\*.*\*\*", sentence.quote):
+            continue  # a heading in bold type: what it says is no statement
         reading = read_sentence(
             sentence.text, antecedent=antecedent, names=names, topic=topic, title=chunk.title
         )
