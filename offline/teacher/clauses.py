@@ -6,7 +6,6 @@ clauses about Quarle Light. What cannot be read with confidence gives none.
 
 from __future__ import annotations
 
-import contextlib
 import re
 from dataclasses import dataclass, replace
 
@@ -181,8 +180,6 @@ class _SentenceReader:
     def _relative(self, rest: str, stop: int) -> None:
         """`… by the baker Ida Holm, who …` · `… in the Salt Store, which …`: on the last name."""
         reader = self.reader
-        if reader.low(stop) == "," and reader.low(stop + 1) == "whose":
-            self._whose(rest, stop)
         if reader.low(stop) != "," or reader.low(stop + 1) not in {"who", "which"}:
             return
         match = _LAST_NAME.search(rest)
@@ -196,18 +193,6 @@ class _SentenceReader:
             self._predicate(name, verb, stop + 1)
         except Unreadable:
             return
-
-    def _whose(self, rest: str, stop: int) -> None:
-        """`… aboard the Tern, whose hull is 47 metres long`: on the hull of the Tern."""
-        reader, match = self.reader, _LAST_NAME.search(rest)
-        if match is None or set(match.group(1).lower().split()) & en.PREPOSITIONS:
-            return
-        for verb in range(stop + 3, min(stop + 6, len(reader.words))):
-            if reader.low(verb) in en.AUXILIARIES or reader.finite_base(verb, stop + 1):
-                owned = f"{match.group(1)}'s {reader.slice(stop + 2, verb)}"
-                with contextlib.suppress(Unreadable):
-                    self._predicate(owned, reader.before_verb(verb), stop + 1)
-                return
 
     def _coordinate(self, clause: Clause, stop: int) -> None:
         """Go on behind the cut: `and carries …`, `, and it was lit …`, `; the Tern has …`"""

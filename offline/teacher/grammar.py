@@ -181,7 +181,7 @@ class Reader:
             end = index
             while end - 1 > first and self.is_adverb(end - 1):
                 end -= 1
-            present = aux in en.BASES and (
+            present = aux in en.BASES - {"found"} and (
                 _PLURAL.search(self.low(end - 1)) or is_plural(_lowered(self.slice(first, end)))
             )
             do = "does" if aux in en.PRESENT else "do"

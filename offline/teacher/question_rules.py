@@ -36,9 +36,7 @@ _RULES = (
     rules_is.copula,
     rules_who_what.of_subject,
     rules_general.why,
-    rules_general.called,
     rules_which.which,
-    rules_which.which_named,
 )
 
 # Questions that stand alone under the document's title although "you" or its authors act.
@@ -71,7 +69,7 @@ def drafts(clause: Clause, text: str) -> Iterator[Draft]:
     superlative = re.match(r"the (?:\w+ )?\w+est ", clause.subject)
     vague = bool(article) and not (kind or superlative or ph.has_name(clause.subject))
     if clause.subject.startswith(("be ", "have ", "do ")) or clause.subject.endswith(
-        (" more", " less")
+        (" more", " less", " right")
     ):
         return
     if _NAMES_NOTHING.search(clause.subject) or clause.subject.lower() in en.NUMBER_WORDS:

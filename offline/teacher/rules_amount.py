@@ -27,10 +27,6 @@ MEASURE = re.compile(
     r"(?P<adj>tall|high|long|wide|deep|thick|across)\b"
 )
 
-_AREA = re.compile(rf"{ph.NUMBER} {ph.LENGTH_UNITS} by {ph.NUMBER} {ph.LENGTH_UNITS}(?!\w)")
-
-_AGE = re.compile(rf"^(?P<value>{ph.NUMBER} years) old\b")
-
 _FAR = re.compile(
     rf"^(?P<value>{ph.NUMBER} {ph.LENGTH_UNITS}) "
     r"(?P<where>(?:(?:north|south|east|west)[a-z-]* of|from|above|below|off|beneath|upstream|"
@@ -69,8 +65,6 @@ _OFTEN = re.compile(
 )
 
 _LASTING = re.compile(rf"\bfor (?P<value>{ph.DURATION})(?![\w-])")
-
-_WITHIN = re.compile(rf"\bin (?P<value>{ph.DURATION})(?![\w-])(?! of)")
 
 _LIMIT = re.compile(
     rf"\bwithin (?P<value>{ph.NUMBER}) (?P<unit>(?:[a-z]+ )?{ph.TIME_UNITS}(?<=s))(?![\w-])"
@@ -159,10 +153,6 @@ def measures(clause: Clause) -> Iterator[Draft]:
     if amount and clause.lemma == "be" and clause.aux in {"is", "was"}:
         tail = tail_of(rest[amount.end() :])
         yield Draft(f"What {clause.aux} {subject} {tail}".strip() + "?", amount.group("value"), 2.8)
-    if (area := _AREA.match(rest)) and clause.lemma == "measure":
-        yield Draft(ask("What", clause, tail_of(rest[area.end() :])), area.group(), 2.8)
-    if (match := _AGE.match(rest)) and clause.lemma == "be":
-        yield Draft(ask("How old", clause, ""), match.group("value"), 3.0)
     if (match := _FAR.match(rest)) and clause.lemma in {
         "be",
         "lie",
@@ -175,11 +165,6 @@ def measures(clause: Clause) -> Iterator[Draft]:
     pace = re.search(rf"\bat (?P<value>{ph.NUMBER} (?:knots|kilometres per hour))(?![\w-])", rest)
     if pace and clause.voice == "active":
         yield Draft(ask("At what speed", clause, rest[: pace.start()]), pace.group("value"), 2.8)
-    crew = re.match(
-        rf"a (?P<name>crew|staff|workforce|garrison) of (?P<value>{ph.NUMBER})(?!\w)", rest
-    )
-    if crew and clause.voice == "active":
-        yield Draft(ask(f"How large a {crew.group('name')}", clause, ""), crew.group("value"), 2.8)
     rest = f"{rest}, {clause.extra}" if clause.extra else rest
     for match in _ATTRIBUTE.finditer(rest):
         name, value = match.group("name"), match.group("value")
@@ -208,18 +193,13 @@ def often(clause: Clause) -> Iterator[Draft]:
         rest = without(clause.rest, match.start(), match.end())
         if not re.search(r"\d (?:\w+ )?$|\bone \w+ $", clause.rest[: match.start()]):
             yield Draft(ask("How often", clause, rest), match.group("value"), 2.8)
-    if (match := _LASTING.search(clause.rest)) and clause.voice != "be":
+    if (match := _LASTING.search(clause.rest)) and clause.lemma not in {"be", "continue"}:
         rest = without(clause.rest, match.start(), match.end())
         yield Draft(ask("For how long", clause, rest), match.group("value"), 2.8)
     if (match := _LIMIT.search(clause.rest)) and clause.voice != "be":
         rest = without(clause.rest, match.start(), match.end())
         asked = ask(f"Within how many {match.group('unit')}", clause, rest)
         yield Draft(asked, match.group("value"), 2.8)
-    if (match := _WITHIN.search(clause.rest)) and clause.voice != "be":
-        rest = without(clause.rest, match.start(), match.end())
-        unit = match.group("value").split()[-1]
-        if unit.endswith("s") and " and " not in rest:
-            yield Draft(ask("How quickly", clause, rest), match.group("value"), 1.6)
     if (match := _PRICE.search(clause.rest)) and clause.lemma in {
         "sell",
         "buy",

@@ -306,8 +306,7 @@ def _is_clause(condition: str) -> bool:
     join, _, rest = condition.partition(" ")
     if join == "while":
         return rest.split()[0].endswith("ing")  # else it may set two things against each other
-    first = rest.split()[0]
-    return first.endswith("ing") or _is_statement(rest) or "’" in rest or "'" in rest
+    return _is_statement(rest) or "’" in rest or "'" in rest
 
 
 def _is_statement(main: str) -> bool:

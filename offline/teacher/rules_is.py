@@ -8,14 +8,9 @@ from collections.abc import Iterator
 from offline.teacher import english as en
 from offline.teacher import phrases as ph
 from offline.teacher.clauses import Apposition
-from offline.teacher.drafting import PREP, Draft, ask, is_kind, plural_noun
+from offline.teacher.drafting import PREP, Draft
 from offline.teacher.grammar import Clause
 from offline.teacher.rules_amount import MEASURE
-
-_NO_STUFF = frozenset(
-    "great little much assistance significance benefit concern order interest use value "
-    "age size kind type course help origin importance note late old".split()
-)
 
 # What only judges its subject, and subjects that name nothing.
 JUDGED = re.compile(
@@ -59,15 +54,6 @@ def copula(clause: Clause) -> Iterator[Draft]:
             )
             yield Draft(f"{wh} {clause.aux} {rest}?", subject, 2.8, everywhere)
         return
-    if match := re.match(r"of (?P<stuff>(?:[a-z-]+ ){0,2}[a-z-]+)(?= (?:with|in|on)\b|,|$)", rest):
-        if not set(match.group("stuff").split()) & _NO_STUFF:
-            yield Draft(ask("What", clause, "made of"), match.group("stuff"), 2.6)
-        return
-    if re.fullmatch(rf"the [a-z -]+ of (?:the )?{ph.NAME}", rest) and not ph.has_name(subject[1:]):
-        if re.match(r"(?:a|an|one|two|three|four|five|six) ", subject):
-            be = {"are": "is", "were": "was"}.get(clause.aux, clause.aux)
-            yield Draft(f"What {be} {rest}?", subject, 2.4)
-        return
     if rest.startswith("the ") and ph.has_name(rest) and ph.has_name(subject) and clause.complete:
         role = re.split(r",? and ", rest)[0]
         if re.match(r"the (?:[a-z-]+ )+(?:of|in|at|on|for) ", role) and not re.match(
@@ -103,19 +89,6 @@ def copula(clause: Clause) -> Iterator[Draft]:
                 2.0,
                 alone,
             )
-    elif (
-        clause.aux == "are"
-        and is_kind(subject)
-        and re.match(r"[a-z-]+ ", rest)
-        and rest.split()[0] not in en.PREPOSITIONS
-    ):
-        answer = _kind_of(rest)
-        if (
-            answer
-            and len(answer.split()) >= 2
-            and plural_noun(re.split(rf" (?:of|{PREP}|used|made)\b", answer)[0])
-        ):
-            yield Draft(f"What are {subject}?", answer, 1.4, alone=True)
 
 
 def _kind_of(rest: str) -> str:

@@ -176,16 +176,9 @@ def _object(clause: Clause, rest: str) -> Iterator[Draft]:
     owned = owned or (thing and clause.lemma in said.TOLD | {"become"})
     if not owned and clause.lemma in said.WEAK_VERBS | said.TOLD - {"require", "specify", "mean"}:
         return
-    if clause.lemma in _TO_PEOPLE and " that " in rest:
+    if clause.lemma in _TO_PEOPLE and re.search(rf" that |^{ph.MONEY}", rest):
         return  # "notify the team that …"
     if clause.lemma == "have" and (word in en.PARTICIPLE or word in {"done", "been"}):
-        return
-    if (
-        given := _GIVEN.fullmatch(rest)
-        if clause.lemma in {"grant", "give", "send", "offer"}
-        else None
-    ):
-        yield _draft(ask("What", clause, given["to"].lower()), given["what"])
         return
     purpose = re.match(r"(?P<who>(?:[\w’'-]+ ){1,5}?)to (?P<what>[a-z]+ .+)$", rest)
     if purpose and clause.lemma in said.MAKES_DO:
@@ -194,7 +187,8 @@ def _object(clause: Clause, rest: str) -> Iterator[Draft]:
             yield _draft(asked, purpose.group("what"))
         return
     if re.fullmatch(rf"the [a-z]+|{ph.NUMBER}", rest) or re.match(
-        r"(?:the|an?) [\w-]+ (?:the|an?) |(?:.* )?[a-z]{3,}ly$|a (?:little|few|bit|lot) ", rest
+        r"(?:the|an?) [\w-]+ (?:the|an?) |(?:.* )?[a-z]{3,}ly$|a (?:little|few|bit|lot) |(?:his|her) (?:for|in|on|at|as) ",
+        rest,
     ):
         return
     if aimed and re.search(r"\w+ing |\band [a-z]+ (?:it|the|an?|them)\b", aimed["what"]):
@@ -257,9 +251,6 @@ _PARTY = r"you|us|(?:the )?[a-z]+s|(?:the|an?) [a-z]+(?: [a-z]+)?"
 _AIMED = re.compile(
     r"(?P<what>(?!to\b)(?:[\w’'./-]+ ){0,7}[\w’'./-]+) (?P<to>to (?:[a-z]+ly )?[a-z]+ .+)"
 )
-_GIVEN = re.compile(
-    r"(?P<to>[Yy]ou|(?:the|each|every|an?) [\w-]+) (?P<what>(?:the|an?|any|all) .+)"
-)
 _NO_OBJECT = (
     en.PREPOSITIONS
     | en.ADVERBS
@@ -268,7 +259,7 @@ _NO_OBJECT = (
     | en.PRONOUNS
     | en.AUXILIARIES
     | set(
-        "ourselves themselves itself yourself to up out off down back away together forward "
+        "farther ourselves themselves itself yourself to up out off down back away together forward "
         "further well better more less much "
         "most".split()
     )
@@ -297,7 +288,7 @@ def _passive(clause: Clause, rest: str) -> Iterator[Draft]:
     if match is None or re.search(r" (?:once|if|when|until|unless|while) ", rest):
         return
     if re.search(
-        r"(?<!^by) by |^in an? \w+ (?:way|manner)$|^\w+ (?:your|our|this) \w+$| since ",
+        r"(?<!^by) by |^as \w+ly |^in the context |^in an? \w+ (?:way|manner)$|^\w+ (?:your|our|this) \w+$| since ",
         f" {rest}"[1:],
     ):
         return
@@ -338,9 +329,6 @@ def _relation(clause: Clause, rest: str) -> Iterator[Draft]:
             yield _draft(ask("What", clause, f"{able['head']} to do"), rest[able.end() :])
         return
     match = said.RELATION.fullmatch(rest)
-    why = re.fullmatch(r"(?P<so>essential|necessary|important|useful|vital) (?P<to>to .+)", rest)
-    if why and _to_verb(why["to"]):
-        yield _draft(ask("Why", clause, why["so"]), why["to"])
     aim = re.match(r"the (?:\w+ ){1,3}(?:of|for|to|in) \w", clause.subject)
     if aim and re.match(r"to [a-z]+ \w", rest) and rest.split()[1] in en.BASES:
         yield _draft(ask("What", clause, ""), rest)

@@ -72,9 +72,6 @@ def when(clause: Clause) -> Iterator[Draft]:
             yield Draft(ask(wh, clause, rest), answer, 2.2)
         else:
             yield Draft(ask("When", clause, rest), answer, 3.0)
-    origin = re.match(rf"(?:back )?(?:from|to) ({ph.DATE})(?!\w)", clause.rest)
-    if origin and clause.lemma == "date":
-        yield Draft(f"When does {clause.subject} date from?", origin.group(1), 3.0)
     if clock := ph.CLOCK.search(clause.rest):
         rest = without(clause.rest, clock.start(), clock.end())
         yield Draft(ask("At what time", clause, rest), clock.group("clock"), 3.0)

@@ -35,8 +35,6 @@ _ACTIVE_PREPOSITIONAL = frozenset(
     "turn into|result in|specialise in|specialize in|deal in|begin with|end with".split("|")
 )
 
-_COLOURS = "white|red|green|blue|black|yellow|orange|grey|gray|brown|cream|gold|silver|purple|pink"
-
 _HUMAN = frozenset(
     "found design build write lead invent discover command establish paint compose "
     "carve pilot own manage direct sell buy donate win survey chart name rescue teach "
@@ -118,9 +116,6 @@ def prepositional(clause: Clause) -> Iterator[Draft]:
     if clause.voice != "passive":
         return
     participle = clause.head.split()[-1]
-    if participle == "painted" and re.match(rf"(?:[a-z]+ ){{0,3}}(?:{_COLOURS})\b", clause.rest):
-        short = clause.rest if len(clause.rest.split()) <= 8 else noun_phrase(clause.rest)
-        yield Draft(ask("What colour", clause, ""), short, 2.8)
     for preposition in _PREPOSITIONAL.get(participle, ()) or [""]:
         if participle not in _PREPOSITIONAL or not f"{clause.rest} ".startswith(preposition):
             continue
