@@ -112,7 +112,10 @@ class Reader:
             return None
         if following == "of" and not word.low.startswith("consist"):
             return None
-        plural = bool(_PLURAL.search(before))
+        noun = index - 1
+        while noun > first and self.is_adverb(noun):
+            noun -= 1
+        plural = bool(_PLURAL.search(self.low(noun)))
         if word.low in en.PRESENT and not self._counted(first, index):
             return en.PRESENT[word.low]
         return word.low if word.low in en.BASES and plural else None

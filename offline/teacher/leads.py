@@ -28,7 +28,8 @@ ITSELF = (
 )
 _LEAD = re.compile(
     r"^(?:Prior to|Ahead of|According to|Due to|Because of|Despite|Throughout|Through|Instead of|"
-    r"In addition to|Regardless of|Based on|Following|Among|When|While|Unlike|To|If|Once|Upon|With|Without|As|In|On|At|By|Since|From|During|After|"
+    r"In addition to|Regardless of|Based on|Following|Among|When|While|Unlike|To|If|Once|Upon|With|"
+    r"Without|As|In|On|At|By|Since|From|During|After|"
     r"Before|Until|For|Between|Under|Near|Behind|Every|"
     r"Inside|Outside|Off|Above|Below|Each|Within|Around)\s[^,;:]{2,90}"
 )

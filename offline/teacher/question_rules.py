@@ -58,7 +58,7 @@ _NAMES_NOTHING = re.compile(
 )
 
 
-def drafts(clause: Clause, text: str) -> Iterator[Draft]:
+def drafts(clause: Clause, text: str, names: frozenset[str] = frozenset()) -> Iterator[Draft]:
     """Every question that the rules make of one clause of the sentence `text`."""
     past = clause.aux in {"was", "were", "did", "had", "has", "have"}
     kind = rules_general.generic(clause.subject) and not (
@@ -77,11 +77,10 @@ def drafts(clause: Clause, text: str) -> Iterator[Draft]:
     # "Software patents pose a threat", "Shared locks on Windows": the noun was taken for the verb.
     bare = clause.aux == "does" and clause.subject.split()[0].lower() not in en.OPENERS
     following = clause.rest.partition(" ")[0]
-    if bare and " " not in clause.subject and clause.lemma not in en.ONLY_VERBS:
-        if re.fullmatch(
-            r"(?!.*ing$)[A-Z]?[a-z]+", clause.subject
-        ) and following not in en.OPENERS | {"to", "that"}:
-            return  # "Speaker names visible"
+    alone = bare and re.fullmatch(r"(?!.*ing$)[A-Z]?[a-z]+", clause.subject) is not None
+    alone = alone and clause.subject not in names and clause.lemma not in en.ONLY_VERBS
+    if alone and following not in en.OPENERS | {"to", "that"}:
+        return  # "Speaker names visible"
     if bare and clause.lemma not in en.ONLY_VERBS and following in en.BASES - en.PAST.keys():
         return
     if bare and following in en.PREPOSITIONS and not clause.subject.split()[-1][0].isupper():

@@ -111,6 +111,8 @@ def numbers(clause: Clause) -> Iterator[Draft]:
     match = _COUNTED.match(rest)
     if match and re.match(r" (?:by|after|before|ago)\b", rest[match.end() :]):
         return
+    if match and re.search(rf"{ph.TIME_UNITS}$", match.group("noun")) and not clause.complete:
+        return  # "expire 10 years [after they were issued]"
     if match and clause.voice == "active" and plural_noun(match.group("noun")):
         tail = rest[match.end() :]
         second = _AND_COUNTED.match(tail)

@@ -25,6 +25,7 @@ def why(clause: Clause) -> Iterator[Draft]:
         rest, reason = rest[: match.start()], match.group("why")
     if (
         re.search(r" and \w+$", reason)
+        or re.search(r"\bit\b", rest)
         or points(f"{rest} the thing {reason}")
         or not 3 <= len(reason.split()) <= 20
         or "," in reason

@@ -44,13 +44,13 @@ _DUTY = re.compile(
 )
 # "staff who travel", "anyone requiring help": the duty of these, not of all.
 _OF_SOME = re.compile(
-    r"^(?:[Aa]ny|[Aa]ll|[Ee]ach|[Ee]very|[Tt]he|[Aa]n?)?[\w ]+ (?:who|(?:wish|want|requir|request|seek|work|us|"
-    r"travel|leav|join|apply|receiv)l?ing) "
+    r"^[\w ]+ (?:who|(?:wish|want|requir|request|seek|work|us|travel|leav|join|apply|receiv)l?ing) "
 )
 _NO_DEED = frozenset("be have get need want see do like".split())
 # "how to", "able to": no purpose of what stands before.
 _NO_PURPOSE = frozenset(
-    "how able unable need needs want wants have has had way ways ability try tries attempt likely ready "
+    "how able unable need needs want wants have has had way ways ability try tries attempt likely "
+    "ready "
     "used use possible whether due up according as not is are be been was were going continue "
     "refer related equal similar access attention what where when right permission reason time "
     "subject set sets next prior ask asks tell allow allows enable enables cause causes require "
@@ -83,12 +83,13 @@ _OPEN_END = re.compile(
 )
 # Behind one of these, a purpose or a condition may belong to the second verb alone.
 _JOINED = re.compile(r",|\b(?:that|which|who|if|when|because|where|how)\b", re.IGNORECASE)
-# "we trust that …": what its authors think happens under no condition.
 # A condition holds a noun: not "when in doubt", "if you picked wrong".
 TELLS = re.compile(
-    r"\b(?:the|an?|any|each|every|all|your|our|some|no|two|\d+) \w|\w{3}[^su]s\b|[A-Z][a-z]|\w{4}ing\b"
+    r"\b(?:the|an?|any|each|every|all|your|our|some|no|two|\d+) \w|\w{3}[^su]s\b|[A-Z][a-z]|"
+    r"\w{4}ing\b"
     r"|\w(?:tion|ment|ness|ity|nce)\b|^(?!you|it|we)\w+ (?:is|was|has|can|must|may|will)\b"
 )
+# "we trust that …": what its authors think happens under no condition.
 _THINKS = re.compile(
     r"[Ww]e (?:are|recommend|trust|believe|think|hope|want|suggest|encourage|ask|mean|expect)\b"
 )
@@ -119,9 +120,9 @@ def instructions(text: str) -> Iterator[Draft]:
     if duty and _OF_SOME.search(duty["who"]) and not said.points(f"the one {duty['who']}"):
         answer = re.sub(r"^(?:(?:also|only|always|then|still) )+", "", duty["what"])
         base = answer.partition(" ")[0]
-        if base in en.BASES - _NO_DEED and " " in answer and not re.search("[;:]|, and ", answer):
-            if len(answer.split()) <= LONGEST and not said.points(f"the {answer}"):
-                yield _told(f"What {_bound(duty)}?", answer)
+        cut = re.search("[;:]|, and |^[^ ]+$", answer) or len(answer.split()) > LONGEST
+        if base in en.BASES - _NO_DEED and not cut and not said.points(f"the {answer}"):
+            yield _told(f"What {_bound(duty)}?", answer)
 
 
 def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
@@ -204,6 +205,7 @@ def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
         if first in {"it", "they"} and not _antecedent(first, condition):
             return
         past = re.search(r"\b(?:was|were|had|did)\b", f"{condition} {main}") is not None
+        past = past and not re.search(r"\b(?:should|will|can|must|may)\b", main)
         yield Draft(
             f"What {'happened' if past else 'happens'} {condition}?", main, 1.0, titled=True
         )
@@ -224,10 +226,8 @@ def _bound(duty: re.Match[str]) -> str:
 
 def _told(question: str, answer: str) -> Draft:
     # "present it, and then we dance": what others do is no part of the answer.
-    answer = (
-        answer if not re.search(r",? and (?:then )?(?:we|you|it|they|he|she|the) ", answer) else ""
-    )
-    return Draft(question, answer, 1.4, titled=True)
+    told = re.search(r" and (?:then )?(?:we|you|it|they|he|she|the) ", answer)
+    return Draft(question, "" if told else answer, 1.4, titled=True)
 
 
 def _is_purpose(body: str, match: re.Match[str], *, leading: bool) -> bool:
@@ -240,8 +240,8 @@ def _is_purpose(body: str, match: re.Match[str], *, leading: bool) -> bool:
         return True
     main = match.group("main")
     if re.search(
-        r"\bfor (?:us|you|them|others|users)$|\b(?:wait|allow|enable|cause|require|request|ask|permit|force|"
-        r"let|help|encourage|tell)",
+        r"\bfor (?:us|you|them|others|users)$|\b(?:wait|allow|enable|cause|require|request|ask|permit|"
+        r"force|let|help|encourage|tell)",
         main,
     ):
         return False

@@ -78,8 +78,9 @@ def when(clause: Clause) -> Iterator[Draft]:
 
 
 _OCCASION = re.compile(
-    r"(?P<what>(?:(?:the|an?|their|all|each|every) (?:[\w-]+ ){1,3}?)?)(?P<when>(?:during|after|before|prior to|"
-    r"upon|(?:at|by|until) the (?:end|start|beginning) of|on the (?:day|first day) of) [^,;:]+)"
+    r"(?P<what>(?:(?:the|an?|their|all|each|every) (?:[\w-]+ ){1,3}?)?)"
+    r"(?P<when>(?:during|after|before|prior to|upon|(?:at|by|until) the (?:end|start|beginning) of|"
+    r"on the (?:day|first day) of) [^,;:]+)"
 )
 
 
@@ -122,6 +123,7 @@ def where(clause: Clause) -> Iterator[Draft]:
         if (
             value
             and not dated
+            and value not in {"the island", "the area", "the region", "the country", "the site"}
             and not ph.WHEN.match(match.group())
             and not re.search(rf"^{ph.NUMBER} ", value)
         ):

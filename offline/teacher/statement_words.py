@@ -9,7 +9,7 @@ from offline.teacher.leads import ITSELF
 LONGEST = 24  # words of an answer
 # A subject that these words open or hold names nothing by itself.
 UNNAMED = re.compile(
-    rf"\b(?:this(?! {ITSELF}\b)|these(?! {ITSELF}\b)|those|(?<!\w )that|such|same|others|another|"
+    rf"\b(?:th(?:is|ese)(?! (?:[A-Z]\w+ )?{ITSELF}\b)|those|(?<!\w )that|such|same|others|another|"
     rf"following|above|below|former|"
     r"latter|previous|next|(?:first|second|third|last)(?! [\w-]+ (?:of|in|to|for)\b)|ones?|it|its|"
     r"he|she|his|her|they|their|them|we|us|"
@@ -37,7 +37,7 @@ OPENS_NOUN = re.compile(
 # Words that point outside the text; "copies that you sell", "if there is none" and "if it is
 # possible" do not, nor does a pronoun that a noun of the text stands before.
 _POINTING = re.compile(
-    rf"\b(?:this(?! {ITSELF}\b)|these(?! {ITSELF}\b)|those(?! (?:who|that|which|of)\b)|"
+    rf"\b(?:th(?:is|ese)(?! (?:[A-Z]\w+ )?{ITSELF}\b)|those(?! (?:who|that|which|of)\b)|"
     rf"such(?! as\b)|same|"
     r"(?:above|below)(?! \w)|the following|following$|previous|preceding|former|latter|otherwise|"
     r"all (?:two|three|four|five)|here|he|she|him|i|me|my|"
@@ -107,18 +107,17 @@ WEAK_VERBS = frozenset(
     "see give bring set serve range measure weigh last cost".split()
 )
 PREPOSITIONAL = frozenset(
-    "choose between|choose from|apply to|consist of|depend on|rely on|refer to|belong to|lead to|result in|focus on|serve "
-    "as|act as|run as|work as|come as|appear as|"
-    "account for|comply with|conform to|contribute to|correspond to|specialise in|specialize in|"
-    "operate on|"
-    "point to|relate to|respond to|stand for|expand to|default to|map to|translate to|amount to|"
-    "begin with|"
-    "start with|end with|deal with|work with|report to|pay for|ask for|care for|look after|"
-    "connect to|"
-    "adhere to|agree to|participate in|engage in|look for|wait for|vote on|vote for".split("|")
+    "choose between|choose from|apply to|consist of|depend on|rely on|refer to|belong to|"
+    "lead to|result in|focus on|serve as|act as|run as|work as|come as|appear as|account for|"
+    "comply with|conform to|contribute to|correspond to|specialise in|specialize in|"
+    "operate on|point to|relate to|respond to|stand for|expand to|default to|map to|"
+    "translate to|amount to|begin with|start with|end with|deal with|work with|report to|"
+    "pay for|ask for|care for|look after|connect to|adhere to|agree to|participate in|"
+    "engage in|look for|wait for|vote on|vote for".split("|")
 )
 PEOPLE = re.compile(
-    r"\b(?:children|mothers|parents?|anyone|employees?|customers?|users?|teammates?|people|teams?|candidates?|everyone|members?|"
+    r"\b(?:children|mothers|parents?|anyone|employees?|customers?|users?|teammates?|people|teams?|candidates?|everyone|"
+    r"members?|"
     r"you|staff|"
     r"managers?|students?|volunteers?|residents?|neighbou?rs?|developers?|engineers?|colleagues?|"
     r"contributors?|persons?|\w+selves|yourself)\b"

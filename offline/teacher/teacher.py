@@ -83,7 +83,9 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
         reading = read_sentence(
             sentence.text, antecedent=antecedent, names=names, topic=topic, title=chunk.title
         )
-        made = [draft for clause in reading.clauses for draft in drafts(clause, sentence.text)]
+        made = [
+            draft for clause in reading.clauses for draft in drafts(clause, sentence.text, names)
+        ]
         made += [draft for item in reading.appositions for draft in apposition_drafts(item)]
         made += rules_general.glossary(sentence.text)
         made += rules_instruction.instructions(sentence.text)

@@ -4,76 +4,79 @@ from __future__ import annotations
 
 # base past participle
 _IRREGULAR_TABLE = """
-be was been|bear bore borne|beat beat beaten|become became become|begin began begun|bind bound bound
-bite bit bitten|blow blew blown|break broke broken|breed bred bred|bring brought brought
-build built built|burn burned burned|buy bought bought|cast cast cast|catch caught caught
-choose chose chosen|come came come|cost cost cost|cut cut cut|dig dug dug|draw drew drawn
-drink drank drunk|drive drove driven|eat ate eaten|fall fell fallen|feed fed fed|fight fought fought
-find found found|flee fled fled|fly flew flown|forbid forbade forbidden|forget forgot forgotten
-freeze froze frozen|get got got|give gave given|go went gone|grind ground ground|grow grew grown
-hang hung hung|have had had|hear heard heard|hide hid hidden|hit hit hit|hold held held
-keep kept kept|know knew known|lay laid laid|lead led led|leave left left|lend lent lent|let let let
-lie lay lain|light lit lit|lose lost lost|make made made|mean meant meant|meet met met
-overtake overtook overtaken|pay paid paid|put put put|read read read|ride rode ridden|ring rang rung
-rise rose risen|run ran run|say said said|see saw seen|seek sought sought|sell sold sold
-send sent sent|set set set|shake shook shaken|shine shone shone|shoot shot shot|show showed shown
-shut shut shut|sing sang sung|sink sank sunk|sit sat sat|sleep slept slept|speak spoke spoken
-spend spent spent|spin spun spun|split split split|spread spread spread|stand stood stood
-steal stole stolen|stick stuck stuck|strike struck struck|swim swam swum|swing swung swung
-take took taken|teach taught taught|tell told told|think thought thought|throw threw thrown
-understand understood understood|undergo underwent undergone|wake woke woken|wear wore worn
-weave wove woven|win won won|wind wound wound|withdraw withdrew withdrawn|write wrote written
-swear swore sworn|shear sheared shorn|dwell dwelt dwelt|cling clung clung
-overhaul overhauled overhauled|rebuild rebuilt rebuilt|oversee oversaw overseen|bend bent bent
-deal dealt dealt|sweep swept swept|mow mowed mown|sew sewed sewn|foresee foresaw foreseen
-undertake undertook undertaken|rewrite rewrote rewritten|retake retook retaken|undo undid undone|mislead misled misled|sow sowed sown
-overthrow overthrew overthrown|swell swelled swollen|tear tore torn|hurt hurt hurt|slide slid slid
+be was been|bear bore borne|beat beat beaten|become became become|begin began begun
+bind bound bound|bite bit bitten|blow blew blown|break broke broken|breed bred bred
+bring brought brought|build built built|burn burned burned|buy bought bought|cast cast cast
+catch caught caught|choose chose chosen|come came come|cost cost cost|cut cut cut|dig dug dug
+draw drew drawn|drink drank drunk|drive drove driven|eat ate eaten|fall fell fallen|feed fed fed
+fight fought fought|find found found|flee fled fled|fly flew flown|forbid forbade forbidden
+forget forgot forgotten|freeze froze frozen|get got got|give gave given|go went gone
+grind ground ground|grow grew grown|hang hung hung|have had had|hear heard heard|hide hid hidden
+hit hit hit|hold held held|keep kept kept|know knew known|lay laid laid|lead led led
+leave left left|lend lent lent|let let let|lie lay lain|light lit lit|lose lost lost
+make made made|mean meant meant|meet met met|overtake overtook overtaken|pay paid paid|put put put
+read read read|ride rode ridden|ring rang rung|rise rose risen|run ran run|say said said
+see saw seen|seek sought sought|sell sold sold|send sent sent|set set set|shake shook shaken
+shine shone shone|shoot shot shot|show showed shown|shut shut shut|sing sang sung|sink sank sunk
+sit sat sat|sleep slept slept|speak spoke spoken|spend spent spent|spin spun spun
+split split split|spread spread spread|stand stood stood|steal stole stolen|stick stuck stuck
+strike struck struck|swim swam swum|swing swung swung|take took taken|teach taught taught
+tell told told|think thought thought|throw threw thrown|understand understood understood
+undergo underwent undergone|wake woke woken|wear wore worn|weave wove woven|win won won
+wind wound wound|withdraw withdrew withdrawn|write wrote written|swear swore sworn
+shear sheared shorn|dwell dwelt dwelt|cling clung clung|overhaul overhauled overhauled
+rebuild rebuilt rebuilt|oversee oversaw overseen|bend bent bent|deal dealt dealt|sweep swept swept
+mow mowed mown|sew sewed sewn|foresee foresaw foreseen|undertake undertook undertaken
+rewrite rewrote rewritten|retake retook retaken|undo undid undone|mislead misled misled
+sow sowed sown|overthrow overthrew overthrown|swell swelled swollen|tear tore torn|hurt hurt hurt
+slide slid slid
 """
 
 _REGULAR = """
-abandon abolish absorb abstain accelerate accept accompany accrue accuse achieve acknowledge acquire
-act adapt add adhere adjoin adjourn adjust admit adopt adorn advance advertise advise advocate
-affect agree aim alert alias allege allocate allow alter alternate amend amount analyse analyze
-anchor annex announce answer apologise apologize appear append apply appoint appreciate approach
-approve approximate archive argue arrange arrest arrive ask assassinate assemble assert assess
-assign assist assume assure attach attack attend attract attribute audit authenticate authorise
-authorize automate average avoid await award back backport bake balance ban banish base belong
-besiege bind blend block board boil bolt book border borrow bottle branch brew brief broadcast
-bundle bury cache calculate calibrate call cancel capture carry carve categorise categorize cause
-cease celebrate centralise centralize certify change charge charter check checkout christen circle
-circulate cite claim clarify classify clean clear click climb clog clone close coach coat
-collaborate collapse collect colonise colonize colour combine command commemorate commence comment
-commission commit communicate compare compensate compete compile complain complete comply compose
-comprise compute conceal conceive conceptualise conceptualize concern conclude condense conduct
-configure confirm conflict congratulate connect conquer consent conserve consider consist
-consolidate constitute construct consult contact contain continue contribute control convene convert
-convey cook cool cooperate coordinate copy correct count cover craft create credit criticise
-criticize cross crystallise culminate cultivate cure customise customize damage darken date debate
-debug debut decide declare decline decode decommission decorate decrease decrypt dedicate deduct
-deem deepen default defend defer define deflate defrost degrade degrease delegate delete deliberate
-deliver demand demolish demonstrate deny depart depend depict deplete deploy depose deposit derive
-descend describe deserve design designate destroy detect deter determine develop devise devote
-diagnose differ differentiate digest digitise digitize dilute diminish dip direct disable disagree
-disappear discard discharge disclaim disclose disconnect discourage discover discuss disinfect
-dismantle dismiss display dispose dissolve distil distinguish distribute divert divide dock document
-dominate donate double download draft drag drain dredge dress drift drop dry dump earn echo edit
-educate elaborate elect eliminate elude email embark embed embody embrace emerge emit empathise
-emphasise emphasize employ empower empty enable enact encode encompass encounter encourage encrypt
-end endorse endow enforce engage engineer engrave enhance enjoy enlarge enrich enrol ensure entail
-enter entertain entitle equip erect escalate escape establish estimate evacuate evaluate evaporate
-evict evolve examine excavate exceed excel exchange exclude excrete execute exempt exercise exert
-exhale exhibit exist expand expect experience experiment expire explain explode exploit explore
-export expose express extend extinguish extract fabricate face facilitate fail familiarise
-familiarize farm fasten feature ferment fertilise fertilize fetch file fill film filter finance fine
-finish fish fit fix flag flank flare flash float flood flourish flow flush focus fold follow forfeit
-forge form format forward found freight frighten fuel fulfil fulfill function fund furnish fuse gain
-gather generate germinate glaze glide govern grade graduate grant greet grip ground group guarantee
-guard guide hail halt hammer handle happen harness harvest hatch haul head heat help hibernate
-highlight hire hoist host house hunt identify idle ignite ignore illuminate illustrate implement
-imply import impose imprison improve incentivise incentivize include incorporate increase incur
-indemnify indicate induce infer inflate influence inform infringe ingest inhabit inhale inherit
-inhibit initialise initialize initiate inject injure innovate insert inspect inspire install
-instruct insulate insure integrate intend interact intercept interfere interpret interrupt introduce
+abandon abolish absorb abstain accelerate accept accompany accrue accuse achieve acknowledge
+acquire act adapt add adhere adjoin adjourn adjust admit adopt adorn advance advertise advise
+advocate affect agree aim alert alias allege allocate allow alter alternate amend amount analyse
+analyze anchor annex announce answer apologise apologize appear append apply appoint appreciate
+approach approve approximate archive argue arrange arrest arrive ask assassinate assemble assert
+assess assign assist assume assure attach attack attend attract attribute audit authenticate
+authorise authorize automate average avoid await award back backport bake balance ban banish base
+belong besiege bind blend block board boil bolt book border borrow bottle branch brew brief
+broadcast bundle bury cache calculate calibrate call cancel capture carry carve categorise
+categorize cause cease celebrate centralise centralize certify change charge charter check
+checkout christen circle circulate cite claim clarify classify clean clear click climb clog clone
+close coach coat collaborate collapse collect colonise colonize colour combine command commemorate
+commence comment commission commit communicate compare compensate compete compile complain
+complete comply compose comprise compute conceal conceive conceptualise conceptualize concern
+conclude condense conduct configure confirm conflict congratulate connect conquer consent conserve
+consider consist consolidate constitute construct consult contact contain continue contribute
+control convene convert convey cook cool cooperate coordinate copy correct count cover craft
+create credit criticise criticize cross crystallise culminate cultivate cure customise customize
+damage darken date debate debug debut decide declare decline decode decommission decorate decrease
+decrypt dedicate deduct deem deepen default defend defer define deflate defrost degrade degrease
+delegate delete deliberate deliver demand demolish demonstrate deny depart depend depict deplete
+deploy depose deposit derive descend describe deserve design designate destroy detect deter
+determine develop devise devote diagnose differ differentiate digest digitise digitize dilute
+diminish dip direct disable disagree disappear discard discharge disclaim disclose disconnect
+discourage discover discuss disinfect dismantle dismiss display dispose dissolve distil
+distinguish distribute divert divide dock document dominate donate double download draft drag
+drain dredge dress drift drop dry dump earn echo edit educate elaborate elect eliminate elude
+email embark embed embody embrace emerge emit empathise emphasise emphasize employ empower empty
+enable enact encode encompass encounter encourage encrypt end endorse endow enforce engage
+engineer engrave enhance enjoy enlarge enrich enrol ensure entail enter entertain entitle equip
+erect escalate escape establish estimate evacuate evaluate evaporate evict evolve examine excavate
+exceed excel exchange exclude excrete execute exempt exercise exert exhale exhibit exist expand
+expect experience experiment expire explain explode exploit explore export expose express extend
+extinguish extract fabricate face facilitate fail familiarise familiarize farm fasten feature
+ferment fertilise fertilize fetch file fill film filter finance fine finish fish fit fix flag
+flank flare flash float flood flourish flow flush focus fold follow forfeit forge form format
+forward found freight frighten fuel fulfil fulfill function fund furnish fuse gain gather generate
+germinate glaze glide govern grade graduate grant greet grip ground group guarantee guard guide
+hail halt hammer handle happen harness harvest hatch haul head heat help hibernate highlight hire
+hoist host house hunt identify idle ignite ignore illuminate illustrate implement imply import
+impose imprison improve incentivise incentivize include incorporate increase incur indemnify
+indicate induce infer inflate influence inform infringe ingest inhabit inhale inherit inhibit
+initialise initialize initiate inject injure innovate insert inspect inspire install instruct
+insulate insure integrate intend interact intercept interfere interpret interrupt introduce
 invalidate invent invest investigate invite invoice invoke involve ionise irrigate isolate issue
 iterate join judge jump justify kick kill knead knit label lack ladle laminate land lapse last
 launch lean learn lease lengthen level leverage liaise license lift limit line link liquefy list
@@ -91,43 +94,44 @@ personalise personalize persuade photograph pick pilot pioneer pitch place plan 
 plot plough plug plunder point polish pollinate pool popularise popularize portray pose position
 possess post postpone pour power practice practise praise precede prefer prefix premiere prepare
 prescribe present preserve preside press prevent print prioritise prioritize privatise privatize
-proceed process procure produce progress prohibit project promote prompt pronounce propagate propel
-propose prosecute protect prove provide prune publicise publicize publish pull pump purchase purify
-pursue push queue qualify quarrel quarry query quote raise range rank ratify reach react realise realize
-reallocate rearrange reassign rebase reboot recall receive recognise recognize recommend reconcile
-reconnect reconsider record recover recruit recycle redeem redirect rediscover redistribute reduce
-refer refill refine refit reflect refund refurbish refuse regain register regret regulate rehearse
-reign reimburse reinforce reinstall reinstate reject relate release relocate rely remain remediate
-remind remove rename render renew renovate rent reopen reorder repack repair repay repeal repeat
-replace replicate reply report represent reproduce request require reschedule rescind rescue reseal
-research resell resemble reserve reshape reside resign resist resolve respect respond rest restart
-restock restore restrict result resume retain retell retire retrain retrieve retrofit retry return
-reuse reveal review revise revive revoke revolutionise revolutionize rework rig rinse roast roll
-rotate rout row rule run safeguard sail salt salvage sample sanitise sanitize satisfy save scale
-scan schedule score scroll scrutinise scrutinize seal search seat secrete secure select separate
-serialise serialize serve settle shape share shelter shield shift ship shorten shortlist showcase
-sieve sign signal simmer simplify skip slice slow smear smoke soak solicit solidify solve sort sound
-span spare specialise specialize specify split sponsor spot sprinkle squeeze stabilise stabilize
-staff standardise standardize star start state station stay steam steep steepen steer step sterilise
-sterilize stimulate stipulate stir stitch stock stop store stow strengthen stretch strive study
-subclass subcontract sublicense submit subscribe subsidise subsidize substitute succeed suffer
-suggest suit summarise summarize supersede supervise supplement supply support suppress surf
-surrender surround survey survive suspend sustain swap sway switch sympathise synchronise tackle tag
-tailor talk tap target taste terminate test thank thatch thaw thrive tie tighten tile toggle
-tolerate top tour tow trace track trade train transcribe transfer transform translate transmit
-transport travel traverse treat trigger truncate trust try tune turn twist type unblock
-underestimate underpin unfold unify uninstall unite unload unlock unmute unpack unplug unschedule
-unscrew untie unveil update upgrade upload urge use utilise utilize vaccinate validate vary vent
-verify view violate visit visualise visualize voice vote wade wait waive walk wander want warm warn
-warrant wash watch weigh welcome widen wipe wish witness work wrap wreck yield
+proceed process procure produce progress prohibit promote prompt pronounce propagate propel
+propose prosecute protect prove provide prune publicise publicize publish pull pump purchase
+purify pursue push qualify quarrel quarry query queue quote raise range rank ratify reach react
+realise realize reallocate rearrange reassign rebase reboot recall receive recognise recognize
+recommend reconcile reconnect reconsider record recover recruit recycle redeem redirect rediscover
+redistribute reduce refer refill refine refit reflect refund refurbish refuse regain register
+regret regulate rehearse reign reimburse reinforce reinstall reinstate reject relate release
+relocate rely remain remediate remind remove rename render renew renovate rent reopen reorder
+repack repair repay repeal repeat replace replicate reply report represent reproduce request
+require reschedule rescind rescue reseal research resell resemble reserve reshape reside resign
+resist resolve respect respond rest restart restock restore restrict result resume retain retell
+retire retrain retrieve retrofit retry return reuse reveal review revise revive revoke
+revolutionise revolutionize rework rig rinse roast roll rotate rout row rule run safeguard sail
+salt salvage sample sanitise sanitize satisfy save scale scan schedule score scroll scrutinise
+scrutinize seal search seat secrete secure select separate serialise serialize serve settle shape
+share shelter shield shift ship shorten shortlist showcase sieve sign signal simmer simplify skip
+slice slow smear smoke soak solicit solidify solve sort sound span spare specialise specialize
+specify split sponsor spot sprinkle squeeze stabilise stabilize staff standardise standardize star
+start state station stay steam steep steepen steer step sterilise sterilize stimulate stipulate
+stir stitch stock stop store stow strengthen stretch strive study subclass subcontract sublicense
+submit subscribe subsidise subsidize substitute succeed suffer suggest suit summarise summarize
+supersede supervise supplement supply support suppress surf surrender surround survey survive
+suspend sustain swap sway switch sympathise synchronise tackle tag tailor talk tap target taste
+terminate test thank thatch thaw thrive tie tighten tile toggle tolerate top tour tow trace track
+trade train transcribe transfer transform translate transmit transport travel traverse treat
+trigger truncate trust try tune turn twist type unblock underestimate underpin unfold unify
+uninstall unite unload unlock unmute unpack unplug unschedule unscrew untie unveil update upgrade
+upload urge use utilise utilize vaccinate validate vary vent verify view violate visit visualise
+visualize voice vote wade wait waive walk wander want warm warn warrant wash watch weigh welcome
+widen wipe wish witness work wrap wreck yield
 """
 
 _DOUBLING = set(
-    "admit embed plug scrap unplug defer compel ban bar cancel chop clip commit control dip drag drop equip expel fit flip "
-    "fuel grab grip hop jam label level log map model nod omit patrol permit pin plan "
-    "plot prefer propel refer refit regret rip rub ship shop signal sip skip slip spot "
-    "step stop strip submit tap tip top transfer transmit trap travel trim tunnel unwrap "
-    "whip wrap".split()
+    "admit ban bar cancel chop clip commit compel control defer dip drag drop embed equip expel "
+    "fit flip fuel grab grip hop jam label level log map model nod omit patrol permit pin plan "
+    "plot plug prefer propel refer refit regret rip rub scrap ship shop signal sip skip slip "
+    "spot step stop strip submit tap tip top transfer transmit trap travel trim tunnel unplug "
+    "unwrap whip wrap".split()
 )
 
 
