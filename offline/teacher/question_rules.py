@@ -72,6 +72,8 @@ def drafts(clause: Clause, text: str, names: frozenset[str] = frozenset()) -> It
         (" more", " less", " right")
     ):
         return
+    if re.match(r"\w+ing ", clause.subject) and clause.aux in {"are", "were", "do", "have"}:
+        return
     if _NAMES_NOTHING.search(clause.subject) or clause.subject.lower() in en.NUMBER_WORDS:
         return
     # "Software patents pose a threat", "Shared locks on Windows": the noun was taken for the verb.

@@ -52,6 +52,7 @@ _NO_PURPOSE = frozenset(
     "how able unable need needs want wants have has had way ways ability try tries attempt likely "
     "ready "
     "used use possible whether due up according as not is are be been was were going continue "
+    "effort efforts "
     "refer related equal similar access attention what where when right permission reason time "
     "subject set sets next prior ask asks tell allow allows enable enables cause causes require "
     "requires sure free willing expect expects want helps help failed fails fail enough "
@@ -109,7 +110,8 @@ def instructions(text: str) -> Iterator[Draft]:
                 continue
             # "until the late 1970s, when a second was added"
             dated = _DATED_OR_ASKED.search(main) and join in {"when ", "if ", "before ", "after "}
-            if not _condition_stands(when) or (dated and not leading):
+            vague = join.strip() in JOIN.split("|") and not TELLS.search(when)
+            if vague or not _condition_stands(when) or (dated and not leading):
                 continue
             found = list(_drafts(join + when, main, leading=leading))
             yield from found
@@ -117,7 +119,7 @@ def instructions(text: str) -> Iterator[Draft]:
                 return
 
     duty = _DUTY.fullmatch(body)
-    if duty and _OF_SOME.search(duty["who"]) and not said.points(f"the one {duty['who']}"):
+    if duty and _OF_SOME.search(duty["who"]) and not said.points(f"the person {duty['who']}"):
         answer = re.sub(r"^(?:(?:also|only|always|then|still) )+", "", duty["what"])
         base = answer.partition(" ")[0]
         cut = re.search("[;:]|, and |^[^ ]+$", answer) or len(answer.split()) > LONGEST
@@ -178,24 +180,14 @@ def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
             return
         if base in _NO_DEED - {"be", "have"}:
             return
-    if (
-        occasion
-        or not _is_clause(condition)
-        or low.partition(" ")[0]
-        in {
-            *en.ONLY_VERBS,
-            *en.PAST,
-            *en.PRESENT,
-            "only",
-        }
-    ):
+    # Behind its statement, a condition seldom says what happens: "Fees are paid if …".
+    if occasion or not leading or condition.startswith("to ") or not _is_clause(condition):
         return
-    if not leading and re.search(r"\b(?:only|that|which|who|whether|because|how|if|what)\b", main):
+    first = low.partition(" ")[0]
+    if first in {*en.ONLY_VERBS, *en.PAST, *en.PRESENT, "only"} or first.endswith("ing"):
         return
-    if condition.startswith("to ") or len(main.split()) > LONGEST:
+    if len(main.split()) > LONGEST:
         return
-    if not leading and re.match(r"(?:while|before|after) |\w+ \w+ing ", condition):
-        return  # it only dates what is said
     if _is_statement(main) and not re.match(r"(?:and|or|but) ", low):
         first = main.partition(" ")[0].lower()
         if _THINKS.match(main) or (first in en.BASES and main.split()[1] not in en.AUXILIARIES):
@@ -240,13 +232,13 @@ def _is_purpose(body: str, match: re.Match[str], *, leading: bool) -> bool:
         return True
     main = match.group("main")
     if re.search(
-        r"\bfor (?:us|you|them|others|users)$|\b(?:wait|allow|enable|cause|require|request|ask|permit|"
-        r"force|let|help|encourage|tell)",
+        r"\bfor (?:us|you|them|others|users)$|\b(?:wait|allow|enable|cause|require|request|ask|"
+        r"permit|force|let|help|encourage|tell)",
         main,
     ):
         return False
     words = [word.lower().strip("`,") for word in main.split()]
-    if len(words) > 10 or " and " in main:
+    if len(words) > 10 or " and " in main or re.search(r" (?:you|they|we|it) \w+$", main):
         return False
     return len(words) >= 3 and words[-1] not in _NO_PURPOSE and words[0] not in _NO_PURPOSE
 
@@ -254,9 +246,7 @@ def _is_purpose(body: str, match: re.Match[str], *, leading: bool) -> bool:
 def _condition_stands(when: str) -> bool:
     """Names what it speaks of: no pronoun but one that its own words explain."""
     words = when.split()
-    if re.search(r"(?:^| )(?:when|once|if|unless|–) | \w+ed by \w+$", when) or not TELLS.search(
-        when
-    ):
+    if re.search(r"(?:^| )(?:when|once|if|unless|–) | \w+ed by \w+$", when):
         return False
     if not 2 <= len(words) <= 22 or _OPEN_END.search(when) or _SAYS_NO_OCCASION.search(when):
         return False
@@ -291,7 +281,8 @@ def _names(who: str) -> bool:
 def _lowered(phrase: str) -> str:
     """As inside a question: `The keeper` → "the keeper"; a name keeps its capital."""
     first = phrase.split()[0]
-    plain = first.lower() in en.OPENERS | {"you", "most", "many", "no", "users"}
+    low = first.lower()
+    plain = said.PEOPLE.fullmatch(low) or low in en.OPENERS | {"you", "most", "many", "no"}
     return phrase[0].lower() + phrase[1:] if plain else phrase
 
 

@@ -60,7 +60,7 @@ def copula(clause: Clause) -> Iterator[Draft]:
             r"the (?:[A-Z]|\w+ and)", subject
         ):
             yield Draft(f"{'Who' if person else 'What'} {clause.aux} {role}?", subject, 2.0)
-    named = re.match(rf"(?:the )?(?:[a-z]+ ){{0,2}}{ph.NAME}$", rest)
+    named = re.match(rf"(?:the )?(?:(?!{PREP}|of)[a-z]+ ){{0,2}}{ph.NAME}$", rest)
     if (
         named
         and re.match(r"the |[A-Z]", subject)

@@ -130,7 +130,7 @@ GIVES = frozenset("offer provide require cover guarantee support publish accept"
 _TO_PEOPLE = frozenset(
     "thank appoint elect congratulate inform notify contact consult ask tell".split()
 )
-_PARTY = r"you|us|(?:the )?[a-z]+s|(?:the|an?) [a-z]+(?: [a-z]+)?"
+_PARTY = r"you|us|(?:the )?[a-z]+s|(?:the|an?) [a-z]+(?: [a-z]+)??"
 _AIMED = re.compile(
     r"(?P<what>(?!to\b)(?:[\w’'./-]+ ){0,7}[\w’'./-]+) (?P<to>to (?:[a-z]+ly )?[a-z]+ .+)"
 )

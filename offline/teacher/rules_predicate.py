@@ -112,6 +112,8 @@ def _passive(clause: Clause, rest: str) -> Iterator[Draft]:
     ):
         return
     prep, what = match.group("prep"), match.group("what")
+    if prep in {"in", "on", "under"} and clause.lemma not in _HELD:
+        return  # "reported on the northern edge": where, not what
     if re.match(said.ADVERBIAL, rest) or ph.WHEN.match(rest):
         return
     if prep == "by" and (ph.is_person(what) or ph.is_organisation(what)):
@@ -126,6 +128,13 @@ def _passive(clause: Clause, rest: str) -> Iterator[Draft]:
     if is_noun(what) and not re.match(rf"{ph.NUMBER} {ph.TIME_UNITS}", what):
         wh = who_or_what(what) if prep in {"by", "to", "for", "from", "against"} else "What"
         yield told(ask(wh, clause, prep), what)
+
+
+_HELD = frozenset(
+    "base host run focus write store record log publish place keep include involve enter express "
+    "measure find mount install post list fix hang display house print deliver hold document put "
+    "embed build describe define license cover model tolerate make".split()
+)
 
 
 def _relation(clause: Clause, rest: str) -> Iterator[Draft]:

@@ -43,7 +43,10 @@ _HUMAN = frozenset(
     "coach set introduce produce coin break".split()
 )
 
-_DOERS = en.PERSON_NOUNS | set("team committee board council office department members".split())
+_DOERS = en.PERSON_NOUNS | set(
+    "team committee board council office department members group club "
+    "union staff volunteers".split()
+)
 
 _STATES = frozenset("involve contain include consist".split())
 

@@ -175,11 +175,11 @@ def acceptable(draft: Draft, quote: str, names: frozenset[str]) -> bool:
     tail = " ".join(question.rstrip("?").split()[-2:])
     found = re.search(rf"{re.escape(tail)}(?!\w)(?P<gap>[ ,]*)", unmarked(quote))
     behind = unmarked(quote)[found.end() :] if found else ""
-    if found and not behind.startswith(answer) and found.start() > quote.find(answer):
-        if ("," in tail and re.match(r"(?:and|or) ", behind)) or list_goes_on(
-            found["gap"] + behind
-        ):
-            return False
+    last = found and not behind.startswith(answer) and found.start() > quote.find(answer)
+    if found and last and "," in tail and re.match(r"(?:and|or) ", behind):
+        return False
+    if found and last and list_goes_on(found["gap"] + behind):
+        return False
     if found and verb_goes_on(tail, f" {behind}"):
         return False
     behind = re.sub(r"^(?:please|then) ", "", behind)

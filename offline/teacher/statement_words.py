@@ -111,7 +111,7 @@ PREPOSITIONAL = frozenset(
     "lead to|result in|focus on|serve as|act as|run as|work as|come as|appear as|account for|"
     "comply with|conform to|contribute to|correspond to|specialise in|specialize in|"
     "operate on|point to|relate to|respond to|stand for|expand to|default to|map to|"
-    "translate to|amount to|begin with|start with|end with|deal with|work with|report to|"
+    "translate to|amount to|begin with|start with|end with|deal with|report to|"
     "pay for|ask for|care for|look after|connect to|adhere to|agree to|participate in|"
     "engage in|look for|wait for|vote on|vote for".split("|")
 )
@@ -125,7 +125,7 @@ PEOPLE = re.compile(
 # "is required to sign": an infinitive; "is limited to line managers": a noun.
 BOUND = frozenset(
     "used required asked expected encouraged allowed permitted designed intended authorized "
-    "authorised assigned needed obliged obligated entitled forced elected appointed set advised "
+    "authorised assigned obliged obligated entitled forced elected appointed set advised "
     "supposed configured built made told invited trained meant prohibited urged reminded chosen "
     "instructed directed enabled empowered created employed called shown known believed said "
     "considered ordered hired programmed prepared".split()
@@ -143,7 +143,7 @@ MAKES_DO = frozenset(
     "instruct authorize authorise force help".split()
 )
 RESOLVED = frozenset(
-    "want wish need try agree decide plan want intend offer promise propose refuse vote aim".split()
+    "wish need try agree decide plan want intend offer promise propose refuse vote aim".split()
 )
 TOLD = frozenset(
     "say note mention state argue claim suggest report believe propose recommend announce explain "

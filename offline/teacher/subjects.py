@@ -85,8 +85,14 @@ def read_subject(reader: Reader, first: int) -> tuple[str, int, list[tuple[int, 
         raise Unreadable("no verb")
     end = inserted[0][0] - 1 if inserted else index
     gerund = reader.low(first).endswith("ing")  # "working remotely": the adverb is its own
-    while end > first and not gerund and reader.is_adverb(end - 1):
+    while (
+        end > first and not gerund and reader.is_adverb(end - 1) and reader.low(end - 1) != "well"
+    ):
         end -= 1
+    # "The plant supplies heat to the town": which of the two is the verb?
+    unclear = reader.low(index) in en.BASES - en.ONLY_VERBS and reader.low(index - 1) in en.PRESENT
+    if unclear and reader.low(index + 1) in en.PREPOSITIONS | {"to", ""}:
+        raise Unreadable("two verbs")
     if not first < end <= first + _MAX_SUBJECT:
         raise Unreadable("no subject")
     if not _is_noun_phrase(reader, first, relative or end, index):

@@ -33,7 +33,7 @@ slide slid slid
 """
 
 _REGULAR = """
-abandon abolish absorb abstain accelerate accept accompany accrue accuse achieve acknowledge
+abandon abolish absorb abstain accelerate accept accompany accrue achieve acknowledge
 acquire act adapt add adhere adjoin adjourn adjust admit adopt adorn advance advertise advise
 advocate affect agree aim alert alias allege allocate allow alter alternate amend amount analyse
 analyze anchor annex announce answer apologise apologize appear append apply appoint appreciate

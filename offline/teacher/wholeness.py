@@ -172,14 +172,14 @@ def to_the_end(rest: str, body: str, *, whole: bool = False) -> str:
         or (whole and re.match(",? (?:and|but) ", behind) and not joins_noun(behind))
     ):
         return rest if place >= 0 else ""
-    if _ends_list(behind):
+    if _ends_list(rest, behind):
         return rest + behind
     relative = re.match(r" (?:that|who) ", behind)
     belongs = relative or (said.BELONGS.match(behind) and "," not in behind)
     return rest + behind if belongs else ""
 
 
-def _ends_list(behind: str) -> bool:
+def _ends_list(rest: str, behind: str) -> bool:
     """`, the People team, or the board` at the end of the sentence: no verb, no clause."""
     words = re.findall(r"[\w’'-]+", behind.lower())
     verbs = en.AUXILIARIES | en.DO | en.SUBORDINATORS | en.PRONOUNS | en.NEGATIONS
@@ -187,7 +187,9 @@ def _ends_list(behind: str) -> bool:
         verb in en.PRESENT.keys() | en.PAST and after in en.OPENERS
         for verb, after in pairwise(words)
     )
-    listed = re.match(r"(?:, [^,;:]+)+,? (?:and|or) [^,;:]+$|, (?:and|or) [^,;:]+$", behind)
+    listed = re.match(r"(?:, (?!and |or )[^,;:]+)+,? (?:and|or) [^,;:]+$", behind) or (
+        "," in rest and re.match(r", (?:and|or) [^,;:]+$", behind)
+    )
     opened = re.search(
         r", (?:[a-z]+ly )?(?:[a-z]+(?:ing|ed)|and [a-z]+ly|also|then|as|in|with) ", behind
     )
