@@ -159,18 +159,14 @@ class _SentenceReader:
             raise Unreadable("verb")
         clause, place = group
         rest, complete, stop = rest_of(reader, place, limit=limit)
-        extra = ""
-        if reader.low(stop) == "," and reader.low(stop + 1) == "with":
-            extra = reader.slice(stop + 1, len(reader.words))
         reason = ""
         why = stop + (reader.low(stop) == ",")
         so = reader.low(why) == "so" and reader.low(why + 1) == "that"
         if limit is None and (so or reader.low(why) in {"because", "since"}):
-            reason, whole, _ = rest_of(reader, why + 1 + so)
+            reason, whole, end = rest_of(reader, why + 1 + so)
+            whole = whole and reader.low(end) in {"", ",", ";", "."}
             reason = f"{reader.slice(why, why + 1 + so)} {reason}" if whole else ""
-        new = replace(
-            clause, subject=subject, rest=rest, complete=complete, extra=extra, reason=reason
-        )
+        new = replace(clause, subject=subject, rest=rest, complete=complete, reason=reason)
         self.clauses.append(new)
         reader.antecedent = self.owner or subject
         if limit is None and stop < len(reader.words):

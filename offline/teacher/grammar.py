@@ -35,7 +35,6 @@ class Clause:
     voice: str  # "passive", "active" or "be"
     rest: str  # what follows the verb, cut at the end of the clause
     complete: bool = True  # False: rest's last phrase goes on behind the cut
-    extra: str = ""  # "with a range of 9 miles", behind the cut
     reason: str = ""  # "because it has no fin", behind the cut
     core: str = ""  # rest without the "In 1890," that opened the sentence; "" = the same
 

@@ -93,7 +93,8 @@ def is_person(phrase: str) -> bool:
     if any(w.lower() in things or w.lower().rstrip("s") in things for w in words):
         return False
     if any(
-        re.search(r"(?:tion|ment|ity|ness|ware|able|ible|ance|ence|ology|ings)$", w) for w in words
+        re.search(r"(?:[ts]ion|ment|ity|ness|ware|able|ible|ance|ence|ology|ings)$", w)
+        for w in words
     ):
         return False
     # "Beta WebSockets" and "HTTP APIs" are no people; "Ronan McDaid" and "J. Holm" are.

@@ -72,7 +72,12 @@ def drafts(clause: Clause, text: str, names: frozenset[str] = frozenset()) -> It
         (" more", " less", " right")
     ):
         return
-    if re.match(r"\w+ing ", clause.subject) and clause.aux in {"are", "were", "do", "have"}:
+    if re.match(r"\w+ing (?!.*\band\b)", clause.subject) and clause.aux in {
+        "are",
+        "were",
+        "do",
+        "have",
+    }:
         return
     if _NAMES_NOTHING.search(clause.subject) or clause.subject.lower() in en.NUMBER_WORDS:
         return
@@ -81,7 +86,7 @@ def drafts(clause: Clause, text: str, names: frozenset[str] = frozenset()) -> It
     following = clause.rest.partition(" ")[0]
     alone = bare and re.fullmatch(r"(?!.*ing$)[A-Z]?[a-z]+", clause.subject) is not None
     alone = alone and clause.subject not in names and clause.lemma not in en.ONLY_VERBS
-    if alone and following not in en.OPENERS | {"to", "that"}:
+    if alone and following.islower() and following not in en.OPENERS | {"to", "that"}:
         return  # "Speaker names visible"
     if bare and clause.lemma not in en.ONLY_VERBS and following in en.BASES - en.PAST.keys():
         return

@@ -27,12 +27,6 @@ MEASURE = re.compile(
     r"(?P<adj>tall|high|long|wide|deep|thick|across)\b"
 )
 
-_FAR = re.compile(
-    rf"^(?P<value>{ph.NUMBER} {ph.LENGTH_UNITS}) "
-    r"(?P<where>(?:(?:north|south|east|west)[a-z-]* of|from|above|below|off|beneath|upstream|"
-    r"downstream|inland) ?.*)$"
-)
-
 _ATTRIBUTE = re.compile(
     rf"\b(?P<article>a|an|the) (?P<name>(?:[a-z-]+ ){{0,2}}[a-z-]+) of (?P<value>(?:{ph.MONEY}|"
     rf"{ph.NUMBER} (?:{ph.LENGTH_UNITS}|{ph.MASS_UNITS}|{ph.TIME_UNITS}|knots|kilowatts?|"
@@ -155,19 +149,9 @@ def measures(clause: Clause) -> Iterator[Draft]:
     if amount and clause.lemma == "be" and clause.aux in {"is", "was"}:
         tail = tail_of(rest[amount.end() :])
         yield Draft(f"What {clause.aux} {subject} {tail}".strip() + "?", amount.group("value"), 2.8)
-    if (match := _FAR.match(rest)) and clause.lemma in {
-        "be",
-        "lie",
-        "stand",
-        "rise",
-        "extend",
-        "reach",
-    }:
-        yield Draft(ask("How far", clause, match.group("where")), match.group("value"), 3.0)
     pace = re.search(rf"\bat (?P<value>{ph.NUMBER} (?:knots|kilometres per hour))(?![\w-])", rest)
     if pace and clause.voice == "active":
         yield Draft(ask("At what speed", clause, rest[: pace.start()]), pace.group("value"), 2.8)
-    rest = f"{rest}, {clause.extra}" if clause.extra else rest
     for match in _ATTRIBUTE.finditer(rest):
         name, value = match.group("name"), match.group("value")
         if name.split()[-1] not in _MEASURABLE:
@@ -176,9 +160,6 @@ def measures(clause: Clause) -> Iterator[Draft]:
         if clause.lemma == "have" and not before:
             be = "was" if clause.aux == "did" else "is"
             yield Draft(f"What {be} the {name} of {subject}?", value, 3.2)
-        elif re.search(r"(?:^|, |\s)with$", before):
-            be = "was" if clause.aux in {"did", "was", "were"} else "is"
-            yield Draft(f"What {be} the {name} of {subject}?", value, 2.0)
         elif re.search(r"(?:^| )(?:at|to|for)$", before):
             prep = before.split()[-1]
             kept = before[: -len(prep)].strip()
@@ -189,7 +170,8 @@ def often(clause: Clause) -> Iterator[Draft]:
     """`every 24 seconds` · `for 44 years` · `in three days` · `sold at 11 crowns`"""
     if match := _OFTEN.search(clause.rest):
         if re.search(
-            r"\b(?:on|at|in|of|as|for|to|from|by|than|with)$", clause.rest[: match.start()].strip()
+            r"\b(?:on|at|in|of|as|for|to|from|by|than|with|or)$",
+            clause.rest[: match.start()].strip(),
         ):
             return
         rest = without(clause.rest, match.start(), match.end())

@@ -44,7 +44,9 @@ _DUTY = re.compile(
 )
 # "staff who travel", "anyone requiring help": the duty of these, not of all.
 _OF_SOME = re.compile(
-    r"^[\w ]+ (?:who|(?:wish|want|requir|request|seek|work|us|travel|leav|join|apply|receiv)l?ing) "
+    r"(?!(?:when|while|if|as|after|before|once|we|you|it|to) )(?:[\w-]+ ){1,4}"
+    r"(?:who|(?:wish|want|requir|request|seek|work|us|travel|leav|join|apply|receiv)l?ing) ",
+    re.IGNORECASE,
 )
 _NO_DEED = frozenset("be have get need want see do like".split())
 # "how to", "able to": no purpose of what stands before.
@@ -119,7 +121,7 @@ def instructions(text: str) -> Iterator[Draft]:
                 return
 
     duty = _DUTY.fullmatch(body)
-    if duty and _OF_SOME.search(duty["who"]) and not said.points(f"the person {duty['who']}"):
+    if duty and _OF_SOME.match(duty["who"]) and not said.points(f"the person {duty['who']}"):
         answer = re.sub(r"^(?:(?:also|only|always|then|still) )+", "", duty["what"])
         base = answer.partition(" ")[0]
         cut = re.search("[;:]|, and |^[^ ]+$", answer) or len(answer.split()) > LONGEST

@@ -94,7 +94,9 @@ def copula(clause: Clause) -> Iterator[Draft]:
 def _kind_of(rest: str) -> str:
     """`a chain of rocks with a light` → "a chain of rocks", at most 8 words."""
     # "a sport in", cut before "which": the preposition belongs to what was cut.
-    rest = re.sub(r" (?:in|on|at|by|for|with|to|from|of|through)$", "", rest.rstrip(" ,"))
+    rest = re.sub(r" (?:in|by)$", "", rest.rstrip(" ,"))
+    if re.search(r" (?:on|at|for|with|to|from|of|through)$", rest):
+        return ""
     words = rest.split()
     if rest.startswith("one of the ways"):
         return ""

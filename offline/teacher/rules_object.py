@@ -20,6 +20,7 @@ def of_object(clause: Clause, rest: str) -> Iterator[Draft]:
         and word == "to"
         and behind.partition(" ")[0] not in en.OPENERS | {"be"}
         and not re.match(r"\w+s\b|[A-Z]", behind)
+        and (clause.subject != "you" or clause.lemma == "agree")
     ):
         yield told(ask("What", clause, "to do"), behind)
         return

@@ -95,7 +95,7 @@ def _passive(clause: Clause, rest: str) -> Iterator[Draft]:
         if bound:
             yield told(ask("What", clause, "to do"), verb.group("what"))
         elif not re.search(
-            r"\bnot\b|(?:sent|added|moved|linked|exposed|opposed|thought|held|seen|assumed|presumed)$",
+            r"\bnot\b|(?:sent|added|moved|linked|exposed|opposed|thought|held|seen|assumed|presumed|considered|believed|known|said|shown)$",
             clause.head,
         ):
             yield told(ask("Why", clause, ""), rest)

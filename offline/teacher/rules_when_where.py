@@ -133,7 +133,7 @@ def where(clause: Clause) -> Iterator[Draft]:
     for match in _PLACE.finditer(clause.rest):
         named = match.group("name")
         phrase = match.group("value").split()
-        if any(word.lower().strip(",.") in en.NOT_PLACE for word in phrase):
+        if any(word.lower().strip(",.").removesuffix("s") in en.NOT_PLACE for word in phrase):
             continue
         on = match.group().startswith("on ") and clause.voice == "active"
         if on and clause.lemma not in _LOCATIVE:

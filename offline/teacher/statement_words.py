@@ -68,8 +68,8 @@ SECOND = re.compile(
 )
 # What may follow a whole phrase; and what still belongs to it.
 ASIDE = re.compile(
-    r"$|;|,? (?:but|because|although|though|while|whereas|so that)\b|, (?:which|who|where|whose|if|"
-    r"unless|even|as)\b"
+    r"$|;|,? (?:but|because|although|though|while|whereas|so that)\b|"
+    r", (?:which|who|where|whose|even|as)\b"
 )
 BELONGS = re.compile(r" (?:that|who|which|where|whose|how|what|whether)\b")
 LOOSE = re.compile(
@@ -127,8 +127,8 @@ BOUND = frozenset(
     "used required asked expected encouraged allowed permitted designed intended authorized "
     "authorised assigned obliged obligated entitled forced elected appointed set advised "
     "supposed configured built made told invited trained meant prohibited urged reminded chosen "
-    "instructed directed enabled empowered created employed called shown known believed said "
-    "considered ordered hired programmed prepared".split()
+    "instructed directed enabled empowered created employed "
+    "ordered hired programmed prepared".split()
 )
 # "the right to end it": the infinitive is the noun's.
 NO_AIM = re.compile(

@@ -119,6 +119,8 @@ def _ends_here(answer: str, before: str, after: str, *, who: bool) -> bool:
         return False
     # "in Texinfo format": a bare verb cannot follow a name, a noun of the same form can.
     following = re.match(r" ([a-z]+)", after)
+    if named and following and following.group(1).endswith("ing"):
+        return False  # "the New York Times bestselling book"
     if named and following and following.group(1) in en.BASES - en.PAST.keys() - en.PREPOSITIONS:
         return False
     # "in Austin, Texas", "by Ida Holm and Alan Brenn"
@@ -152,7 +154,11 @@ def second_predicate(draft: Draft) -> bool:
         if word not in {"and", "or", "but", ","}:
             continue
         rest = [w for w in words[place + 1 :] if not is_manner(w)][:9]
-        if rest[:1] and rest[0] in en.BASES - en.PAST.keys() and len(rest) > 1 and rest[1] != ",":
+        base = len(rest) > 1 and rest[0] in en.BASES - en.PAST.keys()
+        object_ = en.OPENERS | en.PRONOUNS | en.PREPOSITIONS
+        if base and (
+            rest[0] in en.ONLY_VERBS or rest[1] in object_ or re.search("(?:[^su]s|ing)$", rest[1])
+        ):
             return True
         for before, verb, behind in zip(rest, rest[1:], [*rest[2:], ""], strict=False):
             if before in en.SUBORDINATORS | {","}:
