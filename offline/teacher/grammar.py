@@ -97,6 +97,8 @@ class Reader:
         following = self.low(self.before_verb(index + 1))
         if before == "being" or following in en.AUXILIARIES | en.DO:
             return None
+        if word.low in en.PARTICIPLE and following in en.PRESENT.keys() & en.ONLY_VERBS:
+            return None  # "the data collected allows"
         if word.low in en.PAST and word.low not in en.PARTICIPLE:
             return en.PAST[word.low]
         if self._before_auxiliary(index):

@@ -122,7 +122,12 @@ def numbers(clause: Clause) -> Iterator[Draft]:
             ask(f"How many {match.group('noun')}", clause, tail_of(tail)), match.group("num"), 3.0
         )
     counted = _COUNTED.match(clause.subject[:1].lower() + clause.subject[1:])
-    if counted and plural_noun(counted.group("noun")) and clause.lemma != "be":
+    if (
+        counted
+        and plural_noun(counted.group("noun"))
+        and clause.lemma != "be"
+        and clause.aux not in en.MODALS
+    ):
         tail = clause.subject[counted.end() :]
         number = counted.group("num")
         if clause.lemma in {"come", "go"} or tail.endswith((" afterwards", " later")):

@@ -51,14 +51,13 @@ _OF_SOME = re.compile(
 _NO_DEED = frozenset("be have get need want see do like".split())
 # "how to", "able to": no purpose of what stands before.
 _NO_PURPOSE = frozenset(
-    "how able unable need needs want wants have has had way ways ability try tries attempt likely "
-    "ready "
-    "used use possible whether due up according as not is are be been was were going continue "
-    "effort efforts "
-    "refer related equal similar access attention what where when right permission reason time "
-    "subject set sets next prior ask asks tell allow allows enable enables cause causes require "
-    "requires sure free willing expect expects want helps help failed fails fail enough "
-    "required needed allowed expected intended designed encouraged forced likes like wish".split()
+    "how able unable need needs want wants have has had way ways ability try tries attempt "
+    "likely ready used use possible whether due up according as not is are be been was were "
+    "going continue effort efforts refer related equal similar access attention what where when "
+    "right permission reason time subject set sets next prior ask asks tell allow allows enable "
+    "enables cause causes require requires sure free willing expect expects helps help failed "
+    "fails fail enough required needed allowed expected intended designed encouraged forced "
+    "likes like wish".split()
 )
 # Behind these, a "when" or "if" says no condition.
 _DATED_OR_ASKED = re.compile(
@@ -167,11 +166,7 @@ def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
             if not said.points(answer):
                 yield _told(f"What {modal} {condition}?", answer)
             return
-        verb, _, thing = main.partition(" ")
-        if verb.lower() in {"use", "see", "consult", "read", "set", "run"} and _is_thing(thing):
-            yield _told(f"What should you {verb.lower()} {condition}?", thing)
-        else:
-            yield _told(f"What should you do {condition}?", main)
+        yield _told(f"What should you do {condition}?", main)
         return
     duty = _DUTY.fullmatch(main)
     if duty and (duty["it"] or _names(duty["who"])):
@@ -199,7 +194,8 @@ def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
         if first in {"it", "they"} and not _antecedent(first, condition):
             return
         past = re.search(r"\b(?:was|were|had|did)\b", f"{condition} {main}") is not None
-        past = past and not re.search(r"\b(?:should|will|can|must|may)\b", main)
+        past = past or all(re.search(r"\w{2,}ed\b", part) for part in (condition, main))
+        past = past and not re.search(r"\b(?:is|are|has|have|should|will|can|must|may)\b", main)
         yield Draft(
             f"What {'happened' if past else 'happens'} {condition}?", main, 1.0, titled=True
         )
@@ -286,12 +282,6 @@ def _lowered(phrase: str) -> str:
     low = first.lower()
     plain = said.PEOPLE.fullmatch(low) or low in en.OPENERS | {"you", "most", "many", "no"}
     return phrase[0].lower() + phrase[1:] if plain else phrase
-
-
-def _is_thing(text: str) -> bool:
-    return bool(re.match(r"(?:the|an?|your|any|all) |[`\w./-]+$", text)) and not re.search(
-        r" (?:and|or|to|,) ", text
-    )
 
 
 def _is_clause(condition: str) -> bool:

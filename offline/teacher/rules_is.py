@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from offline.teacher import english as en
 from offline.teacher import phrases as ph
 from offline.teacher.clauses import Apposition
 from offline.teacher.drafting import PREP, Draft
@@ -54,12 +53,6 @@ def copula(clause: Clause) -> Iterator[Draft]:
             )
             yield Draft(f"{wh} {clause.aux} {rest}?", subject, 2.8, everywhere)
         return
-    if rest.startswith("the ") and ph.has_name(rest) and ph.has_name(subject) and clause.complete:
-        role = re.split(r",? and ", rest)[0]
-        if re.match(r"the (?:[a-z-]+ )+(?:of|in|at|on|for) ", role) and not re.match(
-            r"the (?:[A-Z]|\w+ and)", subject
-        ):
-            yield Draft(f"{'Who' if person else 'What'} {clause.aux} {role}?", subject, 2.0)
     named = re.match(rf"(?:the )?(?:(?!{PREP}|of)[a-z]+ ){{0,2}}{ph.NAME}$", rest)
     if (
         named
@@ -92,7 +85,7 @@ def copula(clause: Clause) -> Iterator[Draft]:
 
 
 def _kind_of(rest: str) -> str:
-    """`a chain of rocks with a light` → "a chain of rocks", at most 8 words."""
+    """`a chain of rocks with a light` → "a chain of rocks", at most 12 words."""
     # "a sport in", cut before "which": the preposition belongs to what was cut.
     rest = re.sub(r" (?:in|by)$", "", rest.rstrip(" ,"))
     if re.search(r" (?:on|at|for|with|to|from|of|through)$", rest):
@@ -100,19 +93,10 @@ def _kind_of(rest: str) -> str:
     words = rest.split()
     if rest.startswith("one of the ways"):
         return ""
-    if len(words) <= 8:
-        return rest.rstrip(" ,")
-    match = re.match(rf"(?P<np>.+?)(?= (?:{PREP}|to|used|made|built)\b|,)", rest)
-    phrase = match.group("np") if match and rest[match.end() :][:4] != " as " else ""
-    if phrase and phrase.split()[-1] in en.PARTICIPLE:
-        phrase = phrase.rpartition(" ")[0]
-    return phrase if len(phrase.split()) <= 8 else ""
-
-
-def _is_named_role(role: str, name: str) -> bool:
-    """`the harbourmaster of Sandry`, `Cordelia Banks`: its holder, whatever the name ends in."""
-    head = re.split(rf" (?:of|{PREP})\b", role)[0].split()[-1]
-    return ph.is_role(head) and bool(re.fullmatch(r"(?:[A-ZÀ-Þ][\w’'-]+ ?){2,3}", name))
+    if len(words) <= 12:
+        return rest
+    phrase = rest.partition(",")[0]
+    return phrase if "," in rest and len(phrase.split()) <= 8 else ""
 
 
 def apposition_drafts(apposition: Apposition) -> Iterator[Draft]:
@@ -129,10 +113,3 @@ def apposition_drafts(apposition: Apposition) -> Iterator[Draft]:
         role = description if description.startswith("the ") else f"the {description}"
         if re.match(r"the (?:[a-z-]+ )+of ", role):
             yield Draft(f"Who {be} {role}?", name, 2.7)
-    elif not person and ph.has_name(name) and re.match(r"(?:a|an) ", description):
-        if len(description.split()) <= 8:
-            yield Draft(f"What {be} {name}?", description, 1.8)
-    elif re.match(r"the ", name) and (
-        ph.is_person(description) or _is_named_role(name, description)
-    ):
-        yield Draft(f"Who {be} {name}?", description, 2.6)

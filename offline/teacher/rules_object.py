@@ -61,12 +61,20 @@ def of_object(clause: Clause, rest: str) -> Iterator[Draft]:
         return  # "notify the team that …"
     if clause.lemma == "have" and (word in en.PARTICIPLE or word in {"done", "been"}):
         return
-    purpose = re.match(r"(?P<who>(?:[\w’'-]+ ){1,5}?)to (?P<what>[a-z]+ .+)$", rest)
+    purpose = re.match(r"(?P<who>(?:[\w’'-]+ ){1,8}?)to (?P<what>[a-z]+(?: .+)?)$", rest)
     if purpose and clause.lemma in said.MAKES_DO:
         if purpose.group("what").split()[0] in en.BASES:
             asked = ask("What", clause, f"{purpose.group('who')}to do")
             yield told(asked, purpose.group("what"))
         return
+    given = (
+        r"(?:the|an?|each|every|your|our) [\w-]+ (?!and|or|of|to|in|on|at|by|as|for|with|"
+        r"that|who|from)\w+ "
+    )
+    if clause.lemma in {"send", "give", "offer", "grant", "show", "teach"} and re.match(
+        given, rest
+    ):
+        return  # "sends the author reviews of the text": two objects
     if re.fullmatch(rf"the [a-z]+|{ph.NUMBER}", rest) or re.match(
         r"(?:the|an?) [\w-]+ (?:the|an?) |(?:.* )?[a-z]{3,}ly$|a (?:little|few|bit|lot) |"
         r"(?:his|her) (?:for|in|on|at|as) ",
@@ -109,7 +117,7 @@ def _where(clause: Clause, rest: str) -> Iterator[Draft]:
     loose = r"\b(?:of|for|that|who|which|to|and|with|under|in|on|at|from)$"
     what, where = match["what"].strip(), match["where"]
     cut = re.search(rf"{loose}|ing$", what) or re.search(r" (?:to|if|when|so|by|as|using) ", where)
-    if is_noun(what) and not cut:
+    if is_noun(what) and what != "more" and not cut:
         yield told(ask("Where", clause, what), where)
 
 
@@ -144,9 +152,7 @@ _NO_OBJECT = (
     | en.AUXILIARIES
     | set(
         "farther parallel ourselves themselves itself yourself to up out off down back away "
-        "together forward "
-        "further well better more less much "
-        "most".split()
+        "together forward further well better more less much most".split()
     )
 ) - {"one"}
 

@@ -112,6 +112,8 @@ def _passive(clause: Clause, rest: str) -> Iterator[Draft]:
     ):
         return
     prep, what = match.group("prep"), match.group("what")
+    if prep == "to" and bound and not noun and not clause.head.endswith("assigned"):
+        return
     if prep in {"in", "on", "under"} and clause.lemma not in _HELD:
         return  # "reported on the northern edge": where, not what
     if re.match(said.ADVERBIAL, rest) or ph.WHEN.match(rest):

@@ -26,8 +26,7 @@ _SPOT = re.compile(
 
 _LOCATIVE = frozenset(
     "hang stand lie keep store find moor bury display preserve bear base situate locate cast "
-    "exhibit anchor live dwell sit house exhibit show hide print repair train wreck meet end "
-    "begin start".split()
+    "exhibit anchor live dwell sit house show hide print repair train wreck meet end begin start".split()
 )
 
 _EVENTS = frozenset(
@@ -143,6 +142,8 @@ def where(clause: Clause) -> Iterator[Draft]:
         if named and (ph.is_person(named) or ph.is_organisation(named)):
             continue
         before = clause.rest[: match.start()].strip()
+        if clause.core and clause.aux in {"do", "does"} and match.start() > len(clause.core):
+            continue  # "At the club, talks help …": not where they do it
         if clause.voice == "be":
             if before or clause.head:
                 continue

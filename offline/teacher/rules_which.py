@@ -12,20 +12,19 @@ from offline.teacher.grammar import Clause
 # Modifiers that tell no kind from another.
 _PLAIN = frozenset(
     "latter former default modern new other different common ideal most many such early recent "
-    "current various last next "
-    "first second third final main same similar certain good own following typical basic several "
-    "single subsequent excellent different "
-    "few some popular traditional classic special specific additional average regular usual "
-    "standard normal general major minor important original more further later earlier well "
-    "best better great greater big large small young old top real true actual whole entire "
-    "resulting remaining key primary another next previous international world".split()
+    "current various last next first second third final main same similar certain good own "
+    "following typical basic several single subsequent excellent few some popular traditional "
+    "classic special specific additional average regular usual standard normal general major "
+    "minor important original more further later earlier well best better great greater big "
+    "large small young old top real true actual whole entire resulting remaining key primary "
+    "another previous international world".split()
 )
 # Heads that "which" asks nothing about.
 _LOOSE_HEADS = frozenset(
     "way ways thing things part parts number kind kinds type types form forms case cases example "
     "examples advantage reason result results people year years time times day days goal idea "
-    "people person end side rest amount place choice use lot one ones act work man woman men "
-    "women name members".split()
+    "person end side rest amount place choice use lot one ones act work man woman men women name "
+    "members".split()
 )
 _WHICH = re.compile(r"(?:(?:the|an?) )?(?P<mods>(?:[\w’'-]+ ){1,3})(?P<head>[a-z]{3,})$")
 _COMPARED = re.compile(r"(?:more|less|most|least|\w+er|made|used|similar|suitable|ideal|popular)\b")

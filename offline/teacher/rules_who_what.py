@@ -36,16 +36,15 @@ _ACTIVE_PREPOSITIONAL = frozenset(
 )
 
 _HUMAN = frozenset(
-    "found design build write lead invent discover command establish paint compose "
-    "carve pilot own manage direct sell buy donate win survey chart name rescue teach "
-    "run develop create launch pour compile draw edit publish record organise open "
-    "commission make start train supply repair restore give bake brew sew weave captain "
-    "coach set introduce produce coin break".split()
+    "found design build write lead invent discover command establish paint compose carve pilot "
+    "own manage direct sell buy donate win survey chart name rescue teach run develop create "
+    "launch pour compile draw edit publish record organise open commission make start train "
+    "supply repair restore give bake brew sew weave captain coach set introduce produce coin "
+    "break".split()
 )
 
 _DOERS = en.PERSON_NOUNS | set(
-    "team committee board council office department members group club "
-    "union staff volunteers".split()
+    "team committee board council office department members group club union staff volunteers".split()
 )
 
 _STATES = frozenset("involve contain include consist".split())
@@ -124,7 +123,8 @@ def prepositional(clause: Clause) -> Iterator[Draft]:
             continue
         answer = noun_phrase(clause.rest[len(preposition) :].strip())
         cut = re.search(rf"{re.escape(answer)} (?:and|or) | since ", clause.rest)
-        answer = "" if cut or answer.endswith(" time") else answer
+        loose = re.match(r"(?:far|much|many|soon|long|well)\b", answer)
+        answer = "" if cut or loose or answer.endswith(" time") else answer
         behind = clause.rest[len(preposition) :][:1]
         if not answer or (preposition and behind != " "):
             continue

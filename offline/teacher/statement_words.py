@@ -101,8 +101,8 @@ RELATION = re.compile(
     r") (?P<what>.+)"
 )
 WEAK_VERBS = frozenset(
-    "be have do get go come become seem appear think know feel remain start begin continue "
-    "try happen look sound stay act work help say tell consist belong result depend lead refer "
+    "be have do get go come become seem appear think know feel remain start begin continue try "
+    "happen look sound stay act work help say tell consist belong result depend lead refer "
     "differ vary occur live stand lie run fall rise take make let need want keep put turn call "
     "see give bring set serve range measure weigh last cost".split()
 )
@@ -127,8 +127,7 @@ BOUND = frozenset(
     "used required asked expected encouraged allowed permitted designed intended authorized "
     "authorised assigned obliged obligated entitled forced elected appointed set advised "
     "supposed configured built made told invited trained meant prohibited urged reminded chosen "
-    "instructed directed enabled empowered created employed "
-    "ordered hired programmed prepared".split()
+    "instructed directed enabled empowered created employed ordered hired programmed prepared".split()
 )
 # "the right to end it": the infinitive is the noun's.
 NO_AIM = re.compile(
@@ -146,8 +145,7 @@ RESOLVED = frozenset(
     "wish need try agree decide plan want intend offer promise propose refuse vote aim".split()
 )
 TOLD = frozenset(
-    "say note mention state argue claim suggest report believe propose recommend announce explain "
-    "indicate ensure show find agree decide confirm mean guarantee imply require specify assume "
-    "prove "
-    "demonstrate conclude estimate hope consider".split()
+    "say note mention state argue claim suggest report believe propose recommend announce "
+    "explain indicate ensure show find agree decide confirm mean guarantee imply require specify "
+    "assume prove demonstrate conclude estimate hope consider".split()
 )

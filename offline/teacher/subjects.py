@@ -19,10 +19,9 @@ UNRESOLVED = "?"
 
 # "It is possible to …" means nothing that was named before.
 _EXPLETIVE = re.compile(
-    r"[Ii]t (?:is|was|(?:will|may|can|would|should|might) be) (?:[a-z]+ )?(?:necessary|possible|"
-    r"impossible|important|essential|advisable|better|best|eas(?:y|ier)|hard(?:er)?|difficult|"
-    r"useful|"
-    r"safe(?:st)?|recommended|likely|unlikely|clear|common|worth|good|time|up) "
+    r"[Ii]t (?:is|was|(?:will|may|can|would|should|might) be) (?:[a-z]+ ){0,3}(?:necessary|"
+    r"possible|impossible|important|essential|advisable|better|best|eas(?:y|ier)|hard(?:er)?|"
+    r"difficult|useful|safe(?:st)?|recommended|likely|unlikely|clear|common|worth|good|time|up) "
 )
 
 
@@ -123,7 +122,18 @@ def _is_noun_phrase(reader: Reader, first: int, end: int, verb: int) -> bool:
         return False
     if low[0] in en.BASES and low[1:2] and low[1] in en.DETERMINERS:
         return False  # "Set a lower bound"
-    if low[-1] in {"new", "old", "other", "same", "common", "current", "own"}:
+    if low[-1] in {
+        "private",
+        "public",
+        "written",
+        "new",
+        "old",
+        "other",
+        "same",
+        "common",
+        "current",
+        "own",
+    }:
         return False
     if set(low) & en.ONLY_VERBS or "-" in low or "–" in low or low[0] in en.ONLY_VERBS:
         return False

@@ -35,7 +35,7 @@ def whole(answer: str, quote: str, question: str) -> bool:
             r"(?:and|or|but|\w*sel(?:f|ves)) |a single$|.* (?:new|own|other|same|various)$", answer
         )
         or answer.count('"') % 2
-        or ("either" in question and " or " not in question)
+        or any("either" in text and " or " not in text for text in (question, answer))
     ):
         return False
     if re.search(r"\bthe following\b|\bas follows$|\b(?:below|above)$", answer):

@@ -247,7 +247,7 @@ FORMS = [
         "what may you do as a member of the club?",
         "use the slipway",
     ),
-    ("For night work, use the red lamp.", "what should you use for night work?", "the red lamp"),
+    ("For night work, use the red lamp.", "what should you do for night work?", "use the red lamp"),
     (
         "If fog comes up, it is advisable to ring the bell.",
         "what is it advisable to do if fog comes up?",
