@@ -135,14 +135,16 @@ THINGS = frozenset(
     "surfboard windsurfer kiteboarding board ocean city town states kingdom republic empire "
     "union world games open tour champion championship championships olympics update scanner "
     "software server service project framework policy notice bash editor terms hawaii california "
-    "australia pacific atlantic zealand coast america africa europe asia english island islands".split()
+    "australia pacific atlantic zealand coast america africa europe asia english "
+    "island islands".split()
 )
 # After in/at/on/near these capitalised or plain nouns say no place.
 NOT_PLACE = frozenset(
     "cup championship championships games olympics war festival race award awards magazine times "
     "journal class series tour english french german spanish latin january february march april "
     "may june july august september october november december monday tuesday wednesday thursday "
-    "friday saturday sunday christmas easter summer winter spring autumn company movie film book".split()
+    "friday saturday sunday christmas easter summer winter spring autumn company "
+    "movie film book".split()
 )
 PLACE_NOUNS = frozenset(
     "harbour harbor port quay pier jetty dock island islands bay beach coast shore river lake "

@@ -150,7 +150,7 @@ def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
     if re.search(rf"\b(?:this(?! {ITSELF}\b)|these|those|below|above|following|the same)\b", main):
         return
     if re.match(
-        r"(?:[\w-]+ ){0,6}[\w-]+, (?:and|or|you|we|they|it|the) |(?:and|or|but) ", low
+        r"(?:[\w-]+ ){0,6}[\w-]+, (?:and|or|and/or|you|we|they|it|the) |(?:and|or|but) ", low
     ) and not (condition.startswith("to ") and is_imperative(main, alone=True)):
         return  # the condition's list goes on
     occasion = re.match(rf"(?:{_OCCASION}|as) ", condition)
@@ -216,8 +216,11 @@ def _bound(duty: re.Match[str]) -> str:
 
 def _told(question: str, answer: str) -> Draft:
     # "present it, and then we dance": what others do is no part of the answer.
-    told = re.search(r" and (?:then )?(?:we|you|it|they|he|she|the) ", answer)
-    return Draft(question, "" if told else answer, 1.4, titled=True)
+    # "use your leave or take part", in front of a condition: which of the two does it speak of?
+    others = re.search(r" and (?:then )?(?:we|you|it|they|he|she|the) ", answer)
+    last = re.search(r" (?:and|or) ([a-z]+)$", answer)
+    cut = others or (last and last.group(1) in en.BASES)
+    return Draft(question, "" if cut else answer, 1.4, titled=True)
 
 
 def _is_purpose(body: str, match: re.Match[str], *, leading: bool) -> bool:

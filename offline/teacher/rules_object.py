@@ -117,7 +117,11 @@ def _where(clause: Clause, rest: str) -> Iterator[Draft]:
     loose = r"\b(?:of|for|that|who|which|to|and|with|under|in|on|at|from)$"
     what, where = match["what"].strip(), match["where"]
     cut = re.search(rf"{loose}|ing$", what) or re.search(r" (?:to|if|when|so|by|as|using) ", where)
-    if is_noun(what) and what != "more" and not cut:
+    if (
+        is_noun(what)
+        and not re.match("more|(?:additional )?(?:details|information)$", what)
+        and not cut
+    ):
         yield told(ask("Where", clause, what), where)
 
 

@@ -26,7 +26,8 @@ _SPOT = re.compile(
 
 _LOCATIVE = frozenset(
     "hang stand lie keep store find moor bury display preserve bear base situate locate cast "
-    "exhibit anchor live dwell sit house show hide print repair train wreck meet end begin start".split()
+    "exhibit anchor live dwell sit house show hide print repair train wreck meet end "
+    "begin start".split()
 )
 
 _EVENTS = frozenset(
@@ -175,5 +176,7 @@ def where(clause: Clause) -> Iterator[Draft]:
         }:
             continue
         rest = without(clause.rest, match.start(), match.end())
+        if rest.endswith(" to") or " to be " in rest:
+            continue
         where_score = 2.6 if named else 2.0
         yield Draft(ask("Where", clause, rest), match.group("value"), where_score)

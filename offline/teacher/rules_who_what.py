@@ -44,7 +44,8 @@ _HUMAN = frozenset(
 )
 
 _DOERS = en.PERSON_NOUNS | set(
-    "team committee board council office department members group club union staff volunteers".split()
+    "team committee board council office department members group club union staff "
+    "volunteers".split()
 )
 
 _STATES = frozenset("involve contain include consist".split())

@@ -127,7 +127,8 @@ BOUND = frozenset(
     "used required asked expected encouraged allowed permitted designed intended authorized "
     "authorised assigned obliged obligated entitled forced elected appointed set advised "
     "supposed configured built made told invited trained meant prohibited urged reminded chosen "
-    "instructed directed enabled empowered created employed ordered hired programmed prepared".split()
+    "instructed directed enabled empowered created employed ordered hired programmed "
+    "prepared".split()
 )
 # "the right to end it": the infinitive is the noun's.
 NO_AIM = re.compile(

@@ -35,37 +35,37 @@ slide slid slid
 _REGULAR = """
 abandon abolish absorb abstain accelerate accept accompany accrue achieve acknowledge acquire act
 adapt add adhere adjoin adjourn adjust admit adopt adorn advance advertise advise advocate affect
-agree aim alert alias allege allocate allow alter alternate amend amount analyse analyze anchor
-annex announce answer apologise apologize appear append apply appoint appreciate approach approve
-approximate archive argue arrange arrest arrive ask assassinate assemble assert assess assign
-assist assume assure attach attack attend attract attribute audit authenticate authorise authorize
-automate average avoid await award back backport bake balance ban banish base belong besiege bind
-blend block board boil bolt book border borrow bottle branch brew brief broadcast bundle bury
-cache calculate calibrate call cancel capture carry carve categorise categorize cause cease
-celebrate centralise centralize certify change charge charter check checkout christen circle
-circulate cite claim clarify classify clean clear click climb clog clone close coach coat
-collaborate collapse collect colonise colonize colour combine command commemorate commence comment
-commission commit communicate compare compensate compete compile complain complete comply compose
-comprise compute conceal conceive conceptualise conceptualize concern conclude condense conduct
-configure confirm conflict conform congratulate connect conquer consent conserve consider consist
-consolidate constitute construct consult contact contain continue contribute control convene
-convert convey cook cool cooperate coordinate copy correct count cover craft create credit
-criticise criticize cross crystallise culminate cultivate cure customise customize damage darken
-date debate debug debut decide declare decline decode decommission decorate decrease decrypt
-dedicate deduct deem deepen default defend defer define deflate defrost degrade degrease delegate
-delete deliberate deliver demand demolish demonstrate deny depart depend depict deplete deploy
-depose deposit derive descend describe deserve design designate destroy detect deter determine
-develop devise devote diagnose differ differentiate digest digitise digitize dilute diminish dip
-direct disable disagree disappear discard discharge disclaim disclose disconnect discourage
-discover discuss disinfect dismantle dismiss display dispose dissolve distil distinguish
-distribute divert divide dock document dominate donate double download draft drag drain dredge
-dress drift drop dry dump earn echo edit educate elaborate elect eliminate elude email embark
-embed embody embrace emerge emit empathise emphasise emphasize employ empower empty enable enact
-encode encompass encounter encourage encrypt end endorse endow enforce engage engineer engrave
-enhance enjoy enlarge enrich enrol ensure entail enter entertain entitle equip erect escalate
-escape establish estimate evacuate evaluate evaporate evict evolve examine excavate exceed excel
-exchange exclude excrete execute exempt exercise exert exhale exhibit exist expand expect
-experience experiment expire explain explode exploit explore export expose express extend
+agree aim alert alias allege allocate allow alter alternate amend amount amplify analyse analyze
+anchor annex announce answer apologise apologize appear append apply appoint appreciate approach
+approve approximate archive argue arrange arrest arrive articulate ask assassinate assemble assert
+assess assign assist assume assure attach attack attend attract attribute audit authenticate
+authorise authorize automate average avoid await award back backport bake balance ban banish base
+belong besiege bind blend block board boil bolt book border borrow bottle branch brew brief
+broadcast bundle bury cache calculate calibrate call cancel capture carry carve categorise
+categorize cause cease celebrate centralise centralize certify change charge charter check
+checkout christen circle circulate cite claim clarify classify clean clear click climb clog clone
+close coach coat collaborate collapse collect colonise colonize colour combine command commemorate
+commence comment commission commit communicate compare compensate compete compile complain
+complete comply compose comprise compute conceal conceive conceptualise conceptualize concern
+conclude condense conduct configure confirm conflict conform congratulate connect conquer consent
+conserve consider consist consolidate constitute construct consult contact contain continue
+contribute control convene convert convey cook cool cooperate coordinate copy correct count cover
+craft create credit criticise criticize cross crystallise culminate cultivate cure customise
+customize damage darken date debate debug debut decide declare decline decode decommission
+decorate decrease decrypt dedicate deduct deem deepen default defend defer define deflate defrost
+degrade degrease delegate delete deliberate deliver demand demolish demonstrate deny depart depend
+depict deplete deploy depose deposit derive descend describe deserve design designate destroy
+detect deter determine develop devise devote diagnose differ differentiate digest digitise
+digitize dilute diminish dip direct disable disagree disappear discard discharge disclaim disclose
+disconnect discourage discover discuss disinfect dismantle dismiss display dispose dissolve distil
+distinguish distribute divert divide dock document dominate donate double download draft drag
+drain dredge dress drift drop dry dump earn echo edit educate elaborate elect eliminate elude
+email embark embed embody embrace emerge emit empathise emphasise emphasize employ empower empty
+enable enact encode encompass encounter encourage encrypt end endorse endow enforce engage
+engineer engrave enhance enjoy enlarge enrich enrol ensure entail enter entertain entitle equip
+erect escalate escape establish estimate evacuate evaluate evaporate evict evolve examine excavate
+exceed excel exchange exclude excrete execute exempt exercise exert exhale exhibit exist expand
+expect experience experiment expire explain explode exploit explore export expose express extend
 extinguish extract fabricate face facilitate fail familiarise familiarize farm fasten feature
 ferment fertilise fertilize fetch file fill film filter finance fine finish fish fit fix flag
 flank flare flash float flood flourish flow flush focus fold follow forfeit forge form format
