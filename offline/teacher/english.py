@@ -54,8 +54,8 @@ NEGATIONS = frozenset("not no never neither nor hardly rarely cannot none nothin
 ADVERBS = frozenset(
     "also always already often once only originally then thus therefore still later now soon "
     "never first finally together again ever even just currently today formerly previously "
-    "sometimes afterwards usually normally generally typically widely well twice both further "
-    "jointly long partly".split()
+    "sometimes instead afterwards usually normally generally typically widely well twice both "
+    "further jointly long partly".split()
 )
 DROPPED_ADVERBS = frozenset(
     "also then thus therefore now still however later subsequently consequently eventually even "

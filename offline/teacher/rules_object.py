@@ -62,7 +62,7 @@ def of_object(clause: Clause, rest: str) -> Iterator[Draft]:
     if clause.lemma == "have" and (word in en.PARTICIPLE or word in {"done", "been"}):
         return
     purpose = re.match(r"(?P<who>(?:[\w’'-]+ ){1,8}?)to (?P<what>[a-z]+(?: .+)?)$", rest)
-    if purpose and clause.lemma in said.MAKES_DO:
+    if purpose and clause.lemma in said.MAKES_DO and " and " not in purpose["who"]:
         if purpose.group("what").split()[0] in en.BASES:
             asked = ask("What", clause, f"{purpose.group('who')}to do")
             yield told(asked, purpose.group("what"))
@@ -75,7 +75,7 @@ def of_object(clause: Clause, rest: str) -> Iterator[Draft]:
         given, rest
     ):
         return  # "sends the author reviews of the text": two objects
-    if re.fullmatch(rf"the [a-z]+|{ph.NUMBER}", rest) or re.match(
+    if re.fullmatch(rf"the [a-z]+|{ph.NUMBER}|h(?:er|im)|.* and \w+ to \d.*", rest) or re.match(
         r"(?:the|an?) [\w-]+ (?:the|an?) |(?:.* )?[a-z]{3,}ly$|a (?:little|few|bit|lot) |"
         r"(?:his|her) (?:for|in|on|at|as) ",
         rest,

@@ -57,7 +57,9 @@ def _said(clause: Clause, rest: str) -> Iterator[Draft]:
     if not rest or said.SECOND.search(rest) or said.LOOSE.search(rest):
         return
     yield from _means(clause, rest)
-    stated = f"the {clause.subject} {rest.removeprefix('that ')}"
+    # "their own rules" are the subject's; what "it" or "them" means, it does not tell.
+    said_of = "" if re.search(r"\b(?:it|them|they|her|him)\b", rest) else f"the {clause.subject} "
+    stated = f"{said_of}{rest.removeprefix('that ')}"
     if len(rest.split()) > said.LONGEST or said.points(stated):
         return
     if clause.voice == "active":
@@ -70,6 +72,9 @@ def _said(clause: Clause, rest: str) -> Iterator[Draft]:
 
 def names_something(subject: str) -> bool:
     words = subject.split()
+    stated = re.search(r"(\w+) that ", subject)
+    if stated and en.PRESENT.get(stated.group(1), "") in said.TOLD:
+        return False  # "the club hopes that the air [will clear]"
     if (
         not words
         or len(words) > 12
@@ -106,8 +111,8 @@ def _passive(clause: Clause, rest: str) -> Iterator[Draft]:
     if match is None or re.search(r" (?:once|if|when|until|unless|while) ", rest):
         return
     if re.search(
-        r"(?<!^by) by |^as \w+ly |^in the context |^in an? \w+ (?:way|manner)$|"
-        r"^\w+ (?:your|our|this) \w+$| since ",
+        r"(?<!^by) by |^as (?:\w+ly|far|much|long|soon) |^in the context |"
+        r"^in an? \w+ (?:way|manner)$|^\w+ (?:your|our|this) \w+$| since ",
         f" {rest}"[1:],
     ):
         return

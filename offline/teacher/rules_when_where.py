@@ -123,6 +123,7 @@ def where(clause: Clause) -> Iterator[Draft]:
         if (
             value
             and not dated
+            and not value.endswith(" close")
             and value not in {"the island", "the area", "the region", "the country", "the site"}
             and not ph.WHEN.match(match.group())
             and not re.search(rf"^{ph.NUMBER} ", value)

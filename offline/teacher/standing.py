@@ -169,6 +169,8 @@ def acceptable(draft: Draft, quote: str, names: frozenset[str]) -> bool:
         return False
     if re.search(rf"\b(?:this(?! {ITSELF}\b)|these|those(?! who| that)|here)\b", question):
         return False
+    if re.search(r"\b(?:it|them)\?$", question):
+        return False
     if _UNNAMED.search(question) or " & the " in question:
         return False
     # The question's own last words are whole, too.

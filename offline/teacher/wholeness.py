@@ -172,6 +172,8 @@ def to_the_end(rest: str, body: str, *, whole: bool = False) -> str:
     """The words behind the verb with what belongs to them; "" where they are cut."""
     place = body.rfind(rest) if rest else -1
     behind = body[place + len(rest) :]
+    if re.match(r", wh(?:ich|o|ere) [^,]+, (?:and|or) ", behind):
+        return ""  # the list goes on behind the aside
     if (
         place < 0
         or said.ASIDE.match(behind)
