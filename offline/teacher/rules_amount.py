@@ -86,10 +86,6 @@ def numbers(clause: Clause) -> Iterator[Draft]:
             wh = "What"
         yield Draft(ask(wh, clause, tail_of(rest[money.end() :])), money.group(1), 3.0)
         return
-    payer = re.match(rf"((?:the )?{ph.NAME}) ({ph.MONEY})(?![\w-])", rest)
-    if payer and clause.lemma in {"cost", "pay", "charge"}:
-        yield Draft(ask("How much", clause, payer.group(1)), payer.group(2), 2.6)
-        return
     time = re.match(rf"({ph.DURATION})(?![\w-])", rest)
     if (
         time

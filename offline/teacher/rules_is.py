@@ -91,8 +91,6 @@ def _kind_of(rest: str) -> str:
     if re.search(r" (?:on|at|for|with|to|from|of|through)$", rest):
         return ""
     words = rest.split()
-    if rest.startswith("one of the ways"):
-        return ""
     if len(words) <= 12:
         return rest
     phrase = rest.partition(",")[0]
