@@ -79,6 +79,11 @@ def _starts_predicate(reader: Reader, index: int, place: int) -> bool:
         ):
             return True
         reduced = low in en.PARTICIPLE and reader.low(later + 1) in en.PREPOSITIONS
+        # "or session types.": what ends its sentence behind a bare noun is a noun.
+        bare = later == index + 1 and reader.low(index) not in en.OPENERS
+        behind = reader.low(later + 1)
+        if bare and (behind[:1] in {"", ",", ";"} or behind in en.PARTICIPLE):
+            continue
         if reader.finite_base(later, index) and not reduced and not reader.is_reduced(later):
             return True
     return False

@@ -6,14 +6,13 @@ clauses about Quarle Light. What cannot be read with confidence gives none.
 
 from __future__ import annotations
 
-import contextlib
 import re
 from dataclasses import dataclass, replace
 
 from offline.teacher import english as en
 from offline.teacher.clause_ends import rest_of
 from offline.teacher.grammar import Clause, Reader
-from offline.teacher.leads import split_lead, without_marker
+from offline.teacher.leads import is_imperative, split_lead, without_marker
 from offline.teacher.phrases import NAME, WHEN, has_name, is_person, is_plural, referent
 from offline.teacher.subjects import UNRESOLVED, Unreadable, read_subject
 
@@ -62,6 +61,8 @@ def read_sentence(
     lead, participial, body = split_lead(because["body"] if because else body)
     if not body:
         return Reading()
+    if is_imperative(body):
+        body = f"You should {body[0].lower()}{body[1:]}"
     words = Reader(
         body[0].upper() + body[1:], subject=antecedent, names=names, topic=topic, title=title
     )
@@ -158,16 +159,14 @@ class _SentenceReader:
             raise Unreadable("verb")
         clause, place = group
         rest, complete, stop = rest_of(reader, place, limit=limit)
-        extra = ""
-        if reader.low(stop) == "," and reader.low(stop + 1) == "with":
-            extra = reader.slice(stop + 1, len(reader.words))
         reason = ""
-        if limit is None and reader.low(stop) == "because":
-            reason, whole, _ = rest_of(reader, stop + 1)
-            reason = f"{reader.slice(stop, stop + 1)} {reason}" if whole else ""
-        new = replace(
-            clause, subject=subject, rest=rest, complete=complete, extra=extra, reason=reason
-        )
+        why = stop + (reader.low(stop) == ",")
+        so = reader.low(why) == "so" and reader.low(why + 1) == "that"
+        if limit is None and (so or reader.low(why) in {"because", "since"}):
+            reason, whole, end = rest_of(reader, why + 1 + so)
+            whole = whole and reader.low(end) in {"", ",", ";", "."}
+            reason = f"{reader.slice(why, why + 1 + so)} {reason}" if whole else ""
+        new = replace(clause, subject=subject, rest=rest, complete=complete, reason=reason)
         self.clauses.append(new)
         reader.antecedent = self.owner or subject
         if limit is None and stop < len(reader.words):
@@ -177,8 +176,6 @@ class _SentenceReader:
     def _relative(self, rest: str, stop: int) -> None:
         """`… by the baker Ida Holm, who …` · `… in the Salt Store, which …`: on the last name."""
         reader = self.reader
-        if reader.low(stop) == "," and reader.low(stop + 1) == "whose":
-            self._whose(rest, stop)
         if reader.low(stop) != "," or reader.low(stop + 1) not in {"who", "which"}:
             return
         match = _LAST_NAME.search(rest)
@@ -192,18 +189,6 @@ class _SentenceReader:
             self._predicate(name, verb, stop + 1)
         except Unreadable:
             return
-
-    def _whose(self, rest: str, stop: int) -> None:
-        """`… aboard the Tern, whose hull is 47 metres long`: on the hull of the Tern."""
-        reader, match = self.reader, _LAST_NAME.search(rest)
-        if match is None or set(match.group(1).lower().split()) & en.PREPOSITIONS:
-            return
-        for verb in range(stop + 3, min(stop + 6, len(reader.words))):
-            if reader.low(verb) in en.AUXILIARIES or reader.finite_base(verb, stop + 1):
-                owned = f"{match.group(1)}'s {reader.slice(stop + 2, verb)}"
-                with contextlib.suppress(Unreadable):
-                    self._predicate(owned, reader.before_verb(verb), stop + 1)
-                return
 
     def _coordinate(self, clause: Clause, stop: int) -> None:
         """Go on behind the cut: `and carries …`, `, and it was lit …`, `; the Tern has …`"""

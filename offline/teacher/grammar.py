@@ -35,7 +35,6 @@ class Clause:
     voice: str  # "passive", "active" or "be"
     rest: str  # what follows the verb, cut at the end of the clause
     complete: bool = True  # False: rest's last phrase goes on behind the cut
-    extra: str = ""  # "with a range of 9 miles", behind the cut
     reason: str = ""  # "because it has no fin", behind the cut
     core: str = ""  # rest without the "In 1890," that opened the sentence; "" = the same
 
@@ -98,6 +97,8 @@ class Reader:
         following = self.low(self.before_verb(index + 1))
         if before == "being" or following in en.AUXILIARIES | en.DO:
             return None
+        if word.low in en.PARTICIPLE and following in en.PRESENT.keys() & en.ONLY_VERBS:
+            return None  # "the data collected allows"
         if word.low in en.PAST and word.low not in en.PARTICIPLE:
             return en.PAST[word.low]
         if self._before_auxiliary(index):
@@ -112,7 +113,10 @@ class Reader:
             return None
         if following == "of" and not word.low.startswith("consist"):
             return None
-        plural = bool(_PLURAL.search(before))
+        noun = index - 1
+        while noun > first and self.is_adverb(noun):
+            noun -= 1
+        plural = bool(_PLURAL.search(self.low(noun)))
         if word.low in en.PRESENT and not self._counted(first, index):
             return en.PRESENT[word.low]
         return word.low if word.low in en.BASES and plural else None
@@ -178,8 +182,11 @@ class Reader:
             if base is None:
                 return None
             # "cost" and "put" are past or present: a plural subject says present.
-            present = aux in en.BASES and (
-                _PLURAL.search(self.low(index - 1)) or is_plural(_lowered(self.slice(first, index)))
+            end = index
+            while end - 1 > first and self.is_adverb(end - 1):
+                end -= 1
+            present = aux in en.BASES - {"found"} and (
+                _PLURAL.search(self.low(end - 1)) or is_plural(_lowered(self.slice(first, end)))
             )
             do = "does" if aux in en.PRESENT else "do"
             do = "did" if aux in en.PAST and not present else do

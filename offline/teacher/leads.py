@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from offline.teacher import english as en
+from offline.teacher.grammar import tokenise
 from offline.teacher.phrases import NAME, WHEN
 
 _MARKER = re.compile(
@@ -14,7 +15,7 @@ _MARKER = re.compile(
     r"Accordingly|Consequently|In general|In practice|In short|In particular|Specifically|"
     r"Alternatively|Optionally|Likewise|Hence|Fortunately|Unfortunately|On the other hand|In "
     r"other words|So|Hence|Of course|Nevertheless|Ideally|That said|First|Second|Third|Next|"
-    r"Instead|Thus|Therefore|In the end|After all), "
+    r"As always|Yes|No|Instead|Thus|Therefore|In the end|After all), "
 )
 # Whom a document means by "we": a placeholder until its title and text say who may write it.
 AUTHORS = "the authors"
@@ -26,7 +27,9 @@ ITSELF = (
     r"framework|implementation|terms|conditions|guidelines|rules|page|section|notice)"
 )
 _LEAD = re.compile(
-    r"^(?:When|While|Unlike|To|If|Once|Upon|With|Without|As|In|On|At|By|Since|From|During|After|"
+    r"^(?:Prior to|Ahead of|According to|Due to|Because of|Despite|Throughout|Through|Instead of|"
+    r"In addition to|Regardless of|Based on|Following|Among|When|While|Unlike|To|If|Once|Upon|With|"
+    r"Without|As|In|On|At|By|Since|From|During|After|"
     r"Before|Until|For|Between|Under|Near|Behind|Every|"
     r"Inside|Outside|Off|Above|Below|Each|Within|Around)\s[^,;:]{2,90}"
 )
@@ -57,7 +60,9 @@ def without_marker(text: str) -> str:
     body = re.sub(rf"^Th(?:is|ese) (?={ITSELF}\b)", "The ", body[:1].upper() + body[1:])
     body = re.sub(r"^(?:Starting|Beginning) (?=in \d{4})", "", body)
     body = body[:1].upper() + body[1:] if body[:3] == "in " else body
-    return re.sub(r" (?:it|him|her)self(?= (?:is|was|has|had)\b)", "", body)
+    return re.sub(
+        r"(?<! for)(?<! by)(?<! of) (?:it|him|her)self(?= (?:is|was|has|had)\b)", "", body
+    )
 
 
 def split_lead(body: str) -> tuple[str, str, str]:
@@ -99,3 +104,29 @@ def _loose_lead(body: str) -> tuple[str, str, str]:
         return "", "", body
     lead = "" if en.POSSESSIVES & set(words) else loose.group().strip()
     return lead[:1].lower() + lead[1:], "", body[loose.end() :]
+
+
+def is_imperative(text: str, *, alone: bool = False) -> bool:
+    """`Run the tests` · `Do not open it`; not "Support is free" or "Users run it".
+
+    alone: a main clause behind its condition, where a bare noun seldom opens.
+    """
+    tokens = tokenise(text)
+    words = [word.low for word in tokens]
+    if re.match(r"(?:do not|don't|don’t|never|always) [a-z]", text, re.IGNORECASE):
+        words = words[(words[0] == "do" and 2) or 1 :]
+    if len(words) < 2 or words[0] not in en.BASES - {"have", "be", "do"} | {"ensure", "note"}:
+        return False
+    if words[0] in {"note", "see", "let"}:
+        return False
+    following = words[1]
+    if alone and text[0].islower() and not set(words[1:5]) & en.AUXILIARIES | {"of"} & {following}:
+        return words[0] != "welcome" and following not in en.PRESENT and following not in en.PAST
+    opens = following in en.OPENERS | en.PREPOSITIONS | {"only", "that", "us"}
+    return (opens or not following.isalpha() or following[0].isdigit()) and following not in {
+        "of",
+        "'",
+        "’",
+        ",",
+        "-",
+    } | en.AUXILIARIES

@@ -93,7 +93,8 @@ def is_person(phrase: str) -> bool:
     if any(w.lower() in things or w.lower().rstrip("s") in things for w in words):
         return False
     if any(
-        re.search(r"(?:tion|ment|ity|ness|ware|able|ible|ance|ence|ology|ings)$", w) for w in words
+        re.search(r"(?:[ts]ion|ment|ity|ness|ware|able|ible|ance|ence|ology|ings)$", w)
+        for w in words
     ):
         return False
     # "Beta WebSockets" and "HTTP APIs" are no people; "Ronan McDaid" and "J. Holm" are.
@@ -145,7 +146,9 @@ def from_title(phrase: str, title: str) -> str | None:
     words = phrase.split()
     if len(words) != 2 or words[0] != "the" or not words[1].islower():
         return None
-    match = re.search(rf"\b((?:[A-ZÀ-Þ][\w’'-]+ )+){words[1].capitalize()}\b", title)
+    match = re.search(
+        rf"\b((?:[A-ZÀ-Þ][\w’'-]+ )+){words[1].capitalize()}(?=$|[:,(]| [-–—|])", title
+    )
     if match is None or (
         match.group(1).split()[0] in {"The", "A", "Our"} and len(match.group(1).split()) < 2
     ):

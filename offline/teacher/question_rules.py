@@ -26,6 +26,7 @@ __all__ = ["apposition_drafts", "drafts"]
 
 _RULES = (
     rules_when_where.when,
+    rules_when_where.occasion,
     rules_amount.numbers,
     rules_amount.measures,
     rules_amount.often,
@@ -33,17 +34,15 @@ _RULES = (
     rules_who_what.agent,
     rules_who_what.prepositional,
     rules_is.copula,
-    rules_who_what.of_object,
     rules_who_what.of_subject,
     rules_general.why,
-    rules_general.called,
     rules_which.which,
-    rules_which.which_named,
 )
 
 # Questions that stand alone under the document's title although "you" or its authors act.
 _OF_ANYBODY = (
     rules_when_where.when,
+    rules_when_where.occasion,
     rules_amount.numbers,
     rules_amount.often,
     rules_general.why,
@@ -59,7 +58,7 @@ _NAMES_NOTHING = re.compile(
 )
 
 
-def drafts(clause: Clause, text: str) -> Iterator[Draft]:
+def drafts(clause: Clause, text: str, names: frozenset[str] = frozenset()) -> Iterator[Draft]:
     """Every question that the rules make of one clause of the sentence `text`."""
     past = clause.aux in {"was", "were", "did", "had", "has", "have"}
     kind = rules_general.generic(clause.subject) and not (
@@ -69,13 +68,26 @@ def drafts(clause: Clause, text: str) -> Iterator[Draft]:
     article = re.match(r"(?:the|both|each|every|any|some|all|a|an) ", clause.subject)
     superlative = re.match(r"the (?:\w+ )?\w+est ", clause.subject)
     vague = bool(article) and not (kind or superlative or ph.has_name(clause.subject))
-    if clause.subject.startswith(("be ", "have ", "do ")):
+    if clause.subject.startswith(("be ", "have ", "do ")) or clause.subject.endswith(
+        (" more", " less", " right")
+    ):
+        return
+    if re.match(r"\w+ing (?!.*\band\b)", clause.subject) and clause.aux in {
+        "are",
+        "were",
+        "do",
+        "have",
+    }:
         return
     if _NAMES_NOTHING.search(clause.subject) or clause.subject.lower() in en.NUMBER_WORDS:
         return
     # "Software patents pose a threat", "Shared locks on Windows": the noun was taken for the verb.
     bare = clause.aux == "does" and clause.subject.split()[0].lower() not in en.OPENERS
     following = clause.rest.partition(" ")[0]
+    alone = bare and re.fullmatch(r"(?!.*ing$)[A-Z]?[a-z]+", clause.subject) is not None
+    alone = alone and clause.subject not in names and clause.lemma not in en.ONLY_VERBS
+    if alone and following.islower() and following not in en.OPENERS | {"to", "that"}:
+        return  # "Speaker names visible"
     if bare and clause.lemma not in en.ONLY_VERBS and following in en.BASES - en.PAST.keys():
         return
     if bare and following in en.PREPOSITIONS and not clause.subject.split()[-1][0].isupper():

@@ -12,22 +12,21 @@ from offline.teacher import english as en
 from offline.teacher import statement_words as said
 from offline.teacher.drafting import Draft
 from offline.teacher.grammar import tokenise
-from offline.teacher.leads import ITSELF, without_marker
-from offline.teacher.rules_predicate import done_to
+from offline.teacher.leads import ITSELF, is_imperative, without_marker
 
-_JOIN = r"if|when|whenever|unless|before|after|until|once|while"
+JOIN = r"if|when|whenever|unless|before|after|until|once|while"
 # With a duty or an order behind them, these opening phrases say when or where it holds.
 _OCCASION = (
     r"in (?:the )?(?:case|event) of|prior to|in|during|for|within|upon|on|at|by|with|without|under"
 )
 _LEADING = re.compile(
-    rf"(?:so |and |but )?(?P<join>(?:{_JOIN}|{_OCCASION}|"
-    rf"as(?= an? )) )(?P<when>[^,;:]+?(?:, (?:and|or) "
+    rf"(?:so |and |but )?(?P<join>(?:{JOIN}|{_OCCASION}|"
+    rf"as(?= an? )) )(?P<when>[^,;:]+?(?:(?:, [^,;:]+)*, (?:and|or) "
     r"[^,;:]+)?), (?:then |please )*(?P<main>[^;:]+)(?:[;:] .+)?",
     re.IGNORECASE,
 )
 _TRAILING = re.compile(
-    rf"(?:please )?(?P<main>[^;:]+?),? (?P<join>(?:{_JOIN}|during|prior to|upon) )"
+    rf"(?:please )?(?P<main>[^;:]+?),? (?P<join>(?:{JOIN}|during|prior to|upon) )"
     r"(?P<when>[^,;:]+)(?:[;:] .+)?"
 )
 _PURPOSE_FIRST = re.compile(
@@ -43,15 +42,22 @@ _DUTY = re.compile(
     r"entitled|advised|obliged|free) to|(?P<it>(?<=^[Ii]t )is (?:advisable|recommended|necessary|"
     r"possible|important|best|sufficient)) to) (?P<what>[a-z].+)"
 )
+# "staff who travel", "anyone requiring help": the duty of these, not of all.
+_OF_SOME = re.compile(
+    r"(?!(?:when|while|if|as|after|before|once|we|you|it|to) )(?:[\w-]+ ){1,4}"
+    r"(?:who|(?:wish|want|requir|request|seek|work|us|travel|leav|join|apply|receiv)l?ing) ",
+    re.IGNORECASE,
+)
 _NO_DEED = frozenset("be have get need want see do like".split())
 # "how to", "able to": no purpose of what stands before.
 _NO_PURPOSE = frozenset(
-    "how able need needs want wants have has had way ways ability try tries attempt likely ready "
-    "used use possible whether due up according as not is are be been was were going continue "
-    "refer related equal similar access attention what where when right permission reason time "
-    "subject set sets next prior ask asks tell allow allows enable enables cause causes require "
-    "requires sure free willing expect expects want helps help failed fails fail enough "
-    "required needed allowed expected intended designed encouraged forced likes like wish".split()
+    "how able unable need needs want wants have has had way ways ability try tries attempt "
+    "likely ready used use possible whether due up according as not is are be been was were "
+    "going continue effort efforts refer related equal similar access attention what where when "
+    "right permission reason time subject set sets next prior ask asks tell allow allows enable "
+    "enables cause causes require requires sure free willing expect expects helps help failed "
+    "fails fail enough required needed allowed expected intended designed encouraged forced "
+    "likes like wish".split()
 )
 # Behind these, a "when" or "if" says no condition.
 _DATED_OR_ASKED = re.compile(
@@ -77,6 +83,18 @@ _OPEN_END = re.compile(
     r"particularly|especially|typically|except|because|so|where|when)$",
     re.IGNORECASE,
 )
+# Behind one of these, a purpose or a condition may belong to the second verb alone.
+_JOINED = re.compile(r",|\b(?:that|which|who|if|when|because|where|how)\b", re.IGNORECASE)
+# A condition holds a noun: not "when in doubt", "if you picked wrong".
+TELLS = re.compile(
+    r"\b(?:the|an?|any|each|every|all|your|our|some|no|two|\d+) \w|\w{3}[^su]s\b|[A-Z][a-z]|"
+    r"\w{4}ing\b"
+    r"|\w(?:tion|ment|ness|ity|nce)\b|^(?!you|it|we)\w+ (?:is|was|has|can|must|may|will)\b"
+)
+# "we trust that …": what its authors think happens under no condition.
+_THINKS = re.compile(
+    r"[Ww]e (?:are|recommend|trust|believe|think|hope|want|suggest|encourage|ask|mean|expect)\b"
+)
 LONGEST = 20  # words of an answer that is a predicate or a clause
 
 
@@ -92,26 +110,29 @@ def instructions(text: str) -> Iterator[Draft]:
             if join == "to " and not _is_purpose(body, match, leading=leading):
                 continue
             # "until the late 1970s, when a second was added"
-            dated = _DATED_OR_ASKED.search(main)
-            if not _condition_stands(when) or (dated and not leading and join in {"when ", "if "}):
+            dated = _DATED_OR_ASKED.search(main) and join in {"when ", "if ", "before ", "after "}
+            vague = join.strip() in JOIN.split("|") and not TELLS.search(when)
+            if vague or not _condition_stands(when) or (dated and not leading):
                 continue
             found = list(_drafts(join + when, main, leading=leading))
             yield from found
             if found:
                 return
-    verb, _, rest = re.sub(r"^(?:Please|Always) ", "", body).partition(" ")
-    if is_imperative(f"{verb} {rest}"):
-        yield from done_to("should", verb.lower(), rest)
-    if negative := re.match(
-        r"(?:please )?(?:do not|don't|don’t|never) (\w+) (.+)", body, re.IGNORECASE
-    ):
-        yield from done_to("should not", *negative.groups())
+
+    duty = _DUTY.fullmatch(body)
+    if duty and _OF_SOME.match(duty["who"]) and not said.points(f"the person {duty['who']}"):
+        answer = re.sub(r"^(?:(?:also|only|always|then|still) )+", "", duty["what"])
+        base = answer.partition(" ")[0]
+        cut = re.search("[;:]|, and |^[^ ]+$", answer) or len(answer.split()) > LONGEST
+        if base in en.BASES - _NO_DEED and not cut and not said.points(f"the {answer}"):
+            yield _told(f"What {_bound(duty)}?", answer)
 
 
 def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
     """`if the lamp fails`, `Call the keeper` → "What should you do if the lamp fails?\""""
+    main = re.sub(r"\b(can|may|should|must|will) also ", r"\1 ", main)
     main = re.sub(r"^(?:ideally|instead|in general|in that case), ", "", main, flags=re.IGNORECASE)
-    if not leading and _NEXT_STATEMENT.search(main):
+    if not leading and (_NEXT_STATEMENT.search(main) or _JOINED.search(main)):
         return  # of which of the two statements does the condition speak?
     statement, *others = _NEXT_STATEMENT.split(main)
     if any("," in part for part in others):
@@ -122,18 +143,22 @@ def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
     low = main[:1].lower() + main[1:]
     if low.startswith(("feel free", "see ", "please ", "consider ", "refer to ")):
         return
-    opened = re.match(rf"(?:{_JOIN}|since|because|although|which|where) ", low)
+    opened = re.match(rf"(?:{JOIN}|since|because|although|which|where) ", low)
     opened = opened or re.match(r"\w+ing\b[^,]*, ", main)
     if opened or _OPEN_END.search(main) or (not leading and said.points(low)):
         return
     if re.search(rf"\b(?:this(?! {ITSELF}\b)|these|those|below|above|following|the same)\b", main):
         return
-    if re.match(r"(?:[\w-]+ ){0,6}[\w-]+, (?:and|or|you|we|they|it|the) |(?:and|or|but) ", low):
+    if re.match(
+        r"(?:[\w-]+ ){0,6}[\w-]+, (?:and|or|and/or|you|we|they|it|the) |(?:and|or|but) ", low
+    ) and not (condition.startswith("to ") and is_imperative(main, alone=True)):
         return  # the condition's list goes on
     occasion = re.match(rf"(?:{_OCCASION}|as) ", condition)
     if occasion and (len(condition.split()) > 16 or re.search(r"\b(?:you|we|will)\b", condition)):
         return
     if is_imperative(main, alone=leading):
+        if re.match(r"(?:in(?! (?:the )?(?:case|event))|on|at|with|by) ", condition):
+            return
         negative = re.match(r"(?:do not|don't|don’t|never) (?=[a-z])", low)
         if negative:
             answer, never = main[negative.end() :], " never" if low.startswith("never") else ""
@@ -141,11 +166,7 @@ def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
             if not said.points(answer):
                 yield _told(f"What {modal} {condition}?", answer)
             return
-        verb, _, thing = main.partition(" ")
-        if verb.lower() in {"use", "see", "consult", "read", "set", "run"} and _is_thing(thing):
-            yield _told(f"What should you {verb.lower()} {condition}?", thing)
-        else:
-            yield _told(f"What should you do {condition}?", main)
+        yield _told(f"What should you do {condition}?", main)
         return
     duty = _DUTY.fullmatch(main)
     if duty and (duty["it"] or _names(duty["who"])):
@@ -156,31 +177,25 @@ def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
             return
         if base in _NO_DEED - {"be", "have"}:
             return
-    if (
-        occasion
-        or not _is_clause(condition)
-        or low.partition(" ")[0]
-        in {
-            *en.ONLY_VERBS,
-            *en.PAST,
-            *en.PRESENT,
-            "only",
-        }
-    ):
+    # Behind its statement, a condition seldom says what happens: "Fees are paid if …".
+    if occasion or not leading or condition.startswith("to ") or not _is_clause(condition):
         return
-    if not leading and re.search(r"\b(?:only|that|which|who|whether|because|how|if|what)\b", main):
+    first = low.partition(" ")[0]
+    if first in {*en.ONLY_VERBS, *en.PAST, *en.PRESENT, "only"} or first.endswith("ing"):
         return
-    if condition.startswith("to ") or len(main.split()) > LONGEST:
+    if len(main.split()) > LONGEST:
         return
-    if not leading and re.match(r"(?:while|before|after) |\w+ \w+ing ", condition):
-        return  # it only dates what is said
     if _is_statement(main) and not re.match(r"(?:and|or|but) ", low):
         first = main.partition(" ")[0].lower()
+        if _THINKS.match(main) or (first in en.BASES and main.split()[1] not in en.AUXILIARIES):
+            return
         if first in {"this", "that", "these", "such", "he", "she", "i"}:
             return
         if first in {"it", "they"} and not _antecedent(first, condition):
             return
-        past = re.search(r"\b(?:was|were|had|did)\b", main) is not None
+        past = re.search(r"\b(?:was|were|had|did)\b", f"{condition} {main}") is not None
+        past = past or all(re.search(r"\w{2,}ed\b", part) for part in (condition, main))
+        past = past and not re.search(r"\b(?:is|are|has|have|should|will|can|must|may)\b", main)
         yield Draft(
             f"What {'happened' if past else 'happens'} {condition}?", main, 1.0, titled=True
         )
@@ -200,12 +215,17 @@ def _bound(duty: re.Match[str]) -> str:
 
 
 def _told(question: str, answer: str) -> Draft:
-    return Draft(question, answer, 1.4, titled=True)
+    # "present it, and then we dance": what others do is no part of the answer.
+    # "use your leave or take part", in front of a condition: which of the two does it speak of?
+    others = re.search(r" and (?:then )?(?:we|you|it|they|he|she|the) ", answer)
+    last = re.search(r" (?:and|or) ([a-z]+)$", answer)
+    cut = others or (last and last.group(1) in en.BASES)
+    return Draft(question, "" if cut else answer, 1.4, titled=True)
 
 
 def _is_purpose(body: str, match: re.Match[str], *, leading: bool) -> bool:
     verb = match.group("when").split()[0]
-    if verb.lower() not in en.BASES or re.match(
+    if verb not in en.BASES or re.match(
         r"be |\w+ (?:for|with|as|by)\b", match.group("when").lower()
     ):
         return False
@@ -213,18 +233,22 @@ def _is_purpose(body: str, match: re.Match[str], *, leading: bool) -> bool:
         return True
     main = match.group("main")
     if re.search(
-        r"\bfor (?:us|you|them|others|users)$|\b(?:wait|allow|enable|cause|require|permit|force|"
-        r"let|help|encourage|tell)",
+        r"\bfor (?:us|you|them|others|users)$|\b(?:wait|allow|enable|cause|require|request|ask|"
+        r"permit|force|let|help|encourage|tell)",
         main,
     ):
         return False
     words = [word.lower().strip("`,") for word in main.split()]
+    if len(words) > 10 or " and " in main or re.search(r" (?:you|they|we|it) \w+$", main):
+        return False
     return len(words) >= 3 and words[-1] not in _NO_PURPOSE and words[0] not in _NO_PURPOSE
 
 
 def _condition_stands(when: str) -> bool:
     """Names what it speaks of: no pronoun but one that its own words explain."""
     words = when.split()
+    if re.search(r"(?:^| )(?:when|once|if|unless|–) | \w+ed by \w+$", when):
+        return False
     if not 2 <= len(words) <= 22 or _OPEN_END.search(when) or _SAYS_NO_OCCASION.search(when):
         return False
     if re.match(
@@ -258,14 +282,9 @@ def _names(who: str) -> bool:
 def _lowered(phrase: str) -> str:
     """As inside a question: `The keeper` → "the keeper"; a name keeps its capital."""
     first = phrase.split()[0]
-    plain = first.lower() in en.OPENERS | {"you", "most", "many", "no", "users"}
+    low = first.lower()
+    plain = said.PEOPLE.fullmatch(low) or low in en.OPENERS | {"you", "most", "many", "no"}
     return phrase[0].lower() + phrase[1:] if plain else phrase
-
-
-def _is_thing(text: str) -> bool:
-    return bool(re.match(r"(?:the|an?|your|any|all) |[`\w./-]+$", text)) and not re.search(
-        r" (?:and|or|to|,) ", text
-    )
 
 
 def _is_clause(condition: str) -> bool:
@@ -273,39 +292,12 @@ def _is_clause(condition: str) -> bool:
     join, _, rest = condition.partition(" ")
     if join == "while":
         return rest.split()[0].endswith("ing")  # else it may set two things against each other
-    first = rest.split()[0]
-    return first.endswith("ing") or _is_statement(rest) or "’" in rest or "'" in rest
-
-
-def is_imperative(text: str, *, alone: bool = False) -> bool:
-    """`Run the tests` · `Do not open it`; not "Support is free" or "Users run it".
-
-    alone: a main clause behind its condition, where a bare noun seldom opens.
-    """
-    tokens = tokenise(text)
-    words = [word.low for word in tokens]
-    if re.match(r"(?:do not|don't|don’t|never|always) [a-z]", text, re.IGNORECASE):
-        words = words[(words[0] == "do" and 2) or 1 :]
-    if len(words) < 2 or words[0] not in en.BASES - {"have", "be", "do"} | {"ensure", "note"}:
-        return False
-    if words[0] in {"note", "see", "let"}:
-        return False
-    following = words[1]
-    if alone and text[0].islower() and following not in en.AUXILIARIES | {"of"}:
-        return following not in en.PRESENT and following not in en.PAST
-    opens = following in en.OPENERS | en.PREPOSITIONS | {"only", "that", "us"}
-    return (opens or not following.isalpha() or following[0].isdigit()) and following not in {
-        "of",
-        "'",
-        "’",
-        ",",
-        "-",
-    } | en.AUXILIARIES
+    return _is_statement(rest) or "’" in rest or "'" in rest
 
 
 def _is_statement(main: str) -> bool:
     """It has a subject and a verb."""
-    words = [word.low for word in tokenise(main)]
+    words = [word.low for word in tokenise(main) if word.low not in en.ADVERBS]
     for place, word in enumerate(words[1:], 1):
         if word in en.AUXILIARIES and not re.search(r"\d May\b", main):
             return True

@@ -5,17 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from offline.teacher import english as en
 from offline.teacher import phrases as ph
 from offline.teacher.clauses import Apposition
-from offline.teacher.drafting import PREP, Draft, ask, is_kind, plural_noun
+from offline.teacher.drafting import PREP, Draft
 from offline.teacher.grammar import Clause
 from offline.teacher.rules_amount import MEASURE
-
-_NO_STUFF = frozenset(
-    "great little much assistance significance benefit concern order interest use value "
-    "age size kind type course help origin importance note late old".split()
-)
 
 # What only judges its subject, and subjects that name nothing.
 JUDGED = re.compile(
@@ -37,7 +31,7 @@ def copula(clause: Clause) -> Iterator[Draft]:
     """`is the oldest light in …` · `is a reef of black slate` · `is of timber` · `is Petra Voss`"""
     rest = re.sub(r"^(?:at present|currently|in fact) ", "", clause.rest)
     subject = clause.subject
-    if clause.voice != "be" or " and " in subject:
+    if clause.voice != "be" or " and " in subject or re.match(r"\w+ing \w|the usual ", subject):
         return
     person = ph.is_person(subject)
     if clause.head == "been" and clause.aux == "has":
@@ -59,22 +53,7 @@ def copula(clause: Clause) -> Iterator[Draft]:
             )
             yield Draft(f"{wh} {clause.aux} {rest}?", subject, 2.8, everywhere)
         return
-    if match := re.match(r"of (?P<stuff>(?:[a-z-]+ ){0,2}[a-z-]+)(?= (?:with|in|on)\b|,|$)", rest):
-        if not set(match.group("stuff").split()) & _NO_STUFF:
-            yield Draft(ask("What", clause, "made of"), match.group("stuff"), 2.6)
-        return
-    if re.fullmatch(rf"the [a-z -]+ of (?:the )?{ph.NAME}", rest) and not ph.has_name(subject[1:]):
-        if re.match(r"(?:a|an|one|two|three|four|five|six) ", subject):
-            be = {"are": "is", "were": "was"}.get(clause.aux, clause.aux)
-            yield Draft(f"What {be} {rest}?", subject, 2.4)
-        return
-    if rest.startswith("the ") and ph.has_name(rest) and ph.has_name(subject) and clause.complete:
-        role = re.split(r",? and ", rest)[0]
-        if re.match(r"the (?:[a-z-]+ )+(?:of|in|at|on|for) ", role) and not re.match(
-            r"the (?:[A-Z]|\w+ and)", subject
-        ):
-            yield Draft(f"{'Who' if person else 'What'} {clause.aux} {role}?", subject, 2.0)
-    named = re.match(rf"(?:the )?(?:[a-z]+ ){{0,2}}{ph.NAME}$", rest)
+    named = re.match(rf"(?:the )?(?:(?!{PREP}|of)[a-z]+ ){{0,2}}{ph.NAME}$", rest)
     if (
         named
         and re.match(r"the |[A-Z]", subject)
@@ -103,36 +82,19 @@ def copula(clause: Clause) -> Iterator[Draft]:
                 2.0,
                 alone,
             )
-    elif clause.aux == "are" and is_kind(subject) and re.match(r"[a-z-]+ ", rest):
-        answer = _kind_of(rest)
-        if (
-            answer
-            and len(answer.split()) >= 2
-            and plural_noun(re.split(rf" (?:of|{PREP}|used|made)\b", answer)[0])
-        ):
-            yield Draft(f"What are {subject}?", answer, 1.4, alone=True)
 
 
 def _kind_of(rest: str) -> str:
-    """`a chain of rocks with a light` → "a chain of rocks", at most 8 words."""
+    """`a chain of rocks with a light` → "a chain of rocks", at most 12 words."""
     # "a sport in", cut before "which": the preposition belongs to what was cut.
-    rest = re.sub(r" (?:in|on|at|by|for|with|to|from|of|through)$", "", rest.rstrip(" ,"))
-    words = rest.split()
-    if rest.startswith("one of the ways"):
+    rest = re.sub(r" (?:in|by)$", "", rest.rstrip(" ,"))
+    if re.search(r" (?:on|at|for|with|to|from|of|through)$", rest):
         return ""
-    if len(words) <= 8:
-        return rest.rstrip(" ,")
-    match = re.match(rf"(?P<np>.+?)(?= (?:{PREP}|to|used|made|built)\b|,)", rest)
-    phrase = match.group("np") if match else ""
-    if phrase and phrase.split()[-1] in en.PARTICIPLE:
-        phrase = phrase.rpartition(" ")[0]
-    return phrase if len(phrase.split()) <= 8 else ""
-
-
-def _is_named_role(role: str, name: str) -> bool:
-    """`the harbourmaster of Sandry`, `Cordelia Banks`: its holder, whatever the name ends in."""
-    head = re.split(rf" (?:of|{PREP})\b", role)[0].split()[-1]
-    return ph.is_role(head) and bool(re.fullmatch(r"(?:[A-ZÀ-Þ][\w’'-]+ ?){2,3}", name))
+    words = rest.split()
+    if len(words) <= 12:
+        return rest
+    phrase = rest.partition(",")[0]
+    return phrase if "," in rest and len(phrase.split()) <= 8 else ""
 
 
 def apposition_drafts(apposition: Apposition) -> Iterator[Draft]:
@@ -149,10 +111,3 @@ def apposition_drafts(apposition: Apposition) -> Iterator[Draft]:
         role = description if description.startswith("the ") else f"the {description}"
         if re.match(r"the (?:[a-z-]+ )+of ", role):
             yield Draft(f"Who {be} {role}?", name, 2.7)
-    elif not person and ph.has_name(name) and re.match(r"(?:a|an) ", description):
-        if len(description.split()) <= 8:
-            yield Draft(f"What {be} {name}?", description, 1.8)
-    elif re.match(r"the ", name) and (
-        ph.is_person(description) or _is_named_role(name, description)
-    ):
-        yield Draft(f"Who {be} {name}?", description, 2.6)

@@ -10,6 +10,7 @@ from offline.teacher import english as en
 from offline.teacher import phrases as ph
 from offline.teacher.drafting import PREP, Draft, ask, noun_phrase, without
 from offline.teacher.grammar import Clause
+from offline.teacher.statement_words import points
 
 _PLACE = re.compile(
     rf"\b(?P<value>(?:in|at|near|on|off|outside|beside|behind|opposite) (?:(?P<plain>(?:the|a|an) "
@@ -25,7 +26,7 @@ _SPOT = re.compile(
 
 _LOCATIVE = frozenset(
     "hang stand lie keep store find moor bury display preserve bear base situate locate cast "
-    "exhibit anchor live dwell sit house exhibit show hide print repair train wreck meet end "
+    "exhibit anchor live dwell sit house show hide print repair train wreck meet end "
     "begin start".split()
 )
 
@@ -45,11 +46,12 @@ def when(clause: Clause) -> Iterator[Draft]:
         kind = match.lastgroup
         answer = match.group(kind or 0)
         rest = without(clause.rest, match.start(), match.end())
-        if (
-            re.match(r" and (?:again|in|on|\d)", clause.rest[match.end() :])
-            or "since " in (clause.rest[: match.start()])
+        if re.match(r" and (?:again|in|on|\d)", clause.rest[match.end() :]) or re.search(
+            r"\b(?:since|after|before|until) ", clause.rest[: match.start()]
         ):
             continue
+        if clause.core and match.start() > len(clause.core) + 1:
+            continue  # "despite its success during the 1980s, …": not when it happened
         been = kind == "limit" and clause.aux == "has"
         if (
             clause.voice == "be"
@@ -70,12 +72,30 @@ def when(clause: Clause) -> Iterator[Draft]:
             yield Draft(ask(wh, clause, rest), answer, 2.2)
         else:
             yield Draft(ask("When", clause, rest), answer, 3.0)
-    origin = re.match(rf"(?:back )?(?:from|to) ({ph.DATE})(?!\w)", clause.rest)
-    if origin and clause.lemma == "date":
-        yield Draft(f"When does {clause.subject} date from?", origin.group(1), 3.0)
     if clock := ph.CLOCK.search(clause.rest):
         rest = without(clause.rest, clock.start(), clock.end())
         yield Draft(ask("At what time", clause, rest), clock.group("clock"), 3.0)
+
+
+_OCCASION = re.compile(
+    r"(?P<what>(?:(?:the|an?|their|all|each|every) (?:[\w-]+ ){1,3}?)?)"
+    r"(?P<when>(?:during|after|before|prior to|upon|(?:at|by|until) the (?:end|start|beginning) of|"
+    r"on the (?:day|first day) of) [^,;:]+)"
+)
+
+
+def occasion(clause: Clause) -> Iterator[Draft]:
+    """`is finalized during the intake session` → "When is … finalized?\""""
+    match = _OCCASION.fullmatch(clause.core or clause.rest)
+    if clause.core or match is None or clause.voice == "be" or not clause.complete:
+        return
+    what, answer = match["what"].strip(), match["when"]
+    if (
+        (what or clause.voice == "passive")
+        and not points(answer)
+        and 3 <= len(answer.split()) <= 12
+    ):
+        yield Draft(ask("When", clause, what), answer, 1.2, titled=True)
 
 
 def _datable(clause: Clause) -> bool:
@@ -103,6 +123,8 @@ def where(clause: Clause) -> Iterator[Draft]:
         if (
             value
             and not dated
+            and not value.endswith(" close")
+            and value not in {"the island", "the area", "the region", "the country", "the site"}
             and not ph.WHEN.match(match.group())
             and not re.search(rf"^{ph.NUMBER} ", value)
         ):
@@ -112,14 +134,18 @@ def where(clause: Clause) -> Iterator[Draft]:
     for match in _PLACE.finditer(clause.rest):
         named = match.group("name")
         phrase = match.group("value").split()
-        if any(word.lower().strip(",.") in en.NOT_PLACE for word in phrase):
+        if any(word.lower().strip(",.").removesuffix("s") in en.NOT_PLACE for word in phrase):
             continue
         on = match.group().startswith("on ") and clause.voice == "active"
         if on and clause.lemma not in _LOCATIVE:
             continue  # "notes on GDB"
+        if named and re.search(r"(?:ans|ese)$", named):
+            continue  # "in the Hawaiians"
         if named and (ph.is_person(named) or ph.is_organisation(named)):
             continue
         before = clause.rest[: match.start()].strip()
+        if clause.core and clause.aux in {"do", "does"} and match.start() > len(clause.core):
+            continue  # "At the club, talks help …": not where they do it
         if clause.voice == "be":
             if before or clause.head:
                 continue
@@ -151,5 +177,7 @@ def where(clause: Clause) -> Iterator[Draft]:
         }:
             continue
         rest = without(clause.rest, match.start(), match.end())
+        if rest.endswith(" to") or " to be " in rest:
+            continue
         where_score = 2.6 if named else 2.0
         yield Draft(ask("Where", clause, rest), match.group("value"), where_score)

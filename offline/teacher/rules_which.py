@@ -6,38 +6,27 @@ import re
 from collections.abc import Iterator
 
 from offline.teacher import english as en
-from offline.teacher import phrases as ph
 from offline.teacher.drafting import PREP, Draft
 from offline.teacher.grammar import Clause
 
 # Modifiers that tell no kind from another.
 _PLAIN = frozenset(
     "latter former default modern new other different common ideal most many such early recent "
-    "current various last next "
-    "first second third final main same similar certain good own following typical basic several "
-    "single subsequent excellent different "
-    "few some popular traditional classic special specific additional average regular usual "
-    "standard normal general major minor important original more further later earlier well "
-    "best better great greater big large small young old top real true actual whole entire "
-    "resulting remaining key primary another next previous international world".split()
+    "current various last next first second third final main same similar certain good own "
+    "following typical basic several single subsequent excellent few some popular traditional "
+    "classic special specific additional average regular usual standard normal general major "
+    "minor important original more further later earlier well best better great greater big "
+    "large small young old top real true actual whole entire resulting remaining key primary "
+    "another previous international world".split()
 )
 # Heads that "which" asks nothing about.
 _LOOSE_HEADS = frozenset(
     "way ways thing things part parts number kind kinds type types form forms case cases example "
     "examples advantage reason result results people year years time times day days goal idea "
-    "people person end side rest amount place choice use lot one ones act work man woman men "
-    "women name members".split()
+    "person end side rest amount place choice use lot one ones act work man woman men women name "
+    "members".split()
 )
 _WHICH = re.compile(r"(?:(?:the|an?) )?(?P<mods>(?:[\w’'-]+ ){1,3})(?P<head>[a-z]{3,})$")
-# What a capitalised name may end in, as a question names it.
-_SORTS = frozenset(
-    "light lighthouse harbour museum foundry bank mole house pier buoy beacon island islands bay "
-    "bakery brewery school college church bridge mill station street road hotel inn company line "
-    "society board reef rock rocks point head sound strait river lake valley hill village town "
-    "city park hall library museum tower festival cup race prize loft ropewalk shipyard yard club "
-    "lifeboat ferry steamer tug tanker barque schooner yacht cutter coaster lamp engine bell "
-    "beach classic championship championships federation organisation organization".split()
-)
 _COMPARED = re.compile(r"(?:more|less|most|least|\w+er|made|used|similar|suitable|ideal|popular)\b")
 
 
@@ -49,6 +38,11 @@ def which(clause: Clause) -> Iterator[Draft]:
         return
     mods = match.group("mods").lower().split()
     head = match.group("head")
+    singular = not re.search(r"[^siu]s$|^(?:people|men|women)$", head)
+    if singular and (
+        not re.match(r"[Tt]he ", clause.subject) or re.search(r" [a-z]+ [A-Z]", clause.subject)
+    ):
+        return  # "Staff member", "the rock tripe Umbilicaria esculenta"
     subject_bare = clause.subject.islower() and not re.match(r"(?:the|an?) ", clause.subject)
     if any(word[:1].isdigit() for word in mods) or (
         clause.aux == "did" and subject_bare and re.match(rf"(?:{PREP}) ", rest)
@@ -71,6 +65,8 @@ def which(clause: Clause) -> Iterator[Draft]:
         return
     if re.search(r"\b(?:its|their|his|her|such|same|other|so|due|because)\b", rest):
         return
+    if clause.voice == "passive" and rest.split()[0] in en.OPENERS:
+        return
     if clause.voice == "be" and not _COMPARED.match(rest):
         return
     if clause.lemma in {"have", "become", "seem", "include", "come", "go"}:
@@ -78,30 +74,3 @@ def which(clause: Clause) -> Iterator[Draft]:
     if head in rest.split() or head.rstrip("s") in rest.split():
         return
     yield Draft(f"Which {head} {clause.finite} {rest}?", clause.subject, 2.2, field=True)
-
-
-def which_named(clause: Clause) -> Iterator[Draft]:
-    """`Quarle Light was first lit in 1877` → "Which light was first lit in 1877?\""""
-    subject, rest = clause.subject, clause.rest
-    named = re.match(rf"(?:the )?{ph.NAME} (?P<head>[A-Z][a-z]+)$", subject)
-    role = re.match(rf"the (?P<head>(?:[a-z-]+ )?[a-z-]+) {ph.NAME}$", subject)
-    if " of " in subject:
-        return
-    if named and named.group("head").lower() in _SORTS:
-        head = named.group("head").lower()
-    elif role and role.group("head").split()[-1] in _SORTS | en.SORTS_OF_SHIP | en.PERSON_NOUNS:
-        head = role.group("head")
-    else:
-        return
-    if not clause.complete or not 2 <= len(rest.split()) <= 14 or head in rest.split():
-        return
-    telling = re.search(r"\d", rest) or ph.has_name(rest) or len(rest.split()) >= 5
-    if not telling or re.search(r"\b(?:its|their|his|her|such|same|other|both|also)\b", rest):
-        return
-    if set(re.findall(r"[A-Z]\w+", subject.removeprefix("The"))) & set(
-        re.findall(r"[A-Z]\w+", rest)
-    ):
-        return
-    if re.match(r"(?:the|an?|one|by|worth) ", rest) and clause.voice == "be":
-        return
-    yield Draft(f"Which {head} {clause.finite} {rest}?", subject, 2.0, alone=True)

@@ -9,7 +9,6 @@ from offline.teacher import english as en
 from offline.teacher import phrases as ph
 from offline.teacher.drafting import PREP, Draft, ask, noun_phrase
 from offline.teacher.grammar import Clause
-from offline.teacher.statement_words import MAKES_DO
 
 _AGENT = re.compile(
     r"(?:^|(?<= ))by (?P<value>.+?)(?= (?:in|on|at|for|from|to|after|before|with|during|as|near|"
@@ -36,35 +35,17 @@ _ACTIVE_PREPOSITIONAL = frozenset(
     "turn into|result in|specialise in|specialize in|deal in|begin with|end with".split("|")
 )
 
-_VAGUE_VERBS = frozenset(
-    "be have do take make get go come become seem mean allow cause let include involve "
-    "say think know want give put set see watch hear help begin start try appear remain "
-    "tell ask feel bring expect call turn leave reach pass enter serve form face fit".split()
-)
-
-# Objects that say nothing by themselves, or that lost the word behind them.
-_EMPTY = frozenset(
-    "fact home idea way time times day week year month place thing things work part "
-    "close clear open high use lot number other others same more most pair role".split()
-)
-
-_COLOURS = "white|red|green|blue|black|yellow|orange|grey|gray|brown|cream|gold|silver|purple|pink"
-
-_BARE = re.compile(
-    r"(?:[a-z-]+ )*(?:[a-z-]+[^siu]s|[a-z]+(?:oil|water|wool|gas|coal|wood|diesel|salt|fish|bread))"
-)
-_BARE_OBJECT = frozenset(
-    "require provide feature generate attract reduce sell make burn use carry export "
-    "produce mine contain supply buy lift teach store manufacture repair build breed "
-    "cast publish collect deliver smoke brew bake".split()
-)
-
 _HUMAN = frozenset(
-    "found design build write lead invent discover command establish paint compose "
-    "carve pilot own manage direct sell buy donate win survey chart name rescue teach "
-    "run develop create launch pour compile draw edit publish record organise open "
-    "commission make start train supply repair restore give bake brew sew weave captain "
-    "coach set introduce produce coin break".split()
+    "found design build write lead invent discover command establish paint compose carve pilot "
+    "own manage direct sell buy donate win survey chart name rescue teach run develop create "
+    "launch pour compile draw edit publish record organise open commission make start train "
+    "supply repair restore give bake brew sew weave captain coach set introduce produce coin "
+    "break".split()
+)
+
+_DOERS = en.PERSON_NOUNS | set(
+    "team committee board council office department members group club union staff "
+    "volunteers".split()
 )
 
 _STATES = frozenset("involve contain include consist".split())
@@ -83,6 +64,7 @@ def agent(clause: Clause) -> Iterator[Draft]:
     if (
         match is None
         or clause.rest.startswith("to as ")
+        or re.search(r" and \w+ed\b", match.group("value"))
         or re.search(r"\bby(?: \w+)?ing\b", clause.rest)
     ):
         return
@@ -90,7 +72,7 @@ def agent(clause: Clause) -> Iterator[Draft]:
     who = (
         ph.is_person(answer)
         or ph.is_organisation(answer)
-        or bool(re.match(r"(?:the|a|an) ", answer) and answer.split()[-1] in en.PERSON_NOUNS)
+        or bool(re.match(r"(?:the|a|an) ", answer) and answer.split()[-1].lower() in _DOERS)
         or bool(re.match(r"the (?:brothers|sisters|engineer|architect|captain) ", answer))
     )
     rest = (
@@ -137,13 +119,13 @@ def prepositional(clause: Clause) -> Iterator[Draft]:
     if clause.voice != "passive":
         return
     participle = clause.head.split()[-1]
-    if participle == "painted" and re.match(rf"(?:[a-z]+ ){{0,3}}(?:{_COLOURS})\b", clause.rest):
-        short = clause.rest if len(clause.rest.split()) <= 8 else noun_phrase(clause.rest)
-        yield Draft(ask("What colour", clause, ""), short, 2.8)
     for preposition in _PREPOSITIONAL.get(participle, ()) or [""]:
         if participle not in _PREPOSITIONAL or not f"{clause.rest} ".startswith(preposition):
             continue
         answer = noun_phrase(clause.rest[len(preposition) :].strip())
+        cut = re.search(rf"{re.escape(answer)} (?:and|or) | since ", clause.rest)
+        loose = re.match(r"(?:far|much|many|soon|long|well)\b", answer)
+        answer = "" if cut or loose or answer.endswith(" time") else answer
         behind = clause.rest[len(preposition) :][:1]
         if not answer or (preposition and behind != " "):
             continue
@@ -152,46 +134,6 @@ def prepositional(clause: Clause) -> Iterator[Draft]:
             continue
         wh = "Who" if person and preposition == "after" else "What"
         yield Draft(ask(wh, clause, preposition), answer, 2.6)
-
-
-def of_object(clause: Clause) -> Iterator[Draft]:
-    """`found a wedding ring under the floor` → `What did … find under the floor?`"""
-    if clause.voice != "active" or clause.lemma in _VAGUE_VERBS or not clause.rest:
-        return
-    if not re.match(r"(?:the|a|an|[A-Z])", clause.rest) and not re.match(
-        r"[a-z]+s?\b", clause.rest
-    ):
-        return
-    answer = noun_phrase(clause.rest)
-    # "built the Merrin Queen of aluminium": what follows a name is no part of it.
-    answer = re.sub(rf"^((?:the )?{ph.NAME}) of [a-z].*$", r"\1", answer)
-    if not answer or re.match(rf"{ph.NUMBER} |.*(?:ly| back)$", answer.lower()):
-        return
-    if not re.match(r"(?:the|a|an) |[A-Z]", answer):
-        bare = _BARE.fullmatch(answer)
-        if bare is None or clause.lemma not in _BARE_OBJECT:
-            return
-    if not clause.complete and answer == (clause.core or clause.rest).strip():
-        return
-    if re.match(r"the [a-z]+$", answer) and not ph.has_name(clause.rest):
-        return  # "the boat": which one, only the sentences before would tell
-    wh = "Who" if ph.is_person(answer) or clause.lemma in {"marry", "meet", "appoint"} else "What"
-    tail = clause.rest[len(answer) :].strip(" ,")
-    if len(tail.split()) > 8 and tail.startswith("to "):
-        return
-    if clause.lemma in {"provide", "supply", "present"} and tail.startswith("with "):
-        return
-    if clause.lemma in MAKES_DO and tail.startswith("to "):
-        return
-    if tail.startswith(("as ", "than ")) or answer.split()[-1] in _EMPTY:
-        return
-    # "the chance of inviting guests [to the sprint]": the tail is not the verb's.
-    if tail and (not clause.complete or re.search(r"\b\w+ing\b", answer)):
-        return
-    if not tail and answer != clause.rest.strip(" ,"):
-        return
-    tail = tail if len(tail.split()) <= 8 else ""
-    yield Draft(ask(wh, clause, tail), answer, 1.6, titled=not tail)
 
 
 def of_subject(clause: Clause) -> Iterator[Draft]:
@@ -203,7 +145,7 @@ def of_subject(clause: Clause) -> Iterator[Draft]:
         return
     if clause.lemma in _STATES or (clause.voice == "active" and clause.rest.startswith("by ")):
         return
-    person = ph.is_person(subject)
+    person = ph.is_person(subject) and clause.aux not in {"is", "are"}
     if person and clause.voice == "passive" and clause.lemma in _NO_DEED:
         return
     group = ph.is_organisation(subject) and clause.lemma in _HUMAN and clause.voice == "active"

@@ -12,9 +12,9 @@ _UNWRAPPED = 150
 _RUNNING = 80  # and this long (characters) it is no heading
 
 _ABBREVIATIONS = frozenset(
-    "st mr mrs ms dr capt lt col gen prof sr jr no nos vol fig figs pp p ca c approx mt ft e.g i.e "
-    "etc vs al inc ltd co dept est ed eds rev hon jan feb mar apr jun jul aug sep sept oct nov dec "
-    "min max tel ext incl sec ch art cf op cit u.s u.k".split()
+    "st mr mrs ms dr capt lt col gen prof sr jr no nos vol fig figs pp p ca c approx mt ft e.g "
+    "i.e etc vs al inc ltd co dept est ed eds rev hon jan feb mar apr jun jul aug sep sept oct "
+    "nov dec min max tel ext incl sec ch art cf op cit u.s u.k".split()
 )
 _MARKER = r"\[(?:\d{1,3}|[a-z]|note \d+|citation needed|according to whom\?|when\?|who\?)\]"
 _END = re.compile(rf"([.!?])([”\"’')\]*_]*)((?:\s?{_MARKER})*)(?=\s+[\"“'‘(\[*_]*[A-Z0-9À-Þ]|\s*$)")
@@ -33,7 +33,7 @@ _REFERENCE = re.compile(
     r"Wikipedia|Wikimedia|\.\.\.|…"
 )
 # Left in a sentence without its marks: code, a formula, a word that was cut at its line's end.
-_CODE = re.compile(r"[\[\]{}<>|\\=]|‐ |___")
+_CODE = re.compile(r"&[a-z]+;|[\[\]{}<>|\\=]|‐ |___")
 _MARKUP = re.compile(
     r"!?\[([^\]]+)\]\([^)]*\)|(?:\*{1,3}|(?<!\w)_{1,3})(?=\S)|(?<=\S)[*_]{1,3}(?!\w)|`"
 )

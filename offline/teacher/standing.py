@@ -11,6 +11,7 @@ from offline.teacher.drafting import Draft
 from offline.teacher.leads import AUTHORS, ITSELF
 from offline.teacher.phrases import has_name, is_organisation
 from offline.teacher.sentences import unmarked
+from offline.teacher.wholeness import list_goes_on, may_end, verb_goes_on, whole
 
 MAX_ANSWER_WORDS, MAX_TOLD_WORDS = 14, 24
 MIN_QUESTION_WORDS, MAX_QUESTION_WORDS = 4, 28
@@ -35,20 +36,6 @@ _SAYS_NOTHING = frozenset(
     "notes readme index document untitled introduction overview contents summary installation "
     "install usage page text file draft copy chapter section part description background about "
     "changelog license licence home main title abstract".split()
-)
-# What can begin something new behind a whole phrase.
-_MAY_FOLLOW = frozenset(
-    en.PREPOSITIONS
-    | en.CONJUNCTIONS
-    | en.SUBORDINATORS
-    | en.AUXILIARIES
-    | en.ADVERBS
-    | en.DO
-    | en.DETERMINERS
-    | en.PRONOUNS
-    | en.NEGATIONS
-    | en.BASES
-    | {"to", *en.PRESENT, *en.PAST, *en.PARTICIPLE}
 )
 # Words of an answer that point at something outside it.
 _POINTING = en.PRONOUNS - {"one", "all"} | {"anybody", "nobody"}
@@ -182,16 +169,23 @@ def acceptable(draft: Draft, quote: str, names: frozenset[str]) -> bool:
         return False
     if re.search(rf"\b(?:this(?! {ITSELF}\b)|these|those(?! who| that)|here)\b", question):
         return False
+    if re.search(r"\b(?:it|them)\?$", question):
+        return False
     if _UNNAMED.search(question) or " & the " in question:
         return False
     # The question's own last words are whole, too.
     tail = " ".join(question.rstrip("?").split()[-2:])
-    found = re.search(rf"{re.escape(tail)}(?!\w)[ ,]*", unmarked(quote))
+    found = re.search(rf"{re.escape(tail)}(?!\w)(?P<gap>[ ,]*)", unmarked(quote))
     behind = unmarked(quote)[found.end() :] if found else ""
-    if found and _verb_goes_on(tail, f" {behind}"):
+    last = found and not behind.startswith(answer) and found.start() > quote.find(answer)
+    if found and last and "," in tail and re.match(r"(?:and|or) ", behind):
+        return False
+    if found and last and list_goes_on(found["gap"] + behind):
+        return False
+    if found and verb_goes_on(tail, f" {behind}"):
         return False
     behind = re.sub(r"^(?:please|then) ", "", behind)
-    if found and not behind.startswith(answer) and not _may_end(f" {behind}"):
+    if found and not behind.startswith(answer) and not may_end(f" {behind}"):
         return False
     if re.match(r"[Ww]ho\b", question) and not is_organisation(answer):
         capitals = re.findall(r"\b[A-ZÀ-Þ][\w’'-]+", answer)
@@ -230,98 +224,3 @@ def _names_all(question: str, answer: str) -> bool:
     if re.match(r"(?:his|her|its|their) ", answer):
         return False
     return question.lower().startswith("why ") or not set(answer.lower().split()) & _POINTING
-
-
-def whole(answer: str, quote: str, question: str) -> bool:
-    """The answer is a phrase of the sentence from its first word to its last."""
-    if re.search(r"\bbeing\b", answer):
-        return False
-    if (
-        re.match(r"(?:and|or|but|itself) |a single$|.* (?:new|own|other|same|various)$", answer)
-        or answer.count('"') % 2
-        or ("either" in question and " or " not in question)
-    ):
-        return False
-    if re.search(r"\bthe following\b|\bas follows$|\b(?:below|above)$", answer):
-        return False
-    if re.search(r"\b(?:Dr|St|Mr|Mrs|Ms|Prof|Capt|Mt|No|vs|e\.g|i\.e|etc)\.?$", answer):
-        return False
-    who, counted = (
-        re.match(r"[Ww]ho\b", question) is not None,
-        re.match("(?:[Ww]ithin )?[Hh]ow ", question),
-    )
-    return any(
-        _ends_here(answer, quote[: found.start()], quote[found.end() :], who=who)
-        and (counted or _may_end(quote[found.end() :]))
-        and (counted or not joins_noun(quote[found.end() :]))
-        and not _verb_goes_on(answer, quote[found.end() :])
-        for found in re.finditer(re.escape(answer), quote)
-    )
-
-
-def _verb_goes_on(phrase: str, after: str) -> bool:
-    """`to provide [and secure our sites]`, `to ensure [that …]`: the verb lost its object."""
-    last = re.search(r"\bto (?:[a-z]+ly )?([a-z]+)$", phrase.rstrip("?"))
-    if re.search(r"\b(?:according|available|due|related|similar|subject|up)$", phrase):
-        return re.match(r" (?:to|for)\b", after) is not None
-    owned = re.match(rf" (?:and|or) \w+ (?:{'|'.join(sorted(en.OPENERS))}) ", after)
-    if last and owned:
-        return True
-    lost = re.match(r" (?:and|or|that|how|what|whether|if) ", after)
-    return bool(last and lost and last.group(1) in en.BASES)
-
-
-def joins_noun(after: str) -> bool:
-    """` and other tools`: the phrase goes on; ` and sends it` is the next predicate."""
-    match = re.match(r"(,?) (?:and|or) (?:[a-z]+ly |also |then )*([\w’'-]+)(?: (\S+))?", after)
-    if match is None:
-        return False
-    comma, word, following = match.groups()
-    if word in {"how", "what", "whether", "why"}:
-        return True
-    if word in en.AUXILIARIES | en.DO | en.PRONOUNS | en.PREPOSITIONS | {"to", "so", "not"}:
-        return False
-    if word in en.OPENERS or word[0].isupper():
-        return not comma
-    verb = word in en.BASES or word in en.PAST or word in en.PRESENT
-    behind = en.OPENERS | en.PREPOSITIONS | en.PRONOUNS | set(en.NUMBER_WORDS) | {"to", "how", "no"}
-    if following is None:
-        return word not in en.PAST
-    return not verb or not (following in behind or not following[0].islower())
-
-
-def _ends_here(answer: str, before: str, after: str, *, who: bool) -> bool:
-    """No word, number or name goes on behind the answer, or began before it."""
-    if re.search(r"[\w.,]\d*[-–/.,’']$|[\w£$€]$", before) or re.match(
-        r"[\w/’'-]|[.,:]\d|[(\[]|%", after
-    ):
-        return False
-    if re.search(r"(?:\d|\b(?:Dr|St|Mr|Mrs|Ms|Prof|Capt)\.) $", before) and answer[0].isupper():
-        return False
-    last = answer.split()[-1].lower()
-    participle = last in en.PARTICIPLE.keys() - en.BASES or last.endswith("ed")
-    if re.match(r" (?:that|which|who|whose)\b", after):
-        return False
-    participle = participle or last in {"resulting", "consisting", "depending", "using"}
-    if participle and " " in answer and re.match(r" (?:by|in|on|with|from|to|as|at|for)\b", after):
-        return False  # "a core encapsulated [by foam]"
-    named = answer.split()[-1][:1].isupper()
-    if re.match(r" (?:of|per cent|percent|million|billion|thousand)\b", after) or (
-        named and re.match(r" (?:[A-Z][a-z]|\d)", after)
-    ):
-        return False
-    # "in Texinfo format": a bare verb cannot follow a name, a noun of the same form can.
-    following = re.match(r" ([a-z]+)", after)
-    if named and following and following.group(1) in en.BASES - en.PAST.keys() - en.PREPOSITIONS:
-        return False
-    # "in Austin, Texas", "by Ida Holm and Alan Brenn"
-    if named and re.match(r", [A-ZÀ-Þ][\w’'-]+(?:[,.;]| and )", after):
-        return False
-    return not (who and re.match(r",? (?:and|&) (?:[A-Z]|the )", after))
-
-
-def _may_end(after: str) -> bool:
-    """Behind a whole phrase: a mark, or a word that can begin something new."""
-    following = re.match(r" ([a-z][\w-]*)", after)
-    word = following.group(1) if following else "and"
-    return word in _MAY_FOLLOW or word.endswith(("ly", "ing"))

@@ -9,15 +9,15 @@ from offline.teacher.leads import ITSELF
 LONGEST = 24  # words of an answer
 # A subject that these words open or hold names nothing by itself.
 UNNAMED = re.compile(
-    rf"\b(?:this(?! {ITSELF}\b)|these(?! {ITSELF}\b)|those|(?<!\w )that|such|same|others|another|"
+    rf"\b(?:th(?:is|ese)(?! (?:[A-Z]\w+ )?{ITSELF}\b)|those|(?<!\w )that|such|same|others|another|"
     rf"following|above|below|former|"
     r"latter|previous|next|(?:first|second|third|last)(?! [\w-]+ (?:of|in|to|for)\b)|ones?|it|its|"
     r"he|she|his|her|they|their|them|we|us|"
-    r"i|my|what|there|here|both|instead|none|nothing|every(?:body|one)|anything|something|"
-    r"everything|example|reason|result|"
+    r"usual|i|my|what|there|here|both|instead|none|nothing|every(?:body|one)|anything|something|"
+    r"everything|examples?|reason|result|"
     r"way(?! to\b)|idea|point|problem|case|rest|thing|things|also|not|no|said|particular|fact|few|"
     r"many|some|"
-    r"several|people|part|recent)\b",
+    r"several|people|part|recent|little|much)\b",
     re.IGNORECASE,
 )
 # Which one, only the lines before would tell.
@@ -37,11 +37,11 @@ OPENS_NOUN = re.compile(
 # Words that point outside the text; "copies that you sell", "if there is none" and "if it is
 # possible" do not, nor does a pronoun that a noun of the text stands before.
 _POINTING = re.compile(
-    rf"\b(?:this(?! {ITSELF}\b)|these(?! {ITSELF}\b)|those(?! (?:who|that|which|of)\b)|"
+    rf"\b(?:th(?:is|ese)(?! (?:[A-Z]\w+ )?{ITSELF}\b)|those(?! (?:who|that|which|of)\b)|"
     rf"such(?! as\b)|same|"
-    r"(?:above|below)(?! \w)|following|previous|preceding|former|latter|otherwise|"
+    r"(?:above|below)(?! \w)|the following|following$|previous|preceding|former|latter|otherwise|"
     r"all (?:two|three|four|five)|here|he|she|him|i|me|my|"
-    r"else|so|then|others?|another|ones?|also|etc|e\.g|i\.e"
+    r"else|so|then|(?:the|each) other|others|another|ones?|also|etc|e\.g|i\.e"
     r"|there(?! (?:is|are|was|were|has|have|will|may|can)\b))\b"
     r"|(?:^|\b(?:and|or|in|on|at|for|to|of|by|with|from|do|like|after|before|than|as|is|about) )"
     r"that\b|\bthat$",
@@ -68,18 +68,15 @@ SECOND = re.compile(
 )
 # What may follow a whole phrase; and what still belongs to it.
 ASIDE = re.compile(
-    r"$|;|,? (?:but|because|although|though|while|whereas|so that)\b|, (?:which|who|where|whose|if|"
-    r"unless|even|as)\b"
+    r"$|;|,? (?:but|because|although|though|while|whereas|so that)\b|"
+    r", (?:which|who|where|whose|even|as)\b"
 )
-BELONGS = re.compile(
-    r" (?:that|who|which|where|whose|when|if|unless|how|what|whether|before|after|until)\b"
-)
+BELONGS = re.compile(r" (?:that|who|which|where|whose|how|what|whether)\b")
 LOOSE = re.compile(
     r"\b(?:the|an?|of|to|and|or|for|with|in|on|at|by|from|as|is|are|be|into|about|like|via|"
     r"including)$"
 )
 ENDS_ON = "in|under|within|upon|of|to|by|for|from|with|as|into|through|via|against|on"
-THING = r"(?:the|an?|its|their|your|[A-Z][\w’'.-]*) ?[\w’'.-]*|[\w.-]*[_.\d/][\w.-]*$"
 ADVERBIAL = (
     r"(?:in (?:order|addition|case|general|part|fact|accordance|turn|advance|use|time|writing|"
     r"person|"
@@ -104,51 +101,34 @@ RELATION = re.compile(
     r") (?P<what>.+)"
 )
 WEAK_VERBS = frozenset(
-    "be have do get go come become seem appear think know feel remain start begin continue "
-    "try happen look sound stay act work help say tell consist belong result depend lead refer "
+    "be have do get go come become seem appear think know feel remain start begin continue try "
+    "happen look sound stay act work help say tell consist belong result depend lead refer "
     "differ vary occur live stand lie run fall rise take make let need want keep put turn call "
     "see give bring set serve range measure weigh last cost".split()
 )
 PREPOSITIONAL = frozenset(
-    "apply to|consist of|depend on|rely on|refer to|belong to|lead to|result in|focus on|serve "
-    "as|act as|run as|work as|come as|appear as|"
-    "account for|comply with|conform to|contribute to|correspond to|specialise in|specialize in|"
-    "operate on|"
-    "point to|relate to|respond to|stand for|expand to|default to|map to|translate to|amount to|"
-    "begin with|"
-    "start with|end with|deal with|work with|report to|pay for|ask for|care for|look after|"
-    "connect to|"
-    "adhere to|agree to|participate in|engage in|look for|wait for|vote on|vote for".split("|")
-)
-# An object, and the place, time, means or purpose behind it.
-TREATED = re.compile(
-    r"(?P<thing>(?:(?!(?:of|that|who|which|how|what|when|if|not)\b)[\w’'./-]+ ){1,7}?(?:of "
-    r"(?:[\w’'-]+ ){1,3}?)?)"
-    r"(?P<tail>(?:on|in|for|with|through|via|from|at|to|by|during|using|before|after|every|once|"
-    r"within|"
-    r"into|until|under|over|as|per|across) .+)"
+    "choose between|choose from|apply to|consist of|depend on|rely on|refer to|belong to|"
+    "lead to|result in|focus on|serve as|act as|run as|work as|come as|appear as|account for|"
+    "comply with|conform to|contribute to|correspond to|specialise in|specialize in|"
+    "operate on|point to|relate to|respond to|stand for|expand to|default to|map to|"
+    "translate to|amount to|begin with|start with|end with|deal with|report to|"
+    "pay for|ask for|care for|look after|connect to|adhere to|agree to|participate in|"
+    "engage in|look for|wait for|vote on|vote for".split("|")
 )
 PEOPLE = re.compile(
-    r"\b(?:employees?|customers?|users?|teammates?|people|teams?|candidates?|everyone|members?|"
+    r"\b(?:children|mothers|parents?|anyone|employees?|customers?|users?|teammates?|people|teams?|candidates?|everyone|"
+    r"members?|"
     r"you|staff|"
     r"managers?|students?|volunteers?|residents?|neighbou?rs?|developers?|engineers?|colleagues?|"
     r"contributors?|persons?|\w+selves|yourself)\b"
 )
-NOT_DONE = frozenset(
-    "hope look wait rely work talk agree focus deal care invite invest like love".split()
-)
-FOR_A_PURPOSE = frozenset(
-    "use need offer provide create write run build hold follow take make add install open set "
-    "enter "
-    "complete send press click select".split()
-)
 # "is required to sign": an infinitive; "is limited to line managers": a noun.
 BOUND = frozenset(
     "used required asked expected encouraged allowed permitted designed intended authorized "
-    "authorised assigned needed obliged obligated entitled forced elected appointed set advised "
+    "authorised assigned obliged obligated entitled forced elected appointed set advised "
     "supposed configured built made told invited trained meant prohibited urged reminded chosen "
-    "instructed directed enabled empowered created employed called shown known believed said "
-    "considered ordered hired programmed prepared".split()
+    "instructed directed enabled empowered created employed ordered hired programmed "
+    "prepared".split()
 )
 # "the right to end it": the infinitive is the noun's.
 NO_AIM = re.compile(
@@ -163,11 +143,10 @@ MAKES_DO = frozenset(
     "instruct authorize authorise force help".split()
 )
 RESOLVED = frozenset(
-    "want wish need try agree decide plan want intend offer promise propose refuse vote aim".split()
+    "wish need try agree decide plan want intend offer promise propose refuse vote aim".split()
 )
 TOLD = frozenset(
-    "say note mention state argue claim suggest report believe propose recommend announce explain "
-    "indicate ensure show find agree decide confirm mean guarantee imply require specify assume "
-    "prove "
-    "demonstrate conclude estimate hope consider".split()
+    "say note mention state argue claim suggest report believe propose recommend announce "
+    "explain indicate ensure show find agree decide confirm mean guarantee imply require specify "
+    "assume prove demonstrate conclude estimate hope consider".split()
 )

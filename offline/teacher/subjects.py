@@ -8,22 +8,20 @@ from offline.teacher import english as en
 from offline.teacher.grammar import Reader
 from offline.teacher.leads import AUTHORS, ITSELF
 from offline.teacher.phrases import from_title, referent, with_topic
+from offline.teacher.statement_words import PEOPLE
 
 _MAX_SUBJECT = 14
 # Openings of subjects that name nothing.
-_NOBODY = frozenset(
-    "both other others many some several various such certain few more every".split()
-)
+_NOBODY = frozenset("both other others many some several various such certain few more".split())
 # In place of a subject whose "its" or "her" nobody can resolve.
 UNRESOLVED = "?"
 
 
 # "It is possible to …" means nothing that was named before.
 _EXPLETIVE = re.compile(
-    r"[Ii]t (?:is|was|(?:will|may|can|would|should|might) be) (?:[a-z]+ )?(?:necessary|possible|"
-    r"impossible|important|essential|advisable|better|best|eas(?:y|ier)|hard(?:er)?|difficult|"
-    r"useful|"
-    r"safe(?:st)?|recommended|likely|unlikely|clear|common|worth|good|time|up) "
+    r"[Ii]t (?:is|was|(?:will|may|can|would|should|might) be) (?:[a-z]+ ){0,3}(?:necessary|"
+    r"possible|impossible|important|essential|advisable|better|best|eas(?:y|ier)|hard(?:er)?|"
+    r"difficult|useful|safe(?:st)?|recommended|likely|unlikely|clear|common|worth|good|time|up) "
 )
 
 
@@ -85,8 +83,15 @@ def read_subject(reader: Reader, first: int) -> tuple[str, int, list[tuple[int, 
     else:
         raise Unreadable("no verb")
     end = inserted[0][0] - 1 if inserted else index
-    while end > first and reader.is_adverb(end - 1):
+    gerund = reader.low(first).endswith("ing")  # "working remotely": the adverb is its own
+    while (
+        end > first and not gerund and reader.is_adverb(end - 1) and reader.low(end - 1) != "well"
+    ):
         end -= 1
+    # "The plant supplies heat to the town": which of the two is the verb?
+    unclear = reader.low(index) in en.BASES - en.ONLY_VERBS and reader.low(index - 1) in en.PRESENT
+    if unclear and reader.low(index + 1) in en.PREPOSITIONS | {"to", ""}:
+        raise Unreadable("two verbs")
     if not first < end <= first + _MAX_SUBJECT:
         raise Unreadable("no subject")
     if not _is_noun_phrase(reader, first, relative or end, index):
@@ -117,7 +122,18 @@ def _is_noun_phrase(reader: Reader, first: int, end: int, verb: int) -> bool:
         return False
     if low[0] in en.BASES and low[1:2] and low[1] in en.DETERMINERS:
         return False  # "Set a lower bound"
-    if low[-1] in {"new", "old", "other", "same", "common", "current", "own"}:
+    if low[-1] in {
+        "private",
+        "public",
+        "written",
+        "new",
+        "old",
+        "other",
+        "same",
+        "common",
+        "current",
+        "own",
+    }:
         return False
     if set(low) & en.ONLY_VERBS or "-" in low or "–" in low or low[0] in en.ONLY_VERBS:
         return False
@@ -150,7 +166,10 @@ def _is_name(reader: Reader, word: str) -> bool:
     """Known with a capital, or no word that an English sentence would open with bare."""
     bare = word.removesuffix("'s").removesuffix("’s")
     low = bare.lower()
-    common = low in en.BASES | en.THINGS | en.PLACE_NOUNS | en.PERSON_NOUNS | en.PREPOSITIONS
+    common = (
+        bool(PEOPLE.match(low))
+        or low in en.BASES | en.THINGS | en.PLACE_NOUNS | en.PERSON_NOUNS | en.PREPOSITIONS
+    )
     if reader.lowered:
         return False
     return bare in reader.names or not (common or re.search(r"[^s]s$|ing$|ed$|ic$|al$", low))

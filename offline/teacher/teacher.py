@@ -78,12 +78,16 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
             antecedent = topic if topic.startswith("the ") or not back.group("ship") else None
         if antecedent is None and adjacent:
             antecedent = thing
+        if re.fullmatch(r"\*\*.*\*\*", sentence.quote):
+            continue  # a heading in bold type: what it says is no statement
         reading = read_sentence(
             sentence.text, antecedent=antecedent, names=names, topic=topic, title=chunk.title
         )
-        made = [draft for clause in reading.clauses for draft in drafts(clause, sentence.text)]
+        made = [
+            draft for clause in reading.clauses for draft in drafts(clause, sentence.text, names)
+        ]
         made += [draft for item in reading.appositions for draft in apposition_drafts(item)]
-        made += [*rules_general.there_are(sentence.text), *rules_general.glossary(sentence.text)]
+        made += rules_general.glossary(sentence.text)
         made += rules_instruction.instructions(sentence.text)
         made = [draft for draft in made if not names_little(draft, chunk.text)]
         made = [draft for draft in (in_field(draft, chunk, names) for draft in made) if draft]
@@ -95,9 +99,6 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
         topic = topic_of(subject) or topic
         thing = reading.subject
         thing = thing if thing and thing != "you" and names_something(thing) else None
-    for draft, quote in rules_general.options(chunk.text):
-        if titled := in_field(draft, chunk, names):
-            found.append((titled, quote))
     return [(draft, quote) for draft, quote in found if acceptable(draft, quote, names)]
 
 

@@ -114,7 +114,6 @@ PAIRS = [
         "1875",
     ),
     ("The Tern, which was sold in 1931, has a bell.", "When was the Tern sold?", "1931"),
-    ("The Tern Mill dates from 1870 or so.", "When does the Tern Mill date from?", "1870"),
 ]
 
 

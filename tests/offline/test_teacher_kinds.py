@@ -52,11 +52,6 @@ PAIRS = [
         "sharks, jellyfish and crocodiles",
     ),
     (
-        "Rounded rails are called soft rails by shapers.",
-        "In kiteboarding, what are rounded rails called?",
-        "soft rails",
-    ),
-    (
         "Barrel waves are large because the water depth is small.",
         "In kiteboarding, why are barrel waves large?",
         "because the water depth is small",
@@ -65,11 +60,6 @@ PAIRS = [
         "Underpowered: the condition of having too little pull.",
         "In kiteboarding, what does “underpowered” mean?",
         "the condition of having too little pull",
-    ),
-    (
-        "There are four disciplines in wave competitions.",
-        "In kiteboarding, how many disciplines are there in wave competitions?",
-        "four",
     ),
     (
         "Modern boards include a foam core, oak, elm, or birch, which is glued.",
@@ -111,11 +101,6 @@ def test_a_kind_is_not_asked_about_under_a_title_that_says_nothing(title: str) -
 )
 def test_what_names_nothing_or_was_cut_is_left_out(sentence: str) -> None:
     assert asked(sentence, FIELD) == {}
-
-
-def test_the_sort_of_a_named_thing_is_asked_after() -> None:
-    found = asked("Halvery Light was put up in 1854 in seven months.", "Notes")
-    assert found["Which light was put up in 1854 in seven months?"] == "Halvery Light"
 
 
 def test_its_means_the_owner_and_not_what_is_owned() -> None:

@@ -213,13 +213,11 @@ def test_a_sentence_without_a_subject_of_its_own_is_not_asked_about(fragment: st
     assert asked(fragment) == {}
 
 
-def test_we_are_not_named_in_the_question() -> None:
-    found = asked("We store all spare lamps in the cellar of the harbour office.")
-    assert found == {
-        "According to “Harbour Rules”, what is stored in the cellar of the harbour office?": (
-            "all spare lamps"
-        )
-    }
+def test_only_what_we_give_or_demand_is_asked_of_us() -> None:
+    assert asked("We store all spare lamps in the cellar of the harbour office.") == {}
+    [(question, answer)] = asked("We offer a berth at the quay for every visitor.").items()
+    assert question == "According to “Harbour Rules”, what do the authors offer?"
+    assert answer == "a berth at the quay for every visitor"
 
 
 @pytest.mark.parametrize("word", ["cannot", "must not", "does not", "doesn't", "will not"])
@@ -234,8 +232,8 @@ def test_what_is_not_done_is_asked_as_such(word: str) -> None:
 FORMS = [
     # a condition, an occasion, a part played: what to do
     (
-        "If you’re in doubt, please call the harbour office.",
-        "what should you do if you are in doubt?",
+        "If you’re in the harbour at night, please call the harbour office.",
+        "what should you do if you are in the harbour at night?",
         "call the harbour office",
     ),
     ("Contact us if our lamp fails.", "what should you do if the lamp fails?", "Contact us"),
@@ -249,7 +247,7 @@ FORMS = [
         "what may you do as a member of the club?",
         "use the slipway",
     ),
-    ("For night work, use the red lamp.", "what should you use for night work?", "the red lamp"),
+    ("For night work, use the red lamp.", "what should you do for night work?", "use the red lamp"),
     (
         "If fog comes up, it is advisable to ring the bell.",
         "what is it advisable to do if fog comes up?",
@@ -300,10 +298,59 @@ FORMS = [
         "what may you not remove?",
         "any rope from the quay",
     ),
+    # an order: where, how often, how
     (
-        "The office grants you a licence for the season.",
-        "what does the office grant you?",
-        "a licence for the season",
+        "Keep the spare key under the bench.",
+        "where should you keep the spare key?",
+        "under the bench",
+    ),
+    (
+        "Clean the winch in the shed every month.",
+        "how often should you clean the winch in the shed?",
+        "every month",
+    ),
+    (
+        "You can find the tide tables at the foot of the page.",
+        "where can you find the tide tables?",
+        "at the foot of the page",
+    ),
+    (
+        "Use the lead line to measure the depth.",
+        "what should you use to measure the depth?",
+        "the lead line",
+    ),
+    # what something shows, lets one do, is
+    (
+        "The tide table shows which bell is rung in fog.",
+        "what does the tide table show?",
+        "which bell is rung in fog",
+    ),
+    (
+        "A buoy lets a pilot find the channel in the dark.",
+        "what does a buoy let a pilot do?",
+        "find the channel in the dark",
+    ),
+    (
+        "Berth permits are a way to share the quay between the clubs.",
+        "what are berth permits?",
+        "a way to share the quay between the clubs",
+    ),
+    # when and why, to the end
+    (
+        "Harbour fees are reviewed at the end of the season.",
+        "when are harbour fees reviewed?",
+        "at the end of the season",
+    ),
+    (
+        "The gate is shut at night so that the boats stay afloat.",
+        "why is the gate shut at night?",
+        "so that the boats stay afloat",
+    ),
+    # the duty of some
+    (
+        "Anyone who finds a drifting buoy must inform the harbour office.",
+        "what must anyone who finds a drifting buoy do?",
+        "inform the harbour office",
     ),
     (
         "You agree to pay the fee for every night in the harbour.",
@@ -331,13 +378,13 @@ def test_what_is_asked_of_plain_prose(sentence: str, question: str, answer: str)
 @pytest.mark.parametrize(
     ("title", "asks"),
     [
-        ("Lamps", "what do the authors respect?"),
-        ("Privacy Policy", "what does the organisation respect?"),
+        ("Lamps", "what do the authors offer?"),
+        ("Privacy Policy", "what does the organisation offer?"),
     ],
 )
 def test_we_are_the_authors_or_the_organisation(title: str, asks: str) -> None:
-    found = asked("We respect the wishes of every visitor.", title=title)
-    assert found == {f"According to “{title}”, {asks}": "the wishes of every visitor"}
+    found = asked("We offer a berth for every visitor.", title=title)
+    assert found == {f"According to “{title}”, {asks}": "a berth for every visitor"}
     found = asked("If we close the gate, ferries wait at the buoy.", title=title)
     [question] = found
     assert re.search(r"if the (?:authors close|organisation closes) the gate\?$", question)
@@ -348,7 +395,12 @@ def test_we_are_the_authors_or_the_organisation(title: str, asks: str) -> None:
     [
         "If you can, ring the bell.",
         "The pilot discussed if the bell is needed.",
-        "Keep the key in the box, because you need it when the lamp fails.",
+        "When in doubt, ring the bell.",
+        "Fees are returned if the gate is closed.",
+        "Notes will make sure you remember to close the gate.",
+        "The plant supplies heat to the harbour office.",
+        "Damage was reported on the northern edge of the quay.",
+        "**The gate does not reach the far wall.**",
         "The gate is heavy. It is necessary to close the gate at night.",
         "What is sold here is fresh fish from the bay.",
         "Modern boards use foam, oak, elm, which is glued.",

@@ -1,0 +1,152 @@
+"""What the built-in teacher asks and answers is whole: properties over generated sentences."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from random import Random
+
+import pytest
+
+from lib.records import Chunk
+from offline.teacher import teacher
+from offline.teacher.drafting import Draft
+from offline.teacher.wholeness import list_goes_on, second_predicate, to_the_end
+
+SUBJECTS = [
+    "The harbour office",
+    "Berth holders",
+    "A licensed pilot",
+    "The Tern Line",
+    "Anyone who rents a berth",
+    "Skippers who sail at night",
+]
+DEEDS = [
+    "must inform",
+    "provides",
+    "should consult",
+    "may ask",
+    "inspects",
+    "has to notify",
+    "can offer",
+    "are required to accept",
+]
+THINGS = [
+    "the keeper",
+    "a written report",
+    "new lamps",
+    "the members of the board",
+    "spare ropes",
+    "Ida Holm",
+    "the chart of the bay",
+]
+TAILS = [
+    "",
+    " before the first storm",
+    " in the old schoolroom",
+    " to protect the quay",
+    " within 14 days",
+    " if the red lamp is lit",
+]
+SECOND = [
+    "the pump stops at noon",
+    "a second boat waits outside",
+    "members can use the crane",
+    "it was painted in 1902",
+]
+
+
+def asked(text: str) -> dict[str, str]:
+    chunk = Chunk("rules.md#0", "rules.md", "Harbour Rules", 1, 0, len(text), text)
+    found = teacher.write_questions(chunk, num_questions=50, seed=0)
+    return {question.text: question.answer for question in found}
+
+
+def bare(question: str) -> str:
+    return re.sub(r"^According to “.*?”, ", "", question)
+
+
+def sentences(seed: int, count: int) -> list[tuple[str, list[str], str]]:
+    """Subject, deed, a list of three things and a tail; with the things and the tail."""
+    rng = Random(seed)
+    made = []
+    for _ in range(count):
+        things = rng.sample(THINGS, 3)
+        joined = f"{rng.choice(['', ','])} {rng.choice(['and', 'or'])}"
+        listed = f"{things[0]}, {things[1]}{joined} {things[2]}"
+        tail = rng.choice(TAILS)
+        made.append((f"{rng.choice(SUBJECTS)} {rng.choice(DEEDS)} {listed}{tail}.", things, tail))
+    return made
+
+
+def test_a_list_is_an_answer_as_a_whole_or_not_at_all() -> None:
+    answered = 0
+    for text, things, _ in sentences(seed=1, count=400):
+        for question, answer in asked(text).items():
+            held = [thing for thing in things if thing in answer]
+            told = [thing for thing in things if thing in bare(question)]
+            assert len(held) in {0, 3}, (text, question, answer)
+            assert len(told) in {0, 3}, (text, question, answer)
+            answered += bool(held)
+    assert answered >= 60
+
+
+def test_no_answer_takes_a_second_statement_along() -> None:
+    answered = 0
+    cases = itertools.product(SUBJECTS, DEEDS, THINGS[:5], SECOND)
+    for subject, deed, thing, second in Random(2).sample(list(cases), 300):
+        text = f"{subject} {deed} {thing} of the harbour, and {second}."
+        for question, answer in asked(text).items():
+            both = thing in answer and any(word in answer for word in second.split()[1:])
+            assert not both, (text, question, answer)
+            answered += thing in answer
+    assert answered >= 40
+
+
+def test_a_purpose_of_another_verb_is_not_asked_for() -> None:
+    answered = 0
+    whole = "that the keeper lit to warn the ferries"
+    for subject, deed, thing in itertools.product(SUBJECTS, DEEDS, THINGS[:5]):
+        for question, answer in asked(f"{subject} {deed} {thing} {whole}.").items():
+            assert "to warn" not in bare(question), (question, answer)
+            answered += 1
+    assert answered >= 20
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_questions_are_whole_sentences_that_do_not_tell(seed: int) -> None:
+    for text, _, _ in sentences(seed, 150):
+        for question, answer in asked(text).items():
+            assert re.fullmatch(r"[A-Z].*[\w”)]\?", question), question
+            assert re.search(r"\b(?:who|what|which|when|where|why|how)\b", question, re.IGNORECASE)
+            assert answer in text
+            assert answer not in question
+
+
+def test_where_a_list_goes_on() -> None:
+    assert list_goes_on(", managers, and the firm")
+    assert list_goes_on(", oak or elm")
+    assert not list_goes_on(", which is rare, and larch")
+    assert not list_goes_on(", and anyone with a key can open or shut it")
+    assert not list_goes_on(" and larch")
+
+
+def test_the_rest_of_a_sentence_is_taken_whole_or_not() -> None:
+    body = "Staff report a loss to the keeper, the board, or the mayor"
+    assert to_the_end("a loss to the keeper", body) == body.removeprefix("Staff report ")
+    assert to_the_end("a loss", "Staff report a loss, and the board decides") == ""
+    assert to_the_end("a loss", "Staff report a loss, but the board decides") == "a loss"
+
+
+@pytest.mark.parametrize(
+    ("answer", "second"),
+    [
+        ("a plan of the cables, and a red switch stops the pump", True),
+        ("harassment and take violations seriously", True),
+        ("the employee and expensed monthly", True),
+        ("a screen, a chair and a headset", False),
+        ("the fees of the members and the board", False),
+    ],
+)
+def test_a_second_predicate_in_an_answer(answer: str, second: bool) -> None:
+    assert second_predicate(Draft("What does the office have?", answer, 1.0)) is second
