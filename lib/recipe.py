@@ -290,8 +290,7 @@ class Recipe:
     server_timeout_s: float = _serving(600.0, "seconds until a server must answer", **_POSITIVE)
     server_concurrency: int = _serving(16, low=1, high=10_000, also=("4_eval",),
         meaning="requests in flight to the student, and as many to the baseline")
-    max_answer_tokens: int = _serving(256, "longest answer, tokens", low=1,
-        also=("2_finetune", "4_eval"))
+    max_answer_tokens: int = _serving(256, "longest answer, tokens", low=1, also=("4_eval",))
 
     models: list[str] = _asking(["student", "baseline"],
         meaning="the first is judged; 'teacher', or others of .env")

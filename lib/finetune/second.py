@@ -33,7 +33,7 @@ def second_inputs(recipe: Recipe) -> dict[str, Any]:
         return {}
     knobs = ["then", "then_steps", "then_learning_rate"]
     if recipe.then == "grpo":
-        knobs += ["num_generations", "max_answer_tokens"]
+        knobs.append("num_generations")
     made_of = {name: getattr(recipe, name) for name in knobs}
     if recipe.then == "dpo":
         made_of["preferences"] = file_sha256(_preferences_file(recipe))
@@ -106,7 +106,7 @@ def _grpo_trainer(
         args=GRPOConfig(
             **_arguments(recipe, scratch_dir),
             num_generations=recipe.num_generations,
-            max_completion_length=recipe.max_answer_tokens,
+            max_completion_length=rows.lengths.max_completion_tokens,
         ),
         train_dataset=Dataset.from_list(prompts),
         processing_class=rows.tokenizer,

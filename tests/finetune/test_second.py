@@ -61,7 +61,6 @@ def recipe(model_dir: Path, **changed: Any) -> Recipe:
         "student_model": str(model_dir),
         "batch_size": 2,
         "num_generations": 2,
-        "max_answer_tokens": 8,
         "warmup_share": 0.0,
     }
     return Recipe(**(given | changed))
