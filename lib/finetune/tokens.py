@@ -18,9 +18,8 @@ from lib.settings import PROJECT_DIR, SetupError, home, portable
 from lib.store import read_json
 from lib.text import one_line
 
-
-# Llama 3.2's template writes the day into each prompt, which would be another one when it is served.
-# This is the day that Llama 3.1's has, and where there is no clock also 3.2's.
+# Llama 3.2's template writes the day into each prompt, which is another one when it is served. This
+# is the day that Llama 3.1's has.
 _CLOCK = "strftime_now"
 _ONE_DAY = "{%- macro strftime_now(format) -%}26 Jul 2024{%- endmacro -%}"
 

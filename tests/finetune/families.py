@@ -260,15 +260,6 @@ FAMILIES = {
         "{}<|eot_id|>",
         ("<|end_of_text|>", "<|eot_id|>"),
     ),
-    "llama-3.2": Family(  # its template has a clock
-        "Meta-Llama-3.1-8B-Instruct",
-        llama_3,
-        lambda: of_trl("llama3_2"),
-        _llama(num_key_value_heads=2, rope_parameters=_LLAMA_3_ROPE),
-        "<|begin_of_text|>" + _LLAMA_3_ASKS.replace("{date}", _DATE),
-        "{}<|eot_id|>",
-        ("<|end_of_text|>", "<|eot_id|>"),
-    ),
     "smollm-2": Family(
         "SmolLM2-135M-Instruct",
         smollm_2,
