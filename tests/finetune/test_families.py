@@ -43,11 +43,12 @@ def few_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def test_a_student_learns_what_its_server_asks_and_stops_there(
-    family: Family, few_rows: Path, home_dir: Path, tmp_path: Path
+    family: Family, few_rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    monkeypatch.setattr("lib.finetune.trainer._cpu_multiplies_bf16", lambda: False)
     values = overrides(PARAMETERS / f"{family.parameters}.yaml") | family.knobs | SHORT
     recipe = Recipe(**(values | {"student_model": str(family.make(tmp_path / "base"))}))
     require_machine(recipe)
