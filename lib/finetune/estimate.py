@@ -19,11 +19,9 @@ def memory_estimate(
     rows: PreparedRows, recipe: Recipe, *, on_gpu: bool, in_bf16: bool, processes: int = 1
 ) -> str:
     """`Memory, estimated: 2.1 GiB (0.1 for weights, gradients and optimizer, 1.2 for 4 rows …`"""
-    weights_gib = _weight_bytes(rows, recipe, float_bytes=2 if on_gpu and in_bf16 else 4) / 2**30
-    if recipe.parallel != "ddp":
-        weights_gib /= processes
-    rows_gib = _activation_bytes(rows, recipe, on_gpu=on_gpu) / 2**30
-    own_gib = 0 if on_gpu else _PROCESS_GIB
+    weights_gib, rows_gib, own_gib = estimated_gib(
+        rows, recipe, on_gpu=on_gpu, in_bf16=in_bf16, processes=processes
+    )
     parts = f"{weights_gib:.1f} for weights, gradients and optimizer, {rows_gib:.1f} for "
     parts += f"{recipe.batch_size} rows of {rows.lengths.max_total_tokens:,} tokens"
     total_gib = weights_gib + rows_gib + own_gib
@@ -32,6 +30,17 @@ def memory_estimate(
     if total_gib > free_gib:
         return f"{said}, and {free_gib:.1f} GiB are free: it may not fit. {_KNOBS}"
     return f"{said}; {free_gib:.1f} GiB are free."
+
+
+def estimated_gib(
+    rows: PreparedRows, recipe: Recipe, *, on_gpu: bool, in_bf16: bool, processes: int = 1
+) -> tuple[float, float, float]:
+    """Memory of the weights and what trains them, of a batch of rows, and of the process itself."""
+    weights_gib = _weight_bytes(rows, recipe, float_bytes=2 if on_gpu and in_bf16 else 4) / 2**30
+    if recipe.parallel != "ddp":
+        weights_gib /= processes
+    rows_gib = _activation_bytes(rows, recipe, on_gpu=on_gpu) / 2**30
+    return weights_gib, rows_gib, 0.0 if on_gpu else _PROCESS_GIB
 
 
 _KNOBS = (

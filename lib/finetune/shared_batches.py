@@ -40,6 +40,7 @@ def share(trainer: Any, rows: Sequence[TokenRow], recipe: Recipe) -> None:
         sequences,
         batch_size=recipe.batch_size,
         rows_per_update=recipe.batch_size * steps,
+        processes=trainer.args.world_size,
         seed=recipe.seed,
         epoch=lambda: int(trainer.state.epoch or 0),
     )
@@ -54,6 +55,9 @@ class SharedBatches:
     drawing rows independently: rows of one context meet in one update, so its gradient is the mean
     over fewer contexts. Sequences of like lengths go together, as with separate rows; plain rows
     apart from shared ones, which need a mask. The same seed and epoch give the same batches.
+
+    Several processes take them in turn. The last ones are divided so that each process has one;
+    with fewer sequences than processes left, accelerate repeats the first steps of the epoch.
     """
 
     def __init__(
@@ -64,10 +68,11 @@ class SharedBatches:
         rows_per_update: int,
         seed: int,
         epoch: Callable[[], int],
+        processes: int = 1,
     ) -> None:
         self._sequences, self._rows_per_step = sequences, batch_size
         self._megabatch_rows = _MEGABATCH_UPDATES * rows_per_update
-        self._seed, self._epoch = seed, epoch
+        self._seed, self._epoch, self._processes = seed, epoch, processes
         self._num_rows = sum(len(sequence.rows) for sequence in sequences)
 
     def __len__(self) -> int:
@@ -83,6 +88,10 @@ class SharedBatches:
         batches: list[list[int]] = [[] for _ in range(len(self))]
         for place, end in zip(order, ends, strict=True):
             batches[math.ceil(end / self._rows_per_step) - 1].append(place)
+        whole = len(batches) - len(batches) % self._processes
+        rest = [place for batch in batches[whole:] for place in batch]
+        if len(rest) >= self._processes:
+            batches[whole:] = [rest[n :: self._processes] for n in range(self._processes)]
         return iter(batches)
 
     def _megabatches(self, order: list[int]) -> list[list[int]]:

@@ -18,6 +18,11 @@ from lib.settings import PROJECT_DIR, SetupError, home, portable
 from lib.store import read_json
 from lib.text import one_line
 
+# Llama 3.2's template writes the day into each prompt, which is another one when it is served. This
+# is the day that Llama 3.1's has.
+_CLOCK = "strftime_now"
+_ONE_DAY = "{%- macro strftime_now(format) -%}26 Jul 2024{%- endmacro -%}"
+
 
 @dataclass(frozen=True)
 class TokenRow:
@@ -45,6 +50,8 @@ def load_tokenizer(model_dir: Path, dataset_format: str, template_path: str = ""
         tokenizer.chat_template = ALPACA_CHAT_TEMPLATE
     elif dataset_format == "completion" or not tokenizer.chat_template:
         tokenizer.chat_template = PLAIN_CHAT_TEMPLATE
+    if _CLOCK in tokenizer.chat_template and _ONE_DAY not in tokenizer.chat_template:
+        tokenizer.chat_template = _ONE_DAY + tokenizer.chat_template
     if tokenizer.eos_token is None:
         raise SetupError(
             f"The tokenizer in {portable(model_dir)} has no end token, so a student could not "

@@ -19,6 +19,7 @@ from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR
 from lib.state import save_state
 from lib.store import read_jsonl, write_json
+from tests.finetune.test_shared_training import write_dataset_of_contexts
 from tests.finetune.tiny import write_dataset
 
 KNOBS: dict[str, Any] = {
@@ -122,6 +123,20 @@ def test_two_processes_that_were_killed_have_the_loss_of_one(
 
     AutoModelForCausalLM.from_pretrained(student(home_dir) / "merged")
     assert (student(home_dir) / "adapter").exists() == (method == "lora")
+
+
+def test_two_processes_that_share_contexts_have_the_loss_of_one(
+    start: Start, model_dir: Path, home_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_dataset_of_contexts(tmp_path / "lamps", train=36)  # nine steps of about four rows
+    knobs: dict[str, Any] = {"batch_size": 4, "num_epochs": 1.0, "save_steps": -1}
+    code, said = start(2, **knobs)
+    assert code == 0, said[-3000:]
+    assert said.count("36 rows share 12 contexts") == 1
+    found = validation(student(home_dir))
+    assert len(found) == 3  # before training, after update 4 and at the end
+    expected = one_process(model_dir, tmp_path, monkeypatch, **knobs)
+    assert found == pytest.approx(expected, rel=1e-5)
 
 
 def test_sharding_that_accelerate_drops_stops(start: Start) -> None:

@@ -49,6 +49,27 @@ def test_rows_with_contexts_of_their_own_make_steps_of_exactly_batch_size() -> N
     assert [len(batch) for batch in batches_of(sequences, batch_size=4)] == [4] * 25 + [3]
 
 
+@pytest.mark.parametrize("processes", [2, 3, 8])
+@pytest.mark.parametrize("num_sequences", range(20, 40))
+def test_several_processes_have_as_many_steps_each_and_every_row_once(
+    num_sequences: int, processes: int
+) -> None:
+    sequences = [sequence(Random(n), 1) for n in range(num_sequences)]
+    alone, together = (
+        SharedBatches(
+            sequences, batch_size=3, rows_per_update=24, seed=3, epoch=lambda: 0, processes=several
+        )
+        for several in (1, processes)
+    )
+    batches, whole = list(together), len(alone) // processes * processes
+    assert batches[:whole] == list(alone)[:whole]
+    assert sorted(place for batch in batches for place in batch) == [*range(num_sequences)]
+    left = num_sequences - sum(map(len, batches[:whole]))
+    if left == 0 or left >= processes:
+        assert len(batches) % processes == 0
+        assert all(batches)
+
+
 def test_the_same_seed_and_epoch_give_the_same_steps_and_others_give_others() -> None:
     sequences = [sequence(Random(n), 1 + n % 4) for n in range(60)]
     first = batches_of(sequences, batch_size=4, seed=3)

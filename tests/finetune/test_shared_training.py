@@ -21,9 +21,9 @@ def recipe_of(student: Path, **changed: Any) -> Recipe:
     return Recipe(student_model=str(student), **(SETTINGS | changed))
 
 
-def write_dataset_of_contexts(folder: Path) -> Path:
-    """24 rows with 8 contexts, beside which a question is short."""
-    write_dataset(folder, train=24)
+def write_dataset_of_contexts(folder: Path, *, train: int = 24) -> Path:
+    """Rows with a context for each three, beside which a question is short."""
+    write_dataset(folder, train=train)
     path = folder / "chat" / "train.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     for number, row in enumerate(rows):

@@ -14,6 +14,7 @@ from lib.prompts.student import MARKERS, PLAIN_CHAT_TEMPLATE, plain_prompt
 from lib.recipe import Recipe
 from lib.settings import SetupError
 from lib.store import file_sha256, write_json
+from tests.finetune.families import of_trl
 from tests.finetune.tiny import CHAT_TEMPLATE, answer, chat_row, make_model, write_dataset
 
 
@@ -84,6 +85,18 @@ def test_alpaca_rows_are_the_served_ones_too(
 def test_a_template_file_that_is_not_there_is_told(model_dir: Path) -> None:
     with pytest.raises(SetupError, match=r"chat_template_path is 'none\.jinja'"):
         load_tokenizer(model_dir, "chat", "none.jinja")
+
+
+def test_a_template_with_a_clock_has_one_day_in_training_and_serving(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "clock", chat_template=of_trl("llama3_2"))
+    tokenizer = load_tokenizer(folder, "chat")
+    row = tokenise("row", MESSAGES, tokenizer, end_token_ids(folder, tokenizer))
+    tokenizer.save_pretrained(folder)
+    served = served_ids(MESSAGES[:-1], load_tokenizer(folder, "chat"))
+    assert row.input_ids[: row.prompt_tokens] == served
+    assert "Today Date: 26 Jul 2024\n\n" in tokenizer.decode(served)
+    again = load_tokenizer(folder, "chat")
+    assert again.chat_template == tokenizer.chat_template != of_trl("llama3_2")
 
 
 def test_a_merge_across_the_boundary_leaves_the_prompt_alone(
