@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lib.finetune import export
-from lib.finetune.export import licence_of, prepare_baseline
+from lib.finetune import merge
+from lib.finetune.merge import licence_of, prepare_baseline
 from lib.finetune.students import fetch_student
 
 
@@ -36,7 +36,7 @@ def test_a_folder_of_any_name_gets_a_name_that_is_served(model_dir: Path, tmp_pa
 def test_large_files_are_linked_and_the_base_is_left_alone(
     model_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "_COPY_UP_TO_BYTES", 1000)
+    monkeypatch.setattr(merge, "_COPY_UP_TO_BYTES", 1000)
     template = (model_dir / "chat_template.jinja").read_text()
     folder = prepare_baseline(fetch_student(str(model_dir)), chat_template="mine")
     assert (folder / "model.safetensors").samefile(model_dir / "model.safetensors")
