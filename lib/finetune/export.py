@@ -20,6 +20,7 @@ from lib.finetune.hub import push_to_hub
 from lib.finetune.merge import licence_of
 from lib.finetune.model_files import missing_in_folder
 from lib.finetune.sharded import shards_dir, write_whole
+from lib.finetune.watch import plain_output
 from lib.parameters import add_parameters, overrides, typed_path
 from lib.recipe import Recipe
 from lib.settings import SetupError, home, portable, write_text
@@ -31,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m lib.finetune.export", description=__doc__)
     add = parser.add_argument
     add("folder", nargs="?", metavar="FOLDER", help="a student or a model; default: of --run")
-    add("--run", dest="run_name", metavar="NAME", help="the student of a run; default: the last one")
+    add(
+        "--run", dest="run_name", metavar="NAME", help="the student of a run; default: the last one"
+    )
     add("--to", nargs="+", metavar=("FORMAT", "NAME"), help="gguf, or hub with a name on it")
     add("--type", choices=TYPES, help="numbers in the GGUF file; default: the model's 16 bits")
     add("--public", action="store_true", help="with --to hub: everybody may read it")
@@ -43,14 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _export(options: argparse.Namespace) -> None:
-    if options.from_sharded and not options.to:
-        checkpoint = Path(typed_path(options.from_sharded))
-        _make_whole(home() / checkpoint, options)
+    if options.from_sharded and not (options.to or options.folder):
+        _make_whole(home() / typed_path(options.from_sharded), options)
         return
     kind, *words = options.to or [""]
     name = words.pop(0) if kind == "hub" and words else ""
     folder = options.folder or (words.pop(0) if words else None)
-    if kind not in ("gguf", "hub") or words or (kind == "hub") == (not name):
+    named = (kind == "hub") == bool(name) and not words
+    if options.from_sharded or kind not in ("gguf", "hub") or not named:
         raise SetupError(
             f"--to is '{' '.join(options.to or [])}'. Give --to gguf, --to hub NAME, or "
             "--from-sharded CHECKPOINT alone."
@@ -76,7 +79,7 @@ def _make_whole(checkpoint: Path, options: argparse.Namespace) -> None:
     shards_dir(checkpoint)
     recipe = Recipe(**overrides(options.file, options.overrides))
     target = _new_folder(options.out, f"{recipe.run_name}-{checkpoint.name}")
-    with building(target) as scratch:
+    with plain_output(), building(target) as scratch:
         write_whole(checkpoint, recipe, scratch)
     print(f"Written: {portable(target)}")
 

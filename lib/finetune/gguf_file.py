@@ -71,7 +71,11 @@ def _context_tokens(longest_tokens: int, limit_tokens: int) -> int:
 
 def _convert(model_dir: Path, path: Path, kind: str, name: str, *, bos: bool) -> None:
     worker = Path(__file__).with_name("gguf_converter.py")
-    command = [converter_python(), "-P", worker]  # -P: our own folder holds no packages
+    command: list[Path | str] = [
+        converter_python(),
+        "-P",
+        worker,
+    ]  # -P: our own folder holds no packages
     done = subprocess.run(
         [*command, model_dir.resolve(), path, kind, name, str(int(bos))],
         env=os.environ | {"HF_HUB_OFFLINE": "1"},

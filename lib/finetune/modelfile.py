@@ -44,7 +44,7 @@ def go_template(tokenizer: Any) -> str:
     file has it added.
 
     Raises:
-        ValueError: the template is another one; what was tried.
+        ValueError: another template, and what it does.
     """
     roles = ("system", "user", "assistant", "user")
     texts = (_SYSTEM, _USER, _ANSWER, _NEXT)
@@ -54,18 +54,20 @@ def go_template(tokenizer: Any) -> str:
     if re.findall("|".join(texts), conversation) != list(texts):
         raise ValueError("it does not write each message once, in their order, as it is")
     before, between, asks, then, asks_again = pieces
-    ended = _rendered(tokenizer, messages[:3], prompt=False)
-    end = ended.rpartition(_ANSWER)[2]
-    if _rendered(tokenizer, messages[:2]) != f"{before}{_SYSTEM}{between}{_USER}{asks}":
+    asked = _rendered(tokenizer, messages[:2])
+    ask = asked.rpartition(_USER)[2]
+    # Llama 2 writes the space before an answer with the answer.
+    if asked != f"{before}{_SYSTEM}{between}{_USER}{ask}" or asks.rstrip() != ask.rstrip():
         raise ValueError("it writes the first exchange differently when another follows")
-    if asks_again != asks or not then.startswith(end):
+    end = _rendered(tokenizer, messages[:3], prompt=False).rpartition(_ANSWER)[2]
+    if asks_again != ask or not then.startswith(end):
         raise ValueError("it writes the second exchange differently than the first")
     if any(sign in conversation for sign in ("{{", '"""')):
         raise ValueError('it writes {{ or """, which a Modelfile cannot hold')
     opening = then[len(end) :]
     system = f"{{{{ if .System }}}}{before}{{{{ .System }}}}{between}"
     otherwise = f"{{{{ else }}}}{opening}{{{{ end }}}}"
-    return f"{system}{otherwise}{{{{ .Prompt }}}}{asks}{{{{ .Response }}}}{end}"
+    return f"{system}{otherwise}{{{{ .Prompt }}}}{ask}{{{{ .Response }}}}{end}"
 
 
 def begins_with_bos(tokenizer: Any) -> bool:
