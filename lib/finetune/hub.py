@@ -15,10 +15,7 @@ def push_to_hub(model_dir: Path, card: str, name: str, *, public: bool) -> str:
 
     files = [path for path in sorted(model_dir.iterdir()) if path.is_file()]
     files = [path for path in files if path.name != "README.md"]
-    about = card.replace("`merged/` is", "This is", 1).replace(
-        "`adapter/` is the adapter alone", "an adapter was merged into its base", 1
-    )
-    operations = [CommitOperationAdd("README.md", about.encode())]
+    operations = [CommitOperationAdd("README.md", card.encode())]
     operations += [CommitOperationAdd(path.name, path) for path in files]
     api = HfApi(token=environment().get("HF_TOKEN"))
     try:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lib.finetune.merge import save_model
+from lib.finetune.merge import licence_of, save_model
 from lib.finetune.methods import adapter_dir, lora_config
 from lib.finetune.students import fetch_student
 from lib.finetune.tokens import load_tokenizer
 from lib.recipe import Recipe
-from lib.settings import SetupError, portable
+from lib.settings import SetupError, portable, write_text
 
 _SHARDS = "pytorch_model_fsdp_0"  # accelerate's name, in a checkpoint
 
@@ -51,6 +51,9 @@ def write_whole(checkpoint: Path, recipe: Recipe, folder: Path) -> None:
         model = model.merge_and_unload(safe_merge=True)
     # Writes config.json, and no lm_head.weight that is tied to the embeddings
     save_model(model, folder / "merged", tokenizer=tokenizer)
+    about = f"---\nbase_model: {base.name}\nlicense: {licence_of(base.folder)}\n---\n\n"
+    what = f"{checkpoint.name} of a training of {base.name}"
+    write_text(folder / "README.md", f"{about}# {what}\n")
 
 
 def _base_model(base_dir: Path, state: dict[str, Any]) -> Any:

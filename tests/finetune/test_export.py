@@ -23,6 +23,7 @@ from lib.store import write_json
 
 CARD = f"""---
 base_model: lamplighter
+library_name: peft
 license: mit
 ---
 
@@ -210,6 +211,7 @@ def test_a_push_is_private_and_has_the_card_with_its_evaluation(
     weights = (student_dir / "merged" / "model.safetensors").read_bytes()
     assert hub.files["model.safetensors"] == weights
     card = hub.files["README.md"].decode()
+    assert "\nlibrary_name: transformers\n" in card
     assert "\nThis is an ordinary causal language model" in card
     assert "\n- Evaluation: run lamps, 2026-11-28: It is better.\n\n| setting |" in card
 
@@ -275,6 +277,7 @@ def test_a_sharded_checkpoint_becomes_a_whole_student(
     assert (folder / "adapter" / "adapter_config.json").is_file() == adapted
     assert "lm_head.weight" not in load_file(folder / "merged" / "model.safetensors")
     AutoTokenizer.from_pretrained(folder / "merged")
+    assert "license: other" in (folder / "README.md").read_text()
     whole = AutoModelForCausalLM.from_pretrained(folder / "merged", dtype=torch.float32).eval()
     ids = torch.arange(6, 60)[None]
     with torch.no_grad():
