@@ -10,7 +10,7 @@ from lib.finetune.merge import licence_of
 from lib.finetune.tokens import end_token_ids, load_tokenizer, tokenise
 from lib.prompts.student import PLAIN_CHAT_TEMPLATE, student_messages
 from lib.store import read_json
-from tests.finetune.test_train import losses, train
+from tests.finetune.test_training import losses, train
 from tests.finetune.tiny_gemma import make_gemma
 
 
