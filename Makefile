@@ -1,7 +1,7 @@
-# make .venv · make test · make check · make notebooks · make gemma
+# make .venv · make test · make check · make notebooks · make gemma · make gguf
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: .venv test check lint notebooks gemma clean
+.PHONY: .venv test check lint notebooks gemma gguf clean
 
 # A stamp, not the folder: a set-up that was interrupted is done again.
 .venv: .venv/.installed
@@ -37,6 +37,13 @@ gemma: .venv
 	$(BIN)/python -m pip check
 	$(BIN)/python -m offline.gemma
 	./run_all.sh -p parameters/gemma-3-270m.yaml
+
+# The converter of `python -m lib.finetune.export --to gguf`, in its own .venv-gguf (35 MB): the .pth file lends it
+# what .venv has, behind what it has itself.
+gguf: .venv
+	$(BIN)/python -m venv .venv-gguf
+	.venv-gguf/bin/python -m pip install --quiet --no-deps --requirement requirements/gguf.txt
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(.venv-gguf/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/openbook.pth"
 
 # Asks first, if there is somebody to ask
 clean:

@@ -1,178 +1,154 @@
-"""Folders that a server loads: the merged student with its model card, and the baseline."""
+"""`python -m lib.finetune.export`: a trained student for other places.
+
+`--to gguf`: one file for llama.cpp and Ollama, with a Modelfile. `--to hub NAME`: the model hub.
+`--from-sharded CHECKPOINT`: a checkpoint of SHARDED_STATE_DICT as a whole student; `-p` and `-r` as
+in its training.
+"""
 
 from __future__ import annotations
 
-import os
+import argparse
+import json
 import re
-import shutil
-from collections.abc import Mapping
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from lib.finetune.methods import load_adapter
-from lib.finetune.rows import PreparedRows
-from lib.finetune.students import Base
-from lib.finetune.watch import HistoryPoint
-from lib.progress import minutes
-from lib.settings import CheckFailed, home, write_text
-from lib.store import building, fingerprint
+from lib.cli import Parser, run_command
+from lib.finetune.gguf_file import TYPES, own_type, require_converter, write_gguf
+from lib.finetune.hub import push_to_hub
+from lib.finetune.merge import licence_of
+from lib.finetune.model_files import missing_in_folder
+from lib.finetune.sharded import shards_dir, write_whole
+from lib.finetune.watch import plain_output
+from lib.parameters import add_parameters, overrides, typed_path
+from lib.recipe import Recipe
+from lib.settings import SetupError, home, portable, write_text
+from lib.state import hosted_job, latest_run, require_path
+from lib.store import building
 
-_COPY_UP_TO_BYTES = 64 * 2**20
-_COMPARED, _COMPARED_TOKENS = 20, 16  # answers of adapter and merged model, and their length
 
-
-def merge_adapter(base_dir: Path, adapter_dir: Path, *, rows: PreparedRows, dtype: Any) -> Any:
-    """Base + adapter as one ordinary model, and how many greedy answers are the same in both.
-
-    Servers do not load adapters, and merged weights generate faster. The base has its full
-    precision, also where training had it quantised: merging into 4 bit changes the answers.
-
-    Raises:
-        CheckFailed: the merged model does not answer as the adapter does.
-    """
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    base = AutoModelForCausalLM.from_pretrained(
-        str(base_dir), dtype=dtype, use_safetensors=True, trust_remote_code=False
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = Parser(prog="python -m lib.finetune.export", description=__doc__)
+    add = parser.add_argument
+    add("folder", nargs="?", metavar="FOLDER", help="a student or a model; default: of --run")
+    add(
+        "--run", dest="run_name", metavar="NAME", help="the student of a run; default: the last one"
     )
-    adapted = load_adapter(base, adapter_dir).eval()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    few = [*rows.train, *rows.valid][:_COMPARED]
-    prompts = [torch.tensor([row.input_ids[: row.prompt_tokens]]) for row in few]
-    answers = [_greedy(adapted.to(device), prompt) for prompt in prompts]
-    merged = adapted.merge_and_unload(safe_merge=True)
-    equal = sum(
-        _greedy(merged, prompt) == answer for prompt, answer in zip(prompts, answers, strict=True)
-    )
-    said = f"greedy answers of adapter and merged model: {equal} of {len(few)} are the same"
-    # Rounding to bf16 decides near ties in another way.
-    if equal < (len(few) if dtype == torch.float32 else len(few) / 2):
-        raise CheckFailed(
-            f"{adapter_dir.name} was not merged well: {said}. The adapter may have diverged: lower "
-            "learning_rate, or set use_dora to False."
+    add("--to", nargs="+", metavar=("FORMAT", "NAME"), help="gguf, or hub with a name on it")
+    add("--type", choices=TYPES, help="numbers in the GGUF file; default: the model's 16 bits")
+    add("--public", action="store_true", help="with --to hub: everybody may read it")
+    add("--from-sharded", metavar="CHECKPOINT", help="make a sharded checkpoint a whole student")
+    add("--out", type=Path, metavar="DIR", help="a new folder; default: in artefacts/exports/")
+    add_parameters(parser)
+    parser.set_defaults(run=_export)
+    return run_command(parser, arguments)
+
+
+def _export(options: argparse.Namespace) -> None:
+    if options.from_sharded and not (options.to or options.folder):
+        _make_whole(home() / typed_path(options.from_sharded), options)
+        return
+    kind, *words = options.to or [""]
+    name = words.pop(0) if kind == "hub" and words else ""
+    folder = options.folder or (words.pop(0) if words else None)
+    named = (kind == "hub") == bool(name) and not words
+    if options.from_sharded or kind not in ("gguf", "hub") or not named:
+        raise SetupError(
+            f"--to is '{' '.join(options.to or [])}'. Give --to gguf, --to hub NAME, or "
+            "--from-sharded CHECKPOINT alone."
         )
-    return merged.cpu(), said
-
-
-def _greedy(model: Any, prompt: Any) -> list[int]:
-    """The first tokens that it answers."""
-    made = model.generate(
-        input_ids=prompt.to(model.device),
-        attention_mask=(prompt == prompt).to(model.device),
-        do_sample=False,
-        temperature=None,
-        top_p=None,
-        top_k=None,
-        max_new_tokens=_COMPARED_TOKENS,
-        pad_token_id=0,
-    )
-    tokens: list[int] = made[0, prompt.shape[1] :].tolist()
-    return tokens
-
-
-def save_model(model: Any, model_dir: Path, *, tokenizer: Any) -> None:
-    """Write a whole model (safetensors) with its tokenizer; in bf16 where a GPU trained it.
-
-    Generation stops at the token that ends every trained completion.
-    """
-    import torch
-
-    stops = model.generation_config.eos_token_id
-    stops = stops if isinstance(stops, list) else [] if stops is None else [stops]
-    if tokenizer.eos_token_id not in stops:
-        model.generation_config.eos_token_id = [*stops, tokenizer.eos_token_id]
-    if next(model.parameters()).is_cuda:
-        model = model.to(torch.bfloat16)
-    model.save_pretrained(model_dir)
-    tokenizer.save_pretrained(model_dir)
-
-
-def prepare_baseline(base: Base, *, chat_template: str) -> Path:
-    """The base model under `artefacts/baselines/`, with the student's chat template.
-
-    Another model has another name there, so that the ledger tells their replies apart. Large files
-    are linked, not copied.
-    """
-    made_of = {"base": base.fingerprint, "chat_template": chat_template}
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", base.name)  # as it is served
-    target = home() / "artefacts" / "baselines" / f"{name}-{fingerprint(made_of)}"
-    if target.exists():
-        return target
+    if kind == "gguf":
+        require_converter()
+    model_dir = _model_dir(folder, options.run_name)
+    card = _card(model_dir)
+    if kind == "hub":
+        print(f"Sent: {push_to_hub(model_dir, card, name, public=options.public)}")
+        return
+    student = _name_of(model_dir)
+    number_type = options.type or own_type(model_dir)
+    target = _new_folder(options.out, f"{student}-{number_type}")
     with building(target) as scratch:
-        for path in sorted(base.folder.iterdir()):
-            if path.is_file():
-                _copy_or_link(path, scratch / path.name)
-        write_text(scratch / "chat_template.jinja", chat_template)
+        said = write_gguf(model_dir, scratch, name=student, kind=number_type, card=card)
+        write_text(scratch / "README.md", card)
+    print(*said, f"Written: {portable(target)}", sep="\n")
+    print(f"In that folder: ollama create {student} -f Modelfile")
+
+
+def _make_whole(checkpoint: Path, options: argparse.Namespace) -> None:
+    shards_dir(checkpoint)
+    recipe = Recipe(**overrides(options.file, options.overrides))
+    target = _new_folder(options.out, f"{recipe.run_name}-{checkpoint.name}")
+    with plain_output(), building(target) as scratch:
+        write_whole(checkpoint, recipe, scratch)
+    print(f"Written: {portable(target)}")
+
+
+def _model_dir(folder: str | None, run_name: str | None) -> Path:
+    """The merged model of a student's folder, a model's own folder, or a run's student."""
+    if not folder:
+        run_name = run_name or latest_run()
+        if hosted_job(run_name):
+            raise SetupError(
+                f"The student of run '{run_name}' is at the service that trained it, which gives "
+                "no weights away. Export one that was trained here."
+            )
+        return require_path("STUDENT_MODEL_DIR", run_name)
+    path = home() / typed_path(folder)
+    path = path / "merged" if (path / "merged").is_dir() else path
+    if missing := missing_in_folder(path):
+        raise SetupError(missing)
+    return path
+
+
+def _name_of(model_dir: Path) -> str:
+    """`students/tiny-92d43bacd3b7/merged` → "tiny-92d43bacd3b7", in letters that are served."""
+    folder = model_dir.resolve()
+    name = folder.parent.name if folder.name == "merged" else folder.name
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "student"
+
+
+def _new_folder(out: Path | None, name: str) -> Path:
+    target = Path.cwd() / out.expanduser() if out else home() / "artefacts" / "exports" / name
+    if target.exists():
+        raise SetupError(f"{portable(target)} is there already. Delete it, or give another --out.")
     return target
 
 
-def _copy_or_link(source: Path, target: Path) -> None:
-    if source.stat().st_size <= _COPY_UP_TO_BYTES:
-        shutil.copyfile(source, target)
-        return
-    try:
-        os.link(source.resolve(), target)
-    except OSError:  # another file system
-        target.symlink_to(source.resolve())
+_ALONE = {  # in the card of a student's folder → of the merged model alone
+    "library_name: peft": "library_name: transformers",
+    "`merged/` is": "This is",
+    "`adapter/` is the adapter alone": "an adapter was merged into its base",
+}
 
 
-def write_model_card(
-    path: Path,
-    rows: PreparedRows,
-    settings: Mapping[str, Any],
-    history: list[HistoryPoint],
-    seconds: float,
-    merged: str,
-) -> None:
-    """Describe the student in the hub's model-card format; `merged` is what was compared."""
-    adapted = settings["method"] != "full"
-    what = "every weight was trained"
-    if adapted:
-        what = f"`adapter/` is the adapter alone\n({merged})"
-    base, table = rows.base, "\n".join(f"| `{name}` | {it} |" for name, it in settings.items())
-    write_text(
-        path,
-        f"""---
-base_model: {base.name}
-library_name: {"peft" if adapted else "transformers"}
-tags: [raft, {"lora, " if adapted else ""}retrieval-augmented-fine-tuning]
-license: {licence_of(base.folder)}
----
-
-# A RAFT student of {base.name}
-
-Fine-tuned to answer a question from a context of one oracle document among distractors, or to say
-that the documents do not hold the answer (RAFT, arXiv:2403.10131). `merged/` is an ordinary
-causal language model; {what}.
-
-- Dataset: `{rows.dataset_dir.name}`: {rows.lengths}.
-- Validation loss{_losses(history)}. The loss counts completions only.
-- Training took {minutes(seconds)} (minutes:seconds).
-- Licence: the base model's, `{licence_of(base.folder)}`; read it before you pass the student on.
-- Write prompts with the tokenizer's chat template; decode greedily.
-
-| setting | value |
-|---|---|
-{table}
-""",
-    )
+def _card(model_dir: Path) -> str:
+    """The model card of the merged student, with its evaluation if a run here has one."""
+    of_student = model_dir.parent / "README.md"
+    path = of_student if model_dir.name == "merged" else model_dir / "README.md"
+    card = path.read_text(encoding="utf-8") if path.is_file() else ""
+    card = card or f"---\nlicense: {licence_of(model_dir)}\n---\n\n# {_name_of(model_dir)}\n"
+    for words, instead in _ALONE.items():
+        card = card.replace(words, instead, 1)
+    if not (said := evaluation_of(model_dir)):
+        return card
+    before, table, after = card.partition("\n| setting |")
+    return f"{before.rstrip()}\n- Evaluation: {said}\n{table}{after}"
 
 
-def _losses(history: list[HistoryPoint]) -> str:
-    points = [point for point in history if "validation_loss" in point]
-    if not points:
-        return ": not measured, the dataset has no validation rows"
-    first, last = points[0], points[-1]
-    return (
-        f" (nats per completion token): {first['validation_loss']:.3f} before training,\n"
-        f"  {last['validation_loss']:.3f} after {last['epoch']:.1f} epochs"
-    )
+def evaluation_of(model_dir: Path) -> str:
+    """`run tiny, 2026-11-28: The student beats …`, of the newest results of exactly this student;
+    "" = there are none."""
+    found = []
+    for path in (home() / "runs").glob("*/metrics.json"):
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        models = metrics.get("made_of", {}).get("models", [])
+        served = {model["deployment"] for model in models if model["role"] == "student"}
+        if portable(model_dir) in served:
+            said = f"run {path.parent.name}, {metrics['date'][:10]}: {metrics['verdict']}"
+            found.append((metrics["date"], said))
+    return max(found, default=("", ""))[1]
 
 
-def licence_of(base_dir: Path) -> str:
-    """The licence that a base model's card names, or "other" when it names none."""
-    card = base_dir / "README.md"
-    text = card.read_text(encoding="utf-8") if card.is_file() else ""
-    named = re.search(r"^license:\s*(\S+)", text, re.MULTILINE)
-    return named.group(1) if named else "other"
+if __name__ == "__main__":
+    sys.exit(main())

@@ -38,7 +38,7 @@ def load_model(rows: PreparedRows, recipe: Recipe, *, on_gpu: bool, in_bf16: boo
         _prepare_4_bit_for_cpu(model)
     if recipe.from_adapter:
         return _with_adapter(model, adapter_dir(recipe.from_adapter)), None
-    return model, _lora_config(recipe, model) if frozen else None
+    return model, lora_config(recipe, model) if frozen else None
 
 
 def _quantisation(method: str, *, in_bf16: bool) -> Any:
@@ -70,7 +70,7 @@ def _prepare_4_bit_for_cpu(model: Any) -> None:
                 )
 
 
-def _lora_config(recipe: Recipe, model: Any) -> Any:
+def lora_config(recipe: Recipe, model: Any) -> Any:
     from peft import LoraConfig
 
     names = {name.rpartition(".")[2] for name, _ in model.named_modules()}

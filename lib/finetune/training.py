@@ -11,7 +11,7 @@ from typing import Any
 
 from lib.finetune.checkpoints import last_checkpoint, row_order, training_dir
 from lib.finetune.estimate import is_out_of_memory, memory_estimate, out_of_memory
-from lib.finetune.export import merge_adapter, prepare_baseline, save_model, write_model_card
+from lib.finetune.merge import merge_adapter, prepare_baseline, save_model, write_model_card
 from lib.finetune.methods import adapter_fingerprint
 from lib.finetune.parallel import (
     free_model,

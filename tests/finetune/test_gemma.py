@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.finetune.export import licence_of
+from lib.finetune.merge import licence_of
 from lib.finetune.tokens import end_token_ids, load_tokenizer, tokenise
 from lib.prompts.student import PLAIN_CHAT_TEMPLATE, student_messages
 from lib.store import read_json

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.finetune.export import licence_of
+from lib.finetune.merge import licence_of
 from lib.finetune.model_files import missing_in_folder
 from lib.finetune.students import GEMMA_MODEL_DIR, fetch_student
 from lib.parameters import read_parameters

@@ -1,0 +1,178 @@
+"""Folders that a server loads: the merged student with its model card, and the baseline."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lib.finetune.methods import load_adapter
+from lib.finetune.rows import PreparedRows
+from lib.finetune.students import Base
+from lib.finetune.watch import HistoryPoint
+from lib.progress import minutes
+from lib.settings import CheckFailed, home, write_text
+from lib.store import building, fingerprint
+
+_COPY_UP_TO_BYTES = 64 * 2**20
+_COMPARED, _COMPARED_TOKENS = 20, 16  # answers of adapter and merged model, and their length
+
+
+def merge_adapter(base_dir: Path, adapter_dir: Path, *, rows: PreparedRows, dtype: Any) -> Any:
+    """Base + adapter as one ordinary model, and how many greedy answers are the same in both.
+
+    Servers do not load adapters, and merged weights generate faster. The base has its full
+    precision, also where training had it quantised: merging into 4 bit changes the answers.
+
+    Raises:
+        CheckFailed: the merged model does not answer as the adapter does.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    base = AutoModelForCausalLM.from_pretrained(
+        str(base_dir), dtype=dtype, use_safetensors=True, trust_remote_code=False
+    )
+    adapted = load_adapter(base, adapter_dir).eval()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    few = [*rows.train, *rows.valid][:_COMPARED]
+    prompts = [torch.tensor([row.input_ids[: row.prompt_tokens]]) for row in few]
+    answers = [_greedy(adapted.to(device), prompt) for prompt in prompts]
+    merged = adapted.merge_and_unload(safe_merge=True)
+    equal = sum(
+        _greedy(merged, prompt) == answer for prompt, answer in zip(prompts, answers, strict=True)
+    )
+    said = f"greedy answers of adapter and merged model: {equal} of {len(few)} are the same"
+    # Rounding to bf16 decides near ties in another way.
+    if equal < (len(few) if dtype == torch.float32 else len(few) / 2):
+        raise CheckFailed(
+            f"{adapter_dir.name} was not merged well: {said}. The adapter may have diverged: lower "
+            "learning_rate, or set use_dora to False."
+        )
+    return merged.cpu(), said
+
+
+def _greedy(model: Any, prompt: Any) -> list[int]:
+    """The first tokens that it answers."""
+    made = model.generate(
+        input_ids=prompt.to(model.device),
+        attention_mask=(prompt == prompt).to(model.device),
+        do_sample=False,
+        temperature=None,
+        top_p=None,
+        top_k=None,
+        max_new_tokens=_COMPARED_TOKENS,
+        pad_token_id=0,
+    )
+    tokens: list[int] = made[0, prompt.shape[1] :].tolist()
+    return tokens
+
+
+def save_model(model: Any, model_dir: Path, *, tokenizer: Any) -> None:
+    """Write a whole model (safetensors) with its tokenizer; in bf16 where a GPU trained it.
+
+    Generation stops at the token that ends every trained completion.
+    """
+    import torch
+
+    stops = model.generation_config.eos_token_id
+    stops = stops if isinstance(stops, list) else [] if stops is None else [stops]
+    if tokenizer.eos_token_id not in stops:
+        model.generation_config.eos_token_id = [*stops, tokenizer.eos_token_id]
+    if next(model.parameters()).is_cuda:
+        model = model.to(torch.bfloat16)
+    model.save_pretrained(model_dir)
+    tokenizer.save_pretrained(model_dir)
+
+
+def prepare_baseline(base: Base, *, chat_template: str) -> Path:
+    """The base model under `artefacts/baselines/`, with the student's chat template.
+
+    Another model has another name there, so that the ledger tells their replies apart. Large files
+    are linked, not copied.
+    """
+    made_of = {"base": base.fingerprint, "chat_template": chat_template}
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", base.name)  # as it is served
+    target = home() / "artefacts" / "baselines" / f"{name}-{fingerprint(made_of)}"
+    if target.exists():
+        return target
+    with building(target) as scratch:
+        for path in sorted(base.folder.iterdir()):
+            if path.is_file():
+                _copy_or_link(path, scratch / path.name)
+        write_text(scratch / "chat_template.jinja", chat_template)
+    return target
+
+
+def _copy_or_link(source: Path, target: Path) -> None:
+    if source.stat().st_size <= _COPY_UP_TO_BYTES:
+        shutil.copyfile(source, target)
+        return
+    try:
+        os.link(source.resolve(), target)
+    except OSError:  # another file system
+        target.symlink_to(source.resolve())
+
+
+def write_model_card(
+    path: Path,
+    rows: PreparedRows,
+    settings: Mapping[str, Any],
+    history: list[HistoryPoint],
+    seconds: float,
+    merged: str,
+) -> None:
+    """Describe the student in the hub's model-card format; `merged` is what was compared."""
+    adapted = settings["method"] != "full"
+    what = "every weight was trained"
+    if adapted:
+        what = f"`adapter/` is the adapter alone\n({merged})"
+    base, table = rows.base, "\n".join(f"| `{name}` | {it} |" for name, it in settings.items())
+    write_text(
+        path,
+        f"""---
+base_model: {base.name}
+library_name: {"peft" if adapted else "transformers"}
+tags: [raft, {"lora, " if adapted else ""}retrieval-augmented-fine-tuning]
+license: {licence_of(base.folder)}
+---
+
+# A RAFT student of {base.name}
+
+Fine-tuned to answer a question from a context of one oracle document among distractors, or to say
+that the documents do not hold the answer (RAFT, arXiv:2403.10131). `merged/` is an ordinary
+causal language model; {what}.
+
+- Dataset: `{rows.dataset_dir.name}`: {rows.lengths}.
+- Validation loss{_losses(history)}. The loss counts completions only.
+- Training took {minutes(seconds)} (minutes:seconds).
+- Licence: the base model's, `{licence_of(base.folder)}`; read it before you pass the student on.
+- Write prompts with the tokenizer's chat template; decode greedily.
+
+| setting | value |
+|---|---|
+{table}
+""",
+    )
+
+
+def _losses(history: list[HistoryPoint]) -> str:
+    points = [point for point in history if "validation_loss" in point]
+    if not points:
+        return ": not measured, the dataset has no validation rows"
+    first, last = points[0], points[-1]
+    return (
+        f" (nats per completion token): {first['validation_loss']:.3f} before training,\n"
+        f"  {last['validation_loss']:.3f} after {last['epoch']:.1f} epochs"
+    )
+
+
+def licence_of(base_dir: Path) -> str:
+    """The licence that a base model's card names, or "other" when it names none."""
+    card = base_dir / "README.md"
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    named = re.search(r"^license:\s*(\S+)", text, re.MULTILINE)
+    return named.group(1) if named else "other"

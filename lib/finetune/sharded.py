@@ -1,0 +1,109 @@
+"""A checkpoint that each process wrote a part of (SHARDED_STATE_DICT), made a whole student."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lib.finetune.merge import licence_of, save_model
+from lib.finetune.methods import adapter_dir, lora_config
+from lib.finetune.students import fetch_student
+from lib.finetune.tokens import load_tokenizer
+from lib.recipe import Recipe
+from lib.settings import SetupError, portable, write_text
+
+_SHARDS = "pytorch_model_fsdp_0"  # accelerate's name, in a checkpoint
+
+
+def shards_dir(checkpoint: Path) -> Path:
+    """The folder of the parts: of a checkpoint, or given itself."""
+    for folder in (checkpoint / _SHARDS, checkpoint):
+        if (folder / ".metadata").is_file():
+            return folder
+    raise SetupError(
+        f"{portable(checkpoint)} has no {_SHARDS}/.metadata, so it is not a whole checkpoint of "
+        "SHARDED_STATE_DICT. Give a folder checkpoint-N of a training with parallel 'fsdp2'."
+    )
+
+
+def write_whole(checkpoint: Path, recipe: Recipe, folder: Path) -> None:
+    """Write merged/, and adapter/ if adapters were trained, as training does at its end.
+
+    accelerate joins the weights alone; the base model gives config and tokenizer, the recipe the
+    adapter's settings.
+    """
+    from accelerate.utils import merge_fsdp_weights
+    from safetensors.torch import load_file
+
+    shards = shards_dir(checkpoint)
+    base = fetch_student(recipe.student_model)
+    tokenizer = load_tokenizer(base.folder, recipe.dataset_format, recipe.chat_template_path)
+    joined = folder / "joined"
+    merge_fsdp_weights(str(shards), str(joined))
+    path = joined / "model.safetensors"
+    state = load_file(path)
+    path.unlink()
+    joined.rmdir()
+    model = _with_weights(_base_model(base.folder, state), state, recipe, checkpoint)
+    if hasattr(model, "peft_config"):
+        model.save_pretrained(folder / "adapter")
+        (folder / "adapter" / "README.md").unlink(missing_ok=True)  # an unfilled template
+        model = model.merge_and_unload(safe_merge=True)
+    # Writes config.json, and no lm_head.weight that is tied to the embeddings
+    save_model(model, folder / "merged", tokenizer=tokenizer)
+    about = f"---\nbase_model: {base.name}\nlicense: {licence_of(base.folder)}\n---\n\n"
+    what = f"{checkpoint.name} of a training of {base.name}"
+    write_text(folder / "README.md", f"{about}# {what}\n")
+
+
+def _base_model(base_dir: Path, state: dict[str, Any]) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    dtype = next(iter(state.values())).dtype
+    return AutoModelForCausalLM.from_pretrained(str(base_dir), dtype=dtype, use_safetensors=True)
+
+
+def _with_weights(model: Any, state: dict[str, Any], recipe: Recipe, checkpoint: Path) -> Any:
+    """The model with these weights, every one of which is checked to have its place."""
+    adapted = any("lora_" in name for name in state)
+    if adapted == (recipe.method == "full"):
+        raise SetupError(
+            f"{portable(checkpoint)} holds {'adapters' if adapted else 'every weight'}, and method "
+            f"is '{recipe.method}'. Give the training's own parameters: -p FILE, -r NAME VALUE."
+        )
+    if not adapted:
+        tied = set(model.all_tied_weights_keys)
+        wanted = {name: weight.shape for name, weight in model.state_dict().items()}
+        _require_same(wanted, state, may_lack=tied, checkpoint=checkpoint)
+        model.load_state_dict(state, strict=False)
+        return model
+    from peft import (
+        PeftConfig,
+        get_peft_model,
+        get_peft_model_state_dict,
+        set_peft_model_state_dict,
+    )
+
+    config = (
+        PeftConfig.from_pretrained(str(adapter_dir(recipe.from_adapter)))
+        if recipe.from_adapter
+        else lora_config(recipe, model)
+    )
+    model = get_peft_model(model, config)
+    wanted = {name: weight.shape for name, weight in get_peft_model_state_dict(model).items()}
+    _require_same(wanted, state, may_lack=set(), checkpoint=checkpoint)
+    set_peft_model_state_dict(model, state)
+    return model
+
+
+def _require_same(
+    wanted: dict[str, Any], state: dict[str, Any], *, may_lack: set[str], checkpoint: Path
+) -> None:
+    found = {name: weight.shape for name, weight in state.items()}
+    differ = {name for name in wanted | found if wanted.get(name) != found.get(name)}
+    if wrong := sorted(name for name in differ if name in found or name not in may_lack):
+        raise SetupError(
+            f"{portable(checkpoint)} does not fit these parameters: {len(wrong)} of {len(wanted)} "
+            f"weights are absent or of another size (such as {wrong[0]}). Give the training's own: "
+            "-p FILE, -r NAME VALUE."
+        )

@@ -1,0 +1,50 @@
+"""The baseline's folder: the base model with the student's template, named after both."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lib.finetune import merge
+from lib.finetune.merge import licence_of, prepare_baseline
+from lib.finetune.students import fetch_student
+
+
+def test_another_model_or_template_has_another_name(model_dir: Path, tmp_path: Path) -> None:
+    base = fetch_student(str(model_dir))
+    first = prepare_baseline(base, chat_template="one")
+    assert prepare_baseline(base, chat_template="one") == first
+    assert prepare_baseline(base, chat_template="two") != first
+    for path in model_dir.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    weights = bytearray((tmp_path / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (tmp_path / "model.safetensors").write_bytes(weights)
+    assert prepare_baseline(fetch_student(str(tmp_path)), chat_template="one") != first
+
+
+def test_a_folder_of_any_name_gets_a_name_that_is_served(model_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "Mein Modell (übung) #1 問"
+    shutil.copytree(model_dir, folder)
+    baseline_dir = prepare_baseline(fetch_student(str(folder)), chat_template="one")
+    assert re.fullmatch(r"[A-Za-z0-9._-]+", baseline_dir.name)
+
+
+def test_large_files_are_linked_and_the_base_is_left_alone(
+    model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merge, "_COPY_UP_TO_BYTES", 1000)
+    template = (model_dir / "chat_template.jinja").read_text()
+    folder = prepare_baseline(fetch_student(str(model_dir)), chat_template="mine")
+    assert (folder / "model.safetensors").samefile(model_dir / "model.safetensors")
+    assert (folder / "chat_template.jinja").read_text() == "mine"
+    assert (model_dir / "chat_template.jinja").read_text() == template
+
+
+def test_the_licence_is_read_from_the_card(tmp_path: Path) -> None:
+    assert licence_of(tmp_path) == "other"
+    (tmp_path / "README.md").write_text("---\nlicense: llama2\n---\n")
+    assert licence_of(tmp_path) == "llama2"
