@@ -57,7 +57,7 @@ def compare(
     *, seeds: Sequence[int] = SEEDS, max_questions: int = MAX_QUESTIONS, **changed: Any
 ) -> int:
     tune_threads()  # before torch is loaded
-    recipe = proof_recipe(**changed)
+    recipe = proof_recipe("shared-contexts", **changed)
     corpus = Corpus(recipe).read()
     print("seed | contexts | epochs | updates | tokens trained | seconds | exact match, oracle + 4 "
           "distractors | the 5 nearest chunks | refused without the oracle")  # fmt: skip

@@ -31,12 +31,12 @@ def test_the_prompt_with_the_most_matches_on_validation_rows_is_taken(
 ) -> None:
     rows: list[RaftExample] = wide_rows()[:4]
 
-    def replies(model_dir: Path, cases: Any, prompt: Prompt, recipe: Recipe) -> Any:
+    def replies(model_dir: Path, cases: Any, recipe: Recipe, prompt: Prompt) -> Any:
         right = 3 if prompt.name == "no instruction" else 1
         given = [row.question.answer if i < right else "no" for i, row in enumerate(rows)]
         return {"valid": given[: len(cases["valid"])]}, True
 
-    monkeypatch.setattr(proof, "_answer", replies)
+    monkeypatch.setattr(proof, "answers_of", replies)
     best = proof.best_prompt(tmp_path, rows, proof_gemma.PLAIN_PROMPTS, Recipe(run_name="t"))
     assert best.name == "no instruction"
 
