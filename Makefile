@@ -1,6 +1,7 @@
 # make .venv · make test · make check · make notebooks · make gemma · make gguf
 PYTHON ?= python3
 BIN := .venv/bin
+QUANTISED := .venv/quantised
 .PHONY: .venv test check lint notebooks gemma gguf clean
 
 # A stamp, not the folder: a set-up that was interrupted is done again.
@@ -14,9 +15,15 @@ BIN := .venv/bin
 	$(BIN)/python -m pip check
 	@touch $@
 
-# In two processes (pytest-xdist), with the groups of tests/conftest.py
-test: .venv
+# In two processes (pytest-xdist), with the groups of tests/conftest.py. Quantised training apart: peft imports
+# bitsandbytes wherever it finds it, which would cost each of the other processes half a second.
+test: .venv $(QUANTISED)/.installed
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder
+	PYTHONPATH=$(QUANTISED) $(BIN)/python -m pytest tests/finetune/test_methods.py -k "quantised or 4_bit"
+
+$(QUANTISED)/.installed: requirements/qlora.txt .venv/.installed
+	$(BIN)/python -m pip install --quiet --no-deps --target $(QUANTISED) --requirement requirements/qlora.txt
+	@touch $@
 
 lint: .venv
 	$(BIN)/ruff format --check .
