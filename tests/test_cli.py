@@ -96,7 +96,7 @@ def commands() -> list[str]:
     files = [path for path in paths if '__name__ == "__main__"' in path.read_text("utf-8")]
     parts = [path.relative_to(PROJECT_DIR).with_suffix("").parts for path in files]
     names = {".".join(part for part in found if part != "__main__") for found in parts}
-    return sorted(names - {"lib.reading.workers"})
+    return sorted(names - {"lib.reading.workers", "lib.finetune.gguf_converter"})
 
 
 @pytest.mark.parametrize("command", commands())
