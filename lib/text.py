@@ -170,6 +170,8 @@ def holds(text: str, answer: str) -> bool:
     parts, pattern = _answer_pattern(answer)
     if not parts:
         return normalise(answer) == normalise(text) != ""
+    if text == answer:
+        return True
     unified = _IN_NUMBER.sub("", _unified(text))
     if not all(part in unified for part in parts):
         return False
@@ -210,12 +212,12 @@ def find_quote(quote: str, text: str) -> str | None:
     kana, or within Thai, Lao, Burmese, Khmer or Korean; an accented letter may be written as one
     character or as two.
     """
-    line, copied = _as_line(text), one_line(quote)
+    line, copied = _as_line(text), _as_line(quote)
     at = line.find(copied) if copied else -1
     end = at + len(copied)
     if at >= 0 and not unicodedata.combining(line[end : end + 1] or " "):
         return copied  # most are, and folding takes its time
-    wanted = _as_typed(quote.strip())
+    wanted = _as_typed(copied)
     if not wanted or wanted not in _as_typed(text):
         return None
     folded, places = _typed_places(text)

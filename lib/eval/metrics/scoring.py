@@ -1,7 +1,7 @@
 """Answers → scores: every metric that needs no judge, for the answers that it applies to."""
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
 
 from lib.eval.conditions import Case
 from lib.eval.metrics.api_calls import API_CALL, call_text, calls_match, is_call
@@ -57,9 +57,17 @@ def score_answers(
         values[QUOTES] = verbatim(answer.quotes, texts[where])
         if answer.oracle_in_context:
             values[QUOTES_IN_ORACLE] = verbatim(answer.quotes, holders(*where))
-        of = (answer.question_id, answer.model, answer.condition)
-        scores += [Score(*of, m, value, _why(answer, m, value)) for m, value in values.items()]
+        of, odd = (answer.question_id, answer.model, answer.condition), _is_odd(answer)
+        scores += [
+            Score(*of, m, value, _why(answer, m, value) if odd or value is None else "")
+            for m, value in values.items()
+        ]
     return scores
+
+
+def _is_odd(answer: Answer) -> bool:
+    """Whether its values need a reason."""
+    return answer.refused or bool(no_answer(answer))
 
 
 def _of_reply(answer: Answer, gold: str) -> Values:
@@ -85,7 +93,7 @@ def _why(answer: Answer, metric: str, value: float | None) -> str:
 
 def correctness(reply: str, final: str | None, gold: str) -> Values:
     """The metrics of correctness that apply to a gold answer; 0 where there is no final answer."""
-    values = _overlap(final, gold) if final else dict.fromkeys(_OVERLAP, 0.0)
+    values = {**_overlap(final, gold)} if final else dict.fromkeys(_OVERLAP, 0.0)
     if len(tokens(gold)) < 2:
         del values[ROUGE_2]
     if is_call(gold):
@@ -94,7 +102,8 @@ def correctness(reply: str, final: str | None, gold: str) -> Values:
     return values
 
 
-def _overlap(final: str, gold: str) -> dict[str, float]:
+@lru_cache(4096)  # of one question right answers are often the same, letter for letter
+def _overlap(final: str, gold: str) -> Mapping[str, float]:
     common = rouge(final, gold)
     return {
         "exact_match": exact_match(final, gold),
