@@ -19,7 +19,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # What imports the same large libraries is run by one process, which pays for them once.
 TOGETHER = {
-    "training": ("benchmarks/test_quick", "finetune/", "deploy/", "offline/", "rag/", "test_state"),
+    "training": ("finetune/", "deploy/", "offline/", "rag/", "test_state"),
+    "figures": ("benchmarks/test_quick",),
     "notebooks": ("test_notebooks",),
     "pages": ("browser/", "gen/review/"),
 }
