@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ TOGETHER = {
 
 
 @pytest.fixture(autouse=True)
-def home_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     home = tmp_path / "openbook-home"
     home.mkdir()
     monkeypatch.setenv("OPENBOOK_HOME", str(home))
@@ -35,7 +36,8 @@ def home_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in list(os.environ):
         if name.startswith((*names, "OPENAI_", "AZURE_OPENAI_", "HF_TOKEN", COMMAND)):
             monkeypatch.delenv(name)
-    return home
+    yield home
+    os.environ.pop(COMMAND, None)  # the runner sets it in its own process
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

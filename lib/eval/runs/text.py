@@ -24,8 +24,8 @@ def table(rows: Sequence[Mapping[str, str]], *, markdown: bool = False) -> str:
 
 
 def wrapped(text: str) -> str:
-    """In lines of at most 100 characters."""
-    return fill(text, 100)
+    """In lines of at most 100 characters; a command in it can be copied."""
+    return fill(text, 100, break_on_hyphens=False, break_long_words=False)
 
 
 # --- the leaderboard -----------------------------------------------------------------------------

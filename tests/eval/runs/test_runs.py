@@ -16,7 +16,7 @@ from lib.eval.runs.answer_files import ANSWERS_FILE, read_answers
 from lib.eval.runs.compare import compare_runs, gate, regressions
 from lib.eval.runs.results_files import METRICS_FILE, read_metrics
 from lib.eval.runs.runs import all_runs, load_run, load_runs
-from lib.eval.runs.text import leaderboard
+from lib.eval.runs.text import leaderboard, wrapped
 from lib.settings import PROJECT_DIR, SetupError
 from tests.eval.toy_runs import write_run
 
@@ -467,3 +467,10 @@ def test_every_model_of_the_headline_has_one_block(
     lines = capsys.readouterr().out.splitlines()
     assert lines.count("student against baseline") == lines.count("student against teacher") == 1
     assert sum(" exact_match " in line for line in lines) == 6
+
+
+def test_a_command_is_not_broken_at_its_hyphens() -> None:
+    command = "./run_all.sh -p my-very-own-student.yaml --from 4 -r max_questions 190"
+    for before in range(100):
+        words = wrapped("x" * before + " " + command).split()
+        assert words[-len(command.split()) :] == command.split()
