@@ -384,6 +384,17 @@ class Recipe:
             (bool(self.early_stop_patience) and self.save_steps < 0,
              "early_stop_patience keeps the best checkpoint, and save_steps -1 makes none. Set it "
              "to 0."),
+            (self.method == "hosted" and self.num_epochs != int(self.num_epochs),
+             f"num_epochs is {self.num_epochs:g}; a hosted job takes whole passes."),
+            (self.method == "hosted" and bool(self.then),
+             f"then is '{self.then}', and a service trains once. Set it to ''."),
+            (self.then == "dpo" and not self.preferences_path,
+             "then is 'dpo', and preferences_path is empty: give the folder that `python -m "
+             "lib.gen convert --to preference` prints."),
+            (self.then == "grpo"
+             and self.batch_size * self.gradient_accumulation_steps % self.num_generations != 0,
+             f"num_generations is {self.num_generations}; expected a divisor of the rows of an "
+             f"update ({self.batch_size} × {self.gradient_accumulation_steps})."),
             (self.method in ("qlora", "lora_8bit") and self.parallel != "ddp",
              f"method is '{self.method}', and parallel '{self.parallel}' would divide quantised "
              "weights. Set parallel to 'ddp', or method to 'lora'."),

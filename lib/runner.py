@@ -146,7 +146,8 @@ def dry_run(plan: Plan) -> None:
         with suppress(Finished):
             generate(replace(recipe, dry_run=True))
     if "2_finetune" in plan.notebooks:
-        how = "every weight" if recipe.method == "full" else f"{recipe.method} {recipe.lora_rank}"
+        adapters = f"adapters of rank {recipe.lora_rank} ({recipe.method})"
+        how = {"full": "every weight", "hosted": "at a service"}.get(recipe.method, adapters)
         long = f"{recipe.num_epochs:g} epochs"
         if recipe.max_steps:
             long = f"{recipe.max_steps:,} updates"

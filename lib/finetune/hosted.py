@@ -129,11 +129,6 @@ def train_hosted(rows: HostedRows, recipe: Recipe) -> HostedStudent:
 
 def _asked(rows: HostedRows, recipe: Recipe) -> dict[str, Any]:
     """What a job is asked for, beside its files and its name."""
-    if recipe.num_epochs != int(recipe.num_epochs):
-        raise SetupError(
-            f"num_epochs is {recipe.num_epochs:g}; a hosted job takes whole passes. Set it to "
-            f"{max(1, round(recipe.num_epochs))}."
-        )
     hyperparameters: dict[str, Any] = {"n_epochs": int(recipe.num_epochs)}
     if recipe.learning_rate_multiplier:
         hyperparameters["learning_rate_multiplier"] = recipe.learning_rate_multiplier

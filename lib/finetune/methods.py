@@ -37,7 +37,7 @@ def load_model(rows: PreparedRows, recipe: Recipe, *, on_gpu: bool, in_bf16: boo
     if recipe.method == "qlora" and not on_gpu:
         _prepare_4_bit_for_cpu(model)
     if recipe.from_adapter:
-        return _with_adapter(model, adapter_dir(recipe.from_adapter)), None
+        return load_adapter(model, adapter_dir(recipe.from_adapter), is_trainable=True), None
     return model, lora_config(recipe, model) if frozen else None
 
 
@@ -114,10 +114,6 @@ def adapter_dir(from_adapter: str) -> Path:
 
 def adapter_fingerprint(from_adapter: str) -> str:
     return folder_fingerprint(adapter_dir(from_adapter)) if from_adapter else ""
-
-
-def _with_adapter(model: Any, folder: Path) -> Any:
-    return load_adapter(model, folder, is_trainable=True)
 
 
 def load_adapter(model: Any, folder: Path, **options: Any) -> Any:

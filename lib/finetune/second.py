@@ -6,13 +6,14 @@ arXiv:2402.03300, with the rewards of rewards.py. Both are TRL's trainers.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 from lib.dataset import prompt_messages, read_dataset
 from lib.finetune.rewards import REWARDS
 from lib.finetune.rows import PreparedRows
-from lib.finetune.watch import HistoryPoint, plain_output
+from lib.finetune.watch import HistoryPoint, plain_output, require_parent
 from lib.progress import Progress
 from lib.prompts.control_tokens import as_text, control_tokens
 from lib.prompts.student import REFUSAL
@@ -94,12 +95,6 @@ def _grpo_trainer(
         for row in read_dataset(rows.dataset_dir).rows("train")
         if row["kind"] != "memorise"  # no document to quote, none to refuse for
     ]
-    if recipe.batch_size * recipe.gradient_accumulation_steps % recipe.num_generations:
-        raise SetupError(
-            f"num_generations is {recipe.num_generations}; expected a divisor of the rows of an "
-            f"update (batch_size {recipe.batch_size} × gradient_accumulation_steps "
-            f"{recipe.gradient_accumulation_steps}). Change one of them."
-        )
     return GRPOTrainer(
         model=model,
         reward_funcs=list(REWARDS),
@@ -188,6 +183,7 @@ def _watch() -> Any:
                 self._progress = Progress("updates", state.max_steps, note=lambda: self._note)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            require_parent()
             if self._progress:
                 self._progress.advance()
 
@@ -200,6 +196,11 @@ def _watch() -> Any:
         ) -> None:
             names = {"loss": "loss", "reward": "reward", "rewards/margins": "margin"}
             found = {ours: logs[name] for name, ours in names.items() if name in logs}
+            if not all(map(math.isfinite, found.values())):
+                raise SetupError(
+                    f"The second training gives {found} at step {state.global_step}. Lower "
+                    "then_learning_rate and run again."
+                )
             if found:
                 self.history.append({"step": state.global_step, **found})
                 self._note = " · ".join(f"{name} {value:.3f}" for name, value in found.items())

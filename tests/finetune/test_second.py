@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -109,10 +108,19 @@ def test_preferences_that_cannot_be_read_are_one_line(
         train_again(model_dir, rows, wanted, scratch_dir=tmp_path / "scratch")
 
 
-def test_an_update_that_replies_do_not_divide_is_one_line(
-    rows: PreparedRows, model_dir: Path, tmp_path: Path
+def test_a_loss_that_is_no_number_stops(
+    rows: PreparedRows, model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = recipe(model_dir, then="grpo", num_generations=3)
-    with pytest.raises(SetupError, match=r"num_generations is 3; expected a divisor"):
+    monkeypatch.setattr("math.isfinite", lambda value: False)
+    wanted = recipe(model_dir, then="grpo", then_steps=1)
+    with pytest.raises(SetupError, match="Lower then_learning_rate"):
         train_again(model_dir, rows, wanted, scratch_dir=tmp_path)
-    assert json.dumps(second_inputs(wanted))
+
+
+def test_what_cannot_be_trained_again_is_said_at_the_start(model_dir: Path) -> None:
+    with pytest.raises(SetupError, match="preferences_path is empty"):
+        recipe(model_dir, then="dpo")
+    with pytest.raises(SetupError, match="a service trains once"):
+        recipe(model_dir, then="grpo", method="hosted")
+    with pytest.raises(SetupError, match=r"num_generations is 3; expected a divisor"):
+        recipe(model_dir, then="grpo", num_generations=3)

@@ -57,17 +57,13 @@ def score_answers(
         values[QUOTES] = verbatim(answer.quotes, texts[where])
         if answer.oracle_in_context:
             values[QUOTES_IN_ORACLE] = verbatim(answer.quotes, holders(*where))
-        of, odd = (answer.question_id, answer.model, answer.condition), _is_odd(answer)
+        of = (answer.question_id, answer.model, answer.condition)
+        odd = answer.refused or bool(no_answer(answer))  # its values need a reason
         scores += [
             Score(*of, m, value, _why(answer, m, value) if odd or value is None else "")
             for m, value in values.items()
         ]
     return scores
-
-
-def _is_odd(answer: Answer) -> bool:
-    """Whether its values need a reason."""
-    return answer.refused or bool(no_answer(answer))
 
 
 def _of_reply(answer: Answer, gold: str) -> Values:
