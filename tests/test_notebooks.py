@@ -38,7 +38,6 @@ SMALL = {
     "top_k": [1, 2],
     "max_questions": 3,
     "max_answer_tokens": 48,
-    "server_concurrency": 2,
 }
 
 

@@ -1,8 +1,6 @@
 """One model served by `transformers serve` on loopback: start, wait until it answers, reuse, stop.
 
-The settings were measured (`python -m benchmarks serving`: RAFT prompts of 738 tokens, two cores):
-two servers of one thread answer 4.6 requests/s together in 0.5 GB each, one server of two threads
-3.3; `--continuous-batching` takes a third more memory and is not faster.
+The settings were measured (`python -m benchmarks serving`; docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -160,12 +158,11 @@ def _options(model_dir: Path, memory_gib: float) -> str:
     if not limit_bytes:  # 2 GiB for the program and a long prompt; float32 weights while they load
         weights = sum(path.stat().st_size for path in model_dir.glob("*.safetensors"))
         limit_bytes = 2 * 2**30 + 4 * weights
-    # Wrong proposals are taken back, which not every cache can do; these can, gemma3_text also
-    # beyond its sliding window (tested).
+    # Whose attention is told by masks alone (tested), gemma3_text also beyond its sliding window.
     config = read_json(model_dir / "config.json")
-    takes_back = config.get("model_type") in ("llama", "qwen2", "qwen3", "gemma3_text")
-    lookup = " --prompt-lookup" if takes_back and not config.get("use_sliding_window") else ""
-    return f"--device cpu --dtype float32{lookup} --limit {limit_bytes}"
+    masked = config.get("model_type") in ("llama", "qwen2", "qwen3", "gemma3_text")
+    batch = " --batch" if masked and not config.get("use_sliding_window") else ""
+    return f"--device cpu --dtype float32{batch} --limit {limit_bytes}"
 
 
 def _command(model: str, port: int, options: str) -> list[str]:

@@ -18,7 +18,6 @@ from lib.recipe import Recipe
 from lib.records import Answer
 from lib.settings import SetupError
 
-# Cases at work for each request in flight: only their prompts are in memory.
 _CASES_PER_SLOT = 4
 
 Outcome = Reply | EndpointError
@@ -36,10 +35,13 @@ def answer_cases(
 
     All endpoints are asked at once, at most `recipe.slots` requests in flight to each. So on one
     machine they share its cores evenly, and their latencies can be compared with each other. Models
-    of one role share its endpoint, in their order. Replies in the ledger are not asked again, so a
-    killed run continues. The budget is for all endpoints together, the recipe's limits are for
-    each.
+    of one role share its endpoint, in their order; a question's cases are asked one after another,
+    since a server that keeps the beginnings of prompts reads top_3 once for top_5. Replies in the
+    ledger are not asked again, so a killed run continues. The budget is for all endpoints together,
+    the recipe's limits are for each.
     """
+    first = {case.question_id: place for place, case in reversed(list(enumerate(cases)))}
+    order = sorted(range(len(cases)), key=lambda place: first[cases[place].question_id])
     settings = {model.role: endpoint_of(model) for model in models}
     models = [replace(model, prompt=for_student(model.prompt, recipe.run_name)) for model in models]
     with closing(Ledger()) as ledger:
@@ -57,7 +59,8 @@ def answer_cases(
 
             async def ask_endpoint(endpoint: Endpoint) -> list[Outcome]:
                 role = endpoint.settings.role
-                queue = [(model, case) for model in models if model.role == role for case in cases]
+                asked = [model for model in models if model.role == role]
+                queue = [(model, cases[place]) for model in asked for place in order]
                 async with endpoint:
                     return await _ask_in_order(endpoint, queue, recipe, progress)
 
@@ -71,10 +74,20 @@ def answer_cases(
         for role, got in zip(settings, outcomes, strict=True)
         if isinstance(got, list)
     }
-    found = [(model, case, next(by_role[model.role])) for model in models for case in cases]
-    replies = require_replies([(model.name, got) for model, _, got in found])
+
+    def in_order(role: str) -> list[Outcome]:
+        """The next model's of that role, in the cases' order."""
+        by_place = dict(zip(order, by_role[role], strict=False))
+        return [by_place[place] for place in range(len(cases))]
+
+    asked = [
+        (model, case, got)
+        for model in models
+        for case, got in zip(cases, in_order(model.role), strict=True)
+    ]
+    replies = require_replies([(model.name, got) for model, _, got in asked])
     return [
-        _answer(model, case, reply) for (model, case, _), reply in zip(found, replies, strict=True)
+        _answer(model, case, reply) for (model, case, _), reply in zip(asked, replies, strict=True)
     ]
 
 

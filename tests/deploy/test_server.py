@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.deploy import ask, deploy, launcher, server, stop
+from lib.deploy import ask, deploy, server, stop
 from lib.deploy.__main__ import main
 from lib.deploy.processes import is_running, record_path, records
 from lib.deploy.roles import Deployed
@@ -21,7 +21,6 @@ from lib.recipe import Recipe
 from lib.settings import portable
 from lib.state import read_state, save_state
 from tests.finetune.tiny import documents
-from tests.finetune.tiny_gemma import SLIDING_WINDOW, make_gemma
 
 RECIPE = Recipe(run_name="t", max_answer_tokens=4)
 
@@ -118,7 +117,7 @@ def test_a_healthy_server_is_reused(running: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "looks_ahead"),
+    ("config", "together"),
     [
         ({"model_type": "llama"}, True),
         ({"model_type": "qwen2", "use_sliding_window": False}, True),
@@ -128,49 +127,20 @@ def test_a_healthy_server_is_reused(running: Running) -> None:
         ({}, False),
     ],
 )
-def test_only_a_cache_that_can_forget_is_given_guesses(
-    tmp_path: Path, config: dict[str, object], looks_ahead: bool
+def test_only_models_told_by_masks_alone_answer_together(
+    tmp_path: Path, config: dict[str, object], together: bool
 ) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "model.safetensors").write_bytes(b"")
     command = server._command("m", 1, server._options(tmp_path, 0.0))
-    assert ("--prompt-lookup" in command) == looks_ahead
+    assert ("--batch" in command) == together
 
 
-def test_a_model_s_generation_looks_into_the_prompt(
-    model_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from transformers import AutoModelForCausalLM, GenerationConfig
-
-    monkeypatch.setattr(GenerationConfig, "from_pretrained", GenerationConfig.from_pretrained)
-    before = AutoModelForCausalLM.from_pretrained(model_dir).generation_config
-    launcher.enable_prompt_lookup()
-    after = AutoModelForCausalLM.from_pretrained(model_dir).generation_config
-    assert before.prompt_lookup_num_tokens is None
-    assert after.prompt_lookup_num_tokens == launcher.PROPOSED_TOKENS
-
-
-def test_guesses_change_no_answer_beyond_a_sliding_window(tmp_path: Path) -> None:
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(make_gemma(tmp_path)).eval()
-    torch.manual_seed(1)
-    for length in (SLIDING_WINDOW - 5, SLIDING_WINDOW + 1, 4 * SLIDING_WINDOW):
-        few = torch.randint(3, 9, (1, length))  # runs that come again: much is proposed
-        how = {"max_new_tokens": 48, "do_sample": False, "eos_token_id": None}
-        alone, guessed = (
-            model.generate(few, attention_mask=torch.ones_like(few), **how, **guess).tolist()
-            for guess in ({}, {"prompt_lookup_num_tokens": launcher.PROPOSED_TOKENS})
-        )
-        assert guessed == alone
-
-
-def test_those_that_run_are_given_guesses(running: Running) -> None:
+def test_those_that_run_answer_together(running: Running) -> None:
     import psutil
 
     for record in records("t"):
-        assert "--prompt-lookup" in psutil.Process(record.pid).cmdline()
+        assert "--batch" in psutil.Process(record.pid).cmdline()
 
 
 def test_the_server_is_detached_and_gets_no_secret(running: Running) -> None:
