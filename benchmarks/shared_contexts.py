@@ -30,12 +30,12 @@ from lib.settings import PROJECT_DIR, write_text
 from lib.threads import tune_threads
 
 SEEDS = (0, 1, 2)
-MAX_QUESTIONS = 200
+MAX_QUESTIONS, EPOCHS = 200, 1.25
 CONDITIONS = (MAIN, "top_5", ABSENT)
 # seed_data takes the questions from the dataset named RAFT.
 PER_QUESTION, PER_CHUNK, LONGER = RAFT, "per chunk", "per chunk, as many tokens"
 VARIANTS = (
-    Variant(PER_QUESTION, "a context for each question"),
+    Variant(PER_QUESTION, "a context for each question", {"distractors_per": "question"}),
     Variant(PER_CHUNK, "a context for each chunk", {"distractors_per": "chunk"}),
 )
 
@@ -57,7 +57,7 @@ def compare(
     *, seeds: Sequence[int] = SEEDS, max_questions: int = MAX_QUESTIONS, **changed: Any
 ) -> int:
     tune_threads()  # before torch is loaded
-    recipe = proof_recipe("shared-contexts", **changed)
+    recipe = proof_recipe("shared-contexts", **({"num_epochs": EPOCHS} | changed))
     corpus = Corpus(recipe).read()
     print("seed | contexts | epochs | updates | tokens trained | seconds | exact match, oracle + 4 "
           "distractors | the 5 nearest chunks | refused without the oracle")  # fmt: skip
