@@ -215,7 +215,9 @@ def test_rows_and_price_of_both_jobs_are_checked_before_anything_is_sent(
     both = float(str(caught.value).split(" for ")[1].split(" USD")[0].replace(",", ""))
     assert both - alone == pytest.approx(pairs, rel=0.1)
     write_jsonl(pairs_dir / "train.jsonl", map(pair, range(9)))
-    with pytest.raises(SetupError, match="9 preference pairs: .* takes jobs of at least 10"):
+    with pytest.raises(
+        SetupError, match=r"9 preference pairs: 127\.0\.0\.1 takes jobs of at least 10"
+    ):
         train(dataset_dir, told)
     assert methods(server) == ["supervised"]
 
