@@ -66,7 +66,7 @@ SMALL = {
 TOY = Size(REAL.config | SMALL, 2, context=120, question=8, completion=8)
 
 DEFAULT, TUNED, OURS, SHARED = "TRL default", "TRL tuned", "ours", "ours, shared contexts"
-ONE_ROW = {"per_device_train_batch_size": 1, "gradient_accumulation_steps": SHARING}
+ONE_ROW: dict[str, Any] = {"per_device_train_batch_size": 1, "gradient_accumulation_steps": SHARING}
 WAYS = (
     Way(DEFAULT, trl()),
     Way(TUNED, trl(dtype="bfloat16", activation_checkpointing=False, **ONE_ROW)),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +20,7 @@ from random import Random
 from typing import Any
 
 from benchmarks.homes import documents, fresh_home, random_model
-from benchmarks.training_ways import Way, in_process, measured, ours, trl
+from benchmarks.training_ways import Way, in_process, measured, ours, trl, unsloth
 from lib.finetune.rows import prepare_rows
 from lib.finetune.shared_contexts import share_contexts
 from lib.finetune.tokens import TokenRow
@@ -30,6 +31,8 @@ from lib.recipe import Recipe
 ROUNDS, ROWS = 2, 64
 
 
+# A Python that has Unsloth, which wants older libraries (docs/experiments.md)
+UNSLOTH_VARIABLE = "OPENBOOK_UNSLOTH_PYTHON"
 TRL, PACKING, OURS, SHARED = "TRL default", "TRL with packing", "ours", "ours, shared contexts"
 WAYS = (
     Way(TRL, trl()),
@@ -38,12 +41,14 @@ WAYS = (
     Way(OURS, ours(shared=False)),
     Way(SHARED, ours(shared=True)),
 )
+UNSLOTH = Way("Unsloth", unsloth())  # only with UNSLOTH_VARIABLE
 # Rows per CPU second, in multiples of the way; and peak memory, at most the part of ours.
 TARGETS, MEMORY_TARGET = {TRL: 3.0, PACKING: 6.0}, 1.0
 
 
 def main(*, quick: bool = False) -> int:
     """Print a line for each way, then the ratios; 1 when a target is missed."""
+    ways = WAYS if quick or UNSLOTH_VARIABLE not in os.environ else (*WAYS, UNSLOTH)
     with fresh_home() as home:
         changed: dict[str, Any] = {"doc_path": documents(quick=quick), "distractors_per": "chunk"}
         if quick:
@@ -52,10 +57,10 @@ def main(*, quick: bool = False) -> int:
         with contextlib.redirect_stdout(sys.stderr):
             dataset_dir = generate(Recipe(**values))
         if quick:  # all in this process
-            found = [measure(way.name, str(dataset_dir), values, rows=16) for way in WAYS]
+            found = [measure(way.name, str(dataset_dir), values, rows=16) for way in ways]
         else:
             rounds = [
-                [_in_process(way, dataset_dir, values) for way in WAYS] for _ in range(ROUNDS)
+                [_in_process(way, dataset_dir, values) for way in ways] for _ in range(ROUNDS)
             ]
             found = [
                 {
@@ -65,9 +70,9 @@ def main(*, quick: bool = False) -> int:
                 }
                 for of_way in zip(*rounds, strict=True)
             ]
-    made = {way.name: figures for way, figures in zip(WAYS, found, strict=True)}
+    made = {way.name: figures for way, figures in zip(ways, found, strict=True)}
     print("way | activations recomputed | rows per CPU second | peak memory, MB")
-    for way in WAYS:
+    for way in ways:
         rate, peak = made[way.name]["rows_per_s"], made[way.name]["peak_mb"]
         recomputed = "yes" if made[way.name]["recomputed"] else "no"
         print(f"| {way.name} | {recomputed} | {rate:.2f} | {peak:,.0f} |")
@@ -88,17 +93,20 @@ def _verdict(made: dict[str, dict[str, float]]) -> int:
 
 def _in_process(way: Way, dataset_dir: Path, values: dict[str, Any]) -> dict[str, float]:
     told = {"name": way.name, "dataset_dir": str(dataset_dir), "values": values, "rows": ROWS}
-    figures = in_process("benchmarks.training_speed", told, OMP_NUM_THREADS="1")
+    python = os.environ[UNSLOTH_VARIABLE] if way is UNSLOTH else sys.executable
+    figures = in_process("benchmarks.training_speed", told, python=python, OMP_NUM_THREADS="1")
     print(f"{way.name}: {figures['rows_per_s']:.2f} rows per CPU second", file=sys.stderr)
     return figures
 
 
 def measure(name: str, dataset_dir: str, values: dict[str, Any], rows: int) -> dict[str, float]:
     """Train one epoch on about so many rows; figures from the second update on."""
+    if name == UNSLOTH.name:
+        import unsloth  # noqa: F401  before the libraries that it changes
     recipe = Recipe(**values)
     prepared = prepare_rows(Path(dataset_dir), recipe)
     prepared = replace(prepared, train=_drawn(prepared.train, rows, recipe), valid=[])
-    (way,) = (way for way in WAYS if way.name == name)
+    (way,) = (way for way in (*WAYS, UNSLOTH) if way.name == name)
     return measured(way, prepared, recipe)
 
 

@@ -23,31 +23,40 @@ from lib.recipe import Recipe
 PACKED_TOKENS = 1024
 
 
+def _load(folder: str, *, dtype: str) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+
+
 @dataclass(frozen=True)
 class Way:
     name: str
     make: Callable[[PreparedRows, Recipe, Path], Any]  # a trainer
 
 
-def trl(*, dtype: str = "float32", **options: Any) -> Callable[[PreparedRows, Recipe, Path], Any]:
+def trl(
+    *, dtype: str = "float32", load: Callable[..., Any] = _load, **options: Any
+) -> Callable[[PreparedRows, Recipe, Path], Any]:
     """TRL's own trainer with its defaults, on the same rows, labels and batches."""
 
     def make(rows: PreparedRows, recipe: Recipe, output_dir: Path) -> Any:
         import torch
         from datasets import Dataset
-        from transformers import AutoModelForCausalLM, PrinterCallback
+        from transformers import PrinterCallback
         from trl import SFTConfig, SFTTrainer
 
         longest = max(len(row.input_ids) for row in rows.train)
         told = {
             "max_length": None,
-            "activation_checkpointing": True,
             "per_device_train_batch_size": recipe.batch_size,
             "gradient_accumulation_steps": recipe.gradient_accumulation_steps,
         } | options
+        if "gradient_checkpointing" not in told:  # its name in older versions
+            told.setdefault("activation_checkpointing", True)
         if told.get("packing"):  # which drops what is longer
             told["max_length"] = max(PACKED_TOKENS, longest)
-        model = AutoModelForCausalLM.from_pretrained(str(rows.base.folder), dtype=dtype)
+        model = load(str(rows.base.folder), dtype=dtype)
         trainer = SFTTrainer(
             model=model,
             args=SFTConfig(
@@ -69,6 +78,24 @@ def trl(*, dtype: str = "float32", **options: Any) -> Callable[[PreparedRows, Re
         return trainer
 
     return make
+
+
+def unsloth() -> Callable[[PreparedRows, Recipe, Path], Any]:
+    """Unsloth's model in TRL's trainer, every weight, nothing recomputed: where it is installed."""
+
+    def load(folder: str, *, dtype: str) -> Any:
+        from unsloth import FastLanguageModel
+
+        model, _ = FastLanguageModel.from_pretrained(
+            folder,
+            dtype=dtype,
+            load_in_4bit=False,
+            full_finetuning=True,
+            use_gradient_checkpointing=False,
+        )
+        return model
+
+    return trl(load=load, gradient_checkpointing=False)
 
 
 def ours(*, shared: bool) -> Callable[[PreparedRows, Recipe, Path], Any]:
@@ -95,7 +122,7 @@ def measured(way: Way, rows: PreparedRows, recipe: Recipe) -> dict[str, float]:
         "rows_per_s": seen["rows"] / took_s,
         "tokens_per_s": seen["tokens"] / took_s,
         "peak_mb": _peak_mb(),
-        "recomputed": float(trainer.args.activation_checkpointing),
+        "recomputed": float(getattr(trainer.args, "activation_checkpointing", False)),
     }
 
 
@@ -136,10 +163,12 @@ def _watched(trainer: Any) -> dict[str, float]:
     return seen
 
 
-def in_process(module: str, told: dict[str, Any], **environment: str) -> dict[str, float]:
+def in_process(
+    module: str, told: dict[str, Any], *, python: str = sys.executable, **environment: str
+) -> dict[str, float]:
     """What `python -m MODULE JSON` prints last, of a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", module, json.dumps(told)],
+        [python, "-m", module, json.dumps(told)],
         env=os.environ | environment,
         capture_output=True,
         text=True,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -77,33 +76,21 @@ class _Step:
     """One job, and the student that it makes."""
 
     what: str  # its rows, in a sentence
-    asked: dict[str, Any]  # of the service, beside its files and its name; model: where it starts
-    epochs: int
+    asked: dict[str, Any]  # of the service, beside its files and its name
     train: Lines
     valid: Lines
-    run_name: str
-    made_of: dict[str, Any]
-
-    @property
-    def name(self) -> str:
-        return fingerprint(self.made_of)
-
-    @property
-    def target(self) -> Path:
-        return artefact_dir("students", self.run_name, self.made_of)
+    tokens: int  # of all epochs, estimated: the tokenizer is the service's
+    name: str  # the fingerprint of all of these
+    target: Path  # the student's folder
 
     @property
     def is_done(self) -> bool:
         return (self.target / "metrics.jsonl").exists()
 
-    @cached_property
-    def tokens(self) -> int:
-        """Trained in all epochs, estimated: the tokenizer is the service's."""
-        return len(jsonl(self.train)) // _BYTES_PER_TOKEN * self.epochs
-
     @property
     def job(self) -> dict[str, Any]:
-        """id, model (the student's base), started_from, fine_tuned_model, seconds, …"""
+        """id, model (the student's base), started_from, fine_tuned_model, trained_tokens, and
+        seconds, of all jobs so far."""
         return dict(read_json(self.target / "hosted" / JOB_FILE))
 
 
@@ -179,7 +166,7 @@ def train_hosted(rows: HostedRows, recipe: Recipe) -> HostedStudent:
         folder=last.target / "hosted",
         model=last.job["fine_tuned_model"],
         history=read_jsonl(last.target / "metrics.jsonl"),
-        seconds=sum(step.job["seconds"] for step in steps),
+        seconds=last.job["seconds"],
         rows=rows,
         reused=reused,
     )
@@ -188,26 +175,29 @@ def train_hosted(rows: HostedRows, recipe: Recipe) -> HostedStudent:
 def _steps(rows: HostedRows, recipe: Recipe, address: str) -> list[_Step]:
     """The jobs: on the rows, and with `then: dpo` a second one, from its student, on the pairs."""
 
-    def asked(method: str, **hyperparameters: Any) -> dict[str, Any]:
+    def step(
+        what: str, method: str, train: Lines, valid: Lines, *, inputs: Mapping[str, Any], **how: Any
+    ) -> _Step:
         if recipe.learning_rate_multiplier:
-            hyperparameters["learning_rate_multiplier"] = recipe.learning_rate_multiplier
-        told = {"type": method, method: {"hyperparameters": hyperparameters}}
+            how["learning_rate_multiplier"] = recipe.learning_rate_multiplier
+        told = {"type": method, method: {"hyperparameters": how}}
         extra = {"trainingType": recipe.training_type} if recipe.training_type else {}
-        return {"model": rows.base, "method": told, "seed": recipe.seed, "extra_body": extra}
+        asked = {"model": rows.base, "method": told, "seed": recipe.seed, "extra_body": extra}
+        made_of = {**asked, **inputs}
+        tokens = len(jsonl(train)) // _BYTES_PER_TOKEN * how["n_epochs"]
+        target = artefact_dir("students", recipe.run_name, made_of)
+        return _Step(what, asked, train, valid, tokens, fingerprint(made_of), target)
 
-    epochs = int(recipe.num_epochs)
-    first = asked("supervised", n_epochs=epochs)
-    made_of = {**first, "service": address, "train": fingerprint(rows.train)}
-    made_of |= {"valid": fingerprint(rows.valid)}
     train, valid = _chats(rows.train), _chats(rows.valid)
-    steps = [_Step("training rows", first, epochs, train, valid, recipe.run_name, made_of)]
-    if recipe.then == "dpo":
-        epochs = recipe.then_epochs
-        second = asked("dpo", n_epochs=epochs, beta=recipe.dpo_beta)
-        made_of = {**second, "after": made_of, "pairs": fingerprint(rows.pairs)}
-        pairs, name = rows.pairs, recipe.run_name
-        steps.append(_Step("preference pairs", second, epochs, pairs, (), name, made_of))
-    return steps
+    inputs = {"service": address, "train": fingerprint(rows.train)}
+    inputs |= {"valid": fingerprint(rows.valid)}
+    epochs = int(recipe.num_epochs)
+    first = step("training rows", "supervised", train, valid, inputs=inputs, n_epochs=epochs)
+    if recipe.then != "dpo":
+        return [first]
+    inputs = {"after": first.name, "pairs": fingerprint(rows.pairs)}
+    how = {"n_epochs": recipe.then_epochs, "beta": recipe.dpo_beta}
+    return [first, step("preference pairs", "dpo", rows.pairs, (), inputs=inputs, **how)]
 
 
 def _check(steps: list[_Step], base: str, recipe: Recipe, service: Service) -> None:
@@ -245,8 +235,8 @@ def _run(
     curve = loss_curve(client, job.id)
     seconds = max(0, (job.finished_at or job.created_at) - job.created_at)
     facts = {"id": job.id, "model": rows.base, "started_from": started_from}
-    facts |= {"fine_tuned_model": job.fine_tuned_model, "seconds": seconds}
-    facts |= {"trained_tokens": job.trained_tokens}
+    facts |= {"fine_tuned_model": job.fine_tuned_model, "trained_tokens": job.trained_tokens}
+    facts["seconds"] = seconds + (before.job["seconds"] if before else 0)
     with building(step.target) as folder:
         write_json(folder / "hosted" / JOB_FILE, facts)
         first = read_jsonl(before.target / "metrics.jsonl") if before else curve

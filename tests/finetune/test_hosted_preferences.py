@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +87,10 @@ def test_a_second_job_goes_on_from_the_student_of_the_first(
 def test_the_same_pairs_find_the_same_student_and_send_nothing(
     server: JobsServer, dataset_dir: Path, pairs_dir: Path
 ) -> None:
+    plain = train(dataset_dir, recipe())
     first = train(dataset_dir, wanted(pairs_dir))
     server.refuse = (500, "nothing may be asked")
+    shutil.rmtree(plain.folder.parent)  # the first job's student is not needed any more
     told = wanted(pairs_dir)
     again = run_training(prepare_rows(dataset_dir, told), told)
     assert (first.reused, again.reused) == (False, True)
