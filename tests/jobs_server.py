@@ -22,7 +22,7 @@ class JobsServer:
     # What a job is at each look at it; the last one stays.
     statuses: list[str] = field(default_factory=lambda: ["queued", "running", "succeeded"])
     error: Body | None = None  # of a job that fails
-    # Of the next job with this method: it is made, and the connection breaks before the reply.
+    # Of the next job with this method, or the next "file": it is made, and its reply does not come.
     lose_reply_of: str = ""
     refuse: tuple[int, str] | None = None  # status and message in place of a job
     file_statuses: list[str] = field(default_factory=lambda: ["processed"])
@@ -61,6 +61,9 @@ class JobsServer:
             "purpose": "fine-tune",
             "status": self.file_statuses[0],
         }
+        if self.lose_reply_of == "file" and request.transport is not None:
+            self.lose_reply_of = ""
+            request.transport.abort()
         return web.json_response(self.files[name])
 
     async def list_files(self, request: web.Request) -> web.Response:

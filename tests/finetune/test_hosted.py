@@ -86,18 +86,19 @@ def test_the_same_rows_find_the_same_student_and_send_nothing(
     assert len(server.jobs) == 1
 
 
-@pytest.mark.parametrize("lost_at", ["reply", "wait"])
+@pytest.mark.parametrize("lost_at", ["file", "supervised", "wait"])
 def test_a_job_is_submitted_once_whatever_is_lost(
     server: JobsServer, dataset_dir: Path, lost_at: str
 ) -> None:
-    if lost_at == "reply":
-        server.lose_reply_of = "supervised"
+    if lost_at != "wait":
+        server.lose_reply_of = lost_at
     else:
         server.statuses = ["running"]
         with pytest.raises(SetupError, match=r"goes on at the service: run this again"):
             train(dataset_dir, hosted_timeout_h=1e-9)
         server.statuses = ["succeeded"]
     assert train(dataset_dir).model
+    assert not server.lose_reply_of
     assert len(server.jobs) == 1
     assert len(server.files) == 2
 
