@@ -2,7 +2,8 @@
 
 Rows of the sample corpus with distractors_per "chunk" (OPENBOOK_BENCHMARK_DOCUMENTS names other
 documents), as parameters/tiny.yaml trains them: every weight, 4 rows a step, 8 an update. One
-thread; each way in a process of its own, in turns, the best of ROUNDS. Linux only.
+thread; each way in a process of its own, in turns, the best of ROUNDS. Unsloth is one of them where
+OPENBOOK_UNSLOTH_PYTHON names a Python that has it (docs/experiments.md). Linux only.
 
 Takes about 8 minutes.
 """
@@ -29,9 +30,6 @@ from lib.parameters import DEFAULT_PARAMETERS, read_parameters
 from lib.recipe import Recipe
 
 ROUNDS, ROWS = 2, 64
-
-
-# A Python that has Unsloth, which wants older libraries (docs/experiments.md)
 UNSLOTH_VARIABLE = "OPENBOOK_UNSLOTH_PYTHON"
 TRL, PACKING, OURS, SHARED = "TRL default", "TRL with packing", "ours", "ours, shared contexts"
 WAYS = (
@@ -43,7 +41,7 @@ WAYS = (
 )
 UNSLOTH = Way("Unsloth", unsloth())  # only with UNSLOTH_VARIABLE
 # Rows per CPU second, in multiples of the way; and peak memory, at most the part of ours.
-TARGETS, MEMORY_TARGET = {TRL: 3.0, PACKING: 6.0}, 1.0
+TARGETS, MEMORY_TARGET = {TRL: 3.0, PACKING: 6.0, UNSLOTH.name: 2.0}, 1.0
 
 
 def main(*, quick: bool = False) -> int:
@@ -81,20 +79,22 @@ def main(*, quick: bool = False) -> int:
 
 def _verdict(made: dict[str, dict[str, float]]) -> int:
     shared = made[SHARED]
-    ratios = {way: shared["rows_per_s"] / made[way]["rows_per_s"] for way in (*TARGETS, OURS)}
+    targets = {way: target for way, target in TARGETS.items() if way in made}
+    ratios = {way: shared["rows_per_s"] / made[way]["rows_per_s"] for way in (*targets, OURS)}
     memory = shared["peak_mb"] / made[OURS]["peak_mb"]
-    said = [f"{ratios[way]:.1f} × {way} (target {target:g})" for way, target in TARGETS.items()]
+    said = [f"{ratios[way]:.1f} × {way} (target {target:g})" for way, target in targets.items()]
     said.append(f"{ratios[OURS]:.1f} × {OURS}")
     said.append(f"memory {memory:.2f} × {OURS} (target at most {MEMORY_TARGET:g})")
     print(f"shared contexts: {', '.join(said)}")
-    reached = all(ratios[way] >= target for way, target in TARGETS.items())
+    reached = all(ratios[way] >= target for way, target in targets.items())
     return int(not reached or memory > MEMORY_TARGET)
 
 
 def _in_process(way: Way, dataset_dir: Path, values: dict[str, Any]) -> dict[str, float]:
     told = {"name": way.name, "dataset_dir": str(dataset_dir), "values": values, "rows": ROWS}
     python = os.environ[UNSLOTH_VARIABLE] if way is UNSLOTH else sys.executable
-    figures = in_process("benchmarks.training_speed", told, python=python, OMP_NUM_THREADS="1")
+    alone = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}  # nothing is looked up
+    figures = in_process("benchmarks.training_speed", told, python=python, **alone)
     print(f"{way.name}: {figures['rows_per_s']:.2f} rows per CPU second", file=sys.stderr)
     return figures
 

@@ -23,21 +23,22 @@ from lib.recipe import Recipe
 PACKED_TOKENS = 1024
 
 
+Make = Callable[[PreparedRows, Recipe, Path], Any]  # a trainer, of rows, recipe and its folder
+
+
+@dataclass(frozen=True)
+class Way:
+    name: str
+    make: Make
+
+
 def _load(folder: str, *, dtype: str) -> Any:
     from transformers import AutoModelForCausalLM
 
     return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
 
 
-@dataclass(frozen=True)
-class Way:
-    name: str
-    make: Callable[[PreparedRows, Recipe, Path], Any]  # a trainer
-
-
-def trl(
-    *, dtype: str = "float32", load: Callable[..., Any] = _load, **options: Any
-) -> Callable[[PreparedRows, Recipe, Path], Any]:
+def trl(*, dtype: str = "float32", load: Callable[..., Any] = _load, **options: Any) -> Make:
     """TRL's own trainer with its defaults, on the same rows, labels and batches."""
 
     def make(rows: PreparedRows, recipe: Recipe, output_dir: Path) -> Any:
@@ -80,7 +81,7 @@ def trl(
     return make
 
 
-def unsloth() -> Callable[[PreparedRows, Recipe, Path], Any]:
+def unsloth() -> Make:
     """Unsloth's model in TRL's trainer, every weight, nothing recomputed: where it is installed."""
 
     def load(folder: str, *, dtype: str) -> Any:
@@ -98,7 +99,7 @@ def unsloth() -> Callable[[PreparedRows, Recipe, Path], Any]:
     return trl(load=load, gradient_checkpointing=False)
 
 
-def ours(*, shared: bool) -> Callable[[PreparedRows, Recipe, Path], Any]:
+def ours(*, shared: bool) -> Make:
     def make(rows: PreparedRows, recipe: Recipe, output_dir: Path) -> Any:
         told = replace(recipe, share_contexts=shared)
         return make_trainer(rows, told, output_dir=output_dir, callbacks=[])
