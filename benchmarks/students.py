@@ -10,8 +10,6 @@ Takes about 5 minutes and 3 GB of disk.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,6 +17,7 @@ from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
+from benchmarks.training_ways import in_process
 from lib.finetune.estimate import estimated_gib
 from lib.finetune.rows import PreparedRows, measure_lengths
 from lib.finetune.students import EMBEDDED_MODEL_DIR, Base
@@ -110,7 +109,7 @@ def main(*, quick: bool = False) -> int:
             gpu_s = GPU_FLOPS * multiplied * ROWS * TOKENS / GPU_TFLOPS / 1e12
             cpu = "-"
             if name in ON_CPU:
-                made = _in_process(name)
+                made = in_process("benchmarks.students", {"name": name}, OMP_NUM_THREADS="1")
                 alone = recipe_of(name, batch_size=1)
                 cpu_gib = sum(estimated_gib(rows, alone, on_gpu=False, in_bf16=True))
                 ratio = cpu_gib / made["peak_gib"]
@@ -126,7 +125,8 @@ def recipe_of(name: str, **changed: Any) -> Recipe:
     return Recipe(**(overrides(PROJECT_DIR / "parameters" / f"{name}.yaml") | changed))
 
 
-def _config(name: str, changed: dict[str, Any]) -> Any:
+def config_of(name: str, changed: dict[str, Any]) -> Any:
+    """The config of a student's model, with its real sizes but for what is changed."""
     from transformers import AutoConfig
 
     kind, settings = CONFIGS[name]
@@ -142,7 +142,7 @@ def _write_shapes(name: str, folder: Path) -> tuple[int, int]:
     import torch
     from transformers import AutoModelForCausalLM
 
-    config = _config(name, {})
+    config = config_of(name, {})
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
     config.save_pretrained(folder)
@@ -165,18 +165,6 @@ def _rows(folder: Path, count: int, tokens: int) -> PreparedRows:
     return PreparedRows(folder, base, tokenizer, train, [], measure_lengths(train), 0)
 
 
-def _in_process(name: str) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.students", name],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
-
-
 def measure(name: str, *, changed: dict[str, Any], tokens: int) -> dict[str, float]:
     """CPU seconds a row with random weights, and the peak of the memory."""
     import torch
@@ -190,7 +178,7 @@ def measure(name: str, *, changed: dict[str, Any], tokens: int) -> dict[str, flo
 
     short = {"batch_size": 1, "gradient_accumulation_steps": 1, "max_steps": 1 + CPU_UPDATES}
     with tempfile.TemporaryDirectory() as scratch, plain_output():
-        folder, config = Path(scratch), _config(name, changed)
+        folder, config = Path(scratch), config_of(name, changed)
         AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).save_pretrained(folder)
         rows = _rows(folder, 1 + CPU_UPDATES, tokens)
         recipe = recipe_of(name, save_steps=-1, **short)
@@ -200,4 +188,4 @@ def measure(name: str, *, changed: dict[str, Any], tokens: int) -> dict[str, flo
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(sys.argv[1], changed={}, tokens=TOKENS)))
+    print(json.dumps(measure(**json.loads(sys.argv[1]), changed={}, tokens=TOKENS)))

@@ -273,9 +273,12 @@ class Recipe:
         meaning="a second training: 'dpo' on preferences, 'grpo' on rewards that rules check")
     preferences_path: str = _training("",
         meaning="for 'dpo': the folder or JSONL of `python -m lib.gen convert --to preference`")
-    then_steps: int = _training(100, "updates of the second training", low=1)
+    dpo_beta: float = _training(0.1, high=2, **_POSITIVE,
+        meaning="for 'dpo': how closely the student keeps to what it was (arXiv:2305.18290)")
+    then_steps: int = _training(100, "updates of the second training, but not hosted", low=1)
     then_learning_rate: float = _training(1e-6, high=1, **_POSITIVE,
-        meaning="peak learning rate of the second training")
+        meaning="peak learning rate of the second training, but not hosted")
+    then_epochs: int = _training(1, "hosted: passes over the pairs of the second training", low=1)
     num_generations: int = _training(8, low=2,
         meaning="for 'grpo': replies to each prompt, which are compared with each other")
     training_type: str = _training("",
@@ -386,8 +389,8 @@ class Recipe:
              "to 0."),
             (self.method == "hosted" and self.num_epochs != int(self.num_epochs),
              f"num_epochs is {self.num_epochs:g}; a hosted job takes whole passes."),
-            (self.method == "hosted" and bool(self.then),
-             f"then is '{self.then}', and a service trains once. Set it to ''."),
+            (self.method == "hosted" and self.then == "grpo",
+             "then is 'grpo', and a service does not know its rewards. Set it to 'dpo' or ''."),
             (self.then == "dpo" and not self.preferences_path,
              "then is 'dpo', and preferences_path is empty: give the folder that `python -m "
              "lib.gen convert --to preference` prints."),

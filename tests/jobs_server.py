@@ -1,4 +1,7 @@
-"""A loopback server of fine-tuning jobs: files, jobs, events, and faults when it is told so."""
+"""A loopback server of fine-tuning jobs: files, jobs, events, and faults when it is told so.
+
+As a real one, it takes any file; a job whose training file has a wrong layout fails when it looks.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 Body = dict[str, Any]
+KEY = "sk-hosted-0123456789abcdef"
 
 
 @dataclass
@@ -18,7 +22,8 @@ class JobsServer:
     # What a job is at each look at it; the last one stays.
     statuses: list[str] = field(default_factory=lambda: ["queued", "running", "succeeded"])
     error: Body | None = None  # of a job that fails
-    lose_reply: bool = False  # the job is made, and the connection breaks before the reply
+    # Of the next job with this method, or the next "file": it is made, and its reply does not come.
+    lose_reply_of: str = ""
     refuse: tuple[int, str] | None = None  # status and message in place of a job
     file_statuses: list[str] = field(default_factory=lambda: ["processed"])
     redirect_to: str = ""
@@ -56,6 +61,9 @@ class JobsServer:
             "purpose": "fine-tune",
             "status": self.file_statuses[0],
         }
+        if self.lose_reply_of == "file" and request.transport is not None:
+            self.lose_reply_of = ""
+            request.transport.abort()
         return web.json_response(self.files[name])
 
     async def list_files(self, request: web.Request) -> web.Response:
@@ -74,6 +82,9 @@ class JobsServer:
             status, message = self.refuse
             return web.json_response({"error": {"message": message}}, status=status)
         asked = await request.json()
+        method, model = asked["method"]["type"], asked["model"]
+        if model.startswith("ft:") and model not in map(_made_by, self.jobs.values()):
+            return web.json_response({"error": {"message": f"no model {model}"}}, status=404)
         name = f"ftjob-{len(self.jobs)}"
         self.jobs[name] = {
             "id": name,
@@ -89,8 +100,8 @@ class JobsServer:
             "error": None,
             **asked,
         }
-        if self.lose_reply and request.transport is not None:
-            self.lose_reply = False
+        if method == self.lose_reply_of and request.transport is not None:
+            self.lose_reply_of = ""
             request.transport.abort()
         return web.json_response(self.jobs[name])
 
@@ -103,10 +114,15 @@ class JobsServer:
     async def look(self, request: web.Request) -> web.Response:
         job = self.jobs[request.match_info["id"]]
         job["status"] = self._now(job["id"], self.statuses)
-        if job["status"] == "succeeded":
+        problem = _problem(self.contents[job["training_file"]], job["method"])
+        if problem and job["status"] != "validating_files":
+            message = f"The job failed due to an invalid training file. {problem}"
+            error = {"code": "invalid_training_file", "param": "training_file", "message": message}
+            job |= {"status": "failed", "error": error}
+        elif job["status"] == "succeeded":
             done = {"fine_tuned_model": f"ft:{job['model']}:o::1", "finished_at": 183}
             job |= done | {"trained_tokens": 4321}
-        if job["status"] == "failed":
+        elif job["status"] == "failed":
             job["error"] = self.error
         return web.json_response(job)
 
@@ -128,6 +144,38 @@ class JobsServer:
     def _now(self, name: str, statuses: list[str]) -> str:
         looks = self.looked[name] = self.looked.get(name, 0) + 1
         return statuses[min(looks, len(statuses)) - 1]
+
+
+def _made_by(job: Body) -> str:
+    return str(job["fine_tuned_model"])
+
+
+def _problem(content: str, method: Body) -> str:
+    """What a service says of a training file that does not suit the method; "" = nothing."""
+    is_right = {"supervised": _is_chat, "dpo": _is_preference}[method["type"]]
+    rows = [json.loads(line) for line in content.split("\n") if line]
+    for number, row in enumerate(rows, start=1):
+        if not is_right(row):
+            return f"Line {number} is not in the format of {method['type']} fine-tuning."
+    return "" if len(rows) >= 10 else f"It has {len(rows)} example(s), at least 10 are needed."
+
+
+def _is_chat(row: Body) -> bool:
+    return set(row) == {"messages"} and _roles(row["messages"])[-1] == "assistant"
+
+
+def _is_preference(row: Body) -> bool:
+    """One turn: a prompt, and two outputs of one message of the assistant each."""
+    outputs = ["preferred_output", "non_preferred_output"]
+    if set(row) != {"input", *outputs} or not isinstance(row["input"], dict):
+        return False
+    roles = _roles(row["input"].get("messages") or [])
+    asks = "user" in roles and "assistant" not in roles
+    return asks and all(_roles(row[name]) == ["assistant"] for name in outputs)
+
+
+def _roles(messages: list[Body]) -> list[str]:
+    return [message["role"] for message in messages if message["content"].strip()]
 
 
 def _list(found: dict[str, Body]) -> web.Response:

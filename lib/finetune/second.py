@@ -37,7 +37,8 @@ def second_inputs(recipe: Recipe) -> dict[str, Any]:
         knobs.append("num_generations")
     made_of = {name: getattr(recipe, name) for name in knobs}
     if recipe.then == "dpo":
-        made_of["preferences"] = file_sha256(_preferences_file(recipe))
+        made_of["dpo_beta"] = recipe.dpo_beta
+        made_of["preferences"] = file_sha256(preferences_file(recipe))
     return made_of
 
 
@@ -65,12 +66,13 @@ def _dpo_trainer(
     from datasets import Dataset
     from trl import DPOConfig, DPOTrainer
 
-    path = _preferences_file(recipe)
     control = control_tokens(rows.tokenizer)
-    pairs = [{name: as_text(pair[name], control) for name in _PAIR} for pair in _preferences(path)]
+    pairs = [
+        {name: as_text(pair[name], control) for name in _PAIR} for pair in preference_pairs(recipe)
+    ]
     return DPOTrainer(
         model=model,
-        args=DPOConfig(**_arguments(recipe, scratch_dir), max_length=None),
+        args=DPOConfig(**_arguments(recipe, scratch_dir), beta=recipe.dpo_beta, max_length=None),
         train_dataset=Dataset.from_list(pairs),
         processing_class=rows.tokenizer,
         callbacks=[watch],
@@ -137,7 +139,7 @@ def _arguments(recipe: Recipe, scratch_dir: Path) -> dict[str, Any]:
 # --- the pairs -----------------------------------------------------------------------------------
 
 
-def _preferences_file(recipe: Recipe) -> Path:
+def preferences_file(recipe: Recipe) -> Path:
     path = Path(recipe.preferences_path).expanduser()
     if path.is_dir():
         path /= "train.jsonl"
@@ -149,9 +151,13 @@ def _preferences_file(recipe: Recipe) -> Path:
     )
 
 
-def _preferences(path: Path) -> list[dict[str, Any]]:
-    """`{"prompt": [messages], "chosen": [message], "rejected": [message], …}` a line."""
-    pairs = []
+def preference_pairs(recipe: Recipe) -> list[dict[str, Any]]:
+    """`{"prompt": [messages], "chosen": [message], "rejected": [message], …}` a line.
+
+    Raises:
+        SetupError: there is no such file, or it holds something else.
+    """
+    path, pairs = preferences_file(recipe), []
     try:
         rows = read_jsonl(path)
     except ValueError as error:

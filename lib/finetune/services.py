@@ -23,11 +23,15 @@ class Service:
     host: str
     as_of: str  # the day on which the terms were read, YYYY-MM-DD
     terms: dict[str, Any]
+    dpo: tuple[str, ...]  # the models that it trains on preferences; * matches any characters
     models: dict[str, dict[str, Any]]
 
     @property
     def min_rows(self) -> int:
         return int(self.terms.get("min_rows", _MOST_OFTEN))
+
+    def trains_on_preferences(self, model: str) -> bool:
+        return any(fnmatchcase(_DATED.sub("", model), name) for name in self.dpo)
 
     def cost(self, model: str, tokens: int) -> tuple[float | None, str]:
         """(what training so many tokens costs, None = unknown; the currency)."""
@@ -58,8 +62,12 @@ def service_of(base_url: str) -> Service:
     host = urlsplit(base_url).hostname or base_url
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        terms = [t for pattern, t in data["services"].items() if fnmatchcase(host, pattern)]
-        return Service(host, str(data["as_of"]), dict(*terms[:1]), dict(data["models"]))
+        found = [t for pattern, t in data["services"].items() if fnmatchcase(host, pattern)]
+        terms = dict(*found[:1])
+        if not isinstance(models := terms.get("dpo", []), list):
+            raise TypeError(f"dpo of {host} is {models!r}, not a list of models")
+        names = tuple(map(str, models))
+        return Service(host, str(data["as_of"]), terms, names, dict(data["models"]))
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise SetupError(
             f"{path} cannot be read: {short(error)}. Expected as_of, services and models, as in "
@@ -73,7 +81,7 @@ def hosted_base(model: str) -> str:
 
 
 def require_service(recipe: Recipe) -> EndpointSettings:
-    """Where the job runs: the student's endpoint, whose key the baseline needs, too."""
+    """Where the jobs run: the student's endpoint, whose key the baseline needs, too."""
     found = [
         endpoint_settings(role, deployment=recipe.student_model) for role in ("student", "baseline")
     ]
@@ -86,4 +94,12 @@ def require_service(recipe: Recipe) -> EndpointSettings:
             f"at {baseline.address}. Set BASELINE_OPENAI_BASE_URL and STUDENT_OPENAI_BASE_URL to "
             "the same address."
         )
+    if recipe.then == "dpo":
+        service = service_of(settings.base_url)
+        if not service.trains_on_preferences(recipe.student_model):
+            raise SetupError(
+                f"{service.host} is not known to train {recipe.student_model} on preferences "
+                f"(hosted.yaml, {service.as_of}). If it does, name the model there, in dpo of the "
+                "service; else set then to ''."
+            )
     return settings

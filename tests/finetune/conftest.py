@@ -1,12 +1,16 @@
-"""One tiny model for all of these tests."""
+"""One tiny model for all of these tests, and a service of jobs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from lib.finetune import jobs
 from tests.finetune.tiny import make_model, write_dataset
+from tests.jobs_server import KEY, JobsServer
+from tests.server import serving
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +21,14 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def dataset_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_dataset(tmp_path_factory.mktemp("data") / "lamps")
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[JobsServer]:
+    """Where student and baseline are."""
+    monkeypatch.setattr(jobs, "_POLL_S", 0.01)
+    with serving(JobsServer()) as running:
+        for role in ("STUDENT", "BASELINE"):
+            monkeypatch.setenv(f"{role}_OPENAI_API_KEY", KEY)
+            monkeypatch.setenv(f"{role}_OPENAI_BASE_URL", running.base_url)
+        yield running

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 from lib.deploy import deploy
 from lib.endpoints import endpoint_settings
 from lib.finetune import (
-    hosted,
     prepare_rows,
     run_training,
     services,
@@ -26,21 +24,10 @@ from lib.recipe import Recipe
 from lib.settings import SetupError, home
 from lib.state import read_state, save_state
 from tests.finetune.tiny import write_dataset
-from tests.jobs_server import JobsServer
+from tests.jobs_server import KEY, JobsServer
 from tests.server import serving
 
-KEY = "sk-hosted-0123456789abcdef"
 BASE = "open-model-20b"
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[JobsServer]:
-    monkeypatch.setattr(hosted, "_POLL_S", 0.01)
-    with serving(JobsServer()) as running:
-        for role in ("STUDENT", "BASELINE"):
-            monkeypatch.setenv(f"{role}_OPENAI_API_KEY", KEY)
-            monkeypatch.setenv(f"{role}_OPENAI_BASE_URL", running.base_url)
-        yield running
 
 
 def recipe(**changed: Any) -> Recipe:
@@ -99,18 +86,19 @@ def test_the_same_rows_find_the_same_student_and_send_nothing(
     assert len(server.jobs) == 1
 
 
-@pytest.mark.parametrize("lost_at", ["reply", "wait"])
+@pytest.mark.parametrize("lost_at", ["file", "supervised", "wait"])
 def test_a_job_is_submitted_once_whatever_is_lost(
     server: JobsServer, dataset_dir: Path, lost_at: str
 ) -> None:
-    if lost_at == "reply":
-        server.lose_reply = True
+    if lost_at != "wait":
+        server.lose_reply_of = lost_at
     else:
         server.statuses = ["running"]
         with pytest.raises(SetupError, match=r"goes on at the service: run this again"):
             train(dataset_dir, hosted_timeout_h=1e-9)
         server.statuses = ["succeeded"]
     assert train(dataset_dir).model
+    assert not server.lose_reply_of
     assert len(server.jobs) == 1
     assert len(server.files) == 2
 

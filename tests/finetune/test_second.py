@@ -120,7 +120,7 @@ def test_a_loss_that_is_no_number_stops(
 def test_what_cannot_be_trained_again_is_said_at_the_start(model_dir: Path) -> None:
     with pytest.raises(SetupError, match="preferences_path is empty"):
         recipe(model_dir, then="dpo")
-    with pytest.raises(SetupError, match="a service trains once"):
+    with pytest.raises(SetupError, match="a service does not know its rewards"):
         recipe(model_dir, then="grpo", method="hosted")
     with pytest.raises(SetupError, match=r"num_generations is 3; expected a divisor"):
         recipe(model_dir, then="grpo", num_generations=3)
