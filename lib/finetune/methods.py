@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lib.finetune.model_files import load_weights
 from lib.finetune.rows import PreparedRows
 from lib.recipe import Recipe
 from lib.settings import SetupError, home, portable
@@ -19,7 +20,6 @@ def load_model(rows: PreparedRows, recipe: Recipe, *, on_gpu: bool, in_bf16: boo
     What is trained is float32: the adapters beside a bf16 or quantised model, or else all weights.
     """
     import torch
-    from transformers import AutoModelForCausalLM
 
     frozen = recipe.method != "full"
     dtype = torch.bfloat16 if frozen and on_gpu and in_bf16 else torch.float32
@@ -27,13 +27,7 @@ def load_model(rows: PreparedRows, recipe: Recipe, *, on_gpu: bool, in_bf16: boo
     if recipe.method in ("qlora", "lora_8bit"):
         options["quantization_config"] = _quantisation(recipe.method, in_bf16=in_bf16)
         options["device_map"] = {"": torch.cuda.current_device() if on_gpu else "cpu"}
-    model = AutoModelForCausalLM.from_pretrained(
-        str(rows.base.folder),
-        dtype=dtype,
-        use_safetensors=True,
-        trust_remote_code=False,
-        **options,
-    )
+    model = load_weights(rows.base.folder, dtype=dtype, **options)
     if recipe.method == "qlora" and not on_gpu:
         _prepare_4_bit_for_cpu(model)
     if recipe.from_adapter:

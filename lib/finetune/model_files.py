@@ -1,4 +1,4 @@
-"""Whether a folder holds a whole model, as far as names, sizes and the start of each file tell."""
+"""A model's folder: whether it is whole, as far as names, sizes and starts of files tell."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from lib.settings import PROJECT_DIR, portable
 from lib.store import read_json
@@ -83,3 +84,12 @@ def weight_shapes(model_dir: Path) -> Iterator[tuple[str, list[int]]]:
         with path.open("rb") as file:
             header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         yield from ((name, it["shape"]) for name, it in header.items() if name != "__metadata__")
+
+
+def load_weights(model_dir: Path, **options: Any) -> Any:
+    """The causal language model of a folder: no pickle and no code of it is run."""
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(
+        str(model_dir), use_safetensors=True, trust_remote_code=False, **options
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 from lib.finetune.merge import licence_of, save_model
 from lib.finetune.methods import adapter_dir, lora_config
+from lib.finetune.model_files import load_weights
 from lib.finetune.students import fetch_student
 from lib.finetune.tokens import load_tokenizer
 from lib.recipe import Recipe
@@ -44,7 +45,8 @@ def write_whole(checkpoint: Path, recipe: Recipe, folder: Path) -> None:
     state = load_file(path)
     path.unlink()
     joined.rmdir()
-    model = _with_weights(_base_model(base.folder, state), state, recipe, checkpoint)
+    model = load_weights(base.folder, dtype=next(iter(state.values())).dtype)
+    model = _with_weights(model, state, recipe, checkpoint)
     if hasattr(model, "peft_config"):
         model.save_pretrained(folder / "adapter")
         (folder / "adapter" / "README.md").unlink(missing_ok=True)  # an unfilled template
@@ -54,13 +56,6 @@ def write_whole(checkpoint: Path, recipe: Recipe, folder: Path) -> None:
     about = f"---\nbase_model: {base.name}\nlicense: {licence_of(base.folder)}\n---\n\n"
     what = f"{checkpoint.name} of a training of {base.name}"
     write_text(folder / "README.md", f"{about}# {what}\n")
-
-
-def _base_model(base_dir: Path, state: dict[str, Any]) -> Any:
-    from transformers import AutoModelForCausalLM
-
-    dtype = next(iter(state.values())).dtype
-    return AutoModelForCausalLM.from_pretrained(str(base_dir), dtype=dtype, use_safetensors=True)
 
 
 def _with_weights(model: Any, state: dict[str, Any], recipe: Recipe, checkpoint: Path) -> Any:

@@ -38,7 +38,7 @@ def make_trainer(
     from transformers import EarlyStoppingCallback, PrinterCallback
 
     on_gpu = torch.cuda.is_available()
-    in_bf16 = has_bf16(on_gpu=on_gpu)
+    in_bf16 = has_bf16()
     arguments = _trainer_arguments(
         rows, recipe, output_dir, on_gpu=on_gpu, in_bf16=in_bf16, going_on=going_on
     )
@@ -134,14 +134,14 @@ def _completion_trainer(**options: Any) -> Any:
     return CompletionTrainer(**options)
 
 
-def has_bf16(*, on_gpu: bool) -> bool:
+def has_bf16() -> bool:
     """Whether training multiplies in bf16; what is trained stays in float32.
 
     torch also says yes of older GPUs, which emulate it slowly.
     """
     import torch
 
-    if on_gpu:
+    if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return _cpu_multiplies_bf16()
 
@@ -170,13 +170,6 @@ def _dataset(rows: list[TokenRow]) -> Any:
     return Dataset.from_list([{"input_ids": r.input_ids, "labels": r.labels} for r in rows])
 
 
-def updates_of(rows: PreparedRows, recipe: Recipe, processes: int) -> int:
-    """The updates of a whole training."""
-    rows_per_update = recipe.batch_size * recipe.gradient_accumulation_steps * processes
-    by_epochs = math.ceil(math.ceil(len(rows.train) / rows_per_update) * recipe.num_epochs)
-    return recipe.max_steps or by_epochs
-
-
 def _trainer_arguments(
     rows: PreparedRows,
     recipe: Recipe,
@@ -189,12 +182,15 @@ def _trainer_arguments(
     from accelerate import PartialState
     from trl import SFTConfig
 
-    updates = updates_of(rows, recipe, PartialState().num_processes)
+    rows_per_update = recipe.batch_size * recipe.gradient_accumulation_steps
+    rows_per_update *= PartialState().num_processes
+    by_epochs = math.ceil(math.ceil(len(rows.train) / rows_per_update) * recipe.num_epochs)
+    updates = recipe.max_steps or by_epochs
     eval_steps = recipe.eval_steps or max(1, math.ceil(updates / 4))
     save_steps = recipe.save_steps or max(1, math.ceil(updates / CHECKPOINTS))
     keeps_best = bool(recipe.early_stop_patience and rows.valid)
     return SFTConfig(
-        output_dir=str(output_dir),
+        **shared_arguments(recipe, output_dir),
         max_length=None,  # TRL's default keeps the first 1,024 tokens and drops the completion
         packing=False,
         # Few shapes: oneDNN caches a kernel for each (2.1 GB instead of 1.4).
@@ -203,15 +199,10 @@ def _trainer_arguments(
         max_steps=recipe.max_steps or -1,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=_SCHEDULES[recipe.learning_rate_schedule],
-        warmup_steps=recipe.warmup_share,  # below 1 it is a share of all steps
-        per_device_train_batch_size=recipe.batch_size,
         per_device_eval_batch_size=recipe.batch_size,
-        gradient_accumulation_steps=recipe.gradient_accumulation_steps,
         train_sampling_strategy="group_by_length",
         optim="adamw_torch_fused" if on_gpu else "adamw_torch",
         bf16=in_bf16,  # mixed: what is trained stays in float32
-        use_cpu=not on_gpu,
-        activation_checkpointing=on_gpu,  # costs a third of the time; a small model needs none
         eval_strategy="steps" if rows.valid else "no",
         eval_steps=eval_steps,
         eval_on_start=bool(rows.valid) and not going_on,
@@ -224,10 +215,25 @@ def _trainer_arguments(
         report_to=recipe.report_to,
         run_name=recipe.run_name,
         trackio_space_id=None,  # TRL's default makes a public page
-        disable_tqdm=True,
         dataloader_num_workers=0,
-        dataloader_pin_memory=on_gpu,
-        seed=recipe.seed,
-        data_seed=recipe.seed,
         **parallel_arguments(recipe),
     )
+
+
+def shared_arguments(recipe: Recipe, output_dir: Path) -> dict[str, Any]:
+    """What is the same in every training, also in a second one."""
+    import torch
+
+    on_gpu = torch.cuda.is_available()
+    return {
+        "output_dir": str(output_dir),
+        "warmup_steps": recipe.warmup_share,  # below 1 it is a share of all steps
+        "per_device_train_batch_size": recipe.batch_size,
+        "gradient_accumulation_steps": recipe.gradient_accumulation_steps,
+        "use_cpu": not on_gpu,
+        "activation_checkpointing": on_gpu,  # costs a third of the time; a small model needs none
+        "disable_tqdm": True,
+        "dataloader_pin_memory": on_gpu,
+        "seed": recipe.seed,
+        "data_seed": recipe.seed,
+    }

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lib.finetune.checkpoints import last_checkpoint, row_order, training_dir
-from lib.finetune.estimate import is_out_of_memory, memory_estimate, out_of_memory
+from lib.finetune.estimate import memory_errors, memory_estimate
 from lib.finetune.merge import merge_adapter, prepare_baseline, save_model, write_model_card
 from lib.finetune.methods import adapter_fingerprint
-from lib.finetune.parallel import (
-    free_model,
-    require_processes,
-    sharding_watch,
-    whole_model,
-    whole_state,
-)
+from lib.finetune.model_files import load_weights
+from lib.finetune.parallel import free_model, require_processes, sharding_watch, whole_state
 from lib.finetune.rows import PreparedRows, check_lengths, few_rows
 from lib.finetune.second import second_inputs, train_again
 from lib.finetune.show import marked, trained_pieces
@@ -156,7 +149,7 @@ def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> No
                 settings = {"dataset_format": recipe.dataset_format, **_settings(recipe)}
                 settings |= second_inputs(recipe)
                 if recipe.then:
-                    _train_again(folder, rows, recipe, scratch)
+                    train_again(folder, rows, recipe, scratch_dir=scratch / "second")
                 seconds = max(point["seconds"] for point in watch.history)
                 card = folder / "README.md"
                 write_model_card(card, rows, settings, watch.history, seconds, merged)
@@ -167,19 +160,11 @@ def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> No
     process.wait_for_everyone()
 
 
-def _train_again(folder: Path, rows: PreparedRows, recipe: Recipe, scratch: Path) -> None:
-    """The merged student after its second training, in its place; second.jsonl has the curve."""
-    print(f"Second training, {recipe.then.upper()}: {recipe.then_steps:,} updates.", flush=True)
-    model, history = train_again(folder / "merged", rows, recipe, scratch_dir=scratch / "second")
-    save_model(model, folder / "merged", tokenizer=rows.tokenizer)
-    write_jsonl(folder / "second.jsonl", history)
-
-
 def _say_what_it_takes(rows: PreparedRows, recipe: Recipe, process: Any) -> None:
     import torch
 
     on_gpu = torch.cuda.is_available()
-    in_bf16 = has_bf16(on_gpu=on_gpu)
+    in_bf16 = has_bf16()
     if on_gpu and not in_bf16:
         process.print("This GPU has no bf16 arithmetic: training in float32, at twice the memory.")
     if process.is_main_process:
@@ -187,17 +172,6 @@ def _say_what_it_takes(rows: PreparedRows, recipe: Recipe, process: Any) -> None
             rows, recipe, on_gpu=on_gpu, in_bf16=in_bf16, processes=process.num_processes
         )
         print(said, flush=True)
-
-
-@contextmanager
-def memory_errors(rows: PreparedRows, recipe: Recipe) -> Iterator[None]:
-    """Say in one line what was tried where the memory does not suffice."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if is_out_of_memory(error):
-            raise SetupError(out_of_memory(rows, recipe)) from None
-        raise
 
 
 def _save_models(
@@ -213,7 +187,8 @@ def _save_models(
         model, said = merge_adapter(rows.base.folder, folder / "adapter", rows=rows, dtype=dtype)
         print(f"{said[0].upper()}{said[1:]}.", flush=True)
     elif state is not None:
-        model = whole_model(rows.base.folder, state)
+        model = load_weights(rows.base.folder, dtype=next(iter(state.values())).dtype)
+        model.load_state_dict(state)
     save_model(model, folder / "merged", tokenizer=rows.tokenizer)
     batch = trainer.data_collator([trainer.train_dataset[0]])
     length = int(batch["attention_mask"][0].sum())  # padding follows

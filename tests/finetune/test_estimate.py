@@ -140,7 +140,7 @@ def test_a_gpu_without_bf16_trains_in_float32_and_that_is_said(
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(estimate, "free_memory_gib", lambda on_gpu: 16.0)
-    assert trainer.has_bf16(on_gpu=True) is False
+    assert trainer.has_bf16() is False
     assert asked == [False]
     recipe = Recipe(run_name="t", student_model=str(model_dir))
     process = SimpleNamespace(print=print, is_main_process=True, num_processes=1)
