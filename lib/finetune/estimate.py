@@ -83,7 +83,7 @@ def free_memory_gib(*, on_gpu: bool) -> float:
 
 
 def _weight_bytes(rows: PreparedRows, recipe: Recipe, *, float_bytes: int) -> float:
-    shapes = dict(weight_shapes(rows.base.folder))
+    shapes = weight_shapes(rows.base.folder)
     every = sum(math.prod(shape) for shape in shapes.values())
     if recipe.method == "full":
         return _TRAINED_BYTES * every

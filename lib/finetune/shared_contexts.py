@@ -103,27 +103,21 @@ def share_contexts(rows: Sequence[TokenRow], *, most_rows: int) -> list[Training
     for place in ordered:
         prompt = rows[place].prompt_tokens
         if groups:
-            last = groups[-1]
-            joint = (
-                common(last[-1], place) if len(last) == 1 else min(shared, common(last[-1], place))
-            )
+            joint = min(shared, common(groups[-1][-1], place))
             longest_prompt = max(longest_prompt, prompt)
-            kept = len(last) == 1 or joint >= _KEPT_SHARE * shared
+            kept = len(groups[-1]) == 1 or joint >= _KEPT_SHARE * shared
             if kept and joint >= _LEAST_SHARE * longest_prompt:
-                last.append(place)
+                groups[-1].append(place)
                 shared = joint
                 continue
         groups.append([place])
-        shared, longest_prompt = 0, prompt
-    sequences = []
-    for group in groups:
-        for part in _even_parts(group, most_rows):
-            # In sorted order, what neighbours share is what all share.
-            shared = min((common(a, b) for a, b in pairwise(part)), default=0)
-            sequences.append(
-                (min(part), TrainingSequence(tuple(rows[p] for p in sorted(part)), shared))
-            )
-    return [sequence for _, sequence in sorted(sequences, key=lambda numbered: numbered[0])]
+        shared = longest_prompt = prompt
+    sequences = {}  # by the place of the first row
+    for part in (part for group in groups for part in _even_parts(group, most_rows)):
+        # In sorted order, what neighbours share is what all share.
+        shared = min((common(a, b) for a, b in pairwise(part)), default=0)
+        sequences[min(part)] = TrainingSequence(tuple(rows[p] for p in sorted(part)), shared)
+    return [sequences[first] for first in sorted(sequences)]
 
 
 def _even_parts(group: list[int], most: int) -> Iterator[list[int]]:
@@ -135,15 +129,15 @@ def _even_parts(group: list[int], most: int) -> Iterator[list[int]]:
 
 def sharing_note(sequences: Sequence[TrainingSequence]) -> str:
     """`1,660 of 1,689 rows share 456 contexts, the others have their own: 2.9 × fewer tokens`"""
-    shared = [sequence for sequence in sequences if sequence.context_tokens]
-    num_rows = sum(len(sequence.rows) for sequence in sequences)
-    sharing = sum(len(sequence.rows) for sequence in shared)
-    whole = sum(len(row.input_ids) for sequence in sequences for row in sequence.rows)
+    sizes = [len(sequence.rows) for sequence in sequences if sequence.context_tokens]
+    rows = [row for sequence in sequences for row in sequence.rows]
+    whole = sum(len(row.input_ids) for row in rows)
     ratio = whole / sum(sequence.num_tokens for sequence in sequences)
-    who = f"{num_rows:,} rows" if sharing == num_rows else f"{sharing:,} of {num_rows:,} rows"
-    others = "" if sharing == num_rows else ", the others have their own"
-    contexts = f"{len(shared):,} context{'s' if len(shared) > 1 else ''}"
-    return f"{who} share {contexts}{others}: {ratio:.1f} × fewer tokens."
+    contexts = f"{len(sizes):,} context{'s' if len(sizes) > 1 else ''}"
+    said = f"{len(rows):,} rows share {contexts}"
+    if sum(sizes) < len(rows):
+        said = f"{sum(sizes):,} of {said}, the others have their own"
+    return f"{said}: {ratio:.1f} × fewer tokens."
 
 
 # --- what a model must be told ------------------------------------------------------------------
@@ -194,12 +188,9 @@ def attention_masks(batch: Mapping[str, Any], config: Any) -> dict[str, Any]:
             return visible
         return torch.zeros((), device=visible.device).where(visible, torch.finfo(torch.float32).min)
 
-    kinds = sorted(set(getattr(config, "layer_types", None) or ()))
-    if not kinds:
-        kinds = [
-            "sliding_attention" if getattr(config, "sliding_window", None) else "full_attention"
-        ]
-    masks = {kind: mask(kind) for kind in kinds} if len(kinds) > 1 else mask(kinds[0])
+    of_all = "sliding_attention" if getattr(config, "sliding_window", None) else "full_attention"
+    kinds = {*(getattr(config, "layer_types", None) or (of_all,))}
+    masks = {kind: mask(kind) for kind in kinds} if len(kinds) > 1 else mask(*kinds)
     return {"attention_mask": masks, "position_ids": positions}
 
 
