@@ -41,42 +41,27 @@ class TrainingSequence:
     context_tokens: int  # 0 = a plain row
 
     @property
-    def input_ids(self) -> list[int]:
-        ids = self.rows[0].input_ids[: self.context_tokens]
-        return ids + [token for row in self.rows for token in row.input_ids[self.context_tokens :]]
-
-    @property
-    def labels(self) -> list[int]:
-        """-100 but for the completions. A branch's last token has a prompt token behind it, so the
-        label that follows in the sequence is never one of another branch."""
-        labels = [-100] * self.context_tokens
-        return labels + [label for row in self.rows for label in row.labels[self.context_tokens :]]
-
-    @property
-    def position_ids(self) -> list[int]:
-        positions = list(range(self.context_tokens))
-        for row in self.rows:
-            positions += range(self.context_tokens, len(row.input_ids))
-        return positions
-
-    @property
-    def branches(self) -> list[int]:
-        """Which branch each token belongs to; 0 = the context."""
-        branches = [_CONTEXT] * self.context_tokens
-        for number, row in enumerate(self.rows, start=1):
-            branches += [number] * (len(row.input_ids) - self.context_tokens)
-        return branches
-
-    @property
     def num_tokens(self) -> int:
         own = sum(len(row.input_ids) for row in self.rows)
         return own - (len(self.rows) - 1) * self.context_tokens
 
     @property
     def columns(self) -> dict[str, list[int]]:
-        """An item of the trainer's dataset."""
-        names = ("input_ids", "labels", "position_ids", "branches")
-        return {name: getattr(self, name) for name in names}
+        """An item of the trainer's dataset: of each token also its position and its branch.
+
+        Labels are -100 but for the completions. A branch's last token has a prompt token behind it,
+        so the label that follows in the sequence is never one of another branch.
+        """
+        shared = self.context_tokens
+        ids, labels = self.rows[0].input_ids[:shared], [-100] * shared
+        positions, branches = list(range(shared)), [_CONTEXT] * shared
+        for number, row in enumerate(self.rows, start=1):
+            ids = ids + row.input_ids[shared:]
+            labels += row.labels[shared:]
+            positions += range(shared, len(row.input_ids))
+            branches += [number] * (len(row.input_ids) - shared)
+        named = {"input_ids": ids, "labels": labels, "position_ids": positions}
+        return named | {"branches": branches}
 
 
 # --- which rows share a context ------------------------------------------------------------------

@@ -11,9 +11,8 @@ from lib.finetune.checkpoints import CHECKPOINTS
 from lib.finetune.methods import load_model
 from lib.finetune.parallel import parallel_arguments
 from lib.finetune.rows import PreparedRows
-from lib.finetune.shared_batches import SharedBatches, share
-from lib.finetune.shared_contexts import attention_masks
-from lib.finetune.tokens import TokenRow
+from lib.finetune.shared_contexts import attention_masks, with_branches
+from lib.finetune.step_batches import StepBatches, training_sequences
 from lib.recipe import Recipe
 from lib.settings import SetupError
 
@@ -35,6 +34,8 @@ def make_trainer(
         going_on: from a checkpoint; the validation before the first step is not repeated.
     """
     import torch
+    from accelerate import PartialState
+    from datasets import Dataset
     from transformers import EarlyStoppingCallback, PrinterCallback
 
     on_gpu = torch.cuda.is_available()
@@ -45,16 +46,26 @@ def make_trainer(
     if recipe.early_stop_patience and rows.valid:
         callbacks = [*callbacks, EarlyStoppingCallback(recipe.early_stop_patience)]
     model, lora = load_model(rows, recipe, on_gpu=on_gpu, in_bf16=in_bf16)
+    process = PartialState()
+    sequences = training_sequences(model, rows.train, recipe, process.print)
     trainer = _completion_trainer(
         model=model,
         args=arguments,
-        train_dataset=_dataset(rows.train),
-        eval_dataset=_dataset(rows.valid) if rows.valid else None,
+        train_dataset=Dataset.from_list([sequence.columns for sequence in sequences]),
+        eval_dataset=Dataset.from_list([row.columns for row in rows.valid]) if rows.valid else None,
         processing_class=rows.tokenizer,
         callbacks=callbacks,
         peft_config=lora,
     )
-    share(trainer, rows.train, recipe)
+    trainer.data_collator = with_branches(trainer.data_collator)
+    trainer.step_batches = StepBatches(
+        sequences,
+        batch_size=recipe.batch_size,
+        rows_per_update=_rows_per_update(recipe),
+        processes=process.num_processes,
+        seed=recipe.seed,
+        epoch=lambda: int(trainer.state.epoch or 0),
+    )
     trainer.remove_callback(PrinterCallback)  # the watch prints
     for weight in trainer.model.parameters():
         if weight.requires_grad:  # TRL makes the adapters of quantised models bf16
@@ -82,11 +93,9 @@ def _completion_trainer(**options: Any) -> Any:
     from trl import SFTTrainer
 
     class CompletionTrainer(SFTTrainer):
-        step_batches: SharedBatches | None = None  # None: no context is shared
+        step_batches: StepBatches
 
         def get_train_dataloader(self) -> Any:
-            if self.step_batches is None:
-                return super().get_train_dataloader()
             return self.accelerator.prepare(
                 DataLoader(
                     self.train_dataset,
@@ -95,12 +104,6 @@ def _completion_trainer(**options: Any) -> Any:
                     pin_memory=self.args.dataloader_pin_memory,
                 )
             )
-
-        def _get_train_sampler(self, *arguments: Any) -> Any:
-            """The rows of an update are the same, however many processes share them."""
-            sampler = super()._get_train_sampler(*arguments)
-            sampler.batch_size *= self.args.world_size
-            return sampler
 
         def compute_loss(
             self,
@@ -164,10 +167,11 @@ def _product_s(dtype: Any) -> float:
     return min(timeit.repeat(lambda: rows @ weights, number=1, repeat=10))
 
 
-def _dataset(rows: list[TokenRow]) -> Any:
-    from datasets import Dataset
+def _rows_per_update(recipe: Recipe) -> int:
+    from accelerate import PartialState
 
-    return Dataset.from_list([{"input_ids": r.input_ids, "labels": r.labels} for r in rows])
+    steps = recipe.gradient_accumulation_steps * PartialState().num_processes
+    return recipe.batch_size * steps
 
 
 def _trainer_arguments(
@@ -179,13 +183,10 @@ def _trainer_arguments(
     in_bf16: bool,
     going_on: bool,
 ) -> Any:
-    from accelerate import PartialState
     from trl import SFTConfig
 
-    rows_per_update = recipe.batch_size * recipe.gradient_accumulation_steps
-    rows_per_update *= PartialState().num_processes
-    by_epochs = math.ceil(math.ceil(len(rows.train) / rows_per_update) * recipe.num_epochs)
-    updates = recipe.max_steps or by_epochs
+    an_epoch = math.ceil(len(rows.train) / _rows_per_update(recipe))
+    updates = recipe.max_steps or math.ceil(an_epoch * recipe.num_epochs)
     eval_steps = recipe.eval_steps or max(1, math.ceil(updates / 4))
     save_steps = recipe.save_steps or max(1, math.ceil(updates / CHECKPOINTS))
     keeps_best = bool(recipe.early_stop_patience and rows.valid)
@@ -200,7 +201,6 @@ def _trainer_arguments(
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=_SCHEDULES[recipe.learning_rate_schedule],
         per_device_eval_batch_size=recipe.batch_size,
-        train_sampling_strategy="group_by_length",
         optim="adamw_torch_fused" if on_gpu else "adamw_torch",
         bf16=in_bf16,  # mixed: what is trained stays in float32
         eval_strategy="steps" if rows.valid else "no",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.finetune.checkpoints import last_checkpoint, row_order, training_dir
+from lib.finetune.checkpoints import last_checkpoint, training_dir
 from lib.finetune.estimate import memory_errors, memory_estimate
 from lib.finetune.merge import merge_adapter, prepare_baseline, save_model, write_model_card
 from lib.finetune.methods import adapter_fingerprint
@@ -23,7 +23,7 @@ from lib.settings import SetupError, portable, write_text
 from lib.store import artefact_dir, building, file_sha256, read_jsonl, write_jsonl
 
 # Raise it when the same inputs would give another student: older students are then not reused.
-_VERSION = 1
+_VERSION = 2
 _TRAINING_KNOBS = (
     "method num_epochs max_steps learning_rate learning_rate_schedule warmup_share lora_rank "
     "lora_alpha lora_dropout lora_targets use_rslora use_dora batch_size share_contexts "
@@ -136,7 +136,7 @@ def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> No
         process.print(f"Going on from step {step}, where a run that ended saved it.", flush=True)
     _say_what_it_takes(rows, recipe, process)
     watch = training_watch(scratch / "metrics.jsonl")
-    callbacks = [watch, row_order(scratch), sharding_watch(recipe.parallel)]
+    callbacks = [watch, sharding_watch(recipe.parallel)]
     with plain_output(), memory_errors(rows, recipe):
         trainer = make_trainer(
             rows, recipe, output_dir=scratch, callbacks=callbacks, going_on=bool(checkpoint)

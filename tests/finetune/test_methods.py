@@ -256,11 +256,14 @@ def test_an_early_stop_keeps_the_best(model_dir: Path, dataset_dir: Path, tmp_pa
     assert measured["eval_loss"] == pytest.approx(best, rel=0.02)
 
 
-def test_accumulation_changes_no_gradient(model_dir: Path, dataset_dir: Path) -> None:
+def test_accumulation_changes_no_gradient(
+    model_dir: Path, dataset_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lib.finetune.trainer._cpu_multiplies_bf16", lambda: False)
     knobs = {"method": "full", "learning_rate": 0.003}
     at_once = train(model_dir, dataset_dir, batch_size=4, **knobs)
     added_up = train(model_dir, dataset_dir, batch_size=1, gradient_accumulation_steps=4, **knobs)
-    assert losses(at_once, "loss") == pytest.approx(losses(added_up, "loss"), rel=1e-3)
+    assert losses(at_once, "loss") == pytest.approx(losses(added_up, "loss"), rel=1e-4)
     one, other = tensors(at_once.model_dir), tensors(added_up.model_dir)
     for name, weight in one.items():
         assert (weight - other[name]).norm() < 0.01 * weight.norm(), name

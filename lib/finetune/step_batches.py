@@ -1,4 +1,4 @@
-"""Which sequences make a training step when rows share contexts."""
+"""Which rows make a training step: as sequences, those that share a context together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from lib.finetune.shared_contexts import (
     share_contexts,
     sharing_note,
     why_not_shared,
-    with_branches,
 )
 from lib.finetune.tokens import TokenRow
 from lib.recipe import Recipe
@@ -21,40 +20,30 @@ from lib.recipe import Recipe
 _MEGABATCH_UPDATES = 50  # as LengthGroupedSampler of transformers
 
 
-def share(trainer: Any, rows: Sequence[TokenRow], recipe: Recipe) -> None:
-    """Have our trainer train rows that share contexts as sequences, if there are any; says so."""
-    from datasets import Dataset
-
+def training_sequences(
+    model: Any, rows: Sequence[TokenRow], recipe: Recipe, say: Callable[..., None]
+) -> list[TrainingSequence]:
+    """The rows as sequences: contexts are shared where that is asked for and can be, and said."""
     sequences = share_contexts(rows, most_rows=recipe.batch_size) if recipe.share_contexts else []
-    if not any(sequence.context_tokens for sequence in sequences):
-        return
-    say, model = trainer.accelerator.print, trainer.accelerator.unwrap_model(trainer.model)
-    if reason := why_not_shared(getattr(model, "get_base_model", lambda: model)()):
+    if any(sequence.context_tokens for sequence in sequences):
+        if not (reason := why_not_shared(getattr(model, "get_base_model", lambda: model)())):
+            say(sharing_note(sequences), flush=True)
+            return sequences
         say(f"Rows share contexts, but each is trained by itself: {reason}.", flush=True)
-        return
-    say(sharing_note(sequences), flush=True)
-    steps = trainer.args.gradient_accumulation_steps * trainer.args.world_size
-    trainer.train_dataset = Dataset.from_list([sequence.columns for sequence in sequences])
-    trainer.data_collator = with_branches(trainer.data_collator)
-    trainer.step_batches = SharedBatches(
-        sequences,
-        batch_size=recipe.batch_size,
-        rows_per_update=recipe.batch_size * steps,
-        processes=trainer.args.world_size,
-        seed=recipe.seed,
-        epoch=lambda: int(trainer.state.epoch or 0),
-    )
+    return [TrainingSequence((row,), 0) for row in rows]
 
 
-class SharedBatches:
+class StepBatches:
     """Batches of sequences, each of about batch_size rows; a batch sampler for PyTorch.
+
+    Sequences of like lengths go together; plain rows apart from shared ones, which need a mask. The
+    same seed and epoch give the same batches, also after a kill and in every process.
 
     An epoch has as many steps as with separate rows, and every row once. A context goes whole into
     one step, which therefore has up to 2 × batch_size − 1 rows, batch_size on average; the loss of
     an update is the mean over the completion tokens of its rows, however many. What differs from
     drawing rows independently: rows of one context meet in one update, so its gradient is the mean
-    over fewer contexts. Sequences of like lengths go together, as with separate rows; plain rows
-    apart from shared ones, which need a mask. The same seed and epoch give the same batches.
+    over fewer contexts.
 
     Several processes take them in turn. The last ones are divided so that each process has one;
     with fewer sequences than processes left, accelerate repeats the first steps of the epoch.
