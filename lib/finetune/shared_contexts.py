@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from lib.finetune.tokens import TokenRow
@@ -98,18 +98,12 @@ def share_contexts(rows: Sequence[TokenRow], *, most_rows: int) -> list[Training
         groups.append([place])
         shared = longest_prompt = prompt
     sequences = {}  # by the place of the first row
-    for part in (part for group in groups for part in _even_parts(group, most_rows)):
+    parts = (np.array_split(group, math.ceil(len(group) / most_rows)) for group in groups)
+    for part in chain.from_iterable(parts):
         # In sorted order, what neighbours share is what all share.
         shared = min((common(a, b) for a, b in pairwise(part)), default=0)
         sequences[min(part)] = TrainingSequence(tuple(rows[p] for p in sorted(part)), shared)
     return [sequences[first] for first in sorted(sequences)]
-
-
-def _even_parts(group: list[int], most: int) -> Iterator[list[int]]:
-    """6 in parts of at most 4: 3 and 3."""
-    count = math.ceil(len(group) / most)
-    bounds = [len(group) * part // count for part in range(count + 1)]
-    return (group[start:end] for start, end in pairwise(bounds))
 
 
 def sharing_note(sequences: Sequence[TrainingSequence]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
 from typing import Any
@@ -33,6 +34,7 @@ def training_sequences(
     return [TrainingSequence((row,), 0) for row in rows]
 
 
+@dataclass(frozen=True)
 class StepBatches:
     """Batches of sequences, each of about batch_size rows; a batch sampler for PyTorch.
 
@@ -49,38 +51,30 @@ class StepBatches:
     with fewer sequences than processes left, accelerate repeats the first steps of the epoch.
     """
 
-    def __init__(
-        self,
-        sequences: Sequence[TrainingSequence],
-        *,
-        batch_size: int,
-        rows_per_update: int,
-        seed: int,
-        epoch: Callable[[], int],
-        processes: int = 1,
-    ) -> None:
-        self._sequences, self._rows_per_step = sequences, batch_size
-        self._megabatch_rows = _MEGABATCH_UPDATES * rows_per_update
-        self._seed, self._epoch, self._processes = seed, epoch, processes
-        self._num_rows = sum(len(sequence.rows) for sequence in sequences)
+    sequences: Sequence[TrainingSequence]
+    batch_size: int
+    rows_per_update: int
+    seed: int
+    epoch: Callable[[], int]
+    processes: int = 1
 
     def __len__(self) -> int:
-        return math.ceil(self._num_rows / self._rows_per_step)
+        return math.ceil(sum(len(one.rows) for one in self.sequences) / self.batch_size)
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = list(range(len(self._sequences)))
-        Random(f"{self._seed}:{self._epoch()}").shuffle(order)
+        order = list(range(len(self.sequences)))
+        Random(f"{self.seed}:{self.epoch()}").shuffle(order)
         order = [place for part in self._megabatches(order) for place in part]
-        ends = accumulate(len(self._sequences[place].rows) for place in order)
+        ends = accumulate(len(self.sequences[place].rows) for place in order)
         # A sequence belongs to the step in which its last row falls. None has more rows than
         # a step, so no step stays empty.
         batches: list[list[int]] = [[] for _ in range(len(self))]
         for place, end in zip(order, ends, strict=True):
-            batches[math.ceil(end / self._rows_per_step) - 1].append(place)
-        whole = len(batches) - len(batches) % self._processes
+            batches[math.ceil(end / self.batch_size) - 1].append(place)
+        whole = len(batches) - len(batches) % self.processes
         rest = [place for batch in batches[whole:] for place in batch]
-        if len(rest) >= self._processes:
-            batches[whole:] = [rest[n :: self._processes] for n in range(self._processes)]
+        if len(rest) >= self.processes:
+            batches[whole:] = [rest[n :: self.processes] for n in range(self.processes)]
         return iter(batches)
 
     def _megabatches(self, order: list[int]) -> list[list[int]]:
@@ -89,11 +83,11 @@ class StepBatches:
         parts: dict[int, list[int]] = {}
         seen = 0
         for place in order:
-            parts.setdefault(seen // self._megabatch_rows, []).append(place)
-            seen += len(self._sequences[place].rows)
+            parts.setdefault(seen // (_MEGABATCH_UPDATES * self.rows_per_update), []).append(place)
+            seen += len(self.sequences[place].rows)
 
         def size(place: int) -> tuple[bool, int]:
-            sequence = self._sequences[place]
+            sequence = self.sequences[place]
             return sequence.context_tokens > 0, sequence.num_tokens
 
         ordered = [sorted(part, key=size, reverse=True) for part in parts.values()]

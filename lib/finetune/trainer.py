@@ -193,7 +193,6 @@ def _trainer_arguments(
     return SFTConfig(
         **shared_arguments(recipe, output_dir),
         max_length=None,  # TRL's default keeps the first 1,024 tokens and drops the completion
-        packing=False,
         # Few shapes: oneDNN caches a kernel for each (2.1 GB instead of 1.4).
         pad_to_multiple_of=64,
         num_train_epochs=recipe.num_epochs,
@@ -215,7 +214,6 @@ def _trainer_arguments(
         report_to=recipe.report_to,
         run_name=recipe.run_name,
         trackio_space_id=None,  # TRL's default makes a public page
-        dataloader_num_workers=0,
         **parallel_arguments(recipe),
     )
 

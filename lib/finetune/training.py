@@ -39,7 +39,6 @@ class Trained:
     history: list[HistoryPoint]  # step, epoch, and loss … or validation_loss
     seconds: float  # of training
     rows: PreparedRows
-    reused: bool  # it had been trained before
 
     @property
     def state(self) -> dict[str, str]:
@@ -59,11 +58,7 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
     merged/, metrics.jsonl, trained_row.txt, README.md. Under torchrun every process calls it; the
     first writes. After a kill it goes on from the last checkpoint.
     """
-    budget = check_lengths(
-        rows.lengths,
-        max_length_tokens=recipe.max_length_tokens,
-        model_limit_tokens=rows.model_limit_tokens,
-    )
+    budget = check_lengths(rows, recipe.max_length_tokens)
     import torch
     from accelerate import PartialState
 
@@ -75,22 +70,21 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
             "torchrun, or train with then = '' first."
         )
     target = student_dir(rows, recipe)
-    if reused := target.exists():
+    if target.exists():
         process.print(f"{portable(target)} is there already: nothing to train.", flush=True)
     else:
-        process.print(
-            f"Training on {len(rows.train):,} rows of at most {budget:,} tokens.", flush=True
-        )
+        said = f"Training on {len(rows.train):,} rows of at most {budget:,} tokens."
+        process.print(said, flush=True)
         if few := few_rows(len(rows.train)):
             process.print(few, flush=True)
         if not rows.valid:
             process.print("No validation rows (valid_share in 1_gen): their loss is not measured.")
         _train(rows, recipe, target, process)
     with process.main_process_first():
-        return find_trained(rows, recipe, reused=reused)
+        return find_trained(rows, recipe)
 
 
-def find_trained(rows: PreparedRows, recipe: Recipe, *, reused: bool) -> Trained:
+def find_trained(rows: PreparedRows, recipe: Recipe) -> Trained:
     """The student that these inputs made, and the baseline to serve beside it."""
     target = student_dir(rows, recipe)
     history = read_jsonl(target / "metrics.jsonl")
@@ -101,7 +95,6 @@ def find_trained(rows: PreparedRows, recipe: Recipe, *, reused: bool) -> Trained
         history=history,
         seconds=max(point["seconds"] for point in history),
         rows=rows,
-        reused=reused,
     )
 
 

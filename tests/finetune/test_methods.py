@@ -10,36 +10,13 @@ from typing import Any
 
 import pytest
 
-from lib.finetune import Trained, prepare_rows, train_student
+from lib.finetune import Trained, prepare_rows
 from lib.finetune.methods import load_adapter, load_model
 from lib.finetune.students import require_machine
 from lib.finetune.trainer import make_trainer
 from lib.finetune.training import student_dir
-from lib.recipe import Recipe
 from lib.settings import SetupError
-from tests.finetune.tiny import make_model
-
-SETTINGS: dict[str, Any] = {
-    "run_name": "t",
-    "num_epochs": 2.0,
-    "learning_rate": 0.02,
-    "lora_dropout": 0.0,
-    "batch_size": 4,
-    "seed": 5,
-}
-
-
-def recipe_of(model_dir: Path, **changed: Any) -> Recipe:
-    return Recipe(student_model=str(model_dir), **(SETTINGS | changed))
-
-
-def train(model_dir: Path, dataset_dir: Path, **changed: Any) -> Trained:
-    recipe = recipe_of(model_dir, **changed)
-    return train_student(prepare_rows(dataset_dir, recipe), recipe)
-
-
-def losses(trained: Trained, key: str = "validation_loss") -> list[float]:
-    return [point[key] for point in trained.history if key in point]
+from tests.finetune.tiny import losses, make_model, recipe_of, train
 
 
 def tensors(folder: Path) -> dict[str, Any]:
