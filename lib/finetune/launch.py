@@ -30,7 +30,7 @@ def run_training(rows: PreparedRows, recipe: Recipe) -> Trained:
     """
     if student_dir(rows, recipe).exists():
         print(f"{portable(student_dir(rows, recipe))} is there already: nothing to train.")
-        return find_trained(rows, recipe)
+        return find_trained(rows, recipe, reused=True)
     config_path = home() / "runs" / recipe.run_name / "training.json"
     write_json(config_path, notebook_values(recipe, "2_finetune"))
     if (gpus := _gpus()) > 1:
@@ -42,7 +42,7 @@ def run_training(rows: PreparedRows, recipe: Recipe) -> Trained:
     code = _stream([sys.executable, "-m", _MODULE, str(config_path)], log_path)
     if code:
         raise _why(code, log_path, rows, recipe)
-    return find_trained(rows, recipe)
+    return find_trained(rows, recipe, reused=False)
 
 
 def torchrun_command(config_path: Path, processes: int) -> str:
@@ -55,7 +55,7 @@ def torchrun_command(config_path: Path, processes: int) -> str:
 def _gpus() -> int:
     import torch
 
-    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return torch.cuda.device_count()
 
 
 def _stream(command: list[str], log_path: Path) -> int:

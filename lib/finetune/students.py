@@ -165,8 +165,8 @@ def _missing_gpu(recipe: Recipe) -> str:
         return ""
     import torch
 
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    sizes = [torch.cuda.get_device_properties(i).total_memory / 2**30 for i in range(count)]
+    cards = map(torch.cuda.get_device_properties, range(torch.cuda.device_count()))
+    sizes = [card.total_memory / 2**30 for card in cards]
     if max(sizes, default=0) >= recipe.student_memory_gib:
         return ""
     found = "PyTorch sees no GPU here (nvidia-smi lists them)"

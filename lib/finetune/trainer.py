@@ -7,7 +7,7 @@ import timeit
 from pathlib import Path
 from typing import Any
 
-from lib.finetune.checkpoints import CHECKPOINTS
+from lib.finetune.checkpoints import CHECKPOINTS, last_checkpoint
 from lib.finetune.methods import load_model
 from lib.finetune.parallel import parallel_arguments
 from lib.finetune.rows import PreparedRows
@@ -21,31 +21,18 @@ _SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with
 
 
 def make_trainer(
-    rows: PreparedRows,
-    recipe: Recipe,
-    *,
-    output_dir: Path,
-    callbacks: list[Any],
-    going_on: bool = False,
+    rows: PreparedRows, recipe: Recipe, *, output_dir: Path, callbacks: list[Any]
 ) -> Any:
-    """A TRL trainer; the rows bring their labels, which TRL leaves as they are.
-
-    Args:
-        going_on: from a checkpoint; the validation before the first step is not repeated.
-    """
-    import torch
+    """A TRL trainer; the rows bring their labels, which TRL leaves as they are."""
     from accelerate import PartialState
     from datasets import Dataset
     from transformers import EarlyStoppingCallback, PrinterCallback
 
-    on_gpu = torch.cuda.is_available()
     in_bf16 = has_bf16()
-    arguments = _trainer_arguments(
-        rows, recipe, output_dir, on_gpu=on_gpu, in_bf16=in_bf16, going_on=going_on
-    )
+    arguments = _trainer_arguments(rows, recipe, output_dir, in_bf16=in_bf16)
     if recipe.early_stop_patience and rows.valid:
         callbacks = [*callbacks, EarlyStoppingCallback(recipe.early_stop_patience)]
-    model, lora = load_model(rows, recipe, on_gpu=on_gpu, in_bf16=in_bf16)
+    model, lora = load_model(rows, recipe, in_bf16=in_bf16)
     process = PartialState()
     sequences = training_sequences(model, rows.train, recipe, process.print)
     trainer = _completion_trainer(
@@ -175,13 +162,7 @@ def _rows_per_update(recipe: Recipe) -> int:
 
 
 def _trainer_arguments(
-    rows: PreparedRows,
-    recipe: Recipe,
-    output_dir: Path,
-    *,
-    on_gpu: bool,
-    in_bf16: bool,
-    going_on: bool,
+    rows: PreparedRows, recipe: Recipe, output_dir: Path, *, in_bf16: bool
 ) -> Any:
     from trl import SFTConfig
 
@@ -189,9 +170,10 @@ def _trainer_arguments(
     updates = recipe.max_steps or math.ceil(an_epoch * recipe.num_epochs)
     eval_steps = recipe.eval_steps or max(1, math.ceil(updates / 4))
     save_steps = recipe.save_steps or max(1, math.ceil(updates / CHECKPOINTS))
+    shared = shared_arguments(recipe, output_dir)
     keeps_best = bool(recipe.early_stop_patience and rows.valid)
     return SFTConfig(
-        **shared_arguments(recipe, output_dir),
+        **shared,
         max_length=None,  # TRL's default keeps the first 1,024 tokens and drops the completion
         # Few shapes: oneDNN caches a kernel for each (2.1 GB instead of 1.4).
         pad_to_multiple_of=64,
@@ -200,11 +182,11 @@ def _trainer_arguments(
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=_SCHEDULES[recipe.learning_rate_schedule],
         per_device_eval_batch_size=recipe.batch_size,
-        optim="adamw_torch_fused" if on_gpu else "adamw_torch",
+        optim="adamw_torch" if shared["use_cpu"] else "adamw_torch_fused",
         bf16=in_bf16,  # mixed: what is trained stays in float32
         eval_strategy="steps" if rows.valid else "no",
         eval_steps=eval_steps,
-        eval_on_start=bool(rows.valid) and not going_on,
+        eval_on_start=bool(rows.valid) and not last_checkpoint(output_dir),
         logging_steps=max(1, updates // 20),
         logging_nan_inf_filter=False,
         save_strategy="no" if save_steps < 0 else "steps",

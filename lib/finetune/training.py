@@ -10,7 +10,7 @@ from typing import Any
 from lib.finetune.checkpoints import last_checkpoint, training_dir
 from lib.finetune.estimate import memory_errors, memory_estimate
 from lib.finetune.merge import merge_adapter, prepare_baseline, save_model, write_model_card
-from lib.finetune.methods import adapter_fingerprint
+from lib.finetune.methods import adapter_dir
 from lib.finetune.model_files import load_weights
 from lib.finetune.parallel import free_model, require_processes, sharding_watch, whole_state
 from lib.finetune.rows import PreparedRows, check_lengths, few_rows
@@ -20,7 +20,14 @@ from lib.finetune.trainer import has_bf16, make_trainer
 from lib.finetune.watch import HistoryPoint, plain_output, training_watch
 from lib.recipe import Recipe
 from lib.settings import SetupError, portable, write_text
-from lib.store import artefact_dir, building, file_sha256, read_jsonl, write_jsonl
+from lib.store import (
+    artefact_dir,
+    building,
+    file_sha256,
+    folder_fingerprint,
+    read_jsonl,
+    write_jsonl,
+)
 
 # Raise it when the same inputs would give another student: older students are then not reused.
 _VERSION = 2
@@ -39,6 +46,7 @@ class Trained:
     history: list[HistoryPoint]  # step, epoch, and loss … or validation_loss
     seconds: float  # of training
     rows: PreparedRows
+    reused: bool  # it had been trained before
 
     @property
     def state(self) -> dict[str, str]:
@@ -70,7 +78,7 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
             "torchrun, or train with then = '' first."
         )
     target = student_dir(rows, recipe)
-    if target.exists():
+    if reused := target.exists():
         process.print(f"{portable(target)} is there already: nothing to train.", flush=True)
     else:
         said = f"Training on {len(rows.train):,} rows of at most {budget:,} tokens."
@@ -81,10 +89,10 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
             process.print("No validation rows (valid_share in 1_gen): their loss is not measured.")
         _train(rows, recipe, target, process)
     with process.main_process_first():
-        return find_trained(rows, recipe)
+        return find_trained(rows, recipe, reused=reused)
 
 
-def find_trained(rows: PreparedRows, recipe: Recipe) -> Trained:
+def find_trained(rows: PreparedRows, recipe: Recipe, *, reused: bool) -> Trained:
     """The student that these inputs made, and the baseline to serve beside it."""
     target = student_dir(rows, recipe)
     history = read_jsonl(target / "metrics.jsonl")
@@ -95,12 +103,13 @@ def find_trained(rows: PreparedRows, recipe: Recipe) -> Trained:
         history=history,
         seconds=max(point["seconds"] for point in history),
         rows=rows,
+        reused=reused,
     )
 
 
 def student_dir(rows: PreparedRows, recipe: Recipe) -> Path:
     """The student's folder, named after everything that decides what it learns."""
-    folder = rows.dataset_dir / "chat"  # of all formats
+    folder, earlier = rows.dataset_dir / "chat", recipe.from_adapter  # "chat": of all formats
     made_of = {
         "recipe": _VERSION,
         "base": rows.base.fingerprint,
@@ -108,7 +117,7 @@ def student_dir(rows: PreparedRows, recipe: Recipe) -> Path:
         "valid": file_sha256(folder / "valid.jsonl"),
         "chat_template": rows.tokenizer.chat_template,
         "settings": _settings(recipe),
-        "from_adapter": adapter_fingerprint(recipe.from_adapter),
+        "from_adapter": earlier and folder_fingerprint(adapter_dir(earlier)),
     } | second_inputs(recipe)
     return artefact_dir("students", recipe.run_name, made_of)
 
@@ -131,9 +140,7 @@ def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> No
     watch = training_watch(scratch / "metrics.jsonl")
     callbacks = [watch, sharding_watch(recipe.parallel)]
     with plain_output(), memory_errors(rows, recipe):
-        trainer = make_trainer(
-            rows, recipe, output_dir=scratch, callbacks=callbacks, going_on=bool(checkpoint)
-        )
+        trainer = make_trainer(rows, recipe, output_dir=scratch, callbacks=callbacks)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         state = whole_state(trainer)  # all processes take part
         if process.is_main_process:

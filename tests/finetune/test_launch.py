@@ -44,7 +44,8 @@ def test_it_trains_and_its_lines_arrive(
     assert "Training on 20 rows" in said
     assert "step 2/2 · validation loss" in said
     assert trained.model_dir == student_dir(rows, recipe) / "merged"
-    assert run_training(rows, recipe).model_dir == trained.model_dir
+    assert not trained.reused
+    assert run_training(rows, recipe).reused
     assert "nothing to train" in capsys.readouterr().out
 
 

@@ -103,7 +103,7 @@ def test_a_width_that_4_bit_cannot_divide_stops(dataset_dir: Path, tmp_path: Pat
     recipe = recipe_of(odd, method="qlora")
     rows = prepare_rows(dataset_dir, recipe)
     with pytest.raises(SetupError, match="is 96 wide; on a CPU 4 bit needs multiples of 64"):
-        load_model(rows, recipe, on_gpu=False, in_bf16=False)
+        load_model(rows, recipe, in_bf16=False)
 
 
 @pytest.mark.parametrize(

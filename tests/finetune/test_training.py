@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,21 @@ import pytest
 
 from lib.finetune import Trained, prepare_rows
 from lib.finetune.trainer import make_trainer
+from lib.recipe import Recipe
 from lib.settings import SetupError
 from lib.store import read_jsonl
 from tests.finetune import tiny
 from tests.finetune.tiny import answer, chat_row, losses, write_dataset
 
 LONGER: dict[str, Any] = {"num_epochs": 4.0, "warmup_share": 0.1}
-train, recipe_of = partial(tiny.train, **LONGER), partial(tiny.recipe_of, **LONGER)
+
+
+def train(student: Path, dataset_dir: Path, **changed: Any) -> Trained:
+    return tiny.train(student, dataset_dir, **(LONGER | changed))
+
+
+def recipe_of(student: Path, **changed: Any) -> Recipe:
+    return tiny.recipe_of(student, **(LONGER | changed))
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +42,7 @@ def test_the_loss_falls_and_validation_is_measured_along(student: Trained) -> No
     assert len(validation) >= 4
     assert validation[-1] < 0.8 * validation[0]
     assert losses(student, "loss")[-1] < 0.7 * losses(student, "loss")[0]
+    assert not student.reused
     assert [point["step"] for point in student.history][-1] == 20
 
 
@@ -107,16 +115,12 @@ def test_student_and_baseline_bring_one_template(student: Trained, dataset_dir: 
 
 
 def test_same_inputs_find_the_student_and_a_new_seed_another(
-    student: Trained,
-    model_dir: Path,
-    dataset_dir: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    student: Trained, model_dir: Path, dataset_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = student.model_dir.parents[3]
     monkeypatch.setenv("OPENBOOK_HOME", str(home))
     again = train(model_dir, dataset_dir)
-    assert "nothing to train" in capsys.readouterr().out
+    assert again.reused
     assert again.history == student.history
     other = train(model_dir, dataset_dir, num_epochs=0.2, seed=6)
     assert other.model_dir != student.model_dir
@@ -127,7 +131,7 @@ def test_the_same_seed_gives_the_same_history(
     student: Trained, model_dir: Path, dataset_dir: Path
 ) -> None:
     again = train(model_dir, dataset_dir)
-    assert again.model_dir != student.model_dir  # in another home
+    assert not again.reused
     for key in ("loss", "validation_loss", "learning_rate"):
         assert losses(again, key) == losses(student, key)
 
