@@ -36,13 +36,13 @@ def training_sequences(
 
 @dataclass(frozen=True)
 class StepBatches:
-    """Batches of sequences, each of about batch_size rows; a batch sampler for PyTorch.
+    """Batches of sequences, each of about rows_per_step rows; a batch sampler for PyTorch.
 
     Sequences of like lengths go together; plain rows apart from shared ones, which need a mask. The
     same seed and epoch give the same batches, also after a kill and in every process.
 
     An epoch has as many steps as with separate rows, and every row once. A context goes whole into
-    one step, which therefore has up to 2 × batch_size − 1 rows, batch_size on average; the loss of
+    one step, which therefore has up to 2 × rows_per_step − 1 rows, so many on average; the loss of
     an update is the mean over the completion tokens of its rows, however many. What differs from
     drawing rows independently: rows of one context meet in one update, so its gradient is the mean
     over fewer contexts.
@@ -52,14 +52,14 @@ class StepBatches:
     """
 
     sequences: Sequence[TrainingSequence]
-    batch_size: int
+    rows_per_step: int  # not batch_size: accelerate would wait for batches of so many sequences
     rows_per_update: int
     seed: int
     epoch: Callable[[], int]
     processes: int = 1
 
     def __len__(self) -> int:
-        return math.ceil(sum(len(one.rows) for one in self.sequences) / self.batch_size)
+        return math.ceil(sum(len(one.rows) for one in self.sequences) / self.rows_per_step)
 
     def __iter__(self) -> Iterator[list[int]]:
         order = list(range(len(self.sequences)))
@@ -70,7 +70,7 @@ class StepBatches:
         # a step, so no step stays empty.
         batches: list[list[int]] = [[] for _ in range(len(self))]
         for place, end in zip(order, ends, strict=True):
-            batches[math.ceil(end / self.batch_size) - 1].append(place)
+            batches[math.ceil(end / self.rows_per_step) - 1].append(place)
         whole = len(batches) - len(batches) % self.processes
         rest = [place for batch in batches[whole:] for place in batch]
         if len(rest) >= self.processes:

@@ -47,7 +47,7 @@ def make_trainer(
     trainer.data_collator = with_branches(trainer.data_collator)
     trainer.step_batches = StepBatches(
         sequences,
-        batch_size=recipe.batch_size,
+        rows_per_step=recipe.batch_size,
         rows_per_update=_rows_per_update(recipe),
         processes=process.num_processes,
         seed=recipe.seed,

@@ -21,7 +21,7 @@ def batches_of(
 ) -> list[list[int]]:
     made = StepBatches(
         sequences,
-        batch_size=batch_size,
+        rows_per_step=batch_size,
         rows_per_update=batch_size * 2,
         seed=seed,
         epoch=lambda: epoch,
@@ -57,7 +57,12 @@ def test_several_processes_have_as_many_steps_each_and_every_row_once(
     sequences = [sequence(Random(n), 1) for n in range(num_sequences)]
     alone, together = (
         StepBatches(
-            sequences, batch_size=3, rows_per_update=24, seed=3, epoch=lambda: 0, processes=several
+            sequences,
+            rows_per_step=3,
+            rows_per_update=24,
+            seed=3,
+            epoch=lambda: 0,
+            processes=several,
         )
         for several in (1, processes)
     )
