@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 CHECKPOINTS = 10  # of a training, where save_steps is 0
 
@@ -28,29 +27,3 @@ def _whole(checkpoint: Path) -> bool:
         return "global_step" in json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
     except (OSError, ValueError):
         return False
-
-
-def row_order(folder: Path) -> Any:
-    """A callback: a continued epoch has the order of its rows again, and every process the same.
-
-    transformers draws the order from torch's global generator, whose state at the start of an epoch
-    no checkpoint has, and which dropout moves differently in each process.
-    """
-    import torch
-    from accelerate.utils import broadcast
-    from transformers import TrainerCallback
-
-    class RowOrder(TrainerCallback):
-        def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            path = folder / f"epoch-{int(state.epoch or 0)}.pt"
-            drawn = torch.get_rng_state()
-            if state.is_world_process_zero:
-                if path.is_file():
-                    drawn = torch.load(path, weights_only=True)
-                else:
-                    torch.save(drawn, path)
-            if args.world_size > 1:
-                drawn = broadcast(drawn.to(args.device)).cpu()
-            torch.set_rng_state(drawn)
-
-    return RowOrder()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from lib.finetune.model_files import weight_shapes
 from lib.finetune.rows import PreparedRows
 from lib.recipe import Recipe
+from lib.settings import SetupError
 from lib.store import read_json
 
 _TRAINED_BYTES = 16  # a weight that is trained: itself, its gradient and Adam's two, in float32
@@ -56,12 +59,19 @@ def out_of_memory(rows: PreparedRows, recipe: Recipe) -> str:
     return f"Training needed more memory than there is ({tried}). {_KNOBS}"
 
 
-def is_out_of_memory(error: BaseException) -> bool:
+@contextmanager
+def memory_errors(rows: PreparedRows, recipe: Recipe) -> Iterator[None]:
+    """Say in one line what was tried where the memory does not suffice."""
     import torch
 
-    said = str(error)
-    asked = "can't allocate memory" in said or "not enough memory" in said  # of torch, on a CPU
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or asked
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        said = str(error)
+        asked = "can't allocate memory" in said or "not enough memory" in said  # torch, on a CPU
+        if asked or isinstance(error, MemoryError | torch.OutOfMemoryError):
+            raise SetupError(out_of_memory(rows, recipe)) from None
+        raise
 
 
 def free_memory_gib(*, on_gpu: bool) -> float:
@@ -73,7 +83,7 @@ def free_memory_gib(*, on_gpu: bool) -> float:
 
 
 def _weight_bytes(rows: PreparedRows, recipe: Recipe, *, float_bytes: int) -> float:
-    shapes = dict(weight_shapes(rows.base.folder))
+    shapes = weight_shapes(rows.base.folder)
     every = sum(math.prod(shape) for shape in shapes.values())
     if recipe.method == "full":
         return _TRAINED_BYTES * every

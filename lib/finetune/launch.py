@@ -55,7 +55,7 @@ def torchrun_command(config_path: Path, processes: int) -> str:
 def _gpus() -> int:
     import torch
 
-    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return torch.cuda.device_count()
 
 
 def _stream(command: list[str], log_path: Path) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.finetune.methods import load_adapter
+from lib.finetune.model_files import load_weights
 from lib.finetune.rows import PreparedRows
 from lib.finetune.students import Base
 from lib.finetune.watch import HistoryPoint
@@ -31,12 +32,8 @@ def merge_adapter(base_dir: Path, adapter_dir: Path, *, rows: PreparedRows, dtyp
         CheckFailed: the merged model does not answer as the adapter does.
     """
     import torch
-    from transformers import AutoModelForCausalLM
 
-    base = AutoModelForCausalLM.from_pretrained(
-        str(base_dir), dtype=dtype, use_safetensors=True, trust_remote_code=False
-    )
-    adapted = load_adapter(base, adapter_dir).eval()
+    adapted = load_adapter(load_weights(base_dir, dtype=dtype), adapter_dir).eval()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     few = [*rows.train, *rows.valid][:_COMPARED]
     prompts = [torch.tensor([row.input_ids[: row.prompt_tokens]]) for row in few]

@@ -5,35 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lib.finetune.model_files import load_weights
 from lib.finetune.rows import PreparedRows
 from lib.recipe import Recipe
 from lib.settings import SetupError, home, portable
-from lib.store import folder_fingerprint
 
 _BLOCK = 64  # weights that share a scale in NF4; a CPU wants widths in whole blocks
 
 
-def load_model(rows: PreparedRows, recipe: Recipe, *, on_gpu: bool, in_bf16: bool) -> Any:
+def load_model(rows: PreparedRows, recipe: Recipe, *, in_bf16: bool) -> Any:
     """The model to train, and the LoraConfig of its new adapters or None.
 
     What is trained is float32: the adapters beside a bf16 or quantised model, or else all weights.
     """
     import torch
-    from transformers import AutoModelForCausalLM
 
-    frozen = recipe.method != "full"
+    on_gpu, frozen = torch.cuda.is_available(), recipe.method != "full"
     dtype = torch.bfloat16 if frozen and on_gpu and in_bf16 else torch.float32
     options: dict[str, Any] = {}
     if recipe.method in ("qlora", "lora_8bit"):
         options["quantization_config"] = _quantisation(recipe.method, in_bf16=in_bf16)
         options["device_map"] = {"": torch.cuda.current_device() if on_gpu else "cpu"}
-    model = AutoModelForCausalLM.from_pretrained(
-        str(rows.base.folder),
-        dtype=dtype,
-        use_safetensors=True,
-        trust_remote_code=False,
-        **options,
-    )
+    model = load_weights(rows.base.folder, dtype=dtype, **options)
     if recipe.method == "qlora" and not on_gpu:
         _prepare_4_bit_for_cpu(model)
     if recipe.from_adapter:
@@ -112,10 +105,6 @@ def adapter_dir(from_adapter: str) -> Path:
     )
 
 
-def adapter_fingerprint(from_adapter: str) -> str:
-    return folder_fingerprint(adapter_dir(from_adapter)) if from_adapter else ""
-
-
 def load_adapter(model: Any, folder: Path, **options: Any) -> Any:
     """The model with an adapter on it, every weight of which is checked to be there.
 
@@ -129,17 +118,11 @@ def load_adapter(model: Any, folder: Path, **options: Any) -> Any:
     except (RuntimeError, ValueError) as error:  # other layers, or of another size
         reason = str(error).strip().splitlines()[0]
         raise SetupError(f"{portable(folder)} does not fit this model: {reason}") from None
-    stored, loaded = (
-        load_file(folder / "adapter_model.safetensors"),
-        get_peft_model_state_dict(adapted),
-    )
-    if absent := [
-        name
-        for name in stored.keys() | loaded.keys()
-        if name not in loaded
-        or name not in stored
-        or not stored[name].equal(loaded[name].to(stored[name]))
-    ]:
+    stored = load_file(folder / "adapter_model.safetensors")
+    loaded = get_peft_model_state_dict(adapted)
+    both = stored.keys() & loaded.keys()
+    same = {name for name in both if stored[name].equal(loaded[name].to(stored[name]))}
+    if absent := (stored.keys() | loaded.keys()) - same:
         raise SetupError(
             f"{portable(folder)} was not loaded: {len(absent)} of {len(stored)} weights differ "
             f"({min(absent)}). It belongs to another model, or another version of peft wrote it."

@@ -1,17 +1,15 @@
-"""Whether a folder holds a whole model, as far as names, sizes and the start of each file tell."""
+"""A model's folder: whether it is whole, as far as names, sizes and starts of files tell."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from lib.settings import PROJECT_DIR, portable
 from lib.store import read_json
 
 EMBEDDED_MODEL_DIR = PROJECT_DIR / "offline" / "student"
-_LONGEST_HEADER = 100 * 2**20  # bytes; the limit of safetensors
 
 
 def missing_in_folder(folder: Path) -> str:
@@ -56,30 +54,40 @@ def _weight_files(folder: Path) -> list[Path]:
 
 def _wrong_content(path: Path) -> str:
     """What is wrong with a file of a model; "" = nothing that is seen from its size and start."""
+    from safetensors import SafetensorError
+
     with path.open("rb") as file:
-        start = file.read(8)
-        if start == b"version ":
+        if file.read(8) == b"version ":
             return (
                 "is a pointer of Git LFS, not the file. Run `git lfs pull` in that folder, or "
                 "download the file"
             )
-        if path.suffix != ".safetensors":
-            return ""
-        try:
-            tensors = json.loads(file.read(min(int.from_bytes(start, "little"), _LONGEST_HEADER)))
-            ends = [one["data_offsets"][1] for name, one in tensors.items() if name[:2] != "__"]
-            whole = 8 + int.from_bytes(start, "little") + max(ends, default=0)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return "is not a file of weights. Copy or download the model again"
-    size = path.stat().st_size
-    if size < whole:
-        return f"is cut off: {size:,} of {whole:,} bytes. Copy or download it again"
+    try:
+        if path.suffix == ".safetensors":
+            _shapes(path)
+    except SafetensorError as error:
+        wrong = "is cut off" if "not fully covered" in str(error) else "is not a file of weights"
+        return f"{wrong}: {path.stat().st_size:,} bytes. Copy or download it again"
     return ""
 
 
-def weight_shapes(model_dir: Path) -> Iterator[tuple[str, list[int]]]:
-    """(name, shape) of every tensor, from the headers of the safetensors."""
-    for path in sorted(model_dir.glob("*.safetensors")):
-        with path.open("rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        yield from ((name, it["shape"]) for name, it in header.items() if name != "__metadata__")
+def weight_shapes(model_dir: Path) -> dict[str, list[int]]:
+    """The shape of every tensor by its name, from the headers of the safetensors."""
+    files = sorted(model_dir.glob("*.safetensors"))
+    return {name: shape for path in files for name, shape in _shapes(path).items()}
+
+
+def _shapes(path: Path) -> dict[str, list[int]]:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="np") as file:
+        return {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+
+
+def load_weights(model_dir: Path, **options: Any) -> Any:
+    """The causal language model of a folder: no pickle and no code of it is run."""
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(
+        str(model_dir), use_safetensors=True, trust_remote_code=False, **options
+    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from lib.prompts.student import student_messages
-from lib.text import one_line
+from lib.finetune.tokens import rendered
+from lib.prompts.student import Message, student_messages
 
 _SYSTEM, _USER, _ANSWER, _NEXT = "system-7391", "user-7391", "answer-7391", "next-7391"
 
@@ -72,16 +72,13 @@ def go_template(tokenizer: Any) -> str:
 
 def begins_with_bos(tokenizer: Any) -> bool:
     """Whether a prompt begins with the tokenizer's first token."""
-    messages = student_messages("Who?", ["Ada."])
-    text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    text = rendered(tokenizer, student_messages("Who?", ["Ada."]))
     return bool(tokenizer.bos_token) and text.startswith(tokenizer.bos_token)
 
 
-def _rendered(tokenizer: Any, messages: list[dict[str, str]], *, prompt: bool = True) -> str:
+def _rendered(tokenizer: Any, messages: list[Message], *, prompt: bool = True) -> str:
     try:
-        text: str = tokenizer.apply_chat_template(
-            messages, add_generation_prompt=prompt, tokenize=False
-        )
-    except Exception as error:  # what a template raises, or Jinja of it
-        raise ValueError(f"it refuses two exchanges ({one_line(str(error))})") from None
+        text = rendered(tokenizer, messages, prompt=prompt)
+    except ValueError as error:
+        raise ValueError(f"it refuses two exchanges ({error})") from None
     return text.removeprefix(tokenizer.bos_token or "")

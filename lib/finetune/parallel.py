@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from lib.recipe import Recipe
@@ -89,17 +88,6 @@ def whole_state(trainer: Any) -> dict[str, Any] | None:
         return None
     state: dict[str, Any] = trainer.accelerator.get_state_dict(trainer.model_wrapped)
     return state
-
-
-def whole_model(base_dir: Path, state: dict[str, Any]) -> Any:
-    """An ordinary model with these weights."""
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(str(base_dir), use_safetensors=True)
-    first = next(iter(state.values()))
-    model = model.to(first.dtype)
-    model.load_state_dict(state)
-    return model
 
 
 def free_model(trainer: Any) -> None:

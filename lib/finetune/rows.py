@@ -119,18 +119,20 @@ def measure_lengths(rows: Sequence[TokenRow]) -> Lengths:
     )
 
 
-def check_lengths(lengths: Lengths, *, max_length_tokens: int, model_limit_tokens: int) -> int:
+def check_lengths(rows: PreparedRows, max_length_tokens: int) -> int:
     """The length budget of training, tokens; max_length_tokens 0 = the longest row's length.
 
     A row that is cut loses its completion, which is at its end, and teaches nothing.
     """
-    own, model = "max_length_tokens is", "the model reads at most"
-    for limit, who in ((model_limit_tokens, model), (max_length_tokens, own)):
-        if limit and lengths.max_total_tokens > limit:
-            other = "raise max_length_tokens" if who == own else "take a model that reads more"
+    longest_tokens = rows.lengths.max_total_tokens
+    for limit, who, remedy in (
+        (rows.model_limit_tokens, "the model reads at most", "take a model that reads more"),
+        (max_length_tokens, "max_length_tokens is", "raise max_length_tokens"),
+    ):
+        if 0 < limit < longest_tokens:
             raise SetupError(
-                f"{lengths.longest_row} has {lengths.max_total_tokens:,} tokens and {who} "
-                f"{limit:,}, so its completion would be cut. Lower num_distractors or chunk_chars "
-                f"in 1_gen, or {other}."
+                f"{rows.lengths.longest_row} has {longest_tokens:,} tokens and {who} {limit:,}, so "
+                "its completion would be cut. Lower num_distractors or chunk_chars in 1_gen, or "
+                f"{remedy}."
             )
-    return max_length_tokens or lengths.max_total_tokens
+    return max_length_tokens or longest_tokens

@@ -6,15 +6,17 @@ arXiv:2402.03300, with the rewards of rewards.py. Both are TRL's trainers.
 
 from __future__ import annotations
 
-import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lib.dataset import prompt_messages, read_dataset
+from lib.finetune.merge import save_model
+from lib.finetune.model_files import load_weights
 from lib.finetune.rewards import REWARDS
 from lib.finetune.rows import PreparedRows
-from lib.finetune.watch import HistoryPoint, plain_output, require_parent
-from lib.progress import Progress
+from lib.finetune.trainer import has_bf16, shared_arguments
+from lib.finetune.watch import training_watch
 from lib.prompts.control_tokens import as_text, control_tokens
 from lib.prompts.student import REFUSAL
 from lib.recipe import Recipe
@@ -42,27 +44,26 @@ def second_inputs(recipe: Recipe) -> dict[str, Any]:
     return made_of
 
 
-def train_again(model_dir: Path, rows: PreparedRows, recipe: Recipe, *, scratch_dir: Path) -> Any:
-    """The merged student of `model_dir`, trained once more; (model, its history)."""
+def train_again(folder: Path, rows: PreparedRows, recipe: Recipe, *, scratch_dir: Path) -> None:
+    """Train the merged student of a folder once more, in its place; second.jsonl has the curve."""
     import torch
-    from transformers import AutoModelForCausalLM, PrinterCallback
+    from transformers import PrinterCallback
 
+    print(f"Second training, {recipe.then.upper()}: {recipe.then_steps:,} updates.", flush=True)
     torch.manual_seed(recipe.seed)
-    watch = _watch()
     make = _dpo_trainer if recipe.then == "dpo" else _grpo_trainer
-    with plain_output():
-        model = AutoModelForCausalLM.from_pretrained(
-            str(model_dir), dtype=torch.float32, use_safetensors=True, trust_remote_code=False
-        )
-        trainer = make(model, rows, recipe, scratch_dir, watch)
-        trainer.remove_callback(PrinterCallback)  # the watch prints
-        trainer.train()
-    return trainer.accelerator.unwrap_model(trainer.model), watch.history
+    trainer = make(rows, recipe, _arguments(recipe, scratch_dir))(
+        model=load_weights(folder / "merged", dtype=torch.float32),
+        processing_class=rows.tokenizer,
+        callbacks=[training_watch(folder / "second.jsonl", rate_knob="then_learning_rate")],
+    )
+    trainer.remove_callback(PrinterCallback)  # the watch prints
+    trainer.train()
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    save_model(model, folder / "merged", tokenizer=rows.tokenizer)
 
 
-def _dpo_trainer(
-    model: Any, rows: PreparedRows, recipe: Recipe, scratch_dir: Path, watch: Any
-) -> Any:
+def _dpo_trainer(rows: PreparedRows, recipe: Recipe, arguments: dict[str, Any]) -> Any:
     from datasets import Dataset
     from trl import DPOConfig, DPOTrainer
 
@@ -70,18 +71,11 @@ def _dpo_trainer(
     pairs = [
         {name: as_text(pair[name], control) for name in _PAIR} for pair in preference_pairs(recipe)
     ]
-    return DPOTrainer(
-        model=model,
-        args=DPOConfig(**_arguments(recipe, scratch_dir), beta=recipe.dpo_beta, max_length=None),
-        train_dataset=Dataset.from_list(pairs),
-        processing_class=rows.tokenizer,
-        callbacks=[watch],
-    )
+    config = DPOConfig(**arguments, beta=recipe.dpo_beta, max_length=None)
+    return partial(DPOTrainer, args=config, train_dataset=Dataset.from_list(pairs))
 
 
-def _grpo_trainer(
-    model: Any, rows: PreparedRows, recipe: Recipe, scratch_dir: Path, watch: Any
-) -> Any:
+def _grpo_trainer(rows: PreparedRows, recipe: Recipe, arguments: dict[str, Any]) -> Any:
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer
 
@@ -97,42 +91,25 @@ def _grpo_trainer(
         for row in read_dataset(rows.dataset_dir).rows("train")
         if row["kind"] != "memorise"  # no document to quote, none to refuse for
     ]
-    return GRPOTrainer(
-        model=model,
-        reward_funcs=list(REWARDS),
-        args=GRPOConfig(
-            **_arguments(recipe, scratch_dir),
-            num_generations=recipe.num_generations,
-            max_completion_length=rows.lengths.max_completion_tokens,
-        ),
-        train_dataset=Dataset.from_list(prompts),
-        processing_class=rows.tokenizer,
-        callbacks=[watch],
+    config = GRPOConfig(
+        **arguments,
+        num_generations=recipe.num_generations,
+        max_completion_length=rows.lengths.max_completion_tokens,
     )
+    dataset = Dataset.from_list(prompts)
+    return partial(GRPOTrainer, reward_funcs=list(REWARDS), args=config, train_dataset=dataset)
 
 
 def _arguments(recipe: Recipe, scratch_dir: Path) -> dict[str, Any]:
-    import torch
-
-    on_gpu = torch.cuda.is_available()
-    return {
-        "output_dir": str(scratch_dir),
+    arguments = shared_arguments(recipe, scratch_dir)
+    return arguments | {
         "max_steps": recipe.then_steps,
         "learning_rate": recipe.then_learning_rate,
         "lr_scheduler_type": "cosine",
-        "warmup_steps": recipe.warmup_share,
-        "per_device_train_batch_size": recipe.batch_size,
-        "gradient_accumulation_steps": recipe.gradient_accumulation_steps,
-        "bf16": on_gpu and torch.cuda.is_bf16_supported(),
-        "use_cpu": not on_gpu,
-        "activation_checkpointing": on_gpu,
+        "bf16": not arguments["use_cpu"] and has_bf16(),
         "logging_steps": 1,
         "save_strategy": "no",
         "report_to": "none",
-        "disable_tqdm": True,
-        "dataloader_pin_memory": on_gpu,
-        "seed": recipe.seed,
-        "data_seed": recipe.seed,
     }
 
 
@@ -172,43 +149,3 @@ def preference_pairs(recipe: Recipe) -> list[dict[str, Any]]:
     if not pairs:
         raise SetupError(f"{portable(path)} has no pairs. Convert a dataset with refusals.")
     return pairs
-
-
-def _watch() -> Any:
-    """A callback with `history`: step, loss, and of GRPO the reward, of DPO the margin."""
-    from transformers import TrainerCallback
-
-    class Watch(TrainerCallback):
-        def __init__(self) -> None:
-            self.history: list[HistoryPoint] = []
-            self._note = ""
-            self._progress: Progress | None = None
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if state.is_world_process_zero:
-                self._progress = Progress("updates", state.max_steps, note=lambda: self._note)
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            require_parent()
-            if self._progress:
-                self._progress.advance()
-
-        def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if self._progress:
-                self._progress.close()
-
-        def on_log(
-            self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any
-        ) -> None:
-            names = {"loss": "loss", "reward": "reward", "rewards/margins": "margin"}
-            found = {ours: logs[name] for name, ours in names.items() if name in logs}
-            if not all(map(math.isfinite, found.values())):
-                raise SetupError(
-                    f"The second training gives {found} at step {state.global_step}. Lower "
-                    "then_learning_rate and run again."
-                )
-            if found:
-                self.history.append({"step": state.global_step, **found})
-                self._note = " · ".join(f"{name} {value:.3f}" for name, value in found.items())
-
-    return Watch()

@@ -7,6 +7,7 @@ from typing import Any
 
 from lib.finetune.merge import licence_of, save_model
 from lib.finetune.methods import adapter_dir, lora_config
+from lib.finetune.model_files import load_weights
 from lib.finetune.students import fetch_student
 from lib.finetune.tokens import load_tokenizer
 from lib.recipe import Recipe
@@ -44,7 +45,8 @@ def write_whole(checkpoint: Path, recipe: Recipe, folder: Path) -> None:
     state = load_file(path)
     path.unlink()
     joined.rmdir()
-    model = _with_weights(_base_model(base.folder, state), state, recipe, checkpoint)
+    model = load_weights(base.folder, dtype=next(iter(state.values())).dtype)
+    model = _with_weights(model, state, recipe, checkpoint)
     if hasattr(model, "peft_config"):
         model.save_pretrained(folder / "adapter")
         (folder / "adapter" / "README.md").unlink(missing_ok=True)  # an unfilled template
@@ -56,13 +58,6 @@ def write_whole(checkpoint: Path, recipe: Recipe, folder: Path) -> None:
     write_text(folder / "README.md", f"{about}# {what}\n")
 
 
-def _base_model(base_dir: Path, state: dict[str, Any]) -> Any:
-    from transformers import AutoModelForCausalLM
-
-    dtype = next(iter(state.values())).dtype
-    return AutoModelForCausalLM.from_pretrained(str(base_dir), dtype=dtype, use_safetensors=True)
-
-
 def _with_weights(model: Any, state: dict[str, Any], recipe: Recipe, checkpoint: Path) -> Any:
     """The model with these weights, every one of which is checked to have its place."""
     adapted = any("lora_" in name for name in state)
@@ -71,12 +66,6 @@ def _with_weights(model: Any, state: dict[str, Any], recipe: Recipe, checkpoint:
             f"{portable(checkpoint)} holds {'adapters' if adapted else 'every weight'}, and method "
             f"is '{recipe.method}'. Give the training's own parameters: -p FILE, -r NAME VALUE."
         )
-    if not adapted:
-        tied = set(model.all_tied_weights_keys)
-        wanted = {name: weight.shape for name, weight in model.state_dict().items()}
-        _require_same(wanted, state, may_lack=tied, checkpoint=checkpoint)
-        model.load_state_dict(state, strict=False)
-        return model
     from peft import (
         PeftConfig,
         get_peft_model,
@@ -84,26 +73,26 @@ def _with_weights(model: Any, state: dict[str, Any], recipe: Recipe, checkpoint:
         set_peft_model_state_dict,
     )
 
-    config = (
-        PeftConfig.from_pretrained(str(adapter_dir(recipe.from_adapter)))
-        if recipe.from_adapter
-        else lora_config(recipe, model)
-    )
-    model = get_peft_model(model, config)
-    wanted = {name: weight.shape for name, weight in get_peft_model_state_dict(model).items()}
-    _require_same(wanted, state, may_lack=set(), checkpoint=checkpoint)
-    set_peft_model_state_dict(model, state)
-    return model
-
-
-def _require_same(
-    wanted: dict[str, Any], state: dict[str, Any], *, may_lack: set[str], checkpoint: Path
-) -> None:
-    found = {name: weight.shape for name, weight in state.items()}
-    differ = {name for name in wanted | found if wanted.get(name) != found.get(name)}
-    if wrong := sorted(name for name in differ if name in found or name not in may_lack):
+    if adapted:
+        config = lora_config(recipe, model)
+        if recipe.from_adapter:
+            config = PeftConfig.from_pretrained(str(adapter_dir(recipe.from_adapter)))
+        model = get_peft_model(model, config)
+    wanted = get_peft_model_state_dict(model) if adapted else model.state_dict()
+    may_lack = set() if adapted else set(model.all_tied_weights_keys)
+    differ = {
+        name
+        for name in (wanted.keys() | state.keys()) - (may_lack - state.keys())
+        if name not in wanted or name not in state or wanted[name].shape != state[name].shape
+    }
+    if differ:
         raise SetupError(
-            f"{portable(checkpoint)} does not fit these parameters: {len(wrong)} of {len(wanted)} "
-            f"weights are absent or of another size (such as {wrong[0]}). Give the training's own: "
-            "-p FILE, -r NAME VALUE."
+            f"{portable(checkpoint)} does not fit these parameters: {len(differ)} of {len(wanted)} "
+            f"weights are absent or of another size (such as {min(differ)}). Give the training's "
+            "own: -p FILE, -r NAME VALUE."
         )
+    if adapted:
+        set_peft_model_state_dict(model, state)
+    else:
+        model.load_state_dict(state, strict=False)
+    return model

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from lib.finetune.tokens import TokenRow
@@ -41,42 +41,27 @@ class TrainingSequence:
     context_tokens: int  # 0 = a plain row
 
     @property
-    def input_ids(self) -> list[int]:
-        ids = self.rows[0].input_ids[: self.context_tokens]
-        return ids + [token for row in self.rows for token in row.input_ids[self.context_tokens :]]
-
-    @property
-    def labels(self) -> list[int]:
-        """-100 but for the completions. A branch's last token has a prompt token behind it, so the
-        label that follows in the sequence is never one of another branch."""
-        labels = [-100] * self.context_tokens
-        return labels + [label for row in self.rows for label in row.labels[self.context_tokens :]]
-
-    @property
-    def position_ids(self) -> list[int]:
-        positions = list(range(self.context_tokens))
-        for row in self.rows:
-            positions += range(self.context_tokens, len(row.input_ids))
-        return positions
-
-    @property
-    def branches(self) -> list[int]:
-        """Which branch each token belongs to; 0 = the context."""
-        branches = [_CONTEXT] * self.context_tokens
-        for number, row in enumerate(self.rows, start=1):
-            branches += [number] * (len(row.input_ids) - self.context_tokens)
-        return branches
-
-    @property
     def num_tokens(self) -> int:
         own = sum(len(row.input_ids) for row in self.rows)
         return own - (len(self.rows) - 1) * self.context_tokens
 
     @property
     def columns(self) -> dict[str, list[int]]:
-        """An item of the trainer's dataset."""
-        names = ("input_ids", "labels", "position_ids", "branches")
-        return {name: getattr(self, name) for name in names}
+        """An item of the trainer's dataset: of each token also its position and its branch.
+
+        Labels are -100 but for the completions. A branch's last token has a prompt token behind it,
+        so the label that follows in the sequence is never one of another branch.
+        """
+        shared = self.context_tokens
+        ids, labels = self.rows[0].input_ids[:shared], [-100] * shared
+        positions, branches = list(range(shared)), [_CONTEXT] * shared
+        for number, row in enumerate(self.rows, start=1):
+            ids = ids + row.input_ids[shared:]
+            labels += row.labels[shared:]
+            positions += range(shared, len(row.input_ids))
+            branches += [number] * (len(row.input_ids) - shared)
+        named = {"input_ids": ids, "labels": labels, "position_ids": positions}
+        return named | {"branches": branches}
 
 
 # --- which rows share a context ------------------------------------------------------------------
@@ -103,47 +88,35 @@ def share_contexts(rows: Sequence[TokenRow], *, most_rows: int) -> list[Training
     for place in ordered:
         prompt = rows[place].prompt_tokens
         if groups:
-            last = groups[-1]
-            joint = (
-                common(last[-1], place) if len(last) == 1 else min(shared, common(last[-1], place))
-            )
+            joint = min(shared, common(groups[-1][-1], place))
             longest_prompt = max(longest_prompt, prompt)
-            kept = len(last) == 1 or joint >= _KEPT_SHARE * shared
+            kept = len(groups[-1]) == 1 or joint >= _KEPT_SHARE * shared
             if kept and joint >= _LEAST_SHARE * longest_prompt:
-                last.append(place)
+                groups[-1].append(place)
                 shared = joint
                 continue
         groups.append([place])
-        shared, longest_prompt = 0, prompt
-    sequences = []
-    for group in groups:
-        for part in _even_parts(group, most_rows):
-            # In sorted order, what neighbours share is what all share.
-            shared = min((common(a, b) for a, b in pairwise(part)), default=0)
-            sequences.append(
-                (min(part), TrainingSequence(tuple(rows[p] for p in sorted(part)), shared))
-            )
-    return [sequence for _, sequence in sorted(sequences, key=lambda numbered: numbered[0])]
-
-
-def _even_parts(group: list[int], most: int) -> Iterator[list[int]]:
-    """6 in parts of at most 4: 3 and 3."""
-    count = math.ceil(len(group) / most)
-    bounds = [len(group) * part // count for part in range(count + 1)]
-    return (group[start:end] for start, end in pairwise(bounds))
+        shared = longest_prompt = prompt
+    sequences = {}  # by the place of the first row
+    parts = (np.array_split(group, math.ceil(len(group) / most_rows)) for group in groups)
+    for part in chain.from_iterable(parts):
+        # In sorted order, what neighbours share is what all share.
+        shared = min((common(a, b) for a, b in pairwise(part)), default=0)
+        sequences[min(part)] = TrainingSequence(tuple(rows[p] for p in sorted(part)), shared)
+    return [sequences[first] for first in sorted(sequences)]
 
 
 def sharing_note(sequences: Sequence[TrainingSequence]) -> str:
     """`1,660 of 1,689 rows share 456 contexts, the others have their own: 2.9 × fewer tokens`"""
-    shared = [sequence for sequence in sequences if sequence.context_tokens]
-    num_rows = sum(len(sequence.rows) for sequence in sequences)
-    sharing = sum(len(sequence.rows) for sequence in shared)
-    whole = sum(len(row.input_ids) for sequence in sequences for row in sequence.rows)
+    sizes = [len(sequence.rows) for sequence in sequences if sequence.context_tokens]
+    rows = [row for sequence in sequences for row in sequence.rows]
+    whole = sum(len(row.input_ids) for row in rows)
     ratio = whole / sum(sequence.num_tokens for sequence in sequences)
-    who = f"{num_rows:,} rows" if sharing == num_rows else f"{sharing:,} of {num_rows:,} rows"
-    others = "" if sharing == num_rows else ", the others have their own"
-    contexts = f"{len(shared):,} context{'s' if len(shared) > 1 else ''}"
-    return f"{who} share {contexts}{others}: {ratio:.1f} × fewer tokens."
+    contexts = f"{len(sizes):,} context{'s' if len(sizes) > 1 else ''}"
+    said = f"{len(rows):,} rows share {contexts}"
+    if sum(sizes) < len(rows):
+        said = f"{sum(sizes):,} of {said}, the others have their own"
+    return f"{said}: {ratio:.1f} × fewer tokens."
 
 
 # --- what a model must be told ------------------------------------------------------------------
@@ -194,12 +167,9 @@ def attention_masks(batch: Mapping[str, Any], config: Any) -> dict[str, Any]:
             return visible
         return torch.zeros((), device=visible.device).where(visible, torch.finfo(torch.float32).min)
 
-    kinds = sorted(set(getattr(config, "layer_types", None) or ()))
-    if not kinds:
-        kinds = [
-            "sliding_attention" if getattr(config, "sliding_window", None) else "full_attention"
-        ]
-    masks = {kind: mask(kind) for kind in kinds} if len(kinds) > 1 else mask(kinds[0])
+    of_all = "sliding_attention" if getattr(config, "sliding_window", None) else "full_attention"
+    kinds = {*(getattr(config, "layer_types", None) or (of_all,))}
+    masks = {kind: mask(kind) for kind in kinds} if len(kinds) > 1 else mask(*kinds)
     return {"attention_mask": masks, "position_ids": positions}
 
 

@@ -22,32 +22,17 @@ _PROMPT_CHARS = 600  # shown of a prompt
 
 
 def trained_pieces(input_ids: Iterable[int], labels: Iterable[int], tokenizer: Any) -> list[Piece]:
-    """Decode a collated row in runs of trained and untrained tokens, special tokens included."""
-    pairs = [
-        (int(token), int(label) != -100) for token, label in zip(input_ids, labels, strict=True)
-    ]
+    """Decode a row in runs of trained and untrained tokens, special tokens included."""
+    pairs = zip(map(int, input_ids), map(int, labels), strict=True)
     return [
         (tokenizer.decode([token for token, _ in run], skip_special_tokens=False), trained)
-        for trained, run in groupby(pairs, key=lambda pair: pair[1])
+        for trained, run in groupby(pairs, key=lambda pair: pair[1] != -100)
     ]
 
 
 def marked(pieces: list[Piece]) -> str:
     """The row as plain text: trained parts between ⟦ and ⟧."""
     return "".join(f"⟦{text}⟧" if trained else text for text, trained in pieces) + "\n"
-
-
-def show_trained_tokens(rows: Any, *, row: int = 0) -> Any:
-    """One training row as HTML; what TRL's collator labels as trained is in ⟦ ⟧.
-
-    Of a long prompt only the end is shown.
-    """
-    from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
-
-    tokenizer, token_row = rows.tokenizer, rows.train[row]
-    collate = DataCollatorForLanguageModeling(pad_token_id=tokenizer.pad_token_id or 0)
-    batch = collate([{"input_ids": token_row.input_ids, "labels": token_row.labels}])
-    return pieces_html(trained_pieces(batch["input_ids"][0], batch["labels"][0], tokenizer))
 
 
 def pieces_html(pieces: list[Piece]) -> Any:

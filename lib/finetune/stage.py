@@ -28,8 +28,9 @@ def run_training(rows: PreparedRows | HostedRows, recipe: Recipe) -> Any:
 
 
 def show_trained_tokens(rows: PreparedRows | HostedRows, *, row: int = 0) -> Any:
-    """One training row as HTML; what is learnt is in ⟦ ⟧."""
+    """One training row as HTML; what is learnt is in ⟦ ⟧. Of a long prompt only the end."""
     if isinstance(rows, HostedRows):
         *prompt, completion = (message["content"] for message in rows.train[row])
         return show.pieces_html([("\n\n".join(prompt) + "\n\n", False), (completion, True)])
-    return show.show_trained_tokens(rows, row=row)
+    one = rows.train[row]
+    return show.pieces_html(show.trained_pieces(one.input_ids, one.labels, rows.tokenizer))

@@ -29,6 +29,12 @@ _HUB_FILES = [*_SMALL_FILES, "*.safetensors"]
 _HUB_WAIT_S, _DOWNLOAD_WAIT_S = 8.0, 120.0  # for the list of files, for all but the weights
 _CHECKPOINT_BYTES = 12  # a weight and Adam's two, in float32
 _SMALL_FILES_GIB = 0.5  # the dataset, answers, logs
+# Beyond requirements.txt: the package by the value of a parameter, and what to install
+_PACKAGES = {
+    **dict.fromkeys(("qlora", "lora_8bit"), ("bitsandbytes", "-r requirements/qlora.txt")),
+    "zero3": ("deepspeed", "deepspeed"),
+    **{name: (name, name) for name in ("tensorboard", "wandb", "mlflow", "trackio")},
+}
 
 
 @dataclass(frozen=True)
@@ -88,10 +94,9 @@ def require_machine(recipe: Recipe) -> None:
         return
     found = find_student(recipe.student_model)
     folder, missing_model = _folder_of(found)
-    missing = [_missing_gpu(recipe), missing_model, _missing_space(recipe, found)]
-    missing.append(_missing_package(recipe))
-    if any(missing):
-        raise SetupError(" ".join(filter(None, missing)))
+    missing = (_missing_gpu(recipe), missing_model, _missing_space(recipe, found))
+    if said := " ".join(filter(None, (*missing, _missing_package(recipe)))):
+        raise SetupError(said)
     if found == EMBEDDED_MODEL_DIR:
         return
     try:
@@ -111,7 +116,7 @@ def _missing_space(recipe: Recipe, found: Path | str) -> str:
     if isinstance(found, Path):
         need_gib = 2 * sum(path.stat().st_size for path in found.glob("*.safetensors")) / 2**30
         if recipe.method == "full" and recipe.save_steps >= 0:  # two checkpoints at a time
-            weights = sum(math.prod(shape) for _, shape in weight_shapes(found))
+            weights = sum(map(math.prod, weight_shapes(found).values()))
             need_gib += 2 * _CHECKPOINT_BYTES * weights / 2**30
     need_gib += _SMALL_FILES_GIB
     folder = next(path for path in (home(), *home().parents) if path.exists())
@@ -144,19 +149,13 @@ def require_student(recipe: Recipe) -> None:
 
 def _missing_package(recipe: Recipe) -> str:
     """What a method or a tracker needs beyond requirements.txt."""
-    asked = [("report_to", recipe.report_to)] * (recipe.report_to != "none")
-    if recipe.method in ("qlora", "lora_8bit"):
-        asked.append(("method", recipe.method))
-    if recipe.parallel == "zero3":
-        asked.append(("parallel", recipe.parallel))
-    packages = {"qlora": "bitsandbytes", "lora_8bit": "bitsandbytes", "zero3": "deepspeed"}
-    for knob, value in asked:
-        package = packages.get(value, value)
-        if not find_spec(package):
-            what = "-r requirements/qlora.txt" if package == "bitsandbytes" else package
+    for knob in ("report_to", "method", "parallel"):
+        value = getattr(recipe, knob)
+        package, install = _PACKAGES.get(value, ("", ""))
+        if package and not find_spec(package):
             return (
                 f"{knob} is '{value}', and the package {package} is not installed. Install it: "
-                f".venv/bin/pip install {what}."
+                f".venv/bin/pip install {install}."
             )
     return ""
 
@@ -166,8 +165,8 @@ def _missing_gpu(recipe: Recipe) -> str:
         return ""
     import torch
 
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    sizes = [torch.cuda.get_device_properties(i).total_memory / 2**30 for i in range(count)]
+    cards = map(torch.cuda.get_device_properties, range(torch.cuda.device_count()))
+    sizes = [card.total_memory / 2**30 for card in cards]
     if max(sizes, default=0) >= recipe.student_memory_gib:
         return ""
     found = "PyTorch sees no GPU here (nvidia-smi lists them)"

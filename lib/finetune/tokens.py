@@ -37,6 +37,11 @@ class TokenRow:
         """-100 (ignored by the loss) on the prompt, then the completion with its end token."""
         return [-100] * self.prompt_tokens + self.input_ids[self.prompt_tokens :]
 
+    @property
+    def columns(self) -> dict[str, list[int]]:
+        """An item of the trainer's dataset."""
+        return {"input_ids": self.input_ids, "labels": self.labels}
+
 
 def load_tokenizer(model_dir: Path, dataset_format: str, template_path: str = "") -> Any:
     """The base's tokenizer, with the template that training, evaluation and serving share.
@@ -73,14 +78,27 @@ def _read_template(template_path: str) -> str:
         ) from None
 
 
+def rendered(tokenizer: Any, messages: Sequence[Message], *, prompt: bool = True) -> str:
+    """The messages as text; of a prompt, up to where the answer begins.
+
+    Raises:
+        ValueError: what the template raises, or Jinja of it.
+    """
+    try:
+        return str(
+            tokenizer.apply_chat_template(messages, add_generation_prompt=prompt, tokenize=False)
+        )
+    except Exception as error:
+        raise ValueError(one_line(str(error))) from None
+
+
 def _check_template(tokenizer: Any, model_dir: Path) -> None:
     """Raise a SetupError if a prompt does not come out with its system message."""
     messages = student_messages("Who?", ["Ada."])
     try:
-        text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        said = "drops" if messages[0]["content"] not in text else ""
-    except Exception as error:  # what a template raises, or Jinja of it
-        said = f"refuses ({one_line(str(error))})"
+        said = "" if messages[0]["content"] in rendered(tokenizer, messages) else "drops"
+    except ValueError as error:
+        said = f"refuses ({error})"
     if said:
         raise SetupError(
             f"The chat template of {portable(model_dir)} {said} system messages, and the student's "
@@ -104,9 +122,9 @@ def tokenise(
 
     The completion is the last message. Control tokens of this tokenizer in a message are text.
     """
-    render, messages = tokenizer.apply_chat_template, as_text(messages, control_tokens(tokenizer))
-    prompt_text = render(messages[:-1], add_generation_prompt=True, tokenize=False)
-    text = render(messages, tokenize=False)
+    messages = as_text(messages, control_tokens(tokenizer))
+    prompt_text = rendered(tokenizer, messages[:-1])
+    text = rendered(tokenizer, messages, prompt=False)
     if not text.startswith(prompt_text):
         raise SetupError(
             "The chat template writes a prompt differently when an answer follows, so the student "

@@ -7,13 +7,12 @@ import timeit
 from pathlib import Path
 from typing import Any
 
-from lib.finetune.checkpoints import CHECKPOINTS
+from lib.finetune.checkpoints import CHECKPOINTS, last_checkpoint
 from lib.finetune.methods import load_model
 from lib.finetune.parallel import parallel_arguments
 from lib.finetune.rows import PreparedRows
-from lib.finetune.shared_batches import SharedBatches, share
-from lib.finetune.shared_contexts import attention_masks
-from lib.finetune.tokens import TokenRow
+from lib.finetune.shared_contexts import attention_masks, with_branches
+from lib.finetune.step_batches import StepBatches, training_sequences
 from lib.recipe import Recipe
 from lib.settings import SetupError
 
@@ -22,39 +21,38 @@ _SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with
 
 
 def make_trainer(
-    rows: PreparedRows,
-    recipe: Recipe,
-    *,
-    output_dir: Path,
-    callbacks: list[Any],
-    going_on: bool = False,
+    rows: PreparedRows, recipe: Recipe, *, output_dir: Path, callbacks: list[Any]
 ) -> Any:
-    """A TRL trainer; the rows bring their labels, which TRL leaves as they are.
-
-    Args:
-        going_on: from a checkpoint; the validation before the first step is not repeated.
-    """
-    import torch
+    """A TRL trainer; the rows bring their labels, which TRL leaves as they are."""
+    from accelerate import PartialState
+    from datasets import Dataset
     from transformers import EarlyStoppingCallback, PrinterCallback
 
-    on_gpu = torch.cuda.is_available()
-    in_bf16 = has_bf16(on_gpu=on_gpu)
-    arguments = _trainer_arguments(
-        rows, recipe, output_dir, on_gpu=on_gpu, in_bf16=in_bf16, going_on=going_on
-    )
+    in_bf16 = has_bf16()
+    arguments = _trainer_arguments(rows, recipe, output_dir, in_bf16=in_bf16)
     if recipe.early_stop_patience and rows.valid:
         callbacks = [*callbacks, EarlyStoppingCallback(recipe.early_stop_patience)]
-    model, lora = load_model(rows, recipe, on_gpu=on_gpu, in_bf16=in_bf16)
+    model, lora = load_model(rows, recipe, in_bf16=in_bf16)
+    process = PartialState()
+    sequences = training_sequences(model, rows.train, recipe, process.print)
     trainer = _completion_trainer(
         model=model,
         args=arguments,
-        train_dataset=_dataset(rows.train),
-        eval_dataset=_dataset(rows.valid) if rows.valid else None,
+        train_dataset=Dataset.from_list([sequence.columns for sequence in sequences]),
+        eval_dataset=Dataset.from_list([row.columns for row in rows.valid]) if rows.valid else None,
         processing_class=rows.tokenizer,
         callbacks=callbacks,
         peft_config=lora,
     )
-    share(trainer, rows.train, recipe)
+    trainer.data_collator = with_branches(trainer.data_collator)
+    trainer.step_batches = StepBatches(
+        sequences,
+        rows_per_step=recipe.batch_size,
+        rows_per_update=_rows_per_update(recipe),
+        processes=process.num_processes,
+        seed=recipe.seed,
+        epoch=lambda: int(trainer.state.epoch or 0),
+    )
     trainer.remove_callback(PrinterCallback)  # the watch prints
     for weight in trainer.model.parameters():
         if weight.requires_grad:  # TRL makes the adapters of quantised models bf16
@@ -82,11 +80,9 @@ def _completion_trainer(**options: Any) -> Any:
     from trl import SFTTrainer
 
     class CompletionTrainer(SFTTrainer):
-        step_batches: SharedBatches | None = None  # None: no context is shared
+        step_batches: StepBatches
 
         def get_train_dataloader(self) -> Any:
-            if self.step_batches is None:
-                return super().get_train_dataloader()
             return self.accelerator.prepare(
                 DataLoader(
                     self.train_dataset,
@@ -95,12 +91,6 @@ def _completion_trainer(**options: Any) -> Any:
                     pin_memory=self.args.dataloader_pin_memory,
                 )
             )
-
-        def _get_train_sampler(self, *arguments: Any) -> Any:
-            """The rows of an update are the same, however many processes share them."""
-            sampler = super()._get_train_sampler(*arguments)
-            sampler.batch_size *= self.args.world_size
-            return sampler
 
         def compute_loss(
             self,
@@ -134,14 +124,14 @@ def _completion_trainer(**options: Any) -> Any:
     return CompletionTrainer(**options)
 
 
-def has_bf16(*, on_gpu: bool) -> bool:
+def has_bf16() -> bool:
     """Whether training multiplies in bf16; what is trained stays in float32.
 
     torch also says yes of older GPUs, which emulate it slowly.
     """
     import torch
 
-    if on_gpu:
+    if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return _cpu_multiplies_bf16()
 
@@ -164,57 +154,39 @@ def _product_s(dtype: Any) -> float:
     return min(timeit.repeat(lambda: rows @ weights, number=1, repeat=10))
 
 
-def _dataset(rows: list[TokenRow]) -> Any:
-    from datasets import Dataset
+def _rows_per_update(recipe: Recipe) -> int:
+    from accelerate import PartialState
 
-    return Dataset.from_list([{"input_ids": r.input_ids, "labels": r.labels} for r in rows])
-
-
-def updates_of(rows: PreparedRows, recipe: Recipe, processes: int) -> int:
-    """The updates of a whole training."""
-    rows_per_update = recipe.batch_size * recipe.gradient_accumulation_steps * processes
-    by_epochs = math.ceil(math.ceil(len(rows.train) / rows_per_update) * recipe.num_epochs)
-    return recipe.max_steps or by_epochs
+    steps = recipe.gradient_accumulation_steps * PartialState().num_processes
+    return recipe.batch_size * steps
 
 
 def _trainer_arguments(
-    rows: PreparedRows,
-    recipe: Recipe,
-    output_dir: Path,
-    *,
-    on_gpu: bool,
-    in_bf16: bool,
-    going_on: bool,
+    rows: PreparedRows, recipe: Recipe, output_dir: Path, *, in_bf16: bool
 ) -> Any:
-    from accelerate import PartialState
     from trl import SFTConfig
 
-    updates = updates_of(rows, recipe, PartialState().num_processes)
+    an_epoch = math.ceil(len(rows.train) / _rows_per_update(recipe))
+    updates = recipe.max_steps or math.ceil(an_epoch * recipe.num_epochs)
     eval_steps = recipe.eval_steps or max(1, math.ceil(updates / 4))
     save_steps = recipe.save_steps or max(1, math.ceil(updates / CHECKPOINTS))
+    shared = shared_arguments(recipe, output_dir)
     keeps_best = bool(recipe.early_stop_patience and rows.valid)
     return SFTConfig(
-        output_dir=str(output_dir),
+        **shared,
         max_length=None,  # TRL's default keeps the first 1,024 tokens and drops the completion
-        packing=False,
         # Few shapes: oneDNN caches a kernel for each (2.1 GB instead of 1.4).
         pad_to_multiple_of=64,
         num_train_epochs=recipe.num_epochs,
         max_steps=recipe.max_steps or -1,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=_SCHEDULES[recipe.learning_rate_schedule],
-        warmup_steps=recipe.warmup_share,  # below 1 it is a share of all steps
-        per_device_train_batch_size=recipe.batch_size,
         per_device_eval_batch_size=recipe.batch_size,
-        gradient_accumulation_steps=recipe.gradient_accumulation_steps,
-        train_sampling_strategy="group_by_length",
-        optim="adamw_torch_fused" if on_gpu else "adamw_torch",
+        optim="adamw_torch" if shared["use_cpu"] else "adamw_torch_fused",
         bf16=in_bf16,  # mixed: what is trained stays in float32
-        use_cpu=not on_gpu,
-        activation_checkpointing=on_gpu,  # costs a third of the time; a small model needs none
         eval_strategy="steps" if rows.valid else "no",
         eval_steps=eval_steps,
-        eval_on_start=bool(rows.valid) and not going_on,
+        eval_on_start=bool(rows.valid) and not last_checkpoint(output_dir),
         logging_steps=max(1, updates // 20),
         logging_nan_inf_filter=False,
         save_strategy="no" if save_steps < 0 else "steps",
@@ -224,10 +196,24 @@ def _trainer_arguments(
         report_to=recipe.report_to,
         run_name=recipe.run_name,
         trackio_space_id=None,  # TRL's default makes a public page
-        disable_tqdm=True,
-        dataloader_num_workers=0,
-        dataloader_pin_memory=on_gpu,
-        seed=recipe.seed,
-        data_seed=recipe.seed,
         **parallel_arguments(recipe),
     )
+
+
+def shared_arguments(recipe: Recipe, output_dir: Path) -> dict[str, Any]:
+    """What is the same in every training, also in a second one."""
+    import torch
+
+    on_gpu = torch.cuda.is_available()
+    return {
+        "output_dir": str(output_dir),
+        "warmup_steps": recipe.warmup_share,  # below 1 it is a share of all steps
+        "per_device_train_batch_size": recipe.batch_size,
+        "gradient_accumulation_steps": recipe.gradient_accumulation_steps,
+        "use_cpu": not on_gpu,
+        "activation_checkpointing": on_gpu,  # costs a third of the time; a small model needs none
+        "disable_tqdm": True,
+        "dataloader_pin_memory": on_gpu,
+        "seed": recipe.seed,
+        "data_seed": recipe.seed,
+    }

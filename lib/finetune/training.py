@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.finetune.checkpoints import last_checkpoint, row_order, training_dir
-from lib.finetune.estimate import is_out_of_memory, memory_estimate, out_of_memory
+from lib.finetune.checkpoints import last_checkpoint, training_dir
+from lib.finetune.estimate import memory_errors, memory_estimate
 from lib.finetune.merge import merge_adapter, prepare_baseline, save_model, write_model_card
-from lib.finetune.methods import adapter_fingerprint
-from lib.finetune.parallel import (
-    free_model,
-    require_processes,
-    sharding_watch,
-    whole_model,
-    whole_state,
-)
+from lib.finetune.methods import adapter_dir
+from lib.finetune.model_files import load_weights
+from lib.finetune.parallel import free_model, require_processes, sharding_watch, whole_state
 from lib.finetune.rows import PreparedRows, check_lengths, few_rows
 from lib.finetune.second import second_inputs, train_again
 from lib.finetune.show import marked, trained_pieces
@@ -27,10 +20,17 @@ from lib.finetune.trainer import has_bf16, make_trainer
 from lib.finetune.watch import HistoryPoint, plain_output, training_watch
 from lib.recipe import Recipe
 from lib.settings import SetupError, portable, write_text
-from lib.store import artefact_dir, building, file_sha256, read_jsonl, write_jsonl
+from lib.store import (
+    artefact_dir,
+    building,
+    file_sha256,
+    folder_fingerprint,
+    read_jsonl,
+    write_jsonl,
+)
 
 # Raise it when the same inputs would give another student: older students are then not reused.
-_VERSION = 1
+_VERSION = 2
 _TRAINING_KNOBS = (
     "method num_epochs max_steps learning_rate learning_rate_schedule warmup_share lora_rank "
     "lora_alpha lora_dropout lora_targets use_rslora use_dora batch_size share_contexts "
@@ -66,11 +66,7 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
     merged/, metrics.jsonl, trained_row.txt, README.md. Under torchrun every process calls it; the
     first writes. After a kill it goes on from the last checkpoint.
     """
-    budget = check_lengths(
-        rows.lengths,
-        max_length_tokens=recipe.max_length_tokens,
-        model_limit_tokens=rows.model_limit_tokens,
-    )
+    budget = check_lengths(rows, recipe.max_length_tokens)
     import torch
     from accelerate import PartialState
 
@@ -85,9 +81,8 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
     if reused := target.exists():
         process.print(f"{portable(target)} is there already: nothing to train.", flush=True)
     else:
-        process.print(
-            f"Training on {len(rows.train):,} rows of at most {budget:,} tokens.", flush=True
-        )
+        said = f"Training on {len(rows.train):,} rows of at most {budget:,} tokens."
+        process.print(said, flush=True)
         if few := few_rows(len(rows.train)):
             process.print(few, flush=True)
         if not rows.valid:
@@ -114,7 +109,7 @@ def find_trained(rows: PreparedRows, recipe: Recipe, *, reused: bool) -> Trained
 
 def student_dir(rows: PreparedRows, recipe: Recipe) -> Path:
     """The student's folder, named after everything that decides what it learns."""
-    folder = rows.dataset_dir / "chat"  # of all formats
+    folder, earlier = rows.dataset_dir / "chat", recipe.from_adapter  # "chat": of all formats
     made_of = {
         "recipe": _VERSION,
         "base": rows.base.fingerprint,
@@ -122,7 +117,7 @@ def student_dir(rows: PreparedRows, recipe: Recipe) -> Path:
         "valid": file_sha256(folder / "valid.jsonl"),
         "chat_template": rows.tokenizer.chat_template,
         "settings": _settings(recipe),
-        "from_adapter": adapter_fingerprint(recipe.from_adapter),
+        "from_adapter": earlier and folder_fingerprint(adapter_dir(earlier)),
     } | second_inputs(recipe)
     return artefact_dir("students", recipe.run_name, made_of)
 
@@ -143,11 +138,9 @@ def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> No
         process.print(f"Going on from step {step}, where a run that ended saved it.", flush=True)
     _say_what_it_takes(rows, recipe, process)
     watch = training_watch(scratch / "metrics.jsonl")
-    callbacks = [watch, row_order(scratch), sharding_watch(recipe.parallel)]
+    callbacks = [watch, sharding_watch(recipe.parallel)]
     with plain_output(), memory_errors(rows, recipe):
-        trainer = make_trainer(
-            rows, recipe, output_dir=scratch, callbacks=callbacks, going_on=bool(checkpoint)
-        )
+        trainer = make_trainer(rows, recipe, output_dir=scratch, callbacks=callbacks)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         state = whole_state(trainer)  # all processes take part
         if process.is_main_process:
@@ -156,7 +149,7 @@ def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> No
                 settings = {"dataset_format": recipe.dataset_format, **_settings(recipe)}
                 settings |= second_inputs(recipe)
                 if recipe.then:
-                    _train_again(folder, rows, recipe, scratch)
+                    train_again(folder, rows, recipe, scratch_dir=scratch / "second")
                 seconds = max(point["seconds"] for point in watch.history)
                 card = folder / "README.md"
                 write_model_card(card, rows, settings, watch.history, seconds, merged)
@@ -167,19 +160,11 @@ def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> No
     process.wait_for_everyone()
 
 
-def _train_again(folder: Path, rows: PreparedRows, recipe: Recipe, scratch: Path) -> None:
-    """The merged student after its second training, in its place; second.jsonl has the curve."""
-    print(f"Second training, {recipe.then.upper()}: {recipe.then_steps:,} updates.", flush=True)
-    model, history = train_again(folder / "merged", rows, recipe, scratch_dir=scratch / "second")
-    save_model(model, folder / "merged", tokenizer=rows.tokenizer)
-    write_jsonl(folder / "second.jsonl", history)
-
-
 def _say_what_it_takes(rows: PreparedRows, recipe: Recipe, process: Any) -> None:
     import torch
 
     on_gpu = torch.cuda.is_available()
-    in_bf16 = has_bf16(on_gpu=on_gpu)
+    in_bf16 = has_bf16()
     if on_gpu and not in_bf16:
         process.print("This GPU has no bf16 arithmetic: training in float32, at twice the memory.")
     if process.is_main_process:
@@ -187,17 +172,6 @@ def _say_what_it_takes(rows: PreparedRows, recipe: Recipe, process: Any) -> None
             rows, recipe, on_gpu=on_gpu, in_bf16=in_bf16, processes=process.num_processes
         )
         print(said, flush=True)
-
-
-@contextmanager
-def memory_errors(rows: PreparedRows, recipe: Recipe) -> Iterator[None]:
-    """Say in one line what was tried where the memory does not suffice."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if is_out_of_memory(error):
-            raise SetupError(out_of_memory(rows, recipe)) from None
-        raise
 
 
 def _save_models(
@@ -213,7 +187,8 @@ def _save_models(
         model, said = merge_adapter(rows.base.folder, folder / "adapter", rows=rows, dtype=dtype)
         print(f"{said[0].upper()}{said[1:]}.", flush=True)
     elif state is not None:
-        model = whole_model(rows.base.folder, state)
+        model = load_weights(rows.base.folder, dtype=next(iter(state.values())).dtype)
+        model.load_state_dict(state)
     save_model(model, folder / "merged", tokenizer=rows.tokenizer)
     batch = trainer.data_collator([trainer.train_dataset[0]])
     length = int(batch["attention_mask"][0].sum())  # padding follows

@@ -19,10 +19,12 @@ from lib.progress import Progress, minutes
 from lib.settings import SetupError
 from lib.store import read_jsonl, write_jsonl
 
-# step, epoch, seconds of training so far, and loss, learning_rate, … or validation_loss
+# step, epoch, seconds of training so far, and loss, learning_rate, … or validation_loss; after a
+# second training also reward or margin
 HistoryPoint = dict[str, float]
 PARENT = "OPENBOOK_PARENT"  # of the environment: the process that reads what a training prints
 _MEASURED_STEPS = 5  # of which the time of all is told
+_MEASURES = {"loss": "loss", "reward": "reward", "rewards/margins": "margin"}  # TRL's name → ours
 
 
 @contextmanager
@@ -43,7 +45,7 @@ def plain_output() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def training_watch(metrics_path: Path) -> Any:
+def training_watch(metrics_path: Path, *, rate_knob: str = "learning_rate") -> Any:
     """A callback with `history`, made in a function because its base class needs transformers.
 
     It writes a line of metrics.jsonl for each point, and prints every validation and a progress:
@@ -90,25 +92,27 @@ def training_watch(metrics_path: Path) -> Any:
         ) -> None:
             point: HistoryPoint = {"step": state.global_step, "epoch": round(state.epoch or 0, 3)}
             point["seconds"] = round(self._earlier_s + time.monotonic() - self._start, 1)
+            measured = {ours: logs[name] for name, ours in _MEASURES.items() if name in logs}
             if "eval_loss" in logs:
                 point["validation_loss"] = logs["eval_loss"]
                 self._validated_s += logs.get("eval_runtime", 0.0)
                 if state.is_world_process_zero:
                     step = f"step {state.global_step:{len(str(state.max_steps))}}/{state.max_steps}"
                     print(f"{step} · validation loss {logs['eval_loss']:.3f}", flush=True)
-            elif "loss" in logs:
-                if not math.isfinite(logs["loss"]):
+            elif measured:
+                if not all(map(math.isfinite, measured.values())):
+                    said = ", ".join(f"{name} is {value}" for name, value in measured.items())
                     raise SetupError(
-                        f"The training loss is {logs['loss']} at step {state.global_step}. "
-                        "Lower learning_rate and run again."
+                        f"In training the {said} at step {state.global_step}. Lower {rate_knob} "
+                        "and run again."
                     )
-                point |= {"loss": logs["loss"], "learning_rate": logs["learning_rate"]}
-                point["tokens_per_s"] = self._tokens_per_s(logs["num_tokens"])
+                point |= measured | {"learning_rate": logs["learning_rate"]}
                 point["memory_gib"] = peak_memory_gib()
-                self._note = (
-                    f"loss {logs['loss']:.3f} · {point['tokens_per_s']:,} tokens/s · "
-                    f"{point['memory_gib']:.1f} GiB"
-                )
+                notes = [f"{name} {value:.3f}" for name, value in measured.items()]
+                if "num_tokens" in logs:
+                    point["tokens_per_s"] = self._tokens_per_s(logs["num_tokens"])
+                    notes.append(f"{point['tokens_per_s']:,} tokens/s")
+                self._note = " · ".join([*notes, f"{point['memory_gib']:.1f} GiB"])
             elif "train_runtime" not in logs:
                 return
             self.history.append(point)

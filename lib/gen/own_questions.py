@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import PurePath
 from textwrap import shorten
@@ -37,7 +37,7 @@ class Given:
     question: Question  # with its answer; without reasoning
     oracles: tuple[Chunk, ...]
     reasoning: str = ""  # as given; "" = it is to be written
-    quotes: tuple[str, ...] = ()  # as given; each stands in an oracle
+    quotes: tuple[str, ...] = ()  # as given
     distractors: tuple[Chunk, ...] = ()
 
 
@@ -68,18 +68,17 @@ def find_own(
     recipe: Recipe,
 ) -> OwnQuestions:
     """Each row with the chunks that hold its answer; rejected: those without, by their rows."""
-    evidence = (one for item in items for one in (*item.evidence, *item.distractors))
-    finder = _Finder(documents, chunks, evidence)
+    finder = _Finder(documents, chunks, items)
     given, rejected, unknown = list[Given](), list[Rejected](), 0
     for item in items:
         question = Question(f"{ROW_ID}{item.row}", "", item.question, "", item.answer)
         try:
             oracles = finder.oracles(item)
+            first, *more = (chunk.id for chunk in oracles)
+            question = replace(question, chunk_id=first, more_chunk_ids=tuple(more))
             if len(oracles) > recipe.num_distractors + 1:
                 most = f"num_distractors + 1 = {recipe.num_distractors + 1}"
                 raise Rejection("oracle", f"it needs {len(oracles)} documents, a row has {most}")
-            ids = tuple(chunk.id for chunk in oracles)
-            question = Question(question.id, ids[0], item.question, "", item.answer, ids[1:])
             gates.check_given(question, oracles[0], recipe)
         except Rejection as refusal:
             rejected.append(refusal.of(question))
@@ -87,8 +86,7 @@ def find_own(
         distractors = [finder.distractor(one, item) for one in item.distractors]
         found = dict.fromkeys(c for c in distractors if c is not None and c not in oracles)
         unknown += distractors.count(None)
-        said = dict.fromkeys(quote for one in item.evidence for quote in one.quotes)
-        quotes = (q for q in said if any(find_quote(q, chunk.text) for chunk in oracles))
+        quotes = dict.fromkeys(quote for one in item.evidence for quote in one.quotes)
         given.append(
             Given(item.row, question, oracles, item.reasoning, tuple(quotes), tuple(found))
         )
@@ -99,21 +97,26 @@ class _Finder:
     """Finds the chunk that a row means, among those that share its rarest words."""
 
     def __init__(
-        self, documents: Sequence[Document], chunks: Sequence[Chunk], evidence: Iterable[Evidence]
+        self,
+        documents: Sequence[Document],
+        chunks: Sequence[Chunk],
+        items: Sequence[TrainingItem],
     ) -> None:
         self._chunks = chunks
-        self._of_document: dict[str, list[Chunk]] = defaultdict(list)
+        of_document: dict[str, list[Chunk]] = defaultdict(list)
         for chunk in chunks:
-            self._of_document[chunk.document_id].append(chunk)
-        self._named: dict[str, dict[str, None]] = defaultdict(dict)  # a name → ids of documents
+            of_document[chunk.document_id].append(chunk)
+        self._named: dict[str, list[Chunk]] = defaultdict(list)
         for document in documents:
             path = PurePath(document.id)
-            for name in (document.id, path.name, path.stem, document.title):
-                self._named[normalise(name)][document.id] = None
+            names = (document.id, path.name, path.stem, document.title)
+            for name in {*map(normalise, names)} - {""}:
+                self._named[name] += of_document[document.id]
         # Of the words that are looked for alone: all words of 100,000 chunks fill the memory.
         self._holders: dict[str, list[int]] = {
             word: []
-            for one in evidence
+            for item in items
+            for one in (*item.evidence, *item.distractors)
             for text in (one.passage, *one.quotes)
             for word in words(text)
         }
@@ -138,36 +141,29 @@ class _Finder:
 
     def distractor(self, one: Evidence, item: TrainingItem) -> Chunk | None:
         """The chunk of a given distractor: a passage, or a document's name."""
-        named = self._of_name(one.document)
-        if one.document == one_line(one.passage) and named:
-            return self._best(dict.fromkeys(named, 0.0), Evidence(), item, answers=False)
-        near = self._near(one.passage, named)
-        return self._best(near, Evidence(), item, answers=False) if near else None
+        near = self._named.get(normalise(one.document), [])
+        if not near or one.document != one_line(one.passage):
+            near = self._near(one.passage, near)
+        return _best(near, one, item, answers=False)
 
     def _oracle(self, one: Evidence, item: TrainingItem) -> Chunk:
-        named = self._of_name(one.document)
+        named = near = self._named.get(normalise(one.document), [])
         place = f" of “{one.document}”" if named else ""
         if one.passage:
-            if near := self._near(one.passage, named):
-                return self._best(near, one, item)
-            raise Rejection("oracle", f"no chunk holds its passage “{_short(one.passage)}”")
-        if one.quotes:
-            pool = named or [c for quote in one.quotes for c in self._sharing(quote)]
-            pool = [c for c in pool if any(find_quote(quote, c.text) for quote in one.quotes)]
+            near = self._near(one.passage, named)
+            wrong = f"no chunk holds its passage “{_short(one.passage)}”"
+        elif one.quotes:
+            likely = named or [c for quote in one.quotes for c in self._sharing(quote)]
+            near = [c for c in likely if any(find_quote(quote, c.text) for quote in one.quotes)]
             wrong = f"no chunk{place} holds its quote “{_short(one.quotes[0])}”"
-        else:
-            pool = [c for c in named if holds(c.text, item.answer)]
-            pool = pool or named if len(named) == 1 else pool
+        elif named:
+            near = [c for c in named if holds(c.text, item.answer)] if len(named) > 1 else named
             wrong = f"no chunk{place} holds its answer: give a passage or a quote"
-            if not named:
-                wrong = f"no document is named “{_short(one.document)}”"
-        if not pool:
+        else:
+            wrong = f"no document is named “{_short(one.document)}”"
+        if (best := _best(near, one, item)) is None:
             raise Rejection("oracle", wrong)
-        return self._best(dict.fromkeys(pool, 0.0), one, item)
-
-    def _of_name(self, name: str) -> list[Chunk]:
-        ids = self._named.get(normalise(name), {}) if name else {}
-        return [chunk for document_id in ids for chunk in self._of_document[document_id]]
+        return best
 
     def _sharing(self, text: str) -> list[Chunk]:
         """The chunks with one of the text's rarest words, in their order."""
@@ -176,31 +172,36 @@ class _Finder:
         places = {place for found in sorted(lists, key=len)[:_RAREST_WORDS] for place in found}
         return [self._chunks[place] for place in sorted(places)]
 
-    def _near(self, passage: str, named: Sequence[Chunk]) -> dict[Chunk, float]:
+    def _near(self, passage: str, named: Sequence[Chunk]) -> list[Chunk]:
         """The chunks, if possible of the named documents, that hold the passage or count as the
-        same: the share of the smaller one's runs of five words that both have."""
-        runs, near = _runs(passage), dict[Chunk, float]()
-        for chunk in named or self._sharing(passage):
-            others = _runs(chunk.text)
-            share = len(runs & others) / min(len(runs), len(others))
-            if share >= SAME_SHARE or find_quote(passage, chunk.text):
-                near[chunk] = share
+        same."""
+        near = [
+            chunk
+            for chunk in named or self._sharing(passage)
+            if _share(passage, chunk) >= SAME_SHARE or find_quote(passage, chunk.text)
+        ]
         return self._near(passage, ()) if named and not near else near
 
-    @staticmethod
-    def _best(
-        near: Mapping[Chunk, float], one: Evidence, item: TrainingItem, *, answers: bool = True
-    ) -> Chunk:
-        """The one with most of the quotes, the answer (a distractor: without it), the passage and
-        the words of the question; of equal ones the first."""
-        asked = {*terms(item.question)}
 
-        def worth(chunk: Chunk) -> tuple[float, ...]:
-            held = sum(find_quote(quote, chunk.text) is not None for quote in one.quotes)
-            answered = holds(chunk.text, item.answer) == answers
-            return held, answered, near[chunk], len(asked & {*terms(chunk.text)})
+def _best(
+    chunks: Sequence[Chunk], one: Evidence, item: TrainingItem, *, answers: bool = True
+) -> Chunk | None:
+    """The one with most of the quotes, the answer (a distractor: without it), the passage and the
+    words of the question; of equal ones the first."""
+    asked = {*terms(item.question)}
 
-        return max(near, key=worth)
+    def worth(chunk: Chunk) -> tuple[float, ...]:
+        held = sum(find_quote(quote, chunk.text) is not None for quote in one.quotes)
+        answered = holds(chunk.text, item.answer) == answers
+        return held, answered, _share(one.passage, chunk), len(asked & {*terms(chunk.text)})
+
+    return max(chunks, key=worth, default=None)
+
+
+def _share(passage: str, chunk: Chunk) -> float:
+    """How much of the smaller one's runs of five words both have."""
+    runs, others = _runs(passage), _runs(chunk.text)
+    return len(runs & others) / min(len(runs), len(others))
 
 
 @lru_cache(4096)
@@ -215,29 +216,21 @@ def _short(text: str) -> str:
 # --- labels --------------------------------------------------------------------------------------
 
 
-def given_reply(given: Given) -> str:
-    """The given reasoning as a label; a quote is put in front if it has none.
+def label_of(given: Given) -> str:
+    """The given reasoning as a label, a quote in front if it has none; without one, by rule:
+    `The document says: ##begin_quote## Ann lit it. ##end_quote## <ANSWER>: Ann`
 
     Raises:
         Rejection: no sentence of an oracle holds the answer; it holds other markers of prompts.
     """
-    label = canonical(given.reasoning)
+    says = "The documents say:" if len(given.oracles) > 1 else "The document says:"
+    label = canonical(given.reasoning) or f"{says} {_quoted(given)}"
     said = re.sub(f"{QUOTE_BEGIN}|{QUOTE_END}|{ANSWER_TAG}", "", label)
     if neutralise(said) != said:
         raise Rejection("form", "its reasoning holds a marker of the prompts")
     if ANSWER_TAG not in label:
         label = f"{label} {ANSWER_TAG} {given.question.answer}"
     return label if QUOTE_BEGIN in label else f"{_quoted(given)} {label}"
-
-
-def reply_by_rule(given: Given) -> str:
-    """`The document says: ##begin_quote## Ann lit it. ##end_quote## <ANSWER>: Ann`
-
-    Raises:
-        Rejection: no sentence of an oracle holds the answer.
-    """
-    says = "The documents say:" if len(given.oracles) > 1 else "The document says:"
-    return f"{says} {_quoted(given)} {ANSWER_TAG} {given.question.answer}"
 
 
 def _quoted(given: Given) -> str:
@@ -253,8 +246,8 @@ def _sentence(chunk: Chunk, question: Question) -> str:
     """The sentence that holds the answer and most words of the question; of API documentation, and
     where the answer is longer than a sentence, the answer."""
     asked, answer = {*terms(question.text)}, question.answer
-    found = [match.group().strip() for match in SENTENCE.finditer(chunk.text)]
-    held = [one_line(text) for text in found if holds(text, answer)]
+    sentences = (one_line(match.group()) for match in SENTENCE.finditer(chunk.text))
+    held = [sentence for sentence in sentences if holds(sentence, answer)]
     if (copied := find_quote(answer, chunk.text)) and (is_api_record(chunk.text) or not held):
         return copied
     if not held:

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.reading.sources import find_path
-from lib.reading.tables import read_table, text_value
-from lib.settings import SetupError
+from lib.reading.tables import read_table, table_path, text_value
 
 QUESTION = ("question", "query")
 ANSWER = ("answer", "gold_final_answer")  # the second is that of our own format `eval`
@@ -24,14 +22,9 @@ class EvaluationItem:
 
 def read_evaluation_file(path: str | Path) -> list[EvaluationItem]:
     """`question,answer⏎Who lit the lamp?,the keeper` → one item."""
-    found = find_path(path)
-    if found is None or not found.is_file():
-        raise SetupError(
-            f"{path} does not exist. Set eval_file to a CSV, JSON, JSONL or XLSX file."
-        )
 
     def item(number: int, row: Mapping[str, Any]) -> EvaluationItem:
         return EvaluationItem(number, text_value(row, *QUESTION), text_value(row, *ANSWER))
 
     columns = f"a question ({' or '.join(QUESTION)}) and an answer ({' or '.join(ANSWER)})"
-    return read_table(found, item, names=QUESTION + ANSWER, columns=columns)
+    return read_table(table_path(path, "eval_file"), item, names=QUESTION + ANSWER, columns=columns)

@@ -12,6 +12,7 @@ from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lib.reading.sources import find_path
 from lib.reading.workers import Workers
 from lib.settings import SetupError
 from lib.text import one_line
@@ -20,6 +21,16 @@ MAX_BYTES = 100 << 20  # of a file that is read as a whole, and of the cells of 
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
 Row = TypeVar("Row")
+
+
+def table_path(path: str | Path, parameter: str) -> Path:
+    """Where a parameter's table is: from the current folder, else from the project's."""
+    found = find_path(path)
+    if found is None or not found.is_file():
+        raise SetupError(
+            f"{path} does not exist. Set {parameter} to a CSV, JSON, JSONL or XLSX file."
+        )
+    return found
 
 
 def read_table(

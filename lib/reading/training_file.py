@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,10 +16,8 @@ from typing import Any
 from lib.prompts.student import neutralise
 from lib.reading.assemble import Skipped, Text, assemble, clean, title_of
 from lib.reading.evaluation_file import ANSWER, QUESTION
-from lib.reading.sources import find_path
-from lib.reading.tables import read_table, text_value
+from lib.reading.tables import read_table, table_path, text_value
 from lib.records import Document
-from lib.settings import SetupError
 from lib.text import one_line
 
 ROW_ID = "train_file, row "  # the ids of its questions begin with this
@@ -55,20 +54,14 @@ def read_training_file(path: str | Path) -> list[TrainingItem]:
 
     A cell may hold a JSON list: several passages, documents or quotes are several oracles. Rows in
     HotpotQA's layout have `supporting_facts` and `context`: each title of the facts is an oracle,
-    its sentences are quotes, the other passages are distractors. A relative path is looked up from
-    the current folder, then from the project's.
+    its sentences are quotes, the other passages are distractors.
     """
-    found = find_path(path)
-    if found is None or not found.is_file():
-        raise SetupError(
-            f"{path} does not exist. Set train_file to a CSV, JSON, JSONL or XLSX file."
-        )
     names = (*QUESTION, *ANSWER, *_DOCUMENT, *_PASSAGE, *_QUOTE, *_REASONING, *_DISTRACTORS)
     columns = (
         f"a question ({' or '.join(QUESTION)}), an answer ({' or '.join(ANSWER)}), and the "
         "document, passage or quote that holds it"
     )
-    return read_table(found, _item, names=names, columns=columns)
+    return read_table(table_path(path, "train_file"), _item, names=names, columns=columns)
 
 
 def _item(number: int, row: Mapping[str, Any]) -> TrainingItem:
@@ -76,17 +69,11 @@ def _item(number: int, row: Mapping[str, Any]) -> TrainingItem:
         evidence, distractors = _hotpot(row)
     else:
         evidence = _evidence(row)
-        texts = _texts(row, _DISTRACTORS)
-        texts = list(map(_as_read, texts))
+        texts = map(_as_read, _texts(row, _DISTRACTORS))
         distractors = tuple(Evidence(document=one_line(text), passage=text) for text in texts)
-    return TrainingItem(
-        row=number,
-        question=one_line(text_value(row, *QUESTION)),
-        answer=text_value(row, *ANSWER),
-        reasoning="\n".join(map(_clean, _texts(row, _REASONING))),
-        evidence=evidence,
-        distractors=distractors,
-    )
+    question, answer = text_value(row, *QUESTION), text_value(row, *ANSWER)
+    reasoning = "\n".join(map(_clean, _texts(row, _REASONING)))
+    return TrainingItem(number, one_line(question), answer, reasoning, evidence, distractors)
 
 
 def _evidence(row: Mapping[str, Any]) -> tuple[Evidence, ...]:
@@ -97,21 +84,19 @@ def _evidence(row: Mapping[str, Any]) -> tuple[Evidence, ...]:
     )
     if len(documents) == 1 < len(passages):
         documents *= len(passages)
-    pairs = list(zip_longest(documents, passages, fillvalue=""))
-    if not pairs and quotes:
-        pairs = [("", "")]
+    pairs = list(zip_longest(documents, passages, fillvalue="")) or [("", "")] * bool(quotes)
     return tuple(Evidence(document, passage, tuple(quotes)) for document, passage in pairs)
 
 
 def _texts(row: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     """The text or texts under the first of the names that the row has."""
-    value: Any = next((row[name] for name in names if name in row), [])
+    name = next((name for name in names if name in row), "")
+    value = row.get(name, [])
     if isinstance(value, str) and value.lstrip().startswith("["):
         with suppress(json.JSONDecodeError):  # a text may begin with a bracket
             value = json.loads(value)
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(one, str | int | float) for one in values):
-        name = next(name for name in names if name in row)
         raise ValueError(f"its {name} is neither a text nor a list of texts")
     return list(dict.fromkeys(str(one) for one in values if str(one).strip()))
 
@@ -131,25 +116,24 @@ def _hotpot(row: Mapping[str, Any]) -> tuple[tuple[Evidence, ...], tuple[Evidenc
     Also `datasets`' form, with a list for each column: `{"title": […], "sent_id": […]}`.
     """
     try:
-        passages = {_as_read(title): said for title, said in _pairs(row["context"], "sentences")}
-        facts: dict[str, list[str]] = {}
-        for title, number in _pairs(row["supporting_facts"], "sent_id"):
-            said = passages[_as_read(title)]
-            # Some of HotpotQA's facts name a sentence that its passage does not have.
-            facts.setdefault(_as_read(title), []).extend(said[number : number + 1])
-        every = {
-            title: Evidence(
-                title,
-                _as_read(one_line(" ".join(said))),
-                tuple(_as_read(one_line(text)) for text in facts.get(title, ())),
-            )
-            for title, said in passages.items()
+        passages = {
+            _as_read(title): [_as_read(one_line(text)) for text in said]
+            for title, said in _pairs(row["context"], "sentences")
         }
+        facts = defaultdict[str, list[str]](list)
+        for title, number in _pairs(row["supporting_facts"], "sent_id"):
+            said = passages[title := _as_read(title)]
+            # Some of HotpotQA's facts name a sentence that its passage does not have.
+            facts[title] += said[number : number + 1]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(
             "its supporting_facts and context do not have HotpotQA's layout, [[title, number], …] "
             f"and [[title, [sentence, …]], …] ({type(error).__name__}: {error})"
         ) from None
+    every = {
+        title: Evidence(title, one_line(" ".join(said)), tuple(facts.get(title, ())))
+        for title, said in passages.items()
+    }
     others = (one for title, one in every.items() if title not in facts)
     return tuple(every[title] for title in facts), tuple(others)
 
@@ -172,8 +156,8 @@ def documents_of(items: Sequence[TrainingItem], name: str) -> Iterator[Document 
     )
     for number, (title, text) in enumerate(seen, start=1):
         id, title = f"{name}/{number}", title_of(title, Path(name).stem)
+        digest = sha256(text.encode()).hexdigest()
         try:
-            digest = sha256(text.encode()).hexdigest()
             yield assemble(Text(title, [text]), id=id, title=title, sha256=digest)
         except ValueError as error:
             yield Skipped(id, str(error))

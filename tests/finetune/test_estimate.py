@@ -66,7 +66,7 @@ def test_weights_of_an_8b_model(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(estimate, "weight_shapes", lambda folder: SHAPES.items())
+    monkeypatch.setattr(estimate, "weight_shapes", lambda folder: SHAPES)
     monkeypatch.setattr(estimate, "free_memory_gib", lambda on_gpu: 80.0)
     said = memory_estimate(
         rows_of_an_8b_model(tmp_path), Recipe(batch_size=2, **knobs), on_gpu=True, in_bf16=True
@@ -80,10 +80,10 @@ def test_shapes_are_read_from_the_headers(model_dir: Path) -> None:
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(model_dir)
-    shapes = dict(weight_shapes(model_dir))
+    shapes = weight_shapes(model_dir)
     named = dict(model.named_parameters())
     assert {name: list(weight.shape) for name, weight in named.items()} == shapes
-    assert list(weight_shapes(PROJECT_DIR / "docs")) == []
+    assert weight_shapes(PROJECT_DIR / "docs") == {}
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_gpu_without_bf16_trains_in_float32_and_that_is_said(
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(estimate, "free_memory_gib", lambda on_gpu: 16.0)
-    assert trainer.has_bf16(on_gpu=True) is False
+    assert trainer.has_bf16() is False
     assert asked == [False]
     recipe = Recipe(run_name="t", student_model=str(model_dir))
     process = SimpleNamespace(print=print, is_main_process=True, num_processes=1)

@@ -10,7 +10,7 @@ from lib.finetune.merge import licence_of
 from lib.finetune.tokens import end_token_ids, load_tokenizer, tokenise
 from lib.prompts.student import PLAIN_CHAT_TEMPLATE, student_messages
 from lib.store import read_json
-from tests.finetune.test_training import losses, train
+from tests.finetune.tiny import losses, train
 from tests.finetune.tiny_gemma import make_gemma
 
 
@@ -39,8 +39,8 @@ def test_adapters_are_trained_merged_and_end_where_a_server_stops(
 ) -> None:
     from transformers import AutoModelForCausalLM
 
-    trained = train(dataset_dir, gemma_dir, num_epochs=2.0)
-    validation = losses(trained, "validation_loss")
+    trained = train(gemma_dir, dataset_dir, num_epochs=2.0)
+    validation = losses(trained)
     assert validation[-1] < 0.8 * validation[0]
     adapter = read_json(trained.adapter_dir / "adapter_config.json") if trained.adapter_dir else {}
     linear = {f"{name}_proj" for name in ("q", "k", "v", "o", "gate", "up", "down")}

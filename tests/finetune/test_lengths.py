@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from lib.finetune.rows import check_lengths, few_rows, measure_lengths
@@ -19,10 +22,14 @@ def test_lengths_are_measured() -> None:
     assert (lengths.p50_tokens, lengths.p95_tokens) == (59, 104)
 
 
+def rows(*, limit: int) -> Any:
+    return SimpleNamespace(lengths=measure_lengths(ROWS), model_limit_tokens=limit)
+
+
 def test_zero_means_the_longest_row() -> None:
-    assert check_lengths(measure_lengths(ROWS), max_length_tokens=0, model_limit_tokens=0) == 109
-    assert check_lengths(measure_lengths(ROWS), max_length_tokens=0, model_limit_tokens=109) == 109
-    assert check_lengths(measure_lengths(ROWS), max_length_tokens=500, model_limit_tokens=0) == 500
+    assert check_lengths(rows(limit=0), 0) == 109
+    assert check_lengths(rows(limit=109), 0) == 109
+    assert check_lengths(rows(limit=0), 500) == 500
 
 
 def test_few_rows_are_told_with_the_number_that_is_needed() -> None:
@@ -36,4 +43,4 @@ def test_few_rows_are_told_with_the_number_that_is_needed() -> None:
 @pytest.mark.parametrize(("budget", "limit"), [(108, 0), (0, 108), (200, 108)])
 def test_a_row_that_would_be_cut_is_named_with_its_length(budget: int, limit: int) -> None:
     with pytest.raises(SetupError, match=r"train row 109 has 109 tokens .* 108"):
-        check_lengths(measure_lengths(ROWS), max_length_tokens=budget, model_limit_tokens=limit)
+        check_lengths(rows(limit=limit), budget)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from lib.finetune import prepare_rows
 from lib.finetune.rewards import answer_reward, format_reward, quote_reward
 from lib.finetune.rows import PreparedRows
 from lib.finetune.second import second_inputs, train_again
+from lib.finetune.watch import HistoryPoint
 from lib.gen.__main__ import main as gen
 from lib.prompts.student import REFUSAL, cot_label
 from lib.recipe import Recipe
 from lib.settings import SetupError
+from lib.store import read_jsonl
 from tests.gen.dataset import make
 
 DOCUMENT = "Rain fell on the tower for 3 days. The keeper went home."
@@ -65,17 +68,25 @@ def recipe(model_dir: Path, **changed: Any) -> Recipe:
     return Recipe(**(given | changed))
 
 
+def trained_again(folder: Path, rows: PreparedRows, wanted: Recipe) -> list[HistoryPoint]:
+    """Of a student in this folder, which is a copy of the base model."""
+    shutil.copytree(wanted.student_model, folder / "merged")
+    train_again(folder, rows, wanted, scratch_dir=folder / "scratch")
+    return read_jsonl(folder / "second.jsonl")
+
+
 def test_preferences_are_learnt(rows: PreparedRows, model_dir: Path, tmp_path: Path) -> None:
     folder = tmp_path / "pairs"
     assert gen(["convert", str(rows.dataset_dir), "--to", "preference", "--out", str(folder)]) == 0
     wanted = recipe(
         model_dir, then="dpo", preferences_path=str(folder), then_steps=8, then_learning_rate=1e-3
     )
-    model, history = train_again(model_dir, rows, wanted, scratch_dir=tmp_path / "scratch")
+    history = trained_again(tmp_path / "student", rows, wanted)
     margins = [point["margin"] for point in history if "margin" in point]
     assert margins[0] == pytest.approx(0, abs=1e-4)
     assert sum(margins[2:]) / len(margins[2:]) > 0.5
-    assert model.config.model_type == "llama"
+    weights = (path / "model.safetensors" for path in (model_dir, tmp_path / "student" / "merged"))
+    assert len({path.read_bytes() for path in weights}) == 2
     again = second_inputs(wanted)
     (folder / "train.jsonl").write_text("{}\n", encoding="utf-8")
     assert second_inputs(wanted) != again
@@ -83,9 +94,9 @@ def test_preferences_are_learnt(rows: PreparedRows, model_dir: Path, tmp_path: P
 
 def test_rewards_are_followed(rows: PreparedRows, model_dir: Path, tmp_path: Path) -> None:
     wanted = recipe(model_dir, then="grpo", then_steps=2)
-    _, history = train_again(model_dir, rows, wanted, scratch_dir=tmp_path)
-    assert [point["step"] for point in history] == [1, 2]
-    assert all(0 <= point["reward"] <= 3 for point in history)
+    history = trained_again(tmp_path, rows, wanted)
+    assert [point["step"] for point in history if "reward" in point] == [1, 2]
+    assert all(0 <= point.get("reward", 0) <= 3 for point in history)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +116,7 @@ def test_preferences_that_cannot_be_read_are_one_line(
         path.write_text(written, encoding="utf-8")
     wanted = recipe(model_dir, then="dpo", preferences_path=str(tmp_path))
     with pytest.raises(SetupError, match=said):
-        train_again(model_dir, rows, wanted, scratch_dir=tmp_path / "scratch")
+        trained_again(tmp_path, rows, wanted)
 
 
 def test_a_loss_that_is_no_number_stops(
@@ -114,7 +125,7 @@ def test_a_loss_that_is_no_number_stops(
     monkeypatch.setattr("math.isfinite", lambda value: False)
     wanted = recipe(model_dir, then="grpo", then_steps=1)
     with pytest.raises(SetupError, match="Lower then_learning_rate"):
-        train_again(model_dir, rows, wanted, scratch_dir=tmp_path)
+        trained_again(tmp_path, rows, wanted)
 
 
 def test_what_cannot_be_trained_again_is_said_at_the_start(model_dir: Path) -> None:

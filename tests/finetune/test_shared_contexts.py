@@ -89,10 +89,7 @@ def collate(items: Sequence[Any]) -> dict[str, torch.Tensor]:
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
     padded = DataCollatorForLanguageModeling(pad_token_id=0, pad_to_multiple_of=16)
-    columns = ("input_ids", "labels", "position_ids", "branches")
-    return with_branches(padded)(
-        [{name: getattr(item, name) for name in columns if hasattr(item, name)} for item in items]
-    )
+    return with_branches(padded)([item.columns for item in items])
 
 
 def logits_of(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -150,12 +147,13 @@ def plain(ids: str, prompt: str) -> TokenRow:
 def test_the_branch_point_is_the_longest_common_prefix_inside_the_prompts() -> None:
     rows = [plain("0123456789abYES", "0123456789ab"), plain("0123456789acNO", "0123456789ac")]
     (sequence,) = share_contexts(rows, most_rows=4)
-    assert "".join(map(chr, sequence.input_ids)) == "0123456789a" + "bYES" + "cNO"
-    assert sequence.position_ids == [*range(11), *range(11, 15), *range(11, 14)]
-    assert sequence.branches == [0] * 11 + [1] * 4 + [2] * 3
-    learnt = [chr(label) if label != -100 else "." for label in sequence.labels]
+    columns = sequence.columns
+    assert "".join(map(chr, columns["input_ids"])) == "0123456789a" + "bYES" + "cNO"
+    assert columns["position_ids"] == [*range(11), *range(11, 15), *range(11, 14)]
+    assert columns["branches"] == [0] * 11 + [1] * 4 + [2] * 3
+    learnt = [chr(label) if label != -100 else "." for label in columns["labels"]]
     assert "".join(learnt) == "." * 11 + ".YES" + ".NO"
-    assert sequence.num_tokens == len(sequence.input_ids) == 18
+    assert sequence.num_tokens == len(columns["input_ids"]) == 18
 
 
 @pytest.mark.parametrize("other", ["0123456789", "0123456789a"], ids=["the same", "longer"])
@@ -177,11 +175,12 @@ def test_every_row_is_in_one_sequence_as_it_was(seed: int) -> None:
     for sequence in sequences:
         assert 1 <= len(sequence.rows) <= most
         assert (sequence.context_tokens == 0) == (len(sequence.rows) == 1)
+        columns = sequence.columns
         for number, row in enumerate(sequence.rows, start=1):
-            seen = [place for place, b in enumerate(sequence.branches) if b in (0, number)]
-            assert [sequence.input_ids[place] for place in seen] == row.input_ids
-            assert [sequence.position_ids[place] for place in seen] == [*range(len(seen))]
-            assert [sequence.labels[place] for place in seen] == row.labels
+            seen = [place for place, b in enumerate(columns["branches"]) if b in (0, number)]
+            assert [columns["input_ids"][place] for place in seen] == row.input_ids
+            assert [columns["position_ids"][place] for place in seen] == [*range(len(seen))]
+            assert [columns["labels"][place] for place in seen] == row.labels
 
 
 def test_other_contexts_and_instructions_alone_are_not_shared() -> None:
@@ -215,7 +214,7 @@ def test_a_sliding_window_counts_positions_not_places() -> None:
     batch = collate([sequence])
     masks = attention_masks(batch, config)["attention_mask"]
     place = sequence.num_tokens - 10
-    assert sequence.position_ids[place] == 23
+    assert sequence.columns["position_ids"][place] == 23
     sliding, full = masks["sliding_attention"][0, 0, place], masks["full_attention"][0, 0, place]
     own = [*range(sequence.num_tokens - 13, place + 1)]
     assert full.nonzero().flatten().tolist() == [*range(20), *own]

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from lib.finetune import prepare_rows, train_student
+from lib.finetune import prepare_rows
 from lib.finetune.trainer import make_trainer
-from lib.recipe import Recipe
-from tests.finetune.tiny import answer, write_dataset
-
-SETTINGS: dict[str, Any] = {"learning_rate": 0.02, "lora_dropout": 0.0, "batch_size": 4, "seed": 5}
-
-
-def recipe_of(student: Path, **changed: Any) -> Recipe:
-    return Recipe(student_model=str(student), **(SETTINGS | changed))
+from tests.finetune.tiny import answer, losses, recipe_of, train, write_dataset
 
 
 def write_dataset_of_contexts(folder: Path, *, train: int = 24) -> Path:
@@ -36,12 +28,10 @@ def write_dataset_of_contexts(folder: Path, *, train: int = 24) -> Path:
 def test_rows_that_share_contexts_are_trained_as_one_sequence(
     model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe = recipe_of(model_dir, num_epochs=3.0)
-    trained = train_student(prepare_rows(write_dataset_of_contexts(tmp_path), recipe), recipe)
+    trained = train(model_dir, write_dataset_of_contexts(tmp_path), num_epochs=3.0)
     assert "24 rows share 8 contexts: 2." in capsys.readouterr().out
     assert [point["step"] for point in trained.history][-1] == 18  # as many as of separate rows
-    losses = [point["loss"] for point in trained.history if "loss" in point]
-    assert losses[-1] < 0.7 * losses[0]
+    assert losses(trained, "loss")[-1] < 0.7 * losses(trained, "loss")[0]
     text = (trained.model_dir.parent / "trained_row.txt").read_text()
     assert [part.partition("⟧")[0] for part in text.split("⟦")[1:]] == [
         f"{answer(number)}</s>" for number in range(3)

@@ -9,31 +9,23 @@ from typing import Any
 
 import pytest
 
-from lib.finetune import Trained, prepare_rows, train_student
+from lib.finetune import Trained, prepare_rows
 from lib.finetune.trainer import make_trainer
 from lib.recipe import Recipe
 from lib.settings import SetupError
 from lib.store import read_jsonl
-from tests.finetune.tiny import answer, chat_row, write_dataset
+from tests.finetune import tiny
+from tests.finetune.tiny import answer, chat_row, losses, write_dataset
 
-SETTINGS: dict[str, Any] = {
-    "run_name": "t",
-    "num_epochs": 4.0,
-    "learning_rate": 0.02,
-    "lora_dropout": 0.0,
-    "batch_size": 4,
-    "warmup_share": 0.1,
-    "seed": 5,
-}
+LONGER: dict[str, Any] = {"num_epochs": 4.0, "warmup_share": 0.1}
 
 
-def train(dataset_dir: Path, student: Path, **changed: Any) -> Trained:
-    recipe = recipe_of(student, **changed)
-    return train_student(prepare_rows(dataset_dir, recipe), recipe)
+def train(student: Path, dataset_dir: Path, **changed: Any) -> Trained:
+    return tiny.train(student, dataset_dir, **(LONGER | changed))
 
 
 def recipe_of(student: Path, **changed: Any) -> Recipe:
-    return Recipe(student_model=str(student), **(SETTINGS | changed))
+    return tiny.recipe_of(student, **(LONGER | changed))
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +34,7 @@ def student(
 ) -> Iterator[Trained]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENBOOK_HOME", str(tmp_path_factory.mktemp("home")))
-        yield train(dataset_dir, model_dir)
-
-
-def losses(trained: Trained, key: str) -> list[float]:
-    return [point[key] for point in trained.history if key in point]
+        yield train(model_dir, dataset_dir)
 
 
 def test_the_loss_falls_and_validation_is_measured_along(student: Trained) -> None:
@@ -54,8 +42,8 @@ def test_the_loss_falls_and_validation_is_measured_along(student: Trained) -> No
     assert len(validation) >= 4
     assert validation[-1] < 0.8 * validation[0]
     assert losses(student, "loss")[-1] < 0.7 * losses(student, "loss")[0]
-    assert [point["step"] for point in student.history][-1] == 20
     assert not student.reused
+    assert [point["step"] for point in student.history][-1] == 20
 
 
 def test_the_students_folder_is_whole(student: Trained) -> None:
@@ -101,7 +89,7 @@ def test_full_trains_every_weight(model_dir: Path, dataset_dir: Path, home_dir: 
     import torch
     from transformers import AutoModelForCausalLM
 
-    trained = train(dataset_dir, model_dir, method="full", learning_rate=0.003)
+    trained = train(model_dir, dataset_dir, method="full", learning_rate=0.003)
     assert trained.adapter_dir is None
     assert not (trained.model_dir.parent / "adapter").exists()
     assert losses(trained, "loss")[-1] < 0.7 * losses(trained, "loss")[0]
@@ -131,10 +119,10 @@ def test_same_inputs_find_the_student_and_a_new_seed_another(
 ) -> None:
     home = student.model_dir.parents[3]
     monkeypatch.setenv("OPENBOOK_HOME", str(home))
-    again = train(dataset_dir, model_dir)
+    again = train(model_dir, dataset_dir)
     assert again.reused
     assert again.history == student.history
-    other = train(dataset_dir, model_dir, num_epochs=0.2, seed=6)
+    other = train(model_dir, dataset_dir, num_epochs=0.2, seed=6)
     assert other.model_dir != student.model_dir
     assert other.baseline_dir == student.baseline_dir
 
@@ -142,7 +130,7 @@ def test_same_inputs_find_the_student_and_a_new_seed_another(
 def test_the_same_seed_gives_the_same_history(
     student: Trained, model_dir: Path, dataset_dir: Path
 ) -> None:
-    again = train(dataset_dir, model_dir)
+    again = train(model_dir, dataset_dir)
     assert not again.reused
     for key in ("loss", "validation_loss", "learning_rate"):
         assert losses(again, key) == losses(student, key)
@@ -199,7 +187,7 @@ def test_a_row_that_is_too_long_stops_before_anything_is_made(
     model_dir: Path, dataset_dir: Path, home_dir: Path
 ) -> None:
     with pytest.raises(SetupError, match=r"row \d+ has \d+ tokens and max_length_tokens is 50"):
-        train(dataset_dir, model_dir, max_length_tokens=50)
+        train(model_dir, dataset_dir, max_length_tokens=50)
     assert not (home_dir / "artefacts").exists()
 
 
@@ -207,7 +195,7 @@ def test_without_validation_rows_it_trains_and_says_so(
     model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dataset = write_dataset(tmp_path / "lamps", train=6, valid=0)
-    trained = train(dataset, model_dir, num_epochs=1.0)
+    trained = train(model_dir, dataset, num_epochs=1.0)
     assert losses(trained, "loss")
     assert losses(trained, "validation_loss") == []
     assert capsys.readouterr().out.count("No validation rows") == 1
@@ -226,6 +214,6 @@ def test_a_base_model_without_template_is_trained_on_plain_text(
     for path in model_dir.iterdir():
         if path.name != "chat_template.jinja":
             (tmp_path / path.name).write_bytes(path.read_bytes())
-    trained = train(dataset_dir, tmp_path, dataset_format="completion", num_epochs=0.2)
+    trained = train(tmp_path, dataset_dir, dataset_format="completion", num_epochs=0.2)
     for folder in (trained.model_dir, trained.baseline_dir):
         assert AutoTokenizer.from_pretrained(folder).chat_template == PLAIN_CHAT_TEMPLATE

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+from lib.finetune import Trained, prepare_rows, train_student
 from lib.prompts.student import cot_label, student_messages
+from lib.recipe import Recipe
 from lib.store import write_json, write_jsonl
 
 CHAT_TEMPLATE = (
@@ -13,6 +16,14 @@ CHAT_TEMPLATE = (
     "{% if m['role'] == 'assistant' %}{{ eos_token + '\n' }}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
+SETTINGS: dict[str, Any] = {
+    "run_name": "t",
+    "num_epochs": 2.0,
+    "learning_rate": 0.02,
+    "lora_dropout": 0.0,
+    "batch_size": 4,
+    "seed": 5,
+}
 KEEPERS = "Anna Bela Cora Dora Edda Fina Gwen Hedy Inga Jora".split()
 
 
@@ -80,3 +91,16 @@ def make_model(
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def recipe_of(student: Path, **changed: Any) -> Recipe:
+    return Recipe(student_model=str(student), **(SETTINGS | changed))
+
+
+def train(student: Path, dataset_dir: Path, **changed: Any) -> Trained:
+    recipe = recipe_of(student, **changed)
+    return train_student(prepare_rows(dataset_dir, recipe), recipe)
+
+
+def losses(trained: Trained, key: str = "validation_loss") -> list[float]:
+    return [point[key] for point in trained.history if key in point]

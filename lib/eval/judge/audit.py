@@ -6,6 +6,7 @@ from pathlib import Path
 from textwrap import fill, shorten
 from typing import Any
 
+from lib.agreement import cohens_kappa
 from lib.eval.judge.grading import Judge, applicable, ask_judge
 from lib.eval.statistics import wilson_interval
 from lib.prompts.verdicts import FIELDS, JUDGED
@@ -53,11 +54,12 @@ def audit(judge: Judge | None, labels_file: str | Path) -> str:
     graded = [(one, grades["correct"]) for one, grades in zip(labels, verdicts, strict=True)]
     pairs = [(one.correct, grade.value == 1) for one, grade in graded if grade.value is not None]
     mild, strict = pairs.count((False, True)), pairs.count((True, False))
+    kappa = cohens_kappa([people for people, _ in pairs], [said for _, said in pairs])
     same = rate(len(pairs) - mild - strict, len(pairs))
     lines = [
         (0, f"Judge {judge.name} against people, on {len(labels)} answers"),
         (2, f"Same verdict: {same} (95% interval); {len(labels) - len(pairs)} unread"),
-        (2, f"Kappa: {_kappa(pairs)}; 1 = they always agree, 0 = as often as by chance"),
+        (2, f"Kappa: {kappa}; 1 = they always agree, 0 = as often as by chance"),
         (2, f"The judge alone says yes: {mild}; people alone say yes: {strict}"),
     ]
     for one, grade in graded:
@@ -81,16 +83,6 @@ def rate(count: int, n: int) -> str:
         return "none"
     low, high = wilson_interval(count, n)
     return f"{count} of {n} = {100 * count / n:.0f}% ({100 * low:.0f}–{100 * high:.0f}%)"
-
-
-def _kappa(pairs: list[tuple[bool, bool]]) -> str:
-    """Cohen's kappa of (people, judge); not defined where all verdicts are the same."""
-    from sklearn.metrics import cohen_kappa_score
-
-    people, judge = [one for one, _ in pairs], [other for _, other in pairs]
-    if len({*people, *judge}) < 2:
-        return "n/a (all verdicts are the same)"
-    return f"{cohen_kappa_score(people, judge):.2f}"
 
 
 def _short(text: str) -> str:

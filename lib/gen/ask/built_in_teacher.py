@@ -9,7 +9,7 @@ from lib.gen import gates
 from lib.gen.ask.rows import Candidate
 from lib.gen.ask.shares import shares
 from lib.gen.gates import Rejection
-from lib.gen.own_questions import Given, given_reply, reply_by_rule
+from lib.gen.own_questions import Given, label_of
 from lib.progress import Progress
 from lib.prompts.languages import language_name
 from lib.reading.files.api import is_api_record
@@ -63,7 +63,7 @@ def _row_of(given: Given, recipe: Recipe) -> Candidate:
     candidate, reply = Candidate.of_given(given, recipe), ""
     try:
         # A record of an API gets no five fields: rules cannot explain a call.
-        reply = given_reply(given) if given.reasoning else reply_by_rule(given)
+        reply = label_of(given)
         candidate.question = gates.judge_given(
             given.question, given.oracles, reply, "stop", recipe, by_teacher=False
         )

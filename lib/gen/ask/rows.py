@@ -18,7 +18,7 @@ from lib.engine.tasks import gather_all
 from lib.gen import gates
 from lib.gen.ask.shares import Share, asks_whole_rows
 from lib.gen.gates import Rejection
-from lib.gen.own_questions import Given, given_reply
+from lib.gen.own_questions import Given, label_of
 from lib.prompts import teacher
 from lib.prompts.student import Message, parse_answer
 from lib.prompts.teacher import Draft, TeacherPrompts, load_prompts
@@ -177,7 +177,7 @@ class RowWriter:
         messages, reply = list[Message](), ""
         try:
             if given.reasoning:
-                reply = given_reply(given)
+                reply = label_of(given)
                 question = gates.judge_given(
                     question, given.oracles, reply, "stop", self._recipe, by_teacher=False
                 )

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import combinations
 
+from lib.agreement import cohens_kappa
 from lib.gen.review.decisions import described
 from lib.gen.review.review import STATE_OF, Review
 
@@ -107,17 +108,9 @@ def agreement(verdicts: Mapping[str, Mapping[str, str]]) -> list[tuple[str, list
         alike = len(both) - len(differ)
         said = (
             f"{one} and {other} agree on {alike:,} of {len(both):,} rows "
-            f"({100 * alike / len(both):.0f}%), Cohen's kappa {_kappa(*rejects)}."
+            f"({100 * alike / len(both):.0f}%), Cohen's kappa {cohens_kappa(*rejects)}."
         )
         if differ:
             said += f" They differ on {len(differ):,}: what one of them rejects is left out."
         found.append((said, differ))
     return found
-
-
-def _kappa(one: list[bool], other: list[bool]) -> str:
-    from sklearn.metrics import cohen_kappa_score
-
-    if len({*one, *other}) == 1:
-        return "undefined (all verdicts are the same)"
-    return f"{cohen_kappa_score(one, other):.2f}"

@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
-from lib.finetune.shared_batches import SharedBatches
 from lib.finetune.shared_contexts import TrainingSequence
+from lib.finetune.step_batches import StepBatches
 from lib.finetune.tokens import TokenRow
 
 
@@ -19,9 +19,9 @@ def sequence(rng: Random, num_rows: int) -> TrainingSequence:
 def batches_of(
     sequences: list[TrainingSequence], *, batch_size: int, seed: int = 0, epoch: int = 0
 ) -> list[list[int]]:
-    made = SharedBatches(
+    made = StepBatches(
         sequences,
-        batch_size=batch_size,
+        rows_per_step=batch_size,
         rows_per_update=batch_size * 2,
         seed=seed,
         epoch=lambda: epoch,
@@ -56,8 +56,13 @@ def test_several_processes_have_as_many_steps_each_and_every_row_once(
 ) -> None:
     sequences = [sequence(Random(n), 1) for n in range(num_sequences)]
     alone, together = (
-        SharedBatches(
-            sequences, batch_size=3, rows_per_update=24, seed=3, epoch=lambda: 0, processes=several
+        StepBatches(
+            sequences,
+            rows_per_step=3,
+            rows_per_update=24,
+            seed=3,
+            epoch=lambda: 0,
+            processes=several,
         )
         for several in (1, processes)
     )
