@@ -46,6 +46,10 @@ class TrainingSequence:
         return own - (len(self.rows) - 1) * self.context_tokens
 
     @property
+    def num_learned(self) -> int:
+        return sum(len(row.input_ids) - row.prompt_tokens for row in self.rows)
+
+    @property
     def columns(self) -> dict[str, list[int]]:
         """An item of the trainer's dataset: of each token also its position and its branch.
 

@@ -34,6 +34,20 @@ def training_sequences(
     return [TrainingSequence((row,), 0) for row in rows]
 
 
+def validation_sequences(
+    rows: Sequence[TokenRow], recipe: Recipe, *, shares: bool
+) -> list[TrainingSequence]:
+    """Those of like lengths side by side, so that little is padded."""
+    if not shares:
+        return sorted((TrainingSequence((row,), 0) for row in rows), key=_size)
+    return sorted(share_contexts(rows, most_rows=recipe.batch_size), key=_size)
+
+
+def _size(sequence: TrainingSequence) -> tuple[bool, int]:
+    """Shared ones apart from plain rows, which need no mask."""
+    return sequence.context_tokens > 0, sequence.num_tokens
+
+
 @dataclass(frozen=True)
 class StepBatches:
     """Batches of sequences, each of about rows_per_step rows; a batch sampler for PyTorch.
@@ -87,8 +101,7 @@ class StepBatches:
             seen += len(self.sequences[place].rows)
 
         def size(place: int) -> tuple[bool, int]:
-            sequence = self.sequences[place]
-            return sequence.context_tokens > 0, sequence.num_tokens
+            return _size(self.sequences[place])
 
         ordered = [sorted(part, key=size, reverse=True) for part in parts.values()]
         return sorted(ordered, key=lambda part: size(part[0]), reverse=True)

@@ -12,7 +12,7 @@ from lib.finetune.methods import load_model
 from lib.finetune.parallel import parallel_arguments
 from lib.finetune.rows import PreparedRows
 from lib.finetune.shared_contexts import attention_masks, with_branches
-from lib.finetune.step_batches import StepBatches, training_sequences
+from lib.finetune.step_batches import StepBatches, training_sequences, validation_sequences
 from lib.recipe import Recipe
 from lib.settings import SetupError
 
@@ -35,11 +35,13 @@ def make_trainer(
     model, lora = load_model(rows, recipe, in_bf16=in_bf16)
     process = PartialState()
     sequences = training_sequences(model, rows.train, recipe, process.print)
+    shares = any(sequence.context_tokens for sequence in sequences)
+    valid = validation_sequences(rows.valid, recipe, shares=shares)
     trainer = _completion_trainer(
         model=model,
         args=arguments,
         train_dataset=Dataset.from_list([sequence.columns for sequence in sequences]),
-        eval_dataset=Dataset.from_list([row.columns for row in rows.valid]) if rows.valid else None,
+        eval_dataset=Dataset.from_list([one.columns for one in valid]) if valid else None,
         processing_class=rows.tokenizer,
         callbacks=callbacks,
         peft_config=lora,
@@ -53,6 +55,7 @@ def make_trainer(
         seed=recipe.seed,
         epoch=lambda: int(trainer.state.epoch or 0),
     )
+    trainer.valid_tokens = sum(one.num_learned for one in valid) / max(1, len(valid))
     trainer.remove_callback(PrinterCallback)  # the watch prints
     for weight in trainer.model.parameters():
         if weight.requires_grad:  # TRL makes the adapters of quantised models bf16
@@ -81,6 +84,7 @@ def _completion_trainer(**options: Any) -> Any:
 
     class CompletionTrainer(SFTTrainer):
         step_batches: StepBatches
+        valid_tokens: float  # that are learnt, in a validation sequence on average
 
         def get_train_dataloader(self) -> Any:
             return self.accelerator.prepare(
@@ -109,7 +113,9 @@ def _completion_trainer(**options: Any) -> Any:
             learned = labels != -100
             logits = outputs.logits[learned].float()
             summed = functional.cross_entropy(logits, labels[learned], reduction="sum")
-            if num_items_in_batch is None:
+            if not model.training:  # a mean of these by sequences is the mean over all tokens
+                loss = summed / (self.valid_tokens * len(ids))
+            elif num_items_in_batch is None:
                 loss = summed / learned.sum().clamp(min=1)
             else:
                 loss = summed / torch.as_tensor(num_items_in_batch, device=summed.device)
@@ -182,6 +188,7 @@ def _trainer_arguments(
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=_SCHEDULES[recipe.learning_rate_schedule],
         per_device_eval_batch_size=recipe.batch_size,
+        remove_unused_columns=False,  # the trainer uses some that the model does not
         optim="adamw_torch" if shared["use_cpu"] else "adamw_torch_fused",
         bf16=in_bf16,  # mixed: what is trained stays in float32
         eval_strategy="steps" if rows.valid else "no",

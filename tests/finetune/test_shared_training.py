@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from lib.finetune import prepare_rows
 from lib.finetune.trainer import make_trainer
@@ -70,3 +72,26 @@ def test_an_update_of_shared_contexts_learns_what_one_of_separate_rows_learns(
     assert further is None
     assert loss == pytest.approx(expected_loss, rel=1e-5)
     assert (gradients - expected).norm() <= 1e-4 * expected.norm()
+
+
+def test_the_validation_loss_is_the_mean_over_the_completion_tokens(
+    model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lib.finetune.trainer.has_bf16", lambda: False)
+    dataset_dir = write_dataset_of_contexts(tmp_path)
+    found = []
+    for shared in (False, True):
+        recipe = recipe_of(model_dir, method="full", batch_size=5, share_contexts=shared)
+        rows = prepare_rows(dataset_dir, recipe)
+        rows = replace(rows, valid=rows.train[:-1])  # the last step of either has fewer sequences
+        trainer = make_trainer(rows, recipe, output_dir=tmp_path / "out", callbacks=[])
+        assert any("branches" in step for step in trainer.get_eval_dataloader()) == shared
+        found.append(trainer.evaluate()["eval_loss"])
+    model = AutoModelForCausalLM.from_pretrained(model_dir).eval()
+    losses, tokens = 0.0, 0
+    for row in rows.valid:
+        ids, labels = torch.tensor([row.input_ids]), torch.tensor([row.labels])
+        learned = sum(label != -100 for label in row.labels)
+        losses += model(input_ids=ids, labels=labels).loss.item() * learned
+        tokens += learned
+    assert found == pytest.approx([losses / tokens] * 2, rel=1e-5)

@@ -170,6 +170,7 @@ def test_the_loss_is_that_of_trl(
     recipe = recipe_of(model_dir, method="full")
     rows = prepare_rows(dataset_dir, recipe)
     trainer = make_trainer(rows, recipe, output_dir=tmp_path / "out", callbacks=[])
+    trainer.model.train()
     batch = next(iter(trainer.get_train_dataloader()))
     items = None if num_items is None else torch.tensor(num_items)
     found = []
