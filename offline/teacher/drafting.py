@@ -21,6 +21,7 @@ class Draft:
     alone: bool = False  # stands alone without a name: "the oldest light in all the islands"
     field: bool = False  # stands alone once it says which sport or craft it speaks of
     titled: bool = False  # stands alone once it says which document it asks about
+    rule: str = ""  # which rule made it
 
 
 def ask(wh: str, clause: Clause, rest: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from offline.teacher import english as en
@@ -92,14 +92,15 @@ def drafts(clause: Clause, text: str, names: frozenset[str] = frozenset()) -> It
         return
     if bare and following in en.PREPOSITIONS and not clause.subject.split()[-1][0].isupper():
         return
-    yield from rules_predicate.predicates(clause, text)
+    for draft in rules_predicate.predicates(clause, text):
+        yield replace(draft, rule="predicate")
     if clause.subject in {"you", AUTHORS}:
         if clause.core:
             return  # the condition would be missing
-        found = (draft for rule in _OF_ANYBODY for draft in rule(clause))
+        found = _made(_OF_ANYBODY, clause)
         yield from (replace(draft, score=draft.score - 1, titled=True) for draft in found)
         return
-    for draft in (draft for rule in _RULES for draft in rule(clause)):
+    for draft in _made(_RULES, clause):
         if vague and clause.subject in draft.text:
             past = clause.aux in {"was", "were", "did", "had", "has"}
             of_itself = re.fullmatch(rf"the {ITSELF}", clause.subject)
@@ -114,3 +115,9 @@ def drafts(clause: Clause, text: str, names: frozenset[str] = frozenset()) -> It
         if clause.aux in en.DO and clause.rest.startswith(("and ", "or ")):
             continue
         yield replace(draft, score=draft.score - 1.2, field=True) if kind else draft
+
+
+def _made(rules: Iterable[Callable[[Clause], Iterator[Draft]]], clause: Clause) -> Iterator[Draft]:
+    for rule in rules:
+        for draft in rule(clause):
+            yield replace(draft, rule=rule.__name__)

@@ -12,16 +12,18 @@ from random import Random
 from lib.prompts import student as prompts
 from lib.records import Chunk, Question
 from offline.teacher import english as en
-from offline.teacher import rules_general, rules_instruction
+from offline.teacher import rules_general, rules_instruction, rules_whole
 from offline.teacher.clauses import read_sentence
 from offline.teacher.drafting import Draft, is_kind
 from offline.teacher.phrases import has_name, is_person, topic_of
+from offline.teacher.quality import LEAST_GOOD, probability, stands
 from offline.teacher.question_rules import apposition_drafts, drafts
 from offline.teacher.rules_predicate import names_something
 from offline.teacher.sentences import Sentence, split_sentences
 from offline.teacher.standing import acceptable, as_written, folded, in_field, names_little
 
 REASONING = "The document says:"
+WHOLE = frozenset({"whole", "described", "case"})
 
 
 def write_questions(chunk: Chunk, *, num_questions: int, seed: int) -> list[Question]:
@@ -31,10 +33,19 @@ def write_questions(chunk: Chunk, *, num_questions: int, seed: int) -> list[Ques
     fewer; one in another language gives none. The same chunk and seed give the same questions.
     """
     rng = Random(f"{seed}:{chunk.id}")
-    pool = [(draft.score + rng.random() / 4, draft, quote) for draft, quote in _candidates(chunk)]
-    pool.sort(key=lambda item: (-item[0], item[1].text))
+    likely = [
+        (draft.score + rng.random() / 4, draft, quote)
+        for draft, quote in _candidates(chunk)
+        if probability(draft, quote, chunk.text) >= LEAST_GOOD
+    ]
+    likely.sort(key=lambda item: (-item[0], item[1].text))
+    chosen = _spread([item for item in likely if item[1].rule not in WHOLE], num_questions)
+    # Where the other rules find little: an answer that is a sentence's whole predicate.
+    used = {quote for _, quote in chosen}
+    more = [item for item in likely if item[1].rule in WHOLE and item[2] not in used]
+    chosen += _spread(more, num_questions - len(chosen))
     questions: list[Question] = []
-    for draft, quote in _spread(pool, num_questions):
+    for draft, quote in chosen:
         questions.append(
             Question(
                 id=f"{chunk.id}?{len(questions)}",
@@ -89,6 +100,9 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
         made += [draft for item in reading.appositions for draft in apposition_drafts(item)]
         made += rules_general.glossary(sentence.text)
         made += rules_instruction.instructions(sentence.text)
+        made += rules_whole.whole_predicates(sentence.text, names, antecedent)
+        made += rules_whole.described(sentence.text)
+        made += rules_whole.cases(sentence.text)
         made = [draft for draft in made if not names_little(draft, chunk.text)]
         made = [draft for draft in (in_field(draft, chunk, names) for draft in made) if draft]
         found += [(as_written(draft, sentence.quote), sentence.quote) for draft in made]
@@ -99,7 +113,11 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
         topic = topic_of(subject) or topic
         thing = reading.subject
         thing = thing if thing and thing != "you" and names_something(thing) else None
-    return [(draft, quote) for draft, quote in found if acceptable(draft, quote, names)]
+    return [
+        (draft, quote)
+        for draft, quote in found
+        if acceptable(draft, quote, names) and stands(draft, quote, chunk.text)
+    ]
 
 
 def _heading(text: str, sentence: Sentence) -> str | None:

@@ -1,0 +1,87 @@
+"""The built-in teacher's filter, and the broad questions that it makes safe."""
+
+from __future__ import annotations
+
+import lzma
+
+import pytest
+
+from lib.records import Chunk
+from offline.build import quality as build
+from offline.teacher import quality, rules_whole, teacher
+from offline.teacher.drafting import Draft
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "answer"),
+    [
+        (
+            "The north pump stops after an hour of work.",
+            "What does the north pump do?",
+            "stops after an hour of work",
+        ),
+        (
+            "The harbour office can refuse a boat without papers.",
+            "What can the harbour office do?",
+            "refuse a boat without papers",
+        ),
+        (
+            "Your tide table will be a sheet of yellow card.",
+            "What will your tide table be?",
+            "a sheet of yellow card",
+        ),
+    ],
+)
+def test_the_whole_predicate_is_the_answer(text: str, question: str, answer: str) -> None:
+    [draft] = rules_whole.whole_predicates(text, frozenset())
+    assert (draft.text, draft.answer) == (question, answer)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Turn the pump off at night.", "These pumps stop at noon every day.", "It stops."],
+)
+def test_orders_and_pronouns_have_no_predicate_to_ask_for(text: str) -> None:
+    assert not list(rules_whole.whole_predicates(text, frozenset()))
+
+
+def test_a_case_keeps_the_statement_as_it_is() -> None:
+    text = "The loading crane stops if the lid of the motor is open."
+    [draft] = rules_whole.cases(text)
+    assert draft.text == "In which case is it true that the loading crane stops?"
+    assert draft.answer == "if the lid of the motor is open"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "quote"),
+    [
+        ("What does another pump need?", "a new seal", "Another pump needs a new seal."),
+        ("What does an arm consist of?", "a pattern", "An arm consists of a pattern to match."),
+        (
+            "What does the risk of hitting hard do?",
+            "objects or other boats is minimal",
+            "The risk of hitting hard objects or other boats is minimal.",
+        ),
+        ("What do the only bell need?", "a new rope", "The only bell needs a new rope."),
+    ],
+)
+def test_clear_signs_of_a_bad_question(question: str, answer: str, quote: str) -> None:
+    draft = Draft(question, answer, 1.0, titled=True, rule="whole")
+    assert not quality.stands(draft, quote, quote)
+
+
+def test_a_less_likely_question_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "The Halvery Light was first lit on 3 May 1877."
+    chunk = Chunk("notes.md#0", "notes.md", "Notes", 1, 0, len(text), text)
+    assert teacher.write_questions(chunk, num_questions=4, seed=0)
+    monkeypatch.setattr(teacher, "LEAST_GOOD", 1.0)
+    assert not teacher.write_questions(chunk, num_questions=4, seed=0)
+
+
+def test_the_weights_are_those_of_the_labels() -> None:
+    labels = build.read_labels(lzma.decompress(build.LABELS_PATH.read_bytes()).decode())
+    fitted, shipped = build.fit(labels), quality._weights()
+    assert fitted.keys() == shipped.keys()
+    assert all(abs(fitted[name] - shipped[name]) < 0.05 for name in fitted)
+    shares = [bad for _, _, bad in build.curve(labels)]
+    assert shares[6] < 0.75 * shares[0]  # the likelier 40% are better, on documents not seen
