@@ -49,7 +49,7 @@ from lib.threads import tune_threads
 TARGET = 80.0  # percent, published count: the RAFT student with retrieved documents
 # arXiv:2403.10131, table 1, Torch Hub: LLaMA2-7B, percent
 PAPER = {"base": 0.0, "base + RAG": 8.60, "DSF": 84.94, "RAFT": 84.95}
-MAX_NEW_TOKENS, BATCH_SIZE = 160, 8
+MAX_NEW_TOKENS = 160
 _NAMED = re.compile(r"\b(?:repo_or_dir|model)\s*=\s*(['\"])(.*?)\1")
 
 
@@ -82,7 +82,6 @@ def measure(bench: Bench, **changed: Any) -> int:
             cases,
             run_name=recipe.run_name,
             max_new_tokens=MAX_NEW_TOKENS,
-            batch_size=BATCH_SIZE,
         )
         shares[name] = {c: shares_right(given, bench) for c, given in replies.items()}
     print(f"published count / same call, % | {' | '.join(cases)}")

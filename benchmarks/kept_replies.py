@@ -12,7 +12,7 @@ from lib.prompts.student import STUDENT_PROMPT, Prompt
 from lib.settings import home, portable
 from lib.store import fingerprint, folder_fingerprint, read_jsonl, write_json
 
-_BATCHES_AT_ONCE = 4  # what a kill loses at most; of these, prompts of like length share a batch
+_AT_ONCE = 32  # what a kill loses at most
 
 
 def answer(
@@ -21,7 +21,6 @@ def answer(
     *,
     run_name: str,
     max_new_tokens: int,
-    batch_size: int,
     prompt: Prompt = STUDENT_PROMPT,
 ) -> tuple[dict[str, list[str]], bool]:
     """A model's greedy replies by condition, in the cases' order; whether any had to be asked for.
@@ -44,22 +43,20 @@ def answer(
             reader = reader or load_reader(model_dir, dtype="float32")
             about = {"model": portable(model_dir), "prompt": prompt.name, "condition": condition}
             write_json(path.with_suffix(".json"), about)
-        size = batch_size * _BATCHES_AT_ONCE
-        for start in range(0, len(missing), size):
-            places = missing[start : start + size]
+        for start in range(0, len(missing), _AT_ONCE):
+            places = missing[start : start + _AT_ONCE]
             assert reader
             given = greedy_replies(
                 *reader,
                 [prompts[place] for place in places],
                 max_new_tokens=max_new_tokens,
-                batch_size=batch_size,
             )
             new = {
                 asked[place].question_id: text for place, text in zip(places, given, strict=True)
             }
             _keep(path, new)
             kept |= new
-            if len(missing) > size:
+            if len(missing) > _AT_ONCE:
                 print(f"{condition}: {len(kept)} of {len(asked)}", flush=True)
         replies[condition] = [kept[case.question_id] for case in asked]
     return replies, reader is not None

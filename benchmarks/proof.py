@@ -35,7 +35,7 @@ from lib.threads import tune_threads
 from offline.teacher import NAME
 
 SEEDS = (0, 1, 2)
-MAX_QUESTIONS, MAX_NEW_TOKENS, BATCH_SIZE = 200, 128, 8
+MAX_QUESTIONS, MAX_NEW_TOKENS = 200, 128
 CHOOSING_QUESTIONS = 30  # of the validation split, to choose a plain prompt
 
 
@@ -190,7 +190,6 @@ def answers_of(
         cases,
         run_name=recipe.run_name,
         max_new_tokens=MAX_NEW_TOKENS,
-        batch_size=BATCH_SIZE,
         prompt=prompt,
     )
 

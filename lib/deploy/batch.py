@@ -147,8 +147,12 @@ class Batch:
 
         longest = max(map(len, tokens))
         starts = [len(cached) for cached in self._cached[first : first + len(tokens)]]
-        padded = torch.tensor([some + [0] * (longest - len(some)) for some in tokens])
-        positions = torch.tensor(starts)[:, None] + torch.arange(longest)
+        device = self._model.device
+        padded = torch.tensor(
+            [some + [0] * (longest - len(some)) for some in tokens], device=device
+        )
+        places = torch.arange(longest, device=device)
+        positions = torch.tensor(starts, device=device)[:, None] + places
         self._cache.place(first, positions)
         with torch.inference_mode():
             logits = self._model(
@@ -168,7 +172,7 @@ class Batch:
         """
         import torch
 
-        places = torch.arange(length)
+        places = torch.arange(length, device=positions.device)
         seen = (places <= positions[..., None])[:, None]  # (slots, 1, tokens, length)
         kinds = set(getattr(self._config, "layer_types", None) or ())
         if "sliding_attention" not in kinds:
@@ -176,6 +180,27 @@ class Batch:
         window = (places > positions[..., None] - self._config.sliding_window)[:, None]
         masks = {"full_attention": seen, "sliding_attention": seen & window}
         return masks if len(kinds) > 1 else masks["sliding_attention"]
+
+
+def write_all(
+    model: Any, prompts: Sequence[list[int]], *, most_tokens: int, ends: frozenset[int]
+) -> list[list[int]]:
+    """The answers' tokens, in the prompts' order."""
+    batch = Batch(model)
+    asked = [Written(prompt, most_tokens, ends) for prompt in prompts]
+    for written in asked:
+        while batch.is_full:
+            batch.step()
+        batch.begin(written)
+    while batch.num_at_work:
+        batch.step()
+    return [written.done.result() for written in asked]
+
+
+def ends_of(config: Any) -> frozenset[int]:
+    """The tokens that end an answer by a GenerationConfig, which has one, several or none."""
+    ends = config.eos_token_id
+    return frozenset(ends if isinstance(ends, list) else [] if ends is None else [ends])
 
 
 def _common(one: Sequence[int], other: Sequence[int]) -> int:
@@ -209,7 +234,7 @@ class _SlotCache:
 
         length = int(self._positions.max()) + 1
         kept = self._room(layer_idx, keys, length)
-        rows = torch.arange(self._slots)[self._rows, None]
+        rows = torch.arange(self._slots, device=keys.device)[self._rows, None]
         for one, new in zip(kept, (keys, values), strict=True):
             one.transpose(1, 2)[rows, self._positions] = new.transpose(1, 2)
         seen_keys, seen_values = (one[self._rows, :, :length] for one in kept)

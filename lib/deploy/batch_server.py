@@ -8,7 +8,7 @@ from queue import Queue
 from threading import Lock, Thread
 from typing import Any
 
-from lib.deploy.batch import PROPOSED_TOKENS, Batch, Written
+from lib.deploy.batch import PROPOSED_TOKENS, Batch, Written, ends_of
 
 WAITING = 256  # requests that have a thread; more wait for one
 
@@ -68,9 +68,7 @@ class Writer:
         """What `generate` gives for one prompt: (1, tokens), those of the prompt first."""
         import torch
 
-        ends = config.eos_token_id
-        ends = frozenset(ends if isinstance(ends, list) else [ends])
-        written = Written(input_ids[0].tolist(), config.max_new_tokens, ends)
+        written = Written(input_ids[0].tolist(), config.max_new_tokens, ends_of(config))
         if streamer:
             streamer.put(input_ids[0])
             written.on_tokens = lambda tokens: streamer.put(torch.tensor(tokens))

@@ -24,7 +24,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     (tmp_path / "model" / "config.json").write_text("{}")
     seen: list[str] = []
 
-    def replies(*_: Any, max_new_tokens: int, batch_size: int) -> list[str]:
+    def replies(*_: Any, max_new_tokens: int) -> list[str]:
         prompts: Sequence[list[Message]] = _[-1]
         texts = [prompt[-1]["content"] for prompt in prompts]
         seen.extend(texts)
@@ -36,9 +36,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 
 
 def ask(tmp_path: Path, prompt: Prompt = STUDENT_PROMPT) -> tuple[list[str], bool]:
-    replies, new = answer(
-        tmp_path / "model", CASES, run_name="t", max_new_tokens=8, batch_size=1, prompt=prompt
-    )
+    replies, new = answer(tmp_path / "model", CASES, run_name="t", max_new_tokens=8, prompt=prompt)
     return replies["oracle"], new
 
 
