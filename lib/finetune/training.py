@@ -142,6 +142,11 @@ def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> No
     with plain_output(), memory_errors(rows, recipe):
         trainer = make_trainer(rows, recipe, output_dir=scratch, callbacks=callbacks)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        if not trainer.state.global_step:  # the trainer would save the base as the student
+            raise SetupError(
+                f"{len(rows.train):,} rows gave no update (processes: {process.num_processes}), "
+                "so nothing was trained. Start fewer processes, or make more rows in 1_gen."
+            )
         state = whole_state(trainer)  # all processes take part
         if process.is_main_process:
             with building(target) as folder:

@@ -192,6 +192,15 @@ def test_a_row_that_is_too_long_stops_before_anything_is_made(
     assert not (home_dir / "artefacts").exists()
 
 
+def test_a_training_without_an_update_makes_no_student(
+    model_dir: Path, dataset_dir: Path, home_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lib.finetune.step_batches.StepBatches.__iter__", lambda _: iter(()))
+    with pytest.raises(SetupError, match=r"rows gave no update \(processes: 1\)"):
+        train(model_dir, dataset_dir)
+    assert not list((home_dir / "artefacts" / "students").glob("*/merged"))
+
+
 def test_without_validation_rows_it_trains_and_says_so(
     model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
