@@ -105,13 +105,15 @@ def main(*, quick: bool = False) -> int:
         with tempfile.TemporaryDirectory() as folder:
             every, multiplied = _write_shapes(name, Path(folder))
             rows, recipe = _rows(Path(folder), 2, TOKENS), recipe_of(name)
-            gpu_gib = sum(estimated_gib(rows, recipe, on_gpu=True, in_bf16=True))
+            gpu_gib = sum(estimated_gib(rows, recipe, on_gpu=True, in_bf16=True, recompute=True))
             gpu_s = GPU_FLOPS * multiplied * ROWS * TOKENS / GPU_TFLOPS / 1e12
             cpu = "-"
             if name in ON_CPU:
                 made = in_process("benchmarks.students", {"name": name}, OMP_NUM_THREADS="1")
                 alone = recipe_of(name, batch_size=1)
-                cpu_gib = sum(estimated_gib(rows, alone, on_gpu=False, in_bf16=True))
+                cpu_gib = sum(
+                    estimated_gib(rows, alone, on_gpu=False, in_bf16=True, recompute=False)
+                )
                 ratio = cpu_gib / made["peak_gib"]
                 worst = max(worst, ratio, 1 / ratio)
                 cpu = f"{made['peak_gib']:.1f} ({cpu_gib:.1f}), {ROWS * made['row_s'] / 3600:.1f}"

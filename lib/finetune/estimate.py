@@ -22,11 +22,13 @@ def memory_estimate(
     rows: PreparedRows, recipe: Recipe, *, on_gpu: bool, in_bf16: bool, processes: int = 1
 ) -> str:
     """`Memory, estimated: 2.1 GiB (0.1 for weights, gradients and optimizer, 1.2 for 4 rows …`"""
+    recompute = on_gpu and recomputes(rows, recipe, in_bf16=in_bf16)
     weights_gib, rows_gib, own_gib = estimated_gib(
-        rows, recipe, on_gpu=on_gpu, in_bf16=in_bf16, processes=processes
+        rows, recipe, on_gpu=on_gpu, in_bf16=in_bf16, recompute=recompute, processes=processes
     )
     parts = f"{weights_gib:.1f} for weights, gradients and optimizer, {rows_gib:.1f} for "
     parts += f"{recipe.batch_size} rows of {rows.lengths.max_total_tokens:,} tokens"
+    parts += ", computed twice to save memory" if recompute else ""
     total_gib = weights_gib + rows_gib + own_gib
     said = f"Memory, estimated: {total_gib:.1f} GiB ({parts})"
     free_gib = free_memory_gib(on_gpu=on_gpu)
@@ -35,14 +37,30 @@ def memory_estimate(
     return f"{said}; {free_gib:.1f} GiB are free."
 
 
+def recomputes(rows: PreparedRows, recipe: Recipe, *, in_bf16: bool) -> bool:
+    """Whether a GPU keeps only each layer's input, and computes the rest again for the gradient.
+
+    That costs a third of the time, so not where all of it takes half of what is free, by the
+    estimate; weights that are divided among processes always do.
+    """
+    needed = estimated_gib(rows, recipe, on_gpu=True, in_bf16=in_bf16, recompute=False)
+    return recipe.parallel != "ddp" or sum(needed) > free_memory_gib(on_gpu=True) / 2
+
+
 def estimated_gib(
-    rows: PreparedRows, recipe: Recipe, *, on_gpu: bool, in_bf16: bool, processes: int = 1
+    rows: PreparedRows,
+    recipe: Recipe,
+    *,
+    on_gpu: bool,
+    in_bf16: bool,
+    recompute: bool,
+    processes: int = 1,
 ) -> tuple[float, float, float]:
     """Memory of the weights and what trains them, of a batch of rows, and of the process itself."""
     weights_gib = _weight_bytes(rows, recipe, float_bytes=2 if on_gpu and in_bf16 else 4) / 2**30
     if recipe.parallel != "ddp":
         weights_gib /= processes
-    rows_gib = _activation_bytes(rows, recipe, on_gpu=on_gpu) / 2**30
+    rows_gib = _activation_bytes(rows, recipe, on_gpu=on_gpu, recompute=recompute) / 2**30
     return weights_gib, rows_gib, 0.0 if on_gpu else _PROCESS_GIB
 
 
@@ -99,7 +117,9 @@ def _weight_bytes(rows: PreparedRows, recipe: Recipe, *, float_bytes: int) -> fl
     return divided * frozen_bytes + (every - divided) * float_bytes + adapters * _TRAINED_BYTES
 
 
-def _activation_bytes(rows: PreparedRows, recipe: Recipe, *, on_gpu: bool) -> float:
+def _activation_bytes(
+    rows: PreparedRows, recipe: Recipe, *, on_gpu: bool, recompute: bool
+) -> float:
     """What the backward pass needs of a batch of the longest rows: layers and logits."""
     config: dict[str, Any] = read_json(rows.base.folder / "config.json")
     config = config.get("text_config") or config
@@ -107,8 +127,8 @@ def _activation_bytes(rows: PreparedRows, recipe: Recipe, *, on_gpu: bool) -> fl
     layers = config.get("num_hidden_layers") or 0
     inner = config.get("intermediate_size") or 4 * width
     a_layer = (8 * width + 4 * inner) * (2 if on_gpu else 4)
-    # Activation checkpointing on a GPU: each layer's input, and one layer at a time.
-    of_layers = 2 * width * layers + a_layer if on_gpu else a_layer * layers
+    # Activation checkpointing: each layer's input, and one layer at a time.
+    of_layers = 2 * width * layers + a_layer if recompute else a_layer * layers
     tokens = recipe.batch_size * rows.lengths.max_total_tokens
     learnt = recipe.batch_size * rows.lengths.max_completion_tokens
     return float(tokens * of_layers + learnt * (config.get("vocab_size") or 0) * 12)

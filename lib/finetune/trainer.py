@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.finetune.checkpoints import CHECKPOINTS, last_checkpoint
+from lib.finetune.estimate import recomputes
 from lib.finetune.methods import load_model
 from lib.finetune.parallel import parallel_arguments
 from lib.finetune.rows import PreparedRows
@@ -177,6 +178,8 @@ def _trainer_arguments(
     eval_steps = recipe.eval_steps or max(1, math.ceil(updates / 4))
     save_steps = recipe.save_steps or max(1, math.ceil(updates / CHECKPOINTS))
     shared = shared_arguments(recipe, output_dir)
+    if not shared["use_cpu"]:
+        shared["activation_checkpointing"] = recomputes(rows, recipe, in_bf16=in_bf16)
     keeps_best = bool(recipe.early_stop_patience and rows.valid)
     return SFTConfig(
         **shared,
@@ -218,7 +221,7 @@ def shared_arguments(recipe: Recipe, output_dir: Path) -> dict[str, Any]:
         "per_device_train_batch_size": recipe.batch_size,
         "gradient_accumulation_steps": recipe.gradient_accumulation_steps,
         "use_cpu": not on_gpu,
-        "activation_checkpointing": on_gpu,  # costs a third of the time; a small model needs none
+        "activation_checkpointing": on_gpu,
         "disable_tqdm": True,
         "dataloader_pin_memory": on_gpu,
         "seed": recipe.seed,

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lib.finetune import estimate, prepare_rows, train_student, trainer, training
-from lib.finetune.estimate import memory_estimate
+from lib.finetune.estimate import memory_estimate, recomputes
 from lib.finetune.model_files import weight_shapes
 from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR, SetupError
@@ -74,6 +74,30 @@ def test_weights_of_an_8b_model(
     assert f"({weights_gib} for weights" in said
     assert "for 2 rows of 2,000 tokens" in said
     assert ("it may not fit. Lower batch_size" in said) == (knobs["method"] == "full")
+
+
+@pytest.mark.parametrize(
+    ("free_gib", "knobs", "again"),
+    [
+        (140.0, {"batch_size": 1}, False),
+        (24.0, {"batch_size": 1}, True),
+        (140.0, {"batch_size": 8}, True),
+        (140.0, {"batch_size": 1, "parallel": "fsdp2"}, True),
+    ],
+)
+def test_a_gpu_computes_activations_twice_only_where_memory_is_short(
+    free_gib: float,
+    knobs: dict[str, Any],
+    again: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(estimate, "weight_shapes", lambda folder: SHAPES)
+    monkeypatch.setattr(estimate, "free_memory_gib", lambda on_gpu: free_gib)
+    rows, recipe = rows_of_an_8b_model(tmp_path), Recipe(**knobs)
+    assert recomputes(rows, recipe, in_bf16=True) == again
+    said = memory_estimate(rows, recipe, on_gpu=True, in_bf16=True)
+    assert ("computed twice to save memory" in said) == again
 
 
 def test_shapes_are_read_from_the_headers(model_dir: Path) -> None:
