@@ -43,7 +43,7 @@ def use(monkeypatch: pytest.MonkeyPatch, server: Loopback, *roles: str) -> None:
 
 
 def test_answers_stand_in_their_cases_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    cases = make_cases()
+    cases = sorted(make_cases(), key=lambda case: case.condition)  # as build_cases has them
     with serve() as server:
         use(monkeypatch, server, "STUDENT")
         answers = answer_cases(models("student"), cases, Recipe(max_answer_tokens=77))
@@ -65,8 +65,11 @@ def test_answers_stand_in_their_cases_order(monkeypatch: pytest.MonkeyPatch) -> 
     assert {body["temperature"] for body in server.requests} == {0.0}
 
 
-def test_student_and_baseline_read_the_same_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
-    cases = make_cases()
+def test_student_and_baseline_read_the_same_prompts_question_by_question(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    by_question = make_cases()
+    cases = sorted(by_question, key=lambda case: case.condition)
     with serve() as server:
         use(monkeypatch, server, "STUDENT", "BASELINE")
         answers = answer_cases(
@@ -76,7 +79,13 @@ def test_student_and_baseline_read_the_same_prompts(monkeypatch: pytest.MonkeyPa
         role: [b["messages"] for b in server.requests if b["model"] == f"the-{role}"]
         for role in ("student", "baseline")
     }
-    expected = [student_messages(c.question, [chunk.text for chunk in c.chunks]) for c in cases]
+    closed_first = [
+        case for pair in zip(by_question[1::2], by_question[::2], strict=True) for case in pair
+    ]
+    expected = [
+        student_messages(case.question, [chunk.text for chunk in case.chunks])
+        for case in closed_first
+    ]
     assert asked["student"] == expected
     assert asked["baseline"] == expected
     assert [a.model for a in answers] == ["student"] * len(cases) + ["baseline"] * len(cases)
