@@ -14,6 +14,7 @@ Measured against one `generate` with prompt lookup after another: docs/experimen
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ SLOTS = 8  # prompts at work
 STEP_TOKENS = 32  # of a step, those that are proposed among them; at least one for each prompt
 PROPOSED_TOKENS = 10  # of a prompt; 20 are not faster (docs/experiments.md)
 LOOKED_UP = 2  # tokens
+_TIMED_STEPS, _TRIED_EVERY = 6, 50  # with and without proposals
 
 
 @dataclass(eq=False)
@@ -70,6 +72,24 @@ class Written:
                 return self.tokens[place + LOOKED_UP :][:most]
 
 
+class _Spent:
+    """Time of steps of one kind, the last ones weighing most."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self._seconds = self._tokens = 0.0
+
+    def add(self, seconds: float, tokens: float) -> None:
+        """Tokens: of each prompt at work."""
+        self.steps += 1
+        self._seconds = 0.9 * self._seconds + seconds
+        self._tokens = 0.9 * self._tokens + tokens
+
+    @property
+    def seconds_a_token(self) -> float:
+        return self._seconds / self._tokens if self.steps else 0.0
+
+
 class Batch:
     """The prompts at work, one in each slot of the cache."""
 
@@ -78,6 +98,7 @@ class Batch:
         self._config = model.config.get_text_config()
         self._cache = _SlotCache(self._config.num_hidden_layers, slots)
         self._step_tokens = step_tokens
+        self._spent = {True: _Spent(), False: _Spent()}  # in steps with and without proposals
         self._cached: list[list[int]] = [[] for _ in range(slots)]  # tokens whose keys are kept
         self._at_work: dict[int, Written] = {}  # slot → prompt
 
@@ -111,10 +132,12 @@ class Batch:
 
     def step(self) -> None:
         """Write at least one token for each prompt at work."""
-        proposed = min(PROPOSED_TOKENS, self._step_tokens // len(self._at_work) - 1)
+        start, at_work = time.perf_counter(), len(self._at_work)
+        proposes = self._proposes()
+        most = min(PROPOSED_TOKENS, self._step_tokens // at_work - 1) if proposes else 0
         read: list[list[int]] = [[] for _ in range(max(self._at_work) + 1)]
         for slot, written in self._at_work.items():
-            read[slot] = [written.tokens[-1], *written.proposal(proposed)]
+            read[slot] = [written.tokens[-1], *written.proposal(most)]
         try:
             best = self._best(0, read)
         except Exception as error:
@@ -122,10 +145,25 @@ class Batch:
                 written.done.set_exception(error)
             self._at_work.clear()
             return
+        num_new = 0
         for slot in list(self._at_work):
             right = _common(read[slot][1:], best[slot])  # what the model would have written
             self._cached[slot] += read[slot][: 1 + right]
             self._add(slot, best[slot][: 1 + right])
+            num_new += 1 + right
+        self._spent[proposes].add(time.perf_counter() - start, num_new / at_work)
+
+    def _proposes(self) -> bool:
+        """Whether the next step looks into the prompts.
+
+        That costs a large model more than it gains: both ways are timed at first, then the slower
+        one now and then.
+        """
+        by_steps = sorted(self._spent, key=lambda way: self._spent[way].steps)
+        by_cost = sorted(self._spent, key=lambda way: self._spent[way].seconds_a_token)
+        rare = self._spent[by_steps[0]].steps
+        steps = rare + self._spent[by_steps[1]].steps
+        return by_steps[0] if rare < _TIMED_STEPS or steps % _TRIED_EVERY == 0 else by_cost[0]
 
     def _add(self, slot: int, tokens: list[int]) -> None:
         written = self._at_work[slot]
