@@ -8,6 +8,7 @@ from offline.teacher import english as en
 from offline.teacher.grammar import Reader, is_manner
 
 _CUT = frozenset({";", ":", "–", "—", "-", "(", ")", '"', "“", "”"})
+_OF_THE_PHRASE = frozenset("that which who whose whom how what why whether".split())
 _RELATIVE = frozenset("which who where when but while so although because with whose".split())
 
 
@@ -25,17 +26,7 @@ def rest_of(reader: Reader, place: int, limit: int | None = None) -> tuple[str, 
         if low == "that" and reader.low(index - 1) in en.PREPOSITIONS:
             continue  # "on that branch"
         if low in en.SUBORDINATORS and _opens_clause(reader, index, end):
-            whole = low not in {
-                "that",
-                "which",
-                "who",
-                "whose",
-                "whom",
-                "how",
-                "what",
-                "why",
-                "whether",
-            }
+            whole = low not in _OF_THE_PHRASE
             # "to which it pertains": the preposition is the relative clause's.
             pied = not whole and reader.low(index - 1) in en.PREPOSITIONS | {"of"}
             return reader.slice(place, index - pied), whole, index

@@ -26,20 +26,10 @@ _PROPER = rf"(?:the )?{NAME}(?: (?:of|in|at) (?:the )?{NAME})?"
 
 
 @dataclass(frozen=True)
-class Apposition:
-    """`Zachary Wynn, the keeper of Quarle Light, …`"""
-
-    name: str
-    description: str
-    past: bool
-
-
-@dataclass(frozen=True)
 class Reading:
     """What one sentence says."""
 
     clauses: tuple[Clause, ...] = ()
-    appositions: tuple[Apposition, ...] = ()
     subject: str | None = None  # of the main clause: whom a following pronoun means
 
 
@@ -49,12 +39,11 @@ def read_sentence(
     antecedent: str | None,
     names: frozenset[str],
     topic: str | None = None,
-    title: str = "",
 ) -> Reading:
-    """Clauses and appositions of one sentence; an empty reading where the rules do not reach.
+    """The clauses of one sentence; an empty reading where the rules do not reach.
 
     antecedent is the main subject of the sentence before, names the words known as proper names,
-    topic the named thing that the paragraph is about, title the document's.
+    topic the named thing that the paragraph is about.
     """
     body = without_marker(text)
     because = re.match(r"(?P<why>Because [^,;:]+), (?P<body>[^;:]+)", body)
@@ -63,9 +52,7 @@ def read_sentence(
         return Reading()
     if is_imperative(body):
         body = f"You should {body[0].lower()}{body[1:]}"
-    words = Reader(
-        body[0].upper() + body[1:], subject=antecedent, names=names, topic=topic, title=title
-    )
+    words = Reader(body[0].upper() + body[1:], subject=antecedent, names=names, topic=topic)
     words.lowered = body[0].islower()
     reader = _SentenceReader(words)
     try:
@@ -88,7 +75,7 @@ def read_sentence(
             clauses += [replace(c, subject=subject) for c in extra.clauses if c.voice == "passive"]
         except Unreadable:
             pass
-    return Reading(tuple(clauses), tuple(reader.appositions), subject)
+    return Reading(tuple(clauses), subject)
 
 
 class _SentenceReader:
@@ -97,7 +84,6 @@ class _SentenceReader:
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
         self.clauses: list[Clause] = []
-        self.appositions: list[Apposition] = []
         self.owner: str | None = None  # whom the "its" of the subject means
 
     def full_clause(self, first: int) -> str:
@@ -109,7 +95,6 @@ class _SentenceReader:
         reader = self.reader
         subject, verb, inserted = read_subject(reader, first)
         self.owner = reader.antecedent if reader.low(first) in _OWNERS else None
-        role = subject
         # "Its rival, the Sleeve Company, was …": the name says it better than the role.
         if inserted and (subject == UNRESOLVED or not has_name(subject)):
             description = reader.slice(*inserted[0])
@@ -124,12 +109,10 @@ class _SentenceReader:
         for start, end in inserted:
             if reader.slice(start, end) != subject:
                 self._insertion(subject, start, end, past=past)
-            elif has_name(role):
-                self.appositions.append(Apposition(role, subject, past))
         return subject
 
     def _insertion(self, subject: str, start: int, end: int, *, past: bool) -> None:
-        """`, which was built in 1890,` · `, designed by X,` · `, a skipper,`"""
+        """`, which was built in 1890,` · `, designed by X,` · `, the keeper of Y,`"""
         reader = self.reader
         low = reader.low(start)
         if low in {"which", "who"}:
@@ -148,9 +131,12 @@ class _SentenceReader:
             self.clauses.append(clause)
         else:
             description = reader.slice(start, end)
-            verbs = en.AUXILIARIES | en.SUBORDINATORS
-            if not any(reader.low(i) in verbs for i in range(start, end)):
-                self.appositions.append(Apposition(subject, description, past))
+            be = "was" if past and "present" not in description else "is"
+            role = f"the {description.removeprefix('the ')}"
+            if description[:1].isdigit():
+                self.clauses.append(Clause(subject, be, "", be, "be", "be", description))
+            elif is_person(subject) and re.match(r"the (?!an? |one )(?:[a-z-]+ )+of ", role):
+                self.clauses.append(Clause(role, be, "", be, "be", "be", subject))
 
     def _predicate(self, subject: str, verb: int, first: int, limit: int | None = None) -> None:
         reader = self.reader

@@ -73,11 +73,6 @@ def noun_phrase(text: str) -> str:
     return "" if not words or len(words) > 8 or weak or inner or verbal else phrase
 
 
-def plural_noun(noun: str) -> bool:
-    head = noun.split(" of ")[0].split()[-1]
-    return bool(re.search(r"[^siu]s$|^(?:people|men|women|children|feet|fishermen|sheep)$", head))
-
-
 _NO_KIND = frozenset(
     "some most many other others people these those several few both more all such various today "
     "things riders users learning training being".split()
@@ -96,3 +91,11 @@ def is_kind(subject: str) -> bool:
         and not set(words)
         & (_NO_KIND | en.DETERMINERS | en.PREPOSITIONS | en.POSSESSIVES | set(en.NUMBER_WORDS))
     )
+
+
+def generic(subject: str) -> bool:
+    """`most kitesurfers`, `a rounded rail`, `bat tails`: true of all of that kind."""
+    if match := re.match(r"(?:most|many|an?|all) (.+)$", subject):
+        words = match.group(1).split()
+        return 1 <= len(words) <= 4 and subject.islower() and not set(words) & en.PREPOSITIONS
+    return is_kind(subject)

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from offline.teacher.verb_forms import (
-    BASES,
-    ONLY_VERBS,
-    PARTICIPLE,
-    PAST,
-    PAST_OF,
-    PRESENT,
-    third_person,
-)
-
-__all__ = [
-    "BASES",
-    "ONLY_VERBS",
-    "PARTICIPLE",
-    "PAST",
-    "PAST_OF",
-    "PRESENT",
-    "third_person",
-]
+from offline.teacher.verb_forms import BASES as BASES
+from offline.teacher.verb_forms import ONLY_VERBS as ONLY_VERBS
+from offline.teacher.verb_forms import PARTICIPLE as PARTICIPLE
+from offline.teacher.verb_forms import PAST as PAST
+from offline.teacher.verb_forms import PAST_OF as PAST_OF
+from offline.teacher.verb_forms import PRESENT as PRESENT
+from offline.teacher.verb_forms import third_person as third_person
 
 BE = frozenset({"is", "are", "was", "were"})
 HAVE = frozenset({"has", "have", "had"})
@@ -98,9 +86,8 @@ PERSON_TITLES = frozenset(
     "Mr. Mrs. Ms. Dr. Captain Capt. Professor Prof. Sir Lady Lord Queen King Prince Princess "
     "Father Sister Brother Admiral Lieutenant Major Colonel Mayor Bishop Saint President".split()
 )
-# What "the firm" or "the ship" can stand for, and parts that "the tower" can be one of.
+# What "the firm" can stand for, and parts that "the tower" can be one of.
 SORTS_OF_COMPANY = frozenset("firm company yard foundry workshop brewery bakery shipyard".split())
-SORTS_OF_SHIP = frozenset("ship vessel boat ferry wreck tug barque schooner trawler".split())
 PARTS = frozenset(
     "pier piers mole quay harbour slip station wharf breakwater fee tower lantern lens hull "
     "engine engines mast deck crew captain master skipper coxswain keeper keepers owner founder "

@@ -64,13 +64,11 @@ class Reader:
         subject: str | None,
         names: frozenset[str],
         topic: str | None = None,
-        title: str = "",
     ) -> None:
         """subject: whom an opening pronoun means; names: words written with a capital;
         topic: the named thing that the paragraph is about."""
         self.topic = topic
         self.lowered = False  # the first word got its capital from us
-        self.title = title
         self.text = text
         self.words = tokenise(text)
         self.names = names

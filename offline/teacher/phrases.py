@@ -72,7 +72,9 @@ def is_plural(phrase: str) -> bool:
         # "the lifeboat Edwin and Maud" and "the Curlew and Candle" are one thing each.
         single = re.match(r"the (?:(?:[a-z]+ )*[a-z]+[^s\W] )?[A-Z][\w’'-]* and [A-Z]", core)
         return " and " in core and not single
-    plural = re.search(r"[^siu]s$|^(?:people|men|women|children|police)$|[aeiou]us$", last)
+    plural = re.search(
+        r"[^siu]s$|^(?:people|(?:fisher|wo)?men|children|police|feet|sheep)$|[aeiou]us$", last
+    )
     return " and " in core or bool(plural)
 
 
@@ -141,21 +143,6 @@ def topic_of(subject: str | None) -> str | None:
     return name if fits and not is_person(name) and len(name.split()) <= 5 else None
 
 
-def from_title(phrase: str, title: str) -> str | None:
-    """`the museum`, in "Sandry Harbour Museum: A Guide" → "the Sandry Harbour Museum"."""
-    words = phrase.split()
-    if len(words) != 2 or words[0] != "the" or not words[1].islower():
-        return None
-    match = re.search(
-        rf"\b((?:[A-ZÀ-Þ][\w’'-]+ )+){words[1].capitalize()}(?=$|[:,(]| [-–—|])", title
-    )
-    if match is None or (
-        match.group(1).split()[0] in {"The", "A", "Our"} and len(match.group(1).split()) < 2
-    ):
-        return None
-    return f"the {re.sub('^The ', '', match.group(1))}{words[1].capitalize()}"
-
-
 def with_topic(phrase: str, topic: str) -> str | None:
     """`the firm`, of Zeller & Wray → "Zeller & Wray"; `the tower`, of Quarle Light → its tower."""
     words = phrase.split()
@@ -167,8 +154,6 @@ def with_topic(phrase: str, topic: str) -> str | None:
         return topic if company and len(words) == 2 else None
     if topic.split()[-1].lower() == noun and len(words) == 2:
         return topic
-    if noun in en.SORTS_OF_SHIP:
-        return topic if topic.startswith("the ") and len(words) == 2 else None
     return f"{phrase} of {topic}" if noun in en.PARTS else None
 
 

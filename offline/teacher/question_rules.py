@@ -10,23 +10,16 @@ from offline.teacher import english as en
 from offline.teacher import phrases as ph
 from offline.teacher import (
     rules_amount,
-    rules_general,
     rules_is,
-    rules_predicate,
     rules_when_where,
-    rules_which,
     rules_who_what,
 )
-from offline.teacher.drafting import Draft
+from offline.teacher.drafting import Draft, generic
 from offline.teacher.grammar import Clause
 from offline.teacher.leads import AUTHORS, ITSELF
-from offline.teacher.rules_is import apposition_drafts
-
-__all__ = ["apposition_drafts", "drafts"]
 
 _RULES = (
     rules_when_where.when,
-    rules_when_where.occasion,
     rules_amount.numbers,
     rules_amount.measures,
     rules_amount.often,
@@ -35,17 +28,16 @@ _RULES = (
     rules_who_what.prepositional,
     rules_is.copula,
     rules_who_what.of_subject,
-    rules_general.why,
-    rules_which.which,
+    rules_when_where.why,
+    rules_is.which,
 )
 
 # Questions that stand alone under the document's title although "you" or its authors act.
 _OF_ANYBODY = (
     rules_when_where.when,
-    rules_when_where.occasion,
     rules_amount.numbers,
     rules_amount.often,
-    rules_general.why,
+    rules_when_where.why,
 )
 
 _NAMES_NOTHING = re.compile(
@@ -58,12 +50,10 @@ _NAMES_NOTHING = re.compile(
 )
 
 
-def drafts(clause: Clause, text: str, names: frozenset[str] = frozenset()) -> Iterator[Draft]:
-    """Every question that the rules make of one clause of the sentence `text`."""
+def drafts(clause: Clause, names: frozenset[str] = frozenset()) -> Iterator[Draft]:
+    """Every question that the rules make of one clause."""
     past = clause.aux in {"was", "were", "did", "had", "has", "have"}
-    kind = rules_general.generic(clause.subject) and not (
-        past and clause.subject.startswith(("a ", "an "))
-    )
+    kind = generic(clause.subject) and not (past and clause.subject.startswith(("a ", "an ")))
     # "the yard": which one, only the sentences before would tell.
     article = re.match(r"(?:the|both|each|every|any|some|all|a|an) ", clause.subject)
     superlative = re.match(r"the (?:\w+ )?\w+est ", clause.subject)
@@ -72,12 +62,8 @@ def drafts(clause: Clause, text: str, names: frozenset[str] = frozenset()) -> It
         (" more", " less", " right")
     ):
         return
-    if re.match(r"\w+ing (?!.*\band\b)", clause.subject) and clause.aux in {
-        "are",
-        "were",
-        "do",
-        "have",
-    }:
+    plural = {"are", "were", "do", "have"}
+    if clause.aux in plural and re.match(r"\w+ing (?!.*\band\b)", clause.subject):
         return
     if _NAMES_NOTHING.search(clause.subject) or clause.subject.lower() in en.NUMBER_WORDS:
         return
@@ -92,8 +78,6 @@ def drafts(clause: Clause, text: str, names: frozenset[str] = frozenset()) -> It
         return
     if bare and following in en.PREPOSITIONS and not clause.subject.split()[-1][0].isupper():
         return
-    for draft in rules_predicate.predicates(clause, text):
-        yield replace(draft, rule="predicate")
     if clause.subject in {"you", AUTHORS}:
         if clause.core:
             return  # the condition would be missing

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from offline.teacher import english as en
 from offline.teacher import phrases as ph
-from offline.teacher.drafting import PREP, Draft, ask, plural_noun, tail_of, without
+from offline.teacher.drafting import PREP, Draft, ask, tail_of, without
 from offline.teacher.grammar import Clause
 
 _END = rf"(?= (?:{PREP}|and|to|or)\b|,|$)"
@@ -22,7 +22,7 @@ _AND_COUNTED = re.compile(
     rf" and (?P<num>{ph.NUMBER}) (?P<noun>(?:[a-z][\w-]* ){{0,1}}[a-z][\w-]*){_END}"
 )
 
-MEASURE = re.compile(
+_MEASURE = re.compile(
     rf"(?<![\w,.-])(?P<value>{ph.NUMBER} {ph.LENGTH_UNITS}) "
     r"(?P<adj>tall|high|long|wide|deep|thick|across)\b"
 )
@@ -64,23 +64,14 @@ _LIMIT = re.compile(
     rf"\bwithin (?P<value>{ph.NUMBER}) (?P<unit>(?:[a-z]+ )?{ph.TIME_UNITS}(?<=s))(?![\w-])"
 )
 
-_PRICE = re.compile(rf"\b(?P<prep>for|at) (?P<value>{ph.MONEY})(?![\w-])")
+_PAID = frozenset("cost pay charge be earn receive raise spend".split())
 
 
 def numbers(clause: Clause) -> Iterator[Draft]:
     """`carries 42 passengers` · `costs 9 crowns` · `takes 40 minutes` · `Three keepers lived …`"""
     rest = clause.rest
     money = re.match(rf"({ph.MONEY})(?![\w-])", rest)
-    if money and clause.lemma in {
-        "cost",
-        "pay",
-        "charge",
-        "be",
-        "earn",
-        "receive",
-        "raise",
-        "spend",
-    }:
+    if money and clause.lemma in _PAID:
         wh = "How much"
         if clause.lemma == "be" and _MEASURABLE & set(clause.subject.split()[:3]):
             wh = "What"
@@ -103,10 +94,10 @@ def numbers(clause: Clause) -> Iterator[Draft]:
         return
     if match and re.search(rf"{ph.TIME_UNITS}$", match.group("noun")) and not clause.complete:
         return  # "expire 10 years [after they were issued]"
-    if match and clause.voice == "active" and plural_noun(match.group("noun")):
+    if match and clause.voice == "active" and ph.is_plural(match.group("noun")):
         tail = rest[match.end() :]
         second = _AND_COUNTED.match(tail)
-        if second and plural_noun(second.group("noun")):
+        if second and ph.is_plural(second.group("noun")):
             after = tail_of(tail[second.end() :])
             yield Draft(
                 ask(f"How many {second.group('noun')}", clause, after), second.group("num"), 2.6
@@ -120,7 +111,7 @@ def numbers(clause: Clause) -> Iterator[Draft]:
     counted = _COUNTED.match(clause.subject[:1].lower() + clause.subject[1:])
     if (
         counted
-        and plural_noun(counted.group("noun"))
+        and ph.is_plural(counted.group("noun"))
         and clause.lemma != "be"
         and clause.aux not in en.MODALS
     ):
@@ -136,7 +127,7 @@ def numbers(clause: Clause) -> Iterator[Draft]:
 def measures(clause: Clause) -> Iterator[Draft]:
     """`is 33 metres tall` · `has a range of 22 miles` · `stands 9 metres above the rock`"""
     rest, subject = clause.rest, clause.subject
-    measured = MEASURE.finditer(rest) if clause.lemma in _STANDING else iter(())
+    measured = _MEASURE.finditer(rest) if clause.lemma in _STANDING else iter(())
     for size in measured:
         if size.start() and not rest[: size.start()].endswith((" and ", ", ")):
             continue
@@ -150,9 +141,6 @@ def measures(clause: Clause) -> Iterator[Draft]:
     if amount and clause.lemma == "be" and clause.aux in {"is", "was"}:
         tail = tail_of(rest[amount.end() :])
         yield Draft(f"What {clause.aux} {subject} {tail}".strip() + "?", amount.group("value"), 2.8)
-    pace = re.search(rf"\bat (?P<value>{ph.NUMBER} (?:knots|kilometres per hour))(?![\w-])", rest)
-    if pace and clause.voice == "active":
-        yield Draft(ask("At what speed", clause, rest[: pace.start()]), pace.group("value"), 2.8)
     for match in _ATTRIBUTE.finditer(rest):
         name, value = match.group("name"), match.group("value")
         if name.split()[-1] not in _MEASURABLE:
@@ -161,14 +149,10 @@ def measures(clause: Clause) -> Iterator[Draft]:
         if clause.lemma == "have" and not before:
             be = "was" if clause.aux == "did" else "is"
             yield Draft(f"What {be} the {name} of {subject}?", value, 3.2)
-        elif re.search(r"(?:^| )(?:at|to|for)$", before):
-            prep = before.split()[-1]
-            kept = before[: -len(prep)].strip()
-            yield Draft(ask(f"{prep.capitalize()} what {name}", clause, kept), value, 2.6)
 
 
 def often(clause: Clause) -> Iterator[Draft]:
-    """`every 24 seconds` · `for 44 years` · `in three days` · `sold at 11 crowns`"""
+    """`every 24 seconds` · `for 44 years` · `in three days`"""
     if match := _OFTEN.search(clause.rest):
         if re.search(
             r"\b(?:on|at|in|of|as|for|to|from|by|than|with|or)$",
@@ -185,13 +169,3 @@ def often(clause: Clause) -> Iterator[Draft]:
         rest = without(clause.rest, match.start(), match.end())
         asked = ask(f"Within how many {match.group('unit')}", clause, rest)
         yield Draft(asked, match.group("value"), 2.8)
-    if (match := _PRICE.search(clause.rest)) and clause.lemma in {
-        "sell",
-        "buy",
-        "purchase",
-        "hire",
-        "rent",
-        "let",
-    }:
-        rest = without(clause.rest, match.start(), match.end())
-        yield Draft(ask("For how much", clause, rest), match.group("value"), 2.8)

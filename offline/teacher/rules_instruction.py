@@ -42,12 +42,6 @@ _DUTY = re.compile(
     r"entitled|advised|obliged|free) to|(?P<it>(?<=^[Ii]t )is (?:advisable|recommended|necessary|"
     r"possible|important|best|sufficient)) to) (?P<what>[a-z].+)"
 )
-# "staff who travel", "anyone requiring help": the duty of these, not of all.
-_OF_SOME = re.compile(
-    r"(?!(?:when|while|if|as|after|before|once|we|you|it|to) )(?:[\w-]+ ){1,4}"
-    r"(?:who|(?:wish|want|requir|request|seek|work|us|travel|leav|join|apply|receiv)l?ing) ",
-    re.IGNORECASE,
-)
 _NO_DEED = frozenset("be have get need want see do like".split())
 # "how to", "able to": no purpose of what stands before.
 _NO_PURPOSE = frozenset(
@@ -76,13 +70,6 @@ _NEXT_STATEMENT = re.compile(
     r", (?:but|so|because|although|since|even|particularly|especially) |,? (?:and|or) "
     r"(?:we|you|it|they|he|she) "
 )
-_OPEN_END = re.compile(
-    r"\b(?:the|an?|of|to|and|or|for|with|in|on|at|by|from|as|is|are|was|be|has|have|that|which|"
-    r"about|example|shortly|immediately|right|soon|not|very|more|e\.g|i\.e|etc|like|such as|"
-    r"including|into|than|see|even|only|just|"
-    r"particularly|especially|typically|except|because|so|where|when)$",
-    re.IGNORECASE,
-)
 # Behind one of these, a purpose or a condition may belong to the second verb alone.
 _JOINED = re.compile(r",|\b(?:that|which|who|if|when|because|where|how)\b", re.IGNORECASE)
 # A condition holds a noun: not "when in doubt", "if you picked wrong".
@@ -95,7 +82,6 @@ TELLS = re.compile(
 _THINKS = re.compile(
     r"[Ww]e (?:are|recommend|trust|believe|think|hope|want|suggest|encourage|ask|mean|expect)\b"
 )
-LONGEST = 20  # words of an answer that is a predicate or a clause
 
 
 def instructions(text: str) -> Iterator[Draft]:
@@ -119,14 +105,6 @@ def instructions(text: str) -> Iterator[Draft]:
             if found:
                 return
 
-    duty = _DUTY.fullmatch(body)
-    if duty and _OF_SOME.match(duty["who"]) and not said.points(f"the person {duty['who']}"):
-        answer = re.sub(r"^(?:(?:also|only|always|then|still) )+", "", duty["what"])
-        base = answer.partition(" ")[0]
-        cut = re.search("[;:]|, and |^[^ ]+$", answer) or len(answer.split()) > LONGEST
-        if base in en.BASES - _NO_DEED and not cut and not said.points(f"the {answer}"):
-            yield _told(f"What {_bound(duty)}?", answer)
-
 
 def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
     """`if the lamp fails`, `Call the keeper` → "What should you do if the lamp fails?\""""
@@ -145,7 +123,7 @@ def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
         return
     opened = re.match(rf"(?:{JOIN}|since|because|although|which|where) ", low)
     opened = opened or re.match(r"\w+ing\b[^,]*, ", main)
-    if opened or _OPEN_END.search(main) or (not leading and said.points(low)):
+    if opened or said.LOOSE.search(main) or (not leading and said.points(low)):
         return
     if re.search(rf"\b(?:this(?! {ITSELF}\b)|these|those|below|above|following|the same)\b", main):
         return
@@ -183,7 +161,7 @@ def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
     first = low.partition(" ")[0]
     if first in {*en.ONLY_VERBS, *en.PAST, *en.PRESENT, "only"} or first.endswith("ing"):
         return
-    if len(main.split()) > LONGEST:
+    if len(main.split()) > said.LONGEST:
         return
     if _is_statement(main) and not re.match(r"(?:and|or|but) ", low):
         first = main.partition(" ")[0].lower()
@@ -249,7 +227,7 @@ def _condition_stands(when: str) -> bool:
     words = when.split()
     if re.search(r"(?:^| )(?:when|once|if|unless|–) | \w+ed by \w+$", when):
         return False
-    if not 2 <= len(words) <= 22 or _OPEN_END.search(when) or _SAYS_NO_OCCASION.search(when):
+    if not 2 <= len(words) <= 22 or said.LOOSE.search(when) or _SAYS_NO_OCCASION.search(when):
         return False
     if re.match(
         r"(?:they|he|she|i|many|some|several|both|others|doing|done|not|so) "

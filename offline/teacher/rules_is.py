@@ -1,18 +1,17 @@
-"""Questions after what or who something is."""
+"""Questions after what or who something is, and after a subject by its sort: which fins."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
+from offline.teacher import english as en
 from offline.teacher import phrases as ph
-from offline.teacher.clauses import Apposition
 from offline.teacher.drafting import PREP, Draft
 from offline.teacher.grammar import Clause
-from offline.teacher.rules_amount import MEASURE
 
 # What only judges its subject, and subjects that name nothing.
-JUDGED = re.compile(
+_JUDGED = re.compile(
     r"\b(?:advanced|great|good|important|popular|key|common|new|newer|difficult|essential|useful|"
     r"major|challenging|convenient)\b"
 )
@@ -34,12 +33,6 @@ def copula(clause: Clause) -> Iterator[Draft]:
     if clause.voice != "be" or " and " in subject or re.match(r"\w+ing \w|the usual ", subject):
         return
     person = ph.is_person(subject)
-    if clause.head == "been" and clause.aux == "has":
-        name, _, since = rest.partition(" since ")
-        if ph.is_person(name) and since:
-            yield Draft(f"Who has been {subject} since {since}?", name, 2.8)
-        elif person and ph.has_name(rest) and since:
-            yield Draft(f"Who has been {rest}?", subject, 2.6)
     if clause.head:
         return
     if re.match(
@@ -66,7 +59,7 @@ def copula(clause: Clause) -> Iterator[Draft]:
     if re.match(r"(?:a|an|one of the) ", rest):
         answer = _kind_of(rest)
         if re.match(r"a (?:little|lot|bit|good deal|few) ", answer) or (
-            not ph.has_name(subject) and (JUDGED.search(answer) or _UNSAID.match(subject))
+            not ph.has_name(subject) and (_JUDGED.search(answer) or _UNSAID.match(subject))
         ):
             return
         if answer and clause.aux in {"is", "was"} and len(answer.split()) >= 3:
@@ -97,17 +90,68 @@ def _kind_of(rest: str) -> str:
     return phrase if "," in rest and len(phrase.split()) <= 8 else ""
 
 
-def apposition_drafts(apposition: Apposition) -> Iterator[Draft]:
-    """`Barnaby Fitch, the keeper of Quarle Light,` → `Who is the keeper of Quarle Light?`"""
-    name, description = apposition.name, apposition.description
-    be = "was" if apposition.past and "present" not in description else "is"
-    if (match := MEASURE.match(description)) and ph.has_name(name):
-        adjective = {"across": "wide"}.get(match.group("adj"), match.group("adj"))
-        yield Draft(f"How {adjective} {be} {name}?", match.group("value"), 2.8)
-    if "," in description or name.startswith("one of ") or len(description.split()) > 9:
+# Modifiers that tell no kind from another.
+_PLAIN = frozenset(
+    "latter former default modern new other different common ideal most many such early recent "
+    "current various last next first second third final main same similar certain good own "
+    "following typical basic several single subsequent excellent few some popular traditional "
+    "classic special specific additional average regular usual standard normal general major "
+    "minor important original more further later earlier well best better great greater big "
+    "large small young old top real true actual whole entire resulting remaining key primary "
+    "another previous international world".split()
+)
+# Heads that "which" asks nothing about.
+_LOOSE_HEADS = frozenset(
+    "way ways thing things part parts number kind kinds type types form forms case cases example "
+    "examples advantage reason result results people year years time times day days goal idea "
+    "person end side rest amount place choice use lot one ones act work man woman men women name "
+    "members".split()
+)
+_WHICH = re.compile(r"(?:(?:the|an?) )?(?P<mods>(?:[\w’'-]+ ){1,3})(?P<head>[a-z]{3,})$")
+_COMPARED = re.compile(r"(?:more|less|most|least|\w+er|made|used|similar|suitable|ideal|popular)\b")
+
+
+def which(clause: Clause) -> Iterator[Draft]:
+    """`Bat tails provide looseness for turns` → "Which tails provide looseness for turns?\""""
+    match = _WHICH.match(clause.subject)
+    rest = clause.rest
+    if match is None or not clause.complete or len(rest.split()) < 3 or len(rest.split()) > 14:
         return
-    person = ph.is_person(name)
-    if person and re.match(r"the |(?!an? )[a-z]", description) and ph.has_name(description):
-        role = description if description.startswith("the ") else f"the {description}"
-        if re.match(r"the (?:[a-z-]+ )+of ", role):
-            yield Draft(f"Who {be} {role}?", name, 2.7)
+    mods = match.group("mods").lower().split()
+    head = match.group("head")
+    singular = not re.search(r"[^siu]s$|^(?:people|men|women)$", head)
+    if singular and (
+        not re.match(r"[Tt]he ", clause.subject) or re.search(r" [a-z]+ [A-Z]", clause.subject)
+    ):
+        return  # "Staff member", "the rock tripe Umbilicaria esculenta"
+    subject_bare = clause.subject.islower() and not re.match(r"(?:the|an?) ", clause.subject)
+    if any(word[:1].isdigit() for word in mods) or (
+        clause.aux == "did" and subject_bare and re.match(rf"(?:{PREP}) ", rest)
+    ):
+        return
+    if set(mods) & (_PLAIN | en.PREPOSITIONS | en.CONJUNCTIONS | en.POSSESSIVES | {"of"}):
+        return
+    if (
+        head in _LOOSE_HEADS | en.ADVERBS | en.PERSON_NOUNS
+        or head.endswith(("ing", "ed"))
+        or mods[0] in en.ONLY_VERBS
+        or (head in en.BASES and not re.match(r"(?:the|an?) ", clause.subject))
+        or set(mods) & (set(en.NUMBER_WORDS) | en.ADVERBS | en.AUXILIARIES | en.DETERMINERS)
+        or any(word.endswith(("ed", "ly", "’s", "'s")) and "-" not in word for word in mods)
+    ):
+        return
+    if mods[0].endswith(("ing", "est")) or head in _PLAIN or re.match("fewer|own|only", mods[0]):
+        return
+    if " , " in f" {rest}" or (" between " in f" {rest}" and " and " not in rest):
+        return
+    if re.search(r"\b(?:its|their|his|her|such|same|other|so|due|because)\b", rest):
+        return
+    if clause.voice == "passive" and rest.split()[0] in en.OPENERS:
+        return
+    if clause.voice == "be" and not _COMPARED.match(rest):
+        return
+    if clause.lemma in {"have", "become", "seem", "include", "come", "go"}:
+        return
+    if head in rest.split() or head.rstrip("s") in rest.split():
+        return
+    yield Draft(f"Which {head} {clause.finite} {rest}?", clause.subject, 2.2, field=True)

@@ -1,4 +1,4 @@
-"""Questions after a time or a place."""
+"""Questions after a time, a place or a reason."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ _LOCATIVE = frozenset(
     "hang stand lie keep store find moor bury display preserve bear base situate locate cast "
     "exhibit anchor live dwell sit house show hide print repair train wreck meet end "
     "begin start".split()
+)
+
+_NOWHERE = frozenset(
+    "have become result depend rely focus vote target specialise specialize call know base".split()
 )
 
 _EVENTS = frozenset(
@@ -75,27 +79,6 @@ def when(clause: Clause) -> Iterator[Draft]:
     if clock := ph.CLOCK.search(clause.rest):
         rest = without(clause.rest, clock.start(), clock.end())
         yield Draft(ask("At what time", clause, rest), clock.group("clock"), 3.0)
-
-
-_OCCASION = re.compile(
-    r"(?P<what>(?:(?:the|an?|their|all|each|every) (?:[\w-]+ ){1,3}?)?)"
-    r"(?P<when>(?:during|after|before|prior to|upon|(?:at|by|until) the (?:end|start|beginning) of|"
-    r"on the (?:day|first day) of) [^,;:]+)"
-)
-
-
-def occasion(clause: Clause) -> Iterator[Draft]:
-    """`is finalized during the intake session` → "When is … finalized?\""""
-    match = _OCCASION.fullmatch(clause.core or clause.rest)
-    if clause.core or match is None or clause.voice == "be" or not clause.complete:
-        return
-    what, answer = match["what"].strip(), match["when"]
-    if (
-        (what or clause.voice == "passive")
-        and not points(answer)
-        and 3 <= len(answer.split()) <= 12
-    ):
-        yield Draft(ask("When", clause, what), answer, 1.2, titled=True)
 
 
 def _datable(clause: Clause) -> bool:
@@ -149,8 +132,6 @@ def where(clause: Clause) -> Iterator[Draft]:
         if clause.voice == "be":
             if before or clause.head:
                 continue
-            if named is None and " of " not in match.group("value") and len(phrase) < 3:
-                continue
             yield Draft(ask("Where", clause, ""), match.group("value"), 2.4)
             continue
         # "the mayor of Lathe in 1890": a place inside a longer phrase may belong to that phrase.
@@ -160,24 +141,29 @@ def where(clause: Clause) -> Iterator[Draft]:
             r"\b(?:in|at|on|near|to|for|by|with|as|into|from|under|off)\b", before
         ):
             continue
-        if clause.lemma in {
-            "have",
-            "become",
-            "result",
-            "depend",
-            "rely",
-            "focus",
-            "vote",
-            "target",
-            "specialise",
-            "specialize",
-            "call",
-            "know",
-            "base",
-        }:
+        if clause.lemma in _NOWHERE:
             continue
         rest = without(clause.rest, match.start(), match.end())
-        if rest.endswith(" to") or " to be " in rest:
-            continue
         where_score = 2.6 if named else 2.0
         yield Draft(ask("Where", clause, rest), match.group("value"), where_score)
+
+
+def why(clause: Clause) -> Iterator[Draft]:
+    """`X is popular because of its speed` · `X fell due to rot` → "Why …?\""""
+    rest, reason = clause.rest, clause.reason
+    if (
+        not reason
+        and clause.complete
+        and (match := re.search(r",? (?P<why>(?:due to|because of) .+)$", rest))
+    ):
+        rest, reason = rest[: match.start()], match.group("why")
+    if (
+        re.search(r" and \w+$", reason)
+        or re.search(r"\bit\b", rest)
+        or points(f"{rest} the thing {reason.removeprefix('so that ')}")
+        or not 3 <= len(reason.split()) <= 20
+        or "," in reason
+    ):
+        return
+    long = len(reason.split()) > 13 or not clause.reason
+    yield Draft(ask("Why", clause, rest), reason, 2.6, titled=long and bool(clause.reason))

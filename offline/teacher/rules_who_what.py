@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from offline.teacher import english as en
 from offline.teacher import phrases as ph
-from offline.teacher.drafting import PREP, Draft, ask, noun_phrase
+from offline.teacher.drafting import Draft, ask, noun_phrase
 from offline.teacher.grammar import Clause
 
 _AGENT = re.compile(
@@ -30,30 +30,10 @@ _PREPOSITIONAL = {
     for participle, _, prepositions in [entry.partition(":")]
 }
 
-_ACTIVE_PREPOSITIONAL = frozenset(
-    "run on|consist of|depend on|belong to|lead to|serve as|refer to|connect to|rely on|"
-    "turn into|result in|specialise in|specialize in|deal in|begin with|end with".split("|")
-)
-
-_HUMAN = frozenset(
-    "found design build write lead invent discover command establish paint compose carve pilot "
-    "own manage direct sell buy donate win survey chart name rescue teach run develop create "
-    "launch pour compile draw edit publish record organise open commission make start train "
-    "supply repair restore give bake brew sew weave captain coach set introduce produce coin "
-    "break".split()
-)
-
 _DOERS = en.PERSON_NOUNS | set(
     "team committee board council office department members group club union staff "
     "volunteers".split()
 )
-
-_STATES = frozenset("involve contain include consist".split())
-
-# What happens to things, not to people: "Bullet Fins were invented by …" asks for no "who".
-_NO_DEED = {"invent", "build", "make", "design", "construct", "develop", "manufacture"}
-
-_PEOPLE_DO = frozenset("invite marry become feature appear buy order win sell visit join".split())
 
 
 def agent(clause: Clause) -> Iterator[Draft]:
@@ -61,44 +41,27 @@ def agent(clause: Clause) -> Iterator[Draft]:
     if clause.voice != "passive":
         return
     match = _AGENT.search(clause.rest)
-    if (
-        match is None
-        or clause.rest.startswith("to as ")
-        or re.search(r" and \w+ed\b", match.group("value"))
-        or re.search(r"\bby(?: \w+)?ing\b", clause.rest)
-    ):
+    if match is None or re.search(r" and \w+ed\b", match.group("value")):
         return
     answer = match.group("value")
     who = (
         ph.is_person(answer)
         or ph.is_organisation(answer)
         or bool(re.match(r"(?:the|a|an) ", answer) and answer.split()[-1].lower() in _DOERS)
-        or bool(re.match(r"the (?:brothers|sisters|engineer|architect|captain) ", answer))
     )
     rest = (
         f"{clause.rest[: match.start()].strip()} {_date_free(clause.rest[match.end() :])}".strip()
     )
-    participle = clause.head.split()[-1]
-    past = en.PAST_OF.get(participle)
-    adverbs = " ".join(clause.head.split()[:-1])
-    if not who:
-        if (
-            ph.has_name(answer)
-            or not re.match(r"(?:a|an|the|[a-z]+s\b)", answer)
-            or clause.rest[match.end() :]
-        ):
-            return
-        if noun_phrase(answer) or len(answer.split()) > 2:
-            answer = re.sub(r" (?:over|in|on|at|to|with|for|of|from|by)$", " ?", answer)
-            asked = ask("What", clause, f"{clause.rest[: match.start()].strip()} by")
-            yield Draft(asked, answer, 1.8)
-    elif clause.aux in {"was", "were"} and past and "been" not in adverbs:
-        words = (adverbs, past, clause.subject, rest)
-        yield Draft("Who " + " ".join(w for w in words if w) + "?", answer, 3.2)
+    *adverbs, participle = clause.head.split()
+    past = clause.aux in {"was", "were"}
+    verb = None
+    if past and "been" not in adverbs:
+        verb = en.PAST_OF.get(participle)
     elif clause.aux in {"is", "are"} and participle in en.PARTICIPLE:
         verb = en.third_person(en.PARTICIPLE[participle])
-        words = (adverbs, verb, clause.subject, rest)
-        yield Draft("Who " + " ".join(w for w in words if w) + "?", answer, 2.6)
+    if who and verb:
+        words = ("Who", *adverbs, verb, clause.subject, rest)
+        yield Draft(" ".join(word for word in words if word) + "?", answer, 3.2 if past else 2.6)
 
 
 def _date_free(rest: str) -> str:
@@ -108,14 +71,9 @@ def _date_free(rest: str) -> str:
 
 
 def prepositional(clause: Clause) -> Iterator[Draft]:
-    """`is made of oak` → "What is … made of?"; `runs on diesel` → "What does … run on?\""""
+    """`is made of oak` → "What is … made of?\""""
     if not clause.complete and "," not in clause.rest:
         return
-    if clause.voice == "active":
-        word = clause.rest.split(" ")[0]
-        answer = noun_phrase(clause.rest[len(word) :].strip())
-        if f"{clause.lemma} {word}" in _ACTIVE_PREPOSITIONAL and not re.match(r"$|\d", answer):
-            yield Draft(ask("What", clause, word), answer, 2.2)
     if clause.voice != "passive":
         return
     participle = clause.head.split()[-1]
@@ -138,47 +96,11 @@ def prepositional(clause: Clause) -> Iterator[Draft]:
 
 def of_subject(clause: Clause) -> Iterator[Draft]:
     """`Ida Holm built the Tern` → `Who built the Tern?`; the rest must hold a name."""
-    subject = clause.subject
-    if clause.voice == "be" or clause.aux in en.MODALS or not clause.rest:
+    subject, rest = clause.subject, clause.rest
+    if clause.voice == "be" or clause.aux in en.MODALS or not clause.complete:
         return
-    if not clause.complete or len(subject.split()) > 8 or not ph.has_name(clause.rest):
-        return
-    if clause.lemma in _STATES or (clause.voice == "active" and clause.rest.startswith("by ")):
+    if len(subject.split()) > 8 or not ph.has_name(rest) or rest.startswith("by "):
         return
     person = ph.is_person(subject) and clause.aux not in {"is", "are"}
-    if person and clause.voice == "passive" and clause.lemma in _NO_DEED:
-        return
-    group = ph.is_organisation(subject) and clause.lemma in _HUMAN and clause.voice == "active"
-    if (person or group) and not re.search(r"\b(?:his|her|their|its)\b", clause.rest):
-        yield Draft(f"Who {clause.finite} {clause.rest}?", subject, 2.4)
-    elif clause.aux in {"is", "was", "did", "does", "has"} and not ph.is_person(subject):
-        sort = subject.split()[-1].lower()
-        thing = sort in en.THINGS | en.PLACE_NOUNS | en.PARTS
-        if clause.voice == "active" and not (thing or re.match(r"(?:a|an|one) ", subject)):
-            return  # it may be a body of people
-        if (clause.rest.startswith("by ") and clause.voice == "active") or " and " in subject:
-            return
-        if not re.match(r"(?:the|a|an|one) ", subject):
-            kinds = en.THINGS | en.PLACE_NOUNS
-            if not (re.search(r"\d", subject) or subject.split()[-1].lower() in kinds):
-                return
-        if clause.voice == "passive" and clause.rest.split()[0] not in en.PREPOSITIONS | {"up"}:
-            return
-        if ph.is_plural(subject) and not subject.split()[-1][0].isupper():
-            return
-        head = re.split(rf" (?:of|{PREP})\b", subject)[0].split()[-1]
-        if clause.voice == "active" and (clause.lemma in _PEOPLE_DO or ph.is_role(head)):
-            return
-        if (
-            ph.is_organisation(subject)
-            or subject.split()[-1].lower() in en.ORGANISATION | en.PERSON_NOUNS
-        ):
-            return
-        indefinite = bool(re.match(r"(?:a|an|one) ", subject))
-        if " since " in f" {clause.rest}" and clause.aux in {"is", "does"}:
-            return
-        specific = len(clause.rest.split()) >= 4 and ph.has_name(subject)
-        if set(subject.split()) & en.POSSESSIVES or not (indefinite or specific):
-            return
-        if (4 if indefinite else 2) <= len(clause.rest.split()) <= 12:
-            yield Draft(f"What {clause.finite} {clause.rest}?", subject, 1.9 if indefinite else 1.5)
+    if person and not re.search(r"\b(?:his|her|their|its)\b", rest):
+        yield Draft(f"Who {clause.finite} {rest}?", subject, 2.4)

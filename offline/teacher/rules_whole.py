@@ -13,7 +13,7 @@ from offline.teacher import statement_words as said
 from offline.teacher.drafting import Draft
 from offline.teacher.grammar import Clause, Reader
 from offline.teacher.leads import is_imperative, split_lead, without_marker
-from offline.teacher.phrases import agrees
+from offline.teacher.phrases import agrees, is_person
 
 _ASIDE = re.compile(
     r"[;:]|, (?:but|which|who|where|whose|although|though|while|whereas|so|because|even|since)\b"
@@ -61,6 +61,8 @@ def whole_predicates(
     held = not said.points(f"{subject} {answer}") and not _NEXT_STATEMENT.search(answer)
     if held and question and len(answer.split()) <= said.LONGEST and not said.LOOSE.search(answer):
         asked = question.format(subject)
+        if clause.voice == "be" and is_person(subject):
+            asked = asked.replace("What", "Who")
         yield Draft(f"{asked}{end}?", answer, 0.5, titled=True, rule="whole")
 
 
@@ -69,7 +71,7 @@ def _verb(reader: Reader) -> tuple[int, Clause, int] | None:
     inner = False  # inside "that you use"
     for place in range(1, min(len(reader.words), 16)):
         low = reader.low(place)
-        if low in {"that", "which", "who"} and place > 1 and not inner:
+        if low in {"that", "which", "who"} and not inner:
             inner = True
             continue
         if inner and reader.verb_group(
@@ -84,7 +86,7 @@ def _verb(reader: Reader) -> tuple[int, Clause, int] | None:
         if low in en.SUBORDINATORS:
             return None
         if group := reader.verb_group(place, 0) or _unlisted(reader, place):
-            return None if _reduced(reader, place) else (place, *group)
+            return None if reader.is_reduced(place) else (place, *group)
     return None
 
 
@@ -98,17 +100,16 @@ def _unlisted(reader: Reader, place: int) -> tuple[Clause, int] | None:
     return Clause("", "does", base, word, base, "active", ""), place + 1
 
 
-def _reduced(reader: Reader, place: int) -> bool:
-    """`The seed specified with -s must be …`: a participle, for the verb comes later."""
-    if reader.low(place) not in en.PARTICIPLE:
-        return False
-    for later in range(place + 1, len(reader.words)):
-        low = reader.low(later)
-        if low in en.SUBORDINATORS | en.CONJUNCTIONS | {",", ";"}:
-            return False
-        if low in en.AUXILIARIES | en.DO or low in en.PRESENT or low in en.ONLY_VERBS:
-            return True
-    return False
+_NO_SUBJECT = (
+    en.PRONOUNS - {"anyone", "everyone"}
+    | en.POSSESSIVES - {"your", "our"}
+    | en.SUBORDINATORS
+    | en.CONJUNCTIONS
+    | en.PREPOSITIONS
+    | en.ADVERBS
+    | en.BASES & en.ONLY_VERBS
+    | {"to", "not", "please"}
+)
 
 
 def _subject(reader: Reader, place: int, names: frozenset[str]) -> str:
@@ -118,14 +119,8 @@ def _subject(reader: Reader, place: int, names: frozenset[str]) -> str:
     subject = reader.slice(0, end)
     words = subject.split()
     first = words[0].lower()
-    said_by = en.POSSESSIVES - {"your", "our"}
-    if first in en.PRONOUNS | en.SUBORDINATORS | said_by | en.CONJUNCTIONS | en.BASES & (
-        en.ONLY_VERBS
-    ):
-        return ""
-    if first in en.PREPOSITIONS | {"to", "not"} or said.UNNAMED.search(subject):
-        return ""
-    if first in en.ADVERBS | {"please"} or re.match(r"the \w+er$|[a-z]+ly$", subject.lower()):
+    one_word = re.fullmatch(r"the \w+er|[a-z]+ly", subject.lower())
+    if first in _NO_SUBJECT or one_word or said.UNNAMED.search(subject):
         return ""
     plain = first in en.OPENERS or (len(words) > 1 and words[1].islower())
     plain = plain and words[0] not in names and bool(re.fullmatch("[A-Za-z][a-z-]*", words[0]))
@@ -170,12 +165,6 @@ def _asked(clause: Clause, rest: str) -> tuple[str, str]:
         return "", ""
     if clause.lemma in _STATES and said.OPENS_NOUN.match(rest):
         return f"What {aux} {{}} {clause.lemma}", rest
-    if (
-        first == "to"
-        and behind.partition(" ")[0] in en.BASES
-        and clause.lemma in {"agree", "tend", "aim"}
-    ):
-        return f"What {aux} {{}} {clause.lemma} to do", behind
     if behind and f"{clause.lemma} {first}" in said.PREPOSITIONAL:
         return f"What {aux} {{}} {clause.lemma} {first}", behind
     return f"What {aux} {{}} do", said_of
@@ -200,42 +189,3 @@ def described(text: str) -> Iterator[Draft]:
     opens = re.match(r"(?:an?|the|to|any|when|used|\w+ing|\w+ed) ", what.lower())
     if opens and 3 <= len(what.split()) <= said.LONGEST and not said.points(f"the {what}"):
         yield Draft(f"How is “{term}” described?", what, 0.5, titled=True, rule="described")
-
-
-_CASE = re.compile(
-    r"(?P<main>[^,;:]{12,}?),? (?P<answer>(?P<join>because|so that|if|when|whenever|as long as"
-    r"|only if|only when) (?P<rest>[^;:]{14,}))"
-)
-# "when" and "if" behind these are no condition.
-_ASKS = re.compile(
-    r"\b(?:know|knows|see|sees|check|checks|ask|asks|decide|determine|determines|clear|wonder|as|even|"
-    r"test|tests|tell|tells|out|time|times|day|year|case|cases|than|especially|particularly|except|"
-    r"\w*ly|and|or|is|are|was|were|example|\d+s?)$"
-)
-
-
-def cases(text: str) -> Iterator[Draft]:
-    """`The pump stops if the lid is open.` → "In which case is it true that the pump stops?\""""
-    body = without_marker(text)
-    match = _CASE.fullmatch(body)
-    if match is None or re.search(r"[?…“”\"]|\.\.|\w[.!?] [A-Z]", body):
-        return
-    main, answer, rest = match["main"], match["answer"], match["rest"]
-    first = main.split()[0].lower()
-    if is_imperative(main) or _ASKS.search(main) or first in en.PRONOUNS - {"you", "we"}:
-        return
-    joined = re.search(r"\b(?:and|or|but|that|which|who|because|if|when|so|to be|it|they)\b", main)
-    if joined or first in en.PREPOSITIONS | en.SUBORDINATORS | en.POSSESSIVES - {"your", "our"} | {
-        "there"
-    }:
-        return
-    if said.points(f"{main} {answer}") or re.search(r",? (?:but|so|and (?:we|you|it|they)) ", rest):
-        return
-    reader = Reader(main, subject=None, names=frozenset())
-    if (_verb(reader) is None and first not in {"you", "we"}) or len(main.split()) > 18:
-        return
-    if not 3 <= len(answer.split()) <= said.LONGEST or said.LOOSE.search(answer):
-        return
-    low = main[0].lower() + main[1:] if first in en.OPENERS | {"you", "we"} else main
-    opening = "Why is it" if match["join"] in {"because", "so that"} else "In which case is it true"
-    yield Draft(f"{opening} that {low}?", answer, 0.5, titled=True, rule="case")

@@ -20,12 +20,6 @@ UNNAMED = re.compile(
     r"several|people|part|recent|little|much)\b",
     re.IGNORECASE,
 )
-# Which one, only the lines before would tell.
-ANY_OF_ITS_SORT = (
-    r"the (?:function|method|class|callable|option|value|time|argument|parameter|result|object|"
-    r"record|string|list|number|command|field|input|output|input data|instance|user|recipient|"
-    r"second|item|element|name|key|other|section|step|type|flag|attribute|property|variable)s?"
-)
 OPENS_NOUN = re.compile(
     r"(?!as\b|is\b|was\b)(?:the|an?|any|all|each|every|no|its|their|your|both|two|three|four|"
     r"several|many|more|only|at "
@@ -62,49 +56,13 @@ def points(text: str) -> bool:
     return not meant or _POINTING.search(text) is not None
 
 
-# Behind these, an answer would hold a second statement.
-SECOND = re.compile(
-    r"[;:–—]| and \\w+ that\\b|, (?:so|with|then|not|but|which|who|as|if|when) |\bbut\b"
-)
-# What may follow a whole phrase; and what still belongs to it.
-ASIDE = re.compile(
-    r"$|;|,? (?:but|because|although|though|while|whereas|so that)\b|"
-    r", (?:which|who|where|whose|even|as)\b"
-)
-BELONGS = re.compile(r" (?:that|who|which|where|whose|how|what|whether)\b")
+# Words that no whole phrase ends with.
 LOOSE = re.compile(
-    r"\b(?:the|an?|of|to|and|or|for|with|in|on|at|by|from|as|is|are|be|into|about|like|via|"
-    r"including)$"
-)
-ENDS_ON = "in|under|within|upon|of|to|by|for|from|with|as|into|through|via|against|on"
-ADVERBIAL = (
-    r"(?:in (?:order|addition|case|general|part|fact|accordance|turn|advance|use|time|writing|"
-    r"person|"
-    r"full|total|parallel|practice|response|particular|this|place|good)|of (?:course|late)|to "
-    r"(?:date|"
-    r"some|a large|a great)|by (?:default|hand|mail|email|then|now)|for (?:example|instance|now|"
-    r"free)|"
-    r"under (?:way|no)|at (?:least|most|all|any)|on (?:time|top|average|behalf|"
-    r"an? (?:\w+ )?basis))\b"
-)
-# Adjectives with a preposition that is theirs.
-ABLE = re.compile(r"(?P<head>able|unable|welcome|eligible|free|willing|entitled|ready|likely) to ")
-RELATION = re.compile(
-    r"(?P<head>(?:responsible|eligible|available|valid|suitable|ideal|necessary|essential|useful|"
-    r"known|notable|famous|liable|free|required|mandatory|important|relevant|responsible|critical|"
-    r"helpful) for|(?:entitled|subject|equal|equivalent|similar|identical|"
-    r"relative|limited|specific|open|committed|prone|close|related|opposed|due|exposed|attached|"
-    r"dedicated|accessible|available) to|(?:compatible|consistent|familiar|synonymous) with|"
-    r"(?:capable|"
-    r"aware|typical|independent|full|representative|composed) of|(?:dependent|based|reliant|"
-    r"contingent) on|(?:different|absent|exempt|free|separate) from|(?:rich|interested|involved) in"
-    r") (?P<what>.+)"
-)
-WEAK_VERBS = frozenset(
-    "be have do get go come become seem appear think know feel remain start begin continue try "
-    "happen look sound stay act work help say tell consist belong result depend lead refer "
-    "differ vary occur live stand lie run fall rise take make let need want keep put turn call "
-    "see give bring set serve range measure weigh last cost".split()
+    r"\b(?:the|an?|of|to|and|or|for|with|in|on|at|by|from|as|is|are|was|be|has|have|that|which|"
+    r"about|example|shortly|immediately|right|soon|not|very|more|e\.g|i\.e|etc|like|such as|via|"
+    r"including|into|than|see|even|only|just|particularly|especially|typically|except|because|so|"
+    r"where|when)$",
+    re.IGNORECASE,
 )
 PREPOSITIONAL = frozenset(
     "choose between|choose from|apply to|consist of|depend on|rely on|refer to|belong to|"
@@ -121,32 +79,4 @@ PEOPLE = re.compile(
     r"you|staff|"
     r"managers?|students?|volunteers?|residents?|neighbou?rs?|developers?|engineers?|colleagues?|"
     r"contributors?|persons?|\w+selves|yourself)\b"
-)
-# "is required to sign": an infinitive; "is limited to line managers": a noun.
-BOUND = frozenset(
-    "used required asked expected encouraged allowed permitted designed intended authorized "
-    "authorised assigned obliged obligated entitled forced elected appointed set advised "
-    "supposed configured built made told invited trained meant prohibited urged reminded chosen "
-    "instructed directed enabled empowered created employed ordered hired programmed "
-    "prepared".split()
-)
-# "the right to end it": the infinitive is the noun's.
-NO_AIM = re.compile(
-    r"(?:ly|like)$|^(?:taken|made|done)$|^\w+ly\b|\b(?:if|when|that|who|which|how|what|whether)\b|"
-    r"\b(?:right|ability|way|permission|need|option|effort|attempt|plan|decision|request|chance|"
-    r"responsibility|opportunity|time|duty|power|reason|freedom|steps?|licen[cs]e|access|how|what|"
-    r"people|things?|items?|list|obligations?|commitment|desire|authority|consent|changes?|"
-    r"response|due|up|able|about|data|order)s?$"
-)
-MAKES_DO = frozenset(
-    "allow enable cause require encourage permit ask invite advise urge remind expect tell "
-    "instruct authorize authorise force help".split()
-)
-RESOLVED = frozenset(
-    "wish need try agree decide plan want intend offer promise propose refuse vote aim".split()
-)
-TOLD = frozenset(
-    "say note mention state argue claim suggest report believe propose recommend announce "
-    "explain indicate ensure show find agree decide confirm mean guarantee imply require specify "
-    "assume prove demonstrate conclude estimate hope consider".split()
 )

@@ -7,7 +7,7 @@ import re
 from offline.teacher import english as en
 from offline.teacher.grammar import Reader
 from offline.teacher.leads import AUTHORS, ITSELF
-from offline.teacher.phrases import from_title, referent, with_topic
+from offline.teacher.phrases import referent, with_topic
 from offline.teacher.statement_words import PEOPLE
 
 _MAX_SUBJECT = 14
@@ -65,8 +65,6 @@ def read_subject(reader: Reader, first: int) -> tuple[str, int, list[tuple[int, 
             closing = _closing_comma(reader, index)
             inserted.append((index + 1, closing))
             index = closing + 1
-            if not reader.is_verb_at(index, first):
-                raise Unreadable("insertion without a verb behind it")
             break
         if low in {"this", "these"} and re.fullmatch(f"{ITSELF}s?", reader.low(index + 1)):
             index += 2
@@ -122,18 +120,7 @@ def _is_noun_phrase(reader: Reader, first: int, end: int, verb: int) -> bool:
         return False
     if low[0] in en.BASES and low[1:2] and low[1] in en.DETERMINERS:
         return False  # "Set a lower bound"
-    if low[-1] in {
-        "private",
-        "public",
-        "written",
-        "new",
-        "old",
-        "other",
-        "same",
-        "common",
-        "current",
-        "own",
-    }:
+    if low[-1] in set("private public written new old other same common current own".split()):
         return False
     if set(low) & en.ONLY_VERBS or "-" in low or "–" in low or low[0] in en.ONLY_VERBS:
         return False
@@ -197,5 +184,5 @@ def _named(reader: Reader, first: int, end: int) -> str:
             if not word.text[1:2].isupper():
                 phrase = phrase[0].lower() + phrase[1:]
             meant = reader.topic and with_topic(phrase, reader.topic)
-            return meant or from_title(phrase, reader.title) or phrase
+            return meant or phrase
     return phrase

@@ -12,18 +12,19 @@ from random import Random
 from lib.prompts import student as prompts
 from lib.records import Chunk, Question
 from offline.teacher import english as en
-from offline.teacher import rules_general, rules_instruction, rules_whole
+from offline.teacher import rules_instruction, rules_whole
 from offline.teacher.clauses import read_sentence
 from offline.teacher.drafting import Draft, is_kind
 from offline.teacher.phrases import has_name, is_person, topic_of
-from offline.teacher.quality import LEAST_GOOD, probability, stands
-from offline.teacher.question_rules import apposition_drafts, drafts
-from offline.teacher.rules_predicate import names_something
+from offline.teacher.quality import LEAST_GOOD, probability
+from offline.teacher.question_rules import drafts
 from offline.teacher.sentences import Sentence, split_sentences
+from offline.teacher.signs import stands
 from offline.teacher.standing import acceptable, as_written, folded, in_field, names_little
+from offline.teacher.statement_words import UNNAMED
 
 REASONING = "The document says:"
-WHOLE = frozenset({"whole", "described", "case"})
+WHOLE = frozenset({"whole", "described"})
 
 
 def write_questions(chunk: Chunk, *, num_questions: int, seed: int) -> list[Question]:
@@ -44,18 +45,16 @@ def write_questions(chunk: Chunk, *, num_questions: int, seed: int) -> list[Ques
     used = {quote for _, quote in chosen}
     more = [item for item in likely if item[1].rule in WHOLE and item[2] not in used]
     chosen += _spread(more, num_questions - len(chosen))
-    questions: list[Question] = []
-    for draft, quote in chosen:
-        questions.append(
-            Question(
-                id=f"{chunk.id}?{len(questions)}",
-                chunk_id=chunk.id,
-                text=draft.text,
-                cot_answer=prompts.cot_label(REASONING, quote, draft.answer),
-                answer=draft.answer,
-            )
+    return [
+        Question(
+            id=f"{chunk.id}?{number}",
+            chunk_id=chunk.id,
+            text=draft.text,
+            cot_answer=prompts.cot_label(REASONING, quote, draft.answer),
+            answer=draft.answer,
         )
-    return questions
+        for number, (draft, quote) in enumerate(chosen)
+    ]
 
 
 def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
@@ -91,18 +90,11 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
             antecedent = thing
         if re.fullmatch(r"\*\*.*\*\*", sentence.quote):
             continue  # a heading in bold type: what it says is no statement
-        reading = read_sentence(
-            sentence.text, antecedent=antecedent, names=names, topic=topic, title=chunk.title
-        )
-        made = [
-            draft for clause in reading.clauses for draft in drafts(clause, sentence.text, names)
-        ]
-        made += [draft for item in reading.appositions for draft in apposition_drafts(item)]
-        made += rules_general.glossary(sentence.text)
+        reading = read_sentence(sentence.text, antecedent=antecedent, names=names, topic=topic)
+        made = [draft for clause in reading.clauses for draft in drafts(clause, names)]
         made += rules_instruction.instructions(sentence.text)
         made += rules_whole.whole_predicates(sentence.text, names, antecedent)
         made += rules_whole.described(sentence.text)
-        made += rules_whole.cases(sentence.text)
         made = [draft for draft in made if not names_little(draft, chunk.text)]
         made = [draft for draft in (in_field(draft, chunk, names) for draft in made) if draft]
         found += [(as_written(draft, sentence.quote), sentence.quote) for draft in made]
@@ -112,7 +104,7 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
         before, subject = sentence, reading.subject if named else None
         topic = topic_of(subject) or topic
         thing = reading.subject
-        thing = thing if thing and thing != "you" and names_something(thing) else None
+        thing = thing if thing and thing != "you" and not UNNAMED.search(thing) else None
     return [
         (draft, quote)
         for draft, quote in found

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 
 from offline.teacher import english as en
-from offline.teacher import statement_words as said
-from offline.teacher.drafting import Draft
-from offline.teacher.grammar import is_manner
 
 # What can begin something new behind a whole phrase.
 _MAY_FOLLOW = frozenset(
@@ -84,8 +80,6 @@ def joins_noun(after: str) -> bool:
     if match is None:
         return False
     comma, word, following = match.groups()
-    if word in {"how", "what", "whether", "why"}:
-        return True
     if word in en.AUXILIARIES | en.DO | en.PRONOUNS | en.PREPOSITIONS | {"to", "so", "not"}:
         return False
     if word in en.OPENERS or word[0].isupper():
@@ -136,69 +130,3 @@ def may_end(after: str) -> bool:
     following = re.match(r" ([a-z][\w-]*)", after)
     word = following.group(1) if following else "and"
     return word in _MAY_FOLLOW or word.endswith(("ly", "ing"))
-
-
-def second_predicate(draft: Draft) -> bool:
-    """`parts, and a switch stops the pump` · `fees and take violations seriously`: the text holds
-    another verb of the same subject, or a statement of its own."""
-    words = re.findall(r"[\w’'-]+|,", draft.answer.lower())
-    if draft.text.endswith((" do?", " to?")) or draft.answer.startswith("to "):
-        return False
-    if re.search(
-        r" and (?:the|an?) [\w -]+ [a-z]+ed$|^our \w+$|"
-        r" and [a-z]+ed(?:$| (?:[a-z]+ly|by|in|on|at|for|to|with)\b)",
-        draft.answer,
-    ):
-        return True
-    for place, word in enumerate(words[:-1]):
-        if word not in {"and", "or", "but", ","}:
-            continue
-        rest = [w for w in words[place + 1 :] if not is_manner(w)][:9]
-        base = len(rest) > 1 and rest[0] in en.BASES - en.PAST.keys()
-        object_ = en.OPENERS | en.PRONOUNS | en.PREPOSITIONS
-        if base and (
-            rest[0] in en.ONLY_VERBS or rest[1] in object_ or re.search("(?:[^su]s|ing)$", rest[1])
-        ):
-            return True
-        for before, verb, behind in zip(rest, rest[1:], [*rest[2:], ""], strict=False):
-            if before in en.SUBORDINATORS | {","}:
-                break
-            if verb in en.AUXILIARIES or (verb in en.PRESENT and behind in en.OPENERS):
-                return True
-    return False
-
-
-def to_the_end(rest: str, body: str, *, whole: bool = False) -> str:
-    """The words behind the verb with what belongs to them; "" where they are cut."""
-    place = body.rfind(rest) if rest else -1
-    behind = body[place + len(rest) :]
-    if re.match(r", wh(?:ich|o|ere) [^,]+, (?:and|or) ", behind):
-        return ""  # the list goes on behind the aside
-    if (
-        place < 0
-        or said.ASIDE.match(behind)
-        or (whole and re.match(",? (?:and|but) ", behind) and not joins_noun(behind))
-    ):
-        return rest if place >= 0 else ""
-    if _ends_list(rest, behind):
-        return rest + behind
-    relative = re.match(r" (?:that|who) ", behind)
-    belongs = relative or (said.BELONGS.match(behind) and "," not in behind)
-    return rest + behind if belongs else ""
-
-
-def _ends_list(rest: str, behind: str) -> bool:
-    """`, the People team, or the board` at the end of the sentence: no verb, no clause."""
-    words = re.findall(r"[\w’'-]+", behind.lower())
-    verbs = en.AUXILIARIES | en.DO | en.SUBORDINATORS | en.PRONOUNS | en.NEGATIONS
-    verbal = any(
-        verb in en.PRESENT.keys() | en.PAST and after in en.OPENERS
-        for verb, after in pairwise(words)
-    )
-    listed = re.match(r"(?:, (?!and |or )[^,;:]+)+,? (?:and|or) [^,;:]+$", behind) or (
-        "," in rest and re.match(r", (?:and|or) [^,;:]+$", behind)
-    )
-    opened = re.search(
-        r", (?:[a-z]+ly )?(?:[a-z]+(?:ing|ed)|and [a-z]+ly|also|then|as|in|with) ", behind
-    )
-    return bool(listed and not opened and not verbal and not set(words) & verbs)

@@ -1,4 +1,4 @@
-"""The rules of the built-in teacher are tested without its filter and its broad questions."""
+"""Single rules of the built-in teacher are tested without its filter and its broad questions."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import pytest
 
 from offline.teacher import rules_whole, teacher
 
+_OF_RULES = frozenset({"test_teacher", "test_teacher_kinds", "test_teacher_styles"})
+
 
 @pytest.fixture(autouse=True)
 def rules_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not request.module.__name__.rpartition(".")[2].startswith("test_teacher"):
+    module = request.module.__name__.rpartition(".")[2]
+    # Documents of a style and generated sentences are asked about as users' documents are.
+    if module not in _OF_RULES or "style" in request.fixturenames:
         return
     monkeypatch.setattr(teacher, "LEAST_GOOD", 0.0)
     monkeypatch.setattr(teacher, "stands", lambda *given: True)
-    for name in ("whole_predicates", "described", "cases"):
+    for name in ("whole_predicates", "described"):
         monkeypatch.setattr(rules_whole, name, lambda *given: iter(()))

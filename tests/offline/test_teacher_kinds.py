@@ -32,39 +32,9 @@ PAIRS = [
         "Bat tails",
     ),
     (
-        "Race sails provide speed at the expense of comfort.",
-        "In kiteboarding, what do race sails provide?",
-        "speed at the expense of comfort",
-    ),
-    (
-        "Class rules allow sailors to choose boards of several makers.",
-        "In kiteboarding, what do class rules allow sailors to do?",
-        "choose boards of several makers",
-    ),
-    (
-        "Water sensors are used to measure the depth of a lagoon.",
-        "In kiteboarding, what are water sensors used to do?",
-        "measure the depth of a lagoon",
-    ),
-    (
-        "Marine hazards include sharks, jellyfish and crocodiles.",
-        "In kiteboarding, what do marine hazards include?",
-        "sharks, jellyfish and crocodiles",
-    ),
-    (
         "Barrel waves are large because the water depth is small.",
         "In kiteboarding, why are barrel waves large?",
         "because the water depth is small",
-    ),
-    (
-        "Underpowered: the condition of having too little pull.",
-        "In kiteboarding, what does “underpowered” mean?",
-        "the condition of having too little pull",
-    ),
-    (
-        "Modern boards include a foam core, oak, elm, or birch, which is glued.",
-        "In kiteboarding, what do modern boards include?",
-        "a foam core, oak, elm, or birch",
     ),
     ("Kiteboarding is a wind sport.", "What is kiteboarding?", "a wind sport"),
 ]

@@ -1,0 +1,221 @@
+"""Clear signs that a question is bad: a misread verb, a subject that nobody names, a cut answer."""
+
+from __future__ import annotations
+
+import re
+
+from offline.teacher import english as en
+from offline.teacher import statement_words as said
+from offline.teacher.drafting import PREP, Draft
+from offline.teacher.leads import ITSELF
+from offline.teacher.phrases import is_plural
+
+PREFIX = re.compile(r"^(?:According to “.*?”|In [a-z ]+), ")
+CONDITION = re.compile(r"\b(?:if|when|after|before|once|while|unless|until|to [a-z]+ing?)\b")
+VERBS = en.AUXILIARIES | en.DO
+_GENERAL = frozenset(
+    "thing things way part file value list name type result output option method function program "
+    "example limit implementation path section programs users user people group number company "
+    "danger others terms order system process variable object page".split()
+)
+_VAGUE = frozenset(
+    "do have offer provide include use add contain issue support allow need require receive show "
+    "finish make create see get load dump".split()
+)
+_OUTSIDE = re.compile(
+    rf"\b(?:th(?:is|ese)(?! {ITSELF})|those(?! (?:who|that|which|of|in|for|with)\b)|such(?! as)|"
+    r"another|(?:above|below)(?! \w)|the (?:above|below|following|other)|following$|remaining|"
+    r"previous|newer|"
+    r"that (?:first|way|too|well)|same (?:way|time|thing|reason)|"
+    r"(?:all|the|both) (?:two|three|four)|"
+    r"(?:to|of|in|for|with|on|at|from|by|and|or|as|when|than|do|follow) that)\b(?! of)|\bthat$|"
+    r"\bthat (?:time|case|point|kind|sort|schedule|[a-z]+(?:tion|ment|ance|ity|ory))\b",
+    re.IGNORECASE,
+)
+_UNGRAMMATICAL = re.compile(
+    r"^\w+ (?:do|are|were|have) (?:an?|each|every|the only) |"
+    r"\b(?:and|or|the|a|an) (?:do|be|mean|have|use|described)\b|\b(?:of|for) (?:do|described)$|"
+    r"\bhowever\b|\b(?:by|in) contrast\b|\bin addition$|\bfor (?:now|the time being)$|"
+    r"\b(?:if|when) (?:at|in|on|by) |"
+    r"\b(?:if|when) (?:not|so|true|false|given|set|omitted|successful|done|present)$|"
+    r"(?<!made )(?<!composed )(?<!consist )\bof$| -+ | --|\b(?-i:[A-Z/]{4,} [A-Z]{4,})|"
+    r"\bthe (?:more|less|\w+er) (?:an?|the|you) |\b(?:now|please|let['’]s) ",
+    re.IGNORECASE,
+)
+
+
+def stands(draft: Draft, quote: str, text: str) -> bool:
+    """No clear sign that the question is bad."""
+    question = PREFIX.sub("", draft.text).rstrip("?")
+    words, answer = question.lower().split(), draft.answer
+    if _OUTSIDE.search(question) or _OUTSIDE.search(answer) or _UNGRAMMATICAL.search(question):
+        return False
+    behind = quote.rpartition(answer)[2]
+    if re.match(r"(?: [a-z]+)? (?:which|whom|whose|where|whereby)\b", behind) or _WEAK.search(
+        answer
+    ):
+        return False
+    if re.match(r"(?:an?|the) \S+$", answer) and re.match(
+        r" (?:to|for|of|that|against|between|as|on)\b", behind
+    ):
+        return False  # "a pattern [to match against]"
+    if not draft.rule and behind.startswith(" to ") and len(answer.split()) < 6:
+        return False  # "Create a branch [to add the fix]"
+    if " and " in answer and draft.rule == "whole" and _runs_on(answer):
+        return False
+    first = answer.split()[0].lower()
+    if words[:2] == ["what", "happens"] and first in en.BASES - en.PREPOSITIONS:
+        return False
+    subject = subject_of(question)
+    if re.match(r"\d+\.\d", subject) or re.search(r" [a-z]$", answer):
+        return False
+    if subject and not _agrees(words[1], subject):
+        return False
+    verb, *others = subject.lower().split(" ")
+    determined = (
+        others[:1] and others[0] in en.OPENERS and not re.search(r"ing$|^(?:all|both)$", verb)
+    )
+    if others and draft.rule and (determined or re.fullmatch("[a-z]+ly", verb)):
+        return False
+    if re.match(r"\w+ be ", answer) or re.search(r"[\w)]\. \W?\w", answer):
+        return False
+    if words[1] in en.BE and re.search(rf" and (?:also )?(?:{'|'.join(en.AUXILIARIES)}) ", answer):
+        return False
+    if misread(question, answer, quote):
+        return False
+    if _unknown_thing(subject, draft.text, text):
+        return False
+    # "documenting business processes that …": the verb is a noun.
+    if words[-1] == "do" and re.match(r"[a-z]+s (?:that|or|which|who|are|is|for) ", answer):
+        return False
+    if words[-1] == "described" and (len(answer.split()) < 4 or first in {"that", "where"}):
+        return False
+    one = len(subject.split()) == 1 or subject.lower() in _ACTORS
+    return not (one and words[-1] in _VAGUE and not CONDITION.search(question) and len(words) < 7)
+
+
+_WEAK = re.compile(
+    r"\b(?:instead|therein|thereof|somehow|accordingly|respectively|not only)\b"
+    r"|^(?:take a look|find out|see|the (?:name|term)) |^(?:mind|place|order|effect)$",
+    re.IGNORECASE,
+)
+
+
+def _runs_on(answer: str) -> bool:
+    """`start at $18, and normal rates start at $30`: a statement of its own behind the "and"."""
+    words = re.findall(r"[\w’'$.-]+", answer.rpartition(" and ")[2].lower())
+    verbs = en.BASES | en.PRESENT.keys() | en.PAST.keys() | en.PARTICIPLE.keys() | VERBS
+    if re.search(r"['’](?:re|s|ll|ve)\b", words[0]) and words[0][:2] in {"it", "th", "yo", "we"}:
+        return True
+    if words[0] in verbs or words[0].endswith("ly"):
+        return False
+    for verb, after in zip(words[1:6], [*words[2:7], ""], strict=False):
+        if verb in en.SUBORDINATORS | en.PREPOSITIONS | {"to", "of"}:
+            return False
+        opens = after in en.OPENERS | en.PREPOSITIONS | en.SUBORDINATORS | {"to", "that"}
+        if verb in VERBS or (verb in verbs and (opens or after[:1] in "$0123456789")):
+            return True
+    return False
+
+
+def _agrees(aux: str, subject: str) -> bool:
+    """`what does changes`, `what do the only app`: one of the two was misread."""
+    if " and " in subject or " or " in subject or subject.lower() == "you":
+        return True
+    head = re.split(rf" (?:{PREP}|of|that|which|who) ", subject)[0]
+    if aux in {"do", "are", "were", "have"}:
+        return (
+            is_plural(head)
+            or re.match(r"(?:the (?:majority|rest)|most|all|some|any) ", subject) is not None
+            or not head.islower()
+        )
+    last = head.split()[-1]
+    return aux not in {"does", "is", "was", "has"} or not (
+        last.islower()
+        and re.search(r"[^siu]s$", last)
+        and last not in {"always", "news", "series", "means", "perhaps", "sometimes"}
+    )
+
+
+def misread(question: str, answer: str, quote: str) -> bool:
+    """A verb too many: a noun or a participle was taken for the verb.
+
+    `objects or other boats is minimal`; "did" of a sentence that tells no past.
+    """
+    said_of = answer.lower().replace(",", " ,").split()
+    clause = re.match(r"what happen|why ", question)
+    for place, word in enumerate(said_of[2:] if not clause else [], 2):
+        joins = en.SUBORDINATORS | en.CONJUNCTIONS | en.PRONOUNS | {",", "than", "as"}
+        if word in VERBS - {"do"} and not joins & set(said_of[1:place]):
+            return True
+    present = {"is", "are", "has", "have", "can", "may", "must", "will", "should", "takes", "does"}
+    past = re.search(r"\bdid\b", question)
+    return bool(past and present & set(quote.lower().split()))
+
+
+def _unknown_thing(subject: str, asked: str, text: str) -> bool:
+    """`the callback`: which one, only the text before would tell; not where the title names it."""
+    match = re.fullmatch(
+        r"(?:the|an?|each|similar|valid) (?:[a-z][a-z-]* )?([a-z][a-z-]*)", subject
+    )
+    person = match is not None and (match[1] in en.PERSON_NOUNS or said.PEOPLE.fullmatch(match[1]))
+    if match is None or person or CONDITION.search(asked):
+        return False
+    prefix = PREFIX.match(asked)
+    title = prefix.group().lower() if prefix else ""
+    head = match[1].removesuffix("s")
+    if len(head) > 3 and head[:6] in title:
+        return False
+    if subject.startswith(("a ", "an ")):
+        return head in _GENERAL
+    two = " " in subject.partition(" ")[2]
+    often = len(re.findall(rf"\b{re.escape(head)}", text, re.IGNORECASE))
+    return head in _GENERAL or (often < 3 if title.startswith("in ") else not two)
+
+
+_ACTORS = frozenset(
+    "the company|the organisation|the team|the program|the project|the file".split("|")
+)
+
+
+def before_subject(subject: str, quote: str) -> str:
+    """What stands in front of the subject: a word there may belong to it."""
+    place = quote.lower().find(subject.lower().removeprefix("the ")) if subject else -1
+    words = quote[: max(place, 0)].split()
+    if place < 0:
+        return "unseen"
+    if words and words[-1].lower() in {"the", "this", "a", "an", "our", "its"}:
+        words.pop()
+    if not words:
+        return "start"
+    last = words[-1].lower()
+    if last[-1] in ",;:":
+        return "comma"
+    sorts = {"joined": {"and", "or", "but"}, "preposition": en.PREPOSITIONS | {"of", "to"}}
+    sorts |= {"clause": en.SUBORDINATORS}
+    return next((name for name, those in sorts.items() if last in those), "other")
+
+
+def subject_of(question: str) -> str:
+    """`what may the name of the holder not be used to do` → "the name of the holder\""""
+    match = re.match(
+        r".*? (?:be done with|happens to|happened to) (?P<np>.+)$", question
+    ) or re.match(
+        r"(?:.*?)\b(?:is|are|was|were|do|does|did|can|could|may|must|should|will|would|shall|has|"
+        r"have|had) (?P<np>.+)$",
+        question,
+    )
+    words: list[str] = []
+    for word in match["np"].split() if match else ():
+        low = word.lower()
+        if low in en.SUBORDINATORS or (words and low in (en.PREPOSITIONS - {"of"}) | {"to"}):
+            break
+        words.append(word)
+    while len(words) > 1 and words[-1] in _LAST_VERBS:
+        words.pop()
+    return " ".join(words)
+
+
+_LAST_VERBS = (
+    en.BASES | en.PARTICIPLE.keys() | en.ADVERBS | {"not", "be", "do", "described", "doing"}
+)
