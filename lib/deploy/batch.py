@@ -120,10 +120,11 @@ class Batch:
         free = [slot for slot in range(len(shared)) if slot not in self._at_work]
         # A slot that has that beginning itself needs no copy; else the one that keeps least.
         slot = min(free, key=lambda slot: (shared[slot] != most, len(self._cached[slot])))
-        if shared[slot] != most:
-            self._cache.copy(shared.index(most), slot, most)
-        self._cached[slot] = prompt[:most]
         try:
+            if shared[slot] != most:
+                self._cached[slot] = []
+                self._cache.copy(shared.index(most), slot, most)
+            self._cached[slot] = prompt[:most]
             best = self._best(slot, [prompt[most:]], logits_to_keep=1)
         except Exception as error:  # too long for the memory: of this prompt alone
             written.done.set_exception(error)

@@ -40,8 +40,8 @@ def memory_estimate(
 def recomputes(rows: PreparedRows, recipe: Recipe, *, in_bf16: bool) -> bool:
     """Whether a GPU keeps only each layer's input, and computes the rest again for the gradient.
 
-    That costs a third of the time, so not where all of it takes half of what is free, by the
-    estimate; weights that are divided among processes always do.
+    That costs a third of the time. So it is not done where, by the estimate, everything takes at
+    most half of the free memory. Where processes divide the weights, it is always done.
     """
     needed = estimated_gib(rows, recipe, on_gpu=True, in_bf16=in_bf16, recompute=False)
     return recipe.parallel != "ddp" or sum(needed) > free_memory_gib(on_gpu=True) / 2

@@ -56,10 +56,10 @@ class StepBatches:
     same seed and epoch give the same batches, also after a kill and in every process.
 
     An epoch has as many steps as with separate rows, and every row once. A context goes whole into
-    one step, which therefore has up to 2 × rows_per_step − 1 rows, so many on average; the loss of
-    an update is the mean over the completion tokens of its rows, however many. What differs from
-    drawing rows independently: rows of one context meet in one update, so its gradient is the mean
-    over fewer contexts.
+    one step, which therefore has rows_per_step rows on average and fewer than twice as many; the
+    loss of an update is the mean over the completion tokens of its rows, however many. What differs
+    from drawing rows independently: rows of one context meet in one update, so its gradient is the
+    mean over fewer contexts.
 
     Several processes take them in turn. The last ones are divided so that each process has one;
     with fewer sequences than processes left, accelerate repeats the first steps of the epoch.
