@@ -300,6 +300,15 @@ class Recipe:
     plain_baseline: bool = _asking(True, "ask the baseline with a plain prompt, too")
     top_k: list[int] = _asking([5, 3, 7], low=1, high=1000,
         meaning="documents that are retrieved: one condition each, the first decides")
+    retrieval: list[str] = _asking(["dense"],
+        meaning="how they are found: 'dense', 'keywords' or 'hybrid', and '+ rerank', '+ queries', "
+        "'+ hyde', '+ neighbours', '+ compress' behind it; the first decides, others are compared")
+    candidates: int = _asking(30, low=1, high=1000,
+        meaning="documents that 'hybrid' fuses of each search, and that are re-ranked")
+    rerank_model: str = _asking("",
+        meaning="a cross-encoder, or 'llm'; '' = by the best sentence, with the embedding model")
+    retrieval_role: str = _asking("teacher",
+        meaning="the role of .env that '+ queries', '+ hyde' and 'llm' ask")
     max_questions: int = _asking(60, low=0,
         meaning="questions of the evaluation split at most, drawn by seed; 0 = all")
     allow_leakage: list[str] = _asking([], choices=("chunks", "questions"),
@@ -365,6 +374,11 @@ class Recipe:
              f"models is {self.models}; expected at least one name, each once."),
             (len(set(self.top_k)) < max(1, len(self.top_k)),
              f"top_k is {self.top_k}; expected at least one number, each once."),
+            (len(set(self.retrieval)) < max(1, len(self.retrieval)),
+             f"retrieval is {self.retrieval}; expected at least one setting, each once."),
+            (not all(map(retrieval_parts, self.retrieval)),
+             f"retrieval is {self.retrieval}; expected 'dense', 'keywords' or 'hybrid', and behind "
+             f"it any of {', '.join(f'+ {part}' for part in _RETRIEVAL_PARTS)}."),
             (self.chunk_overlap_chars >= self.chunk_chars,
              f"chunk_overlap_chars is {self.chunk_overlap_chars}; expected less than chunk_chars "
              f"({self.chunk_chars})."),
@@ -412,6 +426,16 @@ class Recipe:
              "line and without the markers of prompts (< > ##)."),
         ]
         # fmt: on
+
+
+_RETRIEVAL_PARTS = ("queries", "hyde", "rerank", "neighbours", "compress")
+
+
+def retrieval_parts(setting: str) -> tuple[str, ...]:
+    """`hybrid + rerank` → ("hybrid", "rerank"); () = it is not a retrieval setting."""
+    first, *others = parts = tuple(part.strip() for part in setting.split("+"))
+    known = first in ("dense", "keywords", "hybrid") and {*others} <= {*_RETRIEVAL_PARTS}
+    return parts if known and len({*parts}) == len(parts) else ()
 
 
 def _fits(value: Any, declared_type: str) -> bool:

@@ -40,6 +40,7 @@ _WORDS = re.compile(rf"[{UNSPACED}]|{_WORD}")
 _TERMS = re.compile(
     rf"(?P<run>[{UNSPACED}{_HANGUL}]+)|{_WORD.replace(UNSPACED, UNSPACED + _HANGUL)}"
 )
+_SENTENCE = re.compile(r"\S.*?(?:[.!?…](?=\s)|[。！？]|(?=\n\s*\n)|\Z)", re.DOTALL)
 _LETTERS = re.compile(rf"[{UNSPACED}]|[^\W\d_]{{2,}}")
 _ASCII_GAPS = {code: " " for code in range(128) if not re.match(r"\w", chr(code))}
 _ARTICLES = frozenset(("a", "an", "the"))
@@ -48,6 +49,11 @@ _ARTICLES = frozenset(("a", "an", "the"))
 def one_line(text: str) -> str:
     """The text with every run of white space as one space."""
     return " ".join(text.split())
+
+
+def sentence_spans(text: str) -> list[tuple[int, int]]:
+    """`"Rain fell. It was cold."` → `[(0, 10), (11, 23)]`; a paragraph ends a sentence, too."""
+    return [match.span() for match in _SENTENCE.finditer(text)]
 
 
 def gap_between(before: str, after: str) -> str:

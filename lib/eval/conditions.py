@@ -7,7 +7,7 @@ from random import Random
 from lib.duplicates import Conflicts, conflicts
 from lib.eval.questions import UNKNOWN, EvalQuestion, first_hit
 from lib.rag.index import Index
-from lib.rag.retrieve import retrieve
+from lib.rag.pipeline import retrieve
 from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.text import holds
@@ -62,7 +62,7 @@ def build_cases(
             f"{missing:,} questions have no known oracle, and are not asked under {needs_oracle}."
         )
     ks = sorted(recipe.top_k)
-    retrieved = retrieve(index, [question.text for question in questions], top_k=ks[-1])
+    retrieved = retrieve(index, [question.text for question in questions], recipe, k=ks[-1])
     return [
         *(_case(question, "closed_book", ()) for question in questions),
         *(_case(question, "oracle", question.oracles) for question in with_oracle),

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from lib.text import sentence_spans
+
 Span = tuple[int, int]  # text[start:end]
 Embed = Callable[[Sequence[str]], Any]  # texts → array (len(texts), dimensions)
 
@@ -167,7 +169,6 @@ def _sections(text: str) -> Iterator[list[Span]]:
 
 # --- semantic ------------------------------------------------------------------------------------
 
-SENTENCE = re.compile(r"\S.*?(?:[.!?…](?=\s)|[。！？]|(?=\n\s*\n)|\Z)", re.DOTALL)
 _CONTEXT_SENTENCES = 3  # compared on either side of a cut
 _CUT_PERCENTILE = 90  # of a document's distances: from here on its subject turns
 
@@ -182,7 +183,7 @@ def semantic_spans(
     chunk_chars its greatest; never so that less than min_chunk_chars is left on a side, if that can
     be. A sentence longer than chunk_chars is cut as by recursive_spans.
     """
-    sentences = [match.span() for match in SENTENCE.finditer(text)]
+    sentences = sentence_spans(text)
     if not sentences:
         return
     distances, turn = _distances([text[start:end] for start, end in sentences], embed)

@@ -16,14 +16,13 @@ from textwrap import shorten
 
 from lib.duplicates import SAME_SHARE, Conflicts, shingles
 from lib.gen import gates
-from lib.gen.chunkers import SENTENCE
 from lib.gen.gates import Rejection
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, canonical, neutralise
 from lib.reading.files.api import is_api_record
 from lib.reading.training_file import ROW_ID, Evidence, TrainingItem
 from lib.recipe import Recipe
 from lib.records import Chunk, Document, Question, Rejected
-from lib.text import find_quote, holds, normalise, one_line, terms, words
+from lib.text import find_quote, holds, normalise, one_line, sentence_spans, terms, words
 
 _RAREST_WORDS = 3  # of a text that is looked for: more than one, as a line's end may divide it
 _SHOWN = 10  # rows without an oracle that are named
@@ -246,7 +245,7 @@ def _sentence(chunk: Chunk, question: Question) -> str:
     """The sentence that holds the answer and most words of the question; of API documentation, and
     where the answer is longer than a sentence, the answer."""
     asked, answer = {*terms(question.text)}, question.answer
-    sentences = (one_line(match.group()) for match in SENTENCE.finditer(chunk.text))
+    sentences = (one_line(chunk.text[slice(*span)]) for span in sentence_spans(chunk.text))
     held = [sentence for sentence in sentences if holds(sentence, answer)]
     if (copied := find_quote(answer, chunk.text)) and (is_api_record(chunk.text) or not held):
         return copied

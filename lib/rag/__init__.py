@@ -3,6 +3,5 @@
 from lib.rag.chain import answer_question
 from lib.rag.embedder import Embedder, load_embedder
 from lib.rag.index import Index, build_index
-from lib.rag.retrieve import retrieve
 
-__all__ = ["Embedder", "Index", "answer_question", "build_index", "load_embedder", "retrieve"]
+__all__ = ["Embedder", "Index", "answer_question", "build_index", "load_embedder"]

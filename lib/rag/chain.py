@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from lib.engine.endpoint import Endpoint, Reply
 from lib.prompts.student import STUDENT_PROMPT, Prompt
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.retrievers import BaseRetriever
+    from langchain_core.runnables import Runnable
+
+    from lib.rag.citations import CitedAnswer
 
 
 async def answer_question(
@@ -20,3 +28,36 @@ async def answer_question(
     """Ask a question about documents, in their order. Evaluation and playground both use this."""
     messages = prompt.messages(question, documents, refusal=refusal)
     return await endpoint.ask(messages, max_tokens=max_answer_tokens)
+
+
+def rag_chain(
+    retriever: BaseRetriever,
+    model: BaseChatModel,
+    *,
+    refusal: str = "",
+    prompt: Prompt = STUDENT_PROMPT,
+) -> Runnable[str, CitedAnswer]:
+    """A LangChain Runnable: a question → the answer with its citations.
+
+    The retriever's documents are ours (`as_document`); the model may be any chat model, such as
+    `ChatOpenAI(base_url=…, model=…)` of langchain-openai on the student's endpoint. It is asked
+    with the prompt that the student was trained on.
+    """
+    from langchain_core.runnables import RunnableLambda, RunnablePassthrough
+
+    from lib.rag.citations import read_reply
+    from lib.rag.documents import as_chunk
+
+    def messages(found: dict[str, Any]) -> list[Any]:
+        texts = [document.page_content for document in found["documents"]]
+        return list(prompt.messages(found["question"], texts, refusal=refusal))
+
+    def read(found: dict[str, Any]) -> CitedAnswer:
+        chunks = [as_chunk(document) for document in found["documents"]]
+        return read_reply(str(found["reply"].text), chunks, refusal=refusal)
+
+    return (
+        {"question": RunnablePassthrough(), "documents": retriever}
+        | RunnablePassthrough.assign(reply=RunnableLambda(messages) | model)
+        | RunnableLambda(read)
+    )

@@ -1,18 +1,24 @@
-"""Chunks → a vector index on disk: Chroma inside our process, with our own vectors."""
+"""Chunks → an index on disk: Chroma inside our process with our own vectors, and BM25 beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from shutil import copytree
+from typing import TYPE_CHECKING, Any
 
 from lib.progress import Progress
+from lib.rag import keywords
 from lib.rag.embedder import Embedder, load_embedder
 from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import SetupError, portable
 from lib.store import artefact_dir, building
+
+if TYPE_CHECKING:
+    from langchain_chroma import Chroma
 
 COLLECTION = "chunks"
 # One thread always builds the same graph; a wide search finds what brute force finds (tested).
@@ -25,19 +31,63 @@ _HNSW = {
 }
 
 
-@dataclass(frozen=True)
 class Index:
-    """A finished index. Each retrieval opens the folder and closes it."""
+    """A finished index. It is opened when it is first asked, until `close` or the end of `with`."""
 
-    folder: Path
-    embedder: Embedder
-    num_chunks: int
+    def __init__(self, folder: Path, embedder: Embedder, num_chunks: int) -> None:
+        self.folder, self.embedder, self.num_chunks = folder, embedder, num_chunks
+
+    @cached_property
+    def _client(self) -> Any:
+        return open_client(self.folder)
+
+    @cached_property
+    def collection(self) -> Any:
+        """The Chroma collection: ids, vectors, texts, and the chunks' other fields as metadata."""
+        return self._client.get_collection(COLLECTION, embedding_function=None)
+
+    @cached_property
+    def keywords(self) -> keywords.KeywordIndex:
+        return keywords.load(self.folder)
+
+    def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
+        return {chunk.id: chunk for chunk in _chunks(self.collection.get(ids=list(ids)))}
+
+    def chunks_of(self, document_ids: Iterable[str]) -> list[Chunk]:
+        """All chunks of some documents, in the documents' order."""
+        wanted = {"document_id": {"$in": sorted(set(document_ids))}}
+        found = _chunks(self.collection.get(where=wanted))
+        return sorted(found, key=lambda chunk: (chunk.document_id, chunk.start))
+
+    def vector_store(self) -> Chroma:
+        """The index as LangChain's VectorStore, for chains of your own."""
+        from langchain_chroma import Chroma
+
+        from lib.rag.embedder import as_embeddings
+
+        return Chroma(
+            COLLECTION, client=self._client, embedding_function=as_embeddings(self.embedder)
+        )
+
+    def close(self) -> None:
+        if "_client" in self.__dict__:
+            self._client.close()
+        for opened in ("_client", "collection"):
+            self.__dict__.pop(opened, None)
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def build_index(chunks: Sequence[Chunk], recipe: Recipe) -> Index:
-    """Embed the chunks into `artefacts/indexes/<model>-<fingerprint>`, or reuse that folder.
+    """Index the chunks in `artefacts/indexes/<model>-<fingerprint>`, or reuse that folder.
 
-    The folder appears only when it is complete, so an interrupted build is never reused.
+    Where an earlier index of the same model has some of their texts, only the others are embedded,
+    and where it has most of them, it is copied and updated. The folder appears only when it is
+    complete, so an interrupted build is never reused.
     """
     if not chunks:
         raise SetupError("There are no chunks to index. Run 1_gen.ipynb on at least one document.")
@@ -45,32 +95,83 @@ def build_index(chunks: Sequence[Chunk], recipe: Recipe) -> Index:
         raise SetupError("Two chunks have one id. The dataset is damaged: run 1_gen.ipynb again.")
     embedder = load_embedder(recipe)
     made_of = {"chunks": [asdict(chunk) for chunk in chunks], "embedder": embedder.identity}
-    target = artefact_dir("indexes", embedder.name, made_of)
+    target = artefact_dir("indexes", embedder.name, made_of | {"format": 2})
     if target.is_dir():
         print(f"index        reused · {len(chunks):,} chunks · {portable(target)}")
         return Index(target, embedder, len(chunks))
-    progress = Progress("index", len(chunks), note=lambda: embedder.name)
-    vectors = embedder.documents([chunk.text for chunk in chunks], on_done=progress.advance)
-    with building(target) as folder, open_client(folder) as client:
-        _fill(client, chunks, vectors)
-    progress.close()
+    earlier = _latest_index(target, embedder)
+    with building(target) as folder:
+        vectors: dict[str, Any] = {}
+        if earlier:
+            vectors = _known_vectors(earlier)
+            if 2 * sum(chunk.text in vectors for chunk in chunks) > len(vectors):
+                copytree(earlier, folder, dirs_exist_ok=True)
+        vectors |= _embed([c.text for c in chunks if c.text not in vectors], embedder, len(chunks))
+        with open_client(folder) as client:
+            _fill(client, chunks, vectors, embedder.identity)
+        keywords.build(chunks, folder)
     return Index(target, embedder, len(chunks))
 
 
-def _fill(client: Any, chunks: Sequence[Chunk], vectors: Any) -> None:
-    collection = client.create_collection(
-        COLLECTION, embedding_function=None, configuration={"hnsw": _HNSW}
+def _latest_index(target: Path, embedder: Embedder) -> Path | None:
+    """The newest finished index of this model."""
+    folders = [path for path in target.parent.glob(f"{embedder.name}-*") if path.is_dir()]
+    for folder in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True):
+        with open_client(folder) as client:
+            collection = client.get_collection(COLLECTION, embedding_function=None)
+            if (collection.metadata or {}).get("embedder") == embedder.identity:
+                return folder
+    return None
+
+
+def _known_vectors(folder: Path) -> dict[str, Any]:
+    """Text → its vector."""
+    with open_client(folder) as client:
+        collection = client.get_collection(COLLECTION, embedding_function=None)
+        found = collection.get(include=["documents", "embeddings"])
+    return dict(zip(found["documents"], found["embeddings"], strict=True))
+
+
+def _embed(texts: Sequence[str], embedder: Embedder, num_chunks: int) -> dict[str, Any]:
+    unique = list(dict.fromkeys(texts))
+    known = num_chunks - len(texts)
+    note = f"{embedder.name}, {known:,} chunks are known" if known else embedder.name
+    progress = Progress("index", len(unique), note=lambda: note)
+    vectors = embedder.documents(unique, on_done=progress.advance) if unique else []
+    progress.close()
+    return dict(zip(unique, vectors, strict=True))
+
+
+def _fill(client: Any, chunks: Sequence[Chunk], vectors: Mapping[str, Any], identity: str) -> None:
+    """Make the collection hold these chunks, whatever it holds."""
+    collection = client.get_or_create_collection(
+        COLLECTION,
+        embedding_function=None,
+        configuration={"hnsw": _HNSW},
+        metadata={"embedder": identity},
     )
+    known = {chunk.id: chunk for chunk in _chunks(collection.get())}
+    new = [chunk for chunk in chunks if known.get(chunk.id) != chunk]
+    gone = list(known.keys() - {chunk.id for chunk in chunks})
     step = client.get_max_batch_size()
-    for start in range(0, len(chunks), step):
-        part = chunks[start : start + step]
+    for start in range(0, len(gone), step):
+        collection.delete(ids=gone[start : start + step])
+    for start in range(0, len(new), step):
+        part = new[start : start + step]
         metadatas = [asdict(chunk) for chunk in part]
-        collection.add(
+        collection.upsert(
             ids=[fields.pop("id") for fields in metadatas],
-            embeddings=vectors[start : start + step],
             documents=[fields.pop("text") for fields in metadatas],
+            embeddings=[vectors[chunk.text] for chunk in part],
             metadatas=metadatas,
         )
+
+
+def _chunks(found: Mapping[str, Any]) -> list[Chunk]:
+    columns = (found["ids"], found["documents"], found["metadatas"])
+    return [
+        Chunk(id=name, text=text, **fields) for name, text, fields in zip(*columns, strict=True)
+    ]
 
 
 def open_client(folder: Path) -> Any:

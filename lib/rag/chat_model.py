@@ -1,0 +1,69 @@
+"""A model role of `.env` as a LangChain chat model: paid replies are in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_messages
+from langchain_core.outputs import ChatGeneration, ChatResult
+
+from lib.endpoints import endpoint_settings
+from lib.engine.endpoint import Endpoint, EndpointError, gather_all, run
+from lib.engine.ledger import Ledger
+from lib.prompts.student import Message
+from lib.settings import SetupError
+
+
+class EndpointChat(BaseChatModel):
+    """Greedy replies of a role. `ask_all` asks many at once, as many in flight as the recipe says.
+
+    Raises:
+        SetupError: the role has no endpoint, or it failed after its retries.
+    """
+
+    role: str
+    recipe: Any  # a Recipe; pydantic would make its own record of it
+    max_tokens: int = 512
+
+    @property
+    def _llm_type(self) -> str:
+        return "openbook"
+
+    def _generate(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **_: Any
+    ) -> ChatResult:
+        (text,) = self.ask_all([convert_to_openai_messages(messages)])
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(text))])
+
+    def ask_all(self, prompts: Sequence[Sequence[Message]]) -> list[str]:
+        settings = endpoint_settings(self.role, self.recipe.run_name)
+        if settings is None:
+            raise SetupError(
+                f"Retrieval asks the {self.role}, which has no endpoint. Set it in .env, or choose "
+                "a retrieval that asks no model."
+            )
+
+        async def ask() -> list[str]:
+            with closing(Ledger()) as ledger:
+                async with Endpoint(settings, self.recipe, ledger=ledger) as endpoint:
+
+                    async def one(messages: Sequence[Message]) -> str:
+                        return (await endpoint.ask(messages, max_tokens=self.max_tokens)).text
+
+                    replies = await gather_all(prompts, one)
+            for reply in replies:
+                if isinstance(reply, EndpointError):
+                    raise SetupError(f"Retrieval stopped: {reply}") from reply
+            return [str(reply) for reply in replies]
+
+        return run(ask())
+
+
+def ask_all(model: BaseChatModel, prompts: Sequence[Sequence[Message]]) -> list[str]:
+    """The replies of a chat model, ours or another of LangChain."""
+    if isinstance(model, EndpointChat):
+        return model.ask_all(prompts)
+    return [str(reply.text) for reply in model.batch([list(prompt) for prompt in prompts])]

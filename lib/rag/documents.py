@@ -1,0 +1,55 @@
+"""Chunks as LangChain's documents, the form that retrievers pass on; and retrievers of many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+from pydantic import ConfigDict
+
+from lib.records import Chunk
+from lib.settings import SetupError
+
+_FIELDS = [field.name for field in fields(Chunk) if field.name not in ("id", "text")]
+
+
+def as_document(chunk: Chunk, *, score: float = 0.0) -> Document:
+    """Its metadata are the chunk's other fields and the score."""
+    metadata = asdict(chunk) | {"score": score}
+    return Document(id=metadata.pop("id"), page_content=metadata.pop("text"), metadata=metadata)
+
+
+def as_chunk(document: Document) -> Chunk:
+    """Of a document of ours; SetupError: another retriever's document does not say its place."""
+    if missing := [name for name in _FIELDS if name not in document.metadata]:
+        raise SetupError(
+            f"A retrieved document has no '{missing[0]}' in its metadata; expected "
+            f"{', '.join(_FIELDS)}. Give the retriever documents of `as_document`."
+        )
+    found = {name: document.metadata[name] for name in _FIELDS}
+    return Chunk(id=str(document.id), text=document.page_content, **found)
+
+
+def scored(document: Document, score: float) -> Document:
+    return document.model_copy(update={"metadata": document.metadata | {"score": score}})
+
+
+class Retriever(BaseRetriever):
+    """A LangChain retriever that looks many questions up at once: `find` is all that it adds."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    def find(self, questions: Sequence[str]) -> list[list[Document]]:
+        """The documents of each question, the best first."""
+        raise NotImplementedError
+
+    def _get_relevant_documents(self, query: str, *, run_manager: Any) -> list[Document]:
+        return self.find([query])[0]
+
+    def batch(
+        self, inputs: list[str], config: Any = None, *, return_exceptions: bool = False, **_: Any
+    ) -> list[list[Document]]:
+        return self.find(inputs)

@@ -1,0 +1,68 @@
+"""Search by words: BM25 (Lucene's formula, by bm25s) over the terms of `lib.text`.
+
+No stop words and no stems: the documents may be in any language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lib.records import Chunk
+from lib.store import read_json, write_json
+from lib.text import terms
+
+if TYPE_CHECKING:
+    import bm25s
+
+_FOLDER, _IDS = "keywords", "ids.json"
+
+
+@dataclass(frozen=True)
+class KeywordIndex:
+    ids: list[str]  # of the chunks, in the index's order
+    bm25: bm25s.BM25
+
+    def search(self, questions: Sequence[str], *, k: int) -> list[list[tuple[str, float]]]:
+        """(chunk id, score) of at most k chunks that share a word, the best first."""
+        asked = [terms(question) or [""] for question in questions]
+        count = min(k + 20, len(self.ids))  # those of one score stand in the order of their ids
+        found, scores = self.bm25.retrieve(asked, k=count, show_progress=False)
+        return [
+            sorted(
+                ((self.ids[place], round(float(score), 4)) for place, score in pairs if score > 0),
+                key=lambda pair: (-pair[1], pair[0]),
+            )[:k]
+            for pairs in (zip(*row, strict=True) for row in zip(found, scores, strict=True))
+        ]
+
+
+def index_terms(texts: Sequence[str]) -> Any:
+    """A BM25 index of texts. Ids instead of words: a list of strings takes ten times the memory."""
+    from array import array
+
+    import bm25s
+
+    vocabulary: dict[str, int] = {}
+    ids = [
+        array("i", (vocabulary.setdefault(t, len(vocabulary)) for t in terms(text) or [""]))
+        for text in texts
+    ]
+    index = bm25s.BM25(csc_backend="scipy")
+    index.index((ids, vocabulary), show_progress=False)
+    return index
+
+
+def build(chunks: Sequence[Chunk], folder: Path) -> None:
+    index = index_terms([chunk.text for chunk in chunks])
+    index.save(folder / _FOLDER, show_progress=False)
+    write_json(folder / _FOLDER / _IDS, [chunk.id for chunk in chunks])
+
+
+def load(folder: Path) -> KeywordIndex:
+    import bm25s
+
+    index = bm25s.BM25.load(folder / _FOLDER, show_progress=False)
+    return KeywordIndex(read_json(folder / _FOLDER / _IDS), index)

@@ -1,0 +1,87 @@
+"""Re-ranking: the candidates of a fast search in a better order, as document compressors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+from langchain_core.callbacks import Callbacks
+from langchain_core.documents import BaseDocumentCompressor, Document
+from langchain_core.language_models import BaseChatModel
+from pydantic import ConfigDict
+
+from lib.engine.faults import short
+from lib.prompts.retrieval import order_messages, parse_order
+from lib.rag.chat_model import ask_all
+from lib.rag.documents import scored
+from lib.rag.retrievers import fuse
+from lib.rag.sentences import SentenceVectors
+from lib.settings import SetupError
+
+
+class SentenceReranker(BaseDocumentCompressor):
+    """By the cosine of a document's best sentence, fused with the order in which they come.
+
+    It needs no model beyond the embedder: what is read is a sentence, where the index has a vector
+    for the whole chunk.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+    sentences: SentenceVectors
+    k: int = 4
+
+    def compress_documents(
+        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
+    ) -> Sequence[Document]:
+        best = [max(self.sentences.cosines(query, d.page_content)) for d in documents]
+        return fuse([_by_score(documents, best), documents], k=self.k)
+
+
+class CrossEncoderReranker(BaseDocumentCompressor):
+    """By a cross-encoder of sentence-transformers, a folder or a name that the hub knows."""
+
+    model: str
+    k: int = 4
+
+    def compress_documents(
+        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
+    ) -> Sequence[Document]:
+        pairs = [(query, document.page_content) for document in documents]
+        scores = self._encoder.predict(pairs, show_progress_bar=False) if pairs else []
+        return _by_score(documents, [float(score) for score in scores])[: self.k]
+
+    @cached_property
+    def _encoder(self) -> Any:
+        from sentence_transformers import CrossEncoder
+
+        try:
+            return CrossEncoder(self.model, device="cpu", trust_remote_code=False)
+        except (OSError, ValueError) as error:
+            raise SetupError(
+                f"The re-ranker '{self.model}' cannot be loaded: {short(error)}. Give a folder or "
+                "a name of a cross-encoder, 'llm', or ''."
+            ) from error
+
+
+class ModelReranker(BaseDocumentCompressor):
+    """By a chat model, which names the documents that help; the others follow in their order."""
+
+    model: BaseChatModel
+    k: int = 4
+
+    def compress_documents(
+        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
+    ) -> Sequence[Document]:
+        (reply,) = ask_all(self.model, [order_messages(query, [d.page_content for d in documents])])
+        first = parse_order(reply, len(documents))
+        places = dict.fromkeys([*first, *range(len(documents))])
+        return [documents[place] for place in places][: self.k]
+
+
+def _by_score(documents: Sequence[Document], scores: Iterable[float]) -> list[Document]:
+    pairs = sorted(
+        zip(scores, documents, strict=True),
+        key=lambda pair: (-round(pair[0], 6), pair[1].id or pair[1].page_content),
+    )
+    return [scored(document, round(score, 6)) for score, document in pairs]
