@@ -34,8 +34,8 @@ class SentenceReranker(BaseDocumentCompressor):
     def compress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
     ) -> Sequence[Document]:
-        best = [max(self.sentences.cosines(query, d.page_content)) for d in documents]
-        return fuse([_by_score(documents, best), documents], k=self.k)
+        cosines = self.sentences.cosines(query, [d.page_content for d in documents])
+        return fuse([_by_score(documents, map(max, cosines)), documents], k=self.k)
 
 
 class CrossEncoderReranker(BaseDocumentCompressor):
