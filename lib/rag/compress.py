@@ -7,17 +7,15 @@ from collections.abc import Sequence
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
 from langchain_core.language_models import BaseChatModel
-from pydantic import ConfigDict
 
 from lib.prompts.retrieval import extract_messages, parse_extract
 from lib.rag.chat_model import ask_all
 from lib.rag.sentences import SentenceVectors, sentences_of
 
 
-class SentenceCompressor(BaseDocumentCompressor):
+class SentenceCompressor(BaseDocumentCompressor, arbitrary_types_allowed=True):
     """The sentences nearest to the question by the embedder, `keep` of each document."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
     sentences: SentenceVectors
     keep: int = 3
 

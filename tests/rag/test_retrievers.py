@@ -20,6 +20,7 @@ from lib.rag.pipeline import retrieve, retriever_of
 from lib.rag.rerank import CrossEncoderReranker, ModelReranker, SentenceReranker
 from lib.rag.retrievers import FusedRetriever, KeywordRetriever, fuse
 from lib.rag.sentences import SentenceVectors, sentences_of
+from lib.rag.several import RoutedRetriever, by_language
 from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import SetupError
@@ -85,6 +86,25 @@ def test_other_retrievers_can_be_fused_with_ours(letters: Letters) -> None:
         assert [d.id for d in both.batch(["ferry", "mill"])[1]] == [
             d.id for d in both.invoke("mill")
         ]
+
+
+def test_questions_go_to_the_index_of_their_language(letters: Letters) -> None:
+    english = make_chunks(6)
+    texts = ["Thư viện mở cửa lúc tám giờ sáng.", "Chuyến phà cuối rời bến lúc chín giờ tối."]
+    vietnamese = [Chunk(f"v#{n}", "v", "V", 1, n, n + 9, text) for n, text in enumerate(texts)]
+    with build_index(english, Recipe()) as one, build_index(vietnamese, Recipe()) as other:
+        each = {
+            "en": KeywordRetriever(index=one, k=3),
+            "vi": KeywordRetriever(index=other, k=3),
+        }
+        routed = RoutedRetriever(retrievers=each, route=by_language(each), k=3)
+        asked = ["Which ferry of Tarrow is known to all?", "Thư viện mở cửa lúc mấy giờ?"]
+        found = routed.batch(asked)
+        assert {as_chunk(d) for d in found[0]} <= {*english}
+        assert [as_chunk(d).text for d in found[1]][:1] == texts[:1]
+        assert found == [routed.invoke(question) for question in asked]
+        everywhere = RoutedRetriever(retrievers=each, k=9).invoke("ferry thư viện")
+        assert {d.metadata["document_id"] for d in everywhere} > {"v"}
 
 
 # --- words ---------------------------------------------------------------------------------------
