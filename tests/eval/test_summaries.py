@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from random import Random
-from typing import Any
 
 import pytest
 
@@ -298,7 +297,9 @@ def test_models_are_compared_where_both_were_asked_and_the_retriever_nowhere() -
 SETTINGS = ("top_5_hybrid", "top_5_hybrid_rerank")
 
 
-def settings_scores(seed: int, per_chunk: int, settings: tuple[str, ...] = SETTINGS) -> Any:
+def settings_scores(
+    seed: int, per_chunk: int, settings: tuple[str, ...] = SETTINGS
+) -> tuple[list[Score], dict[str, str]]:
     """(scores, clusters): exact match and F1 of three models, hit rates of the retriever."""
     questions = ids(36, per_chunk=per_chunk)
 
@@ -306,16 +307,13 @@ def settings_scores(seed: int, per_chunk: int, settings: tuple[str, ...] = SETTI
         rate = 0.3 + 0.3 * ("rerank" in condition) + 0.1 * (model == "student")
         return float(Random(f"{seed} {model} {condition} {i}").random() < rate)
 
-    named = {"conditions": (*CONDITIONS, *settings)}
+    kinds = (("exact_match", MODELS), ("f1", MODELS), ("hit_rate", (RETRIEVER,)))
     scores = [
-        *scores_of(reply, questions, **named),
-        *scores_of(reply, questions, **named, metric="f1"),
-        *scores_of(
-            *(reply, questions), models=(RETRIEVER,), conditions=settings or (), metric="hit_rate"
-        ),
-        *scores_of(
-            *(reply, questions), models=(RETRIEVER,), conditions=CONDITIONS[1:], metric="hit_rate"
-        ),
+        score
+        for metric, models in kinds
+        for score in scores_of(
+            *(reply, questions), models=models, conditions=(*CONDITIONS, *settings), metric=metric
+        )
     ]
     return scores, questions
 
