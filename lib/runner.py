@@ -162,7 +162,7 @@ def dry_run(plan: Plan) -> None:
         print(f"\n3_deploy would serve {said}.")
     if "4_eval" in plan.notebooks:
         models = [model.name for model in eval_models(recipe, deployed=False)]
-        conditions = len(MEANINGS) + len(recipe.top_k)
+        conditions = len(MEANINGS) + len(recipe.top_k) + len(recipe.retrieval) - 1
         questions, requests = "every question of the evaluation split", ""
         if most := recipe.max_questions:
             questions = f"at most {most:,} questions of the evaluation split"

@@ -149,7 +149,8 @@ def test_a_dry_run_says_everything_sends_nothing_and_writes_no_run(
         monkeypatch.setenv("COMPLETION_OPENAI_API_KEY", "none")
         monkeypatch.setenv("COMPLETION_OPENAI_DEPLOYMENT", "gpt-4o-mini")
         stages = ["check", "1_gen", "2_finetune", "3_deploy", "4_eval"]
-        assert main([*stages, *option, "-r", "doc_path", documents]) == 0
+        given = ("-r", "doc_path", documents, "-r", "retrieval", "dense,hybrid + rerank")
+        assert main([*stages, *option, *given]) == 0
         assert not server.requests
     said = capsys.readouterr().out
     assert re.search(r"1_gen would ask the teacher:\n.* chunks ", said)
@@ -157,7 +158,7 @@ def test_a_dry_run_says_everything_sends_nothing_and_writes_no_run(
     assert "2_finetune would train embedded" in said
     assert "3_deploy would serve student and baseline" in said
     assert "4_eval would ask student, baseline about at most 140 questions" in said
-    assert "7 conditions, 980 requests to each" in said
+    assert "8 conditions, 1,120 requests to each" in said
     assert not (home_dir / "runs").exists()
 
 

@@ -8,11 +8,13 @@ from lib.duplicates import Conflicts, conflicts
 from lib.eval.questions import UNKNOWN, EvalQuestion, first_hit
 from lib.rag.index import Index
 from lib.rag.pipeline import retrieve
-from lib.recipe import Recipe
+from lib.recipe import Recipe, retrieval_parts
 from lib.records import Chunk
 from lib.text import holds
 
 RETRIEVED = "top_"
+DENSE = "dense"  # the setting that is meant where none is named
+_NOT_CUT = {"neighbours", "compress"}  # of 7 hits they make other documents than of the first 5
 MEANINGS = {  # condition → its meaning, for readers; `meaning` knows the retrieved ones, too
     "closed_book": "no documents",
     "oracle": "the oracle document alone",
@@ -44,13 +46,15 @@ def build_cases(
     *,
     chunks: Sequence[Chunk] = (),
 ) -> list[Case]:
-    """Every question under every condition, conditions outermost, one retrieval for all.
+    """Every question under every condition, conditions outermost.
 
     - `closed_book`: no documents.
     - `oracle`: the oracle alone.
     - `oracle_distractors`: the row's own context, in its order.
     - `distractors_only`: that context, its oracle replaced by another of `chunks`, the corpus.
-    - `top_3`, … for each k in top_k: the k nearest chunks of the corpus, nearest first.
+    - `top_3`, … for each k in top_k: the k nearest chunks of the corpus, nearest first, by the
+      first of the recipe's retrieval settings.
+    - `top_5_hybrid_rerank`, … for each other setting: the same by it, for the k that decides.
 
     Questions that people wrote have no known oracle: they are asked with a closed book and with
     retrieved chunks only.
@@ -61,19 +65,34 @@ def build_cases(
         print(
             f"{missing:,} questions have no known oracle, and are not asked under {needs_oracle}."
         )
-    ks = sorted(recipe.top_k)
-    retrieved = retrieve(index, [question.text for question in questions], recipe, k=ks[-1])
+    retrieved = _retrieved(index, [question.text for question in questions], recipe)
     return [
         *(_case(question, "closed_book", ()) for question in questions),
         *(_case(question, "oracle", question.oracles) for question in with_oracle),
         *(_case(question, "oracle_distractors", question.context) for question in with_oracle),
         *(cases_without_oracle(with_oracle, chunks) if chunks else ()),
         *(
-            _case(question, f"{RETRIEVED}{k}", tuple(found[:k]))
-            for k in ks
-            for question, found in zip(questions, retrieved, strict=True)
+            _case(question, condition, tuple(found))
+            for condition, of_questions in retrieved.items()
+            for question, found in zip(questions, of_questions, strict=True)
         ),
     ]
+
+
+def _retrieved(index: Index, texts: Sequence[str], recipe: Recipe) -> dict[str, list[list[Chunk]]]:
+    """Condition → the chunks of each question: of the first setting by k, then of the others."""
+    first, *others = recipe.retrieval
+    ks, decides = sorted(recipe.top_k), recipe.top_k[0]
+    if _NOT_CUT & {*retrieval_parts(first)}:
+        by_k = {k: retrieve(index, texts, recipe, k=k) for k in ks}
+    else:
+        most = retrieve(index, texts, recipe, k=ks[-1])
+        by_k = {k: [found[:k] for found in most] for k in ks}
+    by_setting = {
+        condition_of(decides, setting): retrieve(index, texts, recipe, k=decides, setting=setting)
+        for setting in others
+    }
+    return {condition_of(k): found for k, found in by_k.items()} | by_setting
 
 
 def _case(question: EvalQuestion, condition: str, chunks: tuple[Chunk, ...]) -> Case:
@@ -81,15 +100,32 @@ def _case(question: EvalQuestion, condition: str, chunks: tuple[Chunk, ...]) -> 
     return Case(question.id, question.text, condition, chunks, rank, question.refusal)
 
 
+def condition_of(k: int, setting: str = "") -> str:
+    """(5, "hybrid + rerank") → `top_5_hybrid_rerank`; without a setting, the first: `top_5`."""
+    return "_".join([f"{RETRIEVED}{k}", *retrieval_parts(setting)])
+
+
+def setting_of(condition: str) -> str:
+    """`top_5_hybrid_rerank` → "hybrid + rerank"; "" = it is not of another retrieval setting."""
+    return " + ".join(condition.split("_")[2:]) if is_retrieved(condition) else ""
+
+
+def by_first_setting(condition: str) -> str:
+    """`top_5_hybrid_rerank` → `top_5`"""
+    return "_".join(condition.split("_")[:2]) if is_retrieved(condition) else condition
+
+
 def is_retrieved(condition: str) -> bool:
     return condition.startswith(RETRIEVED)
 
 
-def meaning(condition: str) -> str:
-    """`top_5` → "the 5 nearest chunks"."""
-    if is_retrieved(condition):
-        return f"the {condition.removeprefix(RETRIEVED)} nearest chunks"
-    return MEANINGS[condition]
+def meaning(condition: str, first: str = DENSE) -> str:
+    """`top_5` → "the 5 nearest chunks"; `first`: the setting that it is of."""
+    if not is_retrieved(condition):
+        return MEANINGS[condition]
+    chunks = f"the {condition.split('_')[1]} nearest chunks"
+    setting = setting_of(condition)
+    return chunks if not setting and first == DENSE else f"{chunks} by {setting or first}"
 
 
 # --- distractors alone ---------------------------------------------------------------------------

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from lib.eval.conditions import RETRIEVED
+from lib.eval.conditions import condition_of
 from lib.eval.judge.grading import JUDGE_CORRECT, Judge
 from lib.eval.models import BASELINE, EvalModel
 from lib.eval.questions import EvalQuestion, count_questions
 from lib.eval.results import HEADLINE, Primary
 from lib.eval.wording import called, metric_name
-from lib.recipe import Recipe
+from lib.recipe import Recipe, retrieval_parts
 from lib.text import tokens
 
 LONG_ANSWER = 8  # words; a right answer of so many is hardly ever repeated word for word
@@ -31,10 +31,11 @@ def declare_primary(
     metric, why = _metric(questions, judge)
     primary = Primary(
         against=BASELINE if BASELINE in names[1:] else "".join(names[1:2]),
-        condition=f"{RETRIEVED}{recipe.top_k[0]}",
+        condition=condition_of(recipe.top_k[0]),
         metric=metric,
         why=why,
         available=count_questions(dataset_dir),
+        retrieval=" + ".join(retrieval_parts(recipe.retrieval[0])),
     )
     against = f" against {called(primary.against)}" if primary.against else ""
     print(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lib.eval.conditions import DENSE
+
 HEADLINE = "exact_match"  # the metric that decides, unless right answers are long
 
 
@@ -16,6 +18,7 @@ class Primary:
     metric: str = HEADLINE
     why: str = ""  # the metric is not exact match: the reason, a sentence
     available: int = 0  # questions that the dataset has for an evaluation; 0 = unknown
+    retrieval: str = DENSE  # the first retrieval setting, by which `top_5` is retrieved
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One metric of two models on the same questions under one condition."""
+    """One metric of two models on the same questions under one condition.
+
+    Or of one model, or the retriever, under two: another retrieval setting against the first one.
+    """
 
     model: str
     against: str
@@ -55,6 +61,7 @@ class Comparison:
     p_holm: float  # corrected over the secondary comparisons; NaN: it is not one of them
     verdict: str  # "better", "worse" or "cannot tell", of `model`; "" = not tested
     questions_needed: int | None  # to show the difference; None: it is shown, or there is none
+    against_condition: str = ""  # of two retrieval settings, that of the first; "" = the same one
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,8 @@ class Results:
     """An evaluation's figures.
 
     `primary` is tested alone. Secondary comparisons are those of the same metric, and of right
-    refusals, with every other model under every other condition. All others only describe.
+    refusals, with every other model under every other condition, and of the first model under each
+    other retrieval setting with itself under the first. All others only describe.
     """
 
     models: tuple[str, ...]  # in the order of tables; the first is judged
@@ -91,5 +99,11 @@ class Results:
     def comparison(self, against: str, condition: str, metric: str) -> Comparison | None:
         """Of the first model; None: one of the two has no such score under that condition."""
         wanted = (against, condition, metric)
-        found = (c for c in self.comparisons if (c.against, c.condition, c.metric) == wanted)
-        return next(found, None)
+        models = (c for c in self.comparisons if not c.against_condition)
+        return next((c for c in models if (c.against, c.condition, c.metric) == wanted), None)
+
+    def setting(self, model: str, condition: str, metric: str) -> Comparison | None:
+        """Of one model under another retrieval setting with the first one; None: no such scores."""
+        wanted = (model, condition, metric)
+        settings = (c for c in self.comparisons if c.against_condition)
+        return next((c for c in settings if (c.model, c.condition, c.metric) == wanted), None)

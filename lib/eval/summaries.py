@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lib.eval.metrics import LOWER_IS_BETTER, REFUSED_RIGHTLY
+from lib.eval.conditions import by_first_setting, setting_of
+from lib.eval.metrics import LOWER_IS_BETTER, REFUSED_RIGHTLY, RETRIEVER
 from lib.eval.metrics.refusals import NO_ANSWER
 from lib.eval.questions import EvalQuestion
 from lib.eval.results import Comparison, Estimate, Primary, Results
@@ -44,6 +45,9 @@ def summarise(
 ) -> Results:
     """Every figure with its interval, and the first model against each of the others.
 
+    The first model and the retriever are also compared with themselves: under each other retrieval
+    setting against the first one.
+
     An estimate is the mean of the scored replies; `unscored` counts the others. A comparison is of
     the questions for which both models have a value. The primary comparison is tested alone at 5%,
     the secondary ones together (Holm); each interval has the level of its test. All others are not
@@ -51,7 +55,7 @@ def summarise(
 
     Args:
         clusters: of `clusters_of`.
-        models: others that scores name (the retriever) get estimates and no comparison.
+        models: others that scores name (the retriever) are not compared with models.
     """
     scores = list(scores)
     table = _table(scores, clusters)
@@ -109,8 +113,8 @@ def _mean(values: Sequence[float]) -> float:
 @dataclass(frozen=True)
 class _Pair:
     where: Where
-    against: str
-    values: list[tuple[float, float]]  # of the questions that both models have a value for
+    against: Where
+    values: list[tuple[float, float]]  # of the questions that both have a value for
     sample: Sample  # of their differences
     p: float = math.nan
     p_holm: float = math.nan
@@ -121,8 +125,12 @@ def _pairs(
 ) -> list[_Pair]:
     pairs = []
     for where, mine in table.items():
-        for against in models[1:] if where[0] == models[0] else ():
-            if theirs := table.get((against, *where[1:])):
+        model, condition, metric = where
+        others = [(other, condition, metric) for other in models[1:] if model == models[0]]
+        if setting_of(condition) and model in (models[0], RETRIEVER):
+            others.append((model, by_first_setting(condition), metric))
+        for against in others:
+            if theirs := table.get(against):
                 both = {
                     question: (value, other)
                     for question, value in mine.items()
@@ -145,7 +153,7 @@ def _tested(pairs: Sequence[_Pair], primary: Primary) -> list[_Pair]:
     secondary = [
         place
         for place, pair in enumerate(found)
-        if pair.where[2] in metrics and (pair.against, *pair.where[1:]) != decides
+        if pair.where[2] in metrics and pair.against != decides
     ]
     corrected = holm([found[place].p for place in secondary])
     for place, (p_holm, level) in zip(secondary, corrected, strict=True):
@@ -156,6 +164,7 @@ def _tested(pairs: Sequence[_Pair], primary: Primary) -> list[_Pair]:
 
 def _comparison(pair: _Pair, interval: Interval) -> Comparison:
     model, condition, metric = pair.where
+    against, against_condition, _ = pair.against
     n, difference, bounds, word = len(pair.values), pair.sample.mean, interval, ""
     if not math.isnan(pair.p):
         p = pair.p if math.isnan(pair.p_holm) else pair.p_holm
@@ -165,7 +174,7 @@ def _comparison(pair: _Pair, interval: Interval) -> Comparison:
     needed = questions_needed(difference, interval.low, interval.high, n=n, level=level)
     return Comparison(
         model=model,
-        against=pair.against,
+        against=against,
         condition=condition,
         metric=metric,
         n=n,
@@ -181,4 +190,5 @@ def _comparison(pair: _Pair, interval: Interval) -> Comparison:
         p_holm=pair.p_holm,
         verdict=turned(word) if metric in LOWER_IS_BETTER else word,
         questions_needed=needed if word == CANNOT_TELL else None,
+        against_condition=against_condition if against_condition != condition else "",
     )

@@ -110,6 +110,12 @@ def reading_comparison(results: Results) -> Comparison | None:
     return one if one and one.n and is_retrieved(primary.condition) else None
 
 
+def better_settings(results: Results) -> list[Comparison]:
+    """Other retrieval settings by which the first model is shown to be better, the best first."""
+    found = [c for c in results.secondary if c.against_condition and c.verdict == BETTER]
+    return sorted(found, key=lambda one: -one.difference)
+
+
 # --- sentences -----------------------------------------------------------------------------------
 
 
@@ -120,7 +126,7 @@ def _main_sentence(one: Comparison, plain: Comparison | None, results: Results) 
         said = f"Cannot tell whether {first} beats {other}"
     elif plain and falls_short(results):
         said += f", but not shown to be better than {called(plain.against)},"
-    said += f" under {one.condition} ({meaning(one.condition)}): "
+    said += f" under {one.condition} ({meaning(one.condition, results.primary.retrieval)}): "
     return (
         f"{said}{_figures(one, results)}." if one.n else f"{said}no question was scored for both."
     )
@@ -170,8 +176,9 @@ def _of_one_model(results: Results) -> str:
     if found is None or not found.n:
         return f"{_capital(called(model))} has no scored reply under {where}, so no verdict."
     interval = f"95% interval {percent(found.low)} to {percent(found.high)}"
+    documents = meaning(where, results.primary.retrieval)
     return (
-        f"There is nothing to compare it with: under {where} ({meaning(where)}) {called(model)} "
+        f"There is nothing to compare it with: under {where} ({documents}) {called(model)} "
         f"has {metric.replace('_', ' ')} {percent(found.value)}% ({interval}, "
         f"{counted(found.n, 'question')})."
     )

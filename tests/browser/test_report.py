@@ -18,7 +18,10 @@ from tests.browser.conftest import accessibility_faults
 from tests.eval.report.made import write_report_of
 from tests.eval.toy import Evaluated, evaluated
 
-CONDITIONS = ("closed_book", "oracle", "oracle_distractors", "distractors_only", "top_3", "top_5")
+CONDITIONS = (
+    *("closed_book", "oracle", "oracle_distractors", "distractors_only"),
+    *("top_3", "top_5_hybrid_rerank", "top_5"),
+)
 ATTACK = "<script>window.hit = 1</script><img src=x onerror='window.hit = 1'>"
 PHONE: ViewportSize = {"width": 400, "height": 800}
 DESK: ViewportSize = {"width": 1200, "height": 900}
@@ -262,7 +265,7 @@ def test_five_thousand_answers_are_filtered_at_once(
     path.write_text(html[:first] + 14 * (html[first:last] + "</section>") + html[last:], "utf-8")
     opened(page, path)
     page.get_by_label("Condition").select_option("all")
-    assert page.locator("output").inner_text() == "5,040 answers to 1,680 questions"
+    assert page.locator("output").inner_text() == "5,880 answers to 1,960 questions"
     laid_out = """[...document.querySelectorAll("article")].filter(
         (one) => one.checkVisibility() && one.firstElementChild.checkVisibility(
             { contentVisibilityAuto: true })).length"""

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
+from re import fullmatch
 from typing import Any
 
 import pytest
 
 from lib.duplicates import conflicts
 from lib.eval import conditions
-from lib.eval.conditions import build_cases, cases_without_oracle, is_retrieved, meaning
+from lib.eval.conditions import (
+    MEANINGS,
+    build_cases,
+    by_first_setting,
+    cases_without_oracle,
+    condition_of,
+    is_retrieved,
+    meaning,
+    setting_of,
+)
 from lib.eval.questions import EvalQuestion, load_questions
-from lib.recipe import Recipe
+from lib.recipe import _RETRIEVAL_PARTS, Recipe
 from lib.records import Chunk
 from lib.store import write_jsonl
 from lib.text import holds
@@ -39,11 +50,19 @@ def dataset_dir(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fixed_retrieval(monkeypatch: pytest.MonkeyPatch) -> list[Chunk]:
-    """Retrieval that always finds the corpus in its order."""
+    """Retrieval that finds the corpus in its order, by "keywords" backwards, by "hyde" nothing."""
     chunks = make_chunks(12)
-    monkeypatch.setattr(
-        conditions, "retrieve", lambda index, texts, *, top_k: [chunks[:top_k] for _ in texts]
-    )
+
+    def retrieve(
+        index: Any, texts: list[str], recipe: Recipe, *, k: int, setting: str = ""
+    ) -> list[list[Chunk]]:
+        setting = setting or recipe.retrieval[0]
+        found = [] if "hyde" in setting else chunks[::-1] if "keywords" in setting else chunks
+        # As neighbours do, whose documents depend on all hits.
+        last = [chunks[-k]] if "neighbours" in setting else []
+        return [[*last, *found][:k] for _ in texts]
+
+    monkeypatch.setattr(conditions, "retrieve", retrieve)
     return chunks
 
 
@@ -87,6 +106,67 @@ def test_questions_of_people_are_asked_where_no_oracle_is_needed(
     }
     said = "2 questions have no known oracle, and are not asked under oracle, oracle_distractors, "
     assert said in capsys.readouterr().out
+
+
+# --- retrieval settings --------------------------------------------------------------------------
+
+SETTINGS = [
+    " + ".join((first, *parts))
+    for first in ("dense", "keywords", "hybrid")
+    for count in range(3)
+    for parts in permutations(_RETRIEVAL_PARTS, count)
+]
+
+
+@pytest.mark.parametrize("k", [1, 5, 1000])
+def test_a_setting_has_a_name_that_is_read_back(k: int) -> None:
+    names = {condition_of(k, setting): setting for setting in SETTINGS}
+    assert len(names) == len(SETTINGS)
+    for name, setting in names.items():
+        assert fullmatch(r"top_\d+(_[a-z]+)+", name)  # an id, an argument, part of an address
+        assert condition_of(k, setting.replace(" ", "")) == name
+        assert setting_of(name) == setting
+        assert is_retrieved(name)
+        assert by_first_setting(name) == condition_of(k) == f"top_{k}"
+        assert meaning(name) == meaning(f"top_{k}", setting) or setting == "dense"
+        assert meaning(name) == f"the {k} nearest chunks by {setting}"
+    assert meaning(f"top_{k}") == f"the {k} nearest chunks"
+    for name in (f"top_{k}", *MEANINGS):
+        assert setting_of(name) == ""
+        assert by_first_setting(name) == name
+
+
+def test_each_other_setting_is_asked_for_the_k_that_decides(
+    dataset_dir: Path, fixed_retrieval: list[Chunk]
+) -> None:
+    questions = load_questions(dataset_dir, Recipe())
+    alone = build_cases(questions, INDEX, Recipe(top_k=[5, 3]))
+    settings = ["dense", "keywords", "hybrid+rerank", "dense + hyde"]
+    cases = build_cases(questions, INDEX, Recipe(top_k=[5, 3], retrieval=settings))
+    assert cases[: len(alone)] == alone
+    others = cases[len(alone) :]
+    names = ["top_5_keywords", "top_5_hybrid_rerank", "top_5_dense_hyde"]
+    assert [case.condition for case in others] == [name for name in names for _ in questions]
+    found = (tuple(fixed_retrieval[:-6:-1]), tuple(fixed_retrieval[:5]), ())
+    for case in others:
+        shown = found[names.index(case.condition)]
+        assert case.chunks == shown
+        oracle = next(q.oracle for q in questions if q.id == case.question_id)
+        assert case.oracle_rank == (shown.index(oracle) if oracle in shown else None)
+
+
+def test_documents_that_depend_on_all_hits_are_retrieved_for_each_k(
+    dataset_dir: Path, fixed_retrieval: list[Chunk]
+) -> None:
+    questions = load_questions(dataset_dir, Recipe())[:1]
+    setting = "dense + neighbours"
+    for ks in ([3, 5], [5, 3]):
+        settings = [setting, "dense + rerank + neighbours"]
+        cases = build_cases(questions, INDEX, Recipe(top_k=ks, retrieval=settings))
+        shown = {case.condition: case.chunks for case in cases}
+        for k in ks:
+            assert shown[f"top_{k}"] == (fixed_retrieval[-k], *fixed_retrieval[: k - 1])
+        assert shown[f"top_{ks[0]}"] == shown[f"top_{ks[0]}_dense_rerank_neighbours"]
 
 
 # --- distractors alone ---------------------------------------------------------------------------

@@ -84,6 +84,23 @@ def test_a_neighbour_counts_only_with_the_evidence() -> None:
     assert first_hit([], question) is None
 
 
+@pytest.mark.parametrize("quoted", [True, False])
+def test_an_oracle_that_was_shortened_serves_with_the_answer_alone(quoted: bool) -> None:
+    text = "Nothing here. The mill is green. More words."
+    oracle = replace(make_chunks(1)[0], text=text)
+    question = replace(question_of(oracle), answer="green", evidence=("The mill is green.",))
+    question = question if quoted else replace(question, evidence=())
+    for kept, serves in (
+        (text, True),
+        (f"A neighbour.\n{text}", True),
+        ("The mill is green.", True),
+        ("Nothing here. More words.", False),
+    ):
+        shown = replace(oracle, text=kept)
+        assert holds_answer(shown, question) == serves
+        assert first_hit([shown], question) == (0 if serves else None)
+
+
 def test_a_persons_answer_stands_in_a_chunk_by_its_words() -> None:
     chunk = replace(
         make_chunks(1)[0], text="It rained for 13 days,\nand 東京 was as wet as Osmund."

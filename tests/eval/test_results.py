@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from lib.eval.results import Comparison, Estimate, Primary, Results
 
@@ -40,6 +41,12 @@ def test_figures_are_found_by_name() -> None:
         assert results.comparison(pair.against, pair.condition, pair.metric) is pair
     assert results.estimate("student", "closed_book", "f1") is None
     assert results.comparison("student", "oracle", "f1") is None
+    of_models = comparison("student", "student", "top_5_hybrid", "f1")
+    setting = replace(of_models, against_condition="top_5")
+    both = replace(results, comparisons=[setting, of_models])
+    assert both.setting("student", "top_5_hybrid", "f1") is setting
+    assert both.comparison("student", "top_5_hybrid", "f1") is of_models
+    assert results.setting("student", "top_5", "f1") is None
     deciding = results.comparison("baseline", "top_5", "exact_match")
     assert results.deciding is deciding
     assert results.secondary == [one for one in comparisons if one is not deciding]

@@ -9,12 +9,14 @@ from random import Random
 
 import pytest
 
-from lib.eval.conditions import Case
+from lib.eval.conditions import Case, setting_of
+from lib.eval.metrics import RETRIEVER, score_answers, score_retrieval
 from lib.eval.metrics.refusals import REFUSED_WRONGLY
 from lib.eval.questions import UNKNOWN
-from lib.eval.results import Primary, Results
-from lib.eval.statistics import bootstrap, turned, wilson_interval
+from lib.eval.results import Comparison, Primary, Results
+from lib.eval.statistics import bootstrap, holm, turned, wilson_interval
 from lib.eval.summaries import clusters_of, summarise
+from lib.eval.verdict import better_settings
 from lib.records import Score
 from tests.eval.toy import evaluated, make_chunks, question_of
 
@@ -288,6 +290,148 @@ def test_models_are_compared_where_both_were_asked_and_the_retriever_nowhere() -
     assert found is not None
     assert found.value == 1.0
     assert "retriever" not in {c.model for c in results.comparisons}
+
+
+# --- retrieval settings --------------------------------------------------------------------------
+
+SETTINGS = ("top_5_hybrid", "top_5_hybrid_rerank")
+
+
+def settings_scores(
+    seed: int, per_chunk: int, settings: tuple[str, ...] = SETTINGS
+) -> tuple[list[Score], dict[str, str]]:
+    """(scores, clusters): exact match and F1 of three models, hit rates of the retriever."""
+    questions = ids(36, per_chunk=per_chunk)
+
+    def reply(model: str, condition: str, i: int) -> float:
+        rate = 0.3 + 0.3 * ("rerank" in condition) + 0.1 * (model == "student")
+        return float(Random(f"{seed} {model} {condition} {i}").random() < rate)
+
+    kinds = (("exact_match", MODELS), ("f1", MODELS), ("hit_rate", (RETRIEVER,)))
+    scores = [
+        score
+        for metric, models in kinds
+        for score in scores_of(
+            *(reply, questions), models=models, conditions=(*CONDITIONS, *settings), metric=metric
+        )
+    ]
+    return scores, questions
+
+
+def of_settings(results: Results) -> list[Comparison]:
+    return [one for one in results.comparisons if one.against_condition]
+
+
+@pytest.mark.parametrize("per_chunk", [1, 3])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_setting_is_compared_as_a_model_is(seed: int, per_chunk: int) -> None:
+    """With the first setting in the place of the other model, on the same questions."""
+    scores, clusters = settings_scores(seed, per_chunk)
+    results = summarise(scores, clusters, models=MODELS, primary=PRIMARY)
+    pairs = of_settings(results)
+    assert [(c.model, c.condition, c.metric) for c in pairs] == [
+        (model, condition, metric)
+        for model, metrics in (("student", ("exact_match", "f1")), (RETRIEVER, ("hit_rate",)))
+        for metric in metrics
+        for condition in SETTINGS
+    ]
+    for one in pairs:
+        assert (one.against, one.against_condition) == (one.model, "top_5")
+        assert results.setting(one.model, one.condition, one.metric) is one
+        alike = [s for s in scores if (s.model, s.metric) == (one.model, one.metric)]
+        direct = summarise(
+            [
+                replace(s, model=s.condition, condition="both")
+                for s in alike
+                if s.condition in (one.condition, "top_5")
+            ],
+            clusters,
+            models=(one.condition, "top_5"),
+            primary=Primary("top_5", "both", one.metric),
+        ).deciding
+        assert direct
+        names = ("n", "value", "against_value", "difference", "won", "lost")
+        assert [getattr(one, name) for name in names] == [getattr(direct, n) for n in names]
+        if one in results.secondary:
+            assert one.p == direct.p
+            assert one.p <= one.p_holm
+            assert one.low <= direct.low + 1e-9
+            assert direct.high <= one.high + 1e-9
+        else:
+            assert (one.verdict, one.coverage, math.isnan(one.p)) == ("", 0.95, True)
+            assert min(direct.low, one.low) == direct.low  # the test may extend it to 0
+    others = [c for c in results.secondary if not c.against_condition]
+    assert len(results.secondary) - len(others) == len(SETTINGS)
+    ps = [one.p for one in results.secondary]
+    assert [one.p_holm for one in results.secondary] == [corrected for corrected, _ in holm(ps)]
+
+
+@pytest.mark.parametrize("per_chunk", [1, 3])
+def test_other_settings_change_no_figure_of_the_first(per_chunk: int) -> None:
+    alone, among = (
+        summarise(*settings_scores(1, per_chunk, settings), models=MODELS, primary=PRIMARY)
+        for settings in ((), SETTINGS)
+    )
+    assert repr(among.deciding) == repr(alone.deciding)
+    shared = [one for one in among.estimates if one.condition not in SETTINGS]
+    assert sorted(map(repr, shared)) == sorted(map(repr, alone.estimates))
+    assert not of_settings(alone)
+    for one in alone.comparisons:
+        other = among.comparison(one.against, one.condition, one.metric)
+        assert other
+        assert (other.value, other.difference) == (one.value, one.difference)
+        assert (other.p, other.against_condition) == (one.p, "") or math.isnan(one.p)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_setting_that_finds_the_same_makes_no_difference(seed: int) -> None:
+    scores, clusters = settings_scores(seed, 2, ())
+    same = [replace(s, condition="top_5_dense") for s in scores if s.condition == "top_5"]
+    results = summarise([*scores, *same], clusters, models=MODELS, primary=PRIMARY)
+    pairs = of_settings(results)
+    assert {(c.model, c.metric) for c in pairs} == {
+        ("student", "exact_match"),
+        ("student", "f1"),
+        (RETRIEVER, "hit_rate"),
+    }
+    for one in pairs:
+        assert (one.difference, one.won, one.lost, one.n) == (0, 0, 0, 36)
+        assert one.low < 0 < one.high
+    tested = results.setting("student", "top_5_dense", "exact_match")
+    assert tested
+    assert (tested.verdict, tested.p, tested.questions_needed) == ("cannot tell", 1.0, None)
+
+
+def test_a_setting_that_finds_nothing_is_worse_by_all_that_was_found() -> None:
+    def found(i: int, case: Case, right: str) -> str:
+        return right if case.chunks and i % 4 else "<ANSWER>: nothing of the kind"
+
+    conditions = ("closed_book", "top_3", "top_3_keywords")
+    made = evaluated({"student": found}, count=24, conditions=conditions)
+    cases = [
+        replace(case, chunks=(), oracle_rank=None) if setting_of(case.condition) else case
+        for case in made.cases
+    ]
+    answers = [
+        replace(one, text="<ANSWER>: nothing", final_answer="nothing", oracle_in_context=False)
+        if setting_of(one.condition)
+        else one
+        for one in made.answers
+    ]
+    scores = score_answers(answers, made.questions, cases)
+    scores += score_retrieval(made.questions, cases, [])
+    primary = Primary("", "top_3")
+    clusters = clusters_of(made.questions)
+    results = summarise(scores, clusters, models=["student"], primary=primary)
+    assert results.deciding is None
+    hits = results.setting(RETRIEVER, "top_3_keywords", "hit_rate")
+    answered = results.setting("student", "top_3_keywords", "exact_match")
+    assert hits
+    assert answered
+    assert (hits.value, hits.against_value, hits.difference, hits.lost) == (0, 1, -1, 24)
+    assert (answered.value, answered.difference, answered.verdict) == (0, -0.75, "worse")
+    assert results.secondary == [answered]
+    assert not better_settings(results)
 
 
 def test_the_same_scores_give_the_same_figures() -> None:

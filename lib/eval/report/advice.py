@@ -7,7 +7,7 @@ from lib.eval.metrics.losses import RETRIEVAL_MISSED, RIGHT, WRONG_ANSWER
 from lib.eval.metrics.refusals import DISTRACTORS_ONLY
 from lib.eval.report.page import HTML, show
 from lib.eval.results import Results
-from lib.eval.verdict import claim_of, settling
+from lib.eval.verdict import better_settings, claim_of, settling
 from lib.eval.wording import called, difference, points
 from lib.progress import show_points
 
@@ -38,7 +38,7 @@ def what_next(results: Results, losses: Mapping[tuple[str, str], Mapping[str, in
     """Where the first model loses answers, the largest loss first, each with what may help.
 
     Under the condition of the verdict, and where it should refuse. Where the verdict cannot tell,
-    what would settle it.
+    what would settle it; where another retrieval setting is better, which.
     """
     model = next(iter(results.models), "")
     main = results.primary.condition
@@ -54,5 +54,6 @@ def what_next(results: Results, losses: Mapping[tuple[str, str], Mapping[str, in
             if has_advice and count > 0 and count >= SMALL * total:
                 found.append((count / total, count, total, condition, loss))
     found.sort(key=lambda one: -one[0])
-    unsure = settling(results)
-    return show("advice.html.j2", model=model, found=found, unsure=unsure, small=SMALL)
+    unsure, better = settling(results), better_settings(results)
+    values = {"model": model, "found": found, "better": better, "unsure": unsure, "small": SMALL}
+    return show("advice.html.j2", **values)

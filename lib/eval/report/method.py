@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from lib.eval.conditions import is_retrieved
+from lib.eval.conditions import is_retrieved, setting_of
 from lib.eval.judge.grading import JUDGE_METRICS, Judge, unparsed_counts
 from lib.eval.leakage import KINDS, Leakage, example
 from lib.eval.metrics import REFUSED_RIGHTLY
@@ -53,6 +53,7 @@ def show_method(
         student=STUDENT in {model.role for model in asked},
         plain=[called(model.role) for model in asked if model.prompt is PLAIN_PROMPT],
         judged=any(one.metric in JUDGE_METRICS for one in results.estimates),
+        settings=any(map(setting_of, results.conditions)),
         refusals=any(one.metric == REFUSED_RIGHTLY for one in results.secondary),
         lower_bound=any(map(is_retrieved, results.conditions))
         and any(question.oracle != UNKNOWN for question in questions),

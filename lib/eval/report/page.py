@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from lib.eval import wording
-from lib.eval.conditions import meaning
+from lib.eval.conditions import meaning, setting_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 STYLE = Markup(f"<style>{(TEMPLATES / 'style.css').read_text(encoding='utf-8')}</style>")
@@ -37,7 +37,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {name: getattr(wording, name) for name in (*_FILTERS, "signed")}
-    made.filters |= {"meaning": meaning, "thousands": "{:,}".format}
+    made.filters |= {"meaning": meaning, "setting_of": setting_of, "thousands": "{:,}".format}
     made.globals |= {"STYLE": STYLE, "NONE": wording.NONE, "METRIC_NAMES": wording.METRIC_NAMES}
     made.globals |= {name: getattr(wording, name) for name in ("counted", "difference", "needed")}
     return made

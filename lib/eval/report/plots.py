@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from lib.drawing import INK, Figure, drawn, new_figure, style_of
-from lib.eval.conditions import is_retrieved
+from lib.eval.conditions import is_retrieved, setting_of
 from lib.eval.metrics import REFUSED_RIGHTLY, RETRIEVER
 from lib.eval.metrics.losses import LOSSES, RIGHT
 from lib.eval.metrics.refusals import DISTRACTORS_ONLY
@@ -79,7 +79,7 @@ def plot_top_k(results: Results) -> tuple[Figure, str, str] | str:
     """
     metric = results.primary.metric
     scored = {one.condition for one in results.estimates if one.metric == metric and one.n}
-    conditions = [name for name in results.conditions if name in scored]
+    conditions = [name for name in results.conditions if name in scored and not setting_of(name)]
     if not conditions:
         return f"There is no curve to draw: no reply has a value in {metric_name(metric)}."
     figure, axes = new_figure(3.6)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 
+from lib.eval.conditions import setting_of
 from lib.eval.metrics import METRICS, RETRIEVAL, RETRIEVER
 from lib.eval.metrics.losses import RIGHT_FROM
 from lib.eval.metrics.refusals import CLOSED_BOOK, REFUSED_RIGHTLY, REFUSED_WRONGLY, no_answer
@@ -38,7 +39,8 @@ def show_verdict(results: Results) -> HTML:
 def show_table(results: Results) -> HTML:
     """The metric that decides, exact match and F1: each model under each condition, and compared.
 
-    `distractors_only`, where no answer is right, is in `show_metrics`.
+    And the retrieval settings beside each other, where there are several. `distractors_only`, where
+    no answer is right, is in `show_metrics`.
     """
     metric = results.primary.metric
     scored = {one.condition for one in results.estimates if one.metric == metric}
@@ -46,6 +48,7 @@ def show_table(results: Results) -> HTML:
         "table.html.j2",
         results=results,
         conditions=[name for name in results.conditions if name in scored],
+        settings=[name for name in results.conditions if name in scored and setting_of(name)],
         metrics=list(dict.fromkeys((metric, *_IN_TABLE))),
         retriever=RETRIEVER,
         cannot_tell=CANNOT_TELL,

@@ -42,7 +42,9 @@ def describe_run(dataset_dir: Path, models: Sequence[EvalModel], recipe: Recipe)
             }
             for model in models
         ],
-        "parameters": {"top_k": recipe.top_k, "max_answer_tokens": recipe.max_answer_tokens},
+        "parameters": {
+            name: getattr(recipe, name) for name in ("top_k", "retrieval", "max_answer_tokens")
+        },
         "seed": recipe.seed,
         "version": project["project"]["version"],
     }

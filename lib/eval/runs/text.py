@@ -7,7 +7,7 @@ from textwrap import fill
 from typing import Any
 
 from lib.eval.metrics import LOWER_IS_BETTER
-from lib.eval.results import Estimate
+from lib.eval.results import Comparison, Estimate
 from lib.eval.runs.compare import Paired, RunComparison
 from lib.eval.runs.runs import Run
 from lib.eval.wording import NONE, interval, is_absent, p_value, percent, points, signed
@@ -160,7 +160,7 @@ def headline(run: Run) -> str:
     said += "all others are corrected together (Holm), with wider intervals"
     compared = [one for one in results.comparisons if one.verdict] or results.comparisons
     parts = [wrapped(said)]
-    for against in dict.fromkeys(one.against for one in compared):
+    for sides in dict.fromkeys(map(_sides, compared)):
         rows = [
             {
                 "condition": one.condition + " *" * (one is decides),
@@ -174,7 +174,14 @@ def headline(run: Run) -> str:
                 "verdict": one.verdict or NONE,
             }
             for one in compared
-            if one.against == against
+            if _sides(one) == sides
         ]
-        parts.append(f"{results.models[0]} against {against}\n{table(rows)}")
+        parts.append(f"{sides}\n{table(rows)}")
     return "\n\n".join([*parts, wrapped(str(run.metrics["verdict"]))])
+
+
+def _sides(one: Comparison) -> str:
+    """`student against baseline`, `student, other retrieval settings against top_5`"""
+    if one.against_condition:
+        return f"{one.model}, other retrieval settings against {one.against_condition}"
+    return f"{one.model} against {one.against}"

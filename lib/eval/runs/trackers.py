@@ -50,7 +50,9 @@ def log_run(run: Run, tracker: str) -> str:
 def figures_of(run: Run) -> dict[str, float]:
     """`student/top_5/exact_match`, and with `_low`, `_high`, `_n`; differences likewise; no NaN."""
     rows: list[tuple[Any, str, float]] = [(e, e.model, e.value) for e in run.results.estimates]
-    rows += [(c, f"{c.model} against {c.against}", c.difference) for c in run.results.comparisons]
+    for one in run.results.comparisons:
+        other = f"{one.against} under {one.against_condition}".removesuffix(" under ")
+        rows.append((one, f"{one.model} against {other}", one.difference))
     figures: dict[str, float] = {}
     for one, who, value in rows:
         name = re.sub(r"[^\w\-. /]", "", f"{who}/{one.condition}/{one.metric}")  # for MLflow

@@ -14,10 +14,12 @@ from lib.engine.prices import Price, Prices
 from lib.eval.metrics.losses import LOSSES
 from lib.eval.report.advice import show_learned, what_next
 from lib.eval.report.cost import ledger_costs, show_cost
-from lib.eval.results import Results
+from lib.eval.results import Primary, Results
+from lib.eval.summaries import summarise
 from lib.eval.verdict import claim_of, settling
 from lib.eval.wording import points
 from lib.recipe import KNOBS
+from lib.records import Score
 from tests.eval.toy import Page, results_of
 
 Losses = dict[tuple[str, str], dict[str, int]]
@@ -92,6 +94,27 @@ def test_an_open_verdict_says_how_many_questions_would_close_it() -> None:
     same = results_of({"student": [1.0] * 10, "baseline": [1.0] * 10})
     assert "No difference was seen" in lines(same, {})[-1]
     assert not any("cannot tell" in line for line in lines(SURE, losses(right=1)))
+
+
+def test_a_better_retrieval_setting_is_to_be_tried() -> None:
+    right = {"top_5": 9, "top_5_hybrid": 20, "top_5_dense_rerank": 30, "top_5_keywords": 0}
+    scores = [
+        Score(f"q{i}", model, condition, "exact_match", float(i < n and model == "student"))
+        for condition, n in right.items()
+        for model in ("student", "baseline")
+        for i in range(30)
+    ]
+    clusters = {score.question_id: score.question_id for score in scores}
+    primary = Primary("baseline", "top_5")
+    results = summarise(scores, clusters, models=("student", "baseline"), primary=primary)
+    first, second = lines(results, losses(right=100))
+    assert first.startswith(
+        "**Another retrieval setting is better** for the student: dense + rerank, 100% right "
+        "instead of 30% (+70 points, "
+    )
+    assert first.endswith('Try `retrieval: ["dense + rerank"]`.')
+    assert second.endswith('Try `retrieval: ["hybrid"]`.')
+    assert not any("retrieval:" in line for line in lines(SURE, losses(right=100)))
 
 
 def test_what_was_learnt_are_the_figures_of_the_run() -> None:

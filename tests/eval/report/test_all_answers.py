@@ -21,7 +21,7 @@ from lib.prompts.student import REFUSAL
 from tests.eval.report.made import write_report_of
 from tests.eval.toy import Evaluated, Page, evaluated
 
-CONDITIONS = ("closed_book", "distractors_only", "top_3")
+CONDITIONS = ("closed_book", "distractors_only", "top_3_hybrid_rerank", "top_3")
 MODELS = ("student", "baseline", "gpt <b>4</b>")
 ATTACK = "</div></section><script>window.hit = 1</script><img src=x onerror='window.hit = 1'>"
 
@@ -150,6 +150,12 @@ def test_one_model_alone_has_its_answers_too(tmp_path: Path) -> None:
     assert len(cards(page)) == 4
     assert "Compared" not in page
     assert "Gained" not in page
+
+
+def test_the_contents_lead_to_every_condition(page: str) -> None:
+    ids = re.findall(r'<h2 id="(.*?)">', page)
+    assert ids == re.findall(r'<li><a href="#(.*?)">', page) == list(CONDITIONS)
+    assert "top_3_hybrid_rerank: the 3 nearest chunks by hybrid + rerank" in page
 
 
 def test_every_class_can_be_asked_for(page: str) -> None:

@@ -54,6 +54,18 @@ def test_it_says_how_it_was_asked_and_reckoned() -> None:
         assert prompt.split("between")[0] in html.replace("&#39;", "'")
 
 
+@pytest.mark.parametrize("models", [["student"], ["student", "baseline"]])
+def test_retrieval_settings_are_named_where_there_are_several(models: list[str]) -> None:
+    replies = dict.fromkeys(models, lambda i, case, right: right)
+    for conditions in (("oracle", "top_3"), ("oracle", "top_3_hybrid", "top_3")):
+        found = evaluated(replies, count=3, conditions=conditions)
+        html = show_method(found.results, found.questions, []).data
+        several = "top_3_hybrid" in conditions
+        assert ("top_3_hybrid: the 3 nearest chunks by hybrid" in html) == several
+        assert ("first setting of <code>retrieval</code>" in html) == several
+        assert ("Retrieval settings are compared" in html) == several
+
+
 def test_odd_inputs() -> None:
     nothing = show_method(Results((), (), [], []), [], []).data
     assert "<li>0 questions. Every" in nothing

@@ -210,6 +210,12 @@ def test_lines_join_the_retrieved_conditions_alone() -> None:
         assert [math.isnan(y) for y in line.get_ydata()] == [True] * 3 + [False] * 3
 
 
+def test_other_retrieval_settings_are_not_of_the_curve() -> None:
+    among = results(conditions=(*CONDITIONS, "top_5_hybrid", "top_5_dense_rerank"))
+    assert plot_top_k(among) == plot_top_k(results())
+    assert "top_5_dense_rerank" in plot_differences(among).reading
+
+
 def test_a_figure_without_a_value_is_left_out() -> None:
     values = {"top_3": 0.4, "top_5": math.nan, "top_7": 0.2}
     estimates = [estimate("ours", name, value) for name, value in values.items()]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -81,6 +82,49 @@ def test_the_table_holds_the_figures_of_the_results(results: Results) -> None:
     assert sum("decides" in cell for row in rows for cell in row) == 1
 
 
+@pytest.mark.parametrize("first", ["dense", "keywords + rerank"])
+@pytest.mark.parametrize("models", [MODELS[:1], MODELS[:2]])
+def test_retrieval_settings_stand_beside_each_other(first: str, models: Sequence[str]) -> None:
+    def reply(i: int, case: Any, right: str) -> str:
+        return right if i % (2 if case.condition == "top_3" else 5) else "mute"
+
+    conditions = ("oracle", "top_5", "top_3_hybrid_rerank", "top_3_dense", "top_3")
+    found = evaluated(dict.fromkeys(models, reply), count=20, conditions=conditions).results
+    found = replace(found, primary=replace(found.primary, retrieval=first))
+    html = show_table(found).data
+    several, settings = html.split('<div class="ob-scroll"')[1:]
+    assert "Retrieval settings" not in several
+    header, *rows = Page("<div" + settings).rows
+    assert [row[0] for row in rows] == [first, "hybrid + rerank", "dense"]
+    assert header.count(f"Minus {first}") == 2
+    for condition, row in zip(("top_3", "top_3_hybrid_rerank", "top_3_dense"), rows, strict=True):
+        one = found.estimate("student", condition, "exact_match")
+        hits = found.estimate("retriever", condition, "hit_rate")
+        assert one
+        assert hits
+        assert row[1:3] == ["20", f"{percent(one.value)} ({interval(one)})"]
+        assert row[7] == f"{percent(hits.value)} ({interval(hits)})"
+        pair = found.setting("student", condition, "exact_match")
+        change = found.setting("retriever", condition, "hit_rate")
+        assert bool(pair) == bool(change) == (condition != "top_3")
+        if pair and change:
+            assert row[3:6] == [
+                f"{signed(pair.difference)} ({points(pair)})",
+                f"{pair.won} – {pair.lost}",
+                p_value(pair.p_holm),
+            ]
+            assert row[6].startswith(pair.verdict)
+            assert row[8] == f"{signed(change.difference)} ({points(change)})"
+        else:
+            assert row[3:7] + row[8:] == [""] * 5
+    by_first = "" if first == "dense" else f" by {first}"
+    assert f"top_3: the 3 nearest chunks{by_first};" in several
+    assert "top_3_hybrid_rerank: the 3 nearest chunks by hybrid + rerank;" in several
+    assert f"under top_3 (the 3 nearest chunks{by_first})" in show_verdict(found).data
+    one_setting = replace(found, conditions=("oracle", "top_3"))
+    assert show_table(one_setting).data.count("<table") == 1
+
+
 @pytest.mark.parametrize("metric", ["f1", "judge_correct"])
 def test_another_metric_may_decide_the_table(metric: str) -> None:
     values: dict[str, list[float | None]] = {
@@ -151,16 +195,17 @@ def test_the_verdict_shows_claim_figures_and_sentence(results: Results) -> None:
         results_of({f"a model with a name of its own, number {i}": [1.0] for i in range(9)}),
         Results(("student",), (), [], []),
         Results((), (), [], []),
+        results_of({"student": [None, None]}, conditions=("top_5_hybrid", "top_5")),
     ],
-    ids=["one model", "unscored", "no answers", "attack", "nine models", "no scores", "nothing"],
+    ids=["one", "unscored", "no answers", "attack", "nine", "no scores", "nothing", "setting"],
 )
 def test_odd_inputs_are_shown(show: Callable[[Results], Any], odd: Results) -> None:
     html = show(odd).data.replace(STYLE, "")
     assert "<script" not in html
     assert not re.search(r"\bnan\b|None", html, re.IGNORECASE)
-    page = Page(html)
     assert html.count("<table") == html.count("<caption>") == html.count("<thead>")
-    assert len({len(row) for row in page.rows if len(row) > 2}) <= 1
+    for one in html.split("<table")[1:]:
+        assert len({len(row) for row in Page(f"<table{one}").rows if len(row) > 2}) <= 1
     assert glued(html) == []
 
 

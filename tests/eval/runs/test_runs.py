@@ -469,6 +469,25 @@ def test_every_model_of_the_headline_has_one_block(
     assert sum(" exact_match " in line for line in lines) == 6
 
 
+def test_retrieval_settings_have_a_block_of_their_own(
+    runs_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conditions = ("oracle", "top_3_hybrid", "top_3_keywords_rerank", "top_3")
+    write_run(runs_dir / "several", lambda i, case: i % 2 == 0, conditions=conditions)
+    capsys.readouterr()
+    assert main(["headline", "several"]) == 0
+    blocks = capsys.readouterr().out.split("\n\n")[1:-1]
+    assert [block.splitlines()[0] for block in blocks] == [
+        "student against baseline",
+        "student, other retrieval settings against top_3",
+    ]
+    rows = [line.split()[0] for line in blocks[1].splitlines()[2:]]
+    assert rows == ["top_3_hybrid", "top_3_keywords_rerank"]
+    assert main(["gate", "several", "--against", "several"]) == 0
+    assert main(["compare", "several", "several", "--condition", "top_3_hybrid"]) == 0
+    assert " top_3_hybrid " in capsys.readouterr().out.replace("\n", " ")
+
+
 def test_a_command_is_not_broken_at_its_hyphens() -> None:
     command = "./run_all.sh -p my-very-own-student.yaml --from 4 -r max_questions 190"
     for before in range(100):

@@ -73,6 +73,14 @@ def test_figures_have_their_interval_and_no_nan(run: Run) -> None:
     assert all(value == value for value in figures.values())
 
 
+def test_a_retrieval_setting_is_a_figure_of_its_own(tmp_path: Path) -> None:
+    conditions = ("top_3_hybrid", "top_3")
+    write_run(tmp_path / "one", lambda i, case: i % 2 == 0, conditions=conditions)
+    figures = figures_of(load_run(str(tmp_path / "one")))
+    assert figures["student against student under top_3/top_3_hybrid/exact_match"] == 0
+    assert figures["student against baseline/top_3_hybrid/exact_match_n"] == 40
+
+
 def test_a_tracker_that_fails_is_a_sentence_and_shows_no_secret(
     run: Run,
     given: dict[str, Any],
