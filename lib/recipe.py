@@ -374,7 +374,8 @@ class Recipe:
              f"models is {self.models}; expected at least one name, each once."),
             (len(set(self.top_k)) < max(1, len(self.top_k)),
              f"top_k is {self.top_k}; expected at least one number, each once."),
-            (len(set(self.retrieval)) < max(1, len(self.retrieval)),
+            (len({frozenset(map(str.strip, one.split("+"))) for one in self.retrieval})
+             < max(1, len(self.retrieval)),
              f"retrieval is {self.retrieval}; expected at least one setting, each once."),
             (not all(map(retrieval_parts, self.retrieval)),
              f"retrieval is {self.retrieval}; expected 'dense', 'keywords' or 'hybrid', and behind "

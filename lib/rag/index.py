@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lib.progress import Progress
 from lib.rag import keywords
 from lib.rag.embedder import Embedder, load_embedder
+from lib.rag.sentences import SentenceVectors
 from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import SetupError, portable
@@ -49,6 +50,10 @@ class Index:
     @cached_property
     def keywords(self) -> keywords.KeywordIndex:
         return keywords.load(self.folder)
+
+    @cached_property
+    def sentences(self) -> SentenceVectors:
+        return SentenceVectors(self.embedder)
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
         found = _chunks(self.collection.get(ids=list(ids))) if ids else []

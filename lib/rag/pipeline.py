@@ -23,7 +23,6 @@ from lib.rag.index import Index
 from lib.rag.neighbours import Neighbours
 from lib.rag.rerank import CrossEncoderReranker, ModelReranker, SentenceReranker
 from lib.rag.retrievers import DenseRetriever, FusedRetriever, KeywordRetriever
-from lib.rag.sentences import SentenceVectors
 from lib.recipe import Recipe, retrieval_parts
 from lib.records import Chunk
 from lib.settings import SetupError
@@ -70,7 +69,6 @@ def retriever_of(index: Index, recipe: Recipe, setting: str, *, k: int) -> Retri
     for how in ("queries", "hyde"):
         if how in parts:
             found = ExpandedRetriever(retriever=found, model=model, how=how, k=reach)
-    sentences = SentenceVectors(index.embedder)
     by_model = recipe.rerank_model == "llm"
     steps: list[BaseDocumentCompressor] = []
     if rerank and by_model:
@@ -78,12 +76,14 @@ def retriever_of(index: Index, recipe: Recipe, setting: str, *, k: int) -> Retri
     elif rerank and recipe.rerank_model:
         steps.append(CrossEncoderReranker(model=recipe.rerank_model, k=k))
     elif rerank:
-        steps.append(SentenceReranker(sentences=sentences, k=k))
+        steps.append(SentenceReranker(sentences=index.sentences, k=k))
     if "neighbours" in parts:
         steps.append(Neighbours(index=index))
     if "compress" in parts:
         steps.append(
-            ModelCompressor(model=model) if by_model else SentenceCompressor(sentences=sentences)
+            ModelCompressor(model=model)
+            if by_model
+            else SentenceCompressor(sentences=index.sentences)
         )
     return RefinedRetriever(retriever=found, steps=steps) if steps else found
 
