@@ -70,7 +70,7 @@ def _write_whether_bos_is_added(added: bool) -> None:
         self.add_special_token["bos"] = added
         plain(self, *arguments, **options)
 
-    gguf.SpecialVocab.add_to_gguf = add_to_gguf
+    gguf.SpecialVocab.add_to_gguf = add_to_gguf  # type: ignore[method-assign, unused-ignore]
 
 
 if __name__ == "__main__":

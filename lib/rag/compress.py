@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
@@ -13,9 +14,10 @@ from lib.rag.chat_model import ask_all
 from lib.rag.sentences import SentenceVectors, sentences_of
 
 
-class SentenceCompressor(BaseDocumentCompressor, arbitrary_types_allowed=True):
+class SentenceCompressor(BaseDocumentCompressor):
     """The sentences nearest to the question by the embedder, `keep` of each document."""
 
+    model_config: ClassVar = {"arbitrary_types_allowed": True}
     sentences: SentenceVectors
     keep: int = 3
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from typing import Any
+from typing import Any, ClassVar
 
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
@@ -36,8 +36,10 @@ def scored(document: Document, score: float) -> Document:
     return document.model_copy(update={"metadata": document.metadata | {"score": score}})
 
 
-class Retriever(BaseRetriever, arbitrary_types_allowed=True):
+class Retriever(BaseRetriever):
     """A LangChain retriever that looks many questions up at once: `find` is all that it adds."""
+
+    model_config: ClassVar = {"arbitrary_types_allowed": True}
 
     def find(self, questions: Sequence[str]) -> list[list[Document]]:
         """The documents of each question, the best first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
@@ -14,9 +15,10 @@ from lib.rag.index import Index
 from lib.records import Chunk
 
 
-class Neighbours(BaseDocumentCompressor, arbitrary_types_allowed=True):
+class Neighbours(BaseDocumentCompressor):
     """Each hit with `each_side` chunks before and behind it; hits that then touch become one."""
 
+    model_config: ClassVar = {"arbitrary_types_allowed": True}
     index: Index
     each_side: int = 1
 

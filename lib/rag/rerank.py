@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
@@ -19,13 +19,14 @@ from lib.rag.sentences import SentenceVectors
 from lib.settings import SetupError
 
 
-class SentenceReranker(BaseDocumentCompressor, arbitrary_types_allowed=True):
+class SentenceReranker(BaseDocumentCompressor):
     """By the cosine of a document's best sentence, fused with the order in which they come.
 
     It needs no model beyond the embedder: what is read is a sentence, where the index has a vector
     for the whole chunk.
     """
 
+    model_config: ClassVar = {"arbitrary_types_allowed": True}
     sentences: SentenceVectors
     k: int = 4
 

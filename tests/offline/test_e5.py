@@ -72,9 +72,9 @@ def write_packed(path: Path, weights: dict[str, Any]) -> None:
         tensors[name.encode()] = (values, int(four_bit))
     place = len(head) + 4 + sum(2 + len(name) + 21 for name in tensors)
     directory, body = struct.pack("<i", len(tensors)), b""
-    for name, (values, four_bit) in tensors.items():
+    for packed, (values, four_bit) in tensors.items():
         raw = quantised(values) if four_bit else values.astype("<f4").tobytes()
-        directory += struct.pack("<H", len(name)) + name
+        directory += struct.pack("<H", len(packed)) + packed
         directory += struct.pack("<BIQQ", four_bit, values.size, place + len(body), len(raw))
         body += raw
     path.write_bytes(head + directory + body)

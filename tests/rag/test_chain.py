@@ -64,7 +64,7 @@ def test_a_role_is_a_chat_model_and_is_paid_once(monkeypatch: pytest.MonkeyPatch
 class Silent(Loopback):
     """Refuses everything."""
 
-    async def chat(self, request: object) -> object:  # type: ignore[override]
+    async def chat(self, request: object) -> object:
         return error(400, "not today")
 
 

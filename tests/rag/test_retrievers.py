@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from random import Random
 
@@ -49,12 +51,12 @@ def test_fusion_is_the_sum_of_weights_over_places(seed: int) -> None:
     names = [f"c{n:02}" for n in range(12)]
     rankings = [rng.sample(names, rng.randint(0, 12)) for _ in range(rng.randint(1, 4))]
     weights = [rng.choice((0.5, 1.0, 2.0)) for _ in rankings]
-    expected = Counter[str]()
+    expected: dict[str, float] = dict.fromkeys(chain.from_iterable(rankings), 0.0)
     for weight, ranking in zip(weights, rankings, strict=True):
         for place, name in enumerate(ranking):
             expected[name] += weight / (61 + place)
     fused = fuse([named(*ranking) for ranking in rankings], weights, k=12)
-    assert {d.id: d.metadata["score"] for d in fused} == pytest.approx(dict(expected), abs=1e-8)
+    assert {d.id: d.metadata["score"] for d in fused} == pytest.approx(expected, abs=1e-8)
     scores = [d.metadata["score"] for d in fused]
     assert scores == sorted(scores, reverse=True)
     assert fuse([named(*r) for r in rankings], weights, k=3) == fused[:3]
@@ -168,7 +170,7 @@ def test_neighbours_give_the_documents_own_text_once(letters: Letters, seed: int
     assert first["start"] <= hits[0].metadata["start"] < first["end"]
 
 
-def as_chunk_text(documents: list[Document], start: int) -> str:
+def as_chunk_text(documents: Sequence[Document], start: int) -> str:
     return next(d.page_content for d in documents if d.metadata["start"] == start)
 
 
