@@ -40,10 +40,10 @@ _NO_NOUN = en.PREPOSITIONS | en.ADVERBS | en.SUBORDINATORS | {"to", "of"}
 _LETS = frozenset("allow enable permit let help require encourage invite".split())
 # Behind these, what looks like an object is none, or says little alone.
 _NO_OBJECT = frozenset(
-    "make let help keep leave give get have take put become seem remain last weigh work go come "
-    "look feel appear play want try say think know believe see do begin start stop end happen live "
-    "place tie mark classify stay call consider render turn grow run stand pay sit lie show tell "
-    "ask continue".split()
+    "make let help keep leave give get have take put become seem remain last weigh work go "
+    "come look feel appear play want try say think know believe see do begin start stop end "
+    "happen live place number lead bear tie mark classify stay call consider render turn grow "
+    "run stand pay sit lie show tell ask continue".split()
 )
 _TIMED = re.compile(
     r"\S+ (?:\w+ )?(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|times?)\b"
@@ -96,22 +96,29 @@ def _relation(clause: Clause, rest: str) -> Form | None:
     loose_to = tie.endswith(" to") and not re.match(_TIED, tie)
     if loose_to and not re.match(r"(?:the|an?|your|all|any|each|every|[A-Z]\w*) ", what):
         return None
-    doer = re.match(rf"(?:the |an? )?(?:{said.PEOPLE.pattern}|[A-Z])", what)
-    if doer and tie.endswith(" by"):
-        return None
     if not (said.OPENS_NOUN.match(what) or re.match(_ING, what)):
         return None
-    last = re.split(rf" (?:{PREP}|of|who|that) ", what)[0].lower().split()[-1]
-    wh = "Who" if said.PEOPLE.search(last) or is_role(last) else "What"
+    last = re.split(rf" (?:{PREP}|of|who|that) ", what)[0].split()[-1]
+    someone = said.PEOPLE.search(last.lower()) or is_role(last.lower())
+    if tie.endswith(" by") and (someone or re.match(r"(?:the |an? )?[A-Z]", what)):
+        # "by Ida Holm [in 1902]"
+        whole = not re.search(rf" (?:{PREP}) ", what)
+        return ("relation", f"By whom {aux} {{}} {tie[:-3]}", what) if whole else None
+    wh = "Who" if someone and not re.match(_ING, what) else "What"
     return "relation", f"{wh} {aux} {{}} {tie}", what
 
 
 def _let(clause: Clause, rest: str) -> Form | None:
     """`allows skippers to plan ahead` → "What does … allow skippers to do?\""""
     to = "" if clause.lemma in {"let", "help"} else " to"
-    whom = r"(?:[\w’'-]+ ){0,3}[\w’'-]+" if to else "you|us|users"
+    whom = r"(?!up )(?:[\w’'-]+ ){0,3}[\w’'-]+" if to else "you|us|users"
     match = re.match(rf"(?P<whom>{whom}){to} (?P<what>{_BASE} .+)", rest)
-    if match is None or clause.lemma not in _LETS or said.points(match["whom"]):
+    if (
+        match is None
+        or clause.lemma not in _LETS
+        or match["whom"] == "up"
+        or said.points(match["whom"])
+    ):
         return None
     asked = f"What {clause.aux.lower()} {{}} {clause.head} {match['whom']}{to} do"
     return "relation", asked, match["what"]

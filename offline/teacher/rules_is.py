@@ -27,7 +27,10 @@ def copula(clause: Clause) -> Iterator[Draft]:
     if clause.voice != "be" or " and " in subject or re.match(r"\w+ing \w|the usual ", subject):
         return
     person = ph.is_person(subject)
-    if clause.head:
+    judged = re.match(
+        rf"the (?:most|least) \w+ (?:{PREP})\b|an? (?:\w+ )?(?:mistake|idea) to\b", rest
+    )
+    if clause.head or judged:
         return
     if re.match(
         r"the (?:\w+ )?(?:only|first|last|capital|\w+est|most|least|highest|second|third)\b", rest

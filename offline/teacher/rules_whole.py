@@ -18,7 +18,7 @@ from offline.teacher.rules_forms import form, joined
 
 _ASIDE = re.compile(
     r"[;:]| [-–—] |, (?:but|which|who|where|whose|although|though|while|whereas|so|because|even|"
-    r"since)\b"
+    r"since)\b| (?:while|only if) "
 )
 # "… and the rest is sold", ", and Chapter 6 explains …": a statement of its own.
 _NEXT_STATEMENT = re.compile(
@@ -32,7 +32,9 @@ _SECOND = re.compile(
     r" and (?:the|our|said|its|their|your|an?|[A-Z]\w+) (?:[\w’'-]+ ){0,3}?"
     rf"(?:{'|'.join(sorted(en.AUXILIARIES))}) "
 )
-_LOOSE = re.compile(r"(?:since|because|with|as|for the purpose|in (?:rare|some|most) cases)\b")
+_LOOSE = re.compile(
+    r"(?:since|because|with|as|to be|for the purpose|in (?:rare|some|most) cases)\b"
+)
 
 
 def whole_predicates(
@@ -70,11 +72,12 @@ def whole_predicates(
     end = f" {lead}" if lead else ""
     rule, question, answer = form(clause, rest) or ("whole", *_asked(clause, rest))
     finite = en.AUXILIARIES | (en.ONLY_VERBS & en.PRESENT.keys() - en.BASES)
-    second = finite & joined(answer) and not question.endswith((" do", " done"))
+    second = bool(finite & joined(answer)) or re.search(r", and \w+ed ", answer) is not None
+    second = second and not question.endswith(" do")
     also = rule == "object" and (clause.aux in en.MODALS or speaker) and " also " in text
     gerund = clause.voice == "be" and re.match(r"\w+ing (?:an?|the|that) ", subject)
     # Without a condition, the document says more than one such thing.
-    broad = rule == "whole" and not lead and re.search(r"(?<!not) do$|happens|be done", question)
+    broad = rule == "whole" and not lead and re.search(r"(?<!not) do$", question)
     spoken = (speaker == "you" and rule != "manner") or (speaker and rule == "whole")
     if second or also or gerund or broad or spoken or _SECOND.search(answer) or _LOOSE.match(lead):
         return
@@ -150,8 +153,12 @@ def _subject(reader: Reader, place: int, names: frozenset[str]) -> str:
         len(words) == 1 and first in en.BASES | en.PRESENT.keys() and first not in en.PERSON_NOUNS
     )
     cut = len(words) > 2 and words[-1] in en.PARTICIPLE.keys() - en.BASES
-    if verbal or cut or words[-1] in _TURNS:
+    # "Identifies and negotiates …", "Is aware of …": an item of a list, without its subject.
+    item = first in en.PRESENT and (first in en.AUXILIARIES or words[1:2] in (["and"], ["with"]))
+    if verbal or cut or item or first in en.AUXILIARIES or words[-1] in _TURNS | {"helps", "does"}:
         return ""
+    if re.search(r" (?:who|that|which) ", subject) and words[-1] in en.PRESENT:
+        return ""  # "skippers who sail provides [ropes]"
     plain = first in en.OPENERS or (len(words) > 1 and words[1].islower())
     plain = plain and words[0] not in names and bool(re.fullmatch("[A-Za-z][a-z-]*", words[0]))
     return subject[0].lower() + subject[1:] if plain else subject
@@ -179,35 +186,17 @@ def _asked(clause: Clause, rest: str) -> tuple[str, str]:
             )
         )
         return (f"What {aux} {{}} {clause.head}".strip(), rest) if noun else ("", "")
-    past = aux in {"was", "were", "did", "had"}
-    if clause.voice == "passive":
-        if clause.lemma in _UNASKED:
-            return "", ""
-        if aux in en.MODALS:
-            return f"What {aux} be done with {{}}", f"{clause.head} {rest}".removeprefix("be ")
-        return ("", "") if past else ("What happens to {}", said_of)
+    if clause.voice == "passive" or aux in en.BE | en.HAVE:
+        return "", ""
     if aux in en.MODALS:
         return f"What {aux} {{}} do", f"{clause.head} {rest}"
-    if aux in en.BE:
-        return f"What {aux} {{}} doing", f"{clause.head} {rest}"
-    if aux in en.HAVE:
-        return f"What {aux} {{}} done", f"{clause.head} {rest}"
     first, _, behind = rest.partition(" ")
     opens = rest.split()[0].lower() in en.OPENERS
     if aux == "did" and clause.finite in en.PARTICIPLE and not opens:
         return "", ""
-    if clause.lemma in _STATES and said.OPENS_NOUN.match(rest):
-        return f"What {aux} {{}} {clause.lemma}", rest
     tied = first in {"from", "into", "as", "with"} and said.OPENS_NOUN.match(behind)
     if first == "to" and behind.partition(" ")[0] in en.BASES:
         return "", ""
     if behind and (tied or f"{clause.lemma} {first}" in said.PREPOSITIONAL):
         return f"What {aux} {{}} {clause.lemma} {first}", behind
     return f"What {aux} {{}} do", said_of
-
-
-_UNASKED = frozenset("bear born schedule require see intend derive mean find need give".split())
-_STATES = frozenset(
-    "mean require need contain include represent provide support offer use specify describe "
-    "define cover have hold cost resemble involve receive return".split()
-)
