@@ -22,6 +22,7 @@ class Draft:
     field: bool = False  # stands alone once it says which sport or craft it speaks of
     titled: bool = False  # stands alone once it says which document it asks about
     rule: str = ""  # which rule made it
+    subject: str = ""  # whom it asks about, where the rule knows
 
 
 def ask(wh: str, clause: Clause, rest: str) -> str:

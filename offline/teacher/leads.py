@@ -56,7 +56,7 @@ def in_full(text: str) -> str:
 def without_marker(text: str) -> str:
     """`However, the light itself was moved.` → "the light was moved\""""
     body = _MARKER.sub("", in_full(text.rstrip('.!"” '))).strip()
-    body = re.sub(r"^(?:Please )?[Nn]ote that (?=[a-z])", "", body)
+    body = re.sub(r"^(?:Please )?[Nn]ote that (?=\w)", "", body)
     body = re.sub(rf"^Th(?:is|ese) (?={ITSELF}\b)", "The ", body[:1].upper() + body[1:])
     body = re.sub(r"^(?:Starting|Beginning) (?=in \d{4})", "", body)
     body = body[:1].upper() + body[1:] if body[:3] == "in " else body

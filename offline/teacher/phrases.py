@@ -104,6 +104,22 @@ def is_person(phrase: str) -> bool:
     return len(capitals) >= 2 and all(w in capitals or w in {"de", "von", "van"} for w in words)
 
 
+def who_is(subject: str, answer: str) -> bool:
+    """`Ida Holm` with "a Danish baker"; not `Quarle Hospital` with "a public hospital"."""
+    answer = re.sub(r"^one of the (\w+)s\b", r"a \1", answer)
+    kind = re.split(r" (?:of|in|at|for|from|by|on|with|that|which|who|based) ", answer)[0].lower()
+    words = re.findall(r"[a-z]+", kind)
+    role = any(is_role(word) or word in _PEOPLE for word in words[1:])
+    return role and is_person(subject) and "name" not in words and "title" not in words
+
+
+_PEOPLE = frozenset(
+    "man woman person poet bishop saint king queen monk nurse athlete politician citizen member "
+    "chief champion judge general coach captain founder notable leader "
+    "restaurateur chef author entrepreneur presenter".split()
+)
+
+
 def is_role(noun: str) -> bool:
     """`engineer`, `watchmaker`, `chemist`; not `drifter`, `harbour`."""
     if noun in en.PERSON_NOUNS or not noun.islower():

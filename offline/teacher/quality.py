@@ -19,6 +19,10 @@ LEAST_GOOD = 0.7  # of the probability
 _POINTS = (
     en.PRONOUNS - {"you", "who", "which", "what", "one"} | en.POSSESSIVES - {"your"} | {"such"}
 )
+_THE = re.compile(
+    r"\bthe [a-z-]+(?=$| (?:is|are|was|were|has|have|can|may|must|do|does|did|in|on|at|to|for|by|"
+    r"with|from|as|if|when|and|or|be|[a-z]+(?:ed|es)|been)\b)"
+)
 _LINKS = re.compile(
     r"(?:However|But|So|Then|Also|Therefore|Instead|In contrast|Because|Finally|Note|Otherwise|"
     r"Moreover|In addition|Additionally|And|For example|For instance)\b"
@@ -33,7 +37,7 @@ def features(draft: Draft, quote: str, text: str) -> dict[str, float]:
     said_of = re.findall(r"[\w’'./-]+", answer)
     quoted = re.findall(r"[\w’'-]+|[,;:()]", quote.lower())
     after = quote.rpartition(answer)[2] if answer in quote else quote
-    subject = subject_of(question)
+    subject = draft.subject or subject_of(question)
     named = subject.split()
     head = named[-1].lower() if named else ""
     bare = re.escape(re.sub(r"^(?:the|an?) ", "", subject))
@@ -49,6 +53,10 @@ def features(draft: Draft, quote: str, text: str) -> dict[str, float]:
         "answer verbs": sum(word.lower() in VERBS for word in said_of) / 2,
         "answer goes on": re.match(r",? (?:and|or) ", after),
         "answer those": re.search(r"\b(?:th(?:is|ese|ose)|there|such)\b", answer),
+        "answer it": re.search(r"\b(?:it|them|its|their)\b", answer),
+        "sentence also": {"also", "then", "instead"} & set(quoted),
+        "things named by the": len(_THE.findall(question)) / 2,
+        "answer the": re.match(r"the \w+$", answer),
         "comma behind answer": after.startswith(","),
         "sentence verbs": sum(word in VERBS for word in quoted) / 3,
         "sentence commas": sum(word in {",", ";", ":"} for word in quoted) / 3,

@@ -22,7 +22,7 @@ _OCCASION = (
 _LEADING = re.compile(
     rf"(?:so |and |but )?(?P<join>(?:{JOIN}|{_OCCASION}|"
     rf"as(?= an? )) )(?P<when>[^,;:]+?(?:(?:, [^,;:]+)*, (?:and|or) "
-    r"[^,;:]+)?), (?:then |please )*(?P<main>[^;:]+)(?:[;:] .+)?",
+    r"[^,;:]+)?)(?:,| (?=then )) (?:then |please )*(?P<main>[^;:]+)(?:[;:] .+)?",
     re.IGNORECASE,
 )
 _TRAILING = re.compile(
@@ -173,7 +173,8 @@ def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
             return
         past = re.search(r"\b(?:was|were|had|did)\b", f"{condition} {main}") is not None
         past = past or all(re.search(r"\w{2,}ed\b", part) for part in (condition, main))
-        past = past and not re.search(r"\b(?:is|are|has|have|should|will|can|must|may)\b", main)
+        now = r"\b(?:is|are|has|have|shall|should|will|can|must|may)\b"
+        past = past and not re.search(now, f"{condition} {main}")
         yield Draft(
             f"What {'happened' if past else 'happens'} {condition}?", main, 1.0, titled=True
         )

@@ -20,12 +20,6 @@ _UNSAID = re.compile(
 )
 
 
-_NO_PERSON = re.compile(
-    r"\b(?:platform|tool|service|software|library|program|app|application|system|website|project|"
-    r"format|language|product|company)\b"
-)
-
-
 def copula(clause: Clause) -> Iterator[Draft]:
     """`is the oldest light in …` · `is a reef of black slate` · `is of timber` · `is Petra Voss`"""
     rest = re.sub(r"^(?:at present|currently|in fact) ", "", clause.rest)
@@ -33,13 +27,20 @@ def copula(clause: Clause) -> Iterator[Draft]:
     if clause.voice != "be" or " and " in subject or re.match(r"\w+ing \w|the usual ", subject):
         return
     person = ph.is_person(subject)
-    if clause.head:
+    judged = re.match(
+        rf"the (?:most|least) \w+ (?:{PREP})\b|an? (?:\w+ )?(?:mistake|idea) to\b", rest
+    )
+    if clause.head or judged:
         return
     if re.match(
         r"the (?:\w+ )?(?:only|first|last|capital|\w+est|most|least|highest|second|third)\b", rest
     ):
         if ph.has_name(subject) and len(subject.split()) <= 6 and clause.complete:
-            human = re.match(r"the \w+ (?:man|woman|person|rider|surfer|athlete)\b", rest)
+            human = re.match(
+                r"the (?:[\w-]+ ){1,4}?(?:man|woman|person|rider|surfer|athlete|player|president|"
+                r"king|queen|author|composer|democrat)\b",
+                rest,
+            )
             wh = "Who" if person or human else "What"
             everywhere = bool(re.search(r"\w \w+ to [a-z]+ \w+ \w", rest)) or bool(
                 re.search(r"\b(?:in|of) (?:all )?the (?:islands|world|country|kingdom)\b", rest)
@@ -52,6 +53,7 @@ def copula(clause: Clause) -> Iterator[Draft]:
         and re.match(r"the |[A-Z]", subject)
         and " " in subject
         and re.search(r"\b[a-z]{3,}", subject[3:])
+        and clause.aux not in {"are", "were"}
     ):
         wh = "Who" if ph.is_person(rest) else "What"
         yield Draft(f"{wh} {clause.aux} {subject}?", rest, 2.8)
@@ -69,8 +71,7 @@ def copula(clause: Clause) -> Iterator[Draft]:
             )
             alone = generic and clause.aux == "is"
             yield Draft(
-                f"{'Who' if person and not _NO_PERSON.search(answer) else 'What'} "
-                f"{clause.aux} {subject}?",
+                f"{'Who' if ph.who_is(subject, answer) else 'What'} {clause.aux} {subject}?",
                 answer,
                 2.0,
                 alone,
@@ -98,14 +99,15 @@ _PLAIN = frozenset(
     "classic special specific additional average regular usual standard normal general major "
     "minor important original more further later earlier well best better great greater big "
     "large small young old top real true actual whole entire resulting remaining key primary "
-    "another previous international world".split()
+    "another previous international world higher lower appropriate unusual home show "
+    "available".split()
 )
 # Heads that "which" asks nothing about.
 _LOOSE_HEADS = frozenset(
     "way ways thing things part parts number kind kinds type types form forms case cases example "
     "examples advantage reason result results people year years time times day days goal idea "
     "person end side rest amount place choice use lot one ones act work man woman men women name "
-    "members".split()
+    "members available".split()
 )
 _WHICH = re.compile(r"(?:(?:the|an?) )?(?P<mods>(?:[\w’'-]+ ){1,3})(?P<head>[a-z]{3,})$")
 _COMPARED = re.compile(r"(?:more|less|most|least|\w+er|made|used|similar|suitable|ideal|popular)\b")
@@ -152,6 +154,6 @@ def which(clause: Clause) -> Iterator[Draft]:
         return
     if clause.lemma in {"have", "become", "seem", "include", "come", "go"}:
         return
-    if head in rest.split() or head.rstrip("s") in rest.split():
+    if {head, head.rstrip("s"), *mods} & set(rest.lower().split()):
         return
     yield Draft(f"Which {head} {clause.finite} {rest}?", clause.subject, 2.2, field=True)

@@ -41,7 +41,7 @@ def agent(clause: Clause) -> Iterator[Draft]:
     if clause.voice != "passive":
         return
     match = _AGENT.search(clause.rest)
-    if match is None or re.search(r" and \w+ed\b", match.group("value")):
+    if match is None or re.search(r"\band \w+ed\b", clause.rest):
         return
     answer = match.group("value")
     who = (
@@ -102,5 +102,5 @@ def of_subject(clause: Clause) -> Iterator[Draft]:
     if len(subject.split()) > 8 or not ph.has_name(rest) or rest.startswith("by "):
         return
     person = ph.is_person(subject) and clause.aux not in {"is", "are"}
-    if person and not re.search(r"\b(?:his|her|their|its)\b", rest):
+    if person and clause.voice != "passive" and not re.search(r"\b(?:his|her|their|its)\b", rest):
         yield Draft(f"Who {clause.finite} {rest}?", subject, 2.4)

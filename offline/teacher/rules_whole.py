@@ -10,13 +10,15 @@ from collections.abc import Iterator
 
 from offline.teacher import english as en
 from offline.teacher import statement_words as said
-from offline.teacher.drafting import Draft
+from offline.teacher.drafting import PREP, Draft
 from offline.teacher.grammar import Clause, Reader
 from offline.teacher.leads import is_imperative, split_lead, without_marker
-from offline.teacher.phrases import agrees, is_person
+from offline.teacher.phrases import agrees, who_is
+from offline.teacher.rules_forms import form, joined
 
 _ASIDE = re.compile(
-    r"[;:]|, (?:but|which|who|where|whose|although|though|while|whereas|so|because|even|since)\b"
+    r"[;:]| [-–—] |, (?:but|which|who|where|whose|although|though|while|whereas|so|because|even|"
+    r"since)\b| (?:while|only if) "
 )
 # "… and the rest is sold", ", and Chapter 6 explains …": a statement of its own.
 _NEXT_STATEMENT = re.compile(
@@ -26,8 +28,13 @@ _NEXT_STATEMENT = re.compile(
     rf"(?:{'|'.join(sorted(en.AUXILIARIES | en.DO))})\b|"
     r", and (?:[A-Z]|it|they|we|you|the)|, links\b|[;:]"
 )
-_ENTRY = re.compile(r"(?P<term>[\"“]?[A-Z`][\w’'./() -]{2,40}?)(?: ?: | [–—-] )(?P<what>[^:]+)")
-_NO_TERM = re.compile(r"(?i)\b(?:note|example|warning|tip|see|today|caution|and|the|an?)\b")
+_SECOND = re.compile(
+    r" and (?:the|our|said|its|their|your|an?|[A-Z]\w+) (?:[\w’'-]+ ){0,3}?"
+    rf"(?:{'|'.join(sorted(en.AUXILIARIES))}) "
+)
+_LOOSE = re.compile(
+    r"(?:since|because|with|as|to be|for the purpose|in (?:rare|some|most) cases)\b"
+)
 
 
 def whole_predicates(
@@ -38,9 +45,12 @@ def whole_predicates(
     antecedent: whom an opening "it" or "they" means.
     """
     body = without_marker(text)
-    pronoun = re.match(r"(It|They) (?=[a-z])", body)
+    pronoun = re.match(r"(It|They|He|She) (?=[a-z])", body)
     if pronoun and antecedent and agrees(pronoun[1].lower(), antecedent):
         body = f"{antecedent[0].upper()}{antecedent[1:]} {body[pronoun.end() :]}"
+    named = re.match(r"Th(?:is|ese) ([a-z]+) (?=[a-z])", body)
+    if named and antecedent and antecedent.lower().endswith(f" {named[1]}"):
+        body = f"{antecedent[0].upper()}{antecedent[1:]} {body[named.end() :]}"
     if re.search(r"[?…]|\.\.|\w[.!?] [A-Z]", body):
         return
     lead, opening, main = split_lead(body)
@@ -51,19 +61,33 @@ def whole_predicates(
     if found is None:
         return
     place, clause, behind = found
-    subject = _subject(reader, place, names)
+    speaker = main[:3].strip().lower() if re.match("(?:We|You) ", main) else ""
+    subject = speaker or _subject(reader, place, names)
     rest = main[reader.words[behind].start :] if behind < len(reader.words) else ""
     rest = _ASIDE.split(rest)[0].rstrip(" ,.!")
     if not subject or len(rest.split()) < 2:
         return
-    question, answer = _asked(clause, rest)
+    if {reader.low(index) for index in range(place, behind)} & (_TURNS - {"not"}):
+        return
     end = f" {lead}" if lead else ""
+    rule, question, answer = form(clause, rest) or ("whole", *_asked(clause, rest))
+    finite = en.AUXILIARIES | (en.ONLY_VERBS & en.PRESENT.keys() - en.BASES)
+    second = bool(finite & joined(answer)) or re.search(r", and \w+ed ", answer) is not None
+    second = second and not question.endswith(" do")
+    also = rule == "object" and (clause.aux in en.MODALS or speaker) and " also " in text
+    gerund = clause.voice == "be" and re.match(r"\w+ing (?:an?|the|that) ", subject)
+    # Without a condition, the document says more than one such thing.
+    broad = rule == "whole" and not lead and re.search(r"(?<!not) do$", question)
+    spoken = (speaker == "you" and rule != "manner") or (speaker and rule == "whole")
+    if second or also or gerund or broad or spoken or _SECOND.search(answer) or _LOOSE.match(lead):
+        return
     held = not said.points(f"{subject} {answer}") and not _NEXT_STATEMENT.search(answer)
     if held and question and len(answer.split()) <= said.LONGEST and not said.LOOSE.search(answer):
         asked = question.format(subject)
-        if clause.voice == "be" and is_person(subject):
+        if clause.voice == "be" and rule == "whole" and who_is(subject, answer):
             asked = asked.replace("What", "Who")
-        yield Draft(f"{asked}{end}?", answer, 0.5, titled=True, rule="whole")
+        score = 0.5 if rule == "whole" else 1.5
+        yield Draft(f"{asked}{end}?", answer, score, titled=True, rule=rule, subject=subject)
 
 
 def _verb(reader: Reader) -> tuple[int, Clause, int] | None:
@@ -100,6 +124,7 @@ def _unlisted(reader: Reader, place: int) -> tuple[Clause, int] | None:
     return Clause("", "does", base, word, base, "active", ""), place + 1
 
 
+_TURNS = frozenset("never hardly rarely seldom barely almost nearly only not hence".split())
 _NO_SUBJECT = (
     en.PRONOUNS - {"anyone", "everyone"}
     | en.POSSESSIVES - {"your", "our"}
@@ -116,12 +141,24 @@ def _subject(reader: Reader, place: int, names: frozenset[str]) -> str:
     end = place
     while end > 1 and reader.is_adverb(end - 1):
         end -= 1
+    if {reader.low(index) for index in range(end, place)} & _TURNS:
+        return ""
     subject = reader.slice(0, end)
     words = subject.split()
     first = words[0].lower()
     one_word = re.fullmatch(r"the \w+er|[a-z]+ly", subject.lower())
     if first in _NO_SUBJECT or one_word or said.UNNAMED.search(subject):
         return ""
+    verbal = (
+        len(words) == 1 and first in en.BASES | en.PRESENT.keys() and first not in en.PERSON_NOUNS
+    )
+    cut = len(words) > 2 and words[-1] in en.PARTICIPLE.keys() - en.BASES
+    # "Identifies and negotiates …", "Is aware of …": an item of a list, without its subject.
+    item = first in en.PRESENT and (first in en.AUXILIARIES or words[1:2] in (["and"], ["with"]))
+    if verbal or cut or item or first in en.AUXILIARIES or words[-1] in _TURNS | {"helps", "does"}:
+        return ""
+    if re.search(r" (?:who|that|which) ", subject) and words[-1] in en.PRESENT:
+        return ""  # "skippers who sail provides [ropes]"
     plain = first in en.OPENERS or (len(words) > 1 and words[1].islower())
     plain = plain and words[0] not in names and bool(re.fullmatch("[A-Za-z][a-z-]*", words[0]))
     return subject[0].lower() + subject[1:] if plain else subject
@@ -140,52 +177,26 @@ def _asked(clause: Clause, rest: str) -> tuple[str, str]:
             return f"What {aux} {{}} for", rest[4:]
         if rest.split()[0] in en.PREPOSITIONS | {"to", "of"}:
             return "", ""
-        if clause.head == "be" and aux in en.MODALS:
-            return f"What {aux} {{}} be", rest
-        if clause.head or aux not in en.BE:
+        if clause.head not in {"", "be"} or aux not in en.BE | en.MODALS:
             return "", ""
-        noun = re.match(r"(?:an?|the|one) ", rest)
-        return f"What {aux} {{}}" if noun else f"How {aux} {{}} described", rest
-    past = aux in {"was", "were", "did", "had"}
-    if clause.voice == "passive":
-        if clause.lemma in _UNASKED:
-            return "", ""
-        if aux in en.MODALS:
-            return f"What {aux} be done with {{}}", f"{clause.head} {rest}".removeprefix("be ")
-        return f"What {'happened' if past else 'happens'} to {{}}", said_of
+        noun = re.match(r"(?:an?|the|one) ", rest) or (
+            aux in {"are", "were"}
+            and re.match(
+                rf"(?:[\w’'-]+ ){{0,4}}?(?!{PREP})\w+[^siu]s(?: (?:{PREP}|of|that)\b|$)", rest
+            )
+        )
+        return (f"What {aux} {{}} {clause.head}".strip(), rest) if noun else ("", "")
+    if clause.voice == "passive" or aux in en.BE | en.HAVE:
+        return "", ""
     if aux in en.MODALS:
         return f"What {aux} {{}} do", f"{clause.head} {rest}"
-    if aux in en.BE:
-        return f"What {aux} {{}} doing", f"{clause.head} {rest}"
-    if aux in en.HAVE:
-        return f"What {aux} {{}} done", f"{clause.head} {rest}"
     first, _, behind = rest.partition(" ")
     opens = rest.split()[0].lower() in en.OPENERS
     if aux == "did" and clause.finite in en.PARTICIPLE and not opens:
         return "", ""
-    if clause.lemma in _STATES and said.OPENS_NOUN.match(rest):
-        return f"What {aux} {{}} {clause.lemma}", rest
-    if behind and f"{clause.lemma} {first}" in said.PREPOSITIONAL:
+    tied = first in {"from", "into", "as", "with"} and said.OPENS_NOUN.match(behind)
+    if first == "to" and behind.partition(" ")[0] in en.BASES:
+        return "", ""
+    if behind and (tied or f"{clause.lemma} {first}" in said.PREPOSITIONAL):
         return f"What {aux} {{}} {clause.lemma} {first}", behind
     return f"What {aux} {{}} do", said_of
-
-
-_UNASKED = frozenset("require see intend derive mean find need give".split())
-_STATES = frozenset(
-    "mean require need contain include represent provide support offer use specify describe "
-    "define cover have hold cost resemble involve receive return".split()
-)
-
-
-def described(text: str) -> Iterator[Draft]:
-    """`Snap: Turning along the top of the wave.` → "How is “Snap” described?\""""
-    match = _ENTRY.fullmatch(text.rstrip(" ."))
-    if match is None:
-        return
-    term, what = match["term"].strip('`"“ '), match["what"]
-    if len(term.split()) > 4 or _NO_TERM.search(term) or not re.search(r"[a-z]{3}", term):
-        return
-    # "Antoine: we can add a label" is a speech.
-    opens = re.match(r"(?:an?|the|to|any|when|used|\w+ing|\w+ed) ", what.lower())
-    if opens and 3 <= len(what.split()) <= said.LONGEST and not said.points(f"the {what}"):
-        yield Draft(f"How is “{term}” described?", what, 0.5, titled=True, rule="described")

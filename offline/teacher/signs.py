@@ -24,8 +24,8 @@ _VAGUE = frozenset(
 )
 _OUTSIDE = re.compile(
     rf"\b(?:th(?:is|ese)(?! {ITSELF})|those(?! (?:who|that|which|of|in|for|with)\b)|such(?! as)|"
-    r"another|(?:above|below)(?! \w)|the (?:above|below|following|other)|following$|remaining|"
-    r"previous|newer|"
+    r"another|(?:above|below)(?! \w)|the (?:above|below|following|other|section)|following$|"
+    r"remaining|previous|newer|"
     r"that (?:first|way|too|well)|same (?:way|time|thing|reason)|"
     r"(?:all|the|both) (?:two|three|four)|"
     r"(?:to|of|in|for|with|on|at|from|by|and|or|as|when|than|do|follow) that)\b(?! of)|\bthat$|"
@@ -61,12 +61,12 @@ def stands(draft: Draft, quote: str, text: str) -> bool:
         return False  # "a pattern [to match against]"
     if not draft.rule and behind.startswith(" to ") and len(answer.split()) < 6:
         return False  # "Create a branch [to add the fix]"
-    if " and " in answer and draft.rule == "whole" and _runs_on(answer):
+    if " and " in answer and draft.subject and _runs_on(answer):
         return False
     first = answer.split()[0].lower()
     if words[:2] == ["what", "happens"] and first in en.BASES - en.PREPOSITIONS:
         return False
-    subject = subject_of(question)
+    subject = draft.subject or subject_of(question)
     if re.match(r"\d+\.\d", subject) or re.search(r" [a-z]$", answer):
         return False
     if subject and not _agrees(words[1], subject):
@@ -137,6 +137,9 @@ def _agrees(aux: str, subject: str) -> bool:
     )
 
 
+_JOINS = en.SUBORDINATORS | en.CONJUNCTIONS | en.PRONOUNS | {",", "than", "as"}
+
+
 def misread(question: str, answer: str, quote: str) -> bool:
     """A verb too many: a noun or a participle was taken for the verb.
 
@@ -145,10 +148,17 @@ def misread(question: str, answer: str, quote: str) -> bool:
     said_of = answer.lower().replace(",", " ,").split()
     clause = re.match(r"what happen|why ", question)
     for place, word in enumerate(said_of[2:] if not clause else [], 2):
-        joins = en.SUBORDINATORS | en.CONJUNCTIONS | en.PRONOUNS | {",", "than", "as"}
-        if word in VERBS - {"do"} and not joins & set(said_of[1:place]):
+        if word in VERBS - {"do"} and not _JOINS & set(said_of[1:place]):
             return True
     present = {"is", "are", "has", "have", "can", "may", "must", "will", "should", "takes", "does"}
+    # "What does a pair of amicable number? constitutes …"
+    own = question.split()[-1] in {"do", "done"} or question.startswith("what happen")
+    for word, before in zip(said_of[own:3], ["", *said_of][own:3], strict=False):
+        if word in en.ONLY_VERBS & en.PRESENT.keys() - en.BASES and before not in _JOINS:
+            return True
+    day = re.fullmatch(rf"(?:\d+ )?(?:{en.MONTHS})(?: \d+)?", answer)
+    if day and re.search(r"^when (?:was|were|did)", question) and not re.search(r"\d{4}", question):
+        return True  # of which year?
     past = re.search(r"\bdid\b", question)
     return bool(past and present & set(quote.lower().split()))
 

@@ -71,7 +71,10 @@ PREPOSITIONAL = frozenset(
     "operate on|point to|relate to|respond to|stand for|expand to|default to|map to|"
     "translate to|amount to|begin with|start with|end with|deal with|report to|"
     "pay for|ask for|care for|look after|connect to|adhere to|agree to|participate in|"
-    "engage in|look for|wait for|vote on|vote for".split("|")
+    "engage in|look for|wait for|vote on|vote for|come with|operate under|date from|"
+    "consist in|work with|run on|integrate with|interact with|communicate with|stem from|"
+    "result from|derive from|center on|centre on|aim at|aim for|qualify for|provide for|"
+    "allow for|prepare for|hold for|extend to|listen on|listen to".split("|")
 )
 PEOPLE = re.compile(
     r"\b(?:children|mothers|parents?|anyone|employees?|customers?|users?|teammates?|people|teams?|candidates?|everyone|"

@@ -12,7 +12,7 @@ from random import Random
 from lib.prompts import student as prompts
 from lib.records import Chunk, Question
 from offline.teacher import english as en
-from offline.teacher import rules_instruction, rules_whole
+from offline.teacher import rules_forms, rules_instruction, rules_whole
 from offline.teacher.clauses import read_sentence
 from offline.teacher.drafting import Draft, is_kind
 from offline.teacher.phrases import has_name, is_person, topic_of
@@ -24,7 +24,7 @@ from offline.teacher.standing import acceptable, as_written, folded, in_field, n
 from offline.teacher.statement_words import UNNAMED
 
 REASONING = "The document says:"
-WHOLE = frozenset({"whole", "described"})
+WHOLE = frozenset({"whole"})
 
 
 def write_questions(chunk: Chunk, *, num_questions: int, seed: int) -> list[Question]:
@@ -94,7 +94,7 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
         made = [draft for clause in reading.clauses for draft in drafts(clause, names)]
         made += rules_instruction.instructions(sentence.text)
         made += rules_whole.whole_predicates(sentence.text, names, antecedent)
-        made += rules_whole.described(sentence.text)
+        made += rules_forms.there_are(sentence.text)
         made = [draft for draft in made if not names_little(draft, chunk.text)]
         made = [draft for draft in (in_field(draft, chunk, names) for draft in made) if draft]
         found += [(as_written(draft, sentence.quote), sentence.quote) for draft in made]

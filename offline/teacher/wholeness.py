@@ -94,7 +94,7 @@ def joins_noun(after: str) -> bool:
 def _ends_here(answer: str, before: str, after: str, *, who: bool) -> bool:
     """No word, number or name goes on behind the answer, or began before it."""
     if re.search(r"[\w.,]\d*[-–/.,’']$|[\w£$€]$", before) or re.match(
-        r"[\w/’'-]|[.,:]\d|[(\[]|%", after
+        r"[\w/’'–-]|[.,:]\d|[(\[]|%", after
     ):
         return False
     if re.search(r"(?:\d|\b(?:Dr|St|Mr|Mrs|Ms|Prof|Capt)\.) $", before) and answer[0].isupper():

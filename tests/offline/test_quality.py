@@ -16,14 +16,34 @@ from offline.teacher.drafting import Draft
     ("text", "question", "answer"),
     [
         (
-            "The north pump stops after an hour of work.",
-            "What does the north pump do?",
+            "At high water, the north pump stops after an hour of work.",
+            "What does the north pump do at high water?",
             "stops after an hour of work",
         ),
         (
             "The harbour office can refuse a boat without papers.",
-            "What can the harbour office do?",
-            "refuse a boat without papers",
+            "What can the harbour office refuse?",
+            "a boat without papers",
+        ),
+        (
+            "The north crane is used to lift the boats of members.",
+            "What is the north crane used for?",
+            "to lift the boats of members",
+        ),
+        (
+            "The harbour office is responsible for the care of the quay.",
+            "What is the harbour office responsible for?",
+            "the care of the quay",
+        ),
+        (
+            "A berth holder must renew a permit by paying the yearly fee.",
+            "How must a berth holder renew a permit?",
+            "by paying the yearly fee",
+        ),
+        (
+            "The tide table allows skippers to plan the way home.",
+            "What does the tide table allow skippers to do?",
+            "plan the way home",
         ),
         (
             "Your tide table will be a sheet of yellow card.",

@@ -1,0 +1,159 @@
+"""What a predicate says, asked in the words of its own verb: by what means, what for, which object.
+
+`The crane is used to lift boats.` → "What is the crane used for?" – "to lift boats"
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from offline.teacher import english as en
+from offline.teacher import statement_words as said
+from offline.teacher.drafting import PREP, Draft
+from offline.teacher.grammar import Clause
+from offline.teacher.phrases import NUMBER, is_role
+
+Form = tuple[str, str, str]  # the rule, the question with a place for its subject, the answer
+
+_ING = r"(?!(?:(?:every|any|some|no)?thing|string|king|ring|morning|evening)\b)[a-z]{2,}ing"
+_BASE = r"(?!be\b)[a-z]+"
+_BOUND = (
+    "(?:designed|intended|meant|required|expected|allowed|permitted|entitled|obliged|authori[sz]ed|"
+    "encouraged|able|unable|likely|willing|ready|free)"
+)
+_TIED = (
+    r"(?:responsible for|accountable (?:to|for)|liable (?:to|for)|available (?:for|to|from|on|as)|"
+    r"based on|similar to|different from|famous for|known (?:for|as)|noted for|subject to|equal to|"
+    r"dependent on|independent of|(?:in)?compatible with|limited to|restricted to|"
+    r"(?:un)?suitable for|useful for|necessary for|essential (?:for|to)|important (?:for|to)|"
+    r"ideal for|relevant to|related to|open to|home to|native to|capable of|full of|composed of|"
+    r"consistent with|identical to|(?:in)?eligible (?:for|to)|exempt from|separate from|close to|"
+    r"adjacent to|bound by|popular with|visible to|accessible to|valid for|required (?:for|by)|"
+    r"prone to|sensitive to|vulnerable to|resistant to|divided into|derived from|replaced (?:by|"
+    r"with)|converted (?:to|into)|associated with|connected to|attached to|defined (?:as|by)|"
+    r"applied to|caused by|affected by|followed by|determined by|controlled by|reserved for|"
+    r"treated as|used (?:for|as|with)|intended for|designed for|named after|filled with|"
+    r"covered (?:by|with)|protected by|stored (?:in|on|as)|sent to|added to|assigned to)"
+)
+_NO_NOUN = en.PREPOSITIONS | en.ADVERBS | en.SUBORDINATORS | {"to", "of"}
+_LETS = frozenset("allow enable permit let help require encourage invite".split())
+# Behind these, what looks like an object is none, or says little alone.
+_NO_OBJECT = frozenset(
+    "make let help keep leave give get have take put become seem remain last weigh work go "
+    "come look feel appear play want try say think know believe see do begin start stop end "
+    "happen live place number lead bear tie mark classify stay call consider render turn grow "
+    "run stand pay sit lie show tell ask continue".split()
+)
+_TIMED = re.compile(
+    r"\S+ (?:\w+ )?(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|times?)\b"
+)
+
+
+def form(clause: Clause, rest: str) -> Form | None:
+    """The narrowest question that the predicate answers; None: only a broad one."""
+    if "not" in clause.head.split():
+        return None
+    return _manner(clause, rest) or _relation(clause, rest) or _object(clause, rest)
+
+
+def joined(rest: str) -> set[str]:
+    """The words behind each "and"."""
+    return set(re.findall(r"\b(?:and|or|but) (?:\w+ly |then |also )*([\w’']+)", rest))
+
+
+def _manner(clause: Clause, rest: str) -> Form | None:
+    """`is renewed by paying the fee` → "How is … renewed?", "by paying the fee\""""
+    how = rf"(?P<what>[^,]*?) ?\b(?P<how>(?:by (?:[a-z]+ly )?{_ING}|using|via) .+)"
+    match = re.match(how, rest)
+    if match is None or clause.voice == "be" or clause.aux in en.HAVE:
+        return None
+    asked = f"{clause.head} {match['what']}"
+    other = r"\b(?:and|or|that|which|who|if|when|only|followed|caused)\b| to$"
+    if re.search(other, asked):
+        return None
+    return "manner", f"How {clause.aux.lower()} {{}} {asked}".strip(), match["how"]
+
+
+def _relation(clause: Clause, rest: str) -> Form | None:
+    """`is responsible for the quay`, `is used to lift boats`, `allows you to moor`: what for?"""
+    aux, head = clause.aux.lower(), clause.head
+    if clause.voice == "active":
+        return _let(clause, rest) if aux in en.DO | en.MODALS else None
+    if aux not in en.BE | en.MODALS:
+        return None
+    said_of = f"{head} {rest}".strip()
+    if match := re.fullmatch(rf"(?P<is>(?:be )?(?:\w+ly )?used) (?P<what>to {_BASE} .+)", said_of):
+        return "relation", f"What {aux} {{}} {match['is']} for", match["what"]
+    match = re.fullmatch(rf"(?P<is>(?:be )?{_BOUND}) to (?P<what>{_BASE} .+)", said_of)
+    if match and match["what"].split()[0] in en.BASES:
+        return "relation", f"What {aux} {{}} {match['is']} to do", match["what"]
+    tied = _TIED if clause.voice == "be" else rf"(?:{_TIED}|[a-z]+ (?:as|with|from|into|by|to))"
+    match = re.fullmatch(rf"(?P<is>(?:be )?{tied}) (?P<what>.+)", said_of)
+    if match is None:
+        return None
+    what, tie = match["what"], match["is"]
+    loose_to = tie.endswith(" to") and not re.match(_TIED, tie)
+    if loose_to and not re.match(r"(?:the|an?|your|all|any|each|every|[A-Z]\w*) ", what):
+        return None
+    if not (said.OPENS_NOUN.match(what) or re.match(_ING, what)):
+        return None
+    last = re.split(rf" (?:{PREP}|of|who|that) ", what)[0].split()[-1]
+    someone = said.PEOPLE.search(last.lower()) or is_role(last.lower())
+    if tie.endswith(" by") and (someone or re.match(r"(?:the |an? )?[A-Z]", what)):
+        # "by Ida Holm [in 1902]"
+        whole = not re.search(rf" (?:{PREP}) ", what)
+        return ("relation", f"By whom {aux} {{}} {tie[:-3]}", what) if whole else None
+    wh = "Who" if someone and not re.match(_ING, what) else "What"
+    return "relation", f"{wh} {aux} {{}} {tie}", what
+
+
+def _let(clause: Clause, rest: str) -> Form | None:
+    """`allows skippers to plan ahead` → "What does … allow skippers to do?\""""
+    to = "" if clause.lemma in {"let", "help"} else " to"
+    whom = r"(?!up )(?:[\w’'-]+ ){0,3}[\w’'-]+" if to else "you|us|users"
+    match = re.match(rf"(?P<whom>{whom}){to} (?P<what>{_BASE} .+)", rest)
+    if (
+        match is None
+        or clause.lemma not in _LETS
+        or match["whom"] == "up"
+        or said.points(match["whom"])
+    ):
+        return None
+    asked = f"What {clause.aux.lower()} {{}} {clause.head} {match['whom']}{to} do"
+    return "relation", asked, match["what"]
+
+
+def _object(clause: Clause, rest: str) -> Form | None:
+    """`records the tide` → "What does … record?\""""
+    aux, first = clause.aux.lower(), rest.split()[0]
+    if clause.voice != "active" or aux not in en.DO | en.MODALS | en.HAVE:
+        return None
+    became = clause.lemma == "become" and re.match(r"(?:an?|the|part of|one of) ", rest)
+    verbs = en.PRESENT if aux == "does" else en.PAST if aux == "did" else en.BASES
+    bare = re.fullmatch(r"the \w+", rest)  # which one?
+    noun = said.OPENS_NOUN.match(rest) and first not in _NO_NOUN and not _TIMED.match(rest)
+    if not became and (
+        clause.lemma in _NO_OBJECT
+        or clause.head.startswith("be ")
+        or bare
+        or not noun
+        or set(verbs) & joined(rest)
+    ):
+        return None
+    wh = "Who" if clause.lemma in {"contact", "notify", "inform", "consult"} else "What"
+    return "object", f"{wh} {aux} {{}} {clause.head}", rest
+
+
+def there_are(text: str) -> Iterator[Draft]:
+    """`There are two ways of mooring.` → "How many ways of mooring are there?\""""
+    match = re.match(
+        rf"There (?P<are>are|were) (?P<num>{NUMBER}) (?P<what>[a-z][^,:;]+?)(?:[,:;].*)?[.]?$", text
+    )
+    if match is None or len(match["what"].split()) > 12 or said.points(f"the {match['what']}"):
+        return
+    tails = rf"(?P<noun>.+?)(?P<tail> (?:{PREP}|that|which|who|\w+ing) .+|)$"
+    if thing := re.match(tails, match["what"]):
+        there = "" if re.match(r" \w{2,}ing ", thing["tail"]) else " there"
+        asked = f"How many {thing['noun']} {match['are']}{there}{thing['tail']}?"
+        yield Draft(asked, match["num"], 2.0, titled=True, rule="there")
