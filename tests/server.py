@@ -268,10 +268,11 @@ def serving(state: Running, *, port: int = 0) -> Iterator[Running]:
             task.cancel()
         await asyncio.gather(*held, return_exceptions=True)
 
-    loop.run_until_complete(start())
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
+        # There, as a test of a browser runs inside of Playwright's own loop.
+        asyncio.run_coroutine_threadsafe(start(), loop).result(30)
         yield state
     finally:
         asyncio.run_coroutine_threadsafe(stop(), loop).result(10)

@@ -14,6 +14,7 @@ from typing import Any
 
 from lib.cli import Parser, run_command
 from lib.deploy.conversation import ROLES, Conversation, Part, row_of
+from lib.engine.faults import short
 from lib.parameters import DEFAULT_PARAMETERS, add_parameters, overrides
 from lib.progress import Progress, is_terminal
 from lib.recipe import Recipe
@@ -83,23 +84,21 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _answer(conversation: Conversation, question: str) -> int:
-    """Print the answers; 1 = a role failed."""
-    setting, k = conversation.recipe.retrieval[0], conversation.recipe.top_k[0]
-    [documents] = conversation.find([question], setting, k)
-    failed = 0
+    """Print the answers, on a terminal as they come; 1 = a role failed."""
+    [setting, *_], [k, *_] = conversation.recipe.retrieval, conversation.recipe.top_k
+    documents, failed = conversation.find(question, setting, k), False
     for role in conversation.roles:
         print(f"\n{role}", flush=True)
         shown = ""
         for part in conversation.ask(question, documents, role):
-            if not part.is_last and part.answer and is_terminal(sys.stdout):
-                text = printable(part.answer.reply)
-                kept = text.startswith(shown)  # else thoughts have ended
-                print(text[len(shown) :] if kept else f"\n{text}", end="", flush=True)
-                shown = text
-            elif part.is_last:
+            if part.is_last:
                 print("\n" * bool(shown), end="")
                 print(*(f"  {printable(line)}" for line in lines_of(part)), sep="\n", flush=True)
                 failed |= part.answer is None
+            elif part.answer and is_terminal(sys.stdout):
+                text = printable(part.answer.reply)
+                print(text.removeprefix(shown), end="", flush=True)
+                shown = text
     return int(failed)
 
 
@@ -131,8 +130,7 @@ def printable(text: str) -> str:
 def answer_file(conversation: Conversation, questions: Path, log: Path) -> None:
     """Append one line for each question and role; those that the log has are not asked again.
 
-    The lines are in the questions' order. A line that a kill has cut is asked again, from the
-    ledger.
+    The lines are in the questions' order. A line that a kill has cut is written again.
 
     Raises:
         CheckFailed: some were not answered; they are not in the log.
@@ -140,7 +138,7 @@ def answer_file(conversation: Conversation, questions: Path, log: Path) -> None:
     recipe = conversation.recipe
     setting, k = recipe.retrieval[0], recipe.top_k[0]
     asked, how = list(dict.fromkeys(read_questions(questions))), f"{setting}, top {k}"
-    done = {(row["question"], row["role"]) for row in _read_log(log, how)}
+    done = {(row.get("question"), row.get("role")) for row in _read_log(log) if how in row.values()}
     left = [q for q in asked if any((q, role) not in done for role in conversation.roles)]
     progress = Progress("chat", len(asked), done=len(asked) - len(left))
     failed: list[Part] = []
@@ -166,41 +164,27 @@ def answer_file(conversation: Conversation, questions: Path, log: Path) -> None:
 
 def read_questions(path: Path) -> Iterator[str]:
     """`Who lit it?` or `{"question": "Who lit it?", …}`, one a line; empty lines do not count."""
+    line = ""
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+        for line in path.read_text("utf-8-sig").split("\n"):
+            question = json.loads(line)["question"] if line.startswith("{") else line
+            if question := one_line(question):
+                yield question
+    except (OSError, ValueError, KeyError, AttributeError) as error:
         raise SetupError(
-            f"{path} cannot be read ({error}). Give a text file with questions."
+            f"{path} cannot be read ({short(error)}; line “{line[:50]}”). Expected a question a "
+            'line, or JSON with "question".'
         ) from None
-    for number, line in enumerate(lines, start=1):
-        question: Any = line
-        if line.startswith("{"):
-            with suppress(ValueError, KeyError):
-                question = json.loads(line)["question"]
-            if question is line or not isinstance(question, str):
-                raise SetupError(
-                    f'{path}, line {number}: expected {{"question": "…"}}. Mend the line.'
-                )
-        if question := one_line(question):
-            yield question
 
 
-def _read_log(path: Path, how: str) -> list[dict[str, Any]]:
+def _read_log(path: Path) -> list[dict[str, Any]]:
     """Its rows; a last line that was cut is removed."""
     content = path.read_bytes() if path.exists() else b""
     whole = content[: content.rfind(b"\n") + 1]
     try:
-        rows = [json.loads(line) for line in whole.split(b"\n") if line]
-        settings = {row["retrieval"] for row in rows if row["question"] and row["role"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise SetupError(
-            f"{path} is not a log of answers ({type(error).__name__}: {error}). Name another file."
-        ) from None
-    if settings - {how}:
-        raise SetupError(
-            f"{path} has answers with the retrieval '{min(settings - {how})}', and asked is "
-            f"'{how}'. Name another file, or the same --retrieval and --top-k."
-        )
+        rows = [dict(json.loads(line)) for line in whole.split(b"\n") if line]
+    except (ValueError, TypeError) as error:
+        raise SetupError(f"{path} is not JSONL ({error}). Name another file.") from None
     if whole != content:
         write_text(path, whole.decode())
     return rows
@@ -208,17 +192,10 @@ def _read_log(path: Path, how: str) -> list[dict[str, Any]]:
 
 def append_rows(path: Path, rows: Iterable[Any]) -> None:
     """On the disk before this returns."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8", newline="\n") as file:
-            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise SetupError(
-            f"Not saved: {portable(path)} cannot be written ({error.strerror}). Free some space or "
-            "change its permissions."
-        ) from error
+    with path.open("a", encoding="utf-8", newline="\n") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 if __name__ == "__main__":

@@ -25,10 +25,11 @@ from lib.text import divided_at, one_line
 
 ASSETS = Path(__file__).parent / "assets"
 STYLE = (ASSETS / "chat_page.css").read_text(encoding="utf-8")
+_PAGES = Environment(loader=FileSystemLoader(ASSETS), autoescape=True)
 _SETTINGS = ("dense", "keywords", "hybrid", "hybrid + rerank", "hybrid + rerank + neighbours")
 _MOST_DOCUMENTS, _EXAMPLES = 20, 200
 _DRAW_EVERY_S = 0.1
-_THUMBS = {"up": "👍 {} is right", "down": "👎 {} is wrong"}
+_THUMBS = {"up": "The {} is right", "down": "The {} is wrong"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,14 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
-    shown = {"port": options.port, "open_browser": not options.no_browser}
+    shown = {"style": STYLE, "port": options.port, "open_browser": not options.no_browser}
     with (
         closing(open_conversation(options)) as conversation,
-        serving_page(
-            partial(build_page, conversation),
-            style=STYLE,
-            **shown,
-        ) as url,
+        serving_page(partial(build_page, conversation), **shown) as url,
         suppress(KeyboardInterrupt),
     ):
         print(f"Ask run '{conversation.recipe.run_name}': {url} (Ctrl-C ends it)", flush=True)
@@ -65,13 +62,7 @@ def build_page(conversation: Conversation) -> Any:
     most = min(chunks, max(_MOST_DOCUMENTS, recipe.top_k[0]))
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     with gr.Blocks(title=f"Ask run {recipe.run_name}", analytics_enabled=False) as page:
-        gr.HTML(
-            html_of(
-                "<h1>{{ name }}: {{ chunks }} chunks</h1>",
-                name=recipe.run_name,
-                chunks=f"{chunks:,}",
-            )
-        )
+        gr.HTML(html_of("<h1>{{ name }}: {{ n }} chunks</h1>", name=recipe.run_name, n=chunks))
         question = gr.Textbox(label="Question", autofocus=True, elem_id="question")
         example = gr.Dropdown(examples, value=None, label="Questions of the evaluation")
         with gr.Row():
@@ -82,24 +73,25 @@ def build_page(conversation: Conversation) -> Any:
             asked = gr.CheckboxGroup(list(roles), value=list(roles), label="Models")
         send = gr.Button("Ask", variant="primary")
         shown = gr.HTML(elem_id="shown", js_on_load=None)
-        rows, said = gr.State({}), gr.HTML(elem_id="said", js_on_load=None)
         with gr.Row():
             thumbs = [
                 (role, thumb, gr.Button(label.format(role), visible=False, size="sm"))
                 for role in roles
                 for thumb, label in _THUMBS.items()
             ]
+        rows, said = gr.State({}), gr.HTML(js_on_load=None)
+        documents = gr.HTML(elem_id="documents", js_on_load=None)
         buttons = [button for _, _, button in thumbs]
 
         def respond(*given: Any) -> Iterator[list[Any]]:
-            for text, found in answers(conversation, *given):
+            for *html, found in answers(conversation, *given):
                 visible = [gr.Button(visible=role in found) for role, _, _ in thumbs]
-                yield [text, found, "", *visible]
+                yield [*html, found, "", *visible]
 
         def save(role: str, thumb: str, found: Mapping[str, Any]) -> str:
             try:
                 save_thumb(home() / "runs" / recipe.run_name, found[role], thumb)
-            except SetupError as error:
+            except (OSError, SetupError) as error:
                 return html_of("<p role=alert>{{ said }}</p>", said=error)
             return html_of("<p role=status>Saved: {{ said }}</p>", said=_THUMBS[thumb].format(role))
 
@@ -108,27 +100,28 @@ def build_page(conversation: Conversation) -> Any:
             [question.submit, send.click],
             respond,
             [question, setting, top_k, asked],
-            [shown, rows, said, *buttons],
+            [shown, documents, rows, said, *buttons],
             concurrency_limit=8,
             **private,
         )
         for role, thumb, button in thumbs:
-            button.click(partial(save, role, thumb), rows, said, **private)
+            button.click(partial(save, role, thumb), rows, said, concurrency_id="thumb", **private)
     return page
 
 
 def answers(
     conversation: Conversation, question: str, setting: str, k: int, roles: Sequence[str]
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What the page shows, again and again; at the end also the rows that a thumb can be given."""
-    question, parts = one_line(question or ""), {r: Part(r) for r in ROLES if r in roles}
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """The answers and the documents as HTML, again and again; at the end the rows for thumbs."""
+    question, k = one_line(question or ""), int(k or 1)
+    parts = {role: Part(role) for role in ROLES if role in roles}
     if not (question and parts):
-        yield html_of(error="Type a question, and choose a model."), {}
+        yield html_of(error="Type a question, and choose a model."), "", {}
         return
     try:
-        [documents] = conversation.find([question], setting, int(k))
+        documents = conversation.find(question, setting, k)
     except SetupError as error:
-        yield html_of(error=error), {}
+        yield html_of(error=error), "", {}
         return
 
     def pieces(document: Any) -> list[str]:
@@ -136,25 +129,27 @@ def answers(
         quotes = [c.quote for c in cited if c.chunk and c.chunk.id == document.id]
         return divided_at(document.page_content, quotes)
 
-    def drawn() -> str:
-        return html_of(parts=parts.values(), documents=documents, pieces=pieces)
+    def drawn() -> tuple[str, str]:
+        return html_of(parts=parts.values()), html_of(documents=documents, pieces=pieces)
 
-    yield drawn(), {}
+    yield *drawn(), {}
     last = time.monotonic()
     for part in conversation.ask(question, documents, *parts):
         parts[part.role] = part
         if part.is_last or time.monotonic() - last > _DRAW_EVERY_S:
-            yield drawn(), {}
+            yield *drawn(), {}
             last = time.monotonic()
-    how = f"{setting}, top {int(k)}"
-    yield drawn(), {p.role: row_of(question, documents, p, how) for p in parts.values() if p.answer}
+    how = f"{setting}, top {k}"
+    yield (
+        *drawn(),
+        {p.role: row_of(question, documents, p, how) for p in parts.values() if p.answer},
+    )
 
 
 def html_of(template: str = "", **values: Any) -> str:
     """Every text of a model, a document or a user goes through here, and is escaped."""
-    made = Environment(loader=FileSystemLoader(ASSETS), autoescape=True)
-    found = made.from_string(template) if template else made.get_template("chat_page.html")
-    return found.render(**values)
+    made = _PAGES.from_string(template) if template else _PAGES.get_template("chat_page.html")
+    return made.render(**values)
 
 
 def save_thumb(run_dir: Path, row: Mapping[str, Any], thumb: str) -> None:

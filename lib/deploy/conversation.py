@@ -14,14 +14,12 @@ from lib.dataset import read_dataset
 from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.faults import EndpointError
 from lib.engine.ledger import Ledger
-from lib.engine.replies import Reply
 from lib.engine.stream import stream_reply
 from lib.prompts.control_tokens import for_student
 from lib.prompts.student import STUDENT_PROMPT
 from lib.rag.citations import CitedAnswer, read_reply
 from lib.rag.index import build_index
 from lib.recipe import Recipe
-from lib.records import Chunk
 from lib.settings import SetupError
 from lib.state import require_path
 
@@ -67,64 +65,53 @@ class Conversation:
         rows = self.dataset.evaluation or list(self.dataset.rows("eval"))
         return list(dict.fromkeys(row["question"] for row in rows))
 
-    def find(self, questions: Sequence[str], setting: str, k: int) -> list[list[Document]]:
-        """The documents of each question, the best first, with their scores as metadata."""
+    def find(self, question: str, setting: str, k: int) -> list[Document]:
+        """The documents, the best first, with their scores as metadata."""
         from lib.rag.pipeline import retriever_of
 
         k = min(k, self._index.num_chunks)
         with self._lock:  # several threads of the page
             if (setting, k) not in self._retrievers:
-                retriever = retriever_of(self._index, self.recipe, setting, k=k)
-                self._retrievers[setting, k] = retriever
-            found: list[list[Document]] = self._retrievers[setting, k].find(questions)
-        return found
+                made = retriever_of(self._index, self.recipe, setting, k=k)
+                self._retrievers[setting, k] = made
+            return list(self._retrievers[setting, k].invoke(question))
 
     def ask(self, question: str, documents: Sequence[Document], *roles: str) -> Iterator[Part]:
         """Ask these roles at once; what each has written so far, again and again."""
-        chunks, parts = _chunks(documents), SimpleQueue[Part | None]()
-        texts = [chunk.text for chunk in chunks]
+        from lib.rag.documents import as_chunk
+
+        chunks, parts = [as_chunk(document) for document in documents], SimpleQueue[Part | None]()
+        texts, most = [chunk.text for chunk in chunks], self.recipe.max_answer_tokens
         messages = self._prompt.messages(question, texts, refusal=self._refusal)
 
         def ask(role: str) -> None:
-            def show(text: str) -> None:
-                parts.put(Part(role, read_reply(text, chunks, refusal=self._refusal)))
+            def show(text: str, error: str = "", is_last: bool = False) -> None:
+                read = read_reply(text, chunks, refusal=self._refusal) if text else None
+                parts.put(Part(role, read, error, is_last))
 
+            given = (self._settings[role], self.recipe, self._ledger, messages)
             try:
-                most = self.recipe.max_answer_tokens
-                reply = stream_reply(
-                    *(self._settings[role], self.recipe, self._ledger, messages),
-                    max_tokens=most,
-                    on_text=show,
-                )
-                parts.put(self._read(role, reply, chunks))
-            except (EndpointError, SetupError) as error:
-                parts.put(Part(role, error=str(error), is_last=True))
+                reply = stream_reply(*given, max_tokens=most, on_text=show)
+                cut = f"cut at {most} tokens (max_answer_tokens)"
+                error = cut if reply.finish_reason == "length" else ""
+                show(reply.text, error if reply.text else f"no text ({reply.finish_reason})", True)
+            except (EndpointError, SetupError) as failed:
+                show("", str(failed), True)
             finally:
                 parts.put(None)
 
         with ThreadPoolExecutor(len(roles)) as pool:  # its end waits for replies that are paid
             asked = [pool.submit(ask, role) for role in roles]
-            ended = 0
-            while ended < len(roles):
-                if part := parts.get():
-                    yield part
-                else:
-                    ended += 1
+            for _ in roles:
+                yield from iter(parts.get, None)
             for one in asked:
                 one.result()
 
     def answers(self, question: str, setting: str, k: int) -> tuple[list[Document], list[Part]]:
         """The documents, and the whole answer of each role."""
-        [documents] = self.find([question], setting, k)
+        documents = self.find(question, setting, k)
         whole = {p.role: p for p in self.ask(question, documents, *self.roles) if p.is_last}
         return documents, [whole[role] for role in self.roles]
-
-    def _read(self, role: str, reply: Reply, chunks: Sequence[Chunk]) -> Part:
-        if reply.is_refused:
-            return Part(role, error=f"the {role} {reply.finish_reason}", is_last=True)
-        most = f"cut at {self.recipe.max_answer_tokens} tokens (max_answer_tokens)"
-        error = most if reply.finish_reason == "length" else ""
-        return Part(role, read_reply(reply.text, chunks, refusal=self._refusal), error, True)
 
 
 def ask(
@@ -170,9 +157,3 @@ def row_of(question: str, documents: Sequence[Document], part: Part, how: str) -
         "retrieval": how,
         "retrieved": [{"chunk": one.id, "score": one.metadata["score"]} for one in documents],
     }
-
-
-def _chunks(documents: Sequence[Document]) -> list[Chunk]:
-    from lib.rag.documents import as_chunk
-
-    return [as_chunk(document) for document in documents]

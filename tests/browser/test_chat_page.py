@@ -50,9 +50,12 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     recipe = Recipe(run_name="toy", retrieval=["keywords"], top_k=[3])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENBOOK_HOME", str(home))
-        with toy_run(home, chunks) as toy, closing(Conversation(recipe)) as conversation:
-            with serving_page(partial(build_page, conversation), style=STYLE) as url:
-                yield Site(url, toy, home / "runs" / "toy")
+        with (
+            toy_run(home, chunks) as toy,
+            closing(Conversation(recipe)) as conversation,
+            serving_page(partial(build_page, conversation), style=STYLE) as url,
+        ):
+            yield Site(url, toy, home / "runs" / "toy")
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 400), ("dark", 1200)])
@@ -73,9 +76,9 @@ def test_a_question_is_answered_by_keyboard(
     site.toy.student.half.set()
     expect(student.locator(".final")).to_have_text(question_of(chunk).answer)
     expect(student.locator("cite")).to_have_text(f"{chunk.title}, page 1")
-    expect(page.locator("#shown li")).to_have_count(3)
-    expect(page.locator("#shown mark")).to_have_text([chunk.text])
-    expect(page.locator("#shown li small").first).to_contain_text("score ")
+    expect(page.locator("#documents li")).to_have_count(3)
+    expect(page.locator("#documents mark")).to_have_text([chunk.text])
+    expect(page.locator("#documents li small").first).to_contain_text("score ")
     assert accessibility_faults(page) == ""
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for _ in range(40):  # to the first thumb
@@ -113,9 +116,9 @@ def test_hostile_texts_are_shown_and_run_nothing(site: Site, page: Page) -> None
     page.get_by_label("Question", exact=True).fill("hostile")
     page.keyboard.press("Enter")
     expect(page.locator("#student .final")).to_have_text(HOSTILE)
-    expect(page.locator("#shown li")).to_have_count(1)
-    expect(page.locator("#shown .document")).to_have_text(f"hostile {HOSTILE}")
-    assert page.locator("#shown").locator("img, script").count() == 0
+    expect(page.locator("#documents li")).to_have_count(1)
+    expect(page.locator("#documents .document")).to_have_text(f"hostile {HOSTILE}")
+    assert page.locator(".chat").locator("img, script").count() == 0
     assert page.evaluate("window.ran") is None
     assert all(url.startswith((site.url, "data:", "blob:")) for url in asked)
 

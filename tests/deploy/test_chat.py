@@ -107,7 +107,7 @@ def test_what_the_evaluation_asked_is_not_asked_again(toy: ToyRun) -> None:
 
 def test_what_comes_of_a_cut_stream_is_one_line(toy: ToyRun, conversation: Conversation) -> None:
     toy.student.fault = lambda number, body: "cut"
-    [documents] = conversation.find([toy.question(0)], "keywords", 3)
+    documents = conversation.find(toy.question(0), "keywords", 3)
     parts = list(conversation.ask(toy.question(0), documents, "student", "baseline"))
     assert any(part.role == "student" and part.answer for part in parts), "it streamed before"
     last = {part.role: part for part in parts if part.is_last}
@@ -120,7 +120,7 @@ def test_what_comes_of_a_cut_stream_is_one_line(toy: ToyRun, conversation: Conve
 
 
 def test_a_reader_who_leaves_loses_no_paid_reply(toy: ToyRun, conversation: Conversation) -> None:
-    [documents] = conversation.find([toy.question(0)], "keywords", 3)
+    documents = conversation.find(toy.question(0), "keywords", 3)
     parts = conversation.ask(toy.question(0), documents, "student")
     next(parts)
     parts.close()  # type: ignore[attr-defined]
@@ -228,7 +228,8 @@ def test_a_log_has_every_question_once_in_order(toy: ToyRun, tmp_path: Path) -> 
     assert chat.main(options) == 0
     assert log.read_bytes() == content
     assert toy.requests == asked
-    assert chat.main([*options, "--top-k", "2"]) == 2
+    assert chat.main([*options, "--top-k", "2"]) == 0
+    assert len(read_jsonl(log)) == 2 * len(rows)
 
 
 def test_a_killed_log_goes_on_and_asks_nothing_twice(
@@ -277,22 +278,22 @@ def test_what_models_and_documents_say_is_text(home_dir: Path) -> None:
         toy.baseline.fault = lambda number, body: error(400, HOSTILE)
         with closing(Conversation(RECIPE)) as conversation:
             shown = list(answers(conversation, HOSTILE, "keywords", 3, ["student", "baseline"]))
-            [documents] = conversation.find([HOSTILE], "keywords", 3)
+            documents = conversation.find(HOSTILE, "keywords", 3)
     assert len(shown) > 3, "it is shown while it comes"
-    for html, _ in shown:
+    for html in (text for said, found, _ in shown for text in (said, found)):
         assert "<script" not in html
         assert "<b " not in html
         assert "<img" not in html
-    assert documents
-    assert shown[-1][0].count("&lt;script&gt;") >= 2 * len(documents)
-    assert "&lt;script&gt;" in shown[-1][0].partition("retrieved")[0]
+    said, found, _ = shown[-1]
+    assert said.count("&lt;script&gt;") >= 3, "reply, answer, and the error of the other"
+    assert found.count("&lt;script&gt;") == 2 * len(documents) > 0, "titles and texts"
 
 
 def test_thumbs_become_a_training_file(
     toy: ToyRun, conversation: Conversation, home_dir: Path
 ) -> None:
     found = {
-        place: list(answers(conversation, toy.question(place), "keywords", 3, ["student"]))[-1][1]
+        place: list(answers(conversation, toy.question(place), "keywords", 3, ["student"]))[-1][2]
         for place in (0, 1, 2)
     }
     for place, thumb in ((0, "up"), (1, "up"), (2, "down"), (1, "down"), (0, "up")):
@@ -307,8 +308,8 @@ def test_thumbs_become_a_training_file(
 
 
 def test_a_question_that_cannot_be_answered_is_said(conversation: Conversation) -> None:
-    [(html, rows)] = answers(conversation, "  ", "keywords", 3, ["student"])
+    [(html, _, rows)] = answers(conversation, "  ", "keywords", 3, ["student"])
     assert "Type a question" in html
     assert rows == {}
-    [(html, _)] = answers(conversation, "Who?", "keywords + queries", 3, ["student"])
+    [(html, _, _)] = answers(conversation, "Who?", "keywords + queries", 3, ["student"])
     assert "Retrieval asks the teacher" in html

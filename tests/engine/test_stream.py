@@ -129,7 +129,7 @@ def test_a_form_that_the_endpoint_asks_for_is_learnt(server: Loopback, ledger: L
             return error(400, "Unrecognized request argument: stream_options")
         return error(400, "use max_completion_tokens") if "max_tokens" in body else None
 
-    server.fault = fault  # type: ignore[assignment]
+    server.fault = fault
     assert streamed(server, ledger).text == TEXT
 
 
