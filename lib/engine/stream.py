@@ -69,7 +69,7 @@ def _paid(
     import openai
 
     form, more, start = RequestForm(), {"stream_options": {"include_usage": True}}, time.monotonic()
-    text, reason = "", ""
+    text = refusal = reason = ""
     usage: dict[str, Any] = {}
     with sdk_client(settings) as sdk:
         client = sdk.with_options(timeout=recipe.timeout_s, max_retries=_MAX_RETRIES)
@@ -79,9 +79,10 @@ def _paid(
                 for chunk in client.chat.completions.create(**payload, stream=True):
                     usage = chunk.usage.model_dump() if chunk.usage else usage
                     for choice in chunk.choices[:1]:
-                        if piece := choice.delta.content or choice.delta.refusal:
+                        if piece := choice.delta.content:
                             on_text(text_so_far(text))  # one piece late: the last is committed
                             text += piece
+                        refusal += choice.delta.refusal or ""
                         reason = choice.finish_reason or reason
                 break
             except openai.APIStatusError as error:
@@ -101,8 +102,6 @@ def _paid(
                 raise Fault(f"the {settings.where} {how}: {why}", kind="cut") from error
     if not reason:
         raise Fault(f"the {settings.where} cut its reply: it has no end", kind="cut")
-    choice = {"message": {"content": text}, "finish_reason": reason}
-    latency_s = time.monotonic() - start
-    return read_reply(
-        {"choices": [choice], "usage": usage}, latency_s=latency_s, where=settings.where
-    )
+    choice = {"message": {"content": text, "refusal": refusal}, "finish_reason": reason}
+    data = {"choices": [choice], "usage": usage}
+    return read_reply(data, latency_s=time.monotonic() - start, where=settings.where)

@@ -37,7 +37,7 @@ class Site:
 
     def open(self, page: Page) -> Page:
         page.goto(self.url)
-        expect(page.get_by_label("Question", exact=True)).to_be_visible()
+        expect(page.get_by_label("Question", exact=True)).to_be_focused()
         return page
 
 
