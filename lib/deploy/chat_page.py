@@ -56,6 +56,7 @@ def build_page(conversation: Conversation) -> Any:
     import gradio as gr
 
     recipe, roles = conversation.recipe, conversation.roles
+    run_dir = home() / "runs" / recipe.run_name
     chunks = len(conversation.dataset.chunks)
     examples = conversation.examples()[:_EXAMPLES]
     settings = list(dict.fromkeys([*recipe.retrieval, *_SETTINGS]))
@@ -90,7 +91,7 @@ def build_page(conversation: Conversation) -> Any:
 
         def save(role: str, thumb: str, found: Mapping[str, Any]) -> str:
             try:
-                save_thumb(home() / "runs" / recipe.run_name, found[role], thumb)
+                save_thumb(run_dir, found[role], thumb)
             except (OSError, SetupError) as error:
                 return html_of("<p role=alert>{{ said }}</p>", said=error)
             return html_of("<p role=status>Saved: {{ said }}</p>", said=_THUMBS[thumb].format(role))

@@ -13,7 +13,7 @@ CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 )
 
-expect.set_options(timeout=30_000)  # ms: the machine may be busy
+expect.set_options(timeout=120_000)  # ms: the machine may be busy
 
 
 @pytest.fixture(scope="package")
@@ -31,7 +31,7 @@ def browser() -> Iterator[Browser]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A context of its own a test: cookies, colour scheme, size; pages of it are tabs."""
     context = browser.new_context()
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(120_000)
     yield context
     context.close()
 

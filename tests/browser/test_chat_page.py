@@ -64,6 +64,7 @@ def test_a_question_is_answered_by_keyboard(
 ) -> None:
     dark = "dark" if scheme == "dark" else "light"
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=dark)
+    context.set_default_timeout(120_000)
     page = site.open(context.new_page())
     chunk = site.toy.chunks[0 if width == 400 else 1]
     site.toy.student.half = threading.Event()  # half of the reply is there, the other half is held
