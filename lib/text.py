@@ -42,6 +42,7 @@ _TERMS = re.compile(
     rf"(?P<run>[{UNSPACED}{_HANGUL}]+)|{_WORD.replace(UNSPACED, UNSPACED + _HANGUL)}"
 )
 _SENTENCE = re.compile(r"\S.*?(?:[.!?…](?=\s)|[。！？]|(?=\n\s*\n)|\Z)", re.DOTALL)
+_BARRED = str.maketrans("đĐøØłŁ", "dDoOlL")  # Unicode takes no accent off these
 _LETTERS = re.compile(rf"[{UNSPACED}]|[^\W\d_]{{2,}}")
 _ASCII_GAPS = {code: " " for code in range(128) if not re.match(r"\w", chr(code))}
 _ARTICLES = frozenset(("a", "an", "the"))
@@ -99,6 +100,13 @@ def terms(text: str) -> list[str]:
         else:
             found.append(term)
     return found
+
+
+def unaccented(text: str) -> str:
+    """`"phường Đông Hà"` → `"phuong Dong Ha"`: Latin letters as they are typed without accents."""
+    letters = unicodedata.normalize("NFD", text.translate(_BARRED))
+    plain = "".join(letter for letter in letters if not "\u0300" <= letter <= "\u036f")
+    return unicodedata.normalize("NFC", plain)
 
 
 def has_words(text: str, *, least: int) -> bool:

@@ -28,8 +28,6 @@ OFFLINE_MAY_IMPORT = {
     "lib.cli",
 }
 
-LATER = "the retrieval stage will use them"
-PINNED_FOR_LATER = dict.fromkeys(("langchain", "langchain-openai", "langchain-chroma"), LATER)
 TOOLS = {  # tool → a file that calls it
     "ruff": "Makefile",
     "mypy": "Makefile",
@@ -149,7 +147,7 @@ def pinned() -> dict[str, str]:
 def test_every_pinned_package_is_used() -> None:
     found = packages_distributions()
     used = {distribution(name) for module in third_party() for name in found.get(module, ())}
-    assert set(pinned()) - used - set(TOOLS) == {*PINNED_FOR_LATER, *PINNED_FOR_A_PACKAGE}
+    assert set(pinned()) - used - set(TOOLS) == {*PINNED_FOR_A_PACKAGE}
     assert all("==" in line for line in pinned().values())
     for tool, path in TOOLS.items():
         assert tool in (PROJECT_DIR / path).read_text(encoding="utf-8")

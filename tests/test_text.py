@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from random import Random
 
 import pytest
@@ -15,6 +16,7 @@ from lib.text import (
     same_answer,
     terms,
     tokens,
+    unaccented,
     words,
 )
 
@@ -206,3 +208,16 @@ def test_a_quote_is_found_across_line_ends_in_any_script(text: str, quote: str) 
 )
 def test_white_space_counts_where_words_are_spaced(text: str, quote: str) -> None:
     assert find_quote(quote, text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("phường Đông Hà", "phuong Dong Ha"),
+        ("Łódź, Tromsø, Málaga", "Lodz, Tromso, Malaga"),
+        ("서울 が 東京", "서울 が 東京"),
+    ],
+)
+def test_letters_are_typed_without_their_accents(text: str, plain: str) -> None:
+    for form in ("NFC", "NFD"):
+        assert unaccented(unicodedata.normalize(form, text)) == plain

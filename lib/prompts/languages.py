@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -42,6 +43,12 @@ def is_in(text: str, language: str) -> bool:
     own = dict(ranked)[_code(language)]
     clear = probability > _LEAST_PROBABILITY and probability > _TIMES_MORE * own
     return best == _code(language) or not clear
+
+
+def nearest_language(text: str, among: Sequence[str]) -> str:
+    """`nearest_language("Thư viện ở đâu?", ["en", "vi"])` → "vi"; of names or ISO 639 codes."""
+    probability = dict(_identifier().rank(unicodedata.normalize("NFC", text)))
+    return max(among, key=lambda language: probability.get(_code(language), -1.0))
 
 
 def _code(language: str) -> str:

@@ -7,30 +7,28 @@ from collections.abc import Sequence
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
 from langchain_core.language_models import BaseChatModel
-from pydantic import ConfigDict
 
 from lib.prompts.retrieval import extract_messages, parse_extract
 from lib.rag.chat_model import ask_all
 from lib.rag.sentences import SentenceVectors, sentences_of
 
 
-class SentenceCompressor(BaseDocumentCompressor):
+class SentenceCompressor(BaseDocumentCompressor, arbitrary_types_allowed=True):
     """The sentences nearest to the question by the embedder, `keep` of each document."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
     sentences: SentenceVectors
     keep: int = 3
 
     def compress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
     ) -> Sequence[Document]:
-        return [_shortened(document, self._best(document, query)) for document in documents]
+        cosines = self.sentences.cosines(query, [d.page_content for d in documents])
+        return [_shortened(d, self._best(d, c)) for d, c in zip(documents, cosines, strict=True)]
 
-    def _best(self, document: Document, query: str) -> list[str]:
-        cosines = self.sentences.cosines(query, document.page_content)
-        order = sorted(range(len(cosines)), key=lambda place: (-round(cosines[place], 6), place))
+    def _best(self, document: Document, cosines: Sequence[float]) -> list[str]:
         sentences = sentences_of(document.page_content)
-        return [sentences[place] for place in sorted(order[: self.keep]) if sentences]
+        order = sorted(range(len(sentences)), key=lambda place: (-cosines[place], place))
+        return [sentences[place] for place in sorted(order[: self.keep])]
 
 
 class ModelCompressor(BaseDocumentCompressor):
@@ -53,5 +51,4 @@ class ModelCompressor(BaseDocumentCompressor):
 
 
 def _shortened(document: Document, sentences: Sequence[str]) -> Document:
-    text = " ".join(sentences) or document.page_content
-    return document.model_copy(update={"page_content": text})
+    return document.model_copy(update={"page_content": " ".join(sentences)})

@@ -8,7 +8,6 @@ from typing import Any
 
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
-from pydantic import ConfigDict
 
 from lib.records import Chunk
 from lib.settings import SetupError
@@ -37,10 +36,8 @@ def scored(document: Document, score: float) -> Document:
     return document.model_copy(update={"metadata": document.metadata | {"score": score}})
 
 
-class Retriever(BaseRetriever):
+class Retriever(BaseRetriever, arbitrary_types_allowed=True):
     """A LangChain retriever that looks many questions up at once: `find` is all that it adds."""
-
-    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     def find(self, questions: Sequence[str]) -> list[list[Document]]:
         """The documents of each question, the best first."""

@@ -51,7 +51,8 @@ class Index:
         return keywords.load(self.folder)
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
-        return {chunk.id: chunk for chunk in _chunks(self.collection.get(ids=list(ids)))}
+        found = _chunks(self.collection.get(ids=list(ids))) if ids else []
+        return {chunk.id: chunk for chunk in found}
 
     def chunks_of(self, document_ids: Iterable[str]) -> list[Chunk]:
         """All chunks of some documents, in the documents' order."""
@@ -106,7 +107,10 @@ def build_index(chunks: Sequence[Chunk], recipe: Recipe) -> Index:
             vectors = _known_vectors(earlier)
             if 2 * sum(chunk.text in vectors for chunk in chunks) > len(vectors):
                 copytree(earlier, folder, dirs_exist_ok=True)
-        vectors |= _embed([c.text for c in chunks if c.text not in vectors], embedder, len(chunks))
+        new = [chunk.text for chunk in chunks if chunk.text not in vectors]
+        if known := len(chunks) - len(new):
+            print(f"index        {known:,} of {len(chunks):,} chunks are known")
+        vectors |= _embed(new, embedder)
         with open_client(folder) as client:
             _fill(client, chunks, vectors, embedder.identity)
         keywords.build(chunks, folder)
@@ -132,12 +136,13 @@ def _known_vectors(folder: Path) -> dict[str, Any]:
     return dict(zip(found["documents"], found["embeddings"], strict=True))
 
 
-def _embed(texts: Sequence[str], embedder: Embedder, num_chunks: int) -> dict[str, Any]:
+def _embed(texts: Sequence[str], embedder: Embedder) -> dict[str, Any]:
+    """Text → its vector."""
     unique = list(dict.fromkeys(texts))
-    known = num_chunks - len(texts)
-    note = f"{embedder.name}, {known:,} chunks are known" if known else embedder.name
-    progress = Progress("index", len(unique), note=lambda: note)
-    vectors = embedder.documents(unique, on_done=progress.advance) if unique else []
+    if not unique:
+        return {}
+    progress = Progress("index", len(unique), note=lambda: embedder.name)
+    vectors = embedder.documents(unique, on_done=progress.advance)
     progress.close()
     return dict(zip(unique, vectors, strict=True))
 

@@ -1,6 +1,8 @@
 """Search by words: BM25 (Lucene's formula, by bm25s) over the terms of `lib.text`.
 
-No stop words and no stems: the documents may be in any language.
+No stop words and no stems: the documents may be in any language. A term with accents is also a term
+without them, for questions that are typed without: of 17 such Vietnamese questions nDCG@10 is 0.56
+in the place of 0.18, and no lower of the others (docs/rag.md).
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lib.records import Chunk
 from lib.store import read_json, write_json
-from lib.text import terms
+from lib.text import terms, unaccented
 
 if TYPE_CHECKING:
     import bm25s
@@ -27,7 +29,7 @@ class KeywordIndex:
 
     def search(self, questions: Sequence[str], *, k: int) -> list[list[tuple[str, float]]]:
         """(chunk id, score) of at most k chunks that share a word, the best first."""
-        asked = [terms(question) or [""] for question in questions]
+        asked = [_terms(question) for question in questions]
         count = min(k + 20, len(self.ids))  # those of one score stand in the order of their ids
         found, scores = self.bm25.retrieve(asked, k=count, show_progress=False)
         return [
@@ -47,12 +49,19 @@ def index_terms(texts: Sequence[str]) -> Any:
 
     vocabulary: dict[str, int] = {}
     ids = [
-        array("i", (vocabulary.setdefault(t, len(vocabulary)) for t in terms(text) or [""]))
+        array("i", (vocabulary.setdefault(t, len(vocabulary)) for t in _terms(text)))
         for text in texts
     ]
     index = bm25s.BM25(csc_backend="scipy")
     index.index((ids, vocabulary), show_progress=False)
     return index
+
+
+def _terms(text: str) -> list[str]:
+    """`"cầu phà"` → `["cầu", "phà", "cau", "pha"]`; [""] of a text without words."""
+    found = terms(text)
+    accented = (term for term in found if not term.isascii())
+    return [*found, *(plain for t in accented if (plain := unaccented(t)) != t)] or [""]
 
 
 def build(chunks: Sequence[Chunk], folder: Path) -> None:

@@ -8,17 +8,15 @@ from dataclasses import replace
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
-from pydantic import ConfigDict
 
 from lib.rag.documents import as_document
 from lib.rag.index import Index
 from lib.records import Chunk
 
 
-class Neighbours(BaseDocumentCompressor):
+class Neighbours(BaseDocumentCompressor, arbitrary_types_allowed=True):
     """Each hit with `each_side` chunks before and behind it; hits that then touch become one."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
     index: Index
     each_side: int = 1
 

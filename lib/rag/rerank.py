@@ -9,7 +9,6 @@ from typing import Any
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
 from langchain_core.language_models import BaseChatModel
-from pydantic import ConfigDict
 
 from lib.engine.faults import short
 from lib.prompts.retrieval import order_messages, parse_order
@@ -20,22 +19,21 @@ from lib.rag.sentences import SentenceVectors
 from lib.settings import SetupError
 
 
-class SentenceReranker(BaseDocumentCompressor):
+class SentenceReranker(BaseDocumentCompressor, arbitrary_types_allowed=True):
     """By the cosine of a document's best sentence, fused with the order in which they come.
 
     It needs no model beyond the embedder: what is read is a sentence, where the index has a vector
     for the whole chunk.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
     sentences: SentenceVectors
     k: int = 4
 
     def compress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
     ) -> Sequence[Document]:
-        best = [max(self.sentences.cosines(query, d.page_content)) for d in documents]
-        return fuse([_by_score(documents, best), documents], k=self.k)
+        cosines = self.sentences.cosines(query, [d.page_content for d in documents])
+        return fuse([_by_score(documents, map(max, cosines)), documents], k=self.k)
 
 
 class CrossEncoderReranker(BaseDocumentCompressor):

@@ -2,78 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import numpy
 import pytest
 from aiohttp import web
 
 from lib.eval.conditions import build_cases
-from lib.rag import build_index, load_embedder, retrieve
+from lib.rag import build_index, load_embedder
 from lib.rag import index as index_module
+from lib.rag.documents import as_chunk
 from lib.rag.embedder import EndpointEmbedder, LocalEmbedder
 from lib.rag.minilm import check_weights
+from lib.rag.pipeline import retrieve
+from lib.rag.retrievers import DenseRetriever
 from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import SetupError
 from tests.eval.toy import make_chunks, question_of
-from tests.server import Loopback, error, letter_vector, serve
-
-
-class Letters:
-    """An embedding anyone can compute: how often each letter stands in the text."""
-
-    name, identity = "letters", "letters"
-
-    def __init__(self) -> None:
-        self.embedded = 0
-
-    def documents(
-        self, texts: Sequence[str], *, on_done: Callable[[int], None] = lambda count: None
-    ) -> numpy.ndarray:
-        self.embedded += len(texts)
-        on_done(len(texts))
-        rows = numpy.array([letter_vector(text) for text in texts], dtype=numpy.float32)
-        return rows / numpy.linalg.norm(rows, axis=1, keepdims=True)
-
-    def queries(self, texts: Sequence[str]) -> numpy.ndarray:
-        return self.documents(texts)
-
-
-@pytest.fixture
-def letters(monkeypatch: pytest.MonkeyPatch) -> Letters:
-    embedder = Letters()
-    monkeypatch.setattr(index_module, "load_embedder", lambda recipe: embedder)
-    return embedder
-
-
-def random_chunks(count: int) -> list[Chunk]:
-    rng = numpy.random.default_rng(5)
-    alphabet = list("abcdefghijklmnopqrstuvwxyz")
-    weights = rng.dirichlet(numpy.full(26, 0.3), size=count)
-    texts = ["".join(rng.choice(alphabet, size=80, p=w)) for w in weights]
-    return [Chunk(f"d.txt#{i}", "d.txt", "D", 1, i, i + 80, text) for i, text in enumerate(texts)]
+from tests.rag.conftest import Letters, random_chunks
+from tests.server import Loopback, error, serve
 
 
 def test_retrieval_finds_what_brute_force_finds(letters: Letters) -> None:
     chunks = random_chunks(1500)
     index = build_index(chunks, Recipe())
     questions = [chunk.text[20:50] for chunk in chunks[:100]]
-    found = retrieve(index, questions, top_k=7)
+    found = retrieve(index, questions, Recipe(), k=7)
     matrix = letters.documents([chunk.text for chunk in chunks])
     similarities = numpy.round((letters.queries(questions) @ matrix.T).astype(float), 5)
     for row, got in zip(similarities, found, strict=True):
         ids = [int(chunk.id.split("#")[1]) for chunk in got]
         assert [row[i] for i in ids] == pytest.approx(sorted(row, reverse=True)[:7], abs=2e-5)
         assert [chunks[i] for i in ids] == got  # every field came back
-    assert found == retrieve(index, questions, top_k=7)
-    assert [few[:3] for few in found] == retrieve(index, questions, top_k=3)
+    assert found == retrieve(index, questions, Recipe(), k=7)
+    assert [few[:3] for few in found] == retrieve(index, questions, Recipe(), k=3)
 
 
 def test_equal_chunks_come_in_the_order_of_their_ids(letters: Letters) -> None:
     chunks = [Chunk(f"d#{i}", "d", "D", 1, i, i + 3, "abc") for i in (5, 1, 9, 3)]
-    found = retrieve(build_index(chunks, Recipe()), ["cab"], top_k=3)
+    found = retrieve(build_index(chunks, Recipe()), ["cab"], Recipe(), k=3)
     assert [chunk.id for chunk in found[0]] == ["d#1", "d#3", "d#5"]
 
 
@@ -87,7 +59,7 @@ def test_an_index_is_reused_and_changed_chunks_make_another(
     assert letters.embedded == 8
     assert "reused" in capsys.readouterr().out
     assert build_index(chunks[:7], Recipe()).folder != first.folder
-    assert retrieve(again, [chunks[0].text], top_k=1) == [[chunks[0]]]
+    assert retrieve(again, [chunks[0].text], Recipe(), k=1) == [[chunks[0]]]
 
 
 def test_an_interrupted_build_is_never_reused(
@@ -95,8 +67,8 @@ def test_an_interrupted_build_is_never_reused(
 ) -> None:
     fill = index_module._fill
 
-    def half(client: object, chunks: Sequence[Chunk], vectors: numpy.ndarray) -> None:
-        fill(client, chunks[:4], vectors[:4])
+    def half(client: object, chunks: Sequence[Chunk], *rest: Any) -> None:
+        fill(client, chunks[:4], *rest)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(index_module, "_fill", half)
@@ -104,7 +76,7 @@ def test_an_interrupted_build_is_never_reused(
         build_index(make_chunks(8), Recipe())
     assert list((home_dir / "artefacts" / "indexes").iterdir()) == []
     monkeypatch.setattr(index_module, "_fill", fill)
-    assert len(retrieve(build_index(make_chunks(8), Recipe()), ["ferry"], top_k=8)[0]) == 8
+    assert len(retrieve(build_index(make_chunks(8), Recipe()), ["ferry"], Recipe(), k=8)[0]) == 8
 
 
 def test_what_cannot_be_indexed_or_found_says_so(letters: Letters) -> None:
@@ -114,8 +86,49 @@ def test_what_cannot_be_indexed_or_found_says_so(letters: Letters) -> None:
     with pytest.raises(SetupError, match="one id"):
         build_index([*chunks, chunks[0]], Recipe())
     with pytest.raises(SetupError, match="top_k is 4, and the index holds 3"):
-        retrieve(build_index(chunks, Recipe()), ["ferry"], top_k=4)
-    assert retrieve(build_index(chunks, Recipe()), [], top_k=2) == []
+        retrieve(build_index(chunks, Recipe()), ["ferry"], Recipe(), k=4)
+    assert retrieve(build_index(chunks, Recipe()), [], Recipe(), k=2) == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_an_updated_index_finds_what_a_new_one_finds(
+    letters: Letters, seed: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Documents are added, changed, removed, and begin later, in any number."""
+    rng, chunks = Random(seed), random_chunks(80)
+    first, later = rng.sample(chunks, rng.randint(1, 80)), rng.sample(chunks, rng.randint(1, 80))
+    later = [
+        replace(chunk, id=f"moved#{n}", start=n) if rng.random() < 0.2 else chunk
+        for n, chunk in enumerate(later)
+    ]
+    build_index(first, Recipe())
+    embedded = letters.embedded
+    updated = build_index(later, Recipe())
+    known = {chunk.text for chunk in first}
+    assert letters.embedded - embedded == sum(chunk.text not in known for chunk in later)
+    monkeypatch.setenv("OPENBOOK_HOME", str(tmp_path / "another home"))
+    fresh = build_index(later, Recipe())
+    asked, k = [chunk.text[10:60] for chunk in chunks], min(5, len(later))
+    for setting in ("dense", "keywords", "hybrid"):
+        found = retrieve(updated, asked, Recipe(), k=k, setting=setting)
+        assert found == retrieve(fresh, asked, Recipe(), k=k, setting=setting)
+
+
+def test_an_index_of_another_embedder_is_not_updated(letters: Letters) -> None:
+    build_index(make_chunks(4), Recipe())
+    letters.identity = "letters, counted otherwise"
+    build_index(make_chunks(5), Recipe())
+    assert letters.embedded == 9
+
+
+def test_the_index_is_a_vector_store_of_langchain(letters: Letters) -> None:
+    chunks = random_chunks(60)
+    with build_index(chunks, Recipe()) as index:
+        found = index.vector_store().similarity_search(chunks[7].text, k=3)
+        ours = DenseRetriever(index=index, k=3).invoke(chunks[7].text)
+    assert [d.id for d in found] == [d.id for d in ours]
+    assert [as_chunk(d) for d in found] == [as_chunk(d) for d in ours]
+    assert as_chunk(found[0]) == chunks[7]
 
 
 # --- embedders -----------------------------------------------------------------------------------

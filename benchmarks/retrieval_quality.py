@@ -1,0 +1,153 @@
+"""Which retrieval finds the passage: each technique alone and together, with 95% intervals.
+
+About 150 questions a language, written by hand in other words than the documents': in English on
+the sample corpus, in Vietnamese on the small corpus of benchmarks/retrieval_data/vi. A chunk is
+right if it has the whole passage that answers the question, or of a passage that is cut, its
+longest part. hit: a right chunk is among the first k; MRR and nDCG: of the first right chunk, up to
+place 10. Differences are paired, clustered by document.
+
+Takes about 5 minutes.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, median
+
+from benchmarks.homes import fresh_home
+from lib.eval.statistics import intervals, make_sample
+from lib.gen.chunks import Splitter
+from lib.gen.corpus import Corpus
+from lib.rag.index import Index, build_index
+from lib.rag.pipeline import retriever_of
+from lib.recipe import Recipe
+from lib.records import Chunk, Document
+from lib.settings import PROJECT_DIR
+from lib.store import read_jsonl
+from lib.threads import tune_threads
+
+DATA_DIR = PROJECT_DIR / "benchmarks" / "retrieval_data"
+LANGUAGES = {"en": PROJECT_DIR / "sample_data", "vi": DATA_DIR / "vi"}
+SETTINGS = (
+    "dense", "keywords", "hybrid", "dense + rerank", "keywords + rerank", "hybrid + rerank",
+)  # fmt: skip
+DEPTHS = (1, 3, 5, 10)
+LAST = DEPTHS[-1]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question, its document, and the ids of the chunks that have its passage."""
+
+    question: str
+    document: str
+    kind: str
+    right: frozenset[str]
+
+
+def main(*, quick: bool = False) -> int:
+    """Print the figures of each language; 1 if hybrid does not beat dense in one of them."""
+    tune_threads()
+    behind = []
+    with fresh_home():
+        for language, folder in LANGUAGES.items():
+            chunks, asked = labelled(language, folder)
+            if quick:
+                asked = asked[:2]
+                kept = {name for one in asked for name in one.right}
+                chunks = [chunk for chunk in chunks if chunk.id in kept] + chunks[:LAST]
+                chunks = list({chunk.id: chunk for chunk in chunks}.values())
+            with build_index(chunks, Recipe()) as index:
+                gain = report(language, index, asked)
+            behind += [language] if gain <= 0 else []
+    print(f"hybrid finds no more than dense in: {', '.join(behind) or 'no language'}")
+    return int(bool(behind))
+
+
+def report(language: str, index: Index, asked: Sequence[Asked]) -> float:
+    """Print a row a setting; how much higher the nDCG@10 of hybrid is than dense's."""
+    print(f"\n{language}: {len(asked)} questions, {index.num_chunks} chunks, {index.embedder.name}")
+    columns = [*(f"hit@{k}" for k in DEPTHS), "MRR@10", *(f"nDCG@{k}" for k in DEPTHS[1:])]
+    print(f"| setting | {' | '.join(columns)} | nDCG@10 − dense's | ms a question |")
+    print("|---" * (len(columns) + 3) + "|")
+    ranks = {setting: ranks_of(index, asked, setting) for setting in SETTINGS}
+    for setting, (found, milliseconds) in ranks.items():
+        cells = [f"{100 * fmean(rank < k for rank in found):.0f}" for k in DEPTHS]
+        cells.append(f"{fmean(1 / (rank + 1) if rank < LAST else 0 for rank in found):.3f}")
+        cells += [f"{fmean(ndcg(rank, k) for rank in found):.3f}" for k in DEPTHS[1:]]
+        gain = difference(asked, found, ranks["dense"][0])
+        print(f"| {setting} | {' | '.join(cells)} | {gain} | {milliseconds:.0f} |", flush=True)
+    for kind in dict.fromkeys(one.kind for one in asked):
+        of_kind = [place for place, one in enumerate(asked) if one.kind == kind]
+        hits = " | ".join(
+            f"{setting} {100 * fmean(found[place] < 5 for place in of_kind):.0f}"
+            for setting, (found, _) in ranks.items()
+        )
+        print(f"hit@5 of {len(of_kind)} by {kind}: {hits}")
+    hybrid, dense = (
+        fmean(ndcg(rank, LAST) for rank in ranks[name][0]) for name in ("hybrid", "dense")
+    )
+    return hybrid - dense
+
+
+def ranks_of(index: Index, asked: Sequence[Asked], setting: str) -> tuple[list[float], float]:
+    """The place of the first right chunk of each question, from 0 (∞: none), and median ms."""
+    retriever = retriever_of(index, Recipe(), setting, k=min(LAST, index.num_chunks))
+    retriever.invoke("A first question opens the index.")
+    ranks, seconds = list[float](), list[float]()
+    for one in asked:
+        started = time.perf_counter()
+        found = retriever.invoke(one.question)
+        seconds.append(time.perf_counter() - started)
+        places = (place for place, document in enumerate(found) if document.id in one.right)
+        ranks.append(next(places, math.inf))
+    return ranks, 1000 * median(seconds)
+
+
+def ndcg(rank: float, k: int) -> float:
+    """Of one right chunk: 1 / log2(2 + its place)."""
+    return 1 / math.log2(2 + rank) if rank < k else 0.0
+
+
+def difference(asked: Sequence[Asked], found: Sequence[float], dense: Sequence[float]) -> str:
+    """`+0.031 (+0.004 to +0.060)`"""
+    values = [ndcg(mine, LAST) - ndcg(its, LAST) for mine, its in zip(found, dense, strict=True)]
+    if not any(values):
+        return "0"
+    sample = make_sample(values, [one.document for one in asked], paired=True)
+    (interval,) = intervals([sample])
+    return f"{sample.mean:+.3f} ({interval.low:+.3f} to {interval.high:+.3f})"
+
+
+# --- the labelled questions ----------------------------------------------------------------------
+
+
+def labelled(language: str, folder: Path) -> tuple[list[Chunk], list[Asked]]:
+    """The chunks of the folder as 1_gen cuts them, and the questions with their right chunks."""
+    recipe = Recipe(doc_path=str(folder))
+    documents = {document.id: document for document in Corpus(recipe).read().documents}
+    splitter = Splitter(recipe)
+    chunks = {name: list(splitter.split(document).chunks) for name, document in documents.items()}
+    asked = []
+    for row in read_jsonl(DATA_DIR / f"{language}.jsonl"):
+        name = row["document"].removeprefix("sample_data/").removeprefix("vi/")
+        right = holding(documents[name], row["quote"], chunks[name])
+        asked.append(Asked(row["question"], name, row["kind"], right))
+    return [chunk for of_document in chunks.values() for chunk in of_document], asked
+
+
+def holding(document: Document, quote: str, chunks: Sequence[Chunk]) -> frozenset[str]:
+    """Ids of the chunks that have the whole quote, else the longest part of it.
+
+    Raises:
+        ValueError: the document does not have the quote; the labels are wrong.
+    """
+    start = document.text.index(quote)
+    end = start + len(quote)
+    shared = {chunk.id: min(chunk.end, end) - max(chunk.start, start) for chunk in chunks}
+    longest = max(shared.values())
+    return frozenset(name for name, length in shared.items() if length == longest)

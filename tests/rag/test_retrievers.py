@@ -1,0 +1,273 @@
+"""Retrievers and what stands behind them: each against a direct computation."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+from langchain_core.documents import Document
+from langchain_core.language_models import FakeListChatModel
+
+from lib.rag.compress import ModelCompressor, SentenceCompressor
+from lib.rag.documents import as_chunk, as_document
+from lib.rag.expand import ExpandedRetriever
+from lib.rag.index import build_index
+from lib.rag.neighbours import Neighbours, join
+from lib.rag.pipeline import retrieve, retriever_of
+from lib.rag.rerank import CrossEncoderReranker, ModelReranker, SentenceReranker
+from lib.rag.retrievers import FusedRetriever, KeywordRetriever, fuse
+from lib.rag.sentences import SentenceVectors, sentences_of
+from lib.rag.several import RoutedRetriever, by_language
+from lib.recipe import Recipe
+from lib.records import Chunk
+from lib.settings import SetupError
+from lib.text import find_quote, terms
+from tests.eval.toy import make_chunks
+from tests.rag.conftest import Letters
+
+
+def named(*names: str) -> list[Document]:
+    return [Document(id=name, page_content=f"text of {name}") for name in names]
+
+
+def cut(text: str, *, size: int, overlap: int) -> list[Chunk]:
+    """Chunks of a document that overlap, as 1_gen cuts them."""
+    starts = range(0, len(text), size - overlap)
+    spans = [(start, min(start + size, len(text))) for start in starts]
+    return [Chunk(f"d#{a}", "d", "D", 1, a, b, text[a:b]) for a, b in spans]
+
+
+# --- fusion --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_fusion_is_the_sum_of_weights_over_places(seed: int) -> None:
+    rng = Random(seed)
+    names = [f"c{n:02}" for n in range(12)]
+    rankings = [rng.sample(names, rng.randint(0, 12)) for _ in range(rng.randint(1, 4))]
+    weights = [rng.choice((0.5, 1.0, 2.0)) for _ in rankings]
+    expected = Counter[str]()
+    for weight, ranking in zip(weights, rankings, strict=True):
+        for place, name in enumerate(ranking):
+            expected[name] += weight / (61 + place)
+    fused = fuse([named(*ranking) for ranking in rankings], weights, k=12)
+    assert {d.id: d.metadata["score"] for d in fused} == pytest.approx(dict(expected), abs=1e-8)
+    scores = [d.metadata["score"] for d in fused]
+    assert scores == sorted(scores, reverse=True)
+    assert fuse([named(*r) for r in rankings], weights, k=3) == fused[:3]
+    equal = fuse([named(*ranking) for ranking in rankings], k=12)
+    assert fuse([named(*r) for r in reversed(rankings)], k=12) == equal
+
+
+def test_a_document_counts_once_in_a_ranking() -> None:
+    twice = fuse([named("a", "b", "b", "b"), named("c")], k=3)
+    assert [d.id for d in twice] == ["a", "c", "b"]
+    without_ids = [Document(page_content="x"), Document(page_content="x")]
+    assert len(fuse([without_ids], k=3)) == 1
+    with pytest.raises(ValueError, match=r"shorter|longer"):
+        fuse([named("a")], [1.0, 2.0], k=1)
+
+
+def test_other_retrievers_can_be_fused_with_ours(letters: Letters) -> None:
+    from langchain_core.retrievers import BaseRetriever
+
+    class Fixed(BaseRetriever):
+        def _get_relevant_documents(self, query: str, *, run_manager: object) -> list[Document]:
+            return [as_document(make_chunks(8)[5])]
+
+    with build_index(make_chunks(8), Recipe()) as index:
+        both = FusedRetriever(
+            retrievers=[KeywordRetriever(index=index, k=2), Fixed()], weights=(1.0, 5.0), k=3
+        )
+        assert as_chunk(both.invoke("ferry of Tarrow")[0]) == make_chunks(8)[5]
+        assert [d.id for d in both.batch(["ferry", "mill"])[1]] == [
+            d.id for d in both.invoke("mill")
+        ]
+
+
+def test_questions_go_to_the_index_of_their_language(letters: Letters) -> None:
+    english = make_chunks(6)
+    texts = ["Thư viện mở cửa lúc tám giờ sáng.", "Chuyến phà cuối rời bến lúc chín giờ tối."]
+    vietnamese = [Chunk(f"v#{n}", "v", "V", 1, n, n + 9, text) for n, text in enumerate(texts)]
+    with build_index(english, Recipe()) as one, build_index(vietnamese, Recipe()) as other:
+        each = {
+            "en": KeywordRetriever(index=one, k=3),
+            "vi": KeywordRetriever(index=other, k=3),
+        }
+        routed = RoutedRetriever(retrievers=each, route=by_language(each), k=3)
+        asked = ["Which ferry of Tarrow is known to all?", "Thư viện mở cửa lúc mấy giờ?"]
+        found = routed.batch(asked)
+        assert {as_chunk(d) for d in found[0]} <= {*english}
+        assert [as_chunk(d).text for d in found[1]][:1] == texts[:1]
+        assert found == [routed.invoke(question) for question in asked]
+        everywhere = RoutedRetriever(retrievers=each, k=9).invoke("ferry thư viện")
+        assert {d.metadata["document_id"] for d in everywhere} > {"v"}
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+
+def bm25(question: str, texts: list[str], *, k1: float = 1.5, b: float = 0.75) -> list[float]:
+    """Lucene's formula, term by term."""
+    documents = [Counter(terms(text)) for text in texts]
+    mean = sum(sum(d.values()) for d in documents) / len(documents)
+    scores = []
+    for document in documents:
+        length, score = sum(document.values()), 0.0
+        for term in terms(question):
+            holding = sum(term in other for other in documents)
+            idf = math.log(1 + (len(texts) - holding + 0.5) / (holding + 0.5))
+            count = document[term]
+            score += idf * count / (count + k1 * (1 - b + b * length / mean))
+        scores.append(score)
+    return scores
+
+
+def test_keywords_are_scored_by_the_formula_of_lucene(letters: Letters) -> None:
+    chunks = make_chunks(30)
+    questions = ["which ferry of Tarrow is saffron2", "the mill the mill", "nothing alike: zzz"]
+    with build_index(chunks, Recipe()) as index:
+        found = KeywordRetriever(index=index, k=30).find(questions)
+    for question, documents in zip(questions, found, strict=True):
+        scores = bm25(question, [chunk.text for chunk in chunks])
+        expected = {c.id: s for c, s in zip(chunks, scores, strict=True) if s > 0}
+        assert {d.id: d.metadata["score"] for d in documents} == pytest.approx(expected, abs=1e-3)
+    assert found[2] == []
+
+
+def test_words_of_every_script_are_found(letters: Letters) -> None:
+    texts = ["Thư viện mở cửa lúc tám giờ.", "東京都の図書館は八時に開く。", "서울은 넓다."]
+    chunks = [Chunk(f"d#{n}", "d", "D", 1, n, n + 9, text) for n, text in enumerate(texts)]
+    index = build_index(chunks, Recipe())
+    for asked in (["thư viện ở đâu", "図書館", "서울에"], ["thu vien o dau", "八時", "넓다"]):
+        found = retrieve(index, asked, Recipe(), k=1, setting="keywords")
+        assert [of_question[0].text for of_question in found] == texts
+
+
+# --- behind a search -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_neighbours_give_the_documents_own_text_once(letters: Letters, seed: int) -> None:
+    rng = Random(seed)
+    text = "".join(rng.choice("abcdefg \n") for _ in range(400))
+    chunks = cut(text, size=40, overlap=rng.choice((0, 7)))
+    assert join(chunks).text == text
+    with build_index(chunks, Recipe()) as index:
+        hits = [as_document(chunk) for chunk in rng.sample(chunks, 3)]
+        widened = Neighbours(index=index).compress_documents(hits, "")
+    spans = sorted((d.metadata["start"], d.metadata["end"]) for d in widened)
+    assert all(text[start:end] == as_chunk_text(widened, start) for start, end in spans)
+    covered = [place for start, end in spans for place in range(start, end)]
+    for hit in hits:
+        assert {*range(hit.metadata["start"], hit.metadata["end"])} <= {*covered}
+    first = widened[0].metadata
+    assert first["start"] <= hits[0].metadata["start"] < first["end"]
+
+
+def as_chunk_text(documents: list[Document], start: int) -> str:
+    return next(d.page_content for d in documents if d.metadata["start"] == start)
+
+
+def test_the_best_sentence_decides_and_is_kept(letters: Letters) -> None:
+    wanted = "Zebras jazz quizzically."
+    noise = "The rain in the plain is mainly a strain. " * 4
+    documents = [
+        as_document(Chunk("d#0", "d", "D", 1, 0, 9, "")),
+        as_document(Chunk("d#1", "d", "D", 1, 1, 9, f"{noise}{wanted} {noise}")),
+        as_document(Chunk("d#2", "d", "D", 1, 2, 9, noise)),
+    ]
+    sentences = SentenceVectors(letters)
+    ranked = SentenceReranker(sentences=sentences, k=2).compress_documents(documents, wanted)
+    assert ranked[0].id == "d#1"
+    assert len(ranked) == 2
+    short = SentenceCompressor(sentences=sentences, keep=1).compress_documents(documents, wanted)
+    assert short[1].page_content == wanted
+    assert [d.id for d in short] == ["d#0", "d#1", "d#2"]
+    embedded = letters.embedded
+    sentences.cosines(wanted, [d.page_content for d in documents])
+    assert letters.embedded == embedded
+
+
+@pytest.mark.parametrize("setting", ["dense + compress", "hybrid + rerank + compress"])
+def test_what_is_kept_is_in_the_document(letters: Letters, setting: str) -> None:
+    text = " ".join(chunk.text for chunk in make_chunks(40))
+    chunks = cut(text, size=500, overlap=50)
+    index = build_index(chunks, Recipe())
+    by_id = {chunk.id: chunk for chunk in chunks}
+    for found in retrieve(index, ["ferry of Velm", "saffron"], Recipe(), k=4, setting=setting):
+        assert len({chunk.id for chunk in found}) == 4
+        for chunk in found:
+            assert all(find_quote(s, by_id[chunk.id].text) for s in sentences_of(chunk.text))
+            assert len(sentences_of(chunk.text)) <= 3
+
+
+# --- models --------------------------------------------------------------------------------------
+
+
+def test_a_cross_encoder_ranks_by_its_scores(tmp_path: Path) -> None:
+    """A random one of the usual architecture, as a folder."""
+    import torch
+    from sentence_transformers import CrossEncoder
+    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+
+    from lib.rag.minilm import minilm_dir
+
+    torch.manual_seed(0)
+    tokenizer = AutoTokenizer.from_pretrained(minilm_dir())
+    config = BertConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=16, num_labels=1, initializer_range=1.0,
+    )  # fmt: skip
+    BertForSequenceClassification(config).save_pretrained(tmp_path / "reranker")
+    tokenizer.save_pretrained(tmp_path / "reranker")
+    documents = [as_document(chunk) for chunk in make_chunks(6)]
+    pairs = [("Which ferry?", d.page_content) for d in documents]
+    scores = CrossEncoder(str(tmp_path / "reranker"), device="cpu").predict(pairs)
+    best = sorted(zip(scores.tolist(), documents, strict=True), key=lambda pair: -pair[0])
+    model = CrossEncoderReranker(model=str(tmp_path / "reranker"), k=4)
+    ranked = model.compress_documents(documents, "Which ferry?")
+    assert [d.id for d in ranked] == [d.id for _, d in best[:4]]
+    with pytest.raises(SetupError, match="cannot be loaded"):
+        CrossEncoderReranker(model=str(tmp_path / "none")).compress_documents(documents, "x")
+
+
+def test_a_model_may_rank_and_copy_but_not_invent() -> None:
+    documents = [as_document(chunk) for chunk in make_chunks(4)]
+    model = FakeListChatModel(responses=["[3] > 1 > 3 > 99"])
+    ranked = ModelReranker(model=model, k=3).compress_documents(documents, "Which?")
+    assert [d.id for d in ranked] == [documents[place].id for place in (2, 0, 1)]
+    sentence = documents[1].page_content
+    replies = ["NONE", f"- {sentence}\n- It is free on Sundays.", "None of this.", "NONE"]
+    kept = ModelCompressor(model=FakeListChatModel(responses=replies))
+    (one,) = kept.compress_documents(documents, "Which?")
+    assert (one.id, one.page_content) == (documents[1].id, sentence)
+    nothing = ModelCompressor(model=FakeListChatModel(responses=["NONE"]))
+    assert nothing.compress_documents(documents, "Which?") == documents
+
+
+def test_a_question_in_other_words_finds_more(letters: Letters) -> None:
+    chunks = make_chunks(16)
+    with build_index(chunks, Recipe()) as index:
+        plain = KeywordRetriever(index=index, k=3)
+        for how, reply in (("queries", "1. saffron2\n2. saffron2\n3. hue?"), ("hyde", "saffron2")):
+            model = FakeListChatModel(responses=[reply])
+            wider = ExpandedRetriever.model_validate(
+                {"retriever": plain, "model": model, "how": how, "k": 3}
+            )
+            assert plain.invoke("zzz") == []
+            assert [as_chunk(d) for d in wider.invoke("zzz")] == [chunks[2]]
+
+
+def test_settings_without_a_sense_are_refused(letters: Letters) -> None:
+    for wrong in ("sparse", "rerank + dense", "dense + dense", "hybrid +", "hybrid rerank", ""):
+        with pytest.raises(SetupError, match="expected 'dense', 'keywords' or 'hybrid'"):
+            Recipe(retrieval=[wrong])
+    with pytest.raises(SetupError, match="each once"):
+        Recipe(retrieval=["dense", "dense"])
+    index = build_index(make_chunks(4), Recipe())
+    with index, pytest.raises(SetupError, match="Retrieval asks the teacher"):
+        retriever_of(index, Recipe(), "dense + queries", k=2).invoke("Which?")
