@@ -62,8 +62,10 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def test_a_question_is_answered_by_keyboard(
     site: Site, browser: Browser, scheme: str, width: int
 ) -> None:
-    dark = "dark" if scheme == "dark" else "light"
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=dark)
+    context = browser.new_context(
+        viewport={"width": width, "height": 800},
+        color_scheme="dark" if scheme == "dark" else "light",
+    )
     context.set_default_timeout(120_000)
     page = site.open(context.new_page())
     chunk = site.toy.chunks[0 if width == 400 else 1]
