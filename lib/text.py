@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import islice
 
@@ -60,6 +61,16 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
 def gap_between(before: str, after: str) -> str:
     """What stands between two lines of a paragraph: a space, or nothing in unspaced scripts."""
     return "" if re.search(_NO_GAP, f"{before[-1:]} {after[:1]}") else " "
+
+
+def divided_at(text: str, parts: Sequence[str]) -> list[str]:
+    """The text in pieces; every second one is one of the parts, whatever white space it has there.
+
+    `"Oil burns.", ["burns"]` → `["Oil ", "burns", "."]`
+    """
+    longest_first = sorted({one_line(part) for part in parts} - {""}, key=len, reverse=True)
+    patterns = [r"\s+".join(map(re.escape, part.split())) for part in longest_first]
+    return re.split(f"({'|'.join(patterns)})", text) if patterns else [text]
 
 
 # --- words and terms -----------------------------------------------------------------------------

@@ -35,6 +35,7 @@ class Loopback:
     fault: Callable[[int, Body], web.Response | str | None] = lambda number, body: None
     hold_from: int = 0  # from this request on, answer never (0 = no)
     release: threading.Event | None = None  # replies wait until it is set
+    half: threading.Event | None = None  # the second half of a streamed reply waits until it is set
     finish_reason: str = "stop"
     requests: list[Body] = field(default_factory=list)
     authorizations: list[str] = field(default_factory=list)
@@ -82,6 +83,8 @@ class Loopback:
                 await asyncio.sleep(3600)
             if broken == "drop" and request.transport is not None:
                 request.transport.abort()
+            if broken == "cut" and body.get("stream"):
+                return await self.stream(request, body, (self.reply or reader)(body), cut=True)
             if broken == "cut":
                 return await cut_reply(request, completion(body, (self.reply or reader)(body)))
             if broken is not None:
@@ -94,7 +97,36 @@ class Loopback:
         finally:
             self.in_flight -= 1
         self.answered.append(json.dumps(body, sort_keys=True))
+        if body.get("stream"):
+            return await self.stream(request, body, text)
         return web.json_response(completion(body, text, self.finish_reason))
+
+    async def stream(
+        self, request: web.Request, body: Body, text: str, *, cut: bool = False
+    ) -> web.StreamResponse:
+        """Server-sent events, a word each, then the usage; cut: the connection breaks half-way."""
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        whole = completion(body, text, self.finish_reason)
+        words = re.findall(r"\S+\s*|\s+", text)
+
+        async def send(delta: Body, reason: str | None = None, **more: Any) -> None:
+            choice = {"index": 0, "delta": delta, "finish_reason": reason}
+            event = {**whole, "object": "chat.completion.chunk", "choices": [choice], "usage": None}
+            await response.write(f"data: {json.dumps(event | more)}\n\n".encode())
+
+        for place, word in enumerate(words):
+            if place == (len(words) + 1) // 2:
+                while self.half is not None and not self.half.is_set():
+                    await asyncio.sleep(0.005)
+                if cut and request.transport is not None:
+                    request.transport.close()
+                    return response
+            await send({"content": word})
+        await send({}, self.finish_reason)
+        await send({}, choices=[], usage=whole["usage"])
+        await response.write(b"data: [DONE]\n\n")
+        return response
 
     async def embeddings(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -236,10 +268,11 @@ def serving(state: Running, *, port: int = 0) -> Iterator[Running]:
             task.cancel()
         await asyncio.gather(*held, return_exceptions=True)
 
-    loop.run_until_complete(start())
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
+        # There, as a test of a browser runs inside of Playwright's own loop.
+        asyncio.run_coroutine_threadsafe(start(), loop).result(30)
         yield state
     finally:
         asyncio.run_coroutine_threadsafe(stop(), loop).result(10)

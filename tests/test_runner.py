@@ -232,7 +232,9 @@ def test_a_failing_and_a_dry_run_keep_the_last_report_and_a_good_one_puts_it_int
     first = files()
     assert {"4_eval.ipynb", "4_eval.log", "answers.jsonl", "report.html"} < set(first)
     assert "first figures" in first["report.html"]
-    assert capsys.readouterr().out.count("first figures") == 1
+    told = capsys.readouterr().out
+    assert told.count("first figures") == 1
+    assert "on a page: .venv/bin/python -m lib.deploy.chat_page tiny\n" in told
 
     project(home_dir, monkeypatch, **{"4_eval": "print('second'); 1 / 0"})
     assert main(["4_eval"]) == 2

@@ -1,6 +1,6 @@
 """3_deploy: student → endpoint. `python -m lib.deploy stop` stops the servers started here."""
 
-from lib.deploy.playground import ask
+from lib.deploy.conversation import ask
 from lib.deploy.roles import Deployed, deploy, show_endpoints
 from lib.deploy.server import stop
 

@@ -3,5 +3,5 @@
 `transport` one HTTP exchange · `faults`, `replies` reading it · `retries` the retry loop ·
 `scheduler` when a request may start · `pace` learnt from refusals · `limits`, `budget`, `prices`
 what it may use · `timeouts` how long it may take · `ledger_writer` of the ledger · `batch` the
-Batch API · `tasks` many coroutines at once
+Batch API · `stream` one reply as it is written · `tasks` many coroutines at once
 """

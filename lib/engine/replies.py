@@ -24,6 +24,7 @@ _CLOSED = re.compile(
     re.IGNORECASE,
 )
 _WORDS = ("think", "thought", "reasoning", "channel", "analysis")  # each tag holds one: a fast look
+_BEGUN = re.compile(r"[<\[◁][^<>\s]{0,24}$")  # what may become a tag
 _ENDS = re.compile(r"\s*<\|(?:return|end|END_RESPONSE)\|>\s*$|^\s*<\|START_RESPONSE\|>\s*")
 # "'messages[0].role' does not support 'system'", "Only user and assistant roles are supported"
 _NO_SYSTEM_ROLE = re.compile(r"\b(?:system|developer|roles?)\b", re.IGNORECASE)
@@ -65,6 +66,11 @@ def without_thoughts(text: str, finish_reason: str) -> str:
     if opened and (finish_reason == "length" or not text[: opened.start()].strip()):
         text = text[: opened.start()].rstrip()
     return _ENDS.sub("", text) if "<|" in text else text
+
+
+def text_so_far(text: str) -> str:
+    """Of a reply that is being written, what may be shown: `<think>Let me` → ``."""
+    return _whole(_BEGUN.sub("", without_thoughts(text, "length")))
 
 
 class RequestForm:

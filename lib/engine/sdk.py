@@ -1,19 +1,21 @@
-"""The openai SDK's client, for what is asked seldom: files, batches, fine-tuning jobs."""
+"""The openai SDK's client, for what is asked seldom: files, batches, fine-tuning jobs, streams."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import urlsplit
 
 from lib.endpoints import EndpointSettings
-from lib.engine.transport import EntraToken
+from lib.engine.transport import LOCAL_HOSTS, EntraToken
 
 
 def sdk_client(settings: EndpointSettings) -> Any:
     """A client of the endpoint. It follows no redirect: the key would go along."""
     import openai
 
-    http_client = openai.DefaultHttpxClient(follow_redirects=False)
+    is_local = urlsplit(settings.base_url).hostname in LOCAL_HOSTS  # no proxy
+    http_client = openai.DefaultHttpxClient(follow_redirects=False, trust_env=not is_local)
     if settings.style == "openai":
         return openai.OpenAI(
             api_key=settings.api_key, base_url=settings.base_url, http_client=http_client

@@ -19,7 +19,7 @@ from lib.settings import SetupError, without_secrets
 _CONNECT_TIMEOUT_S = 20.0
 _ENTRA_SCOPE = "https://cognitiveservices.azure.com/.default"
 _TOKEN_MARGIN_S = 300.0  # a token is renewed this long before it expires
-_LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 class Transport:
@@ -110,7 +110,7 @@ def _proxy(base_url: str) -> str | None:
     """The proxy that the environment names for this host, as curl reads it."""
     parts, proxies = urlsplit(base_url), getproxies()
     host, proxy = parts.hostname, proxies.get(parts.scheme) or proxies.get("all")
-    if not host or not proxy or host in _LOCAL_HOSTS or proxy_bypass(host):
+    if not host or not proxy or host in LOCAL_HOSTS or proxy_bypass(host):
         return None
     if any(_in_network(host, name.strip()) for name in proxies.get("no", "").split(",")):
         return None

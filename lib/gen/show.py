@@ -1,6 +1,5 @@
 """Look at the data: a table of documents, some rows, plots of the counts."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from lib.gen.corpus import Corpus
 from lib.progress import show_points
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, parse_answer
 from lib.records import RaftExample, Rejected
+from lib.text import divided_at
 
 KINDS = ("oracle", "memorise", "refuse")
 _COLOURS = dict(zip(KINDS, (COLOURS[2], COLOURS[4], COLOURS[3]), strict=True))
@@ -100,8 +100,7 @@ def label_html(label: str) -> Markup:
 
 def _with_tags(text: str, parts: Sequence[str], tag: Markup) -> Markup:
     """The text escaped, each of the parts in a tag, whatever white space it has in the text."""
-    patterns = [r"\s+".join(map(re.escape, part.split())) for part in parts if part.strip()]
-    pieces = re.split(f"({'|'.join(patterns)})", text) if patterns else [text]
+    pieces = divided_at(text, parts)
     return Markup().join(tag.format(p) if i % 2 else escape(p) for i, p in enumerate(pieces))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.deploy.playground import ask
+from lib.deploy import ask
 from lib.eval.answers import answer_cases
 from lib.eval.conditions import Case
 from lib.finetune.tokens import end_token_ids, load_tokenizer, tokenise

@@ -2,27 +2,19 @@
 
 import argparse
 import getpass
-import os
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from lib.dataset import find_dataset
 from lib.gen.review.decisions import review_path
 from lib.gen.review.figures import estimate, report
 from lib.gen.review.page import ASSETS, build_page
 from lib.gen.review.review import ORDERS, Review
+from lib.local_page import add_page_options, serving_page
 from lib.settings import SetupError, portable
-
-HOST = "127.0.0.1"
-FIRST_PORT = 7860
-# Whatever a page or a document says, the browser asks no other host for anything.
-POLICY = (
-    "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
-    "style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; form-action 'self'"
-)
 
 
 def add_command(commands: Any) -> None:
@@ -55,8 +47,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--apply", action="store_true", help="write the reviewed dataset, open no page"
     )
-    parser.add_argument("--port", type=int, default=0, help=f"default: free, {FIRST_PORT} or later")
-    parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
+    add_page_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -100,52 +91,7 @@ def serving(
     review: Review, *, order: str = ORDERS[0], port: int = 0, open_browser: bool = False
 ) -> Iterator[str]:
     """Serve the page on loopback; yields its address. port 0 = the first free one."""
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    import gradio as gr
-    from starlette.middleware import Middleware
-    from starlette.middleware.base import BaseHTTPMiddleware
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
-
-    page = build_page(review, order)
-    middleware = [
-        Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"]),
-        Middleware(BaseHTTPMiddleware, dispatch=_with_policy),
-    ]
-    try:
-        _, url, _ = page.launch(
-            server_name=HOST,
-            server_port=port or None,
-            share=False,
-            inbrowser=open_browser,
-            prevent_thread_lock=True,
-            quiet=True,
-            footer_links=[],
-            run_history=False,
-            enable_monitoring=False,
-            ssr_mode=False,
-            pwa=False,
-            mcp_server=False,
-            app_kwargs={"middleware": middleware},
-            # The reader's own fonts: the theme's would come from the network.
-            theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
-            css=(ASSETS / "page.css").read_text(encoding="utf-8"),
-        )
-    except (OSError, OverflowError) as error:
-        wanted = f"Port {port}" if port else f"Every port from {FIRST_PORT} on"
-        raise SetupError(f"{wanted} is taken or is not a port. Give another: --port N.") from error
-    try:
+    style = (ASSETS / "page.css").read_text(encoding="utf-8")
+    build = partial(build_page, review, order)
+    with serving_page(build, style=style, port=port, open_browser=open_browser) as url:
         yield url
-    finally:
-        page.close(verbose=False)
-
-
-async def _with_policy(request: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
-    from starlette.responses import PlainTextResponse
-
-    origin = request.headers.get("origin")  # of a page of another site, which may ask, but not read
-    if origin and urlsplit(origin).netloc != request.headers.get("host"):
-        return PlainTextResponse("Only the page itself may ask.", status_code=403)
-    reply = await call_next(request)
-    reply.headers["content-security-policy"] = POLICY
-    return reply

@@ -1,0 +1,202 @@
+"""Ask a run's student and baseline in a terminal; their answers with quotes and where these are."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from lib.cli import Parser, run_command
+from lib.deploy.conversation import ROLES, Conversation, Part, row_of
+from lib.engine.faults import short
+from lib.parameters import DEFAULT_PARAMETERS, add_parameters, overrides
+from lib.progress import Progress, is_terminal
+from lib.recipe import Recipe
+from lib.settings import CheckFailed, SetupError, portable, write_text
+from lib.state import latest_run
+from lib.text import one_line
+
+_MOST_FAILED = 20  # answers to a file of questions, before it is given up
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = Parser(prog="python -m lib.deploy.chat", description=__doc__)
+    add_options(parser)
+    parser.add_argument("--ask", metavar="QUESTION", help="one question; else you are asked for it")
+    parser.add_argument(
+        "--questions", type=Path, metavar="FILE", help='one a line, or JSONL with "question"'
+    )
+    parser.add_argument(
+        "--log",
+        type=Path,
+        metavar="FILE",
+        help="where their answers go: JSONL; goes on after a kill",
+    )
+    parser.set_defaults(run=_run)
+    return run_command(parser, arguments)
+
+
+def add_options(parser: Parser) -> None:
+    """What `open_conversation` reads."""
+    parser.add_argument(
+        "run_name", nargs="?", default="", metavar="RUN", help="default: the latest"
+    )
+    add_parameters(parser)
+    parser.add_argument("--role", choices=ROLES, nargs="+", default=ROLES, help="default: both")
+    parser.add_argument("--retrieval", metavar="SETTING", help="such as 'hybrid + rerank'")
+    parser.add_argument("--top-k", metavar="N", help="documents that are retrieved")
+
+
+def open_conversation(options: argparse.Namespace) -> Conversation:
+    """The run that is named, with its parameters: -p FILE, else parameters/RUN.yaml if it is there.
+
+    Of these, retrieval and top_k, the length of answers and the embedding model count.
+    """
+    is_set = options.file or options.overrides
+    run_name = options.run_name or ("" if is_set else latest_run())
+    own = DEFAULT_PARAMETERS.with_name(f"{run_name}.yaml")
+    given = {"run_name": run_name, "retrieval": options.retrieval, "top_k": options.top_k}
+    pairs = [*options.overrides, *([name, value] for name, value in given.items() if value)]
+    file = options.file or (own if own.is_file() else None)
+    return Conversation(Recipe(**overrides(file, pairs)), options.role)
+
+
+def _run(options: argparse.Namespace) -> int:
+    if bool(options.questions) != bool(options.log):
+        raise SetupError("--questions FILE and --log FILE belong together. Give both.")
+    with closing(open_conversation(options)) as conversation:
+        if options.questions:
+            answer_file(conversation, options.questions, options.log)
+        elif options.ask:
+            return _answer(conversation, options.ask)
+        else:
+            with suppress(EOFError):
+                print("An empty line ends it.")
+                while question := one_line(input("\n> ")):
+                    _answer(conversation, question)
+    return 0
+
+
+def _answer(conversation: Conversation, question: str) -> int:
+    """Print the answers, on a terminal as they come; 1 = a role failed."""
+    [setting, *_], [k, *_] = conversation.recipe.retrieval, conversation.recipe.top_k
+    documents, failed = conversation.find(question, setting, k), False
+    for role in conversation.roles:
+        print(f"\n{role}", flush=True)
+        shown = ""
+        for part in conversation.ask(question, documents, role):
+            if part.is_last:
+                print("\n" * bool(shown), end="")
+                print(*(f"  {printable(line)}" for line in lines_of(part)), sep="\n", flush=True)
+                failed |= part.answer is None
+            elif part.answer and is_terminal(sys.stdout):
+                text = printable(part.answer.reply)
+                print(text.removeprefix(shown), end="", flush=True)
+                shown = text
+    return int(failed)
+
+
+def lines_of(part: Part) -> Iterator[str]:
+    """`answer  110 metres`, `quote   “The great slip is …” (Five Boatyards, page 1)`, …"""
+    if answer := part.answer:
+        if answer.refused:
+            yield f"refuses {answer.reply}"
+        elif answer.answer is None:
+            yield f"reply   {answer.reply}"
+            yield "        no final answer"
+        else:
+            yield f"answer  {answer.answer}"
+        yield from (f"quote   “{one.quote}” ({one})" for one in answer.citations)
+        if not answer.supported and not answer.refused:
+            yield "        no document supports this"
+    if part.error:
+        yield f"error   {part.error}"
+
+
+def printable(text: str) -> str:
+    """Without what moves a terminal's cursor, colours or renames it: a reply is text."""
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+
+
+# --- a file of questions -------------------------------------------------------------------------
+
+
+def answer_file(conversation: Conversation, questions: Path, log: Path) -> None:
+    """Append one line for each question and role; those that the log has are not asked again.
+
+    The lines are in the questions' order. A line that a kill has cut is written again.
+
+    Raises:
+        CheckFailed: some were not answered; they are not in the log.
+    """
+    recipe = conversation.recipe
+    setting, k = recipe.retrieval[0], recipe.top_k[0]
+    asked, how = list(dict.fromkeys(read_questions(questions))), f"{setting}, top {k}"
+    done = {(row.get("question"), row.get("role")) for row in _read_log(log) if how in row.values()}
+    left = [q for q in asked if any((q, role) not in done for role in conversation.roles)]
+    progress = Progress("chat", len(asked), done=len(asked) - len(left))
+    failed: list[Part] = []
+    pool = ThreadPoolExecutor(recipe.server_concurrency)
+    try:
+        answered = pool.map(lambda question: conversation.answers(question, setting, k), left)
+        for question, (documents, parts) in zip(left, answered, strict=True):
+            failed += [part for part in parts if part.answer is None]
+            if len(failed) > _MOST_FAILED:
+                break
+            new = [p for p in parts if p.answer and (question, p.role) not in done]
+            append_rows(log, [row_of(question, documents, part, how) for part in new])
+            progress.advance()
+    finally:
+        pool.shutdown(cancel_futures=True)
+    progress.close()
+    print(f"Written: {portable(log)}")
+    if failed:
+        raise CheckFailed(
+            f"Answers missing: {len(failed)}. The first: {failed[0].error}. Run it again to ask."
+        )
+
+
+def read_questions(path: Path) -> Iterator[str]:
+    """`Who lit it?` or `{"question": "Who lit it?", …}`, one a line; empty lines do not count."""
+    line = ""
+    try:
+        for line in path.read_text("utf-8-sig").split("\n"):
+            question = json.loads(line)["question"] if line.startswith("{") else line
+            if question := one_line(question):
+                yield question
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise SetupError(
+            f"{path} cannot be read ({short(error)}; line “{line[:50]}”). Expected a question a "
+            'line, or JSON with "question".'
+        ) from None
+
+
+def _read_log(path: Path) -> list[dict[str, Any]]:
+    """Its rows; a last line that was cut is removed."""
+    content = path.read_bytes() if path.exists() else b""
+    whole = content[: content.rfind(b"\n") + 1]
+    try:
+        rows = [dict(json.loads(line)) for line in whole.split(b"\n") if line]
+    except (ValueError, TypeError) as error:
+        raise SetupError(f"{path} is not JSONL ({error}). Name another file.") from None
+    if whole != content:
+        write_text(path, whole.decode())
+    return rows
+
+
+def append_rows(path: Path, rows: Iterable[Any]) -> None:
+    """On the disk before this returns."""
+    with path.open("a", encoding="utf-8", newline="\n") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""One reply as it is written, for somebody who waits; its end is shown when the ledger has it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lib.endpoints import EndpointSettings
+from lib.engine.endpoint import chat_request
+from lib.engine.faults import EndpointError, Fault, RequestRejected, read_body, short
+from lib.engine.ledger import Ledger
+from lib.engine.replies import Reply, RequestForm, read_reply, text_so_far
+from lib.engine.sdk import sdk_client
+from lib.prompts.student import Message
+from lib.recipe import Recipe
+
+_POLL_S, _MAX_RETRIES = 0.2, 2  # retries by the SDK, before the first word
+_SENDING: dict[str, object] = {}  # ledger key → the call of this process that sends it
+
+
+def stream_reply(
+    settings: EndpointSettings,
+    recipe: Recipe,
+    ledger: Ledger,
+    messages: Sequence[Message],
+    *,
+    max_tokens: int,
+    on_text: Callable[[str], None] = lambda text: None,
+) -> Reply:
+    """A reply from the ledger, else from the endpoint; then on_text gets its text so far.
+
+    The whole text is given when it is committed, and only in what is returned.
+
+    Run it in a thread of its own: a reply that is paid is committed, also if nobody reads it any
+    more. Two equal requests at one time are sent once, also by two processes. What the model thinks
+    is not shown (where the prompt opens the thoughts, they are shown until they end).
+
+    Raises:
+        EndpointError: it could not be reached, refused, or cut its reply, which is then not kept.
+    """
+    request = chat_request(settings, messages, max_tokens, 0.0)
+    key, me = Ledger.key(request), object()
+    try:
+        while _SENDING.setdefault(key, me) is not me or not ledger.lock(key):
+            time.sleep(_POLL_S)
+        if (saved := ledger.get(key)) is not None:
+            return Reply(**saved)
+        reply = _paid(settings, recipe, request, on_text)
+        if reply.text or reply.completion_tokens:
+            ledger.write(key, request, vars(reply)).result()
+        return reply
+    except RequestRejected as rejected:
+        raise EndpointError(f"the {settings.where} refuses it ({rejected})") from rejected
+    except Fault as fault:
+        raise EndpointError(str(fault)) from fault
+    finally:
+        if _SENDING.get(key) is me:
+            ledger.unlock(key)
+            del _SENDING[key]
+
+
+def _paid(
+    settings: EndpointSettings,
+    recipe: Recipe,
+    request: dict[str, Any],
+    on_text: Callable[[str], None],
+) -> Reply:
+    import openai
+
+    form, more, start = RequestForm(), {"stream_options": {"include_usage": True}}, time.monotonic()
+    text = refusal = reason = ""
+    usage: dict[str, Any] = {}
+    with sdk_client(settings) as sdk:
+        client = sdk.with_options(timeout=recipe.timeout_s, max_retries=_MAX_RETRIES)
+        while True:
+            payload = {**form.payload(request), **more}
+            try:
+                for chunk in client.chat.completions.create(**payload, stream=True):
+                    usage = chunk.usage.model_dump() if chunk.usage else usage
+                    for choice in chunk.choices[:1]:
+                        if piece := choice.delta.content:
+                            on_text(text_so_far(text))  # one piece late: the last is committed
+                            text += piece
+                        refusal += choice.delta.refusal or ""
+                        reason = choice.finish_reason or reason
+                break
+            except openai.APIStatusError as error:
+                response = error.response
+                headers, url = response.headers, str(response.url)
+                try:
+                    read_body(response.status_code, headers, response.content, settings, url)
+                except (RequestRejected, Fault) as said:
+                    form.learn(str(said))
+                    if "stream_options" in str(said):
+                        more = {}
+                    if payload == {**form.payload(request), **more}:
+                        raise
+            except (openai.APIError, ValueError) as error:
+                how = "cut its reply" if text else "cannot be reached"
+                why = short(error.__cause__ or error)
+                raise Fault(f"the {settings.where} {how}: {why}", kind="cut") from error
+    if not reason:
+        raise Fault(f"the {settings.where} cut its reply: it has no end", kind="cut")
+    choice = {"message": {"content": text, "refusal": refusal}, "finish_reason": reason}
+    data = {"choices": [choice], "usage": usage}
+    return read_reply(data, latency_s=time.monotonic() - start, where=settings.where)

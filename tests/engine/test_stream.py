@@ -1,0 +1,157 @@
+"""A streamed reply: paid once, whole in the ledger before its end is shown, or an error."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from lib.endpoints import EndpointSettings
+from lib.engine.endpoint import Endpoint, EndpointError, run
+from lib.engine.ledger import Ledger
+from lib.engine.replies import Reply, text_so_far
+from lib.engine.stream import stream_reply
+from lib.prompts.student import Message
+from lib.recipe import Recipe
+from lib.settings import SetupError
+from tests.server import Loopback, error, serve
+
+MESSAGES: list[Message] = [{"role": "user", "content": "Who lit the lamp?"}]
+TEXT = "The keeper lit it, every evening at six."
+
+
+@pytest.fixture
+def server() -> Iterator[Loopback]:
+    with serve(Loopback(reply=lambda body: TEXT)) as running:
+        yield running
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with closing(Ledger(tmp_path / "ledger.sqlite")) as opened:
+        yield opened
+
+
+def streamed(server: Loopback, ledger: Ledger, shown: list[str] | None = None) -> Reply:
+    settings = EndpointSettings("student", "openai", server.base_url, "m", "key")
+    on_text = shown.append if shown is not None else lambda text: None
+    return stream_reply(settings, Recipe(), ledger, MESSAGES, max_tokens=50, on_text=on_text)
+
+
+def test_its_end_is_shown_when_the_ledger_has_it(server: Loopback, ledger: Ledger) -> None:
+    shown: list[str] = []
+    reply = streamed(server, ledger, shown)
+    assert reply.text == TEXT
+    assert all(TEXT.startswith(text) for text in shown)
+    assert len(shown) == len(TEXT.split())
+    assert shown[-1] != TEXT, "the last piece was shown before it was committed"
+    [usage] = ledger.usage_by_model().values()
+    assert (usage.requests, usage.completion_tokens) == (1, len(TEXT.split()))
+    assert reply.prompt_tokens == usage.prompt_tokens > 0
+
+
+def test_it_is_paid_once_streamed_or_not(server: Loopback, ledger: Ledger) -> None:
+    first, shown = streamed(server, ledger), list[str]()
+    assert streamed(server, ledger, shown) == first
+    assert shown == []
+
+    async def ask() -> Reply:
+        settings = EndpointSettings("student", "openai", server.base_url, "m", "key")
+        async with Endpoint(settings, Recipe(), ledger=ledger) as endpoint:
+            return await endpoint.ask(MESSAGES, max_tokens=50)
+
+    assert run(ask()) == first
+    assert len(server.requests) == 1
+
+
+def test_two_at_one_time_are_sent_once(server: Loopback, ledger: Ledger) -> None:
+    server.half = threading.Event()
+    replies: list[Reply] = []
+    threads = [
+        threading.Thread(target=lambda: replies.append(streamed(server, ledger))) for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    while not server.requests:
+        time.sleep(0.01)
+    server.half.set()
+    for thread in threads:
+        thread.join(30)
+    assert [reply.text for reply in replies] == [TEXT] * 3
+    assert len(server.requests) == 1
+
+
+def test_a_stream_that_is_cut_is_an_error_and_not_kept(server: Loopback, ledger: Ledger) -> None:
+    server.fault = lambda number, body: "cut" if number == 1 else None
+    shown: list[str] = []
+    with pytest.raises(EndpointError, match=r"student at .* cut its reply") as caught:
+        streamed(server, ledger, shown)
+    assert shown
+    assert "\n" not in str(caught.value)
+    assert ledger.usage_by_model() == {}
+    assert streamed(server, ledger).text == TEXT
+
+
+def test_a_stream_without_an_end_is_not_kept(server: Loopback, ledger: Ledger) -> None:
+    server.finish_reason = ""
+    with pytest.raises(EndpointError, match="no end"):
+        streamed(server, ledger)
+    assert ledger.usage_by_model() == {}
+
+
+def test_what_it_thinks_is_neither_shown_nor_given(server: Loopback, ledger: Ledger) -> None:
+    server.reply = lambda body: f"<think>It may be the cook. Or not.</think> {TEXT}"
+    shown: list[str] = []
+    assert streamed(server, ledger, shown).text == TEXT
+    assert not any("cook" in text or "<" in text for text in shown)
+
+
+@pytest.mark.parametrize(
+    ("text", "visible"),
+    [
+        ("<think>Let me", ""),
+        ("It is 3 <ANSW", "It is 3 "),
+        ("<ANSWER>: 3", "<ANSWER>: 3"),
+        ("a < b", "a < b"),
+    ],
+)
+def test_what_may_become_a_tag_waits(text: str, visible: str) -> None:
+    assert text_so_far(text) == visible
+
+
+def test_a_form_that_the_endpoint_asks_for_is_learnt(server: Loopback, ledger: Ledger) -> None:
+    def fault(number: int, body: dict[str, object]) -> object:
+        if "stream_options" in body:
+            return error(400, "Unrecognized request argument: stream_options")
+        return error(400, "use max_completion_tokens") if "max_tokens" in body else None
+
+    server.fault = fault
+    assert streamed(server, ledger).text == TEXT
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "says"),
+    [
+        (404, EndpointError, "refuses it .404: no such thing"),
+        (401, SetupError, "refuses the key"),
+        (500, EndpointError, "failed .500: no such thing"),
+    ],
+)
+def test_a_refusal_is_one_line(
+    status: int, kind: type[Exception], says: str, server: Loopback, ledger: Ledger
+) -> None:
+    server.fault = lambda number, body: error(status, "no such thing")
+    with pytest.raises(kind, match=says) as caught:
+        streamed(server, ledger)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_endpoint_that_is_not_there_is_one_line(ledger: Ledger) -> None:
+    with serve() as server:
+        pass
+    with pytest.raises(EndpointError, match="cannot be reached"):
+        streamed(server, ledger)
