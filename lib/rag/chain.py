@@ -25,7 +25,7 @@ async def answer_question(
     refusal: str = "",
     prompt: Prompt = STUDENT_PROMPT,
 ) -> Reply:
-    """Ask a question about documents, in their order. Evaluation and playground both use this."""
+    """Ask a question about documents, in their order, as the evaluation does."""
     messages = prompt.messages(question, documents, refusal=refusal)
     return await endpoint.ask(messages, max_tokens=max_answer_tokens)
 

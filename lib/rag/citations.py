@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lib.prompts.student import ANSWER_TAG, parse_answer
+from lib.prompts.student import ANSWER_TAG, canonical, parse_answer
 from lib.records import Chunk
 from lib.text import find_quote
 
@@ -44,7 +43,7 @@ class CitedAnswer:
 def read_reply(reply: str, chunks: Sequence[Chunk], *, refusal: str = "") -> CitedAnswer:
     """Check each quote against the documents that were shown, letter for letter (`find_quote`)."""
     parsed = parse_answer(reply, refusal=refusal)
-    reasoning = re.split(rf"\s*{re.escape(ANSWER_TAG)}", reply)[0].strip()
+    reasoning = canonical(reply).split(ANSWER_TAG)[0].strip()
     citations = tuple(_cited(quote, chunks) for quote in parsed.quotes)
     return CitedAnswer(reply, reasoning, citations, parsed.final_answer, parsed.refused)
 
