@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ RUN_NAME = "benchmark"
 QUESTIONS_PER_CHUNK = 3
 SLOTS, FEW_SLOTS = 64, 8
 WAYS = {"lib.gen run": ("lib.gen", "run"), "1_gen.ipynb": ("lib.runner", "1_gen")}
-_POLL_S = 0.02
+_POLL_S, _ASK_S = 0.02, 0.1
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -51,9 +52,10 @@ def run_generation(
     slots: int = SLOTS,
     way: str = "lib.gen run",
     kill_after_s: float = 0.0,
+    kill_when: Callable[[], bool] = lambda: False,
     **more: object,
 ) -> Ended:
-    """Generate to the end, or kill it after so many seconds; `more` are parameters.
+    """Generate to the end, or kill it after so many seconds, or before; `more` are parameters.
 
     `way` is one of WAYS. Only "lib.gen run" can be killed: the notebook's kernel would live on.
     """
@@ -87,7 +89,9 @@ def run_generation(
         watcher.start()
         killed_s = 0.0
         if kill_after_s:
-            time.sleep(kill_after_s)
+            ends = started + kill_after_s
+            while (left_s := ends - time.time()) > 0 and not kill_when():
+                time.sleep(min(left_s, _ASK_S))
             killed_s = time.time()
             os.killpg(process.pid, signal.SIGKILL)
         _, status, used = os.wait4(process.pid, 0)

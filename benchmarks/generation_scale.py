@@ -141,8 +141,12 @@ def resume(num_documents: int) -> float:
         )
         num_replies = fill_ledger(home / "artefacts" / "ledger.sqlite", recipe)
         print(f"{num_replies:,} replies in the ledger", flush=True)
-        after_s = 5 if num_replies < 10_000 else 3 * MOST_RESUME_S
-        ended = run_generation(home, doc_path=str(folder), kill_after_s=after_s)
+        ended = run_generation(
+            home,
+            doc_path=str(folder),
+            kill_after_s=3 * MOST_RESUME_S,
+            kill_when=lambda: running.figures().first_s > 0,
+        )
         first_s = running.figures().first_s
         return first_s - ended.started_s if first_s else float("inf")
 
@@ -150,11 +154,10 @@ def resume(num_documents: int) -> float:
 def fill_ledger(path: Path, recipe: Recipe) -> int:
     """Keep the loopback teacher's replies about all chunks but the last; returns their number."""
     chunks = list[Chunk]()
-    with closing(pieces_cache(path.with_name("cache.sqlite"))) as cache:
-        splitter = Splitter(recipe, cache=cache)
-        for document in iter_documents(recipe):
-            if isinstance(document, Document):
-                chunks += splitter.split(document).chunks
+    splitter = Splitter(recipe, cache=pieces_cache(path.with_name("cache")))
+    for document in iter_documents(recipe):
+        if isinstance(document, Document):
+            chunks += splitter.split(document).chunks
     settings = EndpointSettings("teacher", "openai", "", MODEL)
     written = list[Future[None]]()
     with closing(Ledger(path)) as ledger:

@@ -5,8 +5,6 @@ have weighs 1/n. Two copies of a page say the same; a hundred records with the s
 not. Links of Markdown are read as their text.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from array import array
@@ -16,7 +14,7 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain, pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -76,7 +74,7 @@ class Marks(NamedTuple):
     sketch: tuple[int, ...]  # the least of its runs of five words
 
     @classmethod
-    def of(cls, text: str) -> Marks:
+    def of(cls, text: str) -> Self:
         return cls(_hash(one_line(text)), tuple(shingles(text)[:_SKETCH_RUNS].tolist()))
 
 

@@ -1,7 +1,5 @@
 """The endpoint of each model role, from the names with its prefix."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches

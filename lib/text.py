@@ -9,8 +9,6 @@
 Gates, guards, checks, the review page and the metrics all use these, so that they agree.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """How the threads of torch wait for each other."""
 
-from __future__ import annotations
-
 import os
 
 # Spins before a waiting thread sleeps, about 0.1 ms: sleeping at once costs a fifth of the speed on

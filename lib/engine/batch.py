@@ -5,8 +5,6 @@ sent as one batch, the replies go into the ledger, and the work runs again: it f
 the second round, answers in the third, repairs in the fourth.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import time
@@ -38,7 +36,7 @@ _ENDED = ("completed", "failed", "expired", "cancelled")
 
 
 def in_batches(
-    endpoints: Sequence[BatchEndpoint], work: Callable[[], Coroutine[Any, Any, Result]]
+    endpoints: Sequence["BatchEndpoint"], work: Callable[[], Coroutine[Any, Any, Result]]
 ) -> Result:
     """The result of the work in the round in which no endpoint misses a reply."""
     while True:

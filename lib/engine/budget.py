@@ -1,7 +1,5 @@
 """Tokens and money: estimates for requests, their actual usage, and the budget of a run."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +10,7 @@ from lib.engine.replies import Reply
 from lib.recipe import Recipe
 
 # A token is about 4 bytes of UTF-8 in most languages, and hardly ever less than 3.
-_BYTES_PER_TOKEN, _FEWEST_BYTES_PER_TOKEN = 4, 3
+BYTES_PER_TOKEN, _FEWEST_BYTES_PER_TOKEN = 4, 3
 _FIRST_REPLY_TOKENS = 256  # expected, before there is a reply
 
 
@@ -91,7 +89,7 @@ class Meter:
         size, most = _prompt_bytes(request), request.get("max_tokens", 0)
         most_prompt = size / _FEWEST_BYTES_PER_TOKEN
         return Estimate(
-            tokens=size / _BYTES_PER_TOKEN + self._expected(most),
+            tokens=size / BYTES_PER_TOKEN + self._expected(most),
             most_tokens=most_prompt + most,
             most_cost=self._cost(most_prompt, most),
         )
@@ -100,8 +98,8 @@ class Meter:
         """By the reply's usage; by the length of the text where a server reports none."""
         read, written = reply.prompt_tokens, reply.completion_tokens
         if not read + written:
-            read = _prompt_bytes(request) // _BYTES_PER_TOKEN
-            written = len(reply.text.encode()) // _BYTES_PER_TOKEN
+            read = _prompt_bytes(request) // BYTES_PER_TOKEN
+            written = len(reply.text.encode()) // BYTES_PER_TOKEN
         most = request.get("max_tokens", 0)
         count, mean = self._lengths.get(most, (0, 0.0))
         self._lengths[most] = count + 1, mean + (written - mean) / (count + 1)
@@ -113,7 +111,7 @@ class Meter:
         if usage.prompt_tokens + usage.completion_tokens:
             return self.count(request, usage)
         written = round(self._expected(request.get("max_tokens", 0)))
-        return self._add(_prompt_bytes(request) // _BYTES_PER_TOKEN, written)
+        return self._add(_prompt_bytes(request) // BYTES_PER_TOKEN, written)
 
     def _expected(self, most: int) -> float:
         """The completion tokens of a reply with this max_tokens."""

@@ -1,14 +1,12 @@
 """One async client for every model role, OpenAI or Azure style, behind the ledger."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from lib.endpoints import EndpointSettings
 from lib.engine.budget import Budget, Meter, Used
@@ -68,7 +66,7 @@ class Endpoint:
         self._asking: dict[str, asyncio.Task[Reply]] = {}
         self._commit: Future[None] | None = None  # the last that was waited for
 
-    async def __aenter__(self) -> Endpoint:
+    async def __aenter__(self) -> Self:
         self.ledger.reserve_space()
         await self._requests.__aenter__()
         return self

@@ -1,7 +1,5 @@
 """An endpoint's HTTP replies: a body, a transient fault, or a lasting error."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

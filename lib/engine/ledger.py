@@ -1,7 +1,5 @@
 """Every paid reply, once: resume, cache, usage and cost are one SQLite table."""
 
-from __future__ import annotations
-
 import json
 import os
 import sqlite3

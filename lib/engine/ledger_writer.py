@@ -1,7 +1,5 @@
 """The ledger's writer: a thread that commits all waiting replies in one transaction."""
 
-from __future__ import annotations
-
 import os
 import queue
 import sqlite3

@@ -4,8 +4,6 @@ A limit is reserved before a request starts and settled when it ends; `delay_s` 
 the request may start, 0 = now; `settle(…, None)`: it ended without a reply.
 """
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from collections.abc import Callable, Iterable

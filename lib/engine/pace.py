@@ -1,7 +1,5 @@
 """The pace that an endpoint bears, learnt from the requests that it refuses as too many (429)."""
 
-from __future__ import annotations
-
 import random
 import time
 from collections import deque

@@ -1,7 +1,5 @@
 """Prices of tokens: prices.yaml, which the user edits. A missing price is never guessed."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Chat completions: a request as it is sent, and the reply as it is read."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -6,14 +6,12 @@ its way twice more; mixed, both together twice more at most. Other faults count 
 attempted again up to max_retries times; 429 as long as timeout_s lets it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from lib.endpoints import EndpointSettings
 from lib.engine.budget import Budget, Estimate, Used
@@ -60,7 +58,7 @@ class RetryLoop:
         self._fault: Fault | None = None  # the last one, and since when there are only faults
         self._fault_since_s = 0.0
 
-    async def __aenter__(self) -> RetryLoop:
+    async def __aenter__(self) -> Self:
         await self._transport.__aenter__()
         self._saying = asyncio.create_task(self._say_why())
         return self

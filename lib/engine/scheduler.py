@@ -1,7 +1,5 @@
 """When each request may start: slots, priorities, limits, pace."""
 
-from __future__ import annotations
-
 import asyncio
 import heapq
 import itertools

@@ -1,7 +1,5 @@
 """The openai SDK's client, for what is asked seldom: files, batches, fine-tuning jobs, streams."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 from urllib.parse import urlsplit

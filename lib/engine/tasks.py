@@ -1,7 +1,5 @@
 """Coroutines from plain code: many at once, and from inside a notebook."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """The adaptive timeout: a multiple of the time that similar requests took recently."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import deque

@@ -1,14 +1,12 @@
 """One HTTP exchange with an OpenAI- or Azure-style endpoint, without waiting or retries."""
 
-from __future__ import annotations
-
 import asyncio
 import ipaddress
 import json
 import ssl
 import sys
 import time
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -32,7 +30,7 @@ class Transport:
         self._settings = settings
         self._entra = EntraToken(settings.role) if settings.use_entra_id else None
 
-    async def __aenter__(self) -> Transport:
+    async def __aenter__(self) -> Self:
         import aiohttp
 
         self._proxy = _proxy(self._settings.base_url)

@@ -44,9 +44,10 @@ def answer_cases(
     order = sorted(range(len(cases)), key=lambda place: first[cases[place].question_id])
     settings = {model.role: endpoint_of(model) for model in models}
     models = [replace(model, prompt=for_student(model.prompt, recipe.run_name)) for model in models]
+    got: dict[tuple[EvalModel, int], Outcome] = {}  # by model and the case's place
     with closing(Ledger()) as ledger:
 
-        async def ask_all() -> list[list[Outcome] | EndpointError]:
+        async def ask_all() -> None:
             endpoints = [
                 Endpoint(of_role, recipe, ledger=ledger, budget=budget)
                 for of_role in settings.values()
@@ -57,37 +58,23 @@ def answer_cases(
 
             progress = Progress("answers", len(models) * len(cases), note=note)
 
-            async def ask_endpoint(endpoint: Endpoint) -> list[Outcome]:
+            async def ask_endpoint(endpoint: Endpoint) -> None:
                 role = endpoint.settings.role
                 asked = [model for model in models if model.role == role]
-                queue = [(model, cases[place]) for model in asked for place in order]
+                queue = [(model, place) for model in asked for place in order]
                 async with endpoint:
-                    return await _ask_in_order(endpoint, queue, recipe, progress)
+                    outcomes = await _ask_in_order(endpoint, queue, cases, recipe, progress)
+                got.update(zip(queue, outcomes, strict=True))
 
-            outcomes = await gather_all(endpoints, ask_endpoint)
+            await gather_all(endpoints, ask_endpoint)
             progress.close()
-            return outcomes
 
-        outcomes = run(ask_all())
-    by_role = {
-        role: iter(got)
-        for role, got in zip(settings, outcomes, strict=True)
-        if isinstance(got, list)
-    }
-
-    def in_order(role: str) -> list[Outcome]:
-        """The next model's of that role, in the cases' order."""
-        by_place = dict(zip(order, by_role[role], strict=False))
-        return [by_place[place] for place in range(len(cases))]
-
-    asked = [
-        (model, case, got)
-        for model in models
-        for case, got in zip(cases, in_order(model.role), strict=True)
-    ]
-    replies = require_replies([(model.name, got) for model, _, got in asked])
+        run(ask_all())
+    asked = [(model, place) for model in models for place in range(len(cases))]
+    replies = require_replies([(model.name, got[model, place]) for model, place in asked])
     return [
-        _answer(model, case, reply) for (model, case, _), reply in zip(asked, replies, strict=True)
+        _answer(model, cases[place], reply)
+        for (model, place), reply in zip(asked, replies, strict=True)
     ]
 
 
@@ -131,14 +118,15 @@ async def ask_each(
 
 async def _ask_in_order(
     endpoint: Endpoint,
-    queue: Sequence[tuple[EvalModel, Case]],
+    queue: Sequence[tuple[EvalModel, int]],
+    cases: Sequence[Case],
     recipe: Recipe,
     progress: Progress,
 ) -> list[Outcome]:
     at_work = asyncio.Semaphore(_CASES_PER_SLOT * recipe.slots(endpoint.settings.role))
 
-    async def ask(item: tuple[EvalModel, Case]) -> Reply:
-        model, case = item
+    async def ask(item: tuple[EvalModel, int]) -> Reply:
+        model, case = item[0], cases[item[1]]
         async with at_work:
             return await answer_question(
                 endpoint,

@@ -1,7 +1,5 @@
 """Checkpoints of a training that has not ended, from which the same command goes on."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """How much memory a training takes, from the sizes of the weights; and what to do without it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -5,8 +5,6 @@
 in its training.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import re

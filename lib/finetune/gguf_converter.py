@@ -3,8 +3,6 @@
 It imports nothing of ours. BOS is 1 if a prompt begins with the token of that name.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A student as one GGUF file (llama.cpp, Ollama, LM Studio), with a Modelfile beside it."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess
@@ -71,13 +69,9 @@ def _context_tokens(longest_tokens: int, limit_tokens: int) -> int:
 
 def _convert(model_dir: Path, path: Path, kind: str, name: str, *, bos: bool) -> None:
     worker = Path(__file__).with_name("gguf_converter.py")
-    command: list[Path | str] = [
-        converter_python(),
-        "-P",
-        worker,
-    ]  # -P: our own folder holds no packages
+    arguments = (model_dir.resolve(), path, kind, name, str(int(bos)))
     done = subprocess.run(
-        [*command, model_dir.resolve(), path, kind, name, str(int(bos))],
+        [converter_python(), "-P", worker, *arguments],  # -P: our own folder holds no packages
         env=os.environ | {"HF_HUB_OFFLINE": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,13 +1,12 @@
 """Hosted training: a student that a service trains, in one job or two (`then: dpo`)."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lib.engine.budget import BYTES_PER_TOKEN
 from lib.engine.sdk import sdk_client
 from lib.finetune.jobs import Lines, explained, jsonl, loss_curve, submitted, wait
 from lib.finetune.rows import training_messages
@@ -29,8 +28,6 @@ from lib.store import (
     write_jsonl,
 )
 
-_BYTES_PER_TOKEN = 4  # about, of UTF-8
-
 
 @dataclass(frozen=True)
 class HostedRows:
@@ -44,10 +41,10 @@ class HostedRows:
 
     @property
     def lengths(self) -> str:
-        tokens = len(jsonl(_chats(self.train))) // _BYTES_PER_TOKEN
+        tokens = len(jsonl(_chats(self.train))) // BYTES_PER_TOKEN
         return (
             f"{len(self.train):,} training rows of about {tokens:,} tokens "
-            f"({_BYTES_PER_TOKEN} bytes each), {len(self.valid):,} validation rows"
+            f"({BYTES_PER_TOKEN} bytes each), {len(self.valid):,} validation rows"
         )
 
 
@@ -184,7 +181,7 @@ def _steps(rows: HostedRows, recipe: Recipe, address: str) -> list[_Step]:
         extra = {"trainingType": recipe.training_type} if recipe.training_type else {}
         asked = {"model": rows.base, "method": told, "seed": recipe.seed, "extra_body": extra}
         made_of = {**asked, **inputs}
-        tokens = len(jsonl(train)) // _BYTES_PER_TOKEN * how["n_epochs"]
+        tokens = len(jsonl(train)) // BYTES_PER_TOKEN * how["n_epochs"]
         target = artefact_dir("students", recipe.run_name, made_of)
         return _Step(what, asked, train, valid, tokens, fingerprint(made_of), target)
 

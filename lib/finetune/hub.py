@@ -1,7 +1,5 @@
 """A student on the model hub: only when asked for, and private unless said otherwise."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from lib.settings import SetupError, portable

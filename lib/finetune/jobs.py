@@ -5,8 +5,6 @@ its name, a job has the fingerprint of what it trains in its metadata. So a run 
 whose reply was lost, finds both again and waits on.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence

@@ -3,8 +3,6 @@
 The memory of the training is free afterwards, and a process that is killed leaves the kernel alive.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

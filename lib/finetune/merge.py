@@ -1,7 +1,5 @@
 """Folders that a server loads: the merged student with its model card, and the baseline."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """The ways to train: adapters beside the weights as they are or quantised, or every weight."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

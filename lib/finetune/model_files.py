@@ -1,7 +1,5 @@
 """A model's folder: whether it is whole, as far as names, sizes and starts of files tell."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

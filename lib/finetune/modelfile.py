@@ -1,7 +1,5 @@
 """Ollama's Modelfile of a student: the prompt that it was trained on, and how it decodes."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Several processes: how they share the work, and that they really do."""
 
-from __future__ import annotations
-
 import os
 from itertools import pairwise
 from typing import Any

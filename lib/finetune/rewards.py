@@ -3,8 +3,6 @@
 A function takes replies and, of each, the columns of its row, as TRL passes them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

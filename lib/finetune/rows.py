@@ -1,7 +1,5 @@
 """A dataset as one student's tokens, and how long its rows are: no row is ever cut."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +25,7 @@ class PreparedRows:
     tokenizer: Any
     train: list[TokenRow]
     valid: list[TokenRow]  # may be empty: then no validation loss is measured
-    lengths: Lengths  # of both splits
+    lengths: "Lengths"  # of both splits
     model_limit_tokens: int  # the longest input of the model; 0 = its config does not say
 
 

@@ -4,8 +4,6 @@ DPO: arXiv:2305.18290, on the pairs of `python -m lib.gen convert --to preferenc
 arXiv:2402.03300, with the rewards of rewards.py. Both are TRL's trainers.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """hosted.yaml: services that train models as jobs, what they ask for, and until when."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase

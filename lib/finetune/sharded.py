@@ -1,7 +1,5 @@
 """A checkpoint that each process wrote a part of (SHARDED_STATE_DICT), made a whole student."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

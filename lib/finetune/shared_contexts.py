@@ -13,8 +13,6 @@ Tree Training (arXiv:2511.00413), AReaL, NeMo Automodel's `prefix_tree` and TRL'
 prefixes of rollouts (docs/finetuning.md).
 """
 
-from __future__ import annotations
-
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -1,20 +1,15 @@
 """Show which tokens are trained, and the loss curve."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from html import escape
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lib.drawing import COLOURS, Picture, drawn, new_figure
+from lib.drawing import COLOURS, Figure, Picture, drawn, new_figure
 from lib.finetune.watch import HistoryPoint
 from lib.progress import minutes, show_points
 from lib.state import read_state, require_path
 from lib.store import read_jsonl
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Piece = tuple[str, bool]  # decoded text, and whether the loss counts it
 _NAMES = {"loss": "training", "validation_loss": "validation"}

@@ -1,7 +1,5 @@
 """The verbs of 2_finetune.ipynb, for a student that is trained here or by a service."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

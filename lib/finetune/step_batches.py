@@ -1,7 +1,5 @@
 """Which rows make a training step: as sequences, those that share a context together."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A student's base model: where its files are, and what a machine lacks to train it."""
 
-from __future__ import annotations
-
 import math
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Chat messages → the token ids of training: the same ids that a server builds from a prompt."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -3,8 +3,6 @@
 On several GPUs: `torchrun --nproc-per-node 2 -m lib.finetune.train parameters/X.yaml`.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -1,7 +1,5 @@
 """The TRL trainer: the loss on completions, nothing cut."""
 
-from __future__ import annotations
-
 import math
 import timeit
 from pathlib import Path

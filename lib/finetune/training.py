@@ -1,7 +1,5 @@
 """Local training with TRL, of adapters or of every weight; the loss counts completions only."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import dataclass
 from pathlib import Path

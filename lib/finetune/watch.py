@@ -1,7 +1,5 @@
 """Training as it goes: its progress, and metrics.jsonl, the history behind the loss curve."""
 
-from __future__ import annotations
-
 import json
 import logging as stdlib_logging
 import math

@@ -19,10 +19,10 @@ from lib.text import has_words, one_line
 MIN_CHUNK_WORDS = 5
 
 
-def pieces_cache(path: Path | None = None) -> Cache:
-    """The cache in which a Splitter finds the pieces of documents that it cut before. Close it."""
+def pieces_cache(folder: Path | None = None) -> Cache:
+    """The cache in which a Splitter finds the pieces of documents that it cut before."""
     code = [Path(str(module.__file__)) for module in (chunkers, duplicates, words)]
-    return Cache(code=[*code, Path(__file__)], packages=["langchain-text-splitters"], path=path)
+    return Cache(code=[*code, Path(__file__)], packages=["langchain-text-splitters"], folder=folder)
 
 
 @dataclass(frozen=True)

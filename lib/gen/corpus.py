@@ -1,10 +1,7 @@
 """The documents of a run and their chunks, read while the first are already asked about."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 from lib.duplicates import Conflicts, conflicts, repeated
@@ -50,7 +47,7 @@ class Corpus:
         """The ids of the documents that only evaluate."""
         return {document.id for document in self.documents if document.held_out}
 
-    def read(self, documents: int | None = None) -> Corpus:
+    def read(self, documents: int | None = None) -> "Corpus":
         """Read until there are so many documents; None: all."""
         while documents is None or len(self.documents) < documents:
             if next(self._reading, None) is None:
@@ -78,20 +75,19 @@ class Corpus:
             from lib.rag.embedder import load_embedder
 
             embed = load_embedder(recipe).documents
-        with closing(pieces_cache()) as cache:
-            splitter = Splitter(recipe, embed=embed, cache=cache)
-            entries = documents_of(self._items, Path(recipe.train_file).name)
-            for entry in iter_documents(recipe) if recipe.doc_path else entries:
-                if isinstance(entry, Skipped):
-                    self.skipped.append(entry)
-                    print(f"skipped: {entry.path}: {entry.reason}", flush=True)
-                else:
-                    split = splitter.split(entry)
-                    self.documents.append(entry)
-                    self.chunks += split.chunks
-                    self.dropped += split.dropped
-                    self._near += split.near
-                yield entry
+        splitter = Splitter(recipe, embed=embed, cache=pieces_cache())
+        entries = documents_of(self._items, Path(recipe.train_file).name)
+        for entry in iter_documents(recipe) if recipe.doc_path else entries:
+            if isinstance(entry, Skipped):
+                self.skipped.append(entry)
+                print(f"skipped: {entry.path}: {entry.reason}", flush=True)
+            else:
+                split = splitter.split(entry)
+                self.documents.append(entry)
+                self.chunks += split.chunks
+                self.dropped += split.dropped
+                self._near += split.near
+            yield entry
         # All is read: check what there is, and say what asking will take.
         self._bring_back()
         documents, chunks = len(self.documents), len(self.chunks)

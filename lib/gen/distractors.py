@@ -1,7 +1,5 @@
 """Distractors: the chunks nearest to a question, and the guard that turns down what misleads."""
 
-from __future__ import annotations
-
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +24,7 @@ class Vectors:
     questions: np.ndarray  # float32, (questions, dimensions)
     chunks: np.ndarray  # float32, (chunks, dimensions)
 
-    def of(self, places: Sequence[int]) -> Vectors:
+    def of(self, places: Sequence[int]) -> "Vectors":
         """With the questions at these places, in this order."""
         if list(places) == list(range(len(self.questions))):
             return self

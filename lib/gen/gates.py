@@ -1,7 +1,5 @@
 """Quality gates: each refuses a question or an answer with a Rejection, which says why."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -107,7 +105,7 @@ def check_whole(reply: str, finish_reason: str) -> None:
         raise Rejection("empty", f"the reply is empty ({finish_reason})")
 
 
-def unreadable(reply: str, finish_reason: str) -> Rejection:
+def unreadable(reply: str, finish_reason: str) -> "Rejection":
     """Why nothing could be read in a reply."""
     try:
         check_whole(reply, finish_reason)

@@ -4,8 +4,6 @@ The teacher writes the reasoning that leads to the given answer (ask/rows.py); t
 quotes the sentence that holds it; a given reasoning is used as it is.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Answers about API documentation: five fields, written and parsed."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, fields
 

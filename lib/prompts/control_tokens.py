@@ -4,8 +4,6 @@
 tokenizer may have others.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import replace

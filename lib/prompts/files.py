@@ -1,7 +1,5 @@
 """Files of prompts: YAML of `name: text` lines. A user's file holds only the changes."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Its replies are read in verdicts.py.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """The language that questions are asked for in: its name, and whether a text is in it."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Sequence
 from functools import cache

@@ -3,8 +3,6 @@
 And a plain one, to evaluate models that were never taught the student's format.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

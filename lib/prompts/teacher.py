@@ -1,7 +1,5 @@
 """The teacher's prompts (teacher_gpt.yaml, filled in), and the parsers of its replies."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping, Sequence

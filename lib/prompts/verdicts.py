@@ -1,7 +1,5 @@
 """Reading the judge's reply: a verdict counts only if it cannot be an echo of an answer."""
 
-from __future__ import annotations
-
 import json
 import re
 import unicodedata

@@ -104,7 +104,6 @@ def _read(sources: Sequence[Source], recipe: Recipe) -> Iterator[Document | Skip
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         workers.close()
-        cache.close()
 
 
 def _read_once(workers: Workers, cache: Cache, read: Callable[[Path], Text], path: Path) -> Text:

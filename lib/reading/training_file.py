@@ -1,7 +1,5 @@
 """Questions and answers of people's own, to train on: a table of any form (tables.py)."""
 
-from __future__ import annotations
-
 import json
 import unicodedata
 from collections import defaultdict

@@ -13,6 +13,13 @@ from tests.jobs_server import KEY, JobsServer
 from tests.server import serving
 
 
+@pytest.fixture(autouse=True)
+def few_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers before and after a merge, which take half of a tiny training; `student` of
+    test_training.py compares all."""
+    monkeypatch.setattr("lib.finetune.merge._COMPARED", 4)
+
+
 @pytest.fixture(scope="session")
 def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_model(tmp_path_factory.mktemp("model") / "lamplighter")

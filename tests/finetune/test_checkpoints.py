@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +14,9 @@ from lib.finetune import prepare_rows, train_student
 from lib.finetune.checkpoints import last_checkpoint, training_dir
 from lib.finetune.training import student_dir
 from lib.recipe import Recipe
-from lib.settings import PROJECT_DIR
 from lib.state import save_state
 from lib.store import read_jsonl, write_json
+from tests.finetune.parallel_worker import trained
 
 KNOBS: dict[str, Any] = {
     "run_name": "t",
@@ -30,25 +28,6 @@ KNOBS: dict[str, Any] = {
     "save_steps": 4,
     "seed": 5,
 }
-# The training as it is, but slow enough to be killed between two checkpoints.
-SLOW = """
-import sys, time
-from transformers import TrainerCallback
-from lib.finetune import train, trainer, training
-trainer._cpu_multiplies_bf16 = lambda: False
-plain = training.training_watch
-def slow(path):
-    watch = plain(path)
-    ended = watch.on_step_end
-    def on_step_end(args, state, control, **known):
-        ended(args, state, control, **known)
-        print("step", state.global_step, flush=True)
-        time.sleep(0.05 if state.global_step < 14 else 60)
-    watch.on_step_end = on_step_end
-    return watch
-training.training_watch = slow
-sys.exit(train.main(sys.argv[1:]))
-"""
 
 
 def weights(folder: Path) -> bytes:
@@ -56,29 +35,14 @@ def weights(folder: Path) -> bytes:
 
 
 def kill_at_14(config: Path, home: Path, number: int) -> None:
+    """Between two checkpoints."""
     environ = os.environ | {"OPENBOOK_HOME": str(home), "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        [sys.executable, "-c", SLOW, str(config)],
-        cwd=PROJECT_DIR,
-        env=environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        assert process.stdout
-        said = []
-        for line in process.stdout:
-            said.append(line)
-            if line == "step 14\n":
-                process.send_signal(number)
-                break
-        rest = process.stdout.read()
-    assert said[-1] == "step 14\n", "".join(said)
+    (code,), said = trained(config, environ | {"DIE_AT": "14", "DIE_BY": str(number)})
     if number == signal.SIGINT:
-        assert "interrupted" in rest
-        assert "the last checkpoint of a training" in rest
+        assert "interrupted" in said
+        assert "the last checkpoint of a training" in said
     else:
-        assert process.returncode == -signal.SIGKILL
+        assert code == -signal.SIGKILL, said
 
 
 @pytest.mark.parametrize(("method", "number"), [("lora", signal.SIGKILL), ("full", signal.SIGINT)])

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import closing
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -108,11 +107,9 @@ def test_a_document_that_was_cut_before_gives_the_same_and_is_not_cut_again(
         return cut(self, text)
 
     def split(chunk_chars: int = 400) -> list[Split]:
-        with closing(pieces_cache()) as cache:
-            splitter = Splitter(
-                Recipe(chunk_chars=chunk_chars, chunk_overlap_chars=80), cache=cache
-            )
-            return [splitter.split(made) for made in documents]
+        recipe = Recipe(chunk_chars=chunk_chars, chunk_overlap_chars=80)
+        splitter = Splitter(recipe, cache=pieces_cache())
+        return [splitter.split(made) for made in documents]
 
     fresh = split()
     assert fresh != split(chunk_chars=300)

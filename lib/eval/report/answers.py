@@ -1,22 +1,17 @@
 """Questions, and answers side by side."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lib.eval.conditions import Case
 from lib.eval.metrics.losses import FORMAT, outcomes
 from lib.eval.questions import EvalQuestion, holds_answer
-from lib.eval.report.page import show
+from lib.eval.report.page import HTML, show
 from lib.eval.results import Results
 from lib.prompts.student import QUOTE_BEGIN, QUOTE_END
 from lib.records import Answer, Score
 from lib.text import find_quote, one_line
-
-if TYPE_CHECKING:
-    from IPython.display import HTML
 
 _QUOTE = re.compile(
     f"{re.escape(QUOTE_BEGIN)}(.*?){re.escape(QUOTE_END)}", re.IGNORECASE | re.DOTALL

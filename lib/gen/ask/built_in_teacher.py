@@ -1,7 +1,5 @@
 """The built-in teacher's rows: written by rules, through the same gates."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 

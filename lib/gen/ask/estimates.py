@@ -1,11 +1,10 @@
 """The requests, tokens and cost of a run, before anything is paid."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lib.endpoints import endpoint_settings
+from lib.engine.budget import BYTES_PER_TOKEN
 from lib.engine.prices import load_prices
 from lib.gen.ask.rows import first_request
 from lib.gen.ask.shares import Share, asks_whole_rows, drawn, request_groups, shares
@@ -16,7 +15,6 @@ from lib.reading.files.api import is_api_record
 from lib.recipe import Recipe
 from lib.records import Chunk
 
-BYTES_PER_TOKEN = 4  # of UTF-8, as the engine counts before a reply says it
 # The usual length of hosted models' replies, in tokens.
 _QUESTION, _ANSWER, _ROW, _PAIR, _API_ANSWER, _SHORT, _RATING = 18, 90, 110, 60, 250, 8, 40
 _LOOKED_AT = 2000  # first requests; of more, every n-th: all of 100,000 would take 6 s

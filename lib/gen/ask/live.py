@@ -11,8 +11,6 @@ Both run the same coroutine (rows.py) for each chunk. What live sending adds is 
 * Only so many chunks are at work at a time, and one that waits holds no messages: 100,000 fit.
 """
 
-from __future__ import annotations
-
 import asyncio
 import sys
 import threading

@@ -1,7 +1,5 @@
 """Questions and chain-of-thought answers from the teacher, as an artefact of their own."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -4,13 +4,11 @@
 requests are sent: live or as batches (live.py).
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from lib.engine.faults import EndpointError
 from lib.engine.replies import Reply
@@ -63,7 +61,7 @@ class Candidate:
     rating: Rating | None = None
 
     @classmethod
-    def of_given(cls, given: Given, recipe: Recipe) -> Candidate:
+    def of_given(cls, given: Given, recipe: Recipe) -> Self:
         return cls(given.oracles[0], (0, given.row), recipe.max_repairs, given)
 
     @property
@@ -98,7 +96,7 @@ class _Talk:
     known: frozenset[str] = frozenset()  # questions of earlier replies, normalised
     reply: str = ""  # the last one
 
-    def then(self, said: str) -> _Talk:
+    def then(self, said: str) -> Self:
         return replace(self, messages=teacher.go_on(self.messages, self.reply, said), reply="")
 
 

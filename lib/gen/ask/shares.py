@@ -1,7 +1,5 @@
 """How many questions each chunk is asked for, and which chunks share a request."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, repeat

@@ -1,7 +1,5 @@
 """The printed lines of a page, turned so that they run from left to right and downwards."""
 
-from __future__ import annotations
-
 import ctypes
 import re
 from collections import Counter, defaultdict
@@ -41,12 +39,12 @@ class Line:
     def height(self) -> float:
         return self.top - self.bottom
 
-    def beside(self, other: Line) -> bool:
+    def beside(self, other: "Line") -> bool:
         """Whether they share a row: a third of the height of the lower one."""
         shared = min(self.top, other.top) - max(self.bottom, other.bottom)
         return shared > 0.34 * min(self.height, other.height)
 
-    def over(self, other: Line) -> bool:
+    def over(self, other: "Line") -> bool:
         """Whether they share a column: a tenth of the width of the narrower one."""
         shared = min(self.right, other.right) - max(self.left, other.left)
         return shared > 0.1 * min(self.right - self.left, other.right - other.left)
