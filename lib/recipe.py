@@ -300,7 +300,7 @@ class Recipe:
     plain_baseline: bool = _asking(True, "ask the baseline with a plain prompt, too")
     top_k: list[int] = _asking([5, 3, 7], low=1, high=1000,
         meaning="documents that are retrieved: one condition each, the first decides")
-    retrieval: list[str] = _asking(["dense"],
+    retrieval: list[str] = _asking(["hybrid"],
         meaning="how they are found: 'dense', 'keywords' or 'hybrid', and '+ rerank', '+ queries', "
         "'+ hyde', '+ neighbours', '+ compress' behind it; the first decides, others are compared")
     candidates: int = _asking(30, low=1, high=1000,

@@ -28,24 +28,27 @@ from tests.rag.conftest import Letters, random_chunks
 from tests.server import Loopback, error, serve
 
 
+DENSE = Recipe(retrieval=["dense"])
+
+
 def test_retrieval_finds_what_brute_force_finds(letters: Letters) -> None:
     chunks = random_chunks(1500)
     index = build_index(chunks, Recipe())
     questions = [chunk.text[20:50] for chunk in chunks[:100]]
-    found = retrieve(index, questions, Recipe(), k=7)
+    found = retrieve(index, questions, DENSE, k=7)
     matrix = letters.documents([chunk.text for chunk in chunks])
     similarities = numpy.round((letters.queries(questions) @ matrix.T).astype(float), 5)
     for row, got in zip(similarities, found, strict=True):
         ids = [int(chunk.id.split("#")[1]) for chunk in got]
         assert [row[i] for i in ids] == pytest.approx(sorted(row, reverse=True)[:7], abs=2e-5)
         assert [chunks[i] for i in ids] == got  # every field came back
-    assert found == retrieve(index, questions, Recipe(), k=7)
-    assert [few[:3] for few in found] == retrieve(index, questions, Recipe(), k=3)
+    assert found == retrieve(index, questions, DENSE, k=7)
+    assert [few[:3] for few in found] == retrieve(index, questions, DENSE, k=3)
 
 
 def test_equal_chunks_come_in_the_order_of_their_ids(letters: Letters) -> None:
     chunks = [Chunk(f"d#{i}", "d", "D", 1, i, i + 3, "abc") for i in (5, 1, 9, 3)]
-    found = retrieve(build_index(chunks, Recipe()), ["cab"], Recipe(), k=3)
+    found = retrieve(build_index(chunks, Recipe()), ["cab"], DENSE, k=3)
     assert [chunk.id for chunk in found[0]] == ["d#1", "d#3", "d#5"]
 
 
