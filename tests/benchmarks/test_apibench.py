@@ -70,8 +70,8 @@ def test_rows_are_the_paper_s_and_quote_the_record(bench: Bench) -> None:
 
 def test_every_test_instruction_is_asked_in_each_way(bench: Bench) -> None:
     cases = evaluation_cases(bench, bench_recipe())
-    assert list(cases) == ["closed_book", "oracle_distractors", "top_5"]
-    shown = {"closed_book": 0, "oracle_distractors": 5, "top_5": 5}
+    assert list(cases) == ["oracle_distractors", "top_5"]
+    shown = {"oracle_distractors": 5, "top_5": 5}
     for condition, asked in cases.items():
         assert [case.question_id for case in asked] == [q.id for q in bench.test]
         assert {len(case.chunks) for case in asked} == {shown[condition]}

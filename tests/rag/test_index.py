@@ -27,7 +27,6 @@ from tests.eval.toy import make_chunks, question_of
 from tests.rag.conftest import Letters, random_chunks
 from tests.server import Loopback, error, serve
 
-
 DENSE = Recipe(retrieval=["dense"])
 
 
