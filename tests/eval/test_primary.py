@@ -46,7 +46,7 @@ def declared(
 def test_the_first_k_named_decides_whatever_others_are_asked(tmp_path: Path) -> None:
     for ks in ([5], [5, 3, 7], [5, 1], [5, 7, 9]):
         one = declared(tmp_path, top_k=ks)
-        assert one == Primary("baseline", "top_5", "exact_match", "", 10)
+        assert one == Primary("baseline", "top_5", "exact_match", "", 10, "hybrid")
 
 
 @pytest.mark.parametrize(
