@@ -103,7 +103,6 @@ def build_page(conversation: Conversation) -> Any:
             [question, setting, top_k, asked],
             [shown, documents, rows, said, *buttons],
             concurrency_limit=8,
-            trigger_mode="always_last",  # a question that is asked meanwhile comes next
             **private,
         )
         for role, thumb, button in thumbs:

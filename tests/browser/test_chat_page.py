@@ -105,6 +105,7 @@ def test_refusals_unsupported_answers_and_errors_are_visible(site: Site, page: P
     expect(page.locator("#student cite")).to_have_text("in none of the documents")
     expect(page.locator("#baseline .refusal")).to_have_text(f"Refused: {REFUSAL}")
     site.toy.student.fault = lambda number, body: "cut"
+    site.open(page)  # a question is not taken while another one is answered
     page.get_by_label("Question", exact=True).fill("Who painted the ferry?")
     page.keyboard.press("Enter")
     expect(page.locator("#student .warning")).to_contain_text("cut its reply")
