@@ -16,7 +16,7 @@ for every instruction, and the call of the nearest record.
 
 What is trained or answered is found again by the next run, also after a kill.
 
-Takes about 4 hours.
+Takes about 2 hours.
 """
 
 from __future__ import annotations
