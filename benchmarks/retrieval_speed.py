@@ -5,7 +5,7 @@ the graph of the index costs does not depend on their meaning. Questions are emb
 Beside ours, in turns: LangChain's own retriever of Chroma on the same index, without words and
 without exact distances.
 
-Takes about 5 minutes.
+Takes about 10 minutes.
 """
 
 from __future__ import annotations
