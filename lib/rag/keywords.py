@@ -1,8 +1,7 @@
 """Search by words: BM25 (Lucene's formula, by bm25s) over the terms of `lib.text`.
 
 No stop words and no stems: the documents may be in any language. A term with accents is also a term
-without them, for questions that are typed without: of 17 such Vietnamese questions nDCG@10 is 0.56
-in the place of 0.18, and no lower of the others (docs/rag.md).
+without them, for questions that are typed without accents (docs/experiments.md).
 """
 
 from __future__ import annotations

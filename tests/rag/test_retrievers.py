@@ -107,6 +107,8 @@ def test_questions_go_to_the_index_of_their_language(letters: Letters) -> None:
         assert found == [routed.invoke(question) for question in asked]
         everywhere = RoutedRetriever(retrievers=each, k=9).invoke("ferry thư viện")
         assert {d.metadata["document_id"] for d in everywhere} > {"v"}
+        named = RoutedRetriever(retrievers=each, route=lambda question: ["vi", "unknown"], k=9)
+        assert {d.metadata["document_id"] for d in named.invoke("ferry thư viện")} == {"v"}
 
 
 # --- words ---------------------------------------------------------------------------------------
