@@ -90,7 +90,8 @@ def _answer(conversation: Conversation, question: str) -> int:
     for role in conversation.roles:
         print(f"\n{role}", flush=True)
         shown = ""
-        for part in conversation.ask(question, documents, role):
+        for parts in conversation.ask(question, documents, role):
+            part = parts[role]
             if part.is_last:
                 print("\n" * bool(shown), end="")
                 print(*(f"  {printable(line)}" for line in lines_of(part)), sep="\n", flush=True)

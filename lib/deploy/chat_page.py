@@ -134,12 +134,10 @@ def answers(
         return html_of(parts=parts.values()), html_of(documents=documents, pieces=pieces)
 
     yield *drawn(), {}
-    last = time.monotonic()
-    for part in conversation.ask(question, documents, *parts):
-        parts[part.role] = part
-        if part.is_last or time.monotonic() - last > _DRAW_EVERY_S:
-            yield *drawn(), {}
-            last = time.monotonic()
+    for latest in conversation.ask(question, documents, *parts):
+        parts = latest
+        yield *drawn(), {}
+        time.sleep(_DRAW_EVERY_S)
     how = f"{setting}, top {k}"
     yield (
         *drawn(),

@@ -76,11 +76,16 @@ class Conversation:
                 self._retrievers[setting, k] = made
             return list(self._retrievers[setting, k].invoke(question))
 
-    def ask(self, question: str, documents: Sequence[Document], *roles: str) -> Iterator[Part]:
-        """Ask these roles at once; what each has written so far, again and again."""
+    def ask(
+        self, question: str, documents: Sequence[Document], *roles: str
+    ) -> Iterator[dict[str, Part]]:
+        """Ask these roles at once; what each has written so far, again and again.
+
+        What comes while the last of these is used is yielded together.
+        """
         from lib.rag.documents import as_chunk
 
-        chunks, parts = [as_chunk(document) for document in documents], SimpleQueue[Part | None]()
+        chunks, parts = [as_chunk(document) for document in documents], SimpleQueue[Part]()
         texts, most = [chunk.text for chunk in chunks], self.recipe.max_answer_tokens
         messages = self._prompt.messages(question, texts, refusal=self._refusal)
 
@@ -97,21 +102,26 @@ class Conversation:
                 show(reply.text, error if reply.text else f"no text ({reply.finish_reason})", True)
             except (EndpointError, SetupError) as failed:
                 show("", str(failed), True)
-            finally:
-                parts.put(None)
+            except BaseException as bug:
+                show("", repr(bug), True)
+                raise
 
+        latest = {role: Part(role) for role in roles}
         with ThreadPoolExecutor(len(roles)) as pool:  # its end waits for replies that are paid
             asked = [pool.submit(ask, role) for role in roles]
-            for _ in roles:
-                yield from iter(parts.get, None)
+            while not all(part.is_last for part in latest.values()):
+                part = parts.get()
+                latest[part.role] = part
+                if parts.empty():
+                    yield dict(latest)
             for one in asked:
                 one.result()
 
     def answers(self, question: str, setting: str, k: int) -> tuple[list[Document], list[Part]]:
         """The documents, and the whole answer of each role."""
         documents = self.find(question, setting, k)
-        whole = {p.role: p for p in self.ask(question, documents, *self.roles) if p.is_last}
-        return documents, [whole[role] for role in self.roles]
+        *_, whole = self.ask(question, documents, *self.roles)
+        return documents, list(whole.values())
 
 
 def ask(

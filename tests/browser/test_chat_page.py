@@ -24,6 +24,7 @@ from lib.store import read_jsonl
 from tests.browser.conftest import accessibility_faults
 from tests.deploy.toy_run import ToyRun, toy_run
 from tests.eval.toy import make_chunks, question_of
+from tests.server import reader
 
 HOSTILE = "<img src=x onerror='window.ran = 1'><script>window.ran = 1</script> ${window.ran = 1}"
 HOSTILE += " {{#with x}} ![](http://example.com/x.png)"
@@ -56,6 +57,16 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             serving_page(partial(build_page, conversation), style=STYLE) as url,
         ):
             yield Site(url, toy, home / "runs" / "toy")
+
+
+@pytest.fixture(autouse=True)
+def student_as_new(site: Site) -> Iterator[None]:
+    """What a test tells the student to do ends with it."""
+    yield
+    student = site.toy.student
+    if student.half:
+        student.half.set()
+    student.half, student.reply, student.fault = None, reader, lambda number, body: None
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 400), ("dark", 1200)])
@@ -110,7 +121,6 @@ def test_refusals_unsupported_answers_and_errors_are_visible(site: Site, page: P
     page.keyboard.press("Enter")
     expect(page.locator("#student .warning")).to_contain_text("cut its reply")
     expect(page.get_by_role("button", name="student is right")).to_have_count(0)
-    site.toy.student.fault = lambda number, body: None
 
 
 def test_hostile_texts_are_shown_and_run_nothing(site: Site, page: Page) -> None:

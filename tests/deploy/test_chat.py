@@ -24,7 +24,7 @@ from lib.eval.answers import answer_cases
 from lib.eval.conditions import build_cases
 from lib.eval.models import eval_models
 from lib.prompts.student import REFUSAL, cot_label
-from lib.rag.citations import CitedAnswer
+from lib.rag.citations import CitedAnswer, read_reply
 from lib.rag.index import build_index
 from lib.reading.training_file import read_training_file
 from lib.recipe import Recipe
@@ -108,15 +108,30 @@ def test_what_the_evaluation_asked_is_not_asked_again(toy: ToyRun) -> None:
 def test_what_comes_of_a_cut_stream_is_one_line(toy: ToyRun, conversation: Conversation) -> None:
     toy.student.fault = lambda number, body: "cut"
     documents = conversation.find(toy.question(0), "keywords", 3)
-    parts = list(conversation.ask(toy.question(0), documents, "student", "baseline"))
-    assert any(part.role == "student" and part.answer for part in parts), "it streamed before"
-    last = {part.role: part for part in parts if part.is_last}
+    *_, last = conversation.ask(toy.question(0), documents, "student", "baseline")
     assert "cut its reply" in last["student"].error
     assert last["student"].answer is None
     assert "\n" not in last["student"].error
     assert read(last["baseline"]).supported
     with closing(Ledger()) as ledger:
         assert {role for role, _ in ledger.usage_by_model()} == {"embedding", "baseline"}
+
+
+def test_what_has_come_is_shown_while_the_rest_is_awaited(
+    conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However soon after the last drawing it came."""
+    drawn: list[str] = []
+
+    def ask(*given: object) -> Iterator[dict[str, Part]]:
+        for text in ("One", "One lamp", "One lamp burns."):
+            yield {"student": Part("student", read_reply(text, []), "", text.endswith("."))}
+            assert f">{text}<" in drawn[-1]
+
+    monkeypatch.setattr(conversation, "ask", ask)
+    for html, *_ in answers(conversation, "Who lit it?", "keywords", 3, ["student"]):
+        drawn.append(html)
+    assert drawn
 
 
 def test_a_reader_who_leaves_loses_no_paid_reply(toy: ToyRun, conversation: Conversation) -> None:
