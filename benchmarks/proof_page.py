@@ -1,4 +1,4 @@
-"""The proof as a page: gates, a reading that follows the figures by rule, tables and two plots."""
+"""The proof as a page: gates, a reading that follows the figures by rule, and tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from statistics import fmean
 
 from benchmarks.proof_figures import ABSENT, MAIN, Gate, SeedRun
-from benchmarks.proof_plots import DISTRACTORS_SVG, SHARE_SVG, write_plots
 from benchmarks.proof_rows import BASELINE, CONDITIONS, ORACLE_ONLY, RAFT, Variant
 from lib.eval.statistics import BETTER, WORSE
 from lib.eval.wording import percent, signed
@@ -25,14 +24,13 @@ def write_page(
     *,
     docs_dir: Path,
 ) -> Path:
-    """Write proof.md and its plots into docs_dir; returns the page's path. The first run of
-    `runs` has every variant, the others those of every seed."""
-    readings = write_plots(runs, docs_dir)
+    """Write proof.md into docs_dir; returns the page's path."""
     page = "\n\n".join(
         [
             "# Does RAFT work on the embedded default?",
             "`python -m benchmarks proof` trains, asks and writes this page, its sentences "
-            "included; change that, not this.",
+            "included; change that, not this. [proof_ablations.md](proof_ablations.md) says what "
+            "each part of the rows does.",
             "## In short",
             _in_short(runs, found),
             "## Gates",
@@ -44,10 +42,6 @@ def write_page(
             trainings_table(runs, variants),
             "## Exact match",
             overview(runs),
-            "## The share of rows with their oracle",
-            readings[SHARE_SVG],
-            "## The number of distractors",
-            readings[DISTRACTORS_SVG],
             "## Every condition",
             *[condition_table(runs, condition) for condition in CONDITIONS],
         ]
@@ -61,11 +55,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, num_texts: int 
     """A Markdown table; the first columns are texts, the others figures."""
     lines = [head, ["---"] * num_texts + ["---:"] * (len(head) - num_texts), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _everywhere(runs: Sequence[SeedRun]) -> list[str]:
-    """The models that every seed has, the baseline first."""
-    return [name for name in _models(runs) if all((name, MAIN) in run.marks for run in runs)]
 
 
 def _models(runs: Sequence[SeedRun]) -> list[str]:
@@ -101,7 +90,7 @@ def comparison(runs: Sequence[SeedRun], other: str, condition: str) -> str:
 def _in_short(runs: Sequence[SeedRun], found: Sequence[Gate]) -> str:
     reached = sum(gate.reached for gate in found)
     lines = [f"{reached} of {len(found)} gates are reached; the table below names each."]
-    others = [name for name in _everywhere(runs) if name != RAFT]
+    others = [name for name in _models(runs) if name != RAFT]
     lines.append(
         "Exact match with the oracle among 4 distractors, and the difference in each seed:"
     )
@@ -120,15 +109,12 @@ def _in_short(runs: Sequence[SeedRun], found: Sequence[Gate]) -> str:
 
 
 def _refusals(runs: Sequence[SeedRun], condition: str) -> str:
-    said: list[str] = []
-    for model in (RAFT, ORACLE_ONLY, BASELINE):
-        having = [run for run in runs if model == BASELINE or model in run.trainings]
-        if having:
-            share = _mean(run.refused(model, condition) for run in having)
-            said.append(
-                f"{model} {share}%" if said else f"{model} refuses {share}% of the questions"
-            )
-    return ", ".join(said)
+    shares = {
+        model: _mean(run.refused(model, condition) for run in runs)
+        for model in (RAFT, ORACLE_ONLY, BASELINE)
+    }
+    others = ", ".join(f"{model} {shares[model]}%" for model in (ORACLE_ONLY, BASELINE))
+    return f"{RAFT} refuses {shares[RAFT]}% of the questions, {others}"
 
 
 def _mean(values: Iterable[float]) -> str:
@@ -186,7 +172,7 @@ Answers are greedy.
 def trainings_table(runs: Sequence[SeedRun], variants: Sequence[Variant]) -> str:
     rows = []
     for variant in variants:
-        of_seeds = [r.trainings[variant.name] for r in runs if variant.name in r.trainings]
+        of_seeds = [run.trainings[variant.name] for run in runs]
         rows.append(
             [
                 variant.name,
@@ -209,12 +195,10 @@ def overview(runs: Sequence[SeedRun]) -> str:
     rows = []
     conditions = {name: it for name, it in CONDITIONS.items() if (RAFT, name) in runs[0].marks}
     for name in _models(runs):
-        having = [run for run in runs if (name, MAIN) in run.marks]
-        label = name if len(having) == len(runs) else f"{name} (seed {having[0].seed})"
         values = [
-            percent(fmean(run.exact(name, condition) for run in having)) for condition in conditions
+            percent(fmean(run.exact(name, condition) for run in runs)) for condition in conditions
         ]
-        rows.append([label, *values])
+        rows.append([name, *values])
     said = "Percent, mean over the seeds. Where the oracle is absent the right reply is a refusal."
     return f"{said}\n\n" + table(["", *conditions.values()], rows)
 
@@ -222,7 +206,7 @@ def overview(runs: Sequence[SeedRun]) -> str:
 def condition_table(runs: Sequence[SeedRun], condition: str) -> str:
     """One condition: every model's figures, and RAFT's lead over it with each seed's interval."""
     rows = []
-    for name in _everywhere(runs):
+    for name in _models(runs):
         leads = ["" if name == RAFT else _lead(run, name, condition) for run in runs]
         rows.append(
             [

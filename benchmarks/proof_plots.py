@@ -31,12 +31,8 @@ STYLES = (("#808080", "x"), ("#d55e00", "s"), ("#009e73", "^"), ("#2b7fc4", "o")
 Line = tuple[str, list[float], list[float]]  # what it is, x, y in percent
 
 
-def write_plots(runs: Sequence[SeedRun], docs_dir: Path) -> dict[str, str]:
-    """Write both plots; returns for each file the Markdown that shows it and says what it shows.
-
-    Both are of the first seed, the one that has every variant.
-    """
-    run = runs[0]
+def write_plots(run: SeedRun, docs_dir: Path) -> dict[str, str]:
+    """Write both plots; returns for each file the Markdown that shows it and says what it shows."""
     made = {
         SHARE_SVG: (plot_shares(run), read_shares(run)),
         DISTRACTORS_SVG: (plot_distractors(run), read_distractors(run)),

@@ -53,7 +53,6 @@ class Variant:
     differs: str  # from RAFT
     options: Mapping[str, Any] = field(default_factory=dict)  # knobs that differ
     change: Callable[[RaftExample], RaftExample] | None = None  # of each train and valid row
-    every_seed: bool = True  # False: trained with the first seed alone
 
 
 RAFT, BASELINE, ORACLE_ONLY = "RAFT", "baseline", "oracle only"
@@ -73,13 +72,9 @@ VARIANTS = (
     Variant(
         "hard distractors", "distractors near the question (BM25)", {"distractor_mode": "hard"}
     ),
-    Variant(
-        "oracle probability 0.4", "fewer oracles", {"oracle_probability": 0.4}, every_seed=False
-    ),
-    Variant(
-        "oracle probability 0.6", "fewer oracles", {"oracle_probability": 0.6}, every_seed=False
-    ),
-    Variant("2 distractors", "2 distractors in place of 4", {"num_distractors": 2}, None, False),
+    Variant("oracle probability 0.4", "fewer oracles", {"oracle_probability": 0.4}),
+    Variant("oracle probability 0.6", "fewer oracles", {"oracle_probability": 0.6}),
+    Variant("2 distractors", "2 distractors in place of 4", {"num_distractors": 2}),
 )
 
 

@@ -13,10 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
-from unittest.mock import patch
 
-from benchmarks.homes import fresh_home, random_model
-from benchmarks.proof import answers_of
+from benchmarks.homes import fresh_home
+from benchmarks.proof import answers_of, toy_parameters
 from benchmarks.proof_data import proof_recipe, seed_data
 from benchmarks.proof_figures import ABSENT, MAIN, Difference, SeedRun, Training, mark
 from benchmarks.proof_rows import RAFT, Variant
@@ -26,7 +25,6 @@ from lib.eval.wording import percent, signed
 from lib.finetune.shared_contexts import share_contexts
 from lib.gen import Corpus
 from lib.recipe import Recipe
-from lib.settings import PROJECT_DIR, write_text
 from lib.threads import tune_threads
 
 SEEDS = (0, 1, 2)
@@ -44,12 +42,8 @@ def main(*, quick: bool = False) -> int:
     """Print the lines of each seed; 1 when a student of shared contexts is worse in one of them."""
     if not quick:
         return compare()
-    with fresh_home() as folder, patch("benchmarks.proof.MAX_NEW_TOKENS", 8):
-        for path in (PROJECT_DIR / "sample_data" / "registers").glob("farm-*.txt"):
-            beginning = path.read_text(encoding="utf-8")[:400].rpartition(".")[0]
-            write_text(folder / "documents" / path.name, f"{beginning}.\n")
-        few = {"doc_path": str(folder / "documents"), "questions_per_chunk": 2, "num_epochs": 0.02}
-        few["student_model"] = str(random_model(folder / "random"))
+    with fresh_home() as folder:
+        few = toy_parameters(folder)
         return compare(seeds=(0,), max_questions=1, **few)
 
 

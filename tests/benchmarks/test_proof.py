@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.proof_ablations import ablations_page
 from benchmarks.proof_figures import MAIN, Marks, SeedRun, Training, gates, mark
 from benchmarks.proof_page import comparison, write_page
 from benchmarks.proof_plots import DISTRACTORS_SVG, SHARE_SVG, read_distractors, read_shares
@@ -295,19 +296,24 @@ def test_the_plots_are_read_by_rule() -> None:
     assert "-60 (trained with 4, RAFT)" in read_distractors(run)
 
 
-def test_the_page_states_every_gate_and_shows_both_plots(tmp_path: Path) -> None:
+def test_the_page_states_every_gate(tmp_path: Path) -> None:
     runs = [run_of(0), run_of(1, RAFT_oracle_4=marks_of(0.6))]
     found = gates(runs)
     path = write_page(runs, VARIANTS, found, Recipe(num_epochs=2.5), docs_dir=tmp_path)
     page = path.read_text()
     assert page.count("**not reached**") == sum(not gate.reached for gate in found) > 0
     assert page.count("| reached |") == sum(gate.reached for gate in found) > 0
-    for name in (SHARE_SVG, DISTRACTORS_SVG):
-        assert f"]({name})" in page
-        assert (tmp_path / name).read_text().startswith("<svg")
     for line in page.splitlines():
         if line.startswith("|"):
             assert "nan" not in line
+
+
+def test_the_page_of_the_ablations_shows_both_plots(tmp_path: Path) -> None:
+    page = ablations_page(run_of(), VARIANTS, Recipe(), tmp_path)
+    assert all(f"“{variant.name}”" in page for variant in VARIANTS if variant.name != RAFT)
+    for name in (SHARE_SVG, DISTRACTORS_SVG):
+        assert f"]({name})" in page
+        assert (tmp_path / name).read_text().startswith("<svg")
 
 
 def test_the_readme_says_what_the_proof_says() -> None:
