@@ -25,7 +25,7 @@ def wait_until_it_answers(settings: EndpointSettings, *, timeout_s: float) -> No
 
     started, said = time.monotonic(), ""
     with sdk_client(settings) as client:
-        ask = client.with_options(timeout=REQUEST_S)
+        ask = client.with_options(timeout=REQUEST_S, max_retries=0)
         while (seconds := time.monotonic() - started) < timeout_s:
             try:
                 if settings.role == "embedding":

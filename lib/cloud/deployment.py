@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from lib.cloud.answers import wait_until_it_answers
 from lib.cloud.models import fine_tune_of, load_models
@@ -31,8 +32,9 @@ def with_deployment(job: Mapping[str, Any], *, timeout_s: float) -> Mapping[str,
         return job
     config, model = read_json(path), job["fine_tuned_model"]
     settings = endpoint_settings("student", deployment=model)
-    address = f"https://{config.get('account_name')}."
-    if not settings or settings.deployment != model or not settings.base_url.startswith(address):
+    if not settings or settings.deployment != model:
+        return job
+    if (urlsplit(settings.base_url).hostname or "").split(".")[0] != config.get("account_name"):
         return job
     if (how := fine_tune_of(load_models(), job["model"])) is None:
         raise SetupError(
@@ -56,45 +58,56 @@ def _deploy(url: str, model: str, how: Mapping[str, Any], *, timeout_s: float) -
     Raises:
         SetupError: it is refused, it failed, or it is not ready in time.
     """
+    import httpx2
+
     what = {"model": {"format": how["format"], "name": model, "version": "1"}}
     body = {"sku": {"name": how["sku"], "capacity": how["capacity"]}, "properties": what}
     entra, asked, said = EntraToken("deployment", f"{ARM}/.default"), False, ""
     deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        status, found, wait_s = _call(entra, "GET", url)
-        state = (found.get("properties") or {}).get("provisioningState", "")
-        if state == "Succeeded":
-            return
-        if (has_failed := state in ("Failed", "Canceled")) and asked:
-            raise SetupError(
-                f"Azure could not deploy {model} ({state}). Look at it in the portal "
-                "(https://ai.azure.com), delete the deployment, then run this again."
-            )
-        if status == 404 or has_failed:
-            status, found, wait_s = _call(entra, "PUT", url, body)
-            asked = True
-        said = state or f"{status} {short(found.get('error', ''))}"
-        time.sleep(max(POLL_S, wait_s))
+    with httpx2.Client(timeout=REQUEST_S) as client:
+        while time.monotonic() < deadline:
+            status, said, wait_s = _call(client, entra, "GET", url)
+            if said == "Succeeded":
+                return
+            if (has_failed := said in ("Failed", "Canceled")) and asked:
+                raise SetupError(
+                    f"Azure could not deploy {model} ({said}). Look at it in the portal "
+                    "(https://ai.azure.com), delete the deployment, then run this again."
+                )
+            if status == 404 or has_failed:
+                status, said, wait_s = _call(client, entra, "PUT", url, body)
+                asked = True
+            time.sleep(max(POLL_S, wait_s))
     raise SetupError(
         f"The deployment is not ready after {timeout_s:.0f} s (last: {said}). Azure goes on: run "
         "this again to wait on, or raise server_timeout_s."
     )
 
 
-def _call(entra: EntraToken, method: str, url: str, body: Any = None) -> tuple[int, Any, float]:
-    """(status, reply, seconds to wait); status 0: no reply. SetupError: waiting cannot mend it."""
+def _call(
+    client: Any, entra: EntraToken, method: str, url: str, body: Any = None
+) -> tuple[int, str, float]:
+    """(status, provisioning state or error, seconds to wait); status 0: no reply came.
+
+    SetupError: what waiting cannot mend.
+    """
     import httpx2
 
     headers = {"Authorization": f"Bearer {asyncio.run(entra.get())}"}
     try:
-        reply = httpx2.request(method, url, headers=headers, json=body, timeout=REQUEST_S)
+        reply = client.request(method, url, headers=headers, json=body)
     except httpx2.TransportError as error:
-        return 0, {"error": short(error) or type(error).__name__}, 0.0
-    is_json = reply.headers.get("content-type", "").startswith("application/json")
-    status, found = reply.status_code, reply.json() if is_json else {"error": reply.text}
-    if status < 300 or status in (404, 408, 409, 429) or status >= 500:
-        return status, found, retry_after_s(reply.headers) or 0.0
+        return 0, short(error) or type(error).__name__, 0.0
+    try:
+        found = dict(reply.json())
+    except (ValueError, TypeError):
+        found = {"error": reply.text}
+    state = (found.get("properties") or {}).get("provisioningState", "")
+    status, is_missing = reply.status_code, method == "GET" and reply.status_code == 404
+    said = state or f"{status} {short(found.get('error', found))}"
+    if status < 300 or is_missing or status in (408, 409, 429) or status >= 500:
+        return status, said, retry_after_s(reply.headers) or 0.0
     raise SetupError(
-        f"Azure does not deploy the model ({status}: {short(found.get('error', found))}). It takes "
-        "the role Foundry Owner. Check config.json, infra/models.yaml and your quota."
+        f"Azure does not deploy the model ({said}). It takes the role Foundry Owner. Check "
+        "config.json, infra/models.yaml and your quota."
     )
