@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,12 @@ from aiohttp import web
 
 from lib.cloud import answers, deployment
 from lib.cloud.deployment import with_deployment
-from lib.settings import CheckFailed, SetupError
+from lib.deploy import deploy as start
+from lib.finetune.services import require_service
+from lib.recipe import Recipe
+from lib.settings import CheckFailed, SetupError, portable
+from lib.state import JOB_FILE, read_state, save_state
+from lib.store import write_json
 from tests.server import Loopback, serving
 
 JOB = {"model": "gpt-oss-20b-11", "fine_tuned_model": "gpt-oss-20b-11.ft-1234", "id": "ftjob-1"}
@@ -216,6 +222,32 @@ def test_other_jobs_stay_as_they_are(case: str, azure: Azure, home_dir: Path) ->
     job: dict[str, Any] = {} if case == "no job" else JOB
     assert with_deployment(job, timeout_s=1.0) == job
     assert not azure.calls
+
+
+def test_3_deploy_passes_the_deployment_on(azure: Azure, home_dir: Path) -> None:
+    folder = home_dir / "artefacts" / "students" / "h-1" / "hosted"
+    write_json(folder / JOB_FILE, JOB)
+    save_state("h", DATASET_DIR="d", STUDENT_DATASET_DIR="d", STUDENT_MODEL_DIR=portable(folder))
+    with (home_dir / ".env").open("a") as env:
+        env.write(f"BASELINE_OPENAI_BASE_URL={azure.base_url}\nBASELINE_OPENAI_USE_ENTRA_ID=1\n")
+        env.write("BASELINE_OPENAI_DEPLOYMENT=gpt-oss-20b\n")
+    student, baseline = start(Recipe(run_name="h", server_timeout_s=30.0))
+    assert [student.model, baseline.model] == [*azure.made, "gpt-oss-20b"]
+    state = read_state("h")
+    assert state["STUDENT_OPENAI_DEPLOYMENT"] == student.model
+    assert not [name for name in state if "KEY" in name]
+
+
+def test_a_missing_package_is_said_before_anything_runs(
+    azure: Azure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BASELINE_OPENAI_BASE_URL", azure.base_url)
+    monkeypatch.setenv("BASELINE_OPENAI_USE_ENTRA_ID", "true")
+    recipe = Recipe(method="hosted", student_model="gpt-oss-20b-11")
+    assert require_service(recipe).use_entra_id
+    monkeypatch.setitem(sys.modules, "azure.identity", None)
+    with pytest.raises(SetupError, match=r"student is set to use Entra ID.*pip install"):
+        require_service(recipe)
 
 
 def test_a_base_that_models_yaml_does_not_know_is_said(azure: Azure) -> None:
