@@ -8,12 +8,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lib.cloud.answers import wait_until_it_answers
-from lib.cloud.models import fine_tune_of, load_models
+from lib.cloud.models import fine_tune_of, foundry_config, load_models
 from lib.endpoints import endpoint_settings
 from lib.engine.faults import retry_after_s, short
 from lib.engine.transport import EntraToken
-from lib.settings import SetupError, home
-from lib.store import fingerprint, read_json
+from lib.settings import SetupError
+from lib.store import fingerprint
 
 ARM, API_VERSION = "https://management.azure.com", "2025-06-01"
 POLL_S, REQUEST_S = 15.0, 60.0
@@ -27,14 +27,13 @@ def with_deployment(job: Mapping[str, Any], *, timeout_s: float) -> Mapping[str,
     The deployment's name then takes the place of the model's. One that is there is used, one that
     has ended is made again. A job elsewhere, or a deployment that .env names, stays as it is.
     """
-    path = home() / "config.json"
-    if not job or not path.is_file():
+    if not job or not (config := foundry_config()):
         return job
-    config, model = read_json(path), job["fine_tuned_model"]
+    model = job["fine_tuned_model"]
     settings = endpoint_settings("student", deployment=model)
     if not settings or settings.deployment != model:
         return job
-    if (urlsplit(settings.base_url).hostname or "").split(".")[0] != config.get("account_name"):
+    if (urlsplit(settings.base_url).hostname or "").split(".")[0] != config["account_name"]:
         return job
     if (how := fine_tune_of(load_models(), job["model"])) is None:
         raise SetupError(

@@ -1,9 +1,11 @@
 """infra/models.yaml: models of Foundry, the roles that they are offered for, and their regions."""
 
+from contextlib import suppress
 from typing import Any
 
 from lib.engine.faults import short
-from lib.settings import PROJECT_DIR, SetupError
+from lib.settings import PROJECT_DIR, SetupError, home
+from lib.store import read_json
 
 PATH = PROJECT_DIR / "infra" / "models.yaml"
 ROLES = ("teacher", "student", "embedding", "baseline", "judge")
@@ -34,3 +36,11 @@ def fine_tune_of(models: Models, base: str) -> dict[str, Any] | None:
     """How a model is trained, and what was trained deployed. `base`: its name, here or in a job."""
     known = {name: m["fine_tune"] for name, m in models.items() if "fine_tune" in m}
     return next((how for name, how in known.items() if base in (name, how["name"])), None)
+
+
+def foundry_config() -> dict[str, str]:
+    """config.json, where the resource is; {} = there is none, or it is another program's."""
+    with suppress(OSError, ValueError, TypeError):
+        config = dict(read_json(home() / "config.json"))
+        return config if "account_name" in config else {}
+    return {}

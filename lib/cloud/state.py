@@ -7,11 +7,11 @@ import sys
 
 from lib.cloud.answers import wait_until_it_answers
 from lib.cloud.azd import azd_values, run_azd
-from lib.cloud.models import NONE, ROLES, fine_tune_of, load_models
+from lib.cloud.models import NONE, ROLES, fine_tune_of, foundry_config, load_models
 from lib.endpoints import endpoint_settings, prefixes_of
 from lib.settings import CheckFailed, SetupError, home, write_text
 from lib.state import read_env
-from lib.store import read_json, write_json
+from lib.store import write_json
 
 CONFIG = {  # key of config.json → a name of azd's environment
     "subscription_id": "AZURE_SUBSCRIPTION_ID",
@@ -46,7 +46,7 @@ def state(options: argparse.Namespace) -> None:
 def _write_config(config: dict[str, str]) -> None:
     """config.json, which tools of Azure and 3_deploy read."""
     path = home() / "config.json"
-    if path.is_file() and "account_name" not in read_json(path):
+    if path.is_file() and not foundry_config():
         raise SetupError(f"{path} is another program's (no account_name in it). Move it away.")
     write_json(path, config)
 

@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import json
+import logging
 import ssl
 import sys
 import time
@@ -160,6 +161,7 @@ class EntraToken:
                 f"The {role} is set to use Entra ID, which needs the package azure-identity. Run "
                 "`pip install azure-identity`, or set a key in place of …OPENAI_USE_ENTRA_ID."
             ) from error
+        logging.getLogger("azure.identity").setLevel(logging.ERROR)  # our message says it once
         self._role, self._scope, self._credential = role, scope, DefaultAzureCredential()
         self._token, self._expires = "", 0.0
         self._renewing = asyncio.Lock()

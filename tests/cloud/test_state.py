@@ -13,6 +13,7 @@ from aiohttp import web
 
 from lib.cloud import answers
 from lib.cloud.__main__ import main
+from lib.cloud.deployment import with_deployment
 from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.sdk import sdk_client
 from lib.settings import SetupError
@@ -112,10 +113,15 @@ def test_before_azd_up_nothing_is_written(
     assert not list(home_dir.iterdir())
 
 
-def test_a_config_of_another_program_is_not_replaced(server: Loopback, home_dir: Path) -> None:
-    (home_dir / "config.json").write_text('{"workspace_name": "theirs"}')
+@pytest.mark.parametrize("theirs", ['{"workspace_name": "theirs"}', '["theirs"]', "theirs"])
+def test_a_config_of_another_program_is_not_replaced(
+    theirs: str, server: Loopback, home_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home_dir / "config.json").write_text(theirs)
     assert main(["state"]) == 2
-    assert "theirs" in (home_dir / "config.json").read_text()
+    assert "config.json is another program's" in capsys.readouterr().err
+    assert (home_dir / "config.json").read_text() == theirs
+    assert with_deployment({"model": "m"}, timeout_s=1.0) == {"model": "m"}
 
 
 def refuse(*statuses: int) -> object:
