@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--wait", type=float, default=600.0, help="seconds for each to answer")
     command.set_defaults(run=state)
     command = commands.add_parser("down", help="delete everything that azd made")
-    command.add_argument("--yes", action="store_true", help="do not ask")
+    command.add_argument("--yes", action="store_true", help="azd does not ask")
     command.set_defaults(run=down)
     return run_command(parser, arguments)
 

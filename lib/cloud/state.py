@@ -3,7 +3,6 @@
 import argparse
 import io
 import re
-import sys
 
 from lib.cloud.answers import wait_until_it_answers
 from lib.cloud.azd import azd_values, run_azd
@@ -29,7 +28,10 @@ def state(options: argparse.Namespace) -> None:
     values, failed = azd_values(), []
     if missing := [name for name in NEEDED if not values.get(name)]:
         raise SetupError(f"azd has no {', '.join(missing)}. Run `azd up` first.")
-    _write_config({key: values[name] for key, name in CONFIG.items()})
+    path = home() / "config.json"
+    if path.is_file() and not foundry_config():
+        raise SetupError(f"{path} is another program's (no account_name in it). Move it away.")
+    write_json(path, {key: values[name] for key, name in CONFIG.items()})
     for role in _write_endpoints(values):
         settings = endpoint_settings(role, deployment=NONE)
         if settings and settings.deployment != NONE:  # the student is not trained yet
@@ -41,14 +43,6 @@ def state(options: argparse.Namespace) -> None:
         raise CheckFailed(" ".join(failed))
     how = fine_tune_of(load_models(), values["OPENBOOK_STUDENT"]) or {}
     print(f"Next: ./run_all.sh -p parameters/azure-foundry.yaml -r student_model {how.get('name')}")
-
-
-def _write_config(config: dict[str, str]) -> None:
-    """config.json, which tools of Azure and 3_deploy read."""
-    path = home() / "config.json"
-    if path.is_file() and not foundry_config():
-        raise SetupError(f"{path} is another program's (no account_name in it). Move it away.")
-    write_json(path, config)
 
 
 def _write_endpoints(values: dict[str, str]) -> list[str]:
@@ -86,7 +80,7 @@ def _write_env(text: str) -> None:
 
 
 def down(options: argparse.Namespace) -> None:
-    """Say what goes, ask, and delete it; then forget its addresses."""
+    """Say what goes; azd asks and deletes it; then forget its addresses."""
     group = azd_values().get("AZURE_RESOURCE_GROUP", "of this azd environment")
     print(
         f"This deletes the resource group {group} for good: the Foundry resource and its project,\n"
@@ -94,11 +88,6 @@ def down(options: argparse.Namespace) -> None:
         "Here it removes our lines of .env, and config.json; datasets and reports stay.",
         flush=True,
     )
-    if not options.yes:
-        if not sys.stdin.isatty():
-            raise SetupError("Nothing was deleted: nobody is there to ask. Add --yes.")
-        if input("Delete? [y/N] ").strip().lower() != "y":
-            raise SetupError("Nothing was deleted.")
-    run_azd("down", "--purge", "--force", shown=True)
+    run_azd("down", "--purge", *(["--force"] if options.yes else []), shown=True)
     _write_env(_own_env())
     (home() / "config.json").unlink(missing_ok=True)

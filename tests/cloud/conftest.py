@@ -20,7 +20,7 @@ told = json.loads((folder / "told.json").read_text())
 values = json.loads((folder / "values.json").read_text())
 with (folder / "calls").open("a") as calls:
     calls.write(" ".join(arguments) + chr(10))
-if told.get("fails"):
+if "fails" in told and " ".join(arguments).startswith(told.get("at", "")):
     sys.exit("ERROR: " + told["fails"])
 if arguments == ["env", "get-values"]:
     print(*(f'{{name}}="{{value}}"' for name, value in values.items()), sep=chr(10))

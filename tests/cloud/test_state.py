@@ -176,16 +176,19 @@ def test_a_missing_login_is_said_at_once(
     assert not server.requests
 
 
-def test_down_says_what_it_deletes_and_asks(
+def test_down_says_what_it_deletes_and_azd_asks(
     server: Loopback, azd: Azd, home_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["state"]) == 0
+    env = (home_dir / ".env").read_text()
+    azd.tell(fails="user denied delete confirmation", at="down")
     assert main(["down"]) == 2
     shown = capsys.readouterr()
     assert "deletes the resource group rg-mine for good" in shown.out
-    assert "Nothing was deleted: nobody is there to ask." in shown.err
-    assert not any(call.startswith("down") for call in azd.calls)
+    assert "`azd down --purge` failed (exit code 1)" in shown.err
     assert (home_dir / "config.json").is_file()
+    assert (home_dir / ".env").read_text() == env
+    azd.tell()
     assert main(["down", "--yes"]) == 0
     assert azd.calls[-1] == "down --purge --force"
     assert (home_dir / ".env").read_text() == ""
