@@ -22,13 +22,14 @@ _NAMES: dict[str, dict[str, tuple[str, ...]]] = {  # style → field → names, 
         "api_key": ("OPENAI_API_KEY",),
         "base_url": ("OPENAI_BASE_URL",),
         "deployment": ("OPENAI_DEPLOYMENT",),
+        "use_entra_id": ("OPENAI_USE_ENTRA_ID",),  # a login in place of a key: Azure's /openai/v1/
     },
     "azure": {
         "api_key": ("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_KEY"),
         "base_url": ("AZURE_OPENAI_ENDPOINT",),
         "deployment": ("AZURE_OPENAI_DEPLOYMENT",),
         "api_version": ("OPENAI_API_VERSION", "AZURE_OPENAI_API_VERSION"),
-        "use_entra_id": ("AZURE_OPENAI_USE_ENTRA_ID",),  # a login in place of a key
+        "use_entra_id": ("AZURE_OPENAI_USE_ENTRA_ID",),
     },
 }
 _YES = ("1", "true", "yes", "on")
@@ -42,7 +43,7 @@ class EndpointSettings:
     deployment: str  # the model's name there
     api_key: str = field(default="", repr=False)
     api_version: str = ""
-    use_entra_id: bool = False  # Azure style: Entra ID in place of the key
+    use_entra_id: bool = False  # Entra ID in place of the key
 
     @cached_property
     def address(self) -> str:
@@ -79,16 +80,18 @@ def endpoint_settings(
         return None
     style = style or "openai"
     check_origin(f"{role.upper()}_OPENAI_DEPLOYMENT", run_name)
+    own_key = any(p + n in merged for p in prefixes for n in _NAMES[style]["api_key"])
     values = {}
     for name_of, names in _NAMES[style].items():
-        candidates = [p + n for p in prefixes for n in names] + list(names)
+        gaps = () if name_of == "use_entra_id" and own_key else names  # the role has a key
+        candidates = [p + n for p in prefixes for n in names] + list(gaps)
         values[name_of] = next((merged[name] for name in candidates if name in merged), "").strip()
     values["deployment"] = values["deployment"] or deployment
     values |= _parts_of_address(style, values)
-    if style == "openai" and not values["base_url"]:
-        values["base_url"] = "https://api.openai.com/v1"
-    if use_entra_id := values.pop("use_entra_id", "").lower() in _YES:
+    if use_entra_id := values.pop("use_entra_id").lower() in _YES:
         del values["api_key"]
+    elif style == "openai" and not values["base_url"]:
+        values["base_url"] = "https://api.openai.com/v1"
     if missing := [name_of for name_of, value in values.items() if not value]:
         needed = ", ".join(prefixes[0] + _NAMES[style][name_of][0] for name_of in missing)
         raise SetupError(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lib.cloud.deployment import with_deployment
 from lib.deploy.server import start, wait_until_ready
 from lib.endpoints import endpoint_settings, is_set_by_user
 from lib.recipe import Recipe
@@ -29,7 +30,7 @@ def deploy(recipe: Recipe) -> list[Deployed]:
     the models that this run's 2_finetune made.
     """
     run_name = recipe.run_name
-    job = hosted_job(run_name)
+    job = with_deployment(hosted_job(run_name), timeout_s=recipe.server_timeout_s)
     folders = {
         role: require_path(f"{role.upper()}_MODEL_DIR", run_name)
         for role in ("student", "baseline")

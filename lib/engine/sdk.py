@@ -1,11 +1,12 @@
 """The openai SDK's client, for what is asked seldom: files, batches, fine-tuning jobs, streams."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from lib.endpoints import EndpointSettings
-from lib.engine.transport import LOCAL_HOSTS, EntraToken
+from lib.engine.transport import LOCAL_HOSTS, entra_token
 
 
 def sdk_client(settings: EndpointSettings) -> Any:
@@ -14,17 +15,22 @@ def sdk_client(settings: EndpointSettings) -> Any:
 
     is_local = urlsplit(settings.base_url).hostname in LOCAL_HOSTS  # no proxy
     http_client = openai.DefaultHttpxClient(follow_redirects=False, trust_env=not is_local)
+    token = _token_of(settings) if settings.use_entra_id else None
     if settings.style == "openai":
         return openai.OpenAI(
-            api_key=settings.api_key, base_url=settings.base_url, http_client=http_client
+            api_key=token or settings.api_key, base_url=settings.base_url, http_client=http_client
         )
     options: dict[str, Any] = {"api_key": settings.api_key}
-    if settings.use_entra_id:
-        entra = EntraToken(settings.role)
-        options = {"azure_ad_token_provider": lambda: asyncio.run(entra.get())}
+    if token:
+        options = {"azure_ad_token_provider": token}
     return openai.AzureOpenAI(
         azure_endpoint=settings.base_url,
         api_version=settings.api_version,
         http_client=http_client,
         **options,
     )
+
+
+def _token_of(settings: EndpointSettings) -> Callable[[], str]:
+    entra = entra_token(settings)
+    return lambda: asyncio.run(entra.get())

@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import json
+import logging
 import ssl
 import sys
 import time
@@ -15,7 +16,10 @@ from lib.engine.faults import Fault, read_body, short
 from lib.settings import SetupError, without_secrets
 
 _CONNECT_TIMEOUT_S = 20.0
-_ENTRA_SCOPE = "https://cognitiveservices.azure.com/.default"
+_ENTRA_SCOPES = {  # by style; the second is that of /openai/v1/
+    "azure": "https://cognitiveservices.azure.com/.default",
+    "openai": "https://ai.azure.com/.default",
+}
 _TOKEN_MARGIN_S = 300.0  # a token is renewed this long before it expires
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
@@ -28,7 +32,7 @@ class Transport:
 
     def __init__(self, settings: EndpointSettings) -> None:
         self._settings = settings
-        self._entra = EntraToken(settings.role) if settings.use_entra_id else None
+        self._entra = entra_token(settings) if settings.use_entra_id else None
 
     async def __aenter__(self) -> Self:
         import aiohttp
@@ -139,18 +143,26 @@ def _certificates() -> ssl.SSLContext | bool:
     return True
 
 
-class EntraToken:
-    """A bearer token from this machine's login (environment, managed identity, `az login`, …)."""
+def entra_token(settings: EndpointSettings) -> "EntraToken":
+    return EntraToken(settings.role, _ENTRA_SCOPES[settings.style])
 
-    def __init__(self, role: str) -> None:
+
+class EntraToken:
+    """A bearer token from this machine's login (environment, managed identity, `az login`, …).
+
+    `role`: what it is for, in messages; `scope`: of which service.
+    """
+
+    def __init__(self, role: str, scope: str) -> None:
         try:
             from azure.identity import DefaultAzureCredential
         except ImportError as error:
             raise SetupError(
                 f"The {role} is set to use Entra ID, which needs the package azure-identity. Run "
-                "`pip install azure-identity`, or set a key in place of AZURE_OPENAI_USE_ENTRA_ID."
+                "`pip install azure-identity`, or set a key in place of …OPENAI_USE_ENTRA_ID."
             ) from error
-        self._role, self._credential = role, DefaultAzureCredential()
+        logging.getLogger("azure.identity").setLevel(logging.ERROR)  # our message says it once
+        self._role, self._scope, self._credential = role, scope, DefaultAzureCredential()
         self._token, self._expires = "", 0.0
         self._renewing = asyncio.Lock()
 
@@ -161,11 +173,11 @@ class EntraToken:
         async with self._renewing:
             if time.time() > self._expires - _TOKEN_MARGIN_S:
                 try:
-                    fresh = await asyncio.to_thread(self._credential.get_token, _ENTRA_SCOPE)
+                    fresh = await asyncio.to_thread(self._credential.get_token, self._scope)
                 except AzureError as error:
                     raise SetupError(
                         f"Entra ID gives no token for the {self._role}: {short(error)}. Log in "
-                        "(`az login`), or set a key in place of AZURE_OPENAI_USE_ENTRA_ID."
+                        "(`az login`), or set a key in place of …OPENAI_USE_ENTRA_ID."
                     ) from error
                 self._token, self._expires = fresh.token, float(fresh.expires_on)
         return self._token

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.faults import short
 from lib.engine.prices import load_prices
+from lib.engine.transport import entra_token
 from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR, SetupError, home
 
@@ -92,6 +93,8 @@ def require_service(recipe: Recipe) -> EndpointSettings:
             f"at {baseline.address}. Set BASELINE_OPENAI_BASE_URL and STUDENT_OPENAI_BASE_URL to "
             "the same address."
         )
+    if settings.use_entra_id:
+        entra_token(settings)  # its package is there
     if recipe.then == "dpo":
         service = service_of(settings.base_url)
         if not service.trains_on_preferences(recipe.student_model):

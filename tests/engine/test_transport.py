@@ -6,9 +6,8 @@ import asyncio
 import ssl
 import subprocess
 import sys
-import time
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from lib.engine.ledger import Ledger
 from lib.engine.transport import Transport, _proxy, url_of
 from lib.recipe import Recipe
 from lib.settings import SetupError
+from tests.entra import stand_in
 from tests.server import Loopback, error, serve
 
 
@@ -172,31 +172,7 @@ def test_a_certificate_that_is_not_trusted_is_named_with_its_remedy(tmp_path: Pa
 
 @pytest.fixture
 def entra(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """A stand-in for azure-identity: it counts tokens, whose life is `life_s`."""
-    state = SimpleNamespace(issued=0, life_s=3600.0, refuses=False, scopes=set())
-
-    class AzureError(Exception):
-        pass
-
-    class DefaultAzureCredential:
-        def get_token(self, scope: str) -> SimpleNamespace:
-            time.sleep(0.05)
-            if state.refuses:
-                raise AzureError("run az login")
-            state.scopes.add(scope)
-            state.issued += 1
-            expires_on = int(time.time() + state.life_s)
-            return SimpleNamespace(token=f"token-{state.issued}", expires_on=expires_on)
-
-    modules = {name: ModuleType(name) for name in ("azure", "azure.identity", "azure.core")}
-    modules["azure.core.exceptions"] = ModuleType("azure.core.exceptions")
-    modules["azure.core.exceptions"].AzureError = AzureError  # type: ignore[attr-defined]
-    modules["azure.identity"].DefaultAzureCredential = (  # type: ignore[attr-defined]
-        DefaultAzureCredential
-    )
-    for name, module in modules.items():
-        monkeypatch.setitem(sys.modules, name, module)
-    return state
+    return stand_in(monkeypatch)
 
 
 def test_entra_id_gives_one_token_for_all_until_it_expires(entra: SimpleNamespace) -> None:

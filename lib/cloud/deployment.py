@@ -1,0 +1,112 @@
+"""A fine-tuned model behind an endpoint: one PUT to Azure Resource Manager, then waiting."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from lib.cloud.answers import wait_until_it_answers
+from lib.cloud.models import fine_tune_of, foundry_config, load_models
+from lib.endpoints import endpoint_settings
+from lib.engine.faults import retry_after_s, short
+from lib.engine.transport import EntraToken
+from lib.settings import SetupError
+from lib.store import fingerprint
+
+ARM, API_VERSION = "https://management.azure.com", "2025-06-01"
+POLL_S, REQUEST_S = 15.0, 60.0
+_TERMS = {"DeveloperTier": "it ends after 24 hours; tokens are paid, hosting is not"}
+_HOSTED = "hosting is paid by the hour; without a request for 15 days it is deleted"
+
+
+def with_deployment(job: Mapping[str, Any], *, timeout_s: float) -> Mapping[str, Any]:
+    """The job of a hosted student; its model is deployed if it is at the resource of config.json.
+
+    The deployment's name then takes the place of the model's. One that is there is used, one that
+    has ended is made again. A job elsewhere, or a deployment that .env names, stays as it is.
+    """
+    if not job or not (config := foundry_config()):
+        return job
+    model = job["fine_tuned_model"]
+    settings = endpoint_settings("student", deployment=model)
+    if not settings or settings.deployment != model:
+        return job
+    if (urlsplit(settings.base_url).hostname or "").split(".")[0] != config["account_name"]:
+        return job
+    if (how := fine_tune_of(load_models(), job["model"])) is None:
+        raise SetupError(
+            f"infra/models.yaml does not say how a fine-tune of {job['model']} is deployed. Add it "
+            "there, or deploy it in the portal and set STUDENT_OPENAI_DEPLOYMENT in .env."
+        )
+    name, started = f"student-{fingerprint(model)}", time.monotonic()
+    url = f"{ARM}/subscriptions/{config['subscription_id']}/resourceGroups/"
+    url += f"{config['resource_group']}/providers/Microsoft.CognitiveServices/accounts/"
+    url += f"{config['account_name']}/deployments/{name}?api-version={API_VERSION}"
+    print(f"{model} → {name} ({how['sku']}): {_TERMS.get(how['sku'], _HOSTED)}.", flush=True)
+    _deploy(url, model, how, timeout_s=timeout_s)
+    left_s = max(60, timeout_s - (time.monotonic() - started))
+    wait_until_it_answers(replace(settings, deployment=name), timeout_s=left_s)
+    return {**job, "fine_tuned_model": name}
+
+
+def _deploy(url: str, model: str, how: Mapping[str, Any], *, timeout_s: float) -> None:
+    """Look; make it unless it is there; look again until it is ready.
+
+    Raises:
+        SetupError: it is refused, it failed, or it is not ready in time.
+    """
+    import httpx2
+
+    what = {"model": {"format": how["format"], "name": model, "version": "1"}}
+    body = {"sku": {"name": how["sku"], "capacity": how["capacity"]}, "properties": what}
+    entra, asked, said = EntraToken("deployment", f"{ARM}/.default"), False, ""
+    deadline = time.monotonic() + timeout_s
+    with httpx2.Client(timeout=REQUEST_S) as client:
+        while time.monotonic() < deadline:
+            status, said, wait_s = _call(client, entra, "GET", url)
+            if said == "Succeeded":
+                return
+            if (has_failed := said in ("Failed", "Canceled")) and asked:
+                raise SetupError(
+                    f"Azure could not deploy {model} ({said}). Look at it in the portal "
+                    "(https://ai.azure.com), delete the deployment, then run this again."
+                )
+            if status == 404 or has_failed:
+                status, said, wait_s = _call(client, entra, "PUT", url, body)
+                asked = True
+            time.sleep(max(POLL_S, wait_s))
+    raise SetupError(
+        f"The deployment is not ready after {timeout_s:.0f} s (last: {said}). Azure goes on: run "
+        "this again to wait on, or raise server_timeout_s."
+    )
+
+
+def _call(
+    client: Any, entra: EntraToken, method: str, url: str, body: Any = None
+) -> tuple[int, str, float]:
+    """(status, provisioning state or error, seconds to wait); status 0: no reply came.
+
+    SetupError: what waiting cannot mend.
+    """
+    import httpx2
+
+    headers = {"Authorization": f"Bearer {asyncio.run(entra.get())}"}
+    try:
+        reply = client.request(method, url, headers=headers, json=body)
+    except httpx2.TransportError as error:
+        return 0, short(error) or type(error).__name__, 0.0
+    try:
+        found = dict(reply.json())
+    except (ValueError, TypeError):
+        found = {"error": reply.text}
+    state = (found.get("properties") or {}).get("provisioningState", "")
+    status, is_missing = reply.status_code, method == "GET" and reply.status_code == 404
+    said = state or f"{status} {short(found.get('error', found))}"
+    if status < 300 or is_missing or status in (408, 409, 429) or status >= 500:
+        return status, said, retry_after_s(reply.headers) or 0.0
+    raise SetupError(
+        f"Azure does not deploy the model ({said}). It takes the role Foundry Owner. Check "
+        "config.json, infra/models.yaml and your quota."
+    )
