@@ -37,18 +37,23 @@ class DenseRetriever(Retriever):
             include=["documents", "metadatas", "embeddings"],
         )
         columns = [found[key] for key in ("ids", "documents", "metadatas", "embeddings")]
-        return [_nearest(*row)[: self.k] for row in zip(vectors, *columns, strict=True)]
+        return [_nearest(self.k, *row) for row in zip(vectors, *columns, strict=True)]
 
 
 def _nearest(
-    vector: Any, ids: list[str], texts: list[str], metadatas: list[dict[str, Any]], rows: Any
+    k: int,
+    vector: Any,
+    ids: list[str],
+    texts: list[str],
+    metadatas: list[dict[str, Any]],
+    rows: Any,
 ) -> list[Document]:
     # Six digits: smaller differences are rounding errors, so they count as ties.
     similarities = [round(float(row @ vector), 6) for row in rows]
     order = sorted(range(len(ids)), key=lambda i: (-similarities[i], ids[i]))
     return [
         as_document(Chunk(id=ids[i], text=texts[i], **metadatas[i]), score=similarities[i])
-        for i in order
+        for i in order[:k]
     ]
 
 
