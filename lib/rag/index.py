@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -93,7 +95,7 @@ def build_index(chunks: Sequence[Chunk], recipe: Recipe) -> Index:
 
     Where an earlier index of the same model has some of their texts, only the others are embedded,
     and where it has most of them, it is copied and updated. The folder appears only when it is
-    complete, so an interrupted build is never reused.
+    complete, so an interrupted build is never reused; one that is damaged is built anew.
     """
     if not chunks:
         raise SetupError("There are no chunks to index. Run 1_gen.ipynb on at least one document.")
@@ -102,16 +104,13 @@ def build_index(chunks: Sequence[Chunk], recipe: Recipe) -> Index:
     embedder = load_embedder(recipe)
     made_of = {"chunks": [asdict(chunk) for chunk in chunks], "embedder": embedder.identity}
     target = artefact_dir("indexes", embedder.name, made_of | {"format": 2})
-    if target.is_dir():
+    if target.is_dir() and _is_readable(target):
         print(f"index        reused · {len(chunks):,} chunks · {portable(target)}")
         return Index(target, embedder, len(chunks))
-    earlier = _latest_index(target, embedder)
+    earlier, vectors = _earlier(target, embedder)
     with building(target) as folder:
-        vectors: dict[str, Any] = {}
-        if earlier:
-            vectors = _known_vectors(earlier)
-            if 2 * sum(chunk.text in vectors for chunk in chunks) > len(vectors):
-                copytree(earlier, folder, dirs_exist_ok=True)
+        if earlier and 2 * sum(chunk.text in vectors for chunk in chunks) > len(vectors):
+            copytree(earlier, folder, dirs_exist_ok=True)
         new = [chunk.text for chunk in chunks if chunk.text not in vectors]
         if known := len(chunks) - len(new):
             print(f"index        {known:,} of {len(chunks):,} chunks are known")
@@ -122,23 +121,28 @@ def build_index(chunks: Sequence[Chunk], recipe: Recipe) -> Index:
     return Index(target, embedder, len(chunks))
 
 
-def _latest_index(target: Path, embedder: Embedder) -> Path | None:
-    """The newest finished index of this model."""
+def _earlier(target: Path, embedder: Embedder) -> tuple[Path | None, dict[str, Any]]:
+    """The newest readable index of this model, and its vectors by their texts."""
     folders = [path for path in target.parent.glob(f"{embedder.name}-*") if path.is_dir()]
     for folder in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True):
-        with open_client(folder) as client:
-            collection = client.get_collection(COLLECTION, embedding_function=None)
-            if (collection.metadata or {}).get("embedder") == embedder.identity:
-                return folder
-    return None
+        if folder != target and _is_readable(folder):
+            with open_client(folder) as client:
+                collection = client.get_collection(COLLECTION, embedding_function=None)
+                if (collection.metadata or {}).get("embedder") == embedder.identity:
+                    found = collection.get(include=["documents", "embeddings"])
+                    return folder, dict(zip(found["documents"], found["embeddings"], strict=True))
+    return None, {}
 
 
-def _known_vectors(folder: Path) -> dict[str, Any]:
-    """Text → its vector."""
-    with open_client(folder) as client:
-        collection = client.get_collection(COLLECTION, embedding_function=None)
-        found = collection.get(include=["documents", "embeddings"])
-    return dict(zip(found["documents"], found["embeddings"], strict=True))
+def _is_readable(folder: Path) -> bool:
+    """Whether its database holds chunks. SQLite says it: Chroma remembers a client that failed."""
+    path = (folder / "chroma.sqlite3").resolve()
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+            return bool(database.execute("SELECT COUNT(*) FROM embeddings").fetchone()[0])
+    except sqlite3.Error as error:
+        print(f"index        {portable(folder)} cannot be read ({error}): it is not used")
+        return False
 
 
 def _embed(texts: Sequence[str], embedder: Embedder) -> dict[str, Any]:

@@ -123,6 +123,26 @@ def test_an_index_of_another_embedder_is_not_updated(letters: Letters) -> None:
     assert letters.embedded == 9
 
 
+@pytest.mark.parametrize("damage", ["absent", "cut", "text"])
+def test_a_damaged_index_is_built_anew(
+    letters: Letters, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The index itself, and another one that would be updated."""
+    chunks = make_chunks(6)
+    for folder in (build_index(chunks, Recipe()).folder, build_index(chunks[:5], Recipe()).folder):
+        database = folder / "chroma.sqlite3"
+        content = {"cut": database.read_bytes()[:30_000], "text": b"not a database " * 400}
+        database.unlink()
+        if damage != "absent":
+            database.write_bytes(content[damage])
+    capsys.readouterr()
+    with build_index(chunks, Recipe()) as index:
+        [found] = retrieve(index, [chunks[3].text], DENSE, k=1)
+    assert found == [chunks[3]]
+    assert capsys.readouterr().out.count("cannot be read") == 2
+    assert letters.embedded == 6 + 6 + 1  # the first build, this one, and the question
+
+
 def test_the_index_is_a_vector_store_of_langchain(letters: Letters) -> None:
     chunks = random_chunks(60)
     with build_index(chunks, Recipe()) as index:

@@ -152,7 +152,9 @@ def test_words_of_every_script_are_found(letters: Letters) -> None:
 
 
 @pytest.mark.parametrize("texts", [["The ferry."], ["The ferry.", "…"], ["—"]])
-def test_a_question_without_words_finds_nothing_by_words(letters: Letters, texts: list[str]) -> None:
+def test_a_question_without_words_finds_nothing_by_words(
+    letters: Letters, texts: list[str]
+) -> None:
     chunks = [Chunk(f"d#{n}", "d", "D", 1, n, n + 9, text) for n, text in enumerate(texts)]
     index = build_index(chunks, Recipe())
     for setting, found in (("keywords", [[], []]), ("hybrid", [[chunks[0]]] * 2)):
