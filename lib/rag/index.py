@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from functools import cached_property
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from langchain_chroma import Chroma
 
 COLLECTION = "chunks"
+_ROWS = 5000  # read at once
 # One thread always builds the same graph; a wide search finds what brute force finds (tested).
 _HNSW = {
     "space": "cosine",
@@ -129,8 +130,10 @@ def _earlier(target: Path, embedder: Embedder) -> tuple[Path | None, dict[str, A
             with open_client(folder) as client:
                 collection = client.get_collection(COLLECTION, embedding_function=None)
                 if (collection.metadata or {}).get("embedder") == embedder.identity:
-                    found = collection.get(include=["documents", "embeddings"])
-                    return folder, dict(zip(found["documents"], found["embeddings"], strict=True))
+                    vectors: dict[str, Any] = {}
+                    for found in _parts(collection, "documents", "embeddings"):
+                        vectors |= zip(found["documents"], found["embeddings"], strict=True)
+                    return folder, vectors
     return None, {}
 
 
@@ -164,7 +167,8 @@ def _fill(client: Any, chunks: Sequence[Chunk], vectors: Mapping[str, Any], iden
         configuration={"hnsw": _HNSW},
         metadata={"embedder": identity},
     )
-    known = {chunk.id: chunk for chunk in _chunks(collection.get())}
+    parts = _parts(collection, "documents", "metadatas")
+    known = {chunk.id: chunk for part in parts for chunk in _chunks(part)}
     new = [chunk for chunk in chunks if known.get(chunk.id) != chunk]
     gone = list(known.keys() - {chunk.id for chunk in chunks})
     step = client.get_max_batch_size()
@@ -179,6 +183,12 @@ def _fill(client: Any, chunks: Sequence[Chunk], vectors: Mapping[str, Any], iden
             embeddings=[vectors[chunk.text] for chunk in part],
             metadatas=metadatas,
         )
+
+
+def _parts(collection: Any, *columns: str) -> Iterator[Mapping[str, Any]]:
+    """All its rows, as many at once as an SQL statement may name."""
+    for start in range(0, collection.count(), _ROWS):
+        yield collection.get(limit=_ROWS, offset=start, include=list(columns))
 
 
 def _chunks(found: Mapping[str, Any]) -> list[Chunk]:

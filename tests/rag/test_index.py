@@ -96,7 +96,8 @@ def test_what_cannot_be_indexed_or_found_says_so(letters: Letters) -> None:
 def test_an_updated_index_finds_what_a_new_one_finds(
     letters: Letters, seed: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Documents are added, changed, removed, and begin later, in any number."""
+    """Documents are added, changed, removed, and begin later, in any number, read in parts."""
+    monkeypatch.setattr(index_module, "_ROWS", 11)
     rng, chunks = Random(seed), random_chunks(80)
     first, later = rng.sample(chunks, rng.randint(1, 80)), rng.sample(chunks, rng.randint(1, 80))
     later = [
