@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from langchain_chroma import Chroma
 
 COLLECTION = "chunks"
-_ROWS = 5000  # read at once
+ROWS_AT_ONCE = 5000  # SQLite takes 32,766 variables in a statement; Chroma sends one a row
 # One thread always builds the same graph; a wide search finds what brute force finds (tested).
 _HNSW = {
     "space": "cosine",
@@ -59,8 +59,9 @@ class Index:
         return SentenceVectors(self.embedder)
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
-        found = _chunks(self.collection.get(ids=list(ids))) if ids else []
-        return {chunk.id: chunk for chunk in found}
+        parts = (ids[i : i + ROWS_AT_ONCE] for i in range(0, len(ids), ROWS_AT_ONCE))
+        found = (_chunks(self.collection.get(ids=list(part))) for part in parts)
+        return {chunk.id: chunk for chunks in found for chunk in chunks}
 
     def chunks_of(self, document_ids: Iterable[str]) -> list[Chunk]:
         """All chunks of some documents, in the documents' order."""
@@ -186,9 +187,9 @@ def _fill(client: Any, chunks: Sequence[Chunk], vectors: Mapping[str, Any], iden
 
 
 def _parts(collection: Any, *columns: str) -> Iterator[Mapping[str, Any]]:
-    """All its rows, as many at once as an SQL statement may name."""
-    for start in range(0, collection.count(), _ROWS):
-        yield collection.get(limit=_ROWS, offset=start, include=list(columns))
+    """All its rows."""
+    for start in range(0, collection.count(), ROWS_AT_ONCE):
+        yield collection.get(limit=ROWS_AT_ONCE, offset=start, include=list(columns))
 
 
 def _chunks(found: Mapping[str, Any]) -> list[Chunk]:

@@ -45,6 +45,14 @@ def test_retrieval_finds_what_brute_force_finds(letters: Letters) -> None:
     assert [few[:3] for few in found] == retrieve(index, questions, DENSE, k=3)
 
 
+def test_many_questions_are_looked_up_at_once(letters: Letters) -> None:
+    """More rows than SQLite takes variables in a statement."""
+    chunks = random_chunks(60)
+    index, asked = build_index(chunks, Recipe()), [chunk.text[:30] for chunk in chunks]
+    found = retrieve(index, asked * 10, DENSE, k=60)
+    assert found == retrieve(index, asked, DENSE, k=60) * 10
+
+
 def test_equal_chunks_come_in_the_order_of_their_ids(letters: Letters) -> None:
     chunks = [Chunk(f"d#{i}", "d", "D", 1, i, i + 3, "abc") for i in (5, 1, 9, 3)]
     found = retrieve(build_index(chunks, Recipe()), ["cab"], DENSE, k=3)
@@ -97,7 +105,7 @@ def test_an_updated_index_finds_what_a_new_one_finds(
     letters: Letters, seed: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Documents are added, changed, removed, and begin later, in any number, read in parts."""
-    monkeypatch.setattr(index_module, "_ROWS", 11)
+    monkeypatch.setattr(index_module, "ROWS_AT_ONCE", 11)
     rng, chunks = Random(seed), random_chunks(80)
     first, later = rng.sample(chunks, rng.randint(1, 80)), rng.sample(chunks, rng.randint(1, 80))
     later = [
