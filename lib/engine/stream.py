@@ -128,8 +128,8 @@ def _paid(
                         raise
             except (openai.APIError, ValueError) as error:
                 how = "cut its reply" if text else "cannot be reached"
-                said = f"the {settings.where} {how}: {short(error.__cause__ or error)}"
-                raise Fault(said, kind="cut" if text else "unreachable") from error
+                message = f"the {settings.where} {how}: {short(error.__cause__ or error)}"
+                raise Fault(message, kind="cut" if text else "unreachable") from error
     if not reason:
         raise Fault(f"the {settings.where} cut its reply: it has no end", kind="cut")
     choice = {"message": {"content": text, "refusal": refusal}, "finish_reason": reason}

@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -162,7 +163,7 @@ def test_a_reader_who_leaves_waits_for_nothing_and_loses_no_paid_reply(toy: ToyR
     ],
 )
 def test_a_question_over_the_limit_is_refused_in_a_line(
-    toy: ToyRun, limit: dict[str, float], said: str
+    toy: ToyRun, limit: dict[str, Any], said: str
 ) -> None:
     with closing(Conversation(replace(RECIPE, **limit))) as conversation:
         part = whole(conversation, toy.question(0))["student"]
