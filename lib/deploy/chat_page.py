@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
@@ -28,7 +27,6 @@ STYLE = (ASSETS / "chat_page.css").read_text(encoding="utf-8")
 _PAGES = Environment(loader=FileSystemLoader(ASSETS), autoescape=True)
 _SETTINGS = ("dense", "keywords", "hybrid", "hybrid + rerank", "hybrid + rerank + neighbours")
 _MOST_DOCUMENTS, _EXAMPLES = 20, 200
-_DRAW_EVERY_S = 0.1
 _THUMBS = {"up": "The {} is right", "down": "The {} is wrong"}
 
 
@@ -73,6 +71,7 @@ def build_page(conversation: Conversation) -> Any:
             )
             asked = gr.CheckboxGroup(list(roles), value=list(roles), label="Models")
         send = gr.Button("Ask", variant="primary")
+        stop = gr.Button("Stop", visible=False)
         shown = gr.HTML(elem_id="shown", js_on_load=None)
         with gr.Row():
             thumbs = [
@@ -84,10 +83,17 @@ def build_page(conversation: Conversation) -> Any:
         documents = gr.HTML(elem_id="documents", js_on_load=None)
         buttons = [button for _, _, button in thumbs]
 
+        def shown_if(*visible: bool) -> list[Any]:
+            return [gr.Button(visible=one) for one in visible]
+
         def respond(*given: Any) -> Iterator[list[Any]]:
             for *html, found in answers(conversation, *given):
-                visible = [gr.Button(visible=role in found) for role, _, _ in thumbs]
-                yield [*html, found, "", *visible]
+                rated = [role in found for role, _, _ in thumbs]
+                yield [*html, found, "", *shown_if(*rated, False, True)]
+
+        def stopped() -> list[Any]:
+            said = "Stopped. The replies are finished and kept: ask again to see them."
+            return [html_of("<p role=status>{{ said }}</p>", said=said), *shown_if(True, False)]
 
         def save(role: str, thumb: str, found: Mapping[str, Any]) -> str:
             try:
@@ -97,14 +103,16 @@ def build_page(conversation: Conversation) -> Any:
             return html_of("<p role=status>Saved: {{ said }}</p>", said=_THUMBS[thumb].format(role))
 
         example.input(lambda text: text, example, question, **private)
-        gr.on(
+        asking = gr.on(
             [question.submit, send.click],
             respond,
             [question, setting, top_k, asked],
-            [shown, documents, rows, said, *buttons],
+            [shown, documents, rows, said, *buttons, send, stop],
             concurrency_limit=8,
             **private,
         )
+        asking.then(partial(shown_if, True, False), None, [send, stop], **private)
+        stop.click(stopped, None, [said, send, stop], cancels=[asking], **private)
         for role, thumb, button in thumbs:
             button.click(partial(save, role, thumb), rows, said, concurrency_id="thumb", **private)
     return page
@@ -137,7 +145,6 @@ def answers(
     for latest in conversation.ask(question, documents, *parts):
         parts = latest
         yield *drawn(), {}
-        time.sleep(_DRAW_EVERY_S)
     how = f"{setting}, top {k}"
     yield (
         *drawn(),

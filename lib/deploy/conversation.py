@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
-from queue import SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from lib.dataset import read_dataset
 from lib.endpoints import EndpointSettings, endpoint_settings
+from lib.engine.budget import budget_of
 from lib.engine.faults import EndpointError
 from lib.engine.ledger import Ledger
 from lib.engine.stream import stream_reply
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
 
 ROLES = ("student", "baseline")
+_SHOW_EVERY_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,12 @@ class Conversation:
         self._prompt = for_student(STUDENT_PROMPT, recipe.run_name)
         self._index, self._lock = build_index(self.dataset.chunks, recipe), Lock()
         self._retrievers: dict[tuple[str, int], Any] = {}
-        self._ledger = Ledger()
+        self._ledger, self._budget = Ledger(), budget_of(recipe)
+        self._pool = ThreadPoolExecutor(len(roles) * recipe.server_concurrency)
 
     def close(self) -> None:
+        """Once all that was asked is answered."""
+        self._pool.shutdown()
         self._index.close()
         self._ledger.close()
 
@@ -79,43 +83,40 @@ class Conversation:
     def ask(
         self, question: str, documents: Sequence[Document], *roles: str
     ) -> Iterator[dict[str, Part]]:
-        """Ask these roles at once; what each has written so far, again and again.
+        """Ask these roles at once; what each has written so far, every 0.2 s.
 
-        What comes while the last of these is used is yielded together.
+        Who stops reading waits for nothing: a reply that is asked for is paid, so it is finished
+        and kept.
         """
         from lib.rag.documents import as_chunk
 
-        chunks, parts = [as_chunk(document) for document in documents], SimpleQueue[Part]()
+        chunks, latest = (
+            [as_chunk(document) for document in documents],
+            {role: Part(role) for role in roles},
+        )
         texts, most = [chunk.text for chunk in chunks], self.recipe.max_answer_tokens
         messages = self._prompt.messages(question, texts, refusal=self._refusal)
 
         def ask(role: str) -> None:
             def show(text: str, error: str = "", is_last: bool = False) -> None:
                 read = read_reply(text, chunks, refusal=self._refusal) if text else None
-                parts.put(Part(role, read, error, is_last))
+                latest[role] = Part(role, read, error, is_last)
 
             given = (self._settings[role], self.recipe, self._ledger, messages)
             try:
-                reply = stream_reply(*given, max_tokens=most, on_text=show)
+                reply = stream_reply(*given, max_tokens=most, budget=self._budget, on_text=show)
                 cut = f"cut at {most} tokens (max_answer_tokens)"
                 error = cut if reply.finish_reason == "length" else ""
                 show(reply.text, error if reply.text else f"no text ({reply.finish_reason})", True)
             except (EndpointError, SetupError) as failed:
                 show("", str(failed), True)
-            except BaseException as bug:
-                show("", repr(bug), True)
-                raise
 
-        latest = {role: Part(role) for role in roles}
-        with ThreadPoolExecutor(len(roles)) as pool:  # its end waits for replies that are paid
-            asked = [pool.submit(ask, role) for role in roles]
-            while not all(part.is_last for part in latest.values()):
-                part = parts.get()
-                latest[part.role] = part
-                if parts.empty():
-                    yield dict(latest)
-            for one in asked:
-                one.result()
+        left = asked = {self._pool.submit(ask, role) for role in roles}
+        while left:
+            _, left = wait(asked, timeout=_SHOW_EVERY_S)
+            yield dict(latest)
+        for one in asked:
+            one.result()
 
     def answers(self, question: str, setting: str, k: int) -> tuple[list[Document], list[Part]]:
         """The documents, and the whole answer of each role."""

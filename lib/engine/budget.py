@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib.engine.faults import BudgetSpent
-from lib.engine.prices import Price, load_prices
+from lib.engine.prices import Price, Prices, load_prices
 from lib.engine.replies import Reply
 from lib.recipe import Recipe
+from lib.settings import SetupError
 
 # A token is about 4 bytes of UTF-8 in most languages, and hardly ever less than 3.
 BYTES_PER_TOKEN, _FEWEST_BYTES_PER_TOKEN = 4, 3
@@ -125,6 +126,17 @@ class Meter:
 
     def _cost(self, prompt: float, completion: float, cached: int = 0) -> float:
         return self.price.of(prompt, completion, cached) if self.price is not None else 0.0
+
+
+def meter_of(model: str, prices: Prices, budget: Budget | None) -> Meter:
+    """SetupError: the budget limits the cost, and the model has no price."""
+    meter = Meter(prices.of(model))
+    if budget and budget.max_cost and meter.price is None:
+        raise SetupError(
+            f"max_cost is set, but prices.yaml has no price for '{model}'. Add it there, or set "
+            "max_tokens_total instead."
+        )
+    return meter
 
 
 def _prompt_bytes(request: Mapping[str, Any]) -> int:

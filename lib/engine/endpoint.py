@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Self
 
 from lib.endpoints import EndpointSettings
-from lib.engine.budget import Budget, Meter, Used
+from lib.engine.budget import Budget, Used, meter_of
 from lib.engine.faults import BudgetSpent, EndpointError, Fault, RequestRejected
 from lib.engine.ledger import Ledger
 from lib.engine.limits import limits_of
@@ -27,7 +27,6 @@ from lib.engine.retries import RetryLoop
 from lib.engine.tasks import gather_all, run
 from lib.prompts.student import Message
 from lib.recipe import Recipe
-from lib.settings import SetupError
 
 __all__ = ["Budget", "BudgetSpent", "Endpoint", "EndpointError", "Reply", "gather_all", "run"]
 
@@ -54,12 +53,7 @@ class Endpoint:
     ) -> None:
         self.settings, self.ledger, self.from_ledger = settings, ledger, 0
         self.prices = load_prices()
-        self.meter = Meter(self.prices.of(settings.deployment))
-        if budget and budget.max_cost and self.meter.price is None:
-            raise SetupError(
-                f"max_cost is set, but prices.yaml has no price for '{settings.deployment}'. Add "
-                "it there, or set max_tokens_total instead."
-            )
+        self.meter = meter_of(settings.deployment, self.prices, budget)
         limits = limits_of(recipe, ledger, settings.deployment)
         self._requests = RetryLoop(settings, recipe, limits=limits, budget=budget or Budget())
         self._form = RequestForm()

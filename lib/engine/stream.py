@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from threading import Lock
 from typing import Any
 
 from lib.endpoints import EndpointSettings
+from lib.engine.budget import Budget, meter_of
 from lib.engine.endpoint import chat_request
 from lib.engine.faults import EndpointError, Fault, RequestRejected, read_body, short
 from lib.engine.ledger import Ledger
+from lib.engine.prices import load_prices
 from lib.engine.replies import Reply, RequestForm, read_reply, text_so_far
 from lib.engine.sdk import sdk_client
 from lib.prompts.student import Message
@@ -17,6 +21,7 @@ from lib.recipe import Recipe
 
 _POLL_S, _MAX_RETRIES = 0.2, 2  # retries by the SDK, before the first word
 _SENDING: dict[str, object] = {}  # ledger key → the call of this process that sends it
+_SPENDING = Lock()  # held while a budget is read and changed
 
 
 def stream_reply(
@@ -26,6 +31,7 @@ def stream_reply(
     messages: Sequence[Message],
     *,
     max_tokens: int,
+    budget: Budget | None = None,
     on_text: Callable[[str], None] = lambda text: None,
 ) -> Reply:
     """A reply from the ledger, else from the endpoint; then on_text gets its text so far.
@@ -38,6 +44,8 @@ def stream_reply(
 
     Raises:
         EndpointError: it could not be reached, refused, or cut its reply, which is then not kept.
+        BudgetSpent: it was not sent.
+        SetupError: the budget limits the cost, and the model has no price.
     """
     request = chat_request(settings, messages, max_tokens, 0.0)
     key, me = Ledger.key(request), object()
@@ -46,7 +54,8 @@ def stream_reply(
             time.sleep(_POLL_S)
         if (saved := ledger.get(key)) is not None:
             return Reply(**saved)
-        reply = _paid(settings, recipe, request, on_text)
+        pay = partial(_paid, settings, recipe, request, on_text)
+        reply = _within(budget or Budget(), settings.deployment, request, pay)
         if reply.text or reply.completion_tokens:
             ledger.write(key, request, vars(reply)).result()
         return reply
@@ -58,6 +67,27 @@ def stream_reply(
         if _SENDING.get(key) is me:
             ledger.unlock(key)
             del _SENDING[key]
+
+
+def _within(budget: Budget, model: str, request: dict[str, Any], pay: Callable[[], Reply]) -> Reply:
+    """Pay if the budget allows it, and count it there."""
+    meter = meter_of(model, load_prices(), budget)
+    estimate, used = meter.estimate(request), None
+    with _SPENDING:
+        if not budget.fits(estimate):
+            raise budget.spent()
+        budget.reserve(estimate)
+    try:
+        reply = pay()
+        used = meter.count(request, reply)
+        return reply
+    except Fault as fault:
+        if fault.is_paid:
+            used = meter.count_unread(request, Reply("", "", 0, 0, 0.0))
+        raise
+    finally:
+        with _SPENDING:
+            budget.settle(estimate, used)
 
 
 def _paid(
@@ -98,8 +128,8 @@ def _paid(
                         raise
             except (openai.APIError, ValueError) as error:
                 how = "cut its reply" if text else "cannot be reached"
-                why = short(error.__cause__ or error)
-                raise Fault(f"the {settings.where} {how}: {why}", kind="cut") from error
+                message = f"the {settings.where} {how}: {short(error.__cause__ or error)}"
+                raise Fault(message, kind="cut" if text else "unreachable") from error
     if not reason:
         raise Fault(f"the {settings.where} cut its reply: it has no end", kind="cut")
     choice = {"message": {"content": text, "refusal": refusal}, "finish_reason": reason}

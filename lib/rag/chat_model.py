@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from functools import cached_property
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -11,6 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_me
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from lib.endpoints import endpoint_settings
+from lib.engine.budget import Budget, budget_of
 from lib.engine.endpoint import Endpoint, EndpointError, gather_all, run
 from lib.engine.ledger import Ledger
 from lib.prompts.student import Message
@@ -21,7 +23,8 @@ class EndpointChat(BaseChatModel):
     """Greedy replies of a role. `ask_all` asks many at once, as many in flight as the recipe says.
 
     Raises:
-        SetupError: the role has no endpoint, or it failed after its retries.
+        SetupError: the role has no endpoint, it failed after its retries, or max_cost or
+            max_tokens_total is spent.
     """
 
     role: str
@@ -38,6 +41,10 @@ class EndpointChat(BaseChatModel):
         (text,) = self.ask_all([convert_to_openai_messages(messages)])
         return ChatResult(generations=[ChatGeneration(message=AIMessage(text))])
 
+    @cached_property
+    def _budget(self) -> Budget:
+        return budget_of(self.recipe)
+
     def ask_all(self, prompts: Sequence[Sequence[Message]]) -> list[str]:
         settings = endpoint_settings(self.role, self.recipe.run_name)
         if settings is None:
@@ -48,7 +55,9 @@ class EndpointChat(BaseChatModel):
 
         async def ask() -> list[str]:
             with closing(Ledger()) as ledger:
-                async with Endpoint(settings, self.recipe, ledger=ledger) as endpoint:
+                async with Endpoint(
+                    settings, self.recipe, ledger=ledger, budget=self._budget
+                ) as endpoint:
 
                     async def one(messages: Sequence[Message]) -> str:
                         return (await endpoint.ask(messages, max_tokens=self.max_tokens)).text

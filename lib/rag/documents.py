@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any, ClassVar
 
 from langchain_core.documents import Document
@@ -17,7 +17,7 @@ _FIELDS = [field.name for field in fields(Chunk) if field.name not in ("id", "te
 
 def as_document(chunk: Chunk, *, score: float = 0.0) -> Document:
     """Its metadata are the chunk's other fields and the score."""
-    metadata = asdict(chunk) | {"score": score}
+    metadata = vars(chunk) | {"score": score}
     return Document(id=metadata.pop("id"), page_content=metadata.pop("text"), metadata=metadata)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from langchain_chroma import Chroma
 
 COLLECTION = "chunks"
+ROWS_AT_ONCE = 5000  # SQLite takes 32,766 variables in a statement; Chroma sends one a row
 # One thread always builds the same graph; a wide search finds what brute force finds (tested).
 _HNSW = {
     "space": "cosine",
@@ -56,8 +59,9 @@ class Index:
         return SentenceVectors(self.embedder)
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
-        found = _chunks(self.collection.get(ids=list(ids))) if ids else []
-        return {chunk.id: chunk for chunk in found}
+        parts = (ids[i : i + ROWS_AT_ONCE] for i in range(0, len(ids), ROWS_AT_ONCE))
+        found = (_chunks(self.collection.get(ids=list(part))) for part in parts)
+        return {chunk.id: chunk for chunks in found for chunk in chunks}
 
     def chunks_of(self, document_ids: Iterable[str]) -> list[Chunk]:
         """All chunks of some documents, in the documents' order."""
@@ -93,7 +97,7 @@ def build_index(chunks: Sequence[Chunk], recipe: Recipe) -> Index:
 
     Where an earlier index of the same model has some of their texts, only the others are embedded,
     and where it has most of them, it is copied and updated. The folder appears only when it is
-    complete, so an interrupted build is never reused.
+    complete, so an interrupted build is never reused; one that is damaged is built anew.
     """
     if not chunks:
         raise SetupError("There are no chunks to index. Run 1_gen.ipynb on at least one document.")
@@ -102,16 +106,13 @@ def build_index(chunks: Sequence[Chunk], recipe: Recipe) -> Index:
     embedder = load_embedder(recipe)
     made_of = {"chunks": [asdict(chunk) for chunk in chunks], "embedder": embedder.identity}
     target = artefact_dir("indexes", embedder.name, made_of | {"format": 2})
-    if target.is_dir():
+    if target.is_dir() and _is_readable(target):
         print(f"index        reused · {len(chunks):,} chunks · {portable(target)}")
         return Index(target, embedder, len(chunks))
-    earlier = _latest_index(target, embedder)
+    earlier, vectors = _earlier(target, embedder)
     with building(target) as folder:
-        vectors: dict[str, Any] = {}
-        if earlier:
-            vectors = _known_vectors(earlier)
-            if 2 * sum(chunk.text in vectors for chunk in chunks) > len(vectors):
-                copytree(earlier, folder, dirs_exist_ok=True)
+        if earlier and 2 * sum(chunk.text in vectors for chunk in chunks) > len(vectors):
+            copytree(earlier, folder, dirs_exist_ok=True)
         new = [chunk.text for chunk in chunks if chunk.text not in vectors]
         if known := len(chunks) - len(new):
             print(f"index        {known:,} of {len(chunks):,} chunks are known")
@@ -122,23 +123,30 @@ def build_index(chunks: Sequence[Chunk], recipe: Recipe) -> Index:
     return Index(target, embedder, len(chunks))
 
 
-def _latest_index(target: Path, embedder: Embedder) -> Path | None:
-    """The newest finished index of this model."""
+def _earlier(target: Path, embedder: Embedder) -> tuple[Path | None, dict[str, Any]]:
+    """The newest readable index of this model, and its vectors by their texts."""
     folders = [path for path in target.parent.glob(f"{embedder.name}-*") if path.is_dir()]
     for folder in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True):
-        with open_client(folder) as client:
-            collection = client.get_collection(COLLECTION, embedding_function=None)
-            if (collection.metadata or {}).get("embedder") == embedder.identity:
-                return folder
-    return None
+        if folder != target and _is_readable(folder):
+            with open_client(folder) as client:
+                collection = client.get_collection(COLLECTION, embedding_function=None)
+                if (collection.metadata or {}).get("embedder") == embedder.identity:
+                    vectors: dict[str, Any] = {}
+                    for found in _parts(collection, "documents", "embeddings"):
+                        vectors |= zip(found["documents"], found["embeddings"], strict=True)
+                    return folder, vectors
+    return None, {}
 
 
-def _known_vectors(folder: Path) -> dict[str, Any]:
-    """Text → its vector."""
-    with open_client(folder) as client:
-        collection = client.get_collection(COLLECTION, embedding_function=None)
-        found = collection.get(include=["documents", "embeddings"])
-    return dict(zip(found["documents"], found["embeddings"], strict=True))
+def _is_readable(folder: Path) -> bool:
+    """Whether its database holds chunks. SQLite says it: Chroma remembers a client that failed."""
+    path = (folder / "chroma.sqlite3").resolve()
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+            return bool(database.execute("SELECT COUNT(*) FROM embeddings").fetchone()[0])
+    except sqlite3.Error as error:
+        print(f"index        {portable(folder)} cannot be read ({error}): it is not used")
+        return False
 
 
 def _embed(texts: Sequence[str], embedder: Embedder) -> dict[str, Any]:
@@ -160,7 +168,8 @@ def _fill(client: Any, chunks: Sequence[Chunk], vectors: Mapping[str, Any], iden
         configuration={"hnsw": _HNSW},
         metadata={"embedder": identity},
     )
-    known = {chunk.id: chunk for chunk in _chunks(collection.get())}
+    parts = _parts(collection, "documents", "metadatas")
+    known = {chunk.id: chunk for part in parts for chunk in _chunks(part)}
     new = [chunk for chunk in chunks if known.get(chunk.id) != chunk]
     gone = list(known.keys() - {chunk.id for chunk in chunks})
     step = client.get_max_batch_size()
@@ -175,6 +184,12 @@ def _fill(client: Any, chunks: Sequence[Chunk], vectors: Mapping[str, Any], iden
             embeddings=[vectors[chunk.text] for chunk in part],
             metadatas=metadatas,
         )
+
+
+def _parts(collection: Any, *columns: str) -> Iterator[Mapping[str, Any]]:
+    """All its rows."""
+    for start in range(0, collection.count(), ROWS_AT_ONCE):
+        yield collection.get(limit=ROWS_AT_ONCE, offset=start, include=list(columns))
 
 
 def _chunks(found: Mapping[str, Any]) -> list[Chunk]:

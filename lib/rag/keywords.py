@@ -48,7 +48,7 @@ def index_terms(texts: Sequence[str]) -> Any:
 
     vocabulary: dict[str, int] = {}
     ids = [
-        array("i", (vocabulary.setdefault(t, len(vocabulary)) for t in _terms(text)))
+        array("i", (vocabulary.setdefault(t, len(vocabulary)) for t in _terms(text) or [""]))
         for text in texts
     ]
     index = bm25s.BM25(csc_backend="scipy")
@@ -57,10 +57,10 @@ def index_terms(texts: Sequence[str]) -> Any:
 
 
 def _terms(text: str) -> list[str]:
-    """`"cầu phà"` → `["cầu", "phà", "cau", "pha"]`; [""] of a text without words."""
+    """`"cầu phà"` → `["cầu", "phà", "cau", "pha"]`"""
     found = terms(text)
     accented = (term for term in found if not term.isascii())
-    return [*found, *(plain for t in accented if (plain := unaccented(t)) != t)] or [""]
+    return [*found, *(plain for t in accented if (plain := unaccented(t)) != t)]
 
 
 def build(chunks: Sequence[Chunk], folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -28,31 +28,29 @@ class Neighbours(BaseDocumentCompressor):
         in_document: dict[str, list[Chunk]] = defaultdict(list)
         for chunk in self.index.chunks_of(d.metadata["document_id"] for d in documents):
             in_document[chunk.document_id].append(chunk)
+        hits, shown = {document.id for document in documents}, set[str]()
         widened: list[Document] = []
-        shown: set[str] = set()
         for document in documents:
-            if document.id in shown:
-                continue
-            chunks = in_document[document.metadata["document_id"]]
-            hits = {other.id for other in documents}
-            place = next(i for i, chunk in enumerate(chunks) if chunk.id == document.id)
-            first, last = self._run(chunks, place, hits)
-            shown |= {chunk.id for chunk in chunks[first : last + 1]}
-            joined = join(chunks[first : last + 1])
-            widened.append(as_document(joined, score=document.metadata.get("score", 0.0)))
+            if document.id not in shown:
+                around = self._around(document, in_document[document.metadata["document_id"]], hits)
+                shown |= {chunk.id for chunk in around}
+                score = document.metadata.get("score", 0.0)
+                widened.append(as_document(join(around), score=score))
         return widened
 
-    def _run(self, chunks: Sequence[Chunk], place: int, hits: set[str]) -> tuple[int, int]:
-        """First and last place of the text around a hit, and around the hits that it touches."""
-        runs: list[list[int]] = []
-        for hit in (i for i, chunk in enumerate(chunks) if chunk.id in hits):
-            first, last = max(hit - self.each_side, 0), min(hit + self.each_side, len(chunks) - 1)
-            if runs and first <= runs[-1][1] + 1:
-                runs[-1][1] = last
-            else:
-                runs.append([first, last])
-        first, last = next(run for run in runs if run[0] <= place <= run[1])
-        return first, last
+    def _around(
+        self, document: Document, chunks: Sequence[Chunk], hits: Container[str | None]
+    ) -> Sequence[Chunk]:
+        """The text around a hit, and around the hits that it touches."""
+        places = [place for place, chunk in enumerate(chunks) if chunk.id in hits]
+        reach = range(-self.each_side, self.each_side + 1)
+        near = {place + step for place in places for step in reach}
+        first = last = next(i for i, chunk in enumerate(chunks) if chunk.id == document.id)
+        while first > 0 and first - 1 in near:
+            first -= 1
+        while last + 1 < len(chunks) and last + 1 in near:
+            last += 1
+        return chunks[first : last + 1]
 
 
 def join(chunks: Sequence[Chunk]) -> Chunk:

@@ -10,7 +10,7 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
 from lib.rag.documents import Retriever, as_document, scored
-from lib.rag.index import Index
+from lib.rag.index import ROWS_AT_ONCE, Index
 from lib.records import Chunk
 
 _SPARE = 20  # candidates beyond k, ranked again with exact distances
@@ -31,24 +31,35 @@ class DenseRetriever(Retriever):
         if not questions:
             return []
         vectors = self.index.embedder.queries(questions)
+        count = min(self.k + _SPARE, self.index.num_chunks)
+        step = max(1, ROWS_AT_ONCE // count)
+        parts = (vectors[i : i + step] for i in range(0, len(vectors), step))
+        return [row for part in parts for row in self._near(part, count)]
+
+    def _near(self, vectors: Any, count: int) -> list[list[Document]]:
         found = self.index.collection.query(
             query_embeddings=vectors,
-            n_results=min(self.k + _SPARE, self.index.num_chunks),
+            n_results=count,
             include=["documents", "metadatas", "embeddings"],
         )
         columns = [found[key] for key in ("ids", "documents", "metadatas", "embeddings")]
-        return [_nearest(*row)[: self.k] for row in zip(vectors, *columns, strict=True)]
+        return [_nearest(self.k, *row) for row in zip(vectors, *columns, strict=True)]
 
 
 def _nearest(
-    vector: Any, ids: list[str], texts: list[str], metadatas: list[dict[str, Any]], rows: Any
+    k: int,
+    vector: Any,
+    ids: list[str],
+    texts: list[str],
+    metadatas: list[dict[str, Any]],
+    rows: Any,
 ) -> list[Document]:
     # Six digits: smaller differences are rounding errors, so they count as ties.
     similarities = [round(float(row @ vector), 6) for row in rows]
     order = sorted(range(len(ids)), key=lambda i: (-similarities[i], ids[i]))
     return [
         as_document(Chunk(id=ids[i], text=texts[i], **metadatas[i]), score=similarities[i])
-        for i in order
+        for i in order[:k]
     ]
 
 

@@ -116,11 +116,43 @@ def test_refusals_unsupported_answers_and_errors_are_visible(site: Site, page: P
     expect(page.locator("#student cite")).to_have_text("in none of the documents")
     expect(page.locator("#baseline .refusal")).to_have_text(f"Refused: {REFUSAL}")
     site.toy.student.fault = lambda number, body: "cut"
-    site.open(page)  # a question is not taken while another one is answered
+    expect(page.get_by_role("button", name="Ask")).to_be_visible()
     page.get_by_label("Question", exact=True).fill("Who painted the ferry?")
     page.keyboard.press("Enter")
     expect(page.locator("#student .warning")).to_contain_text("cut its reply")
     expect(page.get_by_role("button", name="student is right")).to_have_count(0)
+
+
+def test_an_answer_can_be_stopped_and_another_question_asked(site: Site, page: Page) -> None:
+    site.open(page)
+    question, ask = (
+        page.get_by_label("Question", exact=True),
+        page.get_by_role("button", name="Ask"),
+    )
+    stop, student = page.get_by_role("button", name="Stop"), page.locator("#student")
+    site.toy.student.half = threading.Event()  # never set while the first answer is read
+    first, second = (question_of(site.toy.chunks[place]) for place in (2, 3))
+    question.fill(first.text)
+    question.press("Enter")
+    expect(student.locator(".reply")).to_contain_text("##begin_quote##")
+    expect(ask).to_be_hidden()
+    stop.click()
+    expect(page.get_by_role("status").filter(has_text="Stopped")).to_be_visible()
+    expect(stop).to_be_hidden()
+    question.fill("Who sank the barge?")
+    site.toy.student.half.set()
+    ask.click()
+    expect(student.locator(".refusal")).to_be_visible()
+    expect(ask).to_be_visible()
+    question.fill(second.text)
+    question.press("Enter")
+    expect(student.locator(".final")).to_have_text(second.answer)
+    asked = len(site.toy.student.requests)
+    question.fill(first.text)
+    expect(ask).to_be_visible()
+    question.press("Enter")
+    expect(student.locator(".final")).to_have_text(first.answer)
+    assert len(site.toy.student.requests) == asked, "the answer that was stopped is kept"
 
 
 def test_hostile_texts_are_shown_and_run_nothing(site: Site, page: Page) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from lib.endpoints import EndpointSettings
-from lib.engine.endpoint import Endpoint, EndpointError, run
+from lib.engine.budget import Budget, Estimate
+from lib.engine.endpoint import BudgetSpent, Endpoint, EndpointError, run
 from lib.engine.ledger import Ledger
 from lib.engine.replies import Reply, text_so_far
 from lib.engine.stream import stream_reply
@@ -36,10 +37,17 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield opened
 
 
-def streamed(server: Loopback, ledger: Ledger, shown: list[str] | None = None) -> Reply:
+def streamed(
+    server: Loopback,
+    ledger: Ledger,
+    shown: list[str] | None = None,
+    budget: Budget | None = None,
+) -> Reply:
     settings = EndpointSettings("student", "openai", server.base_url, "m", "key")
     on_text = shown.append if shown is not None else lambda text: None
-    return stream_reply(settings, Recipe(), ledger, MESSAGES, max_tokens=50, on_text=on_text)
+    return stream_reply(
+        settings, Recipe(), ledger, MESSAGES, max_tokens=50, budget=budget, on_text=on_text
+    )
 
 
 def test_its_end_is_shown_when_the_ledger_has_it(server: Loopback, ledger: Ledger) -> None:
@@ -66,6 +74,29 @@ def test_it_is_paid_once_streamed_or_not(server: Loopback, ledger: Ledger) -> No
 
     assert run(ask()) == first
     assert len(server.requests) == 1
+
+
+def test_a_budget_is_kept(server: Loopback, ledger: Ledger) -> None:
+    small, large = Budget(max_tokens_total=50), Budget(max_tokens_total=1000)
+    with pytest.raises(BudgetSpent, match="max_tokens_total = 50 is spent"):
+        streamed(server, ledger, budget=small)
+    assert server.requests == []
+    reply = streamed(server, ledger, budget=large)
+    assert large.tokens == reply.prompt_tokens + reply.completion_tokens
+    assert large.fits(Estimate(most_tokens=1000 - large.tokens)), "nothing is reserved any more"
+    assert streamed(server, ledger, budget=small) == reply  # of the ledger
+
+
+@pytest.mark.parametrize(("fault", "is_paid"), [("cut", True), ("drop", False)])
+def test_a_reply_that_is_cut_counts_as_paid(
+    server: Loopback, ledger: Ledger, fault: str, is_paid: bool
+) -> None:
+    server.fault = lambda number, body: fault
+    budget = Budget(max_tokens_total=1000)
+    with pytest.raises(EndpointError):
+        streamed(server, ledger, budget=budget)
+    assert (budget.tokens > 0) is is_paid
+    assert budget.fits(Estimate(most_tokens=1000 - budget.tokens))
 
 
 def test_two_at_one_time_are_sent_once(server: Loopback, ledger: Ledger) -> None:

@@ -61,6 +61,18 @@ def test_a_role_is_a_chat_model_and_is_paid_once(monkeypatch: pytest.MonkeyPatch
         assert len(server.requests) == 1
 
 
+def test_a_role_keeps_its_budget_over_several_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(Loopback(reply=lambda body: "x " * 60)) as server:
+        monkeypatch.setenv("JUDGE_OPENAI_BASE_URL", server.base_url)
+        monkeypatch.setenv("JUDGE_OPENAI_API_KEY", "loopback")
+        monkeypatch.setenv("JUDGE_OPENAI_DEPLOYMENT", "reader")
+        model = EndpointChat(role="judge", recipe=Recipe(max_tokens_total=120), max_tokens=100)
+        assert model.invoke("One")
+        with pytest.raises(SetupError, match="max_tokens_total = 120 is spent"):
+            model.invoke("Two")
+        assert len(server.requests) == 1
+
+
 class Silent(Loopback):
     """Refuses everything."""
 

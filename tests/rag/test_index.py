@@ -45,6 +45,14 @@ def test_retrieval_finds_what_brute_force_finds(letters: Letters) -> None:
     assert [few[:3] for few in found] == retrieve(index, questions, DENSE, k=3)
 
 
+def test_many_questions_are_looked_up_at_once(letters: Letters) -> None:
+    """More rows than SQLite takes variables in a statement."""
+    chunks = random_chunks(60)
+    index, asked = build_index(chunks, Recipe()), [chunk.text[:30] for chunk in chunks]
+    found = retrieve(index, asked * 10, DENSE, k=60)
+    assert found == retrieve(index, asked, DENSE, k=60) * 10
+
+
 def test_equal_chunks_come_in_the_order_of_their_ids(letters: Letters) -> None:
     chunks = [Chunk(f"d#{i}", "d", "D", 1, i, i + 3, "abc") for i in (5, 1, 9, 3)]
     found = retrieve(build_index(chunks, Recipe()), ["cab"], DENSE, k=3)
@@ -96,7 +104,8 @@ def test_what_cannot_be_indexed_or_found_says_so(letters: Letters) -> None:
 def test_an_updated_index_finds_what_a_new_one_finds(
     letters: Letters, seed: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Documents are added, changed, removed, and begin later, in any number."""
+    """Documents are added, changed, removed, and begin later, in any number, read in parts."""
+    monkeypatch.setattr(index_module, "ROWS_AT_ONCE", 11)
     rng, chunks = Random(seed), random_chunks(80)
     first, later = rng.sample(chunks, rng.randint(1, 80)), rng.sample(chunks, rng.randint(1, 80))
     later = [
@@ -121,6 +130,26 @@ def test_an_index_of_another_embedder_is_not_updated(letters: Letters) -> None:
     letters.identity = "letters, counted otherwise"
     build_index(make_chunks(5), Recipe())
     assert letters.embedded == 9
+
+
+@pytest.mark.parametrize("damage", ["absent", "cut", "text"])
+def test_a_damaged_index_is_built_anew(
+    letters: Letters, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The index itself, and another one that would be updated."""
+    chunks = make_chunks(6)
+    for folder in (build_index(chunks, Recipe()).folder, build_index(chunks[:5], Recipe()).folder):
+        database = folder / "chroma.sqlite3"
+        content = {"cut": database.read_bytes()[:30_000], "text": b"not a database " * 400}
+        database.unlink()
+        if damage != "absent":
+            database.write_bytes(content[damage])
+    capsys.readouterr()
+    with build_index(chunks, Recipe()) as index:
+        [found] = retrieve(index, [chunks[3].text], DENSE, k=1)
+    assert found == [chunks[3]]
+    assert capsys.readouterr().out.count("cannot be read") == 2
+    assert letters.embedded == 6 + 6 + 1  # the first build, this one, and the question
 
 
 def test_the_index_is_a_vector_store_of_langchain(letters: Letters) -> None:

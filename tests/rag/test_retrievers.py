@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from langchain_core.documents import Document
@@ -25,7 +26,7 @@ from lib.rag.sentences import SentenceVectors, sentences_of
 from lib.rag.several import RoutedRetriever, by_language
 from lib.recipe import Recipe
 from lib.records import Chunk
-from lib.settings import SetupError
+from lib.settings import PROJECT_DIR, SetupError
 from lib.text import find_quote, terms
 from tests.eval.toy import make_chunks
 from tests.rag.conftest import Letters
@@ -111,6 +112,22 @@ def test_questions_go_to_the_index_of_their_language(letters: Letters) -> None:
         assert {d.metadata["document_id"] for d in named.invoke("ferry thư viện")} == {"v"}
 
 
+def test_the_guide_keeps_an_index_for_each_language(letters: Letters) -> None:
+    guide = (PROJECT_DIR / "docs" / "rag.md").read_text(encoding="utf-8")
+    [example] = [text for text in guide.split("```python\n") if "RoutedRetriever(" in text]
+    vietnamese = ["Thư viện mở cửa lúc tám giờ sáng.", "Chuyến phà cuối rời bến lúc chín giờ."]
+    texts = {"en": [chunk.text for chunk in make_chunks(4)], "vi": vietnamese}
+    chunks = [
+        Chunk(f"{name}/d#{n}", f"{name}/d", "D", 1, n, n + 9, text)
+        for name, of_language in texts.items()
+        for n, text in enumerate(of_language)
+    ]
+    given: dict[str, Any] = {"chunks": chunks, "recipe": Recipe()}
+    given["question"] = "Thư viện mở cửa lúc mấy giờ?"
+    exec(example.split("```")[0], given)
+    assert [as_chunk(document) for document in given["documents"]] == chunks[4:]
+
+
 # --- words ---------------------------------------------------------------------------------------
 
 
@@ -149,6 +166,16 @@ def test_words_of_every_script_are_found(letters: Letters) -> None:
     for asked in (["thư viện ở đâu", "図書館", "서울에"], ["thu vien o dau", "八時", "넓다"]):
         found = retrieve(index, asked, Recipe(), k=1, setting="keywords")
         assert [of_question[0].text for of_question in found] == texts
+
+
+@pytest.mark.parametrize("texts", [["The ferry."], ["The ferry.", "…"], ["—"]])
+def test_a_question_without_words_finds_nothing_by_words(
+    letters: Letters, texts: list[str]
+) -> None:
+    chunks = [Chunk(f"d#{n}", "d", "D", 1, n, n + 9, text) for n, text in enumerate(texts)]
+    index = build_index(chunks, Recipe())
+    for setting, found in (("keywords", [[], []]), ("hybrid", [[chunks[0]]] * 2)):
+        assert retrieve(index, ["???", ""], Recipe(), k=1, setting=setting) == found
 
 
 # --- behind a search -----------------------------------------------------------------------------
