@@ -11,6 +11,7 @@ import pytest
 
 from lib.deploy import ask, deploy, server, stop
 from lib.deploy.__main__ import main
+from lib.deploy.engines import transformers
 from lib.deploy.processes import is_running, record_path, records
 from lib.deploy.roles import Deployed
 from lib.endpoints import endpoint_settings
@@ -132,7 +133,7 @@ def test_only_models_told_by_masks_alone_answer_together(
 ) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "model.safetensors").write_bytes(b"")
-    command = server._command("m", 1, server._options(tmp_path, 0.0))
+    command = transformers.command("m", 1, transformers.options(tmp_path, Recipe(), adapters={}))
     assert ("--batch" in command) == together
 
 

@@ -1,0 +1,138 @@
+"""Whether what answers is the model: short replies of a server, checked by the models here.
+
+Engines round in different ways, so a reply need not be the same, token for token. But each of its
+tokens must be, for the model in this process, about as likely as the most likely one there.
+"""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lib.deploy.batch import ends_of
+from lib.deploy.conversation import ask
+from lib.deploy.processes import ServerRecord
+from lib.deploy.roles import Deployed
+from lib.deploy.server import complete, failure, stop
+from lib.prompts.control_tokens import for_student, read_tokenizer
+from lib.prompts.student import STUDENT_PROMPT, Message
+from lib.recipe import Recipe
+from lib.records import RaftExample
+from lib.settings import CheckFailed, portable
+from lib.text import one_line
+
+NUM_PROMPTS, NUM_TOKENS = 6, 16
+TIE = 0.5  # nats; a token that is so much less likely than the best is another model's
+
+
+@dataclass(frozen=True)
+class Reply:
+    messages: list[Message]
+    text: str
+    ended: bool  # by itself, not at NUM_TOKENS
+
+
+def prove(endpoints: Sequence[Deployed], rows: Sequence[RaftExample], recipe: Recipe) -> None:
+    """Print for each role whether what answers is its model; endpoints elsewhere must answer.
+
+    Served here: each reply to a few rows' questions, with their oracles alone, is a greedy reply of
+    the model in its folder, and one of them is not one of the other role's. Else the servers are
+    stopped. A server that runs on is checked once. Elsewhere: one question, through the ledger.
+
+    Raises:
+        CheckFailed: another model answers.
+        EndpointError, SetupError: an endpoint does not answer.
+    """
+    for one in (one for one in endpoints if not one.server):
+        first = rows[0]
+        documents = [chunk.text for chunk in first.context]
+        reply = ask(one.role, first.question.text, documents, recipe, refusal=first.refusal)
+        print(f"{one.role:9} answers: {one_line(reply)[:80] or 'nothing'}")
+    served = {one.role: one.server for one in endpoints if one.server and not one.server.proved}
+    folders = {one.role: one.model_dir for one in endpoints if one.model_dir}
+    if not served:
+        return
+    messages = [_messages(row, recipe) for row in rows[:NUM_PROMPTS]]
+    replies = {role: [_reply(server, m) for m in messages] for role, server in served.items()}
+    gaps = {}  # (whose replies, whose model) → of each reply
+    for model_of, folder in folders.items():
+        model = _Model(folder)
+        for role, of_role in replies.items():
+            gaps[role, model_of] = [model.gap(reply) for reply in of_role]
+            wrong = [i for i, gap in enumerate(gaps[role, model_of]) if gap > TIE]
+            if role == model_of and any(model.text(of_role[i]) != of_role[i].text for i in wrong):
+                stop(recipe.run_name)
+                raise CheckFailed(
+                    f"What answers as {role} at {served[role].base_url} ({served[role].engine}) is "
+                    f"not {portable(folder)}: in this process it would not write "
+                    f"“{one_line(of_role[wrong[0]].text)}”. The servers were stopped. Run "
+                    "3_deploy.ipynb again, or with another engine."
+                )
+    for role, server in served.items():
+        others = [all_gaps for (of, by), all_gaps in gaps.items() if of == role != by]
+        differs = sum(any(gap > TIE for gap in at) for at in zip(*others, strict=True))
+        said = f"the other model would write {differs} of them otherwise"
+        if not differs:
+            said = "the other model would write the same, so they do not tell which one answers"
+        print(f"{role:9} {len(messages)} replies are those of {portable(folders[role])}; {said}")
+        replace(server, proved=True).save()
+
+
+def _messages(row: RaftExample, recipe: Recipe) -> list[Message]:
+    prompt = for_student(STUDENT_PROMPT, recipe.run_name)
+    return prompt.messages(row.question.text, [row.oracle.text], refusal=row.refusal)
+
+
+def _reply(server: ServerRecord, messages: list[Message]) -> Reply:
+    try:
+        choice = complete(server, messages, max_tokens=NUM_TOKENS)
+    except (OSError, http.client.HTTPException) as error:
+        raise failure(server, f"broke off a reply ({error})") from None
+    return Reply(messages, choice["message"]["content"] or "", choice["finish_reason"] == "stop")
+
+
+class _Model:
+    """The model of a folder, in this process."""
+
+    def __init__(self, folder: Path) -> None:
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        # A GPU is the servers'. Where there is one, the model is large and has 16 bits.
+        dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+        self._model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
+        self._tokenizer = read_tokenizer(folder)
+        self._ends = sorted(ends_of(self._model.generation_config))
+
+    def gap(self, reply: Reply) -> float:
+        """How much less likely than the best one the reply's most surprising token is, nats."""
+        import torch
+
+        prompt = self._prompt(reply)
+        tokens = self._tokenizer.encode(reply.text, add_special_tokens=False)
+        with torch.inference_mode():
+            logits = self._model(torch.tensor([[*prompt, *tokens]])).logits[0, len(prompt) - 1 :]
+        logits = logits.float()
+        gaps = [float(at.max() - at[token]) for at, token in zip(logits, tokens, strict=False)]
+        if reply.ended and self._ends:
+            gaps.append(float(logits[-1].max() - logits[-1][self._ends].max()))
+        return max(gaps, default=0.0)
+
+    def text(self, reply: Reply) -> str:
+        """What it writes itself: its tokens may be others than those of its text, read again."""
+        import torch
+
+        prompt = torch.tensor([self._prompt(reply)])
+        made = self._model.generate(
+            prompt, attention_mask=prompt == prompt, max_new_tokens=NUM_TOKENS, do_sample=False
+        )
+        new = made[0, prompt.shape[1] :]
+        return str(self._tokenizer.decode(new, skip_special_tokens=True))
+
+    def _prompt(self, reply: Reply) -> list[int]:
+        text = self._tokenizer.apply_chat_template(
+            reply.messages, add_generation_prompt=True, tokenize=False
+        )
+        return list(self._tokenizer.encode(text, add_special_tokens=False))
