@@ -23,7 +23,7 @@ from lib.records import RaftExample
 from lib.settings import CheckFailed, portable
 from lib.text import one_line
 
-NUM_PROMPTS, NUM_TOKENS = 6, 16
+NUM_PROMPTS, NUM_TOKENS = 12, 16
 TIE = 0.5  # nats; a token that is so much less likely than the best is another model's
 
 
@@ -37,9 +37,10 @@ class Reply:
 def prove(endpoints: Sequence[Deployed], rows: Sequence[RaftExample], recipe: Recipe) -> None:
     """Print for each role whether what answers is its model; endpoints elsewhere must answer.
 
-    Served here: each reply to a few rows' questions, with their oracles alone, is a greedy reply of
-    the model in its folder, and one of them is not one of the other role's. Else the servers are
-    stopped. A server that runs on is checked once. Elsewhere: one question, through the ledger.
+    Served here: its replies to questions of some rows, without documents, are greedy replies of the
+    model in its folder; else the servers are stopped. How many of them the other role's model would
+    not write says how well they tell the two apart. A server that runs on is checked once.
+    Elsewhere: one question, through the ledger.
 
     Raises:
         CheckFailed: another model answers.
@@ -54,7 +55,9 @@ def prove(endpoints: Sequence[Deployed], rows: Sequence[RaftExample], recipe: Re
     folders = {one.role: one.model_dir for one in endpoints if one.model_dir}
     if not served:
         return
-    messages = [_messages(row, recipe) for row in rows[:NUM_PROMPTS]]
+    prompt = for_student(STUDENT_PROMPT, recipe.run_name)
+    spread = rows[:: max(1, len(rows) // NUM_PROMPTS)][:NUM_PROMPTS]
+    messages = [prompt.messages(row.question.text, [], refusal=row.refusal) for row in spread]
     replies = {role: [_reply(server, m) for m in messages] for role, server in served.items()}
     gaps = {}  # (whose replies, whose model) → of each reply
     for model_of, folder in folders.items():
@@ -73,16 +76,9 @@ def prove(endpoints: Sequence[Deployed], rows: Sequence[RaftExample], recipe: Re
     for role, server in served.items():
         others = [all_gaps for (of, by), all_gaps in gaps.items() if of == role != by]
         differs = sum(any(gap > TIE for gap in at) for at in zip(*others, strict=True))
-        said = f"the other model would write {differs} of them otherwise"
-        if not differs:
-            said = "the other model would write the same, so they do not tell which one answers"
-        print(f"{role:9} {len(messages)} replies are those of {portable(folders[role])}; {said}")
+        said = f"the other model differs in {differs}" if differs else "so are the other model's"
+        print(f"{role:9} {len(messages)} short replies are those of its folder's model; {said}")
         replace(server, proved=True).save()
-
-
-def _messages(row: RaftExample, recipe: Recipe) -> list[Message]:
-    prompt = for_student(STUDENT_PROMPT, recipe.run_name)
-    return prompt.messages(row.question.text, [row.oracle.text], refusal=row.refusal)
 
 
 def _reply(server: ServerRecord, messages: list[Message]) -> Reply:
@@ -99,7 +95,9 @@ class _Model:
     def __init__(self, folder: Path) -> None:
         import torch
         from transformers import AutoModelForCausalLM
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()
         # A GPU is the servers'. Where there is one, the model is large and has 16 bits.
         dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
         self._model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
