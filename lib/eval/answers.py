@@ -90,7 +90,7 @@ def _say_what_is_too_long(model: EvalModel, answers: Sequence[Answer]) -> None:
     if "long prompts" not in ignored:
         return
     path = home() / state[f"{name}_SERVED_DIR"] / "config.json"
-    limit = path.is_file() and read_json(path).get("max_position_embeddings") or 0
+    limit = (path.is_file() and read_json(path).get("max_position_embeddings")) or 0
     if too_long := sum(one.prompt_tokens > limit > 0 for one in answers):
         print(
             f"{model.name}: {too_long:,} of {len(answers):,} prompts are longer than its {limit:,} "

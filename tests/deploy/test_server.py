@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.deploy import ask, deploy, server, stop
+from lib.deploy import ask, deploy, stop
 from lib.deploy.__main__ import main
 from lib.deploy.engines import transformers
 from lib.deploy.processes import is_running, record_path, records
