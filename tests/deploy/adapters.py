@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 
-def make_adapter(base_dir: Path, folder: Path, *, seed: int, size: float = 0.02) -> Path:
+def make_adapter(base_dir: Path, folder: Path, *, seed: int, size: float = 0.2) -> Path:
     """`folder/adapter` (random LoRA of rank 4) and `folder/merged`; returns the first."""
     import torch
     from peft import LoraConfig, get_peft_model

@@ -21,6 +21,7 @@ from lib.prompts.student import student_messages
 from lib.recipe import Recipe
 from lib.settings import portable
 from lib.state import read_state, save_state
+from tests.deploy.features import heeded
 from tests.finetune.tiny import documents
 
 RECIPE = Recipe(run_name="t", max_answer_tokens=4)
@@ -135,6 +136,11 @@ def test_only_models_told_by_masks_alone_answer_together(
     (tmp_path / "model.safetensors").write_bytes(b"")
     command = transformers.command("m", 1, transformers.options(tmp_path, Recipe(), adapters={}))
     assert ("--batch" in command) == together
+
+
+def test_what_the_server_heeds_is_what_is_declared(running: Running) -> None:
+    assert heeded(records("t")[0]) == transformers.HEEDS
+    assert read_state("t")["STUDENT_SERVED_BY"].startswith("transformers, which ignores: temp")
 
 
 def test_those_that_run_answer_together(running: Running) -> None:
