@@ -16,11 +16,12 @@ from lib.deploy.conversation import ask
 from lib.deploy.processes import ServerRecord
 from lib.deploy.roles import Deployed
 from lib.deploy.server import complete, failure, stop
+from lib.engine.faults import EndpointError
 from lib.prompts.control_tokens import for_student, read_tokenizer
 from lib.prompts.student import STUDENT_PROMPT, Message
 from lib.recipe import Recipe
 from lib.records import RaftExample
-from lib.settings import CheckFailed, portable
+from lib.settings import CheckFailed, SetupError, portable
 from lib.text import one_line
 
 NUM_PROMPTS, NUM_TOKENS = 12, 16
@@ -44,13 +45,11 @@ def prove(endpoints: Sequence[Deployed], rows: Sequence[RaftExample], recipe: Re
 
     Raises:
         CheckFailed: another model answers.
-        EndpointError, SetupError: an endpoint does not answer.
+        SetupError: an endpoint does not answer.
     """
-    for one in (one for one in endpoints if not one.server):
-        first = rows[0]
-        documents = [chunk.text for chunk in first.context]
-        reply = ask(one.role, first.question.text, documents, recipe, refusal=first.refusal)
-        print(f"{one.role:9} answers: {one_line(reply)[:80] or 'nothing'}")
+    for one in endpoints:
+        if not one.server:
+            print(f"{one.role:9} answers: {_answer(one, rows[0], recipe)[:80] or 'nothing'}")
     served = {one.role: one.server for one in endpoints if one.server and not one.server.proved}
     folders = {one.role: one.model_dir for one in endpoints if one.model_dir}
     if not served:
@@ -83,6 +82,19 @@ def prove(endpoints: Sequence[Deployed], rows: Sequence[RaftExample], recipe: Re
             said = "the other model's are the same, so they do not tell which one answers"
         print(f"{role:9} {len(messages)} short replies are those of its folder's model; {said}")
         replace(server, proved=True).save()
+
+
+def _answer(elsewhere: Deployed, row: RaftExample, recipe: Recipe) -> str:
+    """Paid once: the same question is in the ledger, also for what asks it later."""
+    role, documents = elsewhere.role, [chunk.text for chunk in row.context]
+    try:
+        return one_line(ask(role, row.question.text, documents, recipe, refusal=row.refusal))
+    except EndpointError as error:
+        raise SetupError(
+            f"{error}. 3_deploy asked '{elsewhere.model}' one question. A model that a service has "
+            "trained may have to be deployed there first: its deployment's name goes into "
+            f"{role.upper()}_OPENAI_DEPLOYMENT of .env."
+        ) from None
 
 
 def _reply(server: ServerRecord, messages: list[Message]) -> Reply:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from lib import runner
 from lib.dataset import read_dataset
 from lib.deploy import prove, roles, server
 from lib.deploy.engines import ENGINES, chosen, llama_cpp, llama_cpp_server, vllm
 from lib.deploy.processes import ServerRecord, is_running, records
 from lib.deploy.roles import Deployed, deploy
-from lib.engine.faults import EndpointError
 from lib.finetune.students import EMBEDDED_MODEL_DIR
 from lib.prompts.student import student_messages
 from lib.recipe import Recipe
@@ -64,6 +64,14 @@ def test_an_engine_that_is_not_installed_is_one_line(
     not_installed(monkeypatch, name)
     with pytest.raises(SetupError, match=rf"engine is '{name}'.* Run: make {name}$"):
         chosen(replace(RECIPE, engine=name))
+
+
+def test_a_run_asks_for_its_engine_before_anything_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    not_installed(monkeypatch, "llama_cpp")
+    assert runner.main(["check", "-r", "engine", "llama_cpp"]) == 2
+    assert capsys.readouterr().err.endswith("Run: make llama_cpp\n")
 
 
 def test_what_only_vllm_knows_needs_vllm() -> None:
@@ -372,5 +380,5 @@ def test_a_deployment_elsewhere_must_answer_one_question(
         assert set(service.authorizations) == {"Bearer k-2"}
         assert capsys.readouterr().out.count("answers: The document says:") == 4
         service.fault = lambda number, body: error(404, "DeploymentNotFound")
-        with pytest.raises(EndpointError, match=r"student at http.*DeploymentNotFound"):
+        with pytest.raises(SetupError, match=r"DeploymentNotFound.* STUDENT_OPENAI_DEPLOYMENT"):
             prove(endpoints, rows[1:], recipe)
