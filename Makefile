@@ -1,8 +1,8 @@
-# make .venv · make test · make check · make notebooks · make gemma · make e5 · make gguf
+# make .venv · make test · make check · make notebooks · make gemma · make e5 · make gguf · make llama_cpp · make vllm
 PYTHON ?= python3
 BIN := .venv/bin
 QUANTISED := .venv/quantised
-.PHONY: .venv test check lint notebooks gemma e5 gguf clean
+.PHONY: .venv test check lint notebooks gemma e5 gguf llama_cpp vllm clean
 
 # A stamp, not the folder: a set-up that was interrupted is done again.
 .venv: .venv/.installed
@@ -57,6 +57,17 @@ gguf: .venv
 	$(BIN)/python -m venv .venv-gguf
 	.venv-gguf/bin/python -m pip install --quiet --no-deps --requirement requirements/gguf.txt
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(.venv-gguf/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/openbook.pth"
+
+# Engines of 3_deploy (docs/serving.md), each in a venv of its own. llama.cpp serves GGUF files:
+llama_cpp: gguf
+	$(BIN)/python -m venv .venv-llama-cpp
+	.venv-llama-cpp/bin/python -m pip install --quiet --no-deps --requirement requirements/llama_cpp.txt
+
+# torchvision, torchaudio and torchcodec are for pictures and sound, and may not fit its torch
+vllm: .venv
+	$(BIN)/python -m venv .venv-vllm
+	.venv-vllm/bin/python -m pip install --quiet --requirement requirements/vllm$$(nvidia-smi >/dev/null 2>&1 && echo -gpu || true).txt
+	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 
 # Asks first, if there is somebody to ask
 clean:

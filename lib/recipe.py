@@ -288,6 +288,14 @@ class Recipe:
     hosted_timeout_h: float = _training(24.0, **_POSITIVE,
         meaning="hosted: hours to wait for a job, which goes on at the service after them")
 
+    engine: str = _serving("auto", choices=("auto", "transformers", "vllm", "llama_cpp"),
+        meaning="what serves the models here; 'auto': vLLM on a GPU if `make vllm` has run, else "
+        "transformers")
+    serve_adapter: bool = _serving(False,
+        meaning="vllm: one server of the baseline with the student's adapter, unmerged")
+    tensor_parallel: int = _serving(1, "vllm: GPUs, or parts of a CPU, that share a model", low=1)
+    gguf_type: str = _serving("", choices=("", "f32", "f16", "bf16", "q8_0"),
+        meaning="llama_cpp: numbers in its file; '' = the model's 16 bits")
     server_memory_gib: float = _serving(0.0, low=0,
         meaning="memory that each server gets on a CPU, GiB; 0 = by the model's size")
     server_timeout_s: float = _serving(600.0, "seconds until a server must answer", **_POSITIVE)
@@ -416,6 +424,9 @@ class Recipe:
             (self.method in ("qlora", "lora_8bit") and self.parallel != "ddp",
              f"method is '{self.method}', and parallel '{self.parallel}' would divide quantised "
              "weights. Set parallel to 'ddp', or method to 'lora'."),
+            ((self.serve_adapter or self.tensor_parallel > 1) and self.engine != "vllm",
+             f"engine is '{self.engine}', and serve_adapter and tensor_parallel are vLLM's. Set "
+             "engine to 'vllm'."),
             (self.rationale and self.dataset_kind == "qa",
              "rationale is True, and dataset_kind 'qa' has no reasoning to write. Set rationale to "
              "False, or dataset_kind to 'raft'."),

@@ -106,6 +106,10 @@ def check(plan: Plan) -> None:
     """Say what will run, and stop here when a requirement of the student is missing."""
     recipe = plan.recipe
     check_names()
+    if plan.first <= 3 <= plan.last and recipe.engine != "auto":
+        from lib.deploy.engines import chosen
+
+        chosen(recipe)
     if plan.first > 1:
         require_path("DATASET_DIR", recipe.run_name)
     if plan.first > 2:

@@ -54,6 +54,8 @@ STATE_KEYS = {  # key → the notebook that writes it
     "BASELINE_MODEL_DIR": "2_finetune",
     "STUDENT_SERVED_DIR": "3_deploy",  # the model folder that the endpoint below answers for
     "BASELINE_SERVED_DIR": "3_deploy",
+    "STUDENT_SERVED_BY": "3_deploy",  # the engine, and what it ignores
+    "BASELINE_SERVED_BY": "3_deploy",
     "STUDENT_OPENAI_BASE_URL": "3_deploy",
     "STUDENT_OPENAI_DEPLOYMENT": "3_deploy",
     "STUDENT_OPENAI_API_KEY": "3_deploy",
@@ -170,7 +172,7 @@ def check_origin(key: str, run_name: str) -> None:
 
 def forget_endpoint(role: str, run_name: str) -> None:
     """Remove what a run's 3_deploy wrote about a role's endpoint."""
-    ours = (f"{role.upper()}_OPENAI_", f"{role.upper()}_SERVED_DIR")
+    ours = (f"{role.upper()}_OPENAI_", f"{role.upper()}_SERVED_")
     keys = [key for key in read_state(run_name) if key.startswith(ours)]
     if keys:
         save_state(run_name, **dict.fromkeys(keys))

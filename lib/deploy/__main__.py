@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from lib.cli import Parser, run_command
 from lib.deploy.processes import is_running, records
-from lib.deploy.server import stop
+from lib.deploy.server import end_of_log, is_healthy, stop
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,8 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _status(options: argparse.Namespace) -> None:
     servers = records(options.run_name)
     for r in servers:
-        how = "runs" if is_running(r) else "has ended"
-        print(f"{r.run_name} · {r.role} · {how} · pid {r.pid} · {r.base_url} · {r.model} · {r.log}")
+        runs = is_running(r)
+        how = "runs" if runs and is_healthy(r) else "does not answer" if runs else "has ended"
+        parts = (r.run_name, r.role, r.engine, how, f"pid {r.pid}", r.base_url, r.model)
+        print(*parts, r.log if how == "runs" else end_of_log(r), sep=" · ")
+        if r.command:
+            print(f"  {r.command}")
     if not servers:
         print("No server was started here.")
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from lib.settings import home
-from lib.store import read_json, write_json
+from lib.settings import home, write_text
+from lib.store import read_json
 
 LOOPBACK = "127.0.0.1"
 
@@ -30,13 +31,19 @@ class ServerRecord:
     model: str  # its name at the endpoint: the folder relative to home(), no absolute path
     options: str  # how it was started
     log: str  # relative to home()
+    engine: str = "transformers"
+    command: str = ""  # as one can type it
+    api_key: str = field(default="none", repr=False)
+    proved: bool = False  # its answers are its model's (probe.py)
 
     @property
     def base_url(self) -> str:
         return f"http://{LOOPBACK}:{self.port}/v1"
 
     def save(self) -> None:
-        write_json(record_path(self.run_name, self.role), self)
+        """Readable for this user alone: it has a key."""
+        text = json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n"
+        write_text(record_path(self.run_name, self.role), text, mode=0o600)
 
 
 def record_path(run_name: str, role: str) -> Path:
@@ -99,7 +106,8 @@ def is_running(server: ServerRecord) -> bool:
         command = psutil.Process(server.pid).cmdline()
     except psutil.Error:
         return False
-    return not command or (server.model in command and str(server.port) in command)
+    named = any(server.model in word for word in command)  # an adapter's: NAME=FOLDER
+    return not command or (named and str(server.port) in command)
 
 
 def end(server: ServerRecord, *, wait_s: float = 10.0) -> bool:

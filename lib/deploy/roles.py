@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from lib.cloud.deployment import with_deployment
+from lib.deploy.engines import ignored
+from lib.deploy.processes import ServerRecord, end, records
 from lib.deploy.server import start, wait_until_ready
 from lib.endpoints import endpoint_settings, is_set_by_user
 from lib.recipe import Recipe
-from lib.settings import portable, without_secrets
+from lib.settings import SetupError, portable, without_secrets
 from lib.state import forget_endpoint, hosted_job, read_state, require_path, save_state
 
 
@@ -20,6 +23,8 @@ class Deployed:
     model: str  # its name at the endpoint
     base_url: str
     how: str  # "served here (pid 123)", "yours, as configured", "where it was trained", …
+    server: ServerRecord | None = None  # one that was started here
+    model_dir: Path | None = None  # what it serves
 
 
 def deploy(recipe: Recipe) -> list[Deployed]:
@@ -36,11 +41,12 @@ def deploy(recipe: Recipe) -> list[Deployed]:
         for role in ("student", "baseline")
         if not job and not is_set_by_user(role)
     }
-    started, deployed = {}, {}
+    started: dict[str, tuple[ServerRecord, bool]] = {}
+    deployed = {}
     for role in ("student", "baseline"):
         forget_endpoint(role, run_name)  # old values must not fill gaps in the user's
         if role in folders:
-            started[role] = start(role, folders[role], recipe)
+            started[role] = _start(role, folders, recipe, started)
         elif job:
             deployed[role] = _at_the_service(role, job, run_name)
         elif settings := endpoint_settings(role):
@@ -53,13 +59,49 @@ def deploy(recipe: Recipe) -> list[Deployed]:
             **{
                 f"{role.upper()}_OPENAI_BASE_URL": server.base_url,
                 f"{role.upper()}_OPENAI_DEPLOYMENT": server.model,
-                f"{role.upper()}_OPENAI_API_KEY": "none",
+                f"{role.upper()}_OPENAI_API_KEY": server.api_key,
                 f"{role.upper()}_SERVED_DIR": portable(folders[role]),
+                f"{role.upper()}_SERVED_BY": ignored(server.engine),
             },
         )
         how = f"served here{' already' if reused else ''} (pid {server.pid})"
-        deployed[role] = Deployed(role, server.model, server.base_url, how)
+        if server.command:
+            how += f" by {server.engine}:\n          {server.command}"
+        deployed[role] = Deployed(
+            role, server.model, server.base_url, how, server, model_dir=folders[role]
+        )
     return [deployed["student"], deployed["baseline"]]
+
+
+def _start(
+    role: str,
+    folders: Mapping[str, Path],
+    recipe: Recipe,
+    started: Mapping[str, tuple[ServerRecord, bool]],
+) -> tuple[ServerRecord, bool]:
+    """A server of its own; with serve_adapter, one of the baseline with the student's adapter."""
+    if not recipe.serve_adapter:
+        return start(role, folders[role], recipe)
+    if "baseline" not in folders or "student" not in folders:
+        raise SetupError(
+            "serve_adapter is True, and an endpoint of .env takes the place of the student or the "
+            "baseline. Set serve_adapter to False."
+        )
+    if role == "baseline":
+        server, reused = started["student"]
+        server = replace(server, role=role, model=portable(folders[role]))
+        for old in records(recipe.run_name):
+            if old.role == role and old.pid != server.pid:
+                end(old)
+        server.save()
+        return server, reused
+    adapter_dir = folders[role].parent / "adapter"
+    if not (adapter_dir / "adapter_config.json").is_file():
+        raise SetupError(
+            f"serve_adapter is True, and {portable(folders[role])} has no adapter beside it: "
+            "every weight was trained. Set serve_adapter to False."
+        )
+    return start(role, folders["baseline"], recipe, adapter_dir=adapter_dir)
 
 
 def _at_the_service(role: str, job: Mapping[str, Any], run_name: str) -> Deployed:

@@ -1,7 +1,4 @@
-"""One model served by `transformers serve` on loopback: start, wait until it answers, reuse, stop.
-
-The settings were measured (`python -m benchmarks serving`; docs/experiments.md).
-"""
+"""One model served by an engine on loopback: start, wait until it answers, reuse, stop."""
 
 from __future__ import annotations
 
@@ -9,12 +6,16 @@ import http.client
 import json
 import os
 import re
-import sys
+import secrets
+import shlex
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from lib.deploy.engines import ENGINES, chosen
 from lib.deploy.processes import (
     LOOPBACK,
     ServerRecord,
@@ -25,34 +26,66 @@ from lib.deploy.processes import (
     records,
     start_process,
 )
+from lib.prompts.student import Message
 from lib.recipe import Recipe
-from lib.settings import SECRET_NAME, SetupError, home, portable
+from lib.settings import PROJECT_DIR, SECRET_NAME, SetupError, home, portable
 from lib.state import forget_endpoint, read_state
-from lib.store import read_json
 from lib.text import one_line
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback: no proxy
 
 
-def start(role: str, model_dir: Path, recipe: Recipe) -> tuple[ServerRecord, bool]:
-    """Start a server without waiting for it; True = a server that runs already is reused."""
-    model = _model_name(role, model_dir)
-    options = _options(home() / model, recipe.server_memory_gib)
+def start(
+    role: str, model_dir: Path, recipe: Recipe, *, adapter_dir: Path | None = None
+) -> tuple[ServerRecord, bool]:
+    """Start a server without waiting for it; True = a server that runs already is reused.
+
+    With an adapter, `model_dir` is its base: both answer there, each under the name of its folder.
+    """
+    name = chosen(recipe)
+    engine, base = ENGINES[name], _model_name(role, model_dir)
+    adapters = {portable(adapter_dir): adapter_dir} if adapter_dir else {}
+    model = next(iter(adapters), base)
+    told = engine.environment(recipe)
+    how = engine.options(home() / base, recipe, adapters=adapters)
+    options = " ".join([*(f"{name}={value}" for name, value in told.items()), how])
     for old in records(recipe.run_name):
         if old.role != role:
             continue
-        same = old.model == model and old.options == options
+        same = (old.engine, old.model, old.options) == (name, model, options)
         if same and is_running(old) and is_healthy(old):
             return old, True
         end(old)
-    port = free_port()
+    port, key = free_port(), secrets.token_urlsafe(16) if engine.KEY_NAME else "none"
+    environment = _environment() | told
+    if engine.KEY_NAME:  # not in the command: other users of the machine see that
+        environment[engine.KEY_NAME] = key
     log_path = record_path(recipe.run_name, role).with_suffix(".log")
-    command = _command(model, port, options)
-    pid, started = start_process(command, environment=_environment(), log_path=log_path)
+    command = engine.command(base, port, how)
+    pid, started = start_process(command, environment=environment, log_path=log_path)
     log = portable(log_path)
-    server = ServerRecord(role, recipe.run_name, pid, started, port, model, options, log)
+    server = ServerRecord(
+        role,
+        recipe.run_name,
+        pid,
+        started,
+        port,
+        model,
+        options,
+        log,
+        name,
+        api_key=key,
+        command=_shown(command, told) if name != "transformers" else "",
+    )
     server.save()
     return server, False
+
+
+def _shown(command: Sequence[str], told: Mapping[str, str]) -> str:
+    """The command as one can type it, in home() and without a key."""
+    words = [f"{name}={shlex.quote(value)}" for name, value in told.items()]
+    program = str(Path(command[0]).relative_to(PROJECT_DIR))
+    return " ".join([*words, program, shlex.join(command[1:]).replace(f"{PROJECT_DIR}/", "")])
 
 
 def wait_until_ready(server: ServerRecord, *, timeout_s: float) -> None:
@@ -80,38 +113,62 @@ def is_healthy(server: ServerRecord) -> bool:
 def _check_alive(server: ServerRecord, deadline: float, timeout_s: float) -> None:
     """Raise a SetupError if the server has ended, or the deadline has passed."""
     if not is_running(server):
-        raise _failure(server, "ended before it answered")
+        raise failure(server, "ended before it answered")
     if time.monotonic() > deadline:
-        raise _failure(server, f"did not answer in {timeout_s:.0f} s")
+        raise failure(server, f"did not answer in {timeout_s:.0f} s")
 
 
 def _check_writes(server: ServerRecord, deadline: float, timeout_s: float) -> None:
     """Raise a SetupError unless the model writes one token: /health answers before it is loaded."""
-    messages = [{"role": "user", "content": "Hello"}]
-    body = {"model": server.model, "messages": messages, "max_tokens": 1, "temperature": 0.0}
-    request = urllib.request.Request(
-        f"{server.base_url}/chat/completions",
-        data=json.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
-    )
+    hello = [{"role": "user", "content": "Hello"}]
     try:
-        with _OPENER.open(request, timeout=max(1.0, deadline - time.monotonic())) as response:
-            json.load(response)["choices"][0]
+        complete(server, hello, max_tokens=1, timeout_s=max(1.0, deadline - time.monotonic()))
     except urllib.error.HTTPError as error:
-        raise _failure(server, f"cannot write: it answers {error.code}") from None
+        raise failure(server, f"cannot write: it answers {error.code}") from None
     except (OSError, http.client.HTTPException) as error:
         _check_alive(server, deadline, timeout_s)
-        raise _failure(server, f"broke off its first reply ({error})") from None
+        raise failure(server, f"broke off its first reply ({error})") from None
 
 
-def _failure(server: ServerRecord, what: str) -> SetupError:
+def complete(
+    server: ServerRecord,
+    messages: Sequence[Message],
+    *,
+    max_tokens: int,
+    timeout_s: float = 600.0,
+    **more: Any,
+) -> dict[str, Any]:
+    """The server's own greedy reply, which no ledger has: its first choice.
+
+    Raises:
+        OSError, HTTPException: it breaks off, or (HTTPError) refuses.
+    """
+    body = {"model": server.model, "messages": list(messages), "max_tokens": max_tokens}
+    request = urllib.request.Request(
+        f"{server.base_url}/chat/completions",
+        data=json.dumps(body | {"temperature": 0.0} | more).encode(),
+        headers={
+            "Content-Type": "application/json",
+            "Authorization": f"Bearer {server.api_key}",
+        },
+    )
+    with _OPENER.open(request, timeout=timeout_s) as response:
+        return dict(json.load(response)["choices"][0])
+
+
+def failure(server: ServerRecord, what: str) -> SetupError:
     """`The student's server for m ended before it answered. runs/t/deploy/student.log ends: …`"""
+    said = f"The {server.role}'s server for {server.model} {what}."
+    return SetupError(f"{said} {end_of_log(server)}")
+
+
+def end_of_log(server: ServerRecord) -> str:
+    """`runs/t/deploy/student.log ends: …`"""
     path = home() / server.log
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     lines = [one_line(line) for line in text.splitlines() if line.strip()]
     tail = " | ".join(lines[-4:])[-600:] or "nothing was written"
-    said = f"The {server.role}'s server for {server.model} {what}."
-    return SetupError(f"{said} {server.log} ends: {tail}")
+    return f"{server.log} ends: {tail}"
 
 
 def stop(run_name: str = "") -> list[ServerRecord]:
@@ -145,30 +202,6 @@ def _model_name(role: str, model_dir: Path) -> str:
             "digits, '.', '_', '-' and '/'."
         )
     return name
-
-
-def _options(model_dir: Path, memory_gib: float) -> str:
-    """How this machine serves a model; part of the record: other options start another server."""
-    import torch
-
-    if torch.cuda.is_available():
-        # Two servers share the GPU, so each may take less than half of the free memory.
-        return "--device auto --dtype auto --continuous-batching --cb-max-memory-percent 0.4"
-    limit_bytes = int(memory_gib * 2**30)
-    if not limit_bytes:  # 2 GiB for the program and a long prompt; float32 weights while they load
-        weights = sum(path.stat().st_size for path in model_dir.glob("*.safetensors"))
-        limit_bytes = 2 * 2**30 + 4 * weights
-    # Whose attention is told by masks alone (tested), gemma3_text also beyond its sliding window.
-    config = read_json(model_dir / "config.json")
-    masked = config.get("model_type") in ("llama", "qwen2", "qwen3", "gemma3_text")
-    batch = " --batch" if masked and not config.get("use_sliding_window") else ""
-    return f"--device cpu --dtype float32{batch} --limit {limit_bytes}"
-
-
-def _command(model: str, port: int, options: str) -> list[str]:
-    program = [sys.executable, str(Path(__file__).with_name("launcher.py"))]
-    serve = ["serve", model, "--host", LOOPBACK, "--port", str(port)]
-    return [*program, *serve, *options.split()]
 
 
 def _environment() -> dict[str, str]:

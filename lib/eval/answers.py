@@ -16,7 +16,9 @@ from lib.prompts.control_tokens import for_student
 from lib.rag.chain import answer_question
 from lib.recipe import Recipe
 from lib.records import Answer
-from lib.settings import SetupError
+from lib.settings import SetupError, home
+from lib.state import read_state
+from lib.store import read_json
 
 _CASES_PER_SLOT = 4
 
@@ -72,10 +74,28 @@ def answer_cases(
         run(ask_all())
     asked = [(model, place) for model in models for place in range(len(cases))]
     replies = require_replies([(model.name, got[model, place]) for model, place in asked])
-    return [
+    answers = [
         _answer(model, cases[place], reply)
         for (model, place), reply in zip(asked, replies, strict=True)
     ]
+    for model in models:
+        _say_what_is_too_long(model, [one for one in answers if one.model == model.name])
+    return answers
+
+
+def _say_what_is_too_long(model: EvalModel, answers: Sequence[Answer]) -> None:
+    """Prompts that the engine of 3_deploy should have refused, and did not."""
+    state, name = read_state(model.run_name) if model.run_name else {}, model.role.upper()
+    engine, _, ignored = state.get(f"{name}_SERVED_BY", "").partition(",")
+    if "long prompts" not in ignored:
+        return
+    path = home() / state[f"{name}_SERVED_DIR"] / "config.json"
+    limit = (path.is_file() and read_json(path).get("max_position_embeddings")) or 0
+    if too_long := sum(one.prompt_tokens > limit > 0 for one in answers):
+        print(
+            f"{model.name}: {too_long:,} of {len(answers):,} prompts are longer than its {limit:,} "
+            f"tokens of context, and {engine} does not refuse them. Lower top_k or chunk_chars."
+        )
 
 
 def require_replies(found: Sequence[tuple[str, Outcome]]) -> list[Reply]:

@@ -12,7 +12,7 @@ from lib.prompts.control_tokens import read_tokenizer
 from lib.settings import PROJECT_DIR, SetupError, portable, write_text
 from lib.store import read_json
 
-TYPES = ("f16", "bf16", "q8_0")
+TYPES = ("f32", "f16", "bf16", "q8_0")
 _STEP_TOKENS, _UNKNOWN_TOKENS = 1024, 4096  # of num_ctx: it is a multiple, or the rows are unknown
 
 

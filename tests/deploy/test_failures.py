@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lib.deploy import ask, deploy, server, stop
+from lib.deploy.engines import transformers
 from lib.deploy.processes import (
     ServerRecord,
     end,
@@ -53,8 +54,8 @@ def serve_model(model_dir: Path, *, timeout_s: float = 300) -> None:
 def pretend(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this Python code run in the server's place."""
     monkeypatch.setattr(
-        server,
-        "_command",
+        transformers,
+        "command",
         lambda model, port, options: [sys.executable, "-c", code, model, str(port)],
     )
 

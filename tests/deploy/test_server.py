@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lib.deploy import ask, deploy, server, stop
+from lib.deploy import ask, deploy, stop
 from lib.deploy.__main__ import main
+from lib.deploy.engines import transformers
 from lib.deploy.processes import is_running, record_path, records
 from lib.deploy.roles import Deployed
 from lib.endpoints import endpoint_settings
@@ -20,6 +21,7 @@ from lib.prompts.student import student_messages
 from lib.recipe import Recipe
 from lib.settings import portable
 from lib.state import read_state, save_state
+from tests.deploy.features import heeded
 from tests.finetune.tiny import documents
 
 RECIPE = Recipe(run_name="t", max_answer_tokens=4)
@@ -132,8 +134,13 @@ def test_only_models_told_by_masks_alone_answer_together(
 ) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "model.safetensors").write_bytes(b"")
-    command = server._command("m", 1, server._options(tmp_path, 0.0))
+    command = transformers.command("m", 1, transformers.options(tmp_path, Recipe(), adapters={}))
     assert ("--batch" in command) == together
+
+
+def test_what_the_server_heeds_is_what_is_declared(running: Running) -> None:
+    assert heeded(records("t")[0]) == transformers.HEEDS
+    assert read_state("t")["STUDENT_SERVED_BY"].startswith("transformers, which ignores: temp")
 
 
 def test_those_that_run_answer_together(running: Running) -> None:

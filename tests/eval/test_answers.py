@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from lib.eval.models import EvalModel, eval_models
 from lib.prompts.student import REFUSAL, plain_messages, student_messages
 from lib.recipe import Recipe
 from lib.settings import SetupError
+from lib.state import save_state
+from lib.store import write_json
 from tests.eval.toy import make_chunks, question_of
 from tests.ledger import replies_of
 from tests.server import Loopback, error, serve
@@ -246,3 +249,31 @@ def test_a_refused_key_stops_all_and_what_was_paid_is_kept(
         most = 20 + 20 if answered and status in (403, 404) else 0
         assert asked["the-baseline"] <= answered + most + 4
     assert replies_of("student") + replies_of("baseline") == len(server.answered) >= answered
+
+
+@pytest.mark.parametrize(
+    ("engine", "limit", "is_said"),
+    [
+        ("transformers, which ignores: seed, long prompts", 80, True),
+        ("transformers, which ignores: seed, long prompts", 10_000, False),
+        ("vllm", 80, False),
+    ],
+)
+def test_prompts_that_the_engine_should_have_refused_are_counted(
+    engine: str,
+    limit: int,
+    is_said: bool,
+    home_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_json(home_dir / "m" / "config.json", {"max_position_embeddings": limit})
+    save_state("t", STUDENT_SERVED_BY=engine, STUDENT_SERVED_DIR="m")
+    with serve() as server:
+        use(monkeypatch, server, "STUDENT")
+        asked = eval_models(Recipe(run_name="t", models=["student"]))
+        answers = answer_cases(asked, make_cases(), Recipe(run_name="t"))
+    too_long = sum(answer.prompt_tokens > limit for answer in answers)
+    said = f"student: {too_long} of 12 prompts are longer than its {limit:,} tokens of context"
+    assert (said in capsys.readouterr().out) == is_said
+    assert 0 < too_long < 12 or limit > 80

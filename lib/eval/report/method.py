@@ -16,6 +16,7 @@ from lib.eval.wording import called
 from lib.prompts.student import PLAIN_PROMPT
 from lib.prompts.verdicts import UNPARSED
 from lib.records import Score
+from lib.state import read_state
 
 _PROVENANCE = {  # 140 …; the others read well behind a number
     EVAL_SPLIT: "of the eval split",
@@ -46,6 +47,7 @@ def show_method(
             prompt.name: prompt.messages("{question}", ["{document 1}", "{document 2}", "…"])
             for prompt in prompts
         },
+        served=_served(asked),
         num_resamples=NUM_RESAMPLES,
         min_clusters=MIN_CLUSTERS,
         seed=seed,
@@ -58,6 +60,13 @@ def show_method(
         lower_bound=any(map(is_retrieved, results.conditions))
         and any(question.oracle != UNKNOWN for question in questions),
     )
+
+
+def _served(asked: Sequence[EvalModel]) -> dict[str, str]:
+    """Role → the engine of 3_deploy that answered, and what it ignores."""
+    states = {model.role: read_state(model.run_name) for model in asked if model.run_name}
+    found = {role: state.get(f"{role.upper()}_SERVED_BY", "") for role, state in states.items()}
+    return {role: by for role, by in found.items() if by}
 
 
 def show_leakage(leakage: Leakage) -> HTML:

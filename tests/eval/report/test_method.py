@@ -16,6 +16,7 @@ from lib.eval.report.page import STYLE
 from lib.eval.results import Primary, Results
 from lib.prompts.student import PLAIN_PROMPT, STUDENT_PROMPT, plain_messages, student_instruction
 from lib.recipe import Recipe
+from lib.state import save_state
 from tests.eval.toy import Page, evaluated, make_chunks, question_of, results_of
 
 ASKED = [
@@ -137,3 +138,14 @@ def test_what_decides_is_named_with_its_reason() -> None:
     results = results_of({"student": [1.0] * 4, "baseline": [0.0] * 4})
     long = replace(results, primary=Primary("baseline", "top_5", why="Half of them are long."))
     assert "Half of them are long." in show_method(long, [], ASKED).data
+
+
+def test_what_an_engine_ignores_is_said() -> None:
+    save_state("t", STUDENT_SERVED_BY="transformers, which ignores: seed, n")
+    found = evaluated(
+        {"student": lambda i, case, right: right}, count=6, conditions=("oracle", "top_3")
+    )
+    asked = [EvalModel(role, role, STUDENT_PROMPT, "t") for role in ("student", "baseline")]
+    said = str(show_method(found.results, found.questions, asked).data)
+    assert "<li>Student: served here by transformers, which ignores: seed, n.</li>" in said
+    assert "Baseline: served here" not in said

@@ -1,0 +1,70 @@
+"""The engines that serve a model on this machine, and which of them a recipe takes.
+
+An engine is a module that says how a server is started and what of a request it heeds. One that
+pins its own torch, or none, has a venv of its own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from lib.deploy.engines import llama_cpp, transformers, vllm
+from lib.recipe import Recipe
+from lib.settings import SetupError, portable
+
+__all__ = ["ENGINES", "Engine", "chosen", "ignored"]
+
+# What a request may ask for; "long prompts": one beyond the context is refused, not cut.
+FEATURES = ("temperature", "seed", "n", "stop", "logprobs", "response_format", "long prompts")
+
+
+class Engine(Protocol):
+    """What each module of this folder has."""
+
+    @property
+    def HEEDS(self) -> frozenset[str]: ...  # of FEATURES
+    @property
+    def KEY_NAME(self) -> str: ...  # environment variable of its API key; "" = it checks none
+
+    def python(self) -> Path:
+        """The interpreter that runs it."""
+
+    def options(self, model_dir: Path, recipe: Recipe, *, adapters: dict[str, Path]) -> str:
+        """How this machine serves a model. Part of the record: others start another server."""
+
+    def command(self, model: str, port: int, options: str) -> list[str]:
+        """`model` is the folder below home(), and the name at the endpoint."""
+
+    def environment(self, recipe: Recipe) -> dict[str, str]:
+        """What it is told beside the command."""
+
+
+ENGINES: dict[str, Engine] = {"transformers": transformers, "vllm": vllm, "llama_cpp": llama_cpp}
+
+
+def chosen(recipe: Recipe) -> str:
+    """The recipe's engine; of `auto`, the best that is installed.
+
+    Raises:
+        SetupError: it is not installed.
+    """
+    name = recipe.engine
+    if name == "auto":
+        return "vllm" if is_installed("vllm") and vllm.has_gpu() else "transformers"
+    if not is_installed(name):
+        raise SetupError(
+            f"engine is '{name}', which is not installed: there is no "
+            f"{portable(ENGINES[name].python())}. Run: make {name}"
+        )
+    return name
+
+
+def is_installed(name: str) -> bool:
+    return ENGINES[name].python().is_file()
+
+
+def ignored(name: str) -> str:
+    """`transformers, which ignores: seed, n`: an engine, and what of FEATURES it does not heed."""
+    found = ", ".join(one for one in FEATURES if one not in ENGINES[name].HEEDS)
+    return f"{name}, which ignores: {found}" if found else name

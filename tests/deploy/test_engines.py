@@ -1,0 +1,384 @@
+"""Engines: which is taken, how each is started, and that what answers is the student."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from lib import runner
+from lib.dataset import read_dataset
+from lib.deploy import prove, roles, server
+from lib.deploy.engines import ENGINES, chosen, llama_cpp, llama_cpp_server, vllm
+from lib.deploy.processes import ServerRecord, is_running, records
+from lib.deploy.roles import Deployed, deploy
+from lib.finetune.students import EMBEDDED_MODEL_DIR
+from lib.prompts.student import student_messages
+from lib.recipe import Recipe
+from lib.records import RaftExample
+from lib.settings import CheckFailed, SetupError, portable
+from lib.state import read_state, save_state
+from lib.store import write_json
+from tests.deploy.adapters import make_adapter
+from tests.eval.toy import make_chunks, question_of
+from tests.eval.toy import write_dataset as write_toy
+from tests.server import Body, Loopback, error, serve
+
+OPTIONS = set((Path(__file__).with_name("vllm_options.txt")).read_text().split("\n", 1)[1].split())
+RECIPE = Recipe(run_name="t")
+
+
+def not_installed(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    for name in names:
+        monkeypatch.setattr(ENGINES[name], "python", lambda: Path("/nowhere/bin/python"))
+
+
+# --- which engine --------------------------------------------------------------------------------
+
+
+def test_without_other_engines_auto_is_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
+    not_installed(monkeypatch, "vllm", "llama_cpp")
+    assert chosen(RECIPE) == "transformers"
+
+
+@pytest.mark.parametrize("has_gpu", [True, False])
+def test_auto_is_vllm_on_a_gpu(
+    has_gpu: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "python").touch()
+    monkeypatch.setattr(vllm, "python", lambda: tmp_path / "python")
+    monkeypatch.setattr(vllm, "has_gpu", lambda: has_gpu)
+    assert chosen(RECIPE) == ("vllm" if has_gpu else "transformers")
+
+
+@pytest.mark.parametrize("name", ["vllm", "llama_cpp"])
+def test_an_engine_that_is_not_installed_is_one_line(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    not_installed(monkeypatch, name)
+    with pytest.raises(SetupError, match=rf"engine is '{name}'.* Run: make {name}$"):
+        chosen(replace(RECIPE, engine=name))
+
+
+def test_a_run_asks_for_its_engine_before_anything_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    not_installed(monkeypatch, "llama_cpp")
+    assert runner.main(["check", "-r", "engine", "llama_cpp"]) == 2
+    assert capsys.readouterr().err.endswith("Run: make llama_cpp\n")
+
+
+def test_what_only_vllm_knows_needs_vllm() -> None:
+    for knob in ({"serve_adapter": True}, {"tensor_parallel": 2}):
+        with pytest.raises(SetupError, match="Set engine to 'vllm'"):
+            Recipe(**knob)
+        assert Recipe(engine="vllm", **knob)
+
+
+# --- how each is started -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def adapter_dir(home_dir: Path) -> Path:
+    folder = home_dir / "artefacts" / "students" / "t-01" / "adapter"
+    write_json(folder / "adapter_config.json", {"r": 12})
+    return folder
+
+
+@pytest.mark.parametrize("has_gpu", [True, False])
+@pytest.mark.parametrize("parts", [1, 2])
+def test_vllm_has_every_option_that_it_is_given(
+    has_gpu: bool, parts: int, adapter_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vllm, "has_gpu", lambda: has_gpu)
+    monkeypatch.setattr(vllm.os, "cpu_count", lambda: 4)
+    recipe = Recipe(engine="vllm", tensor_parallel=parts)
+    adapters = {portable(adapter_dir): adapter_dir}
+    options = vllm.options(Path("base"), recipe, adapters=adapters)
+    command = vllm.command("base", 8000, options)
+    assert {word for word in command if word.startswith("--")} <= OPTIONS
+    assert command[1:3] == ["-m", "vllm.entrypoints.openai.api_server"]
+    said = " ".join(command)
+    assert "--host 127.0.0.1 --port 8000 --generation-config vllm" in said
+    assert f"--tensor-parallel-size {parts}" in said
+    name = "artefacts/students/t-01/adapter"
+    assert f"--enable-lora --max-lora-rank 16 --lora-modules {name}={name}" in said
+    environment = vllm.environment(recipe)
+    assert int(environment["VLLM_CPU_KVCACHE_SPACE"]) >= 1
+    assert environment["VLLM_CPU_OMP_THREADS_BIND"] == ("nobind" if parts == 1 else "0-1|2-3")
+
+
+def test_an_adapter_of_too_high_a_rank_is_one_line() -> None:
+    assert [vllm._rank(rank) for rank in (1, 2, 16, 17, 512)] == [1, 8, 16, 32, 512]
+    with pytest.raises(SetupError, match="rank is 513, and vLLM serves at most 512"):
+        vllm._rank(513)
+
+
+def test_our_llama_cpp_server_reads_every_option(
+    home_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = {"num_attention_heads": 8, "num_key_value_heads": 2, "hidden_size": 64}
+    config = {**sizes, "num_hidden_layers": 3, "max_position_embeddings": 512}
+    write_json(home_dir / "m" / "config.json", config)
+    monkeypatch.setattr(llama_cpp, "_gguf", lambda folder, kind: home_dir / "m.gguf")
+    options = llama_cpp.options(home_dir / "m", RECIPE, adapters={})
+    command = llama_cpp.command("m", 8000, options)
+    read = llama_cpp_server.parser.parse_args(command[3:])
+    assert (read.gguf, read.name, read.host, read.port) == ("m.gguf", "m", "127.0.0.1", 8000)
+    assert read.context == llama_cpp.SLOTS * 512
+    assert llama_cpp._bytes_per_token(config) == 3 * 2 * 2 * 8 * 2
+    few = llama_cpp.options(home_dir / "m", replace(RECIPE, server_memory_gib=2e-4), adapters={})
+    assert " --context 1024 " in few
+
+
+# A server that only says which key it wants; it answers "Hello", as tests/server.py does.
+KEEPER = """
+import http.server, json, os, sys
+class H(http.server.BaseHTTPRequestHandler):
+    def do_GET(self): self.send_response(200); self.end_headers()
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        right = self.headers["Authorization"] == "Bearer " + os.environ[sys.argv[3]]
+        self.send_response(200 if right else 401); self.end_headers()
+        self.wfile.write(b'{"choices": [{}]}')
+    def log_message(self, *_): pass
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[2])), H).serve_forever()
+"""
+
+
+@pytest.fixture
+def keeper(home_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Both engines are KEEPER; a run with two models."""
+    python = Path(sys.executable)
+    for engine in (llama_cpp, vllm):
+
+        def command(model: str, port: int, how: str, key: str = engine.KEY_NAME) -> list[str]:
+            return [sys.executable, "-c", KEEPER, model, str(port), key, *how.split()]
+
+        monkeypatch.setattr(engine, "python", lambda: python)
+        monkeypatch.setattr(engine, "command", command)
+    monkeypatch.setattr(llama_cpp, "options", lambda *_, **__: "--quick")
+    monkeypatch.setattr(vllm, "has_gpu", lambda: False)
+    monkeypatch.setattr(server, "_shown", lambda command, told: "python keeper")
+    for role in ("student", "baseline"):
+        folder = home_dir / role / "merged"
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text("{}")
+        (folder / "model.safetensors").write_bytes(b"")
+        save_state("t", **{f"{role.upper()}_MODEL_DIR": portable(folder)})
+    yield home_dir
+    server.stop()
+
+
+def test_a_key_reaches_the_engine_and_the_state_and_nothing_else(
+    keeper: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = replace(RECIPE, engine="llama_cpp")
+    made = deploy(recipe)
+    keys = {record.api_key for record in records("t")}
+    assert len(keys - {"none"}) == 2
+    assert {read_state("t")[f"{role}_OPENAI_API_KEY"] for role in ("STUDENT", "BASELINE")} == keys
+    paths = [path for path in keeper.rglob("*") if path.is_file()]
+    holding = [path for path in paths if any(key in path.read_text() for key in keys)]
+    assert {path.stat().st_mode & 0o777 for path in holding} == {0o600}
+    roles.show_endpoints(made)
+    from lib.deploy.__main__ import main
+
+    assert main(["status"]) == 0
+    said = capsys.readouterr().out + repr(made)
+    assert not any(key in said for key in keys)
+    assert said.count("llama_cpp") >= 2
+    assert "python keeper" in said
+    assert [one.base_url for one in deploy(recipe)] == [one.base_url for one in made]
+    assert read_state("t")["STUDENT_SERVED_BY"] == "llama_cpp"
+
+
+def test_another_engine_is_another_server(keeper: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deploy(replace(RECIPE, engine="llama_cpp"))
+    before = records("t")
+    monkeypatch.setattr(llama_cpp, "options", lambda *_, **__: "--slow")
+    deploy(replace(RECIPE, engine="llama_cpp"))
+    after = records("t")
+    assert {one.pid for one in before}.isdisjoint(one.pid for one in after)
+    assert all(one.options == "--slow" for one in after)
+
+
+def test_a_server_that_hangs_or_has_ended_is_named_with_the_end_of_its_log(
+    keeper: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+    import signal
+
+    from lib.deploy import __main__ as command
+
+    deploy(replace(RECIPE, engine="llama_cpp"))
+    for record in records("t"):
+        Path(keeper / record.log).write_text("out of memory\n")
+    first, second = records("t")
+    os.killpg(first.pid, signal.SIGKILL)
+    os.waitpid(first.pid, 0)
+    monkeypatch.setattr(command, "is_healthy", lambda record: False)
+    assert command.main(["status", "t"]) == 0
+    ended, hung = [line for line in capsys.readouterr().out.splitlines() if " · " in line]
+    assert re.search(rf"has ended · pid {first.pid} .* ends: out of memory$", ended)
+    assert re.search(rf"does not answer · pid {second.pid} .* ends: out of memory$", hung)
+
+
+def test_with_serve_adapter_both_answer_from_one_server(keeper: Path) -> None:
+    deploy(replace(RECIPE, engine="llama_cpp"))
+    alone = records("t")
+    recipe = replace(RECIPE, engine="vllm", serve_adapter=True)
+    with pytest.raises(SetupError, match="has no adapter beside it"):
+        deploy(recipe)
+    write_json(keeper / "student" / "adapter" / "adapter_config.json", {"r": 4})
+    student, baseline = deploy(recipe)
+    assert (student.model, baseline.model) == ("student/adapter", "baseline/merged")
+    assert student.base_url == baseline.base_url
+    assert not any(map(is_running, alone)), "no server is left that no record names"
+    again = deploy(recipe)
+    assert [one.base_url for one in again] == [student.base_url] * 2
+    both = records("t")
+    assert all(map(is_running, both))
+    assert len(server.stop("t")) == 1
+    assert not any(map(is_running, both))
+    assert not records("t")
+
+
+def test_serve_adapter_needs_both_roles_here(keeper: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BASE_URL", "DEPLOYMENT", "API_KEY"):
+        monkeypatch.setenv(f"BASELINE_OPENAI_{name}", "http://127.0.0.1:1/v1")
+    with pytest.raises(SetupError, match=r"an endpoint of .env takes the place"):
+        deploy(replace(RECIPE, engine="vllm", serve_adapter=True))
+
+
+# --- what answers --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Models:
+    student: Path
+    baseline: Path
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    adapter_dir = make_adapter(EMBEDDED_MODEL_DIR, tmp_path_factory.mktemp("student"), seed=1)
+    return Models(adapter_dir.parent / "merged", EMBEDDED_MODEL_DIR)
+
+
+def rows_of(home: Path) -> list[RaftExample]:
+    return read_dataset(write_toy(home / "data", make_chunks(6))).examples("eval")
+
+
+@cache
+def greedy_of(folder: Path) -> Callable[[Body], str]:
+    """What the model in a folder answers to a request."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+
+    def reply(body: Body) -> str:
+        given = tokenizer.apply_chat_template(
+            body["messages"], add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
+        with torch.no_grad():
+            made = model.generate(**given, max_new_tokens=body["max_tokens"], do_sample=False)
+        new = made[0, given["input_ids"].shape[1] :]
+        return str(tokenizer.decode(new, skip_special_tokens=True))
+
+    return reply
+
+
+@contextmanager
+def answering(models: Models, **folders: Path) -> Iterator[list[Deployed]]:
+    """Endpoints of both roles, each answering as the model in the folder given for its role."""
+    with ExitStack() as stack:
+        deployed = []
+        for role in ("student", "baseline"):
+            loopback = Loopback(reply=greedy_of(folders[role]), finish_reason="length")
+            running = stack.enter_context(serve(loopback))
+            record = ServerRecord(
+                role, "t", 0, 1.0, running.port, role, "", f"{role}.log", "vllm", api_key="k-1"
+            )
+            record.save()
+            own = getattr(models, role)
+            deployed.append(Deployed(role, role, running.base_url, "here", record, own))
+        yield deployed
+
+
+def test_the_right_models_are_proved(
+    models: Models, home_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = rows_of(home_dir)
+    with answering(models, student=models.student, baseline=models.baseline) as endpoints:
+        prove(endpoints, rows, RECIPE)
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 2
+    assert all(re.search(r"those of its folder's model; .* differs in [1-6]$", s) for s in said)
+    assert [one.proved for one in records("t")] == [True, True]
+    by_role = {record.role: record for record in records("t")}
+    known = [replace(one, server=by_role[one.role]) for one in endpoints]
+    prove(known, rows, RECIPE)  # its servers have gone: it is not asked again
+
+
+@pytest.mark.parametrize("wrong", ["student", "baseline"])
+def test_another_model_stops_the_run(models: Models, home_dir: Path, wrong: str) -> None:
+    folders = {"student": models.student, "baseline": models.baseline}
+    other = folders["baseline" if wrong == "student" else "student"]
+    said = rf"What answers as {wrong} at http://127.0.0.1:\d+/v1 \(vllm\) is not "
+    with (
+        answering(models, **folders | {wrong: other}) as endpoints,
+        pytest.raises(CheckFailed, match=said) as failed,
+    ):
+        prove(endpoints, rows_of(home_dir), RECIPE)
+    assert "\n" not in str(failed.value)
+    assert records("t") == []
+
+
+def test_equal_models_are_said_to_be_untold(
+    models: Models, home_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    same = Models(models.baseline, models.baseline)
+    with answering(same, student=models.baseline, baseline=models.baseline) as endpoints:
+        prove(endpoints, rows_of(home_dir), RECIPE)
+    assert capsys.readouterr().out.count("they do not tell which one answers") == 2
+
+
+def test_the_gap_is_that_of_the_most_surprising_token(models: Models) -> None:
+    from lib.deploy.probe import TIE, Reply, _Model
+
+    model, chunk = _Model(models.baseline), make_chunks(1)[0]
+    messages = student_messages(question_of(chunk).text, [chunk.text])
+    text = model.text(Reply(messages, "", False))
+    assert text.startswith("The document says: ")
+    assert model.gap(Reply(messages, text, False)) < 0.01
+    assert model.gap(Reply(messages, text, True)) > TIE, "it would not have ended there"
+    assert model.gap(Reply(messages, text.replace("says", "has"), False)) > TIE
+
+
+def test_a_deployment_elsewhere_must_answer_one_question(
+    home_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, recipe = rows_of(home_dir), replace(RECIPE, max_retries=0)
+    with serve() as service:
+        for role in ("STUDENT", "BASELINE"):
+            monkeypatch.setenv(f"{role}_OPENAI_BASE_URL", f"{service.base_url}/")
+            monkeypatch.setenv(f"{role}_OPENAI_DEPLOYMENT", "ft:gpt-4o-mini:me::1")
+            monkeypatch.setenv(f"{role}_OPENAI_API_KEY", "k-2")
+        endpoints = deploy(recipe)
+        for _ in range(2):
+            prove(endpoints, rows, recipe)
+        assert len(service.requests) == 2, "one a role; the second time it is in the ledger"
+        assert set(service.authorizations) == {"Bearer k-2"}
+        assert capsys.readouterr().out.count("answers: The document says:") == 4
+        service.fault = lambda number, body: error(404, "DeploymentNotFound")
+        with pytest.raises(SetupError, match=r"DeploymentNotFound.* STUDENT_OPENAI_DEPLOYMENT"):
+            prove(endpoints, rows[1:], recipe)
