@@ -73,7 +73,7 @@ def test_a_closed_pipe_is_quiet() -> None:
     assert process.stdout.readline() == "line\n"
     process.stdout.close()
     assert process.stderr.read() == ""
-    assert process.wait(30) == 0
+    assert process.wait(300) == 0
 
 
 def started(code: str, **environment: str) -> subprocess.Popen[str]:
@@ -152,7 +152,7 @@ def test_a_signal_ends_a_command_in_one_line(number: int, code: int) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "works\n"
     process.send_signal(number)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == code
     assert said.startswith("lib.x: ")
     assert said.count("\n") == 1
@@ -161,7 +161,7 @@ def test_a_signal_ends_a_command_in_one_line(number: int, code: int) -> None:
 
 def test_a_terminal_of_ascii_is_enough() -> None:
     code = "import sys; from lib.cli import run; sys.exit(run('lib.x', lambda: print('a · ü 问')))"
-    out, said = started(code, PYTHONIOENCODING="ascii").communicate(timeout=30)
+    out, said = started(code, PYTHONIOENCODING="ascii").communicate(timeout=300)
     assert (out, said) == ("a ? ? ?\n", "")
 
 
@@ -175,7 +175,7 @@ def test_a_long_tmpdir_and_no_home_are_replaced(tmp_path: Path) -> None:
     home_dir = tmp_path / "home"
     for user_dir in ("", "/no/such/folder"):
         process = started(code, TMPDIR=str(long_dir), HOME=user_dir, OPENBOOK_HOME=str(home_dir))
-        out, said = process.communicate(timeout=30)
+        out, said = process.communicate(timeout=300)
         assert (out, said) == (f"/tmp {home_dir}/artefacts/home\n", "")
         assert (home_dir / "artefacts" / "home").is_dir()
 
