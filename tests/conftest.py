@@ -24,7 +24,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 TOGETHER = {
     "training": ("finetune/", "deploy/", "offline/", "rag/", "test_state"),
     "figures": ("benchmarks/test_quick",),
-    "notebooks": ("test_notebooks",),
+    "notebooks": ("test_notebooks", "test_runner", "eval/report/"),
     "pages": ("browser/", "gen/review/"),
 }
 

@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 import yaml
 
@@ -84,6 +83,8 @@ def test_outputs_are_read_where_styles_and_svg_are_stripped(notebook: str) -> No
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_jupyterlab_has_nothing_to_write_into_it(notebook: str) -> None:
     """It writes how the kernel is called and what the kernel says of its language."""
+    import nbformat
+
     path = PROJECT_DIR / f"{notebook}.ipynb"
     text = path.read_text(encoding="utf-8")
     found = json.loads(text)
@@ -99,6 +100,8 @@ def test_jupyterlab_has_nothing_to_write_into_it(notebook: str) -> None:
 def test_a_refresh_writes_what_jupyterlab_would(
     home_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import nbformat
+
     monkeypatch.setattr(runner, "PROJECT_DIR", tmp_path)
     plan = runner.make_plan(runner.parse(["-r", "run_name", "mine"]))
     plan.run_dir.mkdir(parents=True)
