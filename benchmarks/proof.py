@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from benchmarks.homes import fresh_home, random_model
+from benchmarks.homes import fresh_home, random_model, toy_embeddings
 from benchmarks.kept_replies import answer
 from benchmarks.proof_data import SeedData, proof_recipe, seed_data
 from benchmarks.proof_figures import Marks, SeedRun, Training, gates, mark
@@ -47,7 +47,7 @@ def main(*, quick: bool = False) -> int:
     """
     if not quick:
         return prove()
-    with fresh_home() as folder, patch(f"{__name__}.MAX_NEW_TOKENS", 8):
+    with fresh_home() as folder, toy_embeddings(), patch(f"{__name__}.MAX_NEW_TOKENS", 8):
         for path in (PROJECT_DIR / "sample_data" / "registers").glob("farm-*.txt"):
             beginning = path.read_text(encoding="utf-8")[:400].rpartition(".")[0]
             write_text(folder / "documents" / path.name, f"{beginning}.\n")

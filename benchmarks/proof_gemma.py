@@ -16,7 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks import proof
-from benchmarks.homes import fresh_home, random_model
+from benchmarks.homes import fresh_home, random_model, toy_embeddings
 from benchmarks.proof_data import proof_recipe
 from benchmarks.proof_figures import ABSENT, MAIN, SeedRun
 from benchmarks.proof_page import (
@@ -70,7 +70,11 @@ def main(*, quick: bool = False) -> int:
     """Print the comparisons; 1 when RAFT's lead over a baseline may be zero in some seed."""
     if not quick:
         return prove(docs_dir=PROJECT_DIR / "docs", max_chunks=MAX_CHUNKS)
-    with fresh_home() as folder, patch.multiple(proof, MAX_NEW_TOKENS=8, CHOOSING_QUESTIONS=1):
+    with (
+        fresh_home() as folder,
+        toy_embeddings(),
+        patch.multiple(proof, MAX_NEW_TOKENS=8, CHOOSING_QUESTIONS=1),
+    ):
         for path in (PROJECT_DIR / "sample_data" / "registers").glob("farm-*.txt"):
             beginning = path.read_text(encoding="utf-8")[:400].rpartition(".")[0]
             write_text(folder / "documents" / path.name, f"{beginning}.\n")

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from benchmarks.homes import fresh_home, random_model
+from benchmarks.homes import fresh_home, random_model, toy_embeddings
 from benchmarks.proof import answers_of
 from benchmarks.proof_data import proof_recipe, seed_data
 from benchmarks.proof_figures import ABSENT, MAIN, Difference, SeedRun, Training, mark
@@ -44,7 +44,7 @@ def main(*, quick: bool = False) -> int:
     """Print the lines of each seed; 1 when a student of shared contexts is worse in one of them."""
     if not quick:
         return compare()
-    with fresh_home() as folder, patch("benchmarks.proof.MAX_NEW_TOKENS", 8):
+    with fresh_home() as folder, toy_embeddings(), patch("benchmarks.proof.MAX_NEW_TOKENS", 8):
         for path in (PROJECT_DIR / "sample_data" / "registers").glob("farm-*.txt"):
             beginning = path.read_text(encoding="utf-8")[:400].rpartition(".")[0]
             write_text(folder / "documents" / path.name, f"{beginning}.\n")

@@ -28,11 +28,14 @@ TOGETHER = {
     "pages": ("browser/", "gen/review/"),
 }
 
+frozen: list[bool] = []
+
 
 @pytest.fixture(autouse=True)
 def home_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    if "trl" in sys.modules and not gc.get_freeze_count():
+    if "trl" in sys.modules and not frozen:
         gc.freeze()  # what libraries hold: a training collects twice, each time for half a second
+        frozen.append(True)  # to ask gc.get_freeze_count() is to count a million objects each time
     home = tmp_path / "openbook-home"
     home.mkdir()
     monkeypatch.setenv("OPENBOOK_HOME", str(home))
