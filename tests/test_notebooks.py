@@ -28,7 +28,7 @@ SMALL = {
     "run_name": "small",
     "chunk_chars": 400,
     "chunk_overlap_chars": 40,
-    "max_chunks": 60,
+    "max_chunks": 36,
     "questions_per_chunk": 2,
     "num_distractors": 2,
     "no_oracle_mode": "both",
@@ -36,7 +36,7 @@ SMALL = {
     "learning_rate": 1e-3,
     "top_k": [1, 2],
     "max_questions": 3,
-    "max_answer_tokens": 48,
+    "max_answer_tokens": 16,
 }
 
 
@@ -175,8 +175,11 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Any:
     }
     with serve() as server:
         (home / ".env").write_text(
-            f"COMPLETION_OPENAI_API_KEY='{SECRET}'\nCOMPLETION_OPENAI_BASE_URL={server.base_url}\n"
-            "COMPLETION_OPENAI_DEPLOYMENT=loopback\n"
+            "".join(
+                f"{role}_OPENAI_API_KEY='{SECRET}'\n{role}_OPENAI_BASE_URL={server.base_url}\n"
+                f"{role}_OPENAI_DEPLOYMENT=loopback\n"
+                for role in ("COMPLETION", "EMBEDDING")
+            )
         )
         copies = []
         for notebook in NOTEBOOKS:
