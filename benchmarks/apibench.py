@@ -37,7 +37,7 @@ from benchmarks.apibench_data import (
     read_bench,
     write_rows,
 )
-from benchmarks.homes import fresh_home, random_model
+from benchmarks.homes import fresh_home, random_model, toy_embeddings
 from benchmarks.kept_replies import answer
 from lib import finetune
 from lib.eval.conditions import RETRIEVED, Case
@@ -57,7 +57,7 @@ def main(*, quick: bool = False, folder: str = "") -> int:
     """Print a row for each model; 1 when the student misses TARGET. Quick: a random model."""
     if not quick:
         return measure(read_bench(Path(folder).expanduser()), student_model=GEMMA_MODEL_DIR)
-    with fresh_home() as home_dir, patch(f"{__name__}.MAX_NEW_TOKENS", 8):
+    with fresh_home() as home_dir, toy_embeddings(), patch(f"{__name__}.MAX_NEW_TOKENS", 8):
         made_up(home_dir / "bench")
         few = {"student_model": str(random_model(home_dir / "random")), "num_epochs": 0.5}
         return measure(read_bench(home_dir / "bench"), **few)

@@ -7,11 +7,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from lib.settings import PROJECT_DIR
 from lib.store import read_json, write_json
 from tests.finetune.tiny import make_model
+from tests.rag.letters import Letters
 
 FOLDER_VARIABLE = "OPENBOOK_BENCHMARK_DOCUMENTS"
 FEW_DOCUMENTS = PROJECT_DIR / "sample_data" / "registers" / "farm-*.txt"
@@ -28,6 +30,11 @@ def random_model(folder: Path) -> Path:
     path = make_model(folder) / "config.json"
     write_json(path, read_json(path) | {"max_position_embeddings": 4096})
     return folder
+
+
+def toy_embeddings() -> Any:
+    """Counts of letters in place of an embedding model while the block lasts: for a quick run."""
+    return patch("lib.rag.index.load_embedder", lambda recipe: Letters())
 
 
 @contextmanager

@@ -9,12 +9,13 @@ Takes about 45 minutes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.homes import fresh_home, random_model
+from benchmarks.homes import fresh_home, random_model, toy_embeddings
 from benchmarks.kept_replies import answer
 from benchmarks.proof_data import SeedData, proof_recipe, seed_data
 from benchmarks.proof_figures import Marks, SeedRun, Training, gates, mark
@@ -47,23 +48,27 @@ def main(*, quick: bool = False) -> int:
     """
     if not quick:
         return prove()
-    with fresh_home() as folder:
-        few = toy_parameters(folder)
+    with toy_home() as (folder, few):
         return prove(seeds=(0,), variants=STUDENTS[:2], docs_dir=folder, max_questions=1, **few)
 
 
-def toy_parameters(folder: Path) -> dict[str, Any]:
-    """Parameters of a random model and a few short documents, which are written into the folder."""
-    for path in (PROJECT_DIR / "sample_data" / "registers").glob("farm-*.txt"):
-        beginning = path.read_text(encoding="utf-8")[:400].rpartition(".")[0]
-        write_text(folder / "documents" / path.name, f"{beginning}.\n")
-    return {
-        "doc_path": str(folder / "documents"),
-        "student_model": str(random_model(folder / "random")),
-        "questions_per_chunk": 2,
-        "num_epochs": 0.02,
-        "max_answer_tokens": 8,
-    }
+@contextmanager
+def toy_home() -> Iterator[tuple[Path, dict[str, Any]]]:
+    """A home with a random model and a few short documents, and the parameters that name them."""
+    with fresh_home() as folder, toy_embeddings():
+        for path in (PROJECT_DIR / "sample_data" / "registers").glob("farm-*.txt"):
+            beginning = path.read_text(encoding="utf-8")[:400].rpartition(".")[0]
+            write_text(folder / "documents" / path.name, f"{beginning}.\n")
+        yield (
+            folder,
+            {
+                "doc_path": str(folder / "documents"),
+                "student_model": str(random_model(folder / "random")),
+                "questions_per_chunk": 2,
+                "num_epochs": 0.02,
+                "max_answer_tokens": 8,
+            },
+        )
 
 
 def prove(

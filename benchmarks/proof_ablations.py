@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.homes import fresh_home
-from benchmarks.proof import MAX_QUESTIONS, SEEDS, run_seeds, toy_parameters
+from benchmarks.proof import MAX_QUESTIONS, SEEDS, run_seeds, toy_home
 from benchmarks.proof_data import proof_recipe
 from benchmarks.proof_figures import MAIN, SeedRun
 from benchmarks.proof_page import comparison, method, overview, trainings_table
@@ -30,8 +29,8 @@ def main(*, quick: bool = False) -> int:
     """Print RAFT's exact match beside that of the best other."""
     if not quick:
         return ablate()
-    with fresh_home() as folder:
-        return ablate(VARIANTS[:1], docs_dir=folder, max_questions=1, **toy_parameters(folder))
+    with toy_home() as (folder, few):
+        return ablate(VARIANTS[:1], docs_dir=folder, max_questions=1, **few)
 
 
 def ablate(

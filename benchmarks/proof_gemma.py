@@ -16,7 +16,6 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks import proof
-from benchmarks.homes import fresh_home
 from benchmarks.proof_data import proof_recipe
 from benchmarks.proof_figures import MAIN, SeedRun
 from benchmarks.proof_page import (
@@ -70,8 +69,7 @@ def main(*, quick: bool = False) -> int:
     """Print the comparisons; 1 when RAFT's lead over a baseline may be zero in some seed."""
     if not quick:
         return prove(docs_dir=PROJECT_DIR / "docs", **HELD_OUT)
-    with fresh_home() as folder, patch.object(proof, "CHOOSING_QUESTIONS", 1):
-        few = proof.toy_parameters(folder)
+    with proof.toy_home() as (folder, few), patch.object(proof, "CHOOSING_QUESTIONS", 1):
         return prove(docs_dir=folder, seeds=(0,), students=STUDENTS[:1], max_questions=1, **few)
 
 

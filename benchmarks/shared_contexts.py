@@ -14,8 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.homes import fresh_home
-from benchmarks.proof import answers_of, toy_parameters
+from benchmarks.proof import answers_of, toy_home
 from benchmarks.proof_data import proof_recipe, seed_data
 from benchmarks.proof_figures import ABSENT, MAIN, Difference, SeedRun, Training, mark
 from benchmarks.proof_rows import RAFT, Variant
@@ -42,8 +41,7 @@ def main(*, quick: bool = False) -> int:
     """Print the lines of each seed; 1 when a student of shared contexts is worse in one of them."""
     if not quick:
         return compare()
-    with fresh_home() as folder:
-        few = toy_parameters(folder)
+    with toy_home() as (_, few):
         return compare(seeds=(0,), max_questions=1, **few)
 
 

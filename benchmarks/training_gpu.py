@@ -63,7 +63,7 @@ SMALL = {
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
 }
-TOY = Size(REAL.config | SMALL, 2, context=120, question=8, completion=8)
+TOY = Size(REAL.config | SMALL, 2, context=24, question=4, completion=4)
 
 DEFAULT, TUNED, OURS, SHARED = "TRL default", "TRL tuned", "ours", "ours, shared contexts"
 ONE_ROW: dict[str, Any] = {"per_device_train_batch_size": 1, "gradient_accumulation_steps": SHARING}

@@ -50,12 +50,13 @@ def main(*, quick: bool = False) -> int:
     with fresh_home() as home:
         changed: dict[str, Any] = {"doc_path": documents(quick=quick), "distractors_per": "chunk"}
         if quick:
-            changed["student_model"] = str(random_model(home / "random"))
+            changed |= {"student_model": str(random_model(home / "random")), "num_distractors": 1}
+            changed |= {"batch_size": 2, "gradient_accumulation_steps": 1}
         values = read_parameters(DEFAULT_PARAMETERS) | changed | {"num_epochs": 1.0}
         with contextlib.redirect_stdout(sys.stderr):
             dataset_dir = generate(Recipe(**values))
         if quick:  # all in this process
-            found = [measure(way.name, str(dataset_dir), values, rows=16) for way in ways]
+            found = [measure(way.name, str(dataset_dir), values, rows=4) for way in ways]
         else:
             rounds = [
                 [_in_process(way, dataset_dir, values) for way in ways] for _ in range(ROUNDS)

@@ -24,15 +24,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 TOGETHER = {
     "training": ("finetune/", "deploy/", "offline/", "rag/", "test_state"),
     "figures": ("benchmarks/test_quick",),
-    "notebooks": ("test_notebooks",),
+    "notebooks": ("test_notebooks", "test_runner", "eval/report/"),
     "pages": ("browser/", "gen/review/"),
 }
+
+frozen: list[bool] = []
 
 
 @pytest.fixture(autouse=True)
 def home_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    if "trl" in sys.modules and not gc.get_freeze_count():
+    if "trl" in sys.modules and not frozen:
         gc.freeze()  # what libraries hold: a training collects twice, each time for half a second
+        frozen.append(True)  # to ask gc.get_freeze_count() is to count a million objects each time
     home = tmp_path / "openbook-home"
     home.mkdir()
     monkeypatch.setenv("OPENBOOK_HOME", str(home))

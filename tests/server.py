@@ -272,10 +272,10 @@ def serving(state: Running, *, port: int = 0) -> Iterator[Running]:
     thread.start()
     try:
         # There, as a test of a browser runs inside of Playwright's own loop.
-        asyncio.run_coroutine_threadsafe(start(), loop).result(30)
+        asyncio.run_coroutine_threadsafe(start(), loop).result(300)
         yield state
     finally:
-        asyncio.run_coroutine_threadsafe(stop(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(stop(), loop).result(300)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(300)
         loop.close()

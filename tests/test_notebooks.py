@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 import yaml
 
@@ -29,7 +28,7 @@ SMALL = {
     "run_name": "small",
     "chunk_chars": 400,
     "chunk_overlap_chars": 40,
-    "max_chunks": 60,
+    "max_chunks": 36,
     "questions_per_chunk": 2,
     "num_distractors": 2,
     "no_oracle_mode": "both",
@@ -37,7 +36,7 @@ SMALL = {
     "learning_rate": 1e-3,
     "top_k": [1, 2],
     "max_questions": 3,
-    "max_answer_tokens": 48,
+    "max_answer_tokens": 16,
 }
 
 
@@ -84,6 +83,8 @@ def test_outputs_are_read_where_styles_and_svg_are_stripped(notebook: str) -> No
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_jupyterlab_has_nothing_to_write_into_it(notebook: str) -> None:
     """It writes how the kernel is called and what the kernel says of its language."""
+    import nbformat
+
     path = PROJECT_DIR / f"{notebook}.ipynb"
     text = path.read_text(encoding="utf-8")
     found = json.loads(text)
@@ -99,6 +100,8 @@ def test_jupyterlab_has_nothing_to_write_into_it(notebook: str) -> None:
 def test_a_refresh_writes_what_jupyterlab_would(
     home_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import nbformat
+
     monkeypatch.setattr(runner, "PROJECT_DIR", tmp_path)
     plan = runner.make_plan(runner.parse(["-r", "run_name", "mine"]))
     plan.run_dir.mkdir(parents=True)
@@ -172,8 +175,11 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Any:
     }
     with serve() as server:
         (home / ".env").write_text(
-            f"COMPLETION_OPENAI_API_KEY='{SECRET}'\nCOMPLETION_OPENAI_BASE_URL={server.base_url}\n"
-            "COMPLETION_OPENAI_DEPLOYMENT=loopback\n"
+            "".join(
+                f"{role}_OPENAI_API_KEY='{SECRET}'\n{role}_OPENAI_BASE_URL={server.base_url}\n"
+                f"{role}_OPENAI_DEPLOYMENT=loopback\n"
+                for role in ("COMPLETION", "EMBEDDING")
+            )
         )
         copies = []
         for notebook in NOTEBOOKS:

@@ -27,7 +27,7 @@ def run_all(*arguments: str, cwd: Path = PROJECT_DIR) -> subprocess.CompletedPro
         env=os.environ.copy(),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 
@@ -301,7 +301,7 @@ def test_make_clean_says_what_goes_asks_a_person_and_keeps_the_ledger(
         stdin=terminal if answer else subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     os.close(typing)

@@ -77,7 +77,7 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             context.close()
         finally:
             server.terminate()
-            server.wait(30)
+            server.wait(300)
 
 
 def outputs_of(name: str) -> list[dict[str, str]]:

@@ -441,27 +441,6 @@ def test_who_waits_for_a_retry_holds_no_slot() -> None:
         assert order == ["a", "b", "c", "a"]
 
 
-@pytest.mark.parametrize("many", [False, True])
-def test_refusals_in_a_row_hold_for_all_and_one_for_itself(many: bool) -> None:
-    release, refused = threading.Event(), list[float]()
-
-    def fault(number: int, body: Body) -> object:
-        now = time.monotonic()
-        if number < 8 or (refused and (not many or now > refused[0] + 0.3)):
-            return None
-        if not refused:
-            threading.Timer(0.5, release.set).start()  # the other seven end during the pause
-        refused.append(now)
-        return error(429, "slow down", Retry_After="1")
-
-    texts = [str(number) for number in range(16)]
-    with serve(Loopback(reply=echo, fault=fault, release=release)) as server:
-        assert run(ask_each(server, texts)) == [f"re: {text}" for text in texts]
-        assert len(server.requests) == 16 + len(refused)
-        next_s = min(at for at in server.arrived if at > refused[-1] + 0.001)
-        assert (next_s - refused[0] > 0.99) == many
-
-
 def test_an_endpoint_that_asks_for_too_long_a_wait_ends_the_run() -> None:
     fault = lambda number, body: error(429, "tomorrow", Retry_After="7200")  # noqa: E731
     with serve(Loopback(fault=fault)) as server:
@@ -535,10 +514,11 @@ def test_priorities_and_limits_reach_the_slots() -> None:
             await asyncio.gather(*asks)
 
     with serve(Loopback(reply=echo)) as server:
+        began = time.monotonic()
         run(ask(server))
         order = [int(body["messages"][0]["content"]) for body in server.requests]
         assert order == [0, *range(19, 0, -1)]
-        assert server.arrived[-1] - server.arrived[0] > 0.4  # 10 at once, 10 at 10 a second
+        assert server.arrived[-1] - began > 0.4  # 10 at once, 10 at 10 a second
 
 
 def test_a_spent_budget_keeps_everything_and_the_next_run_goes_on() -> None:

@@ -143,6 +143,32 @@ def test_refusals_end_by_the_clock_since_the_last_answer(
     assert all("still trying: the teacher is busy" in line for line in said)
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_refusals_in_a_row_hold_for_all_and_one_for_itself(many: bool, clock: Clock) -> None:
+    start, started = clock.now, list[float]()
+
+    async def attempt(timeouts: int) -> tuple[str, Used | None]:
+        started.append(clock.now - start)
+        number = len(started)
+        await asyncio.sleep(0.01)
+        if number <= 8 and (many or number == 8):
+            raise Fault("slow down", kind="busy", retry_after_s=1.0)
+        return "", Used(1)
+
+    async def main() -> None:
+        loop = retry_loop(concurrency=8)
+        await asyncio.gather(
+            *(loop.run(attempt, ping=no_ping, estimate=Estimate()) for _ in range(16))
+        )
+
+    clock.run(main())
+    assert started[:8] == [0.0] * 8
+    later = started[8:]
+    assert len(later) == (16 if many else 9)
+    # In the slots of the first two that were refused, or of all eight
+    assert sum(at < 1.0 for at in later) == (2 if many else 8)
+
+
 @pytest.mark.parametrize("answered", [True, False])
 def test_many_failures_in_a_row_end_the_run(answered: bool, clock: Clock) -> None:
     sent, pings = 0, 0

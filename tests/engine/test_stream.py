@@ -111,7 +111,7 @@ def test_two_at_one_time_are_sent_once(server: Loopback, ledger: Ledger) -> None
         time.sleep(0.01)
     server.half.set()
     for thread in threads:
-        thread.join(30)
+        thread.join(300)
     assert [reply.text for reply in replies] == [TEXT] * 3
     assert len(server.requests) == 1
 

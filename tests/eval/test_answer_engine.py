@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -41,17 +40,17 @@ def test_one_budget_holds_for_all_models(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_limits_pace_each_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve() as server:
         use(monkeypatch, server, "STUDENT")
+        began = time.monotonic()
         answer_cases(models("student"), make_cases(3), Recipe(requests_per_minute=240))
-        gaps = [later - earlier for earlier, later in pairwise(server.arrived)]
     assert len(server.requests) == 6  # four at once, then one each 0.25 s
-    assert sum(gaps) > 0.45
+    assert server.arrived[-1] - began >= 0.5
 
 
 def test_a_reply_that_never_comes_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve(Loopback(fault=lambda n, body: "hang" if n == 3 else None)) as server:
         use(monkeypatch, server, "STUDENT")
         answers = answer_cases(
-            models("student"), make_cases(2), Recipe(timeout_s=6.0, max_retries=4)
+            models("student"), make_cases(2), Recipe(timeout_s=1.0, max_retries=8)
         )
     assert len(answers) == 4
     assert len(server.requests) > 4
@@ -105,8 +104,9 @@ def test_killed_halfway_and_run_again_pays_nothing_twice(
             env=dict(os.environ),
             stdout=subprocess.DEVNULL,
         )
-        deadline, committed = time.monotonic() + 120, total // 2 - 1
-        while replies_kept(home_dir) < committed and time.monotonic() < deadline:
+        committed = total // 2 - 1
+        while replies_kept(home_dir) < committed:
+            assert process.poll() is None
             time.sleep(0.05)
         process.send_signal(signal.SIGKILL)
         process.wait()

@@ -41,7 +41,7 @@ def test_the_thread_that_looks_into_the_ledger_ends_before_it_is_closed(
         return error(401, "bad key")
 
     def position(self: Ledger, key: str) -> int | None:
-        if failed.wait(10):
+        if failed.wait(300):
             in_time.append(not closed.wait(0.2))
         return real_position(self, key)
 

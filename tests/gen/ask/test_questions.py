@@ -261,9 +261,9 @@ def test_killed_halfway_and_run_again_pays_nothing_twice(
         env=dict(os.environ),
         stdout=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 30
     committed = loopback.hold_from - 1
-    while paid(other) < committed and time.monotonic() < deadline:
+    while paid(other) < committed:
+        assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -336,7 +336,7 @@ def test_rows_come_while_documents_are_still_read(loopback: Loopback) -> None:
 
     def read() -> Iterator[Chunk]:
         yield from CHUNKS[:8]
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 300
         while not rows and time.monotonic() < deadline:
             time.sleep(0.01)
         seen_before_the_end.append(len(rows))

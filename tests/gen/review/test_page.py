@@ -303,7 +303,7 @@ def test_ctrl_c_ends_the_command_in_one_line(folder: Path) -> None:
         assert "(Ctrl-C ends it)" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         try:
-            said, _ = process.communicate(timeout=60)
+            said, _ = process.communicate(timeout=300)
         finally:
             process.kill()  # else the block waits for it
     assert process.returncode == 0
