@@ -1,11 +1,11 @@
 """How long retrieval takes on 100,000 chunks: building the index, and a question.
 
 Texts are words of the sample corpus, drawn by their frequency. Their vectors are mixtures of the
-vectors of 500 of them with a little noise: embedding 100,000 texts would take an hour, and a graph
-of random vectors takes twice the time of one of texts'. Questions are embedded by MiniLM.
-Beside ours, in turns: LangChain's own retriever of Chroma on the same index, without words and
-without exact distances. At last the parts that ask a model, which is a server here that replies
-after half a second: what they send, and what they add to the time of a question.
+vectors of 500 of them with a little noise: embedding 100,000 texts takes an hour or more, and a
+graph of random vectors twice the time of one of texts'. Questions are embedded by MiniLM. Beside
+ours, in turns: LangChain's own retriever of Chroma on the same index, without words and without
+exact distances. At last the parts that ask a model, which is a server here that replies after half
+a second: what they send, and what they add to the time of a question.
 
 Takes about 10 minutes. CPU time is that of all threads of this process.
 """
