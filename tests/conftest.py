@@ -25,7 +25,7 @@ TOGETHER = {
     # torch, TRL, sentence-transformers, Chroma
     "training": (
         *("finetune/", "deploy/", "offline/", "rag/", "test_state", "benchmarks/test_quick"),
-        "gen/formats/test_preferences",
+        *("gen/formats/test_preferences", "prompts/test_control_tokens"),
     ),
     # nbformat, whose checker of addresses takes seconds to load; gradio; Chromium
     "pages": ("test_notebooks", "test_runner", "eval/report/", "browser/", "gen/review/"),
