@@ -22,10 +22,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # What imports the same large libraries is run by one process, which pays for them once.
 TOGETHER = {
-    "training": ("finetune/", "deploy/", "offline/", "rag/", "test_state"),
-    "figures": ("benchmarks/test_quick",),
-    "notebooks": ("test_notebooks", "test_runner", "eval/report/"),
-    "pages": ("browser/", "gen/review/"),
+    # torch, TRL, sentence-transformers, Chroma
+    "training": (
+        *("finetune/", "deploy/", "offline/", "rag/", "test_state", "benchmarks/test_quick"),
+        *("gen/formats/test_preferences", "prompts/test_control_tokens"),
+    ),
+    # nbformat, whose checker of addresses takes seconds to load; gradio; Chromium
+    "pages": ("test_notebooks", "test_runner", "eval/report/", "browser/", "gen/review/"),
 }
 
 frozen: list[bool] = []

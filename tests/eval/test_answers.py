@@ -109,10 +109,11 @@ def test_what_was_answered_is_not_asked_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cases = make_cases()
-    with serve(Loopback(delay_s=0.02)) as server:
+    with serve() as server:
         use(monkeypatch, server, "STUDENT")
+        server.hold_until_in_flight(3)
         first = answer_cases(models("student"), cases, Recipe(concurrency=3, server_concurrency=3))
-        assert 1 < server.max_in_flight <= 3
+        assert server.max_in_flight == 3
         paid = len(server.requests)
         assert answer_cases(models("student"), cases, Recipe()) == first
         assert len(server.requests) == paid == len(cases)
@@ -197,8 +198,9 @@ def _sorted(messages: list[Any]) -> list[Any]:
 
 
 def test_models_of_one_endpoint_share_its_slots(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serve(Loopback(delay_s=0.05)) as server:
+    with serve() as server:
         use(monkeypatch, server, "BASELINE")
+        server.hold_until_in_flight(3)
         answer_cases(
             eval_models(Recipe(models=["baseline"])), make_cases(), Recipe(server_concurrency=3)
         )
@@ -208,8 +210,9 @@ def test_models_of_one_endpoint_share_its_slots(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_endpoints_are_asked_at_once_each_in_its_own_slots(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serve(Loopback(delay_s=0.3)) as server:
+    with serve() as server:
         use(monkeypatch, server, "STUDENT", "BASELINE", "TEACHER")
+        server.hold_until_in_flight(6)
         answer_cases(
             models("student", "baseline", "teacher"),
             make_cases(2),

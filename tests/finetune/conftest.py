@@ -20,6 +20,14 @@ def few_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lib.finetune.merge._COMPARED", 4)
 
 
+@pytest.fixture(scope="package", autouse=True)
+def float32() -> Iterator[None]:
+    """Trained in float32 on every CPU: in bf16 the losses of a tiny training are others."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lib.finetune.trainer._product_s", lambda dtype: 1.0)
+        yield
+
+
 @pytest.fixture(scope="session")
 def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_model(tmp_path_factory.mktemp("model") / "lamplighter")

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from lib.finetune import prepare_rows, trainer
+from lib.finetune.trainer import _product_s
 from lib.recipe import Recipe
 
 
@@ -22,10 +23,9 @@ def test_a_cpu_trains_in_bf16_where_that_is_clearly_faster(
 
 
 def test_a_product_takes_time_and_draws_nothing() -> None:
-    trainer._product_s.cache_clear()
     torch.manual_seed(3)
     state = torch.get_rng_state()
-    assert trainer._product_s(torch.bfloat16) > 0
+    assert _product_s(torch.bfloat16) > 0
     assert torch.equal(torch.get_rng_state(), state)
 
 

@@ -111,6 +111,7 @@ def test_one_worker_and_sixteen_give_the_same_bytes(
         monkeypatch.setenv("OPENBOOK_HOME", str(home))
         with serve(Loopback(delay_s=0.01, delays=Random(workers))) as server:
             use(server, monkeypatch)
+            server.hold_until_in_flight(min(workers, 5))
             folder = ask(concurrency=workers).questions_dir
             assert (server.max_in_flight > 4) == (workers > 1)
         written.append({path.name: path.read_bytes() for path in folder.iterdir()})
