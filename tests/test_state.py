@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lib import deploy, finetune
-from lib.deploy import server
+from lib.deploy.engines import transformers
 from lib.eval import eval_models
 from lib.eval.models import endpoint_of
 from lib.recipe import Recipe
@@ -50,7 +50,9 @@ def recipes(
             folder = home_dir / "artefacts" / "datasets" / f"{run}-{version}"
             write_dataset(folder, train=4 + version + len(run), valid=1)
     monkeypatch.setattr(
-        server, "_command", lambda model, port, _: [sys.executable, "-c", SERVER, model, str(port)]
+        transformers,
+        "command",
+        lambda model, port, _: [sys.executable, "-c", SERVER, model, str(port)],
     )
     yield {
         run: Recipe(

@@ -134,7 +134,7 @@ def test_our_llama_cpp_server_reads_every_option(
     assert read.context == llama_cpp.SLOTS * 512
     assert llama_cpp._bytes_per_token(config) == 3 * 2 * 2 * 8 * 2
     few = llama_cpp.options(home_dir / "m", replace(RECIPE, server_memory_gib=2e-4), adapters={})
-    assert " --context 1024 " in few
+    assert " --context 1024 --slots 2 " in few, "fewer requests before each has less context"
 
 
 # A server that only says which key it wants; it answers "Hello", as tests/server.py does.

@@ -17,7 +17,7 @@ HEEDS = frozenset(
     {"temperature", "seed", "n", "stop", "logprobs", "response_format", "long prompts"}
 )
 KEY_NAME = "LLAMA_API_KEY"
-SLOTS = 8  # requests at work; they share the context
+SLOTS, SLOT_TOKENS = 8, 4096  # requests at work: fewer of them before each has less context
 _CACHE_BYTES = 2 * 2**30  # of keys and values, unless server_memory_gib says
 
 
@@ -30,10 +30,12 @@ def options(model_dir: Path, recipe: Recipe, *, adapters: dict[str, Path]) -> st
     config = read_json(model_dir / "config.json")
     most = int(recipe.server_memory_gib * 2**30) or _CACHE_BYTES
     limit = int(config.get("max_position_embeddings") or 4096)
-    tokens = min(SLOTS * limit, most // _bytes_per_token(config)) // 256 * 256
+    tokens = most // _bytes_per_token(config)
+    slots = max(1, min(SLOTS, tokens // min(limit, SLOT_TOKENS)))
+    context = slots * min(limit, tokens // slots)
     threads = max(1, (os.cpu_count() or 1) // 2)  # two servers run
     gguf = portable(_gguf(model_dir, recipe.gguf_type))
-    return f"{gguf} --context {tokens} --slots {SLOTS} --threads {threads}"
+    return f"{gguf} --context {context} --slots {slots} --threads {threads}"
 
 
 def command(model: str, port: int, options: str) -> list[str]:

@@ -26,7 +26,8 @@ def main() -> None:
     params.api_keys = [os.environ["LLAMA_API_KEY"]]
     params.cors_origins, params.ui, params.endpoint_slots = "", False, False
     params.cache_ram_mib = 0  # the default is 8 GiB of old prompts
-    params.n_ctx, params.n_parallel, params.kv_unified = options.context, options.slots, True
+    # Not unified: a request would attend over the context of all (half as much CPU again).
+    params.n_ctx, params.n_parallel, params.kv_unified = options.context, options.slots, False
     for cpu in (params.cpuparams, params.cpuparams_batch):
         cpu.n_threads = options.threads
     params.reasoning_format = xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_NONE
