@@ -35,7 +35,10 @@ from lib.threads import tune_threads
 PARAMETERS = PROJECT_DIR / "parameters" / "gemma-3-270m.yaml"
 SEEDS, MAX_QUESTIONS = (0, 1), 100
 CONDITIONS = (MAIN, "top_5")
-HELD_OUT: dict[str, Any] = {"max_chunks": 260, "eval_share": 0.25}  # beside the YAML's, for 100 questions
+HELD_OUT: dict[str, Any] = {
+    "max_chunks": 260,
+    "eval_share": 0.25,
+}  # beside the YAML's, for 100 questions
 STUDENTS = tuple(variant for variant in VARIANTS if variant.name in (RAFT, ORACLE_ONLY))
 
 _EXAMPLE_DOCUMENTS = (
