@@ -10,6 +10,7 @@ from offline.teacher import english as en
 from offline.teacher import phrases as ph
 from offline.teacher import (
     rules_amount,
+    rules_forms,
     rules_is,
     rules_when_where,
     rules_who_what,
@@ -25,7 +26,7 @@ _RULES = (
     rules_amount.often,
     rules_when_where.where,
     rules_who_what.agent,
-    rules_who_what.prepositional,
+    rules_forms.tied,
     rules_is.copula,
     rules_who_what.of_subject,
     rules_when_where.why,

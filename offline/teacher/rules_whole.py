@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from offline.teacher import english as en
 from offline.teacher import statement_words as said
 from offline.teacher.drafting import PREP, Draft
 from offline.teacher.grammar import Clause, Reader
 from offline.teacher.leads import is_imperative, split_lead, without_marker
-from offline.teacher.phrases import agrees, who_is
+from offline.teacher.phrases import agrees, is_person, is_role, who_is
 from offline.teacher.rules_forms import form, joined
 
 _ASIDE = re.compile(
@@ -37,10 +38,19 @@ _LOOSE = re.compile(
 )
 
 
-def whole_predicates(
-    text: str, names: frozenset[str], antecedent: str | None = None
-) -> Iterator[Draft]:
-    """What a sentence says of its subject, asked in the words of its first verb.
+@dataclass(frozen=True)
+class Statement:
+    """One sentence: its lead, subject and predicate."""
+
+    lead: str  # "in 1890"
+    subject: str
+    clause: Clause
+    rest: str  # what follows the verb
+    speaker: str  # "we" or "you", where one of them speaks
+
+
+def read_statement(text: str, names: frozenset[str], antecedent: str | None) -> Statement | None:
+    """The subject and predicate of a sentence that can be read with confidence.
 
     antecedent: whom an opening "it" or "they" means.
     """
@@ -52,23 +62,35 @@ def whole_predicates(
     if named and antecedent and antecedent.lower().endswith(f" {named[1]}"):
         body = f"{antecedent[0].upper()}{antecedent[1:]} {body[named.end() :]}"
     if re.search(r"[?…]|\.\.|\w[.!?] [A-Z]", body):
-        return
+        return None
     lead, opening, main = split_lead(body)
-    if opening or is_imperative(main) or re.search(r",|\b(?:th(?:is|ese|at|ose)|it|they)\b", lead):
-        return
+    pointing = re.search(r",|\b(?:th(?:is|ese|at|ose)|it|they|he|she|him|her|his)\b", lead)
+    if opening or is_imperative(main) or pointing or _LOOSE.match(lead):
+        return None
     reader = Reader(main, subject=None, names=names)
     found = _verb(reader)
     if found is None:
-        return
+        return None
     place, clause, behind = found
     speaker = main[:3].strip().lower() if re.match("(?:We|You) ", main) else ""
     subject = speaker or _subject(reader, place, names)
     rest = main[reader.words[behind].start :] if behind < len(reader.words) else ""
     rest = _ASIDE.split(rest)[0].rstrip(" ,.!")
-    if not subject or len(rest.split()) < 2:
+    turned = {reader.low(index) for index in range(place, behind)} & (_TURNS - {"not"})
+    if not subject or len(rest.split()) < 2 or turned:
+        return None
+    return Statement(lead, subject, clause, rest, speaker)
+
+
+def whole_predicates(
+    text: str, names: frozenset[str], antecedent: str | None = None
+) -> Iterator[Draft]:
+    """What a sentence says of its subject, asked in the words of its first verb."""
+    found = read_statement(text, names, antecedent)
+    if found is None:
         return
-    if {reader.low(index) for index in range(place, behind)} & (_TURNS - {"not"}):
-        return
+    lead, subject, clause = found.lead, found.subject, found.clause
+    rest, speaker = found.rest, found.speaker
     end = f" {lead}" if lead else ""
     rule, question, answer = form(clause, rest) or ("whole", *_asked(clause, rest))
     finite = en.AUXILIARIES | (en.ONLY_VERBS & en.PRESENT.keys() - en.BASES)
@@ -79,7 +101,7 @@ def whole_predicates(
     # Without a condition, the document says more than one such thing.
     broad = rule == "whole" and not lead and re.search(r"(?<!not) do$", question)
     spoken = (speaker == "you" and rule != "manner") or (speaker and rule == "whole")
-    if second or also or gerund or broad or spoken or _SECOND.search(answer) or _LOOSE.match(lead):
+    if second or also or gerund or broad or spoken or _SECOND.search(answer):
         return
     held = not said.points(f"{subject} {answer}") and not _NEXT_STATEMENT.search(answer)
     if held and question and len(answer.split()) <= said.LONGEST and not said.LOOSE.search(answer):
@@ -88,6 +110,75 @@ def whole_predicates(
             asked = asked.replace("What", "Who")
         score = 0.5 if rule == "whole" else 1.5
         yield Draft(f"{asked}{end}?", answer, score, titled=True, rule=rule, subject=subject)
+
+
+def subjects(text: str, names: frozenset[str]) -> Iterator[Draft]:
+    """`Guns are often used in big waves.` → "What are often used in big waves?" – "Guns\""""
+    found = read_statement(text, names, None)
+    if found is None or found.speaker or "not" in found.clause.head.split():
+        return
+    clause, subject, lead = found.clause, found.subject, found.lead
+    rest = re.sub(r"^also ", "", found.rest)
+    last = re.search(r", and ([^,]*)$", rest)
+    if last and _FINITE.search(_SUBORDINATE.split(last[1].lower())[0]):
+        rest = rest[: last.start()]  # the next predicate or statement, no item of a list
+        last = None
+    if second := _OTHER_SUBJECT.search(rest):
+        rest = rest[: second.start()]
+    elif _NEXT_STATEMENT.search(rest[: last.start()] if last else rest):
+        return
+    telling = [word for word in re.findall(r"[\w’'-]+", rest) if word.lower() not in _SAYS_LITTLE]
+    wh = _who_or_what(subject, clause)
+    if len(telling) < 3 or len(rest.split()) > 24 or not wh or (lead and "," in rest):
+        return
+    owned = re.sub(r"\b(?:its|their|his|her) (?=\w)", "the ", rest)  # of the one asked for
+    if said.points(owned) or said.points(subject) or said.LOOSE.search(rest) or _joins(rest):
+        return
+    rest += '"' if rest.count('"') % 2 else ""
+    finite = en.third_person(clause.lemma) if clause.aux == "do" else clause.finite
+    end = f" {lead}" if lead else ""
+    asked = f"{wh} {finite} {rest}{end}?"
+    yield Draft(asked, subject, 0.8, titled=True, rule="subject", subject=subject)
+
+
+_SUBORDINATE = re.compile(rf"\b(?:{'|'.join(sorted(en.SUBORDINATORS))})\b")
+_FINITE = re.compile(rf"(?<!to )\b(?:{'|'.join(sorted(en.AUXILIARIES | en.ONLY_VERBS))})\b")
+# "…, and in 2017 it was …": the predicate before it is whole.
+_OTHER_SUBJECT = re.compile(r",? and (?:[^,]{3,20},? )?(?:it|they|he|she|we|you|there) ")
+
+
+def _joins(rest: str) -> bool:
+    """`echoes [allows the bat …]`, `dedicated to surfing [provide …]`: the verb was a noun."""
+    words = rest.lower().replace(",", " ,").split()
+    for place, word in enumerate(words):
+        if word in en.SUBORDINATORS | {"and", "or", "but", "than", "as", ","}:
+            return False
+        if word in en.AUXILIARIES | en.ONLY_VERBS and (not place or words[place - 1] != "to"):
+            return True
+    return False
+
+
+_SAYS_LITTLE = (
+    en.PREPOSITIONS
+    | en.DETERMINERS
+    | en.POSSESSIVES
+    | en.PRONOUNS
+    | en.CONJUNCTIONS
+    | en.ADVERBS
+    | en.AUXILIARIES
+    | set("to of not very more most many much other own same well".split())
+)
+
+
+def _who_or_what(subject: str, clause: Clause) -> str:
+    """The question word of a subject; "" for a single name, which may be a person's."""
+    head = re.split(rf" (?:{PREP}|of|that|which|who) ", subject)[0]
+    last = head.split()[-1]
+    acts = clause.voice == "active" and last.lower() in en.ORGANISATION | {"chair"}
+    if acts or is_person(head) or is_role(last.lower()) or said.PEOPLE.fullmatch(last.lower()):
+        return "Who"
+    opened = head.split()[0].lower() in en.OPENERS
+    return "What" if opened or last.islower() else ""
 
 
 def _verb(reader: Reader) -> tuple[int, Clause, int] | None:
@@ -118,6 +209,8 @@ def _unlisted(reader: Reader, place: int) -> tuple[Clause, int] | None:
     """`The program pipes the output`: a verb that no list holds, between noun and determiner."""
     word, before, after = reader.low(place), reader.low(place - 1), reader.low(place + 1)
     verb = re.fullmatch(r"[a-z]{3,}[^siu]s", word) and after in en.DETERMINERS - {"all", "both"}
+    if word in en.PREPOSITIONS | en.ADVERBS:
+        return None
     if not verb or before in en.OPENERS | en.PREPOSITIONS or not re.search(r"\w{2}[^s\W]$", before):
         return None
     base = word[:-1]
@@ -125,6 +218,7 @@ def _unlisted(reader: Reader, place: int) -> tuple[Clause, int] | None:
 
 
 _TURNS = frozenset("never hardly rarely seldom barely almost nearly only not hence".split())
+_TELLING = frozenset("suggest suggests believe believes say says state states argue argues".split())
 _NO_SUBJECT = (
     en.PRONOUNS - {"anyone", "everyone"}
     | en.POSSESSIVES - {"your", "our"}
@@ -146,7 +240,7 @@ def _subject(reader: Reader, place: int, names: frozenset[str]) -> str:
     subject = reader.slice(0, end)
     words = subject.split()
     first = words[0].lower()
-    one_word = re.fullmatch(r"the \w+er|[a-z]+ly", subject.lower())
+    one_word = re.fullmatch(r"the \w+er|[a-z]+ly|(?!early|daily|only)[a-z]+ly \w+", subject.lower())
     if first in _NO_SUBJECT or one_word or said.UNNAMED.search(subject):
         return ""
     verbal = (
@@ -155,8 +249,16 @@ def _subject(reader: Reader, place: int, names: frozenset[str]) -> str:
     cut = len(words) > 2 and words[-1] in en.PARTICIPLE.keys() - en.BASES
     # "Identifies and negotiates …", "Is aware of …": an item of a list, without its subject.
     item = first in en.PRESENT and (first in en.AUXILIARIES or words[1:2] in (["and"], ["with"]))
-    if verbal or cut or item or first in en.AUXILIARIES or words[-1] in _TURNS | {"helps", "does"}:
+    loose = _TURNS | en.AUXILIARIES | {"helps", "does"} | en.CONJUNCTIONS | en.PREPOSITIONS
+    if verbal or cut or item or first in en.AUXILIARIES or words[-1].lower() in loose:
         return ""
+    inner = [word.lower() for word in re.split(r" (?:who|that|which) ", subject)[0].split()[1:]]
+    if (
+        set(inner) & _TELLING
+        or re.search(r"\d{4} [A-Z]", subject)
+        or re.search(r"\b(?:the|an?) \w+(?:ing|ed)$", subject)
+    ):
+        return ""  # "Early accounts suggest [that] people", "the delay of the returning [echoes]"
     if re.search(r" (?:who|that|which) ", subject) and words[-1] in en.PRESENT:
         return ""  # "skippers who sail provides [ropes]"
     plain = first in en.OPENERS or (len(words) > 1 and words[1].islower())
@@ -182,7 +284,9 @@ def _asked(clause: Clause, rest: str) -> tuple[str, str]:
         noun = re.match(r"(?:an?|the|one) ", rest) or (
             aux in {"are", "were"}
             and re.match(
-                rf"(?:[\w’'-]+ ){{0,4}}?(?!{PREP})\w+[^siu]s(?: (?:{PREP}|of|that)\b|$)", rest
+                rf"(?!best |well )(?:(?!(?:{PREP}|to|\w+ed) )[\w’'-]+ ){{0,4}}?\w+[^siu]s"
+                rf"(?: (?:{PREP}|of|that)\b|$)",
+                rest,
             )
         )
         return (f"What {aux} {{}} {clause.head}".strip(), rest) if noun else ("", "")

@@ -41,6 +41,12 @@ _SAYS_NOTHING = frozenset(
 _POINTING = en.PRONOUNS - {"one", "all"} | {"anybody", "nobody"}
 
 
+# "the film", beside names: which one, the title says.
+_WORK = re.compile(
+    r"\bthe (?:film|movie|series|show|book|novel|story|game|album|song|event)\b(?! (?:of|[A-Z\d]))"
+)
+
+
 def folded(text: str) -> str:
     words = re.findall(r"\w+", text.lower())
     return " ".join(word for word in words if word not in {"the", "a", "an"})
@@ -72,7 +78,8 @@ def in_field(draft: Draft, chunk: Chunk, names: frozenset[str]) -> Draft | None:
     asked = _without_us(draft.text, f"{chunk.title} {chunk.text}")
     name = document_name(chunk.title) or document_name(chunk.document_id.rpartition("/")[2])
     telling = re.sub(r"“.*?”", "", asked.partition(" ")[2])
-    if draft.alone or (not draft.field and not draft.titled and has_name(telling, names)):
+    named = has_name(telling, names) and not _WORK.search(telling)
+    if draft.alone or (not draft.field and not draft.titled and named):
         return draft
     if draft.field and (has_name(telling) or (name and name.lower() in asked)):
         return replace(draft, alone=True)

@@ -16,7 +16,6 @@ from offline.teacher import rules_forms, rules_instruction, rules_whole
 from offline.teacher.clauses import read_sentence
 from offline.teacher.drafting import Draft, is_kind
 from offline.teacher.phrases import has_name, is_person, topic_of
-from offline.teacher.quality import LEAST_GOOD, probability
 from offline.teacher.question_rules import drafts
 from offline.teacher.sentences import Sentence, split_sentences
 from offline.teacher.signs import stands
@@ -24,7 +23,7 @@ from offline.teacher.standing import acceptable, as_written, folded, in_field, n
 from offline.teacher.statement_words import UNNAMED
 
 REASONING = "The document says:"
-WHOLE = frozenset({"whole"})
+BROAD = frozenset({"whole", "subject"})
 
 
 def write_questions(chunk: Chunk, *, num_questions: int, seed: int) -> list[Question]:
@@ -34,16 +33,12 @@ def write_questions(chunk: Chunk, *, num_questions: int, seed: int) -> list[Ques
     fewer; one in another language gives none. The same chunk and seed give the same questions.
     """
     rng = Random(f"{seed}:{chunk.id}")
-    likely = [
-        (draft.score + rng.random() / 4, draft, quote)
-        for draft, quote in _candidates(chunk)
-        if probability(draft, quote, chunk.text) >= LEAST_GOOD
-    ]
-    likely.sort(key=lambda item: (-item[0], item[1].text))
-    chosen = _spread([item for item in likely if item[1].rule not in WHOLE], num_questions)
-    # Where the other rules find little: an answer that is a sentence's whole predicate.
+    ranked = [(draft.score + rng.random() / 4, draft, quote) for draft, quote in _candidates(chunk)]
+    ranked.sort(key=lambda item: (-item[0], item[1].text))
+    chosen = _spread([item for item in ranked if item[1].rule not in BROAD], num_questions)
+    # Where the other rules find little: a sentence's whole predicate, or its subject.
     used = {quote for _, quote in chosen}
-    more = [item for item in likely if item[1].rule in WHOLE and item[2] not in used]
+    more = [item for item in ranked if item[1].rule in BROAD and item[2] not in used]
     chosen += _spread(more, num_questions - len(chosen))
     return [
         Question(
@@ -94,6 +89,7 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
         made = [draft for clause in reading.clauses for draft in drafts(clause, names)]
         made += rules_instruction.instructions(sentence.text)
         made += rules_whole.whole_predicates(sentence.text, names, antecedent)
+        made += rules_whole.subjects(sentence.text, names)
         made += rules_forms.there_are(sentence.text)
         made = [draft for draft in made if not names_little(draft, chunk.text)]
         made = [draft for draft in (in_field(draft, chunk, names) for draft in made) if draft]
