@@ -99,7 +99,8 @@ class _SentenceReader:
         if inserted and (subject == UNRESOLVED or not has_name(subject)):
             description = reader.slice(*inserted[0])
             name = is_person(description) or re.fullmatch(_PROPER, description)
-            if name and not description.startswith("according"):
+            told = reader.low(inserted[0][0]) in en.PARTICIPLE | {"according": ""}
+            if name and not told:
                 subject = description
         if subject == UNRESOLVED:
             raise Unreadable("its")

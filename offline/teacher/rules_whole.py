@@ -131,8 +131,19 @@ def subjects(text: str, names: frozenset[str]) -> Iterator[Draft]:
     wh = _who_or_what(subject, clause)
     if len(telling) < 3 or len(rest.split()) > 24 or not wh or (lead and "," in rest):
         return
+    if re.search(r"\bexceptions?\b", f"{subject} {rest}") or (
+        _MORE.search(rest) and " than " not in rest
+    ):
+        return
+    if re.match(r"(?:other|further|additional|various|certain|different) ", subject, re.IGNORECASE):
+        return  # answers little
     owned = re.sub(r"\b(?:its|their|his|her) (?=\w)", "the ", rest)  # of the one asked for
-    if said.points(owned) or said.points(subject) or said.LOOSE.search(rest) or _joins(rest):
+    if (
+        said.points(owned)
+        or said.points(subject)
+        or said.LOOSE.search(rest)
+        or _misread(clause, rest)
+    ):
         return
     rest += '"' if rest.count('"') % 2 else ""
     finite = en.third_person(clause.lemma) if clause.aux == "do" else clause.finite
@@ -143,17 +154,36 @@ def subjects(text: str, names: frozenset[str]) -> Iterator[Draft]:
 
 _SUBORDINATE = re.compile(rf"\b(?:{'|'.join(sorted(en.SUBORDINATORS))})\b")
 _FINITE = re.compile(rf"(?<!to )\b(?:{'|'.join(sorted(en.AUXILIARIES | en.ONLY_VERBS))})\b")
+_MORE = re.compile(r"\b(?:slightly|much|even|far|significantly|considerably) (?:more|less|\w+er)\b")
 # "…, and in 2017 it was …": the predicate before it is whole.
 _OTHER_SUBJECT = re.compile(r",? and (?:[^,]{3,20},? )?(?:it|they|he|she|we|you|there) ")
 
 
-def _joins(rest: str) -> bool:
-    """`echoes [allows the bat …]`, `dedicated to surfing [provide …]`: the verb was a noun."""
+_SELDOM_ACTIVE = frozenset("based located situated dated titled entitled born".split())
+
+
+def _misread(clause: Clause, rest: str) -> bool:
+    """`echoes [allow the bat …]`, `found in 1902 [told …]`: the verb was a noun or a participle."""
     words = rest.lower().replace(",", " ,").split()
+    if not words[0][0].isalnum() and words[0][0] not in "\"“‘'$£€":
+        return True
+    does = clause.aux in {"do", "does"}
+    verbs = (en.BASES | en.PRESENT.keys()) - en.PREPOSITIONS
+    if does and words[0] in verbs and clause.finite not in en.ONLY_VERBS:
+        return True  # "the Sandry pilots [charge …]"
+    ends = en.SUBORDINATORS if does else en.SUBORDINATORS | {"and", "or", "but", ",", "than", "as"}
+    reduced = clause.aux == "did" and words[0] in en.PREPOSITIONS | {"to"}
+    behind = re.search(r" , ([a-z]+) (?:the|an?|its|their|your) ", " ".join(words))
+    if reduced and (clause.finite in _SELDOM_ACTIVE or (behind and behind[1] in en.BASES)):
+        return True  # "lined up along the pool, [propel the boats]"
     for place, word in enumerate(words):
-        if word in en.SUBORDINATORS | {"and", "or", "but", "than", "as", ","}:
+        if word in ends:
             return False
-        if word in en.AUXILIARIES | en.ONLY_VERBS and (not place or words[place - 1] != "to"):
+        later = word in en.AUXILIARIES or (word in en.ONLY_VERBS and words[place - 1] != "to")
+        past = word in en.PAST.keys() - en.BASES or (word in en.PARTICIPLE and "ed" in word)
+        if later and not (does and place and word in en.ONLY_VERBS):
+            return True
+        if reduced and past and clause.finite in en.PARTICIPLE:
             return True
     return False
 
@@ -198,7 +228,7 @@ def _verb(reader: Reader) -> tuple[int, Clause, int] | None:
             continue
         if not (low[0].isalnum() or low in {"-", "'", "’", "`", "(", ")"}):
             return None
-        if low in en.SUBORDINATORS:
+        if low in en.SUBORDINATORS | {"need", "needs"}:
             return None
         if group := reader.verb_group(place, 0) or _unlisted(reader, place):
             return None if reader.is_reduced(place) else (place, *group)
@@ -217,7 +247,9 @@ def _unlisted(reader: Reader, place: int) -> tuple[Clause, int] | None:
     return Clause("", "does", base, word, base, "active", ""), place + 1
 
 
-_TURNS = frozenset("never hardly rarely seldom barely almost nearly only not hence".split())
+_TURNS = frozenset(
+    "never hardly rarely seldom barely almost nearly only not hence however likewise thus".split()
+)
 _TELLING = frozenset("suggest suggests believe believes say says state states argue argues".split())
 _NO_SUBJECT = (
     en.PRONOUNS - {"anyone", "everyone"}
@@ -241,7 +273,7 @@ def _subject(reader: Reader, place: int, names: frozenset[str]) -> str:
     words = subject.split()
     first = words[0].lower()
     one_word = re.fullmatch(r"the \w+er|[a-z]+ly|(?!early|daily|only)[a-z]+ly \w+", subject.lower())
-    if first in _NO_SUBJECT or one_word or said.UNNAMED.search(subject):
+    if first in _NO_SUBJECT | _TURNS or one_word or said.UNNAMED.search(subject):
         return ""
     verbal = (
         len(words) == 1 and first in en.BASES | en.PRESENT.keys() and first not in en.PERSON_NOUNS
@@ -255,7 +287,7 @@ def _subject(reader: Reader, place: int, names: frozenset[str]) -> str:
     inner = [word.lower() for word in re.split(r" (?:who|that|which) ", subject)[0].split()[1:]]
     if (
         set(inner) & _TELLING
-        or re.search(r"\d{4} [A-Z]", subject)
+        or re.search(r"\d{4} [A-Z]|\d0s$", subject)
         or re.search(r"\b(?:the|an?) \w+(?:ing|ed)$", subject)
     ):
         return ""  # "Early accounts suggest [that] people", "the delay of the returning [echoes]"
