@@ -63,6 +63,10 @@ def drafts(clause: Clause, names: frozenset[str] = frozenset()) -> Iterator[Draf
         (" more", " less", " right")
     ):
         return
+    opens = clause.subject.partition(" ")[0].lower()
+    told = re.match(r"[A-Z]\w+ [a-z]+ed (?:on|in|at|to|as|for|with) ", clause.subject)
+    if told or opens in {"otherwise", "however", "likewise", "therefore"}:
+        return  # "Arrival appeared on many lists"
     plural = {"are", "were", "do", "have"}
     if clause.aux in plural and re.match(r"\w+ing (?!.*\band\b)", clause.subject):
         return

@@ -135,6 +135,8 @@ def subjects(text: str, names: frozenset[str]) -> Iterator[Draft]:
         _MORE.search(rest) and " than " not in rest
     ):
         return
+    if _NEXT_SUBJECT.search(rest):
+        return
     if re.match(r"(?:other|further|additional|various|certain|different) ", subject, re.IGNORECASE):
         return  # answers little
     owned = re.sub(r"\b(?:its|their|his|her) (?=\w)", "the ", rest)  # of the one asked for
@@ -154,6 +156,10 @@ def subjects(text: str, names: frozenset[str]) -> Iterator[Draft]:
 
 _SUBORDINATE = re.compile(rf"\b(?:{'|'.join(sorted(en.SUBORDINATORS))})\b")
 _FINITE = re.compile(rf"(?<!to )\b(?:{'|'.join(sorted(en.AUXILIARIES | en.ONLY_VERBS))})\b")
+_NEXT_SUBJECT = re.compile(
+    r" and (?!(?:is|are|was|were|has|have|had|can|may|must|will|[a-z]+ed|[a-z]+s) )"
+    r"(?:[\w’'-]+ ){1,4}?(?:was|were|is|are|has|have|will) "
+)
 _MORE = re.compile(r"\b(?:slightly|much|even|far|significantly|considerably) (?:more|less|\w+er)\b")
 # "…, and in 2017 it was …": the predicate before it is whole.
 _OTHER_SUBJECT = re.compile(r",? and (?:[^,]{3,20},? )?(?:it|they|he|she|we|you|there) ")
@@ -204,6 +210,9 @@ def _who_or_what(subject: str, clause: Clause) -> str:
     """The question word of a subject; "" for a single name, which may be a person's."""
     head = re.split(rf" (?:{PREP}|of|that|which|who) ", subject)[0]
     last = head.split()[-1]
+    named = re.search(r"\b([a-z]+) ([A-Z]\S+ [A-Z]\S+)$", subject)
+    if named and is_role(named[1]) and not re.search(rf" (?:{PREP}) [a-z]+ [A-Z]", subject):
+        return "Who"
     acts = clause.voice == "active" and last.lower() in en.ORGANISATION | {"chair"}
     if acts or is_person(head) or is_role(last.lower()) or said.PEOPLE.fullmatch(last.lower()):
         return "Who"
@@ -248,7 +257,8 @@ def _unlisted(reader: Reader, place: int) -> tuple[Clause, int] | None:
 
 
 _TURNS = frozenset(
-    "never hardly rarely seldom barely almost nearly only not hence however likewise thus".split()
+    "never hardly rarely seldom barely almost nearly only not hence however likewise thus "
+    "otherwise".split()
 )
 _TELLING = frozenset("suggest suggests believe believes say says state states argue argues".split())
 _NO_SUBJECT = (

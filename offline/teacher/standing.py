@@ -176,12 +176,16 @@ def acceptable(draft: Draft, quote: str, names: frozenset[str]) -> bool:
         return False
     if re.search(rf"\b(?:this(?! {ITSELF}\b)|these|those(?! who| that)|here)\b", question):
         return False
+    if re.search(r" (?:from|with|the|an?) \w+ing\?$", question):
+        return False  # "from devastating[, unseen storms]"
     if _UNNAMED.search(question) or " & the " in question:
         return False
     # The question's own last words are whole, too.
     tail = " ".join(question.rstrip("?").split()[-2:])
     found = re.search(rf"{re.escape(tail)}(?!\w)(?P<gap>[ ,]*)", unmarked(quote))
     behind = unmarked(quote)[found.end() :] if found else ""
+    if tail[-1:].isalpha() and tail.split()[-1][0].isupper() and re.match(r": [A-Z]", behind):
+        return False  # "for Dune[: Prophecy]"
     last = found and not behind.startswith(answer) and found.start() > quote.find(answer)
     if found and last and list_goes_on(found["gap"] + behind):
         return False

@@ -65,8 +65,13 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
     for sentence in sentences:
         adjacent = before is not None and before.block == sentence.block
         antecedent = subject if adjacent and _touches(chunk.text, before, sentence) else None
-        someone = re.match(r"(?:He|She|His|Her) ", sentence.text)
-        if someone and person and not (antecedent and is_person(antecedent)):
+        someone = re.match(r"(He|She|His|Her) ", sentence.text)
+        if (
+            someone
+            and person
+            and _same_gender(someone[1], chunk.text)
+            and not (antecedent and is_person(antecedent))
+        ):
             antecedent = person
         if before is None or before.block != sentence.block:
             topic = _heading(chunk.text, sentence)
@@ -83,8 +88,8 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
             antecedent = topic if topic.startswith("the ") or not back.group("ship") else None
         if antecedent is None and adjacent:
             antecedent = thing
-        if re.fullmatch(r"\*\*.*\*\*", sentence.quote):
-            continue  # a heading in bold type: what it says is no statement
+        if re.fullmatch(r"\*\*.*\*\*|\*\*[^*]+\*\* ?[-–—:] .*|\w+-? ?[-–—] .*", sentence.quote):
+            continue  # a heading in bold type, a term with its meaning: no statement
         reading = read_sentence(sentence.text, antecedent=antecedent, names=names, topic=topic)
         made = [draft for clause in reading.clauses for draft in drafts(clause, names)]
         made += rules_instruction.instructions(sentence.text)
@@ -122,6 +127,12 @@ def _person_of(title: str) -> str | None:
     """`Laird Hamilton - Wikipedia` → "Laird Hamilton": whom a biography means by "he"."""
     name = re.split(r" [-–|(]|: ", title)[0].strip()
     return name if name[:1].isupper() and len(name.split()) == 2 and is_person(name) else None
+
+
+def _same_gender(pronoun: str, text: str) -> bool:
+    """A biography says "he" or "she" of its person more often than of anybody else."""
+    men, women = (len(re.findall(rf"\b(?:{s})\b", text, re.I)) for s in ("he|his|him", "she|her"))
+    return men >= women if pronoun in {"He", "His"} else women >= men
 
 
 def _touches(text: str, before: Sentence | None, sentence: Sentence) -> bool:

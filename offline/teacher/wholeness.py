@@ -118,8 +118,8 @@ def _ends_here(answer: str, before: str, after: str, *, who: bool) -> bool:
     if named and following and following.group(1) in en.BASES - en.PAST.keys() - en.PREPOSITIONS:
         return False
     # "in Austin, Texas", "by Ida Holm and Alan Brenn"
-    if named and re.match(r", and [A-ZÀ-Þ]", after):
-        return False  # "in Kauai, Hawaii, and Malibu"
+    if named and re.match(r"(?:, and|:) [A-ZÀ-Þ]", after):
+        return False  # "in Kauai, Hawaii, and Malibu", "in Mission: Impossible"
     if named and re.match(
         r"(?:, (?:the )?)[A-ZÀ-Þ][\w’'-]+(?: [A-ZÀ-Þ][\w’'-]+)*(?:[,.;)]|$| and )", after
     ):
