@@ -16,7 +16,7 @@ from offline.teacher import (
     rules_who_what,
 )
 from offline.teacher.drafting import Draft, generic
-from offline.teacher.grammar import Clause
+from offline.teacher.grammar import Clause, two_subjects
 from offline.teacher.leads import AUTHORS, ITSELF
 
 _RULES = (
@@ -65,6 +65,10 @@ def drafts(clause: Clause, names: frozenset[str] = frozenset()) -> Iterator[Draf
         return
     opens = clause.subject.partition(" ")[0].lower()
     told = re.match(r"[A-Z]\w+ [a-z]+ed (?:on|in|at|to|as|for|with) ", clause.subject)
+    made_by = clause.voice == "active" and clause.aux == "did"
+    made_by = made_by and re.match(r"(?:in [\w ]{3,20} )?by [A-Z]", clause.rest)
+    if made_by or two_subjects(clause.subject):
+        return  # "studio founded by Ida Holm"
     if told or opens in {"otherwise", "however", "likewise", "therefore"}:
         return  # "Arrival appeared on many lists"
     plural = {"are", "were", "do", "have"}

@@ -80,6 +80,8 @@ def _manner(clause: Clause, rest: str) -> Form | None:
     match = re.match(how, rest)
     if match is None or clause.voice == "be" or clause.aux in en.HAVE:
         return None
+    if match["how"].startswith("using") and not match["what"] and clause.voice == "active":
+        return None  # "considered using ropes"
     asked = f"{clause.head} {match['what']}"
     other = r"\b(?:and|or|that|which|who|if|when|only|followed|caused|[a-z]+ing)\b| to$"
     if re.search(other, asked):
@@ -147,7 +149,7 @@ def _object(clause: Clause, rest: str) -> Form | None:
         return None
     became = clause.lemma == "become" and re.match(r"(?:an?|the|part of|one of) ", rest)
     verbs = en.PRESENT if aux == "does" else en.PAST if aux == "did" else en.BASES
-    bare = re.fullmatch(r"the \w+", rest)  # which one?
+    bare = re.fullmatch(r"the \w+|[a-z]{4,}ly .*", rest)  # which one? an adverb
     noun = said.OPENS_NOUN.match(rest) and first not in _NO_NOUN and not _TIMED.match(rest)
     if not became and (
         clause.lemma in _NO_OBJECT
@@ -169,7 +171,11 @@ def there_are(text: str) -> Iterator[Draft]:
     if match is None or len(match["what"].split()) > 12 or said.points(f"the {match['what']}"):
         return
     tails = rf"(?P<noun>.+?)(?P<tail> (?:{PREP}|that|which|who|\w+ing) .+|)$"
-    if thing := re.match(tails, match["what"]):
+    thing = re.match(tails, match["what"])
+    general = re.search(
+        r"\b(?:types|kinds|ways|options|parts|groups|steps|forms|reasons)$", match["what"]
+    )
+    if thing and not general:
         there = "" if re.match(r" \w{2,}ing ", thing["tail"]) else " there"
         asked = f"How many {thing['noun']} {match['are']}{there}{thing['tail']}?"
         yield Draft(asked, match["num"], 2.0, titled=True, rule="there")

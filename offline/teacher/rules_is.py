@@ -134,7 +134,7 @@ def which(clause: Clause) -> Iterator[Draft]:
     if set(mods) & (_PLAIN | en.PREPOSITIONS | en.CONJUNCTIONS | en.POSSESSIVES | {"of"}):
         return
     if (
-        head in _LOOSE_HEADS | en.ADVERBS | en.PERSON_NOUNS
+        head in _LOOSE_HEADS | en.ADVERBS | en.DO | en.PERSON_NOUNS
         or head.endswith(("ing", "ed"))
         or mods[0] in en.ONLY_VERBS
         or (head in en.BASES and not re.match(r"(?:the|an?) ", clause.subject))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from offline.teacher import english as en
 from offline.teacher import statement_words as said
 from offline.teacher.drafting import PREP, Draft
-from offline.teacher.grammar import Clause, Reader
+from offline.teacher.grammar import Clause, Reader, two_subjects
 from offline.teacher.leads import is_imperative, split_lead, without_marker
 from offline.teacher.phrases import agrees, is_person, is_role, who_is
 from offline.teacher.rules_forms import form, joined
@@ -77,7 +77,7 @@ def read_statement(text: str, names: frozenset[str], antecedent: str | None) -> 
     rest = main[reader.words[behind].start :] if behind < len(reader.words) else ""
     rest = _ASIDE.split(rest)[0].rstrip(" ,.!")
     turned = {reader.low(index) for index in range(place, behind)} & (_TURNS - {"not"})
-    if not subject or len(rest.split()) < 2 or turned:
+    if not subject or len(rest.split()) < 2 or turned or two_subjects(subject):
         return None
     return Statement(lead, subject, clause, rest, speaker)
 
@@ -99,6 +99,7 @@ def whole_predicates(
     also = rule == "object" and (clause.aux in en.MODALS or speaker) and " also " in text
     gerund = clause.voice == "be" and re.match(r"\w+ing (?:an?|the|that) ", subject)
     # Without a condition, the document says more than one such thing.
+    gerund = gerund or subject.lower().startswith("other ")
     broad = rule == "whole" and not lead and re.search(r"(?<!not) do$", question)
     spoken = (speaker == "you" and rule != "manner") or (speaker and rule == "whole")
     if second or also or gerund or broad or spoken or _SECOND.search(answer):
@@ -135,7 +136,7 @@ def subjects(text: str, names: frozenset[str]) -> Iterator[Draft]:
         _MORE.search(rest) and " than " not in rest
     ):
         return
-    if _NEXT_SUBJECT.search(rest):
+    if _NEXT_SUBJECT.search(rest) or re.search(r"\b(?:its|their)\b", lead):
         return
     if re.match(r"(?:other|further|additional|various|certain|different) ", subject, re.IGNORECASE):
         return  # answers little

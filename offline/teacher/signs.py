@@ -46,7 +46,10 @@ _UNGRAMMATICAL = re.compile(
 )
 
 
-_PERSON = re.compile(r"\b(?:he|she|him|her|himself|herself)\b")
+_PERSON = re.compile(r"\b(?:he|she|his|him|her|himself|herself)\b")
+_SOMEBODY = re.compile(
+    rf"[A-ZÀ-Þ]|\b(?:who|person|man|woman|boy|girl|{'|'.join(sorted(en.PERSON_NOUNS))}|[a-z]+(?:er|or)s?)\b"
+)
 _TERM = re.compile(r"^\w+ (?:is|are|was|were) the (?:term|word|name)s?\b")
 _FIRST = re.compile(r"\bthe (?:first|only|last) (?:person|man|woman|one|to)\b.{0,14}$")
 _EXCEPTION = re.compile(r"\b(?:a|an|the) (?:\w+ )?(?:exception|example|model|case|classic)$")
@@ -58,7 +61,14 @@ def stands(draft: Draft, quote: str, text: str) -> bool:
     words, answer = question.lower().split(), draft.answer
     if _OUTSIDE.search(question) or _OUTSIDE.search(answer) or _UNGRAMMATICAL.search(question):
         return False
-    if _PERSON.search(question) or _TERM.match(question) or _FIRST.search(question):
+    if (
+        re.search(r"\b(?:he|she|him|her)\b", question)
+        or _TERM.match(question)
+        or _FIRST.search(question)
+    ):
+        return False
+    someone = _PERSON.search(answer)
+    if someone and not _SOMEBODY.search(f"{question[1:]} {answer[: someone.start()]}"):
         return False
     if _EXCEPTION.search(answer) or question.endswith(("an exception", "a notable exception")):
         return False
@@ -120,7 +130,8 @@ def _second_predicate(question: str, answer: str) -> bool:
         verb, comma, behind = found[1], found[2], (found[3] or "").strip().lower()
         opens = behind in en.OPENERS | en.PREPOSITIONS | en.PRONOUNS | {"to", "much", "many"}
         opens = opens or behind.endswith("ing")
-        told = verb in en.PAST.keys() | en.PRESENT.keys() | en.BASES and (opens or comma)
+        known = verb in en.PAST.keys() | en.PRESENT.keys() | en.BASES or verb.endswith("ed")
+        told = known and (opens or comma)
         if told and verb not in en.PREPOSITIONS:
             return True
     return False
