@@ -110,6 +110,9 @@ class Reader:
             and self.low(index + 2) in en.DETERMINERS | en.POSSESSIVES | en.PREPOSITIONS
         ):
             return None
+        past = following in en.PAST.keys() - en.BASES and self.low(index + 2) in en.PREPOSITIONS
+        if past and word.low in en.PRESENT:
+            return None  # "copies appeared in Berlin"
         if following == "of" and not word.low.startswith("consist"):
             return None
         noun = index - 1

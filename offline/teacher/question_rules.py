@@ -69,7 +69,15 @@ def drafts(clause: Clause, names: frozenset[str] = frozenset()) -> Iterator[Draf
     made_by = made_by and re.match(r"(?:in [\w ]{3,20} )?by [A-Z]", clause.rest)
     if made_by or two_subjects(clause.subject):
         return  # "studio founded by Ida Holm"
-    if told or opens in {"otherwise", "however", "likewise", "therefore"}:
+    if told or opens in {
+        "otherwise",
+        "however",
+        "likewise",
+        "therefore",
+        "due",
+        "because",
+        "despite",
+    }:
         return  # "Arrival appeared on many lists"
     plural = {"are", "were", "do", "have"}
     if clause.aux in plural and re.match(r"\w+ing (?!.*\band\b)", clause.subject):

@@ -12,7 +12,7 @@ from offline.teacher import english as en
 from offline.teacher import statement_words as said
 from offline.teacher.drafting import PREP, Draft
 from offline.teacher.grammar import Clause
-from offline.teacher.phrases import NUMBER, is_person, is_role
+from offline.teacher.phrases import LENGTH_UNITS, NUMBER, is_person, is_role
 
 Form = tuple[str, str, str]  # the rule, the question with a place for its subject, the answer
 
@@ -49,6 +49,7 @@ _NO_OBJECT = frozenset(
 )
 _TIMED = re.compile(
     r"\S+ (?:\w+ )?(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|times?)\b"
+    rf"|(?:hundreds|thousands|dozens) of |{NUMBER} {LENGTH_UNITS}\b"
 )
 
 

@@ -63,7 +63,7 @@ _SAYS_NO_OCCASION = re.compile(
     r"\b(?:meantime|end|meanwhile|way|whole|past|future|beginning|first place|part|run|general|"
     r"particular|cases?|words|hand|contrast|contrary|time|times|practice|theory|addition|example|"
     r"instance|fact|herein|more (?:information|details?|on .+|about .+))$|^(?:more|further|"
-    r"details) ",
+    r"details|applicable|necessary|possible|appropriate) ",
     re.IGNORECASE,
 )
 _NEXT_STATEMENT = re.compile(

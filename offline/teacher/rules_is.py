@@ -142,7 +142,13 @@ def which(clause: Clause) -> Iterator[Draft]:
         or any(word.endswith(("ed", "ly", "’s", "'s")) and "-" not in word for word in mods)
     ):
         return
-    if mods[0].endswith(("ing", "est")) or head in _PLAIN or re.match("fewer|own|only", mods[0]):
+    if (
+        mods[0].endswith("ing")
+        or re.match(r"\w+s \w+ing ", f"{' '.join(mods)} ")
+        or mods[0].endswith("est")
+        or head in _PLAIN
+        or re.match("fewer|own|only", mods[0])
+    ):
         return
     if " , " in f" {rest}" or (" between " in f" {rest}" and " and " not in rest):
         return

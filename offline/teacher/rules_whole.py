@@ -166,7 +166,10 @@ _MORE = re.compile(r"\b(?:slightly|much|even|far|significantly|considerably) (?:
 _OTHER_SUBJECT = re.compile(r",? and (?:[^,]{3,20},? )?(?:it|they|he|she|we|you|there) ")
 
 
-_SELDOM_ACTIVE = frozenset("based located situated dated titled entitled born".split())
+_SELDOM_ACTIVE = frozenset(
+    "based located situated dated titled entitled born used involved made held given known found "
+    "required provided contained described listed shown".split()
+)
 
 
 def _misread(clause: Clause, rest: str) -> bool:
@@ -183,6 +186,8 @@ def _misread(clause: Clause, rest: str) -> bool:
     behind = re.search(r" , ([a-z]+) (?:the|an?|its|their|your) ", " ".join(words))
     if reduced and (clause.finite in _SELDOM_ACTIVE or (behind and behind[1] in en.BASES)):
         return True  # "lined up along the pool, [propel the boats]"
+    if reduced and en.AUXILIARIES & set(_SUBORDINATE.split(" ".join(words))[0].split()):
+        return True  # "used for boats or nets [must be dry]"
     for place, word in enumerate(words):
         if word in ends:
             return False
@@ -209,13 +214,17 @@ _SAYS_LITTLE = (
 
 def _who_or_what(subject: str, clause: Clause) -> str:
     """The question word of a subject; "" for a single name, which may be a person's."""
-    head = re.split(rf" (?:{PREP}|of|that|which|who) ", subject)[0]
+    head = re.split(
+        rf" (?:{PREP}|of|that|which|who) | \w+ing (?=(?:the|an?|its|their|{PREP}) )", subject
+    )[0]
     last = head.split()[-1]
     named = re.search(r"\b([a-z]+) ([A-Z]\S+ [A-Z]\S+)$", subject)
     if named and is_role(named[1]) and not re.search(rf" (?:{PREP}) [a-z]+ [A-Z]", subject):
         return "Who"
     acts = clause.voice == "active" and last.lower() in en.ORGANISATION | {"chair"}
-    if acts or is_person(head) or is_role(last.lower()) or said.PEOPLE.fullmatch(last.lower()):
+    if acts or is_person(head) or said.PEOPLE.fullmatch(last.lower()):
+        return "Who"
+    if is_role(last.lower()) or is_role(last.lower().removesuffix("s")):
         return "Who"
     opened = head.split()[0].lower() in en.OPENERS
     return "What" if opened or last.islower() else ""
@@ -341,6 +350,8 @@ def _asked(clause: Clause, rest: str) -> tuple[str, str]:
     opens = rest.split()[0].lower() in en.OPENERS
     if aux == "did" and clause.finite in en.PARTICIPLE and not opens:
         return "", ""
+    if first == "from" and " to " in behind:
+        return "", ""  # "range from Iceland to Norway"
     tied = first in {"from", "into", "as", "with"} and said.OPENS_NOUN.match(behind)
     if first == "to" and behind.partition(" ")[0] in en.BASES:
         return "", ""
