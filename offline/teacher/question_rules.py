@@ -67,7 +67,7 @@ def drafts(clause: Clause, names: frozenset[str] = frozenset()) -> Iterator[Draf
     told = re.match(r"[A-Z]\w+ [a-z]+ed (?:on|in|at|to|as|for|with) ", clause.subject)
     made_by = clause.voice == "active" and clause.aux == "did"
     made_by = made_by and re.match(r"(?:in [\w ]{3,20} )?by [A-Z]", clause.rest)
-    if made_by or two_subjects(clause.subject):
+    if made_by or two_subjects(clause.subject) or clause.subject.isdigit():
         return  # "studio founded by Ida Holm"
     if told or opens in {
         "otherwise",

@@ -157,6 +157,7 @@ def _object(clause: Clause, rest: str) -> Form | None:
         or clause.head.startswith("be ")
         or bare
         or not noun
+        or first in en.PRONOUNS
         or set(verbs) & joined(rest)
     ):
         return None

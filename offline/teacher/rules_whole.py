@@ -193,7 +193,7 @@ def _misread(clause: Clause, rest: str) -> bool:
             return False
         later = word in en.AUXILIARIES or (word in en.ONLY_VERBS and words[place - 1] != "to")
         past = word in en.PAST.keys() - en.BASES or (word in en.PARTICIPLE and "ed" in word)
-        if later and not (does and place and word in en.ONLY_VERBS):
+        if later and not (does and place > 1 and word in en.ONLY_VERBS):
             return True
         if reduced and past and clause.finite in en.PARTICIPLE:
             return True

@@ -70,6 +70,11 @@ def stands(draft: Draft, quote: str, text: str) -> bool:
     someone = _PERSON.search(answer)
     if someone and not _SOMEBODY.search(f"{question[1:]} {answer[: someone.start()]}"):
         return False
+    his = re.match("what happen", question.lower()) and _PERSON.search(question)
+    if (his and not re.search("[A-Z]", question[1:])) or answer.endswith(("'s", "’s")):
+        return False
+    if re.search(r" but (?:they|it|he|she|we) ", answer):
+        return False
     if _EXCEPTION.search(answer) or question.endswith(("an exception", "a notable exception")):
         return False
     behind = quote.rpartition(answer)[2]
