@@ -30,7 +30,6 @@ _RULES = (
     rules_is.copula,
     rules_who_what.of_subject,
     rules_when_where.why,
-    rules_is.which,
 )
 
 # Questions that stand alone under the document's title although "you" or its authors act.

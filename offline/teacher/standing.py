@@ -87,6 +87,8 @@ def in_field(draft: Draft, chunk: Chunk, names: frozenset[str]) -> Draft | None:
         return None
     craft = re.fullmatch(r"[A-Z][a-z]+(?: [a-z]+)?ing", name)
     opening = f"In {name.lower()}" if craft else f"According to “{name}”"
+    if f" {folded(draft.answer)} " in f" {folded(opening)} ":
+        return None  # the title would tell
     asked = re.sub(rf"\bth(?:is|ese) (?={ITSELF}s?\b)", "the ", asked)
     return replace(draft, text=f"{opening}, {asked[0].lower()}{asked[1:]}", alone=True)
 

@@ -12,7 +12,7 @@ from random import Random
 from lib.prompts import student as prompts
 from lib.records import Chunk, Question
 from offline.teacher import english as en
-from offline.teacher import rules_forms, rules_instruction, rules_whole
+from offline.teacher import rules_forms, rules_instruction, rules_subject, rules_whole
 from offline.teacher.clauses import read_sentence
 from offline.teacher.drafting import Draft, is_kind
 from offline.teacher.phrases import has_name, is_person, topic_of
@@ -94,7 +94,7 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
         made = [draft for clause in reading.clauses for draft in drafts(clause, names)]
         made += rules_instruction.instructions(sentence.text)
         made += rules_whole.whole_predicates(sentence.text, names, antecedent)
-        made += rules_whole.subjects(sentence.text, names)
+        made += rules_subject.subjects(sentence.text, names)
         made += rules_forms.there_are(sentence.text)
         made = [draft for draft in made if not names_little(draft, chunk.text)]
         made = [draft for draft in (in_field(draft, chunk, names) for draft in made) if draft]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from offline.teacher import rules_whole, teacher
+from offline.teacher import rules_subject, rules_whole, teacher
 
 _OF_RULES = frozenset({"test_teacher", "test_teacher_kinds", "test_teacher_styles"})
 
@@ -17,4 +17,4 @@ def rules_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         return
     monkeypatch.setattr(teacher, "stands", lambda *given: True)
     monkeypatch.setattr(rules_whole, "whole_predicates", lambda *given: iter(()))
-    monkeypatch.setattr(rules_whole, "subjects", lambda *given: iter(()))
+    monkeypatch.setattr(rules_subject, "subjects", lambda *given: iter(()))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from offline.teacher import rules_whole, signs
+from lib.records import Chunk
+from lib.settings import PROJECT_DIR
+from offline.teacher import NOTICE, rules_subject, rules_whole, signs, teacher
 from offline.teacher.drafting import Draft
 
 
@@ -93,3 +97,97 @@ def test_made_of_may_end_a_question() -> None:
     draft = Draft("What is the Tern Bell made of?", "bronze", 2.6, rule="relation")
     quote = "The Tern Bell is made of bronze."
     assert signs.stands(draft, quote, quote)
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "answer"),
+    [
+        (
+            "Bat tails provide looseness for rail to rail transitions.",
+            "Which tails provide looseness for rail to rail transitions?",
+            "bat tails",
+        ),
+        (
+            "The old ferry between the islands carries mail and parcels in winter.",
+            "What carries mail and parcels in winter?",
+            "the old ferry between the islands",
+        ),
+        (
+            "Alan Brenn wrote the tide tables of the northern coast.",
+            "Who wrote the tide tables of the northern coast?",
+            "Alan Brenn",
+        ),
+        (
+            "The person moving the motion should speak first in favour of the change.",
+            "Who should speak first in favour of the change?",
+            "the person moving the motion",
+        ),
+        (
+            "A mooring chain holds the buoy against wind, tide, and the wash of ferries.",
+            "What holds the buoy against wind, tide, and the wash of ferries?",
+            "a mooring chain",
+        ),
+    ],
+)
+def test_the_subject_is_the_answer(text: str, question: str, answer: str) -> None:
+    [draft] = rules_subject.subjects(text, frozenset())
+    assert (draft.text, draft.answer) == (question, answer)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The tarred ropes used for boats or nets must be dry before the sale.",  # a participle
+        "The north pilots charge 48 crowns for each metre of draught.",  # a noun
+        "The delay of the returning boats allows the keeper to count them.",
+        "Early accounts suggest island peoples were sailing over the ocean.",
+        "The members of the crew like to sing when she sails.",  # who?
+        "The north light is slightly brighter in the winter months.",  # than which?
+        "Other harbours were Skarvik, Lathe and the Salt Store.",
+        "They carry the mail to the outer islands in winter.",
+        "The lamp was lit and the bells of the chapel were heard far away.",  # two statements
+    ],
+)
+def test_a_subject_that_may_be_misread_is_not_asked_for(text: str) -> None:
+    assert not list(rules_subject.subjects(text, frozenset()))
+
+
+def chunk_of(text: str, title: str) -> Chunk:
+    return Chunk("notes.md#0", "notes.md", title, 1, 0, len(text), text)
+
+
+def test_the_title_of_the_document_does_not_tell_the_answer() -> None:
+    text = "The Juniper Path leads across the moor from the old mill to the ice pond."
+    under = {
+        title: teacher.write_questions(chunk_of(text, title), num_questions=9, seed=0)
+        for title in ("The Juniper Path", "Walks on the Moor")
+    }
+    assert not [q for q in under["The Juniper Path"] if q.answer == "The Juniper Path"]
+    assert [q for q in under["Walks on the Moor"] if q.answer == "The Juniper Path"]
+
+
+def test_questions_after_a_subject_are_the_words_behind_it() -> None:
+    """On the sample corpus: question word, then the sentence, but for the number of its verb."""
+    seen = 0
+    for path in sorted((PROJECT_DIR / "sample_data").glob("*.md")):
+        chunk = chunk_of(path.read_text(), "Islands")
+        for draft, quote in teacher._candidates(chunk):
+            if draft.rule != "subject":
+                continue
+            seen += 1
+            asked = re.sub(r"^According to “.*?”, ", "", draft.text).rstrip("?")
+            assert quote.count(draft.answer) >= 1
+            assert asked.split()[-1].strip('"') in quote
+            assert draft.answer not in asked
+    assert seen >= 20
+
+
+def test_it_says_what_it_asks() -> None:
+    words = re.compile(r"\b(?:who|what|which|when|where|why|how)\b")
+    folder = PROJECT_DIR / "sample_data"
+    asked_words = set()
+    for path in sorted([*folder.glob("*.md"), *folder.glob("*.txt")]):
+        chunk = chunk_of(path.read_text(), path.stem)
+        for question in teacher.write_questions(chunk, num_questions=99, seed=0):
+            asked_words.add(words.findall(question.text.lower())[0])
+    assert asked_words == set(words.findall(NOTICE))
