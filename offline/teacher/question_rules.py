@@ -63,12 +63,12 @@ def drafts(clause: Clause, names: frozenset[str] = frozenset()) -> Iterator[Draf
     ):
         return
     opens = clause.subject.partition(" ")[0].lower()
-    told = re.match(r"[A-Z]\w+ [a-z]+ed (?:on|in|at|to|as|for|with) ", clause.subject)
-    made_by = clause.voice == "active" and clause.aux == "did"
-    made_by = made_by and re.match(r"(?:in [\w ]{3,20} )?by [A-Z]", clause.rest)
-    if made_by or two_subjects(clause.subject) or clause.subject.isdigit():
+    verb = re.match(r"[A-Z]\w+ [a-z]+ed (?:on|in|at|to|as|for|with) ", clause.subject)
+    active = clause.voice == "active" and clause.aux == "did"
+    made_by = re.match(r"(?:in [\w ]{3,20} )?by [A-Z]", clause.rest)
+    if (active and made_by) or two_subjects(clause.subject) or clause.subject.isdigit():
         return  # "studio founded by Ida Holm"
-    if told or opens in {
+    if verb or opens in {
         "otherwise",
         "however",
         "likewise",

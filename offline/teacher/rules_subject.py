@@ -15,50 +15,6 @@ from offline.teacher.grammar import Clause
 from offline.teacher.phrases import is_person, is_role
 from offline.teacher.rules_whole import NEXT_STATEMENT, read_statement
 
-
-def subjects(text: str, names: frozenset[str]) -> Iterator[Draft]:
-    """`Guns are often used in big waves.` → "What are often used in big waves?" – "Guns\""""
-    found = read_statement(text, names, None)
-    if found is None or found.speaker or "not" in found.clause.head.split():
-        return
-    clause, subject, lead = found.clause, found.subject, found.lead
-    rest = re.sub(r"^also ", "", found.rest)
-    last = re.search(r", and ([^,]*)$", rest)
-    if last and _FINITE.search(_SUBORDINATE.split(last[1].lower())[0]):
-        rest = rest[: last.start()]  # the next predicate or statement, no item of a list
-        last = None
-    if second := _OTHER_SUBJECT.search(rest):
-        rest = rest[: second.start()]
-    elif NEXT_STATEMENT.search(rest[: last.start()] if last else rest):
-        return
-    telling = [word for word in re.findall(r"[\w’'-]+", rest) if word.lower() not in _SAYS_LITTLE]
-    wh = _who_or_what(subject, clause)
-    if len(telling) < 3 or len(rest.split()) > 24 or not wh or (lead and "," in rest):
-        return
-    if re.search(r"\bexceptions?\b", f"{subject} {rest}") or (
-        _MORE.search(f"{clause.finite} {rest}") and " than " not in rest
-    ):
-        return
-    if _NEXT_SUBJECT.search(rest) or re.search(r"\b(?:its|their)\b", lead):
-        return
-    if re.match(r"(?:other|further|additional|various|certain|different) ", subject, re.IGNORECASE):
-        return  # answers little
-    owned = re.sub(r"\b(?:its|their|his|her) (?=\w)", "the ", rest)  # of the one asked for
-    if (
-        said.points(owned)
-        or said.points(subject)
-        or said.LOOSE.search(rest)
-        or _misread(clause, rest)
-    ):
-        return
-    rest += '"' if rest.count('"') % 2 else ""
-    single = clause.aux == "do" and not wh.startswith("Which")
-    finite = en.third_person(clause.lemma) if single else clause.finite
-    end = f" {lead}" if lead else ""
-    asked = f"{wh} {finite} {rest}{end}?"
-    yield Draft(asked, subject, 0.8, titled=True, rule="subject", subject=subject)
-
-
 _SUBORDINATE = re.compile(rf"\b(?:{'|'.join(sorted(en.SUBORDINATORS))})\b")
 _FINITE = re.compile(rf"(?<!to )\b(?:{'|'.join(sorted(en.AUXILIARIES | en.ONLY_VERBS))})\b")
 _NEXT_SUBJECT = re.compile(
@@ -66,14 +22,72 @@ _NEXT_SUBJECT = re.compile(
     r"(?:[\w’'-]+ ){1,6}?(?:was|were|is|are|has|have|will) "
 )
 _MORE = re.compile(r"\b(?:slightly|much|even|far|significantly|considerably) (?:more|less|\w+er)\b")
+_SAYS_NOTHING = re.compile(
+    r"(?:other|further|additional|various|certain|different) ", re.IGNORECASE
+)
 # "…, and in 2017 it was …": the predicate before it is whole.
 _OTHER_SUBJECT = re.compile(r",? and (?:[^,]{3,20},? )?(?:it|they|he|she|we|you|there) ")
-
-
 _SELDOM_ACTIVE = frozenset(
     "based located situated dated titled entitled born used involved made held given known found "
     "required provided contained described listed shown".split()
 )
+_SAYS_LITTLE = (
+    en.PREPOSITIONS
+    | en.DETERMINERS
+    | en.POSSESSIVES
+    | en.PRONOUNS
+    | en.CONJUNCTIONS
+    | en.ADVERBS
+    | en.AUXILIARIES
+    | set("to of not very more most many much other own same well".split())
+)
+# No word of these tells one sort from another, or is one.
+_NO_SORT = (
+    en.PREPOSITIONS
+    | set(en.NUMBER_WORDS)
+    | set(
+        "most many some few several both no more other such these those early similar certain ways "
+        "things types kinds parts people members".split()
+    )
+)
+
+
+def subjects(text: str, names: frozenset[str]) -> Iterator[Draft]:
+    """`Guns are often used in big waves.` → "What are often used in big waves?" – "Guns\""""
+    found = read_statement(text, names, None)
+    if found is None or found.speaker or "not" in found.clause.head.split():
+        return
+    clause, subject, lead = found.clause, found.subject, found.lead
+    rest = _predicate(re.sub(r"^also ", "", found.rest))
+    telling = [word for word in re.findall(r"[\w’'-]+", rest) if word.lower() not in _SAYS_LITTLE]
+    wh = _who_or_what(subject, clause)
+    if len(telling) < 3 or len(rest.split()) > 24 or not wh or said.points(subject):
+        return
+    if lead and ("," in rest or re.search(r"\b(?:its|their)\b", lead)):
+        return
+    if _SAYS_NOTHING.match(subject) or re.search(r"\bexceptions?\b", f"{subject} {rest}"):
+        return
+    compared = _MORE.search(f"{clause.finite} {rest}") and " than " not in rest
+    if compared or _NEXT_SUBJECT.search(f" {rest}") or _misread(clause, rest):
+        return
+    rest += '"' if rest.count('"') % 2 else ""
+    single = clause.aux == "do" and not wh.startswith("Which")
+    finite = en.third_person(clause.lemma) if single else clause.finite
+    asked = f"{wh} {finite} {rest}{f' {lead}' if lead else ''}?"
+    yield Draft(asked, subject, 0.8, titled=True, rule="subject", subject=subject)
+
+
+def _predicate(rest: str) -> str:
+    """The words behind the verb, without the next predicate or statement; "" = cannot stand."""
+    last = re.search(r", and ([^,]*)$", rest)
+    if last and _FINITE.search(_SUBORDINATE.split(last[1].lower())[0]):
+        rest, last = rest[: last.start()], None  # no item of a list
+    if second := _OTHER_SUBJECT.search(rest):
+        rest = rest[: second.start()]
+    elif NEXT_STATEMENT.search(rest[: last.start()] if last else rest):
+        return ""
+    owned = re.sub(r"\b(?:its|their|his|her) (?=\w)", "the ", rest)  # of the one asked for
+    return "" if said.points(owned) or said.LOOSE.search(rest) else rest
 
 
 def _misread(clause: Clause, rest: str) -> bool:
@@ -95,36 +109,15 @@ def _misread(clause: Clause, rest: str) -> bool:
     for place, word in enumerate(words):
         if word in ends:
             return False
-        later = word in en.AUXILIARIES or (word in en.ONLY_VERBS and words[place - 1] != "to")
+        later = word in en.AUXILIARIES or (
+            word in en.ONLY_VERBS and words[place - 1 : place] != ["to"]
+        )
         past = word in en.PAST.keys() - en.BASES or (word in en.PARTICIPLE and "ed" in word)
         if later and not (does and place > 1 and word in en.ONLY_VERBS):
             return True
         if reduced and past and clause.finite in en.PARTICIPLE:
             return True
     return False
-
-
-_SAYS_LITTLE = (
-    en.PREPOSITIONS
-    | en.DETERMINERS
-    | en.POSSESSIVES
-    | en.PRONOUNS
-    | en.CONJUNCTIONS
-    | en.ADVERBS
-    | en.AUXILIARIES
-    | set("to of not very more most many much other own same well".split())
-)
-
-
-# No word of these tells one sort from another, or is one.
-_NO_SORT = (
-    en.PREPOSITIONS
-    | set(en.NUMBER_WORDS)
-    | set(
-        "most many some few several both no more other such these those early similar certain ways "
-        "things types kinds parts people members".split()
-    )
-)
 
 
 def _who_or_what(subject: str, clause: Clause) -> str:

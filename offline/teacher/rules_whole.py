@@ -97,12 +97,12 @@ def whole_predicates(
     second = bool(finite & joined(answer)) or re.search(r", and \w+ed ", answer) is not None
     second = second and not question.endswith(" do")
     also = rule == "object" and (clause.aux in en.MODALS or speaker) and " also " in text
-    gerund = clause.voice == "be" and re.match(r"\w+ing (?:an?|the|that) ", subject)
+    little = clause.voice == "be" and re.match(r"\w+ing (?:an?|the|that) ", subject)
     # Without a condition, the document says more than one such thing.
-    gerund = gerund or subject.lower().startswith("other ")
+    other = subject.lower().startswith("other ")
     broad = rule == "whole" and not lead and re.search(r"(?<!not) do$", question)
     spoken = (speaker == "you" and rule != "manner") or (speaker and rule == "whole")
-    if second or also or gerund or broad or spoken or _SECOND.search(answer):
+    if second or also or little or other or broad or spoken or _SECOND.search(answer):
         return
     held = not said.points(f"{subject} {answer}") and not NEXT_STATEMENT.search(answer)
     if held and question and len(answer.split()) <= said.LONGEST and not said.LOOSE.search(answer):

@@ -118,8 +118,8 @@ def test_made_of_may_end_a_question() -> None:
             "Alan Brenn",
         ),
         (
-            "The person moving the motion should speak first in favour of the change.",
-            "Who should speak first in favour of the change?",
+            "The person moving the motion should explain the change in a short speech.",
+            "Who should explain the change in a short speech?",
             "the person moving the motion",
         ),
         (
