@@ -106,6 +106,7 @@ def _misread(clause: Clause, rest: str) -> bool:
         return True  # "lined up along the pool, [propel the boats]"
     if reduced and en.AUXILIARIES & set(_SUBORDINATE.split(" ".join(words))[0].split()):
         return True  # "used for boats or nets [must be dry]"
+    ends -= {","} if reduced else set()
     for place, word in enumerate(words):
         if word in ends:
             return False

@@ -73,7 +73,7 @@ def stands(draft: Draft, quote: str, text: str) -> bool:
     his = re.match("what happen", question.lower()) and _PERSON.search(question)
     if (his and not re.search("[A-Z]", question[1:])) or answer.endswith(("'s", "’s")):
         return False
-    if re.search(r" but (?:they|it|he|she|we) ", answer):
+    if re.search(r" but (?:they|it|he|she|we) | (?:or|and) (?:even |also )?be ", answer):
         return False
     if _EXCEPTION.search(answer) or question.endswith(("an exception", "a notable exception")):
         return False
