@@ -99,7 +99,8 @@ class _SentenceReader:
         if inserted and (subject == UNRESOLVED or not has_name(subject)):
             description = reader.slice(*inserted[0])
             name = is_person(description) or re.fullmatch(_PROPER, description)
-            if name and not description.startswith("according"):
+            told = reader.low(inserted[0][0]) in en.PARTICIPLE | {"according": ""}
+            if name and not told:
                 subject = description
         if subject == UNRESOLVED:
             raise Unreadable("its")
@@ -166,7 +167,8 @@ class _SentenceReader:
             return
         match = _LAST_NAME.search(rest)
         name = match.group(1) if match else ""
-        if not name or is_person(name) != (reader.low(stop + 1) == "who"):
+        people = any(is_person(part) for part in name.split(" and "))
+        if not name or people != (reader.low(stop + 1) == "who"):
             return
         verb = reader.before_verb(stop + 2)
         if set(name.lower().split()) & en.PREPOSITIONS or not reader.is_verb_at(verb, stop):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 
@@ -109,6 +110,9 @@ class Reader:
             and self.low(index + 2) in en.DETERMINERS | en.POSSESSIVES | en.PREPOSITIONS
         ):
             return None
+        past = following in en.PAST.keys() - en.BASES and self.low(index + 2) in en.PREPOSITIONS
+        if past and word.low in en.PRESENT:
+            return None  # "copies appeared in Berlin"
         if following == "of" and not word.low.startswith("consist"):
             return None
         noun = index - 1
@@ -276,3 +280,14 @@ def _from_ing(word: str) -> str:
         if base in en.BASES:
             return base
     return ""
+
+
+def two_subjects(phrase: str) -> bool:
+    """`the next round the members`: a second article that no word ties to the first."""
+    words = re.split(r" (?:that|which|who|whose|where) ", phrase.lower())[0].split()
+    ties = en.PREPOSITIONS | en.CONJUNCTIONS | en.POSSESSIVES | {"of", "to", "all", "both"}
+    for place, (before, word) in enumerate(itertools.pairwise(words)):
+        tied = before in ties or re.search(r"ing$|\W$", before) or words[max(place - 1, 0)] == "to"
+        if word in {"the", "a", "an"} and not tied:
+            return True
+    return False

@@ -122,6 +122,9 @@ def is_imperative(text: str, *, alone: bool = False) -> bool:
     following = words[1]
     if alone and text[0].islower() and not set(words[1:5]) & en.AUXILIARIES | {"of"} & {following}:
         return words[0] != "welcome" and following not in en.PRESENT and following not in en.PAST
+    told = set(words[2:10]) & en.BE and not set(words[2:10]) & (en.SUBORDINATORS | {","})
+    if following in en.PREPOSITIONS and told:
+        return False  # "Work on the land was begun"
     opens = following in en.OPENERS | en.PREPOSITIONS | {"only", "that", "us"}
     return (opens or not following.isalpha() or following[0].isdigit()) and following not in {
         "of",

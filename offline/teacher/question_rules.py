@@ -10,12 +10,13 @@ from offline.teacher import english as en
 from offline.teacher import phrases as ph
 from offline.teacher import (
     rules_amount,
+    rules_forms,
     rules_is,
     rules_when_where,
     rules_who_what,
 )
 from offline.teacher.drafting import Draft, generic
-from offline.teacher.grammar import Clause
+from offline.teacher.grammar import Clause, two_subjects
 from offline.teacher.leads import AUTHORS, ITSELF
 
 _RULES = (
@@ -25,11 +26,10 @@ _RULES = (
     rules_amount.often,
     rules_when_where.where,
     rules_who_what.agent,
-    rules_who_what.prepositional,
+    rules_forms.tied,
     rules_is.copula,
     rules_who_what.of_subject,
     rules_when_where.why,
-    rules_is.which,
 )
 
 # Questions that stand alone under the document's title although "you" or its authors act.
@@ -62,6 +62,22 @@ def drafts(clause: Clause, names: frozenset[str] = frozenset()) -> Iterator[Draf
         (" more", " less", " right")
     ):
         return
+    opens = clause.subject.partition(" ")[0].lower()
+    verb = re.match(r"[A-Z]\w+ [a-z]+ed (?:on|in|at|to|as|for|with) ", clause.subject)
+    active = clause.voice == "active" and clause.aux == "did"
+    made_by = re.match(r"(?:in [\w ]{3,20} )?by [A-Z]", clause.rest)
+    if (active and made_by) or two_subjects(clause.subject) or clause.subject.isdigit():
+        return  # "studio founded by Ida Holm"
+    if verb or opens in {
+        "otherwise",
+        "however",
+        "likewise",
+        "therefore",
+        "due",
+        "because",
+        "despite",
+    }:
+        return  # "Arrival appeared on many lists"
     plural = {"are", "were", "do", "have"}
     if clause.aux in plural and re.match(r"\w+ing (?!.*\band\b)", clause.subject):
         return

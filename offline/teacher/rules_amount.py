@@ -15,7 +15,7 @@ _END = rf"(?= (?:{PREP}|and|to|or)\b|,|$)"
 _COUNTED = re.compile(
     rf"^(?P<num>{ph.NUMBER}) "
     rf"(?P<noun>(?!(?:in|of) )(?:[a-z][\w’'-]*s? ){{0,2}}?[a-z][\w’'-]*"
-    rf"(?: of (?:[a-z]+ )?[a-z]+(?<!ed))?){_END}"
+    rf"(?: of (?:[a-z]+ )?[a-z]+(?<!ed)(?<!prior))?){_END}"
 )
 
 _AND_COUNTED = re.compile(

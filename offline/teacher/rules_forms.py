@@ -12,7 +12,7 @@ from offline.teacher import english as en
 from offline.teacher import statement_words as said
 from offline.teacher.drafting import PREP, Draft
 from offline.teacher.grammar import Clause
-from offline.teacher.phrases import NUMBER, is_role
+from offline.teacher.phrases import LENGTH_UNITS, NUMBER, is_person, is_role
 
 Form = tuple[str, str, str]  # the rule, the question with a place for its subject, the answer
 
@@ -34,6 +34,8 @@ _TIED = (
     r"with)|converted (?:to|into)|associated with|connected to|attached to|defined (?:as|by)|"
     r"applied to|caused by|affected by|followed by|determined by|controlled by|reserved for|"
     r"treated as|used (?:for|as|with)|intended for|designed for|named after|filled with|"
+    r"(?:made|built|formed|constructed) (?:up )?(?:of|from)|kept in|housed in|"
+    r"(?:re|nick)?named(?= [A-Z])|(?:called|christened)(?= [A-Z])|"
     r"covered (?:by|with)|protected by|stored (?:in|on|as)|sent to|added to|assigned to)"
 )
 _NO_NOUN = en.PREPOSITIONS | en.ADVERBS | en.SUBORDINATORS | {"to", "of"}
@@ -47,6 +49,7 @@ _NO_OBJECT = frozenset(
 )
 _TIMED = re.compile(
     r"\S+ (?:\w+ )?(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|times?)\b"
+    rf"|(?:hundreds|thousands|dozens) of |{NUMBER} {LENGTH_UNITS}\b"
 )
 
 
@@ -55,6 +58,16 @@ def form(clause: Clause, rest: str) -> Form | None:
     if "not" in clause.head.split():
         return None
     return _manner(clause, rest) or _relation(clause, rest) or _object(clause, rest)
+
+
+def tied(clause: Clause) -> Iterator[Draft]:
+    """`is made of oak` → "What is … made of?\""""
+    found = _relation(clause, clause.rest) if clause.voice == "passive" else None
+    if found is None or not clause.complete or clause.core:
+        return
+    _, asked, answer = found
+    if len(answer.split()) <= 8 and not said.points(answer) and not said.LOOSE.search(answer):
+        yield Draft(f"{asked.format(clause.subject)}?", answer, 2.6)
 
 
 def joined(rest: str) -> set[str]:
@@ -68,8 +81,10 @@ def _manner(clause: Clause, rest: str) -> Form | None:
     match = re.match(how, rest)
     if match is None or clause.voice == "be" or clause.aux in en.HAVE:
         return None
+    if match["how"].startswith("using") and not match["what"] and clause.voice == "active":
+        return None  # "considered using ropes"
     asked = f"{clause.head} {match['what']}"
-    other = r"\b(?:and|or|that|which|who|if|when|only|followed|caused)\b| to$"
+    other = r"\b(?:and|or|that|which|who|if|when|only|followed|caused|[a-z]+ing)\b| to$"
     if re.search(other, asked):
         return None
     return "manner", f"How {clause.aux.lower()} {{}} {asked}".strip(), match["how"]
@@ -96,16 +111,20 @@ def _relation(clause: Clause, rest: str) -> Form | None:
     loose_to = tie.endswith(" to") and not re.match(_TIED, tie)
     if loose_to and not re.match(r"(?:the|an?|your|all|any|each|every|[A-Z]\w*) ", what):
         return None
-    if not (said.OPENS_NOUN.match(what) or re.match(_ING, what)):
+    made = re.match(r"(?:made|built|formed|constructed|powered|driven|cut|lit|covered) ", tie)
+    material = made and re.fullmatch(r"[a-z]+(?: (?:and|or) [a-z]+)?", what)
+    if not (material or said.OPENS_NOUN.match(what) or re.match(_ING, what)):
         return None
+    if tie.endswith("from") and " to " in what:
+        return None  # "is found from Brazil to Peru"
     last = re.split(rf" (?:{PREP}|of|who|that) ", what)[0].split()[-1]
-    someone = said.PEOPLE.search(last.lower()) or is_role(last.lower())
+    someone = said.PEOPLE.search(last.lower()) or is_role(last.lower()) or is_person(what)
     if tie.endswith(" by") and (someone or re.match(r"(?:the |an? )?[A-Z]", what)):
         # "by Ida Holm [in 1902]"
         whole = not re.search(rf" (?:{PREP}) ", what)
         return ("relation", f"By whom {aux} {{}} {tie[:-3]}", what) if whole else None
-    wh = "Who" if someone and not re.match(_ING, what) else "What"
-    return "relation", f"{wh} {aux} {{}} {tie}", what
+    who = someone and re.search(" (?:to|by|after)$", tie) and not re.match(_ING, what)
+    return "relation", f"{'Who' if who else 'What'} {aux} {{}} {tie}", what
 
 
 def _let(clause: Clause, rest: str) -> Form | None:
@@ -131,13 +150,14 @@ def _object(clause: Clause, rest: str) -> Form | None:
         return None
     became = clause.lemma == "become" and re.match(r"(?:an?|the|part of|one of) ", rest)
     verbs = en.PRESENT if aux == "does" else en.PAST if aux == "did" else en.BASES
-    bare = re.fullmatch(r"the \w+", rest)  # which one?
+    bare = re.fullmatch(r"the \w+|[a-z]{4,}ly .*", rest)  # which one? an adverb
     noun = said.OPENS_NOUN.match(rest) and first not in _NO_NOUN and not _TIMED.match(rest)
     if not became and (
         clause.lemma in _NO_OBJECT
         or clause.head.startswith("be ")
         or bare
         or not noun
+        or first in en.PRONOUNS
         or set(verbs) & joined(rest)
     ):
         return None
@@ -153,7 +173,11 @@ def there_are(text: str) -> Iterator[Draft]:
     if match is None or len(match["what"].split()) > 12 or said.points(f"the {match['what']}"):
         return
     tails = rf"(?P<noun>.+?)(?P<tail> (?:{PREP}|that|which|who|\w+ing) .+|)$"
-    if thing := re.match(tails, match["what"]):
+    thing = re.match(tails, match["what"])
+    general = re.search(
+        r"\b(?:types|kinds|ways|options|parts|groups|steps|forms|reasons)$", match["what"]
+    )
+    if thing and not general:
         there = "" if re.match(r" \w{2,}ing ", thing["tail"]) else " there"
         asked = f"How many {thing['noun']} {match['are']}{there}{thing['tail']}?"
         yield Draft(asked, match["num"], 2.0, titled=True, rule="there")

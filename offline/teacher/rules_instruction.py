@@ -63,7 +63,7 @@ _SAYS_NO_OCCASION = re.compile(
     r"\b(?:meantime|end|meanwhile|way|whole|past|future|beginning|first place|part|run|general|"
     r"particular|cases?|words|hand|contrast|contrary|time|times|practice|theory|addition|example|"
     r"instance|fact|herein|more (?:information|details?|on .+|about .+))$|^(?:more|further|"
-    r"details) ",
+    r"details|applicable|necessary|possible|appropriate) ",
     re.IGNORECASE,
 )
 _NEXT_STATEMENT = re.compile(
@@ -98,7 +98,8 @@ def instructions(text: str) -> Iterator[Draft]:
             # "until the late 1970s, when a second was added"
             dated = _DATED_OR_ASKED.search(main) and join in {"when ", "if ", "before ", "after "}
             vague = join.strip() in JOIN.split("|") and not TELLS.search(when)
-            if vague or not _condition_stands(when) or (dated and not leading):
+            listed = "," in when and join in {"after ", "before ", "during "}
+            if vague or listed or not _condition_stands(when) or (dated and not leading):
                 continue
             found = list(_drafts(join + when, main, leading=leading))
             yield from found

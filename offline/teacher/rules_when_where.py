@@ -34,6 +34,8 @@ _NOWHERE = frozenset(
     "have become result depend rely focus vote target specialise specialize call know base".split()
 )
 
+_SAID = frozenset("announce say state reveal confirm report claim explain note".split())
+
 _EVENTS = frozenset(
     "open close sink retire arrive collapse fail end die disappear burn cease founder capsize "
     "fall strike vanish explode freeze erupt graduate emigrate marry".split()
@@ -46,6 +48,9 @@ def when(clause: Clause) -> Iterator[Draft]:
         return
     if clause.voice == "active" and clause.rest.startswith("by "):
         return
+    bare = re.match(rf"(?:{PREP}) ", clause.rest)
+    if clause.lemma in _SAID and bare and not clause.complete:
+        return  # "announced in May [that …]"
     for match in ph.WHEN.finditer(clause.rest):
         kind = match.lastgroup
         answer = match.group(kind or 0)

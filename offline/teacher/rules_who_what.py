@@ -7,28 +7,13 @@ from collections.abc import Iterator
 
 from offline.teacher import english as en
 from offline.teacher import phrases as ph
-from offline.teacher.drafting import Draft, ask, noun_phrase
+from offline.teacher.drafting import Draft
 from offline.teacher.grammar import Clause
 
 _AGENT = re.compile(
     r"(?:^|(?<= ))by (?P<value>.+?)(?= (?:in|on|at|for|from|to|after|before|with|during|as|near|"
     r"until|since|between|under)\b|,|$)"
 )
-
-# Participle → the prepositions that introduce its answer ("made of"); "" for none ("called").
-_PREPOSITIONAL = {
-    participle: prepositions.split()
-    for entry in (
-        "made:of from|built:of|constructed:of from|composed:of|formed:of from|powered:by|"
-        "driven:by|covered:with in|coated:with|filled:with|lined:with|fitted:with|"
-        "equipped:with|used:for as|based:on|named:after|replaced:by|known:as|dedicated:to|"
-        "connected:to|linked:to|devoted:to|attached:to|derived:from|cut:from|carved:from|"
-        "converted:into to|turned:into|renamed:|called:|nicknamed:|christened:|roofed:with|"
-        "clad:in with|lit:by|fuelled:by|heated:by with|stored:in|kept:in|housed:in|served:with|"
-        "sold:as|caused:by|protected:by|steered:by with|marked:by with|registered:as"
-    ).split("|")
-    for participle, _, prepositions in [entry.partition(":")]
-}
 
 _DOERS = en.PERSON_NOUNS | set(
     "team committee board council office department members group club union staff "
@@ -68,30 +53,6 @@ def _date_free(rest: str) -> str:
     """The words behind an agent, unless they only date the event."""
     rest = rest.strip(" ,")
     return "" if ph.WHEN.match(rest) or len(rest.split()) > 6 else rest
-
-
-def prepositional(clause: Clause) -> Iterator[Draft]:
-    """`is made of oak` → "What is … made of?\""""
-    if not clause.complete and "," not in clause.rest:
-        return
-    if clause.voice != "passive":
-        return
-    participle = clause.head.split()[-1]
-    for preposition in _PREPOSITIONAL.get(participle, ()) or [""]:
-        if participle not in _PREPOSITIONAL or not f"{clause.rest} ".startswith(preposition):
-            continue
-        answer = noun_phrase(clause.rest[len(preposition) :].strip())
-        cut = re.search(rf"{re.escape(answer)} (?:and|or) | since ", clause.rest)
-        loose = re.match(r"(?:far|much|many|soon|long|well)\b", answer)
-        answer = "" if cut or loose or answer.endswith(" time") else answer
-        behind = clause.rest[len(preposition) :][:1]
-        if not answer or (preposition and behind != " "):
-            continue
-        person = ph.is_person(answer)
-        if (not preposition and not ph.has_name(answer)) or (person and preposition == "by"):
-            continue
-        wh = "Who" if person and preposition == "after" else "What"
-        yield Draft(ask(wh, clause, preposition), answer, 2.6)
 
 
 def of_subject(clause: Clause) -> Iterator[Draft]:

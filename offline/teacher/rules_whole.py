@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from offline.teacher import english as en
 from offline.teacher import statement_words as said
 from offline.teacher.drafting import PREP, Draft
-from offline.teacher.grammar import Clause, Reader
+from offline.teacher.grammar import Clause, Reader, two_subjects
 from offline.teacher.leads import is_imperative, split_lead, without_marker
 from offline.teacher.phrases import agrees, who_is
 from offline.teacher.rules_forms import form, joined
@@ -21,7 +22,7 @@ _ASIDE = re.compile(
     r"since)\b| (?:while|only if) "
 )
 # "… and the rest is sold", ", and Chapter 6 explains …": a statement of its own.
-_NEXT_STATEMENT = re.compile(
+NEXT_STATEMENT = re.compile(
     r",? and (?:then )?(?:the|its?|they|we|you|an?|he|she|there|their|all|"
     r"each|every|[a-z]+s|[A-Z]\w+)"
     r" (?:[\w’'-]+ ){0,6}?"
@@ -37,10 +38,19 @@ _LOOSE = re.compile(
 )
 
 
-def whole_predicates(
-    text: str, names: frozenset[str], antecedent: str | None = None
-) -> Iterator[Draft]:
-    """What a sentence says of its subject, asked in the words of its first verb.
+@dataclass(frozen=True)
+class Statement:
+    """One sentence: its lead, subject and predicate."""
+
+    lead: str  # "in 1890"
+    subject: str
+    clause: Clause
+    rest: str  # what follows the verb
+    speaker: str  # "we" or "you", where one of them speaks
+
+
+def read_statement(text: str, names: frozenset[str], antecedent: str | None) -> Statement | None:
+    """The subject and predicate of a sentence that can be read with confidence.
 
     antecedent: whom an opening "it" or "they" means.
     """
@@ -52,36 +62,49 @@ def whole_predicates(
     if named and antecedent and antecedent.lower().endswith(f" {named[1]}"):
         body = f"{antecedent[0].upper()}{antecedent[1:]} {body[named.end() :]}"
     if re.search(r"[?…]|\.\.|\w[.!?] [A-Z]", body):
-        return
+        return None
     lead, opening, main = split_lead(body)
-    if opening or is_imperative(main) or re.search(r",|\b(?:th(?:is|ese|at|ose)|it|they)\b", lead):
-        return
+    pointing = re.search(r",|\b(?:th(?:is|ese|at|ose)|it|they|he|she|him|her|his)\b", lead)
+    if opening or is_imperative(main) or pointing or _LOOSE.match(lead):
+        return None
     reader = Reader(main, subject=None, names=names)
     found = _verb(reader)
     if found is None:
-        return
+        return None
     place, clause, behind = found
     speaker = main[:3].strip().lower() if re.match("(?:We|You) ", main) else ""
     subject = speaker or _subject(reader, place, names)
     rest = main[reader.words[behind].start :] if behind < len(reader.words) else ""
     rest = _ASIDE.split(rest)[0].rstrip(" ,.!")
-    if not subject or len(rest.split()) < 2:
+    turned = {reader.low(index) for index in range(place, behind)} & (_TURNS - {"not"})
+    if not subject or len(rest.split()) < 2 or turned or two_subjects(subject):
+        return None
+    return Statement(lead, subject, clause, rest, speaker)
+
+
+def whole_predicates(
+    text: str, names: frozenset[str], antecedent: str | None = None
+) -> Iterator[Draft]:
+    """What a sentence says of its subject, asked in the words of its first verb."""
+    found = read_statement(text, names, antecedent)
+    if found is None:
         return
-    if {reader.low(index) for index in range(place, behind)} & (_TURNS - {"not"}):
-        return
+    lead, subject, clause = found.lead, found.subject, found.clause
+    rest, speaker = found.rest, found.speaker
     end = f" {lead}" if lead else ""
     rule, question, answer = form(clause, rest) or ("whole", *_asked(clause, rest))
     finite = en.AUXILIARIES | (en.ONLY_VERBS & en.PRESENT.keys() - en.BASES)
     second = bool(finite & joined(answer)) or re.search(r", and \w+ed ", answer) is not None
     second = second and not question.endswith(" do")
     also = rule == "object" and (clause.aux in en.MODALS or speaker) and " also " in text
-    gerund = clause.voice == "be" and re.match(r"\w+ing (?:an?|the|that) ", subject)
+    little = clause.voice == "be" and re.match(r"\w+ing (?:an?|the|that) ", subject)
     # Without a condition, the document says more than one such thing.
+    other = subject.lower().startswith("other ")
     broad = rule == "whole" and not lead and re.search(r"(?<!not) do$", question)
     spoken = (speaker == "you" and rule != "manner") or (speaker and rule == "whole")
-    if second or also or gerund or broad or spoken or _SECOND.search(answer) or _LOOSE.match(lead):
+    if second or also or little or other or broad or spoken or _SECOND.search(answer):
         return
-    held = not said.points(f"{subject} {answer}") and not _NEXT_STATEMENT.search(answer)
+    held = not said.points(f"{subject} {answer}") and not NEXT_STATEMENT.search(answer)
     if held and question and len(answer.split()) <= said.LONGEST and not said.LOOSE.search(answer):
         asked = question.format(subject)
         if clause.voice == "be" and rule == "whole" and who_is(subject, answer):
@@ -107,7 +130,7 @@ def _verb(reader: Reader) -> tuple[int, Clause, int] | None:
             continue
         if not (low[0].isalnum() or low in {"-", "'", "’", "`", "(", ")"}):
             return None
-        if low in en.SUBORDINATORS:
+        if low in en.SUBORDINATORS | {"need", "needs"}:
             return None
         if group := reader.verb_group(place, 0) or _unlisted(reader, place):
             return None if reader.is_reduced(place) else (place, *group)
@@ -118,13 +141,19 @@ def _unlisted(reader: Reader, place: int) -> tuple[Clause, int] | None:
     """`The program pipes the output`: a verb that no list holds, between noun and determiner."""
     word, before, after = reader.low(place), reader.low(place - 1), reader.low(place + 1)
     verb = re.fullmatch(r"[a-z]{3,}[^siu]s", word) and after in en.DETERMINERS - {"all", "both"}
+    if word in en.PREPOSITIONS | en.ADVERBS:
+        return None
     if not verb or before in en.OPENERS | en.PREPOSITIONS or not re.search(r"\w{2}[^s\W]$", before):
         return None
     base = word[:-1]
     return Clause("", "does", base, word, base, "active", ""), place + 1
 
 
-_TURNS = frozenset("never hardly rarely seldom barely almost nearly only not hence".split())
+_TURNS = frozenset(
+    "never hardly rarely seldom barely almost nearly only not hence however likewise thus "
+    "otherwise".split()
+)
+_TELLING = frozenset("suggest suggests believe believes say says state states argue argues".split())
 _NO_SUBJECT = (
     en.PRONOUNS - {"anyone", "everyone"}
     | en.POSSESSIVES - {"your", "our"}
@@ -146,8 +175,8 @@ def _subject(reader: Reader, place: int, names: frozenset[str]) -> str:
     subject = reader.slice(0, end)
     words = subject.split()
     first = words[0].lower()
-    one_word = re.fullmatch(r"the \w+er|[a-z]+ly", subject.lower())
-    if first in _NO_SUBJECT or one_word or said.UNNAMED.search(subject):
+    one_word = re.fullmatch(r"the \w+er|[a-z]+ly|(?!early|daily|only)[a-z]+ly \w+", subject.lower())
+    if first in _NO_SUBJECT | _TURNS or one_word or said.UNNAMED.search(subject):
         return ""
     verbal = (
         len(words) == 1 and first in en.BASES | en.PRESENT.keys() and first not in en.PERSON_NOUNS
@@ -155,8 +184,16 @@ def _subject(reader: Reader, place: int, names: frozenset[str]) -> str:
     cut = len(words) > 2 and words[-1] in en.PARTICIPLE.keys() - en.BASES
     # "Identifies and negotiates …", "Is aware of …": an item of a list, without its subject.
     item = first in en.PRESENT and (first in en.AUXILIARIES or words[1:2] in (["and"], ["with"]))
-    if verbal or cut or item or first in en.AUXILIARIES or words[-1] in _TURNS | {"helps", "does"}:
+    loose = _TURNS | en.AUXILIARIES | {"helps", "does"} | en.CONJUNCTIONS | en.PREPOSITIONS
+    if verbal or cut or item or first in en.AUXILIARIES or words[-1].lower() in loose:
         return ""
+    inner = [word.lower() for word in re.split(r" (?:who|that|which) ", subject)[0].split()[1:]]
+    if (
+        set(inner) & _TELLING
+        or re.search(r"\d{4} [A-Z]|\d0s$", subject)
+        or re.search(r"\b(?:the|an?) \w+(?:ing|ed)$", subject)
+    ):
+        return ""  # "Early accounts suggest [that] people", "the delay of the returning [echoes]"
     if re.search(r" (?:who|that|which) ", subject) and words[-1] in en.PRESENT:
         return ""  # "skippers who sail provides [ropes]"
     plain = first in en.OPENERS or (len(words) > 1 and words[1].islower())
@@ -182,7 +219,9 @@ def _asked(clause: Clause, rest: str) -> tuple[str, str]:
         noun = re.match(r"(?:an?|the|one) ", rest) or (
             aux in {"are", "were"}
             and re.match(
-                rf"(?:[\w’'-]+ ){{0,4}}?(?!{PREP})\w+[^siu]s(?: (?:{PREP}|of|that)\b|$)", rest
+                rf"(?!best |well )(?:(?!(?:{PREP}|to|\w+ed) )[\w’'-]+ ){{0,4}}?\w+[^siu]s"
+                rf"(?: (?:{PREP}|of|that)\b|$)",
+                rest,
             )
         )
         return (f"What {aux} {{}} {clause.head}".strip(), rest) if noun else ("", "")
@@ -194,6 +233,8 @@ def _asked(clause: Clause, rest: str) -> tuple[str, str]:
     opens = rest.split()[0].lower() in en.OPENERS
     if aux == "did" and clause.finite in en.PARTICIPLE and not opens:
         return "", ""
+    if first == "from" and " to " in behind:
+        return "", ""  # "range from Iceland to Norway"
     tied = first in {"from", "into", "as", "with"} and said.OPENS_NOUN.match(behind)
     if first == "to" and behind.partition(" ")[0] in en.BASES:
         return "", ""

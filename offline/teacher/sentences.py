@@ -17,7 +17,9 @@ _ABBREVIATIONS = frozenset(
     "nov dec min max tel ext incl sec ch art cf op cit u.s u.k".split()
 )
 _MARKER = r"\[(?:\d{1,3}|[a-z]|note \d+|citation needed|according to whom\?|when\?|who\?)\]"
-_END = re.compile(rf"([.!?])([”\"’')\]*_]*)((?:\s?{_MARKER})*)(?=\s+[\"“'‘(\[*_]*[A-Z0-9À-Þ]|\s*$)")
+_END = re.compile(
+    rf"([.!?])([”\"’')\]*_]*)((?:\s?{_MARKER})*)(?=\s+[\"“'‘(\[*_]*[A-Z0-9À-Þ]|\s*$|(?<=\])[A-ZÀ-Þ])"
+)
 _FINISHED = re.compile(rf"[.!?:;][\"”’')\]*_]*(?:\s?{_MARKER})*$")
 _OPENING = re.compile(rf"^(?:\s|{_MARKER})+")
 _CERTAIN_START = re.compile(

@@ -11,7 +11,9 @@ from offline.teacher.leads import ITSELF
 from offline.teacher.phrases import is_plural
 
 PREFIX = re.compile(r"^(?:According to “.*?”|In [a-z ]+), ")
-CONDITION = re.compile(r"\b(?:if|when|after|before|once|while|unless|until|to [a-z]+ing?)\b")
+CONDITION = re.compile(
+    r"\b(?:if|when|(?<!named )after|before|once|while|unless|until|to [a-z]+ing?)\b"
+)
 VERBS = en.AUXILIARIES | en.DO
 _GENERAL = frozenset(
     "thing things way part file value list name type result output option method function program "
@@ -44,13 +46,44 @@ _UNGRAMMATICAL = re.compile(
 )
 
 
+_PERSON = re.compile(r"\b(?:he|she|his|him|her|himself|herself)\b")
+_SOMEBODY = re.compile(
+    rf"[A-ZÀ-Þ]|\b(?:who|person|man|woman|boy|girl|{'|'.join(sorted(en.PERSON_NOUNS))}|[a-z]+(?:er|or)s?)\b"
+)
+_TERM = re.compile(r"^\w+ (?:is|are|was|were) the (?:term|word|name)s?\b")
+_FIRST = re.compile(r"\bthe (?:first|only|last) (?:person|man|woman|one|to)\b.{0,14}$")
+_EXCEPTION = re.compile(r"\b(?:a|an|the) (?:\w+ )?(?:exception|example|model|case|classic)$")
+
+
 def stands(draft: Draft, quote: str, text: str) -> bool:
     """No clear sign that the question is bad."""
     question = PREFIX.sub("", draft.text).rstrip("?")
     words, answer = question.lower().split(), draft.answer
     if _OUTSIDE.search(question) or _OUTSIDE.search(answer) or _UNGRAMMATICAL.search(question):
         return False
+    if (
+        re.search(r"\b(?:he|she|him|her)\b", question)
+        or _TERM.match(question)
+        or _FIRST.search(question)
+    ):
+        return False
+    someone = _PERSON.search(answer)
+    if someone and not _SOMEBODY.search(f"{question[1:]} {answer[: someone.start()]}"):
+        return False
+    his = re.match("what happen", question.lower()) and _PERSON.search(question)
+    if (his and not re.search("[A-Z]", question[1:])) or answer.endswith(("'s", "’s")):
+        return False
+    if re.search(r" but (?:they|it|he|she|we) | (?:or|and) (?:even |also )?be ", answer):
+        return False
+    if _EXCEPTION.search(answer) or question.endswith(("an exception", "a notable exception")):
+        return False
     behind = quote.rpartition(answer)[2]
+    aside = "," in answer and re.match(r", (?:who|which|whose)\b", behind)
+    if aside or behind.startswith(", as well as ") or _second_predicate(question, answer):
+        return False
+    announced = behind.startswith(":") and re.match(r"(?:\w+ )?(?:\w+ )?\w+s$", answer)
+    if announced and not question.lower().startswith(("how many", "in how many")):
+        return False
     if re.match(r"(?: [a-z]+)? (?:which|whom|whose|where|whereby)\b", behind) or _WEAK.search(
         answer
     ):
@@ -92,6 +125,21 @@ def stands(draft: Draft, quote: str, text: str) -> bool:
         return False
     one = len(subject.split()) == 1 or subject.lower() in _ACTORS
     return not (one and words[-1] in _VAGUE and not CONDITION.search(question) and len(words) < 7)
+
+
+def _second_predicate(question: str, answer: str) -> bool:
+    """`what does he lose` – `fluids and contracts`: the answer took the next verb along."""
+    if re.search(r"\b(?:do|done)\b(?! .*\b(?:do|does|did) )|^what happen", question.lower()):
+        return False  # the answer is the predicate
+    for found in re.finditer(r" and (?:\w+ly |instead |then |also )?([a-z]+)(,?)( \S+)?", answer):
+        verb, comma, behind = found[1], found[2], (found[3] or "").strip().lower()
+        opens = behind in en.OPENERS | en.PREPOSITIONS | en.PRONOUNS | {"to", "much", "many"}
+        opens = opens or behind.endswith("ing")
+        known = verb in en.PAST.keys() | en.PRESENT.keys() | en.BASES or verb.endswith("ed")
+        told = known and (opens or comma)
+        if told and verb not in en.PREPOSITIONS:
+            return True
+    return False
 
 
 _WEAK = re.compile(
@@ -156,6 +204,10 @@ def misread(question: str, answer: str, quote: str) -> bool:
     for word, before in zip(said_of[own:3], ["", *said_of][own:3], strict=False):
         if word in en.ONLY_VERBS & en.PRESENT.keys() - en.BASES and before not in _JOINS:
             return True
+    if re.match(r"(?:[a-z]+ )?what (?:do|does) ", question) and not own and len(said_of) > 1:
+        opens = said_of[1] in en.OPENERS | en.PREPOSITIONS | {"to"}
+        if said_of[0] in en.PRESENT.keys() - en.BASES and opens:
+            return True
     day = re.fullmatch(rf"(?:\d+ )?(?:{en.MONTHS})(?: \d+)?", answer)
     if day and re.search(r"^when (?:was|were|did)", question) and not re.search(r"\d{4}", question):
         return True  # of which year?
@@ -186,24 +238,6 @@ def _unknown_thing(subject: str, asked: str, text: str) -> bool:
 _ACTORS = frozenset(
     "the company|the organisation|the team|the program|the project|the file".split("|")
 )
-
-
-def before_subject(subject: str, quote: str) -> str:
-    """What stands in front of the subject: a word there may belong to it."""
-    place = quote.lower().find(subject.lower().removeprefix("the ")) if subject else -1
-    words = quote[: max(place, 0)].split()
-    if place < 0:
-        return "unseen"
-    if words and words[-1].lower() in {"the", "this", "a", "an", "our", "its"}:
-        words.pop()
-    if not words:
-        return "start"
-    last = words[-1].lower()
-    if last[-1] in ",;:":
-        return "comma"
-    sorts = {"joined": {"and", "or", "but"}, "preposition": en.PREPOSITIONS | {"of", "to"}}
-    sorts |= {"clause": en.SUBORDINATORS}
-    return next((name for name, those in sorts.items() if last in those), "other")
 
 
 def subject_of(question: str) -> str:

@@ -41,6 +41,12 @@ _SAYS_NOTHING = frozenset(
 _POINTING = en.PRONOUNS - {"one", "all"} | {"anybody", "nobody"}
 
 
+# "the film", beside names: which one, the title says.
+_WORK = re.compile(
+    r"\bthe (?:film|movie|series|show|book|novel|story|game|album|song|event)\b(?! (?:of|[A-Z\d]))"
+)
+
+
 def folded(text: str) -> str:
     words = re.findall(r"\w+", text.lower())
     return " ".join(word for word in words if word not in {"the", "a", "an"})
@@ -72,7 +78,8 @@ def in_field(draft: Draft, chunk: Chunk, names: frozenset[str]) -> Draft | None:
     asked = _without_us(draft.text, f"{chunk.title} {chunk.text}")
     name = document_name(chunk.title) or document_name(chunk.document_id.rpartition("/")[2])
     telling = re.sub(r"“.*?”", "", asked.partition(" ")[2])
-    if draft.alone or (not draft.field and not draft.titled and has_name(telling, names)):
+    named = has_name(telling, names) and not _WORK.search(telling)
+    if draft.alone or (not draft.field and not draft.titled and named):
         return draft
     if draft.field and (has_name(telling) or (name and name.lower() in asked)):
         return replace(draft, alone=True)
@@ -80,6 +87,8 @@ def in_field(draft: Draft, chunk: Chunk, names: frozenset[str]) -> Draft | None:
         return None
     craft = re.fullmatch(r"[A-Z][a-z]+(?: [a-z]+)?ing", name)
     opening = f"In {name.lower()}" if craft else f"According to “{name}”"
+    if f" {folded(draft.answer)} " in f" {folded(opening)} ":
+        return None  # the title would tell
     asked = re.sub(rf"\bth(?:is|ese) (?={ITSELF}s?\b)", "the ", asked)
     return replace(draft, text=f"{opening}, {asked[0].lower()}{asked[1:]}", alone=True)
 
@@ -169,12 +178,16 @@ def acceptable(draft: Draft, quote: str, names: frozenset[str]) -> bool:
         return False
     if re.search(rf"\b(?:this(?! {ITSELF}\b)|these|those(?! who| that)|here)\b", question):
         return False
+    if re.search(r" (?:from|with|the|an?) \w+ing\?$", question):
+        return False  # "from devastating[, unseen storms]"
     if _UNNAMED.search(question) or " & the " in question:
         return False
     # The question's own last words are whole, too.
     tail = " ".join(question.rstrip("?").split()[-2:])
     found = re.search(rf"{re.escape(tail)}(?!\w)(?P<gap>[ ,]*)", unmarked(quote))
     behind = unmarked(quote)[found.end() :] if found else ""
+    if tail[-1:].isalpha() and tail.split()[-1][0].isupper() and re.match(r": [A-Z]", behind):
+        return False  # "for Dune[: Prophecy]"
     last = found and not behind.startswith(answer) and found.start() > quote.find(answer)
     if found and last and list_goes_on(found["gap"] + behind):
         return False

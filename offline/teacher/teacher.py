@@ -12,11 +12,10 @@ from random import Random
 from lib.prompts import student as prompts
 from lib.records import Chunk, Question
 from offline.teacher import english as en
-from offline.teacher import rules_forms, rules_instruction, rules_whole
+from offline.teacher import rules_forms, rules_instruction, rules_subject, rules_whole
 from offline.teacher.clauses import read_sentence
 from offline.teacher.drafting import Draft, is_kind
 from offline.teacher.phrases import has_name, is_person, topic_of
-from offline.teacher.quality import LEAST_GOOD, probability
 from offline.teacher.question_rules import drafts
 from offline.teacher.sentences import Sentence, split_sentences
 from offline.teacher.signs import stands
@@ -24,7 +23,7 @@ from offline.teacher.standing import acceptable, as_written, folded, in_field, n
 from offline.teacher.statement_words import UNNAMED
 
 REASONING = "The document says:"
-WHOLE = frozenset({"whole"})
+BROAD = frozenset({"whole", "subject"})
 
 
 def write_questions(chunk: Chunk, *, num_questions: int, seed: int) -> list[Question]:
@@ -34,16 +33,12 @@ def write_questions(chunk: Chunk, *, num_questions: int, seed: int) -> list[Ques
     fewer; one in another language gives none. The same chunk and seed give the same questions.
     """
     rng = Random(f"{seed}:{chunk.id}")
-    likely = [
-        (draft.score + rng.random() / 4, draft, quote)
-        for draft, quote in _candidates(chunk)
-        if probability(draft, quote, chunk.text) >= LEAST_GOOD
-    ]
-    likely.sort(key=lambda item: (-item[0], item[1].text))
-    chosen = _spread([item for item in likely if item[1].rule not in WHOLE], num_questions)
-    # Where the other rules find little: an answer that is a sentence's whole predicate.
+    ranked = [(draft.score + rng.random() / 4, draft, quote) for draft, quote in _candidates(chunk)]
+    ranked.sort(key=lambda item: (-item[0], item[1].text))
+    chosen = _spread([item for item in ranked if item[1].rule not in BROAD], num_questions)
+    # Where the other rules find little: a sentence's whole predicate, or its subject.
     used = {quote for _, quote in chosen}
-    more = [item for item in likely if item[1].rule in WHOLE and item[2] not in used]
+    more = [item for item in ranked if item[1].rule in BROAD and item[2] not in used]
     chosen += _spread(more, num_questions - len(chosen))
     return [
         Question(
@@ -70,8 +65,13 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
     for sentence in sentences:
         adjacent = before is not None and before.block == sentence.block
         antecedent = subject if adjacent and _touches(chunk.text, before, sentence) else None
-        someone = re.match(r"(?:He|She|His|Her) ", sentence.text)
-        if someone and person and not (antecedent and is_person(antecedent)):
+        someone = re.match(r"(He|She|His|Her) ", sentence.text)
+        if (
+            someone
+            and person
+            and _same_gender(someone[1], chunk.text)
+            and not (antecedent and is_person(antecedent))
+        ):
             antecedent = person
         if before is None or before.block != sentence.block:
             topic = _heading(chunk.text, sentence)
@@ -88,12 +88,13 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
             antecedent = topic if topic.startswith("the ") or not back.group("ship") else None
         if antecedent is None and adjacent:
             antecedent = thing
-        if re.fullmatch(r"\*\*.*\*\*", sentence.quote):
-            continue  # a heading in bold type: what it says is no statement
+        if re.fullmatch(r"\*\*.*\*\*|\*\*[^*]+\*\* ?[-–—:] .*|\w+-? ?[-–—] .*", sentence.quote):
+            continue  # a heading in bold type, a term with its meaning: no statement
         reading = read_sentence(sentence.text, antecedent=antecedent, names=names, topic=topic)
         made = [draft for clause in reading.clauses for draft in drafts(clause, names)]
         made += rules_instruction.instructions(sentence.text)
         made += rules_whole.whole_predicates(sentence.text, names, antecedent)
+        made += rules_subject.subjects(sentence.text, names)
         made += rules_forms.there_are(sentence.text)
         made = [draft for draft in made if not names_little(draft, chunk.text)]
         made = [draft for draft in (in_field(draft, chunk, names) for draft in made) if draft]
@@ -126,6 +127,12 @@ def _person_of(title: str) -> str | None:
     """`Laird Hamilton - Wikipedia` → "Laird Hamilton": whom a biography means by "he"."""
     name = re.split(r" [-–|(]|: ", title)[0].strip()
     return name if name[:1].isupper() and len(name.split()) == 2 and is_person(name) else None
+
+
+def _same_gender(pronoun: str, text: str) -> bool:
+    """A biography says "he" or "she" of its person more often than of anybody else."""
+    men, women = (len(re.findall(rf"\b(?:{s})\b", text, re.I)) for s in ("he|his|him", "she|her"))
+    return men >= women if pronoun in {"He", "His"} else women >= men
 
 
 def _touches(text: str, before: Sentence | None, sentence: Sentence) -> bool:

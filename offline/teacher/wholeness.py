@@ -42,9 +42,11 @@ def whole(answer: str, quote: str, question: str) -> bool:
         re.match(r"[Ww]ho\b", question) is not None,
         re.match("(?:[Ww]ithin )?[Hh]ow ", question),
     )
+    lasting = re.match("(?:[Ff]or how|[Hh]ow) long ", question)
     return any(
         _ends_here(answer, quote[: found.start()], quote[found.end() :], who=who)
         and not list_goes_on(quote[found.end() :])
+        and not (lasting and quote[found.end() :].startswith((" after ", " before ")))
         and not (counted and re.match(" or (?!so)", quote[found.end() :]))
         and (counted or may_end(quote[found.end() :]))
         and (counted or not joins_noun(quote[found.end() :]))
@@ -118,11 +120,16 @@ def _ends_here(answer: str, before: str, after: str, *, who: bool) -> bool:
     if named and following and following.group(1) in en.BASES - en.PAST.keys() - en.PREPOSITIONS:
         return False
     # "in Austin, Texas", "by Ida Holm and Alan Brenn"
+    if named and re.match(r"(?:, and|:) [A-ZÀ-Þ]", after):
+        return False  # "in Kauai, Hawaii, and Malibu", "in Mission: Impossible"
     if named and re.match(
         r"(?:, (?:the )?)[A-ZÀ-Þ][\w’'-]+(?: [A-ZÀ-Þ][\w’'-]+)*(?:[,.;)]|$| and )", after
     ):
         return False
-    return not (who and re.match(r",? (?:and|&) (?:[A-Z]|the )", after))
+    if re.match(r",? (?:and|or) by\b", after):
+        return False
+    # "the designer, Ida Holm": the name is what was asked for
+    return not (who and re.match(r",? (?:and|&) (?:[A-Z]|the )|, [A-ZÀ-Þ][\w’'-]+ [A-ZÀ-Þ]", after))
 
 
 def may_end(after: str) -> bool:

@@ -27,11 +27,6 @@ def asked(text: str, title: str) -> dict[str, str]:
 
 PAIRS = [
     (
-        "Bat tails provide looseness for rail to rail transitions.",
-        "In kiteboarding, which tails provide looseness for rail to rail transitions?",
-        "Bat tails",
-    ),
-    (
         "Barrel waves are large because the water depth is small.",
         "In kiteboarding, why are barrel waves large?",
         "because the water depth is small",
@@ -56,7 +51,7 @@ def test_a_title_with_a_name_stands_for_the_field() -> None:
 
 @pytest.mark.parametrize("title", ["Notes", "Introduction", "12"])
 def test_a_kind_is_not_asked_about_under_a_title_that_says_nothing(title: str) -> None:
-    assert asked("Bat tails provide looseness for rail to rail transitions.", title) == {}
+    assert asked("Barrel waves are large because the water depth is small.", title) == {}
 
 
 @pytest.mark.parametrize(

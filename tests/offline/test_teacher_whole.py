@@ -108,7 +108,8 @@ def test_a_purpose_of_another_verb_is_not_asked_for() -> None:
     whole = "that the keeper lit to warn the ferries"
     for subject, deed, thing in itertools.product(SUBJECTS, DEEDS, THINGS[:5]):
         for question, answer in asked(f"{subject} {deed} {thing} {whole}.").items():
-            assert "to warn" not in bare(question), (question, answer)
+            # Asked for its subject, a question holds all that is said of it.
+            assert answer == subject or "to warn" not in bare(question), (question, answer)
             answered += 1
     assert answered >= 20
 
