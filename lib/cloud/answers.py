@@ -35,9 +35,12 @@ def wait_until_it_answers(settings: EndpointSettings, *, timeout_s: float) -> No
                 print(f"{settings.role:9} {settings.deployment} answers (after {seconds:.0f} s)")
                 return
             except openai.APIError as error:
-                said, status = short(error), getattr(error, "status_code", 500)
+                before, said = said, short(error)
+                status = getattr(error, "status_code", 500)
                 if status < 500 and status not in _NOT_YET:
                     raise SetupError(f"The {settings.where} refuses to answer: {said}.") from error
+                if said != before:
+                    print(f"{settings.role:9} not yet: {said}", flush=True)
             time.sleep(PAUSE_S)
     raise CheckFailed(
         f"{settings.deployment}, the {settings.where}, gave no answer in {timeout_s:.0f} s. Last: "
