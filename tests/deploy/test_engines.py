@@ -137,6 +137,20 @@ def test_our_llama_cpp_server_reads_every_option(
     assert " --context 1024 --slots 2 " in few, "fewer requests before each has less context"
 
 
+def test_a_converter_that_is_not_there_is_one_line(
+    home_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = home_dir / "export"
+    script.write_text(
+        "#!/bin/sh\necho 'a note' >&2; echo 'python -m x: No converter. Run: make' >&2; exit 2\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+    (home_dir / "m").mkdir()
+    with pytest.raises(SetupError, match=r"^No converter\. Run: make$"):
+        llama_cpp._gguf(home_dir / "m", "f32")
+
+
 # A server that only says which key it wants; it answers "Hello", as tests/server.py does.
 KEEPER = """
 import http.server, json, os, sys
