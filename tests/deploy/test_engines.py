@@ -339,6 +339,7 @@ def test_the_right_models_are_proved(
     assert all(re.search(r"those of its folder's model; .* differs in [1-6]$", s) for s in said)
     assert [one.proved for one in records("t")] == [True, True]
     by_role = {record.role: record for record in records("t")}
+    prove(endpoints[:1], [], RECIPE)
     known = [replace(one, server=by_role[one.role]) for one in endpoints]
     prove(known, rows, RECIPE)  # its servers have gone: it is not asked again
 
@@ -355,6 +356,14 @@ def test_another_model_stops_the_run(models: Models, home_dir: Path, wrong: str)
         prove(endpoints, rows_of(home_dir), RECIPE)
     assert "\n" not in str(failed.value)
     assert records("t") == []
+
+
+def test_alone_a_role_is_compared_with_its_own_model(
+    models: Models, home_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with answering(models, student=models.student, baseline=models.baseline) as endpoints:
+        prove(endpoints[:1], rows_of(home_dir), RECIPE)
+    assert capsys.readouterr().out.endswith(" those of its folder's model\n")
 
 
 def test_equal_models_are_said_to_be_untold(
