@@ -47,6 +47,8 @@ def prove(endpoints: Sequence[Deployed], rows: Sequence[RaftExample], recipe: Re
         CheckFailed: another model answers.
         SetupError: an endpoint does not answer.
     """
+    if not rows:
+        return
     for one in endpoints:
         if not one.server:
             print(f"{one.role:9} answers: {_answer(one, rows[0], recipe)[:80] or 'nothing'}")
@@ -63,13 +65,14 @@ def prove(endpoints: Sequence[Deployed], rows: Sequence[RaftExample], recipe: Re
         model = _Model(folder)
         for role, of_role in replies.items():
             gaps[role, model_of] = [model.gap(reply) for reply in of_role]
-            wrong = [i for i, gap in enumerate(gaps[role, model_of]) if gap > TIE]
-            if role == model_of and any(model.text(of_role[i]) != of_role[i].text for i in wrong):
+            unlikely = zip(of_role, gaps[role, model_of], strict=True)
+            wrong = (r for r, gap in unlikely if gap > TIE and model.text(r) != r.text)
+            if role == model_of and (found := next(wrong, None)):
                 stop(recipe.run_name)
                 raise CheckFailed(
                     f"What answers as {role} at {served[role].base_url} ({served[role].engine}) is "
                     f"not {portable(folder)}: in this process it would not write "
-                    f"“{one_line(of_role[wrong[0]].text)}”. The servers were stopped. Run "
+                    f"“{one_line(found.text)}”. The servers were stopped. Run "
                     "3_deploy.ipynb again, or with another engine."
                 )
     for role, server in served.items():
@@ -77,10 +80,10 @@ def prove(endpoints: Sequence[Deployed], rows: Sequence[RaftExample], recipe: Re
         # One whose text is read as other tokens than were written tells nothing.
         pairs = [pair for other in others for pair in zip(gaps[role, role], other, strict=True)]
         differs = sum(own <= TIE < other for own, other in pairs)
-        said = f"the other model differs in {differs}"
-        if not differs:
-            said = "the other model's are the same, so they do not tell which one answers"
-        print(f"{role:9} {len(messages)} short replies are those of its folder's model; {said}")
+        said = f"; the other model differs in {differs}" if others else ""
+        if others and not differs:
+            said = "; the other model's are the same, so they do not tell which one answers"
+        print(f"{role:9} {len(messages)} short replies are those of its folder's model{said}")
         replace(server, proved=True).save()
 
 

@@ -137,6 +137,20 @@ def test_our_llama_cpp_server_reads_every_option(
     assert " --context 1024 --slots 2 " in few, "fewer requests before each has less context"
 
 
+def test_a_converter_that_is_not_there_is_one_line(
+    home_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = home_dir / "export"
+    script.write_text(
+        "#!/bin/sh\necho 'a note' >&2; echo 'python -m x: No converter. Run: make' >&2; exit 2\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+    (home_dir / "m").mkdir()
+    with pytest.raises(SetupError, match=r"^No converter\. Run: make$"):
+        llama_cpp._gguf(home_dir / "m", "f32")
+
+
 # A server that only says which key it wants; it answers "Hello", as tests/server.py does.
 KEEPER = """
 import http.server, json, os, sys
@@ -325,6 +339,7 @@ def test_the_right_models_are_proved(
     assert all(re.search(r"those of its folder's model; .* differs in [1-6]$", s) for s in said)
     assert [one.proved for one in records("t")] == [True, True]
     by_role = {record.role: record for record in records("t")}
+    prove(endpoints[:1], [], RECIPE)
     known = [replace(one, server=by_role[one.role]) for one in endpoints]
     prove(known, rows, RECIPE)  # its servers have gone: it is not asked again
 
@@ -341,6 +356,14 @@ def test_another_model_stops_the_run(models: Models, home_dir: Path, wrong: str)
         prove(endpoints, rows_of(home_dir), RECIPE)
     assert "\n" not in str(failed.value)
     assert records("t") == []
+
+
+def test_alone_a_role_is_compared_with_its_own_model(
+    models: Models, home_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with answering(models, student=models.student, baseline=models.baseline) as endpoints:
+        prove(endpoints[:1], rows_of(home_dir), RECIPE)
+    assert capsys.readouterr().out.endswith(" those of its folder's model\n")
 
 
 def test_equal_models_are_said_to_be_untold(

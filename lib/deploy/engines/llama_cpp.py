@@ -75,5 +75,6 @@ def _gguf(model_dir: Path, kind: str) -> Path:
             text=True,
         )
         if done.returncode:
-            raise SetupError(done.stderr.strip().rpartition("\n")[2].removeprefix("error: "))
+            said = done.stderr.strip().rpartition("\n")[2]
+            raise SetupError(said.partition(": ")[2] or f"{name} was not converted to GGUF.")
     return next(folder.glob("*.gguf"))
