@@ -88,6 +88,13 @@ def started(code: str, **environment: str) -> subprocess.Popen[str]:
     )
 
 
+_NOT_COMMANDS = {
+    "lib.reading.workers",
+    "lib.finetune.gguf_converter",
+    "lib.deploy.engines.llama_cpp_server",
+}
+
+
 def commands() -> list[str]:
     """Every `python -m …`; the others are started by our own processes alone."""
     paths = [
@@ -97,7 +104,7 @@ def commands() -> list[str]:
     files = [path for path in paths if '__name__ == "__main__"' in path.read_text("utf-8")]
     parts = [path.relative_to(PROJECT_DIR).with_suffix("").parts for path in files]
     names = {".".join(part for part in found if part != "__main__") for found in parts}
-    return sorted(names - {"lib.reading.workers", "lib.finetune.gguf_converter"})
+    return sorted(names - _NOT_COMMANDS)
 
 
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
