@@ -7,7 +7,7 @@ ours, in turns: LangChain's own retriever of Chroma on the same index, without w
 exact distances. At last the parts that ask a model, which is a server here that replies after half
 a second: what they send, and what they add to the time of a question.
 
-Takes about 10 minutes. CPU time is that of all threads of this process.
+Takes about 6 minutes. CPU time is that of all threads of this process.
 """
 
 from __future__ import annotations
