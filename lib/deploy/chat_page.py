@@ -27,6 +27,7 @@ STYLE = (ASSETS / "chat_page.css").read_text(encoding="utf-8")
 _PAGES = Environment(loader=FileSystemLoader(ASSETS), autoescape=True)
 _SETTINGS = ("dense", "keywords", "hybrid", "hybrid + rerank", "hybrid + rerank + neighbours")
 _MOST_DOCUMENTS, _EXAMPLES = 20, 200
+_STOPPED = "<p role=status>Stopped. The replies are finished and kept: ask again to see them.</p>"
 _THUMBS = {"up": "The {} is right", "down": "The {} is wrong"}
 
 
@@ -79,21 +80,21 @@ def build_page(conversation: Conversation) -> Any:
                 for role in roles
                 for thumb, label in _THUMBS.items()
             ]
-        rows, said = gr.State({}), gr.HTML(js_on_load=None)
+        rows, stops, said = gr.State({}), gr.State([]), gr.HTML(js_on_load=None)
         documents = gr.HTML(elem_id="documents", js_on_load=None)
         buttons = [button for _, _, button in thumbs]
 
         def shown_if(*visible: bool) -> list[Any]:
             return [gr.Button(visible=one) for one in visible]
 
-        def respond(*given: Any) -> Iterator[list[Any]]:
+        def respond(stops: list[bool], *given: Any) -> Iterator[list[Any]]:
+            stops.clear()
             for *html, found in answers(conversation, *given):
                 rated = [role in found for role, _, _ in thumbs]
-                yield [*html, found, "", *shown_if(*rated, False, True)]
-
-        def stopped() -> list[Any]:
-            said = "Stopped. The replies are finished and kept: ask again to see them."
-            return [html_of("<p role=status>{{ said }}</p>", said=said), *shown_if(True, False)]
+                end = html_of(_STOPPED) if stops else ""
+                yield [*html, found, end, *shown_if(*rated, False, True)]
+                if end:
+                    return
 
         def save(role: str, thumb: str, found: Mapping[str, Any]) -> str:
             try:
@@ -106,13 +107,14 @@ def build_page(conversation: Conversation) -> Any:
         asking = gr.on(
             [question.submit, send.click],
             respond,
-            [question, setting, top_k, asked],
+            [stops, question, setting, top_k, asked],
             [shown, documents, rows, said, *buttons, send, stop],
             concurrency_limit=8,
             **private,
         )
+        # Only now: a click while the event of the last question is open would be lost.
         asking.then(partial(shown_if, True, False), None, [send, stop], **private)
-        stop.click(stopped, None, [said, send, stop], cancels=[asking], **private)
+        stop.click(lambda stops: stops.append(True), stops, None, **private)
         for role, thumb, button in thumbs:
             button.click(partial(save, role, thumb), rows, said, concurrency_id="thumb", **private)
     return page
