@@ -82,7 +82,7 @@ def prove(
     """Print the gates; 1 when one is missed. `changed` are parameters beside tiny.yaml's."""
     tune_threads()  # before torch is loaded
     recipe = proof_recipe("proof", **changed)
-    runs = run_seeds(variants, recipe, seeds=seeds, max_questions=max_questions)
+    runs = list(run_seeds(variants, recipe, seeds=seeds, max_questions=max_questions))
     found = gates(runs)
     page_path = write_page(runs, variants, found, recipe, docs_dir=docs_dir)
     for gate in found:
@@ -103,7 +103,7 @@ def run_seeds(
     max_questions: int,
     conditions: Sequence[str] = tuple(CONDITIONS),
     plain_prompts: Sequence[Prompt] = (),
-) -> list[SeedRun]:
+) -> Iterator[SeedRun]:
     """Train each variant and ask it and the baseline everything, seed by seed.
 
     With `plain_prompts` the baseline is asked again with the best of them, by `best_prompt`.
@@ -116,14 +116,12 @@ def run_seeds(
     corpus = Corpus(recipe).read()
     baselines = 1 + bool(plain_prompts)
     progress = Progress("models", len(seeds) * (baselines + len(variants)))
-    runs = []
     for seed in seeds:
         of_seed = replace(recipe, seed=seed)
         data = seed_data(corpus, variants, of_seed, max_questions)
         data = replace(data, cases={name: data.cases[name] for name in conditions})
-        runs.append(run_seed(data, variants, of_seed, progress, plain_prompts))
+        yield run_seed(data, variants, of_seed, progress, plain_prompts)
     progress.close()
-    return runs
 
 
 def run_seed(

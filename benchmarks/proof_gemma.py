@@ -3,7 +3,8 @@
 The RAFT student against the model that it started from, asked with the student's prompt and with
 the plain prompt that suits it best, and against a student trained equally long on the oracle alone;
 on documents that no training row shows. Needs the folder that `make gemma` makes. Writes
-docs/proof_gemma.md. What is trained or answered is found again by the next run, also after a kill.
+docs/proof_gemma.md after each seed. What is trained or answered is found again by the next run,
+also after a kill.
 
 Takes about 2 hours on a CPU with bf16 arithmetic, 4 without (estimates).
 """
@@ -87,16 +88,17 @@ def prove(
     """Train, ask and write the page; `changed` are parameters beside the YAML's."""
     tune_threads()  # before torch is loaded
     recipe = proof_recipe("proof-gemma", parameters_path=PARAMETERS, **changed)
-    runs = proof.run_seeds(
+    path, runs = docs_dir / "proof_gemma.md", list[SeedRun]()
+    for run in proof.run_seeds(
         students,
         recipe,
         seeds=seeds,
         max_questions=max_questions,
         conditions=CONDITIONS,
         plain_prompts=PLAIN_PROMPTS,
-    )
-    path = docs_dir / "proof_gemma.md"
-    write_text(path, _page(runs, students, recipe) + "\n")
+    ):
+        runs.append(run)
+        write_text(path, _page(runs, students, recipe) + "\n")
     lows, said = [], []
     for other in (BASELINE, BASELINE_PLAIN):
         found = [run.difference(RAFT, other, MAIN) for run in runs]

@@ -69,12 +69,13 @@ def comparison(runs: Sequence[SeedRun], other: str, condition: str) -> str:
     differences = [run.difference(RAFT, other, condition) for run in runs]
     verdicts = [difference.verdict for difference in differences]
     seeds = len(runs)
+    each, some = (f"{w} of {seeds} seeds" if seeds > 1 else "one seed" for w in ("each", "any"))
     better, worse = verdicts.count(BETTER), verdicts.count(WORSE)
     if seeds in (better, worse):
         word = BETTER if better == seeds else WORSE
-        said = f"RAFT is {word} than “{other}” in each of {seeds} seeds"
+        said = f"RAFT is {word} than “{other}” in {each}"
     elif not better and not worse:
-        said = f"RAFT and “{other}” cannot be told apart in any of {seeds} seeds"
+        said = f"RAFT and “{other}” cannot be told apart in {some}"
     else:
         said = (
             f"RAFT against “{other}” is better in {better} of {seeds} seeds, worse in {worse}, and "
