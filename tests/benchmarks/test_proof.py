@@ -280,7 +280,7 @@ def test_the_reading_follows_the_figures() -> None:
     assert "is better than “baseline” in each of 2 seeds" in comparison(
         [better] * 2, BASELINE, MAIN
     )
-    assert "is worse than “baseline” in each of 1 seeds" in comparison([worse], BASELINE, MAIN)
+    assert "is worse than “baseline” in one seed" in comparison([worse], BASELINE, MAIN)
     assert "cannot be told apart in any of 1" in comparison([even], BASELINE, MAIN)
     mixed = comparison([better, even, worse], BASELINE, MAIN)
     assert "better in 1 of 3 seeds, worse in 1, and cannot be told apart in 1" in mixed
