@@ -251,7 +251,6 @@ def _names(who: str) -> bool:
     inner = set(words) & (en.PRONOUNS | en.SUBORDINATORS | en.NEGATIONS | en.AUXILIARIES)
     return (
         len(words) <= 10
-        and not re.match(r"(?:every|each) (?:\w+ )?(?:day|week|month|year)s?\b", who, re.IGNORECASE)
         and not inner
         and not said.points(who)
         and not said.UNNAMED.search(who)

@@ -165,7 +165,7 @@ def why(clause: Clause) -> Iterator[Draft]:
     if (
         re.search(r" and \w+$", reason)
         or re.search(r"\bit\b", rest)
-        or points(f"{rest} the thing {reason.removeprefix('so that ')}")
+        or points(f"{rest} the thing {reason}")
         or not 3 <= len(reason.split()) <= 20
         or "," in reason
     ):

@@ -8,7 +8,7 @@ from offline.teacher import english as en
 from offline.teacher import statement_words as said
 from offline.teacher.drafting import PREP, Draft
 from offline.teacher.leads import ITSELF
-from offline.teacher.phrases import is_plural
+from offline.teacher.phrases import TIME_UNITS, is_plural
 
 PREFIX = re.compile(r"^(?:According to “.*?”|In [a-z ]+), ")
 CONDITION = re.compile(
@@ -46,6 +46,13 @@ _UNGRAMMATICAL = re.compile(
 )
 
 
+# "every three years the board", "next to the lock" in an inverted sentence: no subjects.
+_DONE = "|".join(sorted(en.PARTICIPLE.keys() - en.BASES))
+_NO_SUBJECT = re.compile(
+    rf"(?:each|every|once an?|twice an?) (?:[\w-]+ )?(?:{TIME_UNITS}|spring|summer|autumn|winter|"
+    rf"{en.WEEKDAYS}|{en.MONTHS}) .|(?:next|close|adjacent|{_DONE}) (?:to|{PREP})\b",
+    re.IGNORECASE,
+)
 _PERSON = re.compile(r"\b(?:he|she|his|him|her|himself|herself)\b")
 _SOMEBODY = re.compile(
     rf"[A-ZÀ-Þ]|\b(?:who|person|man|woman|boy|girl|{'|'.join(sorted(en.PERSON_NOUNS))}|[a-z]+(?:er|or)s?)\b"
@@ -59,6 +66,11 @@ def stands(draft: Draft, quote: str, text: str) -> bool:
     """No clear sign that the question is bad."""
     question = PREFIX.sub("", draft.text).rstrip("?")
     words, answer = question.lower().split(), draft.answer
+    subject = draft.subject or subject_of(question)
+    asked = question[0].lower() + question[1:]
+    told = f"{answer} {asked}" if draft.rule == "subject" else f"{asked}? {answer}"
+    if said.points(told, subject) or _NO_SUBJECT.match(subject):
+        return False
     if _OUTSIDE.search(question) or _OUTSIDE.search(answer) or _UNGRAMMATICAL.search(question):
         return False
     if (
@@ -97,9 +109,8 @@ def stands(draft: Draft, quote: str, text: str) -> bool:
     if " and " in answer and draft.subject and _runs_on(answer):
         return False
     first = answer.split()[0].lower()
-    if words[:2] == ["what", "happens"] and first in en.BASES - en.PREPOSITIONS:
+    if words[:2] == ["what", "happens"] and first in en.BASES | en.PREPOSITIONS:
         return False
-    subject = draft.subject or subject_of(question)
     if re.match(r"\d+\.\d", subject) or re.search(r" [a-z]$", answer):
         return False
     if subject and not _agrees(words[1], subject):
