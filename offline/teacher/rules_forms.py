@@ -84,7 +84,9 @@ def _manner(clause: Clause, rest: str) -> Form | None:
     if match["how"].startswith("using") and not match["what"] and clause.voice == "active":
         return None  # "considered using ropes"
     asked = f"{clause.head} {match['what']}"
-    other = r"\b(?:and|or|that|which|who|if|when|only|followed|caused|[a-z]+ing)\b| to$"
+    other = (
+        rf"\b(?:and|or|that|which|who|if|when|only|followed|caused|[a-z]+ing)\b| (?:of|to|{PREP})$"
+    )
     if re.search(other, asked):
         return None
     return "manner", f"How {clause.aux.lower()} {{}} {asked}".strip(), match["how"]

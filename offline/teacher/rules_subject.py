@@ -29,7 +29,7 @@ _SAYS_NOTHING = re.compile(
 _OTHER_SUBJECT = re.compile(r",? and (?:[^,]{3,20},? )?(?:it|they|he|she|we|you|there) ")
 _SELDOM_ACTIVE = frozenset(
     "based located situated dated titled entitled born used involved made held given known found "
-    "required provided contained described listed shown".split()
+    "required provided contained described listed shown related".split()
 )
 _SAYS_LITTLE = (
     en.PREPOSITIONS

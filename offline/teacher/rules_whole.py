@@ -18,8 +18,8 @@ from offline.teacher.phrases import agrees, who_is
 from offline.teacher.rules_forms import form, joined
 
 _ASIDE = re.compile(
-    r"[;:]| [-–—] |, (?:but|which|who|where|whose|although|though|while|whereas|so|because|even|"
-    r"since)\b| (?:while|only if) "
+    r"[;:]| [-–—] |, (?:but|(?:\w+ of )?(?:which|whom)|who|where|whose|although|"
+    r"though|while|whereas|so|because|even|since)\b| (?:while|only if) "
 )
 # "… and the rest is sold", ", and Chapter 6 explains …": a statement of its own.
 NEXT_STATEMENT = re.compile(

@@ -111,6 +111,9 @@ def stands(draft: Draft, quote: str, text: str) -> bool:
     first = answer.split()[0].lower()
     if words[:2] == ["what", "happens"] and first in en.BASES | en.PREPOSITIONS:
         return False
+    # "by the treasurer, and the treasurer's by the chair": the verb of the second is left out.
+    if words[-1] in en.PREPOSITIONS | {"to"} and re.search(rf" and .*\b{words[-1]} ", answer):
+        return False
     if re.match(r"\d+\.\d", subject) or re.search(r" [a-z]$", answer):
         return False
     if subject and not _agrees(words[1], subject):
@@ -142,12 +145,17 @@ def _second_predicate(question: str, answer: str) -> bool:
     """`what does he lose` – `fluids and contracts`: the answer took the next verb along."""
     if re.search(r"\b(?:do|done)\b(?! .*\b(?:do|does|did) )|^what happen", question.lower()):
         return False  # the answer is the predicate
-    for found in re.finditer(r" and (?:\w+ly |instead |then |also )?([a-z]+)(,?)( \S+)?", answer):
+    if re.search(rf"^(?!.*(?:that|which|who),).*, (?:{'|'.join(sorted(en.AUXILIARIES))}) ", answer):
+        return True  # "[Sharing a] draft with one person, rather than a group, can help"
+    if re.search(r"^[^,]*, and [^,]*$", answer):
+        return True  # no list: a statement of its own
+    joined = r" (?:and|but) (?:\w+ly |instead |then |also |still )?([a-z]+)(,?)( \S+)?"
+    for found in re.finditer(joined, answer):
         verb, comma, behind = found[1], found[2], (found[3] or "").strip().lower()
         opens = behind in en.OPENERS | en.PREPOSITIONS | en.PRONOUNS | {"to", "much", "many"}
         opens = opens or behind.endswith("ing")
         known = verb in en.PAST.keys() | en.PRESENT.keys() | en.BASES or verb.endswith("ed")
-        told = known and (opens or comma)
+        told = (known and (opens or comma)) or verb in en.AUXILIARIES
         if told and verb not in en.PREPOSITIONS:
             return True
     return False

@@ -191,6 +191,8 @@ def acceptable(draft: Draft, quote: str, names: frozenset[str]) -> bool:
     last = found and not behind.startswith(answer) and found.start() > quote.find(answer)
     if found and last and list_goes_on(found["gap"] + behind):
         return False
+    if found and last and not found["gap"].strip() and re.match(r"(?:that|which|who) ", behind):
+        return False  # "have plans [that name the school]"
     if found and verb_goes_on(tail, f" {behind}"):
         return False
     behind = re.sub(r"^(?:please|then) ", "", behind)

@@ -14,11 +14,11 @@ UNNAMED = re.compile(
     rf"following|above|below|former|"
     r"latter|previous|next|(?:first|second|third|last)(?! [\w-]+ (?:of|in|to|for)\b)|ones?|it|its|"
     r"he|she|his|her|they|their|them|we|us|"
-    r"usual|i|my|what|there|here|both|instead|none|nothing|every(?:body|one)|anything|something|"
+    r"usual|i|my|what|there|here|both|instead|none|nothing|nobody|every(?:body|one)|anything|something|"
     r"everything|examples?|reason|result|"
     r"way(?! to\b)|idea|point|problem|case|rest|thing|things|also|not|no|said|particular|fact|few|"
     r"many|some|"
-    r"several|people|part|recent|little|much)\b",
+    r"several|people|part|recent|little|much)\b|^(?:each|most|all|either|neither|more|fewer)$",
     re.IGNORECASE,
 )
 OPENS_NOUN = re.compile(
@@ -56,12 +56,12 @@ _POINTING = re.compile(
     r"(?<!\band )(?<!\bor )(?<!\bor any )(?<!\band any )(?<!\bamong )other(?! than\b)"
     r"|(?<!\bare )(?<!\bwere )there(?! (?:is|are|was|were|has|have|will|may|can)\b))\b"
     r"|(?:^|\b(?:and|or|in|on|at|for|to|of|by|with|from|do|like|after|before|than|as|is|about) )"
-    r"that\b|\bthat$",
+    r"that\b(?! of\b)|\bthat$",
     re.IGNORECASE,
 )
 _MEANT = re.compile(
-    r"\b(?:(?P<one>its?)|they|them|their)\b(?! is (?:not )?(?:possible|necessary|impossible|clear|"
-    r"likely|important|required)\b)",
+    r"\b(?:(?P<one>its|(?<!is )it)|they|them|their)\b(?! is (?:not )?(?:possible|"
+    r"necessary|impossible|clear|likely|important|required)\b)",
     re.IGNORECASE,
 )
 # "it" and "them" behind a verb or a preposition mean no subject of the same clause.
