@@ -106,8 +106,8 @@ NOT_ROLES = frozenset(
     "burner shutter hammer lever cooker freezer cellar member manner matter gutter shelter "
     "whaler trigger collier packet amber counter container marker feature meter filter printer "
     "computer sister- ship list mist twist sailer roller propeller emitter receiver repeater "
-    "booster bumper fender cargo monitor harbour elevator radiator condenser projector refrigerator "
-    "ventilator chronometer barometer".split()
+    "booster bumper fender cargo monitor harbour elevator radiator condenser projector "
+    "refrigerator ventilator chronometer barometer".split()
 )
 # Last words of names that are no person's.
 THINGS = frozenset(

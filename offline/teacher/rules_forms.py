@@ -136,6 +136,7 @@ def _let(clause: Clause, rest: str) -> Form | None:
     match = re.match(rf"(?P<whom>{whom}){to} (?P<what>{_BASE} .+)", rest)
     if (
         match is None
+        or match["what"].split()[0] in en.OPENERS
         or clause.lemma not in _LETS
         or match["whom"] == "up"
         or said.points(match["whom"])

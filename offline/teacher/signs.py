@@ -50,7 +50,8 @@ _UNGRAMMATICAL = re.compile(
 _DONE = "|".join(sorted(en.PARTICIPLE.keys() - en.BASES))
 _NO_SUBJECT = re.compile(
     rf"(?:each|every|once an?|twice an?) (?:[\w-]+ )?(?:{TIME_UNITS}|spring|summer|autumn|winter|"
-    rf"{en.WEEKDAYS}|{en.MONTHS}) .|(?:next|close|adjacent|{_DONE}) (?:to|{PREP})\b",
+    rf"{en.WEEKDAYS}|{en.MONTHS}) .|(?:next|close|adjacent|{_DONE}) (?:to|{PREP})\b|"
+    r"the most [\w-]+$",
     re.IGNORECASE,
 )
 _PERSON = re.compile(r"\b(?:he|she|his|him|her|himself|herself)\b")

@@ -74,7 +74,8 @@ _VERB = rf"(?:{'|'.join(sorted(en.AUXILIARIES | en.DO | en.ONLY_VERBS))})"
 _AMOUNT = re.compile(
     r"(?<!by )\b(?:(?:more|less|fewer) than |about |over |nearly |almost )?(?:an? |one |two )?"
     rf"(?:half|thirds?|quarters?|fifth|tenth)(?=[,;?]|$| {_VERB}\b)"
-    rf"|\bthe (?:first|second|third|last|next|rest|remainder|most|least)(?=[,;?]|$| {_VERB}\b)"
+    rf"|\bthe (?:rest|remainder)\b(?! of\b)"
+    rf"|\bthe (?:first|second|third|last|next)(?=[,;?]|$| {_VERB}\b)"
     r"|\bboth\b(?! (?:the|of the|\w+s (?:of|in)) |[^,;?]* and )"
     rf"|\b(?:most|many|some|several|few|fewer|more|each|either|neither|none|{_NUMBERS})"
     rf"(?= {_VERB}\b| of (?:[,;?]|$))",
