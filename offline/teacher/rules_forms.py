@@ -66,7 +66,7 @@ def tied(clause: Clause) -> Iterator[Draft]:
     if found is None or not clause.complete or clause.core:
         return
     _, asked, answer = found
-    if len(answer.split()) <= 8 and not said.points(answer) and not said.LOOSE.search(answer):
+    if len(answer.split()) <= 8 and not said.LOOSE.search(answer):
         yield Draft(f"{asked.format(clause.subject)}?", answer, 2.6)
 
 

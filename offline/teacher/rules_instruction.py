@@ -142,8 +142,7 @@ def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
         if negative:
             answer, never = main[negative.end() :], " never" if low.startswith("never") else ""
             modal = "should you never do" if never else "should you not do"
-            if not said.points(answer):
-                yield _told(f"What {modal} {condition}?", answer)
+            yield _told(f"What {modal} {condition}?", answer)
             return
         yield _told(f"What should you do {condition}?", main)
         return
@@ -252,7 +251,6 @@ def _names(who: str) -> bool:
     return (
         len(words) <= 10
         and not inner
-        and not said.points(who)
         and not said.UNNAMED.search(who)
         and words[0] not in (en.PREPOSITIONS | en.CONJUNCTIONS | en.BASES | en.ADVERBS)
     )

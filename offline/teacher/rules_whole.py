@@ -104,7 +104,7 @@ def whole_predicates(
     spoken = (speaker == "you" and rule != "manner") or (speaker and rule == "whole")
     if second or also or little or other or broad or spoken or _SECOND.search(answer):
         return
-    held = not said.points(f"{subject} {answer}") and not NEXT_STATEMENT.search(answer)
+    held = not NEXT_STATEMENT.search(answer)
     if held and question and len(answer.split()) <= said.LONGEST and not said.LOOSE.search(answer):
         asked = question.format(subject)
         if clause.voice == "be" and rule == "whole" and who_is(subject, answer):
