@@ -12,7 +12,7 @@ from offline.teacher import english as en
 from offline.teacher import statement_words as said
 from offline.teacher.drafting import Draft
 from offline.teacher.grammar import tokenise
-from offline.teacher.leads import ITSELF, is_imperative, without_marker
+from offline.teacher.leads import is_imperative, without_marker
 
 JOIN = r"if|when|whenever|unless|before|after|until|once|while"
 # With a duty or an order behind them, these opening phrases say when or where it holds.
@@ -125,8 +125,6 @@ def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
     opened = re.match(rf"(?:{JOIN}|since|because|although|which|where) ", low)
     opened = opened or re.match(r"\w+ing\b[^,]*, ", main)
     if opened or said.LOOSE.search(main) or (not leading and said.points(low)):
-        return
-    if re.search(rf"\b(?:this(?! {ITSELF}\b)|these|those|below|above|following|the same)\b", main):
         return
     if re.match(
         r"(?:[\w-]+ ){0,6}[\w-]+, (?:and|or|and/or|you|we|they|it|the) |(?:and|or|but) ", low

@@ -61,7 +61,7 @@ def subjects(text: str, names: frozenset[str]) -> Iterator[Draft]:
     rest = _predicate(re.sub(r"^also ", "", found.rest))
     telling = [word for word in re.findall(r"[\w’'-]+", rest) if word.lower() not in _SAYS_LITTLE]
     wh = _who_or_what(subject, clause)
-    if len(telling) < 3 or len(rest.split()) > 24 or not wh or said.points(subject):
+    if len(telling) < 3 or len(rest.split()) > 24 or not wh:
         return
     if lead and ("," in rest or re.search(r"\b(?:its|their)\b", lead)):
         return
