@@ -49,7 +49,8 @@ _UNGRAMMATICAL = re.compile(
 # "every three years the board", "next to the lock" in an inverted sentence: no subjects.
 _DONE = "|".join(sorted(en.PARTICIPLE.keys() - en.BASES))
 _NO_SUBJECT = re.compile(
-    rf"every (?:other|{'|'.join(en.NUMBER_WORDS)})\b|(?:each|every|once an?|twice an?) (?:[\w-]+ )?(?:{TIME_UNITS}|spring|summer|autumn|winter|"
+    rf"every (?:other|{'|'.join(en.NUMBER_WORDS)})\b|"
+    rf"(?:each|every|once an?|twice an?) (?:[\w-]+ )?(?:{TIME_UNITS}|spring|summer|autumn|winter|"
     rf"{en.WEEKDAYS}|{en.MONTHS}) .|(?:next|close|adjacent|{_DONE}) (?:to|{PREP})\b|"
     r"the most [\w-]+$",
     re.IGNORECASE,

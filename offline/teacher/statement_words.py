@@ -72,7 +72,8 @@ _SAME_CLAUSE = rf"(?!\w)(?!.*\?.*\b(?:{'|'.join(sorted(en.SUBORDINATORS))})\b)"
 # "more than half", "both", "the next", "two", whose noun stands in a sentence before.
 _VERB = rf"(?:{'|'.join(sorted(en.AUXILIARIES | en.DO | en.ONLY_VERBS))})"
 _AMOUNT = re.compile(
-    r"(?<!\bby )(?<!than )(?<!\ba )\b(?:(?:more|less|fewer) than |about |over |nearly |almost )?(?:an? |one |two )?"
+    r"(?<!\bby )(?<!than )(?<!\ba )\b(?:(?:more|less|fewer) than |about |over |nearly |almost )?"
+    r"(?:an? |one |two )?"
     rf"(?:half|thirds?|quarters?|fifth|tenth)(?=[,;?]|$| {_VERB}\b)"
     rf"|\bthe (?:rest|remainder)\b(?! of\b)"
     rf"|\bthe (?:first|second|third|last|next)(?=[,;?]|$| {_VERB}\b)"
