@@ -19,7 +19,7 @@ from offline.teacher.subjects import UNRESOLVED, Unreadable, read_subject
 _ONCE = frozenset("built designed founded invented launched completed wrecked discovered".split())
 _OWNERS = frozenset({"its", "her", "his", "their"})
 _LAST_NAME = re.compile(
-    rf"(?:^|\b(?:by|in|at|on|to|from|for|with|of|was|is|are|were) )"
+    rf"(?:^|\b(?:by|in|at|on|to|from|for|with|was|is|are|were) )"
     rf"((?:the )?(?:[a-z-]+ ){{0,2}}{NAME})$"
 )
 _PROPER = rf"(?:the )?{NAME}(?: (?:of|in|at) (?:the )?{NAME})?"
@@ -149,7 +149,9 @@ class _SentenceReader:
         reason = ""
         why = stop + (reader.low(stop) == ",")
         so = reader.low(why) == "so" and reader.low(why + 1) == "that"
-        if limit is None and (so or reader.low(why) in {"because", "since"}):
+        # "closed since the fire" tells a time, "closed, since it rains" a reason.
+        since = reader.low(why) == "since" and why > stop
+        if limit is None and (so or since or reader.low(why) == "because"):
             reason, whole, end = rest_of(reader, why + 1 + so)
             whole = whole and reader.low(end) in {"", ",", ";", "."}
             reason = f"{reader.slice(why, why + 1 + so)} {reason}" if whole else ""

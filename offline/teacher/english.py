@@ -43,7 +43,7 @@ ADVERBS = frozenset(
     "also always already often once only originally then thus therefore still later now soon "
     "never first finally together again ever even just currently today formerly previously "
     "sometimes instead afterwards usually normally generally typically widely well twice both "
-    "further jointly long partly".split()
+    "further jointly long partly nevertheless".split()
 )
 DROPPED_ADVERBS = frozenset(
     "also then thus therefore now still however later subsequently consequently eventually even "
@@ -104,10 +104,10 @@ NOT_ROLES = frozenset(
     "copper silver powder ladder rudder anchor motor reactor factor sector vector tractor "
     "generator indicator transmitter chamber charter quarter border corner cover cylinder boiler "
     "burner shutter hammer lever cooker freezer cellar member manner matter gutter shelter "
-    "whaler collier packet amber counter container marker feature meter filter printer computer "
-    "sister- ship list mist twist sailer roller propeller emitter receiver repeater booster "
-    "bumper fender cargo monitor harbour elevator radiator condenser projector refrigerator "
-    "ventilator chronometer barometer".split()
+    "whaler trigger collier packet amber counter container marker feature meter filter printer "
+    "computer sister- ship list mist twist sailer roller propeller emitter receiver repeater "
+    "booster bumper fender cargo monitor harbour elevator radiator condenser projector "
+    "refrigerator ventilator chronometer barometer".split()
 )
 # Last words of names that are no person's.
 THINGS = frozenset(

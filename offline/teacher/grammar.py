@@ -165,8 +165,10 @@ class Reader:
 
     def verb_group(self, index: int, first: int) -> tuple[Clause, int] | None:
         """A clause without subject and rest, and the index behind its verb."""
-        aux = self.words[index].text
         place, words = index, self.words
+        if index >= len(words):
+            return None
+        aux = words[index].text
         negated = aux.lower() in en.NEGATED or self.low(index + 1) == "not"
         if aux.lower() in en.NEGATED:
             aux = en.NEGATED[aux.lower()]
@@ -177,7 +179,7 @@ class Reader:
             return Clause(
                 "", aux, f"not {verb}", f"{aux} not {verb}", verb, "active", ""
             ), place + 2
-        if aux.lower() in en.DO or index >= len(words):
+        if aux.lower() in en.DO:
             return None
         if aux not in en.AUXILIARIES:
             base = self.finite_base(index, first)

@@ -66,7 +66,7 @@ def tied(clause: Clause) -> Iterator[Draft]:
     if found is None or not clause.complete or clause.core:
         return
     _, asked, answer = found
-    if len(answer.split()) <= 8 and not said.points(answer) and not said.LOOSE.search(answer):
+    if len(answer.split()) <= 8 and not said.LOOSE.search(answer):
         yield Draft(f"{asked.format(clause.subject)}?", answer, 2.6)
 
 
@@ -84,7 +84,9 @@ def _manner(clause: Clause, rest: str) -> Form | None:
     if match["how"].startswith("using") and not match["what"] and clause.voice == "active":
         return None  # "considered using ropes"
     asked = f"{clause.head} {match['what']}"
-    other = r"\b(?:and|or|that|which|who|if|when|only|followed|caused|[a-z]+ing)\b| to$"
+    other = (
+        rf"\b(?:and|or|that|which|who|if|when|only|followed|caused|[a-z]+ing)\b| (?:of|to|{PREP})$"
+    )
     if re.search(other, asked):
         return None
     return "manner", f"How {clause.aux.lower()} {{}} {asked}".strip(), match["how"]
@@ -134,6 +136,7 @@ def _let(clause: Clause, rest: str) -> Form | None:
     match = re.match(rf"(?P<whom>{whom}){to} (?P<what>{_BASE} .+)", rest)
     if (
         match is None
+        or match["what"].split()[0] in en.OPENERS
         or clause.lemma not in _LETS
         or match["whom"] == "up"
         or said.points(match["whom"])

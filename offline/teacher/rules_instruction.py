@@ -12,7 +12,7 @@ from offline.teacher import english as en
 from offline.teacher import statement_words as said
 from offline.teacher.drafting import Draft
 from offline.teacher.grammar import tokenise
-from offline.teacher.leads import ITSELF, is_imperative, without_marker
+from offline.teacher.leads import is_imperative, without_marker
 
 JOIN = r"if|when|whenever|unless|before|after|until|once|while"
 # With a duty or an order behind them, these opening phrases say when or where it holds.
@@ -126,8 +126,6 @@ def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
     opened = opened or re.match(r"\w+ing\b[^,]*, ", main)
     if opened or said.LOOSE.search(main) or (not leading and said.points(low)):
         return
-    if re.search(rf"\b(?:this(?! {ITSELF}\b)|these|those|below|above|following|the same)\b", main):
-        return
     if re.match(
         r"(?:[\w-]+ ){0,6}[\w-]+, (?:and|or|and/or|you|we|they|it|the) |(?:and|or|but) ", low
     ) and not (condition.startswith("to ") and is_imperative(main, alone=True)):
@@ -142,8 +140,7 @@ def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
         if negative:
             answer, never = main[negative.end() :], " never" if low.startswith("never") else ""
             modal = "should you never do" if never else "should you not do"
-            if not said.points(answer):
-                yield _told(f"What {modal} {condition}?", answer)
+            yield _told(f"What {modal} {condition}?", answer)
             return
         yield _told(f"What should you do {condition}?", main)
         return
@@ -251,9 +248,7 @@ def _names(who: str) -> bool:
     inner = set(words) & (en.PRONOUNS | en.SUBORDINATORS | en.NEGATIONS | en.AUXILIARIES)
     return (
         len(words) <= 10
-        and not re.match(r"(?:every|each) (?:\w+ )?(?:day|week|month|year)s?\b", who, re.IGNORECASE)
         and not inner
-        and not said.points(who)
         and not said.UNNAMED.search(who)
         and words[0] not in (en.PREPOSITIONS | en.CONJUNCTIONS | en.BASES | en.ADVERBS)
     )

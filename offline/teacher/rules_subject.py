@@ -29,7 +29,7 @@ _SAYS_NOTHING = re.compile(
 _OTHER_SUBJECT = re.compile(r",? and (?:[^,]{3,20},? )?(?:it|they|he|she|we|you|there) ")
 _SELDOM_ACTIVE = frozenset(
     "based located situated dated titled entitled born used involved made held given known found "
-    "required provided contained described listed shown".split()
+    "required provided contained described listed shown related".split()
 )
 _SAYS_LITTLE = (
     en.PREPOSITIONS
@@ -61,7 +61,7 @@ def subjects(text: str, names: frozenset[str]) -> Iterator[Draft]:
     rest = _predicate(re.sub(r"^also ", "", found.rest))
     telling = [word for word in re.findall(r"[\w’'-]+", rest) if word.lower() not in _SAYS_LITTLE]
     wh = _who_or_what(subject, clause)
-    if len(telling) < 3 or len(rest.split()) > 24 or not wh or said.points(subject):
+    if len(telling) < 3 or len(rest.split()) > 24 or not wh:
         return
     if lead and ("," in rest or re.search(r"\b(?:its|their)\b", lead)):
         return
@@ -80,7 +80,8 @@ def subjects(text: str, names: frozenset[str]) -> Iterator[Draft]:
 def _predicate(rest: str) -> str:
     """The words behind the verb, without the next predicate or statement; "" = cannot stand."""
     last = re.search(r", and ([^,]*)$", rest)
-    if last and _FINITE.search(_SUBORDINATE.split(last[1].lower())[0]):
+    told = last and _FINITE.search(_SUBORDINATE.split(last[1].lower())[0])
+    if last and (told or "," not in rest[: last.start()]):
         rest, last = rest[: last.start()], None  # no item of a list
     if second := _OTHER_SUBJECT.search(rest):
         rest = rest[: second.start()]
@@ -116,8 +117,10 @@ def _misread(clause: Clause, rest: str) -> bool:
         past = word in en.PAST.keys() - en.BASES or (word in en.PARTICIPLE and "ed" in word)
         if later and not (does and place > 1 and word in en.ONLY_VERBS):
             return True
-        if reduced and past and clause.finite in en.PARTICIPLE:
-            return True
+        after = words[place + 1 : place + 2]
+        now = word in en.PRESENT.keys() - en.BASES and en.OPENERS & set(after)
+        if reduced and (past or now) and clause.finite in en.PARTICIPLE:
+            return True  # "built in 1911 [collects the water]"
     return False
 
 
@@ -133,9 +136,11 @@ def _who_or_what(subject: str, clause: Clause) -> str:
     acts = clause.voice == "active" and last.lower() in en.ORGANISATION | {"chair"}
     if acts or is_person(head) or said.PEOPLE.fullmatch(last.lower()):
         return "Who"
+    if is_role(last.lower()) and head == last:
+        return ""  # "Major advances", "Master files"
     if is_role(last.lower()) or is_role(last.lower().removesuffix("s")):
         return "Who"
-    sort = re.fullmatch(r"([A-Za-z-]+) (?:[a-z-]+ )?([a-z]{3,}[^siu]s)", subject)
+    sort = re.fullmatch(r"([A-Za-z-]+) (?:(?!and |or )[a-z-]+ )?([a-z]{3,}[^siu]s)", subject)
     if sort and sort[1].lower() not in _NO_SORT | en.OPENERS and sort[2] not in _NO_SORT:
         return f"Which {sort[2]}"
     opened = head.split()[0].lower() in en.OPENERS

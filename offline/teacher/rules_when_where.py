@@ -10,7 +10,6 @@ from offline.teacher import english as en
 from offline.teacher import phrases as ph
 from offline.teacher.drafting import PREP, Draft, ask, noun_phrase, without
 from offline.teacher.grammar import Clause
-from offline.teacher.statement_words import points
 
 _PLACE = re.compile(
     rf"\b(?P<value>(?:in|at|near|on|off|outside|beside|behind|opposite) (?:(?P<plain>(?:the|a|an) "
@@ -162,13 +161,7 @@ def why(clause: Clause) -> Iterator[Draft]:
         and (match := re.search(r",? (?P<why>(?:due to|because of) .+)$", rest))
     ):
         rest, reason = rest[: match.start()], match.group("why")
-    if (
-        re.search(r" and \w+$", reason)
-        or re.search(r"\bit\b", rest)
-        or points(f"{rest} the thing {reason.removeprefix('so that ')}")
-        or not 3 <= len(reason.split()) <= 20
-        or "," in reason
-    ):
+    if re.search(r" and \w+$", reason) or not 3 <= len(reason.split()) <= 20 or "," in reason:
         return
     long = len(reason.split()) > 13 or not clause.reason
     yield Draft(ask("Why", clause, rest), reason, 2.6, titled=long and bool(clause.reason))

@@ -18,8 +18,8 @@ from offline.teacher.phrases import agrees, who_is
 from offline.teacher.rules_forms import form, joined
 
 _ASIDE = re.compile(
-    r"[;:]| [-–—] |, (?:but|which|who|where|whose|although|though|while|whereas|so|because|even|"
-    r"since)\b| (?:while|only if) "
+    r"[;:]| [-–—] |, (?:but|(?:\w+ of )?(?:which|whom)|who|where|whose|although|"
+    r"though|while|whereas|so|because|even|since)\b| (?:while|only if) "
 )
 # "… and the rest is sold", ", and Chapter 6 explains …": a statement of its own.
 NEXT_STATEMENT = re.compile(
@@ -104,7 +104,7 @@ def whole_predicates(
     spoken = (speaker == "you" and rule != "manner") or (speaker and rule == "whole")
     if second or also or little or other or broad or spoken or _SECOND.search(answer):
         return
-    held = not said.points(f"{subject} {answer}") and not NEXT_STATEMENT.search(answer)
+    held = not NEXT_STATEMENT.search(answer)
     if held and question and len(answer.split()) <= said.LONGEST and not said.LOOSE.search(answer):
         asked = question.format(subject)
         if clause.voice == "be" and rule == "whole" and who_is(subject, answer):

@@ -8,7 +8,7 @@ from offline.teacher import english as en
 from offline.teacher import statement_words as said
 from offline.teacher.drafting import PREP, Draft
 from offline.teacher.leads import ITSELF
-from offline.teacher.phrases import is_plural
+from offline.teacher.phrases import TIME_UNITS, is_plural
 
 PREFIX = re.compile(r"^(?:According to “.*?”|In [a-z ]+), ")
 CONDITION = re.compile(
@@ -46,6 +46,15 @@ _UNGRAMMATICAL = re.compile(
 )
 
 
+# "every three years the board", "next to the lock" in an inverted sentence: no subjects.
+_DONE = "|".join(sorted(en.PARTICIPLE.keys() - en.BASES))
+_NO_SUBJECT = re.compile(
+    rf"every (?:other|{'|'.join(en.NUMBER_WORDS)})\b|"
+    rf"(?:each|every|once an?|twice an?) (?:[\w-]+ )?(?:{TIME_UNITS}|spring|summer|autumn|winter|"
+    rf"{en.WEEKDAYS}|{en.MONTHS}) .|(?:next|close|adjacent|{_DONE}) (?:to|{PREP})\b|"
+    r"the most [\w-]+$",
+    re.IGNORECASE,
+)
 _PERSON = re.compile(r"\b(?:he|she|his|him|her|himself|herself)\b")
 _SOMEBODY = re.compile(
     rf"[A-ZÀ-Þ]|\b(?:who|person|man|woman|boy|girl|{'|'.join(sorted(en.PERSON_NOUNS))}|[a-z]+(?:er|or)s?)\b"
@@ -59,6 +68,11 @@ def stands(draft: Draft, quote: str, text: str) -> bool:
     """No clear sign that the question is bad."""
     question = PREFIX.sub("", draft.text).rstrip("?")
     words, answer = question.lower().split(), draft.answer
+    subject = draft.subject or subject_of(question)
+    asked = question[0].lower() + question[1:]
+    told = f"{answer} {asked}" if draft.rule == "subject" else f"{asked}? {answer}"
+    if said.points(told, subject) or _NO_SUBJECT.match(subject):
+        return False
     if _OUTSIDE.search(question) or _OUTSIDE.search(answer) or _UNGRAMMATICAL.search(question):
         return False
     if (
@@ -97,9 +111,11 @@ def stands(draft: Draft, quote: str, text: str) -> bool:
     if " and " in answer and draft.subject and _runs_on(answer):
         return False
     first = answer.split()[0].lower()
-    if words[:2] == ["what", "happens"] and first in en.BASES - en.PREPOSITIONS:
+    if words[:2] == ["what", "happens"] and first in en.BASES | en.PREPOSITIONS:
         return False
-    subject = draft.subject or subject_of(question)
+    # "by the treasurer, and the treasurer's by the chair": the verb of the second is left out.
+    if words[-1] in en.PREPOSITIONS | {"to"} and re.search(rf" and .*\b{words[-1]} ", answer):
+        return False
     if re.match(r"\d+\.\d", subject) or re.search(r" [a-z]$", answer):
         return False
     if subject and not _agrees(words[1], subject):
@@ -131,12 +147,17 @@ def _second_predicate(question: str, answer: str) -> bool:
     """`what does he lose` – `fluids and contracts`: the answer took the next verb along."""
     if re.search(r"\b(?:do|done)\b(?! .*\b(?:do|does|did) )|^what happen", question.lower()):
         return False  # the answer is the predicate
-    for found in re.finditer(r" and (?:\w+ly |instead |then |also )?([a-z]+)(,?)( \S+)?", answer):
+    if re.search(rf"^(?!.*(?:that|which|who),).*, (?:{'|'.join(sorted(en.AUXILIARIES))}) ", answer):
+        return True  # "[Sharing a] draft with one person, rather than a group, can help"
+    if re.search(r"^[^,]*, and [^,]*$", answer):
+        return True  # no list: a statement of its own
+    joined = r" (?:and|but) (?:\w+ly |instead |then |also |still )?([a-z]+)(,?)( \S+)?"
+    for found in re.finditer(joined, answer):
         verb, comma, behind = found[1], found[2], (found[3] or "").strip().lower()
         opens = behind in en.OPENERS | en.PREPOSITIONS | en.PRONOUNS | {"to", "much", "many"}
         opens = opens or behind.endswith("ing")
         known = verb in en.PAST.keys() | en.PRESENT.keys() | en.BASES or verb.endswith("ed")
-        told = known and (opens or comma)
+        told = (known and (opens or comma)) or verb in en.AUXILIARIES
         if told and verb not in en.PREPOSITIONS:
             return True
     return False

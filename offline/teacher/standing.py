@@ -21,8 +21,8 @@ _LOOSE_ENDS = frozenset(
 )
 # "the heaviest of the five", "of the same stone": of what, only the sentences before would tell.
 _UNNAMED = re.compile(
-    rf"\bof the (?:{'|'.join(en.NUMBER_WORDS)})\?|\bof the same\b"
-    r"|\bthe (?:default|maximum|minimum) (?:value|setting|option|size)\?|\bthe others?\b|\bthe "
+    rf"\bof the (?:{'|'.join(en.NUMBER_WORDS)})\?"
+    r"|\bthe (?:default|maximum|minimum) (?:value|setting|option|size)\?|\bthe "
     r"most [\w-]+\?|\bthe (?:first|second|third|next|last) [a-z]+\?"
 )
 _SPOKEN_OF = re.compile(r"\bthe ([a-z]+)(?=\?| (?:[a-z]+s|[a-z]+ed|is|are|be|can)\b)")
@@ -191,6 +191,8 @@ def acceptable(draft: Draft, quote: str, names: frozenset[str]) -> bool:
     last = found and not behind.startswith(answer) and found.start() > quote.find(answer)
     if found and last and list_goes_on(found["gap"] + behind):
         return False
+    if found and last and not found["gap"].strip() and re.match(r"(?:that|which|who) ", behind):
+        return False  # "have plans [that name the school]"
     if found and verb_goes_on(tail, f" {behind}"):
         return False
     behind = re.sub(r"^(?:please|then) ", "", behind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from offline.teacher import english as en
 from offline.teacher.leads import ITSELF
 
 LONGEST = 24  # words of an answer
@@ -13,11 +14,11 @@ UNNAMED = re.compile(
     rf"following|above|below|former|"
     r"latter|previous|next|(?:first|second|third|last)(?! [\w-]+ (?:of|in|to|for)\b)|ones?|it|its|"
     r"he|she|his|her|they|their|them|we|us|"
-    r"usual|i|my|what|there|here|both|instead|none|nothing|every(?:body|one)|anything|something|"
+    r"usual|i|my|what|there|here|both|instead|none|nothing|nobody|every(?:body|one)|anything|something|"
     r"everything|examples?|reason|result|"
     r"way(?! to\b)|idea|point|problem|case|rest|thing|things|also|not|no|said|particular|fact|few|"
     r"many|some|"
-    r"several|people|part|recent|little|much)\b",
+    r"several|people|part|recent|little|much)\b|^(?:each|most|all|either|neither|more|fewer)$",
     re.IGNORECASE,
 )
 OPENS_NOUN = re.compile(
@@ -28,32 +29,75 @@ OPENS_NOUN = re.compile(
     r"|[a-z][\w/-]* [a-z][\w/-]*(?:s|ion|ment|ity|ness|ing|ance|ence|ance|ware|ship|time|ure|"
     r"age))\b"
 )
+PEOPLE = re.compile(
+    r"\b(?:children|mothers|parents?|anyone|employees?|customers?|users?|teammates?|people|teams?|candidates?|everyone|"
+    r"members?|"
+    r"you|staff|"
+    r"managers?|students?|volunteers?|residents?|neighbou?rs?|developers?|engineers?|colleagues?|"
+    r"contributors?|persons?|\w+selves|yourself)\b"
+)
+# What "it" can mean, and what "they" can: "a member … their card", too.
+_ONE = re.compile(
+    rf"\b(?:the|an?|any|each|every|your|our|some|no) (?!{PEOPLE.pattern})[\w’'-]*[^s\W]\b|[A-Z]\w"
+)
+_SEVERAL = re.compile(
+    rf"\w[^siu\W]s\b|\b(?:and|who|{'|'.join(sorted(en.PERSON_NOUNS))}|{'|'.join(en.NUMBER_WORDS)})"
+    rf"\b|{PEOPLE.pattern}"
+)
+_NUMBERS = "|".join(en.NUMBER_WORDS)
 # Words that point outside the text; "copies that you sell", "if there is none" and "if it is
 # possible" do not, nor does a pronoun that a noun of the text stands before.
 _POINTING = re.compile(
     rf"\b(?:th(?:is|ese)(?! (?:[A-Z]\w+ )?{ITSELF}\b)|those(?! (?:who|that|which|of)\b)|"
-    rf"such(?! as\b)|same|"
+    rf"such(?! as\b)|same(?!.* as\b)|"
     r"(?:above|below)(?! \w)|the following|following$|previous|preceding|former|latter|otherwise|"
-    r"all (?:two|three|four|five)|here|he|she|him|i|me|my|"
-    r"else|so|then|(?:the|each) other|others|another|ones?|also|etc|e\.g|i\.e"
-    r"|there(?! (?:is|are|was|were|has|have|will|may|can)\b))\b"
+    r"all (?:two|three|four|five)|here|he|she|him|i|me|my|else|(?:do|does|done|if|even) so|"
+    r"so(?=[,.;?]|$)|etc|e\.g|i\.e|others|another|ones|(?:the|a \w+|new|last|each) one|"
+    r"(?<!\band )(?<!\bor )(?<!\bor any )(?<!\band any )(?<!\bamong )other(?! than\b)"
+    r"|(?<!\bare )(?<!\bwere )there(?! (?:is|are|was|were|has|have|will|may|can)\b))\b"
     r"|(?:^|\b(?:and|or|in|on|at|for|to|of|by|with|from|do|like|after|before|than|as|is|about) )"
-    r"that\b|\bthat$",
+    r"that\b(?! of\b)|\bthat$",
     re.IGNORECASE,
 )
 _MEANT = re.compile(
-    r"\b(?:it|they|them|its|their)\b(?! is (?:not )?(?:possible|necessary|impossible|clear|likely|"
-    r"important|required)\b)",
+    r"\b(?:(?P<one>its|(?<!is )it)|they|them|their)\b(?! is (?:not )?(?:possible|"
+    r"necessary|impossible|clear|likely|important|required)\b)",
     re.IGNORECASE,
 )
-_NOUN = re.compile(r"\b(?:the|an?|any|each|every|all|your|our|some|no) \w+|\w{3}s\b|[A-Z][a-z]")
+# "it" and "them" behind a verb or a preposition mean no subject of the same clause.
+_OBJECT = re.compile(
+    r"\b(?!and |or |but |that |if |when |until |once |because |so |as |while |\w+ing )\w+ $"
+)
+_SAME_CLAUSE = rf"(?!\w)(?!.*\?.*\b(?:{'|'.join(sorted(en.SUBORDINATORS))})\b)"
+# "more than half", "both", "the next", "two", whose noun stands in a sentence before.
+_VERB = rf"(?:{'|'.join(sorted(en.AUXILIARIES | en.DO | en.ONLY_VERBS))})"
+_AMOUNT = re.compile(
+    r"(?<!\bby )(?<!than )(?<!\ba )\b(?:(?:more|less|fewer) than |about |over |nearly |almost )?"
+    r"(?:an? |one |two )?"
+    rf"(?:half|thirds?|quarters?|fifth|tenth)(?=[,;?]|$| {_VERB}\b)"
+    rf"|\bthe (?:rest|remainder)\b(?! of\b)"
+    rf"|\bthe (?:first|second|third|last|next)(?=[,;?]|$| {_VERB}\b)"
+    r"|\bboth\b(?! (?:the|of the|\w+s (?:of|in)) |[^,;?]* and )"
+    rf"|\b(?:most|many|some|several|few|fewer|more|each|either|neither|none|{_NUMBERS})"
+    rf"(?= {_VERB}\b| of (?:[,;?]|$))",
+    re.IGNORECASE,
+)
 
 
-def points(text: str) -> bool:
-    """Does the text need the sentence before it, or another part of its own sentence?"""
-    pronoun = _MEANT.search(text)
-    meant = pronoun is None or _NOUN.search(text, 0, pronoun.start())
-    return not meant or _POINTING.search(text) is not None
+def points(text: str, subject: str = "") -> bool:
+    """Does the text need the sentence before it, or another part of its own sentence?
+
+    subject: what "it" and "them" behind the verb cannot mean.
+    """
+    # "boards … than other boards"
+    text = re.sub(r"(?i)(\b(\w{3,}?)(?:e?s)?\b.*)\bother (?=(?:[\w-]+ )?\2)", r"\1", text)
+    for pronoun in _MEANT.finditer(text):
+        before = text[: pronoun.start()]
+        if subject and pronoun[0] in {"it", "them"} and _OBJECT.search(before):
+            before = re.sub(rf"(?<!\w){re.escape(subject)}{_SAME_CLAUSE}", "", before)
+        if not (_ONE if pronoun["one"] else _SEVERAL).search(before):
+            return True
+    return _POINTING.search(text) is not None or _AMOUNT.search(text) is not None
 
 
 # Words that no whole phrase ends with.
@@ -61,7 +105,7 @@ LOOSE = re.compile(
     r"\b(?:the|an?|of|to|and|or|for|with|in|on|at|by|from|as|is|are|was|be|has|have|that|which|"
     r"about|example|shortly|immediately|right|soon|not|very|more|e\.g|i\.e|etc|like|such as|via|"
     r"including|into|than|see|even|only|just|particularly|especially|typically|except|because|so|"
-    r"where|when)$",
+    r"where|when|(?<!at )once)$",
     re.IGNORECASE,
 )
 PREPOSITIONAL = frozenset(
@@ -75,11 +119,4 @@ PREPOSITIONAL = frozenset(
     "consist in|work with|run on|integrate with|interact with|communicate with|stem from|"
     "result from|derive from|center on|centre on|aim at|aim for|qualify for|provide for|"
     "allow for|prepare for|hold for|extend to|listen on|listen to".split("|")
-)
-PEOPLE = re.compile(
-    r"\b(?:children|mothers|parents?|anyone|employees?|customers?|users?|teammates?|people|teams?|candidates?|everyone|"
-    r"members?|"
-    r"you|staff|"
-    r"managers?|students?|volunteers?|residents?|neighbou?rs?|developers?|engineers?|colleagues?|"
-    r"contributors?|persons?|\w+selves|yourself)\b"
 )

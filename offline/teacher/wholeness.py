@@ -47,7 +47,10 @@ def whole(answer: str, quote: str, question: str) -> bool:
         _ends_here(answer, quote[: found.start()], quote[found.end() :], who=who)
         and not list_goes_on(quote[found.end() :])
         and not (lasting and quote[found.end() :].startswith((" after ", " before ")))
-        and not (counted and re.match(" or (?!so)", quote[found.end() :]))
+        and not re.match(
+            " or " if counted else " or (?:so|thereabouts|sooner|earlier|later|more|less)\\b",
+            quote[found.end() :],
+        )
         and (counted or may_end(quote[found.end() :]))
         and (counted or not joins_noun(quote[found.end() :]))
         and not verb_goes_on(answer, quote[found.end() :])

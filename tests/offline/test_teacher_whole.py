@@ -10,6 +10,7 @@ import pytest
 
 from lib.records import Chunk
 from offline.teacher import rules_whole, signs, teacher
+from offline.teacher.statement_words import points
 from offline.teacher.wholeness import list_goes_on
 
 SUBJECTS = [
@@ -130,3 +131,57 @@ def test_where_a_list_goes_on() -> None:
     assert not list_goes_on(", which is rare, and larch")
     assert not list_goes_on(", and anyone with a key can open or shut it")
     assert not list_goes_on(" and larch")
+
+
+# Words whose noun stands in the sentence before it.
+BACK = [
+    "If both agree, the board may lend the boat.",
+    "Each has a limit of ten crowns a month.",
+    "Three quarters of the income comes from fees and most of the rest from tickets.",
+    "Before you leave the harbour, have them scanned.",
+    "Every three years the board reviews the fees of the harbour.",
+    "The harbour office must inform any other keeper before the first storm.",
+]
+
+
+@pytest.mark.parametrize("text", BACK)
+def test_what_needs_the_sentence_before_is_not_asked(text: str) -> None:
+    assert not asked(text)
+
+
+def test_a_place_in_front_of_its_verb_is_no_subject() -> None:
+    found = asked("Next to the old lock is a hut with a stove and two beds.")
+    assert not any(answer.startswith("Next") for answer in found.values())
+
+
+def test_a_pronoun_needs_a_noun_of_its_number_before_it() -> None:
+    assert not points("what should you do if the pump fails? take it out of the well")
+    assert points("what should you do if the pumps fail? take it out of the well")
+    assert points("what should the pump do in winter? keep it dry", "the pump")
+    assert points("what does the keeper oil? more than half")
+    assert not points("by how much did the fee fall? by more than half")
+    assert not points("which boats are lighter than other boats")
+
+
+def test_since_tells_a_time_and_behind_a_comma_a_reason() -> None:
+    started = asked("The Tern Line has been closed since the tower fell in a storm.")
+    assert not any("why" in question.lower() for question in started)
+    reason = asked("The Tern Line was closed, since the tower fell in a storm.")
+    assert any("why" in question.lower() for question in reason)
+
+
+def test_an_approximate_tail_is_no_word_to_drop() -> None:
+    assert "How long" not in " ".join(asked("The Tern Line takes two hours or so."))
+
+
+def test_a_word_for_which_names_all_of_its_subject() -> None:
+    for question in asked("Oak planks and elm planks are stored in the dry shed."):
+        assert "which planks" not in question
+
+
+def test_a_sentence_may_be_cut_anywhere() -> None:
+    for text, _, _ in sentences(seed=4, count=40):
+        words = text.rstrip(".").split()
+        for end in range(1, len(words)):
+            asked(" ".join(words[:end]) + ".")
+    asked("The same composition rules apply.")
