@@ -116,7 +116,7 @@ def test_what_comes_of_a_cut_stream_is_one_line(toy: ToyRun, conversation: Conve
     assert "\n" not in last["student"].error
     assert read(last["baseline"]).supported
     with closing(Ledger()) as ledger:
-        assert {role for role, _ in ledger.usage_by_model()} == {"embedding", "baseline"}
+        assert {role for role, _ in ledger.usage_by_model()} == {"baseline"}
 
 
 def test_what_has_come_is_shown_while_the_rest_is_awaited(

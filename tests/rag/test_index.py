@@ -125,6 +125,28 @@ def test_an_updated_index_finds_what_a_new_one_finds(
         assert found == retrieve(fresh, asked, Recipe(), k=k, setting=setting)
 
 
+def test_an_index_of_the_same_chunks_is_updated_not_the_newest(letters: Letters) -> None:
+    """Several indexes of one model: each is an update of itself."""
+    chunks = random_chunks(40)
+    for part in (chunks[:20], chunks[20:]):
+        assert build_index(part, Recipe()).folder
+    build_index(chunks[1:20], Recipe())
+    build_index(chunks[21:], Recipe())
+    assert letters.embedded == 40
+
+
+def test_search_by_words_embeds_nothing(letters: Letters, home_dir: Path) -> None:
+    chunks = make_chunks(8)
+    with build_index(chunks, Recipe(retrieval=["keywords"])) as index:
+        found = retrieve(index, ["ferry"], Recipe(), k=2, setting="keywords + neighbours")
+        assert found[0]
+        assert letters.embedded == 0
+        [folder] = (home_dir / "artefacts" / "indexes").iterdir()
+        assert folder.name.startswith("bm25-")
+        assert retrieve(index, [chunks[2].text], DENSE, k=1) == [[chunks[2]]]
+    assert letters.embedded == 9
+
+
 def test_an_index_of_another_embedder_is_not_updated(letters: Letters) -> None:
     build_index(make_chunks(4), Recipe())
     letters.identity = "letters, counted otherwise"
