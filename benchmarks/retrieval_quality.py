@@ -67,6 +67,7 @@ def main(*, quick: bool = False) -> int:
             for model in embedding_models(language, e5_dir):
                 with build_index(chunks, Recipe(embedding_model=model)) as index:
                     gains[f"{language} ({index.embedder.name})"] = report(language, index, asked)
+        several(e5_dir, quick=quick)
     behind = [table for table, gain in gains.items() if gain <= 0]
     print(
         f"hybrid finds more than dense in {len(gains) - len(behind)} of {len(gains)} tables "
@@ -92,7 +93,7 @@ def report(language: str, index: Index, asked: Sequence[Asked]) -> float:
     columns = [*(f"hit@{k}" for k in DEPTHS), "MRR@10", *(f"nDCG@{k}" for k in DEPTHS[1:])]
     print(f"| setting | {' | '.join(columns)} | nDCG@10 − dense's | ms a question |")
     print("|---" * (len(columns) + 3) + "|")
-    ranks = {setting: ranks_of(index, asked, setting) for setting in SETTINGS}
+    ranks = {setting: ranks_of(index, asked, Recipe(retrieval=[setting])) for setting in SETTINGS}
     for setting, (found, milliseconds) in ranks.items():
         cells = [f"{100 * fmean(rank < k for rank in found):.0f}" for k in DEPTHS]
         cells.append(f"{fmean(1 / (rank + 1) if rank < LAST else 0 for rank in found):.3f}")
@@ -112,9 +113,36 @@ def report(language: str, index: Index, asked: Sequence[Asked]) -> float:
     return hybrid - dense
 
 
-def ranks_of(index: Index, asked: Sequence[Asked], setting: str) -> tuple[list[float], float]:
+def several(e5_dir: Path, *, quick: bool) -> None:
+    """Print what one index of the documents of both languages finds, and what several find."""
+    of_language = {name: labelled(name, folder) for name, folder in LANGUAGES.items()}
+    chunks = [chunk for found, _ in of_language.values() for chunk in found[: 5 if quick else None]]
+    ways: list[tuple[str, str, list[str]]] = [
+        ("hybrid", "", []),
+        ("hybrid + languages", "", []),
+        ("hybrid + folders", "", []),
+    ]
+    if e5_dir.is_dir():
+        ways += [("hybrid", str(e5_dir), []), ("hybrid + languages", "", [f"vi={e5_dir}"])]
+    print(f"\nboth languages, {len(chunks)} chunks: nDCG@10, and ms a question")
+    print(f"| setting | embedding | {' | '.join(f'{name} | ms' for name in of_language)} |")
+    print("|---" * 6 + "|")
+    for setting, model, models in ways:
+        recipe = Recipe(retrieval=[setting], embedding_model=model, index_models=models)
+        cells = []
+        with build_index(chunks, recipe) as index:
+            for _, asked in of_language.values():
+                found, milliseconds = ranks_of(index, asked[: 2 if quick else None], recipe)
+                cells.append(
+                    f"{fmean(ndcg(rank, LAST) for rank in found):.3f} | {milliseconds:.0f}"
+                )
+            used = index.embedder.name + f", vi: {e5_dir.name}" * bool(models)
+        print(f"| {setting} | {used} | {' | '.join(cells)} |", flush=True)
+
+
+def ranks_of(index: Index, asked: Sequence[Asked], recipe: Recipe) -> tuple[list[float], float]:
     """The place of the first right chunk of each question, from 0 (∞: none), and median ms."""
-    retriever = retriever_of(index, Recipe(), setting, k=min(LAST, index.num_chunks))
+    retriever = retriever_of(index, recipe, recipe.retrieval[0], k=min(LAST, index.num_chunks))
     retriever.invoke("A first question opens the index.")
     ranks, seconds = list[float](), list[float]()
     for one in asked:
