@@ -99,6 +99,8 @@ class Index:
             parts: dict[str, list[Chunk]] = defaultdict(list)
             for document_id, chunks in self.by_document.items():
                 parts[_group(document_id, chunks, by)] += chunks
+            counts = (f"{name} {len(parts[name]):,}" for name in sorted(parts))
+            print(f"{'index':12} chunks of {by}: {', '.join(counts)}")
             loads = {name: lambda: self.embedder for name in sorted(parts)}
             for name, model in recipe.model_of_index.items():
                 loads[name] = partial(load_embedder, replace(recipe, embedding_model=model))
