@@ -14,6 +14,7 @@ from lib.endpoints import endpoint_settings
 from lib.engine.budget import budget_of
 from lib.engine.endpoint import Endpoint, EndpointError, gather_all, run
 from lib.engine.ledger import Ledger
+from lib.progress import Progress
 from lib.prompts.student import Message
 from lib.settings import SetupError
 
@@ -57,7 +58,12 @@ class EndpointChat(BaseChatModel):
                     async def one(messages: Sequence[Message]) -> str:
                         return (await endpoint.ask(messages, max_tokens=self.max_tokens)).text
 
-                    replies = await gather_all(prompts, one)
+                    if len(prompts) <= self.recipe.concurrency:  # a question of a chat
+                        replies = await gather_all(prompts, one)
+                    else:
+                        progress = Progress(self.role, len(prompts), note=endpoint.note)
+                        replies = await gather_all(prompts, one, on_done=progress.advance)
+                        progress.close()
             for reply in replies:
                 if isinstance(reply, EndpointError):
                     raise SetupError(f"Retrieval stopped: {reply}") from reply

@@ -72,10 +72,10 @@ class ModelReranker(Compressor):
     def refine(
         self, found: Sequence[Sequence[Document]], questions: Sequence[str]
     ) -> list[list[Document]]:
-        pairs = zip(questions, found, strict=True)
+        pairs = [(q, documents) for q, documents in zip(questions, found, strict=True) if documents]
         asked = [order_messages(q, [d.page_content for d in documents]) for q, documents in pairs]
-        replies = zip(ask_all(self.model, asked), found, strict=True)
-        return [self._ordered(reply, documents) for reply, documents in replies]
+        replies = iter(ask_all(self.model, asked))
+        return [self._ordered(next(replies), documents) if documents else [] for documents in found]
 
     def _ordered(self, reply: str, documents: Sequence[Document]) -> list[Document]:
         first = parse_order(reply, len(documents))

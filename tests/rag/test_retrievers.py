@@ -348,6 +348,9 @@ def test_a_model_may_rank_and_copy_but_not_invent() -> None:
     kept = ModelCompressor(model=FakeListChatModel(responses=replies))
     (one,) = kept.compress_documents(documents, "Which?")
     assert (one.id, one.page_content) == (documents[1].id, sentence)
+    silent = ModelReranker(model=FakeListChatModel(responses=["2"]), k=3)
+    assert silent.refine([[], documents], ["Which?", "Who?"])[0] == []
+    assert silent.refine([[], documents[:2]], ["Which?", "Who?"])[1] == documents[1::-1]
     nothing = ModelCompressor(model=FakeListChatModel(responses=["NONE"]))
     assert nothing.compress_documents(documents, "Which?") == documents
 
