@@ -7,15 +7,16 @@ longest part. hit: a right chunk is among the first k; MRR and nDCG: of the firs
 place 10. Differences are paired, clustered by document. Vietnamese is measured with the default
 embedder, which knows English, and with multilingual-e5-small where `make e5` has made its folder.
 
-Takes about 5 minutes, and longer with multilingual-e5-small.
+Takes about 8 minutes, and longer with multilingual-e5-small.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean, median
 
@@ -29,6 +30,7 @@ from lib.recipe import Recipe
 from lib.records import Chunk, Document
 from lib.settings import PROJECT_DIR, home
 from lib.store import read_jsonl
+from lib.text import one_line
 from lib.threads import tune_threads
 from offline.e5 import MODEL_DIR
 
@@ -37,15 +39,17 @@ LANGUAGES = {"en": PROJECT_DIR / "sample_data", "vi": DATA_DIR / "vi"}
 SETTINGS = (
     "dense", "keywords", "hybrid", "dense + rerank", "keywords + rerank", "hybrid + rerank",
 )  # fmt: skip
+READ, READ_K = ("hybrid", "hybrid + neighbours", "hybrid + compress"), 5
 DEPTHS = (1, 3, 5, 10)
 LAST = DEPTHS[-1]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A question, its document, and the ids of the chunks that have its passage."""
+    """A question, its passage and document, and the ids of the chunks that have the passage."""
 
     question: str
+    quote: str
     document: str
     kind: str
     right: frozenset[str]
@@ -57,22 +61,27 @@ def main(*, quick: bool = False) -> int:
     gains = {}
     e5_dir = home() / MODEL_DIR
     with fresh_home():
-        for language, folder in LANGUAGES.items():
-            chunks, asked = labelled(language, folder)
-            if quick:
-                asked = asked[:2]
-                kept = {name for one in asked for name in one.right}
-                chunks = [chunk for chunk in chunks if chunk.id in kept] + chunks[:LAST]
-                chunks = list({chunk.id: chunk for chunk in chunks}.values())
+        of_language = {name: labelled(name, folder) for name, folder in LANGUAGES.items()}
+        if quick:
+            of_language = {name: few(*found) for name, found in of_language.items()}
+        for language, (chunks, asked) in of_language.items():
             for model in embedding_models(language, e5_dir):
                 with build_index(chunks, Recipe(embedding_model=model)) as index:
                     gains[f"{language} ({index.embedder.name})"] = report(language, index, asked)
+        several(of_language, e5_dir)
     behind = [table for table, gain in gains.items() if gain <= 0]
     print(
         f"hybrid finds more than dense in {len(gains) - len(behind)} of {len(gains)} tables "
         f"(target: all); no more in: {', '.join(behind) or 'none'}"
     )
     return int(bool(behind))
+
+
+def few(chunks: Sequence[Chunk], asked: Sequence[Asked]) -> tuple[list[Chunk], list[Asked]]:
+    """Two questions, and chunks to find them in: for a quick run."""
+    kept = {name for one in asked[:2] for name in one.right}
+    some = [*(chunk for chunk in chunks if chunk.id in kept), *chunks[:LAST]]
+    return list({chunk.id: chunk for chunk in some}.values()), list(asked[:2])
 
 
 def embedding_models(language: str, e5_dir: Path) -> Iterator[str]:
@@ -92,7 +101,7 @@ def report(language: str, index: Index, asked: Sequence[Asked]) -> float:
     columns = [*(f"hit@{k}" for k in DEPTHS), "MRR@10", *(f"nDCG@{k}" for k in DEPTHS[1:])]
     print(f"| setting | {' | '.join(columns)} | nDCG@10 − dense's | ms a question |")
     print("|---" * (len(columns) + 3) + "|")
-    ranks = {setting: ranks_of(index, asked, setting) for setting in SETTINGS}
+    ranks = {setting: ranks_of(index, asked, Recipe(retrieval=[setting])) for setting in SETTINGS}
     for setting, (found, milliseconds) in ranks.items():
         cells = [f"{100 * fmean(rank < k for rank in found):.0f}" for k in DEPTHS]
         cells.append(f"{fmean(1 / (rank + 1) if rank < LAST else 0 for rank in found):.3f}")
@@ -106,15 +115,56 @@ def report(language: str, index: Index, asked: Sequence[Asked]) -> float:
             for setting, (found, _) in ranks.items()
         )
         print(f"hit@5 of {len(of_kind)} by {kind}: {hits}")
+    print(f"of what {READ_K} documents say:", "; ".join(map(partial(shown, index, asked), READ)))
     hybrid, dense = (
         fmean(ndcg(rank, LAST) for rank in ranks[name][0]) for name in ("hybrid", "dense")
     )
     return hybrid - dense
 
 
-def ranks_of(index: Index, asked: Sequence[Asked], setting: str) -> tuple[list[float], float]:
+def shown(index: Index, asked: Sequence[Asked], setting: str) -> str:
+    """`hybrid: the whole passage for 44% of the questions, 700 words`"""
+    retriever = retriever_of(index, Recipe(), setting, k=READ_K)
+    found = retriever.batch([one.question for one in asked])
+    texts = [[one_line(document.page_content) for document in documents] for documents in found]
+    pairs = zip(asked, texts, strict=True)
+    whole = fmean(any(one_line(one.quote) in text for text in of_one) for one, of_one in pairs)
+    words = fmean(sum(len(text.split()) for text in of_one) for of_one in texts)
+    return (
+        f"{setting}: the whole passage for {100 * whole:.0f}% of the questions, {words:.0f} words"
+    )
+
+
+def several(of_language: Mapping[str, tuple[list[Chunk], list[Asked]]], e5_dir: Path) -> None:
+    """Print what one index of the documents of all languages finds, and what several find."""
+    chunks = [chunk for found, _ in of_language.values() for chunk in found]
+    ways: list[tuple[str, str, list[str]]] = [
+        ("hybrid", "", []),
+        ("hybrid + languages", "", []),
+        ("hybrid + folders", "", []),
+    ]
+    if e5_dir.is_dir():
+        ways += [("hybrid", str(e5_dir), []), ("hybrid + languages", "", [f"vi={e5_dir}"])]
+    print(f"\nboth languages, {len(chunks)} chunks: nDCG@10, its difference to the first row, ms")
+    print(f"| setting | embedding | {' | '.join(f'{name} | | ms' for name in of_language)} |")
+    print("|---" * (2 + 3 * len(of_language)) + "|")
+    first: dict[str, list[float]] = {}
+    for setting, model, models in ways:
+        recipe = Recipe(retrieval=[setting], embedding_model=model, index_models=models)
+        cells = []
+        with build_index(chunks, recipe) as index:
+            for language, (_, asked) in of_language.items():
+                found, milliseconds = ranks_of(index, asked, recipe)
+                gain = difference(asked, found, first.setdefault(language, found))
+                mean = fmean(ndcg(rank, LAST) for rank in found)
+                cells.append(f"{mean:.3f} | {gain} | {milliseconds:.0f}")
+            used = index.embedder.name + f", vi: {e5_dir.name}" * bool(models)
+        print(f"| {setting} | {used} | {' | '.join(cells)} |", flush=True)
+
+
+def ranks_of(index: Index, asked: Sequence[Asked], recipe: Recipe) -> tuple[list[float], float]:
     """The place of the first right chunk of each question, from 0 (∞: none), and median ms."""
-    retriever = retriever_of(index, Recipe(), setting, k=min(LAST, index.num_chunks))
+    retriever = retriever_of(index, recipe, recipe.retrieval[0], k=min(LAST, index.num_chunks))
     retriever.invoke("A first question opens the index.")
     ranks, seconds = list[float](), list[float]()
     for one in asked:
@@ -131,9 +181,9 @@ def ndcg(rank: float, k: int) -> float:
     return 1 / math.log2(2 + rank) if rank < k else 0.0
 
 
-def difference(asked: Sequence[Asked], found: Sequence[float], dense: Sequence[float]) -> str:
+def difference(asked: Sequence[Asked], found: Sequence[float], other: Sequence[float]) -> str:
     """`+0.031 (+0.004 to +0.060)`"""
-    values = [ndcg(mine, LAST) - ndcg(its, LAST) for mine, its in zip(found, dense, strict=True)]
+    values = [ndcg(mine, LAST) - ndcg(its, LAST) for mine, its in zip(found, other, strict=True)]
     if not any(values):
         return "0"
     sample = make_sample(values, [one.document for one in asked], paired=True)
@@ -154,7 +204,7 @@ def labelled(language: str, folder: Path) -> tuple[list[Chunk], list[Asked]]:
     for row in read_jsonl(DATA_DIR / f"{language}.jsonl"):
         name = row["document"].removeprefix("sample_data/").removeprefix("vi/")
         right = holding(documents[name], row["quote"], chunks[name])
-        asked.append(Asked(row["question"], name, row["kind"], right))
+        asked.append(Asked(row["question"], row["quote"], name, row["kind"], right))
     return [chunk for of_document in chunks.values() for chunk in of_document], asked
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -310,13 +310,17 @@ class Recipe:
         meaning="documents that are retrieved: one condition each, the first decides")
     retrieval: list[str] = _asking(["hybrid"],
         meaning="how they are found: 'dense', 'keywords' or 'hybrid', and '+ rerank', '+ queries', "
-        "'+ hyde', '+ neighbours', '+ compress' behind it; the first decides, others are compared")
+        "'+ hyde', '+ languages', '+ folders', '+ route', '+ neighbours', '+ compress' behind it; "
+        "the first decides, others are compared")
+    index_models: list[str] = _asking([],
+        meaning="of '+ languages' and '+ folders': indexes with an embedding model of their own, "
+        "like ['vi=BAAI/bge-m3']")
     candidates: int = _asking(30, low=1, high=1000,
         meaning="documents that 'hybrid' fuses of each search, and that are re-ranked")
     rerank_model: str = _asking("",
         meaning="a cross-encoder, or 'llm'; '' = by the best sentence, with the embedding model")
     retrieval_role: str = _asking("teacher",
-        meaning="the role of .env that '+ queries', '+ hyde' and 'llm' ask")
+        meaning="the role of .env that '+ queries', '+ hyde', '+ route' and 'llm' ask")
     max_questions: int = _asking(60, low=0,
         meaning="questions of the evaluation split at most, drawn by seed; 0 = all")
     allow_leakage: list[str] = _asking([], choices=("chunks", "questions"),
@@ -341,6 +345,11 @@ class Recipe:
     def slots(self, role: str) -> int:
         """How many requests may be in flight to a role's endpoint."""
         return self.server_concurrency if role in ("student", "baseline") else self.concurrency
+
+    @property
+    def model_of_index(self) -> dict[str, str]:
+        """index_models: name → embedding model."""
+        return dict(map(_pair, self.index_models))
 
     @property
     def asking(self) -> dict[str, Any]:
@@ -387,7 +396,15 @@ class Recipe:
              f"retrieval is {self.retrieval}; expected at least one setting, each once."),
             (not all(map(retrieval_parts, self.retrieval)),
              f"retrieval is {self.retrieval}; expected 'dense', 'keywords' or 'hybrid', and behind "
-             f"it any of {', '.join(f'+ {part}' for part in _RETRIEVAL_PARTS)}."),
+             f"it any of {', '.join(f'+ {part}' for part in _RETRIEVAL_PARTS)} (one of "
+             f"{' and '.join(DIVISIONS)}; route only with it)."),
+            (not all(name and model for name, model in map(_pair, self.index_models)),
+             f"index_models is {self.index_models}; expected an index and its embedding model, "
+             "like 'vi=BAAI/bge-m3'."),
+            (bool(self.index_models)
+             and not any(map(division_of, map(retrieval_parts, self.retrieval))),
+             f"index_models is {self.index_models}, and retrieval {self.retrieval} has one index. "
+             f"Add + {' or + '.join(DIVISIONS)} to it."),
             (self.chunk_overlap_chars >= self.chunk_chars,
              f"chunk_overlap_chars is {self.chunk_overlap_chars}; expected less than chunk_chars "
              f"({self.chunk_chars})."),
@@ -440,14 +457,28 @@ class Recipe:
         # fmt: on
 
 
-_RETRIEVAL_PARTS = ("queries", "hyde", "rerank", "neighbours", "compress")
+DIVISIONS = ("languages", "folders")  # an index for each
+_RETRIEVAL_PARTS = ("queries", "hyde", "rerank", "neighbours", "compress", *DIVISIONS, "route")
 
 
 def retrieval_parts(setting: str) -> tuple[str, ...]:
     """`hybrid + rerank` → ("hybrid", "rerank"); () = it is not a retrieval setting."""
     first, *others = parts = tuple(part.strip() for part in setting.split("+"))
     known = first in ("dense", "keywords", "hybrid") and {*others} <= {*_RETRIEVAL_PARTS}
-    return parts if known and len({*parts}) == len(parts) else ()
+    divisions = len({*DIVISIONS} & {*others})
+    sensible = divisions < 2 and (divisions or "route" not in others)
+    return parts if known and sensible and len({*parts}) == len(parts) else ()
+
+
+def division_of(parts: Sequence[str]) -> str:
+    """What the indexes of a setting are of: "languages", "folders", or "": it has one index."""
+    return next((part for part in parts if part in DIVISIONS), "")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """`vi = BAAI/bge-m3` → ("vi", "BAAI/bge-m3")"""
+    name, _, model = text.partition("=")
+    return name.strip(), model.strip()
 
 
 def _fits(value: Any, declared_type: str) -> bool:

@@ -28,6 +28,7 @@ class Estimate:
 class Used:
     tokens: int
     cost: float = 0.0
+    answered: bool = True  # False: it timed out, so this is what it may have taken
 
 
 class Budget:
@@ -41,7 +42,7 @@ class Budget:
         self, *, max_cost: float = 0.0, max_tokens_total: int = 0, currency: str = ""
     ) -> None:
         self.max_cost, self.max_tokens_total, self.currency = max_cost, max_tokens_total, currency
-        self.cost, self.tokens, self.requests = 0.0, 0, 0
+        self.cost, self.tokens, self.requests, self.timed_out = 0.0, 0, 0, 0
         self.in_flight = 0  # requests, of all endpoints that share it
         self._reserved_cost = self._reserved_tokens = 0.0
 
@@ -58,12 +59,13 @@ class Budget:
         self._reserved_cost += estimate.most_cost
 
     def settle(self, estimate: Estimate, used: Used | None) -> None:
-        """The request ended; None: without a reply."""
+        """The request ended; None: free."""
         self.in_flight -= 1
         self._reserved_tokens -= estimate.most_tokens
         self._reserved_cost -= estimate.most_cost
         if used is not None:
-            self.requests += 1
+            self.requests += used.answered
+            self.timed_out += not used.answered
             self.tokens += used.tokens
             self.cost += used.cost
 
@@ -71,9 +73,12 @@ class Budget:
         cost = f"{self.cost:.4g} of max_cost = {self.max_cost:g} {self.currency}".strip()
         tokens = f"{self.tokens:,} of max_tokens_total = {self.max_tokens_total:,}"
         limits = [cost] * bool(self.max_cost) + [tokens] * bool(self.max_tokens_total)
+        by = f"{self.requests:,} replies"
+        if self.timed_out:
+            by += f" and, if they are billed, {self.timed_out:,} requests that timed out"
         return BudgetSpent(
-            f"{' and '.join(limits)} is spent by {self.requests:,} replies, and the next request "
-            "may take more than is left. Every reply is in the ledger: run this again to go on"
+            f"{' and '.join(limits)} is spent by {by}, and the next request may take more than is "
+            "left. Every reply is in the ledger: run this again to go on"
         )
 
 
@@ -83,6 +88,7 @@ class Meter:
     def __init__(self, price: Price | None) -> None:
         self.price, self.tokens, self.cost = price, 0, 0.0
         self.unread = 0  # replies that could not be read
+        self.timed_out, self.timed_out_cost = 0, 0.0  # apart: perhaps they are not billed
         self._lengths: dict[int, tuple[int, float]] = {}  # max_tokens → replies, mean length
 
     def estimate(self, request: Mapping[str, Any]) -> Estimate:
@@ -111,8 +117,22 @@ class Meter:
         self.unread += 1
         if usage.prompt_tokens + usage.completion_tokens:
             return self.count(request, usage)
+        return self._add(*self._guess(request))
+
+    def count_timed_out(self, request: Mapping[str, Any]) -> Used:
+        """As long as its reply was expected to be: a service may finish and bill it all the same.
+
+        It is in no sum of this endpoint but `timed_out_cost`; the budget counts it as spent.
+        """
+        read, written = self._guess(request)
+        cost = self._cost(read, written)
+        self.timed_out, self.timed_out_cost = self.timed_out + 1, self.timed_out_cost + cost
+        return Used(read + written, cost, answered=False)
+
+    def _guess(self, request: Mapping[str, Any]) -> tuple[int, int]:
+        """Prompt and completion tokens of a reply that is not known."""
         written = round(self._expected(request.get("max_tokens", 0)))
-        return self._add(_prompt_bytes(request) // BYTES_PER_TOKEN, written)
+        return _prompt_bytes(request) // BYTES_PER_TOKEN, written
 
     def _expected(self, most: int) -> float:
         """The completion tokens of a reply with this max_tokens."""
@@ -147,9 +167,13 @@ def _prompt_bytes(request: Mapping[str, Any]) -> int:
 
 
 def budget_of(recipe: Recipe) -> Budget:
-    """What a run may spend, in the currency of prices.yaml."""
-    return Budget(
-        max_cost=recipe.max_cost,
-        max_tokens_total=recipe.max_tokens_total,
-        currency=load_prices().currency,
+    """What all that is asked with this recipe may spend, in the currency of prices.yaml."""
+    made: Budget = vars(recipe).setdefault(
+        "_budget",  # beside the knobs: a copy with another value has a budget of its own
+        Budget(
+            max_cost=recipe.max_cost,
+            max_tokens_total=recipe.max_tokens_total,
+            currency=load_prices().currency,
+        ),
     )
+    return made

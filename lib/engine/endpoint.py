@@ -121,6 +121,9 @@ class Endpoint:
             parts.append(f"{self._requests.failed:,} failed")
         if self.meter.unread:
             parts.append(f"{self.meter.unread:,} unreadable, counted as paid")
+        if late := self.meter.timed_out:
+            cost = f" ({self.meter.timed_out_cost:.2f} {self.prices.currency})"
+            parts.append(f"{late:,} timed out, perhaps billed{cost * bool(self.meter.price)}")
         if (pause_s := self._requests.scheduler.pause_s) >= 1:
             parts.append(f"waiting {pause_s:,.0f} s (rate limit)")
         return " · ".join(parts)
@@ -165,13 +168,16 @@ class Endpoint:
 
     @contextmanager
     def _counted(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Yields {}, to be filled with the reply. If it cannot be read, the attempt is paid."""
+        """Yields {}, to be filled with the reply. One that cannot be read is paid; one that does
+        not come in time may be."""
         data: dict[str, Any] = {}
         try:
             yield data
         except Fault as fault:
             if fault.is_paid:
                 fault.used = self.meter.count_unread(request, usage_of(data))
+            elif fault.kind == "timeout":
+                fault.used = self.meter.count_timed_out(request)
             raise
 
     async def _send(self, request: dict[str, Any], *, timeouts: int = 0) -> dict[str, Any]:

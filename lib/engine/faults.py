@@ -36,7 +36,7 @@ class Fault(Exception):
         # "busy", "timeout", "unreachable", "server", "cut", "unreadable" or "other process"
         self.kind = kind
         self.retry_after_s = retry_after_s  # how long the endpoint asks to wait
-        self.used: Any = None  # budget.Used, where the attempt counts as paid
+        self.used: Any = None  # budget.Used, where the attempt counts as paid, or may be
 
     @property
     def is_paid(self) -> bool:

@@ -2,7 +2,8 @@
 
 A reply that came and cannot be read was written, and is probably billed: the attempt counts as
 paid, by the reply's usage or by estimate. A whole one is asked for once more, one that was cut on
-its way twice more; mixed, both together twice more at most. Other faults count as free, and are
+its way twice more; mixed, both together twice more at most. A request that timed out may be billed:
+the budget counts it by estimate, and it is shown apart. Other faults count as free. All these are
 attempted again up to max_retries times; 429 as long as timeout_s lets it.
 """
 

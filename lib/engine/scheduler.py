@@ -85,9 +85,9 @@ class Scheduler:
             raise
 
     def end(self, entry: Entry, used: Used | None = None) -> None:
-        """Release the slot. `used`: by the reply, if it was answered."""
+        """Release the slot. `used`: by the reply, or perhaps by one that did not come in time."""
         self._free += 1
-        if used is not None:
+        if used is not None and used.answered:
             self.pace.answer(entry.started_at)
         for shared in (*self._limits, self._budget):
             shared.settle(entry.estimate, used)

@@ -84,6 +84,8 @@ def _within(budget: Budget, model: str, request: dict[str, Any], pay: Callable[[
     except Fault as fault:
         if fault.is_paid:
             used = meter.count_unread(request, Reply("", "", 0, 0, 0.0))
+        elif fault.kind == "timeout":
+            used = meter.count_timed_out(request)
         raise
     finally:
         with _SPENDING:
@@ -127,9 +129,13 @@ def _paid(
                     if payload == {**form.payload(request), **more}:
                         raise
             except (openai.APIError, ValueError) as error:
-                how = "cut its reply" if text else "cannot be reached"
+                how, kind = "cannot be reached", "unreachable"
+                if text:
+                    how, kind = "cut its reply", "cut"
+                elif isinstance(error, openai.APITimeoutError):
+                    how, kind = "did not answer in time", "timeout"
                 message = f"the {settings.where} {how}: {short(error.__cause__ or error)}"
-                raise Fault(message, kind="cut" if text else "unreachable") from error
+                raise Fault(message, kind=kind) from error
     if not reason:
         raise Fault(f"the {settings.where} cut its reply: it has no end", kind="cut")
     choice = {"message": {"content": text, "refusal": refusal}, "finish_reason": reason}

@@ -137,12 +137,14 @@ def _card(model_dir: Path) -> str:
 def evaluation_of(model_dir: Path) -> str:
     """`run tiny, 2026-11-28: The student beats …`, of the newest results of exactly this student;
     "" = there are none."""
-    found = []
+    found, names = [], {portable(model_dir)}
+    if model_dir.name == "merged":
+        names.add(portable(model_dir.parent / "adapter"))  # as it answers with serve_adapter
     for path in (home() / "runs").glob("*/metrics.json"):
         metrics = json.loads(path.read_text(encoding="utf-8"))
         models = metrics.get("made_of", {}).get("models", [])
         served = {model["deployment"] for model in models if model["role"] == "student"}
-        if portable(model_dir) in served:
+        if names & served:
             said = f"run {path.parent.name}, {metrics['date'][:10]}: {metrics['verdict']}"
             found.append((metrics["date"], said))
     return max(found, default=("", ""))[1]

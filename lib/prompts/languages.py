@@ -49,6 +49,11 @@ def nearest_language(text: str, among: Sequence[str]) -> str:
     return max(among, key=lambda language: probability.get(_code(language), -1.0))
 
 
+def language_of(text: str) -> str:
+    """`language_of("Thư viện mở cửa lúc tám giờ.")` → "vi"; of the languages that have a name."""
+    return nearest_language(text, list(_NAMES))
+
+
 def _code(language: str) -> str:
     written = language.strip().lower()
     return _CODES.get(written, written)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from functools import cached_property
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -12,9 +11,10 @@ from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_me
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from lib.endpoints import endpoint_settings
-from lib.engine.budget import Budget, budget_of
+from lib.engine.budget import budget_of
 from lib.engine.endpoint import Endpoint, EndpointError, gather_all, run
 from lib.engine.ledger import Ledger
+from lib.progress import Progress
 from lib.prompts.student import Message
 from lib.settings import SetupError
 
@@ -41,10 +41,6 @@ class EndpointChat(BaseChatModel):
         (text,) = self.ask_all([convert_to_openai_messages(messages)])
         return ChatResult(generations=[ChatGeneration(message=AIMessage(text))])
 
-    @cached_property
-    def _budget(self) -> Budget:
-        return budget_of(self.recipe)
-
     def ask_all(self, prompts: Sequence[Sequence[Message]]) -> list[str]:
         settings = endpoint_settings(self.role, self.recipe.run_name)
         if settings is None:
@@ -56,13 +52,18 @@ class EndpointChat(BaseChatModel):
         async def ask() -> list[str]:
             with closing(Ledger()) as ledger:
                 async with Endpoint(
-                    settings, self.recipe, ledger=ledger, budget=self._budget
+                    settings, self.recipe, ledger=ledger, budget=budget_of(self.recipe)
                 ) as endpoint:
 
                     async def one(messages: Sequence[Message]) -> str:
                         return (await endpoint.ask(messages, max_tokens=self.max_tokens)).text
 
-                    replies = await gather_all(prompts, one)
+                    if len(prompts) <= self.recipe.concurrency:  # a question of a chat
+                        replies = await gather_all(prompts, one)
+                    else:
+                        progress = Progress(self.role, len(prompts), note=endpoint.note)
+                        replies = await gather_all(prompts, one, on_done=progress.advance)
+                        progress.close()
             for reply in replies:
                 if isinstance(reply, EndpointError):
                     raise SetupError(f"Retrieval stopped: {reply}") from reply

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from langchain_core.callbacks import Callbacks
@@ -11,6 +11,7 @@ from langchain_core.language_models import BaseChatModel
 
 from lib.prompts.retrieval import extract_messages, parse_extract
 from lib.rag.chat_model import ask_all
+from lib.rag.documents import Compressor
 from lib.rag.sentences import SentenceVectors, sentences_of
 
 
@@ -33,23 +34,25 @@ class SentenceCompressor(BaseDocumentCompressor):
         return [sentences[place] for place in sorted(order[: self.keep])]
 
 
-class ModelCompressor(BaseDocumentCompressor):
+class ModelCompressor(Compressor):
     """The sentences that a chat model copies. A document without any is left out.
 
-    Where it copies none at all, the documents stay as they are.
+    Where it copies none of a question's documents, these stay as they are.
     """
 
     model: BaseChatModel
 
-    def compress_documents(
-        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
-    ) -> Sequence[Document]:
-        replies = ask_all(
-            self.model, [extract_messages(query, document.page_content) for document in documents]
-        )
-        copied = [parse_extract(r, d.page_content) for r, d in zip(replies, documents, strict=True)]
-        kept = [_shortened(d, s) for d, s in zip(documents, copied, strict=True) if s]
-        return kept or documents
+    def refine(
+        self, found: Sequence[Sequence[Document]], questions: Sequence[str]
+    ) -> list[list[Document]]:
+        pairs = [(q, d) for q, documents in zip(questions, found, strict=True) for d in documents]
+        asked = [extract_messages(q, document.page_content) for q, document in pairs]
+        replies = iter(ask_all(self.model, asked))
+        return [self._copied(documents, replies) for documents in found]
+
+    def _copied(self, documents: Sequence[Document], replies: Iterator[str]) -> list[Document]:
+        copied = [(d, parse_extract(next(replies), d.page_content)) for d in documents]
+        return [_shortened(d, sentences) for d, sentences in copied if sentences] or [*documents]
 
 
 def _shortened(document: Document, sentences: Sequence[str]) -> Document:

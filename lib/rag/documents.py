@@ -1,4 +1,4 @@
-"""Chunks as LangChain's documents, the form that retrievers pass on; and retrievers of many."""
+"""Chunks as LangChain's documents, which retrievers find and compressors refine, many at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, ClassVar
 
-from langchain_core.documents import Document
+from langchain_core.callbacks import Callbacks
+from langchain_core.documents import BaseDocumentCompressor, Document
 from langchain_core.retrievers import BaseRetriever
 
 from lib.records import Chunk
@@ -52,3 +53,23 @@ class Retriever(BaseRetriever):
         self, inputs: list[str], config: Any = None, *, return_exceptions: bool = False, **_: Any
     ) -> list[list[Document]]:
         return self.find(inputs)
+
+
+class Compressor(BaseDocumentCompressor):
+    """A document compressor of LangChain that takes what many questions have found at once.
+
+    `refine` is all that it adds.
+    """
+
+    model_config: ClassVar = {"arbitrary_types_allowed": True}
+
+    def refine(
+        self, found: Sequence[Sequence[Document]], questions: Sequence[str]
+    ) -> list[list[Document]]:
+        """Of each question, from its documents."""
+        raise NotImplementedError
+
+    def compress_documents(
+        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
+    ) -> Sequence[Document]:
+        return self.refine([documents], [query])[0]

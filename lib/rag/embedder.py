@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lib.endpoints import EndpointSettings, endpoint_settings
-from lib.engine.endpoint import Endpoint, EndpointError, run
+from lib.engine.budget import budget_of
+from lib.engine.endpoint import BudgetSpent, Endpoint, EndpointError, run
 from lib.engine.faults import short
 from lib.engine.ledger import Ledger
 from lib.rag.minilm import MINILM_NAME, MINILM_SHA256, minilm_dir
@@ -122,7 +123,10 @@ class LocalEmbedder:
 
 
 class EndpointEmbedder:
-    """The embedding endpoint of `.env`, through the ledger: a text is paid once."""
+    """The embedding endpoint of `.env`, through the ledger: a text is paid once.
+
+    Its vectors raise SetupError where the endpoint fails, or the recipe's budget is spent.
+    """
 
     def __init__(self, settings: EndpointSettings, recipe: Recipe) -> None:
         self.name = re.sub(r"[^A-Za-z0-9._-]+", "-", settings.deployment)
@@ -134,7 +138,9 @@ class EndpointEmbedder:
 
         async def embed() -> None:
             with closing(Ledger()) as ledger:
-                async with Endpoint(self._settings, self._recipe, ledger=ledger) as endpoint:
+                async with Endpoint(
+                    self._settings, self._recipe, ledger=ledger, budget=budget_of(self._recipe)
+                ) as endpoint:
                     for start in range(0, len(texts), _SENT_TOGETHER):
                         batch = texts[start : start + _SENT_TOGETHER]
                         rows.extend(await endpoint.embed(batch))
@@ -142,6 +148,8 @@ class EndpointEmbedder:
 
         try:
             run(embed())
+        except BudgetSpent as spent:
+            raise SetupError(f"Embedding stopped: {spent}.") from spent
         except EndpointError as error:
             raise SetupError(
                 f"Embedding stopped: {error}. The vectors of {len(rows)} texts are in the ledger: "

@@ -1,21 +1,24 @@
-"""Chunks → an index on disk: Chroma inside our process with our own vectors, and BM25 beside it."""
+"""Chunks → an index on disk: Chroma inside our process with our own vectors, and BM25."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict
-from functools import cached_property
+from dataclasses import asdict, replace
+from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 from shutil import copytree
 from typing import TYPE_CHECKING, Any
 
 from lib.progress import Progress
+from lib.prompts.languages import language_of
 from lib.rag import keywords
 from lib.rag.embedder import Embedder, load_embedder
 from lib.rag.sentences import SentenceVectors
-from lib.recipe import Recipe
+from lib.recipe import Recipe, division_of, retrieval_parts
 from lib.records import Chunk
 from lib.settings import SetupError, portable
 from lib.store import artefact_dir, building
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from langchain_chroma import Chroma
 
 COLLECTION = "chunks"
+_READ_FOR_LANGUAGE = 2000  # characters of a document
 ROWS_AT_ONCE = 5000  # SQLite takes 32,766 variables in a statement; Chroma sends one a row
 # One thread always builds the same graph; a wide search finds what brute force finds (tested).
 _HNSW = {
@@ -36,10 +40,28 @@ _HNSW = {
 
 
 class Index:
-    """A finished index. It is opened when it is first asked, until `close` or the end of `with`."""
+    """Chunks to look up, by vectors and by words.
 
-    def __init__(self, folder: Path, embedder: Embedder, num_chunks: int) -> None:
-        self.folder, self.embedder, self.num_chunks = folder, embedder, num_chunks
+    Either is built, or found in its folder, when it is first asked for. Opened until `close` or the
+    end of `with`.
+    """
+
+    def __init__(self, chunks: Iterable[Chunk], load: Callable[[], Embedder]) -> None:
+        self.by_id, self._load = {chunk.id: chunk for chunk in chunks}, load
+        self._divided: dict[str, dict[str, Index]] = {}
+
+    @property
+    def num_chunks(self) -> int:
+        return len(self.by_id)
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        return self._load()
+
+    @cached_property
+    def folder(self) -> Path:
+        """The folder of its vectors."""
+        return _vectors_dir(list(self.by_id.values()), self.embedder)
 
     @cached_property
     def _client(self) -> Any:
@@ -52,22 +74,38 @@ class Index:
 
     @cached_property
     def keywords(self) -> keywords.KeywordIndex:
-        return keywords.load(self.folder)
+        return keywords.open_index(self.by_id.values())
 
     @cached_property
     def sentences(self) -> SentenceVectors:
         return SentenceVectors(self.embedder)
 
-    def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
-        parts = (ids[i : i + ROWS_AT_ONCE] for i in range(0, len(ids), ROWS_AT_ONCE))
-        found = (_chunks(self.collection.get(ids=list(part))) for part in parts)
-        return {chunk.id: chunk for chunks in found for chunk in chunks}
+    @cached_property
+    def by_document(self) -> dict[str, list[Chunk]]:
+        """Document id → its chunks, in their order."""
+        found: dict[str, list[Chunk]] = defaultdict(list)
+        for chunk in sorted(self.by_id.values(), key=lambda chunk: chunk.start):
+            found[chunk.document_id].append(chunk)
+        return found
 
-    def chunks_of(self, document_ids: Iterable[str]) -> list[Chunk]:
-        """All chunks of some documents, in the documents' order."""
-        wanted = {"document_id": {"$in": sorted(set(document_ids))}}
-        found = _chunks(self.collection.get(where=wanted))
-        return sorted(found, key=lambda chunk: (chunk.document_id, chunk.start))
+    def divided(self, by: str, recipe: Recipe) -> dict[str, Index]:
+        """An index for each of the "languages" of its documents, or of their "folders"; "": itself.
+
+        Names are ISO 639 codes, or first folders ("." = in none) and hosts.
+        """
+        if not by:
+            return {"": self}
+        if by not in self._divided:
+            parts: dict[str, list[Chunk]] = defaultdict(list)
+            for document_id, chunks in self.by_document.items():
+                parts[_group(document_id, chunks, by)] += chunks
+            counts = (f"{name} {len(parts[name]):,}" for name in sorted(parts))
+            print(f"{'index':12} chunks of {by}: {', '.join(counts)}")
+            loads = {name: lambda: self.embedder for name in sorted(parts)}
+            for name, model in recipe.model_of_index.items():
+                loads[name] = partial(load_embedder, replace(recipe, embedding_model=model))
+            self._divided[by] = {name: Index(parts[name], loads[name]) for name in sorted(parts)}
+        return self._divided[by]
 
     def vector_store(self) -> Chroma:
         """The index as LangChain's VectorStore, for chains of your own."""
@@ -84,6 +122,8 @@ class Index:
             self._client.close()
         for opened in ("_client", "collection"):
             self.__dict__.pop(opened, None)
+        for part in chain.from_iterable(parts.values() for parts in self._divided.values()):
+            part.close()
 
     def __enter__(self) -> Index:
         return self
@@ -93,23 +133,52 @@ class Index:
 
 
 def build_index(chunks: Sequence[Chunk], recipe: Recipe) -> Index:
-    """Index the chunks in `artefacts/indexes/<model>-<fingerprint>`, or reuse that folder.
+    """An index of the chunks, with what the recipe's retrieval looks them up by: see `Index`."""
+    if not chunks:
+        raise SetupError("There are no chunks to index. Run 1_gen.ipynb on at least one document.")
+    if len({chunk.id for chunk in chunks}) < len(chunks):
+        raise SetupError("Two chunks have one id. The dataset is damaged: run 1_gen.ipynb again.")
+    index = Index(chunks, partial(load_embedder, recipe))
+    searches = [
+        (parts[0], index.divided(division_of(parts), recipe))
+        for parts in map(retrieval_parts, recipe.retrieval)
+    ]
+    names = {name for _, indexes in searches for name in indexes if name}
+    if unknown := [name for name in recipe.model_of_index if name not in names]:
+        raise SetupError(
+            f"index_models names '{unknown[0]}', and the indexes of these documents are: "
+            f"{', '.join(sorted(names))}. Name one of these."
+        )
+    for search, indexes in searches:
+        for one in indexes.values():
+            if search != "keywords":
+                _ = one.folder
+            if search != "dense":
+                _ = one.keywords
+    return index
+
+
+def _group(document_id: str, chunks: Sequence[Chunk], by: str) -> str:
+    """`harbour/tides.md` → "harbour", `https://docs.example.com/a` → "docs.example.com"."""
+    if by == "languages":
+        return language_of(" ".join(chunk.text for chunk in chunks)[:_READ_FOR_LANGUAGE])
+    first, is_inside, _ = document_id.split("://", 1)[-1].partition("/")
+    return first if is_inside else "."
+
+
+def _vectors_dir(chunks: Sequence[Chunk], embedder: Embedder) -> Path:
+    """`artefacts/indexes/<model>-<fingerprint>`, built if it is not there.
 
     Where an earlier index of the same model has some of their texts, only the others are embedded,
     and where it has most of them, it is copied and updated. The folder appears only when it is
     complete, so an interrupted build is never reused; one that is damaged is built anew.
     """
-    if not chunks:
-        raise SetupError("There are no chunks to index. Run 1_gen.ipynb on at least one document.")
-    if len({chunk.id for chunk in chunks}) < len(chunks):
-        raise SetupError("Two chunks have one id. The dataset is damaged: run 1_gen.ipynb again.")
-    embedder = load_embedder(recipe)
     made_of = {"chunks": [asdict(chunk) for chunk in chunks], "embedder": embedder.identity}
     target = artefact_dir("indexes", embedder.name, made_of | {"format": 2})
     if target.is_dir() and _is_readable(target):
         print(f"index        reused · {len(chunks):,} chunks · {portable(target)}")
-        return Index(target, embedder, len(chunks))
-    earlier, vectors = _earlier(target, embedder)
+        return target
+    earlier, vectors = _earlier(target, embedder, chunks)
     with building(target) as folder:
         if earlier and 2 * sum(chunk.text in vectors for chunk in chunks) > len(vectors):
             copytree(earlier, folder, dirs_exist_ok=True)
@@ -119,23 +188,32 @@ def build_index(chunks: Sequence[Chunk], recipe: Recipe) -> Index:
         vectors |= _embed(new, embedder)
         with open_client(folder) as client:
             _fill(client, chunks, vectors, embedder.identity)
-        keywords.build(chunks, folder)
-    return Index(target, embedder, len(chunks))
+    return target
 
 
-def _earlier(target: Path, embedder: Embedder) -> tuple[Path | None, dict[str, Any]]:
-    """The newest readable index of this model, and its vectors by their texts."""
+def _earlier(
+    target: Path, embedder: Embedder, chunks: Sequence[Chunk]
+) -> tuple[Path | None, dict[str, Any]]:
+    """The readable index of this model with the most of these chunks, the newest of several, and
+    its vectors by their texts."""
+    sample = [chunk.id for chunk in chunks[:: 1 + len(chunks) // ROWS_AT_ONCE]]
+    shared: dict[Path, int] = {}
     folders = [path for path in target.parent.glob(f"{embedder.name}-*") if path.is_dir()]
     for folder in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True):
         if folder != target and _is_readable(folder):
             with open_client(folder) as client:
                 collection = client.get_collection(COLLECTION, embedding_function=None)
                 if (collection.metadata or {}).get("embedder") == embedder.identity:
-                    vectors: dict[str, Any] = {}
-                    for found in _parts(collection, "documents", "embeddings"):
-                        vectors |= zip(found["documents"], found["embeddings"], strict=True)
-                    return folder, vectors
-    return None, {}
+                    shared[folder] = len(collection.get(ids=sample, include=[])["ids"])
+    if not shared:
+        return None, {}
+    best = max(shared, key=lambda folder: shared[folder])
+    vectors: dict[str, Any] = {}
+    with open_client(best) as client:
+        collection = client.get_collection(COLLECTION, embedding_function=None)
+        for found in _parts(collection, "documents", "embeddings"):
+            vectors |= zip(found["documents"], found["embeddings"], strict=True)
+    return best, vectors
 
 
 def _is_readable(folder: Path) -> bool:

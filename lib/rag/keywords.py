@@ -6,19 +6,18 @@ without them, for questions that are typed without accents (docs/experiments.md)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib.records import Chunk
-from lib.store import read_json, write_json
+from lib.store import artefact_dir, building, read_json, write_json
 from lib.text import terms, unaccented
 
 if TYPE_CHECKING:
     import bm25s
 
-_FOLDER, _IDS = "keywords", "ids.json"
+_IDS = "ids.json"
 
 
 @dataclass(frozen=True)
@@ -63,14 +62,14 @@ def _terms(text: str) -> list[str]:
     return [*found, *(plain for t in accented if (plain := unaccented(t)) != t)]
 
 
-def build(chunks: Sequence[Chunk], folder: Path) -> None:
-    index = index_terms([chunk.text for chunk in chunks])
-    index.save(folder / _FOLDER, show_progress=False)
-    write_json(folder / _FOLDER / _IDS, [chunk.id for chunk in chunks])
-
-
-def load(folder: Path) -> KeywordIndex:
+def open_index(chunks: Collection[Chunk]) -> KeywordIndex:
+    """Of `artefacts/indexes/bm25-<fingerprint>`, which is built if it is not there."""
     import bm25s
 
-    index = bm25s.BM25.load(folder / _FOLDER, show_progress=False)
-    return KeywordIndex(read_json(folder / _FOLDER / _IDS), index)
+    made_of = {"texts": [(chunk.id, chunk.text) for chunk in chunks], "format": 1}
+    target = artefact_dir("indexes", "bm25", made_of)
+    if not target.is_dir():
+        with building(target) as folder:
+            index_terms([chunk.text for chunk in chunks]).save(folder, show_progress=False)
+            write_json(folder / _IDS, [chunk.id for chunk in chunks])
+    return KeywordIndex(read_json(target / _IDS), bm25s.BM25.load(target, show_progress=False))

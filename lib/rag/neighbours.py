@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Container, Sequence
 from dataclasses import replace
 from typing import ClassVar
@@ -25,14 +24,12 @@ class Neighbours(BaseDocumentCompressor):
     def compress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
     ) -> Sequence[Document]:
-        in_document: dict[str, list[Chunk]] = defaultdict(list)
-        for chunk in self.index.chunks_of(d.metadata["document_id"] for d in documents):
-            in_document[chunk.document_id].append(chunk)
         hits, shown = {document.id for document in documents}, set[str]()
         widened: list[Document] = []
         for document in documents:
             if document.id not in shown:
-                around = self._around(document, in_document[document.metadata["document_id"]], hits)
+                chunks = self.index.by_document[document.metadata["document_id"]]
+                around = self._around(document, chunks, hits)
                 shown |= {chunk.id for chunk in around}
                 score = document.metadata.get("score", 0.0)
                 widened.append(as_document(join(around), score=score))

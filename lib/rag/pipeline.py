@@ -1,10 +1,12 @@
 """A retrieval setting, such as `hybrid + rerank`, as one retriever.
 
-    dense | keywords | hybrid   [+ queries | + hyde]   [+ rerank]   [+ neighbours]   [+ compress]
+    dense | keywords | hybrid   [+ queries | + hyde]   [+ languages | + folders   [+ route]]
+                                [+ rerank]   [+ neighbours]   [+ compress]
 
 Candidates are looked for by vectors, by words (BM25) or by both, for the question and, with
-`queries` or `hyde`, for what a model writes. The best are put in a better order, widened by the
-chunks beside them, and shortened to what helps, in this order, whatever the order of the parts.
+`queries` or `hyde`, for what a model writes; in one index, or in those of the languages or folders
+that are routed to. The best are put in a better order, widened by the chunks beside them, and
+shortened to what helps, in this order, whatever the order of the parts.
 """
 
 from __future__ import annotations
@@ -17,13 +19,14 @@ from langchain_core.retrievers import BaseRetriever
 
 from lib.rag.chat_model import EndpointChat
 from lib.rag.compress import ModelCompressor, SentenceCompressor
-from lib.rag.documents import Retriever, as_chunk
+from lib.rag.documents import Compressor, Retriever, as_chunk
 from lib.rag.expand import ExpandedRetriever
 from lib.rag.index import Index
 from lib.rag.neighbours import Neighbours
 from lib.rag.rerank import CrossEncoderReranker, ModelReranker, SentenceReranker
 from lib.rag.retrievers import DenseRetriever, FusedRetriever, KeywordRetriever
-from lib.recipe import Recipe, retrieval_parts
+from lib.rag.several import RoutedRetriever, by_language, by_model, everywhere
+from lib.recipe import Recipe, division_of, retrieval_parts
 from lib.records import Chunk
 from lib.settings import SetupError
 
@@ -36,12 +39,13 @@ class RefinedRetriever(Retriever):
 
     def find(self, questions: Sequence[str]) -> list[list[Document]]:
         found = self.retriever.batch(list(questions))
-        return [self._refined(docs, q) for docs, q in zip(found, questions, strict=True)]
-
-    def _refined(self, documents: Sequence[Document], question: str) -> list[Document]:
         for step in self.steps:
-            documents = step.compress_documents(documents, question)
-        return list(documents)
+            if isinstance(step, Compressor):
+                found = step.refine(found, questions)
+            else:
+                pairs = zip(found, questions, strict=True)
+                found = [list(step.compress_documents(docs, question)) for docs, question in pairs]
+        return found
 
 
 def retriever_of(index: Index, recipe: Recipe, setting: str, *, k: int) -> Retriever:
@@ -50,42 +54,66 @@ def retriever_of(index: Index, recipe: Recipe, setting: str, *, k: int) -> Retri
     It opens the index when it is first asked; close the index after it.
     """
     parts = retrieval_parts(setting)
-    rerank = "rerank" in parts
-    wide = max(k, recipe.candidates)
-    reach = wide if rerank else k
+    reach = max(k, recipe.candidates) if "rerank" in parts else k
+    model = EndpointChat(role=recipe.retrieval_role, recipe=recipe)
+    by = division_of(parts)
+    indexes = index.divided(by, recipe)
+    route = by_language(indexes) if by == "languages" else everywhere
+    if "route" in parts:
+        route = by_model(model, indexes)
+    each: dict[str, BaseRetriever]
+    if by == "languages":  # each may have its own embedding model, for all that follows
+        own = " + ".join(part for part in parts if part not in (by, "route"))
+        each = {name: retriever_of(one, recipe, own, k=k) for name, one in indexes.items()}
+        return RoutedRetriever(retrievers=each, route=route, k=k)
+    each = {name: _search(one, recipe, parts, model, k=reach) for name, one in indexes.items()}
+    found = RoutedRetriever(retrievers=each, route=route, k=reach) if by else each[""]
+    steps = _steps(index, recipe, parts, model, k=k)
+    return RefinedRetriever(retriever=found, steps=steps)
+
+
+def _search(
+    index: Index, recipe: Recipe, parts: Sequence[str], model: EndpointChat, *, k: int
+) -> Retriever:
+    """The first part of a setting, and what widens the question."""
     found: Retriever
     if parts[0] == "hybrid":
+        wide = max(k, recipe.candidates)
         both: list[BaseRetriever] = [
             DenseRetriever(index=index, k=wide),
             KeywordRetriever(index=index, k=wide),
         ]
-        found = FusedRetriever(retrievers=both, k=reach)
+        found = FusedRetriever(retrievers=both, k=k)
     elif parts[0] == "dense":
-        found = DenseRetriever(index=index, k=reach)
+        found = DenseRetriever(index=index, k=k)
     else:
-        found = KeywordRetriever(index=index, k=reach)
-    model = EndpointChat(role=recipe.retrieval_role, recipe=recipe)
+        found = KeywordRetriever(index=index, k=k)
     how: Literal["queries", "hyde"]
     for how in ("queries", "hyde"):
         if how in parts:
-            found = ExpandedRetriever(retriever=found, model=model, how=how, k=reach)
-    by_model = recipe.rerank_model == "llm"
+            found = ExpandedRetriever(retriever=found, model=model, how=how, k=k)
+    return found
+
+
+def _steps(
+    index: Index, recipe: Recipe, parts: Sequence[str], model: EndpointChat, *, k: int
+) -> list[BaseDocumentCompressor]:
+    """What is done with the documents that are found."""
     steps: list[BaseDocumentCompressor] = []
-    if rerank and by_model:
+    asks_model = recipe.rerank_model == "llm"
+    if "rerank" in parts and asks_model:
         steps.append(ModelReranker(model=model, k=k))
-    elif rerank and recipe.rerank_model:
+    elif "rerank" in parts and recipe.rerank_model:
         steps.append(CrossEncoderReranker(model=recipe.rerank_model, k=k))
-    elif rerank:
+    elif "rerank" in parts:
         steps.append(SentenceReranker(sentences=index.sentences, k=k))
     if "neighbours" in parts:
         steps.append(Neighbours(index=index))
-    if "compress" in parts:
-        steps.append(
-            ModelCompressor(model=model)
-            if by_model
-            else SentenceCompressor(sentences=index.sentences)
-        )
-    return RefinedRetriever(retriever=found, steps=steps) if steps else found
+    if "compress" in parts and asks_model:
+        steps.append(ModelCompressor(model=model))
+    elif "compress" in parts:
+        steps.append(SentenceCompressor(sentences=index.sentences))
+    return steps
 
 
 def retrieve(

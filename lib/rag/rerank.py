@@ -13,7 +13,7 @@ from langchain_core.language_models import BaseChatModel
 from lib.engine.faults import short
 from lib.prompts.retrieval import order_messages, parse_order
 from lib.rag.chat_model import ask_all
-from lib.rag.documents import scored
+from lib.rag.documents import Compressor, scored
 from lib.rag.retrievers import fuse
 from lib.rag.sentences import SentenceVectors
 from lib.settings import SetupError
@@ -63,16 +63,21 @@ class CrossEncoderReranker(BaseDocumentCompressor):
             ) from error
 
 
-class ModelReranker(BaseDocumentCompressor):
+class ModelReranker(Compressor):
     """By a chat model, which names the documents that help; the others follow in their order."""
 
     model: BaseChatModel
     k: int = 4
 
-    def compress_documents(
-        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
-    ) -> Sequence[Document]:
-        (reply,) = ask_all(self.model, [order_messages(query, [d.page_content for d in documents])])
+    def refine(
+        self, found: Sequence[Sequence[Document]], questions: Sequence[str]
+    ) -> list[list[Document]]:
+        pairs = [(q, documents) for q, documents in zip(questions, found, strict=True) if documents]
+        asked = [order_messages(q, [d.page_content for d in documents]) for q, documents in pairs]
+        replies = iter(ask_all(self.model, asked))
+        return [self._ordered(next(replies), documents) if documents else [] for documents in found]
+
+    def _ordered(self, reply: str, documents: Sequence[Document]) -> list[Document]:
         first = parse_order(reply, len(documents))
         places = dict.fromkeys([*first, *range(len(documents))])
         return [documents[place] for place in places][: self.k]

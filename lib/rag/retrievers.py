@@ -11,7 +11,6 @@ from langchain_core.retrievers import BaseRetriever
 
 from lib.rag.documents import Retriever, as_document, scored
 from lib.rag.index import ROWS_AT_ONCE, Index
-from lib.records import Chunk
 
 _SPARE = 20  # candidates beyond k, ranked again with exact distances
 _RRF_CONSTANT = 60.0  # Cormack, Clarke and Büttcher, SIGIR 2009
@@ -38,29 +37,17 @@ class DenseRetriever(Retriever):
 
     def _near(self, vectors: Any, count: int) -> list[list[Document]]:
         found = self.index.collection.query(
-            query_embeddings=vectors,
-            n_results=count,
-            include=["documents", "metadatas", "embeddings"],
+            query_embeddings=vectors, n_results=count, include=["embeddings"]
         )
-        columns = [found[key] for key in ("ids", "documents", "metadatas", "embeddings")]
-        return [_nearest(self.k, *row) for row in zip(vectors, *columns, strict=True)]
+        rows = zip(vectors, found["ids"], found["embeddings"], strict=True)
+        return [self._nearest(*row) for row in rows]
 
-
-def _nearest(
-    k: int,
-    vector: Any,
-    ids: list[str],
-    texts: list[str],
-    metadatas: list[dict[str, Any]],
-    rows: Any,
-) -> list[Document]:
-    # Six digits: smaller differences are rounding errors, so they count as ties.
-    similarities = [round(float(row @ vector), 6) for row in rows]
-    order = sorted(range(len(ids)), key=lambda i: (-similarities[i], ids[i]))
-    return [
-        as_document(Chunk(id=ids[i], text=texts[i], **metadatas[i]), score=similarities[i])
-        for i in order[:k]
-    ]
+    def _nearest(self, vector: Any, ids: list[str], rows: Any) -> list[Document]:
+        # Six digits: smaller differences are rounding errors, so they count as ties.
+        pairs = sorted(
+            (-round(float(row @ vector), 6), id) for row, id in zip(rows, ids, strict=True)
+        )
+        return [as_document(self.index.by_id[id], score=-score) for score, id in pairs[: self.k]]
 
 
 class KeywordRetriever(Retriever):
@@ -71,7 +58,7 @@ class KeywordRetriever(Retriever):
 
     def find(self, questions: Sequence[str]) -> list[list[Document]]:
         found = self.index.keywords.search(questions, k=self.k) if questions else []
-        chunks = self.index.chunks(list({name for row in found for name, _ in row}))
+        chunks = self.index.by_id
         return [[as_document(chunks[name], score=score) for name, score in row] for row in found]
 
 

@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -59,6 +60,15 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             yield Site(url, toy, home / "runs" / "toy")
 
 
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Iterator[Page]:
+    """One for the file: loading Gradio's scripts again would be half of the work."""
+    page = browser.new_page()
+    page.set_default_timeout(120_000)
+    yield page
+    page.close()
+
+
 @pytest.fixture(autouse=True)
 def student_as_new(site: Site) -> Iterator[None]:
     """What a test tells the student to do ends with it."""
@@ -71,14 +81,11 @@ def student_as_new(site: Site) -> Iterator[None]:
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 400), ("dark", 1200)])
 def test_a_question_is_answered_by_keyboard(
-    site: Site, browser: Browser, scheme: str, width: int
+    site: Site, page: Page, scheme: Literal["light", "dark"], width: int
 ) -> None:
-    context = browser.new_context(
-        viewport={"width": width, "height": 800},
-        color_scheme="dark" if scheme == "dark" else "light",
-    )
-    context.set_default_timeout(120_000)
-    page = site.open(context.new_page())
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme)
+    site.open(page)
     chunk = site.toy.chunks[0 if width == 400 else 1]
     site.toy.student.half = threading.Event()  # half of the reply is there, the other half is held
     page.keyboard.type(question_of(chunk).text)
@@ -103,7 +110,6 @@ def test_a_question_is_answered_by_keyboard(
     page.keyboard.press("Enter")
     expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
     assert read_jsonl(site.run_dir / "vetted.jsonl")[-1]["question"] == question_of(chunk).text
-    context.close()
 
 
 def test_refusals_unsupported_answers_and_errors_are_visible(site: Site, page: Page) -> None:

@@ -116,7 +116,7 @@ def test_what_comes_of_a_cut_stream_is_one_line(toy: ToyRun, conversation: Conve
     assert "\n" not in last["student"].error
     assert read(last["baseline"]).supported
     with closing(Ledger()) as ledger:
-        assert {role for role, _ in ledger.usage_by_model()} == {"embedding", "baseline"}
+        assert {role for role, _ in ledger.usage_by_model()} == {"baseline"}
 
 
 def test_what_has_come_is_shown_while_the_rest_is_awaited(
@@ -194,6 +194,17 @@ def test_one_question_prints_answers_quotes_and_places(
     assert told.endswith(f"student\n{answer}\n\nbaseline\n{answer}\n")
 
 
+def test_a_question_is_looked_for_in_several_indexes(
+    toy: ToyRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for setting in ("keywords + languages", "keywords + folders"):
+        assert chat.main(["toy", *KEYWORDS, "--retrieval", setting, "--ask", toy.question(2)]) == 0
+        told = capsys.readouterr().out
+        assert f"chunks of {setting.split()[-1]}: " in told
+        assert f"answer  {question_of(toy.chunks[2]).answer}" in told
+    assert toy.requests == 2, "the same documents: the second time all is in the ledger"
+
+
 def test_what_no_document_supports_is_said(toy: ToyRun, capsys: pytest.CaptureFixture[str]) -> None:
     toy.student.reply = lambda body: cot_label("They say:", "The mill is green.", "green")
     toy.baseline.reply = lambda body: REFUSAL
@@ -232,6 +243,20 @@ def test_a_failure_is_a_line_and_exit_code_1(
     [
         (["nope", "--ask", "Who?"], "Run 'nope' has no DATASET_DIR yet"),
         (["toy", "--retrieval", "magic", "--ask", "Who?"], "magic"),
+        (["toy", "--retrieval", "keywords + route", "--ask", "Who?"], "route only with it"),
+        (
+            [
+                "toy",
+                "--retrieval",
+                "keywords + folders",
+                "-r",
+                "index_models",
+                "vn=x",
+                "--ask",
+                "?",
+            ],
+            "index_models names 'vn', and the indexes of these documents are: .",
+        ),
         (["toy", "--top-k", "0", "--ask", "Who?"], "top_k"),
         (["toy", "--log", "x.jsonl"], "belong together"),
         (["toy", "--role", "judge"], "invalid choice"),

@@ -198,6 +198,37 @@ def test_a_reply_that_cannot_be_read_is_in_the_budget(no_back_off: None) -> None
         assert budget.requests == 6
 
 
+def test_a_request_that_times_out_is_in_the_budget_and_shown_apart(
+    no_back_off: None, home_dir: Path
+) -> None:
+    """A service may finish it and bill it: max_cost holds all the same."""
+    prices = "models: {loopback: {prompt: 1000, cached: 1000, completion: 1000}}"
+    (home_dir / "prices.yaml").write_text(f"as_of: 2026-01-02\ncurrency: EUR\n{prices}\n")
+    budget = Budget(max_cost=1.0, currency="EUR")
+
+    async def ask(server: Loopback, text: str) -> tuple[Any, str]:
+        recipe = Recipe(max_retries=1, timeout_s=0.3)
+        async with Endpoint(settings(server), recipe, ledger=Ledger(), budget=budget) as endpoint:
+            (found,) = await gather_all([text], lambda t: endpoint.ask(say(t), max_tokens=100))
+            return found, endpoint.note()
+
+    with serve(Loopback(reply=echo, fault=lambda number, body: "hang")) as server:
+        failed, note = run(ask(server, "abcd" * 10))
+        assert "did not answer" in str(failed)
+        each = 10 + 100  # prompt by its length, and a reply as long as it may be
+        assert budget.tokens == 2 * each
+        assert budget.cost == pytest.approx(2 * each / 1000)
+        assert budget.requests == 0
+        assert (
+            note == "0 tokens · 0.00 EUR · 0 from the ledger · 1 failed · 2 timed out, perhaps "
+            "billed (0.22 EUR)"
+        )
+        budget.max_cost = 0.3
+        failed, _ = run(ask(server, "efgh"))
+        assert isinstance(failed, BudgetSpent)
+        assert "by 0 replies and, if they are billed, 2 requests that timed out" in str(failed)
+
+
 PAID = ("whole", "filtered", "unreadable", "truncated", "cut")
 
 

@@ -200,6 +200,19 @@ def test_a_budget_is_used_up_and_never_exceeded(
     assert all(f"{answered} replies" in error for error in errors)
 
 
+def test_a_request_that_timed_out_is_spent_and_no_answer(clock: Clock) -> None:
+    async def main() -> tuple[int, int, int]:
+        budget = Budget(max_tokens_total=250)
+        scheduler = Scheduler(2, budget=budget)
+        for used in (Used(50), Used(100, answered=False)):
+            entry = scheduler.entry(Estimate(most_tokens=100))
+            await scheduler.wait(entry)
+            scheduler.end(entry, used)
+        return budget.tokens, budget.requests, len(scheduler.pace._answers)
+
+    assert clock.run(main()) == (150, 1, 1)
+
+
 def test_two_endpoints_share_a_budget_and_one_waits_for_what_the_other_holds(clock: Clock) -> None:
     async def main() -> tuple[int, list[str]]:
         budget = Budget(max_tokens_total=250)

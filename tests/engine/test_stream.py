@@ -42,11 +42,13 @@ def streamed(
     ledger: Ledger,
     shown: list[str] | None = None,
     budget: Budget | None = None,
+    timeout_s: float = 60.0,
 ) -> Reply:
     settings = EndpointSettings("student", "openai", server.base_url, "m", "key")
     on_text = shown.append if shown is not None else lambda text: None
+    recipe = Recipe(timeout_s=timeout_s)
     return stream_reply(
-        settings, Recipe(), ledger, MESSAGES, max_tokens=50, budget=budget, on_text=on_text
+        settings, recipe, ledger, MESSAGES, max_tokens=50, budget=budget, on_text=on_text
     )
 
 
@@ -87,14 +89,14 @@ def test_a_budget_is_kept(server: Loopback, ledger: Ledger) -> None:
     assert streamed(server, ledger, budget=small) == reply  # of the ledger
 
 
-@pytest.mark.parametrize(("fault", "is_paid"), [("cut", True), ("drop", False)])
-def test_a_reply_that_is_cut_counts_as_paid(
+@pytest.mark.parametrize(("fault", "is_paid"), [("cut", True), ("hang", True), ("drop", False)])
+def test_a_reply_that_is_cut_or_late_counts_as_paid(
     server: Loopback, ledger: Ledger, fault: str, is_paid: bool
 ) -> None:
     server.fault = lambda number, body: fault
     budget = Budget(max_tokens_total=1000)
     with pytest.raises(EndpointError):
-        streamed(server, ledger, budget=budget)
+        streamed(server, ledger, budget=budget, timeout_s=0.3 if fault == "hang" else 60.0)
     assert (budget.tokens > 0) is is_paid
     assert budget.fits(Estimate(most_tokens=1000 - budget.tokens))
 

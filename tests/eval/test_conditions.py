@@ -24,7 +24,7 @@ from lib.eval.conditions import (
     setting_of,
 )
 from lib.eval.questions import EvalQuestion, load_questions
-from lib.recipe import _RETRIEVAL_PARTS, Recipe
+from lib.recipe import _RETRIEVAL_PARTS, Recipe, retrieval_parts
 from lib.records import Chunk
 from lib.store import write_jsonl
 from lib.text import holds
@@ -111,10 +111,11 @@ def test_questions_of_people_are_asked_where_no_oracle_is_needed(
 # --- retrieval settings --------------------------------------------------------------------------
 
 SETTINGS = [
-    " + ".join((first, *parts))
+    setting
     for first in ("dense", "keywords", "hybrid")
     for count in range(3)
     for parts in permutations(_RETRIEVAL_PARTS, count)
+    if retrieval_parts(setting := " + ".join((first, *parts)))
 ]
 
 

@@ -300,10 +300,13 @@ def test_a_sharded_checkpoint_becomes_a_whole_student(
 # --- what is asked -------------------------------------------------------------------------------
 
 
-def test_results_of_another_student_are_not_in_the_card(student_dir: Path, home_dir: Path) -> None:
-    write_results(home_dir, "artefacts/students/lamps-9999/merged")
+@pytest.mark.parametrize("served", ["merged", "adapter"])
+def test_results_of_another_student_are_not_in_the_card(
+    student_dir: Path, home_dir: Path, served: str
+) -> None:
+    write_results(home_dir, f"artefacts/students/lamps-9999/{served}")
     assert export.evaluation_of(student_dir / "merged") == ""
-    write_results(home_dir, "artefacts/students/lamps-1a2b/merged")
+    write_results(home_dir, f"artefacts/students/lamps-1a2b/{served}")
     assert export.evaluation_of(student_dir / "merged").endswith("It is better.")
 
 

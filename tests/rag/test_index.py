@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from aiohttp import web
 from lib.eval.conditions import build_cases
 from lib.rag import build_index, load_embedder
 from lib.rag import index as index_module
+from lib.rag.chat_model import EndpointChat
 from lib.rag.documents import as_chunk
 from lib.rag.embedder import EndpointEmbedder, LocalEmbedder
 from lib.rag.minilm import check_weights
@@ -125,6 +127,28 @@ def test_an_updated_index_finds_what_a_new_one_finds(
         assert found == retrieve(fresh, asked, Recipe(), k=k, setting=setting)
 
 
+def test_an_index_of_the_same_chunks_is_updated_not_the_newest(letters: Letters) -> None:
+    """Several indexes of one model: each is an update of itself."""
+    chunks = random_chunks(40)
+    for part in (chunks[:20], chunks[20:]):
+        assert build_index(part, Recipe()).folder
+    build_index(chunks[1:20], Recipe())
+    build_index(chunks[21:], Recipe())
+    assert letters.embedded == 40
+
+
+def test_search_by_words_embeds_nothing(letters: Letters, home_dir: Path) -> None:
+    chunks = make_chunks(8)
+    with build_index(chunks, Recipe(retrieval=["keywords"])) as index:
+        found = retrieve(index, ["ferry"], Recipe(), k=2, setting="keywords + neighbours")
+        assert found[0]
+        assert letters.embedded == 0
+        [folder] = (home_dir / "artefacts" / "indexes").iterdir()
+        assert folder.name.startswith("bm25-")
+        assert retrieve(index, [chunks[2].text], DENSE, k=1) == [[chunks[2]]]
+    assert letters.embedded == 9
+
+
 def test_an_index_of_another_embedder_is_not_updated(letters: Letters) -> None:
     build_index(make_chunks(4), Recipe())
     letters.identity = "letters, counted otherwise"
@@ -181,6 +205,46 @@ def test_the_endpoint_embeds_once_through_the_ledger(monkeypatch: pytest.MonkeyP
         paid = len(server.requests)
         assert numpy.array_equal(embedder.queries(texts), vectors)
         assert len(server.requests) == paid == 2
+
+
+class Tokens(Loopback):
+    """A token is four letters."""
+
+    async def embeddings(self, request: web.Request) -> web.Response:
+        reply = json.loads((await super().embeddings(request)).text or "")
+        reply["usage"]["prompt_tokens"] //= 4
+        return web.json_response(reply)
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ({"max_tokens_total": 600}, "max_tokens_total = 600"),
+        ({"max_cost": 0.6}, "max_cost = 0.6"),
+    ],
+)
+def test_embedding_keeps_to_the_budget_and_the_next_run_goes_on(
+    monkeypatch: pytest.MonkeyPatch, home_dir: Path, limit: dict[str, Any], said: str
+) -> None:
+    """64 texts of 15 letters take 240 tokens, and 320 at most."""
+    prices = "models: {letters: {prompt: 1000, completion: 0}, student: {prompt: 1, completion: 1}}"
+    (home_dir / "prices.yaml").write_text(f"as_of: 2026-01-02\ncurrency: EUR\n{prices}\n")
+    texts = [f"text number {i:03}" for i in range(500)]
+    with serve(Tokens()) as server:
+        for role, model in (("EMBEDDING", "letters"), ("TEACHER", "student")):
+            monkeypatch.setenv(f"{role}_OPENAI_BASE_URL", server.base_url)
+            monkeypatch.setenv(f"{role}_OPENAI_API_KEY", "loopback")
+            monkeypatch.setenv(f"{role}_OPENAI_DEPLOYMENT", model)
+        recipe = Recipe(**limit)
+        with pytest.raises(SetupError, match=f"of {said}.* is spent by 2 replies") as spent:
+            load_embedder(recipe).documents(texts)
+        assert "\n" not in str(spent.value)
+        with pytest.raises(SetupError, match="is spent by 2 replies"):  # one budget for all roles
+            EndpointChat(role="teacher", recipe=recipe, max_tokens=10_000_000).invoke("Hello?")
+        assert len(server.requests) == 2
+        assert load_embedder(Recipe()).documents(texts).shape == (500, 26)
+        sent = [text for request in server.requests for text in request["input"]]
+    assert sorted(sent) == texts, "each is paid once"
 
 
 class OutOfOrder(Loopback):

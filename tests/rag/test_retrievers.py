@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from random import Random
@@ -14,6 +15,7 @@ import pytest
 from langchain_core.documents import Document
 from langchain_core.language_models import FakeListChatModel
 
+from lib.rag import index as index_module
 from lib.rag.compress import ModelCompressor, SentenceCompressor
 from lib.rag.documents import as_chunk, as_document
 from lib.rag.expand import ExpandedRetriever
@@ -23,13 +25,14 @@ from lib.rag.pipeline import retrieve, retriever_of
 from lib.rag.rerank import CrossEncoderReranker, ModelReranker, SentenceReranker
 from lib.rag.retrievers import FusedRetriever, KeywordRetriever, fuse
 from lib.rag.sentences import SentenceVectors, sentences_of
-from lib.rag.several import RoutedRetriever, by_language
+from lib.rag.several import RoutedRetriever
 from lib.recipe import Recipe
 from lib.records import Chunk
-from lib.settings import PROJECT_DIR, SetupError
+from lib.settings import SetupError, home
 from lib.text import find_quote, terms
 from tests.eval.toy import make_chunks
 from tests.rag.conftest import Letters
+from tests.server import Loopback, serve
 
 
 def named(*names: str) -> list[Document]:
@@ -91,41 +94,110 @@ def test_other_retrievers_can_be_fused_with_ours(letters: Letters) -> None:
         ]
 
 
-def test_questions_go_to_the_index_of_their_language(letters: Letters) -> None:
-    english = make_chunks(6)
-    texts = ["Thư viện mở cửa lúc tám giờ sáng.", "Chuyến phà cuối rời bến lúc chín giờ tối."]
-    vietnamese = [Chunk(f"v#{n}", "v", "V", 1, n, n + 9, text) for n, text in enumerate(texts)]
-    with build_index(english, Recipe()) as one, build_index(vietnamese, Recipe()) as other:
-        each = {
-            "en": KeywordRetriever(index=one, k=3),
-            "vi": KeywordRetriever(index=other, k=3),
-        }
-        routed = RoutedRetriever(retrievers=each, route=by_language(each), k=3)
-        asked = ["Which ferry of Tarrow is known to all?", "Thư viện mở cửa lúc mấy giờ?"]
-        found = routed.batch(asked)
-        assert {as_chunk(d) for d in found[0]} <= {*english}
-        assert [as_chunk(d).text for d in found[1]][:1] == texts[:1]
-        assert found == [routed.invoke(question) for question in asked]
-        everywhere = RoutedRetriever(retrievers=each, k=9).invoke("ferry thư viện")
-        assert {d.metadata["document_id"] for d in everywhere} > {"v"}
-        named = RoutedRetriever(retrievers=each, route=lambda question: ["vi", "unknown"], k=9)
-        assert {d.metadata["document_id"] for d in named.invoke("ferry thư viện")} == {"v"}
+# --- several indexes -----------------------------------------------------------------------------
+
+VIETNAMESE = (
+    "Thư viện mở cửa lúc tám giờ sáng.",
+    "Chuyến phà cuối rời bến lúc chín giờ tối.",
+    "Tàu chở gỗ cập cảng vào mùa xuân.",
+)
 
 
-def test_the_guide_keeps_an_index_for_each_language(letters: Letters) -> None:
-    guide = (PROJECT_DIR / "docs" / "rag.md").read_text(encoding="utf-8")
-    [example] = [text for text in guide.split("```python\n") if "RoutedRetriever(" in text]
-    vietnamese = ["Thư viện mở cửa lúc tám giờ sáng.", "Chuyến phà cuối rời bến lúc chín giờ."]
-    texts = {"en": [chunk.text for chunk in make_chunks(4)], "vi": vietnamese}
-    chunks = [
-        Chunk(f"{name}/d#{n}", f"{name}/d", "D", 1, n, n + 9, text)
-        for name, of_language in texts.items()
-        for n, text in enumerate(of_language)
+def of_two_languages() -> list[Chunk]:
+    other = [Chunk(f"v{n}#0", f"v{n}", "V", 1, 0, 9, text) for n, text in enumerate(VIETNAMESE)]
+    return [*make_chunks(6), *other]
+
+
+@pytest.mark.parametrize("setting", ["keywords", "hybrid + rerank + compress"])
+def test_a_question_is_looked_for_in_the_index_of_its_language(
+    letters: Letters, setting: str
+) -> None:
+    chunks, asked = of_two_languages(), ["Which ferry of Tarrow?", "Thư viện mở cửa lúc mấy giờ?"]
+    recipe = Recipe(retrieval=[f"{setting} + languages"])
+    with build_index(chunks, recipe) as index:
+        found = retrieve(index, asked, recipe, k=3)
+    alone = [
+        retrieve(build_index(own, recipe), [question], recipe, k=3, setting=setting)[0]
+        for own, question in zip((chunks[:6], chunks[6:]), asked, strict=True)
     ]
-    given: dict[str, Any] = {"chunks": chunks, "recipe": Recipe()}
-    given["question"] = "Thư viện mở cửa lúc mấy giờ?"
-    exec(example.split("```")[0], given)
-    assert [as_chunk(document) for document in given["documents"]] == chunks[4:]
+    assert found == alone
+    assert found[1][0].document_id == "v0"
+
+
+def test_an_index_may_have_an_embedding_model_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, home_dir: Path
+) -> None:
+    made: dict[str, Letters] = {}
+
+    def load(recipe: Recipe) -> Letters:
+        embedder = made[recipe.embedding_model] = Letters()
+        embedder.name = embedder.identity = recipe.embedding_model or "letters"
+        return embedder
+
+    monkeypatch.setattr(index_module, "load_embedder", load)
+    given: dict[str, Any] = {"retrieval": ["dense + languages"], "index_models": ["vi = other"]}
+    recipe = Recipe(**given)
+    index = build_index(of_two_languages(), recipe)
+    assert {name: one.embedded for name, one in made.items()} == {"": 6, "other": 3}
+    retrieve(index, ["Thư viện mở cửa lúc mấy giờ?"], recipe, k=3)
+    assert {name: one.embedded for name, one in made.items()} == {"": 6, "other": 4}
+    with pytest.raises(SetupError, match="names 'vn', and the indexes of these documents are: en"):
+        build_index(of_two_languages(), Recipe(**(given | {"index_models": ["vn=other"]})))
+    for wrong in ("other", "=other", "vi="):
+        with pytest.raises(SetupError, match="expected an index and its embedding model"):
+            Recipe(**(given | {"index_models": [wrong]}))
+    with pytest.raises(SetupError, match=r"has one index. Add \+ languages or \+ folders"):
+        Recipe(index_models=["vi=other"])
+
+
+def in_folders() -> list[Chunk]:
+    ids = [f"{folder}{n}.md" for folder in ("tides/", "boats/", "") for n in range(5)]
+    ids.append("https://docs.example.com/a/b")
+    pairs = zip(ids, make_chunks(16), strict=True)
+    return [replace(chunk, id=f"{name}#0", document_id=name) for name, chunk in pairs]
+
+
+@pytest.mark.parametrize("search", ["keywords", "dense", "hybrid"])
+def test_what_several_indexes_find_is_fused(letters: Letters, search: str) -> None:
+    chunks, asked = in_folders(), ["Which ferry of Tarrow?", "Who painted the mill?"]
+    recipe = Recipe(retrieval=[f"{search} + folders"])
+    with build_index(chunks, recipe) as index:
+        assert [*index.divided("folders", recipe)] == [".", "boats", "docs.example.com", "tides"]
+        found = retrieve(index, asked, recipe, k=6)
+    parts = [chunks[10:15], chunks[5:10], chunks[15:], chunks[:5]]
+    apart = [
+        retrieve(build_index(own, recipe), asked, recipe, k=len(own), setting=search)
+        for own in parts
+    ]
+    for ranked, rankings in zip(found, zip(*apart, strict=True), strict=True):
+        documents = [[as_document(chunk) for chunk in ranking] for ranking in rankings]
+        assert ranked == [as_chunk(document) for document in fuse(documents, k=6)]
+    reranked = retrieve(index, asked, recipe, k=3, setting=f"{search} + folders + rerank")
+    assert [len(ranked) for ranked in reranked] == [3, 3]
+
+
+def test_a_model_may_name_the_indexes(letters: Letters, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It knows the folders by number; without a number, all are asked."""
+    with serve(Loopback(reply=lambda body: "2" if "Who" in str(body) else "0")) as server:
+        for name, value in {"BASE_URL": server.base_url, "API_KEY": "x", "DEPLOYMENT": "y"}.items():
+            monkeypatch.setenv(f"TEACHER_OPENAI_{name}", value)
+        recipe = Recipe(retrieval=["dense + folders + route"])
+        index = build_index(in_folders(), recipe)
+        named, everywhere = retrieve(index, ["Who painted the mill?", "Which?"], recipe, k=5)
+    assert {chunk.document_id.split("/")[0] for chunk in named} == {"boats"}
+    assert everywhere == retrieve(index, ["Which?"], recipe, k=5, setting="dense + folders")[0]
+    assert "2. boats: " in server.requests[0]["messages"][1]["content"]
+
+
+def test_a_route_of_ones_own(letters: Letters) -> None:
+    with build_index(of_two_languages(), Recipe()) as index:
+        parts = index.divided("languages", Recipe())
+        each = {name: KeywordRetriever(index=part, k=9) for name, part in parts.items()}
+        routed = RoutedRetriever(
+            retrievers=each, route=lambda asked: [["vi", "unknown"] for _ in asked], k=9
+        )
+        assert {d.metadata["document_id"] for d in routed.invoke("ferry thư viện")} == {"v0"}
+        assert len(RoutedRetriever(retrievers=each, k=9).invoke("ferry thư viện")) > 1
 
 
 # --- words ---------------------------------------------------------------------------------------
@@ -276,8 +348,37 @@ def test_a_model_may_rank_and_copy_but_not_invent() -> None:
     kept = ModelCompressor(model=FakeListChatModel(responses=replies))
     (one,) = kept.compress_documents(documents, "Which?")
     assert (one.id, one.page_content) == (documents[1].id, sentence)
+    silent = ModelReranker(model=FakeListChatModel(responses=["2"]), k=3)
+    assert silent.refine([[], documents], ["Which?", "Who?"])[0] == []
+    assert silent.refine([[], documents[:2]], ["Which?", "Who?"])[1] == documents[1::-1]
     nothing = ModelCompressor(model=FakeListChatModel(responses=["NONE"]))
     assert nothing.compress_documents(documents, "Which?") == documents
+
+
+@pytest.mark.parametrize("setting", ["rerank", "compress", "queries + rerank + compress"])
+def test_models_are_asked_about_all_questions_at_once(
+    letters: Letters, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    """As many in flight as `concurrency`; what is found does not depend on who answers first."""
+    asked = [f"Which {kind}?" for kind in ("ferry", "mill", "quarry", "bakery", "library")]
+    recipe = Recipe(rerank_model="llm", concurrency=4)
+    server = Loopback(delay_s=0.02, reply=lambda body: str(1 + len(str(body)) % 3) + " The " * 3)
+    found = []
+    with serve(server), build_index(make_chunks(16), recipe) as index:
+        for name, value in {"BASE_URL": server.base_url, "API_KEY": "x", "DEPLOYMENT": "y"}.items():
+            monkeypatch.setenv(f"TEACHER_OPENAI_{name}", value)
+        for seed in (1, 2):
+            server.delays = Random(seed)
+            monkeypatch.setenv("OPENBOOK_HOME", f"{home()}{seed}")  # another ledger
+            if seed == 1:
+                server.hold_until_in_flight(4)
+            found.append(retrieve(index, asked, recipe, k=3, setting=f"keywords + {setting}"))
+    one_by_one = [
+        retrieve(index, [question], recipe, k=3, setting=f"keywords + {setting}")[0]
+        for question in asked
+    ]
+    assert found == [one_by_one] * 2
+    assert server.max_in_flight == 4
 
 
 def test_a_question_in_other_words_finds_more(letters: Letters) -> None:
@@ -294,7 +395,8 @@ def test_a_question_in_other_words_finds_more(letters: Letters) -> None:
 
 
 def test_settings_without_a_sense_are_refused(letters: Letters) -> None:
-    for wrong in ("sparse", "rerank + dense", "dense + dense", "hybrid +", "hybrid rerank", ""):
+    wrongs = ["sparse", "rerank + dense", "dense + dense", "hybrid +", "hybrid rerank", ""]
+    for wrong in [*wrongs, "dense + route", "dense + languages + folders", "dense + language"]:
         with pytest.raises(SetupError, match="expected 'dense', 'keywords' or 'hybrid'"):
             Recipe(retrieval=[wrong])
     with pytest.raises(SetupError, match="each once"):
