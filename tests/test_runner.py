@@ -291,7 +291,9 @@ def test_make_clean_says_what_goes_asks_a_person_and_keeps_the_ledger(
     (tmp_path / "python").symlink_to("/bin/true")
     for folder in ("runs/tiny", "artefacts/datasets"):
         (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "artefacts" / "ledger.sqlite").touch()
+    kept = tmp_path / "artefacts" / "ledger.sqlite", tmp_path / "artefacts" / "shards" / "mine"
+    kept[0].touch()
+    kept[1].mkdir(parents=True)
     typing, terminal = os.openpty()
     os.write(typing, f"{answer}\n".encode())
     done = subprocess.run(
@@ -312,4 +314,4 @@ def test_make_clean_says_what_goes_asks_a_person_and_keeps_the_ledger(
     assert {line.split()[1] for line in said[1:3]} == {"runs/tiny", "artefacts/datasets"}
     assert (tmp_path / "runs").exists() == (answer == "n")
     assert (tmp_path / "artefacts" / "datasets").exists() == (answer == "n")
-    assert (tmp_path / "artefacts" / "ledger.sqlite").exists()
+    assert all(path.exists() for path in kept)
