@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,25 @@ def test_a_large_student_says_what_is_missing(name: str) -> None:
     plan = plan_of("-p", str(PROJECT_DIR / "parameters" / f"{name}.yaml"))
     with pytest.raises(SetupError, match=r"GPU.*(hub|HF_TOKEN)"):
         check(plan)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("cluster", r"cluster is 'auto', and (Ray is not installed|no Ray cluster answers there)"),
+        ("azure-foundry", r"STUDENT_OPENAI_API_KEY not set.* In Azure, `azd up` makes one"),
+    ],
+)
+def test_recipes_for_elsewhere_say_within_seconds_what_is_missing_here(
+    name: str, says: str
+) -> None:
+    began = time.monotonic()
+    done = run_all("-p", f"parameters/{name}.yaml")
+    assert time.monotonic() - began < 60  # seconds, and a busy machine
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert re.match(f"run_all.sh: {says}", line)
+    assert done.stdout == ""
 
 
 def test_run_all_lists_and_helps_and_fails_with_a_status() -> None:
