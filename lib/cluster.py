@@ -62,7 +62,7 @@ def require_cluster(address: str) -> None:
     ray.shutdown()
 
 
-def connect(address: str) -> None:
+def connect(address: str, *, shows_output: bool = False) -> None:
     """Be connected to the cluster, until this process ends. Nothing is told to Ray's makers."""
     said = f"cluster is '{address}', and "
     if find_spec("ray") is None:
@@ -89,7 +89,7 @@ def connect(address: str) -> None:
             address=address,
             runtime_env={"env_vars": variables},
             logging_level=logging.ERROR,
-            log_to_driver=False,
+            log_to_driver=shows_output,
         )
     except (OSError, RuntimeError) as error:
         raise SetupError(

@@ -1,6 +1,7 @@
 """`python -m lib.finetune.on_ray CONFIG --processes 8`: lib.finetune.train on a Ray cluster.
 
-When a process is killed, all are started again, and go on from the last checkpoint.
+The cluster is that of this machine, or `-r cluster HOST:PORT`. When a process is killed, all are
+started again, and go on from the last checkpoint.
 """
 
 import argparse
@@ -24,16 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("config", type=Path, metavar="CONFIG", help="a file of parameters/")
     add_overrides(parser)
     parser.add_argument("--processes", type=int, default=2, help="in all; of GPUs one each")
-    parser.add_argument(
-        "--cluster", default="auto", help="HOST:PORT; default: that of this machine"
-    )
     parser.set_defaults(run=_train)
     return run_command(parser, arguments)
 
 
 def _train(options: argparse.Namespace) -> None:
     recipe = Recipe(**overrides(options.config, options.overrides))
-    connect(options.cluster)
+    connect(recipe.cluster or "auto", shows_output=True)
     import ray
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer

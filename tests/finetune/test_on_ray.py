@@ -38,7 +38,7 @@ def test_a_killed_process_goes_on_from_its_checkpoint(
             monkeypatch.setenv("PYTHONPATH", str(killing(tmp_path / "killing")))
             with ray_cluster() as cluster:
                 command = [sys.executable, "-m", "lib.finetune.on_ray", str(config)]
-                command += ["--processes", "2", "--cluster", cluster.address]
+                command += ["--processes", "2", "-r", "cluster", cluster.address]
                 subprocess.run(command, cwd=PROJECT_DIR, env=os.environ, timeout=900, check=True)
             assert (tmp_path / "killing" / "killed").read_text() == "step 5"
         assert read_state("t")["STUDENT_DATASET_DIR"]
