@@ -72,9 +72,9 @@ vllm: .venv
 # Asks first, if there is somebody to ask
 clean:
 	@echo 'This ends the model servers and deletes every run with its reports, and what runs made:'
-	@find runs artefacts -mindepth 1 -maxdepth 1 ! -name 'ledger*' -exec du -sh {} + 2>/dev/null || true
-	@echo 'It keeps artefacts/ledger.sqlite, the replies that were paid for; delete it yourself to ask again.'
+	@find runs artefacts -mindepth 1 -maxdepth 1 ! -name 'ledger*' ! -name shards -exec du -sh {} + 2>/dev/null || true
+	@echo 'It keeps artefacts/ledger.sqlite and artefacts/shards, the replies that were paid for; delete them yourself to ask again.'
 	@if [ -t 0 ]; then printf 'Delete? [y/N] '; read -r answer; [ "$$answer" = y ] || { echo 'Nothing was deleted.'; exit 1; }; fi
 	-$(BIN)/python -m lib.deploy stop
 	rm -rf runs
-	@[ ! -d artefacts ] || find artefacts -mindepth 1 -maxdepth 1 ! -name 'ledger*' -exec rm -rf {} +
+	@[ ! -d artefacts ] || find artefacts -mindepth 1 -maxdepth 1 ! -name 'ledger*' ! -name shards -exec rm -rf {} +

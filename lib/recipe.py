@@ -131,6 +131,9 @@ class Recipe:
     requests_per_second: float = _documents(2.0, **_POSITIVE,
         meaning="pace at which a website is read, for each host")
     allow_loopback: bool = _documents(False, "a sitemap may name pages of this machine")
+    cluster: str = _documents("", also=("4_eval",),
+        meaning="Ray cluster that reads, cuts and embeds (docs/cluster.md): its address HOST:PORT, "
+        "or 'auto'; '' = this machine alone")
 
     chunker: str = _chunks("recursive", choices=("recursive", "markdown", "semantic"),
         meaning="where documents are cut; 'semantic' embeds every sentence")
@@ -382,6 +385,8 @@ class Recipe:
             (not self.doc_path and bool(self.eval_doc_path),
              "doc_path is empty, and eval_doc_path is not: the passages of train_file cannot be "
              "told from its documents. Leave eval_doc_path empty."),
+            (not re.fullmatch(r"(auto|[^\s:/]+:\d{1,5})?", self.cluster),
+             f"cluster is {self.cluster!r}; expected 'auto', HOST:PORT or ''."),
             (not self.questions_per_chunk and not self.train_file,
              "questions_per_chunk is 0, which leaves nothing to ask. Set it above 0, or give "
              "train_file."),

@@ -110,6 +110,10 @@ def check(plan: Plan) -> None:
         from lib.deploy.engines import chosen
 
         chosen(recipe)
+    if recipe.cluster:
+        from lib.cluster import require_cluster
+
+        require_cluster(recipe.cluster)
     if plan.first > 1:
         require_path("DATASET_DIR", recipe.run_name)
     if plan.first > 2:

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,25 @@ def test_a_large_student_says_what_is_missing(name: str) -> None:
     plan = plan_of("-p", str(PROJECT_DIR / "parameters" / f"{name}.yaml"))
     with pytest.raises(SetupError, match=r"GPU.*(hub|HF_TOKEN)"):
         check(plan)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("cluster", r"cluster is 'auto', and (Ray is not installed|no Ray cluster answers there)"),
+        ("azure-foundry", r"STUDENT_OPENAI_API_KEY not set.* In Azure, `azd up` makes one"),
+    ],
+)
+def test_recipes_for_elsewhere_say_within_seconds_what_is_missing_here(
+    name: str, says: str
+) -> None:
+    began = time.monotonic()
+    done = run_all("-p", f"parameters/{name}.yaml")
+    assert time.monotonic() - began < 60  # seconds, and a busy machine
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert re.match(f"run_all.sh: {says}", line)
+    assert done.stdout == ""
 
 
 def test_run_all_lists_and_helps_and_fails_with_a_status() -> None:
@@ -291,7 +311,9 @@ def test_make_clean_says_what_goes_asks_a_person_and_keeps_the_ledger(
     (tmp_path / "python").symlink_to("/bin/true")
     for folder in ("runs/tiny", "artefacts/datasets"):
         (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "artefacts" / "ledger.sqlite").touch()
+    kept = tmp_path / "artefacts" / "ledger.sqlite", tmp_path / "artefacts" / "shards" / "mine"
+    kept[0].touch()
+    kept[1].mkdir(parents=True)
     typing, terminal = os.openpty()
     os.write(typing, f"{answer}\n".encode())
     done = subprocess.run(
@@ -312,4 +334,4 @@ def test_make_clean_says_what_goes_asks_a_person_and_keeps_the_ledger(
     assert {line.split()[1] for line in said[1:3]} == {"runs/tiny", "artefacts/datasets"}
     assert (tmp_path / "runs").exists() == (answer == "n")
     assert (tmp_path / "artefacts" / "datasets").exists() == (answer == "n")
-    assert (tmp_path / "artefacts" / "ledger.sqlite").exists()
+    assert all(path.exists() for path in kept)

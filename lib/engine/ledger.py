@@ -23,6 +23,9 @@ except ImportError:  # Windows: two runs at once may pay a request twice there
     fcntl = None  # type: ignore[assignment]
 
 
+LEDGER = "OPENBOOK_LEDGER"
+
+
 @dataclass(frozen=True)
 class Usage:
     requests: int
@@ -34,12 +37,13 @@ class Usage:
 class Ledger:
     """Replies keyed by a hash of what was sent; committed before anyone sees them.
 
-    A committed reply survives `kill -9` and, being synced, a power cut. Several processes can use
-    one ledger at once.
+    A committed reply survives `kill -9` and, being synced, a power cut. Several processes of one
+    machine can use one ledger at once. $OPENBOOK_LEDGER is another file for it.
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self.path = path or home() / "artefacts" / "ledger.sqlite"
+        usual = os.environ.get(LEDGER) or home() / "artefacts" / "ledger.sqlite"
+        self.path = path or Path(usual)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._db, self._lock = connect(self.path), threading.Lock()
         self._lock_path = self.path.with_suffix(".locks")
@@ -109,6 +113,22 @@ class Ledger:
     def mark(self) -> int:
         """A mark of this moment, for `usage_by_model(since=…)`."""
         return int(self._select("SELECT COALESCE(MAX(rowid), 0) FROM replies")[0][0])
+
+    def take_in(self, path: Path) -> int:
+        """Add the replies of another ledger whose keys are not here; returns how many."""
+        connect(path).close()  # upgraded if need be, or said to be damaged
+        columns = ", ".join(row[1] for row in self._select("PRAGMA table_info(replies)"))
+        self._select("ATTACH ? AS other", str(path))
+        before = self._db.total_changes
+        try:
+            with self._db:
+                self._select(
+                    f"INSERT OR IGNORE INTO replies ({columns})"
+                    f" SELECT {columns} FROM other.replies ORDER BY other.replies.rowid"
+                )
+        finally:
+            self._select("DETACH other")
+        return self._db.total_changes - before
 
     def usage_by_model(self, *, since: int = 0) -> dict[tuple[str, str], Usage]:
         """(role, model) → the sums over its replies: all of them, or those since a mark."""

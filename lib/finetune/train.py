@@ -28,14 +28,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
+    train(Recipe(**overrides(options.config, options.overrides)))
+
+
+def train(recipe: Recipe) -> None:
+    """Train in this process, which may be one of several, and save the state."""
     if "WORLD_SIZE" not in os.environ:  # transformers would divide each batch among all GPUs
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
-    recipe = Recipe(**overrides(options.config, options.overrides))
     dataset_dir = require_path("DATASET_DIR", recipe.run_name)
     require_machine(recipe)
     rows = prepare_rows(dataset_dir, recipe)
-    train = train_hosted if isinstance(rows, HostedRows) else train_student
-    trained = train(rows, recipe)
+    train_on = train_hosted if isinstance(rows, HostedRows) else train_student
+    trained = train_on(rows, recipe)
     if int(os.environ.get("RANK", "0")) == 0:
         save_state(recipe.run_name, **trained.state)
 

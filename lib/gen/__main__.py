@@ -3,8 +3,10 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 from lib.cli import Parser, run_command
 from lib.parameters import add_parameters, overrides
@@ -29,26 +31,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument(
         "--dry-run", action="store_true", help="chunks, requests, tokens and cost; ask nothing"
     )
-    command.add_argument("-v", dest="verbose", action="store_true", help="print the list of checks")
-    command.set_defaults(run=_run)
+    command.add_argument(
+        "--shard", metavar="I/N", help="ask the I-th of N parts, for `merge` (docs/cluster.md)"
+    )
+    _add_verbose(command, run=_run)
+    command = commands.add_parser("merge", help="the shards of a run to its dataset")
+    add_parameters(command)
+    command.add_argument(
+        "shards", nargs="*", type=Path, metavar="FOLDER",
+        help="of a shard, or of several; default: artefacts/shards/RUN_NAME",
+    )  # fmt: skip
+    _add_verbose(command, run=_merge)
     # One command does not wait for the imports of the others.
-    named = [name for name in ("run", *_COMMANDS) if given[:1] == [name]]
+    named = [name for name in ("run", "merge", *_COMMANDS) if given[:1] == [name]]
     for name, module in _COMMANDS.items():
         if named in ([], [name]):
             import_module(module).add_command(commands)
     return run_command(parser, given)
 
 
+def _add_verbose(command: argparse.ArgumentParser, *, run: Any) -> None:
+    command.add_argument("-v", dest="verbose", action="store_true", help="print the list of checks")
+    command.set_defaults(run=run)
+
+
 def _run(options: argparse.Namespace) -> None:
     """What 1_gen.ipynb does, without Jupyter; the last line is the dataset's folder."""
-    from lib.gen.generation import Finished, generate
+    from lib.gen.generation import generate
+    from lib.gen.shards import Shard, ask_shard
 
     values = overrides(options.file, options.overrides)
     recipe = Recipe(**(values | {"dry_run": True} if options.dry_run else values))
+    if options.shard is not None:
+        shard = Shard.of(options.shard)
+        _make(recipe, lambda: ask_shard(recipe, shard), options)
+    else:
+        _make(recipe, lambda: generate(recipe), options)
+
+
+def _merge(options: argparse.Namespace) -> None:
+    from lib.gen.shards import merge
+
+    recipe = Recipe(**overrides(options.file, options.overrides))
+    _make(recipe, lambda: merge(recipe, options.shards), options)
+
+
+def _make(recipe: Recipe, work: Callable[[], Path | None], options: argparse.Namespace) -> None:
+    from lib.gen.generation import Finished
+
     if options.verbose:
         os.environ[VERBOSE] = "1"
     try:
-        dataset_dir = generate(recipe)
+        if (dataset_dir := work()) is None:
+            return
     except Finished as finished:
         print(finished)
         return

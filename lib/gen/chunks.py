@@ -58,7 +58,7 @@ class Splitter:
         dropped: list[Rejected] = []
         judges_near = not is_api_record(document.text)
         starts = [page.start for page in document.pages]
-        for start, end, length, *marks in self._pieces(document.text):
+        for start, end, length, *marks in self.pieces(document.text):
             page = document.pages[bisect_right(starts, start) - 1]
             chunk = Chunk(
                 id=f"{document.id}#{start}",
@@ -80,7 +80,7 @@ class Splitter:
                 chunks.append(chunk)
         return Split(chunks, dropped, near)
 
-    def _pieces(self, text: str) -> list[list[int]]:
+    def pieces(self, text: str) -> list[list[int]]:
         """Start, end, length without white space; and the marks, where it is no short piece."""
         if self._cache is None or self._recipe.chunker == "semantic":  # its embedding is another's
             return list(self._cut(text))

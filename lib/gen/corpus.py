@@ -1,7 +1,8 @@
 """The documents of a run and their chunks, read while the first are already asked about."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from lib.duplicates import Conflicts, conflicts, repeated
@@ -10,13 +11,15 @@ from lib.gen.ask.estimates import estimate
 from lib.gen.chunks import Splitter, pieces_cache
 from lib.gen.own_questions import OwnQuestions, find_own
 from lib.gen.splits import check_corpus, too_few_documents
-from lib.reading.documents import Skipped, iter_documents
+from lib.reading.documents import Skipped, iter_documents, read_sources
 from lib.reading.evaluation_file import read_evaluation_file
+from lib.reading.sources import Source, find_documents
 from lib.reading.training_file import documents_of, read_training_file
 from lib.recipe import Recipe
 from lib.records import Chunk, Document, Rejected
 from lib.settings import SetupError
 
+_PART = 8  # files that a worker of a cluster reads together
 _MOST_LOOKED_AT = 2000  # chunks; where so many do not prove that rows can be filled, all are read
 
 
@@ -76,6 +79,8 @@ class Corpus:
 
             embed = load_embedder(recipe).documents
         splitter = Splitter(recipe, embed=embed, cache=pieces_cache())
+        if recipe.cluster and recipe.doc_path:
+            _fill_cache(recipe)
         entries = documents_of(self._items, Path(recipe.train_file).name)
         for entry in iter_documents(recipe) if recipe.doc_path else entries:
             if isinstance(entry, Skipped):
@@ -140,6 +145,27 @@ class Corpus:
         except SetupError:
             return False
         return True
+
+
+def _fill_cache(recipe: Recipe) -> None:
+    """Read and cut the files on the nodes of the cluster; what they leave out is done here."""
+    from lib.cluster import on_nodes
+
+    files = [source for source in find_documents(recipe) if source.kind != "sitemap"]
+    parts = [files[start : start + _PART] for start in range(0, len(files), _PART)]
+    cut = sum(on_nodes(partial(_cut_part, recipe), parts, recipe.cluster))
+    print(f"{cut:,} documents were read by the cluster {recipe.cluster}", flush=True)
+
+
+def _cut_part(recipe: Recipe, files: Sequence[Source]) -> int:
+    """On a node: texts and pieces of documents go into the cache; returns their number."""
+    splitter, cut = Splitter(recipe, cache=pieces_cache()), 0
+    for entry in read_sources(files, recipe):
+        if isinstance(entry, Document):
+            cut += 1
+            if recipe.chunker != "semantic":  # it embeds
+                splitter.pieces(entry.text)
+    return cut
 
 
 def needs_all(recipe: Recipe) -> bool:

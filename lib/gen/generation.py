@@ -1,7 +1,7 @@
 """From a corpus to a dataset: the verbs of 1_gen.ipynb, and all of them in one go."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from lib.gen.rows import Built, build_examples
 from lib.gen.splits import assign_splits
 from lib.progress import show_text
 from lib.recipe import Recipe
-from lib.records import Question
+from lib.records import Chunk, Question
 from lib.settings import CheckFailed, home, portable
 
 
@@ -31,13 +31,13 @@ class Finished(Exception):
         return [str(self)]
 
 
-def generate(recipe: Recipe) -> Path:
+def generate(recipe: Recipe, corpus: Corpus | None = None) -> Path:
     """Read, ask, assemble, write and check; returns the dataset's folder.
 
     Raises:
         Finished: a dry run, or plain pairs, which are not a dataset to train on.
     """
-    corpus = Corpus(recipe)
+    corpus = corpus or Corpus(recipe)
     asked = ask_questions(corpus)
     dataset_dir = save_dataset(corpus, asked, build_rows(corpus, asked))
     check_or_stop(dataset_dir)
@@ -59,30 +59,47 @@ def check_or_stop(dataset_dir: Path) -> None:
 
 def ask_questions(corpus: Corpus) -> Generated:
     """Have the teacher write questions and answers, while documents are still read."""
-    recipe = corpus.recipe
-    if needs_all(recipe):
-        corpus.read()
-        if recipe.dry_run:
-            raise Finished("Dry run: nothing was asked.")
+    recipe, chunks = corpus.recipe, chunks_to_ask(corpus)
     print(teacher_notice(), flush=True)
+    with costs_shown():
+        with _saved_at_once(recipe.run_name) as save:
+            asked = ask_teacher(chunks, recipe, own=corpus.own.given, on_question=save)
+        evaluation = [item.question for item in corpus.evaluation]
+        # 4_eval stops at those that a training row asks, too.
+        kept, refused = drop_asked(asked.questions, evaluation, gate="evaluation", file="eval_file")
+        rejected = [*corpus.own.rejected, *asked.rejected, *refused]
+        asked = replace(asked, questions=kept, rejected=rejected)
+        corpus.read()  # a teacher that was asked before about these chunks reads none of them
+        passed, failed = len(asked.questions), len(asked.rejected)
+        print(f"{passed:,} questions passed the gates, {failed:,} did not")
+    return asked
+
+
+def chunks_to_ask(corpus: Corpus) -> Iterable[Chunk]:
+    """Those of all documents if they must be known first; else the corpus itself, as it is read.
+
+    Raises:
+        Finished: a dry run.
+    """
+    if not needs_all(corpus.recipe):
+        return corpus
+    corpus.read()
+    if corpus.recipe.dry_run:
+        raise Finished("Dry run: nothing was asked.")
+    return corpus.chunks
+
+
+@contextmanager
+def costs_shown() -> Iterator[None]:
+    """Print what the ledger gets meanwhile."""
     with closing(Ledger()) as ledger:
         mark = ledger.mark()
-    with _saved_at_once(recipe.run_name) as save:
-        chunks = corpus.chunks if needs_all(recipe) else corpus
-        asked = ask_teacher(chunks, recipe, own=corpus.own.given, on_question=save)
-    evaluation = [item.question for item in corpus.evaluation]
-    # 4_eval stops at those that a training row asks, too.
-    kept, refused = drop_asked(asked.questions, evaluation, gate="evaluation", file="eval_file")
-    rejected = [*corpus.own.rejected, *asked.rejected, *refused]
-    asked = replace(asked, questions=kept, rejected=rejected)
-    corpus.read()  # a teacher that was asked before about these chunks reads none of them
-    print(f"{len(asked.questions):,} questions passed the gates, {len(asked.rejected):,} did not")
+    yield
     with closing(Ledger()) as ledger:
         used, prices = ledger.usage_by_model(since=mark), load_prices()
     show_costs(costs(used, prices), prices)
     if not used:
         print("No endpoint was asked anything new.")
-    return asked
 
 
 def build_rows(corpus: Corpus, asked: Generated) -> Built:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from functools import cached_property
+from functools import cache, cached_property, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 OnDone = Callable[[int], None]
 _BATCH, _SENT_TOGETHER = 32, 64  # texts: of a local model, and of a request
+_ON_NODES = 2048  # texts from which a cluster embeds them: it takes seconds to begin
 
 
 class Embedder(Protocol):
@@ -48,29 +49,31 @@ def load_embedder(recipe: Recipe) -> Embedder:
     if model := recipe.embedding_model:
         folder = Path(model)
         identity = folder_fingerprint(folder) if folder.is_dir() else model
-        return LocalEmbedder(model, name=folder.name, identity=identity)
+        return LocalEmbedder(model, name=folder.name, identity=identity, cluster=recipe.cluster)
     if (settings := endpoint_settings("embedding")) is not None:
         return EndpointEmbedder(settings, recipe)
-    return LocalEmbedder(str(minilm_dir()), name=MINILM_NAME, identity=MINILM_SHA256)
+    return LocalEmbedder(
+        str(minilm_dir()), name=MINILM_NAME, identity=MINILM_SHA256, cluster=recipe.cluster
+    )
 
 
 class LocalEmbedder:
-    """A sentence-transformers model on the CPU.
+    """A sentence-transformers model on the CPU, of many texts also on the nodes of a cluster.
 
     A text longer than the model reads (256 tokens for MiniLM) is embedded as the length-weighted
     mean of equal windows, which finds far more of its end, and less of its beginning, than a cut
     text (docs/experiments.md; `python -m benchmarks embedding_windows`).
     """
 
-    def __init__(self, model: str, *, name: str, identity: str) -> None:
+    def __init__(self, model: str, *, name: str, identity: str, cluster: str = "") -> None:
         self.name, self.identity = name, f"{name}@{identity}, mean of windows"
-        self._path = model
+        self._path, self._cluster = model, cluster
 
     def documents(self, texts: Sequence[str], *, on_done: OnDone = lambda _: None) -> numpy.ndarray:
-        return self._embed(texts, self._model.encode_document, on_done)
+        return self._embed(texts, "encode_document", on_done)
 
     def queries(self, texts: Sequence[str]) -> numpy.ndarray:
-        return self._embed(texts, self._model.encode_query, lambda count: None)
+        return self._embed(texts, "encode_query", lambda count: None)
 
     @cached_property
     def _model(self) -> Any:
@@ -87,23 +90,33 @@ class LocalEmbedder:
                 "Give a folder of sentence-transformers, a name that the hub knows, or ''."
             ) from error
 
-    def _embed(
-        self, texts: Sequence[str], encode: Callable[..., Any], on_done: OnDone
-    ) -> numpy.ndarray:
+    def _embed(self, texts: Sequence[str], encode: str, on_done: OnDone) -> numpy.ndarray:
+        batches = [texts[start : start + _BATCH] for start in range(0, len(texts), _BATCH)]
+        embedded: Iterator[list[Any]] = (self.embed_batch(batch, encode) for batch in batches)
+        if self._cluster and len(texts) >= _ON_NODES:
+            from lib.cluster import on_nodes
+
+            embedded = on_nodes(partial(_on_node, self._path, encode), batches, self._cluster)
+        rows: list[Any] = []
+        for of_batch in embedded:
+            rows += of_batch
+            on_done(len(of_batch))
+        return _unit(rows)
+
+    def embed_batch(self, texts: Sequence[str], encode: str) -> list[numpy.ndarray]:
+        """A vector of each text; `encode`: the model's method, of documents or of queries."""
         import numpy
 
+        pieces = [self.windows(text) for text in texts]
+        flat = [piece for of_text in pieces for piece in of_text]
+        encoded = getattr(self._model, encode)
+        vectors = iter(encoded(flat, normalize_embeddings=True, show_progress_bar=False))
         rows = []
-        for start in range(0, len(texts), _BATCH):
-            batch = texts[start : start + _BATCH]
-            pieces = [self.windows(text) for text in batch]
-            flat = [piece for of_text in pieces for piece in of_text]
-            vectors = iter(encode(flat, normalize_embeddings=True, show_progress_bar=False))
-            for of_text in pieces:
-                weights = [max(len(piece), 1) for piece in of_text]
-                own = numpy.stack([next(vectors) for _ in of_text])
-                rows.append(numpy.average(own, axis=0, weights=weights))
-            on_done(len(batch))
-        return _unit(rows)
+        for of_text in pieces:
+            weights = [max(len(piece), 1) for piece in of_text]
+            own = numpy.stack([next(vectors) for _ in of_text])
+            rows.append(numpy.average(own, axis=0, weights=weights))
+        return rows
 
     def windows(self, text: str) -> list[str]:
         """The whole text if the model reads it whole, else equal windows that it reads."""
@@ -120,6 +133,16 @@ class LocalEmbedder:
         cuts = [offsets[len(offsets) * i // count][0] for i in range(1, count)]
         edges = [0, *cuts, len(text)]
         return [text[start:end] for start, end in pairwise(edges)]
+
+
+@cache
+def _of_node(model: str) -> LocalEmbedder:
+    """Of a worker process of a cluster, which embeds many batches."""
+    return LocalEmbedder(model, name="", identity="")
+
+
+def _on_node(model: str, encode: str, texts: Sequence[str]) -> list[numpy.ndarray]:
+    return _of_node(model).embed_batch(texts, encode)
 
 
 class EndpointEmbedder:

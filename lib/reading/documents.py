@@ -34,7 +34,7 @@ def iter_documents(recipe: Recipe) -> Iterator[Document | Skipped]:
     """The documents of doc_path and eval_doc_path, each as soon as it is read."""
     seen: set[str] = set()
     reasons: list[str] = []
-    for entry in _read(find_documents(recipe), recipe):
+    for entry in read_sources(find_documents(recipe), recipe):
         if isinstance(entry, Document) and entry.id in seen:
             entry = Skipped(entry.id, "another document has the same name")
         if isinstance(entry, Document):
@@ -80,7 +80,7 @@ def show_page(recipe: Recipe, document: Document, *, page: int = 1) -> Any:
 # --- reading -------------------------------------------------------------------------------------
 
 
-def _read(sources: Sequence[Source], recipe: Recipe) -> Iterator[Document | Skipped]:
+def read_sources(sources: Sequence[Source], recipe: Recipe) -> Iterator[Document | Skipped]:
     """Worker processes read a few files ahead; everything else is read when it is needed."""
     pool = ThreadPoolExecutor(max_workers=_WORKERS)
     workers = Workers(_WORKERS)  # each keeps one of the threads waiting

@@ -22,7 +22,7 @@ from lib.finetune.students import EMBEDDED_MODEL_DIR
 from lib.prompts.student import student_messages
 from lib.recipe import Recipe
 from lib.records import RaftExample
-from lib.settings import CheckFailed, SetupError, portable
+from lib.settings import PROJECT_DIR, CheckFailed, SetupError, portable
 from lib.state import read_state, save_state
 from lib.store import write_json
 from tests.deploy.adapters import make_adapter
@@ -37,6 +37,13 @@ RECIPE = Recipe(run_name="t")
 def not_installed(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     for name in names:
         monkeypatch.setattr(ENGINES[name], "python", lambda: Path("/nowhere/bin/python"))
+
+
+def test_the_commands_for_several_hosts_take_options_that_vllm_has() -> None:
+    text = (PROJECT_DIR / "docs" / "cluster.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^\S+ -m vllm\..+(?:\n  --.+)*", text, re.MULTILINE)
+    assert len(commands) == 2
+    assert set(re.findall(r"--[a-z-]+", "".join(commands))) <= OPTIONS
 
 
 # --- which engine --------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def test_every_parameter_that_shapes_rows_is_in_the_manifest() -> None:
     known = {name for name, knob in KNOBS.items() if "1_gen" in knob.notebooks}
     apart = (
         "run_name doc_path eval_doc_path eval_file train_file doctype max_pages "
-        "requests_per_second allow_loopback prompts_path dry_run "
+        "requests_per_second allow_loopback cluster prompts_path dry_run "
         "batch concurrency requests_per_minute tokens_per_minute tokens_per_day max_cost "
         "max_tokens_total timeout_s max_retries"
     ).split()

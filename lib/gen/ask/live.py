@@ -14,7 +14,7 @@ Both run the same coroutine (rows.py) for each chunk. What live sending adds is 
 import asyncio
 import sys
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing, closing, contextmanager
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -27,12 +27,11 @@ from lib.engine.faults import EndpointError
 from lib.engine.ledger import Ledger
 from lib.engine.replies import Reply
 from lib.gen.ask.rows import Candidate, RowWriter, first_request
-from lib.gen.ask.shares import Share, request_groups
-from lib.gen.own_questions import Given
+from lib.gen.ask.shares import Share
 from lib.progress import Progress
 from lib.prompts.student import Message
 from lib.recipe import Recipe
-from lib.records import Chunk, Question
+from lib.records import Question
 from lib.settings import SetupError
 
 Item = TypeVar("Item")
@@ -74,19 +73,18 @@ class Sender:
 
 
 def ask_in_batches(
-    chunks: Sequence[Chunk],
+    groups: Iterable[tuple[Share, ...]],
     recipe: Recipe,
     roles: Mapping[str, EndpointSettings],
-    own: Sequence[Given] = (),
 ) -> list[Candidate]:
     """Everything about the chunks through the Batch API."""
+    groups = list(groups)
     with closing(Ledger()) as ledger:
         endpoints = {role: BatchEndpoint(settings, ledger) for role, settings in roles.items()}
 
         async def attempt() -> tuple[Sender, list[Candidate]]:
             sender = Sender(endpoints)
             writer = RowWriter(recipe, sender.ask)
-            groups = request_groups(chunks, recipe, own)
             found = [await writer.rows_of(shares) for shares in groups]
             return sender, [candidate for candidates in found for candidate in candidates]
 
@@ -96,11 +94,10 @@ def ask_in_batches(
 
 
 async def ask_live(
-    chunks: Iterable[Chunk],
+    groups: Iterator[tuple[Share, ...]],
     recipe: Recipe,
     roles: Mapping[str, EndpointSettings],
     on_question: OnQuestion,
-    own: Sequence[Given] = (),
 ) -> list[Candidate]:
     """Everything about the chunks as they come."""
     async with AsyncExitStack() as stack:
@@ -145,7 +142,7 @@ async def ask_live(
         failed: list[BaseException] = []
         try:
             # aclosing: the thread must have ended before the ledger that it reads is closed.
-            from_thread = aclosing(_from_thread(request_groups(chunks, recipe, own), unanswered))
+            from_thread = aclosing(_from_thread(groups, unanswered))
             async with from_thread as new, asyncio.TaskGroup() as group:
                 async for start in new:
                     await begin(start, group)

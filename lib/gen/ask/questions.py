@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from lib.engine.tasks import run
 from lib.gen.ask import built_in_teacher
 from lib.gen.ask.live import ask_in_batches, ask_live
 from lib.gen.ask.rows import Candidate, Rating
-from lib.gen.ask.shares import drawn
+from lib.gen.ask.shares import Share, drawn, request_groups
 from lib.gen.duplicate_questions import drop_ambiguous, drop_asked, drop_similar
 from lib.gen.gates import GATES
 from lib.gen.own_questions import Given
@@ -82,10 +83,8 @@ def ask_teacher(
     if recipe.language and not can_check(recipe.language):
         print(f"language = {recipe.language!r} is asked for, but not checked: it is not known.")
     embedder = load_embedder(recipe) if recipe.semantic_duplicates else None
-    if (recipe.max_chunks or recipe.batch) and not isinstance(chunks, Sequence):
-        chunks = list(chunks)  # a draw needs all of them, and so does a batch
+    chunks = _drawn(chunks, recipe)
     if isinstance(chunks, Sequence):
-        chunks = drawn(chunks, recipe)
         target = artefact_dir(
             "questions", recipe.run_name, _made_of(roles, chunks, own, recipe, embedder)
         )
@@ -101,14 +100,59 @@ def ask_teacher(
 
     if not roles:
         candidates = built_in_teacher.write_rows(list(streaming()), recipe, on_question, own)
-    elif recipe.batch:
-        candidates = ask_in_batches(list(streaming()), recipe, roles, own)
-        for candidate in candidates:
-            if candidate.question is not None:
-                on_question(candidate.question)
     else:
-        candidates = run(ask_live(streaming(), recipe, roles, on_question, own))
+        groups = request_groups(streaming(), recipe, own)
+        candidates = _ask(groups, recipe, roles, on_question)
     return _write(candidates, _made_of(roles, seen, own, recipe, embedder), recipe, embedder)
+
+
+def _ask(
+    groups: Iterator[tuple[Share, ...]],
+    recipe: Recipe,
+    roles: dict[str, EndpointSettings],
+    on_question: Callable[[Question], None],
+) -> list[Candidate]:
+    if not recipe.batch:
+        return run(ask_live(groups, recipe, roles, on_question))
+    candidates = ask_in_batches(groups, recipe, roles)
+    for candidate in candidates:
+        if candidate.question is not None:
+            on_question(candidate.question)
+    return candidates
+
+
+def ask_part(
+    chunks: Iterable[Chunk], recipe: Recipe, part: slice, *, own: Sequence[Given] = ()
+) -> None:
+    """Send only the first requests of a part of the groups, and all that follow from them: their
+    replies are in the ledger then. Rows are for a run that finds all replies there."""
+    if not (roles := _roles(recipe)):
+        raise SetupError(
+            "The built-in teacher would write, which a part of a run does not ask. Run the whole, "
+            "or name a teacher in .env (COMPLETION_…)."
+        )
+    groups = request_groups(_drawn(chunks, recipe), recipe, own)
+    candidates = _ask(
+        islice(groups, part.start, None, part.step), recipe, roles, lambda question: None
+    )
+    passed = sum(candidate.question is not None for candidate in candidates)
+    print(f"{passed:,} of {len(candidates):,} questions of this part passed the gates")
+
+
+def asked_of(
+    chunks: Iterable[Chunk], recipe: Recipe, *, own: Sequence[Given] = ()
+) -> dict[str, Any]:
+    """All that the questions on these chunks depend on; texts by their hash."""
+    embedder = load_embedder(recipe) if recipe.semantic_duplicates else None
+    made_of = _made_of(_roles(recipe), list(_drawn(chunks, recipe)), own, recipe, embedder)
+    return made_of | {key: fingerprint(made_of[key]) for key in ("teacher", "chunks")}
+
+
+def _drawn(chunks: Iterable[Chunk], recipe: Recipe) -> Iterable[Chunk]:
+    """A draw needs all of them, and so does a batch; others may come one by one."""
+    if (recipe.max_chunks or recipe.batch) and not isinstance(chunks, Sequence):
+        chunks = list(chunks)
+    return drawn(chunks, recipe) if isinstance(chunks, Sequence) else chunks
 
 
 def _roles(recipe: Recipe) -> dict[str, EndpointSettings]:

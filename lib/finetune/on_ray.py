@@ -1,0 +1,57 @@
+"""`python -m lib.finetune.on_ray CONFIG --processes 8`: lib.finetune.train on a Ray cluster.
+
+The cluster is that of this machine, or `-r cluster HOST:PORT`. When a process is killed, all are
+started again, and go on from the last checkpoint.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lib.cli import Parser, run_command
+from lib.cluster import connect
+from lib.finetune.train import train
+from lib.parameters import add_overrides, overrides
+from lib.recipe import Recipe
+from lib.settings import SetupError, home
+from lib.text import one_line
+
+_RESTARTS = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = Parser(prog="python -m lib.finetune.on_ray", description=__doc__)
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="a file of parameters/")
+    add_overrides(parser)
+    parser.add_argument("--processes", type=int, default=2, help="in all; of GPUs one each")
+    parser.set_defaults(run=_train)
+    return run_command(parser, arguments)
+
+
+def _train(options: argparse.Namespace) -> None:
+    recipe = Recipe(**overrides(options.config, options.overrides))
+    connect(recipe.cluster or "auto", shows_output=True)
+    import ray
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+
+    trainer = TorchTrainer(
+        lambda: train(recipe),
+        scaling_config=ScalingConfig(
+            num_workers=options.processes, use_gpu="GPU" in ray.cluster_resources()
+        ),
+        run_config=RunConfig(
+            storage_path=str(home() / "artefacts" / "ray"),
+            failure_config=FailureConfig(max_failures=_RESTARTS),
+        ),
+    )
+    try:
+        trainer.fit()
+    except ray.train.TrainingFailedError as error:
+        first = next(iter(getattr(error, "worker_failures", {}).values()), error)
+        raise SetupError(f"The training stopped ({one_line(str(first))[-500:]}).") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

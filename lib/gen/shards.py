@@ -1,0 +1,124 @@
+"""A run divided among processes, hosts or accounts: each shard asks, and `merge` makes the dataset.
+
+A shard reads all documents, and asks about every n-th group of chunks, into a ledger of its own.
+`merge` unites the ledgers and runs the whole: it finds every reply, asks nothing, and writes the
+bytes of a run that was never divided.
+"""
+
+import os
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from lib.engine.ledger import LEDGER, Ledger
+from lib.gen.ask.questions import ask_part, asked_of
+from lib.gen.corpus import Corpus
+from lib.gen.generation import chunks_to_ask, costs_shown, generate
+from lib.recipe import Recipe
+from lib.settings import SetupError, home, portable
+from lib.store import read_json, write_json
+
+_RECORD = "shard.json"  # written when all is asked
+_LEDGER = "ledger.sqlite"
+_SAID = {  # key of what questions depend on → what differs
+    "teacher": "teacher or prompts",
+    "gates": "version of Openbook",
+    "embedder": "embedding model",
+    "chunks": "documents, or where they are cut",
+    "own": "train_file",
+}
+
+
+@dataclass(frozen=True)
+class Shard:
+    number: int  # from 1
+    count: int
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """`2/3` → the second of three."""
+        number, _, count = text.partition("/")
+        if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+            raise SetupError(
+                f"--shard is {text!r}; expected I/N with I from 1 to N: 1/3, 2/3 and 3/3 are the "
+                "parts of a run in three."
+            )
+        return cls(int(number), int(count))
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+
+def ask_shard(recipe: Recipe, shard: Shard) -> None:
+    """Ask about the shard's part of the chunks. After a kill only what is missing is asked.
+
+    Raises:
+        Finished: a dry run.
+    """
+    folder = _folder(recipe) / f"{shard.number}-of-{shard.count}"
+    os.environ[LEDGER] = str(folder / _LEDGER)  # for all of this process
+    corpus = Corpus(recipe)
+    part = slice(shard.number - 1, None, shard.count)
+    chunks = chunks_to_ask(corpus)
+    with costs_shown():
+        ask_part(chunks, recipe, part, own=corpus.own.given)
+    made_of = asked_of(chunks, recipe, own=corpus.own.given)
+    write_json(folder / _RECORD, {"shard": str(shard), "made_of": made_of})
+    print(f"Shard {shard} is asked: {portable(folder)}")
+
+
+def merge(recipe: Recipe, folders: Sequence[Path] = ()) -> Path:
+    """Unite the shards' ledgers with the home's, and generate; returns the dataset's folder."""
+    found = [shard for folder in folders or [_folder(recipe)] for shard in _shards_in(folder)]
+    shards = {folder: Shard.of(read_json(folder / _RECORD)["shard"]) for folder in found}
+    counts = {shard.count for shard in shards.values()}
+    if len(counts) > 1:
+        named = ", ".join(f"{shard} in {portable(path)}" for path, shard in shards.items())
+        raise SetupError(f"The shards are parts of different runs ({named}). Name those of one.")
+    [count] = counts
+    if missing := {*range(1, count + 1)} - {shard.number for shard in shards.values()}:
+        raise SetupError(f"Shard {min(missing)}/{count} is missing. Run it with --shard.")
+    corpus = Corpus(recipe)
+    chunks = chunks_to_ask(corpus)
+    made_of = asked_of(chunks, recipe, own=corpus.own.given)
+    for folder, shard in shards.items():
+        if differs := _difference(read_json(folder / _RECORD)["made_of"], made_of):
+            raise SetupError(
+                f"Shard {shard} in {portable(folder)} was asked with another {differs}. Give "
+                "`merge` the documents, parameters and .env of its shards."
+            )
+    with costs_shown(), closing(Ledger()) as ledger:
+        new = sum(ledger.take_in(folder / _LEDGER) for folder in shards)
+        print(f"{len(shards)} shards: {new:,} replies that {portable(ledger.path)} did not have")
+    return generate(recipe, corpus)
+
+
+def _folder(recipe: Recipe) -> Path:
+    return home() / "artefacts" / "shards" / recipe.run_name
+
+
+def _shards_in(folder: Path) -> list[Path]:
+    """The folder itself if it is a shard's, else those in it."""
+    folders = sorted(path.parent for path in (*folder.glob(_LEDGER), *folder.glob(f"*/{_LEDGER}")))
+    if not folders:
+        raise SetupError(
+            f"{portable(folder)} holds no shard. `python -m lib.gen run --shard I/N` makes them."
+        )
+    for path in folders:
+        if not (path / _RECORD).exists():
+            raise SetupError(
+                f"The shard {portable(path)} is not finished. Run it again with its --shard: only "
+                "what is missing is asked."
+            )
+    return folders
+
+
+def _difference(of_shard: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """`questions_per_chunk (3, not 4)`, or one of _SAID; "" = nothing."""
+    for name, value in wanted["recipe"].items():
+        if (other := of_shard["recipe"].get(name)) != value:
+            return f"{name} ({other!r}, not {value!r})"
+    keys = (key for key in _SAID if of_shard.get(key) != wanted.get(key))
+    return next(map(_SAID.__getitem__, keys), "")
