@@ -22,7 +22,7 @@ MIN_CHUNK_WORDS = 5
 def pieces_cache(folder: Path | None = None) -> Cache:
     """The cache in which a Splitter finds the pieces of documents that it cut before."""
     code = [Path(str(module.__file__)) for module in (chunkers, duplicates, words)]
-    return Cache(code=[*code, Path(__file__)], packages=["langchain-text-splitters"], folder=folder)
+    return Cache(code=[*code, Path(__file__)], folder=folder)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lib.duplicates import shingles
+from lib.gen.chunkers import recursive_spans
 from lib.gen.chunks import Split, Splitter, pieces_cache
 from lib.recipe import Recipe
 from tests.gen.make import corpus, document, prose, split_documents
@@ -87,6 +88,21 @@ def test_any_language_comes_out_unchanged(text: str) -> None:
         assert spans(text * 2, chunker=chunker, embed=embed, chunk_chars=600) == [
             (text * 2).strip()
         ]
+
+
+@pytest.mark.parametrize(("most", "overlap"), [(100, 0), (100, 99), (120, 50)])
+@pytest.mark.parametrize("seed", range(5))
+def test_short_lines_that_come_again_keep_their_places(seed: int, most: int, overlap: int) -> None:
+    rng = Random(seed)
+    pieces = ("Rain fell.", "東京都", "j", "j。", "# Head\n\n", "ab", "\n\n", "\n", "lamp")
+    text = "".join(rng.choice(pieces) + rng.choice(" \n") for _ in range(400))
+    found, behind = list(recursive_spans(text, most, overlap)), 0
+    assert [start for start, _ in found] == sorted({start for start, _ in found})
+    for start, end in found:
+        assert 0 < end - start <= most
+        assert not text[behind:start].strip()  # nothing is lost
+        behind = max(behind, end)
+    assert not text[behind:].strip()
 
 
 def test_min_chunk_chars_drops_shorter_ones() -> None:
