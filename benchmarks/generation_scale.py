@@ -49,7 +49,6 @@ def main(*, quick: bool = False) -> int:
     """Print the three figures; 1 when a target is missed."""
     num_chunks = QUICK_CHUNKS if quick else NUM_CHUNKS
     import bm25s  # noqa: F401  (its memory is not the corpus's)
-    import langchain_text_splitters  # noqa: F401
     import numpy as np
 
     at_start = _memory("VmRSS")

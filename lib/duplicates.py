@@ -16,8 +16,6 @@ from hashlib import blake2b
 from itertools import chain, pairwise
 from typing import Any, NamedTuple, Self
 
-import numpy as np
-
 from lib.records import Chunk
 from lib.text import normalise, one_line, terms, words
 
@@ -29,7 +27,7 @@ MAX_HOLDERS = 100  # a run in more chunks weighs nothing
 Conflicts = Mapping[str, set[str]]  # a chunk's id → those that count as the same
 
 _BASE = 0x9E3779B97F4A7C15  # odd, and its bits are mixed
-_POWERS = np.array([pow(_BASE, i, 2**64) for i in range(SHINGLE_WORDS)], dtype=np.uint64)
+_POWERS = [pow(_BASE, i, 2**64) for i in range(SHINGLE_WORDS)]
 _SKETCH_RUNS = 8  # of a chunk's runs, those that find it again
 
 _UNIT = 2**20  # what a run of one chunk weighs; whole numbers, so that no order of adding matters
@@ -51,12 +49,14 @@ def shingles(text: str) -> Any:
     A polynomial (Karp and Rabin, 1987) of the words' hashes, so that a repeated word is hashed
     once. A text of fewer words is one run. A link of Markdown is its text.
     """
+    import numpy as np
+
     if "](" in text or "][" in text:
         text = _LINK.sub(r"\1", _LINK.sub(r"\1", text))  # twice: a picture may be a link's text
     found = words(text)
     hashes = np.zeros(max(len(found), SHINGLE_WORDS), dtype=np.uint64)
     hashes[: len(found)] = list(map(_cached_hash, found))
-    return _distinct(np.convolve(hashes, _POWERS, "valid") & _60_BITS)
+    return _distinct(np.convolve(hashes, np.array(_POWERS, np.uint64), "valid") & _60_BITS)
 
 
 def _hash(text: str) -> int:
@@ -180,6 +180,8 @@ class _Runs:
     """
 
     def __init__(self, chunks: Sequence[Chunk]) -> None:
+        import numpy as np
+
         flat, starts = array("I"), [0]
         for chunk in chunks:
             flat.frombytes(_distinct(shingles(chunk.text).astype(np.uint32)).tobytes())
@@ -206,6 +208,8 @@ class _Runs:
 
     def partners(self, index: int) -> tuple[Any, Any]:
         """The chunks that share runs with this one (itself among them), and what these weigh."""
+        import numpy as np
+
         own = self._own[index]
         ends, counts = self._ends[own], self._counts[own]
         lists = [self._holders[e - n : e] for e, n in zip(ends, counts, strict=True)]
@@ -218,6 +222,8 @@ class _Runs:
 
 def _shared_values(entries: Any) -> tuple[Any, Any]:
     """The values that occur more than once, in their order, and how often each does."""
+    import numpy as np
+
     shared, counts = [], []
     width = 2**32 // _PARTS
     for low in range(0, 2**32, width):
@@ -230,6 +236,8 @@ def _shared_values(entries: Any) -> tuple[Any, Any]:
 
 def _distinct(values: Any) -> Any:
     """The values in their order, each once. (numpy.unique takes three times as long.)"""
+    import numpy as np
+
     ordered = np.sort(values)
     first = np.ones(len(ordered), dtype=bool)
     np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
@@ -238,6 +246,8 @@ def _distinct(values: Any) -> Any:
 
 def _places(runs: Any, shared: Any) -> Any:
     """Where those of the runs stand in `shared` that do."""
+    import numpy as np
+
     places = np.searchsorted(shared, runs)
     places = places[places < len(shared)]
     return places[shared[places] == runs[: len(places)]]

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from typing import Any, Self
 
@@ -160,25 +160,21 @@ class Endpoint:
         if (saved := self.ledger.get(key)) is not None:  # paid by another process meanwhile
             self.from_ledger += 1
             return Reply(**saved), None
-        start = time.monotonic()
-        with self._counted(request) as data:
-            data |= await self._send(request, timeouts=timeouts)
+        start, data = time.monotonic(), dict[str, Any]()
+        try:
+            data = await self._send(request, timeouts=timeouts)
             reply = read_reply(data, latency_s=time.monotonic() - start, where=self.settings.where)
+        except Fault as fault:
+            self._count_failed(fault, request, data)
+            raise
         return reply, self.meter.count(request, reply)
 
-    @contextmanager
-    def _counted(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Yields {}, to be filled with the reply. One that cannot be read is paid; one that does
-        not come in time may be."""
-        data: dict[str, Any] = {}
-        try:
-            yield data
-        except Fault as fault:
-            if fault.is_paid:
-                fault.used = self.meter.count_unread(request, usage_of(data))
-            elif fault.kind == "timeout":
-                fault.used = self.meter.count_timed_out(request)
-            raise
+    def _count_failed(self, fault: Fault, request: dict[str, Any], data: dict[str, Any]) -> None:
+        """A reply that came and cannot be read is paid; one that did not come in time may be."""
+        if fault.is_paid:
+            fault.used = self.meter.count_unread(request, usage_of(data))
+        elif fault.kind == "timeout":
+            fault.used = self.meter.count_timed_out(request)
 
     async def _send(self, request: dict[str, Any], *, timeouts: int = 0) -> dict[str, Any]:
         """One attempt, in a form that the endpoint accepts."""
@@ -234,9 +230,13 @@ class Endpoint:
         return await self._requests.post("embeddings", payload, kind="texts", timeouts=timeouts)
 
     async def _embed(self, batch: list[str], timeouts: int) -> tuple[list[dict[str, Any]], Used]:
-        with self._counted({"input": batch}) as data:
-            data |= await self._send_texts(batch, timeouts)
+        data: dict[str, Any] = {}
+        try:
+            data = await self._send_texts(batch, timeouts)
             vectors, tokens = read_vectors(data, count=len(batch), where=self.settings.where)
+        except Fault as fault:
+            self._count_failed(fault, {"input": batch}, data)
+            raise
         replies: list[dict[str, Any]] = [{"embedding": vector} for vector in vectors]
         replies[0]["prompt_tokens"] = tokens  # of the whole batch
         return replies, self.meter.count({"input": batch}, Reply("", "stop", tokens, 0, 0.0))

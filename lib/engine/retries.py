@@ -75,8 +75,8 @@ class RetryLoop:
         """One attempt, within the time that requests of its kind usually take, else a Fault."""
         start = time.monotonic()
         try:
-            async with self._timeout.limit(kind, timeouts=timeouts):
-                return await self._transport.post(path, payload)
+            sent = self._transport.post(path, payload)
+            return await self._timeout.within(sent, kind, timeouts=timeouts)
         except TimeoutError as error:
             message = f"the {self._where} did not answer in {time.monotonic() - start:.2g} s"
             raise Fault(message, kind="timeout") from error

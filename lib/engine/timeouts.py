@@ -3,8 +3,10 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Hashable
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 _FACTOR, _PERCENTILE = 4.0, 0.95
 _SHORTEST_S = 3.0
@@ -34,11 +36,10 @@ class AdaptiveTimeout:
         usual_s = sorted(durations)[int(_PERCENTILE * len(durations))]
         return min(self._longest_s, max(_SHORTEST_S, _FACTOR * usual_s * 2.0**timeouts))
 
-    @asynccontextmanager
-    async def limit(self, kind: Hashable, *, timeouts: int) -> AsyncIterator[None]:
-        """Raise TimeoutError in the block when its request has taken too long.
+    async def within(self, request: Awaitable[Result], kind: Hashable, *, timeouts: int) -> Result:
+        """Its result, or a TimeoutError when it has taken too long.
 
-        The duration of a block that raises another error is not counted.
+        The duration of a request that raises another error is not counted.
         """
         if self._checking is None:
             self._checking = asyncio.create_task(self._check())
@@ -46,15 +47,15 @@ class AdaptiveTimeout:
         try:
             async with asyncio.timeout(None) as scope:
                 self._in_flight[scope] = (kind, timeouts, start)
-                yield
+                result = await request
         except TimeoutError:
             if timeouts:
                 self._record(kind, time.monotonic() - start)
             raise
-        else:
-            self._record(kind, time.monotonic() - start)
         finally:
             self._in_flight.pop(scope, None)
+        self._record(kind, time.monotonic() - start)
+        return result
 
     def close(self) -> None:
         if self._checking is not None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from lib.text import sentence_spans
@@ -12,7 +13,9 @@ Embed = Callable[[Sequence[str]], Any]  # texts → array (len(texts), dimension
 WITH_BODY_CHARS = 50  # less text than this before a heading goes with the text after it
 
 # Paragraphs, lines, sentences, words: the first that gives pieces small enough.
-_SEPARATORS = [r"\n\n", r"\n", r"(?<=[.!?…。！？])(?:\s+|(?<=[。！？]))", r"\s+", ""]
+_SEPARATORS = tuple(
+    map(re.compile, (r"\n\n", r"\n", r"(?<=[.!?…。！？])(?:\s+|(?<=[。！？]))", r"\s+", ""))
+)
 
 # `# Title` on a line of its own, or a short line without a full stop behind a blank line.
 _HEADING_AT_END = re.compile(
@@ -28,26 +31,23 @@ _WINDOW_CHUNKS = 16  # how much text is split at once
 def recursive_spans(text: str, chunk_chars: int, overlap_chars: int) -> Iterator[Span]:
     """Paragraphs, lines, sentences or words. A heading goes with the text that follows it.
 
-    The splitter keeps separators at the end, so a chunk may close with the next section's heading:
+    Separators stay at the end of their piece, so a chunk may close with the next section's heading:
     then it ends before the heading, and splitting begins anew there.
     """
     begin = 0
     while begin < len(text):
         window_end = min(begin + _WINDOW_CHUNKS * chunk_chars, len(text))
-        pieces = _split(text[begin:window_end], chunk_chars, overlap_chars)
-        position, last, last_end, begin = begin, begin, begin, window_end
-        for number, piece in enumerate(pieces):
-            start = text.find(piece, position)
-            end = start + len(piece)
-            if start < 0 and text.startswith(piece, last):
-                # The overlap held all of a short chunk: go on behind it.
-                end = last + len(piece)
+        pieces = list(_split(text[begin:window_end], chunk_chars, overlap_chars))
+        window, begin, last, last_end = begin, window_end, -1, begin
+        for number, (left, right) in enumerate(pieces):
+            start, end = window + left, window + right
+            if start <= last:  # the overlap held all of a short chunk: go on behind it
                 start = end - len(text[last_end:end].lstrip())
-            if start < 0 or len(piece) > chunk_chars:
-                raise RuntimeError(f"the splitter gave no slice of its text: {piece[:60]!r}")
             if window_end < len(text) and 0 < number == len(pieces) - 1:
                 begin = start  # cut by the window
                 break
+            if start == end:
+                continue  # nothing new
             heading = _trailing_heading(text, start, end)
             if heading is not None:
                 begin, before = heading, len(text[start:heading].rstrip())
@@ -58,21 +58,41 @@ def recursive_spans(text: str, chunk_chars: int, overlap_chars: int) -> Iterator
                 yield start, end
                 break
             yield start, end
-            # The next begins behind this one's beginning, no further back than the overlap.
-            position, last, last_end = max(start + 1, end - overlap_chars), start, end
+            last, last_end = start, end
 
 
-def _split(text: str, chunk_chars: int, overlap_chars: int) -> list[str]:
-    from langchain_text_splitters import RecursiveCharacterTextSplitter
+def _split(
+    text: str, most: int, overlap: int, separators: Sequence[re.Pattern[str]] = _SEPARATORS
+) -> Iterator[Span]:
+    """The pieces between the first separator that occurs, joined while they have room: spans of at
+    most so many characters, white space aside. Neighbours share whole pieces, up to the overlap.
 
-    splitter = RecursiveCharacterTextSplitter(
-        chunk_size=chunk_chars,
-        chunk_overlap=overlap_chars,
-        separators=_SEPARATORS,
-        is_separator_regex=True,
-        keep_separator="end",
-    )
-    return splitter.split_text(text)
+    A piece of `most` or more is split by the separators that follow. (LangChain's recursive
+    splitter, which gives texts: their places would have to be searched for.)
+    """
+    level = next(n for n, separator in enumerate(separators) if separator.search(text))
+    ends = {found.end() for found in separators[level].finditer(text)}
+    places = sorted({0, *ends, len(text)})
+    first = 0  # of the pieces that are joined
+    for piece, (start, end) in enumerate(pairwise(places)):
+        if end - start >= most:
+            yield from _stripped(text, places[first], start)
+            finer = _split(text[start:end], most, overlap, separators[level + 1 :])
+            yield from ((start + left, start + right) for left, right in finer)
+            first = piece + 1
+        elif end - places[first] > most:
+            yield from _stripped(text, places[first], start)
+            while start - places[first] > overlap or end - places[first] > most:
+                first += 1
+    yield from _stripped(text, places[first], len(text))
+
+
+def _stripped(text: str, start: int, end: int) -> Iterator[Span]:
+    """The span without white space at its ends, unless it is nothing else."""
+    piece = text[start:end]
+    if length := len(piece.strip()):
+        start += len(piece) - len(piece.lstrip())
+        yield start, start + length
 
 
 def _with_following(text: str, start: int, body: int, chunk_chars: int) -> int:
@@ -83,8 +103,7 @@ def _with_following(text: str, start: int, body: int, chunk_chars: int) -> int:
         room = start + chunk_chars - body
         if room < WITH_BODY_CHARS or body >= len(text):
             return min(body, start + chunk_chars)
-        first = _split(text[body : body + 4 * chunk_chars], room, 0)[0]
-        end = text.index(first, body) + len(first)
+        end = body + next(_split(text[body : body + 4 * chunk_chars], room, 0))[1]
         heading = _trailing_heading(text, body, end)
         if heading is None:
             return end

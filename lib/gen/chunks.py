@@ -17,12 +17,13 @@ from lib.records import Chunk, Document, Rejected
 from lib.text import has_words, one_line
 
 MIN_CHUNK_WORDS = 5
+_WORTH_A_FILE = 10  # chunks: fewer are cut again sooner than they are read
 
 
 def pieces_cache(folder: Path | None = None) -> Cache:
     """The cache in which a Splitter finds the pieces of documents that it cut before."""
     code = [Path(str(module.__file__)) for module in (chunkers, duplicates, words)]
-    return Cache(code=[*code, Path(__file__)], packages=["langchain-text-splitters"], folder=folder)
+    return Cache(code=[*code, Path(__file__)], folder=folder)
 
 
 @dataclass(frozen=True)
@@ -82,15 +83,17 @@ class Splitter:
 
     def pieces(self, text: str) -> list[list[int]]:
         """Start, end, length without white space; and the marks, where it is no short piece."""
-        if self._cache is None or self._recipe.chunker == "semantic":  # its embedding is another's
-            return list(self._cut(text))
         recipe = self._recipe
+        # The embedding of the chunker "semantic" is not in the key.
+        cache = None if recipe.chunker == "semantic" else self._cache
+        if cache is None or len(text) < _WORTH_A_FILE * recipe.chunk_chars:
+            return list(self._cut(text))
         sizes = recipe.chunk_chars, recipe.chunk_overlap_chars, recipe.min_chunk_chars
         key = "pieces", text, recipe.chunker, *sizes
-        pieces: list[list[int]] | None = self._cache.get(*key)
+        pieces: list[list[int]] | None = cache.get(*key)
         if pieces is None:
             pieces = list(self._cut(text))
-            self._cache.put(pieces, *key)
+            cache.put(pieces, *key)
         return pieces
 
     def _cut(self, text: str) -> Iterator[list[int]]:

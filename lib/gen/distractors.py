@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-import numpy as np
-
 from lib.duplicates import Conflicts
 from lib.records import Chunk, Question
 from lib.text import holds, terms
@@ -21,8 +19,8 @@ _BLOCK_QUESTIONS = 64
 class Vectors:
     """Embeddings, in the order of the questions and of the chunks."""
 
-    questions: np.ndarray  # float32, (questions, dimensions)
-    chunks: np.ndarray  # float32, (chunks, dimensions)
+    questions: Any  # float32, (questions, dimensions)
+    chunks: Any  # float32, (chunks, dimensions)
 
     def of(self, places: Sequence[int]) -> "Vectors":
         """With the questions at these places, in this order."""
@@ -109,6 +107,8 @@ def _by_words(questions: Sequence[Question], chunks: Sequence[Chunk]) -> Iterato
 
 
 def _by_vectors(chunks: Sequence[Chunk], vectors: Vectors) -> Iterator[list[Chunk]]:
+    import numpy as np
+
     lengths = np.maximum(np.sqrt(np.einsum("ij,ij->i", vectors.chunks, vectors.chunks)), 1e-9)
     count = min(HARD_NEIGHBOURS, len(chunks))
     for start in range(0, len(vectors.questions), _BLOCK_QUESTIONS):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lib.duplicates import shingles
+from lib.gen.chunkers import recursive_spans
 from lib.gen.chunks import Split, Splitter, pieces_cache
 from lib.recipe import Recipe
 from tests.gen.make import corpus, document, prose, split_documents
@@ -89,6 +90,21 @@ def test_any_language_comes_out_unchanged(text: str) -> None:
         ]
 
 
+@pytest.mark.parametrize(("most", "overlap"), [(100, 0), (100, 99), (120, 50)])
+@pytest.mark.parametrize("seed", range(5))
+def test_short_lines_that_come_again_keep_their_places(seed: int, most: int, overlap: int) -> None:
+    rng = Random(seed)
+    pieces = ("Rain fell.", "東京都", "j", "j。", "# Head\n\n", "ab", "\n\n", "\n", "lamp")
+    text = "".join(rng.choice(pieces) + rng.choice(" \n") for _ in range(400))
+    found, behind = list(recursive_spans(text, most, overlap)), 0
+    assert [start for start, _ in found] == sorted({start for start, _ in found})
+    for start, end in found:
+        assert 0 < end - start <= most
+        assert not text[behind:start].strip()  # nothing is lost
+        behind = max(behind, end)
+    assert not text[behind:].strip()
+
+
 def test_min_chunk_chars_drops_shorter_ones() -> None:
     text = prose(Random(1), 1)
     assert len(text) > 50
@@ -106,19 +122,20 @@ def test_a_document_that_was_cut_before_gives_the_same_and_is_not_cut_again(
         calls.append(text)
         return cut(self, text)
 
-    def split(chunk_chars: int = 400) -> list[Split]:
+    def split(chunk_chars: int = 200) -> list[Split]:
         recipe = Recipe(chunk_chars=chunk_chars, chunk_overlap_chars=80)
         splitter = Splitter(recipe, cache=pieces_cache())
         return [splitter.split(made) for made in documents]
 
     fresh = split()
-    assert fresh != split(chunk_chars=300)
-    plain = Splitter(Recipe(chunk_chars=400, chunk_overlap_chars=80))
+    assert fresh != split(chunk_chars=150)
+    plain = Splitter(Recipe(chunk_chars=200, chunk_overlap_chars=80))
     assert fresh == [plain.split(made) for made in documents]
     monkeypatch.setattr(Splitter, "_cut", counted)
     assert split() == fresh
-    assert calls == []
-    split(chunk_chars=200)
+    assert calls == ["Too short.", documents[-1].text]  # a file of so little is not worth its time
+    calls.clear()
+    split(chunk_chars=120)
     assert calls == [made.text for made in documents]
 
 

@@ -11,7 +11,7 @@ from lib.eval.report.page import HTML, show
 from lib.eval.results import Results
 from lib.prompts.student import QUOTE_BEGIN, QUOTE_END
 from lib.records import Answer, Score
-from lib.text import find_quote, one_line
+from lib.text import divided_at, find_quote, one_line
 
 _QUOTE = re.compile(
     f"{re.escape(QUOTE_BEGIN)}(.*?){re.escape(QUOTE_END)}", re.IGNORECASE | re.DOTALL
@@ -108,6 +108,4 @@ def _documents(
 def marked(text: str, quotes: Iterable[str]) -> Pieces:
     """A text on one line, divided at the quotes that are verbatim in it."""
     text = one_line(text)
-    found = {part for quote in quotes if (part := find_quote(quote, text))}
-    longest_first = map(re.escape, sorted(found, key=lambda part: (-len(part), part)))
-    return re.split(f"({'|'.join(longest_first)})", text) if found else [text]
+    return divided_at(text, [part for quote in quotes if (part := find_quote(quote, text))])

@@ -8,11 +8,10 @@ from urllib.parse import urlsplit
 from lib.endpoints import PREFIXES, endpoint_settings
 from lib.engine.ledger import Ledger
 from lib.engine.prices import Cost, Prices, costs, load_prices
+from lib.engine.transport import LOCAL_HOSTS
 from lib.eval.models import EvalModel
 from lib.eval.report.page import HTML, show
 from lib.records import Answer
-
-_HERE = ("localhost", "127.0.0.1", "::1")
 
 
 def answer_usage(answers: Sequence[Answer]) -> Any:
@@ -46,7 +45,7 @@ def cost_of(
         return None
     if price := prices.of(settings.deployment):
         return price.of(prompt_tokens, completion_tokens)
-    return 0.0 if urlsplit(settings.base_url).hostname in _HERE else None
+    return 0.0 if urlsplit(settings.base_url).hostname in LOCAL_HOSTS else None
 
 
 def show_latency_and_cost(answers: Sequence[Answer], asked: Sequence[EvalModel]) -> HTML:

@@ -93,7 +93,7 @@ def write_results(
         ],
         "cost": cost,
     }
-    path, document = run_dir / METRICS_FILE, _plain(document, secrets())
+    path, document = run_dir / METRICS_FILE, _as_json(document)
     if not date:
         with suppress(SetupError):  # no such file yet, damaged, or of another version
             before = read_metrics(run_dir)
@@ -103,19 +103,10 @@ def write_results(
     print(f"Written: {portable(path)}")
 
 
-def _plain(value: Any, secret: re.Pattern[str]) -> Any:
-    """The value for JSON: records become objects, NaN becomes null, secrets are masked."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-    elif hasattr(value, "item"):  # a NumPy number
-        value = value.item()
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item, secret) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item, secret) for item in value]
-    if isinstance(value, str | Path):
-        return secret.sub("***", value if isinstance(value, str) else value.as_posix())
-    return None if isinstance(value, float) and math.isnan(value) else value
+def _as_json(document: Mapping[str, Any]) -> dict[str, Any]:
+    """As it is read again: records are objects, NaN is None, and secrets are masked."""
+    text = secrets().sub("***", json.dumps(document, ensure_ascii=False, default=vars))
+    return dict(json.loads(text, parse_constant={"NaN": None, "Infinity": math.inf}.get))
 
 
 def secrets() -> re.Pattern[str]:

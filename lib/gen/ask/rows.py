@@ -215,7 +215,6 @@ class RowWriter:
         """
         sampling = _sampling(self._recipe, talk.whole, len(candidates))
         reply = await self._ask(talk.messages, priority=priority, **sampling)
-        talk = replace(talk, reply=reply.text)
         if talk.whole:
             drafts = teacher.parse_rows(reply.text)
         else:
@@ -223,11 +222,13 @@ class RowWriter:
         if not drafts or reply.finish_reason == "content_filter":
             refusal = gates.unreadable(reply.text, reply.finish_reason)
             self._note_readable("lists of questions", reply.text, refusal)
+            talk = replace(talk, reply=reply.text)
             return await self._write_unreadable_again(candidates, talk, refusal)
         self._note_readable("lists of questions", reply.text, None)
         seen = set(talk.known)
         # All questions of the reply: the order in which rows are repaired must decide nothing.
-        talk = replace(talk, known=talk.known | {normalise(draft.question) for draft in drafts})
+        known = talk.known | {normalise(draft.question) for draft in drafts}
+        talk = replace(talk, reply=reply.text, known=known)
         following: list[Callable[[], Awaitable[None]]] = []
         refused: list[Candidate] = []
         for candidate, draft in _matched(candidates, talk.chunks, drafts):

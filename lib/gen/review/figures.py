@@ -2,7 +2,6 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping
 from itertools import combinations
 
 from lib.agreement import cohens_kappa
@@ -40,17 +39,6 @@ def estimate(review: Review, reviewer: str = "") -> str:
     rejected = sum(d is not None and d.verdict == "reject" for d in decisions)
     drawn, population = len(review.rows), len(review.all_rows)
     return share_wrong(rejected, decisions.count(None), drawn, population)
-
-
-def agreements(review: Review) -> list[tuple[str, list[str]]]:
-    """For each pair of reviewers how far they agree, and the shown rows on which they differ."""
-    return agreement(
-        {
-            row_id: {name: decision.verdict for name, decision in given.items()}
-            for row_id in review.rows
-            if (given := review.given.get(row_id))
-        }
-    )
 
 
 def count_interval(wrong: int, drawn: int, population: int) -> tuple[int, int]:
@@ -92,18 +80,21 @@ def share_wrong(rejected: int, undecided: int, drawn: int, population: int) -> s
     )
 
 
-def agreement(verdicts: Mapping[str, Mapping[str, str]]) -> list[tuple[str, list[str]]]:
-    """For each pair of reviewers a sentence, and the ids of the rows on which they differ.
+def agreements(review: Review) -> list[tuple[str, list[str]]]:
+    """For each pair of reviewers a sentence, and the ids of the shown rows on which they differ.
 
     Two agree on a row that both reject, or that neither does.
     """
-    reviewers = sorted({reviewer for given in verdicts.values() for reviewer in given})
+    decided = {row_id: review.given.get(row_id, {}) for row_id in review.rows}
+    reviewers = sorted({reviewer for given in decided.values() for reviewer in given})
     found = []
     for one, other in combinations(reviewers, 2):
-        both = [row_id for row_id, given in verdicts.items() if one in given and other in given]
+        both = [row_id for row_id, given in decided.items() if one in given and other in given]
         if not both:
             continue
-        rejects = [[verdicts[row_id][r] == "reject" for row_id in both] for r in (one, other)]
+        rejects = [
+            [decided[row_id][r].verdict == "reject" for row_id in both] for r in (one, other)
+        ]
         differ = [row_id for row_id, a, b in zip(both, *rejects, strict=True) if a != b]
         alike = len(both) - len(differ)
         said = (

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from lib.gen import show
@@ -44,6 +43,8 @@ def build_page(review: Review, order: str = "dataset") -> Any:
 
 def page_html(order: str) -> str:
     """Buttons, fields and the places for what changes: nothing that a dataset holds."""
+    from jinja2 import Environment, FileSystemLoader
+
     templates = Environment(loader=FileSystemLoader(ASSETS), autoescape=True)
     return templates.get_template("page.html").render(
         reasons=_REASON_OF_KEY,

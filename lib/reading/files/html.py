@@ -4,9 +4,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lxml import html
-from lxml.etree import ParserError
-
 from lib.reading.assemble import Text, clean
 from lib.reading.tables import read_bytes
 
@@ -33,6 +30,7 @@ _WIDER = {  # what is declared → what browsers read it as
 
 def read(path: Path) -> Text:
     """Headings, lists and tables are kept, links become their words."""
+    from lxml import etree, html  # in the worker alone
     from markitdown.converters import HtmlConverter
 
     text = decode(read_bytes(path), "text/html")
@@ -42,7 +40,7 @@ def read(path: Path) -> Text:
     try:
         closed = _OPEN_TITLE.sub(r"\g<0></title>", text.replace("\0", ""), count=1)
         tree = html.document_fromstring(closed.encode(), parser)
-    except ParserError as error:
+    except etree.ParserError as error:
         raise ValueError("it holds no text") from error
     drop_hidden(tree)
     _set_apart(tree)
@@ -51,7 +49,7 @@ def read(path: Path) -> Text:
     return Text(found.title or "", [tidied(found.markdown)])
 
 
-def drop_hidden(tree: html.HtmlElement) -> None:
+def drop_hidden(tree: Any) -> None:
     """Take off what a browser does not show."""
     for element in tree.xpath(_HIDDEN):
         if element.getparent() is not None:
@@ -61,7 +59,7 @@ def drop_hidden(tree: html.HtmlElement) -> None:
             element.drop_tree()
 
 
-def _set_apart(tree: html.HtmlElement) -> None:
+def _set_apart(tree: Any) -> None:
     """Blocks in place of what Markdown would run together: tables that only place others, and
     the parts of a form."""
     outer = [table for table in tree.iter("table") if table.find(".//table") is not None]

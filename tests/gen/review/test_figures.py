@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 from math import comb
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from lib.gen.review.figures import agreement, count_interval, share_wrong
+from lib.gen.review.decisions import Decision
+from lib.gen.review.figures import agreements, count_interval, share_wrong
 
 
 def chance(wrong: int, drawn: int, count: int, population: int) -> float:
@@ -76,18 +79,19 @@ def test_undecided_rows_widen_the_interval_over_all_that_they_may_be() -> None:
     assert "5 undecided" in share_wrong(2, 5, 60, 1849)
 
 
-def verdicts(one: str, other: str) -> dict[str, dict[str, str]]:
+def reviewed(one: str, other: str) -> Any:
     names = {"a": "accept", "r": "reject", "p": "pick"}
     given = {}
     for i, pair in enumerate(zip(one, other, strict=True)):
         both = zip(("ann", "bob"), pair, strict=True)
-        given[f"row{i}"] = {who: names[letter] for who, letter in both if letter in names}
-    return given
+        verdicts = {who: names[letter] for who, letter in both if letter in names}
+        given[f"row{i}"] = {who: Decision(f"row{i}", said, "") for who, said in verdicts.items()}
+    return SimpleNamespace(rows=given, given=given)
 
 
 def test_agreement_is_a_share_and_a_kappa_of_rows_that_both_decided() -> None:
     # 10 rows of both: 8 alike; by chance (6/10)(6/10) + (4/10)(4/10) = 0.52; (0.8 - 0.52) / 0.48
-    [(said, differ)] = agreement(verdicts("aaaaarrrra-a", "aaaparrrar--"))
+    [(said, differ)] = agreements(reviewed("aaaaarrrra-a", "aaaparrrar--"))
     assert said == (
         "ann and bob agree on 8 of 10 rows (80%), Cohen's kappa 0.58. They differ on 2: what one "
         "of them rejects is left out."
@@ -96,10 +100,10 @@ def test_agreement_is_a_share_and_a_kappa_of_rows_that_both_decided() -> None:
 
 
 def test_kappa_is_undefined_where_all_verdicts_are_the_same() -> None:
-    [(said, differ)] = agreement(verdicts("aap", "aaa"))
+    [(said, differ)] = agreements(reviewed("aap", "aaa"))
     assert "3 of 3 rows (100%), Cohen's kappa undefined" in said
     assert differ == []
 
 
 def test_without_a_row_that_two_decided_there_is_no_agreement() -> None:
-    assert agreement(verdicts("a-", "-a")) == []
+    assert agreements(reviewed("a-", "-a")) == []
