@@ -78,7 +78,7 @@ class Budget:
             by += f" and, if they are billed, {self.timed_out:,} requests that timed out"
         return BudgetSpent(
             f"{' and '.join(limits)} is spent by {by}, and the next request may take more than is "
-            "left. Every reply is in the ledger: run this again to go on"
+            "left. Every reply is in the ledger: run this again from its beginning to go on"
         )
 
 
