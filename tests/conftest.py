@@ -26,6 +26,7 @@ TOGETHER = {
     "training": (
         *("finetune/", "deploy/", "offline/", "rag/", "test_state", "benchmarks/test_quick"),
         *("gen/formats/test_preferences", "prompts/test_control_tokens"),
+        "test_cluster",  # a Ray cluster, of which one at a time is enough
     ),
     # nbformat, whose checker of addresses takes seconds to load; gradio; Chromium
     "pages": ("test_notebooks", "test_runner", "eval/report/", "browser/", "gen/review/"),

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from lib.cli import Parser, run_command
 from lib.parameters import add_parameters, overrides
@@ -34,25 +33,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument(
         "--shard", metavar="I/N", help="ask the I-th of N parts, for `merge` (docs/cluster.md)"
     )
-    _add_verbose(command, run=_run)
+    command.add_argument("-v", dest="verbose", action="store_true", help="print the list of checks")
+    command.set_defaults(run=_run)
     command = commands.add_parser("merge", help="the shards of a run to its dataset")
     add_parameters(command)
     command.add_argument(
         "shards", nargs="*", type=Path, metavar="FOLDER",
         help="of a shard, or of several; default: artefacts/shards/RUN_NAME",
     )  # fmt: skip
-    _add_verbose(command, run=_merge)
+    command.set_defaults(run=_merge)
     # One command does not wait for the imports of the others.
     named = [name for name in ("run", "merge", *_COMMANDS) if given[:1] == [name]]
     for name, module in _COMMANDS.items():
         if named in ([], [name]):
             import_module(module).add_command(commands)
     return run_command(parser, given)
-
-
-def _add_verbose(command: argparse.ArgumentParser, *, run: Any) -> None:
-    command.add_argument("-v", dest="verbose", action="store_true", help="print the list of checks")
-    command.set_defaults(run=run)
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -62,25 +57,22 @@ def _run(options: argparse.Namespace) -> None:
 
     values = overrides(options.file, options.overrides)
     recipe = Recipe(**(values | {"dry_run": True} if options.dry_run else values))
-    if options.shard is not None:
-        shard = Shard.of(options.shard)
-        _make(recipe, lambda: ask_shard(recipe, shard), options)
-    else:
-        _make(recipe, lambda: generate(recipe), options)
+    if options.verbose:
+        os.environ[VERBOSE] = "1"
+    shard = None if options.shard is None else Shard.of(options.shard)
+    _make(recipe, lambda: ask_shard(recipe, shard) if shard else generate(recipe))
 
 
 def _merge(options: argparse.Namespace) -> None:
     from lib.gen.shards import merge
 
     recipe = Recipe(**overrides(options.file, options.overrides))
-    _make(recipe, lambda: merge(recipe, options.shards), options)
+    _make(recipe, lambda: merge(recipe, options.shards))
 
 
-def _make(recipe: Recipe, work: Callable[[], Path | None], options: argparse.Namespace) -> None:
+def _make(recipe: Recipe, work: Callable[[], Path | None]) -> None:
     from lib.gen.generation import Finished
 
-    if options.verbose:
-        os.environ[VERBOSE] = "1"
     try:
         if (dataset_dir := work()) is None:
             return

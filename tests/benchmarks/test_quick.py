@@ -8,9 +8,12 @@ import re
 import pytest
 
 from benchmarks.__main__ import known, main
+from tests.ray_cluster import needs_ray
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[needs_ray] * (name == "cluster")) for name in known()]
+)
 def test_it_runs_and_prints_its_figure_last(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
