@@ -5,6 +5,7 @@ import errno
 import os
 import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
@@ -54,14 +55,14 @@ def unwritable(path: Path, error: BaseException) -> SetupError | None:
     )
 
 
-def write_text(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Write a file whole or not at all."""
+def write_text(path: Path, text: str | Iterable[str], *, mode: int = 0o644) -> None:
+    """Write a file whole or not at all; of an iterable, one part after another."""
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+            file.writelines([text] if isinstance(text, str) else text)
         Path(temporary).chmod(mode)  # it was made with 600
         Path(temporary).replace(path)
     except BaseException as error:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,8 @@ def read_json(path: Path) -> Any:
 
 def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
     """One record (dataclass or dict) a line, keys in their order, UTF-8 as it is."""
-    lines = (json.dumps(_plain(row), ensure_ascii=False, default=_plain) + "\n" for row in rows)
-    write_text(path, "".join(lines))
+    encode = partial(json.dumps, ensure_ascii=False, default=_plain)
+    write_text(path, (f"{encode(_plain(row))}\n" for row in rows))
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:

@@ -185,13 +185,18 @@ def test_a_deployment_that_fails_is_an_error_and_made_anew_the_next_time(azure: 
     assert azure.calls == ["GET", "PUT", "GET", "GET"]
 
 
-def test_one_that_is_not_ready_in_time_goes_on_there(azure: Azure) -> None:
+def test_one_that_is_not_ready_in_time_goes_on_there(
+    azure: Azure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept_s = [0.0]  # no other time passes, however slow the machine is
+    clock = SimpleNamespace(monotonic=lambda: sum(slept_s), sleep=slept_s.append)
+    monkeypatch.setattr(deployment, "time", clock)
     azure.states = ["Creating"]
     with pytest.raises(SetupError, match=r"not ready after 0 s \(last: Creating\).*wait on"):
-        with_deployment(JOB, timeout_s=0.3)
+        with_deployment(JOB, timeout_s=0.1)
     azure.faults = [503] * 10_000
     with pytest.raises(SetupError, match=r"last: 503 .*because of 503"):
-        with_deployment(JOB, timeout_s=0.3)
+        with_deployment(JOB, timeout_s=0.1)
 
 
 def test_one_that_does_not_answer_is_an_error(
