@@ -29,7 +29,7 @@ def write_page(
         [
             "# Does RAFT work on the embedded default?",
             "`python -m benchmarks proof` trains, asks and writes this page, its sentences "
-            "included; change that, not this. [proof_ablations.md](proof_ablations.md) says what "
+            "included; change that, not this. `python -m benchmarks proof_ablations` measures what "
             "each part of the rows does.",
             "## In short",
             _in_short(runs, found),
