@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.budget import budget_of
-from lib.engine.endpoint import BudgetSpent, Endpoint, EndpointError, run
+from lib.engine.endpoint import BudgetSpent, Endpoint, EndpointError, gather_all, run
 from lib.engine.faults import short
 from lib.engine.ledger import Ledger
 from lib.rag.minilm import MINILM_NAME, MINILM_SHA256, minilm_dir
@@ -157,23 +157,29 @@ class EndpointEmbedder:
         self._settings, self._recipe = settings, recipe
 
     def documents(self, texts: Sequence[str], *, on_done: OnDone = lambda _: None) -> numpy.ndarray:
-        rows: list[list[float]] = []
+        batches = [texts[i : i + _SENT_TOGETHER] for i in range(0, len(texts), _SENT_TOGETHER)]
 
-        async def embed() -> None:
+        async def embed() -> list[list[list[float]] | EndpointError]:
             with closing(Ledger()) as ledger:
                 async with Endpoint(
                     self._settings, self._recipe, ledger=ledger, budget=budget_of(self._recipe)
                 ) as endpoint:
-                    for start in range(0, len(texts), _SENT_TOGETHER):
-                        batch = texts[start : start + _SENT_TOGETHER]
-                        rows.extend(await endpoint.embed(batch))
+
+                    async def one(batch: Sequence[str]) -> list[list[float]]:
+                        vectors = await endpoint.embed(batch)
                         on_done(len(batch))
+                        return vectors
+
+                    return await gather_all(batches, one)
 
         try:
-            run(embed())
+            found = run(embed())
         except BudgetSpent as spent:
             raise SetupError(f"Embedding stopped: {spent}.") from spent
-        except EndpointError as error:
+        rows = [
+            row for vectors in found if not isinstance(vectors, EndpointError) for row in vectors
+        ]
+        if error := next((one for one in found if isinstance(one, EndpointError)), None):
             raise SetupError(
                 f"Embedding stopped: {error}. The vectors of {len(rows)} texts are in the ledger: "
                 "run it again."

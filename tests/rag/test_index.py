@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -27,7 +28,7 @@ from lib.records import Chunk
 from lib.settings import SetupError
 from tests.eval.toy import make_chunks, question_of
 from tests.rag.conftest import Letters, random_chunks
-from tests.server import Loopback, error, serve
+from tests.server import Loopback, error, letter_vector, serve
 
 DENSE = Recipe(retrieval=["dense"])
 
@@ -247,6 +248,28 @@ def test_embedding_keeps_to_the_budget_and_the_next_run_goes_on(
     assert sorted(sent) == texts, "each is paid once"
 
 
+@dataclass
+class InPairs(Loopback):
+    """Answers a batch when another one is there, too."""
+
+    pair: asyncio.Barrier = field(default_factory=lambda: asyncio.Barrier(2))
+
+    async def embeddings(self, request: web.Request) -> web.Response:
+        async with asyncio.timeout(20), self.pair:
+            return await super().embeddings(request)
+
+
+def test_batches_of_texts_are_in_flight_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [f"{'abcdefghij'[i % 10]} {i}" for i in range(128)]
+    with serve(InPairs()) as server:
+        monkeypatch.setenv("EMBEDDING_OPENAI_BASE_URL", server.base_url)
+        monkeypatch.setenv("EMBEDDING_OPENAI_API_KEY", "loopback")
+        monkeypatch.setenv("EMBEDDING_OPENAI_DEPLOYMENT", "letters")
+        vectors = load_embedder(Recipe()).documents(texts)
+    expected = numpy.array([letter_vector(text) for text in texts])  # in their order
+    assert numpy.allclose(vectors, expected / numpy.linalg.norm(expected, axis=1, keepdims=True))
+
+
 class OutOfOrder(Loopback):
     """Embeds one batch, then no more."""
 
@@ -262,7 +285,7 @@ def test_a_failing_embedding_endpoint_says_what_is_kept(monkeypatch: pytest.Monk
         monkeypatch.setenv("EMBEDDING_OPENAI_API_KEY", "loopback")
         monkeypatch.setenv("EMBEDDING_OPENAI_DEPLOYMENT", "letters")
         texts = [f"text number {i}" for i in range(70)]
-        with pytest.raises(SetupError, match="The vectors of 64 texts are in the ledger"):
+        with pytest.raises(SetupError, match=r"The vectors of (64|6) texts are in the ledger"):
             load_embedder(Recipe()).documents(texts)
 
 
