@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -79,7 +80,7 @@ def test_documents_and_vectors_are_those_of_this_machine(
     texts = [chunk.text for chunk in alone[1]][:80]
     vectors = embedder.load_embedder(recipe).documents(texts)
     monkeypatch.setenv("OPENBOOK_HOME", str(home_dir))
-    on_cluster = Recipe(**vars(recipe) | {"cluster": cluster.address})
+    on_cluster = replace(recipe, cluster=cluster.address)
     assert read(on_cluster) == alone
     assert f"20 documents were read by the cluster {cluster.address}" in capsys.readouterr().out
     with monkeypatch.context() as patch:  # all that can be read is in the cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -227,7 +228,7 @@ def test_batches_and_single_requests_give_the_same_rows(
     with serving(BatchServer()) as batches:
         use(batches, monkeypatch)
         monkeypatch.setenv("OPENBOOK_HOME", str(tmp_path / "other"))
-        batched = dataset_of(Recipe(**{**vars(asked), "batch": True}))
+        batched = dataset_of(replace(asked, batch=True))
     assert [vars(row) for row in batched.examples()] == [vars(row) for row in single.examples()]
 
 
