@@ -153,7 +153,7 @@ def run_seed(
         print(f"seed {seed} · {variant.name} · training", flush=True)
         trained = _train(data.dataset_dirs[variant.name], recipe)
         trainings[variant.name] = _training(data.rows[variant.name], trained)
-        if (BASELINE, "oracle") not in marks:
+        if not marks:
             ask(BASELINE, trained.baseline_dir)
             if plain_prompts:
                 best = best_prompt(trained.baseline_dir, data.valid, plain_prompts, recipe)

@@ -14,6 +14,7 @@ from lib.eval.wording import percent, signed
 from lib.parameters import DEFAULT_PARAMETERS
 from lib.recipe import Recipe
 from lib.settings import write_text
+from offline.teacher import NAME
 
 
 def write_page(
@@ -152,7 +153,7 @@ def method(runs: Sequence[SeedRun], recipe: Recipe, *, parameters: str) -> str:
         for run in runs
     )
     hits = ", ".join(percent(run.hit_rate) for run in runs)
-    return f"""The built-in teacher asks about `{recipe.doc_path}`. Whole documents are held
+    return f"""The built-in teacher (`{NAME}`) asks about `{recipe.doc_path}`. Whole documents are held
 out, and every figure is of questions on them:
 {asked}.
 Settings are those of `parameters/{parameters}`; a seed draws the questions, the split, the rows and

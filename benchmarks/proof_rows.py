@@ -58,7 +58,7 @@ class Variant:
 RAFT, BASELINE, ORACLE_ONLY = "RAFT", "baseline", "oracle only"
 BASELINE_PLAIN = "baseline, plain prompt"
 VARIANTS = (
-    Variant(RAFT, "as `parameters/tiny.yaml` has it"),
+    Variant(RAFT, "as the parameters file has it"),
     Variant(
         ORACLE_ONLY,
         "no distractors; the oracle in every row",
