@@ -153,8 +153,8 @@ def method(runs: Sequence[SeedRun], recipe: Recipe, *, parameters: str) -> str:
         for run in runs
     )
     hits = ", ".join(percent(run.hit_rate) for run in runs)
-    return f"""The built-in teacher (`{NAME}`) asks about `{recipe.doc_path}`. Whole documents are held
-out, and every figure is of questions on them:
+    return f"""The built-in teacher (`{NAME}`) asks about `{recipe.doc_path}`. Whole documents are
+held out, and every figure is of questions on them:
 {asked}.
 Settings are those of `parameters/{parameters}`; a seed draws the questions, the split, the rows and
 the order of training. The base is `{recipe.student_model}`; “baseline” is the base as it is.
