@@ -17,14 +17,16 @@ from typing import Any
 
 import pytest
 
+from lib.engine import batch
 from lib.engine.ledger import LEDGER, Ledger
 from lib.gen.__main__ import main
 from lib.settings import PROJECT_DIR
 from lib.state import read_state
 from lib.store import read_json
+from tests.batch_server import BatchServer
 from tests.gen.make import prose
 from tests.gen.scripted import good
-from tests.server import Loopback, serve
+from tests.server import Loopback, serve, serving
 
 PARAMETERS = {
     "chunk_chars": 400,
@@ -219,3 +221,21 @@ def test_a_shard_says_what_it_was_asked_with(
     folder = home_dir / "artefacts" / "shards" / "mine" / "2-of-2"
     assert read_json(folder / "shard.json")["shard"] == "2/2"
     assert "secret" not in (folder / "shard.json").read_text()
+
+
+def test_shards_may_ask_in_batches(
+    home_dir: Path, file: Path, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch.BatchEndpoint.__init__, "__kwdefaults__", {"poll_s": 0.01})
+    more = ("-r", "batch", "true")
+    with serving(BatchServer()) as batches:
+        monkeypatch.setenv("COMPLETION_OPENAI_BASE_URL", batches.base_url)
+        run("run", file, *more)
+        whole = made(home_dir)
+        forget(home_dir)
+        for shard in ("1/2", "2/2"):
+            run("run", file, *more, "--shard", shard)
+        sent = len(batches.batches)
+        run("merge", file, *more)
+        assert len(batches.batches) == sent, "the merge asks nothing"
+    assert made(home_dir) == whole
