@@ -14,7 +14,7 @@ from lib.eval.metrics import RETRIEVER, score_answers, score_retrieval
 from lib.eval.metrics.refusals import REFUSED_WRONGLY
 from lib.eval.questions import UNKNOWN
 from lib.eval.results import Comparison, Primary, Results
-from lib.eval.statistics import bootstrap, holm, turned, wilson_interval
+from lib.eval.statistics import clustered, holm, turned, wilson_interval
 from lib.eval.summaries import clusters_of, summarise
 from lib.eval.verdict import better_settings
 from lib.records import Score
@@ -451,13 +451,13 @@ def test_the_same_scores_give_the_same_figures() -> None:
 def test_resamples_are_drawn_once_for_all_figures_of_as_many_chunks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    drawn, resamples = [], bootstrap._resamples
+    drawn, resamples = [], clustered._resamples
 
     def counted(clusters: int, *, seed: int, num_resamples: int) -> object:
         drawn.append(clusters)
         return resamples(clusters, seed=seed, num_resamples=num_resamples)
 
-    monkeypatch.setattr(bootstrap, "_resamples", counted)
+    monkeypatch.setattr(clustered, "_resamples", counted)
     summed(lambda model, condition, i: luck(model, condition, i) if i else None, per_chunk=2)
     assert len(drawn) == len(set(drawn))
     assert set(drawn) == {20}

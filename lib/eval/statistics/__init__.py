@@ -2,8 +2,16 @@
 
 # ruff: noqa: F401  # the public names of the room
 
-from lib.eval.statistics.bootstrap import NUM_RESAMPLES
-from lib.eval.statistics.clustered import MIN_CLUSTERS, Interval, intervals, wilson_interval
+from lib.eval.statistics.clustered import (
+    ALPHA,
+    MIN_CLUSTERS,
+    NUM_RESAMPLES,
+    Interval,
+    Sample,
+    intervals,
+    make_sample,
+    wilson_interval,
+)
 from lib.eval.statistics.pairs import (
     BETTER,
     CANNOT_TELL,
@@ -15,4 +23,3 @@ from lib.eval.statistics.pairs import (
     turned,
     verdict,
 )
-from lib.eval.statistics.samples import ALPHA, Sample, make_sample

@@ -11,9 +11,7 @@ from statistics import NormalDist
 
 import numpy
 
-from lib.eval.statistics.bootstrap import z_of
-from lib.eval.statistics.clustered import Interval
-from lib.eval.statistics.samples import ALPHA, TINY
+from lib.eval.statistics.clustered import ALPHA, TINY, Interval, z_of
 
 BETTER, WORSE, CANNOT_TELL = "better", "worse", "cannot tell"
 POWER = 0.8

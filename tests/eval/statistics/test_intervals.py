@@ -9,7 +9,7 @@ from statistics import NormalDist
 import numpy
 import pytest
 
-from lib.eval.statistics import Interval, bootstrap, intervals, make_sample, wilson_interval
+from lib.eval.statistics import Interval, clustered, intervals, make_sample, wilson_interval
 
 
 def interval_of(
@@ -151,7 +151,7 @@ def test_blocks_of_resamples_bound_the_memory_and_change_nothing(
 ) -> None:
     sample = make_sample(numpy.random.default_rng(0).uniform(size=30).tolist(), range(30))
     whole = intervals([sample], num_resamples=1000)
-    monkeypatch.setattr(bootstrap, "_MOST_COUNTS", 30 * 64)
-    blocks = [block.shape for block in bootstrap._resamples(30, seed=0, num_resamples=1000)]
+    monkeypatch.setattr(clustered, "_MOST_COUNTS", 30 * 64)
+    blocks = [block.shape for block in clustered._resamples(30, seed=0, num_resamples=1000)]
     assert blocks == [(64, 30)] * 15 + [(40, 30)]
     assert intervals([sample], num_resamples=1000) == whole
