@@ -20,7 +20,7 @@ from lib.eval.report.plots import plot_differences, plot_losses, plot_top_k
 from lib.eval.report.report import write_report
 from lib.eval.report.tables import show_metrics, show_refusals, show_table, show_verdict
 from lib.eval.results import Results
-from lib.eval.runs.results_files import describe_run, write_results
+from lib.eval.runs.files import describe_run, write_results
 from lib.eval.runs.runs import load_run
 from lib.eval.runs.text import headline
 from lib.eval.runs.trackers import log_to_trackers

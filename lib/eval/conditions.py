@@ -13,13 +13,14 @@ from lib.records import Chunk
 from lib.text import holds
 
 RETRIEVED = "top_"
+CLOSED_BOOK, DISTRACTORS_ONLY = "closed_book", "distractors_only"  # neither has the answer
 DENSE = "dense"  # the setting that is meant where none is named
 _NOT_CUT = {"neighbours", "compress"}  # of 7 hits they make other documents than of the first 5
 MEANINGS = {  # condition → its meaning, for readers; `meaning` knows the retrieved ones, too
-    "closed_book": "no documents",
+    CLOSED_BOOK: "no documents",
     "oracle": "the oracle document alone",
     "oracle_distractors": "the oracle among the distractors of its row",
-    "distractors_only": "as many distractors, and no oracle: the right reply is to refuse",
+    DISTRACTORS_ONLY: "as many distractors, and no oracle: the right reply is to refuse",
 }
 
 
@@ -61,13 +62,13 @@ def build_cases(
     """
     with_oracle = [question for question in questions if question.oracle != UNKNOWN]
     if missing := len(questions) - len(with_oracle):
-        needs_oracle = ", ".join(name for name in MEANINGS if name != "closed_book")
+        needs_oracle = ", ".join(name for name in MEANINGS if name != CLOSED_BOOK)
         print(
             f"{missing:,} questions have no known oracle, and are not asked under {needs_oracle}."
         )
     retrieved = _retrieved(index, [question.text for question in questions], recipe)
     return [
-        *(_case(question, "closed_book", ()) for question in questions),
+        *(_case(question, CLOSED_BOOK, ()) for question in questions),
         *(_case(question, "oracle", question.oracles) for question in with_oracle),
         *(_case(question, "oracle_distractors", question.context) for question in with_oracle),
         *(cases_without_oracle(with_oracle, chunks) if chunks else ()),
@@ -136,7 +137,7 @@ def cases_without_oracle(questions: Sequence[EvalQuestion], chunks: Sequence[Chu
     shown = (chunk for question in questions for chunk in (*question.oracles, *question.context))
     same = conflicts(list({chunk.id: chunk for chunk in (*chunks, *shown)}.values()))
     contexts = [(question, _distractors(question, chunks, same)) for question in questions]
-    cases = [_case(question, "distractors_only", found) for question, found in contexts if found]
+    cases = [_case(question, DISTRACTORS_ONLY, found) for question, found in contexts if found]
     if missing := len(questions) - len(cases):
         print(
             f"{missing:,} of {len(questions):,} questions are not asked under distractors_only: "

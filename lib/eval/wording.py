@@ -78,7 +78,8 @@ def called(model: str) -> str:
     return name if role == model else f"{name} with its plain prompt"
 
 
-METRIC_NAMES = {  # metric → its name, its meaning
+# Metric → its name, its meaning; in the order of a table.
+_OVERLAP = {
     "exact_match": ("Exact match", "the final answer is the right one, by SQuAD's rules"),
     "f1": ("Token F1", "words shared with the right answer, by SQuAD's rules"),
     "rouge_1": ("ROUGE-1", "words in common"),
@@ -88,14 +89,22 @@ METRIC_NAMES = {  # metric → its name, its meaning
     "chrf": ("chrF", "runs of characters in common"),
     "answer_containment": ("Answer containment", "the final answer contains the right one"),
     "api_call_match": ("API call", "the call is the right one, its arguments in any order"),
+}
+_QUOTES = {
     "quotes_in_context": ("Quotes verbatim", "quotes that are in the documents, word for word"),
     "quotes_in_oracle": ("Quotes of the oracle", "quotes that are in the document with the answer"),
+}
+_REFUSALS = {
     "refused_rightly": ("Refused rightly", "no document held the answer; more is better"),
     "refused_wrongly": ("Refused wrongly", "no answer, though a document held it; less is better"),
+}
+_RETRIEVAL = {
     "hit_rate": ("Hit rate", "a document with the answer was retrieved"),
     "reciprocal_rank": ("MRR", "1 / rank of the first document with the answer, as a mean"),
     "context_precision": ("Context precision", "share of retrieved documents that hold the answer"),
     "context_recall": ("Context recall", "share of documents with the answer that were retrieved"),
+}
+_JUDGE = {
     "judge_correct": ("Judge: correct", "the judge says that the answer is right"),
     "judge_groundedness": ("Judge: groundedness", "the documents support the reply"),
     "judge_relevance": ("Judge: relevance", "the answer fits the question"),
@@ -103,6 +112,14 @@ METRIC_NAMES = {  # metric → its name, its meaning
     "judge_fluency": ("Judge: fluency", "the reply reads well"),
     "judge_similarity": ("Judge: similarity", "the answer says what the right one says"),
 }
+METRICS = {  # by group
+    "Overlap with the right answer": _OVERLAP,
+    "Quotes": _QUOTES,
+    "Refusals": _REFUSALS,
+    "Retrieval, the same for all models": _RETRIEVAL,
+    "Judge": _JUDGE,
+}
+METRIC_NAMES = {name: said for group in METRICS.values() for name, said in group.items()}
 
 
 def metric_name(metric: str) -> str:

@@ -13,7 +13,7 @@ import pypdfium2
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, ViewportSize
 
-from lib.eval.report.all_answers import ANSWERS_PAGE
+from lib.eval.report.answers import ANSWERS_PAGE
 from lib.prompts.student import REFUSAL
 from tests.browser.conftest import accessibility_faults
 from tests.eval.report.made import write_report_of

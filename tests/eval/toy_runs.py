@@ -9,7 +9,7 @@ from typing import Any
 from lib.eval.conditions import Case
 from lib.eval.metrics import score_answers
 from lib.eval.questions import EvalQuestion
-from lib.eval.runs.results_files import write_results
+from lib.eval.runs.files import write_results
 from lib.eval.summaries import clusters_of, summarise
 from lib.prompts.student import REFUSAL
 from lib.records import Answer

@@ -9,8 +9,8 @@ from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.endpoint import Budget, Endpoint, Reply, run
 from lib.engine.ledger import Ledger
 from lib.eval.answers import ask_each, require_replies
-from lib.eval.conditions import Case
-from lib.eval.metrics.refusals import DISTRACTORS_ONLY, no_answer
+from lib.eval.conditions import DISTRACTORS_ONLY, Case
+from lib.eval.metrics import no_answer
 from lib.eval.questions import EvalQuestion
 from lib.prompts.judge import JudgePrompts, JudgeRequest, load_prompts
 from lib.prompts.verdicts import FIELDS, JUDGED, UNPARSED, Grade, parse_verdict

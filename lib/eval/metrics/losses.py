@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from lib.eval.metrics import QUOTES_IN_ORACLE
-from lib.eval.metrics.refusals import DISTRACTORS_ONLY, no_answer
+from lib.eval.conditions import DISTRACTORS_ONLY
+from lib.eval.metrics import QUOTES_IN_ORACLE, no_answer
 from lib.eval.results import HEADLINE
 from lib.records import Answer, Score
 

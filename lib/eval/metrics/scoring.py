@@ -3,15 +3,16 @@
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 
-from lib.eval.conditions import Case
+from lib.eval.conditions import DISTRACTORS_ONLY, Case
 from lib.eval.metrics.api_calls import API_CALL, call_text, calls_match, is_call
 from lib.eval.metrics.overlap import bleu, chrf, exact_match, f1, rouge
-from lib.eval.metrics.refusals import DISTRACTORS_ONLY, REFUSED_RIGHTLY, REFUSED_WRONGLY, no_answer
 from lib.eval.questions import EvalQuestion, holds_answer
 from lib.records import Answer, Score
 from lib.text import find_quote, holds, tokens
 
 QUOTES, QUOTES_IN_ORACLE = "quotes_in_context", "quotes_in_oracle"
+REFUSED_RIGHTLY = "refused_rightly"  # in distractors_only, 0 or 1: more is better
+REFUSED_WRONGLY = "refused_wrongly"  # with the oracle in context, 0 or 1: less is better
 ROUGE_2 = "rouge_2"  # of gold answers of two words or more
 _OVERLAP = (
     *("exact_match", "f1", "rouge_1", ROUGE_2, "rouge_l"),
@@ -22,6 +23,7 @@ METRICS = (  # all, in the order of a table
     *(API_CALL, QUOTES, QUOTES_IN_ORACLE, REFUSED_RIGHTLY, REFUSED_WRONGLY),
 )
 LOWER_IS_BETTER = frozenset({REFUSED_WRONGLY})
+NO_ANSWER = ("no final answer", "cut at the token limit")  # explanations of a score: it is wrong
 
 Values = dict[str, float]  # metric → value
 
@@ -64,6 +66,13 @@ def score_answers(
             for m, value in values.items()
         ]
     return scores
+
+
+def no_answer(answer: Answer) -> str:
+    """Why a reply is wrong in every metric: it neither answers nor refuses. "" = it does."""
+    if answer.refused or answer.final_answer is not None:
+        return ""
+    return NO_ANSWER[answer.finish_reason == "length"]
 
 
 def _of_reply(answer: Answer, gold: str) -> Values:

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-from lib.eval.conditions import is_retrieved
+from lib.eval.conditions import DISTRACTORS_ONLY, is_retrieved
 from lib.eval.metrics.losses import RETRIEVAL_MISSED, RIGHT, WRONG_ANSWER
-from lib.eval.metrics.refusals import DISTRACTORS_ONLY
 from lib.eval.report.page import HTML, show
 from lib.eval.results import Results
 from lib.eval.verdict import better_settings, claim_of, settling

@@ -1,23 +1,33 @@
-"""Questions, and answers side by side."""
+"""Questions; answers side by side; every answer of a run on one page."""
 
 import re
-from collections.abc import Iterable, Sequence
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
-from lib.eval.conditions import Case
-from lib.eval.metrics.losses import FORMAT, outcomes
+from markupsafe import Markup
+
+from lib.eval.conditions import DISTRACTORS_ONLY, Case
+from lib.eval.metrics import QUOTES_IN_ORACLE, REFUSED_RIGHTLY
+from lib.eval.metrics.losses import FORMAT, LOSSES, RIGHT_FROM, outcomes
 from lib.eval.questions import EvalQuestion, holds_answer
-from lib.eval.report.page import HTML, show
-from lib.eval.results import Results
+from lib.eval.report.page import HTML, TEMPLATES, render, show
+from lib.eval.results import Primary, Results
+from lib.eval.runs.files import read_answers, read_results
 from lib.prompts.student import QUOTE_BEGIN, QUOTE_END
 from lib.records import Answer, Score
+from lib.settings import write_text
 from lib.text import divided_at, find_quote, one_line
 
+ANSWERS_PAGE = "answers.html"
+COMPARED = ("gained", "lost", "both right", "both wrong", "not compared")
+OUTCOME_NAMES = {FORMAT: "no final answer"}  # of LOSSES, as shown; the others keep their names
+_SCRIPT = Markup((TEMPLATES / "all_answers.js").read_text(encoding="utf-8"))
 _QUOTE = re.compile(
     f"{re.escape(QUOTE_BEGIN)}(.*?){re.escape(QUOTE_END)}", re.IGNORECASE | re.DOTALL
 )
-OUTCOME_NAMES = {FORMAT: "no final answer"}  # of LOSSES, as shown; the others keep their names
-Pieces = list[str]  # of a text: each second one is a quote
 
 
 def show_questions(questions: Sequence[EvalQuestion], *, n: int = 3) -> HTML:
@@ -105,7 +115,66 @@ def _documents(
     return sorted(documents, key=lambda one: not one["holds_answer"])
 
 
-def marked(text: str, quotes: Iterable[str]) -> Pieces:
-    """A text on one line, divided at the quotes that are verbatim in it."""
+def marked(text: str, quotes: Iterable[str]) -> list[str]:
+    """A text on one line, divided at the quotes that are verbatim in it: each second piece."""
     text = one_line(text)
     return divided_at(text, [part for quote in quotes if (part := find_quote(quote, text))])
+
+
+# --- all answers ---------------------------------------------------------------------------------
+
+
+def write_all_answers(
+    run_dir: Path, report_page: str, *, title: str, facts: Mapping[str, str]
+) -> int:
+    """Write answers.html beside the report; returns how many answers it holds.
+
+    A question under a condition has the replies of all models beside each other, and one of
+    COMPARED: the first model against that of the primary comparison, by its metric or, where no
+    document holds the answer, by right refusals.
+    """
+    rows, results = read_answers(run_dir), read_results(run_dir)
+    metric = results.primary.metric
+    answers = [Answer(**{name: row[name] for name in Answer.__dataclass_fields__}) for row in rows]
+    scores = [
+        Score(row["question_id"], row["model"], row["condition"], name, row[name])
+        for row in rows
+        for name in (metric, QUOTES_IN_ORACLE)
+        if name in row
+    ]
+    replies = map(reply_of, answers, outcomes(answers, scores, metric=metric))
+    cases: dict[tuple[str, str], list[tuple[dict[str, Any], dict[str, Any]]]] = {}
+    for row, reply in zip(rows, replies, strict=True):
+        cases.setdefault((row["condition"], row["question_id"]), []).append((row, reply))
+    shown: dict[str, list[dict[str, Any]]] = {name: [] for name in results.conditions}
+    for (condition, _), of_case in cases.items():
+        asked, said = zip(*of_case, strict=True)
+        compared = _compared(asked, results.models[0], results.primary)
+        shown[condition].append({"row": asked[0], "compared": compared, "replies": said})
+    page = render(
+        "all_answers.html.j2",
+        title=f"All answers of {title}",
+        facts=facts,
+        report_page=report_page,
+        results=results,
+        shown=shown,
+        num_answers=len(rows),
+        compared=COMPARED,
+        outcomes=[OUTCOME_NAMES.get(name, name) for name in LOSSES] + ["refused"],
+        script=_SCRIPT,
+        script_hash=b64encode(sha256(_SCRIPT.encode()).digest()).decode(),
+    )
+    write_text(run_dir / ANSWERS_PAGE, page)
+    return len(rows)
+
+
+def _compared(rows: Sequence[Mapping[str, Any]], first: str, primary: Primary) -> str:
+    """One of COMPARED, of the replies to one question under one condition."""
+    metric = REFUSED_RIGHTLY if rows[0]["condition"] == DISTRACTORS_ONLY else primary.metric
+    values = {row["model"]: row.get(metric) for row in rows}
+    mine, theirs = values.get(first), values.get(primary.against)
+    if mine is None or theirs is None:
+        return "not compared"
+    if mine != theirs:
+        return "gained" if mine > theirs else "lost"
+    return "both right" if mine >= RIGHT_FROM else "both wrong"

@@ -12,9 +12,9 @@ from markupsafe import Markup
 
 from lib.dataset import read_dataset
 from lib.eval.models import PLAIN
-from lib.eval.report.all_answers import ANSWERS_PAGE, write_all_answers
+from lib.eval.report.answers import ANSWERS_PAGE, write_all_answers
 from lib.eval.report.page import render
-from lib.eval.runs.results_files import METRICS_FILE, read_metrics
+from lib.eval.runs.files import METRICS_FILE, read_metrics
 from lib.eval.wording import called, counted
 from lib.settings import SetupError, home, portable, write_text
 from lib.text import one_line

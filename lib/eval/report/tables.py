@@ -3,15 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 
-from lib.eval.conditions import setting_of
-from lib.eval.metrics import METRICS, RETRIEVAL, RETRIEVER
+from lib.eval.conditions import CLOSED_BOOK, setting_of
+from lib.eval.metrics import RETRIEVER, no_answer
 from lib.eval.metrics.losses import RIGHT_FROM
-from lib.eval.metrics.refusals import CLOSED_BOOK, REFUSED_RIGHTLY, REFUSED_WRONGLY, no_answer
 from lib.eval.report.page import HTML, show
 from lib.eval.results import HEADLINE, Estimate, Results
 from lib.eval.statistics import BETTER, CANNOT_TELL, WORSE, intervals, make_sample
 from lib.eval.verdict import claim_of, falls_short, plain_comparison, verdict_of
+from lib.eval.wording import METRIC_NAMES, METRICS
 from lib.records import Answer, Score
+
+_IN_TABLE = (HEADLINE, "f1")  # the metrics of show_table, beside the one that decides
 
 
 def show_verdict(results: Results) -> HTML:
@@ -55,11 +57,6 @@ def show_table(results: Results) -> HTML:
     )
 
 
-_REFUSALS = (REFUSED_RIGHTLY, REFUSED_WRONGLY)
-_QUOTES = ("quotes_in_context", "quotes_in_oracle")
-_IN_TABLE = (HEADLINE, "f1")  # shown by show_table
-
-
 def show_metrics(results: Results) -> HTML:
     """Every other metric, grouped, a column a model: the verdict's condition, the others folded."""
     tables = {condition: _groups(results, condition) for condition in results.conditions}
@@ -77,17 +74,9 @@ def _groups(results: Results, condition: str) -> dict[str, list[str]]:
     """Title → the metrics that were measured under a condition."""
     found = (one.metric for one in results.estimates if one.condition == condition)
     known = [metric for metric in dict.fromkeys(found) if metric not in _IN_TABLE]
-    groups = {
-        "Overlap with the right answer": [m for m in METRICS if m not in (*_QUOTES, *_REFUSALS)],
-        "Quotes": list(_QUOTES),
-        "Refusals": list(_REFUSALS),
-        "Retrieval, the same for all models": list(RETRIEVAL),
-        "Judge": [m for m in known if m.startswith("judge_")],
-    }
-    listed = {metric for metrics in groups.values() for metric in metrics}
-    groups["Others"] = [metric for metric in known if metric not in listed]
-    measured = {group: [m for m in metrics if m in known] for group, metrics in groups.items()}
-    return {group: metrics for group, metrics in measured.items() if metrics}
+    groups = {title: [name for name in names if name in known] for title, names in METRICS.items()}
+    groups["Others"] = [metric for metric in known if metric not in METRIC_NAMES]
+    return {title: metrics for title, metrics in groups.items() if metrics}
 
 
 def show_refusals(

@@ -6,7 +6,7 @@ from typing import Any
 
 from lib.eval.metrics import REFUSED_RIGHTLY
 from lib.eval.results import Comparison, Primary
-from lib.eval.runs.answer_files import EXPLANATION
+from lib.eval.runs.files import EXPLANATION
 from lib.eval.runs.runs import Run, known_metrics, require_known
 from lib.eval.statistics import ALPHA, WORSE, exact_p, make_sample
 from lib.eval.summaries import summarise

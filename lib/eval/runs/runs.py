@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.eval.results import Results
-from lib.eval.runs.answer_files import read_answers
-from lib.eval.runs.results_files import METRICS_FILE, read_metrics, read_results
+from lib.eval.runs.files import METRICS_FILE, read_answers, read_metrics, read_results
 from lib.run_folder import HISTORY
 from lib.settings import SetupError, home, portable
 

@@ -6,7 +6,7 @@ import os
 import re
 from typing import Any
 
-from lib.eval.runs.results_files import secrets
+from lib.eval.runs.files import secrets
 from lib.eval.runs.runs import Run
 from lib.settings import SetupError
 from lib.state import environment

@@ -16,7 +16,7 @@ from lib.eval.report.plots import plot_differences, plot_losses, plot_top_k
 from lib.eval.report.report import write_report
 from lib.eval.report.tables import show_metrics, show_refusals, show_table, show_verdict
 from lib.eval.results import Comparison, Estimate, Primary, Results
-from lib.eval.runs.results_files import write_results
+from lib.eval.runs.files import write_results
 from lib.eval.summaries import clusters_of
 from tests.eval.toy import Evaluated
 

@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from lib.eval.metrics.losses import LOSSES
-from lib.eval.report.all_answers import ANSWERS_PAGE, COMPARED
-from lib.eval.report.answers import OUTCOME_NAMES
-from lib.eval.runs.answer_files import read_answers
+from lib.eval.report.answers import ANSWERS_PAGE, COMPARED, OUTCOME_NAMES
+from lib.eval.runs.files import read_answers
 from lib.eval.summaries import summarise
 from lib.prompts.student import REFUSAL
 from tests.eval.report.made import write_report_of

@@ -16,10 +16,10 @@ from lib.eval.metrics.losses import LOSSES
 from lib.eval.models import eval_models
 from lib.eval.questions import EVAL_SPLIT, EvalQuestion
 from lib.eval.results import Comparison, Estimate, Primary, Results
-from lib.eval.runs.answer_files import read_answers
-from lib.eval.runs.results_files import (
+from lib.eval.runs.files import (
     METRICS_FILE,
     describe_run,
+    read_answers,
     read_metrics,
     read_results,
     write_results,

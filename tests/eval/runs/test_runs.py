@@ -12,9 +12,8 @@ import pandas
 import pytest
 
 from lib.eval.__main__ import main
-from lib.eval.runs.answer_files import ANSWERS_FILE, read_answers
 from lib.eval.runs.compare import compare_runs, gate, regressions
-from lib.eval.runs.results_files import METRICS_FILE, read_metrics
+from lib.eval.runs.files import ANSWERS_FILE, METRICS_FILE, read_answers, read_metrics
 from lib.eval.runs.runs import all_runs, load_run, load_runs
 from lib.eval.runs.text import leaderboard, wrapped
 from lib.settings import PROJECT_DIR, SetupError

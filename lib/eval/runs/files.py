@@ -1,4 +1,4 @@
-"""An evaluation on disk: metrics.json with every figure, beside its answers."""
+"""An evaluation on disk: metrics.json with every figure; answers as Parquet and as JSONL."""
 
 import dataclasses
 import json
@@ -12,20 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from lib.eval.conditions import Case
+from lib.eval.metrics import RETRIEVER
 from lib.eval.metrics.losses import decompose
 from lib.eval.models import EvalModel, endpoint_of
 from lib.eval.questions import EvalQuestion
 from lib.eval.results import Comparison, Estimate, Primary, Results
-from lib.eval.runs.answer_files import write_answers
 from lib.eval.verdict import verdict_of
 from lib.recipe import Recipe
 from lib.records import Answer, Score
 from lib.settings import PROJECT_DIR, SetupError, portable, write_text
 from lib.state import environment
-from lib.store import fingerprint
+from lib.store import fingerprint, write_jsonl
 
 SCHEMA = 2  # of metrics.json and the answers; raised when a reader of this one would be misled
-METRICS_FILE = "metrics.json"
+METRICS_FILE, ANSWERS_FILE = "metrics.json", "answers.parquet"
+EXPLANATION = "_explanation"  # the column <metric>_explanation explains <metric>
 
 
 def describe_run(dataset_dir: Path, models: Sequence[EvalModel], recipe: Recipe) -> dict[str, Any]:
@@ -71,8 +72,11 @@ def write_results(
     If metrics.json already holds the same figures, they keep their date, so that the same
     evaluation gives the same bytes.
     """
-    metrics = write_answers(run_dir, answers, scores, questions, cases)
-    found = decompose(answers, scores, metric=results.primary.metric)
+    metrics = list(dict.fromkeys(score.metric for score in scores))
+    rows = _answer_rows(answers, scores, metrics, questions, cases)
+    write_jsonl(run_dir / "answers.jsonl", rows)
+    _write_parquet(run_dir / ANSWERS_FILE, rows, metrics)
+    losses = decompose(answers, scores, metric=results.primary.metric)
     asked = sorted((question.id, question.text, question.answer) for question in questions)
     document = {
         "schema": SCHEMA,
@@ -89,7 +93,7 @@ def write_results(
         "leakage": leakage,
         "losses": [
             {"model": model, "condition": condition, "outcomes": counts}
-            for (model, condition), counts in found.items()
+            for (model, condition), counts in losses.items()
         ],
         "cost": cost,
     }
@@ -101,6 +105,62 @@ def write_results(
                 document = before
     write_text(path, json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
     print(f"Written: {portable(path)}")
+
+
+def _answer_rows(
+    answers: Sequence[Answer],
+    scores: Sequence[Score],
+    metrics: Sequence[str],
+    questions: Sequence[EvalQuestion],
+    cases: Sequence[Case],
+) -> list[dict[str, Any]]:
+    """A metric that does not apply to a reply has neither a value nor an explanation."""
+    by_id = {question.id: question for question in questions}
+    shown = {(c.question_id, c.condition): [chunk.id for chunk in c.chunks] for c in cases}
+    measured = {(s.model, s.condition, s.question_id, s.metric): s for s in scores}
+    rows = []
+    for answer in answers:
+        question = by_id[answer.question_id]
+        row = {
+            **dataclasses.asdict(answer),
+            "quotes": list(answer.quotes),
+            "question": question.text,
+            "gold_answer": question.answer,
+            "provenance": question.provenance,
+            "source": question.source,
+            "oracle_id": question.oracle.id,
+            "context_ids": shown[answer.question_id, answer.condition],
+        }
+        if clash := row.keys() & set(metrics):
+            raise ValueError(f"a metric is named like a column: {sorted(clash)}")
+        for metric in metrics:
+            key = (answer.condition, answer.question_id, metric)
+            # The retriever's scores belong to every reply that was given from its documents.
+            score = measured.get((answer.model, *key)) or measured.get((RETRIEVER, *key))
+            row[metric] = score.value if score else None
+            unscored = "unscored" if score and score.value is None else None
+            row[metric + EXPLANATION] = (score.explanation if score else None) or unscored
+        rows.append(row)
+    return rows
+
+
+def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> None:
+    # Explicit types: an empty column would otherwise have another type than in other runs.
+    import pyarrow
+    import pyarrow.parquet
+
+    text, texts = pyarrow.string(), pyarrow.list_(pyarrow.string())
+    types = {"bool": pyarrow.bool_(), "int": pyarrow.int64(), "float": pyarrow.float64()}
+    types["tuple[str, ...]"] = texts
+    columns = {field.name: types.get(field.type, text) for field in dataclasses.fields(Answer)}
+    columns |= dict.fromkeys(("question", "gold_answer", "provenance", "source", "oracle_id"), text)
+    columns["context_ids"] = texts
+    for metric in metrics:
+        columns |= {metric: pyarrow.float64(), metric + EXPLANATION: text}
+    table = pyarrow.Table.from_pylist(list(rows), schema=pyarrow.schema(list(columns.items())))
+    scratch = path.with_name(f".{path.name}")
+    pyarrow.parquet.write_table(table, scratch)
+    scratch.replace(path)
 
 
 def _as_json(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,3 +221,14 @@ def _record(kind: Any, row: Mapping[str, Any]) -> Any:
     """null becomes NaN in fields that are numbers, and None in the others."""
     numbers = {field.name for field in dataclasses.fields(kind) if field.type == "float"}
     return kind(**{k: math.nan if v is None and k in numbers else v for k, v in row.items()})
+
+
+def read_answers(run_dir: Path) -> list[dict[str, Any]]:
+    """The rows of answers.parquet."""
+    import pyarrow.parquet
+
+    path = run_dir / ANSWERS_FILE
+    if not path.is_file():
+        raise SetupError(f"{portable(path)} is not there. Run 4_eval.ipynb: it writes the answers.")
+    rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path).to_pylist()
+    return rows
