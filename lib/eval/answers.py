@@ -2,10 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import TypeVar
 
 from lib.engine.endpoint import Budget, Endpoint, EndpointError, Reply, gather_all, run
 from lib.engine.ledger import Ledger
@@ -23,7 +22,6 @@ from lib.store import read_json
 _CASES_PER_SLOT = 4
 
 Outcome = Reply | EndpointError
-Item = TypeVar("Item")
 
 
 def answer_cases(
@@ -42,45 +40,62 @@ def answer_cases(
     ledger are not asked again, so a killed run continues. The budget is for all endpoints together,
     the recipe's limits are for each.
     """
-    first = {case.question_id: place for place, case in reversed(list(enumerate(cases)))}
-    order = sorted(range(len(cases)), key=lambda place: first[cases[place].question_id])
     settings = {model.role: endpoint_of(model) for model in models}
     models = [replace(model, prompt=for_student(model.prompt, recipe.run_name)) for model in models]
-    got: dict[tuple[EvalModel, int], Outcome] = {}  # by model and the case's place
     with closing(Ledger()) as ledger:
-
-        async def ask_all() -> None:
-            endpoints = [
-                Endpoint(of_role, recipe, ledger=ledger, budget=budget)
-                for of_role in settings.values()
-            ]
-
-            def note() -> str:
-                return " | ".join(f"{one.settings.role}: {one.note()}" for one in endpoints)
-
-            progress = Progress("answers", len(models) * len(cases), note=note)
-
-            async def ask_endpoint(endpoint: Endpoint) -> None:
-                role = endpoint.settings.role
-                asked = [model for model in models if model.role == role]
-                queue = [(model, place) for model in asked for place in order]
-                async with endpoint:
-                    outcomes = await _ask_in_order(endpoint, queue, cases, recipe, progress)
-                got.update(zip(queue, outcomes, strict=True))
-
-            await gather_all(endpoints, ask_endpoint)
-            progress.close()
-
-        run(ask_all())
-    asked = [(model, place) for model in models for place in range(len(cases))]
-    replies = require_replies([(model.name, got[model, place]) for model, place in asked])
+        endpoints = [
+            Endpoint(of_role, recipe, ledger=ledger, budget=budget) for of_role in settings.values()
+        ]
+        got = run(_ask(endpoints, models, cases, recipe))
+    asked = [(model, case) for model in models for case in cases]
+    replies = require_replies([(model.name, got[model, case]) for model, case in asked])
     answers = [
-        _answer(model, cases[place], reply)
-        for (model, place), reply in zip(asked, replies, strict=True)
+        _answer(model, case, reply) for (model, case), reply in zip(asked, replies, strict=True)
     ]
     for model in models:
         _say_what_is_too_long(model, [one for one in answers if one.model == model.name])
     return answers
+
+
+async def _ask(
+    endpoints: Sequence[Endpoint],
+    models: Sequence[EvalModel],
+    cases: Sequence[Case],
+    recipe: Recipe,
+) -> dict[tuple[EvalModel, Case], Outcome]:
+    first = {case.question_id: place for place, case in reversed(list(enumerate(cases)))}
+    order = sorted(cases, key=lambda case: first[case.question_id])
+    got: dict[tuple[EvalModel, Case], Outcome] = {}
+
+    def note() -> str:
+        return " | ".join(f"{one.settings.role}: {one.note()}" for one in endpoints)
+
+    progress = Progress("answers", len(models) * len(cases), note=note)
+
+    async def ask_endpoint(endpoint: Endpoint) -> None:
+        role = endpoint.settings.role
+        at_work = asyncio.Semaphore(_CASES_PER_SLOT * recipe.slots(role))
+
+        async def ask(item: tuple[EvalModel, Case]) -> Reply:
+            model, case = item
+            async with at_work:
+                return await answer_question(
+                    endpoint,
+                    case.question,
+                    [chunk.text for chunk in case.chunks],
+                    max_answer_tokens=recipe.max_answer_tokens,
+                    refusal=case.refusal,
+                    prompt=model.prompt,
+                )
+
+        queue = [(model, case) for model in models if model.role == role for case in order]
+        async with endpoint:
+            outcomes = await gather_all(queue, ask, on_done=progress.advance)
+        got.update(zip(queue, outcomes, strict=True))
+
+    await gather_all(endpoints, ask_endpoint)
+    progress.close()
+    return got
 
 
 def _say_what_is_too_long(model: EvalModel, answers: Sequence[Answer]) -> None:
@@ -123,41 +138,6 @@ def require_replies(found: Sequence[tuple[str, Outcome]]) -> list[Reply]:
             )
         print(said)
     return [got for _, got in found if isinstance(got, Reply)]
-
-
-async def ask_each(
-    endpoint: Endpoint, items: Sequence[Item], ask: Callable[[Item], Awaitable[Reply]]
-) -> list[Outcome]:
-    """Ask for every item at once, and print the progress; outcomes in the items' order."""
-    async with endpoint:
-        progress = Progress(endpoint.settings.role, len(items), note=endpoint.note)
-        outcomes = await gather_all(items, ask, on_done=progress.advance)
-        progress.close()
-    return outcomes
-
-
-async def _ask_in_order(
-    endpoint: Endpoint,
-    queue: Sequence[tuple[EvalModel, int]],
-    cases: Sequence[Case],
-    recipe: Recipe,
-    progress: Progress,
-) -> list[Outcome]:
-    at_work = asyncio.Semaphore(_CASES_PER_SLOT * recipe.slots(endpoint.settings.role))
-
-    async def ask(item: tuple[EvalModel, int]) -> Reply:
-        model, case = item[0], cases[item[1]]
-        async with at_work:
-            return await answer_question(
-                endpoint,
-                case.question,
-                [chunk.text for chunk in case.chunks],
-                max_answer_tokens=recipe.max_answer_tokens,
-                refusal=case.refusal,
-                prompt=model.prompt,
-            )
-
-    return await gather_all(queue, ask, on_done=progress.advance)
 
 
 def _answer(model: EvalModel, case: Case, reply: Reply) -> Answer:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lib.eval.conditions import by_first_setting, setting_of
@@ -26,7 +26,7 @@ from lib.eval.statistics import (
 from lib.records import Score
 
 Where = tuple[str, str, str]  # model, condition, metric
-Values = dict[str, float | None]  # question id → value; None = unscored
+Values = dict[str, float]  # question id → value
 
 
 def clusters_of(questions: Iterable[EvalQuestion]) -> dict[str, str]:
@@ -42,44 +42,51 @@ def summarise(
     primary: Primary,
     seed: int = 0,
 ) -> Results:
-    """Every figure with its interval, and the first model against each of the others.
-
-    The first model and the retriever are also compared with themselves: under each other retrieval
-    setting against the first one.
+    """Every figure with its interval, and the comparisons that `Results` describes.
 
     An estimate is the mean of the scored replies; `unscored` counts the others. A comparison is of
-    the questions for which both models have a value. The primary comparison is tested alone at 5%,
-    the secondary ones together (Holm); each interval has the level of its test. All others are not
-    tested: they have a 95% interval and no verdict.
+    the questions for which both models have a value. Each interval has the level of its test; of
+    those that are not tested it is a 95% interval.
 
     Args:
-        clusters: of `clusters_of`.
+        clusters: of `clusters_of`; resamples depend on their order.
         models: others that scores name (the retriever) are not compared with models.
     """
     scores = list(scores)
     table = _table(scores, clusters)
-    samples = [_sample(values, clusters) for values in table.values()]
-    pairs = _tested(_pairs(table, clusters, models), primary)
+    samples = [
+        make_sample([*values.values()], [clusters[question] for question in values])
+        for values in table.values()
+    ]
+    pairs = _pairs(table, clusters, models)
+    _test(pairs, primary)
     found = intervals([*samples, *(pair.sample for pair in pairs)], seed=seed)
-    silent = [score for score in scores if score.explanation in NO_ANSWER]
-    no_answer = Counter((score.model, score.condition, score.metric) for score in silent)
+    unscored = Counter(_where(score) for score in scores if score.value is None)
+    no_answer = Counter(_where(score) for score in scores if score.explanation in NO_ANSWER)
     return Results(
         models=tuple(models),
         conditions=tuple(dict.fromkeys(condition for _, condition, _ in table)),
         estimates=[
-            _estimate(where, table[where], interval, no_answer[where])
-            for where, interval in zip(table, found, strict=False)
+            Estimate(
+                *(*where, len(values), unscored[where], _mean(values.values())),
+                *(interval.low, interval.high, interval.method, no_answer[where]),
+            )
+            for (where, values), interval in zip(table.items(), found, strict=False)
         ],
         comparisons=[*map(_comparison, pairs, found[len(samples) :])],
         primary=primary,
     )
 
 
+def _where(score: Score) -> Where:
+    return score.model, score.condition, score.metric
+
+
 def _table(scores: Iterable[Score], clusters: Mapping[str, str]) -> dict[Where, Values]:
-    """The values of each figure, in the order of `clusters`, which resamples depend on."""
-    table: dict[Where, Values] = {}
+    """The scored values of each figure, in the order of `clusters`."""
+    listed: dict[Where, dict[str, float | None]] = {}
     for score in scores:
-        values = table.setdefault((score.model, score.condition, score.metric), {})
+        values = listed.setdefault(_where(score), {})
         if score.question_id in values:
             raise ValueError(f"a second score like {score}")
         if score.question_id not in clusters:
@@ -87,29 +94,21 @@ def _table(scores: Iterable[Score], clusters: Mapping[str, str]) -> dict[Where, 
         values[score.question_id] = score.value
     rank = {question: place for place, question in enumerate(clusters)}
     return {
-        where: {question: values[question] for question in sorted(values, key=rank.__getitem__)}
-        for where, values in table.items()
+        where: {
+            question: value
+            for question in sorted(values, key=rank.__getitem__)
+            if (value := values[question]) is not None
+        }
+        for where, values in listed.items()
     }
 
 
-def _sample(values: Values, clusters: Mapping[str, str]) -> Sample:
-    scored = {question: value for question, value in values.items() if value is not None}
-    return make_sample([*scored.values()], [clusters[question] for question in scored])
-
-
-def _estimate(where: Where, values: Values, interval: Interval, no_answer: int) -> Estimate:
-    scored = [value for value in values.values() if value is not None]
-    n, unscored = len(scored), len(values) - len(scored)
-    low, high, method = interval.low, interval.high, interval.method
-    return Estimate(*where, n, unscored, _mean(scored), low, high, method, no_answer)
-
-
-def _mean(values: Sequence[float]) -> float:
+def _mean(values: Collection[float]) -> float:
     """The same to the last bit in any order: one figure of one thing, in every table."""
     return math.fsum(values) / len(values) if values else math.nan
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Pair:
     where: Where
     against: Where
@@ -128,37 +127,25 @@ def _pairs(
         others = [(other, condition, metric) for other in models[1:] if model == models[0]]
         if setting_of(condition) and model in (models[0], RETRIEVER):
             others.append((model, by_first_setting(condition), metric))
-        for against in others:
-            if theirs := table.get(against):
-                both = {
-                    question: (value, other)
-                    for question, value in mine.items()
-                    if value is not None and (other := theirs.get(question)) is not None
-                }
-                differences = [value - other for value, other in both.values()]
-                sample = make_sample(differences, [clusters[q] for q in both], paired=True)
-                pairs.append(_Pair(where, against, [*both.values()], sample))
+        for against in filter(table.__contains__, others):
+            theirs = table[against]
+            both = {q: (value, theirs[q]) for q, value in mine.items() if q in theirs}
+            differences = [value - other for value, other in both.values()]
+            sample = make_sample(differences, [clusters[q] for q in both], paired=True)
+            pairs.append(_Pair(where, against, [*both.values()], sample))
     return pairs
 
 
-def _tested(pairs: Sequence[_Pair], primary: Primary) -> list[_Pair]:
+def _test(pairs: Iterable[_Pair], primary: Primary) -> None:
     """The primary comparison alone, the secondary ones together; the others are not tested."""
     decides = (primary.against, primary.condition, primary.metric)
-    metrics = (primary.metric, REFUSED_RIGHTLY)
-    found = [
-        replace(pair, p=exact_p(pair.sample.totals.tolist())) if pair.where[2] in metrics else pair
-        for pair in pairs
-    ]
-    secondary = [
-        place
-        for place, pair in enumerate(found)
-        if pair.where[2] in metrics and pair.against != decides
-    ]
-    corrected = holm([found[place].p for place in secondary])
-    for place, (p_holm, level) in zip(secondary, corrected, strict=True):
-        sample = replace(found[place].sample, level=level)
-        found[place] = replace(found[place], p_holm=p_holm, sample=sample)
-    return found
+    tested = [pair for pair in pairs if pair.where[2] in (primary.metric, REFUSED_RIGHTLY)]
+    for pair in tested:
+        pair.p = exact_p(pair.sample.totals.tolist())
+    secondary = [pair for pair in tested if pair.against != decides]
+    corrected = holm([pair.p for pair in secondary])
+    for pair, (p_holm, level) in zip(secondary, corrected, strict=True):
+        pair.p_holm, pair.sample = p_holm, replace(pair.sample, level=level)
 
 
 def _comparison(pair: _Pair, interval: Interval) -> Comparison:

@@ -6,12 +6,13 @@ from contextlib import closing
 from functools import cached_property
 
 from lib.endpoints import EndpointSettings, endpoint_settings
-from lib.engine.endpoint import Budget, Endpoint, Reply, run
+from lib.engine.endpoint import Budget, Endpoint, Reply, gather_all, run
 from lib.engine.ledger import Ledger
-from lib.eval.answers import ask_each, require_replies
+from lib.eval.answers import Outcome, require_replies
 from lib.eval.conditions import DISTRACTORS_ONLY, Case
 from lib.eval.metrics import no_answer
 from lib.eval.questions import EvalQuestion
+from lib.progress import Progress
 from lib.prompts.judge import JudgePrompts, JudgeRequest, load_prompts
 from lib.prompts.verdicts import FIELDS, JUDGED, UNPARSED, Grade, parse_verdict
 from lib.recipe import Recipe
@@ -60,9 +61,16 @@ def ask_judge(judge: Judge, requests: Sequence[JudgeRequest]) -> list[dict[str, 
     async def ask(request: JudgeRequest) -> Reply:
         return await endpoint.ask(request.messages, max_tokens=judge.recipe.max_judge_tokens)
 
+    async def ask_all() -> list[Outcome]:
+        progress = Progress("judge", len(requests), note=endpoint.note)
+        async with endpoint:
+            outcomes = await gather_all(requests, ask, on_done=progress.advance)
+        progress.close()
+        return outcomes
+
     with closing(Ledger()) as ledger:
         endpoint = Endpoint(judge.settings, judge.recipe, ledger=ledger, budget=judge.budget)
-        outcomes = run(ask_each(endpoint, requests, ask))
+        outcomes = run(ask_all())
     replies = require_replies([("judge", outcome) for outcome in outcomes])
     return [_verdict(request, reply) for request, reply in zip(requests, replies, strict=True)]
 
@@ -102,26 +110,15 @@ def judge_answers(
     """
     if judge is None:
         return []
-    asked_for = judge.recipe.judge_metrics or JUDGE_METRICS
     by_id = {question.id: question for question in questions}
     shown = {(case.question_id, case.condition): case for case in cases}
-    requests: list[JudgeRequest] = []
-    plans: list[tuple[Answer, dict[str, Grade] | int]] = []  # grades, or the request's place
-    for answer in answers:
-        if answer.condition == DISTRACTORS_ONLY:
-            continue
-        documents = [chunk.text for chunk in shown[answer.question_id, answer.condition].chunks]
-        fields = applicable([f for f in FIELDS if PREFIX + f in asked_for], documents)
-        if why := no_answer(answer):
-            lowest = {field: Grade(float(field != "correct"), why) for field in fields}
-            plans.append((answer, lowest))
-        elif answer.refused:
-            plans.append((answer, {f: Grade(0.0, "refused") for f in fields if f == "correct"}))
-        elif fields:
-            plans.append((answer, len(requests)))
-            question = by_id[answer.question_id]
-            requests.append(_request(judge, answer, question, documents, fields))
-    verdicts = ask_judge(judge, requests)
+    plans = [
+        (one, _plan(judge, one, by_id[one.question_id], shown[one.question_id, one.condition]))
+        for one in answers
+        if one.condition != DISTRACTORS_ONLY
+    ]
+    requests = [plan for _, plan in plans if isinstance(plan, JudgeRequest)]
+    verdicts = iter(ask_judge(judge, requests))
     return [
         Score(
             question_id=answer.question_id,
@@ -132,21 +129,21 @@ def judge_answers(
             explanation=grade.explanation,
         )
         for answer, plan in plans
-        for field, grade in (verdicts[plan] if isinstance(plan, int) else plan).items()
+        for field, grade in (plan if isinstance(plan, dict) else next(verdicts)).items()
     ]
 
 
-def applicable(fields: Sequence[str], documents: Sequence[str]) -> tuple[str, ...]:
-    return tuple(field for field in fields if documents or field != "groundedness")
-
-
-def _request(
-    judge: Judge,
-    answer: Answer,
-    question: EvalQuestion,
-    documents: Sequence[str],
-    fields: Sequence[str],
-) -> JudgeRequest:
+def _plan(
+    judge: Judge, answer: Answer, question: EvalQuestion, case: Case
+) -> JudgeRequest | dict[str, Grade]:
+    """The request for the grades of an answer, or the grades of one that is not sent."""
+    documents = [chunk.text for chunk in case.chunks]
+    asked_for = judge.recipe.judge_metrics or JUDGE_METRICS
+    fields = applicable([field for field in FIELDS if PREFIX + field in asked_for], documents)
+    if why := no_answer(answer):
+        return {field: Grade(float(field != "correct"), why) for field in fields}
+    if answer.refused or not fields:
+        return {field: Grade(0.0, "refused") for field in fields if field == "correct"}
     final = answer.final_answer or ""
     whole = any(field in _OF_WHOLE_REPLY for field in fields) and answer.text.strip() != final
     return judge.prompts.grade(
@@ -157,6 +154,10 @@ def _request(
         reply=answer.text if whole else "",
         documents=documents if "groundedness" in fields else (),
     )
+
+
+def applicable(fields: Sequence[str], documents: Sequence[str]) -> tuple[str, ...]:
+    return tuple(field for field in fields if documents or field != "groundedness")
 
 
 def _share(field: str, value: float | None) -> float | None:

@@ -152,7 +152,7 @@ def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], metrics: Seque
     text, texts = pyarrow.string(), pyarrow.list_(pyarrow.string())
     types = {"bool": pyarrow.bool_(), "int": pyarrow.int64(), "float": pyarrow.float64()}
     types["tuple[str, ...]"] = texts
-    columns = {field.name: types.get(field.type, text) for field in dataclasses.fields(Answer)}
+    columns = {field.name: types.get(str(field.type), text) for field in dataclasses.fields(Answer)}
     columns |= dict.fromkeys(("question", "gold_answer", "provenance", "source", "oracle_id"), text)
     columns["context_ids"] = texts
     for metric in metrics:
