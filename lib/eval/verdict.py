@@ -34,12 +34,11 @@ def verdict_of(results: Results) -> str:
     if one is None:
         return _of_one_model(results)
     plain, reading = plain_comparison(results), reading_comparison(results)
-    parts = [_main_sentence(one, plain, results)]
+    parts = [_main_sentence(one, results)]
     if reading:
-        said = f"With {meaning(READING)}: cannot tell,"
-        if told := reading.verdict != CANNOT_TELL:
-            said = f"{_capital(called(one.model))} reads {reading.verdict} than "
-            said += f"{called(one.against)}, with {meaning(READING)}:"
+        told, said = reading.verdict != CANNOT_TELL, f"With {meaning(READING)}: cannot tell,"
+        if told:
+            said = f"{_claim(reading, 'reads')}, with {meaning(READING)}:"
         sure = told and one.verdict == CANNOT_TELL
         parts.insert(0 if sure else 1, f"{said} {_figures(reading, results)}.")
     if plain and plain.n:
@@ -52,28 +51,21 @@ def verdict_of(results: Results) -> str:
 
 def claim_of(results: Results) -> str:
     """The verdict in a few words: the heading above the sentence."""
-    one, plain = results.deciding, plain_comparison(results)
+    one, reading = results.deciding, reading_comparison(results)
     if one is None:
         return "Nothing to compare with"
-    first, other = called(one.model), called(one.against)
-    if plain and falls_short(results):
-        return f"{_capital(first)} is better than {other}, but not than {called(plain.against)}"
-    if one.verdict != CANNOT_TELL:
-        return f"{_capital(first)} is {one.verdict} than {other}"
-    reading = reading_comparison(results)
-    if reading and reading.verdict != CANNOT_TELL:
+    if plain := falls_short(results):
+        return f"{_claim(one)}, but not than {called(plain.against)}"
+    if one.verdict == CANNOT_TELL and reading and reading.verdict != CANNOT_TELL:
         fairer = results.comparison(results.primary.against + PLAIN, READING, reading.metric)
         if reading.verdict != BETTER or not fairer or fairer.verdict == BETTER:
-            said = f"{_capital(first)} reads {reading.verdict} than {other}"
-            return f"{said}; with retrieval it cannot be told"
-    return f"Cannot tell whether {first} beats {other}"
+            return f"{_claim(reading, 'reads')}; with retrieval it cannot be told"
+    return _claim(one)
 
 
 def settling(results: Results) -> str:
     """How to settle a verdict that is open; "" = it is not."""
-    one, available = results.deciding, results.primary.available
-    if falls_short(results):
-        one = plain_comparison(results)
+    one, available = falls_short(results) or results.deciding, results.primary.available
     if one is None or one.verdict != CANNOT_TELL or not one.n:
         return ""
     if not one.questions_needed:
@@ -97,10 +89,10 @@ def plain_comparison(results: Results) -> Comparison | None:
     return results.comparison(one.against + PLAIN, one.condition, one.metric)
 
 
-def falls_short(results: Results) -> bool:
-    """Whether the first model is better than the other, but not than its plain prompt."""
+def falls_short(results: Results) -> Comparison | None:
+    """Against the plain prompt of the other model, where the first is only better without it."""
     one, plain = results.deciding, plain_comparison(results)
-    return bool(one and plain and one.verdict == BETTER != plain.verdict)
+    return plain if one and plain and one.verdict == BETTER != plain.verdict else None
 
 
 def reading_comparison(results: Results) -> Comparison | None:
@@ -119,17 +111,19 @@ def better_settings(results: Results) -> list[Comparison]:
 # --- sentences -----------------------------------------------------------------------------------
 
 
-def _main_sentence(one: Comparison, plain: Comparison | None, results: Results) -> str:
-    first, other = called(one.model), called(one.against)
-    said = f"{_capital(first)} is {one.verdict} than {other}"
+def _claim(one: Comparison, verb: str = "is") -> str:
     if one.verdict == CANNOT_TELL:
-        said = f"Cannot tell whether {first} beats {other}"
-    elif plain and falls_short(results):
+        return f"Cannot tell whether {called(one.model)} beats {called(one.against)}"
+    return f"{_capital(called(one.model))} {verb} {one.verdict} than {called(one.against)}"
+
+
+def _main_sentence(one: Comparison, results: Results) -> str:
+    said = _claim(one)
+    if plain := falls_short(results):
         said += f", but not shown to be better than {called(plain.against)},"
-    said += f" under {one.condition} ({meaning(one.condition, results.primary.retrieval)}): "
-    return (
-        f"{said}{_figures(one, results)}." if one.n else f"{said}no question was scored for both."
-    )
+    figures = _figures(one, results) if one.n else "no question was scored for both"
+    where = meaning(one.condition, results.primary.retrieval)
+    return f"{said} under {one.condition} ({where}): {figures}."
 
 
 def _figures(one: Comparison, results: Results) -> str:

@@ -49,9 +49,9 @@ def compare_runs(
     """
     asked, before = ({_question(row) for row in one.answers} for one in (run, against))
     shared = len(asked & before)
-    known = (against.results.conditions, run.results.conditions)
-    wanted = list(dict.fromkeys(conditions or (*known[0], *known[1])))
-    both = [name for name in wanted if name in known[0] and name in known[1]]
+    now, earlier = run.results.conditions, against.results.conditions
+    wanted = list(dict.fromkeys(conditions or (*earlier, *now)))
+    both = [name for name in wanted if name in earlier and name in now]
     pairs = [
         pair
         for metric in metrics or (against.results.primary.metric, REFUSED_RIGHTLY)
@@ -64,10 +64,9 @@ def compare_runs(
     if asked != before or not shared:
         said = f"{shared} of them the same; only these are compared" if shared else "none the same"
         reasons.append(f"other questions: {len(asked)} against {len(before)}, {said}")
-    for name in wanted:
-        if name not in both:
-            without = run if name not in run.results.conditions else against
-            reasons.append(f"other conditions: {without.name} has no {name}")
+    for name in [name for name in wanted if name not in both]:
+        without = against if name in now else run
+        reasons.append(f"other conditions: {without.name} has no {name}")
     return RunComparison(
         run=run,
         against=against,

@@ -39,17 +39,14 @@ def leaderboard(
     Condition "" = the one that decides each run.
     """
 
-    def where(run: Run) -> str:
-        return condition or run.results.primary.condition
-
     def group(run: Run) -> tuple[str, str, str]:
-        return run.dataset, run.metrics["questions"]["fingerprint"], where(run)
+        where = condition or run.results.primary.condition
+        return run.dataset, run.metrics["questions"]["fingerprint"], where
 
     def place(run: Run) -> tuple[Any, ...]:
-        one = run.results.estimate(run.model, where(run), metric)
-        value = one.value if one else math.nan
-        ascending = value if metric in LOWER_IS_BETTER else -value
-        return group(run), math.isnan(value), 0 if math.isnan(value) else ascending, run.name
+        one = run.results.estimate(run.model, group(run)[-1], metric)
+        sign = 1 if metric in LOWER_IS_BETTER else -1
+        return *group(run), sign * one.value if one and one.n else math.inf, run.name
 
     parts = [
         wrapped(
@@ -57,13 +54,12 @@ def leaderboard(
             "a value; uns. = replies of the model without a value"
         )
     ]
-    groups = [list(found) for _, found in groupby(sorted(runs, key=place), key=group)]
-    for found in groups:
-        first = found[0]
-        num_questions = first.metrics["questions"]["n"]
+    groups = [(key, list(of_key)) for key, of_key in groupby(sorted(runs, key=place), key=group)]
+    for (dataset, _, where), found in groups:
+        num_questions = found[0].metrics["questions"]["n"]
         parts += [
-            wrapped(f"{first.dataset}, {num_questions} questions, {where(first)}: {_pair(first)}"),
-            table([_standing(run, first, where(run), metric) for run in found], markdown=markdown),
+            wrapped(f"{dataset}, {num_questions} questions, {where}: {_pair(found[0])}"),
+            table([_standing(run, found[0], where, metric) for run in found], markdown=markdown),
         ]
     if len(groups) > 1:
         parts.append("Runs of another dataset, other questions or condition are NOT comparable.")
