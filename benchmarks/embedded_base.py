@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.homes import fresh_home, random_model
 from benchmarks.reading import greedy_replies, load_reader
-from lib.eval.metrics import exact_match, f1
+from lib.eval.metrics.overlap import exact_match, f1
 from lib.finetune.students import EMBEDDED_MODEL_DIR
 from lib.prompts.student import parse_answer, student_messages
 from offline.build.asks import Ask

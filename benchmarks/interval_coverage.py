@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
-from lib.eval.statistics import NUM_RESAMPLES, exact_p, intervals, make_sample
+from lib.eval.statistics.clustered import NUM_RESAMPLES, intervals, make_sample
+from lib.eval.statistics.pairs import exact_p
 
 QUESTIONS, DRAWS, QUICK_DRAWS, QUICK_RESAMPLES = 70, 2000, 800, 1000
 LOWEST, HIGHEST = 0.93, 0.97

@@ -9,17 +9,11 @@ from statistics import fmean
 from typing import NamedTuple
 
 from benchmarks.proof_rows import BASELINE, ORACLE_ONLY, RAFT
-from lib.eval.metrics import exact_match, f1, verbatim
+from lib.eval.metrics.overlap import exact_match, f1
+from lib.eval.metrics.scoring import verbatim
 from lib.eval.questions import EvalQuestion
-from lib.eval.statistics import (
-    ALPHA,
-    NUM_RESAMPLES,
-    exact_p,
-    intervals,
-    make_sample,
-    tested,
-    verdict,
-)
+from lib.eval.statistics.clustered import ALPHA, NUM_RESAMPLES, intervals, make_sample
+from lib.eval.statistics.pairs import exact_p, tested, verdict
 from lib.prompts.student import STUDENT_PROMPT, Prompt
 
 MAIN, ABSENT = "oracle_4", "distractors"  # conditions: where the gates look, what is to be refused

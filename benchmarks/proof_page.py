@@ -9,7 +9,7 @@ from statistics import fmean
 
 from benchmarks.proof_figures import ABSENT, MAIN, Gate, SeedRun
 from benchmarks.proof_rows import BASELINE, CONDITIONS, ORACLE_ONLY, RAFT, Variant
-from lib.eval.statistics import BETTER, WORSE
+from lib.eval.statistics.pairs import BETTER, WORSE
 from lib.eval.wording import percent, signed
 from lib.parameters import DEFAULT_PARAMETERS
 from lib.recipe import Recipe

@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import fmean, median
 
 from benchmarks.homes import fresh_home
-from lib.eval.statistics import intervals, make_sample
+from lib.eval.statistics.clustered import intervals, make_sample
 from lib.gen.chunks import Splitter
 from lib.gen.corpus import Corpus
 from lib.rag.index import Index, build_index

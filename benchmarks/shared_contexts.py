@@ -19,7 +19,7 @@ from benchmarks.proof_data import proof_recipe, seed_data
 from benchmarks.proof_figures import ABSENT, MAIN, Difference, SeedRun, Training, mark
 from benchmarks.proof_rows import RAFT, Variant
 from lib import finetune
-from lib.eval.statistics import WORSE
+from lib.eval.statistics.pairs import WORSE
 from lib.eval.wording import percent, signed
 from lib.finetune.shared_contexts import share_contexts
 from lib.gen import Corpus

@@ -7,8 +7,9 @@ from lib.eval.answers import answer_cases
 from lib.eval.conditions import Case, build_cases
 from lib.eval.judge.grading import find_judge, judge_answers
 from lib.eval.leakage import check_leakage
-from lib.eval.metrics import score_answers, score_retrieval
 from lib.eval.metrics.losses import decompose
+from lib.eval.metrics.retrieval import score_retrieval
+from lib.eval.metrics.scoring import score_answers
 from lib.eval.models import EvalModel, eval_models
 from lib.eval.primary import declare_primary
 from lib.eval.questions import EvalQuestion, load_questions

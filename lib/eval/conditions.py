@@ -47,12 +47,9 @@ def build_cases(
     *,
     chunks: Sequence[Chunk] = (),
 ) -> list[Case]:
-    """Every question under every condition, conditions outermost.
+    """Every question under every condition of MEANINGS and with retrieved chunks.
 
-    - `closed_book`: no documents.
-    - `oracle`: the oracle alone.
-    - `oracle_distractors`: the row's own context, in its order.
-    - `distractors_only`: that context, its oracle replaced by another of `chunks`, the corpus.
+    - `distractors_only`: the row's context, its oracle replaced by another of `chunks`, the corpus.
     - `top_3`, … for each k in top_k: the k nearest chunks of the corpus, nearest first, by the
       first of the recipe's retrieval settings.
     - `top_5_hybrid_rerank`, … for each other setting: the same by it, for the k that decides.

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
+from lib.dataset import read_dataset
 from lib.eval.conditions import condition_of
 from lib.eval.judge.grading import JUDGE_CORRECT, Judge
 from lib.eval.models import BASELINE, EvalModel
-from lib.eval.questions import EvalQuestion, count_questions
+from lib.eval.questions import EvalQuestion
 from lib.eval.results import HEADLINE, Primary
 from lib.eval.wording import called, metric_name
 from lib.recipe import Recipe, retrieval_parts
@@ -28,13 +29,13 @@ def declare_primary(
     By exact match, or, if the right answers are long, by the judge or by F1. It is printed.
     """
     names = [model.name for model in models]
-    metric, why = _metric(questions, judge)
+    dataset, (metric, why) = read_dataset(dataset_dir), _metric(questions, judge)
     primary = Primary(
         against=BASELINE if BASELINE in names[1:] else "".join(names[1:2]),
         condition=condition_of(recipe.top_k[0]),
         metric=metric,
         why=why,
-        available=count_questions(dataset_dir),
+        available=len(dataset.evaluation or dataset.examples("eval")),
         retrieval=" + ".join(retrieval_parts(recipe.retrieval[0])),
     )
     against = f" against {called(primary.against)}" if primary.against else ""

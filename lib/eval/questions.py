@@ -59,12 +59,6 @@ def count_provenance(questions: Sequence[EvalQuestion]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def count_questions(dataset_dir: Path) -> int:
-    """How many questions `load_questions` draws from."""
-    dataset = read_dataset(dataset_dir)
-    return len(dataset.evaluation or dataset.examples("eval"))
-
-
 def load_questions(dataset_dir: Path, recipe: Recipe) -> list[EvalQuestion]:
     """The questions of people (1_gen's eval_file), else the teacher's of `hf/eval.jsonl`.
 

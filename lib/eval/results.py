@@ -93,8 +93,7 @@ class Results:
     def estimate(self, model: str, condition: str, metric: str) -> Estimate | None:
         """None: that model has no such score under that condition."""
         wanted = (model, condition, metric)
-        found = (e for e in self.estimates if (e.model, e.condition, e.metric) == wanted)
-        return next(found, None)
+        return next((e for e in self.estimates if (e.model, e.condition, e.metric) == wanted), None)
 
     def comparison(self, against: str, condition: str, metric: str) -> Comparison | None:
         """Of the first model; None: one of the two has no such score under that condition."""

@@ -5,7 +5,7 @@ import os
 from lib.eval.conditions import is_retrieved, meaning
 from lib.eval.models import BASELINE, PLAIN
 from lib.eval.results import Comparison, Results
-from lib.eval.statistics import BETTER, CANNOT_TELL
+from lib.eval.statistics.pairs import BETTER, CANNOT_TELL
 from lib.eval.wording import (
     called,
     counted,

@@ -112,14 +112,14 @@ _JUDGE = {
     "judge_fluency": ("Judge: fluency", "the reply reads well"),
     "judge_similarity": ("Judge: similarity", "the answer says what the right one says"),
 }
-METRICS = {  # by group
+METRIC_GROUPS = {
     "Overlap with the right answer": _OVERLAP,
     "Quotes": _QUOTES,
     "Refusals": _REFUSALS,
     "Retrieval, the same for all models": _RETRIEVAL,
     "Judge": _JUDGE,
 }
-METRIC_NAMES = {name: said for group in METRICS.values() for name, said in group.items()}
+METRIC_NAMES = {name: said for group in METRIC_GROUPS.values() for name, said in group.items()}
 
 
 def metric_name(metric: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import interval_coverage
 from benchmarks.interval_coverage import Case, draw
-from lib.eval.statistics import Interval, Sample, intervals
+from lib.eval.statistics.clustered import Interval, Sample, intervals
 
 
 def test_the_intervals_cover(capsys: pytest.CaptureFixture[str]) -> None:

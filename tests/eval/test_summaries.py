@@ -10,10 +10,13 @@ from random import Random
 import pytest
 
 from lib.eval.conditions import Case, setting_of
-from lib.eval.metrics import REFUSED_WRONGLY, RETRIEVER, score_answers, score_retrieval
+from lib.eval.metrics.retrieval import RETRIEVER, score_retrieval
+from lib.eval.metrics.scoring import REFUSED_WRONGLY, score_answers
 from lib.eval.questions import UNKNOWN
 from lib.eval.results import Comparison, Primary, Results
-from lib.eval.statistics import clustered, holm, turned, wilson_interval
+from lib.eval.statistics import clustered
+from lib.eval.statistics.clustered import wilson_interval
+from lib.eval.statistics.pairs import holm, turned
 from lib.eval.summaries import clusters_of, summarise
 from lib.eval.verdict import better_settings
 from lib.records import Score

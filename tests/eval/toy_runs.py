@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.eval.conditions import Case
-from lib.eval.metrics import score_answers
+from lib.eval.metrics.scoring import score_answers
 from lib.eval.questions import EvalQuestion
 from lib.eval.runs.files import write_results
 from lib.eval.summaries import clusters_of, summarise

@@ -8,7 +8,7 @@ from typing import Any
 
 from lib.agreement import cohens_kappa
 from lib.eval.judge.grading import Judge, applicable, ask_judge
-from lib.eval.statistics import wilson_interval
+from lib.eval.statistics.clustered import wilson_interval
 from lib.prompts.verdicts import FIELDS, JUDGED
 from lib.reading.tables import read_table, text_value
 from lib.settings import SetupError

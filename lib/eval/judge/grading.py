@@ -10,7 +10,7 @@ from lib.engine.endpoint import Budget, Endpoint, Reply, gather_all, run
 from lib.engine.ledger import Ledger
 from lib.eval.answers import Outcome, require_replies
 from lib.eval.conditions import DISTRACTORS_ONLY, Case
-from lib.eval.metrics import no_answer
+from lib.eval.metrics.scoring import no_answer
 from lib.eval.questions import EvalQuestion
 from lib.progress import Progress
 from lib.prompts.judge import JudgePrompts, JudgeRequest, load_prompts

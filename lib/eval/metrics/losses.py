@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from lib.eval.conditions import DISTRACTORS_ONLY
-from lib.eval.metrics import QUOTES_IN_ORACLE, no_answer
+from lib.eval.metrics.scoring import QUOTES_IN_ORACLE, no_answer
 from lib.eval.results import HEADLINE
 from lib.records import Answer, Score
 

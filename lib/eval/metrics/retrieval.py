@@ -7,7 +7,6 @@ from lib.eval.questions import UNKNOWN, EvalQuestion, holds_answer
 from lib.records import Chunk, Score
 
 RETRIEVER = "retriever"  # Score.model of these scores
-RETRIEVAL = ("hit_rate", "reciprocal_rank", "context_precision", "context_recall")
 
 
 def score_retrieval(

@@ -18,10 +18,6 @@ _OVERLAP = (
     *("exact_match", "f1", "rouge_1", ROUGE_2, "rouge_l"),
     *("bleu", "chrf", "answer_containment"),
 )
-METRICS = (  # all, in the order of a table
-    *_OVERLAP,
-    *(API_CALL, QUOTES, QUOTES_IN_ORACLE, REFUSED_RIGHTLY, REFUSED_WRONGLY),
-)
 LOWER_IS_BETTER = frozenset({REFUSED_WRONGLY})
 NO_ANSWER = ("no final answer", "cut at the token limit")  # explanations of a score: it is wrong
 

@@ -10,8 +10,8 @@ from typing import Any
 from markupsafe import Markup
 
 from lib.eval.conditions import DISTRACTORS_ONLY, Case
-from lib.eval.metrics import QUOTES_IN_ORACLE, REFUSED_RIGHTLY
 from lib.eval.metrics.losses import FORMAT, LOSSES, RIGHT_FROM, outcomes
+from lib.eval.metrics.scoring import QUOTES_IN_ORACLE, REFUSED_RIGHTLY
 from lib.eval.questions import EvalQuestion, holds_answer
 from lib.eval.report.page import HTML, TEMPLATES, render, show
 from lib.eval.results import Primary, Results

@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 from lib.eval.conditions import is_retrieved, setting_of
 from lib.eval.judge.grading import JUDGE_METRICS, Judge, unparsed_counts
 from lib.eval.leakage import KINDS, Leakage, example
-from lib.eval.metrics import REFUSED_RIGHTLY
+from lib.eval.metrics.scoring import REFUSED_RIGHTLY
 from lib.eval.models import STUDENT, EvalModel, endpoint_of
 from lib.eval.questions import EVAL_SPLIT, HELD_OUT, PEOPLE, UNKNOWN, EvalQuestion, count_provenance
 from lib.eval.report.page import HTML, show
 from lib.eval.results import Results
-from lib.eval.statistics import MIN_CLUSTERS, NUM_RESAMPLES, wilson_interval
+from lib.eval.statistics.clustered import MIN_CLUSTERS, NUM_RESAMPLES, wilson_interval
 from lib.eval.wording import called
 from lib.prompts.student import PLAIN_PROMPT
 from lib.prompts.verdicts import UNPARSED

@@ -13,7 +13,6 @@ from lib.eval.conditions import meaning, setting_of
 TEMPLATES = Path(__file__).parent / "templates"
 STYLE = Markup(f"<style>{(TEMPLATES / 'style.css').read_text(encoding='utf-8')}</style>")
 HTML = Any  # the output of a cell: IPython.display.HTML, which is imported late
-_FILTERS = ("called", "interval", "is_absent", "metric_name", "p_value", "percent", "points")
 
 
 def render(template: str, **values: Any) -> Markup:
@@ -36,8 +35,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {name: getattr(wording, name) for name in (*_FILTERS, "signed")}
-    made.filters |= {"meaning": meaning, "setting_of": setting_of, "thousands": "{:,}".format}
-    made.globals |= {"STYLE": STYLE, "NONE": wording.NONE, "METRIC_NAMES": wording.METRIC_NAMES}
-    made.globals |= {name: getattr(wording, name) for name in ("counted", "difference", "needed")}
+    known = {name: value for name, value in vars(wording).items() if not name.startswith("_")}
+    made.filters |= known | {"meaning": meaning, "setting_of": setting_of}
+    made.filters["thousands"] = "{:,}".format
+    made.globals |= known | {"STYLE": STYLE}
     return made

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 
 from lib.drawing import INK, Figure, drawn, new_figure, style_of
 from lib.eval.conditions import DISTRACTORS_ONLY, is_retrieved, setting_of
-from lib.eval.metrics import REFUSED_RIGHTLY, RETRIEVER
 from lib.eval.metrics.losses import LOSSES, RIGHT
+from lib.eval.metrics.retrieval import RETRIEVER
+from lib.eval.metrics.scoring import REFUSED_RIGHTLY
 from lib.eval.results import Comparison, Estimate, Results
-from lib.eval.statistics import BETTER, CANNOT_TELL, WORSE
+from lib.eval.statistics.pairs import BETTER, CANNOT_TELL, WORSE
 from lib.eval.wording import counted, metric_name, percent
 
 Losses = Mapping[tuple[str, str], Mapping[str, int]]  # (model, condition) → class → answers

@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 
 from lib.eval.conditions import CLOSED_BOOK, setting_of
-from lib.eval.metrics import RETRIEVER, no_answer
 from lib.eval.metrics.losses import RIGHT_FROM
+from lib.eval.metrics.retrieval import RETRIEVER
+from lib.eval.metrics.scoring import no_answer
 from lib.eval.report.page import HTML, show
 from lib.eval.results import HEADLINE, Estimate, Results
-from lib.eval.statistics import BETTER, CANNOT_TELL, WORSE, intervals, make_sample
+from lib.eval.statistics.clustered import intervals, make_sample
+from lib.eval.statistics.pairs import BETTER, CANNOT_TELL, WORSE
 from lib.eval.verdict import claim_of, falls_short, plain_comparison, verdict_of
-from lib.eval.wording import METRIC_NAMES, METRICS
+from lib.eval.wording import METRIC_GROUPS, METRIC_NAMES
 from lib.records import Answer, Score
 
 _IN_TABLE = (HEADLINE, "f1")  # the metrics of show_table, beside the one that decides
@@ -74,7 +76,10 @@ def _groups(results: Results, condition: str) -> dict[str, list[str]]:
     """Title → the metrics that were measured under a condition."""
     found = (one.metric for one in results.estimates if one.condition == condition)
     known = [metric for metric in dict.fromkeys(found) if metric not in _IN_TABLE]
-    groups = {title: [name for name in names if name in known] for title, names in METRICS.items()}
+    groups = {
+        title: [metric for metric in metrics if metric in known]
+        for title, metrics in METRIC_GROUPS.items()
+    }
     groups["Others"] = [metric for metric in known if metric not in METRIC_NAMES]
     return {title: metrics for title, metrics in groups.items() if metrics}
 

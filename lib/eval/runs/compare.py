@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lib.eval.metrics import REFUSED_RIGHTLY
+from lib.eval.metrics.scoring import REFUSED_RIGHTLY
 from lib.eval.results import Comparison, Primary
 from lib.eval.runs.files import EXPLANATION
 from lib.eval.runs.runs import Run, known_metrics, require_known
-from lib.eval.statistics import ALPHA, WORSE, exact_p, make_sample
+from lib.eval.statistics.clustered import ALPHA, make_sample
+from lib.eval.statistics.pairs import WORSE, exact_p
 from lib.eval.summaries import summarise
 from lib.eval.wording import percent, points, signed
 from lib.records import Score

@@ -6,7 +6,7 @@ from itertools import groupby
 from textwrap import fill
 from typing import Any
 
-from lib.eval.metrics import LOWER_IS_BETTER
+from lib.eval.metrics.scoring import LOWER_IS_BETTER
 from lib.eval.results import Comparison, Estimate
 from lib.eval.runs.compare import Paired, RunComparison
 from lib.eval.runs.runs import Run

@@ -8,7 +8,6 @@ from random import Random
 import pytest
 
 from lib.eval.conditions import Case
-from lib.eval.metrics import score_answers
 from lib.eval.metrics.losses import (
     FORMAT,
     LOSSES,
@@ -20,6 +19,7 @@ from lib.eval.metrics.losses import (
     decompose,
     outcomes,
 )
+from lib.eval.metrics.scoring import score_answers
 from lib.eval.questions import first_hit
 from lib.prompts.student import REFUSAL, cot_label
 from lib.records import Answer, Score

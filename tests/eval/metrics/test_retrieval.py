@@ -8,12 +8,13 @@ from random import Random
 import pytest
 
 from lib.eval.conditions import Case
-from lib.eval.metrics import RETRIEVAL, RETRIEVER, score_retrieval
+from lib.eval.metrics.retrieval import RETRIEVER, score_retrieval
 from lib.eval.questions import UNKNOWN, EvalQuestion, first_hit
 from lib.records import Chunk
 from tests.eval.toy import make_chunks, question_of
 
 CHUNKS = make_chunks(12)
+RETRIEVAL = ("hit_rate", "reciprocal_rank", "context_precision", "context_recall")
 
 
 def found(

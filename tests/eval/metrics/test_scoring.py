@@ -6,23 +6,22 @@ import unicodedata
 from dataclasses import replace
 from random import Random
 
-import pytest
-
 from lib.eval.conditions import Case
-from lib.eval.metrics import (
+from lib.eval.metrics.api_calls import API_CALL
+from lib.eval.metrics.overlap import bleu, chrf, f1, rouge
+from lib.eval.metrics.scoring import (
+    _OVERLAP,
     LOWER_IS_BETTER,
-    METRICS,
     QUOTES,
     QUOTES_IN_ORACLE,
     REFUSED_RIGHTLY,
     REFUSED_WRONGLY,
+    ROUGE_2,
     score_answers,
     verbatim,
 )
-from lib.eval.metrics.api_calls import API_CALL
-from lib.eval.metrics.overlap import bleu, chrf, f1, rouge
-from lib.eval.metrics.scoring import _OVERLAP, ROUGE_2
 from lib.eval.questions import first_hit
+from lib.eval.wording import METRIC_NAMES
 from lib.prompts.student import QUOTE_BEGIN, QUOTE_END, REFUSAL, cot_label
 from lib.records import Score
 from tests.eval.toy import answer, make_chunks, question_of, right
@@ -197,12 +196,12 @@ def test_what_is_measured_depends_on_the_case_and_never_on_the_reply_or_the_mode
         gold = rng.choice(golds)
         found = [scored(text, condition, gold=gold, shown=shown) for text in texts]
         assert all(list(one) == list(found[0]) for one in found)
-        assert set(found[0]) <= set(METRICS)
+        assert set(found[0]) <= set(METRIC_NAMES)
         values = [value for one in found for value, _ in one.values() if value is not None]
         assert all(0 <= value <= 1 for value in values)
         open_ones = [(m, why) for one in found for m, (v, why) in one.items() if v is None]
         assert set(open_ones) <= {(QUOTES, "no quotes"), (QUOTES_IN_ORACLE, "no quotes")}
-    assert set(METRICS) > LOWER_IS_BETTER
+    assert set(METRIC_NAMES) > LOWER_IS_BETTER
 
 
 def test_scores_come_in_the_answers_order_for_any_number_of_models() -> None:
@@ -218,8 +217,3 @@ def test_scores_come_in_the_answers_order_for_any_number_of_models() -> None:
     assert order == [(a.model, a.condition, a.question_id) for a in answers]
     assert scores == score_answers(answers, questions, cases)
     assert all(isinstance(score, Score) for score in scores)
-
-
-@pytest.mark.parametrize("metric", METRICS)
-def test_every_metric_is_named_once(metric: str) -> None:
-    assert METRICS.count(metric) == 1

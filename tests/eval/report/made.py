@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lib.eval.metrics import REFUSED_RIGHTLY, RETRIEVER
 from lib.eval.metrics.losses import LOSSES
+from lib.eval.metrics.retrieval import RETRIEVER
+from lib.eval.metrics.scoring import REFUSED_RIGHTLY
 from lib.eval.report.advice import what_next
 from lib.eval.report.answers import show_best_and_worst, show_questions
 from lib.eval.report.method import show_method

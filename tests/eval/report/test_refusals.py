@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lib.eval.metrics import no_answer
+from lib.eval.metrics.scoring import no_answer
 from lib.eval.report.tables import show_refusals
 from lib.eval.results import Results
 from lib.eval.summaries import clusters_of

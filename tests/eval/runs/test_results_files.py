@@ -11,8 +11,8 @@ import numpy
 import pytest
 
 from lib.eval.conditions import Case
-from lib.eval.metrics import score_answers
 from lib.eval.metrics.losses import LOSSES
+from lib.eval.metrics.scoring import score_answers
 from lib.eval.models import eval_models
 from lib.eval.questions import EVAL_SPLIT, EvalQuestion
 from lib.eval.results import Comparison, Estimate, Primary, Results

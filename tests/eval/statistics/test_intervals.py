@@ -9,7 +9,8 @@ from statistics import NormalDist
 import numpy
 import pytest
 
-from lib.eval.statistics import Interval, clustered, intervals, make_sample, wilson_interval
+from lib.eval.statistics import clustered
+from lib.eval.statistics.clustered import Interval, intervals, make_sample, wilson_interval
 
 
 def interval_of(

@@ -11,18 +11,15 @@ import numpy
 import pytest
 
 from benchmarks.proof_figures import paired_difference
-from lib.eval.statistics import (
+from lib.eval.statistics.clustered import MIN_CLUSTERS, intervals, make_sample, wilson_interval
+from lib.eval.statistics.pairs import (
     BETTER,
     CANNOT_TELL,
-    MIN_CLUSTERS,
     WORSE,
     exact_p,
     holm,
-    intervals,
-    make_sample,
     questions_needed,
     turned,
-    wilson_interval,
 )
 
 
