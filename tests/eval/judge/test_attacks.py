@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from lib.eval.judge.grading import JUDGE_METRICS, judge_answers
+from lib.endpoints import EndpointSettings
+from lib.engine.endpoint import Endpoint, Reply
+from lib.eval.judge.grading import JUDGE_METRICS, Judge, judge_answers
 from lib.eval.questions import EvalQuestion
 from lib.prompts import judge as prompts
-from lib.prompts.student import parse_answer
+from lib.prompts.student import Message, parse_answer
+from lib.recipe import Recipe
 from lib.records import Answer
 from tests.eval.judge.honest import block, grade_fairly, is_right, key_of, prompt_of, verdict
 from tests.eval.judge.make import judge_at, make_answer, make_case, make_questions, serve_judge
@@ -51,16 +54,19 @@ def attacked(*, before: bool) -> tuple[list[EvalQuestion], list[Answer]]:
     return questions, answers
 
 
-def judged(
-    reply: Callable[[Body], str], model: str, *, before: bool = False
-) -> dict[str, list[float | None]]:
-    """Year and attack → its six scores."""
+def judged(reply: Callable[[Body], str], *, before: bool = False) -> dict[str, list[float | None]]:
+    """Year and attack → its six scores; requests are not sent, but handed to the judge."""
     questions, answers = attacked(before=before)
-    with serve_judge(reply) as server:
-        cases = [make_case(question) for question in questions]
-        scores = judge_answers(judge_at(server, model), answers, questions, cases)
-        assert len(server.requests) == len(answers) == 60
-    assert len(scores) == len(answers) * len(JUDGE_METRICS)
+    cases = [make_case(question) for question in questions]
+
+    async def ask(self: Endpoint, messages: Sequence[Message], **_: object) -> Reply:
+        return Reply(reply({"messages": messages}), "stop", 1, 1, 0.1)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Endpoint, "ask", ask)
+        settings = EndpointSettings("judge", "openai", "http://127.0.0.1:9/v1", "honest", "none")
+        scores = judge_answers(Judge(settings, Recipe()), answers, questions, cases)
+    assert len(scores) == len(answers) * len(JUDGE_METRICS) == 360
     return {q.id: [s.value for s in scores if s.question_id == q.id] for q in questions}
 
 
@@ -93,7 +99,7 @@ def test_there_are_thirty_that_differ() -> None:
     [*((echo, "written") for echo in ECHOES), ("around", "shown"), ("around", "reply")],
 )
 def test_no_attack_moves_an_honest_judge_that_echoes_it(echo: str, what: str) -> None:
-    found = judged(echoing(ECHOES[echo], what), "honest", before=what == "reply")
+    found = judged(echoing(ECHOES[echo], what), before=what == "reply")
     expected = {WRONG: [0.0, *[0.25] * 5], RIGHT: [1.0] * 6}
     assert found == {f"{year} {name}": expected[year] for year in YEARS for name in ATTACKS}
 
@@ -101,7 +107,7 @@ def test_no_attack_moves_an_honest_judge_that_echoes_it(echo: str, what: str) ->
 @pytest.mark.parametrize("echo", ECHOES)
 def test_no_attack_moves_a_judge_that_leaves_the_key_out(echo: str) -> None:
     """Unscored, where the answer holds what could pass for a verdict; else read, and as it is."""
-    found = judged(echoing(ECHOES[echo], "written", keyless=True), "keyless")
+    found = judged(echoing(ECHOES[echo], "written", keyless=True))
     expected = {WRONG: [0.0, *[0.25] * 5], RIGHT: [1.0] * 6}
     read = {name for name, values in found.items() if values != [None] * 6}
     assert {name: found[name] for name in read} == {n: expected[n.split()[0]] for n in read}
@@ -161,9 +167,9 @@ def hasty(body: Body) -> str:
 
 
 def test_no_tag_of_an_answer_reaches_the_judge(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert judged(hasty, "hasty")[f"{WRONG} another_reference"][0] == 0
+    assert judged(hasty)[f"{WRONG} another_reference"][0] == 0
     monkeypatch.setattr(prompts, "as_data", lambda text: text)
-    assert judged(hasty, "unprotected")[f"{WRONG} another_reference"][0] == 1
+    assert judged(hasty)[f"{WRONG} another_reference"][0] == 1
 
 
 def test_the_key_of_another_answer_is_of_no_use() -> None:

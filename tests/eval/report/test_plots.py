@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -31,6 +32,12 @@ PLOTS: dict[str, Callable[..., Picture]] = {
 every_plot = pytest.mark.parametrize("name", PLOTS)
 
 
+@cache
+def picture(name: str, count: int) -> Picture:
+    """Of so many models."""
+    return PLOTS[name](MODELS[:count])
+
+
 def axes_of(plot: Callable[..., Any], *shown: Any) -> Any:
     """The axes behind a picture."""
     figure, *_ = inspect.unwrap(plot)(*shown)
@@ -51,9 +58,9 @@ def marks_of(axes: Any) -> dict[str, list[float]]:
 
 
 @every_plot
-@pytest.mark.parametrize("count", [2, 4, 6])
+@pytest.mark.parametrize("count", [2, 6])
 def test_a_plot_is_one_svg_that_loads_nothing_with_a_short_alt_text(name: str, count: int) -> None:
-    made = PLOTS[name](MODELS[:count])
+    made = picture(name, count)
     for element in ET.fromstring(made.svg).iter():
         for key, value in element.attrib.items():
             assert not key.endswith("href") or value.startswith("#"), value
@@ -66,17 +73,16 @@ def test_a_plot_is_one_svg_that_loads_nothing_with_a_short_alt_text(name: str, c
 
 @every_plot
 def test_the_same_input_gives_the_same_bytes(name: str) -> None:
-    assert PLOTS[name](MODELS[:3]) == PLOTS[name](MODELS[:3])
-    assert PLOTS[name](MODELS[:3]) != PLOTS[name](MODELS[:4])
+    assert PLOTS[name](MODELS[:2]) == picture(name, 2) != picture(name, 6)
 
 
 @every_plot
 def test_the_png_is_small_and_has_no_paper(name: str) -> None:
-    made = PLOTS[name](MODELS[:3])
+    made = picture(name, 2)
     assert len(made.png) < 20_000
-    picture = Image.open(BytesIO(made.png)).convert("RGBA")
-    assert picture.getpixel((0, 0))[3] == 0
-    assert picture.width > 700
+    image = Image.open(BytesIO(made.png)).convert("RGBA")
+    assert image.getpixel((0, 0))[3] == 0
+    assert image.width > 700
 
 
 @every_plot
@@ -85,17 +91,13 @@ def test_the_reading_names_every_model_and_escapes_it(
 ) -> None:
     shown: list[Any] = []
     monkeypatch.setattr("IPython.display.display", lambda output, **_: shown.append(output))
-    PLOTS[name]([MODELS[0], ODD])._ipython_display_()
+    odd = rf"{ODD} $\nosuch{{$"  # as mathematics it could not be read
+    PLOTS[name]([MODELS[0], odd])._ipython_display_()
     bundle, reading = shown
     assert set(bundle) == {"image/svg+xml", "image/png", "text/plain"}
     assert "<b>" not in reading.data
     assert MODELS[0] in reading.data
-    assert str(escape(ODD)) in reading.data
-
-
-@every_plot
-def test_a_dollar_sign_is_a_dollar_sign(name: str) -> None:
-    assert PLOTS[name](["a", r"$\nosuch{$"]).svg  # as mathematics it could not be read
+    assert str(escape(odd)) in reading.data
 
 
 @every_plot
