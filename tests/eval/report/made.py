@@ -147,8 +147,8 @@ def write_notebook(
     return path
 
 
-def write_report_of(run_dir: Path, found: Evaluated, *, dataset: str = "docs-0123456789ab") -> Path:
-    """The files of a run, and its report.html with answers.html."""
+def write_run_of(run_dir: Path, found: Evaluated, *, dataset: str = "docs-0123456789ab") -> None:
+    """The files of a run."""
     made_of = {
         "dataset": dataset,
         "models": [
@@ -160,5 +160,10 @@ def write_report_of(run_dir: Path, found: Evaluated, *, dataset: str = "docs-012
     parts = (found.answers, found.scores, found.questions, found.cases)
     date = "2026-11-20T10:00:00+00:00"
     write_results(run_dir, found.results, *parts, made_of=made_of, date=date)
+
+
+def write_report_of(run_dir: Path, found: Evaluated, *, dataset: str = "docs-0123456789ab") -> Path:
+    """The files of a run, and its report.html with answers.html."""
+    write_run_of(run_dir, found, dataset=dataset)
     write_notebook(run_dir / "4_eval.ipynb", found)
     return write_report(run_dir / "4_eval.ipynb", run_dir / "report.html")

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from lib.eval.metrics.losses import LOSSES
-from lib.eval.report.answers import ANSWERS_PAGE, COMPARED, OUTCOME_NAMES
+from lib.eval.report.answers import ANSWERS_PAGE, COMPARED, OUTCOME_NAMES, write_all_answers
+from lib.eval.report.tables import show_verdict
 from lib.eval.runs.files import read_answers
 from lib.eval.summaries import summarise
 from lib.prompts.student import REFUSAL
-from tests.eval.report.made import write_report_of
+from tests.eval.report.made import write_run_of
 from tests.eval.toy import Evaluated, Page, evaluated
 
 CONDITIONS = ("closed_book", "distractors_only", "top_3_hybrid_rerank", "top_3")
@@ -38,16 +39,20 @@ def found() -> Evaluated:
     return evaluated({model: reply(model) for model in MODELS}, count=30, conditions=CONDITIONS)
 
 
-@pytest.fixture(scope="module")
-def run_dir(found: Evaluated, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run_dir = tmp_path_factory.mktemp("run")
-    write_report_of(run_dir, found)
-    return run_dir
-
-
-@pytest.fixture(scope="module")
-def page(run_dir: Path) -> str:
+def page_of(run_dir: Path, found: Evaluated) -> str:
+    write_run_of(run_dir, found)
+    assert write_all_answers(run_dir, "report.html", title="mine", facts={}) == len(found.answers)
     return (run_dir / ANSWERS_PAGE).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("run")
+
+
+@pytest.fixture(scope="module")
+def page(found: Evaluated, run_dir: Path) -> str:
+    return page_of(run_dir, found)
 
 
 def cards(page: str) -> list[tuple[str, str, str]]:
@@ -117,18 +122,14 @@ def test_what_a_judge_left_open_is_not_compared(found: Evaluated, tmp_path: Path
     primary = replace(found.results.primary, metric="judge_correct")
     clusters = {question.id: question.id for question in found.questions}
     results = summarise(scores, clusters, models=MODELS, primary=primary)
-    write_report_of(tmp_path, replace(found, scores=scores, results=results))
-    page = (tmp_path / ANSWERS_PAGE).read_text(encoding="utf-8")
-    assert "questions scored for both" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "questions scored for both" in show_verdict(results).data
+    page = page_of(tmp_path, replace(found, scores=scores, results=results))
     counts = Counter(compared for name, compared, _ in cards(page) if name == "top_3")
     assert counts["not compared"] == 1
 
 
-def test_the_same_run_gives_the_same_bytes(
-    found: Evaluated, page: str, run_dir: Path, tmp_path: Path
-) -> None:
-    write_report_of(tmp_path / run_dir.name, found)
-    assert (tmp_path / run_dir.name / ANSWERS_PAGE).read_text(encoding="utf-8") == page
+def test_the_same_run_gives_the_same_bytes(found: Evaluated, page: str, tmp_path: Path) -> None:
+    assert page_of(tmp_path, found) == page
 
 
 def test_nothing_is_loaded_and_only_its_own_script_may_run(page: str) -> None:
@@ -144,8 +145,7 @@ def test_nothing_is_loaded_and_only_its_own_script_may_run(page: str) -> None:
 
 def test_one_model_alone_has_its_answers_too(tmp_path: Path) -> None:
     alone = evaluated({"student": reply("student")}, count=4, conditions=("top_3",))
-    write_report_of(tmp_path, alone)
-    page = (tmp_path / ANSWERS_PAGE).read_text(encoding="utf-8")
+    page = page_of(tmp_path, alone)
     assert len(cards(page)) == 4
     assert "Compared" not in page
     assert "Gained" not in page

@@ -18,12 +18,13 @@ from lib.eval.report.report import write_report
 from lib.eval.verdict import claim_of
 from lib.settings import SetupError
 from lib.store import write_jsonl
-from tests.eval.report.made import printed, shown, write_notebook, write_report_of
+from tests.eval.report.made import printed, shown, write_notebook, write_report_of, write_run_of
 from tests.eval.toy import Evaluated, Page, evaluated, make_chunks, write_dataset
 from tests.plain_html import glued
 
 ATTACK = "<script src='https://evil.example/x.js'></script><img src=https://evil.example/y.png>"
 ALT = 'Exact match: student 50%, "baseline" <25%>.'
+OLD_STYLE = "<style>.of-an-older-version { display: none; }</style>"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><path id="one" d="M0 0"/><use href="#one"/></svg>'
 
 
@@ -46,7 +47,7 @@ def notebook_path(found: Evaluated, tmp_path_factory: pytest.TempPathFactory) ->
         printed("a warning", name="stderr"),
         printed("progress lines", "not-in-report"),
         shown(f"<p>{ATTACK}</p>"),
-        shown("<style>.of-an-older-version { display: none; }</style><p>old</p>"),
+        shown(f"{OLD_STYLE}<p>old</p>"),
     ]
     title = "# Who reads better?\n[3](3_deploy.ipynb), [paper](https://a.example)"
     path = tmp_path_factory.mktemp("run") / "4_eval.ipynb"
@@ -89,8 +90,8 @@ def test_it_is_for_readers(page: str, found: Evaluated) -> None:
     assert page.count(".ob-table caption") == 1
 
 
-def test_no_cell_needs_a_style(found: Evaluated, tmp_path: Path) -> None:
-    text = write_notebook(tmp_path / "4_eval.ipynb", found).read_text(encoding="utf-8")
+def test_no_cell_needs_a_style(notebook_path: Path) -> None:
+    text = notebook_path.read_text(encoding="utf-8").replace(OLD_STYLE, "")
     bundles = [
         output["data"]
         for cell in json.loads(text)["cells"]
@@ -101,7 +102,9 @@ def test_no_cell_needs_a_style(found: Evaluated, tmp_path: Path) -> None:
     assert len(pages) >= 7
     assert [places for page in pages if (places := glued(page))] == []
     assert "".join(pages).count("<style>") == 1
-    assert all("image/png" in data for data in bundles if "image/svg+xml" in data)
+    drawn = [data for data in bundles if "".join(data.get("image/svg+xml", SVG)) != SVG]
+    assert len(drawn) == 3
+    assert all("image/png" in data for data in drawn)
 
 
 def test_it_reads_without_eyes(page: str) -> None:
@@ -129,16 +132,14 @@ def test_pictures_are_part_of_the_page_and_say_what_they_show(page: str) -> None
     assert len(ids) == len(set(ids))
 
 
-def test_a_picture_without_words_is_named_by_its_call(notebook_path: Path, tmp_path: Path) -> None:
+def test_a_picture_without_words_is_named_by_its_call(tmp_path: Path) -> None:
     """The loss curve is matplotlib's own figure, whose text is `<Figure size …>`."""
-    from nbformat import read, v4, write
+    from nbformat import v4, write
 
-    notebook = read(notebook_path, as_version=4)
     data = {"image/png": "iVBORw0KGgo=\n", "text/plain": "<Figure size 700x320 with 1 Axes>"}
     output = v4.new_output("execute_result", data=data, execution_count=1)
     cell = v4.new_code_cell('finetune.plot_training(run_name="x")', outputs=[output])
-    notebook.cells.append(cell)
-    write(notebook, tmp_path / "4_eval.ipynb")
+    write(v4.new_notebook(cells=[cell]), tmp_path / "4_eval.ipynb")
     report_path = write_report(tmp_path / "4_eval.ipynb", tmp_path / "report.html")
     page = report_path.read_text(encoding="utf-8")
     assert 'alt="Plot: training" src="data:image/png;base64,iVBORw0KGgo="' in page
@@ -159,9 +160,11 @@ def test_in_the_folder_of_a_run_it_says_what_the_run_was_made_of(
     folder = write_dataset(tmp_path / "artefacts" / "datasets" / dataset, make_chunks(4))
     run_dir = tmp_path / "runs" / "mine & yours"
     facts = ("student-1", "baseline-1", dataset, "2026-11-20", "0.1.0")
+    report_path = write_report_of(run_dir, found, dataset=dataset)
 
     def heads() -> list[str]:
-        page = write_report_of(run_dir, found, dataset=dataset).read_text(encoding="utf-8")
+        write_report(run_dir / "4_eval.ipynb", report_path)
+        page = report_path.read_text(encoding="utf-8")
         title = re.search("<title>(.*?)</title>", page)
         head = re.search('<h1>(.*?)</h1>.*?<p class="facts">(.*?)</p>', page, re.DOTALL)
         assert title
@@ -183,7 +186,7 @@ def test_figures_of_another_evaluation_are_not_mixed_in(
     found: Evaluated, notebook_path: Path, tmp_path: Path
 ) -> None:
     other = evaluated({"student": lambda i, case, right: right, "baseline": lambda *_: "mute"})
-    write_report_of(tmp_path / "run", other)
+    write_run_of(tmp_path / "run", other)
     with pytest.raises(SetupError, match="is of another evaluation"):
         write_report(notebook_path, tmp_path / "run" / "report.html")
 
