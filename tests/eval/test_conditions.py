@@ -206,13 +206,13 @@ def test_what_would_help_is_never_drawn() -> None:
     harmless = chunks[7:9]
     same = conflicts([*helping, *harmless, *chunks[3:5]])
     places = Counter[str]()
-    for number in range(60):
-        base = question_of(oracle, number)
-        question = replace(base, context=(chunks[3], oracle, chunks[4]))
-        (case,) = without_oracle([question], [*helping, *harmless, chunks[3]]).values()
+    context = (chunks[3], oracle, chunks[4])
+    questions = [replace(question_of(oracle, n), context=context) for n in range(60)]
+    for case in without_oracle(questions, [*helping, *harmless, chunks[3]]).values():
         places.update([case.chunks[1].id])
         assert not any(chunk.id in same[oracle.id] for chunk in case.chunks)
     assert set(places) == {chunk.id for chunk in harmless}
+    assert places.total() == 60
 
 
 def test_a_distractor_that_came_to_hold_the_answer_is_replaced_too() -> None:
@@ -230,10 +230,11 @@ def test_two_that_are_drawn_are_not_the_same() -> None:
     chunks = make_chunks(12)
     telling = replace(chunks[5], id="t.md#0", document_id="t.md", text="It was colour0 again.")
     twin = replace(chunks[7], id="twin.md#0", document_id="twin.md")
-    for number in range(12):
-        base = question_of(chunks[0], number)
-        question = replace(base, context=(chunks[0], chunks[3], telling))
-        (case,) = without_oracle([question], [chunks[7], twin, chunks[8]]).values()
+    context = (chunks[0], chunks[3], telling)
+    questions = [replace(question_of(chunks[0], n), context=context) for n in range(12)]
+    cases = without_oracle(questions, [chunks[7], twin, chunks[8]]).values()
+    assert len(cases) == 12
+    for case in cases:
         assert chunks[8] in case.chunks
         assert len(case.chunks) == 3
 
