@@ -47,7 +47,7 @@ def build_cases(
     *,
     chunks: Sequence[Chunk] = (),
 ) -> list[Case]:
-    """Every question under every condition of MEANINGS and with retrieved chunks.
+    """Every question under those of MEANINGS and with retrieved chunks, conditions outermost.
 
     - `distractors_only`: the row's context, its oracle replaced by another of `chunks`, the corpus.
     - `top_3`, … for each k in top_k: the k nearest chunks of the corpus, nearest first, by the
