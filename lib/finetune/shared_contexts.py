@@ -30,6 +30,10 @@ _KEPT_SHARE = 0.9
 
 _CONTEXT, _PADDING = 0, -1  # the branches are 1, 2, …
 
+# Lengths are multiples of it: few shapes, as oneDNN caches a kernel for each (2.1 GB for 1.4).
+TOKEN_BLOCK = 64
+_BY_PARTS = "context_then_branches"
+
 
 @dataclass(frozen=True)
 class TrainingSequence:
@@ -142,13 +146,44 @@ def why_not_shared(model: Any) -> str:
     return ""
 
 
+def attend_by_parts(model: Any) -> None:
+    """Let SDPA compute a shared context causally, without a mask, and then the branches.
+
+    A mask makes SDPA compute every score, also those that it hides: half of a context's. Forward
+    and backward took 1.1 to 1.8 times as long with one mask for all (docs/experiments.md).
+    """
+    import torch
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+    from transformers.masking_utils import sdpa_mask
+
+    def attend(
+        module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **options: Any
+    ) -> tuple[Any, None]:
+        masked = query.shape[2] if attention_mask is None else attention_mask.shape[2]
+        context = query.shape[2] - masked  # before what the mask speaks of
+        heads, _ = sdpa_attention_forward(
+            module, query[:, :, context:], key, value, attention_mask, **options
+        )
+        if context:
+            read = (each[:, :, :context] for each in (query, key, value))
+            first, _ = sdpa_attention_forward(module, *read, None, **options)
+            heads = torch.cat([first, heads], dim=1)
+        return heads, None
+
+    if model.config.get_text_config()._attn_implementation == "sdpa":
+        AttentionInterface.register(_BY_PARTS, attend)
+        AttentionMaskInterface.register(_BY_PARTS, sdpa_mask)
+        model.set_attn_implementation(_BY_PARTS)
+
+
 def attention_masks(batch: Mapping[str, Any], config: Any) -> dict[str, Any]:
     """What a model is told beside the tokens; nothing for a batch of plain rows.
 
     Each token sees the context and its own branch, up to itself. The mask is (sequences, 1, tokens,
     tokens): bool (True = seen) for SDPA, added to the scores for eager attention; a dict of them by
     layer type where a model mixes full and sliding attention. A sliding window counts positions,
-    not places.
+    not places. After `attend_by_parts`, a mask that has no window begins behind the context.
     """
     if "branches" not in batch:
         return {}
@@ -158,14 +193,17 @@ def attention_masks(batch: Mapping[str, Any], config: Any) -> dict[str, Any]:
     queries, keys = branches[:, :, None], branches[:, None, :]
     places = torch.arange(branches.shape[1], device=branches.device)
     seen = (places[None, :] <= places[:, None]) & ((keys == _CONTEXT) | (keys == queries))
+    context = 0  # tokens of it that every sequence has
+    if config._attn_implementation == _BY_PARTS:
+        context = int((branches == _CONTEXT).all(dim=0).sum()) // TOKEN_BLOCK * TOKEN_BLOCK
 
     def mask(kind: str) -> Any:
-        visible = seen
+        visible = seen[:, context:]
         if kind == "sliding_attention":
             oldest = positions[:, :, None] - config.sliding_window
             visible = seen & (positions[:, None, :] > oldest)
         visible = visible[:, None]
-        if config._attn_implementation == "sdpa":
+        if config._attn_implementation != "eager":
             return visible
         return torch.zeros((), device=visible.device).where(visible, torch.finfo(torch.float32).min)
 

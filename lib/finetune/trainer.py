@@ -12,7 +12,12 @@ from lib.finetune.estimate import recomputes
 from lib.finetune.methods import load_model
 from lib.finetune.parallel import parallel_arguments
 from lib.finetune.rows import PreparedRows
-from lib.finetune.shared_contexts import attention_masks, with_branches
+from lib.finetune.shared_contexts import (
+    TOKEN_BLOCK,
+    attend_by_parts,
+    attention_masks,
+    with_branches,
+)
 from lib.finetune.step_batches import StepBatches, training_sequences, validation_sequences
 from lib.recipe import Recipe
 from lib.settings import SetupError
@@ -36,7 +41,8 @@ def make_trainer(
     model, lora = load_model(rows, recipe, in_bf16=in_bf16)
     process = PartialState()
     sequences = training_sequences(model, rows.train, recipe, process.print)
-    shares = any(sequence.context_tokens for sequence in sequences)
+    if shares := any(sequence.context_tokens for sequence in sequences):
+        attend_by_parts(model)
     valid = validation_sequences(rows.valid, recipe, shares=shares)
     trainer = _completion_trainer(
         model=model,
@@ -189,8 +195,7 @@ def _trainer_arguments(
     return SFTConfig(
         **shared,
         max_length=None,  # TRL's default keeps the first 1,024 tokens and drops the completion
-        # Few shapes: oneDNN caches a kernel for each (2.1 GB instead of 1.4).
-        pad_to_multiple_of=64,
+        pad_to_multiple_of=TOKEN_BLOCK,
         num_train_epochs=recipe.num_epochs,
         max_steps=recipe.max_steps or -1,
         learning_rate=recipe.learning_rate,

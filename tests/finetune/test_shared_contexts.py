@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 import torch
 
+from lib.finetune import shared_contexts
 from lib.finetune.shared_contexts import (
+    TOKEN_BLOCK,
     TrainingSequence,
+    attend_by_parts,
     attention_masks,
     share_contexts,
     sharing_note,
@@ -121,9 +124,14 @@ def loss_and_gradients(
 @pytest.mark.parametrize(
     "kind", ["llama", "llama, eager", "gemma 3", "gemma 2", "mistral", "qwen 2", "phi 3"]
 )
-def test_loss_and_gradients_are_those_of_separate_rows(kind: str, lora: bool) -> None:
+def test_loss_and_gradients_are_those_of_separate_rows(
+    kind: str, lora: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_contexts, "TOKEN_BLOCK", 8)
     model = small_model(kind, lora=lora)
-    assert why_not_shared(model.get_base_model() if lora else model) == ""
+    base = model.get_base_model() if lora else model
+    assert why_not_shared(base) == ""
+    attend_by_parts(base)
     shared_anything = 0
     for seed in range(6):
         rng = Random(seed)
@@ -204,6 +212,25 @@ def test_the_trainer_says_what_is_shared() -> None:
     assert sharing_note(share_contexts(rows, most_rows=4)) == (
         "4 of 5 rows share 1 context, the others have their own: 2.4 × fewer tokens."
     )
+
+
+def test_the_mask_begins_behind_what_all_sequences_of_a_batch_read_first() -> None:
+    """In whole blocks; a window needs its mask from the first token on, and so does a plain row."""
+    model = small_model("gemma 3")
+    attend_by_parts(model)
+    rows = [
+        TokenRow(f"{context}{n}", [context] * size + [n, 2], size + 1)
+        for context, size in ((9, TOKEN_BLOCK + 30), (8, TOKEN_BLOCK + 9))
+        for n in (3, 4)
+    ]
+    batch = collate(share_contexts(rows, most_rows=2))
+    tokens = batch["input_ids"].shape[1]
+    masks = attention_masks(batch, model.config)["attention_mask"]
+    assert masks["full_attention"].shape == (2, 1, tokens - TOKEN_BLOCK, tokens)
+    assert masks["sliding_attention"].shape == (2, 1, tokens, tokens)
+    beside = [*share_contexts(rows[2:], most_rows=2), TrainingSequence((rows[0],), 0)]
+    told = attention_masks(collate(beside), model.config)["attention_mask"]
+    assert told["full_attention"].shape[2] == told["full_attention"].shape[3]
 
 
 def test_a_sliding_window_counts_positions_not_places() -> None:
