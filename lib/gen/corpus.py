@@ -73,12 +73,7 @@ class Corpus:
 
     def _read(self) -> Iterator[Document | Skipped]:
         recipe = self.recipe
-        embed = None
-        if recipe.chunker == "semantic":
-            from lib.rag.embedder import load_embedder
-
-            embed = load_embedder(recipe).documents
-        splitter = Splitter(recipe, embed=embed, cache=pieces_cache())
+        splitter = Splitter(recipe, cache=pieces_cache())
         if recipe.cluster and recipe.doc_path:
             _fill_cache(recipe)
         entries = documents_of(self._items, Path(recipe.train_file).name)

@@ -12,13 +12,13 @@ from lib.engine.prices import costs, load_prices, show_costs
 from lib.gen.ask.questions import Generated, ask_teacher, teacher_notice
 from lib.gen.check import check_dataset, summary
 from lib.gen.corpus import Corpus, needs_all
-from lib.gen.distractors import Vectors
 from lib.gen.duplicate_questions import drop_asked
 from lib.gen.own_questions import together
 from lib.gen.qa import write_pairs
 from lib.gen.rows import Built, build_examples
 from lib.gen.splits import assign_splits
 from lib.progress import show_text
+from lib.rag.embedder import load_embedder
 from lib.recipe import Recipe
 from lib.records import Chunk, Question
 from lib.settings import CheckFailed, home, portable
@@ -115,7 +115,7 @@ def build_rows(corpus: Corpus, asked: Generated) -> Built:
     )
     return build_examples(
         *(asked.questions, chunks, splits, corpus.same, recipe),
-        vectors=_hard_vectors(corpus, asked),
+        embedder=load_embedder(recipe) if recipe.hard_by == "embedding" else None,
         given={given.question.id: given.distractors for given in corpus.own.given},
     )
 
@@ -155,17 +155,3 @@ def _saved_at_once(run_name: str) -> Iterator[Callable[[Question], None]]:
 
         yield save
     path.unlink(missing_ok=True)
-
-
-def _hard_vectors(corpus: Corpus, asked: Generated) -> Vectors | None:
-    """Embeddings to choose hard distractors by, if the recipe wants them; they may take minutes."""
-    recipe = corpus.recipe
-    if recipe.distractor_mode == "random" or recipe.hard_by != "embedding":
-        return None
-    from lib.rag.embedder import load_embedder
-
-    embedder = load_embedder(recipe)
-    return Vectors(
-        embedder.queries([question.text for question in asked.questions]),
-        embedder.documents([chunk.text for chunk in corpus.chunks]),
-    )
