@@ -10,6 +10,7 @@ from lib.dataset import write_dataset
 from lib.engine.ledger import Ledger
 from lib.engine.prices import costs, load_prices, show_costs
 from lib.gen.ask.questions import Generated, ask_teacher, teacher_notice
+from lib.gen.ask.shares import drawn
 from lib.gen.check import check_dataset, summary
 from lib.gen.corpus import Corpus, needs_all
 from lib.gen.duplicate_questions import drop_asked
@@ -76,7 +77,7 @@ def ask_questions(corpus: Corpus) -> Generated:
 
 
 def chunks_to_ask(corpus: Corpus) -> Iterable[Chunk]:
-    """Those of all documents if they must be known first; else the corpus itself, as it is read.
+    """Those drawn from all documents if these must be known first; else the corpus, as it is read.
 
     Raises:
         Finished: a dry run.
@@ -86,7 +87,7 @@ def chunks_to_ask(corpus: Corpus) -> Iterable[Chunk]:
     corpus.read()
     if corpus.recipe.dry_run:
         raise Finished("Dry run: nothing was asked.")
-    return corpus.chunks
+    return drawn(corpus.chunks, corpus.recipe)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from lib.engine.ledger import LEDGER, Ledger
 from lib.gen.__main__ import main
 from lib.settings import PROJECT_DIR
 from lib.state import read_state
-from lib.store import read_json
+from lib.store import read_json, read_jsonl
 from tests.batch_server import BatchServer
 from tests.gen.make import prose
 from tests.gen.scripted import good
@@ -106,6 +106,9 @@ def test_three_shards_merged_are_one_run(
     run("run", file, *more)
     whole, paid = made(home_dir), replies(home_dir / "artefacts" / "ledger.sqlite")
     of_whole = sorted(loopback.answered)
+    if most := changed.get("max_chunks"):
+        [written] = (home_dir / "artefacts" / "questions").glob("*/questions.jsonl")
+        assert len({question["chunk_id"] for question in read_jsonl(written)}) == most
     forget(home_dir)
     loopback.answered.clear()
     for shard in ("2/3", "3/3", "1/3"):

@@ -118,12 +118,6 @@ def test_one_worker_and_sixteen_give_the_same_bytes(
     assert written[0] == written[1]
 
 
-def test_max_chunks_draws_by_seed(loopback: Loopback) -> None:
-    drawn = [{q.chunk_id for q in ask(max_chunks=5, seed=s).questions} for s in (1, 2)]
-    assert [len(ids) for ids in drawn] == [5, 5]
-    assert drawn[0] != drawn[1]
-
-
 def test_what_the_gates_refuse_is_kept_with_its_reason(loopback: Loopback) -> None:
     numbers = {chunk.text: place for place, chunk in enumerate(CHUNKS)}
 
@@ -416,10 +410,6 @@ def test_a_language_that_no_rule_knows_is_said_to_be_unchecked(
     assert "language = 'Klingon' is asked for, but not checked" in capsys.readouterr().out
     ask(CHUNKS[:2], language="English")
     assert "not checked" not in capsys.readouterr().out
-
-
-def test_a_draw_waits_for_all_chunks(loopback: Loopback) -> None:
-    assert ask(iter(CHUNKS), max_chunks=5) == ask(max_chunks=5)
 
 
 def test_questions_that_repeat_in_other_words_are_dropped_at_the_end(
