@@ -165,7 +165,7 @@ def _cut_part(recipe: Recipe, files: Sequence[Source]) -> int:
 
 def needs_all(recipe: Recipe) -> bool:
     """Whether every document must be read before the first question."""
-    draws = recipe.max_chunks > 0 or recipe.questions_per_document > 0
-    at_once = draws or recipe.chunker == "semantic" or bool(recipe.eval_doc_path)
-    at_once = at_once or bool(recipe.train_file)
-    return at_once or recipe.batch or recipe.dry_run or endpoint_settings("teacher") is None
+    draws = recipe.max_chunks or recipe.questions_per_document
+    known_first = recipe.chunker == "semantic" or recipe.eval_doc_path or recipe.train_file
+    sent_at_the_end = recipe.batch or recipe.dry_run or endpoint_settings("teacher") is None
+    return bool(draws or known_first or sent_at_the_end)
