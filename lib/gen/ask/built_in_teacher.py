@@ -50,7 +50,7 @@ def _rows_on(share: Share, recipe: Recipe) -> Iterator[Candidate]:
         candidate = Candidate(chunk, (share.place, number), recipe.max_repairs)
         try:
             gates.check_question(draft.text, chunk, recipe)
-            question = gates.judge_answer(draft, chunk, draft.cot_answer, "stop", recipe)
+            question = gates.judge_answer(draft, chunk, draft.cot_answer, recipe)
             qa = recipe.dataset_kind == "qa"
             candidate.question = replace(question, cot_answer="") if qa else question
         except Rejection as refusal:  # rules would write the same again
@@ -65,7 +65,7 @@ def _row_of(given: Given, recipe: Recipe) -> Candidate:
         # A record of an API gets no five fields: rules cannot explain a call.
         reply = label_of(given)
         candidate.question = gates.judge_given(
-            given.question, given.oracles, reply, "stop", recipe, by_teacher=False
+            given.question, given.oracles, reply, recipe, by_teacher=False
         )
     except Rejection as refusal:
         candidate.refused = refusal.of(given.question, reply)
