@@ -91,9 +91,12 @@ def test_a_good_answer_passes() -> None:
     ],
 )
 def test_each_gate_refuses_with_its_name(reply: str, finish_reason: str, gate: str) -> None:
-    with pytest.raises(Rejection) as caught:
+    def judge() -> None:
         check_whole(reply, finish_reason)
         judge_answer(QUESTION, CHUNK, reply, Recipe())
+
+    with pytest.raises(Rejection) as caught:
+        judge()
     assert caught.value.gate == gate
     rejected = caught.value.of(QUESTION, reply)
     assert (rejected.question, rejected.gate, bool(rejected.reason)) == (QUESTION.text, gate, True)
