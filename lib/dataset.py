@@ -83,7 +83,6 @@ class Dataset:
         return self.records("evaluation") if exist else []
 
     def records(self, name: str) -> list[Row]:
-        """The lines of `<name>.jsonl`."""
         return list(self._read(f"{name}.jsonl", dict))
 
     def rows(self, split: str) -> Iterator[Row]:
@@ -105,7 +104,6 @@ class Dataset:
         ]
 
     def first(self, split: str) -> RaftExample:
-        """A row to look at."""
         if not (examples := self.examples(split)):
             raise SetupError(
                 f"{portable(self.folder)} has no {split} rows. Give 1_gen more documents, or that "
@@ -171,7 +169,6 @@ class _Manifest(dict[str, Any]):
 
 
 def read_dataset(folder: str | Path) -> Dataset:
-    """The dataset in this folder."""
     path = Path(folder) / "manifest.json"
     if not path.is_file():
         raise SetupError(
@@ -344,7 +341,6 @@ def _write_folder(
     skipped: Sequence[object],
     guarded: Mapping[str, int],
 ) -> Path:
-    """The folder; written, unless it is there."""
     target = store.artefact_dir("datasets", run_name, made_of)
     if target.exists():
         print(f"Already written: {portable(target)}")

@@ -29,8 +29,6 @@ def pieces_cache(folder: Path | None = None) -> Cache:
 
 @dataclass(frozen=True)
 class Split:
-    """What the documents gave."""
-
     chunks: list[Chunk]
     dropped: list[Rejected]  # "short": too little to ask about; "same", "near": said before
     near: list[Chunk] = field(default_factory=list)  # those dropped as "near"

@@ -47,7 +47,6 @@ class Corpus:
 
     @property
     def held_out(self) -> set[str]:
-        """The ids of the documents that only evaluate."""
         return {document.id for document in self.documents if document.held_out}
 
     def read(self, documents: int | None = None) -> "Corpus":

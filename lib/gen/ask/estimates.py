@@ -48,7 +48,6 @@ class Estimate:
 
 
 def estimate(chunks: Iterable[Chunk], recipe: Recipe, own: Sequence[Given] = ()) -> Estimate:
-    """The requests, tokens and cost of asking the teacher; the built-in one costs nothing."""
     prices, settings = load_prices(), endpoint_settings("teacher")
     asked = drawn(list(chunks), recipe)
     rows = len(own) + sum(share.count for share in shares(asked, recipe))

@@ -43,8 +43,6 @@ _REMEDIES = {  # gate → what to do where it refuses every question
 
 @dataclass(frozen=True)
 class Generated:
-    """The teacher's questions and answers."""
-
     questions: list[Question]  # that passed every gate, in the order of the chunks
     rejected: list[Rejected]
     teacher: str  # its name: of the deployment, or of the built-in teacher
@@ -101,8 +99,6 @@ def ask_teacher(
 
 @dataclass(frozen=True)
 class Asking:
-    """Who is asked, and how."""
-
     recipe: Recipe
     own: Sequence[Given] = ()
 

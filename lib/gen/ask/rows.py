@@ -41,8 +41,6 @@ Ask = Callable[..., Awaitable[Reply]]
 
 @dataclass(frozen=True)
 class Rating:
-    """The judge's rating of a row."""
-
     question_id: str
     rating: int  # 1–5
     reason: str
