@@ -13,7 +13,7 @@ from lib.gen.formats.convert import FORMATS
 from lib.gen.formats.foreign import read_rows, split_of
 from lib.state import save_state
 from lib.store import read_jsonl, write_jsonl
-from tests.gen.dataset import make, write
+from tests.gen.dataset import written
 from tests.gen.published import published_row
 
 Row = dict[str, Any]
@@ -21,7 +21,7 @@ Row = dict[str, Any]
 
 @pytest.fixture
 def dataset(home_dir: Path) -> Path:
-    return write(make())
+    return written()
 
 
 @pytest.fixture
