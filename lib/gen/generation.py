@@ -150,9 +150,5 @@ def _saved_at_once(run_name: str) -> Iterator[Callable[[Question], None]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", buffering=1) as file:
         print(f"Rows as they pass: {portable(path)}")
-
-        def save(question: Question) -> None:
-            file.write(json.dumps(vars(question), ensure_ascii=False) + "\n")
-
-        yield save
+        yield lambda question: print(json.dumps(vars(question), ensure_ascii=False), file=file)
     path.unlink(missing_ok=True)

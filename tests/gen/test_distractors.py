@@ -96,8 +96,9 @@ def test_a_shared_context_holds_the_answer_to_none_of_its_questions() -> None:
 
 
 def test_too_few_chunks_give_fewer_distractors_or_no_row() -> None:
-    assert build(num_distractors=500).examples == []
-    built = build(num_distractors=500, too_few="fewer")
+    some = questions_on(chunked(0, documents=5)[0], per_chunk=1)
+    assert build(num_distractors=500, questions=some).examples == []
+    built = build(num_distractors=500, questions=some, too_few="fewer")
     assert not [item for item in built.rejected if item.gate == "distractors"]
     assert all(20 < num_distractors(example) < 500 for example in built.examples)
 
@@ -117,7 +118,7 @@ def test_neighbours_by_vectors_are_the_nearest_by_cosine() -> None:
     of_questions = rng.standard_normal((90, 8)).astype(np.float32)
     chunks = made([f"chunk {n}" for n in range(120)])
     questions = [Question(f"{n}", "0#0", f"{n}?") for n in range(90)]
-    texts = [text.text for text in (*chunks, *questions)]
+    texts = [*(chunk.text for chunk in chunks), *(question.text for question in questions)]
     embedder = Embedded(dict(zip(texts, [*of_chunks, *of_questions], strict=True)))
     found = list(neighbours(questions, chunks, embedder))
     unit = of_chunks / np.linalg.norm(of_chunks, axis=1, keepdims=True)
