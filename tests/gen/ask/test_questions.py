@@ -29,7 +29,7 @@ from tests.gen.make import chunked
 from tests.ledger import replies_of
 from tests.server import Loopback, error, serve
 
-CHUNKS = chunked(0, overlap=0)[0][:16]
+CHUNKS = chunked(0, overlap=0)[0][:12]
 
 
 @pytest.fixture
@@ -207,7 +207,9 @@ def test_when_all_is_refused_the_reason_is_said_and_the_rows_are_kept(
     loopback: Loopback, home_dir: Path
 ) -> None:
     loopback.fault = lambda n, body: error(400, "too long") if len(str(body)) > 200 else None
-    with pytest.raises(SetupError, match=r"refused 16.*400: too long.*endpoint complains"):
+    with pytest.raises(
+        SetupError, match=rf"refused {len(CHUNKS)}.*400: too long.*endpoint complains"
+    ):
         ask()
     kept = (home_dir / "artefacts" / "questions" / "t.rejected.jsonl").read_text()
     assert kept.count("400: too long") == len(CHUNKS)
@@ -224,7 +226,7 @@ SCRIPT = """
 from lib.recipe import Recipe
 from lib.gen.ask.questions import ask_teacher
 from tests.gen.make import chunked
-chunks = chunked(0, overlap=0)[0][:16]
+chunks = chunked(0, overlap=0)[0][:12]
 ask_teacher(chunks, Recipe(run_name="t", questions_per_chunk=3, seed=1, concurrency=4))
 """
 
