@@ -30,15 +30,12 @@ def write_rows(
     recipe = replace(recipe, language="")  # it writes English only: nothing to check
     candidates, progress = list[Candidate](), Progress("chunks", len(chunks))
     for share in shares:
-        if share.given:
-            written = [_row_of(share.given, recipe)]
-        else:
-            written = list(_rows_on(share, recipe))
-            progress.advance()
-        candidates += written
-        for candidate in written:
+        for candidate in [_row_of(share.given, recipe)] if share.given else _rows_on(share, recipe):
+            candidates.append(candidate)
             if candidate.question is not None:
                 on_question(candidate.question)
+        if not share.given:
+            progress.advance()
     progress.close()
     return candidates
 
