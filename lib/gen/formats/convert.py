@@ -122,8 +122,6 @@ def convert_rows(source: Source, *, to: str, **shape: str) -> Converted:
         ),
         "triplets": lambda split, row: formats.triplets(row, same=same),
     }
-    if to not in fit:
-        raise SetupError(f"The format '{to}' is unknown. Expected one of: {', '.join(FORMATS)}.")
     converted = Converted()
     for split, rows in source.rows.items():
         for row in rows:

@@ -298,6 +298,10 @@ def test_nothing_is_overwritten(
     assert kept.read_text() == "kept"
 
 
+def test_an_unknown_format_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "sharegpt" in refused(capsys, "--to", "parquet")
+
+
 @pytest.mark.parametrize("option", ["--prompt-column", "--completion-column", "--stop"])
 def test_options_of_another_format_are_errors(
     dataset: Path, capsys: pytest.CaptureFixture[str], option: str
