@@ -11,6 +11,7 @@ import resource
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import accumulate, count, islice
 from pathlib import Path
 from random import Random
@@ -28,10 +29,10 @@ from lib.engine.replies import Reply
 from lib.gen.ask.rows import RowWriter
 from lib.gen.ask.shares import request_groups
 from lib.gen.chunks import Splitter, pieces_cache
-from lib.gen.distractors import Vectors
 from lib.gen.rows import build_examples
 from lib.gen.splits import assign_splits
 from lib.prompts.student import Message
+from lib.rag.embedder import Embedder
 from lib.reading.documents import iter_documents
 from lib.recipe import Recipe
 from lib.records import Chunk, Document, Page, Question
@@ -60,6 +61,8 @@ def main(*, quick: bool = False) -> int:
     of_chunks = rng.standard_normal((len(chunks), DIMENSIONS), dtype=np.float32)
     of_questions = rng.standard_normal((len(chunks), DIMENSIONS), dtype=np.float32)
     of_questions += of_chunks
+    for vectors in (of_chunks, of_questions):
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     embedding_bytes = of_chunks.nbytes + of_questions.nbytes
     began = perf_counter()
     num_rows = choose(chunks, questions, Vectors(of_questions, of_chunks))
@@ -73,6 +76,21 @@ def main(*, quick: bool = False) -> int:
     # A small corpus has the fixed costs of the process on few chunks.
     fits = kib < MOST_KIB or quick
     return int(minutes > MOST_MINUTES or not fits or resume_s > MOST_RESUME_S)
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Stands for an embedder: these are its vectors of the questions and the chunks."""
+
+    of_questions: Any  # float32, rows of length 1
+    of_chunks: Any
+    name = identity = "random"
+
+    def queries(self, texts: Sequence[str]) -> Any:
+        return self.of_questions
+
+    def documents(self, texts: Sequence[str], *, on_done: Any = None) -> Any:
+        return self.of_chunks
 
 
 def make_chunks(num_chunks: int) -> tuple[list[Chunk], int, int]:
@@ -115,14 +133,14 @@ def _question(chunk: Chunk) -> Question:
     return Question(f"{chunk.id}?0", chunk.id, " ".join(words[:10]) + "?", answer, answer)
 
 
-def choose(chunks: Sequence[Chunk], questions: Sequence[Question], vectors: Vectors) -> int:
+def choose(chunks: Sequence[Chunk], questions: Sequence[Question], embedder: Embedder) -> int:
     """Split the corpus and choose hard distractors; returns the number of rows."""
     same = conflicts(chunks)
     recipe = Recipe(
         valid_share=0.05, eval_share=0.05, distractor_mode="hard", hard_by="embedding", seed=0
     )
     splits = assign_splits(chunks, same, recipe)
-    built = build_examples(questions, chunks, splits, same, recipe, vectors=vectors)
+    built = build_examples(questions, chunks, splits, same, recipe, embedder=embedder)
     return len(built.examples)
 
 

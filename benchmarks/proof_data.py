@@ -20,6 +20,7 @@ from lib.eval.conditions import Case
 from lib.eval.questions import EvalQuestion, load_questions
 from lib.gen import Corpus
 from lib.gen.ask.questions import ask_teacher
+from lib.gen.ask.shares import drawn
 from lib.gen.splits import assign_splits
 from lib.parameters import DEFAULT_PARAMETERS, read_parameters
 from lib.rag.minilm import minilm_dir
@@ -50,7 +51,7 @@ def seed_data(
     corpus: Corpus, variants: Sequence[Variant], recipe: Recipe, max_questions: int
 ) -> SeedData:
     """Questions, splits, every variant's dataset, and what the evaluation shows."""
-    chunks, asked = corpus.chunks, ask_teacher(corpus.chunks, recipe)
+    chunks, asked = corpus.chunks, ask_teacher(drawn(corpus.chunks, recipe), recipe)
     splits = assign_splits(
         chunks,
         corpus.same,

@@ -79,12 +79,10 @@ class Dataset:
     @cached_property
     def evaluation(self) -> list[Row]:
         """People's questions (1_gen's eval_file): row, question and answer; [] = there are none."""
-        return self.records("evaluation")
+        exist = (self.folder / "evaluation.jsonl").exists()
+        return self.records("evaluation") if exist else []
 
     def records(self, name: str) -> list[Row]:
-        """The lines of `<name>.jsonl`; only `evaluation.jsonl` may be absent."""
-        if name == "evaluation" and not (self.folder / "evaluation.jsonl").exists():
-            return []
         return list(self._read(f"{name}.jsonl", dict))
 
     def rows(self, split: str) -> Iterator[Row]:
@@ -106,7 +104,6 @@ class Dataset:
         ]
 
     def first(self, split: str) -> RaftExample:
-        """A row to look at."""
         if not (examples := self.examples(split)):
             raise SetupError(
                 f"{portable(self.folder)} has no {split} rows. Give 1_gen more documents, or that "
@@ -172,7 +169,6 @@ class _Manifest(dict[str, Any]):
 
 
 def read_dataset(folder: str | Path) -> Dataset:
-    """The dataset in this folder."""
     path = Path(folder) / "manifest.json"
     if not path.is_file():
         raise SetupError(
@@ -316,8 +312,7 @@ def write_dataset(
         "rejected": [vars(item) for item in rejected],
         "evaluation": evaluation,
     }
-    facts = {"teacher": teacher, "parameters": dict(parameters), "skipped": skipped}
-    return _write_folder(run_name, made_of, examples, files, facts, guarded or {})
+    return _write_folder(run_name, made_of, examples, files, skipped, guarded or {})
 
 
 def write_reviewed(
@@ -331,12 +326,11 @@ def write_reviewed(
         "rows": store.fingerprint(examples),
         "left_out": store.fingerprint(left_out),
     }
-    names = ("documents", "chunks", "questions", "rejected", "evaluation")
-    files = {name: dataset.records(name) for name in names}
+    names = ("documents", "chunks", "questions", "rejected")
+    files = {name: dataset.records(name) for name in names} | {"evaluation": dataset.evaluation}
     files["rejected"] += map(vars, left_out)
-    facts = {name: manifest[name] for name in ("teacher", "parameters", "skipped")}
-    guarded = manifest["counts"]["distractors_turned_down"]
-    return _write_folder(dataset.run_name, made_of, examples, files, facts, guarded)
+    skipped, guarded = manifest["skipped"], manifest["counts"]["distractors_turned_down"]
+    return _write_folder(dataset.run_name, made_of, examples, files, skipped, guarded)
 
 
 def _write_folder(
@@ -344,10 +338,9 @@ def _write_folder(
     made_of: Mapping[str, Any],
     examples: Sequence[RaftExample],
     files: Mapping[str, Sequence[Any]],  # the records of each JSONL file at its top
-    facts: Mapping[str, Any],  # the manifest's teacher, parameters and skipped
+    skipped: Sequence[object],
     guarded: Mapping[str, int],
 ) -> Path:
-    """The folder; written, unless it is there."""
     target = store.artefact_dir("datasets", run_name, made_of)
     if target.exists():
         print(f"Already written: {portable(target)}")
@@ -374,10 +367,10 @@ def _write_folder(
         written = sorted(path for path in folder.rglob("*") if path.is_file())
         manifest = {
             "name": target.name,
-            "teacher": facts["teacher"],
-            "parameters": facts["parameters"],
+            "teacher": made_of["teacher"],
+            "parameters": made_of["parameters"],
             "counts": counts,
-            "skipped": facts["skipped"],
+            "skipped": skipped,
             "dropped_lines": {
                 d["id"]: d["dropped_lines"] for d in files["documents"] if d.get("dropped_lines")
             },

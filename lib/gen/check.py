@@ -45,8 +45,6 @@ class Check:
 
 @dataclass(frozen=True)
 class Files:
-    """A dataset as it was read."""
-
     dataset: Dataset
     rows: list[Row]  # hf rows of every split, in the order of SPLITS
     chats: list[list[Message]]  # of the same rows

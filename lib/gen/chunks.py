@@ -11,6 +11,7 @@ from lib.cache import Cache
 from lib.duplicates import Marks, Seen
 from lib.gen import chunkers
 from lib.gen.chunkers import Embed, Span, markdown_spans, recursive_spans, semantic_spans
+from lib.rag.embedder import load_embedder
 from lib.reading.files.api import is_api_record
 from lib.recipe import Recipe
 from lib.records import Chunk, Document, Rejected
@@ -28,8 +29,6 @@ def pieces_cache(folder: Path | None = None) -> Cache:
 
 @dataclass(frozen=True)
 class Split:
-    """What the documents gave."""
-
     chunks: list[Chunk]
     dropped: list[Rejected]  # "short": too little to ask about; "same", "near": said before
     near: list[Chunk] = field(default_factory=list)  # those dropped as "near"
@@ -38,7 +37,7 @@ class Split:
 class Splitter:
     """Cuts documents one after another, so that the first can be asked about while others are read.
 
-    `embed` (texts → their vectors) is for the chunker "semantic".
+    `embed` (texts → their vectors) is for the chunker "semantic"; None: the recipe's embedder.
     """
 
     def __init__(
@@ -111,8 +110,7 @@ class Splitter:
             return iter([(0, len(text))])
         recipe = self._recipe
         if recipe.chunker == "semantic":
-            if self._embed is None:
-                raise ValueError("the semantic chunker needs `embed`")
+            self._embed = self._embed or load_embedder(recipe).documents
             return semantic_spans(text, recipe.chunk_chars, recipe.min_chunk_chars, self._embed)
         cut = markdown_spans if recipe.chunker == "markdown" else recursive_spans
         return cut(text, recipe.chunk_chars, recipe.chunk_overlap_chars)

@@ -47,7 +47,6 @@ class Corpus:
 
     @property
     def held_out(self) -> set[str]:
-        """The ids of the documents that only evaluate."""
         return {document.id for document in self.documents if document.held_out}
 
     def read(self, documents: int | None = None) -> "Corpus":
@@ -73,12 +72,7 @@ class Corpus:
 
     def _read(self) -> Iterator[Document | Skipped]:
         recipe = self.recipe
-        embed = None
-        if recipe.chunker == "semantic":
-            from lib.rag.embedder import load_embedder
-
-            embed = load_embedder(recipe).documents
-        splitter = Splitter(recipe, embed=embed, cache=pieces_cache())
+        splitter = Splitter(recipe, cache=pieces_cache())
         if recipe.cluster and recipe.doc_path:
             _fill_cache(recipe)
         entries = documents_of(self._items, Path(recipe.train_file).name)
@@ -170,7 +164,7 @@ def _cut_part(recipe: Recipe, files: Sequence[Source]) -> int:
 
 def needs_all(recipe: Recipe) -> bool:
     """Whether every document must be read before the first question."""
-    draws = recipe.max_chunks > 0 or recipe.questions_per_document > 0
-    at_once = draws or recipe.chunker == "semantic" or bool(recipe.eval_doc_path)
-    at_once = at_once or bool(recipe.train_file)
-    return at_once or recipe.batch or recipe.dry_run or endpoint_settings("teacher") is None
+    draws = recipe.max_chunks or recipe.questions_per_document
+    known_first = recipe.chunker == "semantic" or recipe.eval_doc_path or recipe.train_file
+    sent_at_the_end = recipe.batch or recipe.dry_run or endpoint_settings("teacher") is None
+    return bool(draws or known_first or sent_at_the_end)

@@ -8,25 +8,12 @@ from random import Random
 from typing import Any
 
 from lib.duplicates import Conflicts
+from lib.rag.embedder import Embedder
 from lib.records import Chunk, Question
 from lib.text import holds, terms
 
 HARD_NEIGHBOURS = 50
 _BLOCK_QUESTIONS = 64
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """Embeddings, in the order of the questions and of the chunks."""
-
-    questions: Any  # float32, (questions, dimensions)
-    chunks: Any  # float32, (chunks, dimensions)
-
-    def of(self, places: Sequence[int]) -> "Vectors":
-        """With the questions at these places, in this order."""
-        if list(places) == list(range(len(self.questions))):
-            return self
-        return Vectors(self.questions[list(places)], self.chunks)
 
 
 @dataclass(frozen=True)
@@ -72,16 +59,18 @@ def in_random_order(pool: Sequence[Chunk], rng: Random) -> Iterator[Chunk]:
 
 
 def neighbours(
-    questions: Sequence[Question], chunks: Sequence[Chunk], vectors: Vectors | None = None
+    questions: Sequence[Question], chunks: Sequence[Chunk], embedder: Embedder | None = None
 ) -> Iterator[list[Chunk]]:
     """For each question, in their order, the chunks nearest to it, the nearest first.
 
-    At most HARD_NEIGHBOURS; by the cosine of vectors, else by BM25. Found a block of questions at a
-    time, as they are taken.
+    At most HARD_NEIGHBOURS; by the cosine of their vectors, or without an embedder by BM25. Found a
+    block of questions at a time, as they are taken.
     """
     if not questions:
         return iter(())
-    return _by_words(questions, chunks) if vectors is None else _by_vectors(chunks, vectors)
+    if embedder is None:
+        return _by_words(questions, chunks)
+    return _by_vectors(questions, chunks, embedder)
 
 
 def _by_words(questions: Sequence[Question], chunks: Sequence[Chunk]) -> Iterator[list[Chunk]]:
@@ -106,15 +95,16 @@ def _by_words(questions: Sequence[Question], chunks: Sequence[Chunk]) -> Iterato
             yield _ranked(chunks, indexes[values > 0], values[values > 0])
 
 
-def _by_vectors(chunks: Sequence[Chunk], vectors: Vectors) -> Iterator[list[Chunk]]:
+def _by_vectors(
+    questions: Sequence[Question], chunks: Sequence[Chunk], embedder: Embedder
+) -> Iterator[list[Chunk]]:
     import numpy as np
 
-    lengths = np.maximum(np.sqrt(np.einsum("ij,ij->i", vectors.chunks, vectors.chunks)), 1e-9)
+    of_questions = embedder.queries([question.text for question in questions])
+    of_chunks = embedder.documents([chunk.text for chunk in chunks])
     count = min(HARD_NEIGHBOURS, len(chunks))
-    for start in range(0, len(vectors.questions), _BLOCK_QUESTIONS):
-        block = vectors.questions[start : start + _BLOCK_QUESTIONS] @ vectors.chunks.T
-        block /= lengths
-        for values in block:
+    for start in range(0, len(questions), _BLOCK_QUESTIONS):
+        for values in of_questions[start : start + _BLOCK_QUESTIONS] @ of_chunks.T:
             indexes = np.argpartition(-values, count - 1)[:count]
             yield _ranked(chunks, indexes, values[indexes])
 

@@ -118,14 +118,11 @@ def judge_row(question: Question, draft: Draft, chunk: Chunk, recipe: Recipe) ->
     """The question with the answer that it came with."""
     if recipe.dataset_kind == "qa":
         return judge_pair(question, draft.answer, recipe)
-    return judge_answer(question, chunk, draft.cot_answer, "stop", recipe)
+    return judge_answer(question, chunk, draft.cot_answer, recipe)
 
 
-def judge_answer(
-    question: Question, chunk: Chunk, reply: str, finish_reason: str, recipe: Recipe
-) -> Question:
+def judge_answer(question: Question, chunk: Chunk, reply: str, recipe: Recipe) -> Question:
     """The question with its answer, when the teacher's reply passes every gate."""
-    check_whole(reply, finish_reason)
     if is_api_record(chunk.text):
         return _judge_api_answer(question, chunk, reply)
     return _judge_cot(question, [chunk], reply, recipe)
@@ -135,7 +132,6 @@ def judge_given(
     question: Question,
     oracles: Sequence[Chunk],
     reply: str,
-    finish_reason: str,
     recipe: Recipe,
     *,
     by_teacher: bool = True,  # else the reasoning is people's, or made by rule
@@ -144,7 +140,6 @@ def judge_given(
 
     Its label ends with the answer that was given, letter for letter.
     """
-    check_whole(reply, finish_reason)
     if by_teacher and is_api_record(oracles[0].text):
         found = _judge_api_answer(question, oracles[0], reply)
     else:

@@ -10,15 +10,16 @@ from lib.dataset import write_dataset
 from lib.engine.ledger import Ledger
 from lib.engine.prices import costs, load_prices, show_costs
 from lib.gen.ask.questions import Generated, ask_teacher, teacher_notice
+from lib.gen.ask.shares import drawn
 from lib.gen.check import check_dataset, summary
 from lib.gen.corpus import Corpus, needs_all
-from lib.gen.distractors import Vectors
 from lib.gen.duplicate_questions import drop_asked
 from lib.gen.own_questions import together
 from lib.gen.qa import write_pairs
 from lib.gen.rows import Built, build_examples
 from lib.gen.splits import assign_splits
 from lib.progress import show_text
+from lib.rag.embedder import load_embedder
 from lib.recipe import Recipe
 from lib.records import Chunk, Question
 from lib.settings import CheckFailed, home, portable
@@ -76,7 +77,7 @@ def ask_questions(corpus: Corpus) -> Generated:
 
 
 def chunks_to_ask(corpus: Corpus) -> Iterable[Chunk]:
-    """Those of all documents if they must be known first; else the corpus itself, as it is read.
+    """Those drawn from all documents if these must be known first; else the corpus, as it is read.
 
     Raises:
         Finished: a dry run.
@@ -86,7 +87,7 @@ def chunks_to_ask(corpus: Corpus) -> Iterable[Chunk]:
     corpus.read()
     if corpus.recipe.dry_run:
         raise Finished("Dry run: nothing was asked.")
-    return corpus.chunks
+    return drawn(corpus.chunks, corpus.recipe)
 
 
 @contextmanager
@@ -115,7 +116,7 @@ def build_rows(corpus: Corpus, asked: Generated) -> Built:
     )
     return build_examples(
         *(asked.questions, chunks, splits, corpus.same, recipe),
-        vectors=_hard_vectors(corpus, asked),
+        embedder=load_embedder(recipe) if recipe.hard_by == "embedding" else None,
         given={given.question.id: given.distractors for given in corpus.own.given},
     )
 
@@ -149,23 +150,5 @@ def _saved_at_once(run_name: str) -> Iterator[Callable[[Question], None]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", buffering=1) as file:
         print(f"Rows as they pass: {portable(path)}")
-
-        def save(question: Question) -> None:
-            file.write(json.dumps(vars(question), ensure_ascii=False) + "\n")
-
-        yield save
+        yield lambda question: print(json.dumps(vars(question), ensure_ascii=False), file=file)
     path.unlink(missing_ok=True)
-
-
-def _hard_vectors(corpus: Corpus, asked: Generated) -> Vectors | None:
-    """Embeddings to choose hard distractors by, if the recipe wants them; they may take minutes."""
-    recipe = corpus.recipe
-    if recipe.distractor_mode == "random" or recipe.hard_by != "embedding":
-        return None
-    from lib.rag.embedder import load_embedder
-
-    embedder = load_embedder(recipe)
-    return Vectors(
-        embedder.queries([question.text for question in asked.questions]),
-        embedder.documents([chunk.text for chunk in corpus.chunks]),
-    )

@@ -7,9 +7,10 @@ from itertools import zip_longest
 from random import Random
 
 from lib.duplicates import Conflicts
-from lib.gen.distractors import Guard, Vectors, in_random_order, neighbours
+from lib.gen.distractors import Guard, in_random_order, neighbours
 from lib.gen.gates import Rejection
 from lib.prompts.student import REFUSAL
+from lib.rag.embedder import Embedder
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, RaftExample, Rejected
 
@@ -31,7 +32,7 @@ def build_examples(
     same: Conflicts,
     recipe: Recipe,
     *,
-    vectors: Vectors | None = None,
+    embedder: Embedder | None = None,
     given: Mapping[str, Sequence[Chunk]] | None = None,
 ) -> Built:
     """One row a question; each draws from its own generator, seeded by (seed, question id).
@@ -39,7 +40,7 @@ def build_examples(
     Train and valid rows are of the kinds that `_kinds` says. "refuse" and "memorise" rows have one
     more distractor in their oracle's place. Eval rows always show their oracle, among
     num_distractors; they draw distractors from all chunks, the others from train chunks alone.
-    "hard" takes the question's nearest, by its `vectors` or else by BM25, "mixed" half of them so
+    "hard" takes the question's nearest, by the `embedder` or else by BM25, "mixed" half of them so
     and the others at random; `Guard` turns some down.
 
     distractors_per "chunk": all questions of a chunk are of one kind and have one context, in one
@@ -64,9 +65,7 @@ def build_examples(
         kinds |= _kinds(of_split, recipe)
     wanted = [question for group in groups.values() for question in group]
     places = {question.id: place for place, question in enumerate(questions)}
-    if vectors is not None:
-        vectors = vectors.of([places[question.id] for question in wanted])
-    hard = neighbours(wanted, chunks, vectors) if recipe.distractor_mode != "random" else None
+    hard = neighbours(wanted, chunks, embedder) if recipe.distractor_mode != "random" else None
     built = Built([], [], {}, splits)
     for group_id, group in groups.items():
         near = [next(hard) for _ in group] if hard else []

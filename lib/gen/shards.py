@@ -6,19 +6,20 @@ bytes of a run that was never divided.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from lib.engine.ledger import LEDGER, Ledger
-from lib.gen.ask.questions import ask_part, asked_of
+from lib.gen.ask.questions import Asking
 from lib.gen.corpus import Corpus
 from lib.gen.generation import chunks_to_ask, costs_shown, generate
 from lib.recipe import Recipe
+from lib.records import Chunk
 from lib.settings import SetupError, home, portable
-from lib.store import read_json, write_json
+from lib.store import fingerprint, read_json, write_json
 
 _RECORD = "shard.json"  # written when all is asked
 _LEDGER = "ledger.sqlite"
@@ -60,12 +61,10 @@ def ask_shard(recipe: Recipe, shard: Shard) -> None:
     folder = _folder(recipe) / f"{shard.number}-of-{shard.count}"
     os.environ[LEDGER] = str(folder / _LEDGER)  # for all of this process
     corpus = Corpus(recipe)
-    part = slice(shard.number - 1, None, shard.count)
-    chunks = chunks_to_ask(corpus)
+    chunks, asking = chunks_to_ask(corpus), Asking(recipe, corpus.own.given)
     with costs_shown():
-        ask_part(chunks, recipe, part, own=corpus.own.given)
-    made_of = asked_of(chunks, recipe, own=corpus.own.given)
-    write_json(folder / _RECORD, {"shard": str(shard), "made_of": made_of})
+        asking.ask_part(chunks, shard.number - 1, shard.count)
+    write_json(folder / _RECORD, {"shard": str(shard), "made_of": _made_of(asking, chunks)})
     print(f"Shard {shard} is asked: {portable(folder)}")
 
 
@@ -82,7 +81,7 @@ def merge(recipe: Recipe, folders: Sequence[Path] = ()) -> Path:
         raise SetupError(f"Shard {min(missing)}/{count} is missing. Run it with --shard.")
     corpus = Corpus(recipe)
     chunks = chunks_to_ask(corpus)
-    made_of = asked_of(chunks, recipe, own=corpus.own.given)
+    made_of = _made_of(Asking(recipe, corpus.own.given), chunks)
     for folder, shard in shards.items():
         if differs := _difference(read_json(folder / _RECORD)["made_of"], made_of):
             raise SetupError(
@@ -93,6 +92,12 @@ def merge(recipe: Recipe, folders: Sequence[Path] = ()) -> Path:
         new = sum(ledger.take_in(folder / _LEDGER) for folder in shards)
         print(f"{len(shards)} shards: {new:,} replies that {portable(ledger.path)} did not have")
     return generate(recipe, corpus)
+
+
+def _made_of(asking: Asking, chunks: Iterable[Chunk]) -> dict[str, Any]:
+    """All that the questions depend on; texts by their hash."""
+    made_of = asking.made_of(list(chunks))
+    return made_of | {key: fingerprint(made_of[key]) for key in ("teacher", "chunks")}
 
 
 def _folder(recipe: Recipe) -> Path:

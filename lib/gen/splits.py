@@ -115,7 +115,6 @@ def _alike(chunks: Sequence[Chunk], same: Conflicts) -> str:
 
 
 def _held_out(chunks: Sequence[Chunk], eval_documents: Collection[str]) -> set[str]:
-    """The chunks of the documents that only evaluate."""
     missing = set(eval_documents) - {chunk.document_id for chunk in chunks}
     if missing:
         raise SetupError(

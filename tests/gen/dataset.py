@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+import pytest
 
 from lib.dataset import SPLITS, hf_row, write_dataset
 from lib.duplicates import conflicts
@@ -16,6 +22,7 @@ from lib.gen.splits import assign_splits
 from lib.reading.documents import Skipped
 from lib.recipe import Recipe
 from lib.records import Chunk, Document, RaftExample, Rejected
+from lib.settings import home
 from tests.gen.make import corpus, questions_on, split_documents
 
 
@@ -45,6 +52,7 @@ class Made:
         } | changed
 
 
+@cache  # nobody changes it
 def make(
     *,
     seed: int = 1,
@@ -74,6 +82,22 @@ def make(
 
 def write(made: Made, **changed: Any) -> Path:
     return write_dataset(**made.arguments(**changed))
+
+
+def written(seed: int = 1) -> Path:
+    """The dataset of `make(seed=seed)` in the home of this test: a copy of one for all."""
+    folder = _written(seed)
+    return Path(shutil.copytree(folder, home() / "artefacts" / "datasets" / folder.name))
+
+
+_scratch = TemporaryDirectory()
+
+
+@cache
+def _written(seed: int) -> Path:
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(None):
+        patch.setenv("OPENBOOK_HOME", _scratch.name)
+        return write(make(seed=seed))
 
 
 def source_of(examples: Iterable[RaftExample], rejected: Sequence[Rejected] = ()) -> Source:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -99,6 +100,7 @@ def split_documents(
     )
 
 
+@cache  # nobody changes them
 def chunked(
     seed: int = 0, *, overlap: int = 80, documents: int = 4, sentences: int = 60
 ) -> tuple[list[Chunk], dict[str, set[str]]]:

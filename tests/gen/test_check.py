@@ -18,14 +18,14 @@ from lib.progress import VERBOSE
 from lib.settings import CheckFailed, SetupError
 from lib.state import save_state
 from lib.store import file_sha256, read_json, read_jsonl, write_json, write_jsonl
-from tests.gen.dataset import make, write
+from tests.gen.dataset import make, write, written
 
 Row = dict[str, Any]
 
 
 @pytest.fixture
 def folder(home_dir: Path) -> Path:
-    return write(make())
+    return written()
 
 
 def failed(folder: Path, *, resign: bool = True) -> set[str]:
@@ -144,7 +144,7 @@ def test_formats_that_differ_are_found(folder: Path, place: int) -> None:
 
 
 def test_a_share_that_is_off_is_found(home_dir: Path) -> None:
-    folder = write(make())
+    folder = written()
     manifest = read_json(folder / "manifest.json")
     manifest["parameters"]["oracle_probability"] = 0.5
     write_json(folder / "manifest.json", manifest)
@@ -174,7 +174,7 @@ def test_a_preferred_place_is_found(folder: Path) -> None:
 
 @pytest.mark.parametrize("way", ["itself", "overlapping", "near duplicate"])
 def test_a_leak_is_found(home_dir: Path, way: str) -> None:
-    folder = write(make())
+    folder = written()
     (held_out, *_) = read_jsonl(folder / "hf" / "eval.jsonl")
     oracle = held_out["oracle"]
     chunks = {row["id"]: row for row in read_jsonl(folder / "chunks.jsonl")}

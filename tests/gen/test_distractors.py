@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lib.gen.distractors import Guard, Vectors, neighbours
+from lib.gen.distractors import Guard, neighbours
 from lib.gen.rows import Built, build_examples
 from lib.gen.splits import assign_splits
 from lib.recipe import Recipe
@@ -32,9 +32,25 @@ def build(**changed: Any) -> Built:
     splits = changed.pop("splits", None) or assign_splits(
         chunks, same, Recipe(valid_share=0.15, eval_share=0.2, seed=0)
     )
-    vectors = changed.pop("vectors", None)
+    embedder = changed.pop("embedder", None)
     recipe = Recipe(**{**OPTIONS, **changed})
-    return build_examples(questions, chunks, splits, same, recipe, vectors=vectors)
+    return build_examples(questions, chunks, splits, same, recipe, embedder=embedder)
+
+
+class Embedded:
+    """An embedder that knows these texts; each by its vector, of any length."""
+
+    name = identity = "table"
+
+    def __init__(self, vectors: Mapping[str, np.ndarray]) -> None:
+        self.vectors = vectors
+
+    def queries(self, texts: Sequence[str]) -> np.ndarray:
+        rows = np.stack([self.vectors[text] for text in texts])
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    def documents(self, texts: Sequence[str], *, on_done: Any = None) -> np.ndarray:
+        return self.queries(texts)
 
 
 def num_distractors(example: RaftExample) -> int:
@@ -80,8 +96,9 @@ def test_a_shared_context_holds_the_answer_to_none_of_its_questions() -> None:
 
 
 def test_too_few_chunks_give_fewer_distractors_or_no_row() -> None:
-    assert build(num_distractors=500).examples == []
-    built = build(num_distractors=500, too_few="fewer")
+    some = questions_on(chunked(0, documents=5)[0], per_chunk=1)
+    assert build(num_distractors=500, questions=some).examples == []
+    built = build(num_distractors=500, questions=some, too_few="fewer")
     assert not [item for item in built.rejected if item.gate == "distractors"]
     assert all(20 < num_distractors(example) < 500 for example in built.examples)
 
@@ -100,15 +117,17 @@ def test_neighbours_by_vectors_are_the_nearest_by_cosine() -> None:
     of_chunks = rng.standard_normal((120, 8)).astype(np.float32) * rng.uniform(1, 9, (120, 1))
     of_questions = rng.standard_normal((90, 8)).astype(np.float32)
     chunks = made([f"chunk {n}" for n in range(120)])
-    questions = [Question(f"{n}", "0#0", "?") for n in range(90)]
-    found = list(neighbours(questions, chunks, Vectors(of_questions, of_chunks)))
+    questions = [Question(f"{n}", "0#0", f"{n}?") for n in range(90)]
+    texts = [*(chunk.text for chunk in chunks), *(question.text for question in questions)]
+    embedder = Embedded(dict(zip(texts, [*of_chunks, *of_questions], strict=True)))
+    found = list(neighbours(questions, chunks, embedder))
     unit = of_chunks / np.linalg.norm(of_chunks, axis=1, keepdims=True)
     for near, question in zip(found, of_questions, strict=True):
         expected = np.argsort(-(unit @ question))[:50]
         assert [chunk.id for chunk in near] == [f"{n}#0" for n in expected]
 
 
-def test_vectors_go_with_their_questions() -> None:
+def test_each_question_gets_what_is_near_to_it() -> None:
     # Every question's vector is that of one chunk; with a shared context the order is another.
     chunks, same = chunked(0, documents=5)
     questions = questions_on(chunks, per_chunk=2)
@@ -116,15 +135,15 @@ def test_vectors_go_with_their_questions() -> None:
     target = next(c for c in chunks if not same[c.id])
     of_chunks = np.eye(len(chunks), dtype=np.float32)
     aim = {q.id: chunks.index(target) if q.chunk_id < chunks[9].id else 0 for q in questions}
-    of_questions = of_chunks[[aim[q.id] for q in questions]]
+    vectors = {chunk.text: vector for chunk, vector in zip(chunks, of_chunks, strict=True)}
+    embedder = Embedded(vectors | {q.text: of_chunks[aim[q.id]] for q in questions})
     splits = {chunk.id: "train" for chunk in chunks}
-    vectors = Vectors(of_questions, of_chunks)
     for per in ("question", "chunk"):
         built = build(
             questions=questions,
             splits=splits,
             distractor_mode="hard",
-            vectors=vectors,
+            embedder=embedder,
             distractors_per=per,
         )
         for example in built.examples:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lib.gen.gates import Rejection, check_question, judge_answer, judge_pair
+from lib.gen.gates import Rejection, check_question, check_whole, judge_answer, judge_pair
 from lib.prompts.student import REFUSAL, canonical, cot_label, parse_answer
 from lib.prompts.teacher import parse_questions
 from lib.recipe import Recipe
@@ -66,7 +66,7 @@ def test_years_and_numbers_of_a_question_stay() -> None:
 
 
 def test_a_good_answer_passes() -> None:
-    answered = judge_answer(QUESTION, CHUNK, GOOD, "stop", Recipe())
+    answered = judge_answer(QUESTION, CHUNK, GOOD, Recipe())
     assert answered == replace(QUESTION, cot_answer=GOOD, answer="Barnard Lisle")
 
 
@@ -91,8 +91,12 @@ def test_a_good_answer_passes() -> None:
     ],
 )
 def test_each_gate_refuses_with_its_name(reply: str, finish_reason: str, gate: str) -> None:
+    def judge() -> None:
+        check_whole(reply, finish_reason)
+        judge_answer(QUESTION, CHUNK, reply, Recipe())
+
     with pytest.raises(Rejection) as caught:
-        judge_answer(QUESTION, CHUNK, reply, finish_reason, Recipe())
+        judge()
     assert caught.value.gate == gate
     rejected = caught.value.of(QUESTION, reply)
     assert (rejected.question, rejected.gate, bool(rejected.reason)) == (QUESTION.text, gate, True)
@@ -103,14 +107,14 @@ def test_a_stored_quote_has_the_documents_own_characters() -> None:
     quotes = ("keeper's log - kept by \"Old\" Ann - says: it's", "12-14 lamps...")
     straight = f"##begin_quote##{quotes[0]}##end_quote## and " + cot_label("", quotes[1], "12-14")
     chunk = replace(CHUNK, text=text)
-    answered = judge_answer(QUESTION, chunk, straight, "stop", Recipe())
+    answered = judge_answer(QUESTION, chunk, straight, Recipe())
     stored = parse_answer(answered.cot_answer).quotes
     assert stored == ("keeper’s log — kept by “Old” Ann — says: it’s", "12–14 lamps…")
     assert all(quote in " ".join(text.split()) for quote in stored)
     for own, quote in zip(stored, quotes, strict=True):
         straight = straight.replace(quote, own)
     assert answered.cot_answer == straight  # nothing else is touched
-    assert judge_answer(QUESTION, chunk, straight, "stop", Recipe()) == answered
+    assert judge_answer(QUESTION, chunk, straight, Recipe()) == answered
 
 
 def test_canonical_writes_the_published_marks() -> None:
@@ -150,17 +154,15 @@ def test_a_text_that_is_spoken_of_is_no_leaning(text: str) -> None:
 def test_the_teacher_may_say_that_there_is_no_answer() -> None:
     for reply in ("NONE", "It is not there. <ANSWER>: NONE."):
         with pytest.raises(Rejection) as caught:
-            judge_answer(QUESTION, CHUNK, reply, "stop", Recipe())
+            judge_answer(QUESTION, CHUNK, reply, Recipe())
         assert caught.value.gate == "teacher_refused"
-    answered = judge_answer(
-        QUESTION, CHUNK, cot_label("So:", "three lamps", "None"), "stop", Recipe()
-    )
+    answered = judge_answer(QUESTION, CHUNK, cot_label("So:", "three lamps", "None"), Recipe())
     assert answered.answer == "None"
 
 
 def test_an_answers_length_is_a_parameter() -> None:
     with pytest.raises(Rejection) as caught:
-        judge_answer(QUESTION, CHUNK, GOOD, "stop", Recipe(max_answer_words=1))
+        judge_answer(QUESTION, CHUNK, GOOD, Recipe(max_answer_words=1))
     assert caught.value.gate == "length"
 
 

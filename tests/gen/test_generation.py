@@ -49,7 +49,7 @@ def documents(tmp_path: Path) -> Path:
     folder.mkdir()
     rng = Random(0)
     for name in "abcd":
-        (folder / f"{name}.txt").write_text(prose(rng, 30))
+        (folder / f"{name}.txt").write_text(prose(rng, 20))
     return folder
 
 

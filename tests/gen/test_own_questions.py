@@ -281,12 +281,12 @@ def test_rows_in_hotpotqas_layout_bring_their_own_documents(
 ) -> None:
     rng = Random(3)
     pages = []
-    for number in range(300):
+    for number in range(120):
         said = [f"{text}." for text in prose(rng, 3).rstrip(".").split(". ")]
         pages.append((f"Page {number} of {said[0].split()[1]}", said))
-    rows = [own.hotpot(rng, number, pages) for number in range(150)]
+    rows = [own.hotpot(rng, number, pages) for number in range(60)]
     dataset = dataset_of(recipe(tmp_path, rows, doc_path="", num_distractors=9))
-    assert "150 questions, 0 rejected" in capsys.readouterr().out
+    assert "60 questions, 0 rejected" in capsys.readouterr().out
     examples = dataset.examples()
     assert_rows_are_right(dataset, {str(row["question"]): str(row["answer"]) for row in rows})
     assert len(examples) >= 0.8 * len(rows)

@@ -65,7 +65,7 @@ def test_the_reading_of_the_counts_is_the_counts() -> None:
 
 def test_documents_and_skipped_files_stand_in_one_table() -> None:
     corpus = Corpus(Recipe())
-    corpus.documents = documents = make().documents
+    corpus.documents = documents = list(make().documents)
     documents[0] = replace(documents[0], dropped=(("Lights", 3), ("Page #", 4)))
     corpus.skipped = [Skipped("x.pdf", "it is encrypted")]
     table = show.show_documents(corpus)

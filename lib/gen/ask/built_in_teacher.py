@@ -1,11 +1,11 @@
 """The built-in teacher's rows: written by rules, through the same gates."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from lib.gen import gates
 from lib.gen.ask.rows import Candidate
-from lib.gen.ask.shares import shares
+from lib.gen.ask.shares import Share
 from lib.gen.gates import Rejection
 from lib.gen.own_questions import Given, label_of
 from lib.progress import Progress
@@ -18,42 +18,41 @@ from offline.teacher import write_questions
 
 
 def write_rows(
-    chunks: Sequence[Chunk],
-    recipe: Recipe,
-    on_question: Callable[[Question], None],
-    own: Sequence[Given] = (),
+    groups: Iterable[tuple[Share, ...]], recipe: Recipe, on_question: Callable[[Question], None]
 ) -> list[Candidate]:
     """Rows on every chunk; it reads English sentences alone, and follows no prompt.
 
     In answer to people's own questions it quotes, in any language.
     """
-    asked = list(shares(chunks, recipe))
-    _check([share.chunk for share in asked], recipe)
+    shares = [share for group in groups for share in group]
+    chunks = [share.chunk for share in shares if not share.given]
+    _check(chunks, recipe)
     recipe = replace(recipe, language="")  # it writes English only: nothing to check
-    candidates = [_row_of(given, recipe) for given in own]
-    for candidate in candidates:
-        if candidate.question is not None:
-            on_question(candidate.question)
-    progress = Progress("chunks", len(asked))
-    for share in asked:
-        chunk = share.chunk
-        drafts = write_questions(chunk, num_questions=share.count, seed=recipe.seed)
-        for number, draft in enumerate(drafts):
-            candidate = Candidate(chunk, (share.place, number), recipe.max_repairs)
+    candidates, progress = list[Candidate](), Progress("chunks", len(chunks))
+    for share in shares:
+        for candidate in [_row_of(share.given, recipe)] if share.given else _rows_on(share, recipe):
             candidates.append(candidate)
-            try:
-                gates.check_question(draft.text, chunk, recipe)
-                question = gates.judge_answer(draft, chunk, draft.cot_answer, "stop", recipe)
-            except Rejection as refusal:
-                candidate.refuse(refusal, draft.text, draft.cot_answer)
-                continue  # rules would write the same again
-            if recipe.dataset_kind == "qa":
-                question = replace(question, cot_answer="")
-            candidate.question = question
-            on_question(question)
-        progress.advance()
+            if candidate.question is not None:
+                on_question(candidate.question)
+        if not share.given:
+            progress.advance()
     progress.close()
     return candidates
+
+
+def _rows_on(share: Share, recipe: Recipe) -> Iterator[Candidate]:
+    chunk = share.chunk
+    drafts = write_questions(chunk, num_questions=share.count, seed=recipe.seed)
+    for number, draft in enumerate(drafts):
+        candidate = Candidate(chunk, (share.place, number), recipe.max_repairs)
+        try:
+            gates.check_question(draft.text, chunk, recipe)
+            question = gates.judge_answer(draft, chunk, draft.cot_answer, recipe)
+            qa = recipe.dataset_kind == "qa"
+            candidate.question = replace(question, cot_answer="") if qa else question
+        except Rejection as refusal:  # rules would write the same again
+            candidate.refuse(refusal, draft.text, draft.cot_answer)
+        yield candidate
 
 
 def _row_of(given: Given, recipe: Recipe) -> Candidate:
@@ -63,7 +62,7 @@ def _row_of(given: Given, recipe: Recipe) -> Candidate:
         # A record of an API gets no five fields: rules cannot explain a call.
         reply = label_of(given)
         candidate.question = gates.judge_given(
-            given.question, given.oracles, reply, "stop", recipe, by_teacher=False
+            given.question, given.oracles, reply, recipe, by_teacher=False
         )
     except Rejection as refusal:
         candidate.refused = refusal.of(given.question, reply)

@@ -48,7 +48,6 @@ class Estimate:
 
 
 def estimate(chunks: Iterable[Chunk], recipe: Recipe, own: Sequence[Given] = ()) -> Estimate:
-    """The requests, tokens and cost of asking the teacher; the built-in one costs nothing."""
     prices, settings = load_prices(), endpoint_settings("teacher")
     asked = drawn(list(chunks), recipe)
     rows = len(own) + sum(share.count for share in shares(asked, recipe))
@@ -77,34 +76,28 @@ def _requests(
 ) -> Iterator[tuple[int, int, int]]:
     """Everything that is asked about a group: how often, and tokens read and written in all."""
     given = group[0].given
+    api = is_api_record(group[0].chunk.text)
     whole = asks_whole_rows(group[0].chunk, recipe) or given is not None
     in_first = (_PAIR if recipe.dataset_kind == "qa" else _ROW) if whole else _QUESTION
     if given is not None:
-        in_first = _API_ANSWER if is_api_record(group[0].chunk.text) else _ANSWER
+        in_first = _API_ANSWER if api else _ANSWER
     if given is None or not given.reasoning:
         first = tokens(first_request(group, recipe, prompts)["messages"])
         yield 1, first, in_first * sum(share.count for share in group)
+    following = [  # the task, the tokens of its reply, and whether it is asked
+        ("api_answer", _API_ANSWER, api and not whole),
+        ("answer", _ANSWER, not api and not whole),
+        ("round_trip", _SHORT, recipe.round_trip and not api),
+        ("closed_book", _SHORT, recipe.passage_dependency and not api),
+        ("rating", _RATING, recipe.min_rating > 0),
+        ("rationale", _ANSWER, recipe.rationale and not api and given is None),
+    ]
     for share in group:
-        api = is_api_record(share.chunk.text)
-        for task, written in _tasks_on_a_row(recipe, whole=whole, api=api):
-            if given is not None and task == "rationale":
-                continue  # it was the first request
+        for task, written, is_asked in following:
+            if not is_asked:
+                continue
             chunks = [share.chunk] if task != "closed_book" else []
             messages = prompts.ask(
                 task, *chunks, question=_TYPICAL_QUESTION, answer=_TYPICAL_ANSWER
             )
             yield share.count, share.count * tokens(messages), share.count * written
-
-
-def _tasks_on_a_row(recipe: Recipe, *, whole: bool, api: bool) -> Iterator[tuple[str, int]]:
-    """The tasks after the first request, each with the tokens of its reply."""
-    if not whole:
-        yield ("api_answer", _API_ANSWER) if api else ("answer", _ANSWER)
-    if recipe.round_trip and not api:
-        yield "round_trip", _SHORT
-    if recipe.passage_dependency and not api:
-        yield "closed_book", _SHORT
-    if recipe.min_rating:
-        yield "rating", _RATING
-    if recipe.rationale and not api:
-        yield "rationale", _ANSWER

@@ -1,8 +1,9 @@
 """Questions and chain-of-thought answers from the teacher, as an artefact of their own."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.tasks import run
 from lib.gen.ask import built_in_teacher
-from lib.gen.ask.live import ask_in_batches, ask_live
+from lib.gen.ask.live import OnQuestion, ask_in_batches, ask_live
 from lib.gen.ask.rows import Candidate, Rating
-from lib.gen.ask.shares import Share, drawn, request_groups
+from lib.gen.ask.shares import Share, request_groups
 from lib.gen.duplicate_questions import drop_ambiguous, drop_asked, drop_similar
 from lib.gen.gates import GATES
 from lib.gen.own_questions import Given
@@ -42,8 +43,6 @@ _REMEDIES = {  # gate → what to do where it refuses every question
 
 @dataclass(frozen=True)
 class Generated:
-    """The teacher's questions and answers."""
-
     questions: list[Question]  # that passed every gate, in the order of the chunks
     rejected: list[Rejected]
     teacher: str  # its name: of the deployment, or of the built-in teacher
@@ -70,7 +69,7 @@ def ask_teacher(
     recipe: Recipe,
     *,
     own: Sequence[Given] = (),
-    on_question: Callable[[Question], None] = lambda question: None,
+    on_question: OnQuestion = lambda question: None,
 ) -> Generated:
     """Questions on the chunks and their answers; and the reasoning of people's `own` questions.
 
@@ -79,15 +78,11 @@ def ask_teacher(
     `on_question` is called with each row as it passes its gates (of batches, at the end); repeated
     rows are rejected at the end.
     """
-    roles = _roles(recipe)
+    asking = Asking(recipe, own)
     if recipe.language and not can_check(recipe.language):
         print(f"language = {recipe.language!r} is asked for, but not checked: it is not known.")
-    embedder = load_embedder(recipe) if recipe.semantic_duplicates else None
-    chunks = _drawn(chunks, recipe)
     if isinstance(chunks, Sequence):
-        target = artefact_dir(
-            "questions", recipe.run_name, _made_of(roles, chunks, own, recipe, embedder)
-        )
+        target = artefact_dir("questions", recipe.run_name, asking.made_of(chunks))
         if target.exists():
             print(f"Already written: {portable(target)}. The teacher is not asked again.")
             return _read(target)
@@ -98,81 +93,79 @@ def ask_teacher(
             seen.append(chunk)
             yield chunk
 
-    if not roles:
-        candidates = built_in_teacher.write_rows(list(streaming()), recipe, on_question, own)
-    else:
-        groups = request_groups(streaming(), recipe, own)
-        candidates = _ask(groups, recipe, roles, on_question)
-    return _write(candidates, _made_of(roles, seen, own, recipe, embedder), recipe, embedder)
+    candidates = asking.ask(request_groups(streaming(), recipe, own), on_question)
+    return _write(candidates, asking, seen)
 
 
-def _ask(
-    groups: Iterator[tuple[Share, ...]],
-    recipe: Recipe,
-    roles: dict[str, EndpointSettings],
-    on_question: Callable[[Question], None],
-) -> list[Candidate]:
-    if not recipe.batch:
-        return run(ask_live(groups, recipe, roles, on_question))
-    candidates = ask_in_batches(groups, recipe, roles)
-    for candidate in candidates:
-        if candidate.question is not None:
-            on_question(candidate.question)
-    return candidates
+@dataclass(frozen=True)
+class Asking:
+    """The recipe's teacher, and people's own questions to it."""
+
+    recipe: Recipe
+    own: Sequence[Given] = ()
+
+    @cached_property
+    def roles(self) -> dict[str, EndpointSettings]:
+        """The endpoints: the teacher's, and the judge's where rows are rated by one.
+
+        None at all: the built-in teacher writes.
+        """
+        roles = ("teacher", "judge") if self.recipe.min_rating else ("teacher",)
+        found = {role: settings for role in roles if (settings := endpoint_settings(role))}
+        return found if "teacher" in found else {}
+
+    @cached_property
+    def embedder(self) -> Embedder | None:
+        return load_embedder(self.recipe) if self.recipe.semantic_duplicates else None
+
+    def made_of(self, chunks: Sequence[Chunk]) -> dict[str, Any]:
+        """All that the questions depend on: not the teacher's address, nor its key.
+
+        Prompts count by their texts, gates and parsers by the version in gates.py. After a change
+        the replies still come from the ledger, for requests that did not change.
+        """
+        teacher: dict[str, Any] = {"name": teacher_name()}
+        if self.roles:
+            teacher["prompts"] = dict(load_prompts(self.recipe).texts)
+        if "judge" in self.roles:
+            teacher["judge"] = self.roles["judge"].deployment
+        made_of = {
+            "teacher": teacher,
+            "gates": GATES,
+            "recipe": self.recipe.asking,
+            "embedder": self.embedder.identity if self.embedder else "",
+            "chunks": [(chunk.id, chunk.title, chunk.text) for chunk in chunks],
+        }
+        return made_of | ({"own": fingerprint(self.own)} if self.own else {})
+
+    def ask(self, groups: Iterator[tuple[Share, ...]], on_question: OnQuestion) -> list[Candidate]:
+        if not self.roles:
+            return built_in_teacher.write_rows(groups, self.recipe, on_question)
+        if not self.recipe.batch:
+            return run(ask_live(groups, self.recipe, self.roles, on_question))
+        candidates = ask_in_batches(groups, self.recipe, self.roles)
+        for candidate in candidates:
+            if candidate.question is not None:
+                on_question(candidate.question)
+        return candidates
+
+    def ask_part(self, chunks: Iterable[Chunk], first: int, step: int) -> None:
+        """Send only the first requests of every n-th group, and all that follow from them: their
+        replies are in the ledger then. Rows are for a run that finds all replies there."""
+        if not self.roles:
+            raise SetupError(
+                "The built-in teacher would write, which a part of a run does not ask. Run the "
+                "whole, or name a teacher in .env (COMPLETION_…)."
+            )
+        groups = request_groups(chunks, self.recipe, self.own)
+        candidates = self.ask(islice(groups, first, None, step), lambda question: None)
+        passed = sum(candidate.question is not None for candidate in candidates)
+        print(f"{passed:,} of {len(candidates):,} questions of this part passed the gates")
 
 
-def ask_part(
-    chunks: Iterable[Chunk], recipe: Recipe, part: slice, *, own: Sequence[Given] = ()
-) -> None:
-    """Send only the first requests of a part of the groups, and all that follow from them: their
-    replies are in the ledger then. Rows are for a run that finds all replies there."""
-    if not (roles := _roles(recipe)):
-        raise SetupError(
-            "The built-in teacher would write, which a part of a run does not ask. Run the whole, "
-            "or name a teacher in .env (COMPLETION_…)."
-        )
-    groups = request_groups(_drawn(chunks, recipe), recipe, own)
-    candidates = _ask(
-        islice(groups, part.start, None, part.step), recipe, roles, lambda question: None
-    )
-    passed = sum(candidate.question is not None for candidate in candidates)
-    print(f"{passed:,} of {len(candidates):,} questions of this part passed the gates")
-
-
-def asked_of(
-    chunks: Iterable[Chunk], recipe: Recipe, *, own: Sequence[Given] = ()
-) -> dict[str, Any]:
-    """All that the questions on these chunks depend on; texts by their hash."""
-    embedder = load_embedder(recipe) if recipe.semantic_duplicates else None
-    made_of = _made_of(_roles(recipe), list(_drawn(chunks, recipe)), own, recipe, embedder)
-    return made_of | {key: fingerprint(made_of[key]) for key in ("teacher", "chunks")}
-
-
-def _drawn(chunks: Iterable[Chunk], recipe: Recipe) -> Iterable[Chunk]:
-    """A draw needs all of them, and so does a batch; others may come one by one."""
-    if (recipe.max_chunks or recipe.batch) and not isinstance(chunks, Sequence):
-        chunks = list(chunks)
-    return drawn(chunks, recipe) if isinstance(chunks, Sequence) else chunks
-
-
-def _roles(recipe: Recipe) -> dict[str, EndpointSettings]:
-    """The endpoints that are asked: the teacher's, and the judge's where rows are rated by one.
-
-    None at all: the built-in teacher writes.
-    """
-    found = {"teacher": endpoint_settings("teacher")}
-    if found["teacher"] is not None and recipe.min_rating:
-        found["judge"] = endpoint_settings("judge")
-    return {role: settings for role, settings in found.items() if settings is not None}
-
-
-def _write(
-    candidates: Sequence[Candidate],
-    made_of: dict[str, Any],
-    recipe: Recipe,
-    embedder: Embedder | None,
-) -> Generated:
+def _write(candidates: Sequence[Candidate], asking: Asking, chunks: Sequence[Chunk]) -> Generated:
     """Write the rows in the order of the chunks, without repeated ones."""
+    recipe, embedder, teacher = asking.recipe, asking.embedder, teacher_name()
     ordered = sorted(candidates, key=lambda candidate: candidate.place)
     taken = [c for c in ordered if c.question is not None]
     rejected = [c.refused for c in ordered if c.question is None and c.refused is not None]
@@ -184,13 +177,13 @@ def _write(
     if embedder is not None:
         questions, similar = drop_similar(questions, embedder, max_similarity=recipe.max_similarity)
         rejected += similar
-    teacher = made_of["teacher"]["name"]
     if not questions:
         raise SetupError(_why_none(teacher, rejected, recipe))
     ratings = [c.rating for c in ordered if c.rating is not None]
+    made_of = asking.made_of(chunks)
     manifest = {
         "teacher": teacher,
-        "chunks": len(made_of["chunks"]),
+        "chunks": len(chunks),
         "questions": len(questions),
         "rejected": len(rejected),
         "rejected_by_gate": dict(sorted(Counter(item.gate for item in rejected).items())),
@@ -220,33 +213,6 @@ def _why_none(teacher: str, rejected: Sequence[Rejected], recipe: Recipe) -> str
     if item.cot_answer:
         said += f"The reply: “{one_line(item.cot_answer)[:200]}”. "
     return said + _REMEDIES.get(gate, "Look at the documents' text, or take another teacher.")
-
-
-def _made_of(
-    roles: dict[str, EndpointSettings],
-    chunks: Sequence[Chunk],
-    own: Sequence[Given],
-    recipe: Recipe,
-    embedder: Embedder | None,
-) -> dict[str, Any]:
-    """All that the questions depend on: not the teacher's address, nor its key.
-
-    Prompts count by their texts, gates and parsers by the version in gates.py. After a change the
-    replies still come from the ledger, for requests that did not change.
-    """
-    teacher: dict[str, Any] = {"name": teacher_name()}
-    if roles:
-        teacher["prompts"] = dict(load_prompts(recipe).texts)
-    if "judge" in roles:
-        teacher["judge"] = roles["judge"].deployment
-    made_of = {
-        "teacher": teacher,
-        "gates": GATES,
-        "recipe": recipe.asking,
-        "embedder": embedder.identity if embedder else "",
-        "chunks": [(chunk.id, chunk.title, chunk.text) for chunk in chunks],
-    }
-    return made_of | ({"own": fingerprint(own)} if own else {})
 
 
 def _read(folder: Path) -> Generated:

@@ -41,8 +41,6 @@ Ask = Callable[..., Awaitable[Reply]]
 
 @dataclass(frozen=True)
 class Rating:
-    """The judge's rating of a row."""
-
     question_id: str
     rating: int  # 1–5
     reason: str
@@ -177,7 +175,7 @@ class RowWriter:
             if given.reasoning:
                 reply = label_of(given)
                 question = gates.judge_given(
-                    question, given.oracles, reply, "stop", self._recipe, by_teacher=False
+                    question, given.oracles, reply, self._recipe, by_teacher=False
                 )
             else:
                 messages = first_request(shares, self._recipe, self.prompts)["messages"]
@@ -269,11 +267,12 @@ class RowWriter:
             try:
                 if not talk.whole:
                     said = await self._ask(messages, temperature=recipe.temperature)
-                    reply, end = said.text, said.finish_reason
+                    reply = said.text
+                    gates.check_whole(reply, said.finish_reason)
                     if given:
-                        question = gates.judge_given(question, given.oracles, reply, end, recipe)
+                        question = gates.judge_given(question, given.oracles, reply, recipe)
                     else:
-                        question = gates.judge_answer(question, chunk, reply, end, recipe)
+                        question = gates.judge_answer(question, chunk, reply, recipe)
                     self._note_readable("answers", reply, None)
                 candidate.question = await self._checked(candidate, question)
                 return self._on_question(candidate.question)
@@ -322,7 +321,8 @@ class RowWriter:
                 raise Rejection("rating", reason)
         if recipe.rationale and not is_api and not candidate.given:
             reply = await self._ask(prompts.ask("rationale", chunk, question=text, answer=answer))
-            anew = gates.judge_answer(question, chunk, reply.text, reply.finish_reason, recipe)
+            gates.check_whole(reply.text, reply.finish_reason)
+            anew = gates.judge_answer(question, chunk, reply.text, recipe)
             if not same_answer(anew.answer, answer):
                 raise Rejection("rationale", f"it ends with “{anew.answer[:80]}”")
             question = anew

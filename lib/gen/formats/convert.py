@@ -21,8 +21,6 @@ _SHAPE = {"prompt_column": "prompt", "completion_column": "completion", "stop": 
 
 @dataclass(frozen=True)
 class Source:
-    """A dataset to convert."""
-
     rows: Rows  # hf rows by split
     answers: Mapping[str, str] = field(default_factory=dict)  # the teacher's, by question id
     rejected: Sequence[Rejected] = ()
@@ -30,8 +28,6 @@ class Source:
 
 @dataclass(frozen=True)
 class Converted:
-    """A dataset's rows in another format."""
-
     rows: dict[str, list[Row]] = field(default_factory=lambda: {split: [] for split in SPLITS})
     left_out: list[LeftOut] = field(default_factory=list)
 
@@ -126,8 +122,6 @@ def convert_rows(source: Source, *, to: str, **shape: str) -> Converted:
         ),
         "triplets": lambda split, row: formats.triplets(row, same=same),
     }
-    if to not in fit:
-        raise SetupError(f"The format '{to}' is unknown. Expected one of: {', '.join(FORMATS)}.")
     converted = Converted()
     for split, rows in source.rows.items():
         for row in rows:

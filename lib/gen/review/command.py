@@ -3,8 +3,7 @@
 import argparse
 import getpass
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Any
 
@@ -86,12 +85,9 @@ def login_name() -> str:
         raise SetupError("Your login name is not known. Give one: --reviewer NAME.") from error
 
 
-@contextmanager
 def serving(
-    review: Review, *, order: str = ORDERS[0], port: int = 0, open_browser: bool = False
-) -> Iterator[str]:
-    """Serve the page on loopback; yields its address. port 0 = the first free one."""
+    review: Review, *, order: str = ORDERS[0], **options: Any
+) -> AbstractContextManager[str]:
+    """Serve the page on loopback, with the options of `serving_page`; yields its address."""
     style = (ASSETS / "page.css").read_text(encoding="utf-8")
-    build = partial(build_page, review, order)
-    with serving_page(build, style=style, port=port, open_browser=open_browser) as url:
-        yield url
+    return serving_page(partial(build_page, review, order), style=style, **options)

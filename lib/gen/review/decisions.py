@@ -20,8 +20,6 @@ REASONS = (  # for a rejection
 
 @dataclass(frozen=True)
 class Decision:
-    """One line of a review file."""
-
     row_id: str
     verdict: str  # one of VERDICTS; pick = move to the evaluation; or undo, or note
     time: str  # UTC

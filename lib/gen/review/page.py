@@ -24,7 +24,6 @@ _REASON_OF_KEY = {str(number): reason for number, reason in enumerate(REASONS, 1
 
 
 def build_page(review: Review, order: str = "dataset") -> Any:
-    """The page (gradio.Blocks)."""
     import gradio as gr
 
     title = f"Review of {review.dataset.name}"

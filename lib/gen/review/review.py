@@ -139,8 +139,7 @@ class Review:
     def decide(self, row_id: str, verdict: str, *, reason: str = "", version: int = -1) -> None:
         """Accept a row, reject it, or pick it for the evaluation.
 
-        Args:
-            version: how many decisions on it the page had seen; -1 = does not matter.
+        `version`: how many decisions on it the page had seen; -1 = does not matter.
         """
         row = self.all_rows[row_id]
         if verdict == "pick" and row.split == "eval":
@@ -158,11 +157,7 @@ class Review:
         self._add(row_id, verdict, reason=reason)
 
     def annotate(self, row_id: str, note: str, before: str = "") -> None:
-        """Keep a text on a row, in place of the one before.
-
-        Args:
-            before: the text that the page had seen.
-        """
+        """Keep a text on a row, in place of `before`, which the page had seen."""
         saved = self.note(row_id)
         if saved not in (before, note):
             raise SetupError(
@@ -209,8 +204,7 @@ class Review:
     ) -> list[str]:
         """The ids of the shown rows of this kind and state that hold this text, in this order.
 
-        Args:
-            state: one of STATES, or DIFFER.
+        `state`: one of STATES, or DIFFER.
         """
         wanted = one_line(search).casefold()
         return [

@@ -29,7 +29,7 @@ from tests.gen.make import chunked
 from tests.ledger import replies_of
 from tests.server import Loopback, error, serve
 
-CHUNKS = chunked(0, overlap=0)[0][:16]
+CHUNKS = chunked(0, overlap=0)[0][:12]
 
 
 @pytest.fixture
@@ -116,12 +116,6 @@ def test_one_worker_and_sixteen_give_the_same_bytes(
             assert (server.max_in_flight > 4) == (workers > 1)
         written.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert written[0] == written[1]
-
-
-def test_max_chunks_draws_by_seed(loopback: Loopback) -> None:
-    drawn = [{q.chunk_id for q in ask(max_chunks=5, seed=s).questions} for s in (1, 2)]
-    assert [len(ids) for ids in drawn] == [5, 5]
-    assert drawn[0] != drawn[1]
 
 
 def test_what_the_gates_refuse_is_kept_with_its_reason(loopback: Loopback) -> None:
@@ -213,7 +207,9 @@ def test_when_all_is_refused_the_reason_is_said_and_the_rows_are_kept(
     loopback: Loopback, home_dir: Path
 ) -> None:
     loopback.fault = lambda n, body: error(400, "too long") if len(str(body)) > 200 else None
-    with pytest.raises(SetupError, match=r"refused 16.*400: too long.*endpoint complains"):
+    with pytest.raises(
+        SetupError, match=rf"refused {len(CHUNKS)}.*400: too long.*endpoint complains"
+    ):
         ask()
     kept = (home_dir / "artefacts" / "questions" / "t.rejected.jsonl").read_text()
     assert kept.count("400: too long") == len(CHUNKS)
@@ -230,7 +226,7 @@ SCRIPT = """
 from lib.recipe import Recipe
 from lib.gen.ask.questions import ask_teacher
 from tests.gen.make import chunked
-chunks = chunked(0, overlap=0)[0][:16]
+chunks = chunked(0, overlap=0)[0][:12]
 ask_teacher(chunks, Recipe(run_name="t", questions_per_chunk=3, seed=1, concurrency=4))
 """
 
@@ -416,10 +412,6 @@ def test_a_language_that_no_rule_knows_is_said_to_be_unchecked(
     assert "language = 'Klingon' is asked for, but not checked" in capsys.readouterr().out
     ask(CHUNKS[:2], language="English")
     assert "not checked" not in capsys.readouterr().out
-
-
-def test_a_draw_waits_for_all_chunks(loopback: Loopback) -> None:
-    assert ask(iter(CHUNKS), max_chunks=5) == ask(max_chunks=5)
 
 
 def test_questions_that_repeat_in_other_words_are_dropped_at_the_end(

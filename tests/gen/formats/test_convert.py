@@ -13,7 +13,7 @@ from lib.gen.formats.convert import FORMATS
 from lib.gen.formats.foreign import read_rows, split_of
 from lib.state import save_state
 from lib.store import read_jsonl, write_jsonl
-from tests.gen.dataset import make, write
+from tests.gen.dataset import written
 from tests.gen.published import published_row
 
 Row = dict[str, Any]
@@ -21,7 +21,7 @@ Row = dict[str, Any]
 
 @pytest.fixture
 def dataset(home_dir: Path) -> Path:
-    return write(make())
+    return written()
 
 
 @pytest.fixture
@@ -63,23 +63,31 @@ def test_every_format_and_file_type_loads(dataset: Path, tmp_path: Path, name: s
     for file_type in ("jsonl", "parquet", "arrow"):
         assert convert(dataset, name, tmp_path / file_type, "--file-type", file_type) == 0
     saved = load_from_disk(str(tmp_path / "arrow"))
+    files = {
+        file_type: {split: str(tmp_path / file_type / f"{split}.{file_type}") for split in saved}
+        for file_type in ("jsonl", "parquet")
+    }
+    cache = str(tmp_path / "cache")
+    as_json = load_dataset("json", data_files=files["jsonl"], cache_dir=cache)
+    as_parquet = load_dataset("parquet", data_files=files["parquet"], cache_dir=cache)
     for split in saved:
         rows = read_jsonl(tmp_path / "jsonl" / f"{split}.jsonl")
         assert rows
-        assert saved[split].to_list() == rows
-        for file_type, builder in (("jsonl", "json"), ("parquet", "parquet")):
-            files = {"train": str(tmp_path / file_type / f"{split}.{file_type}")}
-            loaded = load_dataset(builder, data_files=files, cache_dir=str(tmp_path / "cache"))
-            assert loaded["train"].to_list() == rows
+        for loaded in (saved, as_json, as_parquet):
+            assert loaded[split].to_list() == rows
 
 
-@pytest.mark.parametrize("file_type", ["jsonl", "parquet", "arrow"])
-def test_the_same_rows_give_the_same_bytes(dataset: Path, tmp_path: Path, file_type: str) -> None:
-    for name in ("preference", "triplets"):
-        first, second = tmp_path / f"{name}1", tmp_path / f"{name}2"
-        for out in (first, second):
-            assert convert(dataset, name, out, "--file-type", file_type) == 0
-        assert content(first) == content(second) != {}
+@pytest.mark.parametrize(
+    ("name", "file_type"),
+    [("triplets", "jsonl"), ("preference", "parquet"), ("triplets", "arrow")],
+)
+def test_the_same_rows_give_the_same_bytes(
+    dataset: Path, tmp_path: Path, name: str, file_type: str
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for out in (first, second):
+        assert convert(dataset, name, out, "--file-type", file_type) == 0
+    assert content(first) == content(second) != {}
 
 
 def test_it_goes_where_its_content_says_and_is_found_again(
@@ -288,6 +296,10 @@ def test_nothing_is_overwritten(
     below = kept / "below"
     assert "cannot be written" in refused(capsys, str(dataset), "--to", "chat", "--out", str(below))
     assert kept.read_text() == "kept"
+
+
+def test_an_unknown_format_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "sharegpt" in refused(capsys, "--to", "parquet")
 
 
 @pytest.mark.parametrize("option", ["--prompt-column", "--completion-column", "--stop"])

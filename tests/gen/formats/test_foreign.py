@@ -17,7 +17,7 @@ from lib.prompts.student import parse_answer
 from lib.settings import home
 from lib.store import read_jsonl, write_jsonl
 from lib.text import find_quote
-from tests.gen.dataset import make, write
+from tests.gen.dataset import written
 from tests.gen.published import DOCUMENTS, published_row, stripped
 
 
@@ -35,7 +35,7 @@ def failed(folder: Path) -> dict[str, str]:
 def test_rows_without_a_manifest_are_checked_and_trained_on(
     ours: bool, home_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole = write(make())
+    whole = written()
     for split in ("train", "valid", "eval"):
         rows = read_jsonl(whole / "hf" / f"{split}.jsonl")
         write_jsonl(tmp_path / "other" / f"{split}.jsonl", rows if ours else map(stripped, rows))
@@ -91,14 +91,13 @@ def test_rows_that_cannot_be_used_are_told(
     assert "lacks id, type" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("file_type", ["jsonl", "parquet"])
+@pytest.mark.parametrize(("file_type", "seed"), [("jsonl", 1), ("parquet", 2)])
 @pytest.mark.parametrize("form", ["chat", "completion", "alpaca", "sharegpt", "preference"])
 def test_what_convert_writes_is_read_back(
     home_dir: Path, tmp_path: Path, seed: int, file_type: str, form: str
 ) -> None:
     """Question, documents and label of every row; its kind and oracle where they can be known."""
-    whole, out = write(make(seed=seed)), tmp_path / "rows"
+    whole, out = written(seed), tmp_path / "rows"
     convert = ["convert", str(whole), "--to", form, "--out", str(out), "--file-type", file_type]
     assert main(convert) == 0
     (out / "left_out.jsonl").unlink(missing_ok=True)

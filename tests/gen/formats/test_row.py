@@ -121,11 +121,6 @@ def test_columns_without_names_of_their_own_are_errors(columns: tuple[str, str])
         )
 
 
-def test_an_unknown_format_is_an_error() -> None:
-    with pytest.raises(SetupError, match="sharegpt"):
-        convert_rows(source_of([], []), to="parquet")
-
-
 def test_the_kind_of_another_tools_row_is_found_out(made: Made) -> None:
     for example in made.built.examples:
         assert kind_of(stripped(hf_row(example))) == example.kind

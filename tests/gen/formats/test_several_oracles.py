@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,9 +29,10 @@ from tests.gen import own
 KNOWN = ("hf", "alpaca", "sharegpt", "preference")
 
 
-@pytest.fixture
-def dataset(tmp_path: Path) -> Dataset:
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every second row needs two documents."""
+    tmp_path = tmp_path_factory.mktemp("generated")
     sentences = list(own.write_documents(tmp_path / "documents").values())
     rows = []
     for number in range(40):
@@ -39,7 +41,15 @@ def dataset(tmp_path: Path) -> Dataset:
         rows.append(own.row(*shown, quote=shown))
     path = own.write_rows(tmp_path / "faq.jsonl", rows)
     knobs = {"doc_path": str(tmp_path / "documents"), "train_file": str(path)}
-    return read_dataset(generate(Recipe(**own.PARAMETERS | knobs)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENBOOK_HOME", str(tmp_path))
+        return generate(Recipe(**own.PARAMETERS | knobs))
+
+
+@pytest.fixture
+def dataset(generated: Path, home_dir: Path) -> Dataset:
+    target = home_dir / "artefacts" / "datasets" / generated.name
+    return read_dataset(shutil.copytree(generated, target))
 
 
 @pytest.mark.parametrize("name", [*KNOWN, "chat", "completion"])

@@ -18,7 +18,7 @@ from lib.recipe import Recipe
 from lib.settings import SetupError, portable
 from lib.state import read_state, save_state
 from lib.store import file_sha256
-from tests.gen.dataset import make, write
+from tests.gen.dataset import written
 
 STATISTICAL = {"share of training rows with their oracle", "the oracle's place is uniform"}
 
@@ -30,7 +30,7 @@ def train_rows(review: Review) -> list[str]:
 
 @pytest.fixture
 def folder(home_dir: Path) -> Path:
-    return write(make())
+    return written()
 
 
 def test_without_decisions_that_change_rows_nothing_is_written(folder: Path) -> None:
@@ -104,7 +104,7 @@ def test_the_command_writes_it_and_the_next_notebooks_read_it(
 
 
 def test_the_state_of_another_dataset_stays(folder: Path) -> None:
-    other = write(make(seed=2))
+    other = written(seed=2)
     save_state("t", DATASET_DIR=portable(other))
     review = Review(folder)
     review.decide(review.find()[0], "reject")

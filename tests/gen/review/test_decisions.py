@@ -21,12 +21,12 @@ from lib.gen.review.figures import estimate
 from lib.gen.review.review import ORDERS, Review
 from lib.records import RaftExample
 from lib.settings import SetupError
-from tests.gen.dataset import make, write
+from tests.gen.dataset import make, write, written
 
 
 @pytest.fixture
 def folder(home_dir: Path) -> Path:
-    return write(make())
+    return written()
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from lib.gen.review.decisions import REASONS, read_decisions
 from lib.gen.review.page import card_html, page_html, respond
 from lib.gen.review.review import Review
 from lib.settings import SetupError
-from tests.gen.dataset import make, write
+from tests.gen.dataset import make, write, written
 from tests.processes import interruptible
 
 HOSTILE = """<script>alert(1)</script><img src="https://example.com/x" onerror='a()'> ${b} {{c}}"""
@@ -32,7 +32,7 @@ HOSTILE = """<script>alert(1)</script><img src="https://example.com/x" onerror='
 
 @pytest.fixture
 def folder(home_dir: Path) -> Path:
-    return write(make())
+    return written()
 
 
 @pytest.fixture

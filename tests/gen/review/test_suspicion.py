@@ -13,12 +13,12 @@ from lib.gen.review.suspicion import read_ratings
 from lib.records import Rejected
 from lib.settings import home
 from lib.store import write_jsonl
-from tests.gen.dataset import make, write
+from tests.gen.dataset import make, write, written
 
 
 @pytest.fixture
 def folder(home_dir: Path) -> Path:
-    return write(make())
+    return written()
 
 
 def rate(review: Review, ratings: dict[str, int], **changed: Any) -> None:
