@@ -21,7 +21,6 @@ from lib.engine.replies import (
     read_reply,
     read_vectors,
     rejected_reply,
-    usage_of,
 )
 from lib.engine.retries import RetryLoop
 from lib.engine.tasks import gather_all, run
@@ -165,16 +164,9 @@ class Endpoint:
             data = await self._send(request, timeouts=timeouts)
             reply = read_reply(data, latency_s=time.monotonic() - start, where=self.settings.where)
         except Fault as fault:
-            self._count_failed(fault, request, data)
+            fault.used = self.meter.count_fault(fault, request, data)
             raise
         return reply, self.meter.count(request, reply)
-
-    def _count_failed(self, fault: Fault, request: dict[str, Any], data: dict[str, Any]) -> None:
-        """A reply that came and cannot be read is paid; one that did not come in time may be."""
-        if fault.is_paid:
-            fault.used = self.meter.count_unread(request, usage_of(data))
-        elif fault.kind == "timeout":
-            fault.used = self.meter.count_timed_out(request)
 
     async def _send(self, request: dict[str, Any], *, timeouts: int = 0) -> dict[str, Any]:
         """One attempt, in a form that the endpoint accepts."""
@@ -235,7 +227,7 @@ class Endpoint:
             data = await self._send_texts(batch, timeouts)
             vectors, tokens = read_vectors(data, count=len(batch), where=self.settings.where)
         except Fault as fault:
-            self._count_failed(fault, {"input": batch}, data)
+            fault.used = self.meter.count_fault(fault, {"input": batch}, data)
             raise
         replies: list[dict[str, Any]] = [{"embedding": vector} for vector in vectors]
         replies[0]["prompt_tokens"] = tokens  # of the whole batch
