@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.prompts.student import neutralise
-from lib.reading.assemble import Skipped, Text, assemble, clean, title_of
+from lib.reading.assemble import Skipped, Text, assemble, clean
 from lib.reading.evaluation_file import ANSWER, QUESTION
 from lib.reading.tables import read_table, table_path, text_value
 from lib.records import Document
@@ -153,9 +153,8 @@ def documents_of(items: Sequence[TrainingItem], name: str) -> Iterator[Document 
         if one.passage
     )
     for number, (title, text) in enumerate(seen, start=1):
-        id, title = f"{name}/{number}", title_of(title, Path(name).stem)
-        digest = sha256(text.encode()).hexdigest()
+        id, digest = f"{name}/{number}", sha256(text.encode()).hexdigest()
         try:
-            yield assemble(Text(title, [text]), id=id, title=title, sha256=digest)
+            yield assemble(Text(title, [text]), id=id, name=Path(name).stem, sha256=digest)
         except ValueError as error:
             yield Skipped(id, str(error))

@@ -80,14 +80,14 @@ def test_pages_keep_their_numbers_and_offsets(tmp_path: Path) -> None:
     ],
 )
 def test_what_stands_between_pages(before: str, after: str, between: str) -> None:
-    document = assemble(Text("", [before, after]), id="a.pdf", title="", sha256="")
+    document = assemble(Text("", [before, after]), id="a.pdf", name="a", sha256="")
     assert document.text == before + between + after
 
 
 def test_a_book_of_a_thousand_pages_is_put_together_at_once() -> None:
     page = "Some words of a page that run on and on over the end of it, " * 50
     started = time.process_time()
-    document = assemble(Text("", [page] * 1000), id="book.pdf", title="", sha256="")
+    document = assemble(Text("", [page] * 1000), id="book.pdf", name="book", sha256="")
     assert len(document.pages) == 1000
     assert time.process_time() - started < 10  # 0.01 s; looking through all before each page: 26 s
 
