@@ -99,14 +99,12 @@ class Endpoint:
             task.add_done_callback(partial(self._forget, key))
         return await asyncio.shield(task)  # the caller may be cancelled; a paid reply is written
 
-    async def embed(self, texts: Sequence[str], *, batch_size: int = 64) -> list[list[float]]:
-        """One vector a text, in order; only texts that the ledger does not know are sent."""
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One vector a text, in order; those that the ledger does not know are one request."""
         keys = {text: Ledger.key(self._embedding_request(text)) for text in texts}
         missing = [text for text, key in keys.items() if self.ledger.position(key) is None]
-        batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
-        for result in await gather_all(batches, partial(self._pay_vectors, keys)):
-            if isinstance(result, EndpointError):
-                raise result
+        if missing:
+            await self._pay_vectors(keys, missing)
         replies = (self.ledger.get(keys[text]) for text in texts)
         return [reply["embedding"] for reply in replies if reply is not None]
 

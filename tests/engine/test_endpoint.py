@@ -401,24 +401,13 @@ def test_embeddings_go_through_the_ledger() -> None:
 
         async def embed(texts: list[str]) -> list[list[float]]:
             async with Endpoint(settings(server), Recipe(), ledger=Ledger()) as endpoint:
-                return await endpoint.embed(texts, batch_size=2)
+                return await endpoint.embed(texts)
 
         first = run(embed(["ab", "b", "c"]))
         assert [vector[:3] for vector in first] == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
         assert run(embed(["c", "ab", "d"]))[:2] == [first[2], first[0]]
-        assert sorted(len(request["input"]) for request in server.requests) == [1, 1, 2]
-
-
-def test_equal_texts_are_embedded_once_and_batches_side_by_side() -> None:
-    with serve() as server:
-
-        async def embed() -> list[list[float]]:
-            async with Endpoint(settings(server), Recipe(), ledger=Ledger()) as endpoint:
-                return await endpoint.embed(["ab", "b", "ab", *"cdefgh"], batch_size=3)
-
-        vectors = run(embed())
-        assert vectors[0] == vectors[2] != vectors[1]
-        assert sorted(len(request["input"]) for request in server.requests) == [2, 3, 3]
+        assert run(embed(["ab", "f", "f"]))[1:] == run(embed(["f"])) * 2  # equal texts, once
+        assert [request["input"] for request in server.requests] == [["ab", "b", "c"], ["d"], ["f"]]
 
 
 # --- what goes wrong -----------------------------------------------------------------------------

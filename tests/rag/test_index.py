@@ -15,11 +15,11 @@ import pytest
 from aiohttp import web
 
 from lib.eval.conditions import build_cases
-from lib.rag import build_index, load_embedder
 from lib.rag import index as index_module
 from lib.rag.chat_model import EndpointChat
 from lib.rag.documents import as_chunk
-from lib.rag.embedder import EndpointEmbedder, LocalEmbedder
+from lib.rag.embedder import EndpointEmbedder, LocalEmbedder, load_embedder
+from lib.rag.index import build_index
 from lib.rag.minilm import check_weights
 from lib.rag.pipeline import retrieve
 from lib.rag.retrievers import DenseRetriever
