@@ -90,9 +90,9 @@ def _title_of(title: str, name: str) -> str:
     return neutralise(unicodedata.normalize("NFC", plain)) or name
 
 
-def reason_of(error: OSError) -> str:
-    """`Permission denied`"""
-    return error.strerror or str(error) or type(error).__name__
+def reason_of(error: Exception) -> str:
+    """`Permission denied`, or what a reader says."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def clean(text: str) -> str:

@@ -145,10 +145,8 @@ def _entries(
             return
         text = future.result() if future else reader.read(place)
         yield assemble(text, id=name, name=Path(name).stem, sha256=file_sha256(place))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         yield Skipped(name, reason_of(error))
-    except ValueError as error:
-        yield Skipped(name, str(error))
     else:
         for reason, pages in text.notes.items():
             of = f", page {', '.join(map(str, pages))}" if pages else ""

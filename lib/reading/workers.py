@@ -127,10 +127,8 @@ class _Worker:
 def answer_to(function: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, Any]:
     try:
         return {"result": function(*arguments)}
-    except OSError as error:
+    except (OSError, ValueError) as error:
         return {"error": reason_of(error)}
-    except ValueError as error:
-        return {"error": str(error)}
 
 
 def main() -> None:
