@@ -34,7 +34,7 @@ DENSE = Recipe(retrieval=["dense"])
 
 
 def test_retrieval_finds_what_brute_force_finds(letters: Letters) -> None:
-    chunks = random_chunks(1500)
+    chunks = random_chunks(800)
     index = build_index(chunks, Recipe())
     questions = [chunk.text[20:50] for chunk in chunks[:100]]
     found = retrieve(index, questions, DENSE, k=7)
@@ -103,7 +103,7 @@ def test_what_cannot_be_indexed_or_found_says_so(letters: Letters) -> None:
     assert retrieve(build_index(chunks, Recipe()), [], Recipe(), k=2) == []
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_an_updated_index_finds_what_a_new_one_finds(
     letters: Letters, seed: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
