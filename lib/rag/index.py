@@ -247,8 +247,8 @@ def _fill(client: Any, chunks: Sequence[Chunk], vectors: Mapping[str, Any], iden
         metadata={"embedder": identity},
     )
     known: dict[str, dict[str, Any]] = {}
-    for part in _parts(collection, "documents", "metadatas"):
-        rows = zip(part["ids"], part["documents"], part["metadatas"], strict=True)
+    for found in _parts(collection, "documents", "metadatas"):
+        rows = zip(found["ids"], found["documents"], found["metadatas"], strict=True)
         known |= {name: {"id": name, "text": text, **fields} for name, text, fields in rows}
     new = [chunk for chunk in chunks if known.get(chunk.id) != asdict(chunk)]
     gone = list(known.keys() - {chunk.id for chunk in chunks})
