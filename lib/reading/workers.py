@@ -139,7 +139,7 @@ def main() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    # markitdown imports it for spreadsheets, which no reader gives it: a second.
+    # markitdown imports it for spreadsheets, which no reader gives it: half a second of CPU.
     sys.modules["pandas"] = None  # type: ignore[assignment]
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # lines that libraries print must not get between the answers
