@@ -13,7 +13,7 @@ import ast
 import importlib
 import sys
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from lib.cli import Parser, run_command
@@ -26,6 +26,7 @@ def known() -> dict[str, str]:
     return {name: ast.get_docstring(tree) or "" for name, (tree, _) in _modules().items()}
 
 
+@cache
 def _modules() -> dict[str, tuple[ast.Module, ast.FunctionDef]]:
     """Name → the syntax tree of the module and of its `main`."""
     found = {}

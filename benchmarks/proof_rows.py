@@ -12,7 +12,7 @@ from lib.eval.conditions import Case, build_cases
 from lib.eval.questions import EvalQuestion, first_hit
 from lib.gen.rows import Built, build_examples
 from lib.prompts.student import ANSWER_TAG
-from lib.rag import Index
+from lib.rag.index import Index
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, RaftExample
 from lib.settings import SetupError

@@ -51,6 +51,13 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def whole(text: str) -> str:
+    """Halves of a UTF-16 pair as one character; a lone one as U+FFFD, for no file can hold it."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def sentence_spans(text: str) -> list[tuple[int, int]]:
     """`"Rain fell. It was cold."` → `[(0, 10), (11, 23)]`; a paragraph ends a sentence, too."""
     return [match.span() for match in _SENTENCE.finditer(text)]

@@ -45,23 +45,14 @@ def last_line(notebook: str, server: Loopback, *roles: str, options: tuple[str, 
     return last
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "says"),
-    [
-        (403, "", f"refuses the key (403: {SAID})"),
-        (429, "insufficient_quota", f"no credit left (429: {SAID})"),
-    ],
-)
-def test_a_teachers_wrong_key_is_one_line_with_the_endpoints_words(
-    status: int, code: str, says: str, tmp_path: Path
-) -> None:
+def test_a_teachers_wrong_key_is_one_line_with_the_endpoints_words(tmp_path: Path) -> None:
     for name in "abcdefghijkl":
         text = f"The pier of {name.upper()}ham was opened in 1887 by Ada {name.upper()}inch. "
         (tmp_path / f"{name}.txt").write_text(text * 2)
-    fault = lambda number, body: error(status, SAID, code=code)  # noqa: E731
+    fault = lambda number, body: error(403, SAID)  # noqa: E731
     with serve(Loopback(fault=fault)) as server:
         last = last_line("1_gen", server, "completion", options=("-r", "doc_path", str(tmp_path)))
-    assert says in last
+    assert f"refuses the key (403: {SAID})" in last
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lib.engine.faults import BudgetSpent
+from lib.engine.faults import BudgetSpent, Fault
 from lib.engine.prices import Price, Prices, load_prices
-from lib.engine.replies import Reply
+from lib.engine.replies import Reply, usage_of
 from lib.recipe import Recipe
 from lib.settings import SetupError
 
@@ -112,27 +112,26 @@ class Meter:
         self._lengths[most] = count + 1, mean + (written - mean) / (count + 1)
         return self._add(read, written, reply.cached_tokens)
 
-    def count_unread(self, request: Mapping[str, Any], usage: Reply) -> Used:
-        """Of a reply that cannot be read: by its usage, else as long as it was expected to be."""
-        self.unread += 1
-        if usage.prompt_tokens + usage.completion_tokens:
-            return self.count(request, usage)
-        return self._add(*self._guess(request))
+    def count_fault(
+        self, fault: Fault, request: Mapping[str, Any], data: Mapping[str, Any]
+    ) -> Used | None:
+        """A reply that came and cannot be read is paid, one that timed out may be; None: free.
 
-    def count_timed_out(self, request: Mapping[str, Any]) -> Used:
-        """As long as its reply was expected to be: a service may finish and bill it all the same.
-
-        It is in no sum of this endpoint but `timed_out_cost`; the budget counts it as spent.
+        By the usage in its data, else as long as it was expected to be. A time-out is in no sum of
+        this endpoint but `timed_out_cost`; the budget counts it as spent.
         """
-        read, written = self._guess(request)
-        cost = self._cost(read, written)
-        self.timed_out, self.timed_out_cost = self.timed_out + 1, self.timed_out_cost + cost
-        return Used(read + written, cost, answered=False)
-
-    def _guess(self, request: Mapping[str, Any]) -> tuple[int, int]:
-        """Prompt and completion tokens of a reply that is not known."""
+        read = _prompt_bytes(request) // BYTES_PER_TOKEN
         written = round(self._expected(request.get("max_tokens", 0)))
-        return _prompt_bytes(request) // BYTES_PER_TOKEN, written
+        if fault.is_paid:
+            self.unread += 1
+            usage = usage_of(data)
+            known = usage.prompt_tokens + usage.completion_tokens
+            return self.count(request, usage) if known else self._add(read, written)
+        if fault.kind == "timeout":
+            cost = self._cost(read, written)
+            self.timed_out, self.timed_out_cost = self.timed_out + 1, self.timed_out_cost + cost
+            return Used(read + written, cost, answered=False)
+        return None
 
     def _expected(self, most: int) -> float:
         """The completion tokens of a reply with this max_tokens."""

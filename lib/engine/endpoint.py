@@ -21,7 +21,6 @@ from lib.engine.replies import (
     read_reply,
     read_vectors,
     rejected_reply,
-    usage_of,
 )
 from lib.engine.retries import RetryLoop
 from lib.engine.tasks import gather_all, run
@@ -100,14 +99,12 @@ class Endpoint:
             task.add_done_callback(partial(self._forget, key))
         return await asyncio.shield(task)  # the caller may be cancelled; a paid reply is written
 
-    async def embed(self, texts: Sequence[str], *, batch_size: int = 64) -> list[list[float]]:
-        """One vector a text, in order; only texts that the ledger does not know are sent."""
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One vector a text, in order; those that the ledger does not know are one request."""
         keys = {text: Ledger.key(self._embedding_request(text)) for text in texts}
         missing = [text for text, key in keys.items() if self.ledger.position(key) is None]
-        batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
-        for result in await gather_all(batches, partial(self._pay_vectors, keys)):
-            if isinstance(result, EndpointError):
-                raise result
+        if missing:
+            await self._pay_vectors(keys, missing)
         replies = (self.ledger.get(keys[text]) for text in texts)
         return [reply["embedding"] for reply in replies if reply is not None]
 
@@ -165,16 +162,9 @@ class Endpoint:
             data = await self._send(request, timeouts=timeouts)
             reply = read_reply(data, latency_s=time.monotonic() - start, where=self.settings.where)
         except Fault as fault:
-            self._count_failed(fault, request, data)
+            fault.used = self.meter.count_fault(fault, request, data)
             raise
         return reply, self.meter.count(request, reply)
-
-    def _count_failed(self, fault: Fault, request: dict[str, Any], data: dict[str, Any]) -> None:
-        """A reply that came and cannot be read is paid; one that did not come in time may be."""
-        if fault.is_paid:
-            fault.used = self.meter.count_unread(request, usage_of(data))
-        elif fault.kind == "timeout":
-            fault.used = self.meter.count_timed_out(request)
 
     async def _send(self, request: dict[str, Any], *, timeouts: int = 0) -> dict[str, Any]:
         """One attempt, in a form that the endpoint accepts."""
@@ -235,7 +225,7 @@ class Endpoint:
             data = await self._send_texts(batch, timeouts)
             vectors, tokens = read_vectors(data, count=len(batch), where=self.settings.where)
         except Fault as fault:
-            self._count_failed(fault, {"input": batch}, data)
+            fault.used = self.meter.count_fault(fault, {"input": batch}, data)
             raise
         replies: list[dict[str, Any]] = [{"embedding": vector} for vector in vectors]
         replies[0]["prompt_tokens"] = tokens  # of the whole batch

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib.engine.faults import Fault, RequestRejected, short
+from lib.text import whole
 
 # <think>, <thinking>, [THINK], <|think|>, <seed:think>, ◁think▷, <|begin_of_thought|>,
 # <|START_THINKING|>, <|channel|>analysis<|message|> and what closes each.
@@ -68,7 +69,7 @@ def without_thoughts(text: str, finish_reason: str) -> str:
 
 def text_so_far(text: str) -> str:
     """Of a reply that is being written, what may be shown: `<think>Let me` → ``."""
-    return _whole(_BEGUN.sub("", without_thoughts(text, "length")))
+    return whole(_BEGUN.sub("", without_thoughts(text, "length")))
 
 
 class RequestForm:
@@ -116,7 +117,7 @@ def read_reply(data: Mapping[str, Any], *, latency_s: float, where: str = "endpo
         reason = choice.get("finish_reason") or ""
         if refusal and not text:
             reason = f"refused: {short(refusal)}"
-        reply = Reply(_whole(text), _whole(reason), **usage, latency_s=round(latency_s, 4))
+        reply = Reply(whole(text), whole(reason), **usage, latency_s=round(latency_s, 4))
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         said = f"the {where} sent something else than a chat completion: {short(data)}"
         raise Fault(said, kind="unreadable") from error
@@ -149,15 +150,6 @@ def _text_of(content: Any) -> str:
         parts = [part for part in content if part.get("type", "text") in ("text", "output_text")]
         return "".join(part["text"] for part in parts)
     return content or ""
-
-
-def _whole(text: str) -> str:
-    """Half a surrogate pair (an emoji that was cut in two) becomes U+FFFD: no file can hold it."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 def rejected_reply(rejected: RequestRejected) -> Reply:

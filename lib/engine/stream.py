@@ -82,10 +82,7 @@ def _within(budget: Budget, model: str, request: dict[str, Any], pay: Callable[[
         used = meter.count(request, reply)
         return reply
     except Fault as fault:
-        if fault.is_paid:
-            used = meter.count_unread(request, Reply("", "", 0, 0, 0.0))
-        elif fault.kind == "timeout":
-            used = meter.count_timed_out(request)
+        used = meter.count_fault(fault, request, {})
         raise
     finally:
         with _SPENDING:

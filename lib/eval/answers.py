@@ -12,7 +12,6 @@ from lib.eval.conditions import Case
 from lib.eval.models import EvalModel, endpoint_of
 from lib.progress import Progress
 from lib.prompts.control_tokens import for_student
-from lib.rag.chain import answer_question
 from lib.recipe import Recipe
 from lib.records import Answer
 from lib.settings import SetupError, home
@@ -79,14 +78,9 @@ async def _ask(
         async def ask(item: tuple[EvalModel, Case]) -> Reply:
             model, case = item
             async with at_work:
-                return await answer_question(
-                    endpoint,
-                    case.question,
-                    [chunk.text for chunk in case.chunks],
-                    max_answer_tokens=recipe.max_answer_tokens,
-                    refusal=case.refusal,
-                    prompt=model.prompt,
-                )
+                texts = [chunk.text for chunk in case.chunks]
+                messages = model.prompt.messages(case.question, texts, refusal=case.refusal)
+                return await endpoint.ask(messages, max_tokens=recipe.max_answer_tokens)
 
         queue = [(model, case) for model in models if model.role == role for case in order]
         async with endpoint:

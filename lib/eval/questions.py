@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from lib.dataset import Dataset, read_dataset
 from lib.prompts.student import parse_answer
-from lib.reading.training_file import ROW_ID
+from lib.reading.questions_file import ROW_ID
 from lib.recipe import Recipe
 from lib.records import Chunk, RaftExample
 from lib.settings import SetupError, portable

@@ -12,9 +12,8 @@ from lib.gen.chunks import Splitter, pieces_cache
 from lib.gen.own_questions import OwnQuestions, find_own
 from lib.gen.splits import check_corpus, too_few_documents
 from lib.reading.documents import Skipped, iter_documents, read_sources
-from lib.reading.evaluation_file import read_evaluation_file
+from lib.reading.questions_file import documents_of, read_evaluation_file, read_training_file
 from lib.reading.sources import Source, find_documents
-from lib.reading.training_file import documents_of, read_training_file
 from lib.recipe import Recipe
 from lib.records import Chunk, Document, Rejected
 from lib.settings import SetupError

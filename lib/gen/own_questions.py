@@ -17,7 +17,7 @@ from lib.gen import gates
 from lib.gen.gates import Rejection
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, canonical, neutralise
 from lib.reading.files.api import is_api_record
-from lib.reading.training_file import ROW_ID, Evidence, TrainingItem
+from lib.reading.questions_file import ROW_ID, Evidence, TrainingItem
 from lib.recipe import Recipe
 from lib.records import Chunk, Document, Question, Rejected
 from lib.text import find_quote, holds, normalise, one_line, sentence_spans, terms, words

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from lib.prompts.files import PromptForm, fill, read_prompts
-from lib.prompts.student import Message, neutralise
+from lib.prompts.student import Message, chat_messages, neutralise
 from lib.prompts.verdicts import FIELDS, FORMS
 from lib.settings import SetupError
 from lib.store import fingerprint
@@ -92,8 +92,7 @@ class JudgePrompts:
             }
             said = "".join(fill(self.texts["document"], document=text) for text in shown)
             said += fill(self.texts["grade"], **filled)
-            turns = [{"role": "system", "content": system}] if system else []
-            return [*turns, {"role": "user", "content": said.strip()}]
+            return chat_messages(system, said.strip())
 
         # The key is a hash of all that is said beside it: the same request has the same key, so
         # that the ledger finds it again, and no part of a request can hold its own.

@@ -8,16 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from lib.prompts.student import DOCUMENT_BEGIN, DOCUMENT_END, Message, neutralise
+from lib.prompts.student import DOCUMENT_BEGIN, DOCUMENT_END, Message, chat_messages, neutralise
 from lib.text import find_quote, normalise, one_line
 
 NUM_QUERIES = 3
 _LIST_MARK = re.compile(r"^\s*(?:[-*•]|\(?\d{1,2}[.):])\s*")
 _NUMBER = re.compile(r"\d+")
-
-
-def _asked(instruction: str, user: str) -> list[Message]:
-    return [{"role": "system", "content": instruction}, {"role": "user", "content": user}]
 
 
 def queries_messages(question: str) -> list[Message]:
@@ -26,7 +22,7 @@ def queries_messages(question: str) -> list[Message]:
         f"Write {NUM_QUERIES} other ways to ask the user's question, for a search in documents: "
         "other words for the same things, in the question's language. One a line, nothing else."
     )
-    return _asked(instruction, question)
+    return chat_messages(instruction, question)
 
 
 def parse_queries(reply: str, question: str) -> list[str]:
@@ -44,7 +40,7 @@ def passage_messages(question: str) -> list[Message]:
         "Write the short passage of a document that answers the user's question, in the question's "
         "language. Two or three sentences, nothing else. Invent what you do not know."
     )
-    return _asked(instruction, question)
+    return chat_messages(instruction, question)
 
 
 def route_messages(question: str, collections: Sequence[str]) -> list[Message]:
@@ -58,7 +54,7 @@ def route_messages(question: str, collections: Sequence[str]) -> list[Message]:
         f"{number}. {neutralise(one_line(text))}"
         for number, text in enumerate(collections, start=1)
     )
-    return _asked(instruction, f"{numbered}\n\nQuestion: {question}")
+    return chat_messages(instruction, f"{numbered}\n\nQuestion: {question}")
 
 
 def order_messages(question: str, documents: Sequence[str]) -> list[Message]:
@@ -72,7 +68,7 @@ def order_messages(question: str, documents: Sequence[str]) -> list[Message]:
         f"{number} {DOCUMENT_BEGIN}{neutralise(text)}{DOCUMENT_END}"
         for number, text in enumerate(documents, start=1)
     )
-    return _asked(instruction, f"{numbered}\n\nQuestion: {question}")
+    return chat_messages(instruction, f"{numbered}\n\nQuestion: {question}")
 
 
 def parse_order(reply: str, count: int) -> list[int]:
@@ -89,7 +85,7 @@ def extract_messages(question: str, document: str) -> list[Message]:
         "you."
     )
     shown = f"{DOCUMENT_BEGIN}{neutralise(document)}{DOCUMENT_END}"
-    return _asked(instruction, f"{shown}\n\nQuestion: {question}")
+    return chat_messages(instruction, f"{shown}\n\nQuestion: {question}")
 
 
 def parse_extract(reply: str, document: str) -> list[str]:

@@ -62,6 +62,12 @@ _ANSWER_END = re.compile(r"</\s*answer\s*>", re.IGNORECASE)
 _QUOTE = re.compile(r"##\s*begin_quote\s*##(.*?)##\s*end_quote\s*##", re.IGNORECASE | re.DOTALL)
 
 
+def chat_messages(system: str, user: str) -> list[Message]:
+    """The user's message, behind a system message if there is one."""
+    asked = [{"role": "user", "content": user}]
+    return [{"role": "system", "content": system}, *asked] if system else asked
+
+
 def neutralise(text: str) -> str:
     """Make the markers of prompts harmless in a document's own text.
 
@@ -111,10 +117,7 @@ def student_messages(
     question: str, documents: Sequence[str], *, refusal: str = ""
 ) -> list[Message]:
     """The prompt that the student is trained on, evaluated with and served by."""
-    return [
-        {"role": "system", "content": student_instruction(refusal)},
-        {"role": "user", "content": student_question(question, documents)},
-    ]
+    return chat_messages(student_instruction(refusal), student_question(question, documents))
 
 
 def plain_prompt(messages: Sequence[Message]) -> str:
@@ -210,10 +213,7 @@ def plain_messages(question: str, documents: Sequence[str], *, refusal: str = ""
     """
     instruction = _PLAIN_INSTRUCTION if documents else _CLOSED_BOOK_INSTRUCTION
     asked = student_question(f"Question: {question}\nAnswer:", documents)
-    return [
-        {"role": "system", "content": instruction + (refusal or REFUSAL)},
-        {"role": "user", "content": asked},
-    ]
+    return chat_messages(instruction + (refusal or REFUSAL), asked)
 
 
 def parse_plain_answer(text: str, *, refusal: str = "") -> ParsedAnswer:

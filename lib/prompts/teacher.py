@@ -16,6 +16,7 @@ from lib.prompts.student import (
     QUOTE_BEGIN,
     QUOTE_END,
     Message,
+    chat_messages,
     parse_answer,
 )
 from lib.recipe import Recipe
@@ -67,15 +68,13 @@ class TeacherPrompts:
         """
         asked = self.fill(task, **values)
         if not chunks:
-            return [{"role": "user", "content": asked}]
+            return chat_messages("", asked)
         form = "numbered_context" if len(chunks) > 1 else "context"
         documents = [
             self.fill(form, number=str(number), document=chunk.text, title=chunk.title)
             for number, chunk in enumerate(chunks, start=1)
         ]
-        said = [{"role": "user", "content": "\n".join([*documents, asked])}]
-        system = self.texts["system"].strip()
-        return [{"role": "system", "content": system}, *said] if system else said
+        return chat_messages(self.texts["system"].strip(), "\n".join([*documents, asked]))
 
     def fill(self, key: str, **values: str) -> str:
         return fill(self.texts[key], **values).strip()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from lib.engine.endpoint import Endpoint, Reply
 from lib.prompts.student import STUDENT_PROMPT, Prompt
 
 if TYPE_CHECKING:
@@ -14,20 +12,6 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
 
     from lib.rag.citations import CitedAnswer
-
-
-async def answer_question(
-    endpoint: Endpoint,
-    question: str,
-    documents: Sequence[str],
-    *,
-    max_answer_tokens: int,
-    refusal: str = "",
-    prompt: Prompt = STUDENT_PROMPT,
-) -> Reply:
-    """Ask a question about documents, in their order, as the evaluation does."""
-    messages = prompt.messages(question, documents, refusal=refusal)
-    return await endpoint.ask(messages, max_tokens=max_answer_tokens)
 
 
 def rag_chain(

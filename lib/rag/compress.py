@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
 
-from langchain_core.callbacks import Callbacks
-from langchain_core.documents import BaseDocumentCompressor, Document
+from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
 
 from lib.prompts.retrieval import extract_messages, parse_extract
@@ -15,17 +13,14 @@ from lib.rag.documents import Compressor
 from lib.rag.sentences import SentenceVectors, sentences_of
 
 
-class SentenceCompressor(BaseDocumentCompressor):
+class SentenceCompressor(Compressor):
     """The sentences nearest to the question by the embedder, `keep` of each document."""
 
-    model_config: ClassVar = {"arbitrary_types_allowed": True}
     sentences: SentenceVectors
     keep: int = 3
 
-    def compress_documents(
-        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
-    ) -> Sequence[Document]:
-        cosines = self.sentences.cosines(query, [d.page_content for d in documents])
+    def refine_one(self, documents: Sequence[Document], question: str) -> list[Document]:
+        cosines = self.sentences.cosines(question, [d.page_content for d in documents])
         return [_shortened(d, self._best(d, c)) for d, c in zip(documents, cosines, strict=True)]
 
     def _best(self, document: Document, cosines: Sequence[float]) -> list[str]:

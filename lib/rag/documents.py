@@ -58,7 +58,7 @@ class Retriever(BaseRetriever):
 class Compressor(BaseDocumentCompressor):
     """A document compressor of LangChain that takes what many questions have found at once.
 
-    `refine` is all that it adds.
+    It has `refine`, or `refine_one` where each question is looked at alone.
     """
 
     model_config: ClassVar = {"arbitrary_types_allowed": True}
@@ -67,6 +67,9 @@ class Compressor(BaseDocumentCompressor):
         self, found: Sequence[Sequence[Document]], questions: Sequence[str]
     ) -> list[list[Document]]:
         """Of each question, from its documents."""
+        return list(map(self.refine_one, found, questions))
+
+    def refine_one(self, documents: Sequence[Document], question: str) -> list[Document]:
         raise NotImplementedError
 
     def compress_documents(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.budget import budget_of
-from lib.engine.endpoint import BudgetSpent, Endpoint, EndpointError, gather_all, run
+from lib.engine.endpoint import Endpoint, EndpointError, gather_all, run
 from lib.engine.faults import short
 from lib.engine.ledger import Ledger
 from lib.rag.minilm import MINILM_NAME, MINILM_SHA256, minilm_dir
@@ -172,10 +172,7 @@ class EndpointEmbedder:
 
                     return await gather_all(batches, one)
 
-        try:
-            found = run(embed())
-        except BudgetSpent as spent:
-            raise SetupError(f"Embedding stopped: {spent}.") from spent
+        found = run(embed())
         rows = [
             row for vectors in found if not isinstance(vectors, EndpointError) for row in vectors
         ]

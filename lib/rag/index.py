@@ -246,9 +246,11 @@ def _fill(client: Any, chunks: Sequence[Chunk], vectors: Mapping[str, Any], iden
         configuration={"hnsw": _HNSW},
         metadata={"embedder": identity},
     )
-    parts = _parts(collection, "documents", "metadatas")
-    known = {chunk.id: chunk for part in parts for chunk in _chunks(part)}
-    new = [chunk for chunk in chunks if known.get(chunk.id) != chunk]
+    known: dict[str, dict[str, Any]] = {}
+    for found in _parts(collection, "documents", "metadatas"):
+        rows = zip(found["ids"], found["documents"], found["metadatas"], strict=True)
+        known |= {name: {"id": name, "text": text, **fields} for name, text, fields in rows}
+    new = [chunk for chunk in chunks if known.get(chunk.id) != asdict(chunk)]
     gone = list(known.keys() - {chunk.id for chunk in chunks})
     step = client.get_max_batch_size()
     for start in range(0, len(gone), step):
@@ -268,13 +270,6 @@ def _parts(collection: Any, *columns: str) -> Iterator[Mapping[str, Any]]:
     """All its rows."""
     for start in range(0, collection.count(), ROWS_AT_ONCE):
         yield collection.get(limit=ROWS_AT_ONCE, offset=start, include=list(columns))
-
-
-def _chunks(found: Mapping[str, Any]) -> list[Chunk]:
-    columns = (found["ids"], found["documents"], found["metadatas"])
-    return [
-        Chunk(id=name, text=text, **fields) for name, text, fields in zip(*columns, strict=True)
-    ]
 
 
 def open_client(folder: Path) -> Any:

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import replace
-from typing import ClassVar
 
-from langchain_core.callbacks import Callbacks
-from langchain_core.documents import BaseDocumentCompressor, Document
+from langchain_core.documents import Document
 
-from lib.rag.documents import as_document
+from lib.rag.documents import Compressor, as_document
 from lib.rag.index import Index
 from lib.records import Chunk
 
 
-class Neighbours(BaseDocumentCompressor):
+class Neighbours(Compressor):
     """Each hit with `each_side` chunks before and behind it; hits that then touch become one."""
 
-    model_config: ClassVar = {"arbitrary_types_allowed": True}
     index: Index
     each_side: int = 1
 
-    def compress_documents(
-        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
-    ) -> Sequence[Document]:
+    def refine_one(self, documents: Sequence[Document], question: str) -> list[Document]:
         hits, shown = {document.id for document in documents}, set[str]()
         widened: list[Document] = []
         for document in documents:

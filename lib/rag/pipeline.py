@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from langchain_core.documents import BaseDocumentCompressor, Document
+from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
 from lib.rag.chat_model import EndpointChat
@@ -35,16 +35,12 @@ class RefinedRetriever(Retriever):
     """What a retriever finds, through document compressors one after another."""
 
     retriever: BaseRetriever
-    steps: list[BaseDocumentCompressor]
+    steps: list[Compressor]
 
     def find(self, questions: Sequence[str]) -> list[list[Document]]:
         found = self.retriever.batch(list(questions))
         for step in self.steps:
-            if isinstance(step, Compressor):
-                found = step.refine(found, questions)
-            else:
-                pairs = zip(found, questions, strict=True)
-                found = [list(step.compress_documents(docs, question)) for docs, question in pairs]
+            found = step.refine(found, questions)
         return found
 
 
@@ -97,9 +93,9 @@ def _search(
 
 def _steps(
     index: Index, recipe: Recipe, parts: Sequence[str], model: EndpointChat, *, k: int
-) -> list[BaseDocumentCompressor]:
+) -> list[Compressor]:
     """What is done with the documents that are found."""
-    steps: list[BaseDocumentCompressor] = []
+    steps: list[Compressor] = []
     asks_model = recipe.rerank_model == "llm"
     if "rerank" in parts and asks_model:
         steps.append(ModelReranker(model=model, k=k))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
-from langchain_core.callbacks import Callbacks
-from langchain_core.documents import BaseDocumentCompressor, Document
+from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
 
 from lib.engine.faults import short
@@ -19,34 +18,29 @@ from lib.rag.sentences import SentenceVectors
 from lib.settings import SetupError
 
 
-class SentenceReranker(BaseDocumentCompressor):
+class SentenceReranker(Compressor):
     """By the cosine of a document's best sentence, fused with the order in which they come.
 
     It needs no model beyond the embedder: what is read is a sentence, where the index has a vector
     for the whole chunk.
     """
 
-    model_config: ClassVar = {"arbitrary_types_allowed": True}
     sentences: SentenceVectors
     k: int = 4
 
-    def compress_documents(
-        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
-    ) -> Sequence[Document]:
-        cosines = self.sentences.cosines(query, [d.page_content for d in documents])
+    def refine_one(self, documents: Sequence[Document], question: str) -> list[Document]:
+        cosines = self.sentences.cosines(question, [d.page_content for d in documents])
         return fuse([_by_score(documents, map(max, cosines)), documents], k=self.k)
 
 
-class CrossEncoderReranker(BaseDocumentCompressor):
+class CrossEncoderReranker(Compressor):
     """By a cross-encoder of sentence-transformers, a folder or a name that the hub knows."""
 
     model: str
     k: int = 4
 
-    def compress_documents(
-        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
-    ) -> Sequence[Document]:
-        pairs = [(query, document.page_content) for document in documents]
+    def refine_one(self, documents: Sequence[Document], question: str) -> list[Document]:
+        pairs = [(question, document.page_content) for document in documents]
         scores = self._encoder.predict(pairs, show_progress_bar=False) if pairs else []
         return _by_score(documents, [float(score) for score in scores])[: self.k]
 

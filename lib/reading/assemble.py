@@ -41,8 +41,11 @@ class Skipped:
     reason: str
 
 
-def assemble(text: Text, *, id: str, title: str, sha256: str) -> Document:
-    """The Document of a text; a ValueError, which can be shown to users, if it holds no word."""
+def assemble(text: Text, *, id: str, name: str, sha256: str) -> Document:
+    """The Document of a text; a ValueError, which can be shown to users, if it holds no word.
+
+    `name`: of its file, or the end of its address; the title of a text that has no good one.
+    """
     whole, pages = "", []
     for number, page_text in enumerate(text.pages, start=1):
         page_text = unicodedata.normalize("NFC", neutralise(page_text)).strip()
@@ -55,6 +58,7 @@ def assemble(text: Text, *, id: str, title: str, sha256: str) -> Document:
             "no text layer: is it scanned?" if PICTURE in text.notes else "it holds no text"
         )
     dropped = tuple(text.dropped.items())
+    title = _title_of(text.title, name)
     return Document(id, title, whole, tuple(pages), sha256, dropped=dropped)
 
 
@@ -75,9 +79,9 @@ def _is_letter(character: str) -> bool:
     return unicodedata.category(character)[0] in "LMN"
 
 
-def title_of(title: str, name: str) -> str:
+def _title_of(title: str, name: str) -> str:
     """What a document calls itself, if that is one short line and says something (not "Microsoft
-    Word - x.doc"); else the name of its file, or the end of its address."""
+    Word - x.doc"); else its name."""
     title = one_line(unicodedata.normalize("NFC", clean(neutralise(title))))
     poor = re.search(r"(?i)\.(?:docx?|pdf|tex|indd|pptx?)$|^(?:untitled|microsoft word)", title)
     if len(title) <= 160 and not poor and re.search(r"[^\W\d_]{2}|[^\W\d_a-zA-Z]", title):
@@ -86,9 +90,9 @@ def title_of(title: str, name: str) -> str:
     return neutralise(unicodedata.normalize("NFC", plain)) or name
 
 
-def reason_of(error: OSError) -> str:
-    """`Permission denied`"""
-    return error.strerror or str(error) or type(error).__name__
+def reason_of(error: Exception) -> str:
+    """`Permission denied`, or what a reader says."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def clean(text: str) -> str:

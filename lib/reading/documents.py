@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.cache import Cache
-from lib.reading.assemble import Skipped, Text, assemble, reason_of, title_of
+from lib.reading.assemble import Skipped, Text, assemble, reason_of
 from lib.reading.files import file_types, readable
 from lib.reading.sources import Source, find_documents
 from lib.reading.workers import Workers
@@ -144,12 +144,9 @@ def _entries(
             yield from reader.documents(place, name)
             return
         text = future.result() if future else reader.read(place)
-        title = title_of(text.title, Path(name).stem)
-        yield assemble(text, id=name, title=title, sha256=file_sha256(place))
-    except OSError as error:
+        yield assemble(text, id=name, name=Path(name).stem, sha256=file_sha256(place))
+    except (OSError, ValueError) as error:
         yield Skipped(name, reason_of(error))
-    except ValueError as error:
-        yield Skipped(name, str(error))
     else:
         for reason, pages in text.notes.items():
             of = f", page {', '.join(map(str, pages))}" if pages else ""

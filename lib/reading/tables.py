@@ -12,6 +12,7 @@ from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lib.reading.assemble import reason_of
 from lib.reading.sources import find_path
 from lib.reading.workers import Workers
 from lib.settings import SetupError
@@ -63,10 +64,9 @@ def read_table(
             except ValueError as error:
                 errors.append(f"row {number}: {error}")
     except (OSError, ValueError, csv.Error) as error:
-        reason = (isinstance(error, OSError) and error.strerror) or one_line(str(error))
         raise SetupError(
-            f"{path} cannot be read: {reason}. Expected a CSV, JSON, JSONL or XLSX file of "
-            f"{columns}."
+            f"{path} cannot be read: {one_line(reason_of(error))}. Expected a CSV, JSON, JSONL or "
+            f"XLSX file of {columns}."
         ) from error
     if errors or not rows:
         more = [f"{len(errors) - 3:,} more"] if len(errors) > 3 else []

@@ -28,7 +28,7 @@ from lib.eval.models import eval_models
 from lib.prompts.student import REFUSAL, cot_label
 from lib.rag.citations import CitedAnswer, read_reply
 from lib.rag.index import build_index
-from lib.reading.training_file import read_training_file
+from lib.reading.questions_file import read_training_file
 from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR
 from lib.store import read_jsonl

@@ -401,24 +401,13 @@ def test_embeddings_go_through_the_ledger() -> None:
 
         async def embed(texts: list[str]) -> list[list[float]]:
             async with Endpoint(settings(server), Recipe(), ledger=Ledger()) as endpoint:
-                return await endpoint.embed(texts, batch_size=2)
+                return await endpoint.embed(texts)
 
         first = run(embed(["ab", "b", "c"]))
         assert [vector[:3] for vector in first] == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
         assert run(embed(["c", "ab", "d"]))[:2] == [first[2], first[0]]
-        assert sorted(len(request["input"]) for request in server.requests) == [1, 1, 2]
-
-
-def test_equal_texts_are_embedded_once_and_batches_side_by_side() -> None:
-    with serve() as server:
-
-        async def embed() -> list[list[float]]:
-            async with Endpoint(settings(server), Recipe(), ledger=Ledger()) as endpoint:
-                return await endpoint.embed(["ab", "b", "ab", *"cdefgh"], batch_size=3)
-
-        vectors = run(embed())
-        assert vectors[0] == vectors[2] != vectors[1]
-        assert sorted(len(request["input"]) for request in server.requests) == [2, 3, 3]
+        assert run(embed(["ab", "f", "f"]))[1:] == run(embed(["f"])) * 2  # equal texts, once
+        assert [request["input"] for request in server.requests] == [["ab", "b", "c"], ["d"], ["f"]]
 
 
 # --- what goes wrong -----------------------------------------------------------------------------
@@ -658,36 +647,38 @@ def test_a_full_disk_stops_the_asking_and_keeps_what_is_in_flight(
         assert len(server.requests) == 120
 
 
+# A process of its own, which imports lib alone: those of tests take most of its time.
 ASKING = """
 import sys
+from lib.endpoints import EndpointSettings
 from lib.engine.endpoint import Endpoint, gather_all, run
 from lib.engine.ledger import Ledger
 from lib.recipe import Recipe
-from tests.server import Loopback
-from tests.engine.test_endpoint import say, settings
 
-async def main():
-    server = Loopback(port=int(sys.argv[1]))
-    async with Endpoint(settings(server), Recipe(), ledger=Ledger()) as endpoint:
+async def main(base_url, count):
+    settings = EndpointSettings("teacher", "openai", base_url, "loopback", "k-123")
+    recipe = Recipe(concurrency=8, max_retries=0)
+    async with Endpoint(settings, recipe, ledger=Ledger()) as endpoint:
         async def one(text):
-            await endpoint.ask(say(text), max_tokens=9)
+            reply = await endpoint.ask([{"role": "user", "content": text}], max_tokens=9)
+            assert reply.text == "re: " + text
             print(text, flush=True)
-        await gather_all([str(number) for number in range(100)], one)
-run(main())
+        await gather_all([str(number) for number in range(int(count))], one)
+run(main(*sys.argv[1:]))
 """
+
+
+def asking(server: Loopback, count: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", ASKING, server.base_url, str(count)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
 
 
 def test_what_was_seen_before_kill_9_is_never_asked_again() -> None:
     seen: set[str] = set()
-    kills = 3
+    kills = 2
     with serve(Loopback(reply=echo, delay_s=0.05)) as server:
         for turn in range(kills + 1):
-            process = subprocess.Popen(
-                [sys.executable, "-c", ASKING, str(server.port)],
-                stdout=subprocess.PIPE,
-                text=True,
-                env=dict(os.environ),
-            )
+            process = asking(server, 100)
             before = len(server.requests)
             while turn < kills and len(server.requests) < before + 11 + 7 * turn:
                 time.sleep(0.002)
@@ -704,23 +695,11 @@ def test_what_was_seen_before_kill_9_is_never_asked_again() -> None:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-TWIN = """
-import sys
-from lib.engine.endpoint import run
-from tests.engine.test_endpoint import ask_each
-from tests.server import Loopback
-texts = [str(number) for number in range(30)]
-assert run(ask_each(Loopback(port=int(sys.argv[1])), texts)) == [f"re: {t}" for t in texts]
-"""
-
-
 def test_two_runs_at_once_pay_each_request_once() -> None:
     with serve(Loopback(reply=echo)) as server:
         server.hold_until_in_flight(9)  # one run alone has eight at most
-        twins = [
-            subprocess.Popen([sys.executable, "-c", TWIN, str(server.port)], env=dict(os.environ))
-            for _ in range(2)
-        ]
-        assert [twin.wait(300) for twin in twins] == [0, 0]
+        twins = [asking(server, 30) for _ in range(2)]
+        for twin in twins:
+            assert len(set(twin.communicate(timeout=300)[0].split())) == 30
         assert max(Counter(server.answered).values()) == 1
         assert len(server.answered) == 30

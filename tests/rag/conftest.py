@@ -1,4 +1,4 @@
-"""Chunks for an embedding that anyone can compute."""
+"""Chunks for an embedding that anyone can compute, and endpoints."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from lib.rag import index as index_module
 from lib.records import Chunk
 from tests.rag.letters import Letters
+from tests.server import Loopback
 
 
 @pytest.fixture
@@ -15,6 +16,13 @@ def letters(monkeypatch: pytest.MonkeyPatch) -> Letters:
     embedder = Letters()
     monkeypatch.setattr(index_module, "load_embedder", lambda recipe: embedder)
     return embedder
+
+
+def point(patch: pytest.MonkeyPatch, server: Loopback, role: str, model: str = "reader") -> None:
+    """Let the environment name the server as the endpoint of a role."""
+    patch.setenv(f"{role}_OPENAI_BASE_URL", server.base_url)
+    patch.setenv(f"{role}_OPENAI_API_KEY", "loopback")
+    patch.setenv(f"{role}_OPENAI_DEPLOYMENT", model)
 
 
 def random_chunks(count: int) -> list[Chunk]:

@@ -16,7 +16,7 @@ from lib.rag.pipeline import retriever_of
 from lib.recipe import Recipe
 from lib.settings import SetupError
 from tests.eval.toy import make_chunks, question_of
-from tests.rag.conftest import Letters
+from tests.rag.conftest import Letters, point
 from tests.server import Loopback, error, serve
 
 
@@ -50,9 +50,7 @@ def test_a_quote_is_cited_only_where_a_document_has_it() -> None:
 
 def test_a_role_is_a_chat_model_and_is_paid_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve() as server:
-        monkeypatch.setenv("JUDGE_OPENAI_BASE_URL", server.base_url)
-        monkeypatch.setenv("JUDGE_OPENAI_API_KEY", "loopback")
-        monkeypatch.setenv("JUDGE_OPENAI_DEPLOYMENT", "reader")
+        point(monkeypatch, server, "JUDGE")
         model = EndpointChat(role="judge", recipe=Recipe())
         message = student_messages("What is known?", [make_chunks(1)[0].text])
         first = model.invoke([(m["role"], m["content"]) for m in message])
@@ -63,9 +61,7 @@ def test_a_role_is_a_chat_model_and_is_paid_once(monkeypatch: pytest.MonkeyPatch
 
 def test_a_role_keeps_its_budget_over_several_questions(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve(Loopback(reply=lambda body: "x " * 60)) as server:
-        monkeypatch.setenv("JUDGE_OPENAI_BASE_URL", server.base_url)
-        monkeypatch.setenv("JUDGE_OPENAI_API_KEY", "loopback")
-        monkeypatch.setenv("JUDGE_OPENAI_DEPLOYMENT", "reader")
+        point(monkeypatch, server, "JUDGE")
         model = EndpointChat(role="judge", recipe=Recipe(max_tokens_total=120), max_tokens=100)
         assert model.invoke("One")
         with pytest.raises(SetupError, match="max_tokens_total = 120 is spent"):
@@ -82,9 +78,7 @@ class Silent(Loopback):
 
 def test_a_role_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve(Silent()) as server:
-        monkeypatch.setenv("JUDGE_OPENAI_BASE_URL", server.base_url)
-        monkeypatch.setenv("JUDGE_OPENAI_API_KEY", "loopback")
-        monkeypatch.setenv("JUDGE_OPENAI_DEPLOYMENT", "reader")
+        point(monkeypatch, server, "JUDGE")
         with pytest.raises(SetupError, match="not today"):
             EndpointChat(role="judge", recipe=Recipe()).invoke("Hello")
 

@@ -15,11 +15,11 @@ import pytest
 from aiohttp import web
 
 from lib.eval.conditions import build_cases
-from lib.rag import build_index, load_embedder
 from lib.rag import index as index_module
 from lib.rag.chat_model import EndpointChat
 from lib.rag.documents import as_chunk
-from lib.rag.embedder import EndpointEmbedder, LocalEmbedder
+from lib.rag.embedder import EndpointEmbedder, LocalEmbedder, load_embedder
+from lib.rag.index import build_index
 from lib.rag.minilm import check_weights
 from lib.rag.pipeline import retrieve
 from lib.rag.retrievers import DenseRetriever
@@ -27,14 +27,14 @@ from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import SetupError
 from tests.eval.toy import make_chunks, question_of
-from tests.rag.conftest import Letters, random_chunks
+from tests.rag.conftest import Letters, point, random_chunks
 from tests.server import Loopback, error, letter_vector, serve
 
 DENSE = Recipe(retrieval=["dense"])
 
 
 def test_retrieval_finds_what_brute_force_finds(letters: Letters) -> None:
-    chunks = random_chunks(1500)
+    chunks = random_chunks(800)
     index = build_index(chunks, Recipe())
     questions = [chunk.text[20:50] for chunk in chunks[:100]]
     found = retrieve(index, questions, DENSE, k=7)
@@ -103,7 +103,7 @@ def test_what_cannot_be_indexed_or_found_says_so(letters: Letters) -> None:
     assert retrieve(build_index(chunks, Recipe()), [], Recipe(), k=2) == []
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_an_updated_index_finds_what_a_new_one_finds(
     letters: Letters, seed: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -192,9 +192,7 @@ def test_the_index_is_a_vector_store_of_langchain(letters: Letters) -> None:
 
 def test_the_endpoint_embeds_once_through_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve() as server:
-        monkeypatch.setenv("EMBEDDING_OPENAI_BASE_URL", server.base_url)
-        monkeypatch.setenv("EMBEDDING_OPENAI_API_KEY", "loopback")
-        monkeypatch.setenv("EMBEDDING_OPENAI_DEPLOYMENT", "org/letters:1")
+        point(monkeypatch, server, "EMBEDDING", "org/letters:1")
         embedder = load_embedder(Recipe())
         assert isinstance(embedder, EndpointEmbedder)
         assert embedder.name == "org-letters-1"
@@ -233,9 +231,7 @@ def test_embedding_keeps_to_the_budget_and_the_next_run_goes_on(
     texts = [f"text number {i:03}" for i in range(500)]
     with serve(Tokens()) as server:
         for role, model in (("EMBEDDING", "letters"), ("TEACHER", "student")):
-            monkeypatch.setenv(f"{role}_OPENAI_BASE_URL", server.base_url)
-            monkeypatch.setenv(f"{role}_OPENAI_API_KEY", "loopback")
-            monkeypatch.setenv(f"{role}_OPENAI_DEPLOYMENT", model)
+            point(monkeypatch, server, role, model)
         recipe = Recipe(**limit)
         with pytest.raises(SetupError, match=f"of {said}.* is spent by 2 replies") as spent:
             load_embedder(recipe).documents(texts)
@@ -262,9 +258,7 @@ class InPairs(Loopback):
 def test_batches_of_texts_are_in_flight_together(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [f"{'abcdefghij'[i % 10]} {i}" for i in range(128)]
     with serve(InPairs()) as server:
-        monkeypatch.setenv("EMBEDDING_OPENAI_BASE_URL", server.base_url)
-        monkeypatch.setenv("EMBEDDING_OPENAI_API_KEY", "loopback")
-        monkeypatch.setenv("EMBEDDING_OPENAI_DEPLOYMENT", "letters")
+        point(monkeypatch, server, "EMBEDDING", "letters")
         vectors = load_embedder(Recipe()).documents(texts)
     expected = numpy.array([letter_vector(text) for text in texts])  # in their order
     assert numpy.allclose(vectors, expected / numpy.linalg.norm(expected, axis=1, keepdims=True))
@@ -281,9 +275,7 @@ class OutOfOrder(Loopback):
 
 def test_a_failing_embedding_endpoint_says_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve(OutOfOrder()) as server:
-        monkeypatch.setenv("EMBEDDING_OPENAI_BASE_URL", server.base_url)
-        monkeypatch.setenv("EMBEDDING_OPENAI_API_KEY", "loopback")
-        monkeypatch.setenv("EMBEDDING_OPENAI_DEPLOYMENT", "letters")
+        point(monkeypatch, server, "EMBEDDING", "letters")
         texts = [f"text number {i}" for i in range(70)]
         with pytest.raises(SetupError, match=r"The vectors of (64|6) texts are in the ledger"):
             load_embedder(Recipe()).documents(texts)

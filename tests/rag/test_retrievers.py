@@ -31,7 +31,7 @@ from lib.records import Chunk
 from lib.settings import SetupError, home
 from lib.text import find_quote, terms
 from tests.eval.toy import make_chunks
-from tests.rag.conftest import Letters
+from tests.rag.conftest import Letters, point
 from tests.server import Loopback, serve
 
 
@@ -179,8 +179,7 @@ def test_what_several_indexes_find_is_fused(letters: Letters, search: str) -> No
 def test_a_model_may_name_the_indexes(letters: Letters, monkeypatch: pytest.MonkeyPatch) -> None:
     """It knows the folders by number; without a number, all are asked."""
     with serve(Loopback(reply=lambda body: "2" if "Who" in str(body) else "0")) as server:
-        for name, value in {"BASE_URL": server.base_url, "API_KEY": "x", "DEPLOYMENT": "y"}.items():
-            monkeypatch.setenv(f"TEACHER_OPENAI_{name}", value)
+        point(monkeypatch, server, "TEACHER")
         recipe = Recipe(retrieval=["dense + folders + route"])
         index = build_index(in_folders(), recipe)
         named, everywhere = retrieve(index, ["Who painted the mill?", "Which?"], recipe, k=5)
@@ -365,8 +364,7 @@ def test_models_are_asked_about_all_questions_at_once(
     server = Loopback(delay_s=0.02, reply=lambda body: str(1 + len(str(body)) % 3) + " The " * 3)
     found = []
     with serve(server), build_index(make_chunks(16), recipe) as index:
-        for name, value in {"BASE_URL": server.base_url, "API_KEY": "x", "DEPLOYMENT": "y"}.items():
-            monkeypatch.setenv(f"TEACHER_OPENAI_{name}", value)
+        point(monkeypatch, server, "TEACHER")
         for seed in (1, 2):
             server.delays = Random(seed)
             monkeypatch.setenv("OPENBOOK_HOME", f"{home()}{seed}")  # another ledger

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.reading.evaluation_file import EvaluationItem, read_evaluation_file
+from lib.reading.questions_file import EvaluationItem, read_evaluation_file
 from lib.settings import SetupError
 
 ITEMS = [

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lib.reading.training_file import Evidence, TrainingItem, documents_of, read_training_file
+from lib.reading.questions_file import Evidence, TrainingItem, documents_of, read_training_file
 from lib.records import Document
 from lib.settings import SetupError
 

@@ -95,13 +95,13 @@ def test_what_cannot_be_read_says_why_and_keeps_the_process(tmp_path: Path) -> N
 
 @pytest.mark.skipif(os.name != "posix", reason="this limit is POSIX's")
 def test_memory_is_bounded(tmp_path: Path) -> None:
-    """A small Word file that unpacks to 600 MiB costs one file, not the machine."""
+    """A small Word file that unpacks to 300 MiB costs one file, not the machine."""
     path = tmp_path / "bomb.docx"
     with (
         ZipFile(path, "w", ZIP_DEFLATED, compresslevel=1) as file,
         file.open("word/document.xml", "w") as part,
     ):
-        for _ in range(600):
+        for _ in range(300):
             part.write(bytes(1 << 20))
     request = pickle.dumps((docx.read, [path]))
     code = "from lib.reading import workers as r; r.MEMORY_BYTES = 1 << 29; r.main()"

@@ -15,7 +15,7 @@ from lib.prompts.student import neutralise
 from lib.reading.assemble import Skipped, clean
 from lib.reading.files.json import RECORD_FIELDS, documents_of_records
 from lib.records import Document, Page
-from lib.text import one_line
+from lib.text import one_line, whole
 
 ENDINGS = ()
 IN_WORKER = False
@@ -61,6 +61,4 @@ def _shown(value: Any) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    # JSON can hold half of a UTF-16 pair, which no file can.
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return unicodedata.normalize("NFC", neutralise(clean(text))).strip()
+    return unicodedata.normalize("NFC", neutralise(clean(whole(text)))).strip()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from lib.reading.assemble import Skipped, Text, assemble, clean, title_of
+from lib.reading.assemble import Skipped, Text, assemble, clean
 from lib.reading.files.md import first_heading
 from lib.reading.tables import iter_records
 from lib.records import Document
@@ -27,8 +27,7 @@ def documents(path: Path, name: str) -> Iterator[Document | Skipped]:
         text, title = clean(record["text"]), record.get("title")
         title = title if isinstance(title, str) else first_heading(text)
         sha256 = hashlib.sha256(text.encode(errors="replace")).hexdigest()
-        title = title_of(title, path.stem)
-        return assemble(Text(title, [text]), id=id, title=title, sha256=sha256)
+        return assemble(Text(title, [text]), id=id, name=path.stem, sha256=sha256)
 
     return documents_of_records(path, name, document)
 

@@ -13,7 +13,7 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from lib.engine.faults import short
 from lib.progress import Progress
-from lib.reading.assemble import Skipped, assemble, reason_of, title_of
+from lib.reading.assemble import Skipped, assemble, reason_of
 from lib.reading.sources import find_path
 from lib.reading.web.fetch import FetchError, check_url, gunzip, too_large
 from lib.reading.web.page import CONTENT_TYPES, main_text
@@ -165,7 +165,6 @@ def _read_page(url: str, visitor: Visitor, workers: Workers) -> Document | Skipp
         text = workers.read(main_text, response.body, response.headers["content-type"].lower())
         sha256 = hashlib.sha256(response.body).hexdigest()
         name = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2]) or urlsplit(url).netloc
-        title = title_of(text.title, name)
-        return assemble(text, id=document_id(url), title=title, sha256=sha256)
+        return assemble(text, id=document_id(url), name=name, sha256=sha256)
     except (FetchError, ValueError) as error:
         return Skipped(url, str(error))

@@ -10,7 +10,7 @@ import pytest
 
 from lib.reading.assemble import Text
 from lib.reading.files import pdf
-from lib.reading.files.pdf import forms, text
+from lib.reading.files.pdf import forms
 from lib.reading.files.pdf.language import NO_LANGUAGE, reads_like_no_language
 from lib.settings import PROJECT_DIR
 from lib.text import find_quote
@@ -29,7 +29,7 @@ def read(tmp_path: Path, pages: list[list[Shown]], **how: object) -> Text:
 
 @pytest.mark.parametrize("path", sorted((PROJECT_DIR / "sample_data").glob("*.pdf")), ids=str)
 def test_all_letters_of_a_page_are_kept_but_for_running_lines(path: Path) -> None:
-    document, found = text.open_pdf(path), pdf.read(path)
+    document, found = pdf.open_pdf(path), pdf.read(path)
     given = "".join(page.get_textpage().get_text_range() for page in document)
     kept = "".join([*found.pages, *Counter(found.dropped).elements()])
     assert Counter(filter(str.isalpha, given)) == Counter(filter(str.isalpha, kept))
@@ -245,13 +245,13 @@ def test_a_damaged_page_loses_only_itself(tmp_path: Path) -> None:
     )
     assert len(path.read_bytes()) == len(data)
     found = pdf.read(path)
-    assert (found.notes, found.pages[1]) == ({text.DAMAGED: [2]}, "")
+    assert (found.notes, found.pages[1]) == ({pdf.DAMAGED: [2]}, "")
     assert [len(page.split()) for page in found.pages] == [60, 0, 60]
 
 
 def test_a_page_that_loses_characters_is_reported(tmp_path: Path) -> None:
     spoilt = [line.text[:30] + "\x05" * 12 for line in body(2)]
-    assert read(tmp_path, [body(1), column(spoilt)]).notes == {text.LOST: [2]}
+    assert read(tmp_path, [body(1), column(spoilt)]).notes == {pdf.LOST: [2]}
 
 
 @pytest.mark.parametrize(

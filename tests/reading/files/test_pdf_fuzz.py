@@ -210,7 +210,7 @@ def test_vertical_lines_are_read_from_right_to_left(tmp_path: Path, seed: int) -
 
 def _assert_all_kept(path: Path, found: Text) -> None:
     """PDFium's letters are those of the document and of what was dropped."""
-    document = pdf.text.open_pdf(path)
+    document = pdf.open_pdf(path)
     given = "".join(page.get_textpage().get_text_range() for page in document)
     kept = "".join([*found.pages, *Counter(found.dropped).elements()])
     assert Counter(filter(str.isalpha, given)) == Counter(filter(str.isalpha, kept))

@@ -9,7 +9,7 @@ from itertools import pairwise
 from math import pi
 from typing import Any
 
-from lib.text import gap_between
+from lib.text import gap_between, whole
 
 # A divided word: PDFium gives its second half without a new line. The character, and in a text.
 _DIVIDED, _DIVIDED_IN_TEXT = "\x02", "\ufffe"
@@ -85,7 +85,7 @@ def read_sheet(page: Any) -> Sheet:
     if _OBLIQUE in found:  # boxes tell nothing: one below the other, in PDFium's order
         lines = enumerate(found[_OBLIQUE])
         found[_OBLIQUE] = [Line(line.text, 0, -12 * n, 400, 10 - 12 * n) for n, line in lines]
-    text = _joined(units)
+    text = whole(units)
     sheet = Sheet(found.pop(turn, []), page.get_cropbox(), turn, text=text)
     if not text.isascii() and 2 * len(_RIGHT_TO_LEFT.findall(text)) > len("".join(text.split())):
         sheet.mirrored = True
@@ -190,7 +190,7 @@ def _finish(lines: list[Line], units: str, boxes: list[Box]) -> None:
         lefts, bottoms, rights, tops = zip(*boxes, strict=True)
         middle = len(boxes) // 2  # the median, so that a raised mark does not lift its line
         bottom, top = sorted(bottoms)[middle], sorted(tops)[middle]
-        text = _joined(units).strip("\r\n")
+        text = whole(units).strip("\r\n")
         lines.append(Line(text, min(lefts), bottom, max(rights), max(top, bottom + 1)))
     boxes.clear()
 
@@ -222,13 +222,6 @@ def _turned(box: Box, quarters: int) -> Box:
     for _ in range(quarters % 4):
         left, bottom, right, top = -top, left, -bottom, right
     return left, bottom, right, top
-
-
-def _joined(units: str) -> str:
-    """UTF-16 halves of one character arrive apart."""
-    if units.isascii():
-        return units
-    return units.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _units(handle: Any, count: int) -> str:

@@ -1,4 +1,4 @@
-"""Questions and answers of people's own, to train on: a table of any form (tables.py)."""
+"""Questions and answers of people's own, to evaluate with or to train on: tables (tables.py)."""
 
 import json
 import unicodedata
@@ -12,18 +12,28 @@ from pathlib import Path
 from typing import Any
 
 from lib.prompts.student import neutralise
-from lib.reading.assemble import Skipped, Text, assemble, clean, title_of
-from lib.reading.evaluation_file import ANSWER, QUESTION
+from lib.reading.assemble import Skipped, Text, assemble, clean
 from lib.reading.tables import read_table, table_path, text_value
 from lib.records import Document
 from lib.text import one_line
 
 ROW_ID = "train_file, row "  # the ids of its questions begin with this
+_QUESTION = ("question", "query")
+_ANSWER = ("answer", "gold_final_answer")  # the second is that of our own format `eval`
 _DOCUMENT = ("document", "document_id", "source", "title", "path")
 _PASSAGE = ("passage", "oracle_context", "context")
 _QUOTE = ("quote", "evidence")
 _REASONING = ("reasoning", "rationale", "cot_answer")
 _DISTRACTORS = ("distractors", "negatives")
+
+
+@dataclass(frozen=True)
+class EvaluationItem:
+    """One question and the answer that counts as right."""
+
+    row: int  # its number in the file, from 1; a CSV's header is not counted
+    question: str
+    answer: str
 
 
 @dataclass(frozen=True)
@@ -39,12 +49,23 @@ class Evidence:
 class TrainingItem:
     """One question, the answer to be learnt, and where the documents hold it."""
 
-    row: int  # its number in the file, from 1; a CSV's header is not counted
+    row: int  # as of an EvaluationItem
     question: str
     answer: str
     reasoning: str = ""  # may hold the markers of a label; "" = it is to be written
     evidence: tuple[Evidence, ...] = ()  # one for each oracle
     distractors: tuple[Evidence, ...] = ()
+
+
+def read_evaluation_file(path: str | Path) -> list[EvaluationItem]:
+    """`question,answer⏎Who lit the lamp?,the keeper` → one item."""
+
+    def item(number: int, row: Mapping[str, Any]) -> EvaluationItem:
+        return EvaluationItem(number, text_value(row, *_QUESTION), text_value(row, *_ANSWER))
+
+    names = _QUESTION + _ANSWER
+    columns = f"a question ({' or '.join(_QUESTION)}) and an answer ({' or '.join(_ANSWER)})"
+    return read_table(table_path(path, "eval_file"), item, names=names, columns=columns)
 
 
 def read_training_file(path: str | Path) -> list[TrainingItem]:
@@ -54,9 +75,9 @@ def read_training_file(path: str | Path) -> list[TrainingItem]:
     HotpotQA's layout have `supporting_facts` and `context`: each title of the facts is an oracle,
     its sentences are quotes, the other passages are distractors.
     """
-    names = (*QUESTION, *ANSWER, *_DOCUMENT, *_PASSAGE, *_QUOTE, *_REASONING, *_DISTRACTORS)
+    names = (*_QUESTION, *_ANSWER, *_DOCUMENT, *_PASSAGE, *_QUOTE, *_REASONING, *_DISTRACTORS)
     columns = (
-        f"a question ({' or '.join(QUESTION)}), an answer ({' or '.join(ANSWER)}), and the "
+        f"a question ({' or '.join(_QUESTION)}), an answer ({' or '.join(_ANSWER)}), and the "
         "document, passage or quote that holds it"
     )
     return read_table(table_path(path, "train_file"), _item, names=names, columns=columns)
@@ -69,7 +90,7 @@ def _item(number: int, row: Mapping[str, Any]) -> TrainingItem:
         evidence = _evidence(row)
         texts = map(_as_read, _texts(row, _DISTRACTORS))
         distractors = tuple(Evidence(document=one_line(text), passage=text) for text in texts)
-    question, answer = text_value(row, *QUESTION), text_value(row, *ANSWER)
+    question, answer = text_value(row, *_QUESTION), text_value(row, *_ANSWER)
     reasoning = "\n".join(map(_clean, _texts(row, _REASONING)))
     return TrainingItem(number, one_line(question), answer, reasoning, evidence, distractors)
 
@@ -153,9 +174,8 @@ def documents_of(items: Sequence[TrainingItem], name: str) -> Iterator[Document 
         if one.passage
     )
     for number, (title, text) in enumerate(seen, start=1):
-        id, title = f"{name}/{number}", title_of(title, Path(name).stem)
-        digest = sha256(text.encode()).hexdigest()
+        id, digest = f"{name}/{number}", sha256(text.encode()).hexdigest()
         try:
-            yield assemble(Text(title, [text]), id=id, title=title, sha256=digest)
+            yield assemble(Text(title, [text]), id=id, name=Path(name).stem, sha256=digest)
         except ValueError as error:
             yield Skipped(id, str(error))
