@@ -17,6 +17,7 @@ from lib.finetune.training import train_student
 from lib.parameters import add_overrides, overrides
 from lib.recipe import Recipe
 from lib.state import require_path, save_state
+from lib.threads import restart_tuned
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,4 +46,5 @@ def train(recipe: Recipe) -> None:
 
 
 if __name__ == "__main__":
+    restart_tuned()
     sys.exit(main())
