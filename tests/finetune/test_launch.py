@@ -56,7 +56,7 @@ def test_the_command_for_several_gpus_is_exact(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(launch, "_gpus", lambda: 4)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
     stand_in("import sys; sys.exit(1)", monkeypatch)
     recipe = recipe_of(model_dir, dataset_dir, learning_rate=2e-5, lora_targets=["q_proj"])
     with pytest.raises(SetupError):

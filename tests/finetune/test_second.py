@@ -10,9 +10,14 @@ import pytest
 
 from lib.dataset import write_dataset
 from lib.finetune import prepare_rows
-from lib.finetune.rewards import answer_reward, format_reward, quote_reward
 from lib.finetune.rows import PreparedRows
-from lib.finetune.second import second_inputs, train_again
+from lib.finetune.second import (
+    answer_reward,
+    format_reward,
+    quote_reward,
+    second_inputs,
+    train_again,
+)
 from lib.finetune.watch import HistoryPoint
 from lib.gen.__main__ import main as gen
 from lib.prompts.student import REFUSAL, cot_label
