@@ -62,13 +62,16 @@ def _prepare_4_bit_for_cpu(model: Any) -> None:
 
 
 def lora_config(recipe: Recipe, model: Any) -> Any:
+    import torch
     from peft import LoraConfig
 
     names = {name.rpartition(".")[2] for name, _ in model.named_modules()}
     if unknown := sorted(set(recipe.lora_targets) - names):
+        linear = (name for name, it in model.named_modules() if isinstance(it, torch.nn.Linear))
+        has = sorted({name.rpartition(".")[2] for name in linear} - {"lm_head"})
         raise SetupError(
             f"lora_targets holds {', '.join(unknown)}, and {recipe.student_model} has no such "
-            f"layers. It has {', '.join(_linear_names(model))}."
+            f"layers. It has {', '.join(has)}."
         )
     return LoraConfig(
         r=recipe.lora_rank,
@@ -79,13 +82,6 @@ def lora_config(recipe: Recipe, model: Any) -> Any:
         use_dora=recipe.use_dora,
         task_type="CAUSAL_LM",
     )
-
-
-def _linear_names(model: Any) -> list[str]:
-    import torch
-
-    linear = (n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear))
-    return sorted({name.rpartition(".")[2] for name in linear} - {"lm_head"})
 
 
 # --- adapters ------------------------------------------------------------------------------------

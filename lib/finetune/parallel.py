@@ -54,30 +54,27 @@ def _typed_processes() -> int:
 
 
 def sharding_watch(parallel: str) -> Any:
-    """A callback that stops a training whose weights are not divided, though it was asked for."""
+    """A callback that stops a training whose weights are not divided, though it was asked for.
+
+    accelerate turns FSDP into DDP without a word where it does not know the device.
+    """
+    from torch.distributed.tensor import DTensor
     from transformers import TrainerCallback
+
+    def is_whole(weight: Any) -> bool:
+        return not (isinstance(weight, DTensor) or hasattr(weight, "ds_id"))  # FSDP2, ZeRO-3
 
     class ShardingWatch(TrainerCallback):
         def on_train_begin(self, args: Any, state: Any, control: Any, **known: Any) -> None:
-            if args.world_size > 1 and parallel != "ddp":
-                require_sharded(known["model"], parallel)
+            weights = known["model"].named_parameters()
+            whole = [name for name, weight in weights if is_whole(weight)]
+            if whole and args.world_size > 1 and parallel != "ddp":
+                raise SetupError(
+                    f"parallel is '{parallel}', and {len(whole)} weights are whole in each process "
+                    f"(such as {whole[0]}). On this device set parallel to 'ddp'."
+                )
 
     return ShardingWatch()
-
-
-def require_sharded(model: Any, parallel: str) -> None:
-    """accelerate turns FSDP into DDP without a word where it does not know the device."""
-    from torch.distributed.tensor import DTensor
-
-    def divided(weight: Any) -> bool:
-        return isinstance(weight, DTensor) or hasattr(weight, "ds_id")  # FSDP2, ZeRO-3
-
-    whole = [name for name, weight in model.named_parameters() if not divided(weight)]
-    if whole:
-        raise SetupError(
-            f"parallel is '{parallel}', and {len(whole)} weights are whole in each process (such "
-            f"as {whole[0]}). On this device set parallel to 'ddp'."
-        )
 
 
 def whole_state(trainer: Any) -> dict[str, Any] | None:
