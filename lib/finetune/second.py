@@ -11,9 +11,10 @@ from typing import Any
 
 from lib.dataset import prompt_messages, read_dataset
 from lib.finetune.merge import save_model
+from lib.finetune.methods import has_bf16
 from lib.finetune.model_files import load_weights
 from lib.finetune.rows import PreparedRows
-from lib.finetune.trainer import has_bf16, shared_arguments
+from lib.finetune.trainer import shared_arguments
 from lib.finetune.watch import training_watch
 from lib.prompts.control_tokens import as_text, control_tokens
 from lib.prompts.student import REFUSAL, ParsedAnswer, parse_answer

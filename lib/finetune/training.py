@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.finetune.checkpoints import last_checkpoint, training_dir
 from lib.finetune.estimate import memory_errors, memory_estimate
 from lib.finetune.merge import merge_adapter, prepare_baseline, save_model, write_model_card
-from lib.finetune.methods import adapter_dir
+from lib.finetune.methods import adapter_dir, has_bf16
 from lib.finetune.model_files import load_weights
 from lib.finetune.parallel import free_model, require_processes, sharding_watch, whole_state
 from lib.finetune.rows import PreparedRows, check_lengths, few_rows
 from lib.finetune.second import second_inputs, train_again
 from lib.finetune.show import marked, trained_pieces
-from lib.finetune.trainer import has_bf16, make_trainer
+from lib.finetune.trainer import last_checkpoint, make_trainer, training_dir
 from lib.finetune.watch import HistoryPoint, plain_output, training_watch
 from lib.recipe import Recipe
 from lib.settings import SetupError, portable, write_text

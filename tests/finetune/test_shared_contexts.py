@@ -133,9 +133,8 @@ def test_loss_and_gradients_are_those_of_separate_rows(kind: str, lora: bool) ->
         step = rng.randint(1, 3)  # padding beside sequences of other lengths
         batches = [sequences[start : start + step] for start in range(0, len(sequences), step)]
         loss, gradients = loss_and_gradients(model, batches)
-        expected_loss, expected = loss_and_gradients(
-            model, [[TrainingSequence((row,), 0)] for row in rows]
-        )
+        separate = [TrainingSequence((row,), 0) for row in rows]
+        expected_loss, expected = loss_and_gradients(model, [separate])
         assert loss == pytest.approx(expected_loss, rel=1e-5)
         assert (gradients - expected).norm() <= 1e-4 * expected.norm()
         shared_anything += any(sequence.context_tokens for sequence in sequences)

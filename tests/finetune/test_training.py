@@ -33,6 +33,8 @@ def student(
     model_dir: Path, dataset_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Trained]:
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lib.finetune.merge._COMPARED", 20)
+        patch.setattr("lib.finetune.merge._COMPARED_TOKENS", 16)
         patch.setenv("OPENBOOK_HOME", str(tmp_path_factory.mktemp("home")))
         yield train(model_dir, dataset_dir)
 
