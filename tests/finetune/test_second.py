@@ -14,6 +14,7 @@ from lib.finetune.rows import PreparedRows
 from lib.finetune.second import (
     answer_reward,
     format_reward,
+    preference_pairs,
     quote_reward,
     second_inputs,
     train_again,
@@ -114,14 +115,13 @@ def test_rewards_are_followed(rows: PreparedRows, model_dir: Path, tmp_path: Pat
     ],
 )
 def test_preferences_that_cannot_be_read_are_one_line(
-    rows: PreparedRows, model_dir: Path, tmp_path: Path, written: str | None, said: str
+    model_dir: Path, tmp_path: Path, written: str | None, said: str
 ) -> None:
     path = tmp_path / "train.jsonl"
     if written is not None:
         path.write_text(written, encoding="utf-8")
-    wanted = recipe(model_dir, then="dpo", preferences_path=str(tmp_path))
     with pytest.raises(SetupError, match=said):
-        trained_again(tmp_path, rows, wanted)
+        preference_pairs(recipe(model_dir, then="dpo", preferences_path=str(tmp_path)))
 
 
 def test_a_loss_that_is_no_number_stops(
