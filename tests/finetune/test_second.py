@@ -24,7 +24,7 @@ from lib.gen.__main__ import main as gen
 from lib.prompts.student import REFUSAL, cot_label
 from lib.recipe import Recipe
 from lib.settings import SetupError
-from lib.store import read_jsonl
+from lib.store import read_jsonl, write_jsonl
 from tests.gen.dataset import make
 
 DOCUMENT = "Rain fell on the tower for 3 days. The keeper went home."
@@ -84,6 +84,10 @@ def trained_again(folder: Path, rows: PreparedRows, wanted: Recipe) -> list[Hist
 def test_preferences_are_learnt(rows: PreparedRows, model_dir: Path, tmp_path: Path) -> None:
     folder = tmp_path / "pairs"
     assert gen(["convert", str(rows.dataset_dir), "--to", "preference", "--out", str(folder)]) == 0
+    pairs = read_jsonl(folder / "train.jsonl")
+    for message in (message for pair in pairs for message in pair["prompt"]):
+        message["content"] = message["content"][-80:]  # attention to long prompts takes seconds
+    write_jsonl(folder / "train.jsonl", pairs)
     wanted = recipe(
         model_dir, then="dpo", preferences_path=str(folder), then_steps=8, then_learning_rate=1e-3
     )
