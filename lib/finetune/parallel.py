@@ -58,17 +58,20 @@ def sharding_watch(parallel: str) -> Any:
 
     accelerate turns FSDP into DDP without a word where it does not know the device.
     """
-    from torch.distributed.tensor import DTensor
     from transformers import TrainerCallback
-
-    def is_whole(weight: Any) -> bool:
-        return not (isinstance(weight, DTensor) or hasattr(weight, "ds_id"))  # FSDP2, ZeRO-3
 
     class ShardingWatch(TrainerCallback):
         def on_train_begin(self, args: Any, state: Any, control: Any, **known: Any) -> None:
-            weights = known["model"].named_parameters()
-            whole = [name for name, weight in weights if is_whole(weight)]
-            if whole and args.world_size > 1 and parallel != "ddp":
+            if args.world_size == 1 or parallel == "ddp":
+                return
+            from torch.distributed.tensor import DTensor
+
+            whole = [
+                name
+                for name, weight in known["model"].named_parameters()
+                if not isinstance(weight, DTensor) and not hasattr(weight, "ds_id")  # FSDP2, ZeRO-3
+            ]
+            if whole:
                 raise SetupError(
                     f"parallel is '{parallel}', and {len(whole)} weights are whole in each process "
                     f"(such as {whole[0]}). On this device set parallel to 'ddp'."
