@@ -17,6 +17,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from lib.cli import Parser, run_command
+from lib.threads import restart_tuned
 
 _ABOUT = "Each prints a figure of the docs; the times in their help are of two quiet cores."
 
@@ -61,4 +62,5 @@ def _run(name: str, options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
+    restart_tuned()
     sys.exit(main())

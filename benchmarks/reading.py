@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lib.deploy.batch import ends_of, write_all
+from lib.deploy.batch import Batch, Written, ends_of
 from lib.prompts.student import Message
 
 
@@ -28,10 +28,12 @@ def greedy_replies(
         tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=True)
         for prompt in prompts
     ]
-    written = write_all(
-        model,
-        [one["input_ids"] for one in ids],
-        most_tokens=max_new_tokens,
-        ends=ends_of(model.generation_config),
-    )
-    return [tokenizer.decode(answer, skip_special_tokens=True) for answer in written]
+    batch, ends = Batch(model), ends_of(model.generation_config)
+    asked = [Written(one["input_ids"], max_new_tokens, ends) for one in ids]
+    for written in asked:
+        while batch.is_full:
+            batch.step()
+        batch.begin(written)
+    while batch.num_at_work:
+        batch.step()
+    return [tokenizer.decode(one.done.result(), skip_special_tokens=True) for one in asked]

@@ -19,7 +19,7 @@ from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
 from lib.finetune.students import EMBEDDED_MODEL_DIR
-from lib.threads import SPIN_COUNT
+from lib.threads import HUGE_PAGES, SPIN_COUNT
 
 ASLEEP = {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE"}
 AWAKE_AT_FIRST = ASLEEP | {"GOMP_SPINCOUNT": SPIN_COUNT}
@@ -29,11 +29,10 @@ THREADS = {
     f"2, awake for {SPIN_COUNT} turns, then asleep (chosen)": AWAKE_AT_FIRST,
     "1": {"OMP_NUM_THREADS": "1"},
 }
-HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 MEMORY = {
     "not padded": (AWAKE_AT_FIRST, 1),
     "padded": (AWAKE_AT_FIRST, 64),
-    "padded, huge pages (chosen)": (AWAKE_AT_FIRST | HUGE_PAGES, 64),
+    "padded, huge pages (chosen)": (AWAKE_AT_FIRST | dict([HUGE_PAGES]), 64),
 }
 ROWS, LEARNT_TOKENS = 4, 60
 SPEED_S, MEMORY_STEPS = 6.0, 30  # steps, not seconds: the peak grows with the lengths met
@@ -65,7 +64,9 @@ def main(*, quick: bool = False) -> int:
 
 def _measure(environment: dict[str, str], **options: float) -> dict[str, float]:
     """What take_steps() gives in a process with these variables."""
-    kept = {n: value for n, value in os.environ.items() if n not in AWAKE_AT_FIRST | HUGE_PAGES}
+    kept = {
+        n: value for n, value in os.environ.items() if n not in (*AWAKE_AT_FIRST, HUGE_PAGES[0])
+    }
     command = [sys.executable, "-m", "benchmarks.student_training", json.dumps(options)]
     done = subprocess.run(command, env=kept | environment, capture_output=True, text=True)
     if done.returncode:

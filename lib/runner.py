@@ -200,7 +200,6 @@ def run_notebook(plan: Plan, notebook: str) -> None:
     target = unfinished(finished)
     target.parent.mkdir(parents=True, exist_ok=True)
     tune_threads()
-    os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")  # see docs/experiments.md
     print(f"\n── {source.name} → {portable(finished)}", flush=True)
     shown = for_kernels(sys.stdout)
     start = time.monotonic()

@@ -1,18 +1,25 @@
-"""What OpenMP reads is set once, and a user's own choice stays."""
+"""What OpenMP and glibc read is set once, and a user's own choice stays."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
-from lib.threads import SPIN_COUNT, tune_threads
+from lib.settings import PROJECT_DIR
+from lib.threads import HUGE_PAGES, SPIN_COUNT, tune_threads
 
 
-def test_threads_sleep_after_some_spins(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+@pytest.fixture(autouse=True)
+def untuned(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", HUGE_PAGES[0]):
         monkeypatch.setenv(name, "x")  # so that it is put back afterwards
         del os.environ[name]
+
+
+def test_threads_sleep_after_some_spins() -> None:
     tune_threads()
     assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
     assert os.environ["GOMP_SPINCOUNT"] == SPIN_COUNT
@@ -20,7 +27,21 @@ def test_threads_sleep_after_some_spins(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_users_own_policy_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
     tune_threads()
     assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
     assert "GOMP_SPINCOUNT" not in os.environ
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="huge pages of glibc")
+@pytest.mark.parametrize("users", ["", "glibc.malloc.check=0"])
+def test_a_program_begins_anew_once_for_huge_pages(
+    users: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if users:
+        monkeypatch.setenv(HUGE_PAGES[0], users)
+    code = (
+        "import os; from lib.threads import restart_tuned; print('begins', flush=True); "
+        f"restart_tuned(); print(os.environ['{HUGE_PAGES[0]}'])"
+    )
+    said = subprocess.check_output([sys.executable, "-c", code], cwd=PROJECT_DIR, text=True)
+    assert said.split() == (["begins", users] if users else ["begins", "begins", HUGE_PAGES[1]])

@@ -1,7 +1,5 @@
 """The model servers that 3_deploy started."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

@@ -12,8 +12,6 @@ Three things make it faster than one `generate` after another, and none changes 
 Measured against one `generate` with prompt lookup after another: docs/experiments.md.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -221,21 +219,6 @@ class Batch:
         window = (places > positions[..., None] - self._config.sliding_window)[:, None]
         masks = {"full_attention": seen, "sliding_attention": seen & window}
         return masks if len(kinds) > 1 else masks["sliding_attention"]
-
-
-def write_all(
-    model: Any, prompts: Sequence[list[int]], *, most_tokens: int, ends: frozenset[int]
-) -> list[list[int]]:
-    """The answers' tokens, in the prompts' order."""
-    batch = Batch(model)
-    asked = [Written(prompt, most_tokens, ends) for prompt in prompts]
-    for written in asked:
-        while batch.is_full:
-            batch.step()
-        batch.begin(written)
-    while batch.num_at_work:
-        batch.step()
-    return [written.done.result() for written in asked]
 
 
 def ends_of(config: Any) -> frozenset[int]:

@@ -1,9 +1,7 @@
 """The server of transformers, with greedy requests answered together."""
 
-from __future__ import annotations
-
 import asyncio
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from queue import Queue
 from threading import Lock, Thread
 from typing import Any
@@ -44,14 +42,11 @@ def answer_together() -> None:
     utils.InferenceThread = Threads
 
 
-class Threads:
+class Threads(ThreadPoolExecutor):
     """A thread for each request, where the server has one for all."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(WAITING)
-
-    def submit(self, *call: Any, **given: Any) -> Future[Any]:
-        return self._pool.submit(*call, **given)
+        super().__init__(WAITING)
 
     def async_submit(self, *call: Any, **given: Any) -> asyncio.Future[Any]:
         return asyncio.wrap_future(self.submit(*call, **given))

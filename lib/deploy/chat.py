@@ -1,7 +1,5 @@
 """Ask a run's student and baseline in a terminal; their answers with quotes and where these are."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

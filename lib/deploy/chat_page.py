@@ -1,7 +1,5 @@
 """A page on this machine to ask a run's student and baseline, with the documents that they get."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 import threading

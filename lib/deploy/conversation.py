@@ -90,10 +90,8 @@ class Conversation:
         """
         from lib.rag.documents import as_chunk
 
-        chunks, latest = (
-            [as_chunk(document) for document in documents],
-            {role: Part(role) for role in roles},
-        )
+        chunks = [as_chunk(document) for document in documents]
+        latest = {role: Part(role) for role in roles}
         texts, most = [chunk.text for chunk in chunks], self.recipe.max_answer_tokens
         messages = self._prompt.messages(question, texts, refusal=self._refusal)
 

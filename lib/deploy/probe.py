@@ -4,8 +4,6 @@ Engines round in different ways, so a reply need not be the same, token for toke
 tokens must be, for the model in this process, about as likely as the most likely one there.
 """
 
-from __future__ import annotations
-
 import http.client
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Servers as detached processes that are found again later and never mistaken for others."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

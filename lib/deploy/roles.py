@@ -1,7 +1,5 @@
 """Both roles of the comparison: the user's endpoints as they are, the others served here."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,16 +52,14 @@ def deploy(recipe: Recipe) -> list[Deployed]:
             deployed[role] = Deployed(role, model, base_url, "yours, as configured")
     for role, (server, reused) in started.items():
         wait_until_ready(server, timeout_s=recipe.server_timeout_s)
-        save_state(
-            run_name,
-            **{
-                f"{role.upper()}_OPENAI_BASE_URL": server.base_url,
-                f"{role.upper()}_OPENAI_DEPLOYMENT": server.model,
-                f"{role.upper()}_OPENAI_API_KEY": server.api_key,
-                f"{role.upper()}_SERVED_DIR": portable(folders[role]),
-                f"{role.upper()}_SERVED_BY": ignored(server.engine),
-            },
-        )
+        values = {
+            "OPENAI_BASE_URL": server.base_url,
+            "OPENAI_DEPLOYMENT": server.model,
+            "OPENAI_API_KEY": server.api_key,
+            "SERVED_DIR": portable(folders[role]),
+            "SERVED_BY": ignored(server.engine),
+        }
+        save_state(run_name, **{f"{role.upper()}_{name}": it for name, it in values.items()})
         how = f"served here{' already' if reused else ''} (pid {server.pid})"
         if server.command:
             how += f" by {server.engine}:\n          {server.command}"

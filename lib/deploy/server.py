@@ -1,7 +1,5 @@
 """One model served by an engine on loopback: start, wait until it answers, reuse, stop."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import os

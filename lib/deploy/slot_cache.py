@@ -1,7 +1,5 @@
 """The keys and values of the prompts that a model answers together."""
 
-from __future__ import annotations
-
 from typing import Any
 
 

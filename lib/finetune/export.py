@@ -14,15 +14,14 @@ from pathlib import Path
 
 from lib.cli import Parser, run_command
 from lib.finetune.gguf_file import TYPES, own_type, require_converter, write_gguf
-from lib.finetune.hub import push_to_hub
 from lib.finetune.merge import licence_of
 from lib.finetune.model_files import missing_in_folder
-from lib.finetune.sharded import shards_dir, write_whole
+from lib.finetune.sharded import write_whole
 from lib.finetune.watch import plain_output
 from lib.parameters import add_parameters, overrides, typed_path
 from lib.recipe import Recipe
 from lib.settings import SetupError, home, portable, write_text
-from lib.state import hosted_job, latest_run, require_path
+from lib.state import environment, hosted_job, latest_run, require_path
 from lib.store import building
 
 
@@ -61,7 +60,7 @@ def _export(options: argparse.Namespace) -> None:
     model_dir = _model_dir(folder, options.run_name)
     card = _card(model_dir)
     if kind == "hub":
-        print(f"Sent: {push_to_hub(model_dir, card, name, public=options.public)}")
+        print(f"Sent: {_push_to_hub(model_dir, card, name, public=options.public)}")
         return
     student = _name_of(model_dir)
     number_type = options.type or own_type(model_dir)
@@ -73,8 +72,38 @@ def _export(options: argparse.Namespace) -> None:
     print(f"In that folder: ollama create {student} -f Modelfile")
 
 
+def _push_to_hub(model_dir: Path, card: str, name: str, *, public: bool) -> str:
+    """Upload the merged model with its model card in one commit; the result is its address.
+
+    A model on the hub is private unless said otherwise.
+    """
+    import httpx2
+    from huggingface_hub import CommitOperationAdd, HfApi, errors
+
+    files = [path for path in sorted(model_dir.iterdir()) if path.is_file()]
+    files = [path for path in files if path.name != "README.md"]
+    operations = [CommitOperationAdd("README.md", card.encode())]
+    operations += [CommitOperationAdd(path.name, path) for path in files]
+    api = HfApi(token=environment().get("HF_TOKEN"))
+    try:
+        name = api.create_repo(name, private=not public, exist_ok=True).repo_id
+        if not public and not api.model_info(name, timeout=30).private:
+            raise SetupError(
+                f"{name} is a public model on the hub already, so nothing was sent. Add --public, "
+                "or give another name."
+            )
+        api.create_commit(name, operations, commit_message="Add the student")
+    except (errors.HfHubHTTPError, httpx2.HTTPError, OSError, ValueError) as error:
+        status = getattr(getattr(error, "response", None), "status_code", 0)
+        reason = f"{status}" if status else (str(error).splitlines() or [""])[0]
+        raise SetupError(
+            f"{portable(model_dir)} was not sent to {name} on the model hub ({reason}). It needs "
+            "a name like you/model, and in .env an HF_TOKEN that may write."
+        ) from None
+    return f"{api.endpoint}/{name}"
+
+
 def _make_whole(checkpoint: Path, options: argparse.Namespace) -> None:
-    shards_dir(checkpoint)
     recipe = Recipe(**overrides(options.file, options.overrides))
     target = _new_folder(options.out, f"{recipe.run_name}-{checkpoint.name}")
     with plain_output(), building(target) as scratch:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,7 @@ class _Step:
     tokens: int  # of all epochs, estimated: the tokenizer is the service's
     name: str  # the fingerprint of all of these
     target: Path  # the student's folder
+    before: "_Step | None" = None  # from whose student it starts
 
     @property
     def is_done(self) -> bool:
@@ -157,8 +158,7 @@ def train_hosted(rows: HostedRows, recipe: Recipe) -> HostedStudent:
         timeout_s = 3600 * recipe.hosted_timeout_h
         with explained(settings, rows.base, service), sdk_client(settings) as client:
             for step in missing:
-                before = None if step is steps[0] else steps[0]
-                _run(client, step, before, rows, timeout_s=timeout_s)
+                _run(client, step, rows, timeout_s=timeout_s)
     return HostedStudent(
         folder=last.target / "hosted",
         model=last.job["fine_tuned_model"],
@@ -194,7 +194,8 @@ def _steps(rows: HostedRows, recipe: Recipe, address: str) -> list[_Step]:
         return [first]
     inputs = {"after": first.name, "pairs": fingerprint(rows.pairs)}
     how = {"n_epochs": recipe.then_epochs, "beta": recipe.dpo_beta}
-    return [first, step("preference pairs", "dpo", rows.pairs, (), inputs=inputs, **how)]
+    second = step("preference pairs", "dpo", rows.pairs, (), inputs=inputs, **how)
+    return [first, replace(second, before=first)]
 
 
 def _check(steps: list[_Step], base: str, recipe: Recipe, service: Service) -> None:
@@ -221,10 +222,9 @@ def _check(steps: list[_Step], base: str, recipe: Recipe, service: Service) -> N
         print(ends, flush=True)
 
 
-def _run(
-    client: Any, step: _Step, before: _Step | None, rows: HostedRows, *, timeout_s: float
-) -> None:
+def _run(client: Any, step: _Step, rows: HostedRows, *, timeout_s: float) -> None:
     """Have a step's job done, and write its student."""
+    before = step.before
     started_from = before.job["fine_tuned_model"] if before else rows.base
     asked: Mapping[str, Any] = step.asked | {"model": started_from}
     job = submitted(client, train=step.train, valid=step.valid, asked=asked, name=step.name)

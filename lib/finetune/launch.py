@@ -1,6 +1,7 @@
-"""Training in a process of its own, as the notebook starts it: its log comes here line by line.
+"""The rows and the training of 2_finetune.ipynb, for a student of this machine or of a service.
 
-The memory of the training is free afterwards, and a process that is killed leaves the kernel alive.
+A training here is a process of its own, whose log comes line by line: its memory is free
+afterwards, and when it is killed, the kernel lives.
 """
 
 import os
@@ -8,10 +9,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+from lib.finetune import rows as local
 from lib.finetune.estimate import out_of_memory
+from lib.finetune.hosted import HostedRows, hosted_rows, train_hosted
 from lib.finetune.rows import PreparedRows
-from lib.finetune.training import Trained, find_trained, student_dir
+from lib.finetune.training import find_trained, student_dir
 from lib.finetune.watch import PARENT
 from lib.parameters import notebook_values
 from lib.recipe import Recipe
@@ -21,17 +25,29 @@ from lib.store import write_json
 _MODULE = "lib.finetune.train"
 
 
-def run_training(rows: PreparedRows, recipe: Recipe) -> Trained:
-    """Train the student with `python -m lib.finetune.train CONFIG`, or find it.
+def prepare_rows(dataset_dir: Path, recipe: Recipe) -> Any:
+    """The rows as token ids (PreparedRows), or as a service takes them (HostedRows)."""
+    hosted = recipe.method == "hosted"
+    return (hosted_rows if hosted else local.prepare_rows)(dataset_dir, recipe)
 
-    Of several GPUs this takes one, and prints the command that takes all.
+
+def run_training(rows: PreparedRows | HostedRows, recipe: Recipe) -> Any:
+    """Train the student with `python -m lib.finetune.train CONFIG`, or as a job of a service; or
+    find it.
+
+    Of several GPUs this takes one, and prints the command that takes all. Returns a Trained or a
+    HostedStudent.
     """
+    if isinstance(rows, HostedRows):
+        return train_hosted(rows, recipe)
+    import torch
+
     if student_dir(rows, recipe).exists():
         print(f"{portable(student_dir(rows, recipe))} is there already: nothing to train.")
         return find_trained(rows, recipe, reused=True)
     config_path = home() / "runs" / recipe.run_name / "training.json"
     write_json(config_path, notebook_values(recipe, "2_finetune"))
-    if (gpus := _gpus()) > 1:
+    if (gpus := torch.cuda.device_count()) > 1:
         print(
             f"{gpus} GPUs are here, and this cell uses one. To use all, interrupt it, run this in "
             f"a terminal, and run the cell again:\n{torchrun_command(config_path, gpus)}"
@@ -48,12 +64,6 @@ def torchrun_command(config_path: Path, processes: int) -> str:
         f"cd {PROJECT_DIR} && .venv/bin/torchrun --nproc-per-node {processes} -m {_MODULE} "
         f"{portable(config_path)}"
     )
-
-
-def _gpus() -> int:
-    import torch
-
-    return torch.cuda.device_count()
 
 
 def _stream(command: list[str], log_path: Path) -> int:

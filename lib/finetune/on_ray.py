@@ -7,13 +7,10 @@ started again, and go on from the last checkpoint.
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from lib.cli import Parser, run_command
+from lib.cli import run_command
 from lib.cluster import connect
-from lib.finetune.train import train
-from lib.parameters import add_overrides, overrides
-from lib.recipe import Recipe
+from lib.finetune.train import parser_of, recipe_of, train
 from lib.settings import SetupError, home
 from lib.text import one_line
 
@@ -21,16 +18,14 @@ _RESTARTS = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = Parser(prog="python -m lib.finetune.on_ray", description=__doc__)
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="a file of parameters/")
-    add_overrides(parser)
+    parser = parser_of("on_ray", __doc__)
     parser.add_argument("--processes", type=int, default=2, help="in all; of GPUs one each")
     parser.set_defaults(run=_train)
     return run_command(parser, arguments)
 
 
 def _train(options: argparse.Namespace) -> None:
-    recipe = Recipe(**overrides(options.config, options.overrides))
+    recipe = recipe_of(options)
     connect(recipe.cluster or "auto", shows_output=True)
     import ray
     from ray.train import FailureConfig, RunConfig, ScalingConfig

@@ -54,30 +54,30 @@ def _typed_processes() -> int:
 
 
 def sharding_watch(parallel: str) -> Any:
-    """A callback that stops a training whose weights are not divided, though it was asked for."""
+    """A callback that stops a training whose weights are not divided, though it was asked for.
+
+    accelerate turns FSDP into DDP without a word where it does not know the device.
+    """
     from transformers import TrainerCallback
 
     class ShardingWatch(TrainerCallback):
         def on_train_begin(self, args: Any, state: Any, control: Any, **known: Any) -> None:
-            if args.world_size > 1 and parallel != "ddp":
-                require_sharded(known["model"], parallel)
+            if args.world_size == 1 or parallel == "ddp":
+                return
+            from torch.distributed.tensor import DTensor
+
+            whole = [
+                name
+                for name, weight in known["model"].named_parameters()
+                if not isinstance(weight, DTensor) and not hasattr(weight, "ds_id")  # FSDP2, ZeRO-3
+            ]
+            if whole:
+                raise SetupError(
+                    f"parallel is '{parallel}', and {len(whole)} weights are whole in each process "
+                    f"(such as {whole[0]}). On this device set parallel to 'ddp'."
+                )
 
     return ShardingWatch()
-
-
-def require_sharded(model: Any, parallel: str) -> None:
-    """accelerate turns FSDP into DDP without a word where it does not know the device."""
-    from torch.distributed.tensor import DTensor
-
-    def divided(weight: Any) -> bool:
-        return isinstance(weight, DTensor) or hasattr(weight, "ds_id")  # FSDP2, ZeRO-3
-
-    whole = [name for name, weight in model.named_parameters() if not divided(weight)]
-    if whole:
-        raise SetupError(
-            f"parallel is '{parallel}', and {len(whole)} weights are whole in each process (such "
-            f"as {whole[0]}). On this device set parallel to 'ddp'."
-        )
 
 
 def whole_state(trainer: Any) -> dict[str, Any] | None:

@@ -1,25 +1,27 @@
 """A second training of the student: on preferences (DPO) or on rewards that rules check (GRPO).
 
 DPO: arXiv:2305.18290, on the pairs of `python -m lib.gen convert --to preference`. GRPO:
-arXiv:2402.03300, with the rewards of rewards.py. Both are TRL's trainers.
+arXiv:2402.03300, with the rewards below. Both are TRL's trainers.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lib.dataset import prompt_messages, read_dataset
 from lib.finetune.merge import save_model
+from lib.finetune.methods import has_bf16
 from lib.finetune.model_files import load_weights
-from lib.finetune.rewards import REWARDS
 from lib.finetune.rows import PreparedRows
-from lib.finetune.trainer import has_bf16, shared_arguments
+from lib.finetune.trainer import shared_arguments
 from lib.finetune.watch import training_watch
 from lib.prompts.control_tokens import as_text, control_tokens
-from lib.prompts.student import REFUSAL
+from lib.prompts.student import REFUSAL, ParsedAnswer, parse_answer
 from lib.recipe import Recipe
 from lib.settings import SetupError, portable
 from lib.store import file_sha256, read_jsonl
+from lib.text import find_quote, normalise
 
 _PAIR = ("prompt", "chosen", "rejected")
 
@@ -147,3 +149,51 @@ def preference_pairs(recipe: Recipe) -> list[dict[str, Any]]:
     if not pairs:
         raise SetupError(f"{portable(path)} has no pairs. Convert a dataset with refusals.")
     return pairs
+
+
+# --- the rewards: what rules can tell of replies, between 0 and 1 --------------------------------
+# TRL passes replies and, of each, the columns of its row.
+
+
+def format_reward(completions: Sequence[Any], refusal: Sequence[str], **_: Any) -> list[float]:
+    """A final answer, or the refusal sentence."""
+    read = _read(completions, refusal)
+    return [float(one.refused or one.final_answer is not None) for one in read]
+
+
+def quote_reward(
+    completions: Sequence[Any], refusal: Sequence[str], documents: Sequence[list[str]], **_: Any
+) -> list[float]:
+    """The share of its quotes that are in a document, letter for letter; a refusal needs none."""
+    rewards = []
+    for one, texts in zip(_read(completions, refusal), documents, strict=True):
+        found = [any(find_quote(quote, text) for text in texts) for quote in one.quotes]
+        rewards.append(sum(found) / len(found) if found else float(one.refused))
+    return rewards
+
+
+def answer_reward(
+    completions: Sequence[Any],
+    refusal: Sequence[str],
+    answer: Sequence[str],
+    kind: Sequence[str],
+    **_: Any,
+) -> list[float]:
+    """The right answer (SQuAD's exact match), or a refusal where the row is one to refuse."""
+    return [
+        float(one.refused if what == "refuse" else _is_right(one, right))
+        for one, right, what in zip(_read(completions, refusal), answer, kind, strict=True)
+    ]
+
+
+REWARDS = (format_reward, quote_reward, answer_reward)
+
+
+def _is_right(one: ParsedAnswer, right: str) -> bool:
+    return not one.refused and normalise(one.final_answer or "") == normalise(right)
+
+
+def _read(completions: Sequence[Any], refusal: Sequence[str]) -> list[ParsedAnswer]:
+    """Each completion is a text, or the messages of a chat."""
+    texts = [done if isinstance(done, str) else done[-1]["content"] for done in completions]
+    return [parse_answer(text, refusal=no) for text, no in zip(texts, refusal, strict=True)]

@@ -1,5 +1,6 @@
 """A checkpoint that each process wrote a part of (SHARDED_STATE_DICT), made a whole student."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from lib.settings import SetupError, portable, write_text
 _SHARDS = "pytorch_model_fsdp_0"  # accelerate's name, in a checkpoint
 
 
-def shards_dir(checkpoint: Path) -> Path:
+def _shards_dir(checkpoint: Path) -> Path:
     """The folder of the parts: of a checkpoint, or given itself."""
     for folder in (checkpoint / _SHARDS, checkpoint):
         if (folder / ".metadata").is_file():
@@ -31,18 +32,16 @@ def write_whole(checkpoint: Path, recipe: Recipe, folder: Path) -> None:
     accelerate joins the weights alone; the base model gives config and tokenizer, the recipe the
     adapter's settings.
     """
+    shards = _shards_dir(checkpoint)
     from accelerate.utils import merge_fsdp_weights
     from safetensors.torch import load_file
 
-    shards = shards_dir(checkpoint)
     base = fetch_student(recipe.student_model)
     tokenizer = load_tokenizer(base.folder, recipe.dataset_format, recipe.chat_template_path)
     joined = folder / "joined"
     merge_fsdp_weights(str(shards), str(joined))
-    path = joined / "model.safetensors"
-    state = load_file(path)
-    path.unlink()
-    joined.rmdir()
+    state = load_file(joined / "model.safetensors")
+    shutil.rmtree(joined)
     model = load_weights(base.folder, dtype=next(iter(state.values())).dtype)
     model = _with_weights(model, state, recipe, checkpoint)
     if hasattr(model, "peft_config"):
@@ -77,13 +76,9 @@ def _with_weights(model: Any, state: dict[str, Any], recipe: Recipe, checkpoint:
             config = PeftConfig.from_pretrained(str(adapter_dir(recipe.from_adapter)))
         model = get_peft_model(model, config)
     wanted = get_peft_model_state_dict(model) if adapted else model.state_dict()
-    may_lack = set() if adapted else set(model.all_tied_weights_keys)
-    differ = {
-        name
-        for name in (wanted.keys() | state.keys()) - (may_lack - state.keys())
-        if name not in wanted or name not in state or wanted[name].shape != state[name].shape
-    }
-    if differ:
+    shapes, found = ({(name, it.shape) for name, it in w.items()} for w in (wanted, state))
+    tied = set() if adapted else model.all_tied_weights_keys.keys() - state.keys()
+    if differ := {name for name, _ in shapes ^ found} - tied:
         raise SetupError(
             f"{portable(checkpoint)} does not fit these parameters: {len(differ)} of {len(wanted)} "
             f"weights are absent or of another size (such as {min(differ)}). Give the training's "

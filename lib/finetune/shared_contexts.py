@@ -222,7 +222,7 @@ def with_branches(collate: Callable[[list[dict[str, Any]]], dict[str, Any]]) -> 
 
     def collated(items: list[dict[str, Any]]) -> dict[str, Any]:
         batch = collate([{name: item[name] for name in ("input_ids", "labels")} for item in items])
-        if any(item.get("branches", [1])[0] == _CONTEXT for item in items):
+        if any(item["branches"][0] == _CONTEXT for item in items):
             for name, padding in (("position_ids", 0), ("branches", _PADDING)):
                 padded = torch.full_like(batch["input_ids"], padding)
                 for place, item in enumerate(items):

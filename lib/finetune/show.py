@@ -6,6 +6,8 @@ from itertools import groupby
 from typing import Any
 
 from lib.drawing import COLOURS, Figure, Picture, drawn, new_figure
+from lib.finetune.hosted import HostedRows
+from lib.finetune.rows import PreparedRows
 from lib.finetune.watch import HistoryPoint
 from lib.progress import minutes, show_points
 from lib.state import read_state, require_path
@@ -30,10 +32,16 @@ def marked(pieces: list[Piece]) -> str:
     return "".join(f"⟦{text}⟧" if trained else text for text, trained in pieces) + "\n"
 
 
-def pieces_html(pieces: list[Piece]) -> Any:
-    """The pieces of a row, trained ones in ⟦ ⟧; of a long prompt only the end."""
+def show_trained_tokens(rows: PreparedRows | HostedRows, *, row: int = 0) -> Any:
+    """One training row as HTML; what is learnt is in ⟦ ⟧. Of a long prompt only the end."""
     from IPython.display import HTML
 
+    if isinstance(rows, HostedRows):
+        *prompt, completion = (message["content"] for message in rows.train[row])
+        pieces = [("\n\n".join(prompt) + "\n\n", False), (completion, True)]
+    else:
+        one = rows.train[row]
+        pieces = trained_pieces(one.input_ids, one.labels, rows.tokenizer)
     parts = ""
     for text, trained in pieces:
         if not trained and len(text) > _PROMPT_CHARS:

@@ -35,11 +35,6 @@ class TokenRow:
         """-100 (ignored by the loss) on the prompt, then the completion with its end token."""
         return [-100] * self.prompt_tokens + self.input_ids[self.prompt_tokens :]
 
-    @property
-    def columns(self) -> dict[str, list[int]]:
-        """An item of the trainer's dataset."""
-        return {"input_ids": self.input_ids, "labels": self.labels}
-
 
 def load_tokenizer(model_dir: Path, dataset_format: str, template_path: str = "") -> Any:
     """The base's tokenizer, with the template that training, evaluation and serving share.

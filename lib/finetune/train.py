@@ -11,24 +11,31 @@ from pathlib import Path
 
 from lib.cli import Parser, run_command
 from lib.finetune.hosted import HostedRows, train_hosted
-from lib.finetune.stage import prepare_rows
+from lib.finetune.launch import prepare_rows
 from lib.finetune.students import require_machine
 from lib.finetune.training import train_student
 from lib.parameters import add_overrides, overrides
 from lib.recipe import Recipe
 from lib.state import require_path, save_state
+from lib.threads import restart_tuned
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = Parser(prog="python -m lib.finetune.train", description=__doc__)
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="a file of parameters/")
-    add_overrides(parser)
-    parser.set_defaults(run=_train)
+    parser = parser_of("train", __doc__)
+    parser.set_defaults(run=lambda options: train(recipe_of(options)))
     return run_command(parser, arguments)
 
 
-def _train(options: argparse.Namespace) -> None:
-    train(Recipe(**overrides(options.config, options.overrides)))
+def parser_of(command: str, about: str | None) -> Parser:
+    """Of a command that trains: `recipe_of` reads its options."""
+    parser = Parser(prog=f"python -m lib.finetune.{command}", description=about)
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="a file of parameters/")
+    add_overrides(parser)
+    return parser
+
+
+def recipe_of(options: argparse.Namespace) -> Recipe:
+    return Recipe(**overrides(options.config, options.overrides))
 
 
 def train(recipe: Recipe) -> None:
@@ -45,4 +52,5 @@ def train(recipe: Recipe) -> None:
 
 
 if __name__ == "__main__":
+    restart_tuned()
     sys.exit(main())

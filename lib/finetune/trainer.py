@@ -1,15 +1,12 @@
 """The TRL trainer: the loss on completions, nothing cut."""
 
+import json
 import math
-import time
-import timeit
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lib.finetune.checkpoints import CHECKPOINTS, last_checkpoint
 from lib.finetune.estimate import recomputes
-from lib.finetune.methods import load_model
+from lib.finetune.methods import has_bf16, load_model
 from lib.finetune.parallel import parallel_arguments
 from lib.finetune.rows import PreparedRows
 from lib.finetune.shared_contexts import (
@@ -22,7 +19,7 @@ from lib.finetune.step_batches import StepBatches, training_sequences, validatio
 from lib.recipe import Recipe
 from lib.settings import SetupError
 
-_CLEARLY_FASTER = 1.2  # so that one machine always chooses the same
+_CHECKPOINTS = 10  # of a training, where save_steps is 0
 _SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
 
 
@@ -34,11 +31,10 @@ def make_trainer(
     from datasets import Dataset
     from transformers import EarlyStoppingCallback, PrinterCallback
 
-    in_bf16 = has_bf16()
-    arguments = _trainer_arguments(rows, recipe, output_dir, in_bf16=in_bf16)
+    arguments = _trainer_arguments(rows, recipe, output_dir)
     if recipe.early_stop_patience and rows.valid:
         callbacks = [*callbacks, EarlyStoppingCallback(recipe.early_stop_patience)]
-    model, lora = load_model(rows, recipe, in_bf16=in_bf16)
+    model, lora = load_model(rows, recipe)
     process = PartialState()
     sequences = training_sequences(model, rows.train, recipe, process.print)
     if shares := any(sequence.context_tokens for sequence in sequences):
@@ -137,41 +133,6 @@ def _completion_trainer(**options: Any) -> Any:
     return CompletionTrainer(**options)
 
 
-def has_bf16() -> bool:
-    """Whether training multiplies in bf16; what is trained stays in float32.
-
-    torch also says yes of older GPUs, which emulate it slowly.
-    """
-    import torch
-
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return _cpu_multiplies_bf16()
-
-
-def _cpu_multiplies_bf16() -> bool:
-    """Whether this CPU multiplies bf16 faster than float32: measured here, as names of CPUs do not
-    tell. Float32 took 1.5 to 2.2 times as long with AMX, 1.4 to 2.0 with AVX-512 BF16 alone, 0.4 to
-    0.5 with neither (two cores, idle and busy). With AMX it trains 2,300 tokens/s a core in place
-    of 1,500, in two thirds of the memory."""
-    import torch
-
-    return _product_s(torch.float32) > _CLEARLY_FASTER * _product_s(torch.bfloat16)
-
-
-@cache
-def _product_s(dtype: Any) -> float:
-    """Seconds of a product of the size of a small student's layer: the best of ten, or of those
-    that begin within half a second (a CPU that emulates bf16 takes 0.7 s for one)."""
-    import torch
-
-    rows, weights = torch.ones(1024, 256, dtype=dtype), torch.ones(256, 1024, dtype=dtype)
-    took_s, start = list[float](), time.perf_counter()
-    while not took_s or (len(took_s) < 10 and time.perf_counter() - start < 0.5):
-        took_s.append(timeit.timeit(lambda: rows @ weights, number=1))
-    return min(took_s)
-
-
 def _rows_per_update(recipe: Recipe) -> int:
     from accelerate import PartialState
 
@@ -179,15 +140,14 @@ def _rows_per_update(recipe: Recipe) -> int:
     return recipe.batch_size * steps
 
 
-def _trainer_arguments(
-    rows: PreparedRows, recipe: Recipe, output_dir: Path, *, in_bf16: bool
-) -> Any:
+def _trainer_arguments(rows: PreparedRows, recipe: Recipe, output_dir: Path) -> Any:
     from trl import SFTConfig
 
+    in_bf16 = has_bf16()
     an_epoch = math.ceil(len(rows.train) / _rows_per_update(recipe))
     updates = recipe.max_steps or math.ceil(an_epoch * recipe.num_epochs)
     eval_steps = recipe.eval_steps or max(1, math.ceil(updates / 4))
-    save_steps = recipe.save_steps or max(1, math.ceil(updates / CHECKPOINTS))
+    save_steps = recipe.save_steps or max(1, math.ceil(updates / _CHECKPOINTS))
     shared = shared_arguments(recipe, output_dir)
     if not shared["use_cpu"]:
         shared["activation_checkpointing"] = recomputes(rows, recipe, in_bf16=in_bf16)
@@ -237,3 +197,27 @@ def shared_arguments(recipe: Recipe, output_dir: Path) -> dict[str, Any]:
         "seed": recipe.seed,
         "data_seed": recipe.seed,
     }
+
+
+# --- checkpoints, from which the same command goes on --------------------------------------------
+
+
+def training_dir(target: Path, processes: int) -> Path:
+    """The scratch folder of a student that is being trained, beside it and named after the same
+    fingerprint: other rows or settings never find its checkpoints, nor another number of processes,
+    which makes larger updates."""
+    among = f"-{processes}" if processes > 1 else ""
+    return target.parent / f".{target.name}.training{among}"
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest whole one. A kill may leave one without its state, which is written last."""
+    steps = {int(path.name.rpartition("-")[2]): path for path in folder.glob("checkpoint-*")}
+    return next((steps[step] for step in sorted(steps, reverse=True) if _whole(steps[step])), None)
+
+
+def _whole(checkpoint: Path) -> bool:
+    try:
+        return "global_step" in json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return False

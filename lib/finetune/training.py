@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.finetune.checkpoints import last_checkpoint, training_dir
 from lib.finetune.estimate import memory_errors, memory_estimate
 from lib.finetune.merge import merge_adapter, prepare_baseline, save_model, write_model_card
-from lib.finetune.methods import adapter_dir
+from lib.finetune.methods import adapter_dir, has_bf16
 from lib.finetune.model_files import load_weights
 from lib.finetune.parallel import free_model, require_processes, sharding_watch, whole_state
 from lib.finetune.rows import PreparedRows, check_lengths, few_rows
 from lib.finetune.second import second_inputs, train_again
 from lib.finetune.show import marked, trained_pieces
-from lib.finetune.trainer import has_bf16, make_trainer
+from lib.finetune.trainer import last_checkpoint, make_trainer, training_dir
 from lib.finetune.watch import HistoryPoint, plain_output, training_watch
 from lib.recipe import Recipe
 from lib.settings import SetupError, portable, write_text
@@ -170,11 +169,9 @@ def _say_what_it_takes(rows: PreparedRows, recipe: Recipe, process: Any) -> None
     in_bf16 = has_bf16()
     if on_gpu and not in_bf16:
         process.print("This GPU has no bf16 arithmetic: training in float32, at twice the memory.")
-    if process.is_main_process:
-        said = memory_estimate(
-            rows, recipe, on_gpu=on_gpu, in_bf16=in_bf16, processes=process.num_processes
-        )
-        print(said, flush=True)
+    how: dict[str, Any] = {"on_gpu": on_gpu, "in_bf16": in_bf16}
+    said = memory_estimate(rows, recipe, **how, processes=process.num_processes)
+    process.print(said, flush=True)
 
 
 def _save_models(
@@ -193,9 +190,7 @@ def _save_models(
         model = load_weights(rows.base.folder, dtype=next(iter(state.values())).dtype)
         model.load_state_dict(state)
     save_model(model, folder / "merged", tokenizer=rows.tokenizer)
-    batch = trainer.data_collator([trainer.train_dataset[0]])
-    length = int(batch["attention_mask"][0].sum())  # padding follows
-    ids, labels = batch["input_ids"][0][:length], batch["labels"][0][:length]
-    pieces = trained_pieces(ids, labels, rows.tokenizer)
+    first = trainer.train_dataset[0]
+    pieces = trained_pieces(first["input_ids"], first["labels"], rows.tokenizer)
     write_text(folder / "trained_row.txt", marked(pieces))
     return said

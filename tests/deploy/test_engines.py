@@ -306,14 +306,19 @@ def greedy_of(folder: Path) -> Callable[[Body], str]:
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(folder)
 
-    def reply(body: Body) -> str:
-        given = tokenizer.apply_chat_template(
-            body["messages"], add_generation_prompt=True, return_tensors="pt", return_dict=True
-        )
+    @cache  # several tests ask the same
+    def written(prompt: str, max_tokens: int) -> str:
+        given = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")
         with torch.no_grad():
-            made = model.generate(**given, max_new_tokens=body["max_tokens"], do_sample=False)
+            made = model.generate(**given, max_new_tokens=max_tokens, do_sample=False)
         new = made[0, given["input_ids"].shape[1] :]
         return str(tokenizer.decode(new, skip_special_tokens=True))
+
+    def reply(body: Body) -> str:
+        prompt = tokenizer.apply_chat_template(
+            body["messages"], add_generation_prompt=True, tokenize=False
+        )
+        return written(prompt, body["max_tokens"])
 
     return reply
 

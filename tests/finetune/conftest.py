@@ -13,18 +13,14 @@ from tests.jobs_server import KEY, JobsServer
 from tests.server import serving
 
 
-@pytest.fixture(autouse=True)
-def few_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answers before and after a merge, which take half of a tiny training; `student` of
-    test_training.py compares all."""
-    monkeypatch.setattr("lib.finetune.merge._COMPARED", 4)
-
-
 @pytest.fixture(scope="package", autouse=True)
-def float32() -> Iterator[None]:
-    """Trained in float32 on every CPU: in bf16 the losses of a tiny training are others."""
+def tiny_training() -> Iterator[None]:
+    """In float32 on every CPU: in bf16 the losses are others. And few tokens are compared before
+    and after a merge, which took half of the time; `student` of test_training.py compares all."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lib.finetune.trainer._product_s", lambda dtype: 1.0)
+        patch.setattr("lib.finetune.methods._product_s", lambda dtype: 1.0)
+        patch.setattr("lib.finetune.merge._COMPARED", 2)
+        patch.setattr("lib.finetune.merge._COMPARED_TOKENS", 3)
         yield
 
 

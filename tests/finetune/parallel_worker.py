@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from lib.finetune import merge, train, trainer, training
+from lib.finetune import merge, methods, train, training
 from lib.settings import PROJECT_DIR
 from tests.processes import interruptible
 
@@ -63,8 +63,8 @@ def _begin(config: str, said: str, environ: Mapping[str, str]) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    trainer._cpu_multiplies_bf16 = lambda: False
-    merge._COMPARED = 4
+    methods._cpu_multiplies_bf16 = lambda: False
+    merge._COMPARED, merge._COMPARED_TOKENS = 2, 3
     if os.environ.get("SHARD_ON_CPU"):
         shard_on_cpu()
     if at := os.environ.get("DIE_AT"):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lib.finetune import prepare_rows, train_student
-from lib.finetune.checkpoints import last_checkpoint, training_dir
+from lib.finetune.trainer import last_checkpoint, training_dir
 from lib.finetune.training import student_dir
 from lib.recipe import Recipe
 from lib.state import save_state
@@ -20,7 +20,7 @@ from tests.finetune.parallel_worker import trained
 
 KNOBS: dict[str, Any] = {
     "run_name": "t",
-    "num_epochs": 6.0,  # of 5 updates
+    "num_epochs": 3.0,  # of 5 updates
     "learning_rate": 0.01,
     "lora_dropout": 0.1,
     "batch_size": 2,
@@ -58,7 +58,7 @@ def test_a_killed_training_ends_as_if_it_had_not_been(
 ) -> None:
     import torch
 
-    monkeypatch.setattr("lib.finetune.trainer._cpu_multiplies_bf16", lambda: False)
+    monkeypatch.setattr("lib.finetune.methods._cpu_multiplies_bf16", lambda: False)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     knobs = KNOBS | {"method": method, "student_model": str(model_dir)}

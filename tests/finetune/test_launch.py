@@ -17,6 +17,7 @@ from lib.parameters import overrides
 from lib.recipe import Recipe
 from lib.settings import CheckFailed, SetupError
 from lib.state import save_state
+from tests.finetune.parallel_worker import trained as trained_by
 
 REAL = launch._stream
 
@@ -35,8 +36,19 @@ def stand_in(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_trains_and_its_lines_arrive(
-    model_dir: Path, dataset_dir: Path, capsys: pytest.CaptureFixture[str]
+    model_dir: Path,
+    dataset_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    def forked(command: list[str], log_path: Path) -> int:
+        """What the command trains, by a process that need not import it first; test_notebooks.py
+        has it run as it is."""
+        assert command[:-1] == [sys.executable, "-m", "lib.finetune.train"]
+        (code,), said = trained_by(Path(command[-1]), os.environ)
+        return code or REAL([sys.executable, "-c", f"print({said!r})"], log_path)
+
+    monkeypatch.setattr(launch, "_stream", forked)
     recipe = recipe_of(model_dir, dataset_dir)
     rows = prepare_rows(dataset_dir, recipe)
     trained = run_training(rows, recipe)
@@ -56,7 +68,7 @@ def test_the_command_for_several_gpus_is_exact(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(launch, "_gpus", lambda: 4)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
     stand_in("import sys; sys.exit(1)", monkeypatch)
     recipe = recipe_of(model_dir, dataset_dir, learning_rate=2e-5, lora_targets=["q_proj"])
     with pytest.raises(SetupError):

@@ -10,15 +10,21 @@ import pytest
 
 from lib.dataset import write_dataset
 from lib.finetune import prepare_rows
-from lib.finetune.rewards import answer_reward, format_reward, quote_reward
 from lib.finetune.rows import PreparedRows
-from lib.finetune.second import second_inputs, train_again
+from lib.finetune.second import (
+    answer_reward,
+    format_reward,
+    preference_pairs,
+    quote_reward,
+    second_inputs,
+    train_again,
+)
 from lib.finetune.watch import HistoryPoint
 from lib.gen.__main__ import main as gen
 from lib.prompts.student import REFUSAL, cot_label
 from lib.recipe import Recipe
 from lib.settings import SetupError
-from lib.store import read_jsonl
+from lib.store import read_jsonl, write_jsonl
 from tests.gen.dataset import make
 
 DOCUMENT = "Rain fell on the tower for 3 days. The keeper went home."
@@ -78,6 +84,10 @@ def trained_again(folder: Path, rows: PreparedRows, wanted: Recipe) -> list[Hist
 def test_preferences_are_learnt(rows: PreparedRows, model_dir: Path, tmp_path: Path) -> None:
     folder = tmp_path / "pairs"
     assert gen(["convert", str(rows.dataset_dir), "--to", "preference", "--out", str(folder)]) == 0
+    pairs = read_jsonl(folder / "train.jsonl")
+    for message in (message for pair in pairs for message in pair["prompt"]):
+        message["content"] = message["content"][-80:]  # attention to long prompts takes seconds
+    write_jsonl(folder / "train.jsonl", pairs)
     wanted = recipe(
         model_dir, then="dpo", preferences_path=str(folder), then_steps=8, then_learning_rate=1e-3
     )
@@ -109,14 +119,13 @@ def test_rewards_are_followed(rows: PreparedRows, model_dir: Path, tmp_path: Pat
     ],
 )
 def test_preferences_that_cannot_be_read_are_one_line(
-    rows: PreparedRows, model_dir: Path, tmp_path: Path, written: str | None, said: str
+    model_dir: Path, tmp_path: Path, written: str | None, said: str
 ) -> None:
     path = tmp_path / "train.jsonl"
     if written is not None:
         path.write_text(written, encoding="utf-8")
-    wanted = recipe(model_dir, then="dpo", preferences_path=str(tmp_path))
     with pytest.raises(SetupError, match=said):
-        trained_again(tmp_path, rows, wanted)
+        preference_pairs(recipe(model_dir, then="dpo", preferences_path=str(tmp_path)))
 
 
 def test_a_loss_that_is_no_number_stops(

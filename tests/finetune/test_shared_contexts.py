@@ -102,7 +102,7 @@ def logits_of(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
 
 
 def loss_and_gradients(
-    model: Any, batches: Sequence[Sequence[TrainingSequence | TokenRow]]
+    model: Any, batches: Sequence[Sequence[TrainingSequence]]
 ) -> tuple[float, torch.Tensor]:
     """The mean over all completion tokens, and its gradient as one vector."""
     model.zero_grad()
@@ -141,7 +141,8 @@ def test_loss_and_gradients_are_those_of_separate_rows(
         step = rng.randint(1, 3)  # padding beside sequences of other lengths
         batches = [sequences[start : start + step] for start in range(0, len(sequences), step)]
         loss, gradients = loss_and_gradients(model, batches)
-        expected_loss, expected = loss_and_gradients(model, [[row] for row in rows])
+        separate = [TrainingSequence((row,), 0) for row in rows]
+        expected_loss, expected = loss_and_gradients(model, [separate])
         assert loss == pytest.approx(expected_loss, rel=1e-5)
         assert (gradients - expected).norm() <= 1e-4 * expected.norm()
         shared_anything += any(sequence.context_tokens for sequence in sequences)

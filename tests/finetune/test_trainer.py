@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from lib.finetune import prepare_rows, trainer
-from lib.finetune.trainer import _product_s
+from lib.finetune import methods, prepare_rows, trainer
+from lib.finetune.methods import _product_s
 from lib.recipe import Recipe
 
 
@@ -18,8 +18,8 @@ def test_a_cpu_trains_in_bf16_where_that_is_clearly_faster(
     bf16_s: float, chosen: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds: dict[Any, float] = {torch.float32: 1.0, torch.bfloat16: bf16_s}
-    monkeypatch.setattr(trainer, "_product_s", seconds.__getitem__)
-    assert trainer._cpu_multiplies_bf16() is chosen
+    monkeypatch.setattr(methods, "_product_s", seconds.__getitem__)
+    assert methods._cpu_multiplies_bf16() is chosen
 
 
 def test_a_product_takes_time_and_draws_nothing() -> None:

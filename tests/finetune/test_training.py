@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +30,13 @@ def recipe_of(student: Path, **changed: Any) -> Recipe:
 @pytest.fixture(scope="module")
 def student(
     model_dir: Path, dataset_dir: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Trained]:
+) -> Trained:
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lib.finetune.merge._COMPARED", 20)
+        patch.setattr("lib.finetune.merge._COMPARED_TOKENS", 16)
         patch.setenv("OPENBOOK_HOME", str(tmp_path_factory.mktemp("home")))
-        yield train(model_dir, dataset_dir)
+        trained = train(model_dir, dataset_dir)
+    return trained
 
 
 def test_the_loss_falls_and_validation_is_measured_along(student: Trained) -> None:

@@ -4,8 +4,6 @@ An engine is a module that says how a server is started and what of a request it
 pins its own torch, or none, has a venv of its own.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Protocol
 

@@ -3,8 +3,6 @@
 The settings were measured (`python -m benchmarks serving`; docs/experiments.md).
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 
