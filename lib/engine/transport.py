@@ -11,7 +11,7 @@ from typing import Any, Self
 from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from lib.endpoints import EndpointSettings
+from lib.endpoints import EndpointSettings, no_address
 from lib.engine.faults import Fault, read_body, short
 from lib.settings import SetupError, without_secrets
 
@@ -77,10 +77,7 @@ class Transport:
                 message = f"the {where} cut its reply: {short(error) or type(error).__name__}"
                 raise Fault(message, kind="cut" if response.ok else "server") from error
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-            raise SetupError(
-                f"The {where} is not the address of a server. Set its base URL in .env, such as "
-                "http://127.0.0.1:8000/v1."
-            ) from error
+            raise no_address(where) from error
         except aiohttp.ClientConnectorCertificateError as error:
             raise SetupError(
                 f"The certificate of the {where} is not trusted: {short(error.certificate_error)}. "

@@ -6,7 +6,7 @@ from typing import Any
 from lib.finetune.model_files import load_weights
 from lib.finetune.rows import PreparedRows
 from lib.recipe import Recipe
-from lib.settings import SetupError, home, portable
+from lib.settings import SetupError, expanded, home, portable
 
 _BLOCK = 64  # weights that share a scale in NF4; a CPU wants widths in whole blocks
 
@@ -93,7 +93,7 @@ def _linear_names(model: Any) -> list[str]:
 
 def adapter_dir(from_adapter: str) -> Path:
     """The folder of an adapter; of a student, the one inside."""
-    path = home() / Path(from_adapter).expanduser()
+    path = home() / expanded(from_adapter)
     for folder in (path, path / "adapter"):
         if (folder / "adapter_model.safetensors").is_file():
             return folder

@@ -15,7 +15,7 @@ from lib.finetune.model_files import EMBEDDED_MODEL_DIR, missing_in_folder, weig
 from lib.finetune.services import hosted_base, require_service
 from lib.finetune.tokens import load_tokenizer
 from lib.recipe import Recipe
-from lib.settings import PROJECT_DIR, SetupError, home, portable
+from lib.settings import PROJECT_DIR, SetupError, expanded, home, portable
 from lib.state import environment, read_state, require_path
 from lib.store import folder_fingerprint
 
@@ -48,7 +48,7 @@ def find_student(student_model: str) -> Path | str:
     """The folder of `embedded` or of a local model; a name on the model hub as it is."""
     if student_model == "embedded":
         return EMBEDDED_MODEL_DIR
-    path = Path(student_model).expanduser()
+    path = expanded(student_model)
     for folder in (path, home() / path, PROJECT_DIR / path):
         if folder.is_dir():
             return folder

@@ -12,7 +12,7 @@ from lib.prompts.student import (
     Message,
     student_messages,
 )
-from lib.settings import PROJECT_DIR, SetupError, home, portable
+from lib.settings import PROJECT_DIR, SetupError, expanded, home, portable
 from lib.store import read_json
 from lib.text import one_line
 
@@ -65,7 +65,7 @@ def load_tokenizer(model_dir: Path, dataset_format: str, template_path: str = ""
 
 
 def _read_template(template_path: str) -> str:
-    path = home() / Path(template_path).expanduser()
+    path = home() / expanded(template_path)
     path = path if path.is_file() else PROJECT_DIR / template_path
     try:
         return path.read_text(encoding="utf-8").strip()

@@ -20,7 +20,7 @@ from lib.prompts.student import (
 )
 from lib.recipe import Recipe
 from lib.records import Chunk
-from lib.settings import SetupError
+from lib.settings import SetupError, expanded
 from lib.text import one_line
 
 FOLDER = Path(__file__).parent
@@ -84,7 +84,7 @@ class TeacherPrompts:
 def load_prompts(recipe: Recipe) -> TeacherPrompts:
     """The variant's texts, changed by those of prompts_path; style and language filled in."""
     changes = [FOLDER / "teacher_llama.yaml"] if recipe.prompt_variant == "llama" else []
-    changes += [Path(recipe.prompts_path).expanduser()] if recipe.prompts_path else []
+    changes += [expanded(recipe.prompts_path)] if recipe.prompts_path else []
     texts, styles = read_prompts(_FORM, *changes)
     if recipe.question_style not in styles:
         raise SetupError(
