@@ -67,7 +67,7 @@ class Knob:
     def _in_range(self, value: Any) -> bool:
         if self.choices:
             return value in self.choices
-        if isinstance(value, float) and not math.isfinite(value):
+        if value in (math.inf, -math.inf):
             return False
         low, high = self.low, self.high
         above = low is None or value > low or (value == low and not self.low_open)

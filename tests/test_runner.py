@@ -66,6 +66,22 @@ def test_overrides_beat_the_file_and_name_the_run() -> None:
         (["-r", "doc_path", "~nobody-here/docs"], "~nobody-here/docs does not exist"),
         (["-p", "~nobody-here/mine.yaml"], "~nobody-here/mine.yaml is not there"),
         (["-r", "student_model", "./no-such-model"], "no-such-model"),
+        (["-r", "embedding_model", "./nowhere"], "embedding_model is './nowhere', and there is no"),
+        (
+            ["-r", "rerank_model", "/no/where", "-r", "retrieval", "hybrid + rerank"],
+            "rerank_model is '/no/where', and there is no such folder",
+        ),
+        (["-r", "retrieval", "hybrid + hyde"], r"\+ hyde asks the teacher, which has no endpoint"),
+        (
+            ["-r", "retrieval", "dense + compress", "-r", "rerank_model", "llm"],
+            r"\+ compress asks the teacher, which has no endpoint",
+        ),
+        (["-r", "chat_template_path", "nowhere.jinja"], "'nowhere.jinja', which cannot be read"),
+        (["-r", "method", "lora", "-r", "from_adapter", "nowhere"], "from_adapter is 'nowhere'"),
+        (
+            ["-r", "then", "dpo", "-r", "preferences_path", "nowhere"],
+            "preferences_path is 'nowhere', where no train.jsonl is",
+        ),
         (["-r", "models", '["student", "gpt-9"]'], "gpt-9 has no endpoint.*GPT_9_OPENAI"),
         (["-r", "models", "[]"], r"models is \[\]; expected at least one"),
         (["-r", "judge_metrics", '["smart"]'], "smart.*expected some of"),

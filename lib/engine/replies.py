@@ -25,8 +25,7 @@ _CLOSED = re.compile(
     re.IGNORECASE,
 )
 # Each of these holds one: a fast look
-_WORDS = ("think", "thought", "reason", "channel", "analysis")
-_WORDS += ("reflection", "scratchpad", "monologue", "cot>")
+_WORDS = tuple("think thought reason channel analysis reflection scratchpad monologue cot>".split())
 # Names that a text may also have for another reason: thoughts only where they begin the reply.
 _LEADING = re.compile(
     r"\A\s*<((?:\w+_)?(?:reason|reflection|scratchpad|analysis|monologue|cot|chain_of_thought))>"

@@ -87,15 +87,23 @@ def require_machine(recipe: Recipe) -> None:
 
     Of a model on the hub all but its weights is downloaded.
     """
+    if recipe.then == "dpo":
+        from lib.finetune.second import preferences_file
+
+        preferences_file(recipe)
     if recipe.method == "hosted":
         require_service(recipe)
         return
+    if recipe.from_adapter:
+        from lib.finetune.methods import adapter_dir
+
+        adapter_dir(recipe.from_adapter)
     found = find_student(recipe.student_model)
     folder, missing_model = _folder_of(found)
     missing = (_missing_gpu(recipe), missing_model, _missing_space(recipe, found))
     if said := " ".join(filter(None, (*missing, _missing_package(recipe)))):
         raise SetupError(said)
-    if found == EMBEDDED_MODEL_DIR:
+    if found == EMBEDDED_MODEL_DIR and not recipe.chat_template_path:
         return
     try:
         load_tokenizer(folder, recipe.dataset_format, recipe.chat_template_path)
