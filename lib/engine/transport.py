@@ -37,7 +37,7 @@ class Transport:
     async def __aenter__(self) -> Self:
         import aiohttp
 
-        self._proxy = _proxy(self._settings.base_url)
+        self._proxy = proxy_of(self._settings.base_url)
         with_login = "@" in urlsplit(self._settings.base_url).netloc  # aiohttp sends it as Basic
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         if self._settings.style == "azure" and self._settings.api_key:
@@ -105,7 +105,7 @@ def url_of(settings: EndpointSettings, path: str) -> str:
     return f"{deployment}/{path}?api-version={settings.api_version}"
 
 
-def _proxy(base_url: str) -> str | None:
+def proxy_of(base_url: str) -> str | None:
     """The proxy that the environment names for this host, as curl reads it."""
     parts, proxies = urlsplit(base_url), getproxies()
     host, proxy = parts.hostname, proxies.get(parts.scheme) or proxies.get("all")
