@@ -107,8 +107,25 @@ def require_machine(recipe: Recipe) -> None:
         return
     try:
         load_tokenizer(folder, recipe.dataset_format, recipe.chat_template_path)
+        _require_architecture(folder)
     except SetupError as error:
         raise SetupError(str(error).replace(portable(folder), str(found))) from None
+
+
+def _require_architecture(folder: Path) -> None:
+    """Stop if transformers has no causal language model for the config, without code of its own."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    try:
+        config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+        known = type(config) in AutoModelForCausalLM._model_mapping
+    except (ValueError, OSError, KeyError):
+        known = False
+    if not known:
+        raise SetupError(
+            f"{portable(folder)} is of an architecture that this version of transformers cannot "
+            "train without code of the model's own (model_type in config.json). Take another model."
+        )
 
 
 def _folder_of(found: Path | str) -> tuple[Path, str]:

@@ -91,15 +91,17 @@ def rendered(tokenizer: Any, messages: Sequence[Message], *, prompt: bool = True
 
 
 def _check_template(tokenizer: Any, model_dir: Path) -> None:
-    """Raise a SetupError if a prompt does not come out with its system message."""
-    messages = student_messages("Who?", ["Ada."])
+    """Raise a SetupError if a prompt does not come out with both of its messages."""
+    messages, role = student_messages("Who?", ["Ada."]), "system"
     try:
-        said = "" if messages[0]["content"] in rendered(tokenizer, messages) else "drops"
+        text = rendered(tokenizer, messages)
+        dropped = [one["role"] for one in messages if one["content"] not in text]
+        said, role = ("drops", dropped[0]) if dropped else ("", "")
     except ValueError as error:
         said = f"refuses ({error})"
     if said:
         raise SetupError(
-            f"The chat template of {portable(model_dir)} {said} system messages, and the student's "
+            f"The chat template of {portable(model_dir)} {said} {role} messages, and the student's "
             "prompt has one. Set dataset_format to 'completion', or take another model."
         )
 
