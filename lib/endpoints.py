@@ -39,7 +39,7 @@ _YES = ("1", "true", "yes", "on")
 class EndpointSettings:
     role: str
     style: str  # "openai" or "azure"
-    base_url: str
+    base_url: str = field(repr=False)  # it may hold a password
     deployment: str  # the model's name there
     api_key: str = field(default="", repr=False)
     api_version: str = ""
@@ -92,6 +92,8 @@ def endpoint_settings(
         del values["api_key"]
     elif style == "openai" and not values["base_url"]:
         values["base_url"] = "https://api.openai.com/v1"
+    if values["base_url"] and not _is_address(values["base_url"]):
+        raise no_address(f"{role} at {without_secrets(values['base_url'])}")
     if missing := [name_of for name_of, value in values.items() if not value]:
         needed = ", ".join(prefixes[0] + _NAMES[style][name_of][0] for name_of in missing)
         raise SetupError(
@@ -104,6 +106,22 @@ def endpoint_settings(
             f"not a key. Copy it again into {prefixes[0]}{_NAMES[style]['api_key'][0]}."
         )
     return EndpointSettings(role=role, style=style, use_entra_id=use_entra_id, **values)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        known = parts.hostname and parts.hostname.encode("idna") and parts.port != 0
+    except ValueError:
+        return False
+    return bool(known) and parts.scheme in ("http", "https")
+
+
+def no_address(where: str) -> SetupError:
+    return SetupError(
+        f"The {where} is not the address of a server. Set its base URL in .env, such as "
+        "http://127.0.0.1:8000/v1 (# / ? and @ in a password are written %23 %2F %3F %40)."
+    )
 
 
 def _parts_of_address(style: str, values: dict[str, str]) -> dict[str, str]:
@@ -136,7 +154,11 @@ def _style_of(role: str, run_name: str = "") -> str | None:
     return None
 
 
-_VALUE_NAME = re.compile("(KEY|DEPLOYMENT|MODEL|URL|ENDPOINT|BASE|VERSION)$")
+_VALUE_NAME = re.compile("(KEY|TOKEN|DEPLOYMENT|MODEL|URL|HOST|ENDPOINT|BASE|VERSION)$")
+_OTHER_WORDS = {
+    "MODEL": "DEPLOYMENT", "API_BASE": "BASE_URL", "HOST": "BASE_URL", "API_TOKEN": "API_KEY",
+    "TOKEN": "API_KEY",
+}  # fmt: skip
 
 
 def check_names() -> None:
@@ -148,10 +170,11 @@ def check_names() -> None:
     known = [name for style in _NAMES.values() for name in chain.from_iterable(style.values())]
     ends = tuple("_" + name for name in known)
     with_prefix = [n for n in environment() if n.endswith(ends) and n not in known]
-    for name in names:
+    for given in names:
+        name = given.upper()
         prefix = next((p for p in prefixes if name.startswith(p)), "")
         rest = name.removeprefix(prefix)
-        if rest in known and (prefix or with_prefix):
+        if rest in known and (prefix or with_prefix) and name == given:
             continue
         if rest.endswith(ends) and rest not in known:  # a role of `models`, or a misspelt prefix
             end = next(end for end in known if rest.endswith("_" + end))
@@ -161,9 +184,10 @@ def check_names() -> None:
                 continue
         if not _VALUE_NAME.search(rest) or not (prefix or "OPENAI" in rest):
             continue
-        rest = rest.replace("MODEL", "DEPLOYMENT").replace("API_BASE", "BASE_URL")
+        for other, ours in _OTHER_WORDS.items():
+            rest = rest.replace(other, ours)
         nearest = (prefix or prefixes[0]) + get_close_matches(rest, known, n=1, cutoff=0)[0]
         raise SetupError(
-            f".env sets {name}, which nothing reads. Did you mean {nearest}? Rename it or remove "
+            f".env sets {given}, which nothing reads. Did you mean {nearest}? Rename it or remove "
             "it (.env.sample has all names)."
         )

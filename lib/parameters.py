@@ -14,7 +14,7 @@ from typing import Any
 
 from lib.cli import Parser, run_command
 from lib.recipe import KNOBS, Knob, Recipe, knob_named
-from lib.settings import PROJECT_DIR, SetupError
+from lib.settings import PROJECT_DIR, SetupError, expanded
 from lib.text import one_line
 
 DEFAULT_PARAMETERS = PROJECT_DIR / "parameters" / "tiny.yaml"
@@ -48,7 +48,7 @@ def typed_path(text: str) -> str:
     also what a path in a parameters file is relative to.
     """
     folder = Path(os.environ.get(TYPED_IN) or Path.cwd())
-    parts = Path(text).expanduser().parts
+    parts = expanded(text).parts
     start = folder.joinpath(*takewhile(lambda part: not re.search(r"[*?[]", part), parts))
     is_there = bool(text) and "://" not in text and start.exists()
     return str(folder.joinpath(*parts)) if is_there and folder.resolve() != PROJECT_DIR else text

@@ -8,6 +8,7 @@ in docs/ and the defaults of the notebooks' parameters cells.
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -66,6 +67,8 @@ class Knob:
     def _in_range(self, value: Any) -> bool:
         if self.choices:
             return value in self.choices
+        if value in (math.inf, -math.inf):
+            return False
         low, high = self.low, self.high
         above = low is None or value > low or (value == low and not self.low_open)
         return above and (high is None or value < high or (value == high and not self.high_open))
@@ -113,7 +116,7 @@ class Recipe:
 
     # fmt: off
     run_name: str = _run("tiny", "names the folders of this run")
-    seed: int = _run(42, "the same seed gives the same bytes", low=0)
+    seed: int = _run(42, "the same seed gives the same bytes", low=0, high=4_000_000_000)
 
     dataset_kind: str = _documents("raft", choices=("raft", "qa"),
         meaning="'raft', or 'qa': plain question–answer pairs, and nothing to train on")
@@ -378,10 +381,15 @@ class Recipe:
         """(they hold, what is wrong) of values that are fine alone and not together."""
         # fmt: off
         return [
-            (not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.run_name),
-             f"run_name is {self.run_name!r}; it names folders: use letters, digits and . _ -"),
+            (not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.run_name),
+             f"run_name is {self.run_name!r}; it names folders: use at most 100 letters, digits "
+             "and . _ -"),
             (not self.doc_path and not self.train_file,
              "doc_path is empty; expected a folder, file, glob or sitemap."),
+            (not all(map(str.strip, _items(self.doc_path))),
+             f"doc_path is {self.doc_path}; one of its items is empty. Take it out."),
+            (not all(map(str.strip, _items(self.eval_doc_path))),
+             f"eval_doc_path is {self.eval_doc_path}; one of its items is empty. Take it out."),
             (not self.doc_path and bool(self.eval_doc_path),
              "doc_path is empty, and eval_doc_path is not: the passages of train_file cannot be "
              "told from its documents. Leave eval_doc_path empty."),
@@ -484,6 +492,10 @@ def _pair(text: str) -> tuple[str, str]:
     """`vi = BAAI/bge-m3` → ("vi", "BAAI/bge-m3")"""
     name, _, model = text.partition("=")
     return name.strip(), model.strip()
+
+
+def _items(paths: str | list[str]) -> list[str]:
+    return paths if isinstance(paths, list) else [paths] if paths else []
 
 
 def _fits(value: Any, declared_type: str) -> bool:

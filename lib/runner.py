@@ -126,7 +126,9 @@ def check(plan: Plan) -> None:
         require_machine(recipe)
     if plan.last == len(NOTEBOOKS):
         from lib.eval import budget_of, eval_models, find_judge
+        from lib.rag.embedder import require_models
 
+        require_models(recipe)
         eval_models(recipe, deployed=plan.first == plan.last)  # else 3_deploy serves them later
         find_judge(recipe)
         budget_of(recipe)

@@ -38,18 +38,28 @@ def portable(path: Path) -> str:
     return absolute.relative_to(home()).as_posix() if absolute.is_relative_to(home()) else str(path)
 
 
-_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+def expanded(path: str | Path) -> Path:
+    """`~/docs` → `/home/ada/docs`; of a user who is not there, the path as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (Path's own raises an error for no user)
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+_NO_PLACE = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)
 
 
 def unwritable(path: Path, error: BaseException) -> SetupError | None:
-    """What to say of a full disk or of missing rights; None: it is another error."""
+    """What to say of a full disk, missing rights or a path that cannot be; None: another error."""
+    number = getattr(error, "errno", None)
     full = "No space left" in str(error)  # safetensors has errors of its own
-    if not full and getattr(error, "errno", None) not in _UNWRITABLE:
+    if not full and number not in (*_FULL, *_FORBIDDEN, *_NO_PLACE):
         return None
     why = os.strerror(errno.ENOSPC) if full else getattr(error, "strerror", error)
     fix = "Free space on that disk"
-    if getattr(error, "errno", None) in _UNWRITABLE[2:]:
+    if number in _FORBIDDEN:
         fix = "Change its rights, or set OPENBOOK_HOME to a folder that you may write to"
+    elif number in _NO_PLACE:
+        fix = "Give another path, or move away what is there"
     return SetupError(
         f"{home() / path} cannot be used: {why}. {fix}, and run it again: finished work is reused."
     )
@@ -73,7 +83,13 @@ def write_text(path: Path, text: str | Iterable[str], *, mode: int = 0o644) -> N
         raise
 
 
+# Of a password with # / ? or @, and where the scheme was left out, more is hidden rather than less.
+_LOGIN = re.compile(
+    r"(?:^|(?<=://))[^/?#@\s]*:(?!//|\d+(?:[/?#]|$))\S*@|(?<=://)[^/?#\s]*@",
+)
+
+
 def without_secrets(url: str) -> str:
     """`https://me:secret@host/v1?key=abc` → `https://***@host/v1?key=***`; else the text itself."""
-    hidden = re.sub(r"(?<=://)[^/?#]*@", "***@", url)
+    hidden = _LOGIN.sub("***@", url)
     return re.sub(r"(?<=[?&])((?!api-version)[^=&#]+)=[^&#]*", r"\1=***", hidden)

@@ -23,6 +23,7 @@ def layers(run_name: str = "") -> list[dict[str, str]]:
 def read_env() -> dict[str, str]:
     """The names of a dotenv file with their values; {} when there is none."""
     from dotenv import dotenv_values
+    from dotenv.parser import parse_stream
 
     path = home() / ".env"
     if not path.is_file():
@@ -35,6 +36,11 @@ def read_env() -> dict[str, str]:
     if "\0" in text:  # UTF-16 without its mark is UTF-8 full of zeros
         raise SetupError(
             f"{path} is not a text in UTF-8. Save it as UTF-8 (your editor's “Save as”)."
+        )
+    if wrong := next((line for line in parse_stream(io.StringIO(text)) if line.error), None):
+        raise SetupError(
+            f"{path}, line {wrong.original.line}, is not NAME=value. Write it so; a value with "
+            "blanks or # goes into quotes."
         )
     values = dotenv_values(stream=io.StringIO(text), interpolate=False)
     return {key: value for key, value in values.items() if value and value.strip()}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -24,7 +25,8 @@ def outside(knob: Knob) -> list[Any]:
 
 @pytest.mark.parametrize("knob", KNOBS.values(), ids=lambda knob: knob.name)
 def test_no_value_outside_of_its_range_passes(knob: Knob) -> None:
-    for value in [*outside(knob), None, {}, b"x"]:
+    never_ending = [math.inf, -math.inf, math.nan] if knob.type == "float" else []
+    for value in [*outside(knob), *never_ending, None, {}, b"x"]:
         with pytest.raises(SetupError, match=f"{knob.name} is .*expected") as caught:
             Recipe.of({knob.name: value})
         assert "\n" not in str(caught.value)
@@ -42,7 +44,10 @@ def test_no_value_outside_of_its_range_passes(knob: Knob) -> None:
         {"models": ["student", "student"]},
         {"models": []},
         {"run_name": "../up"},
+        {"run_name": "a" * 101},
         {"doc_path": ""},
+        {"doc_path": ["sample_data", " "]},
+        {"eval_doc_path": [""]},
         {"doc_path": "", "train_file": "faq.csv", "eval_doc_path": "held-out"},
         {"train_file": "faq.csv", "dataset_kind": "qa"},
         {"questions_per_chunk": 0},

@@ -263,3 +263,51 @@ def test_a_role_of_ones_own_reads_the_variables_of_its_name(home_dir: Path) -> N
     write_env(home_dir, "GPT_4O_OPENAI_DEPLOYMENT=m\n")
     with pytest.raises(SetupError, match="GPT_4O_OPENAI_API_KEY not set"):
         endpoint_settings("gpt-4o")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("COMPLETION_OPENAI_API_KEY: k", r"\.env, line 2, is not NAME=value"),
+        ("set COMPLETION_OPENAI_API_KEY=k", r"\.env, line 2, is not NAME=value"),
+        ("COMPLETION_OPENAI_API_KEY='k", r"\.env, line 2, is not NAME=value"),
+        ("completion_openai_api_key=k", r"nothing reads\. .* COMPLETION_OPENAI_API_KEY\?"),
+        ("COMPLETION_OPENAI_TOKEN=k", r"nothing reads\. .* COMPLETION_OPENAI_API_KEY\?"),
+        ("COMPLETION_HOST=http://a", r"nothing reads\. .* COMPLETION_OPENAI_BASE_URL\?"),
+    ],
+)
+def test_a_line_that_sets_nothing_is_said_and_not_passed_over(
+    line: str, says: str, home_dir: Path
+) -> None:
+    write_env(home_dir, f"# mine\n{line}\n")
+    with pytest.raises(SetupError, match=says):
+        endpoint_settings("teacher")
+
+
+@pytest.mark.parametrize("password", ["p#w", "p/w", "p?w", "p@w", "pw"])
+@pytest.mark.parametrize("scheme", ["http://", "", "ftp://"])
+def test_no_password_of_an_address_is_shown(password: str, scheme: str, home_dir: Path) -> None:
+    url = f"{scheme}me:{password}@127.0.0.1:9/v1"
+    name = "COMPLETION_OPENAI"
+    write_env(home_dir, f"{name}_API_KEY=k\n{name}_DEPLOYMENT=m\n{name}_BASE_URL='{url}'\n")
+    try:
+        settings = endpoint_settings("teacher")
+        shown = f"{settings!r} {settings.where}" if settings else ""
+        assert (scheme, password) in {("http://", "pw"), ("http://", "p@w")}
+    except SetupError as error:
+        shown = str(error)
+        assert "is not the address of a server" in shown
+    assert "***@127.0.0.1:9/v1" in shown
+    assert password not in shown.replace("%", "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    "127.0.0.1:8000/v1 http:///v1 http://[::1/v1 http://a:99999/v1 http://a:x/v1 http://a..b/v1 "
+    f"<http://a/v1> http//a/v1 http://{'a' * 64}.example/v1".split(),
+)
+def test_what_is_no_address_is_said_before_anything_is_asked(url: str, home_dir: Path) -> None:
+    name = "JUDGE_OPENAI"
+    write_env(home_dir, f"{name}_API_KEY=k\n{name}_DEPLOYMENT=m\n{name}_BASE_URL={url}\n")
+    with pytest.raises(SetupError, match="is not the address of a server"):
+        endpoint_settings("judge")

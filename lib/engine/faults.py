@@ -75,8 +75,8 @@ def read_body(
             raise Fault(f"the {where} sent a broken reply: {said}", kind=kind)
         return data
     message, code, kind = _error_of(data, body)
-    if 300 <= status < 400:
-        target = urljoin(url, headers.get("Location", ""))
+    if 300 <= status < 400 and headers.get("Location"):
+        target = urljoin(url, headers["Location"])
         base = re.split(r"/(?:chat/completions|embeddings|openai/dep)", target)[0]
         message = f"it redirects to {without_secrets(base)}"
     no_credit = status == 402 or (status == 429 and _NO_CREDIT.search(code + kind))
@@ -93,7 +93,7 @@ def read_body(
         error += "then run this again: every reply is in the ledger."
     elif status in (401, 403) or _ABOUT_KEYS.search(message):
         error = f"refuses the key {said}. Check it, and whether it may be used here: {names}."
-    elif status < 400:
+    elif status < 400 and headers.get("Location"):
         error = f"answers {status}: {message}. Set that as its base URL: {names}."
     elif status == 404:
         error = f"knows no model '{settings.deployment}' {said}. Check the deployment and the base "
@@ -142,7 +142,7 @@ def short(error: object) -> str:
 def _object(body: bytes) -> dict[str, Any] | None:
     try:
         data = json.loads(body)
-    except ValueError:  # also of bytes that are not UTF-8
+    except (ValueError, RecursionError):  # also of bytes that are not UTF-8
         return None
     if isinstance(data, list) and len(data) == 1:
         data = data[0]  # Gemini's errors

@@ -8,25 +8,43 @@ from typing import Any
 from lib.engine.faults import Fault, RequestRejected, short
 from lib.text import whole
 
-# <think>, <thinking>, [THINK], <|think|>, <seed:think>, ◁think▷, <|begin_of_thought|>,
+# <think>, <thinking>, [THINK], <|think|>, <｜think｜>, <seed:think>, ◁think▷, <|begin_of_thought|>,
 # <|START_THINKING|>, <|channel|>analysis<|message|> and what closes each.
-_THOUGHTS = r"(?:seed:)?(?:think|thinking|thought|thoughts|reasoning)"
+_THOUGHTS = r"(?:seed:|ant)?(?:think|thinking|thought|thoughts|reasoning)(?:[_-]process)?"
 _OPENED = re.compile(
-    rf"(?:<\|?|◁)(?:begin_of_|start_)?{_THOUGHTS}(?:\|?>|▷)|\[(?-i:THINK)\]"
-    r"|<\|channel\|?>\s*(?!final)",
+    rf"(?:<[|｜]?|◁)\s?(?:begin[_▁]of[_▁]|start_)?{_THOUGHTS}(?:\s[^<>]*)?(?:[|｜]?>|▷)"
+    r"|\[(?-i:THINK)\]|<\|channel\|?>\s*(?!final)",
     re.IGNORECASE,
 )
 _CLOSED = re.compile(
-    rf"(?:<\|?/|◁/|<\|end_(?:of_)?){_THOUGHTS}(?:\|?>|▷)\s*|\[/(?-i:THINK)\]\s*"
+    rf"(?:<[|｜]?/\s?|◁/|<[|｜]end[_▁](?:of[_▁])?){_THOUGHTS}\s?(?:[|｜]?>|▷)\s*"
+    r"|\[/(?-i:THINK)\]\s*"
     r"|<\|channel\|>\s*final\s*(?:<\|constrain\|>\s*\w+\s*)?<\|message\|>\s*|<channel\|>\s*"
-    r"|\Aanalysis(?s:.*)assistantfinal",  # the same where a server leaves its tokens out
+    r"|\Aanalysis(?s:.*)assistantfinal"  # the same where a server leaves its tokens out
+    r"|\A\s*here is my thought process:(?s:.*)here is my response:\s*"
+    r"|\A\s*thinking\.\.\.\s*\n(?s:.*)\n\s*\.\.\.done thinking\.\s*",
     re.IGNORECASE,
 )
-_WORDS = ("think", "thought", "reasoning", "channel", "analysis")  # each tag holds one: a fast look
+# Each of these holds one: a fast look
+_WORDS = tuple("think thought reason channel analysis reflection scratchpad monologue cot>".split())
+# Names that a text may also have for another reason: thoughts only where they begin the reply.
+_LEADING = re.compile(
+    r"\A\s*<((?:\w+_)?(?:reason|reflection|scratchpad|analysis|monologue|cot|chain_of_thought))>"
+    r"(?s:.*?)(?:</\1>\s*|\Z)",
+    re.IGNORECASE,
+)
 _BEGUN = re.compile(r"[<\[◁][^<>\s]{0,24}$")  # what may become a tag
-_ENDS = re.compile(r"\s*<\|(?:return|end|END_RESPONSE)\|>\s*$|^\s*<\|START_RESPONSE\|>\s*")
+_ENDS = re.compile(
+    r"(?:\s*(?:<[|｜][^|｜<>\s]{1,40}[|｜]>|</s>|<end_of_turn>|<eos>))+\s*$"
+    r"|^\s*<\|(?:START_RESPONSE|begin_of_solution)\|>\s*"
+)
+# <response>…</response> around all
+_WRAPPED = re.compile(r"\A\s*<(response|output|solution|final)>\s*((?s:.*?))\s*</\1>\s*\Z", re.I)
 # "'messages[0].role' does not support 'system'", "Only user and assistant roles are supported"
-_NO_SYSTEM_ROLE = re.compile(r"\b(?:system|developer|roles?)\b", re.IGNORECASE)
+_NO_SYSTEM_ROLE = re.compile(
+    r"\b(?:developer|roles?)\b|\bsystem[ _-](?:message|prompt|instruction)|[\"'`]system[\"'`]",
+    re.IGNORECASE,
+)
 _IN_A_5XX = re.compile(r"\b(?:system (?:role|message|prompt)|roles? must)\b", re.IGNORECASE)
 
 
@@ -55,16 +73,20 @@ def without_thoughts(text: str, finish_reason: str) -> str:
     """`<think>Let me see.</think> 3 days` → `3 days`; "" of thoughts that a limit cut.
 
     What follows the last closing tag counts: the prompt may have held the opening one. A later
-    opening tag begins thoughts if the reply was cut; else the text only speaks of tags.
+    opening tag begins thoughts where it begins a line or the reply was cut; else the text only
+    speaks of tags. Tokens that end a turn, and tags around the whole, go too.
     """
     lower = text.lower()
     may_think = any(word in lower for word in _WORDS)
     if closed := list(_CLOSED.finditer(text)) if may_think else []:
         text = text[closed[-1].end() :]
-    opened = _OPENED.search(text) if may_think else None
-    if opened and (finish_reason == "length" or not text[: opened.start()].strip()):
-        text = text[: opened.start()].rstrip()
-    return _ENDS.sub("", text) if "<|" in text else text
+    text = _LEADING.sub("", text) if may_think else text
+    if opened := _OPENED.search(text) if may_think else None:
+        before = text[: opened.start()]
+        if finish_reason == "length" or not before.rpartition("\n")[2].strip():
+            text = before.rstrip()
+    text = _ENDS.sub("", text) if "<" in text else text
+    return _WRAPPED.sub(r"\2", text) if text.lstrip()[:1] == "<" else text
 
 
 def text_so_far(text: str) -> str:
@@ -128,27 +150,37 @@ def read_reply(data: Mapping[str, Any], *, latency_s: float, where: str = "endpo
 
 def usage_of(data: Mapping[str, Any]) -> Reply:
     """A reply without text: what it took. Zeros where the endpoint does not say it."""
-    try:
-        return Reply("", "", **_usage(data), latency_s=0.0)
-    except (TypeError, AttributeError, ValueError):
-        return Reply("", "", 0, 0, 0.0)
+    return Reply("", "", **_usage(data), latency_s=0.0)
 
 
 def _usage(data: Mapping[str, Any]) -> dict[str, int]:
-    usage = data.get("usage") or {}
-    details = usage.get("prompt_tokens_details") or {}
+    usage = _object(data.get("usage"))
+    details = _object(usage.get("prompt_tokens_details"))
     return {
-        "prompt_tokens": int(usage.get("prompt_tokens") or 0),
-        "completion_tokens": int(usage.get("completion_tokens") or 0),
-        "cached_tokens": int(details.get("cached_tokens") or 0),
+        "prompt_tokens": _count(usage.get("prompt_tokens")),
+        "completion_tokens": _count(usage.get("completion_tokens")),
+        "cached_tokens": _count(details.get("cached_tokens")),
     }
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _count(value: Any) -> int:
+    """0 where an endpoint sends something else: a reply is not lost for that."""
+    try:
+        return max(0, int(value or 0))
+    except (TypeError, ValueError, OverflowError):
+        return 0
 
 
 def _text_of(content: Any) -> str:
     """Of `"3 days"`, or of `[{"type": "thinking", …}, {"type": "text", "text": "3 days"}]`."""
     if isinstance(content, list):
-        parts = [part for part in content if part.get("type", "text") in ("text", "output_text")]
-        return "".join(part["text"] for part in parts)
+        parts = [{"text": part} if isinstance(part, str) else _object(part) for part in content]
+        texts = [part for part in parts if part.get("type", "text") in ("text", "output_text")]
+        return "".join(part.get("text") or "" for part in texts)
     return content or ""
 
 
@@ -165,7 +197,7 @@ def read_vectors(
     try:
         rows = {int(row["index"]): row["embedding"] for row in data["data"]}
         vectors = [[float(value) for value in rows[index]] for index in range(count)]
-        return vectors, int((data.get("usage") or {}).get("prompt_tokens") or 0)
+        return vectors, _usage(data)["prompt_tokens"]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         said = f"the {where} sent something else than {count} vectors: {short(data)}"
         raise Fault(said, kind="unreadable") from error

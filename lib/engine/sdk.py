@@ -6,13 +6,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lib.endpoints import EndpointSettings
-from lib.engine.transport import LOCAL_HOSTS, entra_token
+from lib.engine.transport import LOCAL_HOSTS, entra_token, proxy_of
 
 
 def sdk_client(settings: EndpointSettings) -> Any:
     """A client of the endpoint. It follows no redirect: the key would go along."""
     import openai
 
+    proxy_of(settings.base_url)  # a SOCKS proxy is refused clearly
     is_local = urlsplit(settings.base_url).hostname in LOCAL_HOSTS  # no proxy
     http_client = openai.DefaultHttpxClient(follow_redirects=False, trust_env=not is_local)
     token = _token_of(settings) if settings.use_entra_id else None

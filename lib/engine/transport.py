@@ -11,7 +11,7 @@ from typing import Any, Self
 from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from lib.endpoints import EndpointSettings
+from lib.endpoints import EndpointSettings, no_address
 from lib.engine.faults import Fault, read_body, short
 from lib.settings import SetupError, without_secrets
 
@@ -37,7 +37,7 @@ class Transport:
     async def __aenter__(self) -> Self:
         import aiohttp
 
-        self._proxy = _proxy(self._settings.base_url)
+        self._proxy = proxy_of(self._settings.base_url)
         with_login = "@" in urlsplit(self._settings.base_url).netloc  # aiohttp sends it as Basic
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         if self._settings.style == "azure" and self._settings.api_key:
@@ -77,10 +77,7 @@ class Transport:
                 message = f"the {where} cut its reply: {short(error) or type(error).__name__}"
                 raise Fault(message, kind="cut" if response.ok else "server") from error
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-            raise SetupError(
-                f"The {where} is not the address of a server. Set its base URL in .env, such as "
-                "http://127.0.0.1:8000/v1."
-            ) from error
+            raise no_address(where) from error
         except aiohttp.ClientConnectorCertificateError as error:
             raise SetupError(
                 f"The certificate of the {where} is not trusted: {short(error.certificate_error)}. "
@@ -108,7 +105,7 @@ def url_of(settings: EndpointSettings, path: str) -> str:
     return f"{deployment}/{path}?api-version={settings.api_version}"
 
 
-def _proxy(base_url: str) -> str | None:
+def proxy_of(base_url: str) -> str | None:
     """The proxy that the environment names for this host, as curl reads it."""
     parts, proxies = urlsplit(base_url), getproxies()
     host, proxy = parts.hostname, proxies.get(parts.scheme) or proxies.get("all")

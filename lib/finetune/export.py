@@ -20,7 +20,7 @@ from lib.finetune.sharded import write_whole
 from lib.finetune.watch import plain_output
 from lib.parameters import add_parameters, overrides, typed_path
 from lib.recipe import Recipe
-from lib.settings import SetupError, home, portable, write_text
+from lib.settings import SetupError, expanded, home, portable, write_text
 from lib.state import environment, hosted_job, latest_run, require_path
 from lib.store import building
 
@@ -136,7 +136,7 @@ def _name_of(model_dir: Path) -> str:
 
 
 def _new_folder(out: Path | None, name: str) -> Path:
-    target = Path.cwd() / out.expanduser() if out else home() / "artefacts" / "exports" / name
+    target = Path.cwd() / expanded(out) if out else home() / "artefacts" / "exports" / name
     if target.exists():
         raise SetupError(f"{portable(target)} is there already. Delete it, or give another --out.")
     return target

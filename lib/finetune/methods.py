@@ -9,7 +9,7 @@ from typing import Any
 from lib.finetune.model_files import load_weights
 from lib.finetune.rows import PreparedRows
 from lib.recipe import Recipe
-from lib.settings import SetupError, home, portable
+from lib.settings import SetupError, expanded, home, portable
 
 _CLEARLY_FASTER = 1.2  # so that one machine always chooses the same
 _BLOCK = 64  # weights that share a scale in NF4; a CPU wants widths in whole blocks
@@ -128,7 +128,7 @@ def _product_s(dtype: Any) -> float:
 
 def adapter_dir(from_adapter: str) -> Path:
     """The folder of an adapter; of a student, the one inside."""
-    path = home() / Path(from_adapter).expanduser()
+    path = home() / expanded(from_adapter)
     for folder in (path, path / "adapter"):
         if (folder / "adapter_model.safetensors").is_file():
             return folder

@@ -26,7 +26,13 @@ def missing_in_folder(folder: Path) -> str:
         )
     if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
         return f"{folder} holds no tokenizer.json or tokenizer.model. Put its tokenizer there."
-    weights = _weight_files(folder)
+    try:
+        weights = _weight_files(folder)
+    except (ValueError, TypeError, AttributeError) as error:
+        return (
+            f"An index of weights in {folder} (*.safetensors.index.json) cannot be read "
+            f"({type(error).__name__}). Copy or download it again."
+        )
     if absent := [path.name for path in weights if not path.is_file()]:
         return (
             f"{folder} lacks {len(absent)} of {len(weights)} files of its weights ({absent[0]} …). "

@@ -15,7 +15,7 @@ from lib.finetune.model_files import EMBEDDED_MODEL_DIR, missing_in_folder, weig
 from lib.finetune.services import hosted_base, require_service
 from lib.finetune.tokens import load_tokenizer
 from lib.recipe import Recipe
-from lib.settings import PROJECT_DIR, SetupError, home, portable
+from lib.settings import PROJECT_DIR, SetupError, expanded, home, portable
 from lib.state import environment, read_state, require_path
 from lib.store import folder_fingerprint
 
@@ -48,7 +48,7 @@ def find_student(student_model: str) -> Path | str:
     """The folder of `embedded` or of a local model; a name on the model hub as it is."""
     if student_model == "embedded":
         return EMBEDDED_MODEL_DIR
-    path = Path(student_model).expanduser()
+    path = expanded(student_model)
     for folder in (path, home() / path, PROJECT_DIR / path):
         if folder.is_dir():
             return folder
@@ -87,20 +87,45 @@ def require_machine(recipe: Recipe) -> None:
 
     Of a model on the hub all but its weights is downloaded.
     """
+    if recipe.then == "dpo":
+        from lib.finetune.second import preferences_file
+
+        preferences_file(recipe)
     if recipe.method == "hosted":
         require_service(recipe)
         return
+    if recipe.from_adapter:
+        from lib.finetune.methods import adapter_dir
+
+        adapter_dir(recipe.from_adapter)
     found = find_student(recipe.student_model)
     folder, missing_model = _folder_of(found)
     missing = (_missing_gpu(recipe), missing_model, _missing_space(recipe, found))
     if said := " ".join(filter(None, (*missing, _missing_package(recipe)))):
         raise SetupError(said)
-    if found == EMBEDDED_MODEL_DIR:
+    if found == EMBEDDED_MODEL_DIR and not recipe.chat_template_path:
         return
     try:
         load_tokenizer(folder, recipe.dataset_format, recipe.chat_template_path)
+        _require_architecture(folder)
     except SetupError as error:
         raise SetupError(str(error).replace(portable(folder), str(found))) from None
+
+
+def _require_architecture(folder: Path) -> None:
+    """Stop if transformers has no causal language model for the config, without code of its own."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    try:
+        config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+        known = type(config) in AutoModelForCausalLM._model_mapping
+    except (ValueError, OSError, KeyError):
+        known = False
+    if not known:
+        raise SetupError(
+            f"{portable(folder)} is of an architecture that this version of transformers cannot "
+            "train without code of the model's own (model_type in config.json). Take another model."
+        )
 
 
 def _folder_of(found: Path | str) -> tuple[Path, str]:

@@ -12,7 +12,7 @@ from lib.prompts.student import (
     Message,
     student_messages,
 )
-from lib.settings import PROJECT_DIR, SetupError, home, portable
+from lib.settings import PROJECT_DIR, SetupError, expanded, home, portable
 from lib.store import read_json
 from lib.text import one_line
 
@@ -60,7 +60,7 @@ def load_tokenizer(model_dir: Path, dataset_format: str, template_path: str = ""
 
 
 def _read_template(template_path: str) -> str:
-    path = home() / Path(template_path).expanduser()
+    path = home() / expanded(template_path)
     path = path if path.is_file() else PROJECT_DIR / template_path
     try:
         return path.read_text(encoding="utf-8").strip()
@@ -86,15 +86,17 @@ def rendered(tokenizer: Any, messages: Sequence[Message], *, prompt: bool = True
 
 
 def _check_template(tokenizer: Any, model_dir: Path) -> None:
-    """Raise a SetupError if a prompt does not come out with its system message."""
-    messages = student_messages("Who?", ["Ada."])
+    """Raise a SetupError if a prompt does not come out with both of its messages."""
+    messages, role = student_messages("Who?", ["Ada."]), "system"
     try:
-        said = "" if messages[0]["content"] in rendered(tokenizer, messages) else "drops"
+        text = rendered(tokenizer, messages)
+        dropped = [one["role"] for one in messages if one["content"] not in text]
+        said, role = ("drops", dropped[0]) if dropped else ("", "")
     except ValueError as error:
         said = f"refuses ({error})"
     if said:
         raise SetupError(
-            f"The chat template of {portable(model_dir)} {said} system messages, and the student's "
+            f"The chat template of {portable(model_dir)} {said} {role} messages, and the student's "
             "prompt has one. Set dataset_format to 'completion', or take another model."
         )
 

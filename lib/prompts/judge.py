@@ -13,7 +13,7 @@ from pathlib import Path
 from lib.prompts.files import PromptForm, fill, read_prompts
 from lib.prompts.student import Message, chat_messages, neutralise
 from lib.prompts.verdicts import FIELDS, FORMS
-from lib.settings import SetupError
+from lib.settings import SetupError, expanded
 from lib.store import fingerprint
 from lib.text import one_line
 
@@ -102,7 +102,7 @@ class JudgePrompts:
 
 def load_prompts(prompts_path: str = "") -> JudgePrompts:
     """The texts of judge.yaml, changed by those of a file of the user's."""
-    changes = [Path(prompts_path).expanduser()] if prompts_path else []
+    changes = [expanded(prompts_path)] if prompts_path else []
     return JudgePrompts(*read_prompts(_FORM, *changes))
 
 

@@ -57,7 +57,7 @@ _MARKER = re.compile(
     re.IGNORECASE,
 )
 _HARMLESS = str.maketrans("<>[]", "‹›［］")
-_ANSWER = re.compile(r"<ANSWER>\s*:?", re.IGNORECASE)
+_ANSWER = re.compile(r"<ANSWER>\s*[:：]?(?:\*+(?=\s))?", re.IGNORECASE)
 _ANSWER_END = re.compile(r"</\s*answer\s*>", re.IGNORECASE)
 _QUOTE = re.compile(r"##\s*begin_quote\s*##(.*?)##\s*end_quote\s*##", re.IGNORECASE | re.DOTALL)
 
@@ -96,7 +96,8 @@ def canonical(reply: str) -> str:
     text = _without_end(reply.strip())
     text = re.sub(r"##\s*begin_quote\s*##", QUOTE_BEGIN, text, flags=re.IGNORECASE)
     text = re.sub(r"##\s*end_quote\s*##", QUOTE_END, text, flags=re.IGNORECASE)
-    text = re.sub(r"<\s*answer\s*>\s*:?\**\s*", f"{ANSWER_TAG} ", text, flags=re.IGNORECASE)
+    text = re.sub(r"<\s*answer\s*>\s*[:：]?\**\s*", f"{ANSWER_TAG} ", text, flags=re.IGNORECASE)
+    text = re.sub(rf"({ANSWER_TAG} )\*\*([^*\n]+)\*\*\Z", r"\1\2", text)
     return re.sub(rf"\*+{ANSWER_TAG}", ANSWER_TAG, text) if "*<" in text else text
 
 

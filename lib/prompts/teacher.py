@@ -21,7 +21,7 @@ from lib.prompts.student import (
 )
 from lib.recipe import Recipe
 from lib.records import Chunk
-from lib.settings import SetupError
+from lib.settings import SetupError, expanded
 from lib.text import one_line
 
 FOLDER = Path(__file__).parent
@@ -83,7 +83,7 @@ class TeacherPrompts:
 def load_prompts(recipe: Recipe) -> TeacherPrompts:
     """The variant's texts, changed by those of prompts_path; style and language filled in."""
     changes = [FOLDER / "teacher_llama.yaml"] if recipe.prompt_variant == "llama" else []
-    changes += [Path(recipe.prompts_path).expanduser()] if recipe.prompts_path else []
+    changes += [expanded(recipe.prompts_path)] if recipe.prompts_path else []
     texts, styles = read_prompts(_FORM, *changes)
     if recipe.question_style not in styles:
         raise SetupError(
@@ -128,14 +128,18 @@ def say_counts(counts: Sequence[int]) -> str:
 _FENCE = re.compile(r"```(?:json)?\s*(.*?)(?:```|\Z)", re.DOTALL)
 _QUESTION_WORD = (
     "q|question|frage|pregunta|domanda|pergunta|vraag|câu(?: hỏi)?|вопрос|soal|pertanyaan|质问|"
-    "问题?|問題?|質問|질문|문제|คำถาม(?:ที่)?|प्रश्न|سؤال"
+    "问题?|問題?|質問|질문|문제|คำถาม(?:ที่|ข้อ)?|प्रश्न|سؤال"
 )
 _LABEL = re.compile(
-    r"^(?:[-*•·▪–]\s+|[①-⑳]\s*"  # a bullet, a number in a circle
+    r"^(?:[-*•·▪–→➤]\s+|[①-⑳]\s*"  # a bullet, a number in a circle
+    r"|(?:\d{1,3}(?:/|\s+[-–—])|#\d{1,3}[.:]?|\d{1,3}번[.:])\s*(?=[^\W\da-z]|¿)"  # "1 -", "#1"
+    r"|[一二三四五六七八九十]{1,3}、(?![一二三四五六七八九十])"
     r"|[(（\[]?\d{1,3}[.)）\]:：．、](?!\d)\s*"  # "1.", "(2)", "3、"; not "3.50", "2015."
     r"|[(（]?(?:[a-zA-Z]|[ivx]{1,5}|[IVX]{1,5})[)）](?=\s|[^\Wa-z])\s*"  # "a)", "(iv)"; not "(s)he"
     r"|(?![pc]\.\s*\d)(?:[a-z]|[ivx]{2,5})\.\s+"  # "a.", "ii."; not "i.e.", "p. 12", "c. 1850"
     r"|(?:[A-Z]|[IVX]{2,5})\.\s+(?=(?:Who|What|When|Where|Which|Why|How)\b)"  # not "I. Newton"
+    rf"|(?i:{_QUESTION_WORD})\.?[\s#]*(?:(?:n[ºo°]|số)\.?\s*)?\d{{1,3}}\s*[.:：]?\s+"
+    r"(?=[^\W\da-z]|¿)"  # "Q.1 Who", "Câu số 2: Ai"; not "Question 4 of the list"
     rf"|(?i:{_QUESTION_WORD})[\s#]*(?:\d{{0,3}}\s*[.)）:：．、]|\d{{1,3}}\s+[-–—]\s)\s*"  # "Câu 1:"
     r"|第[\d一二三四五六七八九十]{1,3}[问問题題][.:：、．]?\s*)+"
 )

@@ -16,7 +16,7 @@ from lib.engine.endpoint import Endpoint, EndpointError, gather_all, run
 from lib.engine.faults import short
 from lib.engine.ledger import Ledger
 from lib.rag.minilm import MINILM_NAME, MINILM_SHA256, minilm_dir
-from lib.recipe import Recipe
+from lib.recipe import Recipe, retrieval_parts
 from lib.settings import SetupError
 from lib.store import folder_fingerprint
 
@@ -55,6 +55,30 @@ def load_embedder(recipe: Recipe) -> Embedder:
     return LocalEmbedder(
         str(minilm_dir()), name=MINILM_NAME, identity=MINILM_SHA256, cluster=recipe.cluster
     )
+
+
+def require_models(recipe: Recipe) -> None:
+    """Stop at once where retrieval would ask a model that is not there.
+
+    A name of the hub may be a mistake, too: only the hub knows.
+    """
+    parts = {part for setting in recipe.retrieval for part in retrieval_parts(setting)}
+    asks = parts & {"queries", "hyde", "route"}
+    asks |= parts & {"rerank", "compress"} if recipe.rerank_model == "llm" else set()
+    role = recipe.retrieval_role
+    # 3_deploy serves student and baseline later.
+    if asks and role not in ("student", "baseline") and endpoint_settings(role) is None:
+        raise SetupError(
+            f"retrieval is {recipe.retrieval}, and + {min(asks)} asks the {role}, which has no "
+            "endpoint. Set it in .env, or choose a retrieval that asks no model."
+        )
+    models = {"embedding_model": recipe.embedding_model, "rerank_model": recipe.rerank_model}
+    for name, model in (models | recipe.model_of_index).items():
+        if model.startswith((".", "/", "~")) and not Path(model).is_dir():
+            raise SetupError(
+                f"{name} is '{model}', and there is no such folder. Give a folder of "
+                "sentence-transformers, or a name that the hub knows."
+            )
 
 
 class LocalEmbedder:

@@ -17,7 +17,9 @@ _LIGATURES = {
 
 # Pictures inside a text: of Markdown, whose words stay, and any other
 _INLINED = re.compile(
-    r"!?\[([^\]\n]*)\]\(\s*<?data:[^)]*\)|data:[^\s\"'<>(),]*;base64,[A-Za-z\d+/=%_-]*"
+    r"!?\[([^\]\n]*)\]\(\s*<?data:[^)]*\)"
+    r"|data:[^\s\"'<>(),]*;base64,[A-Za-z\d+/=%_-]*(?:\n[ \t]*[A-Za-z\d+/]{40,}=*)*"
+    r"(?:\n[ \t]*[A-Za-z\d+/]+=*(?=[\"'>)]))?"
 )
 
 PICTURE = "a picture without a text layer"
@@ -98,8 +100,8 @@ def reason_of(error: Exception) -> str:
 def clean(text: str) -> str:
     """The text with \\n as line end; without control characters, soft hyphens, zero-width spaces,
     halves of UTF-16 pairs (JSON can hold them), ligature characters and inlined pictures."""
-    if ";base64," in text:
-        text = _INLINED.sub(r"\1", text)
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0c", "\n")
+    if "data:" in text:
+        text = _INLINED.sub(r"\1", text)
     text = text.replace("\u2028", "\n").replace("\u2029", "\n\n").replace("\x85", "\n")
     return _UNDESIRED.sub("", text).translate(_LIGATURES)

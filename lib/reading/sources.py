@@ -12,7 +12,7 @@ from pathlib import Path
 from lib.reading.assemble import reason_of
 from lib.reading.files import readable, types_by_ending
 from lib.recipe import Recipe
-from lib.settings import PROJECT_DIR, SetupError
+from lib.settings import PROJECT_DIR, SetupError, expanded
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def _name(path: Path) -> str:
 
 def find_path(path: str | Path) -> Path | None:
     """As given, or from the current folder, then from the project's; None if it is not there."""
-    path = Path(path).expanduser()
+    path = expanded(path)
     there = (candidate for candidate in (path, PROJECT_DIR / path) if candidate.exists())
     return next(there, None)
 
@@ -81,7 +81,7 @@ def _expand(item: str, parameter: str) -> tuple[Path, dict[Path, str]]:
             return base, {base / found.name: ""}
         base = found.resolve()
         return base, _visible([base], base)
-    parts = Path(item).expanduser().parts
+    parts = expanded(item).parts
     magic = next((i for i, part in enumerate(parts) if re.search(r"[*?[]", part)), None)
     if magic is None:
         raise SetupError(

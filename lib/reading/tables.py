@@ -117,6 +117,8 @@ def _csv_rows(text: str, names: Sequence[str]) -> Iterator[dict[str, str] | Valu
 def _check_header(columns: Sequence[str], names: Sequence[str]) -> None:
     if twice := [name for name in names if columns.count(name) > 1]:
         raise ValueError(f"its header names {twice[0]} {columns.count(twice[0])} times: rename one")
+    if (said := ", ".join(filter(None, columns))[:100]) and not {*columns} & {*names}:
+        raise ValueError(f"its first line names no such column, but “{said}”")
 
 
 def _named_values(values: Any) -> dict[str, Any]:

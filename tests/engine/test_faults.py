@@ -110,6 +110,17 @@ def test_a_redirect_is_named_with_the_base_url_that_it_leads_to(status: int) -> 
         assert "secret" not in said
 
 
+def test_a_status_of_redirects_without_a_target_is_shown_as_it_is() -> None:
+    with pytest.raises(RequestRejected) as caught:
+        read(304, b"")
+    assert "refuses even a short request (304: an empty body)" in str(caught.value.if_all)
+
+
+def test_json_nested_too_deep_is_a_broken_reply() -> None:
+    with pytest.raises(Fault, match="sent a broken reply"):
+        read(200, b"[" * 100_000)
+
+
 def test_of_a_page_the_words_are_shown() -> None:
     page = b"<!DOCTYPE html><head><style>p {}</style></head><h1>Sorry</h1><p>blocked</p>"
     with pytest.raises(RequestRejected, match=r"403: Sorry blocked$"):

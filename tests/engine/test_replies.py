@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from lib.engine.faults import Fault
-from lib.engine.replies import Reply, read_reply, usage_of
+from lib.engine.replies import Reply, RequestForm, read_reply, usage_of
 
 DRAFT = '{"key": "5f1c", "correct": "yes"}'
 
@@ -39,6 +40,21 @@ DRAFT = '{"key": "5f1c", "correct": "yes"}'
         ("<|channel|>analysis<|message|>4? I was cut", ""),
         ("<|channel>thought\n4?<channel|>3 days", "3 days"),
         ("analysisPerhaps 4.assistantfinal3 days", "3 days"),
+        ('<think duration="3 s">4?</think>3 days', "3 days"),
+        ("< think >4?</ think >3 days", "3 days"),
+        ("<antThinking>4?</antThinking>3 days", "3 days"),
+        ("<thinking_process>4?</thinking_process>3 days", "3 days"),
+        ("<｜begin▁of▁thinking｜>4?<｜end▁of▁thinking｜>3 days", "3 days"),
+        ("Here is my thought process:\n4?\nHere is my response:\n3 days", "3 days"),
+        ("Thinking...\n4?\n...done thinking.\n\n3 days", "3 days"),
+        ("<scratchpad>4?</scratchpad>\n3 days", "3 days"),
+        ("<inner_monologue>4? I was cut", ""),
+        ("It has a <reason>lamp</reason> of 3 days", "It has a <reason>lamp</reason> of 3 days"),
+        ("<think>4?</think><response>3 days</response>", "3 days"),
+        ("<|begin_of_solution|>3 days<|end_of_solution|>", "3 days"),
+        ("3 days</s>", "3 days"),
+        ("3 days<|im_end|>\n<|endoftext|>", "3 days"),
+        ("<response>3</response> days", "<response>3</response> days"),
     ],
 )
 def test_thoughts_are_removed(text: str, reply: str) -> None:
@@ -67,6 +83,11 @@ def test_no_reply_holds_a_thought(seed: int) -> None:
     assert Reply(said + answer + cut, ended, 1, 1, 0.0).text == answer
 
 
+def test_thoughts_that_begin_a_line_never_end() -> None:
+    said = "It says so. <ANSWER>: 3 days"
+    assert Reply(f"{said}\n<think>Or 4? <ANSWER>: 4", "stop", 1, 1, 0.0).text == said
+
+
 def test_a_whole_reply_may_speak_of_tags() -> None:
     said = "It opens with <think>, as the manual says. <ANSWER>: <think>"
     assert Reply(said, "stop", 1, 1, 0.0).text == said
@@ -74,7 +95,7 @@ def test_a_whole_reply_may_speak_of_tags() -> None:
 
 def test_content_in_parts_is_its_texts() -> None:
     thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "4?"}]}
-    parts = [thinking, {"type": "text", "text": "3 "}, {"type": "text", "text": "days"}]
+    parts = [thinking, {"type": "text", "text": None}, {"type": "text", "text": "3 "}, "days"]
     body = {"choices": [{"message": {"content": parts}, "finish_reason": "stop"}]}
     assert read_reply(body, latency_s=0.0).text == "3 days"
 
@@ -90,8 +111,48 @@ def test_a_reply_of_another_form_is_unreadable(body: dict[str, Any], usage: Any)
     assert usage_of({"usage": usage}).prompt_tokens == (5 if usage == {"prompt_tokens": 5} else 0)
 
 
+@pytest.mark.parametrize(
+    "usage",
+    [[1], 7, {"prompt_tokens": math.inf, "completion_tokens": -5}, {"prompt_tokens_details": []}],
+)
+def test_a_reply_is_not_lost_for_its_usage(usage: Any) -> None:
+    body = {"choices": [{"message": {"content": "3 days"}}], "usage": usage}
+    reply = read_reply(body, latency_s=0.0)
+    assert (reply.text, reply.prompt_tokens, reply.completion_tokens) == ("3 days", 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("message", "role"),
+    [
+        ("Your request was rejected as a result of our safety system.", "system"),
+        ("Blocked by the content management system.", "system"),
+        ("System role not supported", "user"),
+        ("'messages[0].role' does not support 'system' with this model.", "user"),
+        ("Only user and assistant roles are supported!", "user"),
+        ("Developer instruction is not enabled for this model", "user"),
+    ],
+)
+def test_the_system_message_moves_only_where_the_endpoint_speaks_of_it(
+    message: str, role: str
+) -> None:
+    form = RequestForm()
+    form.learn(message)
+    messages = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}]
+    request = {"model": "m", "messages": messages, "max_tokens": 1, "temperature": 0.0}
+    assert form.payload(request)["messages"][0]["role"] == role
+
+
 def test_what_a_model_repeats_for_ever_is_read_at_once() -> None:
     start = time.process_time()
-    for part in ("<think>", "</think>", "</think> ", "<", "analysis", "<|channel|> ", "[THINK]"):
+    for part in (
+        "<think>",
+        "</think>",
+        "</think> ",
+        "<",
+        "analysis",
+        "<|channel|> ",
+        "[THINK]",
+        "<reason>",
+    ):
         Reply(part * 20_000, "length", 1, 1, 0.0)
     assert time.process_time() - start < 30

@@ -15,7 +15,8 @@ import pytest
 from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.endpoint import Endpoint, gather_all, run
 from lib.engine.ledger import Ledger
-from lib.engine.transport import Transport, _proxy, url_of
+from lib.engine.sdk import sdk_client
+from lib.engine.transport import Transport, proxy_of, url_of
 from lib.recipe import Recipe
 from lib.settings import SetupError
 from tests.entra import stand_in
@@ -109,7 +110,7 @@ def test_proxies_as_curl_reads_them(
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert _proxy("https://10.1.2.3/v1") == proxy
+    assert proxy_of("https://10.1.2.3/v1") == proxy
 
 
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h", "SOCKS4"])
@@ -121,6 +122,8 @@ def test_a_socks_proxy_is_refused_clearly(
     with pytest.raises(SetupError, match=r"only HTTP proxies.*HTTPS_PROXY=http://") as caught:
         run(ask(settings))
     assert "secret" not in str(caught.value)
+    with pytest.raises(SetupError, match="only HTTP proxies"):
+        sdk_client(settings)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

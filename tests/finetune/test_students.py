@@ -171,6 +171,9 @@ def harm(folder: Path, what: str) -> str:
         shards = {"a": "x.safetensors", "b": "y.safetensors"}
         write_json(folder / "model.safetensors.index.json", {"weight_map": shards})
         return "x.safetensors"
+    elif what == "cannot be read":
+        (folder / "model.safetensors.index.json").write_text('{"weight_map": ["a"]}')
+        return "*.safetensors.index.json"
     return "model.safetensors"
 
 
@@ -178,7 +181,7 @@ def harm(folder: Path, what: str) -> str:
     "what",
     [
         *("cut off", "not a file of weights", "pointer of Git LFS", "pointer"),
-        *("lacks 1 of 2", "lacks 2 of 3"),
+        *("lacks 1 of 2", "lacks 2 of 3", "cannot be read"),
     ],
 )
 def test_a_damaged_model_is_told_before_anything_is_paid(
@@ -190,6 +193,15 @@ def test_a_damaged_model_is_told_before_anything_is_paid(
         assert what in said
         assert named in said
         assert "\n" not in said
+
+
+@pytest.mark.parametrize("model_type", ["no-such-model", "vit"])
+def test_an_architecture_that_cannot_be_trained_is_told(
+    model_dir: Path, tmp_path: Path, model_type: str
+) -> None:
+    shutil.copytree(model_dir, tmp_path / "m")
+    write_json(tmp_path / "m" / "config.json", {"model_type": model_type, "auto_map": {"A": "b.C"}})
+    assert "m is of an architecture that this version" in missing(str(tmp_path / "m"))
 
 
 def test_a_tokenizer_that_cannot_be_loaded_is_told(model_dir: Path, tmp_path: Path) -> None:

@@ -170,6 +170,7 @@ MERGES = "{{ messages[0]['content'] + messages[1]['content'] }}"
     ("template", "says"),
     [
         (USER_ALONE + "{% endfor %}", "drops system messages"),
+        ("{{ messages[0]['content'] }}", "drops user messages"),
         (REFUSES, r"refuses \(System role not supported\) system messages"),
         ("{{ messages[9]['content'] }}", "refuses .* system messages"),
         (MERGES, ""),

@@ -120,6 +120,9 @@ def test_a_stored_quote_has_the_documents_own_characters() -> None:
 def test_canonical_writes_the_published_marks() -> None:
     reply = "A ##Begin_Quote## x ## end_quote## **<Answer>:** 3 days"
     assert canonical(reply) == "A ##begin_quote## x ##end_quote## <ANSWER>: 3 days"
+    assert canonical("so <ANSWER>：3 天") == "so <ANSWER>: 3 天"
+    assert canonical("so <ANSWER>: **3 days**") == "so <ANSWER>: 3 days"
+    assert canonical("so <ANSWER>: **3** of 4") == "so <ANSWER>: **3** of 4"
 
 
 @pytest.mark.parametrize(

@@ -80,12 +80,24 @@ QUESTIONS = (
     "p. 12 of the log says what?",
     "Q-learning was named by whom?",
     "Question Time is shown by which channel?",
+    "Question 4 of the list asks for what?",
+    "#1 hit of 1987 was which song?",
+    "3 - 2 is what?",
+    "一、二号线何时开通？",
     "What is meant by “the 12: a law”?",
     "Sandry: which pier is older, 1 or 2?",
     "Câu lạc bộ nào thắng năm 2015?",
     "问题儿童指什么？",
     "수도는 어디인가?",
 )
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["1 -", "2/", "#3", "#4:", "Q.5", "→", "一、", "Pregunta nº 6:", "Câu hỏi số 7:", "8번."],
+)
+def test_a_label_without_a_full_stop_goes_before_a_capital(label: str) -> None:
+    assert clean_question(f"{label} Who lit it?") == "Who lit it?"
 
 
 @pytest.mark.parametrize("label", LABELS)

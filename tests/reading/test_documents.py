@@ -173,6 +173,8 @@ def test_soft_hyphens_and_pictures_are_left_out_of_every_kind_of_file(tmp_path: 
     picture = f"data:image/png;base64,{'iVBORw0KGgo' * 30}=="
     text = "Die Donau\u00addampf\u00adschiff, Auf\u200clage \u0915\u094d\u200d\u0937 aus 1830 "
     markdown = f'{text}![](  {picture} "x") ![Ein Plan]({picture}) <img src="{picture}">'
+    lines = f"{picture[:40]}\r\n{'iVBOR' * 12}\r\n  {'iVBOR' * 12}\r\niVBOR=="
+    markdown += f'<img src="{lines}"> ![](data:image/svg+xml;utf8,<svg d="iVBOR"/>)'
     write_docx(tmp_path / "a.docx", heading="Schiffe", texts=[text])
     (tmp_path / "b.html").write_text(f'<p>{text}<img src="{picture}">', encoding="utf-8")
     for name in ("c.md", "d.txt"):
@@ -194,6 +196,11 @@ def test_soft_hyphens_and_pictures_are_left_out_of_every_kind_of_file(tmp_path: 
         ("---\ntitle: 'Lamps'\ndraft: true\n---\n", "Lamps"),
         ("---\ndraft: true\n...\n", "a"),
         ("---\n---\n", "a"),
+        ("\n---\ntitle: Lamps\n\nauthor: Ada\n---\n", "Lamps"),
+        ('---\n# ours\n"og:title": x\ntitle: Lamps\n---\n', "Lamps"),
+        ("---\ntitle: Lamps: a story\n---\n", "Lamps: a story"),
+        ('+++\ntitle = "Lamps"\n[more]\nx = 1\n+++\n', "Lamps"),
+        ("+++\nLamps\n+++\n", None),
         ("---\nLamps, and\n---\nmore on lamps\n", None),
         ("---\nNote: lamps\n\nburn oil\n\n---\n", None),
         ("", "a"),

@@ -43,7 +43,7 @@ def test_columns_have_other_names_too_and_numbers_are_texts(tmp_path: Path) -> N
     ("name", "text", "words"),
     [
         ("a.csv", "question,answer\nWhy?,\nHow?,so\n,x\n", "row 1: it has no answer; row 3: it"),
-        ("a.csv", "a,b\n" + "x,y\n" * 5, r"row 3: it has no question; 2 more\. Each row needs"),
+        ("a.csv", "a,query\n" + "x,\n" * 5, r"row 3: it has no question; 2 more\. Each row needs"),
         ("a.csv", "", "the file is empty"),
         ("a.json", '[{"question": "Why?", "answer": true}]', "row 1: its answer is a bool"),
         ("a.json", '["Why?"]', "row 1: it is a str, not an object"),

@@ -11,7 +11,7 @@ from lib.eval.judge.grading import Judge, applicable, ask_judge
 from lib.eval.statistics.clustered import wilson_interval
 from lib.prompts.verdicts import FIELDS, JUDGED
 from lib.reading.tables import read_table, text_value
-from lib.settings import SetupError
+from lib.settings import SetupError, expanded
 
 FEWEST_ROWS = 20
 _LABELS = {
@@ -94,7 +94,7 @@ def read_labels(path: str | Path) -> list[LabelledAnswer]:
 
     A table of any form that lib/reading/tables.py reads; other columns are ignored.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     names = ("question", "reference", "answer", "label")
     rows = read_table(path, _row, names=names, columns=_COLUMNS)
     if len(rows) < FEWEST_ROWS:

@@ -3,7 +3,7 @@
 import re
 from io import BytesIO
 from pathlib import Path
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 from lib.reading.assemble import Text
 from lib.reading.files.html import MARKDOWN_OPTIONS, tidied
@@ -11,6 +11,9 @@ from lib.reading.tables import read_bytes
 
 ENDINGS = (".docx",)
 IN_WORKER = True
+
+# Left out with what they hold by mammoth, with which markitdown reads: fields, moved text, …
+_WRAPPERS = re.compile(rb"(</?w:)(?:fldSimple|customXml|moveTo|dir|bdo|ruby|rubyBase)\b")
 
 
 def read(path: Path) -> Text:
@@ -23,10 +26,23 @@ def read(path: Path) -> Text:
         raise ValueError("it is an old .doc, or encrypted: save it as DOCX without a password")
     try:
         found = DocxConverter().convert(
-            BytesIO(data), StreamInfo(extension=".docx"), **MARKDOWN_OPTIONS
+            _known_parts(data), StreamInfo(extension=".docx"), **MARKDOWN_OPTIONS
         )
     except (BadZipFile, KeyError) as error:
         raise ValueError("it is not a readable DOCX") from error
     text = tidied(found.markdown)
     heading = re.search(r"^#{1,2} (.+)", text, re.MULTILINE)
     return Text(heading.group(1) if heading else "", [text])
+
+
+def _known_parts(data: bytes) -> BytesIO:
+    """The file with those wrappers as smart tags, whose text is read."""
+    changed = BytesIO()
+    with ZipFile(BytesIO(data)) as old, ZipFile(changed, "w") as new:
+        for name in dict.fromkeys(old.namelist()):
+            content = old.read(name)
+            if name.startswith("word/") and name.endswith(".xml"):
+                content = _WRAPPERS.sub(rb"\1smartTag", content)
+            new.writestr(name, content)
+    changed.seek(0)
+    return changed

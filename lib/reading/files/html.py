@@ -17,7 +17,11 @@ MARKDOWN_OPTIONS: dict[str, Any] = {
     "escape_asterisks": False,
     "table_infer_header": True,  # Word's tables name none
 }
-_HIDDEN = "//template | //noscript | //script | //style | //*[@hidden] | //dialog[not(@open)]"
+# What an element holds for browsers that do not know it is hidden, too.
+_HIDDEN = (
+    "//template | //noscript | //script | //style | //*[@hidden] | //dialog[not(@open)] | //iframe"
+    " | //noframes | //datalist | //audio | //video | //canvas"
+)
 _HIDING = re.compile(r"(?i)\b(?:display\s*:\s*none|visibility\s*:\s*hidden)")
 _OPEN_TITLE = re.compile(r"(?i)<title\b[^>]*>[^<]*(?=<(?!/title)[a-z/!])")
 _CHARSET = r"""(?:charset|encoding)\s*=\s*["']?([\w.:-]+)"""

@@ -9,17 +9,32 @@ from lib.reading.tables import read_text
 ENDINGS = (".md", ".markdown")
 IN_WORKER = False
 
+_FRONT = re.compile(r"\s*^(---|\+\+\+)[ \t]*\n((?s:.*?))^(?:\1|\.{3})[ \t]*(?:\n|\Z)", re.MULTILINE)
+_TITLE = re.compile(r"^title\s*[:=][ \t]*[\"']?(.+?)[\"']?[ \t]*$", re.MULTILINE)
+
 
 def read(path: Path) -> Text:
     """The whole text without front matter, whose title counts where no heading is."""
-    text = clean(read_text(path))
-    # Without empty lines, and beginning with a key: else it is text between two rules.
-    if front := re.match(
-        r"---[ \t]*\n((?:[\w-]+:.*\n(?:.+\n)*?)?)(?:---|\.{3})[ \t]*(?:\n|\Z)", text
-    ):
-        text = text[front.end() :]
-    title = re.search(r"^title:[ \t]*[\"']?(.+?)[\"']?[ \t]*$", front[1], re.M) if front else None
+    text, title = clean(read_text(path)), None
+    if (front := _FRONT.match(text)) and _is_front_matter(front[1], front[2]):
+        text, title = text[front.end() :], _TITLE.search(front[2])
     return Text(first_heading(text) or (title[1] if title else ""), [text])
+
+
+def _is_front_matter(rule: str, inside: str) -> bool:
+    """Whether it is a mapping: YAML, or TOML between `+++`. Else it is text between two rules.
+
+    Lines from `key: …` on without an empty one count, too: their YAML may be broken.
+    """
+    import tomllib
+
+    import yaml
+
+    try:
+        values = (tomllib.loads if rule == "+++" else yaml.safe_load)(inside)
+    except (ValueError, TypeError, RecursionError, yaml.YAMLError):
+        return re.fullmatch(r"[\w-]+:.*\n(?:.+\n)*", inside) is not None
+    return values is None or isinstance(values, dict)
 
 
 def first_heading(text: str) -> str:

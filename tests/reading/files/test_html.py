@@ -60,6 +60,9 @@ HIDDEN = [
     "<dialog><p>{}</p></dialog>",
     "<script>document.write('{}')</script>",
     "<!-- {} -->",
+    "<iframe>{}</iframe>",
+    "<video>{}</video>",
+    "<datalist><option>{}</option></datalist>",
 ]
 
 

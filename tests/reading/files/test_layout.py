@@ -63,6 +63,17 @@ def test_a_column_may_begin_higher_than_the_one_before(tmp_path: Path, lower: in
     assert read(tmp_path, page)[0].split("\n\n") == whole
 
 
+def test_short_columns_of_a_sentence_are_no_cells_of_a_table(tmp_path: Path) -> None:
+    left = ["The pier at Sandry was built by the", "engineer Barnard Lisle, who had used"]
+    left += ["granite from the north, so that it"]
+    right = ["has stood in every gale that has", "come over the islands since then."]
+    page = [*lines(left, top=680), *lines(right, x=320, top=680)]
+    assert read(tmp_path, page)[0].split("\n\n") == [" ".join(left), " ".join(right)]
+    left[-1] = "granite"  # a cell ends where its text does
+    page = [*lines(left, top=680), *lines(right, x=320, top=680)]
+    assert read(tmp_path, page)[0] == f"{' '.join(left)} | {' '.join(right)}"
+
+
 def test_cells_of_a_table_row_stay_together(tmp_path: Path) -> None:
     rows: list[Text] = [(x, y, 9, f"{x}/{y}") for y in (700, 670, 640) for x in (50, 200, 350)]
     assert read(tmp_path, rows)[0].split("\n\n")[1] == "50/670 | 200/670 | 350/670"

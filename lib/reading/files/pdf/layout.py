@@ -147,9 +147,12 @@ def _place(rows: list[list[Block]], block: Block) -> None:
 def _begins_column(last: Block, block: Block) -> bool:
     """Whether a paragraph goes on at the top of the next column."""
     first, before, after = block[0].text[:1], _box(last), _box(block)
-    higher = after.top > before.top + before.height / len(last)
+    width, line_height = before.right - before.left, before.height / len(last)
+    higher = after.top > before.top + line_height
+    # The text of a table's cell ends in it: its last line is seldom full.
+    full = last[-1].right - before.left > 0.8 * width > 8 * line_height
     goes_on = first.isalpha() and not first.isupper() and not _ends_sentence(last[-1])
-    return len(last) > 2 and goes_on and higher and after.left > before.right
+    return len(last) > 2 and goes_on and (higher or full) and after.left > before.right
 
 
 def _same_table_row(left: Block, right: Block) -> bool:
