@@ -19,7 +19,7 @@ from lib.endpoints import EndpointSettings
 from lib.engine.endpoint import chat_request
 from lib.engine.faults import EndpointError, Fault, RequestRejected, read_body, short
 from lib.engine.ledger import Ledger
-from lib.engine.replies import Reply, RequestForm, read_reply, rejected_reply
+from lib.engine.replies import Reply, RequestForm, failed_reply, read_reply, rejected_reply
 from lib.engine.sdk import sdk_client
 from lib.engine.tasks import run
 from lib.prompts.student import Message
@@ -69,7 +69,8 @@ class BatchEndpoint:
         temperature: float = 0.0,
         priority: int = 0,
     ) -> Reply:
-        """As Endpoint.ask, without priorities; EndpointError: it waits, or failed in three."""
+        """As Endpoint.ask, without priorities; EndpointError: it waits, or failed in three,
+        for the first time."""
         request = chat_request(self.settings, messages, max_tokens, temperature)
         key = Ledger.key(request)
         if (saved := self.ledger.get(key)) is not None:
@@ -211,7 +212,10 @@ class BatchEndpoint:
         if stops_all is not None:
             raise stops_all
         for key, reason in errors.items():
-            self._errors.setdefault(key, []).append(reason)
+            reasons = self._errors.setdefault(key, [])
+            reasons.append(reason)
+            if len(reasons) == _MOST_TRIES and self.ledger.failed_before(key):
+                self._rejected[key] = failed_reply(reason)
 
 
 def _parts(requests: Mapping[str, dict[str, Any]]) -> Iterator[dict[str, dict[str, Any]]]:

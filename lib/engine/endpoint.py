@@ -10,13 +10,14 @@ from typing import Any, Self
 
 from lib.endpoints import EndpointSettings
 from lib.engine.budget import Budget, Used, meter_of
-from lib.engine.faults import BudgetSpent, EndpointError, Fault, RequestRejected
+from lib.engine.faults import BudgetSpent, EndpointError, Fault, RequestFailed, RequestRejected
 from lib.engine.ledger import Ledger
 from lib.engine.limits import limits_of
 from lib.engine.prices import load_prices
 from lib.engine.replies import (
     Reply,
     RequestForm,
+    failed_reply,
     is_about_system_role,
     read_reply,
     read_vectors,
@@ -87,7 +88,8 @@ class Endpoint:
     ) -> Reply:
         """Answer from the ledger, else send, commit and return. `priority`: as in Scheduler.
 
-        EndpointError: this request failed after its retries; BudgetSpent: it was not sent.
+        RequestFailed: it failed after its retries, for the first time; then its reply is a
+        refusal. EndpointError, BudgetSpent: it was not sent.
         """
         request = chat_request(self.settings, messages, max_tokens, temperature)
         key = Ledger.key(request)
@@ -140,6 +142,10 @@ class Endpoint:
             return reply
         except RequestRejected as rejected:
             return rejected_reply(rejected)
+        except RequestFailed as failed:
+            if not self.ledger.failed_before(key):
+                raise
+            return failed_reply(str(failed))
         finally:
             self.ledger.unlock(key)
 

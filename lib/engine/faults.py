@@ -24,6 +24,10 @@ class EndpointError(Exception):
     """One request failed after its retries. The others can go on; asking again may succeed."""
 
 
+class RequestFailed(EndpointError):
+    """It was sent, and failed in every attempt, while the endpoint answers others."""
+
+
 class BudgetSpent(EndpointError):
     """max_cost or max_tokens_total is spent: nothing new is sent."""
 

@@ -1,4 +1,7 @@
-"""Every paid reply, once: resume, cache, usage and cost are one SQLite table."""
+"""Every paid reply, once: resume, cache, usage and cost are one SQLite table.
+
+A second one has the keys of requests that failed, so that one which always fails ends only one run.
+"""
 
 import json
 import os
@@ -83,6 +86,10 @@ class Ledger:
         )
         return self._open_writer().write(row)
 
+    def failed_before(self, key: str) -> bool:
+        """Whether this request, which failed after all its attempts, did so once before; noted."""
+        return not self._select("INSERT OR IGNORE INTO failures VALUES (?) RETURNING key", key)
+
     @property
     def write_error(self) -> SetupError | None:
         """Why nothing more should be sent: the disk is full, or the file cannot be written."""
@@ -159,7 +166,7 @@ class Ledger:
 
     def _select(self, query: str, *values: Any) -> list[Any]:
         try:
-            with self._lock:
+            with self._lock, self._db:
                 return self._db.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise unusable(self.path, error) from error

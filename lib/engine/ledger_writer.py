@@ -14,7 +14,7 @@ _BUSY_TIMEOUT_S = 600.0  # another run is writing, for milliseconds at a time
 _TOGETHER_S = 0.005  # replies that come within this time share a commit; no slot waits for it
 _RESERVE_BYTES = 4 * 2**20  # room for some 300 replies
 _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
-_VERSION = 1
+_VERSION = 2
 
 Row = tuple[str, str, str, str, str, int, int, int]
 Commit = tuple[list[Row], Future[None]]
@@ -148,6 +148,7 @@ def _upgrade(db: sqlite3.Connection) -> None:
     columns = [row[1] for row in db.execute("PRAGMA table_info(replies)")]
     if "cached_tokens" not in columns:
         db.execute("ALTER TABLE replies ADD COLUMN cached_tokens INTEGER NOT NULL DEFAULT 0")
+    db.execute("CREATE TABLE IF NOT EXISTS failures (key TEXT PRIMARY KEY)")
     # Sums are read from the index alone: the replies themselves may be gigabytes.
     db.execute(
         "CREATE INDEX IF NOT EXISTS usage ON replies"

@@ -190,6 +190,11 @@ def rejected_reply(rejected: RequestRejected) -> Reply:
     return Reply("", "content_filter" if filtered else f"refused: {rejected}", 0, 0, 0.0)
 
 
+def failed_reply(reason: str) -> Reply:
+    """The reply to a request that failed in an earlier run, too: none blocks every run."""
+    return Reply("", f"refused: it failed in an earlier run, too: {reason}", 0, 0, 0.0)
+
+
 def read_vectors(
     data: Mapping[str, Any], *, count: int, where: str = "endpoint"
 ) -> tuple[list[list[float]], int]:

@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 
 from lib.endpoints import EndpointSettings
 from lib.engine.budget import Budget, Estimate, Used
-from lib.engine.faults import EndpointError, Fault, RequestRejected
+from lib.engine.faults import EndpointError, Fault, RequestFailed, RequestRejected
 from lib.engine.limits import Limit
 from lib.engine.scheduler import Entry, Scheduler
 from lib.engine.timeouts import AdaptiveTimeout
@@ -86,8 +86,8 @@ class RetryLoop:
     ) -> tuple[Result, Used | None]:
         """Attempt a request until it is answered; it holds a slot during each attempt.
 
-        RequestRejected: the endpoint answers others, but never this one. EndpointError: this
-        request failed too often, or was not sent.
+        RequestRejected: the endpoint answers others, but never this one. RequestFailed: this
+        request failed too often. EndpointError: it was not sent.
         """
         entry = self.scheduler.entry(estimate, priority=priority)
         tries, after_s = Counter[str](), 0.0  # by the kind of their faults
@@ -119,7 +119,7 @@ class RetryLoop:
                 if of_all := await self._error_of_all(failed, ping):
                     self.scheduler.stop(of_all)
                     raise of_all from None
-                raise EndpointError(f"{failed}{self._only_short()}") from None
+                raise RequestFailed(f"{failed}{self._only_short()}") from None
 
     def _answer(self) -> None:
         self._answered, self._fault = True, None

@@ -119,7 +119,7 @@ def require_replies(found: Sequence[tuple[str, Outcome]]) -> list[Reply]:
             f"{len(failures):,} of {len(found):,} requests failed "
             f"({', '.join(f'{name}: {count:,}' for name, count in counts.items())}); the first: "
             f"{failures[0][1]}. The other {len(found) - len(failures):,} replies are kept: run "
-            "this again, and only the missing ones are asked."
+            "this again, and only the missing ones are asked. One that fails again has no answer."
         )
     asked = Counter(name for name, _ in found)
     refused = [(name, got) for name, got in found if isinstance(got, Reply) and got.is_refused]

@@ -114,6 +114,10 @@ def test_three_failures_are_enough(server: BatchServer, ledger: Ledger) -> None:
     assert "in 3 batches" in str(replies[0])
     assert all(isinstance(reply, Reply) for reply in replies[1:])
     assert sum("0 Which?" in str(line) for lines in server.submitted for line in lines) == 3
+    assert "(in 3 batches)" in str(ask_all(server, ledger)[0])  # the question that follows from it
+    again = ask_all(server, ledger)[0]  # each ends one run only
+    assert isinstance(again, Reply)
+    assert "failed in an earlier run, too: " in again.finish_reason
 
 
 def test_a_refusal_is_a_reply_and_not_asked_again(server: BatchServer, ledger: Ledger) -> None:

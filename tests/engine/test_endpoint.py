@@ -29,6 +29,7 @@ from lib.engine.endpoint import (
 )
 from lib.engine.ledger import Ledger
 from lib.engine.ledger_writer import Writer
+from lib.engine.replies import Reply
 from lib.recipe import Recipe
 from lib.settings import SetupError
 from tests.ledger import replies_of
@@ -116,6 +117,28 @@ def test_a_failed_request_leaves_the_others_alone_and_is_asked_again() -> None:
         server.fault = lambda number, body: None
         assert run(ask_each(server, ["a", "b", "c"])) == ["re: a", "re: b", "re: c"]
         assert len(server.requests) == 4
+
+
+def test_a_request_that_fails_in_two_runs_is_refused_and_blocks_no_third(no_back_off: None) -> None:
+    def broken(number: int, body: Body) -> object:
+        return error(500, "boom") if body["messages"][0]["content"] == "b" else None
+
+    async def ask(server: Loopback) -> Reply:
+        recipe = Recipe(max_retries=1)
+        async with Endpoint(settings(server), recipe, ledger=Ledger()) as endpoint:
+            await endpoint.ask(say("a"), max_tokens=10)
+            return await endpoint.ask(say("b"), max_tokens=10)
+
+    with serve(Loopback(reply=echo, fault=broken)) as server:
+        with pytest.raises(EndpointError, match="boom"):
+            run(ask(server))
+        for _ in range(2):
+            reply = run(ask(server))
+            assert reply.is_refused
+            assert "failed in an earlier run, too" in reply.finish_reason
+            assert "boom" in reply.finish_reason
+        server.fault = lambda number, body: None
+        assert run(ask(server)).text == "re: b"  # nothing of it is kept as its reply
 
 
 def test_a_hung_request_ends() -> None:

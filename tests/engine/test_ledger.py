@@ -160,10 +160,11 @@ def test_a_ledger_of_the_first_version_is_read_and_written() -> None:
             "INSERT INTO replies (key, role, model, request, reply, prompt_tokens,"
             """ completion_tokens) VALUES ('k', 'teacher', 'm', '{}', '{"text": "paid"}', 5, 6)"""
         )
-    for _ in range(2):
+    for turn in range(2):
         ledger = Ledger(path)
         assert ledger.get("k") == {"text": "paid"}
         ledger.write("l", REQUEST, {"prompt_tokens": 1, "cached_tokens": 1}).result()
+        assert ledger.failed_before("f") == (turn > 0)
         sums = ledger.usage_by_model()
         assert sums == {("teacher", "m"): Usage(2, 6, 6, 1)}
         ledger.close()

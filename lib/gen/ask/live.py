@@ -68,7 +68,7 @@ class Sender:
             raise SetupError(
                 f"{len(self._failures):,} of {self._sent:,} requests failed ({self._failures[0]}). "
                 "The replies that came are in the ledger: run this again to ask only the missing "
-                "ones."
+                "ones. One that fails again is left out, with its reason in rejected.jsonl."
             )
 
 

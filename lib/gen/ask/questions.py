@@ -216,10 +216,17 @@ def _why_none(teacher: str, rejected: Sequence[Rejected], recipe: Recipe) -> str
 
 
 def _read(folder: Path) -> Generated:
-    return Generated(
-        [Question(**row) for row in read_jsonl(folder / "questions.jsonl")],
-        [Rejected(**row) for row in read_jsonl(folder / "rejected.jsonl")],
-        read_json(folder / "manifest.json")["teacher"],
-        folder,
-        [Rating(**row) for row in read_jsonl(folder / "ratings.jsonl")],
-    )
+    try:
+        return Generated(
+            [Question(**row) for row in read_jsonl(folder / "questions.jsonl")],
+            [Rejected(**row) for row in read_jsonl(folder / "rejected.jsonl")],
+            read_json(folder / "manifest.json")["teacher"],
+            folder,
+            [Rating(**row) for row in read_jsonl(folder / "ratings.jsonl")],
+        )
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        said = f"{type(error).__name__}: {one_line(str(error))[:200]}"
+        raise SetupError(
+            f"{portable(folder)} is damaged ({said}). Delete that folder and run this again: "
+            "replies that were paid are in the ledger."
+        ) from error

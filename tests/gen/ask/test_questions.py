@@ -78,6 +78,19 @@ def test_an_artefact_is_read_not_asked_again_until_something_changes(
     assert len({first.questions_dir, *(other.questions_dir for other in others)}) == 7
 
 
+@pytest.mark.parametrize("name", ["questions.jsonl", "rejected.jsonl", "manifest.json"])
+def test_a_damaged_artefact_is_named_with_a_remedy(loopback: Loopback, name: str) -> None:
+    path = ask().questions_dir / name
+    text = path.read_text(encoding="utf-8")
+    for damage in (text[:40] or "{\"cut", "{}", '{"teach": 1}\n'):
+        path.write_text(damage, encoding="utf-8")
+        with pytest.raises(SetupError, match=r"is damaged \(.*Delete that folder"):
+            ask()
+    path.unlink()
+    with pytest.raises(SetupError, match=r"is damaged \(.*Delete that folder"):
+        ask()
+
+
 def test_a_prompts_file_counts_by_its_texts_not_by_its_place(
     loopback: Loopback, tmp_path: Path
 ) -> None:
@@ -201,6 +214,20 @@ def test_a_refused_prompt_is_one_rejected_row_with_its_reason(
     assert {question.chunk_id for question in asked.questions} >= {c.id for c in CHUNKS[1:4]}
     (row,) = (row for row in asked.rejected if row.chunk_id == CHUNKS[0].id)
     assert (row.gate, f"{status}: flagged" in row.reason) == ("refused", True)
+
+
+def test_a_prompt_that_fails_in_two_runs_is_one_rejected_row_of_the_second(
+    loopback: Loopback,
+) -> None:
+    bad = CHUNKS[0].text[:40]
+    fails = lambda body: bad in str(body["messages"])  # noqa: E731
+    loopback.fault = lambda number, body: error(500, "boom") if fails(body) else None
+    with pytest.raises(SetupError, match=r"requests failed .*boom.*One that fails again"):
+        ask(max_retries=0)
+    asked = ask(max_retries=0)
+    assert {question.chunk_id for question in asked.questions} >= {c.id for c in CHUNKS[1:4]}
+    (row,) = (row for row in asked.rejected if row.chunk_id == CHUNKS[0].id)
+    assert (row.gate, "500" in row.reason, "boom" in row.reason) == ("refused", True, True)
 
 
 def test_when_all_is_refused_the_reason_is_said_and_the_rows_are_kept(
