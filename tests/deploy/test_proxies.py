@@ -13,10 +13,9 @@ import subprocess
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 import pytest
 from aiohttp import web
@@ -30,11 +29,12 @@ from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR
 from tests.server import Loopback, serving
 
-NAME, KEY, ENGINE_KEY = "student.example.com", "Sk-1_x", "ek-2"
+NAME, KEY, ENGINE_KEY = "student.example.com", "Sk-1_x" * 6, "ek-2"
 RIGHT = {"Authorization": f"Bearer {KEY}"}
 CHAT = "/v1/chat/completions"
 ALLOWED = {CHAT, "/v1/completions", "/v1/models", "/health"}
-CHAT_BODY = {"model": "m", "messages": [{"role": "user", "content": "Who keeps the lamp?"}]}
+MESSAGES = [{"role": "user", "content": "Who keeps the lamp?"}]
+CHAT_BODY = {"model": "m", "messages": MESSAGES}
 
 REFUSED = [
     *("/", "/invocations", "/metrics", "/tokenize", "/v1/load_lora_adapter", "/v1/embeddings"),
@@ -89,13 +89,13 @@ def test_what_we_ask_an_engine_for_is_let_through(home_dir: Path) -> None:
     with serving(Engine()) as engine:
         record = ServerRecord("student", "t", 0, 1.0, engine.port, "m", "", "log")
         assert is_healthy(record)
-        complete(record, CHAT_BODY["messages"], max_tokens=1)
+        complete(record, MESSAGES, max_tokens=1)
         settings = EndpointSettings("student", "openai", record.base_url, "m", "none")
 
         async def ask() -> None:
             ledger = Ledger(home_dir / "ledger.sqlite")
             async with Endpoint(settings, Recipe(), ledger=ledger) as endpoint:
-                await endpoint.ask(CHAT_BODY["messages"], max_tokens=1)
+                await endpoint.ask(MESSAGES, max_tokens=1)
 
         run(ask())
     assert engine.reached == ["/health", CHAT, CHAT]
@@ -115,7 +115,11 @@ class Proxy:
     engine: Engine
 
     def send(
-        self, method: str, path: str, body: object = None, headers: dict[str, str] = RIGHT
+        self,
+        method: str,
+        path: str,
+        body: str | bytes | Iterator[bytes] | None = None,
+        headers: dict[str, str] = RIGHT,
     ) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.connect()
@@ -131,21 +135,30 @@ class Proxy:
 def proxy(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Proxy]:
-    folder = tmp_path_factory.mktemp(request.param)
-    program = program_of({"nginx": "nginx", "Caddyfile": "caddy"}[request.param])
-    openssl = program_of("openssl")
+    with running(request.param, tmp_path_factory.mktemp(request.param), KEY) as proxy:
+        yield proxy
+
+
+@contextmanager
+def running(name: str, folder: Path, key: str) -> Iterator[Proxy]:
+    """A proxy with a certificate of ours, and this key of clients."""
+    start = {"nginx": nginx, "Caddyfile": caddy}[name]
+    program, openssl = program_of(start.__name__), program_of("openssl")
     made = [openssl, "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-subj", f"/CN={NAME}"]
     made += ["-addext", f"subjectAltName=DNS:{NAME}", "-keyout", "key.pem", "-out", "cert.pem"]
     subprocess.run(made, cwd=folder, check=True, capture_output=True)
-    with serving(Engine()) as engine, log_of(folder).open("wb") as log:
-        start = {"nginx": start_nginx, "Caddyfile": start_caddy}[request.param]
-        process = start(program, folder, port := free_port(), engine.port, log)
+    with serving(Engine()) as engine, (folder / "log").open("wb") as log:
+        port = free_port()
+        command, told = start(folder, port, engine.port, key)
+        process = subprocess.Popen(
+            [program, *command], cwd=folder, env=os.environ | told, stdout=log, stderr=log
+        )
         try:
             wait_for(process, port, folder)
             trusted = ssl.create_default_context(cafile=folder / "cert.pem")
-            yield Proxy(request.param, port, trusted, engine)
+            yield Proxy(name, port, trusted, engine)
         finally:
-            process.terminate()
+            process.kill()  # Caddy would wait for clients
             process.wait()
 
 
@@ -154,20 +167,17 @@ def program_of(name: str) -> str:
     return found or pytest.skip(f"{name} is not installed")
 
 
-def log_of(folder: Path) -> Path:
-    return folder / "log"
+Start = tuple[list[str], dict[str, str]]  # arguments, environment
 
 
-def start_nginx(
-    program: str, folder: Path, port: int, upstream: int, log: IO[bytes]
-) -> subprocess.Popen[bytes]:
+def nginx(folder: Path, port: int, upstream: int, key: str) -> Start:
     """In one process, with folders of its own."""
     changes = {
         "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
         "/etc/ssl/student.pem": f"{folder}/cert.pem",
         "/etc/ssl/student.key": f"{folder}/key.pem",
         "127.0.0.1:8000": f"127.0.0.1:{upstream}",
-        "STUDENT_KEY": KEY,
+        "STUDENT_KEY": key,
         "ENGINE_KEY": ENGINE_KEY,
     }
     names = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -177,27 +187,22 @@ def start_nginx(
         "daemon off; master_process off; pid pid; events {}\n"
         f"http {{ access_log off; {folders}\n{text}\n}}\n"
     )
-    command = [program, "-p", str(folder), "-c", "conf", "-e", "stderr"]
-    return subprocess.Popen(command, stdout=log, stderr=log)
+    return ["-p", str(folder), "-c", "conf", "-e", "stderr"], {}
 
 
-def start_caddy(
-    program: str, folder: Path, port: int, upstream: int, log: IO[bytes]
-) -> subprocess.Popen[bytes]:
+def caddy(folder: Path, port: int, upstream: int, key: str) -> Start:
     """With our certificate in place of one from an authority, and no port but one."""
     changes = {
         f"{NAME} {{": f"{NAME} {{\n    tls {folder}/cert.pem {folder}/key.pem",
         "127.0.0.1:8000": f"127.0.0.1:{upstream}",
     }
-    options = (
-        f"admin off\n default_bind 127.0.0.1\n auto_https disable_redirects\n https_port {port}"
-    )
+    options = ("admin off", "default_bind 127.0.0.1", "auto_https disable_redirects")
+    lines = "\n".join([*options, f"https_port {port}"])
     text = changed(text_of("Caddyfile"), changes)
-    (folder / "Caddyfile").write_text(f"{{\n {options}\n}}\n{text}")
-    told = {"STUDENT_KEY": KEY, "ENGINE_KEY": ENGINE_KEY, "HOME": str(folder)}
+    (folder / "Caddyfile").write_text(f"{{\n{lines}\n}}\n{text}")
+    told = {"STUDENT_KEY": key, "ENGINE_KEY": ENGINE_KEY, "HOME": str(folder)}
     told |= {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
-    command = [program, "run", "--config", "Caddyfile", "--adapter", "caddyfile"]
-    return subprocess.Popen(command, cwd=folder, env=os.environ | told, stdout=log, stderr=log)
+    return ["run", "--config", "Caddyfile", "--adapter", "caddyfile"], told
 
 
 def changed(text: str, changes: dict[str, str]) -> str:
@@ -212,7 +217,7 @@ def wait_for(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
             return
         time.sleep(0.05)
-    pytest.fail(log_of(folder).read_text())
+    pytest.fail((folder / "log").read_text())
 
 
 def test_the_four_routes_answer_with_the_key_and_the_engine_gets_its_own(proxy: Proxy) -> None:
@@ -238,6 +243,13 @@ def test_without_the_key_nothing_reaches_the_engine(proxy: Proxy, given: str) ->
     headers = {"Authorization": given} if given else {}
     assert {proxy.status(path, headers) for path in ALLOWED} == {401}
     assert len(proxy.engine.reached) == before
+
+
+def test_caddy_without_a_long_key_lets_nobody_through(tmp_path: Path) -> None:
+    for key in ("", KEY[:31]):
+        with running("Caddyfile", tmp_path, key) as proxy:
+            assert proxy.status("/v1/models", {"Authorization": f"Bearer {key}"}) == 401
+            assert not proxy.engine.reached
 
 
 @pytest.mark.parametrize("chunked", [False, True])
