@@ -68,7 +68,7 @@ llama_cpp: gguf .venv-llama-cpp/.installed
 # torchvision, torchaudio and torchcodec are for pictures and sound, and may not fit its torch
 vllm: .venv-vllm/.installed
 .venv-vllm/.installed: requirements/vllm.txt requirements/vllm-gpu.txt | .venv/.installed
-	@echo "Setting up .venv-vllm (once; 3.4 GB) …"
+	@echo "Setting up .venv-vllm (once; some minutes and 3.4 GB) …"
 	$(BIN)/python -m venv .venv-vllm
 	.venv-vllm/bin/python -m pip install --quiet --requirement requirements/vllm$$(nvidia-smi >/dev/null 2>&1 && echo -gpu || true).txt
 	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
