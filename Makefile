@@ -59,15 +59,20 @@ gguf: .venv
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(.venv-gguf/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/openbook.pth"
 
 # Engines of 3_deploy (docs/serving.md), each in a venv of its own. llama.cpp serves GGUF files:
-llama_cpp: gguf
+llama_cpp: gguf .venv-llama-cpp/.installed
+.venv-llama-cpp/.installed: requirements/llama_cpp.txt | .venv/.installed
 	$(BIN)/python -m venv .venv-llama-cpp
 	.venv-llama-cpp/bin/python -m pip install --quiet --no-deps --requirement requirements/llama_cpp.txt
+	@touch $@
 
 # torchvision, torchaudio and torchcodec are for pictures and sound, and may not fit its torch
-vllm: .venv
+vllm: .venv-vllm/.installed
+.venv-vllm/.installed: requirements/vllm.txt requirements/vllm-gpu.txt | .venv/.installed
+	@echo "Setting up .venv-vllm (once; some minutes and 3.4 GB) …"
 	$(BIN)/python -m venv .venv-vllm
 	.venv-vllm/bin/python -m pip install --quiet --requirement requirements/vllm$$(nvidia-smi >/dev/null 2>&1 && echo -gpu || true).txt
 	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@touch $@
 
 # Asks first, if there is somebody to ask
 clean:

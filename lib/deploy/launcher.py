@@ -17,6 +17,14 @@ def limit_memory(limit_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
 
 
+def list_only(model: str) -> None:
+    """GET /v1/models names the model that is served; transformers lists the user's hub cache."""
+    from transformers.cli.serving.model_manager import ModelManager
+
+    served = {"id": model, "object": "model", "created": 0, "owned_by": "openbook"}
+    ModelManager.get_gen_models = staticmethod(lambda cache_dir=None: [served])
+
+
 if __name__ == "__main__":
     if "--limit" in sys.argv:
         place = sys.argv.index("--limit")
@@ -27,6 +35,7 @@ if __name__ == "__main__":
         from lib.deploy.batch_server import answer_together
 
         answer_together()
+    list_only(sys.argv[2])
     from transformers.cli.transformers import main
 
     sys.exit(main())

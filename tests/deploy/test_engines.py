@@ -14,7 +14,7 @@ import pytest
 
 from lib import runner
 from lib.dataset import read_dataset
-from lib.deploy import prove, roles, server
+from lib.deploy import engines, prove, roles, server
 from lib.deploy.engines import ENGINES, chosen, llama_cpp, llama_cpp_server, vllm
 from lib.deploy.processes import ServerRecord, is_running, records
 from lib.deploy.roles import Deployed, deploy
@@ -58,9 +58,14 @@ def test_without_other_engines_auto_is_transformers(monkeypatch: pytest.MonkeyPa
 def test_auto_is_vllm_on_a_gpu(
     has_gpu: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "python").touch()
-    monkeypatch.setattr(vllm, "python", lambda: tmp_path / "python")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").touch()
+    monkeypatch.setattr(vllm, "python", lambda: tmp_path / "bin" / "python")
     monkeypatch.setattr(vllm, "has_gpu", lambda: has_gpu)
+    assert chosen(RECIPE) == "transformers", "`make vllm` was interrupted"
+    with pytest.raises(SetupError, match=r"not installed: there is no .*/\.installed\. Run: make"):
+        chosen(replace(RECIPE, engine="vllm"))
+    (tmp_path / ".installed").touch()
     assert chosen(RECIPE) == ("vllm" if has_gpu else "transformers")
 
 
@@ -185,6 +190,7 @@ def keeper(home_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.setattr(engine, "python", lambda: python)
         monkeypatch.setattr(engine, "command", command)
     monkeypatch.setattr(llama_cpp, "options", lambda *_, **__: "--quick")
+    monkeypatch.setattr(engines, "_stamp", lambda name: python)
     monkeypatch.setattr(vllm, "has_gpu", lambda: False)
     monkeypatch.setattr(server, "_shown", lambda command, told: "python keeper")
     for role in ("student", "baseline"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,6 +142,12 @@ def test_only_models_told_by_masks_alone_answer_together(
 def test_what_the_server_heeds_is_what_is_declared(running: Running) -> None:
     assert heeded(records("t")[0]) == transformers.HEEDS
     assert read_state("t")["STUDENT_SERVED_BY"].startswith("transformers, which ignores: temp")
+
+
+def test_the_model_is_listed(running: Running) -> None:
+    for one in running.deployed:
+        with urllib.request.urlopen(f"{one.base_url}/models") as response:
+            assert [model["id"] for model in json.load(response)["data"]] == [one.model]
 
 
 def test_those_that_run_answer_together(running: Running) -> None:

@@ -52,14 +52,19 @@ def chosen(recipe: Recipe) -> str:
         return "vllm" if is_installed("vllm") and vllm.has_gpu() else "transformers"
     if not is_installed(name):
         raise SetupError(
-            f"engine is '{name}', which is not installed: there is no "
-            f"{portable(ENGINES[name].python())}. Run: make {name}"
+            f"engine is '{name}', which is not installed: there is no {portable(_stamp(name))}. "
+            f"Run: make {name}"
         )
     return name
 
 
 def is_installed(name: str) -> bool:
-    return ENGINES[name].python().is_file()
+    return name == "transformers" or _stamp(name).is_file()
+
+
+def _stamp(name: str) -> Path:
+    """What `make` leaves when it is through: one that was interrupted leaves a Python alone."""
+    return ENGINES[name].python().parents[1] / ".installed"
 
 
 def ignored(name: str) -> str:
