@@ -44,7 +44,7 @@ def without(rest: str, start: int, end: int) -> str:
 def tail_of(rest: str) -> str:
     """What may follow a number's noun in the question."""
     rest = re.split(r",? and ", rest.strip(" ,"))[0]
-    if rest.endswith(" each"):
+    if rest.endswith(" each") or rest.rpartition(" ")[2] in en.PREPOSITIONS:
         return ""
     return (
         rest

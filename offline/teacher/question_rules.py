@@ -95,8 +95,8 @@ def drafts(clause: Clause, names: frozenset[str] = frozenset()) -> Iterator[Draf
     if bare and following in en.PREPOSITIONS and not clause.subject.split()[-1][0].isupper():
         return
     if clause.subject in {"you", AUTHORS}:
-        if clause.core:
-            return  # the condition would be missing
+        if clause.core or (clause.subject == "you" and clause.aux == "did"):
+            return  # the condition would be missing; "… and let the unit run"
         found = _made(_OF_ANYBODY, clause)
         yield from (replace(draft, score=draft.score - 1, titled=True) for draft in found)
         return

@@ -70,7 +70,8 @@ def stands(draft: Draft, quote: str, text: str) -> bool:
     words, answer = question.lower().split(), draft.answer
     subject = draft.subject or subject_of(question)
     asked = question[0].lower() + question[1:]
-    told = f"{answer} {asked}" if draft.rule == "subject" else f"{asked}? {answer}"
+    asks_subject = draft.rule == "subject"
+    told = f"{answer} {asked}" if asks_subject else f"{asked}? {answer}"
     if said.points(told, subject) or _NO_SUBJECT.match(subject):
         return False
     if _OUTSIDE.search(question) or _OUTSIDE.search(answer) or _UNGRAMMATICAL.search(question):
@@ -98,9 +99,9 @@ def stands(draft: Draft, quote: str, text: str) -> bool:
     announced = behind.startswith(":") and re.match(r"(?:\w+ )?(?:\w+ )?\w+s$", answer)
     if announced and not question.lower().startswith(("how many", "in how many")):
         return False
-    if re.match(r"(?: [a-z]+)? (?:which|whom|whose|where|whereby)\b", behind) or _WEAK.search(
-        answer
-    ):
+    if re.match(
+        r"(?: [a-z]+)? (?:which|whom|whose|where|whereby|unless)\b", behind
+    ) or _WEAK.search(answer):
         return False
     if re.match(r"(?:an?|the) \S+$", answer) and re.match(
         r" (?:to|for|of|that|against|between|as|on)\b", behind
@@ -116,9 +117,12 @@ def stands(draft: Draft, quote: str, text: str) -> bool:
     # "by the treasurer, and the treasurer's by the chair": the verb of the second is left out.
     if words[-1] in en.PREPOSITIONS | {"to"} and re.search(rf" and .*\b{words[-1]} ", answer):
         return False
-    if re.match(r"\d+\.\d", subject) or re.search(r" [a-z]$", answer):
+    if re.match(r"\d+\.\d", subject) or re.search(
+        r" [a-z]$", f"{question}\n{answer}", re.MULTILINE
+    ):
         return False
-    if subject and not _agrees(words[1], subject):
+    # "What has a keel?" – "Boats"
+    if subject and not asks_subject and not number_agrees(words[1], subject):
         return False
     verb, *others = subject.lower().split(" ")
     determined = (
@@ -146,15 +150,20 @@ def stands(draft: Draft, quote: str, text: str) -> bool:
 def _second_predicate(question: str, answer: str) -> bool:
     """`what does he lose` – `fluids and contracts`: the answer took the next verb along."""
     if re.search(r"\b(?:do|done)\b(?! .*\b(?:do|does|did) )|^what happen", question.lower()):
-        return False  # the answer is the predicate
+        # the answer is the predicate: "increase the signal [but darkens the background]"
+        base = answer.split()[0] in en.BASES and re.search(r" not do$", question)
+        found = re.search(r" (?:and|but) (\w+s) ", answer) if base else None
+        return found is not None and found[1] in en.PRESENT
     if re.search(rf"^(?!.*(?:that|which|who),).*, (?:{'|'.join(sorted(en.AUXILIARIES))}) ", answer):
         return True  # "[Sharing a] draft with one person, rather than a group, can help"
     if re.search(r"^[^,]*, and [^,]*$", answer):
         return True  # no list: a statement of its own
+    if re.search(r" (?:and|or|but), ", answer):
+        return True
     joined = r" (?:and|but) (?:\w+ly |instead |then |also |still )?([a-z]+)(,?)( \S+)?"
     for found in re.finditer(joined, answer):
         verb, comma, behind = found[1], found[2], (found[3] or "").strip().lower()
-        opens = behind in en.OPENERS | en.PREPOSITIONS | en.PRONOUNS | {"to", "much", "many"}
+        opens = behind in en.OPENERS | en.PREPOSITIONS | en.PRONOUNS | en.ADVERBS | {"to", "much"}
         opens = opens or behind.endswith("ing")
         known = verb in en.PAST.keys() | en.PRESENT.keys() | en.BASES or verb.endswith("ed")
         told = (known and (opens or comma)) or verb in en.AUXILIARIES
@@ -187,7 +196,7 @@ def _runs_on(answer: str) -> bool:
     return False
 
 
-def _agrees(aux: str, subject: str) -> bool:
+def number_agrees(aux: str, subject: str) -> bool:
     """`what does changes`, `what do the only app`: one of the two was misread."""
     if " and " in subject or " or " in subject or subject.lower() == "you":
         return True
@@ -206,6 +215,7 @@ def _agrees(aux: str, subject: str) -> bool:
     )
 
 
+_CLEAR_VERBS = en.ONLY_VERBS | {"resemble", "resembles"}
 _JOINS = en.SUBORDINATORS | en.CONJUNCTIONS | en.PRONOUNS | {",", "than", "as"}
 
 
@@ -217,7 +227,7 @@ def misread(question: str, answer: str, quote: str) -> bool:
     said_of = answer.lower().replace(",", " ,").split()
     clause = re.match(r"what happen|why ", question)
     for place, word in enumerate(said_of[2:] if not clause else [], 2):
-        if word in VERBS - {"do"} and not _JOINS & set(said_of[1:place]):
+        if word in VERBS - {"do"} and not _JOINS & set(said_of[:place]):
             return True
     present = {"is", "are", "has", "have", "can", "may", "must", "will", "should", "takes", "does"}
     # "What does a pair of amicable number? constitutes …"
@@ -227,7 +237,7 @@ def misread(question: str, answer: str, quote: str) -> bool:
             return True
     if re.match(r"(?:[a-z]+ )?what (?:do|does) ", question) and not own and len(said_of) > 1:
         opens = said_of[1] in en.OPENERS | en.PREPOSITIONS | {"to"}
-        if said_of[0] in en.PRESENT.keys() - en.BASES and opens:
+        if (said_of[0] in en.PRESENT.keys() - en.BASES and opens) or said_of[0] in _CLEAR_VERBS:
             return True
     day = re.fullmatch(rf"(?:\d+ )?(?:{en.MONTHS})(?: \d+)?", answer)
     if day and re.search(r"^when (?:was|were|did)", question) and not re.search(r"\d{4}", question):
@@ -253,7 +263,7 @@ def _unknown_thing(subject: str, asked: str, text: str) -> bool:
         return head in _GENERAL
     two = " " in subject.partition(" ")[2]
     often = len(re.findall(rf"\b{re.escape(head)}", text, re.IGNORECASE))
-    return head in _GENERAL or (often < 3 if title.startswith("in ") else not two)
+    return head in _GENERAL or (often < 3 and (title.startswith("in ") or not two))
 
 
 _ACTORS = frozenset(
