@@ -40,6 +40,7 @@ _OF_ANYBODY = (
     rules_when_where.why,
 )
 
+_NO_OPENING = frozenset("otherwise however likewise therefore due because despite".split())
 _NAMES_NOTHING = re.compile(
     r"\b(?:goal|aim|idea|object|purpose|objective|point|reason|way|introduction|remainder)$|"
     r"\bthe remainder\b"
@@ -68,15 +69,7 @@ def drafts(clause: Clause, names: frozenset[str] = frozenset()) -> Iterator[Draf
     made_by = re.match(r"(?:in [\w ]{3,20} )?by [A-Z]", clause.rest)
     if (active and made_by) or two_subjects(clause.subject) or clause.subject.isdigit():
         return  # "studio founded by Ida Holm"
-    if verb or opens in {
-        "otherwise",
-        "however",
-        "likewise",
-        "therefore",
-        "due",
-        "because",
-        "despite",
-    }:
+    if verb or opens in _NO_OPENING:
         return  # "Arrival appeared on many lists"
     plural = {"are", "were", "do", "have"}
     if clause.aux in plural and re.match(r"\w+ing (?!.*\band\b)", clause.subject):

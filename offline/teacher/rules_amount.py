@@ -34,12 +34,6 @@ _ATTRIBUTE = re.compile(
     r"passengers)))(?![\w-])"
 )
 
-_AMOUNT = re.compile(
-    rf"(?P<value>{ph.NUMBER} (?:{ph.LENGTH_UNITS}|{ph.MASS_UNITS}|knots|degrees|kilowatts|litres|"
-    r"hectares))(?![\w-])(?! (?:tall|high|long|wide|deep|thick|across|of|from|above|below|north|"
-    r"south|east|west))"
-)
-
 # Behind "is": "40 GB", "3.5 per cent", "£1,600 a year".
 _VALUE = re.compile(
     rf"(?P<value>(?:{ph.MONEY}|{ph.NUMBER} ?(?:%|°[CF]?|[A-Za-z]{{1,4}}|per cent|[a-z]{{4,}}s))"
@@ -51,8 +45,8 @@ _MEASURABLE = frozenset(
     "height length width depth range speed weight beam draught draft diameter area capacity "
     "population displacement power output radius thickness temperature value cost price fee fare "
     "wage salary distance altitude elevation circumference span volume pressure crew membership "
-    "fund budget rent toll fine pension grant focal bearing voltage frequency allowance number mass "
-    "size limit rate interval period ratio dose concentration efficiency duration age".split()
+    "fund budget rent toll fine pension grant focal bearing voltage frequency allowance number "
+    "mass size limit rate interval period ratio dose concentration efficiency duration age".split()
 )
 
 _OFTEN = re.compile(
@@ -147,8 +141,8 @@ def measures(clause: Clause) -> Iterator[Draft]:
             text = f"How {word} was {subject}?"
         yield Draft(text, size.group("value"), 3.2)
     measured = _MEASURABLE & set(re.split(r" (?:of|in|for) ", subject)[0].split())
-    amount = _AMOUNT.match(rest) or (_VALUE.match(rest) if measured else None)
-    if amount and clause.lemma == "be" and clause.aux in {"is", "was"}:
+    amount = _VALUE.match(rest)
+    if measured and amount and clause.lemma == "be" and clause.aux in {"is", "was"}:
         tail = tail_of(rest[amount.end() :])
         yield Draft(f"What {clause.aux} {subject} {tail}".strip() + "?", amount.group("value"), 2.8)
     for match in _ATTRIBUTE.finditer(rest):

@@ -14,7 +14,7 @@ from offline.teacher.drafting import PREP, Draft
 from offline.teacher.grammar import Clause
 from offline.teacher.phrases import is_person, is_role
 from offline.teacher.rules_whole import NEXT_STATEMENT, read_statement
-from offline.teacher.signs import number_agrees
+from offline.teacher.signs import VAGUE, number_agrees
 
 _SUBORDINATE = re.compile(rf"\b(?:{'|'.join(sorted(en.SUBORDINATORS))})\b")
 _FINITE = re.compile(rf"(?<!to )\b(?:{'|'.join(sorted(en.AUXILIARIES | en.ONLY_VERBS))})\b")
@@ -24,13 +24,10 @@ _NEXT_SUBJECT = re.compile(
 )
 _MORE = re.compile(r"\b(?:slightly|much|even|far|significantly|considerably) (?:more|less|\w+er)\b")
 _JUDGES = re.compile(
-    r"(?<!the )\b(?:good|better|best|more|less|common|important|difficult|popular|useful|easy|easier|possible|"
-    r"lower|higher|greater|larger|smaller|faster|deeper|lighter|stronger|shorter|longer)\b"
+    r"(?<!the )\b(?:good|better|best|more|less|common|important|difficult|popular|useful|easy|easier|"
+    r"possible|lower|higher|greater|larger|smaller|faster|deeper|lighter|stronger|longer)\b"
 )
-_WEAK_VERBS = frozenset(
-    "be have do make take give get include use become provide need require allow help contain "
-    "come go see know say begin start".split()
-)
+_WEAK_VERBS = VAGUE | set("be take give become help come go know say begin start".split())
 _SAYS_NOTHING = re.compile(
     r"(?:other|further|additional|various|certain|different) ", re.IGNORECASE
 )

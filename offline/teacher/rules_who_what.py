@@ -7,17 +7,13 @@ from collections.abc import Iterator
 
 from offline.teacher import english as en
 from offline.teacher import phrases as ph
+from offline.teacher import statement_words as said
 from offline.teacher.drafting import Draft
 from offline.teacher.grammar import Clause
 
 _AGENT = re.compile(
     r"(?:^|(?<= ))by (?P<value>.+?)(?= (?:in|on|at|for|from|to|after|before|with|during|as|near|"
     r"until|since|between|under)\b|,|$)"
-)
-
-_DOERS = en.PERSON_NOUNS | set(
-    "team committee board council office department members group club union staff "
-    "volunteers".split()
 )
 
 
@@ -29,11 +25,10 @@ def agent(clause: Clause) -> Iterator[Draft]:
     if match is None or re.search(r"\band \w+ed\b", clause.rest):
         return
     answer = match.group("value")
-    who = (
-        ph.is_person(answer)
-        or ph.is_organisation(answer)
-        or bool(re.match(r"(?:the|a|an) ", answer) and answer.split()[-1].lower() in _DOERS)
-    )
+    last = answer.split()[-1].lower()
+    doer = last in en.ORGANISATION or said.DOERS.fullmatch(last) is not None
+    who = ph.is_person(answer) or ph.is_organisation(answer)
+    who = who or (doer and answer.startswith(("the ", "a ", "an ")))
     rest = (
         f"{clause.rest[: match.start()].strip()} {_date_free(clause.rest[match.end() :])}".strip()
     )

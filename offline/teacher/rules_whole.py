@@ -187,9 +187,9 @@ def _subject(reader: Reader, place: int, names: frozenset[str]) -> str:
     subject = reader.slice(0, end)
     words = subject.split()
     first = words[0].lower()
+    compared = r"the (?:form|latt|young|old|larg|small|great|low|upp|bett)er"
     one_word = re.fullmatch(
-        r"the (?:form|latt|young|old|larg|small|great|low|upp|bett)er|[a-z]+ly|(?!early|daily|only)[a-z]+ly \w+",
-        subject.lower(),
+        rf"{compared}|[a-z]+ly|(?!early|daily|only)[a-z]+ly \w+", subject.lower()
     )
     if first in _NO_SUBJECT | _TURNS or one_word or said.UNNAMED.search(subject):
         return ""

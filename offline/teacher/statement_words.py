@@ -24,8 +24,8 @@ UNNAMED = re.compile(
 OPENS_NOUN = re.compile(
     r"(?!as\b|is\b|was\b)(?:the|an?|any|all|each|every|no|its|their|your|both|two|three|four|"
     r"several|many|more|only|at "
-    r"least|up to|one|[£$€]?\d[\d.,]*|[A-Z][\w’'.-]*|[a-z][\w/-]*s|[a-z][\w/-]*, [a-z]+,? (?:and )?[a-z]|[a-z][\w/-]* (?:and|or|of) "
-    r"[a-z][\w/-]*"
+    r"least|up to|one|[£$€]?\d[\d.,]*|[A-Z][\w’'.-]*|[a-z][\w/-]*s|"
+    r"[a-z][\w/-]*, [a-z]+,? (?:and )?[a-z]|[a-z][\w/-]* (?:and|or|of) [a-z][\w/-]*"
     r"|[a-z][\w/-]* [a-z][\w/-]*(?:s|ion|ment|ity|ness|ing|ance|ence|ance|ware|ship|time|ure|"
     r"age))\b"
 )
