@@ -59,10 +59,6 @@ def drafts(clause: Clause, names: frozenset[str] = frozenset()) -> Iterator[Draf
     article = re.match(r"(?:the|both|each|every|any|some|all|a|an) ", clause.subject)
     superlative = re.match(r"the (?:\w+ )?\w+est ", clause.subject)
     vague = bool(article) and not (kind or superlative or ph.has_name(clause.subject))
-    if clause.subject.startswith(("be ", "have ", "do ")) or clause.subject.endswith(
-        (" more", " less", " right")
-    ):
-        return
     opens = clause.subject.partition(" ")[0].lower()
     verb = re.match(r"[A-Z]\w+ [a-z]+ed (?:on|in|at|to|as|for|with) ", clause.subject)
     active = clause.voice == "active" and clause.aux == "did"
@@ -101,11 +97,7 @@ def drafts(clause: Clause, names: frozenset[str] = frozenset()) -> Iterator[Draf
                 yield replace(draft, score=draft.score - 1.5, field=True)
             continue
         told = f"{draft.text} {draft.answer}"
-        if kind and re.fullmatch(r"(?:in|on|at) the [a-z]+", draft.answer):
-            continue
         if kind and past and not ph.has_name(draft.text[1:]) and re.search(r"\bthe [a-z]", told):
-            continue
-        if clause.aux in en.DO and clause.rest.startswith(("and ", "or ")):
             continue
         yield replace(draft, score=draft.score - 1.2, field=True) if kind else draft
 

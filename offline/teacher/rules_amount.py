@@ -163,19 +163,19 @@ def often(clause: Clause) -> Iterator[Draft]:
             clause.rest[: match.start()].strip(),
         ):
             return
-        rest = without(clause.rest, match.start(), match.end())
         if not re.search(r"\d (?:\w+ )?$|\bone \w+ $", clause.rest[: match.start()]):
-            yield Draft(ask("How often", clause, rest), match.group("value"), 2.8)
+            yield _left_out("How often", clause, match)
     match = _LASTING.search(clause.rest)
     compared = match is not None and " than " in clause.rest[: match.start()]
     if match and not compared and clause.lemma not in {"be", "continue"}:
-        rest = without(clause.rest, match.start(), match.end())
-        yield Draft(ask("For how long", clause, rest), match.group("value"), 2.8)
+        yield _left_out("For how long", clause, match)
     match = _AFTER.search(clause.rest)
     if match and clause.aux not in {"was", "were", "did", "had"} and clause.voice != "be":
-        rest = without(clause.rest, match.start(), match.end())
-        yield Draft(ask("After how long", clause, rest), match.group("value"), 2.8)
+        yield _left_out("After how long", clause, match)
     if (match := _LIMIT.search(clause.rest)) and clause.voice != "be":
-        rest = without(clause.rest, match.start(), match.end())
-        asked = ask(f"Within how many {match.group('unit')}", clause, rest)
-        yield Draft(asked, match.group("value"), 2.8)
+        yield _left_out(f"Within how many {match.group('unit')}", clause, match)
+
+
+def _left_out(wh: str, clause: Clause, match: re.Match[str]) -> Draft:
+    rest = without(clause.rest, match.start(), match.end())
+    return Draft(ask(wh, clause, rest), match.group("value"), 2.8)

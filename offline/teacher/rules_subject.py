@@ -24,8 +24,8 @@ _NEXT_SUBJECT = re.compile(
 )
 _MORE = re.compile(r"\b(?:slightly|much|even|far|significantly|considerably) (?:more|less|\w+er)\b")
 _JUDGES = re.compile(
-    r"(?<!the )\b(?:good|better|best|more|less|common|important|difficult|popular|useful|easy|easier|"
-    r"possible|lower|higher|greater|larger|smaller|faster|deeper|lighter|stronger|longer)\b"
+    r"(?<!the )\b(?:good|better|best|more|less|common|important|difficult|popular|useful|easy|"
+    r"easier|possible|lower|higher|greater|larger|smaller|faster|deeper|lighter|stronger|longer)\b"
 )
 _WEAK_VERBS = VAGUE | set("be take give become help come go know say begin start".split())
 _SAYS_NOTHING = re.compile(

@@ -109,7 +109,8 @@ def where(clause: Clause) -> Iterator[Draft]:
         )
         value = noun_phrase(whole if not short else "") or (whole if short else "")
         dated = re.search(
-            rf"\b(?:{en.WEEKDAYS}|{en.MONTHS}|(?:day|week|month|year|time|hour|basis)s?)\b", value
+            rf"\b(?:(?:{en.WEEKDAYS})s?|{en.MONTHS}|(?:day|week|month|year|time|hour|basis)s?)\b",
+            value,
         )
         if (
             value

@@ -22,7 +22,8 @@ def agent(clause: Clause) -> Iterator[Draft]:
     if clause.voice != "passive":
         return
     match = _AGENT.search(clause.rest)
-    if match is None or re.search(r"\band \w+ed\b", clause.rest):
+    stranded = match and clause.rest[: match.start()].strip() in en.PREPOSITIONS  # "paid for by"
+    if match is None or stranded or re.search(r"\band \w+ed\b", clause.rest):
         return
     answer = match.group("value")
     last = answer.split()[-1].lower()

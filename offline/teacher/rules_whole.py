@@ -97,7 +97,7 @@ def whole_predicates(
         return
     lead, subject, clause, speaker = found.lead, found.subject, found.clause, found.speaker
     rest = found.rest
-    rest = rest if rest.startswith("that ") else _NEXT_PREDICATE.split(rest)[0]
+    rest = rest if rest.startswith("that ") else _NEXT_PREDICATE.split(f" {rest}")[0].strip()
     if len(rest.split()) < 2:
         return
     end = f" {lead}" if lead else ""
