@@ -45,7 +45,7 @@ def tail_of(rest: str) -> str:
     """What may follow a number's noun in the question."""
     rest = rest.strip(" ,")
     joined = re.match(r"[^,]*?\b[a-z]+ and [a-z]+(?=$|,| and )", rest)  # "in black and white"
-    rest = joined.group() if joined else re.split(r",? and ", rest)[0]
+    rest = joined.group() if joined else re.split(r",? and |, ", rest)[0]
     if rest.endswith(" each") or rest.rpartition(" ")[2] in en.PREPOSITIONS:
         return ""
     return (

@@ -39,7 +39,7 @@ _UNGRAMMATICAL = re.compile(
     r"\b(?:and|or|the|a|an) (?:do|be|mean|have|use)\b|\b(?:of|for) do$|"
     r"\bhowever\b|\b(?:by|in) contrast\b|\bin addition$|\bfor (?:now|the time being)$|"
     r"\b(?:if|when) (?:at|in|on|by) |"
-    r"\b(?:if|when) (?:not|so|true|false|given|set|omitted|successful|done|present|found)$|"
+    r"\b(?:if|when) (?:not|no \w+|so|true|false|given|set|omitted|done|present|found|necessary)$|"
     r"(?<!made )(?<!composed )(?<!consist )\bof$| -+ | --|\b(?-i:[A-Z/]{4,} [A-Z]{4,})|"
     r"\bthe (?:more|less|\w+er) (?:an?|the|you) |\b(?:now|please|let['’]s) |, and (?:you|it|we) ",
     re.IGNORECASE,
@@ -118,6 +118,8 @@ def stands(draft: Draft, quote: str, text: str) -> bool:
         return False
     if re.match(r"\d+\.\d", subject) or re.search(r" [a-z]$", answer) or words[-1] == "c":
         return False
+    if re.search(r"\bhow (?:long|much) ", question.lower()) and re.match(r"[^,;]* and \d", behind):
+        return False  # "20 minutes with the lid on [and 25 without it]"
     if draft.rule and behind.startswith((" if ", " unless ")):
         return False  # "used for the packaging [if the scripts use it]"
     # "What has a keel?" – "Boats"
@@ -137,13 +139,17 @@ def stands(draft: Draft, quote: str, text: str) -> bool:
         return False
     if _unknown_thing(subject, draft.text, text):
         return False
+    # "documenting business processes that …": the verb is a noun.
+    if words[-1] == "do" and re.match(r"[a-z]+s (?:that|or|which|who|are|is|for) ", answer):
+        return False
     one = len(subject.split()) == 1
     return not (one and words[-1] in VAGUE and not CONDITION.search(question) and len(words) < 7)
 
 
 def _second_predicate(question: str, answer: str) -> bool:
     """`what does he lose` – `fluids and contracts`: the answer took the next verb along."""
-    if re.search(r"\b(?:do|done)\b(?! .*\b(?:do|does|did) )|^what happen", question.lower()):
+    own = {"do", "done"} & set(question.lower().split()[2:])
+    if own or question.lower().startswith("what happen"):
         # the answer is the predicate: "increase the signal [but darkens the background]"
         base = answer.split()[0] in en.BASES and re.search(r" not do$", question)
         found = re.search(r" (?:and|but) (\w+s) ", answer) if base else None

@@ -25,7 +25,7 @@ OPENS_NOUN = re.compile(
     r"(?!as\b|is\b|was\b)(?:the|an?|any|all|each|every|no|its|their|your|both|two|three|four|"
     r"several|many|more|only|at "
     r"least|up to|one|[£$€]?\d[\d.,]*|[A-Z][\w’'.-]*|[a-z][\w/-]*s|"
-    r"[a-z][\w/-]*, [a-z]+,? (?:and )?[a-z]|[a-z][\w/-]* (?:and|or|of) [a-z][\w/-]*"
+    r"[a-z][\w/-]* (?:and|or|of) [a-z][\w/-]*"
     r"|[a-z][\w/-]* [a-z][\w/-]*(?:s|ion|ment|ity|ness|ing|ance|ence|ance|ware|ship|time|ure|"
     r"age))\b"
 )
@@ -59,7 +59,7 @@ _POINTING = re.compile(
     rf"such(?! as\b)|same(?!.* as\b)|"
     r"(?:above|below)(?! \w)|the following|following$|previous|preceding|former|latter|otherwise|"
     r"all (?:two|three|four|five)|here|he|she|him|i|me|my|else|(?:do|does|done|if|even) so|"
-    r"so(?=[,.;?]|$)|etc|e\.g|i\.e|others|another|ones|(?:the|a \w+|new|last|each) one|"
+    r"so(?=[,.;?]|$)|etc|e\.g|i\.e|others|another|ones|(?:the|an?|new|last|each)(?: \w+)? one|"
     r"(?<!\band )(?<!\bor )(?<!\bor any )(?<!\band any )(?<!\bamong )other(?! than\b)"
     r"|(?<!\bare )(?<!\bwere )there(?! (?:is|are|was|were|has|have|will|may|can)\b))\b"
     r"|(?:^|\b(?:and|or|in|on|at|for|to|of|by|with|from|do|like|after|before|than|as|is|about) )"
