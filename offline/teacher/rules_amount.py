@@ -140,9 +140,9 @@ def measures(clause: Clause) -> Iterator[Draft]:
         if clause.aux in {"did", "was", "were"} and not verb:
             text = f"How {word} was {subject}?"
         yield Draft(text, size.group("value"), 3.2)
-    measured = _MEASURABLE & set(re.split(r" (?:of|in|for) ", subject)[0].split())
+    sized = _MEASURABLE & set(re.split(r" (?:of|in|for) ", subject)[0].split())
     amount = _VALUE.match(rest)
-    if measured and amount and clause.lemma == "be" and clause.aux in {"is", "was"}:
+    if sized and amount and clause.lemma == "be" and clause.aux in {"is", "was"}:
         tail = tail_of(rest[amount.end() :])
         yield Draft(f"What {clause.aux} {subject} {tail}".strip() + "?", amount.group("value"), 2.8)
     for match in _ATTRIBUTE.finditer(rest):

@@ -122,10 +122,6 @@ def test_it_is_asked(text: str, question: str, answer: str) -> None:
         ("Green fungi supply plants with phosphorus and receive sugar in return.", "what"),
         ("Kite harnesses resemble windsurfing harnesses.", "what does Kite"),
         ("Tickets to sporting events are declined as a rule.", "what are tickets"),
-        (
-            "Python 3 should be used for the packaging if scripts need it.",
-            "what should python 3 be",
-        ),
         ("The first choice of action should be to post a message to the crew.", "what should be"),
         ("The cells of the crew swell and their membranes become fragile.", "what"),
         ("Members are bound by a similar clause in the contract.", "what are members bound"),
