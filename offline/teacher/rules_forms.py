@@ -129,18 +129,14 @@ def _relation(clause: Clause, rest: str) -> Form | None:
         return None
     if " because " in what or (tie.endswith("from") and " to " in what):
         return None  # "is found from Brazil to Peru"
-    someone = _someone(what)
+    last = re.split(rf" (?:{PREP}|of|who|that) ", what)[0].split()[-1]
+    someone = said.DOERS.fullmatch(last.lower()) or is_person(what)
     if tie.endswith(" by") and (someone or re.match(r"(?:the |an? )?[A-Z]", what)):
         # "by Ida Holm [in 1902]"
         whole = not re.search(rf" (?:{PREP}) ", what)
         return ("relation", f"By whom {aux} {{}} {tie[:-3]}", what) if whole else None
     who = someone and re.search(" (?:to|by|after)$", tie) and not re.match(_ING, what)
     return "relation", f"{'Who' if who else 'What'} {aux} {{}} {tie}", what
-
-
-def _someone(what: str) -> bool:
-    last = re.split(rf" (?:{PREP}|of|who|that) ", what)[0].split()[-1]
-    return is_person(what) or said.DOERS.fullmatch(last.lower()) is not None
 
 
 def _let(clause: Clause, rest: str) -> Form | None:
@@ -178,7 +174,7 @@ def _object(clause: Clause, rest: str) -> Form | None:
         or set(verbs) & joined(rest)
     ):
         return None
-    asks_who = clause.lemma in {"contact", "notify", "inform", "consult"} or _someone(rest)
+    asks_who = clause.lemma in {"contact", "notify", "inform", "consult"} or is_person(rest)
     wh = "Who" if asks_who else "What"
     return "object", f"{wh} {aux} {{}} {clause.head}", rest
 

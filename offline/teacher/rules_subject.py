@@ -29,7 +29,7 @@ _JUDGES = re.compile(
 )
 _WEAK_VERBS = VAGUE | set("be take give become help come go know say begin start".split())
 _SAYS_NOTHING = re.compile(
-    r"(?:other|further|additional|various|certain|different) ", re.IGNORECASE
+    r"(?:other|further|additional|various|certain|different) |the$", re.IGNORECASE
 )
 # "…, and in 2017 it was …": the predicate before it is whole.
 _OTHER_SUBJECT = re.compile(r",? and (?:[^,]{3,20},? )?(?:it|they|he|she|we|you|there) ")
