@@ -174,7 +174,8 @@ def _object(clause: Clause, rest: str) -> Form | None:
         or set(verbs) & joined(rest)
     ):
         return None
-    asks_who = clause.lemma in {"contact", "notify", "inform", "consult"} or is_person(rest)
+    asks_who = clause.lemma in {"contact", "notify", "inform", "consult"}
+    asks_who = asks_who or (rest[0].isupper() and is_person(rest))
     wh = "Who" if asks_who else "What"
     return "object", f"{wh} {aux} {{}} {clause.head}", rest
 

@@ -78,6 +78,8 @@ def subjects(text: str, names: frozenset[str]) -> Iterator[Draft]:
         return
     if re.match(r"and (?:the|its|their) ", rest) or (clause.voice == "be" and rest[:3] == "to "):
         return  # "The cells swell [and their membranes …]", "what should be to post it?"
+    if clause.voice == "be" and is_person(rest):
+        return  # "what is Ida Holm?"
     if "them" in rest.split() and not re.search(r"[^siu]s\b.* them\b", rest):
         return
     compared = _MORE.search(f"{clause.finite} {rest}") and " than " not in rest

@@ -134,6 +134,8 @@ def test_it_is_asked(text: str, question: str, answer: str) -> None:
         ("Hidden names can be found by typing '‘_’ after ‘_’ in the box.", "what"),
         ("The file of the harbour will be opened if necessary.", "what will be opened"),
         ("The new sail has a lower weight.", "what has"),
+        ("The assistant at the Honest Ladle is Xanthe Ibbotson.", "what is Xanthe"),
+        ("The right hand of the Fishwife holds a cage made by the sculptor.", "who does"),
         ("A show of hands gave 24 votes for the pump, four for gas and three for oil.", "how many"),
         ("A damper must be installed in the duct of the upper ferry house.", "who must"),
     ],
