@@ -12,14 +12,10 @@ Takes about 10 minutes.
 
 from __future__ import annotations
 
-import os
-import re
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 from statistics import fmean
 from unittest.mock import patch
@@ -27,6 +23,7 @@ from unittest.mock import patch
 from langchain_core.documents import Document
 
 from benchmarks.homes import toy_embeddings
+from benchmarks.recorded_replies import ROLE, Recorded, answering
 from benchmarks.retrieval_quality import (
     COLUMNS,
     DATA_DIR,
@@ -41,24 +38,20 @@ from benchmarks.retrieval_quality import (
     gained,
     labelled,
     ndcg,
+    print_kinds,
 )
-from lib.endpoints import endpoint_settings
-from lib.engine.ledger import LEDGER
 from lib.prompts.retrieval import extract_messages
-from lib.prompts.student import DOCUMENT_BEGIN, DOCUMENT_END, Message
+from lib.prompts.student import Message
 from lib.rag.chat_model import EndpointChat
 from lib.rag.index import Index, build_index
 from lib.rag.pipeline import retriever_of
 from lib.recipe import Recipe
 from lib.records import Chunk
-from lib.settings import SetupError, home
-from lib.store import fingerprint, read_jsonl
+from lib.settings import home
 from lib.text import one_line
 from lib.threads import tune_threads
 from offline.e5 import MODEL_DIR
-from tests.server import Body, Loopback, serve
 
-ROLE = "retrieval"
 REPLIES = DATA_DIR / "replies" / "replies.jsonl"
 NUM_ASKED, NUM_READ = 150, 60  # questions a language; of these, for parts that read documents
 
@@ -157,7 +150,7 @@ def opened(chunks: Sequence[Chunk], model: str, *, quick: bool) -> Iterator[Inde
 
 def report(index: Index, asked: Sequence[Asked]) -> float:
     """Print the tables of an index; how much higher nDCG@10 is when the model re-ranks."""
-    table(index, asked, EXPANDED)
+    print_kinds(asked, table(index, asked, EXPANDED))
     found = table(index, asked[:NUM_READ], RERANKED)
     compressed(index, asked[:NUM_READ])
     ours, its = (
@@ -228,83 +221,3 @@ def counted() -> Iterator[list[int]]:
 
     with patch.object(EndpointChat, "ask_all", counting):
         yield counts
-
-
-# --- the recorded replies ------------------------------------------------------------------------
-
-_NUMBERED = re.compile(rf"(\d+) {DOCUMENT_BEGIN}(.*?){DOCUMENT_END}\n", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """Replies of a model by the request's messages, one a line:
-
-        {"key": "07c9a2f4b1de", "reply": "Who made the pier?⏎The pier's builder"}
-        {"key": "9f2b60c87a31", "reply": "a1b2c3 > 0d9f11", "read": "0d9f11 77e0a2 a1b2c3"}
-
-    Numbered documents are named by the hash of their texts, and are not in the key: so an order
-    holds where rounding on another machine has swapped two, or where a few of them are asked about.
-    """
-
-    rows: Mapping[str, Mapping[str, str]]
-
-    @classmethod
-    def read(cls, path: Path) -> Recorded:
-        return cls({row["key"]: row for row in read_jsonl(path)})
-
-    def has(self, messages: Sequence[Message]) -> bool:
-        row, shown = self.rows.get(key_of(messages)), numbered(messages)
-        return row is not None and shown.keys() <= set(row.get("read", "").split())
-
-    def reply(self, body: Body) -> str:
-        reply, shown = self.rows[key_of(body["messages"])]["reply"], numbered(body["messages"])
-        if not shown:
-            return reply
-        return " > ".join(shown[name] for name in reply.split(" > ") if name in shown) or "0"
-
-    def check(self, messages: Sequence[Message]) -> None:
-        """SetupError: no reply is recorded."""
-        if not self.has(messages):
-            asked = one_line(messages[-1]["content"])[-100:]
-            raise SetupError(
-                f"No reply is recorded for the prompt that ends with '{asked}': its wording or its "
-                "documents have changed since. Set RETRIEVAL_OPENAI_BASE_URL, …_API_KEY and "
-                "…_DEPLOYMENT to ask a model."
-            )
-
-
-def key_of(messages: Sequence[Message]) -> str:
-    return fingerprint([_NUMBERED.sub("", message["content"]) for message in messages])
-
-
-def numbered(messages: Sequence[Message]) -> dict[str, str]:
-    """Hash of each numbered document's text → its number."""
-    found = _NUMBERED.findall(messages[-1]["content"])
-    return {fingerprint(text, length=6): number for number, text in found}
-
-
-@contextmanager
-def answering(path: Path) -> Iterator[Recorded]:
-    """ROLE has an endpoint while the block lasts: the one that is set, or the recorded replies."""
-    recorded = Recorded.read(path)
-    if endpoint_settings(ROLE) is not None:
-        yield recorded
-        return
-    ask_all = EndpointChat.ask_all
-
-    def checked(model: EndpointChat, prompts: Sequence[Sequence[Message]]) -> list[str]:
-        for prompt in prompts:
-            recorded.check(prompt)
-        return ask_all(model, prompts)
-
-    with (
-        serve(Loopback(reply=recorded.reply)) as server,
-        tempfile.TemporaryDirectory(prefix="openbook-bench-") as folder,
-    ):
-        names = {"BASE_URL": server.base_url, "API_KEY": "none", "DEPLOYMENT": "recorded"}
-        endpoint = {f"{ROLE.upper()}_OPENAI_{name}": value for name, value in names.items()}
-        with (
-            patch.dict(os.environ, endpoint | {LEDGER: str(Path(folder, "ledger.sqlite"))}),
-            patch.object(EndpointChat, "ask_all", checked),
-        ):
-            yield recorded

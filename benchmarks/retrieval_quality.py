@@ -108,18 +108,23 @@ def report(language: str, index: Index, asked: Sequence[Asked]) -> float:
         cells = " | ".join(figures(found))
         gain = difference(asked, found, ranks["dense"][0])
         print(f"| {setting} | {cells} | {gain} | {milliseconds:.0f} |", flush=True)
-    for kind in dict.fromkeys(one.kind for one in asked):
-        of_kind = [place for place, one in enumerate(asked) if one.kind == kind]
-        hits = " | ".join(
-            f"{setting} {100 * fmean(found[place] < 5 for place in of_kind):.0f}"
-            for setting, (found, _) in ranks.items()
-        )
-        print(f"hit@5 of {len(of_kind)} by {kind}: {hits}")
+    print_kinds(asked, {setting: found for setting, (found, _) in ranks.items()})
     print(f"of what {READ_K} documents say:", "; ".join(map(partial(shown, index, asked), READ)))
     hybrid, dense = (
         fmean(ndcg(rank, LAST) for rank in ranks[name][0]) for name in ("hybrid", "dense")
     )
     return hybrid - dense
+
+
+def print_kinds(asked: Sequence[Asked], ranks: Mapping[str, Sequence[float]]) -> None:
+    """Print what share of each kind of question each setting finds."""
+    for kind in dict.fromkeys(one.kind for one in asked):
+        of_kind = [place for place, one in enumerate(asked) if one.kind == kind]
+        hits = " | ".join(
+            f"{setting} {100 * fmean(found[place] < 5 for place in of_kind):.0f}"
+            for setting, found in ranks.items()
+        )
+        print(f"hit@5 of {len(of_kind)} by {kind}: {hits}")
 
 
 def shown(index: Index, asked: Sequence[Asked], setting: str) -> str:

@@ -7,18 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.retrieval_models import (
-    LANGUAGES,
-    NUM_ASKED,
-    REPLIES,
-    ROLE,
-    Recorded,
-    answering,
-    key_of,
-    numbered,
-    sampled,
-)
-from benchmarks.retrieval_quality import labelled
+from benchmarks.recorded_replies import ROLE, Recorded, answering, key_of, numbered
+from benchmarks.retrieval_models import NUM_ASKED, REPLIES, sampled
+from benchmarks.retrieval_quality import LANGUAGES, labelled
 from lib.prompts.retrieval import (
     order_messages,
     parse_queries,
