@@ -126,13 +126,6 @@ THINGS = frozenset(
     "island islands".split()
 )
 # After in/at/on/near these capitalised or plain nouns say no place.
-NOT_PLACE = frozenset(
-    "cup championship championships games olympics war festival race award awards magazine times "
-    "journal class series tour english french german spanish latin january february march april "
-    "may june july august september october november december monday tuesday wednesday thursday "
-    "friday saturday sunday christmas easter summer winter spring autumn company "
-    "movie film book scale".split()
-)
 PLACE_NOUNS = frozenset(
     "harbour harbor port quay pier jetty dock island islands bay beach coast shore river lake "
     "sea ocean village town city valley hill hills mountain mountains hall house museum station "

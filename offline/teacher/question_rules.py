@@ -10,7 +10,6 @@ from offline.teacher import english as en
 from offline.teacher import phrases as ph
 from offline.teacher import (
     rules_amount,
-    rules_forms,
     rules_is,
     rules_when_where,
     rules_who_what,
@@ -26,7 +25,6 @@ _RULES = (
     rules_amount.often,
     rules_when_where.where,
     rules_who_what.agent,
-    rules_forms.tied,
     rules_is.copula,
     rules_who_what.of_subject,
     rules_when_where.why,
@@ -36,7 +34,6 @@ _RULES = (
 _OF_ANYBODY = (
     rules_when_where.when,
     rules_amount.numbers,
-    rules_amount.often,
     rules_when_where.why,
 )
 

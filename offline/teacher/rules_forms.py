@@ -70,16 +70,6 @@ def form(clause: Clause, rest: str) -> Form | None:
     return _manner(clause, rest) or _relation(clause, rest) or _object(clause, rest)
 
 
-def tied(clause: Clause) -> Iterator[Draft]:
-    """`is made of oak` → "What is … made of?\""""
-    found = _relation(clause, clause.rest) if clause.voice == "passive" else None
-    if found is None or not clause.complete or clause.core:
-        return
-    _, asked, answer = found
-    if len(answer.split()) <= 8 and not said.LOOSE.search(answer):
-        yield Draft(f"{asked.format(clause.subject)}?", answer, 2.6)
-
-
 def joined(rest: str) -> set[str]:
     """The words behind each "and"."""
     return set(re.findall(r"\b(?:and|or|but) (?:\w+ly |then |also )*([\w’']+)", rest))

@@ -161,7 +161,7 @@ def _drafts(condition: str, main: str, *, leading: bool) -> Iterator[Draft]:
         return
     if len(main.split()) > said.LONGEST:
         return
-    if _is_statement(main) and not re.match(r"(?:and|or|but) ", low):
+    if _is_event(main) and _is_statement(main) and not re.match(r"(?:and|or|but) ", low):
         first = main.partition(" ")[0].lower()
         if _THINKS.match(main) or (first in en.BASES and main.split()[1] not in en.AUXILIARIES):
             return
@@ -266,7 +266,7 @@ def _is_clause(condition: str) -> bool:
     """`after the crash` only dates; `after the engine fails` and `when called` tell."""
     join, _, rest = condition.partition(" ")
     if join == "while":
-        return rest.split()[0].endswith("ing")  # else it may set two things against each other
+        return False  # it may set two things against each other
     return _is_statement(rest) or "’" in rest or "'" in rest
 
 
@@ -284,6 +284,14 @@ def _is_statement(main: str) -> bool:
         if word in en.BASES and (before in {"you", "we", "they"} or re.search("[^su]s$", before)):
             return True
     return False
+
+
+def _is_event(main: str) -> bool:
+    """Not a duty or a state: "the cursor must be …", "the grind is too coarse"."""
+    verb = re.search(rf"\b(?:must|should|shall|(?P<be>{'|'.join(sorted(en.BE))}))\b", main)
+    behind = main[verb.end() :].split() if verb else []
+    done = next((word for word in behind if word.lower() not in en.ADVERBS), "")
+    return verb is None or (verb["be"] is not None and done in en.PARTICIPLE)
 
 
 def _antecedent(pronoun: str, condition: str) -> bool:

@@ -11,13 +11,6 @@ from offline.teacher import phrases as ph
 from offline.teacher.drafting import PREP, Draft, ask, noun_phrase, without
 from offline.teacher.grammar import Clause
 
-_PLACE = re.compile(
-    rf"\b(?P<value>(?:in|at|near|on|off|outside|beside|behind|opposite) (?:(?P<plain>(?:the|a|an) "
-    rf"(?:[\w’'-]+ ){{0,3}}?(?:{'|'.join(sorted(en.PLACE_NOUNS))})s?"
-    rf"(?: (?:of|at|in|on|near) (?:the )?{ph.NAME})?(?=$|,| (?:{PREP}|and|where)\b))"
-    rf"|(?P<name>(?:the )?{ph.NAME}(?:, {ph.NAME})?)))(?![\w’'-])"
-)
-
 _SPOT = re.compile(
     r"(?P<prep>in|at|on|near|under|behind|beneath|beside|above|below|inside|outside|off|between|"
     r"opposite|aboard|along|against) (?P<inner>(?:the|a|an|[A-Z]).*)"
@@ -27,10 +20,6 @@ _LOCATIVE = frozenset(
     "hang stand lie keep store find moor bury display preserve bear base situate locate cast "
     "exhibit anchor live dwell sit house show hide print repair train wreck meet end "
     "begin start".split()
-)
-
-_NOWHERE = frozenset(
-    "have become result depend rely focus vote target specialise specialize call know base".split()
 )
 
 _SAID = frozenset("announce say state reveal confirm report claim explain note".split())
@@ -94,7 +83,7 @@ def _datable(clause: Clause) -> bool:
 
 
 def where(clause: Clause) -> Iterator[Draft]:
-    """in a workshop · at Skarvik · on the north pier · behind the church"""
+    """`stands in a workshop` · `is kept behind the church`: verbs that a place belongs to"""
     clause = replace(clause, rest=re.sub(r"\bonly (?=(?:in|at|on) )", "", clause.rest))
     # "based on the shape of a fish" says no place.
     idea = clause.lemma == "base" and clause.rest.startswith(("on ", "upon "))
@@ -122,39 +111,6 @@ def where(clause: Clause) -> Iterator[Draft]:
         ):
             rest = without(clause.rest, 0, len(match.group("prep")) + 1 + len(value))
             yield Draft(ask("Where", clause, rest), f"{match.group('prep')} {value}", 2.4)
-            return
-    for match in _PLACE.finditer(clause.rest):
-        named = match.group("name")
-        phrase = match.group("value").split()
-        if any(word.lower().strip(",.").removesuffix("s") in en.NOT_PLACE for word in phrase):
-            continue
-        on = match.group().startswith("on ") and clause.voice == "active"
-        if on and clause.lemma not in _LOCATIVE:
-            continue  # "notes on GDB"
-        if named and re.search(r"(?:ans|ese)$", named):
-            continue  # "in the Hawaiians"
-        if named and (ph.is_person(named) or ph.is_organisation(named)):
-            continue
-        before = clause.rest[: match.start()].strip()
-        if clause.core and clause.aux in {"do", "does"} and match.start() > len(clause.core):
-            continue  # "At the club, talks help …": not where they do it
-        if clause.voice == "be":
-            if before or clause.head:
-                continue
-            yield Draft(ask("Where", clause, ""), match.group("value"), 2.4)
-            continue
-        # "the mayor of Lathe in 1890": a place inside a longer phrase may belong to that phrase.
-        if re.search(r"\b(?:of|between|from|than|and|or|only)$", before) or len(before.split()) > 7:
-            continue
-        if before and re.search(
-            r"\b(?:in|at|on|near|to|for|by|with|as|into|from|under|off)\b", before
-        ):
-            continue
-        if clause.lemma in _NOWHERE:
-            continue
-        rest = without(clause.rest, match.start(), match.end())
-        where_score = 2.6 if named else 2.0
-        yield Draft(ask("Where", clause, rest), match.group("value"), where_score)
 
 
 def why(clause: Clause) -> Iterator[Draft]:
