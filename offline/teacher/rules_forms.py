@@ -13,7 +13,7 @@ from offline.teacher import english as en
 from offline.teacher import statement_words as said
 from offline.teacher.drafting import PREP, Draft
 from offline.teacher.grammar import Clause
-from offline.teacher.phrases import LENGTH_UNITS, NUMBER, is_person
+from offline.teacher.phrases import LENGTH_UNITS, NUMBER, is_organisation, is_person
 
 Form = tuple[str, str, str]  # the rule, the question with a place for its subject, the answer
 
@@ -121,7 +121,11 @@ def _relation(clause: Clause, rest: str) -> Form | None:
         return None  # "is found from Brazil to Peru"
     last = re.split(rf" (?:{PREP}|of|who|that) ", what)[0].split()[-1]
     someone = said.DOERS.fullmatch(last.lower()) or is_person(what)
-    if tie.endswith(" by") and (someone or re.match(r"(?:the |an? )?[A-Z]", what)):
+    named = re.match(r"(?:the |an? )?[A-Z]", what)
+    known = someone or is_organisation(what) or is_person(" ".join(what.split()[-2:]))
+    if tie.endswith(" by") and named and not known:
+        return None  # by whom or by what? "GPG certificates"
+    if tie.endswith(" by") and (someone or named):
         # "by Ida Holm [in 1902]"
         whole = not re.search(rf" (?:{PREP}) ", what)
         return ("relation", f"By whom {aux} {{}} {tie[:-3]}", what) if whole else None

@@ -71,7 +71,8 @@ def when(clause: Clause) -> Iterator[Draft]:
             yield Draft(ask(wh, clause, rest), answer, 2.2)
         else:
             yield Draft(ask("When", clause, rest), answer, 3.0)
-    if clock := ph.CLOCK.search(clause.rest):
+    clock = ph.CLOCK.search(clause.rest)
+    if clock and not re.match(r",? and ", clause.rest[clock.end() :]):
         rest = without(clause.rest, clock.start(), clock.end())
         yield Draft(ask("At what time", clause, rest), clock.group("clock"), 3.0)
 

@@ -105,15 +105,17 @@ def whole_predicates(
     finite = en.AUXILIARIES | (en.ONLY_VERBS & en.PRESENT.keys() - en.BASES)
     second = bool(finite & joined(answer)) or re.search(r", and \w+ed ", answer) is not None
     second = second and not question.endswith(" do")
-    # "What did the Board approve?": one of many things.
-    once = rule == "object" and not lead and clause.aux.lower() in {"did", "have", "has", "had"}
     also = rule == "object" and (clause.aux in en.MODALS or speaker) and " also " in text
     little = clause.voice == "be" and re.match(r"\w+ing (?:an?|the|that) ", subject)
-    # Without a condition, the document says more than one such thing.
+    # Without a condition, the document says more than one such thing: of a short subject even
+    # "What must a clerk not do?" and "What did the Board approve?"
     other = subject.lower().startswith("other ")
-    broad = rule == "whole" and not lead and re.search(r"(?<!not) do$", question)
+    broad = rule == "whole" and re.search(r"(?<!not) do$", question)
+    many = rule == "object" and clause.aux not in {"do", "does"}
+    many = many or (rule == "whole" and question.endswith(" do"))
+    broad = not lead and (broad or (many and len(subject.split()) < 4))
     spoken = (speaker == "you" and rule != "manner") or (speaker and rule == "whole")
-    if second or once or also or little or other or broad or spoken or _SECOND.search(answer):
+    if second or also or little or other or broad or spoken or _SECOND.search(answer):
         return
     held = not NEXT_STATEMENT.search(answer)
     if held and question and len(answer.split()) <= said.LONGEST and not said.LOOSE.search(answer):

@@ -37,7 +37,7 @@ _OUTSIDE = re.compile(
 _UNGRAMMATICAL = re.compile(
     r"^\w+ (?:do|are|were|have) (?:an?|each|every|the only) |"
     r"\b(?:and|or|the|a|an) (?:do|be|mean|have|use)\b|\b(?:of|for) do$|"
-    r"\bhowever\b|\b(?:by|in) contrast\b|\bin addition$|\bfor (?:now|the time being)$|"
+    r"\b(?:however|though$)|\b(?:by|in) contrast\b|\bin addition$|\bfor (?:now|the time being)$|"
     r"\b(?:if|when) (?:at|in|on|by) |"
     r"\b(?:if|when) (?:not|no \w+|so|true|false|given|set|omitted|done|present|found|necessary)$|"
     r"(?<!made )(?<!composed )(?<!consist )\bof$| -+ | --|\b(?-i:[A-Z/]{4,} [A-Z]{4,})|"
@@ -61,6 +61,8 @@ _SOMEBODY = re.compile(
 )
 _TERM = re.compile(r"^\w+ (?:is|are|was|were) the (?:term|word|name)s?\b")
 _FIRST = re.compile(r"\bthe (?:first|only|last) (?:person|man|woman|one|to)\b.{0,14}$")
+# "the best method": of what?
+_SUPERLATIVE = re.compile(r"\bthe (?:only|main|usual|best|worst|most \w+|least \w+) [\w-]+$")
 _EXCEPTION = re.compile(r"\b(?:a|an|the) (?:\w+ )?(?:exception|example|model|case|classic)$")
 
 
@@ -89,6 +91,8 @@ def stands(draft: Draft, quote: str, text: str) -> bool:
         return False
     if re.search(r" but (?:they|it|he|she|we) | (?:or|and) (?:even |also )?be ", answer):
         return False
+    if _SUPERLATIVE.search(question) or _SUPERLATIVE.search(answer):
+        return False
     if _EXCEPTION.search(answer) or question.endswith(("an exception", "a notable exception")):
         return False
     behind = quote.rpartition(answer)[2]
@@ -98,9 +102,9 @@ def stands(draft: Draft, quote: str, text: str) -> bool:
     announced = behind.startswith(":") and re.match(r"(?:\w+ )?(?:\w+ )?\w+s$", answer)
     if announced and not question.lower().startswith(("how many", "in how many")):
         return False
-    if re.match(r"(?: [a-z]+)? (?:which|whom|whose|where|whereby)\b", behind) or _WEAK.search(
-        answer
-    ):
+    if re.match(r"(?: [a-z]+)? (?:which|whom|whose|where|whereby)\b| [“‘\"`]", behind):
+        return False  # "The word [“may”]"
+    if _WEAK.search(answer):
         return False
     if re.match(r"(?:an?|the) \S+$", answer) and re.match(
         r" (?:to|for|of|that|against|between|as|on)\b", behind
@@ -171,7 +175,7 @@ def _second_predicate(question: str, answer: str) -> bool:
 
 
 _WEAK = re.compile(
-    r"\b(?:instead|therein|thereof|somehow|accordingly|respectively|not only)\b"
+    r"\b(?:however|instead|therein|thereof|somehow|accordingly|respectively|not only)\b"
     r"|^(?:take a look|find out|see|the (?:name|term)) |^(?:mind|place|order|effect|a rule)$",
     re.IGNORECASE,
 )

@@ -40,7 +40,7 @@ PEOPLE = re.compile(
 DOERS = re.compile(
     rf"{PEOPLE.pattern}|(?:{'|'.join(sorted(en.PERSON_NOUNS))}|[a-z]*(?:[ip]ist|man|men|woman|smith|"
     r"wright|maker|keeper|owner|worker|leader|boarder|surfer|rider|ician|"
-    r"(?<!place)holder)|(?:visit|act|competit|contract|invest|invent|inspect|instruct|edit|doct)or|"
+    r"(?<!place)holder|coach(?:es)?)|(?:visit|act|competit|contract|invest|invent|inspect|instruct|edit|doct)or|"
     r"(?:lectur|driv|play|buy|sell|employ|own|passeng|begin+|law[yi]|command|read|speak)er)s?"
 )
 # What "it" can mean, and what "they" can: "a member … their card", too.

@@ -15,7 +15,7 @@ from offline.teacher import english as en
 from offline.teacher import rules_forms, rules_instruction, rules_subject, rules_whole
 from offline.teacher.clauses import read_sentence
 from offline.teacher.drafting import Draft, is_kind
-from offline.teacher.phrases import has_name, is_person, topic_of
+from offline.teacher.phrases import has_name, is_organisation, is_person, topic_of
 from offline.teacher.question_rules import drafts
 from offline.teacher.sentences import Sentence, split_sentences
 from offline.teacher.signs import stands
@@ -88,6 +88,8 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
             antecedent = topic if topic.startswith("the ") or not back.group("ship") else None
         if antecedent is None and adjacent:
             antecedent = thing
+        if someone and antecedent and is_organisation(antecedent):
+            antecedent = None  # "The Committee …. Her family …"
         if re.fullmatch(r"\*\*.*\*\*|\*\*[^*]+\*\* ?[-–—:] .*|\w+-? ?[-–—] .*", sentence.quote):
             continue  # a heading in bold type, a term with its meaning: no statement
         reading = read_sentence(sentence.text, antecedent=antecedent, names=names, topic=topic)
