@@ -28,14 +28,13 @@ def agent(clause: Clause) -> Iterator[Draft]:
     answer = match.group("value")
     last = answer.split()[-1].lower()
     doer = last in en.ORGANISATION or said.DOERS.fullmatch(last) is not None
-    past = clause.aux in {"was", "were"}
-    # A present passive names causes, too: "is affected by the movement of the board".
-    who = ph.is_person(answer) or (past and ph.is_organisation(answer))
-    who = who or (past and doer and answer.startswith(("the ", "a ", "an ")))
+    who = ph.is_person(answer) or ph.is_organisation(answer)
+    who = who or (doer and answer.startswith(("the ", "a ", "an ")))
     rest = (
         f"{clause.rest[: match.start()].strip()} {_date_free(clause.rest[match.end() :])}".strip()
     )
     *adverbs, participle = clause.head.split()
+    past = clause.aux in {"was", "were"}
     verb = None
     if past and "been" not in adverbs:
         verb = en.PAST_OF.get(participle)

@@ -102,9 +102,9 @@ def stands(draft: Draft, quote: str, text: str) -> bool:
     announced = behind.startswith(":") and re.match(r"(?:\w+ )?(?:\w+ )?\w+s$", answer)
     if announced and not question.lower().startswith(("how many", "in how many")):
         return False
-    if re.match(r"(?: [a-z]+)? (?:which|whom|whose|where|whereby)\b| [“‘\"`]", behind):
-        return False  # "The word [“may”]"
-    if _WEAK.search(answer):
+    if re.match(r"(?: [a-z]+)? (?:which|whom|whose|where|whereby)\b", behind) or _WEAK.search(
+        answer
+    ):
         return False
     if re.match(r"(?:an?|the) \S+$", answer) and re.match(
         r" (?:to|for|of|that|against|between|as|on)\b", behind

@@ -85,15 +85,9 @@ PAIRS = [
         "on Lantern Street",
     ),
     (
-        "The Tern was built in Skarvik by Ida Holm.",
-        "Where was the Tern built by Ida Holm?",
-        "in Skarvik",
-    ),
-    ("The Tern Bell is made of bronze.", "What is the Tern Bell made of?", "bronze"),
-    (
-        "The Tern Quay was named after Alan Brenn.",
-        "Who was the Tern Quay named after?",
-        "Alan Brenn",
+        "The Tern Bell is kept in the church at Skarvik.",
+        "Where is the Tern Bell kept?",
+        "in the church at Skarvik",
     ),
     ("Quarle Roads is an anchorage for ships.", "What is Quarle Roads?", "an anchorage for ships"),
     ("The mayor of Skarvik is Petra Voss.", "Who is the mayor of Skarvik?", "Petra Voss"),
@@ -169,7 +163,7 @@ def test_a_pronoun_means_the_subject_before_it() -> None:
     found = asked(PROSE)
     assert found["When was the Halvery Light first lit?"] == "3 May 1877"
     assert found["How many passengers does the ferry Tern carry?"] == "150"
-    assert found["What is the Halvery Light's square tower made of?"] == "granite"
+    assert found["When was the Halvery Light's square tower painted white?"] == "1902"
     # A person is no "it".
     alone = asked("Ida Holm lived in Lathe. It was built in 1921 by Alan Brenn.")
     assert not any("1921" in answer for answer in alone.values())

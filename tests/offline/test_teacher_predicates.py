@@ -21,8 +21,8 @@ from offline.teacher.drafting import Draft
             "stops after an hour of work",
         ),
         (
-            "The harbour office can refuse a boat without papers.",
-            "What can the harbour office refuse?",
+            "The office of the upper harbour can refuse a boat without papers.",
+            "What can the office of the upper harbour refuse?",
             "a boat without papers",
         ),
         (
@@ -51,8 +51,8 @@ from offline.teacher.drafting import Draft
             "a sheet of yellow card",
         ),
         (
-            "The harbour office does not store the spare lamps of a visitor.",
-            "What does the harbour office not do?",
+            "The office of the upper harbour does not store the spare lamps of a visitor.",
+            "What does the office of the upper harbour not do?",
             "store the spare lamps of a visitor",
         ),
         (

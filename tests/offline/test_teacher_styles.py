@@ -237,17 +237,6 @@ FORMS = [
         "receive a badge",
     ),
     # a limit
-    (
-        "We answer every letter within 30 days.",
-        "within how many days do the authors answer every letter?",
-        "30",
-    ),
-    # an order: how often
-    (
-        "Clean the winch in the shed every month.",
-        "how often should you clean the winch in the shed?",
-        "every month",
-    ),
     # why, to the end
     (
         "The gate is shut at night so that the boats stay afloat.",

@@ -32,8 +32,8 @@ def asked(text: str, *, title: str = "Rules of the Harbour") -> dict[str, str]:
         ),
         (
             "The Chair thanked Marjorie Oakes, who retires in December.",
-            "who did the Chair thank?",
-            "Marjorie Oakes",
+            "who thanked Marjorie Oakes?",
+            "The Chair",
         ),
         (
             "Numbers in brackets refer to the plan on the back cover.",
@@ -41,8 +41,8 @@ def asked(text: str, *, title: str = "Rules of the Harbour") -> dict[str, str]:
             "Numbers in brackets",
         ),
         (
-            "Ida Holm argued that the quay belongs to the town of Lathe.",
-            "what did Ida Holm argue?",
+            "The message of the pilot means that the quay belongs to the town of Lathe.",
+            "what does the message of the pilot mean?",
             "that the quay belongs to the town of Lathe",
         ),
         (
@@ -137,9 +137,32 @@ def test_it_is_asked(text: str, question: str, answer: str) -> None:
         ("The assistant at the Honest Ladle is Xanthe Ibbotson.", "what is Xanthe"),
         ("The right hand of the Fishwife holds a cage made by the sculptor.", "who does"),
         ("A show of hands gave 24 votes for the pump, four for gas and three for oil.", "how many"),
+        # a place that belongs to the noun before it, a name that may be no person's
+        ("The Board had recorded five groundings in the Erlan approaches.", "where"),
+        ("The duty crew informs the rescue team at Haldon.", "where"),
+        ("The north side of the tower is covered by Dirina.", "by whom"),
+        # one of many things that somebody did or may not do
+        ("The Board approved the revised policy of the harbour.", "what did"),
+        ("Berth holders must not leave a boat without a lamp.", "what must"),
+        # a duty, a state and a contrast do not happen
+        ("If a line of the crew is cut, the end must be on the quay.", "what happens"),
+        ("If the coffee of the crew runs faster, the grind is too coarse.", "what happens"),
+        ("While sailing is possible in most winds, most skippers stay at home.", "what happens"),
+        ("Never enter a closed store without airing it for fifteen minutes.", "for how long"),
+        ("Checking with GPG is the best method.", "what is the best"),
+        ("The risk of losing a boat becomes bigger though.", "what becomes"),
+        ("The team calls the duty phone on arrival, at midnight and on return.", "at what time"),
         ("A damper must be installed in the duct of the upper ferry house.", "who must"),
     ],
 )
 def test_it_is_not_asked(text: str, question: str) -> None:
     found = asked(text)
     assert not [told for told in found if told.lower().startswith(question.lower())], found
+
+
+def test_her_means_no_committee() -> None:
+    text = (
+        "The Committee of the Tern Club agreed to buy a boat of oak. "
+        "Her family will be invited to the ceremony on 8 June."
+    )
+    assert not [told for told in asked(text) if "family" in told]
