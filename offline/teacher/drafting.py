@@ -46,7 +46,7 @@ def tail_of(rest: str) -> str:
     rest = rest.strip(" ,")
     joined = re.match(r"[^,]*?\b[a-z]+ and [a-z]+(?=$|,| and )", rest)  # "in black and white"
     rest = joined.group() if joined else re.split(r",? and |, ", rest)[0]
-    if rest.endswith(" each") or rest.rpartition(" ")[2] in en.PREPOSITIONS:
+    if re.search(r" each$|\bbetween \S+$", rest) or rest.rpartition(" ")[2] in en.PREPOSITIONS:
         return ""
     return (
         rest

@@ -80,6 +80,8 @@ PERSON_NOUNS = frozenset(
     "students volunteers officer pilot mechanic carpenter blacksmith mason stonemason brewer "
     "baker cook warden clerk explorer geologist biologist surfer swimmer photographer journalist "
     "entrepreneur director manager chairman president secretary treasurer coxswain crew "
+    "nurse midwife patient guest tenant pupil trainee apprentice trustee applicant representative "
+    "adviser steward porter supervisor technician researcher colleague participant guardian "
     "watchkeeper widow son daughter brother sister father mother wife husband".split()
 )
 PERSON_TITLES = frozenset(

@@ -117,7 +117,11 @@ def _relation(clause: Clause, rest: str) -> Form | None:
     material = made and re.fullmatch(r"[a-z]+(?: (?:and|or) [a-z]+)?", what)
     if not (material or said.OPENS_NOUN.match(what) or re.match(_ING, what)):
         return None
-    if " because " in what or (tie.endswith("from") and " to " in what):
+    if (
+        " because " in what
+        or re.match(r"(?:soon|long|far) as ", what)
+        or (tie.endswith("from") and " to " in what)
+    ):
         return None  # "is found from Brazil to Peru"
     last = re.split(rf" (?:{PREP}|of|who|that) ", what)[0].split()[-1]
     someone = said.DOERS.fullmatch(last.lower()) or is_person(what)
@@ -129,7 +133,7 @@ def _relation(clause: Clause, rest: str) -> Form | None:
         # "by Ida Holm [in 1902]"
         whole = not re.search(rf" (?:{PREP}) ", what)
         return ("relation", f"By whom {aux} {{}} {tie[:-3]}", what) if whole else None
-    who = someone and re.search(" (?:to|by|after)$", tie) and not re.match(_ING, what)
+    who = someone and re.search(" (?:to|by|after|from)$", tie) and not re.match(_ING, what)
     return "relation", f"{'Who' if who else 'What'} {aux} {{}} {tie}", what
 
 

@@ -29,7 +29,7 @@ _JUDGES = re.compile(
 )
 _WEAK_VERBS = VAGUE | set("be take give become help come go know say begin start".split())
 _SAYS_NOTHING = re.compile(
-    r"(?:other|further|additional|various|certain|different) |the$", re.IGNORECASE
+    r"(?:other|further|additional|various|certain|different|either|neither) |the$", re.IGNORECASE
 )
 # "…, and in 2017 it was …": the predicate before it is whole.
 _OTHER_SUBJECT = re.compile(r",? and (?:[^,]{3,20},? )?(?:it|they|he|she|we|you|there) ")
@@ -96,7 +96,7 @@ def _predicate(rest: str) -> str:
     """The words behind the verb, without the next predicate or statement; "" = cannot stand."""
     last = re.search(r", and ([^,]*)$", rest)
     told = last and _FINITE.search(_SUBORDINATE.split(last[1].lower())[0])
-    if last and (told or "," not in rest[: last.start()]):
+    if last and (told or ", " not in rest[: last.start()]):
         rest, last = rest[: last.start()], None  # no item of a list
     if second := _OTHER_SUBJECT.search(rest):
         rest = rest[: second.start()]

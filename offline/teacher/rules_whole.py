@@ -186,7 +186,7 @@ def _subject(reader: Reader, place: int, names: frozenset[str]) -> str:
     end = place
     while end > 1 and reader.is_adverb(end - 1):
         end -= 1
-    if {reader.low(index) for index in range(end, place)} & _TURNS:
+    if {reader.low(index) for index in range(end, place)} & (_TURNS | {"once", "twice"}):
         return ""
     subject = reader.slice(0, end)
     words = subject.split()

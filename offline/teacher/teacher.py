@@ -82,10 +82,6 @@ def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
         ):
             # "Its hull …. Her mast …": the ship's, not the hull's.
             antecedent = topic_of(antecedent) or antecedent
-        # The sentence between could not be read: the paragraph's topic, a "she" only a ship's.
-        back = re.match(r"(?:It|Its|(?P<ship>She|Her)) ", sentence.text)
-        if back and adjacent and topic and not antecedent:
-            antecedent = topic if topic.startswith("the ") or not back.group("ship") else None
         if antecedent is None and adjacent:
             antecedent = thing
         if someone and antecedent and is_organisation(antecedent):
