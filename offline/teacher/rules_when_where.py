@@ -18,8 +18,7 @@ _SPOT = re.compile(
 
 _LOCATIVE = frozenset(
     "hang stand lie keep store find moor bury display preserve bear base situate locate cast "
-    "exhibit anchor live dwell sit house show hide print repair train wreck meet end "
-    "begin start".split()
+    "exhibit anchor live dwell sit house show hide print repair train wreck meet".split()
 )
 
 _SAID = frozenset("announce say state reveal confirm report claim explain note".split())

@@ -64,7 +64,7 @@ _TERM = re.compile(r"^\w+ (?:is|are|was|were) the (?:term|word|name)s?\b")
 _FIRST = re.compile(r"\bthe (?:first|only|last) (?:person|man|woman|one|to)\b.{0,14}$")
 # "the best method", "the capacity": of what?
 _SUPERLATIVE = re.compile(
-    r"\bthe (?:only|main|usual|best|worst|most \w+|least \w+) [\w-]+$|^\w+ (?:is|are) the \w+$"
+    r"\bthe (?:only|main|usual|best|worst|most \w+|least \w+) [\w-]+$|^\w+ (?:is|are) the [a-z]+$"
 )
 _EXCEPTION = re.compile(r"\b(?:a|an|the) (?:\w+ )?(?:exception|example|model|case|classic)$")
 
@@ -169,7 +169,7 @@ def _second_predicate(question: str, answer: str) -> bool:
     for found in re.finditer(joined, answer):
         verb, comma, behind = found[1], found[2], (found[3] or "").strip().lower()
         opens = behind in en.OPENERS | en.PREPOSITIONS | en.PRONOUNS | en.ADVERBS | {"to", "much"}
-        opens = opens or behind.endswith("ing")
+        opens = opens or behind.endswith(("ing", "ly"))
         known = verb in en.PAST.keys() | en.PRESENT.keys() | en.BASES or verb.endswith("ed")
         told = (known and (opens or comma)) or verb in en.AUXILIARIES
         if told and verb not in en.PREPOSITIONS:
@@ -179,7 +179,8 @@ def _second_predicate(question: str, answer: str) -> bool:
 
 _WEAK = re.compile(
     r"\b(?:however|instead|therein|thereof|somehow|accordingly|respectively|not only)\b"
-    r"|^(?:take a look|find out|see|the (?:name|term)) |^(?:mind|place|order|effect|a rule)$",
+    r"|^(?:take a look|find out|see|the (?:name|term)) "
+    r"|^(?:mind|place|order|effect|a rule|\w+ (?:it|them))$",
     re.IGNORECASE,
 )
 

@@ -17,7 +17,7 @@ MAX_ANSWER_WORDS, MAX_TOLD_WORDS = 14, 24
 MIN_QUESTION_WORDS, MAX_QUESTION_WORDS = 4, 28
 # Words that no finished question ends with.
 _LOOSE_ENDS = frozenset(
-    "the a an and each every least most own his her its their again starting beginning".split()
+    "the a an and each every least most own his her its their again then starting beginning".split()
 )
 # "the heaviest of the five", "of the same stone": of what, only the sentences before would tell.
 _UNNAMED = re.compile(

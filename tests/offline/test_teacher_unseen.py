@@ -46,6 +46,11 @@ def asked(text: str, *, title: str = "Rules of the Harbour") -> dict[str, str]:
             "that the quay belongs to the town of Lathe",
         ),
         (
+            "Sunday openings brought in 2,900 people, and the Board agreed to continue them.",
+            "which openings brought in 2,900 people?",
+            "Sunday openings",
+        ),
+        (
             "The monthly data allowance of a company phone is 40 GB; it can be raised.",
             "what is the monthly data allowance of a company phone?",
             "40 GB",
@@ -152,6 +157,29 @@ def test_it_is_asked(text: str, question: str, answer: str) -> None:
         ("Checking with GPG is the best method.", "what is the best"),
         ("The risk of losing a boat becomes bigger though.", "what becomes"),
         ("The team calls the duty phone on arrival, at midnight and on return.", "at what time"),
+        ("Most engines start at the second pull.", "where"),
+        ("Oil is changed after the first 20 hours and then every 100 hours.", "how often"),
+        (
+            "In shallow water, the engine can be tilted to the second notch and run slowly.",
+            "what can the engine",
+        ),
+        ("If no hall is found by May, a reading in the library will replace it.", "what will a"),
+        # a person is no "what", a figure is not in the text
+        ("The nurse in charge of the ward is told of every object that is found.", "what"),
+        ("A colleague or a union representative may accompany the employee.", "what"),
+        ("The data of the harbour in memory looks like Figure 4-2.", "what looks"),
+        (
+            "The capacity is the total amount of memory, in bytes, that the String has received.",
+            "what is the capacity",
+        ),
+        ("Freeing the memory of a boat twice can lead to memory corruption.", "what can lead to"),
+        ("Curtains are changed as soon as the last patient has recovered.", "what are curtains"),
+        (
+            "Ida Holm reported 18,350 visitors between April and October.",
+            "how many visitors did Ida Holm report between",
+        ),
+        ("Apologies were received from Dr Ruth Engel.", "what were"),
+        ("Either side may end an arrangement with eight weeks' notice.", "what"),
         ("A damper must be installed in the duct of the upper ferry house.", "who must"),
     ],
 )
@@ -166,3 +194,12 @@ def test_her_means_no_committee() -> None:
         "Her family will be invited to the ceremony on 8 June."
     )
     assert not [told for told in asked(text) if "family" in told]
+
+
+def test_an_it_behind_a_sentence_that_cannot_be_read_means_nothing() -> None:
+    text = (
+        "Ashcombe Housing Association wants its staff to be able to combine work with the rest of "
+        "life. This policy sets out who may ask for flexible working, how a request is decided, "
+        "and what rules apply to work at home. It was agreed with the union in June 2023."
+    )
+    assert not [told for told in asked(text) if "agreed" in told]
