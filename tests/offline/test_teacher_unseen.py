@@ -160,7 +160,8 @@ def test_it_is_asked(text: str, question: str, answer: str) -> None:
         ("Most engines start at the second pull.", "where"),
         ("Oil is changed after the first 20 hours and then every 100 hours.", "how often"),
         (
-            "In shallow water, the engine can be tilted to the second notch and run slowly.",
+            "Start the engine. The engine stops. The engine can be tilted to the second notch "
+            "and run slowly.",
             "what can the engine",
         ),
         ("If no hall is found by May, a reading in the library will replace it.", "what will a"),
@@ -169,7 +170,8 @@ def test_it_is_asked(text: str, question: str, answer: str) -> None:
         ("A colleague or a union representative may accompany the employee.", "what"),
         ("The data of the harbour in memory looks like Figure 4-2.", "what looks"),
         (
-            "The capacity is the total amount of memory, in bytes, that the String has received.",
+            "The length and the capacity are numbers. A capacity of five is small. The capacity is "
+            "the amount of memory that the file received.",
             "what is the capacity",
         ),
         ("Freeing the memory of a boat twice can lead to memory corruption.", "what can lead to"),
