@@ -20,6 +20,8 @@ from functools import partial
 from pathlib import Path
 from statistics import fmean, median
 
+from langchain_core.documents import Document as FoundDocument
+
 from benchmarks.homes import fresh_home
 from lib.eval.statistics.clustered import intervals, make_sample
 from lib.gen.chunks import Splitter
@@ -42,6 +44,7 @@ SETTINGS = (
 READ, READ_K = ("hybrid", "hybrid + neighbours", "hybrid + compress"), 5
 DEPTHS = (1, 3, 5, 10)
 LAST = DEPTHS[-1]
+COLUMNS = [*(f"hit@{k}" for k in DEPTHS), "MRR@10", *(f"nDCG@{k}" for k in DEPTHS[1:])]
 
 
 @dataclass(frozen=True)
@@ -98,28 +101,30 @@ def embedding_models(language: str, e5_dir: Path) -> Iterator[str]:
 def report(language: str, index: Index, asked: Sequence[Asked]) -> float:
     """Print a row a setting; how much higher the nDCG@10 of hybrid is than dense's."""
     print(f"\n{language}: {len(asked)} questions, {index.num_chunks} chunks, {index.embedder.name}")
-    columns = [*(f"hit@{k}" for k in DEPTHS), "MRR@10", *(f"nDCG@{k}" for k in DEPTHS[1:])]
-    print(f"| setting | {' | '.join(columns)} | nDCG@10 − dense's | ms a question |")
-    print("|---" * (len(columns) + 3) + "|")
+    print(f"| setting | {' | '.join(COLUMNS)} | nDCG@10 − dense's | ms a question |")
+    print("|---" * (len(COLUMNS) + 3) + "|")
     ranks = {setting: ranks_of(index, asked, Recipe(retrieval=[setting])) for setting in SETTINGS}
     for setting, (found, milliseconds) in ranks.items():
-        cells = [f"{100 * fmean(rank < k for rank in found):.0f}" for k in DEPTHS]
-        cells.append(f"{fmean(1 / (rank + 1) if rank < LAST else 0 for rank in found):.3f}")
-        cells += [f"{fmean(ndcg(rank, k) for rank in found):.3f}" for k in DEPTHS[1:]]
+        cells = " | ".join(figures(found))
         gain = difference(asked, found, ranks["dense"][0])
-        print(f"| {setting} | {' | '.join(cells)} | {gain} | {milliseconds:.0f} |", flush=True)
-    for kind in dict.fromkeys(one.kind for one in asked):
-        of_kind = [place for place, one in enumerate(asked) if one.kind == kind]
-        hits = " | ".join(
-            f"{setting} {100 * fmean(found[place] < 5 for place in of_kind):.0f}"
-            for setting, (found, _) in ranks.items()
-        )
-        print(f"hit@5 of {len(of_kind)} by {kind}: {hits}")
+        print(f"| {setting} | {cells} | {gain} | {milliseconds:.0f} |", flush=True)
+    print_kinds(asked, {setting: found for setting, (found, _) in ranks.items()})
     print(f"of what {READ_K} documents say:", "; ".join(map(partial(shown, index, asked), READ)))
     hybrid, dense = (
         fmean(ndcg(rank, LAST) for rank in ranks[name][0]) for name in ("hybrid", "dense")
     )
     return hybrid - dense
+
+
+def print_kinds(asked: Sequence[Asked], ranks: Mapping[str, Sequence[float]]) -> None:
+    """Print what share of each kind of question each setting finds."""
+    for kind in dict.fromkeys(one.kind for one in asked):
+        of_kind = [place for place, one in enumerate(asked) if one.kind == kind]
+        hits = " | ".join(
+            f"{setting} {100 * fmean(found[place] < 5 for place in of_kind):.0f}"
+            for setting, found in ranks.items()
+        )
+        print(f"hit@5 of {len(of_kind)} by {kind}: {hits}")
 
 
 def shown(index: Index, asked: Sequence[Asked], setting: str) -> str:
@@ -171,9 +176,21 @@ def ranks_of(index: Index, asked: Sequence[Asked], recipe: Recipe) -> tuple[list
         started = time.perf_counter()
         found = retriever.invoke(one.question)
         seconds.append(time.perf_counter() - started)
-        places = (place for place, document in enumerate(found) if document.id in one.right)
-        ranks.append(next(places, math.inf))
+        ranks.append(first_right(one, found))
     return ranks, 1000 * median(seconds)
+
+
+def first_right(one: Asked, found: Sequence[FoundDocument]) -> float:
+    """The place of the first right chunk, from 0; ∞: there is none."""
+    places = (place for place, document in enumerate(found) if document.id in one.right)
+    return next(places, math.inf)
+
+
+def figures(ranks: Sequence[float]) -> list[str]:
+    """The cells of COLUMNS."""
+    cells = [f"{100 * fmean(rank < k for rank in ranks):.0f}" for k in DEPTHS]
+    cells.append(f"{fmean(1 / (rank + 1) if rank < LAST else 0 for rank in ranks):.3f}")
+    return cells + [f"{fmean(ndcg(rank, k) for rank in ranks):.3f}" for k in DEPTHS[1:]]
 
 
 def ndcg(rank: float, k: int) -> float:
@@ -182,8 +199,13 @@ def ndcg(rank: float, k: int) -> float:
 
 
 def difference(asked: Sequence[Asked], found: Sequence[float], other: Sequence[float]) -> str:
+    """Of nDCG@10, as `gained` says it."""
+    pairs = zip(found, other, strict=True)
+    return gained(asked, [ndcg(mine, LAST) - ndcg(its, LAST) for mine, its in pairs])
+
+
+def gained(asked: Sequence[Asked], values: Sequence[float]) -> str:
     """`+0.031 (+0.004 to +0.060)`"""
-    values = [ndcg(mine, LAST) - ndcg(its, LAST) for mine, its in zip(found, other, strict=True)]
     if not any(values):
         return "0"
     sample = make_sample(values, [one.document for one in asked], paired=True)

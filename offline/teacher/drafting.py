@@ -43,8 +43,10 @@ def without(rest: str, start: int, end: int) -> str:
 
 def tail_of(rest: str) -> str:
     """What may follow a number's noun in the question."""
-    rest = re.split(r",? and ", rest.strip(" ,"))[0]
-    if rest.endswith(" each"):
+    rest = rest.strip(" ,")
+    joined = re.match(r"[^,]*?\b[a-z]+ and [a-z]+(?=$|,| and )", rest)  # "in black and white"
+    rest = joined.group() if joined else re.split(r",? and |, ", rest)[0]
+    if rest.endswith(" each") or rest.rpartition(" ")[2] in en.PREPOSITIONS:
         return ""
     return (
         rest

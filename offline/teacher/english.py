@@ -131,7 +131,7 @@ NOT_PLACE = frozenset(
     "journal class series tour english french german spanish latin january february march april "
     "may june july august september october november december monday tuesday wednesday thursday "
     "friday saturday sunday christmas easter summer winter spring autumn company "
-    "movie film book".split()
+    "movie film book scale".split()
 )
 PLACE_NOUNS = frozenset(
     "harbour harbor port quay pier jetty dock island islands bay beach coast shore river lake "

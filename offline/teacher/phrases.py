@@ -125,7 +125,8 @@ def is_role(noun: str) -> bool:
     if noun in en.PERSON_NOUNS or not noun.islower():
         return noun in en.PERSON_NOUNS
     suffix = re.search(r"(?:[^aeiou]er|maker|tor|ist|man|woman|smith|wright|ian|ress)$", noun)
-    return bool(suffix) and noun not in en.NOT_ROLES and noun not in en.THINGS | en.PLACE_NOUNS
+    none = en.NOT_ROLES | en.THINGS | en.PLACE_NOUNS | en.PREPOSITIONS  # "over", "under"
+    return bool(suffix) and noun not in none
 
 
 def is_organisation(phrase: str) -> bool:

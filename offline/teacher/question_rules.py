@@ -40,6 +40,7 @@ _OF_ANYBODY = (
     rules_when_where.why,
 )
 
+_NO_OPENING = frozenset("otherwise however likewise therefore due because despite".split())
 _NAMES_NOTHING = re.compile(
     r"\b(?:goal|aim|idea|object|purpose|objective|point|reason|way|introduction|remainder)$|"
     r"\bthe remainder\b"
@@ -58,25 +59,13 @@ def drafts(clause: Clause, names: frozenset[str] = frozenset()) -> Iterator[Draf
     article = re.match(r"(?:the|both|each|every|any|some|all|a|an) ", clause.subject)
     superlative = re.match(r"the (?:\w+ )?\w+est ", clause.subject)
     vague = bool(article) and not (kind or superlative or ph.has_name(clause.subject))
-    if clause.subject.startswith(("be ", "have ", "do ")) or clause.subject.endswith(
-        (" more", " less", " right")
-    ):
-        return
     opens = clause.subject.partition(" ")[0].lower()
     verb = re.match(r"[A-Z]\w+ [a-z]+ed (?:on|in|at|to|as|for|with) ", clause.subject)
     active = clause.voice == "active" and clause.aux == "did"
     made_by = re.match(r"(?:in [\w ]{3,20} )?by [A-Z]", clause.rest)
     if (active and made_by) or two_subjects(clause.subject) or clause.subject.isdigit():
         return  # "studio founded by Ida Holm"
-    if verb or opens in {
-        "otherwise",
-        "however",
-        "likewise",
-        "therefore",
-        "due",
-        "because",
-        "despite",
-    }:
+    if verb or opens in _NO_OPENING:
         return  # "Arrival appeared on many lists"
     plural = {"are", "were", "do", "have"}
     if clause.aux in plural and re.match(r"\w+ing (?!.*\band\b)", clause.subject):
@@ -95,8 +84,8 @@ def drafts(clause: Clause, names: frozenset[str] = frozenset()) -> Iterator[Draf
     if bare and following in en.PREPOSITIONS and not clause.subject.split()[-1][0].isupper():
         return
     if clause.subject in {"you", AUTHORS}:
-        if clause.core:
-            return  # the condition would be missing
+        if clause.core or (clause.subject == "you" and clause.aux == "did"):
+            return  # the condition would be missing; "… and let the unit run"
         found = _made(_OF_ANYBODY, clause)
         yield from (replace(draft, score=draft.score - 1, titled=True) for draft in found)
         return
@@ -108,11 +97,7 @@ def drafts(clause: Clause, names: frozenset[str] = frozenset()) -> Iterator[Draf
                 yield replace(draft, score=draft.score - 1.5, field=True)
             continue
         told = f"{draft.text} {draft.answer}"
-        if kind and re.fullmatch(r"(?:in|on|at) the [a-z]+", draft.answer):
-            continue
         if kind and past and not ph.has_name(draft.text[1:]) and re.search(r"\bthe [a-z]", told):
-            continue
-        if clause.aux in en.DO and clause.rest.startswith(("and ", "or ")):
             continue
         yield replace(draft, score=draft.score - 1.2, field=True) if kind else draft
 

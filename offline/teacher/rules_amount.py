@@ -34,19 +34,19 @@ _ATTRIBUTE = re.compile(
     r"passengers)))(?![\w-])"
 )
 
-_AMOUNT = re.compile(
-    rf"(?P<value>{ph.NUMBER} (?:{ph.LENGTH_UNITS}|{ph.MASS_UNITS}|knots|degrees|kilowatts|litres|"
-    r"hectares))(?![\w-])(?! (?:tall|high|long|wide|deep|thick|across|of|from|above|below|north|"
-    r"south|east|west))"
+# Behind "is": "40 GB", "3.5 per cent", "£1,600 a year".
+_VALUE = re.compile(
+    rf"(?P<value>(?:{ph.MONEY}|{ph.NUMBER} ?(?:%|°[CF]?|[A-Za-z]{{1,4}}|per cent|[a-z]{{4,}}s))"
+    r"(?: (?:per|an?|each) [a-z]+)?)(?=$|,)"
 )
-
 _STANDING = frozenset({"be", "stand", "measure", "rise"})
 
 _MEASURABLE = frozenset(
     "height length width depth range speed weight beam draught draft diameter area capacity "
     "population displacement power output radius thickness temperature value cost price fee fare "
     "wage salary distance altitude elevation circumference span volume pressure crew membership "
-    "fund budget rent toll fine pension grant focal bearing voltage frequency".split()
+    "fund budget rent toll fine pension grant focal bearing voltage frequency allowance number "
+    "mass size limit rate interval period ratio dose concentration efficiency duration age".split()
 )
 
 _OFTEN = re.compile(
@@ -58,8 +58,9 @@ _OFTEN = re.compile(
     r"(?![\w-]| and [A-Z])"
 )
 
-_LASTING = re.compile(rf"\bfor (?P<value>{ph.DURATION})(?![\w-])")
+_LASTING = re.compile(rf"\bfor (?P<value>{ph.DURATION})(?![\w-]| (?:an?|per|each|every) )")
 
+_AFTER = re.compile(rf"\bafter (?P<value>{ph.DURATION})(?![\w-]| (?:of|from|before) )")
 _LIMIT = re.compile(
     rf"\bwithin (?P<value>{ph.NUMBER}) (?P<unit>(?:[a-z]+ )?{ph.TIME_UNITS}(?<=s))(?![\w-])"
 )
@@ -119,6 +120,8 @@ def numbers(clause: Clause) -> Iterator[Draft]:
         number = counted.group("num")
         if clause.lemma in {"come", "go"} or tail.endswith((" afterwards", " later")):
             return
+        if re.match(r",? (?:and|or) ", tail) or len(f"{tail} {clause.rest}".split()) < 3:
+            return  # "nineteen houses and a chapel"; "Four men were killed": where, when?
         rest = clause.rest.partition(",")[0]
         text = f"How many {counted.group('noun')}{tail} {clause.finite} {rest}".strip() + "?"
         yield Draft(text, number[0].upper() + number[1:], 2.4)
@@ -137,8 +140,9 @@ def measures(clause: Clause) -> Iterator[Draft]:
         if clause.aux in {"did", "was", "were"} and not verb:
             text = f"How {word} was {subject}?"
         yield Draft(text, size.group("value"), 3.2)
-    amount = _AMOUNT.match(rest)
-    if amount and clause.lemma == "be" and clause.aux in {"is", "was"}:
+    sized = _MEASURABLE & set(re.split(r" (?:of|in|for) ", subject)[0].split())
+    amount = _VALUE.match(rest)
+    if sized and amount and clause.lemma == "be" and clause.aux in {"is", "was"}:
         tail = tail_of(rest[amount.end() :])
         yield Draft(f"What {clause.aux} {subject} {tail}".strip() + "?", amount.group("value"), 2.8)
     for match in _ATTRIBUTE.finditer(rest):
@@ -159,13 +163,19 @@ def often(clause: Clause) -> Iterator[Draft]:
             clause.rest[: match.start()].strip(),
         ):
             return
-        rest = without(clause.rest, match.start(), match.end())
         if not re.search(r"\d (?:\w+ )?$|\bone \w+ $", clause.rest[: match.start()]):
-            yield Draft(ask("How often", clause, rest), match.group("value"), 2.8)
-    if (match := _LASTING.search(clause.rest)) and clause.lemma not in {"be", "continue"}:
-        rest = without(clause.rest, match.start(), match.end())
-        yield Draft(ask("For how long", clause, rest), match.group("value"), 2.8)
+            yield _left_out("How often", clause, match)
+    match = _LASTING.search(clause.rest)
+    compared = match is not None and " than " in clause.rest[: match.start()]
+    if match and not compared and clause.lemma not in {"be", "continue"}:
+        yield _left_out("For how long", clause, match)
+    match = _AFTER.search(clause.rest)
+    if match and clause.aux not in {"was", "were", "did", "had"} and clause.voice != "be":
+        yield _left_out("After how long", clause, match)
     if (match := _LIMIT.search(clause.rest)) and clause.voice != "be":
-        rest = without(clause.rest, match.start(), match.end())
-        asked = ask(f"Within how many {match.group('unit')}", clause, rest)
-        yield Draft(asked, match.group("value"), 2.8)
+        yield _left_out(f"Within how many {match.group('unit')}", clause, match)
+
+
+def _left_out(wh: str, clause: Clause, match: re.Match[str]) -> Draft:
+    rest = without(clause.rest, match.start(), match.end())
+    return Draft(ask(wh, clause, rest), match.group("value"), 2.8)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from offline.teacher import english as en
 from offline.teacher import statement_words as said
 from offline.teacher.drafting import PREP, Draft
 from offline.teacher.grammar import Clause
-from offline.teacher.phrases import LENGTH_UNITS, NUMBER, is_person, is_role
+from offline.teacher.phrases import LENGTH_UNITS, NUMBER, is_person
 
 Form = tuple[str, str, str]  # the rule, the question with a place for its subject, the answer
 
@@ -39,6 +40,10 @@ _TIED = (
     r"covered (?:by|with)|protected by|stored (?:in|on|as)|sent to|added to|assigned to)"
 )
 _NO_NOUN = en.PREPOSITIONS | en.ADVERBS | en.SUBORDINATORS | {"to", "of"}
+_TELLS = frozenset(
+    "argue say report explain reply note state mention believe find show claim suggest propose "
+    "announce warn recommend agree decide require mean estimate discover conclude".split()
+)
 _LETS = frozenset("allow enable permit let help require encourage invite".split())
 # Behind these, what looks like an object is none, or says little alone.
 _NO_OBJECT = frozenset(
@@ -56,7 +61,12 @@ _TIMED = re.compile(
 def form(clause: Clause, rest: str) -> Form | None:
     """The narrowest question that the predicate answers; None: only a broad one."""
     if "not" in clause.head.split():
-        return None
+        if clause.voice != "passive" or clause.aux not in en.MODALS:
+            return None
+        found = _relation(replace(clause, head=clause.head.replace("not ", "")), rest)
+        return found and (found[0], found[1].replace("{}", "{} not"), found[2])
+    if clause.lemma in _TELLS and rest.startswith("that ") and clause.voice == "active":
+        return "object", f"What {clause.aux.lower()} {{}} {clause.head}", rest
     return _manner(clause, rest) or _relation(clause, rest) or _object(clause, rest)
 
 
@@ -106,21 +116,21 @@ def _relation(clause: Clause, rest: str) -> Form | None:
     if match and match["what"].split()[0] in en.BASES:
         return "relation", f"What {aux} {{}} {match['is']} to do", match["what"]
     tied = _TIED if clause.voice == "be" else rf"(?:{_TIED}|[a-z]+ (?:as|with|from|into|by|to))"
-    match = re.fullmatch(rf"(?P<is>(?:be )?{tied}) (?P<what>.+)", said_of)
+    match = re.fullmatch(rf"(?P<is>(?:be )?(?:[a-z]+ly )?{tied}) (?P<what>.+)", said_of)
     if match is None:
         return None
     what, tie = match["what"], match["is"]
-    loose_to = tie.endswith(" to") and not re.match(_TIED, tie)
+    loose_to = tie.endswith(" to") and not re.search(rf"\b{_TIED}$", tie)
     if loose_to and not re.match(r"(?:the|an?|your|all|any|each|every|[A-Z]\w*) ", what):
         return None
     made = re.match(r"(?:made|built|formed|constructed|powered|driven|cut|lit|covered) ", tie)
     material = made and re.fullmatch(r"[a-z]+(?: (?:and|or) [a-z]+)?", what)
     if not (material or said.OPENS_NOUN.match(what) or re.match(_ING, what)):
         return None
-    if tie.endswith("from") and " to " in what:
+    if " because " in what or (tie.endswith("from") and " to " in what):
         return None  # "is found from Brazil to Peru"
     last = re.split(rf" (?:{PREP}|of|who|that) ", what)[0].split()[-1]
-    someone = said.PEOPLE.search(last.lower()) or is_role(last.lower()) or is_person(what)
+    someone = said.DOERS.fullmatch(last.lower()) or is_person(what)
     if tie.endswith(" by") and (someone or re.match(r"(?:the |an? )?[A-Z]", what)):
         # "by Ida Holm [in 1902]"
         whole = not re.search(rf" (?:{PREP}) ", what)
@@ -164,7 +174,9 @@ def _object(clause: Clause, rest: str) -> Form | None:
         or set(verbs) & joined(rest)
     ):
         return None
-    wh = "Who" if clause.lemma in {"contact", "notify", "inform", "consult"} else "What"
+    asks_who = clause.lemma in {"contact", "notify", "inform", "consult"}
+    asks_who = asks_who or (rest[0].isupper() and is_person(rest))
+    wh = "Who" if asks_who else "What"
     return "object", f"{wh} {aux} {{}} {clause.head}", rest
 
 

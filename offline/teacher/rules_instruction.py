@@ -62,8 +62,8 @@ _DATED_OR_ASKED = re.compile(
 _SAYS_NO_OCCASION = re.compile(
     r"\b(?:meantime|end|meanwhile|way|whole|past|future|beginning|first place|part|run|general|"
     r"particular|cases?|words|hand|contrast|contrary|time|times|practice|theory|addition|example|"
-    r"instance|fact|herein|more (?:information|details?|on .+|about .+))$|^(?:more|further|"
-    r"details|applicable|necessary|possible|appropriate) ",
+    r"instance|fact|herein|a problem|more (?:information|details?|on .+|about .+))$|^(?:more|"
+    r"further|details|applicable|necessary|possible|appropriate) ",
     re.IGNORECASE,
 )
 _NEXT_STATEMENT = re.compile(

@@ -14,16 +14,22 @@ from offline.teacher.drafting import PREP, Draft
 from offline.teacher.grammar import Clause
 from offline.teacher.phrases import is_person, is_role
 from offline.teacher.rules_whole import NEXT_STATEMENT, read_statement
+from offline.teacher.signs import VAGUE, number_agrees
 
 _SUBORDINATE = re.compile(rf"\b(?:{'|'.join(sorted(en.SUBORDINATORS))})\b")
 _FINITE = re.compile(rf"(?<!to )\b(?:{'|'.join(sorted(en.AUXILIARIES | en.ONLY_VERBS))})\b")
 _NEXT_SUBJECT = re.compile(
-    r" and (?!(?:is|are|was|were|has|have|had|can|may|must|will|[a-z]+ed|[a-z]+s) )"
+    r" (?:and|but) (?!(?:is|are|was|were|has|have|had|can|may|must|will|[a-z]+ed|[a-z]+s) )"
     r"(?:[\w’'-]+ ){1,6}?(?:was|were|is|are|has|have|will) "
 )
 _MORE = re.compile(r"\b(?:slightly|much|even|far|significantly|considerably) (?:more|less|\w+er)\b")
+_JUDGES = re.compile(
+    r"(?<!the )\b(?:good|better|best|more|less|common|important|difficult|popular|useful|easy|"
+    r"easier|possible|lower|higher|greater|larger|smaller|faster|deeper|lighter|stronger|longer)\b"
+)
+_WEAK_VERBS = VAGUE | set("be take give become help come go know say begin start".split())
 _SAYS_NOTHING = re.compile(
-    r"(?:other|further|additional|various|certain|different) ", re.IGNORECASE
+    r"(?:other|further|additional|various|certain|different) |the$", re.IGNORECASE
 )
 # "…, and in 2017 it was …": the predicate before it is whole.
 _OTHER_SUBJECT = re.compile(r",? and (?:[^,]{3,20},? )?(?:it|they|he|she|we|you|there) ")
@@ -60,12 +66,21 @@ def subjects(text: str, names: frozenset[str]) -> Iterator[Draft]:
     clause, subject, lead = found.clause, found.subject, found.lead
     rest = _predicate(re.sub(r"^also ", "", found.rest))
     telling = [word for word in re.findall(r"[\w’'-]+", rest) if word.lower() not in _SAYS_LITTLE]
+    telling += [clause.lemma] if clause.lemma not in _WEAK_VERBS else []
     wh = _who_or_what(subject, clause)
-    if len(telling) < 3 or len(rest.split()) > 24 or not wh:
+    if len(telling) < 2 + bool(_JUDGES.search(rest)) or len(rest.split()) > 24 or not wh:
+        return
+    if not number_agrees(clause.aux, subject):
         return
     if lead and ("," in rest or re.search(r"\b(?:its|their)\b", lead)):
         return
     if _SAYS_NOTHING.match(subject) or re.search(r"\bexceptions?\b", f"{subject} {rest}"):
+        return
+    if re.match(r"and (?:the|its|their) ", rest) or (clause.voice == "be" and rest[:3] == "to "):
+        return  # "The cells swell [and their membranes …]", "what should be to post it?"
+    if clause.voice == "be" and is_person(rest):
+        return  # "what is Ida Holm?"
+    if "them" in rest.split() and not re.search(r"[^siu]s\b.* them\b", rest):
         return
     compared = _MORE.search(f"{clause.finite} {rest}") and " than " not in rest
     if compared or _NEXT_SUBJECT.search(f" {rest}") or _misread(clause, rest):
@@ -98,8 +113,8 @@ def _misread(clause: Clause, rest: str) -> bool:
         return True
     does = clause.aux in {"do", "does"}
     verbs = (en.BASES | en.PRESENT.keys()) - en.PREPOSITIONS
-    if does and words[0] in verbs and clause.finite not in en.ONLY_VERBS:
-        return True  # "the Sandry pilots [charge …]"
+    if does and words[0] in verbs | en.PAST.keys() and clause.finite not in en.ONLY_VERBS:
+        return True  # "the Sandry pilots [charge …]", "cheap imports [brought …]"
     ends = en.SUBORDINATORS if does else en.SUBORDINATORS | {"and", "or", "but", ",", "than", "as"}
     reduced = clause.aux == "did" and words[0] in en.PREPOSITIONS | {"to"}
     behind = re.search(r" , ([a-z]+) (?:the|an?|its|their|your) ", " ".join(words))
@@ -127,20 +142,21 @@ def _misread(clause: Clause, rest: str) -> bool:
 def _who_or_what(subject: str, clause: Clause) -> str:
     """The question word of a subject; "" for a single name, which may be a person's."""
     head = re.split(
-        rf" (?:{PREP}|of|that|which|who) | \w+ing (?=(?:the|an?|its|their|{PREP}) )", subject
+        rf" (?:{PREP}|of|that|which|who|known|called) | \w+ing (?=(?:the|an?|its|their|{PREP}) )",
+        subject,
     )[0]
     last = head.split()[-1]
     named = re.search(r"\b([a-z]+) ([A-Z]\S+ [A-Z]\S+)$", subject)
     if named and is_role(named[1]) and not re.search(rf" (?:{PREP}) [a-z]+ [A-Z]", subject):
         return "Who"
     acts = clause.voice == "active" and last.lower() in en.ORGANISATION | {"chair"}
-    if acts or is_person(head) or said.PEOPLE.fullmatch(last.lower()):
+    if acts or all(map(is_person, head.split(" and "))):
         return "Who"
-    if is_role(last.lower()) and head == last:
-        return ""  # "Major advances", "Master files"
-    if is_role(last.lower()) or is_role(last.lower().removesuffix("s")):
-        return "Who"
-    sort = re.fullmatch(r"([A-Za-z-]+) (?:(?!and |or )[a-z-]+ )?([a-z]{3,}[^siu]s)", subject)
+    if said.DOERS.fullmatch(last.lower()):
+        return "Who" if head != last or not is_role(last.lower()) else ""
+    if is_role(last.lower().removesuffix("s")) or last.endswith("selves"):
+        return ""  # "kiters", "accelerometers"
+    sort = re.fullmatch(r"([A-Za-z-]+) (?:(?!and |or )[a-z-]+ )?([a-z]{3,}[^siu]s)", head)
     if sort and sort[1].lower() not in _NO_SORT | en.OPENERS and sort[2] not in _NO_SORT:
         return f"Which {sort[2]}"
     opened = head.split()[0].lower() in en.OPENERS

@@ -60,6 +60,8 @@ def when(clause: Clause) -> Iterator[Draft]:
             continue
         if clause.core and match.start() > len(clause.core) + 1:
             continue  # "despite its success during the 1980s, …": not when it happened
+        if ", and " in clause.rest[: match.start()]:
+            continue  # "…, and a coin dropped in 1990 is said to be falling"
         been = kind == "limit" and clause.aux == "has"
         if (
             clause.voice == "be"
@@ -96,6 +98,8 @@ def where(clause: Clause) -> Iterator[Draft]:
     clause = replace(clause, rest=re.sub(r"\bonly (?=(?:in|at|on) )", "", clause.rest))
     # "based on the shape of a fish" says no place.
     idea = clause.lemma == "base" and clause.rest.startswith(("on ", "upon "))
+    if re.match(r"(?:if|when|unless|once|while) ", clause.rest.removeprefix(clause.core).strip()):
+        return  # "If the unit stands outside the room, …"
     if clause.lemma in _LOCATIVE and not idea and (match := _SPOT.match(clause.rest)):
         inner = match.group("inner")
         region = re.match(rf"{ph.NAME}, {ph.NAME}(?=,|$| (?:{PREP})\b)", inner)
@@ -105,7 +109,8 @@ def where(clause: Clause) -> Iterator[Draft]:
         )
         value = noun_phrase(whole if not short else "") or (whole if short else "")
         dated = re.search(
-            rf"\b(?:{en.WEEKDAYS}|{en.MONTHS}|(?:day|week|month|year|time|hour|basis)s?)\b", value
+            rf"\b(?:(?:{en.WEEKDAYS})s?|{en.MONTHS}|(?:day|week|month|year|time|hour|basis)s?)\b",
+            value,
         )
         if (
             value

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from offline.teacher import english as en
 from offline.teacher import phrases as ph
+from offline.teacher import statement_words as said
 from offline.teacher.drafting import Draft
 from offline.teacher.grammar import Clause
 
@@ -15,25 +16,20 @@ _AGENT = re.compile(
     r"until|since|between|under)\b|,|$)"
 )
 
-_DOERS = en.PERSON_NOUNS | set(
-    "team committee board council office department members group club union staff "
-    "volunteers".split()
-)
-
 
 def agent(clause: Clause) -> Iterator[Draft]:
     """`was built by Ida Holm in 1902` → `Who built … in 1902?`"""
     if clause.voice != "passive":
         return
     match = _AGENT.search(clause.rest)
-    if match is None or re.search(r"\band \w+ed\b", clause.rest):
+    stranded = match and clause.rest[: match.start()].strip() in en.PREPOSITIONS  # "paid for by"
+    if match is None or stranded or re.search(r"\band \w+ed\b", clause.rest):
         return
     answer = match.group("value")
-    who = (
-        ph.is_person(answer)
-        or ph.is_organisation(answer)
-        or bool(re.match(r"(?:the|a|an) ", answer) and answer.split()[-1].lower() in _DOERS)
-    )
+    last = answer.split()[-1].lower()
+    doer = last in en.ORGANISATION or said.DOERS.fullmatch(last) is not None
+    who = ph.is_person(answer) or ph.is_organisation(answer)
+    who = who or (doer and answer.startswith(("the ", "a ", "an ")))
     rest = (
         f"{clause.rest[: match.start()].strip()} {_date_free(clause.rest[match.end() :])}".strip()
     )

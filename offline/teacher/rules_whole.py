@@ -33,6 +33,9 @@ _SECOND = re.compile(
     r" and (?:the|our|said|its|their|your|an?|[A-Z]\w+) (?:[\w’'-]+ ){0,3}?"
     rf"(?:{'|'.join(sorted(en.AUXILIARIES))}) "
 )
+_NEXT_PREDICATE = re.compile(
+    rf",? (?:and|but) (?:\w+ly |also )?(?:{'|'.join(sorted(en.AUXILIARIES))}) "
+)
 _LOOSE = re.compile(
     r"(?:since|because|with|as|to be|for the purpose|in (?:rare|some|most) cases)\b"
 )
@@ -76,6 +79,9 @@ def read_statement(text: str, names: frozenset[str], antecedent: str | None) -> 
     subject = speaker or _subject(reader, place, names)
     rest = main[reader.words[behind].start :] if behind < len(reader.words) else ""
     rest = _ASIDE.split(rest)[0].rstrip(" ,.!")
+    bare = joined(rest) & en.ONLY_VERBS & en.BASES if clause.aux == "does" else set()
+    if bare and not re.search(r"\b(?:to|not|help|let)\b", f"{clause.finite} {rest}"):
+        return None  # "fungi supply plants … [and receive …]": the noun was taken for the verb
     turned = {reader.low(index) for index in range(place, behind)} & (_TURNS - {"not"})
     if not subject or len(rest.split()) < 2 or turned or two_subjects(subject):
         return None
@@ -89,8 +95,11 @@ def whole_predicates(
     found = read_statement(text, names, antecedent)
     if found is None:
         return
-    lead, subject, clause = found.lead, found.subject, found.clause
-    rest, speaker = found.rest, found.speaker
+    lead, subject, clause, speaker = found.lead, found.subject, found.clause, found.speaker
+    rest = found.rest
+    rest = rest if rest.startswith("that ") else _NEXT_PREDICATE.split(f" {rest}")[0].strip()
+    if len(rest.split()) < 2:
+        return
     end = f" {lead}" if lead else ""
     rule, question, answer = form(clause, rest) or ("whole", *_asked(clause, rest))
     finite = en.AUXILIARIES | (en.ONLY_VERBS & en.PRESENT.keys() - en.BASES)
@@ -130,7 +139,7 @@ def _verb(reader: Reader) -> tuple[int, Clause, int] | None:
             continue
         if not (low[0].isalnum() or low in {"-", "'", "’", "`", "(", ")"}):
             return None
-        if low in en.SUBORDINATORS | {"need", "needs"}:
+        if low in en.SUBORDINATORS or (low in _NEEDS and reader.low(place + 1) in _NEEDED):
             return None
         if group := reader.verb_group(place, 0) or _unlisted(reader, place):
             return None if reader.is_reduced(place) else (place, *group)
@@ -149,6 +158,9 @@ def _unlisted(reader: Reader, place: int) -> tuple[Clause, int] | None:
     return Clause("", "does", base, word, base, "active", ""), place + 1
 
 
+# "needs to", "the need for": no object follows.
+_NEEDS = frozenset({"need", "needs"})
+_NEEDED = en.PREPOSITIONS | {"to", "not", "of", "be"}
 _TURNS = frozenset(
     "never hardly rarely seldom barely almost nearly only not hence however likewise thus "
     "otherwise".split()
@@ -175,7 +187,10 @@ def _subject(reader: Reader, place: int, names: frozenset[str]) -> str:
     subject = reader.slice(0, end)
     words = subject.split()
     first = words[0].lower()
-    one_word = re.fullmatch(r"the \w+er|[a-z]+ly|(?!early|daily|only)[a-z]+ly \w+", subject.lower())
+    compared = r"the (?:form|latt|young|old|larg|small|great|low|upp|bett)er"
+    one_word = re.fullmatch(
+        rf"{compared}|[a-z]+ly|(?!early|daily|only)[a-z]+ly \w+", subject.lower()
+    )
     if first in _NO_SUBJECT | _TURNS or one_word or said.UNNAMED.search(subject):
         return ""
     verbal = (

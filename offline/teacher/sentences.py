@@ -35,7 +35,7 @@ _REFERENCE = re.compile(
     r"Wikipedia|Wikimedia|\.\.\.|…"
 )
 # Left in a sentence without its marks: code, a formula, a word that was cut at its line's end.
-_CODE = re.compile(r"&[a-z]+;|[\[\]{}<>|\\=]|‐ |___")
+_CODE = re.compile(r"&[a-z]+;|[\[\]{}<>|\\=]|‐ |___|‘’|“”|\"\"")
 _MARKUP = re.compile(
     r"!?\[([^\]]+)\]\([^)]*\)|(?:\*{1,3}|(?<!\w)_{1,3})(?=\S)|(?<=\S)[*_]{1,3}(?!\w)|`"
 )

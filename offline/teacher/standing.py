@@ -9,7 +9,7 @@ from lib.records import Chunk
 from offline.teacher import english as en
 from offline.teacher.drafting import Draft
 from offline.teacher.leads import AUTHORS, ITSELF
-from offline.teacher.phrases import has_name, is_organisation
+from offline.teacher.phrases import has_name, is_organisation, is_person
 from offline.teacher.sentences import unmarked
 from offline.teacher.wholeness import list_goes_on, may_end, verb_goes_on, whole
 
@@ -83,7 +83,7 @@ def in_field(draft: Draft, chunk: Chunk, names: frozenset[str]) -> Draft | None:
         return draft
     if draft.field and (has_name(telling) or (name and name.lower() in asked)):
         return replace(draft, alone=True)
-    if name is None or len(asked.split()) < 4:
+    if name is None:
         return None
     craft = re.fullmatch(r"[A-Z][a-z]+(?: [a-z]+)?ing", name)
     opening = f"In {name.lower()}" if craft else f"According to “{name}”"
@@ -198,7 +198,9 @@ def acceptable(draft: Draft, quote: str, names: frozenset[str]) -> bool:
     behind = re.sub(r"^(?:please|then) ", "", behind)
     if found and not behind.startswith(answer) and not may_end(f" {behind}"):
         return False
-    if re.match(r"[Ww]ho\b", question) and not is_organisation(answer):
+    told = answer.split()[0].lower() in en.OPENERS or not is_person(answer)
+    named = is_organisation(answer) or (draft.rule == "subject" and told)
+    if re.match(r"[Ww]ho\b", question) and not named:
         capitals = re.findall(r"\b[A-ZÀ-Þ][\w’'-]+", answer)
         if (
             any(word not in names | en.PERSON_TITLES for word in capitals)

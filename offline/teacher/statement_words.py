@@ -24,8 +24,8 @@ UNNAMED = re.compile(
 OPENS_NOUN = re.compile(
     r"(?!as\b|is\b|was\b)(?:the|an?|any|all|each|every|no|its|their|your|both|two|three|four|"
     r"several|many|more|only|at "
-    r"least|up to|one|[£$€]?\d[\d.,]*|[A-Z][\w’'.-]*|[a-z][\w/-]*s|[a-z][\w/-]* (?:and|or|of) "
-    r"[a-z][\w/-]*"
+    r"least|up to|one|[£$€]?\d[\d.,]*|[A-Z][\w’'.-]*|[a-z][\w/-]*s|"
+    r"[a-z][\w/-]* (?:and|or|of) [a-z][\w/-]*"
     r"|[a-z][\w/-]* [a-z][\w/-]*(?:s|ion|ment|ity|ness|ing|ance|ence|ance|ware|ship|time|ure|"
     r"age))\b"
 )
@@ -35,6 +35,13 @@ PEOPLE = re.compile(
     r"you|staff|"
     r"managers?|students?|volunteers?|residents?|neighbou?rs?|developers?|engineers?|colleagues?|"
     r"contributors?|persons?|\w+selves|yourself)\b"
+)
+# A "who" is safe for these alone: "server", "damper" and "power" look like trades, too.
+DOERS = re.compile(
+    rf"{PEOPLE.pattern}|(?:{'|'.join(sorted(en.PERSON_NOUNS))}|[a-z]*(?:[ip]ist|man|men|woman|smith|"
+    r"wright|maker|keeper|owner|worker|leader|boarder|surfer|rider|ician|"
+    r"(?<!place)holder)|(?:visit|act|competit|contract|invest|invent|inspect|instruct|edit|doct)or|"
+    r"(?:lectur|driv|play|buy|sell|employ|own|passeng|begin+|law[yi]|command|read|speak)er)s?"
 )
 # What "it" can mean, and what "they" can: "a member … their card", too.
 _ONE = re.compile(
@@ -52,7 +59,7 @@ _POINTING = re.compile(
     rf"such(?! as\b)|same(?!.* as\b)|"
     r"(?:above|below)(?! \w)|the following|following$|previous|preceding|former|latter|otherwise|"
     r"all (?:two|three|four|five)|here|he|she|him|i|me|my|else|(?:do|does|done|if|even) so|"
-    r"so(?=[,.;?]|$)|etc|e\.g|i\.e|others|another|ones|(?:the|a \w+|new|last|each) one|"
+    r"so(?=[,.;?]|$)|etc|e\.g|i\.e|others|another|ones|(?:the|an?|new|last|each)(?: \w+)? one|"
     r"(?<!\band )(?<!\bor )(?<!\bor any )(?<!\band any )(?<!\bamong )other(?! than\b)"
     r"|(?<!\bare )(?<!\bwere )there(?! (?:is|are|was|were|has|have|will|may|can)\b))\b"
     r"|(?:^|\b(?:and|or|in|on|at|for|to|of|by|with|from|do|like|after|before|than|as|is|about) )"

@@ -33,97 +33,106 @@ slide slid slid
 """
 
 _REGULAR = """
-abandon abolish absorb abstain accelerate accept accompany accrue achieve acknowledge acquire act
-adapt add adhere adjoin adjourn adjust admit adopt adorn advance advertise advise advocate affect
-agree aim alert alias allege allocate allow alter alternate amend amount amplify analyse analyze
-anchor annex announce answer apologise apologize appear append apply appoint appreciate approach
-approve approximate archive argue arrange arrest arrive articulate ask assassinate assemble assert
-assess assign assist assume assure attach attack attend attract attribute audit authenticate
-authorise authorize automate average avoid await award back backport bake balance ban banish base
-belong besiege bind blend block board boil bolt book border borrow bottle branch brew brief
-broadcast bundle bury cache calculate calibrate call cancel capture carry carve categorise
-categorize cause cease celebrate centralise centralize certify change charge charter check
-checkout christen circle circulate cite claim clarify classify clean clear click climb clog clone
-close coach coat collaborate collapse collect colonise colonize colour combine command commemorate
-commence comment commission commit communicate compare compensate compete compile complain
-complete comply compose comprise compute conceal conceive conceptualise conceptualize concern
-conclude condense conduct configure confirm conflict conform congratulate connect conquer consent
-conserve consider consist consolidate constitute construct consult contact contain continue
-contribute control convene convert convey cook cool cooperate coordinate copy correct count cover
-craft create credit criticise criticize cross crystallise culminate cultivate cure customise
-customize damage darken date debate debug debut decide declare decline decode decommission
-decorate decrease decrypt dedicate deduct deem deepen default defend defer define deflate defrost
-degrade degrease delegate delete deliberate deliver demand demolish demonstrate deny depart depend
-depict deplete deploy depose deposit derive descend describe deserve design designate destroy
-detect deter determine develop devise devote diagnose differ differentiate digest digitise
-digitize dilute diminish dip direct disable disagree disappear discard discharge disclaim disclose
-disconnect discourage discover discuss disinfect dismantle dismiss display dispose dissolve distil
-distinguish distribute divert divide dock document dominate donate double download draft drag
-drain dredge dress drift drop dry dump earn echo edit educate elaborate elect eliminate elude
+abandon abolish absorb abstain accelerate accept accommodate accompany accrue accumulate achieve
+acknowledge acquire act activate adapt add adhere adjoin adjourn adjust administer admit adopt
+adorn advance advertise advise advocate affect agree aim alert alias align allege allocate allow
+alter alternate amend amount amplify analyse analyze anchor annex annotate announce answer
+anticipate apologise apologize appear append apply appoint appreciate approach approve approximate
+archive argue arrange arrest arrive articulate ask assassinate assemble assert assess assign
+assist assume assure attach attack attain attend attract attribute audit authenticate authorise
+authorize automate average avoid await award back backport bake balance ban banish base belong
+besiege bind blend block board boil bolt book border borrow bottle branch brew brief broadcast
+broaden bundle bury cache calculate calibrate call cancel capture carry carve categorise
+categorize cater cause cease celebrate centralise centralize certify change characterise charge
+charter check checkout christen circle circulate cite claim clarify classify clean clear click
+climb clog clone close coach coat coincide collaborate collapse collect collide colonise colonize
+colour combine command commemorate commence comment commission commit communicate compare
+compensate compete compile complain complete comply compose comprise compute conceal conceive
+conceptualise conceptualize concern conclude condense conduct configure confine confirm conflict
+conform confuse congratulate connect conquer consent conserve consider consist consolidate
+constitute constrain construct consult consume contact contain contend continue contradict
+contribute control convene converge convert convey cook cool cooperate coordinate copy correct
+correlate correspond corrode count cover craft create credit criticise criticize cross crystallise
+culminate cultivate cure customise customize damage darken date debate debug debut decide declare
+decline decode decommission decorate decrease decrypt dedicate deduct deem deepen default defend
+defer define deflate defrost degrade degrease delegate delete deliberate deliver demand demolish
+demonstrate denote deny depart depend depict deplete deploy depose deposit deprecate derive
+descend describe deserve design designate destroy detect deter deteriorate determine develop
+deviate devise devote diagnose differ differentiate digest digitise digitize dilute diminish dip
+direct disable disagree disappear discard discharge disclaim disclose disconnect discourage
+discover discuss disinfect dismantle dismiss display dispose dissolve distil distinguish
+distribute diverge divert divide dock document dominate donate double download draft drag drain
+dredge dress drift drop dry dump earn echo edit educate elaborate elect elevate eliminate elude
 email embark embed embody embrace emerge emit empathise emphasise emphasize employ empower empty
-enable enact encode encompass encounter encourage encrypt end endorse endow enforce engage
-engineer engrave enhance enjoy enlarge enrich enrol ensure entail enter entertain entitle equip
-erect escalate escape establish estimate evacuate evaluate evaporate evict evolve examine excavate
-exceed excel exchange exclude excrete execute exempt exercise exert exhale exhibit exist expand
-expect experience experiment expire explain explode exploit explore export expose express extend
-extinguish extract fabricate face facilitate fail familiarise familiarize farm fasten feature
-ferment fertilise fertilize fetch file fill film filter finance fine finish fish fit fix flag
-flank flare flash float flood flourish flow flush focus fold follow forfeit forge form format
-forward found freight frighten fuel fulfil fulfill function fund furnish fuse gain gather generate
-germinate glaze glide govern grade graduate grant greet grip ground group guarantee guard guide
-hail halt hammer handle happen harness harvest hatch haul head heat help hibernate highlight hire
-hoist host house hunt identify idle ignite ignore illuminate illustrate implement imply import
-impose imprison improve incentivise incentivize include incorporate increase incur indemnify
-indicate induce infer inflate influence inform infringe ingest inhabit inhale inherit inhibit
-initialise initialize initiate inject injure innovate insert inspect inspire install instruct
-insulate insure integrate intend interact intercept interfere interpret interrupt introduce
-invalidate invent invest investigate invite invoice invoke involve ionise irrigate isolate issue
-iterate join judge jump justify kick kill knead knit label lack ladle laminate land lapse last
-launch lean learn lease lengthen level leverage liaise license lift limit line link liquefy list
-live load locate lock lodge log look loosen lower lubricate magnify maintain manage manufacture
-marinate mark market marry match mature maximise maximize measure melt memorise memorize mention
-merge metabolise metabolize migrate mill mine minimise minimize misuse mitigate mix modernise
-modernize modify monetise monitor moor motivate mount move mulch mutate mute nail name nationalise
-nationalize navigate need negotiate nest nickname nominate normalise normalize note notify nourish
-number nurture obey object obligate oblige observe obtain occupy occur offboard offer omit onboard
-open operate oppose optimise optimize order organise organize originate outlast outline output
-outsource outweigh overestimate overflow overheat overlap overload overlook override overwinter
-overwrite owe own oxidise oxidize pack package paddle paint park parse participate partner pass
-paste pasture patent patrol peak peel penalise penalize penetrate perform permit persecute
-personalise personalize persuade photograph pick pilot pioneer pitch place plan plant play pledge
-plot plough plug plunder point polish pollinate pool popularise popularize portray pose position
-possess post postpone pour power practice practise praise precede prefer prefix premiere prepare
-prescribe present preserve preside press prevent print prioritise prioritize privatise privatize
-proceed process procure produce progress prohibit promote prompt pronounce propagate propel
-propose prosecute protect prove provide prune publicise publicize publish pull pump purchase
-purify pursue push qualify quarrel quarry query queue quote raise range rank ratify reach react
-realise realize reallocate rearrange reassign rebase reboot recall receive recognise recognize
-recommend reconcile reconnect reconsider record recover recruit recycle redeem redirect rediscover
-redistribute reduce refer refill refine refit reflect refund refurbish refuse regain register
-regret regulate rehearse reign reimburse reinforce reinstall reinstate reject relate release
-relocate rely remain remediate remind remove rename render renew renovate rent reopen reorder
-repack repair repay repeal repeat replace replicate reply report represent reproduce request
-require reschedule rescind rescue reseal research resell resemble reserve reshape reside resign
-resist resolve respect respond rest restart restock restore restrict result resume retain retell
-retire retrain retrieve retrofit retry return reuse reveal review revise revive revoke
-revolutionise revolutionize rework rig rinse roast roll rotate rout row rule run safeguard sail
-salt salvage sample sanitise sanitize satisfy save scale scan schedule score scroll scrutinise
-scrutinize seal search seat secrete secure select separate serialise serialize serve settle shape
-share shelter shield shift ship shorten shortlist showcase sieve sign signal simmer simplify skip
-slice slow smear smoke soak solicit solidify solve sort sound span spare specialise specialize
-specify split sponsor spot sprinkle squeeze stabilise stabilize staff standardise standardize star
-start state station stay steam steep steepen steer step sterilise sterilize stimulate stipulate
-stir stitch stock stop store stow strengthen stretch strive study subclass subcontract sublicense
-submit subscribe subsidise subsidize substitute succeed suffer suggest suit summarise summarize
-supersede supervise supplement supply support suppress surf surrender surround survey survive
-suspend sustain swap sway switch sympathise synchronise tackle tag tailor talk tap target taste
-terminate test thank thatch thaw thrive tie tighten tile toggle tolerate top tour tow trace track
-trade train transcribe transfer transform translate transmit transport travel traverse treat
-trigger truncate trust try tune turn twist type unblock underestimate underpin unfold unify
-uninstall unite unload unlock unmute unpack unplug unschedule unscrew untie unveil update upgrade
-upload urge use utilise utilize vaccinate validate vary vent verify view violate visit visualise
-visualize voice vote wade wait waive walk wander want warm warn warrant wash watch weigh welcome
-widen wipe wish witness work wrap wreck yield
+enable enact encode encompass encounter encourage encrypt end endorse endow endure enforce engage
+engineer engrave enhance enjoy enlarge enrich enrol ensure entail enter entertain entitle
+enumerate envisage equate equip erase erect erode escalate escape establish estimate evacuate
+evaluate evaporate evict evolve exacerbate exaggerate examine excavate exceed excel exchange
+exclude excrete execute exempt exercise exert exhale exhibit exist expand expect experience
+experiment expire explain explode exploit explore export expose express extend extinguish extract
+fabricate face facilitate fail familiarise familiarize farm fasten feature ferment fertilise
+fertilize fetch file fill film filter finance fine finish fish fit fix flag flank flare flash
+float flood flourish flow fluctuate flush focus fold follow forfeit forge form format formulate
+forward foster found freight frighten fuel fulfil fulfill function fund furnish fuse gain gather
+generate germinate glaze glide govern grade graduate grant greet grip ground group guarantee guard
+guide hail halt halve hammer handle happen harness harvest hatch haul head heat help hibernate
+highlight hire hoist host house hunt hydrate identify idle ignite ignore illuminate illustrate
+imitate immerse impair impede implement implicate imply import impose imprison improve incentivise
+incentivize include incorporate increase incur indemnify indicate induce infer inflate influence
+inform infringe ingest inhabit inhale inherit inhibit initialise initialize initiate inject injure
+innovate insert insist inspect inspire install instruct insulate insure integrate intend intensify
+interact intercept interfere interpret interrupt intersect introduce invade invalidate invent
+invest investigate invite invoice invoke involve ionise irrigate isolate issue iterate join judge
+jump justify kick kill knead knit label lack ladle laminate land lapse last launch lean learn
+lease lengthen level leverage liaise license lift lighten limit line link liquefy list live load
+locate lock lodge log look loosen lower lubricate magnify maintain manage manipulate manufacture
+marinate mark market marry match mature maximise maximize measure mediate melt memorise memorize
+mention merge metabolise metabolize migrate mill mine minimise minimize misuse mitigate mix
+modernise modernize modify monetise monitor moor motivate mount move mulch mutate mute nail name
+nationalise nationalize navigate necessitate need negotiate nest neutralise nickname nominate
+normalise normalize note notify nourish number nurture obey object obligate oblige obscure observe
+obstruct obtain occupy occur offboard offend offer omit onboard open operate oppose optimise
+optimize order organise organize originate oscillate outlast outline outnumber output outsource
+outweigh overestimate overflow overheat overlap overload overlook override overwinter overwrite
+owe own oxidise oxidize pack package paddle paint park parse participate partner pass paste
+pasture patent patrol peak peel penalise penalize penetrate perceive perform permit persecute
+persist personalise personalize persuade photograph pick pilot pioneer pitch place plan plant play
+pledge plot plough plug plunder point polish pollinate pollute pool popularise popularize populate
+portray pose position possess post postpone pour power practice practise praise precede prefer
+prefix premiere prepare prescribe present preserve preside press presume prevail prevent print
+prioritise prioritize privatise privatize proceed process proclaim procure produce progress
+prohibit prolong promote prompt pronounce propagate propel propose prosecute prosper protect prove
+provide provoke prune publicise publicize publish pull pump purchase purify pursue push qualify
+quantify quarrel quarry query queue quote radiate raise range rank ratify reach react realise
+realize reallocate rearrange reassign reassure rebase reboot recall receive recite reclaim
+recognise recognize recommend reconcile reconnect reconsider record recover recruit recycle redeem
+redirect rediscover redistribute reduce refer refill refine refit reflect refund refurbish refuse
+regain register regret regulate rehearse reign reimburse reinforce reinstall reinstate reject
+relate relax release relieve relocate rely remain remediate remind remove rename render renew
+renovate rent reopen reorder repack repair repay repeal repeat replace replicate reply report
+represent reproduce request require reschedule rescind rescue reseal research resell resemble
+resent reserve reshape reside resign resist resolve respect respond rest restart restock restore
+restrict result resume retain retell retire retrain retrieve retrofit retry return reuse reveal
+revert review revise revive revoke revolutionise revolutionize rework rig rinse roast roll rotate
+rout row rule run safeguard sail salt salvage sample sanitise sanitize satisfy saturate save scale
+scan schedule score scroll scrutinise scrutinize seal search seat secrete secure seize select
+separate serialise serialize serve settle shape share shelter shield shift ship shorten shortlist
+showcase sieve sign signal simmer simplify simulate skip slice slow smear smoke soak soften
+solicit solidify solve sort sound span spare specialise specialize specify split sponsor spot
+sprinkle squeeze stabilise stabilize staff standardise standardize star start state station stay
+steam steep steepen steer step sterilise sterilize stiffen stimulate stipulate stir stitch stock
+stop store stow strengthen stretch strive study subclass subcontract sublicense submerge submit
+subscribe subsidise subsidize substitute subtract succeed suffer suffice suggest suit summarise
+summarize summon superimpose supersede supervise supplement supply support suppress surf surpass
+surrender surround survey survive suspend sustain swap sway switch symbolise sympathise
+synchronise synthesise tackle tag tailor talk tap target taste tend terminate test thank thatch
+thaw threaten thrive tie tighten tile toggle tolerate top tour tow trace track trade train
+transcribe transfer transform translate transmit transport travel traverse treat trigger truncate
+trust try tune turn twist type unblock underestimate undermine underpin unfold unify uninstall
+unite unleash unload unlock unmute unpack unplug unschedule unscrew untie unveil update upgrade
+upload urge use utilise utilize vaccinate validate vary vent verify vibrate view violate visit
+visualise visualize voice vote wade wait waive walk wander want warm warn warrant wash watch
+weaken weigh welcome widen wipe wish witness work worsen wrap wreck yield
 """
 
 _DOUBLING = set(
