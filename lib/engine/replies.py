@@ -73,7 +73,8 @@ def without_thoughts(text: str, finish_reason: str) -> str:
     """`<think>Let me see.</think> 3 days` → `3 days`; "" of thoughts that a limit cut.
 
     What follows the last closing tag counts: the prompt may have held the opening one. A later
-    opening tag begins thoughts if the reply was cut; else the text only speaks of tags. Tokens that end a turn, and tags around the whole, go too.
+    opening tag begins thoughts if the reply was cut; else the text only speaks of tags. Tokens that
+    end a turn, and tags around the whole, go too.
     """
     lower = text.lower()
     may_think = any(word in lower for word in _WORDS)
