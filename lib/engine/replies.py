@@ -73,18 +73,17 @@ def without_thoughts(text: str, finish_reason: str) -> str:
     """`<think>Let me see.</think> 3 days` → `3 days`; "" of thoughts that a limit cut.
 
     What follows the last closing tag counts: the prompt may have held the opening one. A later
-    opening tag begins thoughts where it begins a line or the reply was cut; else the text only
-    speaks of tags. Tokens that end a turn, and tags around the whole, go too.
+    opening tag begins thoughts if the reply was cut; else the text only speaks of tags. Tokens that
+    end a turn, and tags around the whole, go too.
     """
     lower = text.lower()
     may_think = any(word in lower for word in _WORDS)
     if closed := list(_CLOSED.finditer(text)) if may_think else []:
         text = text[closed[-1].end() :]
     text = _LEADING.sub("", text) if may_think else text
-    if opened := _OPENED.search(text) if may_think else None:
-        before = text[: opened.start()]
-        if finish_reason == "length" or not before.rpartition("\n")[2].strip():
-            text = before.rstrip()
+    opened = _OPENED.search(text) if may_think else None
+    if opened and (finish_reason == "length" or not text[: opened.start()].strip()):
+        text = text[: opened.start()].rstrip()
     text = _ENDS.sub("", text) if "<" in text else text
     return _WRAPPED.sub(r"\2", text) if text.lstrip()[:1] == "<" else text
 

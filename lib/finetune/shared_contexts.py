@@ -10,7 +10,7 @@ so every completion token is learnt.
 
 With dropout in the model or its adapters, rows of one context share the context's mask. Related:
 Tree Training (arXiv:2511.00413), AReaL, NeMo Automodel's `prefix_tree` and TRL's `TreeRow` share
-prefixes of rollouts (docs/finetuning.md).
+prefixes of rollouts (docs/experiments.md).
 """
 
 import inspect

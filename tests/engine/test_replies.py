@@ -83,11 +83,6 @@ def test_no_reply_holds_a_thought(seed: int) -> None:
     assert Reply(said + answer + cut, ended, 1, 1, 0.0).text == answer
 
 
-def test_thoughts_that_begin_a_line_never_end() -> None:
-    said = "It says so. <ANSWER>: 3 days"
-    assert Reply(f"{said}\n<think>Or 4? <ANSWER>: 4", "stop", 1, 1, 0.0).text == said
-
-
 def test_a_whole_reply_may_speak_of_tags() -> None:
     said = "It opens with <think>, as the manual says. <ANSWER>: <think>"
     assert Reply(said, "stop", 1, 1, 0.0).text == said

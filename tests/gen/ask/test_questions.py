@@ -82,7 +82,7 @@ def test_an_artefact_is_read_not_asked_again_until_something_changes(
 def test_a_damaged_artefact_is_named_with_a_remedy(loopback: Loopback, name: str) -> None:
     path = ask().questions_dir / name
     text = path.read_text(encoding="utf-8")
-    for damage in (text[:40] or "{\"cut", "{}", '{"teach": 1}\n'):
+    for damage in (text[:40] or '{"cut', "{}", '{"teach": 1}\n'):
         path.write_text(damage, encoding="utf-8")
         with pytest.raises(SetupError, match=r"is damaged \(.*Delete that folder"):
             ask()

@@ -294,7 +294,7 @@ def test_nothing_is_overwritten(
         said = refused(capsys, str(dataset), "--to", "chat", "--out", str(out))
         assert "is there already" in said
     below = kept / "below"
-    assert "cannot be written" in refused(capsys, str(dataset), "--to", "chat", "--out", str(below))
+    assert "cannot be used" in refused(capsys, str(dataset), "--to", "chat", "--out", str(below))
     assert kept.read_text() == "kept"
 
 
