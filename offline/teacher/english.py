@@ -127,7 +127,6 @@ THINGS = frozenset(
     "australia pacific atlantic zealand coast america africa europe asia english "
     "island islands".split()
 )
-# After in/at/on/near these capitalised or plain nouns say no place.
 PLACE_NOUNS = frozenset(
     "harbour harbor port quay pier jetty dock island islands bay beach coast shore river lake "
     "sea ocean village town city valley hill hills mountain mountains hall house museum station "

@@ -265,9 +265,8 @@ def _lowered(phrase: str) -> str:
 def _is_clause(condition: str) -> bool:
     """`after the crash` only dates; `after the engine fails` and `when called` tell."""
     join, _, rest = condition.partition(" ")
-    if join == "while":
-        return False  # it may set two things against each other
-    return _is_statement(rest) or "’" in rest or "'" in rest
+    # "while" may set two things against each other.
+    return join != "while" and (_is_statement(rest) or "’" in rest or "'" in rest)
 
 
 def _is_statement(main: str) -> bool:

@@ -110,10 +110,10 @@ def whole_predicates(
     # Without a condition, the document says more than one such thing: of a short subject even
     # "What must a clerk not do?" and "What did the Board approve?"
     other = subject.lower().startswith("other ")
-    broad = rule == "whole" and re.search(r"(?<!not) do$", question)
-    many = rule == "object" and clause.aux not in {"do", "does"}
-    many = many or (rule == "whole" and question.endswith(" do"))
-    broad = not lead and (broad or (many and len(subject.split()) < 4))
+    positive = re.search(r"(?<!not) do$", question) is not None
+    broad = rule == "whole" and question.endswith(" do")
+    broad = broad or (rule == "object" and clause.aux not in {"do", "does"})
+    broad = broad and not lead and (positive or len(subject.split()) < 4)
     spoken = (speaker == "you" and rule != "manner") or (speaker and rule == "whole")
     if second or also or little or other or broad or spoken or _SECOND.search(answer):
         return

@@ -27,7 +27,7 @@ VAGUE = frozenset(
 _OUTSIDE = re.compile(
     rf"\b(?:th(?:is|ese)(?! {ITSELF})|those(?! (?:who|that|which|of|in|for|with)\b)|such(?! as)|"
     r"another|(?:above|below)(?! \w)|the (?:above|below|following|other|section)|following$|"
-    r"(?:figure|listing|table|section|chapter) [A-Z\d]|shown (?:on|in|at)|"
+    r"(?:figure|listing|table|section|chapter) \d|shown (?:on|in|at)|"
     r"remaining|previous|newer|(?:similar|corresponding)(?! (?:to|in)\b)|"
     r"that (?:first|way|too|well)|same (?:way|time|thing|reason)|"
     r"(?:all|the|both) (?:two|three|four)|"
@@ -63,7 +63,7 @@ _SOMEBODY = re.compile(
 _TERM = re.compile(r"^\w+ (?:is|are|was|were) the (?:term|word|name)s?\b")
 _FIRST = re.compile(r"\bthe (?:first|only|last) (?:person|man|woman|one|to)\b.{0,14}$")
 # "the best method", "the capacity": of what?
-_SUPERLATIVE = re.compile(
+_OF_WHAT = re.compile(
     r"\bthe (?:only|main|usual|best|worst|most \w+|least \w+) [\w-]+$|^\w+ (?:is|are) the [a-z]+$"
 )
 _EXCEPTION = re.compile(r"\b(?:a|an|the) (?:\w+ )?(?:exception|example|model|case|classic)$")
@@ -94,7 +94,7 @@ def stands(draft: Draft, quote: str, text: str) -> bool:
         return False
     if re.search(r" but (?:they|it|he|she|we) | (?:or|and) (?:even |also )?be ", answer):
         return False
-    if _SUPERLATIVE.search(question) or _SUPERLATIVE.search(answer):
+    if _OF_WHAT.search(question) or _OF_WHAT.search(answer):
         return False
     if _EXCEPTION.search(answer) or question.endswith(("an exception", "a notable exception")):
         return False
