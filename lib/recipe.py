@@ -155,7 +155,8 @@ class Recipe:
         meaning="spread evenly over its chunks instead; 0 = questions_per_chunk")
     question_style: str = _teacher("search", "a name below question_styles in the prompts")
     language: str = _teacher("",
-        meaning="of questions and reasoning ('Vietnamese', 'ko'); '' = the document's own")
+        meaning="of questions and reasoning ('Vietnamese', 'ko'), checked in each row; '' = the "
+        "document's own, not checked")
     prompt_variant: str = _teacher("gpt", choices=("gpt", "llama"),
         meaning="the teacher's prompts; 'llama' for open models")
     prompts_path: str = _teacher("", "a YAML of yours with the teacher's prompts that differ")
@@ -164,16 +165,19 @@ class Recipe:
         meaning="longest reply with questions or rows, tokens; many for a teacher that thinks")
     max_cot_answer_tokens: int = _teacher(2048, "the same of a reply with one answer", low=1)
     rationale: bool = _teacher(False, source=_PAPER,
-        meaning="the reasoning is written anew from the verified answer")
+        meaning="the reasoning is written anew from the verified answer: a request more, each row")
 
     max_repairs: int = _gates(1, low=0, high=10,
         meaning="how often a rejected row is asked again, with the reason")
     max_answer_words: int = _gates(0, low=0, high=1000,
         meaning="longest final answer, words; 0 = 40, of a pair 150")
-    round_trip: bool = _gates(False, "answered again from the document alone, it must be the same")
+    round_trip: bool = _gates(False,
+        meaning="answered again from the document alone, it must be the same: a request more, "
+        "each row")
     passage_dependency: bool = _gates(False,
-        meaning="answered without the document, it must not be the same")
-    min_rating: int = _gates(0, "least rating by the judge, 1–5; 0 = rate nothing", low=0, high=5)
+        meaning="answered without the document, it must not be the same: a request more, each row")
+    min_rating: int = _gates(0, low=0, high=5,
+        meaning="least rating by the judge, 1–5: a request more, each row; 0 = rate nothing")
     semantic_duplicates: bool = _gates(False,
         meaning="drop questions that say the same in other words (embeds them)")
     max_similarity: float = _gates(0.95, **_SHARE,
@@ -217,7 +221,8 @@ class Recipe:
         meaning="the account's limit, prompt and completion; 0 = none")
     tokens_per_day: int = _sending(0, "the same in any 24 hours, over all runs; 0 = none", low=0)
     max_cost: float = _sending(0.0, low=0, also=("2_finetune",),
-        meaning="what a notebook may spend, in the currency of prices.yaml; 0 = no limit")
+        meaning="what a notebook may spend, embeddings included, in the currency of prices.yaml; 0 "
+        "= no limit")
     max_tokens_total: int = _sending(0, "tokens a notebook may take; 0 = no limit", low=0)
     timeout_s: float = _sending(600.0, "the longest a request may take, seconds", **_POSITIVE)
     max_retries: int = _sending(8, low=0, high=100,
@@ -253,8 +258,8 @@ class Recipe:
     use_dora: bool = _training(False, source="arXiv:2402.09353",
         meaning="the adapters' direction and magnitude are learnt apart; slower")
     from_adapter: str = _training("",
-        meaning="go on from this adapter (the folder `adapter/` of an earlier student), whose rank "
-        "and layers stay")
+        meaning="go on from this adapter (an earlier student's folder, or `adapter/` in it), whose "
+        "rank and layers stay")
     batch_size: int = _training(8, "rows a step, per device", low=1)
     share_contexts: bool = _training(True,
         meaning="up to batch_size rows with one context are trained as one sequence")

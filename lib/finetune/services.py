@@ -42,7 +42,7 @@ class Service:
         said = []
         if day := self.terms.get("no_new_jobs_from"):
             said.append(f"{self.host} takes no new jobs from {day}")
-        if day := self._model(model).get("ends"):
+        if day := self.terms.get("ends", {}).get(_DATED.sub("", model)):
             said.append(f"{model} and what is trained from it answer until {day}")
         if note := self.terms.get("note"):
             said.append(note)

@@ -58,6 +58,11 @@ def ask_shard(recipe: Recipe, shard: Shard) -> None:
     Raises:
         Finished: a dry run.
     """
+    if not Asking(recipe).roles:
+        raise SetupError(
+            "The built-in teacher would write, which a part of a run does not ask. Run the whole, "
+            "or name a teacher in .env (COMPLETION_…)."
+        )
     folder = _folder(recipe) / f"{shard.number}-of-{shard.count}"
     os.environ[LEDGER] = str(folder / _LEDGER)  # for all of this process
     corpus = Corpus(recipe)

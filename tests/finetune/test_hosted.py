@@ -197,7 +197,9 @@ def test_dates_of_closing_are_those_of_the_file() -> None:
     assert "answer until" not in service.endings("gpt-4o-mini-tts-of-others")
     assert service.cost("gpt-4o-mini-2024-07-18", 2_000_000) == (6.0, "USD")
     assert service.cost("unknown", 1)[0] is None
-    assert service_of("https://x.openai.azure.com/openai/v1/").min_rows == 65
+    azure = service_of("https://x.openai.azure.com/openai/v1/")
+    assert azure.min_rows == 65
+    assert "answer until" not in azure.endings("gpt-4o-mini")  # the other service's date
     (home() / "hosted.yaml").write_text("models: []", encoding="utf-8")
     with pytest.raises(SetupError, match=r"hosted\.yaml cannot be read"):
         services.service_of("http://x")

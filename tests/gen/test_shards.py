@@ -198,9 +198,12 @@ def test_a_shard_that_cannot_be_is_one_line(
     assert f"--shard is {shard!r}; expected I/N with I from 1 to N" in line
 
 
-def test_a_shard_needs_an_endpoint(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_shard_needs_an_endpoint(
+    home_dir: Path, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run("run", file, "--shard", "1/2", status=2)
     assert "The built-in teacher would write" in capsys.readouterr().err
+    assert not (home_dir / "artefacts").exists()
 
 
 def test_a_shard_that_is_dry_asks_nothing(home_dir: Path, file: Path, loopback: Loopback) -> None:
