@@ -289,7 +289,11 @@ def test_a_hub_models_small_files_are_checked_and_no_weights_fetched(
         ("model.safetensors", None, "org/there on the model hub has no *.safetensors"),
         ("tokenizer.json", None, "org/there on the model hub has no tokenizer.json or"),
         ("tokenizer.json", b"{}", "The tokenizer in org/there cannot be loaded"),
-        ("chat_template.jinja", b"{{ messages[1]['content'] }}", "of org/there drops system"),
+        (
+            "chat_template.jinja",
+            b"{{ messages[0]['content'] }}",
+            "org/there: the chat template drops or changes the user",
+        ),
     ],
 )
 def test_a_hub_model_that_cannot_be_trained_is_told_before_anything_is_paid(
