@@ -11,7 +11,7 @@ from lib.finetune.methods import load_adapter
 from lib.finetune.model_files import load_weights
 from lib.finetune.rows import PreparedRows
 from lib.finetune.students import Base
-from lib.finetune.watch import HistoryPoint
+from lib.finetune.watch import HistoryPoint, validation_said
 from lib.progress import minutes
 from lib.settings import CheckFailed, home, write_text
 from lib.store import building, fingerprint
@@ -121,10 +121,12 @@ def write_model_card(
     merged: str,
 ) -> None:
     """Describe the student in the hub's model-card format; `merged` is what was compared."""
-    adapted = settings["method"] != "full"
+    adapted = (path.parent / "adapter").is_dir()
     what = "every weight was trained"
     if adapted:
         what = f"`adapter/` is the adapter alone\n({merged})"
+    elif merged:
+        what = f"an adapter was merged\n({merged}), and then {what}"
     base, table = rows.base, "\n".join(f"| `{name}` | {it} |" for name, it in settings.items())
     write_text(
         path,
@@ -142,7 +144,8 @@ that the documents do not hold the answer (RAFT, arXiv:2403.10131). `merged/` is
 causal language model; {what}.
 
 - Dataset: `{rows.dataset_dir.name}`: {rows.lengths}.
-- Validation loss{_losses(history)}. The loss counts completions only.
+- Validation loss: {validation_said(history) or "there are no validation rows"}. It counts
+  completions only.
 - Training took {minutes(seconds)} (minutes:seconds).
 - Licence: the base model's, `{licence_of(base.folder)}`; read it before you pass the student on.
 - Write prompts with the tokenizer's chat template; decode greedily.
@@ -151,17 +154,6 @@ causal language model; {what}.
 |---|---|
 {table}
 """,
-    )
-
-
-def _losses(history: list[HistoryPoint]) -> str:
-    points = [point for point in history if "validation_loss" in point]
-    if not points:
-        return ": not measured, the dataset has no validation rows"
-    first, last = points[0], points[-1]
-    return (
-        f" (nats per completion token): {first['validation_loss']:.3f} before training,\n"
-        f"  {last['validation_loss']:.3f} after {last['epoch']:.1f} epochs"
     )
 
 

@@ -61,6 +61,8 @@ def train_again(folder: Path, rows: PreparedRows, recipe: Recipe, *, scratch_dir
     trainer.train()
     model = trainer.accelerator.unwrap_model(trainer.model)
     save_model(model, folder / "merged", tokenizer=rows.tokenizer)
+    if (adapter := folder / "adapter").is_dir():  # not the student's any more
+        adapter.rename(folder / f"adapter-before-{recipe.then}")
 
 
 def _dpo_trainer(rows: PreparedRows, recipe: Recipe, arguments: dict[str, Any]) -> Any:

@@ -77,7 +77,10 @@ def recipe(model_dir: Path, **changed: Any) -> Recipe:
 def trained_again(folder: Path, rows: PreparedRows, wanted: Recipe) -> list[HistoryPoint]:
     """Of a student in this folder, which is a copy of the base model."""
     shutil.copytree(wanted.student_model, folder / "merged")
+    (folder / "adapter").mkdir()
     train_again(folder, rows, wanted, scratch_dir=folder / "scratch")
+    assert not (folder / "adapter").exists()  # it is not the student, so nothing may serve it
+    assert (folder / f"adapter-before-{wanted.then}").is_dir()
     return read_jsonl(folder / "second.jsonl")
 
 
