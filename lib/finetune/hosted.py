@@ -216,6 +216,11 @@ def _check(steps: list[_Step], base: str, recipe: Recipe, service: Service) -> N
                 f"The service would train about {tokens:,} tokens for {cost:,.2f} {currency}, and "
                 f"max_cost is {recipe.max_cost:g}. Raise it, or train on fewer rows or epochs."
             )
+    elif recipe.max_cost:
+        raise SetupError(
+            f"max_cost is set, and hosted.yaml has no price for '{base}'. Add it there, or set "
+            "max_cost to 0."
+        )
     what = " and ".join(f"{len(step.train):,} {step.what}" for step in steps)
     print(f"{service.host} would train about {tokens:,} tokens of {what}: {said}.", flush=True)
     if ends := service.endings(base):
