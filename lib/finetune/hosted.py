@@ -10,7 +10,7 @@ from lib.engine.budget import BYTES_PER_TOKEN
 from lib.engine.sdk import sdk_client
 from lib.finetune.jobs import Lines, explained, jsonl, loss_curve, submitted, wait
 from lib.finetune.rows import training_messages
-from lib.finetune.second import preference_pairs, preferences_file
+from lib.finetune.second import preference_pairs
 from lib.finetune.services import Service, hosted_base, require_service, service_of
 from lib.finetune.watch import HistoryPoint
 from lib.progress import minutes
@@ -112,25 +112,14 @@ def _preference_lines(recipe: Recipe) -> Lines:
     https://platform.openai.com/docs/guides/direct-preference-optimization: one turn, and each
     output one message of the assistant.
     """
-    lines = []
-    for number, pair in enumerate(preference_pairs(recipe), start=1):
-        better, worse = _answer(pair["chosen"]), _answer(pair["rejected"])
-        if not better or not worse or better == worse:
-            raise SetupError(
-                f"{portable(preferences_file(recipe))}, line {number}: a service takes two "
-                "different answers, each one message of the assistant. Mend the line or remove it."
-            )
-        outputs = {"preferred_output": pair["chosen"], "non_preferred_output": pair["rejected"]}
-        lines.append({"input": {"messages": pair["prompt"]}, **outputs})
-    return lines
-
-
-def _answer(messages: Any) -> str:
-    """The text of a single message of the assistant; "" = it is something else."""
-    match messages:
-        case [{"role": "assistant", "content": str(text)}]:
-            return text.strip()
-    return ""
+    return [
+        {
+            "input": {"messages": pair["prompt"]},
+            "preferred_output": pair["chosen"],
+            "non_preferred_output": pair["rejected"],
+        }
+        for pair in preference_pairs(recipe)
+    ]
 
 
 def _chats(rows: list[list[Message]]) -> Lines:

@@ -127,11 +127,12 @@ def write_model_card(
         what = f"`adapter/` is the adapter alone\n({merged})"
     elif merged:
         what = f"an adapter was merged\n({merged}), and then {what}"
+    first = " of the first training" if settings.get("then") else ""
     base, table = rows.base, "\n".join(f"| `{name}` | {it} |" for name, it in settings.items())
     write_text(
         path,
         f"""---
-base_model: {base.name}
+base_model: {base.hub_name}
 library_name: {"peft" if adapted else "transformers"}
 tags: [raft, {"lora, " if adapted else ""}retrieval-augmented-fine-tuning]
 license: {licence_of(base.folder)}
@@ -144,7 +145,7 @@ that the documents do not hold the answer (RAFT, arXiv:2403.10131). `merged/` is
 causal language model; {what}.
 
 - Dataset: `{rows.dataset_dir.name}`: {rows.lengths}.
-- Validation loss: {validation_said(history) or "there are no validation rows"}. It counts
+- Validation loss{first}: {validation_said(history) or "there are no validation rows"}. It counts
   completions only.
 - Training took {minutes(seconds)} (minutes:seconds).
 - Licence: the base model's, `{licence_of(base.folder)}`; read it before you pass the student on.
@@ -161,5 +162,5 @@ def licence_of(base_dir: Path) -> str:
     """The licence that a base model's card names, or "other" when it names none."""
     card = base_dir / "README.md"
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
-    named = re.search(r"^license:\s*(\S+)", text, re.MULTILINE)
+    named = re.search(r"^license:[ \t]*[\"']?([\w.-]+)", text, re.MULTILINE)
     return named.group(1) if named else "other"

@@ -43,6 +43,12 @@ class Base:
     folder: Path
     fingerprint: str  # of its files, or hub name and commit
 
+    @property
+    def hub_name(self) -> str:
+        """With its organisation, so that model cards link it; of a folder its name."""
+        name, is_hub, _ = self.fingerprint.partition("@")
+        return name if is_hub else self.name
+
 
 def find_student(student_model: str) -> Path | str:
     """The folder of `embedded` or of a local model; a name on the model hub as it is."""
@@ -88,9 +94,9 @@ def require_machine(recipe: Recipe) -> None:
     Of a model on the hub all but its weights is downloaded.
     """
     if recipe.then == "dpo":
-        from lib.finetune.second import preferences_file
+        from lib.finetune.second import preference_pairs
 
-        preferences_file(recipe)
+        preference_pairs(recipe)
     if recipe.method == "hosted":
         require_service(recipe)
         return

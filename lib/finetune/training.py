@@ -12,7 +12,7 @@ from lib.finetune.methods import adapter_dir, has_bf16
 from lib.finetune.model_files import load_weights
 from lib.finetune.parallel import free_model, require_processes, sharding_watch, whole_state
 from lib.finetune.rows import PreparedRows, check_lengths, few_rows
-from lib.finetune.second import second_inputs, train_again
+from lib.finetune.second import check_second, second_inputs, train_again
 from lib.finetune.show import marked, trained_pieces
 from lib.finetune.trainer import alone, last_checkpoint, make_trainer, training_dir
 from lib.finetune.watch import HistoryPoint, plain_output, training_watch, validation_said
@@ -76,6 +76,7 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
             f"then is '{recipe.then}', and a second training takes one process. Start it without "
             "torchrun, or train with then = '' first."
         )
+    check_second(rows, recipe)
     target = student_dir(rows, recipe)
     if reused := target.exists():
         process.print(f"{portable(target)} is there already: nothing to train.", flush=True)
