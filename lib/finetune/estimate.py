@@ -13,7 +13,7 @@ from lib.settings import SetupError, unwritable
 from lib.store import read_json
 
 _TRAINED_BYTES = 16  # a weight that is trained: itself, its gradient and Adam's two, in float32
-_SECOND_BYTES = {"": 0, "dpo": 20, "grpo": 16}  # a weight of the second training; DPO has a copy
+_SECOND_BYTES = {"dpo": 20, "grpo": 16}  # a weight of the second training; DPO has a copy
 _QUANTISED_BYTES = {"qlora": 0.53, "lora_8bit": 1.01}  # a weight with its share of the scales
 _PROCESS_GIB = 0.8  # Python and the libraries, on a CPU
 
@@ -26,9 +26,12 @@ def memory_estimate(
     weights_gib, rows_gib, own_gib = estimated_gib(
         rows, recipe, on_gpu=on_gpu, in_bf16=in_bf16, recompute=recompute, processes=processes
     )
-    parts = f"{weights_gib:.1f} for weights, gradients and optimizer"
-    parts += f" of {recipe.then}, which trains every weight" if recipe.then else ""
-    parts += f", {rows_gib:.1f} for "
+    what = "weights, gradients and optimizer"
+    if recipe.then:
+        every = sum(map(math.prod, weight_shapes(rows.base.folder).values()))
+        weights_gib = max(weights_gib, _SECOND_BYTES[recipe.then] * every / 2**30)
+        what += f" of {recipe.then}, which trains every weight"
+    parts = f"{weights_gib:.1f} for {what}, {rows_gib:.1f} for "
     parts += f"{recipe.batch_size} rows of {rows.lengths.max_total_tokens:,} tokens"
     parts += ", computed twice to save memory" if recompute else ""
     total_gib = weights_gib + rows_gib + own_gib
@@ -108,9 +111,8 @@ def free_memory_gib(*, on_gpu: bool) -> float:
 def _weight_bytes(rows: PreparedRows, recipe: Recipe, *, float_bytes: int) -> float:
     shapes = weight_shapes(rows.base.folder)
     every = sum(math.prod(shape) for shape in shapes.values())
-    second_bytes = _SECOND_BYTES[recipe.then] * every
     if recipe.method == "full":
-        return max(_TRAINED_BYTES * every, second_bytes)
+        return _TRAINED_BYTES * every
     layers = [
         (name.removesuffix(".weight").rpartition(".")[2], shape)
         for name, shape in shapes.items()
@@ -120,8 +122,7 @@ def _weight_bytes(rows: PreparedRows, recipe: Recipe, *, float_bytes: int) -> fl
     adapters = sum(recipe.lora_rank * sum(shape) for name, shape in layers if name in targets)
     divided = sum(math.prod(shape) for _, shape in layers)
     frozen_bytes = _QUANTISED_BYTES.get(recipe.method, float_bytes)
-    weights_bytes = divided * frozen_bytes + (every - divided) * float_bytes
-    return max(weights_bytes + adapters * _TRAINED_BYTES, second_bytes)
+    return divided * frozen_bytes + (every - divided) * float_bytes + adapters * _TRAINED_BYTES
 
 
 def _activation_bytes(

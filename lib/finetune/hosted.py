@@ -112,13 +112,10 @@ def _preference_lines(recipe: Recipe) -> Lines:
     https://platform.openai.com/docs/guides/direct-preference-optimization: one turn, and each
     output one message of the assistant.
     """
+    names = "preferred_output", "non_preferred_output"
     return [
-        {
-            "input": {"messages": pair["prompt"]},
-            "preferred_output": pair["chosen"],
-            "non_preferred_output": pair["rejected"],
-        }
-        for pair in preference_pairs(recipe)
+        {"input": {"messages": prompt}} | dict(zip(names, outputs, strict=True))
+        for prompt, *outputs in (pair.values() for pair in preference_pairs(recipe))
     ]
 
 

@@ -90,7 +90,7 @@ def prepare_baseline(base: Base, *, chat_template: str) -> Path:
     are linked, not copied.
     """
     made_of = {"base": base.fingerprint, "chat_template": chat_template}
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", base.name)  # as it is served
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", base.name.rpartition("/")[2])  # as it is served
     target = home() / "artefacts" / "baselines" / f"{name}-{fingerprint(made_of)}"
     if target.exists():
         return target
@@ -132,7 +132,7 @@ def write_model_card(
     write_text(
         path,
         f"""---
-base_model: {base.hub_name}
+base_model: {base.name}
 library_name: {"peft" if adapted else "transformers"}
 tags: [raft, {"lora, " if adapted else ""}retrieval-augmented-fine-tuning]
 license: {licence_of(base.folder)}

@@ -55,11 +55,9 @@ def check_second(rows: PreparedRows, recipe: Recipe) -> None:
     if recipe.then == "grpo" and not _prompts(rows):
         raise SetupError("then is 'grpo', and all training rows are without their documents.")
     if recipe.then == "dpo":
-        end_ids = end_token_ids(rows.base.folder, rows.tokenizer)
+        how = rows.tokenizer, end_token_ids(rows.base.folder, rows.tokenizer)
         told = [
-            tokenise(
-                f"{name} of pair {number}", pair["prompt"] + pair[name], rows.tokenizer, end_ids
-            )
+            tokenise(f"{name} of pair {number}", pair["prompt"] + pair[name], *how)
             for number, pair in enumerate(preference_pairs(recipe), start=1)
             for name in _PAIR[1:]
         ]

@@ -50,7 +50,7 @@ def write_whole(checkpoint: Path, recipe: Recipe, folder: Path) -> None:
         model = model.merge_and_unload(safe_merge=True)
     # Writes config.json, and no lm_head.weight that is tied to the embeddings
     save_model(model, folder / "merged", tokenizer=tokenizer)
-    about = f"---\nbase_model: {base.hub_name}\nlicense: {licence_of(base.folder)}\n---\n\n"
+    about = f"---\nbase_model: {base.name}\nlicense: {licence_of(base.folder)}\n---\n\n"
     what = f"{checkpoint.name} of a training of {base.name}"
     write_text(folder / "README.md", f"{about}# {what}\n")
 

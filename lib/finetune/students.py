@@ -39,15 +39,9 @@ _PACKAGES = {
 class Base:
     """The model that training starts from, on this machine's disk."""
 
-    name: str  # "embedded", a hub name or a folder's name
+    name: str  # "embedded", a name on the hub with its organisation, or a folder's name
     folder: Path
     fingerprint: str  # of its files, or hub name and commit
-
-    @property
-    def hub_name(self) -> str:
-        """With its organisation, so that model cards link it; of a folder its name."""
-        name, is_hub, _ = self.fingerprint.partition("@")
-        return name if is_hub else self.name
 
 
 def find_student(student_model: str) -> Path | str:
@@ -85,7 +79,7 @@ def fetch_student(student_model: str) -> Base:
     folder = Path(downloaded)
     if missing := missing_in_folder(folder):
         raise SetupError(missing.replace(str(folder), found))
-    return Base(found.rpartition("/")[2], folder, f"{found}@{folder.name}")
+    return Base(found, folder, f"{found}@{folder.name}")
 
 
 def require_machine(recipe: Recipe) -> None:

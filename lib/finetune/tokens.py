@@ -127,16 +127,11 @@ def _prompt_and_rest(messages: Sequence[Message], tokenizer: Any, where: str) ->
         said = f"refuses these messages ({error})"
     else:
         rest = text.removeprefix(prompt)
-        places = [*[prompt] * (len(messages) - 1), rest]
-        lost = [
-            m["role"]
-            for m, p in zip(messages, places, strict=True)
-            if m["content"].strip() not in p
-        ]
+        lost = [one["role"] for one in messages[:-1] if one["content"].strip() not in prompt]
+        lost += ["assistant"] * (messages[-1]["content"].strip() not in rest)
         if not lost and text.startswith(prompt):
             return prompt, rest
-        said = "writes a prompt differently when an answer follows, so that the student would be "
-        said += "trained on prompts that it never sees"
+        said = "writes a prompt differently when an answer follows"
         if lost:
             said = f"drops or changes the {lost[0]} message"
     raise SetupError(

@@ -130,27 +130,21 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
 def _card_settings(recipe: Recipe, folder: Path) -> dict[str, Any]:
     """As they were: those of adapters are the adapter's own, which may be an earlier one."""
     settings = {"dataset_format": recipe.dataset_format, **_settings(recipe)}
+    settings |= second_inputs(recipe)
     if recipe.method == "full":
-        settings = {
-            name: it for name, it in settings.items() if "lora" not in name and "dora" not in name
-        }
-    else:
-        config = read_json(folder / "adapter" / "adapter_config.json")
-        targets = sorted({name.rpartition(".")[2] for name in config["target_modules"]})
-        settings |= {"lora_rank": config["r"], "lora_targets": targets}
-        names = "lora_alpha", "lora_dropout", "use_rslora", "use_dora"
-        settings |= {name: config[name] for name in names}
-        if recipe.from_adapter:
-            settings["from_adapter"] = recipe.from_adapter
-    return settings | second_inputs(recipe)
+        return {name: it for name, it in settings.items() if name[:4] not in ("lora", "use_")}
+    config = read_json(folder / "adapter" / "adapter_config.json")
+    targets = sorted({name.rpartition(".")[2] for name in config["target_modules"]})
+    settings |= {name: config[name] for name in config.keys() & settings.keys()}
+    settings |= {"lora_rank": config["r"], "lora_targets": targets}
+    return settings | {"from_adapter": recipe.from_adapter}
 
 
 def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> None:
     scratch = training_dir(target, process.num_processes)
     if process.is_main_process:
-        left_by_kills = target.parent.glob(f".{target.name}.{'?' * 8}")  # of `building`
-        for folder in {*left_by_kills} - {scratch}:
-            shutil.rmtree(folder)
+        for left in {*target.parent.glob(f".{target.name}.????????")} - {scratch}:
+            shutil.rmtree(left, ignore_errors=True)  # half built, by a run that was killed
     checkpoint = last_checkpoint(scratch)
     if process.is_main_process and not checkpoint:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -26,6 +26,7 @@ _MEASURES = {  # TRL's name → ours
     **{"loss": "loss", "eval_loss": "validation_loss"},
     **{"reward": "reward", "rewards/margins": "margin"},
 }
+_MEASURED = {*_MEASURES.values()}
 
 
 @contextmanager
@@ -65,13 +66,9 @@ def training_watch(metrics_path: Path, *, rate_knob: str = "learning_rate") -> A
             self._start, self._first_step = time.monotonic(), state.global_step
             if state.global_step:  # what came after the checkpoint is trained again
                 said = metrics_path.read_text("utf-8") if metrics_path.exists() else ""
-                # A full disk leaves half a line. The last point of a training has no measure.
-                told = [json.loads(line) for line in said.split("\n")[:-1]]
-                self.history = [
-                    point
-                    for point in told
-                    if point["step"] <= state.global_step and {*point} & {*_MEASURES.values()}
-                ]
+                lines = said.split("\n")[:-1]  # a full disk leaves half a line behind them
+                told = [point for point in map(json.loads, lines) if {*point} & _MEASURED]
+                self.history = [point for point in told if point["step"] <= state.global_step]
                 self._earlier_s = max((point["seconds"] for point in self.history), default=0.0)
             if state.is_world_process_zero:
                 write_jsonl(metrics_path, self.history)
@@ -96,10 +93,8 @@ def training_watch(metrics_path: Path, *, rate_knob: str = "learning_rate") -> A
             for weight in known["model"].parameters():  # no loss tells of the last update
                 own = getattr(weight, "to_local", lambda same=weight: same)()
                 if weight.requires_grad and not own.isfinite().all():
-                    raise SetupError(
-                        "Training ended with weights that are not numbers. Lower "
-                        f"{rate_knob} and run again."
-                    )
+                    said = f"weights that are not numbers. Lower {rate_knob} and run again."
+                    raise SetupError(f"Training ended with {said}")
 
         def on_log(
             self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any
@@ -108,9 +103,8 @@ def training_watch(metrics_path: Path, *, rate_knob: str = "learning_rate") -> A
             point["seconds"] = round(self._earlier_s + time.monotonic() - self._start, 1)
             measured = {ours: logs[name] for name, ours in _MEASURES.items() if name in logs}
             if not all(map(math.isfinite, measured.values())):
-                said = ", ".join(
-                    f"{name.replace('_', ' ')} is {value}" for name, value in measured.items()
-                )
+                said = ", ".join(f"{name} is {value}" for name, value in measured.items())
+                said = said.replace("_", " ")
                 remedy = f"Lower {rate_knob} and run again."
                 if not state.global_step:
                     remedy = "The base model's weights are damaged: copy or download it again."
@@ -158,12 +152,10 @@ def training_watch(metrics_path: Path, *, rate_knob: str = "learning_rate") -> A
 def validation_said(history: list[HistoryPoint]) -> str:
     """`went from 3.214 to 1.073 nats per completion token`, of the weights that were kept (with
     early stop the best ones); "" = there are no validation rows."""
-    points = [point for point in history if "validation_loss" in point]
-    if not points:
+    losses = {p["step"]: p["validation_loss"] for p in history if "validation_loss" in p}
+    if not losses:
         return ""
-    kept_step = history[-1].get("kept_step", points[-1]["step"])
-    first = points[0]["validation_loss"]
-    kept = [point["validation_loss"] for point in points if point["step"] == kept_step][-1]
+    first, kept = losses[min(losses)], losses[history[-1].get("kept_step", max(losses))]
     said = f"went from {first:.3f} to {kept:.3f} nats per completion token"
     return f"{said}: training made it worse, lower learning_rate" if kept > first else said
 

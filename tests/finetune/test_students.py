@@ -278,7 +278,7 @@ def test_a_hub_models_small_files_are_checked_and_no_weights_fetched(
         assert {"config.json", "tokenizer.json"} <= {path.split("/")[-1] for path in seen.paths}
         assert not [path for path in seen.paths if path.endswith(".safetensors")]
         base = fetch_student("org/there")  # with the weights now
-        assert (base.fingerprint, base.hub_name) == (f"org/there@{SHA}", "org/there")
+        assert (base.fingerprint, base.name) == (f"org/there@{SHA}", "org/there")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert missing("org/there") == ""
 
