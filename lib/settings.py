@@ -51,7 +51,8 @@ _NO_PLACE = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errn
 def unwritable(path: Path, error: BaseException) -> SetupError | None:
     """What to say of a full disk, missing rights or a path that cannot be; None: another error."""
     number = getattr(error, "errno", None)
-    full = "No space left" in str(error)  # safetensors has errors of its own
+    # safetensors and torch have errors of their own, torch's without a reason
+    full = "No space left" in str(error) or "inline_container" in str(error)
     if not full and number not in (*_FULL, *_FORBIDDEN, *_NO_PLACE):
         return None
     why = os.strerror(errno.ENOSPC) if full else getattr(error, "strerror", error)

@@ -25,6 +25,7 @@ class JobsServer:
     # Of the next job with this method, or the next "file": it is made, and its reply does not come.
     lose_reply_of: str = ""
     refuse: tuple[int, str] | None = None  # status and message in place of a job
+    look_faults: list[int] = field(default_factory=list)  # statuses in place of the first looks
     file_statuses: list[str] = field(default_factory=lambda: ["processed"])
     redirect_to: str = ""
     files: dict[str, Body] = field(default_factory=dict)
@@ -112,6 +113,9 @@ class JobsServer:
         return _list(self.jobs)
 
     async def look(self, request: web.Request) -> web.Response:
+        if self.look_faults:
+            error = {"error": {"message": "not now"}}
+            return web.json_response(error, status=self.look_faults.pop(0))
         job = self.jobs[request.match_info["id"]]
         job["status"] = self._now(job["id"], self.statuses)
         problem = _problem(self.contents[job["training_file"]], job["method"])

@@ -3,15 +3,17 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from lib.finetune.model_files import weight_shapes
 from lib.finetune.rows import PreparedRows
 from lib.recipe import Recipe
-from lib.settings import SetupError
+from lib.settings import SetupError, unwritable
 from lib.store import read_json
 
 _TRAINED_BYTES = 16  # a weight that is trained: itself, its gradient and Adam's two, in float32
+_SECOND_BYTES = {"dpo": 20, "grpo": 16}  # a weight of the second training; DPO has a copy
 _QUANTISED_BYTES = {"qlora": 0.53, "lora_8bit": 1.01}  # a weight with its share of the scales
 _PROCESS_GIB = 0.8  # Python and the libraries, on a CPU
 
@@ -24,7 +26,12 @@ def memory_estimate(
     weights_gib, rows_gib, own_gib = estimated_gib(
         rows, recipe, on_gpu=on_gpu, in_bf16=in_bf16, recompute=recompute, processes=processes
     )
-    parts = f"{weights_gib:.1f} for weights, gradients and optimizer, {rows_gib:.1f} for "
+    what = "weights, gradients and optimizer"
+    if recipe.then:
+        every = sum(map(math.prod, weight_shapes(rows.base.folder).values()))
+        weights_gib = max(weights_gib, _SECOND_BYTES[recipe.then] * every / 2**30)
+        what += f" of {recipe.then}, which trains every weight"
+    parts = f"{weights_gib:.1f} for {what}, {rows_gib:.1f} for "
     parts += f"{recipe.batch_size} rows of {rows.lengths.max_total_tokens:,} tokens"
     parts += ", computed twice to save memory" if recompute else ""
     total_gib = weights_gib + rows_gib + own_gib
@@ -76,13 +83,16 @@ def out_of_memory(rows: PreparedRows, recipe: Recipe) -> str:
 
 
 @contextmanager
-def memory_errors(rows: PreparedRows, recipe: Recipe) -> Iterator[None]:
-    """Say in one line what was tried where the memory does not suffice."""
+def training_errors(rows: PreparedRows, recipe: Recipe, folder: Path) -> Iterator[None]:
+    """Say in one line what was tried where the memory does not suffice, or the folder's disk."""
     import torch
+    from safetensors import SafetensorError
 
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError, OSError, SafetensorError) as error:
+        if told := unwritable(folder, error):
+            raise told from None
         said = str(error)
         asked = "can't allocate memory" in said or "not enough memory" in said  # torch, on a CPU
         if asked or isinstance(error, MemoryError | torch.OutOfMemoryError):

@@ -10,7 +10,7 @@ from lib.engine.budget import BYTES_PER_TOKEN
 from lib.engine.sdk import sdk_client
 from lib.finetune.jobs import Lines, explained, jsonl, loss_curve, submitted, wait
 from lib.finetune.rows import training_messages
-from lib.finetune.second import preference_pairs, preferences_file
+from lib.finetune.second import preference_pairs
 from lib.finetune.services import Service, hosted_base, require_service, service_of
 from lib.finetune.watch import HistoryPoint
 from lib.progress import minutes
@@ -112,25 +112,11 @@ def _preference_lines(recipe: Recipe) -> Lines:
     https://platform.openai.com/docs/guides/direct-preference-optimization: one turn, and each
     output one message of the assistant.
     """
-    lines = []
-    for number, pair in enumerate(preference_pairs(recipe), start=1):
-        better, worse = _answer(pair["chosen"]), _answer(pair["rejected"])
-        if not better or not worse or better == worse:
-            raise SetupError(
-                f"{portable(preferences_file(recipe))}, line {number}: a service takes two "
-                "different answers, each one message of the assistant. Mend the line or remove it."
-            )
-        outputs = {"preferred_output": pair["chosen"], "non_preferred_output": pair["rejected"]}
-        lines.append({"input": {"messages": pair["prompt"]}, **outputs})
-    return lines
-
-
-def _answer(messages: Any) -> str:
-    """The text of a single message of the assistant; "" = it is something else."""
-    match messages:
-        case [{"role": "assistant", "content": str(text)}]:
-            return text.strip()
-    return ""
+    names = "preferred_output", "non_preferred_output"
+    return [
+        {"input": {"messages": prompt}} | dict(zip(names, outputs, strict=True))
+        for prompt, *outputs in (pair.values() for pair in preference_pairs(recipe))
+    ]
 
 
 def _chats(rows: list[list[Message]]) -> Lines:
@@ -216,6 +202,11 @@ def _check(steps: list[_Step], base: str, recipe: Recipe, service: Service) -> N
                 f"The service would train about {tokens:,} tokens for {cost:,.2f} {currency}, and "
                 f"max_cost is {recipe.max_cost:g}. Raise it, or train on fewer rows or epochs."
             )
+    elif recipe.max_cost:
+        raise SetupError(
+            f"max_cost is set, and hosted.yaml has no price for '{base}'. Add it there, or set "
+            "max_cost to 0."
+        )
     what = " and ".join(f"{len(step.train):,} {step.what}" for step in steps)
     print(f"{service.host} would train about {tokens:,} tokens of {what}: {said}.", flush=True)
     if ends := service.endings(base):

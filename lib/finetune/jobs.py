@@ -41,14 +41,12 @@ def explained(settings: EndpointSettings, model: str, service: Service) -> Itera
         yield
         return
     except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-        said = f"{where} refuses the key or the model {model} ({short(error)}). Check both in .env."
+        said = f"refuses the key or the model {model} ({short(error)}). Check both in .env"
     except openai.APIStatusError as error:
-        said = f"{where} does not take the job ({short(error)}). Mend that, then run this again."
+        said = f"refuses ({short(error)}). Mend that"
     except openai.APIError as error:
-        said = (
-            f"{where} cannot be reached ({short(error)}). What was submitted goes on there: run "
-            "this again to wait on."
-        )
+        said = f"cannot be reached ({short(error)}). Wait"
+    said = f"{where} {said}, then run this again: what was submitted goes on there, and is found."
     raise SetupError(" ".join(filter(None, (said, service.endings(model)))))
 
 
@@ -110,9 +108,12 @@ def _uploaded(client: Any, lines: Lines) -> str:
 
 def wait(client: Any, job: Any, *, timeout_s: float) -> Any:
     """The job when it has succeeded; a line whenever its state or its last event changes."""
-    deadline, said = time.monotonic() + timeout_s, ""
+    import openai
+
+    short_faults = openai.APIConnectionError, openai.RateLimitError, openai.InternalServerError
+    deadline, said, fault = time.monotonic() + timeout_s, "", ""
     while job.status not in _ENDED:
-        if (line := f"{job.status}{_last_event(client, job.id)}") != said:
+        if (line := fault or f"{job.status}{_last_event(client, job.id)}") != said:
             print(f"{time.strftime('%H:%M')} job {job.id} · {line}", flush=True)
             said = line
         if time.monotonic() > deadline:
@@ -121,7 +122,10 @@ def wait(client: Any, job: Any, *, timeout_s: float) -> Any:
                 "service: run this again to wait on, or cancel it there."
             )
         time.sleep(_POLL_S)
-        job = client.fine_tuning.jobs.retrieve(job.id)
+        try:
+            job, fault = client.fine_tuning.jobs.retrieve(job.id), ""
+        except short_faults as error:  # the job goes on without us
+            fault = f"no answer: {short(error)}"
     if job.status == "succeeded" and job.fine_tuned_model:
         print(f"{time.strftime('%H:%M')} job {job.id} · {job.fine_tuned_model}", flush=True)
         return job

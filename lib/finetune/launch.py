@@ -5,6 +5,7 @@ afterwards, and when it is killed, the kernel lives.
 """
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -60,10 +61,9 @@ def run_training(rows: PreparedRows | HostedRows, recipe: Recipe) -> Any:
 
 
 def torchrun_command(config_path: Path, processes: int) -> str:
-    return (
-        f"cd {PROJECT_DIR} && .venv/bin/torchrun --nproc-per-node {processes} -m {_MODULE} "
-        f"{portable(config_path)}"
-    )
+    torchrun = ["env", f"OPENBOOK_HOME={home()}", ".venv/bin/torchrun"]
+    options = ["--nproc-per-node", str(processes), "-m", _MODULE, str(config_path)]
+    return f"cd {shlex.quote(str(PROJECT_DIR))} && {shlex.join([*torchrun, *options])}"
 
 
 def _stream(command: list[str], log_path: Path) -> int:

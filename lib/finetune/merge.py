@@ -11,7 +11,7 @@ from lib.finetune.methods import load_adapter
 from lib.finetune.model_files import load_weights
 from lib.finetune.rows import PreparedRows
 from lib.finetune.students import Base
-from lib.finetune.watch import HistoryPoint
+from lib.finetune.watch import HistoryPoint, validation_said
 from lib.progress import minutes
 from lib.settings import CheckFailed, home, write_text
 from lib.store import building, fingerprint
@@ -90,7 +90,7 @@ def prepare_baseline(base: Base, *, chat_template: str) -> Path:
     are linked, not copied.
     """
     made_of = {"base": base.fingerprint, "chat_template": chat_template}
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", base.name)  # as it is served
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", base.name.rpartition("/")[2])  # as it is served
     target = home() / "artefacts" / "baselines" / f"{name}-{fingerprint(made_of)}"
     if target.exists():
         return target
@@ -121,10 +121,13 @@ def write_model_card(
     merged: str,
 ) -> None:
     """Describe the student in the hub's model-card format; `merged` is what was compared."""
-    adapted = settings["method"] != "full"
+    adapted = (path.parent / "adapter").is_dir()
     what = "every weight was trained"
     if adapted:
         what = f"`adapter/` is the adapter alone\n({merged})"
+    elif merged:
+        what = f"an adapter was merged\n({merged}), and then {what}"
+    first = " of the first training" if settings.get("then") else ""
     base, table = rows.base, "\n".join(f"| `{name}` | {it} |" for name, it in settings.items())
     write_text(
         path,
@@ -142,7 +145,8 @@ that the documents do not hold the answer (RAFT, arXiv:2403.10131). `merged/` is
 causal language model; {what}.
 
 - Dataset: `{rows.dataset_dir.name}`: {rows.lengths}.
-- Validation loss{_losses(history)}. The loss counts completions only.
+- Validation loss{first}: {validation_said(history) or "there are no validation rows"}. It counts
+  completions only.
 - Training took {minutes(seconds)} (minutes:seconds).
 - Licence: the base model's, `{licence_of(base.folder)}`; read it before you pass the student on.
 - Write prompts with the tokenizer's chat template; decode greedily.
@@ -154,20 +158,9 @@ causal language model; {what}.
     )
 
 
-def _losses(history: list[HistoryPoint]) -> str:
-    points = [point for point in history if "validation_loss" in point]
-    if not points:
-        return ": not measured, the dataset has no validation rows"
-    first, last = points[0], points[-1]
-    return (
-        f" (nats per completion token): {first['validation_loss']:.3f} before training,\n"
-        f"  {last['validation_loss']:.3f} after {last['epoch']:.1f} epochs"
-    )
-
-
 def licence_of(base_dir: Path) -> str:
     """The licence that a base model's card names, or "other" when it names none."""
     card = base_dir / "README.md"
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
-    named = re.search(r"^license:\s*(\S+)", text, re.MULTILINE)
+    named = re.search(r"^license:[ \t]*[\"']?([\w.-]+)", text, re.MULTILINE)
     return named.group(1) if named else "other"

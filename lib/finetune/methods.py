@@ -4,9 +4,10 @@ import time
 import timeit
 from functools import cache
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
-from lib.finetune.model_files import load_weights
+from lib.finetune.model_files import load_weights, wrong_content
 from lib.finetune.rows import PreparedRows
 from lib.recipe import Recipe
 from lib.settings import SetupError, expanded, home, portable
@@ -68,14 +69,18 @@ def _prepare_4_bit_for_cpu(model: Any) -> None:
 def lora_config(recipe: Recipe, model: Any) -> Any:
     import torch
     from peft import LoraConfig
+    from transformers.pytorch_utils import Conv1D
 
-    names = {name.rpartition(".")[2] for name, _ in model.named_modules()}
-    if unknown := sorted(set(recipe.lora_targets) - names):
-        linear = (name for name, it in model.named_modules() if isinstance(it, torch.nn.Linear))
-        has = sorted({name.rpartition(".")[2] for name in linear} - {"lm_head"})
+    output = model.get_output_embeddings()  # TRL reads its weights past an adapter
+    has = {
+        name.rpartition(".")[2]
+        for name, it in model.named_modules()
+        if isinstance(it, torch.nn.Linear | Conv1D) and it is not output
+    }
+    if unknown := sorted(set(recipe.lora_targets) - has):
         raise SetupError(
-            f"lora_targets holds {', '.join(unknown)}, and {recipe.student_model} has no such "
-            f"layers. It has {', '.join(has)}."
+            f"lora_targets holds {', '.join(map(repr, unknown))}, and {recipe.student_model} has "
+            f"no such linear layers. It has {', '.join(sorted(has))}."
         )
     return LoraConfig(
         r=recipe.lora_rank,
@@ -130,7 +135,9 @@ def adapter_dir(from_adapter: str) -> Path:
     """The folder of an adapter; of a student, the one inside."""
     path = home() / expanded(from_adapter)
     for folder in (path, path / "adapter"):
-        if (folder / "adapter_model.safetensors").is_file():
+        if (weights := folder / "adapter_model.safetensors").is_file():
+            if wrong := wrong_content(weights):
+                raise SetupError(f"from_adapter: {portable(weights)} {wrong}.")
             return folder
     raise SetupError(
         f"from_adapter is '{from_adapter}', and no adapter_model.safetensors is there. Give the "
@@ -148,9 +155,12 @@ def load_adapter(model: Any, folder: Path, **options: Any) -> Any:
 
     try:
         adapted = PeftModel.from_pretrained(model, str(folder), **options)
-    except (RuntimeError, ValueError) as error:  # other layers, or of another size
-        reason = str(error).strip().splitlines()[0]
-        raise SetupError(f"{portable(folder)} does not fit this model: {reason}") from None
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:  # other layers, sizes, config
+        reason = shorten(str(error), 300, placeholder=" …")
+        raise SetupError(
+            f"{portable(folder)} does not fit this model ({reason}). Give an adapter of the same "
+            "base model, with its adapter_config.json."
+        ) from None
     stored = load_file(folder / "adapter_model.safetensors")
     loaded = get_peft_model_state_dict(adapted)
     both = stored.keys() & loaded.keys()

@@ -39,7 +39,7 @@ def missing_in_folder(folder: Path) -> str:
             "Copy or download the model again."
         )
     for path in (*weights, folder / "tokenizer.json", folder / "tokenizer.model"):
-        if path.is_file() and (wrong := _wrong_content(path)):
+        if path.is_file() and (wrong := wrong_content(path)):
             return f"{path} {wrong}."
     return ""
 
@@ -56,7 +56,7 @@ def _weight_files(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(names)]
 
 
-def _wrong_content(path: Path) -> str:
+def wrong_content(path: Path) -> str:
     """What is wrong with a file of a model; "" = nothing that is seen from its size and start."""
     from safetensors import SafetensorError
 

@@ -5,6 +5,7 @@ arXiv:2402.03300, with the rewards below. Both are TRL's trainers.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from lib.dataset import prompt_messages, read_dataset
 from lib.finetune.merge import save_model
 from lib.finetune.methods import has_bf16
 from lib.finetune.model_files import load_weights
-from lib.finetune.rows import PreparedRows
+from lib.finetune.rows import PreparedRows, check_lengths, measure_lengths
+from lib.finetune.tokens import end_token_ids, tokenise
 from lib.finetune.trainer import shared_arguments
 from lib.finetune.watch import training_watch
 from lib.prompts.control_tokens import as_text, control_tokens
@@ -44,6 +46,24 @@ def second_inputs(recipe: Recipe) -> dict[str, Any]:
     return made_of
 
 
+def check_second(rows: PreparedRows, recipe: Recipe) -> None:
+    """Before the first training.
+
+    Raises:
+        SetupError: an answer of a pair is too long, or no training row can be rewarded.
+    """
+    if recipe.then == "grpo" and not _prompts(rows):
+        raise SetupError("then is 'grpo', and all training rows are without their documents.")
+    if recipe.then == "dpo":
+        how = rows.tokenizer, end_token_ids(rows.base.folder, rows.tokenizer)
+        told = [
+            tokenise(f"{name} of pair {number}", pair["prompt"] + pair[name], *how)
+            for number, pair in enumerate(preference_pairs(recipe), start=1)
+            for name in _PAIR[1:]
+        ]
+        check_lengths(replace(rows, lengths=measure_lengths(told)), recipe.max_length_tokens)
+
+
 def train_again(folder: Path, rows: PreparedRows, recipe: Recipe, *, scratch_dir: Path) -> None:
     """Train the merged student of a folder once more, in its place; second.jsonl has the curve."""
     import torch
@@ -61,6 +81,8 @@ def train_again(folder: Path, rows: PreparedRows, recipe: Recipe, *, scratch_dir
     trainer.train()
     model = trainer.accelerator.unwrap_model(trainer.model)
     save_model(model, folder / "merged", tokenizer=rows.tokenizer)
+    if (adapter := folder / "adapter").is_dir():  # not the student's any more
+        adapter.rename(folder / f"adapter-before-{recipe.then}")
 
 
 def _dpo_trainer(rows: PreparedRows, recipe: Recipe, arguments: dict[str, Any]) -> Any:
@@ -79,8 +101,18 @@ def _grpo_trainer(rows: PreparedRows, recipe: Recipe, arguments: dict[str, Any])
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer
 
+    config = GRPOConfig(
+        **arguments,
+        num_generations=recipe.num_generations,
+        max_completion_length=rows.lengths.max_completion_tokens,
+    )
+    dataset = Dataset.from_list(_prompts(rows))
+    return partial(GRPOTrainer, reward_funcs=list(REWARDS), args=config, train_dataset=dataset)
+
+
+def _prompts(rows: PreparedRows) -> list[dict[str, Any]]:
     control = control_tokens(rows.tokenizer)
-    prompts = [
+    return [
         {
             "prompt": as_text(prompt_messages(row), control),
             "documents": row["context"]["sentences"][0],
@@ -91,13 +123,6 @@ def _grpo_trainer(rows: PreparedRows, recipe: Recipe, arguments: dict[str, Any])
         for row in read_dataset(rows.dataset_dir).rows("train")
         if row["kind"] != "memorise"  # no document to quote, none to refuse for
     ]
-    config = GRPOConfig(
-        **arguments,
-        num_generations=recipe.num_generations,
-        max_completion_length=rows.lengths.max_completion_tokens,
-    )
-    dataset = Dataset.from_list(prompts)
-    return partial(GRPOTrainer, reward_funcs=list(REWARDS), args=config, train_dataset=dataset)
 
 
 def _arguments(recipe: Recipe, scratch_dir: Path) -> dict[str, Any]:
@@ -140,15 +165,29 @@ def preference_pairs(recipe: Recipe) -> list[dict[str, Any]]:
     except ValueError as error:
         raise SetupError(f"{portable(path)} is not JSONL ({error}). Write it again.") from None
     for number, row in enumerate(rows, start=1):
-        if not all(isinstance(row.get(name), list) and row[name] for name in _PAIR):
+        if not _is_pair(row):
             raise SetupError(
-                f"{portable(path)}, line {number} is not a pair: expected prompt, chosen and "
-                "rejected, each a list of messages."
+                f"{portable(path)}, line {number} is not a pair: expected prompt, a list of "
+                "messages, and chosen and rejected, two different answers, each one message of the "
+                "assistant. Mend the line or remove it."
             )
         pairs.append({name: row[name] for name in _PAIR})
     if not pairs:
         raise SetupError(f"{portable(path)} has no pairs. Convert a dataset with refusals.")
     return pairs
+
+
+def _is_pair(row: Any) -> bool:
+    match row:
+        case {
+            "prompt": [_, *_] as prompt,
+            "chosen": [{"role": "assistant", "content": str(better)}],
+            "rejected": [{"role": "assistant", "content": str(worse)}],
+        }:
+            texts = [one.get("content") if isinstance(one, dict) else None for one in prompt]
+            answers = {better.strip(), worse.strip()} - {""}
+            return len(answers) == 2 and all(isinstance(text, str) for text in texts)
+    return False
 
 
 # --- the rewards: what rules can tell of replies, between 0 and 1 --------------------------------

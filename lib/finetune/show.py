@@ -8,7 +8,7 @@ from typing import Any
 from lib.drawing import COLOURS, Figure, Picture, drawn, new_figure
 from lib.finetune.hosted import HostedRows
 from lib.finetune.rows import PreparedRows
-from lib.finetune.watch import HistoryPoint
+from lib.finetune.watch import HistoryPoint, validation_said
 from lib.progress import minutes, show_points
 from lib.state import read_state, require_path
 from lib.store import read_jsonl
@@ -81,6 +81,8 @@ def _reading(validation: list[tuple[float, float]]) -> str:
         return (
             f"{said}, and was never lower: what was learnt helps with rows that were not trained."
         )
+    if not best_step:
+        return f"{said}: training made it worse. Lower learning_rate."
     return (
         f"{said}; it was lowest, {best:.3f}, at step {best_step:g}: later steps memorise answers."
     )
@@ -89,16 +91,12 @@ def _reading(validation: list[tuple[float, float]]) -> str:
 def show_learned(trained: Any) -> Any:
     """A training in two or three sentences: its length, its losses, and what is served."""
     rows = trained.rows
-    losses = [p["validation_loss"] for p in trained.history if "validation_loss" in p]
     said = [
         f"{len(rows.train):,} rows were trained in {minutes(trained.seconds)} (minutes:seconds).",
         f"In both splits: {rows.lengths}.",
     ]
-    if losses:
-        said.append(
-            f"The loss on {len(rows.valid):,} rows that were not trained went from {losses[0]:.3f} "
-            f"to {losses[-1]:.3f} nats per completion token."
-        )
+    if losses := validation_said(trained.history):
+        said.append(f"The loss on {len(rows.valid):,} rows that were not trained {losses}.")
     card = f"The model card beside {trained.state['STUDENT_MODEL_DIR']} says what made it."
     return show_points(*said, card)
 

@@ -39,7 +39,7 @@ _PACKAGES = {
 class Base:
     """The model that training starts from, on this machine's disk."""
 
-    name: str  # "embedded", a hub name or a folder's name
+    name: str  # "embedded", a name on the hub with its organisation, or a folder's name
     folder: Path
     fingerprint: str  # of its files, or hub name and commit
 
@@ -79,7 +79,7 @@ def fetch_student(student_model: str) -> Base:
     folder = Path(downloaded)
     if missing := missing_in_folder(folder):
         raise SetupError(missing.replace(str(folder), found))
-    return Base(found.rpartition("/")[2], folder, f"{found}@{folder.name}")
+    return Base(found, folder, f"{found}@{folder.name}")
 
 
 def require_machine(recipe: Recipe) -> None:
@@ -88,9 +88,9 @@ def require_machine(recipe: Recipe) -> None:
     Of a model on the hub all but its weights is downloaded.
     """
     if recipe.then == "dpo":
-        from lib.finetune.second import preferences_file
+        from lib.finetune.second import preference_pairs
 
-        preferences_file(recipe)
+        preference_pairs(recipe)
     if recipe.method == "hosted":
         require_service(recipe)
         return

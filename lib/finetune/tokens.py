@@ -55,7 +55,8 @@ def load_tokenizer(model_dir: Path, dataset_format: str, template_path: str = ""
             f"The tokenizer in {portable(model_dir)} has no end token, so a student could not "
             "learn to stop. Set its eos_token."
         )
-    _check_template(tokenizer, model_dir)
+    label: Message = {"role": "assistant", "content": "Ada wrote it."}
+    _prompt_and_rest([*student_messages("Who?", ["Ada."]), label], tokenizer, portable(model_dir))
     return tokenizer
 
 
@@ -85,22 +86,6 @@ def rendered(tokenizer: Any, messages: Sequence[Message], *, prompt: bool = True
         raise ValueError(one_line(str(error))) from None
 
 
-def _check_template(tokenizer: Any, model_dir: Path) -> None:
-    """Raise a SetupError if a prompt does not come out with both of its messages."""
-    messages, role = student_messages("Who?", ["Ada."]), "system"
-    try:
-        text = rendered(tokenizer, messages)
-        dropped = [one["role"] for one in messages if one["content"] not in text]
-        said, role = ("drops", dropped[0]) if dropped else ("", "")
-    except ValueError as error:
-        said = f"refuses ({error})"
-    if said:
-        raise SetupError(
-            f"The chat template of {portable(model_dir)} {said} {role} messages, and the student's "
-            "prompt has one. Set dataset_format to 'completion', or take another model."
-        )
-
-
 def end_token_ids(model_dir: Path, tokenizer: Any) -> frozenset[int]:
     """The tokens that end a reply of the served model: of generation config and tokenizer."""
     path, ids = Path(model_dir) / "generation_config.json", []
@@ -118,21 +103,41 @@ def tokenise(
     The completion is the last message. Control tokens of this tokenizer in a message are text.
     """
     messages = as_text(messages, control_tokens(tokenizer))
-    prompt_text = rendered(tokenizer, messages[:-1])
-    text = rendered(tokenizer, messages, prompt=False)
-    if not text.startswith(prompt_text):
-        raise SetupError(
-            "The chat template writes a prompt differently when an answer follows, so the student "
-            "would be trained on prompts that it never sees. Give the model another template."
-        )
+    prompt_text, rest = _prompt_and_rest(messages, tokenizer, row_id)
     prompt_ids = _ids(prompt_text, tokenizer)
-    whole_ids = _ids(text, tokenizer)
+    whole_ids = _ids(prompt_text + rest, tokenizer)
     if whole_ids[: len(prompt_ids)] == prompt_ids:
         completion_ids = whole_ids[len(prompt_ids) :]
     else:  # tokens merge across the boundary, but a server ends the prompt there
-        completion_ids = _ids(text[len(prompt_text) :], tokenizer)
+        completion_ids = _ids(rest, tokenizer)
     completion_ids = _up_to_end(completion_ids, tokenizer, end_ids, row_id)
     return TokenRow(row_id, prompt_ids + completion_ids, len(prompt_ids))
+
+
+def _prompt_and_rest(messages: Sequence[Message], tokenizer: Any, where: str) -> tuple[str, str]:
+    """The prompt as text, and what the template writes after it: the completion and its end.
+
+    Raises:
+        SetupError: a message is not in it word for word; `where` is its row or model.
+    """
+    try:
+        prompt = rendered(tokenizer, messages[:-1])
+        text = rendered(tokenizer, messages, prompt=False)
+    except ValueError as error:
+        said = f"refuses these messages ({error})"
+    else:
+        rest = text.removeprefix(prompt)
+        lost = [one["role"] for one in messages[:-1] if one["content"].strip() not in prompt]
+        lost += ["assistant"] * (messages[-1]["content"].strip() not in rest)
+        if not lost and text.startswith(prompt):
+            return prompt, rest
+        said = "writes a prompt differently when an answer follows"
+        if lost:
+            said = f"drops or changes the {lost[0]} message"
+    raise SetupError(
+        f"{where}: the chat template {said}. Set dataset_format to 'completion', give another "
+        "chat_template_path, or take another model."
+    )
 
 
 def _ids(text: str, tokenizer: Any) -> list[int]:

@@ -1,7 +1,10 @@
 """The TRL trainer: the loss on completions, nothing cut."""
 
+import fcntl
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ from lib.finetune.shared_contexts import (
 )
 from lib.finetune.step_batches import StepBatches, training_sequences, validation_sequences
 from lib.recipe import Recipe
-from lib.settings import SetupError
+from lib.settings import SetupError, portable
 
 _CHECKPOINTS = 10  # of a training, where save_steps is 0
 _SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
@@ -99,6 +102,14 @@ def _completion_trainer(**options: Any) -> Any:
                 )
             )
 
+        def _run_epoch(self, **options: Any) -> None:
+            """No update more after a checkpoint of the last one: transformers makes one."""
+            saved = self.state.stateful_callbacks.get("TrainerControl", {})
+            if saved.get("args", {}).get("should_training_stop"):
+                self.control.should_training_stop = True
+            else:
+                super()._run_epoch(**options)
+
         def compute_loss(
             self,
             model: Any,
@@ -172,6 +183,7 @@ def _trainer_arguments(rows: PreparedRows, recipe: Recipe, output_dir: Path) -> 
         save_strategy="no" if save_steps < 0 else "steps",
         save_steps=eval_steps if keeps_best else max(1, save_steps),
         save_total_limit=1,
+        restore_callback_states_from_checkpoint=True,  # how long the loss has not fallen
         load_best_model_at_end=keeps_best,
         report_to=recipe.report_to,
         run_name=recipe.run_name,
@@ -208,6 +220,20 @@ def training_dir(target: Path, processes: int) -> Path:
     which makes larger updates."""
     among = f"-{processes}" if processes > 1 else ""
     return target.parent / f".{target.name}.training{among}"
+
+
+@contextmanager
+def alone(target: Path) -> Iterator[None]:
+    """While one process trains a student, another one would write into its checkpoints."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (target.parent / ".lock").open("w") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, int(target.name[-12:], 16))
+        except (BlockingIOError, PermissionError):
+            raise SetupError(
+                f"{portable(target)} is being trained by another process. Wait for it, or end it."
+            ) from None
+        yield
 
 
 def last_checkpoint(folder: Path) -> Path | None:

@@ -1,20 +1,21 @@
 """Local training with TRL, of adapters or of every weight; the loss counts completions only."""
 
 import shutil
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.finetune.estimate import memory_errors, memory_estimate
+from lib.finetune.estimate import memory_estimate, training_errors
 from lib.finetune.merge import merge_adapter, prepare_baseline, save_model, write_model_card
 from lib.finetune.methods import adapter_dir, has_bf16
 from lib.finetune.model_files import load_weights
 from lib.finetune.parallel import free_model, require_processes, sharding_watch, whole_state
 from lib.finetune.rows import PreparedRows, check_lengths, few_rows
-from lib.finetune.second import second_inputs, train_again
+from lib.finetune.second import check_second, second_inputs, train_again
 from lib.finetune.show import marked, trained_pieces
-from lib.finetune.trainer import last_checkpoint, make_trainer, training_dir
-from lib.finetune.watch import HistoryPoint, plain_output, training_watch
+from lib.finetune.trainer import alone, last_checkpoint, make_trainer, training_dir
+from lib.finetune.watch import HistoryPoint, plain_output, training_watch, validation_said
 from lib.recipe import Recipe
 from lib.settings import SetupError, portable, write_text
 from lib.store import (
@@ -22,6 +23,7 @@ from lib.store import (
     building,
     file_sha256,
     folder_fingerprint,
+    read_json,
     read_jsonl,
     write_jsonl,
 )
@@ -37,7 +39,7 @@ _TRAINING_KNOBS = (
 
 @dataclass(frozen=True)
 class Trained:
-    adapter_dir: Path | None  # None = every weight was trained
+    adapter_dir: Path | None  # None = every weight was trained, perhaps by a second training
     model_dir: Path  # the merged model, which is served
     baseline_dir: Path  # the base model, served beside it
     history: list[HistoryPoint]  # step, epoch, and loss … or validation_loss
@@ -74,6 +76,7 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
             f"then is '{recipe.then}', and a second training takes one process. Start it without "
             "torchrun, or train with then = '' first."
         )
+    check_second(rows, recipe)
     target = student_dir(rows, recipe)
     if reused := target.exists():
         process.print(f"{portable(target)} is there already: nothing to train.", flush=True)
@@ -84,7 +87,8 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
             process.print(few, flush=True)
         if not rows.valid:
             process.print("No validation rows (valid_share in 1_gen): their loss is not measured.")
-        _train(rows, recipe, target, process)
+        with alone(target) if process.is_main_process else nullcontext():
+            _train(rows, recipe, target, process)
     with process.main_process_first():
         return find_trained(rows, recipe, reused=reused)
 
@@ -94,7 +98,7 @@ def find_trained(rows: PreparedRows, recipe: Recipe, *, reused: bool) -> Trained
     target = student_dir(rows, recipe)
     history = read_jsonl(target / "metrics.jsonl")
     return Trained(
-        adapter_dir=target / "adapter" if recipe.method != "full" else None,
+        adapter_dir=adapter if (adapter := target / "adapter").is_dir() else None,
         model_dir=target / "merged",
         baseline_dir=prepare_baseline(rows.base, chat_template=rows.tokenizer.chat_template),
         history=history,
@@ -123,8 +127,24 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
     return {name: getattr(recipe, name) for name in _TRAINING_KNOBS}
 
 
+def _card_settings(recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """As they were: those of adapters are the adapter's own, which may be an earlier one."""
+    settings = {"dataset_format": recipe.dataset_format, **_settings(recipe)}
+    settings |= second_inputs(recipe)
+    if recipe.method == "full":
+        return {name: it for name, it in settings.items() if name[:4] not in ("lora", "use_")}
+    config = read_json(folder / "adapter" / "adapter_config.json")
+    targets = sorted({name.rpartition(".")[2] for name in config["target_modules"]})
+    settings |= {name: config[name] for name in config.keys() & settings.keys()}
+    settings |= {"lora_rank": config["r"], "lora_targets": targets}
+    return settings | {"from_adapter": recipe.from_adapter}
+
+
 def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> None:
     scratch = training_dir(target, process.num_processes)
+    if process.is_main_process:
+        for left in {*target.parent.glob(f".{target.name}.????????")} - {scratch}:
+            shutil.rmtree(left, ignore_errors=True)  # half built, by a run that was killed
     checkpoint = last_checkpoint(scratch)
     if process.is_main_process and not checkpoint:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -136,7 +156,7 @@ def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> No
     _say_what_it_takes(rows, recipe, process)
     watch = training_watch(scratch / "metrics.jsonl")
     callbacks = [watch, sharding_watch(recipe.parallel)]
-    with plain_output(), memory_errors(rows, recipe):
+    with plain_output(), training_errors(rows, recipe, scratch):
         trainer = make_trainer(rows, recipe, output_dir=scratch, callbacks=callbacks)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if not trainer.state.global_step:  # the trainer would save the base as the student
@@ -148,8 +168,7 @@ def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> No
         if process.is_main_process:
             with building(target) as folder:
                 merged = _save_models(folder, rows, recipe, trainer, state)
-                settings = {"dataset_format": recipe.dataset_format, **_settings(recipe)}
-                settings |= second_inputs(recipe)
+                settings = _card_settings(recipe, folder)
                 if recipe.then:
                     train_again(folder, rows, recipe, scratch_dir=scratch / "second")
                 seconds = max(point["seconds"] for point in watch.history)
@@ -158,6 +177,8 @@ def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> No
                 write_jsonl(folder / "metrics.jsonl", watch.history)
             shutil.rmtree(scratch, ignore_errors=True)
     if process.is_main_process:
+        if said := validation_said(watch.history):
+            print(f"The validation loss {said}.")
         print(f"Written: {portable(target)}", flush=True)
     process.wait_for_everyone()
 

@@ -15,14 +15,18 @@ from typing import Any
 
 from lib.progress import Progress, minutes
 from lib.settings import SetupError
-from lib.store import read_jsonl, write_jsonl
+from lib.store import write_jsonl
 
 # step, epoch, seconds of training so far, and loss, learning_rate, … or validation_loss; after a
 # second training also reward or margin
 HistoryPoint = dict[str, float]
 PARENT = "OPENBOOK_PARENT"  # of the environment: the process that reads what a training prints
 _MEASURED_STEPS = 5  # of which the time of all is told
-_MEASURES = {"loss": "loss", "reward": "reward", "rewards/margins": "margin"}  # TRL's name → ours
+_MEASURES = {  # TRL's name → ours
+    **{"loss": "loss", "eval_loss": "validation_loss"},
+    **{"reward": "reward", "rewards/margins": "margin"},
+}
+_MEASURED = {*_MEASURES.values()}
 
 
 @contextmanager
@@ -61,7 +65,9 @@ def training_watch(metrics_path: Path, *, rate_knob: str = "learning_rate") -> A
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self._start, self._first_step = time.monotonic(), state.global_step
             if state.global_step:  # what came after the checkpoint is trained again
-                told = read_jsonl(metrics_path) if metrics_path.exists() else []
+                said = metrics_path.read_text("utf-8") if metrics_path.exists() else ""
+                lines = said.split("\n")[:-1]  # a full disk leaves half a line behind them
+                told = [point for point in map(json.loads, lines) if {*point} & _MEASURED]
                 self.history = [point for point in told if point["step"] <= state.global_step]
                 self._earlier_s = max((point["seconds"] for point in self.history), default=0.0)
             if state.is_world_process_zero:
@@ -81,9 +87,14 @@ def training_watch(metrics_path: Path, *, rate_knob: str = "learning_rate") -> A
                     self._tell_time(state)
                 self._progress.advance()
 
-        def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        def on_train_end(self, args: Any, state: Any, control: Any, **known: Any) -> None:
             if self._progress:
                 self._progress.close()
+            for weight in known["model"].parameters():  # no loss tells of the last update
+                own = getattr(weight, "to_local", lambda same=weight: same)()
+                if weight.requires_grad and not own.isfinite().all():
+                    said = f"weights that are not numbers. Lower {rate_knob} and run again."
+                    raise SetupError(f"Training ended with {said}")
 
         def on_log(
             self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any
@@ -91,19 +102,20 @@ def training_watch(metrics_path: Path, *, rate_knob: str = "learning_rate") -> A
             point: HistoryPoint = {"step": state.global_step, "epoch": round(state.epoch or 0, 3)}
             point["seconds"] = round(self._earlier_s + time.monotonic() - self._start, 1)
             measured = {ours: logs[name] for name, ours in _MEASURES.items() if name in logs}
-            if "eval_loss" in logs:
-                point["validation_loss"] = logs["eval_loss"]
+            if not all(map(math.isfinite, measured.values())):
+                said = ", ".join(f"{name} is {value}" for name, value in measured.items())
+                said = said.replace("_", " ")
+                remedy = f"Lower {rate_knob} and run again."
+                if not state.global_step:
+                    remedy = "The base model's weights are damaged: copy or download it again."
+                raise SetupError(f"In training the {said} at step {state.global_step}. {remedy}")
+            if "validation_loss" in measured:
+                point |= measured
                 self._validated_s += logs.get("eval_runtime", 0.0)
                 if state.is_world_process_zero:
                     step = f"step {state.global_step:{len(str(state.max_steps))}}/{state.max_steps}"
                     print(f"{step} · validation loss {logs['eval_loss']:.3f}", flush=True)
             elif measured:
-                if not all(map(math.isfinite, measured.values())):
-                    said = ", ".join(f"{name} is {value}" for name, value in measured.items())
-                    raise SetupError(
-                        f"In training the {said} at step {state.global_step}. Lower {rate_knob} "
-                        "and run again."
-                    )
                 point |= measured | {"learning_rate": logs["learning_rate"]}
                 point["memory_gib"] = peak_memory_gib()
                 notes = [f"{name} {value:.3f}" for name, value in measured.items()]
@@ -113,6 +125,8 @@ def training_watch(metrics_path: Path, *, rate_knob: str = "learning_rate") -> A
                 self._note = " · ".join([*notes, f"{point['memory_gib']:.1f} GiB"])
             elif "train_runtime" not in logs:
                 return
+            elif args.load_best_model_at_end and state.best_global_step:
+                point["kept_step"] = state.best_global_step
             self.history.append(point)
             if state.is_world_process_zero:
                 with metrics_path.open("a", encoding="utf-8") as file:
@@ -133,6 +147,17 @@ def training_watch(metrics_path: Path, *, rate_knob: str = "learning_rate") -> A
             return round(rate)
 
     return Watch()
+
+
+def validation_said(history: list[HistoryPoint]) -> str:
+    """`went from 3.214 to 1.073 nats per completion token`, of the weights that were kept (with
+    early stop the best ones); "" = there are no validation rows."""
+    losses = {p["step"]: p["validation_loss"] for p in history if "validation_loss" in p}
+    if not losses:
+        return ""
+    first, kept = losses[min(losses)], losses[history[-1].get("kept_step", max(losses))]
+    said = f"went from {first:.3f} to {kept:.3f} nats per completion token"
+    return f"{said}: training made it worse, lower learning_rate" if kept > first else said
 
 
 def require_parent() -> None:

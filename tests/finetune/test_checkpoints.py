@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from lib.finetune import prepare_rows, train_student
 from lib.finetune.trainer import last_checkpoint, training_dir
 from lib.finetune.training import student_dir
 from lib.recipe import Recipe
+from lib.settings import SetupError
 from lib.state import save_state
 from lib.store import read_jsonl, write_json
 from tests.finetune.parallel_worker import trained
@@ -114,25 +117,94 @@ def test_a_checkpoint_that_is_not_whole_is_not_used(tmp_path: Path) -> None:
     assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
 
 
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        {"num_epochs": 1.0},
+        {"num_epochs": 1.4},  # the middle of an epoch
+        {"num_epochs": 9.0, "learning_rate": 0.3, "eval_steps": 1, "early_stop_patience": 1},
+    ],
+    ids=["epoch", "part", "early stop"],
+)
 def test_a_training_that_failed_while_it_was_saved_is_not_trained_again(
-    model_dir: Path, dataset_dir: Path, monkeypatch: pytest.MonkeyPatch
+    knobs: dict[str, Any],
+    model_dir: Path,
+    dataset_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from lib.finetune import training
 
-    recipe = Recipe(**(KNOBS | {"student_model": str(model_dir), "num_epochs": 1.0}))
+    changed = KNOBS | {"student_model": str(model_dir), "learning_rate_schedule": "constant"}
+    recipe = Recipe(**(changed | knobs))
     rows = prepare_rows(dataset_dir, recipe)
-    save = training.save_model
+    with monkeypatch.context() as patch:
+        patch.setenv("OPENBOOK_HOME", str(tmp_path / "whole"))
+        whole = train_student(rows, recipe)
 
     def full_disk(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(training, "save_model", full_disk)
-    with pytest.raises(Exception, match="space"):
-        train_student(rows, recipe)
-    monkeypatch.setattr(training, "save_model", save)
-    checkpoint = last_checkpoint(training_dir(student_dir(rows, recipe), 1))
-    assert checkpoint is not None
-    assert checkpoint.name == "checkpoint-5"
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "save_model", full_disk)
+        with pytest.raises(SetupError, match="No space left"):
+            train_student(rows, recipe)
+    target = student_dir(rows, recipe)
+    left_by_a_kill = target.parent / f".{target.name}.0a_b1c2d"
+    left_by_a_kill.mkdir()
     trained = train_student(rows, recipe)
-    assert [point["step"] for point in trained.history if "loss" in point] == [1, 2, 3, 4, 5]
-    assert json.loads((trained.model_dir / "config.json").read_text())
+    assert not left_by_a_kill.exists()
+    assert [p["step"] for p in trained.history] == [p["step"] for p in whole.history]
+    assert weights(trained.model_dir) == weights(whole.model_dir)
+
+
+def test_a_killed_training_stops_as_early_as_if_it_had_not_been(
+    model_dir: Path, dataset_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knobs = {"learning_rate": 1.0, "num_epochs": 9.0, "eval_steps": 1, "early_stop_patience": 3}
+    recipe = Recipe(**(KNOBS | knobs | {"student_model": str(model_dir)}))
+    rows = prepare_rows(dataset_dir, recipe)
+    with monkeypatch.context() as patch:
+        patch.setenv("OPENBOOK_HOME", str(tmp_path / "whole"))
+        whole = train_student(rows, recipe).history
+    kept, last = whole[-1]["kept_step"], whole[-1]["step"]
+    assert last == kept + 3
+    steps: list[None] = []
+
+    def kill() -> None:
+        steps.append(None)
+        if len(steps) == last:  # the loss has not fallen twice
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lib.finetune.watch.require_parent", kill)
+        with pytest.raises(KeyboardInterrupt):
+            train_student(rows, recipe)
+    assert [p["step"] for p in train_student(rows, recipe).history] == [p["step"] for p in whole]
+
+
+HOLD = """
+import fcntl, sys
+file = open(sys.argv[1], "w")
+fcntl.lockf(file, fcntl.LOCK_EX, 1, int(sys.argv[2], 16))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_student_is_trained_by_one_process_at_a_time(model_dir: Path, dataset_dir: Path) -> None:
+    recipe = Recipe(**(KNOBS | {"student_model": str(model_dir), "max_steps": 1}))
+    other = replace(recipe, seed=6)
+    rows = prepare_rows(dataset_dir, recipe)
+    target = student_dir(rows, recipe)
+    target.parent.mkdir(parents=True)
+    command = [sys.executable, "-c", HOLD, str(target.parent / ".lock"), target.name[-12:]]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(SetupError, match="is being trained by another process"):
+            train_student(rows, recipe)
+        assert not training_dir(target, 1).exists()
+        train_student(rows, other)  # another student may be trained meanwhile
+        process.communicate()
+    train_student(rows, recipe)

@@ -15,6 +15,7 @@ from lib.finetune.model_files import weight_shapes
 from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR, SetupError
 from lib.store import write_json
+from tests.finetune.tiny import recipe_of
 
 SHAPES = {
     "model.embed_tokens.weight": [128_256, 4096],
@@ -56,6 +57,11 @@ def rows_of_an_8b_model(folder: Path) -> Any:
         ({"method": "full"}, 119.7),  # 8.03 billion parameters of 16 bytes
         ({"method": "lora"}, 15.6),  # 2 bytes, and 42 million of the adapters
         ({"method": "lora_8bit"}, 9.1),
+        (
+            {"method": "qlora", "then": "grpo", "num_generations": 2},
+            119.7,
+        ),  # which trains every weight
+        ({"method": "full", "then": "dpo", "preferences_path": "pairs"}, 149.6),  # beside a copy
         ({"method": "qlora"}, 6.0),
         ({"method": "lora", "lora_targets": ["q_proj", "v_proj"], "lora_rank": 8}, 15.0),
     ],
@@ -73,7 +79,7 @@ def test_weights_of_an_8b_model(
     )
     assert f"({weights_gib} for weights" in said
     assert "for 2 rows of 2,000 tokens" in said
-    assert ("it may not fit. Lower batch_size" in said) == (knobs["method"] == "full")
+    assert ("it may not fit. Lower batch_size" in said) == (weights_gib > 80)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +125,7 @@ def test_shapes_are_read_from_the_headers(model_dir: Path) -> None:
         ),
         MemoryError(),
     ],
+    ids=["gpu", "cpu", "python"],
 )
 def test_too_little_memory_is_one_line_with_the_knobs(
     error: Exception, model_dir: Path, dataset_dir: Path, monkeypatch: pytest.MonkeyPatch
@@ -133,6 +140,27 @@ def test_too_little_memory_is_one_line_with_the_knobs(
     with pytest.raises(SetupError, match=r"method 'lora', batch_size 4.*Lower batch_size") as told:
         train_student(rows, recipe)
     assert "\n" not in str(told.value)
+
+
+def test_a_full_disk_is_one_line(
+    model_dir: Path, dataset_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safetensors import SafetensorError
+    from transformers import Trainer
+
+    def fill(self: Any, output_dir: str) -> None:
+        torch.save(torch.ones(100_000), "/dev/full")
+
+    def fill_other(*_: Any, **__: Any) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device")
+
+    recipe = recipe_of(model_dir, max_steps=1, save_steps=1)
+    rows = prepare_rows(dataset_dir, recipe)
+    for name, fails in (("_save_optimizer_and_scheduler", fill), ("save_model", fill_other)):
+        monkeypatch.setattr(Trainer, name, fails)
+        with pytest.raises(SetupError, match=r"No space left.* Free space.* run it again") as told:
+            train_student(rows, recipe)
+        assert "\n" not in str(told.value)
 
 
 def test_another_error_stays_as_it_is(

@@ -145,6 +145,24 @@ def test_a_paused_job_is_waited_for_and_said(
     assert capsys.readouterr().out.count("paused") == 1
 
 
+def test_a_service_that_does_not_answer_for_a_while_is_waited_for(
+    server: JobsServer, dataset_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.look_faults = [429, 500, 503] * 3  # more than the SDK tries again
+    assert train(dataset_dir).model
+    assert "no answer: Error code: " in capsys.readouterr().out
+
+
+def test_a_key_that_expires_while_a_job_runs_is_no_end_of_the_job(
+    server: JobsServer, dataset_dir: Path
+) -> None:
+    server.look_faults = [401]
+    with pytest.raises(SetupError, match=r"refuses the key .* what was submitted goes on there"):
+        train(dataset_dir)
+    assert train(dataset_dir).model
+    assert len(server.jobs) == 1
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
 def test_a_refusal_is_told_in_the_words_of_the_service(
     server: JobsServer, dataset_dir: Path, status: int
@@ -174,6 +192,8 @@ def test_what_cannot_be_trained_is_said_before_anything_is_sent(
         train(few)
     with pytest.raises(SetupError, match=r"num_epochs is 1.5; a hosted job takes whole passes"):
         train(enough, num_epochs=1.5)
+    with pytest.raises(SetupError, match=r"max_cost is set, and hosted\.yaml has no price"):
+        train(enough, max_cost=1.0)
     terms = "as_of: 2026-11-28\nservices: {}\nmodels: {open-model-20b: {price: 1000000}}\n"
     (home() / "hosted.yaml").write_text(terms, encoding="utf-8")
     with pytest.raises(SetupError, match="max_cost is 1"):

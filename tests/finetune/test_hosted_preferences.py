@@ -185,9 +185,9 @@ def test_what_is_known_of_the_services(base_url: str, model: str, offered: bool)
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"rejected": pair(0)["chosen"]}, "line 12: a service takes two different answers"),
-        ({"chosen": pair(0)["prompt"] + pair(0)["chosen"]}, "line 12: a service takes two"),
-        ({"chosen": ["a text"]}, "line 12: a service takes two"),
+        ({"rejected": pair(0)["chosen"]}, "line 12 is not a pair"),
+        ({"chosen": pair(0)["prompt"] + pair(0)["chosen"]}, "line 12 is not a pair"),
+        ({"chosen": ["a text"]}, "line 12 is not a pair"),
         ({"chosen": []}, "line 12 is not a pair"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from lib.finetune import launch, prepare_rows, run_training
 from lib.finetune.training import student_dir
 from lib.parameters import overrides
 from lib.recipe import Recipe
-from lib.settings import CheckFailed, SetupError
+from lib.settings import PROJECT_DIR, CheckFailed, SetupError
 from lib.state import save_state
 from tests.finetune.parallel_worker import trained as trained_by
 
@@ -68,14 +69,20 @@ def test_the_command_for_several_gpus_is_exact(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    home_dir = home_dir / "my books"
+    monkeypatch.setenv("OPENBOOK_HOME", str(home_dir))
     monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
     stand_in("import sys; sys.exit(1)", monkeypatch)
     recipe = recipe_of(model_dir, dataset_dir, learning_rate=2e-5, lora_targets=["q_proj"])
     with pytest.raises(SetupError):
         run_training(prepare_rows(dataset_dir, recipe), recipe)
     config = home_dir / "runs" / "t" / "training.json"
-    command = ".venv/bin/torchrun --nproc-per-node 4 -m lib.finetune.train runs/t/training.json"
-    assert command in capsys.readouterr().out
+    # In a terminal that knows nothing of this process's home, and with spaces in paths
+    command = capsys.readouterr().out.splitlines()[1]
+    assert shlex.split(command) == [
+        *("cd", str(PROJECT_DIR), "&&", "env", f"OPENBOOK_HOME={home_dir}", ".venv/bin/torchrun"),
+        *("--nproc-per-node", "4", "-m", "lib.finetune.train", str(config)),
+    ]
     assert Recipe(**overrides(config)) == recipe
 
 

@@ -44,7 +44,16 @@ def test_large_files_are_linked_and_the_base_is_left_alone(
     assert (model_dir / "chat_template.jinja").read_text() == template
 
 
-def test_the_licence_is_read_from_the_card(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "licence"),
+    [
+        ("license: llama2", "llama2"),
+        ("license: 'cc-by-4.0'  # of the data, too", "cc-by-4.0"),
+        ("license:\n- mit\n- apache-2.0", "other"),
+        ("license_name: mine", "other"),
+    ],
+)
+def test_the_licence_is_read_from_the_card(tmp_path: Path, line: str, licence: str) -> None:
     assert licence_of(tmp_path) == "other"
-    (tmp_path / "README.md").write_text("---\nlicense: llama2\n---\n")
-    assert licence_of(tmp_path) == "llama2"
+    (tmp_path / "README.md").write_text(f"---\n{line}\n---\n")
+    assert licence_of(tmp_path) == licence

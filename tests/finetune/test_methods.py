@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from lib.finetune import Trained, prepare_rows
-from lib.finetune.methods import load_adapter, load_model
+from lib.finetune import Trained, prepare_rows, show_learned
+from lib.finetune.methods import adapter_dir, load_adapter, load_model, lora_config
+from lib.finetune.model_files import load_weights
 from lib.finetune.students import require_machine
 from lib.finetune.trainer import make_trainer
 from lib.finetune.training import student_dir
@@ -137,9 +138,15 @@ def test_targets_rslora_and_dora_are_in_the_adapter(model_dir: Path, dataset_dir
     assert names == {"q_proj", "v_proj"}
 
 
-def test_layers_that_are_not_there_are_told(model_dir: Path, dataset_dir: Path) -> None:
-    with pytest.raises(SetupError, match=r"holds Wqkv.* has no such layers.*q_proj, up_proj, v_"):
-        train(model_dir, dataset_dir, lora_targets=["q_proj", "Wqkv"])
+@pytest.mark.parametrize(
+    "target", ["Wqkv", "mlp", "input_layernorm", "act_fn", "embed_tokens", "lm_head", ""]
+)
+def test_layers_that_cannot_have_adapters_are_told(model_dir: Path, target: str) -> None:
+    model = load_weights(model_dir)
+    said = rf"holds '{target}', .* no such linear layers\..*o_proj, q_proj, up_proj, v_proj\."
+    with pytest.raises(SetupError, match=said) as told:
+        lora_config(recipe_of(model_dir, lora_targets=["q_proj", target]), model)
+    assert "lm_head" not in str(told.value).partition("It has")[2]
 
 
 def test_a_training_goes_on_from_an_earlier_adapter(
@@ -148,7 +155,12 @@ def test_a_training_goes_on_from_an_earlier_adapter(
     student = lora.model_dir.parent
     # The optimizer begins anew: the rate of the first training would throw it back.
     knobs = {"num_epochs": 1.0, "learning_rate": 0.002}
-    again = train(model_dir, dataset_dir, from_adapter=str(student), **knobs)
+    again = train(
+        model_dir, dataset_dir, from_adapter=str(student), lora_rank=4, use_dora=True, **knobs
+    )
+    card = (again.model_dir.parent / "README.md").read_text()  # what the adapter is
+    for line in ("lora_rank` | 16", "use_dora` | False", f"from_adapter` | {student}", "'q_proj'"):
+        assert line in card
     assert losses(again)[0] == pytest.approx(losses(lora)[-1], rel=1e-3)
     assert losses(again)[-1] < losses(lora)[-1]
     recipe = recipe_of(model_dir, **knobs)
@@ -164,6 +176,29 @@ def test_an_adapter_that_is_not_there_or_does_not_fit_stops(
     other = make_model(tmp_path / "other", hidden_size=128)
     with pytest.raises(SetupError, match="does not fit this model") as told:
         train(other, dataset_dir, from_adapter=str(lora.adapter_dir))
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "said"),
+    [
+        ("adapter_config.json", None, "Can't find 'adapter_config.json'"),
+        ("adapter_config.json", b"{", "does not fit this model"),
+        ("adapter_config.json", b"{}", "does not fit this model"),
+        ("adapter_model.safetensors", b"version https://git-lfs", "pointer of Git LFS"),
+        ("adapter_model.safetensors", b"", "is not a file of weights"),
+    ],
+)
+def test_a_damaged_adapter_is_one_line(
+    lora: Trained, model_dir: Path, tmp_path: Path, name: str, damage: bytes | None, said: str
+) -> None:
+    assert lora.adapter_dir is not None
+    folder = shutil.copytree(lora.adapter_dir, tmp_path / "adapter")
+    (folder / name).unlink()
+    if damage is not None:
+        (folder / name).write_bytes(damage)
+    with pytest.raises(SetupError, match=said) as told:
+        load_adapter(load_weights(model_dir), adapter_dir(str(tmp_path)))
     assert "\n" not in str(told.value)
 
 
@@ -237,6 +272,9 @@ def test_an_early_stop_keeps_the_best(model_dir: Path, dataset_dir: Path, tmp_pa
     best = min(validation[1:])
     assert validation.index(best) == len(validation) - 3
     assert trained.history[-1]["step"] < 40
+    said = f"went from {validation[0]:.3f} to {best:.3f} nats"  # of the weights that were kept
+    assert said in (trained.model_dir.parent / "README.md").read_text()
+    assert said in show_learned(trained).data
     recipe = recipe_of(trained.model_dir, method="full")
     rows = prepare_rows(dataset_dir, recipe)
     measured = make_trainer(rows, recipe, output_dir=tmp_path, callbacks=[]).evaluate()

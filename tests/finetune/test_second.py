@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lib.dataset import write_dataset
-from lib.finetune import prepare_rows
+from lib.finetune import prepare_rows, require_machine, train_student
 from lib.finetune.rows import PreparedRows
 from lib.finetune.second import (
     answer_reward,
     format_reward,
-    preference_pairs,
     quote_reward,
     second_inputs,
     train_again,
@@ -31,6 +32,17 @@ DOCUMENT = "Rain fell on the tower for 3 days. The keeper went home."
 GOOD = cot_label("The document says:", "Rain fell on the tower for 3 days.", "3 days")
 INVENTED = cot_label("The document says:", "Rain fell on the tower for 9 days.", "9 days")
 REPLIES = [GOOD, INVENTED, REFUSAL, "3 days"]
+
+
+def said(text: str) -> list[dict[str, str]]:
+    return [{"role": "assistant", "content": text}]
+
+
+PAIR = {
+    "prompt": [{"role": "user", "content": "Who?"}],
+    "chosen": said("Ann"),
+    "rejected": said("Bob"),
+}
 
 
 def columns(count: int, **changed: Any) -> dict[str, list[Any]]:
@@ -77,7 +89,10 @@ def recipe(model_dir: Path, **changed: Any) -> Recipe:
 def trained_again(folder: Path, rows: PreparedRows, wanted: Recipe) -> list[HistoryPoint]:
     """Of a student in this folder, which is a copy of the base model."""
     shutil.copytree(wanted.student_model, folder / "merged")
+    (folder / "adapter").mkdir()
     train_again(folder, rows, wanted, scratch_dir=folder / "scratch")
+    assert not (folder / "adapter").exists()  # it is not the student, so nothing may serve it
+    assert (folder / f"adapter-before-{wanted.then}").is_dir()
     return read_jsonl(folder / "second.jsonl")
 
 
@@ -110,22 +125,46 @@ def test_rewards_are_followed(rows: PreparedRows, model_dir: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("written", "said"),
+    ("written", "wrong"),
     [
         (None, "where no train.jsonl is"),
         ("{", "is not JSONL"),
         ('{"prompt": [], "chosen": [], "rejected": []}', "line 1 is not a pair"),
         ("", "has no pairs"),
+        ("5", "line 1 is not a pair"),
+        (json.dumps(PAIR | {"prompt": ["Who?"]}), "line 1 is not a pair"),
+        (json.dumps(PAIR | {"chosen": [{"role": "assistant"}]}), "line 1 is not a pair"),
+        (json.dumps(PAIR | {"chosen": said(" ")}), "line 1 is not a pair"),
+        (json.dumps(PAIR | {"chosen": PAIR["rejected"]}), "line 1 is not a pair"),
     ],
 )
 def test_preferences_that_cannot_be_read_are_one_line(
-    model_dir: Path, tmp_path: Path, written: str | None, said: str
+    model_dir: Path, tmp_path: Path, written: str | None, wrong: str
 ) -> None:
     path = tmp_path / "train.jsonl"
     if written is not None:
         path.write_text(written, encoding="utf-8")
-    with pytest.raises(SetupError, match=said):
-        preference_pairs(recipe(model_dir, then="dpo", preferences_path=str(tmp_path)))
+    with pytest.raises(SetupError, match=wrong):
+        require_machine(recipe(model_dir, then="dpo", preferences_path=str(tmp_path)))
+
+
+def test_what_the_second_training_cannot_use_stops_before_the_first(
+    rows: PreparedRows, model_dir: Path, tmp_path: Path
+) -> None:
+    rows = replace(rows, model_limit_tokens=rows.lengths.max_total_tokens)
+    long = PAIR | {"rejected": said("Bob. " * rows.model_limit_tokens)}
+    write_jsonl(tmp_path / "train.jsonl", [PAIR, long])
+    dpo = recipe(model_dir, then="dpo", preferences_path=str(tmp_path))
+    with pytest.raises(SetupError, match=r"rejected of pair 2 has .* the model reads"):
+        train_student(rows, dpo)
+    grpo = recipe(model_dir, then="grpo")
+    data = rows.dataset_dir / "hf" / "train.jsonl"
+    write_jsonl(data, [row | {"kind": "memorise"} for row in read_jsonl(data)])
+    with pytest.raises(SetupError, match=r"without their documents|has changed"):
+        train_student(rows, grpo)
+    data.unlink()
+    with pytest.raises(SetupError, match="is missing"):
+        train_student(rows, grpo)
 
 
 def test_a_loss_that_is_no_number_stops(

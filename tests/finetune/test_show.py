@@ -69,7 +69,7 @@ def test_the_curve_has_both_losses() -> None:
     [
         ([3.0, 2.0, 1.0], "went from 3.000 to 1.000, and was never lower"),
         ([3.0, 1.0, 2.0], "went from 3.000 to 2.000; it was lowest, 1.000, at step 1"),
-        ([1.0, 2.0], "went from 1.000 to 2.000; it was lowest, 1.000, at step 0"),
+        ([1.0, 2.0], "went from 1.000 to 2.000: training made it worse. Lower learning_rate"),
         ([3.0], "There are no validation rows"),
     ],
 )
@@ -78,7 +78,7 @@ def test_the_reading_of_the_curve_is_what_it_did(losses: list[float], said: str)
     assert said in plot_loss([*history, {"step": 1, "loss": 2.0}]).reading
 
 
-@pytest.mark.parametrize("losses", [[], [3.0, 2.25]])
+@pytest.mark.parametrize("losses", [[], [3.0, 2.25], [3.0, 3.5]])
 def test_what_was_learnt_are_the_figures_of_the_training(
     model_dir: Path, dataset_dir: Path, losses: list[float]
 ) -> None:
@@ -88,4 +88,5 @@ def test_what_was_learnt_are_the_figures_of_the_training(
     said = show_learned(trained).data
     assert f"{len(rows.train)} rows were trained in 1:23" in said
     assert str(rows.lengths) in said
-    assert ("went from 3.000 to 2.250" in said) is bool(losses)
+    assert ("went from 3.000 to" in said) is bool(losses)
+    assert ("made it worse, lower learning_rate" in said) is (losses[-1:] == [3.5])

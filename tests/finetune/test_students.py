@@ -277,7 +277,8 @@ def test_a_hub_models_small_files_are_checked_and_no_weights_fetched(
         assert missing("org/there") == ""
         assert {"config.json", "tokenizer.json"} <= {path.split("/")[-1] for path in seen.paths}
         assert not [path for path in seen.paths if path.endswith(".safetensors")]
-        assert fetch_student("org/there").fingerprint == f"org/there@{SHA}"  # with the weights now
+        base = fetch_student("org/there")  # with the weights now
+        assert (base.fingerprint, base.name) == (f"org/there@{SHA}", "org/there")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert missing("org/there") == ""
 
@@ -289,7 +290,11 @@ def test_a_hub_models_small_files_are_checked_and_no_weights_fetched(
         ("model.safetensors", None, "org/there on the model hub has no *.safetensors"),
         ("tokenizer.json", None, "org/there on the model hub has no tokenizer.json or"),
         ("tokenizer.json", b"{}", "The tokenizer in org/there cannot be loaded"),
-        ("chat_template.jinja", b"{{ messages[1]['content'] }}", "of org/there drops system"),
+        (
+            "chat_template.jinja",
+            b"{{ messages[0]['content'] }}",
+            "org/there: the chat template drops or changes the user",
+        ),
     ],
 )
 def test_a_hub_model_that_cannot_be_trained_is_told_before_anything_is_paid(

@@ -163,20 +163,26 @@ REFUSES = (
     "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}"
     "{% endif %}{{ messages[0]['content'] }}"
 )
-MERGES = "{{ messages[0]['content'] + messages[1]['content'] }}"
+MERGES = (
+    "{{ messages[0]['content'] + messages[1]['content'] }}"
+    "{% if messages | length > 2 %}{{ messages[2]['content'] }}{% endif %}"
+)
+NO_ANSWER = "{{ messages[0]['content'] + messages[1]['content'] }}"  # "</s>" alone would be learnt
 
 
 @pytest.mark.parametrize(
     ("template", "says"),
     [
-        (USER_ALONE + "{% endfor %}", "drops system messages"),
-        ("{{ messages[0]['content'] }}", "drops user messages"),
-        (REFUSES, r"refuses \(System role not supported\) system messages"),
-        ("{{ messages[9]['content'] }}", "refuses .* system messages"),
+        (USER_ALONE + "{% endfor %}", "changes the system message"),
+        ("{{ messages[0]['content'] }}", "changes the user message"),
+        (NO_ANSWER, "changes the assistant message"),
+        (CHAT_TEMPLATE.replace("m['content']", "m['content'] | upper"), "changes the system"),
+        (REFUSES, r"refuses these messages \(System role not supported\)"),
+        ("{{ messages[9]['content'] }}", "refuses these messages"),
         (MERGES, ""),
     ],
 )
-def test_a_template_without_a_system_message_is_told_before_training(
+def test_a_template_that_loses_a_message_is_told_before_training(
     tmp_path: Path, template: str, says: str
 ) -> None:
     folder = make_model(tmp_path, chat_template=template)
@@ -190,6 +196,25 @@ def test_a_template_without_a_system_message_is_told_before_training(
         assert "\n" not in str(told.value)
     else:
         require_machine(chat)
+
+
+@pytest.mark.parametrize("cut", ["m['content'][:300]", "m['content'].splitlines()[0]"])
+def test_a_template_that_cuts_messages_stops_with_the_row(
+    model_dir: Path, tokenizer: Any, cut: str
+) -> None:
+    tokenizer.chat_template = CHAT_TEMPLATE.replace("m['content'] }}", f"({cut}) }}}}")
+    long = f"{answer(3)}\n" * 20
+    for place, role in ((1, "user"), (2, "assistant")):
+        messages = [message | {"content": "Ann."} for message in MESSAGES]
+        messages[place] = {"role": role, "content": long}
+        with pytest.raises(SetupError, match=f"train row 8: .* changes the {role} message"):
+            tokenise("train row 8", messages, tokenizer, end_token_ids(model_dir, tokenizer))
+
+
+def test_a_template_that_refuses_a_row_is_one_line(model_dir: Path, tokenizer: Any) -> None:
+    tokenizer.chat_template = "{{ raise_exception('no') }}"
+    with pytest.raises(SetupError, match=r"train row 8: the chat template refuses .*\(no\)"):
+        tokenise("train row 8", MESSAGES, tokenizer, frozenset([2]))
 
 
 def test_a_template_of_two_minds_stops(model_dir: Path, tokenizer: Any) -> None:

@@ -212,7 +212,7 @@ def test_without_validation_rows_it_trains_and_says_so(
     assert losses(trained, "validation_loss") == []
     assert capsys.readouterr().out.count("No validation rows") == 1
     card = (trained.model_dir.parent / "README.md").read_text()
-    assert "Validation loss: not measured" in card
+    assert "Validation loss: there are no validation rows" in card
     assert (trained.model_dir / "model.safetensors").is_file()
 
 

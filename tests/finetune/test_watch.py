@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from lib.finetune import watch as watch_module
 from lib.finetune.watch import training_watch
@@ -44,7 +45,7 @@ def test_validations_are_printed_and_the_progress_has_the_loss(
         if step % 10 == 0:
             watch.on_log(None, at(step), None, trained(step))
     watch.on_log(None, at(100), None, {"eval_loss": 1.0})
-    watch.on_train_end(None, at(100), None)
+    watch.on_train_end(None, at(100), None, model=torch.nn.Linear(2, 2))
     assert capsys.readouterr().out.splitlines() == [
         "step   0/100 · validation loss 2.000",
         "steps        2/100 · 0.4/s · ETA 4:05",
@@ -66,8 +67,10 @@ def test_a_training_that_goes_on_forgets_what_came_after_its_checkpoint(
     clock = Clock()
     monkeypatch.setattr(watch_module, "time", clock)
     path = tmp_path / "metrics.jsonl"
+    half_line = '{"step": 30, "seco'  # a full disk
     points = [{"step": step, "seconds": 2.0 * step, "loss": 1.0} for step in (10, 20, 30)]
     write_jsonl(path, points)
+    path.write_text(path.read_text() + half_line)
     watch = training_watch(path)
     watch.on_train_begin(None, at(25), None)
     clock.now += 10
@@ -92,3 +95,16 @@ def test_a_loss_that_explodes_says_lower_the_learning_rate(tmp_path: Path) -> No
     watch.on_train_begin(None, at(0), None)
     with pytest.raises(SetupError, match=r"loss is nan at step 3\. Lower learning_rate"):
         watch.on_log(None, at(3), None, trained(3, float("nan")))
+    with pytest.raises(SetupError, match=r"validation loss is inf at step 3\. Lower learning"):
+        watch.on_log(None, at(3), None, {"eval_loss": float("inf")})
+    with pytest.raises(SetupError, match=r"is nan at step 0\. The base model's weights"):
+        watch.on_log(None, at(0), None, {"eval_loss": float("nan")})
+
+
+def test_an_update_that_explodes_last_makes_no_student(tmp_path: Path) -> None:
+    watch = training_watch(tmp_path / "metrics.jsonl")
+    model = torch.nn.Linear(2, 2)
+    watch.on_train_end(None, at(3), None, model=model)
+    model.weight.data[1, 1] = float("nan")
+    with pytest.raises(SetupError, match=r"not numbers\. Lower learning_rate"):
+        watch.on_train_end(None, at(3), None, model=model)
