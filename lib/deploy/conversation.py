@@ -17,6 +17,7 @@ from lib.engine.ledger import Ledger
 from lib.engine.stream import stream_reply
 from lib.prompts.control_tokens import for_student
 from lib.prompts.student import STUDENT_PROMPT
+from lib.rag.chat_model import EndpointChat
 from lib.rag.citations import CitedAnswer, read_reply
 from lib.rag.index import build_index
 from lib.recipe import Recipe
@@ -55,12 +56,14 @@ class Conversation:
         self._prompt = for_student(STUDENT_PROMPT, recipe.run_name)
         self._index, self._lock = build_index(self.dataset.chunks, recipe), Lock()
         self._retrievers: dict[tuple[str, int], Any] = {}
+        self._model = EndpointChat(role=recipe.retrieval_role, recipe=recipe, at_end=True)
         self._ledger, self._budget = Ledger(), budget_of(recipe)
         self._pool = ThreadPoolExecutor(len(roles) * recipe.server_concurrency)
 
     def close(self) -> None:
         """Once all that was asked is answered."""
         self._pool.shutdown()
+        self._model.report()
         self._index.close()
         self._ledger.close()
 
@@ -76,7 +79,7 @@ class Conversation:
         k = min(k, self._index.num_chunks)
         with self._lock:  # several threads of the page
             if (setting, k) not in self._retrievers:
-                made = retriever_of(self._index, self.recipe, setting, k=k)
+                made = retriever_of(self._index, self.recipe, setting, k=k, model=self._model)
                 self._retrievers[setting, k] = made
             return list(self._retrievers[setting, k].invoke(question))
 

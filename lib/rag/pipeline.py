@@ -44,14 +44,16 @@ class RefinedRetriever(Retriever):
         return found
 
 
-def retriever_of(index: Index, recipe: Recipe, setting: str, *, k: int) -> Retriever:
-    """The retriever of a setting, which gives at most k documents.
+def retriever_of(
+    index: Index, recipe: Recipe, setting: str, *, k: int, model: EndpointChat | None = None
+) -> Retriever:
+    """The retriever of a setting, which gives at most k documents; `model`: that of retrieval_role.
 
     It opens the index when it is first asked; close the index after it.
     """
     parts = retrieval_parts(setting)
     reach = max(k, recipe.candidates) if "rerank" in parts else k
-    model = EndpointChat(role=recipe.retrieval_role, recipe=recipe)
+    model = model or EndpointChat(role=recipe.retrieval_role, recipe=recipe)
     by = division_of(parts)
     indexes = index.divided(by, recipe)
     route = by_language(indexes) if by == "languages" else everywhere
@@ -60,7 +62,9 @@ def retriever_of(index: Index, recipe: Recipe, setting: str, *, k: int) -> Retri
     each: dict[str, BaseRetriever]
     if by == "languages":  # each may have its own embedding model, for all that follows
         own = " + ".join(part for part in parts if part not in (by, "route"))
-        each = {name: retriever_of(one, recipe, own, k=k) for name, one in indexes.items()}
+        each = {
+            name: retriever_of(one, recipe, own, k=k, model=model) for name, one in indexes.items()
+        }
         return RoutedRetriever(retrievers=each, route=route, k=k)
     each = {name: _search(one, recipe, parts, model, k=reach) for name, one in indexes.items()}
     found = RoutedRetriever(retrievers=each, route=route, k=reach) if by else each[""]
