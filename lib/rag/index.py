@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, replace
 from functools import cached_property, partial
 from itertools import chain
@@ -39,7 +39,7 @@ _HNSW = {
 }
 
 
-class Index:
+class Index(AbstractContextManager["Index"]):
     """Chunks to look up, by vectors and by words.
 
     Either is built, or found in its folder, when it is first asked for. Opened until `close` or the
@@ -124,9 +124,6 @@ class Index:
             self.__dict__.pop(opened, None)
         for part in chain.from_iterable(parts.values() for parts in self._divided.values()):
             part.close()
-
-    def __enter__(self) -> Index:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -76,18 +76,10 @@ def _search(
     index: Index, recipe: Recipe, parts: Sequence[str], model: EndpointChat, *, k: int
 ) -> Retriever:
     """The first part of a setting, and what widens the question."""
-    found: Retriever
-    if parts[0] == "hybrid":
-        wide = max(k, recipe.candidates)
-        both: list[BaseRetriever] = [
-            DenseRetriever(index=index, k=wide),
-            KeywordRetriever(index=index, k=wide),
-        ]
-        found = FusedRetriever(retrievers=both, k=k)
-    elif parts[0] == "dense":
-        found = DenseRetriever(index=index, k=k)
-    else:
-        found = KeywordRetriever(index=index, k=k)
+    wide = max(k, recipe.candidates) if parts[0] == "hybrid" else k
+    dense, words = DenseRetriever(index=index, k=wide), KeywordRetriever(index=index, k=wide)
+    fused = FusedRetriever(retrievers=[dense, words], k=k)
+    found: Retriever = {"dense": dense, "keywords": words, "hybrid": fused}[parts[0]]
     how: Literal["queries", "hyde"]
     for how in ("queries", "hyde"):
         if how in parts:
