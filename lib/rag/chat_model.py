@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
@@ -36,8 +36,8 @@ class EndpointChat(BaseChatModel):
     recipe: Any  # a Recipe; pydantic would make its own record of it
     max_tokens: int = 512
     at_end: bool = False
-    _asked: Counter[str] = PrivateAttr(default_factory=Counter)  # prompts by what they are for
-    _without: dict[str, list[str]] = PrivateAttr(default_factory=dict)  # the reasons for no text
+    # What they are for → of each prompt, why it got no text, or "".
+    _reasons: dict[str, list[str]] = PrivateAttr(default_factory=lambda: defaultdict(list))
 
     @property
     def _llm_type(self) -> str:
@@ -78,22 +78,20 @@ class EndpointChat(BaseChatModel):
             if isinstance(reply, EndpointError):
                 raise SetupError(f"Retrieval stopped: {reply}") from reply
             replies.append(reply)
-        self._asked[what] += len(replies)
-        if reasons := [reply.finish_reason for reply in replies if not reply.text]:
-            self._without.setdefault(what, []).extend(reasons)
+        self._reasons[what] += ["" if r.text else r.finish_reason or "empty" for r in replies]
         if not self.at_end:
             self.report()
         return [reply.text for reply in replies]
 
     def report(self) -> None:
         """Print how many prompts got no text since the last report, and why."""
-        for what, reasons in self._without.items():
-            print(
-                f"{what}: {len(reasons):,} of {self._asked[what]:,} prompts to the {self.role} got "
-                f"no text, and changed nothing; the first: {reasons[0]}"
-            )
-        self._asked.clear()
-        self._without.clear()
+        for what, asked in self._reasons.items():
+            if reasons := [*filter(None, asked)]:
+                print(
+                    f"{what}: {len(reasons):,} of {len(asked):,} prompts to the {self.role} got no "
+                    f"text, and changed nothing; the first: {reasons[0]}"
+                )
+        self._reasons.clear()
 
 
 def ask_all(

@@ -233,20 +233,6 @@ class EndpointEmbedder:
         return self.documents(texts)
 
 
-def as_embeddings(embedder: Embedder) -> Any:
-    """The embedder in LangChain's form."""
-    from langchain_core.embeddings import Embeddings
-
-    class OurEmbeddings(Embeddings):
-        def embed_documents(self, texts: list[str]) -> list[list[float]]:
-            return [row.tolist() for row in embedder.documents(texts)]
-
-        def embed_query(self, text: str) -> list[float]:
-            return [float(value) for value in embedder.queries([text])[0]]
-
-    return OurEmbeddings()
-
-
 def _unit(rows: Sequence[Any]) -> numpy.ndarray:
     import numpy
 

@@ -11,6 +11,7 @@ from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from shutil import copytree
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from lib.progress import Progress
@@ -111,17 +112,16 @@ class Index(AbstractContextManager["Index"]):
         """The index as LangChain's VectorStore, for chains of your own."""
         from langchain_chroma import Chroma
 
-        from lib.rag.embedder import as_embeddings
-
-        return Chroma(
-            COLLECTION, client=self._client, embedding_function=as_embeddings(self.embedder)
+        embeddings: Any = SimpleNamespace(  # as many of LangChain's Embeddings as Chroma calls
+            embed_documents=lambda texts: self.embedder.documents(texts).tolist(),
+            embed_query=lambda text: self.embedder.queries([text])[0].tolist(),
         )
+        return Chroma(COLLECTION, client=self._client, embedding_function=embeddings)
 
     def close(self) -> None:
-        if "_client" in self.__dict__:
-            self._client.close()
-        for opened in ("_client", "collection"):
-            self.__dict__.pop(opened, None)
+        self.__dict__.pop("collection", None)
+        if client := self.__dict__.pop("_client", None):
+            client.close()
         for part in chain.from_iterable(parts.values() for parts in self._divided.values()):
             part.close()
 
