@@ -5,7 +5,9 @@ that this project knows. It was never taught to follow an instruction. Its chat 
 plain texts (`PLAIN_CHAT_TEMPLATE`), it is served by llama.cpp in 8 bits, and as it does not end by
 itself, its replies are cut. What is answered is found again by the next run, also after a kill.
 
-Needs the folder that `make gemma` makes, and `make llama_cpp`. Takes about an hour.
+Needs the folder that `make gemma` makes, and `make llama_cpp`.
+
+Takes about half an hour.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ from lib.engine.ledger import Ledger
 from lib.engine.stream import stream_reply
 from lib.prompts.control_tokens import for_student
 from lib.prompts.student import STUDENT_PROMPT
-from lib.rag.chat_model import EndpointChat
 from lib.rag.citations import CitedAnswer, read_reply
 from lib.rag.index import build_index
 from lib.recipe import Recipe
@@ -49,6 +48,8 @@ class Conversation:
     """
 
     def __init__(self, recipe: Recipe, roles: Sequence[str] = ROLES) -> None:
+        from lib.rag.chat_model import EndpointChat
+
         self.recipe, self.roles = recipe, tuple(roles)
         self._settings = {role: endpoint_of(role, recipe) for role in roles}
         self.dataset = read_dataset(require_path("DATASET_DIR", recipe.run_name))
