@@ -81,10 +81,12 @@ def answering(path: Path) -> Iterator[Recorded]:
         return
     ask_all = EndpointChat.ask_all
 
-    def checked(model: EndpointChat, prompts: Sequence[Sequence[Message]]) -> list[str]:
+    def checked(
+        model: EndpointChat, prompts: Sequence[Sequence[Message]], what: str = "chat"
+    ) -> list[str]:
         for prompt in prompts:
             recorded.check(prompt)
-        return ask_all(model, prompts)
+        return ask_all(model, prompts, what)
 
     with (
         serve(Loopback(reply=recorded.reply)) as server,

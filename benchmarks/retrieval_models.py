@@ -5,7 +5,8 @@ first 60 of them for what reads documents. Differences are paired, clustered by 
 intervals. Requests go through the engine and its ledger, as in use: to the endpoint of
 RETRIEVAL_OPENAI_BASE_URL, …_API_KEY and …_DEPLOYMENT where these are set, else to a server here
 that repeats the recorded replies of benchmarks/retrieval_data/replies. CPU time is this process's,
-with that server; a model's own time comes on top.
+with that server; a model's own time comes on top. Seconds and tokens are a reply's, and are a
+model's where one is asked (`retrieval_small_model` asks the smallest).
 
 Takes about 10 minutes.
 """
@@ -17,7 +18,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
-from statistics import fmean
+from statistics import fmean, quantiles
+from typing import Any
 from unittest.mock import patch
 
 from langchain_core.documents import Document
@@ -37,11 +39,11 @@ from benchmarks.retrieval_quality import (
     first_right,
     gained,
     labelled,
-    ndcg,
+    mean_ndcg,
     print_kinds,
 )
+from lib.engine.endpoint import Endpoint, Reply
 from lib.prompts.retrieval import extract_messages
-from lib.prompts.student import Message
 from lib.rag.chat_model import EndpointChat
 from lib.rag.index import Index, build_index
 from lib.rag.pipeline import retriever_of
@@ -52,6 +54,7 @@ from lib.text import one_line
 from lib.threads import tune_threads
 from offline.e5 import MODEL_DIR
 
+COST = "requests | tokens read, written | s p50, p95 | CPU ms"
 REPLIES = DATA_DIR / "replies" / "replies.jsonl"
 NUM_ASKED, NUM_READ = 150, 60  # questions a language; of these, for parts that read documents
 
@@ -153,36 +156,48 @@ def report(index: Index, asked: Sequence[Asked]) -> float:
     print_kinds(asked, table(index, asked, EXPANDED))
     found = table(index, asked[:NUM_READ], RERANKED)
     compressed(index, asked[:NUM_READ])
-    ours, its = (
-        fmean(ndcg(rank, LAST) for rank in found[name])
-        for name in ("hybrid + rerank", "hybrid + rerank (llm)")
-    )
-    return its - ours
+    return mean_ndcg(found["hybrid + rerank (llm)"]) - mean_ndcg(found["hybrid + rerank"])
 
 
-def table(index: Index, asked: Sequence[Asked], ways: Sequence[Way]) -> dict[str, list[float]]:
+def table(
+    index: Index, asked: Sequence[Asked], ways: Sequence[Way], **given: Any
+) -> dict[str, list[float]]:
     """Print a row a way; the place of the first right chunk of each question, by way."""
     print(f"{len(asked)} questions")
-    print(f"| setting | {' | '.join(COLUMNS)} | nDCG@10 gained | over | requests | CPU ms |")
-    print("|---" * (len(COLUMNS) + 5) + "|")
+    print(f"| setting | {' | '.join(COLUMNS)} | nDCG@10 gained | over | {COST} |")
+    print("|---" * (len(COLUMNS) + 7) + "|")
     found: dict[str, list[float]] = {}
     for way in ways:
-        texts, requests, cpu_ms = asked_by(index, asked, way, k=LAST)
+        texts, replies, cpu_ms = asked_by(index, asked, way, k=LAST, **given)
         ranks = [first_right(one, documents) for one, documents in zip(asked, texts, strict=True)]
         found[way.name] = ranks
         gain = difference(asked, ranks, found[way.than]) if way.than else ""
-        cells = [way.name, *figures(ranks), gain, way.than, f"{requests:.0f}", f"{cpu_ms:.0f}"]
-        print(f"| {' | '.join(cells)} |", flush=True)
+        cells = [way.name, *figures(ranks), gain, way.than, cost_of(replies, asked)]
+        print(f"| {' | '.join(cells)} | {cpu_ms:.0f} |", flush=True)
     return found
+
+
+def cost_of(replies: Sequence[Reply], asked: Sequence[Asked]) -> str:
+    """`1 | 55, 48 | 0.50, 0.61`: requests a question; of a request, tokens, and seconds."""
+    if not replies:
+        return "0 | |"
+    read, written = (
+        fmean(getattr(reply, kind) for reply in replies)
+        for kind in ("prompt_tokens", "completion_tokens")
+    )
+    seconds = sorted(reply.latency_s for reply in replies)
+    cuts = quantiles(seconds, n=20, method="inclusive") if len(seconds) > 1 else seconds * 19
+    requests = len(replies) / len(asked)
+    return f"{requests:.0f} | {read:.0f}, {written:.0f} | {cuts[9]:.2f}, {cuts[18]:.2f}"
 
 
 def compressed(index: Index, asked: Sequence[Asked]) -> None:
     """Print what is left of the documents that a question finds."""
-    print(f"| {READ_K} documents of | whole passage | gained | words | requests | CPU ms |")
-    print("|---" * 6 + "|")
+    print(f"| {READ_K} documents of | whole passage | gained | words | {COST} |")
+    print("|---" * 8 + "|")
     kept: dict[str, list[float]] = {}
     for way in COMPRESSED:
-        found, requests, cpu_ms = asked_by(index, asked, way, k=READ_K)
+        found, replies, cpu_ms = asked_by(index, asked, way, k=READ_K)
         texts = [[one_line(document.page_content) for document in each] for each in found]
         pairs = zip(asked, texts, strict=True)
         kept[way.name] = [
@@ -192,32 +207,34 @@ def compressed(index: Index, asked: Sequence[Asked]) -> None:
         gain = [mine - its for mine, its in zip(kept[way.name], kept["hybrid"], strict=True)]
         print(
             f"| {way.name} | {fmean(kept[way.name]):.2f} | {gained(asked, gain)} | "
-            f"{words:.0f} | {requests:.0f} | {cpu_ms:.0f} |",
+            f"{words:.0f} | {cost_of(replies, asked)} | {cpu_ms:.0f} |",
             flush=True,
         )
 
 
 def asked_by(
-    index: Index, asked: Sequence[Asked], way: Way, *, k: int
-) -> tuple[list[list[Document]], float, float]:
-    """What each question finds, requests a question, and CPU milliseconds a question."""
-    recipe = Recipe(retrieval=[way.setting], rerank_model=way.rerank_model, retrieval_role=ROLE)
-    retriever = retriever_of(index, recipe, way.setting, k=min(k, index.num_chunks))
-    with counted() as requests:
+    index: Index, asked: Sequence[Asked], way: Way, *, k: int, max_tokens: int = 512, **given: Any
+) -> tuple[list[list[Document]], list[Reply], float]:
+    """What each question finds, a model's replies, and CPU milliseconds a question."""
+    recipe = Recipe(
+        retrieval=[way.setting], rerank_model=way.rerank_model, retrieval_role=ROLE, **given
+    )
+    model = EndpointChat(role=ROLE, recipe=recipe, max_tokens=max_tokens)
+    retriever = retriever_of(index, recipe, way.setting, k=min(k, index.num_chunks), model=model)
+    with kept_replies() as replies:
         started = time.process_time()
         found = retriever.find([one.question for one in asked])  # all at once, as 4_eval does
         seconds = time.process_time() - started
-    return found, sum(requests) / len(asked), 1000 * seconds / len(asked)
+    return found, replies, 1000 * seconds / len(asked)
 
 
 @contextmanager
-def counted() -> Iterator[list[int]]:
-    """How many prompts a model was given, each time."""
-    counts, ask_all = list[int](), EndpointChat.ask_all
+def kept_replies() -> Iterator[list[Reply]]:
+    replies, ask = list[Reply](), Endpoint.ask
 
-    def counting(model: EndpointChat, prompts: Sequence[Sequence[Message]]) -> list[str]:
-        counts.append(len(prompts))
-        return ask_all(model, prompts)
+    async def keeping(endpoint: Endpoint, *given: Any, **more: Any) -> Reply:
+        replies.append(await ask(endpoint, *given, **more))
+        return replies[-1]
 
-    with patch.object(EndpointChat, "ask_all", counting):
-        yield counts
+    with patch.object(Endpoint, "ask", keeping):
+        yield replies

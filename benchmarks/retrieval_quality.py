@@ -110,10 +110,7 @@ def report(language: str, index: Index, asked: Sequence[Asked]) -> float:
         print(f"| {setting} | {cells} | {gain} | {milliseconds:.0f} |", flush=True)
     print_kinds(asked, {setting: found for setting, (found, _) in ranks.items()})
     print(f"of what {READ_K} documents say:", "; ".join(map(partial(shown, index, asked), READ)))
-    hybrid, dense = (
-        fmean(ndcg(rank, LAST) for rank in ranks[name][0]) for name in ("hybrid", "dense")
-    )
-    return hybrid - dense
+    return mean_ndcg(ranks["hybrid"][0]) - mean_ndcg(ranks["dense"][0])
 
 
 def print_kinds(asked: Sequence[Asked], ranks: Mapping[str, Sequence[float]]) -> None:
@@ -161,8 +158,7 @@ def several(of_language: Mapping[str, tuple[list[Chunk], list[Asked]]], e5_dir: 
             for language, (_, asked) in of_language.items():
                 found, milliseconds = ranks_of(index, asked, recipe)
                 gain = difference(asked, found, first.setdefault(language, found))
-                mean = fmean(ndcg(rank, LAST) for rank in found)
-                cells.append(f"{mean:.3f} | {gain} | {milliseconds:.0f}")
+                cells.append(f"{mean_ndcg(found):.3f} | {gain} | {milliseconds:.0f}")
             used = index.embedder.name + f", vi: {e5_dir.name}" * bool(models)
         print(f"| {setting} | {used} | {' | '.join(cells)} |", flush=True)
 
@@ -196,6 +192,10 @@ def figures(ranks: Sequence[float]) -> list[str]:
 def ndcg(rank: float, k: int) -> float:
     """Of one right chunk: 1 / log2(2 + its place)."""
     return 1 / math.log2(2 + rank) if rank < k else 0.0
+
+
+def mean_ndcg(ranks: Sequence[float]) -> float:
+    return fmean(ndcg(rank, LAST) for rank in ranks)
 
 
 def difference(asked: Sequence[Asked], found: Sequence[float], other: Sequence[float]) -> str:

@@ -124,11 +124,15 @@ def check(plan: Plan) -> None:
         from lib.finetune import require_machine
 
         require_machine(recipe)
-    if plan.last == len(NOTEBOOKS):
-        from lib.eval import budget_of, eval_models, find_judge
+    if plan.first == 1 or plan.last == len(NOTEBOOKS):
         from lib.rag.embedder import require_models
 
         require_models(recipe)
+    if plan.last == len(NOTEBOOKS):
+        from lib.eval import budget_of, eval_models, find_judge
+        from lib.rag.embedder import require_role
+
+        require_role(recipe)
         eval_models(recipe, deployed=plan.first == plan.last)  # else 3_deploy serves them later
         find_judge(recipe)
         budget_of(recipe)

@@ -67,6 +67,15 @@ def test_overrides_beat_the_file_and_name_the_run() -> None:
         (["-p", "~nobody-here/mine.yaml"], "~nobody-here/mine.yaml is not there"),
         (["-r", "student_model", "./no-such-model"], "no-such-model"),
         (["-r", "embedding_model", "./nowhere"], "embedding_model is './nowhere', and there is no"),
+        (["-r", "embedding_model", "artefacts/models/no-e5"], "and there is no such folder"),
+        (
+            ["-r", "embedding_model", "nobody/no-e5"],  # HF_HUB_OFFLINE is set in tests
+            "embedding_model is 'nobody/no-e5', .* nor is it in the hub's cache",
+        ),
+        (
+            ["-r", "embedding_model", "artefacts/models/no-e5", "--to", "1"],
+            "embedding_model is 'artefacts/models/no-e5', and there is no such folder",
+        ),
         (
             ["-r", "rerank_model", "/no/where", "-r", "retrieval", "hybrid + rerank"],
             "rerank_model is '/no/where', and there is no such folder",

@@ -48,6 +48,8 @@ class Conversation:
     """
 
     def __init__(self, recipe: Recipe, roles: Sequence[str] = ROLES) -> None:
+        from lib.rag.chat_model import EndpointChat
+
         self.recipe, self.roles = recipe, tuple(roles)
         self._settings = {role: endpoint_of(role, recipe) for role in roles}
         self.dataset = read_dataset(require_path("DATASET_DIR", recipe.run_name))
@@ -55,12 +57,14 @@ class Conversation:
         self._prompt = for_student(STUDENT_PROMPT, recipe.run_name)
         self._index, self._lock = build_index(self.dataset.chunks, recipe), Lock()
         self._retrievers: dict[tuple[str, int], Any] = {}
+        self._model = EndpointChat(role=recipe.retrieval_role, recipe=recipe, at_end=True)
         self._ledger, self._budget = Ledger(), budget_of(recipe)
         self._pool = ThreadPoolExecutor(len(roles) * recipe.server_concurrency)
 
     def close(self) -> None:
         """Once all that was asked is answered."""
         self._pool.shutdown()
+        self._model.report()
         self._index.close()
         self._ledger.close()
 
@@ -76,7 +80,7 @@ class Conversation:
         k = min(k, self._index.num_chunks)
         with self._lock:  # several threads of the page
             if (setting, k) not in self._retrievers:
-                made = retriever_of(self._index, self.recipe, setting, k=k)
+                made = retriever_of(self._index, self.recipe, setting, k=k, model=self._model)
                 self._retrievers[setting, k] = made
             return list(self._retrievers[setting, k].invoke(question))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.cloud.deployment import with_deployment
-from lib.deploy.engines import ignored
+from lib.deploy.engines import ignored, not_taken
 from lib.deploy.processes import ServerRecord, end, records
 from lib.deploy.server import start, wait_until_ready
 from lib.endpoints import endpoint_settings, is_set_by_user
@@ -39,6 +39,8 @@ def deploy(recipe: Recipe) -> list[Deployed]:
         for role in ("student", "baseline")
         if not job and not is_set_by_user(role)
     }
+    if folders and (said := not_taken(recipe)):
+        print(said)
     started: dict[str, tuple[ServerRecord, bool]] = {}
     deployed = {}
     for role in ("student", "baseline"):
@@ -60,9 +62,8 @@ def deploy(recipe: Recipe) -> list[Deployed]:
             "SERVED_BY": ignored(server.engine),
         }
         save_state(run_name, **{f"{role.upper()}_{name}": it for name, it in values.items()})
-        how = f"served here{' already' if reused else ''} (pid {server.pid})"
-        if server.command:
-            how += f" by {server.engine}:\n          {server.command}"
+        how = f"served here{' already' if reused else ''} (pid {server.pid}) by {server.engine}"
+        how += f":\n          {server.command}" * bool(server.command)
         deployed[role] = Deployed(
             role, server.model, server.base_url, how, server, model_dir=folders[role]
         )

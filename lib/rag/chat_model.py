@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_messages
 from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import PrivateAttr
 
 from lib.endpoints import endpoint_settings
 from lib.engine.budget import budget_of
-from lib.engine.endpoint import Endpoint, EndpointError, gather_all, run
+from lib.engine.endpoint import Endpoint, EndpointError, Reply, gather_all, run
 from lib.engine.ledger import Ledger
 from lib.progress import Progress
 from lib.prompts.student import Message
@@ -22,6 +24,9 @@ from lib.settings import SetupError
 class EndpointChat(BaseChatModel):
     """Greedy replies of a role. `ask_all` asks many at once, as many in flight as the recipe says.
 
+    Prompts that get no text (refused as too long, say) have the reply "", and are reported in a
+    line: after each `ask_all`, or with `at_end` when `report` is called.
+
     Raises:
         SetupError: the role has no endpoint, it failed after its retries, or max_cost or
             max_tokens_total is spent.
@@ -30,6 +35,9 @@ class EndpointChat(BaseChatModel):
     role: str
     recipe: Any  # a Recipe; pydantic would make its own record of it
     max_tokens: int = 512
+    at_end: bool = False
+    # What they are for → of each prompt, why it got no text, or "".
+    _reasons: dict[str, list[str]] = PrivateAttr(default_factory=lambda: defaultdict(list))
 
     @property
     def _llm_type(self) -> str:
@@ -41,7 +49,7 @@ class EndpointChat(BaseChatModel):
         (text,) = self.ask_all([convert_to_openai_messages(messages)])
         return ChatResult(generations=[ChatGeneration(message=AIMessage(text))])
 
-    def ask_all(self, prompts: Sequence[Sequence[Message]]) -> list[str]:
+    def ask_all(self, prompts: Sequence[Sequence[Message]], what: str = "chat") -> list[str]:
         settings = endpoint_settings(self.role, self.recipe.run_name)
         if settings is None:
             raise SetupError(
@@ -49,31 +57,47 @@ class EndpointChat(BaseChatModel):
                 "a retrieval that asks no model."
             )
 
-        async def ask() -> list[str]:
+        async def ask() -> list[Reply | EndpointError]:
             with closing(Ledger()) as ledger:
                 async with Endpoint(
                     settings, self.recipe, ledger=ledger, budget=budget_of(self.recipe)
                 ) as endpoint:
 
-                    async def one(messages: Sequence[Message]) -> str:
-                        return (await endpoint.ask(messages, max_tokens=self.max_tokens)).text
+                    async def one(messages: Sequence[Message]) -> Reply:
+                        return await endpoint.ask(messages, max_tokens=self.max_tokens)
 
                     if len(prompts) <= self.recipe.concurrency:  # a question of a chat
-                        replies = await gather_all(prompts, one)
-                    else:
-                        progress = Progress(self.role, len(prompts), note=endpoint.note)
-                        replies = await gather_all(prompts, one, on_done=progress.advance)
-                        progress.close()
-            for reply in replies:
-                if isinstance(reply, EndpointError):
-                    raise SetupError(f"Retrieval stopped: {reply}") from reply
-            return [str(reply) for reply in replies]
+                        return await gather_all(prompts, one)
+                    progress = Progress(self.role, len(prompts), note=endpoint.note)
+                    found = await gather_all(prompts, one, on_done=progress.advance)
+                    progress.close()
+                    return found
 
-        return run(ask())
+        replies = list[Reply]()
+        for reply in run(ask()):
+            if isinstance(reply, EndpointError):
+                raise SetupError(f"Retrieval stopped: {reply}") from reply
+            replies.append(reply)
+        self._reasons[what] += ["" if r.text else r.finish_reason or "empty" for r in replies]
+        if not self.at_end:
+            self.report()
+        return [reply.text for reply in replies]
+
+    def report(self) -> None:
+        """Print how many prompts got no text since the last report, and why."""
+        for what, asked in self._reasons.items():
+            if reasons := [*filter(None, asked)]:
+                print(
+                    f"{what}: {len(reasons):,} of {len(asked):,} prompts to the {self.role} got no "
+                    f"text, and changed nothing; the first: {reasons[0]}"
+                )
+        self._reasons.clear()
 
 
-def ask_all(model: BaseChatModel, prompts: Sequence[Sequence[Message]]) -> list[str]:
-    """The replies of a chat model, ours or another of LangChain."""
+def ask_all(
+    model: BaseChatModel, prompts: Sequence[Sequence[Message]], what: str = "chat"
+) -> list[str]:
+    """The replies of a chat model, ours or another of LangChain; `what` they are for: `+ rerank`"""
     if isinstance(model, EndpointChat):
-        return model.ask_all(prompts)
+        return model.ask_all(prompts, what)
     return [str(reply.text) for reply in model.batch([list(prompt) for prompt in prompts])]

@@ -42,12 +42,15 @@ class ModelCompressor(Compressor):
     ) -> list[list[Document]]:
         pairs = [(q, d) for q, documents in zip(questions, found, strict=True) for d in documents]
         asked = [extract_messages(q, document.page_content) for q, document in pairs]
-        replies = iter(ask_all(self.model, asked))
+        replies = iter(ask_all(self.model, asked, "+ compress"))
         return [self._copied(documents, replies) for documents in found]
 
     def _copied(self, documents: Sequence[Document], replies: Iterator[str]) -> list[Document]:
-        copied = [(d, parse_extract(next(replies), d.page_content)) for d in documents]
+        copied = [(d, self._sentences(next(replies), d.page_content)) for d in documents]
         return [_shortened(d, sentences) for d, sentences in copied if sentences] or [*documents]
+
+    def _sentences(self, reply: str, text: str) -> list[str]:
+        return parse_extract(reply, text) if reply else [text]  # "": the model has not read it
 
 
 def _shortened(document: Document, sentences: Sequence[str]) -> Document:

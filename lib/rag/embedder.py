@@ -58,10 +58,39 @@ def load_embedder(recipe: Recipe) -> Embedder:
 
 
 def require_models(recipe: Recipe) -> None:
-    """Stop at once where retrieval would ask a model that is not there.
+    """Stop at once where a model that embeds or re-ranks is not there.
 
-    A name of the hub may be a mistake, too: only the hub knows.
+    A name of the hub may be a mistake, too: only the hub knows, or offline its cache.
     """
+    models = {f"index_models: {name}": model for name, model in recipe.model_of_index.items()}
+    models["embedding_model"] = recipe.embedding_model
+    models["rerank_model"] = "" if recipe.rerank_model == "llm" else recipe.rerank_model
+    for name, model in models.items():
+        if model and not Path(model).is_dir() and (missing := _missing(model)):
+            raise SetupError(
+                f"{name} is '{model}', and {missing}. Give a folder of "
+                "sentence-transformers, or a name that the hub knows."
+            )
+
+
+def _missing(model: str) -> str:
+    """What is wrong with the name of a model that is not a folder; "" = the hub may have it."""
+    from huggingface_hub import constants, try_to_load_from_cache
+    from huggingface_hub.utils import HFValidationError, validate_repo_id
+
+    try:
+        validate_repo_id(model)
+    except HFValidationError:
+        return "there is no such folder"
+    names = [owner + model for owner in ("", "sentence-transformers/", "cross-encoder/")]
+    paths = (try_to_load_from_cache(name, "config.json") for name in names if name.count("/") < 2)
+    if constants.HF_HUB_OFFLINE and not any(isinstance(path, str) for path in paths):
+        return "there is no such folder, nor is it in the hub's cache (HF_HUB_OFFLINE is set)"
+    return ""
+
+
+def require_role(recipe: Recipe) -> None:
+    """Stop at once where retrieval would ask a role that has no endpoint."""
     parts = {part for setting in recipe.retrieval for part in retrieval_parts(setting)}
     asks = parts & {"queries", "hyde", "route"}
     asks |= parts & {"rerank", "compress"} if recipe.rerank_model == "llm" else set()
@@ -72,13 +101,6 @@ def require_models(recipe: Recipe) -> None:
             f"retrieval is {recipe.retrieval}, and + {min(asks)} asks the {role}, which has no "
             "endpoint. Set it in .env, or choose a retrieval that asks no model."
         )
-    models = {"embedding_model": recipe.embedding_model, "rerank_model": recipe.rerank_model}
-    for name, model in (models | recipe.model_of_index).items():
-        if model.startswith((".", "/", "~")) and not Path(model).is_dir():
-            raise SetupError(
-                f"{name} is '{model}', and there is no such folder. Give a folder of "
-                "sentence-transformers, or a name that the hub knows."
-            )
 
 
 class LocalEmbedder:
@@ -209,20 +231,6 @@ class EndpointEmbedder:
 
     def queries(self, texts: Sequence[str]) -> numpy.ndarray:
         return self.documents(texts)
-
-
-def as_embeddings(embedder: Embedder) -> Any:
-    """The embedder in LangChain's form."""
-    from langchain_core.embeddings import Embeddings
-
-    class OurEmbeddings(Embeddings):
-        def embed_documents(self, texts: list[str]) -> list[list[float]]:
-            return [row.tolist() for row in embedder.documents(texts)]
-
-        def embed_query(self, text: str) -> list[float]:
-            return [float(value) for value in embedder.queries([text])[0]]
-
-    return OurEmbeddings()
 
 
 def _unit(rows: Sequence[Any]) -> numpy.ndarray:

@@ -30,7 +30,8 @@ class ExpandedRetriever(Retriever):
 
     def find(self, questions: Sequence[str]) -> list[list[Document]]:
         write = queries_messages if self.how == "queries" else passage_messages
-        replies = ask_all(self.model, [write(question) for question in questions])
+        asked = [write(question) for question in questions]
+        replies = ask_all(self.model, asked, f"+ {self.how}")
         pairs = zip(questions, replies, strict=True)
         searches = [[question, *self._written(question, reply)] for question, reply in pairs]
         found = iter(self.retriever.batch([text for texts in searches for text in texts]))

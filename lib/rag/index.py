@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, replace
 from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from shutil import copytree
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from lib.progress import Progress
@@ -39,7 +40,7 @@ _HNSW = {
 }
 
 
-class Index:
+class Index(AbstractContextManager["Index"]):
     """Chunks to look up, by vectors and by words.
 
     Either is built, or found in its folder, when it is first asked for. Opened until `close` or the
@@ -111,22 +112,18 @@ class Index:
         """The index as LangChain's VectorStore, for chains of your own."""
         from langchain_chroma import Chroma
 
-        from lib.rag.embedder import as_embeddings
-
-        return Chroma(
-            COLLECTION, client=self._client, embedding_function=as_embeddings(self.embedder)
+        embeddings: Any = SimpleNamespace(  # as many of LangChain's Embeddings as Chroma calls
+            embed_documents=lambda texts: self.embedder.documents(texts).tolist(),
+            embed_query=lambda text: self.embedder.queries([text])[0].tolist(),
         )
+        return Chroma(COLLECTION, client=self._client, embedding_function=embeddings)
 
     def close(self) -> None:
-        if "_client" in self.__dict__:
-            self._client.close()
-        for opened in ("_client", "collection"):
-            self.__dict__.pop(opened, None)
+        self.__dict__.pop("collection", None)
+        if client := self.__dict__.pop("_client", None):
+            client.close()
         for part in chain.from_iterable(parts.values() for parts in self._divided.values()):
             part.close()
-
-    def __enter__(self) -> Index:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -13,10 +13,9 @@ from lib.records import Chunk
 
 
 class Neighbours(Compressor):
-    """Each hit with `each_side` chunks before and behind it; hits that then touch become one."""
+    """Each hit with the chunk before and the chunk behind it; hits that then touch become one."""
 
     index: Index
-    each_side: int = 1
 
     def refine_one(self, documents: Sequence[Document], question: str) -> list[Document]:
         hits, shown = {document.id for document in documents}, set[str]()
@@ -24,25 +23,25 @@ class Neighbours(Compressor):
         for document in documents:
             if document.id not in shown:
                 chunks = self.index.by_document[document.metadata["document_id"]]
-                around = self._around(document, chunks, hits)
+                around = _around(document, chunks, hits)
                 shown |= {chunk.id for chunk in around}
                 score = document.metadata.get("score", 0.0)
                 widened.append(as_document(join(around), score=score))
         return widened
 
-    def _around(
-        self, document: Document, chunks: Sequence[Chunk], hits: Container[str | None]
-    ) -> Sequence[Chunk]:
-        """The text around a hit, and around the hits that it touches."""
-        places = [place for place, chunk in enumerate(chunks) if chunk.id in hits]
-        reach = range(-self.each_side, self.each_side + 1)
-        near = {place + step for place in places for step in reach}
-        first = last = next(i for i, chunk in enumerate(chunks) if chunk.id == document.id)
-        while first > 0 and first - 1 in near:
-            first -= 1
-        while last + 1 < len(chunks) and last + 1 in near:
-            last += 1
-        return chunks[first : last + 1]
+
+def _around(
+    document: Document, chunks: Sequence[Chunk], hits: Container[str | None]
+) -> Sequence[Chunk]:
+    """The text around a hit, and around the hits that it touches."""
+    places = [place for place, chunk in enumerate(chunks) if chunk.id in hits]
+    near = {place + step for place in places for step in (-1, 0, 1)}
+    first = last = next(i for i, chunk in enumerate(chunks) if chunk.id == document.id)
+    while first > 0 and first - 1 in near:
+        first -= 1
+    while last + 1 < len(chunks) and last + 1 in near:
+        last += 1
+    return chunks[first : last + 1]
 
 
 def join(chunks: Sequence[Chunk]) -> Chunk:

@@ -44,14 +44,16 @@ class RefinedRetriever(Retriever):
         return found
 
 
-def retriever_of(index: Index, recipe: Recipe, setting: str, *, k: int) -> Retriever:
-    """The retriever of a setting, which gives at most k documents.
+def retriever_of(
+    index: Index, recipe: Recipe, setting: str, *, k: int, model: EndpointChat | None = None
+) -> Retriever:
+    """The retriever of a setting, which gives at most k documents; `model`: that of retrieval_role.
 
     It opens the index when it is first asked; close the index after it.
     """
     parts = retrieval_parts(setting)
     reach = max(k, recipe.candidates) if "rerank" in parts else k
-    model = EndpointChat(role=recipe.retrieval_role, recipe=recipe)
+    model = model or EndpointChat(role=recipe.retrieval_role, recipe=recipe)
     by = division_of(parts)
     indexes = index.divided(by, recipe)
     route = by_language(indexes) if by == "languages" else everywhere
@@ -60,7 +62,9 @@ def retriever_of(index: Index, recipe: Recipe, setting: str, *, k: int) -> Retri
     each: dict[str, BaseRetriever]
     if by == "languages":  # each may have its own embedding model, for all that follows
         own = " + ".join(part for part in parts if part not in (by, "route"))
-        each = {name: retriever_of(one, recipe, own, k=k) for name, one in indexes.items()}
+        each = {
+            name: retriever_of(one, recipe, own, k=k, model=model) for name, one in indexes.items()
+        }
         return RoutedRetriever(retrievers=each, route=route, k=k)
     each = {name: _search(one, recipe, parts, model, k=reach) for name, one in indexes.items()}
     found = RoutedRetriever(retrievers=each, route=route, k=reach) if by else each[""]
@@ -72,18 +76,10 @@ def _search(
     index: Index, recipe: Recipe, parts: Sequence[str], model: EndpointChat, *, k: int
 ) -> Retriever:
     """The first part of a setting, and what widens the question."""
-    found: Retriever
-    if parts[0] == "hybrid":
-        wide = max(k, recipe.candidates)
-        both: list[BaseRetriever] = [
-            DenseRetriever(index=index, k=wide),
-            KeywordRetriever(index=index, k=wide),
-        ]
-        found = FusedRetriever(retrievers=both, k=k)
-    elif parts[0] == "dense":
-        found = DenseRetriever(index=index, k=k)
-    else:
-        found = KeywordRetriever(index=index, k=k)
+    wide = max(k, recipe.candidates) if parts[0] == "hybrid" else k
+    dense, words = DenseRetriever(index=index, k=wide), KeywordRetriever(index=index, k=wide)
+    fused = FusedRetriever(retrievers=[dense, words], k=k)
+    found: Retriever = {"dense": dense, "keywords": words, "hybrid": fused}[parts[0]]
     how: Literal["queries", "hyde"]
     for how in ("queries", "hyde"):
         if how in parts:

@@ -68,7 +68,7 @@ class ModelReranker(Compressor):
     ) -> list[list[Document]]:
         pairs = [(q, documents) for q, documents in zip(questions, found, strict=True) if documents]
         asked = [order_messages(q, [d.page_content for d in documents]) for q, documents in pairs]
-        replies = iter(ask_all(self.model, asked))
+        replies = iter(ask_all(self.model, asked, "+ rerank"))
         return [self._ordered(next(replies), documents) if documents else [] for documents in found]
 
     def _ordered(self, reply: str, documents: Sequence[Document]) -> list[Document]:

@@ -31,16 +31,13 @@ class DenseRetriever(Retriever):
             return []
         vectors = self.index.embedder.queries(questions)
         count = min(self.k + _SPARE, self.index.num_chunks)
-        step = max(1, ROWS_AT_ONCE // count)
-        parts = (vectors[i : i + step] for i in range(0, len(vectors), step))
-        return [row for part in parts for row in self._near(part, count)]
-
-    def _near(self, vectors: Any, count: int) -> list[list[Document]]:
-        found = self.index.collection.query(
-            query_embeddings=vectors, n_results=count, include=["embeddings"]
-        )
-        rows = zip(vectors, found["ids"], found["embeddings"], strict=True)
-        return [self._nearest(*row) for row in rows]
+        step, found = max(1, ROWS_AT_ONCE // count), list[list[Document]]()
+        for part in (vectors[i : i + step] for i in range(0, len(vectors), step)):
+            near = self.index.collection.query(
+                query_embeddings=part, n_results=count, include=["embeddings"]
+            )
+            found += map(self._nearest, part, near["ids"], near["embeddings"])
+        return found
 
     def _nearest(self, vector: Any, ids: list[str], rows: Any) -> list[Document]:
         # Six digits: smaller differences are rounding errors, so they count as ties.

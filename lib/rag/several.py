@@ -56,7 +56,8 @@ def by_model(model: BaseChatModel, indexes: Mapping[str, Index]) -> Route:
     described = [f"{name}: {'; '.join(_titles(indexes[name]))}" for name in names]
 
     def route(questions: Sequence[str]) -> list[Sequence[str]]:
-        replies = ask_all(model, [route_messages(one, described) for one in questions])
+        asked = [route_messages(one, described) for one in questions]
+        replies = ask_all(model, asked, "+ route")
         return [[names[place] for place in parse_order(reply, len(names))] for reply in replies]
 
     return route

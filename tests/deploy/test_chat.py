@@ -85,6 +85,22 @@ def test_nothing_is_paid_twice(toy: ToyRun, conversation: Conversation) -> None:
     assert toy.requests == 2
 
 
+def test_refused_prompts_of_retrieval_are_said_once_at_the_end(
+    toy: ToyRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy.baseline.fault = lambda number, body: (
+        error(400, "too long") if "numbered documents" in str(body) else None
+    )
+    given: dict[str, Any] = {"rerank_model": "llm", "retrieval_role": "baseline"}
+    with closing(Conversation(replace(RECIPE, **given), ["student"])) as conversation:
+        plain = [conversation.find(toy.question(n), "keywords", 3) for n in range(3)]
+        found = [conversation.find(toy.question(n), "keywords + rerank", 3) for n in range(3)]
+        assert found == plain
+        assert "no text" not in capsys.readouterr().out
+    said = "+ rerank: 3 of 3 prompts to the baseline got no text, and changed nothing; the first: "
+    assert capsys.readouterr().out == f"{said}refused: 400: too long\n"
+
+
 def test_what_the_evaluation_asked_is_not_asked_again(toy: ToyRun) -> None:
     questions = [question_of(chunk) for chunk in toy.chunks]
     index = build_index(toy.chunks, RECIPE)

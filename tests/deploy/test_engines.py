@@ -15,7 +15,14 @@ import pytest
 from lib import runner
 from lib.dataset import read_dataset
 from lib.deploy import engines, prove, roles, server
-from lib.deploy.engines import ENGINES, chosen, llama_cpp, llama_cpp_server, vllm
+from lib.deploy.engines import (
+    ENGINES,
+    chosen,
+    llama_cpp,
+    llama_cpp_server,
+    not_taken,
+    vllm,
+)
 from lib.deploy.processes import ServerRecord, is_running, records
 from lib.deploy.roles import Deployed, deploy
 from lib.finetune.students import EMBEDDED_MODEL_DIR
@@ -67,6 +74,11 @@ def test_auto_is_vllm_on_a_gpu(
         chosen(replace(RECIPE, engine="vllm"))
     (tmp_path / ".installed").touch()
     assert chosen(RECIPE) == ("vllm" if has_gpu else "transformers")
+    for name in ENGINES.keys() - {"vllm"}:
+        not_installed(monkeypatch, name)
+    said = "engine 'auto' takes transformers: vllm is installed, and no GPU is found"
+    assert not_taken(RECIPE) == ("" if has_gpu else f"{said} (-r engine vllm)")
+    assert not_taken(replace(RECIPE, engine="vllm")) == ""
 
 
 @pytest.mark.parametrize("name", ["vllm", "llama_cpp"])

@@ -18,7 +18,7 @@ from lib.eval.conditions import build_cases
 from lib.rag import index as index_module
 from lib.rag.chat_model import EndpointChat
 from lib.rag.documents import as_chunk
-from lib.rag.embedder import EndpointEmbedder, LocalEmbedder, load_embedder
+from lib.rag.embedder import EndpointEmbedder, LocalEmbedder, load_embedder, require_models
 from lib.rag.index import build_index
 from lib.rag.minilm import check_weights
 from lib.rag.pipeline import retrieve
@@ -279,6 +279,27 @@ def test_a_failing_embedding_endpoint_says_what_is_kept(monkeypatch: pytest.Monk
         texts = [f"text number {i}" for i in range(70)]
         with pytest.raises(SetupError, match=r"The vectors of (64|6) texts are in the ledger"):
             load_embedder(Recipe()).documents(texts)
+
+
+@pytest.mark.parametrize("owner", ["", "sentence-transformers/", "nobody/"])
+def test_offline_a_model_of_the_hubs_cache_is_known(
+    owner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    name = f"{'nobody/' if owner == 'nobody/' else ''}no-e5"
+    recipe = Recipe(embedding_model=name)
+    with pytest.raises(SetupError, match="nor is it in the hub's cache"):
+        require_models(recipe)
+    repository = tmp_path / f"models--{owner.replace('/', '--')}no-e5"
+    (repository / "snapshots" / "abc").mkdir(parents=True)
+    (repository / "snapshots" / "abc" / "config.json").touch()
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("abc")
+    require_models(recipe)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    require_models(Recipe(embedding_model="only/the-hub-knows", rerank_model="llm"))
 
 
 def test_weights_that_are_not_the_publishers_are_refused(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from lib.settings import SetupError, home
 from lib.text import find_quote, terms
 from tests.eval.toy import make_chunks
 from tests.rag.conftest import Letters, point
-from tests.server import Loopback, serve
+from tests.server import Loopback, error, serve
 
 
 def named(*names: str) -> list[Document]:
@@ -377,6 +377,36 @@ def test_models_are_asked_about_all_questions_at_once(
     ]
     assert found == [one_by_one] * 2
     assert server.max_in_flight == 4
+
+
+@pytest.mark.parametrize("setting", ["rerank", "compress", "queries", "hyde"])
+def test_refused_prompts_change_nothing_and_are_said_in_one_line(
+    letters: Letters,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    setting: str,
+) -> None:
+    """As an engine refuses prompts beyond its context."""
+    asked = [f"Which {kind}?" for kind in ("ferry", "mill", "quarry", "bakery", "library")]
+    refused, recipe = asked[::2], Recipe(rerank_model="llm")
+    server = Loopback(reply=lambda body: "2 saffron2")
+    server.fault = lambda number, body: (
+        error(400, "maximum context length is 9 tokens")
+        if any(question in str(body) for question in refused)
+        else None
+    )
+    with serve(server), build_index(make_chunks(16), recipe) as index:
+        point(monkeypatch, server, "TEACHER")
+        plain = retrieve(index, asked, recipe, k=3, setting="keywords")
+        capsys.readouterr()
+        found = retrieve(index, asked, recipe, k=3, setting=f"keywords + {setting}")
+    assert found[::2] == plain[::2]
+    prompts = len(refused), len(asked)
+    if setting == "compress":  # one a document
+        prompts = sum(map(len, plain[::2])), sum(map(len, plain))
+    (said,) = [line for line in capsys.readouterr().out.splitlines() if "no text" in line]
+    assert said.startswith(f"+ {setting}: {prompts[0]} of {prompts[1]} prompts to the teacher")
+    assert "the first: refused: 400: maximum context length is 9 tokens" in said
 
 
 def test_a_question_in_other_words_finds_more(letters: Letters) -> None:

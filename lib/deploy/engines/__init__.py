@@ -11,7 +11,7 @@ from lib.deploy.engines import llama_cpp, transformers, vllm
 from lib.recipe import Recipe
 from lib.settings import SetupError, portable
 
-__all__ = ["ENGINES", "Engine", "chosen", "ignored"]
+__all__ = ["ENGINES", "Engine", "chosen", "ignored", "not_taken"]
 
 # What a request may ask for; "long prompts": one beyond the context is refused, not cut.
 FEATURES = ("temperature", "seed", "n", "stop", "logprobs", "response_format", "long prompts")
@@ -56,6 +56,17 @@ def chosen(recipe: Recipe) -> str:
             f"Run: make {name}"
         )
     return name
+
+
+def not_taken(recipe: Recipe) -> str:
+    """What 'auto' says of the engines that are installed and not taken; "" = nothing to say."""
+    reasons = {"vllm": "no GPU is found", "llama_cpp": "only its name chooses it"}
+    taken = chosen(recipe)
+    found = [name for name in reasons if name != taken and is_installed(name)]
+    if recipe.engine != "auto" or not found:
+        return ""
+    said = "; ".join(f"{name} is installed, and {reasons[name]}" for name in found)
+    return f"engine 'auto' takes {taken}: {said} (-r engine {found[0]})"
 
 
 def is_installed(name: str) -> bool:
