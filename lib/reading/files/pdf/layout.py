@@ -80,7 +80,9 @@ def _continues(
     """Whether a line continues the block's paragraph."""
     last = block[-1]
     step = (last.bottom - line.bottom) / last.height
-    if not 0.3 < step < leadings.get(_column(last), 1.2) + 0.22 or not last.over(line):
+    divided = last.text[-1] in _HYPHENS and line.text[:1].islower()
+    most = 2.0 if divided else leadings.get(_column(last), 1.2) + 0.22
+    if not 0.3 < step < most or not last.over(line):
         return False
     if not _alike(last, line) or _BULLET.match(line.text) or last.filled or line.filled:
         return False
@@ -134,7 +136,9 @@ def _place(rows: list[list[Block]], block: Block) -> None:
     if rows and _same_table_row(rows[-1][-1], block):
         rows[-1].append(block)
         return
-    if rows and _box(rows[-1][-1]).bottom < box.bottom:  # it jumps up
+    # It jumps up, and not to the top of a new column
+    under = (below for row in rows if (below := _box(row[0])).top < box.top and below.over(box))
+    if rows and _box(rows[-1][-1]).bottom < box.bottom and any(under):
         for index, row in enumerate(rows):
             below = _box(row[0])
             fits = not index or _box(rows[index - 1][-1]).bottom > box.bottom
@@ -152,7 +156,9 @@ def _begins_column(last: Block, block: Block) -> bool:
     # The text of a table's cell ends in it: its last line is seldom full.
     full = last[-1].right - before.left > 0.8 * width > 8 * line_height
     goes_on = first.isalpha() and not first.isupper() and not _ends_sentence(last[-1])
-    return len(last) > 2 and goes_on and (higher or full) and after.left > before.right
+    at_top = after.top > before.top + 3 * line_height  # else a cell beside this one
+    begins = at_top or (len(last) > 2 and (higher or full))
+    return begins and goes_on and after.left > before.right
 
 
 def _same_table_row(left: Block, right: Block) -> bool:

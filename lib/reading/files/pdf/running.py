@@ -50,7 +50,7 @@ def drop_running_lines(sheets: Sequence[Sheet]) -> None:
         return len(numbers) >= max(2, 0.4 * len(sheets)) and _count_pages(numbers)
 
     for sheet, lines in zip(sheets, outer, strict=True):
-        running = {line for line in lines if is_running(_mark(line)[0], _height(line))}
+        running = [line for line in lines if is_running(_mark(line)[0], _height(line))]
         kept = [line for line in sheet.lines if line not in running]
         if running and (kept or sheet.others):
             sheet.lines = kept
