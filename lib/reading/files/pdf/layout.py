@@ -10,9 +10,12 @@ from lib.reading.files.pdf.columns import SENTENCE_END, by_column
 from lib.reading.files.pdf.lines import Line, Sheet
 from lib.text import gap_between, one_line
 
-_BULLET = re.compile(r"^(?:[-–*•‣▪■●◦]|\(?\d{1,2}[.)])(?:\s+|$)")
+_SYMBOL = re.compile("^[\ue000-\uf8ff](?=\\s)")  # a bullet of Word's fonts Symbol and Wingdings
+_BULLET = re.compile(r"^(?:[-–*•‣▪■●◦\ue000-\uf8ff]|\(?\d{1,2}[.)])(?:\s+|$)")
 _HYPHENS = "-\u00ad\u2010\x02"  # \x02: how PDFium reports the hyphen of a divided word
 _PRINTED_LINK = re.compile(r"\s*\((https?://[^\s()]{28,})\)")
+
+_WIDEST = 2.8  # distance of two lines of a paragraph, in line heights: double spacing may be 2.6
 
 Block = list[Line]  # a paragraph, heading, caption or table cell: lines that follow one another
 
@@ -63,10 +66,11 @@ def _leadings(lines: Sequence[Line]) -> dict[tuple[int, int], float]:
     steps: dict[tuple[int, int], list[float]] = {}
     for above, below in pairwise(lines):
         step = (above.bottom - below.bottom) / above.height
-        if above.over(below) and 0 < step < 2.0:
+        if above.over(below) and 0 < step < _WIDEST:
             steps.setdefault(_column(above), []).append(step)
     # The lowest fifth: in a list, distances between items outnumber those inside an item.
-    return {column: sorted(found)[len(found) // 5] for column, found in steps.items()}
+    usual = {column: sorted(found)[len(found) // 5] for column, found in steps.items()}
+    return {column: step for column, step in usual.items() if step < 2 or len(steps[column]) > 4}
 
 
 def _alike(line: Line, other: Line) -> bool:
@@ -80,23 +84,24 @@ def _continues(
     """Whether a line continues the block's paragraph."""
     last = block[-1]
     step = (last.bottom - line.bottom) / last.height
-    divided = last.text[-1] in _HYPHENS and line.text[:1].islower()
-    most = 2.0 if divided else leadings.get(_column(last), 1.2) + 0.22
-    if not 0.3 < step < most or not last.over(line):
+    if not 0.3 < step < _WIDEST or not last.over(line):
         return False
     if not _alike(last, line) or _BULLET.match(line.text) or last.filled or line.filled:
         return False
-    runs_on = line.text[:1].islower() or last.text.rstrip().endswith(",")
-    if runs_on or (len(block) == 1 and _BULLET.match(last.text)):
-        return True
     # A line that ends although the next word would have fitted ends its paragraph. Beside a picture
     # lines are shorter, so the width is that of the block's last lines.
     width = max(other.right for other in (block[-3:] if len(block) > 2 else near))
     space = width - last.right
     word = line.text.split()[0]
     word_width = (line.right - line.left) * (len(word) + 1) / len(line.text)
+    full = space < word_width + line.height
+    runs_on = line.text[:1].islower() or last.text.rstrip().endswith(",")
+    if step > leadings.get(_column(last), 1.2) + 0.22:  # a raised mark may set a line apart
+        return step < 2 and full and runs_on and not _ends_sentence(last)
+    if runs_on or (len(block) == 1 and _BULLET.match(last.text)):
+        return True
     indented = line.left - min(n.left for n in block) > 0.8 * line.height
-    return space < word_width + line.height and not (indented and _ends_sentence(last))
+    return full and not (indented and _ends_sentence(last))
 
 
 def reading_order(blocks: Sequence[Block]) -> list[list[Block]]:
@@ -211,13 +216,13 @@ def join_lines(lines: Sequence[str], words: Counter[str], dropped: Counter[str])
     if "(http" in text:
         dropped.update(_PRINTED_LINK.findall(text))
         text = _PRINTED_LINK.sub("", text)
-    return clean(text).strip()
+    return _SYMBOL.sub("•", clean(text).strip())
 
 
 def _hyphen(text: str, following: str, words: Counter[str]) -> str:
     """What belongs between the two parts of a word that a line end divides."""
     left = re.search(r"([^\W\d_]+(?:-[^\W\d_]+)*).$", text)
-    right = re.match(r"[^\W\d_]+", following)
+    right = re.match(r"[^\W\d_]+(?:-[^\W\d_]+)*", following)
     if not left:
         return "-" if text[-2].isdigit() else "- "
     if not right or not right.group()[0].islower() or "-" in left.group(1):
