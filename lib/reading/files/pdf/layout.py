@@ -168,7 +168,9 @@ def _begins_column(last: Block, block: Block) -> bool:
 
 def _same_table_row(left: Block, right: Block) -> bool:
     few, one, other = max(len(left), len(right)) <= 8, _box(left), _box(right)
-    return few and one.beside(other) and one.right <= other.left + 1
+    upper, lower = one.top - other.top, one.bottom - other.bottom
+    aligned = min(map(abs, (upper, lower, (upper + lower) / 2))) < left[0].height
+    return few and aligned and one.beside(other) and one.right <= other.left + 1
 
 
 def _box(block: Block) -> Line:
