@@ -23,8 +23,11 @@ MARKDOWN_OPTIONS: dict[str, Any] = {
 _HIDDEN = (
     "//template | //noscript | //script | //style | //*[@hidden] | //dialog[not(@open)] | //iframe"
     " | //noframes | //datalist | //audio | //video | //canvas"
+    # A formula once: MathML, not also its source and how KaTeX draws it
+    " | //annotation | //annotation-xml | //*[contains(@class, 'katex-html')]"
 )
 _HIDING = re.compile(r"(?i)\b(?:display\s*:\s*none|visibility\s*:\s*hidden)")
+TOO_DEEP = "its tags are nested too deep, and what is inside is not read: are they closed?"
 # Marks beside headings and notes that lead to themselves or back (¶, #, ↩) hold no word.
 _NAVIGATION = "//nav | //*[@role='navigation' or @role='search'] | //a[starts-with(@href, '#')]"
 _OPEN_TITLE = re.compile(r"(?i)<title\b[^>]*>[^<]*(?=<(?!/title)[a-z/!])")
@@ -56,7 +59,9 @@ def read(path: Path) -> Text:
     _set_apart(tree)
     shown = html.tostring(tree, encoding="unicode")
     found = HtmlConverter().convert_string(shown, **MARKDOWN_OPTIONS)
-    return Text(found.title or "", [tidied(found.markdown)], dropped=dropped)
+    deep = any("depth" in error.message for error in parser.error_log)
+    notes: dict[str, list[int]] = {TOO_DEEP: []} if deep else {}
+    return Text(found.title or "", [tidied(found.markdown)], notes, dropped)
 
 
 def _drop_navigation(tree: Any) -> dict[str, int]:

@@ -126,3 +126,21 @@ def test_what_surrounds_a_document_is_left_out_and_counted(
     (tmp_path / "a.html").write_text(f"<html><body>{page.format(MAIN)}</body></html>")
     found = read(tmp_path / "a.html")
     assert (found.pages, found.dropped) == ([text], dropped)
+
+
+def test_a_formula_is_read_once(tmp_path: Path) -> None:
+    source = "<annotation encoding='application/x-tex'>E = mc^2</annotation>"
+    math = f"<math><semantics><mrow><mi>E</mi></mrow>{source}</semantics></math>"
+    drawn = "<span class='katex-html' aria-hidden='true'>E</span>"
+    page = f"<p>Energy is <span class='katex'>{math}{drawn}</span> here.</p>"
+    (tmp_path / "a.html").write_text(page)
+    assert read(tmp_path / "a.html").pages == ["Energy is E here."]
+
+
+@pytest.mark.parametrize(("depth", "is_read"), [(300, True), (3000, False)])
+def test_what_is_nested_too_deep_is_reported(tmp_path: Path, depth: int, is_read: bool) -> None:
+    page = f"<p>Before.</p>{'<span>' * depth}<p>Inside.</p>{'</span>' * depth}"
+    (tmp_path / "a.html").write_text(page)
+    found = read(tmp_path / "a.html")
+    assert ("Inside." in found.pages[0]) == is_read
+    assert (found.notes == {}) == is_read

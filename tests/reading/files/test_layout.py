@@ -251,3 +251,10 @@ def test_what_is_dropped_is_listed_in_the_order_of_the_page(tmp_path: Path) -> N
     pages = [[*top, Shown(f"Page text {letter}", 60, 600)] for letter in "abcd"]
     found = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", pages))
     assert list(found.dropped) == marks
+
+
+@pytest.mark.parametrize(
+    "printed", ["\x1b[1mbold\x1b[0m and \x1b[38;5;1mred", "b\bbo\bol\bld\bd and _\br_\be_\bd"]
+)
+def test_clean_removes_what_a_terminal_makes_bold_with(printed: str) -> None:
+    assert clean(printed) == "bold and red"
