@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from lib.engine.faults import Fault, RequestRejected, short
@@ -134,10 +135,13 @@ def read_reply(data: Mapping[str, Any], *, latency_s: float, where: str = "endpo
     try:
         choice, usage = data["choices"][0], _usage(data)
         message = choice["message"]
-        text, refusal = _text_of(message.get("content")), message.get("refusal")
+        text, refusal = text_of(message.get("content")), message.get("refusal")
         reason = choice.get("finish_reason") or ""
         if refusal and not text:
             reason = f"refused: {short(refusal)}"
+        if reason == "error":  # a provider that broke off; text before that is no answer
+            said = _object(choice.get("error")).get("message") or "it says no more"
+            raise Fault(f"the {where} cut its reply: {short(said)}", kind="cut")
         reply = Reply(whole(text), whole(reason), **usage, latency_s=round(latency_s, 4))
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         said = f"the {where} sent something else than a chat completion: {short(data)}"
@@ -169,12 +173,13 @@ def _object(value: Any) -> Mapping[str, Any]:
 def _count(value: Any) -> int:
     """0 where an endpoint sends something else: a reply is not lost for that."""
     try:
-        return max(0, int(value or 0))
+        count = int(value or 0)
     except (TypeError, ValueError, OverflowError):
         return 0
+    return count if 0 <= count < 1 << 40 else 0  # more is no count, and no ledger holds it
 
 
-def _text_of(content: Any) -> str:
+def text_of(content: Any) -> str:
     """Of `"3 days"`, or of `[{"type": "thinking", …}, {"type": "text", "text": "3 days"}]`."""
     if isinstance(content, list):
         parts = [{"text": part} if isinstance(part, str) else _object(part) for part in content]
@@ -199,8 +204,10 @@ def read_vectors(
 ) -> tuple[list[list[float]], int]:
     """`{"data": [{"index": 0, "embedding": [0.1, …]}, …], "usage": {…}}` → vectors, tokens."""
     try:
-        rows = {int(row["index"]): row["embedding"] for row in data["data"]}
+        rows = {int(row.get("index", at)): row["embedding"] for at, row in enumerate(data["data"])}
         vectors = [[float(value) for value in rows[index]] for index in range(count)]
+        if not all(any(v) and len(v) == len(vectors[0]) and isfinite(sum(v)) for v in vectors):
+            raise ValueError("not numbers, all zero, or of several lengths")
         return vectors, _usage(data)["prompt_tokens"]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         said = f"the {where} sent something else than {count} vectors: {short(data)}"

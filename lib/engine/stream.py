@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,7 +15,7 @@ from lib.engine.endpoint import chat_request
 from lib.engine.faults import EndpointError, Fault, RequestRejected, read_body, short
 from lib.engine.ledger import Ledger
 from lib.engine.prices import load_prices
-from lib.engine.replies import Reply, RequestForm, read_reply, text_so_far
+from lib.engine.replies import Reply, RequestForm, read_reply, text_of, text_so_far
 from lib.engine.sdk import sdk_client
 from lib.prompts.student import Message
 from lib.recipe import Recipe
@@ -99,20 +100,29 @@ def _paid(
 
     form, more, start = RequestForm(), {"stream_options": {"include_usage": True}}, time.monotonic()
     text = refusal = reason = ""
-    usage: dict[str, Any] = {}
+    usage: Any = {}
     with sdk_client(settings) as sdk:
         client = sdk.with_options(timeout=recipe.timeout_s, max_retries=_MAX_RETRIES)
         while True:
             payload = {**form.payload(request), **more}
             try:
-                for chunk in client.chat.completions.create(**payload, stream=True):
-                    usage = chunk.usage.model_dump() if chunk.usage else usage
-                    for choice in chunk.choices[:1]:
-                        if piece := choice.delta.content:
+                create = client.chat.completions.with_raw_response.create
+                raw = create(**payload, stream=True)
+                if re.search("json|html", raw.headers.get("content-type", "")):  # it streams not
+                    body = raw.http_response.read()
+                    data = read_body(raw.status_code, raw.headers, body, settings)
+                    latency_s = time.monotonic() - start
+                    return read_reply(data, latency_s=latency_s, where=settings.where)
+                for chunk in raw.parse():
+                    said = chunk.to_dict(warnings=False)  # of any form
+                    usage = said.get("usage") or usage
+                    for choice in (said.get("choices") or [])[:1]:
+                        delta = choice.get("delta") or {}
+                        if piece := text_of(delta.get("content")):
                             on_text(text_so_far(text))  # one piece late: the last is committed
-                            text += piece
-                        refusal += choice.delta.refusal or ""
-                        reason = choice.finish_reason or reason
+                            text += str(piece)
+                        refusal += delta.get("refusal") or ""
+                        reason = choice.get("finish_reason") or reason
                 break
             except openai.APIStatusError as error:
                 response = error.response

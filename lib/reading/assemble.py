@@ -101,6 +101,8 @@ def clean(text: str) -> str:
     """The text with \\n as line end; without control characters, soft hyphens, zero-width spaces,
     halves of UTF-16 pairs (JSON can hold them), ligature characters and inlined pictures."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0c", "\n")
+    if "\x1b" in text or "\b" in text:  # colours of a terminal; bold and underlined (man pages)
+        text = re.sub(r"\x1b\[[\d;?]*[A-Za-z]|[^\n]\x08", "", text)
     if "data:" in text:
         text = _INLINED.sub(r"\1", text)
     text = text.replace("\u2028", "\n").replace("\u2029", "\n\n").replace("\x85", "\n")

@@ -128,7 +128,9 @@ def _named_values(values: Any) -> dict[str, Any]:
         raise ValueError(f"it is a {type(values).__name__}, not an object with named values")
     named = {str(name).strip().lower(): value for name, value in values.items()}
     return {
-        name: value for name, value in named.items() if value is not None and str(value).strip()
+        name: value
+        for name, value in named.items()
+        if value is not None and value == value and str(value).strip()  # NaN is no value
     }
 
 
@@ -142,9 +144,12 @@ def _sheet_rows(path: Path, names: Sequence[str]) -> Iterator[dict[str, str]]:
     headers = {sheet: [cell.strip().lower() for cell in sheets[sheet][0]] for sheet in sheets}
     if not sheets:
         return
-    sheet = max(headers, key=lambda sheet: len({*headers[sheet]} & {*names}))
-    if sheet != next(iter(sheets)):
-        print(f"{path.name}: read from its sheet “{sheet}”.")
+    known = {sheet: len({*headers[sheet]} & {*names}) for sheet in sheets}
+    sheet = max(known, key=known.__getitem__)
+    alike = [other for other in sheets if other != sheet and known[other] == known[sheet] > 1]
+    if sheet != next(iter(sheets)) or alike:
+        also = f" Not read, with the same columns: “{'”, “'.join(alike)}”." if alike else ""
+        print(f"{path.name}: read from its sheet “{sheet}”.{also}")
     _check_header(headers[sheet], names)
     # Notes beside the table have no column.
     yield from (dict(zip(headers[sheet], cells, strict=False)) for cells in sheets[sheet][1:])

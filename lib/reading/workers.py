@@ -21,6 +21,7 @@ from typing import Any
 
 from lib.reading.assemble import Text, reason_of
 from lib.settings import PROJECT_DIR
+from lib.text import one_line
 
 TIMEOUT_S = 120.0  # for one file
 MEMORY_BYTES = 3 << 30
@@ -129,6 +130,11 @@ def answer_to(function: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[
         return {"result": function(*arguments)}
     except (OSError, ValueError) as error:
         return {"error": reason_of(error)}
+    except MemoryError:
+        raise
+    except Exception as error:  # of a parser, on a damaged file
+        said = one_line(f"{type(error).__name__}: {error}")[:200]
+        return {"error": f"it is damaged, or its reader cannot read it ({said})"}
 
 
 def main() -> None:

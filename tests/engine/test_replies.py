@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lib.engine.faults import Fault
-from lib.engine.replies import Reply, RequestForm, read_reply, usage_of
+from lib.engine.replies import Reply, RequestForm, read_reply, read_vectors, usage_of
 
 DRAFT = '{"key": "5f1c", "correct": "yes"}'
 
@@ -151,3 +151,35 @@ def test_what_a_model_repeats_for_ever_is_read_at_once() -> None:
     ):
         Reply(part * 20_000, "length", 1, 1, 0.0)
     assert time.process_time() - start < 30
+
+
+@pytest.mark.parametrize("text", ["", "The keeper lit"])
+def test_a_provider_that_breaks_off_has_not_answered(text: str) -> None:
+    """OpenRouter's form: 200, half a reply, and why."""
+    why = {"code": 502, "message": "Upstream died"}
+    choice = {"message": {"content": text}, "finish_reason": "error", "error": why}
+    with pytest.raises(Fault, match="cut its reply: Upstream died") as raised:
+        read_reply({"choices": [choice], "usage": {"completion_tokens": 3}}, latency_s=0)
+    assert raised.value.kind == "cut"
+
+
+@pytest.mark.parametrize("tokens", [-1, 1e30, 1 << 70, "12 tokens", math.nan, math.inf, [3]])
+def test_a_count_that_is_none_is_zero(tokens: Any) -> None:
+    reply = usage_of({"usage": {"prompt_tokens": tokens, "completion_tokens": 7}})
+    assert (reply.prompt_tokens, reply.completion_tokens) == (0, 7)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [[], [0.0, 0.0], [math.nan, 1.0], [math.inf, 1.0], [1.0], [None, 1.0], "AACAPw==", None],
+)
+def test_vectors_that_are_none_are_asked_for_again(first: Any) -> None:
+    """Else they lie in the ledger for ever, and what they stand for is never found."""
+    rows = [{"index": 0, "embedding": first}, {"index": 1, "embedding": [0.6, 0.8]}]
+    with pytest.raises(Fault, match="something else than 2 vectors"):
+        read_vectors({"data": rows}, count=2)
+
+
+def test_vectors_without_numbers_are_in_their_order() -> None:
+    rows = [{"embedding": [1, 0]}, {"embedding": [0, 1]}]
+    assert read_vectors({"data": rows}, count=2) == ([[1.0, 0.0], [0.0, 1.0]], 0)

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from lib.endpoints import EndpointSettings
 from lib.engine.budget import Budget, Estimate
@@ -19,7 +20,7 @@ from lib.engine.stream import stream_reply
 from lib.prompts.student import Message
 from lib.recipe import Recipe
 from lib.settings import SetupError
-from tests.server import Loopback, error, serve
+from tests.server import Loopback, completion, error, serve
 
 MESSAGES: list[Message] = [{"role": "user", "content": "Who lit the lamp?"}]
 TEXT = "The keeper lit it, every evening at six."
@@ -187,4 +188,40 @@ def test_an_endpoint_that_is_not_there_is_one_line(ledger: Ledger) -> None:
     with serve() as server:
         pass
     with pytest.raises(EndpointError, match="cannot be reached"):
+        streamed(server, ledger)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        '{"choices": [{"delta": null}]}',
+        '{"choices": [{"index": 0}]}',
+        '{"choices": null}',
+        '{"choices": [{"delta": {"content": null, "reasoning_content": "Hm."}}], "usage": "many"}',
+        '{"choices": [{"delta": {"content": [{"type": "text", "text": ""}]}}]}',
+    ],
+)
+def test_odd_pieces_of_a_stream_end_no_reply(server: Loopback, ledger: Ledger, odd: str) -> None:
+    events = [
+        '{"choices": [{"delta": {"content": "The keeper "}}]}',
+        odd,
+        '{"choices": [{"delta": {"content": "lit it."}, "finish_reason": "stop"}]}',
+        "[DONE]",
+    ]
+    body = "".join(f"data: {event}\n\n" for event in events)
+    server.fault = lambda number, asked: web.Response(text=body, content_type="text/event-stream")
+    assert streamed(server, ledger).text == "The keeper lit it."
+
+
+def test_a_server_that_does_not_stream_is_read_whole(server: Loopback, ledger: Ledger) -> None:
+    server.fault = lambda number, asked: web.json_response(completion(asked, TEXT))
+    assert streamed(server, ledger).text == TEXT
+    assert streamed(server, ledger).text == TEXT
+    assert len(server.requests) == 1
+
+
+def test_a_page_in_the_place_of_a_stream_is_shown(server: Loopback, ledger: Ledger) -> None:
+    page = "<html><body><h1>Sign in</h1></body></html>"
+    server.fault = lambda number, asked: web.Response(text=page, content_type="text/html")
+    with pytest.raises(EndpointError, match="sent a broken reply: Sign in"):
         streamed(server, ledger)

@@ -151,6 +151,7 @@ def test_the_first_sheet_is_read_unless_another_has_the_columns(
         return read_table(Path("a.xlsx"), pair, names=NAMES, columns="question and answer")
 
     assert rows_of({"A": asked, "B": other}) == [(1, "Who?", "me")]
+    assert "Not read, with the same columns: “B”" in capsys.readouterr().out
     assert rows_of({"H": other, "A": asked}, hidden=["H"]) == [(1, "Who?", "me")]
     assert capsys.readouterr().out == ""
     beside = [["question", "answer"], ["Who?", "me", None, "a note beside the table"]]
@@ -178,3 +179,20 @@ def test_a_workbook_that_would_fill_the_memory_is_refused(
         with pytest.raises(SetupError, match=words) as caught:
             read_table(path, pair, names=NAMES, columns="question and answer")
         assert "\n" not in str(caught.value)
+
+
+def test_sheets_of_the_same_columns_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows: list[list[Cell]] = [["question", "answer"], ["Who?", "me"]]
+    path = write_xlsx(tmp_path / "a.xlsx", {"North": rows, "South": rows, "Notes": [["x"], ["y"]]})
+    assert len(read_table(path, pair, names=NAMES, columns="question and answer")) == 1
+    said = "a.xlsx: read from its sheet “North”. Not read, with the same columns: “South”.\n"
+    assert capsys.readouterr().out == said
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_nan_is_no_answer(tmp_path: Path, name: str) -> None:
+    """As pandas writes an empty cell."""
+    with pytest.raises(SetupError, match="row 1: it has no answer"):
+        read(tmp_path / name, '{"question": "Who?", "answer": NaN}')

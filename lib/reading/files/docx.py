@@ -1,6 +1,8 @@
 """Word files, as Markdown (markitdown)."""
 
 import re
+from collections import Counter
+from html import unescape
 from io import BytesIO
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
@@ -13,36 +15,96 @@ ENDINGS = (".docx",)
 IN_WORKER = True
 
 # Left out with what they hold by mammoth, with which markitdown reads: fields, moved text, …
-_WRAPPERS = re.compile(rb"(</?w:)(?:fldSimple|customXml|moveTo|dir|bdo|ruby|rubyBase)\b")
+_WRAPPERS = re.compile(
+    rb"(</?w:)(?:fldSimple|customXml|moveTo|dir|bdo|ruby|rubyBase)\b|(<w:)(?:cr|ptab)\b[^>]*(?=/>)"
+)
+_HIDDEN = re.compile(
+    rb"<w:r\b[^>]*>\s*<w:rPr>(?:(?!</w:rPr>).)*<w:vanish\s*/>.*?</w:r>"
+    rb"|<w:moveFrom\b.*?</w:moveFrom>|<w:rt>.*?</w:rt>",
+    re.DOTALL,
+)
+_EQUATION = re.compile(rb"<m:oMath>.*?</m:oMath>", re.DOTALL)
+_LINE = re.compile(rb"<w:p\b.*?</w:p>", re.DOTALL)
+_TEXT = re.compile(rb"<([wa]:t)(?: [^>]*)?>([^<]*)</\1>")
 
 
 def read(path: Path) -> Text:
-    """Headings, lists and tables are kept, links become their words; the title is a heading."""
+    """Headings, lists and tables are kept, links become their words; the title is a heading.
+
+    Headers, footers and hidden text are left out and counted. A text that is not in what is read,
+    of a chart, say, is reported.
+    """
     from markitdown import StreamInfo
     from markitdown.converters import DocxConverter
 
     data = read_bytes(path)
     if data.startswith(b"\xd0\xcf\x11\xe0"):
         raise ValueError("it is an old .doc, or encrypted: save it as DOCX without a password")
+    dropped, texts = Counter[str](), list[str]()
     try:
-        found = DocxConverter().convert(
-            _known_parts(data), StreamInfo(extension=".docx"), **MARKDOWN_OPTIONS
-        )
+        known = _known_parts(data, dropped, texts)
+        found = DocxConverter().convert(known, StreamInfo(extension=".docx"), **MARKDOWN_OPTIONS)
     except (BadZipFile, KeyError) as error:
         raise ValueError("it is not a readable DOCX") from error
     text = tidied(found.markdown)
     heading = re.search(r"^#{1,2} (.+)", text, re.MULTILINE)
-    return Text(heading.group(1) if heading else "", [text])
+    kept, at, lost = _letters(text), 0, list[str]()
+    for piece in texts:
+        place = kept.find(_letters(piece), at)
+        if place < 0 and (place := kept.find(_letters(piece))) < 0:
+            lost.append(piece)
+        at = max(place, 0)
+    dropped.update(lost)
+    notes = [f"{len(lost):,} of its texts are not read (a chart? a drawing?)"] if lost else []
+    title = heading.group(1) if heading else ""
+    return Text(title, [text], {note: [] for note in notes}, dict(dropped))
 
 
-def _known_parts(data: bytes) -> BytesIO:
-    """The file with those wrappers as smart tags, whose text is read."""
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text)
+
+
+def _known_parts(data: bytes, dropped: Counter[str], texts: list[str]) -> BytesIO:
+    """The file with those wrappers as smart tags, whose text is read, and line ends and tabs in
+    the usual form; adds to what is dropped, and the texts that are to be read."""
     changed = BytesIO()
     with ZipFile(BytesIO(data)) as old, ZipFile(changed, "w") as new:
         for name in dict.fromkeys(old.namelist()):
             content = old.read(name)
             if name.startswith("word/") and name.endswith(".xml"):
-                content = _WRAPPERS.sub(rb"\1smartTag", content)
+                outside = re.match(r"word/(?:header|footer)\d*\.xml", name)
+                left_out = (_LINE if outside else _HIDDEN).findall(content)
+                dropped.update(filter(None, ("".join(_texts(part)).strip() for part in left_out)))
+                content = _WRAPPERS.sub(_known, _HIDDEN.sub(b"", content))
+                content = _EQUATION.sub(_equation, content)
+                if re.match(r"word/(?:document\d*|charts/.*|diagrams/data\d*)\.xml", name):
+                    texts += _texts(content)
             new.writestr(name, content)
     changed.seek(0)
     return changed
+
+
+def _texts(content: bytes) -> list[str]:
+    return [unescape(text.decode(errors="replace")) for _, text in _TEXT.findall(content)]
+
+
+def _known(found: re.Match[bytes]) -> bytes:
+    if found[2]:
+        return b"<w:tab" if b"ptab" in found[0] else b"<w:br"
+    return found[1] + b"smartTag"
+
+
+def _equation(found: re.Match[bytes]) -> bytes:
+    """Only its text where markitdown cannot read it: else it leaves out all equations of a file."""
+    from xml.etree import ElementTree
+
+    from markitdown.converter_utils.docx.math.omml import OMML_NS, oMath2Latex
+    from markitdown.converter_utils.docx.pre_process import MATH_ROOT_TEMPLATE
+
+    try:
+        root = ElementTree.fromstring(MATH_ROOT_TEMPLATE.format(found[0].decode()))
+        oMath2Latex(root.find(f"{OMML_NS}oMath")).latex  # noqa: B018
+    except Exception:
+        text = b"".join(re.findall(rb"<m:t\b[^>]*>([^<]*)</m:t>", found[0]))
+        return b"<m:oMath><m:r><m:t>%b</m:t></m:r></m:oMath>" % text
+    return found[0]

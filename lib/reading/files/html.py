@@ -1,11 +1,13 @@
 """HTML files, as Markdown (markitdown), and the encodings of web pages."""
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from lib.reading.assemble import Text, clean
 from lib.reading.tables import read_bytes
+from lib.text import one_line
 
 ENDINGS = (".html", ".htm", ".xhtml")
 IN_WORKER = True
@@ -21,8 +23,13 @@ MARKDOWN_OPTIONS: dict[str, Any] = {
 _HIDDEN = (
     "//template | //noscript | //script | //style | //*[@hidden] | //dialog[not(@open)] | //iframe"
     " | //noframes | //datalist | //audio | //video | //canvas"
+    # A formula once: MathML, not also its source and how KaTeX draws it
+    " | //annotation | //annotation-xml | //*[contains(@class, 'katex-html')]"
 )
 _HIDING = re.compile(r"(?i)\b(?:display\s*:\s*none|visibility\s*:\s*hidden)")
+TOO_DEEP = "its tags are nested too deep, and what is inside is not read: are they closed?"
+# Marks beside headings and notes that lead to themselves or back (¶, #, ↩) hold no word.
+_NAVIGATION = "//nav | //*[@role='navigation' or @role='search'] | //a[starts-with(@href, '#')]"
 _OPEN_TITLE = re.compile(r"(?i)<title\b[^>]*>[^<]*(?=<(?!/title)[a-z/!])")
 _CHARSET = r"""(?:charset|encoding)\s*=\s*["']?([\w.:-]+)"""
 _WIDER = {  # what is declared → what browsers read it as
@@ -33,7 +40,8 @@ _WIDER = {  # what is declared → what browsers read it as
 
 
 def read(path: Path) -> Text:
-    """Headings, lists and tables are kept, links become their words."""
+    """Headings, lists and tables are kept, links become their words; the navigation, and what
+    stands around a page's main part, are left out and counted."""
     from lxml import etree, html  # in the worker alone
     from markitdown.converters import HtmlConverter
 
@@ -47,10 +55,37 @@ def read(path: Path) -> Text:
     except etree.ParserError as error:
         raise ValueError("it holds no text") from error
     drop_hidden(tree)
+    dropped = _drop_navigation(tree)
     _set_apart(tree)
     shown = html.tostring(tree, encoding="unicode")
     found = HtmlConverter().convert_string(shown, **MARKDOWN_OPTIONS)
-    return Text(found.title or "", [tidied(found.markdown)])
+    deep = any("depth" in error.message for error in parser.error_log)
+    notes: dict[str, list[int]] = {TOO_DEEP: []} if deep else {}
+    return Text(found.title or "", [tidied(found.markdown)], notes, dropped)
+
+
+def _drop_navigation(tree: Any) -> dict[str, int]:
+    found = [
+        element for element in tree.xpath(_NAVIGATION)
+        if element.tag != "a" or not re.search(r"\w", element.text_content())
+    ]  # fmt: skip
+    mains = tree.xpath("//main | //*[@role='main']")
+    if len(mains) == 1 and 2 * _length(mains[0]) > _length(tree):
+        titled = mains[0].find(".//h1") is not None
+        for place in (mains[0], *mains[0].iterancestors()):
+            if place.tag not in ("body", "html"):
+                around = (*place.itersiblings(), *place.itersiblings(preceding=True))
+                found += (one for one in around if titled or one.find(".//h1") is None)
+    dropped = Counter(one_line(" ".join(element.itertext()))[:100] for element in found)
+    for element in found:
+        if element.getparent() is not None:
+            element.drop_tree()
+    return {said: count for said, count in dropped.items() if re.search(r"\w", said)}
+
+
+def _length(element: Any) -> int:
+    """Without white space."""
+    return len("".join(element.text_content().split()))
 
 
 def drop_hidden(tree: Any) -> None:

@@ -11,13 +11,20 @@ IN_WORKER = False
 
 _FRONT = re.compile(r"\s*^(---|\+\+\+)[ \t]*\n((?s:.*?))^(?:\1|\.{3})[ \t]*(?:\n|\Z)", re.MULTILINE)
 _TITLE = re.compile(r"^title\s*[:=][ \t]*[\"']?(.+?)[\"']?[ \t]*$", re.MULTILINE)
+# Comments and scripts, but for those that are shown as code
+_UNSEEN = re.compile(
+    r"(?P<code>^[ \t]*(```|~~~).*?^[ \t]*\2|^(?: {4}|\t).*?$|`[^`\n]+`)"
+    r"|<!--.*?-->|<(script|style)\b.*?</\3\s*>",
+    re.DOTALL | re.MULTILINE | re.IGNORECASE,
+)
 
 
 def read(path: Path) -> Text:
-    """The whole text without front matter, whose title counts where no heading is."""
+    """The whole text without comments and front matter, whose title counts where no heading is."""
     text, title = clean(read_text(path)), None
     if (front := _FRONT.match(text)) and _is_front_matter(front[1], front[2]):
         text, title = text[front.end() :], _TITLE.search(front[2])
+    text = _UNSEEN.sub(lambda found: found["code"] or "", text)
     return Text(first_heading(text) or (title[1] if title else ""), [text])
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -7,6 +8,7 @@ import pytest
 
 from lib.reading.assemble import Text
 from lib.reading.files.docx import read
+from lib.reading.workers import Workers
 from tests.gen.docx import write_docx
 from tests.gen.website import website
 
@@ -45,3 +47,84 @@ def test_text_inside_of_fields_and_the_like_is_kept(tmp_path: Path, around: str)
             xml = xml.replace("here: a", f"</w:t></w:r>{run}<w:r><w:t>: a")
             new.writestr(name, xml)
     assert read(tmp_path / "b.docx").pages == ["# Oil\n\nFigure 7: a lamp"]
+
+
+def changed(tmp_path: Path, old: str, new: str, **more: str) -> Path:
+    """A Word file with another XML in the place of a text, and other parts."""
+    write_docx(tmp_path / "a.docx", heading="Oil", texts=["Figure here: a lamp"])
+    with ZipFile(tmp_path / "a.docx") as before, ZipFile(tmp_path / "b.docx", "w") as after:
+        for name in before.namelist():
+            after.writestr(name, before.read(name).decode().replace(old, new))
+        for name, xml in more.items():
+            after.writestr(f"word/{name}.xml", xml)
+    return tmp_path / "b.docx"
+
+
+def runs(inside: str) -> str:
+    return f"</w:t></w:r>{inside}<w:r><w:t>"
+
+
+def test_hidden_text_headers_and_footers_are_left_out_and_counted(tmp_path: Path) -> None:
+    hidden = "<w:r><w:rPr><w:b/><w:vanish/></w:rPr><w:t>secret</w:t></w:r>"
+    shown = '<w:r><w:rPr><w:vanish w:val="0"/></w:rPr><w:t> shown</w:t></w:r>'
+    moved = '<w:moveFrom w:id="1"><w:r><w:t>moved</w:t></w:r></w:moveFrom>'
+    header = '<w:hdr xmlns:w="http://w"><w:p><w:r><w:t>Oil &amp; Co</w:t></w:r></w:p></w:hdr>'
+    found = read(changed(tmp_path, "here: a", runs(hidden + shown + moved), header1=header))
+    assert found.pages == ["# Oil\n\nFigure shown lamp"]
+    assert found.dropped == {"secret": 1, "moved": 1, "Oil & Co": 1}
+    assert not found.notes
+
+
+def test_line_ends_and_tabs_part_words(tmp_path: Path) -> None:
+    new = runs('<w:r><w:cr/></w:r><w:r><w:t>x</w:t><w:ptab w:alignment="right"/></w:r>')
+    assert read(changed(tmp_path, "here:", new)).pages == ["# Oil\n\nFigure\nx a lamp"]
+
+
+def test_an_equation_that_cannot_be_converted_takes_no_other_with_it(tmp_path: Path) -> None:
+    space = "http://schemas.openxmlformats.org/officeDocument/2006/math"
+
+    def equation(inside: str) -> str:
+        return f"<m:oMath>{inside}</m:oMath>"
+
+    term, no_properties = (
+        "<m:r><m:t>{}</m:t></m:r>",
+        "<m:f><m:num>{}</m:num><m:den>{}</m:den></m:f>",
+    )
+    good, bad = term.format("a+b"), no_properties.format(term.format("c"), term.format("d"))
+    path = changed(tmp_path, "here:", runs(equation(good) + equation(bad)))
+    path = with_space(path, f'xmlns:m="{space}"')
+    assert read(path).pages == ["# Oil\n\nFigure $a+b$$cd$ a lamp"]
+
+
+def with_space(path: Path, declared: str) -> Path:
+    with ZipFile(path) as before, ZipFile(path.with_name("c.docx"), "w") as after:
+        for name in before.namelist():
+            text = before.read(name).decode()
+            after.writestr(name, text.replace("<w:document ", f"<w:document {declared} "))
+    return path.with_name("c.docx")
+
+
+def test_a_text_that_is_not_read_is_reported(tmp_path: Path) -> None:
+    drawing = '<w:r><w:drawing><x xmlns="http://x"><w:t>on a drawing</w:t></x></w:drawing></w:r>'
+    found = read(changed(tmp_path, "here:", runs(drawing)))
+    assert found.dropped == {"on a drawing": 1}
+    assert list(found.notes) == ["1 of its texts are not read (a chart? a drawing?)"]
+
+
+@pytest.mark.parametrize(
+    "part", ["word/document.xml", "word/styles.xml", "word/_rels/document.xml.rels"]
+)
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_part_that_is_cut_is_one_line(tmp_path: Path, part: str, share: float) -> None:
+    """And ends no worker process: the next file is read by the same one."""
+    write_docx(tmp_path / "a.docx", heading="Oil", texts=["Text"])
+    with ZipFile(tmp_path / "a.docx") as before, ZipFile(tmp_path / "b.docx", "w") as after:
+        for name in before.namelist():
+            content = before.read(name)
+            after.writestr(name, content[: int(share * len(content))] if name == part else content)
+    with Workers() as workers:
+        workers.read(read, tmp_path / "a.docx")
+        process = workers._all[0]._process
+        with suppress(ValueError):
+            workers.read(read, tmp_path / "b.docx")
+        assert workers._all[0]._process is process

@@ -91,3 +91,56 @@ def test_items_stay_apart(tmp_path: Path) -> None:
         "Welcome", "The ferry leaves", "at nine", "daily", "loose item", "loose cell",
         "Left", "| a | b |", "| --- | --- |", "Right", "One", "Two", "More", "Inside",
     ]  # fmt: skip
+
+
+MAIN = "The pier is open on every day of the summer and closed in the whole of the winter."
+
+
+@pytest.mark.parametrize(
+    ("page", "text", "dropped"),
+    [
+        ("<nav>Home <a href='/x'>Shop</a></nav><p>{}</p>", MAIN, {"Home Shop": 1}),
+        ("<p>{}</p><div role=navigation>Home</div>tail", f"{MAIN}\n\ntail", {"Home": 1}),
+        ("<h2>Pier<a class=headerlink href='#pier'>¶</a></h2><p>{}</p>", f"## Pier\n\n{MAIN}", {}),
+        ("<p>{}<a href='#note'>1</a></p>", f"{MAIN}1", {}),
+        (
+            "<div>Shop of the year</div><div><p>Log in</p><main><h1>Pier</h1><p>{}</p></main></div>"
+            "<footer>Cookies</footer>",
+            f"# Pier\n\n{MAIN}",
+            {"Log in": 1, "Shop of the year": 1, "Cookies": 1},
+        ),
+        (
+            "<header><h1>Pier</h1></header><div role=main><p>{}</p></div>",
+            f"# Pier\n\n{MAIN}",
+            {},
+        ),
+        (  # The main part is not where the text is.
+            f"<p>{MAIN} {MAIN}</p><main><p>{{}}</p></main>", f"{MAIN} {MAIN}\n\n{MAIN}", {}
+        ),
+        (f"<main><p>{MAIN}</p></main><main><p>{{}}</p></main>", f"{MAIN}\n\n{MAIN}", {}),
+    ],
+)  # fmt: skip
+def test_what_surrounds_a_document_is_left_out_and_counted(
+    tmp_path: Path, page: str, text: str, dropped: dict[str, int]
+) -> None:
+    (tmp_path / "a.html").write_text(f"<html><body>{page.format(MAIN)}</body></html>")
+    found = read(tmp_path / "a.html")
+    assert (found.pages, found.dropped) == ([text], dropped)
+
+
+def test_a_formula_is_read_once(tmp_path: Path) -> None:
+    source = "<annotation encoding='application/x-tex'>E = mc^2</annotation>"
+    math = f"<math><semantics><mrow><mi>E</mi></mrow>{source}</semantics></math>"
+    drawn = "<span class='katex-html' aria-hidden='true'>E</span>"
+    page = f"<p>Energy is <span class='katex'>{math}{drawn}</span> here.</p>"
+    (tmp_path / "a.html").write_text(page)
+    assert read(tmp_path / "a.html").pages == ["Energy is E here."]
+
+
+@pytest.mark.parametrize(("depth", "is_read"), [(300, True), (3000, False)])
+def test_what_is_nested_too_deep_is_reported(tmp_path: Path, depth: int, is_read: bool) -> None:
+    page = f"<p>Before.</p>{'<span>' * depth}<p>Inside.</p>{'</span>' * depth}"
+    (tmp_path / "a.html").write_text(page)
+    found = read(tmp_path / "a.html")
+    assert ("Inside." in found.pages[0]) == is_read
+    assert (found.notes == {}) == is_read

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+import textwrap
 from collections import Counter
 from pathlib import Path
 
@@ -9,6 +11,8 @@ from lib.reading.assemble import clean
 from lib.reading.files import pdf
 from lib.reading.files.pdf.layout import join_lines
 from tests.gen.make import Text, lines, write_pdf
+from tests.reading import pdfs
+from tests.reading.pdfs import GLYPH_WIDTH, Shown, column
 
 PARAGRAPH = [
     "The pier at Sandry was built by the engineer Barnard Lisle, who used",
@@ -109,6 +113,8 @@ def test_a_first_line_that_only_one_page_has_is_no_header(tmp_path: Path) -> Non
         (["a surf-", "board"], "surfboard", "a surfboard"),
         (["a surf\x02", "board"], "", "a surfboard"),
         (["a two-", "step"], "two-step", "a two-step"),
+        (["a state-", "of-the-art"], "state-of-the-art", "a state-of-the-art"),
+        (["\uf0b7 The first item"], "", "• The first item"),
         (["not-for-", "profit"], "", "not-for-profit"),
         (["the Anglo-", "Saxon"], "", "the Anglo-Saxon"),
         (["2006-05-", "13"], "", "2006-05-13"),
@@ -122,3 +128,133 @@ def test_words_divided_at_line_ends(parts: list[str], known: str, joined: str) -
 
 def test_clean_removes_control_characters_and_ligatures() -> None:
     assert clean("a\x00b\x07c\u200bd\r\nﬁn\tz") == "abcd\nfin\tz"
+
+
+# --- what word processors and browsers print -----------------------------------------------------
+
+TEXT = (
+    "The keeper lit the lamp at dusk and wrote the names of all the ships into a large green book. "
+    "His sister carried the oil up the stairs, and nobody counted how often in a winter night. "
+    "Responsibility for the administration of the Commonwealth's lighthouses was undisputed then. "
+)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)
+
+
+def justified(text: str, *, x: float, top: float, width: int, size: float = 10) -> list[Shown]:
+    """Each word on its own, the last one of each line at the right edge, but for the last line."""
+    shown = []
+    rows = wrapped(text, width)
+    for at, row in enumerate(rows):
+        words = row.split()
+        room = width - sum(map(len, words))
+        gap = GLYPH_WIDTH * size * (room / (len(words) - 1) if words[1:] and row != rows[-1] else 1)
+        left = x
+        for word in words:
+            shown.append(Shown(word, left, top - 1.2 * size * at, size))
+            left += shown[-1].width + gap
+    return shown
+
+
+@pytest.mark.parametrize("width", [22, 26, 30, 40])
+def test_wide_spaces_of_justified_text_part_no_sentence(tmp_path: Path, width: int) -> None:
+    page = justified(TEXT * 2, x=60, top=700, width=width)
+    page += justified(TEXT * 2, x=330, top=700, width=width)
+    found = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages
+    assert found[0].split("\n\n") == [(TEXT * 2).strip()] * 2
+
+
+def test_cells_with_equal_gaps_stay_cells(tmp_path: Path) -> None:
+    rows = [["alpha", "12.50", "13.50", "14.50"], ["gamma", "22.50", "23.50", "24.50"]]
+    page = [
+        Shown(cell, 60 + 60 * at, 700 - 12 * row, 10)
+        for row, cells in enumerate([*rows, *rows])
+        for at, cell in enumerate(cells)
+    ]
+    found = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages
+    assert found[0].split("\n\n") == [" | ".join(cells) for cells in [*rows, *rows]]
+
+
+def test_a_paragraph_that_begins_the_second_column_follows_the_first(tmp_path: Path) -> None:
+    rows = wrapped(TEXT, 40)
+    left = [*column(rows[:3], top=700), *column(rows, top=640)]
+    page = [*left, *column(rows, x=320, top=700), *column(rows, x=320, top=560)]
+    found = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages
+    assert found[0].split("\n\n") == [" ".join(rows[:3]), *[TEXT.strip()] * 3]
+
+
+@pytest.mark.parametrize("lines_before", [1, 2, 3])
+def test_a_sentence_runs_on_at_the_top_of_the_second_column(
+    tmp_path: Path, lines_before: int
+) -> None:
+    """However few of its lines end the first."""
+    rows = wrapped(TEXT, 40)
+    left = [*column(rows, top=700), *column(rows[:lines_before], top=560)]
+    page = [*left, *column(rows[lines_before:], x=320, top=700), *column(rows, x=320, top=560)]
+    found = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages
+    assert " ".join(found[0].split()) == (TEXT * 3).strip()
+
+
+@pytest.mark.parametrize("leading", [12, 20, 27.6])
+def test_the_lines_of_a_paragraph_may_be_far_apart(tmp_path: Path, leading: float) -> None:
+    paragraphs = [TEXT.strip(), TEXT.replace("keeper", "pilot").strip()]
+    rows = [row for text in paragraphs for row in wrapped(text, 60)]
+    page = [Shown(row, 60, 700 - leading * at) for at, row in enumerate(rows)]
+    found = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages
+    assert found[0].split("\n\n") == paragraphs
+
+
+def test_a_raised_mark_that_sets_a_line_apart_ends_no_paragraph(tmp_path: Path) -> None:
+    rows = wrapped(TEXT, 60)
+    page = column(rows[:2]) + column(rows[2:], top=700 - 12 * 2 - 5)
+    found = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages
+    assert found == [TEXT.strip()]
+
+
+@pytest.mark.parametrize("height", [715, 730, 742])
+def test_a_header_below_the_margin_is_dropped_where_sentences_run_on(
+    tmp_path: Path, height: int
+) -> None:
+    """Word processors put it above the text inside the page's own margins."""
+    rows = wrapped(TEXT * 6, 60)[:28]
+    texts = [rows[:7], rows[7:14], rows[14:21], rows[21:]]
+    pages = [[Shown("Harbour guide", 60, height), *column(text)] for text in texts]
+    found = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", pages))
+    assert found.dropped == {"Harbour guide": 4}
+    assert " ".join(" ".join(found.pages).split()) == " ".join(rows)
+    # The first line of records stays.
+    pages = [
+        [Shown("Harbour guide", 60, height), *column([f"Vessel {i}", "Tons: 3"])] for i in "ab"
+    ]
+    found = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", pages))
+    assert not found.dropped
+    assert all("Harbour guide" in page for page in found.pages)
+
+
+def test_letters_set_apart_are_words(tmp_path: Path) -> None:
+    def apart(text: str, top: float, size: float = 10) -> list[Shown]:
+        step = (GLYPH_WIDTH + 0.17) * size  # PDFium has a space in each of these gaps
+        at = itertools.accumulate((step if c != " " else 0.5 * size for c in text), initial=60.0)
+        return [Shown(c, x, top, size) for c, x in zip(text, at, strict=False) if c != " "]
+
+    page = [*apart("Wide type of a heading", 700), *column(["A B C D E F G H"], top=600)]
+    found = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages
+    assert found == ["Wide type of a heading\n\nA B C D E F G H"]
+
+
+def test_what_is_dropped_is_listed_in_the_order_of_the_page(tmp_path: Path) -> None:
+    """Not in that of a set, which changes from one process to the next."""
+    marks = ["Harbour guide", "Spring", "For pilots", "Draft", "Second edition"]
+    top = [Shown(mark, 60 + 100 * at, 780) for at, mark in enumerate(marks)]
+    pages = [[*top, Shown(f"Page text {letter}", 60, 600)] for letter in "abcd"]
+    found = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", pages))
+    assert list(found.dropped) == marks
+
+
+@pytest.mark.parametrize(
+    "printed", ["\x1b[1mbold\x1b[0m and \x1b[38;5;1mred", "b\bbo\bol\bld\bd and _\br_\be_\bd"]
+)
+def test_clean_removes_what_a_terminal_makes_bold_with(printed: str) -> None:
+    assert clean(printed) == "bold and red"

@@ -10,9 +10,12 @@ from lib.reading.files.pdf.columns import SENTENCE_END, by_column
 from lib.reading.files.pdf.lines import Line, Sheet
 from lib.text import gap_between, one_line
 
-_BULLET = re.compile(r"^(?:[-–*•‣▪■●◦]|\(?\d{1,2}[.)])(?:\s+|$)")
+_SYMBOL = re.compile("^[\ue000-\uf8ff](?=\\s)")  # a bullet of Word's fonts Symbol and Wingdings
+_BULLET = re.compile(r"^(?:[-–*•‣▪■●◦\ue000-\uf8ff]|\(?\d{1,2}[.)])(?:\s+|$)")
 _HYPHENS = "-\u00ad\u2010\x02"  # \x02: how PDFium reports the hyphen of a divided word
 _PRINTED_LINK = re.compile(r"\s*\((https?://[^\s()]{28,})\)")
+
+_WIDEST = 2.8  # distance of two lines of a paragraph, in line heights: double spacing may be 2.6
 
 Block = list[Line]  # a paragraph, heading, caption or table cell: lines that follow one another
 
@@ -63,10 +66,11 @@ def _leadings(lines: Sequence[Line]) -> dict[tuple[int, int], float]:
     steps: dict[tuple[int, int], list[float]] = {}
     for above, below in pairwise(lines):
         step = (above.bottom - below.bottom) / above.height
-        if above.over(below) and 0 < step < 2.0:
+        if above.over(below) and 0 < step < _WIDEST:
             steps.setdefault(_column(above), []).append(step)
     # The lowest fifth: in a list, distances between items outnumber those inside an item.
-    return {column: sorted(found)[len(found) // 5] for column, found in steps.items()}
+    usual = {column: sorted(found)[len(found) // 5] for column, found in steps.items()}
+    return {column: step for column, step in usual.items() if step < 2 or len(steps[column]) > 4}
 
 
 def _alike(line: Line, other: Line) -> bool:
@@ -80,21 +84,24 @@ def _continues(
     """Whether a line continues the block's paragraph."""
     last = block[-1]
     step = (last.bottom - line.bottom) / last.height
-    if not 0.3 < step < leadings.get(_column(last), 1.2) + 0.22 or not last.over(line):
+    if not 0.3 < step < _WIDEST or not last.over(line):
         return False
     if not _alike(last, line) or _BULLET.match(line.text) or last.filled or line.filled:
         return False
-    runs_on = line.text[:1].islower() or last.text.rstrip().endswith(",")
-    if runs_on or (len(block) == 1 and _BULLET.match(last.text)):
-        return True
     # A line that ends although the next word would have fitted ends its paragraph. Beside a picture
     # lines are shorter, so the width is that of the block's last lines.
     width = max(other.right for other in (block[-3:] if len(block) > 2 else near))
     space = width - last.right
     word = line.text.split()[0]
     word_width = (line.right - line.left) * (len(word) + 1) / len(line.text)
+    full = space < word_width + line.height
+    runs_on = line.text[:1].islower() or last.text.rstrip().endswith(",")
+    if step > leadings.get(_column(last), 1.2) + 0.22:  # a raised mark may set a line apart
+        return step < 2 and full and runs_on and not _ends_sentence(last)
+    if runs_on or (len(block) == 1 and _BULLET.match(last.text)):
+        return True
     indented = line.left - min(n.left for n in block) > 0.8 * line.height
-    return space < word_width + line.height and not (indented and _ends_sentence(last))
+    return full and not (indented and _ends_sentence(last))
 
 
 def reading_order(blocks: Sequence[Block]) -> list[list[Block]]:
@@ -134,7 +141,9 @@ def _place(rows: list[list[Block]], block: Block) -> None:
     if rows and _same_table_row(rows[-1][-1], block):
         rows[-1].append(block)
         return
-    if rows and _box(rows[-1][-1]).bottom < box.bottom:  # it jumps up
+    # It jumps up, and not to the top of a new column
+    under = (below for row in rows if (below := _box(row[0])).top < box.top and below.over(box))
+    if rows and _box(rows[-1][-1]).bottom < box.bottom and any(under):
         for index, row in enumerate(rows):
             below = _box(row[0])
             fits = not index or _box(rows[index - 1][-1]).bottom > box.bottom
@@ -152,12 +161,16 @@ def _begins_column(last: Block, block: Block) -> bool:
     # The text of a table's cell ends in it: its last line is seldom full.
     full = last[-1].right - before.left > 0.8 * width > 8 * line_height
     goes_on = first.isalpha() and not first.isupper() and not _ends_sentence(last[-1])
-    return len(last) > 2 and goes_on and (higher or full) and after.left > before.right
+    at_top = after.top > before.top + 3 * line_height  # else a cell beside this one
+    begins = at_top or (len(last) > 2 and (higher or full))
+    return begins and goes_on and after.left > before.right
 
 
 def _same_table_row(left: Block, right: Block) -> bool:
     few, one, other = max(len(left), len(right)) <= 8, _box(left), _box(right)
-    return few and one.beside(other) and one.right <= other.left + 1
+    upper, lower = one.top - other.top, one.bottom - other.bottom
+    aligned = min(map(abs, (upper, lower, (upper + lower) / 2))) < left[0].height
+    return few and aligned and one.beside(other) and one.right <= other.left + 1
 
 
 def _box(block: Block) -> Line:
@@ -205,13 +218,13 @@ def join_lines(lines: Sequence[str], words: Counter[str], dropped: Counter[str])
     if "(http" in text:
         dropped.update(_PRINTED_LINK.findall(text))
         text = _PRINTED_LINK.sub("", text)
-    return clean(text).strip()
+    return _SYMBOL.sub("•", clean(text).strip())
 
 
 def _hyphen(text: str, following: str, words: Counter[str]) -> str:
     """What belongs between the two parts of a word that a line end divides."""
     left = re.search(r"([^\W\d_]+(?:-[^\W\d_]+)*).$", text)
-    right = re.match(r"[^\W\d_]+", following)
+    right = re.match(r"[^\W\d_]+(?:-[^\W\d_]+)*", following)
     if not left:
         return "-" if text[-2].isdigit() else "- "
     if not right or not right.group()[0].islower() or "-" in left.group(1):

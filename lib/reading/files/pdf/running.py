@@ -7,11 +7,13 @@ from functools import cache
 from itertools import pairwise
 from statistics import median
 
+from lib.reading.files.pdf.columns import SENTENCE_END
 from lib.reading.files.pdf.lines import Line, Sheet, rows_of
 from lib.text import one_line
 
 _ROWS = 2  # at most so many a side
 _LEAST, _MOST = 0.05, 0.08  # of the paper's height: the margin
+_DEEP = 0.14  # of the paper's height: where running lines of word processors may be, too
 _FOOT = 0.16  # of the paper's height: a page's number may be so high (LaTeX)
 _PAGE = (
     "page|pag|pg|p[.]|seite|página|pagina|side|sida|sidan|sivu|strona|str|strana|oldal|страница|стр|"
@@ -32,8 +34,24 @@ def drop_running_lines(sheets: Sequence[Sheet]) -> None:
     A running line is inside the paper's upper or lower margin, one of the two outermost rows there,
     and at least two pages and two fifths of all have it at the same height. The number of the page
     is left aside ("#"); other digits are not. A page keeps them if it would be empty without.
+
+    Where such lines stand deeper, they must also divide sentences that run on over the page's end.
     """
-    margin = _margin(sheets)
+    for margin in (_margin(sheets), _DEEP * _paper_height(sheets)):
+        running = _running_lines(sheets, margin)
+        kept = [
+            [line for line in sheet.lines if line not in found]
+            for sheet, found in zip(sheets, running, strict=True)
+        ]
+        if margin > _MOST * _paper_height(sheets) and not _run_on(kept, running):
+            return
+        for sheet, lines, found in zip(sheets, kept, running, strict=True):
+            if found and (lines or sheet.others):
+                sheet.lines = lines
+                sheet.dropped.update(_mark(line)[0] for line in found)
+
+
+def _running_lines(sheets: Sequence[Sheet], margin: float) -> list[list[Line]]:
     outer = [_outer(sheet, margin) for sheet in sheets]
     places: defaultdict[tuple[str, int], dict[int, int | None]] = defaultdict(dict)
     for page, lines in enumerate(outer):
@@ -49,12 +67,25 @@ def drop_running_lines(sheets: Sequence[Sheet]) -> None:
         }
         return len(numbers) >= max(2, 0.4 * len(sheets)) and _count_pages(numbers)
 
-    for sheet, lines in zip(sheets, outer, strict=True):
-        running = {line for line in lines if is_running(_mark(line)[0], _height(line))}
-        kept = [line for line in sheet.lines if line not in running]
-        if running and (kept or sheet.others):
-            sheet.lines = kept
-            sheet.dropped.update(_mark(line)[0] for line in running)
+    return [
+        [line for line in lines if is_running(_mark(line)[0], _height(line))] for lines in outer
+    ]
+
+
+def _run_on(kept: Sequence[Sequence[Line]], running: Sequence[Sequence[Line]]) -> bool:
+    """Whether a sentence of prose runs on over a tenth of the page ends beside running lines."""
+    ends = 0
+    for page, (before, after) in enumerate(pairwise(kept)):
+        if before and after and (running[page] or running[page + 1]):
+            last, first = before[-1], after[0]
+            wide = 30 * last.height
+            prose = min(last.right - last.left, first.right - first.left) > min(wide, 200)
+            ends += prose and first.text[0].islower() and not last.text.endswith(SENTENCE_END)
+    return 10 * ends > sum(map(bool, running))
+
+
+def _paper_height(sheets: Sequence[Sheet]) -> float:
+    return median(sheet.box[3] - sheet.box[1] for sheet in sheets)
 
 
 def _height(line: Line) -> int:
@@ -64,7 +95,7 @@ def _height(line: Line) -> int:
 def _margin(sheets: Sequence[Sheet]) -> float:
     """The height of the upper and lower margin: as wide as the left one, within limits."""
     lefts = [min(line.left for line in s.lines) - s.box[0] for s in sheets if s.lines]
-    height = median(sheet.box[3] - sheet.box[1] for sheet in sheets)
+    height = _paper_height(sheets)
     return min(max(median(lefts) if lefts else 0, _LEAST * height), _MOST * height)
 
 
