@@ -11,7 +11,6 @@ from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from shutil import copytree
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from lib.progress import Progress
@@ -111,12 +110,18 @@ class Index(AbstractContextManager["Index"]):
     def vector_store(self) -> Chroma:
         """The index as LangChain's VectorStore, for chains of your own."""
         from langchain_chroma import Chroma
+        from langchain_core.embeddings import Embeddings
 
-        embeddings: Any = SimpleNamespace(  # as many of LangChain's Embeddings as Chroma calls
-            embed_documents=lambda texts: self.embedder.documents(texts).tolist(),
-            embed_query=lambda text: self.embedder.queries([text])[0].tolist(),
-        )
-        return Chroma(COLLECTION, client=self._client, embedding_function=embeddings)
+        embedder = self.embedder
+
+        class OurEmbeddings(Embeddings):
+            def embed_documents(self, texts: list[str]) -> list[list[float]]:
+                return [row.tolist() for row in embedder.documents(texts)]
+
+            def embed_query(self, text: str) -> list[float]:
+                return [float(value) for value in embedder.queries([text])[0]]
+
+        return Chroma(COLLECTION, client=self._client, embedding_function=OurEmbeddings())
 
     def close(self) -> None:
         self.__dict__.pop("collection", None)
