@@ -114,8 +114,8 @@ class JobsServer:
 
     async def look(self, request: web.Request) -> web.Response:
         if self.look_faults:
-            error = {"error": {"message": "not now"}}
-            return web.json_response(error, status=self.look_faults.pop(0))
+            body = {"error": {"message": "not now"}}
+            return web.json_response(body, status=self.look_faults.pop(0))
         job = self.jobs[request.match_info["id"]]
         job["status"] = self._now(job["id"], self.statuses)
         problem = _problem(self.contents[job["training_file"]], job["method"])

@@ -124,8 +124,8 @@ def wait(client: Any, job: Any, *, timeout_s: float) -> Any:
         time.sleep(_POLL_S)
         try:
             job, fault = client.fine_tuning.jobs.retrieve(job.id), ""
-        except short_faults as error:  # the job goes on without us
-            fault = f"no answer: {short(error)}"
+        except short_faults as no_answer:  # the job goes on without us
+            fault = f"no answer: {short(no_answer)}"
     if job.status == "succeeded" and job.fine_tuned_model:
         print(f"{time.strftime('%H:%M')} job {job.id} · {job.fine_tuned_model}", flush=True)
         return job

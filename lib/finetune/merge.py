@@ -14,10 +14,18 @@ from lib.finetune.students import Base
 from lib.finetune.watch import HistoryPoint, validation_said
 from lib.progress import minutes
 from lib.settings import CheckFailed, home, write_text
-from lib.store import building, fingerprint
+from lib.store import building, fingerprint, read_json, write_json
 
 _COPY_UP_TO_BYTES = 64 * 2**20
 _COMPARED, _COMPARED_TOKENS = 20, 16  # answers of adapter and merged model, and their length
+
+
+def save_adapter(model: Any, folder: Path, base: Base, *, state: dict[str, Any] | None) -> None:
+    """Write an adapter alone, which names its base and not a folder of this machine."""
+    model.save_pretrained(folder, state_dict=state)
+    (folder / "README.md").unlink(missing_ok=True)  # an unfilled template
+    config = read_json(folder / "adapter_config.json")
+    write_json(folder / "adapter_config.json", config | {"base_model_name_or_path": base.name})
 
 
 def merge_adapter(base_dir: Path, adapter_dir: Path, *, rows: PreparedRows, dtype: Any) -> Any:

@@ -161,6 +161,8 @@ def load_adapter(model: Any, folder: Path, **options: Any) -> Any:
             f"{portable(folder)} does not fit this model ({reason}). Give an adapter of the same "
             "base model, with its adapter_config.json."
         ) from None
+    # Where the base is here: of another place PEFT asks the model hub whenever it saves.
+    adapted.peft_config["default"].base_model_name_or_path = model.name_or_path
     stored = load_file(folder / "adapter_model.safetensors")
     loaded = get_peft_model_state_dict(adapted)
     both = stored.keys() & loaded.keys()

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from lib.finetune.merge import licence_of, save_model
+from lib.finetune.merge import licence_of, save_adapter, save_model
 from lib.finetune.methods import adapter_dir, lora_config
 from lib.finetune.model_files import load_weights
 from lib.finetune.students import fetch_student
@@ -45,8 +45,7 @@ def write_whole(checkpoint: Path, recipe: Recipe, folder: Path) -> None:
     model = load_weights(base.folder, dtype=next(iter(state.values())).dtype)
     model = _with_weights(model, state, recipe, checkpoint)
     if hasattr(model, "peft_config"):
-        model.save_pretrained(folder / "adapter")
-        (folder / "adapter" / "README.md").unlink(missing_ok=True)  # an unfilled template
+        save_adapter(model, folder / "adapter", base, state=None)
         model = model.merge_and_unload(safe_merge=True)
     # Writes config.json, and no lm_head.weight that is tied to the embeddings
     save_model(model, folder / "merged", tokenizer=tokenizer)
@@ -63,19 +62,14 @@ def _with_weights(model: Any, state: dict[str, Any], recipe: Recipe, checkpoint:
             f"{portable(checkpoint)} holds {'adapters' if adapted else 'every weight'}, and method "
             f"is '{recipe.method}'. Give the training's own parameters: -p FILE, -r NAME VALUE."
         )
-    from peft import (
-        PeftConfig,
-        get_peft_model,
-        get_peft_model_state_dict,
-        set_peft_model_state_dict,
-    )
+    import peft
 
     if adapted:
         config = lora_config(recipe, model)
         if recipe.from_adapter:
-            config = PeftConfig.from_pretrained(str(adapter_dir(recipe.from_adapter)))
-        model = get_peft_model(model, config)
-    wanted = get_peft_model_state_dict(model) if adapted else model.state_dict()
+            config = peft.PeftConfig.from_pretrained(str(adapter_dir(recipe.from_adapter)))
+        model = peft.get_peft_model(model, config)
+    wanted = peft.get_peft_model_state_dict(model) if adapted else model.state_dict()
     shapes, found = ({(name, it.shape) for name, it in w.items()} for w in (wanted, state))
     tied = set() if adapted else model.all_tied_weights_keys.keys() - state.keys()
     if differ := {name for name, _ in shapes ^ found} - tied:
@@ -85,7 +79,7 @@ def _with_weights(model: Any, state: dict[str, Any], recipe: Recipe, checkpoint:
             "own: -p FILE, -r NAME VALUE."
         )
     if adapted:
-        set_peft_model_state_dict(model, state)
+        peft.set_peft_model_state_dict(model, state)
     else:
         model.load_state_dict(state, strict=False)
     return model

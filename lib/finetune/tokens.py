@@ -111,6 +111,11 @@ def tokenise(
     else:  # tokens merge across the boundary, but a server ends the prompt there
         completion_ids = _ids(rest, tokenizer)
     completion_ids = _up_to_end(completion_ids, tokenizer, end_ids, row_id)
+    if tokenizer.unk_token_id in completion_ids[:-1]:  # in some, the end token, too
+        raise SetupError(
+            f"{row_id}: the tokenizer does not know a character of its completion, and the student "
+            f"would learn to write {tokenizer.unk_token}. Take another model."
+        )
     return TokenRow(row_id, prompt_ids + completion_ids, len(prompt_ids))
 
 

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from lib.finetune.estimate import memory_estimate, training_errors
-from lib.finetune.merge import merge_adapter, prepare_baseline, save_model, write_model_card
+from lib.finetune.merge import (
+    merge_adapter,
+    prepare_baseline,
+    save_adapter,
+    save_model,
+    write_model_card,
+)
 from lib.finetune.methods import adapter_dir, has_bf16
 from lib.finetune.model_files import load_weights
 from lib.finetune.parallel import free_model, require_processes, sharding_watch, whole_state
@@ -134,7 +140,8 @@ def _card_settings(recipe: Recipe, folder: Path) -> dict[str, Any]:
     if recipe.method == "full":
         return {name: it for name, it in settings.items() if name[:4] not in ("lora", "use_")}
     config = read_json(folder / "adapter" / "adapter_config.json")
-    targets = sorted({name.rpartition(".")[2] for name in config["target_modules"]})
+    names = config["target_modules"]  # or a regular expression
+    targets = names if isinstance(names, str) else sorted({n.rpartition(".")[2] for n in names})
     settings |= {name: config[name] for name in config.keys() & settings.keys()}
     settings |= {"lora_rank": config["r"], "lora_targets": targets}
     return settings | {"from_adapter": recipe.from_adapter}
@@ -202,8 +209,7 @@ def _save_models(
     model, said = trainer.accelerator.unwrap_model(trainer.model), ""
     if recipe.method != "full":
         dtype = model.get_input_embeddings().weight.dtype
-        model.save_pretrained(folder / "adapter", state_dict=state)
-        (folder / "adapter" / "README.md").unlink(missing_ok=True)  # an unfilled template
+        save_adapter(model, folder / "adapter", rows.base, state=state)
         free_model(trainer)
         model, said = merge_adapter(rows.base.folder, folder / "adapter", rows=rows, dtype=dtype)
         print(f"{said[0].upper()}{said[1:]}.", flush=True)

@@ -155,7 +155,8 @@ def validation_said(history: list[HistoryPoint]) -> str:
     losses = {p["step"]: p["validation_loss"] for p in history if "validation_loss" in p}
     if not losses:
         return ""
-    first, kept = losses[min(losses)], losses[history[-1].get("kept_step", max(losses))]
+    first, last = losses[min(losses)], losses[max(losses)]
+    kept = losses.get(history[-1].get("kept_step", -1), last)
     said = f"went from {first:.3f} to {kept:.3f} nats per completion token"
     return f"{said}: training made it worse, lower learning_rate" if kept > first else said
 

@@ -150,14 +150,18 @@ def test_layers_that_cannot_have_adapters_are_told(model_dir: Path, target: str)
 
 
 def test_a_training_goes_on_from_an_earlier_adapter(
-    lora: Trained, model_dir: Path, dataset_dir: Path
+    lora: Trained, model_dir: Path, dataset_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     student = lora.model_dir.parent
     # The optimizer begins anew: the rate of the first training would throw it back.
     knobs = {"num_epochs": 1.0, "learning_rate": 0.002}
+    asked: list[str] = []
+    hub = "peft.utils.save_and_load.check_file_exists_on_hf_hub"
+    monkeypatch.setattr(hub, lambda name, *_: asked.append(name))
     again = train(
         model_dir, dataset_dir, from_adapter=str(student), lora_rank=4, use_dora=True, **knobs
     )
+    assert asked == []  # where its base is
     card = (again.model_dir.parent / "README.md").read_text()  # what the adapter is
     for line in ("lora_rank` | 16", "use_dora` | False", f"from_adapter` | {student}", "'q_proj'"):
         assert line in card

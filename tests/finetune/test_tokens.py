@@ -198,6 +198,26 @@ def test_a_template_that_loses_a_message_is_told_before_training(
         require_machine(chat)
 
 
+def test_a_completion_that_the_tokenizer_cannot_write_stops(model_dir: Path) -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    known = "Who says Anna and Bela keep the lamp . ".split()
+    words = Tokenizer(
+        models.WordLevel({w: i for i, w in enumerate(["?", "</s>", *known])}, unk_token="?")
+    )
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="</s>", unk_token="?")
+    tokenizer.chat_template = PLAIN_CHAT_TEMPLATE
+    for said, stops in (("Anna and Bela", False), ("Anna and Bela 🙂", True)):
+        row = [{"role": "user", "content": "Who 🙂"}, {"role": "assistant", "content": said}]
+        if stops:
+            with pytest.raises(SetupError, match=r"train row 8: .* would learn to write \?"):
+                tokenise("train row 8", row, tokenizer, frozenset([1]))
+        else:
+            assert tokenise("train row 8", row, tokenizer, frozenset([1])).input_ids[-1] == 1
+
+
 @pytest.mark.parametrize("cut", ["m['content'][:300]", "m['content'].splitlines()[0]"])
 def test_a_template_that_cuts_messages_stops_with_the_row(
     model_dir: Path, tokenizer: Any, cut: str

@@ -48,7 +48,7 @@ def test_the_loss_falls_and_validation_is_measured_along(student: Trained) -> No
     assert [point["step"] for point in student.history][-1] == 20
 
 
-def test_the_students_folder_is_whole(student: Trained) -> None:
+def test_the_students_folder_is_whole(student: Trained, model_dir: Path) -> None:
     folder = student.model_dir.parent
     assert student.adapter_dir is not None
     assert (student.adapter_dir / "adapter_model.safetensors").is_file()
@@ -59,7 +59,10 @@ def test_the_students_folder_is_whole(student: Trained) -> None:
     assert read_jsonl(folder / "metrics.jsonl") == student.history
     assert student.seconds == student.history[-1]["seconds"] > 0
     assert "20 of 20 are the same" in card
-    assert str(Path.home()) not in card
+    for path in folder.rglob("*"):  # all of it may be passed on
+        assert path.is_dir() or str(model_dir.parent).encode() not in path.read_bytes(), path
+    config = json.loads((student.adapter_dir / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "lamplighter"
 
 
 def test_the_row_on_show_has_the_completion_marked_and_nothing_else(student: Trained) -> None:
