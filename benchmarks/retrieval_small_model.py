@@ -30,7 +30,7 @@ from lib.settings import home
 from lib.threads import tune_threads
 from offline.e5 import MODEL_DIR
 
-NUM_ASKED, NUM_ROUTED, NUM_READ = 60, 30, 10  # questions: a language, and of the English ones
+NUM_ASKED, NUM_ROUTED, NUM_READ = 60, 20, 6  # questions: a language, and of the English ones
 EXPANDED = (
     Way("hybrid"),
     Way("hybrid + queries", than="hybrid"),

@@ -37,7 +37,9 @@ class EndpointChat(BaseChatModel):
     max_tokens: int = 512
     at_end: bool = False
     # What they are for → of each prompt, why it got no text, or "".
-    _reasons: dict[str, list[str]] = PrivateAttr(default_factory=lambda: defaultdict(list))
+    _reasons: defaultdict[str, list[str]] = PrivateAttr(
+        default_factory=lambda: defaultdict[str, list[str]](list)
+    )
 
     @property
     def _llm_type(self) -> str:
