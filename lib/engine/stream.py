@@ -109,14 +109,18 @@ def _paid(
                 create = client.chat.completions.with_raw_response.create
                 raw = create(**payload, stream=True)
                 if re.search("json|html", raw.headers.get("content-type", "")):  # it streams not
-                    body = raw.http_response.read()
+                    try:
+                        body = raw.http_response.read()
+                    except Exception as error:  # of the HTTP client, whose name the SDK may change
+                        said = f"the {settings.where} cut its reply: {short(error)}"
+                        raise Fault(said, kind="cut") from error
                     data = read_body(raw.status_code, raw.headers, body, settings)
                     latency_s = time.monotonic() - start
                     return read_reply(data, latency_s=latency_s, where=settings.where)
                 for chunk in raw.parse():
-                    said = chunk.to_dict(warnings=False)  # of any form
-                    usage = said.get("usage") or usage
-                    for choice in (said.get("choices") or [])[:1]:
+                    event = chunk.to_dict(warnings=False)  # of any form
+                    usage = event.get("usage") or usage
+                    for choice in (event.get("choices") or [])[:1]:
                         delta = choice.get("delta") or {}
                         if piece := text_of(delta.get("content")):
                             on_text(text_so_far(text))  # one piece late: the last is committed

@@ -20,7 +20,7 @@ from lib.engine.stream import stream_reply
 from lib.prompts.student import Message
 from lib.recipe import Recipe
 from lib.settings import SetupError
-from tests.server import Loopback, completion, error, serve
+from tests.server import Body, Loopback, completion, cut_reply, error, serve
 
 MESSAGES: list[Message] = [{"role": "user", "content": "Who lit the lamp?"}]
 TEXT = "The keeper lit it, every evening at six."
@@ -218,6 +218,17 @@ def test_a_server_that_does_not_stream_is_read_whole(server: Loopback, ledger: L
     assert streamed(server, ledger).text == TEXT
     assert streamed(server, ledger).text == TEXT
     assert len(server.requests) == 1
+
+
+def test_a_whole_reply_that_is_cut_is_an_error(
+    server: Loopback, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def half(request: web.Request, body: Body, text: str) -> web.StreamResponse:
+        return await cut_reply(request, completion(body, text))
+
+    monkeypatch.setattr(server, "stream", half)
+    with pytest.raises(EndpointError, match="cut its reply"):
+        streamed(server, ledger)
 
 
 def test_a_page_in_the_place_of_a_stream_is_shown(server: Loopback, ledger: Ledger) -> None:

@@ -15,9 +15,8 @@ ENDINGS = (".docx",)
 IN_WORKER = True
 
 # Left out with what they hold by mammoth, with which markitdown reads: fields, moved text, …
-_WRAPPERS = re.compile(
-    rb"(</?w:)(?:fldSimple|customXml|moveTo|dir|bdo|ruby|rubyBase)\b|(<w:)(?:cr|ptab)\b[^>]*(?=/>)"
-)
+_WRAPPERS = re.compile(rb"(</?w:)(?:fldSimple|customXml|moveTo|dir|bdo|ruby|rubyBase)\b")
+_BREAKS = re.compile(rb"<w:(?:cr|ptab)\b[^>]*/>")
 _HIDDEN = re.compile(
     rb"<w:r\b[^>]*>\s*<w:rPr>(?:(?!</w:rPr>).)*<w:vanish\s*/>.*?</w:r>"
     rb"|<w:moveFrom\b.*?</w:moveFrom>|<w:rt>.*?</w:rt>",
@@ -48,25 +47,17 @@ def read(path: Path) -> Text:
         raise ValueError("it is not a readable DOCX") from error
     text = tidied(found.markdown)
     heading = re.search(r"^#{1,2} (.+)", text, re.MULTILINE)
-    kept, at, lost = _letters(text), 0, list[str]()
-    for piece in texts:
-        place = kept.find(_letters(piece), at)
-        if place < 0 and (place := kept.find(_letters(piece))) < 0:
-            lost.append(piece)
-        at = max(place, 0)
+    letters = re.sub(r"[\W_]+", "", text)
+    lost = [piece for piece in texts if re.sub(r"[\W_]+", "", piece) not in letters]
     dropped.update(lost)
-    notes = [f"{len(lost):,} of its texts are not read (a chart? a drawing?)"] if lost else []
+    notes = {f"{len(lost):,} of its texts are not read (a chart? a drawing?)": list[int]()}
     title = heading.group(1) if heading else ""
-    return Text(title, [text], {note: [] for note in notes}, dict(dropped))
-
-
-def _letters(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text)
+    return Text(title, [text], notes if lost else {}, dict(dropped))
 
 
 def _known_parts(data: bytes, dropped: Counter[str], texts: list[str]) -> BytesIO:
-    """The file with those wrappers as smart tags, whose text is read, and line ends and tabs in
-    the usual form; adds to what is dropped, and the texts that are to be read."""
+    """The file with those wrappers as smart tags, whose text is read. Adds what is left out to
+    `dropped`, and what is to be read to `texts`."""
     changed = BytesIO()
     with ZipFile(BytesIO(data)) as old, ZipFile(changed, "w") as new:
         for name in dict.fromkeys(old.namelist()):
@@ -75,8 +66,8 @@ def _known_parts(data: bytes, dropped: Counter[str], texts: list[str]) -> BytesI
                 outside = re.match(r"word/(?:header|footer)\d*\.xml", name)
                 left_out = (_LINE if outside else _HIDDEN).findall(content)
                 dropped.update(filter(None, ("".join(_texts(part)).strip() for part in left_out)))
-                content = _WRAPPERS.sub(_known, _HIDDEN.sub(b"", content))
-                content = _EQUATION.sub(_equation, content)
+                content = _WRAPPERS.sub(rb"\1smartTag", _HIDDEN.sub(b"", content))
+                content = _EQUATION.sub(_equation, _BREAKS.sub(b"<w:br/>", content))
                 if re.match(r"word/(?:document\d*|charts/.*|diagrams/data\d*)\.xml", name):
                     texts += _texts(content)
             new.writestr(name, content)
@@ -86,12 +77,6 @@ def _known_parts(data: bytes, dropped: Counter[str], texts: list[str]) -> BytesI
 
 def _texts(content: bytes) -> list[str]:
     return [unescape(text.decode(errors="replace")) for _, text in _TEXT.findall(content)]
-
-
-def _known(found: re.Match[bytes]) -> bytes:
-    if found[2]:
-        return b"<w:tab" if b"ptab" in found[0] else b"<w:br"
-    return found[1] + b"smartTag"
 
 
 def _equation(found: re.Match[bytes]) -> bytes:

@@ -28,8 +28,7 @@ _HIDDEN = (
 )
 _HIDING = re.compile(r"(?i)\b(?:display\s*:\s*none|visibility\s*:\s*hidden)")
 TOO_DEEP = "its tags are nested too deep, and what is inside is not read: are they closed?"
-# Marks beside headings and notes that lead to themselves or back (¶, #, ↩) hold no word.
-_NAVIGATION = "//nav | //*[@role='navigation' or @role='search'] | //a[starts-with(@href, '#')]"
+_NAVIGATION = "//nav | //*[@role='navigation' or @role='search']"
 _OPEN_TITLE = re.compile(r"(?i)<title\b[^>]*>[^<]*(?=<(?!/title)[a-z/!])")
 _CHARSET = r"""(?:charset|encoding)\s*=\s*["']?([\w.:-]+)"""
 _WIDER = {  # what is declared → what browsers read it as
@@ -65,27 +64,20 @@ def read(path: Path) -> Text:
 
 
 def _drop_navigation(tree: Any) -> dict[str, int]:
-    found = [
-        element for element in tree.xpath(_NAVIGATION)
-        if element.tag != "a" or not re.search(r"\w", element.text_content())
-    ]  # fmt: skip
+    links = tree.xpath("//a[starts-with(@href, '#')]")  # ¶, #, ↩: without a word
+    found = tree.xpath(_NAVIGATION) + [a for a in links if not re.search(r"\w", a.text_content())]
     mains = tree.xpath("//main | //*[@role='main']")
-    if len(mains) == 1 and 2 * _length(mains[0]) > _length(tree):
-        titled = mains[0].find(".//h1") is not None
+    words = [len("".join(part.text_content().split())) for part in (*mains, tree)]
+    if len(mains) == 1 and 2 * words[0] > words[1]:
         for place in (mains[0], *mains[0].iterancestors()):
             if place.tag not in ("body", "html"):
                 around = (*place.itersiblings(), *place.itersiblings(preceding=True))
-                found += (one for one in around if titled or one.find(".//h1") is None)
+                found += (one for one in around if one.find(".//h1") is None)
     dropped = Counter(one_line(" ".join(element.itertext()))[:100] for element in found)
     for element in found:
         if element.getparent() is not None:
             element.drop_tree()
     return {said: count for said, count in dropped.items() if re.search(r"\w", said)}
-
-
-def _length(element: Any) -> int:
-    """Without white space."""
-    return len("".join(element.text_content().split()))
 
 
 def drop_hidden(tree: Any) -> None:

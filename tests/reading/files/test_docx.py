@@ -77,7 +77,7 @@ def test_hidden_text_headers_and_footers_are_left_out_and_counted(tmp_path: Path
 
 def test_line_ends_and_tabs_part_words(tmp_path: Path) -> None:
     new = runs('<w:r><w:cr/></w:r><w:r><w:t>x</w:t><w:ptab w:alignment="right"/></w:r>')
-    assert read(changed(tmp_path, "here:", new)).pages == ["# Oil\n\nFigure\nx a lamp"]
+    assert read(changed(tmp_path, "here:", new)).pages == ["# Oil\n\nFigure\nx\n a lamp"]
 
 
 def test_an_equation_that_cannot_be_converted_takes_no_other_with_it(tmp_path: Path) -> None:

@@ -137,6 +137,7 @@ def test_a_formula_is_read_once(tmp_path: Path) -> None:
     assert read(tmp_path / "a.html").pages == ["Energy is E here."]
 
 
+@pytest.mark.filterwarnings("ignore:HTML document is too deeply")
 @pytest.mark.parametrize(("depth", "is_read"), [(300, True), (3000, False)])
 def test_what_is_nested_too_deep_is_reported(tmp_path: Path, depth: int, is_read: bool) -> None:
     page = f"<p>Before.</p>{'<span>' * depth}<p>Inside.</p>{'</span>' * depth}"

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 import textwrap
 from collections import Counter
 from pathlib import Path
@@ -231,17 +230,6 @@ def test_a_header_below_the_margin_is_dropped_where_sentences_run_on(
     found = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", pages))
     assert not found.dropped
     assert all("Harbour guide" in page for page in found.pages)
-
-
-def test_letters_set_apart_are_words(tmp_path: Path) -> None:
-    def apart(text: str, top: float, size: float = 10) -> list[Shown]:
-        step = (GLYPH_WIDTH + 0.17) * size  # PDFium has a space in each of these gaps
-        at = itertools.accumulate((step if c != " " else 0.5 * size for c in text), initial=60.0)
-        return [Shown(c, x, top, size) for c, x in zip(text, at, strict=False) if c != " "]
-
-    page = [*apart("Wide type of a heading", 700), *column(["A B C D E F G H"], top=600)]
-    found = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages
-    assert found == ["Wide type of a heading\n\nA B C D E F G H"]
 
 
 def test_what_is_dropped_is_listed_in_the_order_of_the_page(tmp_path: Path) -> None:

@@ -275,6 +275,11 @@ def test_languages_tables_and_code_pass(language: str) -> None:
     assert not reads_like_no_language(10 * language)
 
 
+def test_letters_that_are_set_apart_are_reported() -> None:
+    assert reads_like_no_language(" ".join(3 * SENTENCES))
+    assert not reads_like_no_language(3 * SENTENCES)
+
+
 def test_quotes_are_found_in_what_was_read(tmp_path: Path) -> None:
     for script, words in UNBROKEN.items():
         lines = [words[start : start + 13] for start in range(0, len(words), 13)]

@@ -30,5 +30,7 @@ def reads_like_no_language(text: str) -> bool:
     latin = re.sub("[^a-z]+", "", unicodedata.normalize("NFD", dense.lower()))
     if len(latin) < max(_LEAST, len(dense) / 2):
         return False
+    if len(re.findall(r"\b[a-zA-Z]\b", text)) > 0.6 * len(latin):  # `T h e k e e p e r`
+        return True
     common, vowels = (sum(map(latin.count, some)) for some in ("aeinorst", "aeiouy"))
     return common < 0.43 * len(latin) or vowels < 0.25 * len(latin)

@@ -5,9 +5,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from itertools import accumulate, chain, pairwise
+from itertools import pairwise
 from math import pi
-from statistics import median
 from typing import Any
 
 from lib.text import gap_between, whole
@@ -120,38 +119,36 @@ def join_rows(lines: Iterable[Line]) -> list[Line]:
 
 
 def _join_justified(lines: list[Line]) -> list[Line]:
-    """A justified line may have spaces as wide as those between columns: all are equal, and the
-    line begins and ends where others of its paragraph do."""
+    """A justified line may have spaces as wide as those between columns; all are equal."""
     rows: list[list[Line]] = []
     for line in lines:
         if rows and rows[-1][-1].beside(line) and rows[-1][-1].right < line.left:
             rows[-1].append(line)
         else:
             rows.append([line])
-
-    def is_like(row: list[Line], other: list[Line]) -> bool:
-        """Whether the other is of the same paragraph, and no row of the same table."""
-        first, last, height = row[0], row[-1], row[0].height
-        hyphens = sum(line.text[-1] in "-\x02" for line in (last, other[-1]))
-        if (
-            abs(last.right - other[-1].right) > 2 + hyphens * height / 2
-            or not 0.9 < height / other[0].height < 1.1
-        ):
-            return False
-        inner = {round(edge / 3) for line in other for edge in (line.left, line.right)}
-        near = abs(first.bottom - other[0].bottom) < 9 * height
-        apart = len(row) > 2 and not any(round(line.left / 3) in inner for line in row[1:])
-        indented = abs(first.left - other[0].left) < 3 * height
-        return near and indented and (len(other) == 1 or apart)
-
     for at, row in enumerate(rows):
         gaps = [right.left - left.right for left, right in pairwise(row)]
         if gaps and max(gaps) < min(min(gaps) + 0.3 * row[0].height, 8 * row[0].height):
             near = (*rows[max(0, at - 4) : at], *rows[at + 1 : at + 5])
-            if any(is_like(row, other) for other in near):
+            if any(_of_one_paragraph(row, other) for other in near):
                 text = " ".join(line.text for line in row)
                 rows[at] = [replace(row[0], text=text, right=row[-1].right)]
     return [line for row in rows for line in row]
+
+
+def _of_one_paragraph(row: list[Line], other: list[Line]) -> bool:
+    """Whether the rows begin and end at the same places, and are not of the same table."""
+    (first, *inner), last, height = row, row[-1], row[0].height
+    most = 2 + height / 2 * sum(line.text[-1] in "-\x02" for line in (last, other[-1]))
+    edges = {round(edge / 3) for line in other for edge in (line.left, line.right)}
+    apart = len(inner) > 1 and not any(round(line.left / 3) in edges for line in inner)
+    return (
+        (len(other) == 1 or apart)
+        and abs(last.right - other[-1].right) <= most
+        and abs(first.left - other[0].left) < 3 * height
+        and abs(first.bottom - other[0].bottom) < 9 * height
+        and 0.9 < height / other[0].height < 1.1
+    )
 
 
 def rows_of(lines: Iterable[Line]) -> list[list[Line]]:
@@ -227,23 +224,9 @@ def _finish(lines: list[Line], units: str, boxes: list[Box]) -> None:
         lefts, bottoms, rights, tops = zip(*boxes, strict=True)
         middle = len(boxes) // 2  # the median, so that a raised mark does not lift its line
         bottom, top = sorted(bottoms)[middle], sorted(tops)[middle]
-        text = _closed_up(whole(units).strip("\r\n"), boxes, top - bottom)
+        text = whole(units).strip("\r\n")
         lines.append(Line(text, min(lefts), bottom, max(rights), max(top, bottom + 1)))
     boxes.clear()
-
-
-def _closed_up(text: str, boxes: list[Box], height: float) -> str:
-    """`W i d e t y p e` → `Wide type`: letters set apart, between which PDFium has spaces."""
-    words = text.split()
-    if len(words) < 6 or len(words) < 0.8 * len(boxes) or len(boxes) != sum(map(len, words)):
-        return text
-    ends = list(accumulate(map(len, words)))[:-1]
-    gaps = [boxes[end][0] - boxes[end - 1][2] for end in ends]
-    usual = median(gaps)
-    if usual > 0.2 * height:
-        return text
-    spaces = [" " * (gap > usual + 0.2 * height) for gap in gaps]
-    return "".join(chain(*zip(words, [*spaces, ""], strict=True)))
 
 
 def _runs_down(handle: Any, characters: range, turn: int) -> bool:

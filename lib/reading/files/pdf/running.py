@@ -35,20 +35,29 @@ def drop_running_lines(sheets: Sequence[Sheet]) -> None:
     and at least two pages and two fifths of all have it at the same height. The number of the page
     is left aside ("#"); other digits are not. A page keeps them if it would be empty without.
 
-    Where such lines stand deeper, they must also divide sentences that run on over the page's end.
+    Lines that stand deeper must also divide sentences, which run on over the page's end.
     """
-    for margin in (_margin(sheets), _DEEP * _paper_height(sheets)):
-        running = _running_lines(sheets, margin)
-        kept = [
-            [line for line in sheet.lines if line not in found]
-            for sheet, found in zip(sheets, running, strict=True)
-        ]
-        if margin > _MOST * _paper_height(sheets) and not _run_on(kept, running):
+    height = median(sheet.box[3] - sheet.box[1] for sheet in sheets)
+    for margin in (_margin(sheets, height), _DEEP * height):
+        found = _running_lines(sheets, margin)
+        kept = [[n for n in sheet.lines if n not in found[at]] for at, sheet in enumerate(sheets)]
+        if margin == _DEEP * height and not _divide_sentences(kept, found):
             return
-        for sheet, lines, found in zip(sheets, kept, running, strict=True):
-            if found and (lines or sheet.others):
+        for sheet, running, lines in zip(sheets, found, kept, strict=True):
+            if running and (lines or sheet.others):
                 sheet.lines = lines
-                sheet.dropped.update(_mark(line)[0] for line in found)
+                sheet.dropped.update(_mark(line)[0] for line in running)
+
+
+def _divide_sentences(kept: Sequence[list[Line]], running: Sequence[list[Line]]) -> bool:
+    """Whether lines of prose run on over a tenth of the page ends beside running lines."""
+    ends = 0
+    for page, (before, after) in enumerate(pairwise(kept)):
+        if before and after and (running[page] or running[page + 1]):
+            last, first = before[-1], after[0]
+            wide = min(last.right - last.left, first.right - first.left) > 16 * last.height
+            ends += wide and first.text[0].islower() and not last.text.endswith(SENTENCE_END)
+    return 10 * ends > sum(map(bool, running))
 
 
 def _running_lines(sheets: Sequence[Sheet], margin: float) -> list[list[Line]]:
@@ -67,35 +76,16 @@ def _running_lines(sheets: Sequence[Sheet], margin: float) -> list[list[Line]]:
         }
         return len(numbers) >= max(2, 0.4 * len(sheets)) and _count_pages(numbers)
 
-    return [
-        [line for line in lines if is_running(_mark(line)[0], _height(line))] for lines in outer
-    ]
-
-
-def _run_on(kept: Sequence[Sequence[Line]], running: Sequence[Sequence[Line]]) -> bool:
-    """Whether a sentence of prose runs on over a tenth of the page ends beside running lines."""
-    ends = 0
-    for page, (before, after) in enumerate(pairwise(kept)):
-        if before and after and (running[page] or running[page + 1]):
-            last, first = before[-1], after[0]
-            wide = 30 * last.height
-            prose = min(last.right - last.left, first.right - first.left) > min(wide, 200)
-            ends += prose and first.text[0].islower() and not last.text.endswith(SENTENCE_END)
-    return 10 * ends > sum(map(bool, running))
-
-
-def _paper_height(sheets: Sequence[Sheet]) -> float:
-    return median(sheet.box[3] - sheet.box[1] for sheet in sheets)
+    return [[n for n in lines if is_running(_mark(n)[0], _height(n))] for lines in outer]
 
 
 def _height(line: Line) -> int:
     return round(line.bottom / 4)
 
 
-def _margin(sheets: Sequence[Sheet]) -> float:
+def _margin(sheets: Sequence[Sheet], height: float) -> float:
     """The height of the upper and lower margin: as wide as the left one, within limits."""
     lefts = [min(line.left for line in s.lines) - s.box[0] for s in sheets if s.lines]
-    height = _paper_height(sheets)
     return min(max(median(lefts) if lefts else 0, _LEAST * height), _MOST * height)
 
 
