@@ -74,7 +74,7 @@ PERSONS = frozenset(
     "trainee apprentice trustee applicant representative adviser advisor steward porter "
     "supervisor technician researcher participant guardian widow son daughter brother sister "
     "father mother wife husband girl boy woman man staff crew adult beginner operator visitor "
-    "contractor inspector instructor editor sponsor owner holder driver player buyer seller "
+    "contractor inspector instructor sponsor owner player buyer seller "
     "passenger lawyer reader speaker worker leader rider surfer swimmer competitor actor doctor "
     "electrician expert councillor islander borrower lender lecturer assistant professional "
     "practitioner stakeholder maintainer reviewer interviewer judge heir glassmaker beekeeper "
@@ -130,7 +130,8 @@ def is_time(text: str) -> bool:
 
 def is_somebody(noun: Token) -> bool:
     """`a member`, `divers who …`: a noun for people."""
-    return bool({noun.lower_, noun.lemma_.lower()} & PERSONS or _TRADE.fullmatch(noun.lower_))
+    named = {noun.lower_, noun.lemma_.lower()} & PERSONS or _TRADE.fullmatch(noun.lower_)
+    return bool(named) and noun.tag_ != "VBG"
 
 
 def who_or_what(head: Token, *, acts: bool = False) -> str:
@@ -151,8 +152,8 @@ def _sort(head: Token, *, acts: bool) -> str:
         article = any(token.lower_ in {"the", "a", "an"} for token in head.children)
         if low in GROUPS:
             return "Who" if acts else "What"
-        # "Hugo", "Drake", "Windsurfing": a bare name may be a person's
-        return "What" if article else ""
+        # "Hugo", "Drake", "the AE": may be a person
+        return "What" if article and not (head.is_upper and len(head) < 5) else ""
     if is_somebody(head):
         return "Who"
     if low in GROUPS:
