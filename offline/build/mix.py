@@ -13,7 +13,7 @@ from offline.build.passages import UNANSWERABLE, Example, generated_example
 from offline.build.prose import documents, draw_text, prose_example
 from offline.build.word_lists import word_lists
 from offline.teacher import write_questions
-from offline.teacher.standing import folded
+from offline.teacher.gates import folded
 
 _WORD = re.compile(r"\b[a-z]{3,12}\b")
 _DRILLS = (

@@ -1,4 +1,4 @@
-"""The built-in teacher: it writes questions and quoted answers by rules, without a model.
+"""The built-in teacher: it writes questions and quoted answers by rules over a grammatical parse.
 
 `lib` uses it where .env names no teacher. `write_questions` is all that it calls; `NAME` goes into
 the dataset, and `NOTICE` tells the user what this teacher can do.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lib.records import Chunk, Question
 
-NAME = "extractive-12"
+NAME = "extractive-13"
 NOTICE = (
     "Built-in extractive teacher: rules, not a language model. It turns single English sentences "
     "into who, what, which, when, where, why and how questions (how many, how long …), and every "
@@ -19,7 +19,7 @@ NOTICE = (
 
 def write_questions(chunk: Chunk, *, num_questions: int, seed: int) -> list[Question]:
     """Up to num_questions questions on one chunk, each with its quoted answer."""
-    # Imported late: its rules take a quarter of a second, and a run with an endpoint needs none.
+    # Imported late: spaCy takes two seconds to load, and a run with an endpoint needs none of it.
     from offline.teacher.teacher import write_questions as by_rules
 
     return by_rules(chunk, num_questions=num_questions, seed=seed)

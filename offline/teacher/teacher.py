@@ -1,29 +1,38 @@
-"""The built-in teacher: questions and quoted answers from a chunk, by rules alone.
+"""The built-in teacher: questions and quoted answers from a chunk, by rules over a parse.
 
-It needs no key, no network and no model, so that a first run costs nothing. A language model
-asks better questions; this one asks plain ones, and every answer is copied from the document.
+It needs no key and no network, so that a first run costs nothing. A language model asks better
+questions; this one asks plain ones, and every answer is copied from the document.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
+from typing import TYPE_CHECKING
 
 from lib.prompts import student as prompts
 from lib.records import Chunk, Question
-from offline.teacher import english as en
-from offline.teacher import rules_forms, rules_instruction, rules_subject, rules_whole
-from offline.teacher.clauses import read_sentence
-from offline.teacher.drafting import Draft, is_kind
-from offline.teacher.phrases import has_name, is_organisation, is_person, topic_of
-from offline.teacher.question_rules import drafts
-from offline.teacher.sentences import Sentence, split_sentences
-from offline.teacher.signs import stands
-from offline.teacher.standing import acceptable, as_written, folded, in_field, names_little
-from offline.teacher.statement_words import UNNAMED
+from offline.teacher.clauses import Clause, clauses
+from offline.teacher.gates import folded, stands_alone, whole
+from offline.teacher.instructions import instructions
+from offline.teacher.lexicon import ANYBODY, DATE, determiner
+from offline.teacher.questions import drafts
+from offline.teacher.sentences import Sentence, split_sentences, unmarked
+from offline.teacher.titles import document_name, with_title
+from offline.teacher.tree import parse
+from offline.teacher.wording import Draft, Wording
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc
 
 REASONING = "The document says:"
-BROAD = frozenset({"whole", "subject"})
+# Common words, none of which German, Dutch, French, Spanish or Italian has.
+_ENGLISH = frozenset(
+    "the and to are were has have be been by with for from that this which who what must should "
+    "can may not when if there their they he she its is or of it his as you after into than".split()
+)
 
 
 def write_questions(chunk: Chunk, *, num_questions: int, seed: int) -> list[Question]:
@@ -35,11 +44,7 @@ def write_questions(chunk: Chunk, *, num_questions: int, seed: int) -> list[Ques
     rng = Random(f"{seed}:{chunk.id}")
     ranked = [(draft.score + rng.random() / 4, draft, quote) for draft, quote in _candidates(chunk)]
     ranked.sort(key=lambda item: (-item[0], item[1].text))
-    chosen = _spread([item for item in ranked if item[1].rule not in BROAD], num_questions)
-    # Where the other rules find little: a sentence's whole predicate, or its subject.
-    used = {quote for _, quote in chosen}
-    more = [item for item in ranked if item[1].rule in BROAD and item[2] not in used]
-    chosen += _spread(more, num_questions - len(chosen))
+    chosen = _spread(ranked, num_questions)
     return [
         Question(
             id=f"{chunk.id}?{number}",
@@ -52,90 +57,99 @@ def write_questions(chunk: Chunk, *, num_questions: int, seed: int) -> list[Ques
     ]
 
 
-def _candidates(chunk: Chunk) -> list[tuple[Draft, str]]:
+def _candidates(chunk: Chunk) -> Iterator[tuple[Draft, str]]:
     """Every acceptable draft of the chunk with the sentence that it quotes."""
-    sentences = split_sentences(chunk.text, at_start=chunk.start == 0)
-    names = _names(chunk)
-    found: list[tuple[Draft, str]] = []
-    before: Sentence | None = None
-    subject: str | None = None
-    topic: str | None = None
-    thing: str | None = None  # the subject of the sentence before, whatever it names
-    person = _person_of(chunk.title)
-    for sentence in sentences:
-        adjacent = before is not None and before.block == sentence.block
-        antecedent = subject if adjacent and _touches(chunk.text, before, sentence) else None
-        someone = re.match(r"(He|She|His|Her) ", sentence.text)
-        if (
-            someone
-            and person
-            and _same_gender(someone[1], chunk.text)
-            and not (antecedent and is_person(antecedent))
-        ):
-            antecedent = person
-        if before is None or before.block != sentence.block:
-            topic = _heading(chunk.text, sentence)
-        if (
-            antecedent
-            and re.search(r"['’]s? [a-z]", antecedent)
-            and re.match(r"(?:Its|Her|She) ", sentence.text)
-        ):
-            # "Its hull …. Her mast …": the ship's, not the hull's.
-            antecedent = topic_of(antecedent) or antecedent
-        if antecedent is None and adjacent:
-            antecedent = thing
-        if someone and antecedent and is_organisation(antecedent):
-            antecedent = None  # "The Committee …. Her family …"
-        if re.fullmatch(r"\*\*.*\*\*|\*\*[^*]+\*\* ?[-–—:] .*|\w+-? ?[-–—] .*", sentence.quote):
-            continue  # a heading in bold type, a term with its meaning: no statement
-        reading = read_sentence(sentence.text, antecedent=antecedent, names=names, topic=topic)
-        made = [draft for clause in reading.clauses for draft in drafts(clause, names)]
-        made += rules_instruction.instructions(sentence.text)
-        made += rules_whole.whole_predicates(sentence.text, names, antecedent)
-        made += rules_subject.subjects(sentence.text, names)
-        made += rules_forms.there_are(sentence.text)
-        made = [draft for draft in made if not names_little(draft, chunk.text)]
-        made = [draft for draft in (in_field(draft, chunk, names) for draft in made) if draft]
-        found += [(as_written(draft, sentence.quote), sentence.quote) for draft in made]
-        named = reading.subject is not None and (
-            has_name(reading.subject, names) or is_kind(reading.subject)
-        )
-        before, subject = sentence, reading.subject if named else None
-        topic = topic_of(subject) or topic
-        thing = reading.subject
-        thing = thing if thing and thing != "you" and not UNNAMED.search(thing) else None
-    return [
-        (draft, quote)
-        for draft, quote in found
-        if acceptable(draft, quote, names) and stands(draft, quote, chunk.text)
+    sentences = [
+        sentence
+        for sentence in split_sentences(chunk.text, at_start=chunk.start == 0)
+        if not re.match(r"\*\*|__", sentence.quote)
     ]
+    if not _is_english(chunk.text):
+        return
+    names = _names(chunk)
+    title = document_name(chunk.title) or document_name(chunk.document_id.rpartition("/")[2]) or ""
+    before: Sentence | None = None
+    antecedent: Clause | None = None  # what an "it" in the next statement means
+    for sentence, trees in zip(sentences, _parsed(sentences), strict=True):
+        if not _touches(chunk.text, before, sentence):
+            antecedent = None
+        earlier = " ".join(chunk.text[: sentence.start].split())
+        for tree in trees:
+            made = list(instructions(tree, names))
+            statements = list(clauses(tree))
+            antecedent = antecedent if statements else None
+            for clause in statements:
+                full = _with_antecedent(clause, antecedent, names)
+                made += drafts(full, names) if full is not None else []
+                named = full is not None and (full.head is None or full.head.pos_ != "PRON")
+                antecedent = full if named else None
+            for draft in (_verbatim(draft, sentence.quote) for draft in made):
+                if whole(draft, unmarked(sentence.quote)) and stands_alone(
+                    draft, title=title, earlier=earlier
+                ):
+                    titled = with_title(draft, title, names)
+                    yield from [(titled, sentence.quote)] if titled else []
+        before = sentence
 
 
-def _heading(text: str, sentence: Sentence) -> str | None:
-    """`## Quarle Light` above the sentence's paragraph: the name that the paragraph is about."""
-    heading = re.search(r"^(?:#+ +)?(.{3,60}[^\W_])\n\n\Z", text[: sentence.start], re.MULTILINE)
-    name = heading.group(1).split(",")[0] if heading else ""
-    place = heading is not None and "," in heading.group(1)
-    if not re.fullmatch(rf"(?:[Tt]he )?(?:[A-ZÀ-Þ][\w’'-]* ?){{{1 if place else 2},4}}", name):
+def _parsed(sentences: list[Sentence]) -> Iterator[list[Doc]]:
+    """The trees of each sentence: of all statements that ";" or ":" divides, in one call."""
+    pieces = [_pieces(sentence.text) for sentence in sentences]
+    trees = iter(parse([piece for group in pieces for piece in group]))
+    for group in pieces:
+        yield [next(trees) for _ in group]
+
+
+def _pieces(text: str) -> list[str]:
+    # "In 1752 Peggy Lambkin built …": the year is no part of the name.
+    text = re.sub(r"^((?:In|Since|By|From) (?:[A-Z][a-z]+ )?\d{4}) (?=[A-Z])", r"\1, ", text)
+    text = re.sub(r", [\w’' -]+ (?:included|excluded)(?=\.?$)", "", text)  # "dents included"
+    if len(re.findall(r" [–—-] |\w—\w", text)) > 1:
+        return []
+    found = []
+    for piece in re.split(r"(?<=[\w)”\"]); ", text):
+        found.append(re.split(r": (?=\w)| [–—-] |(?<=\w)—(?=\w)", piece)[0])
+    return [piece for piece in found if len(piece.split()) >= 3]
+
+
+def _is_english(text: str) -> bool:
+    found = [word in _ENGLISH for word in re.findall(r"[^\W\d_]+", text.lower())]
+    return sum(found) >= 0.07 * len(found)
+
+
+def _with_antecedent(
+    clause: Clause, antecedent: Clause | None, names: frozenset[str]
+) -> Clause | None:
+    """The clause with what its "it" means, from the sentence before; None: nobody knows."""
+    head = clause.head
+    if head is None or head.pos_ != "PRON":
+        owned = head is not None and determiner(head) in {"its", "their", "his", "her"}
+        return None if owned else clause
+    low = head.lower_
+    if low not in {"it", "they", "he", "she"}:
+        return clause if low in ANYBODY else None
+    if antecedent is None or (low == "they") != antecedent.plural:
         return None
-    return topic_of(re.sub("^The ", "the ", name))
-
-
-def _person_of(title: str) -> str | None:
-    """`Laird Hamilton - Wikipedia` → "Laird Hamilton": whom a biography means by "he"."""
-    name = re.split(r" [-–|(]|: ", title)[0].strip()
-    return name if name[:1].isupper() and len(name.split()) == 2 and is_person(name) else None
-
-
-def _same_gender(pronoun: str, text: str) -> bool:
-    """A biography says "he" or "she" of its person more often than of anybody else."""
-    men, women = (len(re.findall(rf"\b(?:{s})\b", text, re.I)) for s in ("he|his|him", "she|her"))
-    return men >= women if pronoun in {"He", "His"} else women >= men
+    wording = Wording(antecedent, names)
+    person = wording.is_person()
+    if (low == "it" and person) or (low == "he" and not person):
+        return None
+    somebody = any(entity.label_ == "PERSON" for entity in antecedent.verb.doc.ents)
+    if low == "she" and not person and somebody:  # else a ship
+        return None
+    for other in antecedent.end("dobj") if not person else []:
+        alike = (other.tag_ in {"NNS", "NNPS"}) == antecedent.plural
+        if alike and determiner(other) in {"the", "a", "an"}:
+            return None  # "The case holds the bowl. It …": which of the two?
+    subject = wording.subject()
+    return replace(
+        clause, subject=subject, head=None, names_person=person, plural=antecedent.plural
+    )
 
 
 def _touches(text: str, before: Sentence | None, sentence: Sentence) -> bool:
-    """Nothing stands between the two sentences."""
-    if before is None:
+    """The two sentences belong to one paragraph, and nothing stands between them."""
+    if before is None or before.block != sentence.block:
         return False
     between = text[before.start : sentence.start]
     return len(" ".join(between.split())) <= len(before.quote) + 24
@@ -144,16 +158,25 @@ def _touches(text: str, before: Sentence | None, sentence: Sentence) -> bool:
 def _names(chunk: Chunk) -> frozenset[str]:
     """Words that stand with a capital inside a sentence, or in the title."""
     inside = re.findall(r"(?<=[\w’',;&] )[A-ZÀ-Þ][\w’'-]*", chunk.text)
-    codes = re.findall(r"\b[A-Z][A-Za-z]*-?\d+\b|\b[A-Z]{2,}-\w+|\b[A-Z]\w*(?= & )", chunk.text)
-    pairs = re.findall(r"[A-ZÀ-Þ][\w’'-]+(?= [A-ZÀ-Þ])", chunk.text)
-    headed = re.findall(r"^#+ +(.+)$", chunk.text, re.MULTILINE)
-    title = re.split(r" [-–|]", chunk.title)[0]
-    headed += [title] if len(re.findall(r"[A-ZÀ-Þ][\w’'-]*", title)) > 1 else []
-    inside += re.findall(r"[A-ZÀ-Þ][\w’'-]*", " ".join(headed))
+    title = re.findall(r"[A-ZÀ-Þ][\w’'-]*", re.split(r" [-–|]", chunk.title)[0])
     low = set(re.findall(r"(?<![\w-])[a-z][\w-]*", chunk.text))
-    words = {word.removesuffix("'s").removesuffix("’s") for word in [*inside, *codes, *pairs]}
-    skip = set(en.DETERMINERS | en.PREPOSITIONS | en.PRONOUNS | en.SUBORDINATORS)
-    return frozenset(word for word in words if word.lower() not in low | skip)
+    found = {
+        word.removesuffix("'s").removesuffix("’s") for word in [*inside, *(title[1:] and title)]
+    }
+    return frozenset(
+        word for word in found if word.lower() not in low | _ENGLISH and not DATE.fullmatch(word)
+    )
+
+
+def _verbatim(draft: Draft, quote: str) -> Draft:
+    """The answer as the sentence has it: with the brackets and marks that it was read without."""
+    plain = unmarked(quote)
+    if draft.answer in plain or not draft.answer:
+        return draft
+    parts = (rf"\s+[\"“'‘]*{re.escape(word)}" for word in draft.answer.split())
+    pattern = r"[\"”'’]*(?:\s*\([^()]*\))?".join(parts).removeprefix(r"\s+")
+    found = re.search(rf"(?i:{pattern}[\"”]?)", plain)
+    return replace(draft, answer=found.group()) if found else draft
 
 
 def _spread(pool: list[tuple[float, Draft, str]], num_questions: int) -> list[tuple[Draft, str]]:

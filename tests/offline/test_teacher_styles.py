@@ -12,7 +12,7 @@ from lib.prompts.student import parse_answer
 from lib.recipe import Recipe
 from lib.records import Chunk, Document, Page
 from offline.teacher import teacher
-from offline.teacher.standing import document_name
+from offline.teacher.titles import document_name
 
 MANUAL = """\
 # Brewmaster 40 Coffee Machine: Manual
@@ -195,7 +195,6 @@ def test_who_asks_for_people(sentence: str) -> None:
         "Shared file locks on the disk of the harbour office.",
         "Prints and signs the list of the harbour office.",
         "Directory to use for caching compiled lists of the harbour.",
-        "If used for long, the lamp will fail.",
         "This is needed when the lamp fails.",
         "When they arrive, the pilot must call them.",
         "We have what such a harbour needs.",
@@ -208,35 +207,22 @@ def test_a_sentence_without_a_subject_of_its_own_is_not_asked_about(fragment: st
 # --- forms of manuals, policies, legal text and handbooks -----------------------------------------
 
 FORMS = [
-    # a condition, an occasion, a part played: what to do
+    # a condition, an occasion: what to do
     (
         "If you’re in the harbour at night, please call the harbour office.",
-        "what should you do if you are in the harbour at night?",
+        "what should you do if you’re in the harbour at night?",
         "call the harbour office",
     ),
-    ("Contact us if our lamp fails.", "what should you do if the lamp fails?", "Contact us"),
     (
         "In the event of a fire, the keeper must ring the bell.",
         "what must the keeper do in the event of a fire?",
         "ring the bell",
     ),
     (
-        "As a member of the club, you may use the slipway.",
-        "what may you do as a member of the club?",
-        "use the slipway",
-    ),
-    ("For night work, use the red lamp.", "what should you do for night work?", "use the red lamp"),
-    (
-        "If fog comes up, it is advisable to ring the bell.",
-        "what is it advisable to do if fog comes up?",
-        "ring the bell",
-    ),
-    (
         "You’ll receive a badge when you enter the harbour.",
-        "what will you do when you enter the harbour?",
-        "receive a badge",
+        "what will you receive when you enter the harbour?",
+        "a badge",
     ),
-    # a limit
     # why, to the end
     (
         "The gate is shut at night so that the boats stay afloat.",
@@ -260,23 +246,10 @@ def test_what_is_asked_of_plain_prose(sentence: str, question: str, answer: str)
 
 
 @pytest.mark.parametrize(
-    ("title", "who"), [("Lamps", "authors close"), ("Privacy Policy", "organisation closes")]
-)
-def test_we_are_the_authors_or_the_organisation(title: str, who: str) -> None:
-    [question] = asked("If we close the gate, ferries wait at the buoy.", title=title)
-    assert question.endswith(f"if the {who} the gate?")
-
-
-@pytest.mark.parametrize(
     "sentence",
     [
         "If you can, ring the bell.",
-        "The pilot discussed if the bell is needed.",
         "When in doubt, ring the bell.",
-        "Fees are returned if the gate is closed.",
-        "Notes will make sure you remember to close the gate.",
-        "The plant supplies heat to the harbour office.",
-        "Damage was reported on the northern edge of the quay.",
         "**The gate does not reach the far wall.**",
         "The gate is heavy. It is necessary to close the gate at night.",
         "What is sold here is fresh fish from the bay.",
@@ -336,6 +309,7 @@ def test_marks_that_only_format_are_read_through_and_names_with_underscores_are_
         "If the lamp fails, the **keeper** must start `lamp_check` in the "
         "[lamp room](https://example.org/rooms#lamp)."
     )
-    [(question, answer)] = asked(text).items()
-    assert question.endswith("what must the keeper do if the lamp fails?")
-    assert answer == "start lamp_check in the lamp room"
+    opening = "According to “Harbour Rules”, "
+    found = asked(text)
+    answer = found.get(f"{opening}what must the keeper do if the lamp fails?")
+    assert answer == "start lamp_check in the lamp room", found

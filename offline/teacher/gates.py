@@ -1,0 +1,178 @@
+"""What a question must be: understood without the page, whole, and not its own answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from offline.teacher import lexicon as lx
+from offline.teacher.tree import child, children
+from offline.teacher.wording import Draft
+
+if TYPE_CHECKING:
+    from spacy.tokens import Token
+
+MAX_ANSWER_WORDS, MAX_TOLD_WORDS = 14, 24
+MIN_QUESTION_WORDS, MAX_QUESTION_WORDS = 4, 30
+_TOLD = frozenset({"instruction", "duty", "follows", "report", "why"})
+_VERB = "(?:is|are|was|were|has|have)"
+# Words that point at what only the page shows.
+_POINTING = re.compile(
+    r"\b(?:th(?:is|ese)|those(?! (?:who|that|which|of|in|with|under|over)\b)|such(?! as\b)|same|"
+    r"former|latter|others?(?! than\b)|another|following|previous|preceding|next|here|"
+    r"(?:above|below)(?! (?:the|an?|zero|freezing|[\d-]+|sea|it|ground|average)\b)|"
+    r"there(?! (?:is|are|was|were)\b)|(?:do|does|did|done) so|so(?! (?:that|many|much)\b)|"
+    r"if (?:yes|not?|so|necessary|applicable)(?=[,?]|$)|however|thus|otherwise|elsewhere|else|etc|"
+    r"upon a time|ones?(?! of\b| [a-z]+| or\b)|for example|e\.g|i\.e|respectively|"
+    r"\d+\.\d+\.\d+|my|ours?|we|us|i|me|let's|please|"
+    r"(?:figure|table|section|chapter|listing|appendix|step|example) \d|"
+    r"none|neither|all (?:of )?(?:two|three|four)|"
+    rf"the (?:two|three|four|five|rest|remainder|first|second|last)(?=[,;?]|$| {_VERB}| of them)|"
+    r"both(?! (?:the|of|[\w-]+ and|[\w -]+ and)))\b",
+    re.IGNORECASE,
+)
+_OTHER_OF_A_KIND = re.compile(r"\b(?:and|or|any|no|each|than) others?\b", re.IGNORECASE)
+# Which process, the cost of what? A bare "the" does not tell, wherever the page says it.
+_GENERAL = frozenset(
+    "thing way part file value list name type result output option method function program "
+    "example case problem process group number user object item element section page action "
+    "approach change step point question answer issue idea situation task event difference "
+    "message field character string line command argument variable parameter test rule project "
+    "team product code feature work information data system person individual one cost price fee "
+    "amount total rate size length height width weight depth level capacity speed age end start "
+    "beginning top bottom side back front middle centre center half aim purpose goal reason "
+    "effect cause origin premise max maximum minimum limit reserve majority rest remainder "
+    "advantage disadvantage benefit outcome title position role proposal decision".split()
+)
+_TELLING = {"prep", "relcl", "acl", "compound", "nummod", "poss", "appos"}
+_ONE = frozenset({"it", "its", "itself"})
+_MANY = frozenset({"they", "them", "their", "theirs", "themselves"})
+_PERSONAL = frozenset({"he", "him", "his", "himself", "she", "her", "hers", "herself"})
+# Of two, without a second thing: "the lower branches".
+_PAIRED = frozenset("upper lower outer inner older younger elder further larger smaller".split())
+_INITIAL = r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St)\. "
+
+
+def stands_alone(draft: Draft, *, title: str, earlier: str) -> bool:
+    """Nothing in question or answer points at something outside them.
+
+    earlier: the chunk's text in front of the sentence.
+    """
+    if _POINTING.search(_OTHER_OF_A_KIND.sub("", f"{draft.text} {draft.answer}")):
+        return False
+    of_subject = draft.rule == "subject"
+    order = [*draft.told, *draft.asked] if of_subject else [*draft.asked, *draft.told]
+    for place, token in enumerate(order):
+        low = token.lower_
+        if low in _ONE | _MANY | _PERSONAL:
+            in_answer = token in draft.told
+            if of_subject and not in_answer:
+                meant = _of_asked(token, draft)
+            elif low in {"it", "them"} and token.dep_ in {"dobj", "pobj", "dative"}:
+                # "If glaze runs onto a shelf, grind it off"
+                meant = in_answer and draft.rule in _TOLD and _meant(token, order[:place])
+            else:
+                meant = _meant(token, order[:place])
+            if not meant:
+                return False
+        elif token.tag_ in {"JJR", "RBR"}:
+            if not _compared(token):
+                return False
+        elif low == "the" and token.dep_ == "det":
+            if not _known(token.head, title, earlier):
+                return False
+        elif low == "that" and token.tag_ == "DT" and not child(token.head, "relcl"):
+            return False  # "follow that first", "with that person"
+        elif low == "one" and token.dep_ not in {"nummod", "compound"} and not child(token, "prep"):
+            return False  # "enter one"
+    return True
+
+
+def _meant(pronoun: Token, before: Sequence[Token]) -> bool:
+    """A noun of the pronoun's number and kind stands before it."""
+    nouns = [
+        t for t in before if t.pos_ in {"NOUN", "PROPN"} and t.dep_ not in {"compound", "poss"}
+    ]
+    if pronoun.lower_ in _MANY:
+        anyone = any(t.lower_ in {"anyone", "everyone", "who"} for t in before)
+        return anyone or any(_many(t) for t in nouns)
+    if pronoun.lower_ in _PERSONAL:
+        return any(t.ent_type_ == "PERSON" or lx.is_somebody(t) for t in nouns)
+    return any(t.tag_ in {"NN", "NNP"} and not lx.is_somebody(t) for t in nouns)
+
+
+def _many(noun: Token) -> bool:
+    """What "they" can mean: `a member … their card`, but not "the pilot … they"."""
+    anyone = lx.is_somebody(noun) and lx.determiner(noun) not in {"the", "this"}
+    return noun.tag_ in {"NNS", "NNPS"} or bool(children(noun, "conj")) or anyone
+
+
+def _of_asked(pronoun: Token, draft: Draft) -> bool:
+    """`Who marks their clay?`: the pronoun means the one that is asked for."""
+    before = [t for t in draft.asked if t.i < pronoun.i]
+    if pronoun.dep_ != "poss":
+        return pronoun.dep_ in {"nsubj", "nsubjpass"} and _meant(pronoun, [*draft.told, *before])
+    nouns = [t for t in draft.told if t.pos_ in {"NOUN", "PROPN", "PRON"} and t.dep_ != "compound"]
+    head = next((t for t in draft.told if t.dep_ in {"nsubj", "nsubjpass"}), None)
+    if head is None or any(t.pos_ == "NOUN" for t in nouns if t != head):
+        return False  # "Who pays its value?" – "Builders who damage a tree"
+    return _many(head) if pronoun.lower_ in _MANY else head.tag_ == "NN" and pronoun.lower_ in _ONE
+
+
+def _compared(token: Token) -> bool:
+    """`longer than a minute`; "a lower fare": than which?"""
+    behind = [t.lower_ for t in token.doc[token.i + 1 : token.i + 8]]
+    degree = token.lower_ in {"more", "less", "fewer"} and behind[:1] in (["often"], ["likely"])
+    return degree or "than" in behind or (token.dep_ == "amod" and token.lower_ in _PAIRED)
+
+
+def _known(noun: Token, title: str, earlier: str) -> bool:
+    """`the bowl`: does the reader of the question know which?"""
+    stem = re.escape(noun.lemma_)
+    if noun.pos_ == "PROPN" or children(noun, *_TELLING):
+        return True
+    if re.search(rf"\b{stem}", title, re.IGNORECASE):
+        return True
+    if noun.lemma_.lower() in _GENERAL or children(noun, "amod"):
+        return noun.lemma_.lower() not in _GENERAL
+    # "a sponsor … the sponsor", "the Jubilee Bowl … the bowl": of the one before.
+    found = re.findall(rf"(\S+) {stem}(?:s|es)?\b", earlier, re.IGNORECASE)
+    return all(word.lower() == "the" for word in found)
+
+
+def whole(draft: Draft, quote: str) -> bool:
+    """Question and answer are whole and short; only the quote holds the answer."""
+    answer, question = draft.answer, draft.text.rstrip("?")
+    long = draft.rule in _TOLD
+    if not answer or answer not in quote or f" {folded(answer)} " in f" {folded(question)} ":
+        return False
+    count = len(re.findall(r"[\w’'-]+", question))
+    defined = draft.rule == "definition" and count == 3
+    if not (defined or MIN_QUESTION_WORDS <= count <= MAX_QUESTION_WORDS):
+        return False
+    if len(answer.split()) > (MAX_TOLD_WORDS if long else MAX_ANSWER_WORDS):
+        return False
+    if any(_is_cut(text) for text in (answer, question)):
+        return False
+    # "twin asymmetric[, cambered fins]"
+    if not long and draft.told[-1].tag_ in {"JJ", "JJS", "VBG", "DT", "IN", "CC"}:
+        return draft.rule in {"why", "definition", "often"}
+    # "the oak[, and the elm]": a list that goes on behind the answer
+    behind = quote[quote.find(answer) + len(answer) :]
+    listed = re.match(r",? (?:and|or) (?:the |an? )?[\w-]+(?:[,.;]|$)", behind)
+    return long or listed is None or draft.rule in {"number", "duration", "often", "extent"}
+
+
+def _is_cut(text: str) -> bool:
+    """It ends in the middle of a phrase, quotation or range, or holds the end of a sentence."""
+    pairs = any(text.count(left) != text.count(right) for left, right in ("()", "[]", "“”"))
+    quoted = text.count('"') % 2 or ("‘" in text and "’" not in text.rpartition("‘")[2])
+    ranged = re.search(r"\bbetween\b(?!.* and\b)", text)
+    two = re.search(r"\w[.!?] [A-Z]", re.sub(_INITIAL, "", text))
+    return bool(pairs or quoted or ranged or two or lx.LOOSE_END.search(text))
+
+
+def folded(text: str) -> str:
+    """`The Tern,` → "the tern": for comparing."""
+    return " ".join(re.findall(r"[\w%£$€]+(?:['’.-]\w+)*", text.lower()))
