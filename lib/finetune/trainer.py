@@ -1,6 +1,5 @@
 """The TRL trainer: the loss on completions, nothing cut."""
 
-import fcntl
 import json
 import math
 from collections.abc import Iterator
@@ -228,12 +227,14 @@ def alone(target: Path) -> Iterator[None]:
     target.parent.mkdir(parents=True, exist_ok=True)
     with (target.parent / ".lock").open("w") as file:
         try:
+            import fcntl
+
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, int(target.name[-12:], 16))
         except (BlockingIOError, PermissionError):
             raise SetupError(
                 f"{portable(target)} is being trained by another process. Wait for it, or end it."
             ) from None
-        except OSError:  # a disk without locks
+        except (OSError, ImportError):  # a disk without locks; Windows
             pass
         yield
 
