@@ -64,7 +64,7 @@ PAIRS = frozenset(
     )
 )
 PERSONS = frozenset(
-    "child parent anyone everyone anybody everybody nobody someone somebody employee customer "
+    "child schoolchild schoolchildren children parent anyone everyone anybody everybody nobody someone somebody employee customer "
     "user teammate people candidate member manager student volunteer resident neighbour neighbor "
     "developer engineer colleague contributor person architect captain harbourmaster keeper "
     "designer inventor founder master surveyor builder fisherman farmer merchant sailor skipper "
