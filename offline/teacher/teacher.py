@@ -104,7 +104,7 @@ def _pieces(text: str) -> list[str]:
     # "In 1752 Peggy Lambkin built …": the year is no part of the name.
     text = re.sub(r"^((?:In|Since|By|From) (?:[A-Z][a-z]+ )?\d{4}) (?=[A-Z])", r"\1, ", text)
     text = re.sub(r", [\w’' -]+ (?:included|excluded)(?=\.?$)", "", text)  # "dents included"
-    if len(re.findall(r" [–—-] |\w—\w", text)) > 1:
+    if len(re.findall(r" [–—-] |\w—\w", text)) > 1 or re.search(r" [/*&^#@~+<>] ", text):
         return []
     found = []
     for piece in re.split(r"(?<=[\w)”\"]); ", text):
