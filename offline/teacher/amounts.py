@@ -22,7 +22,7 @@ _COUNT = re.compile(
     r"thousand|million)\b|ty-",
     re.IGNORECASE,
 )
-_NO_COUNT = re.compile(r"[£$€%:/]|\bone of\b| or$|^(?:1[5-9]|20)\d\d$")
+_NO_COUNT = re.compile(r"[£$€%:/]|\d[A-Za-z]|\bone of\b| or$|^(?:1[5-9]|20)\d\d$")
 
 
 def times(wording: Wording) -> Iterator[Draft]:

@@ -74,6 +74,11 @@ def clauses(doc: Doc) -> Iterator[Clause]:
             continue
         group = _verb_group(verb, head, group if own is None else [])
         plural = head.tag_ in {"NNS", "NNPS"} or bool(children(head, "conj"))
+        conditional = own is None and any(
+            t.dep_ == "advcl" and t.i < roots[0].i for t in roots[0].children
+        )
+        if conditional:
+            continue  # "If it has power management, it may stop and save you the trouble."
         if group and _agree(head, plural, group[0]) and _is_clear(verb, head):
             parts = [t for t in verb.children if t.dep_ in _PARTS and t.lower_ not in _LEFT_OUT]
             yield Clause(
@@ -89,8 +94,8 @@ def clauses(doc: Doc) -> Iterator[Clause]:
 
 def _verb_group(verb: Token, head: Token, before: list[Token]) -> list[Token]:
     """The words of a finite verb; of a joined one, with the auxiliaries of the one before it."""
-    end = verb.i + 2 if verb.lemma_ == "be" else verb.i  # "is not"
-    opened = [t for t in verb.children if t.dep_ in _GROUP and t.i < end]
+    # "is still not": behind the verb, too
+    opened = [t for t in verb.children if t.dep_ in _GROUP and (t.i < verb.i or t.dep_ == "neg")]
     if not opened and verb.tag_ not in _FINITE:
         # "is washed and painted", "may enter and leave"
         if not before or verb.tag_ != before[-1].tag_:

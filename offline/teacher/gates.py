@@ -23,9 +23,9 @@ _POINTING = re.compile(
     r"former|latter|others?(?! than\b)|another|following|previous|preceding|next|here|"
     r"(?:above|below)(?! (?:the|an?|zero|freezing|[\d-]+|sea|it|ground|average)\b)|"
     r"there(?! (?:is|are|was|were)\b)|(?:do|does|did|done) so|so(?! (?:that|many|much)\b)|"
-    r"if (?:yes|not?|so|necessary|applicable)(?=[,?]|$)|however|thus|otherwise|elsewhere|else|etc|"
-    r"upon a time|ones?(?! of\b| [a-z]+| or\b)|for example|e\.g|i\.e|respectively|"
-    r"\d+\.\d+\.\d+|my|ours?|we|us|i|me|let's|please|"
+    r"if (?:yes|not?|so|necessary|applicable)(?=[,?]|$)|however|thus|meantime|"
+    r"otherwise|elsewhere|else|etc|upon a time|ones?(?! of\b| [a-z]+| or\b)|for example|"
+    r"e\.g|i\.e|respectively|\d+\.\d+\.\d+|my|ours?|we|us|i|me|let's|please|"
     r"(?:figure|table|section|chapter|listing|appendix|step|example) \d|"
     r"none|neither|all (?:of )?(?:two|three|four)|"
     rf"the (?:two|three|four|five|rest|remainder|first|second|last)(?=[,;?]|$| {_VERB}| of them)|"
@@ -160,7 +160,12 @@ def whole(draft: Draft, quote: str) -> bool:
         return draft.rule in {"why", "definition", "often"}
     # "the oak[, and the elm]": a list that goes on behind the answer
     behind = quote[quote.find(answer) + len(answer) :]
-    listed = re.match(r",? (?:and|or) (?:the |an? )?[\w-]+(?:[,.;]|$)", behind)
+    listed = re.match(
+        r",? (?:and|or) (?:the |an? )?[\w-]+(?:[,.;]|$)|,(?: [\w’'-]+){1,4},? (?:and|or) |[/-]\w",
+        behind,
+    )
+    if long and behind.startswith(":"):
+        return False
     return long or listed is None or draft.rule in {"number", "duration", "often", "extent"}
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc, Token
 
 _MODALS = frozenset("must should can may will shall".split())
+_ASKS = frozenset("see check ask decide know determine remember wonder".split())
 _CLAUSE = ("nsubj", "nsubjpass", "aux", "auxpass")
 
 
@@ -39,7 +40,7 @@ def instructions(doc: Doc, names: frozenset[str]) -> Iterator[Draft]:
     answer = tuple(token for token in main if token.i >= root.i)
     if subject is None:
         ordered = main[0] == root or (not_ and main[0].lower_ == "do" and main[0] in group)
-        if root.tag_ in {"VB", "VBP"} and ordered:
+        if root.tag_ in {"VB", "VBP"} and ordered and len(answer) > 1 and root.lemma_ not in _ASKS:
             asked = f"What should you{not_} do {asked}?"
             yield Draft(asked, words(answer), 1.6, "instruction", tuple(told), answer)
         return

@@ -64,21 +64,24 @@ PAIRS = frozenset(
     )
 )
 PERSONS = frozenset(
-    "child parent anyone everyone anybody everybody nobody someone somebody employee customer "
-    "user teammate people candidate member manager student volunteer resident neighbour neighbor "
-    "developer engineer colleague contributor person architect captain harbourmaster keeper "
-    "designer inventor founder master surveyor builder fisherman farmer merchant sailor skipper "
-    "painter sculptor author writer scientist professor teacher mayor queen king prince bishop "
-    "priest monk officer pilot mechanic carpenter mason brewer baker cook clerk explorer director "
-    "chairman chair president secretary treasurer coxswain nurse patient guest tenant pupil "
-    "trainee apprentice trustee applicant representative adviser advisor steward porter "
-    "supervisor technician researcher participant guardian widow son daughter brother sister "
-    "father mother wife husband girl boy woman man staff crew adult beginner operator visitor "
-    "contractor inspector instructor sponsor owner player buyer seller "
-    "passenger lawyer reader speaker worker leader rider surfer swimmer competitor actor doctor "
-    "electrician expert councillor islander borrower lender lecturer assistant professional "
-    "practitioner stakeholder maintainer reviewer interviewer judge heir glassmaker beekeeper "
-    "cyclist hiker walker climber buddy friend family".split()
+    "child schoolchild schoolchildren children parent anyone everyone anybody everybody nobody "
+    "someone somebody employee customer user teammate people candidate member manager student "
+    "volunteer resident neighbour neighbor developer engineer colleague contributor person "
+    "architect captain harbourmaster keeper designer inventor founder master surveyor builder "
+    "fisherman farmer merchant sailor skipper painter sculptor author writer scientist professor "
+    "teacher mayor queen king prince bishop priest monk officer pilot mechanic carpenter mason "
+    "brewer baker cook clerk explorer director chairman chair president secretary treasurer "
+    "coxswain nurse patient guest tenant pupil trainee apprentice trustee applicant "
+    "representative adviser advisor steward porter supervisor technician researcher participant "
+    "guardian widow son daughter brother sister father mother wife husband girl boy woman man "
+    "staff crew adult beginner visitor contractor inspector instructor sponsor owner "
+    "player buyer seller passenger lawyer reader speaker worker leader rider surfer swimmer "
+    "competitor actor doctor electrician expert councillor islander borrower lender lecturer "
+    "assistant professional practitioner stakeholder maintainer reviewer interviewer judge heir "
+    "glassmaker beekeeper cyclist hiker walker climber buddy friend family".split()
+)
+_BARE = frozenset(
+    "anyone everyone anybody everybody nobody someone somebody people staff crew family".split()
 )
 _TRADE = re.compile(r"[a-z]{3,}(?:smith|wright|keeper|ologist|ographer|boarder|(?:wo|s)m[ae]n)s?")
 GROUPS = frozenset(
@@ -131,7 +134,8 @@ def is_time(text: str) -> bool:
 def is_somebody(noun: Token) -> bool:
     """`a member`, `divers who …`: a noun for people."""
     named = {noun.lower_, noun.lemma_.lower()} & PERSONS or _TRADE.fullmatch(noun.lower_)
-    return bool(named) and noun.tag_ != "VBG"
+    bare = noun.tag_ == "NN" and noun.lower_ not in _BARE and not list(noun.lefts)
+    return bool(named) and noun.tag_ != "VBG" and not bare  # "man expects a command"
 
 
 def who_or_what(head: Token, *, acts: bool = False) -> str:

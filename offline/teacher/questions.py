@@ -20,7 +20,7 @@ _WEAK_OBJECTS = frozenset(
 )
 _WEAK_NOUNS = frozenset(
     "example reason way thing part problem one idea case matter place time fact result kind sort "
-    "type point goal aim number lot".split()
+    "type point goal aim number lot exception".split()
 )
 _PURPOSELESS = frozenset("use require need allow expect ask design suppose".split())
 _REPORTS = frozenset("mean require state show suggest report say".split())
@@ -149,6 +149,8 @@ def reasons(wording: Wording) -> Iterator[Draft]:
         since = since and (part.lemma_ != "be" or child(part, "attr", "acomp", "prep") is not None)
         purpose = part.dep_ == "advcl" and part.tag_ == "VB" and part.i == last and clause.passive
         purpose = purpose and opening.startswith("to ") and clause.verb.lemma_ not in _PURPOSELESS
+        if clause.verb.lemma_ == "be" and not clause.end("acomp", "attr"):
+            continue  # "part of the reason is because …"
         if (because or (since and part.dep_ == "advcl")) and part.i == last:
             yield from wording.ask("Why", "why", 1.7, tokens)
         elif opening == "in order" or purpose:
@@ -170,10 +172,16 @@ def definitions(wording: Wording) -> Iterator[Draft]:
         return
     if head is not None and lx.determiner(head) in {"every", "each"}:
         return
+    named = head is None or child(head, "prep") or any(t.pos_ == "PROPN" for t in phrase(head))
+    if not named and lx.determiner(head) == "the" and lx.determiner(part) != "the":
+        return  # "the root directory is an exception"
     if head is not None and head.pos_ in {"VERB", "PRON"} and words(phrase(head)) != head.text:
         return
     if head is None or head.pos_ != "PRON":
-        who = wording.is_person() or lx.who_or_what(part) == "Who"
+        kind = lx.who_or_what(part)
+        who = wording.is_person() or kind == "Who"
+        if wording.is_person() and kind == "What":
+            return  # "Who is Project Gutenberg?" – "a registered trademark"
         yield from wording.ask("Who" if who else "What", "definition", 1.4, phrase(part))
 
 

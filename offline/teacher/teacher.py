@@ -104,7 +104,7 @@ def _pieces(text: str) -> list[str]:
     # "In 1752 Peggy Lambkin built …": the year is no part of the name.
     text = re.sub(r"^((?:In|Since|By|From) (?:[A-Z][a-z]+ )?\d{4}) (?=[A-Z])", r"\1, ", text)
     text = re.sub(r", [\w’' -]+ (?:included|excluded)(?=\.?$)", "", text)  # "dents included"
-    if len(re.findall(r" [–—-] |\w—\w", text)) > 1:
+    if len(re.findall(r" [–—-] |\w—\w", text)) > 1 or re.search(r" [/*&^#@~+<>] ", text):
         return []
     found = []
     for piece in re.split(r"(?<=[\w)”\"]); ", text):
@@ -160,9 +160,8 @@ def _names(chunk: Chunk) -> frozenset[str]:
     inside = re.findall(r"(?<=[\w’',;&] )[A-ZÀ-Þ][\w’'-]*", chunk.text)
     title = re.findall(r"[A-ZÀ-Þ][\w’'-]*", re.split(r" [-–|]", chunk.title)[0])
     low = set(re.findall(r"(?<![\w-])[a-z][\w-]*", chunk.text))
-    found = {
-        word.removesuffix("'s").removesuffix("’s") for word in [*inside, *(title[1:] and title)]
-    }
+    inside += title if len(title) > 1 else []
+    found = {word.removesuffix("'s").removesuffix("’s") for word in inside}
     return frozenset(
         word for word in found if word.lower() not in low | _ENGLISH and not DATE.fullmatch(word)
     )

@@ -90,7 +90,9 @@ class Wording:
             return self._said(group[0]), " ".join(map(self._said, group[1:]))
         if verb.lemma_ == "be":
             return self._said(verb), ""
-        does = {"VBZ": "does", "VBP": "do"}.get(verb.tag_, "did")
+        # "Paper bags cost five cents": now or then?
+        now = verb.tag_ == "VBP" or (verb.lower_ == verb.lemma_ and self.clause.plural)
+        does = "does" if verb.tag_ == "VBZ" else "do" if now else "did"
         return does, verb.lemma_
 
     def finite(self, *, single: bool) -> str:

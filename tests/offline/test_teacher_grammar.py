@@ -53,6 +53,21 @@ def test_what_only_the_page_explains_is_not_asked_about() -> None:
     assert "the bowl" in " ".join(asked("The bowl weighs 16 kilograms."))  # the document's only one
 
 
+def test_what_is_denied_is_not_told() -> None:
+    text = (
+        "The view of the keeper is still not a rule of the harbour. The lamp must not be "
+        "moved by visitors of the harbour."
+    )
+    found = asked(text)
+    assert found["what must not be moved by visitors of the harbour?"] == "The lamp"
+    assert not [answer for question, answer in found.items() if "not" not in question]
+
+
+def test_the_present_of_a_verb_that_looks_like_its_past() -> None:
+    found = asked("The shop opens at seven. Paper bags cost five cents.")
+    assert found["how much do paper bags cost?"] == "five cents"
+
+
 def test_a_sentence_that_leaves_a_verb_out_is_not_asked_about() -> None:
     assert not [question for question in asked(MANUAL) if "films" in question]
 

@@ -28,6 +28,8 @@ def write_rows(
     chunks = [share.chunk for share in shares if not share.given]
     _check(chunks, recipe)
     recipe = replace(recipe, language="")  # it writes English only: nothing to check
+    for chunk in chunks[:1]:  # it loads a parser: seconds that no chunk takes
+        write_questions(chunk, num_questions=0, seed=recipe.seed)
     candidates, progress = list[Candidate](), Progress("chunks", len(chunks))
     for share in shares:
         for candidate in [_row_of(share.given, recipe)] if share.given else _rows_on(share, recipe):
