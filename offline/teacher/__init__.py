@@ -11,7 +11,7 @@ from lib.records import Chunk, Question
 NAME = "extractive-13"
 NOTICE = (
     "Built-in extractive teacher: rules, not a language model. It turns single English sentences "
-    "into who, what, which, when, where, why and how questions (how many, how long …), and every "
+    "into who, what, when, where, why and how questions (how many, how long …), and every "
     "answer is copied from its sentence. Set COMPLETION_OPENAI_API_KEY to have a language model "
     "write the questions."
 )
