@@ -67,7 +67,10 @@ def clauses(doc: Doc) -> Iterator[Clause]:
     roots = [token for token in doc if token.dep_ == "ROOT"]
     head: Token | None = None
     group: list[Token] = []
-    for verb in joined(roots[0]) if len(roots) == 1 else []:
+    verbs = joined(roots[0]) if len(roots) == 1 else []
+    if any(_misread(later.head, later) for later in verbs[1:]):
+        return
+    for verb in verbs:
         own = child(verb, *_SUBJECT)
         head = own or head
         if head is None or verb.pos_ not in {"VERB", "AUX"} or child(verb, "expl"):
@@ -90,6 +93,13 @@ def clauses(doc: Doc) -> Iterator[Clause]:
                 plural=plural,
                 shared=own is None,
             )
+
+
+def _misread(verb: Token, later: Token) -> bool:
+    """`Coffee left on the rim wears …`; `covers illness, accidents and lost luggage`."""
+    between = [t for t in children(verb, "cc", "punct") if verb.i < t.i < later.i]
+    listed = [t for t in children(verb, "dobj", "attr") if children(t, "conj")]
+    return not between or any(not children(one, "cc") for t in listed for one in joined(t)[-2:-1])
 
 
 def _verb_group(verb: Token, head: Token, before: list[Token]) -> list[Token]:
@@ -118,6 +128,9 @@ def _is_clear(verb: Token, head: Token) -> bool:
     if any(t.dep_ not in _PARTS | _OTHERS | _GROUP for t in verb.children):
         return False
     if any(t.dep_ == "ccomp" and t.i < verb.i for t in parts) or head.i > verb.i:
+        return False
+    # "48 crowns from fees and 12 from the regatta": a second statement without its verb
+    if any(t.dep_ == "conj" and t.tag_ == "CD" and t.head.tag_ != "CD" for t in span(verb)):
         return False
     # "a peel angle less than 25° is …"
     if any(head.right_edge.i < t.i < verb.i and t.left_edge != t.right_edge for t in parts):

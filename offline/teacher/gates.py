@@ -112,7 +112,8 @@ def _of_asked(pronoun: Token, draft: Draft) -> bool:
     """`Who marks their clay?`: the pronoun means the one that is asked for."""
     before = [t for t in draft.asked if t.i < pronoun.i]
     if pronoun.dep_ != "poss":
-        return pronoun.dep_ in {"nsubj", "nsubjpass"} and _meant(pronoun, [*draft.told, *before])
+        subject = pronoun.dep_ in {"nsubj", "nsubjpass"} and pronoun.lower_ not in {"them", "him"}
+        return subject and _meant(pronoun, [*draft.told, *before])
     nouns = [t for t in draft.told if t.pos_ in {"NOUN", "PROPN", "PRON"} and t.dep_ != "compound"]
     head = next((t for t in draft.told if t.dep_ in {"nsubj", "nsubjpass"}), None)
     if head is None or any(t.pos_ == "NOUN" for t in nouns if t != head):

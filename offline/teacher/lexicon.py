@@ -164,7 +164,7 @@ def _sort(head: Token, *, acts: bool) -> str:
         return "Who" if acts else "What"
     # "server", "damper", "power": a doer or a thing?
     doer = re.fullmatch(r"[a-z]{3,}(?:[^aeiou]er|or|ist|ee|eer)s?", low)
-    if doer and head.lemma_.lower() not in THINGS:
+    if low == "head" or (doer and head.lemma_.lower() not in THINGS):
         return ""
     common = head.text.islower() or (head.i == head.doc[0].i and not head.ent_type_)
     return "What" if common and head.pos_ in {"NOUN", "VERB", "ADJ"} else ""
