@@ -10,7 +10,6 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_messages
 from langchain_core.outputs import ChatGeneration, ChatResult
-from pydantic import PrivateAttr
 
 from lib.endpoints import endpoint_settings
 from lib.engine.budget import budget_of
@@ -37,9 +36,7 @@ class EndpointChat(BaseChatModel):
     max_tokens: int = 512
     at_end: bool = False
     # What they are for → of each prompt, why it got no text, or "".
-    _reasons: defaultdict[str, list[str]] = PrivateAttr(
-        default_factory=lambda: defaultdict[str, list[str]](list)
-    )
+    _reasons: dict[str, list[str]] = defaultdict(list)  # noqa: RUF012  (pydantic copies it)
 
     @property
     def _llm_type(self) -> str:
