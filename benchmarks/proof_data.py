@@ -59,7 +59,9 @@ def seed_data(
         asked={question.chunk_id for question in asked.questions},
     )
     widest = Variant(
-        "widest", "what the evaluation shows", {"num_distractors": TEST_DISTRACTORS[-1]}
+        "widest",
+        "what the evaluation shows",
+        {"num_distractors": TEST_DISTRACTORS[-1], "distractor_mode": "random"},
     )
     built = build_variants(
         [*variants, widest],

@@ -22,7 +22,7 @@ TRAINED_WITH = {  # model → distractors in its training rows
     ORACLE_ONLY: "0",
     "2 distractors": "2",
     RAFT: "4, RAFT",
-    "hard distractors": "4, hard",
+    "random distractors": "4, random",
 }
 TESTED_WITH = {0: "oracle", 2: "oracle_2", 4: MAIN, 6: "oracle_6"}
 # Contrast near 3 on white; told apart by the colour-blind (Okabe and Ito), and by their markers.

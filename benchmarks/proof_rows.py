@@ -69,9 +69,8 @@ VARIANTS = (
     ),
     Variant("without CoT", "labels hold the final answer alone", {}, without_cot),
     Variant("oracle in every row", "no row without its oracle, none refused", ALWAYS_SHOWN),
-    Variant(
-        "hard distractors", "distractors near the question (BM25)", {"distractor_mode": "hard"}
-    ),
+    Variant("random distractors", "none near the question", {"distractor_mode": "random"}),
+    Variant("hard distractors", "all near the question (BM25)", {"distractor_mode": "hard"}),
     Variant("oracle probability 0.4", "fewer oracles", {"oracle_probability": 0.4}),
     Variant("oracle probability 0.6", "fewer oracles", {"oracle_probability": 0.6}),
     Variant("2 distractors", "2 distractors in place of 4", {"num_distractors": 2}),
