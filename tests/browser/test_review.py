@@ -1,4 +1,4 @@
-"""The review page in a real browser: keys, notes, two tabs, hostile texts, a phone."""
+"""The review page in a real browser: keys, two tabs, hostile texts, a phone."""
 
 from __future__ import annotations
 
@@ -88,17 +88,6 @@ def test_keys_pressed_fast_are_decisions_in_their_order(site: Site, page: Page) 
     shows(page, site.ids[10])
 
 
-def test_text_typed_fast_after_a_decision_goes_into_the_note(site: Site, page: Page) -> None:
-    site.open(page)
-    page.keyboard.type("rnwrong war")
-    expect(page.locator("#note")).to_have_value("wrong war")
-    page.keyboard.press("Escape")
-    expect(page.locator("#unsaved")).to_be_hidden()
-    found = [(d.row_id, d.verdict, d.note) for d in site.decisions]
-    first, second = site.ids[:2]
-    assert found == [(first, "reject", ""), (second, "note", "wrong war")]
-
-
 def test_undo_moving_searching_and_going_to_a_row_need_no_mouse(site: Site, page: Page) -> None:
     site.open(page)
     page.keyboard.type("jjau")
@@ -121,39 +110,16 @@ def test_undo_moving_searching_and_going_to_a_row_need_no_mouse(site: Site, page
     assert [d.verdict for d in site.decisions] == ["accept", "undo"]
 
 
-# --- a note is not lost --------------------------------------------------------------------------
-
-
-def test_a_note_survives_a_reload_and_moving_on(site: Site, page: Page) -> None:
-    site.open(page)
-    page.keyboard.type("jnHm.")
-    expect(page.locator("#unsaved")).to_be_visible()
-    page.reload()
-    shows(page, site.ids[1])
-    expect(page.locator("#note")).to_have_value("Hm.")
-    assert site.decisions == []
-    page.locator("#next").click()
-    shows(page, site.ids[2])
-    expect(page.locator("#note")).to_have_value("")
-    page.keyboard.press("k")
-    expect(page.locator("#note")).to_have_value("Hm.")
-    expect(page.locator("#unsaved")).to_be_hidden()
-    assert [(d.row_id, d.note) for d in site.decisions] == [(site.ids[1], "Hm.")]
-    page.reload()
-    expect(page.locator("#note")).to_have_value("Hm.")
-
-
 def test_without_a_server_nothing_is_lost_and_the_page_says_so(site: Site, page: Page) -> None:
     site.open(page)
     page.route("**/component_server/", lambda route: route.abort())
-    page.locator("#note").fill("Hm.")
     page.locator("#accept").click()
     expect(page.locator("#message")).to_contain_text("Nothing was saved")
     assert site.decisions == []
     page.unroute("**/component_server/")
     page.locator("#accept").click()
     decided(page, 1)
-    assert [(d.verdict, d.note) for d in site.decisions] == [("note", "Hm."), ("accept", "")]
+    assert [d.verdict for d in site.decisions] == ["accept"]
 
 
 # --- two tabs ------------------------------------------------------------------------------------
@@ -177,14 +143,11 @@ def test_a_decision_in_one_tab_is_seen_in_the_other(site: Site, tabs: tuple[Page
     expect(one.locator("#card .state")).to_have_text("rejected")
     one.keyboard.press("a")
     decided(one, 1)
-    two.locator("#note").fill("typed meanwhile")
     two.evaluate(LOOK)
-    two.keyboard.press("Escape")
     two.keyboard.press("k")
     expect(two.locator("#card .state")).to_have_text("accepted")
     found = [(d.row_id, d.verdict) for d in site.decisions]
-    first, second = site.ids[:2]
-    assert found == [(first, "reject"), (first, "accept"), (second, "note")]
+    assert found == [(site.ids[0], "reject"), (site.ids[0], "accept")]
 
 
 def test_a_tab_that_has_not_looked_overwrites_no_decision(
@@ -201,22 +164,6 @@ def test_a_tab_that_has_not_looked_overwrites_no_decision(
     expect(two.locator("#message")).to_contain_text("is accepted")
 
 
-def test_a_tab_that_has_not_looked_overwrites_no_note(site: Site, tabs: tuple[Page, Page]) -> None:
-    one, two = tabs
-    one.locator("#note").fill("of one")
-    one.keyboard.press("Escape")
-    expect(one.locator("#unsaved")).to_be_hidden()
-    two.locator("#note").fill("of two")
-    two.evaluate(LOOK)  # the text that is being typed stays
-    two.keyboard.press("Escape")
-    expect(two.locator("#message")).to_contain_text("in another tab, it became “of one”")
-    expect(two.locator("#note")).to_have_value("of two")
-    assert [d.note for d in site.decisions] == ["of one"]
-    two.keyboard.press("j")  # knowing it
-    shows(two, site.ids[1])
-    assert [d.note for d in site.decisions] == ["of one", "of two"]
-
-
 # --- what a dataset holds is text ----------------------------------------------------------------
 
 
@@ -225,14 +172,11 @@ def test_hostile_texts_are_shown_and_run_nothing(site: Site, page: Page) -> None
     page.locator("#go").fill(str(len(site.ids)))
     page.keyboard.press("Enter")
     shows(page, site.ids[-1])
-    page.locator("#note").fill(HOSTILE)
-    page.keyboard.press("Escape")
     page.keyboard.type("ak")
     decided(page, 1)
     page.locator("#search").fill(HOSTILE)
     page.keyboard.press("Enter")
     expect(page.locator("#place")).to_have_text("row 1 of 1 found")
-    expect(page.locator("#note")).to_have_value(HOSTILE)
     texts = page.locator("#card").inner_text()
     row = site.review.rows[site.ids[-1]]
     assert texts.count("<img src=x onerror='window.ran = 1'>") >= 2 + 2 * len(row.context)

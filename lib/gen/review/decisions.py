@@ -21,11 +21,10 @@ REASONS = (  # for a rejection
 @dataclass(frozen=True)
 class Decision:
     row_id: str
-    verdict: str  # one of VERDICTS; pick = move to the evaluation; or undo, or note
+    verdict: str  # one of VERDICTS, or undo; pick = move to the evaluation
     time: str  # UTC
     reviewer: str = "unnamed"
     reason: str = ""  # of a rejection: one of REASONS
-    note: str = ""  # of "note": the reviewer's text on the row, in place of the one before
 
 
 def review_path(dataset_dir: str | Path) -> Path:
@@ -52,7 +51,7 @@ def _parse(line: str) -> Decision | None:
     except (ValueError, TypeError):
         return None
     is_text = all(isinstance(value, str) for value in asdict(decision).values())
-    return decision if is_text and decision.verdict in (*VERDICTS, "undo", "note") else None
+    return decision if is_text and decision.verdict in (*VERDICTS, "undo") else None
 
 
 def append_decision(dataset_dir: str | Path, decision: Decision) -> None:

@@ -77,7 +77,6 @@ def respond(review: Review, asked: Mapping[str, Any]) -> dict[str, Any] | None:
             "row": row_id,
             "version": review.versions[row_id],
             "read": review.read_to,
-            "note": review.note(row_id),
             "message": said,
             "refused": refused,
             "done": done,
@@ -92,11 +91,9 @@ def respond(review: Review, asked: Mapping[str, Any]) -> dict[str, Any] | None:
 def act(review: Review, row_id: str, asked: Mapping[str, Any]) -> tuple[str, str]:
     """Do what was pressed on the row on the page; returns the row to show, and a message.
 
-    "" = no row is found. A note that was changed is saved first.
+    "" = no row is found.
     """
     action, said = asked["action"], ""
-    if row_id and action not in ("start", "look") and asked["note"] != asked["noted"]:
-        review.annotate(row_id, asked["note"], asked["noted"])
     if action == "start":
         return row_id or _first(review, asked), ""
     if action == "write":
@@ -111,7 +108,7 @@ def act(review: Review, row_id: str, asked: Mapping[str, Any]) -> tuple[str, str
     found = _found(review, asked)
     if action == "go":
         return _named(review, asked["go"], found), ""
-    if action in ("look", "note") or (action == "show" and row_id in found):
+    if action == "look" or (action == "show" and row_id in found):
         return row_id, said
     return review.step(row_id, found, -1 if action == "previous" else 1, asked["order"]), said
 

@@ -89,10 +89,7 @@ class Review:
         self.states = self._states(own)  # row id → one of STATES, as the reviewer decided
         self.outcome = self.states if own == applied else self._states(applied)  # as all did
         # How often the reviewer decided on a row: a page that shows an older state can be told.
-        self.versions = Counter(d.row_id for d in of_reviewer if d.verdict != "note")
-        self._notes = {
-            (d.row_id, d.reviewer): d.note for d in self.decisions if d.verdict == "note"
-        }
+        self.versions = Counter(d.row_id for d in of_reviewer)
 
     def _states(self, verdicts: Mapping[str, str]) -> dict[str, str]:
         states = dict.fromkeys(self.all_rows, "undecided")
@@ -118,10 +115,6 @@ class Review:
     def own(self, row_id: str, reviewer: str = "") -> Decision | None:
         """A reviewer's decision on a row; "" = of who reviews now."""
         return self.given.get(row_id, {}).get(reviewer or self.reviewer)
-
-    def note(self, row_id: str) -> str:
-        """The reviewer's text on a row; "" = there is none."""
-        return self._notes.get((row_id, self.reviewer), "")
 
     def others(self, row_id: str) -> list[Decision]:
         """What others decided on a row; nothing before the reviewer has, whom it would sway."""
@@ -156,17 +149,6 @@ class Review:
             )
         self._add(row_id, verdict, reason=reason)
 
-    def annotate(self, row_id: str, note: str, before: str = "") -> None:
-        """Keep a text on a row, in place of `before`, which the page had seen."""
-        saved = self.note(row_id)
-        if saved not in (before, note):
-            raise SetupError(
-                f"Your note is not saved yet: in another tab, it became “{one_line(saved)}”. "
-                "Change yours, or save it again to replace that."
-            )
-        if saved != note:
-            self._add(row_id, "note", note=note)
-
     def undo(self) -> str:
         """Take back the reviewer's last decision; returns its row."""
         if not self._undoable:
@@ -175,9 +157,9 @@ class Review:
         self._add(row_id, "undo")
         return row_id
 
-    def _add(self, row_id: str, verdict: str, *, reason: str = "", note: str = "") -> None:
+    def _add(self, row_id: str, verdict: str, *, reason: str = "") -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        decision = Decision(row_id, verdict, now, self.reviewer, reason, note)
+        decision = Decision(row_id, verdict, now, self.reviewer, reason)
         with self.lock:
             append_decision(self.dataset.folder, decision)
             self.refresh()
@@ -216,10 +198,10 @@ class Review:
         ]
 
     def _text(self, row_id: str) -> str:
-        """What a search looks at: id, question, label, oracle and note."""
+        """What a search looks at: id, question, label and oracle."""
         row = self.rows[row_id]
         oracles = (chunk.text for chunk in row.oracles)
-        texts = (row_id, row.question.text, row.label, *oracles, self.note(row_id))
+        texts = (row_id, row.question.text, row.label, *oracles)
         return one_line("\n".join(texts)).casefold()
 
     def step(self, row_id: str, found: list[str], by: int, order: str = "dataset") -> str:
@@ -267,9 +249,7 @@ class Review:
         return folder
 
     def _why_rejected(self, row_id: str) -> str:
-        """The reviewers' reasons and notes; a dataset may be published, so not their names."""
+        """The reviewers' reasons; a dataset may be published, so not their names."""
         given = sorted(self.given[row_id].items())
-        rejections = [(r, d.reason) for r, d in given if d.verdict == "reject"]
-        said = [text for r, why in rejections for text in (why, self._notes.get((row_id, r), ""))]
-        reasons = [one_line(text) for text in dict.fromkeys(said) if text]
+        reasons = dict.fromkeys(d.reason for _, d in given if d.verdict == "reject" and d.reason)
         return ": ".join(["rejected by a reviewer", *filter(None, ["; ".join(reasons)])])

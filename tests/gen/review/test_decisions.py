@@ -250,7 +250,7 @@ def test_what_another_process_writes_is_read(folder: Path, rows: list[RaftExampl
     for row in rows[:5]:
         here.decide(row.id, "reject")
         there.refresh()
-        there.annotate(row.id, "ä\u2028")
+        there.decide(row.id, "reject", reason="ä\u2028")
         here.refresh()
         assert here.decisions == there.decisions == read_decisions(folder)[0]
     review_path(folder).unlink()
@@ -276,18 +276,6 @@ def test_a_tab_that_shows_an_older_state_overwrites_nothing(
         review.decide(row.id, "reject", version=seen)
 
 
-def test_a_note_replaces_only_the_one_that_was_seen(folder: Path, rows: list[RaftExample]) -> None:
-    review, row = Review(folder, "ann"), rows[0]
-    review.annotate(row.id, "one", "")
-    with pytest.raises(SetupError, match="became “one”"):
-        review.annotate(row.id, "two", "")
-    review.annotate(row.id, "one", "")  # the same text twice
-    assert len(review.decisions) == 1
-    review.annotate(row.id, "two", "one")
-    assert Review(folder, "ann").note(row.id) == "two"
-    assert Review(folder, "bob").note(row.id) == ""
-
-
 # --- reasons -------------------------------------------------------------------------------------
 
 
@@ -298,8 +286,7 @@ def test_reasons_are_applied_without_names_in_one_order(
     decisions = [
         on(row, "reject", "ann", reason="wrong answer"),
         on(row, "reject", "bob"),
-        on(row, "note", "bob", note="It was\n1846."),
-        on(rows[1], "note", "bob", note="not rejected"),
+        on(row, "reject", "cid", reason="not useful"),
     ]
     made = set()
     for one in permutations(decisions):
@@ -307,7 +294,7 @@ def test_reasons_are_applied_without_names_in_one_order(
         made.add(after(folder, *one).write())
     assert len(made) == 1
     said = [item.reason for item in read_dataset(made.pop()).rejected if item.gate == "review"]
-    assert said == ["rejected by a reviewer: wrong answer; It was 1846."]
+    assert said == ["rejected by a reviewer: wrong answer; not useful"]
 
 
 # --- order, search, sample -----------------------------------------------------------------------
@@ -352,7 +339,7 @@ def test_every_order_shows_every_row_once_and_is_walked_to_its_end(
     assert review.step(found[5], found, -1, order) == found[4]
 
 
-def test_a_search_looks_at_question_label_oracle_id_and_note(
+def test_a_search_looks_at_question_label_oracle_and_id(
     folder: Path, rows: list[RaftExample]
 ) -> None:
     review, row = Review(folder, "ann"), first(rows)
@@ -361,6 +348,5 @@ def test_a_search_looks_at_question_label_oracle_id_and_note(
         assert row.id in found
         assert len(found) < len(rows) / 4
     assert review.find(search="zebra") == []
-    review.annotate(row.id, "A zebra")
-    assert review.find(search=" a  ZEBRA ") == [row.id]
-    assert review.find(search="zebra", kind="refuse") == []
+    assert review.find(search=f"  {row.id.upper()} ") == [row.id]
+    assert review.find(search=row.id, kind="refuse") == []

@@ -43,10 +43,9 @@ def review(folder: Path) -> Review:
 def asked(review: Review, action: str, row: str = "", **more: Any) -> dict[str, Any]:
     """What the page sends."""
     fields = {"kind": "all", "state": "all", "search": "", "order": "dataset", "go": ""}
-    note = {"note": review.note(row), "noted": review.note(row)}
     seen = {"reason": "", "version": review.versions[row], "read": review.read_to}
     where = {"dataset": review.dataset.name, "reviewer": f"reviewed by {review.reviewer}"}
-    return {"action": action, "row": row, **where, **fields, **note, **seen, **more}
+    return {"action": action, "row": row, **where, **fields, **seen, **more}
 
 
 def do(review: Review, action: str, row: str = "", **more: Any) -> tuple[str, str]:
@@ -162,13 +161,12 @@ def test_an_answer_counts_decided_rows_and_says_where_the_row_is(review: Review)
 
 def test_a_look_is_answered_only_after_a_change(review: Review) -> None:
     row = review.find()[0]
-    before = asked(review, "look", row, note="typed, not saved")
+    before = asked(review, "look", row)
     assert respond(review, before) is None
     Review(review.dataset.folder, "ann").decide(row, "reject")
     answer = respond(review, before)
     assert answer is not None
     assert "rejected" in answer["card"]
-    assert review.note(row) == ""
 
 
 @pytest.mark.parametrize("other", [{"dataset": "t-0"}, {"reviewer": "reviewed by bob"}])
@@ -177,22 +175,12 @@ def test_a_page_that_an_earlier_server_left_open_decides_nothing(
 ) -> None:
     row = review.find()[3]
     for action in ("accept", "look"):
-        answer = respond(review, asked(review, action, row, note="Hm.", noted="", **other))
+        answer = respond(review, asked(review, action, row, **other))
         assert answer is not None
         assert answer["refused"]
         assert "Another review is open here now" in answer["message"]
         assert answer["row"] == review.find()[0]
     assert review.decisions == []
-
-
-def test_a_note_is_saved_before_anything_else_or_nothing_is_done(review: Review) -> None:
-    row, following = review.find()[:2]
-    assert do(review, "next", row, note="Hm.")[0] == following
-    assert review.note(row) == "Hm."
-    shown, said = do(review, "accept", row, note="Another.", noted="")
-    assert shown == row
-    assert "not saved" in said
-    assert (review.note(row), review.states[row]) == ("Hm.", "undecided")
 
 
 def test_a_reason_is_kept_and_shown(review: Review) -> None:
@@ -223,7 +211,7 @@ def test_the_page_starts_where_it_was_or_at_the_first_undecided_row(review: Revi
 def test_every_button_and_field_has_a_key_of_its_own() -> None:
     page = page_html("suspicious")
     keys = re.findall(r'data-key="(.)"', page)
-    assert len(set(keys)) == len(keys) == 7 + len(REASONS) + 3
+    assert len(set(keys)) == len(keys) == 7 + len(REASONS) + 2
     assert "<option selected>suspicious</option>" in page
 
 
