@@ -17,6 +17,7 @@ import pytest
 
 from lib.cli import EXIT_CODES, Parser, run, run_command
 from lib.settings import PROJECT_DIR, CheckFailed, SetupError
+from lib.threads import HUGE_PAGES
 
 
 def raising(error: BaseException) -> Callable[[], int]:
@@ -113,6 +114,7 @@ def test_help_says_what_exit_codes_mean_also_to_a_reader_that_has_gone(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["", "-h"])
+    monkeypatch.setenv(*HUGE_PAGES)  # without it a training begins the process, pytest's, anew
     with pytest.raises(SystemExit, match="0"):
         runpy.run_module(command, run_name="__main__", alter_sys=True)
     helped = capsys.readouterr()
