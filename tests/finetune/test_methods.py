@@ -269,13 +269,14 @@ def test_steps_in_the_place_of_epochs_and_the_schedule(
 
 
 def test_an_early_stop_keeps_the_best(model_dir: Path, dataset_dir: Path, tmp_path: Path) -> None:
-    knobs = {"learning_rate": 0.3, "num_epochs": 8.0, "eval_steps": 2}
+    # At this rate the loss jumps about, differently on each kind of CPU: 200 measurements at most.
+    knobs = {"learning_rate": 0.3, "num_epochs": 80.0, "eval_steps": 2}
     knobs |= {"early_stop_patience": 2, "save_steps": 0}
     trained = train(model_dir, dataset_dir, **knobs)
     validation = losses(trained)
     best = min(validation[1:])
     assert validation.index(best) == len(validation) - 3
-    assert trained.history[-1]["step"] < 40
+    assert trained.history[-1]["step"] < 400
     said = f"went from {validation[0]:.3f} to {best:.3f} nats"  # of the weights that were kept
     assert said in (trained.model_dir.parent / "README.md").read_text()
     assert said in show_learned(trained).data
