@@ -111,6 +111,7 @@ def test_markers_in_documents_are_made_harmless(tmp_path: Path) -> None:
         ("a.md", "Intro\n\n## Lamps & oil\n\n# Other\n", "Lamps & oil"),
         ("a.md", "Lamps\n=====\n\ntext", "Lamps"),
         ("a_lamp-list.md", "no heading", "a lamp list"),
+        ("a_lamp-list.md", f"{TEXT * 20}\n\n## See also\n", "a lamp list"),
         ("a.txt", f"All About Lamps\n\n{TEXT}", "All About Lamps"),
         ("old-lamps.txt", f"{TEXT}\n\n{TEXT}", "old lamps"),
     ],
@@ -199,6 +200,8 @@ def test_soft_hyphens_and_pictures_are_left_out_of_every_kind_of_file(tmp_path: 
         ("\n---\ntitle: Lamps\n\nauthor: Ada\n---\n", "Lamps"),
         ('---\n# ours\n"og:title": x\ntitle: Lamps\n---\n', "Lamps"),
         ("---\ntitle: Lamps: a story\n---\n", "Lamps: a story"),
+        ("---\ntitle: >\n  Lamps\n  and oil\n---\n", "Lamps and oil"),
+        ("---\ntitle:\n---\n", "a"),
         ('+++\ntitle = "Lamps"\n[more]\nx = 1\n+++\n', "Lamps"),
         ("+++\nLamps\n+++\n", None),
         ("---\nLamps, and\n---\nmore on lamps\n", None),
@@ -213,7 +216,7 @@ def test_front_matter_of_markdown_is_no_text(tmp_path: Path, front: str, title: 
     kept = front if title is None else ""
     assert (document.text, document.title) == (kept + body, title or "a")
     (tmp_path / "a.md").write_text(f"{front}# Oil\n\n{body}")
-    assert load(tmp_path).documents[0].title == "Oil"
+    assert load(tmp_path).documents[0].title == ("Oil" if title in (None, "a") else title)
 
 
 def test_characters_that_were_lost_before_are_reported(tmp_path: Path) -> None:
