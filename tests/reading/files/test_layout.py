@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from lib.reading.assemble import clean
 from lib.reading.files import pdf
+from lib.reading.files.pdf.hyphens import Hyphens
 from lib.reading.files.pdf.layout import join_lines
 from tests.gen.make import Text, lines, write_pdf
 from tests.reading import pdfs
@@ -122,7 +124,24 @@ def test_a_first_line_that_only_one_page_has_is_no_header(tmp_path: Path) -> Non
     ],
 )
 def test_words_divided_at_line_ends(parts: list[str], known: str, joined: str) -> None:
-    assert join_lines(parts, Counter(known.split()), Counter()) == joined
+    assert join_lines(parts, Hyphens(known.split()), Counter()) == joined
+
+
+@pytest.mark.parametrize(
+    ("lines", "between"),
+    [
+        ((), ""),
+        (("all of the sea-", "weed", "on a bar", "and mounted"), ""),
+        (("a wind-", "mill,", "a mill in the wind", "a bar is mounted"), "-"),
+        (("a wind-", "mill,", "a windmill, a mill in the wind", "a bar is mounted"), ""),
+        (("a wind-", "mill,", "a mill in the wind", "a barmounted lamp"), ""),
+    ],
+)
+def test_a_hyphen_of_a_document_that_divides_no_words_stays(
+    lines: Sequence[str], between: str
+) -> None:
+    """As browsers print it."""
+    assert Hyphens(lines).between("a bar-", "mounted") == between
 
 
 def test_clean_removes_control_characters_and_ligatures() -> None:
