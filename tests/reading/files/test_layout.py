@@ -109,6 +109,34 @@ def test_a_first_line_that_only_one_page_has_is_no_header(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
+    ("letter", "first", "begins"),
+    [
+        ("T", "he pier at Sandry", "The pier at Sandry"),
+        ("T", "HE PIER at Sandry", "THE PIER at Sandry"),
+        ("“T", "he pier at Sandry", "“The pier at Sandry"),
+        ("A", " pier at Sandry", "A pier at Sandry"),
+        ("A", "Aachen, Aalen", "A Aachen, Aalen"),  # of an index
+        ("7", "piers at Sandry", "7 piers at Sandry"),
+    ],
+)
+@pytest.mark.parametrize("tall", [1, 2, 3])  # lines; 1: it stands on the first
+def test_a_drop_cap_is_the_first_letter_of_its_paragraph(
+    tmp_path: Path, letter: str, first: str, begins: str, tall: int
+) -> None:
+    size = {1: 22, 2: 24, 3: 36}[tall]
+    width = size * sum({"T": 0.611, "A": 0.667, "“": 0.333, "7": 0.556}[one] for one in letter)
+    indent = round(width + 4)
+    texts = [f"{first} was built by the engineer Barnard Lisle, who", *PARAGRAPH[1:]]
+    page: list[Text] = [(60, 700 - 14 * (tall - 1), size, letter)]
+    page += [(60 + indent * (n < tall), 700 - 14 * n, 11, text) for n, text in enumerate(texts)]
+    (found,) = read(tmp_path, page)
+    rest = f" was built by the engineer Barnard Lisle, who {PARAGRAPH[1]} {PARAGRAPH[2]}"
+    joined = letter not in "7" and "Aachen" not in first
+    assert found.replace("\n\n", " ") == begins + rest
+    assert ("\n\n" not in found) == joined
+
+
+@pytest.mark.parametrize(
     ("parts", "known", "joined"),
     [
         (["a surf-", "board"], "surfboard", "a surfboard"),
