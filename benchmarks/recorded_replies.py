@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from lib.endpoints import endpoint_settings
@@ -82,11 +83,11 @@ def answering(path: Path) -> Iterator[Recorded]:
     ask_all = EndpointChat.ask_all
 
     def checked(
-        model: EndpointChat, prompts: Sequence[Sequence[Message]], what: str = "chat"
+        model: EndpointChat, prompts: Sequence[Sequence[Message]], *about: Any
     ) -> list[str]:
         for prompt in prompts:
             recorded.check(prompt)
-        return ask_all(model, prompts, what)
+        return ask_all(model, prompts, *about)
 
     with (
         serve(Loopback(reply=recorded.reply)) as server,

@@ -213,13 +213,13 @@ def compressed(index: Index, asked: Sequence[Asked]) -> None:
 
 
 def asked_by(
-    index: Index, asked: Sequence[Asked], way: Way, *, k: int, max_tokens: int = 512, **given: Any
+    index: Index, asked: Sequence[Asked], way: Way, *, k: int, **given: Any
 ) -> tuple[list[list[Document]], list[Reply], float]:
     """What each question finds, a model's replies, and CPU milliseconds a question."""
     recipe = Recipe(
         retrieval=[way.setting], rerank_model=way.rerank_model, retrieval_role=ROLE, **given
     )
-    model = EndpointChat(role=ROLE, recipe=recipe, max_tokens=max_tokens)
+    model = EndpointChat(role=ROLE, recipe=recipe)
     retriever = retriever_of(index, recipe, way.setting, k=min(k, index.num_chunks), model=model)
     with kept_replies() as replies:
         started = time.process_time()

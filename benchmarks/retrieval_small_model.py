@@ -37,7 +37,7 @@ EXPANDED = (
     Way("hybrid + hyde", than="hybrid"),
 )
 RERANKED = (Way("hybrid"), Way("hybrid + rerank", "llm", than="hybrid"))
-_ASKING: dict[str, Any] = {"max_tokens": 64, "concurrency": 1}
+_ASKING: dict[str, Any] = {"max_retrieval_tokens": 64, "concurrency": 1}
 _SERVING = Recipe(run_name="retrieval-small-model", engine="llama_cpp", gguf_type="q8_0")
 
 

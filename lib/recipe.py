@@ -332,6 +332,8 @@ class Recipe:
         meaning="a cross-encoder, or 'llm'; '' = by the best sentence, with the embedding model")
     retrieval_role: str = _asking("teacher",
         meaning="the role of .env that '+ queries', '+ hyde', '+ route' and 'llm' ask")
+    max_retrieval_tokens: int = _asking(512, low=1,
+        meaning="its longest reply, tokens; several thousand for a model that thinks")
     max_questions: int = _asking(60, low=0,
         meaning="questions of the evaluation split at most, drawn by seed; 0 = all")
     allow_leakage: list[str] = _asking([], choices=("chunks", "questions"),

@@ -128,13 +128,20 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         db = sqlite3.connect(path, check_same_thread=False, timeout=_BUSY_TIMEOUT_S)
         db.execute("PRAGMA synchronous=FULL")
-        if db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
+        if (version := db.execute("PRAGMA user_version").fetchone()[0]) < _VERSION:
             db.execute("PRAGMA journal_mode=WAL")  # stays with the file
             with db:
                 db.execute("BEGIN IMMEDIATE")
                 _upgrade(db)
     except sqlite3.Error as error:
         raise unusable(path, error) from error
+    if version > _VERSION:
+        db.close()
+        raise SetupError(
+            f"{home() / path} is a ledger of version {version}, and this checkout knows version "
+            f"{_VERSION}: a newer one made it. Update this checkout, or set OPENBOOK_LEDGER or "
+            "OPENBOOK_HOME to another place. Nothing in it was changed."
+        )
     return db
 
 

@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _export(options: argparse.Namespace) -> None:
     if options.from_sharded and not (options.to or options.folder):
+        _require_used("--from-sharded", options)
         _make_whole(home() / typed_path(options.from_sharded), options)
         return
     kind, *words = options.to or [""]
@@ -55,6 +56,7 @@ def _export(options: argparse.Namespace) -> None:
             f"--to is '{' '.join(options.to or [])}'. Give --to gguf, --to hub NAME, or "
             "--from-sharded CHECKPOINT alone."
         )
+    _require_used(f"--to {kind}", options, folder)
     if kind == "gguf":
         require_converter()
     model_dir = _model_dir(folder, options.run_name)
@@ -70,6 +72,31 @@ def _export(options: argparse.Namespace) -> None:
         write_text(scratch / "README.md", card)
     print(*said, f"Written: {portable(target)}", sep="\n")
     print(f"In that folder: ollama create {student} -f Modelfile")
+
+
+_USED = {
+    "--to gguf": ("--run", "--type", "--out"),
+    "--to hub": ("--run", "--public"),
+    "--from-sharded": ("--out", "-p", "-r"),
+}
+
+
+def _require_used(way: str, options: argparse.Namespace, folder: str | None = None) -> None:
+    """Stop at an option that this way of exporting would ignore."""
+    given = {
+        "--run": options.run_name,
+        "--run beside a folder": options.run_name and folder,
+        "--type": options.type,
+        "--public": options.public,
+        "--out": options.out,
+        "-p": options.file,
+        "-r": options.overrides,
+    }
+    if unused := [name for name, value in given.items() if value and name not in _USED[way]]:
+        raise SetupError(
+            f"{way} does not use {', '.join(unused)}: leave it out. It uses "
+            f"{', '.join(_USED[way])}."
+        )
 
 
 def _push_to_hub(model_dir: Path, card: str, name: str, *, public: bool) -> str:

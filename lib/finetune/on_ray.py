@@ -25,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
+    if options.processes < 1:
+        raise SetupError(f"--processes is {options.processes}; give 1 or more.")
     recipe = recipe_of(options)
     connect(recipe.cluster or "auto", shows_output=True)
     import ray

@@ -1,7 +1,6 @@
 """A student's base model: where its files are, and what a machine lacks to train it."""
 
 import math
-import re
 import shutil
 import threading
 from collections.abc import Callable
@@ -20,7 +19,6 @@ from lib.state import environment, read_state, require_path
 from lib.store import folder_fingerprint
 
 GEMMA_MODEL_DIR = "artefacts/models/gemma-3-270m"  # offline/gemma.py makes it
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 # Weights in safetensors only: a pickle runs code when it is loaded.
 _SMALL_FILES = ["*.json", "*.jinja", "tokenizer.model", "README.md", "LICENSE*"]
 _HUB_FILES = [*_SMALL_FILES, "*.safetensors"]
@@ -54,11 +52,15 @@ def find_student(student_model: str) -> Path | str:
             return folder
     if student_model == GEMMA_MODEL_DIR:
         raise SetupError(f"Gemma 3 270M is not in {student_model} yet. Make it: run `make gemma`.")
-    if student_model.startswith((".", "/", "~")) or not _HUB_NAME.fullmatch(student_model):
+    from huggingface_hub.utils import HFValidationError, validate_repo_id
+
+    try:
+        validate_repo_id(student_model)
+    except HFValidationError:
         raise SetupError(
             f"student_model is '{student_model}': there is no such folder, and it is not a hub "
             "name either. Give 'embedded', a folder with a model, or a name like 'org/model'."
-        )
+        ) from None
     return student_model
 
 

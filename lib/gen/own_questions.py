@@ -103,11 +103,13 @@ class _Finder:
         of_document: dict[str, list[Chunk]] = defaultdict(list)
         for chunk in chunks:
             of_document[chunk.document_id].append(chunk)
+        self._by_id: dict[str, list[Chunk]] = defaultdict(list)
         self._named: dict[str, list[Chunk]] = defaultdict(list)
         for document in documents:
-            path = PurePath(document.id)
-            names = (document.id, path.name, path.stem, document.title)
-            for name in {*map(normalise, names)} - {""}:
+            id, *ends = _ends(document.id)
+            others = map(normalise, (PurePath(document.id).stem, document.title))
+            self._by_id[id] += of_document[document.id]
+            for name in {*ends, *others} - {""}:
                 self._named[name] += of_document[document.id]
         # Of the words that are looked for alone: all words of 100,000 chunks fill the memory.
         self._holders: dict[str, list[int]] = {
@@ -138,21 +140,21 @@ class _Finder:
 
     def distractor(self, one: Evidence, item: TrainingItem) -> Chunk | None:
         """The chunk of a given distractor: a passage, or a document's name."""
-        near = self._named.get(normalise(one.document), [])
+        near = self._of(one.document)
         if not near or one.document != one_line(one.passage):
             near = self._near(one.passage, near)
         return _best(near, one, item, answers=False)
 
     def _oracle(self, one: Evidence, item: TrainingItem) -> Chunk:
-        named = near = self._named.get(normalise(one.document), [])
+        named = near = self._of(one.document)
         place = f" of “{one.document}”" if named else ""
         if one.passage:
-            near = self._near(one.passage, named)
-            wrong = f"no chunk holds its passage “{_short(one.passage)}”"
+            near = self._near(one.passage, () if _is_word(one.passage) else named)
+            wrong = _unfound("", "passage", one.passage)
         elif one.quotes:
             likely = named or [c for quote in one.quotes for c in self._sharing(quote)]
             near = [c for c in likely if any(find_quote(quote, c.text) for quote in one.quotes)]
-            wrong = f"no chunk{place} holds its quote “{_short(one.quotes[0])}”"
+            wrong = _unfound(place, "quote", one.quotes[0])
         elif named:
             near = [c for c in named if holds(c.text, item.answer)] if len(named) > 1 else named
             wrong = f"no chunk{place} holds its answer: give a passage or a quote"
@@ -162,8 +164,15 @@ class _Finder:
             raise Rejection("oracle", wrong)
         return best
 
+    def _of(self, name: str) -> list[Chunk]:
+        """Those of the documents with this id, or else name; a path may begin further up."""
+        known = (self._by_id[end] for end in _ends(name) if end in self._by_id)
+        return next(known, self._named.get(normalise(name), []))
+
     def _sharing(self, text: str) -> list[Chunk]:
-        """The chunks with one of the text's rarest words, in their order."""
+        """The chunks with one of the text's rarest words, in their order; [] of a single word."""
+        if _is_word(text):
+            return []
         # Not a set: of words that are equally rare, the same must be taken in every process.
         lists = [found for word in dict.fromkeys(words(text)) if (found := self._holders.get(word))]
         places = {place for found in sorted(lists, key=len)[:_RAREST_WORDS] for place in found}
@@ -204,6 +213,23 @@ def _share(passage: str, chunk: Chunk) -> float:
 @lru_cache(4096)
 def _runs(text: str) -> frozenset[int]:
     return frozenset(shingles(text).tolist())
+
+
+def _ends(path: str) -> list[str]:
+    """`docs/a/b.pdf` → it, `a/b.pdf` and `b.pdf`, as names are compared."""
+    parts = re.split(r"[/\\]", path)
+    return [normalise("/".join(parts[at:])) for at in range(len(parts))]
+
+
+def _is_word(text: str) -> bool:
+    """Whether it is too little to tell a chunk from the others: a word, or a character or two."""
+    return len(terms(text)) < 2
+
+
+def _unfound(place: str, what: str, text: str) -> str:
+    if not place and _is_word(text):
+        return f"its {what} “{text}” is one word, as many chunks may have: give a sentence"
+    return f"no chunk{place} holds its {what} “{_short(text)}”"
 
 
 def _short(text: str) -> str:

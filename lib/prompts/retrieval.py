@@ -71,6 +71,11 @@ def order_messages(question: str, documents: Sequence[str]) -> list[Message]:
     return chat_messages(instruction, f"{numbered}\n\nQuestion: {question}")
 
 
+def has_number(reply: str) -> bool:
+    """Whether `parse_order` has something to read; "0" is an order, too."""
+    return _NUMBER.search(reply) is not None
+
+
 def parse_order(reply: str, count: int) -> list[int]:
     """`3 > 1` → [2, 0]: places from 0, each once, those that there are."""
     numbers = dict.fromkeys(int(found) for found in _NUMBER.findall(reply))

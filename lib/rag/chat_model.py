@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -14,17 +14,21 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from lib.endpoints import endpoint_settings
 from lib.engine.budget import budget_of
 from lib.engine.endpoint import Endpoint, EndpointError, Reply, gather_all, run
+from lib.engine.faults import short
 from lib.engine.ledger import Ledger
 from lib.progress import Progress
 from lib.prompts.student import Message
 from lib.settings import SetupError
 
+Usable = Callable[[str], object]  # a reply → whether it can be used
+
 
 class EndpointChat(BaseChatModel):
     """Greedy replies of a role. `ask_all` asks many at once, as many in flight as the recipe says.
 
-    Prompts that get no text (refused as too long, say) have the reply "", and are reported in a
-    line: after each `ask_all`, or with `at_end` when `report` is called.
+    Prompts that get no text (refused as too long, say) have the reply "". They, and replies that
+    cannot be used, are reported in a line: after each `ask_all`, or with `at_end` when `report` is
+    called.
 
     Raises:
         SetupError: the role has no endpoint, it failed after its retries, or max_cost or
@@ -33,9 +37,8 @@ class EndpointChat(BaseChatModel):
 
     role: str
     recipe: Any  # a Recipe; pydantic would make its own record of it
-    max_tokens: int = 512
     at_end: bool = False
-    # What they are for → of each prompt, why it got no text, or "".
+    # What they are for → of each prompt, why its reply changed nothing, or "".
     _reasons: dict[str, list[str]] = defaultdict(list)  # noqa: RUF012  (pydantic copies it)
 
     @property
@@ -48,7 +51,9 @@ class EndpointChat(BaseChatModel):
         (text,) = self.ask_all([convert_to_openai_messages(messages)])
         return ChatResult(generations=[ChatGeneration(message=AIMessage(text))])
 
-    def ask_all(self, prompts: Sequence[Sequence[Message]], what: str = "chat") -> list[str]:
+    def ask_all(
+        self, prompts: Sequence[Sequence[Message]], what: str = "chat", usable: Usable = bool
+    ) -> list[str]:
         settings = endpoint_settings(self.role, self.recipe.run_name)
         if settings is None:
             raise SetupError(
@@ -63,7 +68,9 @@ class EndpointChat(BaseChatModel):
                 ) as endpoint:
 
                     async def one(messages: Sequence[Message]) -> Reply:
-                        return await endpoint.ask(messages, max_tokens=self.max_tokens)
+                        return await endpoint.ask(
+                            messages, max_tokens=self.recipe.max_retrieval_tokens
+                        )
 
                     if len(prompts) <= self.recipe.concurrency:  # a question of a chat
                         return await gather_all(prompts, one)
@@ -77,26 +84,31 @@ class EndpointChat(BaseChatModel):
             if isinstance(reply, EndpointError):
                 raise SetupError(f"Retrieval stopped: {reply}") from reply
             replies.append(reply)
-        self._reasons[what] += ["" if r.text else r.finish_reason or "empty" for r in replies]
+        self._reasons[what] += [
+            "" if usable(r.text) else short(r.text) or r.finish_reason or "empty" for r in replies
+        ]
         if not self.at_end:
             self.report()
         return [reply.text for reply in replies]
 
     def report(self) -> None:
-        """Print how many prompts got no text since the last report, and why."""
+        """Print how many prompts got no usable reply since the last report, and why."""
         for what, asked in self._reasons.items():
             if reasons := [*filter(None, asked)]:
                 print(
                     f"{what}: {len(reasons):,} of {len(asked):,} prompts to the {self.role} got no "
-                    f"text, and changed nothing; the first: {reasons[0]}"
+                    f"usable reply, and changed nothing; the first: {reasons[0]}"
                 )
         self._reasons.clear()
 
 
 def ask_all(
-    model: BaseChatModel, prompts: Sequence[Sequence[Message]], what: str = "chat"
+    model: BaseChatModel,
+    prompts: Sequence[Sequence[Message]],
+    what: str = "chat",
+    usable: Usable = bool,
 ) -> list[str]:
     """The replies of a chat model, ours or another of LangChain; `what` they are for: `+ rerank`"""
     if isinstance(model, EndpointChat):
-        return model.ask_all(prompts, what)
+        return model.ask_all(prompts, what, usable)
     return [str(reply.text) for reply in model.batch([list(prompt) for prompt in prompts])]

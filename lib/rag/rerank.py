@@ -10,7 +10,7 @@ from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
 
 from lib.engine.faults import short
-from lib.prompts.retrieval import order_messages, parse_order
+from lib.prompts.retrieval import has_number, order_messages, parse_order
 from lib.rag.chat_model import ask_all
 from lib.rag.documents import Compressor, scored
 from lib.rag.retrievers import fuse
@@ -68,7 +68,7 @@ class ModelReranker(Compressor):
     ) -> list[list[Document]]:
         pairs = [(q, documents) for q, documents in zip(questions, found, strict=True) if documents]
         asked = [order_messages(q, [d.page_content for d in documents]) for q, documents in pairs]
-        replies = iter(ask_all(self.model, asked, "+ rerank"))
+        replies = iter(ask_all(self.model, asked, "+ rerank", has_number))
         return [self._ordered(next(replies), documents) if documents else [] for documents in found]
 
     def _ordered(self, reply: str, documents: Sequence[Document]) -> list[Document]:

@@ -9,7 +9,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
 
 from lib.prompts.languages import nearest_language
-from lib.prompts.retrieval import parse_order, route_messages
+from lib.prompts.retrieval import has_number, parse_order, route_messages
 from lib.rag.chat_model import ask_all
 from lib.rag.documents import Retriever
 from lib.rag.index import Index
@@ -57,7 +57,7 @@ def by_model(model: BaseChatModel, indexes: Mapping[str, Index]) -> Route:
 
     def route(questions: Sequence[str]) -> list[Sequence[str]]:
         asked = [route_messages(one, described) for one in questions]
-        replies = ask_all(model, asked, "+ route")
+        replies = ask_all(model, asked, "+ route", has_number)
         return [[names[place] for place in parse_order(reply, len(names))] for reply in replies]
 
     return route

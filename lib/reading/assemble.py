@@ -22,6 +22,8 @@ _INLINED = re.compile(
     r"(?:\n[ \t]*[A-Za-z\d+/]+=*(?=[\"'>)]))?"
 )
 
+DIVIDED = "\u00ad"  # at the end of a page's text: the next page ends the word
+
 PICTURE = "a picture without a text layer"
 
 
@@ -48,11 +50,13 @@ def assemble(text: Text, *, id: str, name: str, sha256: str) -> Document:
 
     `name`: of its file, or the end of its address; the title of a text that has no good one.
     """
-    whole, pages = "", []
+    whole, pages, divided = "", [], False
     for number, page_text in enumerate(text.pages, start=1):
         page_text = unicodedata.normalize("NFC", neutralise(page_text)).strip()
         if page_text and whole:
-            whole += _page_break(whole, page_text)
+            whole += _page_break(whole, page_text, divided=divided)
+        divided = page_text.endswith(DIVIDED)
+        page_text = page_text.removesuffix(DIVIDED)
         pages.append(Page(number, len(whole), len(whole) + len(page_text)))
         whole += page_text
     if not re.search(r"\w", whole):
@@ -64,16 +68,18 @@ def assemble(text: Text, *, id: str, name: str, sha256: str) -> Document:
     return Document(id, title, whole, tuple(pages), sha256, dropped=dropped)
 
 
-def _page_break(before: str, after: str) -> str:
+def _page_break(before: str, after: str, *, divided: bool) -> str:
     """What line ends have between words where a sentence runs on over the page's end, else an
-    empty line."""
+    empty line. `divided`: so is the last word of `before`."""
     # Only the end of `before` is looked at: a book has a thousand pages.
     gap = gap_between(before, after)
     within = before[-1] in ",;–—-" or _is_letter(before[-1])
     runs_on = within and (re.match(r"[a-zß-ÿ(]", after) if gap else _is_letter(after[0]))
     # A paragraph, not a heading or a cell
     long = len(before) - before.rfind("\n") > (61 if gap else 31)
-    return gap if runs_on and long else "\n\n"
+    if not (runs_on and long):
+        return "-\n\n" if divided else "\n\n"
+    return "" if divided or re.search(r"[^\W\d_]-$", before[-2:]) else gap
 
 
 def _is_letter(character: str) -> bool:

@@ -40,6 +40,21 @@ def test_a_reply_is_kept_once_and_survives_reopening() -> None:
     assert again.usage_by_model() == {("teacher", "m"): Usage(1, 3, 2, 0)}
 
 
+def test_a_ledger_of_a_later_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    ledger = Ledger()
+    ledger.write("a", REQUEST, {"text": "x"}).result()
+    ledger.close()
+    with sqlite3.connect(ledger.path) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    before, other = ledger.path.read_bytes(), Ledger(tmp_path / "other.sqlite")
+    for use in (Ledger, lambda: Writer(ledger.path), lambda: other.take_in(ledger.path)):
+        with pytest.raises(SetupError, match=rf"^{ledger.path} .*version 99, .*Update") as told:
+            use()
+        assert "\n" not in str(told.value)
+    assert ledger.path.read_bytes() == before
+
+
 @pytest.mark.parametrize("start", [0, 100, 4096])
 def test_a_damaged_ledger_is_one_line_with_its_path_and_a_remedy(start: int) -> None:
     ledger = Ledger()

@@ -319,6 +319,12 @@ def test_results_of_another_student_are_not_in_the_card(
         (["--to", "hub", "me/lamps", "nowhere"], "holds no config.json"),
         (["--from-sharded", "nowhere"], "it is not a whole checkpoint"),
         (["--from-sharded", "nowhere", "--to", "gguf"], "alone"),
+        (["--from-sharded", "nowhere", "--public"], "--from-sharded does not use --public"),
+        (["--from-sharded", "nowhere", "--type", "f16"], "It uses --out, -p, -r."),
+        (["--to", "gguf", "--public"], "--to gguf does not use --public: leave it out."),
+        (["--to", "hub", "me/x", "--type", "f16", "--out", "x"], "does not use --type, --out"),
+        (["--to", "gguf", "-r", "seed", "1"], "does not use -r"),
+        (["x", "--run", "lamps", "--to", "gguf"], "does not use --run beside a folder"),
     ],
 )
 def test_a_mistake_is_one_line(

@@ -9,12 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from lib.finetune import on_ray
 from lib.settings import PROJECT_DIR
 from lib.state import read_state, save_state
 from lib.store import read_jsonl, write_json
 from tests.finetune.test_parallel import KNOBS, TORCHRUN
 from tests.finetune.tiny import write_dataset
 from tests.ray_cluster import needs_ray, ray_cluster
+
+
+def test_a_number_of_processes_below_one_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    config = str(PROJECT_DIR / "parameters" / "tiny.yaml")
+    assert on_ray.main([config, "--processes", "0"]) == 2
+    assert capsys.readouterr().err == ("lib.finetune.on_ray: --processes is 0; give 1 or more.\n")
 
 
 @needs_ray

@@ -122,7 +122,10 @@ def test_a_folder_a_hub_name_and_the_embedded_model_are_told_apart(model_dir: Pa
     assert find_student("embedded") == students.EMBEDDED_MODEL_DIR
 
 
-@pytest.mark.parametrize("name", ["./nowhere", "/no/where/at/all", "a/b/c", "two words"])
+@pytest.mark.parametrize(
+    "name",
+    ["./nowhere", "/nowhere", "~ada/x", "a/b/c", "two words", "a--b", "org/x.git", "m" * 200],
+)
 def test_what_is_neither_folder_nor_name_is_refused(name: str) -> None:
     with pytest.raises(SetupError, match="no such folder"):
         find_student(name)

@@ -19,8 +19,11 @@ from lib.eval.questions import PEOPLE, first_hit
 from lib.gen.__main__ import main
 from lib.gen.check import check_dataset
 from lib.gen.generation import generate
+from lib.gen.own_questions import find_own
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, REFUSAL, parse_answer
+from lib.reading.questions_file import Evidence, TrainingItem
 from lib.recipe import Recipe
+from lib.records import Chunk, Document
 from lib.settings import PROJECT_DIR, SetupError
 from lib.state import read_state
 from lib.text import find_quote
@@ -171,6 +174,50 @@ def test_rows_without_an_oracle_are_reported_by_their_numbers(
         assert says in reason
     printed = capsys.readouterr().out
     assert f"row {first + 1}: no document is named “nowhere.pdf”" in printed
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ("a/b.txt", "a/b.txt"),
+        ("./docs/a/b.txt", "a/b.txt"),
+        ("/home/ada/docs/a/b.txt", "a/b.txt"),
+        (r"C:\docs\a\b.txt", "a/b.txt"),
+        ("b.txt", "b.txt"),  # an id comes before the same name in a folder
+        ("docs/b.txt", "b.txt"),
+        ("2024/c.txt", "docs/2024/c.txt"),
+        ("elsewhere/2024/c.txt", ""),
+        ("elsewhere/c.txt", ""),
+    ],
+)
+def test_a_document_is_found_by_a_path_that_begins_further_up_or_down(
+    named: str, found: str
+) -> None:
+    ids = ("a/b.txt", "b.txt", "docs/2024/c.txt")
+    documents = [Document(id, f"Title of {id}", "", (), "") for id in ids]
+    chunks = [Chunk(f"{id}#0", id, id, 1, 0, 9, "The lamp is lit.") for id in ids]
+    item = TrainingItem(1, "What is lit?", "The lamp", evidence=(Evidence(named),))
+    own_questions = find_own([item], documents, chunks, Recipe())
+    assert [one.question.chunk_id for one in own_questions.given] == [f"{found}#0"] * bool(found)
+    assert bool(found) or "no document is named" in str(own_questions)
+
+
+@pytest.mark.parametrize("text", ["a", "lamp", "東京", "The"])
+def test_a_passage_or_quote_of_one_word_is_reported_and_not_bound_to_any_chunk(text: str) -> None:
+    documents = [Document(id, f"Title of {id}", "", (), "") for id in ("b.txt", "c.txt")]
+    chunks = [
+        Chunk(f"{one.id}#0", one.id, one.id, 1, 0, 9, f"{text} The a lamp is lit.")
+        for one in documents
+    ]
+    passage, quote = Evidence(passage=text), Evidence(quotes=(text,))
+    for one in (passage, quote, replace(passage, document="b.txt")):
+        item = TrainingItem(7, "What is lit?", "lamp", evidence=(one,), distractors=(passage,))
+        found = find_own([item], documents, chunks, Recipe())
+        assert re.search(rf"\(row 7: its (passage|quote) “{text}” is one word", str(found))
+    named = TrainingItem(1, "What is lit?", "lamp", evidence=(replace(quote, document="c"),))
+    found = find_own([replace(named, distractors=(passage,))], documents, chunks, Recipe())
+    assert [one.question.chunk_id for one in found.given] == ["c.txt#0"]
+    assert found.unknown_distractors == 1
 
 
 def test_a_teacher_writes_the_reasoning_from_the_given_answer(

@@ -62,7 +62,9 @@ def test_a_role_is_a_chat_model_and_is_paid_once(monkeypatch: pytest.MonkeyPatch
 def test_a_role_keeps_its_budget_over_several_questions(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve(Loopback(reply=lambda body: "x " * 60)) as server:
         point(monkeypatch, server, "JUDGE")
-        model = EndpointChat(role="judge", recipe=Recipe(max_tokens_total=120), max_tokens=100)
+        model = EndpointChat(
+            role="judge", recipe=Recipe(max_tokens_total=120, max_retrieval_tokens=100)
+        )
         assert model.invoke("One")
         with pytest.raises(SetupError, match="max_tokens_total = 120 is spent"):
             model.invoke("Two")

@@ -232,12 +232,12 @@ def test_embedding_keeps_to_the_budget_and_the_next_run_goes_on(
     with serve(Tokens()) as server:
         for role, model in (("EMBEDDING", "letters"), ("TEACHER", "student")):
             point(monkeypatch, server, role, model)
-        recipe = Recipe(**limit)
+        recipe = Recipe(max_retrieval_tokens=10_000_000, **limit)
         with pytest.raises(SetupError, match=f"of {said}.* is spent by 2 replies") as spent:
             load_embedder(recipe).documents(texts)
         assert "\n" not in str(spent.value)
         with pytest.raises(SetupError, match="is spent by 2 replies"):  # one budget for all roles
-            EndpointChat(role="teacher", recipe=recipe, max_tokens=10_000_000).invoke("Hello?")
+            EndpointChat(role="teacher", recipe=recipe).invoke("Hello?")
         assert len(server.requests) == 2
         assert load_embedder(Recipe()).documents(texts).shape == (500, 26)
         sent = [text for request in server.requests for text in request["input"]]

@@ -404,9 +404,34 @@ def test_refused_prompts_change_nothing_and_are_said_in_one_line(
     prompts = len(refused), len(asked)
     if setting == "compress":  # one a document
         prompts = sum(map(len, plain[::2])), sum(map(len, plain))
-    (said,) = [line for line in capsys.readouterr().out.splitlines() if "no text" in line]
+    (said,) = [line for line in capsys.readouterr().out.splitlines() if "no usable reply" in line]
     assert said.startswith(f"+ {setting}: {prompts[0]} of {prompts[1]} prompts to the teacher")
     assert "the first: refused: 400: maximum context length is 9 tokens" in said
+
+
+@pytest.mark.parametrize("setting", ["hybrid + rerank", "hybrid + folders + route"])
+def test_replies_without_a_number_are_said_in_one_line(
+    letters: Letters,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    setting: str,
+) -> None:
+    asked = [f"Which {kind}?" for kind in ("ferry", "mill", "quarry")]
+    chunks = [replace(one, document_id=f"{n % 2}/d.md") for n, one in enumerate(make_chunks(16))]
+    server = Loopback(
+        reply=lambda body: "0" if "Which ferry" in str(body) else "I think\nall of them"
+    )
+    with serve(server), build_index(chunks, Recipe()) as index:
+        point(monkeypatch, server, "TEACHER")
+        capsys.readouterr()
+        recipe = Recipe(rerank_model="llm", max_retrieval_tokens=64)
+        retrieve(index, asked, recipe, k=3, setting=setting)
+    part, said = setting.rpartition(" + ")[2], capsys.readouterr().out
+    assert (
+        f"+ {part}: 2 of 3 prompts to the teacher got no usable reply, and changed nothing" in said
+    )
+    assert "the first: I think all of them\n" in said
+    assert {body["max_tokens"] for body in server.requests} == {64}
 
 
 def test_a_question_in_other_words_finds_more(letters: Letters) -> None:

@@ -9,6 +9,7 @@ from zipfile import BadZipFile, ZipFile
 
 from lib.reading.assemble import Text
 from lib.reading.files.html import MARKDOWN_OPTIONS, tidied
+from lib.reading.files.md import first_heading
 from lib.reading.tables import read_bytes
 
 ENDINGS = (".docx",)
@@ -46,7 +47,6 @@ def read(path: Path) -> Text:
     except (BadZipFile, KeyError) as error:
         raise ValueError("it is not a readable DOCX") from error
     text = tidied(found.markdown)
-    heading = re.search(r"^#{1,2} (.+)", text, re.MULTILINE)
     letters, at, lost = re.sub(r"[\W_]+", "", text), 0, list[str]()
     for piece in texts:  # most follow one another: a search from the beginning takes long
         wanted = re.sub(r"[\W_]+", "", piece)
@@ -55,8 +55,7 @@ def read(path: Path) -> Text:
         at = max(place, 0)
     dropped.update(lost)
     notes = {f"{len(lost):,} of its texts are not read (a chart? a drawing?)": list[int]()}
-    title = heading.group(1) if heading else ""
-    return Text(title, [text], notes if lost else {}, dict(dropped))
+    return Text(first_heading(text), [text], notes if lost else {}, dict(dropped))
 
 
 def _known_parts(data: bytes, dropped: Counter[str], texts: list[str]) -> BytesIO:

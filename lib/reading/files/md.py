@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from lib.reading.assemble import Text, clean
 from lib.reading.tables import read_text
@@ -10,7 +11,7 @@ ENDINGS = (".md", ".markdown")
 IN_WORKER = False
 
 _FRONT = re.compile(r"\s*^(---|\+\+\+)[ \t]*\n((?s:.*?))^(?:\1|\.{3})[ \t]*(?:\n|\Z)", re.MULTILINE)
-_TITLE = re.compile(r"^title\s*[:=][ \t]*[\"']?(.+?)[\"']?[ \t]*$", re.MULTILINE)
+_BEGINNING = 500  # characters: a heading behind them is that of a part ("See also")
 # Comments and scripts, but for those that are shown as code
 _UNSEEN = re.compile(
     r"(?P<code>^[ \t]*(```|~~~).*?^[ \t]*\2|^(?: {4}|\t).*?$|`[^`\n]+`)"
@@ -20,16 +21,17 @@ _UNSEEN = re.compile(
 
 
 def read(path: Path) -> Text:
-    """The whole text without comments and front matter, whose title counts where no heading is."""
-    text, title = clean(read_text(path)), None
-    if (front := _FRONT.match(text)) and _is_front_matter(front[1], front[2]):
-        text, title = text[front.end() :], _TITLE.search(front[2])
+    """The whole text without comments and front matter, whose title comes before any heading."""
+    text, values = clean(read_text(path)), None
+    if front := _FRONT.match(text):
+        values = _front_matter(front[1], front[2])
+        text = text if values is None else text[front.end() :]
     text = _UNSEEN.sub(lambda found: found["code"] or "", text)
-    return Text(first_heading(text) or (title[1] if title else ""), [text])
+    return Text(str((values or {}).get("title") or first_heading(text)), [text])
 
 
-def _is_front_matter(rule: str, inside: str) -> bool:
-    """Whether it is a mapping: YAML, or TOML between `+++`. Else it is text between two rules.
+def _front_matter(rule: str, inside: str) -> dict[Any, Any] | None:
+    """Its values, of YAML, or TOML between `+++`; None: it is text between two rules.
 
     Lines from `key: …` on without an empty one count, too: their YAML may be broken.
     """
@@ -40,12 +42,18 @@ def _is_front_matter(rule: str, inside: str) -> bool:
     try:
         values = (tomllib.loads if rule == "+++" else yaml.safe_load)(inside)
     except (ValueError, TypeError, RecursionError, yaml.YAMLError):
-        return re.fullmatch(r"[\w-]+:.*\n(?:.+\n)*", inside) is not None
-    return values is None or isinstance(values, dict)
+        lines = re.fullmatch(r"[\w-]+:.*\n(?:.+\n)*", inside)
+        return (
+            dict(re.findall(r"^([\w-]+):[ \t]*[\"']?(.*?)[\"']?$", inside, re.MULTILINE))
+            if lines
+            else None
+        )
+    values = {} if values is None else values
+    return values if isinstance(values, dict) else None
 
 
 def first_heading(text: str) -> str:
-    """The first heading of the first or second level; "" = there is none."""
+    """The first heading of the first or second level that begins the text; "" = there is none."""
     pattern = r"^#{1,2}[ \t]+(.+?)[ \t]*#*$|^(?=\S)(.+)\n=+[ \t]*$"
     match = re.search(pattern, text, re.MULTILINE)
-    return (match.group(1) or match.group(2)) if match else ""
+    return (match[1] or match[2]) if match and match.start() < _BEGINNING else ""

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from lib.reading.assemble import clean
 from lib.reading.files import pdf
+from lib.reading.files.pdf.hyphens import Hyphens
 from lib.reading.files.pdf.layout import join_lines
 from tests.gen.make import Text, lines, write_pdf
 from tests.reading import pdfs
@@ -107,6 +109,34 @@ def test_a_first_line_that_only_one_page_has_is_no_header(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
+    ("letter", "first", "begins"),
+    [
+        ("T", "he pier at Sandry", "The pier at Sandry"),
+        ("T", "HE PIER at Sandry", "THE PIER at Sandry"),
+        ("“T", "he pier at Sandry", "“The pier at Sandry"),
+        ("A", " pier at Sandry", "A pier at Sandry"),
+        ("A", "Aachen, Aalen", "A Aachen, Aalen"),  # of an index
+        ("7", "piers at Sandry", "7 piers at Sandry"),
+    ],
+)
+@pytest.mark.parametrize("tall", [1, 2, 3])  # lines; 1: it stands on the first
+def test_a_drop_cap_is_the_first_letter_of_its_paragraph(
+    tmp_path: Path, letter: str, first: str, begins: str, tall: int
+) -> None:
+    size = {1: 22, 2: 24, 3: 36}[tall]
+    width = size * sum({"T": 0.611, "A": 0.667, "“": 0.333, "7": 0.556}[one] for one in letter)
+    indent = round(width + 4)
+    texts = [f"{first} was built by the engineer Barnard Lisle, who", *PARAGRAPH[1:]]
+    page: list[Text] = [(60, 700 - 14 * (tall - 1), size, letter)]
+    page += [(60 + indent * (n < tall), 700 - 14 * n, 11, text) for n, text in enumerate(texts)]
+    (found,) = read(tmp_path, page)
+    rest = f" was built by the engineer Barnard Lisle, who {PARAGRAPH[1]} {PARAGRAPH[2]}"
+    joined = letter not in "7" and "Aachen" not in first
+    assert found.replace("\n\n", " ") == begins + rest
+    assert ("\n\n" not in found) == joined
+
+
+@pytest.mark.parametrize(
     ("parts", "known", "joined"),
     [
         (["a surf-", "board"], "surfboard", "a surfboard"),
@@ -122,7 +152,24 @@ def test_a_first_line_that_only_one_page_has_is_no_header(tmp_path: Path) -> Non
     ],
 )
 def test_words_divided_at_line_ends(parts: list[str], known: str, joined: str) -> None:
-    assert join_lines(parts, Counter(known.split()), Counter()) == joined
+    assert join_lines(parts, Hyphens(known.split()), Counter()) == joined
+
+
+@pytest.mark.parametrize(
+    ("lines", "between"),
+    [
+        ((), ""),
+        (("all of the sea-", "weed", "on a bar", "and mounted"), ""),
+        (("a wind-", "mill,", "a mill in the wind", "a bar is mounted"), "-"),
+        (("a wind-", "mill,", "a windmill, a mill in the wind", "a bar is mounted"), ""),
+        (("a wind-", "mill,", "a mill in the wind", "a barmounted lamp"), ""),
+    ],
+)
+def test_a_hyphen_of_a_document_that_divides_no_words_stays(
+    lines: Sequence[str], between: str
+) -> None:
+    """As browsers print it."""
+    assert Hyphens(lines).between("a bar-", "mounted") == between
 
 
 def test_clean_removes_control_characters_and_ligatures() -> None:

@@ -2,7 +2,8 @@
 
 `lines.py` finds the lines and the direction in which they run, `forms.py` what was typed into a
 form, `running.py` headers and footers, `columns.py` and `layout.py` the order and the paragraphs,
-`language.py` tells a cipher from a language. PDFium itself is imported in the worker alone.
+`hyphens.py` what a line's end divides, `language.py` tells a cipher from a language. PDFium itself
+is imported in the worker alone.
 """
 
 import base64

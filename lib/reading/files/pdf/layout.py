@@ -7,12 +7,12 @@ from itertools import chain, pairwise
 
 from lib.reading.assemble import clean
 from lib.reading.files.pdf.columns import SENTENCE_END, by_column
+from lib.reading.files.pdf.hyphens import HYPHENS, Hyphens
 from lib.reading.files.pdf.lines import Line, Sheet
 from lib.text import gap_between, one_line
 
 _SYMBOL = re.compile("^[\ue000-\uf8ff](?=\\s)")  # a bullet of Word's fonts Symbol and Wingdings
 _BULLET = re.compile(r"^(?:[-–*•‣▪■●◦\ue000-\uf8ff]|\(?\d{1,2}[.)])(?:\s+|$)")
-_HYPHENS = "-\u00ad\u2010\x02"  # \x02: how PDFium reports the hyphen of a divided word
 _PRINTED_LINK = re.compile(r"\s*\((https?://[^\s()]{28,})\)")
 
 _WIDEST = 2.8  # distance of two lines of a paragraph, in line heights: double spacing may be 2.6
@@ -26,17 +26,13 @@ def page_texts(sheets: Sequence[Sheet]) -> list[str]:
     What is printed in other directions comes last.
     """
     parts = [(sheet.lines, *sheet.others) for sheet in sheets]
-    words = Counter(
-        word.lower()
-        for lines in chain.from_iterable(parts)
-        for line in lines
-        for word in re.findall(r"[\w-]+", line.text)
-    )
+    hyphens = Hyphens([line.text for lines in chain.from_iterable(parts) for line in lines])
     texts = []
     for sheet, part in zip(sheets, parts, strict=True):
         rows = (reading_order(split_blocks(by_column(lines))) for lines in part)
-        pieces = (_text(blocks, words, sheet.dropped) for blocks in rows)
+        pieces = (_text(blocks, hyphens, sheet.dropped) for blocks in rows)
         texts.append("\n\n".join(filter(None, pieces)))
+    hyphens.join_pages(texts)
     return texts
 
 
@@ -183,10 +179,10 @@ def _box(block: Block) -> Line:
 # --- text ----------------------------------------------------------------------------------------
 
 
-def _text(rows: Sequence[Sequence[Block]], words: Counter[str], dropped: Counter[str]) -> str:
+def _text(rows: Sequence[Sequence[Block]], hyphens: Hyphens, dropped: Counter[str]) -> str:
     pieces: list[str] = []
     for row in rows:
-        cells = [join_lines([line.text for line in block], words, dropped) for block in row]
+        cells = [join_lines([line.text for line in block], hyphens, dropped) for block in row]
         text = " | ".join(cell for cell in cells if cell)
         item = len(row) == 1 and _BULLET.match(text)
         if text:
@@ -196,19 +192,18 @@ def _text(rows: Sequence[Sequence[Block]], words: Counter[str], dropped: Counter
     return "".join(pieces).strip()
 
 
-def join_lines(lines: Sequence[str], words: Counter[str], dropped: Counter[str]) -> str:
+def join_lines(lines: Sequence[str], hyphens: Hyphens, dropped: Counter[str]) -> str:
     """One paragraph on one line, without the addresses that browsers print behind links.
 
-    `words` counts the document's words: it tells "surf-/board" from "two-/step". `dropped` counts
-    the addresses.
+    `dropped` counts the addresses.
     """
     text = ""
     for before, printed in pairwise(["", *lines]):
         line = one_line(printed)
         if not text:
             text = line
-        elif text[-1] in _HYPHENS and len(text) > 1:
-            text = text[:-1] + _hyphen(text, line, words) + line
+        elif text[-1] in HYPHENS and len(text) > 1:
+            text = text[:-1] + hyphens.between(text, line) + line
         elif re.search(r"\w—$|\(https?://[^\s()]*$", text):
             text += line  # a dash needs no space; a printed address goes on
         else:
@@ -219,16 +214,3 @@ def join_lines(lines: Sequence[str], words: Counter[str], dropped: Counter[str])
         dropped.update(_PRINTED_LINK.findall(text))
         text = _PRINTED_LINK.sub("", text)
     return _SYMBOL.sub("•", clean(text).strip())
-
-
-def _hyphen(text: str, following: str, words: Counter[str]) -> str:
-    """What belongs between the two parts of a word that a line end divides."""
-    left = re.search(r"([^\W\d_]+(?:-[^\W\d_]+)*).$", text)
-    right = re.match(r"[^\W\d_]+(?:-[^\W\d_]+)*", following)
-    if not left:
-        return "-" if text[-2].isdigit() else "- "
-    if not right or not right.group()[0].islower() or "-" in left.group(1):
-        return "-"
-    whole = (left.group(1) + right.group()).lower()
-    parted = f"{left.group(1)}-{right.group()}".lower()
-    return "" if words[whole] or not words[parted] else "-"

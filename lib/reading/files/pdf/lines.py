@@ -18,6 +18,8 @@ _WORDS = re.compile(rf"[^\x00-\x20]+|[{_LINE_ENDS}]")
 _CHARACTERS = re.compile(rf"[^\x00-\x20]|[{_LINE_ENDS}]")
 # What may begin a vertical line: two digits may be side by side in it.
 _BEGINNING = re.compile(r"\d{0,3}[\u2e80-\u9fff\uf900-\ufaff\uff01-\uff60]{1,2}")
+_INITIAL = re.compile(r"[^\w\s]?[^\W\d_]")  # with a quotation mark, perhaps
+_TALL = 1.7  # a drop cap is so many times as high as its line, or more
 _OBLIQUE = 4  # a direction that is no quarter turn
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 
@@ -107,8 +109,11 @@ def join_rows(lines: Iterable[Line]) -> list[Line]:
             continue
         last = joined[-1] if joined else None
         gap = line.left - last.right if last else 0.0
-        if last and last.beside(line) and -0.5 * last.height < gap < 1.2 * last.height:
-            apart = gap > 0.12 * last.height and gap_between(last.text, line.text)
+        if last and _is_drop_cap(last, line):
+            joined[-1] = replace(line, text=last.text + line.text)
+        elif last and last.beside(line) and -0.5 * last.height < gap < 1.2 * last.height:
+            space = 0.12 * min(last.height, _TALL * line.height)
+            apart = gap > space and gap_between(last.text, line.text)
             text = last.text + " " * bool(apart) + line.text
             left, taller = min(last.left, line.left), max(last, line, key=lambda line: line.height)
             # A raised mark does not make its line higher.
@@ -116,6 +121,15 @@ def join_rows(lines: Iterable[Line]) -> list[Line]:
         else:
             joined.append(line)
     return _join_justified(joined)
+
+
+def _is_drop_cap(letter: Line, line: Line) -> bool:
+    """Whether the first is a large letter that begins the second: "T" of "he house", "HE HOUSE"."""
+    capital = _INITIAL.fullmatch(letter.text) and letter.text[-1].isupper()
+    another_word = line.text[:1].isupper() and line.text[1:2].islower()
+    tall = letter.height > _TALL * line.height
+    near = letter.beside(line) and abs(line.left - letter.right) < 1.2 * line.height
+    return bool(capital) and not another_word and tall and near
 
 
 def _join_justified(lines: list[Line]) -> list[Line]:
@@ -173,7 +187,12 @@ def _lines(
     Only the first and the last character of a piece are asked for their box. Words take half the
     time of characters, and PDFium has a space wherever there is room for one.
     """
-    from pypdfium2.raw import FS_RECTF, FPDFText_GetCharAngle, FPDFText_GetLooseCharBox
+    from pypdfium2.raw import (
+        FS_RECTF,
+        FPDFText_GetCharAngle,
+        FPDFText_GetLooseCharBox,
+        FPDFText_IsGenerated,
+    )
 
     rect = FS_RECTF()
     its_address = ctypes.byref(rect)
@@ -199,6 +218,13 @@ def _lines(
             back = boxes[-1][0] - box[2]
             if box[0] - boxes[-1][2] > wide or back > (0 if turn else wide):
                 _finish(found[turn], units[begin:start], boxes)
+                begin = start
+            elif (
+                len(boxes) < 3  # perhaps a drop cap: PDFium may put a space behind it
+                and boxes[0][3] - boxes[0][1] > _TALL * (box[3] - box[1])
+                and FPDFText_IsGenerated(handle, start - 1) == 1
+            ):
+                _finish(found[turn], units[begin : start - 1], boxes)
                 begin = start
         if not boxes:
             turn = _quarters(FPDFText_GetCharAngle(handle, start))
