@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -66,12 +67,7 @@ class EndpointChat(BaseChatModel):
                 async with Endpoint(
                     settings, self.recipe, ledger=ledger, budget=budget_of(self.recipe)
                 ) as endpoint:
-
-                    async def one(messages: Sequence[Message]) -> Reply:
-                        return await endpoint.ask(
-                            messages, max_tokens=self.recipe.max_retrieval_tokens
-                        )
-
+                    one = partial(endpoint.ask, max_tokens=self.recipe.max_retrieval_tokens)
                     if len(prompts) <= self.recipe.concurrency:  # a question of a chat
                         return await gather_all(prompts, one)
                     progress = Progress(self.role, len(prompts), note=endpoint.note)
