@@ -51,6 +51,10 @@ _MANY = frozenset({"they", "them", "their", "theirs", "themselves"})
 _PERSONAL = frozenset({"he", "him", "his", "himself", "she", "her", "hers", "herself"})
 # Of two, without a second thing: "the lower branches".
 _PAIRED = frozenset("upper lower outer inner older younger elder further larger smaller".split())
+_FURTHER = frozenset("further additional adjacent nearby remaining subsequent".split())
+_NEARLY = frozenset(
+    "about around roughly approximately nearly almost over to least most than".split()
+)
 _INITIAL = r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St)\. "
 
 
@@ -82,6 +86,8 @@ def stands_alone(draft: Draft, *, title: str, earlier: str) -> bool:
         elif low == "the" and token.dep_ == "det":
             if not _known(token.head, title, earlier):
                 return False
+        elif low in _FURTHER and token.dep_ == "amod" and not child(token, "prep"):
+            return False  # "a further 330", "the adjacent coast"
         elif low == "that" and token.tag_ == "DT" and not child(token.head, "relcl"):
             return False  # "follow that first", "with that person"
         elif low == "one" and token.dep_ not in {"nummod", "compound"} and not child(token, "prep"):
@@ -156,6 +162,9 @@ def whole(draft: Draft, quote: str) -> bool:
         return False
     if any(_is_cut(text) for text in (answer, question)):
         return False
+    first = draft.told[0]
+    if first.i and first.pos_ == "NUM" and first.nbor(-1).lower_ in _NEARLY:
+        return False  # "[over] thirty-seven hundred"
     # "twin asymmetric[, cambered fins]"
     if not long and draft.told[-1].tag_ in {"JJ", "JJS", "VBG", "DT", "IN", "CC"}:
         return draft.rule in {"why", "definition", "often"}

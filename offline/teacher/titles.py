@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from offline.teacher.gates import folded
+from offline.teacher.lexicon import DATE
 from offline.teacher.wording import Draft
 
 _SAYS_NOTHING = frozenset(
@@ -17,10 +18,14 @@ _SAYS_NOTHING = frozenset(
 def with_title(draft: Draft, title: str, names: frozenset[str]) -> Draft | None:
     """`What is oiled?` under "Harbour Rules" → "According to “Harbour Rules”, what is oiled?"
 
-    A question with a name and without a bare "the" needs no title. None: the title says nothing.
+    A question with a name and without a bare "the" needs no title; a day, a month or "the EC"
+    is none. None: the title says nothing.
     """
-    named = any(t.text in names and t.pos_ == "PROPN" for t in draft.asked)
-    named = named or bool(re.search(r" [A-ZÀ-Þ][\w’'-]+", draft.text))
+    named = any(t.text in names and t.pos_ == "PROPN" and not t.is_upper for t in draft.asked)
+    named = named or any(
+        not word.isupper() and not DATE.fullmatch(word)
+        for word in re.findall(r"(?<= )[A-ZÀ-Þ][\w’'-]+", draft.text)
+    )
     bare = any(
         t.lower_ == "the" and t.dep_ == "det" and t.head.pos_ == "NOUN"
         and not any(c.pos_ == "PROPN" for c in t.head.subtree if c in draft.asked)
@@ -40,6 +45,7 @@ def with_title(draft: Draft, title: str, names: frozenset[str]) -> Draft | None:
 def document_name(title: str) -> str | None:
     """`Surfing - Wikipedia` → "Surfing"; a title of any form, but not "Notes"."""
     name = re.sub(r"(?i)\.(?:md|txt|pdf|docx?|html?|json|rst)$", "", title.strip())
+    name = re.sub(r"\s+\([^()]*\)", "", name)
     name = re.sub(r" [-–—|] [^-–—|]+$", "", name) if len(name.split()) > 2 else name
     head, _, _ = name.partition(": ")
     name = head if len(head.split()) >= 3 else name
