@@ -28,7 +28,8 @@ _LEFT_OUT = frozenset(
 )
 # Without these the statement says more than its sentence, or something else.
 _LIMITING = frozenset(
-    "rarely seldom hardly scarcely barely never only nearly almost longer again otherwise".split()
+    "rarely seldom hardly scarcely barely never only nearly almost longer again otherwise ideally "
+    "infrequently individually".split()
 )
 _DENYING = frozenset("no nobody nothing none neither".split())
 _LATER = frozenset("later earlier afterwards afterward soon then after before".split())
@@ -107,7 +108,14 @@ def _misread(verb: Token, later: Token) -> bool:
     """`Coffee left on the rim wears …`; `covers illness, accidents and lost luggage`."""
     between = [t for t in children(verb, "cc", "punct") if verb.i < t.i < later.i]
     listed = [t for t in children(verb, "dobj", "attr") if children(t, "conj")]
-    if later.i - verb.i == 2 and child(later, *_SUBJECT) is None:
+    joins = [t.lower_ for t in children(verb, "cc")]
+    if child(later, *_SUBJECT) is None and "but" in joins and later.tag_ == "VB":
+        return True  # "… will have lots of them, but look for …"
+    # "are saved here and copied there": the participle was taken for the past tense
+    passive = child(verb, "auxpass") and later.tag_ == "VBD" and not child(later, "dobj")
+    if passive and child(later, *_SUBJECT) is None:
+        return True
+    if later.i - verb.i == 2 and later.tag_ in _FINITE:
         return True  # "comes and goes"
     # "are able to record, reconcile": of which of the two?
     if later.tag_ == "VBP" and any(t.tag_ == "TO" for t in verb.doc[verb.i : later.i]):
@@ -153,6 +161,13 @@ def _is_clear(verb: Token, head: Token) -> bool:
     # "lent for four weeks, films for one": a second statement without its verb
     repeated = [t.lower_ for t in parts if t.lower_ in {"for", "to"} and t.i > verb.i]
     if len(repeated) > len(set(repeated)):
+        return False
+    # "keep the hall at 20 degrees and the bedrooms at 17", "the list shown in was written"
+    places = {t.lower_ for t in children(verb, "prep")}
+    gaps = [t for part in parts for t in children(part, "conj") if t.pos_ != "VERB"]
+    if any(t.lower_ in places for gap in gaps for t in children(gap, "prep")):
+        return False
+    if any(t.dep_ == "prep" and t.i == t.right_edge.i for t in span(head)):
         return False
     whole = phrase(head)
     if len(children(verb, *_SUBJECT)) > 1 or not whole or whole[-1].dep_ == "cc" or _asks(head):

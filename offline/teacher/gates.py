@@ -51,7 +51,7 @@ _MANY = frozenset({"they", "them", "their", "theirs", "themselves"})
 _PERSONAL = frozenset({"he", "him", "his", "himself", "she", "her", "hers", "herself"})
 # Of two, without a second thing: "the lower branches".
 _PAIRED = frozenset("upper lower outer inner older younger elder further larger smaller".split())
-_FURTHER = frozenset("further additional adjacent nearby remaining subsequent".split())
+_FURTHER = frozenset("further adjacent nearby remaining subsequent".split())
 _NEARLY = frozenset(
     "about around roughly approximately nearly almost over to least most than".split()
 )
@@ -86,7 +86,7 @@ def stands_alone(draft: Draft, *, title: str, earlier: str) -> bool:
         elif low == "the" and token.dep_ == "det":
             if not _known(token.head, title, earlier):
                 return False
-        elif low in _FURTHER and token.dep_ == "amod" and not child(token, "prep"):
+        elif low in _FURTHER and token.dep_ == "amod" and not child(token.head, "prep"):
             return False  # "a further 330", "the adjacent coast"
         elif low == "that" and token.tag_ == "DT" and not child(token.head, "relcl"):
             return False  # "follow that first", "with that person"
@@ -98,8 +98,10 @@ def stands_alone(draft: Draft, *, title: str, earlier: str) -> bool:
 def _meant(pronoun: Token, before: Sequence[Token]) -> bool:
     """A noun of the pronoun's number and kind stands before it."""
     nouns = [
-        t for t in before if t.pos_ in {"NOUN", "PROPN"} and t.dep_ not in {"compound", "poss"}
-    ]
+        t for t in before
+        if t.pos_ in {"NOUN", "PROPN"} and t.dep_ not in {"compound", "poss"}
+        and not lx.DATE.fullmatch(t.text)
+    ]  # fmt: skip
     if pronoun.lower_ in _MANY:
         anyone = any(t.lower_ in {"anyone", "everyone", "who"} for t in before)
         return anyone or any(_many(t) for t in nouns)
@@ -183,7 +185,7 @@ def _is_cut(text: str) -> bool:
     """It ends in the middle of a phrase, quotation or range, or holds the end of a sentence."""
     pairs = any(text.count(left) != text.count(right) for left, right in ("()", "[]", "“”"))
     quoted = text.count('"') % 2 or ("‘" in text and "’" not in text.rpartition("‘")[2])
-    ranged = re.search(r"\bbetween\b(?!.* and\b)", text)
+    ranged = re.search(r"\bbetween\b(?!.* and\b)|\beither\b(?!.* or\b)", text)
     two = re.search(r"\w[.!?] [A-Z]", re.sub(_INITIAL, "", text))
     return bool(pairs or quoted or ranged or two or lx.LOOSE_END.search(text))
 

@@ -78,10 +78,10 @@ PERSONS = frozenset(
     "buyer seller passenger lawyer reader speaker worker leader rider surfer swimmer competitor "
     "actor doctor electrician expert councillor islander borrower lender lecturer assistant "
     "professional practitioner stakeholder maintainer reviewer interviewer judge heir glassmaker "
-    "beekeeper cyclist hiker walker climber buddy friend family academic accountant activist "
-    "administrator adolescent alumnus american ancestor analyst artist astronomer athlete "
-    "attendee attorney aunt baby banker biologist businessman carer caregiver caretaker chemist "
-    "citizen clergy coach colonist commissioner composer consultant consumer coordinator "
+    "beekeeper cyclist hiker walker climber buddy friend family academic accountant individual "
+    "activist administrator adolescent alumnus american ancestor analyst artist astronomer "
+    "athlete attendee attorney aunt baby banker biologist businessman carer caregiver caretaker "
+    "chemist citizen clergy coach colonist commissioner composer consultant consumer coordinator "
     "craftsman critic dancer deacon defendant delegate dentist descendant detective diplomat "
     "donor economist elder employer entrepreneur european facilitator firefighter freshman "
     "gentleman governor graduate grandchild grandfather grandmother grandparent hero hunter "
@@ -98,7 +98,7 @@ _BARE = frozenset(
     "anyone everyone anybody everybody nobody someone somebody people staff crew family".split()
 )
 _TRADE = re.compile(
-    r"[a-z]{3,}(?:smith|wright|keeper|ologist|ographer|boarder|[cr]ian|(?:wo|s)m[ae]n)s?"
+    r"[a-z]{3,}(?:smith|wright|keeper|ologist|ographer|boarder|[cr]ian|naut|(?:wo|s)m[ae]n)s?"
 )
 GROUPS = frozenset(
     "company board council trust society university association federation club authority "
@@ -111,7 +111,8 @@ TITLES = frozenset(
     "prince princess father sister admiral lieutenant major colonel mayor bishop saint".split()
 )
 # "the client", "the departmental heads": a person or a thing?
-EITHER = frozenset("head client host agent".split())
+EITHER = frozenset("head client host agent household".split())
+_TOOLS = frozenset("reader player writer worker master driver manager".split())  # "screen reader"
 # "thousands of consumers": what kind they are, the noun behind "of" says.
 QUANTITIES = frozenset(
     "number majority rest half lot hundred thousand million dozen group couple".split()
@@ -157,7 +158,10 @@ def is_time(text: str) -> bool:
 
 def is_somebody(noun: Token) -> bool:
     """`a member`, `divers who …`: a noun for people."""
-    named = {noun.lower_, noun.lemma_.lower()} & PERSONS or _TRADE.fullmatch(noun.lower_)
+    stem = noun.lemma_.lower().rpartition("-")[2]  # "Vice-President"
+    named = {noun.lower_, stem, noun.lower_.removesuffix("s")} & PERSONS or _TRADE.fullmatch(
+        noun.lower_
+    )
     bare = noun.tag_ == "NN" and noun.lower_ not in _BARE and not list(noun.lefts)
     return bool(named) and noun.tag_ != "VBG" and not bare  # "man expects a command"
 
@@ -179,13 +183,16 @@ def _sort(head: Token, *, acts: bool) -> str:
     ):
         if is_person(head):
             return "Who"
+        if is_somebody(head) or (low == "chair" and determiner(head)):
+            return "Who"  # "the County Chair", "All Officers"
         article = any(token.lower_ in {"the", "a", "an"} for token in head.children)
         if low in GROUPS:
             return "Who" if acts else "What"
         # "Hugo", "Drake", "the AE": may be a person
         return "What" if article and not (head.is_upper and len(head) < 5) else ""
     if is_somebody(head):
-        return "Who"
+        tool = head.lemma_ in _TOOLS and any(t.pos_ == "NOUN" for t in children(head, "compound"))
+        return "" if tool else "Who"
     if low in GROUPS:
         return "Who" if acts else "What"
     # "server", "damper", "power": a doer or a thing?

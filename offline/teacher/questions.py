@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -158,7 +159,7 @@ def reasons(wording: Wording) -> Iterator[Draft]:
             continue  # "part of the reason is because …"
         if (because or (since and part.dep_ == "advcl")) and part.i == last:
             yield from wording.ask("Why", "why", 1.7, tokens)
-        elif opening == "in order" or purpose:
+        elif re.match(r"in order (?:to|that) ", words(tokens).lower()) or purpose:
             yield from wording.ask("Why", "why", 1.5, tokens)
 
 

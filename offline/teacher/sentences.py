@@ -88,7 +88,7 @@ def plain_text(quote: str) -> str:
     """`The **Tern** (12 m) was built.[3]` → `The Tern was built.`"""
     text = re.sub(rf"\s?{_MARKER}", "", quote)
     text = unmarked(text)
-    text = re.sub(r"(?:^|\s+)\([^()]*\)", "", text)  # but "Section 501(c)(3)"
+    text = re.sub(r"(?:^|\s+)\([^()]*\)|\(e?s\)", "", text)  # but "Section 501(c)(3)"
     text = re.sub(r"[\"“](\w+(?: \w+){0,3})[\"”]", r"\1", text)
     return " ".join(text.split())
 

@@ -182,8 +182,8 @@ class Wording:
         particle = child(self.clause.verb, "prt")
         if particle is not None and rest.startswith(particle.text):
             verb, rest = f"{verb} {particle.text}", rest[len(particle.text) :].strip()
-        if any(part in used for part in self.clause.end("dobj")):
-            tail, rest = rest, tail  # "a claim [within two months] of the expense"
+        if tail and any(part in used for part in self.clause.end("dobj")):
+            return  # "submit a claim [within two months] of the expense"
         parts = (wh, auxiliary, self.subject(), verb, tail, rest)
         asked = " ".join(part for part in parts if part)
         whom = phrase(head) if head is not None else []
