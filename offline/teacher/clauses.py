@@ -140,7 +140,8 @@ def _verb_group(verb: Token, head: Token, before: list[Token]) -> list[Token]:
     group = sorted({*opened, *adverbs, verb}, key=lambda token: token.i)
     while group[0].dep_ == "advmod":
         group.pop(0)
-    return group if group[0].tag_ in _FINITE else []
+    # "Returns string s converted …"
+    return group if group[0].tag_ in _FINITE and group[0].lower_ != "s" else []
 
 
 def _is_clear(verb: Token, head: Token) -> bool:
@@ -159,14 +160,10 @@ def _is_clear(verb: Token, head: Token) -> bool:
     if any(t.dep_ == "advmod" and t.lower_ in _LATER for t in parts):
         return False
     # "lent for four weeks, films for one": a second statement without its verb
-    repeated = [t.lower_ for t in parts if t.lower_ in {"for", "to"} and t.i > verb.i]
+    repeated = [t.lower_ for t in parts if t.lower_ in {"for", "to", "at"} and t.i > verb.i]
     if len(repeated) > len(set(repeated)):
         return False
-    # "keep the hall at 20 degrees and the bedrooms at 17", "the list shown in was written"
-    places = {t.lower_ for t in children(verb, "prep")}
-    gaps = [t for part in parts for t in children(part, "conj") if t.pos_ != "VERB"]
-    if any(t.lower_ in places for gap in gaps for t in children(gap, "prep")):
-        return False
+    # "the list shown in was written"
     if any(t.dep_ == "prep" and t.i == t.right_edge.i for t in span(head)):
         return False
     whole = phrase(head)
