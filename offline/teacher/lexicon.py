@@ -159,9 +159,8 @@ def is_time(text: str) -> bool:
 def is_somebody(noun: Token) -> bool:
     """`a member`, `divers who …`: a noun for people."""
     stem = noun.lemma_.lower().rpartition("-")[2]  # "Vice-President"
-    named = {noun.lower_, stem, noun.lower_.removesuffix("s")} & PERSONS or _TRADE.fullmatch(
-        noun.lower_
-    )
+    forms = {noun.lower_, stem, noun.lower_.removesuffix("s")}
+    named = forms & PERSONS or _TRADE.fullmatch(noun.lower_)
     bare = noun.tag_ == "NN" and noun.lower_ not in _BARE and not list(noun.lefts)
     return bool(named) and noun.tag_ != "VBG" and not bare  # "man expects a command"
 
@@ -174,6 +173,7 @@ def who_or_what(head: Token, *, acts: bool = False) -> str:
 
 def _sort(head: Token, *, acts: bool) -> str:
     low, of = head.lower_, next((t for t in children(head, "prep") if t.lower_ == "of"), None)
+    of = None if low == "number" and determiner(head) == "the" else of
     if head.lemma_ in QUANTITIES and of is not None and (counted := children(of, "pobj")):
         return _sort(counted[0], acts=acts)
     if low in {"who", "whoever"}:
@@ -184,7 +184,8 @@ def _sort(head: Token, *, acts: bool) -> str:
         if is_person(head):
             return "Who"
         if is_somebody(head) or (low == "chair" and determiner(head)):
-            return "Who"  # "the County Chair", "All Officers"
+            # "All Officers"; "the Laughing Surveyor" may be an inn
+            return "" if any(t.text.istitle() for t in head.children if t.i > 0) else "Who"
         article = any(token.lower_ in {"the", "a", "an"} for token in head.children)
         if low in GROUPS:
             return "Who" if acts else "What"

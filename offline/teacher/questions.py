@@ -185,7 +185,8 @@ def definitions(wording: Wording) -> Iterator[Draft]:
         return
     if head is None or head.pos_ != "PRON":
         kind = wording.who_or_what(part)
-        who = wording.is_person() or kind == "Who"
+        thing = head is not None and wording.who_or_what(head) == "What"
+        who = wording.is_person() or (kind == "Who" and not thing)
         if wording.is_person() and kind == "What":
             return  # "Who is Project Gutenberg?" – "a registered trademark"
         yield from wording.ask("Who" if who else "What", "definition", 1.4, phrase(part))

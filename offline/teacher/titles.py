@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from offline.teacher.gates import folded
-from offline.teacher.lexicon import DATE
+from offline.teacher.lexicon import DATE, GROUPS, PERSONS
 from offline.teacher.wording import Draft
 
 _SAYS_NOTHING = frozenset(
@@ -18,14 +18,10 @@ _SAYS_NOTHING = frozenset(
 def with_title(draft: Draft, title: str, names: frozenset[str]) -> Draft | None:
     """`What is oiled?` under "Harbour Rules" → "According to “Harbour Rules”, what is oiled?"
 
-    A question with a name and without a bare "the" needs no title; a day, a month or "the EC"
-    is none. None: the title says nothing.
+    A question with a name and without a bare "the" needs no title. None: the title says nothing.
     """
-    named = any(t.text in names and t.pos_ == "PROPN" and not t.is_upper for t in draft.asked)
-    named = named or any(
-        not word.isupper() and not DATE.fullmatch(word)
-        for word in re.findall(r"(?<= )[A-ZÀ-Þ][\w’'-]+", draft.text)
-    )
+    named = any(t.text in names and t.pos_ == "PROPN" and _is_name(t.text) for t in draft.asked)
+    named = named or any(map(_is_name, re.findall(r"(?<= )[A-ZÀ-Þ][\w’'-]+", draft.text)))
     bare = any(
         t.lower_ == "the" and t.dep_ == "det" and t.head.pos_ == "NOUN"
         and not any(c.pos_ == "PROPN" for c in t.head.subtree if c in draft.asked)
@@ -40,6 +36,12 @@ def with_title(draft: Draft, title: str, names: frozenset[str]) -> Draft | None:
     if f" {folded(draft.answer)} " in f" {folded(opening)} ":
         return None  # the title would tell
     return replace(draft, text=f"{opening}, {draft.text[0].lower()}{draft.text[1:]}")
+
+
+def _is_name(word: str) -> bool:
+    """`Tern`, but not "Sunday", "EC" and "Secretary"."""
+    common = DATE.fullmatch(word) or word.lower().rpartition("-")[2] in PERSONS | GROUPS
+    return not (common or word.isupper())
 
 
 def document_name(title: str) -> str | None:
