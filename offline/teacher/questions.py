@@ -185,7 +185,9 @@ def definitions(wording: Wording) -> Iterator[Draft]:
         return
     if head is None or head.pos_ != "PRON":
         kind = wording.who_or_what(part)
-        thing = head is not None and wording.who_or_what(head) == "What"
+        # "the picture is a baby", but not "the model was Ida Holm"
+        common = head is not None and part.pos_ != "PROPN"
+        thing = common and wording.who_or_what(head) == "What"
         who = wording.is_person() or (kind == "Who" and not thing)
         if wording.is_person() and kind == "What":
             return  # "Who is Project Gutenberg?" – "a registered trademark"

@@ -200,3 +200,8 @@ def test_brackets_of_a_title_are_not_cut() -> None:
     assert document_name("Horizon Aircraft (NASDAQ: HOVR) Poised for Growth") == (
         "Horizon Aircraft Poised for Growth"
     )
+
+
+def test_what_names_somebody_is_asked_by_who() -> None:
+    assert "who is the receiver of wreck?" in asked("The receiver of wreck is Millicent Sharp.")
+    assert "what is the picture on the drum?" in asked("The picture on the drum is a baby.")
