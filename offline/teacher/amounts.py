@@ -86,7 +86,9 @@ def numbers(wording: Wording) -> Iterator[Draft]:
         whole = [*amount, *(t for t in things if t.i <= noun.i)]
         behind = [t for t in things if t.i > noun.i]
         time = bool(lx.DURATION.fullmatch(words(whole)))
-        if things[0].text in {"%", "per"} or lx.DATE.search(words(things)) or (before and time):
+        if things[0].text in {"%", "per"} or things[0].text[0] in "-–":
+            continue  # "1-3%"
+        if lx.DATE.search(words(things)) or (before and time):
             continue
         if re.search(r" (?:or|to|by) \S*\d", words(tokens)):
             continue

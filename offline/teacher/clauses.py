@@ -26,6 +26,12 @@ _LEFT_OUT = frozenset(
     "furthermore meanwhile nevertheless consequently similarly additionally again firstly "
     "secondly finally typically occasionally historically originally".split()
 )
+# Without these the statement says more than its sentence, or something else.
+_LIMITING = frozenset(
+    "rarely seldom hardly scarcely barely never only nearly almost longer again otherwise ideally "
+    "infrequently individually".split()
+)
+_DENYING = frozenset("no nobody nothing none neither".split())
 _LATER = frozenset("later earlier afterwards afterward soon then after before".split())
 _EITHER_NUMBER = frozenset(
     "number majority rest half lot staff people police crew series news means".split()
@@ -52,7 +58,9 @@ class Clause:
 
     @property
     def negated(self) -> bool:
-        return any(token.dep_ == "neg" or token.lower_ == "never" for token in self.group)
+        of_subject = [self.head, *self.head.children] if self.head is not None else []
+        denied = any(token.lower_ in _DENYING for token in of_subject)
+        return denied or any(t.dep_ == "neg" or t.lower_ in _LIMITING for t in self.group)
 
     @property
     def passive(self) -> bool:
@@ -67,7 +75,7 @@ def clauses(doc: Doc) -> Iterator[Clause]:
     roots = [token for token in doc if token.dep_ == "ROOT"]
     head: Token | None = None
     group: list[Token] = []
-    verbs = joined(roots[0]) if len(roots) == 1 else []
+    verbs = joined(roots[0]) if len(roots) == 1 and doc[0].tag_ != "VBZ" else []
     if any(_misread(later.head, later) for later in verbs[1:]):
         return
     for verb in verbs:
@@ -82,7 +90,8 @@ def clauses(doc: Doc) -> Iterator[Clause]:
         )
         if conditional:
             continue  # "If it has power management, it may stop and save you the trouble."
-        if group and _agree(head, plural, group[0]) and _is_clear(verb, head):
+        told = all(t in group or t.i > verb.i for t in verb.children if t.lower_ in _LIMITING)
+        if group and told and _agree(head, plural, group[0]) and _is_clear(verb, head):
             parts = [t for t in verb.children if t.dep_ in _PARTS and t.lower_ not in _LEFT_OUT]
             yield Clause(
                 verb=verb,
@@ -99,6 +108,18 @@ def _misread(verb: Token, later: Token) -> bool:
     """`Coffee left on the rim wears …`; `covers illness, accidents and lost luggage`."""
     between = [t for t in children(verb, "cc", "punct") if verb.i < t.i < later.i]
     listed = [t for t in children(verb, "dobj", "attr") if children(t, "conj")]
+    joins = [t.lower_ for t in children(verb, "cc")]
+    if child(later, *_SUBJECT) is None and "but" in joins and later.tag_ == "VB":
+        return True  # "… will have lots of them, but look for …"
+    # "are saved here and copied there": the participle was taken for the past tense
+    passive = child(verb, "auxpass") and later.tag_ == "VBD" and not child(later, "dobj")
+    if passive and child(later, *_SUBJECT) is None:
+        return True
+    if later.i - verb.i == 2 and later.tag_ in _FINITE:
+        return True  # "comes and goes"
+    # "are able to record, reconcile": of which of the two?
+    if later.tag_ == "VBP" and any(t.tag_ == "TO" for t in verb.doc[verb.i : later.i]):
+        return child(later, *_SUBJECT) is None
     return not between or any(not children(one, "cc") for t in listed for one in joined(t)[-2:-1])
 
 
@@ -119,7 +140,8 @@ def _verb_group(verb: Token, head: Token, before: list[Token]) -> list[Token]:
     group = sorted({*opened, *adverbs, verb}, key=lambda token: token.i)
     while group[0].dep_ == "advmod":
         group.pop(0)
-    return group if group[0].tag_ in _FINITE else []
+    # "Returns string s converted …"
+    return group if group[0].tag_ in _FINITE and group[0].lower_ != "s" else []
 
 
 def _is_clear(verb: Token, head: Token) -> bool:
@@ -138,8 +160,11 @@ def _is_clear(verb: Token, head: Token) -> bool:
     if any(t.dep_ == "advmod" and t.lower_ in _LATER for t in parts):
         return False
     # "lent for four weeks, films for one": a second statement without its verb
-    repeated = [t.lower_ for t in parts if t.lower_ in {"for", "to"} and t.i > verb.i]
+    repeated = [t.lower_ for t in parts if t.lower_ in {"for", "to", "at"} and t.i > verb.i]
     if len(repeated) > len(set(repeated)):
+        return False
+    # "the list shown in was written"
+    if any(t.dep_ == "prep" and t.i == t.right_edge.i for t in span(head)):
         return False
     whole = phrase(head)
     if len(children(verb, *_SUBJECT)) > 1 or not whole or whole[-1].dep_ == "cc" or _asks(head):

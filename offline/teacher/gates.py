@@ -51,6 +51,10 @@ _MANY = frozenset({"they", "them", "their", "theirs", "themselves"})
 _PERSONAL = frozenset({"he", "him", "his", "himself", "she", "her", "hers", "herself"})
 # Of two, without a second thing: "the lower branches".
 _PAIRED = frozenset("upper lower outer inner older younger elder further larger smaller".split())
+_FURTHER = frozenset("further adjacent nearby remaining subsequent".split())
+_NEARLY = frozenset(
+    "about around roughly approximately nearly almost over to least most than".split()
+)
 _INITIAL = r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St)\. "
 
 
@@ -82,6 +86,8 @@ def stands_alone(draft: Draft, *, title: str, earlier: str) -> bool:
         elif low == "the" and token.dep_ == "det":
             if not _known(token.head, title, earlier):
                 return False
+        elif low in _FURTHER and token.dep_ == "amod" and not child(token.head, "prep"):
+            return False  # "a further 330", "the adjacent coast"
         elif low == "that" and token.tag_ == "DT" and not child(token.head, "relcl"):
             return False  # "follow that first", "with that person"
         elif low == "one" and token.dep_ not in {"nummod", "compound"} and not child(token, "prep"):
@@ -92,8 +98,10 @@ def stands_alone(draft: Draft, *, title: str, earlier: str) -> bool:
 def _meant(pronoun: Token, before: Sequence[Token]) -> bool:
     """A noun of the pronoun's number and kind stands before it."""
     nouns = [
-        t for t in before if t.pos_ in {"NOUN", "PROPN"} and t.dep_ not in {"compound", "poss"}
-    ]
+        t for t in before
+        if t.pos_ in {"NOUN", "PROPN"} and t.dep_ not in {"compound", "poss"}
+        and not lx.DATE.fullmatch(t.text)
+    ]  # fmt: skip
     if pronoun.lower_ in _MANY:
         anyone = any(t.lower_ in {"anyone", "everyone", "who"} for t in before)
         return anyone or any(_many(t) for t in nouns)
@@ -156,6 +164,9 @@ def whole(draft: Draft, quote: str) -> bool:
         return False
     if any(_is_cut(text) for text in (answer, question)):
         return False
+    first = draft.told[0]
+    if first.i and first.pos_ == "NUM" and first.nbor(-1).lower_ in _NEARLY:
+        return False  # "[over] thirty-seven hundred"
     # "twin asymmetric[, cambered fins]"
     if not long and draft.told[-1].tag_ in {"JJ", "JJS", "VBG", "DT", "IN", "CC"}:
         return draft.rule in {"why", "definition", "often"}
@@ -174,7 +185,7 @@ def _is_cut(text: str) -> bool:
     """It ends in the middle of a phrase, quotation or range, or holds the end of a sentence."""
     pairs = any(text.count(left) != text.count(right) for left, right in ("()", "[]", "“”"))
     quoted = text.count('"') % 2 or ("‘" in text and "’" not in text.rpartition("‘")[2])
-    ranged = re.search(r"\bbetween\b(?!.* and\b)", text)
+    ranged = re.search(r"\bbetween\b(?!.* and\b)|\beither\b(?!.* or\b)", text)
     two = re.search(r"\w[.!?] [A-Z]", re.sub(_INITIAL, "", text))
     return bool(pairs or quoted or ranged or two or lx.LOOSE_END.search(text))
 

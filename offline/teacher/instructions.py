@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _MODALS = frozenset("must should can may will shall".split())
 _ASKS = frozenset("see check ask decide know determine remember wonder".split())
+_STATES = frozenset("be have feel want need like know".split())
 _CLAUSE = ("nsubj", "nsubjpass", "aux", "auxpass")
 
 
@@ -25,6 +26,8 @@ def instructions(doc: Doc, names: frozenset[str]) -> Iterator[Draft]:
     if len(roots) != 1 or len(conditions) != 1:
         return
     root, part = roots[0], conditions[0]
+    if root.lemma_ in _ASKS or doc[0].tag_ == "VBZ":
+        return  # "check if …", "Returns true if …"
     told = span(part)
     main = [token for token in doc if token not in told]
     while main and (main[0].is_punct or main[0].lower_ in {"then", "please"}):
@@ -40,7 +43,7 @@ def instructions(doc: Doc, names: frozenset[str]) -> Iterator[Draft]:
     answer = tuple(token for token in main if token.i >= root.i)
     if subject is None:
         ordered = main[0] == root or (not_ and main[0].lower_ == "do" and main[0] in group)
-        if root.tag_ in {"VB", "VBP"} and ordered and len(answer) > 1 and root.lemma_ not in _ASKS:
+        if root.tag_ in {"VB", "VBP"} and ordered and len(answer) > 1 and root.lower_ != "are":
             asked = f"What should you{not_} do {asked}?"
             yield Draft(asked, words(answer), 1.6, "instruction", tuple(told), answer)
         return
@@ -51,13 +54,13 @@ def instructions(doc: Doc, names: frozenset[str]) -> Iterator[Draft]:
         return
     modal = group[0].lower_ if group else ""
     passive = any(t.dep_ == "auxpass" for t in group)
-    if modal in _MODALS and not passive and root.lemma_ != "be":
+    if modal in _MODALS and not passive and root.lemma_ not in _STATES:
         asked = f"What {modal} {lead(whom, names)}{not_} do {asked}?"
         yield Draft(asked, words(answer), 1.6, "duty", (*whom, *told), answer)
         return
     past = any(t.tag_ == "VBD" for t in [root, *group])
     follows = marked(part) in {"if", "when", "once", "whenever"}
-    if follows and not past and root.lemma_ not in {"be", "have"}:
+    if follows and not past and root.lemma_ not in _STATES:
         asked = f"What happens {asked}?"
         yield Draft(asked, words(main), 1.4, "follows", tuple(told), tuple(main))
 

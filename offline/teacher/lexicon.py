@@ -74,18 +74,34 @@ PERSONS = frozenset(
     "coxswain nurse patient guest tenant pupil trainee apprentice trustee applicant "
     "representative adviser advisor steward porter supervisor technician researcher participant "
     "guardian widow son daughter brother sister father mother wife husband girl boy woman man "
-    "staff crew adult beginner visitor contractor inspector instructor sponsor owner "
-    "player buyer seller passenger lawyer reader speaker worker leader rider surfer swimmer "
-    "competitor actor doctor electrician expert councillor islander borrower lender lecturer "
-    "assistant professional practitioner stakeholder maintainer reviewer interviewer judge heir "
-    "glassmaker beekeeper cyclist hiker walker climber buddy friend family".split()
+    "staff crew adult beginner visitor contractor inspector instructor sponsor owner player "
+    "buyer seller passenger lawyer reader speaker worker leader rider surfer swimmer competitor "
+    "actor doctor electrician expert councillor islander borrower lender lecturer assistant "
+    "professional practitioner stakeholder maintainer reviewer interviewer judge heir glassmaker "
+    "beekeeper cyclist hiker walker climber buddy friend family academic accountant individual "
+    "activist administrator adolescent alumnus american ancestor analyst artist astronomer "
+    "athlete attendee attorney aunt baby banker biologist businessman carer caregiver caretaker "
+    "chemist citizen clergy coach colonist commissioner composer consultant consumer coordinator "
+    "craftsman critic dancer deacon defendant delegate dentist descendant detective diplomat "
+    "donor economist elder employer entrepreneur european facilitator firefighter freshman "
+    "gentleman governor graduate grandchild grandfather grandmother grandparent hero hunter "
+    "immigrant infant inhabitant investor journalist juror knight labourer laborer lady landlord "
+    "learner magistrate mentor midwife minister missionary newborn newcomer novelist nun "
+    "observer occupant opponent organiser organizer pastor peasant pharmacist philosopher "
+    "physicist pioneer poet prisoner programmer progressive rabbi reformer refugee reporter "
+    "scholar senator servant settler shareholder shopper sibling singer slave soldier specialist "
+    "spouse supporter surgeon survivor taxpayer teenager therapist toddler trader trainer "
+    "traveler traveller tutor uncle undergraduate veteran victim viewer villager voter waiter "
+    "warrior witness youngster".split()
 )
 _BARE = frozenset(
     "anyone everyone anybody everybody nobody someone somebody people staff crew family".split()
 )
-_TRADE = re.compile(r"[a-z]{3,}(?:smith|wright|keeper|ologist|ographer|boarder|(?:wo|s)m[ae]n)s?")
+_TRADE = re.compile(
+    r"[a-z]{3,}(?:smith|wright|keeper|ologist|ographer|boarder|[cr]ian|naut|(?:wo|s)m[ae]n)s?"
+)
 GROUPS = frozenset(
-    "company board council trust society university association federation club office authority "
+    "company board council trust society university association federation club authority "
     "ministry department institute institution agency commission committee guild union "
     "corporation foundation college government navy army team consortium cooperative organisation "
     "organization firm police parliament court congress ltd inc co".split()
@@ -94,6 +110,15 @@ TITLES = frozenset(
     "mr mrs ms miss dr mr. mrs. ms. dr. captain capt. professor prof. sir lady lord queen king "
     "prince princess father sister admiral lieutenant major colonel mayor bishop saint".split()
 )
+# "the client", "the departmental heads": a person or a thing?
+EITHER = frozenset("head client host agent household".split())
+_TOOLS = frozenset("reader player writer worker master driver manager".split())  # "screen reader"
+# "thousands of consumers": what kind they are, the noun behind "of" says.
+QUANTITIES = frozenset(
+    "number majority rest half lot hundred thousand million dozen group couple".split()
+)
+# Names that begin or end with these are no persons'.
+PLACES = frozenset("fort mount lake port cape bay river street road house hall island".split())
 # In -er and -or, but no persons. Of others nobody knows: "scanner", "tracker".
 THINGS = frozenset(
     "anchor answer banner behavior boiler browser buffer burner butter cancer center chamber "
@@ -122,7 +147,7 @@ NO_PLACE = re.compile(
 LOOSE_END = re.compile(
     r"\b(?:the|an?|and|or|but|that|which|who|is|are|was|were|be|has|have|its|their|your|his|her|"
     r"can|could|may|might|must|shall|should|will|would|do|does|very|more|most|than|if|when|because|"
-    r"where|not|e\.g|i\.e|to|such|as well|respectively|whether|including|even|only|so|as)$",
+    r"where|not|e\.g|i\.e|to|such|as well|respectively|whether|including|even|only|so|as|of all)$",
     re.IGNORECASE,
 )
 
@@ -133,7 +158,9 @@ def is_time(text: str) -> bool:
 
 def is_somebody(noun: Token) -> bool:
     """`a member`, `divers who …`: a noun for people."""
-    named = {noun.lower_, noun.lemma_.lower()} & PERSONS or _TRADE.fullmatch(noun.lower_)
+    stem = noun.lemma_.lower().rpartition("-")[2]  # "Vice-President"
+    forms = {noun.lower_, stem, noun.lower_.removesuffix("s")}
+    named = forms & PERSONS or _TRADE.fullmatch(noun.lower_)
     bare = noun.tag_ == "NN" and noun.lower_ not in _BARE and not list(noun.lefts)
     return bool(named) and noun.tag_ != "VBG" and not bare  # "man expects a command"
 
@@ -145,7 +172,10 @@ def who_or_what(head: Token, *, acts: bool = False) -> str:
 
 
 def _sort(head: Token, *, acts: bool) -> str:
-    low = head.lower_
+    low, of = head.lower_, next((t for t in children(head, "prep") if t.lower_ == "of"), None)
+    of = None if low == "number" and determiner(head) == "the" else of
+    if head.lemma_ in QUANTITIES and of is not None and (counted := children(of, "pobj")):
+        return _sort(counted[0], acts=acts)
     if low in {"who", "whoever"}:
         return "Who"
     if head.pos_ == "PROPN" or (
@@ -153,18 +183,22 @@ def _sort(head: Token, *, acts: bool) -> str:
     ):
         if is_person(head):
             return "Who"
+        if is_somebody(head) or (low == "chair" and determiner(head)):
+            # "All Officers"; "the Laughing Surveyor" may be an inn
+            return "" if any(t.text.istitle() for t in head.children if t.i > 0) else "Who"
         article = any(token.lower_ in {"the", "a", "an"} for token in head.children)
         if low in GROUPS:
             return "Who" if acts else "What"
         # "Hugo", "Drake", "the AE": may be a person
         return "What" if article and not (head.is_upper and len(head) < 5) else ""
     if is_somebody(head):
-        return "Who"
+        tool = head.lemma_ in _TOOLS and any(t.pos_ == "NOUN" for t in children(head, "compound"))
+        return "" if tool else "Who"
     if low in GROUPS:
         return "Who" if acts else "What"
     # "server", "damper", "power": a doer or a thing?
     doer = re.fullmatch(r"[a-z]{3,}(?:[^aeiou]er|or|ist|ee|eer)s?", low)
-    if low == "head" or (doer and head.lemma_.lower() not in THINGS):
+    if head.lemma_.lower() in EITHER or (doer and head.lemma_.lower() not in THINGS):
         return ""
     common = head.text.islower() or (head.i == head.doc[0].i and not head.ent_type_)
     return "What" if common and head.pos_ in {"NOUN", "VERB", "ADJ"} else ""
@@ -175,12 +209,13 @@ def is_person(head: Token) -> bool:
     if any(t.lower_ == "who" for clause in children(head, "relcl") for t in clause.children):
         return True
     name = [token for token in phrase(head) if token.pos_ == "PROPN"]
-    first = name[0].lower_ if name else ""
-    if first in TITLES:
+    if not name or any(t.dep_ == "poss" for t in head.children):
+        return False  # "Mayor Burns' Jacksonville Story"
+    if name[0].lower_ in TITLES:
         return True
-    if not name or any(token.lower_ in GROUPS | {"&"} for token in phrase(head)[: len(name) + 2]):
+    if any(token.lower_ in GROUPS | PLACES | {"&"} for token in phrase(head)[: len(name) + 2]):
         return False
-    if any(t.lower_ in {"the", "a", "an"} or t.dep_ == "poss" for t in head.children):
+    if any(t.lower_ in {"the", "a", "an"} for t in head.children):
         return False
     return (
         head.ent_type_ == "PERSON"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ _WEAK_NOUNS = frozenset(
     "example reason way thing part problem one idea case matter place time fact result kind sort "
     "type point goal aim number lot exception".split()
 )
+_ANY_PERSON = frozenset({"person", "individual"})
 _PURPOSELESS = frozenset("use require need allow expect ask design suppose".split())
 _REPORTS = frozenset("mean require state show suggest report say".split())
 
@@ -46,8 +48,11 @@ def subject(wording: Wording) -> Iterator[Draft]:
     head = clause.head
     if head is None or (head.pos_ == "PRON" and head.lower_ not in {"anyone", "everyone"}):
         return
-    wh = lx.who_or_what(head, acts=not clause.passive)
+    wh = wording.who_or_what(head, acts=not clause.passive)
     if not wh or head.lower_ in _WEAK_NOUNS or clause.verb.lemma_ == "include":
+        return
+    answer = phrase(head)
+    if head.lower_ in _ANY_PERSON and len(answer) < 3:
         return
     attr = child(clause.verb, "attr")
     if attr is not None and (
@@ -67,7 +72,6 @@ def subject(wording: Wording) -> Iterator[Draft]:
     if len(telling) + (clause.verb.lemma_ not in lx.LIGHT_VERBS) < 3:
         return
     finite = wording.finite(single=attr is None or attr.tag_ != "NNS")
-    answer = phrase(head)
     score = 1.5 if wh == "Who" else 0.9
     yield Draft(
         f"{wh} {finite} {rest}?", words(answer), score, "subject", tuple(used), tuple(answer)
@@ -97,7 +101,7 @@ def objects(wording: Wording) -> Iterator[Draft]:
         return  # "serve people [with a visa]", "a list of people [to meet]"
     if lx.determiner(part) in {"its", "their", "his", "her"} and len(tokens) < 3:
         return
-    if wh := lx.who_or_what(part):
+    if wh := wording.who_or_what(part):
         yield from wording.ask(wh, "object", 1.2, tokens)
 
 
@@ -119,7 +123,7 @@ def tied(wording: Wording) -> Iterator[Draft]:
     ]
     if inner or lx.is_time(words(tokens)) or noun.pos_ not in {"NOUN", "PROPN"}:
         return
-    if wh := lx.who_or_what(noun):
+    if wh := wording.who_or_what(noun):
         yield from wording.ask(wh, "tied", 1.3, tokens, extra=[part], tail=part.text)
 
 
@@ -128,9 +132,10 @@ def agents(wording: Wording) -> Iterator[Draft]:
     clause = wording.clause
     for part in clause.end("agent"):
         noun = child(part, "pobj")
-        if noun is None or not clause.passive or children(part, "conj", "cc", "neg"):
+        other = part.lower_ != "by" or children(part, "conj", "cc", "neg")
+        if noun is None or not clause.passive or other:
             continue
-        wh = lx.who_or_what(noun, acts=True)
+        wh = wording.who_or_what(noun, acts=True)
         if wh == "Who":
             yield from wording.ask("By whom", "agent", 1.9, phrase(noun), extra=[part])
         elif wh == "What" and _adjoins(part, clause):
@@ -146,6 +151,7 @@ def reasons(wording: Wording) -> Iterator[Draft]:
         opening = words(tokens[:2]).lower()
         because = opening.startswith("because") or opening == "so that"
         since = opening.startswith(("since ", "as ")) and after_comma(part) and len(tokens) > 3
+        since = since and child(part, "nsubj", "nsubjpass", "expl") is not None  # "as specified"
         since = since and (part.lemma_ != "be" or child(part, "attr", "acomp", "prep") is not None)
         purpose = part.dep_ == "advcl" and part.tag_ == "VB" and part.i == last and clause.passive
         purpose = purpose and opening.startswith("to ") and clause.verb.lemma_ not in _PURPOSELESS
@@ -153,7 +159,7 @@ def reasons(wording: Wording) -> Iterator[Draft]:
             continue  # "part of the reason is because …"
         if (because or (since and part.dep_ == "advcl")) and part.i == last:
             yield from wording.ask("Why", "why", 1.7, tokens)
-        elif opening == "in order" or purpose:
+        elif re.match(r"in order (?:to|that) ", words(tokens).lower()) or purpose:
             yield from wording.ask("Why", "why", 1.5, tokens)
 
 
@@ -170,7 +176,7 @@ def definitions(wording: Wording) -> Iterator[Draft]:
         lx.determiner(part) not in {"a", "an", "the"} and part.tag_ not in {"NNS", "NNP", "NNPS"}
     ):
         return
-    if head is not None and lx.determiner(head) in {"every", "each"}:
+    if head is not None and (lx.determiner(head) in {"every", "each"} or child(head, "nummod")):
         return
     named = head is None or child(head, "prep") or any(t.pos_ == "PROPN" for t in phrase(head))
     if not named and lx.determiner(head) == "the" and lx.determiner(part) != "the":
@@ -178,8 +184,11 @@ def definitions(wording: Wording) -> Iterator[Draft]:
     if head is not None and head.pos_ in {"VERB", "PRON"} and words(phrase(head)) != head.text:
         return
     if head is None or head.pos_ != "PRON":
-        kind = lx.who_or_what(part)
-        who = wording.is_person() or kind == "Who"
+        kind = wording.who_or_what(part)
+        # "the picture is a baby", but not "the model was Ida Holm"
+        common = head is not None and part.pos_ != "PROPN"
+        thing = common and wording.who_or_what(head) == "What"
+        who = wording.is_person() or (kind == "Who" and not thing)
         if wording.is_person() and kind == "What":
             return  # "Who is Project Gutenberg?" – "a registered trademark"
         yield from wording.ask("Who" if who else "What", "definition", 1.4, phrase(part))
@@ -192,6 +201,8 @@ def places(wording: Wording) -> Iterator[Draft]:
         noun = child(part, "pobj")
         if noun is None or part.lower_ not in lx.PLACE or not _adjoins(part, clause):
             continue
+        if f"{clause.verb.lemma_} {part.lower_}" in lx.PAIRS:
+            continue  # "is based on"
         tokens = phrase(part)
         for behind in clause.end("prep"):  # "in the church [at Skarvik]"
             if behind.i == part.right_edge.i + 1 and behind.lower_ in lx.PLACE:

@@ -78,7 +78,8 @@ def split_sentences(text: str, *, at_start: bool) -> list[Sentence]:
             quote = " ".join(raw.split())
             if _is_sentence(unmarked(quote)):
                 plain = plain_text(quote)
-                if len(plain.split()) >= MIN_WORDS and not _CODE.search(plain):
+                code = _CODE.search(plain) or re.search(r"`[^`]*[\"'(][^`]*`", quote)
+                if len(plain.split()) >= MIN_WORDS and not code:
                     found.append(Sentence(quote, plain, start + first, number))
     return found
 
@@ -87,7 +88,7 @@ def plain_text(quote: str) -> str:
     """`The **Tern** (12 m) was built.[3]` → `The Tern was built.`"""
     text = re.sub(rf"\s?{_MARKER}", "", quote)
     text = unmarked(text)
-    text = re.sub(r"\s*\([^()]*\)", "", text)
+    text = re.sub(r"(?:^|\s+)\([^()]*\)|\(e?s\)", "", text)  # but "Section 501(c)(3)"
     text = re.sub(r"[\"“](\w+(?: \w+){0,3})[\"”]", r"\1", text)
     return " ".join(text.split())
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from offline.teacher.gates import folded
+from offline.teacher.lexicon import DATE, GROUPS, PERSONS
 from offline.teacher.wording import Draft
 
 _SAYS_NOTHING = frozenset(
@@ -19,8 +20,8 @@ def with_title(draft: Draft, title: str, names: frozenset[str]) -> Draft | None:
 
     A question with a name and without a bare "the" needs no title. None: the title says nothing.
     """
-    named = any(t.text in names and t.pos_ == "PROPN" for t in draft.asked)
-    named = named or bool(re.search(r" [A-ZÀ-Þ][\w’'-]+", draft.text))
+    named = any(t.text in names and t.pos_ == "PROPN" and _is_name(t.text) for t in draft.asked)
+    named = named or any(map(_is_name, re.findall(r"(?<= )[A-ZÀ-Þ][\w’'-]+", draft.text)))
     bare = any(
         t.lower_ == "the" and t.dep_ == "det" and t.head.pos_ == "NOUN"
         and not any(c.pos_ == "PROPN" for c in t.head.subtree if c in draft.asked)
@@ -37,9 +38,16 @@ def with_title(draft: Draft, title: str, names: frozenset[str]) -> Draft | None:
     return replace(draft, text=f"{opening}, {draft.text[0].lower()}{draft.text[1:]}")
 
 
+def _is_name(word: str) -> bool:
+    """`Tern`, but not "Sunday", "EC" and "Secretary"."""
+    common = DATE.fullmatch(word) or word.lower().rpartition("-")[2] in PERSONS | GROUPS
+    return not (common or word.isupper())
+
+
 def document_name(title: str) -> str | None:
     """`Surfing - Wikipedia` → "Surfing"; a title of any form, but not "Notes"."""
     name = re.sub(r"(?i)\.(?:md|txt|pdf|docx?|html?|json|rst)$", "", title.strip())
+    name = re.sub(r"\s+\([^()]*\)", "", name)
     name = re.sub(r" [-–—|] [^-–—|]+$", "", name) if len(name.split()) > 2 else name
     head, _, _ = name.partition(": ")
     name = head if len(head.split()) >= 3 else name

@@ -77,7 +77,16 @@ class Wording:
 
     def is_person(self) -> bool:
         head = self.clause.head
-        return self.clause.names_person or (head is not None and lx.who_or_what(head) == "Who")
+        return self.clause.names_person or (head is not None and self.who_or_what(head) == "Who")
+
+    def who_or_what(self, noun: Token, *, acts: bool = False) -> str:
+        """The question word for a noun; "" for what may be a person's name or a thing's."""
+        wh, named = lx.who_or_what(noun, acts=acts), noun.text in self.names
+        if noun.pos_ == "PROPN":
+            doubtful = wh == "Who" and not named  # "Input Shaping" beside "input shaping"
+        else:
+            doubtful = wh == "What" and named and not list(noun.lefts)  # "Blackburn oversees …"
+        return "" if doubtful else wh
 
     def subject(self) -> str:
         head = self.clause.head
@@ -128,7 +137,8 @@ class Wording:
                 continue  # an afterthought: ", ahead of two others"
             if not tokens or _cut(tokens) or (comma and gone and part.dep_ != "advcl"):
                 raise Unreadable
-            if gone and part.dep_ == "ccomp" and tokens[0].tag_ in {"WP", "WDT", "WRB"}:
+            asks = tokens[0].tag_ in {"WP", "WDT", "WRB"} or tokens[0].lower_ in {"whether", "if"}
+            if gone and part.dep_ == "ccomp" and asks:
                 raise Unreadable  # "What can you choose what you want?"
             if comma and texts:
                 texts[-1] += ","
@@ -138,6 +148,8 @@ class Wording:
             tokens = span(part)
             text = words(tokens)
             if len(tokens) == 1 and part.dep_ == "advmod":
+                if part.pos_ != "ADV":
+                    raise Unreadable  # "Slow, starved fires …"
                 continue  # "Historically, …"
             if text.lower() in _ASIDES or any(token in gone for token in tokens):
                 continue
@@ -170,6 +182,8 @@ class Wording:
         particle = child(self.clause.verb, "prt")
         if particle is not None and rest.startswith(particle.text):
             verb, rest = f"{verb} {particle.text}", rest[len(particle.text) :].strip()
+        if tail and any(part in used for part in self.clause.end("dobj")):
+            return  # "submit a claim [within two months] of the expense"
         parts = (wh, auxiliary, self.subject(), verb, tail, rest)
         asked = " ".join(part for part in parts if part)
         whom = phrase(head) if head is not None else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from lib.records import Chunk
 from lib.settings import SetupError
 from offline.teacher import teacher, tree
 from offline.teacher.clauses import clauses
+from offline.teacher.titles import document_name
 from offline.teacher.tree import parse, phrase, words
 
 TITLE = "Harbour Rules"
@@ -135,3 +137,71 @@ def test_other_weights_are_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SetupError, match=r"SHA-256 tok2vec-chan…"):
         parse(["The mill was sold."])
     tree._pipeline.cache_clear()
+
+
+UNASKED = [
+    # what a sentence does not say, and words that no question of it may have
+    ("Members of the club rarely have pain in the shoulder.", r"have|has"),  # the opposite
+    ("Again the ship of the line was taken in 1940.", r"taken"),
+    ("The pain comes and goes as the harbour fills with water.", r"goes"),
+    ("Images are saved on the drive and copied to the server every night.", r"did images copy"),
+    ("Most keepers leave the hall at 20 degrees and the bedrooms at 17.", r"leave"),
+    ("The harbour plan shown in was developed by Ida Holm in 1921.", r"shown in"),
+    ("The threads will hold plans of the yard, but look for notes on the harbour.", r"look"),
+    ("Slow, starved fires are the main cause of tar in the harbour.", r"starved"),
+    ("Returns string s converted into the letters of the harbour.", r"string"),
+    ("1-3% salt on the total amount of flour creates flavour in the loaf.", r"how many"),
+    ("Over thirty-seven hundred cities in the country have adopted the plan.", r"how many"),
+    ("Ida Holm repaired many mills and gave advice on a further 330.", r"further"),
+    ("Mills are measured, as specified by the harbour board.", r"^why"),
+    ("The keepers see the whole yard, in order from first to last.", r"^why"),
+    ("The rules of the harbour are based on the charter of 1921.", r"^where"),
+    ("The moss is found between many stones of the harbour.", r"by\?"),
+    ("You can check if you see the lights of the harbour at night.", r"what can you do"),
+    ("A person may not serve on the board and the council.", r"serve"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "words_"), UNASKED)
+def test_what_the_sentence_does_not_say_is_not_asked(sentence: str, words_: str) -> None:
+    assert not [question for question in asked(sentence) if re.search(words_, question)]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "start"),
+    [
+        ("Babies need a swim nappy in the pool.", "who"),
+        ("The Secretary signs the minutes of all meetings.", "who"),
+        ("Thousands of consumers visit the harbour every year.", "who"),
+        ("Musicians and carers enter the pool with a card.", "who"),
+        ("The new office opens at eight on the day of the move.", "what"),
+        ("Fort Caroline keeps the old rules of the harbour.", "what|$"),
+        ("Screen readers will read out the entire text of the page.", "what|$"),
+    ],
+)
+def test_who_is_a_person_and_what_is_a_thing(sentence: str, start: str) -> None:
+    found = [q for q, answer in asked(sentence).items() if sentence.startswith(answer)]
+    assert all(re.match(start, question, re.IGNORECASE) for question in found)
+    assert found or start.endswith("$")
+
+
+def test_a_day_and_an_abbreviation_name_no_document() -> None:
+    chunk = Chunk("rules.md#0", "rules.md", TITLE, 1, 0, 90, "")
+    for text in (
+        "The EC consists of six members of the board.",
+        "Mail is interrupted until noon on Sunday.",
+    ):
+        made = teacher.write_questions(replace(chunk, text=text), num_questions=9, seed=0)
+        assert made
+        assert all(TITLE in question.text for question in made)
+
+
+def test_brackets_of_a_title_are_not_cut() -> None:
+    assert document_name("Horizon Aircraft (NASDAQ: HOVR) Poised for Growth") == (
+        "Horizon Aircraft Poised for Growth"
+    )
+
+
+def test_what_names_somebody_is_asked_by_who() -> None:
+    assert "who is the receiver of wreck?" in asked("The receiver of wreck is Millicent Sharp.")
+    assert "what is the picture on the drum?" in asked("The picture on the drum is a baby.")
