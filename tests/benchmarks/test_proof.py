@@ -197,7 +197,7 @@ def run_of(seed: int = 0, **changed: Marks) -> SeedRun:
         model, _, condition = name.partition("_")
         assert (model, condition) in marks
         marks[model, condition] = given
-    shares = (0.76, 1, 0, 0.76, 1, 0.76, 0.38, 0.57, 0.76)
+    shares = (0.76, 1, 0, 0.76, 1, 0.76, 0.76, 0.38, 0.57, 0.76)
     trainings = {
         variant.name: Training(700, share, 200, 400_000, 120.0)
         for variant, share in zip(VARIANTS, shares, strict=True)
