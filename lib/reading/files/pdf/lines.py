@@ -3,7 +3,7 @@
 import ctypes
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import pi
@@ -104,13 +104,13 @@ def join_rows(lines: Iterable[Line]) -> list[Line]:
     """Join lines of the same height that have at most a wide space between them, or are one line
     of justified text."""
     joined: list[Line] = []
-    for line in lines:
-        if not line.text.strip():
-            continue
+    printed = [line for line in lines if line.text.strip()]
+    for line in printed:
         last = joined[-1] if joined else None
         gap = line.left - last.right if last else 0.0
         if last and _is_drop_cap(last, line):
-            joined[-1] = replace(line, text=last.text + line.text)
+            between = " " * _is_a_word(last.text, line.text, printed)
+            joined[-1] = replace(line, text=last.text + between + line.text)
         elif last and last.beside(line) and -0.5 * last.height < gap < 1.2 * last.height:
             space = 0.12 * min(last.height, _TALL * line.height)
             apart = gap > space and gap_between(last.text, line.text)
@@ -130,6 +130,15 @@ def _is_drop_cap(letter: Line, line: Line) -> bool:
     tall = letter.height > _TALL * line.height
     near = letter.beside(line) and abs(line.left - letter.right) < 1.2 * line.height
     return bool(capital) and not another_word and tall and near
+
+
+def _is_a_word(letter: str, text: str, lines: Sequence[Line]) -> bool:
+    """Whether it is the "A" of "ship lay": the page has "ship" again, and "aship" nowhere. The gap
+    does not tell: browsers print no space behind a drop cap."""
+    words = re.findall(r"\w+", "\n".join(line.text for line in lines).lower())
+    following = (re.match(r"\w*", text) or [""])[0].lower()
+    alone = letter[-1] in "AIO" and words.count(following) > 1
+    return alone and letter[-1].lower() + following not in words
 
 
 def _join_justified(lines: list[Line]) -> list[Line]:
