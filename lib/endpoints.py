@@ -8,7 +8,7 @@ from itertools import chain
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from lib.settings import SetupError, without_secrets
-from lib.state import check_origin, environment, layers, read_env
+from lib.state import check_origin, environment, layers, read_env, read_state
 
 PREFIXES = {  # role → its prefix, then accepted aliases; see `prefixes_of` for other roles
     "teacher": ("COMPLETION_", "TEACHER_"),
@@ -44,6 +44,7 @@ class EndpointSettings:
     api_key: str = field(default="", repr=False)
     api_version: str = ""
     use_entra_id: bool = False  # Entra ID in place of the key
+    engine: str = ""  # that 3_deploy serves it by: another one's answers may differ
 
     @cached_property
     def address(self) -> str:
@@ -105,7 +106,12 @@ def endpoint_settings(
             f"The key of the {role} holds a line break or a character that is not ASCII, so it is "
             f"not a key. Copy it again into {prefixes[0]}{_NAMES[style]['api_key'][0]}."
         )
-    return EndpointSettings(role=role, style=style, use_entra_id=use_entra_id, **values)
+    state, name = read_state(run_name) if run_name else {}, role.upper()
+    is_ours = values["base_url"] == state.get(f"{name}_OPENAI_BASE_URL")
+    engine = state.get(f"{name}_SERVED_BY", "").partition(",")[0] if is_ours else ""
+    return EndpointSettings(
+        role=role, style=style, use_entra_id=use_entra_id, engine=engine, **values
+    )
 
 
 def _is_address(url: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.cloud.deployment import with_deployment
-from lib.deploy.engines import ignored, not_taken
+from lib.deploy.engines import described, not_taken
 from lib.deploy.processes import ServerRecord, end, records
 from lib.deploy.server import start, wait_until_ready
 from lib.endpoints import endpoint_settings, is_set_by_user
@@ -59,7 +59,7 @@ def deploy(recipe: Recipe) -> list[Deployed]:
             "OPENAI_DEPLOYMENT": server.model,
             "OPENAI_API_KEY": server.api_key,
             "SERVED_DIR": portable(folders[role]),
-            "SERVED_BY": ignored(server.engine),
+            "SERVED_BY": described(recipe),
         }
         save_state(run_name, **{f"{role.upper()}_{name}": it for name, it in values.items()})
         how = f"served here{' already' if reused else ''} (pid {server.pid}) by {server.engine}"

@@ -241,8 +241,10 @@ class Endpoint:
 def chat_request(
     settings: EndpointSettings, messages: Sequence[Message], max_tokens: int, temperature: float
 ) -> dict[str, Any]:
-    """A chat request as the ledger's key hashes it: without the endpoint's address."""
-    return {
+    """A chat request as the ledger's key hashes it: without the endpoint's address, with the engine
+    that we started there."""
+    served = {"engine": settings.engine} if settings.engine else {}
+    return served | {
         "role": settings.role,
         "model": settings.deployment,
         "messages": list(messages),

@@ -25,6 +25,9 @@ from lib.deploy.engines import (
 )
 from lib.deploy.processes import ServerRecord, is_running, records
 from lib.deploy.roles import Deployed, deploy
+from lib.endpoints import endpoint_settings
+from lib.engine.endpoint import chat_request
+from lib.engine.ledger import Ledger
 from lib.finetune.students import EMBEDDED_MODEL_DIR
 from lib.prompts.student import student_messages
 from lib.recipe import Recipe
@@ -246,6 +249,25 @@ def test_another_engine_is_another_server(keeper: Path, monkeypatch: pytest.Monk
     after = records("t")
     assert {one.pid for one in before}.isdisjoint(one.pid for one in after)
     assert all(one.options == "--slow" for one in after)
+
+
+def test_the_ledger_keeps_the_answers_of_each_engine_apart(keeper: Path) -> None:
+    def key() -> str:
+        settings = endpoint_settings("student", "t")
+        assert settings is not None
+        return Ledger.key(chat_request(settings, [{"role": "user", "content": "Why?"}], 64, 0.0))
+
+    keys = []
+    for changed in ({"engine": "llama_cpp"}, {"gguf_type": "q8_0"}, {"engine": "vllm"}):
+        deploy(replace(RECIPE, **{"engine": "llama_cpp", **changed}))
+        keys.append(key())
+    assert len(set(keys)) == 3
+    deploy(replace(RECIPE, engine="llama_cpp"))
+    assert key() == keys[0], "they are found again"
+    (keeper / ".env").write_text("STUDENT_OPENAI_BASE_URL=http://127.0.0.1:9/v1\n")
+    yours = endpoint_settings("student", "t")
+    assert yours is not None
+    assert not yours.engine, "what answers at a user's own endpoint is not ours to say"
 
 
 def test_a_server_that_hangs_or_has_ended_is_named_with_the_end_of_its_log(

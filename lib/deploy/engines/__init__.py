@@ -11,7 +11,7 @@ from lib.deploy.engines import llama_cpp, transformers, vllm
 from lib.recipe import Recipe
 from lib.settings import SetupError, portable
 
-__all__ = ["ENGINES", "Engine", "chosen", "ignored", "not_taken"]
+__all__ = ["ENGINES", "Engine", "chosen", "described", "not_taken"]
 
 # What a request may ask for; "long prompts": one beyond the context is refused, not cut.
 FEATURES = ("temperature", "seed", "n", "stop", "logprobs", "response_format", "long prompts")
@@ -78,7 +78,12 @@ def _stamp(name: str) -> Path:
     return ENGINES[name].python().parents[1] / ".installed"
 
 
-def ignored(name: str) -> str:
-    """`transformers, which ignores: seed, n`: an engine, and what of FEATURES it does not heed."""
+def described(recipe: Recipe) -> str:
+    """`transformers, which ignores: seed, n`: an engine, and what of FEATURES it does not heed.
+
+    `llama_cpp in q8_0`: with the numbers of its file, when they are not the model's.
+    """
+    name = chosen(recipe)
+    numbers = f" in {recipe.gguf_type}" if name == "llama_cpp" and recipe.gguf_type else ""
     found = ", ".join(one for one in FEATURES if one not in ENGINES[name].HEEDS)
-    return f"{name}, which ignores: {found}" if found else name
+    return f"{name}{numbers}" + f", which ignores: {found}" * bool(found)
