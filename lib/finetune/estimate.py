@@ -4,13 +4,11 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from lib.finetune.model_files import weight_shapes
+from lib.finetune.model_files import text_config, weight_shapes
 from lib.finetune.rows import PreparedRows
 from lib.recipe import Recipe
 from lib.settings import SetupError, unwritable
-from lib.store import read_json
 
 _TRAINED_BYTES = 16  # a weight that is trained: itself, its gradient and Adam's two, in float32
 _SECOND_BYTES = {"dpo": 20, "grpo": 16}  # a weight of the second training; DPO has a copy
@@ -129,8 +127,7 @@ def _activation_bytes(
     rows: PreparedRows, recipe: Recipe, *, on_gpu: bool, recompute: bool
 ) -> float:
     """What the backward pass needs of a batch of the longest rows: layers and logits."""
-    config: dict[str, Any] = read_json(rows.base.folder / "config.json")
-    config = config.get("text_config") or config
+    config = text_config(rows.base.folder)
     width = config.get("hidden_size") or 0
     layers = config.get("num_hidden_layers") or 0
     inner = config.get("intermediate_size") or 4 * width

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.finetune.merge import licence_of
+from lib.finetune.model_files import text_config
 from lib.finetune.tokens import end_token_ids, rendered
 from lib.prompts.control_tokens import read_tokenizer
 from lib.prompts.student import Message, student_messages
@@ -45,7 +46,7 @@ def write_gguf(model_dir: Path, folder: Path, *, name: str, kind: str, card: str
     gguf_name, tokenizer = f"{name}-{kind}.gguf", read_tokenizer(model_dir)
     _convert(model_dir, folder / gguf_name, kind, name, bos=begins_with_bos(tokenizer))
     longest = re.search(r"the longest ([\d,]+) \(", card)  # Lengths of lib/finetune/rows.py
-    limit = int(read_json(model_dir / "config.json").get("max_position_embeddings") or 0)
+    limit = int(text_config(model_dir).get("max_position_embeddings") or 0)
     tokens = _context_tokens(int(longest[1].replace(",", "")) if longest else 0, limit)
     stops = [tokenizer.decode([it]) for it in sorted(end_token_ids(model_dir, tokenizer))]
     licence = re.search(r"^license: *(.+)$", card, re.MULTILINE)

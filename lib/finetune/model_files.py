@@ -1,13 +1,13 @@
 """A model's folder: whether it is whole, as far as names, sizes and starts of files tell."""
 
-import re
 from pathlib import Path
 from typing import Any
 
-from lib.settings import PROJECT_DIR, portable
+from lib.settings import PROJECT_DIR, SetupError, portable
 from lib.store import read_json
 
 EMBEDDED_MODEL_DIR = PROJECT_DIR / "offline" / "student"
+_WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
 def missing_in_folder(folder: Path) -> str:
@@ -19,10 +19,11 @@ def missing_in_folder(folder: Path) -> str:
                 "Build it: python -m offline.build."
             )
         return f"{folder} holds no config.json, so it is not a model. Give the folder of a model."
-    if not any(folder.glob("*.safetensors")):
+    if not any((folder / name).is_file() for name in (_WEIGHTS, _INDEX)):
         return (
-            f"{folder} holds no *.safetensors, and only those are loaded. Convert its weights: "
-            "load it with transformers and save_pretrained() it."
+            f"{folder} holds neither {_WEIGHTS} nor {_INDEX}, and only these are loaded. Give the "
+            "folder of a whole model (of an adapter its merged one), with all its files; convert "
+            "other weights: load them with transformers and save_pretrained() them."
         )
     if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
         return f"{folder} holds no tokenizer.json or tokenizer.model. Put its tokenizer there."
@@ -30,8 +31,7 @@ def missing_in_folder(folder: Path) -> str:
         weights = _weight_files(folder)
     except (ValueError, TypeError, AttributeError) as error:
         return (
-            f"An index of weights in {folder} (*.safetensors.index.json) cannot be read "
-            f"({type(error).__name__}). Copy or download it again."
+            f"{folder / _INDEX} cannot be read ({type(error).__name__}). Copy or download it again."
         )
     if absent := [path.name for path in weights if not path.is_file()]:
         return (
@@ -45,15 +45,10 @@ def missing_in_folder(folder: Path) -> str:
 
 
 def _weight_files(folder: Path) -> list[Path]:
-    """The safetensors that there are, and those that an index or `-00001-of-00003` promises."""
-    names = {path.name for path in folder.glob("*.safetensors")}
-    for name in list(names):
-        if numbered := re.fullmatch(r"(.+-)\d{5}-of-(\d{5})(\.safetensors)", name):
-            start, count, end = numbered.groups()
-            names |= {f"{start}{n:05}-of-{count}{end}" for n in range(1, int(count) + 1)}
-    for index in folder.glob("*.safetensors.index.json"):
-        names |= set(read_json(index).get("weight_map", {}).values())
-    return [folder / name for name in sorted(names)]
+    """Those that transformers loads; an index may promise some that are not there."""
+    if (folder / _WEIGHTS).is_file():
+        return [folder / _WEIGHTS]
+    return [folder / name for name in sorted({*read_json(folder / _INDEX)["weight_map"].values()})]
 
 
 def wrong_content(path: Path) -> str:
@@ -77,7 +72,7 @@ def wrong_content(path: Path) -> str:
 
 def weight_shapes(model_dir: Path) -> dict[str, list[int]]:
     """The shape of every tensor by its name, from the headers of the safetensors."""
-    files = sorted(model_dir.glob("*.safetensors"))
+    files = _weight_files(model_dir)
     return {name: shape for path in files for name, shape in _shapes(path).items()}
 
 
@@ -88,10 +83,33 @@ def _shapes(path: Path) -> dict[str, list[int]]:
         return {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
 
 
+def text_config(model_dir: Path) -> dict[str, Any]:
+    """config.json; of a model that also sees, its part that is a language model."""
+    config: dict[str, Any] = read_json(model_dir / "config.json")
+    return config.get("text_config") or config
+
+
 def load_weights(model_dir: Path, **options: Any) -> Any:
-    """The causal language model of a folder: no pickle and no code of it is run."""
+    """The causal language model of a folder: no pickle and no code of it is run.
+
+    Raises:
+        SetupError: a weight is not in the files. Transformers warns and draws it at random.
+    """
     from transformers import AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(
-        str(model_dir), use_safetensors=True, trust_remote_code=False, **options
+    model, report = AutoModelForCausalLM.from_pretrained(
+        str(model_dir),
+        use_safetensors=True,
+        trust_remote_code=False,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,  # they are in the report, too
+        **options,
     )
+    absent = [*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])]
+    if absent:
+        raise SetupError(
+            f"{portable(model_dir)}: {len(absent):,} of the weights that its config.json asks for "
+            f"are not in its files, or of another size (such as {min(absent)}). Copy or download "
+            "the model again."
+        )
+    return model

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from lib.dataset import read_dataset
+from lib.finetune.model_files import text_config
 from lib.finetune.students import Base, fetch_student
 from lib.finetune.tokens import TokenRow, end_token_ids, load_tokenizer, tokenise
 from lib.prompts.student import Message
 from lib.recipe import Recipe
 from lib.settings import SetupError, portable
-from lib.store import file_sha256, read_json
+from lib.store import file_sha256
 from lib.threads import tune_threads
 
 # docs/experiments.md: 1,203 rows had a clear effect; 319 lowered the loss by a quarter.
@@ -42,8 +43,21 @@ def prepare_rows(dataset_dir: Path, recipe: Recipe) -> PreparedRows:
 
     train, valid = tokens("train"), tokens("valid")
     lengths = measure_lengths([*train, *valid])
-    limit_tokens = int(read_json(base.folder / "config.json").get("max_position_embeddings") or 0)
+    config = text_config(base.folder)
+    _require_embeddings([*train, *valid], int(config.get("vocab_size") or 0), tokenizer)
+    limit_tokens = int(config.get("max_position_embeddings") or 0)
     return PreparedRows(Path(dataset_dir), base, tokenizer, train, valid, lengths, limit_tokens)
+
+
+def _require_embeddings(rows: Sequence[TokenRow], vocab_size: int, tokenizer: Any) -> None:
+    """Stop at a token that the model has no embedding for: a GPU would say only that it failed."""
+    for row in rows if vocab_size else ():
+        if (last := max(row.input_ids)) >= vocab_size:
+            raise SetupError(
+                f"{row.id} has token {last:,} ({tokenizer.convert_ids_to_tokens(last)}), and the "
+                f"model has {vocab_size:,} (vocab_size in config.json): tokens were added to the "
+                "tokenizer alone. Take the model's own tokenizer, or resize its embeddings."
+            )
 
 
 def few_rows(count: int) -> str:

@@ -126,7 +126,7 @@ def _prompts(rows: PreparedRows) -> list[dict[str, Any]]:
 
 
 def _arguments(recipe: Recipe, scratch_dir: Path) -> dict[str, Any]:
-    arguments = shared_arguments(recipe, scratch_dir)
+    arguments = shared_arguments(recipe, scratch_dir, updates=recipe.then_steps)
     return arguments | {
         "max_steps": recipe.then_steps,
         "learning_rate": recipe.then_learning_rate,

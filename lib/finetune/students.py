@@ -102,7 +102,9 @@ def require_machine(recipe: Recipe) -> None:
         adapter_dir(recipe.from_adapter)
     found = find_student(recipe.student_model)
     folder, missing_model = _folder_of(found)
-    missing = (_missing_gpu(recipe), missing_model, _missing_space(recipe, found))
+    readable = not (missing_model and isinstance(found, Path))
+    missing_space = _missing_space(recipe, found) if readable else ""
+    missing = (_missing_gpu(recipe), missing_model, missing_space)
     if said := " ".join(filter(None, (*missing, _missing_package(recipe)))):
         raise SetupError(said)
     if found == EMBEDDED_MODEL_DIR and not recipe.chat_template_path:
@@ -115,7 +117,8 @@ def require_machine(recipe: Recipe) -> None:
 
 
 def _require_architecture(folder: Path) -> None:
-    """Stop if transformers has no causal language model for the config, without code of its own."""
+    """Stop if transformers has no causal language model for the config, without code of its own, or
+    if the weights are quantised: an adapter cannot be merged into them."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
     try:
@@ -127,6 +130,12 @@ def _require_architecture(folder: Path) -> None:
         raise SetupError(
             f"{portable(folder)} is of an architecture that this version of transformers cannot "
             "train without code of the model's own (model_type in config.json). Take another model."
+        )
+    how = (getattr(config, "quantization_config", None) or {}).get("quant_method")
+    if how and how != "mxfp4":  # transformers makes it bf16
+        raise SetupError(
+            f"{portable(folder)} is quantised ({how}), and no student can be merged into such "
+            "weights. Take the model in full precision; method 'qlora' loads it in 4 bit."
         )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from lib.finetune.shared_contexts import (
 )
 from lib.finetune.step_batches import StepBatches, training_sequences, validation_sequences
 from lib.recipe import Recipe
-from lib.settings import SetupError, portable
+from lib.settings import SetupError, home, portable
 
 _CHECKPOINTS = 10  # of a training, where save_steps is 0
 _SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
@@ -34,6 +35,9 @@ def make_trainer(
     from transformers import EarlyStoppingCallback, PrinterCallback
 
     arguments = _trainer_arguments(rows, recipe, output_dir)
+    if recipe.report_to == "tensorboard":  # its own default is the scratch folder, which is deleted
+        log_dir = home() / "runs" / recipe.run_name / "tensorboard" / output_dir.stem.lstrip(".")
+        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(log_dir))
     if recipe.early_stop_patience and rows.valid:
         callbacks = [*callbacks, EarlyStoppingCallback(recipe.early_stop_patience)]
     model, lora = load_model(rows, recipe)
@@ -158,7 +162,7 @@ def _trainer_arguments(rows: PreparedRows, recipe: Recipe, output_dir: Path) -> 
     updates = recipe.max_steps or math.ceil(an_epoch * recipe.num_epochs)
     eval_steps = recipe.eval_steps or max(1, math.ceil(updates / 4))
     save_steps = recipe.save_steps or max(1, math.ceil(updates / _CHECKPOINTS))
-    shared = shared_arguments(recipe, output_dir)
+    shared = shared_arguments(recipe, output_dir, updates=updates)
     if not shared["use_cpu"]:
         shared["activation_checkpointing"] = recomputes(rows, recipe, in_bf16=in_bf16)
     keeps_best = bool(recipe.early_stop_patience and rows.valid)
@@ -191,14 +195,15 @@ def _trainer_arguments(rows: PreparedRows, recipe: Recipe, output_dir: Path) -> 
     )
 
 
-def shared_arguments(recipe: Recipe, output_dir: Path) -> dict[str, Any]:
+def shared_arguments(recipe: Recipe, output_dir: Path, *, updates: int) -> dict[str, Any]:
     """What is the same in every training, also in a second one."""
     import torch
 
     on_gpu = torch.cuda.is_available()
     return {
         "output_dir": str(output_dir),
-        "warmup_steps": recipe.warmup_share,  # below 1 it is a share of all steps
+        # Below 1 it is a share of all steps, rounded up: a single one would not be trained at all.
+        "warmup_steps": recipe.warmup_share if updates > 1 else 0,
         "per_device_train_batch_size": recipe.batch_size,
         "gradient_accumulation_steps": recipe.gradient_accumulation_steps,
         "use_cpu": not on_gpu,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,9 +23,9 @@ from lib.store import write_json
 SHA = "0123456789abcdef0123456789abcdef01234567"
 
 
-def missing(student_model: str, *, memory_gib: float = 0.0) -> str:
+def missing(student_model: str, *, memory_gib: float = 0.0, method: str = "lora") -> str:
     """What this machine lacks to train it; "" = nothing."""
-    recipe = Recipe(student_model=student_model, student_memory_gib=memory_gib)
+    recipe = Recipe(student_model=student_model, student_memory_gib=memory_gib, method=method)
     try:
         require_machine(recipe)
     except SetupError as error:
@@ -168,15 +169,16 @@ def harm(folder: Path, what: str) -> str:
         (folder / "tokenizer.json").write_bytes(LFS)
         return "tokenizer.json"
     elif what == "lacks 1 of 2":
-        weights.rename(folder / "model-00001-of-00002.safetensors")
-        return "model-00002-of-00002.safetensors"
-    elif what == "lacks 2 of 3":
+        weights.rename(folder / "x.safetensors")
         shards = {"a": "x.safetensors", "b": "y.safetensors"}
         write_json(folder / "model.safetensors.index.json", {"weight_map": shards})
-        return "x.safetensors"
+        return "y.safetensors"
     elif what == "cannot be read":
+        weights.unlink()
         (folder / "model.safetensors.index.json").write_text('{"weight_map": ["a"]}')
-        return "*.safetensors.index.json"
+        return "model.safetensors.index.json"
+    elif what == "holds neither":  # a part without its index, or an adapter
+        weights.rename(folder / "model-00001-of-00002.safetensors")
     return "model.safetensors"
 
 
@@ -184,7 +186,7 @@ def harm(folder: Path, what: str) -> str:
     "what",
     [
         *("cut off", "not a file of weights", "pointer of Git LFS", "pointer"),
-        *("lacks 1 of 2", "lacks 2 of 3", "cannot be read"),
+        *("lacks 1 of 2", "cannot be read", "holds neither"),
     ],
 )
 def test_a_damaged_model_is_told_before_anything_is_paid(
@@ -192,7 +194,8 @@ def test_a_damaged_model_is_told_before_anything_is_paid(
 ) -> None:
     shutil.copytree(model_dir, tmp_path / "m")
     named = harm(tmp_path / "m", what)
-    for said in (missing(str(tmp_path / "m")), missing(str(tmp_path / "m"), memory_gib=1e-9)):
+    how: tuple[dict[str, Any], ...] = ({}, {"memory_gib": 1e-9}, {"method": "full"})
+    for said in (missing(str(tmp_path / "m"), **changed) for changed in how):
         assert what in said
         assert named in said
         assert "\n" not in said
@@ -205,6 +208,16 @@ def test_an_architecture_that_cannot_be_trained_is_told(
     shutil.copytree(model_dir, tmp_path / "m")
     write_json(tmp_path / "m" / "config.json", {"model_type": model_type, "auto_map": {"A": "b.C"}})
     assert "m is of an architecture that this version" in missing(str(tmp_path / "m"))
+
+
+def test_quantised_weights_are_refused(model_dir: Path, tmp_path: Path) -> None:
+    config = json.loads((model_dir / "config.json").read_text())
+    shutil.copytree(model_dir, tmp_path / "m")
+    for method, said in (("gptq", "is quantised (gptq)"), ("mxfp4", "")):
+        config["quantization_config"] = {"quant_method": method, "bits": 4}
+        write_json(tmp_path / "m" / "config.json", config)
+        assert said in missing(str(tmp_path / "m"))
+        assert bool(said) == bool(missing(str(tmp_path / "m")))
 
 
 def test_a_tokenizer_that_cannot_be_loaded_is_told(model_dir: Path, tmp_path: Path) -> None:

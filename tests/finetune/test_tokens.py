@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lib.finetune.rows import training_messages
+from lib.finetune.rows import prepare_rows, training_messages
 from lib.finetune.students import require_machine
 from lib.finetune.tokens import end_token_ids, load_tokenizer, tokenise
 from lib.prompts.student import MARKERS, PLAIN_CHAT_TEMPLATE, plain_prompt
@@ -216,6 +217,17 @@ def test_a_completion_that_the_tokenizer_cannot_write_stops(model_dir: Path) -> 
                 tokenise("train row 8", row, tokenizer, frozenset([1]))
         else:
             assert tokenise("train row 8", row, tokenizer, frozenset([1])).input_ids[-1] == 1
+
+
+def test_a_token_without_an_embedding_stops(
+    model_dir: Path, dataset_dir: Path, tmp_path: Path
+) -> None:
+    tokenizer = load_tokenizer(model_dir, "chat")
+    tokenizer.add_special_tokens({"eos_token": "<|new|>"})
+    base = Path(shutil.copytree(model_dir, tmp_path / "base"))
+    tokenizer.save_pretrained(base)
+    with pytest.raises(SetupError, match=r"train row 1 has token \d+ \(<\|new\|>\)"):
+        prepare_rows(dataset_dir, Recipe(student_model=str(base)))
 
 
 @pytest.mark.parametrize("cut", ["m['content'][:300]", "m['content'].splitlines()[0]"])

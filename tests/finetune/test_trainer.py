@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import torch
 from lib.finetune import methods, prepare_rows, trainer
 from lib.finetune.methods import _product_s
 from lib.recipe import Recipe
+from lib.settings import home
+from tests.finetune.tiny import train
 
 
 @pytest.mark.parametrize(("bf16_s", "chosen"), [(0.5, True), (0.8, True), (0.9, False), (2, False)])
@@ -39,3 +42,25 @@ def test_nothing_leaves_the_machine_by_default(
     assert made.args.report_to == []
     assert made.args.trackio_space_id is None
     assert made.args.push_to_hub is False
+
+
+def test_what_tensorboard_writes_is_kept(
+    model_dir: Path, dataset_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "packages" / "tensorboardX" / "__init__.py"
+    package.parent.mkdir(parents=True)
+    package.write_text(
+        "from pathlib import Path\n"
+        "class SummaryWriter:\n"
+        "    def __init__(self, log_dir):\n"
+        "        Path(log_dir).mkdir(parents=True)\n"
+        "    def __getattr__(self, name):\n"
+        "        return lambda *_: None\n"
+    )
+    monkeypatch.syspath_prepend(str(package.parents[1]))
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", "")  # it is unset again after the test
+    monkeypatch.delenv("TENSORBOARD_LOGGING_DIR")
+    trained = train(model_dir, dataset_dir, max_steps=1, report_to="tensorboard")
+    name = trained.model_dir.parent.name
+    assert (home() / "runs" / "t" / "tensorboard" / name).is_dir()

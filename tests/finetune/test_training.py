@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,28 @@ def test_a_training_without_an_update_makes_no_student(
     with pytest.raises(SetupError, match=r"rows gave no update \(processes: 1\)"):
         train(model_dir, dataset_dir)
     assert not list((home_dir / "artefacts" / "students").glob("*/merged"))
+
+
+def test_a_single_update_trains(model_dir: Path, dataset_dir: Path) -> None:
+    before, after = losses(train(model_dir, dataset_dir, max_steps=1))
+    assert after < before
+
+
+@pytest.mark.parametrize("harm", [lambda weight: weight[:10].clone(), None])
+def test_a_base_that_lacks_a_weight_is_not_trained(
+    model_dir: Path, dataset_dir: Path, tmp_path: Path, harm: Any
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    base = Path(shutil.copytree(model_dir, tmp_path / "base"))
+    weights = load_file(base / "model.safetensors")
+    name = "model.layers.0.mlp.up_proj.weight"
+    weight = weights.pop(name)
+    if harm:
+        weights[name] = harm(weight)
+    save_file(weights, base / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(SetupError, match=rf"1 of the weights .*such as {name}"):
+        train(base, dataset_dir)
 
 
 def test_without_validation_rows_it_trains_and_says_so(
