@@ -108,6 +108,7 @@ def modelfile(
         template,
         f'SYSTEM """{student_messages("", [])[0]["content"]}"""',
         "PARAMETER temperature 0",
+        "PARAMETER repeat_penalty 1",  # off: a student quotes. Older versions have 1.1
         f"PARAMETER num_ctx {context_tokens}",
         *(f'PARAMETER stop "{stop}"' for stop in stops),
         f'LICENSE """{licence}"""',

@@ -95,7 +95,9 @@ def test_a_gguf_file_has_the_weights_and_our_template(
     assert float((found - wanted).abs().max()) < largest * 0.001
     said = (folder / "Modelfile").read_text()
     assert said.startswith("FROM ./lamps-1a2b-f16.gguf\nTEMPLATE ")
-    assert "\nPARAMETER temperature 0\nPARAMETER num_ctx 512\n" in said  # the model's limit
+    assert (
+        "\nPARAMETER temperature 0\nPARAMETER repeat_penalty 1\nPARAMETER num_ctx 512\n" in said
+    )  # the model's limit
     assert '\nPARAMETER stop "</s>"\nLICENSE """mit ' in said
 
 
