@@ -7,7 +7,7 @@ from lib.settings import PROJECT_DIR, SetupError, portable
 from lib.store import read_json
 
 EMBEDDED_MODEL_DIR = PROJECT_DIR / "offline" / "student"
-_WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
+WEIGHT_FILES = _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
 def missing_in_folder(folder: Path) -> str:
@@ -19,7 +19,7 @@ def missing_in_folder(folder: Path) -> str:
                 "Build it: python -m offline.build."
             )
         return f"{folder} holds no config.json, so it is not a model. Give the folder of a model."
-    if not any((folder / name).is_file() for name in (_WEIGHTS, _INDEX)):
+    if not any((folder / name).is_file() for name in WEIGHT_FILES):
         return (
             f"{folder} holds neither {_WEIGHTS} nor {_INDEX}, and only these are loaded. Give the "
             "folder of a whole model (of an adapter its merged one), with all its files; convert "

@@ -5,12 +5,16 @@ import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from importlib.util import find_spec
 from pathlib import Path
 
 from lib.endpoints import is_set_by_user
-from lib.finetune.model_files import EMBEDDED_MODEL_DIR, missing_in_folder, weight_shapes
+from lib.finetune.model_files import (
+    EMBEDDED_MODEL_DIR,
+    WEIGHT_FILES,
+    missing_in_folder,
+    weight_shapes,
+)
 from lib.finetune.services import hosted_base, require_service
 from lib.finetune.tokens import load_tokenizer
 from lib.recipe import Recipe
@@ -278,8 +282,8 @@ def _missing_on_hub(name: str) -> str:
 
     info = HfApi(token=environment().get("HF_TOKEN")).model_info(name, timeout=5)
     files = {file.rfilename for file in info.siblings or ()}
-    for needed in (("config.json",), ("*.safetensors",), ("tokenizer.json", "tokenizer.model")):
-        if not any(fnmatch(file, pattern) for file in files for pattern in needed):
+    for needed in (("config.json",), WEIGHT_FILES, ("tokenizer.json", "tokenizer.model")):
+        if files.isdisjoint(needed):
             return (
                 f"{name} on the model hub has no {' or '.join(needed)}, so it cannot be trained "
                 "here. Take another model, or give the folder of a converted copy as student_model."

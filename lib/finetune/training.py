@@ -92,7 +92,9 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
         if few := few_rows(len(rows.train)):
             process.print(few, flush=True)
         if not rows.valid:
-            process.print("No validation rows (valid_share in 1_gen): their loss is not measured.")
+            unused = ", and early_stop_patience is not used" if recipe.early_stop_patience else ""
+            said = f"No validation rows (valid_share in 1_gen): their loss is not measured{unused}."
+            process.print(said, flush=True)
         with alone(target) if process.is_main_process else nullcontext():
             _train(rows, recipe, target, process)
     with process.main_process_first():

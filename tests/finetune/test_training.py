@@ -233,10 +233,12 @@ def test_without_validation_rows_it_trains_and_says_so(
     model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dataset = write_dataset(tmp_path / "lamps", train=6, valid=0)
-    trained = train(model_dir, dataset, num_epochs=1.0)
+    trained = train(model_dir, dataset, num_epochs=1.0, early_stop_patience=1, save_steps=0)
     assert losses(trained, "loss")
     assert losses(trained, "validation_loss") == []
-    assert capsys.readouterr().out.count("No validation rows") == 1
+    said = capsys.readouterr().out
+    assert said.count("No validation rows") == 1
+    assert said.count("early_stop_patience is not used") == 1
     card = (trained.model_dir.parent / "README.md").read_text()
     assert "Validation loss: there are no validation rows" in card
     assert (trained.model_dir / "model.safetensors").is_file()
