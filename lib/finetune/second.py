@@ -21,7 +21,7 @@ from lib.finetune.watch import training_watch
 from lib.prompts.control_tokens import as_text, control_tokens
 from lib.prompts.student import REFUSAL, ParsedAnswer, parse_answer
 from lib.recipe import Recipe
-from lib.settings import SetupError, expanded, portable
+from lib.settings import SetupError, expanded, home, portable
 from lib.store import file_sha256, read_jsonl
 from lib.text import find_quote, normalise
 
@@ -143,6 +143,7 @@ def _arguments(recipe: Recipe, scratch_dir: Path) -> dict[str, Any]:
 
 def preferences_file(recipe: Recipe) -> Path:
     path = expanded(recipe.preferences_path)
+    path = home() / path if (home() / path).exists() else path
     if path.is_dir():
         path /= "train.jsonl"
     if recipe.preferences_path and path.is_file():

@@ -117,6 +117,15 @@ def test_preferences_are_learnt(rows: PreparedRows, model_dir: Path, tmp_path: P
     assert second_inputs(wanted) != again
 
 
+def test_preferences_are_found_by_the_path_that_convert_prints(
+    rows: PreparedRows, model_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gen(["convert", str(rows.dataset_dir), "--to", "preference"]) == 0
+    printed = capsys.readouterr().out.partition("Written: ")[2].split()[0]
+    assert not Path(printed).is_absolute()
+    require_machine(recipe(model_dir, then="dpo", preferences_path=printed))
+
+
 def test_rewards_are_followed(rows: PreparedRows, model_dir: Path, tmp_path: Path) -> None:
     wanted = recipe(model_dir, then="grpo", then_steps=2)
     history = trained_again(tmp_path, rows, wanted)
