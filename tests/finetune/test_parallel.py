@@ -196,7 +196,7 @@ def test_zero3_gets_its_values_from_the_training(
     recipe = Recipe(student_model=str(model_dir), parallel="zero3", **KNOBS)
     arguments = _trainer_arguments(prepare_rows(dataset_dir, recipe), recipe, tmp_path)
     # transformers' class alone has no base class where DeepSpeed is not installed
-    read = type("Read", (HfTrainerDeepSpeedConfig, HfDeepSpeedConfig), {"mismatches": []})
+    read: Any = type("Read", (HfTrainerDeepSpeedConfig, HfDeepSpeedConfig), {"mismatches": []})
     zero3 = read.__new__(read)
     HfDeepSpeedConfig.__init__(zero3, str(ACCELERATE_DIR / "zero3.json"))
     zero3.trainer_config_process(arguments)
