@@ -71,7 +71,7 @@ def _drop_navigation(tree: Any) -> dict[str, int]:
     if len(mains) == 1 and 2 * words[0] > words[1]:
         for place in (mains[0], *mains[0].iterancestors()):
             if place.tag not in ("body", "html"):
-                around = (*place.itersiblings(), *place.itersiblings(preceding=True))
+                around = (*place.itersiblings("*"), *place.itersiblings("*", preceding=True))
                 found += (one for one in around if one.find(".//h1") is None)
     dropped = Counter(one_line(" ".join(element.itertext()))[:100] for element in found)
     for element in found:

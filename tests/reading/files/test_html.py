@@ -104,8 +104,8 @@ MAIN = "The pier is open on every day of the summer and closed in the whole of t
         ("<h2>Pier<a class=headerlink href='#pier'>¶</a></h2><p>{}</p>", f"## Pier\n\n{MAIN}", {}),
         ("<p>{}<a href='#note'>1</a></p>", f"{MAIN}1", {}),
         (
-            "<div>Shop of the year</div><div><p>Log in</p><main><h1>Pier</h1><p>{}</p></main></div>"
-            "<footer>Cookies</footer>",
+            "<div>Shop of the year</div><!-- ad --><div><p>Log in</p>"
+            "<main><h1>Pier</h1><p>{}</p></main></div><footer>Cookies</footer>",
             f"# Pier\n\n{MAIN}",
             {"Log in": 1, "Shop of the year": 1, "Cookies": 1},
         ),
