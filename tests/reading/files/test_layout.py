@@ -255,12 +255,12 @@ def test_a_note_and_a_label_do_not_run_on_in_the_second_column(tmp_path: Path) -
 
 
 _LIGATURES = dict(zip(range(0x0B, 0x10), ("ff", "fi", "fl", "ffi", "ffl"), strict=True))
-# As TeX writes "affluent, efficient officials first offered it off the office floor"
-_OT1 = "a\x0bluent, e\x0ecient o\x0ecials \x0crst o\x0bered it o\x0b the o\x0ece \x0door"
+# As TeX writes "affluent, efficient officials first offered a fit off the office floor"
+_OT1 = "a\x0bluent, e\x0ecient o\x0ecials \x0crst o\x0bered a \x0ct o\x0b the o\x0ece \x0door"
 _T1 = _OT1.translate({code: code + 16 for code in range(0x0B, 0x10)})
 
 
-@pytest.mark.parametrize("text", [_OT1, _T1.replace("o\x1b the", "o\x0b the")])
+@pytest.mark.parametrize("text", [_OT1, _T1.replace("\x1ct o\x1b", "\x0ct o\x0b")])
 def test_fonts_of_tex_that_name_neither_heights_nor_ligatures(tmp_path: Path, text: str) -> None:
     low = "a cone so narrow once sees us once we can see one cove near a moor"
     rows = [low, f"on a {text}", low, "and the lighthouse stood behind that wall"]

@@ -18,7 +18,9 @@ _WORDS = re.compile(rf"[^\x00-\x20]+|[{_LINE_ENDS}]")
 _CHARACTERS = re.compile(rf"[^\x00-\x20]|[{_LINE_ENDS}]")
 # Codes of TeX's ligatures ff, fi, fl, ffi and ffl (OT1, T1): its bitmap fonts have no Unicode.
 _LIGATURE = r"(?:[\x0b\x0c\x0e\x0f\x1b-\x1f]|\r(?!\n))"
-_LIGATURES = re.compile(f"(?<=[a-z]{{2}}){_LIGATURE}|{_LIGATURE}(?=[a-z]{{2}})|(?<=\\b[oO])\x0b")
+_LIGATURES = re.compile(  # beside two letters (else "©", "∘" or "•"), or in "off", "fit", "fix"
+    f"(?<=[a-z]{{2}}){_LIGATURE}|{_LIGATURE}(?=[a-z]{{2}})|(?<=\\b[oO])\x0b|\x0c(?=[tx]\\b)"
+)
 _AS_HIGH_AS_X = re.compile("[acemnorsuvwxz]")
 # What may begin a vertical line: two digits may be side by side in it.
 _BEGINNING = re.compile(r"\d{0,3}[\u2e80-\u9fff\uf900-\ufaff\uff01-\uff60]{1,2}")
