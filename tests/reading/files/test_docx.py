@@ -21,6 +21,14 @@ def test_a_docx_keeps_its_headings_and_tables(tmp_path: Path) -> None:
     assert read(tmp_path / "a.docx") == Text("Lamp oil", [text])
 
 
+def test_cells_behind_a_merged_cell_stay_in_their_columns(tmp_path: Path) -> None:
+    path = write_docx(tmp_path / "a.docx", heading="Oil", texts=[], table="1867 a/- b")
+    cell, merged = "<w:tc><w:p><w:r><w:t>{}", "<w:tc><w:tcPr><w:vMerge{}/></w:tcPr><w:p><w:r><w:t>"
+    path = rewritten(path, cell.format("1867"), merged.format(' w:val="restart"') + "1867")
+    path = rewritten(path, cell.format("-"), merged.format(""))
+    assert read(path).pages == ["# Oil\n\n| 1867 | a |\n| --- | --- |\n|  | b |"]
+
+
 def test_a_picture_that_a_docx_links_to_is_not_fetched(tmp_path: Path) -> None:
     with website(pages={"/a.png": "a picture"}) as site:
         write_docx(tmp_path / "a.docx", heading="Oil", texts=["Text"], picture=f"{site.url}/a.png")
