@@ -254,6 +254,29 @@ def test_a_note_and_a_label_do_not_run_on_in_the_second_column(tmp_path: Path) -
         assert found[0].split("\n\n") == [TEXT.strip(), last.text, "t" + TEXT[1:].strip()]
 
 
+@pytest.mark.parametrize(
+    ("before", "accent", "after", "read"),
+    [
+        ("Schr", "¨", "odinger wrote", "Schrödinger wrote"),
+        ("na", "¨", "ıve sailors", "naïve sailors"),
+        ("", "´", "Emile wrote", "Émile wrote"),
+        ("a fa", "¸", "cade", "a façade"),
+    ],
+)
+def test_an_accent_that_is_printed_over_a_letter_is_a_part_of_it(
+    tmp_path: Path, before: str, accent: str, after: str, read: str
+) -> None:
+    """As TeX prints it; behind its letter some programs do."""
+    first = Shown(before, 60, 700)
+    second = Shown(after, 60 + first.width, 700)
+    over = Shown(accent, second.x, 701)
+    for page in ([first, over, second], [first, Shown(after[0], second.x, 700), over]):
+        if page[-1] is over:
+            page.append(Shown(after[1:], second.x + GLYPH_WIDTH * 10, 700))
+        found = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages
+        assert found == [read]
+
+
 _LIGATURES = dict(zip(range(0x0B, 0x10), ("ff", "fi", "fl", "ffi", "ffl"), strict=True))
 # As TeX writes "affluent, efficient officials first offered a fit off the office floor"
 _OT1 = "a\x0bluent, e\x0ecient o\x0ecials \x0crst o\x0bered a \x0ct o\x0b the o\x0ece \x0door"

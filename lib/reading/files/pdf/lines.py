@@ -2,6 +2,7 @@
 
 import ctypes
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,10 @@ _LIGATURE = r"(?:[\x0b\x0c\x0e\x0f\x1b-\x1f]|\r(?!\n))"
 _LIGATURES = re.compile(  # beside two letters (else "©", "∘" or "•"), or in "off", "fit", "fix"
     f"(?<=[a-z]{{2}}){_LIGATURE}|{_LIGATURE}(?=[a-z]{{2}})|(?<=\\b[oO])\x0b|\x0c(?=[tx]\\b)"
 )
+# Accents that TeX prints over a letter, as characters of their own
+_ACCENTS = dict(zip("`´ˆ˜¨˚ˇ¸", "\u0300\u0301\u0302\u0303\u0308\u030a\u030c\u0327", strict=True))
+_ACCENT = re.compile(f"[{''.join(_ACCENTS)}]")
+_NOTHING = "\u2060"  # in their place: an index of a text is one of PDFium's characters
 _AS_HIGH_AS_X = re.compile("[acemnorsuvwxz]")
 # What may begin a vertical line: two digits may be side by side in it.
 _BEGINNING = re.compile(r"\d{0,3}[\u2e80-\u9fff\uf900-\ufaff\uff01-\uff60]{1,2}")
@@ -93,7 +98,7 @@ def read_sheet(page: Any) -> Sheet:
     if _OBLIQUE in found:  # boxes tell nothing: one below the other, in PDFium's order
         lines = enumerate(found[_OBLIQUE])
         found[_OBLIQUE] = [Line(line.text, 0, -12 * n, 400, 10 - 12 * n) for n, line in lines]
-    text = whole(units)
+    text = whole(units).replace(_NOTHING, "")
     sheet = Sheet(found.pop(turn, []), page.get_cropbox(), turn, text=text)
     if not text.isascii() and 2 * len(_RIGHT_TO_LEFT.findall(text)) > len("".join(text.split())):
         sheet.mirrored = True
@@ -274,7 +279,7 @@ def _finish(lines: list[Line], units: str, boxes: list[Box], low: Box | None) ->
         if low:
             height = low[3] - low[1]
             bottom, top = low[1] - height / 2, low[3] + height
-        text = whole(units).strip("\r\n")
+        text = whole(units).strip("\r\n").replace(_NOTHING, "")
         lines.append(Line(text, min(lefts), bottom, max(rights), max(top, bottom + 1)))
     boxes.clear()
 
@@ -330,4 +335,33 @@ def _units(handle: Any, count: int) -> str:
         text = "".join(map(chr, units[:count])).replace(_DIVIDED_IN_TEXT, _DIVIDED)
     else:
         text = "".join(chr(FPDFText_GetUnicode(handle, index)) for index in range(count))
+    text = _accented(handle, text)
     return _LIGATURES.sub(lambda found: chr(ord("ﬀ") + ord(found[0]) % 16 - 0x0B), text)
+
+
+def _accented(handle: Any, text: str) -> str:
+    """`L´evy` → `Lévy`, with _NOTHING in the place of the accent."""
+    units = list(text)
+    for found in _ACCENT.finditer(text):
+        at = found.start()
+        for place in (at - 1, at + 1 + (text[at + 1 : at + 2] == " ")):
+            letter = text[place : place + 1].replace("ı", "i")
+            one = unicodedata.normalize("NFC", letter + _ACCENTS[found[0]])
+            if letter.isalpha() and len(one) == 1 and _is_over(handle, at, place):
+                first, last = sorted((at, place))
+                units[first : last + 1] = _NOTHING * (last + 1 - first)
+                units[place] = one
+                break
+    return "".join(units)
+
+
+def _is_over(handle: Any, accent: int, letter: int) -> bool:
+    """Whether the middle of an accent is between the sides of a letter."""
+    from pypdfium2.raw import FPDFText_GetCharBox
+
+    edges = [ctypes.c_double() for _ in range(4)]  # left, right, bottom, top
+    FPDFText_GetCharBox(handle, accent, *map(ctypes.byref, edges))
+    middle, low = (edges[0].value + edges[1].value) / 2, edges[2].value
+    FPDFText_GetCharBox(handle, letter, *map(ctypes.byref, edges))
+    left, right, bottom, top = (edge.value for edge in edges)
+    return left <= middle <= right and abs(low - bottom) < 2 * (top - bottom)
