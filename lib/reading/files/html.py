@@ -125,7 +125,7 @@ def _fill_rows(tree: Any) -> None:
 
 def _number(written: str | None) -> int:
     """Of an attribute; browsers read at most 1000."""
-    return min(max(int(written), 1), 1000) if re.fullmatch(r"\d{1,9}", written or "") else 1
+    return min(int(written), 1000) if written and re.fullmatch(r"[1-9]\d{,8}", written) else 1
 
 
 def tidied(markdown: str) -> str:
