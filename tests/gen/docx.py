@@ -8,7 +8,7 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
 _W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
-_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _DRAWING = "http://schemas.openxmlformats.org/drawingml/2006"
 _SPACES = (
     f'xmlns:a="{_DRAWING}/main" xmlns:pic="{_DRAWING}/picture"'
@@ -28,7 +28,7 @@ def write_docx(
     if cells:
         body += f"<w:tbl>{''.join(f'<w:tr>{row}</w:tr>' for row in cells)}</w:tbl>"
     if picture:
-        drawing = f'<a:blip xmlns:r="{_OFFICE}" r:link="r2"/>'
+        drawing = f'<a:blip xmlns:r="{OFFICE}" r:link="r2"/>'
         for tag in ("pic:blipFill", "pic:pic", "a:graphicData", "a:graphic", "wp:inline"):
             drawing = f"<{tag}>{drawing}</{tag}>"
         body += f"<w:p><w:r><w:drawing {_SPACES}>{drawing}</w:drawing></w:r></w:p>"
@@ -59,7 +59,7 @@ def _paragraph(text: str, style: str = "") -> str:
 
 def _relationships(*kinds_and_targets: tuple[str, str]) -> str:
     inside = "".join(
-        f'<Relationship Id="r{number}" Type="{_OFFICE}/{kind}" Target="{target}"'
+        f'<Relationship Id="r{number}" Type="{OFFICE}/{kind}" Target="{target}"'
         + (' TargetMode="External"/>' if kind == "image" else "/>")
         for number, (kind, target) in enumerate(kinds_and_targets, start=1)
     )

@@ -61,11 +61,12 @@ def write_pdf(
     fields: Mapping[int, Sequence[Field]] | None = None,
     to_unicode: int | None = 0,
     vertical: bool = False,
+    tex: bool = False,
 ) -> Path:
     """The pages; `rotate` turns each as a scanner does, and its strings against it.
 
     `to_unicode` is what the font says of a character's code: 0 = the truth, 1 = the next letter,
-    None = nothing. A vertical string goes down from its place.
+    None = nothing. A vertical string goes down from its place. `tex`: a bitmap font of TeX.
     """
     objects = ["", ""]
     objects.append(_stream(_FONT))
@@ -85,6 +86,8 @@ def write_pdf(
         f"<< /Type /Font /Subtype /Type0 /BaseFont /Box /Encoding /Identity-{'HV'[vertical]} "
         f"/DescendantFonts [7 0 R] {mapped} >>"
     )
+    if tex:
+        objects[7] = _tex_font(objects)
     width, height = (HEIGHT, WIDTH) if rotate % 180 else (WIDTH, HEIGHT)
     kids, all_fields = [], []
     for number, page in enumerate(pages):
@@ -94,7 +97,7 @@ def write_pdf(
             annotations.append(f"{len(objects)} 0 R")
             if field.subtype == "Widget":
                 all_fields.append(annotations[-1])
-        objects.append(_stream("\n".join(_drawn(item, rotate) for item in page).encode()))
+        objects.append(_stream("\n".join(_drawn(item, rotate, tex) for item in page).encode()))
         objects.append(
             f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {width} {height}] /Rotate {rotate} "
             f"/Resources << /Font << /F 8 0 R >> >> /Contents {len(objects)} 0 R "
@@ -123,7 +126,27 @@ def column(
     return [Shown(text, x, top - 1.2 * size * i, size) for i, text in enumerate(texts)]
 
 
-def _drawn(shown: Shown, rotate: int) -> str:
+def _tex_font(objects: list[str]) -> str:
+    """A Type 3 font, turned over twice, of which PDFium knows neither letters nor heights."""
+    shapes = {}
+    for letters, low, high in (("gpqy", -20, 43), ("acemnorsuvwxz", 0, 43), ("", 0, 69)):
+        shape = f"55 0 0 {low} 50 {high} d1 0 {low} 50 {high - low} re f"
+        objects.append(_stream(shape.encode()))
+        shapes[letters] = f"{len(objects)} 0 R"
+    drawn = [
+        next(shape for letters, shape in shapes.items() if not letters or chr(code) in letters)
+        for code in range(128)
+    ]
+    names = " ".join(f"/c{code}" for code in range(128))
+    procs = " ".join(f"/c{code} {shape}" for code, shape in enumerate(drawn))
+    return (
+        "<< /Type /Font /Subtype /Type3 /FontMatrix [1 0 0 -1 0 0] /FontBBox [0 -20 50 69] "
+        f"/FirstChar 0 /LastChar 127 /Widths [{'55 ' * 128}] /CharProcs << {procs} >> "
+        f"/Encoding << /Type /Encoding /Differences [0 {names}] >> /Resources << >> >>"
+    )
+
+
+def _drawn(shown: Shown, rotate: int, tex: bool) -> str:
     """The string on the page as it lies before the viewer turns it clockwise by `rotate`."""
     x, y = {
         0: (shown.x, shown.y),
@@ -133,10 +156,10 @@ def _drawn(shown: Shown, rotate: int) -> str:
     }[rotate]
     turn = radians(shown.angle + rotate)
     c, s = cos(turn), sin(turn)
-    code = shown.text.encode("utf-16-be").hex().upper()
-    return (
-        f"BT /F {shown.size} Tf {c:.5f} {s:.5f} {-s:.5f} {c:.5f} {x:.2f} {y:.2f} Tm <{code}> Tj ET"
-    )
+    code = shown.text.encode("ascii" if tex else "utf-16-be").hex().upper()
+    size, up = (shown.size / 100, -1) if tex else (shown.size, 1)
+    matrix = f"{c:.5f} {s:.5f} {-s * up:.5f} {c * up:.5f} {x:.2f} {y:.2f}"
+    return f"BT /F {size} Tf {matrix} Tm <{code}> Tj ET"
 
 
 def _annotation(field: Field) -> str:

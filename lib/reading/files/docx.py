@@ -17,6 +17,8 @@ IN_WORKER = True
 
 # Left out with what they hold by mammoth, with which markitdown reads: fields, moved text, …
 _WRAPPERS = re.compile(rb"(</?w:)(?:fldSimple|customXml|moveTo|dir|bdo|ruby|rubyBase)\b")
+_PICTURES = re.compile(rb"(?:\br:(?:embed|link)|<v:imagedata\b[^>]*?\br:id)(?==)")
+_MERGED = re.compile(rb"<w:vMerge\b[^>]*/>")
 _BREAKS = re.compile(rb"<w:(?:cr|ptab)\b[^>]*/>")
 _HIDDEN = re.compile(
     rb"<w:r\b[^>]*>\s*<w:rPr>(?:(?!</w:rPr>).)*<w:vanish\s*/>.*?</w:r>"
@@ -70,6 +72,8 @@ def _known_parts(data: bytes, dropped: Counter[str], texts: list[str]) -> BytesI
                 left_out = (_LINE if outside else _HIDDEN).findall(content)
                 dropped.update(filter(None, ("".join(_texts(part)).strip() for part in left_out)))
                 content = _WRAPPERS.sub(rb"\1smartTag", _HIDDEN.sub(b"", content))
+                content = _MERGED.sub(b"", content)  # Markdown knows no cell of several rows
+                content = _PICTURES.sub(rb"\g<0>.unread", content)  # one may be elsewhere
                 content = _EQUATION.sub(_equation, _BREAKS.sub(b"<w:br/>", content))
                 if re.match(r"word/(?:document\d*|charts/.*|diagrams/data\d*)\.xml", name):
                     texts += _texts(content)

@@ -56,6 +56,7 @@ def read(path: Path) -> Text:
     drop_hidden(tree)
     dropped = _drop_navigation(tree)
     _set_apart(tree)
+    _fill_rows(tree)
     shown = html.tostring(tree, encoding="unicode")
     found = HtmlConverter().convert_string(shown, **MARKDOWN_OPTIONS)
     deep = any("depth" in error.message for error in parser.error_log)
@@ -71,7 +72,7 @@ def _drop_navigation(tree: Any) -> dict[str, int]:
     if len(mains) == 1 and 2 * words[0] > words[1]:
         for place in (mains[0], *mains[0].iterancestors()):
             if place.tag not in ("body", "html"):
-                around = (*place.itersiblings(), *place.itersiblings(preceding=True))
+                around = (*place.itersiblings("*"), *place.itersiblings("*", preceding=True))
                 found += (one for one in around if one.find(".//h1") is None)
     dropped = Counter(one_line(" ".join(element.itertext()))[:100] for element in found)
     for element in found:
@@ -98,6 +99,33 @@ def _set_apart(tree: Any) -> None:
     own = [part for part in parts if next(part.iterancestors("table"), None) in {None, *outer}]
     for element in (*outer, *own, *tree.iter("option", "summary", "textarea", "svg")):
         element.tag = "div"
+
+
+def _fill_rows(tree: Any) -> None:
+    """An empty cell wherever one reaches down from a row above: Markdown has no rowspan, and the
+    cells behind it would be in wrong columns."""
+    for table in tree.iter("table"):
+        reach: dict[int, int] = {}  # column → rows that are still taken
+        group = None
+        for row in table.iter("tr"):
+            if row.getparent() is not group:
+                group, reach = row.getparent(), {}
+            column = 0
+            for cell in [*row.iterchildren("td", "th"), None]:
+                while reach.get(column):
+                    reach[column] -= 1
+                    column += 1
+                    empty = row.makeelement("td")
+                    row.append(empty) if cell is None else cell.addprevious(empty)
+                if cell is not None:
+                    width, height = (_number(cell.get(name)) for name in ("colspan", "rowspan"))
+                    reach.update(dict.fromkeys(range(column, column + width), height - 1))
+                    column += width
+
+
+def _number(written: str | None) -> int:
+    """Of an attribute; browsers read at most 1000."""
+    return min(int(written), 1000) if written and re.fullmatch(r"[1-9]\d{,8}", written) else 1
 
 
 def tidied(markdown: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from lib.reading.assemble import Text
 from lib.reading.files.docx import read
 from lib.reading.workers import Workers
-from tests.gen.docx import write_docx
+from tests.gen.docx import OFFICE, write_docx
 from tests.gen.website import website
 
 
@@ -19,6 +19,14 @@ def test_a_docx_keeps_its_headings_and_tables(tmp_path: Path) -> None:
     table = "| Year | Litres |\n| --- | --- |\n| 1867 | 1,204 |"
     text = "\n\n".join(["# Lamp oil", *texts, table])
     assert read(tmp_path / "a.docx") == Text("Lamp oil", [text])
+
+
+def test_cells_behind_a_merged_cell_stay_in_their_columns(tmp_path: Path) -> None:
+    path = write_docx(tmp_path / "a.docx", heading="Oil", texts=[], table="1867 a/- b")
+    cell, merged = "<w:tc><w:p><w:r><w:t>{}", "<w:tc><w:tcPr><w:vMerge{}/></w:tcPr><w:p><w:r><w:t>"
+    path = rewritten(path, cell.format("1867"), merged.format(' w:val="restart"') + "1867")
+    path = rewritten(path, cell.format("-"), merged.format(""))
+    assert read(path).pages == ["# Oil\n\n| 1867 | a |\n| --- | --- |\n|  | b |"]
 
 
 def test_a_picture_that_a_docx_links_to_is_not_fetched(tmp_path: Path) -> None:
@@ -39,25 +47,24 @@ def test_a_picture_that_a_docx_links_to_is_not_fetched(tmp_path: Path) -> None:
     ],
 )
 def test_text_inside_of_fields_and_the_like_is_kept(tmp_path: Path, around: str) -> None:
-    write_docx(tmp_path / "a.docx", heading="Oil", texts=["Figure here: a lamp"])
-    with ZipFile(tmp_path / "a.docx") as old, ZipFile(tmp_path / "b.docx", "w") as new:
-        for name in old.namelist():
-            xml = old.read(name).decode()
-            run = around.format("<w:r><w:t>7</w:t></w:r>")
-            xml = xml.replace("here: a", f"</w:t></w:r>{run}<w:r><w:t>: a")
-            new.writestr(name, xml)
-    assert read(tmp_path / "b.docx").pages == ["# Oil\n\nFigure 7: a lamp"]
+    run = around.format("<w:r><w:t>7</w:t></w:r>")
+    assert read(changed(tmp_path, "here", runs(run))).pages == ["# Oil\n\nFigure 7: a lamp"]
 
 
-def changed(tmp_path: Path, old: str, new: str, **more: str) -> Path:
+def changed(tmp_path: Path, old: str, new: str, *, picture: str = "", **more: str) -> Path:
     """A Word file with another XML in the place of a text, and other parts."""
-    write_docx(tmp_path / "a.docx", heading="Oil", texts=["Figure here: a lamp"])
-    with ZipFile(tmp_path / "a.docx") as before, ZipFile(tmp_path / "b.docx", "w") as after:
+    texts = ["Figure here: a lamp"]
+    path = write_docx(tmp_path / "a.docx", heading="Oil", texts=texts, picture=picture)
+    return rewritten(path, old, new, **more)
+
+
+def rewritten(path: Path, old: str, new: str, **more: str) -> Path:
+    with ZipFile(path) as before, ZipFile(path.with_name(f"x{path.name}"), "w") as after:
         for name in before.namelist():
             after.writestr(name, before.read(name).decode().replace(old, new))
         for name, xml in more.items():
             after.writestr(f"word/{name}.xml", xml)
-    return tmp_path / "b.docx"
+    return path.with_name(f"x{path.name}")
 
 
 def runs(inside: str) -> str:
@@ -73,6 +80,22 @@ def test_hidden_text_headers_and_footers_are_left_out_and_counted(tmp_path: Path
     assert found.pages == ["# Oil\n\nFigure shown lamp"]
     assert found.dropped == {"secret": 1, "moved": 1, "Oil & Co": 1}
     assert not found.notes
+
+
+@pytest.mark.parametrize("target", ["https://a.example/a.png", "media/gone.png"])
+@pytest.mark.parametrize("attribute", ["r:embed", 'r:link="r2" r:embed'])
+def test_a_picture_that_is_not_in_the_file_loses_no_text(
+    tmp_path: Path, attribute: str, target: str
+) -> None:
+    path = changed(tmp_path, "r:link", attribute, picture=target)
+    assert read(path).pages == ["# Oil\n\nFigure here: a lamp"]
+
+
+def test_an_old_picture_that_is_not_in_the_file_loses_no_text(tmp_path: Path) -> None:
+    spaces = f'xmlns:v="urn:schemas-microsoft-com:vml" xmlns:r="{OFFICE}"'
+    picture = f'<w:r><w:pict><v:imagedata {spaces} r:id="r2"/></w:pict></w:r>'
+    path = changed(tmp_path, "here:", runs(picture), picture="media/gone.png")
+    assert read(path).pages == ["# Oil\n\nFigure a lamp"]
 
 
 def test_line_ends_and_tabs_part_words(tmp_path: Path) -> None:
@@ -92,16 +115,8 @@ def test_an_equation_that_cannot_be_converted_takes_no_other_with_it(tmp_path: P
     )
     good, bad = term.format("a+b"), no_properties.format(term.format("c"), term.format("d"))
     path = changed(tmp_path, "here:", runs(equation(good) + equation(bad)))
-    path = with_space(path, f'xmlns:m="{space}"')
+    path = rewritten(path, "<w:document ", f'<w:document xmlns:m="{space}" ')
     assert read(path).pages == ["# Oil\n\nFigure $a+b$$cd$ a lamp"]
-
-
-def with_space(path: Path, declared: str) -> Path:
-    with ZipFile(path) as before, ZipFile(path.with_name("c.docx"), "w") as after:
-        for name in before.namelist():
-            text = before.read(name).decode()
-            after.writestr(name, text.replace("<w:document ", f"<w:document {declared} "))
-    return path.with_name("c.docx")
 
 
 def test_a_text_that_is_not_read_is_reported(tmp_path: Path) -> None:

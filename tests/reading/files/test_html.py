@@ -93,6 +93,24 @@ def test_items_stay_apart(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_cells_behind_a_cell_of_several_rows_stay_in_their_columns(tmp_path: Path) -> None:
+    page = (
+        "<table><thead><tr><th rowspan=2>Pier<th colspan=2>Dues<th rowspan=9>Year</tr>"
+        "<tr><th>boats<th>ships</thead>"
+        "<tbody><tr><td rowspan=2>Sandry<td>1<td>2<td>1867<tr><td>3<td>4<td>1868"
+        "<tr><td>Ferrow<td colspan=2 rowspan=x>none<td>1869</tbody></table>"
+    )
+    (tmp_path / "a.html").write_text(page)
+    assert read(tmp_path / "a.html").pages[0].splitlines() == [
+        "| Pier | Dues | | Year |",
+        "| --- | --- | --- | --- |",
+        "|  | boats | ships |  |",
+        "| Sandry | 1 | 2 | 1867 |",
+        "|  | 3 | 4 | 1868 |",
+        "| Ferrow | none | | 1869 |",
+    ]
+
+
 MAIN = "The pier is open on every day of the summer and closed in the whole of the winter."
 
 
@@ -104,8 +122,8 @@ MAIN = "The pier is open on every day of the summer and closed in the whole of t
         ("<h2>Pier<a class=headerlink href='#pier'>¶</a></h2><p>{}</p>", f"## Pier\n\n{MAIN}", {}),
         ("<p>{}<a href='#note'>1</a></p>", f"{MAIN}1", {}),
         (
-            "<div>Shop of the year</div><div><p>Log in</p><main><h1>Pier</h1><p>{}</p></main></div>"
-            "<footer>Cookies</footer>",
+            "<div>Shop of the year</div><!-- ad --><div><p>Log in</p>"
+            "<main><h1>Pier</h1><p>{}</p></main></div><footer>Cookies</footer>",
             f"# Pier\n\n{MAIN}",
             {"Log in": 1, "Shop of the year": 1, "Cookies": 1},
         ),

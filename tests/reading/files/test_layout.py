@@ -73,7 +73,7 @@ def test_short_columns_of_a_sentence_are_no_cells_of_a_table(tmp_path: Path) -> 
     left += ["granite from the north, so that it"]
     right = ["has stood in every gale that has", "come over the islands since then."]
     page = [*lines(left, top=680), *lines(right, x=320, top=680)]
-    assert read(tmp_path, page)[0].split("\n\n") == [" ".join(left), " ".join(right)]
+    assert read(tmp_path, page) == [" ".join(left + right)]
     left[-1] = "granite"  # a cell ends where its text does
     page = [*lines(left, top=680), *lines(right, x=320, top=680)]
     assert read(tmp_path, page)[0] == f"{' '.join(left)} | {' '.join(right)}"
@@ -242,7 +242,56 @@ def test_a_sentence_runs_on_at_the_top_of_the_second_column(
     left = [*column(rows, top=700), *column(rows[:lines_before], top=560)]
     page = [*left, *column(rows[lines_before:], x=320, top=700), *column(rows, x=320, top=560)]
     found = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages
-    assert " ".join(found[0].split()) == (TEXT * 3).strip()
+    assert found[0].split("\n\n") == [TEXT.strip()] * 3
+
+
+def test_a_note_and_a_label_do_not_run_on_in_the_second_column(tmp_path: Path) -> None:
+    rows = wrapped(TEXT, 40)
+    note = "See the register of the northern harbour"
+    for last in (Shown(note, 60, 520, 8), Shown("The pier", 60, 520)):
+        page = [*column(rows, top=700), last, *column([rows[0].lower(), *rows[1:]], x=320, top=700)]
+        found = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages
+        assert found[0].split("\n\n") == [TEXT.strip(), last.text, "t" + TEXT[1:].strip()]
+
+
+@pytest.mark.parametrize(
+    ("before", "accent", "after", "read"),
+    [
+        ("Schr", "¨", "odinger wrote", "Schrödinger wrote"),
+        ("na", "¨", "ıve sailors", "naïve sailors"),
+        ("", "´", "Emile wrote", "Émile wrote"),
+        ("a fa", "¸", "cade", "a façade"),
+    ],
+)
+def test_an_accent_that_is_printed_over_a_letter_is_a_part_of_it(
+    tmp_path: Path, before: str, accent: str, after: str, read: str
+) -> None:
+    """As TeX prints it; behind its letter some programs do."""
+    first = Shown(before, 60, 700)
+    second = Shown(after, 60 + first.width, 700)
+    over = Shown(accent, second.x, 701)
+    for page in ([first, over, second], [first, Shown(after[0], second.x, 700), over]):
+        if page[-1] is over:
+            page.append(Shown(after[1:], second.x + GLYPH_WIDTH * 10, 700))
+        found = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages
+        assert found == [read]
+
+
+_LIGATURES = dict(zip(range(0x0B, 0x10), ("ff", "fi", "fl", "ffi", "ffl"), strict=True))
+# As TeX writes "affluent, efficient officials first offered a fit off the office floor"
+_OT1 = "a\x0bluent, e\x0ecient o\x0ecials \x0crst o\x0bered a \x0ct o\x0b the o\x0ece \x0door"
+_T1 = _OT1.translate({code: code + 16 for code in range(0x0B, 0x10)})
+
+
+@pytest.mark.parametrize("text", [_OT1, _T1.replace("\x1ct o\x1b", "\x0ct o\x0b")])
+def test_fonts_of_tex_that_name_neither_heights_nor_ligatures(tmp_path: Path, text: str) -> None:
+    low = "a cone so narrow once sees us once we can see one cove near a moor"
+    rows = [low, f"on a {text}", low, "and the lighthouse stood behind that wall"]
+    found = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [column(rows)], tex=True)).pages
+    whole = text.translate(
+        {16 * n + code: ligature for n in (0, 1) for code, ligature in _LIGATURES.items()}
+    )
+    assert found == [" ".join([low, f"on a {whole}", *rows[2:]])]
 
 
 @pytest.mark.parametrize("leading", [12, 20, 27.6])

@@ -70,8 +70,11 @@ def _leadings(lines: Sequence[Line]) -> dict[tuple[int, int], float]:
 
 
 def _alike(line: Line, other: Line) -> bool:
-    same_size = 0.88 < line.height / other.height < 1.14
-    return same_size and abs(line.left - other.left) < 3 * line.height
+    return _same_size(line, other) and abs(line.left - other.left) < 3 * line.height
+
+
+def _same_size(line: Line, other: Line) -> bool:
+    return 0.88 < line.height / other.height < 1.14
 
 
 def _continues(
@@ -116,7 +119,21 @@ def reading_order(blocks: Sequence[Block]) -> list[list[Block]]:
         i + 1 for i, (*_, last) in enumerate(rows) if len(last) > 1 and _ends_sentence(last[-1])
     )
     after = next(ends, len(rows))
-    return rows[:after] + sides + rows[after:]
+    return _joined_columns(rows[:after] + sides + rows[after:])
+
+
+def _joined_columns(rows: Sequence[list[Block]]) -> list[list[Block]]:
+    """One block of two where a sentence runs on from a full line into the next column."""
+    joined = list(rows[:1])
+    for above, below in pairwise(rows):
+        last, first = above[-1], below[0]
+        alone = len(above) == len(below) == 1
+        runs_on = _is_full(last) and _same_size(last[-1], first[0]) and _begins_column(last, first)
+        if alone and runs_on:
+            joined[-1] = [joined[-1][0] + first]
+        else:
+            joined.append(below)
+    return joined
 
 
 def _is_aside(block: Block, later: Sequence[Block]) -> bool:
@@ -152,14 +169,18 @@ def _place(rows: list[list[Block]], block: Block) -> None:
 def _begins_column(last: Block, block: Block) -> bool:
     """Whether a paragraph goes on at the top of the next column."""
     first, before, after = block[0].text[:1], _box(last), _box(block)
-    width, line_height = before.right - before.left, before.height / len(last)
+    line_height = before.height / len(last)
     higher = after.top > before.top + line_height
-    # The text of a table's cell ends in it: its last line is seldom full.
-    full = last[-1].right - before.left > 0.8 * width > 8 * line_height
     goes_on = first.isalpha() and not first.isupper() and not _ends_sentence(last[-1])
     at_top = after.top > before.top + 3 * line_height  # else a cell beside this one
-    begins = at_top or (len(last) > 2 and (higher or full))
+    begins = at_top or (len(last) > 2 and (higher or _is_full(last)))
     return begins and goes_on and after.left > before.right
+
+
+def _is_full(block: Block) -> bool:
+    """Whether its last line is. The text of a table's cell ends in it: that line is seldom full."""
+    box = _box(block)
+    return block[-1].right - box.left > 0.8 * (box.right - box.left) > 8 * block[-1].height
 
 
 def _same_table_row(left: Block, right: Block) -> bool:

@@ -2,6 +2,7 @@
 
 import ctypes
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,16 @@ _DIVIDED, _DIVIDED_IN_TEXT = "\x02", "\ufffe"
 _LINE_ENDS = "\r\n" + _DIVIDED
 _WORDS = re.compile(rf"[^\x00-\x20]+|[{_LINE_ENDS}]")
 _CHARACTERS = re.compile(rf"[^\x00-\x20]|[{_LINE_ENDS}]")
+# Codes of TeX's ligatures ff, fi, fl, ffi and ffl (OT1, T1): its bitmap fonts have no Unicode.
+_LIGATURE = r"(?:[\x0b\x0c\x0e\x0f\x1b-\x1f]|\r(?!\n))"
+_LIGATURES = re.compile(  # beside two letters (else "©", "∘" or "•"), or in "off", "fit", "fix"
+    f"(?<=[a-z]{{2}}){_LIGATURE}|{_LIGATURE}(?=[a-z]{{2}})|(?<=\\b[oO])\x0b|\x0c(?=[tx]\\b)"
+)
+# Accents that TeX prints over a letter, as characters of their own
+_ACCENTS = dict(zip("`´ˆ˜¨˚ˇ¸", "\u0300\u0301\u0302\u0303\u0308\u030a\u030c\u0327", strict=True))
+_ACCENT = re.compile(f"[{''.join(_ACCENTS)}]")
+_NOTHING = "\u2060"  # in their place: an index of a text is one of PDFium's characters
+_AS_HIGH_AS_X = re.compile("[acemnorsuvwxz]")
 # What may begin a vertical line: two digits may be side by side in it.
 _BEGINNING = re.compile(r"\d{0,3}[\u2e80-\u9fff\uf900-\ufaff\uff01-\uff60]{1,2}")
 _INITIAL = re.compile(r"[^\w\s]?[^\W\d_]")  # with a quotation mark, perhaps
@@ -87,7 +98,7 @@ def read_sheet(page: Any) -> Sheet:
     if _OBLIQUE in found:  # boxes tell nothing: one below the other, in PDFium's order
         lines = enumerate(found[_OBLIQUE])
         found[_OBLIQUE] = [Line(line.text, 0, -12 * n, 400, 10 - 12 * n) for n, line in lines]
-    text = whole(units)
+    text = whole(units).replace(_NOTHING, "")
     sheet = Sheet(found.pop(turn, []), page.get_cropbox(), turn, text=text)
     if not text.isascii() and 2 * len(_RIGHT_TO_LEFT.findall(text)) > len("".join(text.split())):
         sheet.mirrored = True
@@ -211,10 +222,15 @@ def _lines(
     vertical: set[int] = set()
     runs_down = False
 
+    def finish(end: int) -> None:
+        low = _AS_HIGH_AS_X.search(units, begin, end)
+        shape = low and _shape(handle, low.start(), turn)
+        _finish(found[turn], units[begin:end], boxes, shape)
+
     for match in pieces.finditer(units):
         start, end = match.span()
         if units[start] in _LINE_ENDS:
-            _finish(found[turn], units[begin:end], boxes)
+            finish(end)
             begin = end
             continue
         if not FPDFText_GetLooseCharBox(handle, start, its_address):
@@ -226,14 +242,14 @@ def _lines(
             wide = 1.3 * (box[3] - box[1])
             back = boxes[-1][0] - box[2]
             if box[0] - boxes[-1][2] > wide or back > (0 if turn else wide):
-                _finish(found[turn], units[begin:start], boxes)
+                finish(start)
                 begin = start
             elif (
                 len(boxes) < 3  # perhaps a drop cap: PDFium may put a space behind it
                 and boxes[0][3] - boxes[0][1] > _TALL * (box[3] - box[1])
                 and FPDFText_IsGenerated(handle, start - 1) == 1
             ):
-                _finish(found[turn], units[begin : start - 1], boxes)
+                finish(start - 1)
                 begin = start
         if not boxes:
             turn = _quarters(FPDFText_GetCharAngle(handle, start))
@@ -250,18 +266,35 @@ def _lines(
             left, _, right, _ = _turned(last, turn) if turn else last
             box = min(box[0], left), box[1], max(box[2], right), box[3]
         boxes += [box] * (end - start)  # each counts by its length
-    _finish(found[turn], units[begin:], boxes)
+    finish(len(units))
     return found, vertical
 
 
-def _finish(lines: list[Line], units: str, boxes: list[Box]) -> None:
+def _finish(lines: list[Line], units: str, boxes: list[Box], low: Box | None) -> None:
+    """`low`: the box of a letter as high as an x where the font says nothing of heights."""
     if boxes and not units.isspace():
         lefts, bottoms, rights, tops = zip(*boxes, strict=True)
         middle = len(boxes) // 2  # the median, so that a raised mark does not lift its line
         bottom, top = sorted(bottoms)[middle], sorted(tops)[middle]
-        text = whole(units).strip("\r\n")
+        if low:
+            height = low[3] - low[1]
+            bottom, top = low[1] - height / 2, low[3] + height
+        text = whole(units).strip("\r\n").replace(_NOTHING, "")
         lines.append(Line(text, min(lefts), bottom, max(rights), max(top, bottom + 1)))
     boxes.clear()
+
+
+def _shape(handle: Any, index: int, turn: int) -> Box | None:
+    """The box of a character's shape if its font (Type 3) names no other height; else None."""
+    from pypdfium2.raw import FS_RECTF, FPDFText_GetCharBox, FPDFText_GetLooseCharBox
+
+    rect, edges = FS_RECTF(), [ctypes.c_double() for _ in range(4)]
+    FPDFText_GetLooseCharBox(handle, index, ctypes.byref(rect))
+    FPDFText_GetCharBox(handle, index, *map(ctypes.byref, edges))
+    left, right, bottom, top = (edge.value for edge in edges)
+    shape = _turned((left, bottom, right, top), turn)
+    line = _turned((rect.left, rect.bottom, rect.right, rect.top), turn)
+    return shape if line[3] - line[1] < 1.2 * (shape[3] - shape[1]) else None
 
 
 def _runs_down(handle: Any, characters: range, turn: int) -> bool:
@@ -299,5 +332,36 @@ def _units(handle: Any, count: int) -> str:
 
     units = (ctypes.c_ushort * (count + 1))()  # and the zero at the end
     if FPDFText_GetText(handle, 0, count, units) == count + 1:
-        return "".join(map(chr, units[:count])).replace(_DIVIDED_IN_TEXT, _DIVIDED)
-    return "".join(chr(FPDFText_GetUnicode(handle, index)) for index in range(count))
+        text = "".join(map(chr, units[:count])).replace(_DIVIDED_IN_TEXT, _DIVIDED)
+    else:
+        text = "".join(chr(FPDFText_GetUnicode(handle, index)) for index in range(count))
+    text = _accented(handle, text)
+    return _LIGATURES.sub(lambda found: chr(ord("ﬀ") + ord(found[0]) % 16 - 0x0B), text)
+
+
+def _accented(handle: Any, text: str) -> str:
+    """`L´evy` → `Lévy`, with _NOTHING in the place of the accent."""
+    units = list(text)
+    for found in _ACCENT.finditer(text):
+        at = found.start()
+        for place in (at - 1, at + 1 + (text[at + 1 : at + 2] == " ")):
+            letter = text[place : place + 1].replace("ı", "i")
+            one = unicodedata.normalize("NFC", letter + _ACCENTS[found[0]])
+            if letter.isalpha() and len(one) == 1 and _is_over(handle, at, place):
+                first, last = sorted((at, place))
+                units[first : last + 1] = _NOTHING * (last + 1 - first)
+                units[place] = one
+                break
+    return "".join(units)
+
+
+def _is_over(handle: Any, accent: int, letter: int) -> bool:
+    """Whether the middle of an accent is between the sides of a letter."""
+    from pypdfium2.raw import FPDFText_GetCharBox
+
+    edges = [ctypes.c_double() for _ in range(4)]  # left, right, bottom, top
+    FPDFText_GetCharBox(handle, accent, *map(ctypes.byref, edges))
+    middle, low = (edges[0].value + edges[1].value) / 2, edges[2].value
+    FPDFText_GetCharBox(handle, letter, *map(ctypes.byref, edges))
+    left, right, bottom, top = (edge.value for edge in edges)
+    return left <= middle <= right and abs(low - bottom) < 2 * (top - bottom)
