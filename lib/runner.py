@@ -263,12 +263,16 @@ def _kernel_config(sockets_dir: Path) -> Any:
     """Sockets in a folder of ours, not TCP ports: no other user reaches the kernel.
 
     A kernel is ended with an interrupt, and logs that as an error: not to be seen. What a cell
-    raises does not go through that log.
+    raises does not go through that log. Half of the time that it has to end, it may wait for
+    requests that are paid; then it gets SIGTERM.
     """
     from traitlets.config import Config
 
+    from lib.engine.endpoint import SHUTDOWN_S
+
+    sockets = {"transport": "ipc", "ip": str(sockets_dir / "kernel")}
     return Config(
-        KernelManager={"transport": "ipc", "ip": str(sockets_dir / "kernel")},
+        KernelManager={**sockets, "shutdown_wait_time": 2 * SHUTDOWN_S + 10},
         NotebookClient={"extra_arguments": ["--IPKernelApp.log_level=CRITICAL"]},
     )
 
