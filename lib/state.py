@@ -32,8 +32,8 @@ def read_env() -> dict[str, str]:
         return {}
     except OSError as error:
         raise SetupError(
-            f"{path} cannot be read ({error.strerror}). Make it a file of NAME=value lines that you "
-            "may read (Docker makes a folder where the file to mount is missing)."
+            f"{path} cannot be read ({error.strerror}). Make it a file of NAME=value lines "
+            "that you may read (Docker makes a folder where the file to mount is missing)."
         ) from None
     except UnicodeDecodeError:
         text = "\0"

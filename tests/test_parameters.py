@@ -96,7 +96,7 @@ def test_wrong_overrides_are_refused(name: str, text: str) -> None:
 
 
 def test_a_decimal_comma_is_shown_as_it_was_typed() -> None:
-    with pytest.raises(SetupError, match="temperature is '0,5'.*expected float"):
+    with pytest.raises(SetupError, match=r"temperature is '0,5'.*expected float"):
         override("temperature", "0,5")
 
 
