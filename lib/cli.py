@@ -17,7 +17,8 @@ from lib.settings import CheckFailed, SetupError, home, unwritable
 
 EXIT_CODES = (
     "exit codes: 0 done; 1 a check failed, or there was no result; 2 a mistake in what was typed "
-    "or set up, said in one line; 130 interrupted (Ctrl-C); 143 ended (SIGTERM)"
+    "or set up, said in one line; 130 interrupted (Ctrl-C); 143 ended (SIGTERM); 129 its terminal "
+    "was closed"
 )
 _LONGEST_TMPDIR = 60  # bytes: sockets in it (kernels, worker processes) may have about 100 in all
 
@@ -37,8 +38,12 @@ class Parser(argparse.ArgumentParser):
         raise SetupError(f"{message}. `{self.prog} -h` shows the options.")
 
 
+# SIGTERM, and SIGHUP of a terminal that is closed (which Windows does not have)
+_ENDS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: ends a command like Ctrl-C."""
+    """A signal that ends a command like Ctrl-C, its number as argument."""
 
 
 def run(name: str, work: Callable[[], int | None]) -> int:
@@ -46,9 +51,11 @@ def run(name: str, work: Callable[[], int | None]) -> int:
 
     A user's mistake (SetupError) becomes one line on stderr: `lib.deploy: … Do this.`
     """
-    before = signal.getsignal(signal.SIGTERM) or signal.SIG_DFL
+    before = {number: signal.getsignal(number) or signal.SIG_DFL for number in _ENDS}
     try:
-        signal.signal(signal.SIGTERM, _terminate)
+        for number, handler in before.items():
+            if handler != signal.SIG_IGN:  # as nohup sets it
+                signal.signal(number, _terminate)
         _use_what_is_there()
         try:
             return work() or 0
@@ -61,7 +68,9 @@ def run(name: str, work: Callable[[], int | None]) -> int:
     except SetupError as error:
         return _end(name, str(error), 1 if isinstance(error, CheckFailed) else 2)
     except KeyboardInterrupt as error:
-        ended, code = ("ended", 143) if isinstance(error, Terminated) else ("interrupted", 130)
+        ended, code = "interrupted", 128 + signal.SIGINT
+        if isinstance(error, Terminated):
+            ended, code = "ended", 128 + error.args[0]
         kept = "Finished work, paid replies and the last checkpoint of a training are kept."
         return _end(name, f"{ended}. Run it again to go on. {kept}", code)
     except OSError as error:
@@ -69,17 +78,18 @@ def run(name: str, work: Callable[[], int | None]) -> int:
             return _end(name, str(said), 2)
         raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _end(name: str, said: str, code: int) -> int:
-    with suppress(BrokenPipeError):
+    with suppress(OSError):  # nobody reads it any more
         print(f"{name}: {said}", file=sys.stderr)
     return code
 
 
-def _terminate(*_: Any) -> NoReturn:
-    raise Terminated
+def _terminate(number: int, _: Any) -> NoReturn:
+    raise Terminated(number)
 
 
 def _use_what_is_there() -> None:

@@ -101,6 +101,8 @@ def override(name: str, text: str) -> Any:
             value = ast.literal_eval({"true": "True", "false": "False"}.get(text.lower(), literal))
         except (ValueError, SyntaxError):
             value = text
+        if isinstance(value, tuple):  # "0,5", a decimal comma
+            value = text
     value = knob.checked(value, "-r")
     if name in _PATHS or (name.endswith("_model") and text.startswith((".", "~"))):
         return [typed_path(v) for v in value] if isinstance(value, list) else typed_path(value)

@@ -26,6 +26,7 @@ from lib.recipe import NOTEBOOKS, Recipe
 from lib.run_folder import COMMAND, keep_history, unfinished
 from lib.settings import PROJECT_DIR, CheckFailed, SetupError, home, portable, unwritable
 from lib.state import require_path
+from lib.store import alone
 from lib.text import one_line
 from lib.threads import tune_threads
 
@@ -263,12 +264,16 @@ def _kernel_config(sockets_dir: Path) -> Any:
     """Sockets in a folder of ours, not TCP ports: no other user reaches the kernel.
 
     A kernel is ended with an interrupt, and logs that as an error: not to be seen. What a cell
-    raises does not go through that log.
+    raises does not go through that log. Half of the time that it has to end, it may wait for
+    requests that are paid; then it gets SIGTERM.
     """
     from traitlets.config import Config
 
+    from lib.engine.endpoint import SHUTDOWN_S
+
+    sockets = {"transport": "ipc", "ip": str(sockets_dir / "kernel")}
     return Config(
-        KernelManager={"transport": "ipc", "ip": str(sockets_dir / "kernel")},
+        KernelManager={**sockets, "shutdown_wait_time": 2 * SHUTDOWN_S + 10},
         NotebookClient={"extra_arguments": ["--IPKernelApp.log_level=CRITICAL"]},
     )
 
@@ -337,12 +342,15 @@ def _run_stages(arguments: list[str]) -> None:
     if "refresh" in stages:
         refresh(plan)
     notebooks = [notebook for notebook in plan.notebooks if notebook in stages]
-    if notebooks:
+    if not notebooks:
+        return
+    busy = f"Run '{plan.recipe.run_name}' is running in another process. Wait for it, end it, or "
+    with alone(plan.run_dir / ".lock", f"{busy}set another run_name."):
         keep_history(plan.run_dir)
-    for notebook in notebooks:
-        run_notebook(plan, notebook)
-        if notebook == NOTEBOOKS[-1]:
-            finish(plan)
+        for notebook in notebooks:
+            run_notebook(plan, notebook)
+            if notebook == NOTEBOOKS[-1]:
+                finish(plan)
 
 
 if __name__ == "__main__":

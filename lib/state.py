@@ -26,11 +26,15 @@ def read_env() -> dict[str, str]:
     from dotenv.parser import parse_stream
 
     path = home() / ".env"
-    if not path.is_file():
-        return {}
-    content = path.read_bytes()
     try:
-        text = content.decode("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise SetupError(
+            f"{path} cannot be read ({error.strerror}). Make it a file of NAME=value lines "
+            "that you may read (Docker makes a folder where the file to mount is missing)."
+        ) from None
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:  # UTF-16 without its mark is UTF-8 full of zeros

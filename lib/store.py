@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lib.settings import home, unwritable, write_text
+from lib.settings import SetupError, home, unwritable, write_text
 
 
 def fingerprint(made_of: Any, *, length: int = 12) -> str:
@@ -58,6 +58,25 @@ def building(target: Path) -> Iterator[Path]:
     finally:
         if scratch != target.parent:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def alone(lock_path: Path, busy: str, *, place: int = 0) -> Iterator[None]:
+    """Hold the lock of a file, at one place in it, until the block ends.
+
+    The kernel frees the locks of a process that dies. SetupError(busy): another process has it.
+    """
+    lock_path.parent.mkdir(parents=True, exist_ok=True)
+    with lock_path.open("w") as file:
+        try:
+            import fcntl
+
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+        except (BlockingIOError, PermissionError):
+            raise SetupError(busy) from None
+        except (OSError, ImportError):  # a disk without locks; Windows
+            pass
+        yield
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -155,7 +155,9 @@ def test_every_command_has_a_help_of_its_own(capsys: pytest.CaptureFixture[str])
             assert f"usage: python -m {package} {name}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
+)
 def test_a_signal_ends_a_command_in_one_line(number: int, code: int) -> None:
     process = started(
         "import signal, sys, time; from lib.cli import run\n"
@@ -174,6 +176,17 @@ def test_a_signal_ends_a_command_in_one_line(number: int, code: int) -> None:
     assert said.startswith("lib.x: ")
     assert said.count("\n") == 1
     assert "the last checkpoint of a training are kept" in said
+
+
+def test_a_terminal_that_is_closed_ends_nothing_below_nohup() -> None:
+    code = (
+        "import os, signal, sys; from lib.cli import run\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "sys.exit(run('lib.x', lambda: os.kill(os.getpid(), signal.SIGHUP)))"
+    )
+    process = started(code)
+    assert process.communicate(timeout=300) == ("", "")
+    assert process.returncode == 0
 
 
 def test_a_terminal_of_ascii_is_enough() -> None:

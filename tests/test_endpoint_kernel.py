@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -19,39 +22,70 @@ from tests.server import Body, Loopback, error, serve
 SAID = "no such customer"
 
 
-def last_line(notebook: str, server: Loopback, *roles: str, options: tuple[str, ...]) -> str:
-    """Run a notebook with these roles at the server; it ends as a user's mistake."""
+def started(
+    notebook: str, server: Loopback, *roles: str, options: tuple[str, ...]
+) -> subprocess.Popen[str]:
+    """A notebook with these roles at the server."""
     names = {"BASE_URL": f"{server.base_url}?token=k-456", "API_KEY": "k-123"}
     endpoints = {
         f"{role.upper()}_OPENAI_{name}": value
         for role in roles
         for name, value in (names | {"DEPLOYMENT": f"the-{role}"}).items()
     }
-    run = subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-m", "lib.runner", notebook, *options],
         cwd=PROJECT_DIR,
         env=os.environ | endpoints,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=300,
-        check=False,
     )
-    assert run.returncode == 2, run.stderr
-    assert "k-123" not in run.stdout + run.stderr
-    assert "k-456" not in run.stdout + run.stderr
-    last = run.stderr.splitlines()[-1]
+
+
+def last_line(notebook: str, server: Loopback, *roles: str, options: tuple[str, ...]) -> str:
+    """Run a notebook with these roles at the server; it ends as a user's mistake."""
+    run = started(notebook, server, *roles, options=options)
+    out, said = run.communicate(timeout=300)
+    assert run.returncode == 2, said
+    assert "k-123" not in out + said
+    assert "k-456" not in out + said
+    last = said.splitlines()[-1]
     assert f"{notebook}.ipynb stopped in cell" in last
     assert "CellExecutionError" not in last
     return last
 
 
-def test_a_teachers_wrong_key_is_one_line_with_the_endpoints_words(tmp_path: Path) -> None:
+@pytest.fixture
+def documents_dir(tmp_path: Path) -> Path:
+    folder = tmp_path / "documents"
+    folder.mkdir()
     for name in "abcdefghijkl":
         text = f"The pier of {name.upper()}ham was opened in 1887 by Ada {name.upper()}inch. "
-        (tmp_path / f"{name}.txt").write_text(text * 2)
+        (folder / f"{name}.txt").write_text(text * 2)
+    return folder
+
+
+def test_replies_in_flight_are_kept_when_a_run_is_ended(documents_dir: Path) -> None:
+    server = Loopback(release=threading.Event())
+    with serve(server):
+        run = started("1_gen", server, "completion", options=("-r", "doc_path", str(documents_dir)))
+        while len(server.requests) < 12:
+            time.sleep(0.1)
+        run.send_signal(signal.SIGTERM)
+        time.sleep(6)  # Jupyter gives a kernel 5 s to end
+        assert server.release is not None
+        server.release.set()
+        _, said = run.communicate(timeout=300)
+    assert (run.returncode, said.count("\n")) == (143, 1)
+    assert replies_of("teacher") == len(server.answered) == 12
+
+
+def test_a_teachers_wrong_key_is_one_line_with_the_endpoints_words(documents_dir: Path) -> None:
     fault = lambda number, body: error(403, SAID)  # noqa: E731
     with serve(Loopback(fault=fault)) as server:
-        last = last_line("1_gen", server, "completion", options=("-r", "doc_path", str(tmp_path)))
+        last = last_line(
+            "1_gen", server, "completion", options=("-r", "doc_path", str(documents_dir))
+        )
     assert f"refuses the key (403: {SAID})" in last
 
 

@@ -102,6 +102,12 @@ def test_another_encoding_of_env_is_one_line_with_its_remedy(encoding: str, home
     assert "\n" not in str(caught.value)
 
 
+def test_a_folder_in_the_place_of_env_is_an_error(home_dir: Path) -> None:
+    (home_dir / ".env").mkdir()
+    with pytest.raises(SetupError, match=r"\.env cannot be read .*NAME=value"):
+        endpoint_settings("teacher")
+
+
 def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(home_dir: Path) -> None:
     lines = [f"{name}={value}" for name, value in OPENAI.items()]
     (home_dir / ".env").write_bytes("\r\n".join(lines).encode("utf-8-sig"))

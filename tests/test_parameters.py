@@ -95,6 +95,11 @@ def test_wrong_overrides_are_refused(name: str, text: str) -> None:
         override(name, text)
 
 
+def test_a_decimal_comma_is_shown_as_it_was_typed() -> None:
+    with pytest.raises(SetupError, match=r"temperature is '0,5'.*expected float"):
+        override("temperature", "0,5")
+
+
 @pytest.mark.parametrize("path", sorted((PROJECT_DIR / "parameters").glob("*.yaml")), ids=str)
 def test_every_file_holds_together_and_explains_each_key(path: Path) -> None:
     values = overrides(path)

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -254,13 +255,34 @@ def test_a_notebook_that_fails_ends_in_one_line(
     assert not (home_dir / "runs" / "tiny" / "1_gen.ipynb").exists()
 
 
+def test_a_run_is_one_process(
+    home_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project(home_dir, monkeypatch, **{"1_gen": "print(1)"})
+    lock_path = home_dir / "runs" / "tiny" / ".lock"
+    hold = (
+        "import sys; from pathlib import Path; from lib.store import alone\n"
+        "with alone(Path(sys.argv[1]), ''): print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", hold, str(lock_path)]
+    with subprocess.Popen(
+        command, cwd=PROJECT_DIR, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"held\n"
+        assert main(["1_gen"]) == 2
+        assert "Run 'tiny' is running in another process." in capsys.readouterr().err
+        process.communicate()
+    assert main(["1_gen"]) == 0
+
+
 def test_a_failing_and_a_dry_run_keep_the_last_report_and_a_good_one_puts_it_into_history(
     home_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_dir = home_dir / "runs" / "tiny"
 
     def files() -> dict[str, str]:
-        kept = [path for path in run_dir.rglob("*") if path.is_file()]
+        kept = [path for path in run_dir.rglob("*") if path.is_file() and path.name != ".lock"]
         return {
             path.relative_to(run_dir).as_posix(): path.read_text(encoding="utf-8")
             for path in kept

@@ -30,7 +30,7 @@ from lib.recipe import Recipe
 
 __all__ = ["Budget", "BudgetSpent", "Endpoint", "EndpointError", "Reply", "gather_all", "run"]
 
-_SHUTDOWN_S = 60.0  # for the requests in flight when a run is stopped
+SHUTDOWN_S = 60.0  # for the requests in flight when a run is stopped
 _PING = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 16, "temperature": 0.0}
 
 
@@ -69,10 +69,10 @@ class Endpoint:
         scheduler = self._requests.scheduler
         scheduler.stop(EndpointError("it was not sent: the run stopped"))
         if in_flight := scheduler.in_flight:
-            with suppress(BrokenPipeError):  # nobody reads it any more; what is paid is kept
+            with suppress(OSError):  # nobody reads it any more; what is paid is kept
                 print(f"Stopping: {in_flight} requests in flight are paid: waiting for them.")
         if left := list(self._asking.values()):
-            await asyncio.wait(left, timeout=_SHUTDOWN_S)
+            await asyncio.wait(left, timeout=SHUTDOWN_S)
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)

@@ -64,6 +64,8 @@ def read_body(
 ) -> dict[str, Any]:
     """`200 {"choices": […]}` → the object; everything else raises the error that it means.
 
+    `200 {"error": {"code": 502}}` is a 502.
+
     Raises:
         Fault: 408, 409, 429, 5xx, or a body that is not a JSON object: it may succeed later.
         SetupError: 401, 402, or a 429 that waiting does not mend: no request can succeed.
@@ -71,14 +73,16 @@ def read_body(
     """
     where = settings.where
     data = _object(body)
-    if 200 <= status < 300:
-        if data is None or ("error" in data and "choices" not in data):
-            said = _error_of(data, body)[0] if data else _excerpt(body)
-            is_cut = data is None and body.lstrip()[:1] in (b"", b"{")
-            kind = "cut" if is_cut else "unreadable"
-            raise Fault(f"the {where} sent a broken reply: {said}", kind=kind)
+    is_ok = 200 <= status < 300
+    if is_ok and data is not None and (data.get("choices") or data.get("error") is None):
         return data
     message, code, kind = _error_of(data, body)
+    if is_ok:
+        if not re.fullmatch(r"[45]\d\d", code):
+            is_cut = data is None and body.lstrip()[:1] in (b"", b"{")
+            said = f"the {where} sent a broken reply: {message}"
+            raise Fault(said, kind="cut" if is_cut else "unreadable")
+        status = int(code)  # a gateway that had begun to answer, as OpenRouter
     if 300 <= status < 400 and headers.get("Location"):
         target = urljoin(url, headers["Location"])
         base = re.split(r"/(?:chat/completions|embeddings|openai/dep)", target)[0]

@@ -11,7 +11,7 @@ from lib.text import whole
 
 # <think>, <thinking>, [THINK], <|think|>, <｜think｜>, <seed:think>, ◁think▷, <|begin_of_thought|>,
 # <|START_THINKING|>, <|channel|>analysis<|message|> and what closes each.
-_THOUGHTS = r"(?:seed:|ant)?(?:think|thinking|thought|thoughts|reasoning)(?:[_-]process)?"
+_THOUGHTS = r"(?:[a-z]{1,9}:|ant)?(?:think|thinking|thought|thoughts|reasoning)(?:[_-]process)?"
 _OPENED = re.compile(
     rf"(?:<[|｜]?|◁)\s?(?:begin[_▁]of[_▁]|start_)?{_THOUGHTS}(?:\s[^<>]*)?(?:[|｜]?>|▷)"
     r"|\[(?-i:THINK)\]|<\|channel\|?>\s*(?!final)",
@@ -30,13 +30,15 @@ _CLOSED = re.compile(
 _WORDS = tuple("think thought reason channel analysis reflection scratchpad monologue cot>".split())
 # Names that a text may also have for another reason: thoughts only where they begin the reply.
 _LEADING = re.compile(
-    r"\A\s*<((?:\w+_)?(?:reason|reflection|scratchpad|analysis|monologue|cot|chain_of_thought))>"
-    r"(?s:.*?)(?:</\1>\s*|\Z)",
+    r"\A\s*<((?:\w+_)?(?:reason|reflection|scratchpad|analysis|monologue|cot|chain_of_thought)"
+    r"|details(?=\s[^<>]*reasoning))(?:\s[^<>]*)?>(?s:.*?)(?:</\1>\s*|\Z)",  # details: Open WebUI
     re.IGNORECASE,
 )
 _BEGUN = re.compile(r"[<\[◁][^<>\s]{0,24}$")  # what may become a tag
 _ENDS = re.compile(
-    r"(?:\s*(?:<[|｜][^|｜<>\s]{1,40}[|｜]>|</s>|<end_of_turn>|<eos>))+\s*$"
+    # A server that does not stop there: another turn follows.
+    r"\s*(?:<\|eot_id\|>\s*<\|start_header|<\|im_end\|>\s*<\|im_start|<end_of_turn>\s*<start_of)(?s:.*)"
+    r"|(?:\s*(?:<[|｜][^|｜<>\s]{1,40}[|｜]>|</s>|<end_of_turn>|<eos>))+\s*$"
     r"|^\s*<\|(?:START_RESPONSE|begin_of_solution)\|>\s*"
 )
 # <response>…</response> around all
@@ -46,6 +48,14 @@ _NO_SYSTEM_ROLE = re.compile(
     r"\b(?:developer|roles?)\b|\bsystem[ _-](?:message|prompt|instruction)|[\"'`]system[\"'`]",
     re.IGNORECASE,
 )
+# finish_reason of other services (Gemini, Mistral, Anthropic, GLM, DeepSeek, vLLM) → OpenAI's, and
+# "error" of OpenRouter
+_REASONS = {
+    "length": "max_tokens max_output_tokens model_length",
+    "content_filter": "safety recitation prohibited_content blocklist sensitive content_filtered",
+    "error": "network_error insufficient_system_resource abort",
+}
+_REASON = {said: ours for ours, others in _REASONS.items() for said in (ours, *others.split())}
 _IN_A_5XX = re.compile(r"\b(?:system (?:role|message|prompt)|roles? must)\b", re.IGNORECASE)
 
 
@@ -137,8 +147,14 @@ def read_reply(data: Mapping[str, Any], *, latency_s: float, where: str = "endpo
         message = choice["message"]
         text, refusal = text_of(message.get("content")), message.get("refusal")
         reason = choice.get("finish_reason") or ""
+        reason = _REASON.get(reason.lower().rpartition(".")[2], reason)
+        thoughts = next(
+            (name for name in ("reasoning_content", "reasoning") if message.get(name)), ""
+        )
         if refusal and not text:
             reason = f"refused: {short(refusal)}"
+        elif thoughts and not text and reason in ("stop", ""):
+            reason = f"all of it is in {thoughts}"
         if reason == "error":  # a provider that broke off; text before that is no answer
             said = _object(choice.get("error")).get("message") or "it says no more"
             raise Fault(f"the {where} cut its reply: {short(said)}", kind="cut")

@@ -3,8 +3,6 @@
 import json
 import math
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from lib.finetune.shared_contexts import (
 )
 from lib.finetune.step_batches import StepBatches, training_sequences, validation_sequences
 from lib.recipe import Recipe
-from lib.settings import SetupError, home, portable
+from lib.settings import SetupError, home
 
 _CHECKPOINTS = 10  # of a training, where save_steps is 0
 _SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
@@ -224,24 +222,6 @@ def training_dir(target: Path, processes: int) -> Path:
     which makes larger updates."""
     among = f"-{processes}" if processes > 1 else ""
     return target.parent / f".{target.name}.training{among}"
-
-
-@contextmanager
-def alone(target: Path) -> Iterator[None]:
-    """While one process trains a student, another one would write into its checkpoints."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with (target.parent / ".lock").open("w") as file:
-        try:
-            import fcntl
-
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, int(target.name[-12:], 16))
-        except (BlockingIOError, PermissionError):
-            raise SetupError(
-                f"{portable(target)} is being trained by another process. Wait for it, or end it."
-            ) from None
-        except (OSError, ImportError):  # a disk without locks; Windows
-            pass
-        yield
 
 
 def last_checkpoint(folder: Path) -> Path | None:

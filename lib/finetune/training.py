@@ -20,11 +20,12 @@ from lib.finetune.parallel import free_model, require_processes, sharding_watch,
 from lib.finetune.rows import PreparedRows, check_lengths, few_rows
 from lib.finetune.second import check_second, second_inputs, train_again
 from lib.finetune.show import marked, trained_pieces
-from lib.finetune.trainer import alone, last_checkpoint, make_trainer, training_dir
+from lib.finetune.trainer import last_checkpoint, make_trainer, training_dir
 from lib.finetune.watch import HistoryPoint, plain_output, training_watch, validation_said
 from lib.recipe import Recipe
 from lib.settings import SetupError, portable, write_text
 from lib.store import (
+    alone,
     artefact_dir,
     building,
     file_sha256,
@@ -95,7 +96,10 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
             unused = ", and early_stop_patience is not used" if recipe.early_stop_patience else ""
             said = f"No validation rows (valid_share in 1_gen): their loss is not measured{unused}."
             process.print(said, flush=True)
-        with alone(target) if process.is_main_process else nullcontext():
+        busy = f"{portable(target)} is being trained by another process. Wait for it, or end it."
+        # Another one would write into its checkpoints.
+        lock = alone(target.parent / ".lock", busy, place=int(target.name[-12:], 16))
+        with lock if process.is_main_process else nullcontext():
             _train(rows, recipe, target, process)
     with process.main_process_first():
         return find_trained(rows, recipe, reused=reused)

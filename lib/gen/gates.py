@@ -50,6 +50,8 @@ _LEANS_ON = re.compile(
     r"|(?:この|上記の)(?:文書|文章|記事|テキスト)|(?:根据|这篇|上述)(?:文档|文章|段落|文本)",
     re.IGNORECASE,
 )
+# What a teacher puts around a quote of its own accord: “…”, **bold**
+_AROUND = re.compile(r"""\A(?:["“”„«»*…\s]|\.{3})+|(?:["“”„«»*…\s]|\.{3,})+\Z""")
 _QUOTED = re.compile(rf"({QUOTE_BEGIN}\s*)(.*?)(\s*{QUOTE_END})", re.DOTALL)
 _BARE_PRONOUN = re.compile(
     r"^(?:\w+\s+){1,4}?"
@@ -179,7 +181,10 @@ def _judge_cot(
 
     def own_words(quoted: re.Match[str]) -> str:
         begin, quote, end = quoted.groups()
-        found = next(filter(None, (find_quote(quote, chunk.text) for chunk in oracles)), None)
+        forms = (quote, _AROUND.sub("", quote))
+        found = next(
+            filter(None, (find_quote(one, chunk.text) for one in forms for chunk in oracles)), None
+        )
         if found is None:
             raise Rejection("verbatim", f"not in the document: “{quote[:120]}”")
         return f"{begin}{found}{end}"

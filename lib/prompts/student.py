@@ -3,8 +3,11 @@
 And a plain one, to evaluate models that were never taught the student's format.
 """
 
+import html
+import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from lib.text import normalise, one_line
@@ -59,6 +62,17 @@ _MARKER = re.compile(
 _HARMLESS = str.maketrans("<>[]", "‹›［］")
 _ANSWER = re.compile(r"<ANSWER>\s*[:：]?(?:\*+(?=\s))?", re.IGNORECASE)
 _ANSWER_END = re.compile(r"</\s*answer\s*>", re.IGNORECASE)
+_OTHER_LANGUAGES = (
+    "antwort|réponse|respuesta|risposta|resposta|trả lời|đáp án|답변|정답|답|答案|回答|答え"
+)
+# What teachers make of the marks that they were asked for, in Markdown and in their language
+_WRITTEN_TAG = re.compile(
+    rf"[*`]{{0,3}}[<＜]\s*(?:answer|{_OTHER_LANGUAGES})\s*[>＞][*`]{{0,3}}\s*[:：]?(?:\*+(?=\s))?\s*",
+    re.IGNORECASE,
+)
+_WRITTEN_QUOTE = re.compile(r"(\*\*|`|)##\s*(?P<which>begin|end)[_ ]?quote\s*##\1", re.IGNORECASE)
+_BOXED = re.compile(r"\$*\\boxed\{(?:\\text\{([^{}]*)\}|([^{}]*))\}\$*")
+_FENCED = re.compile(r"```\w*\n(.*)\n```", re.DOTALL)
 _QUOTE = re.compile(r"##\s*begin_quote\s*##(.*?)##\s*end_quote\s*##", re.IGNORECASE | re.DOTALL)
 
 
@@ -92,13 +106,36 @@ def _without_end(text: str) -> str:
 
 
 def canonical(reply: str) -> str:
-    """`## begin_quote ##x##end_quote## <Answer> 3` → the published marks, letter for letter."""
-    text = _without_end(reply.strip())
-    text = re.sub(r"##\s*begin_quote\s*##", QUOTE_BEGIN, text, flags=re.IGNORECASE)
-    text = re.sub(r"##\s*end_quote\s*##", QUOTE_END, text, flags=re.IGNORECASE)
-    text = re.sub(r"<\s*answer\s*>\s*[:：]?\**\s*", f"{ANSWER_TAG} ", text, flags=re.IGNORECASE)
-    text = re.sub(rf"({ANSWER_TAG} )\*\*([^*\n]+)\*\*\Z", r"\1\2", text)
-    return re.sub(rf"\*+{ANSWER_TAG}", ANSWER_TAG, text) if "*<" in text else text
+    """`## begin_quote ##x##end_quote## **<Answer>: 3**` → the published marks, letter for letter.
+
+    Also of a reply in a fence, as JSON, or escaped for HTML, and of a tag in another language.
+    """
+    text = _without_end(_unwrapped(reply.strip()))
+    text = _WRITTEN_QUOTE.sub(lambda mark: f"##{mark['which'].lower()}_quote##", text)
+    before, tag, answer = _WRITTEN_TAG.sub(f"{ANSWER_TAG} ", text).rpartition(f"{ANSWER_TAG} ")
+    return f"{before}{tag}{_bare(answer) if tag else answer}"
+
+
+def _unwrapped(text: str) -> str:
+    """`{"reasoning": "It says so.", "answer": "3"}` → `It says so. <ANSWER>: 3`"""
+    if fenced := _FENCED.fullmatch(text):
+        text = fenced[1].strip()
+    if "&lt;" in text and ANSWER_TAG[:-2].lower() not in text.lower():
+        text = html.unescape(text)
+    if text[:1] == "{" and text[-1:] == "}":
+        with suppress(ValueError, RecursionError):
+            parts = list(json.loads(text, strict=False).values())
+            if len(parts) <= 2 and all(isinstance(part, str) for part in parts):
+                text = f" {ANSWER_TAG} ".join(parts).strip()
+    return text
+
+
+def _bare(answer: str) -> str:
+    """`**3 days**`, `3 days**` (its tag was bold, too), `$\\boxed{\\text{3 days}}$` → `3 days`"""
+    if answer[-2:] == "**" and answer[:-2].count("**") == (answer[:2] == "**"):
+        answer = answer[:-2].removeprefix("**").strip()
+    boxed = _BOXED.fullmatch(answer)
+    return (boxed[1] or boxed[2] or "").strip() if boxed else answer
 
 
 # --- the student ---------------------------------------------------------------------------------
@@ -185,9 +222,6 @@ _GOES_ON = re.compile(r"\n[ \t]*(?:Question:|</?DOCUMENT>)|</ANSWER>", re.IGNORE
 # would take for ever to read.
 _OPENS = r"^[ \t*_#>-]*"
 _THE_ANSWER = r"(?:(?:short|final|correct) ){0,2}answer"
-_OTHER_LANGUAGES = (
-    "antwort|réponse|respuesta|risposta|resposta|trả lời|đáp án|답변|정답|답|答案|回答|答え"
-)
 _ANSWER_IS = re.compile(
     rf"{_OPENS}(?:(?:the |my )?{_THE_ANSWER}(?: is)?|{_OTHER_LANGUAGES})[ \t*_]*[:：\n]"
     r"(?:[*_]{1,3}(?!\S))?"  # what ends the bold of "**Answer:** 3"; not what begins "__init__"

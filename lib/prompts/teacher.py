@@ -1,8 +1,10 @@
 """The teacher's prompts (teacher_gpt.yaml, filled in), and the parsers of its replies."""
 
+import ast
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,7 +127,7 @@ def say_counts(counts: Sequence[int]) -> str:
 
 # --- its replies ----------------------------------------------------------------------------------
 
-_FENCE = re.compile(r"```(?:json)?\s*(.*?)(?:```|\Z)", re.DOTALL)
+_FENCE = re.compile(r"```(?:json\b|\w*\n)?\s*(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
 _QUESTION_WORD = (
     "q|question|frage|pregunta|domanda|pergunta|vraag|câu(?: hỏi)?|вопрос|soal|pertanyaan|质问|"
     "问题?|問題?|質問|질문|문제|คำถาม(?:ที่|ข้อ)?|प्रश्न|سؤال"
@@ -147,6 +149,7 @@ _PREAMBLE = re.compile(
     r"^(?:sure|certainly|of course|okay|ok|here (?:is|are|'s)|here’s)\b[^?？؟\n]{0,80}?[:!]\s+",
     re.IGNORECASE,
 )
+_QUESTION_KEY = re.compile(r"(?:questions?|q)[ _]?\d*|\d+", re.IGNORECASE)
 _QUESTION_MARKS = ("?", "？", "؟")
 
 
@@ -167,25 +170,44 @@ class Draft:
 def parse_questions(reply: str) -> list[str]:
     """`{"questions": ["Who built the pier?", "When did it open?"]}` → the two questions.
 
-    Also reads a fenced block, a bare JSON list, a list that was cut, and numbered or bulleted
-    lines that end in "?". Returns [] when nothing is found.
+    Also reads a fenced block, a bare JSON list, an object for each, Python in the place of JSON, a
+    list that was cut, and numbered or bulleted lines that end in "?". Returns [] when nothing is
+    found.
     """
     body = _body(reply)
-    try:
+    texts = list(_questions_in(_data(body)))
+    if not texts and body[:1] in ("{", "["):  # cut at its limit, or with a comma too many
+        strings = re.findall(r'"((?:[^"\\]|\\.)*)"\s*(?=[,\]])', body)
+        texts = [json.loads(f'"{text}"', strict=False) for text in strings]
+    if not texts:
+        lines = [clean_question(line) for line in body.splitlines()]
+        return [line for line in lines if line.endswith(_QUESTION_MARKS)]
+    return [clean_question(text) for text in texts if text.strip()]
+
+
+def _data(body: str) -> Any:
+    """The JSON of a reply, or Python's form of it; else the objects in it."""
+    with suppress(ValueError):
         data = json.loads(body)
-    except json.JSONDecodeError:
-        strings = re.findall(r'"((?:[^"\\]|\\.)*)"\s*(?=[,\]])', body) if body[:1] in "{[" else []
-        if strings:  # cut at its limit, or with a comma too many
-            data = [json.loads(f'"{text}"', strict=False) for text in strings]
-        else:
-            lines = [clean_question(line) for line in body.splitlines()]
-            return [line for line in lines if line.endswith(_QUESTION_MARKS)]
-    if isinstance(data, dict):
-        data = data.get("questions", [])
-    if not isinstance(data, list):
-        return []
-    texts = (item.get("question", "") if isinstance(item, dict) else item for item in data)
-    return [clean_question(text) for text in texts if isinstance(text, str) and text.strip()]
+        return _data(data) if isinstance(data, str) else data
+    objects: list[Any] = _objects(body)
+    if not objects and body[:1] in ("{", "["):
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            return ast.literal_eval(body)
+    return objects
+
+
+def _questions_in(data: Any) -> Iterator[str]:
+    """`{"Questions": {"1": "Who?"}}`, `[{"question": "Who?"}]`, `["Who?"]` → "Who?" """
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, list):
+        for item in data:
+            yield from _questions_in(item)
+    elif isinstance(data, dict):
+        for name, value in data.items():
+            if _QUESTION_KEY.fullmatch(str(name)):
+                yield from _questions_in(value)
 
 
 def clean_question(text: str) -> str:
@@ -250,7 +272,7 @@ def _body(reply: str) -> str:
     fenced = _FENCE.search(reply)
     body = (fenced.group(1) if fenced else reply).strip()
     # "Here it is: {…}": text before the JSON is removed.
-    opened = re.search(r'[{\[]\s*["{\[]', body)
+    opened = re.search(r"""[{\[]\s*["'{\[]""", body)
     return body[opened.start() :] if opened and not fenced else body
 
 
@@ -266,6 +288,6 @@ def _objects(text: str) -> list[dict[str, Any]]:
             continue
         lists = [rows for rows in value.values() if isinstance(rows, list)]
         rows = [row for of_key in lists for row in of_key if isinstance(row, dict)]
-        found += rows or [value]
+        found += [{name.lower(): item for name, item in row.items()} for row in rows or [value]]
         at = end
     return found

@@ -258,8 +258,8 @@ def test_the_ledger_keeps_the_answers_of_each_engine_apart(keeper: Path) -> None
         return Ledger.key(chat_request(settings, [{"role": "user", "content": "Why?"}], 64, 0.0))
 
     keys = []
-    for changed in ({"engine": "llama_cpp"}, {"gguf_type": "q8_0"}, {"engine": "vllm"}):
-        deploy(replace(RECIPE, **{"engine": "llama_cpp", **changed}))
+    for engine, numbers in (("llama_cpp", ""), ("llama_cpp", "q8_0"), ("vllm", "")):
+        deploy(replace(RECIPE, engine=engine, gguf_type=numbers))
         keys.append(key())
     assert len(set(keys)) == 3
     deploy(replace(RECIPE, engine="llama_cpp"))

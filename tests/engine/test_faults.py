@@ -55,6 +55,23 @@ def test_a_body_is_read_in_any_encoding_of_json(encoding: str) -> None:
     assert read(200, '{"choices": ["ä"]}'.encode(encoding)) == {"choices": ["ä"]}
 
 
+@pytest.mark.parametrize("more", [{}, {"choices": []}, {"choices": None}])
+@pytest.mark.parametrize(("code", "kind"), [(429, "busy"), ("502", "server"), (None, "unreadable")])
+def test_an_error_in_a_reply_of_200_is_what_its_code_says(
+    code: Any, kind: str, more: dict[str, Any]
+) -> None:
+    with pytest.raises(Fault, match="why") as caught:
+        read(200, complaint(code=code) | more)
+    assert caught.value.kind == kind
+    with pytest.raises(SetupError, match="refuses the key \\(401: why\\)"):
+        read(200, {"error": {"message": "why", "code": 401}, **more})
+
+
+def test_no_error_in_a_reply_is_no_error() -> None:
+    body = {"error": None, "data": [{"embedding": [1.0]}]}
+    assert read(200, body) == body
+
+
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 529])
 def test_passing_statuses(status: int) -> None:
     with pytest.raises(Fault, match=f"{status}: why") as caught:

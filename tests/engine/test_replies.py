@@ -55,6 +55,16 @@ DRAFT = '{"key": "5f1c", "correct": "yes"}'
         ("3 days</s>", "3 days"),
         ("3 days<|im_end|>\n<|endoftext|>", "3 days"),
         ("<response>3</response> days", "<response>3</response> days"),
+        ("<mm:think>4?</mm:think>3 days", "3 days"),
+        (
+            '<details type="reasoning" done="true">\n<summary>Thought for 3 s</summary>4?\n'
+            "</details>\n3 days",
+            "3 days",
+        ),
+        ("<details><summary>3</summary>days</details>",) * 2,
+        ("3 days<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nAsk me more!", "3 days"),
+        ("3 days<end_of_turn>\n<start_of_turn>user\nAnd", "3 days"),
+        ("3 days: <|im_end|> ends a turn",) * 2,
     ],
 )
 def test_thoughts_are_removed(text: str, reply: str) -> None:
@@ -86,6 +96,43 @@ def test_no_reply_holds_a_thought(seed: int) -> None:
 def test_a_whole_reply_may_speak_of_tags() -> None:
     said = "It opens with <think>, as the manual says. <ANSWER>: <think>"
     assert Reply(said, "stop", 1, 1, 0.0).text == said
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("max_tokens", "length"),
+        ("MAX_TOKENS", "length"),
+        ("FinishReason.MAX_TOKENS", "length"),
+        ("model_length", "length"),
+        ("SAFETY", "content_filter"),
+        ("sensitive", "content_filter"),
+        ("STOP", "STOP"),
+        ("eos_token", "eos_token"),
+        (None, ""),
+    ],
+)
+def test_an_end_is_named_as_openai_does(said: str | None, reason: str) -> None:
+    body = {"choices": [{"message": {"content": "3 days"}, "finish_reason": said}]}
+    assert read_reply(body, latency_s=0.0).finish_reason == reason
+
+
+@pytest.mark.parametrize("reason", ["error", "insufficient_system_resource", "abort"])
+def test_a_service_that_broke_off_has_not_answered(reason: str) -> None:
+    body = {"choices": [{"message": {"content": "3 da"}, "finish_reason": reason}]}
+    with pytest.raises(Fault, match="cut its reply"):
+        read_reply(body, latency_s=0.0)
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+@pytest.mark.parametrize(
+    ("ended", "reason"), [("stop", "all of it is in {}"), ("length", "length")]
+)
+def test_a_reply_of_thoughts_alone_is_empty_and_says_so(name: str, ended: str, reason: str) -> None:
+    message = {"content": None, name: "4? 3 days"}
+    body = {"choices": [{"message": message, "finish_reason": ended}]}
+    reply = read_reply(body, latency_s=0.0)
+    assert (reply.text, reply.finish_reason) == ("", reason.format(name))
 
 
 def test_content_in_parts_is_its_texts() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -123,6 +125,40 @@ def test_canonical_writes_the_published_marks() -> None:
     assert canonical("so <ANSWER>：3 天") == "so <ANSWER>: 3 天"
     assert canonical("so <ANSWER>: **3 days**") == "so <ANSWER>: 3 days"
     assert canonical("so <ANSWER>: **3** of 4") == "so <ANSWER>: **3** of 4"
+    assert canonical("so\n<ANSWER>: \\boxed{\\frac{1}{2}}") == "so\n<ANSWER>: \\boxed{\\frac{1}{2}}"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "**<ANSWER>: 3 days**",
+        "**<ANSWER>:** **3 days**",
+        "`<ANSWER>`: 3 days",
+        "<ANSWER>: \\boxed{3 days}",
+        "<ANSWER>: $\\boxed{\\text{3 days}}$",
+        "<RÉPONSE> : 3 days",
+        "＜ANSWER＞：3 days",
+        "&lt;ANSWER&gt;: 3 days",
+    ],
+)
+@pytest.mark.parametrize(
+    "wrapped", [str, "```\n{}\n```".format, lambda text: json.dumps({"answer": text}, indent=1)]
+)
+@pytest.mark.parametrize("around", ["", "“”", '""', "**", "……"])
+def test_no_label_holds_what_a_teacher_puts_around_its_parts(
+    reply: str, wrapped: Callable[[str], str], around: str
+) -> None:
+    begin, end = around[:1] * 2, around[1:] * 2
+    said = f"So: ##begin_quote## {begin}built in 1829{end} ##end_quote## {reply}"
+    answered = judge_answer(QUESTION, CHUNK, wrapped(said), Recipe())
+    label = "So: ##begin_quote## built in 1829 ##end_quote## <ANSWER>: 3 days"
+    assert (answered.cot_answer, answered.answer) == (label, "3 days")
+
+
+def test_reasoning_and_answer_may_come_as_json() -> None:
+    reply = json.dumps({"reasoning": "So: **##begin_quote##**x**##end_quote##**", "answer": "3"})
+    assert canonical(reply) == "So: ##begin_quote##x##end_quote## <ANSWER>: 3"
+    assert canonical("So: ## Begin Quote ##x## end quote ##") == "So: ##begin_quote##x##end_quote##"
 
 
 @pytest.mark.parametrize(

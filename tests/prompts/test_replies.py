@@ -24,6 +24,14 @@ from lib.prompts.teacher import (
         '["What happened in 2015?", {"question": "Who?"}]',
         "Here they are:\n1. What happened in 2015?\n- Who?\n",
         "1) What happened in 2015?\n(2) Who?",
+        'Here:\n```JSON\n{"questions": ["What happened in 2015?", "Who?"]}\n```',
+        "{'questions': ['What happened in 2015?', \"Who?\"]}",
+        '{"question": "What happened in 2015?"}\n{"question": "Who?"}',
+        '{"Questions": ["What happened in 2015?", "Who?"]}',
+        '{"questions": {"1": "What happened in 2015?", "2": "Who?"}}',
+        '{"question_1": "What happened in 2015?", "question_2": "Who?", "question_type": "fact"}',
+        '[{"Question": "What happened in 2015?", "id": 1}, {"Question": "Who?", "id": 2}]',
+        json.dumps('{"questions": ["What happened in 2015?", "Who?"]}'),
     ],
 )
 def test_questions_keep_their_years(reply: str) -> None:
@@ -128,6 +136,7 @@ ROW = {"document": 2, "question": "1. Who?", "reasoning": "It says so.", "answer
         json.dumps({"rows": [ROW]}),
         json.dumps([ROW]),
         json.dumps(ROW),
+        json.dumps({name.title(): value for name, value in ROW.items()}),
         f"```json\n{json.dumps({'rows': [ROW]}, indent=2)}\n```",
         f"Here it is: {json.dumps({'rows': [ROW]})} I hope it helps.",
         json.dumps({"rows": [ROW, ROW]})[:-12],  # cut: the second is not whole

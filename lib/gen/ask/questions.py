@@ -37,7 +37,9 @@ from offline.teacher import NAME, NOTICE
 
 _REMEDIES = {  # gate → what to do where it refuses every question
     "complete": "Raise max_question_tokens and max_cot_answer_tokens.",
-    "refused": "Mend what the endpoint complains of, or take another teacher.",
+    "refused": "Mend what the endpoint complains of (too many tokens: max_question_tokens, "
+    "max_cot_answer_tokens, chunk_chars), or take another teacher.",
+    "empty": "Set the reasoning parser of its server, if it thinks, or take another teacher.",
 }
 
 
