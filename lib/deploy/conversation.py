@@ -22,6 +22,7 @@ from lib.rag.index import build_index
 from lib.recipe import Recipe
 from lib.settings import SetupError
 from lib.state import require_path
+from lib.text import one_line, whole
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -139,6 +140,11 @@ def ask(
     settings, most = endpoint_of(role, recipe), recipe.max_answer_tokens
     with closing(Ledger()) as ledger:
         return stream_reply(settings, recipe, ledger, messages, max_tokens=most).text
+
+
+def as_asked(question: str) -> str:
+    """On one line, of characters that a file and a request can hold."""
+    return one_line(whole(question))
 
 
 def endpoint_of(role: str, recipe: Recipe) -> EndpointSettings:
