@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from lib.dataset import read_dataset
+from lib.deploy.processes import is_running, records
 from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.budget import budget_of
 from lib.engine.faults import EndpointError
@@ -52,7 +53,8 @@ class Conversation:
         from lib.rag.chat_model import EndpointChat
 
         self.recipe, self.roles = recipe, tuple(roles)
-        self._settings = {role: endpoint_of(role, recipe) for role in roles}
+        for role in roles:
+            endpoint_of(role, recipe)
         self.dataset = read_dataset(require_path("DATASET_DIR", recipe.run_name))
         self._refusal = self.dataset.manifest["parameters"].get("refusal", "")
         self._prompt = for_student(STUDENT_PROMPT, recipe.run_name)
@@ -105,14 +107,15 @@ class Conversation:
                 read = read_reply(text, chunks, refusal=self._refusal) if text else None
                 latest[role] = Part(role, read, error, is_last)
 
-            given = (self._settings[role], self.recipe, self._ledger, messages)
             try:
+                settings = endpoint_of(role, self.recipe)  # 3_deploy may have started another
+                given = (settings, self.recipe, self._ledger, messages)
                 reply = stream_reply(*given, max_tokens=most, budget=self._budget, on_text=show)
                 cut = f"cut at {most} tokens (max_answer_tokens)"
                 error = cut if reply.finish_reason == "length" else ""
                 show(reply.text, error if reply.text else f"no text ({reply.finish_reason})", True)
             except (EndpointError, SetupError) as failed:
-                show("", str(failed), True)
+                show("", f"{failed}{self._ended(role)}", True)
 
         left = asked = {self._pool.submit(ask, role) for role in roles}
         while left:
@@ -120,6 +123,14 @@ class Conversation:
             yield dict(latest)
         for one in asked:
             one.result()
+
+    def _ended(self, role: str) -> str:
+        """What to do where a server that was started here has ended; else ""."""
+        run_name = self.recipe.run_name
+        settings = endpoint_settings(role, run_name)
+        ours = (one for one in records(run_name) if settings and one.base_url == settings.base_url)
+        ended = any(not is_running(one) for one in ours)
+        return ". Its server has ended: run 3_deploy.ipynb again" if ended else ""
 
     def answers(self, question: str, setting: str, k: int) -> tuple[list[Document], list[Part]]:
         """The documents, and the whole answer of each role."""
