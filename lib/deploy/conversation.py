@@ -53,8 +53,7 @@ class Conversation:
         from lib.rag.chat_model import EndpointChat
 
         self.recipe, self.roles = recipe, tuple(roles)
-        for role in roles:
-            endpoint_of(role, recipe)
+        self._settings = {role: endpoint_of(role, recipe) for role in roles}
         self.dataset = read_dataset(require_path("DATASET_DIR", recipe.run_name))
         self._refusal = self.dataset.manifest["parameters"].get("refusal", "")
         self._prompt = for_student(STUDENT_PROMPT, recipe.run_name)
@@ -107,9 +106,8 @@ class Conversation:
                 read = read_reply(text, chunks, refusal=self._refusal) if text else None
                 latest[role] = Part(role, read, error, is_last)
 
+            given = (self._settings[role], self.recipe, self._ledger, messages)
             try:
-                settings = endpoint_of(role, self.recipe)  # 3_deploy may have started another
-                given = (settings, self.recipe, self._ledger, messages)
                 reply = stream_reply(*given, max_tokens=most, budget=self._budget, on_text=show)
                 cut = f"cut at {most} tokens (max_answer_tokens)"
                 error = cut if reply.finish_reason == "length" else ""
@@ -126,9 +124,8 @@ class Conversation:
 
     def _ended(self, role: str) -> str:
         """What to do where a server that was started here has ended; else ""."""
-        run_name = self.recipe.run_name
-        settings = endpoint_settings(role, run_name)
-        ours = (one for one in records(run_name) if settings and one.base_url == settings.base_url)
+        base_url = self._settings[role].base_url
+        ours = (one for one in records(self.recipe.run_name) if one.base_url == base_url)
         ended = any(not is_running(one) for one in ours)
         return ". Its server has ended: run 3_deploy.ipynb again" if ended else ""
 
