@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from lib.cli import Parser, run_command
-from lib.deploy.conversation import ROLES, Conversation, Part, row_of
+from lib.deploy.conversation import ROLES, Conversation, Part, as_asked, row_of
 from lib.engine.faults import short
 from lib.parameters import DEFAULT_PARAMETERS, add_parameters, overrides
 from lib.progress import Progress, is_terminal
+from lib.reading.tables import read_table, read_text, table_path, text_value
 from lib.recipe import Recipe
 from lib.settings import CheckFailed, SetupError, portable, write_text
 from lib.state import latest_run
-from lib.text import one_line
 
+_TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xlsx")
 _MOST_FAILED = 20  # answers to a file of questions, before it is given up
 
 
@@ -28,7 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_options(parser)
     parser.add_argument("--ask", metavar="QUESTION", help="one question; else you are asked for it")
     parser.add_argument(
-        "--questions", type=Path, metavar="FILE", help='one a line, or JSONL with "question"'
+        "--questions",
+        type=Path,
+        metavar="FILE",
+        help="one a line, or a table with a column question",
     )
     parser.add_argument(
         "--log",
@@ -68,16 +72,20 @@ def open_conversation(options: argparse.Namespace) -> Conversation:
 def _run(options: argparse.Namespace) -> int:
     if bool(options.questions) != bool(options.log):
         raise SetupError("--questions FILE and --log FILE belong together. Give both.")
+    questions = read_questions(options.questions) if options.questions else []
     with closing(open_conversation(options)) as conversation:
-        if options.questions:
-            answer_file(conversation, options.questions, options.log)
-        elif options.ask:
-            return _answer(conversation, options.ask)
+        if questions:
+            answer_file(conversation, questions, options.log)
+        elif question := as_asked(options.ask or ""):
+            return _answer(conversation, question)
         else:
             with suppress(EOFError):
                 print("An empty line ends it.")
-                while question := one_line(input("\n> ")):
-                    _answer(conversation, question)
+                while question := as_asked(input("\n> ")):
+                    try:
+                        _answer(conversation, question)
+                    except SetupError as error:  # a model that retrieval asks; the next may answer
+                        print(f"  error   {error}")
     return 0
 
 
@@ -126,7 +134,7 @@ def printable(text: str) -> str:
 # --- a file of questions -------------------------------------------------------------------------
 
 
-def answer_file(conversation: Conversation, questions: Path, log: Path) -> None:
+def answer_file(conversation: Conversation, questions: Sequence[str], log: Path) -> None:
     """Append one line for each question and role; those that the log has are not asked again.
 
     The lines are in the questions' order. A line that a kill has cut is written again.
@@ -136,7 +144,7 @@ def answer_file(conversation: Conversation, questions: Path, log: Path) -> None:
     """
     recipe = conversation.recipe
     setting, k = recipe.retrieval[0], recipe.top_k[0]
-    asked, how = list(dict.fromkeys(read_questions(questions))), f"{setting}, top {k}"
+    asked, how = list(dict.fromkeys(questions)), f"{setting}, top {k}"
     done = {(row.get("question"), row.get("role")) for row in _read_log(log) if how in row.values()}
     left = [q for q in asked if any((q, role) not in done for role in conversation.roles)]
     progress = Progress("chat", len(asked), done=len(asked) - len(left))
@@ -161,19 +169,22 @@ def answer_file(conversation: Conversation, questions: Path, log: Path) -> None:
         )
 
 
-def read_questions(path: Path) -> Iterator[str]:
-    """`Who lit it?` or `{"question": "Who lit it?", …}`, one a line; empty lines do not count."""
-    line = ""
-    try:
-        for line in path.read_text("utf-8-sig").split("\n"):
-            question = json.loads(line)["question"] if line.startswith("{") else line
-            if question := one_line(question):
-                yield question
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise SetupError(
-            f"{path} cannot be read ({short(error)}; line “{line[:50]}”). Expected a question a "
-            'line, or JSON with "question".'
-        ) from None
+def read_questions(given: Path) -> list[str]:
+    """`Who lit it?`, one a line; of a table (CSV, JSON, JSONL, XLSX) the column `question`."""
+    path = table_path(given, "--questions")
+    if path.suffix.lower() in _TABLES:
+        names = ("question", "query")
+        found = read_table(
+            path, lambda _, row: text_value(row, *names), names=names, columns="a question"
+        )
+    else:
+        try:
+            found = read_text(path).split("\n")
+        except (OSError, ValueError) as error:
+            raise SetupError(
+                f"{path} cannot be read: {short(error)}. Expected a question a line."
+            ) from None
+    return [*filter(None, map(as_asked, found))]
 
 
 def _read_log(path: Path) -> list[dict[str, Any]]:
@@ -191,6 +202,7 @@ def _read_log(path: Path) -> list[dict[str, Any]]:
 
 def append_rows(path: Path, rows: Iterable[Any]) -> None:
     """On the disk before this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8", newline="\n") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         file.flush()

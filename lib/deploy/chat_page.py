@@ -14,11 +14,11 @@ from jinja2 import Environment, FileSystemLoader
 
 from lib.cli import Parser, run_command
 from lib.deploy.chat import add_options, append_rows, open_conversation
-from lib.deploy.conversation import ROLES, Conversation, Part, row_of
+from lib.deploy.conversation import ROLES, Conversation, Part, as_asked, row_of
 from lib.local_page import add_page_options, serving_page
 from lib.settings import SetupError, home
 from lib.store import read_jsonl, write_jsonl
-from lib.text import divided_at, one_line
+from lib.text import divided_at
 
 ASSETS = Path(__file__).parent / "assets"
 STYLE = (ASSETS / "chat_page.css").read_text(encoding="utf-8")
@@ -122,7 +122,7 @@ def answers(
     conversation: Conversation, question: str, setting: str, k: int, roles: Sequence[str]
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """The answers and the documents as HTML, again and again; at the end the rows for thumbs."""
-    question, k = one_line(question or ""), int(k or 1)
+    question, k = as_asked(question or ""), int(k or 1)
     parts = {role: Part(role) for role in ROLES if role in roles}
     if not (question and parts):
         yield html_of(error="Type a question, and choose a model."), "", {}

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from lib.dataset import read_dataset
+from lib.deploy.processes import is_running, records
 from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.budget import budget_of
 from lib.engine.faults import EndpointError
@@ -22,6 +23,7 @@ from lib.rag.index import build_index
 from lib.recipe import Recipe
 from lib.settings import SetupError
 from lib.state import require_path
+from lib.text import one_line, whole
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -111,7 +113,7 @@ class Conversation:
                 error = cut if reply.finish_reason == "length" else ""
                 show(reply.text, error if reply.text else f"no text ({reply.finish_reason})", True)
             except (EndpointError, SetupError) as failed:
-                show("", str(failed), True)
+                show("", f"{failed}{self._ended(role)}", True)
 
         left = asked = {self._pool.submit(ask, role) for role in roles}
         while left:
@@ -119,6 +121,13 @@ class Conversation:
             yield dict(latest)
         for one in asked:
             one.result()
+
+    def _ended(self, role: str) -> str:
+        """What to do where a server that was started here has ended; else ""."""
+        base_url = self._settings[role].base_url
+        ours = (one for one in records(self.recipe.run_name) if one.base_url == base_url)
+        ended = any(not is_running(one) for one in ours)
+        return ". Its server has ended: run 3_deploy.ipynb again" if ended else ""
 
     def answers(self, question: str, setting: str, k: int) -> tuple[list[Document], list[Part]]:
         """The documents, and the whole answer of each role."""
@@ -139,6 +148,11 @@ def ask(
     settings, most = endpoint_of(role, recipe), recipe.max_answer_tokens
     with closing(Ledger()) as ledger:
         return stream_reply(settings, recipe, ledger, messages, max_tokens=most).text
+
+
+def as_asked(question: str) -> str:
+    """On one line, of characters that a file and a request can hold."""
+    return one_line(whole(question))
 
 
 def endpoint_of(role: str, recipe: Recipe) -> EndpointSettings:

@@ -43,17 +43,24 @@ def deploy(recipe: Recipe) -> list[Deployed]:
         print(said)
     started: dict[str, tuple[ServerRecord, bool]] = {}
     deployed = {}
-    for role in ("student", "baseline"):
-        forget_endpoint(role, run_name)  # old values must not fill gaps in the user's
-        if role in folders:
-            started[role] = _start(role, folders, recipe, started)
-        elif job:
-            deployed[role] = _at_the_service(role, job, run_name)
-        elif settings := endpoint_settings(role):
-            model, base_url = settings.deployment, settings.base_url
-            deployed[role] = Deployed(role, model, base_url, "yours, as configured")
+    try:
+        for role in ("student", "baseline"):
+            forget_endpoint(role, run_name)  # old values must not fill gaps in the user's
+            if role in folders:
+                started[role] = _start(role, folders, recipe, started)
+            elif job:
+                deployed[role] = _at_the_service(role, job, run_name)
+            elif settings := endpoint_settings(role):
+                model, base_url = settings.deployment, settings.base_url
+                deployed[role] = Deployed(role, model, base_url, "yours, as configured")
+        for server, _ in started.values():
+            wait_until_ready(server, timeout_s=recipe.server_timeout_s)
+    except BaseException:  # Ctrl-C as well: nothing is left half started
+        for server, reused in started.values():
+            if not reused:
+                end(server)
+        raise
     for role, (server, reused) in started.items():
-        wait_until_ready(server, timeout_s=recipe.server_timeout_s)
         values = {
             "OPENAI_BASE_URL": server.base_url,
             "OPENAI_DEPLOYMENT": server.model,

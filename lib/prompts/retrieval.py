@@ -14,6 +14,7 @@ from lib.text import find_quote, normalise, one_line
 NUM_QUERIES = 3
 _LIST_MARK = re.compile(r"^\s*(?:[-*•]|\(?\d{1,2}[.):])\s*")
 _NUMBER = re.compile(r"\d+")
+_NONE = re.compile(r"\W*none\b", re.IGNORECASE)
 
 
 def queries_messages(question: str) -> list[Message]:
@@ -94,8 +95,12 @@ def extract_messages(question: str, document: str) -> list[Message]:
 
 
 def parse_extract(reply: str, document: str) -> list[str]:
-    """The lines of the reply that are in the document, in the document's order."""
+    """The lines of the reply that are in the document, in the document's order; of `NONE`: none.
+
+    A reply that neither copies nor says so leaves the document whole.
+    """
     lines = (_LIST_MARK.sub("", line).strip() for line in reply.splitlines())
     found = {quote for line in lines if line and (quote := find_quote(line, document))}
-    whole = one_line(document)
-    return sorted(found, key=whole.find)
+    if not found and not _NONE.match(reply):
+        return [document]
+    return sorted(found, key=one_line(document).find)

@@ -23,9 +23,9 @@ def rag_chain(
 ) -> Runnable[str, CitedAnswer]:
     """A LangChain Runnable: a question → the answer with its citations.
 
-    The retriever's documents are ours (`as_document`); the model may be any chat model, such as
-    `ChatOpenAI(base_url=…, model=…)` of langchain-openai on the student's endpoint. It is asked
-    with the prompt that the student was trained on.
+    Retriever and chat model may be any, such as `ChatOpenAI(base_url=…, model=…)` of
+    langchain-openai on the student's endpoint. It is asked with the prompt that the student was
+    trained on.
     """
     from langchain_core.runnables import RunnableLambda, RunnablePassthrough
 
@@ -33,15 +33,14 @@ def rag_chain(
     from lib.rag.documents import as_chunk
 
     def messages(found: dict[str, Any]) -> list[Any]:
-        texts = [document.page_content for document in found["documents"]]
+        texts = [chunk.text for chunk in found["chunks"]]
         return list(prompt.messages(found["question"], texts, refusal=refusal))
 
     def read(found: dict[str, Any]) -> CitedAnswer:
-        chunks = [as_chunk(document) for document in found["documents"]]
-        return read_reply(str(found["reply"].text), chunks, refusal=refusal)
+        return read_reply(str(found["reply"].text), found["chunks"], refusal=refusal)
 
     return (
-        {"question": RunnablePassthrough(), "documents": retriever}
+        {"question": RunnablePassthrough(), "chunks": retriever | RunnableLambda(as_chunk).map()}
         | RunnablePassthrough.assign(reply=RunnableLambda(messages) | model)
         | RunnableLambda(read)
     )

@@ -30,9 +30,9 @@ class SentenceCompressor(Compressor):
 
 
 class ModelCompressor(Compressor):
-    """The sentences that a chat model copies. A document without any is left out.
+    """The sentences that a chat model copies. A document is left out if the model says NONE.
 
-    Where it copies none of a question's documents, these stay as they are.
+    Where it says so of all of a question's documents, these stay as they are.
     """
 
     model: BaseChatModel
@@ -46,11 +46,8 @@ class ModelCompressor(Compressor):
         return [self._copied(documents, replies) for documents in found]
 
     def _copied(self, documents: Sequence[Document], replies: Iterator[str]) -> list[Document]:
-        copied = [(d, self._sentences(next(replies), d.page_content)) for d in documents]
+        copied = [(d, parse_extract(next(replies), d.page_content)) for d in documents]
         return [_shortened(d, sentences) for d, sentences in copied if sentences] or [*documents]
-
-    def _sentences(self, reply: str, text: str) -> list[str]:
-        return parse_extract(reply, text) if reply else [text]  # "": the model has not read it
 
 
 def _shortened(document: Document, sentences: Sequence[str]) -> Document:

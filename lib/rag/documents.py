@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any, ClassVar
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
 from langchain_core.retrievers import BaseRetriever
 
+from lib.prompts.student import neutralise
 from lib.records import Chunk
-from lib.settings import SetupError
-
-_FIELDS = [field.name for field in fields(Chunk) if field.name not in ("id", "text")]
 
 
 def as_document(chunk: Chunk, *, score: float = 0.0) -> Document:
@@ -23,14 +20,20 @@ def as_document(chunk: Chunk, *, score: float = 0.0) -> Document:
 
 
 def as_chunk(document: Document) -> Chunk:
-    """Of a document of ours; SetupError: another retriever's document does not say its place."""
-    if missing := [name for name in _FIELDS if name not in document.metadata]:
-        raise SetupError(
-            f"A retrieved document has no '{missing[0]}' in its metadata; expected "
-            f"{', '.join(_FIELDS)}. Give the retriever documents of `as_document`."
-        )
-    found = {name: document.metadata[name] for name in _FIELDS}
-    return Chunk(id=str(document.id), text=document.page_content, **found)
+    """Of a document of ours, or of another retriever's, which LangChain's loaders give a `source`:
+    its title, if it has none. Its markers are made harmless, as ours are where they are read.
+    """
+    given, text = document.metadata, neutralise(document.page_content)
+    source = str(given.get("source") or document.id or "")
+    found: dict[str, Any] = {
+        "document_id": source,
+        "title": source,
+        "page": 1,
+        "start": 0,
+        "end": len(text),
+    }
+    found |= {name: given[name] for name in found if name in given}
+    return Chunk(id=str(document.id or source), text=text, **found)
 
 
 def scored(document: Document, score: float) -> Document:

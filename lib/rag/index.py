@@ -21,12 +21,13 @@ from lib.rag.sentences import SentenceVectors
 from lib.recipe import Recipe, division_of, retrieval_parts
 from lib.records import Chunk
 from lib.settings import SetupError, portable
-from lib.store import artefact_dir, building
+from lib.store import artefact_dir, building, read_json, write_json
 
 if TYPE_CHECKING:
     from langchain_chroma import Chroma
 
 COLLECTION = "chunks"
+_SIZES = "sizes.json"
 _READ_FOR_LANGUAGE = 2000  # characters of a document
 ROWS_AT_ONCE = 5000  # SQLite takes 32,766 variables in a statement; Chroma sends one a row
 # One thread always builds the same graph; a wide search finds what brute force finds (tested).
@@ -190,6 +191,7 @@ def _vectors_dir(chunks: Sequence[Chunk], embedder: Embedder) -> Path:
         vectors |= _embed(new, embedder)
         with open_client(folder) as client:
             _fill(client, chunks, vectors, embedder.identity)
+        write_json(folder / _SIZES, _graph_sizes(folder))
     return target
 
 
@@ -219,14 +221,25 @@ def _earlier(
 
 
 def _is_readable(folder: Path) -> bool:
-    """Whether its database holds chunks. SQLite says it: Chroma remembers a client that failed."""
+    """Whether its database holds chunks, and the files of its graph are as they were written.
+
+    SQLite says the first: Chroma remembers a client that failed. With a part of the graph (a copy
+    that broke off, a full disk) it would find only what is left.
+    """
     path = (folder / "chroma.sqlite3").resolve()
     try:
+        if (sizes := folder / _SIZES).is_file() and read_json(sizes) != _graph_sizes(folder):
+            raise ValueError("files of its graph are damaged")
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
             return bool(database.execute("SELECT COUNT(*) FROM embeddings").fetchone()[0])
-    except sqlite3.Error as error:
+    except (OSError, ValueError, sqlite3.Error) as error:
         print(f"index        {portable(folder)} cannot be read ({error}): it is not used")
         return False
+
+
+def _graph_sizes(folder: Path) -> dict[str, int]:
+    """The bytes of Chroma's files of vectors and their neighbours, which it writes only once."""
+    return {path.name: path.stat().st_size for path in sorted(folder.glob("*/*"))}
 
 
 def _embed(texts: Sequence[str], embedder: Embedder) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib.records import Chunk
@@ -63,13 +64,19 @@ def _terms(text: str) -> list[str]:
 
 
 def open_index(chunks: Collection[Chunk]) -> KeywordIndex:
-    """Of `artefacts/indexes/bm25-<fingerprint>`, which is built if it is not there."""
-    import bm25s
-
+    """Of `artefacts/indexes/bm25-<fingerprint>`, which is built if it cannot be read."""
     made_of = {"texts": [(chunk.id, chunk.text) for chunk in chunks], "format": 1}
     target = artefact_dir("indexes", "bm25", made_of)
-    if not target.is_dir():
+    try:
+        return _read(target)
+    except (OSError, ValueError, LookupError, EOFError):  # not there, or damaged
         with building(target) as folder:
             index_terms([chunk.text for chunk in chunks]).save(folder, show_progress=False)
             write_json(folder / _IDS, [chunk.id for chunk in chunks])
-    return KeywordIndex(read_json(target / _IDS), bm25s.BM25.load(target, show_progress=False))
+        return _read(target)
+
+
+def _read(folder: Path) -> KeywordIndex:
+    import bm25s
+
+    return KeywordIndex(read_json(folder / _IDS), bm25s.BM25.load(folder, show_progress=False))

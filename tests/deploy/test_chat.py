@@ -21,6 +21,7 @@ import pytest
 from lib.deploy import ask, chat
 from lib.deploy.chat_page import answers, save_thumb
 from lib.deploy.conversation import Conversation, Part
+from lib.deploy.processes import ServerRecord
 from lib.engine.ledger import Ledger
 from lib.eval.answers import answer_cases
 from lib.eval.conditions import build_cases
@@ -133,6 +134,16 @@ def test_what_comes_of_a_cut_stream_is_one_line(toy: ToyRun, conversation: Conve
     assert read(last["baseline"]).supported
     with closing(Ledger()) as ledger:
         assert {role for role, _ in ledger.usage_by_model()} == {"baseline"}
+
+
+def test_of_a_server_that_has_ended_what_to_do_is_said(
+    toy: ToyRun, conversation: Conversation
+) -> None:
+    ServerRecord("student", "toy", 2**22 + 1, 1.0, toy.student.port, "m", "", "x.log").save()
+    toy.student.fault = toy.baseline.fault = lambda number, body: "cut"
+    failed = whole(conversation, toy.question(0))
+    assert failed["student"].error.endswith("Its server has ended: run 3_deploy.ipynb again")
+    assert "has ended" not in failed["baseline"].error
 
 
 def test_what_has_come_is_shown_while_the_rest_is_awaited(
@@ -292,13 +303,69 @@ def test_mistakes_are_one_line(
 
 def write_questions(toy: ToyRun, path: Path) -> list[str]:
     questions = [toy.question(place) for place in range(len(toy.chunks))]
-    lines = [json.dumps({"question": q, "id": i}) if i % 2 else q for i, q in enumerate(questions)]
+    is_table = path.suffix == ".jsonl"
+    lines = [json.dumps({"question": q, "id": q[:3]}) if is_table else q for q in questions]
     path.write_text("\n".join(["", *lines, lines[0], ""]), encoding="utf-8")
     return questions
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("q.txt", "\ufeffWho lit it?\r\n\r\n  How high\tis it?\r\n"),
+        ("q.csv", "\ufeffid;Question\r\n1;Who lit it?\r\n2;How high is it?\r\n"),
+        ("q.jsonl", '{"query": "Who lit it?"}\n\n{"query": "How high is it?\\ud83d"}'),
+        ("q.json", '[{"question": "Who lit it?"}, {"question": "How high is it?"}]'),
+    ],
+)
+def test_questions_are_lines_or_a_column(name: str, content: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content.encode())
+    assert chat.read_questions(tmp_path / name) == ["Who lit it?", "How high is it?"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("q.txt", b" \n", "q.txt cannot be read: the file is empty. Expected a question a line."),
+        ("q.txt", "Wo ist die Fähre?".encode("latin-1"), "it is not UTF-8"),
+        ("q.csv", b"Who lit it?\n", "its first line names no such column"),
+        ("q.jsonl", b'{"id": 1}', "row 1: it has no question. Each row needs a question."),
+        ("q.csv", None, "q.csv does not exist. Set --questions to"),
+    ],
+)
+def test_questions_that_cannot_be_read_are_one_line(
+    name: str, content: bytes | None, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    assert chat.main(["nope", "--questions", str(tmp_path / name), "--log", "x.jsonl"]) == 2
+    told = capsys.readouterr().err
+    assert says in told, "before the run is opened, which may build its index"
+    assert told.count("\n") == 1
+
+
+def test_half_a_character_is_asked_as_a_sign_that_it_is_missing(toy: ToyRun) -> None:
+    assert chat.main(["toy", *KEYWORDS, "--role", "student", "--ask", "Who lit it\ud83d?"]) == 0
+    assert toy.student.requests[0]["messages"][-1]["content"].endswith("Who lit it\ufffd?")
+
+
+def test_in_a_terminal_a_failed_retrieval_is_a_line_and_the_next_question_goes_on(
+    toy: ToyRun, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy.baseline.fault = lambda number, body: (
+        error(401, "no") if "Who lit it" in str(body) and "other ways" in str(body) else None
+    )
+    typed = iter(["Who lit it?", toy.question(2), ""])
+    monkeypatch.setattr("builtins.input", lambda prompt: next(typed))
+    options = [*KEYWORDS, "--retrieval", "keywords + queries", "-r", "retrieval_role", "baseline"]
+    assert chat.main(["toy", *options, "--role", "student"]) == 0
+    told = capsys.readouterr().out
+    assert "  error   The baseline at " in told
+    assert f"answer  {question_of(toy.chunks[2]).answer}" in told
+
+
 def test_a_log_has_every_question_once_in_order(toy: ToyRun, tmp_path: Path) -> None:
-    questions, log = write_questions(toy, tmp_path / "q.jsonl"), tmp_path / "log.jsonl"
+    questions, log = write_questions(toy, tmp_path / "q.jsonl"), tmp_path / "new" / "log.jsonl"
     toy.student.delay_s, toy.student.delays = 0.05, Random(1)
     options = ["toy", *KEYWORDS, "--questions", str(tmp_path / "q.jsonl"), "--log", str(log)]
     assert chat.main(options) == 0

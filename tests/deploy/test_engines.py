@@ -291,6 +291,27 @@ def test_a_server_that_hangs_or_has_ended_is_named_with_the_end_of_its_log(
     assert re.search(rf"does not answer · pid {second.pid} .* ends: out of memory$", hung)
 
 
+@pytest.mark.parametrize("stops", [SetupError("no memory"), KeyboardInterrupt()])
+def test_when_one_role_fails_the_other_is_not_left_half_started(
+    keeper: Path, monkeypatch: pytest.MonkeyPatch, stops: BaseException
+) -> None:
+    made = list[ServerRecord]()
+
+    def wait(record: ServerRecord, **_: object) -> None:
+        made.extend(records("t"))
+        raise stops
+
+    monkeypatch.setattr(roles, "wait_until_ready", wait)
+    with pytest.raises(type(stops)):
+        deploy(replace(RECIPE, engine="llama_cpp"))
+    assert len(made) == 2
+    assert not any(map(is_running, made))
+    (keeper / "baseline" / "merged" / "config.json").unlink()
+    with pytest.raises(SetupError, match="The baseline has no model"):
+        deploy(replace(RECIPE, engine="llama_cpp"))
+    assert not records("t")
+
+
 def test_with_serve_adapter_both_answer_from_one_server(keeper: Path) -> None:
     deploy(replace(RECIPE, engine="llama_cpp"))
     alone = records("t")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from lib.rag.pipeline import retrieve
 from lib.rag.retrievers import DenseRetriever
 from lib.recipe import Recipe
 from lib.records import Chunk
-from lib.settings import SetupError
+from lib.settings import SetupError, home
 from tests.eval.toy import make_chunks, question_of
 from tests.rag.conftest import Letters, point, random_chunks
 from tests.server import Loopback, error, letter_vector, serve
@@ -175,6 +176,40 @@ def test_a_damaged_index_is_built_anew(
     assert found == [chunks[3]]
     assert capsys.readouterr().out.count("cannot be read") == 2
     assert letters.embedded == 6 + 6 + 1  # the first build, this one, and the question
+
+
+@pytest.mark.parametrize("damage", ["absent", "cut", "empty"])
+def test_a_damaged_graph_of_vectors_is_built_anew(
+    letters: Letters, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Chroma would find what is left of it, or end the process."""
+    chunks = random_chunks(6)
+    with build_index(chunks, Recipe()) as index:
+        graph = next(index.folder.glob("*/data_level0.bin"))
+    if damage == "absent":
+        shutil.rmtree(graph.parent)
+    else:
+        graph.write_bytes(graph.read_bytes()[: 1000 if damage == "cut" else 0])
+    capsys.readouterr()
+    with build_index(chunks, Recipe()) as index:
+        [found] = retrieve(index, [chunks[3].text], DENSE, k=1)
+    assert found == [chunks[3]]
+    assert "files of its graph are damaged): it is not used" in capsys.readouterr().out
+    assert letters.embedded == 6 + 6 + 1
+
+
+@pytest.mark.parametrize("damage", ["absent", "cut", "empty"])
+def test_a_damaged_index_of_words_is_built_anew(letters: Letters, damage: str) -> None:
+    chunks, recipe = make_chunks(6), Recipe(retrieval=["keywords"])
+    build_index(chunks, recipe)
+    [folder] = (home() / "artefacts" / "indexes").iterdir()
+    for name in sorted(path.name for path in folder.iterdir()):
+        content = (folder / name).read_bytes()
+        (folder / name).unlink()
+        if damage != "absent":
+            (folder / name).write_bytes(content[: len(content) // 2 if damage == "cut" else 0])
+        [found] = retrieve(build_index(chunks, recipe), [chunks[3].text], recipe, k=1)
+        assert found == [chunks[3]], name
 
 
 def test_the_index_is_a_vector_store_of_langchain(letters: Letters) -> None:

@@ -343,7 +343,7 @@ def test_a_model_may_rank_and_copy_but_not_invent() -> None:
     ranked = ModelReranker(model=model, k=3).compress_documents(documents, "Which?")
     assert [d.id for d in ranked] == [documents[place].id for place in (2, 0, 1)]
     sentence = documents[1].page_content
-    replies = ["NONE", f"- {sentence}\n- It is free on Sundays.", "None of this.", "NONE"]
+    replies = ["NONE", f"- {sentence}\n- It is free on Sundays.", "**None** of this.", "NONE"]
     kept = ModelCompressor(model=FakeListChatModel(responses=replies))
     (one,) = kept.compress_documents(documents, "Which?")
     assert (one.id, one.page_content) == (documents[1].id, sentence)
@@ -352,6 +352,8 @@ def test_a_model_may_rank_and_copy_but_not_invent() -> None:
     assert silent.refine([[], documents[:2]], ["Which?", "Who?"])[1] == documents[1::-1]
     nothing = ModelCompressor(model=FakeListChatModel(responses=["NONE"]))
     assert nothing.compress_documents(documents, "Which?") == documents
+    rambles = ModelCompressor(model=FakeListChatModel(responses=["It is free.", sentence, "NONE"]))
+    assert rambles.compress_documents(documents[:3], "Which?") == documents[:2]
 
 
 @pytest.mark.parametrize("setting", ["rerank", "compress", "queries + rerank + compress"])
