@@ -94,16 +94,18 @@ class Conversation:
         Who stops reading waits for nothing: a reply that is asked for is paid, so it is finished
         and kept.
         """
-        from lib.rag.documents import as_chunk
+        from lib.rag.documents import as_chunk, parts_of
 
-        chunks = [as_chunk(document) for document in documents]
+        chunks, parts = [as_chunk(document) for document in documents], parts_of(documents)
         latest = {role: Part(role) for role in roles}
         texts, most = [chunk.text for chunk in chunks], self.recipe.max_answer_tokens
         messages = self._prompt.messages(question, texts, refusal=self._refusal)
 
         def ask(role: str) -> None:
             def show(text: str, error: str = "", is_last: bool = False) -> None:
-                read = read_reply(text, chunks, refusal=self._refusal) if text else None
+                read = None
+                if text:
+                    read = read_reply(text, chunks, refusal=self._refusal, parts=parts)
                 latest[role] = Part(role, read, error, is_last)
 
             given = (self._settings[role], self.recipe, self._ledger, messages)

@@ -30,17 +30,18 @@ def rag_chain(
     from langchain_core.runnables import RunnableLambda, RunnablePassthrough
 
     from lib.rag.citations import read_reply
-    from lib.rag.documents import as_chunk
+    from lib.rag.documents import as_chunk, parts_of
 
     def messages(found: dict[str, Any]) -> list[Any]:
-        texts = [chunk.text for chunk in found["chunks"]]
+        texts = [as_chunk(document).text for document in found["documents"]]
         return list(prompt.messages(found["question"], texts, refusal=refusal))
 
     def read(found: dict[str, Any]) -> CitedAnswer:
-        return read_reply(str(found["reply"].text), found["chunks"], refusal=refusal)
+        chunks, parts = [as_chunk(d) for d in found["documents"]], parts_of(found["documents"])
+        return read_reply(str(found["reply"].text), chunks, refusal=refusal, parts=parts)
 
     return (
-        {"question": RunnablePassthrough(), "chunks": retriever | RunnableLambda(as_chunk).map()}
+        {"question": RunnablePassthrough(), "documents": retriever}
         | RunnablePassthrough.assign(reply=RunnableLambda(messages) | model)
         | RunnableLambda(read)
     )

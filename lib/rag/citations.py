@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lib.prompts.student import ANSWER_TAG, canonical, parse_answer
@@ -40,16 +40,26 @@ class CitedAnswer:
         return self.answer is not None and any(citation.chunk for citation in self.citations)
 
 
-def read_reply(reply: str, chunks: Sequence[Chunk], *, refusal: str = "") -> CitedAnswer:
-    """Check each quote against the documents that were shown, letter for letter (`find_quote`)."""
+def read_reply(
+    reply: str,
+    chunks: Sequence[Chunk],
+    *,
+    refusal: str = "",
+    parts: Mapping[str, Sequence[Chunk]] | None = None,
+) -> CitedAnswer:
+    """Check each quote against the documents that were shown, letter for letter (`find_quote`).
+
+    `parts` of a document (`parts_of`): a quote is cited from the one that has it.
+    """
     parsed = parse_answer(reply, refusal=refusal)
     reasoning = canonical(reply).split(ANSWER_TAG)[0].strip()
-    citations = tuple(_cited(quote, chunks) for quote in parsed.quotes)
+    citations = tuple(_cited(quote, chunks, parts or {}) for quote in parsed.quotes)
     return CitedAnswer(reply, reasoning, citations, parsed.final_answer, parsed.refused)
 
 
-def _cited(quote: str, chunks: Sequence[Chunk]) -> Citation:
+def _cited(quote: str, chunks: Sequence[Chunk], parts: Mapping[str, Sequence[Chunk]]) -> Citation:
     for chunk in chunks:
         if found := find_quote(quote, chunk.text):
-            return Citation(found, chunk)
+            having = (part for part in parts.get(chunk.id, ()) if find_quote(found, part.text))
+            return Citation(found, next(having, chunk))
     return Citation(quote, None)

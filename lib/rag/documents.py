@@ -36,6 +36,11 @@ def as_chunk(document: Document) -> Chunk:
     return Chunk(id=str(document.id or source), text=text, **found)
 
 
+def parts_of(documents: Sequence[Document]) -> dict[str, list[Chunk]]:
+    """By its id, the chunks that a document was joined from: each has its own page."""
+    return {str(d.id): d.metadata["parts"] for d in documents if "parts" in d.metadata}
+
+
 def scored(document: Document, score: float) -> Document:
     return document.model_copy(update={"metadata": document.metadata | {"score": score}})
 

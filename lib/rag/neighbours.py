@@ -26,7 +26,9 @@ class Neighbours(Compressor):
                 around = _around(document, chunks, hits)
                 shown |= {chunk.id for chunk in around}
                 score = document.metadata.get("score", 0.0)
-                widened.append(as_document(join(around), score=score))
+                joined = as_document(join(around), score=score)
+                joined.metadata["parts"] = list(around)
+                widened.append(joined)
         return widened
 
 

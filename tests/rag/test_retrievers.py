@@ -16,8 +16,9 @@ from langchain_core.documents import Document
 from langchain_core.language_models import FakeListChatModel
 
 from lib.rag import index as index_module
+from lib.rag.citations import read_reply
 from lib.rag.compress import ModelCompressor, SentenceCompressor
-from lib.rag.documents import as_chunk, as_document
+from lib.rag.documents import as_chunk, as_document, parts_of
 from lib.rag.expand import ExpandedRetriever
 from lib.rag.index import build_index
 from lib.rag.neighbours import Neighbours, join
@@ -268,6 +269,20 @@ def test_neighbours_give_the_documents_own_text_once(letters: Letters, seed: int
         assert {*range(hit.metadata["start"], hit.metadata["end"])} <= {*covered}
     first = widened[0].metadata
     assert first["start"] <= hits[0].metadata["start"] < first["end"]
+
+
+def test_a_quote_beside_a_hit_is_cited_from_its_own_page(letters: Letters) -> None:
+    texts = ["The ferry sails at nine.", "The lighthouse is red.", "The mill burnt down."]
+    chunks = [Chunk(f"d#{n}", "d", "D", n + 1, 30 * n, 30 * n + 29, t) for n, t in enumerate(texts)]
+    with build_index(chunks, Recipe()) as index:
+        widened = Neighbours(index=index).compress_documents([as_document(chunks[1])], "")
+    shown = [as_chunk(document) for document in widened]
+    assert len(shown) == 1
+    reply = "".join(f"##begin_quote##{text}##end_quote##" for text in texts) + " <ANSWER>: red"
+    cited = read_reply(reply, shown, parts=parts_of(widened)).citations
+    assert [(one.quote, str(one)) for one in cited] == [
+        (text, f"D, page {n}") for n, text in enumerate(texts, 1)
+    ]
 
 
 def as_chunk_text(documents: Sequence[Document], start: int) -> str:
