@@ -141,12 +141,13 @@ def _paid(
                         raise
             except (openai.APIError, ValueError) as error:
                 how, kind = "cannot be reached", "unreachable"
-                if text:
+                body = getattr(error, "body", None)  # of an error inside the stream
+                if text or body:
                     how, kind = "cut its reply", "cut"
                 elif isinstance(error, openai.APITimeoutError):
                     how, kind = "did not answer in time", "timeout"
-                message = f"the {settings.where} {how}: {short(error.__cause__ or error)}"
-                raise Fault(message, kind=kind) from error
+                said = body if isinstance(body, str) else error.__cause__ or error
+                raise Fault(f"the {settings.where} {how}: {short(said)}", kind=kind) from error
     if not reason:
         raise Fault(f"the {settings.where} cut its reply: it has no end", kind="cut")
     choice = {"message": {"content": text, "refusal": refusal}, "finish_reason": reason}

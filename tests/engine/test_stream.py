@@ -213,6 +213,14 @@ def test_odd_pieces_of_a_stream_end_no_reply(server: Loopback, ledger: Ledger, o
     assert streamed(server, ledger).text == "The keeper lit it."
 
 
+@pytest.mark.parametrize("said", ['"no memory"', '{"message": "no memory", "code": 500}'])
+def test_an_error_inside_a_stream_is_said(server: Loopback, ledger: Ledger, said: str) -> None:
+    body = f'data: {{"error": {said}}}\n\n'
+    server.fault = lambda number, asked: web.Response(text=body, content_type="text/event-stream")
+    with pytest.raises(EndpointError, match="cut its reply: .*no memory"):
+        streamed(server, ledger)
+
+
 def test_a_server_that_does_not_stream_is_read_whole(server: Loopback, ledger: Ledger) -> None:
     server.fault = lambda number, asked: web.json_response(completion(asked, TEXT))
     assert streamed(server, ledger).text == TEXT
