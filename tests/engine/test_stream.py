@@ -217,7 +217,7 @@ def test_odd_pieces_of_a_stream_end_no_reply(server: Loopback, ledger: Ledger, o
 def test_an_error_inside_a_stream_is_said(server: Loopback, ledger: Ledger, said: str) -> None:
     body = f'data: {{"error": {said}}}\n\n'
     server.fault = lambda number, asked: web.Response(text=body, content_type="text/event-stream")
-    with pytest.raises(EndpointError, match="cut its reply: .*no memory"):
+    with pytest.raises(EndpointError, match=r"cut its reply: .*no memory"):
         streamed(server, ledger)
 
 
