@@ -1,7 +1,7 @@
 """RAFT rows: a question, its oracle among distractors or left out, and the label."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from random import Random
@@ -45,8 +45,8 @@ def build_examples(
 
     distractors_per "chunk": all questions of a chunk are of one kind and have one context, in one
     order, which training and prefix caches can then share; shares are met to the chunk. "context":
-    training rows also take the context of another chunk's rows, if it holds theirs (or holds it
-    not, where theirs is absent) and no answer of theirs elsewhere; distractors are first those
+    train and valid rows also take the context of another chunk's rows, if it holds their oracle, or
+    where that is absent does not, and no answer of theirs elsewhere; distractors are first chunks
     whose questions have no context yet.
 
     A question with several oracles shows all of them or none, in as many documents as any other;
@@ -66,10 +66,12 @@ def build_examples(
     for split in ("train", "valid"):
         of_split = [name for name, group in groups.items() if splits[group[0].chunk_id] == split]
         kinds |= _kinds(of_split, recipe)
-    made = _Contexts({}, {})
+    made_of = {split: _Contexts() for split in ("train", "valid", "eval")}
     if recipe.distractors_per == "context":
-        made.waiting.update((c.id, c) for c in train if kinds.get(c.id) == "oracle")
-        groups = dict(sorted(groups.items(), key=lambda item: item[0] not in made.waiting))
+        first = {chunk.id: chunk for chunk in chunks if kinds.get(chunk.id) == "oracle"}
+        for chunk in first.values():
+            made_of[splits[chunk.id]].waiting[chunk.id] = chunk
+        groups = dict(sorted(groups.items(), key=lambda item: item[0] not in first))
     wanted = [question for group in groups.values() for question in group]
     places = {question.id: place for place, question in enumerate(questions)}
     hard = neighbours(wanted, chunks, embedder) if recipe.distractor_mode != "random" else None
@@ -87,16 +89,20 @@ def build_examples(
         if split != "eval" and least < num_distractors:
             num_shown = Random(f"{seed}:distractors:{group_id}").randint(least, num_distractors)
         needed = max(0, num_shown + 1 - (len(oracles) if kind == "oracle" else 0))
-        nearest = [c for c in _in_turn(near) if split == "eval" or splits[c.id] == "train"]
+        made = made_of[split]
+        nearest = [
+            chunk
+            for chunk in _in_turn(near)
+            if split == "eval" or splits[chunk.id] == "train" or chunk.id in made.waiting
+        ]
         pool = chunks if split == "eval" else train
         answers = [question.answer for question in group]
         own = [chunk for question in group for chunk in (given or {}).get(question.id, ())]
         own = [chunk for chunk in own if split == "eval" or splits[chunk.id] == "train"]
-        takes_others = split == "train" and recipe.distractors_per == "context" and not own
+        takes_others = recipe.distractors_per == "context" and split != "eval" and not own
         context = None
         if takes_others:
-            beside = oracles[:1] if kind == "oracle" else nearest or in_random_order(pool, rng)
-            context = made.find(beside, oracles, kind, answers, guard)
+            context = made.find(oracles, kind, nearest, answers, guard, rng)
         made.waiting.pop(group_id, None)
         if context is None:
             distractors: list[Chunk] = []
@@ -133,29 +139,34 @@ def build_examples(
     return built
 
 
-@dataclass(frozen=True)
 class _Contexts:
-    """Contexts of training rows, for the questions of each chunk in them."""
+    """Contexts of the rows of a split, for the questions of each chunk in them."""
 
-    of: dict[str, list[tuple[Chunk, ...]]]  # by the chunks in them
-    waiting: dict[str, Chunk]  # chunks that are in none yet, and whose rows show them
+    def __init__(self) -> None:
+        self.all: list[tuple[Chunk, ...]] = []
+        self.holding: dict[str, list[tuple[Chunk, ...]]] = {}  # by the id of a chunk
+        self.waiting: dict[str, Chunk] = {}  # in none yet, and its rows show it
 
     def add(self, context: tuple[Chunk, ...]) -> None:
+        self.all.append(context)
         for chunk in context:
             self.waiting.pop(chunk.id, None)
-            self.of.setdefault(chunk.id, []).append(context)
+            self.holding.setdefault(chunk.id, []).append(context)
 
     def find(
         self,
-        near: Iterable[Chunk],
         oracles: Sequence[Chunk],
         kind: str,
+        nearest: Sequence[Chunk],
         answers: Sequence[str],
         guard: Guard,
+        rng: Random,
     ) -> tuple[Chunk, ...] | None:
-        """One with a chunk of `near`, with all of the oracles or none; no other holds an answer."""
+        """One with all of the oracles, or without any, then with a neighbour if there is one."""
         shown = len(oracles) if kind == "oracle" else 0
-        for context in chain.from_iterable(self.of.get(chunk.id, ()) for chunk in near):
+        near = oracles[:1] if shown else nearest
+        candidates = chain.from_iterable(self.holding.get(chunk.id, ()) for chunk in near)
+        for context in candidates if shown else chain(candidates, in_random_order(self.all, rng)):
             others = [chunk for chunk in context if chunk not in oracles]
             if len(context) - len(others) == shown:
                 taken: list[Chunk] = []
