@@ -31,7 +31,7 @@ from lib.records import RaftExample
 from lib.settings import PROJECT_DIR, SetupError
 from tests.gen.make import chunked, questions_on
 
-RECIPE = Recipe(no_oracle_mode="refuse", seed=0)
+RECIPE = Recipe(distractors_per="context", no_oracle_mode="refuse", seed=0)
 
 
 @pytest.fixture(scope="module")
