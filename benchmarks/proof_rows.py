@@ -70,7 +70,11 @@ VARIANTS = (
     Variant("without CoT", "labels hold the final answer alone", {}, without_cot),
     Variant("oracle in every row", "no row without its oracle, none refused", ALWAYS_SHOWN),
     Variant("random distractors", "none near the question", {"distractor_mode": "random"}),
-    Variant("hard distractors", "all near the question (BM25)", {"distractor_mode": "hard"}),
+    Variant(
+        "a context for each chunk",
+        "half of its distractors near the question (BM25)",
+        {"distractors_per": "chunk", "distractor_mode": "mixed"},
+    ),
     Variant("oracle probability 0.4", "fewer oracles", {"oracle_probability": 0.4}),
     Variant("oracle probability 0.6", "fewer oracles", {"oracle_probability": 0.6}),
     Variant("2 distractors", "2 distractors in place of 4", {"num_distractors": 2}),

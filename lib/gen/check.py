@@ -58,7 +58,7 @@ class Files:
 
     def independent(self, rows: Sequence[Row]) -> list[Row]:
         """One row of each draw: all questions of a chunk may share one."""
-        if self.parameters.get("distractors_per") != "chunk":
+        if self.parameters.get("distractors_per", "question") == "question":
             return list(rows)
         return list({tuple(_oracle_ids(row)): row for row in rows}.values())
 

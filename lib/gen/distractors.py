@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from lib.duplicates import Conflicts
 from lib.rag.embedder import Embedder
 from lib.records import Chunk, Question
 from lib.text import holds, terms
+
+T = TypeVar("T")
 
 HARD_NEIGHBOURS = 50
 _BLOCK_QUESTIONS = 64
@@ -49,7 +51,7 @@ class Guard:
                 chosen.append(chunk)
 
 
-def in_random_order(pool: Sequence[Chunk], rng: Random) -> Iterator[Chunk]:
+def in_random_order(pool: Sequence[T], rng: Random) -> Iterator[T]:
     """A shuffle (Fisher-Yates) that costs only as much as is taken of it."""
     moved: dict[int, int] = {}
     for drawn in range(len(pool)):

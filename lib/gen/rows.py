@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from random import Random
 
 from lib.duplicates import Conflicts
@@ -44,7 +44,10 @@ def build_examples(
     and the others at random; `Guard` turns some down.
 
     distractors_per "chunk": all questions of a chunk are of one kind and have one context, in one
-    order, which training and prefix caches can then share; shares are met to the chunk.
+    order, which training and prefix caches can then share; shares are met to the chunk. "context":
+    train and valid rows also take the context of another chunk's rows, if it holds their oracle, or
+    where that is absent does not, and no answer of theirs elsewhere; distractors are first chunks
+    whose questions have no context yet.
 
     A question with several oracles shows all of them or none, in as many documents as any other;
     all must be in one split. `given` distractors (by question id) are taken first.
@@ -56,13 +59,19 @@ def build_examples(
     guard = Guard(same, Counter())
     groups: dict[str, list[Question]] = {}  # questions that share a context
     for question in questions:
-        shared = "|".join(question.chunk_ids)
-        group_id = question.id if recipe.distractors_per == "question" else shared
+        oracle_ids = "|".join(question.chunk_ids)
+        group_id = question.id if recipe.distractors_per == "question" else oracle_ids
         groups.setdefault(group_id, []).append(question)
     kinds: dict[str, str] = {}
     for split in ("train", "valid"):
         of_split = [name for name, group in groups.items() if splits[group[0].chunk_id] == split]
         kinds |= _kinds(of_split, recipe)
+    made_of = {split: _Contexts() for split in ("train", "valid", "eval")}
+    if recipe.distractors_per == "context":
+        first = {chunk.id: chunk for chunk in chunks if kinds.get(chunk.id) == "oracle"}
+        for chunk in first.values():
+            made_of[splits[chunk.id]].waiting[chunk.id] = chunk
+        groups = dict(sorted(groups.items(), key=lambda item: item[0] not in first))
     wanted = [question for group in groups.values() for question in group]
     places = {question.id: place for place, question in enumerate(questions)}
     hard = neighbours(wanted, chunks, embedder) if recipe.distractor_mode != "random" else None
@@ -80,21 +89,36 @@ def build_examples(
         if split != "eval" and least < num_distractors:
             num_shown = Random(f"{seed}:distractors:{group_id}").randint(least, num_distractors)
         needed = max(0, num_shown + 1 - (len(oracles) if kind == "oracle" else 0))
-        nearest = (c for c in _in_turn(near) if split == "eval" or splits[c.id] == "train")
-        num_hard = needed if recipe.distractor_mode == "hard" else (needed + 1) // 2
+        made = made_of[split]
+        nearest = [
+            chunk
+            for chunk in _in_turn(near)
+            if split == "eval" or splits[chunk.id] == "train" or chunk.id in made.waiting
+        ]
         pool = chunks if split == "eval" else train
         answers = [question.answer for question in group]
-        distractors: list[Chunk] = []
         own = [chunk for question in group for chunk in (given or {}).get(question.id, ())]
         own = [chunk for chunk in own if split == "eval" or splits[chunk.id] == "train"]
-        guard.add(distractors, own, needed, answers, *oracles)
-        guard.add(distractors, nearest, num_hard, answers, *oracles)
-        guard.add(distractors, in_random_order(pool, rng), needed, answers, *oracles)
-        if len(distractors) < needed and recipe.too_few == "error":
-            found = f"only {len(distractors)} of {needed} distractors can be found"
-            built.rejected.extend(map(Rejection("distractors", found).of, group))
-            continue
-        context, position = _context(oracles, distractors, kind, rng)
+        takes_others = recipe.distractors_per == "context" and split != "eval" and not own
+        context = None
+        if takes_others:
+            context = made.find(oracles, kind, nearest, answers, guard, rng)
+        made.waiting.pop(group_id, None)
+        if context is None:
+            distractors: list[Chunk] = []
+            num_hard = needed if recipe.distractor_mode == "hard" else (needed + 1) // 2
+            nearest.sort(key=lambda chunk: chunk.id not in made.waiting)
+            guard.add(distractors, own, needed, answers, *oracles)
+            guard.add(distractors, nearest, num_hard, answers, *oracles)
+            for candidates in (list(made.waiting.values()), pool):
+                guard.add(distractors, in_random_order(candidates, rng), needed, answers, *oracles)
+            if len(distractors) < needed and recipe.too_few == "error":
+                found = f"only {len(distractors)} of {needed} distractors can be found"
+                built.rejected.extend(map(Rejection("distractors", found).of, group))
+                continue
+            context = _context(oracles, distractors, kind, rng)
+            if takes_others:
+                made.add(context)
         for question in group:
             example = RaftExample(
                 id=question.id,
@@ -103,7 +127,7 @@ def build_examples(
                 question=question,
                 oracle=oracle,
                 context=context,
-                oracle_position=position,
+                oracle_position=context.index(oracle) if kind == "oracle" else None,
                 label=(recipe.refusal or REFUSAL) if kind == "refuse" else question.cot_answer,
                 refusal=recipe.refusal,
                 more_oracles=tuple(oracles[1:]),
@@ -113,6 +137,43 @@ def build_examples(
     built.rejected.sort(key=lambda item: places[item.question_id])
     built.guarded.update(sorted(guard.counts.items()))
     return built
+
+
+class _Contexts:
+    """Contexts of the rows of a split, for the questions of each chunk in them."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[Chunk, ...]] = []
+        self.holding: dict[str, list[tuple[Chunk, ...]]] = {}  # by the id of a chunk
+        self.waiting: dict[str, Chunk] = {}  # in none yet, and its rows show it
+
+    def add(self, context: tuple[Chunk, ...]) -> None:
+        self.all.append(context)
+        for chunk in context:
+            self.waiting.pop(chunk.id, None)
+            self.holding.setdefault(chunk.id, []).append(context)
+
+    def find(
+        self,
+        oracles: Sequence[Chunk],
+        kind: str,
+        nearest: Sequence[Chunk],
+        answers: Sequence[str],
+        guard: Guard,
+        rng: Random,
+    ) -> tuple[Chunk, ...] | None:
+        """One with all of the oracles, or without any, then with a neighbour if there is one."""
+        shown = len(oracles) if kind == "oracle" else 0
+        near = oracles[:1] if shown else nearest
+        candidates = chain.from_iterable(self.holding.get(chunk.id, ()) for chunk in near)
+        for context in candidates if shown else chain(candidates, in_random_order(self.all, rng)):
+            others = [chunk for chunk in context if chunk not in oracles]
+            if len(context) - len(others) == shown:
+                taken: list[Chunk] = []
+                guard.add(taken, others, len(others), answers, *oracles)
+                if taken == others:
+                    return context
+        return None
 
 
 def _in_turn(lists: Sequence[Sequence[Chunk]]) -> Iterator[Chunk]:
@@ -146,13 +207,11 @@ def _kinds(ids: Sequence[str], recipe: Recipe) -> dict[str, str]:
 
 def _context(
     oracles: Sequence[Chunk], distractors: Sequence[Chunk], kind: str, rng: Random
-) -> tuple[tuple[Chunk, ...], int | None]:
-    """The documents in their order, and the first oracle's place among them (None: all are
-    absent)."""
+) -> tuple[Chunk, ...]:
+    """The documents in their order."""
     # Shuffled, and the oracle anywhere: a fixed slot would teach "read document 1".
     context = [*distractors, *(oracles[1:] if kind == "oracle" else ())]
     rng.shuffle(context)
-    position = rng.randrange(len(context) + 1) if kind == "oracle" else None
-    if position is not None:
-        context.insert(position, oracles[0])
-    return tuple(context), position
+    if kind == "oracle":
+        context.insert(rng.randrange(len(context) + 1), oracles[0])
+    return tuple(context)

@@ -26,6 +26,9 @@ OPTIONS: dict[str, Any] = {
 }
 
 
+MODES = ("random", "hard", "mixed")
+
+
 def build(**changed: Any) -> Built:
     chunks, same = chunked(0, documents=5)
     questions = changed.pop("questions", None) or questions_on(chunks, per_chunk=3)
@@ -69,9 +72,10 @@ def test_the_number_of_distractors_varies_in_training_and_not_in_evaluation() ->
     assert fixed == build()
 
 
-@pytest.mark.parametrize("mode", ["random", "hard", "mixed"])
-def test_questions_of_a_chunk_share_one_ordered_context(mode: str) -> None:
-    built = build(distractors_per="chunk", distractor_mode=mode, min_distractors=2)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("per", ["chunk", "context"])
+def test_questions_of_a_chunk_share_one_ordered_context(mode: str, per: str) -> None:
+    built = build(distractors_per=per, distractor_mode=mode, min_distractors=2)
     seen: dict[str, tuple[Any, ...]] = {}
     for example in built.examples:
         shared = (example.context, example.oracle_position, example.kind)
@@ -82,13 +86,27 @@ def test_questions_of_a_chunk_share_one_ordered_context(mode: str) -> None:
     assert places == sorted(places)
 
 
-def test_a_shared_context_holds_the_answer_to_none_of_its_questions() -> None:
+@pytest.mark.parametrize("mode", MODES)
+def test_a_context_serves_the_questions_of_all_its_chunks(mode: str) -> None:
+    examples = build(distractors_per="context", distractor_mode=mode).examples
+    for split in ("train", "valid"):
+        rows = [example for example in examples if example.split == split]
+        shown = {e.oracle.id: e.context for e in rows if e.kind == "oracle"}
+        contexts = set(shown.values())
+        assert 5 * len(contexts) < 2 * len(shown), "one for each chunk would be as many as chunks"
+        assert {e.context for e in rows} == contexts, "rows without their oracle take another's"
+    held_out = [example for example in examples if example.split == "eval"]
+    assert len({e.context for e in held_out}) * 3 == len(held_out)
+
+
+@pytest.mark.parametrize("per", ["chunk", "context"])
+def test_a_shared_context_holds_the_answer_to_none_of_its_questions(per: str) -> None:
     chunks, _ = chunked(0, documents=5)
     common = [chunk.text.split()[5] for chunk in chunks[-3:]]
     questions = [
         replace(q, answer=common[n % 3]) for n, q in enumerate(questions_on(chunks, per_chunk=3))
     ]
-    built = build(questions=questions, distractors_per="chunk")
+    built = build(questions=questions, distractors_per=per)
     assert built.guarded["holds the answer"] > 0
     for example in built.examples:
         for chunk in example.context:

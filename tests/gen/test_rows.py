@@ -17,6 +17,7 @@ from lib.text import normalise as folded_words
 from tests.gen.make import chunked, questions_on
 
 MODES = ("random", "hard", "mixed")
+WAYS = [*((mode, "question") for mode in MODES), *((mode, "context") for mode in MODES)]
 OPTIONS: dict[str, Any] = {
     "num_distractors": 4,
     "distractor_mode": "random",
@@ -36,10 +37,12 @@ def build(seed: int = 0, *, per_chunk: int = 2, overlap: int = 80, **changed: An
     )
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("mode", "per"), WAYS)
 @pytest.mark.parametrize("num_distractors", [0, 1, 4])
-def test_every_row_has_k_plus_1_distinct_documents(mode: str, num_distractors: int) -> None:
-    built = build(distractor_mode=mode, num_distractors=num_distractors)
+def test_every_row_has_k_plus_1_distinct_documents(
+    mode: str, per: str, num_distractors: int
+) -> None:
+    built = build(distractor_mode=mode, distractors_per=per, num_distractors=num_distractors)
     assert len(built.examples) > 50
     for example in built.examples:
         assert len({chunk.id for chunk in example.context}) == num_distractors + 1
@@ -55,12 +58,12 @@ def test_every_row_has_k_plus_1_distinct_documents(mode: str, num_distractors: i
         assert example.label == (REFUSAL if refuses else example.question.cot_answer)
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_no_distractor_holds_the_answer_or_counts_as_the_oracle(mode: str) -> None:
+@pytest.mark.parametrize(("mode", "per"), WAYS)
+def test_no_distractor_holds_the_answer_or_counts_as_the_oracle(mode: str, per: str) -> None:
     chunks, same = chunked(0, overlap=80, documents=5)
     common = folded_words(chunks[-1].text).split()[3]
     questions = [replace(q, answer=common) for q in questions_on(chunks)]
-    built = build(distractor_mode=mode, questions=questions)
+    built = build(distractor_mode=mode, distractors_per=per, questions=questions)
     for example in built.examples:
         for chunk in example.context:
             if chunk != example.oracle:
