@@ -36,9 +36,7 @@ _LEADING = re.compile(
 )
 _BEGUN = re.compile(r"[<\[◁][^<>\s]{0,24}$")  # what may become a tag
 _ENDS = re.compile(
-    # A server that does not stop there: another turn follows.
-    r"\s*(?:<\|eot_id\|>\s*<\|start_header|<\|im_end\|>\s*<\|im_start|<end_of_turn>\s*<start_of)(?s:.*)"
-    r"|(?:\s*(?:<[|｜][^|｜<>\s]{1,40}[|｜]>|</s>|<end_of_turn>|<eos>))+\s*$"
+    r"(?:\s*(?:<[|｜][^|｜<>\s]{1,40}[|｜]>|</s>|<end_of_turn>|<eos>))+\s*$"
     r"|^\s*<\|(?:START_RESPONSE|begin_of_solution)\|>\s*"
 )
 # <response>…</response> around all

@@ -62,6 +62,11 @@ _MARKER = re.compile(
 _HARMLESS = str.maketrans("<>[]", "‹›［］")
 _ANSWER = re.compile(r"<ANSWER>\s*[:：]?(?:\*+(?=\s))?", re.IGNORECASE)
 _ANSWER_END = re.compile(r"</\s*answer\s*>", re.IGNORECASE)
+# Of a server that does not stop where its turn ends
+_NEXT_TURN = re.compile(
+    r"\s*(?:<\|eot_id\|>\s*<\|start_header|<\|im_end\|>\s*<\|im_start|<end_of_turn>\s*<start_of).*",
+    re.DOTALL,
+)
 _OTHER_LANGUAGES = (
     "antwort|réponse|respuesta|risposta|resposta|trả lời|đáp án|답변|정답|답|答案|回答|答え"
 )
@@ -100,6 +105,7 @@ def harmless(marker: str) -> str:
 
 def _without_end(text: str) -> str:
     """`… <ANSWER>: 3 days</ANSWER> Ask me more!` → `… <ANSWER>: 3 days`"""
+    text = _NEXT_TURN.sub("", text)
     last = max((tag.end() for tag in _ANSWER.finditer(text)), default=len(text))
     end = _ANSWER_END.search(text, last)
     return text[: end.start()].rstrip() if end else text

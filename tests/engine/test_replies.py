@@ -62,8 +62,6 @@ DRAFT = '{"key": "5f1c", "correct": "yes"}'
             "3 days",
         ),
         ("<details><summary>3</summary>days</details>",) * 2,
-        ("3 days<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nAsk me more!", "3 days"),
-        ("3 days<end_of_turn>\n<start_of_turn>user\nAnd", "3 days"),
         ("3 days: <|im_end|> ends a turn",) * 2,
     ],
 )
