@@ -62,7 +62,7 @@ _MARKER = re.compile(
 _HARMLESS = str.maketrans("<>[]", "‹›［］")
 _ANSWER = re.compile(r"<ANSWER>\s*[:：]?(?:\*+(?=\s))?", re.IGNORECASE)
 _ANSWER_END = re.compile(r"</\s*answer\s*>", re.IGNORECASE)
-# Of a server that does not stop where its turn ends
+# Of a teacher whose server does not stop where its turn ends
 _NEXT_TURN = re.compile(
     r"\s*(?:<\|eot_id\|>\s*<\|start_header|<\|im_end\|>\s*<\|im_start|<end_of_turn>\s*<start_of).*",
     re.DOTALL,
@@ -105,7 +105,6 @@ def harmless(marker: str) -> str:
 
 def _without_end(text: str) -> str:
     """`… <ANSWER>: 3 days</ANSWER> Ask me more!` → `… <ANSWER>: 3 days`"""
-    text = _NEXT_TURN.sub("", text)
     last = max((tag.end() for tag in _ANSWER.finditer(text)), default=len(text))
     end = _ANSWER_END.search(text, last)
     return text[: end.start()].rstrip() if end else text
@@ -116,7 +115,7 @@ def canonical(reply: str) -> str:
 
     Also of a reply in a fence, as JSON, or escaped for HTML, and of a tag in another language.
     """
-    text = _without_end(_unwrapped(reply.strip()))
+    text = _without_end(_unwrapped(_NEXT_TURN.sub("", reply).strip()))
     text = _WRITTEN_QUOTE.sub(lambda mark: f"##{mark['which'].lower()}_quote##", text)
     before, tag, answer = _WRITTEN_TAG.sub(f"{ANSWER_TAG} ", text).rpartition(f"{ANSWER_TAG} ")
     return f"{before}{tag}{_bare(answer) if tag else answer}"

@@ -203,9 +203,8 @@ def test_what_a_model_repeats_for_ever_is_read_at_once(part: str) -> None:
         "<end_of_turn>\n<start_of_turn>user\nAnd",
     ],
 )
-def test_a_turn_that_follows_is_no_part_of_the_answer(turn: str) -> None:
+def test_a_turn_that_follows_is_no_part_of_a_label(turn: str) -> None:
     assert canonical(f"It says so. <ANSWER>: 3 days{turn}") == "It says so. <ANSWER>: 3 days"
-    assert parse_answer(f"It says so. <ANSWER>: 3 days{turn}").final_answer == "3 days"
 
 
 @pytest.mark.parametrize(
