@@ -146,8 +146,8 @@ def _paid(
                     how, kind = "cut its reply", "cut"
                 elif isinstance(error, openai.APITimeoutError):
                     how, kind = "did not answer in time", "timeout"
-                said = body if isinstance(body, str) else error.__cause__ or error
-                raise Fault(f"the {settings.where} {how}: {short(said)}", kind=kind) from error
+                why = body if isinstance(body, str) else error.__cause__ or error
+                raise Fault(f"the {settings.where} {how}: {short(why)}", kind=kind) from error
     if not reason:
         raise Fault(f"the {settings.where} cut its reply: it has no end", kind="cut")
     choice = {"message": {"content": text, "refusal": refusal}, "finish_reason": reason}
