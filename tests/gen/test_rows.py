@@ -38,7 +38,7 @@ def build(seed: int = 0, *, per_chunk: int = 2, overlap: int = 80, **changed: An
 
 
 @pytest.mark.parametrize(("mode", "per"), WAYS)
-@pytest.mark.parametrize("num_distractors", [0, 1, 4])
+@pytest.mark.parametrize("num_distractors", [0, 1, 4, 20])
 def test_every_row_has_k_plus_1_distinct_documents(
     mode: str, per: str, num_distractors: int
 ) -> None:
