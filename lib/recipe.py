@@ -191,7 +191,7 @@ class Recipe:
     hard_by: str = _rows("words", choices=("words", "embedding"),
         meaning="neighbours by 'words' (BM25) or by 'embedding'")
     distractors_per: str = _rows("question", choices=("question", "chunk", "context"),
-        meaning="one context for each question, for those of a 'chunk', or of all its chunks")
+        meaning="a context for each question, for all of a 'chunk', or for those of all its chunks")
     too_few: str = _rows("error", choices=("error", "fewer"),
         meaning="documents that cannot fill rows are an error, or give rows with fewer distractors")
     embedding_model: str = _rows("", also=("4_eval",),

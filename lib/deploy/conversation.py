@@ -129,7 +129,7 @@ class Conversation:
         base_url = self._settings[role].base_url
         ours = (one for one in records(self.recipe.run_name) if one.base_url == base_url)
         ended = any(not is_running(one) for one in ours)
-        return ". Its server has ended: run 3_deploy.ipynb again" if ended else ""
+        return ". Its server has ended: run 3_deploy.ipynb, then this again" if ended else ""
 
     def answers(self, question: str, setting: str, k: int) -> tuple[list[Document], list[Part]]:
         """The documents, and the whole answer of each role."""

@@ -45,9 +45,9 @@ def build_examples(
 
     distractors_per "chunk": all questions of a chunk are of one kind and have one context, in one
     order, which training and prefix caches can then share; shares are met to the chunk. "context":
-    train and valid rows also take the context of another chunk's rows, if it holds their oracle, or
-    where that is absent does not, and no answer of theirs elsewhere; distractors are first chunks
-    whose questions have no context yet.
+    train and valid rows also take a context that was made for another chunk: one that holds their
+    oracle (rows without it: one that does not), and no answer of theirs elsewhere. Chunks whose
+    questions have no context yet are the first distractors.
 
     A question with several oracles shows all of them or none, in as many documents as any other;
     all must be in one split. `given` distractors (by question id) are taken first.
@@ -162,7 +162,8 @@ class _Contexts:
         guard: Guard,
         rng: Random,
     ) -> tuple[Chunk, ...] | None:
-        """One with all of the oracles, or without any, then with a neighbour if there is one."""
+        """One that holds all of the oracles; for rows without them, one that holds none, if
+        possible with a neighbour."""
         shown = len(oracles) if kind == "oracle" else 0
         near = oracles[:1] if shown else nearest
         candidates = chain.from_iterable(self.holding.get(chunk.id, ()) for chunk in near)

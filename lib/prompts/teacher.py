@@ -187,7 +187,7 @@ def parse_questions(reply: str) -> list[str]:
 
 def _data(body: str) -> Any:
     """The JSON of a reply, or Python's form of it; else the objects in it."""
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         data = json.loads(body)
         return _data(data) if isinstance(data, str) else data
     objects: list[Any] = _objects(body)

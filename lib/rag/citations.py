@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lib.prompts.student import ANSWER_TAG, canonical, parse_answer
 from lib.records import Chunk
-from lib.text import find_quote
+from lib.text import find_quote, words
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,9 @@ class CitedAnswer:
 
     @property
     def supported(self) -> bool:
-        """Whether it answers, and at least one of its quotes is in a document that was shown."""
-        return self.answer is not None and any(citation.chunk for citation in self.citations)
+        """Whether it answers, and a document that was shown has a quote of it, a word at least."""
+        found = (words(citation.quote) for citation in self.citations if citation.chunk)
+        return self.answer is not None and any(found)
 
 
 def read_reply(

@@ -142,7 +142,9 @@ def test_of_a_server_that_has_ended_what_to_do_is_said(
     ServerRecord("student", "toy", 2**22 + 1, 1.0, toy.student.port, "m", "", "x.log").save()
     toy.student.fault = toy.baseline.fault = lambda number, body: "cut"
     failed = whole(conversation, toy.question(0))
-    assert failed["student"].error.endswith("Its server has ended: run 3_deploy.ipynb again")
+    assert failed["student"].error.endswith(
+        "Its server has ended: run 3_deploy.ipynb, then this again"
+    )
     assert "has ended" not in failed["baseline"].error
 
 

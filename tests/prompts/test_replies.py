@@ -100,6 +100,11 @@ QUESTIONS = (
 )
 
 
+@pytest.mark.parametrize("opening", ["[", '{"questions":'])
+def test_a_reply_that_opens_without_end_has_no_question(opening: str) -> None:
+    assert parse_questions(opening * 20_000) == []
+
+
 @pytest.mark.parametrize(
     "label",
     ["1 -", "2/", "#3", "#4:", "Q.5", "→", "一、", "Pregunta nº 6:", "Câu hỏi số 7:", "8번."],

@@ -61,6 +61,7 @@ def test_a_quote_is_cited_only_where_a_document_has_it() -> None:
     invented = read_reply(cot_label("It says:", "The ferry is free.", "free"), chunks)
     assert not invented.supported
     assert str(invented.citations[0]) == "in none of the documents"
+    assert not read_reply(cot_label("It says:", ".", "free"), chunks).supported, "no word"
     refused = read_reply(REFUSAL, chunks)
     assert (refused.refused, refused.supported, refused.citations) == (True, False, ())
     assert not read_reply("It is free. <ANSWER>: free", chunks).supported

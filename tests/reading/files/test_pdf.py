@@ -238,6 +238,15 @@ def test_a_font_that_lies_or_says_nothing_is_reported_by_page(tmp_path: Path) ->
     assert [(entry.path, entry.reason) for entry in skipped] == [("a.pdf, page 2", NO_LANGUAGE)]
 
 
+def test_pages_that_lose_text_and_can_be_read_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pdf, "LEAST_KEPT", 2.0)  # every page has lost some
+    found = read(tmp_path, [body(1), body(2)])
+    assert found.notes == {pdf.LOST: [1, 2]}
+    assert all(found.pages)
+
+
 def test_a_damaged_page_loses_only_itself(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "a.pdf", [body(1), body(2), body(3)])
     data, pages = path.read_bytes(), path.read_bytes().split(b"/Type /Page ")

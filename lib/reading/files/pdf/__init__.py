@@ -62,8 +62,8 @@ def read(path: Path) -> Text:
             notes[LOST].append(number)
         elif reads_like_no_language(text):
             notes[NO_LANGUAGE].append(number)
-    unread = {number for reason in (LOST, NO_LANGUAGE) for number in notes.get(reason, ())}
-    if len(unread) > 1 and len(unread) == sum(map(bool, texts)):
+    written = list(filter(None, texts))
+    if len(written) > 1 and all(map(reads_like_no_language, written)):
         raise ValueError(NO_LANGUAGE)
     return Text(document.get_metadata_dict().get("Title", ""), texts, dict(notes), dict(dropped))
 
