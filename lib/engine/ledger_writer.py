@@ -129,7 +129,7 @@ def connect(path: Path) -> sqlite3.Connection:
         db = sqlite3.connect(path, check_same_thread=False, timeout=_BUSY_TIMEOUT_S)
         db.execute("PRAGMA synchronous=FULL")
         if (version := db.execute("PRAGMA user_version").fetchone()[0]) < _VERSION:
-            db.execute("PRAGMA journal_mode=WAL")  # stays with the file
+            _use_wal(db)
             with db:
                 db.execute("BEGIN IMMEDIATE")
                 _upgrade(db)
@@ -143,6 +143,19 @@ def connect(path: Path) -> sqlite3.Connection:
             "OPENBOOK_HOME to another place. Nothing in it was changed."
         )
     return db
+
+
+def _use_wal(db: sqlite3.Connection) -> None:
+    """It stays with the file. SQLite does not wait here while another first run does the same."""
+    deadline = time.monotonic() + _BUSY_TIMEOUT_S
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _upgrade(db: sqlite3.Connection) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -286,3 +287,15 @@ def test_no_room_is_said_before_anything_is_paid(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(SetupError, match=r"ledger\.reserve.*No space left on device.*Free some"):
         ledger.reserve_space()
     ledger.close()
+
+
+def test_first_runs_at_once_make_one_ledger(tmp_path: Path) -> None:
+    def opened(path: Path) -> bool:
+        start.wait()
+        Ledger(path).close()
+        return True
+
+    start = threading.Barrier(8)
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(60):
+            assert all(pool.map(opened, [tmp_path / f"{number}.sqlite"] * 8))
