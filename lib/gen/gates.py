@@ -1,7 +1,7 @@
 """Quality gates: each refuses a question or an answer with a Rejection, which says why."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from lib.prompts.api_answer import format_api_answer, parse_api_answer
@@ -22,7 +22,7 @@ from lib.text import find_quote, holds, same_answer
 
 # Part of the name of the teacher's questions. Raise it when the same replies would give other rows:
 # after a change of a gate, of a parser, or of what counts as a repeat. A comment renames nothing.
-GATES = 4
+GATES = 5
 
 MAX_ANSWER_WORDS, MAX_PAIR_ANSWER_WORDS = 40, 150  # where max_answer_words is 0
 
@@ -181,19 +181,29 @@ def _judge_cot(
 
     def own_words(quoted: re.Match[str]) -> str:
         begin, quote, end = quoted.groups()
-        forms = (quote, _AROUND.sub("", quote))
-        found = next(
-            filter(None, (find_quote(one, chunk.text) for one in forms for chunk in oracles)), None
-        )
-        if found is None:
+        found = (find_quote(form, chunk.text) for form in _forms(quote) for chunk in oracles)
+        own = next(filter(None, found), None)
+        if own is None:
             raise Rejection("verbatim", f"not in the document: “{quote[:120]}”")
-        return f"{begin}{found}{end}"
+        return f"{begin}{own}{end}"
 
     cot_answer = _QUOTED.sub(own_words, cot_answer)
     if recipe.language:
         said = _QUOTED.sub(" ", cot_answer.partition(ANSWER_TAG)[0])
         _check_language("its reasoning", said, recipe)
     return replace(question, cot_answer=cot_answer, answer=parsed.final_answer)
+
+
+def _forms(quote: str) -> Iterator[str]:
+    """A quote, then without what a teacher of its own accord changes at its ends.
+
+    It puts marks around it, a full stop behind it, and a capital at its beginning.
+    """
+    yield quote
+    plain = _AROUND.sub("", quote)
+    for form in (plain, plain.rstrip(".,;:")):
+        yield form
+        yield form[:1].swapcase() + form[1:]
 
 
 def judge_pair(question: Question, answer: str, recipe: Recipe) -> Question:

@@ -72,7 +72,10 @@ def ask_questions(corpus: Corpus) -> Generated:
         asked = replace(asked, questions=kept, rejected=rejected)
         corpus.read()  # a teacher that was asked before about these chunks reads none of them
         passed, failed = len(asked.questions), len(asked.rejected)
-        print(f"{passed:,} questions passed the gates, {failed:,} did not")
+        said = f"{passed:,} questions passed the gates, {failed:,} did not"
+        print(
+            said + f", {asked.unwritten:,} were asked for and not written" * bool(asked.unwritten)
+        )
     return asked
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,12 @@ FOLDER = Path(__file__).parent
 NOT_ANSWERED = "NONE"
 
 _QUOTES = (QUOTE_BEGIN, QUOTE_END)
+_SHOWN_TOGETHER = ("questions", "answer")
 _FORM = PromptForm(
     path=FOLDER / "teacher_gpt.yaml",
     needed={
         "system": (),
+        "example": (),
         "context": (DOCUMENT_BEGIN, "{document}", DOCUMENT_END),
         "numbered_context": ("{number}", DOCUMENT_BEGIN, "{document}", DOCUMENT_END),
         "own_language": (),
@@ -66,7 +69,8 @@ class TeacherPrompts:
     def ask(self, task: str, *chunks: Chunk, **values: str) -> list[Message]:
         """The documents first, then a task on them; without documents the task alone.
 
-        The tasks are texts of teacher_gpt.yaml; `values` fill in their names.
+        The tasks are texts of teacher_gpt.yaml; `values` fill in their names. Before them comes the
+        example, if the prompts have one of this task.
         """
         asked = self.fill(task, **values)
         if not chunks:
@@ -76,10 +80,35 @@ class TeacherPrompts:
             self.fill(form, number=str(number), document=chunk.text, title=chunk.title)
             for number, chunk in enumerate(chunks, start=1)
         ]
-        return chat_messages(self.texts["system"].strip(), "\n".join([*documents, asked]))
+        *system, said = chat_messages(self.texts["system"].strip(), "\n".join([*documents, asked]))
+        return [*system, *self._example(task), said]
+
+    def _example(self, task: str) -> Iterator[Message]:
+        """The same task on another document, as a conversation. Questions and answers are shown
+        together, so that the requests about one document begin with the same words."""
+        (title, document), turns = _example_turns(self.texts["example"])
+        shown = _SHOWN_TOGETHER if task in _SHOWN_TOGETHER else (task,)
+        context = self.fill("context", document=document, title=title) + "\n"
+        for name, value, reply in turns:
+            if name in shown:
+                asked = context + self.fill(name, count=value, counts=value, question=value)
+                yield {"role": "user", "content": asked}
+                yield {"role": "assistant", "content": reply}
+                context = ""  # once, before the first
 
     def fill(self, key: str, **values: str) -> str:
         return fill(self.texts[key], **values).strip()
+
+
+@cache
+def _example_turns(text: str) -> tuple[tuple[str, str], list[tuple[str, str, str]]]:
+    """Title and document of an example, and its turns: task, what is filled in, and reply.
+
+    `# Piers / A pier was built. / > answer What was built? / A pier` has one turn. "" has none.
+    """
+    title, _, document = re.split(r"^> ", text, maxsplit=1, flags=re.MULTILINE)[0].partition("\n")
+    turns = re.findall(r"^> (\w+) ([^\n]*)\n(.*?)\s*(?=^> |\Z)", text, re.MULTILINE | re.DOTALL)
+    return (title.lstrip("# "), document.strip()), turns
 
 
 def load_prompts(recipe: Recipe) -> TeacherPrompts:

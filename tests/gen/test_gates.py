@@ -155,6 +155,22 @@ def test_no_label_holds_what_a_teacher_puts_around_its_parts(
     assert (answered.cot_answer, answered.answer) == (label, "3 days")
 
 
+@pytest.mark.parametrize(
+    "said", ["Built in 1829", "built in 1829.", "“Built in 1829.”", "built in 1829,"]
+)
+def test_a_quote_may_begin_with_a_capital_and_end_with_a_full_stop(said: str) -> None:
+    reply = f"So: ##begin_quote##{said}##end_quote## <ANSWER>: 3 days"
+    answered = judge_answer(QUESTION, CHUNK, reply, Recipe())
+    assert parse_answer(answered.cot_answer).quotes == ("built in 1829",)
+
+
+@pytest.mark.parametrize("said", ["BUILT in 1829", "built in 1829. It", "Uilt in 1828"])
+def test_no_other_change_of_a_quote_is_taken(said: str) -> None:
+    reply = f"So: ##begin_quote##{said}##end_quote## <ANSWER>: 3 days"
+    with pytest.raises(Rejection, match="not in the document"):
+        judge_answer(QUESTION, CHUNK, reply, Recipe())
+
+
 def test_reasoning_and_answer_may_come_as_json() -> None:
     reply = json.dumps({"reasoning": "So: **##begin_quote##**x**##end_quote##**", "answer": "3"})
     assert canonical(reply) == "So: ##begin_quote##x##end_quote## <ANSWER>: 3"

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from lib.gen.gates import check_question, judge_answer, judge_row
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END
-from lib.prompts.teacher import FOLDER, TeacherPrompts, go_on, load_prompts, say_counts
+from lib.prompts.teacher import (
+    FOLDER,
+    NOT_ANSWERED,
+    TeacherPrompts,
+    go_on,
+    load_prompts,
+    parse_questions,
+    parse_rows,
+    say_counts,
+)
 from lib.recipe import KNOBS, Recipe
+from lib.records import Question
 from lib.settings import SetupError
 from tests.gen.scripted import chunk_of
 
@@ -50,6 +62,44 @@ def test_the_document_comes_first_and_the_form_is_asked_for(variant: str, langua
     asked_in = ["Korean" in said(messages) for messages in one[:6]]
     assert asked_in == [bool(language)] * 6
     assert not any(" \n" in said(messages) or "{count" in said(messages) for messages in one)
+
+
+@pytest.mark.parametrize("task", ["questions", "answer", "joint", "pairs"])
+def test_open_models_see_the_task_done_on_another_document_first(task: str) -> None:
+    """A small model took an example within the task for the document, and asked about that."""
+    prompts = load(prompt_variant="llama")
+    asked = {"count": "2", "counts": "2 questions", "question": "Who?"}
+    system, *example, last = prompts.ask(task, CHUNK, **asked)
+    roles = [message["role"] for message in (system, *example, last)]
+    assert roles == ["system", *["user", "assistant"] * (len(example) // 2), "user"]
+    assert len(example) >= 2
+    assert "Sandry" not in said([last])
+    assert said([example[0]]).count("<DOCUMENT>") == 1
+    document = said([example[0]]).partition("<DOCUMENT>")[2].partition("</DOCUMENT>")[0]
+    shown = [reply["content"] for reply in example[1::2]]
+    for question, reply in zip(example[::2], shown, strict=True):
+        if '"questions"' in question["content"]:
+            assert len(parse_questions(reply)) == 3
+            assert "Write 3 questions" in question["content"]
+    recipe = Recipe(dataset_kind="qa" if task == "pairs" else "raft")
+    chunk = replace(CHUNK, text=document)
+    rows = [draft for reply in shown for draft in parse_rows(reply)]
+    assert (len(rows) == 2) == (task in ("joint", "pairs"))
+    for draft in rows:
+        check_question(draft.question, chunk, recipe)
+        judge_row(Question("q", chunk.id, draft.question), draft, chunk, recipe)
+    if task in ("questions", "answer"):
+        assert shown[-1] == NOT_ANSWERED
+        for question, reply in zip(example[2:-2:2], shown[1:-1], strict=True):
+            text = question["content"].splitlines()[0].partition(": ")[2]
+            judge_answer(Question("q", chunk.id, text), chunk, reply, recipe)
+
+
+def test_the_requests_about_one_document_begin_with_the_same_example() -> None:
+    prompts = load(prompt_variant="llama")
+    one = prompts.ask("questions", CHUNK, count="3")
+    assert one[:-1] == prompts.ask("answer", CHUNK, question="Who?")[:-1]
+    assert len(prompts.ask("rating", CHUNK, question="Who?", answer="Ann")) == 2
 
 
 def test_the_variants_differ_and_the_styles_do() -> None:

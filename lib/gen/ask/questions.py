@@ -50,6 +50,7 @@ class Generated:
     teacher: str  # its name: of the deployment, or of the built-in teacher
     questions_dir: Path  # the artefact they lie in
     ratings: list[Rating] = field(default_factory=list)  # by the judge, if there was one
+    unwritten: int = 0  # questions that were asked for and not written
 
 
 def teacher_name() -> str:
@@ -177,6 +178,7 @@ def _write(candidates: Sequence[Candidate], asking: Asking, chunks: Sequence[Chu
     if not questions:
         raise SetupError(_why_none(teacher, rejected, recipe))
     ratings = [c.rating for c in ordered if c.rating is not None]
+    unwritten = sum(c.question is None and c.refused is None for c in candidates)
     made_of = asking.made_of(chunks)
     manifest = {
         "teacher": teacher,
@@ -184,6 +186,7 @@ def _write(candidates: Sequence[Candidate], asking: Asking, chunks: Sequence[Chu
         "questions": len(questions),
         "rejected": len(rejected),
         "rejected_by_gate": dict(sorted(Counter(item.gate for item in rejected).items())),
+        "unwritten": unwritten,
         "repaired": sum(candidate.repairs_left < recipe.max_repairs for candidate in taken),
         "made_of": {key: value for key, value in made_of.items() if key != "chunks"},
     }
@@ -193,7 +196,7 @@ def _write(candidates: Sequence[Candidate], asking: Asking, chunks: Sequence[Chu
         write_jsonl(folder / "rejected.jsonl", rejected)
         write_jsonl(folder / "ratings.jsonl", ratings)
         write_json(folder / "manifest.json", manifest)
-    return Generated(questions, rejected, teacher, target, ratings)
+    return Generated(questions, rejected, teacher, target, ratings, unwritten)
 
 
 def _why_none(teacher: str, rejected: Sequence[Rejected], recipe: Recipe) -> str:
@@ -214,12 +217,14 @@ def _why_none(teacher: str, rejected: Sequence[Rejected], recipe: Recipe) -> str
 
 def _read(folder: Path) -> Generated:
     try:
+        manifest = read_json(folder / "manifest.json")
         return Generated(
             [Question(**row) for row in read_jsonl(folder / "questions.jsonl")],
             [Rejected(**row) for row in read_jsonl(folder / "rejected.jsonl")],
-            read_json(folder / "manifest.json")["teacher"],
+            manifest["teacher"],
             folder,
             [Rating(**row) for row in read_jsonl(folder / "ratings.jsonl")],
+            manifest["unwritten"],
         )
     except (OSError, ValueError, TypeError, KeyError) as error:
         said = f"{type(error).__name__}: {one_line(str(error))[:200]}"

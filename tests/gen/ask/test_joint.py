@@ -78,7 +78,7 @@ def test_a_row_of_another_document_is_not_taken() -> None:
         data = json.loads(good(messages[:2]))
         return json.dumps({"rows": [{**item, "document": 1} for item in data["rows"]]})
 
-    outcome, _ = ask(SMALL[:2], says, ask_mode="joint", questions_per_chunk=2)
+    outcome, _ = ask(SMALL[:2], says, ask_mode="joint", questions_per_chunk=2, max_repairs=0)
     assert {question.chunk_id for question in outcome.questions} == {"a#0"}
 
 
@@ -124,3 +124,20 @@ def test_plain_pairs_have_no_reasoning() -> None:
         ("aword1", ""),
         ("aword2", ""),
     ]
+
+
+def test_a_document_that_a_reply_leaves_out_is_asked_about_alone() -> None:
+    """A model of 1.5B parameters wrote about the first of three documents only, each time."""
+
+    def says(messages: list[Message]) -> str:
+        rows = json.loads(good(messages))["rows"]
+        return json.dumps({"rows": [row for row in rows if row["document"] == 1]})
+
+    options = {"ask_mode": "joint", "questions_per_chunk": 2}
+    outcome, sent = ask(SMALL, says, **options)
+    found = [question.id for question in outcome.questions]
+    assert found == [f"{chunk.id}?{n}" for chunk in SMALL for n in range(2)]
+    asked = [request.messages[-1]["content"].count("<DOCUMENT>") for request in sent]
+    assert asked == [4, 1, 1, 1]
+    outcome, sent = ask(SMALL, says, **options, max_repairs=0)
+    assert (len(outcome.questions), len(sent)) == (2, 1)
