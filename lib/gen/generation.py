@@ -9,7 +9,13 @@ from pathlib import Path
 from lib.dataset import write_dataset
 from lib.engine.ledger import Ledger
 from lib.engine.prices import costs, load_prices, show_costs
-from lib.gen.ask.questions import Generated, ask_teacher, teacher_notice
+from lib.gen.ask.questions import (
+    Generated,
+    ask_teacher,
+    frequent_gates,
+    frequent_reason,
+    teacher_notice,
+)
 from lib.gen.ask.shares import drawn
 from lib.gen.check import check_dataset, summary
 from lib.gen.corpus import Corpus, needs_all
@@ -71,11 +77,14 @@ def ask_questions(corpus: Corpus) -> Generated:
         rejected = [*corpus.own.rejected, *asked.rejected, *refused]
         asked = replace(asked, questions=kept, rejected=rejected)
         corpus.read()  # a teacher that was asked before about these chunks reads none of them
-        passed, failed = len(asked.questions), len(asked.rejected)
+        passed, failed = len(asked.questions), len(rejected)
         said = f"{passed:,} questions passed the gates, {failed:,} did not"
+        said += f" ({frequent_gates(rejected)})" * bool(rejected)
         print(
             said + f", {asked.unwritten:,} were asked for and not written" * bool(asked.unwritten)
         )
+        if failed > passed:
+            print(frequent_reason(rejected, recipe))
     return asked
 
 

@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -32,7 +33,7 @@ from lib.store import read_json, read_jsonl
 from tests.batch_server import BatchServer
 from tests.gen.dataset import source_of
 from tests.gen.make import prose
-from tests.server import Loopback, serve, serving
+from tests.server import Loopback, reader, serve, serving
 
 PARAMETERS = {
     "chunk_chars": 400,
@@ -285,6 +286,29 @@ def test_a_run_that_makes_nothing_fails(
     assert "The first: it does not end in a question mark" in said
     (rejected,) = (home_dir / "artefacts" / "questions").glob("*.rejected.jsonl")
     assert rejected.read_text().count('"gate": "form"') > 10
+
+
+def test_a_teacher_most_of_whose_rows_are_refused_is_told_of_with_a_remedy(
+    home_dir: Path, documents: Path, loopback: Loopback, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A model of 1.5B parameters left the final answer out of 16 of 24 replies."""
+    answered = count()
+
+    def reply(body: Any) -> Any:
+        text = reader(body)
+        leave_out = "<ANSWER>" in text and next(answered) % 3
+        return text.replace("<ANSWER>:", "The answer is") if leave_out else text
+
+    loopback.reply = reply
+    made(home_dir, documents, max_repairs=0)
+    said = capsys.readouterr().out
+    passed, refused = map(int, re.findall(r"(\d+) questions passed the gates, (\d+) did", said)[0])
+    assert 0 < passed < refused
+    assert re.search(r"did not \(parsable \d+", said)
+    assert "The first: no final answer behind <ANSWER>:. The reply: “" in said
+    assert "Set prompt_variant to 'llama', for open models" in said
+    made(home_dir, documents, max_repairs=0, prompt_variant="llama", run_name="open")
+    assert "prompt_variant" not in capsys.readouterr().out.partition("passed the gates")[2]
 
 
 def test_a_teacher_whose_replies_cannot_be_read_is_not_paid_to_the_end(

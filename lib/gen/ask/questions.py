@@ -35,7 +35,9 @@ from lib.store import (
 from lib.text import one_line
 from offline.teacher import NAME, NOTICE
 
-_REMEDIES = {  # gate → what to do where it refuses every question
+_OTHER_PROMPTS = "Set prompt_variant to 'llama', for open models, or take another teacher."
+_REMEDIES = {  # gate → what to do where it refuses most questions
+    **dict.fromkeys(("parsable", "quoted", "verbatim"), _OTHER_PROMPTS),
     "complete": "Raise max_question_tokens and max_cot_answer_tokens.",
     "refused": "Mend what the endpoint complains of (too many tokens: max_question_tokens, "
     "max_cot_answer_tokens, chunk_chars), or take another teacher.",
@@ -203,16 +205,30 @@ def _why_none(teacher: str, rejected: Sequence[Rejected], recipe: Recipe) -> str
     """The most frequent gate and its first row; all rows are kept, though no artefact is made."""
     path = home() / "artefacts" / "questions" / f"{recipe.run_name}.rejected.jsonl"
     write_jsonl(path, rejected)
-    by_gate = Counter(item.gate for item in rejected).most_common()
-    reasons = ", ".join(f"{gate} {count}" for gate, count in by_gate[:3]) or "none was written"
+    reasons = frequent_gates(rejected) or "none was written"
     said = f"No question of the teacher {teacher} passed the gates ({reasons}; {portable(path)}). "
-    if not by_gate:
-        return said + "Look at the documents' text."
-    gate, item = by_gate[0][0], next(item for item in rejected if item.gate == by_gate[0][0])
-    said += f"The first: {one_line(item.reason)[:300]}. "
+    return said + (frequent_reason(rejected, recipe) or "Look at the documents' text.")
+
+
+def frequent_gates(rejected: Sequence[Rejected]) -> str:
+    """`parsable 16, verbatim 3`: the gates that refused most, and how many."""
+    by_gate = Counter(item.gate for item in rejected).most_common(3)
+    return ", ".join(f"{gate} {count}" for gate, count in by_gate)
+
+
+def frequent_reason(rejected: Sequence[Rejected], recipe: Recipe) -> str:
+    """Of the gate that refused most: the first row that it refused, and what to do; "" = none."""
+    if not rejected:
+        return ""
+    [(gate, _)] = Counter(item.gate for item in rejected).most_common(1)
+    item = next(item for item in rejected if item.gate == gate)
+    said = f"The first: {one_line(item.reason)[:300]}. "
     if item.cot_answer:
         said += f"The reply: “{one_line(item.cot_answer)[:200]}”. "
-    return said + _REMEDIES.get(gate, "Look at the documents' text, or take another teacher.")
+    remedy = _REMEDIES.get(gate, "Look at the documents' text, or take another teacher.")
+    if remedy == _OTHER_PROMPTS and recipe.prompt_variant == "llama":
+        remedy = "Take another teacher."
+    return said + remedy
 
 
 def _read(folder: Path) -> Generated:
