@@ -25,10 +25,10 @@ _PATHS = (
 ).split()
 
 
-def add_parameters(parser: argparse.ArgumentParser) -> None:
+def add_parameters(parser: argparse.ArgumentParser, default: str = "tiny.yaml") -> None:
     """`-p FILE` and `-r NAME VALUE`, for `overrides`."""
     parser.add_argument(
-        "-p", dest="file", type=Path, metavar="FILE", help="parameters; default: tiny.yaml of "
+        "-p", dest="file", type=Path, metavar="FILE", help=f"parameters; default: {default} of "
         "parameters/"
     )  # fmt: skip
     add_overrides(parser)

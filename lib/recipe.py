@@ -382,7 +382,7 @@ class Recipe:
         for name, knob in KNOBS.items():
             object.__setattr__(self, name, knob.checked(getattr(self, name)))
         if found := [text for wrong, text in self._contradictions() if wrong]:
-            raise SetupError(f"{found[0]} Change it.")
+            raise SetupError(found[0])
 
     def _contradictions(self) -> list[tuple[bool, str]]:
         """(they hold, what is wrong) of values that are fine alone and not together."""

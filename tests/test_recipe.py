@@ -67,6 +67,7 @@ def test_values_that_contradict_each_other_stop_at_once(wrong: dict[str, Any]) -
         Recipe(**wrong)
     assert all(name in str(caught.value) for name in list(wrong)[-1:])
     assert "\n" not in str(caught.value)
+    assert "Change it" not in str(caught.value)  # each says itself what to do
 
 
 def test_the_old_way_to_train_every_weight_names_the_new_one() -> None:

@@ -49,7 +49,7 @@ def add_options(parser: Parser) -> None:
     parser.add_argument(
         "run_name", nargs="?", default="", metavar="RUN", help="default: the latest"
     )
-    add_parameters(parser)
+    add_parameters(parser, default="RUN.yaml, else tiny.yaml,")
     parser.add_argument("--role", choices=ROLES, nargs="+", default=ROLES, help="default: both")
     parser.add_argument("--retrieval", metavar="SETTING", help="such as 'hybrid + rerank'")
     parser.add_argument("--top-k", metavar="N", help="documents that are retrieved")

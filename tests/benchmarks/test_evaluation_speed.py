@@ -15,7 +15,7 @@ def test_the_material_meets_every_metric_and_every_loss() -> None:
     scores = score_answers(answers, questions, cases)
     of_answers = {"Overlap with the right answer", "Quotes", "Refusals"}
     metrics = {name for group in of_answers for name in METRIC_GROUPS[group]}
-    assert {score.metric for score in scores} == metrics
+    assert {score.metric for score in scores} >= metrics
     assert len(metrics) >= LEAST_METRICS
     assert set(outcomes(answers, scores)) == set(LOSSES)
     assert (questions, cases, answers, chunks) == material(30, seed=1)

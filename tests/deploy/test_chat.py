@@ -66,6 +66,12 @@ def read(part: Part) -> CitedAnswer:
 # --- one question --------------------------------------------------------------------------------
 
 
+def test_the_help_names_the_parameters_of_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        chat.main(["-h"])
+    assert "default: RUN.yaml" in capsys.readouterr().out
+
+
 def test_a_reply_is_read_into_answer_and_citations(toy: ToyRun, conversation: Conversation) -> None:
     for role, part in whole(conversation, toy.question(2)).items():
         answer, chunk = read(part), toy.chunks[2]

@@ -41,6 +41,11 @@ def log_run(run: Run, tracker: str) -> str:
             about = {"notes": run.metrics["verdict"], "config": run.metrics["made_of"]}
             with package.init(name=run.name, dir=run.run_dir, settings=_WANDB, **about) as active:
                 active.summary.update(figures_of(run))
+    except ModuleNotFoundError as error:
+        raise SetupError(
+            f"{tracker} needs the package {error.name}, which is not installed. "
+            f"Install it: .venv/bin/pip install {error.name}"
+        ) from error
     except Exception as error:  # of the packages' own classes; it may not end 4_eval
         reason = secrets().sub("***", one_line(str(error)))
         raise SetupError(f"{tracker} did not take the run: {reason}") from error

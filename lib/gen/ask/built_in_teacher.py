@@ -26,7 +26,7 @@ def write_rows(
     """
     shares = [share for group in groups for share in group]
     chunks = [share.chunk for share in shares if not share.given]
-    _check(chunks, recipe)
+    require_possible(chunks, recipe)
     recipe = replace(recipe, language="")  # it writes English only: nothing to check
     for chunk in chunks[:1]:  # it loads a parser: seconds that no chunk takes
         write_questions(chunk, num_questions=0, seed=recipe.seed)
@@ -71,7 +71,8 @@ def _row_of(given: Given, recipe: Recipe) -> Candidate:
     return candidate
 
 
-def _check(chunks: Sequence[Chunk], recipe: Recipe) -> None:
+def require_possible(chunks: Sequence[Chunk], recipe: Recipe) -> None:
+    """A SetupError names what is asked for and takes a language model."""
     language = language_name(recipe.language)
     wanted = {
         "rationale": recipe.rationale,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lib.endpoints import endpoint_settings
 from lib.engine.budget import BYTES_PER_TOKEN
 from lib.engine.prices import load_prices
+from lib.gen.ask.built_in_teacher import require_possible
 from lib.gen.ask.rows import first_request
 from lib.gen.ask.shares import Share, asks_whole_rows, drawn, request_groups, shares
 from lib.gen.own_questions import Given
@@ -50,7 +51,10 @@ class Estimate:
 def estimate(chunks: Iterable[Chunk], recipe: Recipe, own: Sequence[Given] = ()) -> Estimate:
     prices, settings = load_prices(), endpoint_settings("teacher")
     asked = drawn(list(chunks), recipe)
-    rows = len(own) + sum(share.count for share in shares(asked, recipe))
+    of_chunks = list(shares(asked, recipe))
+    rows = len(own) + sum(share.count for share in of_chunks)
+    if settings is None:
+        require_possible([share.chunk for share in of_chunks], recipe)
     if settings is None or not rows:
         return Estimate(rows, 0, 0, 0, 0.0, prices.currency)
     prompts = load_prompts(recipe)

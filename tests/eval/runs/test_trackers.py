@@ -97,5 +97,13 @@ def test_a_tracker_that_fails_is_a_sentence_and_shows_no_secret(
     assert said in capsys.readouterr().err
 
 
+def test_a_package_that_is_not_installed_is_named_with_its_command(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    assert main(["export", str(run.run_dir), "--to", "mlflow"]) == 2
+    assert "not installed. Install it: .venv/bin/pip install mlflow" in capsys.readouterr().err
+
+
 def test_without_a_name_in_the_environment_nothing_is_logged(run: Run) -> None:
     assert log_to_trackers(run) == []

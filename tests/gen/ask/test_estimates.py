@@ -9,6 +9,7 @@ import pytest
 
 from lib.gen.ask.estimates import estimate, tokens
 from lib.recipe import Recipe
+from lib.settings import SetupError
 from tests.gen.scripted import ask, words_chunk
 
 CHUNKS = [words_chunk(name, 90) for name in "abcdefgh"]
@@ -57,3 +58,5 @@ def test_an_unknown_price_is_said_and_the_built_in_teacher_is_free(
         monkeypatch.delenv(f"COMPLETION_OPENAI_{name}")
     said = estimate(CHUNKS, Recipe())
     assert (said.requests, said.cost) == (0, 0.0)
+    with pytest.raises(SetupError, match=r"built-in teacher cannot .*language = 'Vietnamese'"):
+        estimate(CHUNKS, Recipe(language="Vietnamese"))  # so a dry run says it, too
