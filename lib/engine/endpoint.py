@@ -176,9 +176,10 @@ class Endpoint:
         """One attempt, in a form that the endpoint accepts."""
         while True:
             payload = self._form.payload(request)
+            body = payload | {"stream": False}  # without it Unsloth, RAGFlow and others stream
             try:
                 return await self._requests.post(
-                    "chat/completions", payload, kind=request["max_tokens"], timeouts=timeouts
+                    "chat/completions", body, kind=request["max_tokens"], timeouts=timeouts
                 )
             except (RequestRejected, Fault) as error:
                 if isinstance(error, RequestRejected) or is_about_system_role(error):

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from lib.endpoints import EndpointSettings, no_address
-from lib.engine.faults import Fault, read_body, short
+from lib.engine.faults import Fault, proxy_login, read_body, short
 from lib.settings import SetupError, without_secrets
 
 _CONNECT_TIMEOUT_S = 20.0
@@ -84,6 +84,8 @@ class Transport:
                 "If it is your own, name the file of its authority: SSL_CERT_FILE=/path/to/ca.pem."
             ) from error
         except aiohttp.ClientHttpProxyError as error:
+            if error.status == 407:
+                raise proxy_login(where, short(error.message)) from error
             proxy = without_secrets(self._proxy or "")
             message = f"the proxy {proxy} says {error.status} {short(error.message)}"
             raise Fault(f"the {where} cannot be reached: {message}", kind="unreachable") from error

@@ -56,6 +56,7 @@ def test_each_style_shows_its_key_in_its_own_way() -> None:
         run(ask(azure(server)))
         assert server.authorizations == ["Bearer k-1", ""]
         assert server.api_keys == ["", "k-1"]
+        assert {body["stream"] for body in server.requests} == {False}  # some stream by default
 
 
 @pytest.mark.parametrize("base_url", ["no address", "http://", "ftp://127.0.0.1/v1"])
@@ -79,6 +80,25 @@ def test_a_proxy_of_the_environment_is_used_and_no_proxy_is_honoured(
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
         run(ask(EndpointSettings("teacher", "openai", server.base_url, "m", "k"), "c"))
         assert len(server.requests) == 2  # this machine needs no proxy
+
+
+def test_a_proxy_that_wants_a_login_is_named(
+    no_proxies: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 407 Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async def scenario(scheme: str) -> None:
+        async with await asyncio.start_server(handle, "127.0.0.1", 0) as proxy:
+            port = proxy.sockets[0].getsockname()[1]
+            monkeypatch.setenv("all_proxy", f"http://127.0.0.1:{port}")
+            await ask(EndpointSettings("teacher", "openai", f"{scheme}://a.example/v1", "m", "k"))
+
+    for scheme in ("http", "https"):
+        with pytest.raises(SetupError, match=r"proxy .* wants a login \(407: .*user:password"):
+            run(scenario(scheme))
 
 
 @pytest.fixture
