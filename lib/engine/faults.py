@@ -160,9 +160,9 @@ def duration_s(text: str) -> float | None:
     return sum(float(number) * _UNIT_S[unit] for number, unit in parts)
 
 
-def short(error: object) -> str:
-    """One line of at most 200 characters."""
-    return one_line(str(error))[:200]
+def short(error: object, most: int = 200) -> str:
+    """One line of at most so many characters."""
+    return one_line(str(error))[:most]
 
 
 def _object(body: bytes) -> dict[str, Any] | None:
@@ -183,7 +183,8 @@ def _error_of(data: dict[str, Any] | None, body: bytes) -> tuple[str, str, str]:
         more = error.get("metadata")
         if isinstance(more, dict) and more.get("raw"):  # OpenRouter: what its provider said
             message = f"{message}: {more['raw']}"
-        return short(message), str(error.get("code") or ""), str(error.get("type") or "")
+        # A gateway's account of its provider's error: its end names a parameter to do without.
+        return short(message, 400), str(error.get("code") or ""), str(error.get("type") or "")
     return short(error or _excerpt(body)), "", ""
 
 

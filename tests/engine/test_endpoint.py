@@ -390,6 +390,19 @@ def test_the_parameter_names_of_newer_models_are_learnt() -> None:
         assert 12 + 2 <= len(server.requests) <= 12 + 2 * 6  # only those in flight ask again
 
 
+def test_what_a_gateway_wraps_is_learnt_from() -> None:
+    """LiteLLM before Bedrock: the parameter is named behind 200 characters of wrapping."""
+    said = (
+        'litellm.BadRequestError: BedrockException - {"message":"The model returned the following '
+        'errors: {\\"type\\":\\"error\\",\\"request_id\\":\\"req_p2msrdcxdgpww2tqhgwewtvomrkhc2l2pe'
+        '5xdananom42vw6tqja\\",\\"error\\":{\\"type\\":\\"invalid_request_error\\",\\"message\\":'
+        '\\"`temperature` is deprecated for this model.\\"}}"}'
+    )
+    fault = lambda number, body: error(400, said) if "temperature" in body else None  # noqa: E731
+    with serve(Loopback(reply=echo, fault=fault)) as server:
+        assert run(ask_each(server, ["a"])) == ["re: a"]
+
+
 NO_SYSTEM_ROLE = [
     "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
     "System role not supported",
