@@ -25,6 +25,7 @@ from lib.engine.replies import (
 )
 from lib.engine.retries import RetryLoop
 from lib.engine.tasks import gather_all, run
+from lib.engine.transport import allow_connections
 from lib.prompts.student import Message
 from lib.recipe import Recipe
 
@@ -61,6 +62,7 @@ class Endpoint:
         self._commit: Future[None] | None = None  # the last that was waited for
 
     async def __aenter__(self) -> Self:
+        allow_connections(self._requests.scheduler.slots)
         self.ledger.reserve_space()
         await self._requests.__aenter__()
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from lib.engine.ledger import Ledger
 from lib.engine.sdk import sdk_client
 from lib.engine.transport import Transport, proxy_of, url_of
 from lib.recipe import Recipe
-from lib.settings import SetupError
+from lib.settings import PROJECT_DIR, SetupError
 from tests.entra import stand_in
 from tests.server import Loopback, error, serve
 
@@ -256,3 +257,18 @@ def test_a_session_is_closed_on_leaving() -> None:
         return bool(transport._session.closed)
 
     assert asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("hard", "says"), [(4096, "4096"), (64, "SetupError: 100 requests .*ulimit")]
+)
+def test_as_many_files_may_be_open_as_there_are_connections(hard: int, says: str) -> None:
+    """macOS allows 256; without them documents were left out: "too many open files"."""
+    code = (
+        "import resource as r; from lib.engine.transport import allow_connections\n"
+        f"r.setrlimit(r.RLIMIT_NOFILE, (64, {hard})); allow_connections(100)\n"
+        "print(r.getrlimit(r.RLIMIT_NOFILE)[0])"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True)
+    assert re.search(says, done.stdout + done.stderr)
