@@ -446,6 +446,27 @@ def test_embeddings_go_through_the_ledger() -> None:
         assert [request["input"] for request in server.requests] == [["ab", "b", "c"], ["d"], ["f"]]
 
 
+def test_texts_of_which_too_many_are_refused_are_sent_in_smaller_requests() -> None:
+    """text-embeddings-inference takes 32, DashScope 10; Voyage refuses "float" as a format."""
+
+    class Few(Loopback):
+        async def embeddings(self, request: web.Request) -> web.Response:
+            body = await request.json()
+            if len(body["input"]) > 3 or "encoding_format" in body:
+                return error(413, "batch size 10 > maximum allowed batch size 3")
+            return await super().embeddings(request)
+
+    async def embed(server: Loopback, texts: str) -> list[list[float]]:
+        async with Endpoint(settings(server), Recipe(), ledger=Ledger()) as endpoint:
+            return await endpoint.embed(list(texts))
+
+    with serve(Few()) as server:
+        vectors = run(embed(server, "abcdefghij"))
+        sent = [request["input"] for request in server.requests if request["input"] != ["Hello"]]
+    assert [vector.index(1) for vector in vectors] == list(range(10))
+    assert sent == [["a", "b"], ["c", "d", "e"], ["f", "g"], ["h", "i", "j"]]
+
+
 # --- what goes wrong -----------------------------------------------------------------------------
 
 
