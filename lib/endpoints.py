@@ -87,6 +87,7 @@ def endpoint_settings(
         gaps = () if name_of == "use_entra_id" and own_key else names  # the role has a key
         candidates = [p + n for p in prefixes for n in names] + list(gaps)
         values[name_of] = next((merged[name] for name in candidates if name in merged), "").strip()
+    values["api_key"] = re.sub("^bearer +", "", values["api_key"], flags=re.IGNORECASE)
     values["deployment"] = values["deployment"] or deployment
     values |= _parts_of_address(style, values)
     if use_entra_id := values.pop("use_entra_id").lower() in _YES:

@@ -23,6 +23,7 @@ _PATHS = (
     "doc_path eval_doc_path eval_file train_file prompts_path judge_prompts_path from_adapter "
     "chat_template_path preferences_path"
 ).split()
+_BOOLS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
 def add_parameters(parser: argparse.ArgumentParser, default: str = "tiny.yaml") -> None:
@@ -63,50 +64,58 @@ def read_parameters(path: Path) -> dict[str, Any]:
         raise SetupError(f"{path} is not there. parameters/ holds {there}.")
     try:
         text = path.read_text(encoding="utf-8")
-        values = yaml.safe_load(text) or {}
+        values = yaml.load(text, yaml.BaseLoader) or {}  # texts, as they are written
         node = yaml.compose(text, yaml.SafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SetupError(f"{path} is not YAML: {one_line(str(error))}.") from None
     if not isinstance(values, dict):
         raise SetupError(f"{path} holds a {type(values).__name__}; expected `key: value` lines.")
-    keys = Counter(str(key.value) for key, _ in node.value) if values else Counter()
+    pairs = [(str(key.value), value) for key, value in node.value] if values else []
+    keys = Counter(name for name, _ in pairs)
     if twice := [key for key, count in keys.items() if count > 1]:
         raise SetupError(f"{path} sets {', '.join(twice)} more than once. Keep one line of each.")
-    knobs = {str(name): knob_named(str(name), path.name) for name in values}
+    values |= {name: None for name, value in pairs if value.tag.endswith(":null")}
+    knobs = {name: knob_named(name, path.name) for name in values}
     return {
-        name: knob.checked(_float(value) if knob.type == "float" else value, path.name)
-        for (name, knob), value in zip(knobs.items(), values.values(), strict=True)
+        name: knob.checked(_read(knob, values[name]), path.name) for name, knob in knobs.items()
     }
 
 
-def _float(value: Any) -> Any:
-    """YAML 1.1 takes 2e-05, a float without a point, for text."""
-    is_text = isinstance(value, str) and re.fullmatch(r"[-+]?\d+e[-+]?\d+", value, re.IGNORECASE)
-    return float(value) if is_text else value
-
-
 def override(name: str, text: str) -> Any:
-    """The value of `-r NAME VALUE`, read by the knob's type.
-
-    "3,5" is a list where the type is one; where it may be a text or a list, only "[…]" is a list.
-    """
+    """The value of `-r NAME VALUE`."""
     knob = knob_named(name, "-r")
-    is_list = text.startswith("[")
-    value: Any = text
-    if knob.type == "list[str]" and not is_list:
-        value = [item.strip() for item in text.split(",") if item.strip()]
-    elif "str" not in knob.type.split(" | ") or (is_list and "list" in knob.type):
-        literal = f"[{text}]" if knob.type.startswith("list") and not is_list else text
-        try:
-            value = ast.literal_eval({"true": "True", "false": "False"}.get(text.lower(), literal))
-        except (ValueError, SyntaxError):
-            value = text
-        if isinstance(value, tuple):  # "0,5", a decimal comma
-            value = text
-    value = knob.checked(value, "-r")
+    value = knob.checked(_read(knob, text), "-r")
     if name in _PATHS or (name.endswith("_model") and text.startswith((".", "~"))):
         return [typed_path(v) for v in value] if isinstance(value, list) else typed_path(value)
     return value
+
+
+def _read(knob: Knob, written: Any) -> Any:
+    """A text, or a list of texts, as the knob's type takes it: what it does not fit stays text.
+
+    So 010 is not 8 and 1:30 not 90, as YAML has it, and a run may be named 2026-11-30 or no. "3,5"
+    is a list where the type is one; where it may be a text or a list, only "[…]" is a list.
+    """
+    if isinstance(written, list) and knob.type == "list[int]":
+        return [_literal(item) for item in written]
+    if not isinstance(written, str):
+        return written
+    is_list = written.startswith("[")
+    if knob.type == "list[str]" and not is_list:
+        return [item.strip() for item in written.split(",") if item.strip()]
+    if "str" in knob.type.split(" | ") and not (is_list and "list" in knob.type):
+        return written
+    if knob.type == "bool":
+        return _BOOLS.get(written.lower(), written)
+    value = _literal(f"[{written}]" if knob.type.startswith("list") and not is_list else written)
+    return written if isinstance(value, tuple) else value  # "0,5", a decimal comma
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
 
 
 def overrides(path: Path | None, pairs: Iterable[Sequence[str]] = ()) -> dict[str, Any]:

@@ -7,6 +7,7 @@
 import argparse
 import os
 import shlex
+import shutil
 import sys
 import tempfile
 import time
@@ -51,6 +52,7 @@ project; those in a parameters file, in the project. Secrets and endpoints are i
 
 {fill(EXIT_CODES, 100)}"""
 
+_FULL_BYTES = 2**20
 EDIT_HERE = "# Edit here: this cell wins over the one above"
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
@@ -236,6 +238,8 @@ def run_notebook(plan: Plan, notebook: str) -> None:
         name = "" if error.ename in ours else f"{error.ename}: "
         if full := unwritable(home(), OSError(message)):
             message = str(full)
+        elif shutil.disk_usage(home()).free < _FULL_BYTES:  # a process that could not say it
+            message += f" The disk of {home()} is full: free space there first."
         raise ours.get(error.ename, SetupError)(
             f"{source.name} stopped in cell [{error.exec_count}]: {name}{message} "
             f"(the executed copy: {portable(target)})"

@@ -220,6 +220,7 @@ def test_a_long_tmpdir_and_no_home_are_replaced(tmp_path: Path) -> None:
         (errno.ENOTDIR, "Give another path"),
         (errno.EEXIST, "Give another path"),
         (errno.ENAMETOOLONG, "Give another path"),
+        (errno.EFBIG, "Give another path"),
     ],
 )
 def test_a_place_that_cannot_be_written_is_named_with_a_remedy(

@@ -27,8 +27,8 @@ def teacher(monkeypatch: pytest.MonkeyPatch, **changed: str) -> EndpointSettings
     return settings
 
 
-@pytest.mark.parametrize("key", [" k-123", "k-123\n", "\tk-123\r\n", "k-123 "])
-def test_a_key_has_no_blanks_or_line_ends_around_it(
+@pytest.mark.parametrize("key", [" k-123", "k-123\n", "\tk-123\r\n", "k-123 ", "Bearer k-123"])
+def test_a_key_has_no_blanks_and_no_scheme_around_it(
     key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert teacher(monkeypatch, COMPLETION_OPENAI_API_KEY=key).api_key == "k-123"

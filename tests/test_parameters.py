@@ -30,16 +30,26 @@ def test_every_way_to_write_a_float_is_a_float(tmp_path: Path, text: str) -> Non
     assert read_parameters(write(tmp_path, f"learning_rate: {text}")) == {"learning_rate": 2e-05}
 
 
+@pytest.mark.parametrize("text", ["010", "7", "no", "2026-11-30", "2026-13-45", "1_000"])
+def test_a_text_is_what_is_written(tmp_path: Path, text: str) -> None:
+    """YAML has numbers, truth values, dates and wrong dates there."""
+    values = read_parameters(write(tmp_path, f"run_name: {text}\ndoc_path: [{text}, b]"))
+    assert values == {"run_name": text, "doc_path": [text, "b"]}
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("num_distractor: 3", "num_distractor.*num_distractors"),
         ("num_distractors: three", "'three'.*expected int"),
         ("num_distractors: 3.5", "3.5.*expected int"),
-        ("num_distractors: true", "True.*expected int"),
+        ("num_distractors: true", "'true'.*expected int"),
         ("num_distractors: -1", "num_distractors is -1; expected at least 0"),
         ("top_k: [3, five]", "expected list"),
-        ("run_name: 7", "expected str"),
+        ("run_name: null", "None.*expected str"),
+        ("seed: 010", "seed is '010'.*expected int"),  # 8 in YAML 1.1
+        ("max_questions: 1:30", "'1:30'.*expected int"),  # 90
+        ("top_k: [3, 010]", "'010'.*expected list"),
         ("more: {seed: 1}", "no parameter more"),
         ("- a\n- b", "expected `key: value`"),
         ("a: [", "is not YAML"),

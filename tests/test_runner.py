@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -253,6 +254,17 @@ def test_a_notebook_that_fails_ends_in_one_line(
     assert re.search(says, last)
     assert "runs/tiny/1_gen.unfinished.ipynb" in last
     assert not (home_dir / "runs" / "tiny" / "1_gen.ipynb").exists()
+
+
+def test_a_failure_on_a_full_disk_says_so(
+    home_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A server or a training whose log cannot be written has no reason of its own."""
+    project(home_dir, monkeypatch, **{"1_gen": "raise ValueError('the server ended.')"})
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=8192))
+    assert main(["1_gen"]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert f"the server ended. The disk of {home_dir} is full" in said
 
 
 def test_a_run_is_one_process(

@@ -25,6 +25,7 @@ from lib.engine.replies import (
 )
 from lib.engine.retries import RetryLoop
 from lib.engine.tasks import gather_all, run
+from lib.engine.transport import allow_connections
 from lib.prompts.student import Message
 from lib.recipe import Recipe
 
@@ -61,6 +62,7 @@ class Endpoint:
         self._commit: Future[None] | None = None  # the last that was waited for
 
     async def __aenter__(self) -> Self:
+        allow_connections(self._requests.scheduler.slots)
         self.ledger.reserve_space()
         await self._requests.__aenter__()
         return self
@@ -176,9 +178,10 @@ class Endpoint:
         """One attempt, in a form that the endpoint accepts."""
         while True:
             payload = self._form.payload(request)
+            body = payload | {"stream": False}  # without it Unsloth, RAGFlow and others stream
             try:
                 return await self._requests.post(
-                    "chat/completions", payload, kind=request["max_tokens"], timeouts=timeouts
+                    "chat/completions", body, kind=request["max_tokens"], timeouts=timeouts
                 )
             except (RequestRejected, Fault) as error:
                 if isinstance(error, RequestRejected) or is_about_system_role(error):
@@ -206,6 +209,7 @@ class Endpoint:
         return {"role": self.settings.role, "model": self.settings.deployment, "input": text}
 
     async def _pay_vectors(self, keys: dict[str, str], batch: list[str]) -> None:
+        """Send texts as one request; as two if so many are refused (10 to 64 are allowed)."""
         try:
             replies, _ = await self._requests.run(
                 partial(self._embed, batch),
@@ -213,7 +217,12 @@ class Endpoint:
                 estimate=self.meter.estimate({"input": batch}),
             )
         except RequestRejected as rejected:
-            raise EndpointError(f"the texts were refused: {rejected}") from rejected
+            if len(batch) == 1:
+                raise EndpointError(f"the texts were refused: {rejected}") from rejected
+            half = len(batch) // 2
+            for part in (batch[:half], batch[half:]):
+                await self._pay_vectors(keys, part)
+            return
         await self._written(
             *(
                 self.ledger.write(keys[text], self._embedding_request(text), reply)
@@ -222,7 +231,7 @@ class Endpoint:
         )
 
     async def _send_texts(self, texts: list[str], timeouts: int = 0) -> dict[str, Any]:
-        payload = {"model": self.settings.deployment, "input": texts, "encoding_format": "float"}
+        payload = {"model": self.settings.deployment, "input": texts}
         return await self._requests.post("embeddings", payload, kind="texts", timeouts=timeouts)
 
     async def _embed(self, batch: list[str], timeouts: int) -> tuple[list[dict[str, Any]], Used]:

@@ -12,9 +12,14 @@ from lib.endpoints import EndpointSettings, prefixes_of
 from lib.settings import SetupError, without_secrets
 from lib.text import one_line
 
-# Codes and types of a 429 that waiting does not mend (OpenAI's list of billing errors).
-_NO_CREDIT = re.compile("insufficient_quota|credit_balance_exhausted|(spend|usage)_limit_exceeded")
-_TRANSIENT = (408, 409, 429)  # and 5xx
+# Codes, types or words of a 400, 403 or 429 that waiting does not mend (OpenAI's list of billing
+# errors, Anthropic, LiteLLM, OpenRouter)
+_NO_CREDIT = re.compile(
+    "insufficient_quota|credit_balance_exhausted|(spend|usage)_limit_exceeded"
+    "|credit balance is too low|budget(_| limit | has been )exceeded",
+    re.IGNORECASE,
+)
+_TRANSIENT = (402, 408, 409, 429)  # and 5xx
 _ABOUT_KEYS = re.compile(r"\bapi[ _-]?key|unauthori[sz]ed|authenticat|credential", re.IGNORECASE)
 _MARKUP = re.compile(r"<(script|style|head)\b.*?</\1>|<[^<>]*>", re.IGNORECASE | re.DOTALL)
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -67,8 +72,9 @@ def read_body(
     `200 {"error": {"code": 502}}` is a 502.
 
     Raises:
-        Fault: 408, 409, 429, 5xx, or a body that is not a JSON object: it may succeed later.
-        SetupError: 401, 402, or a 429 that waiting does not mend: no request can succeed.
+        Fault: 408, 409, 429, 5xx, 402 with a time to wait (OpenRouter, for requests in flight), or
+            a body that is not a JSON object: it may succeed later.
+        SetupError: 401, 402, 407, or a limit that waiting does not mend: no request can succeed.
         RequestRejected: any other status.
     """
     where = settings.where
@@ -87,13 +93,18 @@ def read_body(
         target = urljoin(url, headers["Location"])
         base = re.split(r"/(?:chat/completions|embeddings|openai/dep)", target)[0]
         message = f"it redirects to {without_secrets(base)}"
-    no_credit = status == 402 or (status == 429 and _NO_CREDIT.search(code + kind))
+    wait_s = retry_after_s(headers)
+    no_credit = status == 402 and wait_s is None
+    if status in (400, 403, 429):
+        no_credit = bool(_NO_CREDIT.search(f"{code} {kind} {message}"))
     if not no_credit and (status in _TRANSIENT or status >= 500):
         raise Fault(
             f"the {where} failed ({status}: {message})",
-            kind="busy" if status == 429 else "server",
-            retry_after_s=retry_after_s(headers),
+            kind="busy" if status in (402, 429) else "server",
+            retry_after_s=wait_s,
         )
+    if status == 407:
+        raise proxy_login(where, message)
     said = f"({status}: {message})"
     names = f"{prefixes_of(settings.role)[0]}… in .env"
     if no_credit:
@@ -114,6 +125,13 @@ def read_body(
     raise RequestRejected(f"{status}: {message}", code=code, if_all=if_all)
 
 
+def proxy_login(where: str, said: str) -> SetupError:
+    return SetupError(
+        f"The proxy on the way to the {where} wants a login (407: {said}). Give it one: "
+        "HTTPS_PROXY (or HTTP_PROXY) is http://user:password@host:port, or set NO_PROXY."
+    )
+
+
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait, from `retry-after-ms: 250`, `Retry-After: 2`, `Retry-After: <HTTP date>`
     or, where requests or tokens are used up, `x-ratelimit-reset-…: 1m2.5s`; else None.
@@ -123,7 +141,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         return milliseconds / 1000
     if after := given.get("retry-after"):
         seconds = _number(after)
-        return _until(after) if seconds is None else seconds
+        return _until(after, now=given.get("date", "")) if seconds is None else seconds
     resets = [
         duration_s(given.get(f"x-ratelimit-reset-{what}", ""))
         for what in ("requests", "tokens")
@@ -142,9 +160,9 @@ def duration_s(text: str) -> float | None:
     return sum(float(number) * _UNIT_S[unit] for number, unit in parts)
 
 
-def short(error: object) -> str:
-    """One line of at most 200 characters."""
-    return one_line(str(error))[:200]
+def short(error: object, most: int = 200) -> str:
+    """One line of at most so many characters."""
+    return one_line(str(error))[:most]
 
 
 def _object(body: bytes) -> dict[str, Any] | None:
@@ -162,7 +180,11 @@ def _error_of(data: dict[str, Any] | None, body: bytes) -> tuple[str, str, str]:
     error = (data or {}).get("error", data)
     if isinstance(error, dict):
         message = error.get("message") or error.get("detail") or _excerpt(body)
-        return short(message), str(error.get("code") or ""), str(error.get("type") or "")
+        more = error.get("metadata")
+        if isinstance(more, dict) and more.get("raw"):  # OpenRouter: what its provider said
+            message = f"{message}: {more['raw']}"
+        # A gateway's account of its provider's error: its end names a parameter to do without.
+        return short(message, 400), str(error.get("code") or ""), str(error.get("type") or "")
     return short(error or _excerpt(body)), "", ""
 
 
@@ -180,10 +202,16 @@ def _number(text: str) -> float | None:
     return value if 0 <= value < float("inf") else None
 
 
-def _until(date: str) -> float | None:
+def _until(date: str, *, now: str) -> float | None:
+    """Seconds between two HTTP dates of one reply: this machine's clock may be wrong."""
+    if (moment := _moment(date)) is None:
+        return None
+    return max(0.0, (moment - (_moment(now) or datetime.now(UTC))).total_seconds())
+
+
+def _moment(date: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(date)
     except ValueError:
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -21,6 +21,7 @@ from lib.engine.limits import Limit
 from lib.engine.scheduler import Entry, Scheduler
 from lib.engine.timeouts import AdaptiveTimeout
 from lib.engine.transport import Transport
+from lib.progress import minutes
 from lib.recipe import Recipe
 from lib.settings import SetupError
 
@@ -147,11 +148,17 @@ class RetryLoop:
         self.scheduler.stop(EndpointError(f"{fault}; {reason}"))
 
     async def _say_why(self) -> None:
+        resumes_s = 0.0  # when the pause that was said last ends
         while True:
             await asyncio.sleep(_SAY_EVERY_S)
-            waited_s = time.monotonic() - self._fault_since_s
+            now, pause_s = time.monotonic(), self.scheduler.pause_s
+            waited_s = now - self._fault_since_s
             if self._fault is not None and waited_s >= _SAY_EVERY_S:
                 print(f"No reply for {waited_s:,.0f} s, still trying: {self._fault}", flush=True)
+            elif pause_s > _SAY_EVERY_S and now + pause_s > resumes_s + 1:
+                resumes_s = now + pause_s
+                why = "tokens_per_day, tokens_per_minute or requests_per_minute"
+                print(f"The next request starts in {minutes(pause_s)} ({why}).", flush=True)
 
     async def _demand_answers(self, ping: Ping, *, again: bool = False) -> None:
         """Send a ping if nothing was answered before, or again; Fault: it is not answered."""

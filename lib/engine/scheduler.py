@@ -39,7 +39,7 @@ class Scheduler:
     """
 
     def __init__(self, slots: int, *, limits: Sequence[Limit] = (), budget: Budget) -> None:
-        self._slots = self._free = slots
+        self.slots = self._free = slots
         self._limits, self._budget = list(limits), budget
         self._queue: list[tuple[int, int, Entry]] = []  # priority, number; a heap
         self._low_priority: list[tuple[int, int, Entry]] = []  # priorities above 0
@@ -51,7 +51,7 @@ class Scheduler:
 
     @property
     def in_flight(self) -> int:
-        return self._slots - self._free
+        return self.slots - self._free
 
     @property
     def pause_s(self) -> float:
@@ -117,7 +117,7 @@ class Scheduler:
     def _start_requests(self) -> None:
         """Start every request that may start; set a timer for the next."""
         while self._free and self._stopped is None:
-            low = self._low_priority and len(self._queue) < self._slots
+            low = self._low_priority and len(self._queue) < self.slots
             if not (queue := self._low_priority if low else self._queue):
                 return
             entry = queue[0][2]

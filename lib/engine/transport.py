@@ -7,12 +7,13 @@ import logging
 import ssl
 import sys
 import time
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from lib.endpoints import EndpointSettings, no_address
-from lib.engine.faults import Fault, read_body, short
+from lib.engine.faults import Fault, proxy_login, read_body, short
 from lib.settings import SetupError, without_secrets
 
 _CONNECT_TIMEOUT_S = 20.0
@@ -20,6 +21,8 @@ _ENTRA_SCOPES = {  # by style; the second is that of /openai/v1/
     "azure": "https://cognitiveservices.azure.com/.default",
     "openai": "https://ai.azure.com/.default",
 }
+_MOST_FILES = 10_240  # macOS refuses more
+_SPARE_FILES = 16  # for documents and their workers
 _TOKEN_MARGIN_S = 300.0  # a token is renewed this long before it expires
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
@@ -84,6 +87,8 @@ class Transport:
                 "If it is your own, name the file of its authority: SSL_CERT_FILE=/path/to/ca.pem."
             ) from error
         except aiohttp.ClientHttpProxyError as error:
+            if error.status == 407:
+                raise proxy_login(where, short(error.message)) from error
             proxy = without_secrets(self._proxy or "")
             message = f"the proxy {proxy} says {error.status} {short(error.message)}"
             raise Fault(f"the {where} cannot be reached: {message}", kind="unreachable") from error
@@ -94,6 +99,24 @@ class Transport:
             message = f"the {where} broke the connection: {short(error) or type(error).__name__}"
             raise Fault(message, kind="server") from error
         return read_body(response.status, response.headers, body, self._settings, url)
+
+
+def allow_connections(count: int) -> None:
+    """Raise this process's limit of open files (256 on macOS), so that so many more can be open."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = min(hard % 2**63, _MOST_FILES)  # without a limit it is -1, or all bits
+    if soft % 2**63 < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    left = max(soft % 2**63, most) - len(list(Path("/dev/fd").iterdir())) - _SPARE_FILES
+    if left < count:
+        raise SetupError(
+            f"{count} requests at a time need as many open files, and this process may open "
+            f"{max(left, 0)} more. Lower concurrency, or raise the limit: ulimit -n {count + 256}."
+        )
 
 
 def url_of(settings: EndpointSettings, path: str) -> str:

@@ -36,21 +36,13 @@ def show_documents(corpus: Corpus) -> Any:
     """A table (pandas) with one row a file, read or skipped."""
     import pandas as pd
 
-    read = [
-        {
-            "file": document.id,
-            "title": document.title,
-            "pages": len(document.pages),
-            "characters": len(document.text),
-            "dropped lines": sum(count for _, count in document.dropped),
-        }
-        for document in corpus.documents
+    rows = [
+        (d.id, d.title, len(d.pages), len(d.text), sum(count for _, count in d.dropped), "")
+        for d in corpus.documents
     ]
-    skipped = [{"file": skip.path, "skipped": skip.reason} for skip in corpus.skipped]
-    numbers = dict.fromkeys(("pages", "characters", "dropped lines"), 0)
-    columns = {"file": "", "title": "", **numbers, "skipped": ""}
-    table = pd.DataFrame([*read, *skipped], columns=list(columns)).fillna(columns)
-    return table.astype(dict.fromkeys(numbers, int)).set_index("file")
+    rows += [(skip.path, "", 0, 0, 0, skip.reason) for skip in corpus.skipped]
+    columns = ["file", "title", "pages", "characters", "dropped lines", "skipped"]
+    return pd.DataFrame(rows, columns=columns).set_index("file")
 
 
 def show_examples(examples: Sequence[RaftExample], *, n: int = 3) -> Any:

@@ -390,6 +390,19 @@ def test_the_parameter_names_of_newer_models_are_learnt() -> None:
         assert 12 + 2 <= len(server.requests) <= 12 + 2 * 6  # only those in flight ask again
 
 
+def test_what_a_gateway_wraps_is_learnt_from() -> None:
+    """LiteLLM before Bedrock: the parameter is named behind 200 characters of wrapping."""
+    said = (
+        'litellm.BadRequestError: BedrockException - {"message":"The model returned the following '
+        'errors: {\\"type\\":\\"error\\",\\"request_id\\":\\"req_p2msrdcxdgpww2tqhgwewtvomrkhc2l2pe'
+        '5xdananom42vw6tqja\\",\\"error\\":{\\"type\\":\\"invalid_request_error\\",\\"message\\":'
+        '\\"`temperature` is deprecated for this model.\\"}}"}'
+    )
+    fault = lambda number, body: error(400, said) if "temperature" in body else None  # noqa: E731
+    with serve(Loopback(reply=echo, fault=fault)) as server:
+        assert run(ask_each(server, ["a"])) == ["re: a"]
+
+
 NO_SYSTEM_ROLE = [
     "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
     "System role not supported",
@@ -431,6 +444,27 @@ def test_embeddings_go_through_the_ledger() -> None:
         assert run(embed(["c", "ab", "d"]))[:2] == [first[2], first[0]]
         assert run(embed(["ab", "f", "f"]))[1:] == run(embed(["f"])) * 2  # equal texts, once
         assert [request["input"] for request in server.requests] == [["ab", "b", "c"], ["d"], ["f"]]
+
+
+def test_texts_of_which_too_many_are_refused_are_sent_in_smaller_requests() -> None:
+    """text-embeddings-inference takes 32, DashScope 10; Voyage refuses "float" as a format."""
+
+    class Few(Loopback):
+        async def embeddings(self, request: web.Request) -> web.Response:
+            body = await request.json()
+            if len(body["input"]) > 3 or "encoding_format" in body:
+                return error(413, "batch size 10 > maximum allowed batch size 3")
+            return await super().embeddings(request)
+
+    async def embed(server: Loopback, texts: str) -> list[list[float]]:
+        async with Endpoint(settings(server), Recipe(), ledger=Ledger()) as endpoint:
+            return await endpoint.embed(list(texts))
+
+    with serve(Few()) as server:
+        vectors = run(embed(server, "abcdefghij"))
+        sent = [request["input"] for request in server.requests if request["input"] != ["Hello"]]
+    assert [vector.index(1) for vector in vectors] == list(range(10))
+    assert sent == [["a", "b"], ["c", "d", "e"], ["f", "g"], ["h", "i", "j"]]
 
 
 # --- what goes wrong -----------------------------------------------------------------------------

@@ -88,6 +88,10 @@ def test_passing_statuses(status: int) -> None:
         (429, complaint("you exceeded", "insufficient_quota"), "no credit.*in the ledger"),
         (429, complaint("x", "credit_balance_exhausted", "insufficient_quota"), "no credit"),
         (429, complaint("x", "project_spend_limit_exceeded"), "no credit"),
+        (429, complaint("x", "429", "budget_exceeded"), "no credit"),
+        (400, complaint("Your credit balance is too low to access the API"), "no credit"),
+        (403, complaint("Budget limit exceeded"), "no credit"),
+        (407, complaint("sign in"), r"The proxy .* wants a login \(407: sign in\).*HTTPS_PROXY"),
     ],
 )
 def test_what_no_request_can_mend(status: int, body: dict[str, Any], says: str) -> None:
@@ -104,7 +108,20 @@ def test_a_request_that_is_never_answered(status: int) -> None:
     assert f"({status}: too long)" in str(caught.value.if_all)
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 407, 418, 422])
+def test_a_402_that_says_how_long_to_wait_is_no_empty_account() -> None:
+    with pytest.raises(Fault) as caught:
+        read(402, complaint("In-flight budget reached"), Retry_After="2")
+    assert (caught.value.kind, caught.value.retry_after_s) == ("busy", 2)
+
+
+def test_what_a_gateway_s_provider_said_is_shown() -> None:
+    body = complaint("Provider returned error")
+    body["error"]["metadata"] = {"raw": "use max_completion_tokens", "provider_name": "Azure"}
+    with pytest.raises(RequestRejected, match="error: use max_completion_tokens"):
+        read(400, body)
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 418, 422])
 @pytest.mark.parametrize("wrapped", [lambda error: error, lambda error: [error]])
 def test_a_wrong_key_is_named_in_whatever_status_it_comes(status: int, wrapped: Any) -> None:
     with pytest.raises((SetupError, RequestRejected)) as caught:
@@ -159,6 +176,9 @@ def test_how_long_to_wait() -> None:
     assert retry_after_s({"Retry-After": "soon"}) is None
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
     assert retry_after_s({"Retry-After": date}) == pytest.approx(30, abs=1.5)
+    wrong = format_datetime(datetime.now(UTC) + timedelta(hours=5), usegmt=True)
+    later = format_datetime(datetime.now(UTC) + timedelta(hours=5, seconds=30), usegmt=True)
+    assert retry_after_s({"Retry-After": later, "Date": wrong}) == 30  # whatever our clock says
     assert retry_after_s({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
     used_up = {"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "1m2.5s"}
     others = {"x-ratelimit-remaining-requests": "9", "x-ratelimit-reset-requests": "6m0s"}

@@ -12,6 +12,7 @@ import pytest
 from lib.endpoints import EndpointSettings
 from lib.engine.budget import Budget, Estimate, Used
 from lib.engine.faults import EndpointError, Fault
+from lib.engine.limits import DailyLimit
 from lib.engine.retries import RetryLoop
 from lib.recipe import Recipe
 from lib.settings import SetupError
@@ -141,6 +142,24 @@ def test_refusals_end_by_the_clock_since_the_last_answer(
     said = capsys.readouterr().out.splitlines()
     assert len(said) >= 2
     assert all("still trying: the teacher is busy" in line for line in said)
+
+
+def test_a_long_wait_for_a_limit_is_said_once(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def attempt(timeouts: int) -> tuple[str, Used | None]:
+        return "", Used(10)
+
+    async def main() -> None:
+        limit = DailyLimit(10, before=[(clock.now - 3600, 10)])
+        loop = RetryLoop(SETTINGS, Recipe(), limits=[limit], budget=Budget())
+        saying = asyncio.create_task(loop._say_why())
+        await loop.run(attempt, ping=no_ping, estimate=Estimate(tokens=10))
+        saying.cancel()
+
+    clock.run(main())
+    (said,) = capsys.readouterr().out.splitlines()
+    assert re.match(r"The next request starts in 22:59:\d\d \(tokens_per_day, ", said)
 
 
 @pytest.mark.parametrize("many", [False, True])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from lib.engine.ledger import Ledger
 from lib.engine.sdk import sdk_client
 from lib.engine.transport import Transport, proxy_of, url_of
 from lib.recipe import Recipe
-from lib.settings import SetupError
+from lib.settings import PROJECT_DIR, SetupError
 from tests.entra import stand_in
 from tests.server import Loopback, error, serve
 
@@ -56,6 +57,7 @@ def test_each_style_shows_its_key_in_its_own_way() -> None:
         run(ask(azure(server)))
         assert server.authorizations == ["Bearer k-1", ""]
         assert server.api_keys == ["", "k-1"]
+        assert {body["stream"] for body in server.requests} == {False}  # some stream by default
 
 
 @pytest.mark.parametrize("base_url", ["no address", "http://", "ftp://127.0.0.1/v1"])
@@ -79,6 +81,25 @@ def test_a_proxy_of_the_environment_is_used_and_no_proxy_is_honoured(
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
         run(ask(EndpointSettings("teacher", "openai", server.base_url, "m", "k"), "c"))
         assert len(server.requests) == 2  # this machine needs no proxy
+
+
+def test_a_proxy_that_wants_a_login_is_named(
+    no_proxies: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 407 Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async def scenario(scheme: str) -> None:
+        async with await asyncio.start_server(handle, "127.0.0.1", 0) as proxy:
+            port = proxy.sockets[0].getsockname()[1]
+            monkeypatch.setenv("all_proxy", f"http://127.0.0.1:{port}")
+            await ask(EndpointSettings("teacher", "openai", f"{scheme}://a.example/v1", "m", "k"))
+
+    for scheme in ("http", "https"):
+        with pytest.raises(SetupError, match=r"proxy .* wants a login \(407: .*user:password"):
+            run(scenario(scheme))
 
 
 @pytest.fixture
@@ -236,3 +257,18 @@ def test_a_session_is_closed_on_leaving() -> None:
         return bool(transport._session.closed)
 
     assert asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("hard", "says"), [(4096, "4096"), (64, "SetupError: 100 requests .*ulimit")]
+)
+def test_as_many_files_may_be_open_as_there_are_connections(hard: int, says: str) -> None:
+    """macOS allows 256; without them documents were left out: "too many open files"."""
+    code = (
+        "import resource as r; from lib.engine.transport import allow_connections\n"
+        f"r.setrlimit(r.RLIMIT_NOFILE, (64, {hard})); allow_connections(100)\n"
+        "print(r.getrlimit(r.RLIMIT_NOFILE)[0])"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True)
+    assert re.search(says, done.stdout + done.stderr)

@@ -5,6 +5,8 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from lib.dataset import write_dataset
 from lib.gen import show
 from lib.gen.corpus import Corpus
@@ -63,10 +65,12 @@ def test_the_reading_of_the_counts_is_the_counts() -> None:
         assert f"{count / len(train):.0%} {kind}" in said
 
 
+@pytest.mark.filterwarnings("error")  # the next pandas raises what this one warns of
 def test_documents_and_skipped_files_stand_in_one_table() -> None:
     corpus = Corpus(Recipe())
     corpus.documents = documents = list(make().documents)
     documents[0] = replace(documents[0], dropped=(("Lights", 3), ("Page #", 4)))
+    assert list(show.show_documents(corpus).skipped.unique()) == [""]
     corpus.skipped = [Skipped("x.pdf", "it is encrypted")]
     table = show.show_documents(corpus)
     assert glued(table.to_html()) == []
