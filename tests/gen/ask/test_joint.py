@@ -133,11 +133,10 @@ def test_a_document_that_a_reply_leaves_out_is_asked_about_alone() -> None:
         rows = json.loads(good(messages))["rows"]
         return json.dumps({"rows": [row for row in rows if row["document"] == 1]})
 
-    options = {"ask_mode": "joint", "questions_per_chunk": 2}
-    outcome, sent = ask(SMALL, says, **options)
+    outcome, sent = ask(SMALL, says, ask_mode="joint", questions_per_chunk=2)
     found = [question.id for question in outcome.questions]
     assert found == [f"{chunk.id}?{n}" for chunk in SMALL for n in range(2)]
     asked = [request.messages[-1]["content"].count("<DOCUMENT>") for request in sent]
     assert asked == [4, 1, 1, 1]
-    outcome, sent = ask(SMALL, says, **options, max_repairs=0)
+    outcome, sent = ask(SMALL, says, ask_mode="joint", questions_per_chunk=2, max_repairs=0)
     assert (len(outcome.questions), len(sent)) == (2, 1)
