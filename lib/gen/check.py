@@ -147,7 +147,8 @@ def _rows_keep_promises(files: Files) -> list[Check]:
     for place, promise in enumerate(_PROMISES):
         checked = [(row_id, right[place]) for row_id, right in kept if right[place] is not None]
         wrong = (row_id for row_id, right in checked if not right)
-        checks.append(_verdict(promise.format(documents=documents), len(checked), wrong))
+        if checked or not kept:  # all rows refuse: there is no quote
+            checks.append(_verdict(promise.format(documents=documents), len(checked), wrong))
     return checks
 
 
