@@ -108,8 +108,12 @@ class Corpus:
             given = [given.question for given in self.own.given]
             asked = {share.chunk.id for share in shares(drawn(self.chunks, recipe), recipe)}
             asked.update(chunk_id for question in given for chunk_id in question.chunk_ids)
-            found = {"asked": asked, "given": given, "eval_documents": self.held_out}
-            for line in check_corpus(self.chunks, self.same, recipe, **found):
+            for line in check_corpus(
+                *(self.chunks, self.same, recipe),
+                asked=asked,
+                given=given,
+                eval_documents=self.held_out,
+            ):
                 print(line)
         print(estimate(self.chunks, recipe, self.own.given), flush=True)
 

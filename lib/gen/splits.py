@@ -149,7 +149,7 @@ def check_corpus(
     documents are held out, and with too_few "fewer" that rows will have fewer distractors."""
     num_distractors = recipe.num_distractors
     splits, why_groups = _assign(chunks, same, recipe, None, eval_documents)
-    if asked is not None:
+    if asked is not None and (given or len(asked) < len(chunks)):
         _assign(chunks, together(same, given), recipe, asked, eval_documents)
     notes = [why_groups] if why_groups else []
     train = {chunk_id for chunk_id, split in splits.items() if split == "train"}

@@ -221,7 +221,7 @@ def test_rows_that_all_refuse_pass_the_check(
 ) -> None:
     questions = documents.parent / "q.csv"
     questions.write_text("question,answer\nWho lit it?,the keeper\n")
-    shares = {"refusal_probability": 1.0, "valid_share": 0.0, "eval_share": 0.0}
+    shares: dict[str, Any] = {"valid_share": 0.0, "eval_share": 0.0, "refusal_probability": 1.0}
     folder = made(home_dir, documents, eval_file=str(questions), **shares)
     assert {row["kind"] for row in read_jsonl(folder / "hf" / "train.jsonl")} == {"refuse"}
 
@@ -392,7 +392,7 @@ def test_a_record_of_an_api_is_one_chunk_and_its_rows_say_so(
 
     with serve(Loopback(reply=reply)) as server:
         use(server, monkeypatch)
-        changed = {"doc_path": str(documents.parent / "api.json"), "doctype": "api"}
+        changed: dict[str, Any] = {"doc_path": str(documents.parent / "api.json"), "doctype": "api"}
         changed |= {"questions_per_chunk": 1, "num_distractors": 1}
         folder = made(home_dir, documents, **changed)
         made(home_dir, documents, **changed, dataset_kind="qa", min_rating=1)
