@@ -82,7 +82,8 @@ def _retrieved(index: Index, texts: Sequence[str], recipe: Recipe) -> dict[str, 
     first, *others = recipe.retrieval
     ks, decides = sorted(recipe.top_k), recipe.top_k[0]
     if _NOT_CUT & {*retrieval_parts(first)}:
-        by_k = {k: retrieve(index, texts, recipe, k=k) for k in ks}
+        # The largest first: if the index holds fewer chunks, no model was asked for the others.
+        by_k = {k: retrieve(index, texts, recipe, k=k) for k in reversed(ks)}
     else:
         most = retrieve(index, texts, recipe, k=ks[-1])
         by_k = {k: [found[:k] for found in most] for k in ks}
@@ -90,7 +91,7 @@ def _retrieved(index: Index, texts: Sequence[str], recipe: Recipe) -> dict[str, 
         condition_of(decides, setting): retrieve(index, texts, recipe, k=decides, setting=setting)
         for setting in others
     }
-    return {condition_of(k): found for k, found in by_k.items()} | by_setting
+    return {condition_of(k): by_k[k] for k in ks} | by_setting
 
 
 def _case(question: EvalQuestion, condition: str, chunks: tuple[Chunk, ...]) -> Case:

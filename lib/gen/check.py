@@ -147,7 +147,8 @@ def _rows_keep_promises(files: Files) -> list[Check]:
     for place, promise in enumerate(_PROMISES):
         checked = [(row_id, right[place]) for row_id, right in kept if right[place] is not None]
         wrong = (row_id for row_id, right in checked if not right)
-        checks.append(_verdict(promise.format(documents=documents), len(checked), wrong))
+        if checked or not kept:  # all rows refuse: there is no quote
+            checks.append(_verdict(promise.format(documents=documents), len(checked), wrong))
     return checks
 
 
@@ -155,7 +156,7 @@ def _kept(files: Files, row: Row, chat: list[Message]) -> tuple[bool | None, ...
     """Whether a row keeps each of _PROMISES; None = the promise is not about such a row."""
     chunks, asked = files.dataset.chunk_by_id, files.dataset.question_by_id[row["id"]]
     texts, oracles = row["context"]["sentences"][0], _oracle_ids(row)
-    ids = [place["chunk_id"] for place in row["context_chunks"]]
+    ids = _context_ids(row)
     shown = [oracle in ids for oracle in oracles]
     position = ids.index(oracles[0]) if shown[0] else None
     held = oracle_texts(row)
@@ -195,6 +196,10 @@ def _kept(files: Files, row: Row, chat: list[Message]) -> tuple[bool | None, ...
 
 def _oracle_ids(row: Row) -> list[str]:
     return [place["chunk_id"] for place in oracle_places(row)]
+
+
+def _context_ids(row: Row) -> list[str]:
+    return [place["chunk_id"] for place in row["context_chunks"]]
 
 
 def _sizes(files: Files) -> tuple[int, int]:
@@ -246,7 +251,9 @@ def _binomial_p(successes: int, trials: int, share: float) -> float:
 def _place_is_uniform(files: Files) -> Check:
     from scipy.special import chdtrc
 
-    rows = files.independent([row for row in files.rows if row["kind"] == "oracle"])
+    shown = [row for row in files.rows if row["kind"] == "oracle"]
+    # Questions that share a context are one draw, also in rows of another tool.
+    rows = list({(*_oracle_ids(row), *_context_ids(row)): row for row in shown}.values())
     counts = Counter(row["oracle_position"] for row in rows)
     places = range(max((len(row["context_chunks"]) for row in rows), default=0))
     expected = [  # in shorter contexts, the later places cannot be drawn

@@ -8,7 +8,8 @@ from pathlib import Path
 from lib.duplicates import Conflicts, conflicts, repeated
 from lib.endpoints import endpoint_settings
 from lib.gen.ask.estimates import estimate
-from lib.gen.chunks import Splitter, pieces_cache
+from lib.gen.ask.shares import drawn, shares
+from lib.gen.chunks import MIN_CHUNK_WORDS, Splitter, pieces_cache
 from lib.gen.own_questions import OwnQuestions, find_own
 from lib.gen.splits import check_corpus, too_few_documents
 from lib.reading.documents import Skipped, iter_documents, read_sources
@@ -90,17 +91,30 @@ class Corpus:
         self._bring_back()
         documents, chunks = len(self.documents), len(self.chunks)
         print(f"{documents:,} documents, {chunks:,} chunks ({len(self.dropped):,} dropped)")
+        if not documents:
+            raise SetupError(
+                f"doc_path is empty, and no row of {recipe.train_file} brings a passage. Set "
+                "doc_path to the documents that they are about."
+            )
         if not self.chunks:
             raise SetupError(
-                f"The {documents} documents hold no chunk of {recipe.min_chunk_chars} "
-                "characters or more. Add documents with text."
+                f"The {documents} documents hold no chunk of {recipe.min_chunk_chars} characters "
+                f"and {MIN_CHUNK_WORDS} words or more. Add documents with text."
             )
-        if recipe.dataset_kind != "qa":
-            self.same = conflicts(self.chunks)
-            for line in check_corpus(self.chunks, self.same, recipe, eval_documents=self.held_out):
-                print(line)
         if self._items:
             self._find_own()
+        if recipe.dataset_kind != "qa":
+            self.same = conflicts(self.chunks)
+            given = [given.question for given in self.own.given]
+            asked = {share.chunk.id for share in shares(drawn(self.chunks, recipe), recipe)}
+            asked.update(chunk_id for question in given for chunk_id in question.chunk_ids)
+            for line in check_corpus(
+                *(self.chunks, self.same, recipe),
+                asked=asked,
+                given=given,
+                eval_documents=self.held_out,
+            ):
+                print(line)
         print(estimate(self.chunks, recipe, self.own.given), flush=True)
 
     def _find_own(self) -> None:

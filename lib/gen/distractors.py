@@ -91,7 +91,7 @@ def _by_words(questions: Sequence[Question], chunks: Sequence[Chunk]) -> Iterato
     count = min(HARD_NEIGHBOURS, len(chunks))
     for start in range(0, len(questions), _BLOCK_QUESTIONS):
         block = questions[start : start + _BLOCK_QUESTIONS]
-        asked = [terms(question.text) or [""] for question in block]
+        asked = [terms(question.text) for question in block]
         found, scores = index.retrieve(asked, k=count, show_progress=False)
         for indexes, values in zip(found, scores, strict=True):
             yield _ranked(chunks, indexes[values > 0], values[values > 0])

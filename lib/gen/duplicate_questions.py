@@ -36,11 +36,11 @@ def drop_asked(
     others: Sequence[str],
     *,
     gate: str = "duplicate",
-    file: str = "train_file",
+    by: str = "train_file",
 ) -> tuple[list[Question], list[Rejected]]:
-    """Keep the questions that people's file does not ask, or nearly."""
+    """Keep the questions that `by` (its questions: `others`) does not ask, or nearly."""
     same = same_questions([question.text for question in questions], others)
-    asked = ((place, f"{file} asks “{others[other]}”") for place, other in same.items())
+    asked = ((place, f"{by} asks “{others[other]}”") for place, other in same.items())
     return _without(questions, {place: Rejection(gate, said) for place, said in asked})
 
 

@@ -126,7 +126,7 @@ def judge_row(question: Question, draft: Draft, chunk: Chunk, recipe: Recipe) ->
 def judge_answer(question: Question, chunk: Chunk, reply: str, recipe: Recipe) -> Question:
     """The question with its answer, when the teacher's reply passes every gate."""
     if is_api_record(chunk.text):
-        return _judge_api_answer(question, chunk, reply)
+        return _judge_api_answer(question, chunk, reply, recipe)
     return _judge_cot(question, [chunk], reply, recipe)
 
 
@@ -143,7 +143,7 @@ def judge_given(
     Its label ends with the answer that was given, letter for letter.
     """
     if by_teacher and is_api_record(oracles[0].text):
-        found = _judge_api_answer(question, oracles[0], reply)
+        found = _judge_api_answer(question, oracles[0], reply, recipe)
     else:
         found = _judge_cot(question, oracles, reply, recipe, given=True)
     if not same_answer(found.answer, question.answer):
@@ -219,8 +219,9 @@ def judge_pair(question: Question, answer: str, recipe: Recipe) -> Question:
     return Question(question.id, question.chunk_id, question.text, "", answer)
 
 
-def _judge_api_answer(question: Question, chunk: Chunk, reply: str) -> Question:
-    """The instruction with its five fields; the call, verbatim in the record, is its answer."""
+def _judge_api_answer(question: Question, chunk: Chunk, reply: str, recipe: Recipe) -> Question:
+    """The instruction with its five fields; the call, verbatim in the record, is its answer (of a
+    plain pair, the fields are)."""
     try:
         answer = parse_api_answer(reply)
     except ValueError as error:
@@ -233,6 +234,8 @@ def _judge_api_answer(question: Question, chunk: Chunk, reply: str) -> Question:
         raise Rejection("verbatim", f"not in the document: “{answer.api_call[:120]}”")
     if holds(question.text, call):
         raise Rejection("told", "the instruction holds the call")
+    if recipe.dataset_kind == "qa":
+        return replace(question, answer=text)
     label = f"{QUOTE_BEGIN} {call} {QUOTE_END}\n{text}\n{ANSWER_TAG} {call}"
     return replace(question, cot_answer=label, answer=call)
 

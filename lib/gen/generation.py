@@ -20,15 +20,14 @@ from lib.gen.ask.shares import drawn
 from lib.gen.check import check_dataset, summary
 from lib.gen.corpus import Corpus, needs_all
 from lib.gen.duplicate_questions import drop_asked
-from lib.gen.own_questions import together
 from lib.gen.qa import write_pairs
 from lib.gen.rows import Built, build_examples
-from lib.gen.splits import assign_splits
+from lib.gen.splits import assign_splits, together
 from lib.progress import show_text
 from lib.rag.embedder import load_embedder
 from lib.recipe import Recipe
 from lib.records import Chunk, Question
-from lib.settings import CheckFailed, home, portable
+from lib.settings import CheckFailed, SetupError, home, portable
 
 
 class Finished(Exception):
@@ -72,8 +71,7 @@ def ask_questions(corpus: Corpus) -> Generated:
         with _saved_at_once(recipe.run_name) as save:
             asked = ask_teacher(chunks, recipe, own=corpus.own.given, on_question=save)
         evaluation = [item.question for item in corpus.evaluation]
-        # 4_eval stops at those that a training row asks, too.
-        kept, refused = drop_asked(asked.questions, evaluation, gate="evaluation", file="eval_file")
+        kept, refused = drop_asked(asked.questions, evaluation, gate="evaluation", by="eval_file")
         rejected = [*corpus.own.rejected, *asked.rejected, *refused]
         asked = replace(asked, questions=kept, rejected=rejected)
         corpus.read()  # a teacher that was asked before about these chunks reads none of them
@@ -126,11 +124,25 @@ def build_rows(corpus: Corpus, asked: Generated) -> Built:
     splits = assign_splits(
         chunks, same, recipe, asked=with_questions, eval_documents=corpus.held_out
     )
-    return build_examples(
-        *(asked.questions, chunks, splits, corpus.same, recipe),
+    held_out = [q.text for q in asked.questions if splits[q.chunk_id] == "eval"]
+    others = [question for question in asked.questions if splits[question.chunk_id] != "eval"]
+    # 4_eval stops at those that a training row asks, too.
+    _, refused = drop_asked(others, held_out, gate="evaluation", by="the evaluation split")
+    repeated = {item.question_id for item in refused}
+    built = build_examples(
+        [question for question in asked.questions if question.id not in repeated],
+        *(chunks, splits, corpus.same, recipe),
         embedder=load_embedder(recipe) if recipe.hard_by == "embedding" else None,
         given={given.question.id: given.distractors for given in corpus.own.given},
     )
+    built.rejected.extend(refused)
+    for split in sorted({"train", "eval"} - {example.split for example in built.examples}):
+        if lost := [item for item in built.rejected if splits[item.chunk_id] == split]:
+            raise SetupError(
+                f"None of the {len(lost)} questions of the split “{split}” has a row. The first, "
+                f"{lost[0].question_id}: {lost[0].reason}. Add documents, or lower num_distractors."
+            )
+    return built
 
 
 def save_dataset(corpus: Corpus, asked: Generated, built: Built) -> Path:

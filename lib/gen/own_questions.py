@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import PurePath
 from textwrap import shorten
 
-from lib.duplicates import SAME_SHARE, Conflicts, shingles
+from lib.duplicates import SAME_SHARE, shingles
 from lib.gen import gates
 from lib.gen.gates import Rejection
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, canonical, neutralise
@@ -277,15 +277,3 @@ def _sentence(chunk: Chunk, question: Question) -> str:
         reason = f"no sentence of {chunk.id} holds the answer: give a quote, or a teacher"
         raise Rejection("quoted", reason)
     return max(held, key=lambda text: len(asked & {*terms(text)}))
-
-
-# --- splits --------------------------------------------------------------------------------------
-
-
-def together(same: Conflicts, questions: Sequence[Question]) -> Conflicts:
-    """The conflicts, for splits: the oracles of one question are to come into one split."""
-    joined = dict(same)
-    for question in questions:
-        for chunk_id in question.chunk_ids if question.more_chunk_ids else ():
-            joined[chunk_id] = joined[chunk_id] | ({*question.chunk_ids} - {chunk_id})
-    return joined

@@ -112,7 +112,8 @@ def build_examples(
             guard.add(distractors, nearest, num_hard, answers, *oracles)
             for candidates in (list(made.waiting.values()), pool):
                 guard.add(distractors, in_random_order(candidates, rng), needed, answers, *oracles)
-            if len(distractors) < needed and recipe.too_few == "error":
+            empty = kind != "oracle" and not distractors
+            if len(distractors) < needed and (empty or recipe.too_few == "error"):
                 found = f"only {len(distractors)} of {needed} distractors can be found"
                 built.rejected.extend(map(Rejection("distractors", found).of, group))
                 continue

@@ -7,7 +7,7 @@ from textwrap import shorten
 
 from lib.duplicates import Conflicts, shared_text
 from lib.recipe import Recipe
-from lib.records import Chunk
+from lib.records import Chunk, Question
 from lib.settings import SetupError
 
 MAX_BLOCK_CHUNKS = 5
@@ -85,9 +85,11 @@ def _assign(
             if not missing:
                 return splits, why_groups and f"{why_groups}: groups of chunks are held out."
         why_groups = f"Whole documents leave the split “{missing}” empty"
+    all_asked = len(wanted) == len(chunks)
+    remedy = "lower chunk_chars" if all_asked else "have questions on more chunks"
     raise SetupError(
         f"The {len(chunks)} chunks, {len(wanted)} with questions, leave none for the split "
-        f"“{missing}”.{_alike(chunks, same)} Add documents, or lower chunk_chars."
+        f"“{missing}”.{_alike(chunks, same)} Add documents, or {remedy}."
     )
 
 
@@ -124,18 +126,31 @@ def _held_out(chunks: Sequence[Chunk], eval_documents: Collection[str]) -> set[s
     return {chunk.id for chunk in chunks if chunk.document_id in eval_documents}
 
 
+def together(same: Conflicts, questions: Sequence[Question]) -> Conflicts:
+    """The conflicts, for splits: the oracles of one question are to come into one split."""
+    joined = dict(same)
+    for question in questions:
+        for chunk_id in question.chunk_ids if question.more_chunk_ids else ():
+            joined[chunk_id] = joined[chunk_id] | ({*question.chunk_ids} - {chunk_id})
+    return joined
+
+
 def check_corpus(
     chunks: Sequence[Chunk],
     same: Conflicts,
     recipe: Recipe,
     *,
+    asked: Collection[str] | None = None,
+    given: Sequence[Question] = (),
     eval_documents: Collection[str] = (),
 ) -> list[str]:
-    """Stop before any token is paid when the documents cannot fill rows; returns what to say:
-    that no whole documents are held out, and with too_few "fewer" that rows will have fewer
-    distractors."""
+    """Stop before any token is paid when the documents cannot fill rows, or questions on the chunks
+    in `asked`, among them people's own (`given`), every split; returns what to say: that no whole
+    documents are held out, and with too_few "fewer" that rows will have fewer distractors."""
     num_distractors = recipe.num_distractors
     splits, why_groups = _assign(chunks, same, recipe, None, eval_documents)
+    if asked is not None and (given or len(asked) < len(chunks)):
+        _assign(chunks, together(same, given), recipe, asked, eval_documents)
     notes = [why_groups] if why_groups else []
     train = {chunk_id for chunk_id, split in splits.items() if split == "train"}
     # A row without its oracle needs one more; its answer may rule some out.

@@ -26,6 +26,7 @@ from lib.eval.conditions import (
 from lib.eval.questions import EvalQuestion, load_questions
 from lib.recipe import _RETRIEVAL_PARTS, Recipe, retrieval_parts
 from lib.records import Chunk
+from lib.settings import SetupError
 from lib.store import write_jsonl
 from lib.text import holds
 from tests.eval import toy
@@ -168,6 +169,25 @@ def test_documents_that_depend_on_all_hits_are_retrieved_for_each_k(
         for k in ks:
             assert shown[f"top_{k}"] == (fixed_retrieval[-k], *fixed_retrieval[: k - 1])
         assert shown[f"top_{ks[0]}"] == shown[f"top_{ks[0]}_dense_rerank_neighbours"]
+
+
+@pytest.mark.parametrize("setting", ["dense + rerank", "dense + rerank + compress"])
+def test_too_few_chunks_are_said_before_a_model_is_asked(
+    setting: str, dataset_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def retrieve(*_: Any, k: int, **__: Any) -> list[list[Chunk]]:
+        if k > 6:
+            raise SetupError(f"top_k is {k}")
+        asked.append(k)
+        return [[]]
+
+    monkeypatch.setattr(conditions, "retrieve", retrieve)
+    questions = load_questions(dataset_dir, Recipe())[:1]
+    with pytest.raises(SetupError, match="top_k is 7"):
+        build_cases(questions, INDEX, Recipe(top_k=[5, 3, 7], retrieval=[setting]))
+    assert not asked
 
 
 # --- distractors alone ---------------------------------------------------------------------------

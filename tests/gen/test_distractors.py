@@ -145,6 +145,13 @@ def test_neighbours_by_vectors_are_the_nearest_by_cosine() -> None:
         assert [chunk.id for chunk in near] == [f"{n}#0" for n in expected]
 
 
+def test_a_question_without_words_has_no_neighbours() -> None:
+    chunks = made(["Rain fell on Velm.", "The lamp burns."])
+    questions = [Question(text, "0#0", text) for text in ("?", "Who lit the lamp?")]
+    assert list(neighbours(questions, chunks)) == [[], [chunks[1]]]
+    assert list(neighbours(questions[:1], chunks)) == [[]]
+
+
 def test_each_question_gets_what_is_near_to_it() -> None:
     # Every question's vector is that of one chunk; with a shared context the order is another.
     chunks, same = chunked(0, documents=5)

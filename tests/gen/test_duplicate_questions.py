@@ -33,7 +33,7 @@ def test_what_the_evaluation_asks_is_kept_out() -> None:
         questions,
         ["who lit it?", "When was  the “Tern” built"],
         gate="evaluation",
-        file="eval_file",
+        by="eval_file",
     )
     assert kept == questions[1:]
     assert [(r.question_id, r.gate) for r in rejected] == [("c?0", "evaluation")]

@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
+from itertools import count, permutations
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -23,7 +23,7 @@ from lib.gen.__main__ import main
 from lib.gen.check import Check
 from lib.gen.formats.convert import convert_rows
 from lib.parameters import overrides
-from lib.prompts.student import REFUSAL
+from lib.prompts.student import REFUSAL, cot_label
 from lib.reading.documents import iter_documents
 from lib.recipe import KNOBS, Recipe
 from lib.records import Question
@@ -33,7 +33,7 @@ from lib.store import read_json, read_jsonl
 from tests.batch_server import BatchServer
 from tests.gen.dataset import source_of
 from tests.gen.make import prose
-from tests.server import Loopback, reader, serve, serving
+from tests.server import Loopback, last_word, reader, sentences_of, serve, serving
 
 PARAMETERS = {
     "chunk_chars": 400,
@@ -182,15 +182,48 @@ def test_the_first_rows_are_saved_while_documents_are_still_read(
     assert len(read_jsonl(folder / "questions.jsonl")) > saved[1] >= 2
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"num_distractors": 90}, "num_distractors = 90 needs at least 91"),
+        ({"max_chunks": 2}, "2 with questions, leave none for the split"),
+    ],
+)
 def test_nothing_is_asked_until_the_documents_can_fill_rows(
+    changed: dict[str, Any],
+    said: str,
     home_dir: Path,
     documents: Path,
     loopback: Loopback,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    made(home_dir, documents, status=2, num_distractors=90)
-    assert "num_distractors = 90 needs at least 91" in capsys.readouterr().err
+    made(home_dir, documents, status=2, **changed)
+    assert said in capsys.readouterr().err
     assert not loopback.requests
+
+
+def test_a_row_is_never_without_a_document(
+    home_dir: Path, documents: Path, loopback: Loopback, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in documents.iterdir():  # each chunk holds the answer to each question
+        path.write_text(path.read_text().replace(".", " velm."))
+    folder = made(home_dir, documents, too_few="fewer", refusal_probability=0.05)
+    refused = read_jsonl(folder / "rejected.jsonl")
+    assert {row["reason"] for row in refused} == {"only 0 of 3 distractors can be found"}
+    rows = read_jsonl(folder / "hf" / "train.jsonl")
+    assert {(row["kind"], len(row["context_chunks"])) for row in rows} == {("oracle", 1)}
+    made(home_dir, documents, status=2, too_few="fewer", refusal_probability=1.0)
+    assert re.search("None of .* “train” has a row.*0 of 3 distractors", capsys.readouterr().err)
+
+
+def test_rows_that_all_refuse_pass_the_check(
+    home_dir: Path, documents: Path, loopback: Loopback
+) -> None:
+    questions = documents.parent / "q.csv"
+    questions.write_text("question,answer\nWho lit it?,the keeper\n")
+    shares: dict[str, Any] = {"valid_share": 0.0, "eval_share": 0.0, "refusal_probability": 1.0}
+    folder = made(home_dir, documents, eval_file=str(questions), **shares)
+    assert {row["kind"] for row in read_jsonl(folder / "hf" / "train.jsonl")} == {"refuse"}
 
 
 def test_documents_without_a_chunk_are_an_error(tmp_path: Path) -> None:
@@ -372,6 +405,8 @@ def test_a_record_of_an_api_is_one_chunk_and_its_rows_say_so(
     def reply(body: dict[str, Any]) -> str:
         prompt = "".join(message["content"] for message in body["messages"])
         call = re.findall(r"api_call: (.+)", prompt)[0]
+        if '"rating"' in body["messages"][-1]["content"]:
+            return json.dumps({"reason": "It is clear.", "rating": 1 + 4 * ("domain" in prompt)})
         if '"questions"' in body["messages"][-1]["content"]:
             return json.dumps({"questions": [f"Write a call for {call.partition('(')[0]}."]})
         fields = {"domain": "maps", "api_call": call, "api_provider": "us", "code": call}
@@ -380,14 +415,12 @@ def test_a_record_of_an_api_is_one_chunk_and_its_rows_say_so(
 
     with serve(Loopback(reply=reply)) as server:
         use(server, monkeypatch)
-        folder = made(
-            home_dir,
-            documents,
-            doc_path=str(documents.parent / "api.json"),
-            doctype="api",
-            questions_per_chunk=1,
-            num_distractors=1,
-        )
+        changed: dict[str, Any] = {"doc_path": str(documents.parent / "api.json"), "doctype": "api"}
+        changed |= {"questions_per_chunk": 1, "num_distractors": 1}
+        folder = made(home_dir, documents, **changed)
+        made(home_dir, documents, **changed, dataset_kind="qa", min_rating=1)
+    (pairs,) = (home_dir / "artefacts" / "qa").glob("*/pairs.json")
+    assert {pair["answer"].partition(":")[0] for pair in read_json(pairs)} == {"<<<domain>>>"}
     chunks = read_jsonl(folder / "chunks.jsonl")
     assert len(chunks) == len(records)
     assert all(len(chunk["text"]) > PARAMETERS["chunk_chars"] for chunk in chunks)
@@ -408,3 +441,25 @@ def test_no_training_row_asks_what_the_evaluation_file_asks(
     assert [row["question_id"] for row in refused] == [own["id"]]
     asked = {q["id"] for q in read_jsonl(folder / "questions.jsonl")} - {own["id"]}
     assert {q["id"] for q in read_jsonl(again / "questions.jsonl")} == asked
+
+
+def test_no_training_row_asks_what_the_evaluation_split_asks(
+    home_dir: Path, documents: Path, loopback: Loopback
+) -> None:
+    orders = permutations(f"quay{number}" for number in range(8))  # nearly one question
+
+    def reply(body: dict[str, Any]) -> str:
+        prompt = "".join(message["content"] for message in body["messages"])
+        if '"questions"' in prompt:
+            questions = json.loads(reader(body))["questions"]
+            return json.dumps({"questions": [questions[0], f"Is {' '.join(next(orders))}?"]})
+        sentence = sentences_of(re.findall("<DOCUMENT>(.*?)</DOCUMENT>", prompt, re.DOTALL)[-1])[0]
+        return cot_label("It says:", sentence, last_word(sentence))
+
+    loopback.reply = reply
+    folder = made(home_dir, documents)
+    assert check_leakage(folder, load_questions(folder, Recipe()), Recipe()).leaks == ()
+    refused = [row for row in read_jsonl(folder / "rejected.jsonl") if row["gate"] == "evaluation"]
+    assert {"quay0" in row["question"] for row in refused} == {True}
+    train = [row["question"] for row in read_jsonl(folder / "hf" / "train.jsonl")]
+    assert {"quay0" in question for question in train} == {False}

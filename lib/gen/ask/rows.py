@@ -313,7 +313,7 @@ class RowWriter:
             if found is not None and same_answer(found, answer):
                 raise Rejection("passage_dependency", "it can be answered without the document")
         if recipe.min_rating:
-            rated_answer = question.cot_answer if is_api else answer
+            rated_answer = (question.cot_answer if is_api else "") or answer
             asked = prompts.ask("rating", *oracles, question=text, answer=rated_answer)
             reply = await self._ask(asked, role="judge")
             rated = teacher.parse_rating(reply.text)

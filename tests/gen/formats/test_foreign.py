@@ -74,6 +74,12 @@ def test_what_is_wrong_with_foreign_rows_is_found(home_dir: Path, tmp_path: Path
     assert set(checked(train=[shown], eval=[hidden])) == {"no held-out oracle in a training row"}
 
 
+def test_rows_that_share_a_context_have_one_place(home_dir: Path, tmp_path: Path) -> None:
+    rows = [published_row(0, id=f"{n}", question=f"Who lit lamp {n}?") for n in range(30)]
+    write_jsonl(tmp_path / "rows.jsonl", rows)
+    assert failed(import_rows(tmp_path / "rows.jsonl")) == {}
+
+
 def test_rows_that_cannot_be_used_are_told(
     home_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
