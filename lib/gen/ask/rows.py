@@ -198,10 +198,13 @@ class RowWriter:
             return
         self._unreadable[asked_for] += 1
         if self._unreadable[asked_for] == _UNREADABLE_IN_ROW:
+            other = ""
+            if self._recipe.prompt_variant == "gpt":
+                other = "set prompt_variant to 'llama' if it is an open model, "
             raise SetupError(
                 f"{_UNREADABLE_IN_ROW} {asked_for} of the teacher in a row cannot be read "
                 f"({refusal.reason}). The last: “{one_line(reply)[:300]}”. Nothing more is "
-                "asked: take another teacher, or change prompt_variant, max_question_tokens or "
+                f"asked: {other}take another teacher, or raise max_question_tokens or "
                 "max_cot_answer_tokens."
             )
 
