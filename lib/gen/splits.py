@@ -56,7 +56,8 @@ def _assign(
     shares = [share for share in (recipe.valid_share, eval_share) if share]
     by_document, why_groups = recipe.split_by == "document" and bool(shares), ""
     if by_document and (few := too_few_documents(rest)):
-        why_groups = f"{few} documents are too few to hold out whole ones"
+        counted = "1 document is" if few == 1 else f"{few} documents are"
+        why_groups = f"{counted} too few to hold out whole ones"
     num_wanted = sum(chunk.id in wanted for chunk in rest)
     length = int(num_wanted * min(shares, default=1) / 4)
     missing = ""
