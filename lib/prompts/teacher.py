@@ -32,6 +32,7 @@ NOT_ANSWERED = "NONE"
 
 _QUOTES = (QUOTE_BEGIN, QUOTE_END)
 _SHOWN_TOGETHER = ("questions", "answer")
+_SHOWN_TASKS = (*_SHOWN_TOGETHER, "joint", "pairs", "instructions", "api_answer", "round_trip")
 _FORM = PromptForm(
     path=FOLDER / "teacher_gpt.yaml",
     needed={
@@ -120,6 +121,13 @@ def load_prompts(recipe: Recipe) -> TeacherPrompts:
         raise SetupError(
             f"question_style = {recipe.question_style!r}: the prompts have {', '.join(styles)}. "
             "Take one of them, or add yours below question_styles in a file for prompts_path."
+        )
+    shown = [name for name, *_ in _example_turns(texts["example"])[1]]
+    if texts["example"].strip() and not (shown and {*shown} <= {*_SHOWN_TASKS}):
+        raise SetupError(
+            f"The prompts' example shows {', '.join(shown) or 'nothing'}; expected turns like "
+            f"`> answer Who built it?`, of {', '.join(_SHOWN_TASKS)}, as in "
+            "lib/prompts/teacher_llama.yaml."
         )
     in_language, own_language = texts.pop("language"), texts.pop("own_language")
     filled = {}

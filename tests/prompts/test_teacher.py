@@ -73,7 +73,7 @@ def test_open_models_see_the_task_done_on_another_document_first(task: str) -> N
     roles = [message["role"] for message in (system, *example, last)]
     assert roles == ["system", *["user", "assistant"] * (len(example) // 2), "user"]
     assert len(example) >= 2
-    assert "Sandry" not in said([last])
+    assert "Velm" not in said([last])
     assert said([example[0]]).count("<DOCUMENT>") == 1
     document = said([example[0]]).partition("<DOCUMENT>")[2].partition("</DOCUMENT>")[0]
     shown = [reply["content"] for reply in example[1::2]]
@@ -100,6 +100,33 @@ def test_the_requests_about_one_document_begin_with_the_same_example() -> None:
     one = prompts.ask("questions", CHUNK, count="3")
     assert one[:-1] == prompts.ask("answer", CHUNK, question="Who?")[:-1]
     assert len(prompts.ask("rating", CHUNK, question="Who?", answer="Ann")) == 2
+
+
+@pytest.mark.parametrize(
+    ("example", "complaint"),
+    [
+        ("# Piers\nA pier.\nWho built it?\nAnn", "shows nothing; expected turns"),
+        ("# Piers\nA pier.\n> rating 3\n4", "shows rating; expected turns"),
+    ],
+)
+def test_an_example_without_a_turn_of_ours_is_an_error(
+    example: str, complaint: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({"example": example}))
+    with pytest.raises(SetupError, match=complaint):
+        load(prompts_path=str(path))
+
+
+def test_an_example_of_ones_own_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({"example": "# Bến tàu\nDo An xây.\n> answer Ai xây?\nAn"}))
+    prompts = load(prompts_path=str(path), prompt_variant="llama")
+    _, asked, reply, _ = prompts.ask("answer", CHUNK, question="Who?")
+    assert asked["content"].startswith("<DOCUMENT>Do An xây.</DOCUMENT>\n“Bến tàu”\nAnswer this")
+    assert "Ai xây?" in asked["content"]
+    assert reply["content"] == "An"
+    assert len(prompts.ask("joint", CHUNK, counts="2 questions")) == 2
 
 
 def test_the_variants_differ_and_the_styles_do() -> None:
