@@ -78,9 +78,8 @@ def ask_questions(corpus: Corpus) -> Generated:
         passed, failed = len(asked.questions), len(rejected)
         said = f"{passed:,} questions passed the gates, {failed:,} did not"
         said += f" ({frequent_gates(rejected)})" * bool(rejected)
-        print(
-            said + f", {asked.unwritten:,} were asked for and not written" * bool(asked.unwritten)
-        )
+        said += f", {asked.unwritten:,} of those asked for did not come" * bool(asked.unwritten)
+        print(said)
         if failed > passed:
             print(frequent_reason(rejected, recipe))
     return asked

@@ -344,6 +344,27 @@ def test_a_teacher_most_of_whose_rows_are_refused_is_told_of_with_a_remedy(
     assert "prompt_variant" not in capsys.readouterr().out.partition("passed the gates")[2]
 
 
+def test_questions_that_did_not_come_are_counted(
+    home_dir: Path, documents: Path, loopback: Loopback, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def reply(body: Any) -> str:
+        text = reader(body)
+        data = json.loads(text) if text.startswith("{") else {}
+        return json.dumps({"questions": data["questions"][:1]}) if "questions" in data else text
+
+    loopback.reply = reply
+    made(home_dir, documents, questions_per_chunk=3)
+    said = capsys.readouterr().out
+    counts = re.findall(r"(\d+) questions passed the gates, (\d+) did not", said)[0]
+    passed, refused = map(int, counts)
+    come = passed + refused
+    (late,) = re.findall(r", (\d+) of those asked for did not come", said)
+    assert int(late) >= 2 * passed > 0
+    assert (come + int(late)) % 3 == 0
+    made(home_dir, documents, questions_per_chunk=3)
+    assert f"{late} of those asked for did not come" in capsys.readouterr().out
+
+
 def test_a_teacher_whose_replies_cannot_be_read_is_not_paid_to_the_end(
     home_dir: Path, documents: Path, loopback: Loopback, capsys: pytest.CaptureFixture[str]
 ) -> None:
