@@ -286,7 +286,14 @@ def parse_rows(reply: str) -> list[Draft]:
 
 
 def parse_rating(reply: str) -> tuple[int, str] | None:
-    """`{"reason": "It is clear.", "rating": 4}` → (4, "It is clear."); None = no rating."""
+    """`{"reason": "It is clear.", "rating": 4}` → (4, "It is clear."); None = no rating.
+
+    A number alone is one, too. The form in the prompt holds none: a copy of it is no rating.
+    """
+    if alone := re.fullmatch(
+        r"\W*(?:rating\W*)?([1-5])(?:\s*(?:/|of)\s*5)?\W*", reply, re.IGNORECASE
+    ):
+        return int(alone[1]), ""
     for item in _objects(_body(reply)):
         if str(item.get("rating", "")) in ("1", "2", "3", "4", "5"):
             return int(item["rating"]), one_line(str(item.get("reason", "")))

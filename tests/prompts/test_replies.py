@@ -9,11 +9,13 @@ import pytest
 from lib.prompts.teacher import (
     Draft,
     clean_question,
+    load_prompts,
     parse_questions,
     parse_rating,
     parse_rows,
     parse_short_answer,
 )
+from lib.recipe import Recipe
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,17 @@ def test_ratings() -> None:
     assert parse_rating('{"reason": "It is  clear.", "rating": 4}') == (4, "It is clear.")
     assert parse_rating('So:\n```json\n{"rating": "5"}\n```') == (5, "")
     assert parse_rating('{"rating": 9}') is None
-    assert parse_rating("4") is None
+    assert parse_rating("4") == (4, "")
+    assert parse_rating("**Rating:** 4/5.") == (4, "")
+    for text in ("", "10", "0", "4.5", "4 of 10", "1 to 5", "I rate it 4 or 5"):
+        assert parse_rating(text) is None
+
+
+def test_a_copy_of_the_form_is_no_rating() -> None:
+    """A model of 1.5B parameters copied it for five questions of seven."""
+    form = load_prompts(Recipe()).texts["rating"].strip().splitlines()[-1].partition(": ")[2]
+    assert json.loads(form)["reason"] == "one sentence"
+    assert parse_rating(form) is None
 
 
 def test_short_answers() -> None:
