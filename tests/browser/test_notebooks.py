@@ -63,9 +63,7 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             url = ""
             while not url:
                 assert server.poll() is None, (home / "log").read_text()[-2000:]
-                with suppress(
-                    OSError, ValueError
-                ):  # not written, or not whole, or not listening yet
+                with suppress(OSError, ValueError):  # not written, not whole, not listening yet
                     info = json.loads((home / f"RUNTIME/jpserver-{server.pid}.json").read_text())
                     urlopen(f"{info['url']}api").close()
                     url = info["url"]

@@ -74,7 +74,7 @@ def test_open_models_see_the_task_done_on_another_document_first(task: str) -> N
     assert roles == ["system", *["user", "assistant"] * (len(example) // 2), "user"]
     assert len(example) >= 2
     assert "Velm" not in said([last])
-    assert said([example[0]]).count("<DOCUMENT>") == 1
+    assert ["<DOCUMENT>" in asked["content"] for asked in example[::2]].count(True) == 1
     document = said([example[0]]).partition("<DOCUMENT>")[2].partition("</DOCUMENT>")[0]
     shown = [reply["content"] for reply in example[1::2]]
     for question, reply in zip(example[::2], shown, strict=True):

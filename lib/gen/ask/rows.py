@@ -5,10 +5,9 @@ requests are sent: live or as batches (live.py).
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import groupby
 from typing import Any, Self
 
 from lib.engine.faults import EndpointError
@@ -234,8 +233,11 @@ class RowWriter:
         following: list[Callable[[], Awaitable[None]]] = []
         refused: list[Candidate] = []
         matched = _matched(candidates, talk.chunks, drafts)
-        for left_out in _left_out(candidates, {candidate.chunk.id for candidate, _ in matched}):
-            following.append(partial(self._write_alone, left_out))
+        written = {candidate.chunk.id for candidate, _ in matched}
+        for chunk in talk.chunks:
+            if chunk.id not in written:
+                left_out = [c for c in candidates if c.chunk.id == chunk.id]
+                following.append(partial(self._write_alone, left_out, chunk))
         for candidate, draft in matched:
             text, answered = draft.question, draft.cot_answer if talk.whole else ""
             try:
@@ -355,10 +357,9 @@ class RowWriter:
         said = self.prompts.fill(prompt, refused="\n".join(lines), count=count)
         await self._write(refused, talk.then(said))
 
-    async def _write_alone(self, left_out: Sequence[Candidate]) -> None:
+    async def _write_alone(self, left_out: Sequence[Candidate], chunk: Chunk) -> None:
         """Ask about a document that was left out of a reply on several: small models do that."""
         if again := [candidate for candidate in left_out if candidate.may_repair("left_out")]:
-            chunk = again[0].chunk
             shares = [Share(chunk, again[0].place[0], len(again))]
             messages = first_request(shares, self._recipe, self.prompts)["messages"]
             await self._write(again, _Talk(messages, [chunk], whole=True))
@@ -380,13 +381,6 @@ class RowWriter:
         if again:
             said = self.prompts.fill("repair_answer", reason=refusal.reason)
             await self._write(again, talk.then(said))
-
-
-def _left_out(candidates: Sequence[Candidate], written: set[str]) -> Iterable[list[Candidate]]:
-    """The candidates of each chunk about which nothing was written."""
-    for chunk_id, of_chunk in groupby(candidates, lambda candidate: candidate.chunk.id):
-        if chunk_id not in written:
-            yield list(of_chunk)
 
 
 def _matched(
