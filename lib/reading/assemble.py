@@ -22,6 +22,7 @@ _INLINED = re.compile(
     r"(?:\n[ \t]*[A-Za-z\d+/]+=*(?=[\"'>)]))?"
 )
 
+RAISED = str.maketrans("0123456789+-−–", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻")  # 10⁵: without it, a text says 105
 DIVIDED = "\u00ad"  # at the end of a page's text: the next page ends the word
 
 PICTURE = "a picture without a text layer"

@@ -27,7 +27,7 @@ _SHOWN_CHARS = 700  # of a document that is no PDF
 # What the text of a file depends on, beside the file.
 _CODE = [*Path(__file__).with_name("files").rglob("*.py"), Path(__file__).with_name("assemble.py")]
 _CODE.append(PROJECT_DIR / "lib" / "text.py")
-_PACKAGES = ("pypdfium2", "markitdown")
+_PACKAGES = ("pypdfium2", "markitdown", "mammoth")
 
 
 def iter_documents(recipe: Recipe) -> Iterator[Document | Skipped]:

@@ -1,24 +1,25 @@
-"""Word files, as Markdown (markitdown)."""
+"""Word files, as HTML (mammoth), which is read as a page is."""
 
 import re
+import unicodedata
 from collections import Counter
+from dataclasses import replace
 from html import unescape
 from io import BytesIO
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
 from lib.reading.assemble import Text
-from lib.reading.files.html import MARKDOWN_OPTIONS, tidied
-from lib.reading.files.md import first_heading
+from lib.reading.files.html import text_of
 from lib.reading.tables import read_bytes
 
 ENDINGS = (".docx",)
 IN_WORKER = True
 
-# Left out with what they hold by mammoth, with which markitdown reads: fields, moved text, …
+_STYLES = "p[style-name='Title'] => h1:fresh"
+# Left out with what they hold by mammoth: fields, moved text, …
 _WRAPPERS = re.compile(rb"(</?w:)(?:fldSimple|customXml|moveTo|dir|bdo|ruby|rubyBase)\b")
 _PICTURES = re.compile(rb"(?:\br:(?:embed|link)|<v:imagedata\b[^>]*?\br:id)(?==)")
-_MERGED = re.compile(rb"<w:vMerge\b[^>]*/>")
 _BREAKS = re.compile(rb"<w:(?:cr|ptab)\b[^>]*/>")
 _HIDDEN = re.compile(
     rb"<w:r\b[^>]*>\s*<w:rPr>(?:(?!</w:rPr>).)*<w:vanish\s*/>.*?</w:r>"
@@ -36,8 +37,8 @@ def read(path: Path) -> Text:
     Headers, footers and hidden text are left out and counted. A text that is not in what is read,
     of a chart, say, is reported.
     """
-    from markitdown import StreamInfo
-    from markitdown.converters import DocxConverter
+    import mammoth
+    from markitdown.converter_utils.docx.pre_process import pre_process_docx
 
     data = read_bytes(path)
     if data.startswith(b"\xd0\xcf\x11\xe0"):
@@ -45,19 +46,23 @@ def read(path: Path) -> Text:
     dropped, texts = Counter[str](), list[str]()
     try:
         known = _known_parts(data, dropped, texts)
-        found = DocxConverter().convert(known, StreamInfo(extension=".docx"), **MARKDOWN_OPTIONS)
+        page = mammoth.convert_to_html(pre_process_docx(known), style_map=_STYLES).value
     except (BadZipFile, KeyError) as error:
         raise ValueError("it is not a readable DOCX") from error
-    text = tidied(found.markdown)
-    letters, at, lost = re.sub(r"[\W_]+", "", text), 0, list[str]()
+    found = text_of(page)
+    letters, at, lost = _letters(found.pages[0]), 0, list[str]()
     for piece in texts:  # most follow one another: a search from the beginning takes long
-        wanted = re.sub(r"[\W_]+", "", piece)
+        wanted = _letters(piece)
         if (place := letters.find(wanted, at)) < 0 and (place := letters.find(wanted)) < 0:
             lost.append(piece)
         at = max(place, 0)
     dropped.update(lost)
     notes = {f"{len(lost):,} of its texts are not read (a chart? a drawing?)": list[int]()}
-    return Text(first_heading(text), [text], notes if lost else {}, dict(dropped))
+    return replace(found, notes=found.notes | (notes if lost else {}), dropped=dict(dropped))
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKD", text))  # "⁵" is "5"
 
 
 def _known_parts(data: bytes, dropped: Counter[str], texts: list[str]) -> BytesIO:
@@ -72,9 +77,10 @@ def _known_parts(data: bytes, dropped: Counter[str], texts: list[str]) -> BytesI
                 left_out = (_LINE if outside else _HIDDEN).findall(content)
                 dropped.update(filter(None, ("".join(_texts(part)).strip() for part in left_out)))
                 content = _WRAPPERS.sub(rb"\1smartTag", _HIDDEN.sub(b"", content))
-                content = _MERGED.sub(b"", content)  # Markdown knows no cell of several rows
                 content = _PICTURES.sub(rb"\g<0>.unread", content)  # one may be elsewhere
                 content = _EQUATION.sub(_equation, _BREAKS.sub(b"<w:br/>", content))
+                if b"<w:altChunk" in content:
+                    raise ValueError("it holds a file that Word inserts: save it again in Word")
                 if re.match(r"word/(?:document\d*|charts/.*|diagrams/data\d*)\.xml", name):
                     texts += _texts(content)
             new.writestr(name, content)

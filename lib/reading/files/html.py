@@ -5,14 +5,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from lib.reading.assemble import Text, clean
+from lib.reading.assemble import RAISED, Text, clean
+from lib.reading.files.md import first_heading
 from lib.reading.tables import read_bytes
 from lib.text import one_line
 
 ENDINGS = (".html", ".htm", ".xhtml")
 IN_WORKER = True
 
-MARKDOWN_OPTIONS: dict[str, Any] = {
+_MARKDOWN_OPTIONS: dict[str, Any] = {
     # Words without marks inside a sentence: a teacher that quotes it would leave them out.
     "strip": ["a", "img", "b", "strong", "i", "em", "u"],
     "escape_underscores": False,
@@ -28,7 +29,15 @@ _HIDDEN = (
 )
 _HIDING = re.compile(r"(?i)\b(?:display\s*:\s*none|visibility\s*:\s*hidden)")
 TOO_DEEP = "its tags are nested too deep, and what is inside is not read: are they closed?"
-_NAVIGATION = "//nav | //*[@role='navigation' or @role='search']"
+_NAVIGATION = "//nav | //*[@role='navigation' or @role='search'] | " + " | ".join(
+    f"//*[contains(concat(' ', @class, ' '), ' {name} ')]"  # the numbers of lines of code
+    for name in ("lineno", "linenos", "rouge-gutter")
+)
+# Blocks of a browser that are none to markdownify
+_BLOCKS = (
+    "address", "aside", "center", "details", "fieldset", "figure", "footer", "form", "header",
+    "hgroup", "legend", "main", "option", "search", "summary", "svg", "textarea",
+)  # fmt: skip
 _OPEN_TITLE = re.compile(r"(?i)<title\b[^>]*>[^<]*(?=<(?!/title)[a-z/!])")
 _CHARSET = r"""(?:charset|encoding)\s*=\s*["']?([\w.:-]+)"""
 _WIDER = {  # what is declared → what browsers read it as
@@ -41,32 +50,38 @@ _WIDER = {  # what is declared → what browsers read it as
 def read(path: Path) -> Text:
     """Headings, lists and tables are kept, links become their words; the navigation, and what
     stands around a page's main part, are left out and counted."""
+    page = decode(read_bytes(path), "text/html")
+    if not isinstance(page, str):
+        raise ValueError("it is not UTF-8, and names no other encoding")
+    return text_of(page)
+
+
+def text_of(page: str) -> Text:
+    """The text of a page, as Markdown; its title is the page's, or a first heading."""
     from lxml import etree, html  # in the worker alone
     from markitdown.converters import HtmlConverter
 
-    text = decode(read_bytes(path), "text/html")
-    if not isinstance(text, str):
-        raise ValueError("it is not UTF-8, and names no other encoding")
     parser = html.HTMLParser(encoding="utf-8", huge_tree=True)
     try:
-        closed = _OPEN_TITLE.sub(r"\g<0></title>", text.replace("\0", ""), count=1)
+        closed = _OPEN_TITLE.sub(r"\g<0></title>", page.replace("\0", ""), count=1)
         tree = html.document_fromstring(closed.encode(), parser)
     except etree.ParserError as error:
         raise ValueError("it holds no text") from error
+    title = tree.findtext("head/title")
     drop_hidden(tree)
+    raise_numbers(tree)
     dropped = _drop_navigation(tree)
     _set_apart(tree)
     _fill_rows(tree)
     shown = html.tostring(tree, encoding="unicode")
-    found = HtmlConverter().convert_string(shown, **MARKDOWN_OPTIONS)
+    text = tidied(HtmlConverter().convert_string(shown, **_MARKDOWN_OPTIONS).markdown)
     deep = any("depth" in error.message for error in parser.error_log)
     notes: dict[str, list[int]] = {TOO_DEEP: []} if deep else {}
-    return Text(found.title or "", [tidied(found.markdown)], notes, dropped)
+    return Text(title or first_heading(text), [text], notes, dropped)
 
 
 def _drop_navigation(tree: Any) -> dict[str, int]:
-    links = tree.xpath("//a[starts-with(@href, '#')]")  # ¶, #, ↩: without a word
-    found = tree.xpath(_NAVIGATION) + [a for a in links if not re.search(r"\w", a.text_content())]
+    found = tree.xpath(_NAVIGATION)
     mains = tree.xpath("//main | //*[@role='main']")
     words = [len("".join(part.text_content().split())) for part in (*mains, tree)]
     if len(mains) == 1 and 2 * words[0] > words[1]:
@@ -82,8 +97,10 @@ def _drop_navigation(tree: Any) -> dict[str, int]:
 
 
 def drop_hidden(tree: Any) -> None:
-    """Take off what a browser does not show."""
-    for element in tree.xpath(_HIDDEN):
+    """Take off what a browser does not show, and links within a page that hold no word: ¶, #, ↩."""
+    links = tree.xpath("//a[starts-with(@href, '#')]")
+    marks = [link for link in links if not re.search(r"\w", link.text_content())]
+    for element in tree.xpath(_HIDDEN) + marks:
         if element.getparent() is not None:
             element.drop_tree()
     for element in tree.xpath("//*[@style]"):
@@ -91,13 +108,22 @@ def drop_hidden(tree: Any) -> None:
             element.drop_tree()
 
 
+def raise_numbers(tree: Any) -> None:
+    """`10<sup>5</sup>` as `10⁵`: a text without tags would say 105."""
+    for element in tree.iter("sup"):
+        number = element.text_content()
+        if re.fullmatch(r"\s*[-−–+]?\d[\d, ]*\s*", number):
+            element.clear(keep_tail=True)
+            element.text = number.translate(RAISED)
+
+
 def _set_apart(tree: Any) -> None:
-    """Blocks in place of what Markdown would run together: tables that only place others, and
-    the parts of a form."""
-    outer = [table for table in tree.iter("table") if table.find(".//table") is not None]
+    """Blocks in place of what Markdown would run together: the parts of a page or a form, and
+    tables that only place others, or code beside its line numbers."""
+    outer = tree.xpath("//table[.//table or (count(.//tr) = 1 and .//pre)]")
     parts = tree.iter("thead", "tbody", "tr", "td", "th")
     own = [part for part in parts if next(part.iterancestors("table"), None) in {None, *outer}]
-    for element in (*outer, *own, *tree.iter("option", "summary", "textarea", "svg")):
+    for element in (*outer, *own, *tree.iter(*_BLOCKS)):
         element.tag = "div"
 
 

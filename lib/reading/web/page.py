@@ -3,9 +3,16 @@
 import re
 
 from lib.reading.assemble import Text, clean
-from lib.reading.files.html import decode, drop_hidden
+from lib.reading.files.html import decode, drop_hidden, raise_numbers
 
 CONTENT_TYPES = ("text/html", "application/xhtml+xml", "text/plain")
+# Marks inside a sentence: a teacher that quotes it would leave them out.
+_EMPHASIS = ("b", "strong", "i", "em", "u", "sup", "sub")
+_ESCAPED = re.compile(
+    r"(?P<code>```.*?```|`[^`\n]+`)|(?P<start>^ *(?:- )?\d*)\\(?=[#>+.)-])"
+    r"|\\(?P<own>\\*)(?P<mark>[*_`~[\]<|])",
+    re.DOTALL | re.MULTILINE,
+)
 
 
 def main_text(page: bytes, content_type: str) -> Text:
@@ -18,6 +25,7 @@ def main_text(page: bytes, content_type: str) -> Text:
             raise ValueError("it is empty")
         return Text("", [clean(text)])
     import trafilatura
+    from lxml import etree
     from trafilatura.metadata import extract_title
 
     tree = trafilatura.load_html(text)
@@ -25,11 +33,23 @@ def main_text(page: bytes, content_type: str) -> Text:
         raise ValueError("it is not HTML")
     title = extract_title(tree) or ""
     drop_hidden(tree)
+    raise_numbers(tree)
+    etree.strip_tags(tree, *_EMPHASIS)
+    for item in tree.xpath("//td//li | //th//li"):  # trafilatura leaves lists in cells out
+        item.tag = "p"
     # No metadata: finding the date takes longer than the text, and depends on today's.
     found = trafilatura.extract(
         tree, output_format="markdown", include_comments=False, include_tables=True
     )
-    found = clean(found or "")
+    found = clean(_ESCAPED.sub(_as_written, found or ""))
     if not re.search(r"\w", found):
         raise ValueError("no main text was found: do scripts write it?")
     return Text(title, [found])
+
+
+def _as_written(found: re.Match[str]) -> str:
+    """Without the backslash that trafilatura puts before what Markdown would take for a mark; each
+    of the page's own there is doubled."""
+    if mark := found["mark"]:
+        return found["own"][: len(found["own"]) // 2] + mark
+    return found["code"] or found["start"]

@@ -29,6 +29,47 @@ def test_cells_behind_a_merged_cell_stay_in_their_columns(tmp_path: Path) -> Non
     assert read(path).pages == ["# Oil\n\n| 1867 | a |\n| --- | --- |\n|  | b |"]
 
 
+def test_a_table_inside_of_a_cell_is_a_table_of_its_own(tmp_path: Path) -> None:
+    path = write_docx(tmp_path / "a.docx", heading="Oil", texts=[], table="here b")
+    cell = "<w:tc><w:p><w:r><w:t>{}</w:t></w:r></w:p></w:tc>"
+    inner = f"<w:tbl><w:tr>{cell.format('x')}{cell.format('y')}</w:tr></w:tbl><w:p/>"
+    path = rewritten(path, "here</w:t></w:r></w:p>", f"Rates</w:t></w:r></w:p>{inner}")
+    assert read(path).pages == ["# Oil\n\nRates\n\n| x | y |\n| --- | --- |\n\nb"]
+
+
+def test_the_paragraph_of_style_title_is_the_title(tmp_path: Path) -> None:
+    path = write_docx(tmp_path / "a.docx", heading="Lamp oil", texts=["Text"])
+    path = rewritten(rewritten(path, "Heading1", "Title"), "heading 1", "Title")
+    assert read(path) == Text("Lamp oil", ["# Lamp oil\n\nText"])
+
+
+def test_notes_follow_the_text_and_raised_numbers_stay_apart(tmp_path: Path) -> None:
+    raised = '<w:r><w:rPr><w:vertAlign w:val="superscript"/></w:rPr><w:t>5</w:t></w:r>'
+    note = '<w:r><w:footnoteReference w:id="1"/></w:r>'
+    notes = (
+        '<w:footnotes xmlns:w="{}"><w:footnote w:id="1"><w:p><w:r><w:t>In 1867.</w:t></w:r></w:p>'
+    )
+    word = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    path = changed(
+        tmp_path,
+        "here: a lamp",
+        f"10{runs(raised + note)}",
+        footnotes=f"{notes.format(word)}</w:footnote></w:footnotes>",
+    )
+    link = f'<Relationship Id="r9" Type="{OFFICE}/footnotes" Target="footnotes.xml"/>'
+    path = rewritten(path, "</Relationships>", f"{link}</Relationships>")
+    found = read(path)
+    assert found.pages == ["# Oil\n\nFigure 10⁵[1]\n\n1. In 1867."]
+    assert not found.notes
+
+
+def test_a_file_that_word_inserts_is_named(tmp_path: Path) -> None:
+    path = write_docx(tmp_path / "a.docx", heading="Oil", texts=["Text"])
+    path = rewritten(path, "</w:body>", '<w:altChunk r:id="r7"/></w:body>')
+    with pytest.raises(ValueError, match="save it again in Word"):
+        read(path)
+
+
 def test_a_picture_that_a_docx_links_to_is_not_fetched(tmp_path: Path) -> None:
     with website(pages={"/a.png": "a picture"}) as site:
         write_docx(tmp_path / "a.docx", heading="Oil", texts=["Text"], picture=f"{site.url}/a.png")

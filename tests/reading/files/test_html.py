@@ -111,6 +111,50 @@ def test_cells_behind_a_cell_of_several_rows_stay_in_their_columns(tmp_path: Pat
     ]
 
 
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<aside>One</aside><footer>Two</footer>three", "One\n\nTwo\n\nthree"),
+        ("<form><fieldset><legend>One</legend>Two</fieldset>three</form>", "One\n\nTwo\n\nthree"),
+    ],
+)
+def test_blocks_stay_apart(tmp_path: Path, page: str, text: str) -> None:
+    (tmp_path / "a.html").write_text(page)
+    assert read(tmp_path / "a.html").pages == [text]
+
+
+def test_code_beside_its_line_numbers_keeps_its_lines(tmp_path: Path) -> None:
+    numbers = "<td class='linenos'><pre>1\n2</pre></td>"
+    code = f"<table><tr>{numbers}<td class=code><pre>x = 1\ny = 2</pre></td></tr></table>"
+    inline = "<pre><span class='linenos'>1</span>z = 3</pre>"
+    (tmp_path / "a.html").write_text(code + inline)
+    found = read(tmp_path / "a.html")
+    assert found.pages == ["```\nx = 1\ny = 2\n```\n\n```\nz = 3\n```"]
+    assert found.dropped == {"1 2": 1, "1": 1}
+
+
+NUMBERS = [
+    ("10<sup>5</sup> m<sup>2</sup>", "10⁵ m²"),
+    ("2<sup>-10</sup>", "2⁻¹⁰"),
+    ("in 1867<sup><a href='#n'>1, 2</a></sup>", "in 1867¹, ²"),
+    ("in 1867<sup><a href='#n'>[3]</a></sup>", "in 1867[3]"),
+    ("the 1<sup>st</sup> H<sub>2</sub>O", "the 1st H2O"),
+]
+
+
+@pytest.mark.parametrize(("written", "read_as"), NUMBERS)
+def test_a_raised_number_is_none_of_the_line(tmp_path: Path, written: str, read_as: str) -> None:
+    page = f"<html><body><p>{MAIN} It holds {written} of oil.</p></body></html>"
+    (tmp_path / "a.html").write_text(page)
+    assert f"It holds {read_as} of oil." in read(tmp_path / "a.html").pages[0]
+    assert f"It holds {read_as} of oil." in main_text(page.encode(), "text/html").pages[0]
+
+
+def test_a_page_without_a_title_is_called_by_its_heading(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text("<svg><title>Icon</title></svg><h1>Lamp oil</h1><p>It burns.")
+    assert read(tmp_path / "a.html").title == "Lamp oil"
+
+
 MAIN = "The pier is open on every day of the summer and closed in the whole of the winter."
 
 

@@ -130,6 +130,33 @@ def test_printed_addresses_are_counted_too(tmp_path: Path) -> None:
     assert found.dropped == {address: 1}
 
 
+@pytest.mark.parametrize("rotate", [0, 90])
+def test_a_raised_number_is_none_of_the_line(tmp_path: Path, rotate: int) -> None:
+    parts = ["It paid $320", "1", " for 3 x 10", "5", " m", "2", " of oil, 1,204 in 1867", "12,13"]
+    line, x = list[Shown](), 60.0
+    for number, part in enumerate(parts):
+        raised = number % 2
+        line.append(Shown(part, x, 700 + 4 * raised, 6 if raised else 10))
+        x += line[-1].width
+    line += [Shown("H", 60, 680), Shown("2", 65.5, 678, 6), Shown("O and 99", 68.8, 680)]
+    text = read(tmp_path, [line], rotate=rotate).pages[0]
+    assert "It paid $320¹ for 3 x 10⁵ m² of oil, 1,204 in 1867¹²,¹³" in text
+    assert "H2O and 99" in text
+
+
+@pytest.mark.parametrize("rotate", [0, 90])
+def test_what_a_cropped_page_does_not_show_is_left_out_and_counted(
+    tmp_path: Path, rotate: int
+) -> None:
+    mark = Shown("Proof of 12 March", 60, 790)
+    path = write_pdf(tmp_path / "a.pdf", [[mark, *column(["Oil burns.", "It is dear."])]])
+    box = path.read_bytes().replace(b"/MediaBox [0 0 600 800]", b"/CropBox [0 0 600 750]", 1)
+    path.write_bytes(box.replace(b"/Rotate 0", b"/Rotate %d" % rotate))
+    found = pdf.read(path)
+    assert sorted(found.pages[0].split()) == sorted("Oil burns. It is dear.".split())
+    assert found.dropped == {"Proof of 12 March": 1}
+
+
 # --- directions and scripts ----------------------------------------------------------------------
 
 

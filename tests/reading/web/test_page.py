@@ -33,6 +33,31 @@ def test_the_main_text_keeps_its_structure_and_loses_its_frame() -> None:
     assert main_text(PAGE.encode(), "text/html") == found
 
 
+SAID = [
+    ("The <i>Patience Orme</i>, <b>16</b> m long", "The Patience Orme, 16 m long"),
+    ("a_b * c [x] &lt;lamp&gt; `z` ~ C:\\_x", "a_b * c [x] <lamp> `z` ~ C:\\_x"),
+    ("the <code>a_b\\_c</code> of it", "the `a_b\\_c` of it"),
+]
+
+
+@pytest.mark.parametrize(("written", "read_as"), SAID)
+def test_a_sentence_has_no_marks_that_a_quote_would_leave_out(written: str, read_as: str) -> None:
+    page = PAGE.replace("Phở bò", f"It says {written} here. Phở bò")
+    assert f"It says {read_as} here." in main_text(page.encode(), "text/html").pages[0]
+
+
+def test_a_line_begins_as_it_is_written_and_headings_have_no_mark_of_their_link() -> None:
+    page = PAGE.replace("<p>Phở", "<p>1. not a list, but a long line of text.</p><p>Phở")
+    page = page.replace("Grades</h2>", "Grades<a href='#grades'>¶</a></h2>")
+    (text,) = main_text(page.encode(), "text/html").pages
+    assert {"1. not a list, but a long line of text.", "## Grades"} <= set(text.splitlines())
+
+
+def test_lists_in_cells_of_tables_are_read() -> None:
+    page = PAGE.replace("<td>1,204</td>", "<td><ul><li>1,204</li><li>1,300</li></ul></td>")
+    assert "| 1867 | 1,204 1,300 |" in main_text(page.encode(), "text/html").pages[0]
+
+
 def test_reading_asks_nothing_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_socket(*_: object, **__: object) -> None:
         raise AssertionError("a socket was opened")

@@ -10,6 +10,7 @@ from itertools import pairwise
 from math import pi
 from typing import Any
 
+from lib.reading.assemble import RAISED
 from lib.text import gap_between, whole
 
 # A divided word: PDFium gives its second half without a new line. The character, and in a text.
@@ -25,6 +26,7 @@ _LIGATURES = re.compile(  # beside two letters (else "©", "∘" or "•"), or i
 # Accents that TeX prints over a letter, as characters of their own
 _ACCENTS = dict(zip("`´ˆ˜¨˚ˇ¸", "\u0300\u0301\u0302\u0303\u0308\u030a\u030c\u0327", strict=True))
 _ACCENT = re.compile(f"[{''.join(_ACCENTS)}]")
+_NUMBER = re.compile(r"[-−–+]?[0-9]+(?:,[0-9]+)*")
 _NOTHING = "\u2060"  # in their place: an index of a text is one of PDFium's characters
 _AS_HIGH_AS_X = re.compile("[acemnorsuvwxz]")
 # What may begin a vertical line: two digits may be side by side in it.
@@ -104,6 +106,12 @@ def read_sheet(page: Any) -> Sheet:
         sheet.mirrored = True
         sheet.lines = [replace(line, left=-line.right, right=-line.left) for line in sheet.lines]
     sheet.box = sheet.placed(sheet.box)
+    if turn != _OBLIQUE:  # cropped pages keep what is beside them
+        paper, parts = Line("", *sheet.box), dict[bool, list[Line]]({True: [], False: []})
+        for line in sheet.lines:
+            parts[line.over(paper) and line.beside(paper)].append(line)
+        sheet.lines = parts[True]
+        sheet.dropped.update(line.text for line in parts[False])
     if shuffled:
         sheet.lines = [line for row in rows_of(sheet.lines) for line in row]
     sheet.lines = join_rows(sheet.lines)
@@ -335,7 +343,7 @@ def _units(handle: Any, count: int) -> str:
         text = "".join(map(chr, units[:count])).replace(_DIVIDED_IN_TEXT, _DIVIDED)
     else:
         text = "".join(chr(FPDFText_GetUnicode(handle, index)) for index in range(count))
-    text = _accented(handle, text)
+    text = _with_raised(handle, _accented(handle, text))
     return _LIGATURES.sub(lambda found: chr(ord("ﬀ") + ord(found[0]) % 16 - 0x0B), text)
 
 
@@ -353,6 +361,36 @@ def _accented(handle: Any, text: str) -> str:
                 units[place] = one
                 break
     return "".join(units)
+
+
+def _with_raised(handle: Any, text: str) -> str:
+    """`3 x 105` → `3 x 10⁵`, and `$3201` → `$320¹` where a footnote's mark follows an amount."""
+    units = list(text)
+    for found in _NUMBER.finditer(text):
+        before = found.start() - 1
+        while units[before : before + 1] in (["\r"], ["\n"]):  # PDFium may see a new line
+            before -= 1
+        before = max(before, 0) if text[before] > " " else found.start()
+        for at in range(found.end() - 1, before, -1):
+            if not _is_raised(handle, at, before):
+                break
+            units[at] = units[at].translate(RAISED)
+    return "".join(units)
+
+
+def _is_raised(handle: Any, mark: int, before: int) -> bool:
+    """Whether a character is smaller than one before it, and begins higher."""
+    from pypdfium2.raw import FS_RECTF, FPDFText_GetCharAngle, FPDFText_GetLooseCharBox
+
+    turn, boxes = _quarters(FPDFText_GetCharAngle(handle, mark)), []
+    for index in (mark, before):
+        rect = FS_RECTF()
+        FPDFText_GetLooseCharBox(handle, index, ctypes.byref(rect))
+        box = _turned((rect.left, rect.bottom, rect.right, rect.top), turn)
+        boxes.append(Line("", *box))
+    small, large = boxes
+    rise = (small.bottom - large.bottom) / max(large.height, 1)
+    return small.height < 0.85 * large.height and 0.2 < rise < 0.8
 
 
 def _is_over(handle: Any, accent: int, letter: int) -> bool:
