@@ -367,11 +367,9 @@ def _with_raised(handle: Any, text: str) -> str:
     """`3 x 105` → `3 x 10⁵`, and `$3201` → `$320¹` where a footnote's mark follows an amount."""
     units = list(text)
     for found in _NUMBER.finditer(text):
-        before = found.start() - 1
-        while units[before : before + 1] in (["\r"], ["\n"]):  # PDFium may see a new line
-            before -= 1
-        before = max(before, 0) if text[before] > " " else found.start()
-        for at in range(found.end() - 1, before, -1):
+        begin, end = found.span()
+        before = begin - (text[begin - 1 : begin] > " ")
+        for at in range(end - 1, before, -1):
             if not _is_raised(handle, at, before):
                 break
             units[at] = units[at].translate(RAISED)
