@@ -63,6 +63,73 @@ def test_notes_follow_the_text_and_raised_numbers_stay_apart(tmp_path: Path) -> 
     assert not found.notes
 
 
+# (form, text) of each level of list 1; list 2 goes on at 5; (text, level, list) of each paragraph
+NUMBERS = [
+    (  # Text between the items of a list
+        [("decimal", "%1.")],
+        [("a", 0, 1), ("text", 0, 0), ("b", 0, 1), ("text", 0, 0), ("c", 0, 2), ("d", 0, 2)],
+        "1. a\n\ntext\n\n2. b\n\ntext\n\n5. c\n6. d",
+    ),
+    (  # Clauses
+        [("decimal", "%1."), ("decimal", "%1.%2"), ("lowerLetter", "(%3)")],
+        [("A", 0, 1), ("b", 1, 1), ("c", 1, 1), ("d", 2, 1), ("E", 0, 1), ("f", 1, 1)],
+        "1. A\n\n1.1 b\n\n1.2 c\n\n(a) d\n\n2. E\n\n2.1 f",
+    ),
+    (
+        [("upperRoman", "Part %1"), ("upperLetter", "%1-%2")],
+        [*[("a", 0, 1)] * 4, ("b", 1, 1)],
+        "Part I a\n\nPart II a\n\nPart III a\n\nPart IV a\n\nIV-A b",
+    ),
+    ([("bullet", "·")], [("a", 0, 1), ("b", 0, 1)], "* a\n* b"),
+]
+
+
+@pytest.mark.parametrize(("levels", "paragraphs", "text"), NUMBERS)
+def test_numbers_are_those_that_word_shows(
+    tmp_path: Path,
+    levels: list[tuple[str, str]],
+    paragraphs: list[tuple[str, int, int]],
+    text: str,
+) -> None:
+    path = write_docx(tmp_path / "a.docx", heading="Oil", texts=["here"])
+    written = "".join(
+        f'<w:p><w:pPr><w:numPr><w:ilvl w:val="{level}"/><w:numId w:val="{number}"/></w:numPr>'
+        f"</w:pPr><w:r><w:t>{said}</w:t></w:r></w:p>"
+        for said, level, number in paragraphs
+    )
+    path = rewritten(path, "<w:p><w:r><w:t>here</w:t></w:r></w:p>", written)
+    assert read(numbered(path, levels)).pages == [f"# Oil\n\n{text}"]
+
+
+def test_a_heading_has_its_number(tmp_path: Path) -> None:
+    path = write_docx(tmp_path / "a.docx", heading="Oil", texts=["Text"])
+    found = read(numbered(path, [("decimal", "§ %1")], style="Heading1"))
+    assert found.pages == ["# § 1 Oil\n\nText"]
+
+
+def numbered(path: Path, levels: list[tuple[str, str]], *, style: str = "") -> Path:
+    """With two lists of these levels, which number the paragraphs of a style, too."""
+    defined = "".join(
+        f'<w:lvl w:ilvl="{at}"><w:start w:val="1"/><w:numFmt w:val="{form}"/>'
+        f'<w:pStyle w:val="{style}"/><w:lvlText w:val="{text}"/></w:lvl>'
+        for at, (form, text) in enumerate(levels)
+    )
+    start = '<w:lvlOverride w:ilvl="0"><w:startOverride w:val="5"/></w:lvlOverride>'
+    lists = "".join(
+        f'<w:num w:numId="{number}"><w:abstractNumId w:val="7"/>{start * (number == 2)}</w:num>'
+        for number in (1, 2)
+    )
+    word = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    numbering = (
+        f'<w:numbering xmlns:w="{word}"><w:abstractNum w:abstractNumId="7">{defined}'
+        f"</w:abstractNum>{lists}</w:numbering>"
+    )
+    link = (
+        f'<Relationship Id="r8" Type="{OFFICE}/numbering" Target="numbering.xml"/></Relationships>'
+    )
+    return rewritten(path, "</Relationships>", link, numbering=numbering)
+
+
 def test_a_file_that_word_inserts_is_named(tmp_path: Path) -> None:
     path = write_docx(tmp_path / "a.docx", heading="Oil", texts=["Text"])
     path = rewritten(path, "</w:body>", '<w:altChunk r:id="r7"/></w:body>')

@@ -10,6 +10,7 @@ from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
 from lib.reading.assemble import Text
+from lib.reading.files.docx.numbering import mark_numbers, show_numbers
 from lib.reading.files.html import text_of
 from lib.reading.tables import read_bytes
 
@@ -49,7 +50,7 @@ def read(path: Path) -> Text:
         page = mammoth.convert_to_html(pre_process_docx(known), style_map=_STYLES).value
     except (BadZipFile, KeyError) as error:
         raise ValueError("it is not a readable DOCX") from error
-    found = text_of(page)
+    found = text_of(show_numbers(page))
     letters, at, lost = _letters(found.pages[0]), 0, list[str]()
     for piece in texts:  # most follow one another: a search from the beginning takes long
         wanted = _letters(piece)
@@ -83,6 +84,8 @@ def _known_parts(data: bytes, dropped: Counter[str], texts: list[str]) -> BytesI
                     raise ValueError("it holds a file that Word inserts: save it again in Word")
                 if re.match(r"word/(?:document\d*|charts/.*|diagrams/data\d*)\.xml", name):
                     texts += _texts(content)
+                if name.startswith("word/document") and "word/numbering.xml" in old.namelist():
+                    content = mark_numbers(content, old.read("word/numbering.xml"))
             new.writestr(name, content)
     changed.seek(0)
     return changed

@@ -1,0 +1,109 @@
+"""The numbers that Word shows before paragraphs: no text of the file holds them."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+_SPACES = {
+    "w": "http://schemas.openxmlformats.org/wordprocessingml/2006/main",
+    "mc": "http://schemas.openxmlformats.org/markup-compatibility/2006",
+}
+_W = f"{{{_SPACES['w']}}}"
+_NUMBERED = "//w:p[w:pPr/w:numPr or w:pPr/w:pStyle][not(ancestor::mc:Choice)]"
+_BEGIN, _END = "\ue000", "\ue001"  # of a number
+_ROMAN = {"m": 1000, "cm": 900, "d": 500, "cd": 400, "c": 100, "xc": 90, "l": 50, "xl": 40,
+          "x": 10, "ix": 9, "v": 5, "iv": 4, "i": 1}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Level:
+    start: int
+    form: str  # decimal, lowerLetter, …
+    text: str  # (%1) or %1.%2
+
+
+def mark_numbers(document: bytes, numbering: bytes) -> bytes:
+    """The document with each paragraph's number before its text, between two marks.
+
+    Only plain numbers ("3.") stay those of lists; "1.1" or "(a)" begin a paragraph.
+    """
+    from lxml import etree
+
+    levels: dict[tuple[str, int], _Level] = {}
+    by_style: dict[str, tuple[str, int]] = {}
+    lists, restarts = dict[str, str](), dict[tuple[str, int], int]()
+    defined = etree.fromstring(numbering)
+    for level in defined.iterfind("w:abstractNum/w:lvl", _SPACES):
+        key = level.getparent().get(f"{_W}abstractNumId"), int(level.get(f"{_W}ilvl") or 0)
+        form = "decimal" if level.find("w:isLgl", _SPACES) is not None else _value(level, "numFmt")
+        levels[key] = _Level(int(_value(level, "start") or 1), form, _value(level, "lvlText"))
+        by_style[_value(level, "pStyle")] = key
+    for num in defined.iterfind("w:num", _SPACES):
+        lists[number := num.get(f"{_W}numId")] = _value(num, "abstractNumId")
+        for override in num.iterfind("w:lvlOverride", _SPACES):
+            if start := _value(override, "startOverride"):
+                restarts[number, int(override.get(f"{_W}ilvl") or 0)] = int(start)
+
+    counts: dict[str, dict[int, int]] = {}  # abstract number → level → its last number
+    tree = etree.fromstring(document)
+    for paragraph in tree.xpath(_NUMBERED, namespaces=_SPACES):
+        style = paragraph.find("w:pPr", _SPACES)
+        if number := _value(style, "numPr/w:numId"):
+            key = lists.get(number, ""), int(_value(style, "numPr/w:ilvl") or 0)
+        else:
+            key = by_style.get(_value(style, "pStyle") or "-", ("", 0))
+        if key not in levels or levels[key].form in ("bullet", "none"):
+            continue
+        (name, at), last = key, counts.setdefault(key[0], {})
+        following = last.get(at, levels[key].start - 1) + 1
+        last[at] = restarts.pop((number, at), following)
+        counts[name] = {level: count for level, count in last.items() if level <= at}
+        label = _label(levels, key, counts[name])
+        if not re.fullmatch(r"\d+[.)]?", label):
+            for old in style.findall("w:numPr", _SPACES):
+                style.remove(old)
+            none = etree.SubElement(style, f"{_W}numPr")
+            for tag in ("ilvl", "numId"):
+                etree.SubElement(none, _W + tag, {f"{_W}val": "0"})
+        run = etree.Element(f"{_W}r")
+        etree.SubElement(run, f"{_W}t").text = f"{_BEGIN}{label}{_END}"
+        style.addnext(run)
+    return bytes(etree.tostring(tree, encoding="UTF-8", xml_declaration=True))
+
+
+def show_numbers(page: str) -> str:
+    """The page that mammoth makes of it, with lists that begin where Word has them begin."""
+    page = re.sub(rf"<ol><li>{_BEGIN}(\d+)\W*{_END}", r'<ol start="\1"><li>', page)
+    page = re.sub(rf"<li>{_BEGIN}[^{_END}]*{_END}", "<li>", page)
+    return re.sub(rf"{_BEGIN}([^{_END}]*){_END}", r"\1 ", page)
+
+
+def _value(element: Any, path: str) -> str:
+    found = element.find(f"w:{path}", _SPACES)
+    return "" if found is None else found.get(f"{_W}val", "")
+
+
+def _label(
+    levels: dict[tuple[str, int], _Level], key: tuple[str, int], counts: dict[int, int]
+) -> str:
+    """`%1.%2` → `3.1`"""
+
+    def part(found: re.Match[str]) -> str:
+        at = int(found[1]) - 1
+        level = levels.get((key[0], at), levels[key])
+        legal = levels[key].form == "decimal"
+        return _written(counts.get(at, level.start), "decimal" if legal else level.form)
+
+    return re.sub(r"%(\d)", part, levels[key].text)
+
+
+def _written(number: int, form: str) -> str:
+    written = str(number)
+    if form.endswith("Letter"):
+        written = chr(ord("a") + (number - 1) % 26) * ((number - 1) // 26 + 1)
+    elif form.endswith("Roman"):
+        written = ""
+        for digit, value in _ROMAN.items():
+            written += digit * (number // value)
+            number %= value
+    return written.upper() if form.startswith("upper") else written
