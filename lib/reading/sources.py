@@ -125,12 +125,20 @@ def _visible(places: Iterable[Path], base: Path) -> dict[Path, str]:
         # Path.is_file raises an error in a folder that cannot be entered.
         if not problem and not os.path.isfile(path):  # noqa: PTH113
             found[path] = "a link that leads nowhere, or no ordinary file"
+        elif not problem and _is_pointer(path):
+            found[path] = "a pointer of Git LFS, not the file: run `git lfs pull`"
     names = {path: path.relative_to(base) for path in found}
     return {
         path: found[path]
         for path in sorted(found, key=lambda path: names[path].as_posix())
         if not any(part[0] == "." for part in names[path].parts)
     }
+
+
+def _is_pointer(path: Path) -> bool:
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(40).startswith(b"version https://git-lfs.")
+    return False
 
 
 def _is_sitemap(path: Path | None) -> bool:

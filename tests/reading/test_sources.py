@@ -127,6 +127,12 @@ def test_links_are_reported_unless_a_file_is_there(docs: Path) -> None:
     ]
 
 
+def test_a_pointer_of_git_lfs_is_not_taken_for_the_file(docs: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+    (docs / "a.md").write_text(pointer)
+    assert "git lfs pull" in problems(docs)["a.md"]
+
+
 def test_a_folder_that_cannot_be_entered_is_reported(
     docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,8 +21,10 @@ def documents(path: Path, name: str) -> Iterator[Document | Skipped]:
 
     def document(record: Any, id: str) -> Document:
         if not isinstance(record, dict) or not isinstance(record.get("text"), str):
-            is_api = isinstance(record, dict) and record.keys() >= set(RECORD_FIELDS)
-            hint = ": set doctype to api, since it describes one" if is_api else ""
+            fields = list(record) if isinstance(record, dict) else []
+            hint = f" (it has {', '.join(map(repr, fields[:9]))})" if fields else ""
+            if {*RECORD_FIELDS} <= {*fields}:
+                hint = ": set doctype to api, since it describes one"
             raise ValueError(f"it has no field `text` that holds a text{hint}")
         text, title = clean(record["text"]), record.get("title")
         title = title if isinstance(title, str) else first_heading(text)

@@ -78,6 +78,7 @@ def test_what_is_no_document_is_named_with_its_line(tmp_path: Path) -> None:
         ("a.json", "[]", "the file is empty"),
         ("a.json", '{"text": "one"', "not JSON"),
         ("a.json", '"text"', "no field `text`"),
+        ("a.json", '{"content": "A text.", "id": 1}', "no field `text`.*'content', 'id'"),
         ("a.json", "[" * 200_000, "(nested too deep|not JSON)"),
         ("a.json", '{"text": "Fjære"}'.encode("latin-1"), "not UTF-8"),
         ("a.jsonl", '{"text": "Fjære"}'.encode("latin-1"), "not UTF-8: save it"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from pypdfium2 import PdfDocument
 
 from lib.reading.assemble import Text
 from lib.reading.files import pdf
@@ -272,6 +273,13 @@ def test_pages_that_lose_text_and_can_be_read_are_kept(
     found = read(tmp_path, [body(1), body(2)])
     assert found.notes == {pdf.LOST: [1, 2]}
     assert all(found.pages)
+
+
+def test_attached_files_are_reported(tmp_path: Path) -> None:
+    document = PdfDocument(write_pdf(tmp_path / "a.pdf", [column(["Open it in Acrobat."])]))
+    document.new_attachment("report.pdf").set_data(b"%PDF-1.4")
+    document.save(tmp_path / "b.pdf")
+    assert list(pdf.read(tmp_path / "b.pdf").notes) == ["files attached to it are not read: 1"]
 
 
 def test_a_damaged_page_loses_only_itself(tmp_path: Path) -> None:

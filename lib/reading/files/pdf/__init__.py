@@ -35,6 +35,8 @@ def read(path: Path) -> Text:
     notes: defaultdict[str, list[int]] = defaultdict(list)
     if not forms.is_read(document):
         notes[forms.NOT_READ] = []
+    if attached := document.count_attachments():
+        notes[f"files attached to it are not read: {attached:,}"] = []
     sheets: list[Sheet] = []
     characters = 0
     for index in range(len(document)):
