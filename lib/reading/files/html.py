@@ -119,8 +119,9 @@ def raise_numbers(tree: Any) -> None:
 
 def _set_apart(tree: Any) -> None:
     """Blocks in place of what Markdown would run together: the parts of a page or a form, and
-    tables that only place others, or code beside its line numbers."""
-    outer = tree.xpath("//table[.//table or (count(.//tr) = 1 and .//pre)]")
+    tables that only frame a text, or place others, or code beside its line numbers."""
+    frame = "count(.//td | .//th) = 1 or (count(.//tr) = 1 and .//pre)"
+    outer = tree.xpath(f"//table[.//table or {frame}]")
     parts = tree.iter("thead", "tbody", "tr", "td", "th")
     own = [part for part in parts if next(part.iterancestors("table"), None) in {None, *outer}]
     for element in (*outer, *own, *tree.iter(*_BLOCKS)):

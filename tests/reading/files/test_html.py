@@ -114,6 +114,7 @@ def test_cells_behind_a_cell_of_several_rows_stay_in_their_columns(tmp_path: Pat
 @pytest.mark.parametrize(
     ("page", "text"),
     [
+        ("<table><tr><td><p>One</p><p>Two</p>three</table>", "One\n\nTwo\n\nthree"),
         ("<aside>One</aside><footer>Two</footer>three", "One\n\nTwo\n\nthree"),
         ("<form><fieldset><legend>One</legend>Two</fieldset>three</form>", "One\n\nTwo\n\nthree"),
     ],
