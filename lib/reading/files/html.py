@@ -24,8 +24,7 @@ _MARKDOWN_OPTIONS: dict[str, Any] = {
 _HIDDEN = (
     "//template | //noscript | //script | //style | //*[@hidden] | //dialog[not(@open)] | //iframe"
     " | //noframes | //datalist | //audio | //video | //canvas"
-    # A formula once: MathML, not also its source and how KaTeX draws it
-    " | //annotation | //annotation-xml | //*[contains(@class, 'katex-html')]"
+    " | //*[contains(@class, 'katex-html')]"  # a formula once: KaTeX draws it beside its MathML
 )
 _HIDING = re.compile(r"(?i)\b(?:display\s*:\s*none|visibility\s*:\s*hidden)")
 TOO_DEEP = "its tags are nested too deep, and what is inside is not read: are they closed?"
@@ -69,7 +68,7 @@ def text_of(page: str) -> Text:
         raise ValueError("it holds no text") from error
     title = tree.findtext("head/title")
     drop_hidden(tree)
-    raise_numbers(tree)
+    write_numbers(tree)
     dropped = _drop_navigation(tree)
     _set_apart(tree)
     _fill_rows(tree)
@@ -108,13 +107,22 @@ def drop_hidden(tree: Any) -> None:
             element.drop_tree()
 
 
-def raise_numbers(tree: Any) -> None:
-    """`10<sup>5</sup>` as `10⁵`: a text without tags would say 105."""
-    for element in tree.iter("sup"):
+def write_numbers(tree: Any) -> None:
+    """`10<sup>5</sup>` as `10⁵`, and a formula as its TeX: a text without tags would say 105."""
+    for fraction in tree.xpath("//mfrac[count(*) = 2]"):
+        fraction[0].tail = "/"
+    for element in tree.xpath("//sup | //msup/*[2]"):
         number = element.text_content()
         if re.fullmatch(r"\s*[-−–+]?\d[\d, ]*\s*", number):
             element.clear(keep_tail=True)
             element.text = number.translate(RAISED)
+    for formula in list(tree.iter("math")):
+        tex = formula.findtext(".//annotation[@encoding='application/x-tex']")
+        tex = tex or formula.get("alttext")
+        shown = formula.xpath(".//text()[not(ancestor::annotation or ancestor::annotation-xml)]")
+        formula.clear(keep_tail=True)
+        formula.tag = "span"
+        formula.text = f"${one_line(tex)}$" if tex else one_line("".join(shown))
 
 
 def _set_apart(tree: Any) -> None:

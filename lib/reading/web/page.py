@@ -3,7 +3,7 @@
 import re
 
 from lib.reading.assemble import Text, clean
-from lib.reading.files.html import decode, drop_hidden, raise_numbers
+from lib.reading.files.html import decode, drop_hidden, write_numbers
 
 CONTENT_TYPES = ("text/html", "application/xhtml+xml", "text/plain")
 # Marks inside a sentence: a teacher that quotes it would leave them out.
@@ -31,9 +31,9 @@ def main_text(page: bytes, content_type: str) -> Text:
     tree = trafilatura.load_html(text)
     if tree is None:
         raise ValueError("it is not HTML")
-    title = extract_title(tree) or ""
     drop_hidden(tree)
-    raise_numbers(tree)
+    write_numbers(tree)
+    title = extract_title(tree) or ""
     etree.strip_tags(tree, *_EMPHASIS)
     for item in tree.xpath("//td//li | //th//li"):  # trafilatura leaves lists in cells out
         item.tag = "p"

@@ -197,7 +197,25 @@ def test_a_formula_is_read_once(tmp_path: Path) -> None:
     drawn = "<span class='katex-html' aria-hidden='true'>E</span>"
     page = f"<p>Energy is <span class='katex'>{math}{drawn}</span> here.</p>"
     (tmp_path / "a.html").write_text(page)
-    assert read(tmp_path / "a.html").pages == ["Energy is E here."]
+    assert read(tmp_path / "a.html").pages == ["Energy is $E = mc^2$ here."]
+
+
+@pytest.mark.parametrize(
+    ("formula", "read_as"),
+    [
+        (
+            "<math alttext='\\tfrac{a_1}{2}'><mfrac><mi>a</mi><mn>2</mn></mfrac></math>",
+            r"$\tfrac{a_1}{2}$",
+        ),
+        ("<math><mfrac><mn>1</mn><mn>2</mn></mfrac><mi>m</mi></math>", "1/2m"),
+        ("<math><msup><mi>c</mi><mn>2</mn></msup></math>", "c²"),
+    ],
+)
+def test_a_formula_keeps_its_form(tmp_path: Path, formula: str, read_as: str) -> None:
+    page = f"<html><body><p>{MAIN} It is {formula} here.</p></body></html>"
+    (tmp_path / "a.html").write_text(page)
+    for found in (read(tmp_path / "a.html"), main_text(page.encode(), "text/html")):
+        assert f"It is {read_as} here." in found.pages[0]
 
 
 @pytest.mark.filterwarnings("ignore:HTML document is too deeply")

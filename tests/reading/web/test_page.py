@@ -48,9 +48,12 @@ def test_a_sentence_has_no_marks_that_a_quote_would_leave_out(written: str, read
 
 def test_a_line_begins_as_it_is_written_and_headings_have_no_mark_of_their_link() -> None:
     page = PAGE.replace("<p>Phở", "<p>1. not a list, but a long line of text.</p><p>Phở")
-    page = page.replace("Grades</h2>", "Grades<a href='#grades'>¶</a></h2>")
-    (text,) = main_text(page.encode(), "text/html").pages
-    assert {"1. not a list, but a long line of text.", "## Grades"} <= set(text.splitlines())
+    mark = "<a href='#here'>¶</a>"
+    page = page.replace("Grades</h2>", f"Grades{mark}</h2>").replace("</h1>", f"{mark}</h1>")
+    found = main_text(page.encode(), "text/html")
+    lines = found.pages[0].splitlines()
+    assert found.title == "Lamp oil"
+    assert {"1. not a list, but a long line of text.", "## Grades"} <= set(lines)
 
 
 def test_lists_in_cells_of_tables_are_read() -> None:
