@@ -227,6 +227,36 @@ def test_an_equation_that_cannot_be_converted_takes_no_other_with_it(tmp_path: P
     assert read(path).pages == ["# Oil\n\nFigure $a+b$$cd$ a lamp"]
 
 
+BOX = "<w:txbxContent><w:p><w:r><w:t>in a box</w:t></w:r></w:p></w:txbxContent>"
+NEWER = f"<w:drawing><wp:anchor><wps:txbx>{BOX}</wps:txbx></wp:anchor></w:drawing>"
+OLDER = f"<w:pict><v:oval><v:textbox>{BOX}</v:textbox></v:oval></w:pict>"
+BOTH = "<mc:AlternateContent><mc:Choice>{}</mc:Choice>{}</mc:AlternateContent>"
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        NEWER,
+        OLDER,
+        BOTH.format(NEWER, f"<mc:Fallback>{OLDER}</mc:Fallback>"),
+        BOTH.format(NEWER, ""),
+        BOTH.format(NEWER, "<mc:Fallback><w:pict/></mc:Fallback>"),
+    ],
+)
+def test_a_text_box_of_any_form_is_read_once(tmp_path: Path, box: str) -> None:
+    path = changed(tmp_path, "here", runs(f"<w:r>{box}</w:r>"))
+    spaces = {
+        "wp": "http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing",
+        "wps": "http://schemas.microsoft.com/office/word/2010/wordprocessingShape",
+        "mc": "http://schemas.openxmlformats.org/markup-compatibility/2006",
+        "v": "urn:schemas-microsoft-com:vml",
+    }
+    named = "".join(f'xmlns:{prefix}="{space}" ' for prefix, space in spaces.items())
+    found = read(rewritten(path, "<w:document ", f"<w:document {named}"))
+    assert found.pages == ["# Oil\n\nFigure : a lamp\n\nin a box"]
+    assert not found.notes
+
+
 def test_a_text_that_is_not_read_is_reported(tmp_path: Path) -> None:
     drawing = '<w:r><w:drawing><x xmlns="http://x"><w:t>on a drawing</w:t></x></w:drawing></w:r>'
     found = read(changed(tmp_path, "here:", runs(drawing)))

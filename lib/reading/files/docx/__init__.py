@@ -7,10 +7,11 @@ from dataclasses import replace
 from html import unescape
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 from lib.reading.assemble import Text
-from lib.reading.files.docx.numbering import mark_numbers, show_numbers
+from lib.reading.files.docx.numbering import SPACES, W, mark_numbers, show_numbers
 from lib.reading.files.html import text_of
 from lib.reading.tables import read_bytes
 
@@ -69,6 +70,8 @@ def _letters(text: str) -> str:
 def _known_parts(data: bytes, dropped: Counter[str], texts: list[str]) -> BytesIO:
     """The file with those wrappers as smart tags, whose text is read. Adds what is left out to
     `dropped`, and what is to be read to `texts`."""
+    from lxml import etree
+
     changed = BytesIO()
     with ZipFile(BytesIO(data)) as old, ZipFile(changed, "w") as new:
         for name in dict.fromkeys(old.namelist()):
@@ -77,6 +80,7 @@ def _known_parts(data: bytes, dropped: Counter[str], texts: list[str]) -> BytesI
                 outside = re.match(r"word/(?:header|footer)\d*\.xml", name)
                 left_out = (_LINE if outside else _HIDDEN).findall(content)
                 dropped.update(filter(None, ("".join(_texts(part)).strip() for part in left_out)))
+                content = re.sub(rb"(</?v:)oval\b", rb"\1rect", content)  # ovals are left out, too
                 content = _WRAPPERS.sub(rb"\1smartTag", _HIDDEN.sub(b"", content))
                 content = _PICTURES.sub(rb"\g<0>.unread", content)  # one may be elsewhere
                 content = _EQUATION.sub(_equation, _BREAKS.sub(b"<w:br/>", content))
@@ -84,11 +88,25 @@ def _known_parts(data: bytes, dropped: Counter[str], texts: list[str]) -> BytesI
                     raise ValueError("it holds a file that Word inserts: save it again in Word")
                 if re.match(r"word/(?:document\d*|charts/.*|diagrams/data\d*)\.xml", name):
                     texts += _texts(content)
-                if name.startswith("word/document") and "word/numbering.xml" in old.namelist():
-                    content = mark_numbers(content, old.read("word/numbering.xml"))
+                if name.startswith("word/document"):
+                    document = etree.fromstring(content)
+                    _open_boxes(document)
+                    if "word/numbering.xml" in old.namelist():
+                        mark_numbers(document, old.read("word/numbering.xml"))
+                    content = etree.tostring(document, encoding="UTF-8", xml_declaration=True)
             new.writestr(name, content)
     changed.seek(0)
     return changed
+
+
+def _open_boxes(document: Any) -> None:
+    """Text boxes without the older form that mammoth reads, in its place."""
+    for drawing in document.xpath("//w:drawing[.//w:txbxContent]", namespaces=SPACES):
+        both = next(drawing.iterancestors(f"{{{SPACES['mc']}}}AlternateContent"), drawing)
+        if not both.xpath("mc:Fallback//w:txbxContent", namespaces=SPACES):
+            older = drawing.makeelement(f"{W}pict")
+            older.extend(drawing.findall(".//w:txbxContent", SPACES))
+            both.getparent().replace(both, older)
 
 
 def _texts(content: bytes) -> list[str]:

@@ -4,11 +4,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-_SPACES = {
+SPACES = {
     "w": "http://schemas.openxmlformats.org/wordprocessingml/2006/main",
     "mc": "http://schemas.openxmlformats.org/markup-compatibility/2006",
 }
-_W = f"{{{_SPACES['w']}}}"
+W = f"{{{SPACES['w']}}}"
 _NUMBERED = "//w:p[w:pPr/w:numPr or w:pPr/w:pStyle][not(ancestor::mc:Choice)]"
 _BEGIN, _END = "\ue000", "\ue001"  # of a number
 _ROMAN = {"m": 1000, "cm": 900, "d": 500, "cd": 400, "c": 100, "xc": 90, "l": 50, "xl": 40,
@@ -22,8 +22,8 @@ class _Level:
     text: str  # (%1) or %1.%2
 
 
-def mark_numbers(document: bytes, numbering: bytes) -> bytes:
-    """The document with each paragraph's number before its text, between two marks.
+def mark_numbers(document: Any, numbering: bytes) -> None:
+    """Put each paragraph's number before its text, between two marks.
 
     Only plain numbers ("3.") stay those of lists; "1.1" or "(a)" begin a paragraph.
     """
@@ -33,21 +33,20 @@ def mark_numbers(document: bytes, numbering: bytes) -> bytes:
     by_style: dict[str, tuple[str, int]] = {}
     lists, restarts = dict[str, str](), dict[tuple[str, int], int]()
     defined = etree.fromstring(numbering)
-    for level in defined.iterfind("w:abstractNum/w:lvl", _SPACES):
-        key = level.getparent().get(f"{_W}abstractNumId"), int(level.get(f"{_W}ilvl") or 0)
-        form = "decimal" if level.find("w:isLgl", _SPACES) is not None else _value(level, "numFmt")
+    for level in defined.iterfind("w:abstractNum/w:lvl", SPACES):
+        key = level.getparent().get(f"{W}abstractNumId"), int(level.get(f"{W}ilvl") or 0)
+        form = "decimal" if level.find("w:isLgl", SPACES) is not None else _value(level, "numFmt")
         levels[key] = _Level(int(_value(level, "start") or 1), form, _value(level, "lvlText"))
         by_style[_value(level, "pStyle")] = key
-    for num in defined.iterfind("w:num", _SPACES):
-        lists[number := num.get(f"{_W}numId")] = _value(num, "abstractNumId")
-        for override in num.iterfind("w:lvlOverride", _SPACES):
+    for num in defined.iterfind("w:num", SPACES):
+        lists[number := num.get(f"{W}numId")] = _value(num, "abstractNumId")
+        for override in num.iterfind("w:lvlOverride", SPACES):
             if start := _value(override, "startOverride"):
-                restarts[number, int(override.get(f"{_W}ilvl") or 0)] = int(start)
+                restarts[number, int(override.get(f"{W}ilvl") or 0)] = int(start)
 
     counts: dict[str, dict[int, int]] = {}  # abstract number → level → its last number
-    tree = etree.fromstring(document)
-    for paragraph in tree.xpath(_NUMBERED, namespaces=_SPACES):
-        style = paragraph.find("w:pPr", _SPACES)
+    for paragraph in document.xpath(_NUMBERED, namespaces=SPACES):
+        style = paragraph.find("w:pPr", SPACES)
         if number := _value(style, "numPr/w:numId"):
             key = lists.get(number, ""), int(_value(style, "numPr/w:ilvl") or 0)
         else:
@@ -60,15 +59,14 @@ def mark_numbers(document: bytes, numbering: bytes) -> bytes:
         counts[name] = {level: count for level, count in last.items() if level <= at}
         label = _label(levels, key, counts[name])
         if not re.fullmatch(r"\d+[.)]?", label):
-            for old in style.findall("w:numPr", _SPACES):
+            for old in style.findall("w:numPr", SPACES):
                 style.remove(old)
-            none = etree.SubElement(style, f"{_W}numPr")
+            none = etree.SubElement(style, f"{W}numPr")
             for tag in ("ilvl", "numId"):
-                etree.SubElement(none, _W + tag, {f"{_W}val": "0"})
-        run = etree.Element(f"{_W}r")
-        etree.SubElement(run, f"{_W}t").text = f"{_BEGIN}{label}{_END}"
+                etree.SubElement(none, W + tag, {f"{W}val": "0"})
+        run = etree.Element(f"{W}r")
+        etree.SubElement(run, f"{W}t").text = f"{_BEGIN}{label}{_END}"
         style.addnext(run)
-    return bytes(etree.tostring(tree, encoding="UTF-8", xml_declaration=True))
 
 
 def show_numbers(page: str) -> str:
@@ -79,8 +77,8 @@ def show_numbers(page: str) -> str:
 
 
 def _value(element: Any, path: str) -> str:
-    found = element.find(f"w:{path}", _SPACES)
-    return "" if found is None else found.get(f"{_W}val", "")
+    found = element.find(f"w:{path}", SPACES)
+    return "" if found is None else found.get(f"{W}val", "")
 
 
 def _label(
