@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
 
@@ -132,13 +133,18 @@ def test_printed_addresses_are_counted_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rotate", [0, 90])
-def test_a_raised_number_is_none_of_the_line(tmp_path: Path, rotate: int) -> None:
+@pytest.mark.parametrize("pieces", [lambda part: [part], list], ids=["words", "glyphs"])
+def test_a_raised_number_is_none_of_the_line(
+    tmp_path: Path, rotate: int, pieces: Callable[[str], Iterable[str]]
+) -> None:
     parts = ["It paid $320", "1", " for 3 x 10", "5", " m", "2", " of oil, 1,204 in 1867", "12,13"]
     line, x = list[Shown](), 60.0
     for number, part in enumerate(parts):
-        raised = number % 2
-        line.append(Shown(part, x, 700 + 4 * raised, 6 if raised else 10))
-        x += line[-1].width
+        for piece in pieces(part):
+            raised = number % 2
+            shown = Shown(piece, x, 700 + 4 * raised, 6 if raised else 10)
+            line += [shown] if piece.strip() else []
+            x += shown.width
     line += [Shown("H", 60, 680), Shown("2", 65.5, 678, 6), Shown("O and 99", 68.8, 680)]
     text = read(tmp_path, [line], rotate=rotate).pages[0]
     assert "It paid $320¹ for 3 x 10⁵ m² of oil, 1,204 in 1867¹²,¹³" in text

@@ -368,27 +368,35 @@ def _with_raised(handle: Any, text: str) -> str:
     units = list(text)
     for found in _NUMBER.finditer(text):
         begin, end = found.span()
-        before = begin - (text[begin - 1 : begin] > " ")
-        for at in range(end - 1, before, -1):
-            if not _is_raised(handle, at, before):
-                break
-            units[at] = units[at].translate(RAISED)
+        before = begin - 1
+        while before > 0 and text[before] in "\r\n":  # PDFium may see a new line
+            before -= 1
+        if before < 0 or text[before] <= " ":
+            before = begin
+        if not _is_raised(handle, end - 1, before):  # most are not
+            continue
+        first = next(at for at in range(begin, end) if _is_raised(handle, at, before))
+        if _is_raised(handle, first, before, near=first - 1 if first > begin else before):
+            units[first:end] = text[first:end].translate(RAISED)
     return "".join(units)
 
 
-def _is_raised(handle: Any, mark: int, before: int) -> bool:
-    """Whether a character is smaller than one before it, and begins higher."""
+def _is_raised(handle: Any, mark: int, before: int, *, near: int = -1) -> bool:
+    """Whether a character is smaller than one before it, begins higher, and is beside `near`."""
     from pypdfium2.raw import FS_RECTF, FPDFText_GetCharAngle, FPDFText_GetLooseCharBox
 
-    turn, boxes = _quarters(FPDFText_GetCharAngle(handle, mark)), []
-    for index in (mark, before):
-        rect = FS_RECTF()
-        FPDFText_GetLooseCharBox(handle, index, ctypes.byref(rect))
-        box = _turned((rect.left, rect.bottom, rect.right, rect.top), turn)
-        boxes.append(Line("", *box))
-    small, large = boxes
+    rects = FS_RECTF(), FS_RECTF(), FS_RECTF()
+    for index, rect in zip((mark, before, mark if near < 0 else near), rects, strict=True):
+        FPDFText_GetLooseCharBox(handle, index, rect)
+    if rects[0].bottom == rects[1].bottom or rects[0].left == rects[1].left:  # most: one line
+        return False
+    turn = _quarters(FPDFText_GetCharAngle(handle, mark))
+    small, large, beside = (
+        Line("", *_turned((rect.left, rect.bottom, rect.right, rect.top), turn)) for rect in rects
+    )
     rise = (small.bottom - large.bottom) / max(large.height, 1)
-    return small.height < 0.85 * large.height and 0.2 < rise < 0.8
+    gap = small.left - beside.right
+    return small.height < 0.85 * large.height and 0.2 < rise < 0.8 and gap < 0.4 * large.height
 
 
 def _is_over(handle: Any, accent: int, letter: int) -> bool:
