@@ -80,6 +80,11 @@ NUMBERS = [
         [*[("a", 0, 1)] * 4, ("b", 1, 1)],
         "Part I a\n\nPart II a\n\nPart III a\n\nPart IV a\n\nIV-A b",
     ),
+    (
+        [("upperLetter", "Appendix %1"), ("decimal", "%1.%2")],
+        [("a", 0, 1), ("b", 0, 1), ("c", 1, 1)],
+        "Appendix A a\n\nAppendix B b\n\nB.1 c",
+    ),
     ([("bullet", "·")], [("a", 0, 1), ("b", 0, 1)], "* a\n* b"),
 ]
 

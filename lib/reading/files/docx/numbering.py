@@ -20,6 +20,7 @@ class _Level:
     start: int
     form: str  # decimal, lowerLetter, …
     text: str  # (%1) or %1.%2
+    legal: bool  # all of its parts are decimal
 
 
 def mark_numbers(document: Any, numbering: bytes) -> None:
@@ -35,8 +36,9 @@ def mark_numbers(document: Any, numbering: bytes) -> None:
     defined = etree.fromstring(numbering)
     for level in defined.iterfind("w:abstractNum/w:lvl", SPACES):
         key = level.getparent().get(f"{W}abstractNumId"), int(level.get(f"{W}ilvl") or 0)
-        form = "decimal" if level.find("w:isLgl", SPACES) is not None else _value(level, "numFmt")
-        levels[key] = _Level(int(_value(level, "start") or 1), form, _value(level, "lvlText"))
+        start, form, text = (_value(level, name) for name in ("start", "numFmt", "lvlText"))
+        legal = level.find("w:isLgl", SPACES) is not None
+        levels[key] = _Level(int(start or 1), form, text, legal)
         by_style[_value(level, "pStyle")] = key
     for num in defined.iterfind("w:num", SPACES):
         lists[number := num.get(f"{W}numId")] = _value(num, "abstractNumId")
@@ -89,8 +91,7 @@ def _label(
     def part(found: re.Match[str]) -> str:
         at = int(found[1]) - 1
         level = levels.get((key[0], at), levels[key])
-        legal = levels[key].form == "decimal"
-        return _written(counts.get(at, level.start), "decimal" if legal else level.form)
+        return _written(counts.get(at, level.start), "" if levels[key].legal else level.form)
 
     return re.sub(r"%(\d)", part, levels[key].text)
 
