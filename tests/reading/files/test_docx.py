@@ -212,8 +212,9 @@ def test_an_old_picture_that_is_not_in_the_file_loses_no_text(tmp_path: Path) ->
 
 
 def test_line_ends_and_tabs_part_words(tmp_path: Path) -> None:
-    new = runs('<w:r><w:cr/></w:r><w:r><w:t>x</w:t><w:ptab w:alignment="right"/></w:r>')
-    assert read(changed(tmp_path, "here:", new)).pages == ["# Oil\n\nFigure\nx\n a lamp"]
+    page = '<w:br w:type="page"/><w:t>y</w:t>'
+    new = runs(f'<w:r><w:cr/></w:r><w:r><w:t>x</w:t><w:ptab w:alignment="right"/>{page}</w:r>')
+    assert read(changed(tmp_path, "here:", new)).pages == ["# Oil\n\nFigure\nx\n\ny a lamp"]
 
 
 def test_an_equation_that_cannot_be_converted_takes_no_other_with_it(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ _STYLES = "p[style-name='Title'] => h1:fresh"
 # Left out with what they hold by mammoth: fields, moved text, …
 _WRAPPERS = re.compile(rb"(</?w:)(?:fldSimple|customXml|moveTo|dir|bdo|ruby|rubyBase)\b")
 _PICTURES = re.compile(rb"(?:\br:(?:embed|link)|<v:imagedata\b[^>]*?\br:id)(?==)")
-_BREAKS = re.compile(rb"<w:(?:cr|ptab)\b[^>]*/>")
+_BREAKS = re.compile(rb"<w:(?:cr|ptab|br)\b[^>]*/>")  # of pages and columns, too
 _HIDDEN = re.compile(
     rb"<w:r\b[^>]*>\s*<w:rPr>(?:(?!</w:rPr>).)*<w:vanish\s*/>.*?</w:r>"
     rb"|<w:moveFrom\b.*?</w:moveFrom>|<w:rt>.*?</w:rt>",
