@@ -37,6 +37,16 @@ def test_a_table_inside_of_a_cell_is_a_table_of_its_own(tmp_path: Path) -> None:
     assert read(path).pages == ["# Oil\n\nRates\n\n| x | y |\n| --- | --- |\n\nb"]
 
 
+def test_entities_stay_unread_and_a_broken_part_refuses_the_file(tmp_path: Path) -> None:
+    path = write_docx(tmp_path / "a.docx", heading="Oil", texts=["Text here."])
+    path = rewritten(path, "here.", "&x;.")
+    path = rewritten(path, "<w:document", '<!DOCTYPE d [<!ENTITY x "boom">]><w:document')
+    assert read(path).pages == ["# Oil\n\nText ."]
+    path = rewritten(path, "</w:body>", "")
+    with pytest.raises(ValueError, match="not a readable DOCX"):
+        read(path)
+
+
 def test_the_paragraph_of_style_title_is_the_title(tmp_path: Path) -> None:
     path = write_docx(tmp_path / "a.docx", heading="Lamp oil", texts=["Text"])
     path = rewritten(rewritten(path, "Heading1", "Title"), "heading 1", "Title")

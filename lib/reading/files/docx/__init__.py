@@ -11,7 +11,7 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 from lib.reading.assemble import Text
-from lib.reading.files.docx.numbering import SPACES, W, mark_numbers, show_numbers
+from lib.reading.files.docx.numbering import SPACES, W, mark_numbers, parsed, show_numbers
 from lib.reading.files.html import text_of
 from lib.reading.tables import read_bytes
 
@@ -40,6 +40,7 @@ def read(path: Path) -> Text:
     of a chart, say, is reported.
     """
     import mammoth
+    from lxml.etree import XMLSyntaxError
     from markitdown.converter_utils.docx.pre_process import pre_process_docx
 
     data = read_bytes(path)
@@ -49,7 +50,7 @@ def read(path: Path) -> Text:
     try:
         known = _known_parts(data, dropped, texts)
         page = mammoth.convert_to_html(pre_process_docx(known), style_map=_STYLES).value
-    except (BadZipFile, KeyError) as error:
+    except (BadZipFile, KeyError, XMLSyntaxError) as error:
         raise ValueError("it is not a readable DOCX") from error
     found = text_of(show_numbers(page))
     letters, at, lost = _letters(found.pages[0]), 0, list[str]()
@@ -89,7 +90,7 @@ def _known_parts(data: bytes, dropped: Counter[str], texts: list[str]) -> BytesI
                 if re.match(r"word/(?:document\d*|charts/.*|diagrams/data\d*)\.xml", name):
                     texts += _texts(content)
                 if name.startswith("word/document"):
-                    document = etree.fromstring(content)
+                    document = parsed(content)
                     _open_boxes(document)
                     if "word/numbering.xml" in old.namelist():
                         mark_numbers(document, old.read("word/numbering.xml"))

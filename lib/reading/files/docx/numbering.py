@@ -23,6 +23,13 @@ class _Level:
     legal: bool  # all of its parts are decimal
 
 
+def parsed(part: bytes) -> Any:
+    """A part of the file; entities stay as they are."""
+    from lxml import etree
+
+    return etree.fromstring(part, etree.XMLParser(resolve_entities=False, huge_tree=True))
+
+
 def mark_numbers(document: Any, numbering: bytes) -> None:
     """Put each paragraph's number before its text, between two marks.
 
@@ -33,7 +40,7 @@ def mark_numbers(document: Any, numbering: bytes) -> None:
     levels: dict[tuple[str, int], _Level] = {}
     by_style: dict[str, tuple[str, int]] = {}
     lists, restarts = dict[str, str](), dict[tuple[str, int], int]()
-    defined = etree.fromstring(numbering)
+    defined = parsed(numbering)
     for level in defined.iterfind("w:abstractNum/w:lvl", SPACES):
         key = level.getparent().get(f"{W}abstractNumId"), int(level.get(f"{W}ilvl") or 0)
         start, form, text = (_value(level, name) for name in ("start", "numFmt", "lvlText"))
