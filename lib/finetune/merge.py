@@ -89,6 +89,16 @@ def save_model(model: Any, model_dir: Path, *, tokenizer: Any) -> None:
         model = model.to(torch.bfloat16)
     model.save_pretrained(model_dir)
     tokenizer.save_pretrained(model_dir)
+    decode_greedily(model_dir)
+
+
+def decode_greedily(model_dir: Path) -> None:
+    """Leave tokens alone in generation_config.json: Qwen2.5's has a repetition penalty, with which
+    a model does not quote, and which transformers heeds also where the temperature is 0."""
+    path = model_dir / "generation_config.json"
+    config = read_json(path) if path.is_file() else {}
+    if config != (tokens := {name: it for name, it in config.items() if name.endswith("_id")}):
+        write_json(path, tokens)
 
 
 def prepare_baseline(base: Base, *, chat_template: str) -> Path:
@@ -100,13 +110,13 @@ def prepare_baseline(base: Base, *, chat_template: str) -> Path:
     made_of = {"base": base.fingerprint, "chat_template": chat_template}
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", base.name.rpartition("/")[2])  # as it is served
     target = home() / "artefacts" / "baselines" / f"{name}-{fingerprint(made_of)}"
-    if target.exists():
-        return target
-    with building(target) as scratch:
-        for path in sorted(base.folder.iterdir()):
-            if path.is_file():
-                _copy_or_link(path, scratch / path.name)
-        write_text(scratch / "chat_template.jinja", chat_template)
+    if not target.exists():
+        with building(target) as scratch:
+            for path in sorted(base.folder.iterdir()):
+                if path.is_file():
+                    _copy_or_link(path, scratch / path.name)
+            write_text(scratch / "chat_template.jinja", chat_template)
+    decode_greedily(target)  # here: an earlier version made folders without
     return target
 
 

@@ -25,6 +25,11 @@ def missing_in_folder(folder: Path) -> str:
             "folder of a whole model (of an adapter its merged one), with all its files; convert "
             "other weights: load them with transformers and save_pretrained() them."
         )
+    if (folder / "adapter_config.json").is_file():
+        return (
+            f"{folder} holds an adapter beside its model (adapter_config.json), which transformers "
+            "would load on top of it. Move the adapter's files into a folder of their own."
+        )
     if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
         return f"{folder} holds no tokenizer.json or tokenizer.model. Put its tokenizer there."
     try:

@@ -11,11 +11,12 @@ import pytest
 
 from lib.finetune import Trained, prepare_rows
 from lib.finetune.trainer import make_trainer
+from lib.prompts.student import student_messages
 from lib.recipe import Recipe
 from lib.settings import SetupError
-from lib.store import read_jsonl
+from lib.store import read_jsonl, write_json, write_jsonl
 from tests.finetune import tiny
-from tests.finetune.tiny import answer, chat_row, losses, write_dataset
+from tests.finetune.tiny import answer, chat_row, documents, losses, make_model, write_dataset
 
 LONGER: dict[str, Any] = {"num_epochs": 4.0, "warmup_share": 0.1}
 
@@ -107,6 +108,53 @@ def test_full_trains_every_weight(model_dir: Path, dataset_dir: Path, home_dir: 
     card = (trained.model_dir.parent / "README.md").read_text()
     assert "library_name: transformers" in card
     assert "every weight was trained" in card
+
+
+def test_student_and_baseline_decode_greedily(
+    model_dir: Path, dataset_dir: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "qwen"
+    shutil.copytree(model_dir, base)
+    tokens = json.loads((base / "generation_config.json").read_text())
+    tokens = {name: it for name, it in tokens.items() if name.endswith("_token_id")}
+    sampled = {"do_sample": True, "temperature": 0.7, "repetition_penalty": 1.1}
+    (base / "generation_config.json").write_text(json.dumps(tokens | sampled))
+    trained = train(base, dataset_dir, max_steps=1)
+    for folder in (trained.model_dir, trained.baseline_dir):
+        assert json.loads((folder / "generation_config.json").read_text()) == tokens
+    assert "temperature" in (base / "generation_config.json").read_text()
+
+
+@pytest.mark.parametrize("name", ["Qwen3Moe", "GptOss"])
+def test_a_mixture_of_experts_shares_contexts(name: str, tmp_path: Path) -> None:
+    import transformers
+    from transformers import AutoModelForCausalLM
+
+    base = make_model(tmp_path / "experts")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(base)
+    config = getattr(transformers, f"{name}Config")(
+        **{"vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 32},
+        **{"num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1},
+        **{"head_dim": 16, "max_position_embeddings": 512, "moe_intermediate_size": 16},
+        **{"num_experts": 4, "num_local_experts": 4, "num_experts_per_tok": 2},
+        **{"sliding_window": 16, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0},
+    )
+    (base / "model.safetensors").unlink()
+    AutoModelForCausalLM.from_config(config).save_pretrained(base)
+    prompts = (student_messages(f"Who keeps lamp {n}?", documents(0) * 4) for n in range(6))
+    rows = [
+        [*asked, {"role": "assistant", "content": answer(n)}] for n, asked in enumerate(prompts)
+    ]
+    write_json(tmp_path / "d" / "manifest.json", {})
+    for split in ("train", "valid"):
+        path = tmp_path / "d" / "chat" / f"{split}.jsonl"
+        write_jsonl(path, ({"messages": messages} for messages in rows))
+    shared, separate = (
+        losses(train(base, tmp_path / "d", max_steps=2, learning_rate=1e-3, share_contexts=share))
+        for share in (True, False)
+    )
+    assert shared[0] == pytest.approx(separate[0], rel=1e-5)
+    assert len(shared) > 1
 
 
 def test_student_and_baseline_bring_one_template(student: Trained, dataset_dir: Path) -> None:
