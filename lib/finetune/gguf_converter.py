@@ -54,10 +54,11 @@ def _recognise_by_definition() -> None:
 
 
 def _read_sentence_pieces() -> None:
-    """Of Llama 2, Gemma and others transformers writes tokenizer.json alone. The converter refuses
+    """Of Llama 2, Gemma, Phi-3, … transformers writes tokenizer.json alone. The converter refuses
     it, or gives all pieces one score: llama.cpp, which joins by score, then reads other tokens.
     """
     from conversion.base import TextModel
+    from conversion.phi import Phi3MiniModel
 
     as_gpt2, of_file = TextModel._set_vocab_gpt2, TextModel._create_vocab_sentencepiece
 
@@ -70,6 +71,7 @@ def _read_sentence_pieces() -> None:
         return _pieces(_tokenizer(self), self.find_hparam(["vocab_size"]))
 
     TextModel._set_vocab_gpt2, TextModel._create_vocab_sentencepiece = set_vocab, create
+    Phi3MiniModel.set_vocab = set_vocab  # its own wants tokenizer.model
 
 
 def _tokenizer(converter: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -57,9 +58,17 @@ def llama_cpp(text: str, fields: list[Any]) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("name", ["llama-2", "llama-2-chat", "vinallama", "gemma-3"])
+def phi_3(**tokens: Any) -> Any:
+    from transformers import Phi3Config
+
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    return Phi3Config(**sizes, num_attention_heads=4, pad_token_id=0, **tokens)
+
+
+@pytest.mark.parametrize("name", ["llama-2", "llama-2-chat", "vinallama", "gemma-3", "phi-3"])
 def test_llama_cpp_reads_the_tokens_of_a_prompt(name: str, tmp_path: Path) -> None:
-    family = FAMILIES[name]
+    families = FAMILIES | {"phi-3": replace(FAMILIES["llama-2"], config=phi_3)}
+    family = families[name]
     model_dir = family.make(tmp_path / "model")
     tokenizer = load_tokenizer(model_dir, family.knobs.get("dataset_format", "chat"))
     tokenizer.save_pretrained(model_dir)
