@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +70,12 @@ def _context_tokens(longest_tokens: int, limit_tokens: int) -> int:
     return min(wanted, limit_tokens or wanted)
 
 
-def _convert(model_dir: Path, path: Path, kind: str, name: str, *, added: Iterable[bool]) -> None:
+def _convert(
+    model_dir: Path, path: Path, kind: str, name: str, *, added: tuple[bool, bool]
+) -> None:
     worker = Path(__file__).with_name("gguf_converter.py")
-    arguments = (model_dir.resolve(), path, kind, name, *(str(int(it)) for it in added))
+    flags = [str(int(it)) for it in added]
+    arguments = [str(model_dir.resolve()), str(path), kind, name, *flags]
     done = subprocess.run(
         [converter_python(), "-P", worker, *arguments],  # -P: our own folder holds no packages
         env=os.environ | {"HF_HUB_OFFLINE": "1"},

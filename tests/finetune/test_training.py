@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lib.finetune import Trained, prepare_rows
+from lib.finetune.model_files import weight_shapes
 from lib.finetune.trainer import make_trainer
 from lib.prompts.student import student_messages
 from lib.recipe import Recipe
@@ -155,6 +156,45 @@ def test_a_mixture_of_experts_shares_contexts(name: str, tmp_path: Path) -> None
     )
     assert shared[0] == pytest.approx(separate[0], rel=1e-5)
     assert len(shared) > 1
+
+
+def that_sees(name: str, folder: Path) -> Path:
+    """A random model for texts and pictures, with the tokenizer of the tiny Llama."""
+    import transformers
+
+    base = make_model(folder)
+    text: dict[str, Any] = {"vocab_size": 512, "hidden_size": 32, "intermediate_size": 32}
+    text |= {"num_hidden_layers": 4, "num_attention_heads": 2, "num_key_value_heads": 1}
+    text |= {"head_dim": 16, "max_position_embeddings": 512, "eos_token_id": 2, "pad_token_id": 0}
+    text |= {"tie_word_embeddings": True}
+    text |= {f"linear_{kind}_head_dim": 8 for kind in ("key", "value")}
+    text |= {f"linear_num_{kind}_heads": 2 for kind in ("key", "value")}
+    sizes: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 32, "patch_size": 14}
+    sizes |= {"num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 28}
+    sizes |= {"depth": 1, "num_heads": 2, "out_hidden_size": 32, "num_position_embeddings": 4}
+    config = getattr(transformers, f"{name}Config")(
+        text_config=text, vision_config=sizes, tie_word_embeddings=True
+    )
+    model = getattr(transformers, f"{name}ForConditionalGeneration")(config)
+    (base / "model.safetensors").unlink()
+    model.save_pretrained(base)
+    (base / "preprocessor_config.json").write_text("{}")
+    return base
+
+
+@pytest.mark.parametrize(("name", "sees"), [("Gemma3", True), ("Qwen3_5", False)])
+def test_student_and_baseline_of_a_model_that_sees_are_alike(
+    name: str, sees: bool, dataset_dir: Path, tmp_path: Path
+) -> None:
+    """Of Qwen 3.5 the part for texts is trained; a baseline that sees would need more packages."""
+    trained = train(that_sees(name, tmp_path / "base"), dataset_dir, max_steps=1)
+    for folder in (trained.model_dir, trained.baseline_dir):
+        assert ("vision_config" in json.loads((folder / "config.json").read_text())) == sees
+        assert (folder / "preprocessor_config.json").is_file() == sees
+    student, baseline = (
+        weight_shapes(folder) for folder in (trained.model_dir, trained.baseline_dir)
+    )
+    assert student == baseline
 
 
 def test_student_and_baseline_bring_one_template(student: Trained, dataset_dir: Path) -> None:
