@@ -89,13 +89,15 @@ def _pieces(tokenizer: dict[str, Any], size: int) -> tuple[list[bytes], list[flo
     from gguf import TokenType
 
     model, added = tokenizer["model"], tokenizer["added_tokens"]
-    ids = model["vocab"] | {it["content"]: it["id"] for it in added}
+    of_all = model["vocab"] | {it["content"]: it["id"] for it in added}
+    ids = {text: place for text, place in of_all.items() if place < size}
     texts = [f"[PAD{place}]" for place in range(size)]
     kinds = [TokenType.UNUSED] * size
     for text, place in ids.items():
         texts[place], kinds[place] = text, TokenType.NORMAL
     for it in added:
-        kinds[it["id"]] = TokenType.CONTROL if it["special"] else TokenType.USER_DEFINED
+        if it["content"] in ids:
+            kinds[it["id"]] = TokenType.CONTROL if it["special"] else TokenType.USER_DEFINED
     for byte in range(256):
         kinds[ids[f"<0x{byte:02X}>"]] = TokenType.BYTE
     pairs = (pair.split(" ") if isinstance(pair, str) else pair for pair in model["merges"])
