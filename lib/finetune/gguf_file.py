@@ -44,6 +44,11 @@ def write_gguf(model_dir: Path, folder: Path, *, name: str, kind: str, card: str
     user should know of the Modelfile.
     """
     gguf_name, tokenizer = f"{name}-{kind}.gguf", read_tokenizer(model_dir)
+    if not tokenizer.chat_template:
+        raise SetupError(
+            f"{portable(model_dir)} has no chat template, and a GGUF file has the one of its "
+            "prompts. Give a student's folder, or put chat_template.jinja there."
+        )
     added = (begins_with_bos(tokenizer), begins_with_space(tokenizer))
     _convert(model_dir, folder / gguf_name, kind, name, added=added)
     longest = re.search(r"the longest ([\d,]+) \(", card)  # Lengths of lib/finetune/rows.py
