@@ -136,8 +136,9 @@ def _parts_of_address(style: str, values: dict[str, str]) -> dict[str, str]:
     part of it sets; deployment and version only fill gaps.
     """
     base_url = re.sub(r"/((chat/)?completions|embeddings)/?(?=$|\?)", "", values["base_url"])
-    if style == "openai":
-        return {"base_url": base_url}
+    if style == "openai":  # Azure's portal shows the address of the resource alone
+        resource = r"((openai|services\.ai|cognitiveservices)\.azure\.com)/?$"
+        return {"base_url": re.sub(resource, r"\1/openai/v1", base_url)}
     host, _, path = base_url.partition("/openai/deployments/")
     versions = parse_qs(urlsplit(base_url).query).get("api-version", [""])
     return {

@@ -60,6 +60,27 @@ def test_the_address_of_a_request_is_understood(
 
 
 @pytest.mark.parametrize(
+    ("shown", "asked"),
+    [
+        ("https://mine.openai.azure.com/", "https://mine.openai.azure.com/openai/v1/embeddings"),
+        (
+            "https://mine.services.ai.azure.com",
+            "https://mine.services.ai.azure.com/openai/v1/embeddings",
+        ),
+        (
+            "https://models.inference.ai.azure.com",
+            "https://models.inference.ai.azure.com/embeddings",
+        ),
+    ],
+)
+def test_the_address_of_an_azure_resource_is_understood(
+    shown: str, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = teacher(monkeypatch, COMPLETION_OPENAI_BASE_URL=shown)
+    assert url_of(settings, "embeddings") == asked
+
+
+@pytest.mark.parametrize(
     "end", ["", "/", "/openai", "/openai/deployments/gpt%204/chat/completions"]
 )
 @pytest.mark.parametrize("query", ["", "?api-version=2024-10-21"])

@@ -13,10 +13,11 @@ from lib.settings import SetupError, without_secrets
 from lib.text import one_line
 
 # Codes, types or words of a 400, 403 or 429 that waiting does not mend (OpenAI's list of billing
-# errors, Anthropic, LiteLLM, OpenRouter)
+# errors, Anthropic, LiteLLM, OpenRouter; Moonshot, DashScope, SiliconFlow, Zhipu)
 _NO_CREDIT = re.compile(
     "insufficient_quota|credit_balance_exhausted|(spend|usage)_limit_exceeded"
-    "|credit balance is too low|budget(_| limit | has been )exceeded",
+    "|credit balance is too low|budget(_| limit | has been )exceeded"
+    "|exceeded_current_quota|arrearage|balance is insufficient|余额不足",
     re.IGNORECASE,
 )
 _TRANSIENT = (402, 408, 409, 429)  # and 5xx

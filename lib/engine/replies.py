@@ -107,6 +107,7 @@ class RequestForm:
 
     def __init__(self) -> None:
         self._max_tokens, self._temperature, self._system = "max_tokens", True, True
+        self._more: dict[str, Any] = {}
 
     def payload(self, request: Mapping[str, Any]) -> dict[str, Any]:
         settings = {self._max_tokens: request["max_tokens"]}
@@ -117,12 +118,14 @@ class RequestForm:
             first, second, *others = messages
             both = f"{first['content']}\n\n{second['content']}"
             messages = [{"role": "user", "content": both}, *others]
-        return {"model": request["model"], "messages": messages, **settings}
+        return {"model": request["model"], "messages": messages, **settings, **self._more}
 
     def learn(self, message: str) -> None:
         """Newer models accept only `max_completion_tokens`, and no temperature; some take no
-        system message: it then begins the user's."""
-        if "max_completion_tokens" in message:
+        system message: it then begins the user's. Services of Qwen 3 think in streams alone."""
+        if "enable_thinking" in message:
+            self._more = {"enable_thinking": False}
+        elif "max_completion_tokens" in message:
             self._max_tokens = "max_completion_tokens"
         elif "temperature" in message:
             self._temperature = False

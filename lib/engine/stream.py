@@ -107,7 +107,8 @@ def _paid(
             payload = {**form.payload(request), **more}
             try:
                 create = client.chat.completions.with_raw_response.create
-                raw = create(**payload, stream=True)
+                asked = {name: payload[name] for name in ("model", "messages")}
+                raw = create(**asked, stream=True, extra_body=payload)
                 if re.search("json|html", raw.headers.get("content-type", "")):  # it streams not
                     try:
                         body = raw.http_response.read()

@@ -9,6 +9,7 @@ from dataclasses import replace
 from lib.engine.endpoint import Budget, Endpoint, EndpointError, Reply, gather_all, run
 from lib.engine.ledger import Ledger
 from lib.eval.conditions import Case
+from lib.eval.metrics.scoring import CUT, no_answer
 from lib.eval.models import EvalModel, endpoint_of
 from lib.progress import Progress
 from lib.prompts.control_tokens import for_student
@@ -19,6 +20,7 @@ from lib.state import read_state
 from lib.store import read_json
 
 _CASES_PER_SLOT = 4
+_MANY_CUT = 0.2  # share of a model's replies
 
 Outcome = Reply | EndpointError
 
@@ -52,7 +54,9 @@ def answer_cases(
         _answer(model, case, reply) for (model, case), reply in zip(asked, replies, strict=True)
     ]
     for model in models:
-        _say_what_is_too_long(model, [one for one in answers if one.model == model.name])
+        of_model = [one for one in answers if one.model == model.name]
+        _say_what_is_too_long(model, of_model)
+        _say_what_was_cut(model, of_model, recipe)
     return answers
 
 
@@ -104,6 +108,17 @@ def _say_what_is_too_long(model: EvalModel, answers: Sequence[Answer]) -> None:
         print(
             f"{model.name}: {too_long:,} of {len(answers):,} prompts are longer than its {limit:,} "
             f"tokens of context, and {engine} does not refuse them. Lower top_k or chunk_chars."
+        )
+
+
+def _say_what_was_cut(model: EvalModel, answers: Sequence[Answer], recipe: Recipe) -> None:
+    """Replies that end before their answer, where they are many: all are wrong in the verdict."""
+    cut = sum(no_answer(one) == CUT for one in answers)
+    if cut > _MANY_CUT * len(answers):
+        print(
+            f"{model.name}: {cut:,} of {len(answers):,} replies were cut at max_answer_tokens "
+            f"({recipe.max_answer_tokens:,}) before a final answer, and count as wrong. A model "
+            "that thinks needs several thousand, or a chat_template_path without thoughts."
         )
 
 

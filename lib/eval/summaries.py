@@ -10,7 +10,15 @@ from lib.eval.metrics.retrieval import RETRIEVER
 from lib.eval.metrics.scoring import LOWER_IS_BETTER, NO_ANSWER, REFUSED_RIGHTLY
 from lib.eval.questions import EvalQuestion
 from lib.eval.results import Comparison, Estimate, Primary, Results
-from lib.eval.statistics.clustered import ALPHA, Interval, Sample, intervals, make_sample
+from lib.eval.statistics.clustered import (
+    ALPHA,
+    MIN_CLUSTERS,
+    TINY,
+    Interval,
+    Sample,
+    intervals,
+    make_sample,
+)
 from lib.eval.statistics.pairs import (
     CANNOT_TELL,
     exact_p,
@@ -155,6 +163,9 @@ def _comparison(pair: _Pair, interval: Interval) -> Comparison:
         word = verdict(bounds)
     level = pair.sample.level
     needed = questions_needed(difference, interval.low, interval.high, n=n, level=level)
+    differ = (abs(pair.sample.totals) > TINY).sum()
+    if needed and differ < MIN_CLUSTERS:  # no test shows anything in so few
+        needed = max(needed, math.ceil(n * MIN_CLUSTERS / differ))
     return Comparison(
         model=model,
         against=against,

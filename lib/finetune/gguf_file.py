@@ -44,7 +44,13 @@ def write_gguf(model_dir: Path, folder: Path, *, name: str, kind: str, card: str
     user should know of the Modelfile.
     """
     gguf_name, tokenizer = f"{name}-{kind}.gguf", read_tokenizer(model_dir)
-    _convert(model_dir, folder / gguf_name, kind, name, bos=begins_with_bos(tokenizer))
+    if not tokenizer.chat_template:
+        raise SetupError(
+            f"{portable(model_dir)} has no chat template, and a GGUF file has the one of its "
+            "prompts. Give a student's folder, or put chat_template.jinja there."
+        )
+    added = (begins_with_bos(tokenizer), begins_with_space(tokenizer))
+    _convert(model_dir, folder / gguf_name, kind, name, added=added)
     longest = re.search(r"the longest ([\d,]+) \(", card)  # Lengths of lib/finetune/rows.py
     limit = int(text_config(model_dir).get("max_position_embeddings") or 0)
     tokens = _context_tokens(int(longest[1].replace(",", "")) if longest else 0, limit)
@@ -69,9 +75,12 @@ def _context_tokens(longest_tokens: int, limit_tokens: int) -> int:
     return min(wanted, limit_tokens or wanted)
 
 
-def _convert(model_dir: Path, path: Path, kind: str, name: str, *, bos: bool) -> None:
+def _convert(
+    model_dir: Path, path: Path, kind: str, name: str, *, added: tuple[bool, bool]
+) -> None:
     worker = Path(__file__).with_name("gguf_converter.py")
-    arguments = (model_dir.resolve(), path, kind, name, str(int(bos)))
+    flags = [str(int(it)) for it in added]
+    arguments = [str(model_dir.resolve()), str(path), kind, name, *flags]
     done = subprocess.run(
         [converter_python(), "-P", worker, *arguments],  # -P: our own folder holds no packages
         env=os.environ | {"HF_HUB_OFFLINE": "1"},
@@ -155,6 +164,14 @@ def begins_with_bos(tokenizer: Any) -> bool:
     """Whether a prompt begins with the tokenizer's first token."""
     text = rendered(tokenizer, student_messages("Who?", ["Ada."]))
     return bool(tokenizer.bos_token) and text.startswith(tokenizer.bos_token)
+
+
+def begins_with_space(tokenizer: Any) -> bool:
+    """Whether the tokenizer puts a space before the text of a prompt (SentencePiece)."""
+    text = rendered(tokenizer, student_messages("Who?", ["Ada."]))
+    pieces = tokenizer.convert_ids_to_tokens(tokenizer.encode(text, add_special_tokens=False))
+    added = tokenizer.get_added_vocab()
+    return next(it for it in pieces if it not in added).startswith("\u2581")
 
 
 def _rendered(tokenizer: Any, messages: list[Message], *, prompt: bool = True) -> str:

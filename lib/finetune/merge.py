@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.finetune.methods import load_adapter
-from lib.finetune.model_files import load_weights
+from lib.finetune.model_files import WEIGHT_FILES, load_weights, trains_a_part
 from lib.finetune.rows import PreparedRows
 from lib.finetune.students import Base
 from lib.finetune.watch import HistoryPoint, validation_said
@@ -17,6 +17,7 @@ from lib.settings import CheckFailed, home, write_text
 from lib.store import building, fingerprint, read_json, write_json
 
 _COPY_UP_TO_BYTES = 64 * 2**20
+_OF_PICTURES = ("processor_config.json", "preprocessor_config.json")
 _COMPARED, _COMPARED_TOKENS = 20, 16  # answers of adapter and merged model, and their length
 
 
@@ -89,24 +90,46 @@ def save_model(model: Any, model_dir: Path, *, tokenizer: Any) -> None:
         model = model.to(torch.bfloat16)
     model.save_pretrained(model_dir)
     tokenizer.save_pretrained(model_dir)
+    sees = hasattr(model.config, "vision_config")  # no server starts it without these
+    for name in _OF_PICTURES if sees else ():
+        if (path := Path(tokenizer.name_or_path) / name).is_file():
+            shutil.copyfile(path, model_dir / name)
+    decode_greedily(model_dir)
+
+
+def decode_greedily(model_dir: Path) -> None:
+    """Leave tokens alone in generation_config.json: Qwen2.5's has a repetition penalty, with which
+    a model does not quote, and which transformers heeds also where the temperature is 0."""
+    path = model_dir / "generation_config.json"
+    config = read_json(path) if path.is_file() else {}
+    if config != (tokens := {name: it for name, it in config.items() if name.endswith("_id")}):
+        write_json(path, tokens)
 
 
 def prepare_baseline(base: Base, *, chat_template: str) -> Path:
     """The base model under `artefacts/baselines/`, with the student's chat template.
 
     Another model has another name there, so that the ledger tells their replies apart. Large files
-    are linked, not copied.
+    are linked, not copied. Of a model that also sees and whose text part alone is trained (Qwen
+    3.5), it is that part.
     """
     made_of = {"base": base.fingerprint, "chat_template": chat_template}
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", base.name.rpartition("/")[2])  # as it is served
     target = home() / "artefacts" / "baselines" / f"{name}-{fingerprint(made_of)}"
-    if target.exists():
-        return target
-    with building(target) as scratch:
-        for path in sorted(base.folder.iterdir()):
-            if path.is_file():
-                _copy_or_link(path, scratch / path.name)
-        write_text(scratch / "chat_template.jinja", chat_template)
+    if not target.exists():
+        with building(target) as scratch:
+            part = trains_a_part(base.folder)
+            for path in sorted(base.folder.iterdir()):
+                of_whole = path.suffix == ".safetensors" or path.name in (
+                    *WEIGHT_FILES,
+                    *_OF_PICTURES,
+                )
+                if path.is_file() and not (part and of_whole):
+                    _copy_or_link(path, scratch / path.name)
+            if part:
+                load_weights(base.folder, dtype="auto").save_pretrained(scratch)
+            write_text(scratch / "chat_template.jinja", chat_template)
+    decode_greedily(target)  # here: an earlier version made folders without
     return target
 
 

@@ -25,6 +25,11 @@ def missing_in_folder(folder: Path) -> str:
             "folder of a whole model (of an adapter its merged one), with all its files; convert "
             "other weights: load them with transformers and save_pretrained() them."
         )
+    if (folder / "adapter_config.json").is_file():
+        return (
+            f"{folder} holds an adapter beside its model (adapter_config.json), which transformers "
+            "would load on top of it. Move the adapter's files into a folder of their own."
+        )
     if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
         return f"{folder} holds no tokenizer.json or tokenizer.model. Put its tokenizer there."
     try:
@@ -87,6 +92,15 @@ def text_config(model_dir: Path) -> dict[str, Any]:
     """config.json; of a model that also sees, its part that is a language model."""
     config: dict[str, Any] = read_json(model_dir / "config.json")
     return config.get("text_config") or config
+
+
+def trains_a_part(model_dir: Path) -> bool:
+    """Whether `load_weights` gives a part of the model: of one that also sees, the one for text."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.from_pretrained(str(model_dir), trust_remote_code=False)
+    whole = AutoModelForCausalLM._model_mapping[type(config)].config_class
+    return whole is not type(config)
 
 
 def load_weights(model_dir: Path, **options: Any) -> Any:

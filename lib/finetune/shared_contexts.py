@@ -138,6 +138,7 @@ def why_not_shared(model: Any) -> str:
         kinds - {"full_attention", "sliding_attention"}
         or getattr(model, "_is_stateful", False)
         or getattr(config, "attention_chunk_size", None)
+        or getattr(config, "attention_types", None)  # GPT-Neo's windows count places
     ):
         return f"not all layers of {config.model_type} attend by a mask"
     told = inspect.signature(model.forward).parameters

@@ -26,6 +26,8 @@ GEMMA_MODEL_DIR = "artefacts/models/gemma-3-270m"  # offline/gemma.py makes it
 # Weights in safetensors only: a pickle runs code when it is loaded.
 _SMALL_FILES = ["*.json", "*.jinja", "tokenizer.model", "README.md", "LICENSE*"]
 _HUB_FILES = [*_SMALL_FILES, "*.safetensors"]
+# Copies of the weights in other layouts (gpt-oss, Mistral), and an adapter beside them
+_HUB_COPIES = ["*/*", "consolidated*", "params.json", "tekken.json", "adapter_*"]
 _HUB_WAIT_S, _DOWNLOAD_WAIT_S = 8.0, 120.0  # for the list of files, for all but the weights
 _CHECKPOINT_BYTES = 12  # a weight and Adam's two, in float32
 _SMALL_FILES_GIB = 0.5  # the dataset, answers, logs
@@ -80,7 +82,11 @@ def fetch_student(student_model: str) -> Base:
 
     token, offline = environment().get("HF_TOKEN"), constants.HF_HUB_OFFLINE
     downloaded = snapshot_download(
-        found, allow_patterns=_HUB_FILES, token=token, local_files_only=offline
+        found,
+        allow_patterns=_HUB_FILES,
+        ignore_patterns=_HUB_COPIES,
+        token=token,
+        local_files_only=offline,
     )
     folder = Path(downloaded)
     if missing := missing_in_folder(folder):
@@ -295,7 +301,11 @@ def _fetch_small_files(name: str) -> Path:
     from huggingface_hub import snapshot_download
 
     token = environment().get("HF_TOKEN")
-    return Path(snapshot_download(name, allow_patterns=_SMALL_FILES, token=token))
+    return Path(
+        snapshot_download(
+            name, allow_patterns=_SMALL_FILES, ignore_patterns=_HUB_COPIES, token=token
+        )
+    )
 
 
 def _no_hub(name: str, reason: str) -> str:

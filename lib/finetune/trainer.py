@@ -166,6 +166,7 @@ def _trainer_arguments(rows: PreparedRows, recipe: Recipe, output_dir: Path) -> 
     keeps_best = bool(recipe.early_stop_patience and rows.valid)
     return SFTConfig(
         **shared,
+        router_aux_loss_coef=0.0,  # of a mixture of experts: not in our loss, and fails with a mask
         max_length=None,  # TRL's default keeps the first 1,024 tokens and drops the completion
         pad_to_multiple_of=TOKEN_BLOCK,
         num_train_epochs=recipe.num_epochs,

@@ -403,6 +403,14 @@ def test_what_a_gateway_wraps_is_learnt_from() -> None:
         assert run(ask_each(server, ["a"])) == ["re: a"]
 
 
+def test_qwen_3_is_asked_not_to_think_where_it_thinks_in_streams_alone() -> None:
+    said = "parameter.enable_thinking must be set to false for non-streaming calls"
+    fault = lambda number, body: None if "enable_thinking" in body else error(400, said)  # noqa: E731
+    with serve(Loopback(reply=echo, fault=fault)) as server:
+        assert run(ask_each(server, ["a", "b"])) == ["re: a", "re: b"]
+        assert server.requests[-1]["enable_thinking"] is False
+
+
 NO_SYSTEM_ROLE = [
     "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
     "System role not supported",

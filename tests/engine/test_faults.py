@@ -91,6 +91,18 @@ def test_passing_statuses(status: int) -> None:
         (429, complaint("x", "429", "budget_exceeded"), "no credit"),
         (400, complaint("Your credit balance is too low to access the API"), "no credit"),
         (403, complaint("Budget limit exceeded"), "no credit"),
+        (
+            400,
+            complaint("Access denied, make sure your account is in good standing", "Arrearage"),
+            "no credit",
+        ),
+        (
+            403,
+            {"code": 30001, "message": "Sorry, your account balance is insufficient"},
+            "no credit",
+        ),
+        (429, complaint("余额不足或无可用资源包,请充值。", "1113"), "no credit"),
+        (429, complaint("x", None, "exceeded_current_quota_error"), "no credit"),
         (407, complaint("sign in"), r"The proxy .* wants a login \(407: sign in\).*HTTPS_PROXY"),
     ],
 )

@@ -71,6 +71,22 @@ def summed(
     )
 
 
+@pytest.mark.parametrize(("count", "per_chunk"), [(1, 1), (2, 1), (5, 1), (30, 30), (30, 10)])
+def test_as_many_questions_as_are_said_to_settle_it_can_settle_it(
+    count: int, per_chunk: int
+) -> None:
+    def won(model: str, condition: str, number: int) -> float:
+        return float(model == "student")
+
+    found = summed(won, count=count, per_chunk=per_chunk).deciding
+    assert found
+    assert found.verdict == "cannot tell"
+    assert found.questions_needed
+    settled = summed(won, count=found.questions_needed, per_chunk=per_chunk).deciding
+    assert settled
+    assert settled.verdict == "better"
+
+
 def test_every_figure_is_there_once_with_its_mean_and_interval() -> None:
     results = summed(luck)
     assert results.models == MODELS

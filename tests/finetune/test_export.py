@@ -115,6 +115,17 @@ def test_a_converter_that_is_not_there_is_one_line(
     assert capsys.readouterr().err.endswith("Run: make gguf\n")
 
 
+def test_a_model_without_a_chat_template_is_one_line(
+    student_dir: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(gguf_file, "converter_python", lambda: student_dir / "README.md")
+    (student_dir / "merged" / "chat_template.jinja").unlink()
+    assert export.main(["--to", "gguf", str(student_dir)]) == 2
+    said = capsys.readouterr().err
+    assert "merged has no chat template" in said
+    assert said.count("\n") == 1
+
+
 def test_a_converter_that_fails_is_one_line(
     student_dir: Path,
     home_dir: Path,

@@ -36,6 +36,7 @@ SIZES: dict[str, Any] = {
     "bos_token_id": 1,
     "eos_token_id": 2,
 }
+LOCAL = [[["global", "local", "global"], 1]]
 WINDOW = 11  # shorter than every context of contexts(), longer than some branches
 
 
@@ -263,6 +264,7 @@ def test_a_batch_of_plain_rows_has_no_mask() -> None:
         ("Lfm2", {"layer_types": ["conv", "full_attention", "conv"]}, "attend by a mask"),
         ("Falcon", {"alibi": True}, "takes no positions"),
         ("Bloom", {}, "takes no positions"),
+        ("GPTNeo", {"attention_types": LOCAL}, "attend by a mask"),
     ],
 )
 def test_models_that_cannot_share_are_named(

@@ -177,6 +177,9 @@ def harm(folder: Path, what: str) -> str:
         weights.unlink()
         (folder / "model.safetensors.index.json").write_text('{"weight_map": ["a"]}')
         return "model.safetensors.index.json"
+    elif what == "holds an adapter beside":
+        write_json(folder / "adapter_config.json", {"peft_type": "LORA"})
+        return "adapter_config.json"
     elif what == "holds neither":  # a part without its index, or an adapter
         weights.rename(folder / "model-00001-of-00002.safetensors")
     return "model.safetensors"
@@ -186,7 +189,7 @@ def harm(folder: Path, what: str) -> str:
     "what",
     [
         *("cut off", "not a file of weights", "pointer of Git LFS", "pointer"),
-        *("lacks 1 of 2", "cannot be read", "holds neither"),
+        *("lacks 1 of 2", "cannot be read", "holds neither", "holds an adapter beside"),
     ],
 )
 def test_a_damaged_model_is_told_before_anything_is_paid(
@@ -225,6 +228,18 @@ def test_a_tokenizer_that_cannot_be_loaded_is_told(model_dir: Path, tmp_path: Pa
     (tmp_path / "m" / "tokenizer.json").write_text('{"model": 1}')
     said = missing(str(tmp_path / "m"))
     assert "m cannot be loaded" in said
+    assert "\n" not in said
+
+
+def test_sentence_pieces_alone_name_the_package_that_reads_them(
+    model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lib.prompts.control_tokens.find_spec", lambda name: None)
+    shutil.copytree(model_dir, tmp_path / "m")
+    (tmp_path / "m" / "tokenizer.json").unlink()
+    (tmp_path / "m" / "tokenizer.model").write_bytes(b"\n\x0e\n\x05<unk>\x15")
+    said = missing(str(tmp_path / "m"))
+    assert said.endswith("needs a package: .venv/bin/pip install sentencepiece.")
     assert "\n" not in said
 
 
@@ -289,12 +304,14 @@ def test_a_hub_models_small_files_are_checked_and_no_weights_fetched(
     monkeypatch: pytest.MonkeyPatch, model_dir: Path
 ) -> None:
     files = {path.name: path.read_bytes() for path in model_dir.iterdir()}
-    with hub(monkeypatch, files=files) as seen:
+    copies = ["original/model.safetensors", "consolidated.safetensors", "adapter_config.json"]
+    with hub(monkeypatch, files=files | dict.fromkeys(copies, b"{}")) as seen:
         assert missing("org/there") == ""
         assert {"config.json", "tokenizer.json"} <= {path.split("/")[-1] for path in seen.paths}
         assert not [path for path in seen.paths if path.endswith(".safetensors")]
         base = fetch_student("org/there")  # with the weights now
         assert (base.fingerprint, base.name) == (f"org/there@{SHA}", "org/there")
+        assert not [path for path in seen.paths if path.endswith(tuple(copies))]
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert missing("org/there") == ""
 

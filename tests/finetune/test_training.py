@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from lib.finetune import Trained, prepare_rows
+from lib.finetune.model_files import weight_shapes
 from lib.finetune.trainer import make_trainer
+from lib.prompts.student import student_messages
 from lib.recipe import Recipe
 from lib.settings import SetupError
-from lib.store import read_jsonl
+from lib.store import read_jsonl, write_json, write_jsonl
 from tests.finetune import tiny
-from tests.finetune.tiny import answer, chat_row, losses, write_dataset
+from tests.finetune.tiny import answer, chat_row, documents, losses, make_model, write_dataset
 
 LONGER: dict[str, Any] = {"num_epochs": 4.0, "warmup_share": 0.1}
 
@@ -107,6 +109,92 @@ def test_full_trains_every_weight(model_dir: Path, dataset_dir: Path, home_dir: 
     card = (trained.model_dir.parent / "README.md").read_text()
     assert "library_name: transformers" in card
     assert "every weight was trained" in card
+
+
+def test_student_and_baseline_decode_greedily(
+    model_dir: Path, dataset_dir: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "qwen"
+    shutil.copytree(model_dir, base)
+    tokens = json.loads((base / "generation_config.json").read_text())
+    tokens = {name: it for name, it in tokens.items() if name.endswith("_token_id")}
+    sampled = {"do_sample": True, "temperature": 0.7, "repetition_penalty": 1.1}
+    (base / "generation_config.json").write_text(json.dumps(tokens | sampled))
+    trained = train(base, dataset_dir, max_steps=1)
+    for folder in (trained.model_dir, trained.baseline_dir):
+        assert json.loads((folder / "generation_config.json").read_text()) == tokens
+    assert "temperature" in (base / "generation_config.json").read_text()
+
+
+@pytest.mark.parametrize("name", ["Qwen3Moe", "GptOss"])
+def test_a_mixture_of_experts_shares_contexts(name: str, tmp_path: Path) -> None:
+    import transformers
+    from transformers import AutoModelForCausalLM
+
+    base = make_model(tmp_path / "experts")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(base)
+    config = getattr(transformers, f"{name}Config")(
+        **{"vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 32},
+        **{"num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1},
+        **{"head_dim": 16, "max_position_embeddings": 512, "moe_intermediate_size": 16},
+        **{"num_experts": 4, "num_local_experts": 4, "num_experts_per_tok": 2},
+        **{"sliding_window": 16, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0},
+    )
+    (base / "model.safetensors").unlink()
+    AutoModelForCausalLM.from_config(config).save_pretrained(base)
+    prompts = (student_messages(f"Who keeps lamp {n}?", documents(0) * 4) for n in range(6))
+    rows = [
+        [*asked, {"role": "assistant", "content": answer(n)}] for n, asked in enumerate(prompts)
+    ]
+    write_json(tmp_path / "d" / "manifest.json", {})
+    for split in ("train", "valid"):
+        path = tmp_path / "d" / "chat" / f"{split}.jsonl"
+        write_jsonl(path, ({"messages": messages} for messages in rows))
+    shared, separate = (
+        losses(train(base, tmp_path / "d", max_steps=2, learning_rate=1e-3, share_contexts=share))
+        for share in (True, False)
+    )
+    assert shared[0] == pytest.approx(separate[0], rel=1e-5)
+    assert len(shared) > 1
+
+
+def that_sees(name: str, folder: Path) -> Path:
+    """A random model for texts and pictures, with the tokenizer of the tiny Llama."""
+    import transformers
+
+    base = make_model(folder)
+    text: dict[str, Any] = {"vocab_size": 512, "hidden_size": 32, "intermediate_size": 32}
+    text |= {"num_hidden_layers": 4, "num_attention_heads": 2, "num_key_value_heads": 1}
+    text |= {"head_dim": 16, "max_position_embeddings": 512, "eos_token_id": 2, "pad_token_id": 0}
+    text |= {"tie_word_embeddings": True}
+    text |= {f"linear_{kind}_head_dim": 8 for kind in ("key", "value")}
+    text |= {f"linear_num_{kind}_heads": 2 for kind in ("key", "value")}
+    sizes: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 32, "patch_size": 14}
+    sizes |= {"num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 28}
+    sizes |= {"depth": 1, "num_heads": 2, "out_hidden_size": 32, "num_position_embeddings": 4}
+    config = getattr(transformers, f"{name}Config")(
+        text_config=text, vision_config=sizes, tie_word_embeddings=True
+    )
+    model = getattr(transformers, f"{name}ForConditionalGeneration")(config)
+    (base / "model.safetensors").unlink()
+    model.save_pretrained(base)
+    (base / "preprocessor_config.json").write_text("{}")
+    return base
+
+
+@pytest.mark.parametrize(("name", "sees"), [("Gemma3", True), ("Qwen3_5", False)])
+def test_student_and_baseline_of_a_model_that_sees_are_alike(
+    name: str, sees: bool, dataset_dir: Path, tmp_path: Path
+) -> None:
+    """Of Qwen 3.5 the part for texts is trained; a baseline that sees would need more packages."""
+    trained = train(that_sees(name, tmp_path / "base"), dataset_dir, max_steps=1)
+    for folder in (trained.model_dir, trained.baseline_dir):
+        assert ("vision_config" in json.loads((folder / "config.json").read_text())) == sees
+        assert (folder / "preprocessor_config.json").is_file() == sees
+    student, baseline = (
+        weight_shapes(folder) for folder in (trained.model_dir, trained.baseline_dir)
+    )
+    assert student == baseline
 
 
 def test_student_and_baseline_bring_one_template(student: Trained, dataset_dir: Path) -> None:

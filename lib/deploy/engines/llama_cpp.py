@@ -61,7 +61,7 @@ def _gguf(model_dir: Path, kind: str) -> Path:
     weights = sorted(path.stat().st_size for path in model_dir.glob("*.safetensors"))
     template = model_dir / "chat_template.jinja"
     text = template.read_text(encoding="utf-8") if template.is_file() else ""
-    made_of = {"model": name, "type": kind, "weights": weights, "template": text}
+    made_of = {"model": name, "type": kind, "weights": weights, "template": text, "converter": 2}
     folder = home() / "artefacts" / "exports" / f"served-{fingerprint(made_of)}"
     if not folder.exists():
         print(f"{name} is converted to GGUF (once) …", flush=True)

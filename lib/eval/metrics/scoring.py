@@ -19,7 +19,8 @@ _OVERLAP = (
     *("bleu", "chrf", "answer_containment"),
 )
 LOWER_IS_BETTER = frozenset({REFUSED_WRONGLY})
-NO_ANSWER = ("no final answer", "cut at the token limit")  # explanations of a score: it is wrong
+CUT = "cut at the token limit"
+NO_ANSWER = ("no final answer", CUT)  # explanations of a score: it is wrong
 
 Values = dict[str, float]  # metric → value
 
