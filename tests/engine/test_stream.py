@@ -65,6 +65,15 @@ def test_its_end_is_shown_when_the_ledger_has_it(server: Loopback, ledger: Ledge
     assert reply.prompt_tokens == usage.prompt_tokens > 0
 
 
+def test_a_stream_asks_for_what_every_request_asks_for(ledger: Ledger) -> None:
+    said = "enable_thinking must be set to false"
+    fault = lambda number, body: None if "enable_thinking" in body else error(400, said)  # noqa: E731
+    with serve(Loopback(reply=lambda body: TEXT, fault=fault)) as server:
+        assert streamed(server, ledger).text == TEXT
+        asked = server.requests[-1]
+    assert (asked["max_tokens"], asked["enable_thinking"], asked["stream"]) == (50, False, True)
+
+
 def test_it_is_paid_once_streamed_or_not(server: Loopback, ledger: Ledger) -> None:
     first, shown = streamed(server, ledger), list[str]()
     assert streamed(server, ledger, shown) == first

@@ -17,9 +17,6 @@ from lib.finetune.tokens import load_tokenizer
 from tests.finetune.families import FAMILIES
 from tests.finetune.tiny import chat_row
 
-pytestmark = pytest.mark.skipif(
-    not gguf_file.converter_python().is_file(), reason="`make gguf` has not run"
-)
 READ = """
 import json, sys
 from gguf import GGUFReader
@@ -65,6 +62,7 @@ def phi_3(**tokens: Any) -> Any:
     return Phi3Config(**sizes, num_attention_heads=4, pad_token_id=0, **tokens)
 
 
+@pytest.mark.skipif(not gguf_file.converter_python().is_file(), reason="`make gguf` has not run")
 @pytest.mark.parametrize("name", ["llama-2", "llama-2-chat", "vinallama", "gemma-3", "phi-3"])
 def test_llama_cpp_reads_the_tokens_of_a_prompt(name: str, tmp_path: Path) -> None:
     families = FAMILIES | {"phi-3": replace(FAMILIES["llama-2"], config=phi_3)}
@@ -82,3 +80,12 @@ def test_llama_cpp_reads_the_tokens_of_a_prompt(name: str, tmp_path: Path) -> No
         wanted = tokenizer.encode(prompt, add_special_tokens=False)
         added = tokenizer.bos_token if fields[3] else ""
         assert llama_cpp(prompt.removeprefix(added), fields) == wanted
+
+
+@pytest.mark.parametrize("scheme", ["never", "always"])
+def test_the_space_before_a_prompt_is_the_tokenizers(scheme: str, tmp_path: Path) -> None:
+    from tokenizers.pre_tokenizers import Metaspace
+
+    tokenizer = load_tokenizer(FAMILIES["llama-2"].make(tmp_path / "model"), "chat")
+    tokenizer.backend_tokenizer.pre_tokenizer = Metaspace(prepend_scheme=scheme)
+    assert gguf_file.begins_with_space(tokenizer) == (scheme == "always")

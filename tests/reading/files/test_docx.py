@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from pathlib import Path
 from zipfile import ZipFile
@@ -95,6 +96,11 @@ NUMBERS = [
         [("a", 0, 1), ("b", 0, 1), ("c", 1, 1)],
         "Appendix A a\n\nAppendix B b\n\nB.1 c",
     ),
+    (  # "legal": all of its parts are decimal
+        [("upperRoman", "Article %1"), ("legal", "%1.%2")],
+        [("a", 0, 1), ("b", 0, 1), ("c", 1, 1)],
+        "Article I a\n\nArticle II b\n\n2.1 c",
+    ),
     ([("bullet", "·")], [("a", 0, 1), ("b", 0, 1)], "* a\n* b"),
 ]
 
@@ -122,10 +128,24 @@ def test_a_heading_has_its_number(tmp_path: Path) -> None:
     assert found.pages == ["# § 1 Oil\n\nText"]
 
 
+def test_an_item_in_a_text_box_is_counted_once(tmp_path: Path) -> None:
+    item = (
+        '<w:p><w:pPr><w:numPr><w:ilvl w:val="0"/><w:numId w:val="1"/></w:numPr></w:pPr>'
+        "<w:r><w:t>{}</w:t></w:r></w:p>"
+    )
+    box = BOTH.format(NEWER, f"<mc:Fallback>{OLDER}</mc:Fallback>")
+    box = re.sub("<w:p>.*?</w:p>", item.format("in a box"), box)
+    path = write_docx(tmp_path / "a.docx", heading="Oil", texts=["here"])
+    path = rewritten(path, "here</w:t>", f"here</w:t>{box}")
+    path = rewritten(path, "</w:body>", f"{item.format('last')}</w:body>")
+    assert "§ 2 last" in read(numbered(declared(path), [("decimal", "§ %1")])).pages[0]
+
+
 def numbered(path: Path, levels: list[tuple[str, str]], *, style: str = "") -> Path:
     """With two lists of these levels, which number the paragraphs of a style, too."""
     defined = "".join(
         f'<w:lvl w:ilvl="{at}"><w:start w:val="1"/><w:numFmt w:val="{form}"/>'
+        f"{'<w:isLgl/>' * (form == 'legal')}"
         f'<w:pStyle w:val="{style}"/><w:lvlText w:val="{text}"/></w:lvl>'
         for at, (form, text) in enumerate(levels)
     )
@@ -247,6 +267,18 @@ BOX = "<w:txbxContent><w:p><w:r><w:t>in a box</w:t></w:r></w:p></w:txbxContent>"
 NEWER = f"<w:drawing><wp:anchor><wps:txbx>{BOX}</wps:txbx></wp:anchor></w:drawing>"
 OLDER = f"<w:pict><v:oval><v:textbox>{BOX}</v:textbox></v:oval></w:pict>"
 BOTH = "<mc:AlternateContent><mc:Choice>{}</mc:Choice>{}</mc:AlternateContent>"
+SPACES = {
+    "wp": "http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing",
+    "wps": "http://schemas.microsoft.com/office/word/2010/wordprocessingShape",
+    "mc": "http://schemas.openxmlformats.org/markup-compatibility/2006",
+    "v": "urn:schemas-microsoft-com:vml",
+}
+
+
+def declared(path: Path) -> Path:
+    """With the names of what text boxes are made of."""
+    named = "".join(f'xmlns:{prefix}="{space}" ' for prefix, space in SPACES.items())
+    return rewritten(path, "<w:document ", f"<w:document {named}")
 
 
 @pytest.mark.parametrize(
@@ -261,14 +293,7 @@ BOTH = "<mc:AlternateContent><mc:Choice>{}</mc:Choice>{}</mc:AlternateContent>"
 )
 def test_a_text_box_of_any_form_is_read_once(tmp_path: Path, box: str) -> None:
     path = changed(tmp_path, "here", runs(f"<w:r>{box}</w:r>"))
-    spaces = {
-        "wp": "http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing",
-        "wps": "http://schemas.microsoft.com/office/word/2010/wordprocessingShape",
-        "mc": "http://schemas.openxmlformats.org/markup-compatibility/2006",
-        "v": "urn:schemas-microsoft-com:vml",
-    }
-    named = "".join(f'xmlns:{prefix}="{space}" ' for prefix, space in spaces.items())
-    found = read(rewritten(path, "<w:document ", f"<w:document {named}"))
+    found = read(declared(path))
     assert found.pages == ["# Oil\n\nFigure : a lamp\n\nin a box"]
     assert not found.notes
 

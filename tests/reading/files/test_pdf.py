@@ -151,6 +151,16 @@ def test_a_raised_number_is_none_of_the_line(
     assert "H2O and 99" in text
 
 
+@pytest.mark.parametrize(
+    ("right", "up", "size"), [(0, 4, 10), (30, 4, 6), (0, 9, 6)], ids=["large", "far", "above"]
+)
+def test_another_number_is_not_raised(tmp_path: Path, right: int, up: int, size: int) -> None:
+    oil, step = "Oil", Shown("O", 60, 700).width
+    line = [Shown(glyph, 60 + number * step, 700) for number, glyph in enumerate(oil)]
+    line.append(Shown("5", 60 + len(oil) * step + right, 700 + up, size))
+    assert "⁵" not in read(tmp_path, [line]).pages[0]
+
+
 @pytest.mark.parametrize("rotate", [0, 90])
 def test_what_a_cropped_page_does_not_show_is_left_out_and_counted(
     tmp_path: Path, rotate: int
