@@ -8,7 +8,7 @@ QUANTISED := .venv/quantised
 .venv: .venv/.installed
 .venv/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Openbook needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 .venv"; exit 1; }
-	@echo "Setting up .venv (once; about 2 minutes and 3.3 GB) …"
+	@echo "Setting up .venv (once; some minutes and 3.3 GB, or 6.8 GB where torch brings CUDA) …"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet torch==2.13.0
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
