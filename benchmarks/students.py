@@ -136,7 +136,7 @@ def config_of(name: str, changed: dict[str, Any]) -> Any:
 
 
 def _write_shapes(name: str, folder: Path) -> tuple[int, int]:
-    """Write a model's config and the header of its weights, without them.
+    """Write a model's config and the header of its weights, and a hole in their place.
 
     How many weights there are, and how many of them multiply every token: not the embeddings, and
     the head only the few tokens that are learnt.
@@ -149,11 +149,16 @@ def _write_shapes(name: str, folder: Path) -> tuple[int, int]:
         model = AutoModelForCausalLM.from_config(config)
     config.save_pretrained(folder)
     weights = dict(model.named_parameters())
-    header = {name: {"shape": list(weight.shape)} for name, weight in weights.items()}
+    header, every = dict[str, Any](), 0
+    for name, weight in weights.items():
+        places = [2 * every, 2 * (every + weight.numel())]
+        header[name] = {"dtype": "BF16", "shape": list(weight.shape), "data_offsets": places}
+        every += weight.numel()
     text = json.dumps(header).encode()
-    (folder / "model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text)
+    with (folder / "model.safetensors").open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.truncate(file.tell() + 2 * every)
     heads = sum(w.numel() for name, w in weights.items() if "embed" in name or "lm_head" in name)
-    every = sum(weight.numel() for weight in weights.values())
     return every, every - heads
 
 

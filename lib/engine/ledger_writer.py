@@ -11,7 +11,7 @@ from pathlib import Path
 from lib.settings import SetupError, home, portable
 
 _BUSY_TIMEOUT_S = 600.0  # another run is writing, for milliseconds at a time
-_TOGETHER_S = 0.005  # replies that come within this time share a commit; no slot waits for it
+_TOGETHER_S = 0.02  # replies that come within this time share a commit; no slot waits for it
 _RESERVE_BYTES = 4 * 2**20  # room for some 300 replies
 _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _VERSION = 2
