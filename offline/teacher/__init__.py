@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lib.records import Chunk, Question
 
-NAME = "extractive-14"
+NAME = "extractive-15"
 NOTICE = (
     "Built-in extractive teacher: rules, not a language model. It turns single English sentences "
     "into who, what, when, where, why and how questions (how many, how long …), and every "

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from offline.teacher.tree import child, children, joined, phrase, span
+from offline.teacher.tree import after_comma, child, children, joined, phrase, span
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Token
@@ -109,17 +109,26 @@ def _misread(verb: Token, later: Token) -> bool:
     between = [t for t in children(verb, "cc", "punct") if verb.i < t.i < later.i]
     listed = [t for t in children(verb, "dobj", "attr") if children(t, "conj")]
     joins = [t.lower_ for t in children(verb, "cc")]
-    if child(later, *_SUBJECT) is None and "but" in joins and later.tag_ == "VB":
+    alone = child(later, *_SUBJECT) is None
+    if alone and "but" in joins and later.tag_ == "VB":
         return True  # "… will have lots of them, but look for …"
     # "are saved here and copied there": the participle was taken for the past tense
-    passive = child(verb, "auxpass") and later.tag_ == "VBD" and not child(later, "dobj")
-    if passive and child(later, *_SUBJECT) is None:
+    auxiliary = child(verb, "auxpass") if later.tag_ == "VBD" else None
+    now = auxiliary is not None and auxiliary.tag_ in {"VBZ", "VBP"}  # "… and sent items"
+    if alone and auxiliary is not None and (now or not child(later, "dobj")):
+        return True
+    # "rests with the head, who keeps the list, decides and signs": whose verb?
+    added = [t for t in verb.doc[verb.i : later.i] if t.dep_ == "relcl"]
+    if alone and any(map(after_comma, added)):
         return True
     if later.i - verb.i == 2 and later.tag_ in _FINITE:
         return True  # "comes and goes"
+    more = any(t.lower_ in {"also", "then"} for t in later.children)
+    if alone and more and later.lemma_ == verb.lemma_:
+        return True  # "is found on shores, but can also be found in lakes"
     # "are able to record, reconcile": of which of the two?
     if later.tag_ == "VBP" and any(t.tag_ == "TO" for t in verb.doc[verb.i : later.i]):
-        return child(later, *_SUBJECT) is None
+        return alone
     return not between or any(not children(one, "cc") for t in listed for one in joined(t)[-2:-1])
 
 
@@ -151,8 +160,15 @@ def _is_clear(verb: Token, head: Token) -> bool:
         return False
     if any(t.dep_ == "ccomp" and t.i < verb.i for t in parts) or head.i > verb.i:
         return False
+    if head.tag_ == "JJ" and not child(head, "prep"):
+        return False  # "Many are thin"
     # "48 crowns from fees and 12 from the regatta": a second statement without its verb
     if any(t.dep_ == "conj" and t.tag_ == "CD" and t.head.tag_ != "CD" for t in span(verb)):
+        return False
+    # "from the air and swell", "as "destroy" or …": a verb that was taken for something else
+    joins = [t for t in span(verb) if t.dep_ == "conj" and t.tag_ == "JJ"]
+    swapped = any(t.head.tag_ == "NN" and child(t.head, "det") for t in joins)
+    if swapped or any(t.dep_ == "pobj" and t.tag_ == "VB" for t in span(verb)):
         return False
     # "a peel angle less than 25° is …"
     if any(head.right_edge.i < t.i < verb.i and t.left_edge != t.right_edge for t in parts):

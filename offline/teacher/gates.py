@@ -28,6 +28,7 @@ _POINTING = re.compile(
     r"e\.g|i\.e|respectively|\d+\.\d+\.\d+|my|ours?|we|us|i|me|let's|please|"
     r"(?:figure|table|section|chapter|listing|appendix|step|example) \d|"
     r"none|neither|all (?:of )?(?:two|three|four)|"
+    rf"the ones?(?! (?:of|who|that|which)\b)|and the (?:rest|remainder)|"
     rf"the (?:two|three|four|five|rest|remainder|first|second|last)(?=[,;?]|$| {_VERB}| of them)|"
     r"both(?! (?:the|of|[\w-]+ and|[\w -]+ and)))\b",
     re.IGNORECASE,
@@ -37,13 +38,12 @@ _OTHER_OF_A_KIND = re.compile(r"\b(?:and|or|any|no|each|than) others?\b", re.IGN
 _GENERAL = frozenset(
     "thing way part file value list name type result output option method function program "
     "example case problem process group number user object item element section page action "
-    "approach change step point question answer issue idea situation task event difference "
-    "message field character string line command argument variable parameter test rule project "
-    "team product code feature work information data system person individual one cost price fee "
-    "amount total rate size length height width weight depth level capacity speed age end start "
-    "beginning top bottom side back front middle centre center half aim purpose goal reason "
-    "effect cause origin premise max maximum minimum limit reserve majority rest remainder "
-    "advantage disadvantage benefit outcome title position role proposal decision".split()
+    "approach change step point question answer issue idea situation task event message field "
+    "character string line command argument variable parameter test rule project team product "
+    "code feature work information data system person individual one cost price fee amount total "
+    "rate size length height width weight depth level capacity speed age end start beginning top "
+    "bottom side back front middle centre center half max maximum minimum limit reserve majority "
+    "rest remainder title position role proposal decision discussion copy".split()
 )
 _TELLING = {"prep", "relcl", "acl", "compound", "nummod", "poss", "appos"}
 _ONE = frozenset({"it", "its", "itself"})
@@ -55,6 +55,7 @@ _FURTHER = frozenset("further adjacent nearby remaining subsequent".split())
 _NEARLY = frozenset(
     "about around roughly approximately nearly almost over to least most than".split()
 )
+_UNSAID = re.compile(r"(?:certain|several|various) [\w-]+$|even ", re.IGNORECASE)  # which?
 _INITIAL = r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St)\. "
 
 
@@ -107,7 +108,8 @@ def _meant(pronoun: Token, before: Sequence[Token]) -> bool:
         return anyone or any(_many(t) for t in nouns)
     if pronoun.lower_ in _PERSONAL:
         return any(t.ent_type_ == "PERSON" or lx.is_somebody(t) for t in nouns)
-    return any(t.tag_ in {"NN", "NNP"} and not lx.is_somebody(t) for t in nouns)
+    things = [t for t in nouns if t.ent_type_ != "PERSON" and not lx.is_somebody(t)]
+    return any(t.tag_ in {"NN", "NNP"} for t in things)
 
 
 def _many(noun: Token) -> bool:
@@ -143,8 +145,8 @@ def _known(noun: Token, title: str, earlier: str) -> bool:
         return True
     if re.search(rf"\b{stem}", title, re.IGNORECASE):
         return True
-    if noun.lemma_.lower() in _GENERAL or children(noun, "amod"):
-        return noun.lemma_.lower() not in _GENERAL
+    if (general := noun.lemma_.lower() in _GENERAL | lx.RELATIVE) or children(noun, "amod"):
+        return not general
     # "a sponsor … the sponsor", "the Jubilee Bowl … the bowl": of the one before.
     found = re.findall(rf"(\S+) {stem}(?:s|es)?\b", earlier, re.IGNORECASE)
     return all(word.lower() == "the" for word in found)
@@ -173,12 +175,22 @@ def whole(draft: Draft, quote: str) -> bool:
     # "the oak[, and the elm]": a list that goes on behind the answer
     behind = quote[quote.find(answer) + len(answer) :]
     listed = re.match(
-        r",? (?:and|or) (?:the |an? )?[\w-]+(?:[,.;]|$)|,(?: [\w’'-]+){1,4},? (?:and|or) |[/-]\w",
+        r",? (?:and|or) (?:(?:the |an? )?[\w-]+(?:[,.;]|$)|(?:to|for|by|from) )|"
+        r",(?: [\w’'-]+){1,4}(?:,? (?:and|or)|, to) |, to (?!the |an? )|[/-]\w",
         behind,
     )
-    if long and behind.startswith(":"):
+    if behind.startswith(":") and (long or draft.rule in {"object", "tied", "definition"}):
+        return False  # "several skills: paddling, timing and balance"
+    if re.match(r" (?:to|or|–|-) \d", behind) or _UNSAID.match(answer):
+        return False
+    if draft.rule not in {"subject", "number"} and _goes_on(draft.told[-1]):
         return False
     return long or listed is None or draft.rule in {"number", "duration", "often", "extent"}
+
+
+def _goes_on(last: Token) -> bool:
+    """`since the force on a kite [is …]`: the answer's own verb follows it."""
+    return last.i + 1 < len(last.doc) and last.nbor().tag_ in {"VBZ", "VBP", "VBD", "MD"}
 
 
 def _is_cut(text: str) -> bool:

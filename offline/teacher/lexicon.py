@@ -117,6 +117,11 @@ _TOOLS = frozenset("reader player writer worker master driver manager".split()) 
 QUANTITIES = frozenset(
     "number majority rest half lot hundred thousand million dozen group couple".split()
 )
+# Of what, the next words say.
+RELATIVE = frozenset(
+    "advantage aim benefit cause consequence difference disadvantage effect goal opposite origin "
+    "outcome premise purpose reason reverse sign symptom".split()
+)
 # Names that begin or end with these are no persons'.
 PLACES = frozenset("fort mount lake port cape bay river street road house hall island".split())
 # In -er and -or, but no persons. Of others nobody knows: "scanner", "tracker".
@@ -195,7 +200,8 @@ def _sort(head: Token, *, acts: bool) -> str:
         tool = head.lemma_ in _TOOLS and any(t.pos_ == "NOUN" for t in children(head, "compound"))
         return "" if tool else "Who"
     if low in GROUPS:
-        return "Who" if acts else "What"
+        owned = children(head, "poss")  # "the rider's board"
+        return "" if owned else "Who" if acts else "What"
     # "server", "damper", "power": a doer or a thing?
     doer = re.fullmatch(r"[a-z]{3,}(?:[^aeiou]er|or|ist|ee|eer)s?", low)
     if head.lemma_.lower() in EITHER or (doer and head.lemma_.lower() not in THINGS):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from offline.teacher import amounts
 from offline.teacher import lexicon as lx
 from offline.teacher.clauses import Clause
-from offline.teacher.tree import child, children, phrase, span, words
-from offline.teacher.wording import Draft, Unreadable, Wording, after_comma
+from offline.teacher.tree import after_comma, child, children, phrase, span, words
+from offline.teacher.wording import Draft, Unreadable, Wording
 
 if TYPE_CHECKING:
     from spacy.tokens import Token
@@ -24,6 +24,7 @@ _WEAK_NOUNS = frozenset(
     "type point goal aim number lot exception".split()
 )
 _ANY_PERSON = frozenset({"person", "individual"})
+_OWNED = frozenset({"its", "their", "his", "her"})
 _PURPOSELESS = frozenset("use require need allow expect ask design suppose".split())
 _REPORTS = frozenset("mean require state show suggest report say".split())
 
@@ -59,6 +60,7 @@ def subject(wording: Wording) -> Iterator[Draft]:
         wh == "Who"
         or attr.pos_ in {"PRON", "PROPN"}
         or attr.lower_ in _WEAK_NOUNS
+        or head.lemma_ in lx.RELATIVE  # "The difference is the shape of the board"
         or lx.determiner(attr) in {"a", "an", ""}
         or lx.determiner(head) in {"every", "each"}
         or lx.is_somebody(attr)
@@ -99,7 +101,10 @@ def objects(wording: Wording) -> Iterator[Draft]:
         or (behind.dep_ in {"advcl", "xcomp"} and behind.left_edge.lower_ == "to")
     ):
         return  # "serve people [with a visa]", "a list of people [to meet]"
-    if lx.determiner(part) in {"its", "their", "his", "her"} and len(tokens) < 3:
+    later = [p for p in clause.end("prep") if p.i > part.i]
+    if any(p.lower_ == "to" and lx.is_time(words(span(p))) for p in later):
+        return  # "the report [to 29 February]"
+    if lx.determiner(part) in _OWNED and len(tokens) < 3:
         return
     if wh := wording.who_or_what(part):
         yield from wording.ask(wh, "object", 1.2, tokens)
@@ -122,6 +127,8 @@ def tied(wording: Wording) -> Iterator[Draft]:
         t for t in tokens if t.dep_ == "prep" and t.i > noun.i and t.lower_ not in {"of", "for"}
     ]
     if inner or lx.is_time(words(tokens)) or noun.pos_ not in {"NOUN", "PROPN"}:
+        return
+    if lx.determiner(noun) in _OWNED and len(tokens) < 3:
         return
     if wh := wording.who_or_what(noun):
         yield from wording.ask(wh, "tied", 1.3, tokens, extra=[part], tail=part.text)
@@ -172,6 +179,8 @@ def definitions(wording: Wording) -> Iterator[Draft]:
         return
     if part.lower_ in _WEAK_NOUNS or part.pos_ not in {"NOUN", "PROPN"} or child(part, "nummod"):
         return
+    if part.lemma_ in lx.RELATIVE and not any(t.lower_ == "of" for t in children(part, "prep")):
+        return  # "a common cause in autumn"
     if child(clause.verb, "expl") or (
         lx.determiner(part) not in {"a", "an", "the"} and part.tag_ not in {"NNS", "NNP", "NNPS"}
     ):

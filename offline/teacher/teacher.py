@@ -102,7 +102,9 @@ def _parsed(sentences: list[Sentence]) -> Iterator[list[Doc]]:
 
 def _pieces(text: str) -> list[str]:
     # "In 1752 Peggy Lambkin built …": the year is no part of the name.
-    text = re.sub(r"^((?:In|Since|By|From) (?:[A-Z][a-z]+ )?\d{4}) (?=[A-Z])", r"\1, ", text)
+    text = re.sub(
+        r"^((?:In|On|Since|By|From) (?:[A-Z][a-z]+ )?(?:\d{1,2}, )?\d{4}) (?=[A-Z])", r"\1, ", text
+    )
     text = re.sub(r", [\w’' -]+ (?:included|excluded)(?=\.?$)", "", text)  # "dents included"
     if len(re.findall(r" [–—-] |\w—\w", text)) > 1 or re.search(r" [/*&^#@~+<>] ", text):
         return []

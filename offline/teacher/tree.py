@@ -89,6 +89,10 @@ def child(token: Token, *labels: str) -> Token | None:
     return next(iter(children(token, *labels)), None)
 
 
+def after_comma(part: Token) -> bool:
+    return part.left_edge.i > 0 and part.left_edge.nbor(-1).text == ","
+
+
 def phrase(token: Token) -> list[Token]:
     """A noun phrase without what is only added behind a comma: ", who …", ", a dog groomer"."""
     tokens = span(token)

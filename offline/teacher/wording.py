@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from offline.teacher import lexicon as lx
 from offline.teacher.clauses import Clause
-from offline.teacher.tree import child, phrase, span, words
+from offline.teacher.tree import after_comma, child, children, phrase, span, words
 
 if TYPE_CHECKING:
     from spacy.tokens import Token
@@ -63,10 +63,6 @@ def marked(part: Token) -> str:
     first = part.left_edge
     opens = first.dep_ in {"mark", "advmod"} or first.lower_ in {"to", "in"}
     return first.lower_ if part.dep_ in {"advcl", "advmod"} and opens else ""
-
-
-def after_comma(part: Token) -> bool:
-    return part.left_edge.i > 0 and part.left_edge.nbor(-1).text == ","
 
 
 class Wording:
@@ -135,6 +131,9 @@ class Wording:
                 continue
             if comma and gone and part.dep_ in {"prep", "advmod", "npadvmod"}:
                 continue  # an afterthought: ", ahead of two others"
+            later = [t for t in children(part, "conj") if child(t, "nsubj", "nsubjpass")]
+            if later and part.dep_ != "prep" and re.search(", (?:and|but|or) ", words(tokens)):
+                raise Unreadable  # "if a test fails, and the line is stopped": a new statement?
             if not tokens or _cut(tokens) or (comma and gone and part.dep_ != "advcl"):
                 raise Unreadable
             asks = tokens[0].tag_ in {"WP", "WDT", "WRB"} or tokens[0].lower_ in {"whether", "if"}
@@ -154,7 +153,9 @@ class Wording:
             if text.lower() in _ASIDES or any(token in gone for token in tokens):
                 continue
             timed = part.dep_ == "npadvmod" and lx.is_time(text)
-            if part.dep_ != "prep" and not marked(part) and not timed:
+            topic = part.lower_ == "on" and len(tokens) == 2  # "On staffing, …"
+            topic = topic and not lx.is_time(text)
+            if topic or (part.dep_ != "prep" and not marked(part) and not timed):
                 raise Unreadable  # "Grim, remote, yet fascinating, the country …"
             texts.append(lead(tokens, self.names))
             used += tokens
