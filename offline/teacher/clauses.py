@@ -24,12 +24,12 @@ _INNER = frozenset({"relcl", "ccomp", "csubj", "pcomp"})
 _LEFT_OUT = frozenset(
     "also however therefore then thus hence otherwise still instead likewise moreover too "
     "furthermore meanwhile nevertheless consequently similarly additionally again firstly "
-    "secondly finally typically occasionally historically originally".split()
+    "secondly finally typically occasionally historically".split()
 )
 # Without these the statement says more than its sentence, or something else.
 _LIMITING = frozenset(
     "rarely seldom hardly scarcely barely never only nearly almost longer again otherwise ideally "
-    "infrequently individually".split()
+    "infrequently individually originally initially".split()
 )
 _DENYING = frozenset("no nobody nothing none neither".split())
 _LATER = frozenset("later earlier afterwards afterward soon then after before".split())

@@ -28,7 +28,7 @@ _POINTING = re.compile(
     r"e\.g|i\.e|respectively|\d+\.\d+\.\d+|my|ours?|we|us|i|me|let's|please|"
     r"(?:figure|table|section|chapter|listing|appendix|step|example) \d|"
     r"none|neither|all (?:of )?(?:two|three|four)|"
-    rf"the ones?(?! (?:of|who|that|which)\b)|and the (?:rest|remainder)|"
+    rf"the ones?(?! (?:of|who|that|which)\b)|and the (?:rest|remainder)|since then|"
     rf"the (?:two|three|four|five|rest|remainder|first|second|last)(?=[,;?]|$| {_VERB}| of them)|"
     r"both(?! (?:the|of|[\w-]+ and|[\w -]+ and)))\b",
     re.IGNORECASE,
@@ -45,7 +45,7 @@ _GENERAL = frozenset(
     "bottom side back front middle centre center half max maximum minimum limit reserve majority "
     "rest remainder title position role proposal decision discussion copy".split()
 )
-_TELLING = {"prep", "relcl", "acl", "compound", "nummod", "poss", "appos"}
+_TELLING = {"prep", "relcl", "acl", "compound", "poss", "appos"}
 _ONE = frozenset({"it", "its", "itself"})
 _MANY = frozenset({"they", "them", "their", "theirs", "themselves"})
 _PERSONAL = frozenset({"he", "him", "his", "himself", "she", "her", "hers", "herself"})
@@ -143,6 +143,8 @@ def _known(noun: Token, title: str, earlier: str) -> bool:
     stem = re.escape(noun.lemma_)
     if noun.pos_ == "PROPN" or children(noun, *_TELLING):
         return True
+    if child(noun, "nummod"):
+        return False  # "the two men"
     if re.search(rf"\b{stem}", title, re.IGNORECASE):
         return True
     if (general := noun.lemma_.lower() in _GENERAL | lx.RELATIVE) or children(noun, "amod"):
@@ -176,7 +178,8 @@ def whole(draft: Draft, quote: str) -> bool:
     behind = quote[quote.find(answer) + len(answer) :]
     listed = re.match(
         r",? (?:and|or) (?:(?:the |an? )?[\w-]+(?:[,.;]|$)|(?:to|for|by|from) )|"
-        r",(?: [\w’'-]+){1,4}(?:,? (?:and|or)|, to) |, to (?!the |an? )|[/-]\w",
+        r",(?: [\w’'-]+){1,4}(?:,? (?:and|or)|, to) |, to (?!the |an? )|[/-]\w|"
+        r", [A-Z]\w+ [A-Z]\w+[,.]",
         behind,
     )
     if behind.startswith(":") and (long or draft.rule in {"object", "tied", "definition"}):
@@ -185,7 +188,16 @@ def whole(draft: Draft, quote: str) -> bool:
         return False
     if draft.rule not in {"subject", "number"} and _goes_on(draft.told[-1]):
         return False
+    # "burst or it can be torn apart", "Its lamp should be lit": of another thing
+    if long and (_has_second(draft.told) or first.lower_ in {"its", "their"}):
+        return False
     return long or listed is None or draft.rule in {"number", "duration", "often", "extent"}
+
+
+def _has_second(told: Sequence[Token]) -> bool:
+    """A second statement with its own subject."""
+    joins = [t for t in told if t.dep_ == "conj" and t.pos_ in {"VERB", "AUX"}]
+    return any(child(t, "nsubj", "nsubjpass") in told for t in joins)
 
 
 def _goes_on(last: Token) -> bool:

@@ -92,7 +92,7 @@ PERSONS = frozenset(
     "scholar senator servant settler shareholder shopper sibling singer slave soldier specialist "
     "spouse supporter surgeon survivor taxpayer teenager therapist toddler trader trainer "
     "traveler traveller tutor uncle undergraduate veteran victim viewer villager voter waiter "
-    "warrior witness youngster".split()
+    "warrior witness youngster kiter".split()
 )
 _BARE = frozenset(
     "anyone everyone anybody everybody nobody someone somebody people staff crew family".split()
@@ -111,7 +111,7 @@ TITLES = frozenset(
     "prince princess father sister admiral lieutenant major colonel mayor bishop saint".split()
 )
 # "the client", "the departmental heads": a person or a thing?
-EITHER = frozenset("head client host agent household".split())
+EITHER = frozenset("head client host agent household world".split())
 _TOOLS = frozenset("reader player writer worker master driver manager".split())  # "screen reader"
 # "thousands of consumers": what kind they are, the noun behind "of" says.
 QUANTITIES = frozenset(

@@ -53,8 +53,8 @@ def subject(wording: Wording) -> Iterator[Draft]:
     if not wh or head.lower_ in _WEAK_NOUNS or clause.verb.lemma_ == "include":
         return
     answer = phrase(head)
-    if head.lower_ in _ANY_PERSON and len(answer) < 3:
-        return
+    if (head.lower_ in _ANY_PERSON and len(answer) < 3) or (wh == "Who" and child(head, "nummod")):
+        return  # how many, not who
     attr = child(clause.verb, "attr")
     if attr is not None and (
         wh == "Who"

@@ -98,6 +98,8 @@ def phrase(token: Token) -> list[Token]:
     tokens = span(token)
     added = [t for t in tokens if t.dep_ in _ADDED and t != token and t.left_edge.i > token.i]
     added = [t for t in added if t.left_edge.nbor(-1).text in {",", "–", "-", "—"}]
+    if any(t.dep_ == "appos" and _is_plain(t) for t in added):
+        return []  # "custom, high-performance boards": adjectives in a row
     if added:
         first = min(t.left_edge.i for t in added)
         later = max((t for t in added if t.left_edge.i == first), key=lambda t: t.right_edge.i)
@@ -109,6 +111,10 @@ def phrase(token: Token) -> list[Token]:
     while tokens and (tokens[-1].is_punct and tokens[-1].text not in {'"', "”", "’", "'", "."}):
         tokens.pop()
     return tokens
+
+
+def _is_plain(noun: Token) -> bool:
+    return noun.pos_ == "NOUN" and not children(noun, "det", "poss", "nummod")
 
 
 def joined(token: Token) -> list[Token]:

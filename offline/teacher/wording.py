@@ -134,6 +134,8 @@ class Wording:
             later = [t for t in children(part, "conj") if child(t, "nsubj", "nsubjpass")]
             if later and part.dep_ != "prep" and re.search(", (?:and|but|or) ", words(tokens)):
                 raise Unreadable  # "if a test fails, and the line is stopped": a new statement?
+            if part.dep_ == "advcl" and part.tag_ == "VBN" and not marked(part):
+                raise Unreadable  # "in a sphere [designed to ease it]"
             if not tokens or _cut(tokens) or (comma and gone and part.dep_ != "advcl"):
                 raise Unreadable
             asks = tokens[0].tag_ in {"WP", "WDT", "WRB"} or tokens[0].lower_ in {"whether", "if"}

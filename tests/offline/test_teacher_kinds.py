@@ -111,6 +111,28 @@ def test_what_names_nothing_or_was_cut_is_left_out(sentence: str) -> None:
         ("Certain tasks must not be carried out alone under any circumstances.", "Certain tasks"),
         ("Even the length of the rope is important in providing safety.", "Even the length"),
         ("Ida Holm presented the report to the end of February.", "the report"),
+        ("For over ten years, the world laughed at Ida Holm for her design.", "the world"),
+        ("Originally, all boards were long boards.", "long boards"),
+        ("From the outset, the two men were motivated by different forces.", "different forces"),
+        (
+            "At the last count 96 people were on the waiting list, compared with 58 in June.",
+            "people",
+        ),
+        ("Since then a world tour has determined the champion of the sport.", "a world tour"),
+        (
+            "The Starfin was designed in the 1980s by the yacht designer, Ben Lexcen, who left.",
+            "the yacht designer",
+        ),
+        ("Ida Holm owned a small business handmaking custom, high-performance boards.", "custom"),
+        (
+            "In a Thruster, the center fin is flanked by twin asymmetric, cambered fins.",
+            "twin asymmetric",
+        ),
+        (
+            "If a kite hits the ground too hard, bladders can burst or it can be torn apart.",
+            "burst or it",
+        ),
+        ("Its green lamp should be lit whenever the cable is connected.", "green lamp"),
         ("Calls are recorded for training and to settle disputes.", "training"),
         ("A fallen rider's board can become trapped in larger waves.", "A fallen rider's board"),
         (
@@ -138,6 +160,11 @@ def test_an_answer_that_was_cut_or_says_nothing_is_left_out(sentence: str, answe
             "HMS is suspended when a course is more than 60 days overdue.",
             "suspended",
         ),
+        (
+            "Laird was born Laird John Zerfas in San Francisco on March 2, 1964, in an "
+            "experimental salt-water sphere at UCSF Medical Center designed to ease the labor.",
+            "designed",
+        ),
         ("Pellets absorb moisture from the air and swell.", "swell"),
         (
             "On staffing, Mr Evans would be leaving at Easter to take up a post in Bristol, and "
@@ -154,3 +181,8 @@ def test_an_answer_that_was_cut_or_says_nothing_is_left_out(sentence: str, answe
 def test_a_question_holds_no_word_of_another_statement(sentence: str, word: str) -> None:
     found = asked(sentence, GUIDE)
     assert not [question for question in found if word in question.rstrip("?").split()], found
+
+
+def test_kiters_are_persons() -> None:
+    found = asked("Therefore, kiters should give way to fishing vessels.", FIELD)
+    assert "In kiteboarding, who should give way to fishing vessels?" in found, found
