@@ -93,6 +93,8 @@ def numbers(wording: Wording) -> Iterator[Draft]:
         time = bool(lx.DURATION.fullmatch(words(whole)))
         if things[0].text in {"%", "per"} or things[0].text[0] in "-–":
             continue  # "1-3%"
+        if any(t.lower_ in {"every", "each"} for t in amount) or any(t.like_num for t in things):
+            continue  # "every two years", "520 cm 90 kg"
         if lx.DATE.search(words(things)) or (before and time):
             continue
         if re.search(r" (?:or|to|by) \S*\d", words(tokens)):

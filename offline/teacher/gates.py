@@ -56,6 +56,8 @@ _NEARLY = frozenset(
     "about around roughly approximately nearly almost over to least most than".split()
 )
 _UNSAID = re.compile(r"(?:certain|several|various) [\w-]+$|even ", re.IGNORECASE)  # which?
+# "terminals [1 to 3]", "three years[, or for five]"
+_CONTINUED = re.compile(r" (?:(?:to|or|–|-) )?\d|,? or (?:for|in|on|by|until) ")
 _INITIAL = r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St)\. "
 
 
@@ -184,8 +186,10 @@ def whole(draft: Draft, quote: str) -> bool:
     )
     if behind.startswith(":") and (long or draft.rule in {"object", "tied", "definition"}):
         return False  # "several skills: paddling, timing and balance"
-    if re.match(r" (?:to|or|–|-) \d", behind) or _UNSAID.match(answer):
+    if _CONTINUED.match(behind) or _UNSAID.match(answer):
         return False
+    if draft.rule == "tied" and re.match(r" (?:when|where) ", behind):
+        return False  # "meant for periods [when the house is empty]"
     if draft.rule not in {"subject", "number"} and _goes_on(draft.told[-1]):
         return False
     # "burst or it can be torn apart", "Its lamp should be lit": of another thing
@@ -208,7 +212,11 @@ def _goes_on(last: Token) -> bool:
 def _is_cut(text: str) -> bool:
     """It ends in the middle of a phrase, quotation or range, or holds the end of a sentence."""
     pairs = any(text.count(left) != text.count(right) for left, right in ("()", "[]", "“”"))
-    quoted = text.count('"') % 2 or ("‘" in text and "’" not in text.rpartition("‘")[2])
+    quoted = (
+        text.endswith("'")
+        or text.count('"') % 2
+        or ("‘" in text and "’" not in text.rpartition("‘")[2])
+    )
     ranged = re.search(r"\bbetween\b(?!.* and\b)|\beither\b(?!.* or\b)", text)
     two = re.search(r"\w[.!?] [A-Z]", re.sub(_INITIAL, "", text))
     return bool(pairs or quoted or ranged or two or lx.LOOSE_END.search(text))

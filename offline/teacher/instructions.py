@@ -71,6 +71,9 @@ def _is_condition(part: Token) -> bool:
         return bool(re.match(r"(?:in the event|in case) of ", words(tokens), re.IGNORECASE))
     if part.dep_ != "advcl":
         return False
+    before = part.left_edge.nbor(-1) if part.left_edge.i else part
+    if before.lemma_ in lx.SPANS | {"period", "time"}:
+        return False  # "meant for periods when …"
     if marked(part) in lx.OCCASIONS:
         return bool(children(part, *_CLAUSE))
     # A purpose is safe only in front of an order: "To test a pot, hold it …"

@@ -92,7 +92,11 @@ PERSONS = frozenset(
     "scholar senator servant settler shareholder shopper sibling singer slave soldier specialist "
     "spouse supporter surgeon survivor taxpayer teenager therapist toddler trader trainer "
     "traveler traveller tutor uncle undergraduate veteran victim viewer villager voter waiter "
-    "warrior witness youngster kiter".split()
+    "warrior witness youngster kiter registrar bursar curator warden vicar courier cashier "
+    "concierge chef dean provost rector principal sheriff constable sergeant intern vet patron "
+    "emperor empress duke duchess baron abbot abbess bailiff envoy consul deputy chairperson "
+    "spokesperson superintendent attendant aide referee umpire cousin nephew niece mum dad "
+    "claimant complainant".split()
 )
 _BARE = frozenset(
     "anyone everyone anybody everybody nobody someone somebody people staff crew family".split()
@@ -111,7 +115,8 @@ TITLES = frozenset(
     "prince princess father sister admiral lieutenant major colonel mayor bishop saint".split()
 )
 # "the client", "the departmental heads": a person or a thing?
-EITHER = frozenset("head client host agent household world".split())
+_PEOPLE = re.compile(r"French|Dutch|[A-Z]\w+(?:ish|ese|ians?)")  # "the French": a people, a tongue?
+EITHER = frozenset("head client host agent household world public royalty".split())
 _TOOLS = frozenset("reader player writer worker master driver manager".split())  # "screen reader"
 # "thousands of consumers": what kind they are, the noun behind "of" says.
 QUANTITIES = frozenset(
@@ -191,6 +196,8 @@ def _sort(head: Token, *, acts: bool) -> str:
         if is_somebody(head) or (low == "chair" and determiner(head)):
             # "All Officers"; "the Laughing Surveyor" may be an inn
             return "" if any(t.text.istitle() for t in head.children if t.i > 0) else "Who"
+        if _PEOPLE.fullmatch(head.text):
+            return ""
         article = any(token.lower_ in {"the", "a", "an"} for token in head.children)
         if low in GROUPS:
             return "Who" if acts else "What"

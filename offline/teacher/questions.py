@@ -24,6 +24,8 @@ _WEAK_NOUNS = frozenset(
     "type point goal aim number lot exception".split()
 )
 _ANY_PERSON = frozenset({"person", "individual"})
+_DEADLINES = frozenset({"date", "deadline", "time"})
+_TELL = frozenset("ask invite remind urge tell".split())
 _OWNED = frozenset({"its", "their", "his", "her"})
 _PURPOSELESS = frozenset("use require need allow expect ask design suppose".split())
 _REPORTS = frozenset("mean require state show suggest report say".split())
@@ -104,8 +106,10 @@ def objects(wording: Wording) -> Iterator[Draft]:
     later = [p for p in clause.end("prep") if p.i > part.i]
     if any(p.lower_ == "to" and lx.is_time(words(span(p))) for p in later):
         return  # "the report [to 29 February]"
-    if lx.determiner(part) in _OWNED and len(tokens) < 3:
+    if (lx.determiner(part) in _OWNED and len(tokens) < 3) or lx.determiner(part) == "no":
         return
+    if clause.verb.lemma_ in _TELL and any(t.tag_ == "TO" for t in tokens):
+        return  # "asked members who were worried [to come]"
     if wh := wording.who_or_what(part):
         yield from wording.ask(wh, "object", 1.2, tokens)
 
@@ -140,7 +144,7 @@ def agents(wording: Wording) -> Iterator[Draft]:
     for part in clause.end("agent"):
         noun = child(part, "pobj")
         other = part.lower_ != "by" or children(part, "conj", "cc", "neg")
-        if noun is None or not clause.passive or other:
+        if noun is None or not clause.passive or other or noun.lemma_ in _DEADLINES:
             continue
         wh = wording.who_or_what(noun, acts=True)
         if wh == "Who":

@@ -21,7 +21,7 @@ from offline.teacher.lexicon import ANYBODY, DATE, determiner
 from offline.teacher.questions import drafts
 from offline.teacher.sentences import Sentence, split_sentences, unmarked
 from offline.teacher.titles import document_name, with_title
-from offline.teacher.tree import parse
+from offline.teacher.tree import child, parse
 from offline.teacher.wording import Draft, Wording
 
 if TYPE_CHECKING:
@@ -132,6 +132,8 @@ def _with_antecedent(
         return clause if low in ANYBODY else None
     if antecedent is None or (low == "they") != antecedent.plural:
         return None
+    if any(part.dep_ == "advcl" and child(part, "nsubj", "nsubjpass") for part in clause.before):
+        return None  # "If a sensor was ordered, it is connected …"
     wording = Wording(antecedent, names)
     person = wording.is_person()
     if (low == "it" and person) or (low == "he" and not person):

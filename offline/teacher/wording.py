@@ -136,6 +136,8 @@ class Wording:
                 raise Unreadable  # "if a test fails, and the line is stopped": a new statement?
             if part.dep_ == "advcl" and part.tag_ == "VBN" and not marked(part):
                 raise Unreadable  # "in a sphere [designed to ease it]"
+            if re.search(r"\bof (?:which|whom)\b", words(tokens)):
+                raise Unreadable  # "copies of which"
             if not tokens or _cut(tokens) or (comma and gone and part.dep_ != "advcl"):
                 raise Unreadable
             asks = tokens[0].tag_ in {"WP", "WDT", "WRB"} or tokens[0].lower_ in {"whether", "if"}
