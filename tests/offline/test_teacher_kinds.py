@@ -136,8 +136,8 @@ def test_what_names_nothing_or_was_cut_is_left_out(sentence: str) -> None:
         ("There the French began to race with the new board.", "the French"),
         ("Speed 1 is meant for periods when the house is empty.", "periods"),
         (
-            "Long loans are inspected at least every two years, and photographs sent by the borrower "
-            "are sufficient for the years in between.",
+            "Long loans are inspected at least every two years, and photographs sent by the "
+            "borrower are sufficient for the years in between.",
             "every two",
         ),
         ("The surfboard typically runs 520 cm (17 ft) 90 kg.", "520"),
