@@ -95,6 +95,8 @@ def numbers(wording: Wording) -> Iterator[Draft]:
             continue  # "1-3%"
         if any(t.lower_ in {"every", "each"} for t in amount) or any(t.like_num for t in things):
             continue  # "every two years", "520 cm 90 kg"
+        if noun.i + 1 < len(noun.doc) and noun.nbor().lower_ in lx.EXTENT:
+            continue  # "10 m long"
         if lx.DATE.search(words(things)) or (before and time):
             continue
         if re.search(r" (?:or|to|by) \S*\d", words(tokens)):

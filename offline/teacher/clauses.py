@@ -88,8 +88,9 @@ def clauses(doc: Doc) -> Iterator[Clause]:
         conditional = own is None and any(
             t.dep_ == "advcl" and t.i < roots[0].i for t in roots[0].children
         )
-        if conditional:
-            continue  # "If it has power management, it may stop and save you the trouble."
+        warned = own is not None and _joined_by(verb) == "or"
+        if conditional or warned:
+            continue  # "Switch it off, or it will …"; "If it has a fan, it may stop and save you …"
         told = all(t in group or t.i > verb.i for t in verb.children if t.lower_ in _LIMITING)
         if group and told and _agree(head, plural, group[0]) and _is_clear(verb, head):
             parts = [t for t in verb.children if t.dep_ in _PARTS and t.lower_ not in _LEFT_OUT]
@@ -102,6 +103,11 @@ def clauses(doc: Doc) -> Iterator[Clause]:
                 plural=plural,
                 shared=own is None,
             )
+
+
+def _joined_by(later: Token) -> str:
+    before = [t.lower_ for t in later.head.children if t.dep_ == "cc" and t.i < later.i]
+    return before[-1] if before and later.dep_ == "conj" else ""
 
 
 def _misread(verb: Token, later: Token) -> bool:

@@ -55,9 +55,11 @@ _FURTHER = frozenset("further adjacent nearby remaining subsequent".split())
 _NEARLY = frozenset(
     "about around roughly approximately nearly almost over to least most than".split()
 )
-_UNSAID = re.compile(r"(?:certain|several|various) [\w-]+$|even ", re.IGNORECASE)  # which?
+_UNSAID = re.compile(r"(?:certain|several|various) [\w-]+$|even |hardly ", re.IGNORECASE)  # which?
 # "terminals [1 to 3]", "three years[, or for five]"
-_CONTINUED = re.compile(r" (?:(?:to|or|–|-) )?\d|,? or (?:for|in|on|by|until) ")
+_CONTINUED = re.compile(
+    r" (?:(?:to|or|–|-) )?\d|,? or (?:for|in|on|by|until) |,? (?:and|or), |,? provided "
+)
 _INITIAL = r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St)\. "
 
 
@@ -143,13 +145,15 @@ def _compared(token: Token) -> bool:
 def _known(noun: Token, title: str, earlier: str) -> bool:
     """`the bowl`: does the reader of the question know which?"""
     stem = re.escape(noun.lemma_)
+    if noun.lemma_.lower() in lx.RELATIVE:
+        return bool(children(noun, "prep", "poss"))
     if noun.pos_ == "PROPN" or children(noun, *_TELLING):
         return True
     if child(noun, "nummod"):
         return False  # "the two men"
     if re.search(rf"\b{stem}", title, re.IGNORECASE):
         return True
-    if (general := noun.lemma_.lower() in _GENERAL | lx.RELATIVE) or children(noun, "amod"):
+    if (general := noun.lemma_.lower() in _GENERAL) or children(noun, "amod"):
         return not general
     # "a sponsor … the sponsor", "the Jubilee Bowl … the bowl": of the one before.
     found = re.findall(rf"(\S+) {stem}(?:s|es)?\b", earlier, re.IGNORECASE)
@@ -181,15 +185,21 @@ def whole(draft: Draft, quote: str) -> bool:
     listed = re.match(
         r",? (?:and|or) (?:(?:the |an? )?[\w-]+(?:[,.;]|$)|(?:to|for|by|from) )|"
         r",(?: [\w’'-]+){1,4}(?:,? (?:and|or)|, to) |, to (?!the |an? )|[/-]\w|"
-        r", [A-Z]\w+ [A-Z]\w+[,.]",
+        r", (?:[A-Z][\w.]* ){1,3}[A-Z]\w+[,.]",
         behind,
     )
     if behind.startswith(":") and (long or draft.rule in {"object", "tied", "definition"}):
         return False  # "several skills: paddling, timing and balance"
     if _CONTINUED.match(behind) or _UNSAID.match(answer):
         return False
-    if draft.rule == "tied" and re.match(r" (?:when|where) ", behind):
-        return False  # "meant for periods [when the house is empty]"
+    if draft.rule in {"agent", "tied"} and re.match(r" (?:when|where|to) ", behind):
+        return False  # "meant for periods [when the house is empty]", "length [to width ratio]"
+    if first.i and first.nbor(-1).dep_ == "cc" and first.nbor(-1).head.pos_ in {"NOUN", "ADJ"}:
+        return False  # "[Cross-shore and] cross-onshore winds"
+    if draft.rule == "subject" and any(map(_is_clause, draft.told)):
+        return False  # "Hamilton swam to recover it, found …"
+    if draft.rule in {"agent", "object"} and lx.DATE.search(answer.partition(" on ")[2]):
+        return False  # "an inflatable [on 19 August]"
     if draft.rule not in {"subject", "number"} and _goes_on(draft.told[-1]):
         return False
     # "burst or it can be torn apart", "Its lamp should be lit": of another thing
@@ -202,6 +212,12 @@ def _has_second(told: Sequence[Token]) -> bool:
     """A second statement with its own subject."""
     joins = [t for t in told if t.dep_ == "conj" and t.pos_ in {"VERB", "AUX"}]
     return any(child(t, "nsubj", "nsubjpass") in told for t in joins)
+
+
+def _is_clause(token: Token) -> bool:
+    """A verb that belongs to no relative clause: the noun before it was none."""
+    inner = any(t.dep_ in {"relcl", "acl"} for t in [token, *token.ancestors])
+    return not inner and (token.dep_ == "advcl" or token.tag_ in {"VBZ", "VBP", "VBD"})
 
 
 def _goes_on(last: Token) -> bool:

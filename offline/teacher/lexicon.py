@@ -96,7 +96,7 @@ PERSONS = frozenset(
     "concierge chef dean provost rector principal sheriff constable sergeant intern vet patron "
     "emperor empress duke duchess baron abbot abbess bailiff envoy consul deputy chairperson "
     "spokesperson superintendent attendant aide referee umpire cousin nephew niece mum dad "
-    "claimant complainant".split()
+    "claimant complainant diver racer maker miner usher rower offender".split()
 )
 _BARE = frozenset(
     "anyone everyone anybody everybody nobody someone somebody people staff crew family".split()
@@ -116,11 +116,15 @@ TITLES = frozenset(
 )
 # "the client", "the departmental heads": a person or a thing?
 _PEOPLE = re.compile(r"French|Dutch|[A-Z]\w+(?:ish|ese|ians?)")  # "the French": a people, a tongue?
-EITHER = frozenset("head client host agent household world public royalty".split())
+EITHER = frozenset(
+    "head client host agent household world public royalty culture tribe "
+    "nation generation population community".split()
+)
 _TOOLS = frozenset("reader player writer worker master driver manager".split())  # "screen reader"
 # "thousands of consumers": what kind they are, the noun behind "of" says.
 QUANTITIES = frozenset(
-    "number majority rest half lot hundred thousand million dozen group couple".split()
+    "number majority rest half lot hundred thousand million dozen group couple most much many some "
+    "all few".split()
 )
 # Of what, the next words say.
 RELATIVE = frozenset(
@@ -138,7 +142,9 @@ THINGS = frozenset(
     "harbor header heater indicator interior labor ladder leather letter marker matter mirror "
     "monitor motor newsletter number parameter pepper pointer poster powder printer quarter "
     "radiator reactor register roller router rubber sensor server shelter shoulder silver summer "
-    "supper theater timber transfer voucher washer weather winter door".split()
+    "supper theater timber transfer voucher washer weather winter door water paper power tower "
+    "layer river lever meter cover fiber order timer liter laser ruler cider fever liver sewer "
+    "ether offer tuber liner".split()
 )
 # Verbs that say little without more, nouns of a span of time, prepositions before a count.
 LIGHT_VERBS = frozenset("have be get make do take give let see want keep call become seem".split())
@@ -150,7 +156,7 @@ COUNTING = frozenset({"to", "by", "into", "at", "of"})
 OCCASIONS = frozenset("if when unless before after once until whenever while".split())
 ANYBODY = frozenset("you people anyone everyone some".split())
 NO_PLACE = re.compile(
-    r"[£$€\d][\d.,]*$|\b(?:time|turn|case|order|use|advance|common|pairs?|groups?|progress|charge|"
+    r"[£$€\d][\d.,]*$|\b(?:time|turn|cases?|UTC|order|use|advance|common|pairs?|groups?|progress|charge|"
     rf"dispute|doubt|{UNITS})$"
 )
 # Words that no whole phrase ends with.
@@ -207,10 +213,11 @@ def _sort(head: Token, *, acts: bool) -> str:
         tool = head.lemma_ in _TOOLS and any(t.pos_ == "NOUN" for t in children(head, "compound"))
         return "" if tool else "Who"
     if low in GROUPS:
-        owned = children(head, "poss")  # "the rider's board"
-        return "" if owned else "Who" if acts else "What"
+        # "the rider's board", "a board in the water"
+        thing = children(head, "poss") or (low == "board" and acts and head.text.islower())
+        return "" if thing else "Who" if acts else "What"
     # "server", "damper", "power": a doer or a thing?
-    doer = re.fullmatch(r"[a-z]{3,}(?:[^aeiou]er|or|ist|ee|eer)s?", low)
+    doer = re.fullmatch(r"[a-z]{2,}[^aeiou]ers?|[a-z]{3,}(?:or|ist|ee|eer)s?", low)
     if head.lemma_.lower() in EITHER or (doer and head.lemma_.lower() not in THINGS):
         return ""
     common = head.text.islower() or (head.i == head.doc[0].i and not head.ent_type_)
