@@ -34,6 +34,8 @@ def instructions(doc: Doc, names: frozenset[str]) -> Iterator[Draft]:
         main.pop(0)
     while main and main[-1].is_punct:
         main.pop()
+    if any(token.lower_ == "only" for token in main):
+        return  # "is only considered if …"
     if not main or main[-1].i - main[0].i != len(main) - 1:
         return  # the condition stands in the middle
     asked = lead(told, names).removeprefix("in order ").replace("whenever ", "when ")

@@ -108,8 +108,9 @@ def objects(wording: Wording) -> Iterator[Draft]:
         return  # "the report [to 29 February]"
     if (lx.determiner(part) in _OWNED and len(tokens) < 3) or lx.determiner(part) == "no":
         return
-    if clause.verb.lemma_ in _TELL and any(t.tag_ == "TO" for t in tokens):
-        return  # "asked members who were worried [to come]"
+    said = clause.end("ccomp") or any(t.tag_ == "TO" for t in tokens)
+    if clause.verb.lemma_ in _TELL and said:
+        return  # "reminded the members [that …]", "asked members who were worried [to come]"
     if wh := wording.who_or_what(part):
         yield from wording.ask(wh, "object", 1.2, tokens)
 

@@ -176,6 +176,8 @@ def test_what_names_nothing_or_was_cut_is_left_out(sentence: str) -> None:
         ),
         ("Roles are filled from the centre and, where children are wanted, the college.", "centre"),
         ("Jo Lund suggested that a boat might help, provided that it was paid for.", "that a boat"),
+        ("He reminded the committee that prices had not been raised since 2022.", "committee"),
+        ("Permission will only be considered if the pilot holds a licence.", "only"),
         ("Calls are recorded for training and to settle disputes.", "training"),
         ("A fallen rider's board can become trapped in larger waves.", "A fallen rider's board"),
         (
