@@ -136,6 +136,8 @@ def _of_subject(wording: Wording, amount: list[Token], things: list[Token]) -> I
         rest, used = wording.rest()
     except Unreadable:
         return
+    if child(wording.clause.verb, "attr"):
+        return  # "Two disorders are eczema and acne"
     if len(used) + (wording.clause.verb.lemma_ not in lx.LIGHT_VERBS) < 2:
         return
     asked = f"How many {words(things)} {wording.finite(single=False)} {rest}".strip()

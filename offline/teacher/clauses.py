@@ -129,6 +129,9 @@ def _misread(verb: Token, later: Token) -> bool:
         return True
     if later.i - verb.i == 2 and later.tag_ in _FINITE:
         return True  # "comes and goes"
+    duty = any(t.lower_ in {"must", "shall", "should"} for t in children(verb, "aux"))
+    if alone and duty and _joined_by(later) == "or":
+        return True  # "must report or have leave approved"
     more = any(t.lower_ in {"also", "then"} for t in later.children)
     if alone and more and later.lemma_ == verb.lemma_:
         return True  # "is found on shores, but can also be found in lakes"

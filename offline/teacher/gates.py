@@ -26,9 +26,10 @@ _POINTING = re.compile(
     r"if (?:yes|not?|so|necessary|applicable)(?=[,?]|$)|however|thus|meantime|"
     r"otherwise|elsewhere|else|etc|upon a time|ones?(?! of\b| [a-z]+| or\b)|for example|"
     r"e\.g|i\.e|respectively|\d+\.\d+\.\d+|my|ours?|we|us|i|me|let's|please|"
-    r"(?:figure|table|section|chapter|listing|appendix|step|example) \d|"
+    r"(?:figure|table|section|chapter|listing|appendix|step|example|method) \d[\d.]*|"
     r"none|neither|all (?:of )?(?:two|three|four)|"
-    rf"the ones?(?! (?:of|who|that|which)\b)|and the (?:rest|remainder)|since then|"
+    rf"the ones?(?! (?:of|who|that|which)\b)|and the (?:rest|remainder)|"
+    r"since then|the more|not limited to|"
     rf"the (?:two|three|four|five|rest|remainder|first|second|last)(?=[,;?]|$| {_VERB}| of them)|"
     r"both(?! (?:the|of|[\w-]+ and|[\w -]+ and)))\b",
     re.IGNORECASE,
@@ -184,7 +185,7 @@ def whole(draft: Draft, quote: str) -> bool:
     behind = quote[quote.find(answer) + len(answer) :]
     listed = re.match(
         r",? (?:and|or) (?:(?:the |an? )?[\w-]+(?:[,.;]|$)|(?:to|for|by|from) )|"
-        r",(?: [\w’'-]+){1,4}(?:,? (?:and|or)|, to) |, to (?!the |an? )|[/-]\w|"
+        r"(?:,(?: [\w’'-]+){1,4}){1,3}(?:,? (?:and|or)|, to) |, to (?!the |an? )|[/-]\w|"
         r", (?:[A-Z][\w.]* ){1,3}[A-Z]\w+[,.]",
         behind,
     )

@@ -128,8 +128,8 @@ QUANTITIES = frozenset(
 )
 # Of what, the next words say.
 RELATIVE = frozenset(
-    "advantage aim benefit cause consequence difference disadvantage effect goal opposite origin "
-    "outcome premise purpose reason reverse sign symptom".split()
+    "advantage aim aspect benefit cause consequence difference disadvantage effect goal opposite "
+    "origin outcome premise purpose reason reverse sign symptom".split()
 )
 # Names that begin or end with these are no persons'.
 PLACES = frozenset("fort mount lake port cape bay river street road house hall island".split())

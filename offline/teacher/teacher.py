@@ -110,7 +110,7 @@ def _pieces(text: str) -> list[str]:
         return []
     found = []
     for piece in re.split(r"(?<=[\w)”\"]); ", text):
-        found.append(re.split(r": (?=\w)| [–—-] |(?<=\w)—(?=\w)", piece)[0])
+        found.append(re.split(r": (?=\w)| (?:[–—-]|--) |(?<=\w)—(?=\w)", piece)[0])
     return [piece for piece in found if len(piece.split()) >= 3]
 
 
@@ -132,6 +132,12 @@ def _with_antecedent(
         return clause if low in ANYBODY else None
     if antecedent is None or (low == "they") != antecedent.plural:
         return None
+    if (
+        low == "it"
+        and clause.verb.lemma_ == "be"
+        and clause.verb.doc[clause.verb.i :].text.count(" to ")
+    ):
+        return None  # "It is a crime to lie"
     if any(part.dep_ == "advcl" and child(part, "nsubj", "nsubjpass") for part in clause.before):
         return None  # "If a sensor was ordered, it is connected …"
     wording = Wording(antecedent, names)
