@@ -129,6 +129,13 @@ def test_an_updated_index_finds_what_a_new_one_finds(
         assert found == retrieve(fresh, asked, Recipe(), k=k, setting=setting)
 
 
+def test_an_updated_index_has_a_graph_of_its_own(letters: Letters) -> None:
+    """Chroma's loses chunks when others are deleted or replaced: 2 of 2,000, half of them new."""
+    folders = [build_index(random_chunks(40)[:count], Recipe()).folder for count in (40, 39)]
+    graphs = [path.name for folder in folders for path in folder.iterdir() if path.is_dir()]
+    assert len({*graphs}) == 2
+
+
 def test_an_index_of_the_same_chunks_is_updated_not_the_newest(letters: Letters) -> None:
     """Several indexes of one model: each is an update of itself."""
     chunks = random_chunks(40)
