@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from typing import Any
 
 from lib.prompts.student import neutralise
 from lib.reading.assemble import Skipped, Text, assemble, clean
-from lib.reading.tables import read_table, table_path, text_value
+from lib.reading.tables import read_table, shown, table_path, text_value
 from lib.records import Document
 from lib.text import one_line
 
@@ -58,14 +58,29 @@ class TrainingItem:
 
 
 def read_evaluation_file(path: str | Path) -> list[EvaluationItem]:
-    """`question,answer⏎Who lit the lamp?,the keeper` → one item."""
+    """`question,answer⏎Who lit the lamp?,the keeper` → one item; of equal rows the first.
+
+    Rows that differ in the answer alone are printed.
+    """
 
     def item(number: int, row: Mapping[str, Any]) -> EvaluationItem:
         return EvaluationItem(number, text_value(row, *_QUESTION), text_value(row, *_ANSWER))
 
     names = _QUESTION + _ANSWER
     columns = f"a question ({' or '.join(_QUESTION)}) and an answer ({' or '.join(_ANSWER)})"
-    return read_table(table_path(path, "eval_file"), item, names=names, columns=columns)
+    items = read_table(table_path(path, "eval_file"), item, names=names, columns=columns)
+    different: dict[tuple[str, str], EvaluationItem] = {}
+    for one in items:
+        different.setdefault((one_line(one.question), one_line(one.answer)), one)
+    if again := len(items) - len(different):
+        print(f"{path}: {again:,} rows repeat another one, and are asked once.")
+    counts = Counter(question for question, _ in different)
+    if several := [question for question, number in counts.items() if number > 1]:
+        print(
+            f"{path}: {len(several):,} questions have several answers, in rows of their own "
+            f"(“{several[0][:100]}”): a reply can match only one. Leave one row of each."
+        )
+    return [*different.values()]
 
 
 def read_training_file(path: str | Path) -> list[TrainingItem]:
@@ -117,7 +132,7 @@ def _texts(row: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(one, str | int | float) for one in values):
         raise ValueError(f"its {name} is neither a text nor a list of texts")
-    return list(dict.fromkeys(str(one) for one in values if str(one).strip()))
+    return list(dict.fromkeys(shown(one) for one in values if shown(one).strip()))
 
 
 def _clean(text: str) -> str:

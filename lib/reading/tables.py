@@ -7,10 +7,12 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, time, timedelta
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any, TypeVar
+from zipfile import BadZipFile, ZipFile
 
 from lib.reading.assemble import reason_of
 from lib.reading.sources import find_path
@@ -20,6 +22,11 @@ from lib.text import one_line
 
 MAX_BYTES = 100 << 20  # of a file that is read as a whole, and of the cells of a workbook
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+_PERCENT_FORMAT = re.compile(r'<numFmt\s(?=[^>]*formatCode="[^"]*%)[^>]*numFmtId="(\d+)"')
+_STYLED_NUMBER = re.compile(
+    r'<c\s(?=[^>]*\bs="(?P<style>\d+)")(?=[^>]*(?P<place>\br="\w+"))(?![^>]*\bt="[^n])[^>]*>'
+    r"(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)?<v>(?P<value>[^<]*)</v></c>"
+)
 
 Row = TypeVar("Row")
 
@@ -82,7 +89,7 @@ def text_value(row: Mapping[str, Any], *names: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError(f"its {name} is a {type(value).__name__}, not a text")
     # JSON can hold half of a UTF-16 pair, which no file can.
-    text = str(value).encode("utf-8", "ignore").decode().strip()
+    text = shown(value).encode("utf-8", "ignore").decode().strip()
     if not text:
         raise ValueError(f"it has no {name}")
     return text
@@ -103,15 +110,21 @@ def _csv_rows(text: str, names: Sequence[str]) -> Iterator[dict[str, str] | Valu
     )
     columns = headers[separator]
     _check_header(columns, names)
+    csv.field_size_limit(MAX_BYTES)  # a cell may hold a whole document
     rows = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True)
     next(rows, None)  # the header
-    for cells in rows:
-        while cells and not cells[-1].strip():
-            cells.pop()
-        if len(cells) > len(columns):
-            yield ValueError("it has more cells than the header: put texts with commas into quotes")
-        elif cells:
-            yield dict(zip(columns, cells, strict=False))
+    try:
+        for cells in rows:
+            while cells and not cells[-1].strip():
+                cells.pop()
+            if len(cells) > len(columns):
+                more = "it has more cells than the header: put texts with commas into quotes"
+                yield ValueError(more)
+            elif cells:
+                yield dict(zip(columns, cells, strict=False))
+    except csv.Error as error:
+        wrong = f"line {rows.line_num}: {error}; within a cell in quotes, write each quote twice"
+        raise ValueError(wrong) from error
 
 
 def _check_header(columns: Sequence[str], names: Sequence[str]) -> None:
@@ -162,12 +175,12 @@ def read_workbook(path: Path) -> dict[str, list[list[str]]]:
     sheets: dict[str, list[list[str]]] = {}
     size = 0
     try:
-        book = load_workbook(BytesIO(read_bytes(path)))
+        book = load_workbook(BytesIO(_percents_as_texts(read_bytes(path))))
         for about in book.sheets_metadata:
             if about.visible != SheetVisibleEnum.Visible:
                 continue
             for cells in book.get_sheet_by_name(about.name).iter_rows():
-                texts = [_shown(value) for value in cells]
+                texts = [shown(value) for value in cells]
                 if any(text.strip() for text in texts):
                     sheets.setdefault(about.name, []).append(texts)
                     size += sum(len(text) + 1 for text in texts)
@@ -181,12 +194,42 @@ def read_workbook(path: Path) -> dict[str, list[list[str]]]:
     return sheets
 
 
-def _shown(value: Any) -> str:
+def _percents_as_texts(data: bytes) -> bytes:
+    """A workbook in XLSX whose cells of 0.05 that are shown as 5% are the text "5%".
+
+    Whoever types 5% into a spreadsheet makes such a cell, and calamine does not tell its format.
+    """
+    with suppress(BadZipFile, KeyError), ZipFile(BytesIO(data)) as book:
+        styles = book.read("xl/styles.xml").decode(errors="replace")
+        percents = {"9", "10", *_PERCENT_FORMAT.findall(styles)}
+        formats = re.findall(r'<xf\s[^>]*?numFmtId="(\d+)"', styles.partition("<cellXfs")[2])
+        styled = {str(place) for place, number in enumerate(formats) if number in percents}
+
+        def text(cell: re.Match[str]) -> str:
+            if cell["style"] not in styled:
+                return cell[0]
+            return f'<c {cell["place"]} t="str"><v>{shown(100 * float(cell["value"]))}%</v></c>'
+
+        if styled:
+            changed = BytesIO()
+            with ZipFile(changed, "w") as copy:
+                for name in book.namelist():
+                    part = book.read(name)
+                    if name.startswith("xl/worksheets/"):
+                        part = _STYLED_NUMBER.sub(text, part.decode()).encode()
+                    copy.writestr(name, part)
+            return changed.getvalue()
+    return data
+
+
+def shown(value: Any) -> str:
     """`13.0` → "13", `date(2026, 11, 28)` → "2026-11-28": as a person reads the cell."""
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, float):
         return f"{value:.15G}"  # a spreadsheet's digits: 0.1 + 0.2 is 0.3
+    if isinstance(value, time | datetime):
+        return str(value).removesuffix(":00")
     if isinstance(value, timedelta):
         seconds = round(value.total_seconds())
         return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"

@@ -13,7 +13,11 @@ Cell = str | float | date | None
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _SHEET = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-_STYLES = f'<styleSheet {_SHEET}><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs>'
+_STYLES = (
+    f'<styleSheet {_SHEET}><numFmts><numFmt numFmtId="170" formatCode="0.0%"/></numFmts><cellXfs>'
+    + "".join(f'<xf numFmtId="{number}"/>' for number in (0, 14, 9, 170, 20))
+    + "</cellXfs>"
+)  # a number, a date, two percentages, a time
 
 
 def write_xlsx(
