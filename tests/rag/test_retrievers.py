@@ -348,8 +348,16 @@ def test_a_cross_encoder_ranks_by_its_scores(tmp_path: Path) -> None:
     model = CrossEncoderReranker(model=str(tmp_path / "reranker"), k=4)
     ranked = model.compress_documents(documents, "Which ferry?")
     assert [d.id for d in ranked] == [d.id for _, d in best[:4]]
-    with pytest.raises(SetupError, match="cannot be loaded"):
-        CrossEncoderReranker(model=str(tmp_path / "none")).compress_documents(documents, "x")
+    config.num_labels = 3
+    BertForSequenceClassification(config).save_pretrained(tmp_path / "three")
+    tokenizer.save_pretrained(tmp_path / "three")
+    for wrong, why in (
+        (tmp_path / "none", ""),
+        (minilm_dir(), "a BertModel with 1 labels is not a re-ranker"),
+        (tmp_path / "three", "with 3 labels is not a re-ranker"),
+    ):
+        with pytest.raises(SetupError, match=f"cannot be loaded: .*{why}"):
+            CrossEncoderReranker(model=str(wrong)).compress_documents(documents, "x")
 
 
 def test_a_model_may_rank_and_copy_but_not_invent() -> None:
