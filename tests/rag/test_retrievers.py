@@ -15,6 +15,7 @@ import pytest
 from langchain_core.documents import Document
 from langchain_core.language_models import FakeListChatModel
 
+from lib.prompts.retrieval import parse_order
 from lib.rag import index as index_module
 from lib.rag.citations import read_reply
 from lib.rag.compress import ModelCompressor, SentenceCompressor
@@ -358,6 +359,22 @@ def test_a_cross_encoder_ranks_by_its_scores(tmp_path: Path) -> None:
     ):
         with pytest.raises(SetupError, match=f"cannot be loaded: .*{why}"):
             CrossEncoderReranker(model=str(wrong)).compress_documents(documents, "x")
+
+
+@pytest.mark.parametrize(
+    ("reply", "order"),
+    [
+        *(("3 > 1", [2, 0]), ("3, 1", [2, 0]), ("**[3]>[1]**", [2, 0]), ("3", [2]), ("3.", [2])),
+        *(("0", []), ("none", []), ("3\n1", [2, 0]), ("1. Document 3\n2. Document 1", [2, 0])),
+        (
+            "Of the 5 documents, 1 and 2 name 1887. Document 3 is best: 3 > 1. Opened May 4, 1887.",
+            [2, 0],
+        ),
+        ("Documents 1 to 5 were read, and 2 help: 3, 1", [2, 0]),
+    ],
+)
+def test_an_order_is_read_among_sentences(reply: str, order: list[int]) -> None:
+    assert parse_order(reply, 5) == order
 
 
 def test_a_model_may_rank_and_copy_but_not_invent() -> None:
