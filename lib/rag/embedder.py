@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 OnDone = Callable[[int], None]
 _BATCH, _SENT_TOGETHER = 32, 64  # texts: of a local model, and of a request
+# E5's models were trained with them (arXiv:2402.05672), and those of the hub do not bring them.
+_E5_PROMPTS = {"query": "query: ", "document": "passage: "}
+_IS_E5 = re.compile(r"(?:^|[-_/:])e5[-_](?!.*instruct)", re.IGNORECASE)
 _ON_NODES = 2048  # texts from which a cluster embeds them: it takes seconds to begin
 
 
@@ -55,6 +58,11 @@ def load_embedder(recipe: Recipe) -> Embedder:
     return LocalEmbedder(
         str(minilm_dir()), name=MINILM_NAME, identity=MINILM_SHA256, cluster=recipe.cluster
     )
+
+
+def prompts_of(model: str) -> dict[str, str]:
+    """`intfloat/multilingual-e5-small` → its prompts; {}: the model's own, if it has any."""
+    return _E5_PROMPTS if _IS_E5.search(Path(model).name) else {}
 
 
 def require_models(recipe: Recipe) -> None:
@@ -112,8 +120,9 @@ class LocalEmbedder:
     """
 
     def __init__(self, model: str, *, name: str, identity: str, cluster: str = "") -> None:
-        self.name, self.identity = name, f"{name}@{identity}, mean of windows"
-        self._path, self._cluster = model, cluster
+        self._path, self._cluster, self._prompts = model, cluster, prompts_of(model)
+        prompts = ", with prompts" * bool(self._prompts)
+        self.name, self.identity = name, f"{name}@{identity}, mean of windows{prompts}"
 
     def documents(self, texts: Sequence[str], *, on_done: OnDone = lambda _: None) -> numpy.ndarray:
         return self._embed(texts, "encode_document", on_done)
@@ -129,7 +138,7 @@ class LocalEmbedder:
         from sentence_transformers import SentenceTransformer
 
         try:
-            return SentenceTransformer(self._path, device="cpu")
+            return SentenceTransformer(self._path, device="cpu", prompts=self._prompts or None)
         except (OSError, ValueError) as error:
             raise SetupError(
                 f"The embedding model '{self._path}' cannot be loaded: {short(error)}. "
@@ -199,10 +208,18 @@ class EndpointEmbedder:
 
     def __init__(self, settings: EndpointSettings, recipe: Recipe) -> None:
         self.name = re.sub(r"[^A-Za-z0-9._-]+", "-", settings.deployment)
-        self.identity = f"{settings.deployment} at {settings.address}"
+        self._prompts = prompts_of(settings.deployment)
+        prompts = ", with prompts" * bool(self._prompts)
+        self.identity = f"{settings.deployment} at {settings.address}{prompts}"
         self._settings, self._recipe = settings, recipe
 
     def documents(self, texts: Sequence[str], *, on_done: OnDone = lambda _: None) -> numpy.ndarray:
+        return self._embed([self._prompts.get("document", "") + text for text in texts], on_done)
+
+    def queries(self, texts: Sequence[str]) -> numpy.ndarray:
+        return self._embed([self._prompts.get("query", "") + text for text in texts])
+
+    def _embed(self, texts: Sequence[str], on_done: OnDone = lambda _: None) -> numpy.ndarray:
         batches = [texts[i : i + _SENT_TOGETHER] for i in range(0, len(texts), _SENT_TOGETHER)]
 
         async def embed() -> list[list[list[float]] | EndpointError]:
@@ -228,9 +245,6 @@ class EndpointEmbedder:
                 "run it again."
             ) from error
         return _unit(rows)
-
-    def queries(self, texts: Sequence[str]) -> numpy.ndarray:
-        return self.documents(texts)
 
 
 def _unit(rows: Sequence[Any]) -> numpy.ndarray:

@@ -19,9 +19,15 @@ from lib.eval.conditions import build_cases
 from lib.rag import index as index_module
 from lib.rag.chat_model import EndpointChat
 from lib.rag.documents import as_chunk
-from lib.rag.embedder import EndpointEmbedder, LocalEmbedder, load_embedder, require_models
+from lib.rag.embedder import (
+    EndpointEmbedder,
+    LocalEmbedder,
+    load_embedder,
+    prompts_of,
+    require_models,
+)
 from lib.rag.index import build_index
-from lib.rag.minilm import check_weights
+from lib.rag.minilm import check_weights, minilm_dir
 from lib.rag.pipeline import retrieve
 from lib.rag.retrievers import DenseRetriever
 from lib.recipe import Recipe
@@ -365,6 +371,26 @@ def minilm() -> LocalEmbedder:
     embedder = load_embedder(Recipe())
     assert isinstance(embedder, LocalEmbedder)
     return embedder
+
+
+def test_a_model_of_e5_gets_the_prompts_that_it_was_trained_with(
+    minilm: LocalEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hub's bring none. Here MiniLM is called so."""
+    folder = tmp_path / "multilingual-e5-small"
+    folder.symlink_to(minilm_dir())
+    named = load_embedder(Recipe(embedding_model=str(folder)))
+    asked, told = minilm.queries(["query: Who lit it?", "passage: Ann lit it."])
+    assert named.queries(["Who lit it?"])[0] == pytest.approx(asked, abs=1e-5)
+    assert named.documents(["Ann lit it."])[0] == pytest.approx(told, abs=1e-5)
+    with serve(Loopback()) as server:
+        point(monkeypatch, server, "EMBEDDING", "intfloat/e5-base-v2")
+        served = load_embedder(Recipe())
+        served.queries(["Who?"])
+        served.documents(["Ann."])
+        assert [body["input"] for body in server.requests] == [["query: Who?"], ["passage: Ann."]]
+    for model in ("all-MiniLM-L6-v2", "base5-x", "intfloat/multilingual-e5-large-instruct"):
+        assert prompts_of(model) == {}
 
 
 def test_minilm_retrieves_every_oracle_of_a_toy_corpus(
