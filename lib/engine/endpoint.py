@@ -206,7 +206,9 @@ class Endpoint:
             task.exception()  # retrieved here: the caller may have been cancelled
 
     def _embedding_request(self, text: str) -> dict[str, Any]:
-        return {"role": self.settings.role, "model": self.settings.deployment, "input": text}
+        # With the address: vectors of two models of one name must not meet in an index.
+        place = {"model": self.settings.deployment, "address": self.settings.address}
+        return {"role": self.settings.role, **place, "input": text}
 
     async def _pay_vectors(self, keys: dict[str, str], batch: list[str]) -> None:
         """Send texts as one request; as two if so many are refused (10 to 64 are allowed)."""

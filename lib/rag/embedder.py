@@ -244,7 +244,17 @@ class EndpointEmbedder:
                 f"Embedding stopped: {error}. The vectors of {len(rows)} texts are in the ledger: "
                 "run it again."
             ) from error
+        if len(lengths := {len(row) for row in rows}) > 1:
+            raise another_model(self.name, *sorted(lengths)[:2])
         return _unit(rows)
+
+
+def another_model(name: str, length: int, other: int) -> SetupError:
+    """Two texts cannot be compared."""
+    return SetupError(
+        f"The embedding model {name} gave vectors of {length:,} and of {other:,} numbers, so its "
+        "server has another model than before. Give it another name (EMBEDDING_OPENAI_DEPLOYMENT)."
+    )
 
 
 def _unit(rows: Sequence[Any]) -> numpy.ndarray:

@@ -452,6 +452,9 @@ def test_embeddings_go_through_the_ledger() -> None:
         assert run(embed(["c", "ab", "d"]))[:2] == [first[2], first[0]]
         assert run(embed(["ab", "f", "f"]))[1:] == run(embed(["f"])) * 2  # equal texts, once
         assert [request["input"] for request in server.requests] == [["ab", "b", "c"], ["d"], ["f"]]
+    with serve(Loopback()) as server:  # it may have another model of that name
+        run(embed(["ab"]))
+        assert [request["input"] for request in server.requests] == [["ab"]]
 
 
 def test_texts_of_which_too_many_are_refused_are_sent_in_smaller_requests() -> None:

@@ -152,6 +152,29 @@ def test_an_index_of_the_same_chunks_is_updated_not_the_newest(letters: Letters)
     assert letters.embedded == 40
 
 
+def test_another_model_of_the_same_name_says_so(
+    letters: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = build_index(make_chunks(4), Recipe())
+    monkeypatch.setattr(letters, "queries", lambda texts: numpy.ones((len(texts), 30)))
+    with pytest.raises(SetupError, match="letters gave vectors of 26 and of 30 numbers"):
+        retrieve(index, ["ferry"], DENSE, k=1)
+
+    class Other(Loopback):
+        async def embeddings(self, request: web.Request) -> web.Response:
+            size = 3 + len(self.requests)
+            data = [{"embedding": [1.0] * size} for _ in (await request.json())["input"]]
+            self.requests.append({})
+            return web.json_response({"data": data, "usage": {"prompt_tokens": 1}})
+
+    with serve(Other()) as server:
+        point(monkeypatch, server, "EMBEDDING")
+        embedder = load_embedder(Recipe())
+        embedder.documents(["a"])
+        with pytest.raises(SetupError, match="vectors of 3 and of 4 numbers"):
+            embedder.documents(["a", "b"])
+
+
 def test_search_by_words_embeds_nothing(letters: Letters, home_dir: Path) -> None:
     chunks = make_chunks(8)
     with build_index(chunks, Recipe(retrieval=["keywords"])) as index:
