@@ -29,10 +29,12 @@ def queries_messages(question: str) -> list[Message]:
 
 
 def parse_queries(reply: str, question: str) -> list[str]:
-    """`1. Who made the pier?⏎2. The pier's builder` → at most NUM_QUERIES that differ"""
+    """`Here are some:⏎1. Who made the pier?⏎2. The pier's builder` → at most NUM_QUERIES that
+    differ; lines that announce a list are none."""
     found = {normalise(question): question}
     for line in reply.splitlines():
-        if text := one_line(_LIST_MARK.sub("", line)).strip('"“”'):
+        text = one_line(_LIST_MARK.sub("", line)).strip('*"“”,[]')
+        if any(map(str.isalnum, text)) and text[-1] not in ":：":
             found.setdefault(normalise(text), text)
     return list(found.values())[1 : NUM_QUERIES + 1]
 

@@ -15,7 +15,7 @@ import pytest
 from langchain_core.documents import Document
 from langchain_core.language_models import FakeListChatModel
 
-from lib.prompts.retrieval import parse_order
+from lib.prompts.retrieval import parse_order, parse_queries
 from lib.rag import index as index_module
 from lib.rag.citations import read_reply
 from lib.rag.compress import ModelCompressor, SentenceCompressor
@@ -359,6 +359,18 @@ def test_a_cross_encoder_ranks_by_its_scores(tmp_path: Path) -> None:
     ):
         with pytest.raises(SetupError, match=f"cannot be loaded: .*{why}"):
             CrossEncoderReranker(model=str(wrong)).compress_documents(documents, "x")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Who made it?\nIts builder",
+        "Here are three other ways:\n\n1. **Who made it?**\n2) “Its builder”\n- Who built it?",
+        '```\n["Who made it?",\n "Its builder"]\n```',
+    ],
+)
+def test_other_questions_are_read_without_what_announces_them(reply: str) -> None:
+    assert parse_queries(reply, "who built it") == ["Who made it?", "Its builder"]
 
 
 @pytest.mark.parametrize(
