@@ -131,17 +131,23 @@ class _Compared(dict[int, str]):
         ignored = unicodedata.category(character).startswith(("P", "S", "Cf", "Me"))
         if ignored or "VARIATION SELECTOR" in unicodedata.name(character, ""):
             character = ""
-        elif character.isdecimal():
-            character = str(unicodedata.decimal(character))
         self[code] = character
         return character
 
 
-_COMPARED = _Compared()
+class _Digits(dict[int, str]):
+    """For str.translate: the digits of all scripts as 0 to 9."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = str(unicodedata.decimal(chr(code), chr(code)))
+        return self[code]
+
+
+_COMPARED, _DIGITS = _Compared(), _Digits()
 # Marks first: a search goes from one to the next. Between thousands, and before zeros alone: none.
-_NO_MARK = re.compile(r"[.,](?<=\d.)(?:(?=\d{3}(?!\d))|0+(?![.,]?\d))")
+_NO_MARK = re.compile(r"[.,٬](?<=\d.)(?:(?=\d{3}(?!\d))|0+(?![.,]?\d))")
 _SIGN = r"(?<![^\s(\"'“‘«].)(?<=[-−–])(?=\d)|(?<=[^\W\d_][+#]|[+#][+#])(?!\w)"
-_DECIMAL = re.compile(rf"[-−–.,+#](?:(?<=\d[.,])(?=\d)|{_SIGN})")
+_DECIMAL = re.compile(rf"[-−–.,٫+#](?:(?<=\d[.,٫])(?=\d)|{_SIGN})")
 _MARK = re.compile(rf"[^\w\s](?:(?<=\d.)(?=\d)|{_SIGN})")
 _POINT = "ˑ"  # in their place: a letter to Unicode, so it stays
 _ARTICLE = re.compile(r"\b(?:a|an|the) ")
@@ -149,12 +155,13 @@ _TOKENS = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
 
 
 def _unified(text: str) -> str:
-    """Lower case, and one form of every letter (Unicode's NFKC)."""
+    """Lower case, one form of every letter (Unicode's NFKC), and the digits 0 to 9."""
     if text.isascii():
         return text.lower()
     # Normalised twice: folding the case takes some letters apart again.
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return unicodedata.normalize("NFKC", folded).replace("i\u0307", "i")  # Turkish İ
+    unified = unicodedata.normalize("NFKC", folded).replace("i\u0307", "i")  # Turkish İ
+    return unified.translate(_DIGITS)
 
 
 @lru_cache(_CACHED_TEXTS)
