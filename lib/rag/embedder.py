@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -176,16 +177,21 @@ class LocalEmbedder:
     def windows(self, text: str) -> list[str]:
         """The whole text if the model reads it whole, else equal windows that it reads."""
         limit = self._model.max_seq_length
-        if limit is None:
+        if limit is None or limit == math.inf:  # static embeddings read any text
             return [text]
-        room = limit - 8  # special tokens, and a word that a cut splits into more tokens
-        offsets = self._model.tokenizer(
-            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-        )["offset_mapping"]
-        count = -(-len(offsets) // room)
+        tokenizer, room = self._model.tokenizer, limit - 8  # special tokens, and a word that is cut
+        tells = tokenizer.is_fast  # where its tokens are; else they are taken to be equally long
+        encoded = tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=tells, verbose=False
+        )
+        length = len(encoded["input_ids"])
+        count = -(-length // (room if tells else room * 3 // 4))
         if count <= 1:
             return [text]
-        cuts = [offsets[len(offsets) * i // count][0] for i in range(1, count)]
+        if tells:
+            cuts = [encoded["offset_mapping"][length * i // count][0] for i in range(1, count)]
+        else:
+            cuts = [len(text) * i // count for i in range(1, count)]
         edges = [0, *cuts, len(text)]
         return [text[start:end] for start, end in pairwise(edges)]
 

@@ -396,6 +396,35 @@ def minilm() -> LocalEmbedder:
     return embedder
 
 
+def test_models_without_a_fast_tokenizer_embed_long_texts(tmp_path: Path) -> None:
+    """A static one has a tokenizer of another library, PhoBERT's is in Python."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PhobertTokenizer, RobertaConfig, RobertaModel
+
+    whole = Tokenizer(models.WordLevel({"[UNK]": 0, "pier": 1, "lamp": 2}, unk_token="[UNK]"))
+    whole.pre_tokenizer = pre_tokenizers.Whitespace()
+    static = SentenceTransformer(modules=[StaticEmbedding(whole, embedding_dim=8)], device="cpu")
+    static.save(str(tmp_path / "static"))
+    (tmp_path / "vocab").write_text("".join(f"{c}@@ 1\n{c} 1\n" for c in "ielmpr"))
+    (tmp_path / "codes").write_text("#version: 0.2\n")
+    python = PhobertTokenizer(str(tmp_path / "vocab"), str(tmp_path / "codes"))
+    config = RobertaConfig(
+        vocab_size=len(python), hidden_size=8, num_hidden_layers=1, num_attention_heads=1,
+        intermediate_size=8, max_position_embeddings=66,
+    )  # fmt: skip
+    RobertaModel(config).save_pretrained(tmp_path / "python")
+    python.save_pretrained(tmp_path / "python")
+    long = "pier lamp " * 100
+    for name, windows in (("static", 1), ("python", 19)):
+        embedder = LocalEmbedder(str(tmp_path / name), name=name, identity=name)
+        assert embedder.documents(["pier", long]).shape == (2, 8)
+        pieces = embedder.windows(long)
+        assert "".join(pieces) == long
+        assert len(pieces) == windows
+
+
 def test_a_model_of_e5_gets_the_prompts_that_it_was_trained_with(
     minilm: LocalEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
