@@ -116,6 +116,7 @@ def _evidence(row: Mapping[str, Any]) -> tuple[Evidence, ...]:
     documents, passages, quotes = (
         list(map(_as_read, _texts(row, names))) for names in (_DOCUMENT, _PASSAGE, _QUOTE)
     )
+    quotes = [quote.strip('"“”„«»') or quote for quote in quotes]  # marks of whoever quotes
     if len(documents) == 1 < len(passages):
         documents *= len(passages)
     pairs = list(zip_longest(documents, passages, fillvalue="")) or [("", "")] * bool(quotes)

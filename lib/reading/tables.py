@@ -199,7 +199,7 @@ def _percents_as_texts(data: bytes) -> bytes:
 
     Whoever types 5% into a spreadsheet makes such a cell, and calamine does not tell its format.
     """
-    with suppress(BadZipFile, KeyError), ZipFile(BytesIO(data)) as book:
+    with suppress(BadZipFile, KeyError, RuntimeError), ZipFile(BytesIO(data)) as book:
         styles = book.read("xl/styles.xml").decode(errors="replace")
         percents = {"9", "10", *_PERCENT_FORMAT.findall(styles)}
         formats = re.findall(r'<xf\s[^>]*?numFmtId="(\d+)"', styles.partition("<cellXfs")[2])
