@@ -229,7 +229,7 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.15G}"  # a spreadsheet's digits: 0.1 + 0.2 is 0.3
     if isinstance(value, time | datetime):
-        return str(value).removesuffix(":00")
+        return str(value).removesuffix(" 00:00:00").removesuffix(":00")
     if isinstance(value, timedelta):
         seconds = round(value.total_seconds())
         return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"

@@ -199,6 +199,8 @@ def test_a_workbook_that_would_fill_the_memory_is_refused(
         ('<c r="B2" s="2" t="str"><v>a fifth</v></c>', "a fifth"),
         ('<c r="B2" s="0"><v>0.05</v></c>', "0.05"),
         ('<c r="B2" s="4"><v>0.4375</v></c>', "10:30"),
+        ('<c r="B2" t="d"><v>2026-05-07T00:00:00</v></c>', "2026-05-07"),  # as pandas writes a day
+        ('<c r="B2" t="d"><v>2026-05-07T10:30:00</v></c>', "2026-05-07 10:30"),
     ],
 )
 def test_a_cell_is_read_as_it_is_shown(tmp_path: Path, cell: str, shown: str) -> None:
