@@ -178,7 +178,7 @@ def _vectors_dir(chunks: Sequence[Chunk], embedder: Embedder) -> Path:
     """
     made_of = {"chunks": [asdict(chunk) for chunk in chunks], "embedder": embedder.identity}
     target = artefact_dir("indexes", embedder.name, made_of | {"format": 3})
-    if target.is_dir() and _is_readable(target):
+    if target.is_dir() and _is_readable(target, len(chunks)):
         print(f"index        reused · {len(chunks):,} chunks · {portable(target)}")
         return target
     vectors = _known_vectors(target, embedder, chunks)
@@ -218,8 +218,8 @@ def _known_vectors(target: Path, embedder: Embedder, chunks: Sequence[Chunk]) ->
     return vectors
 
 
-def _is_readable(folder: Path) -> bool:
-    """Whether its database holds chunks, and the files of its graph are as they were written.
+def _is_readable(folder: Path, count: int | None = None) -> bool:
+    """Whether its database holds so many chunks (None: any), and its graph's files are as written.
 
     SQLite says the first: Chroma remembers a client that failed. With a part of the graph (a copy
     that broke off, a full disk) it would find only what is left.
@@ -229,7 +229,10 @@ def _is_readable(folder: Path) -> bool:
         if (sizes := folder / _SIZES).is_file() and read_json(sizes) != _graph_sizes(folder):
             raise ValueError("files of its graph are damaged")
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
-            return bool(database.execute("SELECT COUNT(*) FROM embeddings").fetchone()[0])
+            held = database.execute("SELECT COUNT(*) FROM embeddings").fetchone()[0]
+        if count not in (None, held):
+            raise ValueError(f"it holds {held:,} chunks, not {count:,}")
+        return bool(held)
     except (OSError, ValueError, sqlite3.Error) as error:
         print(f"index        {portable(folder)} cannot be read ({error}): it is not used")
         return False

@@ -214,6 +214,18 @@ def test_a_damaged_index_is_built_anew(
     assert letters.embedded == 6 + 6 + 1  # the first build, this one, and the question
 
 
+def test_an_index_that_was_changed_is_built_anew(
+    letters: Letters, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a vector store of LangChain it can be written to."""
+    chunks = make_chunks(5)
+    with build_index(chunks, DENSE) as index:
+        index.vector_store().add_texts(["ferry"])
+    with build_index(chunks, DENSE) as index:
+        assert len(retrieve(index, ["ferry"], DENSE, k=5)[0]) == 5
+    assert "it holds 6 chunks, not 5" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("damage", ["absent", "cut", "empty"])
 def test_a_damaged_graph_of_vectors_is_built_anew(
     letters: Letters, damage: str, capsys: pytest.CaptureFixture[str]
