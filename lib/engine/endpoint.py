@@ -10,7 +10,14 @@ from typing import Any, Self
 
 from lib.endpoints import EndpointSettings
 from lib.engine.budget import Budget, Used, meter_of
-from lib.engine.faults import BudgetSpent, EndpointError, Fault, RequestFailed, RequestRejected
+from lib.engine.faults import (
+    BudgetSpent,
+    EndpointError,
+    Fault,
+    RequestFailed,
+    RequestRejected,
+    short,
+)
 from lib.engine.ledger import Ledger
 from lib.engine.limits import limits_of
 from lib.engine.prices import load_prices
@@ -220,7 +227,8 @@ class Endpoint:
             )
         except RequestRejected as rejected:
             if len(batch) == 1:
-                raise EndpointError(f"the texts were refused: {rejected}") from rejected
+                said = f"“{short(batch[0])}” is refused ({rejected}): its document must be left out"
+                raise EndpointError(f"{said}, or another model taken") from rejected
             half = len(batch) // 2
             for part in (batch[:half], batch[half:]):
                 await self._pay_vectors(keys, part)

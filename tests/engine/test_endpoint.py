@@ -478,6 +478,27 @@ def test_texts_of_which_too_many_are_refused_are_sent_in_smaller_requests() -> N
     assert sent == [["a", "b"], ["c", "d", "e"], ["f", "g"], ["h", "i", "j"]]
 
 
+def test_a_text_that_has_no_vector_is_named_and_the_others_are_kept() -> None:
+    """Ollama's 500 for one of bge-m3's texts, which it gives each time."""
+
+    class NoNumber(Loopback):
+        async def embeddings(self, request: web.Request) -> web.Response:
+            if "bad" in (await request.json())["input"]:
+                return error(500, "failed to encode response: json: unsupported value: NaN")
+            return await super().embeddings(request)
+
+    async def embed(server: Loopback, texts: list[str]) -> list[list[float]]:
+        async with Endpoint(settings(server), Recipe(), ledger=Ledger()) as endpoint:
+            return await endpoint.embed(texts)
+
+    with serve(NoNumber()) as server:
+        with pytest.raises(EndpointError, match=r"“bad” is refused \(500: .*its document must be"):
+            run(embed(server, ["a", "b", "bad", "c"]))
+        paid = len(server.requests)
+        assert len(run(embed(server, ["a", "b"]))) == 2
+        assert len(server.requests) == paid
+
+
 # --- what goes wrong -----------------------------------------------------------------------------
 
 
