@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, replace
@@ -16,6 +16,7 @@ from lib.progress import Progress
 from lib.prompts.languages import language_of
 from lib.rag import keywords
 from lib.rag.embedder import Embedder, load_embedder
+from lib.rag.minilm import MINILM_NAME
 from lib.rag.sentences import SentenceVectors
 from lib.recipe import Recipe, division_of, retrieval_parts
 from lib.records import Chunk
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 COLLECTION = "chunks"
 _SIZES = "sizes.json"
 _READ_FOR_LANGUAGE = 2000  # characters of a document
+_READ_FOR_MINILM = 200  # documents
+_MULTILINGUAL = "intfloat/multilingual-e5-small"
 ROWS_AT_ONCE = 5000  # SQLite takes 32,766 variables in a statement; Chroma sends one a row
 # One thread always builds the same graph; a wide search finds what brute force finds (tested).
 _HNSW = {
@@ -181,6 +184,8 @@ def _vectors_dir(chunks: Sequence[Chunk], embedder: Embedder) -> Path:
     if target.is_dir() and _is_readable(target, len(chunks)):
         print(f"index        reused · {len(chunks):,} chunks · {portable(target)}")
         return target
+    if embedder.name == MINILM_NAME:
+        _say_other_languages(chunks)
     vectors = _known_vectors(target, embedder, chunks)
     new = [chunk.text for chunk in chunks if chunk.text not in vectors]
     if known := len(chunks) - len(new):
@@ -191,6 +196,19 @@ def _vectors_dir(chunks: Sequence[Chunk], embedder: Embedder) -> Path:
             _fill(client, chunks, vectors, embedder.identity)
         write_json(folder / _SIZES, _graph_sizes(folder))
     return target
+
+
+def _say_other_languages(chunks: Sequence[Chunk]) -> None:
+    """MiniLM reads English alone, and makes vectors of any text."""
+    begins = {chunk.document_id: chunk.text for chunk in reversed(chunks)}
+    sample = [*begins.values()][:: 1 + len(begins) // _READ_FOR_MINILM]
+    counts = Counter(map(language_of, sample))
+    if 2 * counts.pop("en", 0) < len(sample):
+        found = ", ".join(f"{name} {count}" for name, count in counts.most_common(3))
+        print(
+            f"index        {MINILM_NAME} reads English, and most documents are not in English "
+            f"(of {len(sample)}: {found}). Set embedding_model, such as to {_MULTILINGUAL}."
+        )
 
 
 def _known_vectors(target: Path, embedder: Embedder, chunks: Sequence[Chunk]) -> dict[str, Any]:

@@ -175,6 +175,25 @@ def test_another_model_of_the_same_name_says_so(
             embedder.documents(["a", "b"])
 
 
+def test_documents_that_minilm_cannot_read_are_said(
+    letters: Letters, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    german = "Der Steg wurde 1887 eröffnet, und die Lampe brennt seitdem jede Nacht mit Öl."
+    chunks = [replace(chunk, document_id=chunk.id) for chunk in make_chunks(9)]
+    foreign = [replace(chunk, id=f"de{n}", document_id=f"de{n}", text=f"{german} {n}")
+               for n, chunk in enumerate(chunks)]  # fmt: skip
+    for name, made, said in (
+        ("all-MiniLM-L6-v2", chunks + foreign[:4], False),
+        ("all-MiniLM-L6-v2", chunks[:4] + foreign, True),
+        ("another", chunks[:4] + foreign, False),
+    ):
+        monkeypatch.setattr(letters, "name", name)
+        assert build_index(made, DENSE).folder
+        assert (
+            "most documents are not in English (of 13: de 9)" in capsys.readouterr().out
+        ) == said
+
+
 def test_search_by_words_embeds_nothing(letters: Letters, home_dir: Path) -> None:
     chunks = make_chunks(8)
     with build_index(chunks, Recipe(retrieval=["keywords"])) as index:
