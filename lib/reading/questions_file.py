@@ -18,8 +18,9 @@ from lib.records import Document
 from lib.text import one_line
 
 ROW_ID = "train_file, row "  # the ids of its questions begin with this
-_QUESTION = ("question", "query")
-_ANSWER = ("answer", "gold_final_answer")  # the second is that of our own format `eval`
+# The second are those of our own format `eval`, the others those of Ragas and DeepEval.
+_QUESTION = ("question", "query", "user_input", "input")
+_ANSWER = ("answer", "gold_final_answer", "ground_truth", "expected_output", "reference")
 _DOCUMENT = ("document", "document_id", "source", "title", "path")
 _PASSAGE = ("passage", "oracle_context", "context")
 _QUOTE = ("quote", "evidence")
@@ -64,7 +65,7 @@ def read_evaluation_file(path: str | Path) -> list[EvaluationItem]:
     """
 
     def item(number: int, row: Mapping[str, Any]) -> EvaluationItem:
-        return EvaluationItem(number, text_value(row, *_QUESTION), text_value(row, *_ANSWER))
+        return EvaluationItem(number, text_value(row, *_QUESTION), _right_answer(row))
 
     names = _QUESTION + _ANSWER
     columns = f"a question ({' or '.join(_QUESTION)}) and an answer ({' or '.join(_ANSWER)})"
@@ -105,9 +106,16 @@ def _item(number: int, row: Mapping[str, Any]) -> TrainingItem:
         evidence = _evidence(row)
         texts = map(_as_read, _texts(row, _DISTRACTORS))
         distractors = tuple(Evidence(document=one_line(text), passage=text) for text in texts)
-    question, answer = text_value(row, *_QUESTION), text_value(row, *_ANSWER)
+    question, answer = text_value(row, *_QUESTION), _right_answer(row)
     reasoning = "\n".join(map(_clean, _texts(row, _REASONING)))
     return TrainingItem(number, one_line(question), answer, reasoning, evidence, distractors)
+
+
+def _right_answer(row: Mapping[str, Any]) -> str:
+    """Ragas calls a model's answer `answer`."""
+    if {"answer", "ground_truth"} <= row.keys():
+        raise ValueError("it has an answer and a ground_truth: leave the right one's column alone")
+    return text_value(row, *_ANSWER)
 
 
 def _evidence(row: Mapping[str, Any]) -> tuple[Evidence, ...]:

@@ -35,6 +35,12 @@ def test_columns_have_other_names_too_and_numbers_are_texts(tmp_path: Path) -> N
     one = [EvaluationItem(1, "How many?", "42")]
     row = {"query": "How many?", "gold_final_answer": 42}
     assert read_evaluation_file(write(tmp_path / "b.json", json.dumps(row))) == one
+    for question, answer in (("user_input", "reference"), ("input", "expected_output")):
+        row = {question: "How many?", answer: "42", "response": "41", "actual_output": "41"}
+        assert read_evaluation_file(write(tmp_path / "b.json", json.dumps(row))) == one
+    row |= {"answer": "41", "ground_truth": "42"}
+    with pytest.raises(SetupError, match="row 1: it has an answer and a ground_truth"):
+        read_evaluation_file(write(tmp_path / "b.json", json.dumps(row)))
     text = "Answer;Note; Question \r\n 42 ;x;How many?\r\n"
     assert read_evaluation_file(write(tmp_path / "a.CSV", text)) == one
 
