@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, time, timedelta
+from functools import partial
+from html import unescape
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,10 +24,13 @@ from lib.text import one_line
 
 MAX_BYTES = 100 << 20  # of a file that is read as a whole, and of the cells of a workbook
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
-_PERCENT_FORMAT = re.compile(r'<numFmt\s(?=[^>]*formatCode="[^"]*%)[^>]*numFmtId="(\d+)"')
+# Number formats of XLSX that have no code there (ECMA-376, 18.8.30)
+_FORMATS = dict.fromkeys("2 4 7 8 39 40 43 44".split(), "0.00") | {"9": "0%", "10": "0.00%"}
+_FORMAT = re.compile(r'<numFmt\s(?=[^>]*numFmtId="(\d+)")[^>]*formatCode="([^"]*)"')
+_NO_DIGITS = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.|;.*')  # of a format: texts, colours, those below 0
 _STYLED_NUMBER = re.compile(
     r'<c\s(?=[^>]*\bs="(?P<style>\d+)")(?=[^>]*(?P<place>\br="\w+"))(?![^>]*\bt="[^n])[^>]*>'
-    r"(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)?<v>(?P<value>[^<]*)</v></c>"
+    r"(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)?<v>(?P<value>[-+\d.Ee]+)</v></c>"
 )
 
 Row = TypeVar("Row")
@@ -175,7 +180,7 @@ def read_workbook(path: Path) -> dict[str, list[list[str]]]:
     sheets: dict[str, list[list[str]]] = {}
     size = 0
     try:
-        book = load_workbook(BytesIO(_percents_as_texts(read_bytes(path))))
+        book = load_workbook(BytesIO(_formatted_as_texts(read_bytes(path))))
         for about in book.sheets_metadata:
             if about.visible != SheetVisibleEnum.Visible:
                 continue
@@ -194,32 +199,38 @@ def read_workbook(path: Path) -> dict[str, list[list[str]]]:
     return sheets
 
 
-def _percents_as_texts(data: bytes) -> bytes:
-    """A workbook in XLSX whose cells of 0.05 that are shown as 5% are the text "5%".
+def _formatted_as_texts(data: bytes) -> bytes:
+    """A workbook in XLSX whose numbers of a format are texts: "5%", "18.50", "007".
 
-    Whoever types 5% into a spreadsheet makes such a cell, and calamine does not tell its format.
+    Whoever types 5% or $18.50 into a spreadsheet makes such a cell, and calamine tells no formats.
     """
     with suppress(BadZipFile, KeyError, RuntimeError), ZipFile(BytesIO(data)) as book:
         styles = book.read("xl/styles.xml").decode(errors="replace")
-        percents = {"9", "10", *_PERCENT_FORMAT.findall(styles)}
-        formats = re.findall(r'<xf\s[^>]*?numFmtId="(\d+)"', styles.partition("<cellXfs")[2])
-        styled = {str(place) for place, number in enumerate(formats) if number in percents}
-
-        def text(cell: re.Match[str]) -> str:
-            if cell["style"] not in styled:
-                return cell[0]
-            return f'<c {cell["place"]} t="str"><v>{shown(100 * float(cell["value"]))}%</v></c>'
-
-        if styled:
-            changed = BytesIO()
-            with ZipFile(changed, "w") as copy:
-                for name in book.namelist():
-                    part = book.read(name)
-                    if name.startswith("xl/worksheets/"):
-                        part = _STYLED_NUMBER.sub(text, part.decode()).encode()
-                    copy.writestr(name, part)
-            return changed.getvalue()
+        codes = _FORMATS | dict(_FORMAT.findall(styles))
+        numbers = re.findall(r'<xf\s[^>]*?numFmtId="(\d+)"', styles.partition("<cellXfs")[2])
+        of_style = [_NO_DIGITS.sub("", unescape(codes.get(number, ""))) for number in numbers]
+        changed = BytesIO()
+        with ZipFile(changed, "w") as copy:
+            for name in book.namelist():
+                part = book.read(name)
+                if name.startswith("xl/worksheets/"):
+                    part = _STYLED_NUMBER.sub(partial(_as_text, of_style), part.decode()).encode()
+                copy.writestr(name, part)
+        return changed.getvalue()
     return data
+
+
+def _as_text(of_style: Sequence[str], cell: re.Match[str]) -> str:
+    """The XML of a cell, whose number is a text if its style has a format for it."""
+    style, value = int(cell["style"]), float(cell["value"])
+    code = of_style[style] if style < len(of_style) else ""
+    if "%" in code:
+        text = f"{shown(100 * value)}%"
+    elif found := re.fullmatch(r"[^A-Za-z]*?(?:0\.(0+)|(00+))[^A-Za-z0]*", code):
+        text = f"{value:.{len(found[1])}f}" if found[1] else shown(value).zfill(len(found[2]))
+    else:
+        return cell[0]
+    return f'<c {cell["place"]} t="str"><v>{text}</v></c>'
 
 
 def shown(value: Any) -> str:
