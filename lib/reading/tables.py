@@ -209,6 +209,8 @@ def _formatted_as_texts(data: bytes) -> bytes:
         codes = _FORMATS | dict(_FORMAT.findall(styles))
         numbers = re.findall(r'<xf\s[^>]*?numFmtId="(\d+)"', styles.partition("<cellXfs")[2])
         of_style = [_NO_DIGITS.sub("", unescape(codes.get(number, ""))) for number in numbers]
+        if not any(of_style):
+            return data
         changed = BytesIO()
         with ZipFile(changed, "w") as copy:
             for name in book.namelist():
