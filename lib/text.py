@@ -131,24 +131,37 @@ class _Compared(dict[int, str]):
         ignored = unicodedata.category(character).startswith(("P", "S", "Cf", "Me"))
         if ignored or "VARIATION SELECTOR" in unicodedata.name(character, ""):
             character = ""
-        elif character.isdecimal():
-            character = str(unicodedata.decimal(character))
         self[code] = character
         return character
 
 
-_COMPARED = _Compared()
-_ARTICLE = re.compile(r"\b(a|an|the)\b")
+class _Digits(dict[int, str]):
+    """For str.translate: the digits of all scripts as 0 to 9."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = str(unicodedata.decimal(chr(code), chr(code)))
+        return self[code]
+
+
+_COMPARED, _DIGITS = _Compared(), _Digits()
+# Marks first: a search goes from one to the next. Between thousands, and before zeros alone: none.
+_NO_MARK = re.compile(r"[.,٬](?<=\d.)(?:(?=\d{3}(?!\d))|0+(?![.,]?\d))")
+_SIGN = r"(?<![^\s(\"'“‘«].)(?<=[-−–])(?=\d)|(?<=[^\W\d_][+#]|[+#][+#])(?!\w)"
+_DECIMAL = re.compile(rf"[-−–.,٫+#](?:(?<=\d[.,٫])(?=\d)|{_SIGN})")
+_MARK = re.compile(rf"[^\w\s](?:(?<=\d.)(?=\d)|{_SIGN})")
+_POINT = "ˑ"  # in their place: a letter to Unicode, so it stays
+_ARTICLE = re.compile(r"\b(?:a|an|the) ")
 _TOKENS = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
 
 
 def _unified(text: str) -> str:
-    """Lower case, and one form of every letter (Unicode's NFKC)."""
+    """Lower case, one form of every letter (Unicode's NFKC), and the digits 0 to 9."""
     if text.isascii():
         return text.lower()
     # Normalised twice: folding the case takes some letters apart again.
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return unicodedata.normalize("NFKC", folded)
+    unified = unicodedata.normalize("NFKC", folded).replace("i\u0307", "i")  # Turkish İ
+    return unified.translate(_DIGITS)
 
 
 @lru_cache(_CACHED_TEXTS)
@@ -157,12 +170,17 @@ def normalise(text: str) -> str:
 
     Lower case, no punctuation, no English articles, single spaces. Compatible forms are unified
     (NFKC), and so are the digits of all scripts. Punctuation is every character of the classes P
-    and S; invisible characters do not count. Where that leaves nothing, the article stays (the
-    answer "A."), or the lower-cased text ("%").
+    and S; invisible characters do not count. Where that leaves nothing, the lower-cased text stays
+    ("%").
+
+    Otherwise than in SQuAD, a mark within a number counts: 3.5 and 3,5 are `3ˑ5`, not 35, 1/2 is
+    `1ˑ2`; 1,000 and 1000.0 are 1000. So do a minus, -5, and the end of C++ or of a blood group, A+;
+    and the last word is no article: Vitamin A.
     """
     lowered = _unified(text)
-    plain = one_line(lowered.translate(_COMPARED))
-    return one_line(_ARTICLE.sub(" ", plain)) or plain or one_line(lowered)
+    numbered = _MARK.sub(_POINT, _NO_MARK.sub("", lowered))
+    plain = one_line(numbered.translate(_COMPARED))
+    return _ARTICLE.sub("", plain) or one_line(lowered)
 
 
 @lru_cache(_CACHED_TEXTS)
@@ -177,38 +195,40 @@ def tokens(text: str) -> tuple[str, ...]:
 # --- a text holds an answer ----------------------------------------------------------------------
 
 
-# 3.5 and 1,000 are words of their own. The mark first: a search goes from one to the next.
-_IN_NUMBER = re.compile(r"[.,](?<=\d.)(?=\d)")
+@lru_cache(_CACHED_TEXTS)
+def _with_numbers(text: str) -> str:
+    """`Minus -5 or 1,000.50` → `minus ˑ5 or 1000ˑ50`: each number is one word."""
+    return _DECIMAL.sub(_POINT, _NO_MARK.sub("", _unified(text)))
 
 
 @lru_cache(_CACHED_TEXTS)
-def _answer_pattern(answer: str) -> tuple[tuple[str, ...], str]:
-    """An answer's words, and the string to look for between the words of a text."""
-    found = words(_IN_NUMBER.sub("", _unified(answer)))
-    parts = tuple(word for word in found if word not in _ARTICLES) or tuple(found)
+def _answer_pattern(answer: str) -> tuple[tuple[str, ...], str, frozenset[str]]:
+    """An answer's words, the string to look for between the words of a text, and the articles that
+    do not count. Its last word is none: Vitamin A."""
+    found = words(_with_numbers(answer))
+    articles = _ARTICLES.difference(found[-1:])
+    parts = tuple(word for word in found if word not in articles)
     # The last Korean word may go on with a particle: 서울 stands in 서울은.
     end = "" if parts and "\uac00" <= parts[-1][-1] <= "\ud7a3" else " "
-    return parts, f" {' '.join(parts)}{end}"
+    return parts, f" {' '.join(parts)}{end}", articles
 
 
 def holds(text: str, answer: str) -> bool:
     """Whether all words of an answer stand in the text, side by side, in their order.
 
-    English articles do not count. `"3"` stands in "for 3 days", not in "13 days" nor in "13日";
-    東京 stands in 東京都. An answer without words ("%") stands in itself alone.
+    English articles do not count. `"3"` stands in "for 3 days", not in "13 days" nor in "13日", nor
+    in "3.5 days" or "-3 °C"; 東京 stands in 東京都. An answer without words ("%") stands in itself
+    alone.
     """
-    parts, pattern = _answer_pattern(answer)
+    parts, pattern, articles = _answer_pattern(answer)
     if not parts:
         return normalise(answer) == normalise(text) != ""
     if text == answer:
         return True
-    unified = _IN_NUMBER.sub("", _unified(text))
-    if not all(part in unified for part in parts):
+    numbered = _with_numbers(text)
+    if not all(part in numbered for part in parts):
         return False
-    found = words(unified)
-    if parts[0] not in _ARTICLES:
-        found = [word for word in found if word not in _ARTICLES]
-    return pattern in f" {' '.join(found)} "
+    return pattern in f" {' '.join(word for word in words(numbered) if word not in articles)} "
 
 
 def same_answer(one: str, other: str) -> bool:

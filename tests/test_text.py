@@ -126,6 +126,8 @@ def test_tokens_are_words_or_characters_by_script(text: str, pieces: list[str]) 
         ("crimson and red", "crimson red", False),  # side by side
         ("それは東京都です", "東京", True),
         ("13日です", "3", False),
+        ("بعد ١٢ يوما", "12", True),  # the digits of every script
+        ("١٬٢٥٠٫٥ كم", "1,250.5", True),
         ("3日です", "3", True),
         ("정답은 서울은", "서울", True),  # a particle may follow
         ("서울시 강남구", "울시", False),

@@ -10,7 +10,14 @@ from typing import Any, Self
 
 from lib.endpoints import EndpointSettings
 from lib.engine.budget import Budget, Used, meter_of
-from lib.engine.faults import BudgetSpent, EndpointError, Fault, RequestFailed, RequestRejected
+from lib.engine.faults import (
+    BudgetSpent,
+    EndpointError,
+    Fault,
+    RequestFailed,
+    RequestRejected,
+    short,
+)
 from lib.engine.ledger import Ledger
 from lib.engine.limits import limits_of
 from lib.engine.prices import load_prices
@@ -206,7 +213,9 @@ class Endpoint:
             task.exception()  # retrieved here: the caller may have been cancelled
 
     def _embedding_request(self, text: str) -> dict[str, Any]:
-        return {"role": self.settings.role, "model": self.settings.deployment, "input": text}
+        # With the address: vectors of two models of one name must not meet in an index.
+        place = {"model": self.settings.deployment, "address": self.settings.address}
+        return {"role": self.settings.role, **place, "input": text}
 
     async def _pay_vectors(self, keys: dict[str, str], batch: list[str]) -> None:
         """Send texts as one request; as two if so many are refused (10 to 64 are allowed)."""
@@ -218,7 +227,8 @@ class Endpoint:
             )
         except RequestRejected as rejected:
             if len(batch) == 1:
-                raise EndpointError(f"the texts were refused: {rejected}") from rejected
+                said = f"“{short(batch[0])}” is refused ({rejected}): its document must be left out"
+                raise EndpointError(f"{said}, or another model taken") from rejected
             half = len(batch) // 2
             for part in (batch[:half], batch[half:]):
                 await self._pay_vectors(keys, part)

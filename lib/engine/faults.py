@@ -21,6 +21,7 @@ _NO_CREDIT = re.compile(
     re.IGNORECASE,
 )
 _TRANSIENT = (402, 408, 409, 429)  # and 5xx
+_NO_VECTOR = re.compile(r"unsupported value: NaN")  # Ollama's 500: each time, for this text
 _ABOUT_KEYS = re.compile(r"\bapi[ _-]?key|unauthori[sz]ed|authenticat|credential", re.IGNORECASE)
 _MARKUP = re.compile(r"<(script|style|head)\b.*?</\1>|<[^<>]*>", re.IGNORECASE | re.DOTALL)
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -98,7 +99,8 @@ def read_body(
     no_credit = status == 402 and wait_s is None
     if status in (400, 403, 429):
         no_credit = bool(_NO_CREDIT.search(f"{code} {kind} {message}"))
-    if not no_credit and (status in _TRANSIENT or status >= 500):
+    again = (status in _TRANSIENT or status >= 500) and not _NO_VECTOR.search(message)
+    if not no_credit and again:
         raise Fault(
             f"the {where} failed ({status}: {message})",
             kind="busy" if status in (402, 429) else "server",

@@ -54,7 +54,8 @@ class Ledger:
 
     @staticmethod
     def key(request: Mapping[str, Any]) -> str:
-        """The hash of role, model, messages, sampling and engine; the address does not count."""
+        """The hash of role, model, messages, sampling and engine; the address counts for vectors
+        alone."""
         return fingerprint(request, length=64)
 
     def get(self, key: str) -> dict[str, Any] | None:

@@ -84,6 +84,11 @@ def load_questions(dataset_dir: Path, recipe: Recipe) -> list[EvalQuestion]:
             f"{portable(dataset.folder)} has no eval rows, and 4_eval needs some. Run 1_gen.ipynb "
             "with more documents, or with a larger share for the evaluation split."
         )
+    if twice := [id for id, count in Counter(ex.id for ex in examples).items() if count > 1]:
+        raise SetupError(
+            f"{portable(dataset.folder)} has several eval rows with the id “{twice[0]}”, so their "
+            "answers cannot be told apart. Give each row an id of its own."
+        )
     held_out = HELD_OUT if _holds_out_documents(dataset) else EVAL_SPLIT
     return [
         _question(ex, refusal, held_out if dataset.splits[ex.oracle.id] == "eval" else VETTED)

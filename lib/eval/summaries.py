@@ -35,8 +35,8 @@ Values = dict[str, float]  # question id → value
 
 
 def clusters_of(questions: Iterable[EvalQuestion]) -> dict[str, str]:
-    """Question id → its cluster: the oracle chunk, or the question itself if none is known."""
-    return {question.id: question.oracle.id or question.id for question in questions}
+    """Question id → its cluster: the oracle chunk, or the question's text if none is known."""
+    return {question.id: question.oracle.id or question.text for question in questions}
 
 
 def summarise(

@@ -14,6 +14,8 @@ from lib.text import find_quote, normalise, one_line
 NUM_QUERIES = 3
 _LIST_MARK = re.compile(r"^\s*(?:[-*•]|\(?\d{1,2}[.):])\s*")
 _NUMBER = re.compile(r"\d+")
+_COUNTED = re.compile(r"^\s*\(?\d{1,2}[.):]\s+(?=.*\d)", re.MULTILINE)  # `1. Document 3`
+_CHAIN, _LIST = (re.compile(rf"\d+(?:\]?\s*{mark}\s*\[?\d+)+") for mark in ">,")
 _NONE = re.compile(r"\W*none\b", re.IGNORECASE)
 
 
@@ -27,10 +29,12 @@ def queries_messages(question: str) -> list[Message]:
 
 
 def parse_queries(reply: str, question: str) -> list[str]:
-    """`1. Who made the pier?⏎2. The pier's builder` → at most NUM_QUERIES that differ"""
+    """`Here are some:⏎1. Who made the pier?⏎2. The pier's builder` → at most NUM_QUERIES that
+    differ; lines that announce a list are none."""
     found = {normalise(question): question}
     for line in reply.splitlines():
-        if text := one_line(_LIST_MARK.sub("", line)).strip('"“”'):
+        text = one_line(_LIST_MARK.sub("", line)).strip('*"“”,[]')
+        if any(map(str.isalnum, text)) and text[-1] not in ":：":
             found.setdefault(normalise(text), text)
     return list(found.values())[1 : NUM_QUERIES + 1]
 
@@ -78,8 +82,13 @@ def has_number(reply: str) -> bool:
 
 
 def parse_order(reply: str, count: int) -> list[int]:
-    """`3 > 1` → [2, 0]: places from 0, each once, those that there are."""
-    numbers = dict.fromkeys(int(found) for found in _NUMBER.findall(reply))
+    """`3 > 1` → [2, 0]: places from 0, each once, those that there are.
+
+    Of a reply with other numbers in its sentences, the last such chain; in a list, not its marks.
+    """
+    listed = _COUNTED.sub("", reply)
+    chains = _CHAIN.findall(listed) or _LIST.findall(listed) or [listed]
+    numbers = dict.fromkeys(int(found) for found in _NUMBER.findall(chains[-1]))
     return [number - 1 for number in numbers if 1 <= number <= count]
 
 

@@ -243,7 +243,11 @@ _REFUSES = re.compile(
     r"|(?:it is |this is )?not (?:mentioned|stated|specified|provided) in the\b)",
     re.IGNORECASE,
 )
-_BLANK_LINE = re.compile(r"\n[ \t]*\n")
+_PARAGRAPH_END = re.compile(
+    r"\n[ \t]*(?:\n|[*_#>-]*[ \t]*(?:explanation|reason(?:ing)?|justification|note|source|evidence)"
+    r"s?[*_]*[:：])",
+    re.IGNORECASE,
+)
 
 
 def plain_messages(question: str, documents: Sequence[str], *, refusal: str = "") -> list[Message]:
@@ -275,7 +279,7 @@ def parse_plain_answer(text: str, *, refusal: str = "") -> ParsedAnswer:
 def _first_paragraph(text: str) -> str:
     """The whole of a text that holds code, or that opens a list with a colon."""
     text = text.strip()
-    first = _BLANK_LINE.split(text)[0]
+    first = _PARAGRAPH_END.split(text)[0]
     return text if "```" in text or first.endswith((":", "：")) else first
 
 

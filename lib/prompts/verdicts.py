@@ -1,9 +1,11 @@
 """Reading the judge's reply: a verdict counts only if it cannot be an echo of an answer."""
 
+import ast
 import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,8 +43,9 @@ def parse_verdict(
 ) -> dict[str, Grade]:
     """`It names the wrong year. {"key": "5f1c…", "correct": "no", "fluency": 4}` → 0 and 4.
 
-    The JSON may be fenced, between sentences, or part of other JSON. A field that is missing, off
-    its scale ("yes or no", 6, 4.5, "4 of 10") or contradicts itself is unparsed; the others count.
+    The JSON may be fenced, between sentences, part of other JSON, or a dict of Python. A field that
+    is missing, off its scale ("yes or no", 6, 4.5, "4 of 10") or contradicts itself is unparsed;
+    the others count.
 
     A verdict without the key counts only if it cannot be an echo of the texts that were `shown`
     (None: never): JSON, if they hold none; a reply that is nothing but "Yes.", "**No**" or
@@ -120,6 +123,15 @@ def _object_at(reply: str, start: int) -> tuple[dict[str, Any], int]:
     return value, end
 
 
+def _dict_at(reply: str, start: int) -> tuple[dict[str, Any], int]:
+    """The same of a flat object as Python writes it: `{'key': '5f1c…', 'correct': False,}`"""
+    flat = _FLAT_OBJECT.match(reply, start)
+    with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+        if flat and isinstance(value := ast.literal_eval(flat[0]), dict):
+            return _no_doubles([(str(name), given) for name, given in value.items()]), flat.end()
+    return {}, 0
+
+
 def _with_key(reply: str, key: str) -> list[dict[str, Any]]:
     """The JSON objects of the reply that have the key themselves, at any depth.
 
@@ -133,6 +145,8 @@ def _with_key(reply: str, key: str) -> list[dict[str, Any]]:
             if (at := reply.rfind("{", 0, at)) < 0:
                 break
             value, end = _object_at(reply, at)
+            if not end:
+                value, end = _dict_at(reply, at)
             given = value.get("key")
             if end > place.start() and isinstance(given, str) and given.strip() == key:
                 found.append(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 OnDone = Callable[[int], None]
 _BATCH, _SENT_TOGETHER = 32, 64  # texts: of a local model, and of a request
+# E5's models were trained with them (arXiv:2402.05672), and those of the hub do not bring them.
+_E5_PROMPTS = {"query": "query: ", "document": "passage: "}
+_IS_E5 = re.compile(r"(?:^|[-_/:])e5[-_](?!.*instruct)", re.IGNORECASE)
 _ON_NODES = 2048  # texts from which a cluster embeds them: it takes seconds to begin
 
 
@@ -55,6 +59,11 @@ def load_embedder(recipe: Recipe) -> Embedder:
     return LocalEmbedder(
         str(minilm_dir()), name=MINILM_NAME, identity=MINILM_SHA256, cluster=recipe.cluster
     )
+
+
+def prompts_of(model: str) -> dict[str, str]:
+    """`intfloat/multilingual-e5-small` → its prompts; {}: the model's own, if it has any."""
+    return _E5_PROMPTS if _IS_E5.search(Path(model).name) else {}
 
 
 def require_models(recipe: Recipe) -> None:
@@ -112,8 +121,9 @@ class LocalEmbedder:
     """
 
     def __init__(self, model: str, *, name: str, identity: str, cluster: str = "") -> None:
-        self.name, self.identity = name, f"{name}@{identity}, mean of windows"
-        self._path, self._cluster = model, cluster
+        self._path, self._cluster, self._prompts = model, cluster, prompts_of(model)
+        prompts = ", with prompts" * bool(self._prompts)
+        self.name, self.identity = name, f"{name}@{identity}, mean of windows{prompts}"
 
     def documents(self, texts: Sequence[str], *, on_done: OnDone = lambda _: None) -> numpy.ndarray:
         return self._embed(texts, "encode_document", on_done)
@@ -129,7 +139,7 @@ class LocalEmbedder:
         from sentence_transformers import SentenceTransformer
 
         try:
-            return SentenceTransformer(self._path, device="cpu")
+            return SentenceTransformer(self._path, device="cpu", prompts=self._prompts or None)
         except (OSError, ValueError) as error:
             raise SetupError(
                 f"The embedding model '{self._path}' cannot be loaded: {short(error)}. "
@@ -167,16 +177,21 @@ class LocalEmbedder:
     def windows(self, text: str) -> list[str]:
         """The whole text if the model reads it whole, else equal windows that it reads."""
         limit = self._model.max_seq_length
-        if limit is None:
+        if limit is None or limit == math.inf:  # static embeddings read any text
             return [text]
-        room = limit - 8  # special tokens, and a word that a cut splits into more tokens
-        offsets = self._model.tokenizer(
-            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-        )["offset_mapping"]
-        count = -(-len(offsets) // room)
+        tokenizer, room = self._model.tokenizer, limit - 8  # special tokens, and a word that is cut
+        tells = tokenizer.is_fast  # where its tokens are; else they are taken to be equally long
+        encoded = tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=tells, verbose=False
+        )
+        length = len(encoded["input_ids"])
+        count = -(-length // (room if tells else room * 3 // 4))
         if count <= 1:
             return [text]
-        cuts = [offsets[len(offsets) * i // count][0] for i in range(1, count)]
+        if tells:
+            cuts = [encoded["offset_mapping"][length * i // count][0] for i in range(1, count)]
+        else:
+            cuts = [len(text) * i // count for i in range(1, count)]
         edges = [0, *cuts, len(text)]
         return [text[start:end] for start, end in pairwise(edges)]
 
@@ -199,10 +214,18 @@ class EndpointEmbedder:
 
     def __init__(self, settings: EndpointSettings, recipe: Recipe) -> None:
         self.name = re.sub(r"[^A-Za-z0-9._-]+", "-", settings.deployment)
-        self.identity = f"{settings.deployment} at {settings.address}"
+        self._prompts = prompts_of(settings.deployment)
+        prompts = ", with prompts" * bool(self._prompts)
+        self.identity = f"{settings.deployment} at {settings.address}{prompts}"
         self._settings, self._recipe = settings, recipe
 
     def documents(self, texts: Sequence[str], *, on_done: OnDone = lambda _: None) -> numpy.ndarray:
+        return self._embed([self._prompts.get("document", "") + text for text in texts], on_done)
+
+    def queries(self, texts: Sequence[str]) -> numpy.ndarray:
+        return self._embed([self._prompts.get("query", "") + text for text in texts])
+
+    def _embed(self, texts: Sequence[str], on_done: OnDone = lambda _: None) -> numpy.ndarray:
         batches = [texts[i : i + _SENT_TOGETHER] for i in range(0, len(texts), _SENT_TOGETHER)]
 
         async def embed() -> list[list[list[float]] | EndpointError]:
@@ -227,10 +250,17 @@ class EndpointEmbedder:
                 f"Embedding stopped: {error}. The vectors of {len(rows)} texts are in the ledger: "
                 "run it again."
             ) from error
+        if len(lengths := {len(row) for row in rows}) > 1:
+            raise another_model(self.name, *sorted(lengths)[:2])
         return _unit(rows)
 
-    def queries(self, texts: Sequence[str]) -> numpy.ndarray:
-        return self.documents(texts)
+
+def another_model(name: str, length: int, other: int) -> SetupError:
+    """Two texts cannot be compared."""
+    return SetupError(
+        f"The embedding model {name} gave vectors of {length:,} and of {other:,} numbers, so its "
+        "server has another model than before. Give it another name (EMBEDDING_OPENAI_DEPLOYMENT)."
+    )
 
 
 def _unit(rows: Sequence[Any]) -> numpy.ndarray:

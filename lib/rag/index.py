@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, replace
 from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
-from shutil import copytree
 from typing import TYPE_CHECKING, Any
 
 from lib.progress import Progress
 from lib.prompts.languages import language_of
 from lib.rag import keywords
 from lib.rag.embedder import Embedder, load_embedder
+from lib.rag.minilm import MINILM_NAME
 from lib.rag.sentences import SentenceVectors
 from lib.recipe import Recipe, division_of, retrieval_parts
 from lib.records import Chunk
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 COLLECTION = "chunks"
 _SIZES = "sizes.json"
 _READ_FOR_LANGUAGE = 2000  # characters of a document
+_READ_FOR_MINILM = 200  # documents
+_MULTILINGUAL = "intfloat/multilingual-e5-small"
 ROWS_AT_ONCE = 5000  # SQLite takes 32,766 variables in a statement; Chroma sends one a row
 # One thread always builds the same graph; a wide search finds what brute force finds (tested).
 _HNSW = {
@@ -172,22 +174,23 @@ def _group(document_id: str, chunks: Sequence[Chunk], by: str) -> str:
 def _vectors_dir(chunks: Sequence[Chunk], embedder: Embedder) -> Path:
     """`artefacts/indexes/<model>-<fingerprint>`, built if it is not there.
 
-    Where an earlier index of the same model has some of their texts, only the others are embedded,
-    and where it has most of them, it is copied and updated. The folder appears only when it is
-    complete, so an interrupted build is never reused; one that is damaged is built anew.
+    Of an earlier index of the same model the vectors of the same texts are taken, and nothing else:
+    Chroma's graph loses chunks when others are deleted or replaced. The folder appears
+    only when it is complete, so an interrupted build is never reused; one that is damaged is built
+    anew.
     """
     made_of = {"chunks": [asdict(chunk) for chunk in chunks], "embedder": embedder.identity}
-    target = artefact_dir("indexes", embedder.name, made_of | {"format": 2})
-    if target.is_dir() and _is_readable(target):
+    target = artefact_dir("indexes", embedder.name, made_of | {"format": 3})
+    if target.is_dir() and _is_readable(target, len(chunks)):
         print(f"index        reused · {len(chunks):,} chunks · {portable(target)}")
         return target
-    earlier, vectors = _earlier(target, embedder, chunks)
+    if embedder.name == MINILM_NAME:
+        _say_other_languages(chunks)
+    vectors = _known_vectors(target, embedder, chunks)
+    new = [chunk.text for chunk in chunks if chunk.text not in vectors]
+    if known := len(chunks) - len(new):
+        print(f"index        {known:,} of {len(chunks):,} chunks are known")
     with building(target) as folder:
-        if earlier and 2 * sum(chunk.text in vectors for chunk in chunks) > len(vectors):
-            copytree(earlier, folder, dirs_exist_ok=True)
-        new = [chunk.text for chunk in chunks if chunk.text not in vectors]
-        if known := len(chunks) - len(new):
-            print(f"index        {known:,} of {len(chunks):,} chunks are known")
         vectors |= _embed(new, embedder)
         with open_client(folder) as client:
             _fill(client, chunks, vectors, embedder.identity)
@@ -195,11 +198,22 @@ def _vectors_dir(chunks: Sequence[Chunk], embedder: Embedder) -> Path:
     return target
 
 
-def _earlier(
-    target: Path, embedder: Embedder, chunks: Sequence[Chunk]
-) -> tuple[Path | None, dict[str, Any]]:
-    """The readable index of this model with the most of these chunks, the newest of several, and
-    its vectors by their texts."""
+def _say_other_languages(chunks: Sequence[Chunk]) -> None:
+    """MiniLM reads English alone, and makes vectors of any text."""
+    begins = {chunk.document_id: chunk.text for chunk in reversed(chunks)}
+    sample = [*begins.values()][:: 1 + len(begins) // _READ_FOR_MINILM]
+    counts = Counter(map(language_of, sample))
+    if 2 * counts.pop("en", 0) < len(sample):
+        found = ", ".join(f"{name} {count}" for name, count in counts.most_common(3))
+        print(
+            f"index        {MINILM_NAME} reads English, and most documents are not in English "
+            f"(of {len(sample)}: {found}). Set embedding_model, such as to {_MULTILINGUAL}."
+        )
+
+
+def _known_vectors(target: Path, embedder: Embedder, chunks: Sequence[Chunk]) -> dict[str, Any]:
+    """Text → its vector, of the readable index of this model with the most of these chunks, the
+    newest of several."""
     sample = [chunk.id for chunk in chunks[:: 1 + len(chunks) // ROWS_AT_ONCE]]
     shared: dict[Path, int] = {}
     folders = [path for path in target.parent.glob(f"{embedder.name}-*") if path.is_dir()]
@@ -209,19 +223,21 @@ def _earlier(
                 collection = client.get_collection(COLLECTION, embedding_function=None)
                 if (collection.metadata or {}).get("embedder") == embedder.identity:
                     shared[folder] = len(collection.get(ids=sample, include=[])["ids"])
-    if not shared:
-        return None, {}
-    best = max(shared, key=lambda folder: shared[folder])
     vectors: dict[str, Any] = {}
-    with open_client(best) as client:
+    if not shared:
+        return vectors
+    with open_client(max(shared, key=lambda folder: shared[folder])) as client:
         collection = client.get_collection(COLLECTION, embedding_function=None)
-        for found in _parts(collection, "documents", "embeddings"):
+        for start in range(0, collection.count(), ROWS_AT_ONCE):
+            found = collection.get(
+                limit=ROWS_AT_ONCE, offset=start, include=["documents", "embeddings"]
+            )
             vectors |= zip(found["documents"], found["embeddings"], strict=True)
-    return best, vectors
+    return vectors
 
 
-def _is_readable(folder: Path) -> bool:
-    """Whether its database holds chunks, and the files of its graph are as they were written.
+def _is_readable(folder: Path, count: int | None = None) -> bool:
+    """Whether its database holds so many chunks (None: any), and its graph's files are as written.
 
     SQLite says the first: Chroma remembers a client that failed. With a part of the graph (a copy
     that broke off, a full disk) it would find only what is left.
@@ -231,7 +247,10 @@ def _is_readable(folder: Path) -> bool:
         if (sizes := folder / _SIZES).is_file() and read_json(sizes) != _graph_sizes(folder):
             raise ValueError("files of its graph are damaged")
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
-            return bool(database.execute("SELECT COUNT(*) FROM embeddings").fetchone()[0])
+            held = database.execute("SELECT COUNT(*) FROM embeddings").fetchone()[0]
+        if count not in (None, held):
+            raise ValueError(f"it holds {held:,} chunks, not {count:,}")
+        return bool(held)
     except (OSError, ValueError, sqlite3.Error) as error:
         print(f"index        {portable(folder)} cannot be read ({error}): it is not used")
         return False
@@ -254,37 +273,23 @@ def _embed(texts: Sequence[str], embedder: Embedder) -> dict[str, Any]:
 
 
 def _fill(client: Any, chunks: Sequence[Chunk], vectors: Mapping[str, Any], identity: str) -> None:
-    """Make the collection hold these chunks, whatever it holds."""
-    collection = client.get_or_create_collection(
+    """Make a collection of these chunks."""
+    collection = client.create_collection(
         COLLECTION,
         embedding_function=None,
         configuration={"hnsw": _HNSW},
         metadata={"embedder": identity},
     )
-    known: dict[str, dict[str, Any]] = {}
-    for found in _parts(collection, "documents", "metadatas"):
-        rows = zip(found["ids"], found["documents"], found["metadatas"], strict=True)
-        known |= {name: {"id": name, "text": text, **fields} for name, text, fields in rows}
-    new = [chunk for chunk in chunks if known.get(chunk.id) != asdict(chunk)]
-    gone = list(known.keys() - {chunk.id for chunk in chunks})
     step = client.get_max_batch_size()
-    for start in range(0, len(gone), step):
-        collection.delete(ids=gone[start : start + step])
-    for start in range(0, len(new), step):
-        part = new[start : start + step]
+    for start in range(0, len(chunks), step):
+        part = chunks[start : start + step]
         metadatas = [asdict(chunk) for chunk in part]
-        collection.upsert(
+        collection.add(
             ids=[fields.pop("id") for fields in metadatas],
             documents=[fields.pop("text") for fields in metadatas],
             embeddings=[vectors[chunk.text] for chunk in part],
             metadatas=metadatas,
         )
-
-
-def _parts(collection: Any, *columns: str) -> Iterator[Mapping[str, Any]]:
-    """All its rows."""
-    for start in range(0, collection.count(), ROWS_AT_ONCE):
-        yield collection.get(limit=ROWS_AT_ONCE, offset=start, include=list(columns))
 
 
 def open_client(folder: Path) -> Any:

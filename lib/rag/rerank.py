@@ -17,6 +17,8 @@ from lib.rag.retrievers import fuse
 from lib.rag.sentences import SentenceVectors
 from lib.settings import SetupError
 
+_SCORING = ("ForSequenceClassification", "ForCausalLM")  # how the models that score are named
+
 
 class SentenceReranker(Compressor):
     """By the cosine of a document's best sentence, fused with the order in which they come.
@@ -49,12 +51,17 @@ class CrossEncoderReranker(Compressor):
         from sentence_transformers import CrossEncoder
 
         try:
-            return CrossEncoder(self.model, device="cpu", trust_remote_code=False)
+            encoder = CrossEncoder(self.model, device="cpu", trust_remote_code=False)
+            kinds, scores = encoder.config.architectures or _SCORING, encoder.num_labels
+            # Of an embedding model it makes one, with random weights for its score.
+            if scores != 1 or not kinds[0].endswith(_SCORING):
+                raise ValueError(f"a {kinds[0]} with {scores} labels is not a re-ranker")
         except (OSError, ValueError) as error:
             raise SetupError(
                 f"The re-ranker '{self.model}' cannot be loaded: {short(error)}. Give a folder or "
                 "a name of a cross-encoder, 'llm', or ''."
             ) from error
+        return encoder
 
 
 class ModelReranker(Compressor):

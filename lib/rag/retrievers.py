@@ -10,6 +10,7 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
 from lib.rag.documents import Retriever, as_document, scored
+from lib.rag.embedder import another_model
 from lib.rag.index import ROWS_AT_ONCE, Index
 
 _SPARE = 20  # candidates beyond k, ranked again with exact distances
@@ -29,11 +30,14 @@ class DenseRetriever(Retriever):
     def find(self, questions: Sequence[str]) -> list[list[Document]]:
         if not questions:
             return []
-        vectors = self.index.embedder.queries(questions)
-        count = min(self.k + _SPARE, self.index.num_chunks)
+        vectors, index = self.index.embedder.queries(questions), self.index
+        [known] = index.collection.get(limit=1, include=["embeddings"])["embeddings"]
+        if len(known) != vectors.shape[1]:
+            raise another_model(index.embedder.name, len(known), vectors.shape[1])
+        count = min(self.k + _SPARE, index.num_chunks)
         step, found = max(1, ROWS_AT_ONCE // count), list[list[Document]]()
         for part in (vectors[i : i + step] for i in range(0, len(vectors), step)):
-            near = self.index.collection.query(
+            near = index.collection.query(
                 query_embeddings=part, n_results=count, include=["embeddings"]
             )
             found += map(self._nearest, part, near["ids"], near["embeddings"])

@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,13 +13,14 @@ from typing import Any
 
 from lib.prompts.student import neutralise
 from lib.reading.assemble import Skipped, Text, assemble, clean
-from lib.reading.tables import read_table, table_path, text_value
+from lib.reading.tables import read_table, shown, table_path, text_value
 from lib.records import Document
 from lib.text import one_line
 
 ROW_ID = "train_file, row "  # the ids of its questions begin with this
-_QUESTION = ("question", "query")
-_ANSWER = ("answer", "gold_final_answer")  # the second is that of our own format `eval`
+# The second are those of our own format `eval`, the others those of Ragas and DeepEval.
+_QUESTION = ("question", "query", "user_input", "input")
+_ANSWER = ("answer", "gold_final_answer", "ground_truth", "expected_output", "reference")
 _DOCUMENT = ("document", "document_id", "source", "title", "path")
 _PASSAGE = ("passage", "oracle_context", "context")
 _QUOTE = ("quote", "evidence")
@@ -58,14 +59,29 @@ class TrainingItem:
 
 
 def read_evaluation_file(path: str | Path) -> list[EvaluationItem]:
-    """`question,answer⏎Who lit the lamp?,the keeper` → one item."""
+    """`question,answer⏎Who lit the lamp?,the keeper` → one item; of equal rows the first.
+
+    Rows that differ in the answer alone are printed.
+    """
 
     def item(number: int, row: Mapping[str, Any]) -> EvaluationItem:
-        return EvaluationItem(number, text_value(row, *_QUESTION), text_value(row, *_ANSWER))
+        return EvaluationItem(number, text_value(row, *_QUESTION), _right_answer(row))
 
     names = _QUESTION + _ANSWER
     columns = f"a question ({' or '.join(_QUESTION)}) and an answer ({' or '.join(_ANSWER)})"
-    return read_table(table_path(path, "eval_file"), item, names=names, columns=columns)
+    items = read_table(table_path(path, "eval_file"), item, names=names, columns=columns)
+    different: dict[tuple[str, str], EvaluationItem] = {}
+    for one in items:
+        different.setdefault((one_line(one.question), one_line(one.answer)), one)
+    if again := len(items) - len(different):
+        print(f"{path}: {again:,} rows repeat another one, and are asked once.")
+    counts = Counter(question for question, _ in different)
+    if several := [question for question, number in counts.items() if number > 1]:
+        print(
+            f"{path}: {len(several):,} questions have several answers, in rows of their own "
+            f"(“{several[0][:100]}”): a reply can match only one. Leave one row of each."
+        )
+    return [*different.values()]
 
 
 def read_training_file(path: str | Path) -> list[TrainingItem]:
@@ -90,9 +106,16 @@ def _item(number: int, row: Mapping[str, Any]) -> TrainingItem:
         evidence = _evidence(row)
         texts = map(_as_read, _texts(row, _DISTRACTORS))
         distractors = tuple(Evidence(document=one_line(text), passage=text) for text in texts)
-    question, answer = text_value(row, *_QUESTION), text_value(row, *_ANSWER)
+    question, answer = text_value(row, *_QUESTION), _right_answer(row)
     reasoning = "\n".join(map(_clean, _texts(row, _REASONING)))
     return TrainingItem(number, one_line(question), answer, reasoning, evidence, distractors)
+
+
+def _right_answer(row: Mapping[str, Any]) -> str:
+    """Ragas calls a model's answer `answer`."""
+    if {"answer", "ground_truth"} <= row.keys():
+        raise ValueError("it has an answer and a ground_truth: leave the right one's column alone")
+    return text_value(row, *_ANSWER)
 
 
 def _evidence(row: Mapping[str, Any]) -> tuple[Evidence, ...]:
@@ -101,6 +124,7 @@ def _evidence(row: Mapping[str, Any]) -> tuple[Evidence, ...]:
     documents, passages, quotes = (
         list(map(_as_read, _texts(row, names))) for names in (_DOCUMENT, _PASSAGE, _QUOTE)
     )
+    quotes = [quote.strip('"“”„«»') or quote for quote in quotes]  # marks of whoever quotes
     if len(documents) == 1 < len(passages):
         documents *= len(passages)
     pairs = list(zip_longest(documents, passages, fillvalue="")) or [("", "")] * bool(quotes)
@@ -117,7 +141,7 @@ def _texts(row: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(one, str | int | float) for one in values):
         raise ValueError(f"its {name} is neither a text nor a list of texts")
-    return list(dict.fromkeys(str(one) for one in values if str(one).strip()))
+    return list(dict.fromkeys(shown(one) for one in values if shown(one).strip()))
 
 
 def _clean(text: str) -> str:

@@ -7,10 +7,14 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, time, timedelta
+from functools import partial
+from html import unescape
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any, TypeVar
+from zipfile import BadZipFile, ZipFile
 
 from lib.reading.assemble import reason_of
 from lib.reading.sources import find_path
@@ -20,6 +24,14 @@ from lib.text import one_line
 
 MAX_BYTES = 100 << 20  # of a file that is read as a whole, and of the cells of a workbook
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+# Number formats of XLSX that have no code there (ECMA-376, 18.8.30)
+_FORMATS = dict.fromkeys("2 4 7 8 39 40 43 44".split(), "0.00") | {"9": "0%", "10": "0.00%"}
+_FORMAT = re.compile(r'<numFmt\s(?=[^>]*numFmtId="(\d+)")[^>]*formatCode="([^"]*)"')
+_NO_DIGITS = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.|;.*')  # of a format: texts, colours, those below 0
+_STYLED_NUMBER = re.compile(
+    r'<c\s(?=[^>]*\bs="(?P<style>\d+)")(?=[^>]*(?P<place>\br="\w+"))(?![^>]*\bt="[^n])[^>]*>'
+    r"(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)?<v>(?P<value>[-+\d.Ee]+)</v></c>"
+)
 
 Row = TypeVar("Row")
 
@@ -82,7 +94,7 @@ def text_value(row: Mapping[str, Any], *names: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError(f"its {name} is a {type(value).__name__}, not a text")
     # JSON can hold half of a UTF-16 pair, which no file can.
-    text = str(value).encode("utf-8", "ignore").decode().strip()
+    text = shown(value).encode("utf-8", "ignore").decode().strip()
     if not text:
         raise ValueError(f"it has no {name}")
     return text
@@ -103,15 +115,21 @@ def _csv_rows(text: str, names: Sequence[str]) -> Iterator[dict[str, str] | Valu
     )
     columns = headers[separator]
     _check_header(columns, names)
+    csv.field_size_limit(MAX_BYTES)  # a cell may hold a whole document
     rows = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True)
     next(rows, None)  # the header
-    for cells in rows:
-        while cells and not cells[-1].strip():
-            cells.pop()
-        if len(cells) > len(columns):
-            yield ValueError("it has more cells than the header: put texts with commas into quotes")
-        elif cells:
-            yield dict(zip(columns, cells, strict=False))
+    try:
+        for cells in rows:
+            while cells and not cells[-1].strip():
+                cells.pop()
+            if len(cells) > len(columns):
+                more = "it has more cells than the header: put texts with commas into quotes"
+                yield ValueError(more)
+            elif cells:
+                yield dict(zip(columns, cells, strict=False))
+    except csv.Error as error:
+        wrong = f"line {rows.line_num}: {error}; within a cell in quotes, write each quote twice"
+        raise ValueError(wrong) from error
 
 
 def _check_header(columns: Sequence[str], names: Sequence[str]) -> None:
@@ -162,12 +180,12 @@ def read_workbook(path: Path) -> dict[str, list[list[str]]]:
     sheets: dict[str, list[list[str]]] = {}
     size = 0
     try:
-        book = load_workbook(BytesIO(read_bytes(path)))
+        book = load_workbook(BytesIO(_formatted_as_texts(read_bytes(path))))
         for about in book.sheets_metadata:
             if about.visible != SheetVisibleEnum.Visible:
                 continue
             for cells in book.get_sheet_by_name(about.name).iter_rows():
-                texts = [_shown(value) for value in cells]
+                texts = [shown(value) for value in cells]
                 if any(text.strip() for text in texts):
                     sheets.setdefault(about.name, []).append(texts)
                     size += sum(len(text) + 1 for text in texts)
@@ -181,12 +199,50 @@ def read_workbook(path: Path) -> dict[str, list[list[str]]]:
     return sheets
 
 
-def _shown(value: Any) -> str:
+def _formatted_as_texts(data: bytes) -> bytes:
+    """A workbook in XLSX whose numbers of a format are texts: "5%", "18.50", "007".
+
+    Whoever types 5% or $18.50 into a spreadsheet makes such a cell, and calamine tells no formats.
+    """
+    with suppress(BadZipFile, KeyError, RuntimeError), ZipFile(BytesIO(data)) as book:
+        styles = book.read("xl/styles.xml").decode(errors="replace")
+        codes = _FORMATS | dict(_FORMAT.findall(styles))
+        numbers = re.findall(r'<xf\s[^>]*?numFmtId="(\d+)"', styles.partition("<cellXfs")[2])
+        of_style = [_NO_DIGITS.sub("", unescape(codes.get(number, ""))) for number in numbers]
+        if not any(of_style):
+            return data
+        changed = BytesIO()
+        with ZipFile(changed, "w") as copy:
+            for name in book.namelist():
+                part = book.read(name)
+                if name.startswith("xl/worksheets/"):
+                    part = _STYLED_NUMBER.sub(partial(_as_text, of_style), part.decode()).encode()
+                copy.writestr(name, part)
+        return changed.getvalue()
+    return data
+
+
+def _as_text(of_style: Sequence[str], cell: re.Match[str]) -> str:
+    """The XML of a cell, whose number is a text if its style has a format for it."""
+    style, value = int(cell["style"]), float(cell["value"])
+    code = of_style[style] if style < len(of_style) else ""
+    if "%" in code:
+        text = f"{shown(100 * value)}%"
+    elif found := re.fullmatch(r"[^A-Za-z]*?(?:0\.(0+)|(00+))[^A-Za-z0]*", code):
+        text = f"{value:.{len(found[1])}f}" if found[1] else shown(value).zfill(len(found[2]))
+    else:
+        return cell[0]
+    return f'<c {cell["place"]} t="str"><v>{text}</v></c>'
+
+
+def shown(value: Any) -> str:
     """`13.0` → "13", `date(2026, 11, 28)` → "2026-11-28": as a person reads the cell."""
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, float):
         return f"{value:.15G}"  # a spreadsheet's digits: 0.1 + 0.2 is 0.3
+    if isinstance(value, time | datetime):
+        return str(value).removesuffix(" 00:00:00").removesuffix(":00")
     if isinstance(value, timedelta):
         seconds = round(value.total_seconds())
         return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"

@@ -452,6 +452,9 @@ def test_embeddings_go_through_the_ledger() -> None:
         assert run(embed(["c", "ab", "d"]))[:2] == [first[2], first[0]]
         assert run(embed(["ab", "f", "f"]))[1:] == run(embed(["f"])) * 2  # equal texts, once
         assert [request["input"] for request in server.requests] == [["ab", "b", "c"], ["d"], ["f"]]
+    with serve(Loopback()) as server:  # it may have another model of that name
+        run(embed(["ab"]))
+        assert [request["input"] for request in server.requests] == [["ab"]]
 
 
 def test_texts_of_which_too_many_are_refused_are_sent_in_smaller_requests() -> None:
@@ -473,6 +476,27 @@ def test_texts_of_which_too_many_are_refused_are_sent_in_smaller_requests() -> N
         sent = [request["input"] for request in server.requests if request["input"] != ["Hello"]]
     assert [vector.index(1) for vector in vectors] == list(range(10))
     assert sent == [["a", "b"], ["c", "d", "e"], ["f", "g"], ["h", "i", "j"]]
+
+
+def test_a_text_that_has_no_vector_is_named_and_the_others_are_kept() -> None:
+    """Ollama's 500 for one of bge-m3's texts, which it gives each time."""
+
+    class NoNumber(Loopback):
+        async def embeddings(self, request: web.Request) -> web.Response:
+            if "bad" in (await request.json())["input"]:
+                return error(500, "failed to encode response: json: unsupported value: NaN")
+            return await super().embeddings(request)
+
+    async def embed(server: Loopback, texts: list[str]) -> list[list[float]]:
+        async with Endpoint(settings(server), Recipe(), ledger=Ledger()) as endpoint:
+            return await endpoint.embed(texts)
+
+    with serve(NoNumber()) as server:
+        with pytest.raises(EndpointError, match=r"“bad” is refused \(500: .*its document must be"):
+            run(embed(server, ["a", "b", "bad", "c"]))
+        paid = len(server.requests)
+        assert len(run(embed(server, ["a", "b"]))) == 2
+        assert len(server.requests) == paid
 
 
 # --- what goes wrong -----------------------------------------------------------------------------

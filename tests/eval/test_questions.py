@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -57,6 +58,11 @@ def test_a_sample_is_seeded_ordered_and_grows(dataset_dir: Path) -> None:
 
 def test_nothing_to_ask_and_a_damaged_dataset_say_so(dataset_dir: Path) -> None:
     rows = read_jsonl(dataset_dir / "hf" / "eval.jsonl")
+    write_jsonl(dataset_dir / "hf" / "eval.jsonl", [*rows, rows[3]])
+    with pytest.raises(
+        SetupError, match=f"several eval rows with the id “{re.escape(rows[3]['id'])}"
+    ):
+        load_questions(dataset_dir, Recipe(max_questions=2))
     rows[0]["oracle"]["chunk_id"] = "elsewhere#0"
     write_jsonl(dataset_dir / "hf" / "eval.jsonl", rows)
     with pytest.raises(SetupError, match="elsewhere#0"):

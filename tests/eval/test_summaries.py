@@ -492,6 +492,9 @@ def test_scores_that_cannot_be_right_are_refused() -> None:
 def test_questions_of_a_chunk_belong_together_and_peoples_stand_alone() -> None:
     one, other = make_chunks(2)
     made = [question_of(one), question_of(one, 1), question_of(other)]
-    by_people = [replace(made[0], id=f"eval_file, row {i}", oracle=UNKNOWN) for i in range(2)]
+    by_people = [
+        replace(made[0], id=f"eval_file, row {i}", text=text, oracle=UNKNOWN)
+        for i, text in enumerate(("Who?", "Why?", "Who?"))  # one with two answers counts once
+    ]
     clusters = clusters_of([*made, *by_people])
-    assert list(clusters.values()) == [one.id, one.id, other.id, *(q.id for q in by_people)]
+    assert list(clusters.values()) == [one.id, one.id, other.id, *(q.text for q in by_people)]

@@ -97,6 +97,13 @@ def test_the_key_may_come_last_and_lines_may_break_in_a_text() -> None:
     assert one(said.replace("{1901}", "1901,\nbut")) == 0
 
 
+@pytest.mark.parametrize("said", ["'no'", '"no"', "False", "'No.'"])
+def test_a_verdict_may_be_as_python_writes_it(said: str) -> None:
+    for end in ("}", ",}", ",\n}", ", 'fluency': 4}"):
+        assert one(f"It's wrong. {{'key': '{KEY}', 'correct': {said}{end} I'm sure.") == 0
+    assert one(f"{{'key': '{KEY}', 'correct': print('no')}}") is None
+
+
 def test_the_form_repeated_before_the_verdict_does_not_contradict_it() -> None:
     assert one(verdict(correct="yes or no") + verdict(correct="no")) == 0
     assert one(verdict(correct="yes or no")) is None

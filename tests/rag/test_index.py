@@ -19,9 +19,15 @@ from lib.eval.conditions import build_cases
 from lib.rag import index as index_module
 from lib.rag.chat_model import EndpointChat
 from lib.rag.documents import as_chunk
-from lib.rag.embedder import EndpointEmbedder, LocalEmbedder, load_embedder, require_models
+from lib.rag.embedder import (
+    EndpointEmbedder,
+    LocalEmbedder,
+    load_embedder,
+    prompts_of,
+    require_models,
+)
 from lib.rag.index import build_index
-from lib.rag.minilm import check_weights
+from lib.rag.minilm import check_weights, minilm_dir
 from lib.rag.pipeline import retrieve
 from lib.rag.retrievers import DenseRetriever
 from lib.recipe import Recipe
@@ -129,6 +135,13 @@ def test_an_updated_index_finds_what_a_new_one_finds(
         assert found == retrieve(fresh, asked, Recipe(), k=k, setting=setting)
 
 
+def test_an_updated_index_has_a_graph_of_its_own(letters: Letters) -> None:
+    """Chroma's loses chunks when others are deleted or replaced: 2 of 2,000, half of them new."""
+    folders = [build_index(random_chunks(40)[:count], Recipe()).folder for count in (40, 39)]
+    graphs = [path.name for folder in folders for path in folder.iterdir() if path.is_dir()]
+    assert len({*graphs}) == 2
+
+
 def test_an_index_of_the_same_chunks_is_updated_not_the_newest(letters: Letters) -> None:
     """Several indexes of one model: each is an update of itself."""
     chunks = random_chunks(40)
@@ -137,6 +150,48 @@ def test_an_index_of_the_same_chunks_is_updated_not_the_newest(letters: Letters)
     build_index(chunks[1:20], Recipe())
     build_index(chunks[21:], Recipe())
     assert letters.embedded == 40
+
+
+def test_another_model_of_the_same_name_says_so(
+    letters: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = build_index(make_chunks(4), Recipe())
+    monkeypatch.setattr(letters, "queries", lambda texts: numpy.ones((len(texts), 30)))
+    with pytest.raises(SetupError, match="letters gave vectors of 26 and of 30 numbers"):
+        retrieve(index, ["ferry"], DENSE, k=1)
+
+    class Other(Loopback):
+        async def embeddings(self, request: web.Request) -> web.Response:
+            size = 3 + len(self.requests)
+            data = [{"embedding": [1.0] * size} for _ in (await request.json())["input"]]
+            self.requests.append({})
+            return web.json_response({"data": data, "usage": {"prompt_tokens": 1}})
+
+    with serve(Other()) as server:
+        point(monkeypatch, server, "EMBEDDING")
+        embedder = load_embedder(Recipe())
+        embedder.documents(["a"])
+        with pytest.raises(SetupError, match="vectors of 3 and of 4 numbers"):
+            embedder.documents(["a", "b"])
+
+
+def test_documents_that_minilm_cannot_read_are_said(
+    letters: Letters, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    german = "Der Steg wurde 1887 eröffnet, und die Lampe brennt seitdem jede Nacht mit Öl."
+    chunks = [replace(chunk, document_id=chunk.id) for chunk in make_chunks(9)]
+    foreign = [replace(chunk, id=f"de{n}", document_id=f"de{n}", text=f"{german} {n}")
+               for n, chunk in enumerate(chunks)]  # fmt: skip
+    for name, made, said in (
+        ("all-MiniLM-L6-v2", chunks + foreign[:4], False),
+        ("all-MiniLM-L6-v2", chunks[:4] + foreign, True),
+        ("another", chunks[:4] + foreign, False),
+    ):
+        monkeypatch.setattr(letters, "name", name)
+        assert build_index(made, DENSE).folder
+        assert (
+            "most documents are not in English (of 13: de 9)" in capsys.readouterr().out
+        ) == said
 
 
 def test_search_by_words_embeds_nothing(letters: Letters, home_dir: Path) -> None:
@@ -176,6 +231,18 @@ def test_a_damaged_index_is_built_anew(
     assert found == [chunks[3]]
     assert capsys.readouterr().out.count("cannot be read") == 2
     assert letters.embedded == 6 + 6 + 1  # the first build, this one, and the question
+
+
+def test_an_index_that_was_changed_is_built_anew(
+    letters: Letters, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a vector store of LangChain it can be written to."""
+    chunks = make_chunks(5)
+    with build_index(chunks, DENSE) as index:
+        index.vector_store().add_texts(["ferry"])
+    with build_index(chunks, DENSE) as index:
+        assert len(retrieve(index, ["ferry"], DENSE, k=5)[0]) == 5
+    assert "it holds 6 chunks, not 5" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("damage", ["absent", "cut", "empty"])
@@ -358,6 +425,55 @@ def minilm() -> LocalEmbedder:
     embedder = load_embedder(Recipe())
     assert isinstance(embedder, LocalEmbedder)
     return embedder
+
+
+def test_models_without_a_fast_tokenizer_embed_long_texts(tmp_path: Path) -> None:
+    """A static one has a tokenizer of another library, PhoBERT's is in Python."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PhobertTokenizer, RobertaConfig, RobertaModel
+
+    whole = Tokenizer(models.WordLevel({"[UNK]": 0, "pier": 1, "lamp": 2}, unk_token="[UNK]"))
+    whole.pre_tokenizer = pre_tokenizers.Whitespace()
+    static = SentenceTransformer(modules=[StaticEmbedding(whole, embedding_dim=8)], device="cpu")
+    static.save(str(tmp_path / "static"))
+    (tmp_path / "vocab").write_text("".join(f"{c}@@ 1\n{c} 1\n" for c in "ielmpr"))
+    (tmp_path / "codes").write_text("#version: 0.2\n")
+    python = PhobertTokenizer(str(tmp_path / "vocab"), str(tmp_path / "codes"))
+    config = RobertaConfig(
+        vocab_size=len(python), hidden_size=8, num_hidden_layers=1, num_attention_heads=1,
+        intermediate_size=8, max_position_embeddings=66,
+    )  # fmt: skip
+    RobertaModel(config).save_pretrained(tmp_path / "python")
+    python.save_pretrained(tmp_path / "python")
+    long = "pier lamp " * 100
+    for name, windows in (("static", 1), ("python", 19)):
+        embedder = LocalEmbedder(str(tmp_path / name), name=name, identity=name)
+        assert embedder.documents(["pier", long]).shape == (2, 8)
+        pieces = embedder.windows(long)
+        assert "".join(pieces) == long
+        assert len(pieces) == windows
+
+
+def test_a_model_of_e5_gets_the_prompts_that_it_was_trained_with(
+    minilm: LocalEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hub's bring none. Here MiniLM is called so."""
+    folder = tmp_path / "multilingual-e5-small"
+    folder.symlink_to(minilm_dir())
+    named = load_embedder(Recipe(embedding_model=str(folder)))
+    asked, told = minilm.queries(["query: Who lit it?", "passage: Ann lit it."])
+    assert named.queries(["Who lit it?"])[0] == pytest.approx(asked, abs=1e-5)
+    assert named.documents(["Ann lit it."])[0] == pytest.approx(told, abs=1e-5)
+    with serve(Loopback()) as server:
+        point(monkeypatch, server, "EMBEDDING", "intfloat/e5-base-v2")
+        served = load_embedder(Recipe())
+        served.queries(["Who?"])
+        served.documents(["Ann."])
+        assert [body["input"] for body in server.requests] == [["query: Who?"], ["passage: Ann."]]
+    for model in ("all-MiniLM-L6-v2", "base5-x", "intfloat/multilingual-e5-large-instruct"):
+        assert prompts_of(model) == {}
 
 
 def test_minilm_retrieves_every_oracle_of_a_toy_corpus(

@@ -15,6 +15,7 @@ import pytest
 from langchain_core.documents import Document
 from langchain_core.language_models import FakeListChatModel
 
+from lib.prompts.retrieval import parse_order, parse_queries
 from lib.rag import index as index_module
 from lib.rag.citations import read_reply
 from lib.rag.compress import ModelCompressor, SentenceCompressor
@@ -348,8 +349,44 @@ def test_a_cross_encoder_ranks_by_its_scores(tmp_path: Path) -> None:
     model = CrossEncoderReranker(model=str(tmp_path / "reranker"), k=4)
     ranked = model.compress_documents(documents, "Which ferry?")
     assert [d.id for d in ranked] == [d.id for _, d in best[:4]]
-    with pytest.raises(SetupError, match="cannot be loaded"):
-        CrossEncoderReranker(model=str(tmp_path / "none")).compress_documents(documents, "x")
+    config.num_labels = 3
+    BertForSequenceClassification(config).save_pretrained(tmp_path / "three")
+    tokenizer.save_pretrained(tmp_path / "three")
+    for wrong, why in (
+        (tmp_path / "none", ""),
+        (minilm_dir(), "a BertModel with 1 labels is not a re-ranker"),
+        (tmp_path / "three", "with 3 labels is not a re-ranker"),
+    ):
+        with pytest.raises(SetupError, match=f"cannot be loaded: .*{why}"):
+            CrossEncoderReranker(model=str(wrong)).compress_documents(documents, "x")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Who made it?\nIts builder",
+        "Here are three other ways:\n\n1. **Who made it?**\n2) “Its builder”\n- Who built it?",
+        '```\n["Who made it?",\n "Its builder"]\n```',
+    ],
+)
+def test_other_questions_are_read_without_what_announces_them(reply: str) -> None:
+    assert parse_queries(reply, "who built it") == ["Who made it?", "Its builder"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "order"),
+    [
+        *(("3 > 1", [2, 0]), ("3, 1", [2, 0]), ("**[3]>[1]**", [2, 0]), ("3", [2]), ("3.", [2])),
+        *(("0", []), ("none", []), ("3\n1", [2, 0]), ("1. Document 3\n2. Document 1", [2, 0])),
+        (
+            "Of the 5 documents, 1 and 2 name 1887. Document 3 is best: 3 > 1. Opened May 4, 1887.",
+            [2, 0],
+        ),
+        ("Documents 1 to 5 were read, and 2 help: 3, 1", [2, 0]),
+    ],
+)
+def test_an_order_is_read_among_sentences(reply: str, order: list[int]) -> None:
+    assert parse_order(reply, 5) == order
 
 
 def test_a_model_may_rank_and_copy_but_not_invent() -> None:

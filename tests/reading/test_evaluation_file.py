@@ -35,8 +35,26 @@ def test_columns_have_other_names_too_and_numbers_are_texts(tmp_path: Path) -> N
     one = [EvaluationItem(1, "How many?", "42")]
     row = {"query": "How many?", "gold_final_answer": 42}
     assert read_evaluation_file(write(tmp_path / "b.json", json.dumps(row))) == one
+    for question, answer in (("user_input", "reference"), ("input", "expected_output")):
+        row = {question: "How many?", answer: "42", "response": "41", "actual_output": "41"}
+        assert read_evaluation_file(write(tmp_path / "b.json", json.dumps(row))) == one
+    row |= {"answer": "41", "ground_truth": "42"}
+    with pytest.raises(SetupError, match="row 1: it has an answer and a ground_truth"):
+        read_evaluation_file(write(tmp_path / "b.json", json.dumps(row)))
     text = "Answer;Note; Question \r\n 42 ;x;How many?\r\n"
     assert read_evaluation_file(write(tmp_path / "a.CSV", text)) == one
+
+
+def test_rows_that_repeat_are_asked_once_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [("Who lit it?", "Ann"), ("Why?", "so"), ("Who  lit it?", "Ann "), ("Who lit it?", "Bo")]
+    text = "".join(f"{question},{answer}\n" for question, answer in [("question", "answer"), *rows])
+    found = read_evaluation_file(write(tmp_path / "a.csv", text))
+    assert [(one.row, one.answer) for one in found] == [(1, "Ann"), (2, "so"), (4, "Bo")]
+    said = capsys.readouterr().out
+    assert "1 rows repeat another one" in said
+    assert "1 questions have several answers, in rows of their own (“Who lit it?”)" in said
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
@@ -57,6 +58,13 @@ def test_a_cell_may_hold_separators_quotes_and_line_ends(tmp_path: Path) -> None
     assert read(tmp_path / "a.csv", text) == [(1, 'Wer; wann,\r\nund "wo"?', "der\nWörter")]
 
 
+def test_a_cell_may_hold_a_whole_document(tmp_path: Path) -> None:
+    text = "A pier. " * 100_000
+    assert read(tmp_path / "a.csv", f'question,answer\nWho?,"{text}"\n') == [
+        (1, "Who?", text.strip())
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -64,7 +72,8 @@ def test_a_cell_may_hold_separators_quotes_and_line_ends(tmp_path: Path) -> None
         ("a.csv", "question,answer\nWho?,me,you\n", "row 1: it has more cells than the header"),
         ("a.csv", "sep=;\n", "holds no rows"),
         ("a.csv", "question;answer\nWho?\n", "row 1: it has no answer"),
-        ("a.csv", 'question,answer\n"Who?,me\n', "cannot be read: unexpected end"),
+        ("a.csv", 'question,answer\n"Who?,me\n', "cannot be read: line 2: unexpected end"),
+        ("a.csv", 'question,answer\nWhy?,so\n"Who?"?,me\n', "line 3: .*write each quote twice"),
         ("a.csv", "Frage;Antwort\nWer?;ich\n", "names no such column, but “frage, antwort”"),
         ("a.csv", "Our questions\nquestion,answer\nWho?,me\n", "but “our questions”"),
         ("a.csv", b"question,answer\nWho?,\xe9\n", "cannot be read: it is not UTF-8"),
@@ -181,6 +190,36 @@ def test_a_workbook_that_would_fill_the_memory_is_refused(
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ('<c r="B2" s="2"><v>0.05</v></c>', "5%"),
+        ('<c s="2" r="B2" t="n"><v>0.07</v></c>', "7%"),
+        ('<c r="B2" s="3"><f>1/8</f><v>0.125</v></c>', "12.5%"),
+        ('<c r="B2" s="2" t="str"><v>a fifth</v></c>', "a fifth"),
+        ('<c r="B2" s="0"><v>0.05</v></c>', "0.05"),
+        ('<c r="B2" s="5"><v>1018.5</v></c>', "1018.50"),
+        ('<c r="B2" s="6"><v>18</v></c>', "18.0"),
+        ('<c r="B2" s="7"><v>7</v></c>', "007"),
+        ('<c r="B2" s="8"><v>3.14159</v></c>', "3.14"),
+        ('<c r="B2" s="1"><v>46149</v></c>', "2026-05-07"),
+        ('<c r="B2" s="99"><v>3.5</v></c>', "3.5"),
+        ('<c r="B2" s="4"><v>0.4375</v></c>', "10:30"),
+        ('<c r="B2" t="d"><v>2026-05-07T00:00:00</v></c>', "2026-05-07"),  # as pandas writes a day
+        ('<c r="B2" t="d"><v>2026-05-07T10:30:00</v></c>', "2026-05-07 10:30"),
+    ],
+)
+def test_a_cell_is_read_as_it_is_shown(tmp_path: Path, cell: str, shown: str) -> None:
+    texts = [
+        f'<c r="{place}" t="str"><v>{text}</v></c>'
+        for place, text in (("A1", "question"), ("B1", "answer"), ("A2", "What share?"))
+    ]
+    rows = f'<row r="1">{texts[0]}{texts[1]}</row><row r="2">{texts[2]}{cell}</row>'
+    path = write_xlsx(tmp_path / "a.xlsx", {"One": rows})
+    found = read_table(path, pair, names=NAMES, columns="question and answer")
+    assert found == [(1, "What share?", shown)]
+
+
 def test_sheets_of_the_same_columns_are_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -189,6 +228,13 @@ def test_sheets_of_the_same_columns_are_named(
     assert len(read_table(path, pair, names=NAMES, columns="question and answer")) == 1
     said = "a.xlsx: read from its sheet “North”. Not read, with the same columns: “South”.\n"
     assert capsys.readouterr().out == said
+
+
+def test_numbers_of_json_are_written_as_people_do(tmp_path: Path) -> None:
+    """pandas makes a column with an empty cell one of floats."""
+    rows = [{"question": "When?", "answer": number} for number in (1887.0, 1e5, 0.1, 42)]
+    found = read(tmp_path / "a.json", json.dumps(rows))
+    assert [answer for _, _, answer in found] == ["1887", "100000", "0.1", "42"]
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl"])

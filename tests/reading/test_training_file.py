@@ -64,6 +64,11 @@ def test_texts_are_read_as_documents_are(tmp_path: Path) -> None:
     assert item.reasoning == "fine <ANSWER>: Ann"  # its markers are those of a label
 
 
+@pytest.mark.parametrize("quote", ["“It burns.”", '"It burns."', "«It burns.»", "It burns."])
+def test_the_marks_around_a_quote_are_not_quoted(tmp_path: Path, quote: str) -> None:
+    assert evidence(tmp_path, quote=quote) == (Evidence(quotes=("It burns.",)),)
+
+
 CONTEXT = [["Velm", ["A pier. ", " It is long."]], ["Tern", ["A boat."]], ["Ord", ["A hill."]]]
 FACTS = [["Velm", 1], ["Ord", 0], ["Ord", 7]]
 

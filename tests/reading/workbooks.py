@@ -13,7 +13,23 @@ Cell = str | float | date | None
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _SHEET = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-_STYLES = f'<styleSheet {_SHEET}><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs>'
+_FORMATS = (
+    "General",
+    "date",
+    "9",
+    "0.0%",
+    "20",
+    "&quot;$&quot;#,##0.00;[Red]-0",
+    "[$€-407] 0.0",
+    "000",
+)
+_STYLES = (
+    f"<styleSheet {_SHEET}><numFmts>"
+    + "".join(f'<numFmt numFmtId="{n}" formatCode="{c}"/>' for n, c in enumerate(_FORMATS, 170))
+    + "</numFmts><cellXfs>"
+    + "".join(f'<xf numFmtId="{number}"/>' for number in (0, 14, 9, 173, 20, 175, 176, 177, 2))
+    + "</cellXfs>"
+)  # a number, a date, two percentages, a time, two prices, leading zeros, two decimals
 
 
 def write_xlsx(

@@ -10,7 +10,7 @@ from lib.agreement import cohens_kappa
 from lib.eval.judge.grading import Judge, applicable, ask_judge
 from lib.eval.statistics.clustered import wilson_interval
 from lib.prompts.verdicts import FIELDS, JUDGED
-from lib.reading.tables import read_table, text_value
+from lib.reading.tables import read_table, shown, text_value
 from lib.settings import SetupError, expanded
 
 FEWEST_ROWS = 20
@@ -107,7 +107,7 @@ def read_labels(path: str | Path) -> list[LabelledAnswer]:
 
 def _row(number: int, values: Mapping[str, Any]) -> LabelledAnswer:
     texts = {name: text_value(values, name) for name in ("question", "reference", "answer")}
-    label = str(values.get("label", "")).strip()
+    label = shown(values.get("label", "")).strip()
     if label.lower() not in _LABELS:
         raise ValueError(f"its label is {label[:40]!r}, not yes or no")
     return LabelledAnswer(row=number, correct=_LABELS[label.lower()], **texts)

@@ -106,16 +106,16 @@ def correctness(reply: str, final: str | None, gold: str) -> Values:
 
 @lru_cache(4096)  # of one question right answers are often the same, letter for letter
 def _overlap(final: str, gold: str) -> Mapping[str, float]:
-    common = rouge(final, gold)
+    common, exact = rouge(final, gold), exact_match(final, gold)
     return {
-        "exact_match": exact_match(final, gold),
+        "exact_match": exact,
         "f1": f1(final, gold),
         "rouge_1": common["rouge1"],
         ROUGE_2: common["rouge2"],
         "rouge_l": common["rougeL"],
         "bleu": bleu(final, gold),
         "chrf": chrf(final, gold),
-        "answer_containment": float(holds(final, gold)),
+        "answer_containment": exact or float(holds(final, gold)),
     }
 
 

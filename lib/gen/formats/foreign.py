@@ -17,9 +17,10 @@ from lib.gen.formats.rows import (
     published,
 )
 from lib.prompts.student import parse_answer
+from lib.reading.tables import iter_records
 from lib.records import Chunk, Document, Page, Question, RaftExample, Rejected
 from lib.settings import SetupError
-from lib.store import fingerprint, read_jsonl
+from lib.store import fingerprint
 from lib.text import find_quote, one_line
 
 PUBLISHED = ("id", "type", "question", "context", "oracle_context", "cot_answer", "instruction")
@@ -78,6 +79,8 @@ def read_foreign(path: Path, *, unsaid: str) -> tuple[dict[str, list[Row]], list
                     f"has {', '.join(given) or 'nothing'}. A RAFT row has {', '.join(PUBLISHED)}: "
                     f"rename or add them, or give {BY_PROMPT}."
                 )
+            if isinstance(row["id"], int):
+                row["id"] = str(row["id"])
             if reason := _unusable(row):
                 left_out.append(LeftOut(split, str(row["id"]), reason))
             elif "chosen" not in given or row not in rows[split][-1:]:  # a row has several pairs
@@ -168,14 +171,17 @@ def _read_file(path: Path) -> list[Row]:
         if path.suffix == ".arrow":
             with pyarrow.memory_map(str(path)) as file:
                 return pyarrow.ipc.open_stream(file).read_all().to_pylist()
-        rows = read_jsonl(path)
-        if not all(isinstance(row, dict) for row in rows):
-            raise ValueError("a line is not a JSON object")
+        rows = []
+        for number, row in iter_records(path):
+            if not isinstance(row, dict):
+                wrong = row if isinstance(row, ValueError) else "it is not a JSON object"
+                raise ValueError(f"row {number}: {wrong}")
+            rows.append(row)
         return rows
     except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's errors are ValueErrors
         raise SetupError(
-            f"{path} cannot be read ({type(error).__name__}: {error}). Expected "
-            f"{', '.join(_SUFFIXES)} with a row of a dataset each."
+            f"{path} cannot be read ({type(error).__name__}: {error}). Expected JSON or "
+            f"{', '.join(_SUFFIXES)} with the rows of a dataset."
         ) from error
 
 

@@ -43,6 +43,8 @@ def test_every_format_holds_the_same_rows(tmp_path: Path, name: str) -> None:
     assert [row.row for row in read] == list(range(1, 21))
     assert {row.reference for row in read} == {"x, y"}
     assert read[7].answer == "a7"
+    numbers = [{**row, "label": 1.0} for row in rows()]  # as pandas writes them
+    assert all(one.correct for one in read_labels(write(tmp_path / "n.json", numbers)))
 
 
 def test_spreadsheets_of_other_languages_are_read(tmp_path: Path) -> None:

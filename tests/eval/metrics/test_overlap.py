@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
+from decimal import Decimal
 from itertools import pairwise
 from random import Random
 
@@ -44,6 +45,46 @@ def test_an_answer_in_any_script_is_like_itself_alone(text: str) -> None:
         assert shares == pytest.approx([1.0] * len(shares))
     for other in ("☀️", "❤️", "red", ""):
         assert [measure(other, text) for measure in MEASURES] == [0.0] * len(MEASURES)
+
+
+def written(rng: Random, value: Decimal) -> str:
+    """A number as some document may write it."""
+    text = f"{value:,}" if rng.random() < 0.5 else str(value)
+    text = text.replace("-", rng.choice("-−–"))
+    if value == value.to_integral() and rng.random() < 0.3:
+        text += rng.choice((".0", ".00"))
+    return rng.choice(("{}", "{}.", "({})", "“{}”", "the {}", "{},")).format(text)
+
+
+def test_a_number_is_like_itself_alone() -> None:
+    rng = Random(7)
+    near = [Decimal(n) for n in "5 50 35 3.5 0.35 3.05 305 1250 12.5 1.25 20000 2000 2 2.5".split()]
+    for _ in range(1000):
+        one, other = (rng.choice(near) * rng.choice((1, -1)) for _ in range(2))
+        reply, gold = written(rng, one), written(rng, other)
+        same = float(one == other)
+        assert [exact_match(reply, gold), f1(reply, gold), holds(reply, gold)] == [same] * 3
+        assert holds(f"It was {reply} in all", gold) == same, (reply, gold)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        *(("1/2", "12"), ("20–25", "2025"), ("10:30", "1030"), ("v1.2.3", "v12.3")),
+        *(("C++", "C"), ("C#", "C"), ("A+", "A"), ("blood group A-", "blood group A+")),
+        *(("Building A", "Building B"), ("Vitamin A", "vitamin"), ("Plan A", "a plan")),
+    ],
+)
+def test_signs_that_tell_answers_apart(one: str, other: str) -> None:
+    assert not exact_match(one, other)
+    assert not holds(other, one)
+    assert exact_match(f"the {one}.", one)
+    assert holds(f"It is {one}, they say", one)
+
+
+def test_a_date_is_the_same_with_any_mark() -> None:
+    for one in ("12.03.2020", "12/03/2020", "12-03-2020"):
+        assert exact_match(one, "12.03.2020")
 
 
 def test_no_answer_is_like_a_blank_gold_answer() -> None:

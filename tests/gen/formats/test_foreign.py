@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from lib.gen.check import check_dataset
 from lib.gen.formats.foreign import NO_ORACLE, import_rows, read_foreign
 from lib.gen.formats.rows import context_texts, kind_of
 from lib.prompts.student import parse_answer
-from lib.settings import home
+from lib.settings import SetupError, home
 from lib.store import read_jsonl, write_jsonl
 from lib.text import find_quote
 from tests.gen.dataset import written
@@ -78,6 +79,18 @@ def test_rows_that_share_a_context_have_one_place(home_dir: Path, tmp_path: Path
     rows = [published_row(0, id=f"{n}", question=f"Who lit lamp {n}?") for n in range(30)]
     write_jsonl(tmp_path / "rows.jsonl", rows)
     assert failed(import_rows(tmp_path / "rows.jsonl")) == {}
+
+
+def test_rows_may_be_a_list_and_have_numbers_as_ids(home_dir: Path, tmp_path: Path) -> None:
+    rows = [published_row(number, id=number) for number in range(3)]
+    lines = "\n".join(map(json.dumps, rows))
+    for name, text in (("a.json", json.dumps(rows)), ("a.jsonl", f"\ufeff{lines}")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        found = read_dataset(import_rows(tmp_path / name)).examples("train")
+        assert [example.id for example in found] == ["0", "1", "2"]
+    (tmp_path / "a.jsonl").write_text(f"{lines}\n[1]\n", encoding="utf-8")
+    with pytest.raises(SetupError, match="row 4: it is not a JSON object"):
+        import_rows(tmp_path / "a.jsonl")
 
 
 def test_rows_that_cannot_be_used_are_told(
