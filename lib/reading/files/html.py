@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from lib.reading.assemble import RAISED, Text, clean
+from lib.reading.assemble import RAISED, Text, clean, counted
 from lib.reading.files.md import first_heading
 from lib.reading.tables import read_bytes
 from lib.text import one_line
@@ -37,6 +37,10 @@ _BLOCKS = (
     "address", "aside", "center", "details", "fieldset", "figure", "footer", "form", "header",
     "hgroup", "legend", "main", "option", "search", "summary", "svg", "textarea",
 )  # fmt: skip
+# `<ol type="a">`, and what a style says of it
+_FORMS = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
+_STYLED = re.compile(r"list-style(?:-type)?\s*:\s*(lower|upper)-(alpha|latin|roman)")
+_LABEL = re.compile(r"(?:[*+-] )?\ue000([\w.-]{1,20})\ue001\s*")
 _OPEN_TITLE = re.compile(r"(?i)<title\b[^>]*>[^<]*(?=<(?!/title)[a-z/!])")
 _CHARSET = r"""(?:charset|encoding)\s*=\s*["']?([\w.:-]+)"""
 _WIDER = {  # what is declared → what browsers read it as
@@ -73,7 +77,8 @@ def text_of(page: str) -> Text:
     _set_apart(tree)
     _fill_rows(tree)
     shown = html.tostring(tree, encoding="unicode")
-    text = tidied(HtmlConverter().convert_string(shown, **_MARKDOWN_OPTIONS).markdown)
+    markdown = HtmlConverter().convert_string(shown, **_MARKDOWN_OPTIONS).markdown
+    text = tidied(_LABEL.sub(r"\1 ", markdown))
     deep = any("depth" in error.message for error in parser.error_log)
     notes: dict[str, list[int]] = {TOO_DEEP: []} if deep else {}
     return Text(title or first_heading(text), [text], notes, dropped)
@@ -108,7 +113,9 @@ def drop_hidden(tree: Any) -> None:
 
 
 def write_numbers(tree: Any) -> None:
-    """`10<sup>5</sup>` as `10⁵`, and a formula as its TeX: a text without tags would say 105."""
+    """`10<sup>5</sup>` as `10⁵`, and a formula as its TeX: a text without tags would say 105.
+    The items of lists that do not count 1, 2, 3 get labels, between two marks.
+    """
     for fraction in tree.xpath("//mfrac[count(*) = 2]"):
         fraction[0].tail = "/"
     for element in tree.xpath("//sup | //msup/*[2]"):
@@ -116,6 +123,8 @@ def write_numbers(tree: Any) -> None:
         if re.fullmatch(r"\s*[-−–+]?\d[\d, ]*\s*", number):
             element.clear(keep_tail=True)
             element.text = number.translate(RAISED)
+    for items in list(tree.iter("ol")):
+        _number_items(items)
     for formula in list(tree.iter("math")):
         tex = formula.findtext(".//annotation[@encoding='application/x-tex']")
         tex = tex or formula.get("alttext")
@@ -123,6 +132,26 @@ def write_numbers(tree: Any) -> None:
         formula.clear(keep_tail=True)
         formula.tag = "span"
         formula.text = f"${one_line(tex)}$" if tex else one_line("".join(shown))
+
+
+def _number_items(items: Any) -> None:
+    form = _FORMS.get(items.get("type"), "")
+    if styled := _STYLED.search(items.get("style", "").lower()):
+        form = styled[1] + ("Roman" if styled[2] == "roman" else "Letter")
+    step = 1 if items.get("reversed") is None else -1
+    inside = items.findall("li")
+    number = first = _whole(items.get("start"), 1 if step == 1 else len(inside))
+    if form or (first, step) != (1, 1) or items.find("li[@value]") is not None:
+        items.tag = "ul"
+        for item in inside:
+            number = _whole(item.get("value"), number)
+            item.text = f"\ue000{counted(number, form)}.\ue001 {item.text or ''}"
+            number += step
+
+
+def _whole(written: str | None, otherwise: int) -> int:
+    found = re.fullmatch(r"\s*([-+]?\d{1,9})\s*", written or "")
+    return int(found[1]) if found else otherwise
 
 
 def _set_apart(tree: Any) -> None:
