@@ -23,7 +23,7 @@ _MARKDOWN_OPTIONS: dict[str, Any] = {
 # What an element holds for browsers that do not know it is hidden, too.
 _HIDDEN = (
     "//template | //noscript | //script | //style | //*[@hidden] | //dialog[not(@open)] | //iframe"
-    " | //noframes | //datalist | //audio | //video | //canvas"
+    " | //noframes | //datalist | //rt | //rp | //audio | //video | //canvas"
     " | //*[contains(@class, 'katex-html')]"  # a formula once: KaTeX draws it beside its MathML
 )
 _HIDING = re.compile(r"(?i)\b(?:display\s*:\s*none|visibility\s*:\s*hidden)")
@@ -71,8 +71,7 @@ def text_of(page: str) -> Text:
     except etree.ParserError as error:
         raise ValueError("it holds no text") from error
     title = tree.findtext("head/title")
-    drop_hidden(tree)
-    write_numbers(tree)
+    prepare(tree)
     dropped = _drop_navigation(tree)
     _set_apart(tree)
     _fill_rows(tree)
@@ -100,7 +99,17 @@ def _drop_navigation(tree: Any) -> dict[str, int]:
     return {said: count for said, count in dropped.items() if re.search(r"\w", said)}
 
 
-def drop_hidden(tree: Any) -> None:
+def prepare(tree: Any) -> None:
+    """What a text without tags needs: only what is seen, numbers apart, captions above tables."""
+    _drop_hidden(tree)
+    _write_numbers(tree)
+    for caption in list(tree.iter("caption")):
+        if (table := next(caption.iterancestors("table"), None)) is not None:
+            caption.tag, caption.tail = "p", None
+            table.addprevious(caption)
+
+
+def _drop_hidden(tree: Any) -> None:
     """Take off what a browser does not show, and links within a page that hold no word: ¶, #, ↩."""
     links = tree.xpath("//a[starts-with(@href, '#')]")
     marks = [link for link in links if not re.search(r"\w", link.text_content())]
@@ -112,10 +121,9 @@ def drop_hidden(tree: Any) -> None:
             element.drop_tree()
 
 
-def write_numbers(tree: Any) -> None:
+def _write_numbers(tree: Any) -> None:
     """`10<sup>5</sup>` as `10⁵`, and a formula as its TeX: a text without tags would say 105.
-    The items of lists that do not count 1, 2, 3 get labels, between two marks.
-    """
+    Lists that do not count 1, 2, 3 get labels."""
     for fraction in tree.xpath("//mfrac[count(*) = 2]"):
         fraction[0].tail = "/"
     for element in tree.xpath("//sup | //msup/*[2]"):
@@ -123,8 +131,10 @@ def write_numbers(tree: Any) -> None:
         if re.fullmatch(r"\s*[-−–+]?\d[\d, ]*\s*", number):
             element.clear(keep_tail=True)
             element.text = number.translate(RAISED)
-    for items in list(tree.iter("ol")):
-        _number_items(items)
+    for items in tree.xpath(
+        "//ol[@type or @reversed or contains(@style, 'list-style') or @start != '1' or li/@value]"
+    ):
+        label_items(items)
     for formula in list(tree.iter("math")):
         tex = formula.findtext(".//annotation[@encoding='application/x-tex']")
         tex = tex or formula.get("alttext")
@@ -134,19 +144,20 @@ def write_numbers(tree: Any) -> None:
         formula.text = f"${one_line(tex)}$" if tex else one_line("".join(shown))
 
 
-def _number_items(items: Any) -> None:
+def label_items(items: Any) -> None:
+    """What a browser shows before the items of a list ("b."), between two marks."""
     form = _FORMS.get(items.get("type"), "")
     if styled := _STYLED.search(items.get("style", "").lower()):
         form = styled[1] + ("Roman" if styled[2] == "roman" else "Letter")
-    step = 1 if items.get("reversed") is None else -1
-    inside = items.findall("li")
-    number = first = _whole(items.get("start"), 1 if step == 1 else len(inside))
-    if form or (first, step) != (1, 1) or items.find("li[@value]") is not None:
-        items.tag = "ul"
-        for item in inside:
-            number = _whole(item.get("value"), number)
-            item.text = f"\ue000{counted(number, form)}.\ue001 {item.text or ''}"
-            number += step
+    items.tag, inside = "ul", items.findall("li")
+    step, first = (1, 1) if items.get("reversed") is None else (-1, len(inside))
+    number = _whole(items.get("start"), first)
+    for item in inside:
+        number = _whole(item.get("value"), number)
+        while not (item.text or "").strip() and len(item) and item[0].tag in ("p", "div"):
+            item = item[0]
+        item.text = f"\ue000{counted(number, form)}.\ue001 {item.text or ''}"
+        number += step
 
 
 def _whole(written: str | None, otherwise: int) -> int:

@@ -178,6 +178,14 @@ def test_items_keep_the_labels_that_a_browser_shows(
     assert text.isascii()
 
 
+def test_a_caption_and_a_word_s_reading_are_none_of_a_table_s_rows_and_words(
+    tmp_path: Path,
+) -> None:
+    table = "<table><caption>Oil</caption><tr><td>a</td></tr><tr><td>1</td></tr></table>"
+    (path := tmp_path / "page.html").write_text(f"{table}<ruby>東<rp>(</rp><rt>とう</rt></ruby>京")
+    assert read(path).pages == ["Oil\n\n| a |\n| --- |\n| 1 |\n\n東京"]
+
+
 def test_a_page_without_a_title_is_called_by_its_heading(tmp_path: Path) -> None:
     (tmp_path / "a.html").write_text("<svg><title>Icon</title></svg><h1>Lamp oil</h1><p>It burns.")
     assert read(tmp_path / "a.html").title == "Lamp oil"
