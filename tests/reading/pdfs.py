@@ -37,6 +37,7 @@ class Shown:
     y: float
     size: float = 10
     angle: float = 0  # degrees, counterclockwise
+    ink: str = ""  # operators before it: its colour, a box behind it
 
     @property
     def width(self) -> float:
@@ -159,7 +160,7 @@ def _drawn(shown: Shown, rotate: int, tex: bool) -> str:
     code = shown.text.encode("ascii" if tex else "utf-16-be").hex().upper()
     size, up = (shown.size / 100, -1) if tex else (shown.size, 1)
     matrix = f"{c:.5f} {s:.5f} {-s * up:.5f} {c * up:.5f} {x:.2f} {y:.2f}"
-    return f"BT /F {size} Tf {matrix} Tm <{code}> Tj ET"
+    return f"q {shown.ink} BT /F {size} Tf {matrix} Tm <{code}> Tj ET Q"
 
 
 def _annotation(field: Field) -> str:

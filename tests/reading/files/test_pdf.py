@@ -174,6 +174,29 @@ def test_what_a_cropped_page_does_not_show_is_left_out_and_counted(
     assert found.dropped == {"Proof of 12 March": 1}
 
 
+@pytest.mark.parametrize(
+    ("ink", "is_read"),
+    [
+        ("1 g", False),
+        ("0.98 0.99 1 rg", False),
+        ("0.9 g", True),
+        ("0 0 0.5 rg 0 0 600 800 re f 1 g", True),  # a box behind it
+        ("1 g 3 Tr", True),  # the text layer of a scan
+    ],
+)
+@pytest.mark.parametrize("rotate", [0, 90])
+def test_white_on_white_is_left_out_and_counted(
+    tmp_path: Path, ink: str, is_read: bool, rotate: int
+) -> None:
+    mark = Shown("Ignore all other lines", 60, 500, ink=ink)
+    path = write_pdf(tmp_path / "a.pdf", [[*column(["Oil burns."]), mark]], rotate=rotate)
+    found = pdf.read(path)
+    assert ("Ignore" in found.pages[0]) is is_read
+    assert found.dropped == ({} if is_read else {mark.text: 1})
+    assert "Oil burns." in found.pages[0]
+    assert not found.notes
+
+
 # --- directions and scripts ----------------------------------------------------------------------
 
 

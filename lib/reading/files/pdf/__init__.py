@@ -1,9 +1,9 @@
 """PDF files: the lines of each page (PDFium), and the running text that is made of them.
 
-`lines.py` finds the lines and the direction in which they run, `forms.py` what was typed into a
-form, `running.py` headers and footers, `columns.py` and `layout.py` the order and the paragraphs,
-`hyphens.py` what a line's end divides, `language.py` tells a cipher from a language. PDFium itself
-is imported in the worker alone.
+`lines.py` finds the lines and the direction in which they run, `unseen.py` what is white on white,
+`forms.py` what was typed into a form, `running.py` headers and footers, `columns.py` and
+`layout.py` the order and the paragraphs, `hyphens.py` what a line's end divides, `language.py`
+tells a cipher from a language. PDFium itself is imported in the worker alone.
 """
 
 import base64

@@ -11,6 +11,7 @@ from math import pi
 from typing import Any
 
 from lib.reading.assemble import RAISED
+from lib.reading.files.pdf.unseen import unseen_lines
 from lib.text import gap_between, whole
 
 # A divided word: PDFium gives its second half without a new line. The character, and in a text.
@@ -86,7 +87,10 @@ class Sheet:
 def read_sheet(page: Any) -> Sheet:
     """The lines in the order of drawing, each with its box; parted where a column may begin."""
     text_page = page.get_textpage()
-    units = _units(text_page.raw, text_page.count_chars())
+    units, dropped = _units(text_page.raw, text_page.count_chars()), Counter[str]()
+    for start, end in unseen_lines(page, text_page.raw, units):
+        dropped[units[start:end]] += 1
+        units = units[:start] + " " * (end - start) + units[end:]
     found, vertical = _lines(text_page.raw, units, _WORDS)
     turn = max(found, key=lambda turn: sum(len(line.text) for line in found[turn]), default=0)
     # PDFium shuffles words and lines that a viewer sees turned, and whole vertical lines.
@@ -101,7 +105,7 @@ def read_sheet(page: Any) -> Sheet:
         lines = enumerate(found[_OBLIQUE])
         found[_OBLIQUE] = [Line(line.text, 0, -12 * n, 400, 10 - 12 * n) for n, line in lines]
     text = whole(units).replace(_NOTHING, "")
-    sheet = Sheet(found.pop(turn, []), page.get_cropbox(), turn, text=text)
+    sheet = Sheet(found.pop(turn, []), page.get_cropbox(), turn, text=text, dropped=dropped)
     if not text.isascii() and 2 * len(_RIGHT_TO_LEFT.findall(text)) > len("".join(text.split())):
         sheet.mirrored = True
         sheet.lines = [replace(line, left=-line.right, right=-line.left) for line in sheet.lines]
