@@ -225,6 +225,32 @@ def test_cells_with_equal_gaps_stay_cells(tmp_path: Path) -> None:
     assert found[0].split("\n\n") == [" | ".join(cells) for cells in [*rows, *rows]]
 
 
+@pytest.mark.parametrize(
+    ("words", "gaps", "text"),
+    [
+        (
+            ["Oil", "1,204", "12.5%", "(0.3)", "−7"],
+            [40, 6, 6, 7],
+            "Oil | 1,204 | 12.5% | (0.3) | −7",
+        ),
+        (["Oil", "1,204", "9"], [40, 3], "Oil | 1,204 9"),
+        (
+            ["see", "1.", "31", "days", "to", "May", "13,", "2009"],
+            [6] * 7,
+            "see 1. 31 days to May 13, 2009",
+        ),
+        (["some", "10", "000", "lamps"], [6] * 3, "some 10 000 lamps"),  # justified
+    ],
+)
+def test_columns_of_figures_may_be_close(
+    tmp_path: Path, words: list[str], gaps: list[int], text: str
+) -> None:
+    line = [Shown(words[0], 60, 700)]
+    for word, gap in zip(words[1:], gaps, strict=True):
+        line.append(Shown(word, line[-1].x + line[-1].width + gap, 700))
+    assert pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [line])).pages == [text]
+
+
 def test_a_paragraph_that_begins_the_second_column_follows_the_first(tmp_path: Path) -> None:
     rows = wrapped(TEXT, 40)
     left = [*column(rows[:3], top=700), *column(rows, top=640)]

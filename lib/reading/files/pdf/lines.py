@@ -28,6 +28,10 @@ _LIGATURES = re.compile(  # beside two letters (else "©", "∘" or "•"), or i
 _ACCENTS = dict(zip("`´ˆ˜¨˚ˇ¸", "\u0300\u0301\u0302\u0303\u0308\u030a\u030c\u0327", strict=True))
 _ACCENT = re.compile(f"[{''.join(_ACCENTS)}]")
 _NUMBER = re.compile(r"[-−–+]?[0-9]+(?:,[0-9]+)*")
+# `1,204`, `12.5%`, `(0.3)`: perhaps of a table's cell; no "1." and no "5)"
+_FIGURE_TEXT = r"(?:[^\w\s()]*\d(?:[\d.,/–−-]*\d)?[%*†‡]*|\([^\s()]*\d[^\s()]*\))"
+_FIGURE = re.compile(rf"{_FIGURE_TEXT}(?!\S)")
+_FIGURE_AT_END = re.compile(rf"(?<!\S){_FIGURE_TEXT}\s*$")
 _NOTHING = "\u2060"  # in their place: an index of a text is one of PDFium's characters
 _AS_HIGH_AS_X = re.compile("[acemnorsuvwxz]")
 # What may begin a vertical line: two digits may be side by side in it.
@@ -131,10 +135,11 @@ def join_rows(lines: Iterable[Line]) -> list[Line]:
     for line in printed:
         last = joined[-1] if joined else None
         gap = line.left - last.right if last else 0.0
+        wide = (0.5 if _are_figures(last.text, line.text) else 1.2) * last.height if last else 0.0
         if last and _is_drop_cap(last, line):
             between = " " * _is_a_word(last.text, line.text, printed)
             joined[-1] = replace(line, text=last.text + between + line.text)
-        elif last and last.beside(line) and -0.5 * last.height < gap < 1.2 * last.height:
+        elif last and last.beside(line) and -0.5 * last.height < gap < wide:
             space = 0.12 * min(last.height, _TALL * line.height)
             apart = gap > space and gap_between(last.text, line.text)
             text = last.text + " " * bool(apart) + line.text
@@ -144,6 +149,11 @@ def join_rows(lines: Iterable[Line]) -> list[Line]:
         else:
             joined.append(line)
     return _join_justified(joined)
+
+
+def _are_figures(before: str, after: str) -> bool:
+    """Whether two figures meet: half a line's height between them parts two columns."""
+    return bool(_FIGURE.match(after) and _FIGURE_AT_END.search(before[-24:]))
 
 
 def _is_drop_cap(letter: Line, line: Line) -> bool:
@@ -231,6 +241,7 @@ def _lines(
     found: defaultdict[int, list[Line]] = defaultdict(list)
     boxes: list[Box] = []  # of the line's words
     turn = begin = 0
+    space = 0.0
     vertical: set[int] = set()
     runs_down = False
 
@@ -252,8 +263,12 @@ def _lines(
             box = _turned(box, turn)
         if boxes:
             wide = 1.3 * (box[3] - box[1])
-            back = boxes[-1][0] - box[2]
-            if box[0] - boxes[-1][2] > wide or back > (0 if turn else wide):
+            gap, back = box[0] - boxes[-1][2], boxes[-1][0] - box[2]
+            figures = gap > max(0.38 * wide, 1.5 * space) and _are_figures(
+                units[begin:start], units[start:end]
+            )
+            space = max(space, gap)
+            if gap > wide or figures or back > (0 if turn else wide):
                 finish(start)
                 begin = start
             elif (
@@ -264,6 +279,7 @@ def _lines(
                 finish(start - 1)
                 begin = start
         if not boxes:
+            space = 0.0  # the widest between words of the line
             turn = _quarters(FPDFText_GetCharAngle(handle, start))
             beginning = _BEGINNING.match(units, start)
             if beginning and turn != _OBLIQUE:
