@@ -239,7 +239,7 @@ def test_cells_with_equal_gaps_stay_cells(tmp_path: Path) -> None:
             [6] * 7,
             "see 1. 31 days to May 13, 2009",
         ),
-        (["some", "10", "000", "lamps"], [6] * 3, "some 10 000 lamps"),  # justified
+        (["some", "odd", "10", "000", "lamps"], [6] * 4, "some odd 10 000 lamps"),  # justified
     ],
 )
 def test_columns_of_figures_may_be_close(
@@ -249,6 +249,25 @@ def test_columns_of_figures_may_be_close(
     for word, gap in zip(words[1:], gaps, strict=True):
         line.append(Shown(word, line[-1].x + line[-1].width + gap, 700))
     assert pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [line])).pages == [text]
+
+
+def test_rows_of_figures_with_equal_gaps_are_no_paragraph(tmp_path: Path) -> None:
+    rows = [("14-17", "231,000", "1.3"), ("18-19", "3,769,000", "21.2"), ("20-21", "80", "1.313")]
+    page = []
+    for line, row in enumerate(rows):
+        width, gap = GLYPH_WIDTH * 10, (180 - GLYPH_WIDTH * 10 * len("".join(row))) / 2
+        for at, cell in enumerate(row):
+            x = 60 + at * gap + width * len("".join(row[:at]))
+            page.append(Shown(cell, x, 700 - 12 * line))
+    text = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages[0]
+    assert text.split("\n\n") == [" | ".join(row) for row in rows]
+
+
+def test_figures_below_one_another_in_cells_are_rows(tmp_path: Path) -> None:
+    page = [*column(["Treated", "Control"]), *column(["85.1%", "7.3%"], x=250)]
+    page += column(["14.9%", "92.7%"], x=350)
+    text = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages[0]
+    assert text == "Treated | 85.1% | 14.9%\n\nControl | 7.3% | 92.7%"
 
 
 def test_a_paragraph_that_begins_the_second_column_follows_the_first(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from itertools import chain, pairwise
 from lib.reading.assemble import clean
 from lib.reading.files.pdf.columns import SENTENCE_END, by_column
 from lib.reading.files.pdf.hyphens import HYPHENS, Hyphens
-from lib.reading.files.pdf.lines import Line, Sheet
+from lib.reading.files.pdf.lines import FIGURE, Line, Sheet
 from lib.text import gap_between, one_line
 
 _SYMBOL = re.compile("^[\ue000-\uf8ff](?=\\s)")  # a bullet of Word's fonts Symbol and Wingdings
@@ -119,7 +119,17 @@ def reading_order(blocks: Sequence[Block]) -> list[list[Block]]:
         i + 1 for i, (*_, last) in enumerate(rows) if len(last) > 1 and _ends_sentence(last[-1])
     )
     after = next(ends, len(rows))
-    return _joined_columns(rows[:after] + sides + rows[after:])
+    return list(
+        chain.from_iterable(map(_parted, _joined_columns(rows[:after] + sides + rows[after:])))
+    )
+
+
+def _parted(row: list[Block]) -> list[list[Block]]:
+    """One row a line where cells of a table hold several figures, one below the other."""
+    figures = (FIGURE.fullmatch(line.text.strip()) for block in row[1:] for line in block)
+    if len(row) > 1 and len({*map(len, row)}) == 1 and all(figures):
+        return [[[line] for line in lines] for lines in zip(*row, strict=True)]
+    return [row]
 
 
 def _joined_columns(rows: Sequence[list[Block]]) -> list[list[Block]]:

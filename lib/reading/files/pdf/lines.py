@@ -30,7 +30,7 @@ _ACCENT = re.compile(f"[{''.join(_ACCENTS)}]")
 _NUMBER = re.compile(r"[-−–+]?[0-9]+(?:,[0-9]+)*")
 # `1,204`, `12.5%`, `(0.3)`: perhaps of a table's cell; no "1." and no "5)"
 _FIGURE_TEXT = r"(?:[^\w\s()]*\d(?:[\d.,/–−-]*\d)?[%*†‡]*|\([^\s()]*\d[^\s()]*\))"
-_FIGURE = re.compile(rf"{_FIGURE_TEXT}(?!\S)")
+FIGURE = re.compile(rf"{_FIGURE_TEXT}(?!\S)")
 _FIGURE_AT_END = re.compile(rf"(?<!\S){_FIGURE_TEXT}\s*$")
 _NOTHING = "\u2060"  # in their place: an index of a text is one of PDFium's characters
 _AS_HIGH_AS_X = re.compile("[acemnorsuvwxz]")
@@ -153,7 +153,7 @@ def join_rows(lines: Iterable[Line]) -> list[Line]:
 
 def _are_figures(before: str, after: str) -> bool:
     """Whether two figures meet: half a line's height between them parts two columns."""
-    return bool(_FIGURE.match(after) and _FIGURE_AT_END.search(before[-24:]))
+    return bool(FIGURE.match(after) and _FIGURE_AT_END.search(before[-24:]))
 
 
 def _is_drop_cap(letter: Line, line: Line) -> bool:
@@ -184,7 +184,12 @@ def _join_justified(lines: list[Line]) -> list[Line]:
             rows.append([line])
     for at, row in enumerate(rows):
         gaps = [right.left - left.right for left, right in pairwise(row)]
-        if gaps and max(gaps) < min(min(gaps) + 0.3 * row[0].height, 8 * row[0].height):
+        figures = any(_are_figures(left.text, right.text) for left, right in pairwise(row))
+        if (
+            gaps
+            and not figures
+            and max(gaps) < min(min(gaps) + 0.3 * row[0].height, 8 * row[0].height)
+        ):
             near = (*rows[max(0, at - 4) : at], *rows[at + 1 : at + 5])
             if any(_of_one_paragraph(row, other) for other in near):
                 text = " ".join(line.text for line in row)
@@ -267,7 +272,7 @@ def _lines(
             figures = gap > max(0.38 * wide, 1.5 * space) and _are_figures(
                 units[begin:start], units[start:end]
             )
-            space = max(space, gap)
+            space = max(space, gap * units[start].isalpha())
             if gap > wide or figures or back > (0 if turn else wide):
                 finish(start)
                 begin = start
@@ -279,7 +284,7 @@ def _lines(
                 finish(start - 1)
                 begin = start
         if not boxes:
-            space = 0.0  # the widest between words of the line
+            space = 0.0  # the widest before a word of the line
             turn = _quarters(FPDFText_GetCharAngle(handle, start))
             beginning = _BEGINNING.match(units, start)
             if beginning and turn != _OBLIQUE:
