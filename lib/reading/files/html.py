@@ -25,6 +25,11 @@ _HIDDEN = (
     "//template | //noscript | //script | //style | //*[@hidden] | //dialog[not(@open)] | //iframe"
     " | //noframes | //datalist | //rt | //rp | //audio | //video | //canvas"
     " | //*[contains(@class, 'katex-html')]"  # a formula once: KaTeX draws it beside its MathML
+    " | //*[self::i or self::span]"  # names of icons: chevron_right
+    "[contains(@class, 'material-icons') or contains(@class, 'material-symbols')]"
+) + "".join(  # "(opens in a new tab)": of a link, only for those who listen
+    f" | //*[self::a or self::button]//*[contains(@class, '{name}')]"
+    for name in ("sr-only", "visually-hidden", "visuallyhidden", "screen-reader-text")
 )
 _HIDING = re.compile(r"(?i)\b(?:display\s*:\s*none|visibility\s*:\s*hidden)")
 TOO_DEEP = "its tags are nested too deep, and what is inside is not read: are they closed?"

@@ -64,6 +64,8 @@ HIDDEN = [
     "<iframe>{}</iframe>",
     "<video>{}</video>",
     "<datalist><option>{}</option></datalist>",
+    '<a href="x"><span class="sr-only">{}</span></a>',
+    '<i class="material-icons left">{}</i>',
 ]
 
 
