@@ -251,6 +251,16 @@ def test_columns_of_figures_may_be_close(
     assert pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [line])).pages == [text]
 
 
+def test_a_headline_drawn_last_goes_on_in_no_column_where_no_letter_is_a_capital(
+    tmp_path: Path,
+) -> None:
+    left, right = ["등대는 밤마다 불을 밝힌다"] * 4, ["기름은 먼 바다에서 온다"] * 4
+    page = [*column(left, top=600), *column(right, x=320, top=600)]
+    page.append(Shown("등대 소식", 480, 700, 18))
+    text = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages[0]
+    assert text.startswith("등대 소식")
+
+
 def test_rows_of_figures_with_equal_gaps_are_no_paragraph(tmp_path: Path) -> None:
     rows = [("14-17", "231,000", "1.3"), ("18-19", "3,769,000", "21.2"), ("20-21", "80", "1.313")]
     page = []

@@ -181,7 +181,8 @@ def _begins_column(last: Block, block: Block) -> bool:
     first, before, after = block[0].text[:1], _box(last), _box(block)
     line_height = before.height / len(last)
     higher = after.top > before.top + line_height
-    goes_on = first.isalpha() and not first.isupper() and not _ends_sentence(last[-1])
+    small = first.isalpha() and not first.isupper()
+    goes_on = small and _same_size(last[-1], block[0]) and not _ends_sentence(last[-1])
     at_top = after.top > before.top + 3 * line_height  # else a cell beside this one
     begins = at_top or (len(last) > 2 and (higher or _is_full(last)))
     return begins and goes_on and after.left > before.right
