@@ -254,9 +254,12 @@ def test_columns_of_figures_may_be_close(
 def test_a_headline_drawn_last_goes_on_in_no_column_where_no_letter_is_a_capital(
     tmp_path: Path,
 ) -> None:
-    left, right = ["등대는 밤마다 불을 밝힌다"] * 4, ["기름은 먼 바다에서 온다"] * 4
-    page = [*column(left, top=600), *column(right, x=320, top=600)]
-    page.append(Shown("등대 소식", 480, 700, 18))
+    left, right = (
+        ["등대는 밤마다 불을 밝힌다"] * 4,
+        ["기름은 먼 바다에서 배로 오고 등대는 밤마다 탄다"] * 3,
+    )
+    page = [*column(left, top=600), *column(right, x=320, top=660)]
+    page += [Shown("불을 밝힌다", 320, 530), Shown("등대 소식", 400, 700, 18)]
     text = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages[0]
     assert text.startswith("등대 소식")
 
