@@ -251,6 +251,25 @@ def test_columns_of_figures_may_be_close(
     assert pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [line])).pages == [text]
 
 
+def test_a_table_drawn_last_stays_whole_where_it_is_printed(tmp_path: Path) -> None:
+    page = [Shown("12", 300, 90), *column(PARAGRAPH, top=700), *column(PARAGRAPH, top=560)]
+    rows = [["Year", "Lamps"], ["1887", "two"], ["1911", "three"]]
+    for line, row in enumerate(rows):
+        page += [Shown(cell, 80 + 100 * at, 640 - 20 * line) for at, cell in enumerate(row)]
+    text = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages[0]
+    whole = " ".join(PARAGRAPH)
+    assert text.split("\n\n") == ["12", whole, *(" | ".join(row) for row in rows), whole]
+
+
+def test_a_page_number_drawn_first_pulls_no_column_up(tmp_path: Path) -> None:
+    left = ["The pier at Sandry was built by the", "engineer Barnard Lisle in one year."]
+    right = ["It is old, and has stood in all gales", "since the year in which it was made."]
+    page = [Shown("12", 500, 90), Shown("Lamps", 60, 740, 16)]
+    page += [*column(left, top=700), *column(right, x=320, top=760)]
+    text = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages[0]
+    assert text.split("\n\n") == ["12", "Lamps", " ".join(left), " ".join(right)]
+
+
 def test_a_headline_drawn_last_goes_on_in_no_column_where_no_letter_is_a_capital(
     tmp_path: Path,
 ) -> None:

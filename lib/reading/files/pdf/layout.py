@@ -106,15 +106,18 @@ def _continues(
 def reading_order(blocks: Sequence[Block]) -> list[list[Block]]:
     """Rows of blocks in the order of reading; several blocks in a row are cells of a table.
 
-    The order of drawing is right, with two exceptions. Headings may be drawn last: a block that
-    jumps up goes between the two blocks of its column where it is printed. And captions or boxes
-    at the side may be drawn first: a block that is drawn before something higher on its left comes
-    after the first paragraph, so that it does not divide a sentence that began a page earlier.
+    The order of drawing is right, with two exceptions. Headings and tables may be drawn last: a
+    block that jumps up goes between the two blocks of its column where it is printed. And captions
+    or boxes at the side may be drawn first: a block that is drawn before something higher on its
+    left comes after the first paragraph, so that it does not divide a sentence that began a page
+    earlier.
     """
     rows: list[list[Block]] = []
     sides: list[list[Block]] = []
+    at = {False: -1, True: -1}  # where the block before went: among the rows, the sides
     for index, block in enumerate(blocks):
-        _place(sides if _is_aside(block, blocks[index + 1 :]) else rows, block)
+        aside = _is_aside(block, blocks[index + 1 :])
+        at[aside] = _place(sides if aside else rows, block, at[aside])
     ends = (
         i + 1 for i, (*_, last) in enumerate(rows) if len(last) > 1 and _ends_sentence(last[-1])
     )
@@ -156,24 +159,39 @@ def _ends_sentence(line: Line) -> bool:
     return line.text.rstrip().endswith(SENTENCE_END)
 
 
-def _place(rows: list[list[Block]], block: Block) -> None:
-    box = _box(block)
-    if rows and _begins_column(rows[-1][-1], block):
-        rows.append([block])
-        return
-    if rows and _same_table_row(rows[-1][-1], block):
-        rows[-1].append(block)
-        return
-    # It jumps up, and not to the top of a new column
-    under = (below for row in rows if (below := _box(row[0])).top < box.top and below.over(box))
-    if rows and _box(rows[-1][-1]).bottom < box.bottom and any(under):
-        for index, row in enumerate(rows):
-            below = _box(row[0])
-            fits = not index or _box(rows[index - 1][-1]).bottom > box.bottom
-            if fits and below.top < box.top and (below.over(box) or below.left <= box.left):
-                rows.insert(index, [block])
-                return
-    rows.append([block])
+def _place(rows: list[list[Block]], block: Block, at: int) -> int:
+    """The row that the block joins or becomes; `at`: that of the block before, -1 = there is none.
+
+    A table that is drawn last goes on below its first row.
+    """
+    to, at_end, box = len(rows), at in (-1, len(rows) - 1), _box(block)
+    if rows and not (at_end and _begins_column(rows[at][-1], block)):
+        if _same_table_row(rows[at][-1], block):
+            rows[at].append(block)
+            return at
+        cells = [cell for cell in map(_box, rows[at]) if cell.bottom > box.bottom]
+        goes_on = not at_end and any(cell.over(box) for cell in cells)
+        to = at + 1 if goes_on and _box(rows[at + 1][0]).top < box.top else _jump(rows, box)
+    rows.insert(to, [block])
+    return to
+
+
+def _jump(rows: Sequence[list[Block]], box: Line) -> int:
+    """Before which row a block goes that is drawn after what is below it; else behind all."""
+    if _box(rows[-1][-1]).bottom >= box.bottom:
+        return len(rows)
+    boxes = [_box(row[0]) for row in rows]
+    below = {index: other for index, other in enumerate(boxes) if other.top < box.top}
+    wide = (box.right - box.left) / 5  # the number of a page is not: it may be drawn first
+    if not any(other.over(box) and other.right - other.left > wide for other in below.values()):
+        return len(rows)  # the top of a new column
+    fits = [
+        index
+        for index, other in below.items()
+        if (not index or _box(rows[index - 1][-1]).bottom > box.bottom)
+        and (other.over(box) or other.left <= box.left)
+    ]
+    return max(fits, key=lambda index: boxes[index].top, default=len(rows))
 
 
 def _begins_column(last: Block, block: Block) -> bool:
