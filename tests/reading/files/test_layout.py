@@ -251,6 +251,14 @@ def test_columns_of_figures_may_be_close(
     assert pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [line])).pages == [text]
 
 
+def test_a_bullet_of_a_font_with_high_boxes_parts_no_item(tmp_path: Path) -> None:
+    page = []
+    for line in (0, 3, 6):
+        page += [Shown("•", 52, 700 - 12 * line, 28), *column(PARAGRAPH, x=78, top=700 - 12 * line)]
+    text = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages[0]
+    assert text.split("\n") == [f"• {' '.join(PARAGRAPH)}"] * 3
+
+
 def test_a_table_drawn_last_stays_whole_where_it_is_printed(tmp_path: Path) -> None:
     page = [Shown("12", 300, 90), *column(PARAGRAPH, top=700), *column(PARAGRAPH, top=560)]
     rows = [["Year", "Lamps"], ["1887", "two"], ["1911", "three"]]

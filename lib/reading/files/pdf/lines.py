@@ -143,9 +143,10 @@ def join_rows(lines: Iterable[Line]) -> list[Line]:
             space = 0.12 * min(last.height, _TALL * line.height)
             apart = gap > space and gap_between(last.text, line.text)
             text = last.text + " " * bool(apart) + line.text
-            left, taller = min(last.left, line.left), max(last, line, key=lambda line: line.height)
-            # A raised mark does not make its line higher.
-            joined[-1] = Line(text, left, taller.bottom, line.right, taller.top)
+            # A raised mark, or a bullet whose font has high boxes, does not make its line higher.
+            high = max(last, line, key=lambda one: (bool(re.search(r"\w", one.text)), one.height))
+            left = min(last.left, line.left)
+            joined[-1] = Line(text, left, high.bottom, line.right, high.top)
         else:
             joined.append(line)
     return _join_justified(joined)
