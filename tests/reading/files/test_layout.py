@@ -3,6 +3,7 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -257,6 +258,11 @@ def test_a_bullet_of_a_font_with_high_boxes_parts_no_item(tmp_path: Path) -> Non
         page += [Shown("•", 52, 700 - 12 * line, 28), *column(PARAGRAPH, x=78, top=700 - 12 * line)]
     text = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages[0]
     assert text.split("\n") == [f"• {' '.join(PARAGRAPH)}"] * 3
+
+
+def test_a_font_with_higher_lines_parts_no_paragraph(tmp_path: Path) -> None:
+    page = [replace(line, font="FG"[at % 2]) for at, line in enumerate(column(PARAGRAPH))]
+    assert pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages == [" ".join(PARAGRAPH)]
 
 
 def test_a_table_drawn_last_stays_whole_where_it_is_printed(tmp_path: Path) -> None:

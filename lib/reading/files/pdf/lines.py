@@ -54,6 +54,7 @@ class Line:
     right: float
     top: float
     filled: bool = False  # a label with what was typed behind it: a paragraph of its own
+    x_height: float = 0.0  # of its letters; 0 = it has none as high as an x
 
     @property
     def height(self) -> float:
@@ -146,7 +147,7 @@ def join_rows(lines: Iterable[Line]) -> list[Line]:
             # A raised mark, or a bullet whose font has high boxes, does not make its line higher.
             high = max(last, line, key=lambda one: (bool(re.search(r"\w", one.text)), one.height))
             left = min(last.left, line.left)
-            joined[-1] = Line(text, left, high.bottom, line.right, high.top)
+            joined[-1] = replace(high, text=text, left=left, right=line.right)
         else:
             joined.append(line)
     return _join_justified(joined)
@@ -304,22 +305,26 @@ def _lines(
     return found, vertical
 
 
-def _finish(lines: list[Line], units: str, boxes: list[Box], low: Box | None) -> None:
-    """`low`: the box of a letter as high as an x where the font says nothing of heights."""
+def _finish(lines: list[Line], units: str, boxes: list[Box], low: tuple[Box, float] | None) -> None:
+    """`low`: the box of a letter as high as an x, and the height that its font names."""
     if boxes and not units.isspace():
         lefts, bottoms, rights, tops = zip(*boxes, strict=True)
         middle = len(boxes) // 2  # the median, so that a raised mark does not lift its line
         bottom, top = sorted(bottoms)[middle], sorted(tops)[middle]
+        x_height = 0.0
         if low:
-            height = low[3] - low[1]
-            bottom, top = low[1] - height / 2, low[3] + height
+            shape, height = low
+            x_height = shape[3] - shape[1]
+            if height < 1.2 * x_height:  # Type 3 fonts may name no other
+                bottom, top = shape[1] - x_height / 2, shape[3] + x_height
         text = whole(units).strip("\r\n").replace(_NOTHING, "")
-        lines.append(Line(text, min(lefts), bottom, max(rights), max(top, bottom + 1)))
+        box = min(lefts), bottom, max(rights), max(top, bottom + 1)
+        lines.append(Line(text, *box, x_height=x_height))
     boxes.clear()
 
 
-def _shape(handle: Any, index: int, turn: int) -> Box | None:
-    """The box of a character's shape if its font (Type 3) names no other height; else None."""
+def _shape(handle: Any, index: int, turn: int) -> tuple[Box, float]:
+    """The box of a character's shape, and the height of its line as its font has it."""
     from pypdfium2.raw import FS_RECTF, FPDFText_GetCharBox, FPDFText_GetLooseCharBox
 
     rect, edges = FS_RECTF(), [ctypes.c_double() for _ in range(4)]
@@ -328,7 +333,7 @@ def _shape(handle: Any, index: int, turn: int) -> Box | None:
     left, right, bottom, top = (edge.value for edge in edges)
     shape = _turned((left, bottom, right, top), turn)
     line = _turned((rect.left, rect.bottom, rect.right, rect.top), turn)
-    return shape if line[3] - line[1] < 1.2 * (shape[3] - shape[1]) else None
+    return shape, line[3] - line[1]
 
 
 def _runs_down(handle: Any, characters: range, turn: int) -> bool:
