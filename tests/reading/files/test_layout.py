@@ -260,6 +260,15 @@ def test_a_bullet_of_a_font_with_high_boxes_parts_no_item(tmp_path: Path) -> Non
     assert text.split("\n") == [f"• {' '.join(PARAGRAPH)}"] * 3
 
 
+def test_an_indent_of_an_inch_parts_no_paragraph(tmp_path: Path) -> None:
+    first, *others = column(PARAGRAPH, top=700, size=8)
+    label = Shown("Lamps", 60, 650, 8)  # beside a cell
+    page = [replace(first, x=104), *others, label, Shown(PARAGRAPH[0], 108, 650, 8)]
+    page.append(Shown("and oil, which were all brought by boat in the summer", 60, 640.4, 8))
+    text = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages[0]
+    assert text.split("\n\n")[:2] == [" ".join(PARAGRAPH), f"Lamps | {PARAGRAPH[0]}"]
+
+
 def test_a_font_with_higher_lines_parts_no_paragraph(tmp_path: Path) -> None:
     page = [replace(line, font="FG"[at % 2]) for at, line in enumerate(column(PARAGRAPH))]
     assert pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages == [" ".join(PARAGRAPH)]

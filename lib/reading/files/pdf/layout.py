@@ -45,7 +45,7 @@ def split_blocks(lines: Sequence[Line]) -> list[Block]:
     blocks: list[Block] = []
     for index, line in enumerate(lines):
         near = [other for other in lines[max(0, index - 4) : index + 4] if _alike(other, line)]
-        if blocks and _continues(blocks[-1], line, near, leadings):
+        if blocks and _continues(blocks, line, near, leadings):
             blocks[-1].append(line)
         else:
             blocks.append([line])
@@ -80,14 +80,15 @@ def _same_size(line: Line, other: Line) -> bool:
 
 
 def _continues(
-    block: Block, line: Line, near: list[Line], leadings: dict[tuple[int, int], float]
+    blocks: list[Block], line: Line, near: list[Line], leadings: dict[tuple[int, int], float]
 ) -> bool:
-    """Whether a line continues the block's paragraph."""
-    last = block[-1]
+    """Whether a line continues the last block's paragraph."""
+    block, last = blocks[-1], blocks[-1][-1]
     step = (last.bottom - line.bottom) / last.height
     if not 0.3 < step < _WIDEST or not last.over(line):
         return False
-    if not _alike(last, line) or _BULLET.match(line.text) or last.filled or line.filled:
+    alike = _alike(last, line) or (_same_size(last, line) and _is_indented(blocks, line))
+    if not alike or _BULLET.match(line.text) or last.filled or line.filled:
         return False
     # A line that ends although the next word would have fitted ends its paragraph. Beside a picture
     # lines are shorter, so the width is that of the block's last lines.
@@ -103,6 +104,16 @@ def _continues(
         return True
     indented = line.left - min(n.left for n in block) > 0.8 * line.height
     return full and not (indented and _ends_sentence(last))
+
+
+def _is_indented(blocks: list[Block], line: Line) -> bool:
+    """Whether the last block is one line and begins an inch, say, to the right of the next: of a
+    paragraph, if both are long and it is no cell beside another."""
+    last, wide = blocks[-1][-1], 16 * line.height
+    goes_on = line.text[:1].islower() or line.right - line.left > wide
+    long = last.right - last.left > wide and goes_on and len(blocks[-1]) == 1
+    beside = len(blocks) > 1 and blocks[-2][-1].beside(last)
+    return long and not beside and 0 < last.left - line.left < 6 * line.height
 
 
 def reading_order(blocks: Sequence[Block]) -> list[list[Block]]:
