@@ -7,12 +7,13 @@ from typing import Any
 
 
 def events_of(body: bytes) -> list[dict[str, Any]]:
-    """`data: {…}⏎⏎data: [DONE]` → its objects; what is none is left out."""
+    """`data: {…}⏎⏎data: [DONE]` → `[{…}, {"done": True}]`; what is no object is left out."""
     events = []
     for line in body.splitlines():
-        if line.startswith(b"data:"):
+        said = line.removeprefix(b"data:").strip()
+        if line != said:
             with suppress(ValueError, RecursionError):
-                events.append(json.loads(line[5:]))
+                events.append({"done": True} if said == b"[DONE]" else json.loads(said))
     return [event for event in events if isinstance(event, dict)]
 
 
@@ -20,15 +21,15 @@ def joined(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The chat completion that they are pieces of; without an end its finish_reason is "error"."""
     data, message, reason = dict[str, Any](), dict[str, str](), ""
     for event in events:
-        data |= {name: event[name] for name in ("usage", "error") if event.get(name)}
+        data |= {name: event[name] for name in ("usage", "error", "done") if event.get(name)}
         for choice in (event.get("choices") or [])[:1]:
             for name, piece in (choice.get("delta") or {}).items():
                 message[name] = message.get(name, "") + str(text_of(piece))
             reason = choice.get("finish_reason") or reason
     if data.get("error") and not message:
         return data
-    error = data.pop("error", "it has no end")
-    choice = {"message": message, "finish_reason": reason or "error"}
+    error = data.pop("error", "" if data.get("done") else "it has no end")
+    choice = {"message": message, "finish_reason": reason or ("error" if error else "stop")}
     choice["error"] = error if isinstance(error, Mapping) else {"message": error}
     return {**data, "choices": [choice]}
 

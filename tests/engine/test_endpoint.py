@@ -440,13 +440,14 @@ def test_a_model_that_only_streams_is_asked_for_streams(sayings: list[str]) -> N
     ("last", "reply"),
     [
         ('{"choices": [{"delta": {"content": "b"}, "finish_reason": "stop"}]}', "a b"),
-        ('{"choices": []}', "cut its reply: it has no end"),
-        ('{"error": {"message": "no memory"}}', "cut its reply: no memory"),
+        ('{"choices": [{"delta": {"content": "b [DONE]"}}]}⏎[DONE]', "a b [DONE]"),
+        ('{"choices": [{"delta": {"content": "b"}}]}', "cut its reply: it has no end"),
+        ('{"error": {"message": "no memory"}}⏎[DONE]', "cut its reply: no memory"),
         ('{"error": "no memory"}', "cut its reply: no memory"),
     ],
 )
 def test_a_stream_that_nobody_asked_for_is_read(last: str, reply: str, no_back_off: None) -> None:
-    events = ['{"choices": [{"delta": {"content": "a "}}]}', last, "[DONE]"]
+    events = ['{"choices": [{"delta": {"content": "a "}}]}', *last.split("⏎")]
     body = ": ping\n\n" + "".join(f"data: {event}\n\n" for event in events)
     fault = lambda number, asked: web.Response(text=body, content_type="text/event-stream")  # noqa: E731
     with serve(Loopback(fault=fault)) as server:
