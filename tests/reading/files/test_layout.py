@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.reading.assemble import clean
+from lib.reading.assemble import assemble, clean
 from lib.reading.files import pdf
 from lib.reading.files.pdf.hyphens import Hyphens
 from lib.reading.files.pdf.layout import join_lines
@@ -258,6 +258,23 @@ def test_a_bullet_of_a_font_with_high_boxes_parts_no_item(tmp_path: Path) -> Non
         page += [Shown("•", 52, 700 - 12 * line, 28), *column(PARAGRAPH, x=78, top=700 - 12 * line)]
     text = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages[0]
     assert text.split("\n") == [f"• {' '.join(PARAGRAPH)}"] * 3
+
+
+@pytest.mark.parametrize("size", [6, 8])
+def test_notes_at_the_end_of_a_page_or_column_part_no_sentence(tmp_path: Path, size: int) -> None:
+    """8: as large as the text, they are no notes."""
+    note = Shown("1 Lisle was an engineer.", 60, 90, size)
+    texts = ["The pier at Sandry was built by the", "engineer Barnard Lisle, who used the"]
+    first, second = column(texts, top=130, size=8), column(["granite of the north."], size=8)
+    whole = " ".join([*texts, second[0].text])
+    other_page = assemble(
+        pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [[*first, note], second])),
+        id="a", name="a", sha256="",
+    )  # fmt: skip
+    right = [replace(line, x=360) for line in second]
+    other_column = pdf.read(pdfs.write_pdf(tmp_path / "b.pdf", [[*first, note, *right]])).pages[0]
+    for text in (other_page.text, other_column):
+        assert (text.split("\n\n") == [note.text, whole]) is (size == 6)
 
 
 def test_an_indent_of_an_inch_parts_no_paragraph(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ _SYMBOL = re.compile("^[\ue000-\uf8ff](?=\\s)")  # a bullet of Word's fonts Symb
 _BULLET = re.compile(r"^(?:[-–*•‣▪■●◦\ue000-\uf8ff]|\(?\d{1,2}[.)])(?:\s+|$)")
 _PRINTED_LINK = re.compile(r"\s*\((https?://[^\s()]{28,})\)")
 
+_UNFINISHED = re.compile(r"[\w,\x02-]\s*$")
+
 _WIDEST = 2.8  # distance of two lines of a paragraph, in line heights: double spacing may be 2.6
 
 Block = list[Line]  # a paragraph, heading, caption or table cell: lines that follow one another
@@ -27,10 +29,13 @@ def page_texts(sheets: Sequence[Sheet]) -> list[str]:
     """
     parts = [(sheet.lines, *sheet.others) for sheet in sheets]
     hyphens = Hyphens([line.text for lines in chain.from_iterable(parts) for line in lines])
+    orders = [[reading_order(split_blocks(by_column(lines))) for lines in part] for part in parts]
+    for (rows, *_), (following, *_) in pairwise(orders):
+        if following:
+            rows[:] = _whole_sentences(rows, following[0][0])
     texts = []
-    for sheet, part in zip(sheets, parts, strict=True):
-        rows = (reading_order(split_blocks(by_column(lines))) for lines in part)
-        pieces = (_text(blocks, hyphens, sheet.dropped) for blocks in rows)
+    for sheet, order in zip(sheets, orders, strict=True):
+        pieces = (_text(rows, hyphens, sheet.dropped) for rows in order)
         texts.append("\n\n".join(filter(None, pieces)))
     hyphens.join_pages(texts)
     return texts
@@ -135,9 +140,8 @@ def reading_order(blocks: Sequence[Block]) -> list[list[Block]]:
         i + 1 for i, (*_, last) in enumerate(rows) if len(last) > 1 and _ends_sentence(last[-1])
     )
     after = next(ends, len(rows))
-    return list(
-        chain.from_iterable(map(_parted, _joined_columns(rows[:after] + sides + rows[after:])))
-    )
+    rows = _joined_columns(_whole_sentences(rows[:after] + sides + rows[after:]))
+    return list(chain.from_iterable(map(_parted, rows)))
 
 
 def _parted(row: list[Block]) -> list[list[Block]]:
@@ -146,6 +150,26 @@ def _parted(row: list[Block]) -> list[list[Block]]:
     if len(row) > 1 and len({*map(len, row)}) == 1 and all(figures):
         return [[[line] for line in lines] for lines in zip(*row, strict=True)]
     return [row]
+
+
+def _whole_sentences(
+    rows: Sequence[list[Block]], following: Block | None = None
+) -> list[list[Block]]:
+    """Notes and captions, in other letters, go before the paragraph whose sentence they divide: it
+    runs on in the next column or in `following`, the first block of the next page."""
+    ordered = list(rows)
+    starts = [row[0] for row in rows] + ([following] if following else [])
+    for at, block in enumerate(starts):
+        near = range(at - 2, max(at - 8, -1), -1) if block[0].text[:1].islower() else ()
+        for begin in near:
+            last, between = ordered[begin][-1], ordered[begin + 1 : at]
+            if any(_same_size(other[0][0], last[-1]) for other in between):
+                break
+            unfinished = _same_size(last[-1], block[0]) and _UNFINISHED.search(last[-1].text)
+            if unfinished and (at == len(rows) or _begins_column(last, block)):
+                ordered[begin:at] = [*between, ordered[begin]]
+                break
+    return ordered
 
 
 def _joined_columns(rows: Sequence[list[Block]]) -> list[list[Block]]:
