@@ -22,6 +22,7 @@ from lib.reading.files.pdf.running import drop_running_lines
 ENDINGS = (".pdf",)
 IN_WORKER = True
 MAX_CHARACTERS = 20_000_000
+MOST_DRAWN = 200  # pages: drawing slides takes long
 LEAST_KEPT = 0.9  # of a page's characters; a page that keeps fewer is reported
 DAMAGED = "the page is damaged"
 LOST = "more than a tenth of its characters cannot be read"
@@ -46,7 +47,7 @@ def read(path: Path) -> Text:
             notes[DAMAGED].append(index + 1)
             sheets.append(Sheet([], (0, 0, 0, 0)))
             continue
-        sheet = read_sheet(page)
+        sheet = read_sheet(page, draw=sum(sheet.white for sheet in sheets) < MOST_DRAWN)
         forms.add_values(sheet, document, page)
         characters += len(sheet.text)
         if characters > MAX_CHARACTERS:

@@ -11,7 +11,7 @@ from math import pi
 from typing import Any
 
 from lib.reading.assemble import RAISED
-from lib.reading.files.pdf.unseen import unseen_lines
+from lib.reading.files.pdf.unseen import unseen_lines, white_lines
 from lib.text import gap_between, whole
 
 # A divided word: PDFium gives its second half without a new line. The character, and in a text.
@@ -81,6 +81,7 @@ class Sheet:
     mirrored: bool = False
     others: list[list[Line]] = field(default_factory=list)  # written in other directions
     text: str = ""  # all characters that PDFium gives
+    white: bool = False  # whether some are drawn white
     dropped: Counter[str] = field(default_factory=Counter)  # what is left out of it
 
     def placed(self, box: Box) -> Box:
@@ -89,11 +90,15 @@ class Sheet:
         return (-right, bottom, -left, top) if self.mirrored else (left, bottom, right, top)
 
 
-def read_sheet(page: Any) -> Sheet:
-    """The lines in the order of drawing, each with its box; parted where a column may begin."""
+def read_sheet(page: Any, *, draw: bool = True) -> Sheet:
+    """The lines in the order of drawing, each with its box; parted where a column may begin.
+
+    draw: whether the page may be drawn, to see which of its white lines are seen.
+    """
     text_page = page.get_textpage()
     units, dropped = _units(text_page.raw, text_page.count_chars()), Counter[str]()
-    for start, end in unseen_lines(page, text_page.raw, units):
+    white = white_lines(text_page.raw, units)
+    for start, end in unseen_lines(page, text_page.raw, white) if white and draw else ():
         dropped[units[start:end]] += 1
         units = units[:start] + " " * (end - start) + units[end:]
     found, vertical = _lines(text_page.raw, units, _WORDS)
@@ -107,10 +112,11 @@ def read_sheet(page: Any) -> Sheet:
         found, _ = _lines(text_page.raw, units, _CHARACTERS)
     text_page.close()
     if _OBLIQUE in found:  # boxes tell nothing: one below the other, in PDFium's order
-        lines = enumerate(found[_OBLIQUE])
-        found[_OBLIQUE] = [Line(line.text, 0, -12 * n, 400, 10 - 12 * n) for n, line in lines]
+        oblique = enumerate(found[_OBLIQUE])
+        found[_OBLIQUE] = [Line(line.text, 0, -12 * n, 400, 10 - 12 * n) for n, line in oblique]
     text = whole(units).replace(_NOTHING, "")
-    sheet = Sheet(found.pop(turn, []), page.get_cropbox(), turn, text=text, dropped=dropped)
+    lines, box = found.pop(turn, []), page.get_cropbox()
+    sheet = Sheet(lines, box, turn, text=text, dropped=dropped, white=bool(white))
     if not text.isascii() and 2 * len(_RIGHT_TO_LEFT.findall(text)) > len("".join(text.split())):
         sheet.mirrored = True
         sheet.lines = [replace(line, left=-line.right, right=-line.left) for line in sheet.lines]
