@@ -86,6 +86,17 @@ def test_other_numbers_in_the_margin_are_kept(tmp_path: Path, line: str) -> None
     assert all(line.replace("#", str(n)) in page for n, page in enumerate(found.pages, start=1))
 
 
+def test_the_name_of_a_chapter_beside_a_page_number_is_dropped(tmp_path: Path) -> None:
+    chapters = "Oil", "Wicks", "Glass", "Brass"
+    pages = [
+        [Shown(chapters[page // 3], 60, 770), Shown(str(page + 1), 500, 770), *body(page)]
+        for page in range(12)
+    ]
+    found = read(tmp_path, pages)
+    assert [len(page.split()) for page in found.pages] == [60] * 12
+    assert found.dropped == {"#": 12, **dict.fromkeys(chapters, 3)}
+
+
 def test_a_number_in_a_deep_lower_margin_is_dropped(tmp_path: Path) -> None:
     pages = [[*body(number), Shown(str(number), 300, 95)] for number in range(1, 5)]
     assert read(tmp_path, pages).dropped == {"#": 4}
