@@ -277,6 +277,18 @@ def test_notes_at_the_end_of_a_page_or_column_part_no_sentence(tmp_path: Path, s
         assert (text.split("\n\n") == [note.text, whole]) is (size == 6)
 
 
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_lines_that_are_centred_or_end_at_the_right_are_one_sentence(
+    tmp_path: Path, share: float
+) -> None:
+    texts = ["The lamps of the northern harbour in the year in which", "they were", "lit"]
+    lines = [Shown(text, 0, 700 - 12 * line) for line, text in enumerate(texts)]
+    page = [replace(line, x=60 + share * (450 - line.width)) for line in lines[:2]]
+    page.append(replace(lines[2], x=60))  # begins and ends elsewhere
+    text = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages[0]
+    assert text.split("\n\n") == [" ".join(texts[:2]), "lit"]
+
+
 def test_an_indent_of_an_inch_parts_no_paragraph(tmp_path: Path) -> None:
     first, *others = column(PARAGRAPH, top=700, size=8)
     label = Shown("Lamps", 60, 650, 8)  # beside a cell

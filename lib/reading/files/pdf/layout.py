@@ -112,13 +112,16 @@ def _continues(
 
 
 def _is_indented(blocks: list[Block], line: Line) -> bool:
-    """Whether the last block is one line and begins an inch, say, to the right of the next: of a
-    paragraph, if both are long and it is no cell beside another."""
-    last, wide = blocks[-1][-1], 16 * line.height
-    goes_on = line.text[:1].islower() or line.right - line.left > wide
-    long = last.right - last.left > wide and goes_on and len(blocks[-1]) == 1
-    beside = len(blocks) > 1 and blocks[-2][-1].beside(last)
-    return long and not beside and 0 < last.left - line.left < 6 * line.height
+    """Whether a long line, no cell beside another, goes on in one that begins elsewhere: it is the
+    first of a paragraph, and indented by an inch, say; or all are centred, or end at the right."""
+    last, wide, small = blocks[-1][-1], 16 * line.height, line.text[:1].islower()
+    if last.right - last.left < wide or (len(blocks) > 1 and blocks[-2][-1].beside(last)):
+        return False
+    back, right = last.left - line.left, last.right - line.right
+    if small and min(abs(right), abs(right + back)) < 2:
+        return True
+    long = small or line.right - line.left > wide
+    return long and len(blocks[-1]) == 1 and 0 < back < 6 * line.height
 
 
 def reading_order(blocks: Sequence[Block]) -> list[list[Block]]:
