@@ -24,7 +24,9 @@ _FONT = zlib.decompress(
 _TO_UNICODE = (
     "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def /CMapType 2 def "
     "1 begincodespacerange <0000> <FFFF> endcodespacerange "
-    "1 beginbfrange <0000> <FFFF> <{first}> endbfrange endcmap end end"
+    # U+FEFB is one shape of two letters, lam and alef
+    "2 beginbfrange <0000> <FEFA> <{first}> <FEFC> <FFFE> <{last}> endbfrange "
+    "1 beginbfchar <FEFB> <06440627> endbfchar endcmap end end"
 )
 
 
@@ -73,7 +75,13 @@ def write_pdf(
     objects = ["", ""]
     objects.append(_stream(_FONT))
     objects.append(_stream(b"\0\1" * 0x10000))  # the glyph of each code
-    objects.append(_stream(_TO_UNICODE.format(first=f"{to_unicode or 0:04X}").encode()))
+    objects.append(
+        _stream(
+            _TO_UNICODE.format(
+                first=f"{to_unicode or 0:04X}", last=f"{0xFEFC + (to_unicode or 0):04X}"
+            ).encode()
+        )
+    )
     mapped = "" if to_unicode is None else "/ToUnicode 5 0 R"
     for ascent, descent in ((800, -200), (1100, -350)):
         first = len(objects) + 1

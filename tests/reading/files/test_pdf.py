@@ -248,6 +248,13 @@ def test_scripts_without_spaces_have_none_at_line_and_page_ends(
     assert document.text == whole
 
 
+def test_letters_of_one_shape_are_in_order(tmp_path: Path) -> None:
+    for shape, read_as in (("\ufefb", "لا"), ("ا", "ا")):
+        text = f"تحسين المشك{shape}ت من خ{shape}ل البرمجة"
+        found = read(tmp_path, [[Shown(text[::-1], 100, 700)]])
+        assert found.pages == [text.replace(shape, read_as)]
+
+
 def test_a_ragged_paragraph_from_right_to_left_is_one(tmp_path: Path) -> None:
     words, lines = (HEBREW + " ") * 4, [""]
     for word in words.split():

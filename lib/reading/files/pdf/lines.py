@@ -6,7 +6,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import pi
 from typing import Any
 
@@ -27,6 +27,8 @@ _LIGATURES = re.compile(  # beside two letters (else "©", "∘" or "•"), or i
 # Accents that TeX prints over a letter, as characters of their own
 _ACCENTS = dict(zip("`´ˆ˜¨˚ˇ¸", "\u0300\u0301\u0302\u0303\u0308\u030a\u030c\u0327", strict=True))
 _ACCENT = re.compile(f"[{''.join(_ACCENTS)}]")
+_ARABIC = re.compile("[\u0620-\u064a\u066e-\u06d3]{2,}")
+_ALEF_LAM = re.compile("[\u0622\u0623\u0625\u0627\u0671]\u0644")
 _NUMBER = re.compile(r"[-−–+]?[0-9]+(?:,[0-9]+)*")
 # `1,204`, `12.5%`, `(0.3)`: perhaps of a table's cell; no "1." and no "5)"
 _FIGURE_TEXT = r"(?:[^\w\s()]*\d(?:[\d.,/–−-]*\d)?[%*†‡]*|\([^\s()]*\d[^\s()]*\))"
@@ -380,8 +382,30 @@ def _units(handle: Any, count: int) -> str:
         text = "".join(map(chr, units[:count])).replace(_DIVIDED_IN_TEXT, _DIVIDED)
     else:
         text = "".join(chr(FPDFText_GetUnicode(handle, index)) for index in range(count))
-    text = _with_raised(handle, _accented(handle, text))
+    text = _with_raised(handle, _accented(handle, _in_order(handle, text)))
     return _LIGATURES.sub(lambda found: chr(ord("ﬀ") + ord(found[0]) % 16 - 0x0B), text)
+
+
+def _in_order(handle: Any, text: str) -> str:
+    """`خالل` → `خلال`: PDFium turns the letters of one shape (lam and alef, say), too, where the
+    font names each; that some alef stands before its lam tells it."""
+    from pypdfium2.raw import FS_RECTF, FPDFText_GetLooseCharBox
+
+    rect = FS_RECTF()
+
+    def shape(index: int) -> object:
+        FPDFText_GetLooseCharBox(handle, index, ctypes.byref(rect))
+        return (rect.left, rect.right) if rect.left < rect.right else index
+
+    words = (found.span() for found in _ARABIC.finditer(text))
+    groups = (list(group) for word in words for _, group in groupby(range(*word), key=shape))
+    shapes = [(group[0], group[-1] + 1) for group in groups if len(group) > 1]
+    if not any(_ALEF_LAM.fullmatch(text, *span) for span in shapes):
+        return text
+    units = list(text)
+    for start, end in shapes:
+        units[start:end] = reversed(units[start:end])
+    return "".join(units)
 
 
 def _accented(handle: Any, text: str) -> str:
