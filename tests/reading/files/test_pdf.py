@@ -249,6 +249,8 @@ def test_scripts_without_spaces_have_none_at_line_and_page_ends(
 
 
 def test_letters_of_one_shape_are_in_order(tmp_path: Path) -> None:
+    for drawn in ("أيضًا إلى", "أي ًضا إلى"):  # the second is what PDFium gives of Word's
+        assert read(tmp_path, [[Shown(drawn[::-1], 100, 700)]]).pages == ["أيضًا إلى"]
     for shape, read_as in (("\ufefb", "لا"), ("ا", "ا")):
         text = f"تحسين المشك{shape}ت من خ{shape}ل البرمجة"
         found = read(tmp_path, [[Shown(text[::-1], 100, 700)]])

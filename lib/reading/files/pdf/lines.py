@@ -29,6 +29,7 @@ _ACCENTS = dict(zip("`´ˆ˜¨˚ˇ¸", "\u0300\u0301\u0302\u0303\u0308\u030a\u03
 _ACCENT = re.compile(f"[{''.join(_ACCENTS)}]")
 _ARABIC = re.compile("[\u0620-\u064a\u066e-\u06d3]{2,}")
 _ALEF_LAM = re.compile("[\u0622\u0623\u0625\u0627\u0671]\u0644")
+_VOWEL = re.compile(" ([\u064b-\u0652])([\u0620-\u064a])")  # "أي ًضا": that of the letter behind it
 _NUMBER = re.compile(r"[-−–+]?[0-9]+(?:,[0-9]+)*")
 # `1,204`, `12.5%`, `(0.3)`: perhaps of a table's cell; no "1." and no "5)"
 _FIGURE_TEXT = r"(?:[^\w\s()]*\d(?:[\d.,/–−-]*\d)?[%*†‡]*|\([^\s()]*\d[^\s()]*\))"
@@ -382,7 +383,8 @@ def _units(handle: Any, count: int) -> str:
         text = "".join(map(chr, units[:count])).replace(_DIVIDED_IN_TEXT, _DIVIDED)
     else:
         text = "".join(chr(FPDFText_GetUnicode(handle, index)) for index in range(count))
-    text = _with_raised(handle, _accented(handle, _in_order(handle, text)))
+    text = _VOWEL.sub(rf"\2\1{_NOTHING}", _in_order(handle, text))
+    text = _with_raised(handle, _accented(handle, text))
     return _LIGATURES.sub(lambda found: chr(ord("ﬀ") + ord(found[0]) % 16 - 0x0B), text)
 
 
