@@ -257,6 +257,13 @@ def test_letters_of_one_shape_are_in_order(tmp_path: Path) -> None:
         assert found.pages == [text.replace(shape, read_as)]
 
 
+def test_a_latin_word_parts_no_line_from_right_to_left(tmp_path: Path) -> None:
+    before, word, after = "تعتبر البرمجة بلغة ", "Python", "من الأدوات القوية"
+    line = f"{after[::-1]}{word} {before.rstrip()[::-1]}"
+    found = read(tmp_path, [[Shown(line, 100, 700)]])
+    assert found.pages == [f"{before}{word}{after}"]
+
+
 def test_a_ragged_paragraph_from_right_to_left_is_one(tmp_path: Path) -> None:
     words, lines = (HEBREW + " ") * 4, [""]
     for word in words.split():

@@ -42,6 +42,7 @@ _BEGINNING = re.compile(r"\d{0,3}[\u2e80-\u9fff\uf900-\ufaff\uff01-\uff60]{1,2}"
 _INITIAL = re.compile(r"[^\w\s]?[^\W\d_]")  # with a quotation mark, perhaps
 _TALL = 1.7  # a drop cap is so many times as high as its line, or more
 _OBLIQUE = 4  # a direction that is no quarter turn
+_BOTH_WAYS = re.compile("[A-Za-z0-9][\u0590-\u08ff]|[\u0590-\u08ff][A-Za-z0-9]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top
@@ -305,10 +306,12 @@ def _lines(
                     turn = (turn + 1) % 4
                     vertical.add(turn)
             box = _turned(first, turn)
-        if end - start > 1 and FPDFText_GetLooseCharBox(handle, end - 1, its_address):
-            last = rect.left, rect.bottom, rect.right, rect.top
-            left, _, right, _ = _turned(last, turn) if turn else last
-            box = min(box[0], left), box[1], max(box[2], right), box[3]
+        others = range(start + 1, end) if _BOTH_WAYS.search(units, start, end) else (end - 1,)
+        for index in others if end - start > 1 else ():
+            if FPDFText_GetLooseCharBox(handle, index, its_address):
+                last = rect.left, rect.bottom, rect.right, rect.top
+                left, _, right, _ = _turned(last, turn) if turn else last
+                box = min(box[0], left), box[1], max(box[2], right), box[3]
         boxes += [box] * (end - start)  # each counts by its length
     finish(len(units))
     return found, vertical
