@@ -185,7 +185,7 @@ class Endpoint:
         """One attempt, in a form that the endpoint accepts."""
         while True:
             payload = self._form.payload(request)
-            body = payload | {"stream": False}  # without it Unsloth, RAGFlow and others stream
+            body = {"stream": False} | payload  # without it Unsloth, RAGFlow and others stream
             try:
                 return await self._requests.post(
                     "chat/completions", body, kind=request["max_tokens"], timeouts=timeouts

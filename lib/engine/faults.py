@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from lib.endpoints import EndpointSettings, prefixes_of
+from lib.engine.events import events_of, joined
 from lib.settings import SetupError, without_secrets
 from lib.text import one_line
 
@@ -169,6 +170,8 @@ def short(error: object, most: int = 200) -> str:
 
 
 def _object(body: bytes) -> dict[str, Any] | None:
+    if body.lstrip().startswith((b"data:", b"event:", b":")):
+        return joined(events_of(body))
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):  # also of bytes that are not UTF-8

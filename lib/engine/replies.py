@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from lib.engine.events import text_of
 from lib.engine.faults import Fault, RequestRejected, short
 from lib.text import whole
 
@@ -54,6 +55,12 @@ _REASONS = {
     "error": "network_error insufficient_system_resource abort",
 }
 _REASON = {said: ours for ours, others in _REASONS.items() for said in (ours, *others.split())}
+_STREAMS_ONLY = re.compile(
+    r"only supports? stream|\bstream\W+(?:must|should) be (?:set to )?\W?true|stream=false"
+    r"|\bnon-stream",
+    re.IGNORECASE,
+)
+_STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
 _IN_A_5XX = re.compile(r"\b(?:system (?:role|message|prompt)|roles? must)\b", re.IGNORECASE)
 
 
@@ -105,9 +112,10 @@ def text_so_far(text: str) -> str:
 class RequestForm:
     """The parameter names and roles that an endpoint accepts, learnt from its error messages."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, streamed: bool = False) -> None:
         self._max_tokens, self._temperature, self._system = "max_tokens", True, True
-        self._more: dict[str, Any] = {}
+        self._stream: dict[str, Any] = _STREAMED if streamed else {}
+        self._thinking: bool | None = None  # False: it is asked not to; True: it cannot but
 
     def payload(self, request: Mapping[str, Any]) -> dict[str, Any]:
         settings = {self._max_tokens: request["max_tokens"]}
@@ -118,13 +126,21 @@ class RequestForm:
             first, second, *others = messages
             both = f"{first['content']}\n\n{second['content']}"
             messages = [{"role": "user", "content": both}, *others]
-        return {"model": request["model"], "messages": messages, **settings, **self._more}
+        if self._thinking is False:
+            settings["enable_thinking"] = False
+        return {"model": request["model"], "messages": messages, **settings, **self._stream}
 
     def learn(self, message: str) -> None:
         """Newer models accept only `max_completion_tokens`, and no temperature; some take no
-        system message: it then begins the user's. Services of Qwen 3 think in streams alone."""
-        if "enable_thinking" in message:
-            self._more = {"enable_thinking": False}
+        system message: it then begins the user's. Services of Qwen 3 think in streams alone, and
+        some models do nothing else."""
+        if "stream_options" in message:
+            self._stream = {"stream": True} if self._stream else {}
+        elif "enable_thinking" in message:
+            self._thinking = self._thinking or "to true" in message.lower()
+            self._stream = _STREAMED if self._thinking else self._stream
+        elif _STREAMS_ONLY.search(message):
+            self._stream = self._stream or _STREAMED
         elif "max_completion_tokens" in message:
             self._max_tokens = "max_completion_tokens"
         elif "temperature" in message:
@@ -194,15 +210,6 @@ def _count(value: Any) -> int:
     except (TypeError, ValueError, OverflowError):
         return 0
     return count if 0 <= count < 1 << 40 else 0  # more is no count, and no ledger holds it
-
-
-def text_of(content: Any) -> str:
-    """Of `"3 days"`, or of `[{"type": "thinking", …}, {"type": "text", "text": "3 days"}]`."""
-    if isinstance(content, list):
-        parts = [{"text": part} if isinstance(part, str) else _object(part) for part in content]
-        texts = [part for part in parts if part.get("type", "text") in ("text", "output_text")]
-        return "".join(part.get("text") or "" for part in texts)
-    return content or ""
 
 
 def rejected_reply(rejected: RequestRejected) -> Reply:

@@ -12,10 +12,11 @@ from typing import Any
 from lib.endpoints import EndpointSettings
 from lib.engine.budget import Budget, meter_of
 from lib.engine.endpoint import chat_request
+from lib.engine.events import joined, text_of
 from lib.engine.faults import EndpointError, Fault, RequestRejected, read_body, short
 from lib.engine.ledger import Ledger
 from lib.engine.prices import load_prices
-from lib.engine.replies import Reply, RequestForm, read_reply, text_of, text_so_far
+from lib.engine.replies import Reply, RequestForm, read_reply, text_so_far
 from lib.engine.sdk import sdk_client
 from lib.prompts.student import Message
 from lib.recipe import Recipe
@@ -98,13 +99,12 @@ def _paid(
 ) -> Reply:
     import openai
 
-    form, more, start = RequestForm(), {"stream_options": {"include_usage": True}}, time.monotonic()
-    text = refusal = reason = ""
-    usage: Any = {}
+    form, start = RequestForm(streamed=True), time.monotonic()
+    text, events = "", list[dict[str, Any]]()
     with sdk_client(settings) as sdk:
         client = sdk.with_options(timeout=recipe.timeout_s, max_retries=_MAX_RETRIES)
         while True:
-            payload = {**form.payload(request), **more}
+            payload = form.payload(request)
             try:
                 create = client.chat.completions.with_raw_response.create
                 asked = {name: payload[name] for name in ("model", "messages")}
@@ -119,15 +119,11 @@ def _paid(
                     latency_s = time.monotonic() - start
                     return read_reply(data, latency_s=latency_s, where=settings.where)
                 for chunk in raw.parse():
-                    event = chunk.to_dict(warnings=False)  # of any form
-                    usage = event.get("usage") or usage
+                    events.append(event := chunk.to_dict(warnings=False))  # of any form
                     for choice in (event.get("choices") or [])[:1]:
-                        delta = choice.get("delta") or {}
-                        if piece := text_of(delta.get("content")):
+                        if piece := text_of((choice.get("delta") or {}).get("content")):
                             on_text(text_so_far(text))  # one piece late: the last is committed
                             text += str(piece)
-                        refusal += delta.get("refusal") or ""
-                        reason = choice.get("finish_reason") or reason
                 break
             except openai.APIStatusError as error:
                 response = error.response
@@ -136,9 +132,7 @@ def _paid(
                     read_body(response.status_code, headers, response.content, settings, url)
                 except (RequestRejected, Fault) as said:
                     form.learn(str(said))
-                    if "stream_options" in str(said):
-                        more = {}
-                    if payload == {**form.payload(request), **more}:
+                    if payload == form.payload(request):
                         raise
             except (openai.APIError, ValueError) as error:
                 how, kind = "cannot be reached", "unreachable"
@@ -149,8 +143,5 @@ def _paid(
                     how, kind = "did not answer in time", "timeout"
                 why = body if isinstance(body, str) else error.__cause__ or error
                 raise Fault(f"the {settings.where} {how}: {short(why)}", kind=kind) from error
-    if not reason:
-        raise Fault(f"the {settings.where} cut its reply: it has no end", kind="cut")
-    choice = {"message": {"content": text, "refusal": refusal}, "finish_reason": reason}
-    data = {"choices": [choice], "usage": usage}
-    return read_reply(data, latency_s=time.monotonic() - start, where=settings.where)
+    latency_s = time.monotonic() - start
+    return read_reply(joined(events), latency_s=latency_s, where=settings.where)

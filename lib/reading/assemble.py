@@ -23,6 +23,8 @@ _INLINED = re.compile(
 )
 
 RAISED = str.maketrans("0123456789+-−–", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻")  # 10⁵: without it, a text says 105
+_ROMAN = {"m": 1000, "cm": 900, "d": 500, "cd": 400, "c": 100, "xc": 90, "l": 50, "xl": 40,
+          "x": 10, "ix": 9, "v": 5, "iv": 4, "i": 1}  # fmt: skip
 DIVIDED = "\u00ad"  # at the end of a page's text: the next page ends the word
 
 PICTURE = "a picture without a text layer"
@@ -97,6 +99,20 @@ def _title_of(title: str, name: str) -> str:
         return title
     plain = one_line(re.sub(r"\.x?html?$|_|(?<=[a-z])-(?=[a-z])", " ", clean(name)))
     return neutralise(unicodedata.normalize("NFC", plain)) or name
+
+
+def counted(number: int, form: str) -> str:
+    """`3, "lowerLetter"` → `c`, `"upperRoman"` → `III`; other forms, and outside 1 to 3999: `3`."""
+    written = str(number)
+    form = form if 0 < number < 4000 else ""
+    if form.endswith("Letter"):
+        written = chr(ord("a") + (number - 1) % 26) * ((number - 1) // 26 + 1)
+    elif form.endswith("Roman"):
+        written = ""
+        for digit, value in _ROMAN.items():
+            written += digit * (number // value)
+            number %= value
+    return written.upper() if form.startswith("upper") else written
 
 
 def reason_of(error: Exception) -> str:

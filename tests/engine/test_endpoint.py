@@ -411,6 +411,49 @@ def test_qwen_3_is_asked_not_to_think_where_it_thinks_in_streams_alone() -> None
         assert server.requests[-1]["enable_thinking"] is False
 
 
+STREAMS_ONLY = [
+    ["This model only support stream mode, please enable the stream parameter to access it."],
+    ["Stream must be set to true"],
+    ["enable thinking can not be support when `stream=False`.", "Unknown: 'stream_options'"],
+    [
+        "parameter.enable_thinking must be set to false for non-streaming calls",
+        "The value of the enable_thinking parameter is restricted to True.",
+    ],
+]
+
+
+@pytest.mark.parametrize("sayings", STREAMS_ONLY)
+def test_a_model_that_only_streams_is_asked_for_streams(sayings: list[str]) -> None:
+    def fault(number: int, body: Body) -> object:
+        if "enable_thinking" in body or ("stream_options" in body and "_options" in sayings[-1]):
+            return error(400, sayings[-1])
+        return None if body["stream"] else error(400, sayings[0])
+
+    with serve(Loopback(reply=echo, fault=fault)) as server:
+        assert run(ask_each(server, ["a", "b c"], concurrency=1)) == ["re: a", "re: b c"]
+        assert len(server.requests) == len(sayings) + 2, "it is learnt once"
+        [usage] = Ledger().usage_by_model().values()
+        assert (usage.requests, usage.completion_tokens) == (2, 2 + 3)
+
+
+@pytest.mark.parametrize(
+    ("last", "reply"),
+    [
+        ('{"choices": [{"delta": {"content": "b"}, "finish_reason": "stop"}]}', "a b"),
+        ('{"choices": [{"delta": {"content": "b [DONE]"}}]}⏎[DONE]', "a b [DONE]"),
+        ('{"choices": [{"delta": {"content": "b"}}]}', "cut its reply: it has no end"),
+        ('{"error": {"message": "no memory"}}⏎[DONE]', "cut its reply: no memory"),
+        ('{"error": "no memory"}', "cut its reply: no memory"),
+    ],
+)
+def test_a_stream_that_nobody_asked_for_is_read(last: str, reply: str, no_back_off: None) -> None:
+    events = ['{"choices": [{"delta": {"content": "a "}}]}', *last.split("⏎")]
+    body = ": ping\n\n" + "".join(f"data: {event}\n\n" for event in events)
+    fault = lambda number, asked: web.Response(text=body, content_type="text/event-stream")  # noqa: E731
+    with serve(Loopback(fault=fault)) as server:
+        assert reply in str(run(ask_each(server, ["x"])))
+
+
 NO_SYSTEM_ROLE = [
     "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
     "System role not supported",

@@ -40,8 +40,11 @@ def test_a_body_is_an_object() -> None:
     ("body", "kind"),
     [
         *((body, "cut") for body in (b"", b'{"choices": [{"mess')),
-        *((body, "unreadable") for body in (b"<html>", b"[1]", b"\xff\xfe", b"data: {}\n\n")),
-        (b'{"error": {"message": "upstream"}}', "unreadable"),
+        *((body, "unreadable") for body in (b"<html>", b"[1]", b"\xff\xfe")),
+        *(
+            (mark + b'{"error": {"message": "upstream"}}', "unreadable")
+            for mark in (b"", b"data: ")
+        ),
     ],
 )
 def test_a_broken_body_may_be_whole_the_next_time(body: bytes, kind: str) -> None:

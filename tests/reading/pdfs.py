@@ -24,7 +24,9 @@ _FONT = zlib.decompress(
 _TO_UNICODE = (
     "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def /CMapType 2 def "
     "1 begincodespacerange <0000> <FFFF> endcodespacerange "
-    "1 beginbfrange <0000> <FFFF> <{first}> endbfrange endcmap end end"
+    # U+FEFB is one shape of two letters, lam and alef
+    "2 beginbfrange <0000> <FEFA> <{first}> <FEFC> <FFFE> <{last}> endbfrange "
+    "1 beginbfchar <FEFB> <06440627> endbfchar endcmap end end"
 )
 
 
@@ -37,6 +39,8 @@ class Shown:
     y: float
     size: float = 10
     angle: float = 0  # degrees, counterclockwise
+    ink: str = ""  # operators before it: its colour, a box behind it
+    font: str = "F"  # "G": the same letters, and higher lines
 
     @property
     def width(self) -> float:
@@ -71,21 +75,30 @@ def write_pdf(
     objects = ["", ""]
     objects.append(_stream(_FONT))
     objects.append(_stream(b"\0\1" * 0x10000))  # the glyph of each code
-    objects.append(_stream(_TO_UNICODE.format(first=f"{to_unicode or 0:04X}").encode()))
     objects.append(
-        "<< /Type /FontDescriptor /FontName /Box /Flags 4 /FontBBox [0 -200 1000 800] "
-        "/ItalicAngle 0 /Ascent 800 /Descent -200 /CapHeight 700 /StemV 80 /FontFile2 3 0 R >>"
-    )
-    objects.append(
-        "<< /Type /Font /Subtype /CIDFontType2 /BaseFont /Box /CIDToGIDMap 4 0 R "
-        "/CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> "
-        f"/FontDescriptor 6 0 R /DW {1000 * GLYPH_WIDTH} >>"
+        _stream(
+            _TO_UNICODE.format(
+                first=f"{to_unicode or 0:04X}", last=f"{0xFEFC + (to_unicode or 0):04X}"
+            ).encode()
+        )
     )
     mapped = "" if to_unicode is None else "/ToUnicode 5 0 R"
-    objects.append(
-        f"<< /Type /Font /Subtype /Type0 /BaseFont /Box /Encoding /Identity-{'HV'[vertical]} "
-        f"/DescendantFonts [7 0 R] {mapped} >>"
-    )
+    for ascent, descent in ((800, -200), (1100, -350)):
+        first = len(objects) + 1
+        objects.append(
+            f"<< /Type /FontDescriptor /FontName /Box /Flags 4 /Ascent {ascent} /Descent {descent} "
+            f"/FontBBox [0 {descent} 1000 {ascent}] /ItalicAngle 0 /CapHeight 700 /StemV 80 "
+            "/FontFile2 3 0 R >>"
+        )
+        objects.append(
+            "<< /Type /Font /Subtype /CIDFontType2 /BaseFont /Box /CIDToGIDMap 4 0 R "
+            "/CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> "
+            f"/FontDescriptor {first} 0 R /DW {1000 * GLYPH_WIDTH} >>"
+        )
+        objects.append(
+            f"<< /Type /Font /Subtype /Type0 /BaseFont /Box /Encoding /Identity-{'HV'[vertical]} "
+            f"/DescendantFonts [{first + 1} 0 R] {mapped} >>"
+        )
     if tex:
         objects[7] = _tex_font(objects)
     width, height = (HEIGHT, WIDTH) if rotate % 180 else (WIDTH, HEIGHT)
@@ -100,7 +113,7 @@ def write_pdf(
         objects.append(_stream("\n".join(_drawn(item, rotate, tex) for item in page).encode()))
         objects.append(
             f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {width} {height}] /Rotate {rotate} "
-            f"/Resources << /Font << /F 8 0 R >> >> /Contents {len(objects)} 0 R "
+            f"/Resources << /Font << /F 8 0 R /G 11 0 R >> >> /Contents {len(objects)} 0 R "
             f"/Annots [{' '.join(annotations)}] >>"
         )
         kids.append(f"{len(objects)} 0 R")
@@ -159,7 +172,7 @@ def _drawn(shown: Shown, rotate: int, tex: bool) -> str:
     code = shown.text.encode("ascii" if tex else "utf-16-be").hex().upper()
     size, up = (shown.size / 100, -1) if tex else (shown.size, 1)
     matrix = f"{c:.5f} {s:.5f} {-s * up:.5f} {c * up:.5f} {x:.2f} {y:.2f}"
-    return f"BT /F {size} Tf {matrix} Tm <{code}> Tj ET"
+    return f"q {shown.ink} BT /{shown.font} {size} Tf {matrix} Tm <{code}> Tj ET Q"
 
 
 def _annotation(field: Field) -> str:

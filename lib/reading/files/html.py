@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from lib.reading.assemble import RAISED, Text, clean
+from lib.reading.assemble import RAISED, Text, clean, counted
 from lib.reading.files.md import first_heading
 from lib.reading.tables import read_bytes
 from lib.text import one_line
@@ -23,8 +23,13 @@ _MARKDOWN_OPTIONS: dict[str, Any] = {
 # What an element holds for browsers that do not know it is hidden, too.
 _HIDDEN = (
     "//template | //noscript | //script | //style | //*[@hidden] | //dialog[not(@open)] | //iframe"
-    " | //noframes | //datalist | //audio | //video | //canvas"
+    " | //noframes | //datalist | //rt | //rp | //audio | //video | //canvas"
     " | //*[contains(@class, 'katex-html')]"  # a formula once: KaTeX draws it beside its MathML
+    " | //*[self::i or self::span]"  # names of icons: chevron_right
+    "[contains(@class, 'material-icons') or contains(@class, 'material-symbols')]"
+) + "".join(  # "(opens in a new tab)": of a link, only for those who listen
+    f" | //*[self::a or self::button]//*[contains(@class, '{name}')]"
+    for name in ("sr-only", "visually-hidden", "visuallyhidden", "screen-reader-text")
 )
 _HIDING = re.compile(r"(?i)\b(?:display\s*:\s*none|visibility\s*:\s*hidden)")
 TOO_DEEP = "its tags are nested too deep, and what is inside is not read: are they closed?"
@@ -37,6 +42,10 @@ _BLOCKS = (
     "address", "aside", "center", "details", "fieldset", "figure", "footer", "form", "header",
     "hgroup", "legend", "main", "option", "search", "summary", "svg", "textarea",
 )  # fmt: skip
+# `<ol type="a">`, and what a style says of it
+_FORMS = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
+_STYLED = re.compile(r"list-style(?:-type)?\s*:\s*(lower|upper)-(alpha|latin|roman)")
+_LABEL = re.compile(r"(?:[*+-] )?\ue000([\w.-]{1,20})\ue001\s*")
 _OPEN_TITLE = re.compile(r"(?i)<title\b[^>]*>[^<]*(?=<(?!/title)[a-z/!])")
 _CHARSET = r"""(?:charset|encoding)\s*=\s*["']?([\w.:-]+)"""
 _WIDER = {  # what is declared → what browsers read it as
@@ -67,13 +76,13 @@ def text_of(page: str) -> Text:
     except etree.ParserError as error:
         raise ValueError("it holds no text") from error
     title = tree.findtext("head/title")
-    drop_hidden(tree)
-    write_numbers(tree)
+    prepare(tree)
     dropped = _drop_navigation(tree)
     _set_apart(tree)
     _fill_rows(tree)
     shown = html.tostring(tree, encoding="unicode")
-    text = tidied(HtmlConverter().convert_string(shown, **_MARKDOWN_OPTIONS).markdown)
+    markdown = HtmlConverter().convert_string(shown, **_MARKDOWN_OPTIONS).markdown
+    text = tidied(_LABEL.sub(r"\1 ", markdown))
     deep = any("depth" in error.message for error in parser.error_log)
     notes: dict[str, list[int]] = {TOO_DEEP: []} if deep else {}
     return Text(title or first_heading(text), [text], notes, dropped)
@@ -95,7 +104,17 @@ def _drop_navigation(tree: Any) -> dict[str, int]:
     return {said: count for said, count in dropped.items() if re.search(r"\w", said)}
 
 
-def drop_hidden(tree: Any) -> None:
+def prepare(tree: Any) -> None:
+    """What a text without tags needs: only what is seen, numbers apart, captions above tables."""
+    _drop_hidden(tree)
+    _write_numbers(tree)
+    for caption in list(tree.iter("caption")):
+        if (table := next(caption.iterancestors("table"), None)) is not None:
+            caption.tag, caption.tail = "p", None
+            table.addprevious(caption)
+
+
+def _drop_hidden(tree: Any) -> None:
     """Take off what a browser does not show, and links within a page that hold no word: ¶, #, ↩."""
     links = tree.xpath("//a[starts-with(@href, '#')]")
     marks = [link for link in links if not re.search(r"\w", link.text_content())]
@@ -107,8 +126,9 @@ def drop_hidden(tree: Any) -> None:
             element.drop_tree()
 
 
-def write_numbers(tree: Any) -> None:
-    """`10<sup>5</sup>` as `10⁵`, and a formula as its TeX: a text without tags would say 105."""
+def _write_numbers(tree: Any) -> None:
+    """`10<sup>5</sup>` as `10⁵`, and a formula as its TeX: a text without tags would say 105.
+    Lists that do not count 1, 2, 3 get labels."""
     for fraction in tree.xpath("//mfrac[count(*) = 2]"):
         fraction[0].tail = "/"
     for element in tree.xpath("//sup | //msup/*[2]"):
@@ -116,6 +136,10 @@ def write_numbers(tree: Any) -> None:
         if re.fullmatch(r"\s*[-−–+]?\d[\d, ]*\s*", number):
             element.clear(keep_tail=True)
             element.text = number.translate(RAISED)
+    for items in tree.xpath(
+        "//ol[@type or @reversed or contains(@style, 'list-style') or @start != '1' or li/@value]"
+    ):
+        label_items(items)
     for formula in list(tree.iter("math")):
         tex = formula.findtext(".//annotation[@encoding='application/x-tex']")
         tex = tex or formula.get("alttext")
@@ -123,6 +147,27 @@ def write_numbers(tree: Any) -> None:
         formula.clear(keep_tail=True)
         formula.tag = "span"
         formula.text = f"${one_line(tex)}$" if tex else one_line("".join(shown))
+
+
+def label_items(items: Any) -> None:
+    """What a browser shows before the items of a list ("b."), between two marks."""
+    form = _FORMS.get(items.get("type"), "")
+    if styled := _STYLED.search(items.get("style", "").lower()):
+        form = styled[1] + ("Roman" if styled[2] == "roman" else "Letter")
+    items.tag, inside = "ul", items.findall("li")
+    step, first = (1, 1) if items.get("reversed") is None else (-1, len(inside))
+    number = _whole(items.get("start"), first)
+    for item in inside:
+        number = _whole(item.get("value"), number)
+        while not (item.text or "").strip() and len(item) and item[0].tag in ("p", "div"):
+            item = item[0]
+        item.text = f"\ue000{counted(number, form)}.\ue001 {item.text or ''}"
+        number += step
+
+
+def _whole(written: str | None, otherwise: int) -> int:
+    found = re.fullmatch(r"\s*([-+]?\d{1,9})\s*", written or "")
+    return int(found[1]) if found else otherwise
 
 
 def _set_apart(tree: Any) -> None:

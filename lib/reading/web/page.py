@@ -3,11 +3,16 @@
 import re
 
 from lib.reading.assemble import Text, clean
-from lib.reading.files.html import decode, drop_hidden, write_numbers
+from lib.reading.files.html import decode, label_items, prepare
 
 CONTENT_TYPES = ("text/html", "application/xhtml+xml", "text/plain")
 # Marks inside a sentence: a teacher that quotes it would leave them out.
 _EMPHASIS = ("b", "strong", "i", "em", "u", "sup", "sub")
+# trafilatura leaves them out with their words, or makes paragraphs of them.
+_INSIDE = ("label", "time", "q")
+# The same; and lists and quotations whose code and cells it would run together
+_WITH_BLOCKS = "//*[self::ul or self::ol][li//pre or li//table]"
+_BLOCKS = f"//center | //dialog | {_WITH_BLOCKS} | {_WITH_BLOCKS}/li | //blockquote[.//table]"
 _ESCAPED = re.compile(
     r"(?P<code>```.*?```|`[^`\n]+`)|(?P<start>^ *(?:- )?\d*)\\(?=[#>+.)-])"
     r"|\\(?P<own>\\*)(?P<mark>[*_`~[\]<|])",
@@ -31,10 +36,15 @@ def main_text(page: bytes, content_type: str) -> Text:
     tree = trafilatura.load_html(text)
     if tree is None:
         raise ValueError("it is not HTML")
-    drop_hidden(tree)
-    write_numbers(tree)
+    prepare(tree)
     title = extract_title(tree) or ""
-    etree.strip_tags(tree, *_EMPHASIS)
+    for quote in tree.iter("q"):
+        quote.text, quote.tail = f"“{quote.text or ''}", f"”{quote.tail or ''}"
+    etree.strip_tags(tree, *_EMPHASIS, *_INSIDE)
+    for items in tree.xpath("//ol[li//pre or li//table]"):
+        label_items(items)
+    for element in tree.xpath(_BLOCKS):
+        element.tag = "div"
     for item in tree.xpath("//td//li | //th//li"):  # trafilatura leaves lists in cells out
         item.tag = "p"
     # No metadata: finding the date takes longer than the text, and depends on today's.

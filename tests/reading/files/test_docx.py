@@ -54,6 +54,13 @@ def test_the_paragraph_of_style_title_is_the_title(tmp_path: Path) -> None:
     assert read(path) == Text("Lamp oil", ["# Lamp oil\n\nText"])
 
 
+def test_a_drop_cap_begins_its_paragraph(tmp_path: Path) -> None:
+    path = write_docx(tmp_path / "a.docx", heading="Oil", texts=["T", "he lamp burns."])
+    framed = '<w:p><w:pPr><w:framePr w:dropCap="drop" w:lines="3"/></w:pPr><w:r><w:t>T<'
+    path = rewritten(path, "<w:p><w:r><w:t>T<", framed)
+    assert read(path).pages == ["# Oil\n\nThe lamp burns."]
+
+
 def test_notes_follow_the_text_and_raised_numbers_stay_apart(tmp_path: Path) -> None:
     raised = '<w:r><w:rPr><w:vertAlign w:val="superscript"/></w:rPr><w:t>5</w:t></w:r>'
     note = '<w:r><w:footnoteReference w:id="1"/></w:r>'

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,8 @@ HIDDEN = [
     "<iframe>{}</iframe>",
     "<video>{}</video>",
     "<datalist><option>{}</option></datalist>",
+    '<a href="x"><span class="sr-only">{}</span></a>',
+    '<i class="material-icons left">{}</i>',
 ]
 
 
@@ -149,6 +152,40 @@ def test_a_raised_number_is_none_of_the_line(tmp_path: Path, written: str, read_
     (tmp_path / "a.html").write_text(page)
     assert f"It holds {read_as} of oil." in read(tmp_path / "a.html").pages[0]
     assert f"It holds {read_as} of oil." in main_text(page.encode(), "text/html").pages[0]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "labels"),
+    [
+        ("", "1. 2. 7."),
+        ('start="3"', "3. 4. 7."),
+        ('type="a"', "a. b. g."),
+        ('type="I" start="3"', "III. IV. VII."),
+        ('style="list-style-type: lower-roman"', "i. ii. vii."),
+        ("reversed", "3. 2. 7."),
+        ('type="a" start="0"', "0. a. g."),
+        ('type="i" start="999999999"', "999999999. 1000000000. vii."),
+    ],
+)
+@pytest.mark.parametrize("around", ["{}", "<ul><li>in a list{}</ul>", "<table><tr><td>{}</table>"])
+def test_items_keep_the_labels_that_a_browser_shows(
+    tmp_path: Path, attributes: str, labels: str, around: str
+) -> None:
+    items = f"<ol {attributes}><li>ants<li><p>bees</p><p>wasps</p><li value=7>flies</ol>"
+    (path := tmp_path / "page.html").write_text(around.format(items))
+    [text] = read(path).pages
+    found = re.findall(r"([*+-] )?(\S+) (ants|bees|flies)", text)
+    assert [label for _, label, _ in found] == labels.split(), text
+    assert not any(bullet for bullet, *_ in found)
+    assert text.isascii()
+
+
+def test_a_caption_and_a_word_s_reading_are_none_of_a_table_s_rows_and_words(
+    tmp_path: Path,
+) -> None:
+    table = "<table><caption>Oil</caption><tr><td>a</td></tr><tr><td>1</td></tr></table>"
+    (path := tmp_path / "page.html").write_text(f"{table}<ruby>東<rp>(</rp><rt>とう</rt></ruby>京")
+    assert read(path).pages == ["Oil\n\n| a |\n| --- |\n| 1 |\n\n東京"]
 
 
 def test_a_page_without_a_title_is_called_by_its_heading(tmp_path: Path) -> None:

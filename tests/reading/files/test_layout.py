@@ -3,11 +3,12 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lib.reading.assemble import clean
+from lib.reading.assemble import assemble, clean
 from lib.reading.files import pdf
 from lib.reading.files.pdf.hyphens import Hyphens
 from lib.reading.files.pdf.layout import join_lines
@@ -223,6 +224,134 @@ def test_cells_with_equal_gaps_stay_cells(tmp_path: Path) -> None:
     ]
     found = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages
     assert found[0].split("\n\n") == [" | ".join(cells) for cells in [*rows, *rows]]
+
+
+@pytest.mark.parametrize(
+    ("words", "gaps", "text"),
+    [
+        (
+            ["Oil", "1,204", "12.5%", "(0.3)", "−7"],
+            [40, 6, 6, 7],
+            "Oil | 1,204 | 12.5% | (0.3) | −7",
+        ),
+        (["Oil", "1,204", "9"], [40, 3], "Oil | 1,204 9"),
+        (
+            ["see", "1.", "31", "days", "to", "May", "13,", "2009"],
+            [6] * 7,
+            "see 1. 31 days to May 13, 2009",
+        ),
+        (["some", "odd", "10", "000", "lamps"], [6] * 4, "some odd 10 000 lamps"),  # justified
+    ],
+)
+def test_columns_of_figures_may_be_close(
+    tmp_path: Path, words: list[str], gaps: list[int], text: str
+) -> None:
+    line = [Shown(words[0], 60, 700)]
+    for word, gap in zip(words[1:], gaps, strict=True):
+        line.append(Shown(word, line[-1].x + line[-1].width + gap, 700))
+    assert pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [line])).pages == [text]
+
+
+def test_a_bullet_of_a_font_with_high_boxes_parts_no_item(tmp_path: Path) -> None:
+    page = []
+    for line in (0, 3, 6):
+        page += [Shown("•", 52, 700 - 12 * line, 28), *column(PARAGRAPH, x=78, top=700 - 12 * line)]
+    text = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages[0]
+    assert text.split("\n") == [f"• {' '.join(PARAGRAPH)}"] * 3
+
+
+@pytest.mark.parametrize("size", [6, 8])
+def test_notes_at_the_end_of_a_page_or_column_part_no_sentence(tmp_path: Path, size: int) -> None:
+    """8: as large as the text, they are no notes."""
+    note = Shown("1 Lisle was an engineer.", 60, 90, size)
+    texts = ["The pier at Sandry was built by the", "engineer Barnard Lisle, who used the"]
+    first, second = column(texts, top=130, size=8), column(["granite of the north."], size=8)
+    whole = " ".join([*texts, second[0].text])
+    other_page = assemble(
+        pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [[*first, note], second])),
+        id="a", name="a", sha256="",
+    )  # fmt: skip
+    right = [replace(line, x=360) for line in second]
+    other_column = pdf.read(pdfs.write_pdf(tmp_path / "b.pdf", [[*first, note, *right]])).pages[0]
+    for text in (other_page.text, other_column):
+        assert (text.split("\n\n") == [note.text, whole]) is (size == 6)
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_lines_that_are_centred_or_end_at_the_right_are_one_sentence(
+    tmp_path: Path, share: float
+) -> None:
+    texts = ["The lamps of the northern harbour in the year in which", "they were", "lit"]
+    lines = [Shown(text, 0, 700 - 12 * line) for line, text in enumerate(texts)]
+    page = [replace(line, x=60 + share * (450 - line.width)) for line in lines[:2]]
+    page.append(replace(lines[2], x=60))  # begins and ends elsewhere
+    text = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages[0]
+    assert text.split("\n\n") == [" ".join(texts[:2]), "lit"]
+
+
+def test_an_indent_of_an_inch_parts_no_paragraph(tmp_path: Path) -> None:
+    first, *others = column(PARAGRAPH, top=700, size=8)
+    label = Shown("Lamps", 60, 650, 8)  # beside a cell
+    page = [replace(first, x=104), *others, label, Shown(PARAGRAPH[0], 108, 650, 8)]
+    page.append(Shown("and oil, which were all brought by boat in the summer", 60, 640.4, 8))
+    text = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages[0]
+    assert text.split("\n\n")[:2] == [" ".join(PARAGRAPH), f"Lamps | {PARAGRAPH[0]}"]
+
+
+def test_a_font_with_higher_lines_parts_no_paragraph(tmp_path: Path) -> None:
+    page = [replace(line, font="FG"[at % 2]) for at, line in enumerate(column(PARAGRAPH))]
+    assert pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages == [" ".join(PARAGRAPH)]
+
+
+def test_a_table_drawn_last_stays_whole_where_it_is_printed(tmp_path: Path) -> None:
+    page = [Shown("12", 300, 90), *column(PARAGRAPH, top=700), *column(PARAGRAPH, top=560)]
+    rows = [["Year", "Lamps"], ["1887", "two"], ["1911", "three"]]
+    for line, row in enumerate(rows):
+        page += [Shown(cell, 80 + 100 * at, 640 - 20 * line) for at, cell in enumerate(row)]
+    text = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages[0]
+    whole = " ".join(PARAGRAPH)
+    assert text.split("\n\n") == ["12", whole, *(" | ".join(row) for row in rows), whole]
+
+
+def test_a_page_number_drawn_first_pulls_no_column_up(tmp_path: Path) -> None:
+    left = ["The pier at Sandry was built by the", "engineer Barnard Lisle in one year."]
+    right = ["It is old, and has stood in all gales", "since the year in which it was made."]
+    page = [Shown("12", 500, 90), Shown("Lamps", 60, 740, 16)]
+    page += [*column(left, top=700), *column(right, x=320, top=760)]
+    text = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages[0]
+    assert text.split("\n\n") == ["12", "Lamps", " ".join(left), " ".join(right)]
+
+
+def test_a_headline_drawn_last_goes_on_in_no_column_where_no_letter_is_a_capital(
+    tmp_path: Path,
+) -> None:
+    left, right = (
+        ["등대는 밤마다 불을 밝힌다"] * 4,
+        ["기름은 먼 바다에서 배로 오고 등대는 밤마다 탄다"] * 3,
+    )
+    page = [*column(left, top=600), *column(right, x=320, top=660)]
+    page += [Shown("불을 밝힌다", 320, 530), Shown("등대 소식", 400, 700, 18)]
+    text = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages[0]
+    assert text.startswith("등대 소식")
+
+
+def test_rows_of_figures_with_equal_gaps_are_no_paragraph(tmp_path: Path) -> None:
+    rows = [("14-17", "231,000", "1.3"), ("18-19", "3,769,000", "21.2"), ("20-21", "80", "1.313")]
+    page = []
+    for line, row in enumerate(rows):
+        width, gap = GLYPH_WIDTH * 10, (180 - GLYPH_WIDTH * 10 * len("".join(row))) / 2
+        for at, cell in enumerate(row):
+            x = 60 + at * gap + width * len("".join(row[:at]))
+            page.append(Shown(cell, x, 700 - 12 * line))
+    text = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages[0]
+    assert text.split("\n\n") == [" | ".join(row) for row in rows]
+
+
+def test_figures_below_one_another_in_cells_are_rows(tmp_path: Path) -> None:
+    page = [*column(["Treated", "Control"]), *column(["85.1%", "7.3%"], x=250)]
+    page += column(["14.9%", "92.7%"], x=350)
+    text = pdf.read(pdfs.write_pdf(tmp_path / "a.pdf", [page])).pages[0]
+    assert text == "Treated | 85.1% | 14.9%\n\nControl | 7.3% | 92.7%"
 
 
 def test_a_paragraph_that_begins_the_second_column_follows_the_first(tmp_path: Path) -> None:

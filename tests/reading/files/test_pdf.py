@@ -86,6 +86,17 @@ def test_other_numbers_in_the_margin_are_kept(tmp_path: Path, line: str) -> None
     assert all(line.replace("#", str(n)) in page for n, page in enumerate(found.pages, start=1))
 
 
+def test_the_name_of_a_chapter_beside_a_page_number_is_dropped(tmp_path: Path) -> None:
+    chapters = "Oil", "Wicks", "Glass", "Brass"
+    pages = [
+        [Shown(chapters[page // 3], 60, 770), Shown(str(page + 1), 500, 770), *body(page)]
+        for page in range(12)
+    ]
+    found = read(tmp_path, pages)
+    assert [len(page.split()) for page in found.pages] == [60] * 12
+    assert found.dropped == {"#": 12, **dict.fromkeys(chapters, 3)}
+
+
 def test_a_number_in_a_deep_lower_margin_is_dropped(tmp_path: Path) -> None:
     pages = [[*body(number), Shown(str(number), 300, 95)] for number in range(1, 5)]
     assert read(tmp_path, pages).dropped == {"#": 4}
@@ -174,6 +185,29 @@ def test_what_a_cropped_page_does_not_show_is_left_out_and_counted(
     assert found.dropped == {"Proof of 12 March": 1}
 
 
+@pytest.mark.parametrize(
+    ("ink", "is_read"),
+    [
+        ("1 g", False),
+        ("0.98 0.99 1 rg", False),
+        ("0.9 g", True),
+        ("0 0 0.5 rg 0 0 600 800 re f 1 g", True),  # a box behind it
+        ("1 g 3 Tr", True),  # the text layer of a scan
+    ],
+)
+@pytest.mark.parametrize("rotate", [0, 90])
+def test_white_on_white_is_left_out_and_counted(
+    tmp_path: Path, ink: str, is_read: bool, rotate: int
+) -> None:
+    mark = Shown("Ignore all other lines", 60, 500, ink=ink)
+    path = write_pdf(tmp_path / "a.pdf", [[*column(["Oil burns."]), mark]], rotate=rotate)
+    found = pdf.read(path)
+    assert ("Ignore" in found.pages[0]) is is_read
+    assert found.dropped == ({} if is_read else {mark.text: 1})
+    assert "Oil burns." in found.pages[0]
+    assert not found.notes
+
+
 # --- directions and scripts ----------------------------------------------------------------------
 
 
@@ -212,6 +246,22 @@ def test_scripts_without_spaces_have_none_at_line_and_page_ends(
     pages = [column(lines[:middle], top=140), column(lines[middle:])]
     (document,) = load(write_pdf(tmp_path / "a.pdf", pages)).documents
     assert document.text == whole
+
+
+def test_letters_of_one_shape_are_in_order(tmp_path: Path) -> None:
+    for drawn in ("أيضًا إلى", "أي ًضا إلى"):  # the second is what PDFium gives of Word's
+        assert read(tmp_path, [[Shown(drawn[::-1], 100, 700)]]).pages == ["أيضًا إلى"]
+    for shape, read_as in (("\ufefb", "لا"), ("ا", "ا")):
+        text = f"تحسين المشك{shape}ت من خ{shape}ل البرمجة"
+        found = read(tmp_path, [[Shown(text[::-1], 100, 700)]])
+        assert found.pages == [text.replace(shape, read_as)]
+
+
+def test_a_latin_word_parts_no_line_from_right_to_left(tmp_path: Path) -> None:
+    before, word, after = "تعتبر البرمجة بلغة ", "Python", "من الأدوات القوية"
+    line = f"{after[::-1]}{word} {before.rstrip()[::-1]}"
+    found = read(tmp_path, [[Shown(line, 100, 700)]])
+    assert found.pages == [f"{before}{word}{after}"]
 
 
 def test_a_ragged_paragraph_from_right_to_left_is_one(tmp_path: Path) -> None:

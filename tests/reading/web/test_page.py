@@ -37,6 +37,11 @@ SAID = [
     ("The <i>Patience Orme</i>, <b>16</b> m long", "The Patience Orme, 16 m long"),
     ("a_b * c [x] &lt;lamp&gt; `z` ~ C:\\_x", "a_b * c [x] <lamp> `z` ~ C:\\_x"),
     ("the <code>a_b\\_c</code> of it", "the `a_b\\_c` of it"),
+    (
+        "on <time>3 May</time>, <label>250 g</label> of <q>fine</q> flour",
+        "on 3 May, 250 g of “fine” flour",
+    ),
+    ("<ruby>灯<rp>(</rp><rt>とう</rt><rp>)</rp></ruby>台", "灯台"),
 ]
 
 
@@ -54,6 +59,28 @@ def test_a_line_begins_as_it_is_written_and_headings_have_no_mark_of_their_link(
     lines = found.pages[0].splitlines()
     assert found.title == "Lamp oil"
     assert {"1. not a list, but a long line of text.", "## Grades"} <= set(lines)
+
+
+BLOCKS = [
+    ("<center><p>Oil burns.</p></center>", ["Oil burns."]),
+    ("<dialog open>Oil burns.</dialog>", ["Oil burns."]),
+    ("<ol><li>Run:<pre>a\n  b</pre></li><li><p>Oil burns.</p></li></ol>",
+     ["1. Run:", "a", "  b", "2. Oil burns."]),
+    ("<ul><li><p>Oil</p><table><tr><td>1</td><td>2</td></tr></table></li></ul>",
+     ["Oil", "| 1 | 2 |"]),
+    ("<blockquote><table><tr><td>1</td><td>2</td></tr></table></blockquote>", ["| 1 | 2 |"]),
+    ("<table><caption>Oil</caption><tr><th>a</th></tr><tr><td>1</td></tr></table>",
+     ["Oil", "| a |", "|---|", "| 1 |"]),
+    ('<ol type="a" start="2"><li>Oil</li><li>Coal</li></ol>', ["- b. Oil", "- c. Coal"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("block", "lines"), BLOCKS)
+def test_blocks_keep_their_lines(block: str, lines: list[str]) -> None:
+    page = PAGE.replace("<h2>Grades", f"{block}<h2>Grades")
+    text = main_text(page.encode(), "text/html").pages[0]
+    between = text.partition("by boat.")[2].partition("## Grades")[0]
+    assert [line.rstrip() for line in between.splitlines() if line.strip()] == lines
 
 
 def test_lists_in_cells_of_tables_are_read() -> None:

@@ -92,6 +92,7 @@ def _known_parts(data: bytes, dropped: Counter[str], texts: list[str]) -> BytesI
                 if name.startswith("word/document"):
                     document = parsed(content)
                     _open_boxes(document)
+                    _join_drop_caps(document)
                     if "word/numbering.xml" in old.namelist():
                         mark_numbers(document, old.read("word/numbering.xml"))
                     content = etree.tostring(document, encoding="UTF-8", xml_declaration=True)
@@ -108,6 +109,16 @@ def _open_boxes(document: Any) -> None:
             older = drawing.makeelement(f"{W}pict")
             older.extend(drawing.findall(".//w:txbxContent", SPACES))
             both.getparent().replace(both, older)
+
+
+def _join_drop_caps(document: Any) -> None:
+    """A large first letter is a paragraph of its own to Word: "T", "he house"."""
+    for letter in document.xpath("//w:p[w:pPr/w:framePr[@w:dropCap!='none']]", namespaces=SPACES):
+        paragraph = letter.getnext()
+        if paragraph is not None and paragraph.tag == f"{W}p":
+            first = len(paragraph.findall("w:pPr", SPACES))
+            paragraph[first:first] = [part for part in letter if part.tag != f"{W}pPr"]
+            letter.getparent().remove(letter)
 
 
 def _texts(content: bytes) -> list[str]:

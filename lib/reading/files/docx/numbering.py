@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from lib.reading.assemble import counted
+
 SPACES = {
     "w": "http://schemas.openxmlformats.org/wordprocessingml/2006/main",
     "mc": "http://schemas.openxmlformats.org/markup-compatibility/2006",
@@ -11,8 +13,6 @@ SPACES = {
 W = f"{{{SPACES['w']}}}"
 _NUMBERED = "//w:p[w:pPr/w:numPr or w:pPr/w:pStyle][not(ancestor::mc:Choice)]"
 _BEGIN, _END = "\ue000", "\ue001"  # of a number
-_ROMAN = {"m": 1000, "cm": 900, "d": 500, "cd": 400, "c": 100, "xc": 90, "l": 50, "xl": 40,
-          "x": 10, "ix": 9, "v": 5, "iv": 4, "i": 1}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -98,18 +98,6 @@ def _label(
     def part(found: re.Match[str]) -> str:
         at = int(found[1]) - 1
         level = levels.get((key[0], at), levels[key])
-        return _written(counts.get(at, level.start), "" if levels[key].legal else level.form)
+        return counted(counts.get(at, level.start), "" if levels[key].legal else level.form)
 
     return re.sub(r"%(\d)", part, levels[key].text)
-
-
-def _written(number: int, form: str) -> str:
-    written = str(number)
-    if form.endswith("Letter"):
-        written = chr(ord("a") + (number - 1) % 26) * ((number - 1) // 26 + 1)
-    elif form.endswith("Roman"):
-        written = ""
-        for digit, value in _ROMAN.items():
-            written += digit * (number // value)
-            number %= value
-    return written.upper() if form.startswith("upper") else written

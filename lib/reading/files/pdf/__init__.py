@@ -1,9 +1,9 @@
 """PDF files: the lines of each page (PDFium), and the running text that is made of them.
 
-`lines.py` finds the lines and the direction in which they run, `forms.py` what was typed into a
-form, `running.py` headers and footers, `columns.py` and `layout.py` the order and the paragraphs,
-`hyphens.py` what a line's end divides, `language.py` tells a cipher from a language. PDFium itself
-is imported in the worker alone.
+`lines.py` finds the lines and the direction in which they run, `unseen.py` what is white on white,
+`forms.py` what was typed into a form, `running.py` headers and footers, `columns.py` and
+`layout.py` the order and the paragraphs, `hyphens.py` what a line's end divides, `language.py`
+tells a cipher from a language. PDFium itself is imported in the worker alone.
 """
 
 import base64
@@ -22,6 +22,7 @@ from lib.reading.files.pdf.running import drop_running_lines
 ENDINGS = (".pdf",)
 IN_WORKER = True
 MAX_CHARACTERS = 20_000_000
+MOST_DRAWN = 200  # pages: drawing slides takes long
 LEAST_KEPT = 0.9  # of a page's characters; a page that keeps fewer is reported
 DAMAGED = "the page is damaged"
 LOST = "more than a tenth of its characters cannot be read"
@@ -46,7 +47,7 @@ def read(path: Path) -> Text:
             notes[DAMAGED].append(index + 1)
             sheets.append(Sheet([], (0, 0, 0, 0)))
             continue
-        sheet = read_sheet(page)
+        sheet = read_sheet(page, draw=sum(sheet.white for sheet in sheets) < MOST_DRAWN)
         forms.add_values(sheet, document, page)
         characters += len(sheet.text)
         if characters > MAX_CHARACTERS:

@@ -6,11 +6,12 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import pi
 from typing import Any
 
 from lib.reading.assemble import RAISED
+from lib.reading.files.pdf.unseen import unseen_lines, white_lines
 from lib.text import gap_between, whole
 
 # A divided word: PDFium gives its second half without a new line. The character, and in a text.
@@ -26,7 +27,14 @@ _LIGATURES = re.compile(  # beside two letters (else "©", "∘" or "•"), or i
 # Accents that TeX prints over a letter, as characters of their own
 _ACCENTS = dict(zip("`´ˆ˜¨˚ˇ¸", "\u0300\u0301\u0302\u0303\u0308\u030a\u030c\u0327", strict=True))
 _ACCENT = re.compile(f"[{''.join(_ACCENTS)}]")
+_ARABIC = re.compile("[\u0620-\u064a\u066e-\u06d3]{2,}")
+_ALEF_LAM = re.compile("[\u0622\u0623\u0625\u0627\u0671]\u0644")
+_VOWEL = re.compile(" ([\u064b-\u0652])([\u0620-\u064a])")  # "أي ًضا": that of the letter behind it
 _NUMBER = re.compile(r"[-−–+]?[0-9]+(?:,[0-9]+)*")
+# `1,204`, `12.5%`, `(0.3)`: perhaps of a table's cell; no "1." and no "5)"
+_FIGURE_TEXT = r"(?:[^\w\s()]*\d(?:[\d.,/–−-]*\d)?[%*†‡]*|\([^\s()]*\d[^\s()]*\))"
+FIGURE = re.compile(rf"{_FIGURE_TEXT}(?!\S)")
+_FIGURE_AT_END = re.compile(rf"(?<!\S){_FIGURE_TEXT}\s*$")
 _NOTHING = "\u2060"  # in their place: an index of a text is one of PDFium's characters
 _AS_HIGH_AS_X = re.compile("[acemnorsuvwxz]")
 # What may begin a vertical line: two digits may be side by side in it.
@@ -34,6 +42,7 @@ _BEGINNING = re.compile(r"\d{0,3}[\u2e80-\u9fff\uf900-\ufaff\uff01-\uff60]{1,2}"
 _INITIAL = re.compile(r"[^\w\s]?[^\W\d_]")  # with a quotation mark, perhaps
 _TALL = 1.7  # a drop cap is so many times as high as its line, or more
 _OBLIQUE = 4  # a direction that is no quarter turn
+_BOTH_WAYS = re.compile("[A-Za-z0-9][\u0590-\u08ff]|[\u0590-\u08ff][A-Za-z0-9]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top
@@ -49,6 +58,7 @@ class Line:
     right: float
     top: float
     filled: bool = False  # a label with what was typed behind it: a paragraph of its own
+    x_height: float = 0.0  # of its letters; 0 = it has none as high as an x
 
     @property
     def height(self) -> float:
@@ -75,6 +85,7 @@ class Sheet:
     mirrored: bool = False
     others: list[list[Line]] = field(default_factory=list)  # written in other directions
     text: str = ""  # all characters that PDFium gives
+    white: bool = False  # whether some are drawn white
     dropped: Counter[str] = field(default_factory=Counter)  # what is left out of it
 
     def placed(self, box: Box) -> Box:
@@ -83,10 +94,17 @@ class Sheet:
         return (-right, bottom, -left, top) if self.mirrored else (left, bottom, right, top)
 
 
-def read_sheet(page: Any) -> Sheet:
-    """The lines in the order of drawing, each with its box; parted where a column may begin."""
+def read_sheet(page: Any, *, draw: bool = True) -> Sheet:
+    """The lines in the order of drawing, each with its box; parted where a column may begin.
+
+    draw: whether the page may be drawn, to see which of its white lines are seen.
+    """
     text_page = page.get_textpage()
-    units = _units(text_page.raw, text_page.count_chars())
+    units, dropped = _units(text_page.raw, text_page.count_chars()), Counter[str]()
+    white = white_lines(text_page.raw, units)
+    for start, end in unseen_lines(page, text_page.raw, white) if white and draw else ():
+        dropped[units[start:end]] += 1
+        units = units[:start] + " " * (end - start) + units[end:]
     found, vertical = _lines(text_page.raw, units, _WORDS)
     turn = max(found, key=lambda turn: sum(len(line.text) for line in found[turn]), default=0)
     # PDFium shuffles words and lines that a viewer sees turned, and whole vertical lines.
@@ -98,10 +116,11 @@ def read_sheet(page: Any) -> Sheet:
         found, _ = _lines(text_page.raw, units, _CHARACTERS)
     text_page.close()
     if _OBLIQUE in found:  # boxes tell nothing: one below the other, in PDFium's order
-        lines = enumerate(found[_OBLIQUE])
-        found[_OBLIQUE] = [Line(line.text, 0, -12 * n, 400, 10 - 12 * n) for n, line in lines]
+        oblique = enumerate(found[_OBLIQUE])
+        found[_OBLIQUE] = [Line(line.text, 0, -12 * n, 400, 10 - 12 * n) for n, line in oblique]
     text = whole(units).replace(_NOTHING, "")
-    sheet = Sheet(found.pop(turn, []), page.get_cropbox(), turn, text=text)
+    lines, box = found.pop(turn, []), page.get_cropbox()
+    sheet = Sheet(lines, box, turn, text=text, dropped=dropped, white=bool(white))
     if not text.isascii() and 2 * len(_RIGHT_TO_LEFT.findall(text)) > len("".join(text.split())):
         sheet.mirrored = True
         sheet.lines = [replace(line, left=-line.right, right=-line.left) for line in sheet.lines]
@@ -127,19 +146,26 @@ def join_rows(lines: Iterable[Line]) -> list[Line]:
     for line in printed:
         last = joined[-1] if joined else None
         gap = line.left - last.right if last else 0.0
+        wide = (0.5 if _are_figures(last.text, line.text) else 1.2) * last.height if last else 0.0
         if last and _is_drop_cap(last, line):
             between = " " * _is_a_word(last.text, line.text, printed)
             joined[-1] = replace(line, text=last.text + between + line.text)
-        elif last and last.beside(line) and -0.5 * last.height < gap < 1.2 * last.height:
+        elif last and last.beside(line) and -0.5 * last.height < gap < wide:
             space = 0.12 * min(last.height, _TALL * line.height)
             apart = gap > space and gap_between(last.text, line.text)
             text = last.text + " " * bool(apart) + line.text
-            left, taller = min(last.left, line.left), max(last, line, key=lambda line: line.height)
-            # A raised mark does not make its line higher.
-            joined[-1] = Line(text, left, taller.bottom, line.right, taller.top)
+            # A raised mark, or a bullet whose font has high boxes, does not make its line higher.
+            high = max(last, line, key=lambda one: (bool(re.search(r"\w", one.text)), one.height))
+            left = min(last.left, line.left)
+            joined[-1] = replace(high, text=text, left=left, right=line.right)
         else:
             joined.append(line)
     return _join_justified(joined)
+
+
+def _are_figures(before: str, after: str) -> bool:
+    """Whether two figures meet: half a line's height between them parts two columns."""
+    return bool(FIGURE.match(after) and _FIGURE_AT_END.search(before[-24:]))
 
 
 def _is_drop_cap(letter: Line, line: Line) -> bool:
@@ -170,7 +196,12 @@ def _join_justified(lines: list[Line]) -> list[Line]:
             rows.append([line])
     for at, row in enumerate(rows):
         gaps = [right.left - left.right for left, right in pairwise(row)]
-        if gaps and max(gaps) < min(min(gaps) + 0.3 * row[0].height, 8 * row[0].height):
+        figures = any(_are_figures(left.text, right.text) for left, right in pairwise(row))
+        if (
+            gaps
+            and not figures
+            and max(gaps) < min(min(gaps) + 0.3 * row[0].height, 8 * row[0].height)
+        ):
             near = (*rows[max(0, at - 4) : at], *rows[at + 1 : at + 5])
             if any(_of_one_paragraph(row, other) for other in near):
                 text = " ".join(line.text for line in row)
@@ -227,6 +258,7 @@ def _lines(
     found: defaultdict[int, list[Line]] = defaultdict(list)
     boxes: list[Box] = []  # of the line's words
     turn = begin = 0
+    space = 0.0
     vertical: set[int] = set()
     runs_down = False
 
@@ -248,8 +280,12 @@ def _lines(
             box = _turned(box, turn)
         if boxes:
             wide = 1.3 * (box[3] - box[1])
-            back = boxes[-1][0] - box[2]
-            if box[0] - boxes[-1][2] > wide or back > (0 if turn else wide):
+            gap, back = box[0] - boxes[-1][2], boxes[-1][0] - box[2]
+            figures = gap > max(0.38 * wide, 1.5 * space) and _are_figures(
+                units[begin:start], units[start:end]
+            )
+            space = max(space, gap * units[start].isalpha())
+            if gap > wide or figures or back > (0 if turn else wide):
                 finish(start)
                 begin = start
             elif (
@@ -260,6 +296,7 @@ def _lines(
                 finish(start - 1)
                 begin = start
         if not boxes:
+            space = 0.0  # the widest before a word of the line
             turn = _quarters(FPDFText_GetCharAngle(handle, start))
             beginning = _BEGINNING.match(units, start)
             if beginning and turn != _OBLIQUE:
@@ -269,31 +306,37 @@ def _lines(
                     turn = (turn + 1) % 4
                     vertical.add(turn)
             box = _turned(first, turn)
-        if end - start > 1 and FPDFText_GetLooseCharBox(handle, end - 1, its_address):
-            last = rect.left, rect.bottom, rect.right, rect.top
-            left, _, right, _ = _turned(last, turn) if turn else last
-            box = min(box[0], left), box[1], max(box[2], right), box[3]
+        others = range(start + 1, end) if _BOTH_WAYS.search(units, start, end) else (end - 1,)
+        for index in others if end - start > 1 else ():
+            if FPDFText_GetLooseCharBox(handle, index, its_address):
+                last = rect.left, rect.bottom, rect.right, rect.top
+                left, _, right, _ = _turned(last, turn) if turn else last
+                box = min(box[0], left), box[1], max(box[2], right), box[3]
         boxes += [box] * (end - start)  # each counts by its length
     finish(len(units))
     return found, vertical
 
 
-def _finish(lines: list[Line], units: str, boxes: list[Box], low: Box | None) -> None:
-    """`low`: the box of a letter as high as an x where the font says nothing of heights."""
+def _finish(lines: list[Line], units: str, boxes: list[Box], low: tuple[Box, float] | None) -> None:
+    """`low`: the box of a letter as high as an x, and the height that its font names."""
     if boxes and not units.isspace():
         lefts, bottoms, rights, tops = zip(*boxes, strict=True)
         middle = len(boxes) // 2  # the median, so that a raised mark does not lift its line
         bottom, top = sorted(bottoms)[middle], sorted(tops)[middle]
+        x_height = 0.0
         if low:
-            height = low[3] - low[1]
-            bottom, top = low[1] - height / 2, low[3] + height
+            shape, height = low
+            x_height = shape[3] - shape[1]
+            if height < 1.2 * x_height:  # Type 3 fonts may name no other
+                bottom, top = shape[1] - x_height / 2, shape[3] + x_height
         text = whole(units).strip("\r\n").replace(_NOTHING, "")
-        lines.append(Line(text, min(lefts), bottom, max(rights), max(top, bottom + 1)))
+        box = min(lefts), bottom, max(rights), max(top, bottom + 1)
+        lines.append(Line(text, *box, x_height=x_height))
     boxes.clear()
 
 
-def _shape(handle: Any, index: int, turn: int) -> Box | None:
-    """The box of a character's shape if its font (Type 3) names no other height; else None."""
+def _shape(handle: Any, index: int, turn: int) -> tuple[Box, float]:
+    """The box of a character's shape, and the height of its line as its font has it."""
     from pypdfium2.raw import FS_RECTF, FPDFText_GetCharBox, FPDFText_GetLooseCharBox
 
     rect, edges = FS_RECTF(), [ctypes.c_double() for _ in range(4)]
@@ -302,7 +345,7 @@ def _shape(handle: Any, index: int, turn: int) -> Box | None:
     left, right, bottom, top = (edge.value for edge in edges)
     shape = _turned((left, bottom, right, top), turn)
     line = _turned((rect.left, rect.bottom, rect.right, rect.top), turn)
-    return shape if line[3] - line[1] < 1.2 * (shape[3] - shape[1]) else None
+    return shape, line[3] - line[1]
 
 
 def _runs_down(handle: Any, characters: range, turn: int) -> bool:
@@ -343,8 +386,31 @@ def _units(handle: Any, count: int) -> str:
         text = "".join(map(chr, units[:count])).replace(_DIVIDED_IN_TEXT, _DIVIDED)
     else:
         text = "".join(chr(FPDFText_GetUnicode(handle, index)) for index in range(count))
+    text = _VOWEL.sub(rf"\2\1{_NOTHING}", _in_order(handle, text))
     text = _with_raised(handle, _accented(handle, text))
     return _LIGATURES.sub(lambda found: chr(ord("ﬀ") + ord(found[0]) % 16 - 0x0B), text)
+
+
+def _in_order(handle: Any, text: str) -> str:
+    """`خالل` → `خلال`: PDFium turns the letters of one shape (lam and alef, say), too, where the
+    font names each; that some alef stands before its lam tells it."""
+    from pypdfium2.raw import FS_RECTF, FPDFText_GetLooseCharBox
+
+    rect = FS_RECTF()
+
+    def shape(index: int) -> object:
+        FPDFText_GetLooseCharBox(handle, index, ctypes.byref(rect))
+        return (rect.left, rect.right) if rect.left < rect.right else index
+
+    words = (found.span() for found in _ARABIC.finditer(text))
+    groups = (list(group) for word in words for _, group in groupby(range(*word), key=shape))
+    shapes = [(group[0], group[-1] + 1) for group in groups if len(group) > 1]
+    if not any(_ALEF_LAM.fullmatch(text, *span) for span in shapes):
+        return text
+    units = list(text)
+    for start, end in shapes:
+        units[start:end] = reversed(units[start:end])
+    return "".join(units)
 
 
 def _accented(handle: Any, text: str) -> str:

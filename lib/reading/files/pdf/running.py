@@ -32,8 +32,9 @@ def drop_running_lines(sheets: Sequence[Sheet]) -> None:
     """Move them from each sheet's lines to what is dropped of it.
 
     A running line is inside the paper's upper or lower margin, one of the two outermost rows there,
-    and at least two pages and two fifths of all have it at the same height. The number of the page
-    is left aside ("#"); other digits are not. A page keeps them if it would be empty without.
+    and at least two pages and two fifths of all have it at the same height; two are enough beside a
+    running number (the name of a chapter). The number of the page is left aside ("#"); other digits
+    are not. A page keeps them if it would be empty without.
 
     Lines that stand deeper must also divide sentences, which run on over the page's end.
     """
@@ -76,7 +77,18 @@ def _running_lines(sheets: Sequence[Sheet], margin: float) -> list[list[Line]]:
         }
         return len(numbers) >= max(2, 0.4 * len(sheets)) and _count_pages(numbers)
 
-    return [[n for n in lines if is_running(_mark(n)[0], _height(n))] for lines in outer]
+    found = [[n for n in lines if is_running(_mark(n)[0], _height(n))] for lines in outer]
+    for lines, running in zip(outer, found, strict=True):  # the name of a chapter beside its number
+        numbers = [line for line in running if _mark(line)[1] is not None]
+        running += [
+            line
+            for line in lines
+            if line not in running
+            and re.search(r"[^\W\d_]", line.text)
+            and any(map(line.beside, numbers))
+            and len(places[_mark(line)[0], _height(line)]) > 1
+        ]
+    return found
 
 
 def _height(line: Line) -> int:
