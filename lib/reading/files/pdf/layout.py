@@ -80,7 +80,7 @@ def _alike(line: Line, other: Line) -> bool:
 
 def _same_size(line: Line, other: Line) -> bool:
     """By the heights that the fonts name: those of one typeface may differ, and its letters not."""
-    same_letters = 0.92 * other.x_height < line.x_height < 1.08 * other.x_height
+    same_letters = 0.93 * other.x_height < line.x_height < 1.07 * other.x_height
     return same_letters or 0.88 < line.height / other.height < 1.14
 
 
