@@ -2,6 +2,7 @@
 # Openbook, from a folder of documents to a report: ./run_all.sh [-p parameters/X.yaml] (-h: options)
 set -euo pipefail
 export OPENBOOK_TYPED_IN="$PWD"  # relative paths of the command line begin here
+unset CDPATH PYTHONPATH PYTHONHOME PYTHONSAFEPATH  # no folder or package of others (a cluster's modules) comes first
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # The packages, pinned, into .venv: only when they are not there yet

@@ -215,8 +215,12 @@ def run_notebook(plan: Plan, notebook: str) -> None:
     try:
         with (
             target.with_suffix(".log").open("w", encoding="utf-8") as log_file,
-            tempfile.TemporaryDirectory(prefix="openbook-") as sockets_dir,
+            tempfile.TemporaryDirectory(prefix="openbook-") as kernel_dir,
         ):
+            # Our packages, whatever is called python3 elsewhere, and no start-up files of the user:
+            # what those define may be a parameter's name.
+            os.environ["JUPYTER_PATH"] = str(Path(sys.prefix, "share", "jupyter"))
+            os.environ["IPYTHONDIR"] = kernel_dir
             papermill.execute_notebook(
                 str(source),
                 str(target),
@@ -226,7 +230,7 @@ def run_notebook(plan: Plan, notebook: str) -> None:
                 progress_bar=False,
                 stdout_file=shown,
                 stderr_file=log_file,
-                config=_kernel_config(Path(sockets_dir)),
+                config=_kernel_config(Path(kernel_dir)),
             )
     except papermill.PapermillExecutionError as error:
         message = one_line(str(error.evalue))
@@ -264,7 +268,7 @@ def _take_place(target: Path, finished: Path) -> None:
     target.replace(finished)
 
 
-def _kernel_config(sockets_dir: Path) -> Any:
+def _kernel_config(kernel_dir: Path) -> Any:
     """Sockets in a folder of ours, not TCP ports: no other user reaches the kernel.
 
     A kernel is ended with an interrupt, and logs that as an error: not to be seen. What a cell
@@ -275,7 +279,7 @@ def _kernel_config(sockets_dir: Path) -> Any:
 
     from lib.engine.endpoint import SHUTDOWN_S
 
-    sockets = {"transport": "ipc", "ip": str(sockets_dir / "kernel")}
+    sockets = {"transport": "ipc", "ip": str(kernel_dir / "kernel")}
     return Config(
         KernelManager={**sockets, "shutdown_wait_time": 2 * SHUTDOWN_S + 10},
         NotebookClient={"extra_arguments": ["--IPKernelApp.log_level=CRITICAL"]},
