@@ -294,7 +294,7 @@ def finish(plan: Plan) -> None:
     write_report(plan.run_dir / "4_eval.ipynb", report_path)
     python, run_name = ".venv/bin/python -m", plan.values["run_name"]
     options = os.environ[COMMAND].removeprefix("./run_all.sh")
-    print(f"\nThe models still answer. To end them: {python} lib.deploy stop {run_name}")
+    print(f"\nTo end the servers of the models: {python} lib.deploy stop {run_name}")
     print(f"To ask them on a page: {python} lib.deploy.chat_page {run_name}{options}")
     print(f"\n{portable(report_path)}", flush=True)
 
