@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Openbook, from a folder of documents to a report: ./run_all.sh [-p parameters/X.yaml] (-h: options)
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"  # sh run_all.sh
 set -euo pipefail
 export OPENBOOK_TYPED_IN="$PWD"  # relative paths of the command line begin here
 unset CDPATH PYTHONPATH PYTHONHOME PYTHONSAFEPATH  # no folder or package of others (a cluster's modules) comes first

@@ -47,7 +47,7 @@ def test_packages_come_from_the_environment_of_the_project_alone(project: Path) 
     (decoy := project.parent / "decoy" / project.name).mkdir(parents=True)
     given = {**ELSEWHERE, "CDPATH": str(decoy.parent)}
     script = f"{project.name}/run_all.sh"
-    *_, last = calls(project, "bash", script, "-v", folder=project.parent, **given)
+    *_, last = calls(project, "sh", script, "-v", folder=project.parent, **given)
     assert last == "1 unset -m lib.runner check 1_gen 2_finetune 3_deploy 4_eval -v"
 
 
