@@ -208,6 +208,7 @@ def _environment() -> dict[str, str]:
     public = {name: value for name, value in os.environ.items() if not SECRET_NAME.search(name)}
     ours = {
         "HF_HUB_OFFLINE": "1",
+        "HF_HUB_DISABLE_UPDATE_CHECK": "1",  # of transformers at pypi.org, once a day
         "OMP_NUM_THREADS": str(max(1, num_cores() // 2)),
         "OMP_WAIT_POLICY": "PASSIVE",
     }
