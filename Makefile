@@ -12,7 +12,7 @@ $(shell $(BIN)/python -I -c 'import yaml' 2>/dev/null || rm -f .venv/.installed 
 # A stamp, not the folder: a set-up that was interrupted is done again.
 .venv: .venv/.installed
 .venv/.installed: requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Openbook needs Python 3.11 or newer; $(PYTHON) is older or not there. Try: make PYTHON=python3.12 .venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || { echo "Openbook needs Python 3.11 to 3.14; $(PYTHON) is not one. Try: make PYTHON=python3.12 .venv"; exit 1; }
 	@echo "Setting up .venv (once; some minutes and 3.3 GB, or 6.8 GB where torch brings CUDA) …"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet torch==2.13.0
