@@ -3,7 +3,8 @@
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"  # sh run_all.sh
 set -euo pipefail
 export OPENBOOK_TYPED_IN="$PWD"  # relative paths of the command line begin here
-unset CDPATH PYTHONPATH PYTHONHOME PYTHONSAFEPATH  # no folder or package of others (a cluster's modules) comes first
+# What others set (a cluster's modules, say), and .venv does not need: folders, packages, ways to run Python
+unset CDPATH PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONWARNINGS PYTHONDEVMODE
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # The packages, pinned, into .venv: only when they are not there yet
