@@ -53,6 +53,7 @@ project; those in a parameters file, in the project. Secrets and endpoints are i
 {fill(EXIT_CODES, 100)}"""
 
 _FULL_BYTES = 2**20
+_LONGEST_SILENCE_S = 600  # of a kernel that starts or has ended a cell: a slow disk, a busy machine
 EDIT_HERE = "# Edit here: this cell wins over the one above"
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
@@ -228,6 +229,7 @@ def run_notebook(plan: Plan, notebook: str) -> None:
                 cwd=str(PROJECT_DIR),
                 kernel_name="python3",
                 progress_bar=False,
+                start_timeout=_LONGEST_SILENCE_S,
                 stdout_file=shown,
                 stderr_file=log_file,
                 config=_kernel_config(Path(kernel_dir)),
@@ -282,7 +284,10 @@ def _kernel_config(kernel_dir: Path) -> Any:
     sockets = {"transport": "ipc", "ip": str(kernel_dir / "kernel")}
     return Config(
         KernelManager={**sockets, "shutdown_wait_time": 2 * SHUTDOWN_S + 10},
-        NotebookClient={"extra_arguments": ["--IPKernelApp.log_level=CRITICAL"]},
+        NotebookClient={
+            "extra_arguments": ["--IPKernelApp.log_level=CRITICAL"],
+            "iopub_timeout": _LONGEST_SILENCE_S,
+        },
     )
 
 
