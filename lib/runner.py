@@ -253,6 +253,9 @@ def run_notebook(plan: Plan, notebook: str) -> None:
     except RuntimeError as error:
         if "Kernel died" not in str(error):
             raise
+        if "kernel_info" in str(error):
+            said = f"{source.name}: its kernel ended as it started; the lines above say why."
+            raise SetupError(said) from None
         raise SetupError(
             f"{source.name}: its process was killed. Most likely the memory ran out: close other "
             "programs, or lower batch_size or server_concurrency, and run it again "

@@ -256,6 +256,18 @@ def test_a_notebook_that_fails_ends_in_one_line(
     assert not (home_dir / "runs" / "tiny" / "1_gen.ipynb").exists()
 
 
+def test_a_kernel_that_cannot_start_is_no_lack_of_memory(
+    home_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project(home_dir, monkeypatch, **{"1_gen": "print(1)"})
+    (home_dir / "ipykernel_launcher.py").write_text("raise SystemExit('no sockets here')")
+    assert main(["1_gen"]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert (
+        last == "run_all.sh: 1_gen.ipynb: its kernel ended as it started; the lines above say why."
+    )
+
+
 def test_a_failure_on_a_full_disk_says_so(
     home_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
