@@ -26,16 +26,17 @@ def add_page_options(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def _without_proxies() -> Iterator[None]:
-    """gradio asks for its own page, which no proxy reaches, and cannot use one for SOCKS at all."""
-    names = [name for name in os.environ if name.lower().endswith("_proxy")]
-    proxies = {name: os.environ.pop(name) for name in names}
+def _without_network_settings() -> Iterator[None]:
+    """gradio asks for its own page, which no proxy reaches; and a proxy for SOCKS, or a file of
+    certificates that is gone (conda names one), ends it."""
+    names = [n for n in os.environ if n.lower().endswith("_proxy") or n.startswith("SSL_CERT_")]
+    before = {name: os.environ.pop(name) for name in names}
     os.environ["no_proxy"] = "*"
     try:
         yield
     finally:
         del os.environ["no_proxy"]
-        os.environ |= proxies
+        os.environ |= before
 
 
 @contextmanager
@@ -48,7 +49,7 @@ def serving_page(
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    with _without_proxies():
+    with _without_network_settings():
         import gradio as gr
     from starlette.middleware import Middleware
     from starlette.middleware.base import BaseHTTPMiddleware
@@ -60,7 +61,7 @@ def serving_page(
         Middleware(BaseHTTPMiddleware, dispatch=_with_policy),
     ]
     try:
-        with _without_proxies():
+        with _without_network_settings():
             _, url, _ = page.launch(
                 server_name=HOST,
                 server_port=port or None,
