@@ -203,6 +203,14 @@ def test_ask_without_an_endpoint_names_the_notebook() -> None:
         ask("student", "Who?", [], RECIPE)
 
 
+@pytest.mark.parametrize("text", ["", '{"role": "student", "of a later version": 1}'])
+def test_a_damaged_record_is_named(text: str, home_dir: Path) -> None:
+    (folder := home_dir / "runs" / "t" / "deploy").mkdir(parents=True)
+    (folder / "student.json").write_text(text)
+    with pytest.raises(SetupError, match=r"runs/t/deploy/student\.json is damaged, .*delete"):
+        stop()
+
+
 def test_the_memory_limit_holds() -> None:
     code = (
         "import sys; from lib.deploy.launcher import limit_memory; limit_memory(200 << 20);"
