@@ -2,12 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 QUANTISED := .venv/quantised
+# Settings of other programs (a cluster's modules, a pip.conf) that would put other packages before those of .venv
+unexport PYTHONPATH PYTHONHOME
+export PIP_USER := 0
+# Where Python was upgraded or removed, .venv has lost it, or its packages: it is set up again.
+$(shell $(BIN)/python -I -c 'import yaml' 2>/dev/null || rm -f .venv/.installed $(BIN)/python*)
 .PHONY: .venv test check lint notebooks gemma e5 gguf llama_cpp vllm clean
 
 # A stamp, not the folder: a set-up that was interrupted is done again.
 .venv: .venv/.installed
 .venv/.installed: requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Openbook needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 .venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || { echo "Openbook needs Python 3.11 to 3.14; $(PYTHON) is not one. Try: make PYTHON=python3.12 .venv"; exit 1; }
 	@echo "Setting up .venv (once; some minutes and 3.3 GB, or 6.8 GB where torch brings CUDA) …"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet torch==2.13.0

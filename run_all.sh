@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Openbook, from a folder of documents to a report: ./run_all.sh [-p parameters/X.yaml] (-h: options)
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"  # sh run_all.sh
 set -euo pipefail
 export OPENBOOK_TYPED_IN="$PWD"  # relative paths of the command line begin here
+# What others set (a cluster's modules, say), and .venv does not need: folders, packages, ways to run Python
+unset CDPATH PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONWARNINGS PYTHONDEVMODE
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # The packages, pinned, into .venv: only when they are not there yet

@@ -80,9 +80,9 @@ def drawn(
 
     @wraps(plot)
     def draw(*args: P.args, **kwargs: P.kwargs) -> Picture:
-        import matplotlib
+        from matplotlib import style
 
-        with matplotlib.rc_context(_RC):
+        with style.context(["default", _RC]):  # whatever a user's matplotlibrc sets
             made = plot(*args, **kwargs)
             if isinstance(made, str):
                 return Picture("", made)

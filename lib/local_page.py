@@ -26,6 +26,20 @@ def add_page_options(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
+def _without_network_settings() -> Iterator[None]:
+    """gradio asks for its own page, which no proxy reaches; and a proxy for SOCKS, or a file of
+    certificates that is gone (conda names one), ends it."""
+    names = [n for n in os.environ if n.lower().endswith("_proxy") or n.startswith("SSL_CERT_")]
+    before = {name: os.environ.pop(name) for name in names}
+    os.environ["no_proxy"] = "*"
+    try:
+        yield
+    finally:
+        del os.environ["no_proxy"]
+        os.environ |= before
+
+
+@contextmanager
 def serving_page(
     build: Callable[[], Any], *, style: str, port: int = 0, open_browser: bool = False
 ) -> Iterator[str]:
@@ -35,7 +49,8 @@ def serving_page(
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    import gradio as gr
+    with _without_network_settings():
+        import gradio as gr
     from starlette.middleware import Middleware
     from starlette.middleware.base import BaseHTTPMiddleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -46,24 +61,25 @@ def serving_page(
         Middleware(BaseHTTPMiddleware, dispatch=_with_policy),
     ]
     try:
-        _, url, _ = page.launch(
-            server_name=HOST,
-            server_port=port or None,
-            share=False,
-            inbrowser=open_browser,
-            prevent_thread_lock=True,
-            quiet=True,
-            footer_links=[],
-            run_history=False,
-            enable_monitoring=False,
-            ssr_mode=False,
-            pwa=False,
-            mcp_server=False,
-            app_kwargs={"middleware": middleware},
-            # The reader's own fonts: the theme's would come from the network.
-            theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
-            css=style,
-        )
+        with _without_network_settings():
+            _, url, _ = page.launch(
+                server_name=HOST,
+                server_port=port or None,
+                share=False,
+                inbrowser=open_browser,
+                prevent_thread_lock=True,
+                quiet=True,
+                footer_links=[],
+                run_history=False,
+                enable_monitoring=False,
+                ssr_mode=False,
+                pwa=False,
+                mcp_server=False,
+                app_kwargs={"middleware": middleware},
+                # The reader's own fonts: the theme's would come from the network.
+                theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+                css=style,
+            )
     except (OSError, OverflowError) as error:
         wanted = f"Port {port}" if port else f"Every port from {FIRST_PORT} on"
         raise SetupError(f"{wanted} is taken or is not a port. Give another: --port N.") from error

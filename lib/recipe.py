@@ -348,11 +348,19 @@ class Recipe:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Recipe:
-        """From a notebook's `globals()`: the knobs of its parameters cell, and those in `more`."""
+        """From a notebook's `globals()`: the knobs of its parameters cells, and those in `more`.
+
+        Another name in these cells is an error: papermill would only log it.
+        """
         shown = {name: values[name] for name in KNOBS if name in values}
         more = values.get("more") or {}
-        for name in more:
-            knob_named(name, "more")
+        starts = "run_name", "# Parameters", "# Edit here"  # as these cells were run last
+        cells = {cell[:1]: cell for cell in values.get("In", ()) if cell.startswith(starts)}
+        given = re.findall(
+            r"^(?!_|more\b)(\w+) *(?::[^=\n]*)?=(?!=)", "\n".join(cells.values()), re.M
+        )
+        for name in [*given, *more]:
+            knob_named(name, "more" if name in more else "the cell of parameters")
         return cls(**(shown | more))
 
     def slots(self, role: str) -> int:

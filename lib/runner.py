@@ -53,6 +53,7 @@ project; those in a parameters file, in the project. Secrets and endpoints are i
 {fill(EXIT_CODES, 100)}"""
 
 _FULL_BYTES = 2**20
+_LONGEST_SILENCE_S = 600  # of a kernel that starts or has ended a cell: a slow disk, a busy machine
 EDIT_HERE = "# Edit here: this cell wins over the one above"
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
@@ -215,8 +216,12 @@ def run_notebook(plan: Plan, notebook: str) -> None:
     try:
         with (
             target.with_suffix(".log").open("w", encoding="utf-8") as log_file,
-            tempfile.TemporaryDirectory(prefix="openbook-") as sockets_dir,
+            tempfile.TemporaryDirectory(prefix="openbook-") as kernel_dir,
         ):
+            # Our packages, whatever is called python3 elsewhere, and no start-up files of the user:
+            # what those define may be a parameter's name.
+            os.environ["JUPYTER_PATH"] = str(Path(sys.prefix, "share", "jupyter"))
+            os.environ["IPYTHONDIR"] = kernel_dir
             papermill.execute_notebook(
                 str(source),
                 str(target),
@@ -224,9 +229,10 @@ def run_notebook(plan: Plan, notebook: str) -> None:
                 cwd=str(PROJECT_DIR),
                 kernel_name="python3",
                 progress_bar=False,
+                start_timeout=_LONGEST_SILENCE_S,
                 stdout_file=shown,
                 stderr_file=log_file,
-                config=_kernel_config(Path(sockets_dir)),
+                config=_kernel_config(Path(kernel_dir)),
             )
     except papermill.PapermillExecutionError as error:
         message = one_line(str(error.evalue))
@@ -247,6 +253,9 @@ def run_notebook(plan: Plan, notebook: str) -> None:
     except RuntimeError as error:
         if "Kernel died" not in str(error):
             raise
+        if "kernel_info" in str(error):
+            said = f"{source.name}: its kernel ended as it started; the lines above say why."
+            raise SetupError(said) from None
         raise SetupError(
             f"{source.name}: its process was killed. Most likely the memory ran out: close other "
             "programs, or lower batch_size or server_concurrency, and run it again "
@@ -264,7 +273,7 @@ def _take_place(target: Path, finished: Path) -> None:
     target.replace(finished)
 
 
-def _kernel_config(sockets_dir: Path) -> Any:
+def _kernel_config(kernel_dir: Path) -> Any:
     """Sockets in a folder of ours, not TCP ports: no other user reaches the kernel.
 
     A kernel is ended with an interrupt, and logs that as an error: not to be seen. What a cell
@@ -275,10 +284,13 @@ def _kernel_config(sockets_dir: Path) -> Any:
 
     from lib.engine.endpoint import SHUTDOWN_S
 
-    sockets = {"transport": "ipc", "ip": str(sockets_dir / "kernel")}
+    sockets = {"transport": "ipc", "ip": str(kernel_dir / "kernel")}
     return Config(
         KernelManager={**sockets, "shutdown_wait_time": 2 * SHUTDOWN_S + 10},
-        NotebookClient={"extra_arguments": ["--IPKernelApp.log_level=CRITICAL"]},
+        NotebookClient={
+            "extra_arguments": ["--IPKernelApp.log_level=CRITICAL"],
+            "iopub_timeout": _LONGEST_SILENCE_S,
+        },
     )
 
 
@@ -290,7 +302,7 @@ def finish(plan: Plan) -> None:
     write_report(plan.run_dir / "4_eval.ipynb", report_path)
     python, run_name = ".venv/bin/python -m", plan.values["run_name"]
     options = os.environ[COMMAND].removeprefix("./run_all.sh")
-    print(f"\nThe models still answer. To end them: {python} lib.deploy stop {run_name}")
+    print(f"\nTo end the servers of the models: {python} lib.deploy stop {run_name}")
     print(f"To ask them on a page: {python} lib.deploy.chat_page {run_name}{options}")
     print(f"\n{portable(report_path)}", flush=True)
 

@@ -28,7 +28,10 @@ class CheckFailed(SetupError):
 
 def home() -> Path:
     """The folder of `.env`, `artefacts/` and `runs/`: the project's own, or $OPENBOOK_HOME."""
-    return Path(os.environ.get("OPENBOOK_HOME") or PROJECT_DIR)
+    path = expanded(os.environ.get("OPENBOOK_HOME") or PROJECT_DIR)
+    if not path.is_absolute():  # commands and kernels are in different folders
+        raise SetupError(f"OPENBOOK_HOME is '{path}'; expected an absolute path. Change it.")
+    return path
 
 
 def portable(path: Path) -> str:

@@ -43,6 +43,8 @@ def home_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     home = tmp_path / "openbook-home"
     home.mkdir()
     monkeypatch.setenv("OPENBOOK_HOME", str(home))
+    for name in ("IPYTHONDIR", "JUPYTER_PATH"):  # the runner sets them in its own process, too
+        monkeypatch.setenv(name, str(home))
     names = tuple(prefix for prefixes in PREFIXES.values() for prefix in prefixes)
     for name in list(os.environ):
         if name.startswith((*names, "OPENAI_", "AZURE_OPENAI_", "HF_TOKEN", COMMAND)):

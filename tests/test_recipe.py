@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from lib.recipe import KNOBS, NOTEBOOKS, Knob, Recipe
+from lib.runner import EDIT_HERE
 from lib.settings import SetupError
 
 
@@ -82,6 +83,15 @@ def test_the_defaults_hold_together_and_every_knob_is_read_by_a_notebook() -> No
         assert knob.notebooks
         assert set(knob.notebooks) <= set(NOTEBOOKS)
         assert not knob.choices or not knob.default or "str" in knob.type
+
+
+@pytest.mark.parametrize("first", ["# Parameters", EDIT_HERE, 'run_name: str = "tiny"  # names'])
+def test_a_name_in_a_cell_of_parameters_that_is_none_is_an_error(first: str) -> None:
+    wrong = f"{first}\nmax_cst: float = 5.0\nmore = {{}}"
+    with pytest.raises(SetupError, match=r"no parameter max_cst\..*max_cost"):
+        Recipe.of({"max_cst": 5.0, "In": ["", wrong, "# mine\nx = 1"]})
+    right = f'{first}\n_mine = 5\nmax_cost = 5.0\nmore = {{\n    "seed": 1,\n}}\nprint("a=b")'
+    Recipe.of({"max_cost": 5.0, "In": ["", wrong, right, "max_cst = 1"]})
 
 
 def test_a_notebook_gives_what_its_cell_shows_and_what_is_in_more() -> None:

@@ -256,6 +256,18 @@ def test_a_notebook_that_fails_ends_in_one_line(
     assert not (home_dir / "runs" / "tiny" / "1_gen.ipynb").exists()
 
 
+def test_a_kernel_that_cannot_start_is_no_lack_of_memory(
+    home_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project(home_dir, monkeypatch, **{"1_gen": "print(1)"})
+    (home_dir / "ipykernel_launcher.py").write_text("raise SystemExit('no sockets here')")
+    assert main(["1_gen"]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert (
+        last == "run_all.sh: 1_gen.ipynb: its kernel ended as it started; the lines above say why."
+    )
+
+
 def test_a_failure_on_a_full_disk_says_so(
     home_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -265,6 +277,21 @@ def test_a_failure_on_a_full_disk_says_so(
     assert main(["1_gen"]) == 2
     said = capsys.readouterr().err.splitlines()[-1]
     assert f"the server ended. The disk of {home_dir} is full" in said
+
+
+def test_a_kernel_is_of_our_packages_and_reads_no_files_of_the_user(
+    home_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a start-up file defines would be a parameter; another kernel may be called python3."""
+    (startup := home_dir / "ipython" / "profile_default" / "startup").mkdir(parents=True)
+    (startup / "mine.py").write_text("seed = 7")
+    (kernel := home_dir / "jupyter" / "kernels" / "python3").mkdir(parents=True)
+    (kernel / "kernel.json").write_text('{"argv": ["/bin/false"], "display_name": "Other"}')
+    monkeypatch.setenv("IPYTHONDIR", str(home_dir / "ipython"))
+    monkeypatch.setenv("JUPYTER_PATH", str(home_dir / "jupyter"))
+    project(home_dir, monkeypatch, **{"1_gen": "print('seed is there:', 'seed' in globals())"})
+    assert main(["1_gen"]) == 0
+    assert "seed is there: False" in capsys.readouterr().out
 
 
 def test_a_run_is_one_process(

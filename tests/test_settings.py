@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lib.endpoints import PREFIXES, check_names, endpoint_settings, is_set_by_user, prefixes_of
-from lib.settings import SetupError
+from lib.settings import SetupError, home
 from lib.state import (
     STATE_KEYS,
     environment,
@@ -34,6 +34,14 @@ def test_precedence_is_process_then_env_then_state(
     found = environment("tiny")
     assert [found[key] for key in keys] == ["process", "file", "state"]
     assert "BASELINE_MODEL_DIR" not in environment("another")
+
+
+def test_the_home_is_one_folder_wherever_a_process_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBOOK_HOME", "~/mine")
+    assert home() == Path.home() / "mine"
+    monkeypatch.setenv("OPENBOOK_HOME", "mine")
+    with pytest.raises(SetupError, match="'mine'; expected an absolute path"):
+        home()
 
 
 def test_env_is_read_as_dotenv(home_dir: Path) -> None:

@@ -4,6 +4,7 @@ A file to run, from any folder.
 """
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -12,9 +13,11 @@ if __name__ == "__main__":
 
 def limit_memory(limit_bytes: int) -> None:
     """Limit the data, not the address space: torch reserves many more addresses than it uses."""
-    import resource
+    # macOS refuses any limit, and no system takes one above a user's own.
+    with suppress(ImportError, ValueError, OSError):
+        import resource
 
-    resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
+        resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
 
 
 def list_only(model: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from lib.settings import home, write_text
+from lib.settings import SetupError, home, portable, write_text
 from lib.store import read_json
 
 LOOPBACK = "127.0.0.1"
@@ -51,7 +51,17 @@ def record_path(run_name: str, role: str) -> Path:
 def records(run_name: str = "") -> list[ServerRecord]:
     """The servers that were started for a run, or for every run; running or not."""
     paths = sorted((home() / "runs").glob(f"{run_name or '*'}/deploy/*.json"))
-    return [ServerRecord(**read_json(path)) for path in paths]
+    return [_record(path) for path in paths]
+
+
+def _record(path: Path) -> ServerRecord:
+    try:
+        return ServerRecord(**read_json(path))
+    except (TypeError, ValueError) as error:
+        raise SetupError(
+            f"{portable(path)} is damaged, or of another version ({error}). End its server, if it "
+            "still runs (its pid is in the file), and delete the file."
+        ) from None
 
 
 def start_process(

@@ -29,6 +29,7 @@ from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR, SECRET_NAME, SetupError, home, portable
 from lib.state import forget_endpoint, read_state
 from lib.text import one_line
+from lib.threads import num_cores
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback: no proxy
 
@@ -207,7 +208,8 @@ def _environment() -> dict[str, str]:
     public = {name: value for name, value in os.environ.items() if not SECRET_NAME.search(name)}
     ours = {
         "HF_HUB_OFFLINE": "1",
-        "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // 2)),
+        "HF_HUB_DISABLE_UPDATE_CHECK": "1",  # of transformers at pypi.org, once a day
+        "OMP_NUM_THREADS": str(max(1, num_cores() // 2)),
         "OMP_WAIT_POLICY": "PASSIVE",
     }
     return public | ours

@@ -49,7 +49,7 @@ class RetryLoop:
     def __init__(
         self, settings: EndpointSettings, recipe: Recipe, *, limits: list[Limit], budget: Budget
     ) -> None:
-        self._where = settings.where
+        self._where, self._is_ours = settings.where, bool(settings.engine)
         self._timeout_s, self._max_retries = recipe.timeout_s, recipe.max_retries
         self._transport, self._timeout = Transport(settings), AdaptiveTimeout(recipe.timeout_s)
         self.scheduler = Scheduler(recipe.slots(settings.role), limits=limits, budget=budget)
@@ -189,9 +189,11 @@ class RetryLoop:
             return error
         except Fault as dead:
             if dead.kind != "busy":
+                fix = "check the base URL, and what runs there."
+                if self._is_ours:
+                    fix = "run 3_deploy.ipynb, which starts its server again."
                 return SetupError(
-                    f"{said}. Nothing was answered before, not even a short request: check the "
-                    "base URL, and what runs there."
+                    f"{said}. Nothing was answered before, not even a short request: {fix}"
                 )
         if in_row < _FAILED_IN_ROW:
             return None

@@ -5,6 +5,7 @@ afterwards, and when it is killed, the kernel lives.
 """
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -24,6 +25,12 @@ from lib.settings import PROJECT_DIR, CheckFailed, SetupError, home, portable
 from lib.store import write_json
 
 _MODULE = "lib.finetune.train"
+# Of a group of processes that the notebook may be one of (MPI, torchrun, a cluster's job). The
+# training is alone: it would wait for the others.
+_OF_A_GROUP = re.compile(
+    "(LOCAL_|NODE_|GROUP_)?(RANK|WORLD_SIZE)$|MASTER_(ADDR|PORT)$"
+    "|(ACCELERATE|PMI|(OMPI|MV2)_COMM_WORLD)_"
+)
 
 
 def prepare_rows(dataset_dir: Path, recipe: Recipe) -> Any:
@@ -68,7 +75,8 @@ def torchrun_command(config_path: Path, processes: int) -> str:
 
 def _stream(command: list[str], log_path: Path) -> int:
     """Run it, print its lines as they come, and keep what it says of errors."""
-    environ = os.environ | {PARENT: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
+    environ = {name: it for name, it in os.environ.items() if not _OF_A_GROUP.match(name)}
+    environ |= {PARENT: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
     with (
         log_path.open("w", encoding="utf-8") as log_file,
         subprocess.Popen(

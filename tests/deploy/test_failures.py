@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lib.deploy import ask, deploy, server, stop
 from lib.deploy.engines import transformers
+from lib.deploy.launcher import limit_memory
 from lib.deploy.processes import (
     ServerRecord,
     end,
@@ -200,6 +203,14 @@ def test_ask_without_an_endpoint_names_the_notebook() -> None:
         ask("student", "Who?", [], RECIPE)
 
 
+@pytest.mark.parametrize("text", ["", '{"role": "student", "of a later version": 1}'])
+def test_a_damaged_record_is_named(text: str, home_dir: Path) -> None:
+    (folder := home_dir / "runs" / "t" / "deploy").mkdir(parents=True)
+    (folder / "student.json").write_text(text)
+    with pytest.raises(SetupError, match=r"runs/t/deploy/student\.json is damaged, .*delete"):
+        stop()
+
+
 def test_the_memory_limit_holds() -> None:
     code = (
         "import sys; from lib.deploy.launcher import limit_memory; limit_memory(200 << 20);"
@@ -211,3 +222,13 @@ def test_the_memory_limit_holds() -> None:
 
     assert takes(50 << 20).stdout == b"held\n"
     assert b"MemoryError" in takes(400 << 20).stderr
+
+
+def test_a_system_without_a_memory_limit_serves_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: Any) -> None:  # as macOS does
+        raise ValueError("current limit exceeds maximum limit")
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    limit_memory(200 << 20)

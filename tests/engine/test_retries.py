@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,6 +95,18 @@ def test_an_endpoint_that_always_failed_is_left_sooner_than_one_that_answered(
     said = "a short request, without a system message" if pinged else "Nothing was answered"
     assert "Internal Server Error" in last
     assert said in last
+
+
+@pytest.mark.parametrize(("engine", "says"), [("", "check the base URL"), ("vllm", "3_deploy")])
+def test_a_server_of_ours_that_has_ended_is_started_by_its_notebook(
+    engine: str, says: str, clock: Clock
+) -> None:
+    async def fails(*_: Any) -> Any:
+        raise Fault("the student cannot be reached", kind="server")
+
+    loop = RetryLoop(replace(SETTINGS, engine=engine), Recipe(), limits=[], budget=Budget())
+    with pytest.raises(SetupError, match=says):
+        clock.run(loop.run(fails, ping=fails, estimate=Estimate()))
 
 
 def test_an_endpoint_that_is_starting_up_is_waited_for(clock: Clock) -> None:

@@ -36,6 +36,18 @@ def stand_in(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def test_it_is_no_rank_of_the_notebooks_own_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a pod of several, `srun` or `accelerate launch` names one: torch would wait for it."""
+    of_group = "RANK WORLD_SIZE LOCAL_RANK MASTER_ADDR PMI_SIZE OMPI_COMM_WORLD_RANK"
+    for name in [*of_group.split(), "ACCELERATE_USE_FSDP", "MY_RANK", "RANKING"]:
+        monkeypatch.setenv(name, "of four")
+    code = "import os; print(*sorted(n for n, value in os.environ.items() if value == 'of four'))"
+    assert REAL([sys.executable, "-c", code], tmp_path / "log") == 0
+    assert capsys.readouterr().out.split() == ["MY_RANK", "RANKING"]
+
+
 def test_it_trains_and_its_lines_arrive(
     model_dir: Path,
     dataset_dir: Path,

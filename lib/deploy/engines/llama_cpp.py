@@ -12,6 +12,7 @@ from lib.deploy.processes import LOOPBACK
 from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR, SetupError, home, portable
 from lib.store import fingerprint, read_json
+from lib.threads import num_cores
 
 HEEDS = frozenset(
     {"temperature", "seed", "n", "stop", "logprobs", "response_format", "long prompts"}
@@ -33,7 +34,7 @@ def options(model_dir: Path, recipe: Recipe, *, adapters: dict[str, Path]) -> st
     tokens = most // _bytes_per_token(config)
     slots = max(1, min(SLOTS, tokens // min(limit, SLOT_TOKENS)))
     context = slots * min(limit, tokens // slots)
-    threads = max(1, (os.cpu_count() or 1) // 2)  # two servers run
+    threads = max(1, num_cores() // 2)  # two servers run
     gguf = portable(_gguf(model_dir, recipe.gguf_type))
     return f"{gguf} --context {context} --slots {slots} --threads {threads}"
 

@@ -62,6 +62,14 @@ def marks_of(axes: Any) -> dict[str, list[float]]:
 # --- what all plots share ------------------------------------------------------------------------
 
 
+def test_a_users_own_style_changes_no_picture() -> None:
+    import matplotlib
+
+    own = {"text.usetex": True, "axes.facecolor": "black", "font.size": 30}
+    with matplotlib.rc_context(own):
+        assert PLOTS["top_k"](MODELS[:1]) == picture("top_k", 1)
+
+
 @every_plot
 @pytest.mark.parametrize("count", [2, 6])
 def test_a_plot_is_one_svg_that_loads_nothing_with_a_short_alt_text(name: str, count: int) -> None:
