@@ -6,7 +6,7 @@ QUANTISED := .venv/quantised
 unexport PYTHONPATH PYTHONHOME
 export PIP_USER := 0
 # Where Python was upgraded or removed, .venv has lost it, or its packages: it is set up again.
-$(shell $(BIN)/python -I -c 'import yaml' 2>/dev/null || rm -f .venv/.installed $(BIN)/python*)
+$(shell test ! -e .venv/.installed || $(BIN)/python -I -c 'import yaml' 2>/dev/null || rm -f .venv/.installed $(BIN)/python*)
 .PHONY: .venv test check lint notebooks gemma e5 gguf llama_cpp vllm clean
 
 # A stamp, not the folder: a set-up that was interrupted is done again.
