@@ -14,6 +14,7 @@ from typing import Any
 
 from lib.endpoints import EndpointSettings
 from lib.engine.faults import short
+from lib.engine.sdk import short_faults
 from lib.finetune.services import Service
 from lib.finetune.watch import HistoryPoint
 from lib.settings import SetupError
@@ -108,9 +109,6 @@ def _uploaded(client: Any, lines: Lines) -> str:
 
 def wait(client: Any, job: Any, *, timeout_s: float) -> Any:
     """The job when it has succeeded; a line whenever its state or its last event changes."""
-    import openai
-
-    short_faults = openai.APIConnectionError, openai.RateLimitError, openai.InternalServerError
     deadline, said, fault = time.monotonic() + timeout_s, "", ""
     while job.status not in _ENDED:
         if (line := fault or f"{job.status}{_last_event(client, job.id)}") != said:
@@ -124,7 +122,7 @@ def wait(client: Any, job: Any, *, timeout_s: float) -> Any:
         time.sleep(_POLL_S)
         try:
             job, fault = client.fine_tuning.jobs.retrieve(job.id), ""
-        except short_faults as no_answer:  # the job goes on without us
+        except short_faults() as no_answer:
             fault = f"no answer: {short(no_answer)}"
     if job.status == "succeeded" and job.fine_tuned_model:
         print(f"{time.strftime('%H:%M')} job {job.id} · {job.fine_tuned_model}", flush=True)
