@@ -154,7 +154,7 @@ def _card_settings(recipe: Recipe, folder: Path) -> dict[str, Any]:
 
 
 def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> None:
-    scratch = training_dir(target, process.num_processes)
+    scratch = training_dir(target, process.num_processes, recipe.parallel)
     if process.is_main_process:
         for left in {*target.parent.glob(f".{target.name}.????????")} - {scratch}:
             shutil.rmtree(left, ignore_errors=True)  # half built, by a run that was killed
