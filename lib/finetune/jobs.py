@@ -128,8 +128,8 @@ def wait(client: Any, job: Any, *, timeout_s: float) -> Any:
             said = line
         if time.monotonic() > deadline:
             raise SetupError(
-                f"The job {job.id} is {job.status} and has no model after {timeout_s / 3600:g} h. It "
-                "goes on at the service: run this again to wait on, or cancel it there."
+                f"The job {job.id} is {job.status} and has no model after {timeout_s / 3600:g} h. "
+                "It goes on at the service: run this again to wait on, or cancel it there."
             )
         time.sleep(_POLL_S)
         try:
