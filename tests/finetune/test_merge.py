@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from pathlib import Path
@@ -49,7 +48,7 @@ def test_a_baseline_whose_links_lead_nowhere_is_made_anew(
     model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(merge, "_COPY_UP_TO_BYTES", 1000)
-    monkeypatch.setattr("os.link", lambda *_: os.stat("not there"))  # as on another file system
+    monkeypatch.setattr("os.link", lambda *_: Path("nowhere").stat())  # as on another file system
     first = shutil.copytree(model_dir, tmp_path / "first" / "lamplighter")
     folder = prepare_baseline(fetch_student(str(first)), chat_template="mine")
     shutil.rmtree(first)
