@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -95,7 +96,9 @@ class BatchEndpoint:
         """
         missing, self.missing = self.missing, {}
         for path in sorted((home() / "artefacts" / "batches").glob("*/requests.jsonl")):
-            keys = [line["custom_id"] for line in read_jsonl(path)]
+            keys = list[str]()
+            with suppress(ValueError):  # cut off: it is written anew
+                keys = [line["custom_id"] for line in read_jsonl(path)]
             if begun := {key: missing.pop(key) for key in keys if key in missing}:
                 self._answer(path.parent, begun)
         for part in _parts(missing):

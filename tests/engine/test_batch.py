@@ -277,6 +277,18 @@ def test_a_killed_run_that_then_misses_more_pays_nothing_twice(
     assert sum(map(len, server.submitted)) == 10
 
 
+def test_a_file_of_requests_that_was_cut_off_is_written_anew(
+    server: BatchServer, ledger: Ledger
+) -> None:
+    server.refuses_submission = True
+    with pytest.raises(SetupError):
+        ask_all(server, ledger)
+    [path] = (home() / "artefacts" / "batches").glob("*/requests.jsonl")
+    path.write_text(path.read_text()[:-20])
+    server.refuses_submission = False
+    assert all(isinstance(reply, Reply) for reply in ask_all(server, ledger))
+
+
 def test_what_is_not_there_any_more_is_said_with_its_remedy(
     server: BatchServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
