@@ -152,7 +152,7 @@ def _require_mergeable(adapted: Any, from_adapter: str) -> None:
     embedding that is tied to them would change both when it is merged."""
     model, kind = adapted.get_base_model(), adapted.peft_config["default"].peft_type.value
     layers = {"lm_head": model.get_output_embeddings()}
-    if model.config.get_text_config().tie_word_embeddings:
+    if getattr(model.config.get_text_config(), "tie_word_embeddings", False):
         layers["embed_tokens"] = model.get_input_embeddings()
     on = [name for name, layer in layers.items() if hasattr(layer, "lora_A")]
     if kind != "LORA" or on:
