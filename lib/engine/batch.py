@@ -99,8 +99,10 @@ class BatchEndpoint:
             keys = list[str]()
             with suppress(ValueError):  # cut off: it is written anew
                 keys = [line["custom_id"] for line in read_jsonl(path)]
-            if begun := {key: missing.pop(key) for key in keys if key in missing}:
-                self._answer(path.parent, begun)
+            begun = [key for key in keys if key in missing]
+            is_paid = "id" in _state(path.parent) or path.with_name("replies.jsonl").exists()
+            if begun and (is_paid or begun == keys):
+                self._answer(path.parent, {key: missing.pop(key) for key in begun})
         for part in _parts(missing):
             self._send(part)
 

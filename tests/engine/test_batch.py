@@ -153,6 +153,18 @@ def test_a_batch_without_replies_says_why_and_is_submitted_anew(
     assert [len(lines) for lines in server.submitted] == [5, 5, 5]
 
 
+def test_what_was_never_submitted_and_is_not_asked_any_more_is_not_paid(
+    server: BatchServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.status = "failed"
+    with pytest.raises(SetupError, match="failed without a reply"):
+        ask_all(server, ledger)
+    server.status = "completed"
+    monkeypatch.setattr(f"{__name__}.QUESTIONS", QUESTIONS[:3])
+    ask_all(server, ledger)
+    assert [len(lines) for lines in server.submitted] == [5, 3, 3]
+
+
 def test_no_credit_ends_it_and_keeps_what_came(server: BatchServer, ledger: Ledger) -> None:
     server.fault = lambda number, body: (402, "pay first") if number == 3 else None
     with pytest.raises(SetupError, match="no credit"):
