@@ -24,6 +24,10 @@ class BatchServer:
     fault: Callable[[int, Body], tuple[int, str] | None] = lambda number, body: None
     leave_out: Callable[[Body], bool] = lambda body: False  # expired: no line at all
     refuses_submission: bool = False  # 404: a server without batches
+    lose_reply: bool = False  # of the next submission: it is made, and its reply does not come
+    look_faults: list[int] = field(default_factory=list)  # statuses in place of the first looks
+    most_lines: int = 50_000  # of a batch, as the limit of tokens leaves them
+    file_statuses: list[str] = field(default_factory=lambda: ["processed"])
     files: dict[str, str] = field(default_factory=dict)
     batches: dict[str, Body] = field(default_factory=dict)
     looked: dict[str, int] = field(default_factory=dict)
@@ -41,6 +45,7 @@ class BatchServer:
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_post("/v1/files", self.upload)
+        app.router.add_get("/v1/files/{id}", self.look_at_file)
         app.router.add_get("/v1/files/{id}/content", self.content)
         app.router.add_post("/v1/batches", self.create)
         app.router.add_get("/v1/batches", self.list)
@@ -55,6 +60,8 @@ class BatchServer:
 
     async def create(self, request: web.Request) -> web.Response:
         asked = await request.json()
+        if len(self.file_statuses) > 1:
+            return web.json_response({"error": {"message": "it is not processed"}}, status=400)
         number = len(self.batches)
         batch = {
             "id": f"batch_{number}",
@@ -65,6 +72,9 @@ class BatchServer:
             **asked,
         }
         self.batches[batch["id"]] = batch
+        if self.lose_reply and request.transport is not None:
+            self.lose_reply = False
+            request.transport.abort()
         return web.json_response(batch)
 
     async def list(self, request: web.Request) -> web.Response:
@@ -72,16 +82,25 @@ class BatchServer:
         return web.json_response({"object": "list", "data": found, "has_more": False})
 
     async def look(self, request: web.Request) -> web.Response:
+        if self.look_faults:
+            body = {"error": {"message": "not now"}}
+            return web.json_response(body, status=self.look_faults.pop(0))
         batch = self.batches[request.match_info["id"]]
         looks = self.looked[batch["id"]] = self.looked.get(batch["id"], 0) + 1
-        if looks >= self.polls and batch["status"] != self.status:
+        if looks >= self.polls and batch["status"] in ("validating", "in_progress"):
             self._end(batch)
         elif batch["status"] == "validating":
             batch["status"] = "in_progress"
         return web.json_response(batch)
 
     async def content(self, request: web.Request) -> web.Response:
+        if request.match_info["id"] not in self.files:
+            return web.json_response({"error": {"message": "no such file"}}, status=404)
         return web.Response(text=self.files[request.match_info["id"]])
+
+    async def look_at_file(self, request: web.Request) -> web.Response:
+        self.file_statuses.pop(0)
+        return web.json_response(self._described(request.match_info["id"]))
 
     def _end(self, batch: Body) -> None:
         batch["status"] = self.status
@@ -91,6 +110,10 @@ class BatchServer:
         good: list[str] = []
         bad: list[str] = []
         lines = self.files[batch["input_file_id"]].splitlines()
+        if len(lines) > self.most_lines:
+            error = {"code": "token_limit_exceeded", "message": "Enqueued token limit reached."}
+            batch |= {"status": "failed", "errors": {"object": "list", "data": [error]}}
+            return
         for number, line in enumerate(map(json.loads, lines)):
             assert (line["method"], line["url"]) == ("POST", batch["endpoint"])
             body = line["body"]
@@ -113,12 +136,15 @@ class BatchServer:
     def _file(self, text: str) -> Body:
         name = f"file-{len(self.files)}"
         self.files[name] = text
+        return self._described(name)
+
+    def _described(self, name: str) -> Body:
         return {
             "id": name,
             "object": "file",
-            "bytes": len(text),
+            "bytes": len(self.files[name]),
             "created_at": 0,
             "filename": "requests.jsonl",
             "purpose": "batch",
-            "status": "processed",
+            "status": self.file_statuses[0],
         }

@@ -27,6 +27,9 @@ class JobsServer:
     refuse: tuple[int, str] | None = None  # status and message in place of a job
     look_faults: list[int] = field(default_factory=list)  # statuses in place of the first looks
     file_statuses: list[str] = field(default_factory=lambda: ["processed"])
+    keeps_metadata: bool = True
+    told: list[Body] | None = None  # the events of a job; None = three of a loss that falls
+    looks_without_model: int = 0  # of a job that has succeeded
     redirect_to: str = ""
     files: dict[str, Body] = field(default_factory=dict)
     contents: dict[str, str] = field(default_factory=dict)
@@ -110,6 +113,8 @@ class JobsServer:
         if self.redirect_to:
             self.keys.add(request.headers.get("Authorization", ""))
             raise web.HTTPTemporaryRedirect(self.redirect_to)
+        if not self.keeps_metadata:
+            return _list({name: {**job, "metadata": None} for name, job in self.jobs.items()})
         return _list(self.jobs)
 
     async def look(self, request: web.Request) -> web.Response:
@@ -123,6 +128,8 @@ class JobsServer:
             message = f"The job failed due to an invalid training file. {problem}"
             error = {"code": "invalid_training_file", "param": "training_file", "message": message}
             job |= {"status": "failed", "error": error}
+        elif job["status"] == "succeeded" and self.looks_without_model:
+            self.looks_without_model -= 1
         elif job["status"] == "succeeded":
             done = {"fine_tuned_model": f"ft:{job['model']}:o::1", "finished_at": 183}
             job |= done | {"trained_tokens": 4321}
@@ -131,7 +138,7 @@ class JobsServer:
         return web.json_response(job)
 
     async def events(self, request: web.Request) -> web.Response:
-        events: list[Body] = [
+        events: list[Body] = self.told or [
             {
                 "id": f"e{step}",
                 "object": "fine_tuning.job.event",

@@ -10,9 +10,10 @@ import shutil
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 from lib.endpoints import EndpointSettings
@@ -20,11 +21,11 @@ from lib.engine.endpoint import chat_request
 from lib.engine.faults import EndpointError, Fault, RequestRejected, read_body, short
 from lib.engine.ledger import Ledger
 from lib.engine.replies import Reply, RequestForm, failed_reply, read_reply, rejected_reply
-from lib.engine.sdk import sdk_client
+from lib.engine.sdk import sdk_client, short_faults
 from lib.engine.tasks import run
 from lib.prompts.student import Message
 from lib.settings import SetupError, home, portable, write_text
-from lib.store import fingerprint, read_json, write_json, write_jsonl
+from lib.store import fingerprint, read_json, read_jsonl, write_json, write_jsonl
 
 Result = TypeVar("Result")
 
@@ -45,6 +46,10 @@ def in_batches(
             return result
         for endpoint in endpoints:
             endpoint.send_missing()
+
+
+class _TooManyTokens(Exception):
+    """More than the endpoint lets an account have in batches at a time."""
 
 
 class BatchEndpoint:
@@ -87,14 +92,21 @@ class BatchEndpoint:
         """Send what is missing, in as few batches as the limits allow, and wait for the replies.
 
         A kill loses nothing: the batch's id is on the disk before it is waited for, and the next
-        run goes on waiting.
+        run goes on waiting, also if it misses more.
         """
         missing, self.missing = self.missing, {}
+        for path in sorted((home() / "artefacts" / "batches").glob("*/requests.jsonl")):
+            keys = list[str]()
+            with suppress(ValueError):  # cut off: it is written anew
+                keys = [line["custom_id"] for line in read_jsonl(path)]
+            begun = [key for key in keys if key in missing]
+            is_paid = "id" in _state(path.parent) or path.with_name("replies.jsonl").exists()
+            if begun and (is_paid or begun == keys):
+                self._answer(path.parent, {key: missing.pop(key) for key in begun})
         for part in _parts(missing):
-            self._answer(part)
+            self._send(part)
 
-    def _answer(self, requests: Mapping[str, dict[str, Any]]) -> None:
-        """One batch, from its file to the ledger. The file lies there as long as it is needed."""
+    def _send(self, requests: Mapping[str, dict[str, Any]]) -> None:
         line = {"method": "POST", "url": self._path}
         lines = [
             {"custom_id": key, **line, "body": self._form.payload(request)}
@@ -103,16 +115,42 @@ class BatchEndpoint:
         folder = home() / "artefacts" / "batches" / fingerprint(lines)
         folder.mkdir(parents=True, exist_ok=True)
         write_jsonl(folder / "requests.jsonl", lines)
-        print(f"{len(lines):,} requests in {portable(folder)}/requests.jsonl", flush=True)
-        if not (folder / "replies.jsonl").exists():
-            write_text(folder / "replies.jsonl", self._fetch(folder))
+        self._answer(folder, requests)
+
+    def _answer(self, folder: Path, requests: Mapping[str, dict[str, Any]]) -> None:
+        """One batch, from its file to the ledger. The file lies there as long as it is needed.
+
+        One with more tokens than the endpoint takes is sent as two.
+        """
+        print(f"{len(requests):,} requests in {portable(folder)}/requests.jsonl", flush=True)
         try:
-            self._save(folder / "replies.jsonl", requests)
-        finally:
+            status = "" if (folder / "replies.jsonl").exists() else self._fetch(folder)
+        except _TooManyTokens as error:
+            if (half := len(requests) // 2) == 0:
+                raise SetupError(
+                    f"The {self.settings.role} does not take even one request ({error}). Wait for "
+                    "other batches to end, then run this again; or set batch: false."
+                ) from None
+            print(f"not taken: {error} Two batches of half the size instead", flush=True)
             shutil.rmtree(folder)
+            self._send(dict(islice(requests.items(), half)))
+            self._send(dict(islice(requests.items(), half, None)))
+            return
+        self._save(folder / "replies.jsonl", requests)
+        if status == "cancelled":
+            raise SetupError(
+                "The batch was cancelled: its replies are kept, and no other batch was submitted. "
+                "Run this again to ask what is missing."
+            )
 
     def _fetch(self, folder: Path) -> str:
-        """Submit the folder's batch, unless that was done before; wait; its replies as JSONL."""
+        """Submit the folder's batch, unless that was done before; wait; write its replies.
+
+        Returns its status.
+
+        Raises:
+            _TooManyTokens: the endpoint takes fewer at a time.
+        """
         import openai
 
         where = f"The {self.settings.role} at {self.settings.address}"
@@ -124,6 +162,12 @@ class BatchEndpoint:
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
             raise SetupError(f"{where} refuses the key ({short(error)}). Check it.") from error
         except openai.APIStatusError as error:
+            if batch_id := _state(folder).get("id"):
+                raise SetupError(
+                    f"{where} does not give {batch_id} or its replies ({short(error)}). Run this "
+                    "again, with the key that submitted it. If it is not there any more, delete "
+                    f"{portable(folder)} first: the batch is then submitted anew, and paid again."
+                ) from error
             raise SetupError(
                 f"{where} does not take the batch ({short(error)}). Set batch: false; or answer "
                 f"the file yourself, `cd {portable(folder)} && vllm run-batch -i requests.jsonl "
@@ -138,52 +182,72 @@ class BatchEndpoint:
             (folder / _STATE).unlink()  # the next run submits it anew
             errors = (batch.errors and batch.errors.data) or []
             reason = short("; ".join(e.message or "" for e in errors) or "no reason given")
+            if any(error.code == "token_limit_exceeded" for error in errors):
+                raise _TooManyTokens(reason)
             raise SetupError(
                 f"The batch {batch.id} is {batch.status} without a reply ({reason}). Mend that, "
                 "then run this again."
             )
-        return "".join(f"{text}\n" for text in texts)
+        write_text(folder / "replies.jsonl", "".join(f"{text}\n" for text in texts))
+        return str(batch.status)
 
     def _submitted(self, client: Any, folder: Path) -> Any:
         """The batch of this folder, submitted once also if a run is killed in between."""
-        state = read_json(folder / _STATE) if (folder / _STATE).exists() else {}
+        state = _state(folder)
         if "id" in state:
             return client.batches.retrieve(state["id"])
-        batch = None
-        if name := state.get("name"):  # killed before the id was kept: the batch may be there
+        name, batch = state.get("name") or uuid4().hex, cast(Any, None)
+
+        def found() -> Any:
             listed = islice(client.batches.list(limit=100), 1000)
-            batch = next((b for b in listed if (b.metadata or {}).get("openbook") == name), None)
-        else:
-            name = uuid4().hex
-            write_json(folder / _STATE, {"name": name})
+            return next((b for b in listed if (b.metadata or {}).get("openbook") == name), None)
+
+        if state:  # killed before the id was kept: the batch may be there
+            batch = found()
+        write_json(folder / _STATE, {"name": name})
         if batch is None:
             with (folder / "requests.jsonl").open("rb") as file:
                 uploaded = client.files.create(file=file, purpose="batch")
-            batch = client.batches.create(
-                input_file_id=uploaded.id,
-                endpoint=self._path,
-                completion_window="24h",
-                metadata={"openbook": name},
-            )
+            while uploaded.status in ("pending", "running", "notRunning"):  # Azure looks at it
+                time.sleep(self._poll_s)
+                uploaded = client.files.retrieve(uploaded.id)
+        for tries in range(_MOST_TRIES):
+            if batch is not None:
+                break
+            try:  # the SDK would not look whether the first one was submitted
+                batch = client.with_options(max_retries=0).batches.create(
+                    input_file_id=uploaded.id,
+                    endpoint=self._path,
+                    completion_window="24h",
+                    metadata={"openbook": name},
+                )
+            except short_faults():
+                time.sleep(self._poll_s)
+                if (batch := found()) is None and tries == _MOST_TRIES - 1:
+                    raise
         write_json(folder / _STATE, {"name": name, "id": batch.id})
         print(f"batch {batch.id} is submitted: stop any time, the next run waits on", flush=True)
         return batch
 
     def _wait(self, client: Any, batch: Any) -> Any:
-        said = ""
+        said, fault = "", ""
         while True:
             counts = batch.request_counts
             done = f" · {counts.completed:,}/{counts.total:,} answered" if counts else ""
-            if (line := f"{batch.status}{done}") != said:
+            if (line := fault or f"{batch.status}{done}") != said:
                 print(f"{time.strftime('%H:%M')} batch {batch.id} · {line}", flush=True)
                 said = line
             if batch.status in _ENDED:
                 return batch
             time.sleep(self._poll_s)
-            batch = client.batches.retrieve(batch.id)
+            try:
+                batch, fault = client.batches.retrieve(batch.id), ""
+            except short_faults() as no_answer:
+                fault = f"no answer: {short(no_answer)}"
 
     def _save(self, path: Path, requests: Mapping[str, dict[str, Any]]) -> None:
-        """Each reply into the ledger; the requests without one are noted with their errors."""
+        """Each reply into the ledger, then the folder goes; the requests without one are noted with
+        their errors."""
         errors = dict.fromkeys(requests, "the batch brought no reply to it")
         stops_all: SetupError | None = None
         writing: list[Future[None]] = []  # many share a commit
@@ -209,6 +273,7 @@ class BatchEndpoint:
                 del errors[key]
         for one in writing:
             one.result()
+        shutil.rmtree(path.parent)  # not before: what is not in the ledger would be paid again
         if stops_all is not None:
             raise stops_all
         for key, reason in errors.items():
@@ -216,6 +281,10 @@ class BatchEndpoint:
             reasons.append(reason)
             if len(reasons) == _MOST_TRIES and self.ledger.failed_before(key):
                 self._rejected[key] = failed_reply(reason)
+
+
+def _state(folder: Path) -> dict[str, str]:
+    return read_json(folder / _STATE) if (folder / _STATE).exists() else {}
 
 
 def _parts(requests: Mapping[str, dict[str, Any]]) -> Iterator[dict[str, dict[str, Any]]]:
@@ -241,6 +310,6 @@ def _replies(path: Path) -> Iterator[tuple[str, int, Any]]:
                 line = json.loads(text)
                 response = line.get("response") or {}
                 body = response.get("body") or {"error": line.get("error") or "no response"}
-                yield line["custom_id"], int(response.get("status_code") or 500), body
+                yield str(line["custom_id"]), int(response.get("status_code") or 500), body
             except (ValueError, KeyError, AttributeError, TypeError):
                 continue

@@ -32,6 +32,13 @@ def sdk_client(settings: EndpointSettings) -> Any:
     )
 
 
+def short_faults() -> tuple[type[Exception], ...]:
+    """Errors of the SDK that pass: what was submitted goes on without us."""
+    import openai
+
+    return openai.APIConnectionError, openai.RateLimitError, openai.InternalServerError
+
+
 def _token_of(settings: EndpointSettings) -> Callable[[], str]:
     entra = entra_token(settings)
     return lambda: asyncio.run(entra.get())

@@ -2,7 +2,7 @@
 
 https://platform.openai.com/docs/api-reference/fine-tuning. A file has the hash of its content in
 its name, a job has the fingerprint of what it trains in its metadata. So a run that was killed, or
-whose reply was lost, finds both again and waits on.
+whose reply was lost, finds both again and waits on; by the job's id where metadata are not kept.
 """
 
 import json
@@ -14,17 +14,19 @@ from typing import Any
 
 from lib.endpoints import EndpointSettings
 from lib.engine.faults import short
+from lib.engine.sdk import short_faults
 from lib.finetune.services import Service
 from lib.finetune.watch import HistoryPoint
-from lib.settings import SetupError
+from lib.settings import SetupError, home, write_text
 from lib.store import fingerprint
 
 Lines = Sequence[Mapping[str, Any]]  # of a JSONL file
 
 _POLL_S = 20.0
 _LISTED = 1000  # files and jobs that are looked through, the newest first
-_ENDED = ("succeeded", "failed", "cancelled")
+_WITHOUT_MODEL = ("failed", "cancelled", "canceled")
 _NOT_READY = ("pending", "running", "notRunning")  # a file that is still checked
+_USABLE = (*_NOT_READY, "uploaded", "processed")
 
 
 def jsonl(lines: Lines) -> bytes:
@@ -56,10 +58,17 @@ def submitted(
     """The job of this name, submitted once also if a run was killed in between."""
     import openai
 
+    kept = home() / "artefacts" / "students" / f".{name}.job"
+
     def found() -> Any:
+        kept_id = kept.read_text(encoding="utf-8") if kept.exists() else ""
         listed = islice(client.fine_tuning.jobs.list(limit=100), _LISTED)
-        ours = (job for job in listed if (job.metadata or {}).get("openbook") == name)
-        return next((job for job in ours if job.status not in ("failed", "cancelled")), None)
+        ours = (
+            job
+            for job in listed
+            if job.id == kept_id or (job.metadata or {}).get("openbook") == name
+        )
+        return next((job for job in ours if job.status not in _WITHOUT_MODEL), None)
 
     if job := found():
         print(f"job {job.id} is there already: waiting on", flush=True)
@@ -73,6 +82,7 @@ def submitted(
     except openai.APIConnectionError:
         if not (job := found()):
             raise
+    write_text(kept, job.id)
     print(f"job {job.id} is submitted: stop any time, the next run waits on", flush=True)
     return job
 
@@ -86,7 +96,7 @@ def _uploaded(client: Any, lines: Lines) -> str:
 
     def found() -> Any:
         listed = islice(client.files.list(purpose="fine-tune", limit=1000), _LISTED)
-        return next((f for f in listed if f.filename == name and f.status != "error"), None)
+        return next((f for f in listed if f.filename == name and f.status in _USABLE), None)
 
     file = found()
     if file is None:
@@ -107,26 +117,26 @@ def _uploaded(client: Any, lines: Lines) -> str:
 
 
 def wait(client: Any, job: Any, *, timeout_s: float) -> Any:
-    """The job when it has succeeded; a line whenever its state or its last event changes."""
-    import openai
-
-    short_faults = openai.APIConnectionError, openai.RateLimitError, openai.InternalServerError
+    """The job when it has a model, which may come after its success; a line whenever its state or
+    its last event changes."""
     deadline, said, fault = time.monotonic() + timeout_s, "", ""
-    while job.status not in _ENDED:
+    while job.status not in _WITHOUT_MODEL and not (
+        job.status == "succeeded" and job.fine_tuned_model
+    ):
         if (line := fault or f"{job.status}{_last_event(client, job.id)}") != said:
             print(f"{time.strftime('%H:%M')} job {job.id} · {line}", flush=True)
             said = line
         if time.monotonic() > deadline:
             raise SetupError(
-                f"The job {job.id} is {job.status} after {timeout_s / 3600:g} h. It goes on at the "
-                "service: run this again to wait on, or cancel it there."
+                f"The job {job.id} is {job.status} and has no model after {timeout_s / 3600:g} h. "
+                "It goes on at the service: run this again to wait on, or cancel it there."
             )
         time.sleep(_POLL_S)
         try:
             job, fault = client.fine_tuning.jobs.retrieve(job.id), ""
-        except short_faults as no_answer:  # the job goes on without us
+        except short_faults() as no_answer:
             fault = f"no answer: {short(no_answer)}"
-    if job.status == "succeeded" and job.fine_tuned_model:
+    if job.fine_tuned_model:
         print(f"{time.strftime('%H:%M')} job {job.id} · {job.fine_tuned_model}", flush=True)
         return job
     reason = "no reason given"
@@ -159,6 +169,6 @@ def loss_curve(client: Any, job_id: str) -> list[HistoryPoint]:
         for event in islice(client.fine_tuning.jobs.list_events(job_id, limit=100), 100 * _LISTED):
             data = event.data if isinstance(event.data, dict) else {}
             for name, ours in names.items():
-                if isinstance(data.get(name), int | float) and "step" in data:
+                if all(isinstance(data.get(key), int | float) for key in ("step", name)):
                     points.append({"step": data["step"], "epoch": 0, ours: data[name]})
     return sorted(points, key=lambda point: point["step"])

@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from lib.finetune.methods import load_adapter
-from lib.finetune.model_files import WEIGHT_FILES, load_weights, trains_a_part
+from lib.finetune.model_files import (
+    WEIGHT_FILES,
+    load_weights,
+    missing_in_folder,
+    trains_a_part,
+)
 from lib.finetune.rows import PreparedRows
 from lib.finetune.students import Base
 from lib.finetune.watch import HistoryPoint, validation_said
@@ -116,7 +121,8 @@ def prepare_baseline(base: Base, *, chat_template: str) -> Path:
     made_of = {"base": base.fingerprint, "chat_template": chat_template}
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", base.name.rpartition("/")[2])  # as it is served
     target = home() / "artefacts" / "baselines" / f"{name}-{fingerprint(made_of)}"
-    if not target.exists():
+    if missing_in_folder(target):  # also where the base was moved, and a link leads nowhere
+        shutil.rmtree(target, ignore_errors=True)
         with building(target) as scratch:
             part = trains_a_part(base.folder)
             for path in sorted(base.folder.iterdir()):

@@ -33,7 +33,9 @@ def load_model(rows: PreparedRows, recipe: Recipe) -> Any:
     if recipe.method == "qlora" and not on_gpu:
         _prepare_4_bit_for_cpu(model)
     if recipe.from_adapter:
-        return load_adapter(model, adapter_dir(recipe.from_adapter), is_trainable=True), None
+        adapted = load_adapter(model, adapter_dir(recipe.from_adapter), is_trainable=True)
+        _require_mergeable(adapted, recipe.from_adapter)
+        return adapted, None
     return model, lora_config(recipe, model) if frozen else None
 
 
@@ -143,6 +145,22 @@ def adapter_dir(from_adapter: str) -> Path:
         f"from_adapter is '{from_adapter}', and no adapter_model.safetensors is there. Give the "
         "folder `adapter/` of a student that was trained with adapters."
     )
+
+
+def _require_mergeable(adapted: Any, from_adapter: str) -> None:
+    """Before it is trained: TRL reads the output's weights past an adapter on them, and one on an
+    embedding that is tied to them would change both when it is merged."""
+    model, kind = adapted.get_base_model(), adapted.peft_config["default"].peft_type.value
+    layers = {"lm_head": model.get_output_embeddings()}
+    if getattr(model.config.get_text_config(), "tie_word_embeddings", False):
+        layers["embed_tokens"] = model.get_input_embeddings()
+    on = [name for name, layer in layers.items() if hasattr(layer, "lora_A")]
+    if kind != "LORA" or on:
+        raise SetupError(
+            f"from_adapter is '{from_adapter}', an adapter of kind {kind}"
+            f"{f' on {on[0]}' if on else ''}, which cannot be trained on and merged. Give a LoRA "
+            "adapter of the layers between the embeddings and the output."
+        )
 
 
 def load_adapter(model: Any, folder: Path, **options: Any) -> Any:

@@ -82,9 +82,9 @@ def training_messages(dataset_dir: Path, split: str) -> dict[str, list[Message]]
         )
     rows = {f"{split} row {n}": messages for n, messages in enumerate(dataset.chat(split), start=1)}
     for row_id, messages in rows.items():
-        label = (messages or [{}])[-1]
-        completion = label.get("content", "") if label.get("role") == "assistant" else ""
-        if len(messages) < 2 or not completion.strip():
+        texts = [str(it["content"]) for it in messages if isinstance(it.get("content"), str)]
+        answers = len(texts) > 1 and messages[-1].get("role") == "assistant" and texts[-1].strip()
+        if len(texts) < len(messages) or not answers:
             raise SetupError(
                 f"{row_id} of {portable(dataset.folder)}/chat is not a prompt and its completion. "
                 "Run 1_gen.ipynb again."

@@ -50,10 +50,16 @@ def check_second(rows: PreparedRows, recipe: Recipe) -> None:
     """Before the first training.
 
     Raises:
-        SetupError: an answer of a pair is too long, or no training row can be rewarded.
+        SetupError: an answer of a pair is too long, or too few training rows can be rewarded.
     """
-    if recipe.then == "grpo" and not _prompts(rows):
-        raise SetupError("then is 'grpo', and all training rows are without their documents.")
+    if recipe.then == "grpo":  # with fewer, TRL makes no update at all
+        replies, found = recipe.batch_size * recipe.gradient_accumulation_steps, len(_prompts(rows))
+        if found < (needed := replies // recipe.num_generations):
+            raise SetupError(
+                f"then is 'grpo', an update takes {needed} prompts ({replies} replies, "
+                f"{recipe.num_generations} to each), and {found} training rows are with their "
+                "documents. Lower batch_size, raise num_generations, or make more rows in 1_gen."
+            )
     if recipe.then == "dpo":
         how = rows.tokenizer, end_token_ids(rows.base.folder, rows.tokenizer)
         told = [
@@ -79,6 +85,9 @@ def train_again(folder: Path, rows: PreparedRows, recipe: Recipe, *, scratch_dir
     )
     trainer.remove_callback(PrinterCallback)  # the watch prints
     trainer.train()
+    spread = [it["reward_std"] for it in trainer.state.log_history if "reward_std" in it]
+    if spread and not any(spread):
+        print("GRPO changed nothing: all replies to each prompt had the same reward.", flush=True)
     model = trainer.accelerator.unwrap_model(trainer.model)
     save_model(model, folder / "merged", tokenizer=rows.tokenizer)
     if (adapter := folder / "adapter").is_dir():  # not the student's any more
@@ -101,10 +110,11 @@ def _grpo_trainer(rows: PreparedRows, recipe: Recipe, arguments: dict[str, Any])
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer
 
+    most = rows.lengths.max_completion_tokens
+    if rows.model_limit_tokens:
+        most = min(most, rows.model_limit_tokens - max(row.prompt_tokens for row in rows.train))
     config = GRPOConfig(
-        **arguments,
-        num_generations=recipe.num_generations,
-        max_completion_length=rows.lengths.max_completion_tokens,
+        **arguments, num_generations=recipe.num_generations, max_completion_length=most
     )
     dataset = Dataset.from_list(_prompts(rows))
     return partial(GRPOTrainer, reward_funcs=list(REWARDS), args=config, train_dataset=dataset)

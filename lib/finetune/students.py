@@ -16,7 +16,7 @@ from lib.finetune.model_files import (
     weight_shapes,
 )
 from lib.finetune.services import hosted_base, require_service
-from lib.finetune.tokens import load_tokenizer
+from lib.finetune.tokens import end_token_ids, load_tokenizer
 from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR, SetupError, expanded, home, portable
 from lib.state import environment, read_state, require_path
@@ -120,7 +120,8 @@ def require_machine(recipe: Recipe) -> None:
     if found == EMBEDDED_MODEL_DIR and not recipe.chat_template_path:
         return
     try:
-        load_tokenizer(folder, recipe.dataset_format, recipe.chat_template_path)
+        tokenizer = load_tokenizer(folder, recipe.dataset_format, recipe.chat_template_path)
+        end_token_ids(folder, tokenizer)
         _require_architecture(folder)
     except SetupError as error:
         raise SetupError(str(error).replace(portable(folder), str(found))) from None

@@ -3,11 +3,13 @@
 import json
 import math
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
 from lib.finetune.estimate import recomputes
 from lib.finetune.methods import has_bf16, load_model
+from lib.finetune.model_files import wrong_content
 from lib.finetune.parallel import parallel_arguments
 from lib.finetune.rows import PreparedRows
 from lib.finetune.shared_contexts import (
@@ -17,6 +19,7 @@ from lib.finetune.shared_contexts import (
     with_branches,
 )
 from lib.finetune.step_batches import StepBatches, training_sequences, validation_sequences
+from lib.finetune.watch import never_stops_training
 from lib.recipe import Recipe
 from lib.settings import SetupError, home
 
@@ -31,6 +34,7 @@ def make_trainer(
     from accelerate import PartialState
     from datasets import Dataset
     from transformers import EarlyStoppingCallback, PrinterCallback
+    from transformers.integrations import get_reporting_integration_callbacks
 
     arguments = _trainer_arguments(rows, recipe, output_dir)
     if recipe.report_to == "tensorboard":  # its own default is the scratch folder, which is deleted
@@ -64,6 +68,10 @@ def make_trainer(
     )
     trainer.valid_tokens = sum(one.num_learned for one in valid) / max(1, len(valid))
     trainer.remove_callback(PrinterCallback)  # the watch prints
+    trackers = tuple(get_reporting_integration_callbacks(trainer.args.report_to))
+    for callback in trainer.callback_handler.callbacks:
+        if isinstance(callback, trackers):
+            never_stops_training(callback, recipe.report_to)
     for weight in trainer.model.parameters():
         if weight.requires_grad:  # TRL makes the adapters of quantised models bf16
             weight.data = weight.data.float()
@@ -217,22 +225,32 @@ def shared_arguments(recipe: Recipe, output_dir: Path, *, updates: int) -> dict[
 # --- checkpoints, from which the same command goes on --------------------------------------------
 
 
-def training_dir(target: Path, processes: int) -> Path:
+def training_dir(target: Path, processes: int, parallel: str) -> Path:
     """The scratch folder of a student that is being trained, beside it and named after the same
     fingerprint: other rows or settings never find its checkpoints, nor another number of processes,
-    which makes larger updates."""
-    among = f"-{processes}" if processes > 1 else ""
+    which makes larger updates, or another way to share the work, which writes other files."""
+    among = f"-{processes}-{parallel}" if processes > 1 else ""
     return target.parent / f".{target.name}.training{among}"
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The newest whole one. A kill may leave one without its state, which is written last."""
+    """The newest whole one. A kill may leave one without its state, which is written last; a power
+    cut, or a copy, parts of its files, with which training would fail, or go on as if at its start.
+    """
     steps = {int(path.name.rpartition("-")[2]): path for path in folder.glob("checkpoint-*")}
     return next((steps[step] for step in sorted(steps, reverse=True) if _whole(steps[step])), None)
 
 
 def _whole(checkpoint: Path) -> bool:
     try:
-        return "global_step" in json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
+        state = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
     except (OSError, ValueError):
         return False
+    saved = [*checkpoint.glob("*.pt"), *checkpoint.glob("*.pth")]  # by torch, as archives
+    optimizer = checkpoint / "scheduler.pt" in saved and any(checkpoint.glob("optimizer*"))
+    return (
+        "global_step" in state
+        and (optimizer or any(checkpoint.glob("global_step*")))  # DeepSpeed's
+        and all(map(zipfile.is_zipfile, saved))
+        and not any(map(wrong_content, checkpoint.glob("*.safetensors")))
+    )

@@ -1,7 +1,7 @@
 """Local training with TRL, of adapters or of every weight; the loss counts completions only."""
 
 import shutil
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from lib.finetune.merge import (
     write_model_card,
 )
 from lib.finetune.methods import adapter_dir, has_bf16
-from lib.finetune.model_files import load_weights
+from lib.finetune.model_files import load_weights, missing_in_folder
 from lib.finetune.parallel import free_model, require_processes, sharding_watch, whole_state
 from lib.finetune.rows import PreparedRows, check_lengths, few_rows
 from lib.finetune.second import check_second, second_inputs, train_again
@@ -106,9 +106,20 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
 
 
 def find_trained(rows: PreparedRows, recipe: Recipe, *, reused: bool) -> Trained:
-    """The student that these inputs made, and the baseline to serve beside it."""
+    """The student that these inputs made, and the baseline to serve beside it.
+
+    Raises:
+        SetupError: a file of the student is not there any more, or cut off.
+    """
     target = student_dir(rows, recipe)
-    history = read_jsonl(target / "metrics.jsonl")
+    history: list[HistoryPoint] = []
+    with suppress(OSError, ValueError):
+        history = read_jsonl(target / "metrics.jsonl")
+    if not history or missing_in_folder(target / "merged"):
+        raise SetupError(
+            f"{portable(target)} is not whole any more: a file of merged/, or metrics.jsonl, is "
+            "not there, or cut off. Delete the folder and run this again, which trains it anew."
+        )
     return Trained(
         adapter_dir=adapter if (adapter := target / "adapter").is_dir() else None,
         model_dir=target / "merged",
@@ -154,7 +165,7 @@ def _card_settings(recipe: Recipe, folder: Path) -> dict[str, Any]:
 
 
 def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> None:
-    scratch = training_dir(target, process.num_processes)
+    scratch = training_dir(target, process.num_processes, recipe.parallel)
     if process.is_main_process:
         for left in {*target.parent.glob(f".{target.name}.????????")} - {scratch}:
             shutil.rmtree(left, ignore_errors=True)  # half built, by a run that was killed

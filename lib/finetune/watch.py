@@ -8,7 +8,7 @@ import resource
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from lib.progress import Progress, minutes
 from lib.settings import SetupError
 from lib.store import write_jsonl
+from lib.text import one_line
 
 # step, epoch, seconds of training so far, and loss, learning_rate, … or validation_loss; after a
 # second training also reward or margin
@@ -45,6 +46,28 @@ def plain_output() -> Iterator[None]:
     finally:
         if bars:
             logging.enable_progress_bar()
+
+
+def never_stops_training(tracker: Any, name: str) -> None:
+    """From the first error of a tracker's callback on, training goes on without it."""
+    failed: list[Exception] = []
+
+    def guarded(event: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*told: Any, **known: Any) -> Any:
+            try:
+                return None if failed else event(*told, **known)
+            except Exception as error:
+                failed.append(error)
+                said = one_line(f"{type(error).__name__}: {error}")[:200]
+                print(
+                    f"{name} failed, and is left out: metrics.jsonl has all ({said}).", flush=True
+                )
+
+        return called
+
+    for event in dir(tracker):
+        if event.startswith("on_"):
+            setattr(tracker, event, guarded(getattr(tracker, event)))
 
 
 def training_watch(metrics_path: Path, *, rate_knob: str = "learning_rate") -> Any:

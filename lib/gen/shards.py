@@ -7,7 +7,7 @@ bytes of a run that was never divided.
 
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -69,14 +69,18 @@ def ask_shard(recipe: Recipe, shard: Shard) -> None:
     chunks, asking = chunks_to_ask(corpus), Asking(recipe, corpus.own.given)
     with costs_shown():
         asking.ask_part(chunks, shard.number - 1, shard.count)
-    write_json(folder / _RECORD, {"shard": str(shard), "made_of": _made_of(asking, chunks)})
+    with closing(Ledger()) as ledger:
+        replies = ledger.mark()
+    record = {"shard": str(shard), "made_of": _made_of(asking, chunks), "replies": replies}
+    write_json(folder / _RECORD, record)
     print(f"Shard {shard} is asked: {portable(folder)}")
 
 
 def merge(recipe: Recipe, folders: Sequence[Path] = ()) -> Path:
     """Unite the shards' ledgers with the home's, and generate; returns the dataset's folder."""
     found = [shard for folder in folders or [_folder(recipe)] for shard in _shards_in(folder)]
-    shards = {folder: Shard.of(read_json(folder / _RECORD)["shard"]) for folder in found}
+    records = {folder: _record(folder) for folder in found}
+    shards = {folder: Shard.of(record["shard"]) for folder, record in records.items()}
     counts = {shard.count for shard in shards.values()}
     if len(counts) > 1:
         named = ", ".join(f"{shard} in {portable(path)}" for path, shard in shards.items())
@@ -88,11 +92,17 @@ def merge(recipe: Recipe, folders: Sequence[Path] = ()) -> Path:
     chunks = chunks_to_ask(corpus)
     made_of = _made_of(Asking(recipe, corpus.own.given), chunks)
     for folder, shard in shards.items():
-        if differs := _difference(read_json(folder / _RECORD)["made_of"], made_of):
+        if differs := _difference(records[folder]["made_of"], made_of):
             raise SetupError(
                 f"Shard {shard} in {portable(folder)} was asked with another {differs}. Give "
                 "`merge` the documents, parameters and .env of its shards."
             )
+        with closing(Ledger(folder / _LEDGER)) as part:
+            if (there := part.mark()) < (asked := records[folder].get("replies", 0)):
+                raise SetupError(
+                    f"Shard {shard} in {portable(folder)} has {there:,} of its {asked:,} replies, "
+                    "and the others would be paid again. Copy all files of its folder again."
+                )
     with costs_shown(), closing(Ledger()) as ledger:
         new = sum(ledger.take_in(folder / _LEDGER) for folder in shards)
         print(f"{len(shards)} shards: {new:,} replies that {portable(ledger.path)} did not have")
@@ -117,12 +127,19 @@ def _shards_in(folder: Path) -> list[Path]:
             f"{portable(folder)} holds no shard. `python -m lib.gen run --shard I/N` makes them."
         )
     for path in folders:
-        if not (path / _RECORD).exists():
+        if "made_of" not in _record(path):
             raise SetupError(
                 f"The shard {portable(path)} is not finished. Run it again with its --shard: only "
-                "what is missing is asked."
+                "what is missing is asked. Or copy all files of its folder again."
             )
     return folders
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    """What the shard was asked with; {}: it is not there, or cut off."""
+    with suppress(OSError, ValueError):
+        return dict(read_json(folder / _RECORD))
+    return {}
 
 
 def _difference(of_shard: dict[str, Any], wanted: dict[str, Any]) -> str:

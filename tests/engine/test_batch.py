@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -151,6 +153,18 @@ def test_a_batch_without_replies_says_why_and_is_submitted_anew(
     assert [len(lines) for lines in server.submitted] == [5, 5, 5]
 
 
+def test_what_was_never_submitted_and_is_not_asked_any_more_is_not_paid(
+    server: BatchServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.status = "failed"
+    with pytest.raises(SetupError, match="failed without a reply"):
+        ask_all(server, ledger)
+    server.status = "completed"
+    monkeypatch.setattr(f"{__name__}.QUESTIONS", QUESTIONS[:3])
+    ask_all(server, ledger)
+    assert [len(lines) for lines in server.submitted] == [5, 3, 3]
+
+
 def test_no_credit_ends_it_and_keeps_what_came(server: BatchServer, ledger: Ledger) -> None:
     server.fault = lambda number, body: (402, "pay first") if number == 3 else None
     with pytest.raises(SetupError, match="no credit"):
@@ -196,3 +210,127 @@ def test_the_key_is_not_in_the_files(server: BatchServer, ledger: Ledger) -> Non
     files = [p for p in (home() / "artefacts" / "batches").rglob("*") if p.is_file()]
     assert files
     assert not any("secret" in path.read_text() for path in files)
+
+
+def test_a_lost_reply_to_a_submission_submits_no_second_batch(
+    server: BatchServer, ledger: Ledger
+) -> None:
+    server.lose_reply = True
+    assert all(isinstance(reply, Reply) for reply in ask_all(server, ledger))
+    assert [len(lines) for lines in server.submitted] == [5, 5]
+
+
+def test_a_server_that_does_not_answer_for_a_while_is_waited_for(
+    server: BatchServer, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.look_faults = [503] * 7  # the SDK itself looks three times
+    assert all(isinstance(reply, Reply) for reply in ask_all(server, ledger))
+    assert "no answer: " in capsys.readouterr().out
+
+
+def test_a_batch_that_is_cancelled_keeps_its_replies_and_no_other_is_submitted(
+    server: BatchServer, ledger: Ledger
+) -> None:
+    server.status, server.leave_out = "cancelled", lambda body: "1 Which?" in str(body)
+    with pytest.raises(SetupError, match="was cancelled: its replies are kept"):
+        ask_all(server, ledger)
+    assert replies_of("teacher") == 4
+    server.status, server.leave_out = "completed", lambda body: False
+    ask_all(server, ledger)
+    assert sum(map(len, server.submitted)) == 5 + 5 + 1
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_more_tokens_than_are_taken_at_a_time_go_in_several_batches(
+    server: BatchServer, ledger: Ledger, most: int
+) -> None:
+    server.most_lines = most
+    assert all(isinstance(reply, Reply) for reply in ask_all(server, ledger))
+    taken = [len(lines) for lines in server.submitted if len(lines) <= most]
+    assert sum(taken) == 10
+
+
+def test_a_single_request_that_is_not_taken_is_said(server: BatchServer, ledger: Ledger) -> None:
+    server.most_lines = 0
+    with pytest.raises(SetupError, match=r"even one request \(Enqueued token limit reached"):
+        ask_all(server, ledger)
+
+
+def test_replies_that_cannot_be_written_are_fetched_again_and_not_paid_again(
+    server: BatchServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> Future[None]:
+        done: Future[None] = Future()
+        done.set_exception(SetupError("The disk is full."))
+        return done
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger, "write", full)
+        with pytest.raises(SetupError, match="disk is full"):
+            ask_all(server, ledger)
+    ask_all(server, ledger)
+    assert [len(lines) for lines in server.submitted] == [5, 5]
+
+
+def test_a_killed_run_that_then_misses_more_pays_nothing_twice(
+    server: BatchServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_module, "MAX_REQUESTS", 3)
+
+    def killed(_: float) -> None:
+        if len(server.batches) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batch_module.time, "sleep", killed)
+        with pytest.raises(KeyboardInterrupt):  # the first three have further questions by then
+            ask_all(server, ledger)
+    ask_all(server, ledger)
+    assert sum(map(len, server.submitted)) == 10
+
+
+def test_a_file_of_requests_that_was_cut_off_is_written_anew(
+    server: BatchServer, ledger: Ledger
+) -> None:
+    server.refuses_submission = True
+    with pytest.raises(SetupError):
+        ask_all(server, ledger)
+    [path] = (home() / "artefacts" / "batches").glob("*/requests.jsonl")
+    path.write_text(path.read_text()[:-20])
+    server.refuses_submission = False
+    assert all(isinstance(reply, Reply) for reply in ask_all(server, ledger))
+
+
+def test_what_is_not_there_any_more_is_said_with_its_remedy(
+    server: BatchServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(batch: dict[str, Any]) -> None:
+        batch |= {"status": "completed", "output_file_id": "gone"}
+
+    monkeypatch.setattr(server, "_end", end)
+    with pytest.raises(SetupError, match=r"not give batch_0 or its replies .* delete artefacts/"):
+        ask_all(server, ledger)
+    assert len(server.batches) == 1
+
+
+def test_a_file_is_waited_for_until_the_endpoint_has_looked_at_it(
+    server: BatchServer, ledger: Ledger
+) -> None:
+    server.file_statuses = ["pending", "running", "processed"]
+    assert all(isinstance(reply, Reply) for reply in ask_all(server, ledger))
+
+
+def test_lines_that_are_no_replies_are_passed_over(
+    server: BatchServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = server._end
+
+    def end(batch: dict[str, Any]) -> None:
+        whole(batch)
+        good = server.files[batch["output_file_id"]]
+        odd = ['{"custom_id": ["x"]}', '{"custom_id": "else", "response": {}}', "null", '{"cust']
+        server.files[batch["output_file_id"]] = "\n".join([good + good, *odd])
+
+    monkeypatch.setattr(server, "_end", end)
+    assert all(isinstance(reply, Reply) for reply in ask_all(server, ledger))
+    assert replies_of("teacher") == 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from lib.finetune import prepare_rows, train_student
-from lib.finetune.trainer import last_checkpoint, training_dir
+from lib.finetune.trainer import last_checkpoint, make_trainer, training_dir
 from lib.finetune.training import student_dir
 from lib.recipe import Recipe
 from lib.settings import SetupError
@@ -74,7 +75,7 @@ def test_a_killed_training_ends_as_if_it_had_not_been(
     save_state("t", DATASET_DIR=str(dataset_dir))
     write_json(tmp_path / "config.json", knobs)
     kill_at_14(tmp_path / "config.json", home_dir, number)
-    scratch = training_dir(student_dir(rows, recipe), 1)
+    scratch = training_dir(student_dir(rows, recipe), 1, "ddp")
     assert not student_dir(rows, recipe).exists()
     checkpoint = last_checkpoint(scratch)
     assert checkpoint is not None
@@ -84,7 +85,7 @@ def test_a_killed_training_ends_as_if_it_had_not_been(
 
     # Other settings find nothing to go on from
     other = Recipe(**(knobs | {"seed": 6}))
-    assert last_checkpoint(training_dir(student_dir(rows, other), 1)) is None
+    assert last_checkpoint(training_dir(student_dir(rows, other), 1, "ddp")) is None
 
     again = train_student(rows, recipe)
     torch.set_num_threads(threads)
@@ -102,19 +103,34 @@ def test_a_killed_training_ends_as_if_it_had_not_been(
     assert weights(again.model_dir) == weights(whole.model_dir)
 
 
-def test_a_checkpoint_that_is_not_whole_is_not_used(tmp_path: Path) -> None:
+def test_a_checkpoint_that_is_not_whole_is_not_used(
+    model_dir: Path, dataset_dir: Path, tmp_path: Path
+) -> None:
     assert last_checkpoint(tmp_path) is None
-    for step, state in (
-        (9, '{"global_step": 9}'),
-        (10, '{"global_step": 10}'),
-        (11, '{"glo'),
-        (12, None),
-    ):
-        folder = tmp_path / f"checkpoint-{step}"
-        folder.mkdir()
-        if state:
-            (folder / "trainer_state.json").write_text(state)
-    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+    recipe = Recipe(**KNOBS, student_model=str(model_dir), max_steps=5)
+    rows = prepare_rows(dataset_dir, recipe)
+    make_trainer(rows, recipe, output_dir=tmp_path, callbacks=[]).train()
+    (older,) = tmp_path.glob("checkpoint-*")
+    newer = shutil.copytree(older, tmp_path / "checkpoint-10")
+    assert last_checkpoint(tmp_path) == newer
+    (newer / "rng_state.pth").unlink()
+    assert last_checkpoint(tmp_path) == newer
+    for name in "optimizer.pt scheduler.pt trainer_state.json adapter_model.safetensors".split():
+        content = (newer / name).read_bytes()
+        (newer / name).write_bytes(content[: len(content) // 2])
+        assert last_checkpoint(tmp_path) == older, name
+        (newer / name).write_bytes(content)
+    for name in ("optimizer.pt", "scheduler.pt", "trainer_state.json"):
+        content = (newer / name).read_bytes()
+        (newer / name).unlink()
+        assert last_checkpoint(tmp_path) == older, name
+        (newer / name).write_bytes(content)
+    assert last_checkpoint(tmp_path) == newer
+
+
+def test_another_way_to_share_the_work_finds_no_checkpoint(tmp_path: Path) -> None:
+    assert training_dir(tmp_path, 1, "ddp") == training_dir(tmp_path, 1, "fsdp2")
+    assert training_dir(tmp_path, 2, "ddp") != training_dir(tmp_path, 2, "fsdp2")
 
 
 @pytest.mark.parametrize(
@@ -204,7 +220,7 @@ def test_a_student_is_trained_by_one_process_at_a_time(model_dir: Path, dataset_
         assert process.stdout.readline() == b"held\n"
         with pytest.raises(SetupError, match="is being trained by another process"):
             train_student(rows, recipe)
-        assert not training_dir(target, 1).exists()
+        assert not training_dir(target, 1, "ddp").exists()
         train_student(rows, other)  # another student may be trained meanwhile
         process.communicate()
     train_student(rows, recipe)

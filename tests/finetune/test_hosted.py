@@ -121,7 +121,7 @@ def test_a_file_is_waited_for_until_the_service_has_checked_it(
         train(dataset_dir, seed=2)
 
 
-@pytest.mark.parametrize("status", ["failed", "cancelled"])
+@pytest.mark.parametrize("status", ["failed", "cancelled", "canceled"])
 def test_a_job_that_ends_badly_says_why_and_the_next_run_submits_another(
     server: JobsServer, dataset_dir: Path, status: str
 ) -> None:
@@ -135,6 +135,44 @@ def test_a_job_that_ends_badly_says_why_and_the_next_run_submits_another(
     server.statuses = ["succeeded"]
     assert train(dataset_dir).model
     assert len(server.jobs) == 2
+
+
+def test_a_job_that_succeeds_before_it_has_a_model_is_waited_for(
+    server: JobsServer, dataset_dir: Path
+) -> None:
+    server.looks_without_model = 3
+    assert train(dataset_dir).model
+    assert len(server.jobs) == 1
+
+
+def test_a_service_that_keeps_no_metadata_is_asked_for_one_job(
+    server: JobsServer, dataset_dir: Path
+) -> None:
+    server.keeps_metadata, server.statuses = False, ["running"]
+    with pytest.raises(SetupError, match="has no model after"):
+        train(dataset_dir, hosted_timeout_h=1e-6)
+    server.statuses = ["succeeded"]
+    assert train(dataset_dir).model
+    assert len(server.jobs) == 1
+
+
+def test_a_file_that_was_deleted_is_uploaded_again(server: JobsServer, dataset_dir: Path) -> None:
+    server.refuse = (400, "quota")
+    with pytest.raises(SetupError, match="quota"):
+        train(dataset_dir)
+    server.refuse = None
+    for file in server.files.values():
+        file["status"] = "deleted"
+    assert train(dataset_dir).model
+    assert server.jobs["ftjob-0"]["training_file"] == "file-2"
+
+
+def test_events_of_another_form_cost_no_student(server: JobsServer, dataset_dir: Path) -> None:
+    data = [None, {"step": "2", "train_loss": 1.0}, {"train_loss": 0.5}, {"step": 3}]
+    odd = [{"id": f"e{n}", "message": None, "data": each} for n, each in enumerate(data)]
+    odd.append({"id": "e9", "message": "m", "data": {"step": 4, "train_loss": 0.5}})
+    server.told = odd
+    assert [point["step"] for point in train(dataset_dir).history] == [4]
 
 
 def test_a_paused_job_is_waited_for_and_said(

@@ -44,6 +44,18 @@ def test_large_files_are_linked_and_the_base_is_left_alone(
     assert (model_dir / "chat_template.jinja").read_text() == template
 
 
+def test_a_baseline_whose_links_lead_nowhere_is_made_anew(
+    model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merge, "_COPY_UP_TO_BYTES", 1000)
+    monkeypatch.setattr("os.link", lambda *_: Path("nowhere").stat())  # as on another file system
+    first = shutil.copytree(model_dir, tmp_path / "first" / "lamplighter")
+    folder = prepare_baseline(fetch_student(str(first)), chat_template="mine")
+    shutil.rmtree(first)
+    assert prepare_baseline(fetch_student(str(model_dir)), chat_template="mine") == folder
+    assert (folder / "model.safetensors").samefile(model_dir / "model.safetensors")
+
+
 @pytest.mark.parametrize(
     ("line", "licence"),
     [

@@ -184,6 +184,27 @@ def test_an_adapter_that_is_not_there_or_does_not_fit_stops(
 
 
 @pytest.mark.parametrize(
+    ("kind", "layers"),
+    [
+        ("LoraConfig", ["q_proj", "lm_head"]),
+        ("LoraConfig", ["q_proj", "embed_tokens"]),  # tied to the output
+        ("IA3Config", ["k_proj", "down_proj"]),
+    ],
+)
+def test_an_adapter_that_could_not_be_merged_stops_before_it_is_trained(
+    kind: str, layers: list[str], model_dir: Path, dataset_dir: Path, tmp_path: Path
+) -> None:
+    import peft
+
+    known: dict[str, Any] = {"feedforward_modules": ["down_proj"]} if kind == "IA3Config" else {}
+    config = getattr(peft, kind)(task_type="CAUSAL_LM", target_modules=layers, **known)
+    peft.get_peft_model(load_weights(model_dir), config).save_pretrained(tmp_path)
+    recipe = recipe_of(model_dir, from_adapter=str(tmp_path))
+    with pytest.raises(SetupError, match="which cannot be trained on and merged"):
+        load_model(prepare_rows(dataset_dir, recipe), recipe)
+
+
+@pytest.mark.parametrize(
     ("name", "damage", "said"),
     [
         ("adapter_config.json", None, "Can't find 'adapter_config.json'"),

@@ -115,7 +115,7 @@ def test_two_processes_have_the_loss_of_one_also_after_a_kill(
         assert code != 0
         assert "step 4/8" in said, said[-3000:]
         (scratch,) = (home_dir / "artefacts" / "students").glob(".*.training*")
-        assert scratch.name.endswith(".training-2")
+        assert scratch.name.endswith(f".training-2-{parallel}")
         checkpoint = last_checkpoint(scratch)
         assert checkpoint is not None
         assert checkpoint.name == "checkpoint-3"

@@ -73,7 +73,8 @@ def test_a_long_answer_that_holds_the_right_one_is_not_right() -> None:
 @pytest.fixture
 def rows(home_dir: Path, model_dir: Path) -> PreparedRows:
     folder = write_dataset(**make().arguments())
-    return prepare_rows(folder, Recipe(student_model=str(model_dir)))
+    found = prepare_rows(folder, Recipe(student_model=str(model_dir)))
+    return replace(found, model_limit_tokens=0)  # they are longer than what the model reads
 
 
 def recipe(model_dir: Path, **changed: Any) -> Recipe:
@@ -126,9 +127,23 @@ def test_preferences_are_found_by_the_path_that_convert_prints(
     require_machine(recipe(model_dir, then="dpo", preferences_path=printed))
 
 
-def test_rewards_are_followed(rows: PreparedRows, model_dir: Path, tmp_path: Path) -> None:
+def test_more_replies_than_an_update_has_prompts_for_stop_before_the_first_training(
+    rows: PreparedRows, model_dir: Path
+) -> None:
+    wanted = recipe(model_dir, then="grpo", batch_size=2 * len(rows.train))
+    with pytest.raises(SetupError, match=rf"an update takes {len(rows.train)} prompts"):
+        train_student(rows, wanted)
+
+
+def test_rewards_are_followed(
+    rows: PreparedRows, model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     wanted = recipe(model_dir, then="grpo", then_steps=2)
     history = trained_again(tmp_path, rows, wanted)
+    before, after = (
+        (folder / "model.safetensors").read_bytes() for folder in (model_dir, tmp_path / "merged")
+    )
+    assert ("GRPO changed nothing" in capsys.readouterr().out) == (before == after)
     assert [point["step"] for point in history if "reward" in point] == [1, 2]
     assert all(0 <= point.get("reward", 0) <= 3 for point in history)
 
@@ -169,7 +184,7 @@ def test_what_the_second_training_cannot_use_stops_before_the_first(
     grpo = recipe(model_dir, then="grpo")
     data = rows.dataset_dir / "hf" / "train.jsonl"
     write_jsonl(data, [row | {"kind": "memorise"} for row in read_jsonl(data)])
-    with pytest.raises(SetupError, match=r"without their documents|has changed"):
+    with pytest.raises(SetupError, match=r"0 training rows are with|has changed"):
         train_student(rows, grpo)
     data.unlink()
     with pytest.raises(SetupError, match="is missing"):

@@ -223,6 +223,15 @@ def test_quantised_weights_are_refused(model_dir: Path, tmp_path: Path) -> None:
         assert bool(said) == bool(missing(str(tmp_path / "m")))
 
 
+@pytest.mark.parametrize("text", ['{"eos_token_id": [2', "[2]"])
+def test_a_generation_config_that_was_cut_off_is_told(
+    model_dir: Path, tmp_path: Path, text: str
+) -> None:
+    shutil.copytree(model_dir, tmp_path / "m")
+    (tmp_path / "m" / "generation_config.json").write_text(text)
+    assert "generation_config.json is not a JSON object" in missing(str(tmp_path / "m"))
+
+
 def test_a_tokenizer_that_cannot_be_loaded_is_told(model_dir: Path, tmp_path: Path) -> None:
     shutil.copytree(model_dir, tmp_path / "m")
     (tmp_path / "m" / "tokenizer.json").write_text('{"model": 1}')

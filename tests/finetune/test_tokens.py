@@ -262,6 +262,11 @@ def test_a_template_of_two_minds_stops(model_dir: Path, tokenizer: Any) -> None:
     [
         ("", "no training rows"),
         ('{"messages": [{"role": "user", "content": "Who?"}]}\n', "train row 1"),
+        (
+            '{"messages": [{"role": "user", "content": null},'
+            ' {"role": "assistant", "content": "Anna"}]}\n',
+            "train row 1",
+        ),
         ('{"prompt": "Who?", "completion": "Anna"}\n', "KeyError"),
     ],
 )

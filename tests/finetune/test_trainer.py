@@ -64,3 +64,6 @@ def test_what_tensorboard_writes_is_kept(
     trained = train(model_dir, dataset_dir, max_steps=1, report_to="tensorboard")
     name = trained.model_dir.parent.name
     assert (home() / "runs" / "t" / "tensorboard" / name).is_dir()
+    failing = "transformers.integrations.TensorBoardCallback.on_log"
+    monkeypatch.setattr(failing, lambda *_, **__: 1 / 0)
+    assert train(model_dir, dataset_dir, max_steps=2, report_to="tensorboard").history

@@ -221,6 +221,17 @@ def test_same_inputs_find_the_student_and_a_new_seed_another(
     assert other.baseline_dir == student.baseline_dir
 
 
+@pytest.mark.parametrize("name", ["merged", "merged/model.safetensors", "metrics.jsonl"])
+def test_a_student_of_which_a_part_was_deleted_is_said(
+    student: Trained, model_dir: Path, dataset_dir: Path, home_dir: Path, name: str
+) -> None:
+    folder = student.model_dir.parent
+    copy = home_dir / "artefacts" / "students" / folder.name
+    shutil.copytree(folder, copy, ignore=lambda at, names: {*names} & {Path(name).name})
+    with pytest.raises(SetupError, match="is not whole any more"):
+        train(model_dir, dataset_dir)
+
+
 def test_the_same_seed_gives_the_same_history(
     student: Trained, model_dir: Path, dataset_dir: Path
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from lib.finetune import watch as watch_module
-from lib.finetune.watch import training_watch
+from lib.finetune.watch import never_stops_training, training_watch
 from lib.settings import SetupError
 from lib.store import read_jsonl, write_jsonl
 from tests.clock import Clock
@@ -108,3 +108,28 @@ def test_an_update_that_explodes_last_makes_no_student(tmp_path: Path) -> None:
     model.weight.data[1, 1] = float("nan")
     with pytest.raises(SetupError, match=r"not numbers\. Lower learning_rate"):
         watch.on_train_end(None, at(3), None, model=model)
+
+
+def test_a_tracker_that_fails_is_left_out_and_training_goes_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Tracker:
+        heard = 0
+
+        def on_train_begin(self) -> None:
+            self.heard += 1
+
+        def on_log(self, logs: dict[str, float]) -> None:
+            self.heard += 1
+            raise ConnectionError("503\nnot now")
+
+    tracker = Tracker()
+    never_stops_training(tracker, "mlflow")
+    tracker.on_train_begin()
+    tracker.on_log(logs={})
+    tracker.on_log(logs={})
+    tracker.on_train_begin()
+    assert tracker.heard == 2
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1
+    assert "mlflow failed, and is left out" in said

@@ -189,6 +189,34 @@ def test_shards_that_are_not_of_one_run_are_one_line(
     assert not (home_dir / "artefacts" / "ledger.sqlite").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("shard.json", b'{"shard": "1/2", "ma', "is not finished. "),
+        ("shard.json", b"{}", "is not finished. "),
+        ("shard.json", b"", "is not finished. "),
+        ("ledger.sqlite", b"", "has 0 of its "),
+    ],
+)
+def test_a_shard_that_was_not_copied_whole_is_one_line_and_nothing_is_asked(
+    name: str,
+    content: bytes,
+    said: str,
+    home_dir: Path,
+    file: Path,
+    loopback: Loopback,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for shard in ("1/2", "2/2"):
+        run("run", file, "--shard", shard)
+    (home_dir / "artefacts" / "shards" / "mine" / "1-of-2" / name).write_bytes(content)
+    num_requests = len(loopback.requests)
+    run("merge", file, status=2)
+    assert len(loopback.requests) == num_requests
+    [line] = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
 @pytest.mark.parametrize("shard", ["0/3", "4/3", "x", "1/0", "-1/2", "1/2/3", ""])
 def test_a_shard_that_cannot_be_is_one_line(
     shard: str, file: Path, loopback: Loopback, capsys: pytest.CaptureFixture[str]

@@ -36,7 +36,7 @@ def read_decisions(dataset_dir: str | Path) -> tuple[list[Decision], int]:
     """Decisions in their order, and the number of unreadable lines."""
     path = review_path(dataset_dir)
     # A power cut may leave broken bytes: the lines around them must stay readable.
-    content = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    content = path.read_text(encoding="utf-8-sig", errors="replace") if path.exists() else ""
     lines = [line for line in content.split("\n") if line]
     decisions = [decision for line in lines if (decision := _parse(line))]
     return decisions, len(lines) - len(decisions)

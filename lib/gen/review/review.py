@@ -239,6 +239,12 @@ class Review:
                 left_out.append(Rejected(row_id, row.oracle.id, "review", *said))
             else:
                 kept.append(replace(row, split="eval") if state == "picked" else row)
+        splits = {row.split for row in kept}
+        if lost := {row.split for row in self.all_rows.values()} - {"valid"} - splits:
+            raise SetupError(
+                f"The decisions leave no row of {min(lost)} ({self.summary()}), so nothing was "
+                "written. Undo some, or run 1_gen.ipynb on more documents."
+            )
         folder = write_reviewed(self.dataset, kept, left_out)
         run_name = self.dataset.run_name
         current = home() / read_state(run_name).get("DATASET_DIR", "")

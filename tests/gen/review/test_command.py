@@ -40,6 +40,17 @@ def test_without_decisions_that_change_rows_nothing_is_written(folder: Path) -> 
         review.write()
 
 
+@pytest.mark.parametrize("split", ["train", "eval"])
+def test_decisions_that_leave_no_row_of_a_split_write_nothing(folder: Path, split: str) -> None:
+    save_state("t", DATASET_DIR=portable(folder))
+    review = Review(folder)
+    for row_id in (row.id for row in review.rows.values() if row.split == split):
+        review.decide(row_id, "reject")
+    with pytest.raises(SetupError, match=f"leave no row of {split}"):
+        review.write()
+    assert read_state("t")["DATASET_DIR"] == portable(folder)
+
+
 def test_training_and_evaluation_read_what_the_review_left(folder: Path) -> None:
     review = Review(folder)
     rejected, picked = train_rows(review)[:2]
