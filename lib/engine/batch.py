@@ -131,7 +131,7 @@ class BatchEndpoint:
                     f"The {self.settings.role} does not take even one request ({error}). Wait for "
                     "other batches to end, then run this again; or set batch: false."
                 ) from None
-            print(f"not taken: {error} Two batches of half the size instead", flush=True)
+            print(f"two batches of half the size instead: {error}", flush=True)
             shutil.rmtree(folder)
             self._send(dict(islice(requests.items(), half)))
             self._send(dict(islice(requests.items(), half, None)))
