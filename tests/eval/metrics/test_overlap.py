@@ -26,6 +26,7 @@ WORDS = "red door mill 東京 都 Москва дверь 서울 서울은 ต�
         ("blue", "crimson door", 0.0, 0.0),
         ("東京都", "東京", 0.0, 0.8),
         ("Москва", "москва!", 1.0, 1.0),
+        ("İSTANBUL", "istanbul", 1.0, 1.0),
     ],
 )
 def test_exact_match_and_f1(reply: str, gold: str, em: float, token_f1: float) -> None:
