@@ -210,7 +210,7 @@ def _formatted_as_texts(data: bytes) -> bytes:
     with suppress(*_UNREADABLE), ZipFile(BytesIO(data)) as book:
         styles = book.read("xl/styles.xml").decode(errors="replace")
         codes = _FORMATS | dict(_FORMAT.findall(styles))
-        numbers = re.findall(r'<xf\s[^<>]*?numFmtId="(\d+)"', styles.partition("<cellXfs")[2])
+        numbers = re.findall(r'<xf\b(?:[^<>]*numFmtId="(\d+)")?', styles.partition("<cellXfs")[2])
         of_style = [_NO_DIGITS.sub("", unescape(codes.get(number, ""))) for number in numbers]
         if not any(of_style):
             return data
