@@ -74,12 +74,12 @@ def read_evaluation_file(path: str | Path) -> list[EvaluationItem]:
     for one in items:
         different.setdefault((one_line(one.question), one_line(one.answer)), one)
     if again := len(items) - len(different):
-        print(f"{path}: {again:,} rows repeat another one, and are asked once.")
+        print(f"{path}: rows that repeat another one, which is asked once: {again:,}.")
     counts = Counter(question for question, _ in different)
     if several := [question for question, number in counts.items() if number > 1]:
         print(
-            f"{path}: {len(several):,} questions have several answers, in rows of their own "
-            f"(“{several[0][:100]}”): a reply can match only one. Leave one row of each."
+            f"{path}: questions with several answers, in rows of their own: {len(several):,} "
+            f"(“{several[0][:100]}”). A reply can match only one: leave one row of each."
         )
     return [*different.values()]
 

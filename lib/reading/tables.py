@@ -6,6 +6,7 @@ A ValueError of this module has a message that can be shown to users.
 import csv
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, time, timedelta
@@ -26,12 +27,14 @@ MAX_BYTES = 100 << 20  # of a file that is read as a whole, and of the cells of 
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 # Number formats of XLSX that have no code there (ECMA-376, 18.8.30)
 _FORMATS = dict.fromkeys("2 4 7 8 39 40 43 44".split(), "0.00") | {"9": "0%", "10": "0.00%"}
-_FORMAT = re.compile(r'<numFmt\s(?=[^>]*numFmtId="(\d+)")[^>]*formatCode="([^"]*)"')
+_FORMAT = re.compile(r'<numFmt\s(?=[^<>]*numFmtId="(\d+)")[^<>]*formatCode="([^"]*)"')
 _NO_DIGITS = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.|;.*')  # of a format: texts, colours, those below 0
 _STYLED_NUMBER = re.compile(
-    r'<c\s(?=[^>]*\bs="(?P<style>\d+)")(?=[^>]*(?P<place>\br="\w+"))(?![^>]*\bt="[^n])[^>]*>'
-    r"(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)?<v>(?P<value>[-+\d.Ee]+)</v></c>"
+    r'<c\s(?=[^<>]*\bs="(?P<style>\d+)")(?=[^<>]*(?P<place>\br="\w+"))(?![^<>]*\bt="[^n])[^<>]*>'
+    r"(?:<f[^<>]*/>|<f[^<>]*>[^<]*</f>)?<v>(?P<value>[-+\d.Ee]+)</v></c>"
 )
+# Errors of a ZIP that is damaged, encrypted or no workbook; calamine says which
+_UNREADABLE = BadZipFile, KeyError, RuntimeError, ValueError, zlib.error, EOFError
 
 Row = TypeVar("Row")
 
@@ -204,10 +207,10 @@ def _formatted_as_texts(data: bytes) -> bytes:
 
     Whoever types 5% or $18.50 into a spreadsheet makes such a cell, and calamine tells no formats.
     """
-    with suppress(BadZipFile, KeyError, RuntimeError), ZipFile(BytesIO(data)) as book:
+    with suppress(*_UNREADABLE), ZipFile(BytesIO(data)) as book:
         styles = book.read("xl/styles.xml").decode(errors="replace")
         codes = _FORMATS | dict(_FORMAT.findall(styles))
-        numbers = re.findall(r'<xf\s[^>]*?numFmtId="(\d+)"', styles.partition("<cellXfs")[2])
+        numbers = re.findall(r'<xf\b(?:[^<>]*numFmtId="(\d+)")?', styles.partition("<cellXfs")[2])
         of_style = [_NO_DIGITS.sub("", unescape(codes.get(number, ""))) for number in numbers]
         if not any(of_style):
             return data
@@ -227,7 +230,8 @@ def _as_text(of_style: Sequence[str], cell: re.Match[str]) -> str:
     style, value = int(cell["style"]), float(cell["value"])
     code = of_style[style] if style < len(of_style) else ""
     if "%" in code:
-        text = f"{shown(100 * value)}%"
+        decimals = sum(map(code.partition(".")[2].count, "0#"))
+        text = f"{shown(round(100 * value, decimals))}%"
     elif found := re.fullmatch(r"[^A-Za-z]*?(?:0\.(0+)|(00+))[^A-Za-z0]*", code):
         text = f"{value:.{len(found[1])}f}" if found[1] else shown(value).zfill(len(found[2]))
     else:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -175,8 +176,9 @@ def test_no_credit_ends_it_and_keeps_what_came(server: BatchServer, ledger: Ledg
     assert [len(lines) for lines in server.submitted] == [5, 5, 1]
 
 
+@pytest.mark.parametrize("asked", [5, 4])  # of the five that the file holds
 def test_without_a_batch_api_the_file_can_be_answered_by_hand(
-    server: BatchServer, ledger: Ledger
+    server: BatchServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, asked: int
 ) -> None:
     server.refuses_submission = True
     with pytest.raises(SetupError, match=r"vllm run-batch -i requests\.jsonl -o replies\.jsonl"):
@@ -190,9 +192,10 @@ def test_without_a_batch_api_the_file_can_be_answered_by_hand(
     ]
     text = "".join(json.dumps(answer) + "\n" for answer in answers)
     path.with_name("replies.jsonl").write_text("{broken\n" + text)
+    monkeypatch.setattr(f"{__name__}.QUESTIONS", QUESTIONS[:asked])
     with pytest.raises(SetupError, match="vllm"):  # the second round has a file of its own
         ask_all(server, ledger)
-    assert replies_of("teacher") == 5
+    assert replies_of("teacher") == asked
 
 
 def test_a_large_stage_is_cut_into_files(
@@ -284,6 +287,23 @@ def test_a_killed_run_that_then_misses_more_pays_nothing_twice(
     with monkeypatch.context() as patched:
         patched.setattr(batch_module.time, "sleep", killed)
         with pytest.raises(KeyboardInterrupt):  # the first three have further questions by then
+            ask_all(server, ledger)
+    ask_all(server, ledger)
+    assert sum(map(len, server.submitted)) == 10
+
+
+def test_a_run_that_was_killed_as_it_submitted_and_then_misses_more_pays_nothing_twice(
+    server: BatchServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(path: Path, state: dict[str, str]) -> None:
+        if "id" in state:
+            raise KeyboardInterrupt
+        write_json(path, state)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batch_module, "write_json", killed)
+        patched.setattr(f"{__name__}.QUESTIONS", QUESTIONS[:3])
+        with pytest.raises(KeyboardInterrupt):
             ask_all(server, ledger)
     ask_all(server, ledger)
     assert sum(map(len, server.submitted)) == 10

@@ -196,6 +196,7 @@ def test_a_workbook_that_would_fill_the_memory_is_refused(
         ('<c r="B2" s="2"><v>0.05</v></c>', "5%"),
         ('<c s="2" r="B2" t="n"><v>0.07</v></c>', "7%"),
         ('<c r="B2" s="3"><f>1/8</f><v>0.125</v></c>', "12.5%"),
+        ('<c r="B2" s="2"><v>0.2857142857142857</v></c>', "29%"),
         ('<c r="B2" s="2" t="str"><v>a fifth</v></c>', "a fifth"),
         ('<c r="B2" s="0"><v>0.05</v></c>', "0.05"),
         ('<c r="B2" s="5"><v>1018.5</v></c>', "1018.50"),
@@ -218,6 +219,24 @@ def test_a_cell_is_read_as_it_is_shown(tmp_path: Path, cell: str, shown: str) ->
     path = write_xlsx(tmp_path / "a.xlsx", {"One": rows})
     found = read_table(path, pair, names=NAMES, columns="question and answer")
     assert found == [(1, "What share?", shown)]
+
+
+def test_a_workbook_with_a_damaged_part_is_read_or_refused_at_once(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "a.xlsx", {"One": [["question", "answer"], ["Who?", "me"]]})
+    whole = path.read_bytes()
+    for part, read_anyway in (("[Content_Types].xml", True), ("xl/styles.xml", False)):
+        data = bytearray(whole)
+        start = data.index(part.encode()) + len(part)
+        data[start : start + 9] = b"\xff" * 9
+        path.write_bytes(data)
+        if read_anyway:
+            assert read(path, bytes(data)) == [(1, "Who?", "me")]
+        else:
+            with pytest.raises(SetupError, match="not a workbook"):
+                read(path, bytes(data))
+    write_xlsx(path, {"One": "<c " * 100_000})
+    with pytest.raises(SetupError, match="not a workbook"):
+        read(path, path.read_bytes())
 
 
 def test_sheets_of_the_same_columns_are_named(
