@@ -108,6 +108,8 @@ def _read(knob: Knob, written: Any) -> Any:
     if knob.type == "bool":
         return _BOOLS.get(written.lower(), written)
     value = _literal(f"[{written}]" if knob.type.startswith("list") and not is_list else written)
+    if value == written and "list[str]" in knob.type and re.fullmatch(r"\[[^'\"]*\]", written):
+        return [item.strip() for item in written[1:-1].split(",")]  # [dense, keywords], as in YAML
     return written if isinstance(value, tuple) else value  # "0,5", a decimal comma
 
 

@@ -80,6 +80,8 @@ def test_a_missing_file_names_those_that_are_there() -> None:
         ("round_trip", "false", False),
         ("doc_path", "b", "b"),
         ("doc_path", "['b', 'c']", ["b", "c"]),
+        ("doc_path", "[b, c d]", ["b", "c d"]),
+        ("retrieval", "[hybrid + rerank, dense]", ["hybrid + rerank", "dense"]),
         ("models", "b, c", ["b", "c"]),
         ("models", "['b', 'c']", ["b", "c"]),
         ("judge_metrics", "", []),
@@ -97,6 +99,7 @@ def test_overrides_are_read_as_the_declared_type(name: str, text: str, value: ob
         ("nope", "1"),
         ("round_trip", "1"),
         ("doc_path", "[1]"),
+        ("models", "['b', c]"),
         ("seed", "-1"),
     ],
 )

@@ -32,6 +32,7 @@ def memory_estimate(
     parts = f"{weights_gib:.1f} for {what}, {rows_gib:.1f} for "
     parts += f"{recipe.batch_size} rows of {rows.lengths.max_total_tokens:,} tokens"
     parts += ", computed twice to save memory" if recompute else ""
+    parts += f", {own_gib:.1f} for the libraries" if own_gib else ""
     total_gib = weights_gib + rows_gib + own_gib
     said = f"Memory, estimated: {total_gib:.1f} GiB ({parts})"
     free_gib = free_memory_gib(on_gpu=on_gpu)

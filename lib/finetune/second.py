@@ -95,9 +95,10 @@ def train_again(folder: Path, rows: PreparedRows, recipe: Recipe, *, scratch_dir
 
 
 def _dpo_trainer(rows: PreparedRows, recipe: Recipe, arguments: dict[str, Any]) -> Any:
-    from datasets import Dataset
+    from datasets import Dataset, disable_progress_bars
     from trl import DPOConfig, DPOTrainer
 
+    disable_progress_bars()  # of its tokenizing, which ends in a moment
     control = control_tokens(rows.tokenizer)
     pairs = [
         {name: as_text(pair[name], control) for name in _PAIR} for pair in preference_pairs(recipe)

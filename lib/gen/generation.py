@@ -135,6 +135,9 @@ def build_rows(corpus: Corpus, asked: Generated) -> Built:
         given={given.question.id: given.distractors for given in corpus.own.given},
     )
     built.rejected.extend(refused)
+    if built.rejected:
+        gates = frequent_gates(built.rejected)
+        print(f"Questions that are in no row: {len(built.rejected):,} ({gates})")
     for split in sorted({"train", "eval"} - {example.split for example in built.examples}):
         if lost := [item for item in built.rejected if splits[item.chunk_id] == split]:
             raise SetupError(

@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count, permutations
 from pathlib import Path
 from random import Random
@@ -148,7 +149,15 @@ def test_run_makes_the_dataset_that_the_notebook_makes(
 
     read = lib.gen.Corpus(Recipe(**overrides(parameters_file(documents)))).read(documents=2)
     asked = lib.gen.ask_questions(read)
-    assert lib.gen.save_dataset(read, asked, lib.gen.build_rows(read, asked)) == folder
+    built = lib.gen.build_rows(read, asked)
+    assert lib.gen.save_dataset(read, asked, built) == folder
+    held_out, trained = (
+        next(q for q in asked.questions if built.splits[q.chunk_id] == split)
+        for split in ("eval", "train")
+    )
+    repeated = [*asked.questions, replace(trained, id="again", text=held_out.text)]
+    lib.gen.build_rows(read, replace(asked, questions=repeated))
+    assert "Questions that are in no row: 1 (evaluation 1)" in capsys.readouterr().out
 
 
 def test_the_first_rows_are_saved_while_documents_are_still_read(

@@ -23,6 +23,7 @@ PREFIX = "judge_"
 JUDGE_METRICS = tuple(PREFIX + field for field in FIELDS)
 JUDGE_CORRECT = PREFIX + "correct"  # 0 or 1; the others are ratings
 _OF_WHOLE_REPLY = ("groundedness", "coherence", "fluency")  # the others: of the final answer
+_MANY_UNREAD = 0.2  # share of the judge's verdicts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +73,16 @@ def ask_judge(judge: Judge, requests: Sequence[JudgeRequest]) -> list[dict[str, 
         endpoint = Endpoint(judge.settings, judge.recipe, ledger=ledger, budget=judge.budget)
         outcomes = run(ask_all())
     replies = require_replies([("judge", outcome) for outcome in outcomes])
-    return [_verdict(request, reply) for request, reply in zip(requests, replies, strict=True)]
+    verdicts = [_verdict(request, reply) for request, reply in zip(requests, replies, strict=True)]
+    told = [grade for grades in verdicts for grade in grades.values()]
+    unread = [grade.explanation for grade in told if grade.value is None]
+    if len(unread) > _MANY_UNREAD * len(told):
+        print(
+            f"judge: {len(unread):,} of {len(told):,} verdicts cannot be read, and are in no mean. "
+            f"The first: {unread[0].removeprefix(UNPARSED)}. Take another judge; one that thinks "
+            "needs a larger max_judge_tokens."
+        )
+    return verdicts
 
 
 def _verdict(request: JudgeRequest, reply: Reply) -> dict[str, Grade]:

@@ -65,9 +65,9 @@ def compare_runs(
     if asked != before or not shared:
         said = f"{shared} of them the same; only these are compared" if shared else "none the same"
         reasons.append(f"other questions: {len(asked)} against {len(before)}, {said}")
-    for name in [name for name in wanted if name not in both]:
-        without = against if name in now else run
-        reasons.append(f"other conditions: {without.name} has no {name}")
+    for one, measured in ((run, now), (against, earlier)):
+        if lacks := [name for name in wanted if name not in measured]:
+            reasons.append(f"other conditions: {one.name} has no {', '.join(lacks)}")
     return RunComparison(
         run=run,
         against=against,

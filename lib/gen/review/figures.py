@@ -12,7 +12,7 @@ ALPHA = 0.05
 
 
 def report(review: Review) -> list[str]:
-    """Lines: what each reviewer decided, how far they agree, and what is applied."""
+    """Lines: what each reviewer decided, how far they agree, and what applying them changes."""
     names = sorted({name for given in review.given.values() for name in given})
     lines = []
     for name in names:
@@ -27,7 +27,7 @@ def report(review: Review) -> list[str]:
         for row_id in differ:
             given = sorted(review.given[row_id].items())
             lines.append(f"  {row_id}  {'; '.join(described(d) for _, d in given)}")
-    return [*lines, f"Applied: {review.summary() or 'no row changes'}."]
+    return [*lines, f"When applied: {review.summary() or 'no row changes'}."]
 
 
 def estimate(review: Review, reviewer: str = "") -> str:

@@ -149,12 +149,13 @@ def test_what_cannot_be_read_is_unscored_and_counted() -> None:
     assert len(counts) == 12
 
 
-def test_a_reply_that_was_cut_says_so() -> None:
+def test_a_reply_that_was_cut_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     with serve(Loopback(reply=lambda body: '{"key": "', finish_reason="length")) as server:
         scores = judge_answers(judge_at(server), ANSWERS[:1], QUESTIONS, CASES)
     assert {(s.value, s.explanation) for s in scores} == {
         (None, "unparsed: the judge's reply ended with “length”")
     }
+    assert f"{len(scores)} of {len(scores)} verdicts cannot be read" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("with_key", "value"), [(True, 0), (False, None)])

@@ -334,7 +334,7 @@ def test_the_report_says_what_each_decided_where_they_differ_and_who_wins(
     assert "ann and bob agree on 1 of 2 rows (50%), Cohen's kappa 0.00." in said
     assert f"  {a}  ann: reject (wrong answer); bob: accept\n" in said
     assert "They differ on 1: what one of them rejects is left out." in said
-    assert "Applied: 1 rejected." in said
+    assert "When applied: 1 rejected." in said
 
 
 def test_the_reviewer_is_who_is_logged_in(monkeypatch: pytest.MonkeyPatch) -> None:
