@@ -26,11 +26,11 @@ MAX_BYTES = 100 << 20  # of a file that is read as a whole, and of the cells of 
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 # Number formats of XLSX that have no code there (ECMA-376, 18.8.30)
 _FORMATS = dict.fromkeys("2 4 7 8 39 40 43 44".split(), "0.00") | {"9": "0%", "10": "0.00%"}
-_FORMAT = re.compile(r'<numFmt\s(?=[^>]*numFmtId="(\d+)")[^>]*formatCode="([^"]*)"')
+_FORMAT = re.compile(r'<numFmt\s(?=[^<>]*numFmtId="(\d+)")[^<>]*formatCode="([^"]*)"')
 _NO_DIGITS = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.|;.*')  # of a format: texts, colours, those below 0
 _STYLED_NUMBER = re.compile(
-    r'<c\s(?=[^>]*\bs="(?P<style>\d+)")(?=[^>]*(?P<place>\br="\w+"))(?![^>]*\bt="[^n])[^>]*>'
-    r"(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)?<v>(?P<value>[-+\d.Ee]+)</v></c>"
+    r'<c\s(?=[^<>]*\bs="(?P<style>\d{1,5})")(?=[^<>]*(?P<place>\br="\w+"))(?![^<>]*\bt="[^n])[^<>]*>'
+    r"(?:<f[^<>]*/>|<f[^<>]*>[^<]*</f>)?<v>(?P<value>-?\d+(?:\.\d+)?(?:[Ee][-+]?\d+)?)</v></c>"
 )
 
 Row = TypeVar("Row")
@@ -207,7 +207,7 @@ def _formatted_as_texts(data: bytes) -> bytes:
     with suppress(BadZipFile, KeyError, RuntimeError), ZipFile(BytesIO(data)) as book:
         styles = book.read("xl/styles.xml").decode(errors="replace")
         codes = _FORMATS | dict(_FORMAT.findall(styles))
-        numbers = re.findall(r'<xf\s[^>]*?numFmtId="(\d+)"', styles.partition("<cellXfs")[2])
+        numbers = re.findall(r'<xf\b(?:[^<>]*?numFmtId="(\d+)")?', styles.partition("<cellXfs")[2])
         of_style = [_NO_DIGITS.sub("", unescape(codes.get(number, ""))) for number in numbers]
         if not any(of_style):
             return data
@@ -216,7 +216,8 @@ def _formatted_as_texts(data: bytes) -> bytes:
             for name in book.namelist():
                 part = book.read(name)
                 if name.startswith("xl/worksheets/"):
-                    part = _STYLED_NUMBER.sub(partial(_as_text, of_style), part.decode()).encode()
+                    xml = part.decode("latin-1")  # keeps each byte, of any encoding
+                    part = _STYLED_NUMBER.sub(partial(_as_text, of_style), xml).encode("latin-1")
                 copy.writestr(name, part)
         return changed.getvalue()
     return data

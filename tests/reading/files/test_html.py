@@ -164,6 +164,7 @@ def test_a_raised_number_is_none_of_the_line(tmp_path: Path, written: str, read_
         ('style="list-style-type: lower-roman"', "i. ii. vii."),
         ("reversed", "3. 2. 7."),
         ('type="a" start="0"', "0. a. g."),
+        ('type="a" start="700"', f"{'x' * 27}. {'y' * 27}. g."),
         ('type="i" start="999999999"', "999999999. 1000000000. vii."),
     ],
 )
@@ -178,6 +179,14 @@ def test_items_keep_the_labels_that_a_browser_shows(
     assert [label for _, label, _ in found] == labels.split(), text
     assert not any(bullet for bullet, *_ in found)
     assert text.isascii()
+
+
+def test_an_empty_item_and_a_caption_take_no_text_from_behind_them(tmp_path: Path) -> None:
+    table = "<table><caption>Oil</caption>stray<tr><td>a<td>b<tr><td>1<td>2</table>"
+    (path := tmp_path / "page.html").write_text(f"<ol start=3><li>ants<li></ol><p>bees</p>{table}")
+    assert read(path).pages == [
+        "3. ants\n4.\n\nbees\n\nOil\n\nstray\n\n| a | b |\n| --- | --- |\n| 1 | 2 |"
+    ]
 
 
 def test_a_caption_and_a_word_s_reading_are_none_of_a_table_s_rows_and_words(
