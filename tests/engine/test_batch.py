@@ -16,7 +16,7 @@ from lib.engine.batch import BatchEndpoint, in_batches
 from lib.engine.endpoint import EndpointError, Reply
 from lib.engine.ledger import Ledger
 from lib.settings import SetupError, home
-from lib.store import read_json, write_json
+from lib.store import read_json
 from tests.batch_server import BatchServer
 from tests.ledger import replies_of
 from tests.server import serving
@@ -81,7 +81,7 @@ def test_the_file_has_the_published_form(server: BatchServer, ledger: Ledger) ->
 def test_a_killed_run_waits_on(
     server: BatchServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, *, kept: bool
 ) -> None:
-    server.polls = 3
+    server.polls, server.lose_reply = 3, not kept
 
     def killed(_: float) -> None:
         raise KeyboardInterrupt
@@ -91,9 +91,8 @@ def test_a_killed_run_waits_on(
         with pytest.raises(KeyboardInterrupt):
             ask_all(server, ledger)
     (state,) = (home() / "artefacts" / "batches").glob("*/batch.json")
-    assert read_json(state)["id"] == "batch_0"
-    if not kept:
-        write_json(state, {"name": read_json(state)["name"]})
+    assert ("id" in read_json(state)) is kept
+    state.parent.rename(state.parent.with_name("of another form of requests"))
     ask_all(server, ledger)
     assert [len(lines) for lines in server.submitted] == [5, 5]
 
@@ -175,8 +174,9 @@ def test_no_credit_ends_it_and_keeps_what_came(server: BatchServer, ledger: Ledg
     assert [len(lines) for lines in server.submitted] == [5, 5, 1]
 
 
+@pytest.mark.parametrize("asked", [5, 3], ids=["all of it", "a part of it"])
 def test_without_a_batch_api_the_file_can_be_answered_by_hand(
-    server: BatchServer, ledger: Ledger
+    server: BatchServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, asked: int
 ) -> None:
     server.refuses_submission = True
     with pytest.raises(SetupError, match=r"vllm run-batch -i requests\.jsonl -o replies\.jsonl"):
@@ -190,9 +190,10 @@ def test_without_a_batch_api_the_file_can_be_answered_by_hand(
     ]
     text = "".join(json.dumps(answer) + "\n" for answer in answers)
     path.with_name("replies.jsonl").write_text("{broken\n" + text)
+    monkeypatch.setattr(f"{__name__}.QUESTIONS", QUESTIONS[:asked])
     with pytest.raises(SetupError, match="vllm"):  # the second round has a file of its own
         ask_all(server, ledger)
-    assert replies_of("teacher") == 5
+    assert replies_of("teacher") == asked
 
 
 def test_a_large_stage_is_cut_into_files(
@@ -287,6 +288,25 @@ def test_a_killed_run_that_then_misses_more_pays_nothing_twice(
             ask_all(server, ledger)
     ask_all(server, ledger)
     assert sum(map(len, server.submitted)) == 10
+
+
+def test_replies_that_the_next_run_does_not_ask_for_are_kept(
+    server: BatchServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(_: float) -> None:
+        if server.batches:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batch_module.time, "sleep", killed)
+        with pytest.raises(KeyboardInterrupt):
+            ask_all(server, ledger)
+    with monkeypatch.context() as patched:
+        patched.setattr(f"{__name__}.QUESTIONS", QUESTIONS[:3])
+        ask_all(server, ledger)
+    ask_all(server, ledger)
+    assert sum(map(len, server.submitted)) == 10
+    assert not list((home() / "artefacts" / "batches").iterdir())
 
 
 def test_a_file_of_requests_that_was_cut_off_is_written_anew(

@@ -97,6 +97,11 @@ def test_the_name_of_a_chapter_beside_a_page_number_is_dropped(tmp_path: Path) -
     assert found.dropped == {"#": 12, **dict.fromkeys(chapters, 3)}
 
 
+def test_a_number_of_any_length_is_read(tmp_path: Path) -> None:
+    digits = "7" * 5000  # more than int() takes
+    assert read(tmp_path, [[Shown(digits, 60, 770, size=0.1)]]).pages == [digits]
+
+
 def test_a_number_in_a_deep_lower_margin_is_dropped(tmp_path: Path) -> None:
     pages = [[*body(number), Shown(str(number), 300, 95)] for number in range(1, 5)]
     assert read(tmp_path, pages).dropped == {"#": 4}
