@@ -66,6 +66,7 @@ HIDDEN = [
     "<datalist><option>{}</option></datalist>",
     '<a href="x"><span class="sr-only">{}</span></a>',
     '<i class="material-icons left">{}</i>',
+    '<span class="material-symbols-outlined">{}</span>',
 ]
 
 
@@ -154,6 +155,9 @@ def test_a_raised_number_is_none_of_the_line(tmp_path: Path, written: str, read_
     assert f"It holds {read_as} of oil." in main_text(page.encode(), "text/html").pages[0]
 
 
+AROUND = ["{}", "<ul><li>in a list{}</ul>", "<table><tr><td>{}</table>", "<blockquote>{}"]
+
+
 @pytest.mark.parametrize(
     ("attributes", "labels"),
     [
@@ -168,7 +172,7 @@ def test_a_raised_number_is_none_of_the_line(tmp_path: Path, written: str, read_
         ('type="i" start="999999999"', "999999999. 1000000000. vii."),
     ],
 )
-@pytest.mark.parametrize("around", ["{}", "<ul><li>in a list{}</ul>", "<table><tr><td>{}</table>"])
+@pytest.mark.parametrize("around", AROUND)
 def test_items_keep_the_labels_that_a_browser_shows(
     tmp_path: Path, attributes: str, labels: str, around: str
 ) -> None:
