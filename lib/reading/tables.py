@@ -6,6 +6,7 @@ A ValueError of this module has a message that can be shown to users.
 import csv
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, time, timedelta
@@ -204,7 +205,8 @@ def _formatted_as_texts(data: bytes) -> bytes:
 
     Whoever types 5% or $18.50 into a spreadsheet makes such a cell, and calamine tells no formats.
     """
-    with suppress(BadZipFile, KeyError, RuntimeError), ZipFile(BytesIO(data)) as book:
+    damaged = BadZipFile, KeyError, RuntimeError, EOFError, zlib.error  # calamine says so
+    with suppress(*damaged), ZipFile(BytesIO(data)) as book:
         styles = book.read("xl/styles.xml").decode(errors="replace")
         codes = _FORMATS | dict(_FORMAT.findall(styles))
         numbers = re.findall(r'<xf\b(?:[^<>]*?numFmtId="(\d+)")?', styles.partition("<cellXfs")[2])

@@ -231,6 +231,14 @@ def test_sheets_of_the_same_columns_are_named(
     assert capsys.readouterr().out == said
 
 
+def test_a_workbook_whose_cells_are_damaged_says_what_to_do(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "a.xlsx", {"One": [["question", "answer"], ["Who?", "me"]]})
+    before, name, after = path.read_bytes().partition(b"worksheets/1.xml")
+    path.write_bytes(before + name + b"\xff" * 40 + after[40:])
+    with pytest.raises(SetupError, match="save it as XLSX again"):
+        read_table(path, pair, names=NAMES, columns="question and answer")
+
+
 def test_numbers_of_json_are_written_as_people_do(tmp_path: Path) -> None:
     """pandas makes a column with an empty cell one of floats."""
     rows = [{"question": "When?", "answer": number} for number in (1887.0, 1e5, 0.1, 42)]
