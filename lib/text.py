@@ -127,8 +127,8 @@ class _Compared(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
-        # Cf and Me: soft hyphens, marks of direction, joiners, the frame of an emoji's digit
-        ignored = unicodedata.category(character).startswith(("P", "S", "Cf", "Me"))
+        # Me: the frame of an emoji's digit
+        ignored = unicodedata.category(character).startswith(("P", "S", "Me"))
         if ignored or "VARIATION SELECTOR" in unicodedata.name(character, ""):
             character = ""
         self[code] = character
@@ -136,26 +136,30 @@ class _Compared(dict[int, str]):
 
 
 class _Digits(dict[int, str]):
-    """For str.translate: the digits of all scripts as 0 to 9."""
+    """For str.translate: the digits of all scripts as 0 to 9, and invisible characters as nothing.
+
+    Of the class Cf: soft hyphens, marks of direction, joiners.
+    """
 
     def __missing__(self, code: int) -> str:
-        self[code] = str(unicodedata.decimal(chr(code), chr(code)))
+        visible = "" if unicodedata.category(chr(code)) == "Cf" else chr(code)
+        self[code] = str(unicodedata.decimal(chr(code), visible))
         return self[code]
 
 
 _COMPARED, _DIGITS = _Compared(), _Digits()
 # Marks first: a search goes from one to the next. Between thousands, and before zeros alone: none.
-_NO_MARK = re.compile(r"[.,٬](?<=\d.)(?:(?=\d{3}(?!\d))|0+(?![.,]?\d))")
-_SIGN = r"(?<![^\s(\"'“‘«].)(?<=[-−–])(?=\d)|(?<=[^\W\d_][+#]|[+#][+#])(?!\w)"
-_DECIMAL = re.compile(rf"[-−–.,٫+#](?:(?<=\d[.,٫])(?=\d)|{_SIGN})")
-_MARK = re.compile(rf"[^\w\s](?:(?<=\d.)(?=\d)|{_SIGN})")
+_NO_MARK = re.compile(r"[.,'’٬](?<=\d.)(?:(?=\d{3}(?!\d))|0+(?![.,]?\d))")
+_SIGN = r"(?<![^\s(\[{=:\"'“‘«].)(?<=[-‐−–])[$€£]?(?=\d)|(?<=[^\W\d_][+#]|[+#][+#])(?!\w)"
+_DECIMAL = re.compile(rf"[-‐−–.,٫+#](?:(?<=\d[.,٫])(?=\d)|{_SIGN})")
+_MARK = re.compile(rf"[^\w\s](?:(?<=\d.)[^\w\s]*(?=\d)|{_SIGN})")
 _POINT = "ˑ"  # in their place: a letter to Unicode, so it stays
 _ARTICLE = re.compile(r"\b(?:a|an|the) ")
 _TOKENS = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
 
 
 def _unified(text: str) -> str:
-    """Lower case, one form of every letter (Unicode's NFKC), and the digits 0 to 9."""
+    """Lower case, one form of every letter (NFKC), the digits 0 to 9, nothing invisible."""
     if text.isascii():
         return text.lower()
     # Normalised twice: folding the case takes some letters apart again.
@@ -174,8 +178,8 @@ def normalise(text: str) -> str:
     ("%").
 
     Otherwise than in SQuAD, a mark within a number counts: 3.5 and 3,5 are `3ˑ5`, not 35, 1/2 is
-    `1ˑ2`; 1,000 and 1000.0 are 1000. So do a minus, -5, and the end of C++ or of a blood group, A+;
-    and the last word is no article: Vitamin A.
+    `1ˑ2`; 1,000, 1'000 and 1000.0 are 1000. So do a minus, -5, and the end of C++ or of a blood
+    group, A+; and the last word is no article: Vitamin A.
     """
     lowered = _unified(text)
     numbered = _MARK.sub(_POINT, _NO_MARK.sub("", lowered))

@@ -25,7 +25,7 @@ from lib.engine.sdk import sdk_client, short_faults
 from lib.engine.tasks import run
 from lib.prompts.student import Message
 from lib.settings import SetupError, home, portable, write_text
-from lib.store import fingerprint, read_json, read_jsonl, write_json, write_jsonl
+from lib.store import fingerprint, read_json, write_json, write_jsonl
 
 Result = TypeVar("Result")
 
@@ -97,8 +97,8 @@ class BatchEndpoint:
         missing, self.missing = self.missing, {}
         for path in sorted((home() / "artefacts" / "batches").glob("*/requests.jsonl")):
             keys = list[str]()
-            with suppress(ValueError):  # cut off: it is written anew
-                keys = [line["custom_id"] for line in read_jsonl(path)]
+            with suppress(ValueError), path.open(encoding="utf-8") as file:
+                keys = [json.loads(line)["custom_id"] for line in file]  # cut off: written anew
             begun = [key for key in keys if key in missing]
             is_paid = "id" in _state(path.parent) or path.with_name("replies.jsonl").exists()
             if begun and (is_paid or begun == keys):
@@ -131,7 +131,7 @@ class BatchEndpoint:
                     f"The {self.settings.role} does not take even one request ({error}). Wait for "
                     "other batches to end, then run this again; or set batch: false."
                 ) from None
-            print(f"not taken: {error} Two batches of half the size instead", flush=True)
+            print(f"two batches of half the size instead: {error}", flush=True)
             shutil.rmtree(folder)
             self._send(dict(islice(requests.items(), half)))
             self._send(dict(islice(requests.items(), half, None)))
@@ -165,8 +165,8 @@ class BatchEndpoint:
             if batch_id := _state(folder).get("id"):
                 raise SetupError(
                     f"{where} does not give {batch_id} or its replies ({short(error)}). Run this "
-                    "again, with the key that submitted it. If it is not there any more, delete "
-                    f"{portable(folder)} first: the batch is then submitted anew, and paid again."
+                    "again, with the key that submitted it. If it does not exist any more, delete "
+                    f"{portable(folder)} first: it is then submitted anew, and paid again."
                 ) from error
             raise SetupError(
                 f"{where} does not take the batch ({short(error)}). Set batch: false; or answer "
@@ -274,9 +274,10 @@ class BatchEndpoint:
         for one in writing:
             one.result()
         # Not before: what is not in the ledger would be paid again. So would what another run asks.
-        file = path.with_name("requests.jsonl")
-        if left := [line for line in read_jsonl(file) if line["custom_id"] not in requests]:
-            write_jsonl(file, left)
+        with path.with_name("requests.jsonl").open(encoding="utf-8") as lines:
+            left = [line for line in map(json.loads, lines) if line["custom_id"] not in requests]
+        if left:
+            write_jsonl(path.with_name("requests.jsonl"), left)
         else:
             shutil.rmtree(path.parent)
         if stops_all is not None:

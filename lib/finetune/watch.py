@@ -59,9 +59,7 @@ def never_stops_training(tracker: Any, name: str) -> None:
             except Exception as error:
                 failed.append(error)
                 said = one_line(f"{type(error).__name__}: {error}")[:200]
-                print(
-                    f"{name} failed, and is left out: metrics.jsonl has all ({said}).", flush=True
-                )
+                print(f"{name} failed, and is left out ({said}).", flush=True)
 
         return called
 

@@ -14,8 +14,8 @@ from lib.text import find_quote, normalise, one_line
 NUM_QUERIES = 3
 _LIST_MARK = re.compile(r"^\s*(?:[-*•]|\(?\d{1,2}[.):])\s*")
 _NUMBER = re.compile(r"\d+")
-_COUNTED = re.compile(r"^\s*\(?\d{1,2}[.):]\s+(?=.*\d)", re.MULTILINE)  # `1. Document 3`
-_CHAIN, _LIST = (re.compile(rf"\d+(?:\]?\s*{mark}\s*\[?\d+)+") for mark in ">,")
+_COUNTED = re.compile(r"^[ \t]*\(?\d{1,2}[.):][ \t]++(?=.*\d)", re.MULTILINE)  # `1. Document 3`
+_CHAIN, _LIST = (re.compile(rf"\d++(?:\]?\s*{mark}\s*\[?\d+)+") for mark in ">,")
 _NONE = re.compile(r"\W*none\b", re.IGNORECASE)
 
 

@@ -244,8 +244,8 @@ _REFUSES = re.compile(
     re.IGNORECASE,
 )
 _PARAGRAPH_END = re.compile(
-    r"\n[ \t]*(?:\n|[*_#>-]*[ \t]*(?:explanation|reason(?:ing)?|justification|note|source|evidence)"
-    r"s?[*_]*[:：])",
+    r"\n[ \t]*+(?:\n|[*_#>-]*[ \t]*"
+    r"(?:explanation|reason(?:ing)?|justification|note|source|evidence)s?[*_]*[:：])",
     re.IGNORECASE,
 )
 

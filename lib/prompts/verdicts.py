@@ -127,8 +127,12 @@ def _dict_at(reply: str, start: int) -> tuple[dict[str, Any], int]:
     """The same of a flat object as Python writes it: `{'key': '5f1c…', 'correct': False,}`"""
     flat = _FLAT_OBJECT.match(reply, start)
     with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
-        if flat and isinstance(value := ast.literal_eval(flat[0]), dict):
-            return _no_doubles([(str(name), given) for name, given in value.items()]), flat.end()
+        # Not the dict itself, which keeps the last of two values, and takes no list as a name.
+        if flat and isinstance(tree := ast.parse(flat[0], mode="eval").body, ast.Dict):
+            names, values = (
+                [ast.literal_eval(node or "") for node in side] for side in (tree.keys, tree.values)
+            )
+            return _no_doubles(list(zip(map(str, names), values, strict=True))), flat.end()
     return {}, 0
 
 

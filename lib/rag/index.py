@@ -207,7 +207,7 @@ def _say_other_languages(chunks: Sequence[Chunk]) -> None:
         found = ", ".join(f"{name} {count}" for name, count in counts.most_common(3))
         print(
             f"index        {MINILM_NAME} reads English, and most documents are not in English "
-            f"(of {len(sample)}: {found}). Set embedding_model, such as to {_MULTILINGUAL}."
+            f"(of {len(sample)}: {found}). Set embedding_model, for example to {_MULTILINGUAL}."
         )
 
 

@@ -74,12 +74,12 @@ def read_evaluation_file(path: str | Path) -> list[EvaluationItem]:
     for one in items:
         different.setdefault((one_line(one.question), one_line(one.answer)), one)
     if again := len(items) - len(different):
-        print(f"{path}: rows that repeat another one, and are left out: {again:,}")
+        print(f"{path}: rows that repeat another one, which is asked once: {again:,}.")
     counts = Counter(question for question, _ in different)
     if several := [question for question, number in counts.items() if number > 1]:
         print(
             f"{path}: questions with several answers, in rows of their own: {len(several):,} "
-            f"(“{several[0][:100]}”). A reply can match only one: keep one row of each."
+            f"(“{several[0][:100]}”). A reply can match only one: leave one row of each."
         )
     return [*different.values()]
 
@@ -114,7 +114,7 @@ def _item(number: int, row: Mapping[str, Any]) -> TrainingItem:
 def _right_answer(row: Mapping[str, Any]) -> str:
     """Ragas calls a model's answer `answer`."""
     if {"answer", "ground_truth"} <= row.keys():
-        raise ValueError("it has an answer and a ground_truth: keep only the right answer's column")
+        raise ValueError("it has an answer and a ground_truth: leave the right one's column alone")
     return text_value(row, *_ANSWER)
 
 

@@ -33,6 +33,8 @@ _STYLED_NUMBER = re.compile(
     r'<c\s(?=[^<>]*\bs="(?P<style>\d{1,5})")(?=[^<>]*(?P<place>\br="\w+"))(?![^<>]*\bt="[^n])[^<>]*>'
     r"(?:<f[^<>]*/>|<f[^<>]*>[^<]*</f>)?<v>(?P<value>-?\d+(?:\.\d+)?(?:[Ee][-+]?\d+)?)</v></c>"
 )
+# Errors of a ZIP that is damaged, encrypted or no workbook; calamine says which
+_UNREADABLE = BadZipFile, KeyError, RuntimeError, ValueError, zlib.error, EOFError
 
 Row = TypeVar("Row")
 
@@ -205,11 +207,10 @@ def _formatted_as_texts(data: bytes) -> bytes:
 
     Whoever types 5% or $18.50 into a spreadsheet makes such a cell, and calamine tells no formats.
     """
-    damaged = BadZipFile, KeyError, RuntimeError, EOFError, zlib.error  # calamine says so
-    with suppress(*damaged), ZipFile(BytesIO(data)) as book:
+    with suppress(*_UNREADABLE), ZipFile(BytesIO(data)) as book:
         styles = book.read("xl/styles.xml").decode(errors="replace")
         codes = _FORMATS | dict(_FORMAT.findall(styles))
-        numbers = re.findall(r'<xf\b(?:[^<>]*?numFmtId="(\d+)")?', styles.partition("<cellXfs")[2])
+        numbers = re.findall(r'<xf\b(?:[^<>]*numFmtId="(\d+)")?', styles.partition("<cellXfs")[2])
         of_style = [_NO_DIGITS.sub("", unescape(codes.get(number, ""))) for number in numbers]
         if not any(of_style):
             return data
@@ -218,8 +219,7 @@ def _formatted_as_texts(data: bytes) -> bytes:
             for name in book.namelist():
                 part = book.read(name)
                 if name.startswith("xl/worksheets/"):
-                    xml = part.decode("latin-1")  # keeps each byte, of any encoding
-                    part = _STYLED_NUMBER.sub(partial(_as_text, of_style), xml).encode("latin-1")
+                    part = _STYLED_NUMBER.sub(partial(_as_text, of_style), part.decode()).encode()
                 copy.writestr(name, part)
         return changed.getvalue()
     return data
@@ -230,7 +230,8 @@ def _as_text(of_style: Sequence[str], cell: re.Match[str]) -> str:
     style, value = int(cell["style"]), float(cell["value"])
     code = of_style[style] if style < len(of_style) else ""
     if "%" in code:
-        text = f"{shown(100 * value)}%"
+        decimals = sum(map(code.partition(".")[2].count, "0#"))
+        text = f"{shown(round(100 * value, decimals))}%"
     elif found := re.fullmatch(r"[^A-Za-z]*?(?:0\.(0+)|(00+))[^A-Za-z0]*", code):
         text = f"{value:.{len(found[1])}f}" if found[1] else shown(value).zfill(len(found[2]))
     else:

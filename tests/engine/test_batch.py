@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from lib.engine.batch import BatchEndpoint, in_batches
 from lib.engine.endpoint import EndpointError, Reply
 from lib.engine.ledger import Ledger
 from lib.settings import SetupError, home
-from lib.store import read_json
+from lib.store import read_json, write_json
 from tests.batch_server import BatchServer
 from tests.ledger import replies_of
 from tests.server import serving
@@ -174,7 +175,7 @@ def test_no_credit_ends_it_and_keeps_what_came(server: BatchServer, ledger: Ledg
     assert [len(lines) for lines in server.submitted] == [5, 5, 1]
 
 
-@pytest.mark.parametrize("asked", [5, 3], ids=["all of it", "a part of it"])
+@pytest.mark.parametrize("asked", [5, 4])  # of the five that the file holds
 def test_without_a_batch_api_the_file_can_be_answered_by_hand(
     server: BatchServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, asked: int
 ) -> None:
@@ -307,6 +308,23 @@ def test_replies_that_the_next_run_does_not_ask_for_are_kept(
     ask_all(server, ledger)
     assert sum(map(len, server.submitted)) == 10
     assert not list((home() / "artefacts" / "batches").iterdir())
+
+
+def test_a_run_that_was_killed_as_it_submitted_and_then_misses_more_pays_nothing_twice(
+    server: BatchServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(path: Path, state: dict[str, str]) -> None:
+        if "id" in state:
+            raise KeyboardInterrupt
+        write_json(path, state)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batch_module, "write_json", killed)
+        patched.setattr(f"{__name__}.QUESTIONS", QUESTIONS[:3])
+        with pytest.raises(KeyboardInterrupt):
+            ask_all(server, ledger)
+    ask_all(server, ledger)
+    assert sum(map(len, server.submitted)) == 10
 
 
 def test_a_file_of_requests_that_was_cut_off_is_written_anew(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lib.dataset import write_dataset
-from lib.finetune import prepare_rows, require_machine, train_student
+from lib.finetune import prepare_rows, require_machine, second, train_student
 from lib.finetune.rows import PreparedRows
 from lib.finetune.second import (
     answer_reward,
@@ -133,6 +133,17 @@ def test_more_replies_than_an_update_has_prompts_for_stop_before_the_first_train
     wanted = recipe(model_dir, then="grpo", batch_size=2 * len(rows.train))
     with pytest.raises(SetupError, match=rf"an update takes {len(rows.train)} prompts"):
         train_student(rows, wanted)
+
+
+def test_replies_are_no_longer_than_the_model_reads(
+    rows: PreparedRows, model_dir: Path, tmp_path: Path
+) -> None:
+    wanted = recipe(model_dir, then="grpo")
+    limit = max(row.prompt_tokens for row in rows.train) + 5
+    made = second._grpo_trainer(
+        replace(rows, model_limit_tokens=limit), wanted, second._arguments(wanted, tmp_path)
+    )
+    assert made.keywords["args"].max_completion_length == 5
 
 
 def test_rewards_are_followed(

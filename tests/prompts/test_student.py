@@ -126,6 +126,8 @@ def test_a_refusal_of_ones_own_is_asked_for_and_recognised() -> None:
         ("**Answer:** 3 days", "3 days"),
         ("Answer: 3 days\nExplanation: it says so.", "3 days"),
         ("3 days\n**Reasoning**: it says so.", "3 days"),
+        *((f"3 days\n{word}: so.", "3 days") for word in "Reason Justification Notes".split()),
+        *((f"3 days\n> {word}: so.", "3 days") for word in ("Source", "Evidence")),
         ("Reasoning: it says so.\nAnswer: 3 days", "3 days"),
         ("Source: the pier's log", "Source: the pier's log"),
         ("Final answer: 3 days", "3 days"),
@@ -189,11 +191,23 @@ def test_a_list_code_and_a_sentence_stay_whole(text: str) -> None:
 
 @pytest.mark.parametrize(
     "part",
-    [" *", "\n \n", "answer *", "- ", "so ", "the answer is", "\nAnswer", "<ANSWER>", "</ANSWER>"],
+    [
+        "   ",
+        " *",
+        "\n \n",
+        "answer *",
+        "- ",
+        "so ",
+        "the answer is",
+        "\nAnswer",
+        "<ANSWER>",
+        "</ANSWER>",
+    ],
 )
 def test_what_a_model_repeats_for_ever_is_read_at_once(part: str) -> None:
     start = time.process_time()
     parse_plain_answer(part * 20_000)
+    parse_plain_answer(f"3\n{part * 20_000}3")
     parse_answer(part * 20_000)
     canonical(part * 20_000)
     assert time.process_time() - start < 30

@@ -101,7 +101,9 @@ def test_the_key_may_come_last_and_lines_may_break_in_a_text() -> None:
 def test_a_verdict_may_be_as_python_writes_it(said: str) -> None:
     for end in ("}", ",}", ",\n}", ", 'fluency': 4}"):
         assert one(f"It's wrong. {{'key': '{KEY}', 'correct': {said}{end} I'm sure.") == 0
-    assert one(f"{{'key': '{KEY}', 'correct': print('no')}}") is None
+    for wrong in ("print('no')", "True, 'correct': False", "True, **None"):
+        assert one(f"{{'key': '{KEY}', 'correct': {wrong}}}") is None
+    assert one(f"{{['no'], 'key': '{KEY}'}}") is one(f"{{['no']: 1, 'key': '{KEY}'}}") is None
 
 
 def test_the_form_repeated_before_the_verdict_does_not_contradict_it() -> None:

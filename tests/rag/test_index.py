@@ -189,9 +189,8 @@ def test_documents_that_minilm_cannot_read_are_said(
     ):
         monkeypatch.setattr(letters, "name", name)
         assert build_index(made, DENSE).folder
-        assert (
-            "most documents are not in English (of 13: de 9)" in capsys.readouterr().out
-        ) == said
+        out = capsys.readouterr().out
+        assert ("are not in English (of 13: de 9)" in out) == ("not in English" in out) == said
 
 
 def test_search_by_words_embeds_nothing(letters: Letters, home_dir: Path) -> None:

@@ -377,7 +377,13 @@ def test_other_questions_are_read_without_what_announces_them(reply: str) -> Non
     ("reply", "order"),
     [
         *(("3 > 1", [2, 0]), ("3, 1", [2, 0]), ("**[3]>[1]**", [2, 0]), ("3", [2]), ("3.", [2])),
-        *(("0", []), ("none", []), ("3\n1", [2, 0]), ("1. Document 3\n2. Document 1", [2, 0])),
+        *(
+            ("0", []),
+            ("none", []),
+            ("3\n1", [2, 0]),
+            ("3.\n1.", [2, 0]),
+            ("1. Document 3\n2. Document 1", [2, 0]),
+        ),
         (
             "Of the 5 documents, 1 and 2 name 1887. Document 3 is best: 3 > 1. Opened May 4, 1887.",
             [2, 0],

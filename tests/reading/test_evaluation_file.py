@@ -53,7 +53,7 @@ def test_rows_that_repeat_are_asked_once_and_said(
     found = read_evaluation_file(write(tmp_path / "a.csv", text))
     assert [(one.row, one.answer) for one in found] == [(1, "Ann"), (2, "so"), (4, "Bo")]
     said = capsys.readouterr().out
-    assert "rows that repeat another one, and are left out: 1" in said
+    assert "rows that repeat another one, which is asked once: 1." in said
     assert "several answers, in rows of their own: 1 (“Who lit it?”)" in said
 
 

@@ -26,7 +26,8 @@ _FORMATS = (
 _STYLES = (
     f"<styleSheet {_SHEET}><numFmts>"
     + "".join(f'<numFmt numFmtId="{n}" formatCode="{c}"/>' for n, c in enumerate(_FORMATS, 170))
-    + "</numFmts><cellXfs><xf/>"
+    + "</numFmts><cellXfs>"
+    + '<xf fontId="0"/>'
     + "".join(f'<xf numFmtId="{number}"/>' for number in (14, 9, 173, 20, 175, 176, 177, 2))
     + "</cellXfs>"
 )  # a number, a date, two percentages, a time, two prices, leading zeros, two decimals

@@ -26,6 +26,7 @@ WORDS = "red door mill 東京 都 Москва дверь 서울 서울은 ต�
         ("blue", "crimson door", 0.0, 0.0),
         ("東京都", "東京", 0.0, 0.8),
         ("Москва", "москва!", 1.0, 1.0),
+        ("İSTANBUL", "istanbul", 1.0, 1.0),
     ],
 )
 def test_exact_match_and_f1(reply: str, gold: str, em: float, token_f1: float) -> None:
@@ -50,10 +51,12 @@ def test_an_answer_in_any_script_is_like_itself_alone(text: str) -> None:
 def written(rng: Random, value: Decimal) -> str:
     """A number as some document may write it."""
     text = f"{value:,}" if rng.random() < 0.5 else str(value)
-    text = text.replace("-", rng.choice("-−–"))
+    text = text.replace(",", rng.choice(",'’")).replace("-", rng.choice("-−–‑"))
     if value == value.to_integral() and rng.random() < 0.3:
         text += rng.choice((".0", ".00"))
-    return rng.choice(("{}", "{}.", "({})", "“{}”", "the {}", "{},")).format(text)
+    if rng.random() < 0.2:  # a zero-width space
+        text = "\u200b".join(text)
+    return rng.choice(("{}", "{}.", "({})", "[{}]", "“{}”", "the {}", "{},")).format(text)
 
 
 def test_a_number_is_like_itself_alone() -> None:
@@ -72,6 +75,7 @@ def test_a_number_is_like_itself_alone() -> None:
     [
         *(("1/2", "12"), ("20–25", "2025"), ("10:30", "1030"), ("v1.2.3", "v12.3")),
         *(("C++", "C"), ("C#", "C"), ("A+", "A"), ("blood group A-", "blood group A+")),
+        *(("-$5", "$5"), ("a[-1]", "a[1]"), ("5%–10%", "510%"), ("3…5", "35")),
         *(("Building A", "Building B"), ("Vitamin A", "vitamin"), ("Plan A", "a plan")),
     ],
 )
@@ -80,6 +84,11 @@ def test_signs_that_tell_answers_apart(one: str, other: str) -> None:
     assert not holds(other, one)
     assert exact_match(f"the {one}.", one)
     assert holds(f"It is {one}, they say", one)
+
+
+def test_units_do_not_count_in_a_range() -> None:
+    for one in ("5-10%", "5%-10%", "$5–$10", "5°-10°"):
+        assert exact_match(one, "5–10")
 
 
 def test_a_date_is_the_same_with_any_mark() -> None:

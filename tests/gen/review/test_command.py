@@ -51,6 +51,13 @@ def test_decisions_that_leave_no_row_of_a_split_write_nothing(folder: Path, spli
     assert read_state("t")["DATASET_DIR"] == portable(folder)
 
 
+def test_decisions_may_leave_no_row_of_validation(folder: Path) -> None:
+    review = Review(folder)
+    for row in [row for row in review.all_rows.values() if row.split == "valid"]:
+        review.decide(row.id, "reject")
+    assert not training_messages(review.write(), "valid")
+
+
 def test_training_and_evaluation_read_what_the_review_left(folder: Path) -> None:
     review = Review(folder)
     rejected, picked = train_rows(review)[:2]
