@@ -90,7 +90,7 @@ def test_a_name_in_a_cell_of_parameters_that_is_none_is_an_error(first: str) -> 
     wrong = f"{first}\nmax_cst: float = 5.0\nmore = {{}}"
     with pytest.raises(SetupError, match=r"no parameter max_cst\..*max_cost"):
         Recipe.of({"max_cst": 5.0, "In": ["", wrong, "# mine\nx = 1"]})
-    right = f'{first}\n_mine = 5\nmax_cost = 5.0\nmore = {{\n    "seed": 1,\n}}\nprint("a=b")'
+    right = f'{first}\n_mine = 5\nmax_cost = 5.0\nmore = {{\n    "seed": 1,\n}}\nmax_cst == "a=b"'
     Recipe.of({"max_cost": 5.0, "In": ["", wrong, right, "max_cst = 1"]})
 
 

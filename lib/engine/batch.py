@@ -246,8 +246,8 @@ class BatchEndpoint:
                 fault = f"no answer: {short(no_answer)}"
 
     def _save(self, path: Path, requests: Mapping[str, dict[str, Any]]) -> None:
-        """Each reply into the ledger, then the folder goes; the requests without one are noted with
-        their errors."""
+        """Each reply into the ledger, then the folder goes, but for what is not asked now; the
+        requests without one are noted with their errors."""
         errors = dict.fromkeys(requests, "the batch brought no reply to it")
         stops_all: SetupError | None = None
         writing: list[Future[None]] = []  # many share a commit
@@ -273,7 +273,13 @@ class BatchEndpoint:
                 del errors[key]
         for one in writing:
             one.result()
-        shutil.rmtree(path.parent)  # not before: what is not in the ledger would be paid again
+        # Not before: what is not in the ledger would be paid again. So would what another run asks.
+        with path.with_name("requests.jsonl").open(encoding="utf-8") as lines:
+            left = [line for line in map(json.loads, lines) if line["custom_id"] not in requests]
+        if left:
+            write_jsonl(path.with_name("requests.jsonl"), left)
+        else:
+            shutil.rmtree(path.parent)
         if stops_all is not None:
             raise stops_all
         for key, reason in errors.items():

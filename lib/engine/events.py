@@ -11,7 +11,7 @@ def events_of(body: bytes) -> list[dict[str, Any]]:
     events = []
     for line in body.splitlines():
         said = line.removeprefix(b"data:").strip()
-        if line != said:
+        if line.startswith(b"data:"):
             with suppress(ValueError, RecursionError):
                 events.append({"done": True} if said == b"[DONE]" else json.loads(said))
     return [event for event in events if isinstance(event, dict)]

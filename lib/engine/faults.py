@@ -170,11 +170,12 @@ def short(error: object, most: int = 200) -> str:
 
 
 def _object(body: bytes) -> dict[str, Any] | None:
-    if body.lstrip().startswith((b"data:", b"event:", b":")):
-        return joined(events_of(body))
     try:
+        is_stream = body.lstrip().startswith((b"data:", b"event:", b":"))
+        if is_stream and (events := events_of(body)):
+            return joined(events)
         data = json.loads(body)
-    except (ValueError, RecursionError):  # also of bytes that are not UTF-8
+    except (ValueError, RecursionError, AttributeError, TypeError):  # and what is not UTF-8
         return None
     if isinstance(data, list) and len(data) == 1:
         data = data[0]  # Gemini's errors

@@ -138,7 +138,7 @@ class RequestForm:
             self._stream = {"stream": True} if self._stream else {}
         elif "enable_thinking" in message:
             self._thinking = self._thinking or "to true" in message.lower()
-            self._stream = _STREAMED if self._thinking else self._stream
+            self._stream = self._stream or (_STREAMED if self._thinking else {})
         elif _STREAMS_ONLY.search(message):
             self._stream = self._stream or _STREAMED
         elif "max_completion_tokens" in message:

@@ -30,8 +30,8 @@ _FORMATS = dict.fromkeys("2 4 7 8 39 40 43 44".split(), "0.00") | {"9": "0%", "1
 _FORMAT = re.compile(r'<numFmt\s(?=[^<>]*numFmtId="(\d+)")[^<>]*formatCode="([^"]*)"')
 _NO_DIGITS = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.|;.*')  # of a format: texts, colours, those below 0
 _STYLED_NUMBER = re.compile(
-    r'<c\s(?=[^<>]*\bs="(?P<style>\d+)")(?=[^<>]*(?P<place>\br="\w+"))(?![^<>]*\bt="[^n])[^<>]*>'
-    r"(?:<f[^<>]*/>|<f[^<>]*>[^<]*</f>)?<v>(?P<value>[-+\d.Ee]+)</v></c>"
+    r'<c\s(?=[^<>]*\bs="(?P<style>\d{1,5})")(?=[^<>]*(?P<place>\br="\w+"))(?![^<>]*\bt="[^n])[^<>]*>'
+    r"(?:<f[^<>]*/>|<f[^<>]*>[^<]*</f>)?<v>(?P<value>-?\d+(?:\.\d+)?(?:[Ee][-+]?\d+)?)</v></c>"
 )
 # Errors of a ZIP that is damaged, encrypted or no workbook; calamine says which
 _UNREADABLE = BadZipFile, KeyError, RuntimeError, ValueError, zlib.error, EOFError

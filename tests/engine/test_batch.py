@@ -82,7 +82,7 @@ def test_the_file_has_the_published_form(server: BatchServer, ledger: Ledger) ->
 def test_a_killed_run_waits_on(
     server: BatchServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, *, kept: bool
 ) -> None:
-    server.polls = 3
+    server.polls, server.lose_reply = 3, not kept
 
     def killed(_: float) -> None:
         raise KeyboardInterrupt
@@ -92,9 +92,8 @@ def test_a_killed_run_waits_on(
         with pytest.raises(KeyboardInterrupt):
             ask_all(server, ledger)
     (state,) = (home() / "artefacts" / "batches").glob("*/batch.json")
-    assert read_json(state)["id"] == "batch_0"
-    if not kept:
-        write_json(state, {"name": read_json(state)["name"]})
+    assert ("id" in read_json(state)) is kept
+    state.parent.rename(state.parent.with_name("of another form of requests"))
     ask_all(server, ledger)
     assert [len(lines) for lines in server.submitted] == [5, 5]
 
@@ -290,6 +289,25 @@ def test_a_killed_run_that_then_misses_more_pays_nothing_twice(
             ask_all(server, ledger)
     ask_all(server, ledger)
     assert sum(map(len, server.submitted)) == 10
+
+
+def test_replies_that_the_next_run_does_not_ask_for_are_kept(
+    server: BatchServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(_: float) -> None:
+        if server.batches:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batch_module.time, "sleep", killed)
+        with pytest.raises(KeyboardInterrupt):
+            ask_all(server, ledger)
+    with monkeypatch.context() as patched:
+        patched.setattr(f"{__name__}.QUESTIONS", QUESTIONS[:3])
+        ask_all(server, ledger)
+    ask_all(server, ledger)
+    assert sum(map(len, server.submitted)) == 10
+    assert not list((home() / "artefacts" / "batches").iterdir())
 
 
 def test_a_run_that_was_killed_as_it_submitted_and_then_misses_more_pays_nothing_twice(

@@ -29,7 +29,7 @@ from lib.engine.endpoint import (
 )
 from lib.engine.ledger import Ledger
 from lib.engine.ledger_writer import Writer
-from lib.engine.replies import Reply
+from lib.engine.replies import Reply, RequestForm
 from lib.recipe import Recipe
 from lib.settings import SetupError
 from tests.ledger import replies_of
@@ -420,6 +420,19 @@ STREAMS_ONLY = [
         "The value of the enable_thinking parameter is restricted to True.",
     ],
 ]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_whatever_is_said_a_form_ends_to_change(*, streamed: bool) -> None:
+    """Each change is a request more."""
+    sayings = [one for several in STREAMS_ONLY for one in several]
+    form, changes = RequestForm(streamed=streamed), 0
+    request = {"model": "m", "messages": [], "max_tokens": 5, "temperature": 0.0}
+    for said in random.Random(1).choices([*sayings, "max_completion_tokens"], k=200):
+        before = form.payload(request)
+        form.learn(said)
+        changes += form.payload(request) != before
+    assert changes <= 5
 
 
 @pytest.mark.parametrize("sayings", STREAMS_ONLY)

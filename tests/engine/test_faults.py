@@ -40,7 +40,11 @@ def test_a_body_is_an_object() -> None:
     ("body", "kind"),
     [
         *((body, "cut") for body in (b"", b'{"choices": [{"mess')),
-        *((body, "unreadable") for body in (b"<html>", b"[1]", b"\xff\xfe")),
+        *((body, "unreadable") for body in (b"<html>", b"[1]", b"\xff\xfe", b": gone")),
+        *(
+            (b'data: {"choices": %s}' % choices, "unreadable")
+            for choices in (b"7", b'{"a": 1}', b"[1]", b'[{"delta": "hi"}]')
+        ),
         *(
             (mark + b'{"error": {"message": "upstream"}}', "unreadable")
             for mark in (b"", b"data: ")

@@ -45,7 +45,7 @@ _BLOCKS = (
 # `<ol type="a">`, and what a style says of it
 _FORMS = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
 _STYLED = re.compile(r"list-style(?:-type)?\s*:\s*(lower|upper)-(alpha|latin|roman)")
-_LABEL = re.compile(r"(?:[*+-] )?\ue000([\w.-]{1,20})\ue001\s*")
+_LABEL = re.compile(r"(?:[*+-] )?\ue000([\w.-]+)\ue001(?:\s+(?= ))? ?")
 _OPEN_TITLE = re.compile(r"(?i)<title\b[^>]*>[^<]*(?=<(?!/title)[a-z/!])")
 _CHARSET = r"""(?:charset|encoding)\s*=\s*["']?([\w.:-]+)"""
 _WIDER = {  # what is declared → what browsers read it as
@@ -110,7 +110,7 @@ def prepare(tree: Any) -> None:
     _write_numbers(tree)
     for caption in list(tree.iter("caption")):
         if (table := next(caption.iterancestors("table"), None)) is not None:
-            caption.tag, caption.tail = "p", None
+            caption.tag = "p"
             table.addprevious(caption)
 
 

@@ -1,6 +1,7 @@
 """The main text of a web page, as Markdown (trafilatura), without menus, footers and comments."""
 
 import re
+from typing import Any
 
 from lib.reading.assemble import Text, clean
 from lib.reading.files.html import decode, label_items, prepare
@@ -43,8 +44,12 @@ def main_text(page: bytes, content_type: str) -> Text:
     etree.strip_tags(tree, *_EMPHASIS, *_INSIDE)
     for items in tree.xpath("//ol[li//pre or li//table]"):
         label_items(items)
-    for element in tree.xpath(_BLOCKS):
-        element.tag = "div"
+    for block in tree.xpath(_BLOCKS):
+        if block.tag == "center":  # maybe of links alone, which trafilatura leaves out of a div
+            block.tag = "div"
+        else:
+            _wrap_loose_text(block)
+            block.drop_tag()
     for item in tree.xpath("//td//li | //th//li"):  # trafilatura leaves lists in cells out
         item.tag = "p"
     # No metadata: finding the date takes longer than the text, and depends on today's.
@@ -55,6 +60,21 @@ def main_text(page: bytes, content_type: str) -> Text:
     if not re.search(r"\w", found):
         raise ValueError("no main text was found: do scripts write it?")
     return Text(title, [found])
+
+
+def _wrap_loose_text(block: Any) -> None:
+    """Paragraphs of what is beside its blocks: trafilatura leaves out what is in none."""
+    from lxml.html.defs import block_tags
+
+    parts = [block.makeelement("p")]
+    parts[0].text, block.text = block.text, None
+    for child in list(block):
+        if child.tag in block_tags:
+            parts += [child, block.makeelement("p")]
+            parts[-1].text, child.tail = child.tail, None
+        else:
+            parts[-1].append(child)
+    block[:] = [part for part in parts if len(part) or (part.text or "").strip()]
 
 
 def _as_written(found: re.Match[str]) -> str:

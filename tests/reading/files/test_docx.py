@@ -59,6 +59,8 @@ def test_a_drop_cap_begins_its_paragraph(tmp_path: Path) -> None:
     framed = '<w:p><w:pPr><w:framePr w:dropCap="drop" w:lines="3"/></w:pPr><w:r><w:t>T<'
     path = rewritten(path, "<w:p><w:r><w:t>T<", framed)
     assert read(path).pages == ["# Oil\n\nThe lamp burns."]
+    path = rewritten(path, 'w:dropCap="drop"', 'w:dropCap="none"')
+    assert read(path).pages == ["# Oil\n\nT\n\nhe lamp burns."]
 
 
 def test_notes_follow_the_text_and_raised_numbers_stay_apart(tmp_path: Path) -> None:

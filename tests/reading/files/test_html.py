@@ -66,6 +66,7 @@ HIDDEN = [
     "<datalist><option>{}</option></datalist>",
     '<a href="x"><span class="sr-only">{}</span></a>',
     '<i class="material-icons left">{}</i>',
+    '<span class="material-symbols-outlined">{}</span>',
 ]
 
 
@@ -154,6 +155,9 @@ def test_a_raised_number_is_none_of_the_line(tmp_path: Path, written: str, read_
     assert f"It holds {read_as} of oil." in main_text(page.encode(), "text/html").pages[0]
 
 
+AROUND = ["{}", "<ul><li>in a list{}</ul>", "<table><tr><td>{}</table>", "<blockquote>{}"]
+
+
 @pytest.mark.parametrize(
     ("attributes", "labels"),
     [
@@ -164,10 +168,11 @@ def test_a_raised_number_is_none_of_the_line(tmp_path: Path, written: str, read_
         ('style="list-style-type: lower-roman"', "i. ii. vii."),
         ("reversed", "3. 2. 7."),
         ('type="a" start="0"', "0. a. g."),
+        ('type="a" start="700"', f"{'x' * 27}. {'y' * 27}. g."),
         ('type="i" start="999999999"', "999999999. 1000000000. vii."),
     ],
 )
-@pytest.mark.parametrize("around", ["{}", "<ul><li>in a list{}</ul>", "<table><tr><td>{}</table>"])
+@pytest.mark.parametrize("around", AROUND)
 def test_items_keep_the_labels_that_a_browser_shows(
     tmp_path: Path, attributes: str, labels: str, around: str
 ) -> None:
@@ -178,6 +183,14 @@ def test_items_keep_the_labels_that_a_browser_shows(
     assert [label for _, label, _ in found] == labels.split(), text
     assert not any(bullet for bullet, *_ in found)
     assert text.isascii()
+
+
+def test_an_empty_item_and_a_caption_take_no_text_from_behind_them(tmp_path: Path) -> None:
+    table = "<table><caption>Oil</caption>stray<tr><td>a<td>b<tr><td>1<td>2</table>"
+    (path := tmp_path / "page.html").write_text(f"<ol start=3><li>ants<li></ol><p>bees</p>{table}")
+    assert read(path).pages == [
+        "3. ants\n4.\n\nbees\n\nOil\n\nstray\n\n| a | b |\n| --- | --- |\n| 1 | 2 |"
+    ]
 
 
 def test_a_caption_and_a_word_s_reading_are_none_of_a_table_s_rows_and_words(

@@ -87,14 +87,19 @@ def test_other_numbers_in_the_margin_are_kept(tmp_path: Path, line: str) -> None
 
 
 def test_the_name_of_a_chapter_beside_a_page_number_is_dropped(tmp_path: Path) -> None:
-    chapters = "Oil", "Wicks", "Glass", "Brass"
+    chapters = "Oil", "Wicks", "Glass", "Brass", "Soot"
     pages = [
         [Shown(chapters[page // 3], 60, 770), Shown(str(page + 1), 500, 770), *body(page)]
-        for page in range(12)
+        for page in range(13)
     ]
     found = read(tmp_path, pages)
-    assert [len(page.split()) for page in found.pages] == [60] * 12
-    assert found.dropped == {"#": 12, **dict.fromkeys(chapters, 3)}
+    assert [len(page.split()) for page in found.pages] == [60] * 12 + [61]
+    assert found.dropped == {"#": 13, **dict.fromkeys(chapters[:4], 3)}
+
+
+def test_a_number_of_any_length_is_read(tmp_path: Path) -> None:
+    digits = "7" * 5000  # more than int() takes
+    assert read(tmp_path, [[Shown(digits, 60, 770, size=0.1)]]).pages == [digits]
 
 
 def test_a_number_in_a_deep_lower_margin_is_dropped(tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ SAID = [
 
 @pytest.mark.parametrize(("written", "read_as"), SAID)
 def test_a_sentence_has_no_marks_that_a_quote_would_leave_out(written: str, read_as: str) -> None:
-    page = PAGE.replace("Phở bò", f"It says {written} here. Phở bò")
+    others = "Oil burns in the lamp. " * 30  # of short pages trafilatura takes all
+    page = PAGE.replace("Phở bò", f"It says {written} here. {others}Phở bò")
     assert f"It says {read_as} here." in main_text(page.encode(), "text/html").pages[0]
 
 
@@ -64,8 +65,10 @@ def test_a_line_begins_as_it_is_written_and_headings_have_no_mark_of_their_link(
 BLOCKS = [
     ("<center><p>Oil burns.</p></center>", ["Oil burns."]),
     ("<dialog open>Oil burns.</dialog>", ["Oil burns."]),
-    ("<ol><li>Run:<pre>a\n  b</pre></li><li><p>Oil burns.</p></li></ol>",
-     ["1. Run:", "a", "  b", "2. Oil burns."]),
+    ("<ol><li>Run <a href='x'>it</a>:<pre>a\n  b</pre>so</li><li><p>Oil burns.</p></li></ol>",
+     ["1. Run it:", "a", "  b", "so", "2. Oil burns."]),
+    ("<ul><li>Fill it.</li><li>Oil:<table><tr><td>1</td><td>2</td></tr></table></li></ul>",
+     ["Fill it.", "Oil:", "| 1 | 2 |"]),
     ("<ul><li><p>Oil</p><table><tr><td>1</td><td>2</td></tr></table></li></ul>",
      ["Oil", "| 1 | 2 |"]),
     ("<blockquote><table><tr><td>1</td><td>2</td></tr></table></blockquote>", ["| 1 | 2 |"]),
@@ -75,9 +78,10 @@ BLOCKS = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("others", ["", "Oil burns in the lamp. " * 60], ids=["short", "long"])
 @pytest.mark.parametrize(("block", "lines"), BLOCKS)
-def test_blocks_keep_their_lines(block: str, lines: list[str]) -> None:
-    page = PAGE.replace("<h2>Grades", f"{block}<h2>Grades")
+def test_blocks_keep_their_lines(block: str, lines: list[str], others: str) -> None:
+    page = PAGE.replace("<h2>Grades", f"{block}<h2>Grades").replace("Phở bò", f"{others}Phở bò")
     text = main_text(page.encode(), "text/html").pages[0]
     between = text.partition("by boat.")[2].partition("## Grades")[0]
     assert [line.rstrip() for line in between.splitlines() if line.strip()] == lines

@@ -260,6 +260,8 @@ def _same_table_row(left: Block, right: Block) -> bool:
 
 
 def _box(block: Block) -> Line:
+    if len(block) == 1:
+        return block[0]
     lefts, bottoms, rights, tops = zip(
         *((n.left, n.bottom, n.right, n.top) for n in block), strict=True
     )

@@ -32,7 +32,7 @@ _ALEF_LAM = re.compile("[\u0622\u0623\u0625\u0627\u0671]\u0644")
 _VOWEL = re.compile(" ([\u064b-\u0652])([\u0620-\u064a])")  # "أي ًضا": that of the letter behind it
 _NUMBER = re.compile(r"[-−–+]?[0-9]+(?:,[0-9]+)*")
 # `1,204`, `12.5%`, `(0.3)`: perhaps of a table's cell; no "1." and no "5)"
-_FIGURE_TEXT = r"(?:[^\w\s()]*\d(?:[\d.,/–−-]*\d)?[%*†‡]*|\([^\s()]*\d[^\s()]*\))"
+_FIGURE_TEXT = r"(?:[^\w\s()]*\d(?:[\d.,/–−-]*\d)?[%*†‡]*|\((?=[^\s()]*\d)[^\s()]*\))"
 FIGURE = re.compile(rf"{_FIGURE_TEXT}(?!\S)")
 _FIGURE_AT_END = re.compile(rf"(?<!\S){_FIGURE_TEXT}\s*$")
 _NOTHING = "\u2060"  # in their place: an index of a text is one of PDFium's characters

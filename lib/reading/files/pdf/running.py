@@ -118,7 +118,8 @@ def _mark(line: Line) -> tuple[str, int | None]:
     if not match:
         return text, None
     start, end = match.span(match.lastindex or 0)
-    return text[:start] + "#" + re.sub(r"\d+", "#", text[end:]), int(match[match.lastindex or 0])
+    number = int(text[max(start, end - 9) : end])
+    return text[:start] + "#" + re.sub(r"\d+", "#", text[end:]), number
 
 
 def _count_pages(numbers: Mapping[int, int | None]) -> bool:
