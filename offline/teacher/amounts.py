@@ -44,7 +44,7 @@ def times(wording: Wording) -> Iterator[Draft]:
                     _DURATIONS[low], "duration", 1.8, span_of_time,
                     extra=[part, *behind], tail=words(behind),
                 )  # fmt: skip
-        elif _dated(noun) and not children(noun, "relcl") and not _placed(noun):
+        elif _dated(noun) and not children(noun, "relcl"):
             ranges = any(other.lower_ == "from" for other in clause.after)
             if low in {"in", "on"}:
                 yield from wording.ask("When", "when", 2.0, tokens, extra=[part])
@@ -62,11 +62,6 @@ def _dated(noun: Token) -> bool:
     if lx.DATE.fullmatch(noun.text) or (noun.like_num and lx.DATE.search(words(span(noun)))):
         return True
     return noun.lower_ in lx.SPANS and any(lx.DATE.fullmatch(t.text) for t in span(noun))
-
-
-def _placed(noun: Token) -> bool:
-    """`1968 out of Drake's Santa Monica`: more than a date."""
-    return any(t.lower_ in {"at", "by", "from", "on", "out"} for t in children(noun, "prep"))
 
 
 def numbers(wording: Wording) -> Iterator[Draft]:

@@ -185,7 +185,7 @@ def whole(draft: Draft, quote: str) -> bool:
     behind = quote[quote.find(answer) + len(answer) :]
     listed = re.match(
         r",? (?:and|or) (?:(?:the |an? )?[\w-]+(?:[,.;]|$)|(?:to|for|by|from) )|"
-        r"(?:,(?: [\w’'-]+){1,4}){1,3}(?:,? (?:and|or)|, to) |, to (?!the |an? )|[/-]\w|"
+        r"(?:,(?: [\w’'-]+){1,4}){1,3},? (?:and|or) |, to (?!the |an? )|[/-]\w|"
         r", (?:[A-Z][\w.]* ){1,3}[A-Z]\w+[,.]",
         behind,
     )
@@ -195,8 +195,6 @@ def whole(draft: Draft, quote: str) -> bool:
         return False
     if draft.rule in {"agent", "tied"} and re.match(r" (?:when|where|to) ", behind):
         return False  # "meant for periods [when the house is empty]", "length [to width ratio]"
-    if first.i and first.nbor(-1).dep_ == "cc" and first.nbor(-1).head.pos_ in {"NOUN", "ADJ"}:
-        return False  # "[Cross-shore and] cross-onshore winds"
     if draft.rule == "subject" and any(map(_is_clause, draft.told)):
         return False  # "Hamilton swam to recover it, found …"
     if draft.rule in {"agent", "object"} and lx.DATE.search(answer.partition(" on ")[2]):

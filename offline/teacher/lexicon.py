@@ -123,8 +123,7 @@ EITHER = frozenset(
 _TOOLS = frozenset("reader player writer worker master driver manager".split())  # "screen reader"
 # "thousands of consumers": what kind they are, the noun behind "of" says.
 QUANTITIES = frozenset(
-    "number majority rest half lot hundred thousand million dozen group couple most much many some "
-    "all few".split()
+    "number majority rest half lot hundred thousand million dozen group couple".split()
 )
 # Of what, the next words say.
 RELATIVE = frozenset(
@@ -213,8 +212,7 @@ def _sort(head: Token, *, acts: bool) -> str:
         tool = head.lemma_ in _TOOLS and any(t.pos_ == "NOUN" for t in children(head, "compound"))
         return "" if tool else "Who"
     if low in GROUPS:
-        # "the rider's board", "a board in the water"
-        thing = children(head, "poss") or (low == "board" and acts and head.text.islower())
+        thing = low == "board" and acts and head.text.islower()  # "a board in the water"
         return "" if thing else "Who" if acts else "What"
     # "server", "damper", "power": a doer or a thing?
     doer = re.fullmatch(r"[a-z]{2,}[^aeiou]ers?|[a-z]{3,}(?:or|ist|ee|eer)s?", low)

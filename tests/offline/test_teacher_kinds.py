@@ -111,7 +111,7 @@ def test_what_names_nothing_or_was_cut_is_left_out(sentence: str) -> None:
         ("Certain tasks must not be carried out alone under any circumstances.", "Certain tasks"),
         ("Even the length of the rope is important in providing safety.", "Even the length"),
         ("Ida Holm presented the report to the end of February.", "the report"),
-        ("For over ten years, the world laughed at Ida Holm for her design.", "the world"),
+        ("For over ten years, the world laughed at Carafino, calling him a kook.", "the world"),
         ("Originally, all boards were long boards.", "long boards"),
         ("From the outset, the two men were motivated by different forces.", "different forces"),
         (
@@ -177,6 +177,22 @@ def test_what_names_nothing_or_was_cut_is_left_out(sentence: str) -> None:
         ("Roles are filled from the centre and, where children are wanted, the college.", "centre"),
         ("Jo Lund suggested that a boat might help, provided that it was paid for.", "that a boat"),
         ("He reminded the committee that prices had not been raised since 2022.", "committee"),
+        ("Mr Achebe reminded the committee that prices had not been raised in 2022.", "committee"),
+        (
+            "Modern boards can be classified into many categories: foils and bows.",
+            "many categories",
+        ),
+        ("Bikers should give way to fishing vessels.", "Bikers"),
+        (
+            "At present they do so only in part; in the 2022 survey 71 per cent of those who "
+            "replied were over 60, and hardly anyone lived in the Northgate or Tanners' Row wards.",
+            "hardly anyone",
+        ),
+        (
+            "A volunteer who is unhappy about something should first approach the supervisor or, "
+            "if it is the supervisor they are unhappy about, the Volunteer Coordinator.",
+            "the supervisor",
+        ),
         ("Permission will only be considered if the pilot holds a licence.", "only"),
         (
             "Possible resolutions are located in this book and include, but are not limited to, a "
@@ -233,6 +249,17 @@ def test_an_answer_that_was_cut_or_says_nothing_is_left_out(sentence: str, answe
             "Mr Pell summarised his survey of 2 September, copies of which had been available in "
             "the office.",
             "which",
+        ),
+        ("In the discussion Ida Holm said that the club ought to have found out.", "discussion"),
+        (
+            "A buoy comes in every fourth year, is blasted with crushed walnut shells, and "
+            "receives three coats of paint.",
+            "blasted",
+        ),
+        (
+            'The clerk goes through the list with the manager and marks each line as "destroy", '
+            '"keep" or "offer to archive".',
+            "destroy",
         ),
         ("You can flip the hunks over after a while -- use tongs.", "tongs"),
         ("Pellets absorb moisture from the air and swell.", "swell"),
