@@ -182,6 +182,7 @@ def test_what_names_nothing_or_was_cut_is_left_out(sentence: str) -> None:
             "Modern boards can be classified into many categories: foils and bows.",
             "many categories",
         ),
+        ("Windsurfing is strongly connected to its roots in surfing in style.", "its roots"),
         ("Bikers should give way to fishing vessels.", "Bikers"),
         (
             "At present they do so only in part; in the 2022 survey 71 per cent of those who "
