@@ -216,7 +216,7 @@ def judge_pair(question: Question, answer: str, recipe: Recipe) -> Question:
         raise Rejection("form", "its answer holds a marker of the prompts")
     _check_final(question, answer, recipe)
     _check_language("its answer", answer, recipe)
-    return Question(question.id, question.chunk_id, question.text, "", answer)
+    return replace(question, answer=answer)
 
 
 def _judge_api_answer(question: Question, chunk: Chunk, reply: str, recipe: Recipe) -> Question:
@@ -229,9 +229,9 @@ def _judge_api_answer(question: Question, chunk: Chunk, reply: str, recipe: Reci
     text = format_api_answer(answer)
     if neutralise(text) != text:
         raise Rejection("form", "it holds a marker of the prompts")
-    call = find_quote(answer.api_call, chunk.text)
+    call = find_quote(answer["api_call"], chunk.text)
     if call is None:
-        raise Rejection("verbatim", f"not in the document: “{answer.api_call[:120]}”")
+        raise Rejection("verbatim", f"not in the document: “{answer['api_call'][:120]}”")
     if holds(question.text, call):
         raise Rejection("told", "the instruction holds the call")
     if recipe.dataset_kind == "qa":
@@ -268,11 +268,5 @@ class Rejection(Exception):
 
     def of(self, question: Question, reply: str = "") -> Rejected:
         """The question as rejected, with its own answer or the reply that held none."""
-        return Rejected(
-            question_id=question.id,
-            chunk_id=question.chunk_id,
-            gate=self.gate,
-            reason=self.reason,
-            question=question.text,
-            cot_answer=reply or question.cot_answer,
-        )
+        said = self.gate, self.reason, question.text, reply or question.cot_answer
+        return Rejected(question.id, question.chunk_id, *said)

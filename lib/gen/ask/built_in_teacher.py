@@ -7,7 +7,6 @@ from lib.gen import gates
 from lib.gen.ask.rows import Candidate
 from lib.gen.ask.shares import Share
 from lib.gen.gates import Rejection
-from lib.gen.own_questions import Given, label_of
 from lib.progress import Progress
 from lib.prompts.languages import language_name
 from lib.reading.files.api import is_api_record
@@ -32,7 +31,7 @@ def write_rows(
         write_questions(chunk, num_questions=0, seed=recipe.seed)
     candidates, progress = list[Candidate](), Progress("chunks", len(chunks))
     for share in shares:
-        for candidate in [_row_of(share.given, recipe)] if share.given else _rows_on(share, recipe):
+        for candidate in _rows_on(share, recipe):
             candidates.append(candidate)
             if candidate.question is not None:
                 on_question(candidate.question)
@@ -44,6 +43,12 @@ def write_rows(
 
 def _rows_on(share: Share, recipe: Recipe) -> Iterator[Candidate]:
     chunk = share.chunk
+    if share.given:
+        candidate = Candidate.of_given(share.given, recipe)
+        # A record of an API gets no five fields: rules cannot explain a call.
+        candidate.question = candidate.by_rule(recipe)
+        yield candidate
+        return
     drafts = write_questions(chunk, num_questions=share.count, seed=recipe.seed)
     for number, draft in enumerate(drafts):
         candidate = Candidate(chunk, (share.place, number), recipe.max_repairs)
@@ -55,20 +60,6 @@ def _rows_on(share: Share, recipe: Recipe) -> Iterator[Candidate]:
         except Rejection as refusal:  # rules would write the same again
             candidate.refuse(refusal, draft.text, draft.cot_answer)
         yield candidate
-
-
-def _row_of(given: Given, recipe: Recipe) -> Candidate:
-    """The given reasoning, or a quote of the sentence that holds the answer."""
-    candidate, reply = Candidate.of_given(given, recipe), ""
-    try:
-        # A record of an API gets no five fields: rules cannot explain a call.
-        reply = label_of(given)
-        candidate.question = gates.judge_given(
-            given.question, given.oracles, reply, recipe, by_teacher=False
-        )
-    except Rejection as refusal:
-        candidate.refused = refusal.of(given.question, reply)
-    return candidate
 
 
 def require_possible(chunks: Sequence[Chunk], recipe: Recipe) -> None:

@@ -23,20 +23,16 @@ from lib.endpoints import EndpointSettings
 from lib.engine.batch import BatchEndpoint, in_batches
 from lib.engine.budget import budget_of
 from lib.engine.endpoint import Endpoint, chat_request
-from lib.engine.faults import EndpointError
 from lib.engine.ledger import Ledger
 from lib.engine.replies import Reply
-from lib.gen.ask.rows import Candidate, RowWriter, first_request
+from lib.gen.ask.rows import Ask, Candidate, OnQuestion, RowWriter, first_request
 from lib.gen.ask.shares import Share
 from lib.progress import Progress
 from lib.prompts.student import Message
 from lib.recipe import Recipe
-from lib.records import Question
-from lib.settings import SetupError
 
 Item = TypeVar("Item")
 Prepared = TypeVar("Prepared")
-OnQuestion = Callable[[Question], None]
 Start = tuple[tuple[Share, ...], list[Message] | None]  # the first request, if it is made already
 
 # Chunks at work for each request in flight: enough that answers never lack questions.
@@ -45,51 +41,30 @@ _AHEAD = 1000  # chunks prepared before they can be begun
 _BURST = 8
 
 
-class Sender:
-    """Sends each request to the endpoint of its role, and counts those that fail."""
+def _sender(endpoints: Mapping[str, Endpoint | BatchEndpoint]) -> Ask:
+    """Sends each request to the endpoint of its role; without a judge, the teacher is asked."""
 
-    def __init__(self, endpoints: Mapping[str, Endpoint | BatchEndpoint]) -> None:
-        self._endpoints = endpoints
-        self._sent, self._failures = 0, list[EndpointError]()
+    async def ask(messages: list[Message], *, role: str = "teacher", **options: Any) -> Reply:
+        return await endpoints.get(role, endpoints["teacher"]).ask(messages, **options)
 
-    async def ask(self, messages: list[Message], *, role: str = "teacher", **options: Any) -> Reply:
-        """One reply. The role "judge" is the teacher's where the judge has no endpoint."""
-        self._sent += 1
-        endpoint = self._endpoints.get(role, self._endpoints["teacher"])
-        try:
-            return await endpoint.ask(messages, **options)
-        except EndpointError as error:
-            self._failures.append(error)
-            raise
-
-    def demand_all(self) -> None:
-        """Raises SetupError: some requests failed."""
-        if self._failures:
-            raise SetupError(
-                f"{len(self._failures):,} of {self._sent:,} requests failed ({self._failures[0]}). "
-                "The replies that came are in the ledger: run this again to ask only the missing "
-                "ones. One that fails again is left out, with its reason in rejected.jsonl."
-            )
+    return ask
 
 
 def ask_in_batches(
-    groups: Iterable[tuple[Share, ...]],
-    recipe: Recipe,
-    roles: Mapping[str, EndpointSettings],
+    groups: Iterable[tuple[Share, ...]], recipe: Recipe, roles: Mapping[str, EndpointSettings]
 ) -> list[Candidate]:
     """Everything about the chunks through the Batch API."""
     groups = list(groups)
     with closing(Ledger()) as ledger:
         endpoints = {role: BatchEndpoint(settings, ledger) for role, settings in roles.items()}
 
-        async def attempt() -> tuple[Sender, list[Candidate]]:
-            sender = Sender(endpoints)
-            writer = RowWriter(recipe, sender.ask)
+        async def attempt() -> tuple[RowWriter, list[Candidate]]:
+            writer = RowWriter(recipe, _sender(endpoints))
             found = [await writer.rows_of(shares) for shares in groups]
-            return sender, [candidate for candidates in found for candidate in candidates]
+            return writer, [candidate for candidates in found for candidate in candidates]
 
-        sender, candidates = in_batches(list(endpoints.values()), attempt)
-    sender.demand_all()
+        writer, candidates = in_batches(list(endpoints.values()), attempt)
+    writer.demand_all()
     return candidates
 
 
@@ -109,8 +84,7 @@ async def ask_live(
             )
             for role, settings in roles.items()
         }
-        sender = Sender(endpoints)
-        writer = RowWriter(recipe, sender.ask, on_question)
+        writer = RowWriter(recipe, _sender(endpoints), on_question)
         progress = Progress("chunks", 0, note=endpoints["teacher"].note)
         room = asyncio.Semaphore(_CHUNKS_PER_REQUEST * recipe.concurrency)
         answered: list[tuple[int, tuple[Share, ...]]] = []  # the reply's position in the ledger
@@ -155,7 +129,7 @@ async def ask_live(
         if failed:  # not raised within `except`: IPython shows no error whose context is a group
             raise failed[0]
         progress.close()
-    sender.demand_all()
+    writer.demand_all()
     return candidates
 
 

@@ -8,11 +8,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from lib import store
 from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.tasks import run
 from lib.gen.ask import built_in_teacher
-from lib.gen.ask.live import OnQuestion, ask_in_batches, ask_live
-from lib.gen.ask.rows import Candidate, Rating
+from lib.gen.ask.live import ask_in_batches, ask_live
+from lib.gen.ask.rows import Candidate, OnQuestion, Rating
 from lib.gen.ask.shares import Share, request_groups
 from lib.gen.duplicate_questions import drop_ambiguous, drop_asked, drop_similar
 from lib.gen.gates import GATES
@@ -23,15 +24,6 @@ from lib.rag.embedder import Embedder, load_embedder
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, Rejected
 from lib.settings import SetupError, home, portable
-from lib.store import (
-    artefact_dir,
-    building,
-    fingerprint,
-    read_json,
-    read_jsonl,
-    write_json,
-    write_jsonl,
-)
 from lib.text import one_line
 from offline.teacher import NAME, NOTICE
 
@@ -87,7 +79,7 @@ def ask_teacher(
     if recipe.language and not can_check(recipe.language):
         print(f"language = {recipe.language!r} is asked for, but not checked: it is not known.")
     if isinstance(chunks, Sequence):
-        target = artefact_dir("questions", recipe.run_name, asking.made_of(chunks))
+        target = store.artefact_dir("questions", recipe.run_name, asking.made_of(chunks))
         if target.exists():
             print(f"Already written: {portable(target)}. The teacher is not asked again.")
             return _read(target)
@@ -141,7 +133,7 @@ class Asking:
             "embedder": self.embedder.identity if self.embedder else "",
             "chunks": [(chunk.id, chunk.title, chunk.text) for chunk in chunks],
         }
-        return made_of | ({"own": fingerprint(self.own)} if self.own else {})
+        return made_of | ({"own": store.fingerprint(self.own)} if self.own else {})
 
     def ask(self, groups: Iterator[tuple[Share, ...]], on_question: OnQuestion) -> list[Candidate]:
         if not self.roles:
@@ -192,19 +184,19 @@ def _write(candidates: Sequence[Candidate], asking: Asking, chunks: Sequence[Chu
         "repaired": sum(candidate.repairs_left < recipe.max_repairs for candidate in taken),
         "made_of": {key: value for key, value in made_of.items() if key != "chunks"},
     }
-    target = artefact_dir("questions", recipe.run_name, made_of)
-    with building(target) as folder:
-        write_jsonl(folder / "questions.jsonl", questions)
-        write_jsonl(folder / "rejected.jsonl", rejected)
-        write_jsonl(folder / "ratings.jsonl", ratings)
-        write_json(folder / "manifest.json", manifest)
+    target = store.artefact_dir("questions", recipe.run_name, made_of)
+    with store.building(target) as folder:
+        store.write_jsonl(folder / "questions.jsonl", questions)
+        store.write_jsonl(folder / "rejected.jsonl", rejected)
+        store.write_jsonl(folder / "ratings.jsonl", ratings)
+        store.write_json(folder / "manifest.json", manifest)
     return Generated(questions, rejected, teacher, target, ratings, unwritten)
 
 
 def _why_none(teacher: str, rejected: Sequence[Rejected], recipe: Recipe) -> str:
     """The most frequent gate and its first row; all rows are kept, though no artefact is made."""
     path = home() / "artefacts" / "questions" / f"{recipe.run_name}.rejected.jsonl"
-    write_jsonl(path, rejected)
+    store.write_jsonl(path, rejected)
     reasons = frequent_gates(rejected) or "none was written"
     said = f"No question of the teacher {teacher} passed the gates ({reasons}; {portable(path)}). "
     return said + (frequent_reason(rejected, recipe) or "Look at the documents' text.")
@@ -233,13 +225,13 @@ def frequent_reason(rejected: Sequence[Rejected], recipe: Recipe) -> str:
 
 def _read(folder: Path) -> Generated:
     try:
-        manifest = read_json(folder / "manifest.json")
+        manifest = store.read_json(folder / "manifest.json")
         return Generated(
-            [Question(**row) for row in read_jsonl(folder / "questions.jsonl")],
-            [Rejected(**row) for row in read_jsonl(folder / "rejected.jsonl")],
+            [Question(**row) for row in store.read_jsonl(folder / "questions.jsonl")],
+            [Rejected(**row) for row in store.read_jsonl(folder / "rejected.jsonl")],
             manifest["teacher"],
             folder,
-            [Rating(**row) for row in read_jsonl(folder / "ratings.jsonl")],
+            [Rating(**row) for row in store.read_jsonl(folder / "ratings.jsonl")],
             manifest["unwritten"],
         )
     except (OSError, ValueError, TypeError, KeyError) as error:

@@ -35,8 +35,9 @@ _FINAL = ("content_filter", "refused")  # gates whose refusals asking again cann
 # Gates that show the question to be at fault: another question is asked for.
 _QUESTIONS_FAULT = ("told", "teacher_refused", "passage_dependency", "rating")
 
-# Sends one request: live.Sender.ask. It raises EndpointError where no reply came, and counts that.
+# Sends a request (messages, role and sampling); it raises EndpointError where no reply comes.
 Ask = Callable[..., Awaitable[Reply]]
+OnQuestion = Callable[[Question], None]
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,17 @@ class Candidate:
     @property
     def oracles(self) -> tuple[Chunk, ...]:
         return self.given.oracles if self.given else (self.chunk,)
+
+    def by_rule(self, recipe: Recipe) -> Question | None:
+        """The given question with the given reasoning, or with a quote; None = it is refused."""
+        assert self.given is not None
+        question, oracles, reply = self.given.question, self.oracles, ""
+        try:
+            reply = label_of(self.given)
+            return gates.judge_given(question, oracles, reply, recipe, by_teacher=False)
+        except Rejection as refusal:
+            self.refused = refusal.of(question, reply)
+            return None
 
     def with_text(self, text: str) -> Question:
         if self.given:
@@ -102,19 +114,17 @@ def first_request(
     shares: Sequence[Share], recipe: Recipe, prompts: TeacherPrompts
 ) -> dict[str, Any]:
     """The request that `rows_of` begins with: messages, max_tokens and temperature."""
+    chunks, counts = [share.chunk for share in shares], [share.count for share in shares]
+    is_api = is_api_record(chunks[0].text)
     if given := shares[0].given:
-        question, is_api = given.question, is_api_record(given.oracles[0].text)
-        task = "api_answer" if is_api else "rationale"
-        asked = {"question": question.text, "answer": question.answer}
-        messages = prompts.ask(task, *given.oracles, **asked)
+        task, asked = "api_answer" if is_api else "rationale", given.question
+        messages = prompts.ask(task, *given.oracles, question=asked.text, answer=asked.answer)
         sampling = {"max_tokens": recipe.max_cot_answer_tokens, "temperature": recipe.temperature}
         return {"messages": messages, **sampling}
-    chunks, counts = [share.chunk for share in shares], [share.count for share in shares]
-    whole = asks_whole_rows(chunks[0], recipe)
-    if whole:
+    if whole := asks_whole_rows(chunks[0], recipe):
         task = "pairs" if recipe.dataset_kind == "qa" else "joint"
     else:
-        task = "instructions" if is_api_record(chunks[0].text) else "questions"
+        task = "instructions" if is_api else "questions"
     count = str(counts[0])
     messages = prompts.ask(task, *chunks, count=count, counts=teacher.say_counts(counts))
     return {"messages": messages, **_sampling(recipe, whole, sum(counts))}
@@ -133,13 +143,10 @@ class RowWriter:
     """
 
     def __init__(
-        self,
-        recipe: Recipe,
-        ask: Ask,
-        on_question: Callable[[Question], None] = lambda question: None,
+        self, recipe: Recipe, ask: Ask, on_question: OnQuestion = lambda question: None
     ) -> None:
-        self._recipe, self._on_question = recipe, on_question
-        self._ask = partial(ask, max_tokens=recipe.max_cot_answer_tokens)
+        self._recipe, self._send, self._on_question = recipe, ask, on_question
+        self._sent, self._failures = 0, list[EndpointError]()
         self._unreadable = Counter[str]()  # what was asked for → such replies in a row
         self.unfinished = set[str]()  # chunks about which a request failed
         self.prompts = load_prompts(recipe)
@@ -151,41 +158,44 @@ class RowWriter:
 
         `first`: the messages of `first_request`, if they are made already.
         """
-        if given := shares[0].given:
-            return [await self._row_of(given, shares)]
+        recipe, chunks = self._recipe, [share.chunk for share in shares]
+        given, whole = shares[0].given, asks_whole_rows(chunks[0], recipe)
+        messages = first or first_request(shares, recipe, self.prompts)["messages"]
         candidates = [
-            Candidate(share.chunk, (share.place, number), self._recipe.max_repairs)
+            Candidate(share.chunk, (share.place, number), recipe.max_repairs)
             for share in shares
             for number in range(share.count)
         ]
-        chunks = [share.chunk for share in shares]
-        messages = first or first_request(shares, self._recipe, self.prompts)["messages"]
-        talk = _Talk(messages, chunks, asks_whole_rows(chunks[0], self._recipe))
         try:
-            await self._write(candidates, talk, priority=FIRST)
-        except EndpointError:  # the sender has counted it, and the run will say so
+            if given is None:
+                await self._write(candidates, _Talk(messages, chunks, whole), priority=FIRST)
+            else:
+                candidates = [Candidate.of_given(given, recipe)]
+                talk = _Talk(messages, given.oracles, whole=bool(given.reasoning))
+                question = candidates[0].by_rule(recipe) if given.reasoning else given.question
+                if question is not None:
+                    await self._finish(candidates[0], question, talk, question.cot_answer)
+        except EndpointError:  # it is counted, and the run will say so
             self.unfinished |= {chunk.id for chunk in chunks}
         return candidates
 
-    async def _row_of(self, given: Given, shares: Sequence[Share]) -> Candidate:
-        """Have the reasoning written that leads to a given answer, unless that is given too."""
-        candidate, question = Candidate.of_given(given, self._recipe), given.question
-        messages, reply = list[Message](), ""
+    async def _ask(self, messages: list[Message], **options: Any) -> Reply:
+        self._sent += 1
         try:
-            if given.reasoning:
-                reply = label_of(given)
-                question = gates.judge_given(
-                    question, given.oracles, reply, self._recipe, by_teacher=False
-                )
-            else:
-                messages = first_request(shares, self._recipe, self.prompts)["messages"]
-            talk = _Talk(messages, given.oracles, whole=bool(given.reasoning))
-            await self._finish(candidate, question, talk, reply)
-        except Rejection as refusal:
-            candidate.refused = refusal.of(question, reply)
-        except EndpointError:  # the sender has counted it, and the run will say so
-            self.unfinished.add(candidate.chunk.id)
-        return candidate
+            most = {"max_tokens": self._recipe.max_cot_answer_tokens}
+            return await self._send(messages, **most | options)
+        except EndpointError as error:
+            self._failures.append(error)
+            raise
+
+    def demand_all(self) -> None:
+        """Raises SetupError: some requests failed."""
+        if self._failures:
+            raise SetupError(
+                f"{len(self._failures):,} of {self._sent:,} requests failed ({self._failures[0]}). "
+                "The replies that came are in the ledger: run this again to ask only the missing "
+                "ones. One that fails again is left out, with its reason in rejected.jsonl."
+            )
 
     def _note_readable(self, asked_for: str, reply: str, refusal: Rejection | None) -> None:
         """Raises SetupError: it is one of many in a row that cannot be read.

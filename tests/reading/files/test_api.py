@@ -7,12 +7,7 @@ from typing import Any
 
 import pytest
 
-from lib.prompts.api_answer import (
-    API_FIELDS,
-    ApiAnswer,
-    format_api_answer,
-    parse_api_answer,
-)
+from lib.prompts.api_answer import API_FIELDS, format_api_answer, parse_api_answer
 from lib.reading.files.api import RECORD_FIELDS, api_document, is_api_record
 from lib.recipe import Recipe
 from lib.text import one_line
@@ -29,7 +24,13 @@ RECORD: dict[str, Any] = {
     "example_code": "import hub\nmodel = hub.load('depth')",
     "meta": None,
 }
-ANSWER = ApiAnswer("Vision", 'hub.load("a", b=1)', "Hub", "It loads, then runs.", "a = 1\nb = 2")
+ANSWER = {
+    "domain": "Vision",
+    "api_call": 'hub.load("a", b=1)',
+    "api_provider": "Hub",
+    "explanation": "It loads, then runs.",
+    "code": "a = 1\nb = 2",
+}
 
 
 def test_a_record_becomes_one_document() -> None:
