@@ -60,15 +60,8 @@ class Splitter:
         starts = [page.start for page in document.pages]
         for start, end, length, *marks in self.pieces(document.text):
             page = document.pages[bisect_right(starts, start) - 1]
-            chunk = Chunk(
-                id=f"{document.id}#{start}",
-                document_id=document.id,
-                title=document.title,
-                page=page.number,
-                start=start,
-                end=end,
-                text=document.text[start:end],
-            )
+            place = page.number, start, end, document.text[start:end]
+            chunk = Chunk(f"{document.id}#{start}", document.id, document.title, *place)
             if not marks:
                 dropped.append(Rejected("", chunk.id, "short", f"only {length} characters"))
                 continue

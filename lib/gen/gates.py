@@ -30,6 +30,17 @@ MAX_QUESTION_WORDS = 60
 # An unspaced script's words are its characters: 4 of them say about what one English word says.
 MAX_QUESTION_CHARS = 400
 
+_REMEDIES = {
+    **dict.fromkeys(
+        ("parsable", "quoted", "verbatim"),
+        "Set prompt_variant to 'llama', for open models, or take another teacher.",
+    ),
+    "complete": "Raise max_question_tokens and max_cot_answer_tokens.",
+    "refused": "Mend what the endpoint complains of (too many tokens: max_question_tokens, "
+    "max_cot_answer_tokens, chunk_chars), or take another teacher.",
+    "empty": "Set the reasoning parser of its server, if it thinks, or take another teacher.",
+}
+
 _LEANS_ON = re.compile(
     # One \b before all: the search is over at most places at once.
     r"\b(?:(?:this|these|those(?! (?:who|that|which|of|with|in|from))|the (?:above|given|provided|"
@@ -257,6 +268,13 @@ def _check_language(what: str, text: str, recipe: Recipe) -> None:
     language = language_name(recipe.language)
     if language and not is_in(text, language):
         raise Rejection("language", f"{what} is not in {language}")
+
+
+def remedy(gate: str, recipe: Recipe) -> str:
+    """What to do where a gate refuses most replies."""
+    said = _REMEDIES.get(gate, "Look at the documents' text, or take another teacher.")
+    is_set = f"'{recipe.prompt_variant}'" in said
+    return "Take another teacher." if is_set else said
 
 
 class Rejection(Exception):

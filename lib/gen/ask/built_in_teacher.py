@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from lib.gen import gates
-from lib.gen.ask.rows import Candidate
+from lib.gen.ask.rows import Candidate, candidates_of
 from lib.gen.ask.shares import Share
 from lib.gen.gates import Rejection
 from lib.progress import Progress
@@ -42,16 +42,14 @@ def write_rows(
 
 
 def _rows_on(share: Share, recipe: Recipe) -> Iterator[Candidate]:
-    chunk = share.chunk
+    chunk, candidates = share.chunk, candidates_of(share, recipe)
     if share.given:
-        candidate = Candidate.of_given(share.given, recipe)
         # A record of an API gets no five fields: rules cannot explain a call.
-        candidate.question = candidate.by_rule(recipe)
-        yield candidate
+        candidates[0].question = candidates[0].by_rule(recipe)
+        yield candidates[0]
         return
     drafts = write_questions(chunk, num_questions=share.count, seed=recipe.seed)
-    for number, draft in enumerate(drafts):
-        candidate = Candidate(chunk, (share.place, number), recipe.max_repairs)
+    for candidate, draft in zip(candidates, drafts, strict=False):
         try:
             gates.check_question(draft.text, chunk, recipe)
             question = gates.judge_answer(draft, chunk, draft.cot_answer, recipe)

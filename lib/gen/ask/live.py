@@ -8,7 +8,7 @@ Both run the same coroutine (rows.py) for each chunk. What live sending adds is 
   thread that cuts documents would hold it for 5 ms.
 * A chunk whose first request is in the ledger waits until all others are under way: after a kill
   the first request that costs something is sent at once.
-* Only so many chunks are at work at a time, and one that waits holds no messages: 100,000 fit.
+* Only so many chunks are at work at a time: 100,000 fit.
 """
 
 import asyncio
@@ -33,7 +33,6 @@ from lib.recipe import Recipe
 
 Item = TypeVar("Item")
 Prepared = TypeVar("Prepared")
-Start = tuple[tuple[Share, ...], list[Message] | None]  # the first request, if it is made already
 
 # Chunks at work for each request in flight: enough that answers never lack questions.
 _CHUNKS_PER_REQUEST = 4
@@ -78,12 +77,10 @@ async def ask_live(
     async with AsyncExitStack() as stack:
         stack.enter_context(_quick_switches())
         ledger, budget = stack.enter_context(closing(Ledger())), budget_of(recipe)
-        endpoints = {
-            role: await stack.enter_async_context(
-                Endpoint(settings, recipe, ledger=ledger, budget=budget)
-            )
-            for role, settings in roles.items()
-        }
+        endpoints = {}
+        for role, settings in roles.items():
+            endpoint = Endpoint(settings, recipe, ledger=ledger, budget=budget)
+            endpoints[role] = await stack.enter_async_context(endpoint)
         writer = RowWriter(recipe, _sender(endpoints), on_question)
         progress = Progress("chunks", 0, note=endpoints["teacher"].note)
         room = asyncio.Semaphore(_CHUNKS_PER_REQUEST * recipe.concurrency)
@@ -91,24 +88,24 @@ async def ask_live(
         candidates: list[Candidate] = []
         begun = 0
 
-        def unanswered(shares: tuple[Share, ...]) -> Start | None:
-            """In the thread: shares and first request; None, put off: the ledger answers it."""
+        def unanswered(shares: tuple[Share, ...]) -> tuple[Share, ...] | None:
+            """In the thread: the shares; None, put off: the ledger answers their first request."""
             first = first_request(shares, recipe, writer.prompts)
             position = ledger.position(Ledger.key(chat_request(roles["teacher"], **first)))
             if position is None:
-                return shares, first["messages"]
+                return shares
             answered.append((position, shares))
             return None
 
-        async def work_on(shares: tuple[Share, ...], first: list[Message] | None) -> None:
-            candidates.extend(await writer.rows_of(shares, first))
+        async def work_on(shares: tuple[Share, ...]) -> None:
+            candidates.extend(await writer.rows_of(shares))
             progress.advance(sum(share.chunk.id not in writer.unfinished for share in shares))
 
-        async def begin(start: Start, group: asyncio.TaskGroup) -> None:
+        async def begin(shares: tuple[Share, ...], group: asyncio.TaskGroup) -> None:
             nonlocal begun
             await room.acquire()
-            progress.total += len(start[0])
-            group.create_task(work_on(*start)).add_done_callback(lambda _: room.release())
+            progress.total += len(shares)
+            group.create_task(work_on(shares)).add_done_callback(lambda _: room.release())
             begun += 1
             if begun % _BURST == 0:
                 await asyncio.sleep(0)
@@ -118,12 +115,12 @@ async def ask_live(
             # aclosing: the thread must have ended before the ledger that it reads is closed.
             from_thread = aclosing(_from_thread(groups, unanswered))
             async with from_thread as new, asyncio.TaskGroup() as group:
-                async for start in new:
-                    await begin(start, group)
+                async for shares in new:
+                    await begin(shares, group)
                 # The last asked first: requests that follow from its reply may not be answered.
                 answered.sort(key=itemgetter(0))
                 while answered:
-                    await begin((answered.pop()[1], None), group)
+                    await begin(answered.pop()[1], group)
         except BaseExceptionGroup as errors:
             failed += errors.exceptions
         if failed:  # not raised within `except`: IPython shows no error whose context is a group

@@ -16,7 +16,7 @@ from lib.gen.ask.live import ask_in_batches, ask_live
 from lib.gen.ask.rows import Candidate, OnQuestion, Rating
 from lib.gen.ask.shares import Share, request_groups
 from lib.gen.duplicate_questions import drop_ambiguous, drop_asked, drop_similar
-from lib.gen.gates import GATES
+from lib.gen.gates import GATES, remedy
 from lib.gen.own_questions import Given
 from lib.prompts.languages import can_check
 from lib.prompts.teacher import load_prompts
@@ -26,15 +26,6 @@ from lib.records import Chunk, Question, Rejected
 from lib.settings import SetupError, home, portable
 from lib.text import one_line
 from offline.teacher import NAME, NOTICE
-
-_OTHER_PROMPTS = "Set prompt_variant to 'llama', for open models, or take another teacher."
-_REMEDIES = {  # gate → what to do where it refuses most questions
-    **dict.fromkeys(("parsable", "quoted", "verbatim"), _OTHER_PROMPTS),
-    "complete": "Raise max_question_tokens and max_cot_answer_tokens.",
-    "refused": "Mend what the endpoint complains of (too many tokens: max_question_tokens, "
-    "max_cot_answer_tokens, chunk_chars), or take another teacher.",
-    "empty": "Set the reasoning parser of its server, if it thinks, or take another teacher.",
-}
 
 
 @dataclass(frozen=True)
@@ -70,10 +61,9 @@ def ask_teacher(
 ) -> Generated:
     """Questions on the chunks and their answers; and the reasoning of people's `own` questions.
 
-    `chunks` may come one by one while the first are already asked about. If those of a list were
-    asked about before with the same teacher, prompts and knobs, the rows are read, not asked again.
-    `on_question` is called with each row as it passes its gates (of batches, at the end); repeated
-    rows are rejected at the end.
+    `chunks` may come one by one. Of a list that was asked about before with the same teacher,
+    prompts and knobs, the rows are read. `on_question` is called with each row as it passes its
+    gates (of batches, at the end); repeated rows are rejected at the end.
     """
     asking = Asking(recipe, own)
     if recipe.language and not can_check(recipe.language):
@@ -118,8 +108,7 @@ class Asking:
     def made_of(self, chunks: Sequence[Chunk]) -> dict[str, Any]:
         """All that the questions depend on: not the teacher's address, nor its key.
 
-        Prompts count by their texts, gates and parsers by the version in gates.py. After a change
-        the replies still come from the ledger, for requests that did not change.
+        Prompts count by their texts, gates and parsers by the version in gates.py.
         """
         teacher: dict[str, Any] = {"name": teacher_name()}
         if self.roles:
@@ -217,10 +206,7 @@ def frequent_reason(rejected: Sequence[Rejected], recipe: Recipe) -> str:
     said = f"The first: {one_line(item.reason)[:300]}. "
     if item.cot_answer:
         said += f"The reply: “{one_line(item.cot_answer)[:200]}”. "
-    remedy = _REMEDIES.get(gate, "Look at the documents' text, or take another teacher.")
-    if remedy == _OTHER_PROMPTS and recipe.prompt_variant == "llama":
-        remedy = "Take another teacher."
-    return said + remedy
+    return said + remedy(gate, recipe)
 
 
 def _read(folder: Path) -> Generated:

@@ -59,10 +59,6 @@ class Candidate:
     refused: Rejected | None = None  # why it was refused last: if nothing follows, it is rejected
     rating: Rating | None = None
 
-    @classmethod
-    def of_given(cls, given: Given, recipe: Recipe) -> Self:
-        return cls(given.oracles[0], (0, given.row), recipe.max_repairs, given)
-
     @property
     def oracles(self) -> tuple[Chunk, ...]:
         return self.given.oracles if self.given else (self.chunk,)
@@ -94,6 +90,11 @@ class Candidate:
             return False
         self.repairs_left -= 1
         return True
+
+
+def candidates_of(share: Share, recipe: Recipe) -> list[Candidate]:
+    places = [(share.place, number) for number in range(share.count)]
+    return [Candidate(share.chunk, place, recipe.max_repairs, share.given) for place in places]
 
 
 @dataclass(frozen=True)
@@ -151,26 +152,16 @@ class RowWriter:
         self.unfinished = set[str]()  # chunks about which a request failed
         self.prompts = load_prompts(recipe)
 
-    async def rows_of(
-        self, shares: Sequence[Share], first: list[Message] | None = None
-    ) -> list[Candidate]:
-        """Ask for questions, answer each, check, repair: everything about these chunks.
-
-        `first`: the messages of `first_request`, if they are made already.
-        """
-        recipe, chunks = self._recipe, [share.chunk for share in shares]
-        given, whole = shares[0].given, asks_whole_rows(chunks[0], recipe)
-        messages = first or first_request(shares, recipe, self.prompts)["messages"]
-        candidates = [
-            Candidate(share.chunk, (share.place, number), recipe.max_repairs)
-            for share in shares
-            for number in range(share.count)
-        ]
+    async def rows_of(self, shares: Sequence[Share]) -> list[Candidate]:
+        """Ask for questions, answer each, check, repair: everything about these chunks."""
+        recipe, chunks, given = self._recipe, [share.chunk for share in shares], shares[0].given
+        messages = first_request(shares, recipe, self.prompts)["messages"]
+        candidates = [candidate for share in shares for candidate in candidates_of(share, recipe)]
         try:
             if given is None:
-                await self._write(candidates, _Talk(messages, chunks, whole), priority=FIRST)
+                talk = _Talk(messages, chunks, asks_whole_rows(chunks[0], recipe))
+                await self._write(candidates, talk, priority=FIRST)
             else:
-                candidates = [Candidate.of_given(given, recipe)]
                 talk = _Talk(messages, given.oracles, whole=bool(given.reasoning))
                 question = candidates[0].by_rule(recipe) if given.reasoning else given.question
                 if question is not None:
@@ -207,14 +198,10 @@ class RowWriter:
             return
         self._unreadable[asked_for] += 1
         if self._unreadable[asked_for] == _UNREADABLE_IN_ROW:
-            other = ""
-            if self._recipe.prompt_variant == "gpt":
-                other = "set prompt_variant to 'llama' if it is an open model, "
             raise SetupError(
                 f"{_UNREADABLE_IN_ROW} {asked_for} of the teacher in a row cannot be read "
-                f"({refusal.reason}). The last: “{one_line(reply)[:300]}”. Nothing more is "
-                f"asked: {other}take another teacher, or raise max_question_tokens or "
-                "max_cot_answer_tokens."
+                f"({refusal.reason}). The last: “{one_line(reply)[:300]}”. Nothing more is asked. "
+                f"{gates.remedy(refusal.gate, self._recipe)}"
             )
 
     async def _write(

@@ -18,7 +18,7 @@ class Share:
     """How many questions one chunk is asked for."""
 
     chunk: Chunk
-    place: int  # of the chunk among those asked about, from 1
+    place: int  # of the chunk among those asked about, from 1; before them, of people's questions
     count: int
     given: Given | None = None  # a question of people's own, in place of such questions
 
@@ -31,7 +31,7 @@ def request_groups(
     Each is yielded as soon as it is known: chunks may come one by one, document by document. The
     questions of people's own come first, each alone.
     """
-    yield from ((Share(given.oracles[0], 0, 1, given),) for given in own)
+    yield from ((Share(g.oracles[0], n - len(own), 1, g),) for n, g in enumerate(own))
     small: list[Share] = []
     for share in shares(chunks, recipe):
         if not asks_whole_rows(share.chunk, recipe):
