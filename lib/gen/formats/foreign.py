@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 from lib.dataset import BETWEEN_ORACLES, SPLITS, Row, oracle_places, write_dataset
@@ -29,7 +30,6 @@ BY_PROMPT = (
     "rows in the form of convert's chat, completion, alpaca, sharegpt or preference whose prompt "
     "is a <DOCUMENT>…</DOCUMENT> line for each document and then the question"
 )
-NO_ORACLE = "its oracle is unknown: it names no chunk, and no document holds a quote of its label"
 _SUFFIXES = (".jsonl", ".parquet", ".arrow")  # of a split in several, the first is read
 # `train.jsonl`, `validation-00000-of-00002.parquet`
 _SPLIT = re.compile(r"(train|val|dev|eval|test)(?:id|idation|uation)?(?![^\W_])")
@@ -70,25 +70,16 @@ def read_foreign(path: Path, *, unsaid: str) -> tuple[dict[str, list[Row]], list
         for number, given in enumerate(of_split, start=1):
             row = published(given, row_id=f"{found or 'row'}/{number}")
             split = split_of(str(given.get("split") or "")) or found or unsaid
-            if isinstance(row, str):
-                left_out.append(LeftOut(split, str(given.get("id", number)), row))
-                continue
-            if missing := [column for column in PUBLISHED if column not in row]:
-                raise SetupError(
-                    f"{path}: row {number} of {found or 'the file'} lacks {', '.join(missing)}; it "
-                    f"has {', '.join(given) or 'nothing'}. A RAFT row has {', '.join(PUBLISHED)}: "
-                    f"rename or add them, or give {BY_PROMPT}."
-                )
-            if isinstance(row["id"], int):
-                row["id"] = str(row["id"])
-            if reason := _unusable(row):
-                left_out.append(LeftOut(split, str(row["id"]), reason))
+            if isinstance(row, str) or (unusable := _unusable(row)):
+                reason = row if isinstance(row, str) else unusable
+                left_out.append(LeftOut(split, str(given.get("id", number)), reason))
             elif "chosen" not in given or row not in rows[split][-1:]:  # a row has several pairs
-                rows[split].append(row)
+                rows[split].append(row | {"id": str(row["id"])})
     _find_oracles([row for of_split in rows.values() for row in of_split])
+    no_oracle = "its oracle is unknown: it names no chunk, and no document holds its label's quotes"
     for split, of_split in rows.items():
         unknown = [row for row in of_split if row["oracle_context"] is None]
-        left_out += [LeftOut(split, str(row["id"]), NO_ORACLE) for row in unknown]
+        left_out += [LeftOut(split, row["id"], no_oracle) for row in unknown]
         rows[split] = [row for row in of_split if row["oracle_context"] is not None]
     return rows, left_out
 
@@ -119,10 +110,13 @@ def _find_oracles(rows: Sequence[Row]) -> None:
 
 def _unusable(row: Row) -> str:
     """Why a row cannot be converted; "" = it can."""
+    if missing := [column for column in PUBLISHED if column not in row]:
+        return f"it lacks {', '.join(missing)}"
     for column in _TEXTS:
         if column == "oracle_context" and row[column] is None:
             continue  # it may be found
-        if not isinstance(row[column], str) or not row[column].strip():
+        text = str(row[column]) if column == "id" else row[column]
+        if not isinstance(text, str) or not text.strip():
             return f"{column} is not a text, or is empty"
     context = row["context"]
     sentences = context.get("sentences") if isinstance(context, dict) else None
@@ -189,9 +183,9 @@ def _read_file(path: Path) -> list[Row]:
 
 
 def import_rows(path: Path) -> Path:
-    """Write the rows of a file or folder of another tool as a dataset; returns its folder.
+    """Write rows of another tool as a dataset, each document a chunk; returns its folder.
 
-    A document's text is its chunk. An instruction is written anew, as our students are asked.
+    An instruction is written anew, as our students are asked.
     """
     rows, left_out = read_foreign(path, unsaid="train")
     if not any(rows.values()):
@@ -233,31 +227,24 @@ def import_rows(path: Path) -> Path:
 
 def _example(row: Row, split: str, refusal: str) -> RaftExample:
     texts, titles = context_texts(row), (row["context"].get("title") or [[]])[0]
-    places, oracles = [None] * len(texts), [_chunk(row["oracle_context"], "", None)]
-    if is_ours(row):
-        places = row["context_chunks"]
-        oracles = [
-            _chunk(t, "", p) for t, p in zip(oracle_texts(row), oracle_places(row), strict=True)
-        ]
-    oracle, more = oracles[0], tuple(oracles[1:])
+    places = row["context_chunks"] if is_ours(row) else [None] * len(texts)
+    of_oracles = oracle_places(row) if is_ours(row) else [None]
+    oracle, *more = map(_chunk, oracle_texts(row), repeat(""), of_oracles)
     titles = [*titles, *[""] * len(texts)]  # other tools may leave some out
     context = tuple(map(_chunk, texts, titles, places))
     ids = [chunk.id for chunk in context]
-    label = row["cot_answer"]
+    label, asked = row["cot_answer"], (row["id"], oracle.id, row["question"])
     return RaftExample(
         id=row["id"],
         kind=kind_of(row),
         split=split,
-        question=Question(
-            *(row["id"], oracle.id, row["question"], label, final_answer(row)),
-            tuple(chunk.id for chunk in more),
-        ),
+        question=Question(*asked, label, final_answer(row), tuple(chunk.id for chunk in more)),
         oracle=oracle,
         context=context,
         oracle_position=ids.index(oracle.id) if oracle.id in ids else None,
         label=label,
         refusal=refusal,
-        more_oracles=more,
+        more_oracles=tuple(more),
     )
 
 

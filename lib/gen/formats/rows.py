@@ -23,17 +23,7 @@ Fitted = Iterator[Row | str]  # a row, or why there is none
 OURS = ("kind", "answer", "oracle_position", "oracle", "context_chunks")
 _KNOWN = ("id", "type", *OURS, "more_oracles")
 _SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
-# Why a row is left out.
-NOT_EVAL = "not of the eval split"
-NO_ANSWER = "no final answer to compare with"
-MEMORISE = "the oracle is absent and the label answers: neither an answer nor a refusal is worse"
-NOTHING_WORSE = "the label refuses, and no answer to the question is known to compare it with"
-SAME = "both sides of a pair are the same"
-NO_DISTRACTOR = "no distractor"
-NO_PROMPT = (
-    "it has no prompt of <DOCUMENT>…</DOCUMENT> lines and one question, with one reply: its "
-    "documents, question and oracle cannot be known"
-)
+_NO_ANSWER = "no final answer to compare with"
 
 
 # --- the contents of an hf row -------------------------------------------------------------------
@@ -94,7 +84,10 @@ def published(row: Row, *, row_id: str) -> Row | str:
     *prompt, label = turns or [""]
     parsed = parse_prompt(plain_prompt([{"content": text} for text in prompt]))
     if not 1 <= len(prompt) <= 2 or parsed is None:
-        return NO_PROMPT
+        return (
+            "it has no prompt of <DOCUMENT>…</DOCUMENT> lines and one question, with one reply: "
+            "its documents, question and oracle cannot be known"
+        )
     question, documents, refusal = parsed
     found = {
         "id": row_id,
@@ -140,14 +133,10 @@ def completion(row: Row, *, prompt_column: str, completion_column: str, stop: st
 def evaluation(row: Row, *, split: str) -> Fitted:
     """Question and gold answer of an eval row; rows that were trained on test nothing."""
     if split != "eval" or not final_answer(row):
-        yield NOT_EVAL if split != "eval" else NO_ANSWER
+        yield "not of the eval split" if split != "eval" else _NO_ANSWER
         return
-    found: Row = {
-        "id": row["id"],
-        "question": row["question"],
-        "gold_final_answer": final_answer(row),
-        "cot_answer": row["cot_answer"],
-    }
+    found = {"id": row["id"], "question": row["question"], "gold_final_answer": final_answer(row)}
+    found["cot_answer"] = row["cot_answer"]
     if is_ours(row):
         found["oracle_chunk_ids"] = [place["chunk_id"] for place in oracle_places(row)]
         found["context_chunk_ids"] = [place["chunk_id"] for place in row["context_chunks"]]
@@ -181,9 +170,9 @@ def preference(row: Row, *, answer: str, refused: Sequence[Rejected]) -> Fitted:
     kind, label = kind_of(row), row["cot_answer"]
     worse: dict[str, str] = {}
     if kind == "memorise":
-        yield MEMORISE
+        yield "the oracle is absent and the label answers: neither answer nor refusal is worse"
     elif kind == "refuse" and not answer:
-        yield NOTHING_WORSE
+        yield "the label refuses, and no answer is known to compare it with"
     elif kind == "refuse":
         worse[answer] = "answer_without_oracle"
     else:
@@ -193,7 +182,7 @@ def preference(row: Row, *, answer: str, refused: Sequence[Rejected]) -> Fitted:
                 worse.setdefault(text, f"rejected_by_{item.gate}")
     for text, rejected_from in worse.items():
         if text.strip() == label.strip():
-            yield SAME
+            yield "both sides of a pair are the same"
             continue
         yield {
             "prompt": prompt_messages(row),
@@ -212,7 +201,7 @@ def triplets(row: Row, *, same: Mapping[str, set[str]]) -> Fitted:
     answer, oracles = final_answer(row), oracle_texts(row)
     distractors = [text for text in dict.fromkeys(context_texts(row)) if text not in oracles]
     if not answer or not distractors:
-        yield NO_DISTRACTOR if answer else NO_ANSWER
+        yield "no distractor" if answer else _NO_ANSWER
         return
     for text in distractors:
         if any(text in same[oracle] for oracle in oracles):
