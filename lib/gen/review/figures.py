@@ -5,10 +5,9 @@ from collections import Counter
 from itertools import combinations
 
 from lib.agreement import cohens_kappa
-from lib.gen.review.decisions import described
 from lib.gen.review.review import STATE_OF, Review
 
-ALPHA = 0.05
+TAIL = 0.025  # on either side of a 95% interval
 
 
 def report(review: Review) -> list[str]:
@@ -26,7 +25,7 @@ def report(review: Review) -> list[str]:
         lines.append(said)
         for row_id in differ:
             given = sorted(review.given[row_id].items())
-            lines.append(f"  {row_id}  {'; '.join(described(d) for _, d in given)}")
+            lines.append(f"  {row_id}  {'; '.join(str(d) for _, d in given)}")
     return [*lines, f"When applied: {review.summary() or 'no row changes'}."]
 
 
@@ -50,15 +49,12 @@ def count_interval(wrong: int, drawn: int, population: int) -> tuple[int, int]:
     from scipy.stats import hypergeom
 
     possible = range(wrong, population - drawn + wrong + 1)
-
-    def at_least(count: int) -> float:  # the chance of so many wrong ones in the sample, or more
-        return float(hypergeom.sf(wrong - 1, population, count, drawn))
-
-    def at_most(count: int) -> float:
-        return float(hypergeom.cdf(wrong, population, count, drawn))
-
-    low = bisect_left(possible, True, key=lambda count: at_least(count) > ALPHA / 2)
-    high = bisect_left(possible, True, key=lambda count: at_most(count) <= ALPHA / 2)
+    low = bisect_left(
+        possible, True, key=lambda count: hypergeom.sf(wrong - 1, population, count, drawn) > TAIL
+    )
+    high = bisect_left(
+        possible, True, key=lambda count: hypergeom.cdf(wrong, population, count, drawn) <= TAIL
+    )
     return possible[low], possible[high - 1]
 
 

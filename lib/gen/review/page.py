@@ -13,7 +13,7 @@ from typing import Any
 from markupsafe import Markup
 
 from lib.gen import show
-from lib.gen.review.decisions import REASONS, described
+from lib.gen.review.decisions import REASONS
 from lib.gen.review.figures import agreements, estimate
 from lib.gen.review.review import DIFFER, ORDERS, STATES, Review
 from lib.settings import SetupError, portable
@@ -145,7 +145,7 @@ def card_html(review: Review, row_id: str) -> Markup:
     why = f": {own.reason}" if own and own.reason else ""
     parts = [Markup('<p class="state {0}">{0}{1}</p>').format(state, why)]
     if others := review.others(row_id):
-        said = "; ".join(map(described, others))
+        said = "; ".join(map(str, others))
         parts.append(Markup('<p class="aside">Others: {}</p>').format(said))
     if doubts := review.suspicions(row):
         said = "; ".join(text for _, text in doubts)

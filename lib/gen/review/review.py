@@ -87,20 +87,16 @@ class Review:
         verdicts = {i: {d.verdict for d in given.values()} for i, given in self.given.items()}
         applied = {i: min(said, key=VERDICTS.index) for i, said in verdicts.items()}
         self.states = self._states(own)  # row id → one of STATES, as the reviewer decided
-        self.outcome = self.states if own == applied else self._states(applied)  # as all did
+        self.outcome = self._states(applied)  # as all did
         # How often the reviewer decided on a row: a page that shows an older state can be told.
         self.versions = Counter(d.row_id for d in of_reviewer)
 
     def _states(self, verdicts: Mapping[str, str]) -> dict[str, str]:
         states = dict.fromkeys(self.all_rows, "undecided")
         states |= {row_id: STATE_OF[verdict] for row_id, verdict in verdicts.items()}
-        picked = [
-            chunk.id
-            for i, verdict in verdicts.items()
-            if verdict == "pick"
-            for chunk in self.all_rows[i].oracles
-        ]
-        asked = {chunk_id for oracle in picked for chunk_id in (oracle, *self._same[oracle])}
+        picked = [self.all_rows[i] for i, verdict in verdicts.items() if verdict == "pick"]
+        oracles = {chunk.id for row in picked for chunk in row.oracles}
+        asked = oracles.union(*(self._same[oracle] for oracle in oracles))
         for row_id, row in self.all_rows.items() if asked else ():
             shown = {chunk.id for chunk in (*row.oracles, *row.context)}
             stays = row.split == "eval" or states[row_id] in ("picked", "rejected")
