@@ -56,12 +56,6 @@ class Files:
     def of(self, *splits: str) -> list[Row]:
         return [row for row in self.rows if row["split"] in splits]
 
-    def independent(self, rows: Sequence[Row]) -> list[Row]:
-        """One row of each draw: all questions of a chunk may share one."""
-        if self.parameters.get("distractors_per", "question") == "question":
-            return list(rows)
-        return list({tuple(_oracle_ids(row)): row for row in rows}.values())
-
 
 def add_command(commands: Any) -> None:
     parser = commands.add_parser("check", help="compute a dataset's counts again from its files")
@@ -96,8 +90,12 @@ def check_dataset(folder: Path) -> tuple[list[str], list[Check]]:
         rows = [row for split in SPLITS for row in dataset.rows(split)]
         chats = [messages for split in SPLITS for messages in dataset.chat(split)]
         files = Files(dataset, rows, chats)
+        sums, ids = dataset.manifest["files"], Counter(row["id"] for row in rows)
+        changed = (name for name, value in sums.items() if file_sha256(folder / name) != value)
+        repeated = (row_id for row_id, count in ids.items() if count > 1)
         return _counts(files), [
-            *(_files_are_whole(files), _ids_are_unique(files)),
+            _verdict("files have the manifest's checksums", len(sums), changed),
+            _verdict("ids are unique", len(rows), repeated),
             *_rows_keep_promises(files),
             *(_oracle_share(files), _place_is_uniform(files), _nothing_leaks(files)),
         ]
@@ -214,24 +212,14 @@ def _sizes(files: Files) -> tuple[int, int]:
 # --- all rows together ---------------------------------------------------------------------------
 
 
-def _files_are_whole(files: Files) -> Check:
-    sums, folder = files.dataset.manifest["files"], files.dataset.folder
-    wrong = (name for name, value in sums.items() if file_sha256(folder / name) != value)
-    return _verdict("files have the manifest's checksums", len(sums), wrong)
-
-
-def _ids_are_unique(files: Files) -> Check:
-    counts = Counter(row["id"] for row in files.rows)
-    wrong = (row_id for row_id, count in counts.items() if count > 1)
-    return _verdict("ids are unique", len(files.rows), wrong)
-
-
 def _oracle_share(files: Files) -> Check:
     from scipy.special import bdtr, bdtrc  # scipy.stats takes 40 MiB and a second
 
     knobs = files.parameters
     expected = (1 - knobs["refusal_probability"]) * knobs["oracle_probability"]
-    rows = files.independent(files.of("train", "valid"))
+    rows = files.of("train", "valid")
+    if knobs.get("distractors_per", "question") != "question":  # one draw for all of a chunk
+        rows = list({tuple(_oracle_ids(row)): row for row in rows}.values())
     shown = sum(row["kind"] == "oracle" for row in rows)
     tails = bdtr(shown, len(rows), expected), bdtrc(shown - 1, len(rows), expected)
     p_value = min(1.0, 2 * float(min(tails)))  # two-sided
@@ -267,10 +255,7 @@ def _nothing_leaks(files: Files) -> Check:
     """
 
     def used(split: str) -> set[str]:
-        places = [
-            p for row in files.of(split) for p in (*oracle_places(row), *row["context_chunks"])
-        ]
-        return {place["chunk_id"] for place in places}
+        return {i for row in files.of(split) for i in (*_oracle_ids(row), *_context_ids(row))}
 
     asked = {split: {i for row in files.of(split) for i in _oracle_ids(row)} for split in SPLITS}
     held_out = asked["valid"] | asked["eval"]

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 from lib.duplicates import Conflicts, conflicts, repeated
-from lib.endpoints import endpoint_settings
 from lib.gen.ask.estimates import estimate
 from lib.gen.ask.shares import drawn, shares
 from lib.gen.chunks import MIN_CHUNK_WORDS, Splitter, pieces_cache
@@ -173,11 +172,3 @@ def _cut_part(recipe: Recipe, files: Sequence[Source]) -> int:
             if recipe.chunker != "semantic":  # it embeds
                 splitter.pieces(entry.text)
     return cut
-
-
-def needs_all(recipe: Recipe) -> bool:
-    """Whether every document must be read before the first question."""
-    draws = recipe.max_chunks or recipe.questions_per_document
-    known_first = recipe.chunker == "semantic" or recipe.eval_doc_path or recipe.train_file
-    sent_at_the_end = recipe.batch or recipe.dry_run or endpoint_settings("teacher") is None
-    return bool(draws or known_first or sent_at_the_end)

@@ -48,14 +48,12 @@ class OwnQuestions:
 
     def __str__(self) -> str:
         """`train_file: 20 questions, 1 rejected (row 7: no document is named “x”)`"""
-        said = [f"{r.question_id.removeprefix(ROW_ID)}: {r.reason}" for r in self.rejected]
-        more = [f"{len(said) - _SHOWN:,} more"] if len(said) > _SHOWN else []
-        named = f" (row {'; row '.join(said[:_SHOWN] + more)})" if said else ""
+        said = [f"row {r.question_id.removeprefix(ROW_ID)}: {r.reason}" for r in self.rejected]
+        more = [f"{len(said) - _SHOWN:,} more"] * (len(said) > _SHOWN)
+        named = f" ({'; '.join(said[:_SHOWN] + more)})" * bool(said)
         lacking = f", {self.unknown_distractors:,} distractors are in no chunk"
-        return (
-            f"train_file: {len(self.given):,} questions, {len(said):,} rejected{named}"
-            f"{lacking * bool(self.unknown_distractors)}"
-        )
+        lacking *= bool(self.unknown_distractors)
+        return f"train_file: {len(self.given):,} questions, {len(said):,} rejected{named}{lacking}"
 
 
 def find_own(
@@ -84,9 +82,8 @@ def find_own(
         found = dict.fromkeys(c for c in distractors if c is not None and c not in oracles)
         unknown += distractors.count(None)
         quotes = dict.fromkeys(quote for one in item.evidence for quote in one.quotes)
-        given.append(
-            Given(item.row, question, oracles, item.reasoning, tuple(quotes), tuple(found))
-        )
+        said = item.reasoning, tuple(quotes), tuple(found)
+        given.append(Given(item.row, question, oracles, *said))
     return OwnQuestions(given, rejected, unknown)
 
 
@@ -94,10 +91,7 @@ class _Finder:
     """Finds the chunk that a row means, among those that share its rarest words."""
 
     def __init__(
-        self,
-        documents: Sequence[Document],
-        chunks: Sequence[Chunk],
-        items: Sequence[TrainingItem],
+        self, documents: Sequence[Document], chunks: Sequence[Chunk], items: Sequence[TrainingItem]
     ) -> None:
         self._chunks = chunks
         of_document: dict[str, list[Chunk]] = defaultdict(list)
@@ -112,13 +106,9 @@ class _Finder:
             for name in {*ends, *others} - {""}:
                 self._named[name] += of_document[document.id]
         # Of the words that are looked for alone: all words of 100,000 chunks fill the memory.
-        self._holders: dict[str, list[int]] = {
-            word: []
-            for item in items
-            for one in (*item.evidence, *item.distractors)
-            for text in (one.passage, *one.quotes)
-            for word in words(text)
-        }
+        looked_for = [one for item in items for one in (*item.evidence, *item.distractors)]
+        texts = [text for one in looked_for for text in (one.passage, *one.quotes)]
+        self._holders = {word: list[int]() for text in texts for word in words(text)}
         for place, chunk in enumerate(chunks):
             for word in {*words(chunk.text)} & self._holders.keys():
                 self._holders[word].append(place)
@@ -181,10 +171,9 @@ class _Finder:
     def _near(self, passage: str, named: Sequence[Chunk]) -> list[Chunk]:
         """The chunks, if possible of the named documents, that hold the passage or count as the
         same."""
+        likely = named or self._sharing(passage)
         near = [
-            chunk
-            for chunk in named or self._sharing(passage)
-            if _share(passage, chunk) >= SAME_SHARE or find_quote(passage, chunk.text)
+            c for c in likely if _share(passage, c) >= SAME_SHARE or find_quote(passage, c.text)
         ]
         return self._near(passage, ()) if named and not near else near
 
