@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -101,31 +102,24 @@ class Corpus:
                 f"and {MIN_CHUNK_WORDS} words or more. Add documents with text."
             )
         if self._items:
-            self._find_own()
+            self.own = find_own(self._items, self.documents, self.chunks, recipe)
+            print(self.own)
+            if not self.own.given and not recipe.questions_per_chunk:
+                first = self.own.rejected[0]
+                raise SetupError(
+                    f"No question of train_file can be used. The first, {first.question_id}: "
+                    f"{first.reason}. Set doc_path to the documents that they are about, or to '' "
+                    "if the rows bring their own passages."
+                )
         if recipe.dataset_kind != "qa":
             self.same = conflicts(self.chunks)
             given = [given.question for given in self.own.given]
             asked = {share.chunk.id for share in shares(drawn(self.chunks, recipe), recipe)}
             asked.update(chunk_id for question in given for chunk_id in question.chunk_ids)
-            for line in check_corpus(
-                *(self.chunks, self.same, recipe),
-                asked=asked,
-                given=given,
-                eval_documents=self.held_out,
-            ):
-                print(line)
+            corpus = self.chunks, self.same, recipe
+            notes = check_corpus(*corpus, asked=asked, given=given, eval_documents=self.held_out)
+            print(*notes, sep="\n", end="\n" * bool(notes))
         print(estimate(self.chunks, recipe, self.own.given), flush=True)
-
-    def _find_own(self) -> None:
-        self.own = find_own(self._items, self.documents, self.chunks, self.recipe)
-        print(self.own)
-        if not self.own.given and not self.recipe.questions_per_chunk:
-            first = self.own.rejected[0]
-            raise SetupError(
-                f"No question of train_file can be used. The first, {first.question_id}: "
-                f"{first.reason}. Set doc_path to the documents that they are about, or to '' if "
-                "the rows bring their own passages."
-            )
 
     def _bring_back(self) -> None:
         """The chunks whose near duplicates only have the same boilerplate are not dropped."""
@@ -146,11 +140,10 @@ class Corpus:
         chunks = self.chunks[:_MOST_LOOKED_AT]
         if recipe.split_by == "document" and too_few_documents(chunks):
             return False
-        try:
+        with suppress(SetupError):
             check_corpus(chunks, conflicts(chunks, share=0), recipe)
-        except SetupError:
-            return False
-        return True
+            return True
+        return False
 
 
 def _fill_cache(recipe: Recipe) -> None:

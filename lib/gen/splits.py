@@ -49,7 +49,12 @@ def _assign(
     eval_documents: Collection[str],
 ) -> tuple[dict[str, str], str]:
     """The splits, and why they are not of whole documents although the recipe wants that, or ""."""
-    held_out = _held_out(chunks, eval_documents)
+    held_out = {chunk.id for chunk in chunks if chunk.document_id in eval_documents}
+    if lost := set(eval_documents) - {chunk.document_id for chunk in chunks}:
+        raise SetupError(
+            f"{len(lost)} of the {len(eval_documents)} documents to evaluate with have no chunk "
+            f"(such as {min(lost)}). Give documents with text of their own."
+        )
     wanted = {chunk.id for chunk in chunks} if asked is None else set(asked)
     rest = [chunk for chunk in chunks if chunk.id not in held_out]
     eval_share = 0 if held_out else recipe.eval_share
@@ -115,16 +120,6 @@ def _alike(chunks: Sequence[Chunk], same: Conflicts) -> str:
     text = shorten(shared_text(most, other), _SHOWN_CHARS, placeholder=" …")
     pair = f"{most.id} and {other.id} share “{text}”"
     return f" {len(alike)} of them count as the same as others: {pair}."
-
-
-def _held_out(chunks: Sequence[Chunk], eval_documents: Collection[str]) -> set[str]:
-    missing = set(eval_documents) - {chunk.document_id for chunk in chunks}
-    if missing:
-        raise SetupError(
-            f"{len(missing)} of the {len(eval_documents)} documents to evaluate with have no chunk "
-            f"(such as {min(missing)}). Give documents with text of their own."
-        )
-    return {chunk.id for chunk in chunks if chunk.document_id in eval_documents}
 
 
 def together(same: Conflicts, questions: Sequence[Question]) -> Conflicts:
@@ -230,10 +225,7 @@ def _blocks(chunks: Sequence[Chunk], same: Conflicts, length: int) -> list[list[
         blocks.append([])
         for chunk in sorted(group, key=lambda chunk: chunk.start):
             block = blocks[-1]
-            whole = len(block) >= length and (
-                block[-1] not in same[chunk.id] or len(block) >= 2 * length
-            )
-            if whole:
+            if len(block) >= (2 * length if block and block[-1] in same[chunk.id] else length):
                 blocks.append([chunk.id])
             else:
                 block.append(chunk.id)

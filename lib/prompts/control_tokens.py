@@ -8,7 +8,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +24,10 @@ def read_tokenizer(model_dir: Path) -> Any:
     try:
         return AutoTokenizer.from_pretrained(str(model_dir), trust_remote_code=False)
     except Exception as error:  # of many kinds: a damaged file, a package that is not installed
-        fix = "Copy the model's folder again"
-        if not (Path(model_dir) / "tokenizer.json").exists() and not find_spec("sentencepiece"):
-            fix = "tokenizer.model alone needs a package: .venv/bin/pip install sentencepiece"
         raise SetupError(
             f"The tokenizer in {portable(model_dir)} cannot be loaded ({one_line(str(error))}). "
-            f"{fix}."
+            "Copy the model's folder again; where it has tokenizer.model and no tokenizer.json: "
+            ".venv/bin/pip install sentencepiece."
         ) from None
 
 

@@ -269,18 +269,14 @@ def parse_plain_answer(text: str, *, refusal: str = "") -> ParsedAnswer:
     """
     reply = _GOES_ON.split(text.strip())[0]
     marked = _ANSWER.split(reply)[1:] or _ANSWER_IS.split(reply)[1:]
-    final = _first_paragraph(marked[-1] if marked else reply)
+    final = (marked[-1] if marked else reply).strip()
+    first = _PARAGRAPH_END.split(final)[0]
+    if "```" not in final and not first.endswith((":", "：")):  # code, or a list
+        final = first
     sentence = normalise(refusal or REFUSAL)
     refused = normalise(final).startswith(sentence) or bool(_REFUSES.match(final))
     refused |= not marked and f" {normalise(reply)}".endswith(f" {sentence}")
     return ParsedAnswer(final_answer=None if refused else final or None, quotes=(), refused=refused)
-
-
-def _first_paragraph(text: str) -> str:
-    """The whole of a text that holds code, or that opens a list with a colon."""
-    text = text.strip()
-    first = _PARAGRAPH_END.split(text)[0]
-    return text if "```" in text or first.endswith((":", "：")) else first
 
 
 # --- prompts of the evaluation -------------------------------------------------------------------

@@ -15,7 +15,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, aclosing, closing, contextmanager
+from contextlib import AsyncExitStack, aclosing, closing
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -75,7 +75,8 @@ async def ask_live(
 ) -> list[Candidate]:
     """Everything about the chunks as they come."""
     async with AsyncExitStack() as stack:
-        stack.enter_context(_quick_switches())
+        stack.callback(sys.setswitchinterval, sys.getswitchinterval())
+        sys.setswitchinterval(0.001)
         ledger, budget = stack.enter_context(closing(Ledger())), budget_of(recipe)
         endpoints = {}
         for role, settings in roles.items():
@@ -128,16 +129,6 @@ async def ask_live(
         progress.close()
     writer.demand_all()
     return candidates
-
-
-@contextmanager
-def _quick_switches() -> Iterator[None]:
-    before_s = sys.getswitchinterval()
-    sys.setswitchinterval(0.001)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before_s)
 
 
 async def _from_thread(

@@ -9,14 +9,7 @@ from itertools import repeat
 from pathlib import Path
 
 from lib.dataset import BETWEEN_ORACLES, SPLITS, Row, oracle_places, write_dataset
-from lib.gen.formats.rows import (
-    context_texts,
-    final_answer,
-    is_ours,
-    kind_of,
-    oracle_texts,
-    published,
-)
+from lib.gen.formats import rows as formats
 from lib.prompts.student import parse_answer
 from lib.reading.tables import iter_records
 from lib.records import Chunk, Document, Page, Question, RaftExample, Rejected
@@ -68,7 +61,7 @@ def read_foreign(path: Path, *, unsaid: str) -> tuple[dict[str, list[Row]], list
     left_out = []
     for found, of_split in read_rows(path).items():
         for number, given in enumerate(of_split, start=1):
-            row = published(given, row_id=f"{found or 'row'}/{number}")
+            row = formats.published(given, row_id=f"{found or 'row'}/{number}")
             split = split_of(str(given.get("split") or "")) or found or unsaid
             if isinstance(row, str) or (unusable := _unusable(row)):
                 reason = row if isinstance(row, str) else unusable
@@ -90,20 +83,20 @@ def _find_oracles(rows: Sequence[Row]) -> None:
     unknown = [row for row in rows if row["oracle_context"] is None]
     if not unknown:
         return
-    texts = list(dict.fromkeys(text for row in rows for text in context_texts(row)))
+    texts = list(dict.fromkeys(text for row in rows for text in formats.context_texts(row)))
     lines = "\n".join(map(one_line, texts))
     by_id = {
         place["chunk_id"]: text
-        for row in filter(is_ours, rows)
-        for place, text in zip(row["context_chunks"], context_texts(row), strict=True)
+        for row in filter(formats.is_ours, rows)
+        for place, text in zip(row["context_chunks"], formats.context_texts(row), strict=True)
     }
     for row in unknown:
         quotes = parse_answer(row["cot_answer"]).quotes
-        likely = context_texts(row)
+        likely = formats.context_texts(row)
         if quotes and (at := lines.find(quotes[0])) >= 0:
             likely = [*likely, texts[lines.count("\n", 0, at)]]
         held = (text for text in likely if quotes and all(find_quote(q, text) for q in quotes))
-        ids = [place["chunk_id"] for place in oracle_places(row)] if is_ours(row) else []
+        ids = [place["chunk_id"] for place in oracle_places(row)] if formats.is_ours(row) else []
         named = BETWEEN_ORACLES.join(by_id[i] for i in ids) if {*ids} <= by_id.keys() else ""
         row["oracle_context"] = named or next(held, None)
 
@@ -123,7 +116,7 @@ def _unusable(row: Row) -> str:
     texts = sentences[0] if isinstance(sentences, list) and len(sentences) == 1 else None
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         return "context has no sentences of the form [[text, …]]"
-    if is_ours(row) and len(row["context_chunks"]) != len(texts):
+    if formats.is_ours(row) and len(row["context_chunks"]) != len(texts):
         return "context_chunks and the sentences of context differ in number"
     return ""
 
@@ -226,19 +219,21 @@ def import_rows(path: Path) -> Path:
 
 
 def _example(row: Row, split: str, refusal: str) -> RaftExample:
-    texts, titles = context_texts(row), (row["context"].get("title") or [[]])[0]
-    places = row["context_chunks"] if is_ours(row) else [None] * len(texts)
-    of_oracles = oracle_places(row) if is_ours(row) else [None]
-    oracle, *more = map(_chunk, oracle_texts(row), repeat(""), of_oracles)
+    texts, titles = formats.context_texts(row), (row["context"].get("title") or [[]])[0]
+    places = row["context_chunks"] if formats.is_ours(row) else [None] * len(texts)
+    of_oracles = oracle_places(row) if formats.is_ours(row) else [None]
+    oracle, *more = map(_chunk, formats.oracle_texts(row), repeat(""), of_oracles)
     titles = [*titles, *[""] * len(texts)]  # other tools may leave some out
     context = tuple(map(_chunk, texts, titles, places))
     ids = [chunk.id for chunk in context]
     label, asked = row["cot_answer"], (row["id"], oracle.id, row["question"])
     return RaftExample(
         id=row["id"],
-        kind=kind_of(row),
+        kind=formats.kind_of(row),
         split=split,
-        question=Question(*asked, label, final_answer(row), tuple(chunk.id for chunk in more)),
+        question=Question(
+            *asked, label, formats.final_answer(row), tuple(chunk.id for chunk in more)
+        ),
         oracle=oracle,
         context=context,
         oracle_position=ids.index(oracle.id) if oracle.id in ids else None,

@@ -8,13 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from lib.dataset import BETWEEN_ORACLES, Row, Rows, chat_row, oracle_places, prompt_messages
 from lib.duplicates import conflicts
-from lib.prompts.student import (
-    REFUSAL,
-    parse_answer,
-    parse_prompt,
-    plain_prompt,
-    student_question,
-)
+from lib.prompts.student import REFUSAL, parse_answer, parse_prompt, plain_prompt, student_question
 from lib.records import Chunk, Rejected
 from lib.text import holds
 
@@ -62,9 +56,7 @@ def kind_of(row: Row) -> str:
 
 def final_answer(row: Row) -> str:
     """The question's short answer; "" = the row does not say it."""
-    if is_ours(row):
-        return row["answer"]
-    return parse_answer(row["cot_answer"]).final_answer or ""
+    return row["answer"] if is_ours(row) else parse_answer(row["cot_answer"]).final_answer or ""
 
 
 def provenance(row: Row) -> Row:
@@ -78,8 +70,8 @@ def provenance(row: Row) -> Row:
 def published(row: Row, *, row_id: str) -> Row | str:
     """A chat, completion, alpaca, sharegpt or preference row in the published layout, or why it
     cannot be; any other row as it is. Its oracle_context is None: the prompt does not name it."""
-    turns = _turns(row)
-    if turns is None or "cot_answer" in row:
+    turns = None if "cot_answer" in row else _turns(row)
+    if turns is None:
         return row
     *prompt, label = turns or [""]
     parsed = parse_prompt(plain_prompt([{"content": text} for text in prompt]))
