@@ -11,7 +11,6 @@ that failed.
 # ruff: noqa: F401  # the public names of the room
 
 from lib.dataset import read_dataset
-from lib.gen.check import print_check
 from lib.gen.corpus import Corpus
 from lib.gen.generation import (
     Finished,

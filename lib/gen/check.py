@@ -4,6 +4,7 @@ The texts are compared as the gates and the guard of distractors compare them (l
 lib/duplicates.py), so that they cannot disagree; tests compare those with other implementations.
 """
 
+import argparse
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -63,20 +64,17 @@ def add_command(commands: Any) -> None:
         "dataset", nargs="?", default="", help="its folder or name; else the latest run's; "
         "or rows of another tool: a file, or a folder without manifest.json"
     )  # fmt: skip
-    parser.set_defaults(run=lambda options: 0 if print_check(_folder(options.dataset)) else 1)
+    parser.set_defaults(run=run)
 
 
-def _folder(name: str) -> Path:
-    """The dataset's; rows of another tool become a dataset of ours first."""
-    path = find_dataset(name)
-    return path if (path / "manifest.json").is_file() else import_rows(path)
-
-
-def print_check(folder: Path) -> bool:
-    """Print a dataset's counts and checks; True = all passed."""
+def run(options: argparse.Namespace) -> int:
+    """Print a dataset's counts and checks; 0 = all passed."""
+    folder = find_dataset(options.dataset)
+    if not (folder / "manifest.json").is_file():  # rows of another tool
+        folder = import_rows(folder)
     lines, checks = check_dataset(folder)
-    print(Path(folder).name, *lines, *map(str, checks), summary(checks), sep="\n")
-    return all(item.passed for item in checks)
+    print(folder.name, *lines, *map(str, checks), summary(checks), sep="\n")
+    return 0 if all(item.passed for item in checks) else 1
 
 
 def summary(checks: Sequence[Check]) -> str:

@@ -14,7 +14,7 @@ from lib.prompts.student import (
     neutralise,
     parse_answer,
 )
-from lib.prompts.teacher import Draft, is_none
+from lib.prompts.teacher import is_none
 from lib.reading.files.api import is_api_record
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, Rejected
@@ -125,13 +125,6 @@ def unreadable(reply: str, finish_reason: str) -> "Rejection":
     except Rejection as refusal:
         return refusal
     return Rejection("parsable", "the reply holds nothing of the form that was asked for")
-
-
-def judge_row(question: Question, draft: Draft, chunk: Chunk, recipe: Recipe) -> Question:
-    """The question with the answer that it came with."""
-    if recipe.dataset_kind == "qa":
-        return judge_pair(question, draft.answer, recipe)
-    return judge_answer(question, chunk, draft.cot_answer, recipe)
 
 
 def judge_answer(question: Question, chunk: Chunk, reply: str, recipe: Recipe) -> Question:

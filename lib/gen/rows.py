@@ -1,7 +1,7 @@
 """RAFT rows: a question, its oracle among distractors or left out, and the label."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from random import Random
@@ -90,9 +90,11 @@ def build_examples(
             num_shown = Random(f"{seed}:distractors:{group_id}").randint(least, num_distractors)
         needed = max(0, num_shown + 1 - (len(oracles) if kind == "oracle" else 0))
         made = made_of[split]
+        # The nearest of each question, then the second nearest of each, …
+        in_turn = chain.from_iterable(zip_longest(*near))
         nearest = [
             chunk
-            for chunk in _in_turn(near)
+            for chunk in filter(None, in_turn)
             if split == "eval" or splits[chunk.id] == "train" or chunk.id in made.waiting
         ]
         pool = chunks if split == "eval" else train
@@ -117,7 +119,12 @@ def build_examples(
                 found = f"only {len(distractors)} of {needed} distractors can be found"
                 built.rejected.extend(map(Rejection("distractors", found).of, group))
                 continue
-            context = _context(oracles, distractors, kind, rng)
+            # Shuffled, and the oracle anywhere: a fixed slot would teach "read document 1".
+            shown = [*distractors, *(oracles[1:] if kind == "oracle" else ())]
+            rng.shuffle(shown)
+            if kind == "oracle":
+                shown.insert(rng.randrange(len(shown) + 1), oracle)
+            context = tuple(shown)
             if takes_others:
                 made.add(context)
         for question in group:
@@ -178,12 +185,6 @@ class _Contexts:
         return None
 
 
-def _in_turn(lists: Sequence[Sequence[Chunk]]) -> Iterator[Chunk]:
-    """The nearest of each question, then the second nearest of each, …"""
-    for of_rank in zip_longest(*lists):
-        yield from (chunk for chunk in of_rank if chunk is not None)
-
-
 def _kinds(ids: Sequence[str], recipe: Recipe) -> dict[str, str]:
     """Each row's kind: a share refusal_probability is "refuse"; of the others a share
     oracle_probability is "oracle", the rest what no_oracle_mode says ("both": evenly both).
@@ -205,15 +206,3 @@ def _kinds(ids: Sequence[str], recipe: Recipe) -> dict[str, str]:
         else:
             kinds[row_id] = recipe.no_oracle_mode
     return kinds
-
-
-def _context(
-    oracles: Sequence[Chunk], distractors: Sequence[Chunk], kind: str, rng: Random
-) -> tuple[Chunk, ...]:
-    """The documents in their order."""
-    # Shuffled, and the oracle anywhere: a fixed slot would teach "read document 1".
-    context = [*distractors, *(oracles[1:] if kind == "oracle" else ())]
-    rng.shuffle(context)
-    if kind == "oracle":
-        context.insert(rng.randrange(len(context) + 1), oracles[0])
-    return tuple(context)

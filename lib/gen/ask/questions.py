@@ -159,7 +159,13 @@ def _write(candidates: Sequence[Candidate], asking: Asking, chunks: Sequence[Chu
         questions, similar = drop_similar(questions, embedder, max_similarity=recipe.max_similarity)
         rejected += similar
     if not questions:
-        raise SetupError(_why_none(teacher, rejected, recipe))
+        path = home() / "artefacts" / "questions" / f"{recipe.run_name}.rejected.jsonl"
+        store.write_jsonl(path, rejected)  # no artefact is made: they are kept here
+        raise SetupError(
+            f"No question of the teacher {teacher} passed the gates "
+            f"({frequent_gates(rejected) or 'none was written'}; {portable(path)}). "
+            f"{frequent_reason(rejected, recipe) or 'Look at the text of the documents.'}"
+        )
     ratings = [c.rating for c in ordered if c.rating is not None]
     unwritten = sum(c.question is None and c.refused is None for c in candidates)
     made_of = asking.made_of(chunks)
@@ -180,15 +186,6 @@ def _write(candidates: Sequence[Candidate], asking: Asking, chunks: Sequence[Chu
         store.write_jsonl(folder / "ratings.jsonl", ratings)
         store.write_json(folder / "manifest.json", manifest)
     return Generated(questions, rejected, teacher, target, ratings, unwritten)
-
-
-def _why_none(teacher: str, rejected: Sequence[Rejected], recipe: Recipe) -> str:
-    """The most frequent gate and its first row; all rows are kept, though no artefact is made."""
-    path = home() / "artefacts" / "questions" / f"{recipe.run_name}.rejected.jsonl"
-    store.write_jsonl(path, rejected)
-    reasons = frequent_gates(rejected) or "none was written"
-    said = f"No question of the teacher {teacher} passed the gates ({reasons}; {portable(path)}). "
-    return said + (frequent_reason(rejected, recipe) or "Look at the documents' text.")
 
 
 def frequent_gates(rejected: Sequence[Rejected]) -> str:

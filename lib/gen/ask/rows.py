@@ -242,8 +242,10 @@ class RowWriter:
                 if normalise(text) in seen:
                     raise Rejection("duplicate", "asked before on this chunk")
                 question = candidate.with_text(text)
-                if talk.whole:
-                    question = gates.judge_row(question, draft, candidate.chunk, self._recipe)
+                if talk.whole and self._recipe.dataset_kind == "qa":
+                    question = gates.judge_pair(question, draft.answer, self._recipe)
+                elif talk.whole:
+                    question = gates.judge_answer(question, candidate.chunk, answered, self._recipe)
                 following.append(partial(self._finish, candidate, question, talk, answered))
             except Rejection as refusal:
                 if candidate.refuse(refusal, text, answered):

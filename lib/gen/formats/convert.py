@@ -63,7 +63,11 @@ def run(options: argparse.Namespace) -> int:
     name, source, unread = read_source(options.dataset, to=options.to)
     converted = convert_rows(source, to=options.to, **shape)
     converted.left_out[:0] = unread
-    _print_counts(name, source, options.to, converted)
+    print(name)
+    for label, rows in (("rows", source.rows), (options.to, converted.rows)):
+        counts = ", ".join(f"{split} {len(of_split)}" for split, of_split in rows.items())
+        print(f"{label:10} {counts}")
+    print_left_out(converted.left_out)
     if not any(converted.rows.values()):
         raise CheckFailed("Nothing is written: no row fits.")
     if target is None:
@@ -74,8 +78,8 @@ def run(options: argparse.Namespace) -> int:
             return 0
     try:
         with building(target) as folder:
-            rows = {split: of_split for split, of_split in converted.rows.items() if of_split}
-            write_rows(folder, rows, file_types=[options.file_type])
+            written = {split: of_split for split, of_split in converted.rows.items() if of_split}
+            write_rows(folder, written, file_types=[options.file_type])
             if converted.left_out:
                 write_jsonl(folder / "left_out.jsonl", converted.left_out)
     except OSError as error:
@@ -131,11 +135,3 @@ def convert_rows(source: Source, *, to: str, **shape: str) -> Converted:
                 else:
                     converted.rows[split].append(fitted)
     return converted
-
-
-def _print_counts(name: str, source: Source, to: str, converted: Converted) -> None:
-    print(name)
-    for label, rows in (("rows", source.rows), (to, converted.rows)):
-        counts = ", ".join(f"{split} {len(of_split)}" for split, of_split in rows.items())
-        print(f"{label:10} {counts}")
-    print_left_out(converted.left_out)

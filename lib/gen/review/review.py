@@ -230,8 +230,12 @@ class Review:
         for row_id, row in self.all_rows.items():
             state = self.outcome[row_id]
             if state in ("rejected", "left out"):
-                reason = self._why_rejected(row_id) if state == "rejected" else _LEFT_OUT
-                said = reason, row.question.text, row.label
+                # Without the reviewers' names: a dataset may be published.
+                given = [decision for _, decision in sorted(self.given.get(row_id, {}).items())]
+                reasons = dict.fromkeys(d.reason for d in given if d.verdict == "reject")
+                why = "; ".join(filter(None, reasons))
+                reason = "rejected by a reviewer" + f": {why}" * bool(why)
+                said = reason if state == "rejected" else _LEFT_OUT, row.question.text, row.label
                 left_out.append(Rejected(row_id, row.oracle.id, "review", *said))
             else:
                 kept.append(replace(row, split="eval") if state == "picked" else row)
@@ -249,9 +253,3 @@ class Review:
             if self.dataset.name in (current.name, origin):
                 save_state(run_name, DATASET_DIR=portable(folder))
         return folder
-
-    def _why_rejected(self, row_id: str) -> str:
-        """The reviewers' reasons; a dataset may be published, so not their names."""
-        given = sorted(self.given[row_id].items())
-        reasons = dict.fromkeys(d.reason for _, d in given if d.verdict == "reject" and d.reason)
-        return ": ".join(["rejected by a reviewer", *filter(None, ["; ".join(reasons)])])
