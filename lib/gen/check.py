@@ -1,7 +1,6 @@
 """`python -m lib.gen check`: the promises of a dataset, computed again from its files.
 
-The texts are compared as the gates and the guard of distractors compare them (lib/text.py,
-lib/duplicates.py), so that they cannot disagree; tests compare those with other implementations.
+Texts are compared as gates and guards compare them (lib/text.py), so that they cannot disagree.
 """
 
 import argparse
@@ -124,32 +123,22 @@ def _verdict(name: str, count: int, wrong: Iterable[str]) -> Check:
 
 # --- each row by itself --------------------------------------------------------------------------
 
-_PROMISES = (
-    "every quote is verbatim in its oracle",
-    "final answers are present",
-    "k + 1 = {documents} distinct documents",
-    "instruction, context and formats agree",
-    "labels come from the true oracle",
-    "no distractor holds the answer",
-)
-
 
 def _rows_keep_promises(files: Files) -> list[Check]:
     rows = zip(files.rows, files.chats, strict=True)
     kept = [(row["id"], _kept(files, row, chat)) for row, chat in rows]
-    least, most = _sizes(files)
-    documents = str(most) if least == most else f"{least} to {most}"
     checks = []
-    for place, promise in enumerate(_PROMISES):
-        checked = [(row_id, right[place]) for row_id, right in kept if right[place] is not None]
+    for promise in kept[0][1] if kept else ():
+        checked = [(row_id, right[promise]) for row_id, right in kept if right[promise] is not None]
         wrong = (row_id for row_id, right in checked if not right)
-        if checked or not kept:  # all rows refuse: there is no quote
-            checks.append(_verdict(promise.format(documents=documents), len(checked), wrong))
+        if checked:  # if all rows refuse, there is no quote
+            checks.append(_verdict(promise, len(checked), wrong))
     return checks
 
 
-def _kept(files: Files, row: Row, chat: list[Message]) -> tuple[bool | None, ...]:
-    """Whether a row keeps each of _PROMISES; None = the promise is not about such a row."""
+def _kept(files: Files, row: Row, chat: list[Message]) -> dict[str, bool | None]:
+    """Whether a row keeps each promise; None = the promise is not about such a row."""
+    knobs = files.parameters
     chunks, asked = files.dataset.chunk_by_id, files.dataset.question_by_id[row["id"]]
     texts, oracles = row["context"]["sentences"][0], _oracle_ids(row)
     ids = _context_ids(row)
@@ -157,11 +146,13 @@ def _kept(files: Files, row: Row, chat: list[Message]) -> tuple[bool | None, ...
     position = ids.index(oracles[0]) if shown[0] else None
     held = oracle_texts(row)
     refuses, label = row["kind"] == "refuse", row["cot_answer"]
-    wanted = (files.parameters.get("refusal") or REFUSAL) if refuses else asked.cot_answer
+    wanted = (knobs.get("refusal") or REFUSAL) if refuses else asked.cot_answer
     quotes = parse_answer(label).quotes
     reasoning, _, answer = label.rpartition("<ANSWER>:")
-    least, most = _sizes(files)
-    if row["split"] == "eval" and files.parameters.get("too_few") != "fewer":
+    fewer, most = knobs.get("too_few") == "fewer", knobs["num_distractors"] + 1
+    least = 1 if fewer else knobs.get("min_distractors", -1) + 1 or most
+    documents = str(most) if least == most else f"{least} to {most}"
+    if row["split"] == "eval" and not fewer:
         least = most
     verbatim = bool(quotes) and all(any(find_quote(q, text) for text in held) for q in quotes)
     answered = bool(reasoning) and answer.strip() == row["answer"] != ""
@@ -180,14 +171,14 @@ def _kept(files: Files, row: Row, chat: list[Message]) -> tuple[bool | None, ...
         and label == wanted
     )
     distractors = [text for i, text in zip(ids, texts, strict=True) if i not in oracles]
-    return (
-        None if refuses else verbatim,
-        label == wanted if refuses else answered,
-        distinct and least <= len(ids) <= most,
-        agrees,
-        of_oracle,
-        not any(holds(text, row["answer"]) for text in distractors),
-    )
+    return {
+        "every quote is verbatim in its oracle": None if refuses else verbatim,
+        "final answers are present": label == wanted if refuses else answered,
+        f"k + 1 = {documents} distinct documents": distinct and least <= len(ids) <= most,
+        "instruction, context and formats agree": agrees,
+        "labels come from the true oracle": of_oracle,
+        "no distractor holds the answer": not any(holds(t, row["answer"]) for t in distractors),
+    }
 
 
 def _oracle_ids(row: Row) -> list[str]:
@@ -196,15 +187,6 @@ def _oracle_ids(row: Row) -> list[str]:
 
 def _context_ids(row: Row) -> list[str]:
     return [place["chunk_id"] for place in row["context_chunks"]]
-
-
-def _sizes(files: Files) -> tuple[int, int]:
-    """The least and the most documents of a training row."""
-    most = files.parameters["num_distractors"] + 1
-    fewest = files.parameters.get("min_distractors", -1)
-    if files.parameters.get("too_few") == "fewer":
-        return 1, most
-    return (most if fewest == -1 else fewest + 1), most
 
 
 # --- all rows together ---------------------------------------------------------------------------

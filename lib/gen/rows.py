@@ -37,17 +37,15 @@ def build_examples(
 ) -> Built:
     """One row a question; each draws from its own generator, seeded by (seed, question id).
 
-    Train and valid rows are of the kinds that `_kinds` says. "refuse" and "memorise" rows have one
-    more distractor in their oracle's place. Eval rows always show their oracle, among
-    num_distractors; they draw distractors from all chunks, the others from train chunks alone.
-    "hard" takes the question's nearest, by the `embedder` or else by BM25, "mixed" half of them so
-    and the others at random; `Guard` turns some down.
+    Train and valid rows are of the kinds that `_kinds` says; without their oracle they have one
+    more distractor. Eval rows always show it, among num_distractors, and draw from all chunks, the
+    others from train chunks alone. "hard" takes the nearest, by the `embedder` or else by BM25;
+    `Guard` turns some down.
 
-    distractors_per "chunk": all questions of a chunk are of one kind and have one context, in one
-    order, which training and prefix caches can then share; shares are met to the chunk. "context":
-    train and valid rows also take a context that was made for another chunk: one that holds their
-    oracle (rows without it: one that does not), and no answer of theirs elsewhere. Chunks whose
-    questions have no context yet are the first distractors.
+    distractors_per "chunk": all questions of a chunk are of one kind and have one context. With
+    "context" train and valid rows also take one that was made for another chunk: it holds their
+    oracle (rows without it: does not), and no answer of theirs elsewhere. Chunks whose questions
+    have no context yet are the first distractors.
 
     A question with several oracles shows all of them or none, in as many documents as any other;
     all must be in one split. `given` distractors (by question id) are taken first.

@@ -140,9 +140,8 @@ def check_corpus(
     given: Sequence[Question] = (),
     eval_documents: Collection[str] = (),
 ) -> list[str]:
-    """Stop before any token is paid when the documents cannot fill rows, or questions on the chunks
-    in `asked`, among them people's own (`given`), every split; returns what to say: that no whole
-    documents are held out, and with too_few "fewer" that rows will have fewer distractors."""
+    """Stop before any token is paid when the documents cannot fill rows, or the questions on the
+    chunks in `asked`, among them people's own (`given`), every split; returns what to say."""
     num_distractors = recipe.num_distractors
     splits, why_groups = _assign(chunks, same, recipe, None, eval_documents)
     if asked is not None and (given or len(asked) < len(chunks)):
