@@ -268,9 +268,8 @@ class RowWriter:
         """
         chunk, given, recipe = candidate.chunk, candidate.given, self._recipe
         task = "api_answer" if is_api_record(chunk.text) else "answer"
-        messages = talk.messages
-        if not given:
-            messages = self.prompts.ask(task, chunk, question=question.text)
+        asked = self.prompts.ask(task, chunk, question=question.text)
+        messages = talk.messages if given else asked
         while True:
             try:
                 if not talk.whole:
@@ -290,10 +289,8 @@ class RowWriter:
                     self._note_readable("answers", reply, refusal)
                 if not candidate.refuse(refusal, question.text, reply):
                     return None
-            if given and (talk.whole or gate in _QUESTIONS_FAULT):
-                return None
             if talk.whole or gate in _QUESTIONS_FAULT:
-                return await self._write_again([candidate], talk)
+                return None if given else await self._write_again([candidate], talk)
             repair = self.prompts.fill("repair_answer", reason=reason)
             messages = teacher.go_on(messages, reply, repair)
 

@@ -88,14 +88,12 @@ def agreements(review: Review) -> list[tuple[str, list[str]]]:
         both = [row_id for row_id, given in decided.items() if one in given and other in given]
         if not both:
             continue
-        rejects = [
-            [decided[row_id][r].verdict == "reject" for row_id in both] for r in (one, other)
-        ]
-        differ = [row_id for row_id, a, b in zip(both, *rejects, strict=True) if a != b]
+        a, b = ([decided[i][who].verdict == "reject" for i in both] for who in (one, other))
+        differ = [row_id for row_id, *said in zip(both, a, b, strict=True) if said[0] != said[1]]
         alike = len(both) - len(differ)
         said = (
             f"{one} and {other} agree on {alike:,} of {len(both):,} rows "
-            f"({100 * alike / len(both):.0f}%), Cohen's kappa {cohens_kappa(*rejects)}."
+            f"({100 * alike / len(both):.0f}%), Cohen's kappa {cohens_kappa(a, b)}."
         )
         if differ:
             said += f" They differ on {len(differ):,}: what one of them rejects is left out."

@@ -26,10 +26,9 @@ _REASON_OF_KEY = {str(number): reason for number, reason in enumerate(REASONS, 1
 def build_page(review: Review, order: str = "dataset") -> Any:
     import gradio as gr
 
-    title = f"Review of {review.dataset.name}"
     answer = partial(respond, review)
     answer.__name__ = "respond"  # type: ignore[attr-defined]  # what the page calls it
-    with gr.Blocks(title=title, analytics_enabled=False) as page:
+    with gr.Blocks(title=f"Review of {review.dataset.name}", analytics_enabled=False) as page:
         gr.HTML(
             html_template=page_html(order),
             js_on_load=(ASSETS / "page.js").read_text(encoding="utf-8"),
@@ -106,8 +105,13 @@ def act(review: Review, row_id: str, asked: Mapping[str, Any]) -> tuple[str, str
         review.decide(row_id, action, reason=asked["reason"], version=asked["version"])
         said = f"{row_id} is {review.states[row_id]}. All decisions: {review.summary() or '–'}."
     found = _found(review, asked)
-    if action == "go":
-        return _named(review, asked["go"], found), ""
+    if action == "go":  # to a row, by its id or by its number among those found
+        name = asked["go"]
+        if name in review.all_rows:
+            return name, ""
+        if name.isdecimal() and 0 < int(name) <= len(found):
+            return found[int(name) - 1], ""
+        raise SetupError(f"No row '{name}': give a number from 1 to {len(found)}, or a row's id.")
     if action == "look" or (action == "show" and row_id in found):
         return row_id, said
     return review.step(row_id, found, -1 if action == "previous" else 1, asked["order"]), said
@@ -122,15 +126,6 @@ def _first(review: Review, asked: Mapping[str, Any]) -> str:
 def _found(review: Review, asked: Mapping[str, Any]) -> list[str]:
     """The rows that pass the page's filters."""
     return review.find(**{name: asked[name] for name in ("kind", "state", "search", "order")})
-
-
-def _named(review: Review, name: str, found: list[str]) -> str:
-    """A row's id, from its number among the rows found or from itself."""
-    if name in review.all_rows:
-        return name
-    if name.isdecimal() and 0 < int(name) <= len(found):
-        return found[int(name) - 1]
-    raise SetupError(f"No row '{name}': give a number from 1 to {len(found)}, or a row's id.")
 
 
 def card_html(review: Review, row_id: str) -> Markup:
