@@ -127,12 +127,7 @@ def build_examples(
                 made.add(context)
         for question in group:
             example = RaftExample(
-                id=question.id,
-                kind=kind,
-                split=split,
-                question=question,
-                oracle=oracle,
-                context=context,
+                *(question.id, kind, split, question, oracle, context),
                 oracle_position=context.index(oracle) if kind == "oracle" else None,
                 label=(recipe.refusal or REFUSAL) if kind == "refuse" else question.cot_answer,
                 refusal=recipe.refusal,

@@ -61,33 +61,28 @@ def _assign(
     shares = [share for share in (recipe.valid_share, eval_share) if share]
     by_document, why_groups = recipe.split_by == "document" and bool(shares), ""
     if by_document and (few := too_few_documents(rest)):
-        counted = "1 document is" if few == 1 else f"{few} documents are"
-        why_groups = f"{counted} too few to hold out whole ones"
+        counted = "document is" if few == 1 else "documents are"
+        why_groups = f"{few} {counted} too few to hold out whole ones"
     num_wanted = sum(chunk.id in wanted for chunk in rest)
-    length = int(num_wanted * min(shares, default=1) / 4)
+    most = min(MAX_BLOCK_CHUNKS, int(num_wanted * min(shares, default=1) / 4))
     missing = ""
     for whole in (True, False) if by_document and not why_groups else (False,):
-        if whole:
-            documents = groupby(rest, key=lambda chunk: chunk.document_id)
-            drawn = [[chunk.id for chunk in document] for _, document in documents]
-        else:
-            drawn = _blocks(rest, same, max(1, min(MAX_BLOCK_CHUNKS, length)))
+        drawn = _blocks(rest, same, len(rest) if whole else max(1, most))
         Random(f"{recipe.seed}:splits").shuffle(drawn)
         blocks = [{i for i in block if whole or i in wanted} for block in drawn]
         for part in _PARTS:
-            target = part * eval_share * num_wanted
-            evaluation = held_out
+            evaluation, valid = held_out, set[str]()
             if eval_share:
+                target = part * eval_share * num_wanted
                 evaluation = _take(blocks, same, wanted, target, avoid=set())
-            valid = set[str]()
             if recipe.valid_share:
                 target = part * recipe.valid_share * num_wanted
                 valid = _take(blocks, same, wanted, target, avoid=evaluation)
             splits = {chunk.id: _split(chunk.id, evaluation, valid, same) for chunk in chunks}
             filled = {split for chunk_id, split in splits.items() if chunk_id in wanted}
-            shares_of = {"valid": recipe.valid_share, "eval": eval_share or held_out}
-            needed = ["train", *(split for split, share in shares_of.items() if share)]
-            missing = next((split for split in needed if split not in filled), "")
+            needed = {"train": 1, "valid": recipe.valid_share, "eval": eval_share or held_out}
+            lacking = (split for split, share in needed.items() if share and split not in filled)
+            missing = next(lacking, "")
             if not missing:
                 return splits, why_groups and f"{why_groups}: groups of chunks are held out."
         why_groups = f"Whole documents leave the split “{missing}” empty"
@@ -215,7 +210,7 @@ def _take(
 
 
 def _blocks(chunks: Sequence[Chunk], same: Conflicts, length: int) -> list[list[str]]:
-    """About so many consecutive chunks of one document; few enough that a split has several.
+    """About so many consecutive chunks of one document each.
 
     A block ends where its last chunk and the next are different, so that few become buffer.
     """

@@ -106,10 +106,10 @@ def _unusable(row: Row) -> str:
     if missing := [column for column in PUBLISHED if column not in row]:
         return f"it lacks {', '.join(missing)}"
     for column in _TEXTS:
-        if column == "oracle_context" and row[column] is None:
-            continue  # it may be found
-        text = str(row[column]) if column == "id" else row[column]
-        if not isinstance(text, str) or not text.strip():
+        found = isinstance(row[column], str) and bool(row[column].strip())
+        found |= column == "id" and isinstance(row["id"], int)
+        found |= column == "oracle_context" and row[column] is None  # it may be found
+        if not found:
             return f"{column} is not a text, or is empty"
     context = row["context"]
     sentences = context.get("sentences") if isinstance(context, dict) else None
@@ -198,13 +198,13 @@ def import_rows(path: Path) -> Path:
         for c in chunks.values()
     }
     kinds = Counter(example.kind for example in examples if example.split != "eval")
+    held_out = {chunk.id: example.split for example in examples for chunk in example.oracles}
     return write_dataset(
         examples,
         run_name=path.stem if path.is_file() else path.name,
         documents=list(documents.values()),
         chunks=list(chunks.values()),
-        splits=dict.fromkeys(chunks, "train")
-        | {c.id: e.split for e in examples for c in e.oracles},
+        splits=dict.fromkeys(chunks, "train") | held_out,
         questions=[example.question for example in examples],
         rejected=[Rejected(item.row_id, "", "unusable", item.reason) for item in left_out],
         teacher="unknown",
@@ -226,16 +226,11 @@ def _example(row: Row, split: str, refusal: str) -> RaftExample:
     titles = [*titles, *[""] * len(texts)]  # other tools may leave some out
     context = tuple(map(_chunk, texts, titles, places))
     ids = [chunk.id for chunk in context]
-    label, asked = row["cot_answer"], (row["id"], oracle.id, row["question"])
+    label, answer = row["cot_answer"], formats.final_answer(row)
+    more_ids = tuple(chunk.id for chunk in more)
+    question = Question(row["id"], oracle.id, row["question"], label, answer, more_ids)
     return RaftExample(
-        id=row["id"],
-        kind=formats.kind_of(row),
-        split=split,
-        question=Question(
-            *asked, label, formats.final_answer(row), tuple(chunk.id for chunk in more)
-        ),
-        oracle=oracle,
-        context=context,
+        *(row["id"], formats.kind_of(row), split, question, oracle, context),
         oracle_position=ids.index(oracle.id) if oracle.id in ids else None,
         label=label,
         refusal=refusal,
