@@ -33,8 +33,6 @@ SIGNIFICANCE = 1e-4  # a failed check stops a run, so chance alone must not fail
 
 @dataclass(frozen=True)
 class Check:
-    """One promise of a dataset."""
-
     name: str
     passed: bool
     detail: str

@@ -28,8 +28,6 @@ _SHOWN = 10  # rows without an oracle that are named
 
 @dataclass(frozen=True)
 class Given:
-    """A question of people's own with its oracles."""
-
     row: int
     question: Question  # with its answer; without reasoning
     oracles: tuple[Chunk, ...]
@@ -40,8 +38,6 @@ class Given:
 
 @dataclass(frozen=True)
 class OwnQuestions:
-    """Those of train_file, and those that cannot be used."""
-
     given: list[Given] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     unknown_distractors: int = 0  # given ones that no chunk holds

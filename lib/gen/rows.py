@@ -17,8 +17,6 @@ from lib.records import Chunk, Question, RaftExample, Rejected
 
 @dataclass(frozen=True)
 class Built:
-    """The rows, and the questions that have none."""
-
     examples: list[RaftExample]  # in the order of the questions
     rejected: list[Rejected]  # questions that have no row
     guarded: dict[str, int]  # drawn distractors that were turned down, by reason

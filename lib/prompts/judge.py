@@ -46,8 +46,6 @@ _UNSEEN = ("Cc", "Cf", "Co", "Cs")  # controls, formats (bidi, tags, zero width)
 
 @dataclass(frozen=True)
 class JudgeRequest:
-    """One request to the judge, and the key and fields of its verdict."""
-
     messages: list[Message]
     key: str
     fields: tuple[str, ...]

@@ -52,7 +52,6 @@ def _sender(endpoints: Mapping[str, Endpoint | BatchEndpoint]) -> Ask:
 def ask_in_batches(
     groups: Iterable[tuple[Share, ...]], recipe: Recipe, roles: Mapping[str, EndpointSettings]
 ) -> list[Candidate]:
-    """Everything about the chunks through the Batch API."""
     groups = list(groups)
     with closing(Ledger()) as ledger:
         endpoints = {role: BatchEndpoint(settings, ledger) for role, settings in roles.items()}
@@ -73,7 +72,6 @@ async def ask_live(
     roles: Mapping[str, EndpointSettings],
     on_question: OnQuestion,
 ) -> list[Candidate]:
-    """Everything about the chunks as they come."""
     async with AsyncExitStack() as stack:
         stack.callback(sys.setswitchinterval, sys.getswitchinterval())
         sys.setswitchinterval(0.001)
@@ -100,7 +98,7 @@ async def ask_live(
 
         async def work_on(shares: tuple[Share, ...]) -> None:
             candidates.extend(await writer.rows_of(shares))
-            progress.advance(sum(share.chunk.id not in writer.unfinished for share in shares))
+            progress.advance(len(shares))
 
         async def begin(shares: tuple[Share, ...], group: asyncio.TaskGroup) -> None:
             nonlocal begun

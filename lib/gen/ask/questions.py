@@ -86,8 +86,6 @@ def ask_teacher(
 
 @dataclass(frozen=True)
 class Asking:
-    """The recipe's teacher, and people's own questions to it."""
-
     recipe: Recipe
     own: Sequence[Given] = ()
 

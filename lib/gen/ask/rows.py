@@ -6,6 +6,7 @@ requests are sent: live or as batches (live.py).
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Self
@@ -80,7 +81,6 @@ class Candidate:
         return Question(f"{self.chunk.id}?{self.place[1]}", self.chunk.id, text)
 
     def refuse(self, refusal: Rejection, text: str, reply: str = "") -> bool:
-        """Whether it may be asked again."""
         self.refused = refusal.of(self.with_text(text), reply)
         return self.may_repair(refusal.gate)
 
@@ -149,7 +149,6 @@ class RowWriter:
         self._recipe, self._send, self._on_question = recipe, ask, on_question
         self._sent, self._failures = 0, list[EndpointError]()
         self._unreadable = Counter[str]()  # what was asked for → such replies in a row
-        self.unfinished = set[str]()  # chunks about which a request failed
         self.prompts = load_prompts(recipe)
 
     async def rows_of(self, shares: Sequence[Share]) -> list[Candidate]:
@@ -157,7 +156,7 @@ class RowWriter:
         recipe, chunks, given = self._recipe, [share.chunk for share in shares], shares[0].given
         messages = first_request(shares, recipe, self.prompts)["messages"]
         candidates = [candidate for share in shares for candidate in candidates_of(share, recipe)]
-        try:
+        with suppress(EndpointError):  # it is counted, and the run will say so
             if given is None:
                 talk = _Talk(messages, chunks, asks_whole_rows(chunks[0], recipe))
                 await self._write(candidates, talk, priority=FIRST)
@@ -166,8 +165,6 @@ class RowWriter:
                 question = candidates[0].by_rule(recipe) if given.reasoning else given.question
                 if question is not None:
                     await self._finish(candidates[0], question, talk, question.cot_answer)
-        except EndpointError:  # it is counted, and the run will say so
-            self.unfinished |= {chunk.id for chunk in chunks}
         return candidates
 
     async def _ask(self, messages: list[Message], **options: Any) -> Reply:

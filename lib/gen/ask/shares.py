@@ -15,8 +15,6 @@ SHARED_CHARS = 1200  # chunks of so many characters together share a request
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many questions one chunk is asked for."""
-
     chunk: Chunk
     place: int  # of the chunk among those asked about, from 1; before them, of people's questions
     count: int

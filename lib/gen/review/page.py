@@ -124,7 +124,6 @@ def _first(review: Review, asked: Mapping[str, Any]) -> str:
 
 
 def _found(review: Review, asked: Mapping[str, Any]) -> list[str]:
-    """The rows that pass the page's filters."""
     return review.find(**{name: asked[name] for name in ("kind", "state", "search", "order")})
 
 

@@ -163,7 +163,6 @@ class Review:
     # --- looking ---------------------------------------------------------------------------------
 
     def ordered(self, order: str) -> list[str]:
-        """The ids of the shown rows in one of ORDERS."""
         if order == "random":
             return self._drawn
         return self._suspicious if order == "suspicious" else list(self.rows)
