@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from lib.prompts.api_answer import format_api_answer, parse_api_answer
 from lib.prompts.languages import is_in, language_name
 from lib.prompts.student import (
     ANSWER_TAG,
@@ -14,7 +13,7 @@ from lib.prompts.student import (
     neutralise,
     parse_answer,
 )
-from lib.prompts.teacher import is_none
+from lib.prompts.teacher import format_api_answer, is_none, parse_api_answer
 from lib.reading.files.api import is_api_record
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, Rejected

@@ -47,9 +47,8 @@ def print_left_out(left_out: Sequence[LeftOut]) -> None:
 def split_of(name: str) -> str:
     """The split that a file or a folder is named after; "" = none."""
     match = _SPLIT.match(name)
-    if match is None:
-        return ""
-    return {"val": "valid", "dev": "valid", "test": "eval"}.get(match.group(1), match.group(1))
+    found = match[1] if match else ""
+    return {"val": "valid", "dev": "valid", "test": "eval"}.get(found, found)
 
 
 def read_foreign(path: Path, *, unsaid: str) -> tuple[dict[str, list[Row]], list[LeftOut]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lib.prompts.api_answer import API_FIELDS, format_api_answer, parse_api_answer
+from lib.prompts.teacher import API_FIELDS, format_api_answer, parse_api_answer
 from lib.reading.files.api import RECORD_FIELDS, api_document, is_api_record
 from lib.recipe import Recipe
 from lib.text import one_line
