@@ -67,8 +67,8 @@ def _split(
     """The pieces between the first separator that occurs, joined while they have room: spans of at
     most so many characters, white space aside. Neighbours share whole pieces, up to the overlap.
 
-    A piece of `most` or more is split by the separators that follow. (LangChain's recursive
-    splitter, which gives texts: their places would have to be searched for.)
+    A piece of `most` or more is split by the separators that follow (as LangChain's recursive
+    splitter does, which gives no places).
     """
     level = next(n for n, separator in enumerate(separators) if separator.search(text))
     ends = {found.end() for found in separators[level].finditer(text)}

@@ -49,10 +49,9 @@ class Splitter:
     def split(self, document: Document) -> Split:
         """The document's chunks that no document before it had.
 
-        Every chunk is document.text[start:end], of at most chunk_chars; a record of API
-        documentation is one chunk, whatever its length. Dropped, with the reason: short chunks, and
-        those that repeat an earlier one (`Seen`; a record of an API, only one with the same text:
-        each describes a call of its own).
+        A record of API documentation is one chunk, whatever its length. Dropped, with the reason:
+        short chunks, and those that repeat an earlier one (`Seen`; a record of an API, only one
+        with the same text: each describes a call of its own).
         """
         chunks, near = list[Chunk](), list[Chunk]()
         dropped: list[Rejected] = []

@@ -91,15 +91,11 @@ class Corpus:
         self._bring_back()
         documents, chunks = len(self.documents), len(self.chunks)
         print(f"{documents:,} documents, {chunks:,} chunks ({len(self.dropped):,} dropped)")
-        if not documents:
-            raise SetupError(
-                f"doc_path is empty, and no row of {recipe.train_file} brings a passage. Set "
-                "doc_path to the documents that they are about."
-            )
         if not self.chunks:
             raise SetupError(
-                f"The {documents} documents hold no chunk of {recipe.min_chunk_chars} characters "
-                f"and {MIN_CHUNK_WORDS} words or more. Add documents with text."
+                f"The {documents} documents of doc_path = {recipe.doc_path!r} hold no chunk of "
+                f"{recipe.min_chunk_chars} characters and {MIN_CHUNK_WORDS} words or more. Add "
+                "documents with text, or, where doc_path is '', passages to train_file."
             )
         if self._items:
             self.own = find_own(self._items, self.documents, self.chunks, recipe)

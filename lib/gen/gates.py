@@ -72,10 +72,8 @@ _BARE_PRONOUN = re.compile(
 
 
 def check_question(text: str, chunk: Chunk, recipe: Recipe, *, by_people: bool = False) -> None:
-    """Raises Rejection: the question is refused before its answer is asked for.
-
-    On API documentation it is an instruction, and needs no question mark; nor do people's.
-    """
+    """Raises Rejection. On API documentation a question is an instruction, and needs no question
+    mark; nor do people's."""
     instruction = is_api_record(chunk.text)
     if not instruction and not by_people and not text.rstrip(' "”’»)').endswith(("?", "？", "؟")):
         raise Rejection("form", "it does not end in a question mark")
@@ -95,10 +93,7 @@ def check_question(text: str, chunk: Chunk, recipe: Recipe, *, by_people: bool =
 
 
 def check_given(question: Question, chunk: Chunk, recipe: Recipe) -> None:
-    """Raises Rejection: a question of people's own, or its answer, cannot be trained on.
-
-    It may hold its answer: "Which is older, A or B?"
-    """
+    """Raises Rejection. People's questions may hold their answer: "Which is older, A or B?" """
     check_question(question.text, chunk, recipe, by_people=True)
     if neutralise(question.answer) != question.answer:
         raise Rejection("form", "its answer holds a marker of the prompts")
@@ -198,10 +193,7 @@ def _judge_cot(
 
 
 def _forms(quote: str) -> Iterator[str]:
-    """A quote, then without what a teacher of its own accord changes at its ends.
-
-    It puts marks around it, a full stop behind it, and a capital at its beginning.
-    """
+    """A quote, then without what teachers add: marks around it, a full stop, a capital."""
     yield quote
     plain = _AROUND.sub("", quote)
     for form in (plain, plain.rstrip(".,;:")):

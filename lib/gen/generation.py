@@ -168,10 +168,8 @@ def save_dataset(corpus: Corpus, asked: Generated, built: Built) -> Path:
 
 @contextmanager
 def _saved_at_once(run_name: str) -> Iterator[Callable[[Question], None]]:
-    """Yield a function that appends a question to artefacts/questions/<run_name>.partial.jsonl.
-
-    To look at while a run lasts; deleted when the questions are written as an artefact.
-    """
+    """Yield a function that appends a question to artefacts/questions/<run_name>.partial.jsonl,
+    which is deleted when the questions are written as an artefact."""
     path = home() / "artefacts" / "questions" / f"{run_name}.partial.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", buffering=1) as file:

@@ -1,8 +1,7 @@
 """A run divided among processes, hosts or accounts: each shard asks, and `merge` makes the dataset.
 
-A shard reads all documents, and asks about every n-th group of chunks, into a ledger of its own.
-`merge` unites the ledgers and runs the whole: it finds every reply, asks nothing, and writes the
-bytes of a run that was never divided.
+A shard asks about every n-th group of chunks, into a ledger of its own. `merge` unites the ledgers
+and runs the whole: it finds every reply, and writes the bytes of a run that was never divided.
 """
 
 import os

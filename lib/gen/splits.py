@@ -27,11 +27,11 @@ def assign_splits(
     """Each chunk's split: "train", "valid", "eval", or "buffer" for a chunk of no row.
 
     Blocks of consecutive chunks of a document are drawn until eval, then valid, hold their share
-    of the chunks in `asked` (those that have questions; None = every chunk). The others are
-    material for distractors and stay in train. A block's near duplicates come with it, or it stays
-    in train. What then counts as the same as a chunk of eval, or, in train, of valid, becomes
-    buffer. With split_by "document" the blocks are whole documents, unless these are too few, or
-    none can be held out. With eval_documents (ids), eval is the whole of these and nothing else.
+    of the chunks in `asked` (those with questions; None = every chunk). A block's near duplicates
+    come with it, or it stays in train, as do chunks without questions. What then counts as the same
+    as a chunk of eval, or, in train, of valid, becomes buffer. With split_by "document" the blocks
+    are whole documents, unless these are too few, or none can be held out. With eval_documents
+    (ids), eval is the whole of these and nothing else.
     """
     splits, why_groups = _assign(chunks, same, recipe, asked, eval_documents)
     if why_groups and asked is not None:
@@ -174,9 +174,8 @@ def _take(
     """Blocks until they hold so many wanted chunks (at least one), none of them in `avoid`.
 
     Where more wanted chunks count as the same as a block than half of its own, they are taken too,
-    up to a quarter of the target, so that a split has several groups; else the block is passed
-    over. What then lacks is taken less strictly; where nothing can be, the block is taken that
-    loses the fewest.
+    up to a quarter of the target; else the block is passed over. What then lacks is taken less
+    strictly; where nothing can be, the block is taken that loses the fewest.
     """
     blocks = [block for block in blocks if not avoid & block]
     block_of = {chunk_id: block for block in blocks for chunk_id in block}

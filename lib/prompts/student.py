@@ -90,9 +90,8 @@ def chat_messages(system: str, user: str) -> list[Message]:
 def neutralise(text: str) -> str:
     """Make the markers of prompts harmless in a document's own text.
 
-    A document is data: one that holds "</DOCUMENT>", "<ANSWER>:" or "<|assistant|>" must not close
-    its context, pass for a label or begin another turn. Brackets become ‹ › or ［ ］, a double hash
-    ＃＃.
+    "</DOCUMENT>", "<ANSWER>:" or "<|assistant|>" must not close its context, pass for a label or
+    begin another turn. Brackets become ‹ › or ［ ］, a double hash ＃＃.
     """
     return _MARKER.sub(lambda match: harmless(match.group()), text)
 

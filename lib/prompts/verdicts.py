@@ -44,8 +44,7 @@ def parse_verdict(
     """`It names the wrong year. {"key": "5f1c…", "correct": "no", "fluency": 4}` → 0 and 4.
 
     The JSON may be fenced, between sentences, part of other JSON, or a dict of Python. A field that
-    is missing, off its scale ("yes or no", 6, 4.5, "4 of 10") or contradicts itself is unparsed;
-    the others count.
+    is missing, off its scale ("yes or no", 6, 4.5) or contradicts itself is unparsed.
 
     A verdict without the key counts only if it cannot be an echo of the texts that were `shown`
     (None: never): JSON, if they hold none; a reply that is nothing but "Yes.", "**No**" or

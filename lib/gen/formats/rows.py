@@ -1,7 +1,6 @@
-"""The formats of `convert`: each as a function of one `hf` row.
+"""The formats of `convert`: each as a function of one `hf` row, ours or of another tool.
 
-The row is ours, or has the published RAFT layout of another tool, without our fields. A function
-yields the rows of its format, and a reason for whatever it leaves out.
+It yields the rows of its format, and a reason for whatever it leaves out.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -151,13 +150,9 @@ def sharegpt(row: Row) -> Fitted:
 
 
 def preference(row: Row, *, answer: str, refused: Sequence[Rejected]) -> Fitted:
-    """Pairs in TRL's conversational form: prompt, chosen, rejected. The label is chosen.
+    """Pairs in TRL's conversational form: prompt, chosen (the label), rejected.
 
-    `rejected_from` says where the other side comes from:
-
-        refusal_with_oracle    the refusal, though the oracle is in the context
-        answer_without_oracle  the teacher's answer, though the oracle is absent
-        rejected_by_<gate>     a reply to the same question that a quality gate refused
+    `rejected_from`: refusal_with_oracle, answer_without_oracle, or rejected_by_<gate>.
     """
     kind, label = kind_of(row), row["cot_answer"]
     worse: dict[str, str] = {}

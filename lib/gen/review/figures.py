@@ -61,8 +61,8 @@ def count_interval(wrong: int, drawn: int, population: int) -> tuple[int, int]:
 def share_wrong(rejected: int, undecided: int, drawn: int, population: int) -> str:
     """What a random sample says about all rows, in a sentence.
 
-    Rows that are left for later are seldom like the others. So while some are undecided, the
-    interval begins as if all of them were right, and ends as if all were wrong.
+    Of undecided rows the interval begins as if all were right, and ends as if all were wrong: those
+    that are left for later are seldom like the others.
     """
     low, _ = count_interval(rejected, drawn, population)
     _, high = count_interval(rejected + undecided, drawn, population)
@@ -77,10 +77,8 @@ def share_wrong(rejected: int, undecided: int, drawn: int, population: int) -> s
 
 
 def agreements(review: Review) -> list[tuple[str, list[str]]]:
-    """For each pair of reviewers a sentence, and the ids of the shown rows on which they differ.
-
-    Two agree on a row that both reject, or that neither does.
-    """
+    """For each pair of reviewers a sentence, and the ids of the shown rows that one of them rejects
+    and the other does not."""
     decided = {row_id: review.given.get(row_id, {}) for row_id in review.rows}
     reviewers = sorted({reviewer for given in decided.values() for reviewer in given})
     found = []

@@ -1,7 +1,7 @@
 """The page of a review: one row at a time, its documents, and the decisions that it takes.
 
-The page (assets/page.js) sends what was pressed and what it shows; `respond` answers with the row
-to show next. The page sends one request after the other, in the order of the keys.
+The page (assets/page.js) sends what was pressed and what it shows, one request after the other;
+`respond` answers with the row to show next.
 """
 
 from collections.abc import Mapping
@@ -88,10 +88,8 @@ def respond(review: Review, asked: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def act(review: Review, row_id: str, asked: Mapping[str, Any]) -> tuple[str, str]:
-    """Do what was pressed on the row on the page; returns the row to show, and a message.
-
-    "" = no row is found.
-    """
+    """Do what was pressed on the row on the page; returns the row to show ("" = none is found), and
+    a message."""
     action, said = asked["action"], ""
     if action == "start":
         return row_id or _first(review, asked), ""

@@ -54,10 +54,8 @@ def suspicions_of(dataset: Dataset) -> Callable[[RaftExample], Suspicions]:
 
 
 def read_ratings(dataset: Dataset) -> dict[str, tuple[int, str]]:
-    """Row id → the judge's rating (1–5) and its reason; {} = no judge rated, or 1_gen's files went.
-
-    They are beside the teacher's questions (artefacts/questions), and count for the same text only.
-    """
+    """Row id → the judge's rating (1–5) of the same text, and its reason; {} = no judge rated, or
+    1_gen's files (artefacts/questions) went."""
     found = {}
     folders = home() / "artefacts" / "questions"
     for path in sorted(folders.glob(f"{escape(dataset.run_name)}-*/ratings.jsonl")):
