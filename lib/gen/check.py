@@ -1,7 +1,5 @@
-"""`python -m lib.gen check`: the promises of a dataset, computed again from its files.
-
-Texts are compared as gates and guards compare them (lib/text.py), so that they cannot disagree.
-"""
+"""`python -m lib.gen check`: the promises of a dataset, computed again from its files. Texts are
+compared as gates and guards compare them (lib/text.py), so that they cannot disagree."""
 
 import argparse
 from collections import Counter
@@ -227,10 +225,8 @@ def _place_is_uniform(files: Files) -> Check:
 
 
 def _nothing_leaks(files: Files) -> Check:
-    """No oracle of a held-out row, nor a near duplicate of it, is in a row that trains.
-
-    The oracles of valid rows are compared with train, those of eval rows with train and valid.
-    """
+    """No oracle of valid or eval, nor a near duplicate of it, is in a row of train; none of eval in
+    one of valid."""
 
     def used(split: str) -> set[str]:
         return {i for row in files.of(split) for i in (*_oracle_ids(row), *_context_ids(row))}

@@ -35,10 +35,8 @@ class Split:
 
 
 class Splitter:
-    """Cuts documents one after another, so that the first can be asked about while others are read.
-
-    `embed` (texts → their vectors) is for the chunker "semantic"; None: the recipe's embedder.
-    """
+    """Cuts documents one after another. `embed` (texts → their vectors) is for the chunker
+    "semantic"; None: the recipe's embedder."""
 
     def __init__(
         self, recipe: Recipe, *, embed: Embed | None = None, cache: Cache | None = None

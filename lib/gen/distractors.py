@@ -63,11 +63,9 @@ def in_random_order(pool: Sequence[T], rng: Random) -> Iterator[T]:
 def neighbours(
     questions: Sequence[Question], chunks: Sequence[Chunk], embedder: Embedder | None = None
 ) -> Iterator[list[Chunk]]:
-    """For each question, in their order, the chunks nearest to it, the nearest first.
-
-    At most HARD_NEIGHBOURS; by the cosine of their vectors, or without an embedder by BM25. Found a
-    block of questions at a time, as they are taken.
-    """
+    """For each question, in their order, the HARD_NEIGHBOURS chunks nearest to it, the nearest
+    first: by the cosine of their vectors, or without an embedder by BM25; found as they are
+    taken."""
     if not questions:
         return iter(())
     if embedder is None:

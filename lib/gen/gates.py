@@ -136,10 +136,8 @@ def judge_given(
     *,
     by_teacher: bool = True,  # else the reasoning is people's, or made by rule
 ) -> Question:
-    """A question that came with its answer, when the reasoning passes every gate and leads there.
-
-    Its label ends with the answer that was given, letter for letter.
-    """
+    """A question that came with its answer, when the reasoning passes every gate and leads there;
+    its label ends with that answer, letter for letter."""
     if by_teacher and is_api_record(oracles[0].text):
         found = _judge_api_answer(question, oracles[0], reply, recipe)
     else:

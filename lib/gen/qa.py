@@ -16,11 +16,7 @@ Row = dict[str, Any]
 
 
 def write_pairs(asked: Generated, *, chunks: Sequence[Chunk], run_name: str) -> Path:
-    """Write artefacts/qa/<run_name>-<fingerprint>; returns the folder.
-
-    `documents/` has a JSON for each document and `pairs.json` all of them; `alpaca.jsonl` and
-    `chat.jsonl` have them in those formats.
-    """
+    """Write artefacts/qa/<run_name>-<fingerprint>; returns the folder."""
     by_id = {chunk.id: chunk for chunk in chunks}
     ratings = {rating.question_id: rating for rating in asked.ratings}
     pairs = list[Row]()

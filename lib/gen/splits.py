@@ -209,10 +209,8 @@ def _take(
 
 
 def _blocks(chunks: Sequence[Chunk], same: Conflicts, length: int) -> list[list[str]]:
-    """About so many consecutive chunks of one document each.
-
-    A block ends where its last chunk and the next are different, so that few become buffer.
-    """
+    """About so many consecutive chunks of one document each, divided where two are different, so
+    that few become buffer."""
     blocks: list[list[str]] = []
     for _, group in groupby(chunks, key=lambda chunk: chunk.document_id):
         blocks.append([])

@@ -1,7 +1,5 @@
-"""The student's prompt, one for training, evaluation and serving, beside its parser.
-
-And a plain one, to evaluate models that were never taught the student's format.
-"""
+"""The student's prompt, one for training, evaluation and serving, beside its parser; and a plain
+one, to evaluate models that were never taught the student's format."""
 
 import html
 import json
@@ -250,10 +248,7 @@ _PARAGRAPH_END = re.compile(
 
 
 def plain_messages(question: str, documents: Sequence[str], *, refusal: str = "") -> list[Message]:
-    """Documents and question as the student reads them, and no format to keep to.
-
-    Without documents it asks for the model's knowledge.
-    """
+    """Documents and question with no format to keep to; without documents it asks for knowledge."""
     instruction = _PLAIN_INSTRUCTION if documents else _CLOSED_BOOK_INSTRUCTION
     asked = student_question(f"Question: {question}\nAnswer:", documents)
     return chat_messages(instruction + (refusal or REFUSAL), asked)

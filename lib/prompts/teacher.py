@@ -137,10 +137,8 @@ def load_prompts(recipe: Recipe) -> TeacherPrompts:
 
 
 def go_on(messages: Sequence[Message], reply: str, text: str) -> list[Message]:
-    """The conversation so far, its reply, and our next message.
-
-    An empty reply is left out: some endpoints refuse one, and two turns of the user in a row.
-    """
+    """The conversation so far, its reply, and our next message. An empty reply is left out: some
+    endpoints refuse one, and two turns of the user in a row."""
     if reply.strip():
         said = {"role": "assistant", "content": reply}
         return [*messages, said, {"role": "user", "content": text}]

@@ -19,10 +19,7 @@ from offline.teacher import write_questions
 def write_rows(
     groups: Iterable[tuple[Share, ...]], recipe: Recipe, on_question: Callable[[Question], None]
 ) -> list[Candidate]:
-    """Rows on every chunk; it reads English sentences alone, and follows no prompt.
-
-    In answer to people's own questions it quotes, in any language.
-    """
+    """Rows on every chunk, in English; to people's own questions quotes, in any language."""
     shares = [share for group in groups for share in group]
     chunks = [share.chunk for share in shares if not share.given]
     require_possible(chunks, recipe)

@@ -91,10 +91,7 @@ class Asking:
 
     @cached_property
     def roles(self) -> dict[str, EndpointSettings]:
-        """The endpoints: the teacher's, and the judge's where rows are rated by one.
-
-        None at all: the built-in teacher writes.
-        """
+        """Of the teacher, and of a judge that rates rows; {}: the built-in teacher writes."""
         roles = ("teacher", "judge") if self.recipe.min_rating else ("teacher",)
         found = {role: settings for role in roles if (settings := endpoint_settings(role))}
         return found if "teacher" in found else {}
@@ -104,10 +101,8 @@ class Asking:
         return load_embedder(self.recipe) if self.recipe.semantic_duplicates else None
 
     def made_of(self, chunks: Sequence[Chunk]) -> dict[str, Any]:
-        """All that the questions depend on: not the teacher's address, nor its key.
-
-        Prompts count by their texts, gates and parsers by the version in gates.py.
-        """
+        """All that the questions depend on, but for the teacher's address and key: prompts by their
+        texts, gates and parsers by the version in gates.py."""
         teacher: dict[str, Any] = {"name": teacher_name()}
         if self.roles:
             teacher["prompts"] = dict(load_prompts(self.recipe).texts)

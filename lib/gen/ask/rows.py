@@ -138,10 +138,7 @@ def _sampling(recipe: Recipe, whole: bool, count: int) -> dict[str, Any]:
 
 
 class RowWriter:
-    """Has rows written on one chunk, or on the small chunks that share a request, after another.
-
-    Rows do not depend on the order in which replies come.
-    """
+    """Has rows written, which do not depend on the order in which replies come."""
 
     def __init__(
         self, recipe: Recipe, ask: Ask, on_question: OnQuestion = lambda question: None
@@ -186,10 +183,8 @@ class RowWriter:
             )
 
     def _note_readable(self, asked_for: str, reply: str, refusal: Rejection | None) -> None:
-        """Raises SetupError: it is one of many in a row that cannot be read.
-
-        The refusal sentence can: there are pages about which nothing can be asked.
-        """
+        """Raises SetupError: it is one of many in a row that cannot be read. The refusal sentence
+        can: there are pages about which nothing can be asked."""
         if refusal is None or refusal.gate not in _UNREADABLE or parse_answer(reply).refused:
             self._unreadable[asked_for] = 0
             return
@@ -204,10 +199,8 @@ class RowWriter:
     async def _write(
         self, candidates: Sequence[Candidate], talk: _Talk, *, priority: int = FOLLOWING
     ) -> None:
-        """Have questions written, or whole rows (ask_mode "joint", and plain pairs).
-
-        Each that passes its gates goes on at once; for the others is asked again, together.
-        """
+        """Have questions written, or whole rows. Each that passes its gates goes on at once; for
+        the others is asked again, together."""
         sampling = _sampling(self._recipe, talk.whole, len(candidates))
         reply = await self._ask(talk.messages, priority=priority, **sampling)
         if talk.whole:

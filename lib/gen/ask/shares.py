@@ -24,11 +24,8 @@ class Share:
 def request_groups(
     chunks: Iterable[Chunk], recipe: Recipe, own: Sequence[Given] = ()
 ) -> Iterator[tuple[Share, ...]]:
-    """The chunks that share a first request: one, or some small ones where whole rows are asked.
-
-    Each is yielded as soon as it is known: chunks may come one by one, document by document. The
-    questions of people's own come first, each alone.
-    """
+    """The chunks that share a first request: one, or some small ones where whole rows are asked;
+    each as soon as it is known. The questions of people's own come first, each alone."""
     yield from ((Share(g.oracles[0], n - len(own), 1, g),) for n, g in enumerate(own))
     small: list[Share] = []
     for share in shares(chunks, recipe):

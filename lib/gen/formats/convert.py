@@ -102,10 +102,7 @@ def read_source(name: str, *, to: str) -> tuple[str, Source, list[LeftOut]]:
 
 
 def convert_rows(source: Source, *, to: str, **shape: str) -> Converted:
-    """The rows in another format, each in its split.
-
-    `shape` are options of "completion": prompt_column, completion_column and stop.
-    """
+    """The rows in another format, each in its split; `shape`: options of "completion" (_SHAPE)."""
     columns = _SHAPE | shape
     names = columns["prompt_column"], columns["completion_column"]
     if not all(names) or names[0] == names[1]:

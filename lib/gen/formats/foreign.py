@@ -52,10 +52,8 @@ def split_of(name: str) -> str:
 
 
 def read_foreign(path: Path, *, unsaid: str) -> tuple[dict[str, list[Row]], list[LeftOut]]:
-    """Usable rows by split, and the others with the reason.
-
-    The split of a row is the one that it names, else that of its file, else `unsaid`.
-    """
+    """Usable rows by split (that a row names, else that of its file, else `unsaid`), and the others
+    with the reason."""
     rows: dict[str, list[Row]] = {split: [] for split in SPLITS}
     left_out = []
     for found, of_split in read_rows(path).items():
@@ -175,10 +173,8 @@ def _read_file(path: Path) -> list[Row]:
 
 
 def import_rows(path: Path) -> Path:
-    """Write rows of another tool as a dataset, each document a chunk; returns its folder.
-
-    An instruction is written anew, as our students are asked.
-    """
+    """Write rows of another tool as a dataset, each document a chunk, instructions as our students
+    are asked; returns its folder."""
     rows, left_out = read_foreign(path, unsaid="train")
     if not any(rows.values()):
         reason = left_out[0].reason if left_out else "it is empty"

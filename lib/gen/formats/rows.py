@@ -1,7 +1,5 @@
-"""The formats of `convert`: each as a function of one `hf` row, ours or of another tool.
-
-It yields the rows of its format, and a reason for whatever it leaves out.
-"""
+"""The formats of `convert`: each a function of one `hf` row, ours or of another tool, that yields
+the rows of its format, and a reason for whatever it leaves out."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -150,10 +148,8 @@ def sharegpt(row: Row) -> Fitted:
 
 
 def preference(row: Row, *, answer: str, refused: Sequence[Rejected]) -> Fitted:
-    """Pairs in TRL's conversational form: prompt, chosen (the label), rejected.
-
-    `rejected_from`: refusal_with_oracle, answer_without_oracle, or rejected_by_<gate>.
-    """
+    """Pairs in TRL's conversational form: prompt, chosen (the label), rejected, and where that is
+    from: refusal_with_oracle, answer_without_oracle, or rejected_by_<gate>."""
     kind, label = kind_of(row), row["cot_answer"]
     worse: dict[str, str] = {}
     if kind == "memorise":

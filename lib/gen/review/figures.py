@@ -59,11 +59,8 @@ def count_interval(wrong: int, drawn: int, population: int) -> tuple[int, int]:
 
 
 def share_wrong(rejected: int, undecided: int, drawn: int, population: int) -> str:
-    """What a random sample says about all rows, in a sentence.
-
-    Of undecided rows the interval begins as if all were right, and ends as if all were wrong: those
-    that are left for later are seldom like the others.
-    """
+    """What a random sample says about all rows. The interval begins as if all undecided ones were
+    right, and ends as if all were wrong: those left for later are seldom like the others."""
     low, _ = count_interval(rejected, drawn, population)
     _, high = count_interval(rejected + undecided, drawn, population)
     interval = f"95% interval {100 * low / population:.1f}–{100 * high / population:.1f}%"

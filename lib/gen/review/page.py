@@ -126,10 +126,8 @@ def _found(review: Review, asked: Mapping[str, Any]) -> list[str]:
 
 
 def card_html(review: Review, row_id: str) -> Markup:
-    """The row as the notebook shows it; then its answer and its oracle, if it hides them.
-
-    Everything that comes from a dataset or a reviewer is escaped here and in lib/gen/show.py.
-    """
+    """The row as the notebook shows it; then its answer and its oracle, if it hides them. All that
+    comes from a dataset or a reviewer is escaped here and in lib/gen/show.py."""
     if not row_id:
         return Markup('<div class="raft">No row is found: change the filters or the search.</div>')
     row = review.all_rows[row_id]

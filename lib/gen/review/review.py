@@ -33,10 +33,8 @@ _LEFT_OUT = "one of its documents holds what a picked evaluation row asks about"
 
 
 class Review:
-    """The rows of a dataset and the decisions on them, shared by all open pages of a reviewer.
-
-    Others may decide meanwhile, in processes of their own: `refresh` reads what they wrote.
-    """
+    """The rows of a dataset and the decisions on them, shared by all open pages of a reviewer; what
+    others decide meanwhile, in processes of their own, `refresh` reads."""
 
     def __init__(
         self, dataset_dir: Path, reviewer: str = "unnamed", *, sample: int = 0, seed: int = 1
@@ -126,10 +124,8 @@ class Review:
         )
 
     def decide(self, row_id: str, verdict: str, *, reason: str = "", version: int = -1) -> None:
-        """Accept a row, reject it, or pick it for the evaluation.
-
-        `version`: how many decisions on it the page had seen; -1 = does not matter.
-        """
+        """Accept, reject or pick a row. `version`: how many decisions on it the page had seen; -1 =
+        does not matter."""
         row = self.all_rows[row_id]
         if verdict == "pick" and row.split == "eval":
             raise SetupError("This row is in the evaluation already.")
@@ -179,10 +175,7 @@ class Review:
     def find(
         self, *, kind: str = "all", state: str = "all", search: str = "", order: str = "dataset"
     ) -> list[str]:
-        """The ids of the shown rows of this kind and state that hold this text, in this order.
-
-        `state`: one of STATES, or DIFFER.
-        """
+        """The ids of the shown rows of this kind, state (of STATES, or DIFFER) and text."""
         wanted = one_line(search).casefold()
         return [
             row_id
