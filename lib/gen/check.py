@@ -100,8 +100,8 @@ def _counts(files: Files) -> list[str]:
     def listed(counts: Counter[str]) -> str:
         return ", ".join(f"{name} {count}" for name, count in counts.most_common())
 
-    lines = [f"teacher    {files.dataset.manifest['teacher']}"]
-    lines += [f"accepted   {len(files.rows)} rows"]
+    teacher = files.dataset.manifest["teacher"]
+    lines = [f"teacher    {teacher}", f"accepted   {len(files.rows)} rows"]
     for split in SPLITS:
         kinds = Counter(row["kind"] for row in files.of(split))
         lines.append(f"{split:10} {kinds.total()} rows ({listed(kinds)})")

@@ -97,8 +97,7 @@ class JudgePrompts:
 
 def load_prompts(prompts_path: str = "") -> JudgePrompts:
     """The texts of judge.yaml, changed by those of a file of the user's."""
-    changes = [expanded(prompts_path)] if prompts_path else []
-    return JudgePrompts(*read_prompts(_FORM, *changes))
+    return JudgePrompts(*read_prompts(_FORM, *([expanded(prompts_path)] if prompts_path else [])))
 
 
 @lru_cache(maxsize=4096)  # one document is in many requests

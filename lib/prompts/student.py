@@ -145,8 +145,7 @@ def _bare(answer: str) -> str:
 
 def student_question(question: str, documents: Sequence[str]) -> str:
     """The user's turn: the documents in order, then the question (the published RAFT layout)."""
-    context = "".join(f"{DOCUMENT_BEGIN}{text}{DOCUMENT_END}\n" for text in documents)
-    return f"{context}{question}"
+    return "".join(f"{DOCUMENT_BEGIN}{text}{DOCUMENT_END}\n" for text in documents) + question
 
 
 def student_instruction(refusal: str = "") -> str:

@@ -72,6 +72,5 @@ def drawn(chunks: Sequence[Chunk], recipe: Recipe) -> list[Chunk]:
     """max_chunks of the chunks, drawn by seed, in their order; all of them if it is 0."""
     if not 0 < recipe.max_chunks < len(chunks):
         return list(chunks)
-    rng = Random(f"{recipe.seed}:chunks")
-    indexes = rng.sample(range(len(chunks)), recipe.max_chunks)
-    return [chunks[index] for index in sorted(indexes)]
+    places = Random(f"{recipe.seed}:chunks").sample(range(len(chunks)), recipe.max_chunks)
+    return [chunks[place] for place in sorted(places)]

@@ -33,11 +33,7 @@ class Converted:
 
 
 def add_command(commands: Any) -> None:
-    parser = commands.add_parser(
-        "convert",
-        help="write a dataset in another format",
-        description="A dataset of 1_gen, or rows of another tool, in another format.",
-    )
+    parser = commands.add_parser("convert", help="write a dataset in another format")
     parser.add_argument(
         "dataset", nargs="?", default="", help="its folder or name, or a file or folder of another "
         "tool's rows; else the latest run's"

@@ -9,13 +9,8 @@ from pathlib import Path
 from lib.settings import SetupError, portable
 
 VERDICTS = ("reject", "pick", "accept")  # the first that a reviewer gives is applied
-REASONS = (  # for a rejection
-    "wrong answer",
-    "not in its document",
-    "unclear question",
-    "bad reasoning",
-    "not useful",
-)
+# For a rejection:
+REASONS = ("wrong answer", "not in its document", "unclear question", "bad reasoning", "not useful")
 
 
 @dataclass(frozen=True)

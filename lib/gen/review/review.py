@@ -188,8 +188,7 @@ class Review:
     def _text(self, row_id: str) -> str:
         """What a search looks at: id, question, label and oracle."""
         row = self.rows[row_id]
-        oracles = (chunk.text for chunk in row.oracles)
-        texts = (row_id, row.question.text, row.label, *oracles)
+        texts = row_id, row.question.text, row.label, *(chunk.text for chunk in row.oracles)
         return one_line("\n".join(texts)).casefold()
 
     def step(self, row_id: str, found: list[str], by: int, order: str = "dataset") -> str:
