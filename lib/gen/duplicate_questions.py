@@ -32,11 +32,7 @@ def drop_ambiguous(questions: Sequence[Question]) -> tuple[list[Question], list[
 
 
 def drop_asked(
-    questions: Sequence[Question],
-    others: Sequence[str],
-    *,
-    gate: str = "duplicate",
-    by: str = "train_file",
+    questions: Sequence[Question], others: Sequence[str], *, gate: str, by: str
 ) -> tuple[list[Question], list[Rejected]]:
     """Keep the questions that `by` (its questions: `others`) does not ask, or nearly."""
     same = same_questions([question.text for question in questions], others)

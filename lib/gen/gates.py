@@ -129,15 +129,10 @@ def judge_answer(question: Question, chunk: Chunk, reply: str, recipe: Recipe) -
 
 
 def judge_given(
-    question: Question,
-    oracles: Sequence[Chunk],
-    reply: str,
-    recipe: Recipe,
-    *,
-    by_teacher: bool = True,  # else the reasoning is people's, or made by rule
+    question: Question, oracles: Sequence[Chunk], reply: str, recipe: Recipe, *, by_teacher: bool
 ) -> Question:
-    """A question that came with its answer, when the reasoning passes every gate and leads there;
-    its label ends with that answer, letter for letter."""
+    """A question that came with its answer, when the reasoning (a teacher's, or else people's or
+    made by rule) passes every gate and leads there, letter for letter."""
     if by_teacher and is_api_record(oracles[0].text):
         found = _judge_api_answer(question, oracles[0], reply, recipe)
     else:
@@ -154,14 +149,10 @@ def judge_given(
 
 
 def _judge_cot(
-    question: Question,
-    oracles: Sequence[Chunk],
-    reply: str,
-    recipe: Recipe,
-    *,
-    given: bool = False,  # the answer: check_given has judged it
+    question: Question, oracles: Sequence[Chunk], reply: str, recipe: Recipe, *, given: bool = False
 ) -> Question:
-    """The question with its answer, each quote in an oracle's own characters."""
+    """The question with its answer (`given`: check_given has judged it), each quote in an oracle's
+    own characters."""
     cot_answer = canonical(reply)
     parsed = parse_answer(cot_answer)
     if parsed.refused or is_none(parsed.final_answer or cot_answer):

@@ -1,6 +1,6 @@
 """Train, valid and eval by chunk group or by document: no oracle of one is in a row of another."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import groupby
 from random import Random
 from textwrap import shorten
@@ -23,6 +23,7 @@ def assign_splits(
     *,
     asked: Collection[str] | None = None,
     eval_documents: Collection[str] = (),
+    say: Callable[[str], object] = print,
 ) -> dict[str, str]:
     """Each chunk's split: "train", "valid", "eval", or "buffer" for a chunk of no row.
 
@@ -31,24 +32,8 @@ def assign_splits(
     come with it, or it stays in train, as do chunks without questions. What then counts as the same
     as a chunk of eval, or, in train, of valid, becomes buffer. With split_by "document" the blocks
     are whole documents, unless these are too few, or none can be held out. With eval_documents
-    (ids), eval is the whole of these and nothing else.
+    (ids), eval is the whole of these and nothing else. `say` is told why whole ones are not.
     """
-    splits, why_groups = _assign(chunks, same, recipe, asked, eval_documents)
-    if why_groups and asked is not None:
-        _, said = _assign(chunks, same, recipe, None, eval_documents)  # by check_corpus
-        if not said:
-            print(why_groups)
-    return splits
-
-
-def _assign(
-    chunks: Sequence[Chunk],
-    same: Conflicts,
-    recipe: Recipe,
-    asked: Collection[str] | None,
-    eval_documents: Collection[str],
-) -> tuple[dict[str, str], str]:
-    """The splits, and why they are not of whole documents although the recipe wants that, or ""."""
     held_out = {chunk.id for chunk in chunks if chunk.document_id in eval_documents}
     if lost := set(eval_documents) - {chunk.document_id for chunk in chunks}:
         raise SetupError(
@@ -84,7 +69,9 @@ def _assign(
             lacking = (split for split, share in needed.items() if share and split not in filled)
             missing = next(lacking, "")
             if not missing:
-                return splits, why_groups and f"{why_groups}: groups of chunks are held out."
+                if why_groups:
+                    say(f"{why_groups}: groups of chunks are held out.")
+                return splits
         why_groups = f"Whole documents leave the split “{missing}” empty"
     all_asked = len(wanted) == len(chunks)
     remedy = "lower chunk_chars" if all_asked else "have questions on more chunks"
@@ -137,11 +124,13 @@ def check_corpus(
 ) -> list[str]:
     """Stop before any token is paid when the documents cannot fill rows, or the questions on the
     chunks in `asked`, among them people's own (`given`), every split; returns what to say."""
-    num_distractors = recipe.num_distractors
-    splits, why_groups = _assign(chunks, same, recipe, None, eval_documents)
+    num_distractors, notes, unsaid = recipe.num_distractors, list[str](), list[str]()
+    splits = assign_splits(chunks, same, recipe, eval_documents=eval_documents, say=notes.append)
     if asked is not None and (given or len(asked) < len(chunks)):
-        _assign(chunks, together(same, given), recipe, asked, eval_documents)
-    notes = [why_groups] if why_groups else []
+        same_too = together(same, given)
+        assign_splits(
+            chunks, same_too, recipe, asked=asked, eval_documents=eval_documents, say=unsaid.append
+        )
     train = {chunk_id for chunk_id, split in splits.items() if split == "train"}
     # A row without its oracle needs one more; its answer may rule some out.
     free = max(

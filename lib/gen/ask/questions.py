@@ -145,7 +145,8 @@ def _write(candidates: Sequence[Candidate], asking: Asking, chunks: Sequence[Chu
     rejected = [c.refused for c in ordered if c.question is None and c.refused is not None]
     by_people = [c.question for c in taken if c.question is not None and c.given]
     generated = [c.question for c in taken if c.question is not None and not c.given]
-    generated, asked = drop_asked(generated, [question.text for question in by_people])
+    own = [question.text for question in by_people]
+    generated, asked = drop_asked(generated, own, gate="duplicate", by="train_file")
     questions, repeated = drop_ambiguous(by_people + generated)
     rejected += asked + repeated
     if embedder is not None:

@@ -267,7 +267,8 @@ class RowWriter:
                     reply = said.text
                     gates.check_whole(reply, said.finish_reason)
                     if given:
-                        question = gates.judge_given(question, given.oracles, reply, recipe)
+                        answered = question, given.oracles, reply, recipe
+                        question = gates.judge_given(*answered, by_teacher=True)
                     else:
                         question = gates.judge_answer(question, chunk, reply, recipe)
                     self._note_readable("answers", reply, None)
