@@ -1,8 +1,5 @@
-"""Questions of people's own (train_file): their oracles are found, their answers given.
-
-The teacher writes the reasoning that leads to the given answer (ask/rows.py); the built-in one
-quotes the sentence that holds it; a given reasoning is used as it is.
-"""
+"""Questions of people's own (train_file): their oracles are found; the teacher writes the reasoning
+that leads to the given answer, unless that is given too, or quotes (the built-in one)."""
 
 import re
 from collections import defaultdict

@@ -1,8 +1,6 @@
-"""A run divided among processes, hosts or accounts: each shard asks, and `merge` makes the dataset.
-
-A shard asks about every n-th group of chunks, into a ledger of its own. `merge` unites the ledgers
-and runs the whole: it finds every reply, and writes the bytes of a run that was never divided.
-"""
+"""A run divided among processes, hosts or accounts. A shard asks about every n-th group of chunks,
+into a ledger of its own. `merge` unites the ledgers and runs the whole: it finds every reply, and
+writes the bytes of a run that was never divided."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence

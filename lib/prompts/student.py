@@ -108,10 +108,8 @@ def _without_end(text: str) -> str:
 
 
 def canonical(reply: str) -> str:
-    """`## begin_quote ##x##end_quote## **<Answer>: 3**` → the published marks, letter for letter.
-
-    Also of a reply in a fence, as JSON, or escaped for HTML, and of a tag in another language.
-    """
+    """`## begin_quote ##x##end_quote## **<Answer>: 3**` → the published marks, letter for letter;
+    also of a reply in a fence, as JSON or escaped for HTML, and of a tag in another language."""
     text = _without_end(_unwrapped(_NEXT_TURN.sub("", reply).strip()))
     text = _WRITTEN_QUOTE.sub(lambda mark: f"##{mark['which'].lower()}_quote##", text)
     before, tag, answer = _WRITTEN_TAG.sub(f"{ANSWER_TAG} ", text).rpartition(f"{ANSWER_TAG} ")

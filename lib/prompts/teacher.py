@@ -98,10 +98,8 @@ class TeacherPrompts:
 
 @cache
 def _example_turns(text: str) -> tuple[tuple[str, str], list[tuple[str, str, str]]]:
-    """Title and document of an example, and its turns: task, what is filled in, and reply.
-
-    `# Piers / A pier was built. / > answer What was built? / A pier` has one turn. "" has none.
-    """
+    """Title and document of an example, and its turns: task, what is filled in, reply. One turn has
+    `# Piers / A pier was built. / > answer What was built? / A pier`."""
     title, _, document = re.split(r"^> ", text, maxsplit=1, flags=re.MULTILINE)[0].partition("\n")
     turns = re.findall(r"^> (\w+) ([^\n]*)\n(.*?)\s*(?=^> |\Z)", text, re.MULTILINE | re.DOTALL)
     return (title.lstrip("# "), document.strip()), turns
@@ -247,8 +245,8 @@ def _questions_in(data: Any) -> Iterator[str]:
 def clean_question(text: str) -> str:
     """`Sure, here is one: 2) **What happened in 2015?**` → "What happened in 2015?"
 
-    Removed: the bullet, number or label of a list, a preamble, marks around the whole. A year, a
-    number or an initial of the question itself stays.
+    Removed: a list's bullet, number or label, a preamble, marks around the whole. A year, a number
+    or an initial of the question itself stays.
     """
     text = one_line(text)
     while True:
@@ -262,10 +260,8 @@ def clean_question(text: str) -> str:
 
 
 def parse_rows(reply: str) -> list[Draft]:
-    """`{"rows": [{"document": 1, "question": "…", "reasoning": "…", "answer": "…"}]}`
-
-    Of a reply that was cut, or whose JSON breaks, the rows that are whole are read.
-    """
+    """`{"rows": [{"document": 1, "question": "…", "reasoning": "…", "answer": "…"}]}`; where the
+    JSON is cut or breaks, the rows that are whole."""
     rows = []
     for item in _objects(_body(reply)):
         texts = [item.get(name, "") for name in ("question", "reasoning", "answer")]
@@ -283,10 +279,8 @@ def parse_rows(reply: str) -> list[Draft]:
 
 
 def parse_rating(reply: str) -> tuple[int, str] | None:
-    """`{"reason": "It is clear.", "rating": 4}` → (4, "It is clear."); None = no rating.
-
-    A number alone is one, too. The form in the prompt holds none: a copy of it is no rating.
-    """
+    """`{"reason": "It is clear.", "rating": 4}` → (4, "It is clear."), `4/5` → (4, ""); None = no
+    rating, as a copy of the prompt's form."""
     if alone := re.fullmatch(
         r"\W*(?:rating\W*)?([1-5])(?:\s*(?:/|of)\s*5)?\W*", reply, re.IGNORECASE
     ):

@@ -136,11 +136,8 @@ def _dict_at(reply: str, start: int) -> tuple[dict[str, Any], int]:
 
 
 def _with_key(reply: str, key: str) -> list[dict[str, Any]]:
-    """The JSON objects of the reply that have the key themselves, at any depth.
-
-    From each place of the key the search goes back to the brace that opens its object, so an
-    object that is never closed cannot swallow the verdict behind it.
-    """
+    """The JSON objects of the reply that have the key themselves, at any depth: searched for from
+    the key back, so that one that is never closed cannot swallow the verdict behind it."""
     found = []
     for place in re.finditer(re.escape(key), reply):
         at = place.start()

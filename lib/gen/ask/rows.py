@@ -1,8 +1,5 @@
 """The life of a row: its question is asked for, answered, checked, repaired; taken or rejected.
-
-`RowWriter.rows_of` is one coroutine for each chunk; read it from the top. It does not know how its
-requests are sent: live or as batches (live.py).
-"""
+`RowWriter.rows_of` is one coroutine for each chunk, whose requests are sent live or as batches."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -354,11 +351,8 @@ class RowWriter:
     async def _write_unreadable_again(
         self, candidates: Sequence[Candidate], talk: _Talk, refusal: Rejection
     ) -> None:
-        """A reply held no row at all: ask again for all of its candidates that may be repaired.
-
-        Of the others, those refused before stay rejected for that; else the chunk is recorded once,
-        with no question's id.
-        """
+        """A reply held no row at all: ask again for all of its candidates that may be repaired. Of
+        the others, those refused before stay so; else the chunk is recorded once, with no id."""
         again = []
         for candidate in candidates:
             if candidate.may_repair(refusal.gate):

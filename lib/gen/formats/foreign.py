@@ -119,11 +119,9 @@ def _unusable(row: Row) -> str:
 
 
 def read_rows(path: Path) -> dict[str, list[Row]]:
-    """All rows by split, "" where neither the file nor its folder is named after one.
-
-    `train.jsonl`; `train-00000-of-00002.parquet`; `train/data-00000-of-00001.arrow`, as
-    `save_to_disk` of `datasets` writes it.
-    """
+    """All rows by split, "" where neither the file nor its folder is named after one:
+    `train.jsonl`, `train-00000-of-00002.parquet`, `train/data-00000-of-00001.arrow` (of
+    `save_to_disk`)."""
     if path.is_file():
         return {split_of(path.name): _read_file(path)}
     files = sorted(file for pattern in ("*", "*/*") for file in path.glob(pattern))

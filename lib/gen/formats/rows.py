@@ -177,10 +177,8 @@ def preference(row: Row, *, answer: str, refused: Sequence[Rejected]) -> Fitted:
 
 
 def triplets(row: Row, *, same: Mapping[str, set[str]]) -> Fitted:
-    """One for each distractor: query, positive (the oracle) and negative.
-
-    No other column: sentence-transformers would train on it. `same` are near duplicates, by text.
-    """
+    """One for each distractor: query, positive (the oracle), negative, and no other column, which
+    sentence-transformers would train on. `same` are near duplicates, by text."""
     answer, oracles = final_answer(row), oracle_texts(row)
     distractors = [text for text in dict.fromkeys(context_texts(row)) if text not in oracles]
     if not answer or not distractors:

@@ -41,11 +41,8 @@ def estimate(review: Review, reviewer: str = "") -> str:
 
 
 def count_interval(wrong: int, drawn: int, population: int) -> tuple[int, int]:
-    """The exact 95% interval of how many rows of the population are wrong.
-
-    Rows are drawn without replacement, so a count of the sample is hypergeometric; in a large
-    population this is Clopper and Pearson's interval. 2 of 60, drawn from 1,849 → 8–210.
-    """
+    """The exact 95% interval of how many rows of the population are wrong (hypergeometric; in a
+    large population Clopper and Pearson's). 2 of 60, drawn from 1,849 → 8–210."""
     from scipy.stats import hypergeom
 
     possible = range(wrong, population - drawn + wrong + 1)

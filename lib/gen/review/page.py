@@ -1,8 +1,5 @@
-"""The page of a review: one row at a time, its documents, and the decisions that it takes.
-
-The page (assets/page.js) sends what was pressed and what it shows, one request after the other;
-`respond` answers with the row to show next.
-"""
+"""The page of a review, one row at a time. It (assets/page.js) sends what was pressed and what it
+shows, one request after the other; `respond` answers with the row to show next."""
 
 from collections.abc import Mapping
 from dataclasses import replace

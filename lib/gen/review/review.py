@@ -210,11 +210,8 @@ class Review:
     # --- applying --------------------------------------------------------------------------------
 
     def write(self) -> Path:
-        """Write the reviewed dataset: picked rows are in eval, and rejected rows are left out.
-
-        Of a row's verdicts, the first of VERDICTS that a reviewer gave is applied. Its run goes on
-        with the new folder if it had this dataset, or an earlier outcome of its review.
-        """
+        """Write the reviewed dataset: picked rows are in eval, and rejected rows are left out. Its
+        run goes on with it if it had this dataset, or an earlier outcome of its review."""
         if not self.summary():
             raise SetupError("No decision changes a row, so there is nothing to write.")
         kept, left_out = [], []
