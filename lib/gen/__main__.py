@@ -14,11 +14,8 @@ from lib.recipe import Recipe
 from lib.settings import portable
 from lib.state import save_state
 
-_COMMANDS = {  # where the `add_command` of each is, which also sets `run` as its action
-    "check": "lib.gen.check",
-    "review": "lib.gen.review.command",
-    "convert": "lib.gen.formats.convert",
-}
+# Where the `add_command` of each is, which also sets `run` as its action
+_COMMANDS = {"check": "check", "review": "review.command", "convert": "formats.convert"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     named = [name for name in ("run", "merge", *_COMMANDS) if given[:1] == [name]]
     for name, module in _COMMANDS.items():
         if named in ([], [name]):
-            import_module(module).add_command(commands)
+            import_module(f"lib.gen.{module}").add_command(commands)
     return run_command(parser, given)
 
 

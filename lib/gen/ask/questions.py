@@ -163,16 +163,8 @@ def _write(candidates: Sequence[Candidate], asking: Asking, chunks: Sequence[Chu
     ratings = [c.rating for c in ordered if c.rating is not None]
     unwritten = sum(c.question is None and c.refused is None for c in candidates)
     made_of = asking.made_of(chunks)
-    manifest = {
-        "teacher": teacher,
-        "chunks": len(chunks),
-        "questions": len(questions),
-        "rejected": len(rejected),
-        "rejected_by_gate": dict(sorted(Counter(item.gate for item in rejected).items())),
-        "unwritten": unwritten,
-        "repaired": sum(candidate.repairs_left < recipe.max_repairs for candidate in taken),
-        "made_of": {key: value for key, value in made_of.items() if key != "chunks"},
-    }
+    kept = {key: value for key, value in made_of.items() if key != "chunks"}
+    manifest = {"teacher": teacher, "unwritten": unwritten, "made_of": kept}
     target = store.artefact_dir("questions", recipe.run_name, made_of)
     with store.building(target) as folder:
         store.write_jsonl(folder / "questions.jsonl", questions)

@@ -321,8 +321,6 @@ class RowWriter:
             question = anew
         return question
 
-    # --- repairs ---------------------------------------------------------------------------------
-
     async def _write_again(self, refused: Sequence[Candidate], talk: _Talk) -> None:
         """Ask for other questions in place of those refused, or once more for the rows."""
         reasons = [candidate.refused for candidate in refused if candidate.refused]

@@ -56,8 +56,6 @@ class Review:
         self.read_to = -1  # bytes of the review file
         self.refresh()
 
-    # --- decisions -------------------------------------------------------------------------------
-
     def refresh(self) -> None:
         """Read the decisions if some were written since: which count, and the rows' states."""
         path = review_path(self.dataset.folder)
@@ -156,8 +154,6 @@ class Review:
             append_decision(self.dataset.folder, decision)
             self.refresh()
 
-    # --- looking ---------------------------------------------------------------------------------
-
     def ordered(self, order: str) -> list[str]:
         if order == "random":
             return self._drawn
@@ -206,8 +202,6 @@ class Review:
         counts = Counter(self.outcome.values())
         changing = ("rejected", "picked", "left out")
         return ", ".join(f"{counts[state]} {state}" for state in changing if counts[state])
-
-    # --- applying --------------------------------------------------------------------------------
 
     def write(self) -> Path:
         """Write the reviewed dataset: picked rows are in eval, and rejected rows are left out. Its
