@@ -232,17 +232,15 @@ def _nothing_leaks(files: Files) -> Check:
         return {i for row in files.of(split) for i in (*_oracle_ids(row), *_context_ids(row))}
 
     asked = {split: {i for row in files.of(split) for i in _oracle_ids(row)} for split in SPLITS}
-    held_out = asked["valid"] | asked["eval"]
+    held_out, train = asked["valid"] | asked["eval"], used("train")
     same = conflicts(files.dataset.chunks)
     leaks = [
         (chunk_id, oracle)
-        for oracles, trained in ((held_out, used("train")), (asked["eval"], used("valid")))
+        for oracles, trained in ((held_out, train), (asked["eval"], used("valid")))
         for oracle in oracles
         for chunk_id in {oracle, *same[oracle]} & trained
     ]
-    detail = (
-        f"{len(held_out)} oracles of valid and eval against {len(used('train'))} chunks of train"
-    )
+    detail = f"{len(held_out)} oracles of valid and eval against {len(train)} chunks of train"
     if leaks:
         chunk_id, oracle = min(leaks)
         detail += f"; the first that leaks: {oracle} as {chunk_id}"

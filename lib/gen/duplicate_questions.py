@@ -22,9 +22,8 @@ def drop_ambiguous(questions: Sequence[Question]) -> tuple[list[Question], list[
     for place, question in enumerate(questions):
         key = normalise(question.text)
         if (count := len(answers[key])) > 1:
-            refused[place] = Rejection(
-                "ambiguous", f"the collection gives {count} different answers"
-            )
+            reason = f"the collection gives {count} different answers"
+            refused[place] = Rejection("ambiguous", reason)
         elif key in seen:
             refused[place] = Rejection("duplicate", "asked before, with the same answer")
         seen.add(key)

@@ -164,10 +164,8 @@ class _Finder:
     def _near(self, passage: str, named: Sequence[Chunk]) -> list[Chunk]:
         """The chunks, if possible of the named documents, that hold the passage or count as the
         same."""
-        likely = named or self._sharing(passage)
-        near = [
-            c for c in likely if _share(passage, c) >= SAME_SHARE or find_quote(passage, c.text)
-        ]
+        among = named or self._sharing(passage)
+        near = [c for c in among if _share(passage, c) >= SAME_SHARE or find_quote(passage, c.text)]
         return self._near(passage, ()) if named and not near else near
 
 

@@ -140,10 +140,8 @@ def alpaca(row: Row) -> Fitted:
 
 def sharegpt(row: Row) -> Fitted:
     """The chat row's messages as conversations of "from" (system, human, gpt) and "value"."""
-    turns = [
-        {"from": _SPEAKERS[message["role"]], "value": message["content"]}
-        for message in chat_row(row)["messages"]
-    ]
+    said = chat_row(row)["messages"]
+    turns = [{"from": _SPEAKERS[turn["role"]], "value": turn["content"]} for turn in said]
     yield {"conversations": turns, **provenance(row)}
 
 

@@ -40,18 +40,14 @@ def estimate(review: Review, reviewer: str = "") -> str:
     return share_wrong(rejected, decisions.count(None), drawn, population)
 
 
-def count_interval(wrong: int, drawn: int, population: int) -> tuple[int, int]:
-    """The exact 95% interval of how many rows of the population are wrong (hypergeometric; in a
+def count_interval(wrong: int, drawn: int, rows: int) -> tuple[int, int]:
+    """The exact 95% interval of how many of all rows are wrong (hypergeometric; in a
     large population Clopper and Pearson's). 2 of 60, drawn from 1,849 → 8–210."""
     from scipy.stats import hypergeom
 
-    possible = range(wrong, population - drawn + wrong + 1)
-    low = bisect_left(
-        possible, True, key=lambda count: hypergeom.sf(wrong - 1, population, count, drawn) > TAIL
-    )
-    high = bisect_left(
-        possible, True, key=lambda count: hypergeom.cdf(wrong, population, count, drawn) <= TAIL
-    )
+    possible = range(wrong, rows - drawn + wrong + 1)
+    low = bisect_left(possible, True, key=lambda n: hypergeom.sf(wrong - 1, rows, n, drawn) > TAIL)
+    high = bisect_left(possible, True, key=lambda n: hypergeom.cdf(wrong, rows, n, drawn) <= TAIL)
     return possible[low], possible[high - 1]
 
 

@@ -115,11 +115,8 @@ class Review:
 
     def differs(self, row_id: str) -> bool:
         """Whether the reviewer and another one disagree: one rejects the row."""
-        own = self.own(row_id)
-        return own is not None and any(
-            (decision.verdict == "reject") != (own.verdict == "reject")
-            for decision in self.others(row_id)
-        )
+        decisions = filter(None, [self.own(row_id), *self.others(row_id)])
+        return len({decision.verdict == "reject" for decision in decisions}) > 1
 
     def decide(self, row_id: str, verdict: str, *, reason: str = "", version: int = -1) -> None:
         """Accept, reject or pick a row. `version`: how many decisions on it the page had seen; -1 =
