@@ -29,11 +29,9 @@ MAX_QUESTION_WORDS = 60
 # An unspaced script's words are its characters: 4 of them say about what one English word says.
 MAX_QUESTION_CHARS = 400
 
-_REMEDIES = {
-    **dict.fromkeys(
-        ("parsable", "quoted", "verbatim"),
-        "Set prompt_variant to 'llama', for open models, or take another teacher.",
-    ),
+_OTHER_TEACHER = "Take another teacher, or set prompt_variant to 'llama' for an open model."
+REMEDIES = {  # of a gate that refuses most replies
+    **dict.fromkeys(("parsable", "quoted", "verbatim"), _OTHER_TEACHER),
     "complete": "Raise max_question_tokens and max_cot_answer_tokens.",
     "refused": "Mend what the endpoint complains of (too many tokens: max_question_tokens, "
     "max_cot_answer_tokens, chunk_chars), or take another teacher.",
@@ -241,13 +239,6 @@ def _check_language(what: str, text: str, recipe: Recipe) -> None:
     language = language_name(recipe.language)
     if language and not is_in(text, language):
         raise Rejection("language", f"{what} is not in {language}")
-
-
-def remedy(gate: str, recipe: Recipe) -> str:
-    """What to do where a gate refuses most replies."""
-    said = _REMEDIES.get(gate, "Look at the documents' text, or take another teacher.")
-    is_set = f"'{recipe.prompt_variant}'" in said
-    return "Take another teacher." if is_set else said
 
 
 class Rejection(Exception):

@@ -77,7 +77,7 @@ def ask_questions(corpus: Corpus) -> Generated:
         said += f", {asked.unwritten:,} of those asked for did not come" * bool(asked.unwritten)
         print(said)
         if failed > passed:
-            print(questions.frequent_reason(rejected, recipe))
+            print(questions.frequent_reason(rejected))
     return asked
 
 

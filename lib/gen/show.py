@@ -129,9 +129,7 @@ def show_learned(dataset_dir: Path) -> Any:
     """The dataset in three sentences: its rows, those without an oracle, and what was rejected."""
     counts = read_dataset(dataset_dir).manifest["counts"]
     rows, rejected = counts["rows"], counts["rejected"]
-    kinds = Counter[str]()
-    for of_split in counts["kinds"].values():
-        kinds.update(of_split)
+    kinds = sum(map(Counter, counts["kinds"].values()), Counter[str]())
     without = kinds.total() - kinds["oracle"]
     most = max(rejected, key=rejected.__getitem__, default="")
     return show_points(

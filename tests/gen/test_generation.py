@@ -348,9 +348,7 @@ def test_a_teacher_most_of_whose_rows_are_refused_is_told_of_with_a_remedy(
     assert 0 < passed < refused
     assert re.search(r"did not \(parsable \d+", said)
     assert "The first: no final answer behind <ANSWER>:. The reply: “" in said
-    assert "Set prompt_variant to 'llama', for open models" in said
-    made(home_dir, documents, max_repairs=0, prompt_variant="llama", run_name="open")
-    assert "prompt_variant" not in capsys.readouterr().out.partition("passed the gates")[2]
+    assert "Take another teacher, or set prompt_variant to 'llama' for an open model." in said
 
 
 def test_questions_that_did_not_come_are_counted(

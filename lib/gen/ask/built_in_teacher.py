@@ -1,24 +1,22 @@
 """The built-in teacher's rows: written by rules, through the same gates."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from lib.gen import gates
-from lib.gen.ask.rows import Candidate, candidates_of
-from lib.gen.ask.shares import Share
+from lib.gen.ask.rows import Candidate, OnQuestion, candidates_of
+from lib.gen.ask.shares import Group, Share
 from lib.gen.gates import Rejection
 from lib.progress import Progress
 from lib.prompts.languages import language_name
 from lib.reading.files.api import is_api_record
 from lib.recipe import Recipe
-from lib.records import Chunk, Question
+from lib.records import Chunk
 from lib.settings import SetupError
 from offline.teacher import write_questions
 
 
-def write_rows(
-    groups: Iterable[tuple[Share, ...]], recipe: Recipe, on_question: Callable[[Question], None]
-) -> list[Candidate]:
+def write_rows(groups: Iterable[Group], recipe: Recipe, on_question: OnQuestion) -> list[Candidate]:
     """Rows on every chunk, in English; to people's own questions quotes, in any language."""
     shares = [share for group in groups for share in group]
     chunks = [share.chunk for share in shares if not share.given]

@@ -25,13 +25,14 @@ from lib.engine.endpoint import Endpoint, chat_request
 from lib.engine.ledger import Ledger
 from lib.engine.replies import Reply
 from lib.gen.ask.rows import Ask, Candidate, OnQuestion, RowWriter, first_request
-from lib.gen.ask.shares import Share
+from lib.gen.ask.shares import Group
 from lib.progress import Progress
 from lib.prompts.student import Message
 from lib.recipe import Recipe
 
 Item = TypeVar("Item")
 Prepared = TypeVar("Prepared")
+Roles = Mapping[str, EndpointSettings]
 
 # Chunks at work for each request in flight: enough that answers never lack questions.
 _CHUNKS_PER_REQUEST = 4
@@ -48,9 +49,7 @@ def _sender(endpoints: Mapping[str, Endpoint | BatchEndpoint]) -> Ask:
     return ask
 
 
-def ask_in_batches(
-    groups: Iterable[tuple[Share, ...]], recipe: Recipe, roles: Mapping[str, EndpointSettings]
-) -> list[Candidate]:
+def ask_in_batches(groups: Iterable[Group], recipe: Recipe, roles: Roles) -> list[Candidate]:
     groups = list(groups)
     with closing(Ledger()) as ledger:
         endpoints = {role: BatchEndpoint(settings, ledger) for role, settings in roles.items()}
@@ -66,10 +65,7 @@ def ask_in_batches(
 
 
 async def ask_live(
-    groups: Iterator[tuple[Share, ...]],
-    recipe: Recipe,
-    roles: Mapping[str, EndpointSettings],
-    on_question: OnQuestion,
+    groups: Iterator[Group], recipe: Recipe, roles: Roles, on_question: OnQuestion
 ) -> list[Candidate]:
     async with AsyncExitStack() as stack:
         stack.callback(sys.setswitchinterval, sys.getswitchinterval())
@@ -82,11 +78,11 @@ async def ask_live(
         writer = RowWriter(recipe, _sender(endpoints), on_question)
         progress = Progress("chunks", 0, note=endpoints["teacher"].note)
         room = asyncio.Semaphore(_CHUNKS_PER_REQUEST * recipe.concurrency)
-        answered: list[tuple[int, tuple[Share, ...]]] = []  # the reply's position in the ledger
+        answered: list[tuple[int, Group]] = []  # the reply's position in the ledger
         candidates: list[Candidate] = []
         begun = 0
 
-        def unanswered(shares: tuple[Share, ...]) -> tuple[Share, ...] | None:
+        def unanswered(shares: Group) -> Group | None:
             """In the thread: the shares; None, put off: the ledger answers their first request."""
             first = first_request(shares, recipe, writer.prompts)
             position = ledger.position(Ledger.key(chat_request(roles["teacher"], **first)))
@@ -95,11 +91,11 @@ async def ask_live(
             answered.append((position, shares))
             return None
 
-        async def work_on(shares: tuple[Share, ...]) -> None:
+        async def work_on(shares: Group) -> None:
             candidates.extend(await writer.rows_of(shares))
             progress.advance(len(shares))
 
-        async def begin(shares: tuple[Share, ...], group: asyncio.TaskGroup) -> None:
+        async def begin(shares: Group, group: asyncio.TaskGroup) -> None:
             nonlocal begun
             await room.acquire()
             progress.total += len(shares)

@@ -14,9 +14,9 @@ from lib.engine.tasks import run
 from lib.gen.ask import built_in_teacher
 from lib.gen.ask.live import ask_in_batches, ask_live
 from lib.gen.ask.rows import Candidate, OnQuestion, Rating
-from lib.gen.ask.shares import Share, request_groups
+from lib.gen.ask.shares import Group, request_groups
 from lib.gen.duplicate_questions import drop_ambiguous, drop_asked, drop_similar
-from lib.gen.gates import GATES, remedy
+from lib.gen.gates import GATES, REMEDIES
 from lib.gen.own_questions import Given
 from lib.prompts.languages import can_check
 from lib.prompts.teacher import load_prompts
@@ -117,7 +117,7 @@ class Asking:
         }
         return made_of | ({"own": store.fingerprint(self.own)} if self.own else {})
 
-    def ask(self, groups: Iterator[tuple[Share, ...]], on_question: OnQuestion) -> list[Candidate]:
+    def ask(self, groups: Iterator[Group], on_question: OnQuestion) -> list[Candidate]:
         if not self.roles:
             return built_in_teacher.write_rows(groups, self.recipe, on_question)
         if not self.recipe.batch:
@@ -158,7 +158,7 @@ def _write(candidates: Sequence[Candidate], asking: Asking, chunks: Sequence[Chu
         raise SetupError(
             f"No question of the teacher {teacher} passed the gates "
             f"({frequent_gates(rejected) or 'none was written'}; {portable(path)}). "
-            f"{frequent_reason(rejected, recipe) or 'Look at the text of the documents.'}"
+            f"{frequent_reason(rejected) or 'Look at the text of the documents.'}"
         )
     ratings = [c.rating for c in ordered if c.rating is not None]
     unwritten = sum(c.question is None and c.refused is None for c in candidates)
@@ -180,7 +180,7 @@ def frequent_gates(rejected: Sequence[Rejected]) -> str:
     return ", ".join(f"{gate} {count}" for gate, count in by_gate)
 
 
-def frequent_reason(rejected: Sequence[Rejected], recipe: Recipe) -> str:
+def frequent_reason(rejected: Sequence[Rejected]) -> str:
     """Of the gate that refused most: the first row that it refused, and what to do; "" = none."""
     if not rejected:
         return ""
@@ -189,7 +189,7 @@ def frequent_reason(rejected: Sequence[Rejected], recipe: Recipe) -> str:
     said = f"The first: {one_line(item.reason)[:300]}. "
     if item.cot_answer:
         said += f"The reply: “{one_line(item.cot_answer)[:200]}”. "
-    return said + remedy(gate, recipe)
+    return said + REMEDIES.get(gate, "Look at the documents' text, or take another teacher.")
 
 
 def _read(folder: Path) -> Generated:

@@ -26,8 +26,7 @@ from lib.text import normalise, one_line, same_answer
 
 _UNREADABLE_IN_ROW = 20  # replies: the teacher is not paid to the end for what cannot be read
 _QUESTION_TOKENS, _ROW_TOKENS = 60, 256  # room for each, where many are asked for at once
-# Priorities, see lib.engine.scheduler.Scheduler: a first request leads to many others.
-FIRST, FOLLOWING = 1, 0
+_FIRST = 1  # a priority (lib.engine.scheduler.Scheduler): a first request leads to many others
 _UNREADABLE = ("parsable", "complete", "empty", "quoted")  # gates: the reply lacks the form
 _FINAL = ("content_filter", "refused")  # gates whose refusals asking again cannot mend
 # Gates that show the question to be at fault: another question is asked for.
@@ -153,7 +152,7 @@ class RowWriter:
         with suppress(EndpointError):  # it is counted, and the run will say so
             if given is None:
                 talk = _Talk(messages, chunks, asks_whole_rows(chunks[0], recipe))
-                await self._write(candidates, talk, priority=FIRST)
+                await self._write(candidates, talk, priority=_FIRST)
             else:
                 talk = _Talk(messages, given.oracles, whole=bool(given.reasoning))
                 question = candidates[0].by_rule(recipe) if given.reasoning else given.question
@@ -190,11 +189,11 @@ class RowWriter:
             raise SetupError(
                 f"{_UNREADABLE_IN_ROW} {asked_for} of the teacher in a row cannot be read "
                 f"({refusal.reason}). The last: “{one_line(reply)[:300]}”. Nothing more is asked. "
-                f"{gates.remedy(refusal.gate, self._recipe)}"
+                f"{gates.REMEDIES[refusal.gate]}"
             )
 
     async def _write(
-        self, candidates: Sequence[Candidate], talk: _Talk, *, priority: int = FOLLOWING
+        self, candidates: Sequence[Candidate], talk: _Talk, *, priority: int = 0
     ) -> None:
         """Have questions written, or whole rows. Each that passes its gates goes on at once; for
         the others is asked again, together."""

@@ -21,9 +21,12 @@ class Share:
     given: Given | None = None  # a question of people's own, in place of such questions
 
 
+Group = tuple[Share, ...]  # that share a first request
+
+
 def request_groups(
     chunks: Iterable[Chunk], recipe: Recipe, own: Sequence[Given] = ()
-) -> Iterator[tuple[Share, ...]]:
+) -> Iterator[Group]:
     """The chunks that share a first request: one, or some small ones where whole rows are asked;
     each as soon as it is known. The questions of people's own come first, each alone."""
     yield from ((Share(g.oracles[0], n - len(own), 1, g),) for n, g in enumerate(own))
