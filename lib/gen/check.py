@@ -45,10 +45,6 @@ class Files:
     rows: list[Row]  # hf rows of every split, in the order of SPLITS
     chats: list[list[Message]]  # of the same rows
 
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return self.dataset.manifest["parameters"]
-
     def of(self, *splits: str) -> list[Row]:
         return [row for row in self.rows if row["split"] in splits]
 
@@ -134,7 +130,7 @@ def _rows_keep_promises(files: Files) -> list[Check]:
 
 def _kept(files: Files, row: Row, chat: list[Message]) -> dict[str, bool | None]:
     """Whether a row keeps each promise; None = the promise is not about such a row."""
-    knobs = files.parameters
+    knobs = files.dataset.manifest["parameters"]
     chunks, asked = files.dataset.chunk_by_id, files.dataset.question_by_id[row["id"]]
     texts, oracles = row["context"]["sentences"][0], _oracle_ids(row)
     ids = _context_ids(row)
@@ -191,7 +187,7 @@ def _context_ids(row: Row) -> list[str]:
 def _oracle_share(files: Files) -> Check:
     from scipy.special import bdtr, bdtrc  # scipy.stats takes 40 MiB and a second
 
-    knobs = files.parameters
+    knobs = files.dataset.manifest["parameters"]
     expected = (1 - knobs["refusal_probability"]) * knobs["oracle_probability"]
     rows = files.of("train", "valid")
     if knobs.get("distractors_per", "question") != "question":  # one draw for all of a chunk

@@ -193,9 +193,8 @@ def semantic_spans(
     """Runs of sentences, cut where the text before and the text after are least alike.
 
     A cut's distance is 1 - the cosine of the three sentences on either side of it. Cut are those
-    from the 90th percentile of the document on, and within a run that is still longer than
-    chunk_chars its greatest; never so that less than min_chunk_chars is left on a side, if that can
-    be. A sentence longer than chunk_chars is cut as by recursive_spans.
+    from the 90th percentile on, and the greatest in a run that is longer than chunk_chars; never so
+    that less than min_chunk_chars is left on a side, if that can be.
     """
     sentences = sentence_spans(text)
     if not sentences:

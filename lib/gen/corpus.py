@@ -27,8 +27,7 @@ class Corpus:
     """What was read so far: documents and their chunks, in an order that is always the same.
 
     Iterating gives the chunks, and reads on. The first comes once it is proved that every split and
-    row can be filled, whatever is still read: nothing is paid for documents that cannot. Chunks
-    that may repeat an earlier one come last: only all chunks show what is boilerplate.
+    row can be filled, whatever is still read. Chunks that may repeat an earlier one come last.
     """
 
     def __init__(self, recipe: Recipe) -> None:

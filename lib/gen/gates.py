@@ -242,8 +242,6 @@ def _check_language(what: str, text: str, recipe: Recipe) -> None:
 
 
 class Rejection(Exception):
-    """A gate refuses a question or an answer."""
-
     def __init__(self, gate: str, reason: str) -> None:
         super().__init__(reason)
         self.gate, self.reason = gate, reason

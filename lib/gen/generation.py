@@ -34,11 +34,8 @@ class Finished(Exception):
 
 
 def generate(recipe: Recipe, corpus: Corpus | None = None) -> Path:
-    """Read, ask, assemble, write and check; returns the dataset's folder.
-
-    Raises:
-        Finished: a dry run, or plain pairs, which are not a dataset to train on.
-    """
+    """Read, ask, assemble, write and check; returns the dataset's folder. Raises Finished: a dry
+    run, or plain pairs, which are not a dataset to train on."""
     corpus = corpus or Corpus(recipe)
     asked = ask_questions(corpus)
     dataset_dir = save_dataset(corpus, asked, build_rows(corpus, asked))
@@ -83,10 +80,7 @@ def ask_questions(corpus: Corpus) -> Generated:
 
 def chunks_to_ask(corpus: Corpus) -> Iterable[Chunk]:
     """Those drawn from all documents if these must be known first; else the corpus, as it is read.
-
-    Raises:
-        Finished: a dry run.
-    """
+    Raises Finished: a dry run."""
     recipe = corpus.recipe
     draws = recipe.max_chunks or recipe.questions_per_document
     known_first = recipe.chunker == "semantic" or recipe.eval_doc_path or recipe.train_file

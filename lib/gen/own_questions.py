@@ -108,11 +108,8 @@ class _Finder:
                 self._holders[word].append(place)
 
     def oracles(self, item: TrainingItem) -> tuple[Chunk, ...]:
-        """The chunk of each evidence, and of each quote that these do not hold; each once.
-
-        Raises:
-            Rejection: one cannot be found.
-        """
+        """The chunk of each evidence, and of each quote that these do not hold; each once. Raises
+        Rejection: one cannot be found."""
         if not item.evidence:
             raise Rejection("oracle", "it names no document, passage or quote")
         found = [self._oracle(one, item) for one in item.evidence]
@@ -209,9 +206,6 @@ def _is_word(text: str) -> bool:
 
 def _short(text: str) -> str:
     return shorten(text, 60, placeholder=" …")
-
-
-# --- labels --------------------------------------------------------------------------------------
 
 
 def label_of(given: Given) -> str:

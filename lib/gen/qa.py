@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,10 +44,8 @@ def write_pairs(asked: Generated, *, chunks: Sequence[Chunk], run_name: str) -> 
         chat = [[{"role": role, "content": p[text]} for role, text in speakers] for p in pairs]
         write_jsonl(folder / "chat.jsonl", ({"messages": messages} for messages in chat))
         write_jsonl(folder / "rejected.jsonl", asked.rejected)
-        by_gate = sorted(Counter(item.gate for item in asked.rejected).items())
-        counts = {"documents": len(by_document), "pairs": len(pairs), "rejected": dict(by_gate)}
-        manifest = {"name": target.name, "teacher": asked.teacher, "counts": counts}
-        write_json(folder / "manifest.json", {**manifest, "made_of": made_of})
+        manifest = {"name": target.name, "teacher": asked.teacher, "made_of": made_of}
+        write_json(folder / "manifest.json", manifest)
     print(f"Written: {portable(target)}")
     return target
 

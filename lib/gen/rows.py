@@ -45,8 +45,8 @@ def build_examples(
     oracle (rows without it: does not), and no answer of theirs elsewhere. Chunks whose questions
     have no context yet are the first distractors.
 
-    A question with several oracles shows all of them or none, in as many documents as any other;
-    all must be in one split. `given` distractors (by question id) are taken first.
+    A question with several oracles, all in one split, shows all of them or none. `given`
+    distractors (by question id) are taken first.
     """
     seed, num_distractors = recipe.seed, recipe.num_distractors
     by_id = {chunk.id: chunk for chunk in chunks}

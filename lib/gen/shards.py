@@ -52,11 +52,8 @@ class Shard:
 
 
 def ask_shard(recipe: Recipe, shard: Shard) -> None:
-    """Ask about the shard's part of the chunks. After a kill only what is missing is asked.
-
-    Raises:
-        Finished: a dry run.
-    """
+    """Ask about the shard's part of the chunks; after a kill only what is missing. Raises Finished:
+    a dry run."""
     if not Asking(recipe).roles:
         raise SetupError(
             "The built-in teacher would write, which a part of a run does not ask. Run the whole, "

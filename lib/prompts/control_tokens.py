@@ -46,11 +46,8 @@ def control_tokens(tokenizer: Any) -> re.Pattern[str]:
 
 def as_text(messages: Sequence[Message], controls: re.Pattern[str]) -> list[Message]:
     """The messages with these tokens made harmless, as `neutralise` does in documents."""
-
-    def changed(text: str) -> str:
-        return controls.sub(lambda found: harmless(found.group()), text)
-
-    return [message | {"content": changed(message["content"])} for message in messages]
+    texts = [controls.sub(lambda found: harmless(found[0]), m["content"]) for m in messages]
+    return [message | {"content": text} for message, text in zip(messages, texts, strict=True)]
 
 
 def for_student(prompt: Prompt, run_name: str) -> Prompt:

@@ -200,11 +200,10 @@ class Draft:
 
 
 def parse_questions(reply: str) -> list[str]:
-    """`{"questions": ["Who built the pier?", "When did it open?"]}` → the two questions.
+    """`{"questions": ["Who built the pier?", "When did it open?"]}` → the two questions; [] = none.
 
     Also reads a fenced block, a bare JSON list, an object for each, Python in the place of JSON, a
-    list that was cut, and numbered or bulleted lines that end in "?". Returns [] when nothing is
-    found.
+    list that was cut, and numbered or bulleted lines that end in "?".
     """
     body = _body(reply)
     texts = list(_questions_in(_data(body)))
@@ -306,11 +305,8 @@ def format_api_answer(answer: Mapping[str, str]) -> str:
 def parse_api_answer(text: str) -> dict[str, str]:
     """`<<<domain>>>: Vision, <<<api_call>>>: hub.load("dpt"), …` → `{"domain": "Vision", …}`
 
-    Fields may come in any order, with or without a comma between them. Text before the first
-    field is ignored. A fence around the code is removed.
-
-    Raises:
-        ValueError: a field is missing, empty or repeated; the message can be shown to users.
+    Fields may come in any order, with or without a comma between them, behind other text. A fence
+    around the code is removed. Raises ValueError: a field is missing, empty or repeated.
     """
     _, *pieces = _FIELD.split(text)
     names, values = pieces[::2], [value.strip() for value in pieces[1::2]]

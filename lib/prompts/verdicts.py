@@ -115,11 +115,9 @@ _DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_no_doubles)
 
 def _object_at(reply: str, start: int) -> tuple[dict[str, Any], int]:
     """The JSON object that a brace begins, and the place behind it; ({}, 0) = there is none."""
-    try:
-        value, end = _DECODER.raw_decode(reply, start)
-    except (ValueError, RecursionError):
-        return {}, 0
-    return value, end
+    with suppress(ValueError, RecursionError):
+        return _DECODER.raw_decode(reply, start)
+    return {}, 0
 
 
 def _dict_at(reply: str, start: int) -> tuple[dict[str, Any], int]:

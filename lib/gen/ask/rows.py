@@ -325,10 +325,8 @@ class RowWriter:
         reasons = [candidate.refused for candidate in refused if candidate.refused]
         if talk.whole:
             prompt, count = "repair_rows", str(len(refused))
-            numbers = {chunk.id: number for number, chunk in enumerate(talk.chunks, start=1)}
-            lines = [
-                f"- document {numbers[r.chunk_id]}: {r.question} ({r.reason})" for r in reasons
-            ]
+            place = {chunk.id: number for number, chunk in enumerate(talk.chunks, start=1)}
+            lines = [f"- document {place[r.chunk_id]}: {r.question} ({r.reason})" for r in reasons]
             # A row may come again with its own question, unless that was the fault.
             may_repeat = {normalise(r.question) for r in reasons if r.gate != "duplicate"}
             talk = replace(talk, known=talk.known - may_repeat)

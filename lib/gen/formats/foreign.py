@@ -31,8 +31,6 @@ _PIECE = re.compile(r"-\d+-of-\d+$")
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A row, or a part of one, that does not fit the format."""
-
     split: str
     row_id: str
     reason: str
@@ -165,9 +163,6 @@ def _read_file(path: Path) -> list[Row]:
             f"{path} cannot be read ({type(error).__name__}: {error}). Expected JSON or "
             f"{', '.join(_SUFFIXES)} with the rows of a dataset."
         ) from error
-
-
-# --- as a dataset ---------------------------------------------------------------------------------
 
 
 def import_rows(path: Path) -> Path:

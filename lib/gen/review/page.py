@@ -91,8 +91,7 @@ def act(review: Review, row_id: str, asked: Mapping[str, Any]) -> tuple[str, str
     if action == "start":
         return row_id or _first(review, asked), ""
     if action == "write":
-        folder = portable(review.write())
-        return row_id, f"{folder} has the rows after review: {review.summary()}."
+        return row_id, f"{portable(review.write())} has the rows after review: {review.summary()}."
     if action == "undo":
         row_id = review.undo()
         return row_id, f"Undone: the last decision on {row_id}."
@@ -132,8 +131,7 @@ def card_html(review: Review, row_id: str) -> Markup:
     why = f": {own.reason}" if own and own.reason else ""
     parts = [Markup('<p class="state {0}">{0}{1}</p>').format(state, why)]
     if others := review.others(row_id):
-        said = "; ".join(map(str, others))
-        parts.append(Markup('<p class="aside">Others: {}</p>').format(said))
+        parts.append(Markup('<p class="aside">Others: {}</p>').format("; ".join(map(str, others))))
     if doubts := review.suspicions(row):
         said = "; ".join(text for _, text in doubts)
         parts.append(Markup('<p class="aside">Look closely: {}</p>').format(said))
