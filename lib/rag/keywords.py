@@ -6,10 +6,11 @@ without them, for questions that are typed without accents (docs/experiments.md)
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lib.records import Chunk
 from lib.store import artefact_dir, building, read_json, write_json
@@ -40,22 +41,6 @@ class KeywordIndex:
         ]
 
 
-def index_terms(texts: Sequence[str]) -> Any:
-    """A BM25 index of texts. Ids instead of words: a list of strings takes ten times the memory."""
-    from array import array
-
-    import bm25s
-
-    vocabulary: dict[str, int] = {}
-    ids = [
-        array("i", (vocabulary.setdefault(t, len(vocabulary)) for t in _terms(text) or [""]))
-        for text in texts
-    ]
-    index = bm25s.BM25(csc_backend="scipy")
-    index.index((ids, vocabulary), show_progress=False)
-    return index
-
-
 def _terms(text: str) -> list[str]:
     """`"cầu phà"` → `["cầu", "phà", "cau", "pha"]`"""
     found = terms(text)
@@ -65,15 +50,26 @@ def _terms(text: str) -> list[str]:
 
 def open_index(chunks: Collection[Chunk]) -> KeywordIndex:
     """Of `artefacts/indexes/bm25-<fingerprint>`, which is built if it cannot be read."""
+    import bm25s
+
     made_of = {"texts": [(chunk.id, chunk.text) for chunk in chunks], "format": 1}
     target = artefact_dir("indexes", "bm25", made_of)
     try:
         return _read(target)
     except (OSError, ValueError, LookupError, EOFError):  # not there, or damaged
-        with building(target) as folder:
-            index_terms([chunk.text for chunk in chunks]).save(folder, show_progress=False)
-            write_json(folder / _IDS, [chunk.id for chunk in chunks])
-        return _read(target)
+        pass
+    # Ids instead of words: a list of strings takes ten times the memory.
+    vocabulary: dict[str, int] = {}
+    ids = [
+        array("i", (vocabulary.setdefault(t, len(vocabulary)) for t in _terms(c.text) or [""]))
+        for c in chunks
+    ]
+    index = bm25s.BM25(csc_backend="scipy")
+    index.index((ids, vocabulary), show_progress=False)
+    with building(target) as folder:
+        index.save(folder, show_progress=False)
+        write_json(folder / _IDS, [chunk.id for chunk in chunks])
+    return _read(target)
 
 
 def _read(folder: Path) -> KeywordIndex:
