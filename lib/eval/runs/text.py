@@ -120,10 +120,6 @@ def comparison(one: RunComparison, *, markdown: bool = False) -> str:
 def _warnings(one: RunComparison) -> list[str]:
     said = "Not the same in both" if one.pairs else "NOT comparable"
     lines = [f"{said}: {'; '.join(one.not_comparable)}."] if one.not_comparable else []
-    if not one.pairs and not one.not_comparable:
-        lines.append("NOT comparable: no reply of both has a value of this metric.")
-    if one.pairs and one.no_figure:
-        lines.append(f"No figure under {', '.join(one.no_figure)}: not measured there.")
     seen = {pair.figures.condition: pair.other_documents for pair in one.pairs}
     if others := [f"{name} {count}" for name, count in seen.items() if count]:
         lines.append(f"Questions asked over other documents than before: {', '.join(others)}.")
