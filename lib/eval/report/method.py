@@ -1,5 +1,6 @@
 """How models were asked and judged, what the questions share with training, what stays open."""
 
+from collections import Counter
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
@@ -8,7 +9,7 @@ from lib.eval.judge.grading import JUDGE_METRICS, Judge, unparsed_counts
 from lib.eval.leakage import KINDS, Leakage, example
 from lib.eval.metrics.scoring import REFUSED_RIGHTLY
 from lib.eval.models import STUDENT, EvalModel, endpoint_of
-from lib.eval.questions import EVAL_SPLIT, HELD_OUT, PEOPLE, UNKNOWN, EvalQuestion, count_provenance
+from lib.eval.questions import EVAL_SPLIT, HELD_OUT, PEOPLE, UNKNOWN, EvalQuestion
 from lib.eval.report.page import HTML, show
 from lib.eval.results import Results
 from lib.eval.statistics.clustered import MIN_CLUSTERS, NUM_RESAMPLES, wilson_interval
@@ -35,14 +36,14 @@ def show_method(
 ) -> HTML:
     """Who was asked what and how, how the intervals are computed, and what stays open."""
     prompts = dict.fromkeys(model.prompt for model in asked)
-    provenance = count_provenance(questions)
+    provenance = Counter(question.provenance or "unknown" for question in questions)
     return show(
         "method.html.j2",
         results=results,
         asked=asked,
         num_questions=len(questions),
         num_chunks=len({q.oracle.id for q in questions if q.oracle != UNKNOWN}),
-        provenance={_PROVENANCE.get(name, name): n for name, n in provenance.items()},
+        provenance={_PROVENANCE.get(name, name): n for name, n in provenance.most_common()},
         prompts={
             prompt.name: prompt.messages("{question}", ["{document 1}", "{document 2}", "…"])
             for prompt in prompts
