@@ -11,13 +11,7 @@ from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
 
 from lib.engine.faults import short
-from lib.prompts.retrieval import (
-    extract_messages,
-    has_number,
-    order_messages,
-    parse_extract,
-    parse_order,
-)
+from lib.prompts import retrieval as prompts
 from lib.rag.chat_model import ask_all
 from lib.rag.documents import Compressor, as_document, scored
 from lib.rag.index import Index
@@ -83,11 +77,13 @@ class ModelReranker(Compressor):
         self, found: Sequence[Sequence[Document]], questions: Sequence[str]
     ) -> list[list[Document]]:
         pairs = [(q, documents) for q, documents in zip(questions, found, strict=True) if documents]
-        asked = [order_messages(q, [d.page_content for d in documents]) for q, documents in pairs]
-        replies = iter(ask_all(self.model, asked, "+ rerank", has_number))
+        asked = [
+            prompts.order_messages(q, [d.page_content for d in documents]) for q, documents in pairs
+        ]
+        replies = iter(ask_all(self.model, asked, "+ rerank", prompts.has_number))
         ranked = []
         for documents in found:
-            first = parse_order(next(replies), len(documents)) if documents else []
+            first = prompts.parse_order(next(replies), len(documents)) if documents else []
             order = dict.fromkeys([*first, *range(len(documents))])
             ranked.append([documents[place] for place in order][: self.k])
         return ranked
@@ -173,11 +169,11 @@ class ModelCompressor(Compressor):
         self, found: Sequence[Sequence[Document]], questions: Sequence[str]
     ) -> list[list[Document]]:
         pairs = [(q, d) for q, documents in zip(questions, found, strict=True) for d in documents]
-        asked = [extract_messages(q, document.page_content) for q, document in pairs]
+        asked = [prompts.extract_messages(q, document.page_content) for q, document in pairs]
         replies = iter(ask_all(self.model, asked, "+ compress"))
         refined = []
         for documents in found:
-            copied = [(d, parse_extract(next(replies), d.page_content)) for d in documents]
+            copied = [(d, prompts.parse_extract(next(replies), d.page_content)) for d in documents]
             left = [_shortened(d, sentences) for d, sentences in copied if sentences]
             refined.append(left or [*documents])
         return refined

@@ -11,15 +11,8 @@ from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
 
+from lib.prompts import retrieval as prompts
 from lib.prompts.languages import nearest_language
-from lib.prompts.retrieval import (
-    has_number,
-    parse_order,
-    parse_queries,
-    passage_messages,
-    queries_messages,
-    route_messages,
-)
 from lib.rag.chat_model import ask_all
 from lib.rag.documents import Retriever, as_document, scored
 from lib.rag.embedder import another_model
@@ -126,12 +119,12 @@ class ExpandedRetriever(Retriever):
     k: int = 4
 
     def find(self, questions: Sequence[str]) -> list[list[Document]]:
-        in_other_words = self.how == "queries"
-        write = queries_messages if in_other_words else passage_messages
+        is_multi = self.how == "queries"
+        write = prompts.queries_messages if is_multi else prompts.passage_messages
         replies = ask_all(self.model, [write(one) for one in questions], f"+ {self.how}")
         searches = []
         for question, reply in zip(questions, replies, strict=True):
-            written = parse_queries(reply, question) if in_other_words else [one_line(reply)]
+            written = prompts.parse_queries(reply, question) if is_multi else [one_line(reply)]
             searches.append([question, *filter(None, written)])
         found = iter(self.retriever.batch([text for texts in searches for text in texts]))
         return [fuse(list(islice(found, len(texts))), k=self.k) for texts in searches]
@@ -179,8 +172,9 @@ def by_model(model: BaseChatModel, indexes: Mapping[str, Index]) -> Route:
         described.append(f"{name}: {'; '.join(titles[:: 1 + (len(titles) - 1) // _TITLES])}")
 
     def route(questions: Sequence[str]) -> list[Sequence[str]]:
-        asked = [route_messages(one, described) for one in questions]
-        replies = ask_all(model, asked, "+ route", has_number)
-        return [[names[place] for place in parse_order(reply, len(names))] for reply in replies]
+        asked = [prompts.route_messages(one, described) for one in questions]
+        replies = ask_all(model, asked, "+ route", prompts.has_number)
+        orders = [prompts.parse_order(reply, len(names)) for reply in replies]
+        return [[names[place] for place in order] for order in orders]
 
     return route
