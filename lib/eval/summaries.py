@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lib.eval.conditions import by_first_setting, setting_of
-from lib.eval.metrics.retrieval import RETRIEVER
-from lib.eval.metrics.scoring import LOWER_IS_BETTER, NO_ANSWER, REFUSED_RIGHTLY
+from lib.eval.metrics.scoring import LOWER_IS_BETTER, NO_ANSWER, REFUSED_RIGHTLY, RETRIEVER
 from lib.eval.questions import EvalQuestion
 from lib.eval.results import Comparison, Estimate, Primary, Results
 from lib.eval.statistics import clustered, pairs

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from lib.eval.report.advice import what_next
-from lib.eval.report.tables import show_table, show_verdict
+from lib.eval.report.tables import show_table, show_verdict, what_next
 from lib.eval.results import Primary, Results
 from lib.eval.summaries import summarise
 from lib.eval.verdict import claim_of, settling, verdict_of

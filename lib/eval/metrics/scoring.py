@@ -1,13 +1,13 @@
-"""Answers → scores: every metric that needs no judge, for the answers that it applies to."""
+"""Answers and retrieved chunks → scores: every metric that needs no judge, where it applies."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 
-from lib.eval.conditions import DISTRACTORS_ONLY, Case
+from lib.eval.conditions import DISTRACTORS_ONLY, Case, is_retrieved
 from lib.eval.metrics.api_calls import API_CALL, call_text, calls_match, is_call
 from lib.eval.metrics.overlap import bleu, chrf, exact_match, f1, rouge
-from lib.eval.questions import EvalQuestion, holds_answer
-from lib.records import Answer, Score
+from lib.eval.questions import UNKNOWN, EvalQuestion, holds_answer
+from lib.records import Answer, Chunk, Score
 from lib.text import find_quote, holds, tokens
 
 QUOTES, QUOTES_IN_ORACLE = "quotes_in_context", "quotes_in_oracle"
@@ -18,6 +18,7 @@ _OVERLAP = (
     *("exact_match", "f1", "rouge_1", ROUGE_2, "rouge_l"),
     *("bleu", "chrf", "answer_containment"),
 )
+RETRIEVER = "retriever"  # the model of retrieval's scores
 LOWER_IS_BETTER = frozenset({REFUSED_WRONGLY})
 CUT = "cut at the token limit"
 NO_ANSWER = ("no final answer", CUT)  # explanations of a score: it is wrong
@@ -131,3 +132,56 @@ def verbatim(quotes: Sequence[str], documents: Sequence[str]) -> float | None:
         for quote in quotes
     )
     return found / len(quotes)
+
+
+# --- retrieval -----------------------------------------------------------------------------------
+
+
+def score_retrieval(
+    questions: Sequence[EvalQuestion], cases: Sequence[Case], chunks: Sequence[Chunk]
+) -> list[Score]:
+    """Every metric of every retrieved case, in the cases' order; chunks = the whole corpus.
+
+    A chunk is relevant if `holds_answer` says so.
+
+    - `hit_rate`: 1 if a relevant chunk was retrieved (of a question with several oracles, one for
+      each), else 0.
+    - `reciprocal_rank`: 1 / place of the first one (of several: the last that is needed), from 1; 0
+      if there is none. Its mean is MRR.
+    - `context_precision`: the share of the retrieved chunks that are relevant, not weighted by
+      rank; 1 / k at best where the oracle is the only relevant chunk.
+    - `context_recall`: the share of the corpus' relevant chunks that were retrieved. Questions
+      that people wrote have none: it is not known which chunks answer them.
+    """
+    asked = {question.id: question for question in questions}
+    by_document: dict[str, list[Chunk]] = {}
+    for chunk in chunks:
+        by_document.setdefault(chunk.document_id, []).append(chunk)
+    num_relevant = {
+        question.id: sum(
+            holds_answer(chunk, question)
+            for document_id in {oracle.document_id for oracle in question.oracles}
+            for chunk in by_document.get(document_id, [])
+        )
+        for question in questions
+        if question.oracle != UNKNOWN
+    }
+    scores: list[Score] = []
+    for case in (case for case in cases if is_retrieved(case.condition)):
+        hits = sum(holds_answer(chunk, asked[case.question_id]) for chunk in case.chunks)
+        values = {
+            "hit_rate": float(case.oracle_in_context),
+            "reciprocal_rank": 0.0 if case.oracle_rank is None else 1 / (case.oracle_rank + 1),
+            "context_precision": hits / len(case.chunks) if case.chunks else None,
+        }
+        if case.question_id in num_relevant:
+            total = num_relevant[case.question_id]
+            values["context_recall"] = hits / total if total else None
+        scores += [
+            Score(
+                *(case.question_id, RETRIEVER, case.condition, metric, value),
+                explanation="no chunk to count" if value is None else "",
+            )
+            for metric, value in values.items()
+        ]
+    return scores

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from lib.drawing import INK, Figure, drawn, new_figure, style_of
 from lib.eval.conditions import DISTRACTORS_ONLY, is_retrieved, setting_of
 from lib.eval.metrics.losses import LOSSES, RIGHT
-from lib.eval.metrics.retrieval import RETRIEVER
-from lib.eval.metrics.scoring import REFUSED_RIGHTLY
+from lib.eval.metrics.scoring import REFUSED_RIGHTLY, RETRIEVER
 from lib.eval.results import Comparison, Estimate, Results
 from lib.eval.statistics.pairs import BETTER, CANNOT_TELL, WORSE
 from lib.eval.wording import counted, metric_name, percent

@@ -1,33 +1,34 @@
-"""The verdict and the figures as HTML."""
+"""The verdict, the figures, and what to try next, as HTML."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 
-from lib.eval.conditions import CLOSED_BOOK, setting_of
-from lib.eval.metrics.losses import RIGHT_FROM
-from lib.eval.metrics.retrieval import RETRIEVER
-from lib.eval.metrics.scoring import no_answer
+from lib.eval import verdict
+from lib.eval.conditions import CLOSED_BOOK, DISTRACTORS_ONLY, is_retrieved, setting_of
+from lib.eval.metrics.losses import RETRIEVAL_MISSED, RIGHT, RIGHT_FROM, WRONG_ANSWER
+from lib.eval.metrics.scoring import RETRIEVER, no_answer
 from lib.eval.report.page import HTML, show
 from lib.eval.results import HEADLINE, Estimate, Results
 from lib.eval.statistics.clustered import intervals, make_sample
 from lib.eval.statistics.pairs import BETTER, CANNOT_TELL, WORSE
-from lib.eval.verdict import claim_of, falls_short, plain_comparison, verdict_of
-from lib.eval.wording import METRIC_GROUPS, METRIC_NAMES
+from lib.eval.wording import METRIC_GROUPS, METRIC_NAMES, called, difference, points
+from lib.progress import show_points
 from lib.records import Answer, Score
 
+SMALL = 0.05  # a loss below this share of the answers is not worth a parameter
 _IN_TABLE = (HEADLINE, "f1")  # the metrics of show_table, beside the one that decides
 
 
 def show_verdict(results: Results) -> HTML:
     """The claim in large, its figures, and the sentence of `verdict_of`."""
     one = results.deciding
-    plain = plain_comparison(results) if one else None
-    word = one.verdict if one and not falls_short(results) else CANNOT_TELL  # in the colour
+    plain = verdict.plain_comparison(results) if one else None
+    word = one.verdict if one and not verdict.falls_short(results) else CANNOT_TELL  # in the colour
     return show(
         "verdict.html.j2",
         kind={BETTER: "better", WORSE: "worse"}.get(word, "cannot"),
-        claim=claim_of(results),
-        sentence=verdict_of(results),
+        claim=verdict.claim_of(results),
+        sentence=verdict.verdict_of(results),
         one=one,
         plain=plain,
         unscored=one
@@ -128,3 +129,51 @@ def show_refusals(
         ]
         rows.append((model, estimates, sum(mute)))
     return show("refusals.html.j2", rows=rows, where=where)
+
+
+# --- in words ------------------------------------------------------------------------------------
+
+
+def show_learned(results: Results, losses: Mapping[tuple[str, str], Mapping[str, int]]) -> HTML:
+    """The evaluation in three sentences: the claim, how far it carries, and the largest loss."""
+    model, main = next(iter(results.models), ""), results.primary.condition
+    counts = dict(losses.get((model, main), {}))
+    total, right = sum(counts.values()), counts.pop(RIGHT, 0)
+    most = max(counts, key=counts.__getitem__, default="")
+    said = [f"{verdict.claim_of(results)}."]
+    if one := results.deciding:
+        said.append(
+            f"The difference is {difference(one)} on {one.n:,} questions, and may be anything from "
+            f"{points(one)}."
+        )
+    if total and most:
+        said.append(
+            f"Under {main} {called(model)} answers {right:,} of {total:,} rightly. Most of "
+            f"the others, {counts[most]:,}, are lost to: {most}."
+        )
+    return show_points(*said)
+
+
+def what_next(results: Results, losses: Mapping[tuple[str, str], Mapping[str, int]]) -> HTML:
+    """Where the first model loses answers, the largest loss first, each with what may help.
+
+    Under the condition of the verdict, and where it should refuse. Where the verdict cannot tell,
+    what would settle it; where another retrieval setting is better, which.
+    """
+    model = next(iter(results.models), "")
+    main = results.primary.condition
+    found = []
+    for condition in dict.fromkeys((main, DISTRACTORS_ONLY)):
+        counts = losses.get((model, condition), {})
+        total = sum(counts.values())
+        for loss, count in counts.items():
+            if condition == DISTRACTORS_ONLY:
+                has_advice = loss == WRONG_ANSWER
+            else:  # without retrieval nothing was missed
+                has_advice = loss != RIGHT and (loss != RETRIEVAL_MISSED or is_retrieved(condition))
+            if has_advice and count > 0 and count >= SMALL * total:
+                found.append((count / total, count, total, condition, loss))
+    found.sort(key=lambda one: -one[0])
+    unsure, better = verdict.settling(results), verdict.better_settings(results)
+    values = {"model": model, "found": found, "better": better, "unsure": unsure, "small": SMALL}
+    return show("advice.html.j2", **values)

@@ -13,7 +13,7 @@ from typing import Any
 
 from lib.eval.conditions import Case
 from lib.eval.metrics.losses import decompose
-from lib.eval.metrics.retrieval import RETRIEVER
+from lib.eval.metrics.scoring import RETRIEVER
 from lib.eval.models import EvalModel, endpoint_of
 from lib.eval.questions import EvalQuestion
 from lib.eval.results import Comparison, Estimate, Primary, Results

@@ -12,8 +12,8 @@ import pytest
 from lib.engine.ledger import Ledger
 from lib.engine.prices import Price, Prices
 from lib.eval.metrics.losses import LOSSES
-from lib.eval.report.advice import show_learned, what_next
-from lib.eval.report.cost import ledger_costs, show_cost
+from lib.eval.report.method import ledger_costs, show_cost
+from lib.eval.report.tables import show_learned, what_next
 from lib.eval.results import Primary, Results
 from lib.eval.summaries import summarise
 from lib.eval.verdict import claim_of, settling

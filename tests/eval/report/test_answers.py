@@ -12,7 +12,7 @@ import pytest
 from lib.engine.prices import Price, Prices
 from lib.eval.models import EvalModel
 from lib.eval.report.answers import marked, show_best_and_worst, show_questions
-from lib.eval.report.cost import answer_usage, cost_of, show_latency_and_cost
+from lib.eval.report.method import answer_usage, cost_of, show_latency_and_cost
 from lib.prompts.student import PLAIN_PROMPT, REFUSAL, STUDENT_PROMPT, cot_label
 from tests.eval.toy import Evaluated, Page, evaluated, make_chunks, question_of
 
