@@ -127,9 +127,6 @@ def meaning(condition: str, first: str = DENSE) -> str:
     return chunks if not setting and first == DENSE else f"{chunks} by {setting or first}"
 
 
-# --- distractors alone ---------------------------------------------------------------------------
-
-
 def cases_without_oracle(questions: Sequence[EvalQuestion], chunks: Sequence[Chunk]) -> list[Case]:
     """The cases of distractors_only."""
     shown = (chunk for question in questions for chunk in (*question.oracles, *question.context))

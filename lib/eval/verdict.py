@@ -80,9 +80,6 @@ def settling(results: Results) -> str:
     return f"{said}{more}."
 
 
-# --- which figures -------------------------------------------------------------------------------
-
-
 def plain_comparison(results: Results) -> Comparison | None:
     """Against the same model with its plain prompt; None: it was not asked with it."""
     one = results.primary
@@ -106,9 +103,6 @@ def better_settings(results: Results) -> list[Comparison]:
     """Other retrieval settings by which the first model is shown to be better, the best first."""
     found = [c for c in results.secondary if c.against_condition and c.verdict == BETTER]
     return sorted(found, key=lambda one: -one.difference)
-
-
-# --- sentences -----------------------------------------------------------------------------------
 
 
 def _claim(one: Comparison, verb: str = "is") -> str:

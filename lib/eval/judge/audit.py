@@ -57,7 +57,7 @@ def audit(judge: Judge | None, labels_file: str | Path) -> str:
     kappa = cohens_kappa([people for people, _ in pairs], [said for _, said in pairs])
     same = rate(len(pairs) - mild - strict, len(pairs))
     lines = [
-        (0, f"Judge {judge.name} against people, on {len(labels)} answers"),
+        (0, f"Judge {judge.settings.deployment} against people, on {len(labels)} answers"),
         (2, f"Same verdict: {same} (95% interval); {len(labels) - len(pairs)} unread"),
         (2, f"Kappa: {kappa}; 1 = they always agree, 0 = as often as by chance"),
         (2, f"The judge alone says yes: {mild}; people alone say yes: {strict}"),

@@ -38,11 +38,6 @@ class Judge:
     def prompts(self) -> JudgePrompts:
         return load_prompts(self.recipe.judge_prompts_path)
 
-    @property
-    def name(self) -> str:
-        """The model's name at its endpoint."""
-        return self.settings.deployment
-
 
 def find_judge(recipe: Recipe, *, budget: Budget | None = None) -> Judge | None:
     """The judge of JUDGE_… in .env; None if it names none: the judge's metrics are then absent."""

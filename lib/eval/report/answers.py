@@ -121,9 +121,6 @@ def marked(text: str, quotes: Iterable[str]) -> list[str]:
     return divided_at(text, [part for quote in quotes if (part := find_quote(quote, text))])
 
 
-# --- all answers ---------------------------------------------------------------------------------
-
-
 def write_all_answers(
     run_dir: Path, report_page: str, *, title: str, facts: Mapping[str, str]
 ) -> int:

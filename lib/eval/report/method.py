@@ -88,21 +88,21 @@ def show_judge(judge: Judge | None, scores: Sequence[Score], asked: Sequence[Eva
     """
     if judge is None:
         return show("judge.html.j2", judge=None)
-    counts = unparsed_counts(scores)
+    deployment, counts = judge.settings.deployment, unparsed_counts(scores)
     examples: dict[str, str] = {}  # model → why a verdict on it could not be read
     for score in scores:
         if score.metric in JUDGE_METRICS and score.explanation.startswith(UNPARSED):
             examples.setdefault(score.model, score.explanation.removeprefix(UNPARSED))
     return show(
         "judge.html.j2",
-        judge=judge.name,
+        judge=deployment,
         host=urlsplit(judge.settings.base_url).netloc.rpartition("@")[2],  # no user, no password
         models=list(dict.fromkeys(model for model, _ in counts)),
         metrics=[name for name in JUDGE_METRICS if any(metric == name for _, metric in counts)],
         unread={key: (*count, *wilson_interval(*count)) for key, count in counts.items()},
         many=any(unread > MANY_UNREAD * asked_for for unread, asked_for in counts.values()),
         examples=examples,
-        own=[model.name for model in asked if endpoint_of(model).deployment == judge.name],
+        own=[model.name for model in asked if endpoint_of(model).deployment == deployment],
     )
 
 

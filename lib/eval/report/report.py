@@ -54,7 +54,9 @@ def write_report(notebook_path: Path, report_path: Path) -> Path:
                 f"{portable(notebook_path)}. Run 4_eval.ipynb to its end and save it, or write the "
                 "report into the folder of its run."
             )
-        head |= {"title": title_of(run_dir.resolve().name, metrics), "facts": facts_of(metrics)}
+        models = filter(None, (*metrics["models"][:1], metrics["primary"]["against"]))
+        compared = " against ".join(map(called, models)) or "no model"
+        head |= {"title": f"{run_dir.resolve().name}: {compared}", "facts": facts_of(metrics)}
         head["num_answers"] = write_all_answers(
             run_dir, report_path.name, title=head["title"], facts=head["facts"]
         )
@@ -77,14 +79,11 @@ def _body_of(notebook_path: Path) -> str:
     from nbconvert import HTMLExporter
     from traitlets.config import Config
 
-    if not notebook_path.is_file():
-        raise SetupError(f"{portable(notebook_path)} is not there. Run 4_eval.ipynb first.")
     try:
         notebook = nbformat.read(notebook_path, as_version=4)
-    except ValueError as error:  # no JSON, or no notebook
+    except (OSError, ValueError) as error:  # not there, no JSON, or no notebook
         raise SetupError(
-            f"{portable(notebook_path)} is not a notebook ({str(error)[:200]}). Run 4_eval.ipynb "
-            "again."
+            f"{portable(notebook_path)} is not a notebook ({str(error)[:200]}). Run 4_eval.ipynb."
         ) from error
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -121,13 +120,6 @@ def _for_readers(output: Any, source: str) -> Any:
     if shown := data.get("text/html"):
         data["text/html"] = _STYLE.sub("", shown)
     return output
-
-
-def title_of(run_name: str, metrics: Mapping[str, Any]) -> str:
-    """`tiny: the student against the baseline`; metrics: of metrics.json."""
-    first, against = "".join(metrics["models"][:1]), metrics["primary"]["against"]
-    models = " against ".join(map(called, filter(None, (first, against))))
-    return f"{run_name}: {models or 'no model'}"
 
 
 def facts_of(metrics: Mapping[str, Any]) -> dict[str, str]:

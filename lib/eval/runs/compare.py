@@ -117,9 +117,6 @@ def _question(row: Mapping[str, Any]) -> Question:
     return row["question_id"], row["question"], row["gold_answer"]
 
 
-# --- the gate ------------------------------------------------------------------------------------
-
-
 def gate(
     run: Run, base: Run, *, metrics: Sequence[str] = (), conditions: Sequence[str] = ()
 ) -> RunComparison:

@@ -51,9 +51,6 @@ def describe_run(dataset_dir: Path, models: Sequence[EvalModel], recipe: Recipe)
     }
 
 
-# --- writing -------------------------------------------------------------------------------------
-
-
 def write_results(
     run_dir: Path,
     results: Results,
@@ -176,9 +173,6 @@ def secrets() -> re.Pattern[str]:
     known = {v for k, v in environment().items() if names.search(k) and len(v) >= 8}
     longest_first = sorted(map(re.escape, known), key=len, reverse=True)
     return re.compile("|".join([*longest_first, r"(?<=://)[^/@\s]+(?=@)"]))
-
-
-# --- reading -------------------------------------------------------------------------------------
 
 
 def read_metrics(run_dir: Path) -> dict[str, Any]:

@@ -28,9 +28,6 @@ def wrapped(text: str) -> str:
     return fill(text, 100, break_on_hyphens=False, break_long_words=False)
 
 
-# --- the leaderboard -----------------------------------------------------------------------------
-
-
 def leaderboard(
     runs: Sequence[Run], *, metric: str, condition: str = "", markdown: bool = False
 ) -> str:
@@ -93,9 +90,6 @@ def _estimate(one: Estimate | None) -> str:
     return f"{percent(one.value)} ({interval(one)})"
 
 
-# --- question by question ------------------------------------------------------------------------
-
-
 def comparison(one: RunComparison, *, markdown: bool = False) -> str:
     """The paired figures of two runs, and why some cannot be compared."""
     title = (
@@ -139,9 +133,6 @@ def _paired_cells(pair: Paired) -> dict[str, str]:
         "needed": f"{one.questions_needed:,}" if one.questions_needed else NONE,
         "unscored": f"{pair.unscored} / {pair.against_unscored}",
     }
-
-
-# --- one run -------------------------------------------------------------------------------------
 
 
 def headline(run: Run) -> str:

@@ -163,9 +163,6 @@ def _effective_trials(sample: Sample, gain: float, loss: float) -> float:
     return min(n, max(clusters, (gain + loss - mean**2) / variance))
 
 
-# --- the bootstrap -------------------------------------------------------------------------------
-
-
 def z_of(level: float) -> float:
     """The normal quantile of a two-sided level: 0.05 → 1.96."""
     return _NORMAL.inv_cdf(1 - level / 2)
