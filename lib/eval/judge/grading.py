@@ -124,18 +124,15 @@ def judge_answers(
     ]
     requests = [plan for _, plan in plans if isinstance(plan, JudgeRequest)]
     verdicts = iter(ask_judge(judge, requests))
-    return [
-        Score(
-            question_id=answer.question_id,
-            model=answer.model,
-            condition=answer.condition,
-            metric=PREFIX + field,
-            value=_share(field, grade.value),
-            explanation=grade.explanation,
-        )
-        for answer, plan in plans
-        for field, grade in (plan if isinstance(plan, dict) else next(verdicts)).items()
-    ]
+    scores = []
+    for one, plan in plans:
+        for field, grade in (plan if isinstance(plan, dict) else next(verdicts)).items():
+            value = grade.value
+            if value is not None and field != "correct":
+                value = (value - 1) / 4
+            of = (one.question_id, one.model, one.condition, PREFIX + field)
+            scores.append(Score(*of, value, grade.explanation))
+    return scores
 
 
 def _plan(
@@ -163,11 +160,6 @@ def _plan(
 
 def applicable(fields: Sequence[str], documents: Sequence[str]) -> tuple[str, ...]:
     return tuple(field for field in fields if documents or field != "groundedness")
-
-
-def _share(field: str, value: float | None) -> float | None:
-    """A grade on the scale of scores, 0–1: a rating of 4 is 0.75."""
-    return value if value is None or field == "correct" else (value - 1) / 4
 
 
 def unparsed_counts(scores: Iterable[Score]) -> dict[tuple[str, str], tuple[int, int]]:
