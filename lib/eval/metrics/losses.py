@@ -60,6 +60,5 @@ def decompose(
     """(model, condition) → how many answers of each of LOSSES; they add up to its answers."""
     counts: dict[tuple[str, str], dict[str, int]] = {}
     for answer, outcome in zip(answers, outcomes(answers, scores, metric=metric), strict=True):
-        of_group = counts.setdefault((answer.model, answer.condition), dict.fromkeys(LOSSES, 0))
-        of_group[outcome] += 1
+        counts.setdefault((answer.model, answer.condition), dict.fromkeys(LOSSES, 0))[outcome] += 1
     return counts

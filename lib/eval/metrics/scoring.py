@@ -53,16 +53,19 @@ def score_answers(
     scores: list[Score] = []
     for answer in answers:
         where = (answer.question_id, answer.condition)
-        values: dict[str, float | None] = {**_of_reply(answer, by_id[answer.question_id].answer)}
-        values[QUOTES] = verbatim(answer.quotes, texts[where])
+        missing, should_refuse = no_answer(answer), answer.condition == DISTRACTORS_ONLY
+        said = ("", "") if answer.refused else (answer.text, answer.final_answer)
+        correct = {} if should_refuse else correctness(*said, by_id[answer.question_id].answer)
+        refusals = {REFUSED_RIGHTLY: float(answer.refused)} if should_refuse else {}
+        quotes = {QUOTES: verbatim(answer.quotes, texts[where])}
         if answer.oracle_in_context:
-            values[QUOTES_IN_ORACLE] = verbatim(answer.quotes, holders(*where))
+            refusals[REFUSED_WRONGLY] = float(answer.refused or bool(missing))
+            quotes[QUOTES_IN_ORACLE] = verbatim(answer.quotes, holders(*where))
         of = (answer.question_id, answer.model, answer.condition)
-        odd = answer.refused or bool(no_answer(answer))  # its values need a reason
-        scores += [
-            Score(*of, m, value, _why(answer, m, value) if odd or value is None else "")
-            for m, value in values.items()
-        ]
+        why = "refused" if answer.refused else missing
+        scores += [Score(*of, m, value, "" if value else why) for m, value in correct.items()]
+        scores += [Score(*of, m, value, missing) for m, value in refusals.items()]
+        scores += [Score(*of, m, v, "no quotes" if v is None else "") for m, v in quotes.items()]
     return scores
 
 
@@ -73,35 +76,13 @@ def no_answer(answer: Answer) -> str:
     return NO_ANSWER[answer.finish_reason == "length"]
 
 
-def _of_reply(answer: Answer, gold: str) -> Values:
-    """Correctness and refusals."""
-    if answer.condition == DISTRACTORS_ONLY:
-        return {REFUSED_RIGHTLY: float(answer.refused)}
-    said = ("", "") if answer.refused else (answer.text, answer.final_answer)
-    values = correctness(*said, gold)
-    if answer.oracle_in_context:
-        values[REFUSED_WRONGLY] = float(answer.refused or bool(no_answer(answer)))
-    return values
-
-
-def _why(answer: Answer, metric: str, value: float | None) -> str:
-    if value is None:
-        return "no quotes"
-    if metric in (QUOTES, QUOTES_IN_ORACLE):
-        return ""
-    if answer.refused:
-        return "" if metric in (REFUSED_RIGHTLY, REFUSED_WRONGLY) else "refused"
-    return "" if metric == API_CALL and value else no_answer(answer)
-
-
 def correctness(reply: str, final: str | None, gold: str) -> Values:
     """The metrics of correctness that apply to a gold answer; 0 where there is no final answer."""
     values = {**_overlap(final, gold)} if final else dict.fromkeys(_OVERLAP, 0.0)
     if len(tokens(gold)) < 2:
         del values[ROUGE_2]
     if is_call(gold):
-        call = call_text(reply, final)
-        values[API_CALL] = calls_match(call, gold)
+        values[API_CALL] = calls_match(call_text(reply, final), gold)
     return values
 
 
