@@ -73,7 +73,6 @@ def show_best_and_worst(
         pairs = []
         for i in changed[:num_each]:
             replies = [reply for reply in replied if reply.question_id == i]
-            replies.sort(key=lambda reply: results.models.index(reply.model))
             pairs.append(
                 {
                     "question": asked[i],

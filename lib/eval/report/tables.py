@@ -10,7 +10,7 @@ from lib.eval.metrics.scoring import RETRIEVER, no_answer
 from lib.eval.report.page import HTML, show
 from lib.eval.results import HEADLINE, Estimate, Results
 from lib.eval.statistics.clustered import intervals, make_sample
-from lib.eval.statistics.pairs import BETTER, CANNOT_TELL, WORSE
+from lib.eval.statistics.pairs import CANNOT_TELL
 from lib.eval.wording import METRIC_GROUPS, METRIC_NAMES, called, difference, points
 from lib.progress import show_points
 from lib.records import Answer, Score
@@ -22,21 +22,14 @@ _IN_TABLE = (HEADLINE, "f1")  # the metrics of show_table, beside the one that d
 def show_verdict(results: Results) -> HTML:
     """The claim in large, its figures, and the sentence of `verdict_of`."""
     one = results.deciding
-    plain = verdict.plain_comparison(results) if one else None
     word = one.verdict if one and not verdict.falls_short(results) else CANNOT_TELL  # in the colour
     return show(
         "verdict.html.j2",
-        kind={BETTER: "better", WORSE: "worse"}.get(word, "cannot"),
+        kind=word.split()[0],  # "better", "worse", "cannot"
         claim=verdict.claim_of(results),
         sentence=verdict.verdict_of(results),
         one=one,
-        plain=plain,
-        unscored=one
-        and any(
-            estimate.unscored
-            for model in (one.model, one.against)
-            if (estimate := results.estimate(model, one.condition, one.metric))
-        ),
+        plain=verdict.plain_comparison(results),
         primary=results.primary,
     )
 
@@ -111,11 +104,10 @@ def show_refusals(
         own = [a for a in answers if a.model == model and a.condition != CLOSED_BOOK]
         answered = [a for a in own if a.condition == where and not a.refused]
         valued = [(a, values.get((model, a.question_id))) for a in answered]
-        mute = [bool(no_answer(a)) for a in own]
         rates = (  # (answer, whether it is so), of those that are asked about
             [(a, not a.oracle_in_context) for a in own if a.refused],
             [(a, a.refused) for a in own if not a.oracle_in_context],
-            [(a, a.refused or no) for a, no in zip(own, mute, strict=True) if a.oracle_in_context],
+            [(a, a.refused or bool(no_answer(a))) for a in own if a.oracle_in_context],
             [(a, value >= RIGHT_FROM) for a, value in valued if value is not None],
         )
         samples = [
@@ -127,7 +119,7 @@ def show_refusals(
             Estimate(model, where, metric, len(rate), 0, sample.mean, *astuple(interval))
             for rate, sample, interval in found
         ]
-        rows.append((model, estimates, sum(mute)))
+        rows.append((model, estimates, sum(bool(no_answer(a)) for a in own)))
     return show("refusals.html.j2", rows=rows, where=where)
 
 

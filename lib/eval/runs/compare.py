@@ -7,7 +7,7 @@ from typing import Any
 from lib.eval.metrics.scoring import REFUSED_RIGHTLY
 from lib.eval.results import Comparison, Primary
 from lib.eval.runs.files import EXPLANATION
-from lib.eval.runs.runs import Run, known_metrics, require_known
+from lib.eval.runs.runs import Run, require_known
 from lib.eval.statistics.clustered import ALPHA, make_sample
 from lib.eval.statistics.pairs import WORSE, exact_p
 from lib.eval.summaries import summarise
@@ -126,12 +126,10 @@ def gate(
     of the base run. What is not in both runs is a SetupError: a gate that skipped it would pass for
     no reason.
     """
-    if not metrics:
-        refusals = [REFUSED_RIGHTLY] * (REFUSED_RIGHTLY in known_metrics(base))
-        metrics = [base.results.primary.metric, *refusals]
     wanted = conditions or base.results.conditions
     for one in (run, base):
-        require_known([one], metrics=metrics, conditions=wanted)
+        deciding = [base.results.primary.metric]
+        require_known([one], metrics=metrics or deciding, conditions=wanted)
     found = compare_runs(run, base, metrics=metrics, conditions=wanted)
     figures = {pair.figures.condition for pair in found.pairs}
     if not figures or not figures.issuperset(conditions):

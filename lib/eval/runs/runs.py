@@ -73,7 +73,7 @@ def require_known(
 ) -> None:
     """Each metric and condition must be one of at least one run."""
     kinds = (
-        ("metric", metrics, [known_metrics(run) for run in runs]),
+        ("metric", metrics, [[e.metric for e in run.results.estimates] for run in runs]),
         ("condition", conditions, [run.results.conditions for run in runs]),
     )
     for kind, wanted, known in kinds:
@@ -83,8 +83,3 @@ def require_known(
                 f"{', '.join(run.name for run in runs)}: no {kind} {', '.join(unknown)}. Evaluate "
                 f"it so, or name others with --{kind}: {', '.join(there)}."
             )
-
-
-def known_metrics(run: Run) -> list[str]:
-    """The metrics of a run's figures."""
-    return list(dict.fromkeys(one.metric for one in run.results.estimates))
