@@ -149,7 +149,7 @@ class LocalEmbedder:
         return self._embed(texts, "encode_document", on_done)
 
     def queries(self, texts: Sequence[str]) -> numpy.ndarray:
-        return self._embed(texts, "encode_query", lambda count: None)
+        return self._embed(texts, "encode_query", lambda _: None)
 
     @cached_property
     def _model(self) -> Any:
@@ -216,14 +216,11 @@ class LocalEmbedder:
         return [text[start:end] for start, end in pairwise(edges)]
 
 
-@cache
-def _of_node(model: str) -> LocalEmbedder:
-    """Of a worker process of a cluster, which embeds many batches."""
-    return LocalEmbedder(model, name="", identity="")
+_of_process = cache(partial(LocalEmbedder, name="", identity=""))  # it embeds many batches
 
 
 def _on_node(model: str, encode: str, texts: Sequence[str]) -> list[numpy.ndarray]:
-    return _of_node(model).embed_batch(texts, encode)
+    return _of_process(model).embed_batch(texts, encode)
 
 
 class EndpointEmbedder:
@@ -262,14 +259,13 @@ class EndpointEmbedder:
                     return await gather_all(batches, one)
 
         found = run(embed())
-        rows = [
-            row for vectors in found if not isinstance(vectors, EndpointError) for row in vectors
-        ]
-        if error := next((one for one in found if isinstance(one, EndpointError)), None):
-            raise SetupError(
-                f"Embedding stopped: {error}. The vectors of {len(rows)} texts are in the ledger: "
-                "run it again."
-            ) from error
+        rows = [row for one in found if not isinstance(one, EndpointError) for row in one]
+        for error in found:
+            if isinstance(error, EndpointError):
+                raise SetupError(
+                    f"Embedding stopped: {error}. The vectors of {len(rows)} texts are in the "
+                    "ledger: run it again."
+                ) from error
         if len(lengths := {len(row) for row in rows}) > 1:
             raise another_model(self.name, *sorted(lengths)[:2])
         return _unit(rows)
