@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from functools import cached_property
 
 from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.endpoint import Budget, Endpoint, Reply, gather_all, run
@@ -32,21 +31,15 @@ class Judge:
 
     settings: EndpointSettings
     recipe: Recipe
+    prompts: JudgePrompts
     budget: Budget | None = dataclasses.field(default=None, compare=False)
-
-    @cached_property
-    def prompts(self) -> JudgePrompts:
-        return load_prompts(self.recipe.judge_prompts_path)
 
 
 def find_judge(recipe: Recipe, *, budget: Budget | None = None) -> Judge | None:
     """The judge of JUDGE_… in .env; None if it names none: the judge's metrics are then absent."""
-    settings = endpoint_settings("judge")
-    if settings is None:
-        return None
-    judge = Judge(settings, recipe, budget)
-    judge.prompts  # noqa: B018  # a mistake in the prompts file is reported now
-    return judge
+    if settings := endpoint_settings("judge"):
+        return Judge(settings, recipe, load_prompts(recipe.judge_prompts_path), budget)
+    return None
 
 
 def ask_judge(judge: Judge, requests: Sequence[JudgeRequest]) -> list[dict[str, Grade]]:
@@ -102,16 +95,14 @@ def judge_answers(
 ) -> list[Score]:
     """The recipe's judge_metrics of every answer, in the answers' order; [] without a judge.
 
-    `judge_correct` is 0 or 1. The ratings from 1 to 5 are stored as (rating - 1) / 4: 1 is 0,
-    3 is 0.5, 5 is 1. The judge always sees the reference. The documents are sent if groundedness
-    is asked for, the reply around the final answer if a criterion needs it: with `judge_correct`
-    alone, a final answer that comes again under another condition is paid once.
+    `judge_correct` is 0 or 1, a rating from 1 to 5 becomes (rating - 1) / 4. Documents are sent for
+    groundedness alone, the reply around the final answer if a criterion needs it: so with
+    `judge_correct` alone, a final answer that comes again under another condition is paid once.
 
     - A refusal is not correct (0) and not rated; a reply without a final answer is not correct
       and has the lowest rating. Neither is sent.
     - A verdict that cannot be read is unscored, field by field; `unparsed_counts` counts these.
-    - Absent: every metric in `distractors_only`, where the right reply is a refusal, and
-      groundedness where there were no documents.
+    - Absent: every metric in `distractors_only`, and groundedness without documents.
     """
     if judge is None:
         return []
