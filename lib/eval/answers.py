@@ -35,12 +35,10 @@ def answer_cases(
 ) -> list[Answer]:
     """Ask every model every case; the answers model by model, in the cases' order.
 
-    All endpoints are asked at once, at most `recipe.slots` requests in flight to each. So on one
-    machine they share its cores evenly, and their latencies can be compared with each other. Models
-    of one role share its endpoint, in their order; a question's cases are asked one after another,
-    since a server that keeps the beginnings of prompts reads top_3 once for top_5. Replies in the
-    ledger are not asked again, so a killed run continues. The budget is for all endpoints together,
-    the recipe's limits are for each.
+    All endpoints are asked at once, so that on one machine they share its cores evenly and their
+    latencies can be compared. Models of one role share its endpoint, in their order. A question's
+    cases follow each other: a server that caches prefixes reads top_3 once for top_5. The budget is
+    for all endpoints together, the recipe's limits are for each.
     """
     settings = {model.role: endpoint_of(model) for model in models}
     models = [replace(model, prompt=for_student(model.prompt, recipe.run_name)) for model in models]

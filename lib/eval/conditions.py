@@ -50,12 +50,10 @@ def build_cases(
     """Every question under those of MEANINGS and with retrieved chunks, conditions outermost.
 
     - `distractors_only`: the row's context, its oracle replaced by another of `chunks`, the corpus.
-    - `top_3`, … for each k in top_k: the k nearest chunks of the corpus, nearest first, by the
-      first of the recipe's retrieval settings.
+    - `top_3`, … for each k in top_k: the k nearest chunks by the recipe's first retrieval setting.
     - `top_5_hybrid_rerank`, … for each other setting: the same by it, for the k that decides.
 
-    Questions that people wrote have no known oracle: they are asked with a closed book and with
-    retrieved chunks only.
+    Questions that people wrote have no known oracle: closed book and retrieved chunks only.
     """
     with_oracle = [question for question in questions if question.oracle != UNKNOWN]
     if missing := len(questions) - len(with_oracle):

@@ -1,10 +1,8 @@
 """What the evaluation's questions share with the rows that the student was trained on.
 
-- `chunks`: the question's oracle, or a chunk that counts as the same (lib/duplicates.py), is in a
-  training or validation row, as oracle or as distractor.
-- `questions`: a training question has the same words, or nearly.
-
-A shared answer alone is not a leak ("42" answers many questions): it is only counted.
+Two kinds leak, see KINDS: a chunk counts as the same by lib/duplicates.py, rows are those of
+training and validation, their distractors too. A shared answer alone is not a leak ("42" answers
+many questions): it is only counted.
 """
 
 from collections.abc import Iterator, Sequence

@@ -27,10 +27,9 @@ class EvalModel:
 def eval_models(recipe: Recipe, *, deployed: bool = True) -> list[EvalModel]:
     """`models = ["student", "baseline", "gpt-4o"]` → these and "baseline, plain prompt".
 
-    Every model is asked with the student's prompt. A model that was not trained on this format may
-    do better without it, so the baseline is also asked with a plain prompt, unless the recipe's
-    plain_baseline is False. `", plain prompt"` behind any other name does the same. Any other name
-    is an endpoint of its own: GPT_4O_OPENAI_… or GPT_4O_AZURE_OPENAI_… of .env describe `gpt-4o`.
+    Every model is asked with the student's prompt. One that was not trained on it may do better
+    without, so the baseline is also asked with a plain prompt (plain_baseline), as is any other
+    name with `", plain prompt"` behind it. Other names are endpoints: `gpt-4o` has GPT_4O_OPENAI_….
 
     Before 3_deploy (deployed = False) student and baseline need no endpoint yet.
     """

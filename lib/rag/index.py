@@ -173,10 +173,8 @@ def _group(document_id: str, chunks: Sequence[Chunk], by: str) -> str:
 def _vectors_dir(chunks: Sequence[Chunk], embedder: Embedder) -> Path:
     """`artefacts/indexes/<model>-<fingerprint>`, built if it is not there.
 
-    Of an earlier index of the same model the vectors of the same texts are taken, and nothing else:
-    Chroma's graph loses chunks when others are deleted or replaced. The folder appears
-    only when it is complete, so an interrupted build is never reused; one that is damaged is built
-    anew.
+    Of an earlier index of the same model only the vectors of the same texts are taken: Chroma's
+    graph loses chunks when others are deleted or replaced. A damaged folder is built anew.
     """
     made_of = {"chunks": [asdict(chunk) for chunk in chunks], "embedder": embedder.identity}
     target = artefact_dir("indexes", embedder.name, made_of | {"format": 3})
@@ -241,8 +239,7 @@ def _known_vectors(target: Path, embedder: Embedder, chunks: Sequence[Chunk]) ->
 def _is_readable(folder: Path, count: int | None = None) -> bool:
     """Whether its database holds so many chunks (None: any), and its graph's files are as written.
 
-    SQLite says the first: Chroma remembers a client that failed. With a part of the graph (a copy
-    that broke off, a full disk) it would find only what is left.
+    SQLite is asked: Chroma remembers a client that failed, and would find what is left of a graph.
     """
     path = (folder / "chroma.sqlite3").resolve()
     try:

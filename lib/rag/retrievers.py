@@ -90,9 +90,6 @@ def fuse(
 
     A document counts once in a ranking, at its best place. Documents are the same if their ids are,
     or without ids their texts. Ties: by id.
-
-    Raises:
-        ValueError: there are not as many weights as rankings.
     """
     scores: dict[str, float] = defaultdict(float)
     documents: dict[str, Document] = {}

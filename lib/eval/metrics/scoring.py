@@ -31,13 +31,12 @@ def score_answers(
 ) -> list[Score]:
     """Every metric of every answer, in the answers' order; a metric that does not apply is absent.
 
-    Correctness compares the final answer with the gold answer, whatever the context held. A
-    refusal is scored 0: the question has an answer. A reply with neither a final answer nor a
-    refusal is wrong in correctness and refusals. A reply without quotes has no value (None) in
+    In correctness a refusal is 0, whatever the context held. A reply with neither a final answer
+    nor a refusal is wrong in correctness and refusals; one without quotes has no value (None) in
     quotes.
 
-    - In `distractors_only` the right reply is a refusal: `refused_rightly` is 0 or 1, and
-      correctness is absent. (Unscored would say that the replies could not be read.)
+    - `distractors_only`, where the right reply is a refusal, has `refused_rightly` (0 or 1) and no
+      correctness.
     - `refused_wrongly` (0 or 1) and `quotes_in_oracle`: where `holds_answer` says so of a document.
     - `rouge_2`: where the gold answer has two words or more; `api_call_match`: where it is a call.
     """

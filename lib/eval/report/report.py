@@ -32,9 +32,8 @@ _VERDICT = re.compile(r'<section[^>]*class="ob-verdict.*?</section>', re.DOTALL)
 def write_report(notebook_path: Path, report_path: Path) -> Path:
     """The executed notebook as a page for readers: no code, no prompts, nothing from a network.
 
-    Cells tagged `not-in-report` and what was written to standard error stay out, links to files
-    become their text. The verdict comes first, then the contents. In the folder of a run the page
-    says what the run was made of, and links to a page with all answers, which is written, too.
+    Links to files become their text. The verdict comes first, then the contents. In the folder of a
+    run the page says what it was made of, and links to a page with all answers, written here, too.
     """
     body = _body_of(notebook_path)
     title, verdict = _TITLE.search(body), _VERDICT.search(body)

@@ -89,9 +89,8 @@ def show_refusals(
     """Precision and recall of refusals, over-refusal, and right answers where it did not refuse.
 
     The first three over all conditions with documents; the last under the condition that decides,
-    refusals in neither numerator nor denominator. A reply with neither an answer nor a refusal is
-    wrong in all but the first. 95% intervals resample whole chunks (`clusters`): one question is
-    asked several times.
+    without refusals. A reply with neither an answer nor a refusal is wrong in all but the first.
+    95% intervals resample whole chunks (`clusters`): one question is asked several times.
     """
     where, metric = results.primary.condition, results.primary.metric
     values = {

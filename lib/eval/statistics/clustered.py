@@ -176,10 +176,8 @@ def bca_bounds(
     Whole clusters are resampled, the acceleration is that of the jackknife which leaves out one
     cluster, and resamples as large as the mean count half in its bias. The normal quantiles z are
     widened to √(k / (k - 1)) t with k - 1 degrees of freedom for k clusters (Hesterberg 2015,
-    arXiv:1411.5279): the bootstrap of k clusters is narrower than their scatter by √((k - 1) / k),
-    and takes their spread for known. Without this, the truth of 70 questions in 18 or
-    28 clusters is covered 91.5–95.0% of the time, with it 93.9–96.2% (`python -m benchmarks
-    interval_coverage`).
+    arXiv:1411.5279): of 70 questions in 18 or 28 clusters the truth is then covered 93.9–96.2% of
+    the time, else 91.5–95.0% (`python -m benchmarks interval_coverage`).
     """
     totals = numpy.stack([sample.totals for sample in samples])  # [samples, clusters]
     sizes = numpy.stack([sample.sizes for sample in samples])
