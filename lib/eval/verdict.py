@@ -108,7 +108,8 @@ def better_settings(results: Results) -> list[Comparison]:
 def _claim(one: Comparison, verb: str = "is") -> str:
     if one.verdict == CANNOT_TELL:
         return f"Cannot tell whether {called(one.model)} beats {called(one.against)}"
-    return f"{_capital(called(one.model))} {verb} {one.verdict} than {called(one.against)}"
+    said = f"{called(one.model)} {verb} {one.verdict} than {called(one.against)}"
+    return said[:1].upper() + said[1:]
 
 
 def _main_sentence(one: Comparison, results: Results) -> str:
@@ -165,7 +166,3 @@ def _of_one_model(results: Results) -> str:
         f"has {metric.replace('_', ' ')} {percent(found.value)}% ({interval}, "
         f"{counted(found.n, 'question')})."
     )
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

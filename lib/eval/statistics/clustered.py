@@ -83,9 +83,10 @@ def intervals(
     found: dict[int, Interval] = {}
     to_resample: dict[int, list[int]] = {}
     for i, sample in enumerate(samples):
+        zeros_and_ones = (sample.sizes == 1).all() and numpy.isin(sample.totals, (0, 1)).all()
         if not len(sample.sizes):
             found[i] = NONE
-        elif _is_rate(sample):
+        elif zeros_and_ones and not sample.paired:
             rate = wilson_interval(float(sample.gains.sum()), len(sample.sizes), level=sample.level)
             found[i] = Interval(*rate, "wilson")
         elif _num_unlike(sample) < MIN_CLUSTERS:
@@ -112,11 +113,6 @@ def wilson_interval(
     half = math.sqrt(z2 * spread) / (1 + z2 / trials)
     # Around the rate: rounding must not leave 1 above an interval that ends at 0.9999999999999999.
     return max(0.0, min(rate, centre - half)), min(1.0, max(rate, centre + half))
-
-
-def _is_rate(sample: Sample) -> bool:
-    alone = bool((sample.sizes == 1).all())
-    return alone and not sample.paired and bool(((sample.totals == 0) | (sample.totals == 1)).all())
 
 
 def _num_unlike(sample: Sample) -> int:
