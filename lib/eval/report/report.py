@@ -86,8 +86,7 @@ def _body_of(notebook_path: Path) -> str:
         ) from error
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            kept = [output for output in cell.outputs if output.get("name") != "stderr"]
-            cell.outputs = [_for_readers(output, cell.source) for output in kept]
+            cell.outputs = [_for_readers(o) for o in cell.outputs if o.get("name") != "stderr"]
     exporter = HTMLExporter(
         template_name="basic",  # the others link scripts from the network
         exclude_input=True,
@@ -101,17 +100,12 @@ def _body_of(notebook_path: Path) -> str:
     return _SCRIPT.sub("", _LOCAL_LINK.sub(r"\1", body))
 
 
-def _for_readers(output: Any, source: str) -> Any:
-    """A picture gets its alt text, else the name of the call; the style is kept once, in the head.
-
-    `finetune.plot_training(…)` → "Plot: training".
-    """
+def _for_readers(output: Any) -> Any:
+    """A picture gets its alt text; the style is kept once, in the head."""
     data = output.get("data", {})
     for kind in ("image/svg+xml", "image/png"):
         if picture := data.get(kind):
-            alt, plot = data.get("text/plain", ""), re.search(r"plot_(\w+)", source)
-            if not alt or alt.startswith("<Figure"):  # matplotlib's own
-                alt = f"Plot: {plot.group(1).replace('_', ' ') if plot else 'figures'}"
+            alt = re.sub(r"<Figure.*", "", data.get("text/plain", "")) or "A figure"
             encoded = picture if kind == "image/png" else b64encode(picture.encode()).decode()
             figure = render("figure.html.j2", kind=kind, base64=encoded.strip(), alt=alt)
             output["data"] = {"text/html": figure}

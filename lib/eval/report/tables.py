@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 
 from lib.eval import verdict
-from lib.eval.conditions import CLOSED_BOOK, DISTRACTORS_ONLY, is_retrieved, setting_of
-from lib.eval.metrics.losses import RETRIEVAL_MISSED, RIGHT, RIGHT_FROM, WRONG_ANSWER
+from lib.eval.conditions import CLOSED_BOOK, DISTRACTORS_ONLY, setting_of
+from lib.eval.metrics.losses import RIGHT, RIGHT_FROM
 from lib.eval.metrics.scoring import RETRIEVER, no_answer
 from lib.eval.report.page import HTML, show
 from lib.eval.results import HEADLINE, Estimate, Results
@@ -158,11 +158,7 @@ def what_next(results: Results, losses: Mapping[tuple[str, str], Mapping[str, in
         counts = losses.get((model, condition), {})
         total = sum(counts.values())
         for loss, count in counts.items():
-            if condition == DISTRACTORS_ONLY:
-                has_advice = loss == WRONG_ANSWER
-            else:  # without retrieval nothing was missed
-                has_advice = loss != RIGHT and (loss != RETRIEVAL_MISSED or is_retrieved(condition))
-            if has_advice and count > 0 and count >= SMALL * total:
+            if loss != RIGHT and count > 0 and count >= SMALL * total:
                 found.append((count / total, count, total, condition, loss))
     found.sort(key=lambda one: -one[0])
     unsure, better = verdict.settling(results), verdict.better_settings(results)
