@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -106,29 +106,22 @@ class Neighbours(Compressor):
         hits, shown = {document.id for document in documents}, set[str]()
         widened: list[Document] = []
         for document in documents:
-            if document.id not in shown:
-                chunks = self.index.by_document[document.metadata["document_id"]]
-                around = _around(document, chunks, hits)
-                shown |= {chunk.id for chunk in around}
-                score = document.metadata.get("score", 0.0)
-                joined = as_document(join(around), score=score)
-                joined.metadata["parts"] = list(around)
-                widened.append(joined)
+            if document.id in shown:
+                continue
+            chunks = self.index.by_document[document.metadata["document_id"]]
+            places = [place for place, chunk in enumerate(chunks) if chunk.id in hits]
+            near = {place + step for place in places for step in (-1, 0, 1)}
+            first = last = next(place for place in places if chunks[place].id == document.id)
+            while first > 0 and first - 1 in near:
+                first -= 1
+            while last + 1 < len(chunks) and last + 1 in near:
+                last += 1
+            around = chunks[first : last + 1]
+            shown |= {chunk.id for chunk in around}
+            joined = as_document(join(around), score=document.metadata.get("score", 0.0))
+            joined.metadata["parts"] = around
+            widened.append(joined)
         return widened
-
-
-def _around(
-    document: Document, chunks: Sequence[Chunk], hits: Container[str | None]
-) -> Sequence[Chunk]:
-    """The text around a hit, and around the hits that it touches."""
-    places = [place for place, chunk in enumerate(chunks) if chunk.id in hits]
-    near = {place + step for place in places for step in (-1, 0, 1)}
-    first = last = next(i for i, chunk in enumerate(chunks) if chunk.id == document.id)
-    while first > 0 and first - 1 in near:
-        first -= 1
-    while last + 1 < len(chunks) and last + 1 in near:
-        last += 1
-    return chunks[first : last + 1]
 
 
 def join(chunks: Sequence[Chunk]) -> Chunk:
