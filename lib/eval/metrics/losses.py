@@ -24,12 +24,7 @@ def outcomes(
 
     In `distractors_only` a refusal is right, and an answer a wrong answer.
     """
-    values = {
-        (s.model, s.condition, s.question_id, s.metric): s.value
-        for s in scores
-        if s.metric in (metric, QUOTES_IN_ORACLE)
-    }
-
+    values = {(s.model, s.condition, s.question_id, s.metric): s.value for s in scores}
     found = []
     for answer in answers:
         where = answer.model, answer.condition, answer.question_id
