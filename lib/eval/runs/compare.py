@@ -70,6 +70,9 @@ def compare_runs(
     figures = {pair.figures.condition for pair in pairs}
     if shared and (empty := [name for name in both if name not in figures]):
         reasons.append(f"no reply of both under {', '.join(empty)} has a value of these metrics")
+    changed = {pair.figures.condition: pair.other_documents for pair in pairs}
+    if others := [f"{name} {count}" for name, count in changed.items() if count]:
+        reasons.append(f"other documents of as many questions: {', '.join(others)}")
     return RunComparison(run, against, shared, not_comparable=reasons, pairs=pairs)
 
 

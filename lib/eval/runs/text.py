@@ -96,7 +96,10 @@ def comparison(one: RunComparison, *, markdown: bool = False) -> str:
         f"{one.run.name} ({one.run.model}) against {one.against.name} ({one.against.model}), "
         f"question by question: {one.shared} questions that both were asked"
     )
-    parts = [*map(wrapped, [title, *_warnings(one)])]
+    parts = [wrapped(title)]
+    if one.not_comparable:
+        said = "Not the same in both" if one.pairs else "NOT comparable"
+        parts.append(wrapped(f"{said}: {'; '.join(one.not_comparable)}."))
     for metric, pairs in groupby(one.pairs, key=lambda pair: pair.figures.metric):
         cells = [_paired_cells(pair) for pair in pairs]
         parts.append(f"{metric}, %\n\n{table(cells, markdown=markdown)}")
@@ -109,15 +112,6 @@ def comparison(one: RunComparison, *, markdown: bool = False) -> str:
             )
         )
     return "\n\n".join(parts)
-
-
-def _warnings(one: RunComparison) -> list[str]:
-    said = "Not the same in both" if one.pairs else "NOT comparable"
-    lines = [f"{said}: {'; '.join(one.not_comparable)}."] if one.not_comparable else []
-    seen = {pair.figures.condition: pair.other_documents for pair in one.pairs}
-    if others := [f"{name} {count}" for name, count in seen.items() if count]:
-        lines.append(f"Questions asked over other documents than before: {', '.join(others)}.")
-    return lines
 
 
 def _paired_cells(pair: Paired) -> dict[str, str]:

@@ -49,8 +49,6 @@ def make_sample(
     place = {cluster: i for i, cluster in enumerate(dict.fromkeys(clusters))}
     which = numpy.array([place[cluster] for cluster in clusters], dtype=int)
     found = numpy.array(values, dtype=float)
-    if len(which) != len(found):
-        raise ValueError(f"{len(found)} values and {len(which)} clusters")
     return Sample(
         gains=numpy.bincount(which, weights=numpy.maximum(found, 0)),
         losses=numpy.bincount(which, weights=numpy.maximum(-found, 0)),
