@@ -4,14 +4,14 @@
 
 from lib.engine.budget import budget_of
 from lib.eval.answers import answer_cases
-from lib.eval.conditions import Case, build_cases
+from lib.eval.conditions import build_cases
 from lib.eval.judge.grading import find_judge, judge_answers
 from lib.eval.leakage import check_leakage
 from lib.eval.metrics.losses import decompose
 from lib.eval.metrics.scoring import score_answers, score_retrieval
-from lib.eval.models import EvalModel, eval_models
+from lib.eval.models import eval_models
 from lib.eval.primary import declare_primary
-from lib.eval.questions import EvalQuestion, load_questions
+from lib.eval.questions import load_questions
 from lib.eval.report.answers import show_best_and_worst, show_questions
 from lib.eval.report.method import (
     ledger_costs,
@@ -31,7 +31,6 @@ from lib.eval.report.tables import (
     show_verdict,
     what_next,
 )
-from lib.eval.results import Results
 from lib.eval.runs.files import describe_run, write_results
 from lib.eval.runs.runs import load_run
 from lib.eval.runs.text import headline

@@ -41,7 +41,6 @@ def show_method(
     seed: int = 0,
 ) -> HTML:
     """Who was asked what and how, how the intervals are computed, and what stays open."""
-    prompts = dict.fromkeys(model.prompt for model in asked)
     states = {model.role: read_state(model.run_name) for model in asked if model.run_name}
     engines = {role: state.get(f"{role.upper()}_SERVED_BY", "") for role, state in states.items()}
     provenance = Counter(question.provenance or "unknown" for question in questions)
@@ -54,7 +53,7 @@ def show_method(
         provenance={_PROVENANCE.get(name, name): n for name, n in provenance.most_common()},
         prompts={
             prompt.name: prompt.messages("{question}", ["{document 1}", "{document 2}", "…"])
-            for prompt in prompts
+            for prompt in dict.fromkeys(model.prompt for model in asked)
         },
         served={role: engine for role, engine in engines.items() if engine},
         num_resamples=NUM_RESAMPLES,
@@ -113,18 +112,13 @@ def answer_usage(answers: Sequence[Answer]) -> Any:
     """A row (pandas) for each model: n, p50_s, p95_s, mean prompt_tokens and completion_tokens."""
     import pandas as pd
 
-    names = ("model", "latency_s", "prompt_tokens", "completion_tokens")
-    rows = [tuple(getattr(answer, name) for name in names) for answer in answers]
-    return (
-        pd.DataFrame(rows, columns=list(names))
-        .groupby("model", sort=False)
-        .agg(
-            n=("latency_s", "size"),
-            p50_s=("latency_s", "median"),
-            p95_s=("latency_s", lambda seconds: seconds.quantile(0.95)),
-            prompt_tokens=("prompt_tokens", "mean"),
-            completion_tokens=("completion_tokens", "mean"),
-        )
+    by_model = pd.DataFrame(map(vars, answers)).groupby("model", sort=False)
+    return by_model.agg(
+        n=("latency_s", "size"),
+        p50_s=("latency_s", "median"),
+        p95_s=("latency_s", lambda seconds: seconds.quantile(0.95)),
+        prompt_tokens=("prompt_tokens", "mean"),
+        completion_tokens=("completion_tokens", "mean"),
     )
 
 
