@@ -18,7 +18,7 @@ from lib.engine.ledger import Ledger
 from lib.engine.stream import stream_reply
 from lib.prompts.control_tokens import for_student
 from lib.prompts.student import STUDENT_PROMPT
-from lib.rag.citations import CitedAnswer, read_reply
+from lib.rag.chain import CitedAnswer, read_reply
 from lib.rag.index import build_index
 from lib.recipe import Recipe
 from lib.settings import SetupError

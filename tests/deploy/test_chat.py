@@ -27,7 +27,7 @@ from lib.eval.answers import answer_cases
 from lib.eval.conditions import build_cases
 from lib.eval.models import eval_models
 from lib.prompts.student import REFUSAL, cot_label
-from lib.rag.citations import CitedAnswer, read_reply
+from lib.rag.chain import CitedAnswer, read_reply
 from lib.rag.index import build_index
 from lib.reading.questions_file import read_training_file
 from lib.recipe import Recipe
