@@ -50,18 +50,16 @@ def record_path(run_name: str, role: str) -> Path:
 
 def records(run_name: str = "") -> list[ServerRecord]:
     """The servers that were started for a run, or for every run; running or not."""
-    paths = sorted((home() / "runs").glob(f"{run_name or '*'}/deploy/*.json"))
-    return [_record(path) for path in paths]
-
-
-def _record(path: Path) -> ServerRecord:
-    try:
-        return ServerRecord(**read_json(path))
-    except (TypeError, ValueError) as error:
-        raise SetupError(
-            f"{portable(path)} is damaged, or of another version ({error}). End its server, if it "
-            "still runs (its pid is in the file), and delete the file."
-        ) from None
+    found = []
+    for path in sorted((home() / "runs").glob(f"{run_name or '*'}/deploy/*.json")):
+        try:
+            found.append(ServerRecord(**read_json(path)))
+        except (TypeError, ValueError) as error:
+            raise SetupError(
+                f"{portable(path)} is damaged, or of another version ({error}). End its server, if "
+                "it still runs (its pid is in the file), and delete the file."
+            ) from None
+    return found
 
 
 def start_process(

@@ -7,9 +7,8 @@ import re
 import secrets
 import shlex
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +44,7 @@ def start(
     engine, base = ENGINES[name], _model_name(role, model_dir)
     adapters = {portable(adapter_dir): adapter_dir} if adapter_dir else {}
     model = next(iter(adapters), base)
-    told = engine.environment(recipe)
-    how = engine.options(home() / base, recipe, adapters=adapters)
-    options = " ".join([*(f"{name}={value}" for name, value in told.items()), how])
+    options = engine.options(home() / base, recipe, adapters=adapters)
     for old in records(recipe.run_name):
         if old.role != role:
             continue
@@ -56,13 +53,13 @@ def start(
             return old, True
         end(old)
     port, key = free_port(), secrets.token_urlsafe(16) if engine.KEY_NAME else "none"
-    environment = _environment() | told
+    environment = _environment()
     if engine.KEY_NAME:  # not in the command: other users of the machine see that
         environment[engine.KEY_NAME] = key
     log_path = record_path(recipe.run_name, role).with_suffix(".log")
-    command = engine.command(base, port, how)
+    command = engine.command(base, port, options)
     pid, started = start_process(command, environment=environment, log_path=log_path)
-    log = portable(log_path)
+    shown = shlex.join(command).replace(f"{PROJECT_DIR}/", "") if name != "transformers" else ""
     server = ServerRecord(
         role,
         recipe.run_name,
@@ -71,20 +68,13 @@ def start(
         port,
         model,
         options,
-        log,
+        portable(log_path),
         name,
+        command=shown,
         api_key=key,
-        command=_shown(command, told) if name != "transformers" else "",
     )
     server.save()
     return server, False
-
-
-def _shown(command: Sequence[str], told: Mapping[str, str]) -> str:
-    """The command as one can type it, in home() and without a key."""
-    words = [f"{name}={shlex.quote(value)}" for name, value in told.items()]
-    program = str(Path(command[0]).relative_to(PROJECT_DIR))
-    return " ".join([*words, program, shlex.join(command[1:]).replace(f"{PROJECT_DIR}/", "")])
 
 
 def wait_until_ready(server: ServerRecord, *, timeout_s: float) -> None:
@@ -94,7 +84,13 @@ def wait_until_ready(server: ServerRecord, *, timeout_s: float) -> None:
         while not is_healthy(server):
             _check_alive(server, deadline, timeout_s)
             time.sleep(0.2)
-        _check_writes(server, deadline, timeout_s)
+        try:  # /health answers before the model is loaded
+            hello = [{"role": "user", "content": "Hello"}]
+            left_s = max(1.0, deadline - time.monotonic())
+            complete(server, hello, max_tokens=1, timeout_s=left_s)
+        except (OSError, http.client.HTTPException) as error:
+            _check_alive(server, deadline, timeout_s)
+            raise failure(server, f"gave no first reply ({error})") from None
         _check_alive(server, deadline, timeout_s)  # or another program answered on its port
     except BaseException:  # Ctrl-C as well: no server is left half started
         end(server)
@@ -115,18 +111,6 @@ def _check_alive(server: ServerRecord, deadline: float, timeout_s: float) -> Non
         raise failure(server, "ended before it answered")
     if time.monotonic() > deadline:
         raise failure(server, f"did not answer in {timeout_s:.0f} s")
-
-
-def _check_writes(server: ServerRecord, deadline: float, timeout_s: float) -> None:
-    """Raise a SetupError unless the model writes one token: /health answers before it is loaded."""
-    hello = [{"role": "user", "content": "Hello"}]
-    try:
-        complete(server, hello, max_tokens=1, timeout_s=max(1.0, deadline - time.monotonic()))
-    except urllib.error.HTTPError as error:
-        raise failure(server, f"cannot write: it answers {error.code}") from None
-    except (OSError, http.client.HTTPException) as error:
-        _check_alive(server, deadline, timeout_s)
-        raise failure(server, f"broke off its first reply ({error})") from None
 
 
 def complete(
@@ -185,14 +169,9 @@ def stop(run_name: str = "") -> list[ServerRecord]:
 def _model_name(role: str, model_dir: Path) -> str:
     folder = home() / model_dir
     if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
-        if (folder / "adapter_config.json").is_file():
-            raise SetupError(
-                f"{portable(folder)} is an adapter, and a server needs the merged model. Give the "
-                "merged/ folder beside it."
-            )
         raise SetupError(
-            f"The {role} has no model in {portable(folder)} (config.json and *.safetensors). "
-            "Run 2_finetune.ipynb: it makes one."
+            f"The {role} has no model in {portable(folder)} (config.json and *.safetensors; an "
+            "adapter alone is none). Run 2_finetune.ipynb: it makes one."
         )
     name = portable(folder)
     if not re.fullmatch(r"[\w./-]+", name):
