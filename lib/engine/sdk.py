@@ -21,14 +21,12 @@ def sdk_client(settings: EndpointSettings) -> Any:
         return openai.OpenAI(
             api_key=token or settings.api_key, base_url=settings.base_url, http_client=http_client
         )
-    options: dict[str, Any] = {"api_key": settings.api_key}
-    if token:
-        options = {"azure_ad_token_provider": token}
     return openai.AzureOpenAI(
+        api_key=settings.api_key or None,
+        azure_ad_token_provider=token,
         azure_endpoint=settings.base_url,
         api_version=settings.api_version,
         http_client=http_client,
-        **options,
     )
 
 
