@@ -15,6 +15,7 @@ Measured against one `generate` with prompt lookup after another: docs/experimen
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,31 +64,25 @@ class Written:
         if most < 1 or len(self.tokens) <= LOOKED_UP:
             return []
         place = -1
-        while True:
-            try:
+        with suppress(ValueError):  # they stood nowhere
+            while True:
                 place = self.tokens.index(last[0], place + 1, len(self.tokens) - LOOKED_UP)
-            except ValueError:
-                return []
-            if self.tokens[place : place + LOOKED_UP] == last:
-                return self.tokens[place + LOOKED_UP :][:most]
+                if self.tokens[place : place + LOOKED_UP] == last:
+                    return self.tokens[place + LOOKED_UP :][:most]
+        return []
 
 
+@dataclass
 class _Spent:
     """Time of steps of one kind, the last ones weighing most."""
 
-    def __init__(self) -> None:
-        self.steps = 0
-        self._seconds = self._tokens = 0.0
+    steps: int = 0
+    seconds: float = 0.0
+    tokens: float = 0.0  # of each prompt at work
 
     def add(self, seconds: float, tokens: float) -> None:
-        """Tokens: of each prompt at work."""
         self.steps += 1
-        self._seconds = 0.9 * self._seconds + seconds
-        self._tokens = 0.9 * self._tokens + tokens
-
-    @property
-    def seconds_a_token(self) -> float:
-        return self._seconds / self._tokens if self.steps else 0.0
+        self.seconds, self.tokens = 0.9 * self.seconds + seconds, 0.9 * self.tokens + tokens
 
 
 class Batch:
@@ -160,11 +155,10 @@ class Batch:
         That costs a large model more than it gains: both ways are timed at first, then the slower
         one now and then.
         """
-        by_steps = sorted(self._spent, key=lambda way: self._spent[way].steps)
-        by_cost = sorted(self._spent, key=lambda way: self._spent[way].seconds_a_token)
-        rare = self._spent[by_steps[0]].steps
-        steps = rare + self._spent[by_steps[1]].steps
-        return by_steps[0] if rare < _TIMED_STEPS or steps % _TRIED_EVERY == 0 else by_cost[0]
+        steps = {way: spent.steps for way, spent in self._spent.items()}
+        if min(steps.values()) < _TIMED_STEPS or sum(steps.values()) % _TRIED_EVERY == 0:
+            return min(steps, key=lambda way: steps[way])
+        return min(steps, key=lambda way: self._spent[way].seconds / self._spent[way].tokens)
 
     def _add(self, slot: int, tokens: list[int]) -> None:
         written = self._at_work[slot]
@@ -187,11 +181,9 @@ class Batch:
         longest = max(map(len, tokens))
         starts = [len(cached) for cached in self._cached[first : first + len(tokens)]]
         device = self._model.device
-        padded = torch.tensor(
-            [some + [0] * (longest - len(some)) for some in tokens], device=device
-        )
-        places = torch.arange(longest, device=device)
-        positions = torch.tensor(starts, device=device)[:, None] + places
+        rows = [some + [0] * (longest - len(some)) for some in tokens]
+        padded, begin = torch.tensor(rows, device=device), torch.tensor(starts, device=device)
+        positions = begin[:, None] + torch.arange(longest, device=device)
         self._cache.place(first, positions)
         with torch.inference_mode():
             logits = self._model(
@@ -229,7 +221,5 @@ def ends_of(config: Any) -> frozenset[int]:
 
 def _common(one: Sequence[int], other: Sequence[int]) -> int:
     """Leading tokens that are the same."""
-    for place, (a, b) in enumerate(zip(one, other, strict=False)):
-        if a != b:
-            return place
-    return min(len(one), len(other))
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))

@@ -10,7 +10,6 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from lib.dataset import read_dataset
-from lib.deploy.processes import is_running, records
 from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.budget import budget_of
 from lib.engine.faults import EndpointError
@@ -115,7 +114,7 @@ class Conversation:
                 error = cut if reply.finish_reason == "length" else ""
                 show(reply.text, error if reply.text else f"no text ({reply.finish_reason})", True)
             except (EndpointError, SetupError) as failed:
-                show("", f"{failed}{self._ended(role)}", True)
+                show("", str(failed), True)
 
         left = asked = {self._pool.submit(ask, role) for role in roles}
         while left:
@@ -123,13 +122,6 @@ class Conversation:
             yield dict(latest)
         for one in asked:
             one.result()
-
-    def _ended(self, role: str) -> str:
-        """What to do where a server that was started here has ended; else ""."""
-        base_url = self._settings[role].base_url
-        ours = (one for one in records(self.recipe.run_name) if one.base_url == base_url)
-        ended = any(not is_running(one) for one in ours)
-        return ". Its server has ended: run 3_deploy.ipynb, then this again" if ended else ""
 
     def answers(self, question: str, setting: str, k: int) -> tuple[list[Document], list[Part]]:
         """The documents, and the whole answer of each role."""

@@ -64,7 +64,9 @@ def stream_reply(
     except RequestRejected as rejected:
         raise EndpointError(f"the {settings.where} refuses it ({rejected})") from rejected
     except Fault as fault:
-        raise EndpointError(str(fault)) from fault
+        ended = settings.engine and fault.kind == "unreachable"
+        fix = "; run 3_deploy.ipynb, which starts its server again" if ended else ""
+        raise EndpointError(f"{fault}{fix}") from fault
     finally:
         if _SENDING.get(key) is me:
             ledger.unlock(key)
