@@ -36,7 +36,7 @@ class Pace:
         pace_s = self._limit.delay_s(estimate) if self._limit else 0.0
         return max(self._paused_until - time.monotonic(), pace_s)
 
-    def start(self, estimate: Estimate) -> None:
+    def reserve(self, estimate: Estimate) -> None:
         self._started, self._strain = self._started + 1, max(0.0, self._strain - _RELIEF)
         if self._limit:
             self._limit.reserve(estimate)

@@ -5,7 +5,7 @@ import heapq
 import itertools
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lib.engine.budget import Budget, Estimate, Used
 from lib.engine.limits import Limit
@@ -22,12 +22,8 @@ class Entry:
     priority: int
     number: int
     estimate: Estimate
-    start: asyncio.Future[None] | None = None  # set: it may start
+    start: asyncio.Future[None] = field(init=False)  # set: it may start
     started_at: float = 0.0
-
-    @property
-    def waits(self) -> bool:
-        return self.start is not None and not self.start.done()
 
 
 class Scheduler:
@@ -98,7 +94,7 @@ class Scheduler:
         self._stopped = error
         queued = [entry for _, _, entry in (*self._queue, *self._low_priority)]
         for entry in [*queued, *self._delayed.values()]:
-            if entry.start is not None and not entry.start.done():
+            if not entry.start.done():
                 entry.start.set_exception(self._copy(error))
         self._queue, self._low_priority, self._delayed = [], [], {}
 
@@ -109,7 +105,7 @@ class Scheduler:
 
     def _enqueue(self, entry: Entry) -> None:
         self._delayed.pop(entry.number, None)
-        if entry.waits:
+        if not entry.start.done():
             queue = self._low_priority if entry.priority > 0 else self._queue
             heapq.heappush(queue, (entry.priority, entry.number, entry))
             self._start_requests()
@@ -121,7 +117,7 @@ class Scheduler:
             if not (queue := self._low_priority if low else self._queue):
                 return
             entry = queue[0][2]
-            if not entry.waits:  # cancelled
+            if entry.start.done():  # cancelled
                 heapq.heappop(queue)
                 continue
             if not self._budget.fits(entry.estimate):
@@ -135,7 +131,11 @@ class Scheduler:
                 self._set_timer(delay_s)
                 return
             heapq.heappop(queue)
-            self._start(entry)
+            entry.started_at = time.monotonic()
+            self._free -= 1
+            for shared in (self.pace, *self._limits, self._budget):
+                shared.reserve(entry.estimate)
+            entry.start.set_result(None)
 
     def _set_timer(self, delay_s: float) -> None:
         def expired() -> None:
@@ -144,12 +144,3 @@ class Scheduler:
 
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(delay_s, expired)
-
-    def _start(self, entry: Entry) -> None:
-        entry.started_at = time.monotonic()
-        self._free -= 1
-        self.pace.start(entry.estimate)
-        for shared in (*self._limits, self._budget):
-            shared.reserve(entry.estimate)
-        if entry.start is not None:
-            entry.start.set_result(None)

@@ -102,7 +102,7 @@ def test_a_limit_is_used_and_seldom_overstepped(
 def refuse(pace: Pace, clock: Clock, count: int, asked_s: float | None = None) -> float:
     """Requests that start now are refused at once; returns how long all pause."""
     for _ in range(count):
-        pace.start(Estimate())
+        pace.reserve(Estimate())
         pace.refuse(clock.now, asked_s, longest_s=600)
     return pace._paused_until - clock.now
 
