@@ -34,12 +34,3 @@ def azd_values() -> dict[str, str]:
     text = run_azd("env", "get-values")
     values = dotenv_values(stream=io.StringIO(text), interpolate=False)
     return {name: value for name, value in values.items() if value}
-
-
-def set_azd_values(values: dict[str, str]) -> None:
-    """Set them, and check that azd has them then."""
-    for name, value in values.items():
-        run_azd("env", "set", name, value)
-    kept = azd_values()
-    if lost := [name for name, value in values.items() if kept.get(name) != value]:
-        raise SetupError(f"azd did not keep {', '.join(lost)}. Look at `azd env get-values`.")

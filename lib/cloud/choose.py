@@ -7,7 +7,7 @@ the regions that have its model, too.
 import argparse
 import sys
 
-from lib.cloud.azd import azd_values, set_azd_values
+from lib.cloud.azd import azd_values, run_azd
 from lib.cloud.models import MAY_BE_NONE, NONE, ROLES, Models, load_models, offered
 from lib.settings import SetupError
 
@@ -17,9 +17,9 @@ def choose(options: argparse.Namespace) -> None:
     azd_values()  # is there an azd, and a login? Before anything is asked
     models, given = load_models(), {role: getattr(options, role) for role in ROLES}
     chosen, region = chosen_models(models, given, options.region)
-    values = {f"OPENBOOK_{role.upper()}": name for role, name in chosen.items()}
-    set_azd_values({**values, "AZURE_LOCATION": region})
+    run_azd("env", "set", "AZURE_LOCATION", region)
     for role, name in chosen.items():
+        run_azd("env", "set", f"OPENBOOK_{role.upper()}", name)
         print(f"{role:9} {_line(name, models)}")
     print(f"region    {region}\nNext: azd up")
 

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from lib.endpoints import EndpointSettings
@@ -159,8 +159,6 @@ class BatchEndpoint:
                 batch = self._wait(client, self._submitted(client, folder))
                 files = filter(None, (batch.output_file_id, batch.error_file_id))
                 texts = [client.files.content(file_id).text.strip() for file_id in files]
-        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-            raise SetupError(f"{where} refuses the key ({short(error)}). Check it.") from error
         except openai.APIStatusError as error:
             if batch_id := _state(folder).get("id"):
                 raise SetupError(
@@ -169,9 +167,10 @@ class BatchEndpoint:
                     f"{portable(folder)} first: it is then submitted anew, and paid again."
                 ) from error
             raise SetupError(
-                f"{where} does not take the batch ({short(error)}). Set batch: false; or answer "
-                f"the file yourself, `cd {portable(folder)} && vllm run-batch -i requests.jsonl "
-                f"-o replies.jsonl --model {self.settings.deployment}`, and run this again."
+                f"{where} does not take the batch ({short(error)}). Check the key, set batch: "
+                f"false, or answer the file yourself, `cd {portable(folder)} && vllm run-batch -i "
+                f"requests.jsonl -o replies.jsonl --model {self.settings.deployment}`, then run "
+                "this again."
             ) from error
         except openai.APIError as error:  # the connection: the SDK has tried several times
             raise SetupError(
@@ -196,14 +195,13 @@ class BatchEndpoint:
         state = _state(folder)
         if "id" in state:
             return client.batches.retrieve(state["id"])
-        name, batch = state.get("name") or uuid4().hex, cast(Any, None)
+        name = state.get("name") or uuid4().hex
 
         def found() -> Any:
             listed = islice(client.batches.list(limit=100), 1000)
             return next((b for b in listed if (b.metadata or {}).get("openbook") == name), None)
 
-        if state:  # killed before the id was kept: the batch may be there
-            batch = found()
+        batch: Any = found() if state else None  # killed before the id was kept: it may be there
         write_json(folder / _STATE, {"name": name})
         if batch is None:
             with (folder / "requests.jsonl").open("rb") as file:

@@ -51,8 +51,8 @@ def options(model_dir: Path, recipe: Recipe, *, adapters: dict[str, Path]) -> st
         parts.append(f"--dtype float32 --speculative-config {lookup}")
     if adapters:
         named = " ".join(f"{name}={portable(folder)}" for name, folder in adapters.items())
-        rank = _rank(max(_lora_rank(folder) for folder in adapters.values()))
-        parts.append(f"--enable-lora --max-lora-rank {rank} --lora-modules {named}")
+        ranks = [read_json(folder / "adapter_config.json")["r"] for folder in adapters.values()]
+        parts.append(f"--enable-lora --max-lora-rank {_rank(max(ranks))} --lora-modules {named}")
     return " ".join(parts)
 
 
@@ -63,10 +63,6 @@ def command(model: str, port: int, options: str) -> list[str]:
     where = ["--host", LOOPBACK, "--port", str(port)]  # without --host: all interfaces
     # The model's own generation_config.json would cap replies.
     return [*program, "--model", model, *where, "--generation-config", "vllm", *words[3:]]
-
-
-def _lora_rank(adapter_dir: Path) -> int:
-    return int(read_json(adapter_dir / "adapter_config.json")["r"])
 
 
 def _rank(rank: int) -> int:
