@@ -4,7 +4,6 @@ Engines round in different ways, so a reply need not be the same, token for toke
 tokens must be, for the model in this process, about as likely as the most likely one there.
 """
 
-import http.client
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from lib.deploy.conversation import ask
 from lib.deploy.processes import ServerRecord
 from lib.deploy.roles import Deployed
 from lib.deploy.server import complete, failure, stop
-from lib.engine.faults import EndpointError
+from lib.engine.faults import EndpointError, short
 from lib.prompts.control_tokens import for_student, read_tokenizer
 from lib.prompts.student import STUDENT_PROMPT, Message
 from lib.recipe import Recipe
@@ -99,11 +98,13 @@ def _answer(elsewhere: Deployed, row: RaftExample, recipe: Recipe) -> str:
 
 
 def _reply(server: ServerRecord, messages: list[Message]) -> Reply:
+    import openai
+
     try:
         choice = complete(server, messages, max_tokens=NUM_TOKENS)
-    except (OSError, http.client.HTTPException) as error:
-        raise failure(server, f"broke off a reply ({error})") from None
-    return Reply(messages, choice["message"]["content"] or "", choice["finish_reason"] == "stop")
+    except openai.APIError as error:
+        raise failure(server, f"broke off a reply ({short(error)})") from None
+    return Reply(messages, choice.message.content or "", choice.finish_reason == "stop")
 
 
 class _Model:

@@ -1,7 +1,6 @@
 """One model served by an engine on loopback: start, wait until it answers, reuse, stop."""
 
 import http.client
-import json
 import os
 import re
 import secrets
@@ -23,6 +22,9 @@ from lib.deploy.processes import (
     records,
     start_process,
 )
+from lib.endpoints import EndpointSettings
+from lib.engine.faults import short
+from lib.engine.sdk import sdk_client
 from lib.prompts.student import Message
 from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR, SECRET_NAME, SetupError, home, portable
@@ -79,6 +81,8 @@ def start(
 
 def wait_until_ready(server: ServerRecord, *, timeout_s: float) -> None:
     """Wait until the server is healthy and its model has written one token; else end it."""
+    import openai
+
     deadline = time.monotonic() + timeout_s
     try:
         while not is_healthy(server):
@@ -88,9 +92,9 @@ def wait_until_ready(server: ServerRecord, *, timeout_s: float) -> None:
             hello = [{"role": "user", "content": "Hello"}]
             left_s = max(1.0, deadline - time.monotonic())
             complete(server, hello, max_tokens=1, timeout_s=left_s)
-        except (OSError, http.client.HTTPException) as error:
+        except openai.APIError as error:
             _check_alive(server, deadline, timeout_s)
-            raise failure(server, f"gave no first reply ({error})") from None
+            raise failure(server, f"gave no first reply ({short(error)})") from None
         _check_alive(server, deadline, timeout_s)  # or another program answered on its port
     except BaseException:  # Ctrl-C as well: no server is left half started
         end(server)
@@ -114,29 +118,20 @@ def _check_alive(server: ServerRecord, deadline: float, timeout_s: float) -> Non
 
 
 def complete(
-    server: ServerRecord,
-    messages: Sequence[Message],
-    *,
-    max_tokens: int,
-    timeout_s: float = 600.0,
-    **more: Any,
-) -> dict[str, Any]:
+    server: ServerRecord, messages: Sequence[Message], *, max_tokens: int, timeout_s: float = 600.0
+) -> Any:
     """The server's own greedy reply, which no ledger has: its first choice.
 
     Raises:
-        OSError, HTTPException: it breaks off, or (HTTPError) refuses.
+        openai.APIError: it breaks off, or refuses.
     """
-    body = {"model": server.model, "messages": list(messages), "max_tokens": max_tokens}
-    request = urllib.request.Request(
-        f"{server.base_url}/chat/completions",
-        data=json.dumps(body | {"temperature": 0.0} | more).encode(),
-        headers={
-            "Content-Type": "application/json",
-            "Authorization": f"Bearer {server.api_key}",
-        },
+    settings = EndpointSettings(
+        server.role, "openai", server.base_url, server.model, server.api_key
     )
-    with _OPENER.open(request, timeout=timeout_s) as response:
-        return dict(json.load(response)["choices"][0])
+    asked = {"model": server.model, "messages": list(messages), "max_tokens": max_tokens}
+    with sdk_client(settings) as client:
+        chat = client.with_options(timeout=timeout_s, max_retries=0).chat
+        return chat.completions.create(**asked, temperature=0.0).choices[0]
 
 
 def failure(server: ServerRecord, what: str) -> SetupError:

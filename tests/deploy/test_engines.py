@@ -186,7 +186,8 @@ class H(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
         right = self.headers["Authorization"] == "Bearer " + os.environ[sys.argv[3]]
-        self.send_response(200 if right else 401); self.end_headers()
+        self.send_response(200 if right else 401)
+        self.send_header("Content-Type", "application/json"); self.end_headers()
         self.wfile.write(b'{"choices": [{}]}')
     def log_message(self, *_): pass
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[2])), H).serve_forever()

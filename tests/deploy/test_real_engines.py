@@ -76,7 +76,7 @@ def same(server: ServerRecord, folder: Path) -> int:
     model, equal = _Model(folder), 0
     for messages in PROMPTS:
         choice = complete(server, messages, max_tokens=NUM_TOKENS)
-        reply = Reply(messages, choice["message"]["content"], choice["finish_reason"] == "stop")
+        reply = Reply(messages, choice.message.content, choice.finish_reason == "stop")
         equal += model.text(reply) == reply.text
     return equal
 
