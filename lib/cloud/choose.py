@@ -1,7 +1,6 @@
 """`python -m lib.cloud choose`: a model for each role, and a region that has them all.
 
-A Foundry resource is in one region, so teacher and student are on one platform; each choice leaves
-the regions that have its model, too.
+A Foundry resource is in one region: each choice leaves the regions that have its model, too.
 """
 
 import argparse

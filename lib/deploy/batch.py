@@ -1,15 +1,14 @@
 """Greedy answers of one model to several prompts at once, on a CPU, in one thread.
 
-Three things make it faster than one `generate` after another, and none changes what is written:
+Three things make it faster than one `generate` after another (docs/experiments.md), and none
+changes what is written:
 
 - **Continuous batching**: each step writes for all prompts at work, and a prompt joins as soon as
   another is done, so the weights are read once for all of them.
-- **Shared prefixes**: a prompt that begins as an earlier one did copies its keys and values. Top 5
-  begins with top 3.
+- **Shared prefixes**: a prompt that begins as an earlier one did (top 5 as top 3) copies its keys
+  and values.
 - **Prompt lookup** (Saxena 2023): a RAFT answer quotes its context word for word, so what followed
   the last two tokens before is proposed, and checked in the step that would write one token.
-
-Measured against one `generate` with prompt lookup after another: docs/experiments.md.
 """
 
 import time
@@ -150,10 +149,9 @@ class Batch:
         self._spent[proposes].add(time.perf_counter() - start, num_new / at_work)
 
     def _proposes(self) -> bool:
-        """Whether the next step looks into the prompts.
+        """Whether the next step looks into the prompts; it costs a large model more than it gains.
 
-        That costs a large model more than it gains: both ways are timed at first, then the slower
-        one now and then.
+        Both ways are timed at first, then the slower one now and then.
         """
         steps = {way: spent.steps for way, spent in self._spent.items()}
         if min(steps.values()) < _TIMED_STEPS or sum(steps.values()) % _TRIED_EVERY == 0:
@@ -174,7 +172,7 @@ class Batch:
     ) -> list[list[int]]:
         """The most likely token after each of the tokens that follow what is cached, or the last.
 
-        Of neighbouring slots, whose cache needs no copy: one that is not at work reads nothing.
+        Of neighbouring slots, whose cache needs no copy.
         """
         import torch
 
@@ -197,10 +195,7 @@ class Batch:
         return [list(row) for row in logits.argmax(-1).tolist()]
 
     def _masks(self, positions: Any, length: int) -> Any:
-        """What each token sees: all that stands before it in its slot, or in its window.
-
-        A padded token stands behind its slot's own, so nothing sees it.
-        """
+        """What each token sees: all before it in its slot, or in its window; so no padded token."""
         import torch
 
         places = torch.arange(length, device=positions.device)

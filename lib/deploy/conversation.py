@@ -44,8 +44,7 @@ class Part:
 class Conversation:
     """A run, opened: its documents, its index, the endpoints of these roles. Close it.
 
-    Models are asked with the prompt of training and evaluation, so what the evaluation has asked is
-    in the ledger.
+    Models get the prompt of training and evaluation: what that has asked is in the ledger.
     """
 
     def __init__(self, recipe: Recipe, roles: Sequence[str] = ROLES) -> None:
@@ -90,8 +89,7 @@ class Conversation:
     ) -> Iterator[dict[str, Part]]:
         """Ask these roles at once; what each has written so far, every 0.2 s.
 
-        Who stops reading waits for nothing: a reply that is asked for is paid, so it is finished
-        and kept.
+        Who stops reading waits for nothing: a paid reply is finished and kept.
         """
         from lib.rag.documents import as_chunk, parts_of
 

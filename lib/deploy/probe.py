@@ -35,14 +35,12 @@ class Reply:
 def prove(endpoints: Sequence[Deployed], rows: Sequence[RaftExample], recipe: Recipe) -> None:
     """Print for each role whether what answers is its model; endpoints elsewhere must answer.
 
-    Served here: its replies to questions of some rows, without documents, are greedy replies of the
-    model in its folder; else the servers are stopped. How many of them the other role's model would
-    not write says how well they tell the two apart. A server that runs on is checked once.
-    Elsewhere: one question, through the ledger.
+    Served here: replies to questions of some rows, without documents, must be greedy replies of the
+    model in its folder. How many of them the other role's model would not write says how well they
+    tell the two apart. A server is checked once. Elsewhere: one question, through the ledger.
 
     Raises:
-        CheckFailed: another model answers.
-        SetupError: an endpoint does not answer.
+        CheckFailed: another model answers; the servers are stopped.
     """
     if not rows:
         return
@@ -85,7 +83,6 @@ def prove(endpoints: Sequence[Deployed], rows: Sequence[RaftExample], recipe: Re
 
 
 def _answer(elsewhere: Deployed, row: RaftExample, recipe: Recipe) -> str:
-    """Paid once: the same question is in the ledger, also for what asks it later."""
     role, documents = elsewhere.role, [chunk.text for chunk in row.context]
     try:
         return one_line(ask(role, row.question.text, documents, recipe, refusal=row.refusal))

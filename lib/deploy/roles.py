@@ -28,9 +28,9 @@ class Deployed:
 def deploy(recipe: Recipe) -> list[Deployed]:
     """Make student and baseline answer, and write their endpoints into the run's `.env.state`.
 
-    A student that a service has trained answers there, and so does its baseline. Else an endpoint
-    that the process environment or .env names is used as it is. The others start side by side, with
-    the models that this run's 2_finetune made.
+    What a service has trained answers there, and so does its baseline; an endpoint that the process
+    environment or .env names is used as it is. The others start side by side, with the models of
+    this run's 2_finetune.
     """
     run_name = recipe.run_name
     job = with_deployment(hosted_job(run_name), timeout_s=recipe.server_timeout_s)

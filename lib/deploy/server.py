@@ -125,9 +125,7 @@ def complete(
     Raises:
         openai.APIError: it breaks off, or refuses.
     """
-    settings = EndpointSettings(
-        server.role, "openai", server.base_url, server.model, server.api_key
-    )
+    settings = EndpointSettings("", "openai", server.base_url, server.model, server.api_key)
     asked = {"model": server.model, "messages": list(messages), "max_tokens": max_tokens}
     with sdk_client(settings) as client:
         chat = client.with_options(timeout=timeout_s, max_retries=0).chat
@@ -135,7 +133,6 @@ def complete(
 
 
 def failure(server: ServerRecord, what: str) -> SetupError:
-    """`The student's server for m ended before it answered. runs/t/deploy/student.log ends: …`"""
     said = f"The {server.role}'s server for {server.model} {what}."
     return SetupError(f"{said} {end_of_log(server)}")
 

@@ -74,8 +74,7 @@ class BatchEndpoint:
         temperature: float = 0.0,
         priority: int = 0,
     ) -> Reply:
-        """As Endpoint.ask, without priorities; EndpointError: it waits, or failed in three,
-        for the first time."""
+        """As Endpoint.ask, without priorities; EndpointError: it waits, or failed in three."""
         request = chat_request(self.settings, messages, max_tokens, temperature)
         key = Ledger.key(request)
         if (saved := self.ledger.get(key)) is not None:
@@ -91,8 +90,7 @@ class BatchEndpoint:
     def send_missing(self) -> None:
         """Send what is missing, in as few batches as the limits allow, and wait for the replies.
 
-        A kill loses nothing: the batch's id is on the disk before it is waited for, and the next
-        run goes on waiting, also if it misses more.
+        A kill loses nothing: the next run waits on by the id on the disk, also if it misses more.
         """
         missing, self.missing = self.missing, {}
         for path in sorted((home() / "artefacts" / "batches").glob("*/requests.jsonl")):
@@ -118,10 +116,7 @@ class BatchEndpoint:
         self._answer(folder, requests)
 
     def _answer(self, folder: Path, requests: Mapping[str, dict[str, Any]]) -> None:
-        """One batch, from its file to the ledger. The file lies there as long as it is needed.
-
-        One with more tokens than the endpoint takes is sent as two.
-        """
+        """One batch, from its file to the ledger; with more tokens than are taken, as two."""
         print(f"{len(requests):,} requests in {portable(folder)}/requests.jsonl", flush=True)
         try:
             status = "" if (folder / "replies.jsonl").exists() else self._fetch(folder)
@@ -146,10 +141,7 @@ class BatchEndpoint:
     def _fetch(self, folder: Path) -> str:
         """Submit the folder's batch, unless that was done before; wait; write its replies.
 
-        Returns its status.
-
-        Raises:
-            _TooManyTokens: the endpoint takes fewer at a time.
+        Returns its status; _TooManyTokens: the endpoint takes fewer at a time.
         """
         import openai
 
@@ -244,8 +236,7 @@ class BatchEndpoint:
                 fault = f"no answer: {short(no_answer)}"
 
     def _save(self, path: Path, requests: Mapping[str, dict[str, Any]]) -> None:
-        """Each reply into the ledger, then the folder goes, but for what is not asked now; the
-        requests without one are noted with their errors."""
+        """Each reply into the ledger; then the folder goes, but for what is not asked now."""
         errors = dict.fromkeys(requests, "the batch brought no reply to it")
         stops_all: SetupError | None = None
         writing: list[Future[None]] = []  # many share a commit

@@ -54,8 +54,7 @@ class Ledger:
 
     @staticmethod
     def key(request: Mapping[str, Any]) -> str:
-        """The hash of role, model, messages, sampling and engine; the address counts for vectors
-        alone."""
+        """The hash of role, model, messages, sampling and engine; of vectors the address, too."""
         return fingerprint(request, length=64)
 
     def get(self, key: str) -> dict[str, Any] | None:
@@ -68,12 +67,9 @@ class Ledger:
         return rows[0][0] if rows else None
 
     def write(self, key: str, request: Mapping[str, Any], reply: Mapping[str, Any]) -> Future[None]:
-        """Commit one reply; the future is done when it is on the disk.
+        """Commit one reply; the future is done when it is on the disk (else a SetupError).
 
         A key that is there already keeps its first reply.
-
-        Raises (the future):
-            SetupError: it could not be written.
         """
         row = (
             key,
@@ -103,15 +99,14 @@ class Ledger:
     def lock(self, key: str) -> bool:
         """False: another process is sending this request. True: it is ours until `unlock`.
 
-        One byte of a lock file stands for each request. The kernel frees the locks of a process
-        that dies: nothing has to expire or be cleaned up. A process is not kept out by its own.
+        One byte of a lock file stands for each request; the kernel frees those of a process that
+        dies. A process is not kept out by its own.
         """
-        try:
-            self._set_lock(key, fcntl.LOCK_EX | fcntl.LOCK_NB if fcntl else 0)
-        except (BlockingIOError, PermissionError):
-            return False
-        except OSError:  # a file system without locks: rather pay twice than never
-            return True
+        with suppress(OSError):  # a file system without locks: rather pay twice than never
+            try:
+                self._set_lock(key, fcntl.LOCK_EX | fcntl.LOCK_NB if fcntl else 0)
+            except (BlockingIOError, PermissionError):
+                return False
         return True
 
     def unlock(self, key: str) -> None:
@@ -185,6 +180,5 @@ class Ledger:
 
 @cache
 def _lock_file(path: Path) -> int:
-    """Opened once and never closed: closing it would free the locks of the process's other ledgers
-    (POSIX)."""
+    """Opened once and never closed: that would free the locks of the process's other ledgers."""
     return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

@@ -33,10 +33,7 @@ class Writer:
         self._open: tuple[list[Row], Future[None]] | None = None  # a commit that takes more rows
 
     def write(self, row: Row) -> Future[None]:
-        """Done when the row is on the disk; a SetupError if it could not be written.
-
-        All rows of a commit share one future.
-        """
+        """Done when the row is on the disk, else a SetupError; all rows of a commit share it."""
         with self._lock:
             if self._open is None:
                 rows = list[Row]()

@@ -1,7 +1,6 @@
-"""Requests and tokens per minute and per day: how long the next request must wait for them.
+"""Requests and tokens per minute and per day, and how long the next request must wait for them.
 
-A limit is reserved before a request starts and settled when it ends; `delay_s` is the time until
-the request may start, 0 = now; `settle(…, None)`: it ended without a reply.
+A limit is reserved before a request starts and settled when it ends; None: without a reply.
 """
 
 import time

@@ -31,7 +31,7 @@ class Scheduler:
 
     A free slot goes to the lowest priority number, then to the first that came. Numbers above 0 are
     for requests that lead to others, as questions to answers: they start when fewer than `slots`
-    others wait. So rows are finished early, and no slot is idle at the end.
+    others wait, so rows are finished early.
     """
 
     def __init__(self, slots: int, *, limits: Sequence[Limit] = (), budget: Budget) -> None:

@@ -38,11 +38,9 @@ def stream_reply(
 ) -> Reply:
     """A reply from the ledger, else from the endpoint; then on_text gets its text so far.
 
-    The whole text is given when it is committed, and only in what is returned.
-
-    Run it in a thread of its own: a reply that is paid is committed, also if nobody reads it any
-    more. Two equal requests at one time are sent once, also by two processes. What the model thinks
-    is not shown (where the prompt opens the thoughts, they are shown until they end).
+    The whole text is only in what is returned, when it is committed. Run it in a thread of its own:
+    a paid reply is committed, also if nobody reads it any more. Two equal requests at one time are
+    sent once, also by two processes. Thoughts are shown only where the prompt opens them.
 
     Raises:
         EndpointError: it could not be reached, refused, or cut its reply, which is then not kept.

@@ -42,7 +42,7 @@ async def gather_all(
 
 
 def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine to its end from plain code, also inside a notebook's running event loop.
+    """Run a coroutine to its end, also inside a notebook's running event loop.
 
     An interrupt (Ctrl-C, a kernel's stop button) cancels it and waits for its clean-up.
     """

@@ -37,10 +37,7 @@ class AdaptiveTimeout:
         return min(self._longest_s, max(_SHORTEST_S, _FACTOR * usual_s * 2.0**timeouts))
 
     async def within(self, request: Awaitable[Result], kind: Hashable, *, timeouts: int) -> Result:
-        """Its result, or a TimeoutError when it has taken too long.
-
-        The duration of a request that raises another error is not counted.
-        """
+        """Its result, or a TimeoutError; the duration of one that raises another is not counted."""
         if self._checking is None:
             self._checking = asyncio.create_task(self._check())
         start = time.monotonic()

@@ -168,10 +168,7 @@ def entra_token(settings: EndpointSettings) -> "EntraToken":
 
 
 class EntraToken:
-    """A bearer token from this machine's login (environment, managed identity, `az login`, …).
-
-    `role`: what it is for, in messages; `scope`: of which service.
-    """
+    """A bearer token of a service (`scope`) from this machine's login (`az login`, …)."""
 
     def __init__(self, role: str, scope: str) -> None:
         try:
