@@ -1,10 +1,11 @@
 """The ledger's writer: a thread that commits all waiting replies in one transaction."""
 
 import os
+import queue
 import sqlite3
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 
 from lib.settings import SetupError, home, portable
@@ -16,6 +17,7 @@ _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _VERSION = 2
 
 Row = tuple[str, str, str, str, str, int, int, int]
+Commit = tuple[list[Row], Future[None]]
 
 
 class Writer:
@@ -29,21 +31,26 @@ class Writer:
         self.error: SetupError | None = None  # why nothing more should be sent
         self._path, self._reserve_path = path, path.with_suffix(".reserve")
         self._db, self._lock = connect(path), threading.Lock()
-        self._thread = ThreadPoolExecutor(1, "ledger")
-        self._open: tuple[list[Row], Future[None]] | None = None  # a commit that takes more rows
+        self._commits: queue.SimpleQueue[Commit | None] = queue.SimpleQueue()
+        self._open: Commit | None = None  # the one that takes more rows
+        # Not an executor's: while the interpreter ends, that would take no more commits.
+        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+        self._thread.start()
 
     def write(self, row: Row) -> Future[None]:
         """Done when the row is on the disk, else a SetupError; all rows of a commit share it."""
         with self._lock:
             if self._open is None:
-                rows = list[Row]()
-                self._open = rows, self._thread.submit(self._commit, rows)
+                self._open = [], Future()
+                self._open[1].set_running_or_notify_cancel()  # a row that waits is written
+                self._commits.put(self._open)
             rows, done = self._open
             rows.append(row)
         return done
 
     def close(self) -> None:
-        self._thread.shutdown()
+        self._commits.put(None)
+        self._thread.join()
         self._db.close()
 
     def reserve_space(self) -> None:
@@ -58,11 +65,21 @@ class Writer:
                 f"written ({error.strerror}). Free some space on that disk."
             ) from error
 
+    def _run(self) -> None:
+        while (commit := self._commits.get()) is not None:
+            time.sleep(_TOGETHER_S)
+            with self._lock:
+                self._open = None
+            rows, done = commit
+            try:
+                self._commit(rows)
+            except Exception as error:  # raised to those who wait; this thread goes on
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
     def _commit(self, rows: list[Row]) -> None:
         """One transaction; on a full disk a second one, in the reserve."""
-        time.sleep(_TOGETHER_S)
-        with self._lock:
-            self._open = None
         try:
             return self._insert(rows)
         except sqlite3.Error as error:

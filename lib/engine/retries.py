@@ -119,7 +119,7 @@ class RetryLoop:
                 if of_all := await self._error_of_all(failed, ping):
                     self.scheduler.stop(of_all)
                     raise of_all from None
-                raise RequestFailed(f"{failed}{self._only_short()}") from None
+                raise RequestFailed(str(failed)) from None
 
     def _note(self, entry: Entry, fault: Fault) -> None:
         """Keep why requests wait. Refusals for longer than timeout_s, and no reply: the end."""
@@ -191,15 +191,9 @@ class RetryLoop:
         if in_row < _FAILED_IN_ROW:
             return None
         return SetupError(
-            f"{said}{self._only_short()}. It is the {in_row}th request in a row that failed: "
+            f"{said}. It is the {in_row}th request in a row that failed: "
             "nothing more is sent. Every reply is in the ledger: run this again to go on."
         )
-
-    def _only_short(self) -> str:
-        """What is odd about an endpoint that answered the ping alone."""
-        if self._answered or not self._pinged:
-            return ""
-        return "; only a short request, without a system message, was answered"
 
     def _back_off_s(self, fault: Fault, tries: Counter[str]) -> float:
         """Seconds until the next attempt; EndpointError: the request has failed too often."""
