@@ -41,8 +41,8 @@ def deploy(recipe: Recipe) -> list[Deployed]:
     }
     if folders and (said := not_taken(recipe)):
         print(said)
-    started: dict[str, tuple[ServerRecord, bool]] = {}
-    deployed = {}
+    before = {server.pid for server in records(run_name)}
+    started, deployed = dict[str, ServerRecord](), dict[str, Deployed]()
     try:
         for role in ("student", "baseline"):
             forget_endpoint(role, run_name)  # old values must not fill gaps in the user's
@@ -53,14 +53,14 @@ def deploy(recipe: Recipe) -> list[Deployed]:
             elif settings := endpoint_settings(role):
                 model, base_url = settings.deployment, settings.base_url
                 deployed[role] = Deployed(role, model, base_url, "yours, as configured")
-        for server, _ in started.values():
+        for server in started.values():
             wait_until_ready(server, timeout_s=recipe.server_timeout_s)
     except BaseException:  # Ctrl-C as well: nothing is left half started
-        for server, reused in started.values():
-            if not reused:
+        for server in started.values():
+            if server.pid not in before:
                 end(server)
         raise
-    for role, (server, reused) in started.items():
+    for role, server in started.items():
         values = {
             "OPENAI_BASE_URL": server.base_url,
             "OPENAI_DEPLOYMENT": server.model,
@@ -69,20 +69,16 @@ def deploy(recipe: Recipe) -> list[Deployed]:
             "SERVED_BY": described(recipe),
         }
         save_state(run_name, **{f"{role.upper()}_{name}": it for name, it in values.items()})
-        how = f"served here{' already' if reused else ''} (pid {server.pid}) by {server.engine}"
-        how += f":\n          {server.command}" * bool(server.command)
-        deployed[role] = Deployed(
-            role, server.model, server.base_url, how, server, model_dir=folders[role]
-        )
+        how = f"served here{' already' * (server.pid in before)} (pid {server.pid}) by "
+        how += server.engine + f":\n          {server.command}" * bool(server.command)
+        model, base_url = server.model, server.base_url
+        deployed[role] = Deployed(role, model, base_url, how, server, folders[role])
     return [deployed["student"], deployed["baseline"]]
 
 
 def _start(
-    role: str,
-    folders: Mapping[str, Path],
-    recipe: Recipe,
-    started: Mapping[str, tuple[ServerRecord, bool]],
-) -> tuple[ServerRecord, bool]:
+    role: str, folders: Mapping[str, Path], recipe: Recipe, started: Mapping[str, ServerRecord]
+) -> ServerRecord:
     """A server of its own; with serve_adapter, one of the baseline with the student's adapter."""
     if not recipe.serve_adapter:
         return start(role, folders[role], recipe)
@@ -92,13 +88,12 @@ def _start(
             "baseline. Set serve_adapter to False."
         )
     if role == "baseline":
-        server, reused = started["student"]
-        server = replace(server, role=role, model=portable(folders[role]))
+        server = replace(started["student"], role=role, model=portable(folders[role]))
         for old in records(recipe.run_name):
             if old.role == role and old.pid != server.pid:
                 end(old)
         server.save()
-        return server, reused
+        return server
     adapter_dir = folders[role].parent / "adapter"
     if not (adapter_dir / "adapter_config.json").is_file():
         raise SetupError(

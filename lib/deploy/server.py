@@ -1,12 +1,10 @@
 """One model served by an engine on loopback: start, wait until it answers, reuse, stop."""
 
-import http.client
 import os
 import re
 import secrets
 import shlex
 import time
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,13 +30,11 @@ from lib.state import forget_endpoint, read_state
 from lib.text import one_line
 from lib.threads import num_cores
 
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback: no proxy
-
 
 def start(
     role: str, model_dir: Path, recipe: Recipe, *, adapter_dir: Path | None = None
-) -> tuple[ServerRecord, bool]:
-    """Start a server without waiting for it; True = a server that runs already is reused.
+) -> ServerRecord:
+    """Start a server without waiting for it, or find the one that runs already.
 
     With an adapter, `model_dir` is its base: both answer there, each under the name of its folder.
     """
@@ -52,7 +48,7 @@ def start(
             continue
         same = (old.engine, old.model, old.options) == (name, model, options)
         if same and is_running(old) and is_healthy(old):
-            return old, True
+            return old
         end(old)
     port, key = free_port(), secrets.token_urlsafe(16) if engine.KEY_NAME else "none"
     environment = _environment()
@@ -62,21 +58,15 @@ def start(
     command = engine.command(base, port, options)
     pid, started = start_process(command, environment=environment, log_path=log_path)
     shown = shlex.join(command).replace(f"{PROJECT_DIR}/", "") if name != "transformers" else ""
-    server = ServerRecord(
-        role,
-        recipe.run_name,
-        pid,
-        started,
-        port,
-        model,
-        options,
-        portable(log_path),
-        name,
-        command=shown,
-        api_key=key,
-    )
+    how: dict[str, Any] = {
+        "options": options,
+        "log": portable(log_path),
+        "engine": name,
+        "command": shown,
+    }
+    server = ServerRecord(role, recipe.run_name, pid, started, port, model, api_key=key, **how)
     server.save()
-    return server, False
+    return server
 
 
 def wait_until_ready(server: ServerRecord, *, timeout_s: float) -> None:
@@ -84,37 +74,38 @@ def wait_until_ready(server: ServerRecord, *, timeout_s: float) -> None:
     import openai
 
     deadline = time.monotonic() + timeout_s
+
+    def check_alive() -> None:
+        if not is_running(server):
+            raise failure(server, "ended before it answered")
+        if time.monotonic() > deadline:
+            raise failure(server, f"did not answer in {timeout_s:.0f} s")
+
     try:
         while not is_healthy(server):
-            _check_alive(server, deadline, timeout_s)
+            check_alive()
             time.sleep(0.2)
         try:  # /health answers before the model is loaded
             hello = [{"role": "user", "content": "Hello"}]
             left_s = max(1.0, deadline - time.monotonic())
             complete(server, hello, max_tokens=1, timeout_s=left_s)
         except openai.APIError as error:
-            _check_alive(server, deadline, timeout_s)
+            check_alive()
             raise failure(server, f"gave no first reply ({short(error)})") from None
-        _check_alive(server, deadline, timeout_s)  # or another program answered on its port
+        check_alive()  # or another program answered on its port
     except BaseException:  # Ctrl-C as well: no server is left half started
         end(server)
         raise
 
 
 def is_healthy(server: ServerRecord) -> bool:
+    import httpx2
+
+    url = f"http://{LOOPBACK}:{server.port}/health"
     try:
-        with _OPENER.open(f"http://{LOOPBACK}:{server.port}/health", timeout=5) as response:
-            return bool(response.status == 200)
-    except (OSError, http.client.HTTPException):
+        return bool(httpx2.get(url, timeout=5.0, trust_env=False).status_code == 200)  # no proxy
+    except httpx2.HTTPError:
         return False
-
-
-def _check_alive(server: ServerRecord, deadline: float, timeout_s: float) -> None:
-    """Raise a SetupError if the server has ended, or the deadline has passed."""
-    if not is_running(server):
-        raise failure(server, "ended before it answered")
-    if time.monotonic() > deadline:
-        raise failure(server, f"did not answer in {timeout_s:.0f} s")
 
 
 def complete(

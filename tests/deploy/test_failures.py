@@ -50,8 +50,7 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def serve_model(model_dir: Path, *, timeout_s: float = 300) -> None:
-    record, _ = server.start("student", model_dir, RECIPE)
-    server.wait_until_ready(record, timeout_s=timeout_s)
+    server.wait_until_ready(server.start("student", model_dir, RECIPE), timeout_s=timeout_s)
 
 
 def pretend(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
