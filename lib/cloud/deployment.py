@@ -63,38 +63,38 @@ def _deploy(url: str, model: str, how: Mapping[str, Any], *, timeout_s: float) -
     body = {"sku": {"name": how["sku"], "capacity": how["capacity"]}, "properties": what}
     entra, asked, said = EntraToken("deployment", f"{ARM}/.default"), False, ""
     deadline = time.monotonic() + timeout_s
+    method = "GET"
     with httpx2.Client(timeout=REQUEST_S) as client:
         while time.monotonic() < deadline:
-            status, said, wait_s = _call(client, entra, "GET", url)
+            call = client.build_request(method, url, json=body if method == "PUT" else None)
+            status, said, wait_s = _sent(client, call, entra)
             if said == "Succeeded":
                 return
-            if (has_failed := said in ("Failed", "Canceled")) and asked:
+            has_failed, is_missing = said in ("Failed", "Canceled"), status == 404
+            is_new = method == "GET" and (is_missing or has_failed)
+            passes = status < 400 or status >= 500 or status in (408, 409, 429)
+            if (has_failed and asked) or not (passes or is_new):
                 raise SetupError(
-                    f"Azure could not deploy {model} ({said}). Look at it in the portal "
-                    "(https://ai.azure.com), delete the deployment, then run this again."
+                    f"Azure does not deploy {model} ({said}). It takes the role Foundry Owner. "
+                    "Check config.json, infra/models.yaml, your quota, and the deployment in the "
+                    "portal (https://ai.azure.com): delete one that failed. Then run this again."
                 )
-            if status == 404 or has_failed:
-                status, said, wait_s = _call(client, entra, "PUT", url, body)
-                asked = True
-            time.sleep(max(POLL_S, wait_s))
+            asked = asked or method == "PUT"
+            method = "PUT" if is_new else "GET"
+            time.sleep(0 if is_new else max(POLL_S, wait_s))
     raise SetupError(
         f"The deployment is not ready after {timeout_s:.0f} s (last: {said}). Azure goes on: run "
         "this again to wait on, or raise server_timeout_s."
     )
 
 
-def _call(
-    client: Any, entra: EntraToken, method: str, url: str, body: Any = None
-) -> tuple[int, str, float]:
-    """(status, provisioning state or error, seconds to wait); status 0: no reply came.
-
-    SetupError: what waiting cannot mend.
-    """
+def _sent(client: Any, request: Any, entra: EntraToken) -> tuple[int, str, float]:
+    """(status, provisioning state or error, seconds to wait); status 0: no reply came."""
     import httpx2
 
-    headers = {"Authorization": f"Bearer {asyncio.run(entra.get())}"}
+    request.headers["Authorization"] = f"Bearer {asyncio.run(entra.get())}"
     try:
-        reply = client.request(method, url, headers=headers, json=body)
+        reply = client.send(request)
     except httpx2.TransportError as error:
         return 0, short(error) or type(error).__name__, 0.0
     try:
@@ -102,11 +102,5 @@ def _call(
     except (ValueError, TypeError):
         found = {"error": reply.text}
     state = (found.get("properties") or {}).get("provisioningState", "")
-    status, is_missing = reply.status_code, method == "GET" and reply.status_code == 404
-    said = state or f"{status} {short(found.get('error', found))}"
-    if status < 300 or is_missing or status in (408, 409, 429) or status >= 500:
-        return status, said, retry_after_s(reply.headers) or 0.0
-    raise SetupError(
-        f"Azure does not deploy the model ({said}). It takes the role Foundry Owner. Check "
-        "config.json, infra/models.yaml and your quota."
-    )
+    said = state or f"{reply.status_code} {short(found.get('error', found))}"
+    return reply.status_code, said, retry_after_s(reply.headers) or 0.0

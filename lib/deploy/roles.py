@@ -82,10 +82,11 @@ def _start(
     """A server of its own; with serve_adapter, one of the baseline with the student's adapter."""
     if not recipe.serve_adapter:
         return start(role, folders[role], recipe)
-    if "baseline" not in folders or "student" not in folders:
+    adapter_dir = folders["student"].parent / "adapter" if len(folders) == 2 else None
+    if not adapter_dir or not (adapter_dir / "adapter_config.json").is_file():
         raise SetupError(
-            "serve_adapter is True, and an endpoint of .env takes the place of the student or the "
-            "baseline. Set serve_adapter to False."
+            "serve_adapter is True, and the student has no adapter beside its model (every weight "
+            "was trained), or .env names an endpoint of one role. Set serve_adapter to False."
         )
     if role == "baseline":
         server = replace(started["student"], role=role, model=portable(folders[role]))
@@ -94,12 +95,6 @@ def _start(
                 end(old)
         server.save()
         return server
-    adapter_dir = folders[role].parent / "adapter"
-    if not (adapter_dir / "adapter_config.json").is_file():
-        raise SetupError(
-            f"serve_adapter is True, and {portable(folders[role])} has no adapter beside it: "
-            "every weight was trained. Set serve_adapter to False."
-        )
     return start(role, folders["baseline"], recipe, adapter_dir=adapter_dir)
 
 

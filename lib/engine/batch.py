@@ -151,23 +151,18 @@ class BatchEndpoint:
                 batch = self._wait(client, self._submitted(client, folder))
                 files = filter(None, (batch.output_file_id, batch.error_file_id))
                 texts = [client.files.content(file_id).text.strip() for file_id in files]
-        except openai.APIStatusError as error:
+        except openai.APIError as error:
             if batch_id := _state(folder).get("id"):
                 raise SetupError(
-                    f"{where} does not give {batch_id} or its replies ({short(error)}). Run this "
-                    "again, with the key that submitted it. If it does not exist any more, delete "
-                    f"{portable(folder)} first: it is then submitted anew, and paid again."
+                    f"{where} does not give {batch_id} or its replies ({short(error)}). It goes on "
+                    "there: run this again, with the key that submitted it. If it does not exist "
+                    f"any more, delete {portable(folder)} first: it is then paid again."
                 ) from error
             raise SetupError(
                 f"{where} does not take the batch ({short(error)}). Check the key, set batch: "
                 f"false, or answer the file yourself, `cd {portable(folder)} && vllm run-batch -i "
                 f"requests.jsonl -o replies.jsonl --model {self.settings.deployment}`, then run "
                 "this again."
-            ) from error
-        except openai.APIError as error:  # the connection: the SDK has tried several times
-            raise SetupError(
-                f"{where} cannot be reached ({short(error)}). What was submitted goes on there: "
-                "run this again to fetch it."
             ) from error
         if not texts:
             (folder / _STATE).unlink()  # the next run submits it anew

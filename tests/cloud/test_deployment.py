@@ -177,7 +177,7 @@ def test_what_waiting_cannot_mend_is_one_line(status: int, call: int, azure: Azu
 
 def test_a_deployment_that_fails_is_an_error_and_made_anew_the_next_time(azure: Azure) -> None:
     azure.states = ["Creating", "Failed"]
-    with pytest.raises(SetupError, match=r"could not deploy gpt-oss-20b-11\.ft-1234 \(Failed\)"):
+    with pytest.raises(SetupError, match=r"does not deploy gpt-oss-20b-11\.ft-1234 \(Failed\)"):
         deploy()
     azure.states = ["Failed", "Creating", "Succeeded"]
     del azure.calls[:]

@@ -335,7 +335,7 @@ def test_with_serve_adapter_both_answer_from_one_server(keeper: Path) -> None:
 def test_serve_adapter_needs_both_roles_here(keeper: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("BASE_URL", "DEPLOYMENT", "API_KEY"):
         monkeypatch.setenv(f"BASELINE_OPENAI_{name}", "http://127.0.0.1:1/v1")
-    with pytest.raises(SetupError, match=r"an endpoint of .env takes the place"):
+    with pytest.raises(SetupError, match=r"or \.env names an endpoint of one role"):
         deploy(replace(RECIPE, engine="vllm", serve_adapter=True))
 
 
