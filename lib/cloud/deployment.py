@@ -1,6 +1,5 @@
 """A fine-tuned model behind an endpoint: one PUT to Azure Resource Manager, then waiting."""
 
-import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -92,7 +91,7 @@ def _sent(client: Any, request: Any, entra: EntraToken) -> tuple[int, str, float
     """(status, provisioning state or error, seconds to wait); status 0: no reply came."""
     import httpx2
 
-    request.headers["Authorization"] = f"Bearer {asyncio.run(entra.get())}"
+    request.headers["Authorization"] = f"Bearer {entra.get_now()}"
     try:
         reply = client.send(request)
     except httpx2.TransportError as error:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -71,17 +71,9 @@ class Ledger:
 
         A key that is there already keeps its first reply.
         """
-        row = (
-            key,
-            request["role"],
-            request["model"],
-            json.dumps(request, ensure_ascii=False),
-            json.dumps(reply, ensure_ascii=False),
-            reply.get("prompt_tokens", 0),
-            reply.get("cached_tokens", 0),
-            reply.get("completion_tokens", 0),
-        )
-        return self._open_writer().write(row)
+        texts = (json.dumps(said, ensure_ascii=False) for said in (request, reply))
+        counts = (reply.get(f"{of}_tokens", 0) for of in ("prompt", "cached", "completion"))
+        return self._open_writer().write((key, request["role"], request["model"], *texts, *counts))
 
     def failed_before(self, key: str) -> bool:
         """Whether this request, which failed after all its attempts, did so once before; noted."""
@@ -151,8 +143,7 @@ class Ledger:
             model,
         )
         return [
-            (datetime.fromisoformat(minute).replace(tzinfo=UTC).timestamp(), tokens)
-            for minute, tokens in rows
+            (datetime.fromisoformat(f"{minute}Z").timestamp(), tokens) for minute, tokens in rows
         ]
 
     def close(self) -> None:

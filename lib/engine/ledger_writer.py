@@ -7,6 +7,7 @@ import threading
 import time
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 from lib.settings import SetupError, home, portable
 
@@ -16,7 +17,7 @@ _RESERVE_BYTES = 4 * 2**20  # room for some 300 replies
 _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _VERSION = 2
 
-Row = tuple[str, str, str, str, str, int, int, int]
+Row = tuple[Any, ...]  # in the order of _insert
 Commit = tuple[list[Row], Future[None]]
 
 

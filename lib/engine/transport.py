@@ -183,6 +183,9 @@ class EntraToken:
         self._token, self._expires = "", 0.0
         self._renewing = asyncio.Lock()
 
+    def get_now(self) -> str:
+        return asyncio.run(self.get())
+
     async def get(self) -> str:
         """A token that stays valid for some minutes; Entra ID is asked once for all requests."""
         from azure.core.exceptions import AzureError
