@@ -6,8 +6,8 @@ A Foundry resource is in one region: each choice leaves the regions that have it
 import argparse
 import sys
 
-from lib.cloud.azd import azd_values, run_azd
 from lib.cloud.models import MAY_BE_NONE, NONE, ROLES, Models, load_models, offered
+from lib.cloud.state import azd_values, run_azd
 from lib.settings import SetupError
 
 

@@ -1,4 +1,4 @@
-"""A fine-tuned model behind an endpoint: one PUT to Azure Resource Manager, then waiting."""
+"""Deployments: a fine-tuned model gets one by Azure Resource Manager; whether it answers."""
 
 import time
 from collections.abc import Mapping
@@ -6,16 +6,19 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from lib.cloud.answers import wait_until_it_answers
 from lib.cloud.models import fine_tune_of, foundry_config, load_models
-from lib.endpoints import endpoint_settings
+from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.faults import retry_after_s, short
+from lib.engine.sdk import sdk_client
 from lib.engine.transport import EntraToken
-from lib.settings import SetupError
+from lib.settings import CheckFailed, SetupError
 from lib.store import fingerprint
 
 ARM, API_VERSION = "https://management.azure.com", "2025-06-01"
-POLL_S, REQUEST_S = 15.0, 60.0
+PAUSE_S, REQUEST_S = 10.0, 120.0
+# A role reaches the models (401, 403) and a deployment its address (404) minutes after it is made.
+_NOT_YET = (401, 403, 404, 408, 409, 429)
+_HELLO: Any = [{"role": "user", "content": "Say hello."}]
 _TERMS = {"DeveloperTier": "it ends after 24 hours; tokens are paid, hosting is not"}
 _HOSTED = "hosting is paid by the hour; without a request for 15 days it is deleted"
 
@@ -80,7 +83,7 @@ def _deploy(url: str, model: str, how: Mapping[str, Any], *, timeout_s: float) -
                 )
             asked = asked or method == "PUT"
             method = "PUT" if is_new else "GET"
-            time.sleep(0 if is_new else max(POLL_S, wait_s))
+            time.sleep(0 if is_new else max(PAUSE_S, wait_s))
     raise SetupError(
         f"The deployment is not ready after {timeout_s:.0f} s (last: {said}). Azure goes on: run "
         "this again to wait on, or raise server_timeout_s."
@@ -103,3 +106,37 @@ def _sent(client: Any, request: Any, entra: EntraToken) -> tuple[int, str, float
     state = (found.get("properties") or {}).get("provisioningState", "")
     said = state or f"{reply.status_code} {short(found.get('error', found))}"
     return reply.status_code, said, retry_after_s(reply.headers) or 0.0
+
+
+def wait_until_it_answers(settings: EndpointSettings, *, timeout_s: float) -> None:
+    """Ask until a reply comes, and print how long it took.
+
+    Raises:
+        CheckFailed: none came within timeout_s.
+        SetupError: the model refuses the request, or there is no login.
+    """
+    import openai
+
+    started, said = time.monotonic(), ""
+    with sdk_client(settings) as client:
+        ask = client.with_options(timeout=REQUEST_S, max_retries=0)
+        while (seconds := time.monotonic() - started) < timeout_s:
+            try:
+                if settings.role == "embedding":
+                    ask.embeddings.create(model=settings.deployment, input="hello")
+                else:
+                    ask.chat.completions.create(model=settings.deployment, messages=_HELLO)
+                print(f"{settings.role:9} {settings.deployment} answers (after {seconds:.0f} s)")
+                return
+            except openai.APIError as error:
+                before, said = said, short(error)
+                status = getattr(error, "status_code", 500)
+                if status < 500 and status not in _NOT_YET:
+                    raise SetupError(f"The {settings.where} refuses to answer: {said}.") from error
+                if said != before:
+                    print(f"{settings.role:9} not yet: {said}", flush=True)
+            time.sleep(PAUSE_S)
+    raise CheckFailed(
+        f"{settings.deployment}, the {settings.where}, gave no answer in {timeout_s:.0f} s. Last: "
+        f"{said}. Run it again later: what is new may take ten minutes."
+    )

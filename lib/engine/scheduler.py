@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lib.engine.budget import Budget, Estimate, Used
-from lib.engine.limits import Limit
-from lib.engine.pace import Pace
+from lib.engine.limits import Limit, Pace
 
 _NEGLIGIBLE_S = 1e-4
 _BUDGET_POLL_S = 0.1  # between checks whether another endpoint has released some of the budget

@@ -12,7 +12,7 @@ import pytest
 from lib.endpoints import EndpointSettings
 from lib.engine.budget import Budget, Estimate, Used
 from lib.engine.faults import Fault
-from lib.engine.pace import Pace
+from lib.engine.limits import Pace
 from lib.engine.retries import RetryLoop
 from lib.recipe import Recipe
 from tests.clock import Clock
