@@ -26,7 +26,7 @@ def choose(options: argparse.Namespace) -> None:
 def chosen_models(
     models: Models, given: dict[str, str | None], region: str | None
 ) -> tuple[dict[str, str], str]:
-    """Role → model, and the region. SetupError: a model is not offered, or no region has all."""
+    """Role → model, and the region."""
     everywhere = set[str]().union(*(facts["regions"] for facts in models.values()))
     if region and region not in everywhere:
         raise SetupError(f"No model is known in '{region}'. Regions: {_list(everywhere)}.")

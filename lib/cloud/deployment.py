@@ -54,11 +54,7 @@ def with_deployment(job: Mapping[str, Any], *, timeout_s: float) -> Mapping[str,
 
 
 def _deploy(url: str, model: str, how: Mapping[str, Any], *, timeout_s: float) -> None:
-    """Look; make it unless it is there; look again until it is ready.
-
-    Raises:
-        SetupError: it is refused, it failed, or it is not ready in time.
-    """
+    """Look; make it unless it is there; look again until it is ready."""
     import httpx2
 
     what = {"model": {"format": how["format"], "name": model, "version": "1"}}
@@ -109,12 +105,7 @@ def _sent(client: Any, request: Any, entra: EntraToken) -> tuple[int, str, float
 
 
 def wait_until_it_answers(settings: EndpointSettings, *, timeout_s: float) -> None:
-    """Ask until a reply comes, and print how long it took.
-
-    Raises:
-        CheckFailed: none came within timeout_s.
-        SetupError: the model refuses the request, or there is no login.
-    """
+    """Ask until a reply comes, and print how long it took. CheckFailed: none came in timeout_s."""
     import openai
 
     started, said = time.monotonic(), ""

@@ -25,7 +25,7 @@ _BLOCK = re.compile(rf"{re.escape(_BEGIN)}\r?\n.*?{re.escape(_END)}\r?\n?", re.D
 
 
 def run_azd(*arguments: str, shown: bool = False) -> str:
-    """What an azd command prints; shown: on the terminal. SetupError: no azd, or it failed."""
+    """What an azd command prints; shown: on the terminal."""
     if not (program := shutil.which("azd")):
         raise SetupError(
             "The Azure Developer CLI (azd) is not installed. Install it (https://aka.ms/azd-install),"

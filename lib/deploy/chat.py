@@ -124,8 +124,7 @@ def printable(text: str) -> str:
 def answer_file(conversation: Conversation, questions: Sequence[str], log: Path) -> None:
     """Append a line for each question and role, in their order, but for those that the log has.
 
-    Raises:
-        CheckFailed: some were not answered; they are not in the log.
+    CheckFailed: some were not answered; they are not in the log.
     """
     recipe = conversation.recipe
     setting, k = recipe.retrieval[0], recipe.top_k[0]

@@ -39,8 +39,7 @@ def prove(endpoints: Sequence[Deployed], rows: Sequence[RaftExample], recipe: Re
     model in its folder. How many of them the other role's model would not write says how well they
     tell the two apart. A server is checked once. Elsewhere: one question, through the ledger.
 
-    Raises:
-        CheckFailed: another model answers; the servers are stopped.
+    CheckFailed: another model answers; the servers are stopped.
     """
     if not rows:
         return

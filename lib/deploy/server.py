@@ -111,11 +111,7 @@ def is_healthy(server: ServerRecord) -> bool:
 def complete(
     server: ServerRecord, messages: Sequence[Message], *, max_tokens: int, timeout_s: float = 600.0
 ) -> Any:
-    """The server's own greedy reply, which no ledger has: its first choice.
-
-    Raises:
-        openai.APIError: it breaks off, or refuses.
-    """
+    """Its own greedy reply, which no ledger has. openai.APIError: it breaks off, or refuses."""
     settings = EndpointSettings("", "openai", server.base_url, server.model, server.api_key)
     asked = {"model": server.model, "messages": list(messages), "max_tokens": max_tokens}
     with sdk_client(settings) as client:

@@ -42,10 +42,8 @@ def stream_reply(
     a paid reply is committed, also if nobody reads it any more. Two equal requests at one time are
     sent once, also by two processes. Thoughts are shown only where the prompt opens them.
 
-    Raises:
-        EndpointError: it could not be reached, refused, or cut its reply, which is then not kept.
-        BudgetSpent: it was not sent.
-        SetupError: the budget limits the cost, and the model has no price.
+    EndpointError: it could not be reached, refused, or cut its reply, which is then not kept.
+    BudgetSpent: it was not sent.
     """
     request = chat_request(settings, messages, max_tokens, 0.0)
     key, me = Ledger.key(request), object()

@@ -36,11 +36,7 @@ ENGINES: dict[str, Engine] = {"transformers": transformers, "vllm": vllm, "llama
 
 
 def chosen(recipe: Recipe) -> str:
-    """The recipe's engine; of `auto`, the best that is installed.
-
-    Raises:
-        SetupError: it is not installed.
-    """
+    """The recipe's engine; of `auto`, the best that is installed."""
     name = recipe.engine
     if name == "auto":
         return "vllm" if is_installed("vllm") and vllm.has_gpu() else "transformers"
