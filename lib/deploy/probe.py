@@ -63,11 +63,11 @@ def prove(endpoints: Sequence[Deployed], rows: Sequence[RaftExample], recipe: Re
             wrong = (r for r, gap in unlikely if gap > TIE and model.text(r) != r.text)
             if role == model_of and (found := next(wrong, None)):
                 stop(recipe.run_name)
+                server, said = served[role], one_line(found.text)
                 raise CheckFailed(
-                    f"What answers as {role} at {served[role].base_url} ({served[role].engine}) is "
-                    f"not {portable(folder)}: in this process it would not write "
-                    f"“{one_line(found.text)}”. The servers were stopped. Run "
-                    "3_deploy.ipynb again, or with another engine."
+                    f"What answers as {role} at {server.base_url} ({server.engine}) is not "
+                    f"{portable(folder)}, which would not write “{said}”. The servers were stopped."
+                    " Run 3_deploy.ipynb again, or with another engine."
                 )
     for role, server in served.items():
         others = [of_both for (of, by), of_both in gaps.items() if of == role != by]
@@ -87,9 +87,8 @@ def _answer(elsewhere: Deployed, row: RaftExample, recipe: Recipe) -> str:
         return one_line(ask(role, row.question.text, documents, recipe, refusal=row.refusal))
     except EndpointError as error:
         raise SetupError(
-            f"{error}. 3_deploy asked '{elsewhere.model}' one question. A model that a service has "
-            "trained may have to be deployed there first: its deployment's name goes into "
-            f"{role.upper()}_OPENAI_DEPLOYMENT of .env."
+            f"{error}. If a service trained '{elsewhere.model}', deploy it there, and set "
+            f"{role.upper()}_OPENAI_DEPLOYMENT in .env to the deployment's name."
         ) from None
 
 

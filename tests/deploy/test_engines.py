@@ -141,10 +141,11 @@ def test_vllm_has_every_option_that_it_is_given(
     assert said.startswith(f"{told}{vllm.python()} -m ")
 
 
-def test_an_adapter_of_too_high_a_rank_is_one_line() -> None:
-    assert [vllm._rank(rank) for rank in (1, 2, 16, 17, 512)] == [1, 8, 16, 32, 512]
-    with pytest.raises(SetupError, match="rank is 513, and vLLM serves at most 512"):
-        vllm._rank(513)
+def test_adapters_have_a_rank_that_vllm_takes(adapter_dir: Path) -> None:
+    for rank, taken in {1: 8, 8: 8, 9: 16, 16: 16, 17: 32, 512: 512}.items():
+        write_json(adapter_dir / "adapter_config.json", {"r": rank})
+        options = vllm.options(Path("base"), RECIPE, adapters={"a": adapter_dir})
+        assert f"--max-lora-rank {taken} " in options
 
 
 def test_our_llama_cpp_server_reads_every_option(

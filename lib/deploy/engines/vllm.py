@@ -8,11 +8,10 @@ from pathlib import Path
 
 from lib.deploy.processes import LOOPBACK
 from lib.recipe import Recipe
-from lib.settings import PROJECT_DIR, SetupError, portable
+from lib.settings import PROJECT_DIR, portable
 from lib.store import read_json
 
 KEY_NAME = "VLLM_API_KEY"
-_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # that --max-lora-rank takes
 _LOOKUP = {"method": "ngram", "num_speculative_tokens": 10}
 _LOOKUP |= {"prompt_lookup_max": 2, "prompt_lookup_min": 2}
 
@@ -52,7 +51,8 @@ def options(model_dir: Path, recipe: Recipe, *, adapters: dict[str, Path]) -> st
     if adapters:
         named = " ".join(f"{name}={portable(folder)}" for name, folder in adapters.items())
         ranks = [read_json(folder / "adapter_config.json")["r"] for folder in adapters.values()]
-        parts.append(f"--enable-lora --max-lora-rank {_rank(max(ranks))} --lora-modules {named}")
+        rank = max(8, 1 << (max(ranks) - 1).bit_length())  # one that it takes; up to 512
+        parts.append(f"--enable-lora --max-lora-rank {rank} --lora-modules {named}")
     return " ".join(parts)
 
 
@@ -63,12 +63,3 @@ def command(model: str, port: int, options: str) -> list[str]:
     where = ["--host", LOOPBACK, "--port", str(port)]  # without --host: all interfaces
     # The model's own generation_config.json would cap replies.
     return [*program, "--model", model, *where, "--generation-config", "vllm", *words[3:]]
-
-
-def _rank(rank: int) -> int:
-    if rank > _RANKS[-1]:
-        raise SetupError(
-            f"The adapter's rank is {rank}, and vLLM serves at most {_RANKS[-1]}. Set "
-            "serve_adapter to False: the merged model needs no rank."
-        )
-    return next(one for one in _RANKS if one >= rank)
