@@ -41,7 +41,7 @@ def deploy(recipe: Recipe) -> list[Deployed]:
     }
     if folders and (said := not_taken(recipe)):
         print(said)
-    before = {server.pid for server in records(run_name)}
+    before = {(server.pid, server.started) for server in records(run_name)}
     started, deployed = dict[str, ServerRecord](), dict[str, Deployed]()
     try:
         for role in ("student", "baseline"):
@@ -57,7 +57,7 @@ def deploy(recipe: Recipe) -> list[Deployed]:
             wait_until_ready(server, timeout_s=recipe.server_timeout_s)
     except BaseException:  # Ctrl-C as well: nothing is left half started
         for server in started.values():
-            if server.pid not in before:
+            if (server.pid, server.started) not in before:
                 end(server)
         raise
     for role, server in started.items():
@@ -69,8 +69,9 @@ def deploy(recipe: Recipe) -> list[Deployed]:
             "SERVED_BY": described(recipe),
         }
         save_state(run_name, **{f"{role.upper()}_{name}": it for name, it in values.items()})
-        how = f"served here{' already' * (server.pid in before)} (pid {server.pid}) by "
-        how += server.engine + f":\n          {server.command}" * bool(server.command)
+        already = " already" * ((server.pid, server.started) in before)
+        how = f"served here{already} (pid {server.pid}) by {server.engine}"
+        how += f":\n          {server.command}" * bool(server.command)
         model, base_url = server.model, server.base_url
         deployed[role] = Deployed(role, model, base_url, how, server, folders[role])
     return [deployed["student"], deployed["baseline"]]

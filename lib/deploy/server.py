@@ -57,14 +57,10 @@ def start(
     log_path = record_path(recipe.run_name, role).with_suffix(".log")
     command = engine.command(base, port, options)
     pid, started = start_process(command, environment=environment, log_path=log_path)
-    shown = shlex.join(command).replace(f"{PROJECT_DIR}/", "") if name != "transformers" else ""
-    how: dict[str, Any] = {
-        "options": options,
-        "log": portable(log_path),
-        "engine": name,
-        "command": shown,
-    }
-    server = ServerRecord(role, recipe.run_name, pid, started, port, model, api_key=key, **how)
+    typed = shlex.join(command).replace(f"{PROJECT_DIR}/", "") if name != "transformers" else ""
+    how: dict[str, Any] = {"options": options, "engine": name, "command": typed, "api_key": key}
+    log = portable(log_path)
+    server = ServerRecord(role, recipe.run_name, pid, started, port, model, log=log, **how)
     server.save()
     return server
 
@@ -103,7 +99,7 @@ def is_healthy(server: ServerRecord) -> bool:
 
     url = f"http://{LOOPBACK}:{server.port}/health"
     try:
-        return bool(httpx2.get(url, timeout=5.0, trust_env=False).status_code == 200)  # no proxy
+        return bool(httpx2.get(url, timeout=5.0, trust_env=False).is_success)  # no proxy
     except httpx2.HTTPError:
         return False
 
