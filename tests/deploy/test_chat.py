@@ -21,7 +21,6 @@ import pytest
 from lib.deploy import ask, chat
 from lib.deploy.chat_page import answers, save_thumb
 from lib.deploy.conversation import Conversation, Part
-from lib.deploy.processes import ServerRecord
 from lib.engine.ledger import Ledger
 from lib.eval.answers import answer_cases
 from lib.eval.conditions import build_cases
@@ -140,18 +139,6 @@ def test_what_comes_of_a_cut_stream_is_one_line(toy: ToyRun, conversation: Conve
     assert read(last["baseline"]).supported
     with closing(Ledger()) as ledger:
         assert {role for role, _ in ledger.usage_by_model()} == {"baseline"}
-
-
-def test_of_a_server_that_has_ended_what_to_do_is_said(
-    toy: ToyRun, conversation: Conversation
-) -> None:
-    ServerRecord("student", "toy", 2**22 + 1, 1.0, toy.student.port, "m", "", "x.log").save()
-    toy.student.fault = toy.baseline.fault = lambda number, body: "cut"
-    failed = whole(conversation, toy.question(0))
-    assert failed["student"].error.endswith(
-        "Its server has ended: run 3_deploy.ipynb, then this again"
-    )
-    assert "has ended" not in failed["baseline"].error
 
 
 def test_what_has_come_is_shown_while_the_rest_is_awaited(
