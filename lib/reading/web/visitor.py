@@ -43,9 +43,7 @@ class Visitor:
                 response = self._ask(url, max_bytes, content_types)
                 if response.status not in fetch.REDIRECTS:
                     return response
-                # http.client reads headers as Latin-1; today they are UTF-8.
-                to = response.headers.get("location", "").encode("latin-1").decode(errors="replace")
-                before, url = url, _joined(url, to)
+                before, url = url, _joined(url, response.headers.get("location", ""))
                 url = check_url(url)
                 if before.startswith("https:") and url.startswith("http:"):
                     raise FetchError("it leaves https")
