@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from lib.engine.faults import retry_after_s, short
 from lib.engine.tasks import run
@@ -53,13 +53,16 @@ class Response:
     body: bytes  # decompressed; b"" unless the status is 200
 
 
-def check_url(url: str) -> str:
-    """`HTTPS://Example.com:443/phở 1#top` → `https://example.com/ph%E1%BB%9F%201`"""
+def check_url(url: str, base: str = "") -> str:
+    """`HTTPS://Example.com:443/phở 1#top` → `https://example.com/ph%E1%BB%9F%201`
+
+    base: the page that a relative one is on.
+    """
     url = url.strip()
     if len(url) > MAX_URL_CHARS:
         raise FetchError(f"its address is longer than {MAX_URL_CHARS:,} characters")
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(urljoin(base, url))
         host = (parts.hostname or "").rstrip(".").encode("idna").decode()
         port = parts.port
         path, query = quoted(parts.path or "/"), quoted(parts.query)
@@ -125,7 +128,10 @@ async def _answer(
             ) as session,
             session.get(url, headers=headers, allow_redirects=False) as answer,
         ):
-            found = {name.lower(): value for name, value in answer.headers.items()}
+            found = {  # what is not UTF-8 in them is halves of UTF-16 pairs, which nothing encodes
+                name.lower(): value.encode(errors="replace").decode()
+                for name, value in answer.headers.items()
+            }
             _check_answer(answer.status, found, content_types)
             body = bytearray()
             while answer.status == 200 and (piece := await answer.content.readany()):
