@@ -68,10 +68,9 @@ def read_table(
     try:
         if suffix in (".json", ".jsonl", ".ndjson"):
             found = iter_records(path)
-        elif suffix in _WORKBOOKS:
-            found = enumerate(_sheet_rows(path, names), start=1)
         else:
-            found = enumerate(_csv_rows(read_text(path), names), start=1)
+            table = _sheet(path, names) if suffix in _WORKBOOKS else _csv(read_text(path), names)
+            found = enumerate(_below_header(table, names), start=1)
         for number, values in found:
             number = max(number, 1)
             try:
@@ -103,43 +102,47 @@ def text_value(row: Mapping[str, Any], *names: str) -> str:
     return text
 
 
-def _csv_rows(text: str, names: Sequence[str]) -> Iterator[dict[str, str] | ValueError]:
-    """The rows below the header, or a ValueError for one that has more cells."""
+def _csv(text: str, names: Sequence[str]) -> Iterator[list[str]]:
+    """The rows, by the separator with which the header names most columns."""
     # A spreadsheet's first line may name the separator, which depends on its language.
     named = re.match(r'"?sep=(.)"?[\r\n]+', text, re.IGNORECASE)
     text = re.sub(r"\A[\s,;]*[\r\n]", "", text[named.end() :] if named else text)
-
-    headers: dict[str, list[str]] = {}
-    for mark in named.group(1) if named else ",;\t":
-        cells = next(csv.reader(StringIO(text, newline=""), delimiter=mark), [])
-        headers[mark] = [cell.strip().lower() for cell in cells]
-    separator = max(
-        headers, key=lambda mark: (len({*headers[mark]} & {*names}), len(headers[mark]))
-    )
-    columns = headers[separator]
-    _check_header(columns, names)
     csv.field_size_limit(MAX_BYTES)  # a cell may hold a whole document
+    headers = {
+        mark: next(csv.reader(StringIO(text, newline=""), delimiter=mark), [])
+        for mark in (named.group(1) if named else ",;\t")
+    }
+    separator = max(headers, key=lambda mark: (_known(headers[mark], names), len(headers[mark])))
     rows = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True)
-    next(rows, None)  # the header
     try:
-        for cells in rows:
-            while cells and not cells[-1].strip():
-                cells.pop()
-            if len(cells) > len(columns):
-                more = "it has more cells than the header: put texts with commas into quotes"
-                yield ValueError(more)
-            elif cells:
-                yield dict(zip(columns, cells, strict=False))
+        yield from rows
     except csv.Error as error:
         wrong = f"line {rows.line_num}: {error}; within a cell in quotes, write each quote twice"
         raise ValueError(wrong) from error
 
 
-def _check_header(columns: Sequence[str], names: Sequence[str]) -> None:
+def _known(header: Sequence[str], names: Sequence[str]) -> int:
+    """How many of the columns are known."""
+    return len({cell.strip().lower() for cell in header} & {*names})
+
+
+def _below_header(
+    table: Iterable[list[str]], names: Sequence[str]
+) -> Iterator[dict[str, str] | ValueError]:
+    """The rows below the header, or a ValueError for one that has more cells."""
+    rows = iter(table)
+    columns = [cell.strip().lower() for cell in next(rows, [])]
     if twice := [name for name in names if columns.count(name) > 1]:
         raise ValueError(f"its header names {twice[0]} {columns.count(twice[0])} times: rename one")
-    if (said := ", ".join(filter(None, columns))[:100]) and not {*columns} & {*names}:
+    if (said := ", ".join(filter(None, columns))[:100]) and not _known(columns, names):
         raise ValueError(f"its first line names no such column, but “{said}”")
+    for cells in rows:
+        while cells and not cells[-1].strip():
+            cells.pop()
+        if len(cells) > len(columns):
+            yield ValueError("it has more cells than the header: put texts with commas into quotes")
+        elif cells:
+            yield dict(zip(columns, cells, strict=False))
 
 
 def _named_values(values: Any) -> dict[str, Any]:
@@ -158,22 +161,17 @@ def _named_values(values: Any) -> dict[str, Any]:
 # --- workbooks -----------------------------------------------------------------------------------
 
 
-def _sheet_rows(path: Path, names: Sequence[str]) -> Iterator[dict[str, str]]:
-    """The rows below the header of the first sheet, or of the first one that has more columns."""
+def _sheet(path: Path, names: Sequence[str]) -> list[list[str]]:
+    """The rows of the first sheet, or of the first one that has more columns."""
     with Workers() as workers:
         sheets: dict[str, list[list[str]]] = workers.run(read_workbook, path.resolve())
-    headers = {sheet: [cell.strip().lower() for cell in sheets[sheet][0]] for sheet in sheets}
-    if not sheets:
-        return
-    known = {sheet: len({*headers[sheet]} & {*names}) for sheet in sheets}
-    sheet = max(known, key=known.__getitem__)
-    alike = [other for other in sheets if other != sheet and known[other] == known[sheet] > 1]
-    if sheet != next(iter(sheets)) or alike:
+    known = {sheet: _known(rows[0], names) for sheet, rows in sheets.items()}
+    sheet = max(known, key=known.__getitem__, default="")
+    alike = [other for other in known if other != sheet and known[other] == known[sheet] > 1]
+    if alike or sheet != next(iter(known), ""):
         also = f" Not read, with the same columns: “{'”, “'.join(alike)}”." if alike else ""
         print(f"{path.name}: read from its sheet “{sheet}”.{also}")
-    _check_header(headers[sheet], names)
-    # Notes beside the table have no column.
-    yield from (dict(zip(headers[sheet], cells, strict=False)) for cells in sheets[sheet][1:])
+    return sheets.get(sheet, [])
 
 
 def read_workbook(path: Path) -> dict[str, list[list[str]]]:
