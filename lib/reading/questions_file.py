@@ -3,16 +3,14 @@
 import json
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import sha256
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from lib.prompts.student import neutralise
-from lib.reading.assemble import Skipped, Text, assemble, clean
+from lib.reading.assemble import Skipped, Text, as_read, assemble, clean
 from lib.reading.tables import read_table, shown, table_path, text_value
 from lib.records import Document
 from lib.text import one_line
@@ -104,10 +102,10 @@ def _item(number: int, row: Mapping[str, Any]) -> TrainingItem:
         evidence, distractors = _hotpot(row)
     else:
         evidence = _evidence(row)
-        texts = map(_as_read, _texts(row, _DISTRACTORS))
+        texts = map(as_read, _texts(row, _DISTRACTORS))
         distractors = tuple(Evidence(document=one_line(text), passage=text) for text in texts)
     question, answer = text_value(row, *_QUESTION), _right_answer(row)
-    reasoning = "\n".join(map(_clean, _texts(row, _REASONING)))
+    reasoning = unicodedata.normalize("NFC", clean("\n".join(_texts(row, _REASONING)))).strip()
     return TrainingItem(number, one_line(question), answer, reasoning, evidence, distractors)
 
 
@@ -122,7 +120,7 @@ def _evidence(row: Mapping[str, Any]) -> tuple[Evidence, ...]:
     """Several passages, or documents without passages, are one oracle each; quotes go to all: the
     finder knows which document holds which."""
     documents, passages, quotes = (
-        list(map(_as_read, _texts(row, names))) for names in (_DOCUMENT, _PASSAGE, _QUOTE)
+        list(map(as_read, _texts(row, names))) for names in (_DOCUMENT, _PASSAGE, _QUOTE)
     )
     quotes = [quote.strip('"“”„«»') or quote for quote in quotes]  # marks of whoever quotes
     if len(documents) == 1 < len(passages):
@@ -144,15 +142,6 @@ def _texts(row: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(shown(one) for one in values if shown(one).strip()))
 
 
-def _clean(text: str) -> str:
-    return unicodedata.normalize("NFC", clean(text)).strip()
-
-
-def _as_read(text: str) -> str:
-    """As documents are read."""
-    return _clean(neutralise(text))
-
-
 def _hotpot(row: Mapping[str, Any]) -> tuple[tuple[Evidence, ...], tuple[Evidence, ...]]:
     """`{"supporting_facts": [["Velm", 0]], "context": [["Velm", ["A pier.", "It is long."]], …]}`
 
@@ -160,12 +149,12 @@ def _hotpot(row: Mapping[str, Any]) -> tuple[tuple[Evidence, ...], tuple[Evidenc
     """
     try:
         passages = {
-            _as_read(title): [_as_read(one_line(text)) for text in said]
+            as_read(title): [as_read(one_line(text)) for text in said]
             for title, said in _pairs(row["context"], "sentences")
         }
         facts = defaultdict[str, list[str]](list)
         for title, number in _pairs(row["supporting_facts"], "sent_id"):
-            said = passages[title := _as_read(title)]
+            said = passages[title := as_read(title)]
             # Some of HotpotQA's facts name a sentence that its passage does not have.
             facts[title] += said[number : number + 1]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -181,9 +170,8 @@ def _hotpot(row: Mapping[str, Any]) -> tuple[tuple[Evidence, ...], tuple[Evidenc
     return tuple(every[title] for title in facts), tuple(others)
 
 
-def _pairs(value: Any, second: str) -> Iterator[tuple[Any, Any]]:
-    pairs = zip(value["title"], value[second], strict=True) if isinstance(value, dict) else value
-    return ((title, other) for title, other in pairs)
+def _pairs(value: Any, second: str) -> Iterable[tuple[Any, Any]]:
+    return zip(value["title"], value[second], strict=True) if isinstance(value, dict) else value
 
 
 def documents_of(items: Sequence[TrainingItem], name: str) -> Iterator[Document | Skipped]:
@@ -198,8 +186,8 @@ def documents_of(items: Sequence[TrainingItem], name: str) -> Iterator[Document 
         if one.passage
     )
     for number, (title, text) in enumerate(seen, start=1):
-        id, digest = f"{name}/{number}", sha256(text.encode()).hexdigest()
+        id = f"{name}/{number}"
         try:
-            yield assemble(Text(title, [text]), id=id, name=Path(name).stem, sha256=digest)
+            yield assemble(Text(title, [text]), id=id, name=Path(name).stem)
         except ValueError as error:
             yield Skipped(id, str(error))

@@ -3,18 +3,15 @@
 A record is one document and one chunk, which is never split.
 """
 
-import hashlib
 import json
 import re
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lib.prompts.student import neutralise
-from lib.reading.assemble import Skipped, clean
+from lib.reading.assemble import Skipped, Text, as_read, assemble
 from lib.reading.files.json import RECORD_FIELDS, documents_of_records
-from lib.records import Document, Page
+from lib.records import Document
 from lib.text import one_line, whole
 
 ENDINGS = ()
@@ -48,8 +45,7 @@ def api_document(record: Any, id: str) -> Document:
     shown = known | {name: value for name, value in more.items() if value}
     text = "\n".join(f"{name}: {value}" for name, value in shown.items())
     title = known["api_name"] or known["api_call"]
-    sha256 = hashlib.sha256(text.encode()).hexdigest()
-    return Document(id, title, text, (Page(1, 0, len(text)),), sha256)
+    return assemble(Text(title, [text]), id=id, name=title)
 
 
 def is_api_record(text: str) -> bool:
@@ -60,5 +56,6 @@ def is_api_record(text: str) -> bool:
 def _shown(value: Any) -> str:
     if value is None:
         return ""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return unicodedata.normalize("NFC", neutralise(clean(whole(text)))).strip()
+    return as_read(
+        whole(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    )

@@ -1,6 +1,5 @@
 """JSON and JSONL files: an object, a list of objects or an object in each line; each a document."""
 
-import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,8 +27,7 @@ def documents(path: Path, name: str) -> Iterator[Document | Skipped]:
             raise ValueError(f"it has no field `text` that holds a text{hint}")
         text, title = clean(record["text"]), record.get("title")
         title = title if isinstance(title, str) else first_heading(text)
-        sha256 = hashlib.sha256(text.encode(errors="replace")).hexdigest()
-        return assemble(Text(title, [text]), id=id, name=path.stem, sha256=sha256)
+        return assemble(Text(title, [text]), id=id, name=path.stem)
 
     return documents_of_records(path, name, document)
 
