@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.reading.assemble import Skipped, Text, as_read, assemble, clean
-from lib.reading.tables import read_table, shown, table_path, text_value
+from lib.reading.tables import read_table, shown, text_value
 from lib.records import Document
 from lib.text import one_line
 
@@ -67,7 +67,7 @@ def read_evaluation_file(path: str | Path) -> list[EvaluationItem]:
 
     names = _QUESTION + _ANSWER
     columns = f"a question ({' or '.join(_QUESTION)}) and an answer ({' or '.join(_ANSWER)})"
-    items = read_table(table_path(path, "eval_file"), item, names=names, columns=columns)
+    items = read_table(path, item, names=names, columns=columns)
     different: dict[tuple[str, str], EvaluationItem] = {}
     for one in items:
         different.setdefault((one_line(one.question), one_line(one.answer)), one)
@@ -94,7 +94,7 @@ def read_training_file(path: str | Path) -> list[TrainingItem]:
         f"a question ({' or '.join(_QUESTION)}), an answer ({' or '.join(_ANSWER)}), and the "
         "document, passage or quote that holds it"
     )
-    return read_table(table_path(path, "train_file"), _item, names=names, columns=columns)
+    return read_table(path, _item, names=names, columns=columns)
 
 
 def _item(number: int, row: Mapping[str, Any]) -> TrainingItem:

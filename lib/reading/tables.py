@@ -20,7 +20,7 @@ from zipfile import BadZipFile, ZipFile
 from lib.reading.assemble import reason_of
 from lib.reading.sources import find_path
 from lib.reading.workers import Workers
-from lib.settings import SetupError
+from lib.settings import SetupError, expanded
 from lib.text import one_line
 
 MAX_BYTES = 100 << 20  # of a file that is read as a whole, and of the cells of a workbook
@@ -39,18 +39,8 @@ _UNREADABLE = BadZipFile, KeyError, RuntimeError, ValueError, zlib.error, EOFErr
 Row = TypeVar("Row")
 
 
-def table_path(path: str | Path, parameter: str) -> Path:
-    """Where a parameter's table is: from the current folder, else from the project's."""
-    found = find_path(path)
-    if found is None or not found.is_file():
-        raise SetupError(
-            f"{path} does not exist. Set {parameter} to a CSV, JSON, JSONL or XLSX file."
-        )
-    return found
-
-
 def read_table(
-    path: Path,
+    path: str | Path,
     parse_row: Callable[[int, Mapping[str, Any]], Row],
     *,
     names: Sequence[str],
@@ -60,8 +50,10 @@ def read_table(
 
     Names of columns are in lower case, and empty cells are left out. `names` are the columns that
     parse_row knows; `columns` describes them in messages. parse_row raises a ValueError for a row
-    that it cannot use. A JSON file holds a list of objects, one object, or one in each line.
+    that it cannot use. A JSON file holds a list of objects, one object, or one in each line. `path`
+    is from the current folder, else from the project's.
     """
+    path = find_path(path) or expanded(path)
     rows: list[Row] = []
     errors: list[str] = []
     suffix = path.suffix.lower()

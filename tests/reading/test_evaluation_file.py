@@ -78,7 +78,7 @@ def test_mistakes_are_named_with_their_rows(
 
 
 def test_a_missing_file() -> None:
-    with pytest.raises(SetupError, match=r"no/such\.csv does not exist"):
+    with pytest.raises(SetupError, match=r"no/such\.csv cannot be read: No such file.*user_input"):
         read_evaluation_file("no/such.csv")
 
 

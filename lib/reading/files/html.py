@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,8 @@ def text_of(page: str) -> Text:
     _fill_rows(tree)
     shown = html.tostring(tree, encoding="unicode")
     markdown = HtmlConverter().convert_string(shown, **_MARKDOWN_OPTIONS).markdown
-    text = tidied(_LABEL.sub(r"\1 ", markdown))
+    text = re.sub(r"[ \t]+$", "", clean(_LABEL.sub(r"\1 ", markdown)), flags=re.MULTILINE)
+    text = re.sub(r"\n{3,}", "\n\n", text)
     deep = any("depth" in error.message for error in parser.error_log)
     notes: dict[str, list[int]] = {TOO_DEEP: []} if deep else {}
     return Text(title or first_heading(text), [text], notes, dropped)
@@ -98,10 +100,14 @@ def _drop_navigation(tree: Any) -> dict[str, int]:
                 around = (*place.itersiblings("*"), *place.itersiblings("*", preceding=True))
                 found += (one for one in around if one.find(".//h1") is None)
     dropped = Counter(one_line(" ".join(element.itertext()))[:100] for element in found)
-    for element in found:
+    _drop(found)
+    return {said: count for said, count in dropped.items() if re.search(r"\w", said)}
+
+
+def _drop(elements: Iterable[Any]) -> None:
+    for element in elements:
         if element.getparent() is not None:
             element.drop_tree()
-    return {said: count for said, count in dropped.items() if re.search(r"\w", said)}
 
 
 def prepare(tree: Any) -> None:
@@ -118,12 +124,8 @@ def _drop_hidden(tree: Any) -> None:
     """Take off what a browser does not show, and links within a page that hold no word: ¶, #, ↩."""
     links = tree.xpath("//a[starts-with(@href, '#')]")
     marks = [link for link in links if not re.search(r"\w", link.text_content())]
-    for element in tree.xpath(_HIDDEN) + marks:
-        if element.getparent() is not None:
-            element.drop_tree()
-    for element in tree.xpath("//*[@style]"):
-        if _HIDING.search(element.get("style")) and element.getparent() is not None:
-            element.drop_tree()
+    styled = (one for one in tree.xpath("//*[@style]") if _HIDING.search(one.get("style")))
+    _drop((*tree.xpath(_HIDDEN), *marks, *styled))
 
 
 def _write_numbers(tree: Any) -> None:
@@ -156,16 +158,16 @@ def label_items(items: Any) -> None:
         form = styled[1] + ("Roman" if styled[2] == "roman" else "Letter")
     items.tag, inside = "ul", items.findall("li")
     step, first = (1, 1) if items.get("reversed") is None else (-1, len(inside))
-    number = _whole(items.get("start"), first)
+    number = _number(items.get("start"), first)
     for item in inside:
-        number = _whole(item.get("value"), number)
+        number = _number(item.get("value"), number)
         while not (item.text or "").strip() and len(item) and item[0].tag in ("p", "div"):
             item = item[0]
         item.text = f"\ue000{counted(number, form)}.\ue001 {item.text or ''}"
         number += step
 
 
-def _whole(written: str | None, otherwise: int) -> int:
+def _number(written: str | None, otherwise: int) -> int:
     found = re.fullmatch(r"\s*([-+]?\d{1,9})\s*", written or "")
     return int(found[1]) if found else otherwise
 
@@ -198,19 +200,10 @@ def _fill_rows(tree: Any) -> None:
                     empty = row.makeelement("td")
                     row.append(empty) if cell is None else cell.addprevious(empty)
                 if cell is not None:
-                    width, height = (_number(cell.get(name)) for name in ("colspan", "rowspan"))
+                    spans = (_number(cell.get(name), 1) for name in ("colspan", "rowspan"))
+                    width, height = (min(max(span, 1), 1000) for span in spans)  # as browsers do
                     reach.update(dict.fromkeys(range(column, column + width), height - 1))
                     column += width
-
-
-def _number(written: str | None) -> int:
-    """Of an attribute; browsers read at most 1000."""
-    return min(int(written), 1000) if written and re.fullmatch(r"[1-9]\d{,8}", written) else 1
-
-
-def tidied(markdown: str) -> str:
-    """Cleaned, without spaces at line ends and with at most one empty line in a row."""
-    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+$", "", clean(markdown), flags=re.MULTILINE))
 
 
 def decode(page: bytes, content_type: str) -> str | bytes:
