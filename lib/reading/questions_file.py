@@ -27,15 +27,6 @@ _DISTRACTORS = ("distractors", "negatives")
 
 
 @dataclass(frozen=True)
-class EvaluationItem:
-    """One question and the answer that counts as right."""
-
-    row: int  # its number in the file, from 1; a CSV's header is not counted
-    question: str
-    answer: str
-
-
-@dataclass(frozen=True)
 class Evidence:
     """What a row says of one document that holds its answer, or of a distractor."""
 
@@ -45,10 +36,10 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class TrainingItem:
-    """One question, the answer to be learnt, and where the documents hold it."""
+class Item:
+    """One question and its answer; to train on, also where the documents hold it."""
 
-    row: int  # as of an EvaluationItem
+    row: int  # its number in the file, from 1; a CSV's header is not counted
     question: str
     answer: str
     reasoning: str = ""  # may hold the markers of a label; "" = it is to be written
@@ -56,19 +47,19 @@ class TrainingItem:
     distractors: tuple[Evidence, ...] = ()
 
 
-def read_evaluation_file(path: str | Path) -> list[EvaluationItem]:
+def read_evaluation_file(path: str | Path) -> list[Item]:
     """`question,answer⏎Who lit the lamp?,the keeper` → one item; of equal rows the first.
 
     Rows that differ in the answer alone are printed.
     """
 
-    def item(number: int, row: Mapping[str, Any]) -> EvaluationItem:
-        return EvaluationItem(number, text_value(row, *_QUESTION), _right_answer(row))
+    def item(number: int, row: Mapping[str, Any]) -> Item:
+        return Item(number, text_value(row, *_QUESTION), _right_answer(row))
 
     names = _QUESTION + _ANSWER
     columns = f"a question ({' or '.join(_QUESTION)}) and an answer ({' or '.join(_ANSWER)})"
     items = read_table(path, item, names=names, columns=columns)
-    different: dict[tuple[str, str], EvaluationItem] = {}
+    different: dict[tuple[str, str], Item] = {}
     for one in items:
         different.setdefault((one_line(one.question), one_line(one.answer)), one)
     if again := len(items) - len(different):
@@ -82,7 +73,7 @@ def read_evaluation_file(path: str | Path) -> list[EvaluationItem]:
     return [*different.values()]
 
 
-def read_training_file(path: str | Path) -> list[TrainingItem]:
+def read_training_file(path: str | Path) -> list[Item]:
     """`question,answer,quote⏎Who lit it?,the keeper,The keeper lit it.` → one item.
 
     A cell may hold a JSON list: several passages, documents or quotes are several oracles. Rows in
@@ -97,7 +88,7 @@ def read_training_file(path: str | Path) -> list[TrainingItem]:
     return read_table(path, _item, names=names, columns=columns)
 
 
-def _item(number: int, row: Mapping[str, Any]) -> TrainingItem:
+def _item(number: int, row: Mapping[str, Any]) -> Item:
     if "supporting_facts" in row:
         evidence, distractors = _hotpot(row)
     else:
@@ -106,7 +97,7 @@ def _item(number: int, row: Mapping[str, Any]) -> TrainingItem:
         distractors = tuple(Evidence(document=one_line(text), passage=text) for text in texts)
     question, answer = text_value(row, *_QUESTION), _right_answer(row)
     reasoning = unicodedata.normalize("NFC", clean("\n".join(_texts(row, _REASONING)))).strip()
-    return TrainingItem(number, one_line(question), answer, reasoning, evidence, distractors)
+    return Item(number, one_line(question), answer, reasoning, evidence, distractors)
 
 
 def _right_answer(row: Mapping[str, Any]) -> str:
@@ -174,7 +165,7 @@ def _pairs(value: Any, second: str) -> Iterable[tuple[Any, Any]]:
     return zip(value["title"], value[second], strict=True) if isinstance(value, dict) else value
 
 
-def documents_of(items: Sequence[TrainingItem], name: str) -> Iterator[Document | Skipped]:
+def documents_of(items: Sequence[Item], name: str) -> Iterator[Document | Skipped]:
     """Each different passage of the rows, and of their distractors, as a document.
 
     For a file that brings its own documents: doc_path is empty. `name` begins the ids.
