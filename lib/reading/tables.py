@@ -35,6 +35,12 @@ _STYLED_NUMBER = re.compile(
 )
 # Errors of a ZIP that is damaged, encrypted or no workbook; calamine says which
 _UNREADABLE = BadZipFile, KeyError, RuntimeError, ValueError, zlib.error, EOFError
+_CHARSET = r"""(?:charset|encoding)\s*=\s*["']?([\w.:-]+)"""
+_WIDER = {  # what is declared → what browsers read it as
+    "ascii": "cp1252", "us-ascii": "cp1252", "iso-8859-1": "cp1252", "latin1": "cp1252",
+    "iso-8859-9": "cp1254", "tis-620": "cp874", "euc-kr": "cp949", "ks_c_5601-1987": "cp949",
+    "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932",
+}  # fmt: skip
 
 Row = TypeVar("Row")
 
@@ -294,11 +300,24 @@ def read_text(path: Path) -> str:
     data = read_bytes(path)
     if not data.strip():
         raise ValueError("the file is empty")
-    utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    try:
-        text = data.decode("utf-16" if utf16 else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"it is not UTF-8 (byte {error.start}): save it as UTF-8") from error
-    if "\0" in text:
+    if "\0" in (text := decode(data)):
         raise ValueError("it holds NUL bytes: is it a text file?")
     return text
+
+
+def decode(data: bytes, content_type: str = "") -> str:
+    """The characters of bytes in UTF-8, or in UTF-16 with a byte order mark; of a page (whose
+    content type is given) also in the encoding that it declares."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace")
+    try:
+        return data.decode("utf-8-sig")  # before any declaration: no other text passes as UTF-8
+    except UnicodeDecodeError as error:
+        for place in (content_type, data[:2048].decode("latin-1")) if content_type else ():
+            if found := re.search(_CHARSET, place, re.IGNORECASE):
+                with suppress(LookupError):
+                    charset = found[1].lower()
+                    return data.decode(_WIDER.get(charset, charset), "replace")
+        raise ValueError(
+            f"it is not UTF-8 (byte {error.start}), and names no other encoding: save it as UTF-8"
+        ) from error

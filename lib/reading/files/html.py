@@ -1,4 +1,4 @@
-"""HTML files, as Markdown (markitdown), and the encodings of web pages."""
+"""HTML files, as Markdown (markitdown)."""
 
 import re
 from collections import Counter
@@ -8,7 +8,7 @@ from typing import Any
 
 from lib.reading.assemble import RAISED, Text, clean, counted
 from lib.reading.files.md import first_heading
-from lib.reading.tables import read_bytes
+from lib.reading.tables import decode, read_bytes
 from lib.text import one_line
 
 ENDINGS = (".html", ".htm", ".xhtml")
@@ -48,21 +48,12 @@ _FORMS = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upper
 _STYLED = re.compile(r"list-style(?:-type)?\s*:\s*(lower|upper)-(alpha|latin|roman)")
 _LABEL = re.compile(r"(?:[*+-] )?\ue000([\w.-]+)\ue001(?:\s+(?= ))? ?")
 _OPEN_TITLE = re.compile(r"(?i)<title\b[^>]*>[^<]*(?=<(?!/title)[a-z/!])")
-_CHARSET = r"""(?:charset|encoding)\s*=\s*["']?([\w.:-]+)"""
-_WIDER = {  # what is declared → what browsers read it as
-    "ascii": "cp1252", "us-ascii": "cp1252", "iso-8859-1": "cp1252", "latin1": "cp1252",
-    "iso-8859-9": "cp1254", "tis-620": "cp874", "euc-kr": "cp949", "ks_c_5601-1987": "cp949",
-    "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932",
-}  # fmt: skip
 
 
 def read(path: Path) -> Text:
     """Headings, lists and tables are kept, links become their words; the navigation, and what
     stands around a page's main part, are left out and counted."""
-    page = decode(read_bytes(path), "text/html")
-    if not isinstance(page, str):
-        raise ValueError("it is not UTF-8, and names no other encoding")
-    return text_of(page)
+    return text_of(decode(read_bytes(path), "text/html"))
 
 
 def text_of(page: str) -> Text:
@@ -204,21 +195,3 @@ def _fill_rows(tree: Any) -> None:
                     width, height = (min(max(span, 1), 1000) for span in spans)  # as browsers do
                     reach.update(dict.fromkeys(range(column, column + width), height - 1))
                     column += width
-
-
-def decode(page: bytes, content_type: str) -> str | bytes:
-    """The page's characters; its bytes if they are not UTF-8 and no encoding is declared."""
-    if page.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return page.decode("utf-16", "replace")
-    try:
-        return page.decode("utf-8-sig")  # before any declaration: no other text passes as UTF-8
-    except UnicodeDecodeError:
-        pass
-    for place in (content_type, page[:2048].decode("latin-1")):
-        if match := re.search(_CHARSET, place, re.IGNORECASE):
-            charset = match.group(1).lower()
-            try:
-                return page.decode(_WIDER.get(charset, charset), "replace")
-            except LookupError:
-                continue
-    return page
