@@ -14,6 +14,7 @@ from lib.cache import Cache
 from lib.reading.assemble import Skipped, Text, assemble, reason_of
 from lib.reading.files import file_types, readable
 from lib.reading.sources import Source, find_documents
+from lib.reading.tables import iter_records
 from lib.reading.workers import Workers
 from lib.recipe import Recipe
 from lib.records import Document
@@ -134,8 +135,8 @@ def _entries(
         return
     reader = file_types()[source.kind]
     try:
-        if hasattr(reader, "documents"):
-            yield from reader.documents(place, name)
+        if hasattr(reader, "read_record"):
+            yield from _records(place, name, reader.read_record)
             return
         text = future.result() if future else reader.read(place)
         yield assemble(text, id=name, name=Path(name).stem, sha256=file_sha256(place))
@@ -145,3 +146,20 @@ def _entries(
         for reason, pages in text.notes.items():
             of = f", page {', '.join(map(str, pages))}" if pages else ""
             yield Skipped(f"{name}{of}", reason)
+
+
+def _records(
+    path: Path, name: str, read_record: Callable[[Any], Text]
+) -> Iterator[Document | Skipped]:
+    """The document of each record, or why there is none."""
+    number = -1
+    for number, record in iter_records(path):
+        id = f"{name}/{number}" if number else name
+        try:
+            if isinstance(record, ValueError):
+                raise record
+            yield assemble(read_record(record), id=id, name=path.stem)
+        except ValueError as error:
+            yield Skipped(id, str(error))
+    if number < 0:
+        raise ValueError("the file is empty")

@@ -5,13 +5,10 @@ A record is one document and one chunk, which is never split.
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from lib.reading.assemble import Skipped, Text, as_read, assemble
-from lib.reading.files.json import RECORD_FIELDS, documents_of_records
-from lib.records import Document
+from lib.reading.assemble import Text, as_read
+from lib.reading.files.json import RECORD_FIELDS
 from lib.text import one_line, whole
 
 ENDINGS = ()
@@ -26,11 +23,7 @@ _LINES = (rf"{name}: .*\n" if name in RECORD_FIELDS else rf"(?:{name}: .*\n)?" f
 _RECORD = re.compile(rf"\A{''.join(_LINES)}")
 
 
-def documents(path: Path, name: str) -> Iterator[Document | Skipped]:
-    return documents_of_records(path, name, api_document)
-
-
-def api_document(record: Any, id: str) -> Document:
+def read_record(record: Any) -> Text:
     """The record's fields, one in each line, those of Gorilla's API store first."""
     if not isinstance(record, dict):
         raise ValueError(
@@ -44,12 +37,11 @@ def api_document(record: Any, id: str) -> Document:
     more = {str(name): _shown(value) for name, value in record.items() if name not in known}
     shown = known | {name: value for name, value in more.items() if value}
     text = "\n".join(f"{name}: {value}" for name, value in shown.items())
-    title = known["api_name"] or known["api_call"]
-    return assemble(Text(title, [text]), id=id, name=title)
+    return Text(known["api_name"] or known["api_call"], [text])
 
 
 def is_api_record(text: str) -> bool:
-    """Whether a document's or chunk's text is one that `api_document` made."""
+    """Whether a document's or chunk's text is one that `read_record` made."""
     return _RECORD.match(f"{text}\n") is not None
 
 
