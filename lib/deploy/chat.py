@@ -15,7 +15,8 @@ from lib.deploy.conversation import ROLES, Conversation, Part, as_asked, row_of
 from lib.engine.faults import short
 from lib.parameters import DEFAULT_PARAMETERS, add_parameters, overrides
 from lib.progress import Progress, is_terminal
-from lib.reading.tables import read_table, read_text, table_path, text_value
+from lib.reading.sources import find_path
+from lib.reading.tables import read_table, read_text, text_value
 from lib.recipe import Recipe
 from lib.settings import CheckFailed, SetupError, portable, write_text
 from lib.state import latest_run
@@ -155,7 +156,7 @@ def answer_file(conversation: Conversation, questions: Sequence[str], log: Path)
 
 def read_questions(given: Path) -> list[str]:
     """`Who lit it?`, one a line; of a table (CSV, JSON, JSONL, XLSX) the column `question`."""
-    path = table_path(given, "--questions")
+    path = find_path(given) or given
     if path.suffix.lower() in _TABLES:
         names = ("question", "query")
         found = read_table(

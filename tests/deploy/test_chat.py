@@ -325,7 +325,7 @@ def test_questions_are_lines_or_a_column(name: str, content: str, tmp_path: Path
         ("q.txt", "Wo ist die Fähre?".encode("latin-1"), "it is not UTF-8"),
         ("q.csv", b"Who lit it?\n", "its first line names no such column"),
         ("q.jsonl", b'{"id": 1}', "row 1: it has no question. Each row needs a question."),
-        ("q.csv", None, "q.csv does not exist. Set --questions to"),
+        ("q.csv", None, "q.csv cannot be read: No such file"),
     ],
 )
 def test_questions_that_cannot_be_read_are_one_line(
