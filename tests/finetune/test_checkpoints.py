@@ -187,13 +187,13 @@ def test_a_killed_training_stops_as_early_as_if_it_had_not_been(
     assert last == kept + 3
     steps: list[None] = []
 
-    def kill() -> None:
+    def kill(_: Any) -> None:
         steps.append(None)
         if len(steps) == last:  # the loss has not fallen twice
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("lib.finetune.watch.require_parent", kill)
+        patch.setattr("lib.finetune.watch.Progress.advance", kill)
         with pytest.raises(KeyboardInterrupt):
             train_student(rows, recipe)
     assert [p["step"] for p in train_student(rows, recipe).history] == [p["step"] for p in whole]
