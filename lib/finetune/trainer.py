@@ -10,7 +10,7 @@ from typing import Any
 from lib.finetune.estimate import recomputes
 from lib.finetune.methods import has_bf16, load_model
 from lib.finetune.model_files import wrong_content
-from lib.finetune.parallel import parallel_arguments
+from lib.finetune.parallel import parallel_arguments, require_divided
 from lib.finetune.rows import PreparedRows
 from lib.finetune.shared_contexts import (
     TOKEN_BLOCK,
@@ -49,6 +49,7 @@ def make_trainer(
         attend_by_parts(model)
     valid = validation_sequences(rows.valid, recipe, shares=shares)
     trainer = _completion_trainer(
+        recipe.parallel,
         model=model,
         args=arguments,
         train_dataset=Dataset.from_list([sequence.columns for sequence in sequences]),
@@ -84,7 +85,7 @@ def make_trainer(
     return trainer
 
 
-def _completion_trainer(**options: Any) -> Any:
+def _completion_trainer(parallel: str, **options: Any) -> Any:
     """TRL's trainer, whose loss skips the logits of prompts.
 
     Nine tenths of a RAFT row are prompt. TRL's own loss computes the logits and the entropy of
@@ -110,6 +111,11 @@ def _completion_trainer(**options: Any) -> Any:
                     pin_memory=self.args.dataloader_pin_memory,
                 )
             )
+
+        def _prepare_for_training(self, *told: Any) -> Any:
+            prepared = super()._prepare_for_training(*told)
+            require_divided(self.model_wrapped, parallel)
+            return prepared
 
         def _run_epoch(self, **options: Any) -> None:
             """No update more after a checkpoint of the last one: transformers makes one."""

@@ -1,5 +1,6 @@
 """Local training with TRL, of adapters or of every weight; the loss counts completions only."""
 
+import gc
 import shutil
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from lib.finetune.merge import (
 )
 from lib.finetune.methods import adapter_dir, has_bf16
 from lib.finetune.model_files import load_weights, missing_in_folder
-from lib.finetune.parallel import free_model, require_processes, sharding_watch, whole_state
+from lib.finetune.parallel import require_processes, whole_state
 from lib.finetune.rows import PreparedRows, check_lengths, few_rows
 from lib.finetune.second import check_second, second_inputs, train_again
 from lib.finetune.show import marked, trained_pieces
@@ -179,9 +180,8 @@ def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> No
         process.print(f"Going on from step {step}, where a run that ended saved it.", flush=True)
     _say_what_it_takes(rows, recipe, process)
     watch = training_watch(scratch / "metrics.jsonl")
-    callbacks = [watch, sharding_watch(recipe.parallel)]
     with plain_output(), training_errors(rows, recipe, scratch):
-        trainer = make_trainer(rows, recipe, output_dir=scratch, callbacks=callbacks)
+        trainer = make_trainer(rows, recipe, output_dir=scratch, callbacks=[watch])
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if not trainer.state.global_step:  # the trainer would save the base as the student
             raise SetupError(
@@ -224,17 +224,19 @@ def _save_models(
 ) -> str:
     """Write adapter and merged model; the result is the comparison of their answers."""
     model, said = trainer.accelerator.unwrap_model(trainer.model), ""
+    first = trainer.train_dataset[0]
+    pieces = trained_pieces(first["input_ids"], first["labels"], rows.tokenizer)
+    write_text(folder / "trained_row.txt", marked(pieces))
     if recipe.method != "full":
         dtype = model.get_input_embeddings().weight.dtype
         save_adapter(model, folder / "adapter", rows.base, state=state)
-        free_model(trainer)
+        del model
+        vars(trainer).clear()  # its memory, before another model is loaded
+        gc.collect()
         model, said = merge_adapter(rows.base.folder, folder / "adapter", rows=rows, dtype=dtype)
         print(f"{said[0].upper()}{said[1:]}.", flush=True)
     elif state is not None:
         model = load_weights(rows.base.folder, dtype=next(iter(state.values())).dtype)
         model.load_state_dict(state)
     save_model(model, folder / "merged", tokenizer=rows.tokenizer)
-    first = trainer.train_dataset[0]
-    pieces = trained_pieces(first["input_ids"], first["labels"], rows.tokenizer)
-    write_text(folder / "trained_row.txt", marked(pieces))
     return said
