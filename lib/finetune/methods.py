@@ -22,12 +22,19 @@ def load_model(rows: PreparedRows, recipe: Recipe) -> Any:
     What is trained is float32: the adapters beside a bf16 or quantised model, or else all weights.
     """
     import torch
+    from transformers import BitsAndBytesConfig
 
     on_gpu, frozen = torch.cuda.is_available(), recipe.method != "full"
     dtype = torch.bfloat16 if frozen and on_gpu and has_bf16() else torch.float32
     options: dict[str, Any] = {}
     if recipe.method in ("qlora", "lora_8bit"):
-        options["quantization_config"] = _quantisation(recipe.method)
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_8bit=recipe.method == "lora_8bit",
+            load_in_4bit=recipe.method == "qlora",
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,  # arXiv:2305.14314
+            bnb_4bit_compute_dtype=torch.bfloat16 if has_bf16() else torch.float32,
+        )
         options["device_map"] = {"": torch.cuda.current_device() if on_gpu else "cpu"}
     model = load_weights(rows.base.folder, dtype=dtype, **options)
     if recipe.method == "qlora" and not on_gpu:
@@ -37,20 +44,6 @@ def load_model(rows: PreparedRows, recipe: Recipe) -> Any:
         _require_mergeable(adapted, recipe.from_adapter)
         return adapted, None
     return model, lora_config(recipe, model) if frozen else None
-
-
-def _quantisation(method: str) -> Any:
-    import torch
-    from transformers import BitsAndBytesConfig
-
-    if method == "lora_8bit":
-        return BitsAndBytesConfig(load_in_8bit=True)
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,  # arXiv:2305.14314
-        bnb_4bit_compute_dtype=torch.bfloat16 if has_bf16() else torch.float32,
-    )
 
 
 def _prepare_4_bit_for_cpu(model: Any) -> None:
@@ -98,22 +91,13 @@ def lora_config(recipe: Recipe, model: Any) -> Any:
 def has_bf16() -> bool:
     """Whether training multiplies in bf16; what is trained stays in float32.
 
-    torch also says yes of older GPUs, which emulate it slowly.
+    Of a CPU it is measured, as names do not tell. Float32 took 1.5 to 2.2 times as long with AMX,
+    1.4 to 2.0 with AVX-512 BF16 alone, 0.4 to 0.5 with neither (two cores, idle and busy).
     """
     import torch
 
-    if torch.cuda.is_available():
+    if torch.cuda.is_available():  # older GPUs emulate it slowly
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return _cpu_multiplies_bf16()
-
-
-def _cpu_multiplies_bf16() -> bool:
-    """Whether this CPU multiplies bf16 faster than float32: measured here, as names of CPUs do not
-    tell. Float32 took 1.5 to 2.2 times as long with AMX, 1.4 to 2.0 with AVX-512 BF16 alone, 0.4 to
-    0.5 with neither (two cores, idle and busy). With AMX it trains 2,300 tokens/s a core in place
-    of 1,500, in two thirds of the memory."""
-    import torch
-
     return _product_s(torch.float32) > _CLEARLY_FASTER * _product_s(torch.bfloat16)
 
 

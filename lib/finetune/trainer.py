@@ -169,14 +169,13 @@ def _rows_per_update(recipe: Recipe) -> int:
 def _trainer_arguments(rows: PreparedRows, recipe: Recipe, output_dir: Path) -> Any:
     from trl import SFTConfig
 
-    in_bf16 = has_bf16()
     an_epoch = math.ceil(len(rows.train) / _rows_per_update(recipe))
     updates = recipe.max_steps or math.ceil(an_epoch * recipe.num_epochs)
     eval_steps = recipe.eval_steps or max(1, math.ceil(updates / 4))
     save_steps = recipe.save_steps or max(1, math.ceil(updates / _CHECKPOINTS))
     shared = shared_arguments(recipe, output_dir, updates=updates)
     if not shared["use_cpu"]:
-        shared["activation_checkpointing"] = recomputes(rows, recipe, in_bf16=in_bf16)
+        shared["activation_checkpointing"] = recomputes(rows, recipe)
     keeps_best = bool(recipe.early_stop_patience and rows.valid)
     return SFTConfig(
         **shared,
@@ -190,7 +189,7 @@ def _trainer_arguments(rows: PreparedRows, recipe: Recipe, output_dir: Path) -> 
         per_device_eval_batch_size=recipe.batch_size,
         remove_unused_columns=False,  # the trainer uses some that the model does not
         optim="adamw_torch" if shared["use_cpu"] else "adamw_torch_fused",
-        bf16=in_bf16,  # mixed: what is trained stays in float32
+        bf16=has_bf16(),  # mixed: what is trained stays in float32
         eval_strategy="steps" if rows.valid else "no",
         eval_steps=eval_steps,
         eval_on_start=bool(rows.valid) and not last_checkpoint(output_dir),

@@ -15,7 +15,7 @@ from lib.finetune.merge import (
     save_model,
     write_model_card,
 )
-from lib.finetune.methods import adapter_dir, has_bf16
+from lib.finetune.methods import adapter_dir
 from lib.finetune.model_files import load_weights, missing_in_folder
 from lib.finetune.parallel import require_processes, whole_state
 from lib.finetune.rows import PreparedRows, check_lengths, few_rows
@@ -178,7 +178,7 @@ def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> No
     if checkpoint:
         step = checkpoint.name.rpartition("-")[2]
         process.print(f"Going on from step {step}, where a run that ended saved it.", flush=True)
-    _say_what_it_takes(rows, recipe, process)
+    process.print(memory_estimate(rows, recipe, processes=process.num_processes), flush=True)
     watch = training_watch(scratch / "metrics.jsonl")
     with plain_output(), training_errors(rows, recipe, scratch):
         trainer = make_trainer(rows, recipe, output_dir=scratch, callbacks=[watch])
@@ -205,18 +205,6 @@ def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> No
             print(f"The validation loss {said}.")
         print(f"Written: {portable(target)}", flush=True)
     process.wait_for_everyone()
-
-
-def _say_what_it_takes(rows: PreparedRows, recipe: Recipe, process: Any) -> None:
-    import torch
-
-    on_gpu = torch.cuda.is_available()
-    in_bf16 = has_bf16()
-    if on_gpu and not in_bf16:
-        process.print("This GPU has no bf16 arithmetic: training in float32, at twice the memory.")
-    how: dict[str, Any] = {"on_gpu": on_gpu, "in_bf16": in_bf16}
-    said = memory_estimate(rows, recipe, **how, processes=process.num_processes)
-    process.print(said, flush=True)
 
 
 def _save_models(

@@ -62,7 +62,6 @@ def test_a_killed_training_ends_as_if_it_had_not_been(
 ) -> None:
     import torch
 
-    monkeypatch.setattr("lib.finetune.methods._cpu_multiplies_bf16", lambda: False)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     knobs = KNOBS | {"method": method, "student_model": str(model_dir)}

@@ -68,7 +68,6 @@ def test_the_gradient_beside_4_bit_weights_is_that_of_the_same_weights_in_float3
     import torch
     from bitsandbytes.nn import Linear4bit
 
-    monkeypatch.setattr("lib.finetune.methods._cpu_multiplies_bf16", lambda: False)
     recipe = recipe_of(model_dir, method="qlora")
     rows = prepare_rows(dataset_dir, recipe)
     trainer = make_trainer(rows, recipe, output_dir=tmp_path, callbacks=[])
@@ -310,7 +309,6 @@ def test_an_early_stop_keeps_the_best(model_dir: Path, dataset_dir: Path, tmp_pa
 def test_accumulation_changes_no_gradient(
     model_dir: Path, dataset_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lib.finetune.methods._cpu_multiplies_bf16", lambda: False)
     knobs = {"method": "full", "learning_rate": 0.003}
     at_once = train(model_dir, dataset_dir, batch_size=4, **knobs)
     added_up = train(model_dir, dataset_dir, batch_size=1, gradient_accumulation_steps=4, **knobs)
