@@ -123,7 +123,7 @@ def adapter_dir(from_adapter: str) -> Path:
     for folder in (path, path / "adapter"):
         if (weights := folder / "adapter_model.safetensors").is_file():
             if wrong := wrong_content(weights):
-                raise SetupError(f"from_adapter: {portable(weights)} {wrong}.")
+                raise SetupError(f"from_adapter: {portable(weights)} {wrong}")
             return folder
     raise SetupError(
         f"from_adapter is '{from_adapter}', and no adapter_model.safetensors is there. Give the "
