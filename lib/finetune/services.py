@@ -63,9 +63,7 @@ def service_of(base_url: str) -> Service:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
         found = [t for pattern, t in data["services"].items() if fnmatchcase(host, pattern)]
         terms = dict(*found[:1])
-        if not isinstance(models := terms.get("dpo", []), list):
-            raise TypeError(f"dpo of {host} is {models!r}, not a list of models")
-        names = tuple(map(str, models))
+        names = tuple(map(str, terms.get("dpo", [])))
         return Service(host, str(data["as_of"]), terms, names, dict(data["models"]))
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise SetupError(
