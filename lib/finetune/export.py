@@ -6,7 +6,6 @@ in its training.
 """
 
 import argparse
-import json
 import re
 import sys
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from lib.parameters import add_parameters, overrides, typed_path
 from lib.recipe import Recipe
 from lib.settings import SetupError, expanded, home, portable, write_text
 from lib.state import environment, hosted_job, latest_run, require_path
-from lib.store import building
+from lib.store import building, read_json
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,21 +41,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command(parser, arguments)
 
 
+_USED = {  # options by the way of exporting
+    "gguf": ("--run", "--type", "--out"),
+    "hub": ("--run", "--public"),
+    "--from-sharded": ("--out", "-p", "-r"),
+}
+
+
 def _export(options: argparse.Namespace) -> None:
-    if options.from_sharded and not (options.to or options.folder):
-        _require_used("--from-sharded", options)
-        _make_whole(home() / typed_path(options.from_sharded), options)
-        return
-    kind, *words = options.to or [""]
+    kind, *words = options.to or ["--from-sharded"]
+    words += filter(None, [options.folder])
     name = words.pop(0) if kind == "hub" and words else ""
-    folder = options.folder or (words.pop(0) if words else None)
-    named = (kind == "hub") == bool(name) and not words
-    if options.from_sharded or kind not in ("gguf", "hub") or not named:
+    folder = words.pop(0) if words else None
+    sharded = kind == "--from-sharded"
+    given = sharded == bool(options.from_sharded) and (kind == "hub") == bool(name)
+    if kind not in _USED or not given or words or (sharded and folder):
         raise SetupError(
             f"--to is '{' '.join(options.to or [])}'. Give --to gguf, --to hub NAME, or "
             "--from-sharded CHECKPOINT alone."
         )
-    _require_used(f"--to {kind}", options, folder)
+    values = {"--run": options.run_name, "--type": options.type, "--public": options.public}
+    values |= {"--out": options.out, "-p": options.file, "-r": options.overrides}
+    unused = [option for option, value in values.items() if value and option not in _USED[kind]]
+    if unused or (folder and options.run_name):
+        raise SetupError(
+            f"{kind} does not use {', '.join(unused) or '--run beside a folder'}: leave it out. It "
+            f"uses {', '.join(_USED[kind])}."
+        )
+    if sharded:
+        checkpoint = home() / typed_path(options.from_sharded)
+        recipe = Recipe(**overrides(options.file, options.overrides))
+        target = _new_folder(options.out, f"{recipe.run_name}-{checkpoint.name}")
+        with plain_output(), building(target) as scratch:
+            write_whole(checkpoint, recipe, scratch)
+        print(f"Written: {portable(target)}")
+        return
     if kind == "gguf":
         require_converter()
     model_dir = _model_dir(folder, options.run_name)
@@ -72,31 +91,6 @@ def _export(options: argparse.Namespace) -> None:
         write_text(scratch / "README.md", card)
     print(*said, f"Written: {portable(target)}", sep="\n")
     print(f"In that folder: ollama create {student} -f Modelfile")
-
-
-_USED = {
-    "--to gguf": ("--run", "--type", "--out"),
-    "--to hub": ("--run", "--public"),
-    "--from-sharded": ("--out", "-p", "-r"),
-}
-
-
-def _require_used(way: str, options: argparse.Namespace, folder: str | None = None) -> None:
-    """Stop at an option that this way of exporting would ignore."""
-    given = {
-        "--run": options.run_name,
-        "--run beside a folder": options.run_name and folder,
-        "--type": options.type,
-        "--public": options.public,
-        "--out": options.out,
-        "-p": options.file,
-        "-r": options.overrides,
-    }
-    if unused := [name for name, value in given.items() if value and name not in _USED[way]]:
-        raise SetupError(
-            f"{way} does not use {', '.join(unused)}: leave it out. It uses "
-            f"{', '.join(_USED[way])}."
-        )
 
 
 def _push_to_hub(model_dir: Path, card: str, name: str, *, public: bool) -> str:
@@ -128,14 +122,6 @@ def _push_to_hub(model_dir: Path, card: str, name: str, *, public: bool) -> str:
             "a name like you/model, and in .env an HF_TOKEN that may write."
         ) from None
     return f"{api.endpoint}/{name}"
-
-
-def _make_whole(checkpoint: Path, options: argparse.Namespace) -> None:
-    recipe = Recipe(**overrides(options.file, options.overrides))
-    target = _new_folder(options.out, f"{recipe.run_name}-{checkpoint.name}")
-    with plain_output(), building(target) as scratch:
-        write_whole(checkpoint, recipe, scratch)
-    print(f"Written: {portable(target)}")
 
 
 def _model_dir(folder: str | None, run_name: str | None) -> Path:
@@ -197,13 +183,11 @@ def evaluation_of(model_dir: Path) -> str:
     if model_dir.name == "merged":
         names.add(portable(model_dir.parent / "adapter"))  # as it answers with serve_adapter
     for path in (home() / "runs").glob("*/metrics.json"):
-        metrics = json.loads(path.read_text(encoding="utf-8"))
+        metrics = read_json(path)
         models = metrics.get("made_of", {}).get("models", [])
-        served = {model["deployment"] for model in models if model["role"] == "student"}
-        if names & served:
-            said = f"run {path.parent.name}, {metrics['date'][:10]}: {metrics['verdict']}"
-            found.append((metrics["date"], said))
-    return max(found, default=("", ""))[1]
+        if names & {model["deployment"] for model in models if model["role"] == "student"}:
+            found.append((metrics["date"], path.parent.name, metrics["verdict"]))
+    return "run {1}, {0:.10}: {2}".format(*max(found)) if found else ""
 
 
 if __name__ == "__main__":
