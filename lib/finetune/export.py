@@ -50,7 +50,7 @@ _USED = {  # options by the way of exporting
 
 def _export(options: argparse.Namespace) -> None:
     kind, *words = options.to or ["--from-sharded"]
-    words += filter(None, [options.folder])
+    words += [options.folder] if options.folder else []
     name = words.pop(0) if kind == "hub" and words else ""
     folder = words.pop(0) if words else None
     sharded = kind == "--from-sharded"
