@@ -57,11 +57,3 @@ def require_divided(model: Any, parallel: str) -> None:
             f"parallel is '{parallel}', and {len(whole)} weights are whole in each process (such "
             f"as {whole[0]}). On this device set parallel to 'ddp'."
         )
-
-
-def whole_state(trainer: Any) -> dict[str, Any] | None:
-    """All weights, in the first process, of a model that is divided; None: it has them itself."""
-    if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):
-        return None
-    state: dict[str, Any] = trainer.accelerator.get_state_dict(trainer.model_wrapped)
-    return state

@@ -29,20 +29,14 @@ _PAIR = ("prompt", "chosen", "rejected")
 
 
 def second_inputs(recipe: Recipe) -> dict[str, Any]:
-    """What a second training is made of, for the student's name; {} = there is none.
-
-    Raises:
-        SetupError: DPO has no file of preferences.
-    """
+    """What a second training is made of, for the student's name; {} = there is none."""
     if not recipe.then:
         return {}
-    knobs = ["then", "then_steps", "then_learning_rate"]
-    if recipe.then == "grpo":
-        knobs.append("num_generations")
-    made_of = {name: getattr(recipe, name) for name in knobs}
+    own = "dpo_beta" if recipe.then == "dpo" else "num_generations"
+    names = ("then", "then_steps", "then_learning_rate", own)
+    made_of = {name: getattr(recipe, name) for name in names}
     if recipe.then == "dpo":
-        made_of["dpo_beta"] = recipe.dpo_beta
-        made_of["preferences"] = file_sha256(preferences_file(recipe))
+        made_of["preferences"] = file_sha256(_preferences_file(recipe))
     return made_of
 
 
@@ -152,7 +146,7 @@ def _arguments(recipe: Recipe, scratch_dir: Path) -> dict[str, Any]:
 # --- the pairs -----------------------------------------------------------------------------------
 
 
-def preferences_file(recipe: Recipe) -> Path:
+def _preferences_file(recipe: Recipe) -> Path:
     path = expanded(recipe.preferences_path)
     path = home() / path if (home() / path).exists() else path
     if path.is_dir():
@@ -169,24 +163,21 @@ def preference_pairs(recipe: Recipe) -> list[dict[str, Any]]:
     """`{"prompt": [messages], "chosen": [message], "rejected": [message], …}` a line.
 
     Raises:
-        SetupError: there is no such file, or it holds something else.
+        SetupError: there is no such file, or it holds something else, or nothing.
     """
-    path, pairs = preferences_file(recipe), []
+    path = _preferences_file(recipe)
     try:
         rows = read_jsonl(path)
     except ValueError as error:
         raise SetupError(f"{portable(path)} is not JSONL ({error}). Write it again.") from None
-    for number, row in enumerate(rows, start=1):
-        if not _is_pair(row):
-            raise SetupError(
-                f"{portable(path)}, line {number} is not a pair: expected prompt, a list of "
-                "messages, and chosen and rejected, two different answers, each one message of the "
-                "assistant. Mend the line or remove it."
-            )
-        pairs.append({name: row[name] for name in _PAIR})
-    if not pairs:
-        raise SetupError(f"{portable(path)} has no pairs. Convert a dataset with refusals.")
-    return pairs
+    wrong = next((n for n, row in enumerate(rows, start=1) if not _is_pair(row)), not rows)
+    if wrong:
+        raise SetupError(
+            f"{portable(path)}, line {wrong:d} is not a pair: expected prompt, a list of messages, "
+            "and chosen and rejected, two different answers, each one message of the assistant. "
+            "Mend the line or remove it; a file without lines needs a dataset with refusals."
+        )
+    return [{name: row[name] for name in _PAIR} for row in rows]
 
 
 def _is_pair(row: Any) -> bool:
@@ -202,8 +193,7 @@ def _is_pair(row: Any) -> bool:
     return False
 
 
-# --- the rewards: what rules can tell of replies, between 0 and 1 --------------------------------
-# TRL passes replies and, of each, the columns of its row.
+# --- the rewards: what rules can tell of replies, between 0 and 1; TRL passes columns of rows ----
 
 
 def format_reward(completions: Sequence[Any], refusal: Sequence[str], **_: Any) -> list[float]:
@@ -231,17 +221,14 @@ def answer_reward(
     **_: Any,
 ) -> list[float]:
     """The right answer (SQuAD's exact match), or a refusal where the row is one to refuse."""
-    return [
-        float(one.refused if what == "refuse" else _is_right(one, right))
-        for one, right, what in zip(_read(completions, refusal), answer, kind, strict=True)
-    ]
+    rewards = []
+    for one, right, what in zip(_read(completions, refusal), answer, kind, strict=True):
+        is_right = normalise(one.final_answer or "") == normalise(right)
+        rewards.append(float(one.refused if what == "refuse" else is_right and not one.refused))
+    return rewards
 
 
 REWARDS = (format_reward, quote_reward, answer_reward)
-
-
-def _is_right(one: ParsedAnswer, right: str) -> bool:
-    return not one.refused and normalise(one.final_answer or "") == normalise(right)
 
 
 def _read(completions: Sequence[Any], refusal: Sequence[str]) -> list[ParsedAnswer]:

@@ -4,6 +4,7 @@ import gc
 import shutil
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from lib.finetune.merge import (
 )
 from lib.finetune.methods import adapter_dir
 from lib.finetune.model_files import load_weights, missing_in_folder
-from lib.finetune.parallel import require_processes, whole_state
+from lib.finetune.parallel import require_processes
 from lib.finetune.rows import PreparedRows, check_lengths, few_rows
 from lib.finetune.second import check_second, second_inputs, train_again
 from lib.finetune.show import marked, trained_pieces
@@ -86,17 +87,16 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
         )
     check_second(rows, recipe)
     target = student_dir(rows, recipe)
+    say = partial(process.print, flush=True)
     if reused := target.exists():
-        process.print(f"{portable(target)} is there already: nothing to train.", flush=True)
+        say(f"{portable(target)} is there already: nothing to train.")
     else:
-        said = f"Training on {len(rows.train):,} rows of at most {budget:,} tokens."
-        process.print(said, flush=True)
+        say(f"Training on {len(rows.train):,} rows of at most {budget:,} tokens.")
         if few := few_rows(len(rows.train)):
-            process.print(few, flush=True)
+            say(few)
         if not rows.valid:
             unused = ", and early_stop_patience is not used" if recipe.early_stop_patience else ""
-            said = f"No validation rows (valid_share in 1_gen): their loss is not measured{unused}."
-            process.print(said, flush=True)
+            say(f"No validation rows (valid_share in 1_gen): their loss is not measured{unused}.")
         busy = f"{portable(target)} is being trained by another process. Wait for it, or end it."
         # Another one would write into its checkpoints.
         lock = alone(target.parent / ".lock", busy, place=int(target.name[-12:], 16))
@@ -188,7 +188,9 @@ def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> No
                 f"{len(rows.train):,} rows gave no update (processes: {process.num_processes}), "
                 "so nothing was trained. Start fewer processes, or make more rows in 1_gen."
             )
-        state = whole_state(trainer)  # all processes take part
+        state = None  # of a model that is divided: all processes take part, the first has it
+        if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+            state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
         if process.is_main_process:
             with building(target) as folder:
                 merged = _save_models(folder, rows, recipe, trainer, state)

@@ -165,7 +165,7 @@ def test_rewards_are_followed(
         (None, "where no train.jsonl is"),
         ("{", "is not JSONL"),
         ('{"prompt": [], "chosen": [], "rejected": []}', "line 1 is not a pair"),
-        ("", "has no pairs"),
+        ("", "line 1 is not a pair"),
         ("5", "line 1 is not a pair"),
         (json.dumps(PAIR | {"prompt": ["Who?"]}), "line 1 is not a pair"),
         (json.dumps(PAIR | {"chosen": [{"role": "assistant"}]}), "line 1 is not a pair"),
