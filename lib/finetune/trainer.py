@@ -144,12 +144,9 @@ def _completion_trainer(parallel: str, **options: Any) -> Any:
             summed = functional.cross_entropy(logits, labels[learned], reduction="sum")
             if not model.training:  # a mean of these by sequences is the mean over all tokens
                 loss = summed / (self.valid_tokens * len(ids))
-            elif num_items_in_batch is None:
-                loss = summed / learned.sum().clamp(min=1)
             else:
                 loss = summed / torch.as_tensor(num_items_in_batch, device=summed.device)
-                if self.args.average_tokens_across_devices:
-                    loss = loss * self.accelerator.num_processes  # DDP averages the gradients
+                loss = loss * self.accelerator.num_processes  # DDP averages the gradients
             if self.model.training:
                 seen = self.accelerator.gather_for_metrics(inputs["attention_mask"].sum())
                 self._total_train_tokens += seen.sum().item()
