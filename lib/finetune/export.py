@@ -210,21 +210,12 @@ def _new_folder(out: Path | None, name: str) -> Path:
     return target
 
 
-_ALONE = {  # in the card of a student's folder → of the merged model alone
-    "library_name: peft": "library_name: transformers",
-    "`merged/` is": "This is",
-    "`adapter/` is the adapter alone": "an adapter was merged into its base",
-}
-
-
 def _card(model_dir: Path) -> str:
     """The model card of the merged student, with its evaluation if a run here has one."""
     of_student = model_dir.parent / "README.md"
     path = of_student if model_dir.name == "merged" else model_dir / "README.md"
     card = path.read_text(encoding="utf-8") if path.is_file() else ""
     card = card or f"---\nlicense: {licence_of(model_dir)}\n---\n\n# {_name_of(model_dir)}\n"
-    for words, instead in _ALONE.items():
-        card = card.replace(words, instead, 1)
     if not (said := evaluation_of(model_dir)):
         return card
     before, table, after = card.partition("\n| setting |")

@@ -1,5 +1,6 @@
 """A model's folder: whether it is whole, as far as names, sizes and starts of files tell."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ EMBEDDED_MODEL_DIR = PROJECT_DIR / "offline" / "student"
 WEIGHT_FILES = _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _TOKENIZERS = "tokenizer.json", "tokenizer.model"
 NEEDED = (("config.json",), WEIGHT_FILES, _TOKENIZERS)  # of each one
+_OBJECTS = ("config.json", "generation_config.json", _INDEX)
 
 
 def missing_in_folder(folder: Path) -> str:
@@ -26,12 +28,17 @@ def missing_in_folder(folder: Path) -> str:
             f"{folder} holds an adapter beside its model (adapter_config.json), which transformers "
             "would load on top of it. Move the adapter's files into a folder of their own."
         )
-    try:
-        weights = _weight_files(folder)
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return f"{folder / _INDEX} cannot be read. Copy or download it again."
+    for path in (folder / name for name in _OBJECTS if (folder / name).is_file()):
+        with suppress(ValueError):
+            if isinstance(read_json(path), dict):
+                continue
+        return f"{path} is not a JSON object. Copy or download it again."
     tokenizers = [folder / name for name in _TOKENIZERS if (folder / name).is_file()]
-    wrong = (f"{path} {said}" for path in (*weights, *tokenizers) if (said := wrong_content(path)))
+    wrong = (
+        f"{path} {said}"
+        for path in (*_weight_files(folder), *tokenizers)
+        if (said := wrong_content(path))
+    )
     return next(wrong, "")
 
 

@@ -14,7 +14,6 @@ from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR, SetupError, home
 
 _DATED = re.compile(r"(^ft:|-\d{4}-\d{2}-\d{2}|:.*$)")  # "ft:gpt-4o-2024-08-06:org::id"
-_MOST_OFTEN = 10  # rows that most services ask for at least
 
 
 @dataclass(frozen=True)
@@ -27,14 +26,14 @@ class Service:
 
     @property
     def min_rows(self) -> int:
-        return int(self.terms.get("min_rows", _MOST_OFTEN))
+        return int(self.terms.get("min_rows", 10))  # as most services have it
 
     def trains_on_preferences(self, model: str) -> bool:
         return any(fnmatchcase(_DATED.sub("", model), name) for name in self.dpo)
 
     def cost(self, model: str, tokens: int) -> tuple[float | None, str]:
         """(what training so many tokens costs, None = unknown; the currency)."""
-        price = self._model(model).get("price")
+        price = (self.models.get(_DATED.sub("", model)) or {}).get("price")
         return price and tokens * price / 1e6, load_prices().currency
 
     def endings(self, model: str) -> str:
@@ -47,9 +46,6 @@ class Service:
         if note := self.terms.get("note"):
             said.append(note)
         return f"Known of it: {'; '.join(said)} (hosted.yaml, {self.as_of})." if said else ""
-
-    def _model(self, name: str) -> dict[str, Any]:
-        return self.models.get(_DATED.sub("", name)) or {}
 
 
 def service_of(base_url: str) -> Service:

@@ -72,7 +72,7 @@ def find_student(student_model: str) -> Path | str:
 def fetch_student(student_model: str) -> Base:
     """The base model; a hub model is first downloaded into the hub's cache."""
     found = find_student(student_model)
-    if missing := _folder_of(found)[1]:
+    if missing := _files_of(found)[1]:
         raise SetupError(missing)
     if isinstance(found, Path):
         name = "embedded" if found == EMBEDDED_MODEL_DIR else found.resolve().name
@@ -100,7 +100,7 @@ def require_machine(recipe: Recipe) -> None:
 
         adapter_dir(recipe.from_adapter)
     found = find_student(recipe.student_model)
-    folder, missing_model = _folder_of(found)
+    folder, missing_model = _files_of(found)
     missing_space = "" if missing_model else _missing_space(recipe, found)
     missing = (_missing_gpu(recipe), missing_model, missing_space)
     if said := " ".join(filter(None, (*missing, _missing_package(recipe)))):
@@ -136,11 +136,6 @@ def _require_architecture(folder: Path) -> None:
             f"{portable(folder)} is quantised ({how}), and no student can be merged into such "
             "weights. Take the model in full precision; method 'qlora' loads it in 4 bit."
         )
-
-
-def _folder_of(found: Path | str) -> tuple[Path, str]:
-    """Where the model's files are, but perhaps for its weights; and what is missing."""
-    return (found, missing_in_folder(found)) if isinstance(found, Path) else _small_files(found)
 
 
 def _missing_space(recipe: Recipe, found: Path | str) -> str:
@@ -202,33 +197,30 @@ def _missing_gpu(recipe: Recipe) -> str:
     sizes = [card.total_memory / 2**30 for card in cards]
     if max(sizes, default=0) >= recipe.student_memory_gib:
         return ""
-    found = "PyTorch sees no GPU here (nvidia-smi lists them)"
-    if sizes:
-        found = f"the largest GPU here has {max(sizes):.0f} GiB"
     return (
         f"Training {recipe.student_model} takes about {recipe.student_memory_gib:g} GiB of GPU "
-        f"memory, and {found}. Take a machine with such a GPU, or -p parameters/tiny.yaml."
+        f"memory, and the largest GPU that PyTorch sees here has {max(sizes, default=0):.0f} GiB "
+        "(nvidia-smi lists them). Take a machine with such a GPU, or -p parameters/tiny.yaml."
     )
 
 
 # --- models on the hub ---------------------------------------------------------------------------
 
 
-def _small_files(name: str) -> tuple[Path, str]:
-    """The folder of a hub model with all its files but the weights; and why training cannot use it.
-
-    The weights are in it only if they were downloaded before.
-    """
+def _files_of(found: Path | str) -> tuple[Path, str]:
+    """Where the model's files are, but perhaps for its weights; and why training cannot use it."""
+    if isinstance(found, Path):
+        return found, missing_in_folder(found)
     from huggingface_hub import constants, try_to_load_from_cache
 
-    config_path = try_to_load_from_cache(name, "config.json")
+    config_path = try_to_load_from_cache(found, "config.json")
     if isinstance(config_path, str) and not missing_in_folder(Path(config_path).parent):
         return Path(config_path).parent, ""
     if constants.HF_HUB_OFFLINE:
-        return Path(), _no_hub(name, "HF_HUB_OFFLINE is set")
-    found = _within(_HUB_WAIT_S, _missing_on_hub, name)
-    found = found or _within(_DOWNLOAD_WAIT_S, _download, name)
-    return (found, "") if isinstance(found, Path) else (Path(), found)
+        return Path(), _no_hub(found, "HF_HUB_OFFLINE is set")
+    said = _within(_HUB_WAIT_S, _missing_on_hub, found)
+    said = said or _within(_DOWNLOAD_WAIT_S, _download, found)
+    return (said, "") if isinstance(said, Path) else (Path(), said)
 
 
 def _within(wait_s: float, work: Callable[[str], Path | str], name: str) -> Path | str:

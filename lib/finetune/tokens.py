@@ -88,15 +88,9 @@ def rendered(tokenizer: Any, messages: Sequence[Message], *, prompt: bool = True
 
 def end_token_ids(model_dir: Path, tokenizer: Any) -> frozenset[int]:
     """The tokens that end a reply of the served model: of generation config and tokenizer."""
-    path, ids = Path(model_dir) / "generation_config.json", []
-    if path.is_file():
-        try:
-            named = read_json(path).get("eos_token_id") or []
-        except (ValueError, AttributeError):
-            raise SetupError(
-                f"{portable(path)} is not a JSON object. Copy the model's folder again."
-            ) from None
-        ids = named if isinstance(named, list) else [named]
+    path = Path(model_dir) / "generation_config.json"
+    named = path.is_file() and read_json(path).get("eos_token_id")
+    ids = named if isinstance(named, list) else [named] if named else []
     return frozenset([*ids, tokenizer.eos_token_id])
 
 

@@ -197,9 +197,7 @@ def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> No
                 settings = _card_settings(recipe, folder)
                 if recipe.then:
                     train_again(folder, rows, recipe, scratch_dir=scratch / "second")
-                seconds = max(point["seconds"] for point in watch.history)
-                card = folder / "README.md"
-                write_model_card(card, rows, settings, watch.history, seconds, merged)
+                write_model_card(folder, rows, settings, watch.history, merged)
                 write_jsonl(folder / "metrics.jsonl", watch.history)
             shutil.rmtree(scratch, ignore_errors=True)
     if process.is_main_process:

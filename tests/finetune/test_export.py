@@ -23,13 +23,13 @@ from lib.store import write_json
 
 CARD = f"""---
 base_model: lamplighter
-library_name: peft
+library_name: transformers
 license: mit
 ---
 
 # A RAFT student
 
-`merged/` is an ordinary causal language model; every weight was trained.
+An ordinary causal language model; every weight was trained.
 
 - Dataset: `lamps`: {Lengths(20, 9000, 20, 1100, 400, 500, "train row 3")}.
 
@@ -224,8 +224,6 @@ def test_a_push_is_private_and_has_the_card_with_its_evaluation(
     weights = (student_dir / "merged" / "model.safetensors").read_bytes()
     assert hub.files["model.safetensors"] == weights
     card = hub.files["README.md"].decode()
-    assert "\nlibrary_name: transformers\n" in card
-    assert "\nThis is an ordinary causal language model" in card
     assert "\n- Evaluation: run lamps, 2026-11-28: It is better.\n\n| setting |" in card
 
 

@@ -173,9 +173,9 @@ def harm(folder: Path, what: str) -> str:
         shards = {"a": "x.safetensors", "b": "y.safetensors"}
         write_json(folder / "model.safetensors.index.json", {"weight_map": shards})
         return "y.safetensors"
-    elif what == "cannot be read":
+    elif what == "is not a JSON object":
         weights.unlink()
-        (folder / "model.safetensors.index.json").write_text('{"weight_map": ["a"]}')
+        (folder / "model.safetensors.index.json").write_text('{"weight_map": {')
         return "model.safetensors.index.json"
     elif what == "holds an adapter beside":
         write_json(folder / "adapter_config.json", {"peft_type": "LORA"})
@@ -189,7 +189,7 @@ def harm(folder: Path, what: str) -> str:
     "what",
     [
         *("cut off", "or not a file of weights", "pointer of Git LFS", "pointer"),
-        *("is not there", "cannot be read", "holds no", "holds an adapter beside"),
+        *("is not there", "is not a JSON object", "holds no", "holds an adapter beside"),
     ],
 )
 def test_a_damaged_model_is_told_before_anything_is_paid(
@@ -224,12 +224,13 @@ def test_quantised_weights_are_refused(model_dir: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ['{"eos_token_id": [2', "[2]"])
-def test_a_generation_config_that_was_cut_off_is_told(
-    model_dir: Path, tmp_path: Path, text: str
+@pytest.mark.parametrize("name", ["config.json", "generation_config.json"])
+def test_a_config_that_was_cut_off_is_told(
+    model_dir: Path, tmp_path: Path, name: str, text: str
 ) -> None:
     shutil.copytree(model_dir, tmp_path / "m")
-    (tmp_path / "m" / "generation_config.json").write_text(text)
-    assert "generation_config.json is not a JSON object" in missing(str(tmp_path / "m"))
+    (tmp_path / "m" / name).write_text(text)
+    assert f"m/{name} is not a JSON object" in missing(str(tmp_path / "m"))
 
 
 def test_a_tokenizer_that_cannot_be_loaded_is_told(model_dir: Path, tmp_path: Path) -> None:
