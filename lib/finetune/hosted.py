@@ -93,11 +93,7 @@ class _Step:
 
 
 def hosted_rows(dataset_dir: Path, recipe: Recipe) -> HostedRows:
-    """The rows, and with `then: dpo` the pairs.
-
-    Raises:
-        SetupError: rows or pairs that a service does not take.
-    """
+    """The rows, and with `then: dpo` the pairs."""
     train, valid = ([*training_messages(dataset_dir, it).values()] for it in ("train", "valid"))
     pairs = _preference_lines(recipe) if recipe.then == "dpo" else ()
     return HostedRows(Path(dataset_dir), recipe.student_model, train, valid, pairs)
@@ -128,9 +124,6 @@ def train_hosted(rows: HostedRows, recipe: Recipe) -> HostedStudent:
 
     Each job writes `artefacts/students/<run_name>-<fingerprint>/`: hosted/job.json, metrics.jsonl,
     README.md; the second one also second.jsonl, its curve.
-
-    Raises:
-        SetupError: too few rows, too dear, refused, failed, or not done in hosted_timeout_h.
     """
     settings = require_service(recipe)
     steps = _steps(rows, recipe, settings.address)

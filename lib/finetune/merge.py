@@ -40,9 +40,6 @@ def merge_adapter(base_dir: Path, adapter_dir: Path, *, rows: PreparedRows, dtyp
 
     Servers do not load adapters, and merged weights generate faster. The base has its full
     precision, also where training had it quantised: merging into 4 bit changes the answers.
-
-    Raises:
-        CheckFailed: the merged model does not answer as the adapter does.
     """
     import torch
 

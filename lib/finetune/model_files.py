@@ -98,8 +98,7 @@ def trains_a_part(model_dir: Path) -> bool:
 def load_weights(model_dir: Path, **options: Any) -> Any:
     """The causal language model of a folder: no pickle and no code of it is run.
 
-    Raises:
-        SetupError: a weight is not in the files. Transformers warns and draws it at random.
+    Of a weight that is not in the files transformers only warns, and draws it at random.
     """
     from transformers import AutoModelForCausalLM
 

@@ -41,11 +41,7 @@ def second_inputs(recipe: Recipe) -> dict[str, Any]:
 
 
 def check_second(rows: PreparedRows, recipe: Recipe) -> None:
-    """Before the first training.
-
-    Raises:
-        SetupError: an answer of a pair is too long, or too few training rows can be rewarded.
-    """
+    """Stop before the first training where the second one could not use its pairs or rows."""
     if recipe.then == "grpo":  # with fewer, TRL makes no update at all
         replies, found = recipe.batch_size * recipe.gradient_accumulation_steps, len(_prompts(rows))
         if found < (needed := replies // recipe.num_generations):
@@ -160,11 +156,7 @@ def _preferences_file(recipe: Recipe) -> Path:
 
 
 def preference_pairs(recipe: Recipe) -> list[dict[str, Any]]:
-    """`{"prompt": [messages], "chosen": [message], "rejected": [message], …}` a line.
-
-    Raises:
-        SetupError: there is no such file, or it holds something else, or nothing.
-    """
+    """`{"prompt": [messages], "chosen": [message], "rejected": [message], …}` a line."""
     path = _preferences_file(recipe)
     try:
         rows = read_jsonl(path)

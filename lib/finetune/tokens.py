@@ -73,11 +73,7 @@ def _read_template(template_path: str) -> str:
 
 
 def rendered(tokenizer: Any, messages: Sequence[Message], *, prompt: bool = True) -> str:
-    """The messages as text; of a prompt, up to where the answer begins.
-
-    Raises:
-        ValueError: what the template raises, or Jinja of it.
-    """
+    """The messages as text; of a prompt, up to where the answer begins. ValueError: refused."""
     try:
         return str(
             tokenizer.apply_chat_template(messages, add_generation_prompt=prompt, tokenize=False)
@@ -121,8 +117,7 @@ def tokenise(
 def _prompt_and_rest(messages: Sequence[Message], tokenizer: Any, where: str) -> tuple[str, str]:
     """The prompt as text, and what the template writes after it: the completion and its end.
 
-    Raises:
-        SetupError: a message is not in it word for word; `where` is its row or model.
+    Each message has to be in it word for word; `where` is its row or model.
     """
     try:
         prompt = rendered(tokenizer, messages[:-1])

@@ -107,11 +107,7 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
 
 
 def find_trained(rows: PreparedRows, recipe: Recipe, *, reused: bool) -> Trained:
-    """The student that these inputs made, and the baseline to serve beside it.
-
-    Raises:
-        SetupError: a file of the student is not there any more, or cut off.
-    """
+    """The student that these inputs made, and the baseline to serve beside it."""
     target = student_dir(rows, recipe)
     history: list[HistoryPoint] = []
     with suppress(OSError, ValueError):
