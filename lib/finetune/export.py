@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lib.cli import Parser, run_command
 from lib.finetune.gguf_file import TYPES, own_type, require_converter, write_gguf
@@ -104,10 +105,9 @@ def _push_to_hub(model_dir: Path, card: str, name: str, *, public: bool) -> str:
     import httpx2
     from huggingface_hub import CommitOperationAdd, HfApi, errors
 
-    files = [path for path in sorted(model_dir.iterdir()) if path.is_file()]
-    files = [path for path in files if path.name != "README.md"]
-    operations = [CommitOperationAdd("README.md", card.encode())]
-    operations += [CommitOperationAdd(path.name, path) for path in files]
+    files: dict[str, Any] = {it.name: it for it in model_dir.iterdir() if it.is_file()}
+    files |= {"README.md": card.encode()}
+    operations = [CommitOperationAdd(name, content) for name, content in files.items()]
     api = HfApi(token=environment().get("HF_TOKEN"))
     try:
         name = api.create_repo(name, private=not public, exist_ok=True).repo_id

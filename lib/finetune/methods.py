@@ -135,15 +135,12 @@ def _require_mergeable(adapted: Any, from_adapter: str) -> None:
     """Before it is trained: TRL reads the output's weights past an adapter on them, and one on an
     embedding that is tied to them would change both when it is merged."""
     model, kind = adapted.get_base_model(), adapted.peft_config["default"].peft_type.value
-    layers = {"lm_head": model.get_output_embeddings()}
-    if getattr(model.config.get_text_config(), "tie_word_embeddings", False):
-        layers["embed_tokens"] = model.get_input_embeddings()
-    on = [name for name, layer in layers.items() if hasattr(layer, "lora_A")]
-    if kind != "LORA" or on:
+    ends = (model.get_input_embeddings(), model.get_output_embeddings())
+    if kind != "LORA" or any(hasattr(layer, "lora_A") for layer in ends):
         raise SetupError(
-            f"from_adapter is '{from_adapter}', an adapter of kind {kind}"
-            f"{f' on {on[0]}' if on else ''}, which cannot be trained on and merged. Give a LoRA "
-            "adapter of the layers between the embeddings and the output."
+            f"from_adapter is '{from_adapter}', an adapter of kind {kind} or on the embeddings or "
+            "the output, which cannot be trained on and merged. Give a LoRA adapter of the layers "
+            "between the embeddings and the output."
         )
 
 

@@ -3,7 +3,7 @@
 import math
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,7 +27,7 @@ GEMMA_MODEL_DIR = "artefacts/models/gemma-3-270m"  # offline/gemma.py makes it
 _SMALL_FILES = ["*.json", "*.jinja", "tokenizer.model", "README.md", "LICENSE*"]
 # Copies of the weights in other layouts (gpt-oss, Mistral), and an adapter beside them
 _HUB_COPIES = ["*/*", "consolidated*", "params.json", "tekken.json", "adapter_*"]
-_HUB_WAIT_S, _DOWNLOAD_WAIT_S = 8.0, 120.0  # for the list of files, for all but the weights
+_HUB_WAIT_S = 120.0  # for all files but the weights
 _CHECKPOINT_BYTES = 12  # a weight and Adam's two, in float32
 _SMALL_FILES_GIB = 0.5  # the dataset, answers, logs
 # Beyond requirements.txt: the package by the value of a parameter, and what to install
@@ -84,7 +84,7 @@ def fetch_student(student_model: str) -> Base:
 
 
 def require_machine(recipe: Recipe) -> None:
-    """Stop within seconds when this machine cannot train the student, also without a network.
+    """Stop when this machine cannot train the student, also without a network.
 
     Of a model on the hub all but its weights is downloaded.
     """
@@ -218,13 +218,6 @@ def _files_of(found: Path | str) -> tuple[Path, str]:
         return Path(config_path).parent, ""
     if constants.HF_HUB_OFFLINE:
         return Path(), _no_hub(found, "HF_HUB_OFFLINE is set")
-    said = _within(_HUB_WAIT_S, _missing_on_hub, found)
-    said = said or _within(_DOWNLOAD_WAIT_S, _download, found)
-    return (said, "") if isinstance(said, Path) else (Path(), said)
-
-
-def _within(wait_s: float, work: Callable[[str], Path | str], name: str) -> Path | str:
-    """What the work gives, or why the hub does not give us the model."""
     import httpx2
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -232,17 +225,18 @@ def _within(wait_s: float, work: Callable[[str], Path | str], name: str) -> Path
 
     def ask() -> None:
         try:
-            answers.append(work(name))
+            answers.append(_missing_on_hub(found) or _download(found))
         except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
             cause = error if hasattr(error, "response") else error.__cause__ or error
             status = getattr(getattr(cause, "response", None), "status_code", "no answer")
-            answers.append(_no_hub(name, f"{type(cause).__name__}: {status}"))
+            answers.append(_no_hub(found, f"{type(cause).__name__}: {status}"))
 
     # A daemon thread, which the process does not wait for: a name server can hang for minutes.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
-    thread.join(wait_s)
-    return answers[0] if answers else _no_hub(name, f"no answer in {wait_s:.0f} s")
+    thread.join(_HUB_WAIT_S)
+    said = answers[0] if answers else _no_hub(found, f"no answer in {_HUB_WAIT_S:.0f} s")
+    return (said, "") if isinstance(said, Path) else (Path(), said)
 
 
 def _missing_on_hub(name: str) -> str:
