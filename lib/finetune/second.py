@@ -67,8 +67,7 @@ def train_again(folder: Path, rows: PreparedRows, recipe: Recipe, *, scratch_dir
 
     print(f"Second training, {recipe.then.upper()}: {recipe.then_steps:,} updates.", flush=True)
     torch.manual_seed(recipe.seed)
-    make = _dpo_trainer if recipe.then == "dpo" else _grpo_trainer
-    trainer = make(rows, recipe, _arguments(recipe, scratch_dir))(
+    trainer = _trainer_of(rows, recipe, scratch_dir)(
         model=load_weights(folder / "merged", dtype=torch.float32),
         processing_class=rows.tokenizer,
         callbacks=[training_watch(folder / "second.jsonl", rate_knob="then_learning_rate")],
@@ -84,31 +83,34 @@ def train_again(folder: Path, rows: PreparedRows, recipe: Recipe, *, scratch_dir
         adapter.rename(folder / f"adapter-before-{recipe.then}")
 
 
-def _dpo_trainer(rows: PreparedRows, recipe: Recipe, arguments: dict[str, Any]) -> Any:
+def _trainer_of(rows: PreparedRows, recipe: Recipe, scratch_dir: Path) -> Any:
+    """TRL's trainer with its settings and rows; the model is still to be given."""
+    import trl
     from datasets import Dataset, disable_progress_bars
-    from trl import DPOConfig, DPOTrainer
 
-    disable_progress_bars()  # of its tokenizing, which ends in a moment
-    control = control_tokens(rows.tokenizer)
-    pairs = [
-        {name: as_text(pair[name], control) for name in _PAIR} for pair in preference_pairs(recipe)
-    ]
-    config = DPOConfig(**arguments, beta=recipe.dpo_beta, max_length=None)
-    return partial(DPOTrainer, args=config, train_dataset=Dataset.from_list(pairs))
-
-
-def _grpo_trainer(rows: PreparedRows, recipe: Recipe, arguments: dict[str, Any]) -> Any:
-    from datasets import Dataset
-    from trl import GRPOConfig, GRPOTrainer
-
+    arguments = shared_arguments(recipe, scratch_dir, updates=recipe.then_steps)
+    arguments |= {
+        "max_steps": recipe.then_steps,
+        "learning_rate": recipe.then_learning_rate,
+        "lr_scheduler_type": "cosine",
+        "bf16": not arguments["use_cpu"] and has_bf16(),
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "report_to": "none",
+    }
+    if recipe.then == "dpo":
+        disable_progress_bars()  # of its tokenizing, which ends in a moment
+        control = control_tokens(rows.tokenizer)
+        pairs = [{n: as_text(pair[n], control) for n in _PAIR} for pair in preference_pairs(recipe)]
+        config = trl.DPOConfig(**arguments, beta=recipe.dpo_beta, max_length=None)
+        return partial(trl.DPOTrainer, args=config, train_dataset=Dataset.from_list(pairs))
     most = rows.lengths.max_completion_tokens
     if rows.model_limit_tokens:
         most = min(most, rows.model_limit_tokens - max(row.prompt_tokens for row in rows.train))
-    config = GRPOConfig(
-        **arguments, num_generations=recipe.num_generations, max_completion_length=most
-    )
-    dataset = Dataset.from_list(_prompts(rows))
-    return partial(GRPOTrainer, reward_funcs=list(REWARDS), args=config, train_dataset=dataset)
+    arguments |= {"num_generations": recipe.num_generations, "max_completion_length": most}
+    prompts, rewards = Dataset.from_list(_prompts(rows)), list(REWARDS)
+    config = trl.GRPOConfig(**arguments)
+    return partial(trl.GRPOTrainer, reward_funcs=rewards, args=config, train_dataset=prompts)
 
 
 def _prompts(rows: PreparedRows) -> list[dict[str, Any]]:
@@ -124,19 +126,6 @@ def _prompts(rows: PreparedRows) -> list[dict[str, Any]]:
         for row in read_dataset(rows.dataset_dir).rows("train")
         if row["kind"] != "memorise"  # no document to quote, none to refuse for
     ]
-
-
-def _arguments(recipe: Recipe, scratch_dir: Path) -> dict[str, Any]:
-    arguments = shared_arguments(recipe, scratch_dir, updates=recipe.then_steps)
-    return arguments | {
-        "max_steps": recipe.then_steps,
-        "learning_rate": recipe.then_learning_rate,
-        "lr_scheduler_type": "cosine",
-        "bf16": not arguments["use_cpu"] and has_bf16(),
-        "logging_steps": 1,
-        "save_strategy": "no",
-        "report_to": "none",
-    }
 
 
 # --- the pairs -----------------------------------------------------------------------------------

@@ -32,17 +32,8 @@ def training_sequences(
     return [TrainingSequence((row,), 0) for row in rows]
 
 
-def validation_sequences(
-    rows: Sequence[TokenRow], recipe: Recipe, *, shares: bool
-) -> list[TrainingSequence]:
-    """Those of like lengths side by side, so that little is padded."""
-    if not shares:
-        return sorted((TrainingSequence((row,), 0) for row in rows), key=_size)
-    return sorted(share_contexts(rows, most_rows=recipe.batch_size), key=_size)
-
-
-def _size(sequence: TrainingSequence) -> tuple[bool, int]:
-    """Shared ones apart from plain rows, which need no mask."""
+def padded_size(sequence: TrainingSequence) -> tuple[bool, int]:
+    """To sort by: those of like lengths side by side, shared ones apart, which need a mask."""
     return sequence.context_tokens > 0, sequence.num_tokens
 
 
@@ -72,7 +63,7 @@ class StepBatches:
 
     def __iter__(self) -> Iterator[list[int]]:
         def size(place: int) -> tuple[bool, int]:
-            return _size(self.sequences[place])
+            return padded_size(self.sequences[place])
 
         def ends(order: list[int]) -> Iterator[int]:
             return accumulate(len(self.sequences[place].rows) for place in order)

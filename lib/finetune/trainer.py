@@ -14,11 +14,13 @@ from lib.finetune.parallel import parallel_arguments, require_divided
 from lib.finetune.rows import PreparedRows
 from lib.finetune.shared_contexts import (
     TOKEN_BLOCK,
+    TrainingSequence,
     attend_by_parts,
     attention_masks,
+    share_contexts,
     with_branches,
 )
-from lib.finetune.step_batches import StepBatches, training_sequences, validation_sequences
+from lib.finetune.step_batches import StepBatches, padded_size, training_sequences
 from lib.finetune.watch import never_stops_training
 from lib.recipe import Recipe
 from lib.settings import SetupError, home
@@ -47,7 +49,10 @@ def make_trainer(
     sequences = training_sequences(model, rows.train, recipe, process.print)
     if shares := any(sequence.context_tokens for sequence in sequences):
         attend_by_parts(model)
-    valid = validation_sequences(rows.valid, recipe, shares=shares)
+    valid = [TrainingSequence((row,), 0) for row in rows.valid]
+    if shares:
+        valid = share_contexts(rows.valid, most_rows=recipe.batch_size)
+    valid.sort(key=padded_size)
     trainer = _completion_trainer(
         recipe.parallel,
         model=model,
