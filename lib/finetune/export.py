@@ -24,7 +24,7 @@ from lib.finetune.watch import plain_output
 from lib.parameters import add_parameters, overrides, typed_path
 from lib.recipe import Recipe
 from lib.settings import SetupError, expanded, home, portable, write_text
-from lib.state import environment, hosted_job, latest_run, require_path
+from lib.state import environment, latest_run, require_path
 from lib.store import building, read_json
 
 
@@ -91,8 +91,8 @@ def _export(options: argparse.Namespace) -> None:
     number_type = options.type or own_type(model_dir)
     target = _new_folder(options.out, f"{student}-{number_type}")
     with building(target) as scratch:
-        said = write_gguf(model_dir, scratch, name=student, kind=number_type, card=card)
         write_text(scratch / "README.md", card)
+        said = write_gguf(model_dir, scratch, name=student, kind=number_type, card=card)
     print(*said, f"Written: {portable(target)}", sep="\n")
     print(f"In that folder: ollama create {student} -f Modelfile")
 
@@ -181,15 +181,8 @@ def _write_whole(checkpoint: Path, recipe: Recipe, folder: Path) -> None:
 
 def _model_dir(folder: str | None, run_name: str | None) -> Path:
     """The merged model of a student's folder, a model's own folder, or a run's student."""
-    if not folder:
-        run_name = run_name or latest_run()
-        if hosted_job(run_name):
-            raise SetupError(
-                f"The student of run '{run_name}' is at the service that trained it, which gives "
-                "no weights away. Export one that was trained here."
-            )
-        return require_path("STUDENT_MODEL_DIR", run_name)
-    path = home() / typed_path(folder)
+    path = home() / typed_path(folder) if folder else None
+    path = path or require_path("STUDENT_MODEL_DIR", run_name or latest_run())
     path = path / "merged" if (path / "merged").is_dir() else path
     if missing := missing_in_folder(path):
         raise SetupError(missing)

@@ -38,10 +38,9 @@ def own_type(model_dir: Path) -> str:
 
 
 def write_gguf(model_dir: Path, folder: Path, *, name: str, kind: str, card: str) -> list[str]:
-    """Write `<name>-<kind>.gguf` and Modelfile into the folder.
+    """Write `<name>-<kind>.gguf` and Modelfile into the folder, beside the student's model card.
 
-    `card` is the student's model card, of which the longest row is read. The result is what the
-    user should know of the Modelfile.
+    The result is what the user should know of the Modelfile.
     """
     gguf_name, tokenizer = f"{name}-{kind}.gguf", read_tokenizer(model_dir)
     if not tokenizer.chat_template:
@@ -54,13 +53,12 @@ def write_gguf(model_dir: Path, folder: Path, *, name: str, kind: str, card: str
     limit = int(text_config(model_dir).get("max_position_embeddings") or 0)
     tokens = _context_tokens(int(longest[1].replace(",", "")) if longest else 0, limit)
     stops = [tokenizer.decode([it]) for it in sorted(end_token_ids(model_dir, tokenizer))]
-    licence = re.search(r"^license: *(.+)$", card, re.MULTILINE)
     text, no_template = modelfile(
         gguf_name,
         tokenizer,
         stops=stops,
         context_tokens=tokens,
-        licence=f"{licence[1] if licence else licence_of(model_dir)} (the base model's licence)",
+        licence=f"{licence_of(folder)} (the base model's licence)",
     )
     write_text(folder / "Modelfile", text)
     said = [] if longest else [f"num_ctx is {tokens}: no model card names the longest row."]

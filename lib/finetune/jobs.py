@@ -127,10 +127,8 @@ def wait(client: Any, job: Any, *, timeout_s: float) -> Any:
     if job.fine_tuned_model:
         print(f"{time.strftime('%H:%M')} job {job.id} · {job.fine_tuned_model}", flush=True)
         return job
-    reason = "no reason given"
-    if error := job.error:
-        about = f", about {error.param}" if error.param else ""
-        reason = f"{error.code}: {error.message}{about}" if error.message else reason
+    told = (getattr(job.error, name, None) for name in ("code", "message", "param"))
+    reason = ", ".join(filter(None, told)) or "no reason given"
     raise SetupError(
         f"The job {job.id} is {job.status} ({short(reason)}). Mend that, then run this again: the "
         "next run submits a new one."

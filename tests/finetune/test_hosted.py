@@ -128,7 +128,7 @@ def test_a_job_that_ends_badly_says_why_and_the_next_run_submits_another(
     reason = "no reason given"
     if status == "failed":
         server.error = {"code": "bad_file", "message": "Line 3 is odd", "param": "training_file"}
-        reason = "bad_file: Line 3 is odd, about training_file"
+        reason = "bad_file, Line 3 is odd, training_file"
     with pytest.raises(SetupError, match=rf"ftjob-0 is {status} \({reason}\)"):
         train(dataset_dir)
     server.statuses = ["succeeded"]
