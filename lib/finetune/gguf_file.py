@@ -126,12 +126,9 @@ def go_template(tokenizer: Any) -> str:
     """The chat template in Go, for one exchange: Ollama repeats it for each.
 
     Nothing is translated: the chat template renders messages of known texts, and what it writes
-    around them is the Go template. So it holds for each template that writes every text once, as it
-    is: plain, Alpaca, ChatML, Llama 2 and 3, Gemma. The first token is absent, because the GGUF
-    file has it added.
-
-    Raises:
-        ValueError: another template, and what it does.
+    around them is the Go template. So it holds for each one that writes every text once, as it is
+    (plain, Alpaca, ChatML, Llama 2 and 3, Gemma); of another, a ValueError says what it does. The
+    GGUF file adds the first token.
     """
     roles = ("system", "user", "assistant", "user")
     texts = (_SYSTEM, _USER, _ANSWER, _NEXT)

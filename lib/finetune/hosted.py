@@ -87,8 +87,7 @@ class _Step:
 
     @property
     def job(self) -> dict[str, Any]:
-        """id, model (the student's base), started_from, fine_tuned_model, trained_tokens, and
-        seconds, of all jobs so far."""
+        """What `_run` wrote of it; `seconds` are of all jobs so far."""
         return dict(read_json(self.target / "hosted" / JOB_FILE))
 
 
@@ -100,11 +99,8 @@ def hosted_rows(dataset_dir: Path, recipe: Recipe) -> HostedRows:
 
 
 def _preference_lines(recipe: Recipe) -> Lines:
-    """`{"input": {"messages": […]}, "preferred_output": […], "non_preferred_output": […]}` a line.
-
-    https://platform.openai.com/docs/guides/direct-preference-optimization: one turn, and each
-    output one message of the assistant.
-    """
+    """https://platform.openai.com/docs/guides/direct-preference-optimization: one turn, and each
+    output one message of the assistant."""
     return [
         {
             "input": {"messages": pair["prompt"]},

@@ -1,8 +1,7 @@
 """A client of fine-tuning jobs: files and jobs are sent once, found again, and waited for.
 
-https://platform.openai.com/docs/api-reference/fine-tuning. A file has the hash of its content in
-its name, a job has the fingerprint of what it trains in its metadata. So a run that was killed, or
-whose reply was lost, finds both again and waits on; by the job's id where metadata are not kept.
+https://platform.openai.com/docs/api-reference/fine-tuning. A file is found by its name, the hash of
+its content; a job by the fingerprint in its metadata, or by its id where these are not kept.
 """
 
 import json

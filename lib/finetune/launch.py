@@ -1,7 +1,6 @@
 """The rows and the training of 2_finetune.ipynb, for a student of this machine or of a service.
 
-A training here is a process of its own, whose log comes line by line: its memory is free
-afterwards, and when it is killed, the kernel lives.
+A training here is a process of its own: when it is killed, the kernel lives.
 """
 
 import os

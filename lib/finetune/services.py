@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
 
-from lib.endpoints import EndpointSettings, endpoint_settings, is_set_by_user
+from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.faults import short
 from lib.engine.prices import load_prices
 from lib.engine.transport import entra_token
@@ -75,14 +75,13 @@ def hosted_base(model: str) -> str:
 
 def require_service(recipe: Recipe) -> EndpointSettings:
     """Where the jobs run: the student's endpoint, whose key the baseline needs, too."""
-    roles = ("student", "baseline")
     try:
-        found = [endpoint_settings(role, deployment=recipe.student_model) for role in roles]
+        settings, baseline = (
+            endpoint_settings(role, deployment=recipe.student_model)
+            for role in ("student", "baseline")
+        )
     except SetupError as error:
-        if any(map(is_set_by_user, roles)):
-            raise
         raise SetupError(f"{error} In Azure, `azd up` makes one (docs/cloud.md).") from None
-    settings, baseline = found
     assert settings is not None
     assert baseline is not None
     if settings.base_url != baseline.base_url:

@@ -91,12 +91,11 @@ def make_trainer(
 
 
 def _completion_trainer(parallel: str, **options: Any) -> Any:
-    """TRL's trainer, whose loss skips the logits of prompts.
+    """TRL's trainer, whose loss skips the logits of prompts: nine tenths of a RAFT row.
 
-    Nine tenths of a RAFT row are prompt. TRL's own loss computes the logits and the entropy of
-    every token: more than half of a step of the embedded student on two cores
-    (docs/experiments.md). The loss is the same: the summed cross-entropy of the completions over
-    their number of tokens.
+    TRL's own computes logits and entropy of every token: more than half of a step of the embedded
+    student on two cores (docs/experiments.md). The loss is the same: the summed cross-entropy of
+    the completions over their number of tokens.
     """
     import torch
     from torch.nn import functional

@@ -32,7 +32,6 @@ from lib.store import (
     building,
     file_sha256,
     folder_fingerprint,
-    read_json,
     read_jsonl,
     write_jsonl,
 )
@@ -147,18 +146,12 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
     return {name: getattr(recipe, name) for name in _TRAINING_KNOBS}
 
 
-def _card_settings(recipe: Recipe, folder: Path) -> dict[str, Any]:
-    """As they were: those of adapters are the adapter's own, which may be an earlier one."""
-    settings = {"dataset_format": recipe.dataset_format, **_settings(recipe)}
-    settings |= second_inputs(recipe)
-    if recipe.method == "full":
+def _card_settings(recipe: Recipe) -> dict[str, Any]:
+    settings = {"dataset_format": recipe.dataset_format} | _settings(recipe) | second_inputs(recipe)
+    settings |= {"from_adapter": recipe.from_adapter}
+    if recipe.method == "full" or recipe.from_adapter:  # an earlier adapter brings its own
         return {name: it for name, it in settings.items() if name[:4] not in ("lora", "use_")}
-    config = read_json(folder / "adapter" / "adapter_config.json")
-    names = config["target_modules"]  # or a regular expression
-    targets = names if isinstance(names, str) else sorted({n.rpartition(".")[2] for n in names})
-    settings |= {name: config[name] for name in config.keys() & settings.keys()}
-    settings |= {"lora_rank": config["r"], "lora_targets": targets}
-    return settings | {"from_adapter": recipe.from_adapter}
+    return settings | {"lora_targets": recipe.lora_targets or "all linear layers"}
 
 
 def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> None:
@@ -190,9 +183,9 @@ def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> No
         if process.is_main_process:
             with building(target) as folder:
                 merged = _save_models(folder, rows, recipe, trainer, state)
-                settings = _card_settings(recipe, folder)
                 if recipe.then:
                     train_again(folder, rows, recipe, scratch_dir=scratch / "second")
+                settings = _card_settings(recipe)
                 write_model_card(folder, rows, settings, watch.history, merged)
                 write_jsonl(folder / "metrics.jsonl", watch.history)
             shutil.rmtree(scratch, ignore_errors=True)

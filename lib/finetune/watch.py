@@ -31,8 +31,8 @@ def plain_output() -> Iterator[None]:
     """No progress bars, and no deprecation notes of one library about another."""
     from transformers.utils import logging
 
-    bnb = stdlib_logging.getLogger("bitsandbytes")
-    bnb.setLevel(stdlib_logging.ERROR)  # on a CPU it asks for kernels of a hub
+    # On a CPU it asks for kernels of a hub.
+    stdlib_logging.getLogger("bitsandbytes").setLevel(stdlib_logging.ERROR)
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:

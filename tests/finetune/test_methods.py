@@ -161,9 +161,9 @@ def test_a_training_goes_on_from_an_earlier_adapter(
         model_dir, dataset_dir, from_adapter=str(student), lora_rank=4, use_dora=True, **knobs
     )
     assert asked == []  # where its base is
-    card = (again.model_dir.parent / "README.md").read_text()  # what the adapter is
-    for line in ("lora_rank` | 16", "use_dora` | False", f"from_adapter` | {student}", "'q_proj'"):
-        assert line in card
+    card = (again.model_dir.parent / "README.md").read_text()
+    assert f"from_adapter` | {student}" in card
+    assert "lora_rank" not in card  # 16, not 4
     assert losses(again)[0] == pytest.approx(losses(lora)[-1], rel=1e-3)
     assert losses(again)[-1] < losses(lora)[-1]
     recipe = recipe_of(model_dir, **knobs)
