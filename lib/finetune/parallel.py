@@ -1,7 +1,6 @@
 """Several processes: how they share the work, and that they really do."""
 
 import os
-from itertools import pairwise
 from typing import Any
 
 from lib.recipe import Recipe
@@ -30,9 +29,9 @@ def parallel_arguments(recipe: Recipe) -> dict[str, Any]:
 
 
 def require_processes(process: Any, parallel: str) -> None:
-    """Stop where fewer processes run than were asked for, as after `accelerate launch --cpu`."""
+    """Stop where fewer processes run than were asked for."""
     started = process.num_processes
-    asked = max(processes_wanted(), _typed_processes(), 1 if parallel == "ddp" else 2)
+    asked = max(processes_wanted(), 1 if parallel == "ddp" else 2)
     if started < asked:
         raise SetupError(
             f"{asked} processes or more were asked for (parallel is '{parallel}'), and {started} "
@@ -41,58 +40,20 @@ def require_processes(process: Any, parallel: str) -> None:
         )
 
 
-def _typed_processes() -> int:
-    """The number in `accelerate launch --num_processes 2 …`, which no variable passes on."""
-    import psutil
+def require_divided(model: Any, parallel: str) -> None:
+    """Stop where each process has whole weights, though they were to be divided: accelerate turns
+    FSDP into DDP without a word where it does not know the device."""
+    if parallel == "ddp" or processes_wanted() == 1:
+        return
+    from torch.distributed.tensor import DTensor
 
-    try:
-        words = psutil.Process(os.getppid()).cmdline()
-    except psutil.Error:
-        return 1
-    typed = [after for word, after in pairwise(words) if word == "--num_processes"]
-    return int(typed[0]) if typed and typed[0].isdigit() else 1
-
-
-def sharding_watch(parallel: str) -> Any:
-    """A callback that stops a training whose weights are not divided, though it was asked for.
-
-    accelerate turns FSDP into DDP without a word where it does not know the device.
-    """
-    from transformers import TrainerCallback
-
-    class ShardingWatch(TrainerCallback):
-        def on_train_begin(self, args: Any, state: Any, control: Any, **known: Any) -> None:
-            if args.world_size == 1 or parallel == "ddp":
-                return
-            from torch.distributed.tensor import DTensor
-
-            whole = [
-                name
-                for name, weight in known["model"].named_parameters()
-                if not isinstance(weight, DTensor) and not hasattr(weight, "ds_id")  # FSDP2, ZeRO-3
-            ]
-            if whole:
-                raise SetupError(
-                    f"parallel is '{parallel}', and {len(whole)} weights are whole in each process "
-                    f"(such as {whole[0]}). On this device set parallel to 'ddp'."
-                )
-
-    return ShardingWatch()
-
-
-def whole_state(trainer: Any) -> dict[str, Any] | None:
-    """All weights, in the first process, of a model that is divided; None: it has them itself."""
-    if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):
-        return None
-    state: dict[str, Any] = trainer.accelerator.get_state_dict(trainer.model_wrapped)
-    return state
-
-
-def free_model(trainer: Any) -> None:
-    """Give the memory of the trained model back, before another is loaded."""
-    import torch
-
-    trainer.accelerator.free_memory()
-    trainer.model = trainer.model_wrapped = trainer.optimizer = None
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    whole = [
+        name
+        for name, weight in model.named_parameters()
+        if not isinstance(weight, DTensor) and not hasattr(weight, "ds_id")  # FSDP2, ZeRO-3
+    ]
+    if whole:
+        raise SetupError(
+            f"parallel is '{parallel}', and {len(whole)} weights are whole in each process (such "
+            f"as {whole[0]}). On this device set parallel to 'ddp'."
+        )
