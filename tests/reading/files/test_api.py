@@ -39,8 +39,6 @@ def api_document(record: Any, id: str) -> Document:
     return assemble(read_record(record), id=id, name="a")
 
 
-
-
 def test_a_record_becomes_one_document() -> None:
     document = api_document(RECORD, id="a.json/1")
     assert document.text.split("\n") == [
