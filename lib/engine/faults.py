@@ -25,6 +25,7 @@ _TRANSIENT = (402, 408, 409, 429)  # and 5xx
 _NO_VECTOR = re.compile(r"unsupported value: NaN")  # Ollama's 500: each time, for this text
 _ABOUT_KEYS = re.compile(r"\bapi[ _-]?key|unauthori[sz]ed|authenticat|credential", re.IGNORECASE)
 _MARKUP = re.compile(r"<(script|style|head)\b.*?</\1>|<[^<>]*>", re.IGNORECASE | re.DOTALL)
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 class EndpointError(Exception):
@@ -133,19 +134,31 @@ def proxy_login(where: str, said: str) -> SetupError:
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Of `retry-after-ms: 250`, `Retry-After: 2` or `Retry-After: <HTTP date>`; None: neither."""
+    """Seconds to wait, from `retry-after-ms: 250`, `Retry-After: 2`, `Retry-After: <HTTP date>`
+    or, where requests or tokens are used up, `x-ratelimit-reset-…: 1m2.5s`; else None.
+    """
     given = {name.lower(): value.strip() for name, value in headers.items()}
-    if (milliseconds := _number(given.get("retry-after-ms", ""))) is not None:
+    if (milliseconds := duration_s(given.get("retry-after-ms", ""))) is not None:
         return milliseconds / 1000
-    after = given.get("retry-after", "")
-    seconds = _number(after)
-    return _until(after, now=given.get("date", "")) if seconds is None else seconds
+    if after := given.get("retry-after"):
+        seconds = duration_s(after)
+        return _until(after, now=given.get("date", "")) if seconds is None else seconds
+    resets = [
+        duration_s(given.get(f"x-ratelimit-reset-{what}", ""))
+        for what in ("requests", "tokens")
+        if duration_s(given.get(f"x-ratelimit-remaining-{what}", "")) == 0
+    ]
+    return max((reset for reset in resets if reset is not None), default=None)
 
 
-def _number(text: str) -> float | None:
+def duration_s(text: str) -> float | None:
+    """`6m0s` → 360.0, `1h2m` → 3720.0, `120ms` → 0.12, `1.5` → 1.5; None for other texts."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|[dhms])", text)
+    if parts and "".join(map("".join, parts)) == text:
+        return sum(float(number) * _UNIT_S[unit] for number, unit in parts)
     with suppress(ValueError):
-        if 0 <= (value := float(text)) < float("inf"):
-            return value
+        if 0 <= (seconds := float(text)) < float("inf"):
+            return seconds
     return None
 
 

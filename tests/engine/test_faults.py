@@ -13,6 +13,7 @@ from lib.endpoints import EndpointSettings
 from lib.engine.faults import (
     Fault,
     RequestRejected,
+    duration_s,
     read_body,
     retry_after_s,
 )
@@ -198,3 +199,21 @@ def test_how_long_to_wait() -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(hours=5, seconds=30), usegmt=True)
     assert retry_after_s({"Retry-After": later, "Date": wrong}) == 30  # whatever our clock says
     assert retry_after_s({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
+    used_up = {"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "1m2.5s"}
+    others = {"x-ratelimit-remaining-requests": "9", "x-ratelimit-reset-requests": "6m0s"}
+    assert retry_after_s(used_up | others) == 62.5
+    assert retry_after_s(others) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("6m0s", 360),
+        ("1h2m", 3720),
+        ("120ms", 0.12),
+        ("1.5", 1.5),
+        *((text, None) for text in ("", "s", "7x", "-3", "1s later")),
+    ],
+)
+def test_durations(text: str, seconds: float | None) -> None:
+    assert duration_s(text) == (None if seconds is None else pytest.approx(seconds))
