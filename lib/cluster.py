@@ -8,7 +8,6 @@ import logging
 import os
 import pickle
 import socket
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -74,8 +73,6 @@ def connect(address: str, *, shows_output: bool = False) -> None:
     host, _, port = address.rpartition(":")
     if host in ("127.0.0.1", "localhost"):  # Ray would ask at this machine's outer address
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-    # jsonschema would build the grammar of an IRI: more than a second in each process.
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     import ray
 
     if ray.is_initialized():

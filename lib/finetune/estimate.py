@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lib.finetune.methods import has_bf16
 from lib.finetune.model_files import text_config, weight_shapes
 from lib.finetune.rows import PreparedRows
 from lib.recipe import Recipe
@@ -16,14 +17,17 @@ _QUANTISED_BYTES = {"qlora": 0.53, "lora_8bit": 1.01}  # a weight with its share
 _PROCESS_GIB = 0.8  # Python and the libraries, on a CPU
 
 
-def memory_estimate(
-    rows: PreparedRows, recipe: Recipe, *, on_gpu: bool, in_bf16: bool, processes: int = 1
-) -> str:
+def memory_estimate(rows: PreparedRows, recipe: Recipe, *, processes: int) -> str:
     """`Memory, estimated: 2.1 GiB (0.1 for weights, gradients and optimizer, 1.2 for 4 rows …`"""
-    recompute = on_gpu and recomputes(rows, recipe, in_bf16=in_bf16)
+    import torch
+
+    on_gpu, in_bf16 = torch.cuda.is_available(), has_bf16()
+    recompute = on_gpu and recomputes(rows, recipe)
     weights_gib, rows_gib, own_gib = estimated_gib(
-        rows, recipe, on_gpu=on_gpu, in_bf16=in_bf16, recompute=recompute, processes=processes
+        rows, recipe, on_gpu=on_gpu, in_bf16=in_bf16, recompute=recompute
     )
+    if recipe.parallel != "ddp":
+        weights_gib /= processes
     what = "weights, gradients and optimizer"
     if recipe.then:
         every = sum(map(math.prod, weight_shapes(rows.base.folder).values()))
@@ -32,6 +36,7 @@ def memory_estimate(
     parts = f"{weights_gib:.1f} for {what}, {rows_gib:.1f} for "
     parts += f"{recipe.batch_size} rows of {rows.lengths.max_total_tokens:,} tokens"
     parts += ", computed twice to save memory" if recompute else ""
+    parts += ", in float32: this GPU has no bf16 arithmetic" if on_gpu and not in_bf16 else ""
     parts += f", {own_gib:.1f} for the libraries" if own_gib else ""
     total_gib = weights_gib + rows_gib + own_gib
     said = f"Memory, estimated: {total_gib:.1f} GiB ({parts})"
@@ -41,34 +46,26 @@ def memory_estimate(
     return f"{said}; {free_gib:.1f} GiB are free."
 
 
-def recomputes(rows: PreparedRows, recipe: Recipe, *, in_bf16: bool) -> bool:
+def recomputes(rows: PreparedRows, recipe: Recipe) -> bool:
     """Whether a GPU keeps only each layer's input, and computes the rest again for the gradient.
 
     That costs a third of the time. So it is not done where, by the estimate, everything takes at
     most half of the free memory. Where processes divide the weights, it is always done.
     """
-    needed = estimated_gib(rows, recipe, on_gpu=True, in_bf16=in_bf16, recompute=False)
+    needed = estimated_gib(rows, recipe, on_gpu=True, in_bf16=has_bf16(), recompute=False)
     return recipe.parallel != "ddp" or sum(needed) > free_memory_gib(on_gpu=True) / 2
 
 
 def estimated_gib(
-    rows: PreparedRows,
-    recipe: Recipe,
-    *,
-    on_gpu: bool,
-    in_bf16: bool,
-    recompute: bool,
-    processes: int = 1,
+    rows: PreparedRows, recipe: Recipe, *, on_gpu: bool, in_bf16: bool, recompute: bool
 ) -> tuple[float, float, float]:
     """Memory of the weights and what trains them, of a batch of rows, and of the process itself."""
-    weights_gib = _weight_bytes(rows, recipe, float_bytes=2 if on_gpu and in_bf16 else 4) / 2**30
-    if recipe.parallel != "ddp":
-        weights_gib /= processes
+    weights = _weight_bytes(rows, recipe, float_bytes=2 if on_gpu and in_bf16 else 4)
     value_bytes = 2 if in_bf16 else 4
     if in_bf16 and not on_gpu:
         value_bytes = 6  # autocast there keeps both (measured: 5 and 270 million weights)
-    rows_gib = _activation_bytes(rows, recipe, value_bytes, recompute=recompute) / 2**30
-    return weights_gib, rows_gib, 0.0 if on_gpu else _PROCESS_GIB
+    activations = _activation_bytes(rows, recipe, value_bytes, recompute=recompute)
+    return weights / 2**30, activations / 2**30, 0.0 if on_gpu else _PROCESS_GIB
 
 
 _KNOBS = (

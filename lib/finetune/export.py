@@ -6,23 +6,26 @@ in its training.
 """
 
 import argparse
-import json
 import re
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lib.cli import Parser, run_command
 from lib.finetune.gguf_file import TYPES, own_type, require_converter, write_gguf
-from lib.finetune.merge import licence_of
-from lib.finetune.model_files import missing_in_folder
-from lib.finetune.sharded import write_whole
+from lib.finetune.merge import licence_of, save_adapter, save_model
+from lib.finetune.methods import adapter_dir, load_adapter, lora_config
+from lib.finetune.model_files import load_weights, missing_in_folder
+from lib.finetune.students import fetch_student
+from lib.finetune.tokens import load_tokenizer
 from lib.finetune.watch import plain_output
 from lib.parameters import add_parameters, overrides, typed_path
 from lib.recipe import Recipe
 from lib.settings import SetupError, expanded, home, portable, write_text
-from lib.state import environment, hosted_job, latest_run, require_path
-from lib.store import building
+from lib.state import environment, latest_run, require_path
+from lib.store import building, read_json
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,21 +45,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command(parser, arguments)
 
 
+_USED = {  # options by the way of exporting
+    "gguf": ("--run", "--type", "--out"),
+    "hub": ("--run", "--public"),
+    "--from-sharded": ("--out", "-p", "-r"),
+}
+
+
 def _export(options: argparse.Namespace) -> None:
-    if options.from_sharded and not (options.to or options.folder):
-        _require_used("--from-sharded", options)
-        _make_whole(home() / typed_path(options.from_sharded), options)
-        return
-    kind, *words = options.to or [""]
+    kind, *words = options.to or ["--from-sharded"]
+    words += [options.folder] if options.folder else []
     name = words.pop(0) if kind == "hub" and words else ""
-    folder = options.folder or (words.pop(0) if words else None)
-    named = (kind == "hub") == bool(name) and not words
-    if options.from_sharded or kind not in ("gguf", "hub") or not named:
+    folder = words.pop(0) if words else None
+    sharded = kind == "--from-sharded"
+    given = sharded == bool(options.from_sharded) and (kind == "hub") == bool(name)
+    if kind not in _USED or not given or words or (sharded and folder):
         raise SetupError(
             f"--to is '{' '.join(options.to or [])}'. Give --to gguf, --to hub NAME, or "
             "--from-sharded CHECKPOINT alone."
         )
-    _require_used(f"--to {kind}", options, folder)
+    values = {"--run": options.run_name, "--type": options.type, "--public": options.public}
+    values |= {"--out": options.out, "-p": options.file, "-r": options.overrides}
+    unused = [option for option, value in values.items() if value and option not in _USED[kind]]
+    if unused or (folder and options.run_name):
+        raise SetupError(
+            f"{kind} does not use {', '.join(unused) or '--run beside a folder'}: leave it out. It "
+            f"uses {', '.join(_USED[kind])}."
+        )
+    if sharded:
+        checkpoint = home() / typed_path(options.from_sharded)
+        recipe = Recipe(**overrides(options.file, options.overrides))
+        target = _new_folder(options.out, f"{recipe.run_name}-{checkpoint.name}")
+        with plain_output(), building(target) as scratch:
+            _write_whole(checkpoint, recipe, scratch)
+        print(f"Written: {portable(target)}")
+        return
     if kind == "gguf":
         require_converter()
     model_dir = _model_dir(folder, options.run_name)
@@ -68,35 +91,10 @@ def _export(options: argparse.Namespace) -> None:
     number_type = options.type or own_type(model_dir)
     target = _new_folder(options.out, f"{student}-{number_type}")
     with building(target) as scratch:
-        said = write_gguf(model_dir, scratch, name=student, kind=number_type, card=card)
         write_text(scratch / "README.md", card)
+        said = write_gguf(model_dir, scratch, name=student, kind=number_type, card=card)
     print(*said, f"Written: {portable(target)}", sep="\n")
     print(f"In that folder: ollama create {student} -f Modelfile")
-
-
-_USED = {
-    "--to gguf": ("--run", "--type", "--out"),
-    "--to hub": ("--run", "--public"),
-    "--from-sharded": ("--out", "-p", "-r"),
-}
-
-
-def _require_used(way: str, options: argparse.Namespace, folder: str | None = None) -> None:
-    """Stop at an option that this way of exporting would ignore."""
-    given = {
-        "--run": options.run_name,
-        "--run beside a folder": options.run_name and folder,
-        "--type": options.type,
-        "--public": options.public,
-        "--out": options.out,
-        "-p": options.file,
-        "-r": options.overrides,
-    }
-    if unused := [name for name, value in given.items() if value and name not in _USED[way]]:
-        raise SetupError(
-            f"{way} does not use {', '.join(unused)}: leave it out. It uses "
-            f"{', '.join(_USED[way])}."
-        )
 
 
 def _push_to_hub(model_dir: Path, card: str, name: str, *, public: bool) -> str:
@@ -107,10 +105,9 @@ def _push_to_hub(model_dir: Path, card: str, name: str, *, public: bool) -> str:
     import httpx2
     from huggingface_hub import CommitOperationAdd, HfApi, errors
 
-    files = [path for path in sorted(model_dir.iterdir()) if path.is_file()]
-    files = [path for path in files if path.name != "README.md"]
-    operations = [CommitOperationAdd("README.md", card.encode())]
-    operations += [CommitOperationAdd(path.name, path) for path in files]
+    files: dict[str, Any] = {it.name: it for it in model_dir.iterdir() if it.is_file()}
+    files |= {"README.md": card.encode()}
+    operations = [CommitOperationAdd(name, content) for name, content in files.items()]
     api = HfApi(token=environment().get("HF_TOKEN"))
     try:
         name = api.create_repo(name, private=not public, exist_ok=True).repo_id
@@ -130,25 +127,62 @@ def _push_to_hub(model_dir: Path, card: str, name: str, *, public: bool) -> str:
     return f"{api.endpoint}/{name}"
 
 
-def _make_whole(checkpoint: Path, options: argparse.Namespace) -> None:
-    recipe = Recipe(**overrides(options.file, options.overrides))
-    target = _new_folder(options.out, f"{recipe.run_name}-{checkpoint.name}")
-    with plain_output(), building(target) as scratch:
-        write_whole(checkpoint, recipe, scratch)
-    print(f"Written: {portable(target)}")
+def _write_whole(checkpoint: Path, recipe: Recipe, folder: Path) -> None:
+    """Write merged/, and adapter/ if adapters were trained, of a checkpoint that each process wrote
+    a part of (SHARDED_STATE_DICT).
+
+    accelerate joins the weights alone; the base model gives config and tokenizer, the recipe the
+    adapter's settings.
+    """
+    parts = checkpoint / "pytorch_model_fsdp_0"  # accelerate's name
+    parts = parts if parts.is_dir() else checkpoint
+    if not (parts / ".metadata").is_file():
+        raise SetupError(
+            f"{portable(parts)} has no .metadata, so it is not a whole checkpoint of "
+            "SHARDED_STATE_DICT. Give a folder checkpoint-N of a training with parallel 'fsdp2'."
+        )
+    import torch
+    from accelerate.utils import merge_fsdp_weights
+    from safetensors.torch import load_file
+
+    base = fetch_student(recipe.student_model)
+    tokenizer = load_tokenizer(base.folder, recipe.dataset_format, recipe.chat_template_path)
+    adapter = folder / "adapter"
+    merge_fsdp_weights(str(parts), str(adapter))
+    weights = adapter / "model.safetensors"
+    model = load_weights(base.folder, dtype=torch.float32)
+    try:
+        if recipe.method == "full":
+            absent, unknown = model.load_state_dict(load_file(weights), strict=False)
+            if unknown or {*absent} - model.all_tied_weights_keys.keys():
+                raise RuntimeError
+            shutil.rmtree(adapter)
+        else:
+            weights.rename(adapter / "adapter_model.safetensors")
+            if recipe.from_adapter:
+                config = adapter_dir(recipe.from_adapter) / "adapter_config.json"
+                shutil.copyfile(config, adapter / config.name)
+            else:
+                lora_config(recipe, model).save_pretrained(adapter)
+            adapted = load_adapter(model, adapter)
+            save_adapter(adapted, adapter, base, state=None)
+            model = adapted.merge_and_unload(safe_merge=True)
+    except (SetupError, RuntimeError):
+        raise SetupError(
+            f"{portable(checkpoint)} does not fit these parameters: its weights have other names "
+            "or sizes. Give the training's own: -p FILE, -r NAME VALUE."
+        ) from None
+    # Writes config.json, and no lm_head.weight that is tied to the embeddings
+    save_model(model, folder / "merged", tokenizer=tokenizer)
+    about = f"---\nbase_model: {base.name}\nlicense: {licence_of(base.folder)}\n---\n\n"
+    what = f"{checkpoint.name} of a training of {base.name}"
+    write_text(folder / "README.md", f"{about}# {what}\n")
 
 
 def _model_dir(folder: str | None, run_name: str | None) -> Path:
     """The merged model of a student's folder, a model's own folder, or a run's student."""
-    if not folder:
-        run_name = run_name or latest_run()
-        if hosted_job(run_name):
-            raise SetupError(
-                f"The student of run '{run_name}' is at the service that trained it, which gives "
-                "no weights away. Export one that was trained here."
-            )
-        return require_path("STUDENT_MODEL_DIR", run_name)
-    path = home() / typed_path(folder)
+    path = home() / typed_path(folder) if folder else None
+    path = path or require_path("STUDENT_MODEL_DIR", run_name or latest_run())
     path = path / "merged" if (path / "merged").is_dir() else path
     if missing := missing_in_folder(path):
         raise SetupError(missing)
@@ -169,21 +203,12 @@ def _new_folder(out: Path | None, name: str) -> Path:
     return target
 
 
-_ALONE = {  # in the card of a student's folder → of the merged model alone
-    "library_name: peft": "library_name: transformers",
-    "`merged/` is": "This is",
-    "`adapter/` is the adapter alone": "an adapter was merged into its base",
-}
-
-
 def _card(model_dir: Path) -> str:
     """The model card of the merged student, with its evaluation if a run here has one."""
     of_student = model_dir.parent / "README.md"
     path = of_student if model_dir.name == "merged" else model_dir / "README.md"
     card = path.read_text(encoding="utf-8") if path.is_file() else ""
     card = card or f"---\nlicense: {licence_of(model_dir)}\n---\n\n# {_name_of(model_dir)}\n"
-    for words, instead in _ALONE.items():
-        card = card.replace(words, instead, 1)
     if not (said := evaluation_of(model_dir)):
         return card
     before, table, after = card.partition("\n| setting |")
@@ -197,13 +222,11 @@ def evaluation_of(model_dir: Path) -> str:
     if model_dir.name == "merged":
         names.add(portable(model_dir.parent / "adapter"))  # as it answers with serve_adapter
     for path in (home() / "runs").glob("*/metrics.json"):
-        metrics = json.loads(path.read_text(encoding="utf-8"))
+        metrics = read_json(path)
         models = metrics.get("made_of", {}).get("models", [])
-        served = {model["deployment"] for model in models if model["role"] == "student"}
-        if names & served:
-            said = f"run {path.parent.name}, {metrics['date'][:10]}: {metrics['verdict']}"
-            found.append((metrics["date"], said))
-    return max(found, default=("", ""))[1]
+        if names & {model["deployment"] for model in models if model["role"] == "student"}:
+            found.append((metrics["date"], path.parent.name, metrics["verdict"]))
+    return "run {1}, {0:.10}: {2}".format(*max(found)) if found else ""
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import json
 import sys
 from typing import Any
 
-_GPT2 = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
+_GPT2 = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
 _DIGITS = {"type": "Digits", "individual_digits": True}
 # How a tokenizer.json splits a text before its merges → llama.cpp's name of that way
 _WAYS = [
@@ -44,9 +44,8 @@ def _recognise_by_definition() -> None:
             return by_hash(self, tokenizer)
         except NotImplementedError:
             found = _tokenizer(self)
-            splits = _without(found["pre_tokenizer"], "trim_offsets")  # offsets change no token
             for definition, known in _WAYS:
-                if splits == definition and found["normalizer"] is None:
+                if found["pre_tokenizer"] == definition and found["normalizer"] is None:
                     return known
             raise
 
@@ -105,12 +104,6 @@ def _pieces(tokenizer: dict[str, Any], size: int) -> tuple[list[bytes], list[flo
     for rank, pair in enumerate(pairs):
         scores.setdefault("".join(pair), -float(rank))
     return [text.encode() for text in texts], [scores.get(it, -1e6) for it in texts], kinds
-
-
-def _without(value: Any, key: str) -> Any:
-    if isinstance(value, dict):
-        return {name: _without(it, key) for name, it in value.items() if name != key}
-    return [_without(it, key) for it in value] if isinstance(value, list) else value
 
 
 def _write_what_is_added(bos: bool, space: bool) -> None:

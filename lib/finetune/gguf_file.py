@@ -38,10 +38,9 @@ def own_type(model_dir: Path) -> str:
 
 
 def write_gguf(model_dir: Path, folder: Path, *, name: str, kind: str, card: str) -> list[str]:
-    """Write `<name>-<kind>.gguf` and Modelfile into the folder.
+    """Write `<name>-<kind>.gguf` and Modelfile into the folder, beside the student's model card.
 
-    `card` is the student's model card, of which the longest row is read. The result is what the
-    user should know of the Modelfile.
+    The result is what the user should know of the Modelfile.
     """
     gguf_name, tokenizer = f"{name}-{kind}.gguf", read_tokenizer(model_dir)
     if not tokenizer.chat_template:
@@ -49,19 +48,17 @@ def write_gguf(model_dir: Path, folder: Path, *, name: str, kind: str, card: str
             f"{portable(model_dir)} has no chat template, and a GGUF file has the one of its "
             "prompts. Give a student's folder, or put chat_template.jinja there."
         )
-    added = (begins_with_bos(tokenizer), begins_with_space(tokenizer))
-    _convert(model_dir, folder / gguf_name, kind, name, added=added)
+    _convert(model_dir, folder / gguf_name, kind, name, added=what_is_added(tokenizer))
     longest = re.search(r"the longest ([\d,]+) \(", card)  # Lengths of lib/finetune/rows.py
     limit = int(text_config(model_dir).get("max_position_embeddings") or 0)
     tokens = _context_tokens(int(longest[1].replace(",", "")) if longest else 0, limit)
     stops = [tokenizer.decode([it]) for it in sorted(end_token_ids(model_dir, tokenizer))]
-    licence = re.search(r"^license: *(.+)$", card, re.MULTILINE)
     text, no_template = modelfile(
         gguf_name,
         tokenizer,
         stops=stops,
         context_tokens=tokens,
-        licence=f"{licence[1] if licence else licence_of(model_dir)} (the base model's licence)",
+        licence=f"{licence_of(folder)} (the base model's licence)",
     )
     write_text(folder / "Modelfile", text)
     said = [] if longest else [f"num_ctx is {tokens}: no model card names the longest row."]
@@ -129,27 +126,29 @@ def go_template(tokenizer: Any) -> str:
     """The chat template in Go, for one exchange: Ollama repeats it for each.
 
     Nothing is translated: the chat template renders messages of known texts, and what it writes
-    around them is the Go template. So it holds for each template that writes every text once, as it
-    is: plain, Alpaca, ChatML, Llama 2 and 3, Gemma. The first token is absent, because the GGUF
-    file has it added.
-
-    Raises:
-        ValueError: another template, and what it does.
+    around them is the Go template. So it holds for each one that writes every text once, as it is
+    (plain, Alpaca, ChatML, Llama 2 and 3, Gemma); of another, a ValueError says what it does. The
+    GGUF file adds the first token.
     """
     roles = ("system", "user", "assistant", "user")
     texts = (_SYSTEM, _USER, _ANSWER, _NEXT)
-    messages = [{"role": r, "content": t} for r, t in zip(roles, texts, strict=True)]
-    conversation = _rendered(tokenizer, messages)
+    messages: list[Message] = [{"role": r, "content": t} for r, t in zip(roles, texts, strict=True)]
+
+    def text(count: int, *, prompt: bool = True) -> str:
+        found = rendered(tokenizer, messages[:count], prompt=prompt)
+        return found.removeprefix(tokenizer.bos_token or "")
+
+    conversation = text(4)
     pieces = re.split("|".join(texts), conversation)
     if re.findall("|".join(texts), conversation) != list(texts):
         raise ValueError("it does not write each message once, in their order, as it is")
     before, between, asks, then, asks_again = pieces
-    asked = _rendered(tokenizer, messages[:2])
+    asked = text(2)
     ask = asked.rpartition(_USER)[2]
     # Llama 2 writes the space before an answer with the answer.
     if asked != f"{before}{_SYSTEM}{between}{_USER}{ask}" or asks.rstrip() != ask.rstrip():
         raise ValueError("it writes the first exchange differently when another follows")
-    end = _rendered(tokenizer, messages[:3], prompt=False).rpartition(_ANSWER)[2]
+    end = text(3, prompt=False).rpartition(_ANSWER)[2]
     if asks_again != ask or not then.startswith(end):
         raise ValueError("it writes the second exchange differently than the first")
     if any(sign in conversation for sign in ("{{", '"""')):
@@ -160,23 +159,11 @@ def go_template(tokenizer: Any) -> str:
     return f"{system}{otherwise}{{{{ .Prompt }}}}{ask}{{{{ .Response }}}}{end}"
 
 
-def begins_with_bos(tokenizer: Any) -> bool:
-    """Whether a prompt begins with the tokenizer's first token."""
-    text = rendered(tokenizer, student_messages("Who?", ["Ada."]))
-    return bool(tokenizer.bos_token) and text.startswith(tokenizer.bos_token)
-
-
-def begins_with_space(tokenizer: Any) -> bool:
-    """Whether the tokenizer puts a space before the text of a prompt (SentencePiece)."""
+def what_is_added(tokenizer: Any) -> tuple[bool, bool]:
+    """Whether a prompt begins with the tokenizer's first token, and whether the tokenizer puts a
+    space before its text (SentencePiece)."""
     text = rendered(tokenizer, student_messages("Who?", ["Ada."]))
     pieces = tokenizer.convert_ids_to_tokens(tokenizer.encode(text, add_special_tokens=False))
-    added = tokenizer.get_added_vocab()
-    return next(it for it in pieces if it not in added).startswith("\u2581")
-
-
-def _rendered(tokenizer: Any, messages: list[Message], *, prompt: bool = True) -> str:
-    try:
-        text = rendered(tokenizer, messages, prompt=prompt)
-    except ValueError as error:
-        raise ValueError(f"it refuses two exchanges ({error})") from None
-    return text.removeprefix(tokenizer.bos_token or "")
+    own = tokenizer.get_added_vocab()
+    spaced = next(it for it in pieces if it not in own).startswith("\u2581")
+    return bool(tokenizer.bos_token) and text.startswith(tokenizer.bos_token), spaced

@@ -1,7 +1,7 @@
 """Hosted training: a student that a service trains, in one job or two (`then: dpo`)."""
 
 import json
-from collections.abc import Mapping
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -87,35 +87,27 @@ class _Step:
 
     @property
     def job(self) -> dict[str, Any]:
-        """id, model (the student's base), started_from, fine_tuned_model, trained_tokens, and
-        seconds, of all jobs so far."""
+        """What `_run` wrote of it; `seconds` are of all jobs so far."""
         return dict(read_json(self.target / "hosted" / JOB_FILE))
 
 
 def hosted_rows(dataset_dir: Path, recipe: Recipe) -> HostedRows:
-    """The rows, and with `then: dpo` the pairs.
-
-    Raises:
-        SetupError: rows or pairs that a service does not take.
-    """
-
-    def rows(split: str) -> list[list[Message]]:
-        return list(training_messages(dataset_dir, split).values())
-
+    """The rows, and with `then: dpo` the pairs."""
+    train, valid = ([*training_messages(dataset_dir, it).values()] for it in ("train", "valid"))
     pairs = _preference_lines(recipe) if recipe.then == "dpo" else ()
-    return HostedRows(Path(dataset_dir), recipe.student_model, rows("train"), rows("valid"), pairs)
+    return HostedRows(Path(dataset_dir), recipe.student_model, train, valid, pairs)
 
 
 def _preference_lines(recipe: Recipe) -> Lines:
-    """`{"input": {"messages": […]}, "preferred_output": […], "non_preferred_output": […]}` a line.
-
-    https://platform.openai.com/docs/guides/direct-preference-optimization: one turn, and each
-    output one message of the assistant.
-    """
-    names = "preferred_output", "non_preferred_output"
+    """https://platform.openai.com/docs/guides/direct-preference-optimization: one turn, and each
+    output one message of the assistant."""
     return [
-        {"input": {"messages": prompt}} | dict(zip(names, outputs, strict=True))
-        for prompt, *outputs in (pair.values() for pair in preference_pairs(recipe))
+        {
+            "input": {"messages": pair["prompt"]},
+            "preferred_output": pair["chosen"],
+            "non_preferred_output": pair["rejected"],
+        }
+        for pair in preference_pairs(recipe)
     ]
 
 
@@ -128,9 +120,6 @@ def train_hosted(rows: HostedRows, recipe: Recipe) -> HostedStudent:
 
     Each job writes `artefacts/students/<run_name>-<fingerprint>/`: hosted/job.json, metrics.jsonl,
     README.md; the second one also second.jsonl, its curve.
-
-    Raises:
-        SetupError: too few rows, too dear, refused, failed, or not done in hosted_timeout_h.
     """
     settings = require_service(recipe)
     steps = _steps(rows, recipe, settings.address)
@@ -158,29 +147,26 @@ def train_hosted(rows: HostedRows, recipe: Recipe) -> HostedStudent:
 def _steps(rows: HostedRows, recipe: Recipe, address: str) -> list[_Step]:
     """The jobs: on the rows, and with `then: dpo` a second one, from its student, on the pairs."""
 
-    def step(
-        what: str, method: str, train: Lines, valid: Lines, *, inputs: Mapping[str, Any], **how: Any
-    ) -> _Step:
+    def step(what: str, method: str, how: Any, train: Lines, valid: Lines, inputs: Any) -> _Step:
         if recipe.learning_rate_multiplier:
             how["learning_rate_multiplier"] = recipe.learning_rate_multiplier
         told = {"type": method, method: {"hyperparameters": how}}
         extra = {"trainingType": recipe.training_type} if recipe.training_type else {}
         asked = {"model": rows.base, "method": told, "seed": recipe.seed, "extra_body": extra}
-        made_of = {**asked, **inputs}
+        made_of = asked | inputs
         tokens = len(jsonl(train)) // BYTES_PER_TOKEN * how["n_epochs"]
         target = artefact_dir("students", recipe.run_name, made_of)
         return _Step(what, asked, train, valid, tokens, fingerprint(made_of), target)
 
+    rows_of = {"train": fingerprint(rows.train), "valid": fingerprint(rows.valid)}
     train, valid = _chats(rows.train), _chats(rows.valid)
-    inputs = {"service": address, "train": fingerprint(rows.train)}
-    inputs |= {"valid": fingerprint(rows.valid)}
-    epochs = int(recipe.num_epochs)
-    first = step("training rows", "supervised", train, valid, inputs=inputs, n_epochs=epochs)
+    how: dict[str, Any] = {"n_epochs": int(recipe.num_epochs)}
+    first = step("training rows", "supervised", how, train, valid, {"service": address} | rows_of)
     if recipe.then != "dpo":
         return [first]
-    inputs = {"after": first.name, "pairs": fingerprint(rows.pairs)}
     how = {"n_epochs": recipe.then_epochs, "beta": recipe.dpo_beta}
-    second = step("preference pairs", "dpo", rows.pairs, (), inputs=inputs, **how)
+    inputs = {"after": first.name, "pairs": fingerprint(rows.pairs)}
+    second = step("preference pairs", "dpo", how, rows.pairs, (), inputs)
     return [first, replace(second, before=first)]
 
 
@@ -216,21 +202,21 @@ def _check(steps: list[_Step], base: str, recipe: Recipe, service: Service) -> N
 def _run(client: Any, step: _Step, rows: HostedRows, *, timeout_s: float) -> None:
     """Have a step's job done, and write its student."""
     before = step.before
-    started_from = before.job["fine_tuned_model"] if before else rows.base
-    asked: Mapping[str, Any] = step.asked | {"model": started_from}
+    earlier = before.job if before else {"fine_tuned_model": rows.base, "seconds": 0}
+    started_from = earlier["fine_tuned_model"]
+    asked = step.asked | {"model": started_from}
     job = submitted(client, train=step.train, valid=step.valid, asked=asked, name=step.name)
     job = wait(client, job, timeout_s=timeout_s)
     curve = loss_curve(client, job.id)
     seconds = max(0, (job.finished_at or job.created_at) - job.created_at)
     facts = {"id": job.id, "model": rows.base, "started_from": started_from}
     facts |= {"fine_tuned_model": job.fine_tuned_model, "trained_tokens": job.trained_tokens}
-    facts["seconds"] = seconds + (before.job["seconds"] if before else 0)
+    facts["seconds"] = seconds + earlier["seconds"]
     with building(step.target) as folder:
         write_json(folder / "hosted" / JOB_FILE, facts)
-        first = read_jsonl(before.target / "metrics.jsonl") if before else curve
-        write_jsonl(folder / "metrics.jsonl", first)
+        write_jsonl(folder / ("second.jsonl" if before else "metrics.jsonl"), curve)
         if before:
-            write_jsonl(folder / "second.jsonl", curve)
+            shutil.copyfile(before.target / "metrics.jsonl", folder / "metrics.jsonl")
         write_text(
             folder / "README.md",
             f"""# A RAFT student of {rows.base}

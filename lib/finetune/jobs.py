@@ -1,8 +1,7 @@
 """A client of fine-tuning jobs: files and jobs are sent once, found again, and waited for.
 
-https://platform.openai.com/docs/api-reference/fine-tuning. A file has the hash of its content in
-its name, a job has the fingerprint of what it trains in its metadata. So a run that was killed, or
-whose reply was lost, finds both again and waits on; by the job's id where metadata are not kept.
+https://platform.openai.com/docs/api-reference/fine-tuning. A file is found by its name, the hash of
+its content; a job by the fingerprint in its metadata, or by its id where these are not kept.
 """
 
 import json
@@ -38,18 +37,16 @@ def explained(settings: EndpointSettings, model: str, service: Service) -> Itera
     """Errors of the SDK as one line with a remedy."""
     import openai
 
-    where = f"The service at {settings.address}"
     try:
         yield
         return
-    except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-        said = f"refuses the key or the model {model} ({short(error)}). Check both in .env"
     except openai.APIStatusError as error:
-        said = f"refuses ({short(error)}). Mend that"
+        said = f"refuses ({short(error)}). Check key and model ({model}), or mend what it says"
     except openai.APIError as error:
         said = f"cannot be reached ({short(error)}). Wait"
-    said = f"{where} {said}, then run this again: what was submitted goes on there, and is found."
-    raise SetupError(" ".join(filter(None, (said, service.endings(model)))))
+    said = f"The service at {settings.address} {said}, then run this again: what was submitted "
+    said += f"goes on there, and is found. {service.endings(model)}"
+    raise SetupError(said.rstrip())
 
 
 def submitted(
@@ -92,14 +89,13 @@ def _uploaded(client: Any, lines: Lines) -> str:
     import openai
 
     name, content = f"openbook-{fingerprint(lines)}.jsonl", jsonl(lines)
-    sent = {"file": (name, content), "purpose": "fine-tune"}
 
     def found() -> Any:
         listed = islice(client.files.list(purpose="fine-tune", limit=1000), _LISTED)
-        return next((f for f in listed if f.filename == name and f.status in _USABLE), None)
+        return next((it for it in listed if it.filename == name and it.status in _USABLE), None)
 
-    file = found()
-    if file is None:
+    sent: dict[str, Any] = {"file": (name, content), "purpose": "fine-tune"}
+    if (file := found()) is None:
         try:  # a retry of the SDK would not look whether it has arrived
             file = client.with_options(max_retries=0).files.create(**sent)
         except openai.APIError:
@@ -139,10 +135,8 @@ def wait(client: Any, job: Any, *, timeout_s: float) -> Any:
     if job.fine_tuned_model:
         print(f"{time.strftime('%H:%M')} job {job.id} · {job.fine_tuned_model}", flush=True)
         return job
-    reason = "no reason given"
-    if error := job.error:
-        about = f", about {error.param}" if error.param else ""
-        reason = f"{error.code}: {error.message}{about}" if error.message else reason
+    told = (getattr(job.error, name, None) for name in ("code", "message", "param"))
+    reason = ", ".join(filter(None, told)) or "no reason given"
     raise SetupError(
         f"The job {job.id} is {job.status} ({short(reason)}). Mend that, then run this again: the "
         "next run submits a new one."

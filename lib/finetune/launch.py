@@ -1,7 +1,6 @@
 """The rows and the training of 2_finetune.ipynb, for a student of this machine or of a service.
 
-A training here is a process of its own, whose log comes line by line: its memory is free
-afterwards, and when it is killed, the kernel lives.
+A training here is a process of its own: when it is killed, the kernel lives.
 """
 
 import os
@@ -56,21 +55,18 @@ def run_training(rows: PreparedRows | HostedRows, recipe: Recipe) -> Any:
     config_path = home() / "runs" / recipe.run_name / "training.json"
     write_json(config_path, notebook_values(recipe, "2_finetune"))
     if (gpus := torch.cuda.device_count()) > 1:
+        command = ["env", f"OPENBOOK_HOME={home()}", ".venv/bin/torchrun", "--nproc-per-node"]
+        command += [str(gpus), "-m", _MODULE, str(config_path)]
         print(
             f"{gpus} GPUs are here, and this cell uses one. To use all, interrupt it, run this in "
-            f"a terminal, and run the cell again:\n{torchrun_command(config_path, gpus)}"
+            "a terminal, and run the cell again:\n"
+            f"cd {shlex.quote(str(PROJECT_DIR))} && {shlex.join(command)}"
         )
     log_path = config_path.with_name("training.log")
     code = _stream([sys.executable, "-m", _MODULE, str(config_path)], log_path)
     if code:
         raise _why(code, log_path, rows, recipe)
     return find_trained(rows, recipe, reused=False)
-
-
-def torchrun_command(config_path: Path, processes: int) -> str:
-    torchrun = ["env", f"OPENBOOK_HOME={home()}", ".venv/bin/torchrun"]
-    options = ["--nproc-per-node", str(processes), "-m", _MODULE, str(config_path)]
-    return f"cd {shlex.quote(str(PROJECT_DIR))} && {shlex.join([*torchrun, *options])}"
 
 
 def _stream(command: list[str], log_path: Path) -> int:

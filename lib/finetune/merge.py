@@ -23,6 +23,7 @@ from lib.store import building, fingerprint, read_json, write_json
 
 _COPY_UP_TO_BYTES = 64 * 2**20
 _OF_PICTURES = ("processor_config.json", "preprocessor_config.json")
+_OF_WHOLE = (*WEIGHT_FILES, *_OF_PICTURES)
 _COMPARED, _COMPARED_TOKENS = 20, 16  # answers of adapter and merged model, and their length
 
 
@@ -39,9 +40,6 @@ def merge_adapter(base_dir: Path, adapter_dir: Path, *, rows: PreparedRows, dtyp
 
     Servers do not load adapters, and merged weights generate faster. The base has its full
     precision, also where training had it quantised: merging into 4 bit changes the answers.
-
-    Raises:
-        CheckFailed: the merged model does not answer as the adapter does.
     """
     import torch
 
@@ -64,7 +62,7 @@ def merge_adapter(base_dir: Path, adapter_dir: Path, *, rows: PreparedRows, dtyp
     return merged.cpu(), said
 
 
-def _greedy(model: Any, prompt: Any) -> list[int]:
+def _greedy(model: Any, prompt: Any) -> Any:
     """The first tokens that it answers."""
     made = model.generate(
         input_ids=prompt.to(model.device),
@@ -76,8 +74,7 @@ def _greedy(model: Any, prompt: Any) -> list[int]:
         max_new_tokens=_COMPARED_TOKENS,
         pad_token_id=0,
     )
-    tokens: list[int] = made[0, prompt.shape[1] :].tolist()
-    return tokens
+    return made[0, prompt.shape[1] :].tolist()
 
 
 def save_model(model: Any, model_dir: Path, *, tokenizer: Any) -> None:
@@ -126,10 +123,7 @@ def prepare_baseline(base: Base, *, chat_template: str) -> Path:
         with building(target) as scratch:
             part = trains_a_part(base.folder)
             for path in sorted(base.folder.iterdir()):
-                of_whole = path.suffix == ".safetensors" or path.name in (
-                    *WEIGHT_FILES,
-                    *_OF_PICTURES,
-                )
+                of_whole = path.suffix == ".safetensors" or path.name in _OF_WHOLE
                 if path.is_file() and not (part and of_whole):
                     _copy_or_link(path, scratch / path.name)
             if part:
@@ -150,42 +144,41 @@ def _copy_or_link(source: Path, target: Path) -> None:
 
 
 def write_model_card(
-    path: Path,
+    folder: Path,
     rows: PreparedRows,
     settings: Mapping[str, Any],
     history: list[HistoryPoint],
-    seconds: float,
     merged: str,
 ) -> None:
     """Describe the student in the hub's model-card format; `merged` is what was compared."""
-    adapted = (path.parent / "adapter").is_dir()
     what = "every weight was trained"
-    if adapted:
-        what = f"`adapter/` is the adapter alone\n({merged})"
+    if (folder / "adapter").is_dir():
+        what = f"an adapter was merged into its base\n({merged})"
     elif merged:
         what = f"an adapter was merged\n({merged}), and then {what}"
     first = " of the first training" if settings.get("then") else ""
-    base, table = rows.base, "\n".join(f"| `{name}` | {it} |" for name, it in settings.items())
+    base, licence = rows.base, licence_of(rows.base.folder)
+    table = "\n".join(f"| `{name}` | {it} |" for name, it in settings.items())
     write_text(
-        path,
+        folder / "README.md",
         f"""---
 base_model: {base.name}
-library_name: {"peft" if adapted else "transformers"}
-tags: [raft, {"lora, " if adapted else ""}retrieval-augmented-fine-tuning]
-license: {licence_of(base.folder)}
+library_name: transformers
+tags: [raft, {"lora, " if merged else ""}retrieval-augmented-fine-tuning]
+license: {licence}
 ---
 
 # A RAFT student of {base.name}
 
 Fine-tuned to answer a question from a context of one oracle document among distractors, or to say
-that the documents do not hold the answer (RAFT, arXiv:2403.10131). `merged/` is an ordinary
-causal language model; {what}.
+that the documents do not hold the answer (RAFT, arXiv:2403.10131). An ordinary causal language
+model; {what}.
 
 - Dataset: `{rows.dataset_dir.name}`: {rows.lengths}.
 - Validation loss{first}: {validation_said(history) or "there are no validation rows"}. It counts
   completions only.
-- Training took {minutes(seconds)} (minutes:seconds).
-- Licence: the base model's, `{licence_of(base.folder)}`; read it before you pass the student on.
+- Training took {minutes(max(point["seconds"] for point in history))} (minutes:seconds).
+- Licence: the base model's, `{licence}`; read it before you pass the student on.
 - Write prompts with the tokenizer's chat template; decode greedily.
 
 | setting | value |

@@ -22,12 +22,19 @@ def load_model(rows: PreparedRows, recipe: Recipe) -> Any:
     What is trained is float32: the adapters beside a bf16 or quantised model, or else all weights.
     """
     import torch
+    from transformers import BitsAndBytesConfig
 
     on_gpu, frozen = torch.cuda.is_available(), recipe.method != "full"
     dtype = torch.bfloat16 if frozen and on_gpu and has_bf16() else torch.float32
     options: dict[str, Any] = {}
     if recipe.method in ("qlora", "lora_8bit"):
-        options["quantization_config"] = _quantisation(recipe.method)
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_8bit=recipe.method == "lora_8bit",
+            load_in_4bit=recipe.method == "qlora",
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,  # arXiv:2305.14314
+            bnb_4bit_compute_dtype=torch.bfloat16 if has_bf16() else torch.float32,
+        )
         options["device_map"] = {"": torch.cuda.current_device() if on_gpu else "cpu"}
     model = load_weights(rows.base.folder, dtype=dtype, **options)
     if recipe.method == "qlora" and not on_gpu:
@@ -37,20 +44,6 @@ def load_model(rows: PreparedRows, recipe: Recipe) -> Any:
         _require_mergeable(adapted, recipe.from_adapter)
         return adapted, None
     return model, lora_config(recipe, model) if frozen else None
-
-
-def _quantisation(method: str) -> Any:
-    import torch
-    from transformers import BitsAndBytesConfig
-
-    if method == "lora_8bit":
-        return BitsAndBytesConfig(load_in_8bit=True)
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,  # arXiv:2305.14314
-        bnb_4bit_compute_dtype=torch.bfloat16 if has_bf16() else torch.float32,
-    )
 
 
 def _prepare_4_bit_for_cpu(model: Any) -> None:
@@ -98,22 +91,13 @@ def lora_config(recipe: Recipe, model: Any) -> Any:
 def has_bf16() -> bool:
     """Whether training multiplies in bf16; what is trained stays in float32.
 
-    torch also says yes of older GPUs, which emulate it slowly.
+    Of a CPU it is measured, as names do not tell. Float32 took 1.5 to 2.2 times as long with AMX,
+    1.4 to 2.0 with AVX-512 BF16 alone, 0.4 to 0.5 with neither (two cores, idle and busy).
     """
     import torch
 
-    if torch.cuda.is_available():
+    if torch.cuda.is_available():  # older GPUs emulate it slowly
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return _cpu_multiplies_bf16()
-
-
-def _cpu_multiplies_bf16() -> bool:
-    """Whether this CPU multiplies bf16 faster than float32: measured here, as names of CPUs do not
-    tell. Float32 took 1.5 to 2.2 times as long with AMX, 1.4 to 2.0 with AVX-512 BF16 alone, 0.4 to
-    0.5 with neither (two cores, idle and busy). With AMX it trains 2,300 tokens/s a core in place
-    of 1,500, in two thirds of the memory."""
-    import torch
-
     return _product_s(torch.float32) > _CLEARLY_FASTER * _product_s(torch.bfloat16)
 
 
@@ -139,7 +123,7 @@ def adapter_dir(from_adapter: str) -> Path:
     for folder in (path, path / "adapter"):
         if (weights := folder / "adapter_model.safetensors").is_file():
             if wrong := wrong_content(weights):
-                raise SetupError(f"from_adapter: {portable(weights)} {wrong}.")
+                raise SetupError(f"from_adapter: {portable(weights)} {wrong}")
             return folder
     raise SetupError(
         f"from_adapter is '{from_adapter}', and no adapter_model.safetensors is there. Give the "
@@ -151,15 +135,12 @@ def _require_mergeable(adapted: Any, from_adapter: str) -> None:
     """Before it is trained: TRL reads the output's weights past an adapter on them, and one on an
     embedding that is tied to them would change both when it is merged."""
     model, kind = adapted.get_base_model(), adapted.peft_config["default"].peft_type.value
-    layers = {"lm_head": model.get_output_embeddings()}
-    if getattr(model.config.get_text_config(), "tie_word_embeddings", False):
-        layers["embed_tokens"] = model.get_input_embeddings()
-    on = [name for name, layer in layers.items() if hasattr(layer, "lora_A")]
-    if kind != "LORA" or on:
+    ends = (model.get_input_embeddings(), model.get_output_embeddings())
+    if kind != "LORA" or any(hasattr(layer, "lora_A") for layer in ends):
         raise SetupError(
-            f"from_adapter is '{from_adapter}', an adapter of kind {kind}"
-            f"{f' on {on[0]}' if on else ''}, which cannot be trained on and merged. Give a LoRA "
-            "adapter of the layers between the embeddings and the output."
+            f"from_adapter is '{from_adapter}', an adapter of kind {kind} or on the embeddings or "
+            "the output, which cannot be trained on and merged. Give a LoRA adapter of the layers "
+            "between the embeddings and the output."
         )
 
 

@@ -1,5 +1,6 @@
 """A model's folder: whether it is whole, as far as names, sizes and starts of files tell."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -8,45 +9,37 @@ from lib.store import read_json
 
 EMBEDDED_MODEL_DIR = PROJECT_DIR / "offline" / "student"
 WEIGHT_FILES = _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
+_TOKENIZERS = "tokenizer.json", "tokenizer.model"
+NEEDED = (("config.json",), WEIGHT_FILES, _TOKENIZERS)  # of each one
+_OBJECTS = ("config.json", "generation_config.json", _INDEX)
 
 
 def missing_in_folder(folder: Path) -> str:
     """What the model lacks, and the remedy; "" = nothing."""
-    if not (folder / "config.json").is_file():
-        if folder == EMBEDDED_MODEL_DIR:
+    for names in NEEDED:
+        if not any((folder / name).is_file() for name in names):
             return (
-                f"The embedded student is not in {portable(folder)}. "
-                "Build it: python -m offline.build."
+                f"{folder} holds no {' or '.join(names)}. Give the folder of a whole model (of an "
+                "adapter its merged one); convert weights of another format: load them with "
+                "transformers and save_pretrained() them."
             )
-        return f"{folder} holds no config.json, so it is not a model. Give the folder of a model."
-    if not any((folder / name).is_file() for name in WEIGHT_FILES):
-        return (
-            f"{folder} holds neither {_WEIGHTS} nor {_INDEX}, and only these are loaded. Give the "
-            "folder of a whole model (of an adapter its merged one), with all its files; convert "
-            "other weights: load them with transformers and save_pretrained() them."
-        )
     if (folder / "adapter_config.json").is_file():
         return (
             f"{folder} holds an adapter beside its model (adapter_config.json), which transformers "
             "would load on top of it. Move the adapter's files into a folder of their own."
         )
-    if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
-        return f"{folder} holds no tokenizer.json or tokenizer.model. Put its tokenizer there."
-    try:
-        weights = _weight_files(folder)
-    except (ValueError, TypeError, AttributeError) as error:
-        return (
-            f"{folder / _INDEX} cannot be read ({type(error).__name__}). Copy or download it again."
-        )
-    if absent := [path.name for path in weights if not path.is_file()]:
-        return (
-            f"{folder} lacks {len(absent)} of {len(weights)} files of its weights ({absent[0]} …). "
-            "Copy or download the model again."
-        )
-    for path in (*weights, folder / "tokenizer.json", folder / "tokenizer.model"):
-        if path.is_file() and (wrong := wrong_content(path)):
-            return f"{path} {wrong}."
-    return ""
+    for path in (folder / name for name in _OBJECTS if (folder / name).is_file()):
+        with suppress(ValueError):
+            if isinstance(read_json(path), dict):
+                continue
+        return f"{path} is not a JSON object. Copy or download it again."
+    tokenizers = [folder / name for name in _TOKENIZERS if (folder / name).is_file()]
+    wrong = (
+        f"{path} {said}"
+        for path in (*_weight_files(folder), *tokenizers)
+        if (said := wrong_content(path))
+    )
+    return next(wrong, "")
 
 
 def _weight_files(folder: Path) -> list[Path]:
@@ -57,21 +50,20 @@ def _weight_files(folder: Path) -> list[Path]:
 
 
 def wrong_content(path: Path) -> str:
-    """What is wrong with a file of a model; "" = nothing that is seen from its size and start."""
+    """What is wrong with a file of a model, as far as its size and start tell; "" = nothing."""
     from safetensors import SafetensorError
 
+    if not path.is_file():
+        return "is not there. Copy or download the model again."
     with path.open("rb") as file:
         if file.read(8) == b"version ":
-            return (
-                "is a pointer of Git LFS, not the file. Run `git lfs pull` in that folder, or "
-                "download the file"
-            )
+            return "is a pointer of Git LFS. Run `git lfs pull` in that folder, or download it."
     try:
         if path.suffix == ".safetensors":
             _shapes(path)
-    except SafetensorError as error:
-        wrong = "is cut off" if "not fully covered" in str(error) else "is not a file of weights"
-        return f"{wrong}: {path.stat().st_size:,} bytes. Copy or download it again"
+    except SafetensorError:
+        size = f"{path.stat().st_size:,} bytes"
+        return f"is cut off, or not a file of weights: {size}. Copy or download it again."
     return ""
 
 
@@ -106,8 +98,7 @@ def trains_a_part(model_dir: Path) -> bool:
 def load_weights(model_dir: Path, **options: Any) -> Any:
     """The causal language model of a folder: no pickle and no code of it is run.
 
-    Raises:
-        SetupError: a weight is not in the files. Transformers warns and draws it at random.
+    Of a weight that is not in the files transformers only warns, and draws it at random.
     """
     from transformers import AutoModelForCausalLM
 

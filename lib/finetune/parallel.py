@@ -53,46 +53,20 @@ def _typed_processes() -> int:
     return int(typed[0]) if typed and typed[0].isdigit() else 1
 
 
-def sharding_watch(parallel: str) -> Any:
-    """A callback that stops a training whose weights are not divided, though it was asked for.
+def require_divided(model: Any, parallel: str) -> None:
+    """Stop where each process has whole weights, though they were to be divided: accelerate turns
+    FSDP into DDP without a word where it does not know the device."""
+    if parallel == "ddp" or processes_wanted() == 1:
+        return
+    from torch.distributed.tensor import DTensor
 
-    accelerate turns FSDP into DDP without a word where it does not know the device.
-    """
-    from transformers import TrainerCallback
-
-    class ShardingWatch(TrainerCallback):
-        def on_train_begin(self, args: Any, state: Any, control: Any, **known: Any) -> None:
-            if args.world_size == 1 or parallel == "ddp":
-                return
-            from torch.distributed.tensor import DTensor
-
-            whole = [
-                name
-                for name, weight in known["model"].named_parameters()
-                if not isinstance(weight, DTensor) and not hasattr(weight, "ds_id")  # FSDP2, ZeRO-3
-            ]
-            if whole:
-                raise SetupError(
-                    f"parallel is '{parallel}', and {len(whole)} weights are whole in each process "
-                    f"(such as {whole[0]}). On this device set parallel to 'ddp'."
-                )
-
-    return ShardingWatch()
-
-
-def whole_state(trainer: Any) -> dict[str, Any] | None:
-    """All weights, in the first process, of a model that is divided; None: it has them itself."""
-    if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):
-        return None
-    state: dict[str, Any] = trainer.accelerator.get_state_dict(trainer.model_wrapped)
-    return state
-
-
-def free_model(trainer: Any) -> None:
-    """Give the memory of the trained model back, before another is loaded."""
-    import torch
-
-    trainer.accelerator.free_memory()
-    trainer.model = trainer.model_wrapped = trainer.optimizer = None
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    whole = [
+        name
+        for name, weight in model.named_parameters()
+        if not isinstance(weight, DTensor) and not hasattr(weight, "ds_id")  # FSDP2, ZeRO-3
+    ]
+    if whole:
+        raise SetupError(
+            f"parallel is '{parallel}', and {len(whole)} weights are whole in each process (such "
+            f"as {whole[0]}). On this device set parallel to 'ddp'."
+        )

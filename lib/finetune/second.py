@@ -29,29 +29,19 @@ _PAIR = ("prompt", "chosen", "rejected")
 
 
 def second_inputs(recipe: Recipe) -> dict[str, Any]:
-    """What a second training is made of, for the student's name; {} = there is none.
-
-    Raises:
-        SetupError: DPO has no file of preferences.
-    """
+    """What a second training is made of, for the student's name; {} = there is none."""
     if not recipe.then:
         return {}
-    knobs = ["then", "then_steps", "then_learning_rate"]
-    if recipe.then == "grpo":
-        knobs.append("num_generations")
-    made_of = {name: getattr(recipe, name) for name in knobs}
+    own = "dpo_beta" if recipe.then == "dpo" else "num_generations"
+    names = ("then", "then_steps", "then_learning_rate", own)
+    made_of = {name: getattr(recipe, name) for name in names}
     if recipe.then == "dpo":
-        made_of["dpo_beta"] = recipe.dpo_beta
-        made_of["preferences"] = file_sha256(preferences_file(recipe))
+        made_of["preferences"] = file_sha256(_preferences_file(recipe))
     return made_of
 
 
 def check_second(rows: PreparedRows, recipe: Recipe) -> None:
-    """Before the first training.
-
-    Raises:
-        SetupError: an answer of a pair is too long, or too few training rows can be rewarded.
-    """
+    """Stop before the first training where the second one could not use its pairs or rows."""
     if recipe.then == "grpo":  # with fewer, TRL makes no update at all
         replies, found = recipe.batch_size * recipe.gradient_accumulation_steps, len(_prompts(rows))
         if found < (needed := replies // recipe.num_generations):
@@ -77,8 +67,7 @@ def train_again(folder: Path, rows: PreparedRows, recipe: Recipe, *, scratch_dir
 
     print(f"Second training, {recipe.then.upper()}: {recipe.then_steps:,} updates.", flush=True)
     torch.manual_seed(recipe.seed)
-    make = _dpo_trainer if recipe.then == "dpo" else _grpo_trainer
-    trainer = make(rows, recipe, _arguments(recipe, scratch_dir))(
+    trainer = _trainer_of(rows, recipe, scratch_dir)(
         model=load_weights(folder / "merged", dtype=torch.float32),
         processing_class=rows.tokenizer,
         callbacks=[training_watch(folder / "second.jsonl", rate_knob="then_learning_rate")],
@@ -94,31 +83,34 @@ def train_again(folder: Path, rows: PreparedRows, recipe: Recipe, *, scratch_dir
         adapter.rename(folder / f"adapter-before-{recipe.then}")
 
 
-def _dpo_trainer(rows: PreparedRows, recipe: Recipe, arguments: dict[str, Any]) -> Any:
+def _trainer_of(rows: PreparedRows, recipe: Recipe, scratch_dir: Path) -> Any:
+    """TRL's trainer with its settings and rows; the model is still to be given."""
+    import trl
     from datasets import Dataset, disable_progress_bars
-    from trl import DPOConfig, DPOTrainer
 
-    disable_progress_bars()  # of its tokenizing, which ends in a moment
-    control = control_tokens(rows.tokenizer)
-    pairs = [
-        {name: as_text(pair[name], control) for name in _PAIR} for pair in preference_pairs(recipe)
-    ]
-    config = DPOConfig(**arguments, beta=recipe.dpo_beta, max_length=None)
-    return partial(DPOTrainer, args=config, train_dataset=Dataset.from_list(pairs))
-
-
-def _grpo_trainer(rows: PreparedRows, recipe: Recipe, arguments: dict[str, Any]) -> Any:
-    from datasets import Dataset
-    from trl import GRPOConfig, GRPOTrainer
-
+    arguments = shared_arguments(recipe, scratch_dir, updates=recipe.then_steps)
+    arguments |= {
+        "max_steps": recipe.then_steps,
+        "learning_rate": recipe.then_learning_rate,
+        "lr_scheduler_type": "cosine",
+        "bf16": not arguments["use_cpu"] and has_bf16(),
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "report_to": "none",
+    }
+    if recipe.then == "dpo":
+        disable_progress_bars()  # of its tokenizing, which ends in a moment
+        control = control_tokens(rows.tokenizer)
+        pairs = [{n: as_text(pair[n], control) for n in _PAIR} for pair in preference_pairs(recipe)]
+        config = trl.DPOConfig(**arguments, beta=recipe.dpo_beta, max_length=None)
+        return partial(trl.DPOTrainer, args=config, train_dataset=Dataset.from_list(pairs))
     most = rows.lengths.max_completion_tokens
     if rows.model_limit_tokens:
         most = min(most, rows.model_limit_tokens - max(row.prompt_tokens for row in rows.train))
-    config = GRPOConfig(
-        **arguments, num_generations=recipe.num_generations, max_completion_length=most
-    )
-    dataset = Dataset.from_list(_prompts(rows))
-    return partial(GRPOTrainer, reward_funcs=list(REWARDS), args=config, train_dataset=dataset)
+    arguments |= {"num_generations": recipe.num_generations, "max_completion_length": most}
+    prompts, rewards = Dataset.from_list(_prompts(rows)), list(REWARDS)
+    config = trl.GRPOConfig(**arguments)
+    return partial(trl.GRPOTrainer, reward_funcs=rewards, args=config, train_dataset=prompts)
 
 
 def _prompts(rows: PreparedRows) -> list[dict[str, Any]]:
@@ -136,23 +128,10 @@ def _prompts(rows: PreparedRows) -> list[dict[str, Any]]:
     ]
 
 
-def _arguments(recipe: Recipe, scratch_dir: Path) -> dict[str, Any]:
-    arguments = shared_arguments(recipe, scratch_dir, updates=recipe.then_steps)
-    return arguments | {
-        "max_steps": recipe.then_steps,
-        "learning_rate": recipe.then_learning_rate,
-        "lr_scheduler_type": "cosine",
-        "bf16": not arguments["use_cpu"] and has_bf16(),
-        "logging_steps": 1,
-        "save_strategy": "no",
-        "report_to": "none",
-    }
-
-
 # --- the pairs -----------------------------------------------------------------------------------
 
 
-def preferences_file(recipe: Recipe) -> Path:
+def _preferences_file(recipe: Recipe) -> Path:
     path = expanded(recipe.preferences_path)
     path = home() / path if (home() / path).exists() else path
     if path.is_dir():
@@ -166,27 +145,20 @@ def preferences_file(recipe: Recipe) -> Path:
 
 
 def preference_pairs(recipe: Recipe) -> list[dict[str, Any]]:
-    """`{"prompt": [messages], "chosen": [message], "rejected": [message], …}` a line.
-
-    Raises:
-        SetupError: there is no such file, or it holds something else.
-    """
-    path, pairs = preferences_file(recipe), []
+    """`{"prompt": [messages], "chosen": [message], "rejected": [message], …}` a line."""
+    path = _preferences_file(recipe)
     try:
         rows = read_jsonl(path)
     except ValueError as error:
         raise SetupError(f"{portable(path)} is not JSONL ({error}). Write it again.") from None
-    for number, row in enumerate(rows, start=1):
-        if not _is_pair(row):
-            raise SetupError(
-                f"{portable(path)}, line {number} is not a pair: expected prompt, a list of "
-                "messages, and chosen and rejected, two different answers, each one message of the "
-                "assistant. Mend the line or remove it."
-            )
-        pairs.append({name: row[name] for name in _PAIR})
-    if not pairs:
-        raise SetupError(f"{portable(path)} has no pairs. Convert a dataset with refusals.")
-    return pairs
+    wrong = next((n for n, row in enumerate(rows, start=1) if not _is_pair(row)), not rows)
+    if wrong:
+        raise SetupError(
+            f"{portable(path)}, line {wrong:d} is not a pair: expected prompt, a list of messages, "
+            "and chosen and rejected, two different answers, each one message of the assistant. "
+            "Mend the line or remove it; a file without lines needs a dataset with refusals."
+        )
+    return [{name: row[name] for name in _PAIR} for row in rows]
 
 
 def _is_pair(row: Any) -> bool:
@@ -202,8 +174,7 @@ def _is_pair(row: Any) -> bool:
     return False
 
 
-# --- the rewards: what rules can tell of replies, between 0 and 1 --------------------------------
-# TRL passes replies and, of each, the columns of its row.
+# --- the rewards: what rules can tell of replies, between 0 and 1; TRL passes columns of rows ----
 
 
 def format_reward(completions: Sequence[Any], refusal: Sequence[str], **_: Any) -> list[float]:
@@ -231,17 +202,14 @@ def answer_reward(
     **_: Any,
 ) -> list[float]:
     """The right answer (SQuAD's exact match), or a refusal where the row is one to refuse."""
-    return [
-        float(one.refused if what == "refuse" else _is_right(one, right))
-        for one, right, what in zip(_read(completions, refusal), answer, kind, strict=True)
-    ]
+    rewards = []
+    for one, right, what in zip(_read(completions, refusal), answer, kind, strict=True):
+        is_right = normalise(one.final_answer or "") == normalise(right)
+        rewards.append(float(one.refused if what == "refuse" else is_right and not one.refused))
+    return rewards
 
 
 REWARDS = (format_reward, quote_reward, answer_reward)
-
-
-def _is_right(one: ParsedAnswer, right: str) -> bool:
-    return not one.refused and normalise(one.final_answer or "") == normalise(right)
 
 
 def _read(completions: Sequence[Any], refusal: Sequence[str]) -> list[ParsedAnswer]:

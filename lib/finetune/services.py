@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
 
-from lib.endpoints import EndpointSettings, endpoint_settings, is_set_by_user
+from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.faults import short
 from lib.engine.prices import load_prices
 from lib.engine.transport import entra_token
@@ -14,7 +14,6 @@ from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR, SetupError, home
 
 _DATED = re.compile(r"(^ft:|-\d{4}-\d{2}-\d{2}|:.*$)")  # "ft:gpt-4o-2024-08-06:org::id"
-_MOST_OFTEN = 10  # rows that most services ask for at least
 
 
 @dataclass(frozen=True)
@@ -27,14 +26,14 @@ class Service:
 
     @property
     def min_rows(self) -> int:
-        return int(self.terms.get("min_rows", _MOST_OFTEN))
+        return int(self.terms.get("min_rows", 10))  # as most services have it
 
     def trains_on_preferences(self, model: str) -> bool:
         return any(fnmatchcase(_DATED.sub("", model), name) for name in self.dpo)
 
     def cost(self, model: str, tokens: int) -> tuple[float | None, str]:
         """(what training so many tokens costs, None = unknown; the currency)."""
-        price = self._model(model).get("price")
+        price = (self.models.get(_DATED.sub("", model)) or {}).get("price")
         return price and tokens * price / 1e6, load_prices().currency
 
     def endings(self, model: str) -> str:
@@ -48,9 +47,6 @@ class Service:
             said.append(note)
         return f"Known of it: {'; '.join(said)} (hosted.yaml, {self.as_of})." if said else ""
 
-    def _model(self, name: str) -> dict[str, Any]:
-        return self.models.get(_DATED.sub("", name)) or {}
-
 
 def service_of(base_url: str) -> Service:
     """By its host, from the user's hosted.yaml beside `.env`, else the project's."""
@@ -63,9 +59,7 @@ def service_of(base_url: str) -> Service:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
         found = [t for pattern, t in data["services"].items() if fnmatchcase(host, pattern)]
         terms = dict(*found[:1])
-        if not isinstance(models := terms.get("dpo", []), list):
-            raise TypeError(f"dpo of {host} is {models!r}, not a list of models")
-        names = tuple(map(str, models))
+        names = tuple(map(str, terms.get("dpo", [])))
         return Service(host, str(data["as_of"]), terms, names, dict(data["models"]))
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise SetupError(
@@ -81,14 +75,13 @@ def hosted_base(model: str) -> str:
 
 def require_service(recipe: Recipe) -> EndpointSettings:
     """Where the jobs run: the student's endpoint, whose key the baseline needs, too."""
-    roles = ("student", "baseline")
     try:
-        found = [endpoint_settings(role, deployment=recipe.student_model) for role in roles]
+        settings, baseline = (
+            endpoint_settings(role, deployment=recipe.student_model)
+            for role in ("student", "baseline")
+        )
     except SetupError as error:
-        if any(map(is_set_by_user, roles)):
-            raise
         raise SetupError(f"{error} In Azure, `azd up` makes one (docs/cloud.md).") from None
-    settings, baseline = found
     assert settings is not None
     assert baseline is not None
     if settings.base_url != baseline.base_url:

@@ -2,15 +2,12 @@
 
     context | question 1, completion 1 | question 2, completion 2 | …
 
-The context is computed once. Each branch sees the context and itself, not its siblings, and its
-positions follow the context's. Loss and gradients are those of the separate rows, in a fraction of
-the tokens. The branch point is the longest common prefix by tokens, but at least one prompt token
-stays in each branch: the token that predicts a completion's first one belongs to that branch alone,
-so every completion token is learnt.
+Each branch sees the context and itself, not its siblings, and its positions follow the context's.
+Loss and gradients are those of the separate rows, in a fraction of the tokens; with dropout, rows
+of one context share its mask. The branch point is the longest common prefix by tokens, but at least
+one prompt token stays in each branch: it predicts a completion's first token, which is learnt, too.
 
-With dropout in the model or its adapters, rows of one context share the context's mask. Related:
-Tree Training (arXiv:2511.00413), AReaL, NeMo Automodel's `prefix_tree` and TRL's `TreeRow` share
-prefixes of rollouts (docs/experiments.md).
+Related: Tree Training (arXiv:2511.00413) and others for rollouts (docs/experiments.md).
 """
 
 import inspect
@@ -113,16 +110,13 @@ def share_contexts(rows: Sequence[TokenRow], *, most_rows: int) -> list[Training
 
 
 def sharing_note(sequences: Sequence[TrainingSequence]) -> str:
-    """`1,660 of 1,689 rows share 456 contexts, the others have their own: 2.9 × fewer tokens`"""
+    """`1,660 of 1,689 rows share 456 contexts: 2.9 × fewer tokens.`"""
     sizes = [len(sequence.rows) for sequence in sequences if sequence.context_tokens]
     rows = [row for sequence in sequences for row in sequence.rows]
     whole = sum(len(row.input_ids) for row in rows)
     ratio = whole / sum(sequence.num_tokens for sequence in sequences)
-    contexts = f"{len(sizes):,} context{'s' if len(sizes) > 1 else ''}"
-    said = f"{len(rows):,} rows share {contexts}"
-    if sum(sizes) < len(rows):
-        said = f"{sum(sizes):,} of {said}, the others have their own"
-    return f"{said}: {ratio:.1f} × fewer tokens."
+    shared = f"{sum(sizes):,} of {len(rows):,} rows share {len(sizes):,} contexts"
+    return f"{shared}: {ratio:.1f} × fewer tokens."
 
 
 # --- what a model must be told ------------------------------------------------------------------

@@ -14,7 +14,6 @@ from lib.state import read_state, require_path
 from lib.store import read_jsonl
 
 Piece = tuple[str, bool]  # decoded text, and whether the loss counts it
-_NAMES = {"loss": "training", "validation_loss": "validation"}
 _PROMPT_CHARS = 600  # shown of a prompt
 
 
@@ -54,38 +53,28 @@ def show_trained_tokens(rows: PreparedRows | HostedRows, *, row: int = 0) -> Any
 def plot_loss(history: list[HistoryPoint]) -> tuple[Figure, str, str]:
     """The training loss over the steps, and the validation loss if there is one."""
     figure, axes = new_figure(3.2, width=7)
-    lines = {}
-    for key, style, colour in (("loss", "-", COLOURS[0]), ("validation_loss", "o--", COLOURS[1])):
-        lines[key] = points = [(point["step"], point[key]) for point in history if key in point]
-        if points:
-            axes.plot(*zip(*points, strict=True), style, color=colour, label=_NAMES[key])
+    styles = (("loss", "training", "-"), ("validation_loss", "validation", "o--"))
+    for (key, name, style), colour in zip(styles, COLOURS, strict=False):
+        if points := [(point["step"], point[key]) for point in history if key in point]:
+            axes.plot(*zip(*points, strict=True), style, color=colour, label=name)
     axes.set_xlabel("step")
     axes.set_ylabel("loss, nats per completion token")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False)
-    return (
-        figure,
-        "Lines of the loss over the steps of training.",
-        _reading(lines["validation_loss"]),
-    )
+    return figure, "Lines of the loss over the steps of training.", _reading(history)
 
 
-def _reading(validation: list[tuple[float, float]]) -> str:
+def _reading(history: list[HistoryPoint]) -> str:
     """Whether the loss on rows that were not trained fell, and whether it rose again."""
-    if len(validation) < 2:
+    points = [(it["validation_loss"], it["step"]) for it in history if "validation_loss" in it]
+    if len(points) < 2:
         return "There are no validation rows, so nothing is known of rows that were not trained."
-    best_step, best = min(validation, key=lambda point: point[1])
-    (_, first), (last_step, last) = validation[0], validation[-1]
-    said = f"The validation loss went from {first:.3f} to {last:.3f}"
-    if best_step == last_step:
-        return (
-            f"{said}, and was never lower: what was learnt helps with rows that were not trained."
-        )
-    if not best_step:
-        return f"{said}: training made it worse. Lower learning_rate."
-    return (
-        f"{said}; it was lowest, {best:.3f}, at step {best_step:g}: later steps memorise answers."
-    )
+    said, (best, at) = f"The validation loss {validation_said(history)}", min(points)
+    if at == points[-1][1]:
+        said += ", and was never lower: what was learnt helps with rows that were not trained"
+    elif at:
+        said += f"; it was lowest, {best:.3f}, at step {at:g}: later steps memorise answers"
+    return f"{said}."
 
 
 def show_learned(trained: Any) -> Any:

@@ -32,17 +32,8 @@ def training_sequences(
     return [TrainingSequence((row,), 0) for row in rows]
 
 
-def validation_sequences(
-    rows: Sequence[TokenRow], recipe: Recipe, *, shares: bool
-) -> list[TrainingSequence]:
-    """Those of like lengths side by side, so that little is padded."""
-    if not shares:
-        return sorted((TrainingSequence((row,), 0) for row in rows), key=_size)
-    return sorted(share_contexts(rows, most_rows=recipe.batch_size), key=_size)
-
-
-def _size(sequence: TrainingSequence) -> tuple[bool, int]:
-    """Shared ones apart from plain rows, which need no mask."""
+def padded_size(sequence: TrainingSequence) -> tuple[bool, int]:
+    """To sort by: those of like lengths side by side, shared ones apart, which need a mask."""
     return sequence.context_tokens > 0, sequence.num_tokens
 
 
@@ -50,14 +41,11 @@ def _size(sequence: TrainingSequence) -> tuple[bool, int]:
 class StepBatches:
     """Batches of sequences, each of about rows_per_step rows; a batch sampler for PyTorch.
 
-    Sequences of like lengths go together; plain rows apart from shared ones, which need a mask. The
-    same seed and epoch give the same batches, also after a kill and in every process.
-
-    An epoch has as many steps as with separate rows, and every row once. A context goes whole into
-    one step, which therefore has rows_per_step rows on average and fewer than twice as many; the
-    loss of an update is the mean over the completion tokens of its rows, however many. What differs
-    from drawing rows independently: rows of one context meet in one update, so its gradient is the
-    mean over fewer contexts.
+    The same seed and epoch give the same batches, also after a kill and in every process. An epoch
+    has as many steps as with separate rows, and every row once. A context goes whole into one step,
+    which therefore has rows_per_step rows on average and fewer than twice as many. Rows of one
+    context meet in one update, so its gradient is the mean over fewer contexts than of rows drawn
+    independently.
 
     Several processes take them in turn. The last ones are divided so that each process has one;
     with fewer sequences than processes left, accelerate repeats the first steps of the epoch.
@@ -74,32 +62,29 @@ class StepBatches:
         return math.ceil(sum(len(one.rows) for one in self.sequences) / self.rows_per_step)
 
     def __iter__(self) -> Iterator[list[int]]:
+        def size(place: int) -> tuple[bool, int]:
+            return padded_size(self.sequences[place])
+
+        def ends(order: list[int]) -> Iterator[int]:
+            return accumulate(len(self.sequences[place].rows) for place in order)
+
         order = list(range(len(self.sequences)))
         Random(f"{self.seed}:{self.epoch()}").shuffle(order)
-        order = [place for part in self._megabatches(order) for place in part]
-        ends = accumulate(len(self.sequences[place].rows) for place in order)
+        parts: dict[int, list[int]] = {}  # each is sorted by length, so that little is padded
+        for place, end in zip(order, ends(order), strict=True):
+            start = end - len(self.sequences[place].rows)
+            parts.setdefault(start // (_MEGABATCH_UPDATES * self.rows_per_update), []).append(place)
+        ordered = [sorted(part, key=size, reverse=True) for part in parts.values()]
+        # The longest of all goes first, so that too little memory shows at once.
+        ordered.sort(key=lambda part: size(part[0]), reverse=True)
+        order = [place for part in ordered for place in part]
         # A sequence belongs to the step in which its last row falls. None has more rows than
         # a step, so no step stays empty.
         batches: list[list[int]] = [[] for _ in range(len(self))]
-        for place, end in zip(order, ends, strict=True):
+        for place, end in zip(order, ends(order), strict=True):
             batches[math.ceil(end / self.rows_per_step) - 1].append(place)
         whole = len(batches) - len(batches) % self.processes
         rest = [place for batch in batches[whole:] for place in batch]
         if len(rest) >= self.processes:
             batches[whole:] = [rest[n :: self.processes] for n in range(self.processes)]
         return iter(batches)
-
-    def _megabatches(self, order: list[int]) -> list[list[int]]:
-        """Parts of the order, each sorted by length; the longest of all goes first, so that too
-        little memory shows at once."""
-        parts: dict[int, list[int]] = {}
-        seen = 0
-        for place in order:
-            parts.setdefault(seen // (_MEGABATCH_UPDATES * self.rows_per_update), []).append(place)
-            seen += len(self.sequences[place].rows)
-
-        def size(place: int) -> tuple[bool, int]:
-            return _size(self.sequences[place])
-
-        ordered = [sorted(part, key=size, reverse=True) for part in parts.values()]
-        return sorted(ordered, key=lambda part: size(part[0]), reverse=True)

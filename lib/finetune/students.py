@@ -3,7 +3,7 @@
 import math
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 from lib.endpoints import is_set_by_user
 from lib.finetune.model_files import (
     EMBEDDED_MODEL_DIR,
-    WEIGHT_FILES,
+    NEEDED,
     missing_in_folder,
     weight_shapes,
 )
@@ -25,10 +25,9 @@ from lib.store import folder_fingerprint
 GEMMA_MODEL_DIR = "artefacts/models/gemma-3-270m"  # offline/gemma.py makes it
 # Weights in safetensors only: a pickle runs code when it is loaded.
 _SMALL_FILES = ["*.json", "*.jinja", "tokenizer.model", "README.md", "LICENSE*"]
-_HUB_FILES = [*_SMALL_FILES, "*.safetensors"]
 # Copies of the weights in other layouts (gpt-oss, Mistral), and an adapter beside them
 _HUB_COPIES = ["*/*", "consolidated*", "params.json", "tekken.json", "adapter_*"]
-_HUB_WAIT_S, _DOWNLOAD_WAIT_S = 8.0, 120.0  # for the list of files, for all but the weights
+_HUB_WAIT_S = 120.0  # for all files but the weights
 _CHECKPOINT_BYTES = 12  # a weight and Adam's two, in float32
 _SMALL_FILES_GIB = 0.5  # the dataset, answers, logs
 # Beyond requirements.txt: the package by the value of a parameter, and what to install
@@ -73,29 +72,19 @@ def find_student(student_model: str) -> Path | str:
 def fetch_student(student_model: str) -> Base:
     """The base model; a hub model is first downloaded into the hub's cache."""
     found = find_student(student_model)
-    if missing := _folder_of(found)[1]:
+    if missing := _files_of(found)[1]:
         raise SetupError(missing)
     if isinstance(found, Path):
         name = "embedded" if found == EMBEDDED_MODEL_DIR else found.resolve().name
         return Base(name, found, folder_fingerprint(found))
-    from huggingface_hub import constants, snapshot_download
-
-    token, offline = environment().get("HF_TOKEN"), constants.HF_HUB_OFFLINE
-    downloaded = snapshot_download(
-        found,
-        allow_patterns=_HUB_FILES,
-        ignore_patterns=_HUB_COPIES,
-        token=token,
-        local_files_only=offline,
-    )
-    folder = Path(downloaded)
+    folder = _download(found, [*_SMALL_FILES, "*.safetensors"])
     if missing := missing_in_folder(folder):
         raise SetupError(missing.replace(str(folder), found))
     return Base(found, folder, f"{found}@{folder.name}")
 
 
 def require_machine(recipe: Recipe) -> None:
-    """Stop within seconds when this machine cannot train the student, also without a network.
+    """Stop when this machine cannot train the student, also without a network.
 
     Of a model on the hub all but its weights is downloaded.
     """
@@ -111,9 +100,8 @@ def require_machine(recipe: Recipe) -> None:
 
         adapter_dir(recipe.from_adapter)
     found = find_student(recipe.student_model)
-    folder, missing_model = _folder_of(found)
-    readable = not (missing_model and isinstance(found, Path))
-    missing_space = _missing_space(recipe, found) if readable else ""
+    folder, missing_model = _files_of(found)
+    missing_space = "" if missing_model else _missing_space(recipe, found)
     missing = (_missing_gpu(recipe), missing_model, missing_space)
     if said := " ".join(filter(None, (*missing, _missing_package(recipe)))):
         raise SetupError(said)
@@ -148,11 +136,6 @@ def _require_architecture(folder: Path) -> None:
             f"{portable(folder)} is quantised ({how}), and no student can be merged into such "
             "weights. Take the model in full precision; method 'qlora' loads it in 4 bit."
         )
-
-
-def _folder_of(found: Path | str) -> tuple[Path, str]:
-    """Where the model's files are, but perhaps for its weights; and what is missing."""
-    return (found, missing_in_folder(found)) if isinstance(found, Path) else _small_files(found)
 
 
 def _missing_space(recipe: Recipe, found: Path | str) -> str:
@@ -214,73 +197,46 @@ def _missing_gpu(recipe: Recipe) -> str:
     sizes = [card.total_memory / 2**30 for card in cards]
     if max(sizes, default=0) >= recipe.student_memory_gib:
         return ""
-    found = "PyTorch sees no GPU here (nvidia-smi lists them)"
-    if sizes:
-        found = f"the largest GPU here has {max(sizes):.0f} GiB"
     return (
         f"Training {recipe.student_model} takes about {recipe.student_memory_gib:g} GiB of GPU "
-        f"memory, and {found}. Take a machine with such a GPU, or -p parameters/tiny.yaml."
+        f"memory, and the largest GPU that PyTorch sees here has {max(sizes, default=0):.0f} GiB "
+        "(nvidia-smi lists them). Take a machine with such a GPU, or -p parameters/tiny.yaml."
     )
 
 
 # --- models on the hub ---------------------------------------------------------------------------
 
 
-def _small_files(name: str) -> tuple[Path, str]:
-    """The folder of a hub model with all its files but the weights; and why training cannot use it.
-
-    The weights are in it only if they were downloaded before.
-    """
+def _files_of(found: Path | str) -> tuple[Path, str]:
+    """Where the model's files are, but perhaps for its weights; and why training cannot use it."""
+    if isinstance(found, Path):
+        return found, missing_in_folder(found)
     from huggingface_hub import constants, try_to_load_from_cache
 
-    config_path = try_to_load_from_cache(name, "config.json")
+    config_path = try_to_load_from_cache(found, "config.json")
     if isinstance(config_path, str) and not missing_in_folder(Path(config_path).parent):
         return Path(config_path).parent, ""
     if constants.HF_HUB_OFFLINE:
-        return Path(), (
-            f"{name} is not in the hub cache, and HF_HUB_OFFLINE is set, so it cannot be known "
-            f"whether it can be trained. Unset it and download the model first (`.venv/bin/hf "
-            f"download {name}`), or give the folder of a local copy as student_model."
-        )
-    found = _within(_HUB_WAIT_S, _missing_on_hub, name)
-    found = found or _within(_DOWNLOAD_WAIT_S, _fetch_small_files, name)
-    return (found, "") if isinstance(found, Path) else (Path(), found)
-
-
-def _within(wait_s: float, work: Callable[[str], Path | str], name: str) -> Path | str:
-    """What the work gives, or why the hub does not give us the model."""
-    answers: list[Path | str] = []
-    # A daemon thread, which the process does not wait for: a name server can hang for minutes.
-    thread = threading.Thread(target=lambda: answers.append(_asked(work, name)), daemon=True)
-    thread.start()
-    thread.join(wait_s)
-    return answers[0] if answers else _no_hub(name, f"no answer in {wait_s:.0f} s")
-
-
-def _asked(work: Callable[[str], Path | str], name: str) -> Path | str:
+        return Path(), _no_hub(found, "HF_HUB_OFFLINE is set")
     import httpx2
-    from huggingface_hub import errors
+    from huggingface_hub.errors import HfHubHTTPError
 
-    try:
-        return work(name)
-    except errors.GatedRepoError:
-        return (
-            f"{name} is a gated model and your access is not granted. Accept its licence at "
-            f"https://huggingface.co/{name} and set HF_TOKEN in .env."
-        )
-    except (errors.RepositoryNotFoundError, errors.EntryNotFoundError):
-        return (
-            f"The model hub has no model '{name}' for you. Check the name; a private one needs "
-            "HF_TOKEN in .env."
-        )
-    except (errors.HfHubHTTPError, httpx2.HTTPError, OSError) as error:
-        status = getattr(getattr(error, "response", None), "status_code", 0)
-        if status in (401, 403):
-            return (
-                f"The model hub refuses {name} to you ({status}). Check HF_TOKEN in .env, and that "
-                f"it may read https://huggingface.co/{name}."
-            )
-        return _no_hub(name, f"{status}" if status else type(error).__name__)
+    answers: list[Path | str] = []
+
+    def ask() -> None:
+        try:
+            answers.append(_missing_on_hub(found) or _download(found))
+        except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
+            cause = error if hasattr(error, "response") else error.__cause__ or error
+            status = getattr(getattr(cause, "response", None), "status_code", "no answer")
+            answers.append(_no_hub(found, f"{type(cause).__name__}: {status}"))
+
+    # A daemon thread, which the process does not wait for: a name server can hang for minutes.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(_HUB_WAIT_S)
+    said = answers[0] if answers else _no_hub(found, f"no answer in {_HUB_WAIT_S:.0f} s")
+    return (said, "") if isinstance(said, Path) else (Path(), said)
 
 
 def _missing_on_hub(name: str) -> str:
@@ -289,7 +245,7 @@ def _missing_on_hub(name: str) -> str:
 
     info = HfApi(token=environment().get("HF_TOKEN")).model_info(name, timeout=5)
     files = {file.rfilename for file in info.siblings or ()}
-    for needed in (("config.json",), WEIGHT_FILES, ("tokenizer.json", "tokenizer.model")):
+    for needed in NEEDED:
         if files.isdisjoint(needed):
             return (
                 f"{name} on the model hub has no {' or '.join(needed)}, so it cannot be trained "
@@ -298,20 +254,23 @@ def _missing_on_hub(name: str) -> str:
     return ""
 
 
-def _fetch_small_files(name: str) -> Path:
-    from huggingface_hub import snapshot_download
+def _download(name: str, files: Sequence[str] = _SMALL_FILES) -> Path:
+    from huggingface_hub import constants, snapshot_download
 
-    token = environment().get("HF_TOKEN")
-    return Path(
-        snapshot_download(
-            name, allow_patterns=_SMALL_FILES, ignore_patterns=_HUB_COPIES, token=token
-        )
+    folder = snapshot_download(
+        name,
+        allow_patterns=[*files],
+        ignore_patterns=_HUB_COPIES,
+        token=environment().get("HF_TOKEN"),
+        local_files_only=constants.HF_HUB_OFFLINE,
     )
+    return Path(folder)
 
 
 def _no_hub(name: str, reason: str) -> str:
     return (
-        f"{name} is not in the hub cache, and the model hub cannot be reached ({reason}), so it "
-        "cannot be known whether it can be trained. Check the network, or download it elsewhere "
-        f"(`hf download {name} --local-dir FOLDER`) and give that folder as student_model."
+        f"{name} is not in the hub's cache, and the model hub does not give it ({reason}). Check "
+        "name and network; if it is private or gated, accept its licence at "
+        f"https://huggingface.co/{name} and set HF_TOKEN in .env. Or download it elsewhere (`hf "
+        f"download {name} --local-dir FOLDER`) and give that folder as student_model."
     )

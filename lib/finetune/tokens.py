@@ -73,11 +73,7 @@ def _read_template(template_path: str) -> str:
 
 
 def rendered(tokenizer: Any, messages: Sequence[Message], *, prompt: bool = True) -> str:
-    """The messages as text; of a prompt, up to where the answer begins.
-
-    Raises:
-        ValueError: what the template raises, or Jinja of it.
-    """
+    """The messages as text; of a prompt, up to where the answer begins. ValueError: refused."""
     try:
         return str(
             tokenizer.apply_chat_template(messages, add_generation_prompt=prompt, tokenize=False)
@@ -88,15 +84,9 @@ def rendered(tokenizer: Any, messages: Sequence[Message], *, prompt: bool = True
 
 def end_token_ids(model_dir: Path, tokenizer: Any) -> frozenset[int]:
     """The tokens that end a reply of the served model: of generation config and tokenizer."""
-    path, ids = Path(model_dir) / "generation_config.json", []
-    if path.is_file():
-        try:
-            named = read_json(path).get("eos_token_id") or []
-        except (ValueError, AttributeError):
-            raise SetupError(
-                f"{portable(path)} is not a JSON object. Copy the model's folder again."
-            ) from None
-        ids = named if isinstance(named, list) else [named]
+    path = Path(model_dir) / "generation_config.json"
+    named = path.is_file() and read_json(path).get("eos_token_id")
+    ids = named if isinstance(named, list) else [named] if named else []
     return frozenset([*ids, tokenizer.eos_token_id])
 
 
@@ -127,8 +117,7 @@ def tokenise(
 def _prompt_and_rest(messages: Sequence[Message], tokenizer: Any, where: str) -> tuple[str, str]:
     """The prompt as text, and what the template writes after it: the completion and its end.
 
-    Raises:
-        SetupError: a message is not in it word for word; `where` is its row or model.
+    Each message has to be in it word for word; `where` is its row or model.
     """
     try:
         prompt = rendered(tokenizer, messages[:-1])

@@ -10,15 +10,17 @@ from typing import Any
 from lib.finetune.estimate import recomputes
 from lib.finetune.methods import has_bf16, load_model
 from lib.finetune.model_files import wrong_content
-from lib.finetune.parallel import parallel_arguments
+from lib.finetune.parallel import parallel_arguments, require_divided
 from lib.finetune.rows import PreparedRows
 from lib.finetune.shared_contexts import (
     TOKEN_BLOCK,
+    TrainingSequence,
     attend_by_parts,
     attention_masks,
+    share_contexts,
     with_branches,
 )
-from lib.finetune.step_batches import StepBatches, training_sequences, validation_sequences
+from lib.finetune.step_batches import StepBatches, padded_size, training_sequences
 from lib.finetune.watch import never_stops_training
 from lib.recipe import Recipe
 from lib.settings import SetupError, home
@@ -47,8 +49,12 @@ def make_trainer(
     sequences = training_sequences(model, rows.train, recipe, process.print)
     if shares := any(sequence.context_tokens for sequence in sequences):
         attend_by_parts(model)
-    valid = validation_sequences(rows.valid, recipe, shares=shares)
+    valid = [TrainingSequence((row,), 0) for row in rows.valid]
+    if shares:
+        valid = share_contexts(rows.valid, most_rows=recipe.batch_size)
+    valid.sort(key=padded_size)
     trainer = _completion_trainer(
+        recipe.parallel,
         model=model,
         args=arguments,
         train_dataset=Dataset.from_list([sequence.columns for sequence in sequences]),
@@ -84,13 +90,12 @@ def make_trainer(
     return trainer
 
 
-def _completion_trainer(**options: Any) -> Any:
-    """TRL's trainer, whose loss skips the logits of prompts.
+def _completion_trainer(parallel: str, **options: Any) -> Any:
+    """TRL's trainer, whose loss skips the logits of prompts: nine tenths of a RAFT row.
 
-    Nine tenths of a RAFT row are prompt. TRL's own loss computes the logits and the entropy of
-    every token: more than half of a step of the embedded student on two cores
-    (docs/experiments.md). The loss is the same: the summed cross-entropy of the completions over
-    their number of tokens.
+    TRL's own computes logits and entropy of every token: more than half of a step of the embedded
+    student on two cores (docs/experiments.md). The loss is the same: the summed cross-entropy of
+    the completions over their number of tokens.
     """
     import torch
     from torch.nn import functional
@@ -110,6 +115,11 @@ def _completion_trainer(**options: Any) -> Any:
                     pin_memory=self.args.dataloader_pin_memory,
                 )
             )
+
+        def _prepare_for_training(self, *told: Any) -> Any:
+            prepared = super()._prepare_for_training(*told)
+            require_divided(self.model_wrapped, parallel)
+            return prepared
 
         def _run_epoch(self, **options: Any) -> None:
             """No update more after a checkpoint of the last one: transformers makes one."""
@@ -138,12 +148,9 @@ def _completion_trainer(**options: Any) -> Any:
             summed = functional.cross_entropy(logits, labels[learned], reduction="sum")
             if not model.training:  # a mean of these by sequences is the mean over all tokens
                 loss = summed / (self.valid_tokens * len(ids))
-            elif num_items_in_batch is None:
-                loss = summed / learned.sum().clamp(min=1)
             else:
                 loss = summed / torch.as_tensor(num_items_in_batch, device=summed.device)
-                if self.args.average_tokens_across_devices:
-                    loss = loss * self.accelerator.num_processes  # DDP averages the gradients
+                loss = loss * self.accelerator.num_processes  # DDP averages the gradients
             if self.model.training:
                 seen = self.accelerator.gather_for_metrics(inputs["attention_mask"].sum())
                 self._total_train_tokens += seen.sum().item()
@@ -163,14 +170,13 @@ def _rows_per_update(recipe: Recipe) -> int:
 def _trainer_arguments(rows: PreparedRows, recipe: Recipe, output_dir: Path) -> Any:
     from trl import SFTConfig
 
-    in_bf16 = has_bf16()
     an_epoch = math.ceil(len(rows.train) / _rows_per_update(recipe))
     updates = recipe.max_steps or math.ceil(an_epoch * recipe.num_epochs)
     eval_steps = recipe.eval_steps or max(1, math.ceil(updates / 4))
     save_steps = recipe.save_steps or max(1, math.ceil(updates / _CHECKPOINTS))
     shared = shared_arguments(recipe, output_dir, updates=updates)
     if not shared["use_cpu"]:
-        shared["activation_checkpointing"] = recomputes(rows, recipe, in_bf16=in_bf16)
+        shared["activation_checkpointing"] = recomputes(rows, recipe)
     keeps_best = bool(recipe.early_stop_patience and rows.valid)
     return SFTConfig(
         **shared,
@@ -184,7 +190,7 @@ def _trainer_arguments(rows: PreparedRows, recipe: Recipe, output_dir: Path) -> 
         per_device_eval_batch_size=recipe.batch_size,
         remove_unused_columns=False,  # the trainer uses some that the model does not
         optim="adamw_torch" if shared["use_cpu"] else "adamw_torch_fused",
-        bf16=in_bf16,  # mixed: what is trained stays in float32
+        bf16=has_bf16(),  # mixed: what is trained stays in float32
         eval_strategy="steps" if rows.valid else "no",
         eval_steps=eval_steps,
         eval_on_start=bool(rows.valid) and not last_checkpoint(output_dir),

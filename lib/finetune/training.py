@@ -1,8 +1,10 @@
 """Local training with TRL, of adapters or of every weight; the loss counts completions only."""
 
+import gc
 import shutil
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,9 @@ from lib.finetune.merge import (
     save_model,
     write_model_card,
 )
-from lib.finetune.methods import adapter_dir, has_bf16
+from lib.finetune.methods import adapter_dir
 from lib.finetune.model_files import load_weights, missing_in_folder
-from lib.finetune.parallel import free_model, require_processes, sharding_watch, whole_state
+from lib.finetune.parallel import require_processes
 from lib.finetune.rows import PreparedRows, check_lengths, few_rows
 from lib.finetune.second import check_second, second_inputs, train_again
 from lib.finetune.show import marked, trained_pieces
@@ -30,7 +32,6 @@ from lib.store import (
     building,
     file_sha256,
     folder_fingerprint,
-    read_json,
     read_jsonl,
     write_jsonl,
 )
@@ -85,17 +86,16 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
         )
     check_second(rows, recipe)
     target = student_dir(rows, recipe)
+    say = partial(process.print, flush=True)
     if reused := target.exists():
-        process.print(f"{portable(target)} is there already: nothing to train.", flush=True)
+        say(f"{portable(target)} is there already: nothing to train.")
     else:
-        said = f"Training on {len(rows.train):,} rows of at most {budget:,} tokens."
-        process.print(said, flush=True)
+        say(f"Training on {len(rows.train):,} rows of at most {budget:,} tokens.")
         if few := few_rows(len(rows.train)):
-            process.print(few, flush=True)
+            say(few)
         if not rows.valid:
             unused = ", and early_stop_patience is not used" if recipe.early_stop_patience else ""
-            said = f"No validation rows (valid_share in 1_gen): their loss is not measured{unused}."
-            process.print(said, flush=True)
+            say(f"No validation rows (valid_share in 1_gen): their loss is not measured{unused}.")
         busy = f"{portable(target)} is being trained by another process. Wait for it, or end it."
         # Another one would write into its checkpoints.
         lock = alone(target.parent / ".lock", busy, place=int(target.name[-12:], 16))
@@ -106,11 +106,7 @@ def train_student(rows: PreparedRows, recipe: Recipe) -> Trained:
 
 
 def find_trained(rows: PreparedRows, recipe: Recipe, *, reused: bool) -> Trained:
-    """The student that these inputs made, and the baseline to serve beside it.
-
-    Raises:
-        SetupError: a file of the student is not there any more, or cut off.
-    """
+    """The student that these inputs made, and the baseline to serve beside it."""
     target = student_dir(rows, recipe)
     history: list[HistoryPoint] = []
     with suppress(OSError, ValueError):
@@ -150,18 +146,12 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
     return {name: getattr(recipe, name) for name in _TRAINING_KNOBS}
 
 
-def _card_settings(recipe: Recipe, folder: Path) -> dict[str, Any]:
-    """As they were: those of adapters are the adapter's own, which may be an earlier one."""
-    settings = {"dataset_format": recipe.dataset_format, **_settings(recipe)}
-    settings |= second_inputs(recipe)
-    if recipe.method == "full":
+def _card_settings(recipe: Recipe) -> dict[str, Any]:
+    settings = {"dataset_format": recipe.dataset_format} | _settings(recipe) | second_inputs(recipe)
+    settings |= {"from_adapter": recipe.from_adapter}
+    if recipe.method == "full" or recipe.from_adapter:  # an earlier adapter brings its own
         return {name: it for name, it in settings.items() if name[:4] not in ("lora", "use_")}
-    config = read_json(folder / "adapter" / "adapter_config.json")
-    names = config["target_modules"]  # or a regular expression
-    targets = names if isinstance(names, str) else sorted({n.rpartition(".")[2] for n in names})
-    settings |= {name: config[name] for name in config.keys() & settings.keys()}
-    settings |= {"lora_rank": config["r"], "lora_targets": targets}
-    return settings | {"from_adapter": recipe.from_adapter}
+    return settings | {"lora_targets": recipe.lora_targets or "all linear layers"}
 
 
 def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> None:
@@ -177,27 +167,26 @@ def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> No
     if checkpoint:
         step = checkpoint.name.rpartition("-")[2]
         process.print(f"Going on from step {step}, where a run that ended saved it.", flush=True)
-    _say_what_it_takes(rows, recipe, process)
+    process.print(memory_estimate(rows, recipe, processes=process.num_processes), flush=True)
     watch = training_watch(scratch / "metrics.jsonl")
-    callbacks = [watch, sharding_watch(recipe.parallel)]
     with plain_output(), training_errors(rows, recipe, scratch):
-        trainer = make_trainer(rows, recipe, output_dir=scratch, callbacks=callbacks)
+        trainer = make_trainer(rows, recipe, output_dir=scratch, callbacks=[watch])
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if not trainer.state.global_step:  # the trainer would save the base as the student
             raise SetupError(
                 f"{len(rows.train):,} rows gave no update (processes: {process.num_processes}), "
                 "so nothing was trained. Start fewer processes, or make more rows in 1_gen."
             )
-        state = whole_state(trainer)  # all processes take part
+        state = None  # of a model that is divided: all processes take part, the first has it
+        if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+            state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
         if process.is_main_process:
             with building(target) as folder:
                 merged = _save_models(folder, rows, recipe, trainer, state)
-                settings = _card_settings(recipe, folder)
                 if recipe.then:
                     train_again(folder, rows, recipe, scratch_dir=scratch / "second")
-                seconds = max(point["seconds"] for point in watch.history)
-                card = folder / "README.md"
-                write_model_card(card, rows, settings, watch.history, seconds, merged)
+                settings = _card_settings(recipe)
+                write_model_card(folder, rows, settings, watch.history, merged)
                 write_jsonl(folder / "metrics.jsonl", watch.history)
             shutil.rmtree(scratch, ignore_errors=True)
     if process.is_main_process:
@@ -207,34 +196,24 @@ def _train(rows: PreparedRows, recipe: Recipe, target: Path, process: Any) -> No
     process.wait_for_everyone()
 
 
-def _say_what_it_takes(rows: PreparedRows, recipe: Recipe, process: Any) -> None:
-    import torch
-
-    on_gpu = torch.cuda.is_available()
-    in_bf16 = has_bf16()
-    if on_gpu and not in_bf16:
-        process.print("This GPU has no bf16 arithmetic: training in float32, at twice the memory.")
-    how: dict[str, Any] = {"on_gpu": on_gpu, "in_bf16": in_bf16}
-    said = memory_estimate(rows, recipe, **how, processes=process.num_processes)
-    process.print(said, flush=True)
-
-
 def _save_models(
     folder: Path, rows: PreparedRows, recipe: Recipe, trainer: Any, state: dict[str, Any] | None
 ) -> str:
     """Write adapter and merged model; the result is the comparison of their answers."""
     model, said = trainer.accelerator.unwrap_model(trainer.model), ""
+    first = trainer.train_dataset[0]
+    pieces = trained_pieces(first["input_ids"], first["labels"], rows.tokenizer)
+    write_text(folder / "trained_row.txt", marked(pieces))
     if recipe.method != "full":
         dtype = model.get_input_embeddings().weight.dtype
         save_adapter(model, folder / "adapter", rows.base, state=state)
-        free_model(trainer)
+        del model
+        vars(trainer).clear()  # its memory, before another model is loaded
+        gc.collect()
         model, said = merge_adapter(rows.base.folder, folder / "adapter", rows=rows, dtype=dtype)
         print(f"{said[0].upper()}{said[1:]}.", flush=True)
     elif state is not None:
         model = load_weights(rows.base.folder, dtype=next(iter(state.values())).dtype)
         model.load_state_dict(state)
     save_model(model, folder / "merged", tokenizer=rows.tokenizer)
-    first = trainer.train_dataset[0]
-    pieces = trained_pieces(first["input_ids"], first["labels"], rows.tokenizer)
-    write_text(folder / "trained_row.txt", marked(pieces))
     return said

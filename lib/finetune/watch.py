@@ -1,6 +1,5 @@
 """Training as it goes: its progress, and metrics.jsonl, the history behind the loss curve."""
 
-import json
 import logging as stdlib_logging
 import math
 import os
@@ -15,7 +14,7 @@ from typing import Any
 
 from lib.progress import Progress, minutes
 from lib.settings import SetupError
-from lib.store import write_jsonl
+from lib.store import read_jsonl, write_jsonl
 from lib.text import one_line
 
 # step, epoch, seconds of training so far, and loss, learning_rate, … or validation_loss; after a
@@ -35,8 +34,8 @@ def plain_output() -> Iterator[None]:
     """No progress bars, and no deprecation notes of one library about another."""
     from transformers.utils import logging
 
-    bnb = stdlib_logging.getLogger("bitsandbytes")
-    bnb.setLevel(stdlib_logging.ERROR)  # on a CPU it asks for kernels of a hub
+    # On a CPU it asks for kernels of a hub.
+    stdlib_logging.getLogger("bitsandbytes").setLevel(stdlib_logging.ERROR)
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -85,10 +84,8 @@ def training_watch(metrics_path: Path, *, rate_knob: str = "learning_rate") -> A
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self._start, self._first_step = time.monotonic(), state.global_step
-            if state.global_step:  # what came after the checkpoint is trained again
-                said = metrics_path.read_text("utf-8") if metrics_path.exists() else ""
-                lines = said.split("\n")[:-1]  # a full disk leaves half a line behind them
-                told = [point for point in map(json.loads, lines) if {*point} & _MEASURED]
+            if state.global_step and metrics_path.exists():  # what came after is trained again
+                told = [point for point in read_jsonl(metrics_path) if {*point} & _MEASURED]
                 self.history = [point for point in told if point["step"] <= state.global_step]
                 self._earlier_s = max((point["seconds"] for point in self.history), default=0.0)
             if state.is_world_process_zero:
@@ -105,7 +102,10 @@ def training_watch(metrics_path: Path, *, rate_knob: str = "learning_rate") -> A
             require_parent()
             if self._progress:
                 if state.global_step - self._first_step == _MEASURED_STEPS:
-                    self._tell_time(state)
+                    steps = state.max_steps - self._first_step
+                    all_s = steps * (time.monotonic() - self._begun) / _MEASURED_STEPS
+                    if all_s > 60:
+                        print(f"{steps:,} steps: about {minutes(all_s)}, as the first go.")
                 self._progress.advance()
 
         def on_train_end(self, args: Any, state: Any, control: Any, **known: Any) -> None:
@@ -125,23 +125,24 @@ def training_watch(metrics_path: Path, *, rate_knob: str = "learning_rate") -> A
             measured = {ours: logs[name] for name, ours in _MEASURES.items() if name in logs}
             if not all(map(math.isfinite, measured.values())):
                 said = ", ".join(f"{name} is {value}" for name, value in measured.items())
-                said = said.replace("_", " ")
                 remedy = f"Lower {rate_knob} and run again."
                 if not state.global_step:
                     remedy = "The base model's weights are damaged: copy or download it again."
-                raise SetupError(f"In training the {said} at step {state.global_step}. {remedy}")
+                raise SetupError(f"The {said} at step {state.global_step}. {remedy}")
+            point |= measured
             if "validation_loss" in measured:
-                point |= measured
                 self._validated_s += logs.get("eval_runtime", 0.0)
                 if state.is_world_process_zero:
                     step = f"step {state.global_step:{len(str(state.max_steps))}}/{state.max_steps}"
                     print(f"{step} · validation loss {logs['eval_loss']:.3f}", flush=True)
             elif measured:
-                point |= measured | {"learning_rate": logs["learning_rate"]}
-                point["memory_gib"] = peak_memory_gib()
+                point |= {"learning_rate": logs["learning_rate"], "memory_gib": peak_memory_gib()}
                 notes = [f"{name} {value:.3f}" for name, value in measured.items()]
-                if "num_tokens" in logs:
-                    point["tokens_per_s"] = self._tokens_per_s(logs["num_tokens"])
+                if "num_tokens" in logs:  # since the last point, without the time of validations
+                    trained_s = time.monotonic() - self._start - self._validated_s
+                    tokens, seconds = logs["num_tokens"] - self._tokens, trained_s - self._trained_s
+                    point["tokens_per_s"] = round(tokens / max(seconds, 1e-9))
+                    self._tokens, self._trained_s = logs["num_tokens"], trained_s
                     notes.append(f"{point['tokens_per_s']:,} tokens/s")
                 self._note = " · ".join([*notes, f"{point['memory_gib']:.1f} GiB"])
             elif "train_runtime" not in logs:
@@ -150,22 +151,7 @@ def training_watch(metrics_path: Path, *, rate_knob: str = "learning_rate") -> A
                 point["kept_step"] = state.best_global_step
             self.history.append(point)
             if state.is_world_process_zero:
-                with metrics_path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(point) + "\n")
-
-        def _tell_time(self, state: Any) -> None:
-            """Once, from the first steps: the ETA of a progress line is of the last minute."""
-            steps = state.max_steps - self._first_step
-            expected_s = steps * (time.monotonic() - self._begun) / _MEASURED_STEPS
-            if expected_s > 60:
-                print(f"{steps:,} steps: about {minutes(expected_s)}, as the first go.", flush=True)
-
-        def _tokens_per_s(self, num_tokens: float) -> int:
-            """Since the last point, without the time of validations."""
-            trained_s = time.monotonic() - self._start - self._validated_s
-            rate = (num_tokens - self._tokens) / max(trained_s - self._trained_s, 1e-9)
-            self._tokens, self._trained_s = num_tokens, trained_s
-            return round(rate)
+                write_jsonl(metrics_path, self.history)
 
     return Watch()
 

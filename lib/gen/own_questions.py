@@ -14,7 +14,7 @@ from lib.gen import gates
 from lib.gen.gates import Rejection
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, canonical, neutralise
 from lib.reading.files.api import is_api_record
-from lib.reading.questions_file import ROW_ID, Evidence, TrainingItem
+from lib.reading.questions_file import ROW_ID, Evidence, Item
 from lib.recipe import Recipe
 from lib.records import Chunk, Document, Question, Rejected
 from lib.text import find_quote, holds, normalise, one_line, sentence_spans, terms, words
@@ -51,10 +51,7 @@ class OwnQuestions:
 
 
 def find_own(
-    items: Sequence[TrainingItem],
-    documents: Sequence[Document],
-    chunks: Sequence[Chunk],
-    recipe: Recipe,
+    items: Sequence[Item], documents: Sequence[Document], chunks: Sequence[Chunk], recipe: Recipe
 ) -> OwnQuestions:
     """Each row with the chunks that hold its answer; rejected: those without, by their rows."""
     finder = _Finder(documents, chunks, items)
@@ -85,7 +82,7 @@ class _Finder:
     """Finds the chunk that a row means, among those that share its rarest words."""
 
     def __init__(
-        self, documents: Sequence[Document], chunks: Sequence[Chunk], items: Sequence[TrainingItem]
+        self, documents: Sequence[Document], chunks: Sequence[Chunk], items: Sequence[Item]
     ) -> None:
         self._chunks = chunks
         of_document: dict[str, list[Chunk]] = defaultdict(list)
@@ -107,7 +104,7 @@ class _Finder:
             for word in {*words(chunk.text)} & self._holders.keys():
                 self._holders[word].append(place)
 
-    def oracles(self, item: TrainingItem) -> tuple[Chunk, ...]:
+    def oracles(self, item: Item) -> tuple[Chunk, ...]:
         """The chunk of each evidence, and of each quote that these do not hold; each once. Raises
         Rejection: one cannot be found."""
         if not item.evidence:
@@ -119,14 +116,14 @@ class _Finder:
                     found.append(self._oracle(Evidence(one.document, "", (quote,)), item))
         return tuple(dict.fromkeys(found))
 
-    def distractor(self, one: Evidence, item: TrainingItem) -> Chunk | None:
+    def distractor(self, one: Evidence, item: Item) -> Chunk | None:
         """The chunk of a given distractor: a passage, or a document's name."""
         near = self._of(one.document)
         if not near or one.document != one_line(one.passage):
             near = self._near(one.passage, near)
         return _best(near, one, item, answers=False)
 
-    def _oracle(self, one: Evidence, item: TrainingItem) -> Chunk:
+    def _oracle(self, one: Evidence, item: Item) -> Chunk:
         named = near = self._of(one.document)
         place = f" of “{one.document}”" if named else ""
         if one.passage:
@@ -168,7 +165,7 @@ class _Finder:
 
 
 def _best(
-    chunks: Sequence[Chunk], one: Evidence, item: TrainingItem, *, answers: bool = True
+    chunks: Sequence[Chunk], one: Evidence, item: Item, *, answers: bool = True
 ) -> Chunk | None:
     """The one with most of the quotes, the answer (a distractor: without it), the passage and the
     words of the question; of equal ones the first."""

@@ -62,7 +62,6 @@ def test_a_killed_training_ends_as_if_it_had_not_been(
 ) -> None:
     import torch
 
-    monkeypatch.setattr("lib.finetune.methods._cpu_multiplies_bf16", lambda: False)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     knobs = KNOBS | {"method": method, "student_model": str(model_dir)}
@@ -187,13 +186,13 @@ def test_a_killed_training_stops_as_early_as_if_it_had_not_been(
     assert last == kept + 3
     steps: list[None] = []
 
-    def kill() -> None:
+    def kill(_: Any) -> None:
         steps.append(None)
         if len(steps) == last:  # the loss has not fallen twice
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("lib.finetune.watch.require_parent", kill)
+        patch.setattr("lib.finetune.watch.Progress.advance", kill)
         with pytest.raises(KeyboardInterrupt):
             train_student(rows, recipe)
     assert [p["step"] for p in train_student(rows, recipe).history] == [p["step"] for p in whole]

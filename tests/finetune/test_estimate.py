@@ -51,6 +51,11 @@ def rows_of_an_8b_model(folder: Path) -> Any:
     return SimpleNamespace(base=SimpleNamespace(folder=folder), lengths=lengths)
 
 
+def on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+
+
 @pytest.mark.parametrize(
     ("knobs", "weights_gib"),
     [
@@ -72,11 +77,11 @@ def test_weights_of_an_8b_model(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    on_a_gpu(monkeypatch)
     monkeypatch.setattr(estimate, "weight_shapes", lambda folder: SHAPES)
     monkeypatch.setattr(estimate, "free_memory_gib", lambda on_gpu: 80.0)
-    said = memory_estimate(
-        rows_of_an_8b_model(tmp_path), Recipe(batch_size=2, **knobs), on_gpu=True, in_bf16=True
-    )
+    recipe = Recipe(batch_size=2, **knobs)
+    said = memory_estimate(rows_of_an_8b_model(tmp_path), recipe, processes=1)
     assert f"({weights_gib} for weights" in said
     assert "for 2 rows of 2,000 tokens" in said
     assert ("it may not fit. Lower batch_size" in said) == (weights_gib > 80)
@@ -98,11 +103,12 @@ def test_a_gpu_computes_activations_twice_only_where_memory_is_short(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    on_a_gpu(monkeypatch)
     monkeypatch.setattr(estimate, "weight_shapes", lambda folder: SHAPES)
     monkeypatch.setattr(estimate, "free_memory_gib", lambda on_gpu: free_gib)
     rows, recipe = rows_of_an_8b_model(tmp_path), Recipe(**knobs)
-    assert recomputes(rows, recipe, in_bf16=True) == again
-    said = memory_estimate(rows, recipe, on_gpu=True, in_bf16=True)
+    assert recomputes(rows, recipe) == again
+    said = memory_estimate(rows, recipe, processes=1)
     assert ("computed twice to save memory" in said) == again
 
 
@@ -177,23 +183,14 @@ def test_another_error_stays_as_it_is(
 
 
 def test_a_gpu_without_bf16_trains_in_float32_and_that_is_said(
-    model_dir: Path,
-    dataset_dir: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    model_dir: Path, dataset_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
-
-    def supported(including_emulation: bool = True) -> bool:
-        asked.append(including_emulation)
-        return including_emulation  # as of a T4
-
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    on_a_gpu(monkeypatch)
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation
+    )  # as of a T4
     monkeypatch.setattr(estimate, "free_memory_gib", lambda on_gpu: 16.0)
     assert trainer.has_bf16() is False
-    assert asked == [False]
     recipe = Recipe(run_name="t", student_model=str(model_dir))
-    process = SimpleNamespace(print=print, is_main_process=True, num_processes=1)
-    training._say_what_it_takes(prepare_rows(dataset_dir, recipe), recipe, process)
-    assert "no bf16 arithmetic: training in float32" in capsys.readouterr().out
+    said = memory_estimate(prepare_rows(dataset_dir, recipe), recipe, processes=1)
+    assert "in float32: this GPU has no bf16 arithmetic" in said

@@ -23,13 +23,13 @@ from lib.store import write_json
 
 CARD = f"""---
 base_model: lamplighter
-library_name: peft
+library_name: transformers
 license: mit
 ---
 
 # A RAFT student
 
-`merged/` is an ordinary causal language model; every weight was trained.
+An ordinary causal language model; every weight was trained.
 
 - Dataset: `lamps`: {Lengths(20, 9000, 20, 1100, 400, 500, "train row 3")}.
 
@@ -224,8 +224,6 @@ def test_a_push_is_private_and_has_the_card_with_its_evaluation(
     weights = (student_dir / "merged" / "model.safetensors").read_bytes()
     assert hub.files["model.safetensors"] == weights
     card = hub.files["README.md"].decode()
-    assert "\nlibrary_name: transformers\n" in card
-    assert "\nThis is an ordinary causal language model" in card
     assert "\n- Evaluation: run lamps, 2026-11-28: It is better.\n\n| setting |" in card
 
 
@@ -330,11 +328,14 @@ def test_results_of_another_student_are_not_in_the_card(
         (["--to", "hub"], "--to is 'hub'"),
         (["--to", "onnx"], "--to is 'onnx'"),
         (["--to", "hub", "me/lamps", "nowhere"], "holds no config.json"),
+        (["nowhere", "--to", "hub", "me/lamps"], "holds no config.json"),
+        (["x", "--to", "gguf", "y"], "--to is 'gguf y'"),
+        (["x", "--from-sharded", "y"], "alone"),
         (["--from-sharded", "nowhere"], "it is not a whole checkpoint"),
         (["--from-sharded", "nowhere", "--to", "gguf"], "alone"),
         (["--from-sharded", "nowhere", "--public"], "--from-sharded does not use --public"),
         (["--from-sharded", "nowhere", "--type", "f16"], "It uses --out, -p, -r."),
-        (["--to", "gguf", "--public"], "--to gguf does not use --public: leave it out."),
+        (["--to", "gguf", "--public"], "gguf does not use --public: leave it out."),
         (["--to", "hub", "me/x", "--type", "f16", "--out", "x"], "does not use --type, --out"),
         (["--to", "gguf", "-r", "seed", "1"], "does not use -r"),
         (["x", "--run", "lamps", "--to", "gguf"], "does not use --run beside a folder"),

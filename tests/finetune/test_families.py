@@ -48,7 +48,6 @@ def test_a_student_learns_what_its_server_asks_and_stops_there(
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    monkeypatch.setattr("lib.finetune.methods._cpu_multiplies_bf16", lambda: False)
     values = overrides(PARAMETERS / f"{family.parameters}.yaml") | family.knobs | SHORT
     recipe = Recipe(**(values | {"student_model": str(family.make(tmp_path / "base"))}))
     require_machine(recipe)

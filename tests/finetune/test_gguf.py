@@ -88,4 +88,4 @@ def test_the_space_before_a_prompt_is_the_tokenizers(scheme: str, tmp_path: Path
 
     tokenizer = load_tokenizer(FAMILIES["llama-2"].make(tmp_path / "model"), "chat")
     tokenizer.backend_tokenizer.pre_tokenizer = Metaspace(prepend_scheme=scheme)
-    assert gguf_file.begins_with_space(tokenizer) == (scheme == "always")
+    assert gguf_file.what_is_added(tokenizer)[1] == (scheme == "always")

@@ -68,7 +68,6 @@ def test_the_gradient_beside_4_bit_weights_is_that_of_the_same_weights_in_float3
     import torch
     from bitsandbytes.nn import Linear4bit
 
-    monkeypatch.setattr("lib.finetune.methods._cpu_multiplies_bf16", lambda: False)
     recipe = recipe_of(model_dir, method="qlora")
     rows = prepare_rows(dataset_dir, recipe)
     trainer = make_trainer(rows, recipe, output_dir=tmp_path, callbacks=[])
@@ -77,7 +76,7 @@ def test_the_gradient_beside_4_bit_weights_is_that_of_the_same_weights_in_float3
 
     def gradients() -> dict[str, Any]:
         trainer.model.train().zero_grad()
-        trainer.compute_loss(trainer.model, dict(batch)).backward()
+        trainer.compute_loss(trainer.model, dict(batch), num_items_in_batch=100).backward()
         named = trainer.model.named_parameters()
         return {name: weight.grad.clone() for name, weight in named if weight.requires_grad}
 
@@ -162,9 +161,9 @@ def test_a_training_goes_on_from_an_earlier_adapter(
         model_dir, dataset_dir, from_adapter=str(student), lora_rank=4, use_dora=True, **knobs
     )
     assert asked == []  # where its base is
-    card = (again.model_dir.parent / "README.md").read_text()  # what the adapter is
-    for line in ("lora_rank` | 16", "use_dora` | False", f"from_adapter` | {student}", "'q_proj'"):
-        assert line in card
+    card = (again.model_dir.parent / "README.md").read_text()
+    assert f"from_adapter` | {student}" in card
+    assert "lora_rank" not in card  # 16, not 4
     assert losses(again)[0] == pytest.approx(losses(lora)[-1], rel=1e-3)
     assert losses(again)[-1] < losses(lora)[-1]
     recipe = recipe_of(model_dir, **knobs)
@@ -211,7 +210,7 @@ def test_an_adapter_that_could_not_be_merged_stops_before_it_is_trained(
         ("adapter_config.json", b"{", "does not fit this model"),
         ("adapter_config.json", b"{}", "does not fit this model"),
         ("adapter_model.safetensors", b"version https://git-lfs", "pointer of Git LFS"),
-        ("adapter_model.safetensors", b"", "is not a file of weights"),
+        ("adapter_model.safetensors", b"", "not a file of weights"),
     ],
 )
 def test_a_damaged_adapter_is_one_line(
@@ -310,7 +309,6 @@ def test_an_early_stop_keeps_the_best(model_dir: Path, dataset_dir: Path, tmp_pa
 def test_accumulation_changes_no_gradient(
     model_dir: Path, dataset_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lib.finetune.methods._cpu_multiplies_bf16", lambda: False)
     knobs = {"method": "full", "learning_rate": 0.003}
     at_once = train(model_dir, dataset_dir, batch_size=4, **knobs)
     added_up = train(model_dir, dataset_dir, batch_size=1, gradient_accumulation_steps=4, **knobs)

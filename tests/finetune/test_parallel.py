@@ -47,7 +47,6 @@ def start(
     # 16 rows: updates of 4 and batches of 2 divide them
     dataset_dir = write_dataset(tmp_path / "lamps", train=16, valid=4)
     save_state("t", DATASET_DIR=str(dataset_dir))
-    monkeypatch.setattr("lib.finetune.methods._cpu_multiplies_bf16", lambda: False)
 
     def run(
         *launcher: str, processes: int = 2, shard: bool = False, die_at: int = 0, **knobs: Any

@@ -140,9 +140,7 @@ def test_replies_are_no_longer_than_the_model_reads(
 ) -> None:
     wanted = recipe(model_dir, then="grpo")
     limit = max(row.prompt_tokens for row in rows.train) + 5
-    made = second._grpo_trainer(
-        replace(rows, model_limit_tokens=limit), wanted, second._arguments(wanted, tmp_path)
-    )
+    made = second._trainer_of(replace(rows, model_limit_tokens=limit), wanted, tmp_path)
     assert made.keywords["args"].max_completion_length == 5
 
 
@@ -165,7 +163,7 @@ def test_rewards_are_followed(
         (None, "where no train.jsonl is"),
         ("{", "is not JSONL"),
         ('{"prompt": [], "chosen": [], "rejected": []}', "line 1 is not a pair"),
-        ("", "has no pairs"),
+        ("", "line 1 is not a pair"),
         ("5", "line 1 is not a pair"),
         (json.dumps(PAIR | {"prompt": ["Who?"]}), "line 1 is not a pair"),
         (json.dumps(PAIR | {"chosen": [{"role": "assistant"}]}), "line 1 is not a pair"),

@@ -67,9 +67,15 @@ def test_the_curve_has_both_losses() -> None:
 @pytest.mark.parametrize(
     ("losses", "said"),
     [
-        ([3.0, 2.0, 1.0], "went from 3.000 to 1.000, and was never lower"),
-        ([3.0, 1.0, 2.0], "went from 3.000 to 2.000; it was lowest, 1.000, at step 1"),
-        ([1.0, 2.0], "went from 1.000 to 2.000: training made it worse. Lower learning_rate"),
+        (
+            [3.0, 2.0, 1.0],
+            "went from 3.000 to 1.000 nats per completion token, and was never lower",
+        ),
+        (
+            [3.0, 1.0, 2.0],
+            "went from 3.000 to 2.000 nats per completion token; it was lowest, 1.000, at step 1",
+        ),
+        ([1.0, 2.0], "nats per completion token: training made it worse, lower learning_rate."),
         ([3.0], "There are no validation rows"),
     ],
 )

@@ -161,26 +161,26 @@ def harm(folder: Path, what: str) -> str:
     whole = weights.read_bytes()
     if what == "cut off":
         weights.write_bytes(whole[:-1])
-    elif what == "not a file of weights":
+    elif what == "or not a file of weights":
         weights.write_bytes(b"\x10\0\0\0\0\0\0\0<html>no such file</html>")
     elif what == "pointer of Git LFS":
         weights.write_bytes(LFS)
     elif what == "pointer":
         (folder / "tokenizer.json").write_bytes(LFS)
         return "tokenizer.json"
-    elif what == "lacks 1 of 2":
+    elif what == "is not there":
         weights.rename(folder / "x.safetensors")
         shards = {"a": "x.safetensors", "b": "y.safetensors"}
         write_json(folder / "model.safetensors.index.json", {"weight_map": shards})
         return "y.safetensors"
-    elif what == "cannot be read":
+    elif what == "is not a JSON object":
         weights.unlink()
-        (folder / "model.safetensors.index.json").write_text('{"weight_map": ["a"]}')
+        (folder / "model.safetensors.index.json").write_text('{"weight_map": {')
         return "model.safetensors.index.json"
     elif what == "holds an adapter beside":
         write_json(folder / "adapter_config.json", {"peft_type": "LORA"})
         return "adapter_config.json"
-    elif what == "holds neither":  # a part without its index, or an adapter
+    elif what == "holds no":  # a part without its index, or an adapter
         weights.rename(folder / "model-00001-of-00002.safetensors")
     return "model.safetensors"
 
@@ -188,8 +188,8 @@ def harm(folder: Path, what: str) -> str:
 @pytest.mark.parametrize(
     "what",
     [
-        *("cut off", "not a file of weights", "pointer of Git LFS", "pointer"),
-        *("lacks 1 of 2", "cannot be read", "holds neither", "holds an adapter beside"),
+        *("cut off", "or not a file of weights", "pointer of Git LFS", "pointer"),
+        *("is not there", "is not a JSON object", "holds no", "holds an adapter beside"),
     ],
 )
 def test_a_damaged_model_is_told_before_anything_is_paid(
@@ -224,12 +224,13 @@ def test_quantised_weights_are_refused(model_dir: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ['{"eos_token_id": [2', "[2]"])
-def test_a_generation_config_that_was_cut_off_is_told(
-    model_dir: Path, tmp_path: Path, text: str
+@pytest.mark.parametrize("name", ["config.json", "generation_config.json"])
+def test_a_config_that_was_cut_off_is_told(
+    model_dir: Path, tmp_path: Path, name: str, text: str
 ) -> None:
     shutil.copytree(model_dir, tmp_path / "m")
-    (tmp_path / "m" / "generation_config.json").write_text(text)
-    assert "generation_config.json is not a JSON object" in missing(str(tmp_path / "m"))
+    (tmp_path / "m" / name).write_text(text)
+    assert f"m/{name} is not a JSON object" in missing(str(tmp_path / "m"))
 
 
 def test_a_tokenizer_that_cannot_be_loaded_is_told(model_dir: Path, tmp_path: Path) -> None:
@@ -260,7 +261,6 @@ def test_too_little_disk_is_told(model_dir: Path, monkeypatch: pytest.MonkeyPatc
     assert "0.4 GiB free" in missing(str(model_dir))
     free(0.6)
     assert missing(str(model_dir)) == ""
-    assert "takes about 34.5 GiB" in missing("org/model", memory_gib=34.0)
 
 
 def test_a_hub_model_without_network_and_gpu_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,22 +272,17 @@ def test_a_hub_model_without_network_and_gpu_names_both(monkeypatch: pytest.Monk
     said = missing("meta-llama/Llama-2-7b-hf", memory_gib=32.0)
     assert "32 GiB" in said
     assert "HF_HUB_OFFLINE" in said
-    assert "cannot be known" in said
     assert "hf download meta-llama/Llama-2-7b-hf" in said
     assert "\n" not in said
 
 
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("of", ["/api", "/org"])  # often the list is public, and no file
-@pytest.mark.parametrize(
-    ("error_code", "says"),
-    [("GatedRepo", "Accept its licence at https://huggingface.co/org/there"), ("", "HF_TOKEN")],
-)
+@pytest.mark.parametrize("error_code", ["GatedRepo", ""])
 def test_a_refused_model_says_what_to_do(
     status: int,
     of: str,
     error_code: str,
-    says: str,
     monkeypatch: pytest.MonkeyPatch,
     home_dir: Path,
     model_dir: Path,
@@ -296,8 +291,8 @@ def test_a_refused_model_says_what_to_do(
     files = {path.name: path.read_bytes() for path in model_dir.iterdir()}
     with hub(monkeypatch, files=files, status=status, error_code=error_code, of=of) as seen:
         line = missing("org/there")
-    assert says in line
-    assert "HF_TOKEN" in line
+    assert f"{status})" in line
+    assert "accept its licence at https://huggingface.co/org/there and set HF_TOKEN" in line
     assert "hf_mine" not in line
     assert seen.tokens == {"Bearer hf_mine"}
 
@@ -305,7 +300,7 @@ def test_a_refused_model_says_what_to_do(
 def test_a_name_that_the_hub_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
     with hub(monkeypatch):
         line = missing("org/missing")
-    assert "no model 'org/missing'" in line
+    assert "does not give it (RepositoryNotFoundError: 404). Check name" in line
 
 
 def test_a_hub_models_small_files_are_checked_and_no_weights_fetched(
@@ -355,7 +350,7 @@ def test_an_unreachable_hub_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     point_at("http://127.0.0.1:9", monkeypatch)
     line = missing("org/model")
     assert "org/model" in line
-    assert "cannot be reached" in line
+    assert "does not give it (ConnectError: no answer). Check name and network" in line
 
 
 def test_a_hub_that_hangs_does_not_hold_us_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ def test_a_cpu_trains_in_bf16_where_that_is_clearly_faster(
 ) -> None:
     seconds: dict[Any, float] = {torch.float32: 1.0, torch.bfloat16: bf16_s}
     monkeypatch.setattr(methods, "_product_s", seconds.__getitem__)
-    assert methods._cpu_multiplies_bf16() is chosen
+    assert methods.has_bf16() is chosen
 
 
 def test_a_product_takes_time_and_draws_nothing() -> None:
