@@ -142,6 +142,8 @@ def build_rows(corpus: Corpus, asked: Generated) -> Built:
 def save_dataset(corpus: Corpus, asked: Generated, built: Built) -> Path:
     """Write the dataset, named after what made it; returns its folder."""
     recipe = corpus.recipe
+    columns = ("row", "question", "answer")
+    by_people = [{name: getattr(item, name) for name in columns} for item in corpus.evaluation]
     return write_dataset(
         built.examples,
         run_name=recipe.run_name,
@@ -153,7 +155,7 @@ def save_dataset(corpus: Corpus, asked: Generated, built: Built) -> Path:
         teacher=asked.teacher,
         parameters=recipe.shaping,
         skipped=corpus.skipped,
-        evaluation=corpus.evaluation,
+        evaluation=by_people,
         guarded=built.guarded,
     )
 
