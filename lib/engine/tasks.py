@@ -48,6 +48,7 @@ def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
     An interrupt (Ctrl-C, a kernel's stop button) cancels it and waits for its clean-up.
     """
     running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Result]]] = []
+    interrupted: list[bool] = []
     loop_factory: Any = None
     with suppress(ImportError):  # on Windows
         import uvloop
@@ -58,13 +59,16 @@ def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             loop = runner.get_loop()
             running.append((loop, loop.create_task(coroutine)))
+            if interrupted:
+                running[0][1].cancel()
             return loop.run_until_complete(running[0][1])
 
     with ThreadPoolExecutor(max_workers=1) as thread:
-        outcome = thread.submit(work)
+        thread.submit(int).result()  # an interrupt while it starts would leave it out of the block
         try:
-            return outcome.result()
+            return thread.submit(work).result()
         except KeyboardInterrupt:
+            interrupted.append(True)
             for loop, task in running:
                 loop.call_soon_threadsafe(task.cancel)
             raise

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -89,3 +90,27 @@ def test_an_interrupt_cancels_and_waits_for_the_end() -> None:
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=300)
     assert output.splitlines() == ["tidied", "interrupted"]
+
+
+def test_an_interrupt_while_the_thread_starts_begins_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, start = [], threading.Thread.start
+
+    async def work() -> None:
+        begun.append(True)
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        raise KeyboardInterrupt
+
+    coroutine = work()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(coroutine)
+    for thread in threading.enumerate():
+        if thread.name.startswith("ThreadPoolExecutor"):
+            thread.join()
+    coroutine.close()
+    assert not begun
