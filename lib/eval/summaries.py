@@ -136,8 +136,7 @@ def _comparison(pair: _Pair, interval: clustered.Interval) -> Comparison:
     n, difference, bounds, word = len(pair.values), pair.sample.mean, interval, ""
     if not math.isnan(pair.p):
         p = pair.p if math.isnan(pair.p_holm) else pair.p_holm
-        bounds = pairs.tested(interval, rejected=p < clustered.ALPHA)
-        word = pairs.verdict(bounds)
+        bounds, word = pairs.tested(interval, rejected=p < clustered.ALPHA)
     level = pair.sample.level
     needed = pairs.questions_needed(difference, interval.low, interval.high, n=n, level=level)
     differ = (abs(pair.sample.totals) > clustered.TINY).sum()

@@ -64,21 +64,16 @@ def holm(ps: Sequence[float]) -> list[tuple[float, float]]:
     return list(zip(corrected, levels, strict=True))
 
 
-def tested(interval: Interval, *, rejected: bool) -> Interval:
-    """The interval, extended to 0 unless the exact test rejects a difference of 0.
+def tested(interval: Interval, *, rejected: bool) -> tuple[Interval, str]:
+    """The interval, extended to 0 unless the exact test rejects a difference of 0; and its word.
 
     An interval without 0 is then the same as the word "better" or "worse".
     """
-    if rejected:
-        return interval
-    return replace(interval, low=min(interval.low, 0.0), high=max(interval.high, 0.0))
-
-
-def verdict(interval: Interval) -> str:
-    """The word for a difference with this interval, of `tested`."""
+    if not rejected:
+        interval = replace(interval, low=min(interval.low, 0.0), high=max(interval.high, 0.0))
     if interval.low > TINY:
-        return BETTER
-    return WORSE if interval.high < -TINY else CANNOT_TELL
+        return interval, BETTER
+    return interval, WORSE if interval.high < -TINY else CANNOT_TELL
 
 
 def turned(word: str) -> str:
