@@ -31,9 +31,8 @@ def summarise(
 ) -> Results:
     """Every figure with its interval, and the comparisons that `Results` describes.
 
-    An estimate is the mean of the scored replies; `unscored` counts the others. A comparison is of
-    the questions for which both models have a value. Each interval has the level of its test; of
-    those that are not tested it is a 95% interval.
+    A comparison is of the questions for which both models have a value. Each interval has the level
+    of its test; those that are not tested have 95% intervals.
 
     Args:
         clusters: of `clusters_of`; resamples depend on their order.

@@ -35,8 +35,7 @@ class LabelledAnswer:
 def audit(judge: Judge | None, labels_file: str | Path) -> str:
     """Ask the judge about answers that people have labelled; their agreement, as text.
 
-    One request per answer holds all metrics that need no documents, as in an evaluation. The result
-    is evidence for this judge, these prompts and answers like these, and for nothing else.
+    One request per answer holds all metrics that need no documents, as in an evaluation.
     """
     if judge is None:
         raise SetupError(

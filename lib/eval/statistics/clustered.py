@@ -122,9 +122,8 @@ def _num_unlike(sample: Sample) -> int:
 def _sparse(sample: Sample) -> Interval:
     """Wilson's interval with an effective number of trials (Dean and Pagano 2015).
 
-    This number is chosen so that the mean of as many independent zeros and ones has the variance
-    seen between clusters. It is at least the number of clusters and at most that of values; where
-    all clusters are equal, each is one trial.
+    The mean of so many independent zeros and ones has the variance seen between clusters. They are
+    at least as many as clusters, at most as values; where all clusters are equal, each is a trial.
 
     A difference is the rate of gains minus the rate of losses, and its bounds come from theirs
     (Newcombe 1998, method 10, without the correlation; no gain and no loss in n trials gives
