@@ -81,8 +81,7 @@ def rag_chain(
 ) -> Runnable[str, CitedAnswer]:
     """A LangChain Runnable: a question → the answer with its citations.
 
-    Retriever and chat model may be any, such as langchain-openai's `ChatOpenAI(base_url=…, model=…)`
-    on the student's endpoint.
+    Any retriever, any chat model, such as `ChatOpenAI(base_url=…, model=…)` of langchain-openai.
     """
     from langchain_core.runnables import RunnableLambda, RunnablePassthrough
 
