@@ -147,9 +147,8 @@ def _serves(chunk: Chunk, oracle: Chunk, question: EvalQuestion) -> bool:
 def first_hit(chunks: Sequence[Chunk], question: EvalQuestion) -> int | None:
     """The place, from 0, of the first chunk that holds the answer; None = a miss. Of several
     oracles, the place at which all are there."""
-    hits = [
-        next((i for i, chunk in enumerate(chunks) if _serves(chunk, oracle, question)), None)
+    hit = max(
+        next((i for i, chunk in enumerate(chunks) if _serves(chunk, oracle, question)), len(chunks))
         for oracle in question.oracles or (UNKNOWN,)
-    ]
-    found = [hit for hit in hits if hit is not None]
-    return max(found) if len(found) == len(hits) else None
+    )
+    return hit if hit < len(chunks) else None
