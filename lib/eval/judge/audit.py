@@ -14,10 +14,7 @@ from lib.reading.tables import read_table, shown, text_value
 from lib.settings import SetupError, expanded
 
 FEWEST_ROWS = 20
-_LABELS = {
-    **dict.fromkeys(("yes", "y", "true", "1"), True),
-    **dict.fromkeys(("no", "n", "false", "0"), False),
-}
+_YES, _NO = ("yes", "y", "true", "1"), ("no", "n", "false", "0")
 _COLUMNS = "question, reference, answer, label (yes or no)"
 
 
@@ -102,6 +99,6 @@ def read_labels(path: str | Path) -> list[LabelledAnswer]:
 def _row(number: int, values: Mapping[str, Any]) -> LabelledAnswer:
     texts = {name: text_value(values, name) for name in ("question", "reference", "answer")}
     label = shown(values.get("label", "")).strip()
-    if label.lower() not in _LABELS:
+    if label.lower() not in (*_YES, *_NO):
         raise ValueError(f"its label is {label[:40]!r}, not yes or no")
-    return LabelledAnswer(row=number, correct=_LABELS[label.lower()], **texts)
+    return LabelledAnswer(row=number, correct=label.lower() in _YES, **texts)

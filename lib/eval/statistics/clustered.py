@@ -133,11 +133,15 @@ def _sparse(sample: Sample) -> Interval:
     if (sample.gains > most).any() or (sample.losses > most).any():
         return NONE
     gain, loss = float(sample.gains.sum()) / n, float(sample.losses.sum()) / n
-    trials = _effective_trials(sample, gain, loss)
+    difference, clusters = gain - loss, len(sample.sizes)
+    squares = float(((sample.totals - difference * sample.sizes) ** 2).sum())
+    trials: float = clusters
+    if squares > TINY:
+        variance = squares * clusters / (clusters - 1) / n**2
+        trials = min(n, max(clusters, (gain + loss - difference**2) / variance))
     low, high = wilson_interval(gain * trials, trials, level=sample.level)
     if sample.paired:
         least_loss, most_loss = wilson_interval(loss * trials, trials, level=sample.level)
-        difference = gain - loss
         low, high = (
             difference - math.hypot(gain - low, most_loss - loss),
             difference + math.hypot(high - gain, loss - least_loss),
@@ -145,15 +149,6 @@ def _sparse(sample: Sample) -> Interval:
     elif loss:
         return NONE
     return Interval(low, high, "wilson")
-
-
-def _effective_trials(sample: Sample, gain: float, loss: float) -> float:
-    clusters, n, mean = len(sample.sizes), float(sample.sizes.sum()), gain - loss
-    squares = float(((sample.totals - mean * sample.sizes) ** 2).sum())
-    if squares <= TINY:
-        return clusters
-    variance = squares * clusters / (clusters - 1) / n**2
-    return min(n, max(clusters, (gain + loss - mean**2) / variance))
 
 
 def z_of(level: float) -> float:
