@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from textwrap import fill, shorten
 from typing import Any
 
 from lib.agreement import cohens_kappa
-from lib.eval.judge.grading import Judge, applicable, ask_judge
+from lib.eval.judge.grading import WITHOUT_DOCUMENTS, Judge, ask_judge
 from lib.eval.statistics.clustered import wilson_interval
-from lib.prompts.verdicts import FIELDS, JUDGED
+from lib.prompts.verdicts import JUDGED
 from lib.reading.tables import read_table, shown, text_value
 from lib.settings import SetupError, expanded
 
@@ -40,10 +41,9 @@ def audit(judge: Judge | None, labels_file: str | Path) -> str:
             "JUDGE_OPENAI_API_KEY in .env."
         )
     labels = read_labels(labels_file)
-    fields = applicable(FIELDS, documents=())
-    ask_about = judge.prompts.grade
+    grade_all = partial(judge.prompts.grade, WITHOUT_DOCUMENTS)
     requests = [
-        ask_about(fields, question=one.question, reference=one.reference, answer=one.answer)
+        grade_all(question=one.question, reference=one.reference, answer=one.answer)
         for one in labels
     ]
     verdicts = ask_judge(judge, requests)
