@@ -13,7 +13,7 @@ from lib.eval.metrics.overlap import exact_match, f1
 from lib.eval.metrics.scoring import verbatim
 from lib.eval.questions import EvalQuestion
 from lib.eval.statistics.clustered import ALPHA, NUM_RESAMPLES, intervals, make_sample
-from lib.eval.statistics.pairs import exact_p, tested, verdict
+from lib.eval.statistics.pairs import exact_p, tested
 from lib.prompts.student import STUDENT_PROMPT, Prompt
 
 MAIN, ABSENT = "oracle_4", "distractors"  # conditions: where the gates look, what is to be refused
@@ -201,5 +201,5 @@ def paired_difference(
     """The mean difference (first minus second, -1 to 1), its interval and its verdict, at 5%."""
     sample = make_sample(differences, clusters, paired=True)
     (found,) = intervals([sample], seed=seed, num_resamples=num_resamples)
-    found = tested(found, rejected=exact_p(sample.totals.tolist()) < ALPHA)
-    return Difference(sample.mean, found.low, found.high, verdict(found))
+    found, word = tested(found, rejected=exact_p(sample.totals.tolist()) < ALPHA)
+    return Difference(sample.mean, found.low, found.high, word)

@@ -65,9 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    chosen, unread = (
-        ([*map(runs.load_run, options.names)], []) if options.names else runs.all_runs()
-    )
+    chosen = [*map(runs.load_run, options.names)] or runs.all_runs()
     runs.require_known(chosen, metrics=options.metric, conditions=options.condition)
     parts = [
         text.leaderboard(chosen, metric=metric, condition=condition, markdown=options.markdown)
@@ -77,7 +75,7 @@ def _compare(options: argparse.Namespace) -> None:
     for run in chosen[1:] if options.names else []:
         found = compare_runs(run, chosen[0], metrics=options.metric, conditions=options.condition)
         parts.append(text.comparison(found, markdown=options.markdown))
-    print("\n\n".join([*parts, *map(text.wrapped, unread)]))
+    print("\n\n".join(parts))
 
 
 def _gate(options: argparse.Namespace) -> int:

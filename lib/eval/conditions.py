@@ -106,7 +106,7 @@ def setting_of(condition: str) -> str:
 
 def by_first_setting(condition: str) -> str:
     """`top_5_hybrid_rerank` → `top_5`"""
-    return "_".join(condition.split("_")[:2]) if is_retrieved(condition) else condition
+    return "_".join(condition.split("_")[:2])
 
 
 def is_retrieved(condition: str) -> bool:
@@ -145,25 +145,18 @@ def _distractors(
     question's id alone is the seed. () = the corpus has too few such chunks.
     """
     context = list(question.context)
-    places = [i for i, chunk in enumerate(context) if _helps(chunk, question, same)]
-    chosen = [chunk for i, chunk in enumerate(context) if i not in places]
+
+    def fits(chunk: Chunk, others: Sequence[Chunk]) -> bool:
+        alike = any(chunk.id == one.id or chunk.id in same[one.id] for one in others)
+        return not alike and not holds(chunk.text, question.answer)
+
+    places = [i for i, chunk in enumerate(context) if not fits(chunk, question.oracles)]
+    chosen = [*question.oracles, *(chunk for i, chunk in enumerate(context) if i not in places)]
     rng, seen = Random(f"distractors_only:{question.id}"), set[int]()
     while places and len(seen) < len(chunks):  # cheaper than a shuffle: few are drawn
         drawn = rng.randrange(len(chunks))
-        chunk = chunks[drawn]
-        if (
-            drawn not in seen
-            and not _helps(chunk, question, same)
-            and not any(chunk.id == other.id or chunk.id in same[other.id] for other in chosen)
-        ):
-            context[places.pop(0)] = chunk
-            chosen.append(chunk)
+        if drawn not in seen and fits(chunks[drawn], chosen):
+            context[places.pop(0)] = chunks[drawn]
+            chosen.append(chunks[drawn])
         seen.add(drawn)
     return () if places else tuple(context)
-
-
-def _helps(chunk: Chunk, question: EvalQuestion, same: Conflicts) -> bool:
-    """Whether it may give the answer away."""
-    return holds(chunk.text, question.answer) or any(
-        chunk.id == oracle.id or chunk.id in same[oracle.id] for oracle in question.oracles
-    )

@@ -107,7 +107,5 @@ def _shared_chunks(
     same = conflicts(chunks)  # of all chunks: boilerplate shows only there
     for question in questions:
         ids = [i for c in question.oracles for i in (c.id, *sorted(same.get(c.id, ())))]
-        for chunk_id in ids:
-            if chunk_id in first_row:
-                yield Leak("chunks", question.id, question.text, first_row[chunk_id], chunk_id)
-                break
+        if found := next((i for i in ids if i in first_row), ""):
+            yield Leak("chunks", question.id, question.text, first_row[found], found)

@@ -56,8 +56,7 @@ class EvalQuestion:
 def load_questions(dataset_dir: Path, recipe: Recipe) -> list[EvalQuestion]:
     """The questions of people (1_gen's eval_file), else the teacher's of `hf/eval.jsonl`.
 
-    A seeded sample of the recipe's max_questions (0 = all), in their order. For one seed a smaller
-    sample is a part of the larger one: a larger sample asks only the new ones.
+    A seeded sample of max_questions (0 = all), in their order; a smaller one is part of a larger.
     """
     dataset = read_dataset(dataset_dir)
     refusal = dataset.manifest["parameters"].get("refusal", "")
@@ -123,10 +122,10 @@ def _question(example: RaftExample, refusal: str, provenance: str) -> EvalQuesti
 def holds_answer(chunk: Chunk, question: EvalQuestion) -> bool:
     """Whether this chunk is the question's oracle (one of several), or answers it as well.
 
-    So does a chunk of the same document whose offsets overlap the oracle's and which holds every
-    gold quote verbatim (white space folded); where the row has no quote, the gold answer, by its
-    words. Another document that happens to hold the answer does not count: hit rates are a lower
-    bound. Of a question that people wrote: whether the chunk holds the gold answer, by its words.
+    So does a chunk that overlaps the oracle in its document and holds every gold quote verbatim
+    (white space folded); where the row has no quote, the gold answer, by its words. Other documents
+    do not count: hit rates are a lower bound. Of a question that people wrote: whether the chunk
+    holds the gold answer, by its words.
     """
     return any(_serves(chunk, oracle, question) for oracle in question.oracles or (UNKNOWN,))
 
@@ -148,9 +147,8 @@ def _serves(chunk: Chunk, oracle: Chunk, question: EvalQuestion) -> bool:
 def first_hit(chunks: Sequence[Chunk], question: EvalQuestion) -> int | None:
     """The place, from 0, of the first chunk that holds the answer; None = a miss. Of several
     oracles, the place at which all are there."""
-    hits = [
-        next((i for i, chunk in enumerate(chunks) if _serves(chunk, oracle, question)), None)
+    hit = max(
+        next((i for i, chunk in enumerate(chunks) if _serves(chunk, oracle, question)), len(chunks))
         for oracle in question.oracles or (UNKNOWN,)
-    ]
-    found = [hit for hit in hits if hit is not None]
-    return max(found) if len(found) == len(hits) else None
+    )
+    return hit if hit < len(chunks) else None

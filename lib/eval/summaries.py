@@ -31,9 +31,8 @@ def summarise(
 ) -> Results:
     """Every figure with its interval, and the comparisons that `Results` describes.
 
-    An estimate is the mean of the scored replies; `unscored` counts the others. A comparison is of
-    the questions for which both models have a value. Each interval has the level of its test; of
-    those that are not tested it is a 95% interval.
+    A comparison is of the questions for which both models have a value. Each interval has the level
+    of its test; those that are not tested have 95% intervals.
 
     Args:
         clusters: of `clusters_of`; resamples depend on their order.
@@ -136,8 +135,7 @@ def _comparison(pair: _Pair, interval: clustered.Interval) -> Comparison:
     n, difference, bounds, word = len(pair.values), pair.sample.mean, interval, ""
     if not math.isnan(pair.p):
         p = pair.p if math.isnan(pair.p_holm) else pair.p_holm
-        bounds = pairs.tested(interval, rejected=p < clustered.ALPHA)
-        word = pairs.verdict(bounds)
+        bounds, word = pairs.tested(interval, rejected=p < clustered.ALPHA)
     level = pair.sample.level
     needed = pairs.questions_needed(difference, interval.low, interval.high, n=n, level=level)
     differ = (abs(pair.sample.totals) > clustered.TINY).sum()

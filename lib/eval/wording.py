@@ -54,11 +54,9 @@ def difference(one: Comparison) -> str:
 
 
 def needed(one: Comparison, primary: Primary) -> str:
-    """`330 questions`, `330 questions (the dataset has 140)`; "" = none are needed, or none help"""
-    if not one.questions_needed:
-        return ""
-    said = counted(one.questions_needed, "question")
-    few = 0 < primary.available < one.questions_needed
+    """Of one that needs some: `330 questions`, `330 questions (the dataset has 140)`"""
+    count = one.questions_needed or 0
+    said, few = counted(count, "question"), 0 < primary.available < count
     return f"{said} (the dataset has {primary.available:,})" if few else said
 
 

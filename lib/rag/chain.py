@@ -81,9 +81,7 @@ def rag_chain(
 ) -> Runnable[str, CitedAnswer]:
     """A LangChain Runnable: a question → the answer with its citations.
 
-    Retriever and chat model may be any, such as `ChatOpenAI(base_url=…, model=…)` of
-    langchain-openai on the student's endpoint. It is asked with the prompt that the student was
-    trained on.
+    Any retriever, any chat model, such as `ChatOpenAI(base_url=…, model=…)` of langchain-openai.
     """
     from langchain_core.runnables import RunnableLambda, RunnablePassthrough
 

@@ -24,11 +24,7 @@ _SCORING = ("ForSequenceClassification", "ForCausalLM")  # how the models that s
 
 
 class SentenceReranker(Compressor):
-    """By the cosine of a document's best sentence, fused with the order in which they come.
-
-    It needs no model beyond the embedder: what is read is a sentence, where the index has a vector
-    for the whole chunk.
-    """
+    """By the cosine of a document's best sentence, fused with the order in which they come."""
 
     sentences: SentenceVectors
     k: int = 4

@@ -2,15 +2,13 @@
 
 `evaluate.load("lib/eval/evaluate_module").compute(predictions=[…], references=[…])`
 
-`evaluate` runs a copy of this file, so Openbook's folder must be on Python's path.
+predictions: final answers, or whole replies ("… <ANSWER>: …"), whose final answer counts; a refusal
+is wrong. references: one gold answer each. Returns the mean of each metric, 0-1, over the answers
+that it applies to. `evaluate` runs a copy of this file: Openbook's folder must be on Python's path.
 """
 
 import datasets
 import evaluate
-
-_INPUTS = """predictions: final answers, or whole replies ("… <ANSWER>: …"), whose final answer
-counts; a refusal is wrong. references: one gold answer each. Returns the mean of each metric, 0-1,
-over the answers that it applies to."""
 
 
 class Openbook(evaluate.Metric):
@@ -21,7 +19,7 @@ class Openbook(evaluate.Metric):
         return evaluate.MetricInfo(
             description="Exact match, token F1, ROUGE, BLEU, chrF, answer containment, API calls.",
             citation="",
-            inputs_description=_INPUTS,
+            inputs_description=__doc__ or "",
             features=datasets.Features({"predictions": text, "references": text}),
         )
 

@@ -2,22 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from textwrap import fill, shorten
 from typing import Any
 
 from lib.agreement import cohens_kappa
-from lib.eval.judge.grading import Judge, applicable, ask_judge
+from lib.eval.judge.grading import WITHOUT_DOCUMENTS, Judge, ask_judge
 from lib.eval.statistics.clustered import wilson_interval
-from lib.prompts.verdicts import FIELDS, JUDGED
+from lib.prompts.verdicts import JUDGED
 from lib.reading.tables import read_table, shown, text_value
 from lib.settings import SetupError, expanded
 
 FEWEST_ROWS = 20
-_LABELS = {
-    **dict.fromkeys(("yes", "y", "true", "1"), True),
-    **dict.fromkeys(("no", "n", "false", "0"), False),
-}
+_YES, _NO = ("yes", "y", "true", "1"), ("no", "n", "false", "0")
 _COLUMNS = "question, reference, answer, label (yes or no)"
 
 
@@ -35,8 +33,7 @@ class LabelledAnswer:
 def audit(judge: Judge | None, labels_file: str | Path) -> str:
     """Ask the judge about answers that people have labelled; their agreement, as text.
 
-    One request per answer holds all metrics that need no documents, as in an evaluation. The result
-    is evidence for this judge, these prompts and answers like these, and for nothing else.
+    One request per answer holds all metrics that need no documents, as in an evaluation.
     """
     if judge is None:
         raise SetupError(
@@ -44,10 +41,9 @@ def audit(judge: Judge | None, labels_file: str | Path) -> str:
             "JUDGE_OPENAI_API_KEY in .env."
         )
     labels = read_labels(labels_file)
-    fields = applicable(FIELDS, documents=())
-    ask_about = judge.prompts.grade
+    grade_all = partial(judge.prompts.grade, WITHOUT_DOCUMENTS)
     requests = [
-        ask_about(fields, question=one.question, reference=one.reference, answer=one.answer)
+        grade_all(question=one.question, reference=one.reference, answer=one.answer)
         for one in labels
     ]
     verdicts = ask_judge(judge, requests)
@@ -103,6 +99,6 @@ def read_labels(path: str | Path) -> list[LabelledAnswer]:
 def _row(number: int, values: Mapping[str, Any]) -> LabelledAnswer:
     texts = {name: text_value(values, name) for name in ("question", "reference", "answer")}
     label = shown(values.get("label", "")).strip()
-    if label.lower() not in _LABELS:
+    if label.lower() not in (*_YES, *_NO):
         raise ValueError(f"its label is {label[:40]!r}, not yes or no")
-    return LabelledAnswer(row=number, correct=_LABELS[label.lower()], **texts)
+    return LabelledAnswer(row=number, correct=label.lower() in _YES, **texts)

@@ -22,6 +22,7 @@ PREFIX = "judge_"
 JUDGE_METRICS = tuple(PREFIX + field for field in FIELDS)
 JUDGE_CORRECT = PREFIX + "correct"  # 0 or 1; the others are ratings
 _OF_WHOLE_REPLY = ("groundedness", "coherence", "fluency")  # the others: of the final answer
+WITHOUT_DOCUMENTS = tuple(field for field in FIELDS if field != "groundedness")
 _MANY_UNREAD = 0.2  # share of the judge's verdicts
 
 
@@ -132,7 +133,8 @@ def _plan(
     """The request for the grades of an answer, or the grades of one that is not sent."""
     documents = [chunk.text for chunk in case.chunks]
     asked_for = judge.recipe.judge_metrics or JUDGE_METRICS
-    fields = applicable([field for field in FIELDS if PREFIX + field in asked_for], documents)
+    possible = FIELDS if documents else WITHOUT_DOCUMENTS
+    fields = [field for field in possible if PREFIX + field in asked_for]
     if why := no_answer(answer):
         return {field: Grade(float(field != "correct"), why) for field in fields}
     if answer.refused or not fields:
@@ -147,10 +149,6 @@ def _plan(
         reply=answer.text if whole else "",
         documents=documents if "groundedness" in fields else (),
     )
-
-
-def applicable(fields: Sequence[str], documents: Sequence[str]) -> tuple[str, ...]:
-    return tuple(field for field in fields if documents or field != "groundedness")
 
 
 def unparsed_counts(scores: Iterable[Score]) -> dict[tuple[str, str], tuple[int, int]]:

@@ -38,12 +38,11 @@ def calls_match(answer: str, gold: str) -> float:
     """1 if the answer's code holds a call like the gold one, else 0 (AST match, arXiv:2305.15334).
 
     Alike: the same function by its whole dotted name, the gold's positional arguments in their
-    places, its keyword arguments with equal values, in any order; the answer may give more
-    arguments, and the call may be part of a larger piece of code. An argument given by place is
-    not found by keyword: that would need the function's signature.
+    places, its keyword arguments with equal values, in any order; there may be more arguments, and
+    code around the call. An argument by place is not found by keyword.
 
-    The code is that of fenced blocks, else the whole answer. Anything that Python cannot parse
-    matches nothing, as does a call in a sentence or a text of more than 5,000 characters.
+    The code is that of fenced blocks, else the whole answer. What Python cannot parse matches
+    nothing, as does a call in a sentence or a text of more than 5,000 characters.
     """
     code = "\n".join(_FENCED.findall(answer)) or answer.strip().strip("`")
     wanted, tree = _gold_call(gold), _parsed(code)

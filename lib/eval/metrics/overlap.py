@@ -1,7 +1,6 @@
 """A final answer against the gold answer: exact match, F1, ROUGE, BLEU, chrF, containment.
 
-All of them compare normalised texts (text.normalise), with the same tokens, and are between 0 and
-1. For a blank gold answer all of them are 0.
+All compare normalised texts (text.normalise) by the same tokens: 0 to 1, 0 of a blank gold answer.
 """
 
 from collections import Counter
@@ -34,9 +33,8 @@ def rouge(answer: str, gold: str) -> Mapping[str, float]:
 def bleu(answer: str, gold: str) -> float:
     """Sentence BLEU (Papineni et al. 2002) by sacrebleu, / 100: up to 4 tokens in a row.
 
-    It gets the tokens of F1, because sacrebleu's own tokenizers need a download for some scripts;
-    so it is not comparable with BLEU of translations. Effective order: an answer of two words is
-    measured by one and two tokens in a row.
+    Of the tokens of F1, since sacrebleu's own tokenizers need a download for some scripts, and with
+    effective order (an answer of two words has no runs of three): not comparable with other BLEU.
     """
     theirs = [" ".join(tokens(gold))]
     return _share(_scorers()[1].sentence_score(" ".join(tokens(answer)), theirs))

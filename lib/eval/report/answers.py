@@ -125,9 +125,8 @@ def write_all_answers(
 ) -> int:
     """Write answers.html beside the report; returns how many answers it holds.
 
-    A question under a condition has the replies of all models beside each other, and one of
-    COMPARED: the first model against that of the primary comparison, by its metric or, where no
-    document holds the answer, by right refusals.
+    A question under a condition has the replies of all models and one of COMPARED: the first model
+    against that of the primary comparison, by its metric, in distractors_only by right refusals.
     """
     rows, results = read_answers(run_dir), read_results(run_dir)
     metric = results.primary.metric

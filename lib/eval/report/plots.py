@@ -7,7 +7,7 @@ from lib.drawing import INK, Figure, drawn, new_figure, style_of
 from lib.eval.conditions import DISTRACTORS_ONLY, is_retrieved, setting_of
 from lib.eval.metrics.losses import LOSSES, RIGHT
 from lib.eval.metrics.scoring import REFUSED_RIGHTLY, RETRIEVER
-from lib.eval.results import Comparison, Estimate, Results
+from lib.eval.results import Comparison, Results
 from lib.eval.statistics.pairs import BETTER, CANNOT_TELL, WORSE
 from lib.eval.wording import counted, metric_name, percent
 
@@ -22,7 +22,7 @@ def plot_differences(results: Results) -> tuple[Figure, str, str] | str:
     """
     primary = results.primary
     found = [
-        (condition, one)
+        one
         for condition in results.conditions
         for against in results.models[1:]
         for metric in [REFUSED_RIGHTLY if condition == DISTRACTORS_ONLY else primary.metric]
@@ -30,16 +30,17 @@ def plot_differences(results: Results) -> tuple[Figure, str, str] | str:
     ]
     if not found:
         return "There is no difference to draw: no two models have scored questions in common."
-    shown = list(dict.fromkeys(condition for condition, _ in found))
+    shown = list(dict.fromkeys(one.condition for one in found))
     step = len(results.models) - 0.4  # from condition to condition; 1 from model to model
     figure, axes = new_figure(0.8 + 0.22 * step * len(shown))
     for place, against in enumerate(results.models[1:]):
-        rows = [(step * shown.index(c) + place, one) for c, one in found if one.against == against]
-        ys, style = [y for y, _ in rows], style_of(place + 1)
-        lows, differences, highs = _percents([one for _, one in rows], "low", "difference", "high")
+        rows = [one for one in found if one.against == against]
+        ys = [step * shown.index(one.condition) + place for one in rows]
+        lows, highs = [100 * one.low for one in rows], [100 * one.high for one in rows]
+        differences, style = [100 * one.difference for one in rows], style_of(place + 1)
         axes.hlines(ys, lows, highs, color=style["color"], lw=2)
         axes.plot(differences, ys, ls="", label=f"minus {against}", **style)
-        for y, one in rows:
+        for y, one in zip(ys, rows, strict=True):
             weight = "normal" if one.verdict == CANNOT_TELL else "bold"
             beside = {"transform": axes.get_yaxis_transform(), "va": "center"}
             axes.text(1.02, y, one.verdict, weight=weight, **beside)
@@ -56,12 +57,12 @@ def plot_differences(results: Results) -> tuple[Figure, str, str] | str:
     return figure, alt, _of_differences(found, results)
 
 
-def _of_differences(found: list[tuple[str, Comparison]], results: Results) -> str:
+def _of_differences(found: list[Comparison], results: Results) -> str:
     """`student against baseline: better under oracle, top_3; cannot tell under top_5.`"""
     sentences = []
     for against in results.models[1:]:
         where = {
-            word: [name for name, one in found if (one.against, one.verdict) == (against, word)]
+            word: [c.condition for c in found if (c.against, c.verdict) == (against, word)]
             for word in (BETTER, WORSE, CANNOT_TELL)
         }
         parts = [f"{word} under {', '.join(names)}" for word, names in where.items() if names]
@@ -83,15 +84,14 @@ def plot_top_k(results: Results) -> tuple[Figure, str, str] | str:
         return f"There is no curve to draw: no reply has a value in {metric_name(metric)}."
     figure, axes = new_figure(3.6)
     for place, model in enumerate(results.models):
-        estimates = {name: results.estimate(model, name, metric) for name in conditions}
-        found = {name: one for name, one in estimates.items() if one and one.n}
+        own = [e for e in results.estimates if (e.model, e.metric) == (model, metric) and e.n]
+        found = [one for one in own if one.condition in conditions]
         shift = 0.1 * (place - (len(results.models) - 1) / 2)  # models stand beside each other
-        xs, style = [conditions.index(name) + shift for name in found], style_of(place)
-        lows, values, highs = _percents(found.values(), "low", "value", "high")
+        xs, style = [conditions.index(one.condition) + shift for one in found], style_of(place)
+        lows, highs = [100 * one.low for one in found], [100 * one.high for one in found]
         axes.vlines(xs, lows, highs, color=style["color"], lw=2)
-        axes.plot(xs, values, ls="", label=model, **style)
-        pairs = zip(found, values, strict=True)
-        joined = [value if is_retrieved(name) else math.nan for name, value in pairs]
+        axes.plot(xs, [100 * one.value for one in found], ls="", label=model, **style)
+        joined = [100 * one.value if is_retrieved(one.condition) else math.nan for one in found]
         axes.plot(xs, joined, color=style["color"])
     rates = {x: results.estimate(RETRIEVER, c, "hit_rate") for x, c in enumerate(conditions)}
     hits = {x: 100 * one.value for x, one in rates.items() if one}
@@ -156,9 +156,3 @@ def _of_losses(model: str, found: Mapping[str, int]) -> str:
     most = max((kind for kind in LOSSES if kind != RIGHT), key=found.__getitem__)
     said = f"{model}: {lost:,} of {counted(total, 'answer')}"
     return f"{said} are lost, most often by {most} ({found[most]:,})."
-
-
-def _percents(ones: Iterable[Comparison | Estimate], *names: str) -> list[list[float]]:
-    """For each field its values in percent."""
-    listed = list(ones)
-    return [[100 * getattr(one, name) for one in listed] for name in names]

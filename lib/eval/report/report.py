@@ -127,14 +127,9 @@ def facts_of(metrics: Mapping[str, Any]) -> dict[str, str]:
         facts["corpus"] = f"{counted(len(documents), 'document')} ({named})"
     for model in made_of["models"]:
         if not model["name"].endswith(PLAIN):
-            facts[model["name"]] = _short(model["deployment"])
+            name = model["deployment"].removesuffix("/merged")  # `artefacts/students/tiny-1/merged`
+            is_ours = name.startswith("artefacts/")
+            facts[model["name"]] = name.rpartition("/")[2] if is_ours else name
     facts["dataset"] = made_of["dataset"]
     facts["date"] = metrics["date"][:10]
     return facts | {"Openbook": made_of["version"]}
-
-
-def _short(deployment: str) -> str:
-    """`artefacts/students/tiny-363181c449e1/merged` → "tiny-363181c449e1"; others stay."""
-    folder, _, last = deployment.rpartition("/")
-    name = folder if last == "merged" else deployment
-    return name.rpartition("/")[2] if deployment.startswith("artefacts/") else name

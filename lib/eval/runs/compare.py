@@ -125,9 +125,8 @@ def gate(
 ) -> RunComparison:
     """Compare a run's student with a base run's; `regressions` lists the figures that got worse.
 
-    Default metrics: the one that decides the base run, and right refusals. Default conditions: all
-    of the base run. What is not in both runs is a SetupError: a gate that skipped it would pass for
-    no reason.
+    Default metrics: the one that decides the base run, and right refusals; default conditions: all
+    of the base run. What is not in both runs is a SetupError: skipped, it would pass.
     """
     wanted = conditions or base.results.conditions
     for one in (run, base):

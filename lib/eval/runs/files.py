@@ -94,7 +94,10 @@ def write_results(
         ],
         "cost": cost,
     }
-    path, document = run_dir / METRICS_FILE, _as_json(document)
+    # As it is read again: records are objects, NaN is None, and secrets are masked.
+    text = secrets().sub("***", json.dumps(document, ensure_ascii=False, default=vars))
+    document = json.loads(text, parse_constant={"NaN": None, "Infinity": math.inf}.get)
+    path = run_dir / METRICS_FILE
     if not date:
         with suppress(SetupError):  # no such file yet, damaged, or of another version
             before = read_metrics(run_dir)
@@ -158,12 +161,6 @@ def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], metrics: Seque
     scratch = path.with_name(f".{path.name}")
     pyarrow.parquet.write_table(table, scratch)
     scratch.replace(path)
-
-
-def _as_json(document: Mapping[str, Any]) -> dict[str, Any]:
-    """As it is read again: records are objects, NaN is None, and secrets are masked."""
-    text = secrets().sub("***", json.dumps(document, ensure_ascii=False, default=vars))
-    return dict(json.loads(text, parse_constant={"NaN": None, "Infinity": math.inf}.get))
 
 
 def secrets() -> re.Pattern[str]:

@@ -49,19 +49,17 @@ def load_run(name: str) -> Run:
     return Run(name, run_dir, read_metrics(run_dir), read_results(run_dir))
 
 
-def all_runs() -> tuple[list[Run], list[str]]:
-    """Every evaluated run below runs/, and a sentence about each that cannot be read."""
-    runs, unread = [], []
+def all_runs() -> list[Run]:
+    """Every evaluated run below runs/; of each that cannot be read a sentence is printed."""
+    runs = []
     for name in _evaluated():
         try:
             runs.append(load_run(name))
         except SetupError as error:
-            unread.append(str(error))
+            print(error)
     if not runs:
-        raise SetupError(
-            " ".join(unread) or "runs/ holds no evaluation. Run ./run_all.sh, or 4_eval.ipynb."
-        )
-    return runs, unread
+        raise SetupError("runs/ holds no evaluation. Run ./run_all.sh, or 4_eval.ipynb.")
+    return runs
 
 
 def _evaluated() -> list[str]:

@@ -122,9 +122,8 @@ def _num_unlike(sample: Sample) -> int:
 def _sparse(sample: Sample) -> Interval:
     """Wilson's interval with an effective number of trials (Dean and Pagano 2015).
 
-    This number is chosen so that the mean of as many independent zeros and ones has the variance
-    seen between clusters. It is at least the number of clusters and at most that of values; where
-    all clusters are equal, each is one trial.
+    The mean of so many independent zeros and ones has the variance seen between clusters. They are
+    at least as many as clusters, at most as values; where all clusters are equal, each is a trial.
 
     A difference is the rate of gains minus the rate of losses, and its bounds come from theirs
     (Newcombe 1998, method 10, without the correlation; no gain and no loss in n trials gives
@@ -134,11 +133,15 @@ def _sparse(sample: Sample) -> Interval:
     if (sample.gains > most).any() or (sample.losses > most).any():
         return NONE
     gain, loss = float(sample.gains.sum()) / n, float(sample.losses.sum()) / n
-    trials = _effective_trials(sample, gain, loss)
+    difference, clusters = gain - loss, len(sample.sizes)
+    squares = float(((sample.totals - difference * sample.sizes) ** 2).sum())
+    trials: float = clusters
+    if squares > TINY:
+        variance = squares * clusters / (clusters - 1) / n**2
+        trials = min(n, max(clusters, (gain + loss - difference**2) / variance))
     low, high = wilson_interval(gain * trials, trials, level=sample.level)
     if sample.paired:
         least_loss, most_loss = wilson_interval(loss * trials, trials, level=sample.level)
-        difference = gain - loss
         low, high = (
             difference - math.hypot(gain - low, most_loss - loss),
             difference + math.hypot(high - gain, loss - least_loss),
@@ -146,15 +149,6 @@ def _sparse(sample: Sample) -> Interval:
     elif loss:
         return NONE
     return Interval(low, high, "wilson")
-
-
-def _effective_trials(sample: Sample, gain: float, loss: float) -> float:
-    clusters, n, mean = len(sample.sizes), float(sample.sizes.sum()), gain - loss
-    squares = float(((sample.totals - mean * sample.sizes) ** 2).sum())
-    if squares <= TINY:
-        return clusters
-    variance = squares * clusters / (clusters - 1) / n**2
-    return min(n, max(clusters, (gain + loss - mean**2) / variance))
 
 
 def z_of(level: float) -> float:

@@ -30,22 +30,16 @@ def exact_p(totals: Sequence[float]) -> float:
     differing = [total for total in totals if abs(total) > TINY]
     whole = all(abs(total - round(total)) <= TINY for total in differing)
     signed = [round(total if whole else _STEPS * total) for total in differing]
-    step = math.gcd(*signed) or 1
-    return _sign_flip_p([abs(one) // step for one in signed if one], abs(sum(signed)) // step)
-
-
-def _sign_flip_p(sizes: Sequence[int], distance: int) -> float:
-    """How likely a sum of these numbers with random signs is at least so far from 0."""
+    step, distance = math.gcd(*signed) or 1, abs(sum(signed))
     if not distance:
         return 1.0
-    chances = numpy.ones(1)  # of the sums -total, …, total
-    for size in sizes:
+    chances = numpy.ones(1)  # of the sums -total, …, total in steps
+    for size in (abs(one) // step for one in signed if one):
         wider = numpy.zeros(len(chances) + 2 * size)
         wider[: len(chances)] = chances / 2
         wider[2 * size :] += chances / 2
         chances = wider
-    middle = len(chances) // 2
-    return min(1.0, 2 * float(chances[middle + distance :].sum()))
+    return min(1.0, 2 * float(chances[len(chances) // 2 + distance // step :].sum()))
 
 
 def holm(ps: Sequence[float]) -> list[tuple[float, float]]:
@@ -64,21 +58,16 @@ def holm(ps: Sequence[float]) -> list[tuple[float, float]]:
     return list(zip(corrected, levels, strict=True))
 
 
-def tested(interval: Interval, *, rejected: bool) -> Interval:
-    """The interval, extended to 0 unless the exact test rejects a difference of 0.
+def tested(interval: Interval, *, rejected: bool) -> tuple[Interval, str]:
+    """The interval, extended to 0 unless the exact test rejects a difference of 0; and its word.
 
     An interval without 0 is then the same as the word "better" or "worse".
     """
-    if rejected:
-        return interval
-    return replace(interval, low=min(interval.low, 0.0), high=max(interval.high, 0.0))
-
-
-def verdict(interval: Interval) -> str:
-    """The word for a difference with this interval, of `tested`."""
+    if not rejected:
+        interval = replace(interval, low=min(interval.low, 0.0), high=max(interval.high, 0.0))
     if interval.low > TINY:
-        return BETTER
-    return WORSE if interval.high < -TINY else CANNOT_TELL
+        return interval, BETTER
+    return interval, WORSE if interval.high < -TINY else CANNOT_TELL
 
 
 def turned(word: str) -> str:

@@ -55,7 +55,7 @@ def narrow(text: str) -> bool:
 
 def ranked(condition: str = "") -> list[str]:
     """The runs' names, from the top of the leaderboard to its end."""
-    runs = all_runs()[0]
+    runs = all_runs()
     lines = leaderboard(runs, metric="exact_match", condition=condition).splitlines()
     return [line.split()[0] for line in lines if line.split()[:1] in [[run.name] for run in runs]]
 
@@ -134,6 +134,7 @@ def test_what_could_not_be_read_is_said(runs_dir: Path, capsys: pytest.CaptureFi
     (runs_dir / "old" / METRICS_FILE).write_text('{"conditions": []}')
     (runs_dir / "unevaluated").mkdir()
     assert ranked() == ["strong", "same", "weak"]
+    capsys.readouterr()
     assert main(["compare"]) == 0
     out = capsys.readouterr().out
     assert out.count("metrics.json") == out.count("runs/old/metrics.json has schema None") == 1
@@ -169,7 +170,7 @@ def test_an_earlier_run_is_named_with_its_time_and_only_compared_when_named(
 ) -> None:
     earlier = runs_dir / "strong" / "history" / "2026-11-20_10-00-00"
     shutil.copytree(runs_dir / "weak", earlier)
-    assert [run.name for run in all_runs()[0]] == ["same", "strong", "weak"]
+    assert [run.name for run in all_runs()] == ["same", "strong", "weak"]
     assert main(["compare", "strong", f"strong/history/{earlier.name}"]) == 0
     said = capsys.readouterr().out
     assert "strong/history/2026-11-20_10-00-00 (student) against strong (student)" in said.replace(
