@@ -20,7 +20,6 @@ from lib.records import Chunk, Document, Question, Rejected
 from lib.text import find_quote, holds, normalise, one_line, sentence_spans, terms, words
 
 _RAREST_WORDS = 3  # of a text that is looked for: more than one, as a line's end may divide it
-_ONE_WORD = ", or it is one word, as many chunks may have: give a sentence"
 _SHOWN = 10  # rows without an oracle that are named
 
 
@@ -128,11 +127,11 @@ class _Finder:
         place = f" of “{one.document}”" if named else ""
         if one.passage:
             near = self._near(one.passage, () if _is_word(one.passage) else named)
-            wrong = f"no chunk holds its passage “{_short(one.passage)}”{_ONE_WORD}"
+            wrong = _unfound("", "passage", one.passage)
         elif one.quotes:
             likely = named or [c for quote in one.quotes for c in self._sharing(quote)]
             near = [c for c in likely if any(find_quote(quote, c.text) for quote in one.quotes)]
-            wrong = f"no chunk{place} holds its quote “{_short(one.quotes[0])}”{_ONE_WORD}"
+            wrong = _unfound(place, "quote", one.quotes[0])
         elif named:
             near = [c for c in named if holds(c.text, item.answer)] if len(named) > 1 else named
             wrong = f"no chunk{place} holds its answer: give a passage or a quote"
@@ -199,6 +198,12 @@ def _ends(path: str) -> list[str]:
 def _is_word(text: str) -> bool:
     """Whether it is too little to tell a chunk from the others: a word, or a character or two."""
     return len(terms(text)) < 2
+
+
+def _unfound(place: str, what: str, text: str) -> str:
+    if not place and _is_word(text):
+        return f"its {what} “{text}” is one word, as many chunks may have: give a sentence"
+    return f"no chunk{place} holds its {what} “{_short(text)}”"
 
 
 def _short(text: str) -> str:
