@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.cli import Parser, run_command
+from lib.engine.faults import short
 from lib.finetune.gguf_file import TYPES, own_type, require_converter, write_gguf
 from lib.finetune.merge import licence_of, save_adapter, save_model
 from lib.finetune.methods import adapter_dir, load_adapter, lora_config
@@ -118,11 +119,9 @@ def _push_to_hub(model_dir: Path, card: str, name: str, *, public: bool) -> str:
             )
         api.create_commit(name, operations, commit_message="Add the student")
     except (errors.HfHubHTTPError, httpx2.HTTPError, OSError, ValueError) as error:
-        status = getattr(getattr(error, "response", None), "status_code", 0)
-        reason = f"{status}" if status else (str(error).splitlines() or [""])[0]
         raise SetupError(
-            f"{portable(model_dir)} was not sent to {name} on the model hub ({reason}). It needs "
-            "a name like you/model, and in .env an HF_TOKEN that may write."
+            f"{portable(model_dir)} was not sent to {name} on the model hub ({short(error)}). It "
+            "needs a name like you/model, and in .env an HF_TOKEN that may write."
         ) from None
     return f"{api.endpoint}/{name}"
 

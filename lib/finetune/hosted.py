@@ -55,7 +55,6 @@ class HostedStudent:
     history: list[HistoryPoint]  # of the first job
     seconds: float  # of all jobs
     rows: HostedRows
-    reused: bool  # it had been trained before
 
     @property
     def state(self) -> dict[str, str | None]:
@@ -124,7 +123,7 @@ def train_hosted(rows: HostedRows, recipe: Recipe) -> HostedStudent:
     settings = require_service(recipe)
     steps = _steps(rows, recipe, settings.address)
     last = steps[-1]
-    if reused := last.is_done:
+    if last.is_done:
         print(f"{portable(last.target)} is there already: nothing to train.", flush=True)
     else:
         service = service_of(settings.base_url)
@@ -140,7 +139,6 @@ def train_hosted(rows: HostedRows, recipe: Recipe) -> HostedStudent:
         history=read_jsonl(last.target / "metrics.jsonl"),
         seconds=last.job["seconds"],
         rows=rows,
-        reused=reused,
     )
 
 

@@ -45,10 +45,6 @@ class TrainingSequence:
         return own - (len(self.rows) - 1) * self.context_tokens
 
     @property
-    def num_learned(self) -> int:
-        return sum(len(row.input_ids) - row.prompt_tokens for row in self.rows)
-
-    @property
     def columns(self) -> dict[str, list[int]]:
         """An item of the trainer's dataset: of each token also its position and its branch.
 
@@ -125,20 +121,18 @@ def sharing_note(sequences: Sequence[TrainingSequence]) -> str:
 def why_not_shared(model: Any) -> str:
     """Why this model, without adapters, cannot train on shared contexts; "" = it can."""
     config = model.config.get_text_config()
-    kinds = set(getattr(config, "layer_types", None) or ())
-    if config._attn_implementation not in ("sdpa", "eager"):
-        return f"attention by {config._attn_implementation} takes no such mask"
+    kinds = {*(getattr(config, "layer_types", None) or ())}
+    by_other = ("alibi", "attention_chunk_size", "attention_types")  # the last: GPT-Neo's windows
     if (
-        kinds - {"full_attention", "sliding_attention"}
-        or getattr(model, "_is_stateful", False)
-        or getattr(config, "attention_chunk_size", None)
-        or getattr(config, "attention_types", None)  # GPT-Neo's windows count places
+        kinds <= {"full_attention", "sliding_attention"}
+        and config._attn_implementation in ("sdpa", "eager")
+        and "position_ids" in inspect.signature(model.forward).parameters
+        and not getattr(model, "_is_stateful", False)
+        and not any(getattr(config, name, None) for name in by_other)
     ):
-        return f"not all layers of {config.model_type} attend by a mask"
-    told = inspect.signature(model.forward).parameters
-    if "position_ids" not in told or getattr(config, "alibi", False):
-        return f"{config.model_type} takes no positions"
-    return ""
+        return ""
+    how = f"{config.model_type}, {config._attn_implementation}"
+    return f"not all layers attend by a mask and by positions ({how})"
 
 
 def attend_by_parts(model: Any) -> None:

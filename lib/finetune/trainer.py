@@ -72,7 +72,8 @@ def make_trainer(
         seed=recipe.seed,
         epoch=lambda: int(trainer.state.epoch or 0),
     )
-    trainer.valid_tokens = sum(one.num_learned for one in valid) / max(1, len(valid))
+    learned = sum(len(row.input_ids) - row.prompt_tokens for row in rows.valid)
+    trainer.valid_tokens = learned / max(1, len(valid))
     trainer.remove_callback(PrinterCallback)  # the watch prints
     trackers = tuple(get_reporting_integration_callbacks(trainer.args.report_to))
     for callback in trainer.callback_handler.callbacks:

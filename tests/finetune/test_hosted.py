@@ -81,7 +81,6 @@ def test_the_same_rows_find_the_same_student_and_send_nothing(
     first = train(dataset_dir)
     server.refuse = (500, "nothing may be asked")
     again = run_training(prepare_rows(dataset_dir, recipe()), recipe())
-    assert (first.reused, again.reused) == (False, True)
     assert again.model == first.model
     assert len(server.jobs) == 1
 
