@@ -33,9 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m lib.finetune.export", description=__doc__)
     add = parser.add_argument
     add("folder", nargs="?", metavar="FOLDER", help="a student or a model; default: of --run")
-    add(
-        "--run", dest="run_name", metavar="NAME", help="the student of a run; default: the last one"
-    )
+    add("--run", dest="run_name", metavar="NAME", help="a run's student; default: the last run's")
     add("--to", nargs="+", metavar=("FORMAT", "NAME"), help="gguf, or hub with a name on it")
     add("--type", choices=TYPES, help="numbers in the GGUF file; default: the model's 16 bits")
     add("--public", action="store_true", help="with --to hub: everybody may read it")

@@ -73,9 +73,8 @@ def _read_sentence_pieces() -> None:
     Phi3MiniModel.set_vocab = set_vocab  # its own wants tokenizer.model
 
 
-def _tokenizer(converter: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((converter.dir_model / "tokenizer.json").read_text("utf-8"))
-    return found
+def _tokenizer(converter: Any) -> Any:
+    return json.loads((converter.dir_model / "tokenizer.json").read_text("utf-8"))
 
 
 def _has_pieces(converter: Any) -> bool:

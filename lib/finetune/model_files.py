@@ -4,10 +4,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lib.settings import PROJECT_DIR, SetupError, portable
+from lib.settings import SetupError, portable
 from lib.store import read_json
 
-EMBEDDED_MODEL_DIR = PROJECT_DIR / "offline" / "student"
 WEIGHT_FILES = _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _TOKENIZERS = "tokenizer.json", "tokenizer.model"
 NEEDED = (("config.json",), WEIGHT_FILES, _TOKENIZERS)  # of each one

@@ -14,8 +14,6 @@ from lib.finetune.train import parser_of, recipe_of, train
 from lib.settings import SetupError, home
 from lib.text import one_line
 
-_RESTARTS = 3
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = parser_of("on_ray", __doc__)
@@ -40,7 +38,7 @@ def _train(options: argparse.Namespace) -> None:
         ),
         run_config=RunConfig(
             storage_path=str(home() / "artefacts" / "ray"),
-            failure_config=FailureConfig(max_failures=_RESTARTS),
+            failure_config=FailureConfig(max_failures=3),
         ),
     )
     try:

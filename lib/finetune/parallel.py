@@ -15,8 +15,7 @@ def processes_wanted() -> int:
 
 
 def parallel_arguments(recipe: Recipe) -> dict[str, Any]:
-    """What transformers takes of `infra/accelerate/<parallel>.yaml`, also without
-    `accelerate launch`."""
+    """`infra/accelerate/<parallel>.yaml` for transformers, also without `accelerate launch`."""
     if recipe.parallel == "ddp" or processes_wanted() == 1:
         return {}
     if recipe.parallel == "zero3":

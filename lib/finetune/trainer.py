@@ -25,9 +25,6 @@ from lib.finetune.watch import never_stops_training
 from lib.recipe import Recipe
 from lib.settings import SetupError, home
 
-_CHECKPOINTS = 10  # of a training, where save_steps is 0
-_SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
-
 
 def make_trainer(
     rows: PreparedRows, recipe: Recipe, *, output_dir: Path, callbacks: list[Any]
@@ -174,10 +171,11 @@ def _trainer_arguments(rows: PreparedRows, recipe: Recipe, output_dir: Path) -> 
     an_epoch = math.ceil(len(rows.train) / _rows_per_update(recipe))
     updates = recipe.max_steps or math.ceil(an_epoch * recipe.num_epochs)
     eval_steps = recipe.eval_steps or max(1, math.ceil(updates / 4))
-    save_steps = recipe.save_steps or max(1, math.ceil(updates / _CHECKPOINTS))
+    save_steps = recipe.save_steps or max(1, math.ceil(updates / 10))
     shared = shared_arguments(recipe, output_dir, updates=updates)
     if not shared["use_cpu"]:
         shared["activation_checkpointing"] = recomputes(rows, recipe)
+    schedule = recipe.learning_rate_schedule
     keeps_best = bool(recipe.early_stop_patience and rows.valid)
     return SFTConfig(
         **shared,
@@ -187,7 +185,7 @@ def _trainer_arguments(rows: PreparedRows, recipe: Recipe, output_dir: Path) -> 
         num_train_epochs=recipe.num_epochs,
         max_steps=recipe.max_steps or -1,
         learning_rate=recipe.learning_rate,
-        lr_scheduler_type=_SCHEDULES[recipe.learning_rate_schedule],
+        lr_scheduler_type={"constant": "constant_with_warmup"}.get(schedule, schedule),
         per_device_eval_batch_size=recipe.batch_size,
         remove_unused_columns=False,  # the trainer uses some that the model does not
         optim="adamw_torch" if shared["use_cpu"] else "adamw_torch_fused",
@@ -233,17 +231,14 @@ def shared_arguments(recipe: Recipe, output_dir: Path, *, updates: int) -> dict[
 
 
 def training_dir(target: Path, processes: int, parallel: str) -> Path:
-    """The scratch folder of a student that is being trained, beside it and named after the same
-    fingerprint: other rows or settings never find its checkpoints, nor another number of processes,
-    which makes larger updates, or another way to share the work, which writes other files."""
+    """The scratch folder of a student that is being trained. Other rows or settings never find its
+    checkpoints, nor another number of processes, or another way to share the work."""
     among = f"-{processes}-{parallel}" if processes > 1 else ""
     return target.parent / f".{target.name}.training{among}"
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The newest whole one. A kill may leave one without its state, which is written last; a power
-    cut, or a copy, parts of its files, with which training would fail, or go on as if at its start.
-    """
+    """The newest whole one: with parts of the files training would fail, or begin anew unsaid."""
     steps = {int(path.name.rpartition("-")[2]): path for path in folder.glob("checkpoint-*")}
     return next((steps[step] for step in sorted(steps, reverse=True) if _whole(steps[step])), None)
 
