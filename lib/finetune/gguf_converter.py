@@ -1,9 +1,6 @@
-"""Run by .venv-gguf/bin/python, where llama.cpp's converter is:
-MODEL_DIR OUTFILE TYPE NAME BOS SPACE.
-
-It imports nothing of ours. BOS is 1 if a prompt begins with the token of that name, SPACE if the
-tokenizer puts a space before its text.
-"""
+"""`python gguf_converter.py MODEL_DIR OUTFILE TYPE NAME BOS SPACE`, in .venv-gguf: nothing of ours
+is there. BOS is 1 if a prompt begins with the token of that name, SPACE if the tokenizer puts a
+space before its text."""
 
 import json
 import sys

@@ -203,7 +203,7 @@ def _run(client: Any, step: _Step, rows: HostedRows, *, timeout_s: float) -> Non
     earlier = before.job if before else {"fine_tuned_model": rows.base, "seconds": 0}
     started_from = earlier["fine_tuned_model"]
     asked = step.asked | {"model": started_from}
-    job = submitted(client, train=step.train, valid=step.valid, asked=asked, name=step.name)
+    job = submitted(client, step.train, step.valid, asked, step.name)
     job = wait(client, job, timeout_s=timeout_s)
     curve = loss_curve(client, job.id)
     seconds = max(0, (job.finished_at or job.created_at) - job.created_at)

@@ -49,9 +49,7 @@ def explained(settings: EndpointSettings, model: str, service: Service) -> Itera
     raise SetupError(said.rstrip())
 
 
-def submitted(
-    client: Any, *, train: Lines, valid: Lines = (), asked: Mapping[str, Any], name: str
-) -> Any:
+def submitted(client: Any, train: Lines, valid: Lines, asked: Mapping[str, Any], name: str) -> Any:
     """The job of this name, submitted once also if a run was killed in between."""
     import openai
 

@@ -24,9 +24,7 @@ from lib.finetune.tokens import TokenRow
 _LEAST_SHARE = 0.8
 # A row that would shorten a context to less than this part has another context.
 _KEPT_SHARE = 0.9
-
 _CONTEXT, _PADDING = 0, -1  # the branches are 1, 2, …
-
 # Lengths are multiples of it: few shapes, as oneDNN caches a kernel for each (2.1 GB for 1.4).
 TOKEN_BLOCK = 64
 _BY_PARTS = "context_then_branches"

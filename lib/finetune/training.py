@@ -47,7 +47,6 @@ _TRAINING_KNOBS = (
 
 @dataclass(frozen=True)
 class Trained:
-    adapter_dir: Path | None  # None = every weight was trained, perhaps by a second training
     model_dir: Path  # the merged model, which is served
     baseline_dir: Path  # the base model, served beside it
     history: list[HistoryPoint]  # step, epoch, and loss … or validation_loss
@@ -117,7 +116,6 @@ def find_trained(rows: PreparedRows, recipe: Recipe, *, reused: bool) -> Trained
             "not there, or cut off. Delete the folder and run this again, which trains it anew."
         )
     return Trained(
-        adapter_dir=adapter if (adapter := target / "adapter").is_dir() else None,
         model_dir=target / "merged",
         baseline_dir=prepare_baseline(rows.base, chat_template=rows.tokenizer.chat_template),
         history=history,
