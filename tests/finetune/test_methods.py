@@ -212,7 +212,7 @@ def test_an_adapter_that_could_not_be_merged_stops_before_it_is_trained(
         ("adapter_config.json", b"{", "does not fit this model"),
         ("adapter_config.json", b"{}", "does not fit this model"),
         ("adapter_model.safetensors", b"version https://git-lfs", "pointer of Git LFS"),
-        ("adapter_model.safetensors", b"", "not a file of weights"),
+        ("adapter_model.safetensors", b"", "cut off or damaged"),
     ],
 )
 def test_a_damaged_adapter_is_one_line(
